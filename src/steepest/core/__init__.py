@@ -1,0 +1,1 @@
+"""Errors, outcomes and the array conventions: what every other room stands on."""

@@ -1,0 +1,29 @@
+"""Outcomes of a computation; the value of each is the sentence the user reads."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Status(str, Enum):
+    """How a solver ended. ``str(status)`` is a sentence; ``status.ok`` says whether to trust it."""
+
+    CONVERGED = "converged: the tolerance was met"
+    ROUNDING = "converged: as accurate as the floating-point type allows"
+    STOPPED = "stopped early: the on_step callback asked for it"
+    MAX_ITERATIONS = "not converged: the iteration limit was reached before the tolerance was met"
+    ACCURACY_NOT_MET = "not converged: the certified accuracy asked for was not reached"
+
+    @property
+    def ok(self) -> bool:
+        """True where every tolerance asked for was met."""
+        return self in (Status.CONVERGED, Status.ROUNDING)
+
+    def __str__(self) -> str:
+        return self.value
+
+    @staticmethod
+    def worst(statuses: list[Status]) -> Status:
+        """The outcome of several parts together: the last of them in the order of definition."""
+        order = list(Status)
+        return max(statuses, key=order.index)

@@ -1,0 +1,1 @@
+"""Gradient flows of images: time stepping, certificates, results."""

@@ -1,0 +1,275 @@
+"""The single ROF problem ``argmin_v 1/2||v - f||^2 + strength J(v)``, certified."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import check_count, check_number
+from ..core.errors import InputError, NotConverged
+from ..core.namespace import Array, is_torch, namespace
+from ..core.status import Status
+from ..functionals.certificate import StepTerms, psnr_bound
+from ..functionals.total_variation import TotalVariation
+from ..solvers.rof import Goal, Momentum, Outcome, make_dual, rounding_floor, solve
+from .problem import make_problem
+
+
+@dataclass(frozen=True, eq=False)
+class DenoiseResult:
+    """A certified ROF solution. With a batch, gap and bounds have one entry an item.
+
+    Attributes
+    ----------
+    image : array, shape and dtype of the input
+    flux : array (ndim, \\*image.shape)
+        Dual field: ``image = f + strength div flux``.
+    gap : float
+        Relative duality gap, gap / energy.
+    error_bound : float
+        Guaranteed L2 distance to the exact minimiser: ``sqrt(2 gap)``, by strong convexity.
+    psnr_bound : float
+        The same as a guaranteed PSNR in dB for ``data_range``.
+    iterations : int
+    status : Status
+    """
+
+    image: Array
+    flux: Array
+    gap: Any
+    error_bound: Any
+    psnr_bound: Any
+    iterations: int
+    status: Status
+    strength: float
+    data_range: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether the tolerance was met."""
+        return self.status.ok
+
+    def __repr__(self) -> str:
+        worst = float(np.min(self.psnr_bound))
+        return (
+            f"<DenoiseResult: strength {self.strength:g}, {self.iterations} iterations, "
+            f"PSNR >= {worst:.1f} dB, {self.status}>"
+        )
+
+
+def denoise_tv(
+    image: Any,
+    strength: float,
+    *,
+    tol: float = 1e-4,
+    data_range: float | None = None,
+    isotropic: bool = True,
+    huber: float = 0.0,
+    weights: Any = None,
+    spacing: float | Sequence[float] | None = None,
+    channel_axis: int | None = None,
+    coupled: bool = True,
+    batch_axis: int | None = None,
+    max_num_iter: int = 20000,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> DenoiseResult:
+    """Total variation denoising: ``argmin_v 1/2||v - image||^2 + strength * J(v)``.
+
+    This is one implicit Euler step of `tv_flow` of length ``strength``. (scikit-image's
+    ``denoise_tv_chambolle`` with ``weight`` solves the same problem.) It starts from the solution
+    on coarser grids.
+
+    Parameters
+    ----------
+    image : array, 1-D to 3-D, plus optional channel and batch axes
+        dtypes as in `tv_flow`: floats as they are, uint8/uint16 scaled to [0, 1] and back.
+    strength : float
+        Not negative; unit: grey value x pixel.
+    tol : float
+        Relative duality gap; it bounds the relative suboptimality of the energy.
+    data_range, isotropic, huber, weights, spacing, channel_axis, coupled, batch_axis, num_threads
+        As in `tv_flow`.
+    max_num_iter : int
+        Largest number of iterations.
+    raise_on_failure : bool
+        Raise `NotConverged` where the tolerance was not met.
+
+    Returns
+    -------
+    DenoiseResult
+
+    Raises
+    ------
+    InputError
+        Bad image, strength or options.
+    NotConverged
+        Only with ``raise_on_failure=True``.
+
+    References
+    ----------
+    Rudin, Osher & Fatemi, Physica D 60 (1992) 259-268.
+    """
+    problem = make_problem(
+        image,
+        channel_axis=channel_axis,
+        batch_axis=batch_axis,
+        coupled=coupled,
+        isotropic=isotropic,
+        huber=huber,
+        weights=weights,
+        spacing=spacing,
+        data_range=data_range,
+    )
+    strength = check_number(strength, "strength")
+    tol = check_number(tol, "tol")
+    max_num_iter = check_count(max_num_iter, "max_num_iter")
+    solved = [
+        _solve(part, problem.functional, strength * problem.scale, tol, max_num_iter, num_threads)
+        for part in problem.parts
+    ]
+    gaps = np.array([[s.terms.gap] for s in solved])
+    primal = np.array([[s.terms.primal] for s in solved])
+    distance = np.array([[math.sqrt(2 * s.terms.gap) + s.terms.residual] for s in solved])
+    error = problem.certificate(distance / problem.scale)
+    total = np.maximum(problem.certificate(primal, "sum"), np.finfo(float).tiny)
+    psnr = [psnr_bound(e, problem.size, problem.data_range) for e in np.ravel(error)]
+    relative = problem.certificate(gaps, "sum") / total
+    status = Status.worst([s.status for s in solved])
+    result = DenoiseResult(
+        image=problem.assemble([s.image / problem.scale for s in solved]),
+        flux=problem.assemble([s.flux for s in solved], leading=1, integers=False),
+        gap=_scalar(relative, problem.batch_axis),
+        error_bound=_scalar(error, problem.batch_axis),
+        psnr_bound=_scalar(np.array(psnr), problem.batch_axis),
+        iterations=sum(s.iterations for s in solved),
+        status=status,
+        strength=strength,
+        data_range=problem.data_range,
+    )
+    if raise_on_failure and not status.ok:
+        raise NotConverged(str(status), result)
+    return result
+
+
+def _scalar(values: Any, batch_axis: int | None) -> Any:
+    return float(np.ravel(values)[0]) if batch_axis is None else np.ravel(values)
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    image: Array
+    flux: Array
+    terms: StepTerms
+    iterations: int
+    status: Status
+
+
+def _solve(
+    f: Array,
+    functional: TotalVariation,
+    strength: float,
+    tol: float,
+    max_num_iter: int,
+    num_threads: int | None,
+) -> _Solved:
+    if strength == 0:
+        zero = namespace(f).stack([f * 0] * len(functional.spacing))
+        return _Solved(f, zero, StepTerms(0, 0, 0, 0, 0, 0, 0), 0, Status.CONVERGED)
+    dual = make_dual(f, functional, num_threads)
+    if not is_torch(f):
+        from ..solvers.multilevel import coarse_flux
+
+        start = coarse_flux(f, functional, strength, num_threads)
+        if start is not None:
+            dual.set_flux(start)
+    goal = Goal(tol, max_num_iter, floor=rounding_floor(f, functional, strength))
+    outcome: Outcome = solve(dual, strength, goal, Momentum(expected=40))
+    return _Solved(dual.image, dual.flux, outcome.terms, outcome.iterations, outcome.status)
+
+
+def discrepancy_strength(
+    image: Any, sigma: float | None = None, *, rtol: float = 0.01, **options: Any
+) -> float:
+    """The strength for which `denoise_tv` removes just the noise (Morozov's principle).
+
+    Finds ``strength`` with ``||v - image||^2 = sigma^2 N``, N the number of values, by secant
+    steps on the distance, which grows with the strength.
+
+    Parameters
+    ----------
+    image : array
+        As in `denoise_tv`; batches are not allowed.
+    sigma : float, optional
+        Standard deviation of the Gaussian noise (for uint8/uint16 on the [0, 1] scale); default
+        `estimate_noise`.
+    rtol : float
+        Relative accuracy of the distance.
+    **options
+        Passed to `denoise_tv`.
+
+    Returns
+    -------
+    float
+        Zero for ``sigma == 0``.
+
+    Raises
+    ------
+    InputError
+        Where not even the mean is as far from the image as the noise, or options are bad.
+    """
+    from .noise import estimate_noise
+
+    channel_axis = options.get("channel_axis")
+    sigma = estimate_noise(image, channel_axis) if sigma is None else check_number(sigma, "sigma")
+    if options.get("batch_axis") is not None:
+        raise InputError("batch_axis: discrepancy_strength takes one image at a time")
+    problem = make_problem(image, channel_axis=channel_axis)
+    f = np.asarray(problem.parts[0], dtype=np.float64) / problem.scale
+    wanted = sigma * math.sqrt(f.size)
+    if wanted == 0:
+        return 0.0
+    space = tuple(range(1, f.ndim))
+    farthest = float(np.linalg.norm(f - f.mean(space, keepdims=True)))
+    if wanted >= farthest:
+        raise InputError(
+            f"sigma={sigma:g} is not smaller than the image's own standard deviation "
+            f"{farthest / math.sqrt(f.size):g}; nothing but its mean would remain"
+        )
+    if problem.layout.integer_maximum is not None:
+        image = problem.assemble([f.astype(np.float32)], integers=False)
+    return _match_distance(image, f, problem.assemble, wanted, sigma, rtol, options)
+
+
+def _match_distance(
+    image: Any,
+    f: np.ndarray,
+    assemble: Callable[..., Any],
+    wanted: float,
+    start: float,
+    rtol: float,
+    options: dict[str, Any],
+) -> float:
+    """Bracketed secant iteration on log distance against log strength."""
+    target = assemble([f], integers=False)
+    low, high, strength = 0.0, math.inf, start
+    previous: tuple[float, float] | None = None
+    for _ in range(40):
+        v = np.asarray(denoise_tv(image, strength, **{"tol": 1e-4, **options}).image, np.float64)
+        distance = float(np.linalg.norm(v - target))
+        if abs(distance - wanted) <= rtol * wanted:
+            return strength
+        low, high = (strength, high) if distance < wanted else (low, strength)
+        slope = 1.0
+        if previous is not None and previous[0] != strength and distance != previous[1]:
+            slope = math.log(distance / previous[1]) / math.log(strength / previous[0])
+        previous = (strength, distance)
+        proposal = strength * (wanted / distance) ** (1 / min(max(slope, 0.2), 2.0))
+        inside = low < proposal < high
+        middle = math.sqrt(low * high) if low > 0 and high < math.inf else 2 * max(low, high / 4)
+        strength = proposal if inside else middle
+    return strength

@@ -1,0 +1,121 @@
+"""From the user's arguments to the independent problems that are solved, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Layout, check_number, normalize_axis, prepare_image
+from ..core.errors import InputError
+from ..core.namespace import Array, is_torch, namespace
+from ..functionals.total_variation import TotalVariation, make_functional
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """An image cut into independent parts ``(channels, *space)``, and how to put them together.
+
+    Values are multiplied by ``scale``, a power of two that brings them near one: exact, and
+    neither 1e-12 nor 1e12 can then under- or overflow. By one-homogeneity times scale alike.
+    """
+
+    parts: list[Array]
+    functional: TotalVariation
+    layout: Layout
+    batch_axis: int | None
+    num_items: int
+    scale: float
+    data_range: float
+
+    @property
+    def size(self) -> int:
+        """Values in one batch item."""
+        return math.prod(self.layout.shape)
+
+    @property
+    def parts_per_item(self) -> int:
+        """Independent parts of one batch item: one, or its channels if they are not coupled."""
+        return len(self.parts) // self.num_items
+
+    def assemble(self, parts: Sequence[Array], leading: int = 0, integers: bool = True) -> Array:
+        """Parts ``(*leading, channels, *space)`` back to the caller's array."""
+        xp = namespace(parts[0])
+        per_item = self.parts_per_item
+        items = []
+        for i in range(self.num_items):
+            item = xp.concatenate(list(parts[i * per_item : (i + 1) * per_item]), leading)
+            restore = self.layout.restore if integers else self.layout.restore_axes
+            items.append(restore(item, leading))
+        if self.batch_axis is None:
+            return items[0]
+        return xp.stack(items, leading + self.batch_axis)
+
+    def certificate(self, per_part: np.ndarray, combine: str = "norm") -> np.ndarray:
+        """Values (parts, T) to (T,), or (T, items) with a batch: norms, sums or maxima."""
+        per_item = np.asarray(per_part).reshape(self.num_items, -1, np.shape(per_part)[1])
+        if combine == "norm":
+            out = np.sqrt((per_item**2).sum(1))
+        else:
+            out = per_item.sum(1) if combine == "sum" else per_item.max(1)
+        return out[0] if self.batch_axis is None else out.T
+
+
+def make_problem(
+    image: Any,
+    *,
+    channel_axis: int | None = None,
+    batch_axis: int | None = None,
+    coupled: bool = True,
+    isotropic: bool = True,
+    huber: float = 0.0,
+    weights: Any = None,
+    spacing: float | Sequence[float] | None = None,
+    data_range: float | None = None,
+) -> Problem:
+    """Check everything about the image and the functional."""
+    items, batch, channel_axis = _batch_items(image, batch_axis, channel_axis)
+    prepared = [prepare_image(item, channel_axis) for item in items]
+    arrays, layout = [array for array, _ in prepared], prepared[0][1]
+    functional = make_functional(
+        arrays[0], isotropic=isotropic, huber=huber, weights=weights, spacing=spacing
+    )
+    largest = max(float(abs(array).max()) for array in arrays)
+    scale = 2.0 ** -math.frexp(largest)[1] if largest > 0 else 1.0
+    if data_range is None:
+        low = min(float(array.min()) for array in arrays)
+        high = max(float(array.max()) for array in arrays)
+        data_range = 1.0 if layout.integer_maximum or high == low else high - low
+    parts = [array * scale for array in arrays]
+    if not coupled:
+        parts = [part[c : c + 1] for part in parts for c in range(part.shape[0])]
+    return Problem(
+        parts=parts,
+        functional=functional.scaled(scale),
+        layout=layout,
+        batch_axis=batch,
+        num_items=len(items),
+        scale=scale,
+        data_range=check_number(data_range, "data_range", positive=True),
+    )
+
+
+def _batch_items(
+    image: Any, batch_axis: int | None, channel_axis: int | None
+) -> tuple[list[Any], int | None, int | None]:
+    """The items of a batch, the batch axis and the channel axis of an item."""
+    if batch_axis is None:
+        return [image], None, channel_axis
+    array = image if is_torch(image) else np.asarray(image)
+    axis = normalize_axis(batch_axis, array.ndim, "batch_axis")
+    channel = normalize_axis(channel_axis, array.ndim, "channel_axis")
+    if channel is not None and channel == axis:
+        raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
+    if array.shape[axis] == 0:
+        raise InputError(f"image of shape {tuple(array.shape)} has no items along batch_axis={axis}")
+    if channel is not None and channel > axis:
+        channel -= 1
+    return list(namespace(array).moveaxis(array, axis, 0)), axis, channel

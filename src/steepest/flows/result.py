@@ -1,0 +1,116 @@
+"""What a flow gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ..core.namespace import Array
+from ..core.status import Status
+from ..functionals.certificate import Bound
+from ..solvers.rof import Momentum
+
+
+@dataclass(frozen=True, eq=False)
+class PartState:
+    """Where one independent part (a batch item, a separate channel) of a flow stands."""
+
+    image: Array
+    flux: Array
+    extrapolated: Array
+    bound: Bound
+    momentum: Momentum
+
+
+@dataclass(frozen=True, eq=False)
+class FlowState:
+    """Everything needed to go on with a flow: pass it as ``tv_flow(..., state=result.state)``."""
+
+    time: float
+    scale: float = field(repr=False)
+    parts: tuple[PartState, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One finished implicit Euler step, as `on_step` sees it.
+
+    ``gap`` is relative; ``error_bound`` the certified L2 distance to the exact flow so far;
+    ``image`` the current image in the caller's axes (floating point), gathered when asked for.
+    """
+
+    step: int
+    num_steps: int
+    time: float
+    gap: float
+    iterations: int
+    error_bound: float
+    gather: Callable[[], Array] = field(repr=False)
+
+    @cached_property
+    def image(self) -> Array:
+        """The image after this step (use it inside the callback: the solver moves on)."""
+        return self.gather()
+
+
+@dataclass(frozen=True, eq=False)
+class FlowResult:
+    """A certified flow. With a batch, the certificate arrays have a second axis, the items.
+
+    Attributes
+    ----------
+    images : array (T, \\*image.shape), the dtype of the input
+        The flow at ``times``.
+    times : array (T,)
+        Requested times that were reached (fewer than asked for if stopped early).
+    flux : array (ndim, \\*image.shape), floating point
+        Dual field at the last time, ``|flux| <= 1``; ``div flux`` is the velocity.
+    gap : array (T,)
+        Largest relative duality gap of the steps since the time before.
+    error_bound : array (T,)
+        Guaranteed L2 distance (root of the sum of squares over all pixels and channels) to the
+        flow that is exact in time, on this pixel grid. For integer images it refers to the
+        floating-point image before rounding.
+    psnr_bound : array (T,)
+        The same as a guaranteed PSNR in dB for ``data_range``.
+    solver_error, time_error : arrays (T,)
+        The two shares of ``error_bound**2``: inexact solution of the steps (and rounding), and
+        the length of the steps.
+    iterations : int
+        Dual iterations in total.
+    status : Status
+        A sentence; ``converged`` says whether every tolerance was met.
+    data_range : float
+        The range that ``psnr_bound`` refers to.
+    state : FlowState
+        Pass it on to continue.
+    """
+
+    images: Array
+    times: np.ndarray
+    flux: Array
+    gap: np.ndarray
+    error_bound: np.ndarray
+    psnr_bound: np.ndarray
+    solver_error: np.ndarray
+    time_error: np.ndarray
+    iterations: int
+    num_steps: int
+    status: Status
+    data_range: float
+    state: FlowState
+
+    @property
+    def converged(self) -> bool:
+        """Whether every tolerance asked for was met."""
+        return self.status.ok
+
+    def __repr__(self) -> str:
+        worst = float(np.min(self.psnr_bound)) if self.psnr_bound.size else float("nan")
+        return (
+            f"<FlowResult: {len(self.times)} times to {self.state.time:g}, {self.num_steps} steps, "
+            f"{self.iterations} iterations, PSNR >= {worst:.1f} dB, {self.status}>"
+        )

@@ -1,0 +1,106 @@
+"""Where the implicit Euler steps of a flow end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import check_count, check_number
+from ..core.errors import InputError
+
+DEFAULT_NUM_STEPS = 50
+_DECADES = 3.0  # a logarithmic grid starts at 10**-3 of its end
+
+
+@dataclass(frozen=True)
+class TimeGrid:
+    """Increasing positive times at which implicit Euler steps end (0 is implied).
+
+    Build one with `TimeGrid.uniform`, `TimeGrid.logarithmic` or ``TimeGrid(nodes)``; requested
+    times are added to it, so that each is met exactly.
+    """
+
+    nodes: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(check_times(self.nodes, "nodes").tolist()))
+
+    @classmethod
+    def uniform(cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS) -> TimeGrid:
+        """``num_steps`` equal steps from 0 to ``stop``."""
+        count = check_count(num_steps, "num_steps")
+        stop = check_number(stop, "stop", positive=True)
+        return cls(tuple(stop * k / count for k in range(1, count + 1)))
+
+    @classmethod
+    def logarithmic(
+        cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS, start: float | None = None
+    ) -> TimeGrid:
+        """``num_steps`` nodes in geometric progression from ``start`` (default stop/1000)."""
+        count = check_count(num_steps, "num_steps")
+        stop = check_number(stop, "stop", positive=True)
+        first = stop * 10**-_DECADES if start is None else check_number(start, "start", positive=True)
+        if first >= stop and count > 1:
+            raise InputError(f"start={start!r} must be smaller than stop={stop!r}")
+        nodes = np.geomspace(first, stop, count) if count > 1 else np.array([stop])
+        return cls(tuple(nodes.tolist()))
+
+    def through(self, times: Sequence[float], begin: float = 0.0) -> np.ndarray:
+        """The grid from ``begin`` to the last of ``times``, every one of ``times`` a node.
+
+        Grid nodes closer to a requested time than a hundredth of the step there give way to it.
+        """
+        times = np.asarray(times, float)
+        nodes = np.asarray(self.nodes)
+        nodes = nodes[(nodes > begin) & (nodes < times[-1])]
+        steps = np.diff(np.concatenate([[begin], nodes]))
+        fixed = np.concatenate([[begin], times])
+        distance = np.abs(nodes[:, None] - fixed[None]).min(1) if nodes.size else nodes
+        return np.union1d(nodes[distance > 0.01 * steps], times)
+
+
+def check_times(times: Any, name: str = "times", begin: float = 0.0) -> np.ndarray:
+    """One or more increasing finite times after ``begin``, as float64."""
+    try:
+        array = np.atleast_1d(np.asarray(times, dtype=float))
+    except (TypeError, ValueError):
+        raise InputError(f"{name}={times!r} is not a number or a list of numbers") from None
+    if array.ndim != 1 or array.size == 0:
+        raise InputError(f"{name} must be one number or a non-empty list, not of shape {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise InputError(f"{name}={times!r} must be finite")
+    if array[0] <= begin:
+        raise InputError(f"{name} must begin after {begin:g}; the first given is {array[0]:g}")
+    if np.any(np.diff(array) <= 0):
+        raise InputError(f"{name} must increase strictly; given: {array.tolist()}")
+    return array
+
+
+def make_nodes(
+    grid: str | TimeGrid, times: np.ndarray, num_steps: int | None, begin: float = 0.0
+) -> np.ndarray:
+    """The nodes for a ``grid`` argument: a `TimeGrid`, "uniform" or "log".
+
+    Uniform grids divide every interval between requested times evenly into the fewest steps no
+    longer than ``(times[-1] - begin) / num_steps``: exactly ``num_steps`` if the times fit them.
+    """
+    if isinstance(grid, TimeGrid):
+        return grid.through(times, begin)
+    count = DEFAULT_NUM_STEPS if num_steps is None else check_count(num_steps, "num_steps")
+    if grid == "uniform":
+        longest = (times[-1] - begin) / count
+        return np.array(list(_divide([begin, *times], longest)))
+    if grid == "log":
+        return TimeGrid.logarithmic(times[-1], count).through(times, begin)
+    raise InputError(f"grid={grid!r} must be 'uniform', 'log' or a TimeGrid")
+
+
+def _divide(edges: Sequence[float], longest: float) -> Iterable[float]:
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        count = max(1, int(np.ceil((high - low) / longest - 1e-6)))
+        for k in range(1, count):
+            yield low + (high - low) * k / count
+        yield high

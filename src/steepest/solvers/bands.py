@@ -1,0 +1,89 @@
+"""Cutting an image into bands of rows, one for each thread, with overlapping halos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_PIXELS_PER_THREAD = 8192  # less work than this a thread is not worth waking it for
+
+
+@dataclass(frozen=True)
+class Band:
+    """Rows ``start + first .. start + last`` of the image, with halo rows before and after.
+
+    ``state`` is (slots, rows, columns): f, y, p (see the kernels); ``stored`` and ``exact`` are
+    (channels, rows, columns + 1) and hold the primal image in the image's dtype and in float64.
+    """
+
+    state: np.ndarray
+    stored: np.ndarray
+    exact: np.ndarray
+    work: np.ndarray
+    radius: np.ndarray
+    start: int
+    first: int
+    last: int
+
+    @property
+    def rows(self) -> slice:
+        """The band's own rows, halo excluded, in its arrays."""
+        return slice(self.first, self.last)
+
+    @property
+    def image_rows(self) -> slice:
+        """The same rows in the image."""
+        return slice(self.start + self.first, self.start + self.last)
+
+
+def make_bands(
+    image: np.ndarray,
+    num_axes: int,
+    unit: int,
+    halo: int,
+    sweeps: int,
+    weights: np.ndarray | None,
+    num_threads: int,
+) -> list[Band]:
+    """Bands of whole units of rows (a row, or a plane of a volume) for (channels, rows, columns).
+
+    ``halo`` counts rows; a single band has none.
+    """
+    channels, rows, columns = image.shape
+    units = rows // unit
+    count = min(num_threads, units // max(2 * halo // unit, 1), image.size // _PIXELS_PER_THREAD)
+    count = max(count, 1)
+    edges = [unit * (units * i // count) for i in range(count + 1)]
+    bands = []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        start, stop = max(low - halo, 0), min(high + halo, rows)
+        size = stop - start
+        state = np.zeros((channels * (1 + 2 * num_axes), size, columns), image.dtype)
+        state[:channels] = image[:, start:stop]
+        radius = np.zeros((0, 0), image.dtype)
+        if weights is not None:
+            radius = np.ascontiguousarray(weights[start:stop])
+        bands.append(
+            Band(
+                state=state,
+                stored=np.zeros((channels, size, columns + 1), image.dtype),
+                exact=np.zeros((channels, size, columns + 1)),
+                work=np.zeros((sweeps, 2, columns + 1), image.dtype),
+                radius=radius,
+                start=start,
+                first=low - start,
+                last=high - start,
+            )
+        )
+    return bands
+
+
+def exchange_halos(bands: Sequence[Band]) -> None:
+    """Refresh every halo from the neighbouring band's own rows."""
+    for upper, lower in zip(bands[:-1], bands[1:], strict=True):
+        below = upper.state.shape[1] - upper.last
+        upper.state[:, upper.last :] = lower.state[:, lower.first : lower.first + below]
+        above = lower.first
+        lower.state[:, :above] = upper.state[:, upper.last - above : upper.last]

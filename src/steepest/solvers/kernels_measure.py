@@ -1,0 +1,225 @@
+"""Compiled evaluation of the certificate's sums in float64, for bands of any kind.
+
+The flux is multiplied by ``feasible`` (slightly below one over its largest norm), so that it lies
+in the dual ball; sums run over the rows of the band that are not halo.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from .kernels_planar import OPTIONS
+
+
+@nb.njit(**OPTIONS)
+def largest_norm(state, num_axes, num_channels, isotropic, radius, first, last):
+    """Largest ``|p| / w`` over the rows first..last (0/0 counts as 0; p != 0 where w = 0: inf)."""
+    width = state.shape[2]
+    base = num_channels * (1 + num_axes)
+    squares = np.empty(width)
+    largest = np.zeros(width)
+    for r in range(first, last):
+        for a in range(num_axes):
+            if a == 0 or not isotropic:
+                squares[:] = 0.0
+            for c in range(num_channels):
+                p = state[base + a * num_channels + c, r]
+                for j in range(width):
+                    squares[j] += np.float64(p[j]) * np.float64(p[j])
+            if a == num_axes - 1 or not isotropic:
+                if radius.shape[0] == 0:
+                    for j in range(width):
+                        largest[j] = max(largest[j], squares[j])
+                else:
+                    for j in range(width):
+                        w = np.float64(radius[r, j])
+                        if squares[j] > 0.0:
+                            largest[j] = max(largest[j], squares[j] / (w * w) if w > 0 else np.inf)
+    return np.sqrt(largest.max())
+
+
+@nb.njit(**OPTIONS)
+def exact_primal(state, exact, num_axes, num_channels, rows_per_plane, tau, feasible):
+    """``f + tau div(feasible p)`` in float64 on the whole band; one column more, a copy."""
+    width = state.shape[2]
+    base = num_channels * (1 + num_axes)
+    t_x, t_y = tau[0] * feasible, tau[1] * feasible
+    t_z = tau[2] * feasible
+    for c in range(num_channels):
+        for r in range(state.shape[1]):
+            out = exact[c, r]
+            f = state[c, r]
+            x = state[base + c, r]
+            y = state[base + num_channels + c, r]
+            out[0] = np.float64(f[0]) + t_x * np.float64(x[0]) + t_y * np.float64(y[0])
+            for j in range(1, width):
+                out[j] = (
+                    np.float64(f[j])
+                    + t_x * (np.float64(x[j]) - np.float64(x[j - 1]))
+                    + t_y * np.float64(y[j])
+                )
+            if r > 0:
+                above = state[base + num_channels + c, r - 1]
+                for j in range(width):
+                    out[j] -= t_y * np.float64(above[j])
+            if num_axes == 3:
+                z = state[base + 2 * num_channels + c, r]
+                for j in range(width):
+                    out[j] += t_z * np.float64(z[j])
+                if r >= rows_per_plane:
+                    z = state[base + 2 * num_channels + c, r - rows_per_plane]
+                    for j in range(width):
+                        out[j] -= t_z * np.float64(z[j])
+            out[width] = out[width - 1]
+
+
+@nb.njit(**OPTIONS)
+def _add_squares(exact, state, stored, c, r, sums):
+    """Add ``||u1-u0||^2, ||u1||^2, ||u0||^2, ||stored-u1||^2`` of one row."""
+    u1, u0, s = exact[c, r], state[c, r], stored[c, r]
+    change, size, start, residual = 0.0, 0.0, 0.0, 0.0
+    for j in range(state.shape[2]):
+        b = u1[j]
+        a = np.float64(u0[j])
+        d = np.float64(s[j]) - b
+        change += (b - a) * (b - a)
+        size += b * b
+        start += a * a
+        residual += d * d
+    sums[4] += change
+    sums[5] += size
+    sums[6] += start
+    sums[7] += residual
+
+
+@nb.njit(**OPTIONS)
+def _planar_row(state, exact, r, below, gradient, isotropic, sums, feasible):
+    """Total-variation sums of one row of an unweighted scalar planar band (the common case)."""
+    f, fb = state[0, r], state[0, below]
+    u, ub = exact[0, r], exact[0, below]
+    p_x, p_y = state[3, r], state[4, r]
+    g_x, g_y = gradient[0], gradient[1]
+    last = state.shape[2] - 1
+    v0, v1, vm, s0, s1 = 0.0, 0.0, 0.0, 0.0, 0.0
+    for j in range(last):
+        a_x = g_x * (np.float64(f[j + 1]) - np.float64(f[j]))
+        a_y = g_y * (np.float64(fb[j]) - np.float64(f[j]))
+        b_x = g_x * (u[j + 1] - u[j])
+        b_y = g_y * (ub[j] - u[j])
+        x = feasible * np.float64(p_x[j])
+        y = feasible * np.float64(p_y[j])
+        if isotropic:
+            n0 = np.sqrt(a_x * a_x + a_y * a_y)
+            n1 = np.sqrt(b_x * b_x + b_y * b_y)
+            nm = np.sqrt((a_x + b_x) * (a_x + b_x) + (a_y + b_y) * (a_y + b_y))
+        else:
+            n0 = abs(a_x) + abs(a_y)
+            n1 = abs(b_x) + abs(b_y)
+            nm = abs(a_x + b_x) + abs(a_y + b_y)
+        v0 += n0
+        v1 += n1
+        vm += nm
+        s0 += n0 - x * a_x - y * a_y
+        s1 += n1 - x * b_x - y * b_y
+    a_y = g_y * (np.float64(fb[last]) - np.float64(f[last]))
+    b_y = g_y * (ub[last] - u[last])
+    y = feasible * np.float64(p_y[last])
+    v0 += abs(a_y)
+    v1 += abs(b_y)
+    vm += abs(a_y + b_y)
+    s0 += abs(a_y) - y * a_y
+    s1 += abs(b_y) - y * b_y
+    sums[0] += s1
+    sums[1] += 0.5 * (s0 + s1) + 0.25 * (vm - v0 - v1)
+    sums[2] += v0
+    sums[3] += v1
+
+
+@nb.njit(**OPTIONS)
+def _density(square, w, huber):
+    n = np.sqrt(square)
+    if huber == 0.0:
+        return w * n
+    if n <= w * huber:
+        return square / (2.0 * huber)
+    return w * n - 0.5 * huber * w * w
+
+
+@nb.njit(**OPTIONS)
+def _difference(row, ahead, j, along_x, width):
+    """Forward difference at column j of a row: along x, or towards the row ``ahead``."""
+    if along_x:
+        return np.float64(row[min(j + 1, width - 1)]) - np.float64(row[j])
+    return np.float64(ahead[j]) - np.float64(row[j])
+
+
+@nb.njit(**OPTIONS)
+def _general_row(
+    state, exact, r, aheads, gradient, num_channels, isotropic, huber, radius, sums, feasible, work
+):
+    """Total-variation sums of one row for channels, weights, Huber and three axes."""
+    width = state.shape[2]
+    num_axes = aheads.shape[0]
+    base = num_channels * (1 + num_axes)
+    for a in range(num_axes):
+        if a == 0 or not isotropic:
+            work[:] = 0.0
+        for c in range(num_channels):
+            f, fa = state[c, r], state[c, aheads[a]]
+            u, ua = exact[c, r], exact[c, aheads[a]]
+            p = state[base + a * num_channels + c, r]
+            for j in range(width):
+                d0 = gradient[a] * _difference(f, fa, j, a == 0, width)
+                d1 = gradient[a] * _difference(u, ua, j, a == 0, width)
+                q = feasible * np.float64(p[j])
+                work[0, j] += d0 * d0
+                work[1, j] += d1 * d1
+                work[2, j] += 0.25 * (d0 + d1) * (d0 + d1)
+                work[3, j] += q * d0
+                work[4, j] += q * d1
+                work[5, j] += 0.5 * huber * q * q
+        if a == num_axes - 1 or not isotropic:
+            for j in range(width):
+                w = np.float64(radius[r, j]) if radius.shape[0] > 0 else 1.0
+                h0 = _density(work[0, j], w, huber)
+                h1 = _density(work[1, j], w, huber)
+                hm = _density(work[2, j], w, huber)
+                sums[0] += h1 - work[4, j] + work[5, j]
+                sums[1] += 0.25 * (h0 + 2 * hm + h1) - 0.5 * (work[3, j] + work[4, j]) + work[5, j]
+                sums[2] += h0
+                sums[3] += h1
+                sums[8] += work[5, j]
+
+
+@nb.njit(**OPTIONS)
+def certificate_sums(
+    state, exact, stored, num_axes, num_channels, rows_per_plane,
+    gradient, isotropic, huber, radius, feasible, first, last,
+):
+    """Sums over the rows first..last: slack at the stop, slack along the segment, J at start and
+    stop, ``||u1-u0||^2, ||u1||^2, ||u0||^2, ||stored-u1||^2`` and ``(eps/2)||p||^2``."""
+    height, width = state.shape[1], state.shape[2]
+    sums = np.zeros(9)
+    row_sums = np.zeros(9)
+    work = np.empty((6, width))
+    aheads = np.empty(num_axes, np.int64)
+    plain = num_axes == 2 and num_channels == 1 and huber == 0.0 and radius.shape[0] == 0
+    for r in range(first, last):
+        row_sums[:] = 0.0
+        at_edge = r + 1 >= height or (num_axes == 3 and (r + 1) % rows_per_plane == 0)
+        aheads[0] = r
+        aheads[1] = r if at_edge else r + 1
+        if num_axes == 3:
+            aheads[2] = r + rows_per_plane if r + rows_per_plane < height else r
+        if plain:
+            _planar_row(state, exact, r, aheads[1], gradient, isotropic, row_sums, feasible)
+        else:
+            _general_row(
+                state, exact, r, aheads, gradient, num_channels, isotropic, huber, radius,
+                row_sums, feasible, work,
+            )
+        for c in range(num_channels):
+            _add_squares(exact, state, stored, c, r, row_sums)
+        sums += row_sums
+    return sums

@@ -1,0 +1,46 @@
+"""Running the bands of an image on several cores with plain Python threads.
+
+The compiled kernels release the GIL, so threads suffice: no OpenMP runtime is started, forking
+stays safe, and other libraries' thread pools are not touched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+from ..core.arrays import check_count
+
+
+def default_num_threads() -> int:
+    """``STEEPEST_NUM_THREADS``, or the number of processors this process may use."""
+    given = os.environ.get("STEEPEST_NUM_THREADS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def resolve_num_threads(num_threads: int | None) -> int:
+    """The number of threads to use: the caller's, or the default."""
+    return default_num_threads() if num_threads is None else check_count(num_threads, "num_threads")
+
+
+@lru_cache(maxsize=4)
+def _pool(size: int, process: int) -> ThreadPoolExecutor:
+    del process  # a forked child must not inherit its parent's threads
+    return ThreadPoolExecutor(size, thread_name_prefix="steepest")
+
+
+def run_all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """``[function(item) for item in items]``, all at once; this thread takes the first."""
+    if len(items) == 1:
+        return [function(items[0])]
+    pool = _pool(len(items) - 1, os.getpid())
+    futures = [pool.submit(function, item) for item in items[1:]]
+    return [function(items[0]), *(future.result() for future in futures)]
