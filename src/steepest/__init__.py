@@ -24,6 +24,7 @@ _WHERE = {
     "DenoiseResult": "flows.denoise",
     "discrepancy_strength": "flows.denoise",
     "estimate_noise": "flows.noise",
+    "extinction_time": "flows.extinction",
     "total_variation": "functionals.total_variation",
     "gradient": "operators.differences",
     "divergence": "operators.differences",

@@ -32,6 +32,11 @@ def to_float64(array: Array) -> Array:
     return array.double() if is_torch(array) else np.asarray(array, dtype=np.float64)
 
 
+def cast(array: Array, dtype: Any) -> Array:
+    """The array in another dtype of its own library."""
+    return array.to(dtype) if is_torch(array) else array.astype(dtype)
+
+
 def epsilon(array: Array) -> float:
     """Unit roundoff times two (``finfo.eps``) of the array's floating-point type."""
     return float(namespace(array).finfo(array.dtype).eps)

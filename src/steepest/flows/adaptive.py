@@ -34,6 +34,7 @@ def march_to_accuracy(
     target: float,
     max_num_iter: int,
     *,
+    dtype: Any = None,
     num_threads: int | None = None,
     after_step: Any = None,
 ) -> Record:
@@ -52,7 +53,7 @@ def march_to_accuracy(
         costs.clear()
         return march(
             functional, state, begin, nodes, np.isin(nodes, wanted), goal,
-            gap_budget=budget, num_threads=num_threads, after_step=watcher,
+            gap_budget=budget, dtype=dtype, num_threads=num_threads, after_step=watcher,
         )  # fmt: skip
 
     def quiet(*report: Any) -> bool:

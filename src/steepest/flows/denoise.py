@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import check_count, check_number
 from ..core.errors import InputError, NotConverged
-from ..core.namespace import Array, is_torch, namespace
+from ..core.namespace import Array, cast, is_torch, namespace, to_float64
 from ..core.status import Status
 from ..functionals.certificate import StepTerms, psnr_bound
 from ..functionals.total_variation import TotalVariation
-from ..solvers.rof import Goal, Momentum, Outcome, make_dual, rounding_floor, solve
+from ..solvers.multilevel import coarse_flux, correct
+from ..solvers.rof import Goal, Momentum, Outcome, make_dual, needs_double, rounding_floor, solve
+from .march import distance
 from .problem import make_problem
 
 
@@ -180,15 +182,21 @@ def _solve(
     if strength == 0:
         zero = namespace(f).stack([f * 0] * len(functional.spacing))
         return _Solved(f, zero, StepTerms(0, 0, 0, 0, 0, 0, 0), 0, Status.CONVERGED)
+    if needs_double(f, functional, strength):
+        solved = _solve(to_float64(f), functional, strength, tol, max_num_iter, num_threads)
+        image = cast(solved.image, f.dtype)
+        residual = solved.terms.residual + distance(image, solved.image)
+        terms = replace(solved.terms, residual=residual)
+        return replace(solved, image=image, flux=cast(solved.flux, f.dtype), terms=terms)
     dual = make_dual(f, functional, num_threads)
     if not is_torch(f):
-        from ..solvers.multilevel import coarse_flux
-
         start = coarse_flux(f, functional, strength, num_threads)
         if start is not None:
             dual.set_flux(start)
     goal = Goal(tol, max_num_iter, floor=rounding_floor(f, functional, strength))
-    outcome: Outcome = solve(dual, strength, goal, Momentum(expected=40))
+    outcome: Outcome = solve(
+        dual, strength, goal, Momentum(expected=40), lambda d: correct(d, functional)
+    )
     return _Solved(dual.image, dual.flux, outcome.terms, outcome.iterations, outcome.status)
 
 

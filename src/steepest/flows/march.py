@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from ..core.namespace import Array
+from ..core.namespace import Array, cast, sum64, to_float64
 from ..core.status import Status
 from ..functionals.certificate import Bound
 from ..functionals.total_variation import TotalVariation
-from ..solvers.rof import Goal, Momentum, Outcome, make_dual, rounding_floor, solve
+from ..solvers.multilevel import correct
+from ..solvers.rof import (
+    Dual,
+    Goal,
+    Momentum,
+    Outcome,
+    make_dual,
+    needs_double,
+    rounding_floor,
+    solve,
+    useful_share,
+)
 from .result import PartState, Step
 
 Callback = Callable[[Step], object]
@@ -44,6 +57,7 @@ def march(
     keep: np.ndarray,
     goal: Goal,
     *,
+    dtype: Any = None,
     gap_budget: np.ndarray | None = None,
     num_threads: int | None = None,
     fast: bool = True,
@@ -52,41 +66,81 @@ def march(
     """March through ``nodes`` from time ``begin``, keeping the frames at the nodes ``keep`` marks.
 
     ``gap_budget`` is an absolute gap allowed in each step (beside the relative tolerance of
-    ``goal``). ``after_step(index, time, outcome, bound, image)`` may return True to stop.
+    ``goal``). ``after_step(index, time, outcome, bound, image)`` may return True to stop. Frames
+    have the given ``dtype`` (default: the state's); once steps are too long for float32 (see
+    `needs_double`), the flow goes on in float64 all the same.
     """
-    dual = make_dual(state.image, functional, num_threads, fast)
-    if state.flux is not None:
-        dual.set_flux(state.flux, state.extrapolated)
-    momentum, bound, time = state.momentum, state.bound, begin
+    dtype = state.image.dtype if dtype is None else dtype
+    dual = _resume(state, functional, num_threads, fast)
+    working, momentum, bound, time = state.image, state.momentum, state.bound, begin
     record, worst = Record(), 0.0
-    floor_rate = rounding_floor(state.image, functional, 1.0)
     for index, node in enumerate(nodes):
         tau = float(node - time)
+        if needs_double(working, functional, tau):
+            extrapolated = to_float64(dual.extrapolated) if index else state.extrapolated
+            flux = to_float64(dual.flux) if index else state.flux
+            working = to_float64(dual.image if index else state.image)
+            dual = _resume(
+                PartState(working, flux, extrapolated, bound, momentum),
+                functional, num_threads, fast,
+            )  # fmt: skip
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
-        step_goal = Goal(goal.tol, goal.max_num_iter, budget, floor_rate * tau)
-        outcome = solve(dual, tau, step_goal, limit_momentum(momentum))
-        momentum, time = outcome.momentum, float(node)
+        floor = rounding_floor(working, functional, tau)
+        step_goal = replace(goal, gap=budget, floor=floor)
+        if index and functional.one_homogeneous:
+            share = useful_share(outcome.terms, last_tau, tau)
+            if share < 1:
+                dual.shrink_flux(share)
+                momentum = Momentum(1.0, momentum.expected, momentum.relaxation)
+        outcome = solve(
+            dual, tau, step_goal, limit_momentum(momentum), lambda d: correct(d, functional)
+        )
+        momentum, time, last_tau = outcome.momentum, float(node), tau
         bound = bound.after(outcome.terms)
         record.iterations += outcome.iterations
         record.num_steps += 1
         record.statuses.append(outcome.status)
-        worst = max(worst, outcome.terms.relative_gap)
+        worst = max(worst, outcome.relative_gap)
         stop = after_step is not None and (
             after_step(index, time, outcome, bound, lambda: dual.image) is True
         )
         if keep[index] or stop:
             record.times.append(time)
-            record.frames.append(dual.image)
+            image = dual.image
+            frame = image if image.dtype == dtype else cast(image, dtype)
+            record.frames.append(frame)
             record.gaps.append(worst)
-            record.bounds.append(bound)
+            record.bounds.append(bound.moved(distance(frame, image)))
             worst = 0.0
         dual.advance()
         if stop:
             record.statuses.append(Status.STOPPED)
             break
-    image = record.frames[-1] if record.frames else state.image
-    record.state = PartState(image, dual.flux, dual.extrapolated, bound, momentum)
+    record.state = PartState(dual.image, dual.flux, dual.extrapolated, bound, momentum)
     return record
+
+
+def contrast_energy(image: Array) -> float:
+    """``1/2||u - mean u||^2``, the means per channel, in float64."""
+    return sum(0.5 * sum64((c - c.mean()) ** 2) for c in to_float64(image))
+
+
+def _resume(
+    state: PartState, functional: TotalVariation, num_threads: int | None, fast: bool
+) -> Dual:
+    """A dual solver where ``state`` stands."""
+    dual = make_dual(state.image, functional, num_threads, fast)
+    if state.flux is not None:
+        dual.set_flux(state.flux, state.extrapolated)
+    return dual
+
+
+def distance(a: Array, b: Array) -> float:
+    """L2 distance in float64, 0 for one and the same array."""
+    if a is b:
+        return 0.0
+    difference = to_float64(a) - to_float64(b)
+    return math.sqrt(sum64(difference * difference)) * (1 + 1e-9)
 
 
 def limit_momentum(momentum: Momentum) -> Momentum:

@@ -15,10 +15,12 @@ from ..core.status import Status
 from ..functionals.certificate import Bound, psnr_bound
 from ..solvers.rof import Goal
 from .adaptive import march_to_accuracy
-from .march import Callback, Record, fresh_state, march
+from .march import Callback, Record, contrast_energy, fresh_state, march
 from .problem import Problem, make_problem
 from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import TimeGrid, check_times, make_nodes
+
+NEGLIGIBLE = 1e-4  # share of the image's contrast energy below which a step is not resolved
 
 
 def tv_flow(
@@ -58,7 +60,9 @@ def tv_flow(
     times : float or increasing sequence of floats
         When the flow is wanted; a first 0 gives the image itself. Unit: grey value x pixel.
     tol : float
-        Relative duality gap to which each step is solved.
+        Relative duality gap to which each step is solved: relative to the step's energy
+        ``1/2||u_n - u_{n-1}||^2 + tau J(u_n)``, or where larger to 1e-4 of the energy
+        ``1/2||image - mean||^2``, so that nothing is spent on what has all but vanished.
     num_steps : int, optional
         Number of uniform steps up to the last time (default 50); intervals between requested
         times are divided into equal steps no longer than that.
@@ -146,6 +150,7 @@ def tv_flow(
     nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
     records = []
     for index, part in enumerate(problem.parts):
+        reference = NEGLIGIBLE * contrast_energy(part)
         at = fresh_state(part) if state is None else state.parts[index]
         after = _reporter(on_step, problem, index, len(nodes), target is None)
         if target is None or not wanted.size:
@@ -155,7 +160,8 @@ def tv_flow(
                 begin * problem.scale,
                 nodes * problem.scale,
                 np.isin(nodes, wanted),
-                Goal(tol, max_num_iter),
+                Goal(tol, max_num_iter, reference=reference),
+                dtype=part.dtype,
                 num_threads=num_threads,
                 after_step=after,
             )
@@ -167,6 +173,7 @@ def tv_flow(
                 wanted * problem.scale,
                 target / math.sqrt(problem.parts_per_item),
                 max_num_iter,
+                dtype=part.dtype,
                 num_threads=num_threads,
                 after_step=after,
             )
@@ -230,7 +237,7 @@ def _reporter(on_step: Callback | None, problem: Problem, index: int, total: int
             step=index * total + number + 1,
             num_steps=total * len(problem.parts) if fixed else 0,
             time=time / problem.scale,
-            gap=outcome.terms.relative_gap,
+            gap=outcome.relative_gap,
             iterations=outcome.iterations,
             error_bound=bound.distance / problem.scale,
             gather=gather,

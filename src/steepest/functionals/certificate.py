@@ -51,11 +51,6 @@ class StepTerms:
     value: float
     start_value: float
 
-    @property
-    def relative_gap(self) -> float:
-        """``gap / primal`` (0 for a step that has nothing to do)."""
-        return self.gap / self.primal if self.primal > 0 else 0.0
-
 
 @dataclass(frozen=True)
 class Bound:
@@ -75,6 +70,13 @@ class Bound:
             self.solver_share + solver + rounding,
             self.time_share + step.integral - solver,
         )
+
+    def moved(self, distance: float) -> Bound:
+        """The bound for an image at that L2 distance (rounding to the image's dtype)."""
+        if distance == 0:
+            return self
+        total = self.distance + distance
+        return Bound(total, self.solver_share + total**2 - self.distance**2, self.time_share)
 
 
 def psnr_bound(distance: float, num_values: int, data_range: float) -> float:

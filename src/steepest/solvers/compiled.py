@@ -74,6 +74,12 @@ class CompiledDual:
     def _rows(self) -> tuple[int, int]:
         return int(np.prod(self._shape[1:-1])), self._shape[-1]
 
+    def shrink_flux(self, factor: float) -> None:
+        """Multiply the flux by a number in [0, 1] and forget the momentum."""
+        for band in self._bands:
+            band.state[self._slots(1)] *= self._dtype(factor)
+        self.restart()
+
     def restart(self) -> None:
         """Forget the momentum."""
         for band in self._bands:

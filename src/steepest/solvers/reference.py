@@ -42,6 +42,10 @@ class ReferenceDual:
         self.p = p
         self.y = p if extrapolated is None else extrapolated
 
+    def shrink_flux(self, factor: float) -> None:
+        """Multiply the flux by a number in [0, 1] and forget the momentum."""
+        self.set_flux(self.p * factor)
+
     def restart(self) -> None:
         """Forget the momentum."""
         self.y = self.p

@@ -13,6 +13,7 @@ found by measuring (docs/solver):
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from ..functionals.certificate import StepTerms
 from ..functionals.total_variation import TotalVariation
 
 RELAXATION = 4.0 / 3.0
+_FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its cost
 _MOST_EXPECTED = 100  # iterations before the first look at the gap
 
 
@@ -34,6 +36,7 @@ class Dual(Protocol):
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
     def set_flux(self, p: Array, extrapolated: Array | None = None) -> None: ...
+    def shrink_flux(self, factor: float) -> None: ...
     def restart(self) -> None: ...
     def iterate(self, betas: list[float]) -> None: ...
     def measure(self) -> StepTerms: ...
@@ -69,9 +72,22 @@ class Outcome:
     """A solved (or given up) step."""
 
     terms: StepTerms
+    relative_gap: float
     iterations: int
     status: Status
     momentum: Momentum
+
+
+def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
+    """The best multiple, at most one, of the last flux to start the next step with.
+
+    It minimises ``||u + next_tau a div p||`` over a: below one only where the next step is longer
+    than ``-<u, div p> / ||div p||^2``, the time in which the image would vanish at this speed.
+    """
+    speed_squared = 2 * (terms.primal - tau * terms.value) / tau**2
+    if speed_squared <= 0:
+        return 0.0
+    return min(max((terms.value - terms.gap / tau) / (next_tau * speed_squared), 0.0), 1.0)
 
 
 def make_dual(
@@ -87,29 +103,45 @@ def make_dual(
     return CompiledDual(f, functional, num_threads)
 
 
+def needs_double(f: Array, functional: TotalVariation, tau: float) -> bool:
+    """Whether float32 is too coarse for a step: rounding of ``tau div p`` beyond 1e-6 of f."""
+    if str(f.dtype).removeprefix("torch.") != "float32":
+        return False
+    slope = sum(1 / h for h in functional.spacing)
+    return float(np.finfo(np.float32).eps) * tau * slope > 2e-6 * float(abs(f).max())
+
+
 def rounding_floor(f: Array, functional: TotalVariation, tau: float) -> float:
     """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured)."""
     eps = float(np.finfo(str(f.dtype).removeprefix("torch.")).eps)
-    size = float(abs(f).max())
     slope = sum(1 / h for h in functional.spacing)
-    return tau * eps / 8 * slope * size * math.prod(f.shape)
+    noise = eps * (float(abs(f).max()) / 8 + tau * slope / 2)  # of u = f + tau div p
+    return tau * noise * slope * math.prod(f.shape)
 
 
 @dataclass(frozen=True)
 class Goal:
     """When a step is solved: relative gap ``tol`` or absolute ``gap``, within ``max_num_iter``.
 
-    ``floor`` is the absolute gap that rounding in the image's dtype hides.
+    The gap is relative to the energy of the step, or to ``reference`` where that is larger (an
+    energy below which nothing in the image is worth resolving). ``floor`` is the absolute gap
+    that rounding in the image's dtype hides.
     """
 
     tol: float
     max_num_iter: int
     gap: float = 0.0
     floor: float = 0.0
+    reference: float = 0.0
+
+    def relative_gap(self, terms: StepTerms) -> float:
+        """The gap relative to energy or reference; 0 for a step that has nothing to do."""
+        scale = max(terms.primal, self.reference)
+        return terms.gap / scale if scale > 0 else 0.0
 
     def excess(self, terms: StepTerms) -> float:
         """How many times the gap exceeds what is allowed: at most one if the goal is reached."""
-        allowed = max(self.tol * terms.primal, self.gap)
+        allowed = max(self.tol * max(terms.primal, self.reference), self.gap)
         return terms.gap / allowed if allowed > 0 else (math.inf if terms.gap > 0 else 0.0)
 
     def reached(self, terms: StepTerms, iterations: int) -> Status | None:
@@ -121,8 +153,16 @@ class Goal:
         return Status.MAX_ITERATIONS if iterations >= self.max_num_iter else None
 
 
-def solve(dual: Dual, tau: float, goal: Goal, momentum: Momentum) -> Outcome:
+def solve(
+    dual: Dual,
+    tau: float,
+    goal: Goal,
+    momentum: Momentum,
+    correct: Callable[[Dual], None] | None = None,
+) -> Outcome:
     """Iterate on the step of length ``tau`` until the goal is reached.
+
+    ``correct`` (`multilevel.correct`) is called after 100, 200, 400, ... iterations.
 
     The gap falls about like 1/k^2: that predicts when to measure next, and how many iterations
     the next step will want.
@@ -130,6 +170,7 @@ def solve(dual: Dual, tau: float, goal: Goal, momentum: Momentum) -> Outcome:
     relaxation = momentum.relaxation
     dual.set_step(tau, relaxation)
     done, chunk, rises, energy = 0, momentum.expected, 0, math.inf
+    next_correction = _FIRST_CORRECTION
     while True:
         betas, t = momentum.factors(min(chunk, goal.max_num_iter - done))
         dual.iterate(betas)
@@ -144,7 +185,7 @@ def solve(dual: Dual, tau: float, goal: Goal, momentum: Momentum) -> Outcome:
                 expected=min(max(round((momentum.expected + wanted) / 2), 2), _MOST_EXPECTED),
                 relaxation=relaxation,
             )
-            return Outcome(terms, done, status, momentum)
+            return Outcome(terms, goal.relative_gap(terms), done, status, momentum)
         rises = rises + 1 if terms.dual_energy > energy else 0
         if rises:
             dual.restart()
@@ -153,5 +194,9 @@ def solve(dual: Dual, tau: float, goal: Goal, momentum: Momentum) -> Outcome:
                 relaxation = 1.0
                 dual.set_step(tau, relaxation)
         energy = terms.dual_energy
+        if correct is not None and done >= next_correction:
+            next_correction = 2 * done
+            correct(dual)
+            momentum = replace(momentum, t=1.0)
         ahead = done * (math.sqrt(min(excess, 4.0)) - 1)
         chunk = max(2, min(round(ahead), 100))

@@ -1,0 +1,19 @@
+"""Spectral TV: decompose an image into structures by scale, filter, recompose."""
+
+from .decompose import Decomposition, decompose
+from .filters import apply_gain, band_pass, band_stop, high_pass, low_pass
+from .scale_map import scale_map
+from .texture import fuse, separate_texture
+
+__all__ = [
+    "Decomposition",
+    "apply_gain",
+    "band_pass",
+    "band_stop",
+    "decompose",
+    "fuse",
+    "high_pass",
+    "low_pass",
+    "scale_map",
+    "separate_texture",
+]

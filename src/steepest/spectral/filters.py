@@ -1,0 +1,60 @@
+"""Filters on a decomposition: an equaliser whose bands are structures.
+
+Small times are fine, weak structures; large times coarse, strong ones. As in the literature,
+"low pass" keeps the coarse ones. Filters that keep the coarse end keep the residual (the mean).
+Edges are resolved to one step of the decomposition's time grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..core.arrays import check_number
+from ..core.errors import InputError
+from .decompose import Decomposition
+
+
+def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:
+    """Structures that vanish at or after ``time``, and the residual."""
+    time = check_number(time, "time")
+    return decomposition.recompose(lambda t: (t >= time).astype(float))
+
+
+def high_pass(decomposition: Decomposition, time: float) -> np.ndarray:
+    """Structures that vanish before ``time``: fine detail, of mean zero."""
+    time = check_number(time, "time")
+    return decomposition.recompose(lambda t: (t < time).astype(float), residual_gain=0.0)
+
+
+def band_pass(decomposition: Decomposition, start: float, stop: float) -> np.ndarray:
+    """Structures with ``start <= t < stop``, of mean zero."""
+    start, stop = _interval(start, stop)
+    return decomposition.recompose(
+        lambda t: ((t >= start) & (t < stop)).astype(float), residual_gain=0.0
+    )
+
+
+def band_stop(decomposition: Decomposition, start: float, stop: float) -> np.ndarray:
+    """Everything but the structures with ``start <= t < stop``."""
+    start, stop = _interval(start, stop)
+    return decomposition.recompose(lambda t: ((t < start) | (t >= stop)).astype(float))
+
+
+def apply_gain(
+    decomposition: Decomposition,
+    gain: Callable[[np.ndarray], np.ndarray],
+    residual_gain: float = 1.0,
+) -> np.ndarray:
+    """An arbitrary gain curve ``gain(t)``: ``sum_n gain(t_n) phi_n + residual_gain u_r``."""
+    if not callable(gain):
+        raise InputError("gain must be a function of time; for one gain a band use recompose")
+    return decomposition.recompose(gain, residual_gain)
+
+
+def _interval(start: float, stop: float) -> tuple[float, float]:
+    start, stop = check_number(start, "start"), check_number(stop, "stop")
+    if start >= stop:
+        raise InputError(f"start={start:g} must be smaller than stop={stop:g}")
+    return start, stop
