@@ -92,9 +92,7 @@ def _level(costs: np.ndarray, budget: float) -> float:
     return (budget / total) ** (_ORDER / (_ORDER - 1))
 
 
-def _divide(
-    edges: np.ndarray, costs: np.ndarray, theta: float, wanted: np.ndarray
-) -> np.ndarray:
+def _divide(edges: np.ndarray, costs: np.ndarray, theta: float, wanted: np.ndarray) -> np.ndarray:
     """Nodes so that every step adds about theta; the wanted times are among them."""
     density = np.maximum((costs / theta) ** (1 / _ORDER), 1e-3)
     cumulated = np.concatenate([[0.0], np.cumsum(density)])

@@ -17,8 +17,9 @@ from ..functionals.certificate import StepTerms, psnr_bound
 from ..functionals.total_variation import TotalVariation
 from ..solvers.multilevel import coarse_flux, correct
 from ..solvers.rof import Goal, Momentum, Outcome, make_dual, needs_double, rounding_floor, solve
-from .march import distance
-from .problem import make_problem
+from .march import Callback, distance
+from .problem import Problem, make_problem
+from .result import Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,7 @@ def denoise_tv(
     coupled: bool = True,
     batch_axis: int | None = None,
     max_num_iter: int = 20000,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> DenoiseResult:
@@ -98,6 +100,9 @@ def denoise_tv(
         As in `tv_flow`.
     max_num_iter : int
         Largest number of iterations.
+    on_step : callable, optional
+        Called with a `Step` whenever the gap is measured (``step`` counts iterations); returning
+        True stops the solver.
     raise_on_failure : bool
         Raise `NotConverged` where the tolerance was not met.
 
@@ -130,10 +135,12 @@ def denoise_tv(
     strength = check_number(strength, "strength")
     tol = check_number(tol, "tol")
     max_num_iter = check_count(max_num_iter, "max_num_iter")
-    solved = [
-        _solve(part, problem.functional, strength * problem.scale, tol, max_num_iter, num_threads)
-        for part in problem.parts
-    ]
+    solved = []
+    for part in problem.parts:
+        watch = _watcher(on_step, problem, strength, max_num_iter)
+        goal = Goal(tol, max_num_iter)
+        scaled = strength * problem.scale
+        solved.append(_solve(part, problem.functional, scaled, goal, num_threads, watch))
     gaps = np.array([[s.terms.gap] for s in solved])
     primal = np.array([[s.terms.primal] for s in solved])
     distance = np.array([[math.sqrt(2 * s.terms.gap) + s.terms.residual] for s in solved])
@@ -153,13 +160,29 @@ def denoise_tv(
         strength=strength,
         data_range=problem.data_range,
     )
-    if raise_on_failure and not status.ok:
+    if raise_on_failure and not (status.ok or status is Status.STOPPED):
         raise NotConverged(str(status), result)
     return result
 
 
 def _scalar(values: Any, batch_axis: int | None) -> Any:
     return float(np.ravel(values)[0]) if batch_axis is None else np.ravel(values)
+
+
+def _watcher(on_step: Callback | None, problem: Problem, strength: float, limit: int) -> Any:
+    """Turn the solver's measurements into the user's `Step`."""
+    if on_step is None:
+        return None
+    if not callable(on_step):
+        raise InputError("on_step must be callable")
+
+    def watch(terms: StepTerms, iterations: int) -> bool:
+        bound = math.sqrt(2 * terms.gap) / problem.scale
+        gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
+        step = Step(iterations, limit, strength, gap, iterations, bound, lambda: None)
+        return on_step(step) is True
+
+    return watch
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,15 +198,15 @@ def _solve(
     f: Array,
     functional: TotalVariation,
     strength: float,
-    tol: float,
-    max_num_iter: int,
+    goal: Goal,
     num_threads: int | None,
+    watch: Any,
 ) -> _Solved:
     if strength == 0:
         zero = namespace(f).stack([f * 0] * len(functional.spacing))
         return _Solved(f, zero, StepTerms(0, 0, 0, 0, 0, 0, 0), 0, Status.CONVERGED)
     if needs_double(f, functional, strength):
-        solved = _solve(to_float64(f), functional, strength, tol, max_num_iter, num_threads)
+        solved = _solve(to_float64(f), functional, strength, goal, num_threads, watch)
         image = cast(solved.image, f.dtype)
         residual = solved.terms.residual + distance(image, solved.image)
         terms = replace(solved.terms, residual=residual)
@@ -193,9 +216,9 @@ def _solve(
         start = coarse_flux(f, functional, strength, num_threads)
         if start is not None:
             dual.set_flux(start)
-    goal = Goal(tol, max_num_iter, floor=rounding_floor(f, functional, strength))
+    goal = replace(goal, floor=rounding_floor(f, functional, strength))
     outcome: Outcome = solve(
-        dual, strength, goal, Momentum(expected=40), lambda d: correct(d, functional)
+        dual, strength, goal, Momentum(expected=40), lambda d: correct(d, functional), watch
     )
     return _Solved(dual.image, dual.flux, outcome.terms, outcome.iterations, outcome.status)
 

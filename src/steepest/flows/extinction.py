@@ -10,7 +10,7 @@ from ..core.arrays import check_number
 from ..core.errors import InputError
 from ..functionals.certificate import Bound
 from ..solvers.rof import Goal
-from .march import contrast_energy, fresh_state, march
+from .march import NEGLIGIBLE, contrast_energy, fresh_state, march
 from .problem import make_problem
 
 _FIRST = 1e-3  # of the largest deviation from the mean: no pixel can vanish sooner
@@ -77,8 +77,15 @@ def _extinction(functional: Any, part: Any, tol: float, num_threads: int | None)
         seen.append(time)
         return contrast(image()) <= _FLAT * start
 
+    reference = NEGLIGIBLE * contrast_energy(part)
     march(
-        functional, fresh_state(part), 0.0, nodes, np.zeros(nodes.size, bool), Goal(tol, _MOST_ITERATIONS, reference=1e-4 * contrast_energy(part)),
-        num_threads=num_threads, after_step=watch,
-    )  # fmt: skip
+        functional,
+        fresh_state(part),
+        0.0,
+        nodes,
+        np.zeros(nodes.size, bool),
+        Goal(tol, _MOST_ITERATIONS, reference=reference),
+        num_threads=num_threads,
+        after_step=watch,
+    )
     return seen[-1]

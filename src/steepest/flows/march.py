@@ -28,6 +28,7 @@ from ..solvers.rof import (
 from .result import PartState, Step
 
 Callback = Callable[[Step], object]
+NEGLIGIBLE = 1e-4  # share of the contrast energy below which a step is not resolved
 
 
 @dataclass
@@ -74,6 +75,7 @@ def march(
     dual = _resume(state, functional, num_threads, fast)
     working, momentum, bound, time = state.image, state.momentum, state.bound, begin
     record, worst = Record(), 0.0
+    last: tuple[Outcome, float] | None = None
     for index, node in enumerate(nodes):
         tau = float(node - time)
         if needs_double(working, functional, tau):
@@ -87,22 +89,22 @@ def march(
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
         floor = rounding_floor(working, functional, tau)
         step_goal = replace(goal, gap=budget, floor=floor)
-        if index and functional.one_homogeneous:
-            share = useful_share(outcome.terms, last_tau, tau)
+        if last is not None and functional.one_homogeneous:
+            share = useful_share(last[0].terms, last[1], tau)
             if share < 1:
                 dual.shrink_flux(share)
                 momentum = Momentum(1.0, momentum.expected, momentum.relaxation)
         outcome = solve(
             dual, tau, step_goal, limit_momentum(momentum), lambda d: correct(d, functional)
         )
-        momentum, time, last_tau = outcome.momentum, float(node), tau
+        momentum, time, last = outcome.momentum, float(node), (outcome, tau)
         bound = bound.after(outcome.terms)
         record.iterations += outcome.iterations
         record.num_steps += 1
         record.statuses.append(outcome.status)
         worst = max(worst, outcome.relative_gap)
         stop = after_step is not None and (
-            after_step(index, time, outcome, bound, lambda: dual.image) is True
+            after_step(index, time, outcome, bound, lambda dual=dual: dual.image) is True
         )
         if keep[index] or stop:
             record.times.append(time)

@@ -115,7 +115,9 @@ def _batch_items(
     if channel is not None and channel == axis:
         raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
     if array.shape[axis] == 0:
-        raise InputError(f"image of shape {tuple(array.shape)} has no items along batch_axis={axis}")
+        raise InputError(
+            f"image of shape {tuple(array.shape)} has no items along batch_axis={axis}"
+        )
     if channel is not None and channel > axis:
         channel -= 1
     return list(namespace(array).moveaxis(array, axis, 0)), axis, channel

@@ -42,7 +42,9 @@ class TimeGrid:
         """``num_steps`` nodes in geometric progression from ``start`` (default stop/1000)."""
         count = check_count(num_steps, "num_steps")
         stop = check_number(stop, "stop", positive=True)
-        first = stop * 10**-_DECADES if start is None else check_number(start, "start", positive=True)
+        first = (
+            stop * 10**-_DECADES if start is None else check_number(start, "start", positive=True)
+        )
         if first >= stop and count > 1:
             raise InputError(f"start={start!r} must be smaller than stop={stop!r}")
         nodes = np.geomspace(first, stop, count) if count > 1 else np.array([stop])
@@ -69,7 +71,9 @@ def check_times(times: Any, name: str = "times", begin: float = 0.0) -> np.ndarr
     except (TypeError, ValueError):
         raise InputError(f"{name}={times!r} is not a number or a list of numbers") from None
     if array.ndim != 1 or array.size == 0:
-        raise InputError(f"{name} must be one number or a non-empty list, not of shape {array.shape}")
+        raise InputError(
+            f"{name} must be one number or a non-empty list, not of shape {array.shape}"
+        )
     if not np.all(np.isfinite(array)):
         raise InputError(f"{name}={times!r} must be finite")
     if array[0] <= begin:

@@ -15,12 +15,10 @@ from ..core.status import Status
 from ..functionals.certificate import Bound, psnr_bound
 from ..solvers.rof import Goal
 from .adaptive import march_to_accuracy
-from .march import Callback, Record, contrast_energy, fresh_state, march
+from .march import NEGLIGIBLE, Callback, Record, contrast_energy, fresh_state, march
 from .problem import Problem, make_problem
 from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import TimeGrid, check_times, make_nodes
-
-NEGLIGIBLE = 1e-4  # share of the image's contrast energy below which a step is not resolved
 
 
 def tv_flow(
@@ -222,7 +220,9 @@ def _target(accuracy: float | None, max_error: float | None, problem: Problem) -
     return distance * problem.scale
 
 
-def _reporter(on_step: Callback | None, problem: Problem, index: int, total: int, fixed: bool) -> Any:
+def _reporter(
+    on_step: Callback | None, problem: Problem, index: int, total: int, fixed: bool
+) -> Any:
     """Turn the loop's report into the user's `Step`."""
     if on_step is None:
         return None

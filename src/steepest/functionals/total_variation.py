@@ -58,7 +58,9 @@ class TotalVariation:
             scale = 1.0 / xp.clip(size, 1.0, None)
         else:
             w = self.weights.astype(v.dtype) if xp.__name__ == "numpy" else self.weights.to(v.dtype)
-            scale = xp.where(size > w, w / xp.where(size > w, size, xp.ones_like(size)), xp.ones_like(size))
+            scale = xp.where(
+                size > w, w / xp.where(size > w, size, xp.ones_like(size)), xp.ones_like(size)
+            )
         return v * (scale if self.isotropic else scale[:, None])
 
     def density(self, v: Array) -> Array:

@@ -65,7 +65,7 @@ class CompiledDual:
         """Start from a given flux; without momentum unless the extrapolated flux is given too."""
         for kind, flux in ((1, p), (0, p if extrapolated is None else extrapolated)):
             rows = np.zeros((self._axes, self._channels, *self._rows()), self._dtype)
-            rows[: flux.shape[0]] = flux[::-1].reshape(-1, self._channels, *self._rows())
+            rows[: flux.shape[0]] = _closed(flux)[::-1].reshape(-1, self._channels, *self._rows())
             rows = rows.reshape(-1, *self._rows())
             for band in self._bands:
                 stop = band.start + band.state.shape[1]
@@ -181,6 +181,14 @@ class CompiledDual:
         """Make the measured image the data of the next step; flux and momentum stay."""
         for band in self._bands:
             band.state[: self._channels, band.rows] = band.stored[:, band.rows, :-1]
+
+
+def _closed(flux: np.ndarray) -> np.ndarray:
+    """The flux with nothing through the last face of each axis, as the kernels rely on."""
+    flux = flux.copy()
+    for a in range(flux.shape[0]):
+        flux[(a, slice(None), *(slice(None),) * a, -1)] = 0
+    return flux
 
 
 def _own(band: Band) -> tuple[int, int]:

@@ -137,65 +137,108 @@ def _planar_row(state, exact, r, below, gradient, isotropic, sums, feasible):
 
 
 @nb.njit(**OPTIONS)
-def _density(square, w, huber):
-    n = np.sqrt(square)
-    if huber == 0.0:
-        return w * n
-    if n <= w * huber:
-        return square / (2.0 * huber)
-    return w * n - 0.5 * huber * w * w
+def _accumulate(f, f_ahead, u, u_ahead, p, shift, gradient, half_huber, feasible, work):
+    """Add one component's squares and products to the row's six sums (see `_general_row`).
+
+    ``shift`` is 1 for differences along the row (then ahead is the row itself), else 0.
+    """
+    last = f.shape[0] - shift
+    for j in range(last):
+        d0 = gradient * (np.float64(f_ahead[j + shift]) - np.float64(f[j]))
+        d1 = gradient * (u_ahead[j + shift] - u[j])
+        q = feasible * np.float64(p[j])
+        work[0, j] += d0 * d0
+        work[1, j] += d1 * d1
+        work[2, j] += (d0 + d1) * (d0 + d1)
+        work[3, j] += q * d0
+        work[4, j] += q * d1
+        work[5, j] += half_huber * q * q
 
 
 @nb.njit(**OPTIONS)
-def _difference(row, ahead, j, along_x, width):
-    """Forward difference at column j of a row: along x, or towards the row ``ahead``."""
-    if along_x:
-        return np.float64(row[min(j + 1, width - 1)]) - np.float64(row[j])
-    return np.float64(ahead[j]) - np.float64(row[j])
+def _density(square, w, huber):
+    n = np.sqrt(square)
+    quadratic = square / (2.0 * huber) if huber > 0.0 else 0.0
+    return quadratic if n < w * huber else w * n - 0.5 * huber * w * w
+
+
+@nb.njit(**OPTIONS)
+def _add_row(work, radius, r, huber, sums):
+    """Turn the six sums of a row into densities, slacks and values."""
+    h0, h1, hm, slack, segment, dual = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    width = work.shape[1]
+    if huber == 0.0 and radius.shape[0] == 0:
+        for j in range(width):
+            b = np.sqrt(work[1, j])
+            h0 += np.sqrt(work[0, j])
+            h1 += b
+            hm += 0.5 * np.sqrt(work[2, j])
+            slack += b - work[4, j]
+            segment += 0.5 * (work[3, j] + work[4, j])
+    else:
+        for j in range(width):
+            w = np.float64(radius[r, j]) if radius.shape[0] > 0 else 1.0
+            b = _density(work[1, j], w, huber)
+            h0 += _density(work[0, j], w, huber)
+            h1 += b
+            hm += _density(0.25 * work[2, j], w, huber)
+            slack += b - work[4, j] + work[5, j]
+            segment += 0.5 * (work[3, j] + work[4, j])
+            dual += work[5, j]
+    sums[0] += slack
+    sums[1] += 0.25 * (h0 + 2.0 * hm + h1) - segment + dual
+    sums[2] += h0
+    sums[3] += h1
+    sums[8] += dual
 
 
 @nb.njit(**OPTIONS)
 def _general_row(
     state, exact, r, aheads, gradient, num_channels, isotropic, huber, radius, sums, feasible, work
 ):
-    """Total-variation sums of one row for channels, weights, Huber and three axes."""
-    width = state.shape[2]
+    """Total-variation sums of one row for channels, weights, Huber and three axes.
+
+    ``work`` holds |grad u0|^2, |grad u1|^2, |grad u0 + grad u1|^2, <p, grad u0>, <p, grad u1> and
+    (eps/2)|p|^2 of every pixel of the row.
+    """
     num_axes = aheads.shape[0]
     base = num_channels * (1 + num_axes)
     for a in range(num_axes):
         if a == 0 or not isotropic:
             work[:] = 0.0
         for c in range(num_channels):
-            f, fa = state[c, r], state[c, aheads[a]]
-            u, ua = exact[c, r], exact[c, aheads[a]]
             p = state[base + a * num_channels + c, r]
-            for j in range(width):
-                d0 = gradient[a] * _difference(f, fa, j, a == 0, width)
-                d1 = gradient[a] * _difference(u, ua, j, a == 0, width)
-                q = feasible * np.float64(p[j])
-                work[0, j] += d0 * d0
-                work[1, j] += d1 * d1
-                work[2, j] += 0.25 * (d0 + d1) * (d0 + d1)
-                work[3, j] += q * d0
-                work[4, j] += q * d1
-                work[5, j] += 0.5 * huber * q * q
+            _accumulate(
+                state[c, r],
+                state[c, aheads[a]],
+                exact[c, r, : p.shape[0]],
+                exact[c, aheads[a], : p.shape[0]],
+                p,
+                1 if a == 0 else 0,
+                gradient[a],
+                0.5 * huber,
+                feasible,
+                work,
+            )
         if a == num_axes - 1 or not isotropic:
-            for j in range(width):
-                w = np.float64(radius[r, j]) if radius.shape[0] > 0 else 1.0
-                h0 = _density(work[0, j], w, huber)
-                h1 = _density(work[1, j], w, huber)
-                hm = _density(work[2, j], w, huber)
-                sums[0] += h1 - work[4, j] + work[5, j]
-                sums[1] += 0.25 * (h0 + 2 * hm + h1) - 0.5 * (work[3, j] + work[4, j]) + work[5, j]
-                sums[2] += h0
-                sums[3] += h1
-                sums[8] += work[5, j]
+            _add_row(work, radius, r, huber, sums)
 
 
 @nb.njit(**OPTIONS)
 def certificate_sums(
-    state, exact, stored, num_axes, num_channels, rows_per_plane,
-    gradient, isotropic, huber, radius, feasible, first, last,
+    state,
+    exact,
+    stored,
+    num_axes,
+    num_channels,
+    rows_per_plane,
+    gradient,
+    isotropic,
+    huber,
+    radius,
+    feasible,
+    first,
+    last,
 ):
     """Sums over the rows first..last: slack at the stop, slack along the segment, J at start and
     stop, ``||u1-u0||^2, ||u1||^2, ||u0||^2, ||stored-u1||^2`` and ``(eps/2)||p||^2``."""
@@ -216,8 +259,18 @@ def certificate_sums(
             _planar_row(state, exact, r, aheads[1], gradient, isotropic, row_sums, feasible)
         else:
             _general_row(
-                state, exact, r, aheads, gradient, num_channels, isotropic, huber, radius,
-                row_sums, feasible, work,
+                state,
+                exact,
+                r,
+                aheads,
+                gradient,
+                num_channels,
+                isotropic,
+                huber,
+                radius,
+                row_sums,
+                feasible,
+                work,
             )
         for c in range(num_channels):
             _add_squares(exact, state, stored, c, r, row_sums)

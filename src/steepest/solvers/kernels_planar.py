@@ -20,12 +20,17 @@ OPTIONS = {
     "error_model": "numpy",
 }
 
+
 @nb.njit(**OPTIONS)
 def primal_row(state, y_x, y_y, u, r, tau_x, tau_y):
     """``u = f + tau div y`` in row r, from the slots y_x and y_y; the last column is repeated."""
     width = state.shape[2]
     if r > 0:
-        u[0] = state[0, r, 0] + tau_y * (state[y_y, r, 0] - state[y_y, r - 1, 0]) + tau_x * state[y_x, r, 0]
+        u[0] = (
+            state[0, r, 0]
+            + tau_y * (state[y_y, r, 0] - state[y_y, r - 1, 0])
+            + tau_x * state[y_x, r, 0]
+        )
         for j in range(1, width):
             u[j] = (
                 state[0, r, j]
@@ -104,9 +109,13 @@ def sweep(state, work, tau, step, shrink, one, tiny, isotropic, radius, betas):
                 u = work[k, r & 1]
                 below = work[k, 1 - (r & 1)] if r + 1 < height else u
                 if not isotropic:
-                    _anisotropic_row(state, u, below, r, step[0], step[1], shrink, one, betas[k], radius)
+                    _anisotropic_row(
+                        state, u, below, r, step[0], step[1], shrink, one, betas[k], radius
+                    )
                 elif radius.shape[0] > 0:
-                    _isotropic_row_weighted(state, u, below, r, step[0], step[1], shrink, tiny, betas[k], radius)
+                    _isotropic_row_weighted(
+                        state, u, below, r, step[0], step[1], shrink, tiny, betas[k], radius
+                    )
                 else:
                     _isotropic_row(state, u, below, r, step[0], step[1], shrink, one, betas[k])
 

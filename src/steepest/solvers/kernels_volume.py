@@ -13,31 +13,57 @@ from .kernels_planar import OPTIONS
 
 
 @nb.njit(**OPTIONS)
+def _primal_inside(state, u, c, r, x, y, z, plane, tau):
+    """A row that has rows above and (for volumes, z >= 0) a plane before it, in one loop."""
+    width = state.shape[2]
+    if z >= 0:
+        for j in range(1, width):
+            u[c, r, j] = (
+                state[c, r, j]
+                + tau[0] * (state[x, r, j] - state[x, r, j - 1])
+                + tau[1] * (state[y, r, j] - state[y, r - 1, j])
+                + tau[2] * (state[z, r, j] - state[z, r - plane, j])
+            )
+    else:
+        for j in range(1, width):
+            u[c, r, j] = (
+                state[c, r, j]
+                + tau[0] * (state[x, r, j] - state[x, r, j - 1])
+                + tau[1] * (state[y, r, j] - state[y, r - 1, j])
+            )
+
+
+@nb.njit(**OPTIONS)
+def _primal_pixel(state, c, r, j, x, y, z, plane, tau):
+    """One pixel, wherever it lies."""
+    value = state[c, r, j] + tau[0] * state[x, r, j] + tau[1] * state[y, r, j]
+    if j > 0:
+        value -= tau[0] * state[x, r, j - 1]
+    if r > 0:
+        value -= tau[1] * state[y, r - 1, j]
+    if z >= 0:
+        value += tau[2] * state[z, r, j]
+        if r >= plane:
+            value -= tau[2] * state[z, r - plane, j]
+    return value
+
+
+@nb.njit(**OPTIONS)
 def volume_primal(state, u, first_slot, num_axes, num_channels, rows_per_plane, tau):
     """``u = f + tau div q``, q in the slots from ``first_slot``; one column more, a copy."""
     width = state.shape[2]
     for c in range(num_channels):
+        x = first_slot + c
+        y = x + num_channels
+        z = y + num_channels if num_axes == 3 else -1
         for r in range(state.shape[1]):
-            out = u[c, r]
-            f = state[c, r]
-            x = state[first_slot + c, r]
-            y = state[first_slot + num_channels + c, r]
-            out[0] = f[0] + tau[0] * x[0] + tau[1] * y[0]
-            for j in range(1, width):
-                out[j] = f[j] + tau[0] * (x[j] - x[j - 1]) + tau[1] * y[j]
-            if r > 0:
-                above = state[first_slot + num_channels + c, r - 1]
+            if r > 0 and (z < 0 or r >= rows_per_plane):
+                u[c, r, 0] = _primal_pixel(state, c, r, 0, x, y, z, rows_per_plane, tau)
+                _primal_inside(state, u, c, r, x, y, z, rows_per_plane, tau)
+            else:
                 for j in range(width):
-                    out[j] -= tau[1] * above[j]
-            if num_axes == 3:
-                z = state[first_slot + 2 * num_channels + c, r]
-                for j in range(width):
-                    out[j] += tau[2] * z[j]
-                if r >= rows_per_plane:
-                    behind = state[first_slot + 2 * num_channels + c, r - rows_per_plane]
-                    for j in range(width):
-                        out[j] -= tau[2] * behind[j]
-            out[width] = out[width - 1]
+                    u[c, r, j] = _primal_pixel(state, c, r, j, x, y, z, rows_per_plane, tau)
+            u[c, r, width] = u[c, r, width - 1]
 
 
 @nb.njit(**OPTIONS)
@@ -78,9 +104,45 @@ def _store(state, slot_y, slot_p, r, v, scale, beta):
 
 
 @nb.njit(**OPTIONS)
+def _scalar_row(state, u, r, below, behind, step, shrink, one, tiny, radius, beta):
+    """A row of a grey volume with isotropic norm, all in one loop: the common case."""
+    weighted = radius.shape[0] > 0
+    for j in range(state.shape[2]):
+        here = u[0, r, j]
+        x = shrink * (state[1, r, j] + step[0] * (u[0, r, j + 1] - here))
+        y = shrink * (state[2, r, j] + step[1] * (u[0, below, j] - here))
+        z = shrink * (state[3, r, j] + step[2] * (u[0, behind, j] - here))
+        if weighted:
+            w = radius[r, j]
+            scale = w / np.sqrt(max(x * x + y * y + z * z, max(w * w, tiny)))
+        else:
+            scale = one / np.sqrt(max(x * x + y * y + z * z, one))
+        x *= scale
+        y *= scale
+        z *= scale
+        state[1, r, j] = x + beta * (x - state[4, r, j])
+        state[2, r, j] = y + beta * (y - state[5, r, j])
+        state[3, r, j] = z + beta * (z - state[6, r, j])
+        state[4, r, j] = x
+        state[5, r, j] = y
+        state[6, r, j] = z
+
+
+@nb.njit(**OPTIONS)
 def volume_sweep(
-    state, u, num_axes, num_channels, rows_per_plane,
-    tau, step, shrink, one, tiny, isotropic, radius, beta,
+    state,
+    u,
+    num_axes,
+    num_channels,
+    rows_per_plane,
+    tau,
+    step,
+    shrink,
+    one,
+    tiny,
+    isotropic,
+    radius,
+    beta,
 ):
     """One accelerated dual iteration on a band; ``u`` (channels, rows, columns + 1) is scratch."""
     height, width = state.shape[1], state.shape[2]
@@ -88,8 +150,14 @@ def volume_sweep(
     volume_primal(state, u, first_y, num_axes, num_channels, rows_per_plane, tau)
     v = np.empty((num_axes, num_channels, width), state.dtype)
     norm = np.empty(width, state.dtype)
+    scalar = num_axes == 3 and num_channels == 1 and isotropic
     for r in range(height):
         at_edge = r + 1 >= height or (num_axes == 3 and (r + 1) % rows_per_plane == 0)
+        if scalar:
+            behind = r + rows_per_plane if r + rows_per_plane < height else r
+            below = r if at_edge else r + 1
+            _scalar_row(state, u, r, below, behind, step, shrink, one, tiny, radius, beta)
+            continue
         for a in range(num_axes):
             if a == 0 or not isotropic:
                 norm[:] = 0

@@ -159,10 +159,12 @@ def solve(
     goal: Goal,
     momentum: Momentum,
     correct: Callable[[Dual], None] | None = None,
+    watch: Callable[[StepTerms, int], object] | None = None,
 ) -> Outcome:
     """Iterate on the step of length ``tau`` until the goal is reached.
 
-    ``correct`` (`multilevel.correct`) is called after 100, 200, 400, ... iterations.
+    ``correct`` (`multilevel.correct`) is called after 100, 200, 400, ... iterations;
+    ``watch(terms, iterations)`` at every measurement, and stops the solver by returning True.
 
     The gap falls about like 1/k^2: that predicts when to measure next, and how many iterations
     the next step will want.
@@ -178,6 +180,8 @@ def solve(
         momentum = replace(momentum, t=t)
         terms = dual.measure()
         status, excess = goal.reached(terms, done), goal.excess(terms)
+        if watch is not None and watch(terms, done) is True:
+            status = status or Status.STOPPED
         if status is not None:
             wanted = done * min(max(math.sqrt(excess / 0.7), 0.6), 1.5)
             momentum = replace(

@@ -32,6 +32,7 @@ from .bands import automatic_edges
 
 DEFAULT_NUM_BANDS = 6
 DEFAULT_NUM_STEPS = 60
+_FIRST = 1e-3  # of the contrast: even a single pixel of noise lasts longer
 
 Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
@@ -207,8 +208,8 @@ def decompose(
     image : array, 1-D to 3-D plus an optional channel axis
         Floats as they are; uint8/uint16 on the [0, 1] scale in float32.
     num_bands : int, optional
-        Largest number of bands (default 6), their edges chosen from the spectrum: about equal
-        L1 mass, each edge moved to the nearest valley.
+        Number of bands, their edges chosen from the spectrum (see `steepest.spectral.bands`);
+        default: at most 6, bands that hold next to nothing merged.
     edges : increasing sequence of times, optional
         The band edges instead; the first may be 0, the last infinite.
     t_max : float, optional
@@ -246,7 +247,8 @@ def decompose(
         isotropic=isotropic, weights=weights, spacing=spacing,
         channel_axis=channel_axis, coupled=coupled,
     )  # fmt: skip
-    nodes = _nodes(values, t_max, num_steps, grid, functional, num_threads)
+    band_edges = None if edges is None else _check_edges(edges)
+    nodes = _nodes(values, t_max, num_steps, grid, band_edges, functional, num_threads)
     flow = tv_flow(
         values, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), data_range=data_range,
         max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
@@ -257,10 +259,10 @@ def decompose(
         raise InputError("the flow was stopped before its second step: nothing to decompose")
     frames = np.concatenate([values[None], flow.images])
     bare = Decomposition(values, nodes, frames, np.array([0.0, np.inf]), flow, channel_axis)
-    if edges is not None:
-        band_edges = _check_edges(edges)
-    else:
-        band_edges = automatic_edges(nodes, bare.spectrum * bare.durations, count)
+    if band_edges is None:
+        band_edges = automatic_edges(
+            nodes, bare.spectrum * bare.durations, count, exact=num_bands is not None
+        )
     return Decomposition(values, nodes, frames, band_edges, flow, channel_axis)
 
 
@@ -269,17 +271,27 @@ def _nodes(
     t_max: float | None,
     num_steps: int | None,
     grid: str | TimeGrid,
+    edges: np.ndarray | None,
     functional: dict[str, Any],
     num_threads: int | None,
 ) -> np.ndarray:
-    """Frame times, 0 first, at least two steps."""
+    """Frame times, 0 first, at least two steps.
+
+    A logarithmic grid begins at 1e-3 of the contrast, or a third of the first edge if sooner.
+    """
     if isinstance(grid, TimeGrid) and t_max is None:
         last = grid.nodes[-1]
     elif t_max is None:
         last = extinction_time(image, num_threads=num_threads, **functional) or 1.0
     else:
         last = check_number(t_max, "t_max", positive=True)
-    nodes = make_nodes(grid, np.array([last]), num_steps or DEFAULT_NUM_STEPS)
+    count = check_count(DEFAULT_NUM_STEPS if num_steps is None else num_steps, "num_steps")
+    if isinstance(grid, str) and grid == "log" and count > 1:
+        start = _FIRST * (float(np.ptp(image)) or 1.0)
+        if edges is not None:
+            start = min([start, *(edges[edges > 0][:1] / 3)])
+        grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
+    nodes = make_nodes(grid, np.array([last]), count)
     if nodes.size < 2:
         raise InputError("the time grid needs at least two steps for a second derivative")
     return np.concatenate([[0.0], nodes])

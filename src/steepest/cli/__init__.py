@@ -1,0 +1,1 @@
+"""The command ``steepest``: flows, denoising and decompositions of image files."""

@@ -1,0 +1,127 @@
+"""One image after another: what goes wrong with one does not stop the others."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from steepest.core.errors import InputError
+from steepest.io import Image
+
+from .certificates import Certificate, finite
+from .outcome import FAILED, OK, USAGE, one_line
+
+
+@dataclass
+class Record:
+    """What is reported about one image: lines for people, values for JSON."""
+
+    source: str
+    outputs: list[Path] = field(default_factory=list)
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    certificate: Certificate | None = None
+
+    def describe(self, image: Image) -> None:
+        """Add the shape and kind of the image."""
+        self.lines.append(("image", describe(image)))
+        self.values.update(
+            shape=list(image.array.shape), dtype=image.array.dtype.name, axes=image.axes
+        )
+
+    def certify(self, certificate: Certificate) -> None:
+        """Add the guarantee, the effort and the outcome."""
+        self.certificate = certificate
+        self.lines.append(("certificate", certificate.promise))
+        self.lines.append(("effort", certificate.effort))
+        self.lines.append(("status", certificate.status))
+        self.values["certificate"] = certificate.as_json()
+
+
+def describe(image: Image) -> str:
+    """Shape, kind of values and axes: "512 x 512, uint8"."""
+    shape = image.array.shape
+    space = [str(n) for n, letter in zip(shape, image.axes, strict=True) if letter not in "TC"]
+    words = [" x ".join(space), image.array.dtype.name]
+    if image.channel_axis is not None:
+        words.append(f"{shape[-1]} channels")
+    if image.alpha is not None:
+        words.append("transparency kept")
+    if image.axes.startswith("T"):
+        words.append(f"{shape[0]} pages")
+    return ", ".join(words)
+
+
+def run_batch(
+    arguments: argparse.Namespace,
+    sources: Sequence[str],
+    work: Callable[[str, str], Record],
+    extra: dict[str, Any] | None = None,
+) -> int:
+    """Run ``work(source, label)`` for every image and report; the exit code.
+
+    ``extra`` is added to the JSON document.
+
+    0: all done. 1: some failed, or one did not converge with --strict. 2: none could be used.
+    """
+    records: list[Record] = []
+    failures: list[tuple[str, BaseException]] = []
+    strict_failure = False
+    for index, source in enumerate(sources):
+        label = f"[{index + 1}/{len(sources)}] {source}" if len(sources) > 1 else source
+        try:
+            record = work(source, label)
+        except Exception as error:
+            if arguments.traceback:
+                raise
+            failures.append((source, error))
+            text = one_line(error)
+            prefix = "" if source in text else f"{source}: "
+            print(f"steepest: error: {prefix}{text}", file=sys.stderr)
+            continue
+        records.append(record)
+        certificate = record.certificate
+        if certificate is not None and not certificate.converged:
+            strict_failure |= arguments.strict
+            kind = "error" if arguments.strict else "warning"
+            print(f"steepest: {kind}: {source}: {certificate.status}", file=sys.stderr)
+        if not arguments.json and not arguments.quiet:
+            _print_record(record)
+    if arguments.json:
+        _print_json({"command": arguments.command, **(extra or {})}, records, failures)
+    elif len(sources) > 1 and not arguments.quiet:
+        print(f"{len(records)} of {len(sources)} images done")
+    if not failures:
+        return FAILED if strict_failure else OK
+    nothing = not records and all(isinstance(error, InputError) for _, error in failures)
+    return USAGE if nothing else FAILED
+
+
+def _print_record(record: Record) -> None:
+    print(record.source)
+    for key, text in record.lines:
+        print(f"  {key:<12} {text}")
+    for i, path in enumerate(record.outputs):
+        print(f"  {'written' if i == 0 else '':<12} {path}")
+    sys.stdout.flush()
+
+
+def _print_json(
+    head: dict[str, Any],
+    records: Sequence[Record],
+    failures: Sequence[tuple[str, BaseException]],
+) -> None:
+    document = {
+        **head,
+        "results": [
+            {"input": r.source, "outputs": [str(path) for path in r.outputs], **finite(r.values)}
+            for r in records
+        ],
+        "errors": [{"input": source, "message": one_line(error)} for source, error in failures],
+    }
+    print(json.dumps(document, indent=2, allow_nan=False))

@@ -1,0 +1,93 @@
+"""The certificate of a result in words and numbers, alike for every command."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is guaranteed about one result (the worst of several parts)."""
+
+    psnr_bound: float
+    error_bound: float
+    gap: float
+    iterations: int
+    status: str
+    converged: bool
+    seconds: float
+    data_range: float = 1.0  # what psnr_bound refers to
+
+    @property
+    def promise(self) -> str:
+        """The guarantee in one line."""
+        return f"{promise(self.psnr_bound, self.error_bound)}, relative gap {self.gap:.1e}"
+
+    @property
+    def effort(self) -> str:
+        """What it cost in one line."""
+        return f"{self.iterations} iterations, {duration(self.seconds)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; what is not finite becomes null."""
+        return {key: finite(value) for key, value in vars(self).items()}
+
+
+def promise(psnr_bound: float, error_bound: float) -> str:
+    """Guaranteed PSNR and L2 distance to the exact result."""
+    psnr = "exact" if math.isinf(psnr_bound) else f"PSNR >= {psnr_bound:.1f} dB"
+    return f"{psnr}, L2 error <= {error_bound:.2g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds with three digits, at least milliseconds."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+
+
+def certificate(result: Any, seconds: float) -> Certificate:
+    """The certificate of a flow (its worst time) or a denoised image."""
+    return Certificate(
+        psnr_bound=float(np.min(result.psnr_bound)),
+        error_bound=float(np.max(result.error_bound)),
+        gap=float(np.max(result.gap)),
+        iterations=int(result.iterations),
+        status=str(getattr(result.status, "value", result.status)),
+        converged=bool(result.converged),
+        seconds=seconds,
+        data_range=float(result.data_range),
+    )
+
+
+def together(parts: Sequence[Certificate]) -> Certificate:
+    """The worst of several pages; their effort is added."""
+    failed = [part for part in parts if not part.converged]
+    return Certificate(
+        psnr_bound=min(part.psnr_bound for part in parts),
+        error_bound=max(part.error_bound for part in parts),
+        gap=max(part.gap for part in parts),
+        iterations=sum(part.iterations for part in parts),
+        status=(failed or list(parts))[0].status,
+        converged=not failed,
+        seconds=sum(part.seconds for part in parts),
+        data_range=parts[0].data_range,
+    )
+
+
+def finite(value: Any) -> Any:
+    """For JSON: numbers that are not finite become None, arrays lists."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [finite(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

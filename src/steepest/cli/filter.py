@@ -1,0 +1,162 @@
+"""``steepest filter``: an equaliser for structures."""
+
+from __future__ import annotations
+
+import argparse
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io import check_target, write_image
+
+from .batch import Record, run_batch
+from .certificates import certificate
+from .decompose import bands_in_words, decompose_image, single
+from .inputs import check_targets, expand, one_target, read, to_kind
+from .options import add_bands, add_inputs, add_model, add_outputs, numbers, positive
+
+HELP = "keep, drop or amplify structures by their contrast and size"
+USAGE = "IMAGE [IMAGE ...] --KIND T [options]"
+DESCRIPTION = """\
+Spectral filters of the total variation transform. Time plays the part of the wavelength: small
+and faint structures have small times, large and strong ones large times; edges stay sharp.
+"""
+EPILOG = """\
+examples:
+  steepest filter photo.png --low-pass 0.05         only what lives longer than t = 0.05
+  steepest filter photo.png --high-pass 0.05        only small or faint structures
+  steepest filter photo.png --band-pass 0.01 0.1    only what lies between
+  steepest filter photo.png --band-stop 0.01 0.1    all but that (wrinkles, freckles, grain)
+  steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2           drop, keep, double
+  steepest filter photo.png --gains 2,1,1,1                          four bands, found
+  steepest filter photo.png --high-pass 0.05 --float -o detail.tif   signed values, unclipped
+
+High- and band-pass drop the mean: in 8- and 16-bit results zero is then mid-grey. Find times
+worth filtering with "steepest spectrum".
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``steepest filter``."""
+    add_inputs(parser)
+    kinds = parser.add_argument_group("filter (one of them)").add_mutually_exclusive_group(
+        required=True
+    )
+    kinds.add_argument("--low-pass", type=positive, metavar="T", help="times above T")
+    kinds.add_argument("--high-pass", type=positive, metavar="T", help="times below T")
+    kinds.add_argument(
+        "--band-pass", type=positive, nargs=2, metavar=("T0", "T1"), help="times from T0 to T1"
+    )
+    kinds.add_argument(
+        "--band-stop", type=positive, nargs=2, metavar=("T0", "T1"), help="all other times"
+    )
+    kinds.add_argument(
+        "--gains", type=numbers, metavar="G1,G2,..", help="one factor a band, fine to coarse"
+    )
+    add_bands(parser)
+    add_model(parser, huber=False)
+    add_outputs(parser, "file, or folder for several images (default: NAME_filtered here)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Filter every image."""
+    _check(arguments)
+    sources = expand(arguments.images)
+    several = len(sources) > 1
+    targets = {name: one_target(name, arguments, "filtered", several) for name in sources}
+    check_targets(targets.values(), arguments.overwrite)
+
+    def work(source: str, label: str) -> Record:
+        image = single(read(source, arguments))
+        check_target(targets[source], image)
+        record = Record(source, outputs=[targets[source]])
+        record.describe(image)
+        start = perf_counter()
+        decomposition = decompose_image(image, arguments, label)
+        array, words = _apply(decomposition, arguments)
+        seconds = perf_counter() - start
+        if _drops_mean(arguments) and image.array.dtype.kind == "u":
+            array = array + array.dtype.type(0.5)
+            words += "; zero is mid-grey"
+        record.lines.append(("filter", words))
+        record.values["filter"] = words
+        _report_clipping(record, array, image.array.dtype)
+        write_image(targets[source], to_kind(image, [array]), overwrite=arguments.overwrite)
+        record.certify(certificate(decomposition.flow, seconds))
+        return record
+
+    return run_batch(arguments, sources, work)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Intervals are intervals, and gains fit the bands."""
+    for name in ("band_pass", "band_stop"):
+        interval = getattr(arguments, name)
+        if interval is not None and interval[0] >= interval[1]:
+            raise InputError(
+                f"--{name.replace('_', '-')}: {interval[0]:g} is not below {interval[1]:g}"
+            )
+    gains = arguments.gains
+    if gains is None:
+        _stop_early(arguments)
+        return
+    known = len(arguments.edges) + 1 if arguments.edges else arguments.bands
+    if known and known != len(gains):
+        raise InputError(f"--gains: {len(gains)} factors for {known} bands")
+    if not known:
+        arguments.bands = len(gains)
+
+
+def _stop_early(arguments: argparse.Namespace) -> None:
+    """The flow is needed up to the largest time of the filter only."""
+    times = [arguments.low_pass, arguments.high_pass]
+    times += [interval[1] for interval in (arguments.band_pass, arguments.band_stop) if interval]
+    last = max(time for time in times if time is not None)
+    if arguments.t_max is not None and arguments.t_max < last:
+        raise InputError(f"--t-max {arguments.t_max:g} is below the time {last:g} of the filter")
+    arguments.t_max = arguments.t_max or last
+
+
+def _drops_mean(arguments: argparse.Namespace) -> bool:
+    return arguments.high_pass is not None or arguments.band_pass is not None
+
+
+def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarray, str]:
+    """The filtered image as floats, and the filter in words."""
+    from steepest import spectral
+
+    if arguments.low_pass is not None:
+        t = arguments.low_pass
+        return spectral.low_pass(decomposition, t), f"low-pass, times above {t:g}"
+    if arguments.high_pass is not None:
+        t = arguments.high_pass
+        return spectral.high_pass(decomposition, t), f"high-pass, times below {t:g}"
+    if arguments.band_pass is not None:
+        t0, t1 = arguments.band_pass
+        return spectral.band_pass(decomposition, t0, t1), f"band-pass, times {t0:g} to {t1:g}"
+    if arguments.band_stop is not None:
+        t0, t1 = arguments.band_stop
+        return spectral.band_stop(decomposition, t0, t1), f"band-stop, not times {t0:g} to {t1:g}"
+    found = len(decomposition.edges) - 1
+    if found != len(arguments.gains):
+        raise InputError(
+            f"--gains: {len(arguments.gains)} factors, but {found} bands were found; "
+            "give the times that separate the bands: --edges T1,T2,.."
+        )
+    gains = ", ".join(f"{gain:g}" for gain in arguments.gains)
+    words = f"gains {gains} for the bands: {bands_in_words(decomposition.edges)}"
+    return decomposition.recompose(np.asarray(arguments.gains)), words
+
+
+def _report_clipping(record: Record, array: np.ndarray, dtype: np.dtype) -> None:
+    """Say how many values an integer format had to clip."""
+    if dtype.kind != "u":
+        return
+    half = 0.5 / np.iinfo(dtype).max
+    share = float(np.mean((array < -half) | (array > 1 + half)))
+    record.values["clipped_share"] = share
+    if share > 0:
+        words = f"{100 * share:.2g} % of the values lay outside of [0, 1] (--float keeps them)"
+        record.lines.append(("clipped", words))

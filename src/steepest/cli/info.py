@@ -1,0 +1,132 @@
+"""``steepest info``: what is in a file, and with what it would be computed."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io import Image
+
+from .batch import Record, describe, run_batch
+from .inputs import expand, read
+from .options import add_inputs, add_reporting
+
+HELP = "shape, kind, pixel size and noise of images; versions"
+USAGE = "[IMAGE ...] [options]"
+DESCRIPTION = """\
+What a file holds as steepest reads it: shape, kind of values, channels, pixel size, estimated
+noise. Without a file: the versions of what computes.
+"""
+EPILOG = """\
+examples:
+  steepest info                    versions and processors
+  steepest info photo.jpg          one file
+  steepest info 'scans/*.tif'      many
+  steepest info stack.npy --json   for programs
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``steepest info``."""
+    add_inputs(parser, needed=False)
+    add_reporting(parser.add_argument_group("reporting"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Describe every image, or only the installation."""
+    arguments.strict = False
+    sources = expand(arguments.images)
+    code = run_batch(arguments, sources, lambda name, _: _describe(name, arguments), versions())
+    if not arguments.json and not arguments.quiet:
+        print(", ".join(f"{name} {value}" for name, value in versions().items()))
+    return code
+
+
+def version(package: str) -> str:
+    """The version of a package, "not installed" where it is not."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    if package == "steepest":
+        import steepest
+
+        return str(steepest.__version__)
+    return "not installed"
+
+
+def versions() -> dict[str, Any]:
+    """What computes: versions and the number of threads."""
+    from steepest.solvers.threads import default_num_threads
+
+    names = ("steepest", "numba", "numpy", "pillow", "tifffile", "matplotlib")
+    found: dict[str, Any] = {name: version(name) for name in names}
+    return {**found, "python": platform.python_version(), "threads": default_num_threads()}
+
+
+def _describe(source: str, arguments: argparse.Namespace) -> Record:
+    image = read(source, arguments)
+    record = Record(source)
+    array = image.array
+    bad = int(array.size - np.isfinite(array).sum())
+    low, high = (float(array.min()), float(array.max())) if not bad else (None, None)
+    record.lines += [
+        ("image", describe(image)),
+        (
+            "format",
+            image.format + (f" ({image.metadata.flavour})" if image.metadata.flavour else ""),
+        ),
+        ("axes", _axes(image)),
+        ("range", f"{low:g} to {high:g}" if not bad else f"{bad} NaN or infinite values"),
+        ("pixel size", _pixel_size(image)),
+    ]
+    noise = None if bad else _noise(image)
+    if noise is not None:
+        scale = "" if array.dtype.kind == "f" else " of the full range"
+        record.lines.append(("noise", f"standard deviation about {noise:.3g}{scale}"))
+    record.values = {
+        "shape": list(array.shape),
+        "dtype": array.dtype.name,
+        "axes": image.axes,
+        "channel_axis": image.channel_axis,
+        "transparency": image.alpha is not None,
+        "format": image.format,
+        "range": [low, high],
+        "pixel_size": image.pixel_size,
+        "pixel_unit": image.metadata.unit or None,
+        "noise": noise,
+    }
+    return record
+
+
+def _axes(image: Image) -> str:
+    names = {"T": "pages, one by one", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
+    return ", ".join(names[axis] for axis in image.axes)
+
+
+def _pixel_size(image: Image) -> str:
+    sizes = image.pixel_size
+    if sizes is None:
+        return "not stated"
+    words = " x ".join("?" if size is None else f"{size:.4g}" for size in sizes)
+    dpi = image.metadata.dots_per_inch() if image.metadata.unit == "inch" else None
+    note = f" ({dpi[0]:.4g} dpi)" if dpi and abs(dpi[0] - dpi[1]) < 0.5 else ""
+    return f"{words} {image.metadata.unit or '(no unit)'}{note}"
+
+
+def _noise(image: Image) -> float | None:
+    """The mean estimate over the pages; None where it cannot be had (tiny images)."""
+    import steepest
+
+    estimates: Sequence[float] = []
+    with suppress(InputError):
+        estimates = [
+            float(steepest.estimate_noise(part, channel_axis=image.channel_axis))
+            for part in image.parts
+        ]
+    return float(np.mean(estimates)) if estimates else None

@@ -1,0 +1,137 @@
+"""From what stands on the command line to the files that are read and written."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io import SUFFIXES, Image, from_float, read_image
+from steepest.io.outputs import refuse_existing
+
+from .options import known_suffix, stack_of
+
+SAMPLE = "sample:"
+
+
+def expand(names: Sequence[str]) -> list[str]:
+    """Files of all folders and globs, each once, in order.
+
+    Raises
+    ------
+    InputError
+        A file, a match, or an image in a folder is missing.
+    """
+    found: list[str] = []
+    for name in names:
+        path = Path(name)
+        if name.startswith(SAMPLE) or path.is_file():
+            found.append(name)
+        elif path.is_dir():
+            files = sorted(
+                file for file in path.iterdir() if file.is_file() and known_suffix(file.name)
+            )
+            files = [file for file in files if not file.name.startswith(".")]
+            if not files:
+                raise InputError(f"{name}: no PNG, JPEG, TIFF or NPY file in this folder")
+            found += map(str, files)
+        elif glob.has_magic(name):
+            matches = sorted(match for match in glob.glob(name) if Path(match).is_file())
+            if not matches:
+                raise InputError(f"{name}: no file matches")
+            found += matches
+        else:
+            raise InputError(f"{name}: no such file or folder")
+    return list(dict.fromkeys(found))
+
+
+def stem(name: str) -> str:
+    """The name of an image without folder and suffix: "camera" for sample:camera."""
+    if name.startswith(SAMPLE):
+        return name[len(SAMPLE) :]
+    base = Path(name).stem
+    return base[:-4] if base.lower().endswith(".ome") else base
+
+
+def suffix(name: str, arguments: argparse.Namespace) -> str:
+    """The suffix of results: --format, else the image's own (floats never as PNG or JPEG)."""
+    if arguments.format:
+        return f".{arguments.format}"
+    own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
+    own = own or (".png" if name.startswith(SAMPLE) else ".tif")
+    lossy = SUFFIXES[own.lower()] in ("png", "jpeg")
+    return ".tif" if arguments.float and lossy else own
+
+
+def read(name: str, arguments: argparse.Namespace) -> Image:
+    """Read an image as the options say; with --float as floats on the [0, 1] scale."""
+    image = read_image(name, stack=stack_of(arguments), channel_axis=arguments.channel_axis)
+    if getattr(arguments, "float", False) and image.array.dtype.kind == "u":
+        maximum = np.float32(np.iinfo(image.array.dtype).max)
+        image = replace(image, array=image.array.astype(np.float32) / maximum)
+    return image
+
+
+def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
+    """The image with other (float) pixels, written back in its own kind."""
+    dtype = image.array.dtype
+    return image.with_parts([from_float(part, dtype) for part in parts])
+
+
+def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
+    """The file for one result: ``-o`` as file or folder, else ``name_tag.suffix`` right here."""
+    ending = suffix(name, arguments)
+    if arguments.output is None:
+        if several:
+            raise InputError("several images need a folder for the results: give -o FOLDER")
+        return Path(f"{stem(name)}_{tag}{ending}")
+    output = Path(arguments.output)
+    if known_suffix(output.name) and not output.is_dir():
+        if several:
+            raise InputError(f"{output}: several images need a folder, not a file")
+        return output
+    return output / f"{stem(name)}{ending}"
+
+
+def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
+    """The folder for several results of one image: ``-o`` (with many images one in it for each)."""
+    if arguments.output is None:
+        if several:
+            raise InputError("several images need a folder for the results: give -o FOLDER")
+        return Path(f"{stem(name)}_{tag}")
+    output = Path(arguments.output)
+    if known_suffix(output.name) and not output.is_dir():
+        raise InputError(f"{output}: a folder is needed, there are several results")
+    return output / stem(name) if several else output
+
+
+def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
+    """Nothing exists already and nothing would be written twice: asked before computing.
+
+    Raises
+    ------
+    InputError
+        Two images have the same target, or a target exists and --overwrite is not given.
+    """
+    seen: set[Path] = set()
+    for target in targets:
+        if target in seen:
+            raise InputError(f"{target}: two results would have this name; write them separately")
+        seen.add(target)
+        refuse_existing(target, overwrite)
+        for folder in target.parents:
+            if folder.exists() and not folder.is_dir():
+                raise InputError(f"{folder}: is a file, a folder is needed")
+
+
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """A folder for results is new or empty, unless --overwrite is given."""
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file, a folder is needed")
+    if not overwrite and folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder}: exists and is not empty (write into it with --overwrite)")

@@ -1,0 +1,120 @@
+"""The entry point: parse, run, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from steepest.core.errors import InputError
+
+from . import decompose, denoise, filter, flow, info, spectrum
+from .options import HelpFormatter
+from .outcome import FAILED, INTERRUPTED, OK, USAGE, one_line
+
+COMMANDS: tuple[Any, ...] = (decompose, denoise, filter, flow, spectrum, info)
+DESCRIPTION = """\
+Certified total variation flow: denoise images, split them into their structures by contrast and
+size, and mix these anew. Every result comes with a guaranteed distance to the exact one.
+"""
+EPILOG = """\
+examples:
+  steepest info sample:camera                   what is in a file, and what would be done with it
+  steepest denoise photo.jpg                    remove noise; the strength is found automatically
+  steepest decompose sample:camera -o bands     split a bundled photograph into its structures
+  steepest filter photo.png --high-pass 0.05    keep only small or faint structures
+  steepest flow photo.png --times 0.02,0.1,0.5  the flow at three times
+  steepest spectrum scan.tif                    how much structure there is at each scale
+
+images: PNG, JPEG, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files, folders
+of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.
+
+exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 bad usage or input.
+
+"steepest COMMAND --help" explains each command with examples.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"steepest: error: {message} (see {self.prog} --help)\n")
+
+
+def make_parser() -> Parser:
+    """The parser of all commands."""
+    parser = Parser(
+        prog="steepest",
+        usage="steepest [-h] [--version] COMMAND ...",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    names = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+    table = "\n".join(f"{n:<11}{m.HELP}" for n, m in zip(names, COMMANDS, strict=True))
+    commands = parser.add_subparsers(
+        title="commands",
+        description=table,
+        metavar="COMMAND",
+        dest="command",
+        prog="steepest",
+        help=argparse.SUPPRESS,
+    )
+    for name, module in zip(names, COMMANDS, strict=True):
+        command = commands.add_parser(
+            name,
+            usage=f"steepest {name} {module.USAGE}",
+            description=module.DESCRIPTION,
+            epilog=module.EPILOG,
+            formatter_class=HelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+        command.add_argument(
+            "--traceback", action="store_true", help="show where an error arose (for bug reports)"
+        )
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code (0 done, 1 something failed, 2 bad usage or input)."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    parser = make_parser()
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else OK
+    if arguments.version:
+        print(f"steepest {info.version('steepest')}")
+        return OK
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    return _guarded(arguments)
+
+
+def _guarded(arguments: argparse.Namespace) -> int:
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output went away, as in "steepest ... | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        print("\nsteepest: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if arguments.traceback:
+            raise
+        print(f"steepest: error: {one_line(error)}", file=sys.stderr)
+        return USAGE if isinstance(error, InputError) else FAILED

@@ -1,0 +1,222 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from itertools import pairwise
+from typing import Any
+
+from steepest.core.errors import InputError
+from steepest.io import SUFFIXES, Image
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help with the line breaks of the descriptions kept, a little wider."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=98)
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not finite")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above zero."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} must be positive")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+    return int(text)
+
+
+def numbers(text: str) -> list[float]:
+    """Numbers between commas."""
+    return [number(part) for part in text.split(",") if part.strip()] or [number(text)]
+
+
+def increasing(text: str) -> list[float]:
+    """Positive increasing times between commas."""
+    values = numbers(text)
+    if values[0] <= 0 or any(b <= a for a, b in pairwise(values)):
+        raise argparse.ArgumentTypeError(f"{text} must be positive and increase")
+    return values
+
+
+def axis(text: str) -> int | str | None:
+    """ "auto", "none", or the number of an axis."""
+    if text in ("auto", "none"):
+        return None if text == "none" else text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, none nor a number") from None
+
+
+def add_inputs(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
+    """The images and how to read them."""
+    parser.add_argument(
+        "images",
+        nargs="+" if needed else "*",
+        metavar="IMAGE",
+        help="file, folder, quoted glob, or sample:camera",
+    )
+    group = parser.add_argument_group("reading")
+    stack = group.add_mutually_exclusive_group()
+    stack.add_argument(
+        "--volume", action="store_true", help="pages (or a 3-D array) are one volume: the default"
+    )
+    stack.add_argument(
+        "--pages", action="store_true", help="pages are images of their own, as time series are"
+    )
+    group.add_argument(
+        "--channel-axis",
+        type=axis,
+        default="auto",
+        metavar="N",
+        help="axis of TIFF or NPY arrays that holds channels; none, or auto (default)",
+    )
+
+
+def add_outputs(parser: argparse.ArgumentParser, where: str, *, images: bool = True) -> None:
+    """Where results go and what is printed."""
+    group = parser.add_argument_group("writing and reporting")
+    group.add_argument("-o", "--output", metavar="PATH", help=where)
+    group.add_argument("--overwrite", action="store_true", help="replace existing files")
+    if images:
+        group.add_argument(
+            "--format",
+            choices=("png", "jpg", "tif", "npy"),
+            help="format of the results (default: that of the image)",
+        )
+        group.add_argument(
+            "--float",
+            action="store_true",
+            help="compute and write 32-bit floats (TIFF or NPY): nothing is rounded or clipped",
+        )
+    add_reporting(group)
+    group.add_argument(
+        "--strict", action="store_true", help="exit with 1 where a tolerance was not met"
+    )
+
+
+def add_reporting(group: Any) -> None:
+    """What is printed."""
+    group.add_argument("--json", action="store_true", help="print one JSON document instead")
+    group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+
+
+def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
+    """The functional and the solver."""
+    group = parser.add_argument_group("total variation")
+    group.add_argument(
+        "--anisotropic", action="store_true", help="sum of the differences along the axes"
+    )
+    if huber:
+        group.add_argument(
+            "--huber", type=positive, metavar="EPS", help="Huber-TV: smooth below this slope"
+        )
+    group.add_argument(
+        "--separate-channels", action="store_true", help="compute every channel on its own"
+    )
+    group.add_argument(
+        "--spacing",
+        metavar="A,B,..",
+        help="pixel spacing along each axis, or 'file': the ratios of the pixel sizes in the file",
+    )
+    group.add_argument("--tol", type=positive, metavar="GAP", help="relative duality gap")
+    group.add_argument("--threads", type=count, metavar="N", help="processors to use (default all)")
+
+
+def add_bands(parser: argparse.ArgumentParser) -> None:
+    """How finely an image is split."""
+    group = parser.add_argument_group("bands")
+    group.add_argument(
+        "--bands", type=count, metavar="N", help="number of bands at most (default 6)"
+    )
+    group.add_argument(
+        "--edges",
+        type=increasing,
+        metavar="T1,T2,..",
+        help="times that separate the bands: 0.01,0.1 gives three (default: found)",
+    )
+    group.add_argument(
+        "--t-max", type=positive, metavar="T", help="last time (default: until nothing is left)"
+    )
+    group.add_argument("--steps", type=count, metavar="N", help="time steps")
+
+
+def model_keywords(arguments: argparse.Namespace, image: Image) -> dict[str, Any]:
+    """The keywords of the numerics that these options and this image ask for."""
+    keywords: dict[str, Any] = {
+        "channel_axis": image.channel_axis,
+        "isotropic": not arguments.anisotropic,
+        "coupled": not arguments.separate_channels,
+        "spacing": _spacing(arguments.spacing, image),
+    }
+    if getattr(arguments, "huber", None):
+        keywords["huber"] = arguments.huber
+    if arguments.tol is not None:
+        keywords["tol"] = arguments.tol
+    if arguments.threads is not None:
+        keywords["num_threads"] = arguments.threads
+    return keywords
+
+
+def band_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The keywords of ``decompose`` for the options of :func:`add_bands`; bands cover all times."""
+    inner = arguments.edges
+    if inner is not None and arguments.bands is not None:
+        raise InputError("--edges says how many bands there are: leave --bands out")
+    wanted = {
+        "num_bands": arguments.bands,
+        "edges": None if inner is None else [0.0, *inner, math.inf],
+        "t_max": arguments.t_max,
+        "num_steps": arguments.steps,
+    }
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _spacing(text: str | None, image: Image) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    space = image.space
+    if text == "file":
+        sizes = image.pixel_size
+        if sizes is None or any(size is None for size in sizes):
+            raise InputError(f"{image.name}: holds no pixel size; give --spacing as numbers")
+        return tuple(float(size or 0) / float(sizes[-1] or 1) for size in sizes)
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--spacing {text}: allowed are numbers, or 'file'") from None
+    if len(values) not in (1, len(space)) or min(values) <= 0 or not math.isfinite(sum(values)):
+        raise InputError(
+            f"{image.name}: --spacing {text}: {len(space)} positive numbers are needed "
+            f"(axes {', '.join(space)})"
+        )
+    return values if len(values) > 1 else values * len(space)
+
+
+def stack_of(arguments: argparse.Namespace) -> str:
+    """How the pages of a file are to be read."""
+    return "volume" if arguments.volume else "pages" if arguments.pages else "auto"
+
+
+def known_suffix(name: str) -> bool:
+    """Whether a path ends like an image file."""
+    return any(name.lower().endswith(suffix) for suffix in SUFFIXES)

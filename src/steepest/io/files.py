@@ -1,0 +1,168 @@
+"""Read and write image files; the format of a file is known by its first bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from steepest.core.errors import InputError
+
+from . import npy, raster, tiff
+from .image import Image, check_pixels
+from .outputs import OutputSet, refuse_existing
+from .samples import sample_bytes
+
+SUFFIXES = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".npy": "npy",
+}
+_ALLOWED = "PNG, JPEG, TIFF and NPY files"
+_DTYPES = {
+    "png": ("uint8", "uint16"),
+    "jpeg": ("uint8",),
+    "tiff": ("uint8", "uint16", "float32", "float64"),
+    "npy": ("uint8", "uint16", "float32", "float64"),
+}
+
+
+def read_image(
+    path: str | os.PathLike[str],
+    *,
+    stack: str = "auto",
+    channel_axis: int | str | None = "auto",
+) -> Image:
+    """Read a PNG, JPEG, TIFF or NPY file, or a bundled photograph ("sample:camera").
+
+    8-bit, 16-bit and floating-point values are kept as they are; palettes become RGB, 1-bit images
+    uint8. Transparency is kept aside.
+
+    Parameters
+    ----------
+    stack
+        What the pages of a file (or the first axis of a 3-D array) are: "volume", one 3-D image;
+        "pages", images of their own; "auto", a volume unless the file calls them time.
+    channel_axis
+        The axis of the stored array that holds channels, None for none; "auto": as the file says,
+        in NPY files a last axis of 3 or 4.
+
+    Raises
+    ------
+    InputError
+        The file is missing, unreadable, damaged, or holds what is not allowed. Nothing in a file
+        is ever executed (pickled NPY files are refused).
+    """
+    name = os.fspath(path)
+    if stack not in ("auto", "volume", "pages"):
+        raise InputError(f"stack={stack!r}; allowed are 'auto', 'volume', 'pages'")
+    data = sample_bytes(name[7:]) if name.startswith("sample:") else None
+    try:
+        with BytesIO(data) if data is not None else open(name, "rb") as file:
+            reader = _reader(file, name)
+            image = reader(file, name, stack, channel_axis)
+    except InputError:
+        raise
+    except MemoryError:
+        raise InputError(f"{name}: too large for the memory of this machine") from None
+    except OSError as error:
+        reason = error.strerror or f"damaged or not readable ({_first_line(error)})"
+        raise InputError(f"{name}: {reason}") from error
+    except Exception as error:  # decoders raise nearly anything on damaged files
+        raise InputError(f"{name}: damaged or not readable ({_first_line(error)})") from error
+    check_pixels(image.array, name)
+    return image
+
+
+def _reader(file: BinaryIO, name: str) -> Callable[..., Image]:
+    head = file.read(8)
+    file.seek(0)
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        return raster.read
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return tiff.read
+    if head.startswith(b"\x93NUMPY"):
+        return npy.read
+    what = "an empty file" if not head else "of a kind that is not read"
+    raise InputError(f"{name}: {what}; allowed are {_ALLOWED}")
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:160]
+
+
+def check_target(
+    path: str | os.PathLike[str], image: Image, dtype: np.dtype | str | None = None
+) -> str:
+    """The format of the file to be written: "png", "jpeg", "tiff" or "npy".
+
+    Raises
+    ------
+    InputError
+        The suffix is unknown, or the format cannot hold this image without loss.
+    """
+    name = os.fspath(path)
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{name}: suffix {suffix!r}; allowed are {', '.join(SUFFIXES)}")
+    kind = SUFFIXES[suffix]
+    dtype = np.dtype(dtype or image.array.dtype).name
+    if dtype not in _DTYPES[kind]:
+        raise InputError(
+            f"{name}: {kind.upper()} files cannot hold {dtype} values; write a .tif or .npy file"
+        )
+    if kind in ("png", "jpeg"):
+        channels = 1 if image.channel_axis is None else image.array.shape[-1]
+        if image.axes.rstrip("C") != "YX" or channels not in (1, 3):
+            raise InputError(
+                f"{name}: {kind.upper()} files hold one grey or RGB image, not axes {image.axes} "
+                f"of shape {image.array.shape}; write a .tif or .npy file"
+            )
+    if kind == "jpeg" and image.alpha is not None:
+        raise InputError(f"{name}: JPEG files hold no transparency; write a .png or .tif file")
+    if kind == "tiff" and image.axes == "X":
+        raise InputError(f"{name}: TIFF files hold no 1-D signals; write a .npy file")
+    return kind
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    image: Image | np.ndarray,
+    *,
+    overwrite: bool = False,
+    outputs: OutputSet | None = None,
+) -> None:
+    """Write an image in the format of the suffix, metadata kept; complete or not at all.
+
+    A bare array is taken as grey (2-D), colour (last axis 3 or 4) or a volume. With ``outputs``
+    the file appears when that set does. JPEG files are written with quality 95.
+
+    Raises
+    ------
+    InputError
+        The file exists and ``overwrite`` is False, or the format cannot hold the image.
+    """
+    if not isinstance(image, Image):
+        image = npy.from_array(np.asarray(image), os.fspath(path), "auto", "auto")
+    check_pixels(image.array, image.name)
+    kind = check_target(path, image)
+    if outputs is None:
+        refuse_existing(Path(path), overwrite)
+        with OutputSet(overwrite=overwrite) as single:
+            write_image(path, image, outputs=single)
+        return
+    with outputs.open(path) as file:
+        if kind == "tiff":
+            tiff.write(file, image)
+        elif kind == "npy":
+            npy.write(file, image)
+        else:
+            raster.write(file, image, kind)

@@ -1,0 +1,152 @@
+"""An image as the numerics take it, with what is needed to write a result back in kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from steepest.core.arrays import Layout
+from steepest.core.errors import InputError
+
+from .metadata import Metadata
+
+DTYPES = ("uint8", "uint16", "float32", "float64")
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Pixels of one file, axes in the order of ``axes``.
+
+    ``axes`` has one letter an axis, always in the order T (pages treated one by one), Z, Y, X,
+    C (channels): "YX", "YXC", "ZYX", "TYXC", "X". Transparency and other extra samples are kept
+    aside in ``alpha`` (``(..., k)``, never filtered). ``stored_axes`` is the order in the file.
+    """
+
+    array: np.ndarray
+    axes: str
+    alpha: np.ndarray | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    format: str = ""
+    stored_axes: str = ""
+    name: str = "image"
+
+    @property
+    def channel_axis(self) -> int | None:
+        """-1 for images with channels, else None: the keyword of the numerics."""
+        return -1 if self.axes.endswith("C") else None
+
+    @property
+    def space(self) -> str:
+        """The spatial axes, for example "YX" or "ZYX"."""
+        return self.axes.strip("TC")
+
+    @property
+    def pixel_size(self) -> tuple[float | None, ...] | None:
+        """Size of a pixel along each spatial axis in ``metadata.unit``, None if unknown."""
+        return self.metadata.pixel_size(self.space)
+
+    @property
+    def parts(self) -> list[np.ndarray]:
+        """What is computed one by one: the pages along T, or the whole array."""
+        return list(self.array) if self.axes.startswith("T") else [self.array]
+
+    def with_parts(self, parts: Sequence[np.ndarray]) -> Image:
+        """The same file with other pixels: one array for each of :attr:`parts`."""
+        array = np.stack(parts) if self.axes.startswith("T") else np.asarray(parts[0])
+        return replace(self, array=array)
+
+    def samples(self) -> np.ndarray:
+        """Pixels and transparency together, channels last, as files store them."""
+        if self.alpha is None:
+            return self.array
+        colour = self.array if self.channel_axis is not None else self.array[..., None]
+        return np.concatenate([colour, in_kind(self.alpha, colour.dtype)], axis=-1)
+
+
+def from_float(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """Floats on the [0, 1] scale as ``dtype``; the library's one rule (clip, scale, round).
+
+    Float dtypes are only cast.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        return np.asarray(array, dtype=dtype)
+    layout = Layout(dtype, None, array.shape)
+    return np.asarray(layout.restore(np.asarray(array)[None]))
+
+
+def in_kind(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """An image of one dtype as another, integers meaning [0, 1]."""
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind == "u":
+        array = array.astype(np.float64) / np.iinfo(array.dtype).max
+    return from_float(array, dtype)
+
+
+def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
+    """A C-contiguous array in native byte order, of a dtype the numerics take.
+
+    Raises
+    ------
+    InputError
+        The dtype is none of uint8, uint16, float32, float64, or there are no pixels.
+    """
+    if array.size == 0:
+        raise InputError(f"{name}: holds no pixels (shape {array.shape})")
+    if array.dtype.name not in DTYPES:
+        hint = ", complex data as two files" if array.dtype.kind == "c" else ""
+        raise InputError(
+            f"{name}: holds {array.dtype.name or array.dtype} values; allowed are "
+            f"{', '.join(DTYPES)} (save it as float32{hint})"
+        )
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def label_axes(
+    shape: tuple[int, ...], stack: str, channel_axis: int | str | None, name: str
+) -> str:
+    """Letters for the axes of a bare array (an NPY file).
+
+    ``channel_axis`` "auto": the last of three or four axes is colour where it has 3 or 4 entries
+    and the two before it more than 4. ``stack`` says what an axis before Y, X is: "auto" and
+    "volume": Z; "pages": T.
+    """
+    ndim = len(shape)
+    if channel_axis == "auto":
+        colour = (
+            stack != "volume" and ndim in (3, 4) and shape[-1] in (3, 4) and min(shape[-3:-1]) > 4
+        )
+        channel_axis = ndim - 1 if colour else None
+    elif channel_axis is not None:
+        channel_axis = int(channel_axis)
+        if not -ndim <= channel_axis < ndim:
+            raise InputError(f"{name}: channel axis {channel_axis} of an array of shape {shape}")
+        channel_axis %= ndim
+    count = ndim - (channel_axis is not None)
+    first = "T" if stack == "pages" else "Z"
+    space = {1: "X", 2: "YX", 3: first + "YX", 4: "TZYX"}.get(count)
+    if space is None:
+        raise InputError(
+            f"{name}: shape {shape} has {count} axes besides channels; allowed are 1 to 3, "
+            "and a fourth in front for images that are computed one by one"
+        )
+    if channel_axis is None:
+        return space
+    return space[:channel_axis] + "C" + space[channel_axis:]
+
+
+def arrange(array: np.ndarray, stored_axes: str) -> tuple[np.ndarray, str]:
+    """Axes in the canonical order T, Z, Y, X, C."""
+    axes = "".join(sorted(stored_axes, key="TZYXC".index))
+    return np.transpose(array, [stored_axes.index(axis) for axis in axes]), axes
+
+
+def restore_order(array: np.ndarray, axes: str, stored_axes: str) -> np.ndarray:
+    """From the canonical order back to that of the file."""
+    if sorted(axes) != sorted(stored_axes):
+        return array
+    return np.transpose(array, [axes.index(axis) for axis in stored_axes])

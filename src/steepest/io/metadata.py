@@ -1,0 +1,60 @@
+"""What a file says about its pixels besides their values, in one form for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_MILLIMETRES = {
+    "inch": 25.4,
+    "in": 25.4,
+    "m": 1000.0,
+    "cm": 10.0,
+    "mm": 1.0,
+    "micron": 1e-3,
+    "um": 1e-3,
+    "\u00b5m": 1e-3,  # micro sign
+    "\u03bcm": 1e-3,  # Greek mu
+    "\\u00B5m": 1e-3,  # as ImageJ writes it
+    "nm": 1e-6,
+}
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Resolution, colour profile and notes of an image file.
+
+    ``resolution`` is pixels per ``unit`` along x and y, ``z_step`` the distance between slices in
+    ``unit``; ``unit`` is "inch", "cm", "mm", "µm", ..., or "" where the file names none.
+    ``flavour`` is "imagej" or "ome" for TIFF files of these programs, ``extra`` holds what only
+    they store. Nothing here changes the numerics.
+    """
+
+    resolution: tuple[float, float] | None = None
+    unit: str = ""
+    z_step: float | None = None
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    gamma: float | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    description: str = ""
+    flavour: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def pixel_size(self, axes: str) -> tuple[float | None, ...] | None:
+        """Size of a pixel along each of ``axes`` (letters of "ZYX") in ``unit``; None if unknown.
+
+        An axis without a known size gets None.
+        """
+        x, y = self.resolution or (0.0, 0.0)
+        sizes = {"X": 1 / x if x else None, "Y": 1 / y if y else None, "Z": self.z_step}
+        values = tuple(sizes.get(axis) for axis in axes if axis in sizes)
+        return values if any(value is not None for value in values) else None
+
+    def dots_per_inch(self) -> tuple[float, float] | None:
+        """The resolution in pixels per inch, or None where the unit has no known length."""
+        length = _MILLIMETRES.get(self.unit)
+        if self.resolution is None or length is None:
+            return None
+        return self.resolution[0] * 25.4 / length, self.resolution[1] * 25.4 / length

@@ -1,0 +1,102 @@
+"""Files that appear complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from steepest.core.errors import InputError
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise InputError where a file is there already and may not be replaced."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, a file was to be written there")
+    if not overwrite and path.exists():
+        raise InputError(f"{path}: exists already (replace it with --overwrite, overwrite=True)")
+
+
+class OutputSet:
+    """Several files written together: all of them appear, or none.
+
+    Each is written to a temporary file in its own folder; leaving the ``with`` block renames
+    them all, an exception removes them all (and the folders made for them).
+
+    >>> with OutputSet() as outputs:
+    ...     with outputs.open("band_01.tif") as file:
+    ...         file.write(data)
+    """
+
+    def __init__(self, *, overwrite: bool = False) -> None:
+        self.overwrite = overwrite
+        self.paths: list[Path] = []  # every file of the set, in the order they were opened
+        self._pending: list[tuple[Path, Path]] = []
+        self._folders: list[Path] = []
+
+    @contextmanager
+    def open(self, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+        """A new binary file that will be at ``path`` when the set is complete."""
+        path = Path(path)
+        if path.is_symlink():
+            path = path.resolve()
+        refuse_existing(path, self.overwrite)
+        self._make_folder(path.parent)
+        temporary = path.with_name(f".steepest-{secrets.token_hex(6)}.part")
+        with temporary.open("xb") as file:
+            self._pending.append((temporary, path))
+            self.paths.append(path)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = []
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
+        if not folder.is_dir():
+            raise InputError(f"{folder}: is a file, a folder was to be made there")
+        for new in reversed(missing):
+            new.mkdir(exist_ok=True)
+            self._folders.append(new)
+
+    def commit(self) -> None:
+        """Give every file its name; existing ones are replaced only with ``overwrite``."""
+        for _, path in self._pending:
+            refuse_existing(path, self.overwrite)
+        while self._pending:
+            temporary, path = self._pending[0]
+            os.replace(temporary, path)
+            del self._pending[0]
+        self._folders.clear()
+
+    def discard(self) -> None:
+        """Remove what was not committed."""
+        for temporary, _ in self._pending:
+            with suppress(OSError):
+                temporary.unlink()
+        for folder in reversed(self._folders):
+            with suppress(OSError):
+                folder.rmdir()
+        self._pending.clear()
+        self._folders.clear()
+
+    def __enter__(self) -> OutputSet:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
+            self.discard()

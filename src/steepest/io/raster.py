@@ -1,0 +1,133 @@
+"""PNG and JPEG by Pillow (16-bit colour PNG: see png16)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import PngImagePlugin
+
+from steepest.core.errors import InputError
+
+from . import png16
+from .image import Image
+from .metadata import Metadata
+
+_PNG = "PNG"
+JPEG_QUALITY = 95
+
+
+def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) -> Image:
+    """A PNG or JPEG file; ``channel_axis`` other than "auto" is for files that do not know."""
+    if channel_axis not in ("auto", None, -1, 2):
+        raise InputError(f"{name}: PNG and JPEG files say themselves which axis holds colours")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+        try:
+            picture = Pillow.open(file, formats=(_PNG, "JPEG", "MPO"))
+            samples = _samples(picture, file, name)
+        except Pillow.DecompressionBombError as error:
+            raise InputError(f"{name}: too many pixels for a {_kind(file)} file") from error
+    kind = "png" if picture.format == _PNG else "jpeg"
+    grey = samples.shape[2] < 3
+    colours = samples[..., 0] if grey else samples[..., :3]
+    alpha = samples[..., 1:] if grey else samples[..., 3:]
+    return Image(
+        np.ascontiguousarray(colours),
+        "YX" if grey else "YXC",
+        alpha=np.ascontiguousarray(alpha) if alpha.shape[2] else None,
+        metadata=_metadata(picture),
+        format=kind,
+        stored_axes="YX" if grey else "YXC",
+        name=name,
+    )
+
+
+def _kind(file: BinaryIO) -> str:
+    file.seek(0)
+    return _PNG if file.read(4) == png16.SIGNATURE[:4] else "JPEG"
+
+
+def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
+    """(H, W, k) uint8 or uint16 with k = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
+    if picture.format == _PNG:
+        if getattr(picture, "n_frames", 1) > 1:
+            raise InputError(f"{name}: an animated PNG; allowed are single images")
+        file.seek(0)
+        bits, count = png16.bits_and_samples(file)
+        if bits == 16:
+            if count > 1:
+                samples = png16.read_colour16(file, count)
+                picture.load()
+            else:
+                samples = np.array(picture).astype(np.uint16)[..., None]
+            return _with_key(samples, picture.info.get("transparency"))
+        if picture.mode in ("P", "PA"):
+            transparent = picture.mode == "PA" or "transparency" in picture.info
+            return np.array(picture.convert("RGBA" if transparent else "RGB"))
+        if picture.mode == "1":
+            picture = picture.convert("L")
+    if picture.mode not in ("L", "LA", "RGB", "RGBA"):
+        raise InputError(f"{name}: colours in {picture.mode}; allowed are grey, RGB and palettes")
+    samples = np.array(picture)
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    return _with_key(samples, picture.info.get("transparency"))
+
+
+def _with_key(samples: np.ndarray, key: Any) -> np.ndarray:
+    """Add the alpha of a PNG that declares one grey value or colour transparent."""
+    if key is None or isinstance(key, bytes) or samples.shape[2] not in (1, 3):
+        return samples
+    opaque = np.any(samples != np.asarray(key, dtype=np.int64).reshape(-1), axis=-1)
+    alpha = opaque.astype(samples.dtype) * samples.dtype.type(np.iinfo(samples.dtype).max)
+    return np.concatenate([samples, alpha[..., None]], axis=-1)
+
+
+def _metadata(picture: Pillow.Image) -> Metadata:
+    info: Mapping[Any, Any] = picture.info
+    dpi = info.get("dpi")
+    known = dpi is not None and all(math.isfinite(value) and value > 0 for value in dpi)
+    text = getattr(picture, "text", {}) if picture.format == _PNG else {}
+    return Metadata(
+        resolution=(float(dpi[0]), float(dpi[1])) if dpi is not None and known else None,
+        unit="inch" if known else "",
+        icc_profile=info.get("icc_profile") or None,
+        exif=info.get("exif") or None,
+        gamma=info.get("gamma"),
+        text=tuple((str(key), str(value)) for key, value in text.items()),
+    )
+
+
+def write(file: BinaryIO, image: Image, kind: str) -> None:
+    """Write a grey or RGB image, with transparency where it has some (PNG)."""
+    samples = np.squeeze(image.samples(), axis=-1) if _one_channel(image) else image.samples()
+    metadata = image.metadata
+    if samples.dtype == np.uint16:
+        png16.write16(file, samples, metadata)
+        return
+    options: dict[str, Any] = {}
+    dpi = metadata.dots_per_inch()
+    if dpi is not None:
+        options["dpi"] = dpi
+    if metadata.icc_profile:
+        options["icc_profile"] = metadata.icc_profile
+    if metadata.exif:
+        options["exif"] = metadata.exif
+    picture = Pillow.fromarray(np.ascontiguousarray(samples))
+    if kind == "jpeg":
+        picture.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, **options)
+        return
+    notes = PngImagePlugin.PngInfo()
+    if metadata.gamma:
+        notes.add(b"gAMA", round(metadata.gamma * 100000).to_bytes(4, "big"))
+    for key, value in metadata.text:
+        notes.add_text(key, value)
+    picture.save(file, _PNG, pnginfo=notes, **options)
+
+
+def _one_channel(image: Image) -> bool:
+    return image.channel_axis is not None and image.samples().shape[-1] == 1

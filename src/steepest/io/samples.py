@@ -1,0 +1,31 @@
+"""The photographs that come with the library."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+
+from steepest.core.errors import InputError
+
+SAMPLES = ("camera", "coffee")
+
+
+def sample_bytes(name: str) -> bytes:
+    """The PNG file of a bundled photograph."""
+    if name not in SAMPLES:
+        raise InputError(f"sample {name!r} does not exist; there are {', '.join(SAMPLES)}")
+    return (resources.files("steepest") / "data" / f"{name}.png").read_bytes()
+
+
+def sample(name: str = "camera") -> np.ndarray:
+    """A bundled CC0 photograph: "camera" (512, 512) or "coffee" (400, 600, 3), uint8.
+
+    Raises
+    ------
+    InputError
+        There is no photograph of this name.
+    """
+    from .files import read_image
+
+    return read_image(f"sample:{name}").array

@@ -1,0 +1,251 @@
+"""TIFF by tifffile: single images, multi-page volumes, ImageJ and OME files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+from PIL import Image as Pillow
+
+from steepest.core.errors import InputError
+
+from .image import Image, arrange, check_pixels, label_axes, restore_order
+from .metadata import Metadata
+
+_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
+_CODES = {"inch": 2, "cm": 3, "mm": 4, "µm": 5}
+_KEPT_IMAGEJ = ("unit", "spacing", "finterval", "fps", "Info", "Labels", "loop")
+_PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
+
+
+def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) -> Image:
+    """A TIFF file with one image or one stack of equal pages."""
+    with tifffile.TiffFile(file) as tif:
+        series = _single_series(tif, name)
+        page = series.keyframe
+        photometric = int(page.photometric)
+        if photometric not in (_PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR):
+            raise InputError(
+                f"{name}: colours in {page.photometric.name}; allowed are grey, RGB and palettes"
+            )
+        array, stored = _pixels(series, file, name)
+        extra = len(page.extrasamples) if photometric == _RGB or _grey_alpha(page) else 0
+        metadata = _metadata(tif, page)
+        if photometric == _PALETTE and page.colormap is not None:
+            array, stored = _apply_palette(array, page.colormap, page.bitspersample), stored + "C"
+        elif photometric == _WHITE_IS_ZERO and array.dtype.kind in "bu":
+            array = np.invert(array)
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * np.uint8(255)
+    array = check_pixels(array, name)
+    if channel_axis != "auto":
+        stored, extra = label_axes(array.shape, stack, channel_axis, name), 0
+    else:
+        stored = _label(stored, stack, name)
+    array, axes = arrange(array, stored)
+    alpha = None
+    if extra and axes.endswith("C") and array.shape[-1] > extra:
+        array, alpha = array[..., :-extra], np.ascontiguousarray(array[..., -extra:])
+        if array.shape[-1] == 1:
+            array, axes, stored = array[..., 0], axes[:-1], stored.replace("C", "")
+    return Image(
+        np.ascontiguousarray(array),
+        axes,
+        alpha=alpha,
+        metadata=metadata,
+        format="tiff",
+        stored_axes=stored,
+        name=name,
+    )
+
+
+def _grey_alpha(page: Any) -> bool:
+    """Grey with one extra sample that the file calls alpha (associated 1, unassociated 2)."""
+    return page.samplesperpixel == 2 and [int(kind) for kind in page.extrasamples] in ([1], [2])
+
+
+def _single_series(tif: tifffile.TiffFile, name: str) -> Any:
+    full = [series for series in tif.series if not series.keyframe.is_reduced]
+    if not full:
+        raise InputError(f"{name}: holds no image")
+    if len(full) > 1:
+        raise InputError(
+            f"{name}: holds {len(full)} images of different shape or type; "
+            "allowed are one image or pages that are all alike (split the file)"
+        )
+    return full[0]
+
+
+def _pixels(series: Any, file: BinaryIO, name: str) -> tuple[np.ndarray, str]:
+    """Pixels and axes of a series; what tifffile cannot decompress alone is left to Pillow."""
+    try:
+        return series.asarray(), series.axes
+    except (KeyError, ValueError) as error:
+        if "imagecodecs" not in str(error):
+            raise
+    array = _pixels_by_pillow(file, series)
+    if array is None:
+        compression = series.keyframe.compression.name
+        raise InputError(
+            f"{name}: {compression}-compressed TIFF of this kind needs a decoder that is not "
+            "installed: pip install imagecodecs"
+        )
+    separate = series.keyframe.planarconfig == 2 and "S" in series.axes
+    axes = series.axes.replace("S", "") + "S" if separate else series.axes
+    return array, axes
+
+
+def _pixels_by_pillow(file: BinaryIO, series: Any) -> np.ndarray | None:
+    """Decode LZW, JPEG, ... pages with libtiff; None for kinds Pillow would not give exactly."""
+    modes = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "F": np.float32}
+    pages = []
+    file.seek(0)
+    with Pillow.open(file, formats=("TIFF",)) as picture:
+        for index in [page.index for page in series.pages]:
+            picture.seek(index)
+            exact = modes.get(picture.mode)
+            if exact is None or series.dtype != exact:
+                return None
+            pages.append(np.array(picture).astype(exact))
+    separate = series.keyframe.planarconfig == 2
+    if int(np.prod(series.shape)) != sum(page.size for page in pages):
+        return None
+    return np.stack(pages).reshape(_contiguous_shape(series, separate))
+
+
+def _contiguous_shape(series: Any, separate: bool) -> tuple[int, ...]:
+    if not separate or "S" not in series.axes:
+        return tuple(series.shape)
+    shape = list(series.shape)
+    samples = shape.pop(series.axes.index("S"))
+    return (*shape, samples)
+
+
+def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.ndarray:
+    """RGB from palette indices: uint8 where the 16-bit palette says no more than 8 bits."""
+    table = np.moveaxis(np.asarray(colormap, dtype=np.uint16), 0, -1)
+    eight = bits <= 8 and bool(np.all((table % 257 == 0) | (table % 256 == 0)))
+    colours = table[array]
+    return (colours >> 8).astype(np.uint8) if eight else colours
+
+
+def _label(stored: str, stack: str, name: str) -> str:
+    """The library's letters for tifffile's: samples are channels, nameless pages a volume."""
+    stored = stored.replace("S", "C") if "C" not in stored else stored
+    pages = [axis for axis in stored if axis not in "YXC"]
+    if len(pages) > 2 or not set("YX") <= set(stored) or "S" in stored:
+        raise InputError(f"{name}: axes {stored} are not understood; split the file")
+    if len(pages) == 2:
+        if set(pages) != {"T", "Z"}:
+            raise InputError(f"{name}: axes {stored} are not understood; split the file")
+    elif pages:
+        auto = "T" if pages[0] == "T" else "Z"
+        letter = {"volume": "Z", "pages": "T"}.get(stack, auto)
+        stored = stored.replace(pages[0], letter)
+    return stored
+
+
+def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
+    tags = page.tags
+    resolution, unit = None, ""
+    if "XResolution" in tags and "YResolution" in tags:
+        x, y = page.get_resolution()
+        if x > 0 and y > 0:
+            resolution = (float(x), float(y))
+            unit = _UNITS.get(int(tags.valueof("ResolutionUnit", default=2)), "")
+    common = Metadata(resolution, unit, icc_profile=page.iccprofile or None)
+    if tif.is_imagej:
+        extra = dict(tif.imagej_metadata or {})
+        step = extra.get("spacing")
+        return replace(
+            common,
+            unit=str(extra.get("unit", unit)).replace("\\u00B5", "µ"),
+            z_step=float(step) if step else None,
+            flavour="imagej",
+            extra={key: extra[key] for key in _KEPT_IMAGEJ if key in extra},
+        )
+    if tif.is_ome:
+        return _ome_metadata(tif.ome_metadata or "", common)
+    if tif.is_shaped:
+        notes = (tif.shaped_metadata or ({},))[0]
+        step = notes.get("spacing")
+        unit = str(notes.get("unit", unit))
+        return replace(common, unit=unit, z_step=float(step) if step else None)
+    return replace(common, description=str(page.description or ""))
+
+
+def _ome_metadata(xml: str, common: Metadata) -> Metadata:
+    """Pixel sizes of the first image of an OME file (attributes read by pattern, no XML parser)."""
+    extra: dict[str, Any] = {}
+    for key in ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"):
+        value = re.search(rf'\b{key}="([0-9.eE+-]+)"', xml)
+        unit = re.search(rf'\b{key}Unit="([^"<>&]+)"', xml)
+        if value and float(value[1]) > 0:
+            extra[key] = float(value[1])
+            extra[f"{key}Unit"] = unit[1] if unit else "µm"
+    units = {value for key, value in extra.items() if key.endswith("Unit")}
+    if len(units) == 1 and {"PhysicalSizeX", "PhysicalSizeY"} <= set(extra):
+        sizes = 1 / extra["PhysicalSizeX"], 1 / extra["PhysicalSizeY"]
+        common = replace(common, resolution=sizes, unit=units.pop())
+    return replace(common, z_step=extra.get("PhysicalSizeZ"), flavour="ome", extra=extra)
+
+
+def write(file: BinaryIO, image: Image) -> None:
+    """Write an uncompressed TIFF that carries the resolution, profile and notes of the source."""
+    metadata, channels = image.metadata, image.channel_axis is not None
+    options: dict[str, Any] = {"software": "steepest"}
+    if metadata.icc_profile:
+        options["iccprofile"] = metadata.icc_profile
+    dtype = image.array.dtype.name
+    planes = metadata.flavour in ("imagej", "ome") and image.alpha is None
+    colour = channels and image.array.shape[-1] == 3 and image.stored_axes.endswith("C")
+    imagej = metadata.flavour == "imagej" and dtype != "float64"
+    imagej = imagej and (dtype == "uint8" or not colour)  # all that ImageJ itself can hold
+    if planes and not colour:
+        array, axes = _planes(image)
+    else:
+        array, axes = image.samples(), image.axes.rstrip("C")
+        axes += "S" if image.alpha is not None or colour else "C" if channels else ""
+        if axes.endswith("C"):
+            array, axes = _planes(image)
+    options["photometric"] = "rgb" if colour else "minisblack"
+    if axes.endswith("S"):
+        options["planarconfig"] = "contig"
+        count = 0 if image.alpha is None else image.alpha.shape[-1]
+        options["extrasamples"] = ["unassalpha"] * min(count, 1) + [0] * max(count - 1, 0)
+    _add_notes(options, metadata, axes, imagej)
+    tifffile.imwrite(file, np.ascontiguousarray(array), **options)
+
+
+def _planes(image: Image) -> tuple[np.ndarray, str]:
+    """Channels as planes of their own: the order of the file, or C before Y."""
+    axes = image.axes
+    order = image.stored_axes
+    if sorted(order) != sorted(axes) or order.endswith("C"):
+        order = axes if not axes.endswith("C") else axes[:-1].replace("YX", "CYX")
+    return restore_order(image.array, axes, order), order
+
+
+def _add_notes(options: dict[str, Any], metadata: Metadata, axes: str, imagej: bool) -> None:
+    if imagej:
+        options["imagej"] = True
+        options.pop("software")
+        options["metadata"] = {**metadata.extra, "axes": axes}
+        if metadata.resolution:
+            options["resolution"] = metadata.resolution
+        return
+    if metadata.resolution:
+        options["resolution"] = metadata.resolution
+        options["resolutionunit"] = _CODES.get(metadata.unit, 1)
+    if metadata.flavour == "ome":
+        options["ome"] = True
+        options["metadata"] = {**metadata.extra, "axes": axes}
+    elif metadata.description:
+        options["description"] = metadata.description
+        options["metadata"] = None
+    else:
+        notes = {"axes": axes, "spacing": metadata.z_step, "unit": metadata.unit}
+        options["metadata"] = {key: value for key, value in notes.items() if value}

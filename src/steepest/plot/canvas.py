@@ -1,0 +1,195 @@
+"""What all figures share: colours, fonts, how an array becomes a picture, PNG bytes."""
+
+from __future__ import annotations
+
+import math
+from io import BytesIO
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from steepest.core.errors import InputError
+
+Colour = tuple[float, float, float, float]
+INK = "#20262e"
+FAINT = "#7a838f"
+HAIR = "#c9ced6"
+MARGIN = 0.28  # inches around the panels
+_STOPS = ["#27407a", "#2f7fa3", "#54a58c", "#b9b553", "#e3993f", "#bf4a36"]
+_SCALE = LinearSegmentedColormap.from_list("steepest", _STOPS)
+_NARROWEST, _WIDEST = 0.4, 3.0  # panels, width over height
+_MOST_PIXELS = 1400  # of a picture along an axis; more are averaged in blocks first
+
+
+def band_colours(count: int) -> list[Colour]:
+    """One colour for each band, from blue (fine) to red (coarse)."""
+    return [_SCALE(i / max(count - 1, 1)) for i in range(count)]
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty white figure of this size in inches."""
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def figure_png(figure: Figure, dpi: float = 150) -> bytes:
+    """The figure as the bytes of a PNG file."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "steepest"})
+    return buffer.getvalue()
+
+
+def number(value: float) -> str:
+    """A time or a contrast in two significant digits, without an exponent where it is readable."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else "\u221e"
+    if not 1e-4 <= abs(value) < 1e4:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return rf"${mantissa.removesuffix('.0')}\times 10^{{{int(exponent)}}}$"
+    digits = max(0, 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def interval(start: float, end: float) -> str:
+    """A time interval in words: from one time to another, or from one time on."""
+    if math.isinf(end):
+        return f"$t$ > {number(start)}"
+    return f"$t$ = {number(start)} \u2013 {number(end)}"
+
+
+def picture_of(array: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """The part of an image that can be shown: (X,) , (Y, X) or (Y, X, 3) floats.
+
+    Volumes give their middle slice, more than three channels their mean, large images block
+    means.
+
+    Raises
+    ------
+    InputError
+        The image has more than three spatial axes.
+    """
+    array = np.asarray(array, dtype=np.float32)
+    if channel_axis is not None:
+        array = np.moveaxis(array, channel_axis, -1)
+        if array.shape[-1] != 3:
+            array, channel_axis = array.mean(axis=-1), None
+    space = array.ndim - (channel_axis is not None)
+    if not 1 <= space <= 3:
+        raise InputError(f"shape {array.shape} cannot be shown; allowed are 1 to 3 spatial axes")
+    if space == 3:
+        array = array[array.shape[0] // 2]
+    if space == 1:
+        return array.mean(axis=-1) if channel_axis is not None else array
+    step = math.ceil(max(array.shape[:2]) / _MOST_PIXELS)
+    if step > 1:
+        rows, columns = (size // step * step for size in array.shape[:2])
+        blocks = array[:rows, :columns].reshape(
+            rows // step, step, columns // step, step, *array.shape[2:]
+        )
+        array = blocks.mean(axis=(1, 3))
+    return array
+
+
+def show(axes: Axes, picture: np.ndarray, low: float, high: float) -> None:
+    """Draw a picture (or a 1-D signal as a line) on the grey scale from ``low`` to ``high``."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    high = high if high > low else low + 1.0
+    if picture.ndim == 1:
+        axes.set_facecolor("#f4f5f7")
+        if low < 0 < high:
+            axes.axhline(0, color=HAIR, linewidth=0.8)
+        axes.plot(picture, color=INK, linewidth=0.8)
+        axes.set_xlim(0, max(len(picture) - 1, 1))
+        room = 0.06 * (high - low)
+        axes.set_ylim(low - room, high + room)
+        return
+    exact = _NARROWEST <= picture.shape[1] / picture.shape[0] <= _WIDEST
+    aspect: Literal["auto", "equal"] = "auto" if exact else "equal"
+    if picture.ndim == 3:
+        axes.imshow(np.clip((picture - low) / (high - low), 0, 1), aspect=aspect)
+    else:
+        axes.imshow(picture, cmap="gray", vmin=low, vmax=high, aspect=aspect)
+
+
+def panel_grid(count: int, aspect: float, wanted: float = 1.7) -> tuple[int, int]:
+    """Rows and columns for ``count`` panels of this width/height that fill a page best."""
+
+    def cost(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        shape = columns * aspect / (rows * 1.12)
+        return abs(math.log(shape / wanted)) + 2.5 * (rows * columns - count) / count
+
+    columns = min(range(1, count + 1), key=cost)
+    return math.ceil(count / columns), columns
+
+
+def panel_aspect(picture: np.ndarray) -> float:
+    """Width over height of a panel, kept within what can be laid out."""
+    if picture.ndim == 1:
+        return 1.8
+    return min(max(picture.shape[1] / picture.shape[0], _NARROWEST), _WIDEST)
+
+
+class PanelSheet:
+    """A figure with equal panels in rows, each with a caption above, placed in inches."""
+
+    def __init__(self, count: int, aspect: float, *, title: str = "", columns: int | None = None):
+        self.rows, self.columns = panel_grid(count, aspect)
+        if columns is not None:
+            self.rows, self.columns = math.ceil(count / columns), columns
+        area = 5.2 if count > 2 else 9.0  # square inches a panel
+        wide = min(math.sqrt(area * aspect), 13.0 / self.columns)
+        self.panel = (max(wide, 1.6), max(wide, 1.6) / aspect)
+        self.caption, self.gap = 0.30, 0.16
+        self.head = 0.36 if title else 0.0
+        width = 2 * MARGIN + self.columns * self.panel[0] + (self.columns - 1) * self.gap
+        row = self.panel[1] + self.caption
+        height = 2 * MARGIN - 0.08 + self.head + self.rows * row + (self.rows - 1) * self.gap
+        self.size = (width, height)
+        self.figure = new_figure(*self.size)
+        if title:
+            self.figure.text(
+                MARGIN / width,
+                1 - (MARGIN - 0.02) / height,
+                title,
+                fontsize=12.5,
+                color=INK,
+                fontweight="bold",
+                va="top",
+            )
+
+    def axes(self, index: int) -> Axes:
+        """The axes of panel ``index``, counted along the rows."""
+        row, column = divmod(index, self.columns)
+        width, height = self.size
+        left = MARGIN + column * (self.panel[0] + self.gap)
+        top = MARGIN - 0.08 + self.head + row * (self.panel[1] + self.caption + self.gap)
+        bottom = height - top - self.caption - self.panel[1]
+        box = (left / width, bottom / height, self.panel[0] / width, self.panel[1] / height)
+        return self.figure.add_axes(box)
+
+    def label(self, axes: Axes, text: str, note: str = "", colour: Colour | None = None) -> None:
+        """The caption of a panel: name (with a swatch of its colour) left, note right."""
+        high = self.panel[1]
+        y = 1 + 0.13 / high
+        x = 0.0
+        if colour is not None:
+            width, height = 0.13 / self.panel[0], 0.13 / high
+            corner = (0.0, 1 + 0.065 / high)
+            swatch = Rectangle(corner, width, height, transform=axes.transAxes, color=colour)
+            swatch.set_clip_on(False)
+            axes.add_artist(swatch)
+            x = 0.20 / self.panel[0]
+        style: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "fontsize": 8.6}
+        axes.text(x, y, text, color=INK, **style)
+        axes.text(1, y, note, color=FAINT, ha="right", **style)

@@ -1,0 +1,83 @@
+"""All bands of a decomposition on one sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from steepest.core.errors import InputError
+
+from .canvas import PanelSheet, band_colours, interval, number, panel_aspect, picture_of, show
+
+
+def band_montage(
+    bands: np.ndarray | Sequence[np.ndarray],
+    residual: np.ndarray,
+    edges: Sequence[float] | np.ndarray,
+    *,
+    image: np.ndarray | None = None,
+    channel_axis: int | None = None,
+    title: str = "",
+) -> Figure:
+    """The image, its bands from fine to coarse, and the residual.
+
+    Parameters
+    ----------
+    bands
+        ``(B, *shape)``, each on a grey map symmetric around mid-grey (zero); the half width of the
+        map, the 99.5th percentile of the absolute values, stands at its caption.
+    residual
+        ``shape``, what is left after the last band, on the grey map of the image.
+    edges
+        (B + 1,) times between which the bands lie; the last may be infinite.
+    image
+        ``shape``, the first panel; left out where None.
+    channel_axis
+        Axis of one image that holds channels; volumes show their middle slice.
+
+    Raises
+    ------
+    InputError
+        The number of edges is not one more than that of bands.
+    """
+    if len(edges) != len(bands) + 1:
+        raise InputError(f"{len(edges)} edges for {len(bands)} bands; one more is needed")
+    pictures = [picture_of(band, channel_axis) for band in bands]
+    rest = picture_of(residual, channel_axis)
+    whole = None if image is None else picture_of(image, channel_axis)
+    count = len(pictures) + 1 + (whole is not None)
+    sheet = PanelSheet(count, panel_aspect(rest), title=title)
+    low, high = _grey_range(rest if whole is None else whole)
+    grey = f"{number(low)} \u2026 {number(high)}"
+    panel = 0
+    if whole is not None:
+        axes = sheet.axes(panel)
+        show(axes, whole, low, high)
+        sheet.label(axes, "image", grey)
+        panel += 1
+    for i, (picture, colour) in enumerate(zip(pictures, band_colours(len(bands)), strict=True)):
+        axes = sheet.axes(panel + i)
+        limit = _half_width(picture)
+        show(axes, picture, -limit or -1.0, limit or 1.0)
+        name = f"band {i + 1}   {interval(float(edges[i]), float(edges[i + 1]))}"
+        sheet.label(axes, name, f"\u00b1{number(limit)}" if limit else "empty", colour)
+    axes = sheet.axes(count - 1)
+    show(axes, rest, low, high)
+    end = "" if np.isinf(edges[-1]) else f"   $t$ > {number(float(edges[-1]))}"
+    sheet.label(axes, f"residual{end}", grey)
+    return sheet.figure
+
+
+def _half_width(picture: np.ndarray) -> float:
+    limit = float(np.percentile(np.abs(picture), 99.5))
+    return limit or float(np.abs(picture).max())
+
+
+def _grey_range(picture: np.ndarray) -> tuple[float, float]:
+    """[0, 1] where the values fit and use a good part of it, else their own range."""
+    low, high = float(picture.min()), float(picture.max())
+    if low >= -1e-3 and high <= 1.001 and high > 0.3:
+        return 0.0, 1.0
+    return low, high

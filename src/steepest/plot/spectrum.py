@@ -1,0 +1,114 @@
+"""The spectrum with the bands under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from steepest.core.errors import InputError
+
+from .canvas import FAINT, HAIR, INK, Colour, band_colours, new_figure, number
+
+
+def spectrum_figure(
+    times: np.ndarray | Sequence[float],
+    spectrum: np.ndarray | Sequence[float],
+    edges: np.ndarray | Sequence[float] | None = None,
+    *,
+    title: str = "",
+) -> Figure:
+    """t S(t) over the logarithm of time, the area of each band shaded and numbered.
+
+    With the factor t areas on the logarithmic axis are amounts of structure:
+    the integral of S(t) dt is that of t S(t) d(log t), so equal areas are equal shares.
+
+    Parameters
+    ----------
+    times, spectrum
+        (N,) the nodes and S at them; nodes at or below zero have no place on the axis and are
+        left out.
+    edges
+        (B + 1,) edges of bands in time, or None.
+
+    Raises
+    ------
+    InputError
+        Lengths differ, or fewer than two times are positive.
+    """
+    nodes, values = np.asarray(times, dtype=float), np.asarray(spectrum, dtype=float)
+    if nodes.shape != values.shape or nodes.ndim != 1:
+        raise InputError(f"times {nodes.shape} and spectrum {values.shape} must be equally long")
+    kept = (nodes > 0) & np.isfinite(values)
+    nodes, values = nodes[kept], (nodes * values)[kept]
+    if len(nodes) < 2:
+        raise InputError("a spectrum needs at least two positive times")
+    figure = new_figure(9.0, 4.1)
+    axes = figure.add_axes((0.078, 0.145, 0.895, 0.685 if title else 0.765))
+    if title:
+        figure.text(0.078, 0.945, title, fontsize=12.5, color=INK, fontweight="bold", va="center")
+    _style(axes, nodes, values)
+    if edges is not None:
+        _shade(axes, nodes, values, np.asarray(edges, dtype=float))
+    else:
+        axes.fill_between(nodes, values, color=band_colours(2)[0], alpha=0.25, linewidth=0)
+    axes.plot(nodes, values, color=INK, linewidth=1.5, solid_joinstyle="round")
+    return figure
+
+
+def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(times[0], times[-1])
+    top = float(spectrum.max())
+    axes.set_ylim(0, 1.12 * top if top > 0 else 1.0)
+    axes.set_xlabel("time $t$   (contrast \u00d7 size of the structures)", color=INK, fontsize=9.5)
+    axes.set_ylabel("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    if times[-1] / times[0] > 1e3:
+        axes.xaxis.set_major_locator(LogLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
+    axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
+    axes.yaxis.get_offset_text().set(color=FAINT, fontsize=8.5)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(HAIR)
+
+
+def _shade(axes: Axes, times: np.ndarray, spectrum: np.ndarray, edges: np.ndarray) -> None:
+    """Fill the area of every band in its colour and write its number above."""
+    logs, first, last = np.log(times), times[0], times[-1]
+    top = axes.get_ylim()[1]
+    for i, colour in enumerate(band_colours(len(edges) - 1)):
+        start, end = max(edges[i], first), min(edges[i + 1], last)
+        if not end > start:
+            continue
+        inside = times[(times > start) & (times < end)]
+        nodes = np.concatenate([[start], inside, [end]])
+        values = np.interp(np.log(nodes), logs, spectrum)
+        axes.axvspan(start, end, color=colour, alpha=0.07, linewidth=0)
+        axes.fill_between(nodes, values, color=colour, alpha=0.62, linewidth=0)
+        if end < last:
+            axes.plot([end, end], [0, top], color="white", linewidth=1.4)
+            axes.plot([end, end], [0, top], color=HAIR, linewidth=0.7)
+        width = (np.log(end) - np.log(start)) / (np.log(last) - np.log(first))
+        axes.text(
+            float(np.sqrt(start * end)),
+            0.965 * top,
+            f"band {i + 1}" if width > 0.075 else f"{i + 1}",
+            color=_darker(colour),
+            fontsize=8.6,
+            fontweight="bold",
+            ha="center",
+            va="center",
+        )
+
+
+def _darker(colour: Colour) -> Colour:
+    red, green, blue, alpha = colour
+    return 0.78 * red, 0.78 * green, 0.78 * blue, alpha

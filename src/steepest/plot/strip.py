@@ -1,0 +1,54 @@
+"""The images of a flow side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from steepest.core.errors import InputError
+
+from .canvas import PanelSheet, number, panel_aspect, picture_of, show
+
+
+def flow_strip(
+    images: np.ndarray | Sequence[np.ndarray],
+    times: Sequence[float] | np.ndarray,
+    *,
+    channel_axis: int | None = None,
+    title: str = "",
+    notes: Sequence[str] | None = None,
+) -> Figure:
+    """The images of a flow with their times, all on the grey map of the first.
+
+    Parameters
+    ----------
+    images
+        ``(T, *shape)``; integers are shown on their full range, floats on that of the first image.
+    times
+        (T,) written above the panels.
+    notes
+        (T,) more words above the panels, for example the certified PSNR.
+
+    Raises
+    ------
+    InputError
+        There is no image, or the number of times differs.
+    """
+    if len(images) == 0 or len(images) != len(times):
+        raise InputError(f"{len(images)} images and {len(times)} times; one for each is needed")
+    dtype = np.asarray(images[0]).dtype
+    pictures = [picture_of(image, channel_axis) for image in images]
+    if dtype.kind == "u":
+        low, high = 0.0, float(np.iinfo(dtype).max)
+    else:
+        low, high = float(pictures[0].min()), float(pictures[0].max())
+    columns = len(pictures) if len(pictures) <= 6 else None
+    sheet = PanelSheet(len(pictures), panel_aspect(pictures[0]), title=title, columns=columns)
+    words = notes if notes is not None else [""] * len(pictures)
+    for i, (picture, time, note) in enumerate(zip(pictures, times, words, strict=True)):
+        axes = sheet.axes(i)
+        show(axes, picture, low, high)
+        sheet.label(axes, f"$t$ = {number(float(time))}", note)
+    return sheet.figure

@@ -1,0 +1,24 @@
+"""Shared set-up: `cases` importable from every test, hypothesis without deadlines.
+
+The dense solver of `cases` works on small matrices, which more threads of BLAS only slow down.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported
+sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile(
+    "steepest",
+    deadline=None,
+    max_examples=25,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steepest")

@@ -1,0 +1,129 @@
+"""Properties of ROF denoising and of the operators under it, for images made by hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+import steepest
+from cases import Problem, distance, random_problems
+
+SHAPES = array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=6)
+UNIT = st.floats(-1, 1, width=32)
+PLANES = arrays(np.float64, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=UNIT)
+TOL = 1e-10
+
+
+@st.composite
+def field_and_image(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
+    shape = draw(SHAPES)
+    u = draw(arrays(np.float64, shape, elements=UNIT))
+    p = draw(arrays(np.float64, (len(shape), *shape), elements=UNIT))
+    steps = draw(st.tuples(*[st.sampled_from([0.5, 1.0, 3.0])] * len(shape)))
+    return u, p, steps
+
+
+@given(field_and_image())
+def test_divergence_is_minus_the_adjoint_of_the_gradient(data: Any) -> None:
+    u, p, steps = data
+    left = np.sum(steepest.gradient(u, steps) * p)
+    right = -np.sum(u * steepest.divergence(p, steps))
+    assert left == pytest.approx(right, abs=1e-12 * (1 + u.size))
+
+
+@given(field_and_image())
+def test_gradient_is_forward_differences_with_neumann_boundary(data: Any) -> None:
+    u, _, steps = data
+    found = steepest.gradient(u, steps)
+    for axis, pitch in enumerate(steps):
+        last = np.take(u, [-1], axis=axis)
+        expected = np.diff(u, axis=axis, append=last) / pitch
+        np.testing.assert_allclose(found[axis], expected, atol=1e-14)
+
+
+def test_operators_act_on_the_trailing_axes_of_a_batch() -> None:
+    rng = np.random.default_rng(1)
+    batch, steps = rng.random((3, 4, 5)), (0.5, 2.0)
+    flux = steepest.gradient(batch, steps)
+    assert flux.shape == (2, 3, 4, 5)
+    for k in range(3):
+        np.testing.assert_array_equal(flux[:, k], steepest.gradient(batch[k], steps))
+        alone = steepest.divergence(flux[:, k], steps)
+        np.testing.assert_array_equal(steepest.divergence(flux, steps)[k], alone)
+
+
+def slack(result: Any, other: Any) -> float:
+    return float(result.error_bound) + float(other.error_bound) + 1e-12
+
+
+@given(PLANES, st.sampled_from([0.05, 0.4]), st.sampled_from([True, False]))
+def test_non_expansive(image: np.ndarray, strength: float, isotropic: bool) -> None:
+    other = image[::-1, ::-1] * 0.5 + 0.1
+    keywords = {"tol": TOL, "isotropic": isotropic}
+    one = steepest.denoise_tv(image, strength, **keywords)
+    two = steepest.denoise_tv(other, strength, **keywords)
+    assert distance(one.image, two.image) <= distance(image, other) + slack(one, two)
+
+
+@given(PLANES, st.sampled_from([0.05, 0.4]))
+def test_firmly_non_expansive(image: np.ndarray, strength: float) -> None:
+    """A prox: <Pf - Pg, f - g> >= |Pf - Pg|^2, and so for f - Pf as well."""
+    other = np.roll(image, 1) * 0.7
+    one = steepest.denoise_tv(image, strength, tol=TOL)
+    two = steepest.denoise_tv(other, strength, tol=TOL)
+    change, moved = np.asarray(one.image - two.image), image - other
+    allowed = slack(one, two) * (np.linalg.norm(moved) + 2 * np.linalg.norm(change) + 1e-9)
+    assert np.sum(change * moved) >= np.sum(change**2) - allowed
+
+
+@given(PLANES, st.sampled_from([0.01, 100.0]), st.sampled_from([0.1, 0.5]))
+def test_scaling_image_and_strength_scales_the_result(
+    image: np.ndarray, factor: float, strength: float
+) -> None:
+    one = steepest.denoise_tv(image, strength, tol=TOL)
+    two = steepest.denoise_tv(factor * image, factor * strength, tol=TOL)
+    allowed = factor * float(one.error_bound) + float(two.error_bound) + 1e-12 * factor
+    assert distance(factor * one.image, two.image) <= allowed
+
+
+@pytest.mark.parametrize("problem", random_problems(), ids=str)
+def test_mean_is_kept_and_stronger_is_flatter(problem: Problem) -> None:
+    values, fidelity = [], []
+    for strength in (0.01, 0.1, 1.0):
+        result = steepest.denoise_tv(problem.image, strength, tol=1e-7, **problem.options)
+        axis = problem.options.get("channel_axis")
+        axes = tuple(
+            k for k in range(problem.image.ndim) if axis is None or k != axis % problem.image.ndim
+        )
+        np.testing.assert_allclose(
+            result.image.mean(axis=axes), problem.image.mean(axis=axes), atol=1e-13
+        )
+        values.append(steepest.total_variation(result.image, **problem.options))
+        fidelity.append(distance(result.image, problem.image))
+    assert values[0] > values[1] > values[2]
+    assert fidelity[0] < fidelity[1] < fidelity[2]
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1])
+def test_discrepancy_strength_leaves_the_noise_asked_for(sigma: float) -> None:
+    rng = np.random.default_rng(4)
+    clean = np.kron(np.array([[0.2, 0.8], [0.6, 0.4]]), np.ones((16, 16)))
+    noisy = clean + sigma * rng.standard_normal(clean.shape)
+    strength = steepest.discrepancy_strength(noisy, sigma)
+    removed = distance(steepest.denoise_tv(noisy, strength, tol=1e-6).image, noisy)
+    assert removed == pytest.approx(sigma * np.sqrt(noisy.size), rel=0.02)
+
+
+def test_estimated_noise_is_near_the_truth_and_scales() -> None:
+    rng = np.random.default_rng(4)
+    clean = np.kron(np.array([[0.2, 0.8], [0.6, 0.4]]), np.ones((48, 48)))
+    noise = rng.standard_normal(clean.shape)
+    for sigma in (0.01, 0.05, 0.2):
+        assert steepest.estimate_noise(clean + sigma * noise) == pytest.approx(sigma, rel=0.15)
+    eight_bit = np.rint(255 * np.clip(clean + 0.05 * noise, 0, 1)).astype(np.uint8)
+    assert steepest.estimate_noise(eight_bit) == pytest.approx(0.05, rel=0.15)

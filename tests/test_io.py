@@ -1,0 +1,545 @@
+"""Files come back as they were written: pixels, kind, metadata; or not at all."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+from PIL import PngImagePlugin
+
+from steepest.core.errors import InputError
+from steepest.io import (
+    Image,
+    Metadata,
+    OutputSet,
+    check_target,
+    from_float,
+    read_image,
+    sample,
+    write_image,
+)
+
+
+def random_array(shape, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype).kind == "f":
+        return rng.standard_normal(shape).astype(dtype)
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
+
+
+# ----------------------------------------------------------------------------- round trips
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype", "shape"),
+    [
+        (".png", "uint8", (7, 9)),
+        (".png", "uint8", (7, 9, 3)),
+        (".png", "uint16", (7, 9)),
+        (".png", "uint16", (7, 9, 3)),
+        (".tif", "uint8", (7, 9)),
+        (".tif", "uint8", (7, 9, 3)),
+        (".tif", "uint16", (7, 9)),
+        (".tif", "uint16", (7, 9, 3)),
+        (".tif", "float32", (7, 9)),
+        (".tif", "float32", (7, 9, 3)),
+        (".tif", "float64", (7, 9)),
+        (".tiff", "uint16", (5, 7, 9)),
+        (".tif", "float32", (2, 7, 9)),
+        (".npy", "float64", (7, 9)),
+        (".npy", "uint16", (5, 7, 9)),
+        (".npy", "float32", (7, 9, 3)),
+        (".npy", "float32", (11,)),
+        (".npy", "uint8", (3, 7, 9, 3)),
+    ],
+)
+def test_round_trip_is_exact(tmp_path, suffix, dtype, shape):
+    array = random_array(shape, dtype)
+    path = tmp_path / f"a{suffix}"
+    write_image(path, array)
+    image = read_image(path)
+    assert image.array.dtype == array.dtype
+    assert np.array_equal(image.array, array)
+    assert image.channel_axis == (-1 if len(shape) > 2 and shape[-1] == 3 else None)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_transparency_is_kept_aside_and_put_back(tmp_path, dtype, suffix, colours):
+    array = random_array((6, 5) if colours == 1 else (6, 5, 3), dtype)
+    alpha = random_array((6, 5, 1), dtype, seed=1)
+    axes = "YX" if colours == 1 else "YXC"
+    write_image(tmp_path / f"a{suffix}", Image(array, axes, alpha=alpha, stored_axes=axes))
+    image = read_image(tmp_path / f"a{suffix}")
+    assert image.array.shape == array.shape
+    assert np.array_equal(image.array, array)
+    assert np.array_equal(image.alpha, alpha)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 2, 3, 4]), st.integers(0, 2**31))
+def test_16_bit_png_of_every_size(tmp_path_factory, height, width, samples, seed):
+    raw = random_array((height, width, samples), "uint16", seed)
+    grey = samples < 3
+    array, alpha = (raw[..., 0], raw[..., 1:]) if grey else (raw[..., :3], raw[..., 3:])
+    path = tmp_path_factory.mktemp("png") / "a.png"
+    axes = "YX" if grey else "YXC"
+    write_image(path, Image(array, axes, alpha=alpha if alpha.size else None, stored_axes=axes))
+    image = read_image(path)
+    assert np.array_equal(image.array, array)
+    assert (image.alpha is None) == (samples in (1, 3))
+    if image.alpha is not None:
+        assert np.array_equal(image.alpha, alpha)
+    with Pillow.open(path) as other:  # an independent decoder accepts the file, top bytes agree
+        if samples == 3:
+            assert np.array_equal(np.array(other), array >> 8)
+        if samples == 1:
+            assert np.array_equal(np.array(other), array)
+
+
+def test_jpeg_stays_close_and_keeps_its_kind(tmp_path):
+    photo = sample("coffee")
+    write_image(tmp_path / "a.jpg", photo)
+    image = read_image(tmp_path / "a.jpg")
+    assert image.array.shape == photo.shape
+    assert image.array.dtype == np.uint8
+    assert np.abs(image.array.astype(float) - photo).mean() < 3
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_byte_order_becomes_native(tmp_path, byte_order):
+    array = random_array((4, 6), "uint16")
+    np.save(tmp_path / "a.npy", array.astype(f"{byte_order}u2"))
+    tifffile.imwrite(tmp_path / "a.tif", array, byteorder=byte_order)
+    for name in ("a.npy", "a.tif"):
+        image = read_image(tmp_path / name)
+        assert image.array.dtype.isnative
+        assert np.array_equal(image.array, array)
+
+
+def test_the_suffix_does_not_matter_for_reading(tmp_path):
+    write_image(tmp_path / "a.png", random_array((4, 4), "uint8"))
+    (tmp_path / "a.png").rename(tmp_path / "a.dat")
+    assert read_image(tmp_path / "a.dat").format == "png"
+
+
+# ----------------------------------------------------------------------------- kinds of pixels
+
+
+def test_palette_becomes_rgb(tmp_path):
+    colours = Pillow.fromarray(sample("coffee")[:20, :30]).quantize(16)
+    colours.save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png")
+    assert image.axes == "YXC"
+    assert np.array_equal(image.array, np.array(colours.convert("RGB")))
+
+
+def test_palette_with_transparency_keeps_it_aside(tmp_path):
+    picture = Pillow.new("P", (2, 1))
+    picture.putpalette([10, 20, 30, 40, 50, 60])
+    picture.putdata([0, 1])
+    picture.save(tmp_path / "a.png", transparency=0)
+    image = read_image(tmp_path / "a.png")
+    assert image.array.tolist() == [[[10, 20, 30], [40, 50, 60]]]
+    assert image.alpha.tolist() == [[[0], [255]]]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_transparent_colour_becomes_alpha(tmp_path, mode):
+    picture = Pillow.fromarray(np.array([[7, 8]], np.uint8)).convert(mode)
+    picture.save(tmp_path / "a.png", transparency=7 if mode == "L" else (7, 7, 7))
+    assert read_image(tmp_path / "a.png").alpha.tolist() == [[[0], [255]]]
+
+
+def test_one_bit_becomes_black_and_white(tmp_path):
+    bits = np.array([[True, False, True]])
+    Pillow.fromarray(bits).save(tmp_path / "a.png")
+    tifffile.imwrite(tmp_path / "a.tif", bits, photometric="minisblack")
+    for name in ("a.png", "a.tif"):
+        assert read_image(tmp_path / name).array.tolist() == [[255, 0, 255]]
+
+
+def test_tiff_white_is_zero_is_inverted(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.array([[0, 255]], np.uint8), photometric="miniswhite")
+    assert read_image(tmp_path / "a.tif").array.tolist() == [[255, 0]]
+
+
+def test_tiff_palette_becomes_rgb(tmp_path):
+    table = np.stack([np.arange(256) * 257, np.zeros(256), np.full(256, 65535)]).astype(np.uint16)
+    indices = random_array((5, 6), "uint8")
+    tifffile.imwrite(tmp_path / "a.tif", indices, photometric="palette", colormap=table)
+    image = read_image(tmp_path / "a.tif")
+    assert image.array.dtype == np.uint8
+    assert np.array_equal(image.array[..., 0], indices)
+    assert (image.array[..., 2] == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(11, 13), (11, 13, 3)])
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "packbits"])
+def test_compressed_tiff(tmp_path, shape, compression):
+    array = random_array(shape, "uint8")
+    Pillow.fromarray(array).save(tmp_path / "a.tif", compression=compression)
+    assert np.array_equal(read_image(tmp_path / "a.tif").array, array)
+
+
+def test_lzw_multi_page_16_bit(tmp_path):
+    pages = [Pillow.fromarray(random_array((9, 8), "uint16", seed)) for seed in range(3)]
+    pages[0].save(
+        tmp_path / "a.tif", save_all=True, append_images=pages[1:], compression="tiff_lzw"
+    )
+    image = read_image(tmp_path / "a.tif")
+    assert image.axes == "ZYX"
+    assert np.array_equal(image.array, np.stack([np.array(page) for page in pages]))
+
+
+def test_planar_rgb_tiff(tmp_path):
+    array = random_array((3, 8, 9), "uint16")
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", planarconfig="separate")
+    image = read_image(tmp_path / "a.tif")
+    assert image.axes == "YXC"
+    assert np.array_equal(image.array, np.moveaxis(array, 0, -1))
+
+
+# ----------------------------------------------------------------------------- axes
+
+
+@pytest.mark.parametrize(("stack", "axes"), [("auto", "ZYX"), ("volume", "ZYX"), ("pages", "TYX")])
+@pytest.mark.parametrize("suffix", [".tif", ".npy"])
+def test_pages_are_a_volume_unless_told(tmp_path, suffix, stack, axes):
+    array = random_array((5, 7, 9), "uint8")
+    write_image(tmp_path / f"a{suffix}", array)
+    image = read_image(tmp_path / f"a{suffix}", stack=stack)
+    assert image.axes == axes
+    assert len(image.parts) == (5 if stack == "pages" else 1)
+    back = image.with_parts(image.parts)
+    write_image(tmp_path / f"b{suffix}", back)
+    assert np.array_equal(read_image(tmp_path / f"b{suffix}").array, array)
+
+
+def test_time_series_are_images_of_their_own(tmp_path):
+    array = random_array((4, 3, 6, 7), "uint16")
+    tifffile.imwrite(tmp_path / "a.tif", array, imagej=True, metadata={"axes": "TZYX"})
+    image = read_image(tmp_path / "a.tif")
+    assert image.axes == "TZYX"
+    assert [part.shape for part in image.parts] == [(3, 6, 7)] * 4
+
+
+def test_channel_planes_keep_their_place(tmp_path):
+    array = random_array((3, 2, 6, 7), "uint16")
+    tifffile.imwrite(tmp_path / "a.tif", array, imagej=True, metadata={"axes": "ZCYX"})
+    image = read_image(tmp_path / "a.tif")
+    assert image.axes == "ZYXC"
+    assert image.channel_axis == -1
+    write_image(tmp_path / "b.tif", image)
+    with tifffile.TiffFile(tmp_path / "b.tif") as tif:
+        assert tif.is_imagej
+        assert tif.series[0].axes == "ZCYX"
+        assert np.array_equal(tif.asarray(), array)
+
+
+def test_channel_axis_can_be_given(tmp_path):
+    array = random_array((2, 6, 7), "float32")
+    np.save(tmp_path / "a.npy", array)
+    image = read_image(tmp_path / "a.npy", channel_axis=0)
+    assert image.axes == "YXC"
+    assert np.array_equal(image.array, np.moveaxis(array, 0, -1))
+    write_image(tmp_path / "b.npy", image)
+    assert np.array_equal(np.load(tmp_path / "b.npy"), array)
+    np.save(tmp_path / "c.npy", random_array((6, 7, 3), "float32"))
+    assert read_image(tmp_path / "c.npy", channel_axis=None).axes == "ZYX"
+
+
+# ----------------------------------------------------------------------------- metadata
+
+
+def test_png_keeps_resolution_profile_and_text(tmp_path):
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("Comment", "taken at noon")
+    for dtype in ("uint8", "uint16"):
+        source = tmp_path / f"a_{dtype}.png"
+        picture = Pillow.fromarray(random_array((5, 5), dtype))
+        picture.save(source, dpi=(300, 150), icc_profile=b"profile", pnginfo=notes)
+        write_image(tmp_path / f"b_{dtype}.png", read_image(source))
+        with Pillow.open(tmp_path / f"b_{dtype}.png") as copy:
+            assert copy.info["dpi"] == pytest.approx((300, 150), abs=0.02)
+            assert copy.info["icc_profile"] == b"profile"
+            assert copy.text["Comment"] == "taken at noon"
+
+
+def test_jpeg_keeps_resolution_and_exif(tmp_path):
+    exif = Pillow.Exif()
+    exif[0x010F] = "A camera"
+    picture = Pillow.fromarray(sample("coffee")[:32, :32])
+    picture.save(tmp_path / "a.jpg", dpi=(72, 72), exif=exif)
+    write_image(tmp_path / "b.jpg", read_image(tmp_path / "a.jpg"))
+    with Pillow.open(tmp_path / "b.jpg") as copy:
+        assert copy.info["dpi"] == pytest.approx((72, 72))
+        assert copy.getexif()[0x010F] == "A camera"
+
+
+def test_tiff_keeps_resolution_tags_and_description(tmp_path):
+    array = random_array((6, 6), "uint16")
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        array,
+        resolution=(1200, 600),
+        resolutionunit="CENTIMETER",
+        description="slide 7",
+        metadata=None,
+    )
+    image = read_image(tmp_path / "a.tif")
+    assert image.metadata.unit == "cm"
+    assert image.pixel_size == pytest.approx((1 / 600, 1 / 1200))
+    write_image(tmp_path / "b.tif", image)
+    with tifffile.TiffFile(tmp_path / "b.tif") as tif:
+        page = tif.pages[0]
+        assert page.tags["XResolution"].value == (1200, 1)
+        assert page.tags["YResolution"].value == (600, 1)
+        assert int(page.tags["ResolutionUnit"].value) == 3
+        assert page.description == "slide 7"
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_imagej_spacing_is_kept(tmp_path, dtype):
+    array = random_array((4, 6, 7), dtype)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        array,
+        imagej=True,
+        resolution=(1 / 0.325, 1 / 0.65),
+        metadata={"spacing": 2.5, "unit": "um", "axes": "ZYX"},
+    )
+    image = read_image(tmp_path / "a.tif")
+    assert image.axes == "ZYX"
+    assert image.metadata.unit == "um"
+    assert image.pixel_size == pytest.approx((2.5, 0.65, 0.325), rel=1e-6)
+    write_image(tmp_path / "b.tif", image)
+    with tifffile.TiffFile(tmp_path / "b.tif") as tif:
+        assert tif.is_imagej
+        assert tif.imagej_metadata["spacing"] == 2.5
+        assert tif.imagej_metadata["unit"] == "um"
+        assert np.array_equal(tif.asarray(), array)
+    assert read_image(tmp_path / "b.tif").pixel_size == pytest.approx(image.pixel_size)
+
+
+def test_ome_pixel_size_is_kept(tmp_path):
+    array = random_array((4, 6, 7), "uint16")
+    sizes = {"PhysicalSizeX": 0.2, "PhysicalSizeY": 0.3, "PhysicalSizeZ": 1.5}
+    units = {f"{key}Unit": "µm" for key in sizes}
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif", array, ome=True, metadata={"axes": "ZYX", **sizes, **units}
+    )
+    image = read_image(tmp_path / "a.ome.tif")
+    assert image.pixel_size == pytest.approx((1.5, 0.3, 0.2))
+    write_image(tmp_path / "b.tif", image)
+    again = read_image(tmp_path / "b.tif")
+    assert again.metadata.flavour == "ome"
+    assert again.pixel_size == pytest.approx((1.5, 0.3, 0.2))
+    assert np.array_equal(again.array, array)
+
+
+def test_resolution_crosses_formats(tmp_path):
+    Pillow.fromarray(random_array((5, 5), "uint8")).save(tmp_path / "a.png", dpi=(254, 254))
+    write_image(tmp_path / "b.tif", read_image(tmp_path / "a.png"))
+    image = read_image(tmp_path / "b.tif")
+    assert image.metadata.unit == "inch"
+    assert image.metadata.resolution == pytest.approx((254, 254), rel=1e-4)
+    metadata = Metadata(resolution=(1000.0, 1000.0), unit="mm")
+    write_image(tmp_path / "c.png", Image(image.array, "YX", metadata=metadata))
+    assert read_image(tmp_path / "c.png").metadata.resolution == pytest.approx((25400, 25400))
+
+
+def test_volume_spacing_survives_a_float64_copy(tmp_path):
+    metadata = Metadata(resolution=(4.0, 4.0), unit="mm", z_step=0.75)
+    array = random_array((3, 5, 6), "float64")
+    write_image(tmp_path / "a.tif", Image(array, "ZYX", metadata=metadata))
+    assert read_image(tmp_path / "a.tif").pixel_size == pytest.approx((0.75, 0.25, 0.25))
+
+
+# ----------------------------------------------------------------------------- bad files
+
+
+def one_line(error: pytest.ExceptionInfo[BaseException], name: str) -> str:
+    text = str(error.value)
+    assert name in text
+    assert "\n" not in text
+    return text
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (os.system, (f"touch {tmp_path / 'executed'}",))
+
+    np.save(tmp_path / "object.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    (tmp_path / "raw.npy").write_bytes(pickle.dumps(Bomb()))
+    for name in ("object.npy", "raw.npy"):
+        with pytest.raises(InputError) as error:
+            read_image(tmp_path / name)
+        one_line(error, name)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
+@pytest.mark.parametrize("keep", [0, 6, 60, 0.5])
+def test_damaged_files_are_named(tmp_path, suffix, keep):
+    whole = tmp_path / f"whole{suffix}"
+    write_image(whole, random_array((64, 64), "uint8"))
+    data = whole.read_bytes()
+    broken = tmp_path / f"broken{suffix}"
+    broken.write_bytes(data[: int(keep * len(data)) if isinstance(keep, float) else keep])
+    with pytest.raises(InputError) as error:
+        read_image(broken)
+    one_line(error, f"broken{suffix}")
+
+
+def test_other_kinds_of_file_are_refused(tmp_path):
+    Pillow.new("L", (3, 3)).save(tmp_path / "a.gif")
+    (tmp_path / "notes.txt").write_text("hello")
+    for name in ("a.gif", "notes.txt"):
+        with pytest.raises(InputError, match="PNG, JPEG, TIFF and NPY") as error:
+            read_image(tmp_path / name)
+        one_line(error, name)
+    with pytest.raises(InputError, match="No such file"):
+        read_image(tmp_path / "missing.png")
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int16", "uint32", "float16", "complex64", "bool"])
+def test_other_dtypes_are_refused(tmp_path, dtype):
+    np.save(tmp_path / "a.npy", np.ones((4, 4), dtype))
+    with pytest.raises(InputError, match="uint8, uint16, float32, float64"):
+        read_image(tmp_path / "a.npy")
+
+
+def test_cmyk_is_refused(tmp_path):
+    Pillow.new("CMYK", (4, 4)).save(tmp_path / "a.jpg")
+    Pillow.new("CMYK", (4, 4)).save(tmp_path / "a.tif")
+    for name in ("a.jpg", "a.tif"):
+        with pytest.raises(InputError, match="allowed are grey, RGB"):
+            read_image(tmp_path / name)
+
+
+def test_unequal_pages_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        tif.write(random_array((4, 4), "uint8"))
+        tif.write(random_array((5, 7), "uint8"))
+    with pytest.raises(InputError, match="different shape"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_empty_arrays_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((0, 4)))
+    with pytest.raises(InputError, match="no pixels"):
+        read_image(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "dtype", "words"),
+    [
+        ("a.png", (4, 4), "float32", "cannot hold float32"),
+        ("a.jpg", (4, 4), "uint16", "cannot hold uint16"),
+        ("a.png", (6, 8, 8), "uint8", "one grey or RGB image"),
+        ("a.bmp", (4, 4), "uint8", "suffix"),
+        ("a.tif", (9,), "float32", "1-D"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_said(tmp_path, name, shape, dtype, words):
+    with pytest.raises(InputError, match=words):
+        write_image(tmp_path / name, random_array(shape, dtype))
+    assert os.listdir(tmp_path) == []
+
+
+def test_jpeg_refuses_transparency():
+    image = Image(np.zeros((2, 2), np.uint8), "YX", alpha=np.zeros((2, 2, 1), np.uint8))
+    with pytest.raises(InputError, match="transparency"):
+        check_target("a.jpg", image)
+
+
+# ----------------------------------------------------------------------------- writing
+
+
+def test_existing_files_are_not_overwritten(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"precious")
+    with pytest.raises(InputError, match="exists already"):
+        write_image(path, np.zeros((2, 2), np.uint8))
+    assert path.read_bytes() == b"precious"
+    write_image(path, np.zeros((2, 2), np.uint8), overwrite=True)
+    assert read_image(path).array.shape == (2, 2)
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path):
+    path = tmp_path / "a.bin"
+    with pytest.raises(InputError, match="exists already"), OutputSet() as outputs:  # noqa: PT012
+        with outputs.open(path) as file:
+            file.write(b"mine")
+        path.write_bytes(b"theirs")
+    assert path.read_bytes() == b"theirs"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_nothing_is_left_when_writing_fails(tmp_path, monkeypatch):
+    class DiskFullError(OSError):
+        pass
+
+    def fail(file, *args, **keywords):
+        file.write(b"half")
+        raise DiskFullError("no space left")
+
+    old = tmp_path / "old.tif"
+    write_image(old, np.zeros((2, 2), np.uint8))
+    before = old.read_bytes()
+    monkeypatch.setattr(tifffile, "imwrite", fail)
+    with pytest.raises(DiskFullError):
+        write_image(old, np.ones((2, 2), np.uint8), overwrite=True)
+    with pytest.raises(DiskFullError):
+        write_image(tmp_path / "new" / "deep" / "a.tif", np.ones((2, 2), np.uint8))
+    assert old.read_bytes() == before
+    assert os.listdir(tmp_path) == ["old.tif"]
+
+
+def test_a_set_appears_together(tmp_path):
+    folder = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt), OutputSet() as outputs:  # noqa: PT012
+        write_image(folder / "1.png", np.zeros((2, 2), np.uint8), outputs=outputs)
+        raise KeyboardInterrupt
+    assert not folder.exists()
+    with OutputSet() as outputs:
+        write_image(folder / "1.png", np.zeros((2, 2), np.uint8), outputs=outputs)
+        write_image(folder / "2.npy", np.zeros((2, 2), np.uint8), outputs=outputs)
+        assert not (folder / "1.png").exists()
+    assert sorted(os.listdir(folder)) == ["1.png", "2.npy"]
+    assert outputs.paths == [folder / "1.png", folder / "2.npy"]
+
+
+def test_new_files_have_ordinary_permissions(tmp_path):
+    write_image(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+# ----------------------------------------------------------------------------- scale, samples
+
+
+@given(st.sampled_from(["uint8", "uint16"]), st.integers(0, 65535))
+def test_from_float_inverts_the_rule_for_integers(dtype, value):
+    maximum = np.iinfo(dtype).max
+    array = np.array([min(value, maximum)], dtype)
+    scaled = array.astype(np.float32) / np.float32(maximum)
+    assert from_float(scaled, dtype) == array
+    assert from_float(np.array([-0.3, 1.7]), dtype).tolist() == [0, maximum]
+
+
+def test_samples_are_there():
+    assert sample().shape == (512, 512)
+    assert sample("coffee").shape == (400, 600, 3)
+    with pytest.raises(InputError, match="camera, coffee"):
+        sample("../camera")

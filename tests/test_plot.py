@@ -1,0 +1,165 @@
+"""Figures show what they are given, and leave matplotlib's global state alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from io import BytesIO
+
+from matplotlib.figure import Figure
+from PIL import Image as Pillow
+
+from steepest import plot
+from steepest.core.errors import InputError
+from steepest.plot.canvas import band_colours, number, panel_grid, picture_of
+
+EDGES = [0.0, 0.01, 0.1, 1.0]
+
+
+def make_bands(shape, count=3, seed=0):
+    return 0.1 * np.random.default_rng(seed).standard_normal((count, *shape)).astype(np.float32)
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    return np.array(Pillow.open(BytesIO(plot.figure_png(figure))).convert("RGB"))
+
+
+def texts(figure: Figure) -> str:
+    return " | ".join(text.get_text() for axes in figure.axes for text in axes.texts)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channel_axis"),
+    [((20, 30), None), ((20, 30, 3), -1), ((3, 20, 30), 0), ((5, 20, 30), None), ((40,), None)],
+)
+def test_montage_has_a_panel_for_everything(shape, channel_axis):
+    bands = make_bands(shape)
+    figure = plot.band_montage(
+        bands, bands[0] + 0.5, EDGES, image=bands[1] + 0.5, channel_axis=channel_axis
+    )
+    assert len(figure.axes) == 5
+    words = texts(figure)
+    assert "$t$ > 1" in words
+    for name in ("image", "band 1", "band 2", "band 3", "residual"):
+        assert name in words
+    assert "0.01 \u2013 0.1" in words
+    assert pixels(figure).shape[2] == 3
+
+
+def test_bands_are_shown_around_mid_grey():
+    band = np.zeros((20, 20), np.float32)
+    band[:10] = 0.3
+    figure = plot.band_montage([band], np.zeros((20, 20)), [0.0, 1.0])
+    shown = figure.axes[0].images[0]
+    assert shown.norm.vmin == pytest.approx(-0.3)
+    assert shown.norm.vmax == pytest.approx(0.3)
+    grey = shown.to_rgba(np.array([[0.0]]), bytes=True)[0, 0, :3]
+    assert abs(int(grey[0]) - 127) <= 1
+
+
+def test_the_residual_has_the_grey_map_of_the_image():
+    image = np.linspace(0, 1, 400).reshape(20, 20)
+    figure = plot.band_montage([image * 0], image * 0.1, [0.0, 1.0], image=image)
+    first, last = figure.axes[0].images[0], figure.axes[-1].images[0]
+    assert (first.norm.vmin, first.norm.vmax) == (last.norm.vmin, last.norm.vmax) == (0, 1)
+
+
+def test_the_last_band_may_be_open():
+    figure = plot.band_montage(make_bands((8, 8)), np.zeros((8, 8)), [0.0, 0.01, 0.1, np.inf])
+    assert "band 3   $t$ > 0.1" in texts(figure)
+    times = np.geomspace(0.01, 1, 9)
+    assert len(plot.spectrum_figure(times, times, [0.0, 0.1, np.inf]).axes[0].collections) == 2
+
+
+def test_constant_bands_can_be_shown():
+    figure = plot.band_montage(np.zeros((2, 8, 8)), np.full((8, 8), 0.5), [0.0, 0.1, 1.0])
+    assert pixels(figure).size
+    assert texts(figure).count("empty") == 2
+
+
+def test_edges_must_fit_the_bands():
+    with pytest.raises(InputError, match="4 edges for 2 bands"):
+        plot.band_montage(make_bands((8, 8), 2), np.zeros((8, 8)), EDGES)
+
+
+def test_spectrum_draws_the_curve_and_numbers_the_bands():
+    times = np.geomspace(0.001, 1, 40)
+    values = np.exp(-(np.log(times / 0.03) ** 2))
+    figure = plot.spectrum_figure(times, values, EDGES, title="a title")
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    curve = max(axes.lines, key=lambda line: len(line.get_xdata()))
+    assert np.array_equal(curve.get_xdata(), times)
+    assert np.allclose(curve.get_ydata(), times * values)
+    assert texts(figure).count("band") == 3
+    assert len(axes.collections) == 3
+    assert pixels(figure).size
+
+
+def test_spectrum_leaves_out_what_a_logarithm_cannot_show():
+    figure = plot.spectrum_figure([0.0, 0.1, 0.2, 0.4], [9.0, 1.0, 2.0, 1.0])
+    assert figure.axes[0].lines[0].get_xdata()[0] == 0.1
+
+
+def test_spectrum_of_nothing_is_flat():
+    assert pixels(plot.spectrum_figure([0.1, 1.0], [0.0, 0.0], [0.0, 0.5, 1.0])).size
+
+
+@pytest.mark.parametrize(("times", "values"), [([1, 2], [1]), ([0.0, 1.0], [1, 1]), ([], [])])
+def test_bad_spectra_are_refused(times, values):
+    with pytest.raises(InputError):
+        plot.spectrum_figure(times, values)
+
+
+def test_strip_shows_every_time_on_one_grey_map():
+    images = np.random.default_rng(0).integers(0, 255, (4, 16, 24), dtype=np.uint8)
+    figure = plot.flow_strip(images, [0, 0.1, 0.2, 0.4], notes=["", "a", "b", "c"])
+    assert len(figure.axes) == 4
+    assert "$t$ = 0.4" in texts(figure)
+    assert {axes.images[0].norm.vmax for axes in figure.axes} == {255}
+    with pytest.raises(InputError, match="4 images and 2 times"):
+        plot.flow_strip(images, [0, 1])
+
+
+def test_large_images_are_averaged():
+    image = np.arange(3000 * 2100, dtype=np.float32).reshape(3000, 2100) / 6.3e6
+    small = picture_of(image, None)
+    assert small.shape == (1000, 700)
+    assert small.mean() == pytest.approx(image.mean(), rel=1e-4)
+    assert small[0, 0] == pytest.approx(image[:3, :3].mean())
+
+
+def test_volumes_show_their_middle_slice():
+    volume = make_bands((8, 9), 5)
+    assert np.array_equal(picture_of(volume, None), volume[2])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.1, "0.1"), (0.0123, "0.012"), (1.5, "1.5"), (250, "250"), (1e-6, "10^{-6}")],
+)
+def test_numbers_are_short(value, text):
+    assert text in number(value)
+
+
+def test_panels_fill_their_page():
+    for count in range(1, 20):
+        rows, columns = panel_grid(count, 1.0)
+        assert rows * columns >= count
+        assert rows * columns - count < columns
+    assert panel_grid(8, 1.5) == (2, 4)
+
+
+def test_colours_differ():
+    assert len(set(band_colours(12))) == 12
+
+
+def test_pyplot_is_never_loaded():
+    code = "import sys, steepest.plot; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

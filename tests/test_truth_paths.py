@@ -1,0 +1,245 @@
+"""Paths to the same answer: compiled and reference, torch, threads, interruptions, failures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steepest
+from cases import Problem, distance, distances, random_problems, solver_distance
+
+TIMES = (0.05, 0.2)
+PROBLEMS = random_problems()
+PLANE = np.random.default_rng(1).random((9, 11)) + np.pad(np.ones((4, 5)), ((2, 3), (3, 3)))
+
+
+def same_steps(image: np.ndarray, time: float, tol: float, steps: int, **options: Any) -> float:
+    """How far apart two runs on the same steps may end, each missing the exact iterates."""
+    return 2 * solver_distance(image, time, tol, steps, **options)
+
+
+def parts(problem: Problem) -> tuple[np.ndarray, Any]:
+    """The image as (channels, *space) and its functional, as the solvers take them."""
+    from steepest.functionals import make_functional
+
+    axis = problem.options.get("channel_axis")
+    image = problem.image[None] if axis is None else np.moveaxis(problem.image, axis, 0)
+    names = ("isotropic", "huber", "weights", "spacing")
+    keywords = {k: problem.options[k] for k in names if k in problem.options}
+    return np.ascontiguousarray(image), make_functional(image, **keywords)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+@pytest.mark.parametrize("count", [1, 8, 21])
+def test_compiled_iterations_are_the_reference_iterations(problem: Problem, count: int) -> None:
+    """Number for number: same start, same momentum, same flux, image and certificate."""
+    from steepest.solvers.compiled import CompiledDual
+    from steepest.solvers.reference import ReferenceDual
+
+    image, functional = parts(problem)
+    rng = np.random.default_rng(count)
+    start = functional.project(functional.gradient(rng.standard_normal(image.shape)))
+    betas = list(rng.uniform(0, 0.9, count))
+    duals = [ReferenceDual(image, functional), CompiledDual(image, functional, 1)]
+    for dual in duals:
+        dual.set_step(0.3)
+        dual.set_flux(start)
+        dual.iterate(betas)
+    reference, compiled = (dual.measure() for dual in duals)
+    np.testing.assert_allclose(duals[1].image, duals[0].image, atol=1e-12)
+    np.testing.assert_allclose(duals[1].flux, duals[0].flux, atol=1e-12)
+    np.testing.assert_allclose(duals[1].extrapolated, duals[0].extrapolated, atol=1e-12)
+    for name in ("gap", "primal", "integral", "value", "start_value"):
+        expected = getattr(reference, name)
+        assert getattr(compiled, name) == pytest.approx(expected, rel=1e-9, abs=1e-11), name
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_torch_tensors_give_the_same(problem: Problem, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    tol = 1e-4 if dtype == "float32" else 1e-8
+    array = problem.image.astype(dtype)
+    tensor = torch.from_numpy(array.copy())
+    options = dict(problem.options)
+    if "weights" in options:
+        options["weights"] = torch.from_numpy(np.asarray(options["weights"]))
+    one = steepest.tv_flow(array, TIMES, num_steps=4, tol=tol, **problem.options)
+    two = steepest.tv_flow(tensor, TIMES, num_steps=4, tol=tol, **options)
+    assert isinstance(two.images, torch.Tensor)
+    assert two.images.dtype == tensor.dtype
+    assert isinstance(two.flux, torch.Tensor)
+    assert two.images.shape == one.images.shape
+    room = same_steps(problem.image, TIMES[-1], tol, 6, **problem.options)
+    assert np.all(distances(one.images, two.images.numpy()) <= room + 1e-5 * (dtype == "float32"))
+    np.testing.assert_array_equal(tensor.numpy(), array)
+    denoised = steepest.denoise_tv(tensor, 0.2, tol=tol, **options)
+    assert isinstance(denoised.image, torch.Tensor)
+    expected = steepest.denoise_tv(array, 0.2, tol=tol, **problem.options)
+    assert distance(denoised.image.numpy(), expected.image) <= (
+        float(denoised.error_bound) + float(expected.error_bound)
+    )
+
+
+def test_torch_integers_and_bad_tensors() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(steepest.InputError, match="image"):
+        steepest.tv_flow(torch.full((3, 3), torch.nan), [0.1])
+    with pytest.raises(steepest.InputError, match="image"):
+        steepest.tv_flow(torch.zeros(3, 3, dtype=torch.complex64), [0.1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((70, 33), {}),
+        ((33, 130), {"isotropic": False}),
+        ((64, 40), {"huber": 0.1}),
+        ((41, 30, 3), {"channel_axis": -1}),
+        ((20, 12, 9), {}),
+        ((300,), {}),
+        ((3, 200), {}),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_number_of_threads_does_not_change_the_result(
+    shape: tuple[int, ...], options: dict[str, Any], dtype: type
+) -> None:
+    image = np.random.default_rng(4).random(shape).astype(dtype)
+    results = [
+        steepest.tv_flow(image, TIMES, num_steps=4, num_threads=n, **options) for n in (1, 2, 3)
+    ]
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    for other in results[1:]:
+        np.testing.assert_allclose(other.images, results[0].images, atol=tolerance)
+        np.testing.assert_allclose(other.error_bound, results[0].error_bound, rtol=1e-3)
+    single, double = (steepest.denoise_tv(image, 0.1, num_threads=n, **options) for n in (1, 2))
+    np.testing.assert_allclose(double.image, single.image, atol=tolerance)
+
+
+def test_default_number_of_threads_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = steepest.tv_flow(PLANE, TIMES, num_steps=4, num_threads=1).images
+    for value in ("1", "2", "many"):
+        monkeypatch.setenv("STEEPEST_NUM_THREADS", value)
+        found = steepest.tv_flow(PLANE, TIMES, num_steps=4).images
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_on_step_sees_every_step() -> None:
+    seen: list[Any] = []
+    images: list[np.ndarray] = []
+
+    def look(step: Any) -> None:
+        seen.append(step)
+        images.append(np.array(step.image))
+
+    result = steepest.tv_flow(PLANE, [0.1, 0.2], num_steps=10, on_step=look)
+    assert [s.step for s in seen] == list(range(1, 11))
+    assert all(s.num_steps == 10 for s in seen)
+    np.testing.assert_allclose([s.time for s in seen], np.linspace(0.02, 0.2, 10))
+    assert sum(s.iterations for s in seen) == result.iterations
+    assert max(s.gap for s in seen) == pytest.approx(np.max(result.gap))
+    np.testing.assert_allclose(images[4], result.images[0], atol=1e-14)
+    np.testing.assert_allclose(images[9], result.images[1], atol=1e-14)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+def test_stopped_and_continued_is_uninterrupted(problem: Problem) -> None:
+    tol, times = 1e-8, [0.1, 0.2, 0.3]
+    whole = steepest.tv_flow(problem.image, times, num_steps=6, tol=tol, **problem.options)
+    first = steepest.tv_flow(
+        problem.image, times, num_steps=6, tol=tol, **problem.options,
+        on_step=lambda step: step.time > 0.149,
+    )  # fmt: skip
+    assert first.status is steepest.Status.STOPPED
+    assert not first.converged
+    np.testing.assert_allclose(first.times, [0.1, 0.15])
+    rest = steepest.tv_flow(
+        problem.image, [0.2, 0.3], num_steps=3, tol=tol, state=first.state, **problem.options
+    )
+    room = same_steps(problem.image, 0.3, tol, 8, **problem.options)
+    assert distance(first.images[0], whole.images[0]) <= room
+    assert np.all(distances(rest.images, whole.images[1:]) <= room)
+    np.testing.assert_allclose(rest.times, [0.2, 0.3])
+    np.testing.assert_allclose(rest.error_bound, whole.error_bound[1:], rtol=0.02)
+
+
+def test_continuing_does_not_silently_depend_on_the_image_given_along() -> None:
+    """The state is what the flow goes on from: another image is refused, or makes no difference."""
+    first = steepest.tv_flow(PLANE, [0.5], num_steps=5, tol=1e-8)
+    expected = steepest.tv_flow(PLANE, [0.8], num_steps=3, tol=1e-8, state=first.state)
+    for given in (first.images[-1], 0.2 * first.images[-1], PLANE[::-1], np.zeros_like(PLANE)):
+        try:
+            result = steepest.tv_flow(given, [0.8], num_steps=3, tol=1e-8, state=first.state)
+        except steepest.InputError as error:
+            assert "state" in str(error)
+            continue
+        assert distance(result.images[0], expected.images[0]) <= 1e-6
+        np.testing.assert_allclose(result.error_bound, expected.error_bound, rtol=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"channel_axis": 0, "coupled": False}, {"batch_axis": 0}])
+def test_stopping_once_stops_all_parts_at_one_time(options: dict[str, Any]) -> None:
+    """A callback that answers True a single time leaves one consistent state behind."""
+    image = np.stack([PLANE, 2 * PLANE, PLANE**2])
+    calls: list[float] = []
+
+    def once(step: Any) -> bool:
+        calls.append(step.time)
+        return len(calls) == 3
+
+    stopped = steepest.tv_flow(image, [0.1, 0.2], num_steps=10, tol=1e-8, on_step=once, **options)
+    whole = steepest.tv_flow(image, [0.2], num_steps=10, tol=1e-8, **options)
+    assert stopped.status is steepest.Status.STOPPED
+    end = float(stopped.times[-1]) if len(stopped.times) else 0.0
+    assert stopped.state.time == pytest.approx(end)
+    assert end < 0.2
+    left = round((0.2 - end) / 0.02)
+    rest = steepest.tv_flow(image, [0.2], num_steps=left, tol=1e-8, state=stopped.state, **options)
+    separate = {"channel_axis": 0, "coupled": False}
+    assert distance(rest.images, whole.images) <= same_steps(image, 0.2, 1e-8, 12, **separate)
+
+
+def test_a_state_of_another_problem_is_refused() -> None:
+    state = steepest.tv_flow(PLANE, [0.1], num_steps=2).state
+    with pytest.raises(steepest.InputError, match="state"):
+        steepest.tv_flow(PLANE[1:], [0.2], state=state)
+    with pytest.raises(steepest.InputError, match="times"):
+        steepest.tv_flow(PLANE, [0.05], state=state)
+
+
+def test_not_converging_is_a_status() -> None:
+    result = steepest.tv_flow(PLANE, [0.3], num_steps=1, tol=1e-12, max_num_iter=3)
+    assert not result.converged
+    assert result.status is steepest.Status.MAX_ITERATIONS
+    assert "not converged" in str(result.status)
+    assert result.gap[0] > 1e-12
+    with pytest.raises(steepest.NotConverged, match="not converged") as caught:
+        steepest.tv_flow(
+            PLANE, [0.3], num_steps=1, tol=1e-12, max_num_iter=3, raise_on_failure=True
+        )
+    np.testing.assert_array_equal(caught.value.result.images, result.images)
+
+
+def test_not_converging_is_a_status_of_denoising_too() -> None:
+    result = steepest.denoise_tv(PLANE, 0.3, tol=1e-12, max_num_iter=3)
+    assert not result.converged
+    assert "not converged" in str(result.status)
+    assert result.gap > 1e-12
+    assert result.iterations <= 3
+    with pytest.raises(steepest.NotConverged, match="not converged"):
+        steepest.denoise_tv(PLANE, 0.3, tol=1e-12, max_num_iter=3, raise_on_failure=True)
+    fine = steepest.denoise_tv(PLANE, 0.3, tol=1e-4, raise_on_failure=True)
+    assert fine.converged
+    assert fine.status.ok
+
+
+def test_runs_repeat_exactly() -> None:
+    one = steepest.tv_flow(PLANE, TIMES, num_steps=5, num_threads=2)
+    other = steepest.denoise_tv(PLANE * 3, 0.4)
+    two = steepest.tv_flow(PLANE, TIMES, num_steps=5, num_threads=2)
+    np.testing.assert_array_equal(one.images, two.images)
+    np.testing.assert_array_equal(one.error_bound, two.error_bound)
+    np.testing.assert_array_equal(steepest.denoise_tv(PLANE * 3, 0.4).image, other.image)
