@@ -197,3 +197,17 @@ def test_bound_holds_at_the_limit_of_the_floating_point_type(
         denoised = steepest.denoise_tv(image, time, tol=0.0, max_num_iter=2000)
         assert distance(flowed.images[0], exact) <= flowed.error_bound[0] + float64_slack(image)
         assert distance(denoised.image, exact) <= denoised.error_bound + float64_slack(image)
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0, 3000.0])
+def test_rounding_of_the_stored_images_is_certified(offset: float) -> None:
+    """Steps so short that single precision rounds each the same way: the flow drifts off.
+
+    An eigenfunction, saturated at once: no gap and no time error to hide behind.
+    """
+    signal = np.array([0.0, 0.0, 50.0, 50.0], dtype=np.float32) + np.float32(offset)
+    times = np.array([0.0037, 0.0113])
+    result = steepest.tv_flow(signal, times, num_steps=90, tol=1e-6)
+    errors = distances(result.images, flow_by_merging(signal, times))
+    assert np.all(errors <= np.asarray(result.error_bound))
+    assert np.all(result.error_bound <= 90 * 4 * 1.2e-7 * (offset + 50) + 1e-4)

@@ -1,0 +1,1 @@
+"""Benchmarks of steepest against other Python packages; run ``python -m benchmarks.run``."""

@@ -1,0 +1,73 @@
+"""Interleaved timing: A B C A B C ..., medians with their spread, all in one process."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SHORT_S = 0.02  # a call shorter than this is made several times in a row each round
+PAUSE_S = 0.01  # lets the threads of the contender before go to sleep
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call: median, least, largest, quartiles, and how many were measured."""
+
+    median: float
+    least: float
+    largest: float
+    lower_quartile: float
+    upper_quartile: float
+    count: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def summarise(samples: list[float]) -> Timing:
+    """Statistics of one contender's samples."""
+    if len(samples) > 1:
+        lower, _, upper = statistics.quantiles(samples, n=4, method="inclusive")
+    else:
+        lower = upper = samples[0]
+    median = statistics.median(samples)
+    return Timing(median, min(samples), max(samples), lower, upper, len(samples))
+
+
+def interleave(
+    calls: Mapping[str, Callable[[], Any]], *, repeats: int, budget_s: float, least: int = 3
+) -> dict[str, Timing]:
+    """Times of the calls, made in turn for ``repeats`` rounds after one untimed round.
+
+    A contender that has used ``budget_s`` seconds sits the rest out once it has ``least`` samples.
+    Short calls are made up to five times a turn, after an untimed one that refills the caches.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    warm = {name: _timed(call) for name, call in calls.items()}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(repeats):
+            for name, call in calls.items():
+                taken = samples[name]
+                if len(taken) >= least and sum(taken) > budget_s:
+                    continue
+                time.sleep(PAUSE_S)
+                inner = 1 + min(4, int(SHORT_S / max(warm[name], 1e-4)))
+                if warm[name] < 5 * SHORT_S:
+                    call()
+                taken.extend(_timed(call) for _ in range(inner))
+    finally:
+        gc.enable()
+    return {name: summarise(taken) for name, taken in samples.items()}
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
