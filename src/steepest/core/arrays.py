@@ -95,7 +95,10 @@ def prepare_image(
             "(fill the unknown ones first)"
         )
     array = array[None] if axis is None else xp.moveaxis(array, axis, 0)
-    return (array.contiguous() if is_torch(array) else np.ascontiguousarray(array)), layout
+    if not is_torch(array):
+        return np.ascontiguousarray(array), layout
+    contiguous: Any = array
+    return contiguous.contiguous(), layout
 
 
 def normalize_axis(axis: int | None, ndim: int, name: str) -> int | None:

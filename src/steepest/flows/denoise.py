@@ -18,7 +18,7 @@ from ..functionals.total_variation import TotalVariation
 from ..solvers.multilevel import coarse_flux, correct
 from ..solvers.rof import Goal, Momentum, Outcome, make_dual, needs_double, rounding_floor, solve
 from .march import Callback, distance
-from .problem import Problem, make_problem
+from .problem import Problem, make_problem, rescaled
 from .result import Step
 
 
@@ -34,7 +34,8 @@ class DenoiseResult:
     gap : float
         Relative duality gap, gap / energy.
     error_bound : float
-        Guaranteed L2 distance to the exact minimiser: ``sqrt(2 gap)``, by strong convexity.
+        Guaranteed L2 distance to the exact minimiser: ``sqrt(gap)``, by strong convexity of the
+        primal and of the dual energy (docs/certificate).
     psnr_bound : float
         The same as a guaranteed PSNR in dB for ``data_range``.
     iterations : int
@@ -143,14 +144,16 @@ def denoise_tv(
         solved.append(_solve(part, problem.functional, scaled, goal, num_threads, watch))
     gaps = np.array([[s.terms.gap] for s in solved])
     primal = np.array([[s.terms.primal] for s in solved])
-    distance = np.array([[math.sqrt(2 * s.terms.gap) + s.terms.residual] for s in solved])
+    distance = np.array(
+        [[math.sqrt(s.terms.gap + s.terms.allowance) + s.terms.residual] for s in solved]
+    )
     error = problem.certificate(distance / problem.scale)
     total = np.maximum(problem.certificate(primal, "sum"), np.finfo(float).tiny)
     psnr = [psnr_bound(e, problem.size, problem.data_range) for e in np.ravel(error)]
     relative = problem.certificate(gaps, "sum") / total
     status = Status.worst([s.status for s in solved])
     result = DenoiseResult(
-        image=problem.assemble([s.image / problem.scale for s in solved]),
+        image=problem.assemble([rescaled(s.image, 1 / problem.scale) for s in solved]),
         flux=problem.assemble([s.flux for s in solved], leading=1, integers=False),
         gap=_scalar(relative, problem.batch_axis),
         error_bound=_scalar(error, problem.batch_axis),
@@ -165,6 +168,11 @@ def denoise_tv(
     return result
 
 
+def _distance_bound(terms: StepTerms) -> float:
+    """``||u - u*||^2 <= gap``: both energies are 1-strongly convex, and their excesses add up."""
+    return math.sqrt(terms.gap + terms.allowance) + terms.residual
+
+
 def _scalar(values: Any, batch_axis: int | None) -> Any:
     return float(np.ravel(values)[0]) if batch_axis is None else np.ravel(values)
 
@@ -177,7 +185,7 @@ def _watcher(on_step: Callback | None, problem: Problem, strength: float, limit:
         raise InputError("on_step must be callable")
 
     def watch(terms: StepTerms, iterations: int) -> bool:
-        bound = math.sqrt(2 * terms.gap) / problem.scale
+        bound = math.sqrt(terms.gap) / problem.scale
         gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
         step = Step(iterations, limit, strength, gap, iterations, bound, lambda: None)
         return on_step(step) is True
@@ -204,7 +212,7 @@ def _solve(
 ) -> _Solved:
     if strength == 0:
         zero = namespace(f).stack([f * 0] * len(functional.spacing))
-        return _Solved(f, zero, StepTerms(0, 0, 0, 0, 0, 0, 0), 0, Status.CONVERGED)
+        return _Solved(f, zero, StepTerms(0, 0, 0, 0, 0, 0, 0, 0), 0, Status.CONVERGED)
     if needs_double(f, functional, strength):
         solved = _solve(to_float64(f), functional, strength, goal, num_threads, watch)
         image = cast(solved.image, f.dtype)

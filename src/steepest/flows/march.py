@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def march(
         record.statuses.append(outcome.status)
         worst = max(worst, outcome.relative_gap)
         stop = after_step is not None and (
-            after_step(index, time, outcome, bound, lambda dual=dual: dual.image) is True
+            after_step(index, time, outcome, bound, partial(_image_of, dual)) is True
         )
         if keep[index] or stop:
             record.times.append(time)
@@ -125,6 +126,10 @@ def march(
 def contrast_energy(image: Array) -> float:
     """``1/2||u - mean u||^2``, the means per channel, in float64."""
     return sum(0.5 * sum64((c - c.mean()) ** 2) for c in to_float64(image))
+
+
+def _image_of(dual: Dual) -> Array:
+    return dual.image
 
 
 def _resume(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.arrays import Layout, check_number, normalize_axis, prepare_image
 from ..core.errors import InputError
-from ..core.namespace import Array, is_torch, namespace
+from ..core.namespace import Array, cast, is_torch, namespace, to_float64
 from ..functionals.total_variation import TotalVariation, make_functional
 
 
@@ -58,7 +58,8 @@ class Problem:
         """Values (parts, T) to (T,), or (T, items) with a batch: norms, sums or maxima."""
         per_item = np.asarray(per_part).reshape(self.num_items, -1, np.shape(per_part)[1])
         if combine == "norm":
-            out = np.sqrt((per_item**2).sum(1))
+            largest = np.maximum(per_item.max(1), np.finfo(float).tiny)
+            out = largest * np.sqrt(((per_item / largest[:, None]) ** 2).sum(1))
         else:
             out = per_item.sum(1) if combine == "sum" else per_item.max(1)
         return out[0] if self.batch_axis is None else out.T
@@ -84,12 +85,16 @@ def make_problem(
         arrays[0], isotropic=isotropic, huber=huber, weights=weights, spacing=spacing
     )
     largest = max(float(abs(array).max()) for array in arrays)
+    if largest and not 1e-150 < largest < 1e150:
+        raise InputError(
+            f"image has values up to {largest:g}; allowed are magnitudes between 1e-150 and 1e150"
+        )
     scale = 2.0 ** -math.frexp(largest)[1] if largest > 0 else 1.0
     if data_range is None:
         low = min(float(array.min()) for array in arrays)
         high = max(float(array.max()) for array in arrays)
         data_range = 1.0 if layout.integer_maximum or high == low else high - low
-    parts = [array * scale for array in arrays]
+    parts = [rescaled(array, scale) for array in arrays]
     if not coupled:
         parts = [part[c : c + 1] for part in parts for c in range(part.shape[0])]
     return Problem(
@@ -103,6 +108,13 @@ def make_problem(
     )
 
 
+def rescaled(array: Array, factor: float) -> Array:
+    """``array * factor`` (a power of two), by way of float64, whose range cannot be left."""
+    if factor == 1.0:
+        return array
+    return cast(to_float64(array) * factor, array.dtype)
+
+
 def _batch_items(
     image: Any, batch_axis: int | None, channel_axis: int | None
 ) -> tuple[list[Any], int | None, int | None]:
@@ -114,6 +126,7 @@ def _batch_items(
     channel = normalize_axis(channel_axis, array.ndim, "channel_axis")
     if channel is not None and channel == axis:
         raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
+    assert axis is not None
     if array.shape[axis] == 0:
         raise InputError(
             f"image of shape {tuple(array.shape)} has no items along batch_axis={axis}"

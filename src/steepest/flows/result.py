@@ -39,7 +39,8 @@ class Step:
     """One finished implicit Euler step, as `on_step` sees it.
 
     ``gap`` is relative; ``error_bound`` the certified L2 distance to the exact flow so far;
-    ``image`` the current image in the caller's axes (floating point), gathered when asked for.
+    ``image`` the current image in the caller's axes (floating point), gathered when asked for. Of a
+    batch or of separate channels it is the one item or channel at work.
     """
 
     step: int

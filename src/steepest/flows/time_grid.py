@@ -50,18 +50,18 @@ class TimeGrid:
         nodes = np.geomspace(first, stop, count) if count > 1 else np.array([stop])
         return cls(tuple(nodes.tolist()))
 
-    def through(self, times: Sequence[float], begin: float = 0.0) -> np.ndarray:
+    def through(self, times: Sequence[float] | np.ndarray, begin: float = 0.0) -> np.ndarray:
         """The grid from ``begin`` to the last of ``times``, every one of ``times`` a node.
 
         Grid nodes closer to a requested time than a hundredth of the step there give way to it.
         """
-        times = np.asarray(times, float)
+        last = np.asarray(times, float)
         nodes = np.asarray(self.nodes)
-        nodes = nodes[(nodes > begin) & (nodes < times[-1])]
+        nodes = nodes[(nodes > begin) & (nodes < last[-1])]
         steps = np.diff(np.concatenate([[begin], nodes]))
-        fixed = np.concatenate([[begin], times])
+        fixed = np.concatenate([[begin], last])
         distance = np.abs(nodes[:, None] - fixed[None]).min(1) if nodes.size else nodes
-        return np.union1d(nodes[distance > 0.01 * steps], times)
+        return np.union1d(nodes[distance > 0.01 * steps], last)
 
 
 def check_times(times: Any, name: str = "times", begin: float = 0.0) -> np.ndarray:

@@ -16,14 +16,14 @@ from ..functionals.certificate import Bound, psnr_bound
 from ..solvers.rof import Goal
 from .adaptive import march_to_accuracy
 from .march import NEGLIGIBLE, Callback, Record, contrast_energy, fresh_state, march
-from .problem import Problem, make_problem
+from .problem import Problem, make_problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import TimeGrid, check_times, make_nodes
 
 
 def tv_flow(
     image: Any,
-    times: float | Sequence[float],
+    times: float | Sequence[float] | np.ndarray,
     *,
     tol: float = 1e-3,
     num_steps: int | None = None,
@@ -146,36 +146,41 @@ def tv_flow(
     max_num_iter = check_count(max_num_iter, "max_num_iter")
     target = _target(accuracy, max_error, problem)
     nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
-    records = []
-    for index, part in enumerate(problem.parts):
-        reference = NEGLIGIBLE * contrast_energy(part)
-        at = fresh_state(part) if state is None else state.parts[index]
-        after = _reporter(on_step, problem, index, len(nodes), target is None)
-        if target is None or not wanted.size:
-            record = march(
-                problem.functional,
-                at,
-                begin * problem.scale,
-                nodes * problem.scale,
-                np.isin(nodes, wanted),
-                Goal(tol, max_num_iter, reference=reference),
-                dtype=part.dtype,
-                num_threads=num_threads,
-                after_step=after,
+    starts = [fresh_state(part) for part in problem.parts] if state is None else state.parts
+
+    def run(index: int, wanted: np.ndarray, nodes: np.ndarray, report: Any) -> Record:
+        part = problem.parts[index]
+        common: dict[str, Any] = {
+            "dtype": part.dtype,
+            "num_threads": num_threads,
+            "after_step": report,
+        }
+        first, scaled = begin * problem.scale, wanted * problem.scale
+        if target is not None and wanted.size:
+            share = target / math.sqrt(problem.parts_per_item)
+            return march_to_accuracy(
+                problem.functional, starts[index], first, scaled, share, max_num_iter, **common
             )
-        else:
-            record = march_to_accuracy(
-                problem.functional,
-                at,
-                begin * problem.scale,
-                wanted * problem.scale,
-                target / math.sqrt(problem.parts_per_item),
-                max_num_iter,
-                dtype=part.dtype,
-                num_threads=num_threads,
-                after_step=after,
-            )
-        records.append(record)
+        goal = Goal(tol, max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+        keep = np.isin(nodes, wanted)
+        return march(
+            problem.functional, starts[index], first, nodes * problem.scale, keep, goal, **common
+        )
+
+    records: list[Record] = []
+    for index in range(len(problem.parts)):
+        report = _reporter(on_step, problem, index, len(nodes), target is None)
+        records.append(run(index, wanted, nodes, report))
+        if records[-1].statuses[-1:] == [Status.STOPPED] and len(problem.parts) > 1:
+            # every part ends where the callback stopped this one, without asking again
+            end = records[-1].times[-1] / problem.scale
+            wanted = np.union1d(wanted[wanted < end], [end])
+            nodes = np.union1d(nodes[nodes < end], [end])
+            others = [i for i in range(len(problem.parts)) if i != index]
+            rest = {i: run(i, wanted, nodes, None) for i in others}
+            rest[index] = records[-1]
+            records = [rest[i] for i in range(len(problem.parts))]
+            break
     result = _collect(problem, records, begin, starts_at_zero)
     if raise_on_failure and not (result.status.ok or result.status is Status.STOPPED):
         raise NotConverged(str(result.status), result)
@@ -231,7 +236,7 @@ def _reporter(
 
     def report(number: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
         def gather() -> Array:
-            return problem.layout.restore_axes(image() / problem.scale)
+            return problem.layout.restore_axes(rescaled(image(), 1 / problem.scale))
 
         step = Step(
             step=index * total + number + 1,
@@ -257,14 +262,17 @@ def _collect(
     frames = []
     for part, record in zip(problem.parts, records, strict=True):
         kept = ([part] if starts_at_zero else []) + record.frames[:count]
-        frames.append(xp.stack(kept) / scale)
+        frames.append(rescaled(xp.stack(kept), 1 / scale))
     bounds = [record.bounds[:count] for record in records]
     distance = np.array([zero + [b.distance / scale for b in part] for part in bounds])
-    solver = np.array([zero + [b.solver_share / scale**2 for b in part] for part in bounds])
-    in_time = np.array([zero + [b.time_share / scale**2 for b in part] for part in bounds])
+    solver = np.array([zero + [b.solver_share / scale / scale for b in part] for part in bounds])
+    in_time = np.array([zero + [b.time_share / scale / scale for b in part] for part in bounds])
     error = problem.certificate(distance)
     psnr = [psnr_bound(value, problem.size, problem.data_range) for value in np.ravel(error)]
-    states = tuple(record.state or fresh_state(p) for p, record in zip(problem.parts, records))
+    states = tuple(
+        record.state or fresh_state(part)
+        for part, record in zip(problem.parts, records, strict=True)
+    )
     times = np.array(zero + [t / scale for t in records[0].times[:count]])
     statuses = [status for record in records for status in record.statuses]
     return FlowResult(

@@ -40,7 +40,8 @@ class StepTerms:
     ``primal``: that energy at ``u1``; ``dual_energy``: ``1/2||u1||^2 + tau (eps/2)||p||^2``, which
     the dual solver decreases; ``integral``: upper bound of ``2 int g`` over the step;
     ``residual``: norm of (stored image - ``u1``); ``value``: ``J(u1)``;
-    ``start_value``: ``J(u0)``.
+    ``start_value``: ``J(u0)``; ``allowance``: what float64 evaluation may have lost (part of
+    ``integral``, not of ``gap``).
     """
 
     gap: float
@@ -50,11 +51,12 @@ class StepTerms:
     residual: float
     value: float
     start_value: float
+    allowance: float
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A running certificate: ``distance`` bounds ``||u - u*||``; the shares add up to its square."""
+    """A running certificate: ``distance`` bounds ``||u - u*||``; its square is the shares' sum."""
 
     distance: float = 0.0
     solver_share: float = 0.0
@@ -164,4 +166,5 @@ def assemble(
         residual=math.sqrt(residual) * (1 + 1e-9) + 4 * _EPS * norms,
         value=values[1],
         start_value=values[0],
+        allowance=allowance,
     )

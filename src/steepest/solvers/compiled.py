@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -43,7 +44,9 @@ class CompiledDual:
         )
         spacing = (*functional.spacing[::-1], 1.0, 1.0)[:3]  # x, y, z as the kernels count
         self._inverse_spacing = np.array([1 / h for h in spacing])
-        self._norm = max(gradient_norm_squared(functional.spacing, space), 1e-300)
+        self._norm = (
+            gradient_norm_squared(functional.spacing, space) or 1.0
+        )  # a single pixel has no gradient
         self._dtype = f.dtype.type
         self._tiny = self._dtype(1e-30)
         self.set_step(1.0)
@@ -92,7 +95,7 @@ class CompiledDual:
         for begin in range(0, len(factors), block):
             part = factors[begin : begin + block]
             exchange_halos(self._bands)
-            run_all(lambda band, part=part: self._sweep(band, part), self._bands)
+            run_all(partial(self._sweep, betas=part), self._bands)
 
     def _sweep(self, band: Band, betas: np.ndarray) -> None:
         one, isotropic = self._dtype(1), self.functional.isotropic
@@ -187,7 +190,7 @@ def _closed(flux: np.ndarray) -> np.ndarray:
     """The flux with nothing through the last face of each axis, as the kernels rely on."""
     flux = flux.copy()
     for a in range(flux.shape[0]):
-        flux[(a, slice(None), *(slice(None),) * a, -1)] = 0
+        np.moveaxis(flux[a], a + 1, 0)[-1] = 0
     return flux
 
 

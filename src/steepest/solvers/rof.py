@@ -108,15 +108,17 @@ def needs_double(f: Array, functional: TotalVariation, tau: float) -> bool:
     if str(f.dtype).removeprefix("torch.") != "float32":
         return False
     slope = sum(1 / h for h in functional.spacing)
-    return float(np.finfo(np.float32).eps) * tau * slope > 2e-6 * float(abs(f).max())
+    return float(np.finfo(np.float32).eps) * tau * slope > 1e-6 * float(abs(f).max())
 
 
 def rounding_floor(f: Array, functional: TotalVariation, tau: float) -> float:
     """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured)."""
     eps = float(np.finfo(str(f.dtype).removeprefix("torch.")).eps)
     slope = sum(1 / h for h in functional.spacing)
-    noise = eps * (float(abs(f).max()) / 8 + tau * slope / 2)  # of u = f + tau div p
-    return tau * noise * slope * math.prod(f.shape)
+    noise = slope * eps * (float(abs(f).max()) / 8 + tau * slope / 16)  # of grad (f + tau div p)
+    if functional.huber > 0:  # quadratic where it matters: noise then counts squared
+        noise *= min(1.0, noise / (2 * functional.huber))
+    return tau * noise * math.prod(f.shape)
 
 
 @dataclass(frozen=True)
