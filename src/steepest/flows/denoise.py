@@ -213,7 +213,8 @@ def _solve(
     if strength == 0:
         zero = namespace(f).stack([f * 0] * len(functional.spacing))
         return _Solved(f, zero, StepTerms(0, 0, 0, 0, 0, 0, 0, 0), 0, Status.CONVERGED)
-    if needs_double(f, functional, strength):
+    size = float(abs(f).max())
+    if needs_double(f, functional, strength, size):
         solved = _solve(to_float64(f), functional, strength, goal, num_threads, watch)
         image = cast(solved.image, f.dtype)
         residual = solved.terms.residual + distance(image, solved.image)
@@ -224,7 +225,7 @@ def _solve(
         start = coarse_flux(f, functional, strength, num_threads)
         if start is not None:
             dual.set_flux(start)
-    goal = replace(goal, floor=rounding_floor(f, functional, strength))
+    goal = replace(goal, floor=rounding_floor(f, functional, strength, size))
     outcome: Outcome = solve(
         dual, strength, goal, Momentum(expected=40), lambda d: correct(d, functional), watch
     )

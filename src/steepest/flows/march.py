@@ -75,11 +75,12 @@ def march(
     dtype = state.image.dtype if dtype is None else dtype
     dual = _resume(state, functional, num_threads, fast)
     working, momentum, bound, time = state.image, state.momentum, state.bound, begin
+    size = float(abs(state.image).max())
     record, worst = Record(), 0.0
     last: tuple[Outcome, float] | None = None
     for index, node in enumerate(nodes):
         tau = float(node - time)
-        if needs_double(working, functional, tau):
+        if needs_double(working, functional, tau, size):
             extrapolated = to_float64(dual.extrapolated) if index else state.extrapolated
             flux = to_float64(dual.flux) if index else state.flux
             working = to_float64(dual.image if index else state.image)
@@ -88,7 +89,7 @@ def march(
                 functional, num_threads, fast,
             )  # fmt: skip
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
-        floor = rounding_floor(working, functional, tau)
+        floor = rounding_floor(working, functional, tau, size)
         step_goal = replace(goal, gap=budget, floor=floor)
         if last is not None and functional.one_homogeneous:
             share = useful_share(last[0].terms, last[1], tau)

@@ -19,8 +19,9 @@ from ..functionals.total_variation import TotalVariation, make_functional
 class Problem:
     """An image cut into independent parts ``(channels, *space)``, and how to put them together.
 
-    Values are multiplied by ``scale``, a power of two that brings them near one: exact, and
-    neither 1e-12 nor 1e12 can then under- or overflow. By one-homogeneity times scale alike.
+    Values far from one are multiplied by ``scale``, a power of two that brings them near it:
+    exact, and neither 1e-12 nor 1e12 can then under- or overflow. By one-homogeneity times scale
+    alike.
     """
 
     parts: list[Array]
@@ -47,7 +48,8 @@ class Problem:
         per_item = self.parts_per_item
         items = []
         for i in range(self.num_items):
-            item = xp.concatenate(list(parts[i * per_item : (i + 1) * per_item]), leading)
+            own = list(parts[i * per_item : (i + 1) * per_item])
+            item = own[0] if per_item == 1 else xp.concatenate(own, leading)
             restore = self.layout.restore if integers else self.layout.restore_axes
             items.append(restore(item, leading))
         if self.batch_axis is None:
@@ -89,7 +91,7 @@ def make_problem(
         raise InputError(
             f"image has values up to {largest:g}; allowed are magnitudes between 1e-150 and 1e150"
         )
-    scale = 2.0 ** -math.frexp(largest)[1] if largest > 0 else 1.0
+    scale = 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -math.frexp(largest)[1]
     if data_range is None:
         low = min(float(array.min()) for array in arrays)
         high = max(float(array.max()) for array in arrays)

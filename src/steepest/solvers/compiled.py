@@ -49,6 +49,7 @@ class CompiledDual:
         )  # a single pixel has no gradient
         self._dtype = f.dtype.type
         self._tiny = self._dtype(1e-30)
+        self._largest = 1.0
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
@@ -147,28 +148,12 @@ class CompiledDual:
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms of the step as it stands."""
         exchange_halos(self._bands)
-        isotropic = self.functional.isotropic
-
-        def norm(band: Band) -> float:
-            return largest_norm(
-                band.state, self._axes, self._channels, isotropic, band.radius, *_own(band)
-            )
-
-        feasible = (1 - 4 * _EPS) / max(1.0, max(run_all(norm, self._bands)))
-
-        def sums(band: Band) -> np.ndarray:
-            self._store_primal(band)
-            tau = self.tau * self._inverse_spacing
-            exact_primal(
-                band.state, band.exact, self._axes, self._channels, self._plane, tau, feasible
-            )
-            return certificate_sums(
-                band.state, band.exact, band.stored, self._axes, self._channels, self._plane,
-                self._inverse_spacing, isotropic, self.functional.huber, band.radius, feasible,
-                *_own(band),
-            )  # fmt: skip
-
-        total = np.sum(run_all(sums, self._bands), axis=0)
+        feasible = (1 - 4 * _EPS) / max(1.0, self._largest)  # guess: as after the last projection
+        norm, total = self._sums(feasible)
+        if norm * feasible > 1 - 2 * _EPS:
+            feasible = (1 - 4 * _EPS) / norm
+            _, total = self._sums(feasible)
+        self._largest = norm
         return assemble(
             self.functional,
             self._shape,
@@ -179,6 +164,25 @@ class CompiledDual:
             squares=tuple(total[4:8]),
             dual=total[8],
         )
+
+    def _sums(self, feasible: float) -> tuple[float, np.ndarray]:
+        """The largest norm of the flux, and the certificate's sums for ``feasible`` times it."""
+        tau = self.tau * self._inverse_spacing
+        kind = (self._axes, self._channels)
+
+        def work(band: Band) -> tuple[float, np.ndarray]:
+            self._store_primal(band)
+            exact_primal(band.state, band.exact, *kind, self._plane, tau, feasible)
+            own = (band.first, band.last)
+            isotropic, huber = self.functional.isotropic, self.functional.huber
+            norm = largest_norm(band.state, *kind, isotropic, band.radius, *own)
+            return norm, certificate_sums(
+                band.state, band.exact, band.stored, *kind, self._plane, self._inverse_spacing,
+                isotropic, huber, band.radius, feasible, *own,
+            )  # fmt: skip
+
+        results = run_all(work, self._bands)
+        return max(norm for norm, _ in results), np.sum([sums for _, sums in results], axis=0)
 
     def advance(self) -> None:
         """Make the measured image the data of the next step; flux and momentum stay."""
@@ -192,7 +196,3 @@ def _closed(flux: np.ndarray) -> np.ndarray:
     for a in range(flux.shape[0]):
         np.moveaxis(flux[a], a + 1, 0)[-1] = 0
     return flux
-
-
-def _own(band: Band) -> tuple[int, int]:
-    return band.first, band.last

@@ -7,7 +7,8 @@ found by measuring (docs/solver):
   on the quadratic; if the dual energy rises twice in a row, it falls back to ``1/L``;
 - momentum is *carried* from one time step to the next, its memory limited to the number of
   iterations that a step takes: extrapolating the flux in iterations then extrapolates it in time;
-- it restarts when the dual energy has risen between two measurements.
+- it restarts when, between two measurements, the dual energy has risen or the gap has fallen
+  more slowly than like 1/k (the latter close to the solution only).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..core.arrays import dtype_name
 from ..core.namespace import Array, is_torch
 from ..core.status import Status
 from ..functionals.certificate import StepTerms
@@ -26,6 +28,9 @@ from ..functionals.total_variation import TotalVariation
 
 RELAXATION = 4.0 / 3.0
 _FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its cost
+_CORRECT_ABOVE = 5e-3  # relative gap; below, losing the momentum costs more than it brings
+_RESTART_BELOW = 1e-4  # relative gap; far from the solution slow progress is no reason to restart
+_LONG = 50  # iterations between measurements that say something about the rate
 _MOST_EXPECTED = 100  # iterations before the first look at the gap
 
 
@@ -103,19 +108,22 @@ def make_dual(
     return CompiledDual(f, functional, num_threads)
 
 
-def needs_double(f: Array, functional: TotalVariation, tau: float) -> bool:
-    """Whether float32 is too coarse for a step: rounding of ``tau div p`` beyond 1e-6 of f."""
-    if str(f.dtype).removeprefix("torch.") != "float32":
+def needs_double(f: Array, functional: TotalVariation, tau: float, size: float) -> bool:
+    """Whether float32 is too coarse for a step: rounding of ``tau div p`` beyond 1e-6 of f.
+
+    ``size`` is the largest magnitude in the image, here and in `rounding_floor`.
+    """
+    if dtype_name(f) != "float32":
         return False
     slope = sum(1 / h for h in functional.spacing)
-    return float(np.finfo(np.float32).eps) * tau * slope > 1e-6 * float(abs(f).max())
+    return float(np.finfo(np.float32).eps) * tau * slope > 1e-6 * size
 
 
-def rounding_floor(f: Array, functional: TotalVariation, tau: float) -> float:
+def rounding_floor(f: Array, functional: TotalVariation, tau: float, size: float) -> float:
     """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured)."""
-    eps = float(np.finfo(str(f.dtype).removeprefix("torch.")).eps)
+    eps = float(np.finfo(dtype_name(f)).eps)
     slope = sum(1 / h for h in functional.spacing)
-    noise = slope * eps * (float(abs(f).max()) / 8 + tau * slope / 16)  # of grad (f + tau div p)
+    noise = slope * eps * (size / 8 + tau * slope / 16)  # of grad (f + tau div p)
     if functional.huber > 0:  # quadratic where it matters: noise then counts squared
         noise *= min(1.0, noise / (2 * functional.huber))
     return tau * noise * math.prod(f.shape)
@@ -165,7 +173,8 @@ def solve(
 ) -> Outcome:
     """Iterate on the step of length ``tau`` until the goal is reached.
 
-    ``correct`` (`multilevel.correct`) is called after 100, 200, 400, ... iterations;
+    ``correct`` (`multilevel.correct`) is called after 100, 200, 400, ... iterations while the
+    relative gap is above 5e-3;
     ``watch(terms, iterations)`` at every measurement, and stops the solver by returning True.
 
     The gap falls about like 1/k^2: that predicts when to measure next, and how many iterations
@@ -173,7 +182,7 @@ def solve(
     """
     relaxation = momentum.relaxation
     dual.set_step(tau, relaxation)
-    done, chunk, rises, energy = 0, momentum.expected, 0, math.inf
+    done, chunk, rises, energy, gap = 0, momentum.expected, 0, math.inf, math.inf
     next_correction = _FIRST_CORRECTION
     while True:
         betas, t = momentum.factors(min(chunk, goal.max_num_iter - done))
@@ -193,16 +202,20 @@ def solve(
             )
             return Outcome(terms, goal.relative_gap(terms), done, status, momentum)
         rises = rises + 1 if terms.dual_energy > energy else 0
-        if rises:
+        near = goal.relative_gap(terms) < _RESTART_BELOW and len(betas) >= _LONG
+        slow = near and terms.gap > gap * (1 - len(betas) / (2 * momentum.t))
+        gap = terms.gap
+        if rises or slow:
             dual.restart()
             momentum = replace(momentum, t=1.0)
             if rises > 1 and relaxation > 1.0:
                 relaxation = 1.0
                 dual.set_step(tau, relaxation)
         energy = terms.dual_energy
-        if correct is not None and done >= next_correction:
+        far = goal.relative_gap(terms) > _CORRECT_ABOVE
+        if correct is not None and far and done >= next_correction:
             next_correction = 2 * done
             correct(dual)
             momentum = replace(momentum, t=1.0)
         ahead = done * (math.sqrt(min(excess, 4.0)) - 1)
-        chunk = max(2, min(round(ahead), 100))
+        chunk = max(2, done // 16, min(round(ahead), 100))
