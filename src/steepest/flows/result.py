@@ -77,9 +77,10 @@ class FlowResult:
         floating-point image before rounding.
     psnr_bound : array (T,)
         The same as a guaranteed PSNR in dB for ``data_range``.
-    solver_error, time_error : arrays (T,)
-        The two shares of ``error_bound**2``: inexact solution of the steps (and rounding), and
-        the length of the steps.
+    solver_error : array (T,)
+        The share of ``error_bound**2`` that comes from inexact solution of the steps and rounding.
+    time_error : array (T,)
+        The rest of ``error_bound**2``, from the length of the steps.
     iterations : int
         Dual iterations in total.
     status : Status

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from importlib import resources
+from io import BytesIO
 
 import numpy as np
+from PIL import Image
 
 from steepest.core.errors import InputError
 
@@ -26,6 +28,4 @@ def sample(name: str = "camera") -> np.ndarray:
     InputError
         There is no photograph of this name.
     """
-    from .files import read_image
-
-    return read_image(f"sample:{name}").array
+    return np.array(Image.open(BytesIO(sample_bytes(name))))

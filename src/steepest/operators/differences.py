@@ -27,7 +27,7 @@ def gradient(u: Array, spacing: float | Sequence[float] | None = None) -> Array:
 
     Parameters
     ----------
-    u : array of shape (*batch, *space)
+    u : array of shape (\\*batch, \\*space)
         Float image. With ``spacing`` a sequence, its length is the number of (trailing) spatial
         axes; otherwise every axis is spatial.
     spacing : float or sequence of floats, optional
@@ -35,7 +35,7 @@ def gradient(u: Array, spacing: float | Sequence[float] | None = None) -> Array:
 
     Returns
     -------
-    array of shape (len(spacing), *batch, *space), dtype of ``u``
+    array of shape (len(spacing), \\*batch, \\*space), dtype of ``u``
 
     Raises
     ------
@@ -57,12 +57,12 @@ def divergence(p: Array, spacing: float | Sequence[float] | None = None) -> Arra
 
     Parameters
     ----------
-    p : array of shape (ndim, *batch, *space)
+    p : array of shape (ndim, \\*batch, \\*space)
     spacing : as in :func:`gradient`; ``ndim`` values.
 
     Returns
     -------
-    array of shape (*batch, *space), dtype of ``p``. Its sum is zero to rounding.
+    array of shape (\\*batch, \\*space), dtype of ``p``. Its sum is zero to rounding.
     """
     ndim = p.shape[0]
     if p.ndim - 1 < ndim:

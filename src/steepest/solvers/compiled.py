@@ -44,9 +44,7 @@ class CompiledDual:
         )
         spacing = (*functional.spacing[::-1], 1.0, 1.0)[:3]  # x, y, z as the kernels count
         self._inverse_spacing = np.array([1 / h for h in spacing])
-        self._norm = (
-            gradient_norm_squared(functional.spacing, space) or 1.0
-        )  # a single pixel has no gradient
+        self._norm = gradient_norm_squared(functional.spacing, space) or 1.0
         self._dtype = f.dtype.type
         self._tiny = self._dtype(1e-30)
         self._largest = 1.0

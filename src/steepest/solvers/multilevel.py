@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.namespace import is_torch
 from ..functionals.total_variation import TotalVariation
-from .rof import RELAXATION, Dual, Goal, Momentum, make_dual, solve
+from .rof import RELAXATION, Dual, Momentum, make_dual
 
 _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
 _SWEEPS = 80  # iterations on each coarse level; measured: more do not pay
@@ -37,7 +37,8 @@ def coarse_flux(
     start = coarse_flux(coarse, coarse_functional, strength, num_threads)
     if start is not None:
         dual.set_flux(start)
-    solve(dual, strength, Goal(1e-3, _SWEEPS), Momentum(expected=_SWEEPS // 2))
+    dual.set_step(strength, RELAXATION)
+    dual.iterate(Momentum().factors(_SWEEPS)[0])
     return functional.project(_prolong(dual.flux, f.shape)).astype(f.dtype)
 
 

@@ -29,9 +29,7 @@ class ReferenceDual:
         xp = namespace(f)
         self.p = xp.stack([xp.zeros_like(f)] * len(functional.spacing))
         self.y = self.p
-        self._norm = (
-            gradient_norm_squared(functional.spacing, f.shape[1:]) or 1.0
-        )  # a single pixel has no gradient
+        self._norm = gradient_norm_squared(functional.spacing, f.shape[1:]) or 1.0
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:

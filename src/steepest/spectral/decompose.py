@@ -217,8 +217,9 @@ def decompose(
     num_steps : int, optional
         Steps of the flow (default 60). Times are resolved to about one step.
     grid : "log" (default), "uniform" or TimeGrid
-    tol, isotropic, weights, spacing, channel_axis, coupled, data_range, max_num_iter, on_step,
-    num_threads, raise_on_failure
+    tol, isotropic, weights, spacing, channel_axis, coupled, data_range
+        As in `steepest.tv_flow`.
+    max_num_iter, on_step, num_threads, raise_on_failure
         As in `steepest.tv_flow`.
 
     Returns
