@@ -1,0 +1,61 @@
+"""Sphinx configuration: ``sphinx-build -W docs docs/_build``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import steepest
+
+sys.path.insert(0, str(Path(__file__).parent))  # gallery_figures
+
+project = "steepest"
+author = "The steepest developers"
+copyright = "2026, The steepest developers"
+release = version = steepest.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = [
+    "_build",
+    "examples",
+    "sg_execution_times.rst",
+    "gallery/sg_execution_times.rst",
+]
+default_role = "py:obj"
+
+myst_enable_extensions = ["amsmath", "dollarmath", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the signatures carry them; the docstrings say more
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+
+html_theme = "furo"
+html_title = "steepest"
+html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["gallery.css"]
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "min_reported_time": 1e9,
+    "write_computation_times": False,
+    "abort_on_example_error": True,
+    "image_scrapers": ("gallery_figures",),
+    "reset_modules": (),
+}

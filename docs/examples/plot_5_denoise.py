@@ -1,0 +1,41 @@
+"""
+Denoising with a known or an unknown strength
+=============================================
+
+One implicit Euler step of the flow is the denoising problem of Rudin, Osher and Fatemi, whose
+solution comes with a certificate too.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import steepest
+from steepest import io
+
+clean = io.sample("camera")[80:336, 120:376] / 255.0
+noisy = clean + 0.08 * np.random.default_rng(0).standard_normal(clean.shape)
+
+sigma = steepest.estimate_noise(noisy)
+strength = steepest.discrepancy_strength(noisy, sigma)
+result = steepest.denoise_tv(noisy, strength)
+print(f"estimated sigma {sigma:.4f}, strength {strength:.4f}")
+print(result)
+
+# %%
+# The strength is such that the difference is as large as the noise: Morozov's principle.
+
+print(f"removed: {np.sqrt(np.mean((result.image - noisy) ** 2)):.4f}")
+
+
+def psnr(image):
+    """Against the photograph without noise."""
+    return -10 * np.log10(np.mean((image - clean) ** 2))
+
+
+figure, panels = plt.subplots(1, 2, figsize=(9, 4.9))
+both = {"noisy": noisy, "denoised": result.image}
+for axes, (name, picture) in zip(panels, both.items()):
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    axes.set_title(f"{name}: {psnr(picture):.1f} dB")
+    axes.axis("off")
+figure.tight_layout()

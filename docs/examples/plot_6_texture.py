@@ -1,0 +1,42 @@
+"""
+Structure, texture, scale
+=========================
+
+What vanishes before a chosen time is texture, the rest is structure; two images can exchange
+theirs, and each pixel has a time of its own.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import steepest
+from steepest import io
+from steepest.spectral import fuse, scale_map, separate_texture
+
+image = io.sample("camera")[80:336, 120:376] / 255.0
+meadow = io.sample("camera")[256:512, 0:256] / 255.0
+structure, texture = separate_texture(image, 0.1)
+swapped = fuse(image, meadow, 0.1)
+
+figure, panels = plt.subplots(2, 2, figsize=(8, 8.4))
+shown = {
+    "image": (image, 0, 1),
+    "structure": (structure, 0, 1),
+    "texture": (texture, -0.2, 0.2),
+    "structure + texture of another image": (swapped, 0, 1),
+}
+for axes, (title, (picture, low, high)) in zip(panels.flat, shown.items()):
+    axes.imshow(picture, cmap="gray", vmin=low, vmax=high)
+    axes.set_title(title)
+    axes.axis("off")
+figure.tight_layout()
+
+# %%
+# The scale map: for each pixel the time of its largest response.
+
+scale = scale_map(steepest.spectral.decompose(image, t_max=5.0))
+figure, axes = plt.subplots(figsize=(6.2, 5))
+shown = axes.imshow(np.log10(np.maximum(scale, 1e-3)), cmap="viridis")
+figure.colorbar(shown, label="log10 of the time of the largest response")
+axes.axis("off")
+figure.tight_layout()
