@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -146,45 +147,79 @@ def tv_flow(
     max_num_iter = check_count(max_num_iter, "max_num_iter")
     target = _target(accuracy, max_error, problem)
     nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
-    starts = [fresh_state(part) for part in problem.parts] if state is None else state.parts
-
-    def run(index: int, wanted: np.ndarray, nodes: np.ndarray, report: Any) -> Record:
-        part = problem.parts[index]
-        common: dict[str, Any] = {
-            "dtype": part.dtype,
-            "num_threads": num_threads,
-            "after_step": report,
-        }
-        first, scaled = begin * problem.scale, wanted * problem.scale
-        if target is not None and wanted.size:
-            share = target / math.sqrt(problem.parts_per_item)
-            return march_to_accuracy(
-                problem.functional, starts[index], first, scaled, share, max_num_iter, **common
-            )
-        goal = Goal(tol, max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
-        keep = np.isin(nodes, wanted)
-        return march(
-            problem.functional, starts[index], first, nodes * problem.scale, keep, goal, **common
-        )
-
-    records: list[Record] = []
-    for index in range(len(problem.parts)):
-        report = _reporter(on_step, problem, index, len(nodes), target is None)
-        records.append(run(index, wanted, nodes, report))
-        if records[-1].statuses[-1:] == [Status.STOPPED] and len(problem.parts) > 1:
-            # every part ends where the callback stopped this one, without asking again
-            end = records[-1].times[-1] / problem.scale
-            wanted = np.union1d(wanted[wanted < end], [end])
-            nodes = np.union1d(nodes[nodes < end], [end])
-            others = [i for i in range(len(problem.parts)) if i != index]
-            rest = {i: run(i, wanted, nodes, None) for i in others}
-            rest[index] = records[-1]
-            records = [rest[i] for i in range(len(problem.parts))]
-            break
+    starts = state.parts if state else tuple(fresh_state(part) for part in problem.parts)
+    plan = _Plan(begin, tol, target, max_num_iter, num_threads)
+    reports = [
+        _reporter(on_step, problem, index, len(nodes), target is None)
+        for index in range(len(problem.parts))
+    ]
+    records = _run_all(problem, starts, plan, wanted, nodes, reports)
     result = _collect(problem, records, begin, starts_at_zero)
     if raise_on_failure and not (result.status.ok or result.status is Status.STOPPED):
         raise NotConverged(str(result.status), result)
     return result
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How every part is marched."""
+
+    begin: float
+    tol: float
+    target: float | None
+    max_num_iter: int
+    num_threads: int | None
+
+
+def _run_all(
+    problem: Problem,
+    starts: tuple[PartState, ...],
+    plan: _Plan,
+    wanted: np.ndarray,
+    nodes: np.ndarray,
+    reports: list[Any],
+) -> list[Record]:
+    """March every part; if the callback stops one, all end at that time."""
+    records: list[Record] = []
+    for index, (start, report) in enumerate(zip(starts, reports, strict=True)):
+        record = _run(problem, index, start, plan, wanted, nodes, report)
+        records.append(record)
+        if record.statuses[-1:] == [Status.STOPPED] and len(starts) > 1:
+            end = record.times[-1] / problem.scale
+            wanted = np.union1d(wanted[wanted < end], [end])
+            nodes = np.union1d(nodes[nodes < end], [end])
+            return [
+                record if i == index else _run(problem, i, other, plan, wanted, nodes, None)
+                for i, other in enumerate(starts)
+            ]
+    return records
+
+
+def _run(
+    problem: Problem,
+    index: int,
+    start: PartState,
+    plan: _Plan,
+    wanted: np.ndarray,
+    nodes: np.ndarray,
+    report: Any,
+) -> Record:
+    """March one part, at its own scale of values and times."""
+    part, functional, scale = problem.parts[index], problem.functional, problem.scale
+    common: dict[str, Any] = {
+        "dtype": part.dtype,
+        "num_threads": plan.num_threads,
+        "after_step": report,
+    }
+    begin = plan.begin * scale
+    if plan.target is not None and wanted.size:
+        share = plan.target / math.sqrt(problem.parts_per_item)
+        return march_to_accuracy(
+            functional, start, begin, wanted * scale, share, plan.max_num_iter, **common
+        )
+    goal = Goal(plan.tol, plan.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+    keep = np.isin(nodes, wanted)
+    return march(functional, start, begin, nodes * scale, keep, goal, **common)
 
 
 def _check_state(state: FlowState | None, problem: Problem) -> float:

@@ -25,7 +25,7 @@ class ReferenceDual:
 
     def __init__(self, f: Array, functional: TotalVariation, num_threads: int | None = None):
         self.functional = functional
-        self.f = f
+        self.f = self._image = f
         xp = namespace(f)
         self.p = xp.stack([xp.zeros_like(f)] * len(functional.spacing))
         self.y = self.p
@@ -72,13 +72,14 @@ class ReferenceDual:
 
     @property
     def image(self) -> Array:
-        """``f + tau div p``, (channels, \\*space)."""
-        return self.f + self.tau * divergence(self.p, self.functional.spacing)
+        """``f + tau div p`` as of the last `measure`, (channels, \\*space)."""
+        return self._image
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms of the step as it stands."""
-        return step_terms(self.functional, self.f, self.image, self.p, self.tau)
+        self._image = self.f + self.tau * divergence(self.p, self.functional.spacing)
+        return step_terms(self.functional, self.f, self._image, self.p, self.tau)
 
     def advance(self) -> None:
-        """Make the current image the data of the next step; flux and momentum stay."""
-        self.f = self.image
+        """Make the measured image the data of the next step; flux and momentum stay."""
+        self.f = self._image

@@ -31,6 +31,7 @@ _FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its co
 _CORRECT_ABOVE = 5e-3  # relative gap; below, losing the momentum costs more than it brings
 _RESTART_BELOW = 1e-4  # relative gap; far from the solution slow progress is no reason to restart
 _LONG = 50  # iterations between measurements that say something about the rate
+_STALLED, _NEAR_FLOOR = 400, 100.0  # iterations without progress, at so many times the floor
 _MOST_EXPECTED = 100  # iterations before the first look at the gap
 
 
@@ -183,7 +184,7 @@ def solve(
     relaxation = momentum.relaxation
     dual.set_step(tau, relaxation)
     done, chunk, rises, energy, gap = 0, momentum.expected, 0, math.inf, math.inf
-    next_correction = _FIRST_CORRECTION
+    next_correction, best, best_at = _FIRST_CORRECTION, math.inf, 0
     while True:
         betas, t = momentum.factors(min(chunk, goal.max_num_iter - done))
         dual.iterate(betas)
@@ -191,6 +192,11 @@ def solve(
         momentum = replace(momentum, t=t)
         terms = dual.measure()
         status, excess = goal.reached(terms, done), goal.excess(terms)
+        if terms.gap < 0.9 * best:
+            best, best_at = terms.gap, done
+        stalled = done - best_at >= _STALLED and terms.gap <= _NEAR_FLOOR * goal.floor
+        if stalled and status is not Status.CONVERGED:
+            status = Status.ROUNDING
         if watch is not None and watch(terms, done) is True:
             status = status or Status.STOPPED
         if status is not None:
