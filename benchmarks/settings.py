@@ -21,12 +21,12 @@ class Settings:
 
     rof_cases: tuple[tuple[int, tuple[float, ...]], ...] = (
         (256, (1e-3, 1e-4, 1e-6)),
-        (512, (1e-3, 1e-4, 1e-6)),
+        (512, (1e-4,)),
     )
     rof_strength: float = 0.1
     flow_cases: tuple[FlowCase, ...] = (
         FlowCase(256, 0.004, 50, (60.0, 65.0)),
-        FlowCase(256, 0.02, 50, (60.0, 65.0)),
+        FlowCase(256, 0.02, 50, (60.0,)),
     )
     scaling_sizes: tuple[int, ...] = (64, 128, 256, 512, 1024, 2048, 4096)
     scaling_pixel_iterations: float = 1.0e8
@@ -38,9 +38,9 @@ class Settings:
     accuracy_decibels: tuple[float, ...] = (40.0, 45.0, 50.0, 55.0)
     accuracy_reference_steps: int = 400
     thread_counts: tuple[int, ...] = (1, 2)
-    search_budget: float = 20.0
-    repeats: int = 15
-    timing_budget: float = 15.0
+    search_budget: float = 8.0
+    repeats: int = 9
+    timing_budget: float = 6.0
 
 
 FULL = Settings()

@@ -70,7 +70,7 @@ def make_bands(
                 state=state,
                 stored=np.zeros((channels, size, columns + 1), image.dtype),
                 exact=np.zeros((channels, size, columns + 1)),
-                work=aligned_zeros((sweeps, 2, columns + 1), image.dtype),
+                work=aligned_zeros((sweeps, 2, -(-(columns + 1) // 16) * 16), image.dtype),
                 radius=radius,
                 start=start,
                 first=low - start,

@@ -39,7 +39,7 @@ def coarse_flux(
         dual.set_flux(start)
     dual.set_step(strength, RELAXATION)
     dual.iterate(Momentum().factors(_SWEEPS)[0])
-    return functional.project(_prolong(dual.flux, f.shape)).astype(f.dtype)
+    return _prolong(dual.flux, f.shape)  # the first iteration puts it into the ball
 
 
 def correct(dual: Dual, functional: TotalVariation) -> None:

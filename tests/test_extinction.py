@@ -1,0 +1,140 @@
+"""The extinction search brackets the first time at which a flow is constant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import steepest
+from cases import (
+    Case,
+    box,
+    eigen_cases,
+    extinction_by_merging,
+    heat_wave,
+    moving_cases,
+    one_dimensional_cases,
+    step,
+)
+
+NAMED = [*one_dimensional_cases(), *eigen_cases(), *moving_cases()]
+SIGNALS = arrays(np.float64, st.integers(2, 20), elements=st.integers(-16, 16).map(lambda k: k / 8))
+
+
+def assert_brackets(found: float, exact: float, case: object = "") -> None:
+    assert exact <= found <= 2.2 * exact, f"{case}: {found / exact:.4f} of the extinction time"
+
+
+@pytest.mark.parametrize("case", NAMED, ids=str)
+@pytest.mark.parametrize("tol", [2e-2, 1e-4])
+def test_brackets_closed_forms(case: Case, tol: float) -> None:
+    assert case.extinction is not None
+    found = steepest.extinction_time(case.image, tol=tol, **case.options)
+    assert_brackets(found, case.extinction, case)
+
+
+def test_brackets_steps_and_boxes_of_all_sizes() -> None:
+    cases = [step((60,), width) for width in range(2, 59, 3)]
+    cases += [box((20, 20), (7, 7), (1 + k, 1 + (3 * k) % 7)) for k in range(7)]
+    for case in cases:
+        assert case.extinction is not None
+        assert_brackets(steepest.extinction_time(case.image, **case.options), case.extinction, case)
+
+
+@given(SIGNALS)
+def test_brackets_random_signals(signal: np.ndarray) -> None:
+    if np.ptp(signal) == 0:
+        assert steepest.extinction_time(signal) == 0
+    else:
+        assert_brackets(steepest.extinction_time(signal), extinction_by_merging(signal))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(17,), (9, 11), (5, 6, 4)])
+def test_flow_is_constant_from_then_on(shape: tuple[int, ...], dtype: Any) -> None:
+    image = np.random.default_rng(1).random(shape).astype(dtype)
+    end = steepest.extinction_time(image)
+    later = steepest.tv_flow(image, [end, 2 * end], num_steps=40, tol=1e-4).images
+    assert np.ptp(later) <= 2e-3 * np.ptp(image)
+    halfway = steepest.tv_flow(image, [end / 4], num_steps=40, tol=1e-4).images
+    assert np.ptp(halfway) > 1e-3 * np.ptp(image)
+
+
+@pytest.mark.parametrize("factor", [2.0, -1.0, 0.125, 2.0**-40, 2.0**40])
+def test_one_homogeneous(factor: float) -> None:
+    image = np.random.default_rng(2).random((8, 9))
+    expected = abs(factor) * steepest.extinction_time(image)
+    assert steepest.extinction_time(factor * image) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("shift", [-3.0, 1e3, 1e5, 1e7])
+def test_grey_shift_in_float64(shift: float) -> None:
+    case = step((16,), 8)
+    assert_brackets(steepest.extinction_time(case.image + shift), case.extinction or 0.0, shift)
+
+
+@pytest.mark.parametrize("power", [-8, -1, 3])
+def test_uniform_spacing_and_weights_only_change_the_clock(power: int) -> None:
+    image, factor = np.random.default_rng(3).random((8, 9)), 2.0**power
+    plain = steepest.extinction_time(image)
+    stretched = steepest.extinction_time(image, spacing=factor)
+    assert stretched == pytest.approx(factor * plain, rel=1e-9)
+    weighted = steepest.extinction_time(image, weights=np.full(image.shape, factor))
+    assert weighted == pytest.approx(plain / factor, rel=1e-9)
+
+
+def test_separate_channels_last_as_long_as_the_longest() -> None:
+    image = np.random.default_rng(4).random((7, 8, 3)) * [1.0, 0.2, 3.0]
+    alone = [steepest.extinction_time(image[..., c]) for c in range(3)]
+    found = steepest.extinction_time(image, channel_axis=-1, coupled=False)
+    assert found == pytest.approx(max(alone), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_integers_count_on_the_unit_scale(kind: Any) -> None:
+    image = (np.random.default_rng(5).random((8, 8)) * np.iinfo(kind).max).astype(kind)
+    found = steepest.extinction_time(image)
+    unit = steepest.extinction_time(image.astype(np.float64) / np.iinfo(kind).max)
+    assert found == pytest.approx(unit, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (4, 5), (2, 3, 4)])
+def test_constant_images_are_extinct_at_once(shape: tuple[int, ...]) -> None:
+    for value in (0.0, 0.3, -7.0):
+        assert steepest.extinction_time(np.full(shape, value)) == 0.0
+
+
+BAD = [
+    ({"huber": 0.1}, "huber"),
+    ({"weights": np.zeros((6, 6))}, "weights"),
+    ({"weights": np.ones((3, 3))}, "weights"),
+    ({"spacing": -1.0}, "spacing"),
+    ({"tol": -1.0}, "tol"),
+    ({"tol": float("nan")}, "tol"),
+    ({"channel_axis": 5}, "channel_axis"),
+]
+
+
+@pytest.mark.parametrize(("options", "named"), BAD, ids=lambda value: str(value)[:30])
+def test_bad_options_are_named(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(steepest.InputError, match=named):
+        steepest.extinction_time(np.eye(6), **options)
+
+
+def test_huber_is_refused_since_its_flow_never_ends() -> None:
+    wave = heat_wave((6, 6), (1, 1), 0.3)
+    with pytest.raises(steepest.InputError, match="huber"):
+        steepest.extinction_time(wave.image, **wave.options)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_pixels_must_be_finite(bad: float) -> None:
+    image = np.eye(5)
+    image[2, 3] = bad
+    with pytest.raises(steepest.InputError, match="image"):
+        steepest.extinction_time(image)
