@@ -95,8 +95,8 @@ def _anisotropic_row(state, u, below, r, s_x, s_y, shrink, one, beta, radius):
 def sweep(state, work, tau, step, shrink, one, tiny, isotropic, radius, betas):
     """``len(betas)`` accelerated dual iterations on a band.
 
-    ``work`` is (len(betas), 2, at least columns + 1); ``tau`` and ``step`` hold the x and the y value
-    (spacing folded in); ``radius`` is (rows, columns) or (0, 0) for an unweighted ball.
+    ``work`` is (len(betas), 2, at least columns + 1); ``tau`` and ``step`` hold the x and the y
+    value (spacing folded in); ``radius`` is (rows, columns) or (0, 0) for an unweighted ball.
     """
     height = state.shape[1]
     for front in range(height + 2 * betas.shape[0]):

@@ -1,5 +1,6 @@
 """Spectral TV: decompose an image into structures by scale, filter, recompose."""
 
+from ..flows.extinction import extinction_time
 from .decompose import Decomposition, decompose
 from .filters import apply_gain, band_pass, band_stop, high_pass, low_pass
 from .scale_map import scale_map
@@ -11,6 +12,7 @@ __all__ = [
     "band_pass",
     "band_stop",
     "decompose",
+    "extinction_time",
     "fuse",
     "high_pass",
     "low_pass",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+
+_NOTHING = 1e-4  # of the largest mass
 
 
 def automatic_edges(
@@ -10,9 +14,9 @@ def automatic_edges(
 ) -> np.ndarray:
     """Edges (at most ``num_bands + 1``, the first 0, the last infinite) between inner nodes.
 
-    Quantiles of the square root of the L1 mass (so that coarse structures, which hold most of
-    it, do not take all bands), each moved to the deepest valley between its neighbours'
-    midpoints. An edge lies at the geometric mean of two nodes, so no node is on it.
+    Gaps in the spectrum come first, the widest first; then quantiles of the square root of the
+    L1 mass (so that coarse structures, which hold most of it, do not take all bands), each moved
+    to the deepest valley within a third of the way to its neighbours. An edge lies at the geometric mean of two nodes, so no node is on it.
 
     Parameters
     ----------
@@ -26,15 +30,25 @@ def automatic_edges(
     """
     inner = nodes[1:-1]
     between = np.sqrt(inner[1:] * inner[:-1])  # candidate edges
+    allowed = [k for k in range(between.size) if not _splits_a_peak(masses, k)]
     if num_bands == 1 or inner.size < 2 or masses.sum() == 0:
         chosen: list[int] = []
     else:
-        chosen = _valleys(masses, num_bands)
+        chosen = _gaps(masses)[: num_bands - 1]
+        further = [k for k in _valleys(masses, num_bands) if k in allowed and k not in chosen]
+        chosen = sorted(chosen + further[: num_bands - 1 - len(chosen)])
     if exact:
-        chosen = _fill(chosen, min(num_bands - 1, between.size), between.size)
+        chosen = _fill(chosen, min(num_bands - 1, len(allowed)), allowed)
     else:
         chosen = _without_empty(chosen, masses)
     return np.array([0.0, *between[chosen].tolist(), np.inf])
+
+
+def _gaps(masses: np.ndarray) -> list[int]:
+    """Edges in the middle of stretches without mass between structures, the widest first."""
+    held = np.flatnonzero(masses > _NOTHING * masses.max())
+    gaps = [(low, high) for low, high in pairwise(held.tolist()) if high - low > 2]
+    return [(low + high) // 2 for low, high in sorted(gaps, key=lambda g: g[0] - g[1])]
 
 
 def _valleys(masses: np.ndarray, num_bands: int) -> list[int]:
@@ -46,11 +60,18 @@ def _valleys(masses: np.ndarray, num_bands: int) -> list[int]:
     for k, position in enumerate(wanted):
         before = wanted[k - 1] if k > 0 else -1
         after = wanted[k + 1] if k + 1 < wanted.size else depth.size
-        candidates = np.arange((before + position + 1) // 2, (position + after) // 2 + 1)
+        candidates = np.arange((before + 2 * position + 2) // 3, (2 * position + after) // 3 + 1)
         candidates = candidates[(candidates >= 0) & (candidates < depth.size)]
         if candidates.size:
             chosen.add(int(candidates[np.argmin(depth[candidates])]))
     return sorted(chosen)
+
+
+def _splits_a_peak(masses: np.ndarray, k: int) -> bool:
+    """Whether nodes k and k + 1 share one structure: an isolated time lies between them."""
+    pair = masses[k] + masses[k + 1]
+    around = masses[max(k - 2, 0) : k + 4].sum()
+    return bool(pair > 0.9 * around and min(masses[k], masses[k + 1]) > 1e-6 * pair)
 
 
 def _without_empty(chosen: list[int], masses: np.ndarray) -> list[int]:
@@ -64,12 +85,12 @@ def _without_empty(chosen: list[int], masses: np.ndarray) -> list[int]:
     return kept
 
 
-def _fill(chosen: list[int], count: int, size: int) -> list[int]:
-    """Add edges in the middle of the widest bands until there are ``count``."""
-    chosen = list(chosen)
+def _fill(chosen: list[int], count: int, allowed: list[int]) -> list[int]:
+    """Add allowed edges in the middle of the widest bands until there are ``count``."""
+    chosen = sorted(chosen)
     while len(chosen) < count:
-        ends = [-1, *chosen, size]
-        gaps = np.diff(ends)
-        widest = int(np.argmax(gaps))
-        chosen.insert(widest, ends[widest] + int(gaps[widest]) // 2)
+        ends = [-1, *chosen, max(allowed) + 1]
+        free = [[k for k in allowed if low < k < high] for low, high in pairwise(ends)]
+        widest = max(free, key=len)
+        chosen = sorted([*chosen, widest[len(widest) // 2]])
     return chosen

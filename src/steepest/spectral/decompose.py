@@ -14,7 +14,7 @@ section 4.2.3). Every filter is one linear combination of the frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 from ..core.arrays import check_count, check_number, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import is_torch
-from ..flows.extinction import extinction_time
+from ..flows.extinction import extinction_time, shortest_time
 from ..flows.march import Callback
 from ..flows.result import FlowResult
 from ..flows.time_grid import TimeGrid, check_times, make_nodes
@@ -32,7 +32,7 @@ from .bands import automatic_edges
 
 DEFAULT_NUM_BANDS = 6
 DEFAULT_NUM_STEPS = 60
-_FIRST = 1e-3  # of the contrast: even a single pixel of noise lasts longer
+_BEYOND = 1.5  # times the extinction time: the last step must find nothing left to move
 
 Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
@@ -156,23 +156,27 @@ class Decomposition:
             Gains of another number than bands, or not finite.
         """
         if callable(gains):
-            node_gains = np.broadcast_to(np.asarray(gains(self.times), float), self.times.shape)
+            node_gains = _numbers(gains(self.times), "gains(times)")
+            if node_gains.shape not in ((), self.times.shape):
+                raise InputError(
+                    f"gains(times) has shape {node_gains.shape}; it must have that of times, "
+                    f"{self.times.shape}"
+                )
+            node_gains = np.broadcast_to(node_gains, self.times.shape)
         else:
-            values = np.asarray(gains, dtype=float)
+            values = _numbers(gains, "gains")
             if values.ndim > 1 or (values.ndim == 1 and values.size != self.num_bands):
                 raise InputError(
                     f"gains of shape {values.shape} must be one number, one for each of "
                     f"{self.num_bands} bands, or a function of time"
                 )
-            outside = np.ones(self.times.size) if values.ndim == 0 else np.zeros(self.times.size)
-            padded = np.broadcast_to(values, (self.num_bands,))
-            index = self.band_of_node
-            inside = (index >= 0) & (index < self.num_bands)
-            node_gains = outside * float(values) if values.ndim == 0 else outside
-            node_gains = np.where(inside, padded[np.clip(index, 0, self.num_bands - 1)], node_gains)
-        if not (np.all(np.isfinite(node_gains)) and np.isfinite(residual_gain)):
-            raise InputError("gains and residual_gain must be finite")
-        return self.combine(node_gains, float(residual_gain))
+            outside = float(values) if values.ndim == 0 else 0.0
+            padded = np.array([outside, *np.broadcast_to(values, self.num_bands), outside])
+            node_gains = padded[self.band_of_node + 1]
+        rest = _numbers(residual_gain, "residual_gain")
+        if rest.ndim or not (np.all(np.isfinite(node_gains)) and np.isfinite(rest)):
+            raise InputError("gains and residual_gain must be finite, and the latter one number")
+        return self.combine(node_gains, float(rest))
 
     def __repr__(self) -> str:
         return (
@@ -211,7 +215,8 @@ def decompose(
         Number of bands, their edges chosen from the spectrum (see `steepest.spectral.bands`);
         default: at most 6, bands that hold next to nothing merged.
     edges : increasing sequence of times, optional
-        The band edges instead; the first may be 0, the last infinite.
+        The times between the bands instead; 0 and infinity are added at the ends, so that bands
+        and residual always add up to the image.
     t_max : float, optional
         Last time of the flow; default: the extinction time, so that the residual is the mean.
     num_steps : int, optional
@@ -244,6 +249,9 @@ def decompose(
     count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
     array, layout = prepare_image(image, channel_axis)
     values = layout.restore_axes(array)
+    values = values.copy() if np.may_share_memory(values, image) else values
+    if data_range is None and layout.integer_maximum is not None:
+        data_range = 1.0
     functional = dict(
         isotropic=isotropic, weights=weights, spacing=spacing,
         channel_axis=channel_axis, coupled=coupled,
@@ -259,6 +267,7 @@ def decompose(
     if nodes.size < 3:
         raise InputError("the flow was stopped before its second step: nothing to decompose")
     frames = np.concatenate([values[None], flow.images])
+    flow = replace(flow, images=frames[1:])  # one copy of the frames, not two
     bare = Decomposition(values, nodes, frames, np.array([0.0, np.inf]), flow, channel_axis)
     if band_edges is None:
         band_edges = automatic_edges(
@@ -278,17 +287,17 @@ def _nodes(
 ) -> np.ndarray:
     """Frame times, 0 first, at least two steps.
 
-    A logarithmic grid begins at 1e-3 of the contrast, or a third of the first edge if sooner.
+    A logarithmic grid begins at `shortest_time`, or a third of the first edge if sooner.
     """
     if isinstance(grid, TimeGrid) and t_max is None:
         last = grid.nodes[-1]
     elif t_max is None:
-        last = extinction_time(image, num_threads=num_threads, **functional) or 1.0
+        last = _BEYOND * extinction_time(image, num_threads=num_threads, **functional) or 1.0
     else:
         last = check_number(t_max, "t_max", positive=True)
     count = check_count(DEFAULT_NUM_STEPS if num_steps is None else num_steps, "num_steps")
     if isinstance(grid, str) and grid == "log" and count > 1:
-        start = _FIRST * (float(np.ptp(image)) or 1.0)
+        start = shortest_time(image, **functional) or last / 1000
         if edges is not None:
             start = min([start, *(edges[edges > 0][:1] / 3)])
         grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
@@ -298,12 +307,22 @@ def _nodes(
     return np.concatenate([[0.0], nodes])
 
 
+def _numbers(values: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}={values!r} must be numbers") from None
+
+
 def _check_edges(edges: Sequence[float]) -> np.ndarray:
-    array = np.asarray(edges, dtype=float)
-    if array.ndim != 1 or array.size < 2:
-        raise InputError("edges must be at least two times")
-    inner = array[:-1] if np.isposinf(array[-1]) else array
-    inner = inner[1:] if inner[0] == 0 else inner
+    array = _numbers(edges, "edges")
+    if array.ndim != 1:
+        raise InputError(f"edges must be a list of times, not of shape {array.shape}")
+    inner = array[(array != 0) & ~np.isposinf(array)]
+    whole = np.array([0.0, *inner, np.inf])
+    given = [e for e in whole if e in array]
+    if given != array.tolist():
+        raise InputError(f"edges must increase strictly from 0 or later; given: {array.tolist()}")
     if inner.size:
         check_times(inner, "edges")
-    return array
+    return whole

@@ -18,13 +18,13 @@ from .decompose import Decomposition
 
 def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:
     """Structures that vanish at or after ``time``, and the residual."""
-    time = check_number(time, "time")
+    time = time if time == np.inf else check_number(time, "time")
     return decomposition.recompose(lambda t: (t >= time).astype(float))
 
 
 def high_pass(decomposition: Decomposition, time: float) -> np.ndarray:
     """Structures that vanish before ``time``: fine detail, of mean zero."""
-    time = check_number(time, "time")
+    time = time if time == np.inf else check_number(time, "time")
     return decomposition.recompose(lambda t: (t < time).astype(float), residual_gain=0.0)
 
 
@@ -54,7 +54,8 @@ def apply_gain(
 
 
 def _interval(start: float, stop: float) -> tuple[float, float]:
-    start, stop = check_number(start, "start"), check_number(stop, "stop")
+    start = check_number(start, "start")
+    stop = stop if stop == np.inf else check_number(stop, "stop")
     if start >= stop:
         raise InputError(f"start={start:g} must be smaller than stop={stop:g}")
     return start, stop

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import prepare_image
+from ..core.arrays import check_number, prepare_image
 from ..core.errors import InputError
 from .decompose import decompose
 from .filters import low_pass
@@ -32,10 +32,18 @@ def separate_texture(
     Returns
     -------
     structure, texture : floating-point arrays that add up to the image
+
+    Raises
+    ------
+    InputError
+        Bad arguments, or a flow that ``on_step`` stopped before ``time``.
     """
+    time = check_number(time, "time", positive=True)
     decomposition = decompose(
         image, edges=[0.0, np.inf], t_max=time, num_steps=num_steps, grid=grid, **options
     )
+    if decomposition.nodes[-1] < time:
+        raise InputError(f"on_step stopped the flow at {decomposition.nodes[-1]:g}, before {time=}")
     structure = low_pass(decomposition, time)
     return structure, decomposition.image - structure
 
