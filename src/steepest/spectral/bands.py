@@ -16,7 +16,8 @@ def automatic_edges(
 
     Gaps in the spectrum come first, the widest first; then quantiles of the square root of the
     L1 mass (so that coarse structures, which hold most of it, do not take all bands), each moved
-    to the deepest valley within a third of the way to its neighbours. An edge lies at the geometric mean of two nodes, so no node is on it.
+    to the deepest valley within a third of the way to its neighbours. An edge lies at the
+    geometric mean of two nodes, so no node is on it.
 
     Parameters
     ----------
