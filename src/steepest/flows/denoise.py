@@ -102,8 +102,8 @@ def denoise_tv(
     max_num_iter : int
         Largest number of iterations.
     on_step : callable, optional
-        Called with a `Step` whenever the gap is measured (``step`` counts iterations); returning
-        True stops the solver.
+        Called with a `Step` whenever the gap is measured (``step`` counts iterations, ``image``
+        is None); returning True stops the solver.
     raise_on_failure : bool
         Raise `NotConverged` where the tolerance was not met.
 
@@ -142,17 +142,23 @@ def denoise_tv(
         goal = Goal(tol, max_num_iter)
         scaled = strength * problem.scale
         solved.append(_solve(part, problem.functional, scaled, goal, num_threads, watch))
+    result = _collect(problem, solved, strength)
+    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
+        raise NotConverged(str(result.status), result)
+    return result
+
+
+def _collect(problem: Problem, solved: list[_Solved], strength: float) -> DenoiseResult:
+    """Put the parts' solutions together."""
     gaps = np.array([[s.terms.gap] for s in solved])
     primal = np.array([[s.terms.primal] for s in solved])
-    distance = np.array(
-        [[math.sqrt(s.terms.gap + s.terms.allowance) + s.terms.residual] for s in solved]
-    )
-    error = problem.certificate(distance / problem.scale)
+    bounds = np.array([[_distance_bound(s.terms)] for s in solved])
+    error = problem.certificate(bounds / problem.scale)
     total = np.maximum(problem.certificate(primal, "sum"), np.finfo(float).tiny)
     psnr = [psnr_bound(e, problem.size, problem.data_range) for e in np.ravel(error)]
     relative = problem.certificate(gaps, "sum") / total
     status = Status.worst([s.status for s in solved])
-    result = DenoiseResult(
+    return DenoiseResult(
         image=problem.assemble([rescaled(s.image, 1 / problem.scale) for s in solved]),
         flux=problem.assemble([s.flux for s in solved], leading=1, integers=False),
         gap=_scalar(relative, problem.batch_axis),
@@ -163,9 +169,6 @@ def denoise_tv(
         strength=strength,
         data_range=problem.data_range,
     )
-    if raise_on_failure and not (status.ok or status is Status.STOPPED):
-        raise NotConverged(str(status), result)
-    return result
 
 
 def _distance_bound(terms: StepTerms) -> float:

@@ -81,13 +81,9 @@ def march(
     for index, node in enumerate(nodes):
         tau = float(node - time)
         if needs_double(working, functional, tau, size):
-            extrapolated = to_float64(dual.extrapolated) if index else state.extrapolated
-            flux = to_float64(dual.flux) if index else state.flux
-            working = to_float64(dual.image if index else state.image)
-            dual = _resume(
-                PartState(working, flux, extrapolated, bound, momentum),
-                functional, num_threads, fast,
-            )  # fmt: skip
+            standing = state if last is None else _standing(dual, bound, momentum)
+            dual = _resume(_in_double(standing), functional, num_threads, fast)
+            working = to_float64(working)
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
         floor = rounding_floor(working, functional, tau, size)
         step_goal = replace(goal, gap=budget, floor=floor)
@@ -109,19 +105,38 @@ def march(
             after_step(index, time, outcome, bound, partial(_image_of, dual)) is True
         )
         if keep[index] or stop:
-            record.times.append(time)
-            image = dual.image
-            frame = image if image.dtype == dtype else cast(image, dtype)
-            record.frames.append(frame)
-            record.gaps.append(worst)
-            record.bounds.append(bound.moved(distance(frame, image)))
+            _keep(record, time, dual.image, dtype, worst, bound)
             worst = 0.0
         dual.advance()
         if stop:
             record.statuses.append(Status.STOPPED)
             break
-    record.state = PartState(dual.image, dual.flux, dual.extrapolated, bound, momentum)
+    record.state = _standing(dual, bound, momentum)
     return record
+
+
+def _keep(
+    record: Record, time: float, image: Array, dtype: Any, worst: float, bound: Bound
+) -> None:
+    """Add a frame in its final dtype; what rounding to it costs goes into its bound."""
+    frame = image if image.dtype == dtype else cast(image, dtype)
+    record.times.append(time)
+    record.frames.append(frame)
+    record.gaps.append(worst)
+    record.bounds.append(bound.moved(distance(frame, image)))
+
+
+def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:
+    """Where a solver stands after a measured step."""
+    return PartState(dual.image, dual.flux, dual.extrapolated, bound, momentum)
+
+
+def _in_double(state: PartState) -> PartState:
+    """The same state in float64."""
+    if state.flux is None:
+        return replace(state, image=to_float64(state.image))
+    arrays = {name: to_float64(getattr(state, name)) for name in ("image", "flux", "extrapolated")}
+    return replace(state, **arrays)
 
 
 def contrast_energy(image: Array) -> float:
