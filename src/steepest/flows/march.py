@@ -62,7 +62,6 @@ def march(
     dtype: Any = None,
     gap_budget: np.ndarray | None = None,
     num_threads: int | None = None,
-    fast: bool = True,
     after_step: Callable[[int, float, Outcome, Bound, Callable[[], Array]], object] | None = None,
 ) -> Record:
     """March through ``nodes`` from time ``begin``, keeping the frames at the nodes ``keep`` marks.
@@ -73,7 +72,7 @@ def march(
     `needs_double`), the flow goes on in float64 all the same.
     """
     dtype = state.image.dtype if dtype is None else dtype
-    dual = _resume(state, functional, num_threads, fast)
+    dual = _resume(state, functional, num_threads)
     working, momentum, bound, time = state.image, state.momentum, state.bound, begin
     size = float(abs(state.image).max())
     record, worst = Record(), 0.0
@@ -82,7 +81,7 @@ def march(
         tau = float(node - time)
         if needs_double(working, functional, tau, size):
             standing = state if last is None else _standing(dual, bound, momentum)
-            dual = _resume(_in_double(standing), functional, num_threads, fast)
+            dual = _resume(_in_double(standing), functional, num_threads)
             working = to_float64(working)
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
         floor = rounding_floor(working, functional, tau, size)
@@ -148,11 +147,9 @@ def _image_of(dual: Dual) -> Array:
     return dual.image
 
 
-def _resume(
-    state: PartState, functional: TotalVariation, num_threads: int | None, fast: bool
-) -> Dual:
+def _resume(state: PartState, functional: TotalVariation, num_threads: int | None) -> Dual:
     """A dual solver where ``state`` stands."""
-    dual = make_dual(state.image, functional, num_threads, fast)
+    dual = make_dual(state.image, functional, num_threads)
     if state.flux is not None:
         dual.set_flux(state.flux, state.extrapolated)
     return dual

@@ -96,11 +96,9 @@ def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
     return min(max((terms.value - terms.gap / tau) / (next_tau * speed_squared), 0.0), 1.0)
 
 
-def make_dual(
-    f: Array, functional: TotalVariation, num_threads: int | None = None, fast: bool = True
-) -> Dual:
-    """The compiled dual for NumPy arrays, the reference for torch tensors (or ``fast=False``)."""
-    if is_torch(f) or not fast:
+def make_dual(f: Array, functional: TotalVariation, num_threads: int | None = None) -> Dual:
+    """The compiled dual for NumPy arrays, the reference for torch tensors."""
+    if is_torch(f):
         from .reference import ReferenceDual
 
         return ReferenceDual(f, functional)
