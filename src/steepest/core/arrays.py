@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
-from .namespace import Array, is_torch, namespace
+from .namespace import Array, detached, follows, is_torch, namespace
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
 _FLOATS = ("float32", "float64")
@@ -132,10 +132,12 @@ def check_weights(weights: Any, space: tuple[int, ...], like: Array) -> Array | 
     """Spatial weights of the total variation: non-negative, finite, of the spatial shape."""
     if weights is None:
         return None
+    if follows(weights):
+        raise InputError("weights requires grad; only image, strength and times are differentiable")
     if is_torch(like):
         weights = namespace(like).as_tensor(weights, dtype=like.dtype, device=like.device)
     else:
-        weights = np.ascontiguousarray(np.asarray(weights, dtype=like.dtype))
+        weights = np.ascontiguousarray(np.asarray(detached(weights), dtype=like.dtype))
     if tuple(weights.shape) != space:
         raise InputError(
             f"weights of shape {tuple(weights.shape)} must have the spatial shape {space}"

@@ -17,6 +17,16 @@ def is_torch(array: object) -> bool:
     return torch is not None and isinstance(array, torch.Tensor)
 
 
+def follows(array: object) -> bool:
+    """True for a torch tensor whose use autograd records."""
+    return is_torch(array) and array.requires_grad and namespace(array).is_grad_enabled()  # type: ignore[attr-defined]
+
+
+def detached(array: Any) -> Any:
+    """A torch tensor as a NumPy array without its history; anything else as it is."""
+    return array.detach().cpu().numpy() if is_torch(array) else array
+
+
 def namespace(array: Array) -> ModuleType:
     """The module (numpy or torch) whose functions act on ``array``."""
     return sys.modules["torch"] if is_torch(array) else np

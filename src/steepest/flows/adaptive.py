@@ -37,6 +37,8 @@ def march_to_accuracy(
     dtype: Any = None,
     num_threads: int | None = None,
     after_step: Any = None,
+    guess: Any = None,
+    trace: Any = None,
 ) -> Record:
     """`march` with steps and gaps chosen so that the bound at the last time is below ``target``."""
     span = wanted[-1] - begin
@@ -54,6 +56,7 @@ def march_to_accuracy(
         return march(
             functional, state, begin, nodes, np.isin(nodes, wanted), goal,
             gap_budget=budget, dtype=dtype, num_threads=num_threads, after_step=watcher,
+            guess=guess, trace=trace,
         )  # fmt: skip
 
     def quiet(*report: Any) -> bool:

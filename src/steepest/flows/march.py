@@ -26,9 +26,12 @@ from ..solvers.rof import (
     solve,
     useful_share,
 )
+from ..solvers.warm_start import try_flux
+from .flux_guess import Guess
 from .result import PartState, Step
 
 Callback = Callable[[Step], object]
+Trace = Callable[[int, float, float, Dual], object]
 NEGLIGIBLE = 1e-4  # share of the contrast energy below which a step is not resolved
 
 
@@ -63,12 +66,16 @@ def march(
     gap_budget: np.ndarray | None = None,
     num_threads: int | None = None,
     after_step: Callable[[int, float, Outcome, Bound, Callable[[], Array]], object] | None = None,
+    guess: Guess | None = None,
+    trace: Trace | None = None,
 ) -> Record:
     """March through ``nodes`` from time ``begin``, keeping the frames at the nodes ``keep`` marks.
 
     ``gap_budget`` is an absolute gap allowed in each step (beside the relative tolerance of
-    ``goal``). ``after_step(index, time, outcome, bound, image)`` may return True to stop. Frames
-    have the given ``dtype`` (default: the state's); once steps are too long for float32 (see
+    ``goal``). ``guess(index, start, end)`` suggests a flux to start a step with. After it,
+    ``trace(index, time, tau, dual)`` sees the solved dual, and
+    ``after_step(index, time, outcome, bound, image)`` may return True to stop. Frames have the
+    given ``dtype`` (default: the state's); once steps are too long for float32 (see
     `needs_double`), the flow goes on in float64 all the same.
     """
     dtype = state.image.dtype if dtype is None else dtype
@@ -87,19 +94,17 @@ def march(
         floor = rounding_floor(working, functional, tau, size)
         step_goal = replace(goal, gap=budget, floor=floor)
         if last is not None and functional.one_homogeneous:
-            share = useful_share(last[0].terms, last[1], tau)
-            if share < 1:
-                dual.shrink_flux(share)
-                momentum = Momentum(1.0, momentum.expected, momentum.relaxation)
-        outcome = solve(
-            dual, tau, step_goal, limit_momentum(momentum), lambda d: correct(d, functional)
-        )
+            momentum = _shrink(dual, *last, tau, momentum)
+        suggested = None if guess is None else guess(index, time, float(node))
+        outcome = _solve_step(dual, functional, tau, step_goal, momentum, suggested)
         momentum, time, last = outcome.momentum, float(node), (outcome, tau)
         bound = bound.after(outcome.terms)
         record.iterations += outcome.iterations
         record.num_steps += 1
         record.statuses.append(outcome.status)
         worst = max(worst, outcome.relative_gap)
+        if trace is not None:
+            trace(index, time, tau, dual)
         stop = after_step is not None and (
             after_step(index, time, outcome, bound, partial(_image_of, dual)) is True
         )
@@ -112,6 +117,34 @@ def march(
             break
     record.state = _standing(dual, bound, momentum)
     return record
+
+
+def _shrink(
+    dual: Dual, outcome: Outcome, before: float, tau: float, momentum: Momentum
+) -> Momentum:
+    """Shorten the last step's flux where the image would vanish within the next step."""
+    share = useful_share(outcome.terms, before, tau)
+    if share == 1:
+        return momentum
+    dual.shrink_flux(share)
+    return Momentum(1.0, momentum.expected, momentum.relaxation)
+
+
+def _solve_step(
+    dual: Dual,
+    functional: TotalVariation,
+    tau: float,
+    goal: Goal,
+    momentum: Momentum,
+    suggested: Array | None,
+) -> Outcome:
+    """One implicit Euler step, from the last flux or the suggested one if that is better."""
+    momentum = limit_momentum(momentum)
+    if suggested is not None:
+        momentum, outcome = try_flux(dual, suggested, tau, goal, momentum)
+        if outcome is not None:
+            return outcome
+    return solve(dual, tau, goal, momentum, lambda d: correct(d, functional))
 
 
 def _keep(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.arrays import Layout, check_number, normalize_axis, prepare_image
 from ..core.errors import InputError
-from ..core.namespace import Array, cast, is_torch, namespace, to_float64
+from ..core.namespace import Array, cast, follows, is_torch, namespace, to_float64
 from ..functionals.total_variation import TotalVariation, make_functional
 
 
@@ -55,6 +55,22 @@ class Problem:
         if self.batch_axis is None:
             return items[0]
         return xp.stack(items, leading + self.batch_axis)
+
+    def split(self, array: Array, leading: int = 0) -> list[Array]:
+        """Parts ``(*leading, channels, *space)`` of an array in the caller's axes: views."""
+        xp, ahead = namespace(array), (slice(None),) * leading
+        items = [array]
+        if self.batch_axis is not None:
+            items = list(xp.moveaxis(array, leading + self.batch_axis, 0))
+        if self.layout.channel_axis is None:
+            parts = [item[(*ahead, None)] for item in items]
+        else:
+            axis = leading + self.layout.channel_axis
+            parts = [xp.moveaxis(item, axis, leading) for item in items]
+        if self.parts_per_item == 1:
+            return parts
+        channels = range(self.parts_per_item)
+        return [part[(*ahead, slice(c, c + 1))] for part in parts for c in channels]
 
     def certificate(self, per_part: np.ndarray, combine: str = "norm") -> np.ndarray:
         """Values (parts, T) to (T,), or (T, items) with a batch: norms, sums or maxima."""
@@ -108,6 +124,17 @@ def make_problem(
         scale=scale,
         data_range=check_number(data_range, "data_range", positive=True),
     )
+
+
+def gradient_tape(image: Any, parameter: Any, name: str) -> Any:
+    """A `implicit.Tape` if autograd follows the image or the strength or times, else None."""
+    if isinstance(parameter, (list, tuple)) and any(follows(value) for value in parameter):
+        raise InputError(f"{name} is a list of tensors that require grad; stack them to one tensor")
+    if not (follows(image) or follows(parameter)):
+        return None
+    from .implicit import Tape
+
+    return Tape(image, parameter, name)
 
 
 def rescaled(array: Array, factor: float) -> Array:

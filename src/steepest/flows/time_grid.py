@@ -102,6 +102,27 @@ def make_nodes(
     raise InputError(f"grid={grid!r} must be 'uniform', 'log' or a TimeGrid")
 
 
+def node_rates(
+    nodes: np.ndarray, times: np.ndarray, grid: str | TimeGrid | None, begin: float = 0.0
+) -> np.ndarray:
+    """Derivatives of the nodes of `make_nodes` with respect to the times: (nodes, times).
+
+    A requested time moves with itself. Between them, uniform steps keep their proportions, and a
+    logarithmic grid grows with the last time; nodes of a `TimeGrid`, or chosen adaptively (None),
+    stand still. ``nodes`` may end before the last time.
+    """
+    rates = np.zeros((len(nodes), len(times)))
+    if isinstance(grid, str) and grid == "uniform":
+        edges = np.concatenate([[begin], times])
+        for j, unit in enumerate(np.eye(len(edges))[1:]):
+            rates[:, j] = np.interp(nodes, edges, unit)
+    elif isinstance(grid, str):
+        rates[:, -1] = nodes / times[-1]
+    node, time = np.nonzero(nodes[:, None] == times[None])
+    rates[node] = np.eye(len(times))[time]
+    return rates
+
+
 def _divide(edges: Sequence[float], longest: float) -> Iterable[float]:
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         count = max(1, int(np.ceil((high - low) / longest - 1e-6)))

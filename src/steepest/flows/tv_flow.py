@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import check_count, check_number
 from ..core.errors import InputError, NotConverged
-from ..core.namespace import Array, namespace
+from ..core.namespace import Array, detached, namespace
 from ..core.status import Status
 from ..functionals.certificate import Bound, psnr_bound
 from ..solvers.rof import Goal
 from .adaptive import march_to_accuracy
+from .flux_guess import Guess, part_guess
 from .march import NEGLIGIBLE, Callback, Record, contrast_energy, fresh_state, march
-from .problem import Problem, make_problem, rescaled
+from .problem import Problem, gradient_tape, make_problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import TimeGrid, check_times, make_nodes
 
@@ -42,6 +43,7 @@ def tv_flow(
     max_num_iter: int = 5000,
     on_step: Callback | None = None,
     state: FlowState | None = None,
+    flux_guess: Any = None,
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> FlowResult:
@@ -55,9 +57,11 @@ def tv_flow(
     image : array, 1-D to 3-D, plus optional channel and batch axes
         float32 or float64 are computed and returned as such; uint8 and uint16 are divided by 255
         or 65535, computed in float32 and written back in kind, so that times always refer to
-        values in [0, 1]. Torch tensors (float) stay on their device.
+        values in [0, 1]. Torch tensors (float) stay on their device; where they require grad,
+        ``images`` of the result is differentiable, see Notes.
     times : float or increasing sequence of floats
         When the flow is wanted; a first 0 gives the image itself. Unit: grey value x pixel.
+        A torch tensor may require grad.
     tol : float
         Relative duality gap to which each step is solved: relative to the step's energy
         ``1/2||u_n - u_{n-1}||^2 + tau J(u_n)``, or where larger to 1e-4 of the energy
@@ -116,6 +120,12 @@ def tv_flow(
     An iteration costs about 30 operations a pixel. Memory: about 12 images, and the kept frames.
     The certificate bounds the distance to the flow exact in time (docs/certificate).
 
+    Gradients (docs/gradients) with respect to ``image`` and ``times`` are those of the implicit
+    Euler steps taken, by implicit differentiation of each; steps between requested times move with
+    these as the grid says, and stand still with ``accuracy`` and ``max_error``. Their accuracy
+    follows that of the steps: with ``tol`` 1e-3, some per cent on a photograph. The flux and the
+    certificate are constants. ``state`` cannot be combined with gradients.
+
     References
     ----------
     Grossmann, Dittmer, Korolev & Schönlieb, Unsupervised learning of the total variation flow,
@@ -130,8 +140,9 @@ def tv_flow(
     array([[0.25, 0.75],
            [0.5 , 0.5 ]])
     """
+    tape = gradient_tape(image, times, "times")
     problem = make_problem(
-        image,
+        image if tape is None else tape.image,
         channel_axis=channel_axis,
         batch_axis=batch_axis,
         coupled=coupled,
@@ -141,6 +152,8 @@ def tv_flow(
         spacing=spacing,
         data_range=data_range,
     )
+    if tape is not None and state is not None:
+        raise InputError("state: the steps before it are not known, so nothing may require grad")
     begin = _check_state(state, problem)
     wanted, starts_at_zero = _check_wanted_times(times, begin)
     tol = check_number(tol, "tol")
@@ -149,12 +162,20 @@ def tv_flow(
     nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
     starts = state.parts if state else tuple(fresh_state(part) for part in problem.parts)
     plan = _Plan(begin, tol, target, max_num_iter, num_threads)
-    reports = [
-        _reporter(on_step, problem, index, len(nodes), target is None)
+    fixed_steps = len(nodes) if target is None else None
+    hooks = [
+        _Hooks(
+            _reporter(on_step, problem, index, fixed_steps, tape),
+            part_guess(flux_guess, problem, index, fixed_steps),
+            None if tape is None else tape.trace(index),
+        )
         for index in range(len(problem.parts))
     ]
-    records = _run_all(problem, starts, plan, wanted, nodes, reports)
+    records = _run_all(problem, starts, plan, wanted, nodes, hooks)
     result = _collect(problem, records, begin, starts_at_zero)
+    if tape is not None:
+        kind = grid if target is None else None
+        result = tape.flowed(problem, result, wanted, kind, None if target is not None else tol)
     if raise_on_failure and not (result.status.ok or result.status is Status.STOPPED):
         raise NotConverged(str(result.status), result)
     return result
@@ -171,26 +192,36 @@ class _Plan:
     num_threads: int | None
 
 
+@dataclass(frozen=True)
+class _Hooks:
+    """What each step of a part tells and asks: the callback, the suggested flux, autograd."""
+
+    report: Any
+    guess: Guess | None
+    trace: Any
+
+
 def _run_all(
     problem: Problem,
     starts: tuple[PartState, ...],
     plan: _Plan,
     wanted: np.ndarray,
     nodes: np.ndarray,
-    reports: list[Any],
+    hooks: list[_Hooks],
 ) -> list[Record]:
     """March every part; if the callback stops one, all end at that time."""
     records: list[Record] = []
-    for index, (start, report) in enumerate(zip(starts, reports, strict=True)):
-        record = _run(problem, index, start, plan, wanted, nodes, report)
+    for index, (start, hook) in enumerate(zip(starts, hooks, strict=True)):
+        record = _run(problem, index, start, plan, wanted, nodes, hook)
         records.append(record)
         if record.statuses[-1:] == [Status.STOPPED] and len(starts) > 1:
             end = record.times[-1] / problem.scale
             wanted = np.union1d(wanted[wanted < end], [end])
             nodes = np.union1d(nodes[nodes < end], [end])
+            silent = [replace(hook, report=None) for hook in hooks]
             return [
-                record if i == index else _run(problem, i, other, plan, wanted, nodes, None)
-                for i, other in enumerate(starts)
+                record if i == index else _run(problem, i, other, plan, wanted, nodes, quiet)
+                for i, (other, quiet) in enumerate(zip(starts, silent, strict=True))
             ]
     return records
 
@@ -202,14 +233,16 @@ def _run(
     plan: _Plan,
     wanted: np.ndarray,
     nodes: np.ndarray,
-    report: Any,
+    hooks: _Hooks,
 ) -> Record:
     """March one part, at its own scale of values and times."""
     part, functional, scale = problem.parts[index], problem.functional, problem.scale
     common: dict[str, Any] = {
         "dtype": part.dtype,
         "num_threads": plan.num_threads,
-        "after_step": report,
+        "after_step": hooks.report,
+        "guess": hooks.guess,
+        "trace": hooks.trace,
     }
     begin = plan.begin * scale
     if plan.target is not None and wanted.size:
@@ -239,6 +272,7 @@ def _check_state(state: FlowState | None, problem: Problem) -> float:
 
 
 def _check_wanted_times(times: Any, begin: float) -> tuple[np.ndarray, bool]:
+    times = detached(times)
     array = np.atleast_1d(np.asarray(times)) if np.ndim(times) <= 1 else None
     zero = array is not None and array.size > 0 and begin == 0 and bool(np.all(array[:1] == 0))
     if zero:
@@ -261,7 +295,7 @@ def _target(accuracy: float | None, max_error: float | None, problem: Problem) -
 
 
 def _reporter(
-    on_step: Callback | None, problem: Problem, index: int, total: int, fixed: bool
+    on_step: Callback | None, problem: Problem, index: int, total: int | None, tape: Any
 ) -> Any:
     """Turn the loop's report into the user's `Step`."""
     if on_step is None:
@@ -271,11 +305,12 @@ def _reporter(
 
     def report(number: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
         def gather() -> Array:
-            return problem.layout.restore_axes(rescaled(image(), 1 / problem.scale))
+            found = problem.layout.restore_axes(rescaled(image(), 1 / problem.scale))
+            return found if tape is None else tape.tensor(found)
 
         step = Step(
-            step=index * total + number + 1,
-            num_steps=total * len(problem.parts) if fixed else 0,
+            step=index * (total or 0) + number + 1,
+            num_steps=(total or 0) * len(problem.parts),
             time=time / problem.scale,
             gap=outcome.relative_gap,
             iterations=outcome.iterations,

@@ -1,0 +1,103 @@
+"""Flux that the caller suggests as the start of the steps: checked, and put into the dual ball."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.namespace import Array, cast, is_torch, namespace
+from .problem import Problem
+
+Guess = Callable[[int, float, float], Array]  # step, its start and end (scaled) -> feasible flux
+
+
+def part_guess(
+    suggestion: Any, problem: Problem, index: int, num_steps: int | None
+) -> Guess | None:
+    """The user's ``flux_guess`` as a function that gives one part its flux, step by step.
+
+    ``num_steps`` is None where the steps are not known beforehand.
+    """
+    if suggestion is None:
+        return None
+    if callable(suggestion):
+
+        def asked(step: int, begin: float, end: float) -> Array:
+            begin, end = begin / problem.scale, end / problem.scale
+            name = f"flux_guess({begin:g}, {end:g})"
+            return feasible_part(suggestion(begin, end), problem, index, name)
+
+        return asked
+    if num_steps is None:
+        raise InputError(
+            "flux_guess as an array needs steps known beforehand; with accuracy= or max_error= "
+            "give a function (t_start, t_stop) -> flux"
+        )
+    if not is_torch(suggestion):
+        suggestion = np.asarray(suggestion)
+    if suggestion.ndim == 0 or suggestion.shape[0] != num_steps:
+        raise InputError(
+            f"flux_guess of shape {tuple(suggestion.shape)} must have one flux for each of the "
+            f"{num_steps} steps, {(num_steps, *_wanted_shape(problem))}, or be a function"
+        )
+    return lambda step, begin, end: feasible_part(
+        suggestion[step], problem, index, f"flux_guess[{step}]"
+    )
+
+
+def feasible_part(flux: Any, problem: Problem, index: int, name: str) -> Array:
+    """One part (ndim, channels, \\*space) of a flux (ndim, \\*image.shape), put into the ball.
+
+    Raises
+    ------
+    InputError
+        Not real floating point, of another shape, NaN or infinite.
+    """
+    part = problem.parts[index]
+    flux = _like(flux, part, name)
+    wanted = _wanted_shape(problem)
+    if tuple(flux.shape) != wanted:
+        raise InputError(
+            f"{name} of shape {tuple(flux.shape)} must have the shape {wanted}: "
+            "one component for each spatial axis, then the shape of the image"
+        )
+    own = problem.split(flux, leading=1)[index]
+    if not bool(namespace(own).isfinite(own).all()):
+        raise InputError(f"{name} holds NaN or infinite values; every value must be finite")
+    return problem.functional.project(_closed(own))
+
+
+def _wanted_shape(problem: Problem) -> tuple[int, ...]:
+    """(ndim, \\*image.shape), with the batch axis."""
+    shape = list(problem.layout.shape)
+    if problem.batch_axis is not None:
+        shape.insert(problem.batch_axis, problem.num_items)
+    return len(problem.functional.spacing), *shape
+
+
+def _like(flux: Any, part: Array, name: str) -> Array:
+    """The flux in the library, on the device and in the dtype of the image."""
+    if is_torch(flux):
+        flux = flux.detach()
+        kind = "f" if flux.is_floating_point() else "other"
+    else:
+        flux = np.asarray(flux)
+        kind = flux.dtype.kind
+    if kind != "f":
+        raise InputError(f"{name} has dtype {flux.dtype}; allowed are floating-point types")
+    if is_torch(part):
+        return namespace(part).as_tensor(flux, dtype=part.dtype, device=part.device)
+    if is_torch(flux):
+        flux = flux.cpu().numpy()
+    return cast(flux, part.dtype)
+
+
+def _closed(flux: Array) -> Array:
+    """A copy with nothing through the last face of each axis."""
+    flux = flux * 1
+    for a in range(flux.shape[0]):
+        flux[a][(slice(None),) * (a + 1) + (-1,)] = 0
+    return flux

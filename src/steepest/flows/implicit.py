@@ -1,0 +1,243 @@
+"""Gradients of denoising and flow on torch tensors, by implicit differentiation of every step.
+
+A solution ``v`` of ``min 1/2||v - f||^2 + tau J(v)`` with flux ``p`` has the derivative
+``dv = S (df + dtau div p)`` with a symmetric S (`solvers.linearized`). So a loss with gradient
+``r`` with respect to ``v`` has ``S r`` with respect to ``f`` and ``<S r, div p>`` with respect to
+``tau``. A flow is a chain of such steps, walked backwards; every step keeps its image and flux.
+
+The solver itself runs outside autograd: compiled, for tensors on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ..core.errors import InputError
+from ..core.namespace import Array, is_torch
+from ..operators.differences import divergence
+from ..solvers.linearized import differentiate, linearize
+from .problem import Problem
+from .result import FlowResult, FlowState
+from .time_grid import TimeGrid, node_rates
+
+_LOOSEST, _TIGHTEST = 1e-2, 1e-11  # relative accuracy of the linear systems
+_SHARE = 0.5  # of sqrt(tol): what an inexact solution costs the derivative is more (measured)
+_MOST_ITERATIONS = 5000  # of the linear systems, as many as a step may take by default
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """One step of one part: its end and length, scaled, and its solution."""
+
+    time: float
+    tau: float
+    image: Array
+    flux: Array
+
+
+class Tape:
+    """Solves on a detached copy, remembers every step, and hands tensors with a history back.
+
+    Parameters
+    ----------
+    image : Tensor
+    parameter : Tensor or numbers
+        Strength or times.
+    name : str
+        What ``parameter`` is called in messages.
+
+    Raises
+    ------
+    InputError
+        ``image`` is no tensor.
+    """
+
+    def __init__(self, image: Any, parameter: Any, name: str) -> None:
+        if not is_torch(image):
+            raise InputError(
+                f"{name} requires grad, so image must be a torch tensor, not {type(image).__name__}"
+            )
+        self._source: Tensor = image
+        self._parameter = parameter if is_torch(parameter) else None
+        self._name = name
+        self.image: Array = _plain(image)
+        self._steps: dict[int, list[_Solved]] = {}
+
+    def trace(self, part: int) -> Callable[[int, float, float, Any], None]:
+        """What `march` calls after each step of a part; a run from step 0 begins anew."""
+
+        def remember(index: int, time: float, tau: float, dual: Any) -> None:
+            if index == 0:
+                self._steps[part] = []
+            self._steps[part].append(_Solved(time, tau, dual.image, dual.flux))
+
+        return remember
+
+    def tensor(self, array: Array) -> Tensor:
+        """A copy of an array on the image's device (a tensor of the solver's as it is)."""
+        return array if is_torch(array) else torch.tensor(array, device=self._source.device)
+
+    def denoised(self, problem: Problem, result: Any, solved: Sequence[Any], tol: float) -> Any:
+        """A `DenoiseResult` whose image is differentiable."""
+        if result.strength == 0 and self._parameter is not None and self._parameter.requires_grad:
+            raise InputError("strength=0 requires grad; allowed are positive strengths")
+        tau = result.strength * problem.scale
+        steps = [[_Solved(tau, tau, part.image, part.flux)] for part in solved]
+        wanted = np.array([result.strength])
+        chain = _Chain(problem, steps, wanted, wanted, None, tol)
+        image = self._attach(result.image[None], chain)[0]
+        return replace(result, image=image, flux=self.tensor(result.flux))
+
+    def flowed(
+        self,
+        problem: Problem,
+        result: FlowResult,
+        wanted: np.ndarray,
+        grid: str | TimeGrid | None,
+        tol: float | None,
+    ) -> FlowResult:
+        """A `FlowResult` whose images are differentiable.
+
+        ``wanted`` are the positive times asked for; ``grid`` and ``tol`` None: chosen adaptively.
+        """
+        steps = [self._steps.get(part, []) for part in range(len(problem.parts))]
+        chain = _Chain(problem, steps, result.times, wanted, grid, tol)
+        parts = tuple(
+            replace(
+                part,
+                image=self.tensor(part.image),
+                flux=None if part.flux is None else self.tensor(part.flux),
+                extrapolated=None if part.flux is None else self.tensor(part.extrapolated),
+            )
+            for part in result.state.parts
+        )
+        return replace(
+            result,
+            images=self._attach(result.images, chain),
+            flux=self.tensor(result.flux),
+            state=FlowState(result.state.time, result.state.scale, parts),
+        )
+
+    def _attach(self, images: Array, chain: _Chain) -> Tensor:
+        parameter = self._parameter
+        if parameter is None:
+            parameter = torch.zeros(0)
+        out: Tensor = _Solution.apply(self._source, parameter, self.tensor(images), chain)
+        return out
+
+
+class _Solution(torch.autograd.Function):
+    """Images already computed, as a function of the source and of strength or times."""
+
+    @staticmethod
+    def forward(ctx: Any, source: Tensor, parameter: Tensor, images: Tensor, chain: _Chain) -> Any:
+        ctx.chain, ctx.parameter_like = chain, (parameter.shape, parameter.dtype, parameter.device)
+        return images.view_as(images)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        with_image, with_parameter = ctx.needs_input_grad[:2]
+        image, rates = ctx.chain.pull_back(gradient)
+        shape, dtype, device = ctx.parameter_like
+        parameter = None
+        if with_parameter:
+            rates = np.pad(rates, (math.prod(shape) - len(rates), 0))  # a first time 0 is constant
+            parameter = torch.from_numpy(rates).reshape(shape).to(device, dtype)
+        return (image.to(gradient.dtype) if with_image else None), parameter, None, None
+
+
+class _Chain:
+    """The steps of all parts, and how to walk them backwards."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        steps: list[list[_Solved]],
+        times: np.ndarray,
+        wanted: np.ndarray,
+        grid: str | TimeGrid | None,
+        tol: float | None,
+    ) -> None:
+        weights = problem.functional.weights
+        if weights is not None and not is_torch(weights):
+            weights = torch.from_numpy(weights)
+        self._functional = replace(problem.functional, weights=weights)
+        self._problem = replace(problem, parts=[part[:0] for part in problem.parts])
+        self._steps, self._times, self._wanted, self._grid = steps, times, wanted, grid
+        linear = _LOOSEST if tol is None else _SHARE * math.sqrt(tol)
+        self._tol = min(max(linear, _TIGHTEST), _LOOSEST)
+
+    def pull_back(self, gradient: Tensor) -> tuple[Tensor, np.ndarray]:
+        """Gradients in the image and the wanted times, from those of the frames (T, ...)."""
+        parts = self._problem.split(gradient, leading=1)
+        own: list[Any] = [None] * len(parts)
+        rates = np.zeros(len(self._wanted))
+        for group in self._groups():
+            stacked = torch.stack([parts[i] for i in group], 1).double()
+            images, along = self._walk([self._steps[i] for i in group], stacked)
+            rates += along
+            for i, image in zip(group, images, strict=True):
+                own[i] = image
+        return self._problem.assemble(own, integers=False), rates
+
+    def _groups(self) -> list[list[int]]:
+        """Parts with the same steps, which are treated together."""
+        groups: dict[tuple[float, ...], list[int]] = {}
+        for index, steps in enumerate(self._steps):
+            groups.setdefault(tuple(step.time for step in steps), []).append(index)
+        return list(groups.values())
+
+    def _walk(self, steps: list[list[_Solved]], frames: Tensor) -> tuple[Tensor, np.ndarray]:
+        """Backwards through the steps of equal parts; ``frames`` (T, parts, channels, \\*space)."""
+        nodes = np.array([step.time for step in steps[0]]) / self._problem.scale
+        kept = {int(np.searchsorted(nodes, t)): j for j, t in enumerate(self._times) if t > 0}
+        lengths = np.zeros(len(nodes) + 1)
+        gradient = torch.zeros_like(frames[0])
+        for k in reversed(range(len(nodes))):
+            if k in kept:
+                gradient = gradient + frames[kept[k]]
+            gradient, lengths[k] = self._step([part[k] for part in steps], gradient)
+        if len(self._times) and self._times[0] == 0:
+            gradient = gradient + frames[0]
+        moved = node_rates(nodes, self._wanted, self._grid)
+        return gradient, (lengths[:-1] - lengths[1:]) @ moved
+
+    def _step(self, parts: list[_Solved], gradient: Tensor) -> tuple[Tensor, float]:
+        """One step backwards: ``S r`` and ``<S r, div p>``."""
+        tau = parts[0].tau
+        if tau == 0:
+            return gradient, 0.0
+        image = _stack([part.image for part in parts], 0, gradient)
+        flux = _stack([part.flux for part in parts], 1, gradient)
+        step = linearize(self._functional, image, flux, tau)
+        found = differentiate(step, gradient, self._tol, _MOST_ITERATIONS)
+        if not found.converged:
+            warnings.warn(
+                f"steepest: a gradient was not converged after {found.iterations} iterations",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        rate = (found.image * divergence(flux, self._functional.spacing)).sum()
+        return found.image, float(rate)
+
+
+def _plain(image: Tensor) -> Array:
+    """The image without its history: on the CPU a NumPy array, which the compiled solver takes."""
+    image = image.detach()
+    return image.numpy() if image.device.type == "cpu" else image
+
+
+def _stack(arrays: list[Array], axis: int, like: Tensor) -> Tensor:
+    """Arrays or tensors of all parts in one float64 tensor on the device of ``like``."""
+    return torch.stack([torch.as_tensor(array) for array in arrays], axis).to(like)
