@@ -32,7 +32,7 @@ _WHERE = {
     "InputError": "core.errors",
     "NotConverged": "core.errors",
 }
-_MODULES = ("spectral", "io", "plot")
+_MODULES = ("spectral", "learning", "evaluation", "io", "plot")
 
 __all__ = [*_WHERE, *_MODULES, "__version__"]
 

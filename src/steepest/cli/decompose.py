@@ -19,7 +19,17 @@ from .batch import Record, run_batch
 from .certificates import certificate
 from .figures import need_figures, write_figure
 from .inputs import check_folder, expand, own_folder, read, stem
-from .options import add_bands, add_inputs, add_model, add_outputs, band_keywords, model_keywords
+from .options import (
+    add_bands,
+    add_inputs,
+    add_method,
+    add_model,
+    add_outputs,
+    band_keywords,
+    is_learned,
+    learned_keywords,
+    model_keywords,
+)
 from .progress import progress
 
 HELP = "split an image into its structures by contrast and size"
@@ -36,6 +46,7 @@ examples:
   steepest decompose photo.jpg --edges 0.01,0.05,0.3     four bands, separated by these times
   steepest decompose scan.tif --t-max 0.5 --no-figures   only the numbers, up to time 0.5
   steepest decompose scans/ -o split                     a folder in split/ for every image
+  steepest decompose photo.jpg --method learned          by a network, up to time 0.25
 
 written into the folder (floating-point TIFF, exact; NPY for 1-D signals):
   band_01.tif, band_02.tif, ...   the bands, fine to coarse, values around zero
@@ -50,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser)
     add_bands(parser)
     parser.add_argument("--no-figures", action="store_true", help="write no PNG figures")
+    add_method(parser)
     add_model(parser, huber=False)
     add_outputs(parser, "folder (default: NAME_bands here)", images=False)
 
@@ -70,7 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
         record = Record(source)
         record.describe(image)
         start = perf_counter()
-        decomposition = decompose_image(image, arguments, label)
+        if is_learned(arguments):
+            decomposition = _learned(image, arguments)
+        else:
+            decomposition = decompose_image(image, arguments, label)
         seconds = perf_counter() - start
         with OutputSet(overwrite=arguments.overwrite) as outputs:
             _write(folders[source], image, decomposition, stem(source), arguments, outputs)
@@ -106,6 +121,14 @@ def decompose_image(image: Image, arguments: argparse.Namespace, label: str) -> 
     keywords = {**model_keywords(arguments, image), **band_keywords(arguments)}
     with progress(label, enabled=not arguments.quiet) as on_step:
         return spectral.decompose(image.array, on_step=on_step, **keywords)
+
+
+def _learned(image: Image, arguments: argparse.Namespace) -> Any:
+    """The decomposition of one image as a network sees it."""
+    from steepest import learning
+
+    keywords = {**learned_keywords(arguments, image), **band_keywords(arguments)}
+    return learning.learned_decomposition(image.array, **keywords)
 
 
 def report_bands(record: Record, decomposition: Any) -> None:

@@ -15,7 +15,18 @@ from .batch import Record, run_batch
 from .certificates import certificate, promise, together
 from .figures import need_figures, write_figure
 from .inputs import check_targets, expand, one_target, own_folder, read, stem, suffix
-from .options import add_inputs, add_model, add_outputs, count, increasing, model_keywords, positive
+from .options import (
+    add_inputs,
+    add_method,
+    add_model,
+    add_outputs,
+    count,
+    increasing,
+    is_learned,
+    learned_keywords,
+    model_keywords,
+    positive,
+)
 from .progress import progress
 
 HELP = "the flow itself: the image at chosen times"
@@ -32,6 +43,7 @@ examples:
   steepest flow photo.png --times 0.02,0.1 --strip  and a figure with all of them
   steepest flow photo.png --times 0.2 --accuracy 60 certified to 60 dB, as cheap as possible
   steepest flow scan.tif --times 0.2 --steps 200    a fixed number of time steps
+  steepest flow photo.png --times 0.1 --method learned      by a network, certified
   steepest flow scans/ --times 0.1 -o flowed        every image of a folder
 
 Times refer to values in [0, 1] for 8- and 16-bit images. A disc of radius r pixels and contrast c
@@ -53,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--grid", choices=("uniform", "log"), help="spacing of the time steps (default uniform)"
     )
     parser.add_argument("--strip", action="store_true", help="also a figure of all times (PNG)")
+    add_method(parser)
     add_model(parser)
     add_outputs(parser, "folder (or file for one image at one time; default: NAME_flow here)")
 
@@ -87,8 +100,6 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Pa
 def _work(
     source: str, label: str, plans: dict[str, list[Path | None]], arguments: argparse.Namespace
 ) -> Record:
-    import steepest
-
     image = read(source, arguments)
     targets = [path for path in plans[source][:-1] if path is not None]
     for target in targets:
@@ -98,9 +109,7 @@ def _work(
     results, certificates = [], []
     for part in image.parts:
         start = perf_counter()
-        with progress(label, enabled=not arguments.quiet) as on_step:
-            keywords = {**model_keywords(arguments, image), **_flow_keywords(arguments)}
-            result = steepest.tv_flow(part, arguments.times, on_step=on_step, **keywords)
+        result = _flow(part, image, label, arguments)
         certificates.append(certificate(result, perf_counter() - start))
         results.append(result)
     with OutputSet(overwrite=arguments.overwrite) as outputs:
@@ -114,6 +123,20 @@ def _work(
     _report_times(record, arguments.times, results)
     record.certify(together(certificates))
     return record
+
+
+def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) -> Any:
+    """The flow of one page, solved or learned."""
+    import steepest
+
+    if is_learned(arguments):
+        keywords = learned_keywords(arguments, image, "steps", "grid")
+        return steepest.learning.learned_flow(
+            part, arguments.times, accuracy=arguments.accuracy, **keywords
+        )
+    keywords = {**model_keywords(arguments, image), **_flow_keywords(arguments)}
+    with progress(label, enabled=not arguments.quiet) as on_step:
+        return steepest.tv_flow(part, arguments.times, on_step=on_step, **keywords)
 
 
 def _flow_keywords(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 from steepest.core.errors import InputError
 
-from . import decompose, denoise, filter, flow, info, spectrum
+from . import decompose, denoise, evaluate, filter, flow, info, learn, spectrum
 from .options import HelpFormatter
 from .outcome import FAILED, INTERRUPTED, OK, USAGE, one_line
 
-COMMANDS: tuple[Any, ...] = (decompose, denoise, filter, flow, spectrum, info)
+COMMANDS: tuple[Any, ...] = (decompose, denoise, filter, flow, spectrum, learn, evaluate, info)
 DESCRIPTION = """\
 Certified total variation flow: denoise images, split them into their structures by contrast and
 size, and mix these anew. Every result comes with a guaranteed distance to the exact one.

@@ -142,6 +142,53 @@ def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
     group.add_argument("--threads", type=count, metavar="N", help="processors to use (default all)")
 
 
+def add_method(parser: argparse.ArgumentParser) -> None:
+    """Solver or network."""
+    group = parser.add_argument_group("method")
+    group.add_argument(
+        "--method",
+        choices=("solve", "learned"),
+        default="solve",
+        help="solve the flow (default), or predict it by a network and certify that (needs torch)",
+    )
+    group.add_argument(
+        "--network",
+        metavar="NAME",
+        help="mean-flux (default), unet, lgd, semi-resnet, or the path of your own weights",
+    )
+
+
+def is_learned(arguments: argparse.Namespace) -> bool:
+    """Whether a network is to be used.
+
+    Raises
+    ------
+    InputError
+        ``--network`` without ``--method learned``.
+    """
+    learned: bool = arguments.method == "learned"
+    if arguments.network is not None and not learned:
+        raise InputError("--network: also give --method learned")
+    return learned
+
+
+def learned_keywords(arguments: argparse.Namespace, image: Image, *refused: str) -> dict[str, Any]:
+    """The keywords of the networks' functions; options of the solver are refused.
+
+    Raises
+    ------
+    InputError
+        An option that networks do not know.
+    """
+    solver = ("anisotropic", "huber", "spacing", "tol", "threads", *refused)
+    given = [f"--{name}" for name in solver if getattr(arguments, name, None)]
+    if given:
+        raise InputError(f"{', '.join(given)}: cannot be combined with --method learned")
+    if "Z" in image.axes:
+        raise InputError(f"{image.name}: is a volume; networks take images (try --pages)")
+    return {"network": arguments.network or "mean-flux", "channel_axis": image.channel_axis}
+
+
 def add_bands(parser: argparse.ArgumentParser) -> None:
     """How finely an image is split."""
     group = parser.add_argument_group("bands")

@@ -10,6 +10,7 @@ class Status(str, Enum):
 
     CONVERGED = "converged: the tolerance was met"
     ROUNDING = "converged: as accurate as the floating-point type allows"
+    LEARNED = "predicted by a network: the certificate says how well"
     STOPPED = "stopped early: the on_step callback asked for it"
     MAX_ITERATIONS = "not converged: the iteration limit was reached before the tolerance was met"
     ACCURACY_NOT_MET = "not converged: the certified accuracy asked for was not reached"
@@ -17,7 +18,7 @@ class Status(str, Enum):
     @property
     def ok(self) -> bool:
         """True where every tolerance asked for was met."""
-        return self in (Status.CONVERGED, Status.ROUNDING)
+        return self in (Status.CONVERGED, Status.ROUNDING, Status.LEARNED)
 
     def __str__(self) -> str:
         return self.value

@@ -263,17 +263,41 @@ def decompose(
         max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
         raise_on_failure=raise_on_failure, **functional,
     )  # fmt: skip
+    return from_flow(
+        values, flow, edges=band_edges, num_bands=count, exact=num_bands is not None,
+        channel_axis=channel_axis,
+    )  # fmt: skip
+
+
+def from_flow(
+    image: np.ndarray,
+    flow: FlowResult,
+    *,
+    edges: np.ndarray | None = None,
+    num_bands: int = DEFAULT_NUM_BANDS,
+    exact: bool = False,
+    channel_axis: int | None = None,
+) -> Decomposition:
+    """The decomposition that a flow of ``image`` amounts to, whoever computed it.
+
+    Whatever the flow's frames are, bands and residual add up to the image: the transform is a sum
+    by parts. Without ``edges`` these are chosen from the spectrum: ``num_bands`` bands if
+    ``exact``, else at most as many.
+
+    Raises
+    ------
+    InputError
+        The flow has fewer than two times.
+    """
     nodes = np.concatenate([[0.0], flow.times])
     if nodes.size < 3:
         raise InputError("the flow was stopped before its second step: nothing to decompose")
-    frames = np.concatenate([values[None], flow.images])
+    frames = np.concatenate([image[None], flow.images])
     flow = replace(flow, images=frames[1:])  # one copy of the frames, not two
-    bare = Decomposition(values, nodes, frames, np.array([0.0, np.inf]), flow, channel_axis)
-    if band_edges is None:
-        band_edges = automatic_edges(
-            nodes, bare.spectrum * bare.durations, count, exact=num_bands is not None
-        )
-    return Decomposition(values, nodes, frames, band_edges, flow, channel_axis)
+    bare = Decomposition(image, nodes, frames, np.array([0.0, np.inf]), flow, channel_axis)
+    if edges is None:
+        edges = automatic_edges(nodes, bare.spectrum * bare.durations, num_bands, exact=exact)
+    return replace(bare, edges=edges)
 
 
 def _nodes(

@@ -1,0 +1,164 @@
+"""Where the images of a training come from: photographs of scikit-image, folders, our generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InputError
+from ...io import SUFFIXES, read_image
+from .generate import generate_image
+from .sampling import GENERATED, stream
+from .sources import Collection, Mixture, Source, reduce, to_grey
+
+PHOTOGRAPHS = {
+    "astronaut.png": "public domain (NASA)",
+    "brick.png": "CC0 (CC0Textures)",
+    "camera.png": "CC0 (Lav Varshney)",
+    "cell.png": "CC0 (Paul Müller et al.)",
+    "chelsea.png": "CC0 (Stefan van der Walt)",
+    "clock_motion.png": "public domain (Stefan van der Walt)",
+    "coffee.png": "CC0 (Rachel Michetti)",
+    "grass.png": "CC0 (linolafett)",
+    "gravel.png": "CC0 (CC0Textures)",
+    "hubble_deep_field.jpg": "public domain (NASA)",
+    "microaneurysms.png": "CC0 (Andreas Maier)",
+    "retina.jpg": "CC0 (Mikael Häggström)",
+    "text.png": "public domain (Wikipedia, Corner.png)",
+}
+"""The photographs in scikit-image's wheel that its documentation calls CC0 or public domain.
+
+Left out for want of such a statement: coins, ihc ("no known copyright restrictions"), moon, page,
+phantom, motorcycle, lfw; rocket, whose statement is disputed (scikit-image issue 5095); the
+silhouette horse (CC0), most crops of which are constant.
+"""
+
+_HELD_OUT_PHOTOGRAPHS = ("chelsea.png",)
+_HALVED = ("retina.jpg",)  # 1411 x 1411 and out of focus
+_LARGEST_WEIGHT = 300_000  # pixels
+_SHARES = (0.75, 0.25)
+_NUM_GENERATED = 512
+_SMALLEST_GENERATED = 160
+
+
+def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) -> Source:
+    """The images called ``name``, or those of them that are held out for validation.
+
+    Parameters
+    ----------
+    name
+        A folder (with those in it) of PNG, JPEG, TIFF and NPY images; "skimage": the freely
+        licensed :data:`PHOTOGRAPHS` of scikit-image; "generated": :func:`.generate.generate_image`;
+        "mixed": three quarters "skimage", one quarter "generated"; "food101:FOLDER",
+        "stl10:FOLDER": what torchvision has downloaded there.
+    held_out
+        True: the photograph of Chelsea, every tenth image of a folder, generated images of other
+        random numbers, the test images of the data sets. False: all others. (The only image of a
+        folder is in both.)
+    largest_crop
+        Generated images are a quarter larger than this, at least 160x160.
+    seed
+        Of the generated images.
+
+    Raises
+    ------
+    InputError
+        There is no such folder or data set, or nothing in it that can be read.
+    """
+    if name == "generated":
+        return _generated(held_out, largest_crop, seed)
+    if name == "skimage":
+        return _photographs(held_out)
+    if name == "mixed":
+        return Mixture((_photographs(held_out), _generated(held_out, largest_crop, seed)), _SHARES)
+    kind, separator, root = name.partition(":")
+    if separator and kind in ("food101", "stl10"):
+        return _torchvision(kind, root, held_out)
+    return _folder(name, held_out)
+
+
+def _generated(held_out: bool, largest_crop: int, seed: int) -> Collection:
+    size = max(_SMALLEST_GENERATED, largest_crop * 5 // 4)
+
+    def read(index: int) -> np.ndarray:
+        return generate_image(stream(seed, GENERATED, int(held_out), index), size)
+
+    licence = {"generated": "made by steepest.learning.training.generate"}
+    return Collection("generated", _NUM_GENERATED, read, (1.0,), licences=licence)
+
+
+def _photographs(held_out: bool) -> Collection:
+    try:
+        folder = Path(str(import_module("skimage").__file__)).parent / "data"
+    except ImportError:
+        raise InputError(
+            "data: the photographs need scikit-image: pip install scikit-image, or take 'generated'"
+        ) from None
+    names = [name for name in PHOTOGRAPHS if (name in _HELD_OUT_PHOTOGRAPHS) == held_out]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"data: this scikit-image comes without {', '.join(missing)}; update it")
+    images = [_read(folder / name) for name in names]
+    images = [
+        reduce(a, 0.5 if name in _HALVED else 1) for a, name in zip(images, names, strict=True)
+    ]
+    weights = [min(image.size, _LARGEST_WEIGHT) for image in images]
+    licences = {f"skimage/{name}": PHOTOGRAPHS[name] for name in names}
+    return Collection("skimage", len(names), images.__getitem__, weights=weights, licences=licences)
+
+
+def _folder(name: str, held_out: bool) -> Collection:
+    folder = Path(name)
+    if not folder.is_dir():
+        raise InputError(
+            f"data={name!r}: no such folder; allowed are a folder of images, skimage, generated, "
+            "mixed, food101:FOLDER, stl10:FOLDER"
+        )
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if not files:
+        raise InputError(f"{name}: no PNG, JPEG, TIFF or NPY file in this folder")
+    chosen = files[::10] if held_out else [file for i, file in enumerate(files) if i % 10]
+    chosen = chosen or files
+
+    def read(index: int) -> np.ndarray:
+        return _read(chosen[index])
+
+    return Collection(name, len(chosen), read, licences={name: "not known: a folder of the user"})
+
+
+def _read(path: Path) -> np.ndarray:
+    image = read_image(path)
+    if image.axes not in ("YX", "YXC"):
+        raise InputError(f"{path}: axes {image.axes}; allowed are grey or RGB images")
+    return to_grey(image.array, str(path))
+
+
+def _torchvision(kind: str, root: str, held_out: bool) -> Collection:
+    name = {"food101": "Food101", "stl10": "STL10"}[kind]
+    try:
+        datasets: Any = import_module("torchvision.datasets")
+    except ImportError:
+        raise InputError(f"data={kind}: needs torchvision: pip install torchvision") from None
+    maker: Callable[..., Any] = partial(getattr(datasets, name), root, download=False)
+    try:
+        images = maker(split="test" if held_out else "train")
+    except RuntimeError:
+        raise InputError(
+            f"data={kind}: not in {root or '.'}; download it there with "
+            f"torchvision.datasets.{name}({root!r}, download=True)"
+        ) from None
+
+    def read(index: int) -> np.ndarray:
+        return to_grey(np.asarray(images[index][0].convert("RGB")), f"{name} {index}")
+
+    licence = {name: "see the data set's own terms"}
+    return Collection(name, len(images), read, licences=licence)

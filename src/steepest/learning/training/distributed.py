@@ -1,0 +1,93 @@
+"""Several processes of one training, as ``torchrun`` starts them: one gradient for all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed
+
+from ...core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process (``rank``) among ``size``; one alone needs no communication."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes files."""
+        return self.rank == 0
+
+    def share(self, num_parts: int) -> range:
+        """The parts of a batch that this process computes."""
+        return range(self.rank, num_parts, self.size)
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Replace every tensor by its sum over the processes: one message for all of them.
+
+        (Not ``DistributedDataParallel``, through whose wrapper forward-mode derivatives do not
+        go.) All processes get the same bits.
+        """
+        if self.size == 1:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        distributed.all_reduce(flat)
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def wait(self) -> None:
+        """Go on when all processes have come here."""
+        if self.size > 1:
+            distributed.barrier()
+
+
+@contextmanager
+def team(device: str) -> Iterator[Team]:
+    """Join the processes that the environment of ``torchrun`` announces; alone without it.
+
+    gloo on CPUs, nccl on GPUs (one for each process). ``device`` "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    InputError
+        The device does not exist here.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    rank = int(os.environ.get("RANK", "0"))
+    chosen = _device(device, int(os.environ.get("LOCAL_RANK", "0")), size)
+    if size == 1:
+        yield Team(0, 1, chosen)
+        return
+    ours = not distributed.is_initialized()
+    if ours:
+        if chosen.type == "cuda":
+            torch.cuda.set_device(chosen)
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield Team(rank, size, chosen)
+    finally:
+        if ours:
+            distributed.destroy_process_group()
+
+
+def _device(name: str, local_rank: int, size: int) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device={name!r} cannot be used here: {reason}") from None
+    if device.type == "cuda" and size > 1 and device.index is None:
+        return torch.device("cuda", local_rank)
+    return device

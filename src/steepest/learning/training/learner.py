@@ -1,0 +1,134 @@
+"""What changes while a network learns, and one step of it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..objectives import Objective
+from .config import TrainingConfig
+from .distributed import Team
+from .precision import InBfloat16
+from .sampling import OBJECTIVE, TRAINING, draw_batch, torch_stream
+from .sources import Source
+
+
+@dataclass
+class Learner:
+    """Network, optimiser, the average of the weights (where wanted), and where we are."""
+
+    network: nn.Module
+    optimizer: torch.optim.Adam
+    average: nn.Module | None
+    step: int = 0
+    seconds: float = 0.0
+    sums: dict[str, Tensor] = field(default_factory=dict)  # float64, of the steps of this epoch
+    best: dict[str, Tensor] = field(default_factory=dict)  # weights, on the CPU
+    best_score: float = math.inf
+    best_epoch: int = 0
+
+    @property
+    def candidate(self) -> nn.Module:
+        """The network that is validated and kept: the average where there is one."""
+        return self.network if self.average is None else self.average
+
+    def keep_best(self, score: float, epoch: int) -> bool:
+        """Remember the candidate if no score was smaller; whether it was."""
+        if not score < self.best_score:
+            return False
+        self.best_score, self.best_epoch = score, epoch
+        self.best = snapshot(self.candidate)
+        return True
+
+
+def make_learner(network: nn.Module, config: TrainingConfig) -> Learner:
+    """A learner at step 0."""
+    optimizer = torch.optim.Adam(
+        network.parameters(), config.learning_rate, betas=config.betas, foreach=True
+    )
+    average = copy.deepcopy(network).requires_grad_(False) if config.ema else None
+    return Learner(network, optimizer, average)
+
+
+def snapshot(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights, contiguous, on the CPU."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous()
+        for name, value in network.state_dict().items()
+    }
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """The rate in step number ``step`` (from 0): linear warm-up times constant or half cosine."""
+    rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup))
+    if config.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * step / config.num_steps))
+    return rate
+
+
+def take_step(
+    learner: Learner, objective: Objective, source: Source, config: TrainingConfig, team: Team
+) -> None:
+    """One step of Adam on the next batch.
+
+    The batch is computed in ``config.parts`` parts (as many as there are processes at least), each
+    with random numbers of its own; gradients are averaged over parts and processes, so who
+    computed which part does not matter.
+    """
+    network = InBfloat16(learner.network) if config.precision == "bfloat16" else learner.network
+    num_parts = count_parts(config, team)
+    each = config.batch // num_parts
+    terms: dict[str, Tensor] = {}
+    for part in team.share(num_parts):
+        images = range(part * each, (part + 1) * each)
+        batch = draw_batch(source, config, config.seed, TRAINING, learner.step, images)
+        u0, t = (tensor.to(team.device) for tensor in batch)
+        generator = torch_stream(team.device, config.seed, OBJECTIVE, learner.step, part)
+        values = objective(network, u0, t, generator)
+        (values["total"] / num_parts).backward()
+        _add(terms, values, 1 / num_parts)
+    parameters = [p for p in learner.network.parameters() if p.requires_grad]
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    team.add_up([*(p.grad for p in parameters if p.grad is not None), *terms.values()])
+    norm = nn.utils.clip_grad_norm_(parameters, config.clip or math.inf)
+    _add(terms, {"gradient": norm})
+    for group in learner.optimizer.param_groups:
+        group["lr"] = learning_rate(config, learner.step)
+    learner.optimizer.step()
+    learner.optimizer.zero_grad(set_to_none=True)
+    _follow(learner, config.ema)
+    _add(learner.sums, terms)
+    learner.step += 1
+
+
+def count_parts(config: TrainingConfig, team: Team) -> int:
+    """In how many parts a batch is computed: a multiple of the number of processes."""
+    return config.parts * team.size // math.gcd(config.parts, team.size)
+
+
+def _add(sums: dict[str, Tensor], values: Mapping[str, Any], weight: float = 1.0) -> None:
+    for name, value in values.items():
+        term = torch.as_tensor(value).detach().double() * weight
+        sums[name] = sums[name] + term if name in sums else term
+
+
+@torch.no_grad()
+def _follow(learner: Learner, decay: float) -> None:
+    """Move the average towards the weights; in the first steps faster than ``decay`` says."""
+    if learner.average is None:
+        return
+    decay = min(decay, (1 + learner.step) / (10 + learner.step))
+    averages, values = learner.average.state_dict(), learner.network.state_dict()
+    for name, value in values.items():
+        if value.is_floating_point():
+            averages[name].lerp_(value, 1 - decay)
+        else:
+            averages[name].copy_(value)

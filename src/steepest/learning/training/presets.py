@@ -1,0 +1,58 @@
+"""Recipes with a name."""
+
+from __future__ import annotations
+
+from .config import TrainingConfig
+
+PRESETS: dict[str, TrainingConfig] = {
+    # Paper, section 4.2, and what its authors' code adds: one image at many times, 0 among them.
+    "paper": TrainingConfig(),
+    # The same objective within hours on a CPU: fewer times a step, a larger rate that falls to 0.
+    "paper-short": TrainingConfig(
+        epochs=40,
+        times=8,
+        learning_rate=1e-3,
+        schedule="cosine",
+        warmup=200,
+        ema=0.999,
+        precision="bfloat16",
+        channels_last=True,
+        validate_every=4,
+        checkpoint_minutes=2,
+    ),
+    # The preliminary report.
+    "report": TrainingConfig(objective="report", epochs=55, learning_rate=5e-4),
+    # The mean-flux network: different images, one time each, a little beyond the last time needed.
+    "gap": TrainingConfig(
+        network="mean-flux",
+        objective="gap",
+        crop=64,
+        images=600,
+        epochs=320,
+        batch=6,
+        times=1,
+        zero_time=False,
+        t_min=0.002,
+        t_max=0.25,
+        learning_rate=1e-3,
+        schedule="cosine",
+        warmup=100,
+        betas=(0.9, 0.99),
+        ema=0.999,
+        precision="bfloat16",
+        channels_last=True,
+        validate_every=10,
+        checkpoint_minutes=2,
+    ),
+    # Seconds: to see that everything works.
+    "smoke": TrainingConfig(
+        network="semi-resnet",
+        data="generated",
+        crop=16,
+        images=4,
+        epochs=2,
+        times=4,
+        validation_batches=2,
+    ),
+}
+"""``"paper"`` is the default: 625 images, 750 epochs, Adam at 3e-4."""

@@ -1,0 +1,262 @@
+"""Weights on disk: ``NAME.safetensors`` and ``NAME.json`` beside it. Loading never runs code.
+
+The JSON file is ``{"network": "unet", "config": {..}, "metadata": {..}}``: which class of
+`NETWORKS`, its constructor arguments, and whatever was noted when it was saved (a model card).
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_tensors
+from safetensors.torch import save as serialise_tensors
+from torch import Tensor, nn
+
+from ..core.errors import InputError
+
+NETWORKS = {
+    "semi-resnet": "semi_resnet:SemiResNet",
+    "unet": "unet:UNet",
+    "lgd": "lgd:LGD",
+    "mean-flux": "mean_flux:MeanFluxNet",
+}
+"""``"module:class"`` of this package, by the name in weight files and on the command line."""
+
+_SHIPPED = Path(__file__).parent / "pretrained"
+_KEYS = {"network", "config", "metadata"}
+_DTYPES = (torch.bfloat16, torch.float32, torch.float64)
+
+
+def network_class(name: str) -> type[nn.Module]:
+    """The class of a name in `NETWORKS`.
+
+    Raises
+    ------
+    InputError
+        There is no network of this name.
+    """
+    if not isinstance(name, str) or name not in NETWORKS:
+        raise InputError(f"network={name!r}; allowed are {', '.join(NETWORKS)}")
+    module, _, attribute = NETWORKS[name].partition(":")
+    found: type[nn.Module] = getattr(import_module(f".{module}", __package__), attribute)
+    return found
+
+
+def network_name(network: nn.Module) -> str:
+    """The name in `NETWORKS` of this network's class.
+
+    Raises
+    ------
+    InputError
+        Its class is not among them.
+    """
+    kind = type(network)
+    where = f"{kind.__module__.removeprefix(f'{__package__}.')}:{kind.__qualname__}"
+    for name, place in NETWORKS.items():
+        if place == where:
+            return name
+    raise InputError(
+        f"network is a {kind.__name__}; networks that can be saved are {', '.join(NETWORKS)}"
+    )
+
+
+def build(name: str, config: Any, where: str = "config") -> nn.Module:
+    """A network from its name and constructor arguments; the global random state is left alone.
+
+    Raises
+    ------
+    InputError
+        Unknown name; ``config`` not a dictionary, with unknown keys, or with values that the
+        constructor refuses.
+    """
+    kind = network_class(name)
+    if not isinstance(config, dict):
+        raise InputError(f"{where}: the configuration of {name} must be a dictionary")
+    allowed = inspect.signature(kind).parameters
+    unknown = sorted(set(config) - set(allowed))
+    if unknown:
+        raise InputError(
+            f"{where}: {name} has no arguments {', '.join(unknown)}; "
+            f"allowed are {', '.join(allowed)}"
+        )
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return kind(**config)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{where}: {name} cannot be made from {config}: {error}") from error
+
+
+def save(
+    network: nn.Module,
+    path: str | os.PathLike[str],
+    metadata: Any = None,
+    *,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write ``path.safetensors`` and ``path.json``: both appear complete, or neither.
+
+    Parameters
+    ----------
+    network : module
+        Of one of the classes in `NETWORKS`, finite, all of it of one floating-point type.
+    path : path
+        With or without the ending ``.safetensors``; existing files are replaced.
+    metadata : dictionary, optional
+        Anything that JSON can hold.
+    dtype : torch.dtype, optional
+        Round the weights to this: ``torch.bfloat16`` makes files half as large (`load` returns
+        float32 all the same).
+
+    Raises
+    ------
+    InputError
+        Another class; NaN or infinite weights; metadata that JSON cannot hold.
+    """
+    from ..io.outputs import OutputSet  # files are needed for saving alone
+
+    tensors_path, json_path = _files(path)
+    name = network_name(network)
+    config: Any = network.config  # type: ignore[assignment]
+    document = {"network": name, "config": config(), "metadata": metadata or {}}
+    try:
+        text = json.dumps(document, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"metadata must be a dictionary that JSON can hold: {error}") from None
+    if not isinstance(document["metadata"], dict):
+        raise InputError(f"metadata must be a dictionary, not {type(metadata).__name__}")
+    tensors = {
+        key: value.detach().to("cpu", dtype).contiguous() for key, value in _state(network).items()
+    }
+    _check_values(tensors, "network")
+    with OutputSet(overwrite=True) as outputs:
+        for target, content in (
+            (tensors_path, serialise_tensors(tensors)),
+            (json_path, f"{text}\n".encode()),
+        ):
+            with outputs.open(target) as file:
+                file.write(content)
+
+
+def load(
+    name_or_path: str | os.PathLike[str], map_location: str | torch.device = "cpu"
+) -> nn.Module:
+    """A trained network, in evaluation mode.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        ``"semi-resnet"``, ``"unet"``, ``"lgd"`` or ``"mean-flux"`` for the weights that come with
+        the package; else the files that `save` wrote, with or without their ending.
+    map_location : device
+        Where it shall be.
+
+    Returns
+    -------
+    module
+        ``module(u0, t)`` takes images (N, 1, H, W) in [0, 1] and times (N,) in the engine's units
+        and returns ``(u, flux)``. float64 if the file is, else float32.
+
+    Raises
+    ------
+    InputError
+        No such name or file; a file that is damaged, does not fit its description, or holds NaN.
+    """
+    path = os.fspath(name_or_path)
+    shipped = path in NETWORKS and not any(file.exists() for file in _files(path))
+    tensors_path, json_path = _files(_SHIPPED / path if shipped else path)
+    document = read_description(json_path)
+    network = build(document["network"], document["config"], str(json_path))
+    tensors = _read_tensors(tensors_path)
+    _check_shapes(tensors, _state(network), tensors_path, document["network"])
+    _check_values(tensors, str(tensors_path))
+    dtypes = {value.dtype for value in tensors.values()}
+    if torch.float64 in dtypes:
+        network.double()
+    network.load_state_dict(tensors)
+    return network.to(map_location).eval()
+
+
+def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON file of saved weights, checked: network, config, metadata.
+
+    Raises
+    ------
+    InputError
+        Missing, not JSON, or without these entries.
+    """
+    path = _files(path)[1]
+    try:
+        document = json.loads(_read(path))
+    except ValueError as error:  # of UTF-8 or of JSON
+        raise InputError(f"{path}: not a JSON file ({error})") from None
+    if not isinstance(document, dict) or not set(document) >= _KEYS - {"metadata"}:
+        raise InputError(f"{path}: must hold the entries 'network' and 'config'")
+    unknown = sorted(set(document) - _KEYS)
+    if unknown:
+        raise InputError(f"{path}: unknown entries {', '.join(unknown)}")
+    return {"metadata": {}, **document}
+
+
+def _files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The two files, whatever ending was given (names may hold dots)."""
+    stem = os.fspath(path).removesuffix(".safetensors").removesuffix(".json")
+    return Path(f"{stem}.safetensors"), Path(f"{stem}.json")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        names = ", ".join(NETWORKS)
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); give the path of saved weights or one of "
+            f"{names}"
+        ) from None
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return parse_tensors(_read(path))
+    except (SafetensorError, KeyError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a complete safetensors file ({error})") from None
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return dict(network.state_dict())
+
+
+def _check_shapes(
+    given: dict[str, Tensor], expected: dict[str, Tensor], path: Path, name: str
+) -> None:
+    missing, unknown = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
+    if missing or unknown:
+        what = f"lacks {missing[0]}" if missing else f"holds {unknown[0]}, which it has not"
+        raise InputError(f"{path}: not the weights of {name} as configured: it {what}")
+    for key, tensor in expected.items():
+        if given[key].shape != tensor.shape:
+            raise InputError(
+                f"{path}: {key} has shape {tuple(given[key].shape)}, {name} as configured needs "
+                f"{tuple(tensor.shape)}"
+            )
+
+
+def _check_values(tensors: dict[str, Tensor], where: str) -> None:
+    """All finite and of one of the allowed dtypes."""
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    if len(dtypes) > 1 or not dtypes <= set(_DTYPES):
+        names = ", ".join(sorted(map(str, dtypes)))
+        raise InputError(
+            f"{where}: weights must be all of one type, bfloat16, float32 or float64, not {names}"
+        )
+    for key, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{where}: {key} holds NaN or infinity")

@@ -1,0 +1,360 @@
+"""The paper's loss, term by term and whole, and its minimisation without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+
+import steepest  # noqa: E402
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.learning import LGD, SemiResNet, UNet, joint_optimisation, losses  # noqa: E402
+from steepest.learning.fields import (  # noqa: E402
+    CONTRAST,
+    divergence,
+    drop_unused,
+    gradient,
+    project,
+    total_variation,
+)
+from steepest.learning.joint import default_iterations  # noqa: E402
+
+ROWS, LOW, WIDTH = 8, 3, 5  # a step across 8 rows, 3 of them low
+MEET = 1 / (1 / LOW + 1 / (ROWS - LOW))  # when the two plateaus of a unit step meet
+
+
+class ExactStep(torch.nn.Module):
+    """The flow of a unit step: plateaus of ``a`` and ``b`` rows move at ``1/a`` and ``-1/b``.
+
+    ``phi`` rises linearly to 1 at the step and falls again. The flux can be scaled, the image
+    shifted, to see which terms notice.
+    """
+
+    def __init__(self, scale: float = 1.0, shift: float = 0.0, velocity: float = 1.0) -> None:
+        super().__init__()
+        self.scale, self.shift, self.velocity = scale, shift, velocity
+
+    def propose(self, u0: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        faces = torch.arange(1, ROWS + 1, dtype=u0.dtype)
+        flux = torch.minimum(faces / LOW, (ROWS - faces) / (ROWS - LOW)) * self.scale
+        phi = torch.zeros(len(t), 2, ROWS, WIDTH, dtype=u0.dtype)
+        phi[:, 0] = flux[:, None]
+        low = (faces <= LOW).to(u0.dtype)
+        speed = self.velocity * (low / LOW - (1 - low) / (ROWS - LOW))
+        return u0 + self.shift + t.view(-1, 1, 1, 1) * speed[:, None], phi
+
+
+def step_image() -> torch.Tensor:
+    u0 = torch.zeros(1, 1, ROWS, WIDTH, dtype=torch.float64)
+    u0[:, :, LOW:] = 1
+    return u0
+
+
+TIMES = torch.tensor([0.0, 0.1, 0.7, 0.99 * MEET], dtype=torch.float64)
+TERMS = ("residual", "variation", "penalty", "initial", "minimal_norm")
+MINIMAL = (LOW / LOW**2 + (ROWS - LOW) / (ROWS - LOW) ** 2) / ROWS  # mean of (div phi)^2
+
+
+def test_the_exact_step_is_the_engine_s() -> None:
+    """The closed form above is what the certified solver finds."""
+    image, times = step_image()[0, 0].numpy(), TIMES[1:].numpy()
+    u, _ = ExactStep().propose(step_image(), TIMES[1:])
+    certified = steepest.tv_flow(image, times, tol=1e-12)
+    np.testing.assert_allclose(u[:, 0].numpy(), certified.images, rtol=0, atol=1e-6)
+
+
+def test_zero_for_the_exact_flow() -> None:
+    terms = losses.report_loss(ExactStep(), step_image(), TIMES)
+    for name in TERMS[:-1]:
+        assert float(terms[name]) == pytest.approx(0, abs=1e-24)
+    assert float(terms["total"]) == pytest.approx(0, abs=1e-24)
+    assert float(terms["minimal_norm"]) == pytest.approx(MINIMAL, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("network", "noticed"),
+    [
+        (ExactStep(scale=0.9), {"residual", "variation"}),
+        (ExactStep(scale=-1.0), {"residual", "variation"}),
+        (ExactStep(scale=1.1), {"residual", "variation", "penalty"}),
+        (ExactStep(shift=0.1), {"initial"}),
+        (ExactStep(velocity=0.9), {"residual"}),
+    ],
+)
+def test_each_term_notices_its_own(network: ExactStep, noticed: set[str]) -> None:
+    terms = losses.report_loss(network, step_image(), TIMES)
+    assert {name for name in TERMS[:-1] if float(terms[name]) > 1e-6} == noticed
+    assert float(terms["total"]) > 1e-6
+
+
+def test_values_in_closed_form() -> None:
+    """Everything of the shifted, too strong flux, in the paper's units (v = 5 u)."""
+    terms = losses.paper_loss(ExactStep(1.2, 0.1), step_image(), TIMES, eps=0)
+    steps = CONTRAST * (1 - TIMES.numpy() / MEET)  # height of the step in v
+    faces = np.arange(1, ROWS)
+    flux = 1.2 * np.minimum(faces / LOW, (ROWS - faces) / (ROWS - LOW))
+    expected = {
+        "residual": 0.2**2 * MINIMAL,
+        "variation": np.mean((WIDTH * steps * (1 - 1.2)) ** 2),
+        "penalty": np.sum(np.maximum(flux**2 - 1, 0)) / ROWS,
+        "initial": 0.5**2,
+        "minimal_norm": 1.2**2 * MINIMAL,
+    }
+    for name, value in expected.items():
+        assert float(terms[name]) == pytest.approx(value, rel=1e-10)
+    weights = dict.fromkeys(TERMS, 1.0) | {"variation": 1e-4, "minimal_norm": 1e-4}
+    total = sum(weights[name] * value for name, value in expected.items())
+    assert float(terms["total"]) == pytest.approx(total, rel=1e-10)
+    printed = losses.paper_loss(ExactStep(1.2), step_image(), TIMES, penalty="norm")
+    assert float(printed["penalty"]) == pytest.approx(np.sum(np.maximum(flux - 1, 0)) / ROWS)
+
+
+def test_smoothing_is_added_under_the_root_unsquared() -> None:
+    flat, none = torch.zeros(1, 1, 4, 5).double(), torch.zeros(1, 2, 4, 5).double()
+    assert float(losses.variation_term(flat, none, 1e-4)) == pytest.approx((20 * 1e-2) ** 2)
+    assert float(losses.variation_term(flat, none, 0.0)) == 0
+
+
+@pytest.mark.parametrize("size", [(4, 5), (8, 10)])
+def test_sums_are_means_times_the_squared_number_of_pixels(size: tuple[int, int]) -> None:
+    v, phi = random_fields(*size)
+    sums, means = (losses.variation_term(v, phi, form=form) for form in ("sum", "mean"))
+    torch.testing.assert_close(sums, means * (size[0] * size[1]) ** 2)
+
+
+def test_only_the_sums_grow_with_the_image() -> None:
+    """Four copies of an image: 16-fold with sums (and what the seams add); means stay."""
+    v, phi = random_fields(8, 8)
+    phi = drop_unused(phi)
+    v[..., -1, :], v[..., -1] = v[..., 0, :], v[..., 0]  # periodic: the seams have no contrast
+    four = [torch.cat([torch.cat([x, x], 2)] * 2, 3) for x in (v, phi)]
+    for form, factor in (("sum", 16), ("mean", 1)):
+        one = losses.variation_term(v, phi, 0.0, form)
+        torch.testing.assert_close(losses.variation_term(*four, 0.0, form), factor * one)
+
+
+def random_fields(height: int, width: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    v = torch.randn(2, 1, height, width, generator=generator, dtype=torch.float64)
+    return v, torch.randn(2, 2, height, width, generator=generator, dtype=torch.float64)
+
+
+@given(st.integers(0, 1000), st.integers(2, 6), st.integers(2, 6))
+def test_gap_is_the_paper_s_and_not_negative_in_the_ball(seed: int, rows: int, cols: int) -> None:
+    v, phi = random_fields(rows, cols, seed)
+    direct = (v * divergence(phi)).sum((1, 2, 3)) + total_variation(v)
+    torch.testing.assert_close(losses.subgradient_gap(v, phi), direct, rtol=0, atol=1e-12)
+    assert float(losses.subgradient_gap(v, project(phi)).min()) >= -1e-12
+
+
+def test_gap_vanishes_for_a_subgradient() -> None:
+    v, _ = random_fields(5, 6)
+    g = gradient(v)
+    phi = g / g.norm(dim=1, keepdim=True).clamp(min=1e-300)
+    torch.testing.assert_close(losses.subgradient_gap(v, phi), torch.zeros(2).double())
+
+
+@pytest.mark.parametrize("form", ["squared", "norm"])
+def test_penalty_sees_the_flux_before_projection(form: str) -> None:
+    _, phi = random_fields(4, 5)
+    outside = losses.penalty_term(3 * phi, form)
+    assert float(outside) > 1
+    assert float(losses.penalty_term(project(3 * phi), form)) < 1e-15
+
+
+@pytest.mark.parametrize("kind", [SemiResNet, UNet, LGD])
+def test_penalty_of_a_network_is_of_its_proposal(kind: Callable[[], Any]) -> None:
+    torch.manual_seed(0)
+    network = kind().double()
+    with torch.no_grad():
+        list(network.parameters())[-1][1:3] += 6
+    u0, t = torch.rand(1, 1, 9, 10).double(), torch.tensor([0.0, 0.1]).double()
+    phi = network.propose(u0.expand(2, -1, -1, -1), t)[1]
+    expected = losses.penalty_term(phi).detach()
+    assert float(expected) > 1
+    torch.testing.assert_close(losses.paper_loss(network, u0, t)["penalty"], expected)
+
+
+def test_initial_term_looks_at_time_zero_alone() -> None:
+    v0, _ = random_fields(4, 5)
+    v = v0.clone()
+    v[0] += 2
+    for tau, expected in (((0.0, 1.0), 4.0), ((1.0, 0.0), 0.0), ((0.0, 0.0), 2.0)):
+        value = losses.initial_term(v0, v, torch.tensor(tau).double())
+        assert float(value) == pytest.approx(expected)
+
+
+def away_from_kinks() -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradients of length 0.3 at least, fluxes of length 0.8 or 1.3 within some."""
+    generator = torch.Generator().manual_seed(2)
+    noise = 0.1 * torch.rand(2, 1, 4, 5, generator=generator, dtype=torch.float64)
+    ramp = torch.arange(4).view(-1, 1) + 0.5 * torch.arange(5)
+    angle = torch.rand(2, 1, 4, 5, generator=generator, dtype=torch.float64) * 6
+    length = torch.where(noise > 0.05, 0.8, 1.3)
+    return noise + ramp, torch.cat([length * angle.cos(), length * angle.sin()], 1)
+
+
+GRADCHECKED: dict[str, Callable[..., Any]] = {
+    "residual": lambda v, phi: losses.residual_term(v, phi),
+    "variation": lambda v, phi: losses.variation_term(v, phi),
+    "variation unsmoothed": lambda v, phi: losses.variation_term(v, phi, 0.0),
+    "variation mean": lambda v, phi: losses.variation_term(v, phi, form="mean"),
+    "penalty": lambda v, phi: losses.penalty_term(phi),
+    "penalty norm": lambda v, phi: losses.penalty_term(phi, "norm"),
+    "initial": lambda v, phi: losses.initial_term(
+        torch.ones(2, 1, 4, 5).double(), v, torch.tensor([0.0, 1.0])
+    ),
+    "minimal norm": lambda v, phi: losses.minimal_norm_term(phi),
+    "sum": lambda v, phi: losses.weighted_sum(v, v, phi, phi, v.square().mean())["total"],
+}
+
+
+@pytest.mark.parametrize("name", GRADCHECKED)
+def test_gradients_of_each_term(name: str) -> None:
+    fields = [x.requires_grad_() for x in away_from_kinks()]
+    assert torch.autograd.gradcheck(GRADCHECKED[name], fields)
+
+
+def test_finite_gradients_on_a_flat_image() -> None:
+    v = torch.zeros(1, 1, 4, 5, requires_grad=True)
+    phi = torch.zeros(1, 2, 4, 5, requires_grad=True)
+    total = losses.weighted_sum(v, v, phi, phi, v.mean(), eps=0.0, penalty="norm")["total"]
+    for g in torch.autograd.grad(total, (v, phi)):
+        assert bool(torch.isfinite(g).all())
+
+
+def test_one_image_stands_for_all_times() -> None:
+    torch.manual_seed(0)
+    network, u0 = SemiResNet(), torch.rand(1, 1, 8, 9)
+    t = torch.tensor([0.0, 0.1, 0.2])
+    one = losses.paper_objective(network, u0, t, torch.Generator())
+    many = losses.paper_objective(network, u0.repeat(3, 1, 1, 1), t)
+    for name in ("total", *TERMS):
+        torch.testing.assert_close(one[name], many[name])
+    gradients = torch.autograd.grad(one["total"], list(network.parameters()))
+    assert all(bool(torch.isfinite(g).all()) and float(g.abs().max()) > 0 for g in gradients)
+    assert [name for name in one if one[name].requires_grad] == ["total"]
+
+
+def test_report_is_the_same_function_with_other_arguments() -> None:
+    network, t = ExactStep(1.2, 0.1), TIMES
+    report = losses.report_objective(network, step_image(), t)
+    other = losses.paper_objective(network, step_image(), t, alpha1=1.0, alpha2=0.0, eps=0.0)
+    assert float(report["total"]) == float(other["total"])
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"tv_term": "max"}, "tv_term.*'sum'"),
+        ({"penalty": "cube"}, "penalty.*'squared'"),
+        ({"alpha1": -1}, "alpha1"),
+        ({"alpha2": float("nan")}, "alpha2"),
+        ({"eps": -1e-4}, "eps"),
+    ],
+)
+def test_bad_options(options: dict[str, Any], word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        losses.paper_loss(ExactStep(), step_image(), TIMES, **options)
+
+
+def test_time_zero_must_be_in_the_batch() -> None:
+    with pytest.raises(InputError, match="must hold 0"):
+        losses.paper_loss(ExactStep(), step_image(), TIMES[1:])
+
+
+# Joint space-time optimisation
+
+
+GRID = 0.02 * np.arange(10)
+
+
+def texture(side: int = 16) -> np.ndarray:
+    y, x = np.mgrid[:side, :side] / side
+    noise = np.random.default_rng(0).random((side, side))
+    return np.clip(0.25 + 0.5 * (np.hypot(y - 0.5, x - 0.4) < 0.3) + 0.2 * noise, 0, 1)
+
+
+def test_joint_optimisation_approaches_the_certified_flow() -> None:
+    image = texture()
+    result = joint_optimisation(image, GRID, num_iter=300)
+    truth = np.concatenate([image[None], steepest.tv_flow(image, GRID[1:], accuracy=55).images])
+    assert np.mean((result.images - truth) ** 2) < 0.5 * np.mean((image - truth) ** 2)
+    assert result.loss[-1] < 0.05 * result.loss[0]
+    assert result.loss.shape == (300,)
+    np.testing.assert_allclose(result.times, GRID)
+    assert result.images.shape == (10, 16, 16)
+    assert np.sum(result.flux**2, 1).max() <= 1 + 1e-12
+    assert not result.flux[:, 0, -1].any()
+    assert not result.flux[:, 1, :, -1].any()
+
+
+def test_joint_optimisation_finds_the_implicit_euler_scheme() -> None:
+    """A step moves linearly, so one backward difference is exact whatever its length."""
+    image = step_image()[0, 0].numpy()
+    times = np.array([0.0, 0.1, 0.4])
+    result = joint_optimisation(image, times, num_iter=3000, alpha1=1e-2, alpha2=0.0, eps=0.0)
+    expected, _ = ExactStep().propose(step_image(), torch.as_tensor(times))
+    np.testing.assert_allclose(result.images, expected[:, 0].numpy(), rtol=0, atol=5e-3)
+    for flux in result.flux[1:]:
+        velocity = steepest.divergence(flux)
+        np.testing.assert_allclose(velocity[:LOW], 1 / LOW, atol=0.03)
+
+
+def test_joint_optimisation_starts_from_the_paper_s_values() -> None:
+    """The first loss is that of u = u0 and phi = phi_ini at all times."""
+    image = texture()
+    v0 = CONTRAST * torch.as_tensor(image)[None, None]
+    g = gradient(v0)
+    phi = g / (g.square().sum(1, keepdim=True) + 1e-8).sqrt()
+    zero = torch.zeros(())
+    terms = losses.weighted_sum(v0, torch.zeros_like(v0), phi, phi, zero)
+    first = joint_optimisation(image, GRID, num_iter=1)
+    # the residual is taken at 9 of the 10 times alike: its mean is the same
+    assert first.loss[0] == pytest.approx(float(terms["total"]), rel=1e-9)
+
+
+def test_joint_optimisation_stops_when_asked_and_keeps_the_dtype() -> None:
+    seen = []
+    image = texture().astype(np.float32)
+    result = joint_optimisation(
+        image, GRID, num_iter=50, on_step=lambda k, terms: seen.append(terms) or k == 4
+    )
+    assert result.iterations == len(seen) == len(result.loss) == 5
+    assert result.images.dtype == result.flux.dtype == np.float32
+    assert float(seen[2]["total"].detach()) == pytest.approx(float(result.loss[2]))
+
+
+@pytest.mark.parametrize(
+    ("side", "count"), [(32, 2000), (96, 2000), (256, 14_000), (512, 20_000), (600, 20_000)]
+)
+def test_iterations_of_the_paper(side: int, count: int) -> None:
+    assert default_iterations((side, side // 2)) == default_iterations((side, side)) == count
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ({"image": np.zeros((4, 4, 3))}, "image"),
+        ({"image": np.full((4, 4), np.nan)}, "NaN"),
+        ({"times": [0.1, 0.2]}, "first 0"),
+        ({"times": [0.0]}, "at least two"),
+        ({"times": [0.0, 0.2, 0.1]}, "increase"),
+        ({"times": [0.0, np.inf]}, "finite"),
+        ({"times": "now"}, "times"),
+        ({"num_iter": 0}, "num_iter"),
+        ({"lr": -1}, "lr"),
+        ({"alpha1": -1}, "alpha1"),
+        ({"tv_term": "both"}, "tv_term"),
+    ],
+)
+def test_bad_arguments_of_the_joint_optimisation(arguments: dict[str, Any], word: str) -> None:
+    given_ = {"image": np.zeros((4, 4)), "times": GRID, "num_iter": 1, **arguments}
+    with pytest.raises(InputError, match=word):
+        joint_optimisation(given_.pop("image"), given_.pop("times"), **given_)

@@ -1,0 +1,312 @@
+"""The mean-flux network: what must hold for any weights, and its certificate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import steepest
+from steepest.core.errors import InputError
+
+torch = pytest.importorskip("torch")
+
+from steepest.learning import MeanFluxNet, certify  # noqa: E402
+from steepest.learning.certificate import certified, graded_nodes, walk  # noqa: E402
+from steepest.learning.fields import (  # noqa: E402
+    divergence,
+    gradient,
+    norm,
+    project,
+    total_variation,
+)
+from steepest.learning.mean_flux_loss import chord_gap, gap_loss  # noqa: E402
+from steepest.learning.predict import learned_flow  # noqa: E402
+
+EXACT = {"float32": 1e-5, "float64": 1e-12}
+
+
+def random_network(seed: int = 0, dtype: str = "float64") -> MeanFluxNet:
+    """A small network whose stages do something, as an untrained one's do not."""
+    torch.manual_seed(seed)
+    network = MeanFluxNet((6, 7, 8), 2)
+    for stage in network.stages:
+        torch.nn.init.normal_(stage.leave.weight, std=0.2)
+    return network.to(getattr(torch, dtype))
+
+
+def random_images(shape: tuple[int, ...], dtype: str = "float64", seed: int = 1) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator, dtype=torch.float64).to(getattr(torch, dtype))
+
+
+def times(*values: float, dtype: str = "float64") -> torch.Tensor:
+    return torch.tensor(values, dtype=getattr(torch, dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@given(
+    st.integers(1, 21),
+    st.integers(1, 21),
+    st.floats(0.02, 50),
+    st.floats(-3, 3),
+    st.integers(0, 5),
+)
+@settings(max_examples=15, deadline=None)
+def test_what_holds_by_construction(dtype, height, width, contrast, shift, seed):
+    network, tolerance = random_network(seed, dtype), EXACT[dtype]
+    u0, t = random_images((2, 1, height, width), dtype, seed), times(0.01, 0.2, dtype=dtype)
+    with torch.no_grad():
+        u, flux = network(u0, t), network.mean_flux(u0, t)
+        u = u[0]
+        assert float(norm(flux).max()) <= 1 + tolerance
+        assert torch.allclose(u, network.solve(u0, t), atol=tolerance)
+        assert torch.allclose(u, u0 + t.view(-1, 1, 1, 1) * divergence(flux), atol=tolerance)
+        assert torch.allclose(u.mean((1, 2, 3)), u0.mean((1, 2, 3)), atol=tolerance)
+        scaled = network.solve(contrast * u0, contrast * t) / contrast
+        assert float((scaled - u).abs().max()) < 10 * tolerance
+        shifted = network.solve(u0 + shift, t) - shift
+        assert float((shifted - u).abs().max()) < 100 * tolerance
+        assert torch.equal(network.solve(u0, 0 * t), u0)
+        assert bool((flux[:, 0, -1] == 0).all())
+        assert bool((flux[:, 1, :, -1] == 0).all())
+
+
+def test_the_flux_is_the_time_derivative():
+    network, u0, h = random_network(), random_images((3, 1, 13, 10)), 1e-8
+    t = times(0.05, 0.1, 0.2)
+    _, flux = network(u0, t)
+    central = (network.solve(u0, t + h) - network.solve(u0, t - h)) / (2 * h)
+    assert torch.allclose(central, divergence(flux), atol=1e-5)
+
+
+def test_default_size():
+    assert sum(p.numel() for p in MeanFluxNet().parameters()) == 762_600
+
+
+def test_constant_images_stay():
+    network = random_network()
+    u0 = torch.full((1, 1, 9, 9), 0.3, dtype=torch.float64)
+    for t in (0.0, 0.1, 5.0):
+        with torch.no_grad():
+            u, flux = network(u0, times(t))
+        assert bool(torch.isfinite(u).all() and torch.isfinite(flux).all())
+        assert float(u.mean()) == pytest.approx(0.3, abs=1e-12)
+
+
+def test_padding_does_not_leak():
+    """What is stored beyond the image has no flux: a mirrored copy would see another padding."""
+    network, u0, t = random_network(), random_images((1, 1, 11, 13)), times(0.1)
+    flux = network.mean_flux(u0, t)
+    assert flux.shape == (1, 2, 11, 13)
+    total = divergence(flux).sum()
+    assert abs(float(total)) < 1e-12
+
+
+def test_chord_gap_is_the_certificate_of_a_segment():
+    """Mean gap of a chord times twice its length and the pixels: the engine's own integral."""
+    from steepest.functionals.certificate import step_terms
+    from steepest.functionals.total_variation import TotalVariation
+
+    u0 = random_images((1, 1, 8, 9))
+    early, late = (0.1 * (random_images((1, 2, 8, 9), seed=s) - 0.5) for s in (3, 4))
+    s, t = times(0.4), times(0.5)
+    flux = (t * late - s * early) / (t - s)
+    gap, excess = chord_gap(u0, early, late, s, t)
+    start, stop = u0 + s * divergence(early), u0 + t * divergence(late)
+    terms = step_terms(
+        TotalVariation((1.0, 1.0)), start[0], stop[0], flux[0][:, None], float(t - s)
+    )
+    assert float(norm(flux).max()) < 1
+    assert float(excess) == 0
+    assert 2 * 0.1 * 72 * float(gap) == pytest.approx(terms.integral, rel=1e-9)
+
+
+def test_gap_loss_is_smallest_for_the_flow():
+    """A two-pixel-wide ramp that the exact mean flux solves: no gap; any other flux has one."""
+
+    class Given(torch.nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.factor = factor
+
+        def mean_flux(self, u0, t):
+            return self.factor * gradient(u0) / norm(gradient(u0)).clamp(min=1e-9)
+
+    u0 = torch.zeros(4, 1, 1, 8, dtype=torch.float64)
+    u0[..., 4:] = 1  # a step: flux 1 at the jump; and ramps of flux up to it
+    generator = torch.Generator().manual_seed(0)
+    t = times(0.05, 0.1, 0.15, 0.2)
+    some = gap_loss(Given(0.5), u0, t, generator)
+    more = gap_loss(Given(0.25), u0, t, generator)
+    assert 0 < float(some["gap"]) < float(more["gap"])
+    beyond = gap_loss(Given(1.5), u0, t, generator)
+    assert float(beyond["excess"]) > 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_certificate_is_never_below_the_error(seed):
+    """Whatever the weights: trained, random or nonsense, bound >= distance to the solver's flow."""
+    generator = np.random.default_rng(seed)
+    image = generator.random((17, 14))
+    if seed % 2:
+        image = np.kron(generator.random((5, 4)), np.ones((4, 4)))
+    t = float(generator.uniform(0.02, 0.3))
+    network = random_network(seed) if seed else MeanFluxNet((6, 7, 8), 1).double()
+    u0 = torch.from_numpy(image)[None, None]
+    result = certified(network, u0, times(t))
+    truth = steepest.tv_flow(image, t, accuracy=70, data_range=1.0)
+    error = float(np.linalg.norm(result.image[0, 0].numpy() - truth.images[0]))
+    assert error <= float(result.error_bound) + float(truth.error_bound[0])
+    assert float(result.error_bound) > 0
+    assert torch.equal(certify(network, u0, times(t)), result.error_bound)
+
+
+def test_certificate_of_a_network_without_mean_flux():
+    """A network that gives the instantaneous flux is certified by midpoints."""
+
+    class Explicit(torch.nn.Module):
+        def solve(self, u0, t):
+            return u0 * 0.99
+
+        def forward(self, u0, t):
+            return self.solve(u0, t), project(5 * gradient(u0))
+
+    image = np.random.default_rng(0).random((12, 12))
+    result = certified(Explicit(), torch.from_numpy(image)[None, None], times(0.1))
+    truth = steepest.tv_flow(image, 0.1, accuracy=70, data_range=1.0).images[0]
+    error = float(np.linalg.norm(result.image[0, 0].numpy() - truth))
+    assert error <= float(result.error_bound)
+    assert float(result.distance) > 0
+
+
+def test_more_nodes_cannot_be_far_worse_and_the_curve_begins_at_the_image():
+    network, u0 = random_network(), random_images((1, 1, 16, 16))
+    (bound, curve), *_ = walk(network, u0, [0.0, 1e-9])
+    assert torch.allclose(curve, u0[0], atol=1e-8)
+    assert bound.distance < 1e-3
+    assert graded_nodes(0.2, 4)[0] == 0
+    assert graded_nodes(0.2, 4)[-1] == 0.2
+
+
+def test_time_zero_is_exact():
+    network, u0 = random_network(), random_images((2, 1, 8, 8))
+    assert certify(network, u0, times(0.0, 0.0)).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("u0", "t", "match"),
+    [
+        (torch.zeros(3, 4, 4), torch.zeros(3), "shape"),
+        (torch.zeros(1, 3, 4, 4), torch.zeros(1), "shape"),
+        (torch.zeros(2, 1, 4, 4), torch.zeros(1), "one time an image"),
+        (torch.zeros(1, 1, 4, 4, dtype=torch.int32), torch.zeros(1), "floating point"),
+        (torch.full((1, 1, 4, 4), float("nan")), torch.zeros(1), "finite"),
+        (torch.zeros(1, 1, 4, 4), torch.full((1,), -0.1), "negative"),
+        (torch.zeros(1, 1, 4, 4), torch.zeros(1, dtype=torch.float64), "alike"),
+    ],
+)
+def test_bad_input(u0, t, match):
+    with pytest.raises(InputError, match=match):
+        MeanFluxNet((4, 4, 4), 1)(u0, t)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"channels": (1, 2)}, {"channels": (0, 1, 1)}, {"stages": 0}]
+)
+def test_bad_sizes(arguments):
+    with pytest.raises(InputError, match=next(iter(arguments))):
+        MeanFluxNet(**arguments)
+
+
+def test_learned_flow_of_arrays():
+    network = random_network(dtype="float32")
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (12, 15, 3), dtype=np.uint8)
+    result = learned_flow(image, [0.05, 0.1], network=network, channel_axis=-1)
+    assert result.images.shape == (2, 12, 15, 3)
+    assert result.images.dtype == np.uint8
+    assert result.flux.shape == (2, 12, 15, 3)
+    alone = learned_flow(image[..., 1], [0.05, 0.1], network=network)
+    assert np.array_equal(alone.images, result.images[..., 1])
+    truth = steepest.tv_flow(
+        image / 255.0, [0.05, 0.1], accuracy=60, channel_axis=-1, coupled=False, data_range=1.0
+    )
+    exact = learned_flow(image / 255.0, [0.05, 0.1], network=network.double(), channel_axis=-1)
+    error = np.sqrt(((exact.images - truth.images) ** 2).sum((1, 2, 3)))
+    assert np.all(error <= exact.error_bound + truth.error_bound)
+    assert result.converged
+    assert result.iterations == 0
+
+
+def test_learned_flow_asks_the_solver_where_the_certificate_misses():
+    image = np.random.default_rng(0).random((16, 16)).astype(np.float32)
+    network = random_network(dtype="float32")
+    result = learned_flow(image, 0.1, network=network, accuracy=45, data_range=1.0)
+    assert result.iterations > 0
+    assert float(result.psnr_bound[0]) >= 45
+    easy = learned_flow(image, 0.1, network=network, accuracy=1, data_range=1.0)
+    assert easy.iterations == 0
+
+
+def test_learned_flow_refuses_what_networks_cannot_take():
+    network = random_network()
+    with pytest.raises(InputError, match="spatial axes"):
+        learned_flow(np.zeros(5), 0.1, network=network)
+    with pytest.raises(InputError, match="NaN"):
+        learned_flow(np.full((4, 4), np.nan), 0.1, network=network)
+    with pytest.raises(InputError, match="increase"):
+        learned_flow(np.zeros((4, 4)), [0.2, 0.1], network=network)
+
+
+def test_total_variation_matches_the_engine():
+    u = random_images((2, 1, 6, 7))
+    own = total_variation(u)
+    for i in range(2):
+        expected = steepest.total_variation(u[i, 0].numpy())
+        assert float(own[i]) == pytest.approx(float(expected))
+
+
+def test_gradcheck_of_the_network():
+    network = MeanFluxNet((2, 2, 2), 1).double()
+    torch.nn.init.normal_(network.stages[0].leave.weight, std=0.1)
+    u0 = random_images((1, 1, 4, 5)).requires_grad_()
+    t = times(0.7).requires_grad_()
+    assert torch.autograd.gradcheck(network.solve, (u0, t), atol=1e-5)
+
+
+def test_one_graph_for_every_size():
+    """Traced without a break, and the graph of one size serves another."""
+    network = random_network(dtype="float32")
+    compiled = torch.compile(network.solve, fullgraph=True, dynamic=True, backend="eager")
+    with torch.no_grad():
+        for shape in ((1, 1, 16, 24), (2, 1, 17, 9), (3, 1, 8, 30)):
+            u0 = random_images(shape, "float32")
+            t = torch.linspace(0.05, 0.2, shape[0])
+            assert torch.allclose(compiled(u0, t), network.solve(u0, t), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_compiled_code():
+    network = random_network(dtype="float32")
+    u0, t = random_images((2, 1, 19, 16), "float32"), times(0.1, 0.2, dtype="float32")
+    with torch.no_grad():
+        assert torch.allclose(torch.compile(network.solve)(u0, t), network.solve(u0, t), atol=1e-5)
+
+
+def test_onnx_graph(tmp_path):
+    pytest.importorskip("onnxscript")
+    reference = pytest.importorskip("onnx.reference")
+    from steepest.learning import export_onnx
+
+    network = random_network(dtype="float32")
+    path = export_onnx(network, tmp_path / "network.onnx")
+    assert [file.name for file in tmp_path.iterdir()] == ["network.onnx"]
+    graph = reference.ReferenceEvaluator(str(path))
+    for shape in ((1, 1, 16, 24), (3, 1, 11, 18)):
+        u0, t = random_images(shape, "float32"), torch.linspace(0.05, 0.2, shape[0])
+        (found,) = graph.run(None, {"u0": u0.numpy(), "t": t.numpy()})
+        assert np.abs(found - network.solve(u0, t).detach().numpy()).max() < 1e-5
+    with pytest.raises(InputError, match="mean-flux"):
+        export_onnx(torch.nn.Identity(), tmp_path / "other.onnx")

@@ -1,0 +1,159 @@
+"""Weights on disk: what is saved comes back bit for bit, and what is damaged is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from steepest import learning  # noqa: E402
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.learning import weights  # noqa: E402
+from test_learning_networks import NAMES, SMALL, make  # noqa: E402
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def saved(name: str, tmp_path: Path) -> Path:
+    """Small weights of this network, saved."""
+    learning.save(make(name, torch.float32, **SMALL[name]), tmp_path / "run.v1", {"seed": 7})
+    return tmp_path / "run.v1"
+
+
+def part(path: Path, ending: str) -> Path:
+    return Path(f"{path}.{ending}")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_round_trip(name: str, tmp_path: Path, dtype: torch.dtype) -> None:
+    network = make(name, dtype, **SMALL[name])
+    learning.save(network, tmp_path / "a.b.safetensors", {"note": "ä", "steps": 3})
+    assert {p.name for p in tmp_path.iterdir()} == {"a.b.safetensors", "a.b.json"}
+    for ending in ("", ".safetensors", ".json"):
+        again = learning.load(f"{tmp_path / 'a.b'}{ending}")
+        assert type(again) is type(network)
+        assert again.config() == network.config()
+        assert not again.training
+        for key, tensor in network.state_dict().items():
+            other = again.state_dict()[key]
+            assert other.dtype == dtype
+            assert torch.equal(other, tensor)
+    document = weights.read_description(tmp_path / "a.b")
+    assert document["metadata"] == {"note": "ä", "steps": 3}
+
+
+def test_channels_last_weights_come_back(tmp_path: Path) -> None:
+    network = make("unet", **SMALL["unet"]).to(memory_format=torch.channels_last)
+    learning.save(network, tmp_path / "net")
+    again = learning.load(tmp_path / "net")
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True)
+    )
+
+
+def test_loading_draws_no_random_numbers(saved: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    learning.load(saved)
+    assert torch.equal(torch.rand(4), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"network": "vgg"}, "vgg.*semi-resnet"),
+        ({"network": ["unet"]}, "allowed are"),
+        ({"config": {"depths": 3}}, "depths.*allowed are"),
+        ({"config": 3}, "dictionary"),
+        ({"extra": 1}, "unknown entries extra"),
+    ],
+)
+def test_bad_descriptions(saved: Path, change: dict[str, Any], word: str) -> None:
+    path = part(saved, "json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError, match=word):
+        learning.load(saved)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"network": "unet"}', "\xff\xfe"])
+def test_files_that_are_no_description(saved: Path, text: str) -> None:
+    part(saved, "json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"run\.v1\.json"):
+        learning.load(saved)
+
+
+@pytest.mark.parametrize("ending", ["json", "safetensors"])
+def test_missing_files(saved: Path, ending: str) -> None:
+    part(saved, ending).unlink()
+    with pytest.raises(InputError, match=rf"run\.v1\.{ending}: cannot be read"):
+        learning.load(saved)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 40, -1])
+def test_truncated_tensors(saved: Path, keep: int) -> None:
+    path = part(saved, "safetensors")
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match="not a complete safetensors file"):
+        learning.load(saved)
+
+
+def test_a_pickle_is_refused(saved: Path) -> None:
+    torch.save({"a": torch.ones(2)}, part(saved, "safetensors"))
+    with pytest.raises(InputError, match="not a complete safetensors file"):
+        learning.load(saved)
+
+
+def change_tensors(saved: Path, change: Any) -> str:
+    """Load what was changed; the message of the error."""
+    path = part(saved, "safetensors")
+    tensors = load_file(path)
+    change(tensors, min(tensors))
+    save_file(tensors, path)
+    with pytest.raises(InputError) as error:
+        learning.load(saved)
+    return str(error.value)
+
+
+def test_bad_tensors(saved: Path) -> None:
+    original = part(saved, "safetensors").read_bytes()
+    cases = [
+        (lambda tensors, key: tensors.pop(key), "lacks"),
+        (lambda tensors, key: tensors.update(more=torch.ones(1)), "holds more"),
+        (lambda tensors, key: tensors.update({key: torch.ones(9, 7)}), "shape (9, 7)"),
+        (lambda tensors, key: tensors[key].view(-1)[0].fill_(torch.nan), "NaN"),
+        (lambda tensors, key: tensors.update({key: tensors[key].half()}), "float16"),
+        (lambda tensors, key: tensors.update({k: v.int() for k, v in tensors.items()}), "int32"),
+    ]
+    for change, word in cases:
+        part(saved, "safetensors").write_bytes(original)
+        assert word in change_tensors(saved, change)
+
+
+def test_what_is_not_saved(name: str, tmp_path: Path) -> None:
+    network = make(name, **SMALL[name])
+    with pytest.raises(InputError, match="metadata"):
+        learning.save(network, tmp_path / "a", {"t": torch.ones(1)})
+    with pytest.raises(InputError, match="Linear"):
+        learning.save(torch.nn.Linear(1, 1), tmp_path / "a")
+    with torch.no_grad():
+        next(network.parameters()).fill_(torch.inf)
+    with pytest.raises(InputError, match="infinity"):
+        learning.save(network, tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(InputError, match="semi-resnet, unet, lgd, mean-flux"):
+        learning.load("no-such-weights")
