@@ -33,6 +33,11 @@ default_role = "py:obj"
 myst_enable_extensions = ["amsmath", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 
+try:
+    import torch  # noqa: F401
+except ModuleNotFoundError:
+    autodoc_mock_imports = ["torch", "safetensors"]
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the signatures carry them; the docstrings say more
 napoleon_google_docstring = False

@@ -62,7 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pictures", action="store_true", help="also the figures (PNG)")
     group = parser.add_argument_group("protocol")
-    group.add_argument("--count", type=count, metavar="N", help="crops at each size (default 200)")
+    group.add_argument(
+        "--count",
+        type=_counts,
+        metavar="N",
+        help="crops at each size (default 200), or N1,N2,N3 at 32, 96 and 256",
+    )
     group.add_argument("--quick", action="store_true", help=f"{_QUICK} crops at each size")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of the crops (default 0)")
     group.add_argument("--medical", metavar="FOLDER", help="medical images (default: phantoms)")
@@ -163,6 +168,13 @@ def _meter(enabled: bool) -> Callable[[str, int], Any]:
             yield tick
 
     return meter
+
+
+def _counts(text: str) -> int | list[int]:
+    parts = [count(part) for part in text.split(",")]
+    if len(parts) not in (1, 3):
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are one number or three")
+    return parts[0] if len(parts) == 1 else parts
 
 
 def _tables(text: str) -> tuple[int, ...]:

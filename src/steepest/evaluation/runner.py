@@ -41,8 +41,9 @@ class Evaluation:
     folder
         Photographs to crop.
     count
-        Crops at each size (the paper's 200); 3 times as many of mixed sizes, half as many disks
-        and ellipses, a fifth of medical images.
+        Crops at each size (the paper's 200), or three numbers for 32, 96 and 256. Of the smallest
+        of them 3 times as many crops of mixed sizes, half as many disks and ellipses, a fifth as
+        many medical images.
     medical
         A folder of medical images (None: generated phantoms).
     store
@@ -55,7 +56,7 @@ class Evaluation:
 
     methods: Sequence[Method]
     folder: str | os.PathLike[str]
-    count: int = 200
+    count: int | Sequence[int] = 200
     seed: int = 0
     medical: str | os.PathLike[str] | None = None
     truth: TruthSource = field(default_factory=TruthSource)
@@ -68,6 +69,10 @@ class Evaluation:
         labels = [method.label for method in self.methods]
         if len(set(labels)) < len(labels):
             raise InputError(f"two networks have the same name: {', '.join(labels)}")
+        counts = [self.count] * len(SIZES) if isinstance(self.count, int) else list(self.count)
+        if len(counts) != len(SIZES) or min(counts) < 1:
+            raise InputError(f"count={self.count!r}: one positive number, or one for each size")
+        self._counts = dict(zip(SIZES, counts, strict=True))
         self._stored = Store(self.store, self.overwrite)
         self._sets: dict[str, ImageSet] = {}
         self._results: dict[tuple[str, str], dict[str, dict[str, Scores]]] = {}
@@ -130,17 +135,18 @@ class Evaluation:
         return self._sets[name]
 
     def _draw(self, name: str) -> ImageSet:
+        count = min(self._counts.values())
         if name in ("disks", "ellipses"):
             generate = disks if name == "disks" else ellipses
-            return ImageSet(name, tuple(generate(max(1, self.count // 2), self.seed)))
+            return ImageSet(name, tuple(generate(max(1, count // 2), self.seed)))
         if name == "medical":
-            most = max(1, self.count // 5)
+            most = max(1, count // 5)
             if self.medical is not None:
                 return folder_images(self.medical, most)
             return ImageSet(name, tuple(phantoms(most, self.seed)))
         if name == "mixed":
-            return mixed_crops(self.folder, 3 * self.count, self.seed)
-        return crops(self.folder, int(name), self.count, self.seed)
+            return mixed_crops(self.folder, 3 * count, self.seed)
+        return crops(self.folder, int(name), self._counts[name], self.seed)
 
     def _joint(self) -> Table:
         """Each image is stored when it is done: it may have taken hours."""
@@ -149,7 +155,9 @@ class Evaluation:
         scores = {}
         for size, most in COUNTS.items():
             found: list[dict[str, Scores]] = []
-            chosen = self.image_set(size).images[: self.joint_count or min(most, self.count)]
+            chosen = self.image_set(size).images[
+                : self.joint_count or min(most, self._counts[size])
+            ]
             with self.meter(f"joint optimisation, {size}", len(chosen)) as tick:
                 for index, image in enumerate(chosen):
                     method = Still(label=f"{LABEL}-{index}")
