@@ -56,6 +56,7 @@ _SETTINGS = {  # option: setting of TrainingConfig
     "validation_data": "validation_data",
     "network": "network",
     "network_config": "network_config",
+    "initial": "initial",
     "objective": "objective",
     "size": "crop",
     "epochs": "epochs",
@@ -93,6 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="arguments of its constructor: '{\"stages\": 3}'",
     )
+    add("--initial", metavar="NAME", help="shipped or own weights to begin with (default: random)")
     add("--objective", choices=("paper", "report", "gap"), help="what is minimised")
     _add_recipe(parser.add_argument_group("recipe"))
     _add_machine(parser.add_argument_group("running"))

@@ -33,8 +33,9 @@ class TrainingConfig:
 
     Parameters
     ----------
-    network, network_config
-        Its name ("semi-resnet", "unet", "lgd", "mean-flux") and the arguments of its constructor.
+    network, network_config, initial
+        Its name ("semi-resnet", "unet", "lgd", "mean-flux") and the arguments of its constructor;
+        saved weights to begin with, as `steepest.learning.load` takes them (None: random ones).
     objective
         "paper", "report" or "gap" (:mod:`steepest.learning.objectives`).
     data, validation_data
@@ -78,6 +79,7 @@ class TrainingConfig:
 
     network: str = "unet"
     network_config: Mapping[str, Any] = field(default_factory=dict)
+    initial: str | None = None
     objective: str = "paper"
     data: str = "mixed"
     validation_data: str | None = None

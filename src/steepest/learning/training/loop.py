@@ -171,6 +171,13 @@ def _make_network(config: TrainingConfig, device: torch.device) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = weights.build(config.network, dict(config.network_config))
+    if config.initial is not None:
+        begin = weights.load(config.initial)
+        if type(begin) is not type(network) or begin.config() != network.config():  # type: ignore[operator]
+            raise InputError(
+                f"initial={config.initial!r} holds a {type(begin).__name__} of another configuration"
+            )
+        network.load_state_dict(begin.state_dict())
     check_objective(config.objective, network)
     if config.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,305 @@
+"""Training: whole trainings, resuming, several processes, the command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+import steepest  # noqa: E402
+from cases.trainings import ALONE, ELSEWHERE, GAP, PAPER, few_generated_images, here, one_image  # noqa: E402, F401
+from steepest import learning  # noqa: E402
+from steepest.cli.main import main  # noqa: E402
+from steepest.core.errors import InputError, NotConverged  # noqa: E402
+from steepest.learning import objectives, weights  # noqa: E402
+from steepest.learning.training import (  # noqa: E402
+    PRESETS,
+    TrainingConfig,
+    open_data,
+    train,
+)
+from steepest.learning.training.log import read_log  # noqa: E402
+from steepest.learning.training.validation import make_validation  # noqa: E402
+
+# ----------------------------------------------------------------------------- whole trainings
+
+
+def contents(folder):
+    """What must not depend on interruptions: weights, checkpoint, log but for the clock."""
+    tensors = {path.name: path.read_bytes() for path in Path(folder).glob("*.safetensors")}
+    document = json.loads((Path(folder) / "checkpoint.json").read_text())
+    for name in ("seconds", "log_bytes", "config"):
+        del document[name]
+    rows = list(csv.DictReader((Path(folder) / "log.csv").open()))
+    return tensors, document, [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """Both kinds of training, uninterrupted."""
+    found = {}
+    for config in (PAPER, GAP):
+        folder = tmp_path_factory.mktemp(config.objective)
+        found[config.objective] = (folder, train(config, folder))
+    return found
+
+
+@pytest.mark.parametrize("config", [PAPER, GAP], ids=["paper", "gap"])
+@pytest.mark.parametrize("step", [5, 6])
+def test_resumed_bit_for_bit_after_an_interrupt(config, step, straight):
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(moment):
+        if moment.step == step:  # within the second epoch, and at its end
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, "run", on_step=interrupt)
+    assert json.loads(Path("run/checkpoint.json").read_text())["step"] == step
+    assert signal.getsignal(signal.SIGINT) is before
+    assert isinstance(learning.load("run/weights"), torch.nn.Module)
+    result = train(config, "run")
+    assert result.stopped == "finished"
+    assert contents("run") == contents(straight[config.objective][0])
+
+
+def test_resumed_bit_for_bit_after_a_crash(straight):
+    """The log has a row more than the checkpoint knows of, and half of another."""
+
+    def crash(moment):
+        if moment.epoch == 3:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train(PAPER, "run", on_epoch=crash)
+    with open("run/log.csv", "a") as file:
+        file.write("4,12,0.0")
+    assert json.loads(Path("run/checkpoint.json").read_text())["step"] == 6
+    train(PAPER, "run")
+    assert contents("run") == contents(straight["paper"][0])
+
+
+def test_time_is_up_and_more_epochs_later(straight):
+    short = replace(PAPER, epochs=2, max_minutes=1e-9)
+    first = train(short, "run")
+    assert (first.stopped, first.step) == ("time", 1)
+    second = train(replace(short, max_minutes=None), "run")
+    assert (second.stopped, second.step) == ("finished", 6)
+    third = train(PAPER, "run")  # a constant rate does not know how long the training will be
+    assert third.step == 12
+    assert contents("run") == contents(straight["paper"][0])
+    again = train(PAPER, "run")  # nothing is left to do
+    assert again.best_score == third.best_score
+    assert contents("run") == contents(straight["paper"][0])
+
+
+def test_another_training_may_begin_where_one_ended(straight):
+    """Rate next to nothing: the weights stay those that it began with."""
+    begun = straight["paper"][0] / "weights"
+    config = replace(PAPER, initial=str(begun), epochs=1, learning_rate=1e-30)
+    found = train(config, "run").network.state_dict()
+    for name, value in learning.load(begun).state_dict().items():
+        assert torch.equal(found[name], value)
+    with pytest.raises(InputError, match="initial="):
+        train(replace(GAP, initial=str(begun)), "other")
+
+
+@pytest.mark.parametrize("kind", ["paper", "gap"])
+def test_what_a_training_leaves(kind, straight):
+    folder, result = straight[kind]
+    network = learning.load(folder / "weights")
+    for name, value in result.network.state_dict().items():
+        assert torch.equal(value, network.state_dict()[name])
+    scores = [row["validation_score"] for row in result.history]
+    assert result.best_score == min(scores)
+    assert result.best_epoch == 1 + int(np.argmin(scores))
+    assert [row["epoch"] for row in result.history] == [1, 2, 3, 4]
+    assert [row["step"] for row in result.history] == [3, 6, 9, 12]
+    metadata = json.loads((folder / "weights.json").read_text())["metadata"]
+    assert TrainingConfig.from_json(metadata["training"]) == result.config
+    assert metadata["steps"] == 12
+    assert metadata["steepest"] == steepest.__version__
+    assert "generated" in metadata["data"]
+    assert len(list(folder.glob("checkpoint-*"))) == 1
+
+
+def test_the_kept_network_has_the_best_score(straight):
+    folder, result = straight["gap"]  # an average of weights, validated as such
+    config = result.config
+    source = open_data(config.data, held_out=True, largest_crop=config.crop)
+    validation = make_validation(
+        source, config, objectives.find_objective("gap"), torch.device("cpu")
+    )
+    assert validation(learning.load(folder / "weights"))["score"] == pytest.approx(
+        result.best_score, rel=1e-5
+    )
+
+
+def test_training_makes_the_loss_smaller():
+    config = replace(GAP, images=16, batch=4, epochs=8, learning_rate=5e-3, ema=0.0)
+    result = train(config, "run")
+    scores = [row["validation_score"] for row in result.history]
+    assert scores[-1] < 0.95 * scores[0]
+
+
+def test_the_seed_decides(straight):
+    result = train(replace(PAPER, seed=1, epochs=1), "run")
+    assert result.history[0]["total"] != straight["paper"][1].history[0]["total"]
+
+
+def test_validation_every_second_epoch():
+    result = train(replace(PAPER, validate_every=2, epochs=3), "run")
+    assert ["validation_score" in row for row in result.history] == [False, True, True]
+    assert list(result.history) == read_log(Path("run"))
+
+
+def test_tensorboard():
+    pytest.importorskip("tensorboard")
+    train(replace(PAPER, epochs=1, tensorboard=True), "run")
+    assert list(Path("run/tensorboard").glob("events*"))
+
+
+def test_divergence_is_said():
+    with pytest.raises(NotConverged, match="smaller learning rate than 1e"):
+        train(replace(PAPER, learning_rate=1e30, clip=0.0), "run")
+
+
+def test_what_cannot_be_resumed(straight):
+    train(replace(PAPER, epochs=1), "run")
+    with pytest.raises(InputError, match="run: holds a training already"):
+        train(PAPER, "run", resume=False)
+    with pytest.raises(InputError, match="seed: 3, not 0"):
+        train(replace(PAPER, seed=3), "run")
+    Path("file").write_text("")
+    with pytest.raises(InputError, match="file: is a file"):
+        train(PAPER, "file")
+    tensors = next(Path("run").glob("checkpoint-*"))
+    tensors.write_bytes(tensors.read_bytes()[:-7])
+    with pytest.raises(InputError, match=r"safetensors: damaged"):
+        train(PAPER, "run")
+    tensors.unlink()
+    with pytest.raises(InputError, match=r"safetensors: damaged"):
+        train(PAPER, "run")
+    Path("run/checkpoint.json").write_text("{")
+    with pytest.raises(InputError, match=r"checkpoint.json: damaged"):
+        train(PAPER, "run")
+
+
+def test_a_device_that_is_not_there():
+    with pytest.raises(InputError, match="device='cuda:7' cannot be used"):
+        train(replace(PAPER, device="cuda:7" if not torch.cuda.is_available() else "xpu"), "run")
+
+
+def test_two_processes_are_one(tmp_path):
+    """torchrun with two processes over gloo: the weights of one process, up to rounding."""
+    os.makedirs("noise")
+    for i in range(3):
+        np.save(f"noise/{i}.npy", np.random.default_rng(i).random((40, 48), np.float32))
+    config = json.dumps(GAP.network_config)
+    options = ["learn", "noise", "--preset", "gap", "--network-config", config, "--size", "16"]
+    options += ["--images", "8", "--batch", "4", "--parts", "2", "--epochs", "2", "--threads", "1"]
+    options += ["--validate-every", "1", "--precision", "float32", "--device", "cpu", "--quiet"]
+    assert main([*options, "-o", "alone"]) == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*torchrun, "--nproc_per_node=2", "-m", "steepest.cli", *options, "-o", "pair"]
+    done = subprocess.run(command, env=ELSEWHERE, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert learning.weights.read_description("pair/weights")["metadata"]["processes"] == 2
+    one, two = learning.load("alone/weights"), learning.load("pair/weights")
+    for name, value in one.state_dict().items():
+        assert torch.allclose(value, two.state_dict()[name], atol=1e-5)
+    rows = zip(read_log(Path("alone")), read_log(Path("pair")), strict=True)
+    for mine, theirs in rows:
+        assert mine["total"] == pytest.approx(theirs["total"], rel=1e-5)
+
+
+# ----------------------------------------------------------------------------- the command
+
+SMOKE = ["learn", "-o", "run", "--preset", "smoke", "--size", "12", "--images", "2"]
+
+
+def test_learn_writes_weights_and_says_so(capsys):
+    assert main([*SMOKE, "--seed", "0"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "epoch 2/2" in out
+    assert "4 of 4 steps" in out
+    assert "run/weights.safetensors" in out
+    u0 = torch.rand(1, 1, 12, 12)
+    u, flux = learning.load("run/weights.safetensors")(u0, torch.tensor([0.1]))
+    assert u.shape == u0.shape
+    assert float(learning.fields.squared_norm(flux.detach()).max()) <= 1 + 1e-5
+
+
+def test_learn_resumes_with_the_stored_recipe(capsys):
+    assert main([*SMOKE, "--max-minutes", "1e-9", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert (first["stopped"], first["steps"]) == ("time", 1)
+    assert main(["learn", "-o", "run", "--resume", "--max-minutes", "9", "--json"]) == 0
+    second = json.loads(capsys.readouterr().out)
+    assert (second["stopped"], second["steps"], second["num_steps"]) == ("finished", 4, 4)
+    assert main([*SMOKE[:2], "other", *SMOKE[3:], "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert contents("run") == contents("other")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-o", "new", "--resume"], "new: holds no training"),
+        (["nowhere", "-o", "new", "--preset", "smoke"], "no such folder"),
+        (["-o", "new", "--network-config", '{"width": 3}'], "no arguments width"),
+        (["-o", "new", "--network-config", "3"], "is not a JSON object"),
+        (["-o", "new", "--size", "64,32"], "crop=(64, 32)"),
+        (["-o", "new", "--size", "1"], "must be a size from 2"),
+        (["-o", "new", "--objective", "gap"], "not for UNet"),
+        (["-o", "new", "--device", "abacus"], "device='abacus' cannot be used"),
+        (["-o", "file", "--preset", "smoke"], "file: is a file"),
+        ([], "required: -o"),
+    ],
+)
+def test_learn_refuses_in_one_line(options, words, capsys):
+    Path("file").write_text("")
+    assert main(["learn", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("steepest: error: ")
+    assert err.count("\n") == 1
+    assert words in err
+    assert not Path("new").exists()
+
+
+def test_learn_says_how_to_go_on_after_ctrl_c(capsys, monkeypatch):
+    from steepest.learning import training
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", interrupted)
+    assert main(SMOKE) == 130
+    assert "go on with: steepest learn -o run --resume" in capsys.readouterr().err
+
+
+def test_names_on_the_command_line():
+    from steepest.cli import learn
+
+    assert set(learn.PRESETS) == set(PRESETS)
+    assert set(learn.NETWORKS) == set(weights.NETWORKS)
+    assert all(f"\n  {name} " in learn.EPILOG for name in PRESETS)
+
+
+def test_commands_start_without_torch():
+    code = "import sys, steepest.cli.main as m; m.make_parser(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=ELSEWHERE).returncode == 0
