@@ -78,6 +78,6 @@ def stored_metadata(name: str) -> dict[str, Any]:
     from ..learning import weights
 
     beside = Path(f"{name.removesuffix('.safetensors').removesuffix('.json')}.json")
-    shipped = Path(weights.__file__).parent / "weights" / f"{name}.json"
+    shipped = weights.PRETRAINED / f"{name}.json"
     path = shipped if name in weights.NETWORKS and not beside.is_file() else beside
     return dict(weights.read_description(path)["metadata"])

@@ -33,7 +33,7 @@ _WHERE = {
     "paper_loss": "losses",
     "report_loss": "losses",
 }
-_MODULES = ("fields", "losses", "training")
+_MODULES = ("certificate", "fields", "losses", "training")
 _EXTRA = ("torch", "safetensors")
 
 __all__ = [*_WHERE, *_MODULES]

@@ -29,7 +29,9 @@ NETWORKS = {
 }
 """``"module:class"`` of this package, by the name in weight files and on the command line."""
 
-_SHIPPED = Path(__file__).parent / "pretrained"
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""Where the weights that come with the package are."""
+
 _KEYS = {"network", "config", "metadata"}
 _DTYPES = (torch.bfloat16, torch.float32, torch.float64)
 
@@ -170,7 +172,7 @@ def load(
     """
     path = os.fspath(name_or_path)
     shipped = path in NETWORKS and not any(file.exists() for file in _files(path))
-    tensors_path, json_path = _files(_SHIPPED / path if shipped else path)
+    tensors_path, json_path = _files(PRETRAINED / path if shipped else path)
     document = read_description(json_path)
     network = build(document["network"], document["config"], str(json_path))
     tensors = _read_tensors(tensors_path)

@@ -175,7 +175,7 @@ def _make_network(config: TrainingConfig, device: torch.device) -> nn.Module:
         begin = weights.load(config.initial)
         if type(begin) is not type(network) or begin.config() != network.config():  # type: ignore[operator]
             raise InputError(
-                f"initial={config.initial!r} holds a {type(begin).__name__} of another configuration"
+                f"initial={config.initial!r}: a {type(begin).__name__}, or of another configuration"
             )
         network.load_state_dict(begin.state_dict())
     check_objective(config.objective, network)
