@@ -1,13 +1,16 @@
 """Draw the pictures that README.md and the documentation show: ``python docs/make_images.py``.
 
-They are what ``steepest decompose sample:camera`` writes, from the same calls.
+Those of the decomposition are what ``steepest decompose sample:camera`` writes, from the same
+calls; ``python docs/make_images.py learning`` draws those of the networks alone (needs torch).
 """
 
 from __future__ import annotations
 
+import sys
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image as PillowImage
 
 import steepest
@@ -17,15 +20,33 @@ from steepest.io import sample
 FOLDER = Path(__file__).parent / "images"
 
 
-def save(figure: object, name: str) -> None:
-    """Write a figure as a PNG of 256 colours, which is enough for it and a third of the size."""
-    picture = PillowImage.open(BytesIO(plot.figure_png(figure)))  # type: ignore[arg-type]
-    picture.convert("RGB").quantize(256).save(FOLDER / name, optimize=True)
+def save(figure: object, name: str, dpi: int = 150, colours: int = 256) -> None:
+    """Write a figure as a PNG of few colours, which is enough for it and a third of the size."""
+    picture = PillowImage.open(BytesIO(plot.figure_png(figure, dpi=dpi)))  # type: ignore[arg-type]
+    picture.convert("RGB").quantize(colours).save(FOLDER / name, optimize=True)
 
 
-def main() -> None:
+def draw_learning() -> None:
+    """The shipped networks on a photograph and on disks that they have not seen."""
+    from skimage.data import chelsea
+
+    from steepest.evaluation import load_method, pictures, shapes
+    from steepest.evaluation.images import to_grey
+    from steepest.evaluation.truth import TruthSource
+
+    truth, methods = TruthSource(), [load_method("unet"), load_method("mean-flux")]
+    photo = np.ascontiguousarray(to_grey(chelsea())[20:276, 90:346])
+    disks = next(iter(shapes.disks(1, seed=0)))
+    placed = sorted(shapes.disk_layout(0), key=lambda disk: disk[2])[:2]  # the smallest
+    points = [(round(row), round(column)) for row, column, *_ in (placed[0], placed[-1])]
+    save(pictures.flow_comparison(methods, photo, truth), "learned_flow.png", 100, 64)
+    save(pictures.divergence_comparison(methods, photo, truth), "learned_divergence.png", 100, 64)
+    save(pictures.decay_figure(methods, disks, points, truth), "learned_decay.png")
+    save(pictures.certificate_figure(methods[-1], photo, truth), "learned_certificate.png")
+
+
+def draw_decomposition() -> None:
     """Decompose the bundled photograph and draw bands and spectrum."""
-    FOLDER.mkdir(exist_ok=True)
     dec = steepest.spectral.decompose(sample("camera"))
     montage = plot.band_montage(
         dec.bands,
@@ -37,6 +58,14 @@ def main() -> None:
     save(montage, "decomposition.png")
     title = "camera: spectrum of the total variation flow"
     save(plot.spectrum_figure(dec.times, dec.spectrum, dec.edges, title=title), "spectrum.png")
+
+
+def main() -> None:
+    """Everything, or what is named: decomposition, learning."""
+    FOLDER.mkdir(exist_ok=True)
+    parts = {"decomposition": draw_decomposition, "learning": draw_learning}
+    for name in sys.argv[1:] or parts:
+        parts[name]()
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ from ..solvers.rof import Goal, Momentum, make_dual, needs_double, rounding_floo
 from ..solvers.warm_start import try_flux
 from .flux_guess import feasible_part
 from .march import Callback, distance
-from .problem import Problem, gradient_tape, make_problem, rescaled
+from .problem import Problem, make_problem, rescaled
 from .result import Step
+from .tape import gradient_tape
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.arrays import Layout, check_number, normalize_axis, prepare_image
 from ..core.errors import InputError
-from ..core.namespace import Array, cast, follows, is_torch, namespace, to_float64
+from ..core.namespace import Array, cast, is_torch, namespace, to_float64
 from ..functionals.total_variation import TotalVariation, make_functional
 
 
@@ -124,17 +124,6 @@ def make_problem(
         scale=scale,
         data_range=check_number(data_range, "data_range", positive=True),
     )
-
-
-def gradient_tape(image: Any, parameter: Any, name: str) -> Any:
-    """A `implicit.Tape` if autograd follows the image or the strength or times, else None."""
-    if isinstance(parameter, (list, tuple)) and any(follows(value) for value in parameter):
-        raise InputError(f"{name} is a list of tensors that require grad; stack them to one tensor")
-    if not (follows(image) or follows(parameter)):
-        return None
-    from .implicit import Tape
-
-    return Tape(image, parameter, name)
 
 
 def rescaled(array: Array, factor: float) -> Array:

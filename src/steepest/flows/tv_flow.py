@@ -18,8 +18,9 @@ from ..solvers.rof import Goal
 from .adaptive import march_to_accuracy
 from .flux_guess import Guess, part_guess
 from .march import NEGLIGIBLE, Callback, Record, contrast_energy, fresh_state, march
-from .problem import Problem, gradient_tape, make_problem, rescaled
+from .problem import Problem, make_problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
+from .tape import gradient_tape
 from .time_grid import TimeGrid, check_times, make_nodes
 
 

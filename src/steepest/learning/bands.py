@@ -1,9 +1,9 @@
 """Spectral TV through a network: bands by one derivative in time, or a whole decomposition.
 
 The band of the times ``[a, b]`` is ``int_a^b t u_tt dt = [t u_t - u]_a^b`` (by parts), so no second
-derivative is needed: with ``u_t = div phi`` it is exact for whatever function of time the network
-is. Bands and the residual ``u(T) - T u_t(T)`` (Grossmann et al., section 4.2.3) add up to ``u(0)``:
-the image itself for the mean-flux network, by construction.
+derivative is needed: one forward-mode derivative in time gives it exactly for whatever function of
+time the network is. Bands from time 0 on and the residual ``u(T) - T u_t(T)`` (Grossmann et al.,
+section 4.2.3) add up to ``u(0)``: the image itself for the mean-flux network, by construction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..core.errors import InputError
 from ..flows.extinction import shortest_time
 from ..flows.time_grid import TimeGrid, check_times
 from ..spectral.decompose import Decomposition, from_flow
-from .fields import check_inputs, divergence
+from .fields import check_inputs
 from .predict import learned_flow
 
 TRAINED_UNTIL = 0.25
@@ -30,8 +30,9 @@ DEFAULT_NUM_STEPS = 40
 def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
     """Bands ``(B, N, 1, H, W)`` between the times ``edges`` (B + 1,), and the residual.
 
-    ``band_k = [t div phi(t) - u(t)]`` from ``edges[k]`` to ``edges[k + 1]``; residual
-    ``u(T) - T div phi(T)``. One evaluation of ``module(u0, t)`` an edge.
+    ``band_k = [t u_t(t) - u(t)]`` from ``edges[k]`` to ``edges[k + 1]``; residual
+    ``u(T) - T u_t(T)``, and ``u_t`` by forward-mode differentiation of ``module.solve``. They add
+    up to ``u(a) - a u_t(a)`` with ``a = edges[0]``: to ``u(0)`` if the edges begin at 0.
 
     Raises
     ------
@@ -45,8 +46,9 @@ def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tupl
     check_inputs(u0, u0.new_zeros(len(u0)))
     primitives = []
     for edge in (start, *later):
-        u, flux = module(u0, u0.new_full((len(u0),), float(edge)))
-        primitives.append(float(edge) * divergence(flux) - u)
+        t = u0.new_full((len(u0),), float(edge))
+        u, rate = torch.func.jvp(lambda at: module.solve(u0, at), (t,), (torch.ones_like(t),))[:2]  # type: ignore[operator]
+        primitives.append(float(edge) * rate - u)
     stacked = torch.stack(primitives)
     return stacked[1:] - stacked[:-1], -stacked[-1]
 
@@ -57,10 +59,10 @@ def learned_decomposition(
     network: str | nn.Module = "mean-flux",
     num_bands: int | None = None,
     edges: Sequence[float] | None = None,
-    t_max: float = TRAINED_UNTIL,
+    t_max: float | None = None,
     num_steps: int = DEFAULT_NUM_STEPS,
     channel_axis: int | None = None,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> Decomposition:
     """As `steepest.spectral.decompose`, the flow predicted by a network (and certified).
 
@@ -74,8 +76,9 @@ def learned_decomposition(
         As in `learned_flow`.
     num_bands, edges
         As in `steepest.spectral.decompose`; edges beyond ``t_max`` are refused.
-    t_max : float
-        Last time.
+    t_max : float, optional
+        Last time; default 0.25 (until when the networks are trained) times the image's range, or
+        0.25 for integers.
     num_steps : int
         Times of the flow, logarithmic.
 
@@ -87,6 +90,12 @@ def learned_decomposition(
     if num_bands is not None and edges is not None:
         raise InputError("give num_bands= or edges=, not both")
     array, layout = prepare_image(image, channel_axis)
+    values = layout.restore_axes(array)
+    span = float(values.max() - values.min())
+    if span == 0:
+        raise InputError("image is constant: there are no structures to sort")
+    if t_max is None:
+        t_max = TRAINED_UNTIL * (1.0 if layout.integer_maximum is not None else span)
     last = check_number(t_max, "t_max", positive=True)
     inner = np.array([])
     if edges is not None:
@@ -98,7 +107,6 @@ def learned_decomposition(
     first = min([first, *(inner[:1] / 3)])
     steps = max(check_count(num_steps, "num_steps"), 2)
     nodes = TimeGrid.logarithmic(last, steps, first).through([*inner, last])
-    values = layout.restore_axes(array)
     flow = learned_flow(
         values, nodes, network=network, channel_axis=channel_axis, device=device,
         data_range=1.0 if layout.integer_maximum is not None else None,

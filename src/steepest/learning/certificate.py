@@ -20,6 +20,7 @@ bound; this is one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -67,8 +68,10 @@ def certify(
 ) -> Tensor:
     """L2 error bound of ``module``'s prediction of every image, ``(N,)`` in float64.
 
-    ``||module(u0, t)[0] - u*(t)|| <= certify(module, u0, t)`` where ``u*`` is the exact total
-    variation flow on the pixel grid. Costs ``num_nodes`` evaluations of the network.
+    ``||module.solve(u0, t) - u*(t)|| <= certify(module, u0, t)`` where ``u*`` is the exact total
+    variation flow on the pixel grid. Costs ``num_nodes`` evaluations of the network, which sees
+    ``u0`` in its own dtype; the bound refers to ``u0`` as given. Outside autocast only: there
+    `forward` may differ from what is certified. A prediction that is not finite has the bound inf.
 
     Raises
     ------
@@ -85,7 +88,8 @@ def certified(
     """As :func:`certify`, with the prediction and the shares of the bound."""
     check_inputs(u0, t)
     num_nodes = check_count(num_nodes, "num_nodes")
-    predicted = module.solve(u0, t)  # type: ignore[operator]
+    own, own_t = for_network(module, u0), for_network(module, t)
+    predicted = module.solve(own, own_t)  # type: ignore[operator]
     rows = [
         _certify_one(module, u0[i : i + 1], float(t[i]), predicted[i], num_nodes)
         for i in range(len(u0))
@@ -138,17 +142,22 @@ def walk(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Iterator[tupl
 
 
 def segment_fluxes(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Iterator[Tensor]:
-    """Feasible flux ``(2, H, W)`` in float64 of one image on every segment between ``nodes``."""
+    """Feasible flux ``(2, H, W)`` in float64 of one image on every segment between ``nodes``.
+
+    The network sees the image in its own dtype. Where it gives NaN or infinity the flux is zero,
+    which is feasible as well.
+    """
     if not hasattr(module, "mean_flux"):
         middle = [(a + b) / 2 for a, b in zip(nodes, nodes[1:], strict=False)]
-        for flux in _evaluate(lambda u, t: module(u, t)[1], u0, middle):
-            yield project(flux[None].double())[0]
+        own = for_network(module, u0)
+        for flux in _evaluate(lambda u, t: module(u, t)[1], own, middle):
+            yield _feasible(flux.to(u0.device).double())
         return
     before = torch.zeros_like(u0[0]).double()
-    means = _evaluate(module.mean_flux, u0, nodes[1:])  # type: ignore[arg-type]
+    means = _evaluate(module.mean_flux, for_network(module, u0), nodes[1:])  # type: ignore[arg-type]
     for mean, begin, end in zip(means, nodes, nodes[1:], strict=False):
-        moved = end * mean.double()
-        yield project(((moved - before) / (end - begin))[None])[0]
+        moved = end * mean.to(u0.device).double()
+        yield _feasible((moved - before) / (end - begin))
         before = moved
 
 
@@ -161,5 +170,17 @@ def _evaluate(
         yield from function(u0.expand(len(part), -1, -1, -1), part)
 
 
+def _feasible(flux: Tensor) -> Tensor:
+    return project(torch.nan_to_num(flux, nan=0.0, posinf=0.0, neginf=0.0)[None])[0]
+
+
+def for_network(module: nn.Module, tensor: Tensor) -> Tensor:
+    """The tensor in the dtype and on the device of the network's first weights, if it has any."""
+    weight = next(module.parameters(), tensor)
+    return tensor.to(weight.device, weight.dtype)
+
+
 def distance(a: Tensor, b: Tensor) -> float:
-    return float(torch.linalg.vector_norm(a.double() - b)) * (1 + 1e-12)
+    """``||a - b||`` in float64, not too small by rounding; infinite where it is not a number."""
+    norm = float(torch.linalg.vector_norm(a.to(b.device).double() - b)) * (1 + 1e-9)
+    return norm if math.isfinite(norm) else math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import tempfile
 from pathlib import Path
@@ -36,17 +37,20 @@ def export_onnx(network: nn.Module, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InputError
-        The network is not a mean-flux network.
+        The network is not a mean-flux network; there is no such folder.
     ModuleNotFoundError
         ``onnxscript`` is missing: install ``steepest[torch,onnx]``.
     """
     if not hasattr(network, "mean_flux"):
         raise InputError(f"network is a {type(network).__name__}; exported are mean-flux networks")
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise InputError(f"path={str(path)!r}: there is no folder {target.parent}")
     count = torch.export.Dim("n", min=1, max=65536)
     height, width = (torch.export.Dim(name, min=2, max=65536) for name in "hw")
     try:
         program = torch.onnx.export(
-            Solve(network).float().eval(),
+            Solve(copy.deepcopy(network).cpu().float().eval()),
             (torch.rand(_EXAMPLE), torch.full(_EXAMPLE[:1], 0.1)),
             dynamo=True,
             input_names=["u0", "t"],
@@ -57,7 +61,6 @@ def export_onnx(network: nn.Module, path: str | os.PathLike[str]) -> Path:
     except ImportError as error:
         message = "export_onnx needs onnxscript: pip install 'steepest[torch,onnx]'"
         raise ModuleNotFoundError(message, name=error.name) from None
-    target = Path(path)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         whole = Path(folder) / "whole.onnx"
         program.save(str(whole), external_data=False)  # type: ignore[union-attr]

@@ -79,8 +79,10 @@ def drop_unused(p: Tensor) -> Tensor:
     return torch.cat([rows, columns], 1)
 
 
-def check_inputs(u0: Tensor, t: Tensor, min_size: int = 1) -> None:
-    """Refuse what no network here can take.
+def check_inputs(
+    u0: Tensor, t: Tensor, min_size: int = 1, dtype: torch.dtype | None = None
+) -> None:
+    """Refuse what no network here can take; ``dtype`` is that of the network.
 
     Raises
     ------
@@ -107,6 +109,8 @@ def check_inputs(u0: Tensor, t: Tensor, min_size: int = 1) -> None:
         raise InputError(
             f"t is {t.dtype} on {t.device}, u0 {u0.dtype} on {u0.device}: make them alike"
         )
+    if dtype not in (None, u0.dtype):
+        raise InputError(f"u0 is {u0.dtype}, the network {dtype}: convert one with .to")
     if torch.compiler.is_compiling():  # values cannot be looked at in a compiled or exported graph
         return
     if len(u0) and not (bool(torch.isfinite(u0).all()) and bool(torch.isfinite(t).all())):

@@ -23,10 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle, silu
 
+from ..core.arrays import check_count
 from ..core.errors import InputError
 from .fields import check_inputs, divergence, gradient, project, squared_norm
 
-_EARLIEST = 1e-6  # stands for t = 0: all that has slope at all is then an edge
+_EARLIEST = 1e-6  # of the largest slope: stands for t = 0, when all that has slope is an edge
+_STEEPEST = 1e15  # slopes are capped where their squares would overflow
+_TINY = 1e-30
 _FOLD = 2  # pixels folded into channels, so that convolutions work on half the size
 _COARSENING = 8  # image sides are padded to multiples of it
 
@@ -51,12 +54,11 @@ class MeanFluxNet(nn.Module):
 
     def __init__(self, channels: Sequence[int] = (32, 48, 64), stages: int = 5) -> None:
         super().__init__()
-        self.channels = tuple(int(c) for c in channels)
-        if len(self.channels) != 3 or min(self.channels) < 1:
-            raise InputError(f"channels={channels!r}: allowed are three positive numbers")
-        if int(stages) < 1:
-            raise InputError(f"stages={stages!r}: allowed are whole numbers from 1")
-        self.stages = nn.ModuleList(_Stage(self.channels) for _ in range(int(stages)))
+        if not isinstance(channels, (list, tuple)) or len(channels) != 3:
+            raise InputError(f"channels={channels!r}: allowed are three positive whole numbers")
+        self.channels = tuple(check_count(c, "channels") for c in channels)
+        count = check_count(stages, "stages")
+        self.stages = nn.ModuleList(_Stage(self.channels) for _ in range(count))
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this network again."""
@@ -69,7 +71,7 @@ class MeanFluxNet(nn.Module):
         ``|phi| <= 1`` is learned, not imposed: what exceeds 1 is an error of the network (use
         :meth:`mean_flux` for the flux that is in the ball by construction).
         """
-        check_inputs(u0, t)
+        check_inputs(u0, t, dtype=self.stages[0].leave.weight.dtype)  # type: ignore[union-attr]
         w, late = self._slopes(u0, t)
         mean, slope = torch.func.jvp(self._refine, (w,), (w,))[:2]
         u = u0 + _column(t) * divergence(mean)
@@ -77,7 +79,7 @@ class MeanFluxNet(nn.Module):
 
     def mean_flux(self, u0: Tensor, t: Tensor) -> Tensor:
         """``Phi(t)``, ``(N, 2, H, W)``, ``|Phi| <= 1``: ``u(t) = u0 + t div Phi(t)``."""
-        check_inputs(u0, t)
+        check_inputs(u0, t, dtype=self.stages[0].leave.weight.dtype)  # type: ignore[union-attr]
         result: Tensor = self._refine(self._slopes(u0, t)[0])
         return result
 
@@ -86,21 +88,25 @@ class MeanFluxNet(nn.Module):
         return u0 + _column(t) * divergence(self.mean_flux(u0, t))
 
     def _slopes(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """``grad u0 / t``, and where t is late enough to be a time."""
-        late = _column(t) > 0
-        return gradient(u0) / torch.where(late, _column(t), _EARLIEST), late
+        """``grad u0 / t`` (for t = 0 that of a very early time), and where t is not 0."""
+        late, g = _column(t) > 0, gradient(u0)
+        early = _EARLIEST * g.abs().amax((1, 2, 3), keepdim=True) + _TINY
+        slopes = g / torch.where(late, _column(t), early)
+        return slopes.clamp(-_STEEPEST, _STEEPEST), late
 
     def _refine(self, g: Tensor) -> Tensor:
         height, width = g.shape[2:]
         below, right = _missing(height), _missing(width)
-        inside = _faces(g)
+        moving = g.abs().amax((1, 2, 3), keepdim=True) > 0  # constant images have no flux
+        inside = _faces(g) * moving
         if torch.compiler.is_compiling() or below or right:  # graphs serve every size
             g, inside = pad(g, (0, right, 0, below)), pad(inside, (0, right, 0, below))
         p = inside * g * (squared_norm(g) + 1.0).rsqrt()
         features, hidden = _encode(g, p, logarithm=True), None
         for index, stage in enumerate(self.stages):
             if index:
-                features = _encode(g + gradient(divergence(p)), p, logarithm=False)
+                slope = inside * (g + gradient(divergence(p)))  # of the image so far
+                features = _encode(slope, p, logarithm=False)
             update, hidden = stage(_fold(features), hidden)
             p = inside * project(p + pixel_shuffle(update, _FOLD))
         return p[:, :, :height, :width]

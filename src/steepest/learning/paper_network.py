@@ -75,7 +75,7 @@ class PaperNetwork(nn.Module):
         InputError
             Wrong shapes, dtypes or sizes; NaN or infinity; negative times.
         """
-        check_inputs(u0, t, self.MIN_SIZE)
+        check_inputs(u0, t, self.MIN_SIZE, next(self.parameters()).dtype)
         u, phi = self.propose(u0, t)
         return u, project(phi)
 

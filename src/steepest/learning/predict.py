@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,18 @@ from ..flows.result import FlowResult, FlowState
 from ..flows.time_grid import check_times
 from ..flows.tv_flow import tv_flow
 from ..functionals.certificate import Bound, psnr_bound
-from .certificate import DEFAULT_NUM_NODES, distance, graded_nodes, segment_fluxes, walk
+from .certificate import (
+    DEFAULT_NUM_NODES,
+    distance,
+    for_network,
+    graded_nodes,
+    segment_fluxes,
+    walk,
+)
 from .fields import total_variation
 from .weights import load
+
+_CACHED_BYTES = 1 << 28
 
 
 def learned_flow(
@@ -32,7 +42,7 @@ def learned_flow(
     num_nodes: int = DEFAULT_NUM_NODES,
     data_range: float | None = None,
     channel_axis: int | None = None,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> FlowResult:
     """Total variation flow predicted by a network, certified, and corrected where asked for.
 
@@ -56,8 +66,8 @@ def learned_flow(
     data_range : float, optional
         For PSNR; default 1 for integers, else the image's maximum minus minimum.
     channel_axis : int, optional
-    device : str
-        Where the network runs.
+    device : str, optional
+        Where the network runs (a module is moved there); default: where it is.
 
     Returns
     -------
@@ -78,22 +88,23 @@ def learned_flow(
         raise InputError(f"image has {channels.ndim - 1} spatial axes; networks take images of 2")
     wanted = check_times(times)
     num_nodes = check_count(num_nodes, "num_nodes")
-    module = (load(network) if isinstance(network, str) else network).to(device)
+    module = load(network) if isinstance(network, str) else network
+    module = module if device is None else module.to(device)
     if data_range is None:
         span = float(channels.max()) - float(channels.min())
         data_range = 1.0 if layout.integer_maximum is not None or span == 0 else span
     data_range = check_number(data_range, "data_range", positive=True)
-    parts = [_predict(module, channel, wanted, num_nodes, device) for channel in channels]
+    parts = [_predict(module, channel, wanted, num_nodes) for channel in channels]
     shares = np.array([[(b.solver_share, b.time_share) for b in part.bounds] for part in parts])
     shares = shares.sum(0)
     error = np.sqrt(
         [sum(part.bounds[i].distance ** 2 for part in parts) for i in range(len(wanted))]
     )
     psnr = np.array([psnr_bound(float(e), channels.size, data_range) for e in error])
-    if accuracy is not None and psnr.min() < check_number(accuracy, "accuracy"):
+    if accuracy is not None and not psnr.min() >= check_number(accuracy, "accuracy"):
         return tv_flow(
             image, wanted, accuracy=accuracy, data_range=data_range, channel_axis=channel_axis,
-            coupled=False, flux_guess=_guess(module, channels, layout, device),
+            coupled=False, flux_guess=_guess(module, channels, layout),
         )  # fmt: skip
     frames = np.stack([part.frames for part in parts], 1).astype(channels.dtype)
     flux = np.stack([part.flux for part in parts], 1).astype(channels.dtype)
@@ -125,34 +136,40 @@ class _Part:
 
 
 @torch.no_grad()
-def _predict(
-    module: nn.Module, channel: np.ndarray, wanted: np.ndarray, num_nodes: int, device: str
-) -> _Part:
-    u0 = torch.from_numpy(channel)[None, None].to(device)
+def _predict(module: nn.Module, channel: np.ndarray, wanted: np.ndarray, num_nodes: int) -> _Part:
+    """Frames by the network in its own dtype; the certificate refers to the channel as it is."""
+    exact = torch.from_numpy(channel)[None, None]
+    u0 = for_network(module, exact)
     times = torch.from_numpy(wanted).to(u0)
-    frames = [module.solve(u0, times[i : i + 1])[0] for i in range(len(times))]  # type: ignore[operator]
+    frames = [module.solve(u0, times[i : i + 1])[0].cpu() for i in range(len(times))]  # type: ignore[operator]
     nodes = np.union1d(graded_nodes(float(wanted[-1]), num_nodes), wanted).tolist()
-    initial = float(total_variation(u0.double())[0]) or 1.0
+    initial = float(total_variation(exact.double())[0]) or 1.0
     frame, bounds, gaps = iter(frames), [], []
-    for node, (bound, curve) in zip(nodes[1:], walk(module, u0, nodes), strict=True):
+    for node, (bound, curve) in zip(nodes[1:], walk(module, exact, nodes), strict=True):
         if node in wanted:
             bounds.append(bound.moved(distance(next(frame), curve)))
             gaps.append(bound.solver_share / (2 * node * initial))
     flux = module(u0, times[-1:])[1][0]
-    return _Part(torch.cat(frames).cpu().numpy(), flux.cpu().numpy(), gaps, bounds)
+    return _Part(torch.cat(frames).numpy(), flux.cpu().numpy(), gaps, bounds)
 
 
 def _guess(
-    module: nn.Module, channels: np.ndarray, layout: Layout, device: str
+    module: nn.Module, channels: np.ndarray, layout: Layout
 ) -> Callable[[float, float], np.ndarray]:
-    """Flux of a step ``(start, stop)`` as `tv_flow` wants it: the chord of the mean flux."""
-    images = torch.from_numpy(channels)[:, None].to(device)
+    """Flux of a step ``(start, stop)`` as `tv_flow` wants it: the chord of the mean flux.
 
+    `tv_flow` solves one channel after the other and asks for all of them each time: what was
+    computed is kept, up to 256 MiB.
+    """
+    images = torch.from_numpy(channels)[:, None, None]
+    few = max(2, _CACHED_BYTES // (2 * channels.nbytes))
+
+    @lru_cache(maxsize=few)
     @torch.no_grad()
     def guess(start: float, stop: float) -> np.ndarray:
         nodes = [0.0, start, stop] if start > 0 else [0.0, stop]
-        last = [list(segment_fluxes(module, u0[None], nodes))[-1] for u0 in images]
-        flux = torch.stack(last, 1).cpu().numpy().astype(channels.dtype)
+        last = [list(segment_fluxes(module, u0, nodes))[-1] for u0 in images]
+        flux = torch.stack(last, 1).numpy().astype(channels.dtype)
         return np.asarray(layout.restore_axes(flux, 1))
 
     return guess
