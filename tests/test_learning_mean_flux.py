@@ -13,7 +13,7 @@ from steepest.core.errors import InputError
 torch = pytest.importorskip("torch")
 
 from steepest.learning import MeanFluxNet, certify  # noqa: E402
-from steepest.learning.certificate import certified, graded_nodes, walk  # noqa: E402
+from steepest.learning.certificate import certified, graded_nodes  # noqa: E402
 from steepest.learning.fields import (  # noqa: E402
     divergence,
     gradient,

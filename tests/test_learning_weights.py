@@ -77,6 +77,10 @@ def test_loading_draws_no_random_numbers(saved: Path) -> None:
         ({"network": ["unet"]}, "allowed are"),
         ({"config": {"depths": 3}}, "depths.*allowed are"),
         ({"config": 3}, "dictionary"),
+        ({"config": {"channels": 10**9}}, "4096 at most"),
+        ({"config": {"stages": 10**9}}, "4096 at most"),
+        ({"config": {"channels": [10**9] * 4}}, "4096 at most"),
+        ({"config": {"channels": [8] * 5000}}, "4096 at most"),
         ({"extra": 1}, "unknown entries extra"),
     ],
 )
@@ -87,7 +91,7 @@ def test_bad_descriptions(saved: Path, change: dict[str, Any], word: str) -> Non
         learning.load(saved)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"network": "unet"}', "\xff\xfe"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 10**5, '{"network": "unet"}', "\xff\xfe"])
 def test_files_that_are_no_description(saved: Path, text: str) -> None:
     part(saved, "json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=r"run\.v1\.json"):
@@ -97,8 +101,10 @@ def test_files_that_are_no_description(saved: Path, text: str) -> None:
 @pytest.mark.parametrize("ending", ["json", "safetensors"])
 def test_missing_files(saved: Path, ending: str) -> None:
     part(saved, ending).unlink()
-    with pytest.raises(InputError, match=rf"run\.v1\.{ending}: cannot be read"):
+    with pytest.raises(InputError, match=rf"run\.v1\.{ending}: cannot be read") as error:
         learning.load(saved)
+    assert str(error.value).count("run.v1") == 1
+    assert "not a" not in str(error.value)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 40, -1])
@@ -157,3 +163,57 @@ def test_what_is_not_saved(name: str, tmp_path: Path) -> None:
 def test_unknown_names() -> None:
     with pytest.raises(InputError, match="semi-resnet, unet, lgd, mean-flux"):
         learning.load("no-such-weights")
+
+
+def test_names_win_over_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file called like a shipped network is read only where a path says so."""
+    (tmp_path / "shipped").mkdir()
+    monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "shipped")
+    monkeypatch.chdir(tmp_path)
+    shipped, own = make(name, **SMALL[name]), make(name, **SMALL[name])
+    with torch.no_grad():
+        next(shipped.parameters()).fill_(1)
+        next(own.parameters()).fill_(2)
+    learning.save(shipped, tmp_path / "shipped" / name, {"whose": "shipped"})
+    learning.save(own, name, {"whose": "own"})
+    assert (tmp_path / f"{name}.json").is_file()
+    given: list[tuple[Any, str]] = [(name, "shipped"), (f"./{name}", "own"), (Path(name), "own")]
+    given.append((f"{name}.safetensors", "own"))
+    for spec, whose in given:
+        assert weights.read_description(spec)["metadata"]["whose"] == whose
+        value = next(learning.load(spec).parameters())
+        assert bool((value == (1 if whose == "shipped" else 2)).all())
+
+
+def test_nothing_is_allocated_for_a_description_that_does_not_fit(
+    name: str, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The widest network that a description may ask for, whose tensors are those of a small one."""
+    wide: dict[str, dict[str, Any]] = {
+        "semi-resnet": {"channels": 4096},
+        "unet": {"channels": [4096, 4096, 4096, 4096]},
+        "lgd": {"state": 4096},
+        "mean-flux": {"channels": [4096, 4096, 4096]},
+    }
+    path = part(saved, "json")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "config": {**document["config"], **wide[name]}}))
+    made: list[int] = []
+    register = torch.nn.Module.register_parameter
+
+    def watch(module: torch.nn.Module, key: str, parameter: Any) -> None:
+        if parameter is not None and parameter.device.type != "meta":
+            made.append(parameter.numel())
+            raise MemoryError
+        register(module, key, parameter)
+
+    monkeypatch.setattr(torch.nn.Module, "register_parameter", watch)
+    with pytest.raises(InputError, match=r"has shape .* as configured needs|lacks|holds"):
+        learning.load(saved)
+    assert made == []
+
+
+def test_a_device_that_is_not_there(saved: Path) -> None:
+    missing = "cuda:7" if not torch.cuda.is_available() else "xpu"
+    with pytest.raises(InputError, match=f"map_location='{missing}' cannot be used here"):
+        learning.load(saved, missing)

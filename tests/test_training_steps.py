@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ from steepest.learning.training.validation import make_validation  # noqa: E402
         epochs=st.integers(1, 10**6),
         learning_rate=st.floats(1e-9, 10),
         network_config=st.dictionaries(st.text(), st.integers()),
+        objective_options=st.dictionaries(st.text(), st.floats(0, 1) | st.text()),
         max_minutes=st.none() | st.floats(0.1, 100),
     )
 )
@@ -91,6 +93,27 @@ def test_the_presets_are_the_recipes():
         network = weights.build(config.network, dict(config.network_config))
         objectives.check_objective(config.objective, network)
         assert callable(objectives.find_objective(config.objective))
+
+
+def test_distillation_is_the_distance_to_the_solver():
+    """Zero for the solver itself, the distance for an image that stands still."""
+
+    class Teacher(torch.nn.Module):
+        def solve(self, u0, t):
+            flows = [
+                steepest.tv_flow(u[0].double().numpy(), float(time), accuracy=70, data_range=1.0)
+                for u, time in zip(u0, t, strict=True)
+            ]
+            return torch.from_numpy(np.stack([flow.images for flow in flows])).to(u0)
+
+    u0 = torch.rand(2, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    t = torch.tensor([0.05, 0.2])
+    loss = objectives.find_objective("distillation")
+    teacher = Teacher()
+    assert float(loss(teacher, u0, t)["total"]) < 1e-3
+    moved = float((teacher.solve(u0, t) - u0).square().mean())
+    still = SimpleNamespace(solve=lambda u0, t: u0)
+    assert float(loss(still, u0, t)["mse"]) == pytest.approx(moved, rel=0.02)
 
 
 def test_objectives_for_other_networks_are_refused():

@@ -26,7 +26,7 @@ from .options import (
     add_model,
     add_outputs,
     band_keywords,
-    is_learned,
+    check_method,
     learned_keywords,
     model_keywords,
 )
@@ -68,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decompose every image."""
+    check_method(arguments)
     if not arguments.no_figures:
         need_figures()
     sources = expand(arguments.images)
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         record = Record(source)
         record.describe(image)
         start = perf_counter()
-        if is_learned(arguments):
+        if arguments.method == "learned":
             decomposition = _learned(image, arguments)
         else:
             decomposition = decompose_image(image, arguments, label)

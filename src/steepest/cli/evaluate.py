@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +13,9 @@ from typing import Any
 
 from steepest.core.errors import InputError
 
+from .extras import need_torch
 from .figures import need_figures
-from .options import add_reporting, count, positive
+from .options import add_reporting, count, from_zero, positive
 from .outcome import FAILED, OK
 from .progress import progress
 
@@ -32,10 +33,10 @@ examples:
   steepest evaluate --images photos/ --tables 2,3,6 --networks mean-flux unet
   steepest evaluate --images photos/ --networks runs/unet.safetensors@96 --count 50
 
-A network is the name of shipped weights or a file of weights; @32, @96, @256 or @mixed says the
-size that it was trained on. Networks of the same kind and size are repeats: mean and deviation.
-Every measurement is stored in the results folder when it is done; the same command goes on from
-there.
+A network is the name of shipped weights or a file of weights; @32, @96, @256 or @mixed (or another
+size, which the paper has not) says the size that it was trained on. Networks of the same kind and
+size are repeats: mean and deviation. Every measurement is stored in the results folder when it is
+done; the same command goes on from there.
 """
 DEFAULT_TABLES = (2, 3, 4, 5, 6, 7, 9)
 _QUICK = 5
@@ -69,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="crops at each size (default 200), or N1,N2,N3 at 32, 96 and 256",
     )
     group.add_argument("--quick", action="store_true", help=f"{_QUICK} crops at each size")
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of the crops (default 0)")
+    group.add_argument(
+        "--seed", type=from_zero, default=0, metavar="N", help="of the crops (default 0)"
+    )
     group.add_argument("--medical", metavar="FOLDER", help="medical images (default: phantoms)")
     group.add_argument(
         "--accuracy", type=positive, metavar="DB", help="certified PSNR of the truth (default 60)"
@@ -96,14 +99,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.quick and arguments.count:
         raise InputError("--quick is a --count of its own: leave one out")
+    if arguments.euler and arguments.accuracy:
+        raise InputError("--euler takes 50 steps, --accuracy as many as it needs: leave one out")
     if arguments.pictures:
         need_figures()
+    need_torch("evaluate", "skimage", extra="evaluate")
     evaluation = _evaluation(arguments)
     tables, refuted = [], 0
-    for number in arguments.tables:
-        tables.append(evaluation.table(number))
+    for table in _tables_of(evaluation, arguments.tables):
+        tables.append(table)
         if not (arguments.quiet or arguments.json):
-            print(to_markdown(tables[-1]), flush=True)
+            print(to_markdown(table), flush=True)
     if not arguments.no_certificates:
         table, checks = evaluation.certificates()
         tables.append(table)
@@ -122,11 +128,19 @@ def run(arguments: argparse.Namespace) -> int:
     return FAILED if refuted else OK
 
 
+def _tables_of(evaluation: Any, numbers: Iterable[int]) -> Iterator[Any]:
+    """The tables asked for; after Table 4 also what the paper's text says of the flux."""
+    for number in numbers:
+        yield evaluation.table(number)
+        if number == 4:
+            yield evaluation.flux_table()
+
+
 def _evaluation(arguments: argparse.Namespace) -> Any:
     from steepest.evaluation import Evaluation, Still, TruthSource, load_method
-    from steepest.evaluation.weights import SHIPPED
+    from steepest.evaluation.weights import shipped
 
-    names = arguments.networks or SHIPPED
+    names = arguments.networks or shipped()
     truth = TruthSource(
         method="euler" if arguments.euler else "certified",
         folder=arguments.truth,

@@ -20,9 +20,9 @@ from .options import (
     add_method,
     add_model,
     add_outputs,
+    check_method,
     count,
     increasing,
-    is_learned,
     learned_keywords,
     model_keywords,
     positive,
@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     """The flow of every image."""
     if arguments.accuracy and (arguments.steps or arguments.grid):
         raise InputError("--accuracy chooses the time steps itself: leave --steps and --grid out")
+    check_method(arguments)
     if arguments.strip:
         need_figures()
     sources = expand(arguments.images)
@@ -129,7 +130,7 @@ def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) ->
     """The flow of one page, solved or learned."""
     import steepest
 
-    if is_learned(arguments):
+    if arguments.method == "learned":
         keywords = learned_keywords(arguments, image, "steps", "grid")
         return steepest.learning.learned_flow(
             part, arguments.times, accuracy=arguments.accuracy, **keywords

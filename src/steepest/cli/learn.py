@@ -15,7 +15,8 @@ from typing import Any
 from steepest.core.errors import InputError
 
 from .certificates import finite
-from .options import add_reporting, count, number, positive
+from .extras import need_torch
+from .options import add_reporting, count, from_zero, number, positive
 from .outcome import INTERRUPTED, OK
 
 HELP = "train a network on the flow, without ground truth"
@@ -48,6 +49,7 @@ examples:
 
 Use the weights with steepest.learning.load("runs/unet/weights.safetensors").
 """
+OBJECTIVES = ("paper", "report", "gap", "distillation")
 PRESETS = ("paper", "paper-short", "report", "gap", "smoke")
 NETWORKS = ("semi-resnet", "unet", "lgd", "mean-flux")
 
@@ -58,6 +60,7 @@ _SETTINGS = {  # option: setting of TrainingConfig
     "network_config": "network_config",
     "initial": "initial",
     "objective": "objective",
+    "objective_options": "objective_options",
     "size": "crop",
     "epochs": "epochs",
     "images": "images",
@@ -95,7 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="arguments of its constructor: '{\"stages\": 3}'",
     )
     add("--initial", metavar="NAME", help="shipped or own weights to begin with (default: random)")
-    add("--objective", choices=("paper", "report", "gap"), help="what is minimised")
+    add("--objective", choices=OBJECTIVES, help="what is minimised")
+    add(
+        "--objective-options",
+        type=_settings,
+        metavar="JSON",
+        help='its weights and forms: \'{"tv_term": "mean", "alpha1": 0.1}\'',
+    )
     _add_recipe(parser.add_argument_group("recipe"))
     _add_machine(parser.add_argument_group("running"))
     add_reporting(parser.add_argument_group("reporting"))
@@ -110,10 +119,10 @@ def _add_recipe(group: Any) -> None:
     add("--times", type=count, metavar="N", help="times at which each is shown in a step")
     add("--learning-rate", type=positive, metavar="X", help="of Adam")
     add("--schedule", choices=("constant", "cosine"), help="of the learning rate")
-    add("--warmup", type=_from_zero, metavar="N", help="steps in which it rises first")
+    add("--warmup", type=from_zero, metavar="N", help="steps in which it rises first")
     add("--clip", type=number, metavar="X", help="longest gradient, 0 for any")
     add("--ema", type=number, metavar="X", help="average the weights with this decay, 0: do not")
-    add("--seed", type=_from_zero, metavar="N", help="of everything random")
+    add("--seed", type=from_zero, metavar="N", help="of everything random")
     add(
         "--criterion",
         choices=("loss", "certificate", "psnr"),
@@ -137,14 +146,11 @@ def _add_machine(group: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and say what came out."""
-    try:
-        import torch
+    need_torch("learning")
+    import torch
 
-        from steepest.learning.training import train
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"learning needs {error.name}, which is not installed: pip install 'steepest[torch]'"
-        ) from None
+    from steepest.learning.training import train
+
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     config, leads = _config(arguments), os.environ.get("RANK", "0") == "0"
@@ -251,11 +257,6 @@ def _crop(text: str) -> int | tuple[int, int]:
     if len(sizes) > 2 or min(sizes) < 2:
         raise argparse.ArgumentTypeError(f"{text!r} must be a size from 2, or LOW,HIGH")
     return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
-
-
-def _from_zero(text: str) -> int:
-    """A whole number from 0."""
-    return 0 if text == "0" else count(text)
 
 
 def _settings(text: str) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, Image
 
+from .extras import need_torch
+
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help with the line breaks of the descriptions kept, a little wider."""
@@ -41,6 +43,13 @@ def count(text: str) -> int:
     """A whole number from 1."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+    return int(text)
+
+
+def from_zero(text: str) -> int:
+    """A whole number from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0")
     return int(text)
 
 
@@ -149,7 +158,8 @@ def add_method(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=("solve", "learned"),
         default="solve",
-        help="solve the flow (default), or predict it by a network and certify that (needs torch)",
+        help="solve the flow (default), or predict it by a network and certify that (needs torch; "
+        "treats channels separately, as --separate-channels does)",
     )
     group.add_argument(
         "--network",
@@ -158,18 +168,18 @@ def add_method(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def is_learned(arguments: argparse.Namespace) -> bool:
-    """Whether a network is to be used.
+def check_method(arguments: argparse.Namespace) -> None:
+    """Refuse a method that cannot be used, before any image is read.
 
     Raises
     ------
     InputError
-        ``--network`` without ``--method learned``.
+        ``--network`` without ``--method learned``, or that without torch.
     """
-    learned: bool = arguments.method == "learned"
-    if arguments.network is not None and not learned:
+    if arguments.method == "learned":
+        need_torch("--method learned")
+    elif arguments.network is not None:
         raise InputError("--network: also give --method learned")
-    return learned
 
 
 def learned_keywords(arguments: argparse.Namespace, image: Image, *refused: str) -> dict[str, Any]:

@@ -14,14 +14,13 @@ from matplotlib.figure import Figure as Drawing
 
 from ..core.errors import InputError
 from ..plot.canvas import FAINT, HAIR, INK, PanelSheet, band_colours, new_figure, number, show
-from .measures import psnr, ssim
+from .measures import psnr
 from .methods import Learned, Method
 from .truth import CONTRAST, STEP, TIMES, TruthSource, time_derivative
 
 SHOWN = TIMES[[0, 5, 12, 25, 49]]
 """0, 0.1, 0.24, 0.5, 0.98 in the paper's time."""
 
-GRADIENT_EPS = 1e-4
 SOLVER = "certified solver"
 _ERROR = 0.1
 
@@ -142,24 +141,6 @@ def certificate_figure(
     axes.semilogy(times, check.error[0], color=blue, label="true error", linewidth=1.6)
     axes.legend(frameon=False, fontsize=8.5)
     return figure
-
-
-def flux_against_gradient(
-    method: Learned, image: np.ndarray, times: np.ndarray = TIMES, eps: float = GRADIENT_EPS
-) -> tuple[float, float]:
-    """PSNR and SSIM of the learned phi against ``grad u / sqrt(|grad u|^2 + eps)`` of its own u.
-
-    The paper has 10.98 dB and 0.107 (section 3.1): what is learned is not the smoothed gradient.
-    Gradients in the paper's units (of 5 u); all times and both components as one stack, data range
-    1 as everywhere in the paper (the components lie in [-1, 1]: with that range 6.02 dB more).
-    """
-    from ..operators.differences import gradient
-
-    u, flux = method.fluxes(image, np.asarray(times))
-    slopes = np.stack([gradient(CONTRAST * frame.astype(np.float64)) for frame in u])
-    smoothed = slopes / np.sqrt(np.square(slopes).sum(1, keepdims=True) + eps)
-    ours, theirs = (a.reshape(-1, *image.shape) for a in (flux, smoothed))
-    return psnr(ours, theirs), ssim(ours, theirs)
 
 
 def _row(

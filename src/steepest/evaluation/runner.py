@@ -12,6 +12,8 @@ from typing import Any
 from ..core.errors import InputError
 from . import protocol
 from .certificates import CertificateCheck, as_check, certificate_table, check_certificates
+from .flux import SIZE as FLUX_SIZE
+from .flux import flux, flux_table
 from .images import ImageSet, crops, folder_images, mixed_crops
 from .measurements import Measurement, divergence, homogeneity, measure, reconstruction, solution
 from .methods import Learned, Method, Still
@@ -97,6 +99,10 @@ class Evaluation:
             self.results(measurement, images)
         return protocol.TABLES[number](self.methods, self._results)
 
+    def flux_table(self) -> Table:
+        """The learned flux against the smoothed gradient: the figure in the paper's section 3.1."""
+        return flux_table(self.methods, self.results("flux", FLUX_SIZE))
+
     def results(self, measurement: str, images: str) -> dict[str, dict[str, Scores]]:
         """Scores of all methods in one measurement on one image set, by label and column."""
         key = (measurement, images)
@@ -178,7 +184,7 @@ class Evaluation:
     def _measurements(self) -> dict[str, Measurement]:
         factors = (homogeneity(self.truth, factor) for factor in protocol.FACTORS)
         several = (solution(self.truth), divergence(self.truth), reconstruction(self.truth))
-        return {measurement.name: measurement for measurement in (*several, *factors)}
+        return {found.name: found for found in (*several, flux(), *factors)}
 
     def _speed(self) -> Table:
         runners = {**network_runners(self._learned), **solver_runners(self.truth.num_threads)}

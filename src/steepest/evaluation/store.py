@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
-"""Raised when a protocol changes: results of another version are measured again."""
+from .. import __version__
+
+VERSION = 2
+"""Raised by hand when a protocol or what a network computes changes in the code: results of another
+version, or of another version of the package, are measured again."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Store:
             return None
         try:
             document = json.loads(self._path(name).read_text("utf-8"))
-            same = document["key"] == _plain({"version": VERSION, **key})
+            same = document["key"] == _plain(_with_versions(key))
             return document["result"] if same else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -37,12 +40,16 @@ class Store:
     def save(self, name: str, key: dict[str, Any], result: Any) -> None:
         """Store a result, complete or not at all; an existing one is replaced."""
         if self.folder is not None:
-            document = {"key": {"version": VERSION, **key}, "result": result}
+            document = {"key": _with_versions(key), "result": result}
             write_texts({self._path(name): to_text(document)})
 
     def _path(self, name: str) -> Path:
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
         return Path(self.folder or ".") / f"{safe}.json"
+
+
+def _with_versions(key: dict[str, Any]) -> dict[str, Any]:
+    return {"version": VERSION, "steepest": __version__, **key}
 
 
 def write_texts(files: dict[Path, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -11,43 +12,79 @@ from ..core.errors import InputError
 from .methods import Learned
 
 SHIPPED = ("semi-resnet", "unet", "lgd", "mean-flux")
-TRAININGS = ("32", "96", "256", "mixed")
+_SIZE = re.compile(r"\d+|mixed")
+_MIXED = (32, 256)
+_ENDINGS = (".safetensors", ".json")
 
 
 def load_method(spec: str, device: str = "cpu") -> Learned:
     """A network by name or by the path of its weights, as `steepest.learning.load` takes them.
 
-    ``spec`` may end in ``@SIZE``, the training size ("32", "96", "256", "mixed") whose row of the
-    paper's tables it belongs to; else that is the crop size noted in the weights, else the end of
-    the file's name (``unet-96``), else "32", what the paper found best.
+    ``spec`` may end in ``@SIZE``, the training size: a number or "mixed". Without it, that is the
+    crop size noted in the weights, else the end of the file's name (``unet-96``), else "32", what
+    the paper found best. The paper's tables have rows for "32", "96", "256" and "mixed". The label
+    is the file's name, or the folder's for the ``weights`` that a training leaves, with the size.
 
     Raises
     ------
     InputError
-        Unknown name, missing or damaged file, unknown training size.
+        Unknown name, missing or damaged file, a device that is not there.
     """
     from ..learning import load
-    from ..learning.weights import network_name
+    from ..learning.device import usable_device
+    from ..learning.weights import network_name, read_description
 
-    name, _, given = spec.partition("@")
-    module = load(name, map_location=device)
-    metadata = stored_metadata(name)
-    stem = Path(name).name.removesuffix(".safetensors").removesuffix(".json")
+    name, given = split_spec(spec)
+    module = load(name, map_location=usable_device(device))
+    metadata = dict(read_description(name)["metadata"])
+    stem = file_label(name)
     training = given or training_size(metadata, stem)
-    if training not in TRAININGS:
-        raise InputError(f"{spec}: training size {training!r}; allowed are {', '.join(TRAININGS)}")
     label = stem if stem.endswith(f"-{training}") else f"{stem}-{training}"
     return Learned(module, network_name(module), training, label, digest(module), metadata)
 
 
+def shipped() -> list[str]:
+    """The names of `SHIPPED` whose weights are in this installation.
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    from ..learning.weights import PRETRAINED
+
+    found = [name for name in SHIPPED if (PRETRAINED / f"{name}.safetensors").is_file()]
+    if not found:
+        raise InputError("no weights come with this installation: name files of weights")
+    return found
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """Name and training size ("" where there is none) of ``NAME@SIZE``; paths may hold "@" too."""
+    name, _, size = spec.rpartition("@")
+    is_file = any(Path(f"{spec}{ending}").is_file() for ending in _ENDINGS)
+    return (spec, "") if is_file or not name or not _SIZE.fullmatch(size) else (name, size)
+
+
+def file_label(name: str) -> str:
+    """The file's name without ending; the folder's where the file is called "weights"."""
+    path = Path(name)
+    stem = path.name.removesuffix(".safetensors").removesuffix(".json")
+    return path.absolute().parent.name or stem if stem == "weights" else stem
+
+
 def training_size(metadata: dict[str, Any], stem: str) -> str:
-    """By the crop size in the metadata, else by the end of the name, else "32"."""
+    """By the crop size in the metadata, else by the end of the name, else "32".
+
+    Random sizes are "mixed" if they are the paper's, from 32 to 256, else as "48-96".
+    """
     training = metadata.get("training")
     crop = training.get("crop") if isinstance(training, dict) else None
-    if isinstance(crop, (list, tuple)):
-        return "mixed" if len(set(crop)) > 1 else str(crop[0])
+    if isinstance(crop, (list, tuple)) and crop:
+        low, high = crop[0], crop[-1]
+        return "mixed" if (low, high) == _MIXED else str(low) if low == high else f"{low}-{high}"
     if isinstance(crop, int):
-        return str(min((32, 96, 256), key=lambda size: abs(size - crop)))
+        return str(crop)
     ending = re.search(r"-(32|96|256|mixed)\b", stem)
     return ending[1] if ending else "32"
 
@@ -60,7 +97,7 @@ def training_times(metadata: dict[str, Any]) -> dict[str, float]:
         found["training (min)"] = seconds / 60
         steps = metadata.get("steps")
         if isinstance(training, dict) and isinstance(steps, int) and steps > 0:
-            per_epoch = max(1, training.get("images", 1) // max(1, training.get("batch", 1)))
+            per_epoch = math.ceil(training.get("images", 1) / max(1, training.get("batch", 1)))
             found["epoch (s)"] = seconds * per_epoch / steps
     return found
 
@@ -71,13 +108,3 @@ def digest(module: Any) -> str:
     for key, value in sorted(module.state_dict().items()):
         hasher.update(key.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return hasher.hexdigest()[:16]
-
-
-def stored_metadata(name: str) -> dict[str, Any]:
-    """The metadata of weights by name or path."""
-    from ..learning import weights
-
-    beside = Path(f"{name.removesuffix('.safetensors').removesuffix('.json')}.json")
-    shipped = weights.PRETRAINED / f"{name}.json"
-    path = shipped if name in weights.NETWORKS and not beside.is_file() else beside
-    return dict(weights.read_description(path)["metadata"])

@@ -71,7 +71,7 @@ class MeanFluxNet(nn.Module):
         ``|phi| <= 1`` is learned, not imposed: what exceeds 1 is an error of the network (use
         :meth:`mean_flux` for the flux that is in the ball by construction).
         """
-        check_inputs(u0, t, dtype=self.stages[0].leave.weight.dtype)  # type: ignore[union-attr]
+        check_inputs(u0, t, dtype=next(self.parameters()).dtype)
         w, late = self._slopes(u0, t)
         mean, slope = torch.func.jvp(self._refine, (w,), (w,))[:2]
         u = u0 + _column(t) * divergence(mean)
@@ -79,7 +79,7 @@ class MeanFluxNet(nn.Module):
 
     def mean_flux(self, u0: Tensor, t: Tensor) -> Tensor:
         """``Phi(t)``, ``(N, 2, H, W)``, ``|Phi| <= 1``: ``u(t) = u0 + t div Phi(t)``."""
-        check_inputs(u0, t, dtype=self.stages[0].leave.weight.dtype)  # type: ignore[union-attr]
+        check_inputs(u0, t, dtype=next(self.parameters()).dtype)
         result: Tensor = self._refine(self._slopes(u0, t)[0])
         return result
 

@@ -20,6 +20,7 @@ from safetensors.torch import save as serialise_tensors
 from torch import Tensor, nn
 
 from ..core.errors import InputError
+from .device import usable_device
 
 NETWORKS = {
     "semi-resnet": "semi_resnet:SemiResNet",
@@ -31,6 +32,9 @@ NETWORKS = {
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """Where the weights that come with the package are."""
+
+_LARGEST = 4096
+"""No number of layers or channels in a file may be larger."""
 
 _KEYS = {"network", "config", "metadata"}
 _DTYPES = (torch.bfloat16, torch.float32, torch.float64)
@@ -154,8 +158,9 @@ def load(
     Parameters
     ----------
     name_or_path : str or path
-        ``"semi-resnet"``, ``"unet"``, ``"lgd"`` or ``"mean-flux"`` for the weights that come with
-        the package; else the files that `save` wrote, with or without their ending.
+        The strings ``"semi-resnet"``, ``"unet"``, ``"lgd"`` and ``"mean-flux"`` are always the
+        weights that come with the package (a file of that name is ``"./unet"``); everything else
+        is the files that `save` wrote, with or without their ending.
     map_location : device
         Where it shall be.
 
@@ -168,35 +173,44 @@ def load(
     Raises
     ------
     InputError
-        No such name or file; a file that is damaged, does not fit its description, or holds NaN.
+        No such name, file or device; a file that is damaged, does not fit its description, or
+        holds NaN.
+
+    Notes
+    -----
+    The network is made without memory first; it gets some when the file has been seen to hold
+    tensors of the shapes that its description asks for.
     """
-    path = os.fspath(name_or_path)
-    shipped = path in NETWORKS and not any(file.exists() for file in _files(path))
-    tensors_path, json_path = _files(PRETRAINED / path if shipped else path)
-    document = read_description(json_path)
-    network = build(document["network"], document["config"], str(json_path))
+    device = usable_device(map_location, "map_location")
+    tensors_path, json_path = _find(name_or_path)
+    document = read_description(name_or_path)
+    _check_sizes(document["config"], json_path)
+    with torch.device("meta"):
+        network = build(document["network"], document["config"], str(json_path))
     tensors = _read_tensors(tensors_path)
     _check_shapes(tensors, _state(network), tensors_path, document["network"])
     _check_values(tensors, str(tensors_path))
     dtypes = {value.dtype for value in tensors.values()}
     if torch.float64 in dtypes:
         network.double()
+    network = network.to_empty(device=device)
     network.load_state_dict(tensors)
-    return network.to(map_location).eval()
+    return network.eval()
 
 
-def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The JSON file of saved weights, checked: network, config, metadata.
+def read_description(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON file of saved weights, by what `load` takes, checked: network, config, metadata.
 
     Raises
     ------
     InputError
         Missing, not JSON, or without these entries.
     """
-    path = _files(path)[1]
+    path = _find(name_or_path)[1]
+    content = _read(path)
     try:
-        document = json.loads(_read(path))
-    except ValueError as error:  # of UTF-8 or of JSON
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:  # of UTF-8 or of JSON
         raise InputError(f"{path}: not a JSON file ({error})") from None
     if not isinstance(document, dict) or not set(document) >= _KEYS - {"metadata"}:
         raise InputError(f"{path}: must hold the entries 'network' and 'config'")
@@ -204,6 +218,12 @@ def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
     if unknown:
         raise InputError(f"{path}: unknown entries {', '.join(unknown)}")
     return {"metadata": {}, **document}
+
+
+def _find(name_or_path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The two files of a shipped name (a string) or of a path."""
+    shipped = isinstance(name_or_path, str) and name_or_path in NETWORKS
+    return _files(PRETRAINED / name_or_path if shipped else name_or_path)
 
 
 def _files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
@@ -224,16 +244,24 @@ def _read(path: Path) -> bytes:
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
+    content = _read(path)
     try:
-        return parse_tensors(_read(path))
+        return parse_tensors(content)
     except (SafetensorError, KeyError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path}: not a complete safetensors file ({error})") from None
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:
     return dict(network.state_dict())
+
+
+def _check_sizes(config: Any, path: Path) -> None:
+    """No number of layers or channels is so large that only making the modules would take long."""
+    for key, value in config.items() if isinstance(config, dict) else ():
+        parts = value if isinstance(value, list) else [value]
+        numbers = [part for part in parts if isinstance(part, (int, float))]
+        if max([len(parts), *numbers]) > _LARGEST:
+            raise InputError(f"{path}: {key} in the configuration must be {_LARGEST} at most")
 
 
 def _check_shapes(

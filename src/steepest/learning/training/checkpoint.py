@@ -23,6 +23,16 @@ from .learner import Learner, snapshot
 
 _NAME = "checkpoint.json"
 _FORMAT = 1
+_ENTRIES = {  # what a step of training needs, and its type
+    "config": dict,
+    "tensors": str,
+    "step": int,
+    "seconds": (int, float),
+    "sums": dict,
+    "best_score": (int, float, type(None)),
+    "best_epoch": int,
+    "log_bytes": int,
+}
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -60,7 +70,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        It is damaged, or of another version.
+        It is damaged, lacks an entry, or is of another version.
     """
     path = folder / _NAME
     try:
@@ -70,6 +80,10 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path}: damaged or not readable ({error})") from None
     if not known:
         raise InputError(f"{path}: format {document['format']}; this version reads {_FORMAT}")
+    for name, kind in _ENTRIES.items():
+        if name not in document or not isinstance(document[name], kind):  # type: ignore[arg-type]
+            state = "not as it was written" if name in document else "missing"
+            raise InputError(f"{path}: damaged, its entry {name!r} is {state}")
     return dict(document)
 
 

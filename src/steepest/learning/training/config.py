@@ -36,8 +36,9 @@ class TrainingConfig:
     network, network_config, initial
         Its name ("semi-resnet", "unet", "lgd", "mean-flux") and the arguments of its constructor;
         saved weights to begin with, as `steepest.learning.load` takes them (None: random ones).
-    objective
-        "paper", "report" or "gap" (:mod:`steepest.learning.objectives`).
+    objective, objective_options
+        "paper", "report" or "gap" (:mod:`steepest.learning.objectives`), and keyword arguments of
+        it: ``{"tv_term": "mean", "alpha1": 0.1}``.
     data, validation_data
         Where images come from (:func:`~.data.open_data`): a folder, "skimage", "generated",
         "mixed", "food101:FOLDER", "stl10:FOLDER". Without ``validation_data`` a part of ``data``
@@ -81,6 +82,7 @@ class TrainingConfig:
     network_config: Mapping[str, Any] = field(default_factory=dict)
     initial: str | None = None
     objective: str = "paper"
+    objective_options: Mapping[str, Any] = field(default_factory=dict)
     data: str = "mixed"
     validation_data: str | None = None
     crop: int | tuple[int, int] = 32
@@ -129,6 +131,9 @@ class TrainingConfig:
         _refuse(not self.checkpoint_minutes >= 0, self, "checkpoint_minutes", "0 or above")
         budget = self.max_minutes is None or self.max_minutes > 0
         _refuse(not budget, self, "max_minutes", "None or above 0")
+        only_zero = self.zero_time and self.times == 1 and self.criterion != "loss"
+        why = f"2 or more with zero_time: criterion={self.criterion!r} needs a time besides 0"
+        _refuse(only_zero, self, "times", why)
         _refuse(self.batch % self.parts != 0, self, "parts", f"a divisor of batch={self.batch}")
 
     @property

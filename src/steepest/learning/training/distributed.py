@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
-from ...core.errors import InputError
+from ..device import usable_device
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,7 @@ def team(device: str) -> Iterator[Team]:
 def _device(name: str, local_rank: int, size: int) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device={name!r} cannot be used here: {reason}") from None
+    device = usable_device(name)
     if device.type == "cuda" and size > 1 and device.index is None:
         return torch.device("cuda", local_rank)
     return device

@@ -7,12 +7,12 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ...core.errors import InputError
 
 Row = Mapping[str, float]
+NAME = "log.csv"
 
 
 class Log:
@@ -23,7 +23,7 @@ class Log:
     """
 
     def __init__(self, folder: Path, size: int = 0, *, tensorboard: bool = False) -> None:
-        self._path = folder / "log.csv"
+        self._path = folder / NAME
         self._writer = _summary_writer(folder) if tensorboard else None
         kept = self._path.read_bytes()[:size] if self._path.exists() else b""
         self._path.write_bytes(kept)
@@ -49,22 +49,15 @@ class Log:
                 if not math.isnan(value):
                     self._writer.add_scalar(name, value, int(row["epoch"]))
 
-    def __enter__(self) -> Log:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the log for TensorBoard; ``contextlib.closing`` does it in a ``with`` block."""
         if self._writer is not None:
             self._writer.close()
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:
     """The rows of ``log.csv``; empty cells are left out."""
-    path = folder / "log.csv"
+    path = folder / NAME
     if not path.exists():
         return []
     with path.open(newline="") as file:

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from .config import TrainingConfig
 from .data import open_data
 from .distributed import Team, team
 from .learner import Learner, count_parts, learning_rate, make_learner, take_step
+from .log import NAME as LOG_NAME
 from .log import Log, read_log
 from .sources import Source
 from .stopping import Stop, watch
@@ -98,14 +100,16 @@ def train(
     on_epoch, on_step : callables
         Called (in the first process) with a :class:`Moment` after every epoch, every step.
     resume : bool
-        Continue what is in ``folder``; False: there must not be anything.
+        Continue what is in ``folder``; False: there must not be any checkpoint, weights or rows of
+        a log. Weights without a checkpoint are never replaced.
 
     Raises
     ------
     InputError
         A setting is wrong; what is in ``folder`` is damaged or was made with other settings.
     NotConverged
-        The loss is no longer finite.
+        The loss or the weights are no longer finite. The last checkpoint and the best weights so
+        far are kept.
     KeyboardInterrupt
         After Ctrl-C or SIGTERM, when the checkpoint is written; a second Ctrl-C does not wait.
     """
@@ -113,8 +117,9 @@ def train(
     with team(config.device) as members, watch(config.max_minutes) as stop:
         config = share_batch(config, members)
         document = _stored(folder, config, resume)
-        network = _make_network(config, members.device)
+        network = _make_network(config, members.device, begin=document is None)
         setting = _prepare(config, folder, members, stop)
+        _rehearse(setting, network)
         learner = make_learner(network, config)
         if document is not None:
             restore(folder, document, learner)
@@ -124,7 +129,7 @@ def train(
         else:
             folder.mkdir(parents=True, exist_ok=True)
             size = document["log_bytes"] if document is not None else 0
-            with Log(folder, size, tensorboard=config.tensorboard) as log:
+            with closing(Log(folder, size, tensorboard=config.tensorboard)) as log:
                 stopped = _run(setting, learner, log, on_epoch, on_step)
                 _store(setting, learner, log)
         members.wait()
@@ -144,6 +149,7 @@ def _stored(folder: Path, config: TrainingConfig, resume: bool) -> dict[str, Any
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file, a folder is needed")
     if not has_checkpoint(folder):
+        _refuse_remains(folder, resume)
         return None
     if not resume:
         raise InputError(f"{folder}: holds a training already; resume it, or take another folder")
@@ -156,8 +162,23 @@ def _stored(folder: Path, config: TrainingConfig, resume: bool) -> dict[str, Any
     return document
 
 
+def _refuse_remains(folder: Path, resume: bool) -> None:
+    """Nothing that a training has left is lost: weights, and without ``resume`` a log with rows."""
+    remains = sorted(folder.glob("weights.*"))
+    log = folder / LOG_NAME
+    if not resume and log.is_file() and log.stat().st_size:
+        remains.append(log)
+    if remains:
+        names = ", ".join(path.name for path in remains)
+        raise InputError(
+            f"{folder}: holds {names} of a training, but no checkpoint to continue from; take "
+            "another folder, or remove them"
+        )
+
+
 def _prepare(config: TrainingConfig, folder: Path, members: Team, stop: Stop) -> _Setting:
-    objective, largest = find_objective(config.objective), config.crop_range[1]
+    objective = find_objective(config.objective, config.objective_options)
+    largest = config.crop_range[1]
     source = open_data(config.data, held_out=False, largest_crop=largest, seed=config.seed)
     held_out = config.validation_data is None
     name = config.validation_data or config.data
@@ -166,18 +187,36 @@ def _prepare(config: TrainingConfig, folder: Path, members: Team, stop: Stop) ->
     return _Setting(config, folder, members, objective, source, validation, stop)
 
 
-def _make_network(config: TrainingConfig, device: torch.device) -> nn.Module:
-    """A new network, its weights drawn from the seed; the global random state stays as it was."""
+def _rehearse(setting: _Setting, network: nn.Module) -> None:
+    """Try the options of the objective on two images before anything is written."""
+    options = setting.config.objective_options
+    if not options:
+        return
+    u0, t = (tensor[:2] for tensor in setting.validation.batches[0])
+    try:
+        with torch.no_grad():
+            setting.objective(network, u0, t, torch.Generator(u0.device))
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"objective_options={dict(options)!r}: {error}") from None
+
+
+def _make_network(config: TrainingConfig, device: torch.device, *, begin: bool) -> nn.Module:
+    """A new network, its weights drawn from the seed; the global random state stays as it was.
+
+    ``begin`` False: its weights come from a checkpoint, those of ``config.initial`` are not read.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = weights.build(config.network, dict(config.network_config))
-    if config.initial is not None:
-        begin = weights.load(config.initial)
-        if type(begin) is not type(network) or begin.config() != network.config():  # type: ignore[operator]
+    if begin and config.initial is not None:
+        first = weights.load(config.initial)
+        if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
             raise InputError(
-                f"initial={config.initial!r}: a {type(begin).__name__}, or of another configuration"
+                f"initial={config.initial!r}: a {type(first).__name__}, or of another configuration"
             )
-        network.load_state_dict(begin.state_dict())
+        network.load_state_dict(first.state_dict())
     check_objective(config.objective, network)
     if config.channels_last:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -227,17 +266,13 @@ def _end_epoch(setting: _Setting, learner: Learner) -> dict[str, float]:
     Raises
     ------
     NotConverged
-        The mean loss is NaN or infinite.
+        The loss or the weights are NaN or infinite.
     """
+    _check_finite(setting, learner)
     config = setting.config
     epoch = learner.step // config.steps_per_epoch
     means = {name: float(value) / config.steps_per_epoch for name, value in learner.sums.items()}
     learner.sums = {}
-    if not math.isfinite(means["total"]):
-        raise NotConverged(
-            f"the loss is {means['total']} in epoch {epoch}: try a smaller learning rate than "
-            f"{config.learning_rate:g}; the best weights so far are in {setting.folder}"
-        )
     row: dict[str, float] = {"epoch": epoch, "step": learner.step}
     row |= {"learning_rate": learning_rate(config, learner.step - 1), **means}
     names = [name for name in means if name != "gradient"] + ["score"]
@@ -251,9 +286,45 @@ def _end_epoch(setting: _Setting, learner: Learner) -> dict[str, float]:
     return row | checked | {"seconds": learner.seconds}
 
 
+def _check_finite(setting: _Setting, learner: Learner) -> None:
+    """Refuse to go on from NaN or infinity; the best weights so far are on disk afterwards.
+
+    Raises
+    ------
+    NotConverged
+        The loss of this epoch or the weights are not finite.
+    """
+    total = float(learner.sums.get("total", 0.0))
+    finite = all(bool(torch.isfinite(p).all()) for p in learner.network.parameters())
+    if math.isfinite(total) and finite:
+        return
+    what = "weights are not finite" if math.isfinite(total) else f"loss is {total}"
+    kept = "no weights were validated before that"
+    if learner.best:
+        if setting.team.leads:
+            _save_best(setting, learner)
+        kept = f"the best weights so far, of epoch {learner.best_epoch}, are in {setting.folder}"
+    config = setting.config
+    raise NotConverged(
+        f"the {what} in epoch {-(-learner.step // config.steps_per_epoch)}: try a smaller learning "
+        f"rate than {config.learning_rate:g}; {kept}"
+    )
+
+
 def _store(setting: _Setting, learner: Learner, log: Log) -> None:
-    """The checkpoint, and the best network so far (the present one before the first validation)."""
+    """The checkpoint, and the best network so far (the present one before the first validation).
+
+    Raises
+    ------
+    NotConverged
+        What would be stored is not finite: the last checkpoint stays.
+    """
+    _check_finite(setting, learner)
     save_checkpoint(setting.folder, learner, setting.config, log.size)
+    _save_best(setting, learner)
+
+
+def _save_best(setting: _Setting, learner: Learner) -> None:
     network = _best_network(setting, learner)
     weights.save(network, _weights_path(setting), _metadata(setting, learner))
 

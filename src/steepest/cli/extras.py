@@ -1,0 +1,34 @@
+"""Packages that only some commands need."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from steepest.core.errors import InputError
+
+
+def need_torch(what: str, *more: str, extra: str = "torch") -> None:
+    """Say in one line what to install for a command that runs networks, before it computes.
+
+    Parameters
+    ----------
+    what : str
+        What the user asked for.
+    more : str
+        Modules besides torch and safetensors.
+    extra : str
+        The extra of this package that brings all of them.
+
+    Raises
+    ------
+    InputError
+        One of them is not installed.
+    """
+    for name in ("torch", "safetensors", *more):
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{what} needs {error.name or name}, which is not installed: "
+                f"pip install 'steepest[{extra}]'"
+            ) from None
