@@ -15,11 +15,13 @@ from scipy.ndimage import label
 
 import steepest
 from cases.evaluations import Solver, crops_of_camera, evaluation, folder  # noqa: F401
+from steepest.core.errors import InputError
 from steepest.evaluation import measures, paper, shapes
 from steepest.evaluation.images import crops, folder_images, mixed_crops, to_grey
 from steepest.evaluation.paper import Figure
 from steepest.evaluation.reconstruction import by_bands, by_differences, by_quadrature
 from steepest.evaluation.truth import TIMES, TruthSource, time_derivative
+from steepest.io import write_image
 
 METRICS = pytest.importorskip("skimage.metrics")
 
@@ -120,6 +122,17 @@ def test_crops_are_parts_of_the_photographs(folder: Path) -> None:
         assert np.array_equal(image, whole[name][top:bottom, left:right])
         assert image.shape == (48, 48)
         assert name != "c.png"  # too small
+
+
+def test_constant_crops_are_drawn_again(tmp_path: Path) -> None:
+    half = np.zeros((64, 64), np.uint8)
+    half[:, 40:] = np.arange(24)
+    write_image(tmp_path / "half.png", half)
+    assert all(np.ptp(image) > 0 for image in crops(tmp_path, 32, count=12))
+    (tmp_path / "flat").mkdir()
+    write_image(tmp_path / "flat" / "flat.png", np.zeros((40, 40), np.uint8))
+    with pytest.raises(InputError, match="constant"):
+        crops(tmp_path / "flat", 32, count=3)
 
 
 def test_every_photograph_is_used_before_any_again(folder: Path) -> None:

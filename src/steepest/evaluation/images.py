@@ -112,7 +112,7 @@ def crops(folder: str | os.PathLike[str], size: int, count: int = 200, seed: int
     """``count`` square crops of ``size`` pixels, one photograph after the other in random order.
 
     Every photograph that is large enough is used once before any is used again; where the crop
-    lies in it is drawn uniformly.
+    lies in it is drawn uniformly; crops of one value are drawn again.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def _draw(
     seed: tuple[int, ...],
 ) -> ImageSet:
     files, rng = photographs(folder), np.random.default_rng(seed)
-    images, sources, queue = [], [], []  # type: ignore[var-annotated]
+    images, sources, queue, flat = [], [], [], 0  # type: ignore[var-annotated]
     while len(images) < count:
         size, tried = size_of(rng), 0
         while True:
@@ -159,6 +159,12 @@ def _draw(
             if tried > 2 * len(files):
                 raise InputError(f"{folder}: no image of {size}x{size} pixels or more")
         top, left = (int(rng.integers(side - size + 1)) for side in grey.shape)
-        images.append(np.ascontiguousarray(grey[top : top + size, left : left + size]))
+        crop = np.ascontiguousarray(grey[top : top + size, left : left + size])
+        if crop.min() == crop.max():  # nothing flows: an infinite PSNR would be every mean
+            flat += 1
+            if flat > count + len(files):
+                raise InputError(f"{folder}: nearly all crops of {size}x{size} pixels are constant")
+            continue
+        images.append(crop)
         sources.append(f"{path.name}[{top}:{top + size}, {left}:{left + size}]")
     return ImageSet(name, tuple(images), tuple(sources))
