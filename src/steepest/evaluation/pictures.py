@@ -161,7 +161,7 @@ def _row(
 
 def _axes(across: str, up: str) -> tuple[Drawing, Any]:
     figure = new_figure(6.4, 3.9)
-    axes = figure.add_axes((0.12, 0.14, 0.85, 0.82))
+    axes = figure.add_axes((0.14, 0.14, 0.83, 0.82))
     axes.set_xlabel(across, color=INK, fontsize=9.5)
     axes.set_ylabel(up, color=INK, fontsize=9.5)
     axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
