@@ -50,7 +50,7 @@ def export_onnx(network: nn.Module, path: str | os.PathLike[str]) -> Path:
     height, width = (torch.export.Dim(name, min=2, max=65536) for name in "hw")
     try:
         program = torch.onnx.export(
-            Solve(copy.deepcopy(network).cpu().float().eval()),
+            Solve(copy.deepcopy(network).cpu().float()).eval(),
             (torch.rand(_EXAMPLE), torch.full(_EXAMPLE[:1], 0.1)),
             dynamo=True,
             input_names=["u0", "t"],
