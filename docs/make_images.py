@@ -30,8 +30,8 @@ def draw_learning() -> None:
     """The shipped networks on a photograph and on disks that they have not seen."""
     from skimage.data import chelsea
 
+    from steepest.core.grey import to_grey
     from steepest.evaluation import load_method, pictures, shapes
-    from steepest.evaluation.images import to_grey
     from steepest.evaluation.truth import TruthSource
 
     truth, methods = TruthSource(), [load_method("unet"), load_method("mean-flux")]

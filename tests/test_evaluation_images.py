@@ -17,7 +17,7 @@ import steepest
 from cases.evaluations import Solver, crops_of_camera, evaluation, folder  # noqa: F401
 from steepest.core.errors import InputError
 from steepest.evaluation import measures, paper, shapes
-from steepest.evaluation.images import crops, folder_images, mixed_crops, to_grey
+from steepest.evaluation.images import crops, folder_images, mixed_crops
 from steepest.evaluation.paper import Figure
 from steepest.evaluation.reconstruction import by_bands, by_differences, by_quadrature
 from steepest.evaluation.truth import TIMES, TruthSource, time_derivative
@@ -99,16 +99,6 @@ def test_disks_are_isolated(seed: int) -> None:
         weight = np.abs(image - background)[inside].sum() / abs(contrast)
         assert weight == pytest.approx(math.pi * radius**2, rel=0.05)
         assert image[round(row), round(column)] == pytest.approx(background + contrast, abs=1e-5)
-
-
-def test_grey_weights_and_ranges() -> None:
-    pixel = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
-    assert np.allclose(to_grey(pixel), [[0.299, 0.587, 0.114, 1.0]], atol=1e-6)
-    assert to_grey(np.full((2, 2), 65535, np.uint16)).max() == 1
-    with pytest.raises(steepest.InputError, match=r"\[0, 1\]"):
-        to_grey(np.full((2, 2), 2.0))
-    with pytest.raises(steepest.InputError, match="must be"):
-        to_grey(np.zeros((2, 2, 2)))
 
 
 def test_crops_are_parts_of_the_photographs(folder: Path) -> None:

@@ -25,7 +25,7 @@ from steepest.learning.training import (  # noqa: E402
 )
 from steepest.learning.training.generate import generate_image, power_law_noise  # noqa: E402
 from steepest.learning.training.sampling import TRAINING, VALIDATION, crop_size, draw_batch, stream  # noqa: E402
-from steepest.learning.training.sources import Collection, Mixture, reduce, to_grey  # noqa: E402
+from steepest.learning.training.sources import Collection, Mixture, reduce  # noqa: E402
 
 # ----------------------------------------------------------------------------- images
 
@@ -65,24 +65,6 @@ def test_isolated_disks_do_not_touch():
             height = Counter(inside).most_common(1)[0][0] - background
             assert np.all((inside - background) / height <= 1 + 1e-9)  # one plateau and its rim
             assert np.all((inside - background) / height > 0)
-
-
-@given(st.sampled_from(["uint8", "uint16", "float32", "float64"]))
-def test_grey_is_the_luma_of_bt601(kind):
-    values = np.random.default_rng(1).random((4, 5, 3))
-    maximum = np.iinfo(kind).max if kind.startswith("u") else 1
-    grey = to_grey((values * maximum).astype(kind), "x")
-    assert grey.dtype == np.float32
-    assert np.abs(grey - values @ [0.299, 0.587, 0.114]).max() <= (maximum > 1) / maximum + 1e-6
-    assert np.array_equal(to_grey(np.full((3, 3), maximum, kind), "x"), np.ones((3, 3)))
-
-
-def test_what_is_no_image_to_train_on():
-    for array in (np.full((4, 4), 1.5), np.full((4, 4), np.nan), np.full((4, 4), -0.5)):
-        with pytest.raises(InputError, match=r"x: values must lie in \[0, 1\]"):
-            to_grey(array, "x")
-    with pytest.raises(InputError, match="allowed are grey or RGB"):
-        to_grey(np.zeros((4, 4, 2), np.uint8), "x")
 
 
 def test_reduced_copies():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.evaluation.images import to_grey
+from steepest.core.grey import to_grey
 from steepest.evaluation.methods import Still
 from steepest.evaluation.runner import Evaluation
 from steepest.evaluation.truth import STEP, time_derivative

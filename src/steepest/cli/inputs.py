@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import SUFFIXES, Image, from_float, read_image
+from steepest.io import SUFFIXES, Image, from_float, image_files, read_image
 from steepest.io.outputs import refuse_existing
 
 from .options import known_suffix, stack_of
@@ -33,13 +33,7 @@ def expand(names: Sequence[str]) -> list[str]:
         if name.startswith(SAMPLE) or path.is_file():
             found.append(name)
         elif path.is_dir():
-            files = sorted(
-                file for file in path.iterdir() if file.is_file() and known_suffix(file.name)
-            )
-            files = [file for file in files if not file.name.startswith(".")]
-            if not files:
-                raise InputError(f"{name}: no PNG, JPEG, TIFF or NPY file in this folder")
-            found += map(str, files)
+            found += map(str, image_files(path))
         elif glob.has_magic(name):
             matches = sorted(match for match in glob.glob(name) if Path(match).is_file())
             if not matches:

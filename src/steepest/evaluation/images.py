@@ -18,8 +18,8 @@ import numpy as np
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
-
-LUMA = (0.299, 0.587, 0.114)
+from ..core.grey import to_grey
+from ..io import image_files, read_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,54 +44,9 @@ class ImageSet:
         return hasher.hexdigest()[:16]
 
 
-def to_grey(array: np.ndarray) -> np.ndarray:
-    """(H, W) or (H, W, 3) as grey float32; uint8 and uint16 are divided by their maximum.
-
-    Raises
-    ------
-    InputError
-        Another shape, or floats outside [0, 1].
-    """
-    values = np.asarray(array)
-    if values.dtype.kind == "u":
-        values = values / np.float32(np.iinfo(values.dtype).max)
-    if values.ndim == 3 and values.shape[2] == 3:
-        values = values @ np.asarray(LUMA, np.float32)
-    if values.ndim != 2:
-        raise InputError(f"an image must be (H, W) or (H, W, 3), not {np.shape(array)}")
-    if values.size and not (values.min() >= 0 and values.max() <= 1.0 + 1e-6):
-        raise InputError(f"values must lie in [0, 1], not [{values.min():g}, {values.max():g}]")
-    return np.ascontiguousarray(np.clip(values, 0, 1), np.float32)
-
-
-def photographs(folder: str | os.PathLike[str]) -> list[Path]:
-    """The image files of a folder (not of its subfolders) in the order of their names.
-
-    Raises
-    ------
-    InputError
-        There is no such folder, or no PNG, JPEG, TIFF or NPY file in it.
-    """
-    from ..io import SUFFIXES
-
-    place = Path(folder)
-    if not place.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    found = [p for p in place.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES]
-    found = sorted((p for p in found if not p.name.startswith(".")), key=lambda p: p.name)
-    if not found:
-        raise InputError(f"{folder}: no PNG, JPEG, TIFF or NPY file in this folder")
-    return found
-
-
 @lru_cache(maxsize=512)
 def _grey_file(path: Path) -> np.ndarray:
-    from ..io import read_image
-
-    try:
-        grey = to_grey(read_image(path).array)
-    except InputError as error:
-        raise InputError(f"{path.name}: {error}") from None
+    grey = to_grey(read_image(path).array, path.name)
     grey.setflags(write=False)
     return grey
 
@@ -104,7 +59,7 @@ def folder_images(folder: str | os.PathLike[str], count: int | None = None) -> I
     InputError
         The folder is missing or empty, or a file is no grey or RGB image.
     """
-    files = photographs(folder)[:count]
+    files = image_files(folder)[:count]
     return ImageSet("medical", tuple(map(_grey_file, files)), tuple(p.name for p in files))
 
 
@@ -145,7 +100,7 @@ def _draw(
     count: int,
     seed: tuple[int, ...],
 ) -> ImageSet:
-    files, rng = photographs(folder), np.random.default_rng(seed)
+    files, rng = image_files(folder), np.random.default_rng(seed)
     images, sources, queue, flat = [], [], [], 0  # type: ignore[var-annotated]
     while len(images) < count:
         size, tried = size_of(rng), 0

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..learning.units import CONTRAST
 from . import paper
 from .measurements import Measurement, Pair, compare_stacks
 from .methods import Method
 from .paper import SIZES, Figure
 from .table import Cell, Row, Scores, Table
-from .truth import CONTRAST, NUM_TIMES, STEP, TIMES, TruthSource, time_derivative
+from .truth import NUM_TIMES, STEP, TIMES, TruthSource, time_derivative
 
 LABEL = "joint"
 COUNTS = {"32": 6, "96": 3, "256": 1}

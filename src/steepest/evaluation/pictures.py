@@ -13,10 +13,11 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from ..core.errors import InputError
+from ..learning.units import CONTRAST
 from ..plot.canvas import FAINT, HAIR, INK, PanelSheet, band_colours, new_figure, number, show
 from .measures import psnr
 from .methods import Learned, Method
-from .truth import CONTRAST, STEP, TIMES, TruthSource, time_derivative
+from .truth import STEP, TIMES, TruthSource, time_derivative
 
 SHOWN = TIMES[[0, 5, 12, 25, 49]]
 """0, 0.1, 0.24, 0.5, 0.98 in the paper's time."""

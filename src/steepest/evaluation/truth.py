@@ -19,8 +19,8 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..flows.tv_flow import tv_flow
+from ..learning.units import CONTRAST
 
-CONTRAST = 5.0
 NUM_TIMES = 50
 STEP = 0.02 / CONTRAST
 TIMES = STEP * np.arange(NUM_TIMES)

@@ -7,6 +7,7 @@
 
 from .files import SUFFIXES, check_target, read_image, write_image
 from .image import Image, from_float
+from .listing import image_files
 from .metadata import Metadata
 from .outputs import OutputSet
 from .samples import SAMPLES, sample
@@ -19,6 +20,7 @@ __all__ = [
     "OutputSet",
     "check_target",
     "from_float",
+    "image_files",
     "read_image",
     "sample",
     "write_image",

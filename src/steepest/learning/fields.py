@@ -13,9 +13,6 @@ from torch.nn.functional import pad
 
 from ..core.errors import InputError
 
-CONTRAST = 5.0
-"""The paper's flow is that of ``CONTRAST * image``: its time 1 is the engine's 1 / CONTRAST."""
-
 _TINY = 1e-30
 
 

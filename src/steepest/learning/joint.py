@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..core.arrays import check_count, check_number, prepare_image
 from ..core.errors import InputError
-from .fields import CONTRAST, drop_unused, initial_flux, project
+from .fields import drop_unused, initial_flux, project
 from .losses import weighted_sum
 from .paper_network import FLUX_EPS
+from .units import CONTRAST
 
 _ITERATIONS = ((96, 2_000), (256, 14_000))  # up to this side of the image
 _ITERATIONS_LARGE = 20_000

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ..core.arrays import check_number
 from ..core.errors import InputError
-from .fields import CONTRAST, divergence, gradient, norm, squared_norm, total_variation
+from .fields import divergence, gradient, norm, squared_norm, total_variation
 from .paper_network import check_choice
+from .units import CONTRAST
 
 TV_EPS = 1e-4
 """The paper's smoothing of the total variation, added under the root unsquared (section 3.1)."""

@@ -25,7 +25,7 @@ from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
-from .fields import check_inputs, divergence, gradient, project, squared_norm
+from .fields import check_inputs, divergence, drop_unused, gradient, project, squared_norm
 
 _EARLIEST = 1e-6  # of the largest slope: stands for t = 0, when all that has slope is an edge
 _STEEPEST = 1e15  # slopes are capped where their squares would overflow
@@ -98,7 +98,7 @@ class MeanFluxNet(nn.Module):
         height, width = g.shape[2:]
         below, right = _missing(height), _missing(width)
         moving = g.abs().amax((1, 2, 3), keepdim=True) > 0  # constant images have no flux
-        inside = _faces(g) * moving
+        inside = drop_unused(torch.ones_like(g[:1])) * moving  # faces between two pixels
         if torch.compiler.is_compiling() or below or right:  # graphs serve every size
             g, inside = pad(g, (0, right, 0, below)), pad(inside, (0, right, 0, below))
         p = inside * g * (squared_norm(g) + 1.0).rsqrt()
@@ -159,14 +159,6 @@ def _column(t: Tensor) -> Tensor:
 
 def _fold(features: Tensor) -> Tensor:
     return pixel_unshuffle(features, _FOLD).contiguous(memory_format=torch.channels_last)
-
-
-def _faces(g: Tensor) -> Tensor:
-    """One where a face lies between two pixels, zero at the border; ``(1, 2, H, W)``."""
-    height, width = g.shape[2:]
-    rows = pad(g.new_ones(1, 1, height - 1, width), (0, 0, 0, 1))
-    columns = pad(g.new_ones(1, 1, height, width - 1), (0, 1))
-    return torch.cat([rows, columns], 1)
 
 
 def _encode(g: Tensor, p: Tensor, logarithm: bool) -> Tensor:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import InputError
-from .fields import CONTRAST, check_inputs, drop_unused, initial_flux, project
+from .fields import check_inputs, drop_unused, initial_flux, project
+from .units import CONTRAST
 
 FLUX_EPS = 1e-4
 """The paper's eps of ``phi_ini = grad v0 / sqrt(|grad v0|^2 + eps^2)`` (section 3.1.1)."""

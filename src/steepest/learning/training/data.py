@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import InputError
-from ...io import SUFFIXES, read_image
+from ...core.grey import to_grey
+from ...io import image_files, read_image
 from .generate import generate_image
 from .sampling import GENERATED, stream
-from .sources import Collection, Mixture, Source, reduce, to_grey
+from .sources import Collection, Mixture, Source, reduce
 
 PHOTOGRAPHS = {
     "astronaut.png": "public domain (NASA)",
@@ -119,13 +120,7 @@ def _folder(name: str, held_out: bool) -> Collection:
             f"data={name!r}: no such folder; allowed are a folder of images, skimage, generated, "
             "mixed, food101:FOLDER, stl10:FOLDER"
         )
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-    if not files:
-        raise InputError(f"{name}: no PNG, JPEG, TIFF or NPY file in this folder")
+    files = image_files(folder, recursive=True)
     chosen = files[::10] if held_out else [file for i, file in enumerate(files) if i % 10]
     chosen = chosen or files
 

@@ -98,25 +98,3 @@ def reduce(image: np.ndarray, factor: float) -> np.ndarray:
     picture = Pillow.fromarray(np.ascontiguousarray(image, np.float32))
     small = picture.resize((width, height), Pillow.Resampling.LANCZOS)
     return np.clip(np.asarray(small, np.float32), 0, 1)
-
-
-def to_grey(array: np.ndarray, name: str) -> np.ndarray:
-    """Pixels (H, W) or (H, W, 3) as float32 (H, W) in [0, 1].
-
-    uint8 and uint16 mean [0, 1]; colour becomes the luma of ITU-R BT.601,
-    ``0.299 R + 0.587 G + 0.114 B``, without rounding.
-
-    Raises
-    ------
-    InputError
-        Values are not in [0, 1], or the shape is another.
-    """
-    scale = np.iinfo(array.dtype).max if array.dtype.kind == "u" else 1.0
-    values = array.astype(np.float32) / np.float32(scale)
-    if values.ndim == 3 and values.shape[2] == 3:
-        values = values @ np.array([0.299, 0.587, 0.114], np.float32)
-    if values.ndim != 2:
-        raise InputError(f"{name}: shape {array.shape}; allowed are grey or RGB images")
-    if not (values.min() >= 0 and values.max() <= 1.0001):
-        raise InputError(f"{name}: values must lie in [0, 1] to train on, without NaN")
-    return np.ascontiguousarray(np.minimum(values, 1))

@@ -1,0 +1,35 @@
+"""One grey image in [0, 1] from whatever pixels a photograph has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import InputError
+
+LUMA = (0.299, 0.587, 0.114)
+_SLACK = 1e-4  # what resampling may overshoot by
+
+
+def to_grey(array: np.ndarray, name: str = "image") -> np.ndarray:
+    """Pixels (H, W) or (H, W, 3) as float32 (H, W) in [0, 1].
+
+    uint8 and uint16 are divided by their maximum; colour becomes the luma of ITU-R BT.601,
+    ``0.299 R + 0.587 G + 0.114 B``, without rounding. Floats up to 1.0001 are clipped to 1.
+
+    Raises
+    ------
+    InputError
+        Another shape, or floats outside [0, 1]; names the image ``name``.
+    """
+    values = np.asarray(array)
+    scale = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+    values = values.astype(np.float32) / np.float32(scale)
+    if values.ndim == 3 and values.shape[2] == 3:
+        values = values @ np.asarray(LUMA, np.float32)
+    if values.ndim != 2:
+        raise InputError(f"{name}: shape {np.shape(array)}; allowed are (H, W) and (H, W, 3)")
+    if values.size and not (values.min() >= 0 and values.max() <= 1 + _SLACK):
+        raise InputError(
+            f"{name}: values must lie in [0, 1], not [{values.min():g}, {values.max():g}]"
+        )
+    return np.ascontiguousarray(np.minimum(values, 1), np.float32)

@@ -1,0 +1,33 @@
+"""The image files in a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..core.errors import InputError
+from .files import SUFFIXES
+
+
+def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> list[Path]:
+    """PNG, JPEG, TIFF and NPY files of a folder (and with ``recursive`` below it), in order.
+
+    Hidden files are left out.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, or no such file in it.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    entries = place.rglob("*") if recursive else place.iterdir()
+    found = sorted(
+        path
+        for path in entries
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if not found:
+        raise InputError(f"{folder}: no PNG, JPEG, TIFF or NPY file in this folder")
+    return found
