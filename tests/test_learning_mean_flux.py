@@ -301,6 +301,11 @@ def test_learned_flow_of_arrays():
     assert np.all(error <= exact.error_bound + truth.error_bound)
     assert result.converged
     assert result.iterations == 0
+    u0 = torch.from_numpy(image[..., 1] / 255.0)[None, None]
+    instantaneous = project(network.double()(u0, torch.tensor([0.1]).double())[1])[0]
+    feasible = torch.from_numpy(exact.flux[..., 1])
+    assert float(feasible.norm(dim=0).max()) <= 1 + 1e-12
+    assert float((feasible - instantaneous).norm() / instantaneous.norm()) < 0.05
 
 
 def test_learned_flow_asks_the_solver_where_the_certificate_misses():

@@ -160,6 +160,14 @@ def check_number(value: Any, name: str, *, positive: bool = False) -> float:
     return number
 
 
+def check_data_range(value: Any, arrays: Sequence[Array], layout: Layout) -> float:
+    """The range PSNR refers to; by default 1 for integers, else what the images span (1 if 0)."""
+    if value is None:
+        span = max(float(a.max()) for a in arrays) - min(float(a.min()) for a in arrays)
+        value = 1.0 if layout.integer_maximum is not None or span == 0 else span
+    return check_number(value, "data_range", positive=True)
+
+
 def check_count(value: Any, name: str) -> int:
     """A positive integer."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:

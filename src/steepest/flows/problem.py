@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, check_number, normalize_axis, prepare_image
+from ..core.arrays import Layout, check_data_range, normalize_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, is_torch, namespace, to_float64
 from ..functionals.total_variation import TotalVariation, make_functional
@@ -108,10 +108,6 @@ def make_problem(
             f"image has values up to {largest:g}; allowed are magnitudes between 1e-150 and 1e150"
         )
     scale = 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -math.frexp(largest)[1]
-    if data_range is None:
-        low = min(float(array.min()) for array in arrays)
-        high = max(float(array.max()) for array in arrays)
-        data_range = 1.0 if layout.integer_maximum or high == low else high - low
     parts = [rescaled(array, scale) for array in arrays]
     if not coupled:
         parts = [part[c : c + 1] for part in parts for c in range(part.shape[0])]
@@ -122,7 +118,7 @@ def make_problem(
         batch_axis=batch,
         num_items=len(items),
         scale=scale,
-        data_range=check_number(data_range, "data_range", positive=True),
+        data_range=check_data_range(data_range, arrays, layout),
     )
 
 

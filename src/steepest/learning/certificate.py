@@ -21,7 +21,7 @@ bound; this is one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -116,7 +116,8 @@ def _certify_one(
     """Bound of one image's prediction, and its distance from the certified curve."""
     bound, curve = Bound(), u0[0].double()
     if t > 0:
-        *_, (bound, curve) = walk(module, u0, graded_nodes(t, num_nodes))
+        nodes = graded_nodes(t, num_nodes)
+        *_, (bound, curve, _) = walk(u0, nodes, segment_fluxes(module, u0, nodes))
     away = distance(predicted, curve)
     return bound.moved(away), away
 
@@ -126,19 +127,21 @@ def graded_nodes(t: float, num_nodes: int) -> list[float]:
     return [t * (k / num_nodes) ** _GRADING for k in range(num_nodes + 1)]
 
 
-def walk(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Iterator[tuple[Bound, Tensor]]:
+def walk(
+    u0: Tensor, nodes: Sequence[float], fluxes: Iterable[Tensor]
+) -> Iterator[tuple[Bound, Tensor, Tensor]]:
     """The certified curve of one image ``(1, 1, H, W)`` at every node after the first, which is 0.
 
-    Yields the bound and the curve's image ``(1, H, W)``, float64.
+    ``fluxes`` are feasible, one for every segment. Yields the bound, the curve's image
+    ``(1, H, W)`` and the flux that led there, float64.
     """
     curve, bound = u0[0].double(), Bound()
     functional = TotalVariation(spacing=(1.0, 1.0))
-    fluxes = segment_fluxes(module, u0, nodes)
     for flux, begin, end in zip(fluxes, nodes, nodes[1:], strict=False):
         stop = curve + (end - begin) * divergence(flux[None])[0]
         terms = step_terms(functional, curve, stop, flux[:, None], end - begin)
         bound, curve = bound.after(terms), stop
-        yield bound, curve
+        yield bound, curve, flux
 
 
 def segment_fluxes(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Iterator[Tensor]:
@@ -153,10 +156,20 @@ def segment_fluxes(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Ite
         for flux in _evaluate(lambda u, t: module(u, t)[1], own, middle):
             yield _feasible(flux.to(u0.device).double())
         return
-    before = torch.zeros_like(u0[0]).double()
-    means = _evaluate(module.mean_flux, for_network(module, u0), nodes[1:])  # type: ignore[arg-type]
+    means = mean_fluxes(module, for_network(module, u0), nodes[1:])
+    yield from (flux.to(u0.device) for flux in chords(means, nodes))
+
+
+def mean_fluxes(module: nn.Module, u0: Tensor, times: Sequence[float]) -> Iterator[Tensor]:
+    """``Phi(t)``, ``(2, H, W)``, of one image of the network's dtype at every time."""
+    return _evaluate(module.mean_flux, u0, times)  # type: ignore[arg-type]
+
+
+def chords(means: Iterable[Tensor], nodes: Sequence[float]) -> Iterator[Tensor]:
+    """Feasible flux of every segment, float64, from the mean fluxes at its ends (none at 0)."""
+    before = torch.zeros((), dtype=torch.float64)
     for mean, begin, end in zip(means, nodes, nodes[1:], strict=False):
-        moved = end * mean.to(u0.device).double()
+        moved = end * mean.double()
         yield _feasible((moved - before) / (end - begin))
         before = moved
 

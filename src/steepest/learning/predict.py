@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import tee
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..core.arrays import Layout, check_count, check_number, prepare_image
+from ..core.arrays import Layout, check_count, check_data_range, check_number, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.status import Status
@@ -21,16 +22,19 @@ from ..flows.tv_flow import tv_flow
 from ..functionals.certificate import Bound, psnr_bound
 from .certificate import (
     DEFAULT_NUM_NODES,
+    chords,
     distance,
     for_network,
     graded_nodes,
+    mean_fluxes,
     segment_fluxes,
     walk,
 )
-from .fields import total_variation
+from .fields import divergence, total_variation
 from .weights import load
 
 _CACHED_BYTES = 1 << 28
+_FLUX_SPAN = 0.01  # the flux at the end is that of the last hundredth
 
 
 def learned_flow(
@@ -46,10 +50,10 @@ def learned_flow(
 ) -> FlowResult:
     """Total variation flow predicted by a network, certified, and corrected where asked for.
 
-    Every requested time is one evaluation of the network. The certificate (see
-    `steepest.learning.certify`) takes ``num_nodes`` more. If ``accuracy`` is given and the
-    certificate misses it at any time, the flow is solved by `steepest.tv_flow` with the network's
-    flux as the start of every step.
+    Every requested time is one evaluation of the network (of the paper's networks: two). The
+    certificate (see `steepest.learning.certify`) takes ``num_nodes`` more. If ``accuracy`` is given
+    and the certificate misses it at any time, the flow is solved by `steepest.tv_flow` with the
+    network's flux as the start of every step.
 
     Parameters
     ----------
@@ -72,9 +76,9 @@ def learned_flow(
     Returns
     -------
     FlowResult
-        ``flux`` is the instantaneous flux at the last time. ``gap`` is the certified gap of the
-        curve relative to its length of time and total variation; ``iterations`` is 0 unless the
-        solver was called. It cannot be continued with ``state=``.
+        ``flux`` is feasible and is the mean of the last hundredth of the time. ``gap`` is the
+        certified gap of the curve relative to its length of time and total variation;
+        ``iterations`` is 0 unless the solver was called. It cannot be continued with ``state=``.
 
     Raises
     ------
@@ -90,10 +94,7 @@ def learned_flow(
     num_nodes = check_count(num_nodes, "num_nodes")
     module = load(network) if isinstance(network, str) else network
     module = module if device is None else module.to(device)
-    if data_range is None:
-        span = float(channels.max()) - float(channels.min())
-        data_range = 1.0 if layout.integer_maximum is not None or span == 0 else span
-    data_range = check_number(data_range, "data_range", positive=True)
+    data_range = check_data_range(data_range, [channels], layout)
     parts = [_predict(module, channel, wanted, num_nodes) for channel in channels]
     shares = np.array([[(b.solver_share, b.time_share) for b in part.bounds] for part in parts])
     shares = shares.sum(0)
@@ -140,17 +141,37 @@ def _predict(module: nn.Module, channel: np.ndarray, wanted: np.ndarray, num_nod
     """Frames by the network in its own dtype; the certificate refers to the channel as it is."""
     exact = torch.from_numpy(channel)[None, None]
     u0 = for_network(module, exact)
-    times = torch.from_numpy(wanted).to(u0)
-    frames = [module.solve(u0, times[i : i + 1])[0].cpu() for i in range(len(times))]  # type: ignore[operator]
-    nodes = np.union1d(graded_nodes(float(wanted[-1]), num_nodes), wanted).tolist()
+    last = float(wanted[-1])
+    nodes = [*graded_nodes(last, num_nodes), (1 - _FLUX_SPAN) * last]
+    nodes = np.union1d(nodes, wanted).tolist()
+    predicted, fluxes = _evaluate(module, u0, nodes, set(wanted.tolist()))
     initial = float(total_variation(exact.double())[0]) or 1.0
-    frame, bounds, gaps = iter(frames), [], []
-    for node, (bound, curve) in zip(nodes[1:], walk(module, exact, nodes), strict=True):
-        if node in wanted:
-            bounds.append(bound.moved(distance(next(frame), curve)))
+    frames, bounds, gaps = [], [], []
+    steps = walk(exact, nodes, (flux.to(exact.device) for flux in fluxes))
+    for node, frame, step in zip(nodes[1:], predicted, steps, strict=True):
+        bound, curve, flux = step
+        if frame is not None:
+            frames.append(frame.cpu())
+            bounds.append(bound.moved(distance(frame, curve)))
             gaps.append(bound.solver_share / (2 * node * initial))
-    flux = module(u0, times[-1:])[1][0]
-    return _Part(torch.cat(frames).numpy(), flux.cpu().numpy(), gaps, bounds)
+    return _Part(torch.cat(frames).numpy(), flux.numpy(), gaps, bounds)
+
+
+def _evaluate(
+    module: nn.Module, u0: Tensor, nodes: list[float], wanted: set[float]
+) -> tuple[Iterator[Tensor | None], Iterator[Tensor]]:
+    """The image at every node that is wanted, else None, and the flux of every segment.
+
+    Both come from the same mean flux, if the network has one.
+    """
+    if hasattr(module, "mean_flux"):
+        means, again = tee(mean_fluxes(module, u0, nodes[1:]))
+        moves = (t * divergence(mean[None])[0] for t, mean in zip(nodes[1:], again, strict=True))
+        frames = (u0[0] + move for move in moves)
+        chosen = (f if t in wanted else None for t, f in zip(nodes[1:], frames, strict=True))
+        return chosen, chords(means, nodes)
+    solved = (module.solve(u0, u0.new_tensor([t]))[0] if t in wanted else None for t in nodes[1:])  # type: ignore[operator]
+    return solved, segment_fluxes(module, u0, nodes)
 
 
 def _guess(
