@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from shutil import which
 
 import numpy as np
 
@@ -18,16 +19,21 @@ from .truth import NUM_TIMES, STEP, TIMES, TruthSource, time_derivative
 LABEL = "joint"
 COUNTS = {"32": 6, "96": 3, "256": 1}
 """Images at each size unless told otherwise: the optimisation takes minutes to hours an image."""
+_WORTH_COMPILING = 96 * 96  # pixels
 
 
 def run_joint(image: np.ndarray, num_iter: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """``u`` and ``div phi``, (50, H, W), by the paper's number of iterations or another."""
+    """``u`` and ``div phi``, (50, H, W), by the paper's number of iterations or another.
+
+    Compiled where that pays and a C++ compiler is at hand.
+    """
     from torch import as_tensor
 
     from ..learning import joint_optimisation
     from ..learning.fields import divergence
 
-    result = joint_optimisation(image, TIMES, num_iter=num_iter)
+    compiled = image.size >= _WORTH_COMPILING and which("c++") is not None
+    result = joint_optimisation(image, TIMES, num_iter=num_iter, compiled=compiled)
     return result.images, divergence(as_tensor(result.flux))[:, 0].numpy()
 
 
