@@ -30,8 +30,8 @@ from steepest.learning.training import (  # noqa: E402
     open_data,
     train,
 )
-from steepest.learning.training.log import read_log  # noqa: E402
 from steepest.learning.training.validation import make_validation  # noqa: E402
+from steepest.training.log import read_log  # noqa: E402
 
 # ----------------------------------------------------------------------------- whole trainings
 

@@ -26,9 +26,11 @@ from steepest.learning.training import (  # noqa: E402
     open_data,
     train,
 )
-from steepest.learning.training.learner import learning_rate, make_learner, take_step  # noqa: E402
-from steepest.learning.training.precision import InBfloat16  # noqa: E402
+from steepest.learning.training.task import METHODS, FlowTask  # noqa: E402
 from steepest.learning.training.validation import make_validation  # noqa: E402
+from steepest.training.learner import learning_rate, make_learner  # noqa: E402
+from steepest.training.learner import take_step as take_step_of  # noqa: E402
+from steepest.training.precision import InBfloat16  # noqa: E402
 
 # ----------------------------------------------------------------------------- settings
 
@@ -155,6 +157,11 @@ def new_learner(config):
     return make_learner(network, config)
 
 
+def take_step(learner, objective, source, config, team):
+    task = FlowTask(config, team.device, objective, source, validation=None)
+    take_step_of(learner, task, config, team)
+
+
 def values(network):
     return torch.cat([p.detach().flatten() for p in network.parameters()]).double()
 
@@ -220,11 +227,12 @@ def test_bfloat16_is_inside_the_network_only():
     network = learning.SemiResNet(channels=8)
     u0, t = torch.rand(3, 1, 16, 16), torch.tensor([0.0, 0.05, 0.2])
     phi = network.propose(u0, t)[1]
-    rough_u, rough_phi = InBfloat16(network).propose(u0, t)
+    rough = InBfloat16(network, METHODS)
+    rough_u, rough_phi = rough.propose(u0, t)
     assert rough_u.dtype == rough_phi.dtype == torch.float32
     difference = float((rough_phi - phi).detach().abs().max() / phi.detach().abs().max())
     assert 1e-6 < difference < 0.05
-    terms = learning.losses.paper_objective(InBfloat16(network), u0, t)
+    terms = learning.losses.paper_objective(rough, u0, t)
     exact = learning.losses.paper_objective(network, u0, t)
     assert terms["total"].dtype == torch.float32
     assert terms["total"].item() == pytest.approx(exact["total"].item(), rel=0.05)

@@ -13,8 +13,8 @@ import torch
 
 import steepest
 from steepest.learning.training import PRESETS, TrainingConfig, data
-from steepest.learning.training.distributed import Team
 from steepest.learning.training.sources import Collection
+from steepest.training import Team
 
 ELSEWHERE = {  # other processes find the same package
     **os.environ,

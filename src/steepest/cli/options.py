@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from steepest.core.errors import InputError
-from steepest.io import SUFFIXES, Image
+from steepest.io import READ_ONLY, SUFFIXES, Image
 
 from .extras import need_torch
 
@@ -276,4 +276,4 @@ def stack_of(arguments: argparse.Namespace) -> str:
 
 def known_suffix(name: str) -> bool:
     """Whether a path ends like an image file."""
-    return any(name.lower().endswith(suffix) for suffix in SUFFIXES)
+    return name.lower().endswith((*SUFFIXES, *READ_ONLY))

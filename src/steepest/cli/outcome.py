@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.core.errors import InputError
+from steepest.core.errors import InputError, NotConverged
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -10,7 +10,7 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 def one_line(error: BaseException) -> str:
     """An exception as one line for people."""
     text = " ".join(str(error).split())
-    if isinstance(error, InputError):
+    if isinstance(error, (InputError, NotConverged)):
         return text
     if isinstance(error, MemoryError):
         return "not enough memory"

@@ -31,8 +31,8 @@ def load_method(spec: str, device: str = "cpu") -> Learned:
         Unknown name, missing or damaged file, a device that is not there.
     """
     from ..learning import load
-    from ..learning.device import usable_device
     from ..learning.weights import network_name, read_description
+    from ..training.device import usable_device
 
     name, given = split_spec(spec)
     module = load(name, map_location=usable_device(device))

@@ -1,26 +1,15 @@
-"""Weights on disk: ``NAME.safetensors`` and ``NAME.json`` beside it. Loading never runs code.
-
-The JSON file is ``{"network": "unet", "config": {..}, "metadata": {..}}``: which class of
-`NETWORKS`, its constructor arguments, and whatever was noted when it was saved (a model card).
-"""
+"""Weights of the networks here: `weight_files` with their names and the shipped files."""
 
 from __future__ import annotations
 
-import inspect
-import json
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as parse_tensors
-from safetensors.torch import save as serialise_tensors
-from torch import Tensor, nn
+from torch import nn
 
-from ..core.errors import InputError
-from .device import usable_device
+from . import weight_files
 
 NETWORKS = {
     "semi-resnet": "semi_resnet:SemiResNet",
@@ -33,11 +22,9 @@ NETWORKS = {
 PRETRAINED = Path(__file__).parent / "pretrained"
 """Where the weights that come with the package are."""
 
-_LARGEST = 4096
-"""No number of layers or channels in a file may be larger."""
 
-_KEYS = {"network", "config", "metadata"}
-_DTYPES = (torch.bfloat16, torch.float32, torch.float64)
+def _registry() -> weight_files.Registry:
+    return weight_files.Registry(NETWORKS, __name__.rpartition(".")[0], PRETRAINED)
 
 
 def network_class(name: str) -> type[nn.Module]:
@@ -48,11 +35,7 @@ def network_class(name: str) -> type[nn.Module]:
     InputError
         There is no network of this name.
     """
-    if not isinstance(name, str) or name not in NETWORKS:
-        raise InputError(f"network={name!r}; allowed are {', '.join(NETWORKS)}")
-    module, _, attribute = NETWORKS[name].partition(":")
-    found: type[nn.Module] = getattr(import_module(f".{module}", __package__), attribute)
-    return found
+    return weight_files.network_class(_registry(), name)
 
 
 def network_name(network: nn.Module) -> str:
@@ -63,40 +46,12 @@ def network_name(network: nn.Module) -> str:
     InputError
         Its class is not among them.
     """
-    kind = type(network)
-    where = f"{kind.__module__.removeprefix(f'{__package__}.')}:{kind.__qualname__}"
-    for name, place in NETWORKS.items():
-        if place == where:
-            return name
-    raise InputError(
-        f"network is a {kind.__name__}; networks that can be saved are {', '.join(NETWORKS)}"
-    )
+    return weight_files.network_name(_registry(), network)
 
 
 def build(name: str, config: Any, where: str = "config") -> nn.Module:
-    """A network from its name and constructor arguments; the global random state is left alone.
-
-    Raises
-    ------
-    InputError
-        Unknown name; ``config`` not a dictionary, with unknown keys, or with values that the
-        constructor refuses.
-    """
-    kind = network_class(name)
-    if not isinstance(config, dict):
-        raise InputError(f"{where}: the configuration of {name} must be a dictionary")
-    allowed = inspect.signature(kind).parameters
-    unknown = sorted(set(config) - set(allowed))
-    if unknown:
-        raise InputError(
-            f"{where}: {name} has no arguments {', '.join(unknown)}; "
-            f"allowed are {', '.join(allowed)}"
-        )
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return kind(**config)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{where}: {name} cannot be made from {config}: {error}") from error
+    """A network from its name and constructor arguments; see `weight_files.build`."""
+    return weight_files.build(_registry(), name, config, where)
 
 
 def save(
@@ -125,29 +80,7 @@ def save(
     InputError
         Another class; NaN or infinite weights; metadata that JSON cannot hold.
     """
-    from ..io.outputs import OutputSet  # files are needed for saving alone
-
-    tensors_path, json_path = _files(path)
-    name = network_name(network)
-    config: Any = network.config  # type: ignore[assignment]
-    document = {"network": name, "config": config(), "metadata": metadata or {}}
-    try:
-        text = json.dumps(document, indent=1, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"metadata must be a dictionary that JSON can hold: {error}") from None
-    if not isinstance(document["metadata"], dict):
-        raise InputError(f"metadata must be a dictionary, not {type(metadata).__name__}")
-    tensors = {
-        key: value.detach().to("cpu", dtype).contiguous() for key, value in _state(network).items()
-    }
-    _check_values(tensors, "network")
-    with OutputSet(overwrite=True) as outputs:
-        for target, content in (
-            (tensors_path, serialise_tensors(tensors)),
-            (json_path, f"{text}\n".encode()),
-        ):
-            with outputs.open(target) as file:
-                file.write(content)
+    weight_files.save(_registry(), network, path, metadata, dtype=dtype)
 
 
 def load(
@@ -175,27 +108,8 @@ def load(
     InputError
         No such name, file or device; a file that is damaged, does not fit its description, or
         holds NaN.
-
-    Notes
-    -----
-    The network is made without memory first; it gets some when the file has been seen to hold
-    tensors of the shapes that its description asks for.
     """
-    device = usable_device(map_location, "map_location")
-    tensors_path, json_path = _find(name_or_path)
-    document = read_description(name_or_path)
-    _check_sizes(document["config"], json_path)
-    with torch.device("meta"):
-        network = build(document["network"], document["config"], str(json_path))
-    tensors = _read_tensors(tensors_path)
-    _check_shapes(tensors, _state(network), tensors_path, document["network"])
-    _check_values(tensors, str(tensors_path))
-    dtypes = {value.dtype for value in tensors.values()}
-    if torch.float64 in dtypes:
-        network.double()
-    network = network.to_empty(device=device)
-    network.load_state_dict(tensors)
-    return network.eval()
+    return weight_files.load(_registry(), name_or_path, map_location)
 
 
 def read_description(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -206,87 +120,4 @@ def read_description(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
     InputError
         Missing, not JSON, or without these entries.
     """
-    path = _find(name_or_path)[1]
-    content = _read(path)
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:  # of UTF-8 or of JSON
-        raise InputError(f"{path}: not a JSON file ({error})") from None
-    if not isinstance(document, dict) or not set(document) >= _KEYS - {"metadata"}:
-        raise InputError(f"{path}: must hold the entries 'network' and 'config'")
-    unknown = sorted(set(document) - _KEYS)
-    if unknown:
-        raise InputError(f"{path}: unknown entries {', '.join(unknown)}")
-    return {"metadata": {}, **document}
-
-
-def _find(name_or_path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """The two files of a shipped name (a string) or of a path."""
-    shipped = isinstance(name_or_path, str) and name_or_path in NETWORKS
-    return _files(PRETRAINED / name_or_path if shipped else name_or_path)
-
-
-def _files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """The two files, whatever ending was given (names may hold dots)."""
-    stem = os.fspath(path).removesuffix(".safetensors").removesuffix(".json")
-    return Path(f"{stem}.safetensors"), Path(f"{stem}.json")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        names = ", ".join(NETWORKS)
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); give the path of saved weights or one of "
-            f"{names}"
-        ) from None
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    content = _read(path)
-    try:
-        return parse_tensors(content)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a complete safetensors file ({error})") from None
-
-
-def _state(network: nn.Module) -> dict[str, Tensor]:
-    return dict(network.state_dict())
-
-
-def _check_sizes(config: Any, path: Path) -> None:
-    """No number of layers or channels is so large that only making the modules would take long."""
-    for key, value in config.items() if isinstance(config, dict) else ():
-        parts = value if isinstance(value, list) else [value]
-        numbers = [part for part in parts if isinstance(part, (int, float))]
-        if max([len(parts), *numbers]) > _LARGEST:
-            raise InputError(f"{path}: {key} in the configuration must be {_LARGEST} at most")
-
-
-def _check_shapes(
-    given: dict[str, Tensor], expected: dict[str, Tensor], path: Path, name: str
-) -> None:
-    missing, unknown = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
-    if missing or unknown:
-        what = f"lacks {missing[0]}" if missing else f"holds {unknown[0]}, which it has not"
-        raise InputError(f"{path}: not the weights of {name} as configured: it {what}")
-    for key, tensor in expected.items():
-        if given[key].shape != tensor.shape:
-            raise InputError(
-                f"{path}: {key} has shape {tuple(given[key].shape)}, {name} as configured needs "
-                f"{tuple(tensor.shape)}"
-            )
-
-
-def _check_values(tensors: dict[str, Tensor], where: str) -> None:
-    """All finite and of one of the allowed dtypes."""
-    dtypes = {tensor.dtype for tensor in tensors.values()}
-    if len(dtypes) > 1 or not dtypes <= set(_DTYPES):
-        names = ", ".join(sorted(map(str, dtypes)))
-        raise InputError(
-            f"{where}: weights must be all of one type, bfloat16, float32 or float64, not {names}"
-        )
-    for key, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{where}: {key} holds NaN or infinity")
+    return weight_files.read_description(_registry(), name_or_path)

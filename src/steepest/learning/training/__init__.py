@@ -6,11 +6,12 @@
 The same as a command: ``steepest learn --preset smoke -o runs/smoke``.
 """
 
+from ...training import Moment, TrainingResult
 from .config import TrainingConfig
 from .data import PHOTOGRAPHS, open_data
 from .generate import generate_image
-from .loop import Moment, TrainingResult, train
 from .presets import PRESETS
+from .run import train
 
 __all__ = [
     "PHOTOGRAPHS",

@@ -13,8 +13,9 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.grey import to_grey
 from ...io import image_files, read_image
+from ...training.streams import stream
 from .generate import generate_image
-from .sampling import GENERATED, stream
+from .sampling import GENERATED
 from .sources import Collection, Mixture, Source, reduce
 
 PHOTOGRAPHS = {

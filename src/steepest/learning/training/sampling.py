@@ -1,9 +1,4 @@
-"""Which crop is seen at which time in which step: a function of counters alone.
-
-Every draw has a random generator of its own, made from the seed and from the numbers of the step
-and of the image in it. So nothing random needs to be stored to resume a training, and processes
-that share a batch take different images of it without talking to each other.
-"""
+"""Which crop is seen at which time in which step: a function of counters alone (`stream`)."""
 
 from __future__ import annotations
 
@@ -13,21 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...training.streams import stream
 from .config import TrainingConfig
 from .sources import Source
 
 TRAINING, VALIDATION, GENERATED, OBJECTIVE = range(4)
-
-
-def stream(seed: int, *counters: int) -> np.random.Generator:
-    """The random numbers that belong to these counters: Philox, keyed by a ``SeedSequence``."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=counters)))
-
-
-def torch_stream(device: torch.device, seed: int, *counters: int) -> torch.Generator:
-    """A generator of torch for these counters."""
-    words = np.random.SeedSequence(seed, spawn_key=counters).generate_state(1, np.uint64)
-    return torch.Generator(device).manual_seed(int(words[0] >> np.uint64(1)))
 
 
 def crop_size(config: TrainingConfig, seed: int, kind: int, step: int) -> int:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...training.streams import torch_stream
 from ..objectives import Objective
 from .config import TrainingConfig
-from .sampling import OBJECTIVE, VALIDATION, draw_batch, torch_stream
+from .sampling import OBJECTIVE, VALIDATION, draw_batch
 from .sources import Source
 
 _SEED = 0  # not that of the training: scores of several trainings can be compared

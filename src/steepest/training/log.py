@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import InputError
+from ..core.errors import InputError
 
 Row = Mapping[str, float]
 NAME = "log.csv"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
-from ..device import usable_device
+from .device import usable_device
 
 
 @dataclass(frozen=True)

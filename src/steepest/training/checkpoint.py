@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from ...core.errors import InputError
-from ...io.outputs import OutputSet
-from .config import TrainingConfig
+from ..core.errors import InputError
+from ..io.outputs import OutputSet
 from .learner import Learner, snapshot
+from .recipe import Recipe
+
+R = TypeVar("R", bound=Recipe)
 
 _NAME = "checkpoint.json"
 _FORMAT = 1
@@ -40,12 +42,12 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / _NAME).is_file()
 
 
-def save_checkpoint(folder: Path, learner: Learner, config: TrainingConfig, log_bytes: int) -> None:
+def save_checkpoint(folder: Path, learner: Learner, recipe: Recipe, log_bytes: int) -> None:
     """Store everything that the next step depends on, and how long the log is."""
     tensors = f"checkpoint-{learner.step}.safetensors"
     document = {
         "format": _FORMAT,
-        "config": config.as_json(),
+        "config": recipe.as_json(),
         "tensors": tensors,
         "step": learner.step,
         "seconds": learner.seconds,
@@ -87,9 +89,15 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def stored_config(folder: Path) -> TrainingConfig:
-    """The configuration of the training in this folder."""
-    return TrainingConfig.from_json(read_checkpoint(folder)["config"])
+def stored_recipe(folder: Path, kind: type[R]) -> R:
+    """The recipe of the training in this folder, which is of this kind.
+
+    Raises
+    ------
+    InputError
+        The checkpoint is damaged, or of another kind of training.
+    """
+    return kind.from_json(read_checkpoint(folder)["config"])
 
 
 def restore(folder: Path, document: dict[str, Any], learner: Learner) -> None:

@@ -11,12 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..objectives import Objective
-from .config import TrainingConfig
 from .distributed import Team
-from .precision import InBfloat16
-from .sampling import OBJECTIVE, TRAINING, draw_batch, torch_stream
-from .sources import Source
+from .recipe import Recipe
+from .task import Task
 
 
 @dataclass
@@ -47,12 +44,12 @@ class Learner:
         return True
 
 
-def make_learner(network: nn.Module, config: TrainingConfig) -> Learner:
+def make_learner(network: nn.Module, recipe: Recipe) -> Learner:
     """A learner at step 0."""
     optimizer = torch.optim.Adam(
-        network.parameters(), config.learning_rate, betas=config.betas, foreach=True
+        network.parameters(), recipe.learning_rate, betas=recipe.betas, foreach=True
     )
-    average = copy.deepcopy(network).requires_grad_(False) if config.ema else None
+    average = copy.deepcopy(network).requires_grad_(False) if recipe.ema else None
     return Learner(network, optimizer, average)
 
 
@@ -64,33 +61,27 @@ def snapshot(network: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def learning_rate(config: TrainingConfig, step: int) -> float:
+def learning_rate(recipe: Recipe, step: int) -> float:
     """The rate in step number ``step`` (from 0): linear warm-up times constant or half cosine."""
-    rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup))
-    if config.schedule == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * step / config.num_steps))
+    rate = recipe.learning_rate * min(1.0, (step + 1) / max(1, recipe.warmup))
+    if recipe.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * step / recipe.num_steps))
     return rate
 
 
-def take_step(
-    learner: Learner, objective: Objective, source: Source, config: TrainingConfig, team: Team
-) -> None:
+def take_step(learner: Learner, task: Task, recipe: Recipe, team: Team) -> None:
     """One step of Adam on the next batch.
 
-    The batch is computed in ``config.parts`` parts (as many as there are processes at least), each
+    The batch is computed in ``recipe.parts`` parts (as many as there are processes at least), each
     with random numbers of its own; gradients are averaged over parts and processes, so who
     computed which part does not matter.
     """
-    network = InBfloat16(learner.network) if config.precision == "bfloat16" else learner.network
-    num_parts = count_parts(config, team)
-    each = config.batch // num_parts
+    num_parts = count_parts(recipe, team)
+    each = recipe.batch // num_parts
     terms: dict[str, Tensor] = {}
     for part in team.share(num_parts):
         images = range(part * each, (part + 1) * each)
-        batch = draw_batch(source, config, config.seed, TRAINING, learner.step, images)
-        u0, t = (tensor.to(team.device) for tensor in batch)
-        generator = torch_stream(team.device, config.seed, OBJECTIVE, learner.step, part)
-        values = objective(network, u0, t, generator)
+        values = task.loss(learner.network, learner.step, part, images)
         (values["total"] / num_parts).backward()
         _add(terms, values, 1 / num_parts)
     parameters = [p for p in learner.network.parameters() if p.requires_grad]
@@ -98,20 +89,20 @@ def take_step(
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
     team.add_up([*(p.grad for p in parameters if p.grad is not None), *terms.values()])
-    norm = nn.utils.clip_grad_norm_(parameters, config.clip or math.inf)
+    norm = nn.utils.clip_grad_norm_(parameters, recipe.clip or math.inf)
     _add(terms, {"gradient": norm})
     for group in learner.optimizer.param_groups:
-        group["lr"] = learning_rate(config, learner.step)
+        group["lr"] = learning_rate(recipe, learner.step)
     learner.optimizer.step()
     learner.optimizer.zero_grad(set_to_none=True)
-    _follow(learner, config.ema)
+    _follow(learner, recipe.ema)
     _add(learner.sums, terms)
     learner.step += 1
 
 
-def count_parts(config: TrainingConfig, team: Team) -> int:
+def count_parts(recipe: Recipe, team: Team) -> int:
     """In how many parts a batch is computed: a multiple of the number of processes."""
-    return config.parts * team.size // math.gcd(config.parts, team.size)
+    return recipe.parts * team.size // math.gcd(recipe.parts, team.size)
 
 
 def _add(sums: dict[str, Tensor], values: Mapping[str, Any], weight: float = 1.0) -> None:

@@ -1,0 +1,224 @@
+"""What the commands that train networks share: options, resuming, progress, the report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steepest.core.errors import InputError
+
+from .certificates import finite
+from .options import count, from_zero, number, positive
+from .outcome import INTERRUPTED, OK
+
+Callback = Callable[[Any], None]
+
+SETTINGS = {  # option: setting of a Recipe
+    name: name
+    for name in (
+        "epochs",
+        "batch",
+        "parts",
+        "learning_rate",
+        "schedule",
+        "warmup",
+        "clip",
+        "ema",
+        "seed",
+        "precision",
+        "device",
+        "criterion",
+        "validate_every",
+        "checkpoint_minutes",
+        "max_minutes",
+        "tensorboard",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is trained by a command.
+
+    ``command`` is what the user typed, ``train`` the function of the library, ``measures(row,
+    config)`` the words about an epoch besides its loss, ``summary(result)`` more values for JSON,
+    ``best(result)`` the words about the best epoch, ``advice(result)`` a last line or "".
+    """
+
+    command: str
+    train: Callable[..., Any]
+    measures: Callable[[Mapping[str, float], Any], Sequence[str]]
+    summary: Callable[[Any], Mapping[str, Any]]
+    best: Callable[[Any], str]
+    advice: Callable[[Any], str]
+
+
+def add_recipe(group: Any) -> None:
+    """How a network is trained."""
+    add = group.add_argument
+    add("--epochs", type=count, metavar="N", help="how long")
+    add("--batch", type=count, metavar="N", help="images in a step")
+    add("--learning-rate", type=positive, metavar="X", help="of Adam")
+    add("--schedule", choices=("constant", "cosine"), help="of the learning rate")
+    add("--warmup", type=from_zero, metavar="N", help="steps in which it rises first")
+    add("--clip", type=number, metavar="X", help="longest gradient, 0 for any")
+    add("--ema", type=number, metavar="X", help="average the weights with this decay, 0: do not")
+    add("--seed", type=from_zero, metavar="N", help="of everything random")
+    add("--validate-every", type=count, metavar="N", help="epochs between validations")
+
+
+def add_machine(group: Any) -> None:
+    """Where a network is trained, and for how long."""
+    add = group.add_argument
+    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
+    add("--precision", choices=("float32", "bfloat16"), help="of the network's convolutions")
+    add("--parts", type=count, metavar="N", help="compute a batch in parts, for less memory")
+    add("--threads", type=count, metavar="N", help="processors to use (default all)")
+    add("--max-minutes", type=positive, metavar="X", help="stop then, to be resumed")
+    add("--checkpoint-minutes", type=number, metavar="X", help="0: after every epoch")
+    add("--tensorboard", action="store_true", default=None, help="also a log for TensorBoard")
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
+    return value
+
+
+def given(arguments: argparse.Namespace, settings: Mapping[str, str]) -> dict[str, Any]:
+    """The settings (by option) that stand on the command line."""
+    return {
+        setting: getattr(arguments, option)
+        for option, setting in settings.items()
+        if getattr(arguments, option) is not None
+    }
+
+
+def stored(folder: Path, kind: type, otherwise: str) -> Any:
+    """The recipe of the training in this folder; ``otherwise`` says how one is begun.
+
+    Raises
+    ------
+    InputError
+        There is none, or one of another kind.
+    """
+    from steepest.training.checkpoint import has_checkpoint, stored_recipe
+
+    if not has_checkpoint(folder):
+        raise InputError(f"{folder}: holds no training; {otherwise}")
+    return stored_recipe(folder, kind)
+
+
+def run(subject: Subject, config: Any, arguments: argparse.Namespace) -> int:
+    """Train, and say what came out; the exit code."""
+    import torch
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    leads = os.environ.get("RANK", "0") == "0"
+    quiet = arguments.quiet or arguments.json or not leads
+    try:
+        with _warnings_in_one_line(), _display(subject, config, quiet) as (on_epoch, on_step):
+            result = subject.train(
+                config,
+                arguments.output,
+                on_epoch=on_epoch,
+                on_step=on_step,
+                resume=arguments.resume,
+            )
+    except KeyboardInterrupt:
+        if leads:
+            again = f"steepest {subject.command} -o {arguments.output} --resume"
+            print(f"\nsteepest: interrupted; go on with: {again}", file=sys.stderr)
+        return INTERRUPTED
+    if leads:
+        _report(subject, result, arguments)
+    return OK
+
+
+@contextmanager
+def _display(
+    subject: Subject, config: Any, quiet: bool
+) -> Iterator[tuple[Callback | None, Callback | None]]:
+    """Callbacks: a line for every epoch on stdout, a bar on stderr if that is a terminal."""
+    if quiet:
+        yield None, None
+        return
+    from tqdm import tqdm
+
+    hidden = not sys.stderr.isatty()
+    bar: Any = tqdm(leave=False, disable=hidden, unit="step")
+
+    def on_step(moment: Any) -> None:
+        if not bar.n:
+            bar.reset(moment.num_steps)
+            bar.initial = moment.step - 1
+        bar.update(moment.step - bar.n)
+
+    def on_epoch(moment: Any) -> None:
+        row = moment.row
+        words = [f"epoch {moment.epoch}/{config.epochs}", f"loss {row['total']:.4g}"]
+        if row["validation_score"] == row["validation_score"]:  # not NaN
+            words += subject.measures(row, config)
+        tqdm.write("  ".join([*words, f"{row['seconds']:.0f} s"]), file=sys.stdout)
+        sys.stdout.flush()
+
+    try:
+        yield on_epoch, None if hidden else on_step
+    finally:
+        bar.close()
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Advice of the library as the other messages of the command; of others as it comes."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def brief(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if category.__module__.startswith("steepest."):
+                text = " ".join(str(message).split())
+                print(f"steepest: warning: {text}", file=sys.stderr)
+            else:
+                show(message, category, *rest, **more)
+
+        warnings.showwarning = brief  # type: ignore[assignment]
+        yield
+
+
+def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> None:
+    values = {
+        "network": result.config.network,
+        "weights": str(result.path),
+        "log": str(result.path.with_name("log.csv")),
+        "stopped": result.stopped,
+        "steps": result.step,
+        "num_steps": result.config.num_steps,
+        "seconds": result.seconds,
+        "criterion": result.config.criterion,
+        "best_score": result.best_score,
+        "best_epoch": result.best_epoch,
+        **subject.summary(result),
+    }
+    if arguments.json:
+        print(json.dumps({"command": subject.command, **finite(values)}, indent=2, allow_nan=False))
+    elif not arguments.quiet:
+        rest = "" if result.stopped == "finished" else ", time is up: go on with --resume"
+        print(f"{values['steps']} of {values['num_steps']} steps in {result.seconds:.0f} s{rest}")
+        print(f"  best         epoch {result.best_epoch}, {subject.best(result)}")
+        print(f"  written      {result.path}")
+        if advice := subject.advice(result):
+            print(f"  {advice}")

@@ -1,0 +1,221 @@
+"""A training, from the first step or from a checkpoint, to weights on disk."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from torch import nn
+
+from .checkpoint import restore
+from .distributed import Team, team
+from .keeping import Setting, best_network, check_finite, store
+from .learner import Learner, count_parts, learning_rate, make_learner, take_step
+from .log import Log, read_log
+from .recipe import Recipe
+from .resuming import find_checkpoint
+from .stopping import Stop, watch
+from .task import Task
+
+R = TypeVar("R", bound=Recipe)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a training is: ``step`` of ``num_steps``; ``row`` is the row of the log of an epoch."""
+
+    step: int
+    num_steps: int
+    epoch: int
+    row: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult(Generic[R]):
+    """What a training has led to.
+
+    ``network``: the best weights, in eval mode; ``path``: where they were saved; ``stopped``:
+    "finished" or "time" (``max_minutes`` were over: train again to go on); ``best_score``: the
+    smallest value of the criterion, in epoch ``best_epoch``; ``history``: the rows of ``log.csv``.
+    """
+
+    network: nn.Module
+    config: R
+    path: Path
+    stopped: str
+    step: int
+    seconds: float
+    best_score: float
+    best_epoch: int
+    history: tuple[Mapping[str, float], ...]
+
+
+Callback = Callable[[Moment], None]
+
+
+@dataclass(frozen=True)
+class _Output:
+    """What the first process alone does."""
+
+    log: Log
+    on_epoch: Callback | None
+    on_step: Callback | None
+
+
+def run_training(
+    recipe: R,
+    folder: str | os.PathLike[str],
+    make_task: Callable[[R, Team], Task],
+    *,
+    on_epoch: Callback | None = None,
+    on_step: Callback | None = None,
+    resume: bool = True,
+) -> TrainingResult[R]:
+    """Train the network of a task; every subject's own function does this, and documents it.
+
+    Writes into ``folder``: ``log.csv`` (one row an epoch), ``checkpoint.json`` with a safetensors
+    file, and the best network so far where ``task.save`` puts it for the path ``folder/weights``.
+    What was stopped or killed continues from its checkpoint bit for bit (same machine, same number
+    of threads). Processes started by ``torchrun`` share the batches.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How to train.
+    folder : path
+        Made if it does not exist.
+    make_task : callable
+        ``make_task(recipe, team)`` is the :class:`.task.Task`. The batch of this recipe is one that
+        all processes can share: the next larger one, if need be.
+    on_epoch, on_step : callables
+        Called (in the first process) with a :class:`Moment` after every epoch, every step.
+    resume : bool
+        Continue what is in ``folder``; False: there must not be any checkpoint, weights or rows of
+        a log. Weights without a checkpoint are never replaced.
+
+    Raises
+    ------
+    InputError
+        A setting is wrong; what is in ``folder`` is damaged or was made with other settings.
+    NotConverged
+        The loss or the weights are no longer finite. The last checkpoint and the best weights so
+        far are kept.
+    KeyboardInterrupt
+        After Ctrl-C or SIGTERM, when the checkpoint is written; a second Ctrl-C does not wait.
+    """
+    folder = Path(folder)
+    with team(recipe.device) as members, watch(recipe.max_minutes) as stop:
+        recipe = _share_batch(recipe, members)
+        document = find_checkpoint(folder, recipe, resume)
+        task = make_task(recipe, members)
+        network = task.make_network(members.device, begin=document is None)
+        task.rehearse(network)
+        setting = Setting(recipe, folder, members, task)
+        learner = make_learner(network, recipe)
+        if document is not None:
+            restore(folder, document, learner)
+        size = document["log_bytes"] if document is not None else 0
+        members.wait()  # nobody reads any more when the first process begins to write
+        stopped = _train(setting, learner, stop, size, (on_epoch, on_step))
+        members.wait()
+        if stopped == "interrupted":
+            raise KeyboardInterrupt
+        return TrainingResult(
+            network=best_network(setting, learner),
+            config=recipe,
+            path=setting.weights.with_suffix(".safetensors"),
+            stopped=stopped,
+            step=learner.step,
+            seconds=learner.seconds,
+            best_score=learner.best_score,
+            best_epoch=learner.best_epoch,
+            history=tuple(read_log(folder)),
+        )
+
+
+def _share_batch(recipe: R, members: Team) -> R:
+    """The recipe with the next larger batch that all processes can share."""
+    parts = count_parts(recipe, members)
+    return replace(recipe, batch=-(-recipe.batch // parts) * parts)
+
+
+def _train(
+    setting: Setting,
+    learner: Learner,
+    stop: Stop,
+    log_bytes: int,
+    callbacks: tuple[Callback | None, Callback | None],
+) -> str:
+    """Run; the first process writes all there is to write. Why it ended."""
+    if not setting.team.leads:
+        return _run(setting, learner, stop, None)
+    setting.folder.mkdir(parents=True, exist_ok=True)
+    with closing(Log(setting.folder, log_bytes, tensorboard=setting.recipe.tensorboard)) as log:
+        stopped = _run(setting, learner, stop, _Output(log, *callbacks))
+        store(setting, learner, log.size)
+    return stopped
+
+
+def _run(setting: Setting, learner: Learner, stop: Stop, output: _Output | None) -> str:
+    """Steps until the end or until asked to stop; why it ended."""
+    recipe, begun, stored = setting.recipe, time.monotonic() - learner.seconds, time.monotonic()
+    learner.network.train()
+    while learner.step < recipe.num_steps:
+        take_step(learner, setting.task, recipe, setting.team)
+        learner.seconds = time.monotonic() - begun
+        epoch_ends = learner.step % recipe.steps_per_epoch == 0
+        row = _end_epoch(setting, learner) if epoch_ends else {}
+        if output is not None:
+            _tell(output, learner.step, recipe, row)
+            minutes = (time.monotonic() - stored) / 60
+            often = recipe.checkpoint_minutes
+            if minutes >= often and (epoch_ends or often > 0):
+                store(setting, learner, output.log.size)
+                stored = time.monotonic()
+        reason = stop.reason(setting.team)
+        if reason and learner.step < recipe.num_steps:
+            return reason
+    return "finished"
+
+
+def _tell(output: _Output, step: int, recipe: Recipe, row: Mapping[str, float]) -> None:
+    """The row of an epoch into the log, and the moment to whoever wants to know."""
+    moment = Moment(step, recipe.num_steps, -(-step // recipe.steps_per_epoch), row)
+    if row:
+        output.log.add(row)
+    if output.on_step is not None:
+        output.on_step(moment)
+    if output.on_epoch is not None and row:
+        output.on_epoch(moment)
+
+
+def _end_epoch(setting: Setting, learner: Learner) -> dict[str, float]:
+    """Means over the epoch and, where it is due, validation (else NaN): a row of the log.
+
+    Raises
+    ------
+    NotConverged
+        The loss or the weights are NaN or infinite.
+    """
+    check_finite(setting, learner)
+    recipe = setting.recipe
+    epoch = learner.step // recipe.steps_per_epoch
+    means = {name: float(value) / recipe.steps_per_epoch for name, value in learner.sums.items()}
+    learner.sums = {}
+    row: dict[str, float] = {"epoch": epoch, "step": learner.step}
+    row |= {"learning_rate": learning_rate(recipe, learner.step - 1), **means}
+    terms = [name for name in means if name != "gradient"]
+    found: Mapping[str, float] = dict.fromkeys(setting.task.validation_names(terms), math.nan)
+    if epoch % recipe.validate_every == 0 or learner.step == recipe.num_steps:
+        learner.candidate.eval()
+        found = setting.task.validate(learner.candidate)
+        learner.network.train()
+        learner.keep_best(found["score"], epoch)
+    checked = {f"validation_{name}": value for name, value in found.items()}
+    return row | checked | {"seconds": learner.seconds}
