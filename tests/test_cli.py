@@ -225,7 +225,7 @@ def test_nothing_is_half_written(photo, capsys, monkeypatch):
     [
         (["denoise", "missing.png"], ["missing.png", "no such file"]),
         (["denoise", "*.nothing"], ["no file matches"]),
-        (["denoise", "."], ["no PNG, JPEG, TIFF or NPY file"]),
+        (["denoise", "."], ["no PNG, JPEG, BMP, TIFF or NPY file"]),
         (["denoise", "sample:nobody"], ["nobody", "camera, coffee"]),
         (["denoise"], ["IMAGE", "steepest denoise --help"]),
         (["denoise", "x.png", "--strength", "much"], ["'much' is not a number"]),

@@ -405,7 +405,7 @@ def test_other_kinds_of_file_are_refused(tmp_path):
     Pillow.new("L", (3, 3)).save(tmp_path / "a.gif")
     (tmp_path / "notes.txt").write_text("hello")
     for name in ("a.gif", "notes.txt"):
-        with pytest.raises(InputError, match="PNG, JPEG, TIFF and NPY") as error:
+        with pytest.raises(InputError, match="PNG, JPEG, BMP, TIFF and NPY") as error:
             read_image(tmp_path / name)
         one_line(error, name)
     with pytest.raises(InputError, match="No such file"):
@@ -447,7 +447,8 @@ def test_empty_arrays_are_refused(tmp_path):
         ("a.png", (4, 4), "float32", "cannot hold float32"),
         ("a.jpg", (4, 4), "uint16", "cannot hold uint16"),
         ("a.png", (6, 8, 8), "uint8", "one grey or RGB image"),
-        ("a.bmp", (4, 4), "uint8", "suffix"),
+        ("a.gif", (4, 4), "uint8", "suffix"),
+        ("a.bmp", (4, 4), "uint8", "BMP files are read, not written"),
         ("a.tif", (9,), "float32", "1-D"),
     ],
 )

@@ -1,18 +1,22 @@
 """Images on disk: PNG, JPEG, TIFF (single and multi-page) and NPY, read and written in kind.
 
+BMP files are read, not written.
+
 >>> from steepest.io import read_image, write_image
 >>> photo = read_image("photo.png")
 >>> write_image("copy.png", photo)
 """
 
-from .files import SUFFIXES, check_target, read_image, write_image
+from .files import READ_ONLY, SUFFIXES, check_target, read_image, write_image
 from .image import Image, from_float
+from .labels import read_labels
 from .listing import image_files
 from .metadata import Metadata
 from .outputs import OutputSet
 from .samples import SAMPLES, sample
 
 __all__ = [
+    "READ_ONLY",
     "SAMPLES",
     "SUFFIXES",
     "Image",
@@ -22,6 +26,7 @@ __all__ = [
     "from_float",
     "image_files",
     "read_image",
+    "read_labels",
     "sample",
     "write_image",
 ]

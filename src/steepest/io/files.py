@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +26,9 @@ SUFFIXES = {
     ".tiff": "tiff",
     ".npy": "npy",
 }
-_ALLOWED = "PNG, JPEG, TIFF and NPY files"
+READ_ONLY = {".bmp": "bmp"}
+"""What is read but not written."""
+_ALLOWED = "PNG, JPEG, BMP, TIFF and NPY files"
 _DTYPES = {
     "png": ("uint8", "uint16"),
     "jpeg": ("uint8",),
@@ -40,7 +43,7 @@ def read_image(
     stack: str = "auto",
     channel_axis: int | str | None = "auto",
 ) -> Image:
-    """Read a PNG, JPEG, TIFF or NPY file, or a bundled photograph ("sample:camera").
+    """Read a PNG, JPEG, BMP, TIFF or NPY file, or a bundled photograph ("sample:camera").
 
     8-bit, 16-bit and floating-point values are kept as they are; palettes become RGB, 1-bit images
     uint8. Transparency is kept aside.
@@ -64,10 +67,18 @@ def read_image(
     if stack not in ("auto", "volume", "pages"):
         raise InputError(f"stack={stack!r}; allowed are 'auto', 'volume', 'pages'")
     data = sample_bytes(name[7:]) if name.startswith("sample:") else None
+    with decoding(name), BytesIO(data) if data is not None else open(name, "rb") as file:
+        reader = _reader(file, name)
+        image = reader(file, name, stack, channel_axis)
+    check_pixels(image.array, name)
+    return image
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Whatever goes wrong while the file ``name`` is decoded becomes an InputError naming it."""
     try:
-        with BytesIO(data) if data is not None else open(name, "rb") as file:
-            reader = _reader(file, name)
-            image = reader(file, name, stack, channel_axis)
+        yield
     except InputError:
         raise
     except MemoryError:
@@ -77,14 +88,12 @@ def read_image(
         raise InputError(f"{name}: {reason}") from error
     except Exception as error:  # decoders raise nearly anything on damaged files
         raise InputError(f"{name}: damaged or not readable ({_first_line(error)})") from error
-    check_pixels(image.array, name)
-    return image
 
 
 def _reader(file: BinaryIO, name: str) -> Callable[..., Image]:
     head = file.read(8)
     file.seek(0)
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")):
         return raster.read
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return tiff.read
@@ -107,10 +116,13 @@ def check_target(
     Raises
     ------
     InputError
-        The suffix is unknown, or the format cannot hold this image without loss.
+        The suffix is unknown or only read, or the format cannot hold this image without loss.
     """
     name = os.fspath(path)
     suffix = Path(name).suffix.lower()
+    if suffix in READ_ONLY:
+        kind = READ_ONLY[suffix].upper()
+        raise InputError(f"{name}: {kind} files are read, not written; write a .png or .tif file")
     if suffix not in SUFFIXES:
         raise InputError(f"{name}: suffix {suffix!r}; allowed are {', '.join(SUFFIXES)}")
     kind = SUFFIXES[suffix]

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from ..core.errors import InputError
-from .files import SUFFIXES
+from .files import READ_ONLY, SUFFIXES
 
 
 def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> list[Path]:
-    """PNG, JPEG, TIFF and NPY files of a folder (and with ``recursive`` below it), in order.
+    """PNG, JPEG, BMP, TIFF and NPY files of a folder (and with ``recursive`` below it), in order.
 
     Hidden files are left out.
 
@@ -22,12 +22,13 @@ def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> l
     place = Path(folder)
     if not place.is_dir():
         raise InputError(f"{folder}: no such folder")
+    known = {*SUFFIXES, *READ_ONLY}
     entries = place.rglob("*") if recursive else place.iterdir()
     found = sorted(
         path
         for path in entries
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in known and not path.name.startswith(".") and path.is_file()
     )
     if not found:
-        raise InputError(f"{folder}: no PNG, JPEG, TIFF or NPY file in this folder")
+        raise InputError(f"{folder}: no PNG, JPEG, BMP, TIFF or NPY file in this folder")
     return found

@@ -1,4 +1,4 @@
-"""PNG and JPEG by Pillow (16-bit colour PNG: see png16)."""
+"""PNG, JPEG and BMP by Pillow (16-bit colour PNG: see png16)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from .image import Image
 from .metadata import Metadata
 
 _PNG = "PNG"
+_KINDS = {_PNG: "png", "BMP": "bmp"}  # all else is JPEG: its multi-picture form too
 JPEG_QUALITY = 95
 
 
 def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) -> Image:
-    """A PNG or JPEG file; ``channel_axis`` other than "auto" is for files that do not know."""
+    """A PNG, JPEG or BMP file; ``channel_axis`` other than "auto" is for files that do not know."""
     if channel_axis not in ("auto", None, -1, 2):
-        raise InputError(f"{name}: PNG and JPEG files say themselves which axis holds colours")
+        raise InputError(f"{name}: PNG, JPEG and BMP files say themselves which axis holds colours")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
         try:
-            picture = Pillow.open(file, formats=(_PNG, "JPEG", "MPO"))
+            picture = Pillow.open(file, formats=(_PNG, "JPEG", "BMP"))
             samples = _samples(picture, file, name)
         except Pillow.DecompressionBombError as error:
             raise InputError(f"{name}: too many pixels for a {_kind(file)} file") from error
-    kind = "png" if picture.format == _PNG else "jpeg"
+    kind = _KINDS.get(str(picture.format), "jpeg")
     grey = samples.shape[2] < 3
     colours = samples[..., 0] if grey else samples[..., :3]
     alpha = samples[..., 1:] if grey else samples[..., 3:]
@@ -49,7 +50,8 @@ def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) 
 
 def _kind(file: BinaryIO) -> str:
     file.seek(0)
-    return _PNG if file.read(4) == png16.SIGNATURE[:4] else "JPEG"
+    head = file.read(4)
+    return _PNG if head == png16.SIGNATURE[:4] else "BMP" if head[:2] == b"BM" else "JPEG"
 
 
 def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
@@ -66,11 +68,11 @@ def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
             else:
                 samples = np.array(picture).astype(np.uint16)[..., None]
             return _with_key(samples, picture.info.get("transparency"))
-        if picture.mode in ("P", "PA"):
-            transparent = picture.mode == "PA" or "transparency" in picture.info
-            return np.array(picture.convert("RGBA" if transparent else "RGB"))
-        if picture.mode == "1":
-            picture = picture.convert("L")
+    if picture.mode in ("P", "PA"):
+        transparent = picture.mode == "PA" or "transparency" in picture.info
+        return np.array(picture.convert("RGBA" if transparent else "RGB"))
+    if picture.mode == "1":
+        picture = picture.convert("L")
     if picture.mode not in ("L", "LA", "RGB", "RGBA"):
         raise InputError(f"{name}: colours in {picture.mode}; allowed are grey, RGB and palettes")
     samples = np.array(picture)

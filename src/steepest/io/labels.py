@@ -1,0 +1,80 @@
+"""One number a pixel: masks and label images, as the many programs that draw them store them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+from PIL import Image as Pillow
+
+from steepest.core.errors import InputError
+
+from .files import decoding, read_image
+
+
+def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
+    """The numbers stored in a label file, (H, W) int64.
+
+    Of a palette the indices, not the colours; of a grey image the grey values (one bit: 0 and
+    255); colours are allowed where red, green and blue agree. TIFF and NPY files may hold any
+    integers, bool, or floats without fraction. Transparency is ignored.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is JPEG (which changes numbers), holds several pages, colours,
+        or numbers that are not whole.
+    """
+    name = os.fspath(path)
+    with decoding(name), open(name, "rb") as file:
+        array = _stored_numbers(file)
+    if array is None:
+        image = read_image(name)
+        if image.format == "jpeg":
+            raise InputError(f"{name}: JPEG changes label values; save masks as PNG or TIFF")
+        array = image.array
+    return _whole_numbers(_without_colours(array, name), name)
+
+
+def _stored_numbers(file: BinaryIO) -> np.ndarray | None:
+    """Indices of a palette, and what `read_image` refuses; None for all it reads as we need."""
+    head = file.read(8)
+    file.seek(0)
+    if head.startswith(b"\x89PNG"):
+        with Pillow.open(file, formats=("PNG",)) as picture:
+            return np.array(picture) if picture.mode == "P" else None
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _tiff_numbers(file)
+    if head.startswith(b"\x93NUMPY"):
+        loaded: Any = np.load(file, allow_pickle=False)
+        return np.asarray(loaded)
+    return None
+
+
+def _tiff_numbers(file: BinaryIO) -> np.ndarray | None:
+    with tifffile.TiffFile(file) as tif:
+        page: Any = tif.pages[0]
+        wide = page.dtype is not None and page.dtype.name not in ("bool", "uint8", "uint16")
+        return tif.asarray() if wide or page.photometric == tifffile.PHOTOMETRIC.PALETTE else None
+
+
+def _without_colours(array: np.ndarray, name: str) -> np.ndarray:
+    if array.ndim == 3 and array.shape[-1] in (3, 4):
+        if not bool((array[..., :3] == array[..., :1]).all()):
+            raise InputError(f"{name}: a mask holds one number a pixel; this file holds colours")
+        array = array[..., 0]
+    if array.ndim != 2:
+        raise InputError(f"{name}: shape {array.shape}; a mask is one image (H, W)")
+    return array
+
+
+def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
+    if array.dtype.kind == "f":
+        whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
+        if not bool(whole.all()):
+            raise InputError(f"{name}: holds numbers that are not whole; labels are integers")
+    elif array.dtype.kind not in "bui":
+        raise InputError(f"{name}: holds {array.dtype} values; labels are integers")
+    return array.astype(np.int64)
