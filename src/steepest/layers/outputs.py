@@ -1,0 +1,125 @@
+"""Finding the logits in what a segmentation network returns, and putting others in their place."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from ..core.errors import InputError
+
+Transform = Callable[[Tensor], Tensor]
+Keys = Hashable | Sequence[Hashable] | None
+
+DEFAULT_KEYS = ("out", "logits")
+"""Where torchvision and Hugging Face networks keep their logits."""
+
+
+def check_keys(keys: Keys) -> tuple[Hashable, ...] | None:
+    """One key or several, as a tuple; None stays."""
+    if keys is None:
+        return None
+    chosen = tuple(keys) if isinstance(keys, (list, tuple, set, frozenset)) else (keys,)
+    if not chosen:
+        raise InputError("keys=() chooses nothing; allowed is None, a key or several")
+    return chosen
+
+
+def transform_output(function: Transform, output: Any, keys: tuple[Hashable, ...] | None) -> Any:
+    """``output`` with ``function`` applied to its logits, of the same type; nothing in place.
+
+    | output | what is transformed |
+    |---|---|
+    | tensor | the tensor |
+    | mapping, or dataclass | "out" or "logits", the first there is; or all of ``keys`` |
+    | tuple | the first entry; or those of the positions (named tuples: or names) in ``keys`` |
+    | list | every entry (deep supervision); or those of the positions in ``keys`` |
+
+    Raises
+    ------
+    InputError
+        Another type; a key that is not there; an entry that is not a tensor; an output that holds
+        a ``loss`` computed from what was not transformed.
+    """
+    if isinstance(output, Tensor):
+        return function(output)
+    if isinstance(output, Mapping):
+        return _with_items(output, _changed(function, dict(output), keys))
+    if dataclasses.is_dataclass(output) and not isinstance(output, type):
+        names = [f.name for f in dataclasses.fields(output)]
+        values = {name: getattr(output, name) for name in names}
+        return dataclasses.replace(output, **_changed(function, values, keys))
+    if isinstance(output, (tuple, list)):
+        return _transform_sequence(function, output, keys)
+    raise InputError(
+        f"network returns {type(output).__name__}; allowed is a tensor, or a dictionary, "
+        "dataclass, tuple or list of tensors"
+    )
+
+
+def _changed(
+    function: Transform, values: dict[Any, Any], keys: tuple[Hashable, ...] | None
+) -> dict[Any, Tensor]:
+    """The new values of the keys that are transformed."""
+    if values.get("loss") is not None:
+        raise InputError(
+            "network returns a loss that was computed without the inverse layers: call it without "
+            "labels and compute the loss from its logits"
+        )
+    if keys is None:
+        keys = tuple(key for key in DEFAULT_KEYS if values.get(key) is not None)[:1]
+    there = [key for key in values if values[key] is not None]
+    missing = [key for key in keys if key not in there]
+    if missing or not keys:
+        named = f"keys={missing} are not in the output" if missing else "keys=None"
+        raise InputError(f"{named}; allowed is any of {there}")
+    return {key: function(_tensor(values[key], key)) for key in keys}
+
+
+def _with_items(output: Mapping[Any, Any], changes: dict[Any, Tensor]) -> Any:
+    """A mapping of the same type and order with some items replaced."""
+    kind: Any = type(output)
+    values = {**output, **changes}
+    if dataclasses.is_dataclass(output):  # a Hugging Face ModelOutput
+        return kind(**values)
+    return values if kind is dict else kind(values)
+
+
+def _transform_sequence(
+    function: Transform, output: Sequence[Any], keys: tuple[Hashable, ...] | None
+) -> Any:
+    """A tuple or list of the same type with some entries replaced."""
+    if not output:
+        raise InputError("network returns nothing: an empty tuple or list")
+    fields = getattr(output, "_fields", ())
+    if keys is None:
+        chosen = list(range(len(output))) if isinstance(output, list) else [0]
+    else:
+        chosen = [_position(key, len(output), fields) for key in keys]
+    entries = list(output)
+    for k in chosen:
+        entries[k] = function(_tensor(entries[k], k))
+    if fields:
+        return type(output)(*entries)  # type: ignore[call-arg]
+    return tuple(entries) if isinstance(output, tuple) else entries
+
+
+def _position(key: Hashable, length: int, fields: Sequence[str]) -> int:
+    """A key of ``keys`` as an index."""
+    if key in fields:
+        return fields.index(str(key))
+    if isinstance(key, bool) or not isinstance(key, int) or not -length <= key < length:
+        names = f" or a name of {tuple(fields)}" if fields else ""
+        raise InputError(f"keys={key!r}; allowed is a position below {length}{names}")
+    return key % length
+
+
+def _tensor(value: Any, key: object) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise InputError(
+            f"entry {key!r} of the output is {type(value).__name__}; allowed is a tensor (choose "
+            "others by keys=)"
+        )
+    return value

@@ -1,0 +1,246 @@
+"""Nonlinear inverse layers: against the engine, minimisers, closed forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+torch = pytest.importorskip("torch")
+
+import steepest  # noqa: E402
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.layers import (  # noqa: E402
+    InverseAdvectionDiffusionReaction,
+    InverseAllenCahn,
+    InverseCurvature,
+    InverseEvolution,
+    InverseHeat,
+    InversePorousMedium,
+    InverseTotalVariation,
+)
+from steepest.layers.differences import divergence, gradient, laplacian  # noqa: E402
+
+LAYERS: dict[str, Callable[..., InverseEvolution]] = {
+    "total variation": lambda **k: InverseTotalVariation(2, 0.1, eps=0.7, **k),
+    "curvature": lambda **k: InverseCurvature(2, 0.05, eps=0.7, **k),
+    "allen-cahn": lambda **k: InverseAllenCahn(2, 0.1, eps=0.8, diffusion=0.3, **k),
+    "porous medium": lambda **k: InversePorousMedium(2, 0.05, exponent=2.5, **k),
+    "advection": lambda **k: InverseAdvectionDiffusionReaction(
+        2, 0.05, (1.5, -0.7), 0.4, torch.sin, **k
+    ),
+}
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def grid(*shape: int) -> list[torch.Tensor]:
+    """Coordinates around the centre, each (1, 1, *shape)."""
+    axes = [torch.arange(n, dtype=torch.float64) - n // 2 for n in shape]
+    return [x[None, None] for x in torch.meshgrid(*axes, indexing="ij")]
+
+
+@pytest.mark.parametrize("space", [(5,), (4, 6), (3, 4, 5), (1, 2)])
+def test_differences_are_the_library_s(space: tuple[int, ...]) -> None:
+    u, p = noise(2, 3, *space), noise(len(space), 2, 3, *space, seed=1)
+    spacing = (1.0,) * len(space)
+    torch.testing.assert_close(gradient(u), steepest.gradient(u, spacing), rtol=0, atol=0)
+    torch.testing.assert_close(divergence(p), steepest.divergence(p, spacing), rtol=0, atol=1e-14)
+    adjoint = float((gradient(u) * p).sum() + (u * divergence(p)).sum())
+    assert abs(adjoint) < 1e-12
+    torch.testing.assert_close(divergence(gradient(u)), laplacian(u), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("space", [(12, 11), (5, 6, 4)])
+@pytest.mark.parametrize(("dt", "eps"), [(0.3, 0.5), (0.05, 0.02), (2.0, 5.0)])
+def test_total_variation_inverts_the_engine_s_step(
+    space: tuple[int, ...], dt: float, eps: float
+) -> None:
+    """Both ways round: the layer after the step, and the step after the layer."""
+    v = noise(2, 1, *space)
+    layer = InverseTotalVariation(1, dt, eps=eps)
+
+    def step(u: torch.Tensor) -> steepest.DenoiseResult:
+        options: dict[str, Any] = {"huber": eps, "batch_axis": 0, "max_num_iter": 100_000}
+        return steepest.denoise_tv(u[:, 0].numpy(), dt, tol=1e-14, **options)
+
+    back = step(layer(v))
+    assert float(np.abs(back.image - v[:, 0].numpy()).max()) <= float(back.error_bound.max())
+    assert float(back.error_bound.max()) < 1e-5
+    amplified = layer(torch.from_numpy(step(v).image)[:, None])
+    rate = 1 + 4 * len(space) * dt / eps  # Lipschitz constant of the layer
+    assert float((amplified - v).abs().max()) < 1e-6 * rate
+
+
+def test_allen_cahn_inverts_the_proximal_step() -> None:
+    """The energy written out with NumPy, its proximal point from a quasi-Newton method."""
+    eps, diffusion, dt, shape = 0.8, 0.3, 0.5, (6, 5)
+    u = noise(1, 1, *shape).numpy()
+
+    def energy(flat: np.ndarray) -> float:
+        v = flat.reshape(shape)
+        slopes = sum((np.diff(v, axis=a) ** 2).sum() for a in (0, 1))
+        wells = ((v**2 - 1) ** 2).sum() / (4 * eps**2)
+        return float(0.5 * ((v - u) ** 2).sum() + dt * (0.5 * diffusion * slopes + wells))
+
+    found = minimize(energy, u.ravel(), method="BFGS", options={"gtol": 1e-7})
+    layer = InverseAllenCahn(1, dt, eps, diffusion)
+    v = torch.from_numpy(found.x.reshape(1, 1, *shape))
+    torch.testing.assert_close(layer(v), torch.from_numpy(u), rtol=0, atol=1e-5)
+
+
+@given(st.integers(0, 500), st.floats(0.05, 0.99), st.floats(0.3, 3))
+@settings(max_examples=30, deadline=None)
+def test_allen_cahn_is_strongly_monotone_below_the_threshold(
+    seed: int, fraction: float, eps: float
+) -> None:
+    layer = InverseAllenCahn(1, fraction * eps**2, eps, 0.2, max_gain=None)
+    u, v = noise(1, 1, 4, 5, seed=seed), noise(1, 1, 4, 5, seed=seed + 1)
+    product = float(((layer(u) - layer(v)) * (u - v)).sum())
+    assert product >= (1 - fraction) * float(((u - v) ** 2).sum()) * (1 - 1e-9)
+
+
+def test_allen_cahn_threshold_is_sharp() -> None:
+    eps, dt = 0.5, 0.4
+    with pytest.raises(InputError, match=r"0\.25"):
+        InverseAllenCahn(1, dt, eps)
+    operator = InverseAllenCahn(1, 0.1, eps).operator
+    layer = InverseEvolution(operator, 1, dt, max_gain=None)
+    other = torch.full((1, 1, 4, 4), np.sqrt(1 - eps**2 / dt), dtype=torch.float64)
+    torch.testing.assert_close(layer(other), torch.zeros_like(other), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(9, 11), (7, 8, 9)])
+def test_curvature_of_a_paraboloid(shape: tuple[int, ...]) -> None:
+    """u = |x|^2/2: g = x, H = 1, so F = d - |x|^2 / (|x|^2 + eps^2), exactly on the grid."""
+    squares = sum(x * x for x in grid(*shape))
+    layer = InverseCurvature(1, 1.0, eps=0.6, max_gain=None)
+    change = squares / 2 - layer(squares / 2)
+    inside = (slice(None), slice(None), *(slice(2, -2),) * len(shape))
+    expected = len(shape) - squares / (squares + 0.36)
+    torch.testing.assert_close(change[inside], expected[inside])
+
+
+def test_curvature_follows_level_lines_not_values() -> None:
+    """Functions of one direction have straight level lines: F vanishes with eps."""
+    x, y = grid(13, 13)
+    u = torch.exp(0.3 * (x + 2 * y) / 5)
+    change = u - InverseCurvature(1, 1.0, eps=1e-9, max_gain=None)(u)
+    inside = (slice(None), slice(None), slice(2, -2), slice(2, -2))
+    assert float(change[inside].abs().max()) < 2e-3 * float(laplacian(u)[inside].abs().max())
+
+
+def test_porous_medium_closed_forms() -> None:
+    """m = 1 is heat; Laplacian(u|u|) of u = x in 1-D is 2 for x > 0, and of x^2 12 x^2 + 2."""
+    u = noise(2, 2, 5, 6)
+    same = InverseHeat(3, 0.1, max_gain=None)(u)
+    torch.testing.assert_close(InversePorousMedium(3, 0.1, exponent=1.0)(u), same)
+    (x,) = grid(15)
+    layer = InversePorousMedium(1, 1.0, max_gain=None)
+    change = x - layer(x)
+    torch.testing.assert_close(change[..., 1:-1], 2 * x.sign()[..., 1:-1])
+    squares = x * x
+    change = squares - layer(squares)
+    torch.testing.assert_close(change[..., 1:-1], (12 * squares + 2)[..., 1:-1])
+
+
+@pytest.mark.parametrize("scheme", ["upwind", "central"])
+def test_advection_of_a_plane(scheme: str) -> None:
+    """F(a . x) = -velocity . a + r, whatever the scheme."""
+    x, y = grid(8, 9)
+    u = 3 * x - 2 * y
+    layer = InverseAdvectionDiffusionReaction(
+        1, 1.0, (1.5, -0.7), 0.4, lambda u: -0.1 * u, scheme, max_gain=None
+    )
+    change = (u - layer(u))[..., 1:-1, 1:-1]
+    expected = torch.full_like(change, -(1.5 * 3 + 0.7 * 2)) - 0.1 * u[..., 1:-1, 1:-1]
+    torch.testing.assert_close(change, expected)
+
+
+@pytest.mark.parametrize("boundary", ["neumann", "zero", "periodic"])
+def test_upwind_implicit_step_is_monotone(boundary: str) -> None:
+    """The inverse of the layer's matrix has no negative entry and rows that sum to at most 1."""
+    layer = InverseAdvectionDiffusionReaction(
+        1, 0.8, (2.0, -3.0), 0.1, boundary=boundary, max_gain=None
+    )
+    shape = (1, 1, 4, 5)
+    matrix = torch.autograd.functional.jacobian(layer, noise(*shape)).reshape(20, 20)
+    inverse = torch.linalg.inv(matrix)
+    assert float(inverse.min()) > -1e-12
+    assert float(inverse.sum(1).max()) <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients(name: str) -> None:
+    u = noise(1, 2, 3, 4, seed=3).requires_grad_()
+    layer = LAYERS[name](max_gain=None)
+    assert torch.autograd.gradcheck(layer, u, check_forward_ad=True)
+    if name != "total variation":  # its second derivative jumps where the slope is eps
+        assert torch.autograd.gradgradcheck(layer, u)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_flat_images_have_finite_gradients(name: str) -> None:
+    u = torch.zeros(1, 2, 4, 5, requires_grad=True)
+    LAYERS[name]()(u).square().sum().backward()
+    assert u.grad is not None
+    assert bool(torch.isfinite(u.grad).all())
+
+
+@pytest.mark.parametrize("name", ["total variation", "porous medium"])
+def test_mean_of_each_channel_is_kept(name: str) -> None:
+    u = noise(2, 3, 6, 7)
+    layer = LAYERS[name](max_gain=None)
+    torch.testing.assert_close(layer(u).mean((2, 3)), u.mean((2, 3)), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_channels_and_items_do_not_mix(name: str) -> None:
+    u = noise(2, 3, 6, 7)
+    layer = LAYERS[name](max_gain=None)
+    alone = torch.cat([torch.cat([layer(c[None, None]) for c in item], 1) for item in u])
+    torch.testing.assert_close(layer(u), alone)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name != "advection"])
+def test_volumes_agree_with_images(name: str) -> None:
+    """A volume of equal slices is a stack of images."""
+    u = noise(1, 2, 6, 7)
+    layer = LAYERS[name](max_gain=None)
+    volume = layer(u[:, :, None].expand(-1, -1, 3, -1, -1))
+    for z in range(3):
+        torch.testing.assert_close(volume[:, :, z], layer(u))
+
+
+def test_any_operator() -> None:
+    """u_t = -u: every step multiplies by 1 + dt, every implicit step divides by it."""
+    u = noise(1, 2, 3, 3)
+    torch.testing.assert_close(InverseEvolution(torch.neg, 5, 0.1)(u), 1.1**5 * u)
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: InverseEvolution(3, 1, 0.1), "callable"),  # type: ignore[arg-type]
+        (lambda: InverseTotalVariation(1, 0.1, eps=0), "eps=0"),
+        (lambda: InverseCurvature(1, 0.1, boundary="reflect"), "periodic"),
+        (lambda: InversePorousMedium(1, 0.1, exponent=0.5), "at least 1"),
+        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1, np.inf)), "finite number"),
+        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, 2.0), "sequence"),  # type: ignore
+        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), scheme="eno"), "upwind"),
+        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), reaction=1), "callable"),  # type: ignore
+        (lambda: InverseEvolution(lambda u: u[:1, :1], 1, 0.1)(noise(2, 2, 4, 4)), "shape"),
+        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,))(noise(2, 2, 4, 4)), "each of"),
+    ],
+)
+def test_bad_arguments(make: Callable[[], Any], word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        make()

@@ -1,0 +1,128 @@
+"""Inverse layers in half precision, under autocast, compiled and exported."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
+
+from steepest.layers import (  # noqa: E402
+    InverseAdvectionDiffusionReaction,
+    InverseAllenCahn,
+    InverseCurvature,
+    InverseHeat,
+    InversePorousMedium,
+    InverseTotalVariation,
+    set_scale,
+    with_inverse_evolution,
+)
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "heat": lambda: InverseHeat(20, 0.1),
+    "heat, zero": lambda: InverseHeat(5, 0.1, "zero"),
+    "heat, periodic": lambda: InverseHeat(5, 0.1, "periodic"),
+    "stencil": lambda: InverseHeat(3, 0.1, stencil=True),
+    "total variation": lambda: InverseTotalVariation(2, 0.1),
+    "curvature": lambda: InverseCurvature(2, 0.05),
+    "allen-cahn": lambda: InverseAllenCahn(2, 0.1),
+    "porous medium": lambda: InversePorousMedium(2, 0.05),
+    "advection": lambda: InverseAdvectionDiffusionReaction(2, 0.05, (1.5, -0.7)),
+}
+COMPILED = ["heat", "heat, zero", "total variation", "curvature", "porous medium", "advection"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_compiler() -> Iterator[None]:
+    """One test's compilations do not count against the limit of the next."""
+    yield
+    torch._dynamo.reset()
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", LAYERS)
+def test_half_precision_is_computed_in_single(name: str, dtype: torch.dtype) -> None:
+    layer, u = LAYERS[name](), noise(2, 2, 7, 8).to(dtype)
+    expected = layer(u.float()).to(dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = layer(u)
+        wide = layer(u.float())
+    assert torch.equal(layer(u), expected)
+    assert torch.equal(inside, expected)
+    assert wide.dtype == torch.float32
+    assert torch.equal(wide, layer(u.float()))
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled(name: str) -> None:
+    layer, u = LAYERS[name](), noise(2, 2, 7, 8)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    inputs = [u.clone().requires_grad_() for _ in range(2)]
+    outputs = [f(x) for f, x in zip((layer, compiled), inputs, strict=True)]
+    torch.testing.assert_close(*outputs)
+    for output in outputs:
+        output.square().sum().backward()
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_exported_for_any_size(name: str) -> None:
+    names = {0: "n", 2: "h", 3: "w"}
+    sizes = {axis: torch.export.Dim(n, min=2, max=512) for axis, n in names.items()}
+    layer = LAYERS[name]().eval()
+    program = torch.export.export(layer, (noise(2, 2, 7, 8),), dynamic_shapes={"u": sizes})
+    for shape in ((3, 2, 12, 5), (2, 2, 2, 2)):
+        u = noise(*shape)
+        torch.testing.assert_close(program.module()(u), layer(u))
+
+
+def test_schedule_needs_no_new_compilation() -> None:
+    """A wrapped, compiled network: one graph for every strength, equal to the uncompiled one."""
+    network = with_inverse_evolution(nn.Conv2d(1, 2, 3), InverseHeat(5, 0.1))
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled, u = torch.compile(network, backend=counter, fullgraph=True), noise(2, 1, 8, 9)
+    for scale in (0.0, 0.3, 1.0):
+        set_scale(compiled, scale)
+        torch.testing.assert_close(compiled(u), network(u))
+    assert counter.frame_count == 1
+    compiled.eval()
+    torch.testing.assert_close(compiled(u), network.network(u))
+
+
+def test_channels_last() -> None:
+    u = noise(2, 3, 7, 8)
+    for name in ("heat", "stencil", "total variation"):
+        layer = LAYERS[name]()
+        turned = layer(u.to(memory_format=torch.channels_last))
+        torch.testing.assert_close(turned, layer(u))
+
+
+def test_onnx(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    layer = InverseHeat(20, 0.1).eval()
+    sizes = {axis: torch.export.Dim(n, min=2, max=512) for axis, n in {2: "h", 3: "w"}.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            layer,
+            (noise(1, 2, 7, 8),),
+            dynamo=True,
+            dynamic_shapes={"u": sizes},
+            input_names=["u"],
+            verbose=False,
+        )
+    program.save(str(tmp_path / "layer.onnx"))
+    session = runtime.InferenceSession(tmp_path / "layer.onnx", providers=["CPUExecutionProvider"])
+    u = noise(1, 2, 12, 5)
+    (result,) = session.run(None, {"u": u.numpy()})
+    torch.testing.assert_close(torch.from_numpy(result), layer(u), rtol=1e-5, atol=1e-4)
