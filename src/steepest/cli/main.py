@@ -11,11 +11,21 @@ from typing import Any, NoReturn
 
 from steepest.core.errors import InputError
 
-from . import decompose, denoise, evaluate, filter, flow, info, learn, spectrum
+from . import decompose, denoise, evaluate, filter, flow, info, learn, segment, spectrum
 from .options import HelpFormatter
 from .outcome import FAILED, INTERRUPTED, OK, USAGE, one_line
 
-COMMANDS: tuple[Any, ...] = (decompose, denoise, filter, flow, spectrum, learn, evaluate, info)
+COMMANDS: tuple[Any, ...] = (
+    decompose,
+    denoise,
+    filter,
+    flow,
+    spectrum,
+    learn,
+    segment,
+    evaluate,
+    info,
+)
 DESCRIPTION = """\
 Certified total variation flow: denoise images, split them into their structures by contrast and
 size, and mix these anew. Every result comes with a guaranteed distance to the exact one.
@@ -29,8 +39,8 @@ examples:
   steepest flow photo.png --times 0.02,0.1,0.5  the flow at three times
   steepest spectrum scan.tif                    how much structure there is at each scale
 
-images: PNG, JPEG, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files, folders
-of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.
+images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
+folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.
 
 exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 bad usage or input.
 

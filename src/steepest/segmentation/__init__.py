@@ -1,0 +1,67 @@
+"""Segmentation of images with few or noisy labels: data, label noise, losses, measures, network.
+
+>>> from steepest import segmentation
+>>> pairs = segmentation.open_pairs("images", "masks")                 # doctest: +SKIP
+>>> network = segmentation.load("runs/cells/weights")                  # doctest: +SKIP
+>>> labels = segmentation.predict(network, image)                      # doctest: +SKIP
+>>> picture = segmentation.overlay(image, labels, pairs.num_classes)   # doctest: +SKIP
+
+Everything is imported on first use; networks, losses and predictions need the ``torch`` extra.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_WHERE = {
+    "IGNORE": "classes",
+    "Classes": "classes",
+    "Pairs": "data",
+    "open_pairs": "data",
+    "split": "data",
+    "fit_size": "geometry",
+    "LabelNoise": "noise",
+    "cover_with_windows": "noise",
+    "flip_labels": "noise",
+    "thin_labels": "noise",
+    "coarsen_labels": "noise",
+    "LOSSES": "losses",
+    "make_loss": "losses",
+    "confusion": "metrics",
+    "dice": "metrics",
+    "intersection_over_union": "metrics",
+    "scores": "metrics",
+    "SegmentationUNet": "unet",
+    "load": "weights",
+    "save": "weights",
+    "SegmentationConfig": "config",
+    "train": "run",
+    "make_layer": "inverse",
+    "predict": "prediction",
+    "probabilities": "prediction",
+    "overlay": "drawing",
+}
+_EXTRA = ("torch", "safetensors")
+
+__all__ = [*_WHERE]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'steepest.segmentation' has no attribute {name!r}")
+    try:
+        module = import_module(f".{_WHERE[name]}", __name__)
+    except ModuleNotFoundError as error:
+        if error.name in _EXTRA:
+            message = (
+                f"steepest.segmentation.{name} needs {error.name}: pip install 'steepest[torch]'"
+            )
+            raise ModuleNotFoundError(message, name=error.name) from None
+        raise
+    globals()[name] = value = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

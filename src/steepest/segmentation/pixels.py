@@ -1,0 +1,49 @@
+"""A photograph as the planes a network takes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.grey import to_grey
+
+CHANNELS = (1, 3)
+
+
+def to_planes(pixels: np.ndarray, channels: int | None = None, name: str = "image") -> np.ndarray:
+    """Pixels (H, W) or (H, W, C) as float32 (``channels``, H, W) in [0, 1].
+
+    uint8 and uint16 are divided by their maximum, bool becomes 0 and 1, floats must lie in [0, 1].
+    C is 1, 2 (grey), 3 or 4 (RGB); a second or fourth channel is transparency and is left out.
+
+    Parameters
+    ----------
+    channels : 1, 3 or None
+        1: colour becomes luma (see `steepest.core.grey.to_grey`); 3: grey is repeated; None: as
+        the image is.
+    name : str
+        What error messages call the image.
+
+    Raises
+    ------
+    InputError
+        Another shape or type, or floats outside [0, 1].
+    """
+    if channels not in (None, *CHANNELS):
+        raise InputError(f"channels={channels!r}; allowed are 1, 3 and None (as the image is)")
+    array = np.asarray(pixels)
+    given = array.shape
+    if array.ndim == 3 and array.shape[2] in (2, 4):
+        array = array[..., :-1]
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.size == 0:
+        raise InputError(f"{name}: shape {given}; allowed are (H, W) and (H, W, 3)")
+    if array.dtype.kind not in "buf" or (array.dtype.itemsize > 2 and array.dtype.kind == "u"):
+        raise InputError(
+            f"{name}: {array.dtype} values; allowed are uint8, uint16, and floats in [0, 1]"
+        )
+    array = array.astype(np.float32) if array.dtype.kind in "bf" else array
+    if array.ndim == 2 or channels == 1:
+        return np.repeat(to_grey(array, name)[None], channels or 1, axis=0)
+    return np.stack([to_grey(array[..., c], name) for c in range(3)])

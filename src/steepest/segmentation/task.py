@@ -1,0 +1,198 @@
+"""Segmentation as the subject of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import InputError
+from ..layers import check_gain, linear_ramp, set_scale, with_inverse_evolution
+from ..training.distributed import Team
+from ..training.precision import InBfloat16
+from ..training.task import placed, seeded
+from . import weights
+from .batches import Pair, Samples, draw, one_pair
+from .classes import IGNORE
+from .config import SegmentationConfig
+from .data import Pairs, open_pairs, split
+from .geometry import fit_size
+from .inverse import make_layer
+from .losses import Loss, make_loss
+from .matching import shortened
+from .metrics import confusion, scores
+from .noise import LabelNoise
+from .prediction import logits_of
+
+_SPATIAL_NDIM = 2
+_HELD_OUT = 1_000_003  # noise of validation image i is that of number i + this
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationTask:
+    """Network, layer, loss and pairs: the :class:`~steepest.training.Task` of segmentation."""
+
+    config: SegmentationConfig
+    device: torch.device
+    training: Samples
+    held_out: Samples
+    noise: LabelNoise
+    function: Loss
+
+    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
+        """The network with its inverse layer, which no file of weights knows."""
+        network = seeded(self.build, self.config.seed)
+        layer = make_layer(self.config.layer)
+        if layer is not None:
+            network = with_inverse_evolution(network, layer)
+        return placed(network, self.config, device)
+
+    def build(self) -> nn.Module:
+        """The network without a layer."""
+        pairs = self.training.pairs
+        given = {"in_channels": pairs.channels, "num_classes": pairs.num_classes}
+        return weights.build(self.config.network, {**dict(self.config.network_config), **given})
+
+    def rehearse(self, network: nn.Module) -> None:
+        """Refuse layers that amplify too much, and what some image does not allow.
+
+        Raises
+        ------
+        InputError
+            The gain is above ``gain_limit``; a noise window larger than an image; images too large
+            for "pad"; nothing to measure dice on.
+        """
+        if self.config.gain_limit is not None:
+            try:
+                check_gain(network, _SPATIAL_NDIM, self.config.gain_limit)
+            except InputError as error:
+                raise InputError(f"{error}; or gain_limit=None to train all the same") from None
+        draw(self.training, self.config, self.noise, 0, range(1))
+        if self.config.fit == "pad" or self.noise.kind != "none":
+            self._try_all_images()
+        if self.config.criterion != "loss" and not self._any_foreground():
+            names = self.held_out.pairs.names
+            raise InputError(
+                f"num_validation={len(names)}: no class but the background in {shortened(names)}, "
+                "which leaves dice undefined; hold out more, or others by split_seed"
+            )
+
+    def _try_all_images(self) -> None:
+        """Sizes and noise windows that fit the first image may not fit another."""
+        classes = self.training.pairs.num_classes
+        for index in range(len(self.training)):
+            one_pair(self.training, self.config, self.noise, 0, index)
+        for index in range(len(self.held_out)):
+            self.noise(self._held_out(index)[1], classes, index + _HELD_OUT)
+
+    def _any_foreground(self) -> bool:
+        held_out = (self._held_out(index)[1] for index in range(len(self.held_out)))
+        return any(bool(((labels > 0) & (labels != IGNORE)).any()) for labels in held_out)
+
+    def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
+        """The loss behind the layer, against noisy labels."""
+        config = self.config
+        if config.layer and config.ramp:
+            set_scale(network, linear_ramp((step + 1) / config.num_steps, 0.0, config.ramp))
+        batch, labels = draw(self.training, config, self.noise, step, images)
+        if config.precision == "bfloat16":
+            network = InBfloat16(network)
+        logits = logits_of(network(batch.to(self.device)))
+        return {"total": self.function(logits, labels.to(self.device))}
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> Mapping[str, float]:
+        """Loss, dice and mean IoU on held-out images; with noise, dice against noisy labels too."""
+        losses, clean, noisy = [], [], []
+        classes = self.training.pairs.num_classes
+        if self.config.precision == "bfloat16":
+            network = InBfloat16(network)
+        for index in range(len(self.held_out)):
+            image, labels = self._held_out(index)
+            batch = torch.from_numpy(image)[None].to(self.device)
+            logits = logits_of(network(batch)).float()
+            target = torch.from_numpy(labels.astype(np.int64))[None].to(self.device)
+            losses.append(float(self.function(logits, target)))
+            predicted = logits[0].argmax(0).cpu().numpy()
+            clean.append(confusion(predicted, labels, classes))
+            if self.noise.kind != "none":
+                wrong = self.noise(labels, classes, index + _HELD_OUT)
+                noisy.append(confusion(predicted, wrong, classes))
+        found = {"total": float(np.mean(losses)), **scores(clean)}
+        found["noisy_dice"] = scores(noisy)["dice"] if noisy else found["dice"]
+        criteria = {"loss": found["total"], "dice": 1 - found["dice"]}
+        criteria["noisy-dice"] = 1 - found["noisy_dice"]
+        return {**found, "score": criteria[self.config.criterion]}
+
+    def _held_out(self, index: int) -> Pair:
+        image, labels = self.held_out.read(index)
+        if self.config.fit == "resize":
+            return fit_size(image, labels, self.config.size, "resize")
+        return image, labels
+
+    def validation_names(self, terms: Sequence[str]) -> list[str]:
+        """Loss, measures and ``"score"``."""
+        return ["total", "dice", "mean_iou", "noisy_dice", "score"]
+
+    def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
+        """As `steepest.segmentation.load` reads it."""
+        weights.save(network, path, dict(metadata))
+
+    def metadata(self) -> Mapping[str, Any]:
+        """What the classes are called in the masks, and which images were held out."""
+        pairs = self.training.pairs
+        return {"classes": list(pairs.classes.values), "held_out": list(self.held_out.pairs.names)}
+
+    def hint(self, network: nn.Module) -> str:
+        """That the layers amplify, if they do."""
+        try:
+            check_gain(network, _SPATIAL_NDIM)
+        except InputError as error:
+            return str(error)
+        return ""
+
+
+def make_task(
+    config: SegmentationConfig, team: Team, pairs: tuple[Pairs, Pairs]
+) -> SegmentationTask:
+    """The task for the pairs that `open_split` has found.
+
+    Raises
+    ------
+    InputError
+        Something is wrong with the loss or the noise.
+    """
+    training, held_out = pairs
+    noise = LabelNoise(**{"kind": "none", "seed": config.seed, **dict(config.noise)})
+    function = make_loss(config.loss, **dict(config.loss_options))
+    return SegmentationTask(
+        config, team.device, Samples(training), Samples(held_out), noise, function
+    )
+
+
+def open_split(config: SegmentationConfig) -> tuple[Pairs, Pairs]:
+    """The pairs to train on and those held out.
+
+    Raises
+    ------
+    InputError
+        Something is wrong with the folders or the split.
+    """
+    pairs = open_pairs(
+        config.data,
+        config.masks,
+        values=config.values,
+        instances=config.instances,
+        ignore=config.ignore,
+        channels=config.channels,
+        ending=config.ending,
+    )
+    training, held_out = split(pairs, config.num_validation, config.split_seed)
+    if config.num_training is not None and config.num_training < len(training):
+        training = split(training, config.num_training, config.split_seed)[1]
+    return training, held_out

@@ -1,0 +1,284 @@
+"""``steepest segment train``: what it writes and prints, defaults, mistakes of beginners."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from cases.cells import write, write_cells  # noqa: E402
+from cases.segment import PREDICT, TRAIN, WEIGHTS, here, refused  # noqa: E402, F401
+from steepest import segmentation  # noqa: E402
+from steepest.cli import segment_layers, segment_predict, segment_train  # noqa: E402
+from steepest.cli.main import main  # noqa: E402
+from steepest.segmentation import SegmentationConfig  # noqa: E402
+
+
+def recipe() -> SegmentationConfig:
+    """What was trained in run/."""
+    document = json.loads(Path("run/weights.json").read_text())
+    return SegmentationConfig.from_json(document["metadata"]["training"])
+
+
+# ----------------------------------------------------------------------------- train
+
+
+def test_train_says_what_came_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(TRAIN) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    best, *rows = sorted(
+        np.genfromtxt("run/log.csv", delimiter=",", names=True), key=lambda r: r["validation_score"]
+    )
+    for row in (best, *rows):
+        words = f"dice {row['validation_dice']:.3f}  mean IoU {row['validation_mean_iou']:.3f}"
+        assert f"epoch {row['epoch']:.0f}/2  loss {row['total']:.4g}  {words}" in out
+    assert "4 of 4 steps" in out
+    assert f"epoch {best['epoch']:.0f}, dice {best['validation_dice']:.3f}, mean IoU" in out
+    assert WEIGHTS in out
+    assert isinstance(segmentation.load(WEIGHTS), segmentation.SegmentationUNet)
+
+
+def test_defaults_for_a_beginner() -> None:
+    write_cells(".", 21)
+    assert main([*TRAIN, "--epochs", "1", "-q"]) == 0
+    config = recipe()
+    assert (config.num_validation, config.images) == (2, 19)
+    assert config.mirror
+    assert config.layer == {}
+    assert config.network_config == {"base": 2, "depth": 2}
+    default = segment_train._config(arguments("images", "masks"))
+    assert default.network_config == {"base": 16}
+    assert (default.size, default.fit, default.loss) == ((128, 128), "crop", "cross-entropy")
+
+
+def arguments(*words: str) -> Any:
+    from steepest.cli.main import make_parser
+
+    return make_parser().parse_args(["segment", "train", "-o", "run", *words])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--layer paper-wbc", {"layer": {"preset": "paper-wbc"}}),
+        ("--layer none", {"layer": {}}),
+        (
+            "--evolution total-variation --steps 5 --dt 0.1 --layer-options {\"eps\":0.5}",
+            {"layer": {"evolution": "total-variation", "steps": 5, "dt": 0.1, "eps": 0.5}},
+        ),
+        (
+            "--steps 20 --dt 0.1 --max-gain none --gain-limit none --ramp 0.5",
+            {
+                "layer": {"evolution": "heat", "steps": 20, "dt": 0.1, "max_gain": None},
+                "gain_limit": None,
+                "ramp": 0.5,
+            },
+        ),
+        ("--gain-limit 50", {"gain_limit": 50.0}),
+        (
+            "--noise shared --noise-area 0.2 --noise-window 3",
+            {"noise": {"kind": "shared", "area": 0.2, "window": 3}},
+        ),
+        ("--loss label-smoothing --loss-options {\"smoothing\":0.2}",
+         {"loss": "label-smoothing", "loss_options": {"smoothing": 0.2}}),
+        ("--size 96x128 --fit resize --no-mirror",
+         {"size": (96, 128), "fit": "resize", "mirror": False}),
+        ("--instances --ignore 255 --channels 1 --ending _m",
+         {"instances": True, "ignore": 255, "channels": 1, "ending": "_m"}),
+        ("--values 0,128,255 --validation 2 --training 3 --split-seed 4",
+         {"values": (0, 128, 255), "num_validation": 2, "num_training": 3, "split_seed": 4}),
+        ("--network hrnet --seed 3 --threads 1", {"network": "hrnet", "network_config": {}}),
+        ("--network-config {\"depth\":3} --base 8", {"network_config": {"depth": 3, "base": 8}}),
+    ],
+)  # fmt: skip
+def test_options_become_settings(words: str, expected: dict[str, Any]) -> None:
+    if "--ending" in words:
+        for path in Path("masks").iterdir():
+            path.rename(path.with_stem(path.stem + "_m"))
+    config = segment_train._config(arguments("images", "masks", *words.split(" ")))
+    assert {name: getattr(config, name) for name in expected} == expected
+
+
+def test_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TRAIN, "--json", "--noise", "flip"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    report = json.loads(out)
+    assert report["command"] == "segment train"
+    assert report["weights"] == WEIGHTS
+    assert report["best_score"] == pytest.approx(1 - report["dice"])
+    assert (report["images"], report["validation_images"]) == (5, 1)
+    assert 0 <= report["mean_iou"] <= 1
+
+
+def test_resume_is_as_if_nothing_had_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TRAIN, "--layer", "default", "--max-minutes", "1e-9"]) == 0
+    assert "1 of 4 steps in 0 s, time is up: go on with --resume" in capsys.readouterr().out
+    assert main(["segment", "train", "-o", "run", "--resume", "--max-minutes", "9", "-q"]) == 0
+    whole = [*TRAIN[:5], "whole", *TRAIN[6:], "--layer", "default", "-q"]
+    assert main(whole) == 0
+    assert capsys.readouterr() == ("", "")
+    ours, theirs = (Path(f"{folder}/weights.safetensors") for folder in ("run", "whole"))
+    assert ours.read_bytes() == theirs.read_bytes()
+    err = refused([*TRAIN, "--resume", "--layer", "none"], capsys)
+    assert "was begun with other settings (layer: {}, not {'preset': 'default'})" in err
+    assert "holds a training already; resume it" in refused(TRAIN, capsys)
+
+
+def test_unstable_layer_stops_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    err = refused([*TRAIN, "--layer", "paper-wbc"], capsys)
+    assert "steps=20, dt=0.1 amplifies up to 1.3e+05 times" in err
+    assert "Set max_gain=100, or dt <= 0.073" in err
+    assert main([*TRAIN, "--layer", "paper-wbc", "--gain-limit", "none"]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("steepest: warning: InverseHeat with steps=20")
+    assert err.count("\n") == 1
+
+
+def test_divergence_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    wild = ["--steps", "200", "--dt", "1", "--max-gain", "none", "--gain-limit", "none"]
+    assert main([*TRAIN, *wild, "-q"]) == 1
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("steepest: error: the loss is ")
+    assert "Set max_gain=100" in last
+
+
+def test_ctrl_c_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(segmentation, "train", interrupted)
+    assert main(TRAIN) == 130
+    assert "go on with: steepest segment train -o run --resume" in capsys.readouterr().err
+
+
+# ----------------------------------------------------------------------------- mistakes
+
+
+def spoil(how: str) -> None:
+    """One mistake in the folders."""
+    if how == "unmatched":
+        Path("masks/c3.png").unlink()
+        write(Path("masks/other.png"), np.zeros((4, 4), np.uint8))
+    if how == "value":
+        write(Path("masks/c2.png"), np.full((24, 24), 7, np.uint8))
+    if how == "one class":
+        for path in Path("masks").iterdir():
+            write(path, np.zeros((24, 24), np.uint8))
+    if how == "size":
+        write(Path("masks/c2.png"), np.zeros((20, 24), np.uint8))
+    if how == "grey":
+        write(Path("images/c2.png"), np.zeros((24, 24), np.uint8))
+    if how == "single":
+        for path in [*Path("images").iterdir(), *Path("masks").iterdir()]:
+            path.unlink() if path.stem != "c0" else None
+
+
+@pytest.mark.parametrize(
+    ("how", "options", "words"),
+    [
+        ("unmatched", [], "images without a mask: c3; masks without an image: other"),
+        ("value", ["--values", "0,128,255"], "masks/c2.png: holds the values 7; allowed are 0, 1"),
+        ("one class", [], "masks: only one class in all masks (every pixel is 0)"),
+        ("size", [], "masks/c2.png: 20x24 pixels, but its image c2.png has 24x24"),
+        ("grey", [], "images are grey and colour mixed (grey: c2.png)"),
+        ("single", [], "images: one pair only"),
+        ("", ["--size", "8", "--fit", "pad"], "size=(8, 8) is smaller than an image of 24x24"),
+        ("", ["--noise", "shared", "--noise-window", "25"], "window=25; allowed are 1 to 24"),
+        ("", ["--noise-area", "0.2"], "also give --noise"),
+        ("", ["--validation", "6"], "num_validation=6; allowed are 1 to 5"),
+        ("", ["--layer", "default", "--dt", "0.1"], "--layer default: is complete"),
+        ("", ["--dt", "0.1"], "has to be given steps"),
+        ("", ["--loss-options", '{"q": 1}'], "'cross-entropy' has no option q"),
+        ("", ["--loss-options", "q"], "is not a JSON object"),
+        ("", ["--values", "0,a"], "'a' must be a whole number"),
+        ("", ["--size", "1,2,3"], "must be a side, or HEIGHT,WIDTH"),
+        ("", ["--max-gain", "-1"], "must be positive"),
+        ("", ["--device", "abacus"], "device='abacus' cannot be used"),
+        ("", ["--resume"], "run: holds no training; without --resume one is begun"),
+    ],
+)
+def test_mistakes_in_one_line(
+    how: str, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(how)
+    assert words in refused([*TRAIN, *options], capsys)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["segment"], "required: train|predict"),
+        (["segment", "train", "-o", "run"], "a folder of images is needed (or --resume"),
+        (["segment", "train", "images"], "required: -o"),
+        (["segment", "train", "nowhere", "-o", "run"], "nowhere: no such folder"),
+        (["segment", "train", "images", "-o", "run"], "images and masks cannot be told apart"),
+        (["segment", "predict", "x", "-o", "y"], "required: IMAGE"),
+        (["segment", "predict", "x", "images", "-o", "y"], "x.json: cannot be read"),
+    ],
+)
+def test_what_is_missing(
+    command: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert words in refused(command, capsys)
+
+
+# ----------------------------------------------------------------------------- names
+
+
+def test_names_on_the_command_line() -> None:
+    from steepest.layers import HEAT_PRESETS
+    from steepest.segmentation import geometry, inverse, losses, noise, weights
+
+    assert set(segment_layers.PRESETS) == set(HEAT_PRESETS)
+    assert set(segment_layers.EVOLUTIONS) == set(inverse.EVOLUTIONS)
+    assert set(segment_train.LOSSES) == set(losses.LOSSES)
+    assert set(segment_train.NOISES) == set(noise.KINDS)
+    assert set(segment_train.FITS) == set(geometry.FITS)
+    assert segment_train.CRITERIA == SegmentationConfig.CRITERIA
+    assert set(segment_train.NETWORKS) == set(weights.NETWORKS)
+
+
+@pytest.mark.parametrize("module", [segment_train, segment_predict])
+def test_examples_in_the_help_can_be_parsed(module: Any) -> None:
+    from steepest.cli.main import make_parser
+
+    lines = [line for line in module.EPILOG.splitlines() if line.startswith("  steepest segment")]
+    assert lines
+    for line in lines:
+        words = line.split("   ")[0].replace("'", "").split()[1:]
+        assert make_parser().parse_args(words).action == words[1]
+
+
+def test_the_command_starts_without_torch() -> None:
+    code = (
+        "import sys, steepest.cli.main as m; m.make_parser().parse_args(['segment', 'train', 'a', "
+        "'-o', 'b']); sys.exit('torch' in sys.modules)"
+    )
+    package = str(Path(segmentation.__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": package}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+
+
+@pytest.mark.parametrize("module", ["torch", "safetensors"])
+@pytest.mark.parametrize("command", [TRAIN, PREDICT], ids=["train", "predict"])
+def test_without_torch(
+    module: str,
+    command: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    assert f"segmentation needs {module}, which is not installed" in refused(command, capsys)

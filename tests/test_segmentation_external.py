@@ -1,0 +1,258 @@
+"""DeepLabV3+ and HRNetV2 in the library's training.
+
+What needs a library that is not installed, or does not fit the installed torch, is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from torch.nn.functional import cross_entropy  # noqa: E402
+
+from cases.libraries import real  # noqa: E402
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.layers import InverseHeat  # noqa: E402
+from steepest.segmentation import (  # noqa: E402
+    IGNORE,
+    SegmentationConfig,
+    external,
+    load,
+    predict,
+    save,
+    train,
+)
+from steepest.segmentation.batches import draw  # noqa: E402
+from steepest.segmentation.streets import STREET_CLASSES, write_streets  # noqa: E402
+from steepest.segmentation.task import make_task, open_split  # noqa: E402
+from steepest.segmentation.weights import build, read_description  # noqa: E402
+from steepest.training import Team  # noqa: E402
+
+ALONE = Team(0, 1, torch.device("cpu"))
+DEEPLAB = ("deeplabv3+", {"encoder": "mobilenet_v2", "decoder_channels": 8})
+HRNET = ("hrnet", {"encoder": "hrnet_w18_small"})
+BOTH = pytest.mark.parametrize(("name", "options"), [DEEPLAB, HRNET])
+LAYER = {"evolution": "heat", "steps": 5, "dt": 0.025}
+SMALLEST = {"deeplabv3+": "mobilenet_v2", "hrnet": "hrnet_w18_small"}
+LIBRARIES = {"deeplabv3+": "segmentation_models_pytorch", "hrnet": "timm"}
+
+
+def network_of(name: str, options: dict[str, Any], channels: int = 3, classes: int = 3) -> Any:
+    real(LIBRARIES[name])
+    torch.manual_seed(0)
+    return build(name, {"in_channels": channels, "num_classes": classes, **options})
+
+
+@pytest.fixture(scope="module")
+def streets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    images, masks = write_streets(tmp_path_factory.mktemp("streets"), 6, (32, 64))
+    return {"data": str(images), "masks": str(masks), "ignore": IGNORE}
+
+
+def configuration(streets: dict[str, Any], name: str, options: dict[str, Any]) -> Any:
+    real(LIBRARIES[name])
+    return SegmentationConfig(
+        **streets,
+        network=name,
+        network_config=options,
+        num_validation=2,
+        images=4,
+        batch=4,
+        epochs=1,
+        size=(32, 64),
+        layer=LAYER,
+        noise={"kind": "independent", "area": 0.1, "window": 5},
+        device="cpu",
+    )
+
+
+# ------------------------------------------------------------------------- training
+
+
+@BOTH
+def test_one_training_step(
+    streets: dict[str, Any], tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    """The logged loss is that of the heat-sharpened logits against the noisy labels."""
+    config = configuration(streets, name, options)
+    task = make_task(config, ALONE, open_split(config))
+    network = task.make_network(ALONE.device, begin=True).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    images, labels = draw(task.training, config, task.noise, 0, range(config.batch))
+    assert bool((labels == IGNORE).any())
+    sharpened = InverseHeat(5, 0.025)(network.network(images)).detach()
+    expected = float(cross_entropy(sharpened, labels, ignore_index=IGNORE))
+
+    result = train(config, tmp_path / "run")
+    assert result.history[0]["total"] == pytest.approx(expected, rel=1e-5)
+    after = result.network.state_dict()
+    assert after.keys() == before.keys()
+    assert all(
+        int(value) == 1 for key, value in after.items() if key.endswith("num_batches_tracked")
+    )
+    moved = [key for key, value in after.items() if not torch.equal(value, before[key])]
+    for part in ("weight", "running_mean", "running_var"):
+        assert any(key.endswith(part) for key in moved)
+
+    again = load(result.path)
+    assert read_description(result.path)["network"] == name
+    picture = np.random.default_rng(0).random((45, 50, 3)).astype(np.float32)
+    assert np.array_equal(predict(again, picture), predict(result.network, picture))
+    assert predict(again, picture).max() < len(STREET_CLASSES)
+
+
+@BOTH
+def test_resumed_bit_for_bit(
+    streets: dict[str, Any], tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    """Running means of batch normalisation are in the checkpoint as well."""
+    config = replace(configuration(streets, name, options), epochs=2)
+    whole = train(config, tmp_path / "whole").history
+    first = train(replace(config, max_minutes=1e-9), tmp_path / "parts")
+    assert first.stopped == "time"
+    parts = train(config, tmp_path / "parts").history
+    one, other = (tmp_path / run / "weights.safetensors" for run in ("whole", "parts"))
+    assert one.read_bytes() == other.read_bytes()
+    timeless = [{k: v for k, v in row.items() if "seconds" not in k} for row in whole]
+    assert timeless == [{k: v for k, v in row.items() if "seconds" not in k} for row in parts]
+
+
+# ------------------------------------------------------------------------- networks
+
+
+@BOTH
+@pytest.mark.parametrize("channels", [1, 3])
+def test_weights_come_back(
+    tmp_path: Path, name: str, options: dict[str, Any], channels: int
+) -> None:
+    network = network_of(name, options, channels).train()
+    network(torch.rand(2, channels, 40, 33))  # moves the running means
+    network.eval()
+    save(network, tmp_path / "a")
+    again = load(tmp_path / "a")
+    assert again.config() == network.config() == json.loads(json.dumps(network.config()))
+    assert {**network.config(), **options} == network.config()
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(again.state_dict()[key], tensor)
+    image = torch.rand(1, channels, 40, 33)
+    assert torch.equal(again(image), network(image))
+
+
+@BOTH
+def test_images_of_any_size(name: str, options: dict[str, Any]) -> None:
+    """The last row and column are repeated up to a size that the network can halve."""
+    network = network_of(name, options).eval()
+    multiple = {"deeplabv3+": 16, "hrnet": 32}[name]
+    for height, width in ((1, 1), (31, 65), (64, 96)):
+        images = torch.rand(1, 3, height, width)
+        logits = network(images)
+        assert logits.shape == (1, 3, height, width)
+        more = [max(-n % multiple, 2 * multiple - n) for n in (height, width)]
+        edge = torch.nn.functional.pad(images, (0, more[1], 0, more[0]), mode="replicate")
+        assert torch.equal(network(edge)[..., :height, :width], logits)
+    network.train()(torch.rand(2, 3, 5, 7)).sum().backward()
+
+
+@BOTH
+def test_every_parameter_is_used(name: str, options: dict[str, Any]) -> None:
+    network = network_of(name, options).eval()
+    network(torch.rand(1, 3, 64, 64)).square().sum().backward()
+    assert all(bool(p.grad is not None and p.grad.abs().max() > 0) for p in network.parameters())
+
+
+def test_sizes_of_the_papers_networks() -> None:
+    """HRNetV2-W48 has 65.86 million parameters with the 19 classes of Cityscapes (its authors)."""
+    real("timm")
+    with torch.device("meta"):
+        assert sum(p.numel() for p in external.HRNet(3, 19).parameters()) == 65_859_379
+        real("segmentation_models_pytorch")
+        deeplab = external.DeepLabV3Plus(3, 19)
+    assert sum(isinstance(m, torch.nn.Conv2d) for m in deeplab.network.encoder.modules()) == 104
+    dilations = {m.dilation for m in deeplab.network.modules() if isinstance(m, torch.nn.Conv2d)}
+    assert dilations == {(1, 1), (2, 2), (12, 12), (24, 24), (36, 36)}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("deeplabv3+", {"encoder": "vgg11"}, "encoder='vgg11' cannot be used"),
+        ("deeplabv3+", {"encoder": "mit_b0"}, "encoder='mit_b0' cannot be used"),
+        ("deeplabv3+", {"encoder": "hf-hub:a/b"}, "encoder='hf-hub:a/b'; allowed are names"),
+        ("deeplabv3+", {"encoder": "tu-hf-hub:a/b"}, "encoder='tu-hf-hub:a/b'; allowed are names"),
+        ("deeplabv3+", {"output_stride": 32}, "output_stride=32; allowed are 8 and 16"),
+        ("deeplabv3+", {"atrous_rates": [1, 2]}, "allowed are three positive integers"),
+        ("deeplabv3+", {"dropout": 1.0}, "dropout=1.0; allowed are numbers from 0, below 1"),
+        ("deeplabv3+", {"encoder_weights": "a"}, "encoder_weights='a' cannot be used"),
+        ("deeplabv3+", {"num_classes": 1}, "num_classes=1; at least 2"),
+        ("hrnet", {"encoder": "hf-hub:a/b"}, "encoder='hf-hub:a/b'; allowed are hrnet_w18"),
+        ("hrnet", {"encoder_weights": "a"}, "encoder_weights='a'; allowed are None and imagenet"),
+    ],
+)
+def test_bad_arguments(name: str, options: dict[str, Any], words: str) -> None:
+    real(LIBRARIES[name])
+    with pytest.raises(InputError, match=words):
+        build(name, {"in_channels": 3, "num_classes": 2, "encoder": SMALLEST[name], **options})
+
+
+def test_bad_batches() -> None:
+    network = network_of(*DEEPLAB).train()
+    with pytest.raises(InputError, match=r"allowed is \(N, 3, H, W\)"):
+        network(torch.rand(2, 1, 32, 32))
+    with pytest.raises(InputError, match="allowed are 2 and more at a time"):
+        network(torch.rand(1, 3, 32, 32))
+
+
+@BOTH
+def test_files_start_no_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any]
+) -> None:
+    """A description that asks for pretrained weights gets those of its file."""
+    network = network_of(name, options)
+    save(network, tmp_path / "a")
+    text = json.loads((tmp_path / "a.json").read_text())
+    text["config"]["encoder_weights"] = "imagenet"
+    (tmp_path / "a.json").write_text(json.dumps(text))
+
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    again = load(tmp_path / "a")
+    image = torch.rand(1, 3, 32, 32)
+    assert torch.equal(again(image), network.eval()(image))
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, library in LIBRARIES.items():
+        monkeypatch.setitem(sys.modules, library, None)
+        with pytest.raises(InputError, match=rf"needs {library}: pip install 'steepest\[segment\]"):
+            build(name, {"in_channels": 3, "num_classes": 2})
+
+    def broken(module: str) -> Any:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(external, "import_module", broken)
+    with pytest.raises(InputError, match=r"nms does not exist\); it needs a torchvision of the"):
+        external.HRNet(3, 2)
+
+
+def test_standardised_and_enlarged() -> None:
+    colour = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
+    assert bool((external.standardised(colour.expand(2, 3, 4, 5)) == 0).all())
+    assert float(external.standardised(torch.full((1, 1, 1, 1), 0.449 + 0.226))) == pytest.approx(1)
+    x = torch.arange(6.0).reshape(1, 1, 2, 3)
+    large = external.enlarged(x, 4)
+    assert large.shape == (1, 1, 8, 8)
+    rows, columns = torch.arange(8).clamp(max=1), torch.arange(8).clamp(max=2)
+    assert torch.equal(large, x[..., rows, :][..., columns])
+    assert external.enlarged(torch.rand(1, 1, 8, 9), 4).shape == (1, 1, 8, 12)

@@ -1,0 +1,177 @@
+"""Measures against sets of pixels, and overlays against what must be seen in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steepest.core.errors import InputError
+from steepest.segmentation import (
+    IGNORE,
+    confusion,
+    dice,
+    intersection_over_union,
+    overlay,
+    scores,
+)
+from steepest.segmentation.drawing import COLOURS
+
+
+def random_labels(seed: int, num_classes: int, shape: tuple[int, ...] = (5, 6)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, num_classes, shape)
+
+
+@given(st.integers(2, 5), st.integers(0, 2**31))
+def test_against_sets_of_pixels(num_classes: int, seed: int) -> None:
+    truth, guess = random_labels(seed, num_classes), random_labels(seed + 1, num_classes)
+    truth[0] = IGNORE
+    counts = confusion(guess, truth, num_classes)
+    known = truth != IGNORE
+    for k in range(num_classes):
+        t = set(np.flatnonzero(known & (truth == k)))
+        p = set(np.flatnonzero(known & (guess == k)))
+        assert counts[k].sum() == len(t)
+        assert counts[:, k].sum() == len(p)
+        if t | p:
+            assert intersection_over_union(counts)[k] == len(t & p) / len(t | p)
+            if k:
+                assert dice(counts)[k - 1] == 2 * len(t & p) / (len(t) + len(p))
+
+
+@given(st.integers(2, 5), st.integers(0, 2**31))
+def test_dice_and_intersection_determine_each_other(num_classes: int, seed: int) -> None:
+    counts = random_labels(seed, 50, (num_classes, num_classes)) + 1
+    iou = intersection_over_union(counts)[1:]
+    assert np.allclose(dice(counts), 2 * iou / (1 + iou))
+
+
+def test_a_perfect_and_a_wrong_prediction() -> None:
+    labels = random_labels(0, 3)
+    assert scores([confusion(labels, labels, 3)]) == {"dice": 1.0, "mean_iou": 1.0}
+    assert scores([confusion((labels + 1) % 3, labels, 3)]) == {"dice": 0.0, "mean_iou": 0.0}
+
+
+def test_absent_classes_are_skipped() -> None:
+    """Class 2 is nowhere in the first image; the second has no foreground; background is left out.
+
+    First: class 1 on 2 of 4 pixels, one found: dice 2 / (2 + 1).
+    """
+    first = confusion(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 3)
+    empty = confusion(np.zeros(4, int), np.zeros(4, int), 3)
+    assert np.array_equal(dice(first), [2 / 3, np.nan], equal_nan=True)
+    measured = scores([first, empty])
+    assert measured["dice"] == pytest.approx(2 / 3)
+    assert measured["mean_iou"] == pytest.approx((6 / 7 + 1 / 2) / 2)
+
+
+def test_images_weigh_alike_in_dice_and_pixels_alike_in_intersections() -> None:
+    small = confusion(np.array([1, 1]), np.array([1, 1]), 2)
+    large = confusion(np.zeros(100, int), np.ones(100, int), 2)
+    measured = scores([small, large])
+    assert measured["dice"] == 0.5
+    assert measured["mean_iou"] == pytest.approx((0 + 2 / 102) / 2)
+
+
+def test_nothing_to_measure() -> None:
+    ignored = confusion(np.zeros((2, 2), int), np.full((2, 2), IGNORE), 2)
+    for counts in ([], [ignored]):
+        assert all(np.isnan(value) for value in scores(counts).values())
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "words"),
+    [
+        (np.zeros((2, 3)), np.zeros((3, 2)), "shape"),
+        (np.full((2, 2), 3), np.zeros((2, 2)), "predicted: classes 3 to 3; allowed are 0 to 2"),
+        (np.zeros((2, 2)), np.full((2, 2), -1), "labels: classes -1 to -1"),
+    ],
+)
+def test_bad_classes(guess: np.ndarray, truth: np.ndarray, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        confusion(guess, truth, 3)
+
+
+# ------------------------------------------------------------------------- overlays
+
+
+def disc(size: int = 40, radius: float = 12) -> np.ndarray:
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    return (rows**2 + columns**2 < radius**2).astype(np.int64)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_background_shows_the_image(colour: bool) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (20, 30, 3) if colour else (20, 30), np.uint8)
+    drawn = overlay(image, np.zeros((20, 30), int), 4)
+    assert drawn.dtype == np.uint8
+    assert np.array_equal(drawn, image if colour else np.stack([image] * 3, -1))
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+@pytest.mark.parametrize("fill", [0.0, 0.4])
+def test_inside_is_mixed_and_outside_is_left(scale: int, fill: float) -> None:
+    labels, image = disc(), np.full((40, 40), 0.5, np.float32)
+    drawn = overlay(image, labels, 2, scale=scale, fill=fill, line=2)
+    assert drawn.shape == (40 * scale, 40 * scale, 3)
+    expected = 127.5 + fill * (np.array(COLOURS[0]) - 127.5)
+    middle = drawn[20 * scale, 20 * scale].astype(float)
+    assert np.abs(middle - expected).max() <= 0.51
+    assert np.abs(drawn[: 4 * scale].astype(float) - 127.5).max() <= 0.51
+
+
+@pytest.mark.parametrize("scale", [1, 2, 5])
+@pytest.mark.parametrize("line", [1.0, 2.0, 4.0])
+def test_contours_have_the_width_and_place_asked_for(scale: int, line: float) -> None:
+    """A half plane: ink along a row adds up to the width, and its centre is the boundary."""
+    labels = np.zeros((12, 30), np.int64)
+    labels[:, 17:] = 1
+    black = np.zeros((12, 30), np.uint8)
+    drawn = overlay(black, labels, 2, scale=scale, fill=0, line=line)[6 * scale, :, 2]
+    ink = drawn / COLOURS[0][2]
+    centres = np.arange(ink.size) + 0.5
+    assert ink.sum() == pytest.approx(line, abs=0.15)
+    assert (ink * centres).sum() / ink.sum() == pytest.approx(17 * scale, abs=0.05)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_a_single_pixel_is_seen(scale: int) -> None:
+    labels = np.zeros((9, 9), np.int64)
+    labels[4, 4] = 1
+    drawn = overlay(np.zeros((9, 9), np.uint8), labels, 2, scale=scale, fill=1.0, line=0)
+    area = drawn[..., 2].sum() / COLOURS[0][2] / scale**2
+    assert 0.25 < area <= 1
+
+
+def test_classes_have_colours_of_their_own() -> None:
+    labels = np.repeat(np.arange(9), 8)[None].repeat(8, 0)
+    drawn = overlay(np.zeros(labels.shape), labels, 9, fill=1.0, line=0)
+    assert [tuple(drawn[4, 8 * k + 4]) for k in range(1, 8)] == list(COLOURS)
+    assert tuple(drawn[4, 68]) == COLOURS[0]
+    own = overlay(np.zeros(labels.shape), labels, 9, fill=1.0, line=0, colours=[(1, 2, 3)])
+    assert tuple(own[4, 20]) == (1, 2, 3)
+
+
+def test_ignored_pixels_are_greyed() -> None:
+    drawn = overlay(np.zeros((6, 6)), np.full((6, 6), IGNORE), 2)
+    assert np.array_equal(drawn, np.full((6, 6, 3), 64))
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "words"),
+    [
+        (np.zeros((4, 5), int), {}, "for an image of"),
+        (np.full((4, 4), 2), {}, "labels hold 2; allowed are 0 to 1"),
+        (np.full((4, 4), -1), {}, "labels hold -1"),
+        (np.zeros((4, 4), int), {"fill": 1.5}, "fill=1.5"),
+        (np.zeros((4, 4), int), {"line": -1}, "line=-1"),
+        (np.zeros((4, 4), int), {"scale": 0}, "scale=0"),
+    ],
+)
+def test_bad_overlays(labels: np.ndarray, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        overlay(np.zeros((4, 4)), labels, 2, **options)

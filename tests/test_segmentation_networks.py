@@ -1,0 +1,285 @@
+"""The U-Net, its weights on disk, and predictions by any network."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from steepest import segmentation  # noqa: E402
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.learning import weight_files  # noqa: E402
+from steepest.segmentation import (  # noqa: E402
+    SegmentationUNet,
+    load,
+    make_loss,
+    predict,
+    probabilities,
+    save,
+)
+from steepest.segmentation.weights import REGISTRY, build, read_description  # noqa: E402
+
+
+def small(in_channels: int = 1, num_classes: int = 3, **options: Any) -> SegmentationUNet:
+    torch.manual_seed(0)
+    return SegmentationUNet(in_channels, num_classes, **{"base": 4, "depth": 3, **options})
+
+
+def expected_parameters(channels: int, classes: int, base: int, depth: int) -> int:
+    widths = [base * 2**level for level in range(depth)]
+
+    def block(before: int, after: int) -> int:
+        return 9 * before * after + 9 * after * after + 4 * after
+
+    total = block(channels, widths[0]) + (widths[0] + 1) * classes
+    for fine, coarse in zip(widths[:-1], widths[1:], strict=True):
+        total += block(fine, coarse) + 4 * coarse * fine + fine + block(2 * fine, fine)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("channels", "classes", "base", "depth"), [(1, 2, 4, 1), (3, 3, 8, 5), (3, 2, 3, 4)]
+)
+def test_number_of_parameters(channels: int, classes: int, base: int, depth: int) -> None:
+    network = SegmentationUNet(channels, classes, base, depth)
+    count = sum(p.numel() for p in network.parameters())
+    assert count == expected_parameters(channels, classes, base, depth)
+    assert SegmentationUNet(**json.loads(json.dumps(network.config()))).config() == network.config()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (16, 16), (17, 40), (31, 1)])
+@pytest.mark.parametrize("depth", [1, 3, 5])
+def test_images_of_any_size(size: tuple[int, int], depth: int) -> None:
+    network = small(depth=depth).train()
+    logits = network(torch.rand(2, 1, *size))
+    assert logits.shape == (2, 3, *size)
+    assert bool(torch.isfinite(logits).all())
+
+
+def test_enlarging_repeats_the_last_row_and_column() -> None:
+    network, image = small(), torch.rand(1, 1, 13, 10)
+    by_hand = torch.nn.functional.pad(image, (0, 2, 0, 3), mode="replicate")
+    assert torch.equal(network(image), network(by_hand)[..., :13, :10])
+
+
+def test_every_level_is_used() -> None:
+    """Each parameter but those a normalisation cancels has a gradient."""
+    network = small(depth=4).double()
+    x = torch.rand(1, 1, 32, 32, dtype=torch.float64)
+    make_loss("cross-entropy")(network(x), torch.ones(1, 32, 32, dtype=torch.int64)).backward()
+    assert all(bool(p.grad.abs().max() > 1e-9) for p in network.parameters())
+
+
+def test_brightness_and_contrast_hardly_matter_inside() -> None:
+    """Instance normalisation after a first layer without bias: a factor of the image goes out."""
+    network, image = small().double(), torch.rand(1, 1, 16, 16, dtype=torch.float64)
+    torch.testing.assert_close(network(image), network(0.5 * image), rtol=1e-2, atol=1e-3)
+
+
+def test_compiled_and_channels_last_agree() -> None:
+    network, image = small(), torch.rand(2, 1, 20, 17)
+    plain = network(image)
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(image), plain)
+    turned = network.to(memory_format=torch.channels_last)(image)
+    torch.testing.assert_close(turned, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((0, 2), "in_channels=0"),
+        ((1, 1), "num_classes=1; at least 2"),
+        ((1, 2, 2.5), "base=2.5"),
+        ((1, 2, 4, 9), "depth=9; allowed are 1 to 8"),
+    ],
+)
+def test_bad_architectures(arguments: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        SegmentationUNet(*arguments)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 8), (1, 8, 8)])
+def test_bad_batches(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"allowed is \(N, 1, H, W\)"):
+        small()(torch.zeros(shape))
+
+
+# ------------------------------------------------------------------------- weights
+
+
+def test_weights_come_back(tmp_path: Path) -> None:
+    network = small()
+    save(network, tmp_path / "cells", {"classes": ["background", "cell"]})
+    again = load(tmp_path / "cells.safetensors")
+    assert again.config() == network.config()
+    assert not again.training
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(again.state_dict()[key], tensor)
+    assert read_description(tmp_path / "cells")["metadata"]["classes"] == ["background", "cell"]
+
+
+def test_files_that_are_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name is shipped; other networks, pickles and wrong shapes are refused."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"cannot be read .*give the path of saved weights$"):
+        load("segmentation-unet")
+    with pytest.raises(InputError, match="networks that can be saved are segmentation-unet"):
+        save(torch.nn.Linear(1, 1), "a")
+    with pytest.raises(InputError, match="depth=99"):
+        build("segmentation-unet", {"in_channels": 1, "num_classes": 2, "depth": 99})
+    save(small(), "a")
+    description = json.loads(Path("a.json").read_text())
+    for change, words in (
+        ({"network": "os:system"}, "allowed are segmentation-unet"),
+        ({"config": {**description["config"], "base": 8}}, "has shape"),
+        ({"config": {**description["config"], "base": 10**6}}, "4096 at most"),
+    ):
+        Path("a.json").write_text(json.dumps({**description, **change}))
+        with pytest.raises(InputError, match=words):
+            load("a")
+    Path("a.json").write_text(json.dumps(description))
+    torch.save(small().state_dict(), "a.safetensors")
+    with pytest.raises(InputError, match="not a complete safetensors file"):
+        load("a")
+
+
+class Counting(torch.nn.Module):
+    """A network with integers in its state, as batch normalisation has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(2)
+
+    def config(self) -> dict[str, Any]:
+        return {}
+
+
+def test_integers_in_the_state_come_back(tmp_path: Path) -> None:
+    registry = weight_files.Registry({"counting": f"{__name__}:Counting"}, "")
+    network = Counting()
+    network.norm(torch.rand(3, 2, 4, 4))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weight_files, "network_class", lambda *_: Counting)
+        patch.setattr(weight_files, "network_name", lambda *_: "counting")
+        weight_files.save(registry, network, tmp_path / "a", dtype=torch.bfloat16)
+        again = weight_files.load(registry, tmp_path / "a")
+    assert again.norm.num_batches_tracked.dtype == torch.int64
+    assert int(again.norm.num_batches_tracked) == 1
+    assert torch.equal(
+        again.norm.running_mean, network.norm.running_mean.to(torch.bfloat16).float()
+    )
+
+
+def test_the_registry_names_the_class() -> None:
+    assert weight_files.network_name(REGISTRY, small()) == "segmentation-unet"
+    assert weight_files.network_class(REGISTRY, "segmentation-unet") is SegmentationUNet
+
+
+# ------------------------------------------------------------------------- predictions
+
+
+class Threshold(torch.nn.Module):
+    """Class 1 where the mean of the channels is above one half."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        assert not self.training
+        z = 10 * (images.mean(1) - 0.5)
+        return torch.stack([-z, z], 1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64", "bool"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_predictions_are_labels(dtype: str, colour: bool) -> None:
+    values = np.random.default_rng(0).random((9, 11)) > 0.4
+    top = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
+    image = (top * values).astype(dtype)
+    image = np.stack([image] * 3, -1) if colour else image
+    labels = predict(Threshold(), image)
+    assert labels.dtype == np.uint8
+    assert np.array_equal(labels, values)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_modes_are_put_back_and_probabilities_add_up(training: bool) -> None:
+    network = small(3).train(training)
+    image = np.random.default_rng(0).random((10, 12, 3))
+    p = probabilities(network, image)
+    assert network.training is training
+    assert p.shape == (3, 10, 12)
+    assert p.dtype == np.float32
+    assert np.allclose(p.sum(0), 1, atol=1e-6)
+    logits = network.eval()(torch.from_numpy(image).float().permute(2, 0, 1)[None])
+    assert np.allclose(p, logits.softmax(1)[0].detach().numpy(), atol=1e-6)
+    assert np.array_equal(predict(network, image), p.argmax(0))
+
+
+def test_images_are_converted_to_what_the_network_takes() -> None:
+    grey = np.random.default_rng(0).random((8, 8)).astype(np.float32)
+    colour = np.stack([grey] * 3, -1)
+    assert np.array_equal(predict(small(3), grey), predict(small(3), colour))
+    assert np.array_equal(predict(small(1), grey), predict(small(1), colour))
+    assert np.array_equal(predict(Threshold(), grey, 3), predict(Threshold(), grey))
+    assert predict(small(1).double(), grey).shape == (8, 8)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda z: {"out": z, "aux": -z},
+        lambda z: OrderedDict(loss=None, logits=z),
+        lambda z: (z, None),
+        lambda z: [z, -z],
+        lambda z: z.half(),
+    ],
+)
+def test_outputs_of_other_libraries(wrap: Any) -> None:
+    class Wrapped(Threshold):
+        def forward(self, images: torch.Tensor) -> Any:
+            return wrap(super().forward(images))
+
+    image = np.random.default_rng(1).random((5, 6))
+    assert np.array_equal(predict(Wrapped(), image), image > 0.5)
+
+
+def test_small_logits_are_enlarged() -> None:
+    class Quarter(Threshold):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(torch.nn.functional.avg_pool2d(images, 4))
+
+    image = np.kron(np.array([[1.0, 0.0], [0.0, 1.0]]), np.ones((8, 8)))
+    labels = predict(Quarter(), image)
+    assert labels.shape == (16, 16)
+    assert np.array_equal(labels[::15, ::15], [[1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ({"masks": torch.zeros(1, 2, 4, 4)}, "network returns no logits"),
+        ([], "network returns no logits"),
+        (torch.zeros(1, 1, 4, 4), r"shape \(1, 1, 4, 4\)"),
+        (torch.zeros(4, 4), r"shape \(4, 4\)"),
+    ],
+)
+def test_outputs_that_are_no_segmentation(output: Any, words: str) -> None:
+    class Constant(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> Any:
+            return output
+
+    with pytest.raises(InputError, match=words):
+        predict(Constant(), np.zeros((4, 4)))
+
+
+def test_lazy_names() -> None:
+    for name in segmentation.__all__:
+        assert getattr(segmentation, name) is not None
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        segmentation.nothing_like_it  # noqa: B018

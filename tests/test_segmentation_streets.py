@@ -1,0 +1,74 @@
+"""The made-up street scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steepest.core.errors import InputError
+from steepest.io import read_labels
+from steepest.segmentation import IGNORE, open_pairs
+from steepest.segmentation.streets import STREET_CLASSES, draw_street, write_streets
+
+ROAD, SIDEWALK, BUILDING, POLE, SKY, CAR = range(len(STREET_CLASSES))
+
+
+def scenes(size: tuple[int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [draw_street(np.random.default_rng(seed), size) for seed in range(30)]
+
+
+@pytest.mark.parametrize("size", [(32, 32), (48, 80), (128, 256)])
+def test_every_scene_holds_every_class(size: tuple[int, int]) -> None:
+    for image, labels in scenes(size):
+        assert image.shape == (*size, 3)
+        assert image.dtype == labels.dtype == np.uint8
+        assert set(np.unique(labels)) == {*range(len(STREET_CLASSES)), IGNORE}
+
+
+def test_things_are_where_they_belong() -> None:
+    """Sky above, road below; poles at most three pixels wide, several if they stand together."""
+    for _, labels in scenes((128, 256)):
+        rows = {k: np.nonzero(labels == k)[0] for k in range(len(STREET_CLASSES))}
+        assert rows[SKY].max() < min(rows[ROAD].min(), rows[SIDEWALK].min())
+        assert rows[BUILDING].max() < rows[ROAD].min()
+        assert (labels == POLE).sum(1).max() <= 5 * 3
+        assert (np.nonzero(labels == IGNORE)[0] >= 120).all()
+
+
+def test_classes_differ_in_colour() -> None:
+    """The nearest mean colour finds most pixels: there is something to be learned."""
+    image, labels = draw_street(np.random.default_rng(0))
+    known = labels != IGNORE
+    means = np.stack([image[labels == k].mean(0) for k in range(len(STREET_CLASSES))])
+    nearest = ((image[known][:, None] - means) ** 2).sum(-1).argmin(1)
+    assert (nearest == labels[known]).mean() > 0.8
+
+
+def test_files_are_pairs_and_depend_on_the_seed(tmp_path: Path) -> None:
+    images, masks = write_streets(tmp_path / "a", 4, (40, 64))
+    pairs = open_pairs(images, masks, ignore=IGNORE)
+    assert len(pairs) == 4
+    assert pairs.channels == 3
+    assert pairs.num_classes == len(STREET_CLASSES)
+    image, labels = draw_street(
+        np.random.default_rng(np.random.SeedSequence(0, spawn_key=(2,))), (40, 64)
+    )
+    assert np.array_equal(pairs.read(2)[1], labels)
+    assert np.allclose(pairs.read(2)[0], image.transpose(2, 0, 1) / 255)
+    again, others = write_streets(tmp_path / "b", 2, (40, 64))[1], tmp_path / "c"
+    write_streets(others, 2, (40, 64), seed=1)
+    for name in ("000.png", "001.png"):
+        assert np.array_equal(read_labels(again / name), read_labels(masks / name))
+        assert not np.array_equal(read_labels(others / "masks" / name), read_labels(masks / name))
+
+
+def test_bad_arguments(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="allowed are 32 and more"):
+        draw_street(np.random.default_rng(0), (31, 64))
+    with pytest.raises(InputError, match="count=0"):
+        write_streets(tmp_path, 0)
+    write_streets(tmp_path, 1, (32, 32))
+    with pytest.raises(InputError, match="exists"):
+        write_streets(tmp_path, 1, (32, 32))

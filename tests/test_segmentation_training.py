@@ -1,0 +1,396 @@
+"""Trainings of segmentation networks: what is drawn, the layer, what is refused, resuming."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from cases.cells import VALUES, write, write_cells  # noqa: E402
+from steepest.core.errors import InputError, NotConverged  # noqa: E402
+from steepest.layers import InverseHeat, StabilityWarning, inverse_layers  # noqa: E402
+from steepest.segmentation import (  # noqa: E402
+    IGNORE,
+    LabelNoise,
+    SegmentationConfig,
+    SegmentationUNet,
+    confusion,
+    fit_size,
+    load,
+    open_pairs,
+    predict,
+    scores,
+    split,
+    train,
+)
+from steepest.segmentation.batches import Samples, draw  # noqa: E402
+from steepest.segmentation.losses import cross_entropy  # noqa: E402
+from steepest.segmentation.task import SegmentationTask, make_task, open_split  # noqa: E402
+from steepest.training import Team  # noqa: E402
+from steepest.training.log import read_log  # noqa: E402
+
+ALONE = Team(0, 1, torch.device("cpu"))
+CELLS = SegmentationConfig(
+    data="images",
+    masks="masks",
+    num_validation=2,
+    size=(16, 16),
+    network_config={"base": 2, "depth": 2},
+    epochs=2,
+    batch=2,
+    learning_rate=1e-2,
+    device="cpu",
+)
+HEAT = {"evolution": "heat", "steps": 20, "dt": 0.025}
+UNSTABLE = {"preset": "paper-wbc"}
+WHOLE = {"size": (24, 24), "fit": "resize"}  # every image as it is
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six images of cells in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    write_cells(".")
+
+
+def task_of(**settings: Any) -> SegmentationTask:
+    """The task that `train` makes of `CELLS` with these settings."""
+    config = replace(CELLS, **settings)
+    pairs = open_split(config)
+    return make_task(replace(config, images=len(pairs[0])), ALONE, pairs)
+
+
+def rehearse(**settings: Any) -> None:
+    task = task_of(**settings)
+    task.rehearse(task.make_network(ALONE.device, begin=True))
+
+
+def history(folder: str) -> list[dict[str, float]]:
+    """The log without what differs from run to run."""
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in read_log(Path(folder))]
+
+
+# ----------------------------------------------------------------------------- whole trainings
+
+
+RICH = {
+    "layer": {"evolution": "total-variation", "steps": 2, "dt": 0.1},
+    "ramp": 0.7,
+    "noise": {"kind": "redrawn", "area": 0.2},
+    "mirror": True,
+    "ema": 0.5,
+    "batch": 3,
+}
+
+
+@pytest.mark.parametrize("settings", [{}, RICH], ids=["plain", "all at once"])
+def test_resumed_after_every_step_is_the_same_bit_for_bit(settings: dict[str, Any]) -> None:
+    config = replace(CELLS, **settings)
+    whole = train(config, "whole")
+    stops = 0
+    while train(replace(config, max_minutes=1e-9), "parts").stopped == "time":
+        stops += 1
+    assert stops == whole.step - 1 == 3
+    assert history("parts") == history("whole")
+    for name, value in load("whole/weights").state_dict().items():
+        assert torch.equal(value, load("parts/weights").state_dict()[name])
+
+
+def test_a_training_learns_what_is_easy() -> None:
+    wide = {"network_config": {"base": 4, "depth": 2}, "size": (24, 24), "batch": 4}
+    recipe = {"epochs": 25, "validate_every": 25, "learning_rate": 0.03}
+    result = train(replace(CELLS, **wide, **recipe), "run")
+    assert result.history[-1]["total"] < 0.5 * result.history[0]["total"]
+
+
+@pytest.mark.parametrize("fit", ["crop", "resize"])
+def test_validation_is_prediction_and_metrics(fit: str) -> None:
+    config = replace(CELLS, epochs=1, fit=fit, size=(16, 20))
+    result = train(config, "run")
+    pairs = open_pairs("images", "masks")
+    names = json.loads(Path("run/weights.json").read_text())["metadata"]["held_out"]
+    matrices, losses = [], []
+    for name in names:
+        image, labels = pairs.read(pairs.names.index(name))
+        if fit == "resize":
+            image, labels = fit_size(image, labels, config.size, "resize")
+        matrices.append(confusion(predict(result.network, np.moveaxis(image, 0, -1)), labels, 3))
+        logits = result.network(torch.from_numpy(image)[None]).detach()
+        losses.append(float(cross_entropy(logits, torch.from_numpy(labels)[None])))
+    row, expected = result.history[0], scores(matrices)
+    assert len(names) == 2
+    assert row["validation_dice"] == pytest.approx(expected["dice"], rel=1e-12)
+    assert row["validation_mean_iou"] == pytest.approx(expected["mean_iou"], rel=1e-12)
+    assert row["validation_noisy_dice"] == row["validation_dice"]
+    assert row["validation_score"] == 1 - row["validation_dice"]
+    assert row["validation_total"] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_weights_say_what_they_were_trained_on() -> None:
+    train(replace(CELLS, epochs=1, num_training=3), "run")
+    metadata = json.loads(Path("run/weights.json").read_text())["metadata"]
+    config = SegmentationConfig.from_json(metadata["training"])
+    assert config == replace(CELLS, epochs=1, num_training=3, images=3)
+    assert metadata["classes"] == list(VALUES)
+    _, held_out = split(open_pairs("images", "masks"), 2)
+    assert metadata["held_out"] == list(held_out.names)
+
+
+def test_fewer_training_images_leave_the_held_out_ones() -> None:
+    few, held_out = open_split(replace(CELLS, num_training=2))
+    many, same = open_split(CELLS)
+    assert (len(few), len(many)) == (2, 4)
+    assert held_out.names == same.names
+    assert set(few.names) < set(many.names)
+    assert not set(many.names) & set(held_out.names)
+    assert open_split(replace(CELLS, num_training=9))[0].names == many.names
+
+
+# ----------------------------------------------------------------------------- the layer
+
+
+def test_loss_sees_the_layer_and_weights_do_not() -> None:
+    task = task_of(layer=HEAT)
+    network = task.make_network(ALONE.device, begin=True).train()
+    images, labels = draw(task.training, task.config, task.noise, 0, range(2))
+    found = task.loss(network, 0, 0, range(2))["total"].detach()
+    logits = network.network(images).detach()
+    assert torch.equal(found, cross_entropy(InverseHeat(20, 0.025)(logits), labels))
+    assert abs(float(found - cross_entropy(logits, labels))) > 1e-4
+    assert torch.equal(network.eval()(images), logits)
+    plain = task_of().make_network(ALONE.device, begin=True)
+    assert list(network.state_dict()) == list(plain.state_dict())
+    for name, value in plain.state_dict().items():  # the same beginning with and without
+        assert torch.equal(network.state_dict()[name], value)
+    task.save(task.build(), Path("saved"), {})
+    loaded = load("saved")
+    assert type(loaded) is SegmentationUNet
+    assert not list(inverse_layers(loaded))
+
+
+def test_layer_changes_the_training_only() -> None:
+    config = replace(CELLS, epochs=1)
+    plain, layered = train(config, "plain"), train(replace(config, layer=HEAT), "layered")
+    assert plain.history[0]["total"] != layered.history[0]["total"]
+    assert type(layered.network) is SegmentationUNet
+    image = np.full((9, 11, 3), 0.5, np.float32)
+    assert np.array_equal(predict(load("layered/weights"), image), predict(layered.network, image))
+
+
+def test_unstable_layer_is_refused_before_anything_is_written() -> None:
+    words = (
+        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100, or dt <= 0\.073 with "
+        "these 20 steps, or steps <= 15 with this dt; or gain_limit=None"
+    )
+    with pytest.raises(InputError, match=words):
+        train(replace(CELLS, layer=UNSTABLE), "run")
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"steps": 20, "dt": 0.1, "max_gain": 100.0},
+        {"steps": 20, "dt": 0.073, "max_gain": None},
+        {"steps": 15, "dt": 0.1, "max_gain": None},
+        {},
+    ],
+)
+def test_what_the_advice_says_is_accepted(layer: dict[str, Any]) -> None:
+    rehearse(layer=layer)
+
+
+def test_unstable_layer_with_the_limit_off() -> None:
+    with pytest.warns(StabilityWarning, match="amplifies up to 1.3e"):
+        result = train(replace(CELLS, epochs=1, layer=UNSTABLE, gain_limit=None), "run")
+    assert result.stopped == "finished"
+
+
+def test_divergence_names_the_layer() -> None:
+    wild = {"steps": 200, "dt": 1.0, "max_gain": None}  # (1 + 8)^200 is no float32
+    words = (
+        "loss is (nan|inf) in epoch 1: InverseHeat with steps=200, dt=1 amplifies .*"
+        "Set max_gain=100.*; try a smaller learning rate"
+    )
+    with (
+        pytest.warns(StabilityWarning),
+        pytest.raises(NotConverged, match=words),
+    ):
+        train(replace(CELLS, layer=wild, gain_limit=None), "run")
+    assert not list(Path("run").glob("weights*"))
+    capped = train(replace(CELLS, layer={**wild, "max_gain": 100.0}), "capped")
+    assert np.isfinite(capped.history[-1]["total"])
+
+
+@pytest.mark.parametrize("ramp", [0.0, 0.5, 1.0])
+def test_ramp(ramp: float) -> None:
+    task = task_of(layer=HEAT, ramp=ramp)
+    network = task.make_network(ALONE.device, begin=True).train()
+    (layer,) = inverse_layers(network)
+    assert task.config.num_steps == 4
+    for step in range(4):
+        found = task.loss(network, step, 0, range(2))["total"].detach()
+        scale = 1.0 if ramp == 0 else min(1.0, (step + 1) / 4 / ramp)
+        assert float(layer.scale) == pytest.approx(scale)
+        images, labels = draw(task.training, task.config, task.noise, step, range(2))
+        logits = network.network(images).detach()
+        expected = cross_entropy(InverseHeat(20, 0.025 * scale)(logits), labels)
+        assert float(found) == pytest.approx(float(expected), rel=1e-5)
+
+
+# ----------------------------------------------------------------------------- what is drawn
+
+
+def seen(task: SegmentationTask, epoch: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Image and labels shown in an epoch, by the name of the file whose image they are."""
+    pairs, config, found = task.training.pairs, task.config, {}
+    originals = [pairs.read(i)[0] for i in range(len(pairs))]
+    first = epoch * config.steps_per_epoch
+    for step in range(first, first + config.steps_per_epoch):
+        images, labels = draw(task.training, config, task.noise, step, range(config.batch))
+        for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+            (index,) = [i for i, o in enumerate(originals) if np.array_equal(o, image)]
+            found[pairs.names[index]] = image, label
+    return found
+
+
+@pytest.mark.parametrize("kind", ["none", "independent", "redrawn", "shared", "flip", "sparse"])
+def test_noise_is_that_of_the_model(kind: str) -> None:
+    task = task_of(noise={"kind": kind, "area": 0.25}, seed=5, **WHOLE)
+    model, pairs = LabelNoise(kind, 0.25, 2, 5), task.training.pairs
+    for epoch in (0, 1):
+        found = seen(task, epoch)
+        assert len(found) == len(pairs) == 4  # every image once
+        for index, name in enumerate(pairs.names):
+            clean = pairs.read(index)[1].astype(np.uint8)
+            assert np.array_equal(found[name][1], model(clean, 3, index, epoch))
+    again = seen(task_of(noise={"kind": kind, "area": 0.25}, seed=5, **WHOLE), 1)
+    assert all(np.array_equal(again[name][1], found[name][1]) for name in found)
+
+
+def test_noise_comes_before_the_crop() -> None:
+    task = task_of(noise={"kind": "independent", "area": 0.3}, batch=4)
+    images, labels = draw(task.training, task.config, task.noise, 0, range(4))
+    pairs = task.training.pairs
+    for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+        matches = []
+        for index in range(len(pairs)):
+            whole, clean = pairs.read(index)
+            noisy = task.noise(clean, 3, index)
+            for row in range(9):
+                for column in range(9):
+                    place = np.s_[row : row + 16, column : column + 16]
+                    if np.array_equal(whole[:, *place], image):
+                        matches.append(np.array_equal(noisy[place], label))
+        assert matches == [True]
+
+
+def test_mirroring_moves_labels_with_images() -> None:
+    task = task_of(mirror=True, batch=1, **WHOLE)
+    originals = [task.training.pairs.read(i) for i in range(4)]
+    ways = [(), (-1,), (-2,), (-1, -2)]
+    met = set()
+    for step in range(40):
+        images, labels = draw(task.training, task.config, task.noise, step, range(1))
+        for whole, clean in originals:
+            for way in ways:
+                if np.array_equal(np.flip(whole, way), images[0].numpy()):
+                    assert np.array_equal(np.flip(clean, way), labels[0].numpy())
+                    met.add(way)
+    assert met == set(ways)
+
+
+def test_padding_is_ignored() -> None:
+    task = task_of(fit="pad", size=(26, 30), batch=1)
+    images, labels = draw(task.training, task.config, task.noise, 0, range(1))
+    assert images.shape == (1, 3, 26, 30)
+    assert (labels[0, 24:] == IGNORE).all()
+    assert (labels[0, :, 24:] == IGNORE).all()
+    assert (labels[0, :24, :24] != IGNORE).all()
+
+
+def test_samples_read_a_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = open_pairs("images", "masks")
+    reads: list[int] = []
+    original = type(pairs).read
+
+    def counted(self: Any, index: int) -> Any:
+        reads.append(index)
+        return original(self, index)
+
+    monkeypatch.setattr(type(pairs), "read", counted)
+    samples = Samples(pairs)
+    for _ in range(2):
+        assert all(samples.read(i)[1].dtype == np.uint8 for i in range(len(samples)))
+    assert reads == list(range(6))
+
+
+# ----------------------------------------------------------------------------- refusals
+
+
+def test_an_image_that_does_not_fit_is_refused_at_once() -> None:
+    write_cells(".", sizes=[(24, 24)] * 5 + [(24, 40)])
+    for settings in ({"fit": "pad", "size": (30, 30)}, {"noise": {"window": 25}}):
+        noise = {"kind": "independent", **settings.pop("noise", {})}
+        with pytest.raises(InputError, match=r"24x40 pixels|window=25; allowed are 1 to 24"):
+            train(replace(CELLS, noise=noise, split_seed=1, **settings), "run")
+    assert not Path("run").exists()
+
+
+def test_nothing_to_measure_dice_on_is_refused() -> None:
+    for name in open_split(CELLS)[1].names:
+        write(Path("masks") / f"{name}.png", np.zeros((24, 24), np.uint8))
+    with pytest.raises(InputError, match="num_validation=2: no class but the background in c"):
+        train(CELLS, "run")
+    rehearse(criterion="loss")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"layer": {"evolution": "haet"}}, "evolution='haet'; allowed are heat, total-variation"),
+        ({"layer": {"steps": 3}}, "'heat' has to be given dt; its arguments are steps, dt"),
+        ({"layer": {**HEAT, "eps": 1}}, "'heat' has no eps"),
+        ({"layer": {**UNSTABLE, "steps": 3}}, "steps do not go with preset='paper-wbc'"),
+        ({"layer": {"preset": "mine"}}, "name='mine'; allowed is one of default"),
+        ({"loss": "dice"}, "loss='dice'; allowed are cross-entropy"),
+        ({"network_config": {"width": 3}}, "no arguments width"),
+        ({"noise": {"kind": "salt"}}, "kind='salt'; allowed are none"),
+    ],
+)
+def test_settings_that_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        train(replace(CELLS, **settings), "run")
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ramp": 1.5},
+        {"gain_limit": 0.5},
+        {"size": (16,)},
+        {"size": (0, 16)},
+        {"fit": "stretch"},
+        {"num_training": 0},
+        {"criterion": "accuracy"},
+    ],
+)
+def test_values_that_are_refused(settings: dict[str, Any]) -> None:
+    (name,) = settings
+    with pytest.raises(InputError, match=f"^{name}=.*; allowed is"):
+        replace(CELLS, **settings)
+
+
+def test_resuming_with_another_layer_is_refused() -> None:
+    train(CELLS, "run")
+    with pytest.raises(InputError, match=r"begun with other settings \(layer: "):
+        train(replace(CELLS, layer=HEAT), "run")
+    assert train(replace(CELLS, epochs=3), "run").step == 6
