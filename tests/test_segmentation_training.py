@@ -229,7 +229,7 @@ def test_divergence_names_the_layer() -> None:
     assert np.isfinite(capped.history[-1]["total"])
 
 
-@pytest.mark.parametrize("ramp", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("ramp", [0.0, 0.5, 2.0])
 def test_ramp(ramp: float) -> None:
     task = task_of(layer=HEAT, ramp=ramp)
     network = task.make_network(ALONE.device, begin=True).train()
@@ -237,7 +237,7 @@ def test_ramp(ramp: float) -> None:
     assert task.config.num_steps == 4
     for step in range(4):
         found = task.loss(network, step, 0, range(2))["total"].detach()
-        scale = 1.0 if ramp == 0 else min(1.0, (step + 1) / 4 / ramp)
+        scale = 1.0 if ramp == 0 else min(1.0, (step + 1) / task.config.steps_per_epoch / ramp)
         assert float(layer.scale) == pytest.approx(scale)
         images, labels = draw(task.training, task.config, task.noise, step, range(2))
         logits = network.network(images).detach()
@@ -374,7 +374,7 @@ def test_settings_that_are_refused(settings: dict[str, Any], words: str) -> None
 @pytest.mark.parametrize(
     "settings",
     [
-        {"ramp": 1.5},
+        {"ramp": -0.5},
         {"gain_limit": 0.5},
         {"size": (16,)},
         {"size": (0, 16)},

@@ -9,8 +9,7 @@ Everything is imported on first use: ``import steepest`` loads neither numba nor
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from .core.lazy import lazily
 
 __version__ = "0.1.0"
 
@@ -32,21 +31,17 @@ _WHERE = {
     "InputError": "core.errors",
     "NotConverged": "core.errors",
 }
-_MODULES = ("spectral", "learning", "evaluation", "io", "plot")
+_MODULES = (
+    "spectral",
+    "layers",
+    "training",
+    "learning",
+    "segmentation",
+    "evaluation",
+    "io",
+    "plot",
+)
 
 __all__ = [*_WHERE, *_MODULES, "__version__"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        value = getattr(import_module(f".{_WHERE[name]}", __name__), name)
-    elif name in _MODULES:
-        value = import_module(f".{name}", __name__)
-    else:
-        raise AttributeError(f"module 'steepest' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _WHERE, _MODULES)

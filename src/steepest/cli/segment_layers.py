@@ -64,9 +64,7 @@ def add_layer(group: Any) -> None:
         metavar="JSON",
         help='more of its arguments: \'{"boundary": "zero"}\', \'{"eps": 0.5}\'',
     )
-    add(
-        "--ramp", type=number, metavar="X", help="from 0 to full strength in this part of all steps"
-    )
+    add("--ramp", type=number, metavar="EPOCHS", help="from 0 to full strength in so many epochs")
     add(
         "--gain-limit",
         type=_number_or_none,

@@ -10,8 +10,7 @@ Everything is imported on first use; torch only where a network is run.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ..core.lazy import lazily
 
 _WHERE = {
     "Evaluation": "runner",
@@ -41,14 +40,4 @@ _MODULES = ("paper", "pictures")
 
 __all__ = [*_WHERE, *_MODULES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'steepest.evaluation' has no attribute {name!r}")
-    module = import_module(f".{_WHERE.get(name, name)}", __name__)
-    globals()[name] = value = getattr(module, name) if name in _WHERE else module
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _WHERE, _MODULES)

@@ -9,8 +9,7 @@ Everything is imported on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ..core.lazy import lazily
 
 _WHERE = {
     "InverseEvolution": "evolution",
@@ -37,20 +36,4 @@ _WHERE = {
 
 __all__ = [*_WHERE]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'steepest.layers' has no attribute {name!r}")
-    try:
-        module = import_module(f".{_WHERE[name]}", __name__)
-    except ModuleNotFoundError as error:
-        if error.name == "torch":
-            message = f"steepest.layers.{name} needs torch: pip install 'steepest[torch]'"
-            raise ModuleNotFoundError(message, name="torch") from None
-        raise
-    globals()[name] = value = getattr(module, name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _WHERE)

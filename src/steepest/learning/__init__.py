@@ -10,8 +10,7 @@ Everything is imported on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ..core.lazy import lazily
 
 _WHERE = {
     "SemiResNet": "semi_resnet",
@@ -34,24 +33,7 @@ _WHERE = {
     "report_loss": "losses",
 }
 _MODULES = ("certificate", "fields", "losses", "training")
-_EXTRA = ("torch", "safetensors")
 
 __all__ = [*_WHERE, *_MODULES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'steepest.learning' has no attribute {name!r}")
-    try:
-        module = import_module(f".{_WHERE.get(name, name)}", __name__)
-    except ModuleNotFoundError as error:
-        if error.name in _EXTRA:
-            message = f"steepest.learning.{name} needs {error.name}: pip install 'steepest[torch]'"
-            raise ModuleNotFoundError(message, name=error.name) from None
-        raise
-    globals()[name] = value = getattr(module, name) if name in _WHERE else module
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _WHERE, _MODULES)

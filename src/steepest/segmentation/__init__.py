@@ -11,8 +11,7 @@ Everything is imported on first use; networks, losses and predictions need the `
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ..core.lazy import lazily
 
 _WHERE = {
     "IGNORE": "classes",
@@ -42,26 +41,7 @@ _WHERE = {
     "probabilities": "prediction",
     "overlay": "drawing",
 }
-_EXTRA = ("torch", "safetensors")
 
 __all__ = [*_WHERE]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'steepest.segmentation' has no attribute {name!r}")
-    try:
-        module = import_module(f".{_WHERE[name]}", __name__)
-    except ModuleNotFoundError as error:
-        if error.name in _EXTRA:
-            message = (
-                f"steepest.segmentation.{name} needs {error.name}: pip install 'steepest[torch]'"
-            )
-            raise ModuleNotFoundError(message, name=error.name) from None
-        raise
-    globals()[name] = value = getattr(module, name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _WHERE)

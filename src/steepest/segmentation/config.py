@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -35,7 +36,7 @@ class SegmentationConfig(Recipe):
         The inverse layer between logits and loss, none if empty (`make_layer`): ``{"preset":
         "paper-wbc"}``, or ``{"evolution": "heat", "steps": 20, "dt": 0.025}``.
     ramp
-        The layer's strength rises linearly from 0 over this fraction of the training.
+        The layer's strength rises linearly from 0 over so many epochs.
     gain_limit
         A layer that amplifies more is refused before the training starts (None: never).
     noise
@@ -85,6 +86,6 @@ class SegmentationConfig(Recipe):
         refuse(self.fit not in FITS, self, "fit", "one of " + ", ".join(FITS))
         sizes = len(self.size) == 2 and all(is_count(n, 1) for n in self.size)
         refuse(not sizes, self, "size", "(height, width), whole numbers from 1")
-        refuse(not 0 <= self.ramp <= 1, self, "ramp", "a fraction of the training, 0 to 1")
+        refuse(not 0 <= self.ramp < math.inf, self, "ramp", "a number of epochs from 0")
         limit = self.gain_limit
         refuse(limit is not None and not limit >= 1, self, "gain_limit", "None or at least 1")

@@ -98,7 +98,8 @@ class SegmentationTask:
         """The loss behind the layer, against noisy labels."""
         config = self.config
         if config.layer and config.ramp:
-            set_scale(network, linear_ramp((step + 1) / config.num_steps, 0.0, config.ramp))
+            epoch = (step + 1) / config.steps_per_epoch
+            set_scale(network, linear_ramp(epoch, 0.0, config.ramp))
         batch, labels = draw(self.training, config, self.noise, step, images)
         if config.precision == "bfloat16":
             network = InBfloat16(network)

@@ -1,0 +1,37 @@
+"""Packages whose public names are imported on first use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+_EXTRA = ("torch", "safetensors")
+
+
+def lazily(
+    package: str, where: Mapping[str, str], modules: Sequence[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a package.
+
+    ``where[name]`` is the submodule that defines ``name``; ``modules`` are submodules to be reached
+    as attributes. What was imported stays. Where an extra is missing, the error says which.
+    """
+    names = sorted([*where, *modules])
+
+    def get(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
+            module = import_module(f".{where.get(name, name)}", package)
+        except ModuleNotFoundError as error:
+            if error.name in _EXTRA:
+                message = f"{package}.{name} needs {error.name}: pip install 'steepest[torch]'"
+                raise ModuleNotFoundError(message, name=error.name) from None
+            raise
+        value = getattr(module, name) if name in where else module
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: names
