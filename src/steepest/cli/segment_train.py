@@ -44,7 +44,7 @@ NETWORKS = ("segmentation-unet", "deeplabv3+", "hrnet")
 LOSSES = ("cross-entropy", "label-smoothing", "generalised-cross-entropy", "gradient-penalty")
 NOISES = ("none", "independent", "redrawn", "shared", "flip", "sparse", "coarse")
 FITS = ("crop", "resize", "pad")
-CRITERIA = ("dice", "noisy-dice", "loss")
+CRITERIA = ("dice", "noisy-dice", "mean-iou", "loss")
 DEFAULT_NETWORK, DEFAULT_BASE, DEFAULT_RATE = NETWORKS[0], 16, 1e-3
 _SHARE = 10  # one pair in so many is held out
 

@@ -28,7 +28,8 @@ class SegmentationConfig(Recipe):
         "crop" draws another window in every epoch. Validation is on whole images in their own
         size, for "resize" in that size. ``mirror``: mirrored at random along both axes.
     network, network_config
-        "segmentation-unet", and arguments of its constructor besides channels and classes.
+        "segmentation-unet", "deeplabv3+" or "hrnet", and arguments of its constructor besides
+        channels and classes.
     loss, loss_options
         `make_loss`: "cross-entropy", "label-smoothing", "generalised-cross-entropy" or
         "gradient-penalty", with their options.
@@ -45,10 +46,11 @@ class SegmentationConfig(Recipe):
         Set by `train`: the number of images trained on.
 
     The other parameters, and errors, are those of `steepest.training.Recipe`. Criteria: "dice", one
-    minus it; "noisy-dice", against labels with the same kind of noise; "loss".
+    minus it; "noisy-dice", against labels with the same kind of noise; "mean-iou", one minus it;
+    "loss".
     """
 
-    CRITERIA: ClassVar[tuple[str, ...]] = ("dice", "noisy-dice", "loss")
+    CRITERIA: ClassVar[tuple[str, ...]] = ("dice", "noisy-dice", "mean-iou", "loss")
 
     data: str
     masks: str | None = None

@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import interpolate
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
+from .padding import enlarged
 
 _COLOUR = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean, deviation on ImageNet
 _OTHER = ((0.449,), (0.226,))
@@ -51,8 +52,7 @@ class DeepLabV3Plus(nn.Module):
     atrous_rates : three ints
         Dilations of the pyramid.
     dropout : float
-        In [0, 1), behind the pyramid; 0.5 in segmentation_models_pytorch. Above 0 it draws from
-        torch's global random state, which a checkpoint does not keep.
+        In [0, 1), behind the pyramid.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class DeepLabV3Plus(nn.Module):
         output_stride: int = 16,
         decoder_channels: int = 256,
         atrous_rates: Sequence[int] = (12, 24, 36),
-        dropout: float = 0.0,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.in_channels, self.num_classes = _check_ends(in_channels, num_classes)
@@ -239,17 +239,6 @@ def standardised(images: Tensor) -> Tensor:
     means, deviations = _COLOUR if images.shape[1] == 3 else _OTHER
     mean, deviation = (images.new_tensor(v).reshape(1, -1, 1, 1) for v in (means, deviations))
     return (images - mean) / deviation
-
-
-def enlarged(images: Tensor, multiple: int) -> Tensor:
-    """Images (N, C, H, W), last row and column repeated until ``multiple`` divides both sides.
-
-    Each becomes two times ``multiple`` at least: the coarsest level of a network needs several
-    pixels to normalise.
-    """
-    height, width = images.shape[2:]
-    new_height, new_width = (max(-(-n // multiple), 2) * multiple for n in (height, width))
-    return pad(images, (0, new_width - width, 0, new_height - height), mode="replicate")
 
 
 def _resized(x: Tensor, like: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +74,7 @@ class SegmentationTask:
                 check_gain(network, _SPATIAL_NDIM, self.config.gain_limit)
             except InputError as error:
                 raise InputError(f"{error}; or gain_limit=None to train all the same") from None
-        draw(self.training, self.config, self.noise, 0, range(1))
+        self._try_network(network)
         if self.config.fit == "pad" or self.noise.kind != "none":
             self._try_all_images()
         if self.config.criterion != "loss" and not self._any_foreground():
@@ -81,6 +83,20 @@ class SegmentationTask:
                 f"num_validation={len(names)}: no class but the background in {shortened(names)}, "
                 "which leaves dice undefined; hold out more, or others by split_seed"
             )
+
+    def _try_network(self, network: nn.Module) -> None:
+        """One part of a batch through a copy: batch normalisation leaves its traces there."""
+        images = range(self.config.batch // self.config.parts)
+        batch, _ = draw(self.training, self.config, self.noise, 0, images)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the training itself will warn
+                logits_of(copy.deepcopy(network).train()(batch.to(self.device)))
+        except InputError:
+            raise
+        except (ValueError, RuntimeError) as error:
+            what = f"batch={self.config.batch}, parts={self.config.parts}, size={self.config.size}"
+            raise InputError(f"{what}: the network refuses such images: {error}") from None
 
     def _try_all_images(self) -> None:
         """Sizes and noise windows that fit the first image may not fit another."""
@@ -127,7 +143,7 @@ class SegmentationTask:
         found = {"total": float(np.mean(losses)), **scores(clean)}
         found["noisy_dice"] = scores(noisy)["dice"] if noisy else found["dice"]
         criteria = {"loss": found["total"], "dice": 1 - found["dice"]}
-        criteria["noisy-dice"] = 1 - found["noisy_dice"]
+        criteria |= {"noisy-dice": 1 - found["noisy_dice"], "mean-iou": 1 - found["mean_iou"]}
         return {**found, "score": criteria[self.config.criterion]}
 
     def _held_out(self, index: int) -> Pair:

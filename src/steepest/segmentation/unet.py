@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
+from .padding import enlarged
 
 _SLOPE = 0.01
 _DEEPEST = 8
@@ -114,7 +114,7 @@ class SegmentationUNet(nn.Module):
                 f"images of shape {tuple(images.shape)}; allowed is (N, {self.in_channels}, H, W)"
             )
         height, width = images.shape[2:]
-        levels = [self.first(self._enlarged(images))]
+        levels = [self.first(enlarged(images, 2 ** (self.depth - 1)))]
         for down in self.down:
             levels.append(down(self.pool(levels[-1])))
         x = levels.pop()
@@ -122,11 +122,3 @@ class SegmentationUNet(nn.Module):
             x = up(x, levels.pop())
         logits: Tensor = self.last(x)
         return logits[..., :height, :width]
-
-    def _enlarged(self, images: Tensor) -> Tensor:
-        """The images with the last row and column repeated up to a size that can be halved."""
-        step = 2 ** (self.depth - 1)
-        height, width = (max(-(-n // step) * step, 2 * step) for n in images.shape[2:])
-        return pad(
-            images, (0, width - images.shape[3], 0, height - images.shape[2]), mode="replicate"
-        )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .distributed import Team
 from .recipe import Recipe
+from .streams import global_stream
 from .task import Task
 
 
@@ -81,7 +82,8 @@ def take_step(learner: Learner, task: Task, recipe: Recipe, team: Team) -> None:
     terms: dict[str, Tensor] = {}
     for part in team.share(num_parts):
         images = range(part * each, (part + 1) * each)
-        values = task.loss(learner.network, learner.step, part, images)
+        with global_stream(team.device, recipe.seed, learner.step, part):
+            values = task.loss(learner.network, learner.step, part, images)
         (values["total"] / num_parts).backward()
         _add(terms, values, 1 / num_parts)
     parameters = [p for p in learner.network.parameters() if p.requires_grad]

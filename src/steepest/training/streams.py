@@ -7,8 +7,13 @@ processes that share a batch take different images of it without talking to each
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
+
+_GLOBAL = 2**31  # a counter that nothing else begins with
 
 
 def stream(seed: int, *counters: int) -> np.random.Generator:
@@ -16,7 +21,19 @@ def stream(seed: int, *counters: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=counters)))
 
 
+@contextmanager
+def global_stream(device: torch.device, seed: int, *counters: int) -> Iterator[None]:
+    """torch's own random numbers (of dropout, say) made those of these counters, for a while."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(_word(seed, _GLOBAL, *counters))
+        yield
+
+
 def torch_stream(device: torch.device, seed: int, *counters: int) -> torch.Generator:
     """A generator of torch for these counters."""
+    return torch.Generator(device).manual_seed(_word(seed, *counters))
+
+
+def _word(seed: int, *counters: int) -> int:
     words = np.random.SeedSequence(seed, spawn_key=counters).generate_state(1, np.uint64)
-    return torch.Generator(device).manual_seed(int(words[0] >> np.uint64(1)))
+    return int(words[0] >> np.uint64(1))

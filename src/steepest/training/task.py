@@ -19,7 +19,8 @@ class Task(Protocol):
     the folder has been looked at and nothing is written yet: data are opened there, and whatever is
     wrong with the settings is refused with an ``InputError``. Nothing in it changes during the
     training: all that is random is drawn from counters (:mod:`.streams`), so that a resumed
-    training is the same bit for bit.
+    training is the same bit for bit. What draws from torch's global state during :meth:`loss`, as
+    dropout does, finds it set from the step.
     """
 
     def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
