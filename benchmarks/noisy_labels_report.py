@@ -9,10 +9,14 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from matplotlib.ticker import MaxNLocator
+
+from benchmarks.noisy_labels_pictures import pictures
 from benchmarks.startup import describe
 from steepest.plot.canvas import FAINT, HAIR, INK, figure_png, new_figure
 
 KINDS = ("none", "independent", "shared", "redrawn", "flip", "sparse", "coarse")
+_FAILED = 0.5  # dice of trainings that learned nothing: they do not set the scale
 RESULTS = Path("benchmarks/results/layers")
 COLOURS = (
     "#20262e",
@@ -82,6 +86,10 @@ def write(name: str, place: Path, methods: list[str]) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.md").write_text("\n".join(text))
     (RESULTS / f"{name}.json").write_text(json.dumps(values, indent=1))
+    for kind in kinds:
+        picture = pictures(place, kind, methods)
+        if picture is not None:
+            (RESULTS / f"{name}_{kind}.png").write_bytes(picture)
     if kinds:
         (RESULTS / f"{name}.png").write_bytes(_curves(runs, kinds, methods))
 
@@ -113,9 +121,11 @@ def _curves(runs: Runs, kinds: list[str], methods: list[str]) -> bytes:
                     series[row["epoch"]].append(row["validation_dice"])
             if series:
                 means = [mean(v) for v in series.values()]
-                lowest = min([lowest, *means[len(means) // 4 :]])
+                if means[-1] > _FAILED:
+                    lowest = min([lowest, *means[len(means) // 4 :]])
                 axis.plot(list(series), means, color=colour, lw=1.6, label=method)
         axis.set_title(f"noise: {kind}", fontsize=10, color=INK, loc="left")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_xlabel("epoch", fontsize=9, color=FAINT)
         axis.tick_params(colors=FAINT, labelsize=8)
         axis.grid(color=HAIR, lw=0.4)
