@@ -117,7 +117,7 @@ def learned() -> str:
     from steepest import learning
 
     network = learning.load("mean-flux")
-    image = camera_crop(256)
+    image = camera_crop(256).astype(np.float32)
     u0, t = torch.from_numpy(image)[None, None], torch.tensor([END])
     truth = steepest.tv_flow(image, END, accuracy=60, data_range=1.0).images[0]
 
