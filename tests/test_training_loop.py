@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
+from torch import nn  # noqa: E402
 
 from cases.trainings import ALONE, here  # noqa: E402, F401
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.learning.training import TrainingConfig, train  # noqa: E402
 from steepest.training import Recipe, run_training  # noqa: E402
 from steepest.training.checkpoint import stored_recipe  # noqa: E402
-from steepest.training.log import read_log  # noqa: E402
+from steepest.training.distributed import Team  # noqa: E402
+from steepest.training.learner import share_buffers  # noqa: E402
+from steepest.training.log import Log, read_log  # noqa: E402
 from steepest.training.precision import InBfloat16  # noqa: E402
 from steepest.training.resuming import find_checkpoint  # noqa: E402
 from steepest.training.streams import torch_stream  # noqa: E402
@@ -217,3 +222,34 @@ def test_bfloat16_returns_the_structure_it_got_in_float32(kind):
     assert 1e-6 < float((rough - fine).detach().abs().max()) < 0.05
     assert index.dtype == same.dtype == torch.int64
     assert torch.equal(index, same)
+
+
+# ------------------------------------------------------------------------- several processes
+
+
+class _Pair(Team):
+    """Two processes, the other of which has zeros."""
+
+    def add_up(self, tensors):
+        pass
+
+
+def test_running_statistics_are_averaged_over_processes():
+    network = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1))
+    network(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    share_buffers(network, _Pair(0, 2, torch.device("cpu")))
+    for name, value in network.state_dict().items():
+        share = 0.5 if "running" in name else 1.0  # parameters have their gradients in common
+        assert torch.equal(value, (before[name] * share).to(value.dtype))
+
+
+def test_numbers_of_numpy_are_logged_as_numbers(tmp_path):
+    with closing(Log(tmp_path)) as log:
+        log.add({"epoch": 1, "score": np.float64(0.1), "dice": float("nan")})
+    assert read_log(tmp_path) == [{"epoch": 1.0, "score": 0.1}]
+
+
+def test_text_is_no_number():
+    with pytest.raises(InputError, match="learning_rate='1e-3'; allowed is a number"):
+        replace(RECIPE, learning_rate="1e-3")

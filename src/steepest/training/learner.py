@@ -75,7 +75,8 @@ def take_step(learner: Learner, task: Task, recipe: Recipe, team: Team) -> None:
 
     The batch is computed in ``recipe.parts`` parts (as many as there are processes at least), each
     with random numbers of its own; gradients are averaged over parts and processes, so who
-    computed which part does not matter.
+    computed which part does not matter. (Running statistics of batch normalisation are averaged
+    over the processes; one process would update them part by part.)
     """
     num_parts = count_parts(recipe, team)
     each = recipe.batch // num_parts
@@ -97,9 +98,23 @@ def take_step(learner: Learner, task: Task, recipe: Recipe, team: Team) -> None:
         group["lr"] = learning_rate(recipe, learner.step)
     learner.optimizer.step()
     learner.optimizer.zero_grad(set_to_none=True)
+    share_buffers(learner.network, team)
     _follow(learner, recipe.ema)
     _add(learner.sums, terms)
     learner.step += 1
+
+
+@torch.no_grad()
+def share_buffers(network: nn.Module, team: Team) -> None:
+    """The mean over the processes of what the network keeps besides its parameters."""
+    if team.size == 1:
+        return
+    kept = network.state_dict(keep_vars=True).values()
+    buffers = [b for b in kept if b.is_floating_point() and not isinstance(b, nn.Parameter)]
+    if buffers:
+        team.add_up(buffers)
+        for buffer in buffers:
+            buffer /= team.size
 
 
 def count_parts(recipe: Recipe, team: Team) -> int:

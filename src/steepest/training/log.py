@@ -40,7 +40,7 @@ class Log:
         if not self._columns:
             self._columns = list(row)
             text.write(",".join(self._columns) + "\n")
-        values = ["" if math.isnan(row[name]) else repr(row[name]) for name in self._columns]
+        values = ["" if math.isnan(row[name]) else _text(row[name]) for name in self._columns]
         text.write(",".join(values) + "\n")
         with self._path.open("ab") as file:
             file.write(text.getvalue().encode())
@@ -53,6 +53,11 @@ class Log:
         """End the log for TensorBoard; ``contextlib.closing`` does it in a ``with`` block."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _text(value: float) -> str:
+    """Such that reading gives the same number; NumPy's scalars are written as Python's."""
+    return repr(int(value) if isinstance(value, int) else float(value))
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

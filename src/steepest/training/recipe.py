@@ -13,6 +13,7 @@ _CHOICES = {
     "schedule": ("constant", "cosine"),
     "precision": ("float32", "bfloat16"),
 }
+_NUMBERS = ("learning_rate", "clip", "ema", "checkpoint_minutes")
 _AT_LEAST_ONE = ("images", "epochs", "batch", "parts", "validate_every")
 
 
@@ -91,6 +92,10 @@ class Recipe:
             refuse(getattr(self, name) not in allowed, self, name, "one of " + ", ".join(allowed))
         check_counts(self, _AT_LEAST_ONE, 1)
         check_counts(self, ("warmup", "seed"), 0)
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            real = isinstance(value, (int, float)) and not isinstance(value, bool)
+            refuse(not real, self, name, "a number")
         refuse(not 0 < self.learning_rate < math.inf, self, "learning_rate", "above 0")
         refuse(not 0 <= self.clip < math.inf, self, "clip", "0 (off) or above")
         refuse(not 0 <= self.ema < 1, self, "ema", "0 (off) or a decay below 1")
