@@ -23,7 +23,7 @@ def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> byte
     found = {}
     for method in methods:
         run = place / kind / method.replace(" ", "-") / "0"
-        if (run / "weights.json").is_file() and len(found) < COLUMNS:
+        if (run / "summary.json").is_file() and len(found) < COLUMNS:
             found[method] = run
     if len(found) < 2:
         return None
@@ -60,8 +60,7 @@ def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> byte
 def _last(run: Path) -> object:
     """The network as it was after the last epoch: the checkpoint's, not the best one."""
     network = load(run / "weights")
-    (path,) = run.glob("checkpoint-*.safetensors")
-    tensors = load_file(path)
+    tensors = load_file(run / json.loads((run / "checkpoint.json").read_text())["tensors"])
     state = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     network.load_state_dict(state)
     return network

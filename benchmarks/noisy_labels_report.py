@@ -31,7 +31,11 @@ COLOURS = (
     "#9aa5b1",
     "#c98bb9",
 )
-HEAD = ("method", "seeds", "last epoch", "best epoch", "stopped early", "mean IoU", "diverged")
+HEAD = ("method", "seeds", "last epoch", "best epoch*", "stopped early", "mean IoU", "failed")
+NOTE = """Dice of the validation images after the last epoch, in the best epoch (*: by the very
+figure shown: nobody could have chosen it), and in the epoch whose predictions agree best with
+*noisy* labels of the same images ("stopped early"). Mean IoU after the last epoch. Mean and
+standard deviation over seeds, which draw weights, order and noise; the split is the same."""
 Runs = dict[tuple[str, str], list[dict[str, Any]]]
 
 
@@ -54,10 +58,10 @@ def figures(run: dict[str, Any]) -> dict[str, float] | None:
     rows = validated(run)
     if not rows or run["diverged"]:
         return None
-    chosen = max(rows, key=lambda row: row["validation_noisy_dice"])
+    chosen = max(rows, key=lambda row: row.get("validation_noisy_dice", 0.0))
     return {
         "last epoch": rows[-1]["validation_dice"],
-        "best epoch": max(row["validation_dice"] for row in rows),
+        "best epoch*": max(row["validation_dice"] for row in rows),
         "stopped early": chosen["validation_dice"],
         "mean IoU": rows[-1]["validation_mean_iou"],
     }
@@ -66,9 +70,7 @@ def figures(run: dict[str, Any]) -> dict[str, float] | None:
 def write(name: str, place: Path, methods: list[str]) -> None:
     """``<name>.md`` and ``<name>.json`` with the tables, ``<name>.png`` with the curves."""
     runs = collect(place)
-    kinds = [
-        k for k in ("none", "independent", "shared", "redrawn", "flip") if (k, "plain") in runs
-    ]
+    kinds = [kind for kind in KINDS if (kind, "plain") in runs]
     text, values = [], {}
     for kind in kinds:
         text += [f"### {name}, noise: {kind}", "", _line(HEAD), _line(["---"] * len(HEAD))]
@@ -77,12 +79,12 @@ def write(name: str, place: Path, methods: list[str]) -> None:
             if not group:
                 continue
             known = [found for run in group if (found := figures(run))]
-            diverged = [f"epoch {run['diverged']}" for run in group if run["diverged"]]
+            failed = len(group) - sum(found["last epoch"] > _FAILED for found in known)
             cells = [_figure([found[key] for found in known]) for key in HEAD[2:6]]
-            text.append(_line([method, str(len(group)), *cells, ", ".join(diverged) or "-"]))
+            text.append(_line([method, str(len(known)), *cells, str(failed or "-")]))
             values[f"{kind}, {method}"] = known
         text.append("")
-    text += [describe(), ""]
+    text += [NOTE, "", _recipe(runs), "", describe(), ""]
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.md").write_text("\n".join(text))
     (RESULTS / f"{name}.json").write_text(json.dumps(values, indent=1))
@@ -92,6 +94,19 @@ def write(name: str, place: Path, methods: list[str]) -> None:
             (RESULTS / f"{name}_{kind}.png").write_bytes(picture)
     if kinds:
         (RESULTS / f"{name}.png").write_bytes(_curves(runs, kinds, methods))
+
+
+def _recipe(runs: Runs) -> str:
+    """What all runs have in common."""
+    run = next(iter(runs.values()))[0]
+    config = run["config"]
+    steps = run["log"][-1]["step"] / config["epochs"]
+    return (
+        f"U-Net of base {config['network_config']['base']}, {config['epochs']} epochs of "
+        f"{steps:.0f} steps, batch {config['batch']}, rate {config['learning_rate']:g}, "
+        f"{config['precision']} (layers as in the paper: float32), {config['fit']} to "
+        f"{'x'.join(map(str, config['size']))}, {config['num_validation']} images held out."
+    )
 
 
 def _line(cells: Any) -> str:

@@ -127,21 +127,23 @@ def joint_optimisation(
     fused = v.device.type in ("cpu", "cuda")
     rate = check_number(lr, "lr", positive=True)
     optimiser = torch.optim.Adam([v, phi], rate, fused=fused)
-    history = []
+    history = v.new_empty(count)  # one tensor: thousands of small ones would fragment the memory
+    done = 0
     for k in range(count):
         optimiser.zero_grad()
         terms = objective(v, phi)
         terms["total"].backward()
         optimiser.step()
-        history.append(terms["total"].detach())
+        history[k] = terms["total"].detach()
+        done = k + 1
         if on_step is not None and on_step(k, terms):
             break
     return JointResult(
         images=(v.detach()[:, 0] / CONTRAST).cpu().numpy(),
         flux=project(drop_unused(phi.detach())).cpu().numpy(),
         times=tau / CONTRAST,
-        loss=torch.stack(history).cpu().numpy(),
-        iterations=len(history),
+        loss=history[:done].cpu().numpy(),
+        iterations=done,
     )
 
 
