@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
 
 import steepest  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
@@ -24,6 +25,7 @@ from steepest.layers import (  # noqa: E402
     InversePorousMedium,
     InverseTotalVariation,
 )
+from steepest.layers.advection import AdvectionDiffusionReactionFlow  # noqa: E402
 from steepest.layers.differences import divergence, gradient, laplacian  # noqa: E402
 
 LAYERS: dict[str, Callable[..., InverseEvolution]] = {
@@ -144,12 +146,22 @@ def test_porous_medium_closed_forms() -> None:
     same = InverseHeat(3, 0.1, max_gain=None)(u)
     torch.testing.assert_close(InversePorousMedium(3, 0.1, exponent=1.0)(u), same)
     (x,) = grid(15)
-    layer = InversePorousMedium(1, 1.0, max_gain=None)
+    layer = InversePorousMedium(1, 1.0, max_gain=None, spatial_ndim=1)
     change = x - layer(x)
     torch.testing.assert_close(change[..., 1:-1], 2 * x.sign()[..., 1:-1])
     squares = x * x
     change = squares - layer(squares)
     torch.testing.assert_close(change[..., 1:-1], (12 * squares + 2)[..., 1:-1])
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.5, 2.0])
+def test_porous_medium_is_differentiated_at_zero(exponent: float) -> None:
+    """d(|u|^(m-1) u)/du is 1 for m = 1, as of heat, and 0 for m > 1."""
+    zeros = torch.zeros(1, 1, 3, 4, dtype=torch.float64)
+    layer = InversePorousMedium(2, 0.1, exponent, max_gain=None)
+    heat = InverseHeat(2, 0.1, max_gain=None) if exponent == 1 else nn.Identity()
+    expected = torch.autograd.functional.jacobian(heat, zeros)
+    torch.testing.assert_close(torch.autograd.functional.jacobian(layer, zeros), expected)
 
 
 @pytest.mark.parametrize("scheme", ["upwind", "central"])
@@ -220,6 +232,17 @@ def test_volumes_agree_with_images(name: str) -> None:
         torch.testing.assert_close(volume[:, :, z], layer(u))
 
 
+@pytest.mark.parametrize("name", [name for name in LAYERS if name != "advection"])
+def test_signals_are_asked_for(name: str) -> None:
+    """(N, H, W) would pass for (N, C, length)."""
+    u = noise(2, 3, 8)
+    with pytest.raises(InputError, match=r"shape \(2, 3, 8\).*spatial_ndim=1"):
+        LAYERS[name]()(u)
+    assert LAYERS[name](spatial_ndim=1)(u).shape == u.shape
+    with pytest.raises(InputError, match="with 1 spatial axes"):
+        LAYERS[name](spatial_ndim=1)(noise(2, 2, 4, 4))
+
+
 def test_any_operator() -> None:
     """u_t = -u: every step multiplies by 1 + dt, every implicit step divides by it."""
     u = noise(1, 2, 3, 3)
@@ -238,7 +261,11 @@ def test_any_operator() -> None:
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), scheme="eno"), "upwind"),
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), reaction=1), "callable"),  # type: ignore
         (lambda: InverseEvolution(lambda u: u[:1, :1], 1, 0.1)(noise(2, 2, 4, 4)), "shape"),
-        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,))(noise(2, 2, 4, 4)), "each of"),
+        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,))(noise(2, 2, 4, 4)), "1 spatial"),
+        (lambda: AdvectionDiffusionReactionFlow((1,))(noise(2, 2, 4, 4)), "each of"),
+        (lambda: InverseTotalVariation(1, 0.1, eps=1e-16), "at least 1e-15"),
+        (lambda: InverseCurvature(1, 0.1, eps=1e-30), "at least 1e-15"),
+        (lambda: InverseAllenCahn(1, 0.25, eps=0.5), r"below eps\^2 = 0\.25.*no Lipschitz"),
     ],
 )
 def test_bad_arguments(make: Callable[[], Any], word: str) -> None:

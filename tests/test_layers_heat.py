@@ -79,8 +79,9 @@ def test_inverts_implicit_euler_steps(boundary: str, shape: tuple[int, ...]) -> 
     for _ in range(steps):
         diffused = np.linalg.solve(matrix, diffused[..., None])[..., 0]
     v = torch.from_numpy(diffused.reshape(shape))
-    torch.testing.assert_close(InverseHeat(steps, dt, boundary, None)(v), u, rtol=0, atol=1e-11)
-    single = InverseHeat(steps, dt, boundary, None)(v.float()).double()
+    layer = InverseHeat(steps, dt, boundary, None, spatial_ndim=len(shape) - 2)
+    torch.testing.assert_close(layer(v), u, rtol=0, atol=1e-11)
+    single = layer(v.float()).double()
     assert float((single - u).norm() / u.norm()) < 1e-4
 
 
@@ -88,8 +89,9 @@ def test_inverts_implicit_euler_steps(boundary: str, shape: tuple[int, ...]) -> 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_spectral_and_stencil_form_agree(boundary: str, shape: tuple[int, ...]) -> None:
     u = noise(*shape)
-    spectral = InverseHeat(9, 0.1, boundary, None)(u)
-    stencil = InverseHeat(9, 0.1, boundary, None, stencil=True)(u)
+    dimension = len(shape) - 2
+    spectral = InverseHeat(9, 0.1, boundary, None, spatial_ndim=dimension)(u)
+    stencil = InverseHeat(9, 0.1, boundary, None, stencil=True, spatial_ndim=dimension)(u)
     torch.testing.assert_close(spectral, stencil, rtol=0, atol=1e-12 * float(stencil.abs().max()))
 
 
@@ -114,7 +116,7 @@ def test_laplacian_is_the_stencil_of_the_paper(boundary: str) -> None:
 def test_linear_self_adjoint_bounded(
     seed: int, boundary: str, shape: list[int], max_gain: float | None, scale: float
 ) -> None:
-    layer = InverseHeat(6, 0.3, boundary, max_gain).eval()
+    layer = InverseHeat(6, 0.3, boundary, max_gain, spatial_ndim=len(shape)).eval()
     layer.scale.fill_(scale)
     u, v = noise(2, 2, *shape, seed=seed), noise(2, 2, *shape, seed=seed + 1)
     lu, lv = layer(u), layer(v)
@@ -215,6 +217,8 @@ def test_presets() -> None:
         ({"boundary": "dirichlet"}, "neumann, zero, periodic"),
         ({"max_gain": 0.5}, "at least 1"),
         ({"max_gain": float("nan")}, "finite"),
+        ({"spatial_ndim": 4}, "spatial_ndim=4"),
+        ({"spatial_ndim": 0}, "spatial_ndim=0"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], word: str) -> None:
@@ -225,7 +229,8 @@ def test_bad_arguments(arguments: dict[str, object], word: str) -> None:
 def test_bad_inputs() -> None:
     layer = InverseHeat(3, 0.1)
     cases = [
-        (torch.ones(4, 4), "one to three spatial axes"),
+        (torch.ones(4, 4), "2 or 3 spatial axes"),
+        (torch.ones(2, 4, 4), "needs spatial_ndim=1"),
         (torch.ones(1, 1, 4, 4, dtype=torch.int64), "floating point"),
         (torch.ones(1, 1, 0, 4), "no pixels"),
         (np.ones((1, 1, 4, 4)), "ndarray"),
@@ -235,6 +240,19 @@ def test_bad_inputs() -> None:
             layer(u)
     with pytest.raises(InputError, match="max_gain=None"):
         InverseHeat(20, 0.1, stencil=True)(torch.ones(1, 1, 4, 4))
+    with pytest.raises(InputError, match=r"gain inf.*max_gain=None or stencil=False"):
+        InverseHeat(2000, 1.0, stencil=True)(torch.ones(1, 1, 4, 4))
+
+
+def test_eigenvalue_4d_is_reached_by_periodic_even_sizes() -> None:
+    """There alone is the checkerboard an eigenvector."""
+    eigenvalues = {
+        (boundary, size): laplace_basis(size, boundary, torch.float64, torch.device("cpu"))[1]
+        for boundary in BOUNDARIES
+        for size in (5, 6)
+    }
+    reached = {key for key, found in eigenvalues.items() if float(found.max()) == 4}
+    assert reached == {("periodic", 6)}
 
 
 def test_empty_batch() -> None:

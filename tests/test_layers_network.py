@@ -6,7 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,16 @@ def test_mappings_change_one_entry() -> None:
     assert torch.equal(both["aux"], LAYER(B))
     assert torch.equal(both["out"], LAYER(A))
     assert torch.equal(TrainingOnly(LAYER, keys="aux")(output)["aux"], LAYER(B))
+
+
+def test_defaultdict() -> None:
+    output = defaultdict(list, out=A, aux=B)
+    result = TrainingOnly(LAYER)(output)
+    assert type(result) is defaultdict
+    assert result["nothing yet"] == []
+    assert torch.equal(result["out"], LAYER(A))
+    assert result["aux"] is B
+    assert output["out"] is A
 
 
 def test_model_output() -> None:

@@ -51,15 +51,30 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", LAYERS)
 def test_half_precision_is_computed_in_single(name: str, dtype: torch.dtype) -> None:
+    """Returned as it came; under autocast, which mixes types anyway, as it was computed."""
     layer, u = LAYERS[name](), noise(2, 2, 7, 8).to(dtype)
-    expected = layer(u.float()).to(dtype)
+    expected = layer(u.float())
     with torch.autocast("cpu", torch.bfloat16):
-        inside = layer(u)
-        wide = layer(u.float())
-    assert torch.equal(layer(u), expected)
+        inside, wide = layer(u), layer(u.float())
+    result = layer(u)
+    assert result.dtype == dtype
+    assert torch.equal(result, expected.to(dtype))
+    assert inside.dtype == wide.dtype == torch.float32
     assert torch.equal(inside, expected)
-    assert wide.dtype == torch.float32
-    assert torch.equal(wide, layer(u.float()))
+    assert torch.equal(wide, expected)
+
+
+def test_autocast_does_not_overflow_half_precision() -> None:
+    """A checkerboard of 2000 grows 100 times, beyond 65504, the largest float16."""
+    index = torch.arange(8)
+    u = (2000.0 * (-1.0) ** (index[:, None] + index))[None, None].half()
+    layer = InverseHeat(20, 0.1, "periodic")
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(layer(u), 100 * u.float())
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert compiled(u).dtype == torch.float32
+    assert compiled(u).dtype == torch.float16
 
 
 @pytest.mark.parametrize("name", COMPILED)

@@ -69,7 +69,7 @@ class InverseAdvectionDiffusionReaction(InverseEvolution):
     Parameters
     ----------
     steps, dt, max_gain
-        As in `InverseEvolution`.
+        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
     velocity : sequence of floats
         One for each spatial axis, in pixels a unit of time; its length fixes the dimension. For a
         velocity that varies give `InverseEvolution` an operator.
@@ -108,14 +108,15 @@ class InverseAdvectionDiffusionReaction(InverseEvolution):
             raise InputError(f"scheme={scheme!r}; allowed is one of {', '.join(SCHEMES)}")
         if reaction is not None and not callable(reaction):
             raise InputError(f"reaction={reaction!r}; allowed is a callable u -> r(u), or None")
+        speeds = _check_velocity(velocity)
         operator = AdvectionDiffusionReactionFlow(
-            _check_velocity(velocity),
+            speeds,
             check_number(diffusion, "diffusion"),
             reaction,
             scheme,
             check_boundary(boundary),
         )
-        super().__init__(operator, steps, dt, max_gain)
+        super().__init__(operator, steps, dt, max_gain, spatial_ndim=len(speeds))
 
 
 def _check_velocity(velocity: Sequence[float]) -> tuple[float, ...]:

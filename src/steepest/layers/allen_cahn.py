@@ -44,8 +44,9 @@ class InverseAllenCahn(InverseEvolution):
 
     Parameters
     ----------
-    steps, dt, max_gain
-        As in `InverseEvolution`; ``dt < eps^2``.
+    steps, dt, max_gain, spatial_ndim
+        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
+        ``dt < eps^2``.
     eps : float
         Positive; ``1/eps^2`` is the rate of the reaction.
     diffusion : float
@@ -71,13 +72,14 @@ class InverseAllenCahn(InverseEvolution):
         diffusion: float = 1.0,
         boundary: str = "neumann",
         max_gain: float | None = DEFAULT_LIMIT,
+        spatial_ndim: int | None = None,
     ) -> None:
         width = check_number(eps, "eps", positive=True)
         if check_number(dt, "dt", positive=True) >= width**2:
             raise InputError(
-                f"dt={dt:g}; allowed is below eps^2 = {width**2:g}: beyond it the layer is not "
-                "invertible"
+                f"dt={dt:g}; allowed is below eps^2 = {width**2:g}: from there on the layer has "
+                "no Lipschitz inverse (above it none at all)"
             )
         rate = check_number(diffusion, "diffusion")
         operator = AllenCahnFlow(width, rate, check_boundary(boundary))
-        super().__init__(operator, steps, dt, max_gain)
+        super().__init__(operator, steps, dt, max_gain, spatial_ndim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,13 +19,27 @@ _HALF = (torch.float16, torch.bfloat16)
 
 
 class InverseLayer(nn.Module):
-    """A layer without parameters on ``(N, C, *space)``, one to three spatial axes.
+    """A layer without parameters on ``(N, C, *space)``, two or three spatial axes.
 
-    Half precision is computed in float32, autocast or not, and returned as it came. ``scale`` is a
-    0-dimensional float32 buffer between 0 and 1, not part of the state_dict: each step has length
-    ``scale * dt``, so that `set_scale` changes the strength without a new compilation.
+    ``(N, C, length)``, one axis, only with ``spatial_ndim=1``: ``(N, H, W)``, a batch of label maps
+    or images without channel axis, would pass for it.
 
-    Subclasses define `evolve` and `gain_at`.
+    Half precision is computed in float32. It is returned as it came, except where autocast is on:
+    there as float32, which loses nothing and does not overflow float16. The layer amplifies the
+    rounding of half-precision logits (of relative size 2^-9 in bfloat16) by up to its gain, as all
+    else; the network's last convolution is better computed in float32.
+
+    ``scale`` is a 0-dimensional float32 buffer between 0 and 1, not part of the state_dict: each
+    step has length ``scale * dt``, so that `set_scale` changes the strength without a new
+    compilation. It follows the inputs to their device.
+
+    The first call in training mode looks at the gain, at full strength (scale 1) whatever the
+    scale, and warns with `StabilityWarning` above `warn_above`. It is put off to the next call
+    where nothing can be learnt (an empty batch, values that are not finite) or where ``torch.func``
+    does not work: under ``vmap`` and saved-tensor hooks, so under activation checkpointing it never
+    comes, and `check_gain` is there to ask. Compiled layers are not looked at either.
+
+    Subclasses define `advance` and `gain_at`.
 
     Parameters
     ----------
@@ -33,7 +48,9 @@ class InverseLayer(nn.Module):
     dt : float
         Length of a step, positive. Unit: that of time in the evolution, at pixel spacing 1.
     max_gain : float or None
-        At least 1; what it does is said by the subclass.
+        At least 1. A cap for `InverseHeat`, for all others the gain above which they warn.
+    spatial_ndim : 1, 2, 3 or None
+        The number of spatial axes of the inputs. None: 2 or 3.
 
     Raises
     ------
@@ -43,39 +60,52 @@ class InverseLayer(nn.Module):
     """
 
     scale: Tensor
-    cap_remedy = ""  # what an error message recommends beside a smaller dt or fewer steps
 
-    def __init__(self, steps: int, dt: float, max_gain: float | None) -> None:
+    def __init__(
+        self, steps: int, dt: float, max_gain: float | None, spatial_ndim: int | None = None
+    ) -> None:
         super().__init__()
         self.steps = check_count(steps, "steps")
         self.dt = check_number(dt, "dt", positive=True)
         self.max_gain = check_gain_limit(max_gain)
+        self.spatial_ndim = check_spatial_ndim(spatial_ndim)
         self.register_buffer("scale", torch.ones(()), persistent=False)
-        self._checked = False
+        self._memory = {"checked": False}  # shared with the copies that DataParallel makes
 
     def forward(self, u: Tensor) -> Tensor:
-        """The layer at ``u``: same shape, dtype and device. In evaluation mode too: see
-        `TrainingOnly` for the layer that vanishes.
+        """The layer at ``u``: same shape and device, and dtype but for half precision under
+        autocast (float32). In evaluation mode too: see `TrainingOnly` for the layer that vanishes.
         """
-        check_field(u)
+        check_field(u, self.spatial_ndim)
+        half = u.dtype in _HALF
+        dtype = torch.float32 if half and _autocast_is_on(u) else u.dtype
         with _full_precision(u):
-            wide = u.float() if u.dtype in _HALF else u
-            # Asked first, so that a compiled graph does not depend on _checked.
-            if not torch.compiler.is_compiling() and self.training and not self._checked:
-                self._checked = True
-                self._warn(wide)
-            return self.evolve(wide).to(u.dtype)
+            wide = u.float() if half else u
+            # Asked first, so that a compiled graph does not depend on what happened before.
+            if not torch.compiler.is_compiling():
+                self._follow(u)
+                if self.training and not self._memory["checked"]:
+                    self._check(wide)
+            return self.evolve(wide).to(dtype)
 
     def evolve(self, u: Tensor) -> Tensor:
-        """The layer at a float32 or float64 tensor; no checks."""
+        """The layer at a float32 or float64 tensor, at its present ``scale``; no checks."""
+        return self.advance(u, self.step_length(u))
+
+    def advance(self, u: Tensor, length: Tensor) -> Tensor:
+        """All steps, each of ``length`` (0-dimensional, dtype and device of ``u``)."""
         raise NotImplementedError
 
     def gain_at(self, u: Tensor) -> float:
-        """By how much the layer amplifies the worst small perturbation of ``u``, in the L2 norm.
-
-        At full strength (``scale`` 1) where it is known in closed form, else as it stands.
+        """By how much the layer at full strength (``scale`` 1) amplifies the worst small
+        perturbation of ``u``, in the L2 norm.
         """
         raise NotImplementedError
+
+    @property
+    def cap(self) -> str:
+        """What to set so that the gain is bounded; empty where nothing bounds it."""
+        return ""
 
     @property
     def warn_above(self) -> float | None:
@@ -86,22 +116,40 @@ class InverseLayer(nn.Module):
         """``scale * dt`` in the dtype and on the device of ``u``."""
         return self.scale.to(device=u.device, dtype=u.dtype) * self.dt
 
-    def _warn(self, u: Tensor) -> None:
-        """Warn if the layer amplifies more than `warn_above`."""
+    def _check(self, u: Tensor) -> None:
+        """Warn if the layer amplifies more than `warn_above`, once it could be found out."""
         limit = self.warn_above
         if limit is None or torch.is_inference_mode_enabled() or u.is_meta or not u.numel():
             return
-        example = u.detach()[:1]  # one image tells as much as a batch
+        if _saves_by_hooks():
+            return
         try:
+            example = _largest_image(u.detach())
             if not bool(torch.isfinite(example).all()):
                 return  # not this layer's fault
-            gain = self.gain_at(example)
+        except RuntimeError:
+            return  # under vmap there is no value to look at
+        self._memory["checked"] = True
+        try:
+            gain = finite_or_inf(self.gain_at(example))
         except RuntimeError as error:
             message = f"the gain of {self} could not be estimated: {error}. max_gain=None skips it."
             warnings.warn(message, StabilityWarning, stacklevel=4)
             return
-        if not gain <= limit:
-            warnings.warn(advice(self, gain, limit, u.ndim - 2), StabilityWarning, stacklevel=4)
+        if gain > limit:
+            skip = "max_gain=None to train without this check"
+            message = advice(self, gain, limit, u.ndim - 2, skip)
+            warnings.warn(message, StabilityWarning, stacklevel=4)
+
+    def _follow(self, u: Tensor) -> None:
+        """Bring ``scale`` to the inputs' device for good: nobody moves an attached layer."""
+        if self.scale.device == u.device or u.is_meta:
+            return
+        with torch.inference_mode(False):  # else set_scale could not write to it later
+            if self.scale.is_meta:
+                self.scale = torch.ones((), device=u.device)
+            else:
+                self.scale = self.scale.to(u.device)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> InverseLayer:
         """Move ``scale`` with the module, but keep it in float32: half() would round it."""
@@ -128,18 +176,61 @@ def check_gain_limit(value: Any, name: str = "max_gain") -> float | None:
     return number
 
 
-def check_field(u: Any) -> None:
-    """Refuse all but floating-point tensors ``(N, C, *space)`` with one to three spatial axes."""
+def check_spatial_ndim(value: int | None) -> int | None:
+    """None, 1, 2 or 3."""
+    if value is not None and check_count(value, "spatial_ndim") > 3:
+        raise InputError(f"spatial_ndim={value!r}; allowed is 1, 2, 3 or None (2 or 3)")
+    return value
+
+
+def check_field(u: Any, spatial_ndim: int | None = None) -> None:
+    """Refuse all but floating-point tensors ``(N, C, *space)`` with that many spatial axes.
+
+    None: two or three.
+    """
     if not isinstance(u, Tensor):
         raise InputError(f"u={type(u).__name__}; allowed is a tensor of shape (N, C, *space)")
     if not u.is_floating_point():
         raise InputError(f"u of dtype {u.dtype}; allowed is floating point")
-    if not 3 <= u.ndim <= 5:
+    allowed = (2, 3) if spatial_ndim is None else (spatial_ndim,)
+    if u.ndim - 2 not in allowed:
+        number = " or ".join(map(str, allowed))
+        hint = "; one axis, (N, C, length), needs spatial_ndim=1" if spatial_ndim is None else ""
         raise InputError(
-            f"u of shape {tuple(u.shape)}; allowed is (N, C, *space) with one to three spatial axes"
+            f"u of shape {tuple(u.shape)}; allowed is (N, C, *space) with {number} spatial axes"
+            f"{hint if u.ndim == 3 else ''}"
         )
     if 0 in u.shape[2:]:
         raise InputError(f"u of shape {tuple(u.shape)} has no pixels; at least one per axis")
+
+
+def finite_or_inf(gain: float) -> float:
+    """A gain that compares: NaN comes of infinities."""
+    return math.inf if math.isnan(gain) else gain
+
+
+def _largest_image(u: Tensor) -> Tensor:
+    """The item of largest norm, as a batch of one: where a nonlinear layer is steepest, mostly.
+
+    Not so for layers that amplify most where the image is flat, such as Huber-TV; `check_gain`
+    also tries those. NaN counts as largest.
+    """
+    norms = torch.linalg.vector_norm(u.flatten(1), dim=1)
+    return u.index_select(0, norms.argmax(0, keepdim=True))
+
+
+def _saves_by_hooks() -> bool:
+    """Saved-tensor hooks are active, as in activation checkpointing: no `torch.func` there."""
+    try:
+        with torch.autograd.graph.disable_saved_tensors_hooks("is anyone here?"):
+            return False
+    except RuntimeError:
+        return True
+
+
+def _autocast_is_on(u: Tensor) -> bool:
+    """On the device of ``u``."""
+    return not u.is_meta and torch.is_autocast_enabled(u.device.type)
 
 
 def _full_precision(u: Tensor) -> AbstractContextManager[Any]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.arrays import check_number
 from .differences import central_difference, check_boundary, second_difference, space_axes
-from .evolution import InverseEvolution
+from .evolution import InverseEvolution, check_width
 from .stability import DEFAULT_LIMIT
 
 
@@ -49,10 +48,11 @@ class InverseCurvature(InverseEvolution):
 
     Parameters
     ----------
-    steps, dt, max_gain
-        As in `InverseEvolution`; unit of ``dt``: squared pixels.
+    steps, dt, max_gain, spatial_ndim
+        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
+        Unit of ``dt``: squared pixels.
     eps : float
-        Regularisation of the slope, positive; unit: value a pixel.
+        Regularisation of the slope, at least 1e-15; unit: value a pixel.
     boundary : str
         "neumann", "zero" or "periodic".
 
@@ -74,6 +74,7 @@ class InverseCurvature(InverseEvolution):
         eps: float = 1.0,
         boundary: str = "neumann",
         max_gain: float | None = DEFAULT_LIMIT,
+        spatial_ndim: int | None = None,
     ) -> None:
-        width = check_number(eps, "eps", positive=True)
-        super().__init__(CurvatureFlow(width, check_boundary(boundary)), steps, dt, max_gain)
+        operator = CurvatureFlow(check_width(eps), check_boundary(boundary))
+        super().__init__(operator, steps, dt, max_gain, spatial_ndim)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from ..core.arrays import check_number
 from ..core.errors import InputError
 from .base import InverseLayer
 from .stability import DEFAULT_LIMIT, estimate_gain
@@ -27,15 +28,19 @@ class InverseEvolution(InverseLayer):
     ----------
     operator : callable
         ``F``: a tensor ``(N, C, *space)`` to one of the same shape, differentiable. It gets float32
-        or float64. A module is registered as a child.
+        or float64. A module is registered as a child; the estimate of the gain runs it too, 21
+        times, so that batch normalisation or dropout in it move on.
     steps : int
         Number of layers, positive. Autograd keeps what each of them needs.
     dt : float
         Length of a step, positive.
     max_gain : float or None
-        The first call in training mode (of a layer that is not compiled) estimates the gain at the
-        first image of the batch by `estimate_gain`, and warns with `StabilityWarning` if it is
-        above this. The layer itself is not changed. None: not estimated.
+        The gain above which the layer warns; it bounds nothing (the ``max_gain`` of `InverseHeat`
+        does). The first call in training mode (of a layer that is not compiled) estimates the gain
+        at full strength, at the image of largest norm of the batch, by `estimate_gain`, and gives
+        a `StabilityWarning` if it is above this. None: not estimated.
+    spatial_ndim : 1, 2, 3 or None
+        As in `InverseLayer`: 1 for signals ``(N, C, length)``.
 
     Raises
     ------
@@ -49,23 +54,21 @@ class InverseEvolution(InverseLayer):
     Neural Networks, Eq. (4).
     """
 
-    cap_remedy = "max_gain=None to train without this check"
-
     def __init__(
         self,
         operator: Callable[[Tensor], Tensor],
         steps: int,
         dt: float,
         max_gain: float | None = DEFAULT_LIMIT,
+        spatial_ndim: int | None = None,
     ) -> None:
-        super().__init__(steps, dt, max_gain)
+        super().__init__(steps, dt, max_gain, spatial_ndim)
         if not callable(operator):
             raise InputError(f"operator={operator!r}; allowed is a callable u -> F(u)")
         self.operator = operator
 
-    def evolve(self, u: Tensor) -> Tensor:
-        """``steps`` times ``u - scale dt F(u)``."""
-        length = self.step_length(u)
+    def advance(self, u: Tensor, length: Tensor) -> Tensor:
+        """``steps`` times ``u - length F(u)``."""
         for _ in range(self.steps):
             change = self.operator(u)
             if change.shape != u.shape:
@@ -77,10 +80,18 @@ class InverseEvolution(InverseLayer):
         return u
 
     def gain_at(self, u: Tensor) -> float:
-        """`estimate_gain` at ``u``, at the present ``scale``."""
-        return estimate_gain(self, u)
+        """`estimate_gain` at ``u``, at full strength."""
+        return estimate_gain(lambda v: self.advance(v, v.new_full((), self.dt)), u)
 
     def extra_repr(self) -> str:
         """The arguments, with the operator's name where it is not a module."""
         name = getattr(self.operator, "__name__", repr(self.operator))
         return f"{name}, {super().extra_repr()}"
+
+
+def check_width(eps: float) -> float:
+    """A positive number whose square does not underflow in float32."""
+    number = check_number(eps, "eps", positive=True)
+    if number < 1e-15:
+        raise InputError(f"eps={eps!r}; allowed is at least 1e-15 (its square underflows below)")
+    return number

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
-from .base import check_field, check_gain_limit
+from .base import check_field, check_gain_limit, finite_or_inf
 from .hooks import inverse_layers
 from .stability import DEFAULT_LIMIT, advice
 
@@ -19,8 +19,9 @@ def check_gain(
 ) -> float:
     """Refuse inverse layers that amplify more than ``limit`` times.
 
-    Heat layers are judged in closed form at full strength (scale 1), others by `estimate_gain` at
-    ``example`` and at their present scale. Each layer is judged alone.
+    All are judged at full strength (scale 1), whatever their present scale: heat layers in closed
+    form, others by `estimate_gain` at ``example``, which runs their operators. Each layer is judged
+    alone.
 
     Parameters
     ----------
@@ -29,14 +30,16 @@ def check_gain(
     example : tensor (N, C, *space), or int
         Logits such as the training meets, or only their number of spatial axes; nonlinear layers
         are then judged at Gaussian noise with one channel, of standard deviations 1 and 0.01:
-        some amplify most where values are large, others where they are flat.
+        some amplify most where values are large, others where they are flat. Layers made for
+        one number of axes (``spatial_ndim``) are judged there.
     limit : float or None
         At least 1. None: nothing is refused.
 
     Returns
     -------
     float
-        The largest gain found; 1 without any inverse layer.
+        The largest gain found, infinite where the layer's output is not finite; 1 without any
+        inverse layer.
 
     Raises
     ------
@@ -45,20 +48,22 @@ def check_gain(
         what to set instead. Also for bad arguments.
     """
     limit = check_gain_limit(limit, "limit")
-    examples = _examples(example)
+    _examples(example)  # wrong ones are refused without any layer too
     largest = 1.0
     for found in inverse_layers(layer):
-        for u in examples:
-            gain = found.gain_at(u)
-            if limit is not None and not gain <= limit:
-                raise InputError(advice(found, gain, limit, u.ndim - 2))
+        judged_at = example if isinstance(example, Tensor) else found.spatial_ndim or example
+        for u in _examples(judged_at):
+            gain = finite_or_inf(found.gain_at(u))
+            if limit is not None and gain > limit:
+                skip = "limit=None to accept it"
+                raise InputError(advice(found, gain, limit, u.ndim - 2, skip))
             largest = max(largest, gain)
     return largest
 
 
 def _examples(example: Tensor | int) -> list[Tensor]:
     if isinstance(example, Tensor):
-        check_field(example)
+        check_field(example, 1 if example.ndim == 3 else None)
         return [example.detach()]
     dimension = check_count(example, "example")
     if dimension > 3:

@@ -16,7 +16,8 @@ class InverseHeat(InverseLayer):
     """``steps`` times ``L(u) = u - dt Laplacian(u)``: heat diffusion run backwards, gain capped.
 
     In the eigenbasis of ``-Laplacian`` (5-point stencil in 2-D, 7-point in 3-D, spacing 1), with
-    eigenvalues ``0 <= lambda < 4 d`` in ``d`` dimensions, all steps together are one multiplier,
+    eigenvalues ``0 <= lambda <= 4 d`` in ``d`` dimensions (``4 d``, the checkerboard, is reached by
+    "periodic" with even sizes only), all steps together are one multiplier,
 
         m(lambda) = min((1 + dt lambda)^steps, max_gain).
 
@@ -39,10 +40,13 @@ class InverseHeat(InverseLayer):
         "neumann" (replicated border, keeps the mean), "zero" (zero padding, as of a convolution: it
         amplifies at the border of the image even what is constant) or "periodic".
     max_gain : float or None
-        Cap of the total gain of all steps, at least 1. None: no cap; then the first call in
+        Cap of the total gain of all steps, at least 1: here it changes the layer (in all other
+        layers it is but the gain above which they warn). None: no cap; then the first call in
         training mode warns with `StabilityWarning` if `gain` is above 1e4.
     stencil : bool
         Apply the stencil ``steps`` times instead: the paper's form, slower, without a cap.
+    spatial_ndim : 1, 2, 3 or None
+        As in `InverseLayer`: 1 for signals ``(N, C, length)``.
 
     Raises
     ------
@@ -56,8 +60,6 @@ class InverseHeat(InverseLayer):
     Neural Networks, Eqs. (6) and (7).
     """
 
-    cap_remedy = "max_gain=100"
-
     def __init__(
         self,
         steps: int,
@@ -66,21 +68,19 @@ class InverseHeat(InverseLayer):
         max_gain: float | None = 100.0,
         *,
         stencil: bool = False,
+        spatial_ndim: int | None = None,
     ) -> None:
-        super().__init__(steps, dt, max_gain)
+        super().__init__(steps, dt, max_gain, spatial_ndim)
         self.boundary = check_boundary(boundary)
         self.stencil = bool(stencil)
 
     def gain(self, spatial_ndim: int = 2) -> float:
         """The largest gain at full strength: ``min((1 + 4 d dt)^steps, max_gain)``.
 
-        It is the limit for large images (that of a checkerboard); images of few pixels have less.
+        It is that of a checkerboard, which "periodic" with even sizes has; else the limit for large
+        images, and those of few pixels have less. Infinite beyond the range of floats.
         """
-        dimension = check_count(spatial_ndim, "spatial_ndim")
-        try:
-            uncapped = (1 + 4 * dimension * self.dt) ** self.steps
-        except OverflowError:
-            uncapped = float("inf")
+        uncapped = self._uncapped(check_count(spatial_ndim, "spatial_ndim"))
         return uncapped if self.max_gain is None else min(uncapped, self.max_gain)
 
     def gain_at(self, u: Tensor) -> float:
@@ -92,9 +92,13 @@ class InverseHeat(InverseLayer):
         """None with a cap, 1e4 without."""
         return DEFAULT_LIMIT if self.max_gain is None else None
 
-    def evolve(self, u: Tensor) -> Tensor:
+    @property
+    def cap(self) -> str:
+        """A ``max_gain``, and the form that can have one."""
+        return "max_gain=100 with stencil=False" if self.stencil else "max_gain=100"
+
+    def advance(self, u: Tensor, length: Tensor) -> Tensor:
         """All steps at once, or with ``stencil=True`` one after the other."""
-        length = self.step_length(u)
         if not self.stencil:
             return u + self._change(u, length)
         self._refuse_cap(u.ndim - 2)
@@ -120,13 +124,20 @@ class InverseHeat(InverseLayer):
             coefficients = change_basis(coefficients, basis.T, axis)
         return coefficients
 
+    def _uncapped(self, dimension: int) -> float:
+        """``(1 + 4 d dt)^steps``."""
+        try:
+            return float((1 + 4 * dimension * self.dt) ** self.steps)
+        except OverflowError:
+            return float("inf")
+
     def _refuse_cap(self, dimension: int) -> None:
-        uncapped = (1 + 4 * dimension * self.dt) ** self.steps
+        uncapped = self._uncapped(dimension)
         if self.max_gain is not None and uncapped > self.max_gain:
             raise InputError(
                 f"max_gain={self.max_gain:g} would act on {self.steps} steps of {self.dt:g} in "
                 f"{dimension}-D (gain {uncapped:.2g}), which stencil=True cannot; allowed is "
-                f"max_gain=None, a max_gain of at least {uncapped:.3g}, or stencil=False"
+                "max_gain=None or stencil=False"
             )
 
     def extra_repr(self) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -84,6 +86,10 @@ def _with_items(output: Mapping[Any, Any], changes: dict[Any, Tensor]) -> Any:
     values = {**output, **changes}
     if dataclasses.is_dataclass(output):  # a Hugging Face ModelOutput
         return kind(**values)
+    if isinstance(output, MutableMapping) and kind not in (dict, OrderedDict):
+        result = copy.copy(output)  # a defaultdict is not made of items alone
+        result.update(changes)
+        return result
     return values if kind is dict else kind(values)
 
 

@@ -22,7 +22,9 @@ class PorousMediumFlow:
 
     def __call__(self, u: Tensor) -> Tensor:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
-        # sign(u) |u|^m: unlike |u|^(m-1) u its derivative is finite at 0 for every m >= 1.
+        if self.exponent == 1:  # heat: the derivative of sign(u) |u| at 0 would come out as 0
+            return laplacian(u, self.boundary)
+        # sign(u) |u|^m: unlike |u|^(m-1) u its derivative at 0 is finite, and right, for m > 1.
         return laplacian(u.sign() * u.abs().pow(self.exponent), self.boundary)
 
 
@@ -36,8 +38,8 @@ class InversePorousMedium(InverseEvolution):
 
     Parameters
     ----------
-    steps, dt, max_gain
-        As in `InverseEvolution`.
+    steps, dt, max_gain, spatial_ndim
+        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
     exponent : float
         ``m``, at least 1. Below 2, second derivatives at values of exactly 0 are infinite.
     boundary : str
@@ -60,8 +62,10 @@ class InversePorousMedium(InverseEvolution):
         exponent: float = 2.0,
         boundary: str = "neumann",
         max_gain: float | None = DEFAULT_LIMIT,
+        spatial_ndim: int | None = None,
     ) -> None:
         power = check_number(exponent, "exponent")
         if power < 1:
             raise InputError(f"exponent={exponent!r}; allowed is at least 1 (1 is heat)")
-        super().__init__(PorousMediumFlow(power, check_boundary(boundary)), steps, dt, max_gain)
+        operator = PorousMediumFlow(power, check_boundary(boundary))
+        super().__init__(operator, steps, dt, max_gain, spatial_ndim)

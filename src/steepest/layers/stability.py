@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..core.arrays import check_count
-
-if TYPE_CHECKING:
-    from .base import InverseLayer
 
 DEFAULT_LIMIT = 1e4
 """Gains above this warn. In float32 such a layer leaves two or three digits of its input."""
@@ -32,11 +30,14 @@ def estimate_gain(
 
     ``sigma = max_x |J x| / |x|``: the growth of the worst small perturbation of ``u``. Every
     iterate is a lower bound of it; 20 iterations usually come within some per cent. The state of
-    the global random generators is not touched.
+    the global random generators is not touched, unless the layer draws from it: an operator with
+    dropout or batch normalisation is run as it stands, in its present mode, ``1 + num_iter`` times,
+    and moves its random numbers and running statistics.
 
     Parameters
     ----------
     layer : callable ``u -> L(u)``, differentiable forward and backward
+        An inverse layer is taken at its present ``scale``.
     u : tensor, float32 or float64 (half precision is computed in float32)
         Where the layer is linearised. A nonlinear layer can amplify more elsewhere: use fields as
         large as those that a training meets.
@@ -49,6 +50,12 @@ def estimate_gain(
     float
         Infinite or NaN where the layer's output is.
 
+    Raises
+    ------
+    RuntimeError
+        Of torch: the layer has no derivative of either kind; or it is called where
+        ``torch.func`` does not work, as under ``vmap`` or activation checkpointing.
+
     References
     ----------
     Golub & Van Loan, Matrix Computations, section 8.2.
@@ -60,6 +67,15 @@ def estimate_gain(
         generator = torch.Generator().manual_seed(0)
     start = torch.randn(u.shape, generator=generator, dtype=u.dtype, device=generator.device)
     direction = _unit(start.to(u.device))
+    with warnings.catch_warnings():
+        # torch's own, where it first loads its forward derivatives
+        warnings.filterwarnings("ignore", r".*torch\.jit", DeprecationWarning)
+        return _power_iteration(evolve, u, direction, num_iter)
+
+
+def _power_iteration(
+    evolve: Callable[[Tensor], Tensor], u: Tensor, direction: Tensor, num_iter: int
+) -> float:
     gain, pull_back = 0.0, torch.func.vjp(evolve, u)[1]
     for _ in range(num_iter):
         image = torch.func.jvp(evolve, (u,), (direction,))[1]
@@ -83,9 +99,23 @@ def longest_step(gain: float, limit: float, steps: int, dt: float) -> float:
     return math.expm1(math.log(limit) / steps) / rate
 
 
-def advice(layer: InverseLayer, gain: float, limit: float, spatial_ndim: int) -> str:
-    """Which layer amplifies how much, and what to set instead."""
-    remedies = [layer.cap_remedy] if layer.cap_remedy else []
+class Stepped(Protocol):
+    """What `advice` reads from a layer."""
+
+    steps: int
+    dt: float
+
+    @property
+    def cap(self) -> str:
+        """What to set so that the gain is bounded; empty where nothing bounds it."""
+
+
+def advice(layer: Stepped, gain: float, limit: float, spatial_ndim: int, skip: str) -> str:
+    """Which layer amplifies how much, and what to set instead.
+
+    ``skip`` says how to go on all the same; it is left out where the gain can be capped.
+    """
+    remedies = [layer.cap] if layer.cap else []
     if math.isfinite(gain) and gain > limit > 1:
         dt = longest_step(gain, limit, layer.steps, layer.dt)
         remedies.append(f"dt <= {_floor(dt):g} with these {layer.steps} steps")
@@ -93,10 +123,14 @@ def advice(layer: InverseLayer, gain: float, limit: float, spatial_ndim: int) ->
             remedies.append(f"steps <= {fewer} with this dt")
     else:
         remedies.append("a smaller dt or fewer steps")
+    if not layer.cap:
+        remedies.append(skip)
+    finite = math.isfinite(gain)
+    much = f"up to {gain:.2g} times" if finite else "without bound"
+    more = f", more than {limit:g}" if finite else ""
     return (
-        f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies up to "
-        f"{gain:.2g} times in {spatial_ndim}-D, more than {limit:g}: a training is likely to "
-        f"diverge. Set {', or '.join(remedies)}"
+        f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies {much} in "
+        f"{spatial_ndim}-D{more}: a training is likely to diverge. Set {', or '.join(remedies)}"
     )
 
 

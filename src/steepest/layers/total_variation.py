@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..core.arrays import check_number
 from .differences import divergence, gradient
-from .evolution import InverseEvolution
+from .evolution import InverseEvolution, check_width
 from .stability import DEFAULT_LIMIT
 
 
@@ -38,11 +37,12 @@ class InverseTotalVariation(InverseEvolution):
 
     Parameters
     ----------
-    steps, dt, max_gain
-        As in `InverseEvolution`; unit of ``dt``: value times pixel.
+    steps, dt, max_gain, spatial_ndim
+        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
+        Unit of ``dt``: value times pixel.
     eps : float
-        Half-width of the quadratic zone, positive; unit: value a pixel. Logits differ by several
-        units across an edge, so 1 leaves edges and treats the rest as heat does.
+        Half-width of the quadratic zone, at least 1e-15; unit: value a pixel. Logits differ by
+        several units across an edge, so 1 leaves edges and treats the rest as heat does.
 
     Raises
     ------
@@ -55,7 +55,12 @@ class InverseTotalVariation(InverseEvolution):
     """
 
     def __init__(
-        self, steps: int, dt: float, eps: float = 1.0, max_gain: float | None = DEFAULT_LIMIT
+        self,
+        steps: int,
+        dt: float,
+        eps: float = 1.0,
+        max_gain: float | None = DEFAULT_LIMIT,
+        spatial_ndim: int | None = None,
     ) -> None:
-        operator = TotalVariationFlow(check_number(eps, "eps", positive=True))
-        super().__init__(operator, steps, dt, max_gain)
+        operator = TotalVariationFlow(check_width(eps))
+        super().__init__(operator, steps, dt, max_gain, spatial_ndim)
