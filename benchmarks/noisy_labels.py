@@ -81,7 +81,7 @@ def strengths() -> dict[str, dict[str, Any]]:
     }
     penalty = {
         f"gradient penalty {w:g}": {"loss": "gradient-penalty", "loss_options": {"weight": w}}
-        for w in (0.01, 0.03, 0.1, 0.3)
+        for w in (0.03, 0.1, 0.3, 1)
     }
     others = {
         f"generalised CE {q:g}": {"loss": "generalised-cross-entropy", "loss_options": {"q": q}}

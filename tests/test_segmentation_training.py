@@ -137,8 +137,9 @@ def test_weights_say_what_they_were_trained_on() -> None:
     train(replace(CELLS, epochs=1, num_training=3), "run")
     metadata = json.loads(Path("run/weights.json").read_text())["metadata"]
     config = SegmentationConfig.from_json(metadata["training"])
-    assert config == replace(CELLS, epochs=1, num_training=3, images=3)
+    assert config == replace(CELLS, epochs=1, num_training=3, images=3, pairs=config.pairs)
     assert metadata["classes"] == list(VALUES)
+    assert metadata["trained_on"] == list(open_split(config)[0].names)
     _, held_out = split(open_pairs("images", "masks"), 2)
     assert metadata["held_out"] == list(held_out.names)
 
@@ -150,7 +151,9 @@ def test_fewer_training_images_leave_the_held_out_ones() -> None:
     assert held_out.names == same.names
     assert set(few.names) < set(many.names)
     assert not set(many.names) & set(held_out.names)
-    assert open_split(replace(CELLS, num_training=9))[0].names == many.names
+    assert open_split(replace(CELLS, num_training=4))[0].names == many.names
+    with pytest.raises(InputError, match="num_training=5; allowed are 1 to 4"):
+        open_split(replace(CELLS, num_training=5))
 
 
 # ----------------------------------------------------------------------------- the layer
@@ -186,7 +189,7 @@ def test_layer_changes_the_training_only() -> None:
 
 def test_unstable_layer_is_refused_before_anything_is_written() -> None:
     words = (
-        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100, or dt <= 0\.073 with "
+        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100 with stencil=False, or dt <= 0\.073 with "
         "these 20 steps, or steps <= 15 with this dt; or gain_limit=None"
     )
     with pytest.raises(InputError, match=words):

@@ -289,6 +289,10 @@ def test_learn_says_how_to_go_on_after_ctrl_c(capsys, monkeypatch):
 
     monkeypatch.setattr(training, "train", interrupted)
     assert main(SMOKE) == 130
+    assert "--resume" not in capsys.readouterr().err  # there is no checkpoint yet
+    Path("run").mkdir()
+    Path("run/checkpoint.json").touch()
+    assert main(SMOKE) == 130
     assert "go on with: steepest learn -o run --resume" in capsys.readouterr().err
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import SUFFIXES, Image, from_float, image_files, read_image
+from steepest.io import SUFFIXES, Image, base_name, from_float, image_files, read_image
 from steepest.io.outputs import refuse_existing
 
 from .options import known_suffix, stack_of
@@ -48,8 +48,7 @@ def stem(name: str) -> str:
     """The name of an image without folder and suffix: "camera" for sample:camera."""
     if name.startswith(SAMPLE):
         return name[len(SAMPLE) :]
-    base = Path(name).stem
-    return base[:-4] if base.lower().endswith(".ome") else base
+    return base_name(name)
 
 
 def suffix(name: str, arguments: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image, OutputSet, write_image
+from steepest.io import Image, OutputSet, check_writable, write_image
 
 from .batch import Record, run_batch
 from .certificates import duration
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", required=True, metavar="FOLDER", help="where results are written")
     add("--overwrite", action="store_true", help="replace existing files")
     add("--overlay", action="store_true", help="also pictures with the classes drawn in")
-    add("--scale", type=count, default=1, metavar="N", help="enlarge these N times (default 1)")
+    add("--scale", type=count, metavar="N", help="enlarge these N times (default 1)")
     add(
         "--values",
         choices=("original", "classes"),
@@ -84,11 +84,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     from steepest.segmentation.trained import open_trained
 
+    if arguments.scale is not None and not arguments.overlay:
+        raise InputError("--scale enlarges overlays: also give --overlay")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     sources = expand(arguments.images)
     targets = {name: _targets(name, arguments) for name in sources}
     _check(targets, arguments.overwrite)
+    check_writable(arguments.output)
     trained = open_trained(arguments.weights, _device(arguments.device))
     numbers = _numbers(trained, arguments)
 
@@ -102,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         labels = trained.labels(image.array)
         seconds = perf_counter() - start
         with OutputSet(overwrite=arguments.overwrite) as outputs:
-            _write(targets[source], image, labels, numbers, arguments.scale, outputs)
+            _write(targets[source], image, labels, numbers, arguments.scale or 1, outputs)
             record.outputs = list(outputs.paths)
         _report(record, labels, numbers, seconds)
         return record

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +36,7 @@ examples:
   steepest segment train images/ masks/ -o runs/cells
   steepest segment train images/ labels/ -o runs/nuclei --instances    the masks number objects
   steepest segment train cells/ -o runs/cells --values 0,128,255 --epochs 50
+  steepest segment train images/ masks/ -o runs/drawn --threshold 128    smooth edges
   steepest segment train images/ masks/ -o runs/smooth --layer default
   steepest segment train images/ masks/ -o runs/tv --evolution total-variation --steps 5 --dt 0.1
   steepest segment train images/ masks/ -o runs/noisy --noise independent --noise-area 0.1
@@ -47,6 +52,7 @@ FITS = ("crop", "resize", "pad")
 CRITERIA = ("dice", "noisy-dice", "mean-iou", "loss")
 DEFAULT_NETWORK, DEFAULT_BASE, DEFAULT_RATE = NETWORKS[0], 16, 1e-3
 _SHARE = 10  # one pair in so many is held out
+_FEW = 6  # more numbers than this in masks are rarely classes
 
 _SETTINGS = {  # option: setting of SegmentationConfig
     **training.SETTINGS,
@@ -54,6 +60,7 @@ _SETTINGS = {  # option: setting of SegmentationConfig
     "masks": "masks",
     "values": "values",
     "instances": "instances",
+    "threshold": "threshold",
     "ignore": "ignore",
     "channels": "channels",
     "ending": "ending",
@@ -107,6 +114,12 @@ def _add_masks(group: Any) -> None:
         type=_integers,
         metavar="A,B,..",
         help="numbers in the masks of class 0, 1, .. (default: those found, 32 at most)",
+    )
+    add(
+        "--threshold",
+        type=_integer,
+        metavar="N",
+        help="the masks have smooth edges: numbers from N on are class 1",
     )
     add("--ignore", type=_integer, metavar="N", help="pixels of this number do not count")
     add("--ending", metavar="TEXT", help="masks are called as images with this behind: _mask")
@@ -187,12 +200,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     subject = training.Subject(
         command="segment train",
-        train=train,
+        train=partial(train, on_pairs=partial(_understood, arguments)),
         measures=_in_words,
         summary=_measures,
         best=_best,
         advice=lambda result: (
-            f"try it with: steepest segment predict {result.path} IMAGES -o PLACE"
+            f"try it with: steepest segment predict {shlex.quote(str(result.path))} IMAGES -o PLACE"
         ),
     )
     return training.run(subject, _config(arguments), arguments)
@@ -240,7 +253,9 @@ def _tenth(arguments: argparse.Namespace) -> int:
 
     total = len(match(arguments.images, arguments.masks, arguments.ending or ""))
     if total < 2:
-        raise InputError(f"{arguments.images}: one pair only; one to train and one to validate on")
+        raise InputError(
+            f"{arguments.images}: one pair only; two at least are needed, one to validate on"
+        )
     return max(1, round(total / _SHARE))
 
 
@@ -253,12 +268,34 @@ def _noise(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, 
     return noise
 
 
+def _understood(arguments: argparse.Namespace, fitted: Any, held_out: Any) -> None:
+    """Print what the folders hold, and warn where it looks like no classes at all."""
+    if not training.leads():
+        return
+    classes, total = fitted.classes, len(fitted) + len(held_out)
+    values = ", ".join(map(str, classes.values))
+    words = f"classes {values} in {total} masks"
+    if classes.instances:
+        words = f"objects (above 0) in {total} masks"
+    elif classes.threshold is not None:
+        words = f"objects (from {classes.threshold} on) in {total} masks"
+    elif len(classes.values) > _FEW and arguments.values is None:
+        print(
+            f"steepest: warning: the masks hold {len(classes.values)} different numbers, each is "
+            "taken as a class. Objects numbered: --instances; smooth edges: --threshold 128 (say); "
+            f"classes indeed: --values {values.replace(' ', '')}",
+            file=sys.stderr,
+        )
+    if not (arguments.quiet or arguments.json):
+        print(f"{words}; {len(fitted)} to train on, {len(held_out)} held out", flush=True)
+
+
 def _in_words(row: Mapping[str, float], config: Any) -> list[str]:
     """Dice and mean IoU of validation."""
-    words = [f"dice {row['validation_dice']:.3f}", f"mean IoU {row['validation_mean_iou']:.3f}"]
-    if config.noise.get("kind", NONE) != NONE:
-        words.insert(1, f"noisy dice {row['validation_noisy_dice']:.3f}")
-    return words
+    shown = {"dice": "dice", "noisy dice": "noisy_dice", "mean IoU": "mean_iou"}
+    if config.noise.get("kind", NONE) == NONE:
+        del shown["noisy dice"]
+    return [f"{word} {row.get(f'validation_{name}', math.nan):.3f}" for word, name in shown.items()]
 
 
 def _best_row(result: Any) -> Mapping[str, float]:

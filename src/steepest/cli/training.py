@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.core.errors import InputError
+from steepest.io import check_writable
 
 from .certificates import finite
 from .options import count, from_zero, number, positive
@@ -128,8 +131,10 @@ def run(subject: Subject, config: Any, arguments: argparse.Namespace) -> int:
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    leads = os.environ.get("RANK", "0") == "0"
-    quiet = arguments.quiet or arguments.json or not leads
+    lead = leads()
+    quiet = arguments.quiet or arguments.json or not lead
+    if lead:
+        check_writable(arguments.output)
     try:
         with _warnings_in_one_line(), _display(subject, config, quiet) as (on_epoch, on_step):
             result = subject.train(
@@ -140,13 +145,27 @@ def run(subject: Subject, config: Any, arguments: argparse.Namespace) -> int:
                 resume=arguments.resume,
             )
     except KeyboardInterrupt:
-        if leads:
-            again = f"steepest {subject.command} -o {arguments.output} --resume"
-            print(f"\nsteepest: interrupted; go on with: {again}", file=sys.stderr)
+        if lead:
+            print(f"\nsteepest: interrupted{_how_to_go_on(subject, arguments)}", file=sys.stderr)
         return INTERRUPTED
-    if leads:
+    if lead:
         _report(subject, result, arguments)
     return OK
+
+
+def leads() -> bool:
+    """Whether this is the process that speaks, of those that torchrun has started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
+    """The command, if a checkpoint was written before the interruption."""
+    from steepest.training.checkpoint import has_checkpoint
+
+    if not has_checkpoint(Path(arguments.output)):
+        return " before the first checkpoint: nothing to go on with"
+    again = f"steepest {subject.command} -o {shlex.quote(arguments.output)} --resume"
+    return f"; go on with: {again}"
 
 
 @contextmanager
@@ -171,7 +190,7 @@ def _display(
     def on_epoch(moment: Any) -> None:
         row = moment.row
         words = [f"epoch {moment.epoch}/{config.epochs}", f"loss {row['total']:.4g}"]
-        if row["validation_score"] == row["validation_score"]:  # not NaN
+        if not math.isnan(row.get("validation_score", math.nan)):
             words += subject.measures(row, config)
         tqdm.write("  ".join([*words, f"{row['seconds']:.0f} s"]), file=sys.stdout)
         sys.stdout.flush()

@@ -9,10 +9,10 @@ BMP files are read, not written.
 
 from .files import READ_ONLY, SUFFIXES, check_target, read_image, write_image
 from .image import Image, from_float
-from .labels import read_labels
-from .listing import image_files
+from .labels import label_colours, read_labels
+from .listing import base_name, image_files
 from .metadata import Metadata
-from .outputs import OutputSet
+from .outputs import OutputSet, check_writable
 from .samples import SAMPLES, sample
 
 __all__ = [
@@ -22,9 +22,12 @@ __all__ = [
     "Image",
     "Metadata",
     "OutputSet",
+    "base_name",
     "check_target",
+    "check_writable",
     "from_float",
     "image_files",
+    "label_colours",
     "read_image",
     "read_labels",
     "sample",

@@ -12,6 +12,9 @@ from PIL import Image as Pillow
 from steepest.core.errors import InputError
 
 from .files import decoding, read_image
+from .tiff import stored_pixels
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
@@ -19,7 +22,8 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
 
     Of a palette the indices, not the colours; of a grey image the grey values (one bit: 0 and
     255); colours are allowed where red, green and blue agree. TIFF and NPY files may hold any
-    integers, bool, or floats without fraction. Transparency is ignored.
+    integers, bool, or floats without fraction. Numbers of a TIFF file are those stored, also where
+    it says that 0 is shown white (MINISWHITE; one bit is as it is shown). Transparency is ignored.
 
     Raises
     ------
@@ -29,7 +33,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     """
     name = os.fspath(path)
     with decoding(name), open(name, "rb") as file:
-        array = _stored_numbers(file)
+        array = _stored_numbers(file, name)
     if array is None:
         image = read_image(name)
         if image.format == "jpeg":
@@ -38,26 +42,55 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     return _whole_numbers(_without_colours(array, name), name)
 
 
-def _stored_numbers(file: BinaryIO) -> np.ndarray | None:
+def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
+    """The palette of a label file, ``(n, 3)``: the colour in which number k is shown.
+
+    uint8 (of a TIFF file the higher byte); None where there is no palette.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    name = os.fspath(path)
+    with decoding(name), open(name, "rb") as file:
+        head = file.read(8)
+        file.seek(0)
+        if head.startswith(b"\x89PNG"):
+            with Pillow.open(file, formats=("PNG",)) as picture:
+                colours = picture.getpalette("RGB") if picture.mode == "P" else None
+            return None if colours is None else np.array(colours, np.uint8).reshape(-1, 3)
+        if head[:4] in _TIFF:
+            with tifffile.TiffFile(file) as tif:
+                table = getattr(tif.pages[0], "colormap", None)
+            return None if table is None else (np.asarray(table).T >> 8).astype(np.uint8)
+    return None
+
+
+def _stored_numbers(file: BinaryIO, name: str) -> np.ndarray | None:
     """Indices of a palette, and what `read_image` refuses; None for all it reads as we need."""
     head = file.read(8)
     file.seek(0)
     if head.startswith(b"\x89PNG"):
         with Pillow.open(file, formats=("PNG",)) as picture:
             return np.array(picture) if picture.mode == "P" else None
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _tiff_numbers(file)
+    if head[:4] in _TIFF:
+        return _tiff_numbers(file, name)
     if head.startswith(b"\x93NUMPY"):
         loaded: Any = np.load(file, allow_pickle=False)
         return np.asarray(loaded)
     return None
 
 
-def _tiff_numbers(file: BinaryIO) -> np.ndarray | None:
+def _tiff_numbers(file: BinaryIO, name: str) -> np.ndarray | None:
     with tifffile.TiffFile(file) as tif:
         page: Any = tif.pages[0]
         wide = page.dtype is not None and page.dtype.name not in ("bool", "uint8", "uint16")
-        return tif.asarray() if wide or page.photometric == tifffile.PHOTOMETRIC.PALETTE else None
+        inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and page.bitspersample > 1
+        palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE
+        if inverted and not wide:
+            return stored_pixels(tif, file, name)
+        return tif.asarray() if wide or palette else None
 
 
 def _without_colours(array: np.ndarray, name: str) -> np.ndarray:

@@ -9,6 +9,12 @@ from ..core.errors import InputError
 from .files import READ_ONLY, SUFFIXES
 
 
+def base_name(path: str | os.PathLike[str]) -> str:
+    """The name of an image file without folder and suffix; ".ome.tif" is one suffix."""
+    base = Path(path).stem
+    return base[:-4] if base.lower().endswith(".ome") else base
+
+
 def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> list[Path]:
     """PNG, JPEG, BMP, TIFF and NPY files of a folder (and with ``recursive`` below it), in order.
 

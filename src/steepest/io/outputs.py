@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,27 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path}: is a folder, a file was to be written there")
     if not overwrite and path.exists():
         raise InputError(f"{path}: exists already (replace it with --overwrite, overwrite=True)")
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Find out, before anything is computed, whether files can be written into a folder.
+
+    A file without a name is made there, or in the nearest folder above that exists.
+
+    Raises
+    ------
+    InputError
+        They cannot.
+    """
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"{place}: is a file, a folder is needed")
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written into ({error.strerror})") from None
 
 
 class OutputSet:

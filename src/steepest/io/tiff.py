@@ -98,6 +98,17 @@ def _pixels(series: Any, file: BinaryIO, name: str) -> tuple[np.ndarray, str]:
     return array, axes
 
 
+def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str) -> np.ndarray:
+    """The numbers in the file, neither inverted nor coloured.
+
+    Raises
+    ------
+    InputError
+        Images of different shape or type, or a compression that cannot be decoded.
+    """
+    return _pixels(_single_series(tif, name), file, name)[0]
+
+
 def _pixels_by_pillow(file: BinaryIO, series: Any) -> np.ndarray | None:
     """Decode LZW, JPEG, ... pages with libtiff; None for kinds Pillow would not give exactly."""
     modes = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "F": np.float32}
@@ -109,7 +120,10 @@ def _pixels_by_pillow(file: BinaryIO, series: Any) -> np.ndarray | None:
             exact = modes.get(picture.mode)
             if exact is None or series.dtype != exact:
                 return None
-            pages.append(np.array(picture).astype(exact))
+            pixels = np.array(picture).astype(exact)
+            # Pillow inverts 8-bit pages that say that 0 is white; the file's numbers are wanted.
+            inverted = picture.mode == "L" and series.keyframe.photometric == _WHITE_IS_ZERO
+            pages.append(np.invert(pixels) if inverted else pixels)
     separate = series.keyframe.planarconfig == 2
     if int(np.prod(series.shape)) != sum(page.size for page in pages):
         return None

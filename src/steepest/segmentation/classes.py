@@ -21,13 +21,14 @@ class Classes:
     """How a mask is read.
 
     ``values[k]`` is the number in the masks that means class k. With ``instances`` there are two
-    classes: 0 where the mask is 0, 1 where it is larger. Pixels of value ``ignore`` become
-    `IGNORE`.
+    classes: 0 where the mask is 0, 1 where it is larger; with a ``threshold`` 0 below it, 1 from it
+    on. Pixels of value ``ignore`` become `IGNORE`.
     """
 
     values: tuple[int, ...]
     instances: bool = False
     ignore: int | None = None
+    threshold: int | None = None
 
     @property
     def num_classes(self) -> int:
@@ -46,6 +47,9 @@ class Classes:
         if self.instances:
             unknown = mask < 0
             labels = (mask > 0).astype(np.int64)
+        elif self.threshold is not None:
+            unknown = np.zeros(mask.shape, bool)
+            labels = (mask >= self.threshold).astype(np.int64)
         else:
             order = np.argsort(self.values)
             known = np.asarray(self.values)[order]
@@ -88,6 +92,7 @@ def find_classes(
     values: Sequence[int] | None = None,
     instances: bool = False,
     ignore: int | None = None,
+    threshold: int | None = None,
 ) -> Classes:
     """Classes for masks that hold the numbers ``found``.
 
@@ -98,24 +103,40 @@ def find_classes(
     ------
     InputError
         All masks together hold one class only, or too many numbers to be classes; ``values`` of
-        the wrong kind, or together with ``instances``.
+        the wrong kind; two of ``values``, ``instances`` and ``threshold`` together.
     """
+    ways = (values is not None, instances, threshold is not None)
+    if sum(ways) > 1:
+        raise InputError(
+            "values=, instances=True and threshold= exclude each other: masks hold classes, or "
+            "numbered objects, or one object with smooth edges"
+        )
+    if threshold is not None and (
+        isinstance(threshold, bool) or not isinstance(threshold, (int, np.integer))
+    ):
+        raise InputError(f"threshold={threshold!r}; allowed is a whole number")
     numbers = sorted(set(found) - {ignore})
     listed = check_values(values, ignore)
-    if instances and listed is not None:
-        raise InputError("values= and instances=True exclude each other: instances are numbered")
-    if not instances and listed is None and len(numbers) > _MOST_FOUND:
+    if not any(ways) and len(numbers) > _MOST_FOUND:
         raise InputError(
             f"{where}: the masks hold {len(numbers)} different values "
             f"({shortened(list(map(str, numbers)))}); up to {_MOST_FOUND} are taken as classes: "
-            "say instances=True where they number objects, or list the classes as values=(0, ...)"
+            "say instances=True where they number objects, threshold=128 (say) where edges are "
+            "smooth, or list the classes as values=(0, ...)"
         )
-    present = {min(number, 1) for number in numbers} if instances else set(numbers)
+    least = 1 if instances else threshold  # of what is no background, where there are two classes
+    present = set(numbers) if least is None else {number >= least for number in numbers}
     if len(present) < 2:
-        only = f"is {numbers[0]}" if len(numbers) == 1 else "belongs to an object"
+        only = "belongs to an object" if threshold is None else _side(numbers, threshold)
+        only = f"is {numbers[0]}" if len(numbers) == 1 else only
         raise InputError(
             f"{where}: only one class in all masks (every pixel {only if numbers else 'ignored'}); "
             "two at least are needed"
         )
-    chosen = (0, 1) if instances else listed or tuple(numbers)
-    return Classes(chosen, instances, ignore)
+    chosen = listed or tuple(numbers) if least is None else (0, 1)
+    return Classes(chosen, instances, ignore, None if threshold is None else int(threshold))
+
+
+def _side(numbers: Sequence[int], threshold: int) -> str:
+    below = bool(numbers) and numbers[0] < threshold
+    return f"is {'below' if below else 'above or at'} threshold={threshold}"

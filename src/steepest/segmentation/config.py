@@ -17,7 +17,7 @@ class SegmentationConfig(Recipe):
 
     Parameters
     ----------
-    data, masks, values, instances, ignore, channels, ending
+    data, masks, values, instances, threshold, ignore, channels, ending
         Folders and how masks are read: the arguments of `open_pairs`.
     num_validation, split_seed
         So many pairs, drawn by this seed, are not trained on.
@@ -44,6 +44,9 @@ class SegmentationConfig(Recipe):
         Arguments of `LabelNoise` for the labels that are trained on.
     images
         Set by `train`: the number of images trained on.
+    pairs
+        Set by `train`: a digest of the names of training and held-out pairs and of the classes.
+        A training resumed compares it, and so takes the same pairs from other folders.
 
     The other parameters, and errors, are those of `steepest.training.Recipe`. Criteria: "dice", one
     minus it; "noisy-dice", against labels with the same kind of noise; "mean-iou", one minus it;
@@ -51,11 +54,13 @@ class SegmentationConfig(Recipe):
     """
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("dice", "noisy-dice", "mean-iou", "loss")
+    FREE: ClassVar[tuple[str, ...]] = (*Recipe.FREE, "data", "masks", "pairs")
 
     data: str
     masks: str | None = None
     values: tuple[int, ...] | None = None
     instances: bool = False
+    threshold: int | None = None
     ignore: int | None = None
     channels: int | None = None
     ending: str = ""
@@ -74,6 +79,7 @@ class SegmentationConfig(Recipe):
     gain_limit: float | None = 1e4
     noise: Mapping[str, Any] = field(default_factory=dict)
     images: int = 1
+    pairs: str = ""
     epochs: int = 20
     batch: int = 4
     learning_rate: float = 1e-4

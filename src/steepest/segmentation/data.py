@@ -10,9 +10,10 @@ import numpy as np
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
-from ..io import read_image, read_labels
+from ..io import label_colours, read_image, read_labels
 from .classes import Classes, find_classes
-from .matching import Folder, match, shortened
+from .matching import Folder, match, name_of, shortened
+from .palettes import check_palettes
 from .pixels import CHANNELS, to_planes
 
 
@@ -20,8 +21,8 @@ from .pixels import CHANNELS, to_planes
 class Pairs:
     """Images and their masks on disk; read when asked for.
 
-    ``names[i]`` is the name of image i without suffix, ``channels`` (1 or 3) what all images are
-    read with, ``classes`` how masks are read.
+    ``names[i]`` is the name of image i without suffix (in Unicode's composed form), ``channels`` (1
+    or 3) what all images are read with, ``classes`` how masks are read.
     """
 
     names: tuple[str, ...]
@@ -72,6 +73,7 @@ def open_pairs(
     *,
     values: Sequence[int] | None = None,
     instances: bool = False,
+    threshold: int | None = None,
     ignore: int | None = None,
     channels: int | None = None,
     ending: str = "",
@@ -89,6 +91,8 @@ def open_pairs(
         all masks together, in increasing order, 32 at most.
     instances : bool
         The masks number objects: above 0 is class 1.
+    threshold : int, optional
+        The masks have smooth edges: from this number on is class 1, below class 0.
     ignore : int, optional
         Pixels of this value count neither in losses nor in measures.
     channels : 1 or 3, optional
@@ -100,7 +104,8 @@ def open_pairs(
     ------
     InputError
         No pairs, an image without a mask or the reverse, image and mask of different sizes, a
-        value that is no class, one class only in all masks, grey and colour mixed.
+        value that is no class, one class only in all masks, grey and colour mixed; palettes of
+        masks that give one number different colours, which matters where numbers are classes.
     """
     if channels not in (None, *CHANNELS):
         raise InputError(f"channels={channels!r}; allowed are 1, 3 and None (as the images are)")
@@ -108,11 +113,14 @@ def open_pairs(
     where = str(images if masks is None else masks)
     contents = [_inspect(*paths) for paths in files]
     numbers = {value for _, found in contents for value in found.tolist()}
-    classes = find_classes(numbers, where, values, instances, ignore)
+    classes = find_classes(numbers, where, values, instances, ignore, threshold)
+    if not instances and threshold is None:
+        found_in = zip(files, contents, strict=True)
+        check_palettes((path, label_colours(path), found) for (_, path), (_, found) in found_in)
     for (_, path), (_, found) in zip(files, contents, strict=True):
         classes.labels(found[None], str(path))
     return Pairs(
-        names=tuple(path.stem for path, _ in files),
+        names=tuple(name_of(path) for path, _ in files),
         image_paths=tuple(path for path, _ in files),
         mask_paths=tuple(path for _, path in files),
         classes=classes,
@@ -131,6 +139,8 @@ def split(pairs: Pairs, num_validation: int, seed: int = 0) -> tuple[Pairs, Pair
         ``num_validation`` is not 1 to ``len(pairs) - 1``.
     """
     count = check_count(num_validation, "num_validation")
+    if len(pairs) < 2:
+        raise InputError("one pair only; two at least are needed, one to validate on")
     if count >= len(pairs):
         raise InputError(f"num_validation={count}; allowed are 1 to {len(pairs) - 1} of all pairs")
     order = np.random.default_rng(seed).permutation(len(pairs))

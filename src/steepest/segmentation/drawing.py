@@ -27,6 +27,7 @@ COLOURS = (
 Those of Okabe and Ito, which people who cannot tell red from green can tell apart."""
 
 _CENTRE = 0.84  # its square is what a single pixel keeps: above 1/2
+_SHOWN = (0.1, 99.9)  # percentiles of the brightness that become black and white
 _IGNORED = 128  # the grey that pixels without a label are dimmed with
 
 
@@ -45,7 +46,8 @@ def overlay(
     Parameters
     ----------
     image : array (H, W) or (H, W, 3)
-        uint8, uint16, bool, or floats in [0, 1].
+        uint8, uint16, bool, or floats in [0, 1]; uint16 and floats are stretched: black and white
+        are their 0.1 and 99.9 percentiles, over all channels together.
     labels : integers (H, W)
         0 .. num_classes - 1; pixels with the label `IGNORE` are greyed.
     num_classes : int
@@ -72,7 +74,7 @@ def overlay(
     if check_number(fill, "fill") > 1:
         raise InputError(f"fill={fill!r}; allowed are numbers from 0 to 1")
     check_number(line, "line")
-    planes = to_planes(image, 3)
+    planes = _stretched(to_planes(image, 3), np.asarray(image).dtype)
     labels = np.asarray(labels)
     if labels.shape != planes.shape[1:]:
         raise InputError(f"labels of shape {labels.shape} for an image of {planes.shape[1:]}")
@@ -95,6 +97,17 @@ def overlay(
                 ink = np.clip(line / 2 + 0.5 - np.abs(depth), 0, 1)
                 picture = _blend(picture, colour, ink)
     return np.rint(picture).astype(np.uint8)
+
+
+def _stretched(planes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Microscopes fill a small part of 16 bits: without this, pictures of them are black."""
+    if dtype.kind in "bu" and dtype.itemsize == 1:
+        return planes
+    low, high = np.percentile(planes, _SHOWN)
+    if high <= low:
+        return planes
+    stretched: np.ndarray = np.clip((planes - low) / (high - low), 0, 1).astype(np.float32)
+    return stretched
 
 
 def _enlarged(plane: np.ndarray, scale: int, how: Pillow.Resampling) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..core.errors import InputError
-from ..io import image_files
+from ..io import base_name, image_files
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".bmp")
 """What, beside a PNG, TIFF or NPY file of the same name, is the image and not the mask."""
@@ -17,11 +18,17 @@ _SHOWN = 5
 Folder = str | os.PathLike[str]
 
 
+def name_of(path: Path) -> str:
+    """The name of a file without suffix, in Unicode's composed form (NFC) whatever the disk has."""
+    return unicodedata.normalize("NFC", base_name(path))
+
+
 def match(images: Folder, masks: Folder | None = None, ending: str = "") -> list[tuple[Path, Path]]:
     """Image and mask files that belong together, in the order of their names.
 
     A mask is called as its image, with ``ending`` behind: "a.png" and "a_mask.png" for
-    ``ending="_mask"``. Suffixes do not matter. In one folder without ``ending``, the image is the
+    ``ending="_mask"``. Suffixes (".ome.tif" is one) and how accents are encoded do not matter
+    (`name_of`). In one folder without ``ending``, the image is the
     file of each name that ends in .jpg, .jpeg or .bmp.
 
     Parameters
@@ -38,10 +45,11 @@ def match(images: Folder, masks: Folder | None = None, ending: str = "") -> list
         No such folder; an image without a mask or the reverse, or two of one name; one folder in
         which images and masks cannot be told apart.
     """
-    files = image_files(images)
+    ending = unicodedata.normalize("NFC", ending)
+    files = _in_order(images)
     if masks is not None and Path(masks).resolve() != Path(images).resolve():
         image_names = _by_name(files, "images")
-        mask_names = _by_name(image_files(masks), "masks")
+        mask_names = _by_name(_in_order(masks), "masks")
     else:
         first, second = _one_folder(files, images, ending)
         image_names, mask_names = _by_name(first, "images"), _by_name(second, "masks")
@@ -63,6 +71,11 @@ def shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
+def _in_order(folder: Folder) -> list[Path]:
+    """The image files of a folder; the order does not depend on how a disk encodes names."""
+    return sorted(image_files(folder), key=lambda path: unicodedata.normalize("NFC", path.name))
+
+
 def _place(images: Folder, masks: Folder | None) -> str:
     return str(images) if masks is None else f"{images}, {masks}"
 
@@ -70,19 +83,20 @@ def _place(images: Folder, masks: Folder | None) -> str:
 def _by_name(files: Iterable[Path], what: str) -> dict[str, Path]:
     names: dict[str, Path] = {}
     for path in files:
-        if path.stem in names:
+        name = name_of(path)
+        if name in names:
             raise InputError(
-                f"{path.parent}: two {what} are called {path.stem} "
-                f"({names[path.stem].name}, {path.name}); one a name is allowed"
+                f"{path.parent}: two {what} are called {name} "
+                f"({names[name].name}, {path.name}); one a name is allowed"
             )
-        names[path.stem] = path
+        names[name] = path
     return names
 
 
 def _one_folder(files: list[Path], folder: Folder, ending: str) -> tuple[list[Path], list[Path]]:
     """Images and masks of one folder."""
     if ending:
-        masks = [path for path in files if path.stem.endswith(ending)]
+        masks = [path for path in files if name_of(path).endswith(ending)]
     else:
         masks = [path for path in files if path.suffix.lower() not in PHOTOGRAPHS]
     images = [path for path in files if path not in set(masks)]

@@ -30,6 +30,7 @@ from .matching import shortened
 from .metrics import confusion, scores
 from .noise import LabelNoise
 from .prediction import logits_of
+from .same_pairs import describe
 
 _SPATIAL_NDIM = 2
 _HELD_OUT = 1_000_003  # noise of validation image i is that of number i + this
@@ -161,9 +162,8 @@ class SegmentationTask:
         weights.save(network, path, dict(metadata))
 
     def metadata(self) -> Mapping[str, Any]:
-        """What the classes are called in the masks, and which images were held out."""
-        pairs = self.training.pairs
-        return {"classes": list(pairs.classes.values), "held_out": list(self.held_out.pairs.names)}
+        """What the classes are called in the masks, which images were trained on and held out."""
+        return describe(self.training.pairs, self.held_out.pairs)
 
     def hint(self, network: nn.Module) -> str:
         """That the layers amplify, if they do."""
@@ -205,11 +205,17 @@ def open_split(config: SegmentationConfig) -> tuple[Pairs, Pairs]:
         config.masks,
         values=config.values,
         instances=config.instances,
+        threshold=config.threshold,
         ignore=config.ignore,
         channels=config.channels,
         ending=config.ending,
     )
     training, held_out = split(pairs, config.num_validation, config.split_seed)
-    if config.num_training is not None and config.num_training < len(training):
-        training = split(training, config.num_training, config.split_seed)[1]
+    wanted = len(training) if config.num_training is None else config.num_training
+    if wanted > len(training):
+        raise InputError(
+            f"num_training={wanted}; allowed are 1 to {len(training)}, all that are not held out"
+        )
+    if wanted < len(training):
+        training = split(training, wanted, config.split_seed)[1]
     return training, held_out
