@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file
 
-from steepest.plot.canvas import FAINT, INK, figure_png, new_figure
+from steepest.plot.canvas import INK, figure_png, new_figure
 from steepest.segmentation import SegmentationConfig, open_pairs, overlay, predict, split
 from steepest.segmentation.weights import load
 
@@ -16,9 +16,9 @@ COLUMNS = 5  # networks shown at most
 
 
 def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> bytes | None:
-    """Rows: held-out images; columns: image, truth, and networks after their last epoch.
+    """Rows: held-out images; columns: what the networks say of them after their last epoch.
 
-    Of "wbc" only what the networks say: its images are not ours to show.
+    The images themselves and their masks are not ours to pass on.
     """
     found = {}
     for method in methods:
@@ -37,22 +37,19 @@ def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> byte
     held_out = split(pairs, config.num_validation, config.split_seed)[1]
     networks = {method: _last(run) for method, run in found.items()}
     chosen = np.linspace(0, len(held_out) - 1, count).round().astype(int)
-    may_show = not place.name.startswith("wbc")
-    columns = [*(["image", "truth"] if may_show else []), *networks]
-    figure = new_figure(1.75 * len(columns) + 0.2, 1.75 * count + 0.45)
-    axes = figure.subplots(count, len(columns), squeeze=False)
+    figure = new_figure(1.75 * len(networks) + 0.2, 1.75 * count + 0.45)
+    axes = figure.subplots(count, len(networks), squeeze=False)
     for row, index in zip(axes, chosen, strict=True):
         planes, labels = held_out.read(int(index))
         image = np.moveaxis(planes, 0, -1)
-        drawn = [np.zeros_like(labels), labels] if may_show else []
-        drawn += [predict(network, image) for network in networks.values()]
-        under = image if may_show else np.full(labels.shape, 0.97, np.float32)
-        shown = [overlay(under, labels, pairs.num_classes, scale=3) for labels in drawn]
+        paper = np.full(labels.shape, 0.97, np.float32)
+        drawn = [predict(network, image) for network in networks.values()]
+        shown = [overlay(paper, guess, pairs.num_classes, scale=3) for guess in drawn]
         for axis, picture in zip(row, shown, strict=True):
             axis.imshow(picture)
             axis.set_axis_off()
-    for axis, title in zip(axes[0], columns, strict=True):
-        axis.set_title(title, fontsize=8, color=INK if title in ("image", "truth") else FAINT)
+    for axis, title in zip(axes[0], networks, strict=True):
+        axis.set_title(title, fontsize=8, color=INK)
     figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.35 / figure.get_figheight(), 0.03, 0.03)
     return figure_png(figure, 110)
 

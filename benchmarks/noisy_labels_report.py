@@ -16,6 +16,7 @@ from benchmarks.startup import describe
 from steepest.plot.canvas import FAINT, HAIR, INK, figure_png, new_figure
 
 KINDS = ("none", "independent", "shared", "redrawn", "flip", "sparse", "coarse")
+PICTURED = {"wbc": ("shared",)}  # kinds of noise whose segmentations are drawn
 _FAILED = 0.5  # dice of trainings that learned nothing: they do not set the scale
 RESULTS = Path("benchmarks/results/layers")
 COLOURS = (
@@ -88,7 +89,7 @@ def write(name: str, place: Path, methods: list[str]) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.md").write_text("\n".join(text))
     (RESULTS / f"{name}.json").write_text(json.dumps(values, indent=1))
-    for kind in kinds:
+    for kind in PICTURED.get(name, ()):
         picture = pictures(place, kind, methods)
         if picture is not None:
             (RESULTS / f"{name}_{kind}.png").write_bytes(picture)

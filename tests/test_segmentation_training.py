@@ -189,8 +189,8 @@ def test_layer_changes_the_training_only() -> None:
 
 def test_unstable_layer_is_refused_before_anything_is_written() -> None:
     words = (
-        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100 with stencil=False, or dt <= 0\.073 with "
-        "these 20 steps, or steps <= 15 with this dt; or gain_limit=None"
+        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100 with stencil=False, "
+        r"or dt <= 0\.073 with these 20 steps, or steps <= 15 with this dt; or gain_limit=None"
     )
     with pytest.raises(InputError, match=words):
         train(replace(CELLS, layer=UNSTABLE), "run")

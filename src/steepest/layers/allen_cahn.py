@@ -31,7 +31,7 @@ class InverseAllenCahn(InverseEvolution):
 
     The flow descends ``J(u) = diffusion/2 |grad u|^2 + (u^2 - 1)^2 / (4 eps^2)``: phases at -1 and
     1, interfaces of width ``eps sqrt(diffusion)`` that shorten. ``J`` is not convex, its second
-    derivative is at least ``-1/eps^2``. Hence
+    derivative is at least ``-1/eps^2``. Hence::
 
         <L(u) - L(v), u - v>  >=  (1 - dt/eps^2) |u - v|^2,
 

@@ -17,7 +17,7 @@ class InverseEvolution(InverseLayer):
 
     ``v = u + dt F(v)``, the implicit Euler step, is ``L(v) = u``: the layer is its exact inverse,
     wherever that step has a unique solution. For a gradient flow, ``F = -dJ``, the step is the
-    proximal one,
+    proximal one::
 
         v = argmin_v 1/2 |v - u|^2 + dt J(v)   <=>   L(v) = v + dt dJ(v) = u.
 

@@ -27,7 +27,7 @@ def check_gain(
     ----------
     layer : nn.Module
         An inverse layer, or a network with any number of them, attached ones included.
-    example : tensor (N, C, *space), or int
+    example : tensor ``(N, C, *space)``, or int
         Logits such as the training meets, or only their number of spatial axes; nonlinear layers
         are then judged at Gaussian noise with one channel, of standard deviations 1 and 0.01:
         some amplify most where values are large, others where they are flat. Layers made for

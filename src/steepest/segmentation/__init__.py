@@ -37,6 +37,7 @@ _WHERE = {
     "SegmentationConfig": "config",
     "train": "run",
     "make_layer": "inverse",
+    "open_trained": "trained",
     "predict": "prediction",
     "probabilities": "prediction",
     "overlay": "drawing",
