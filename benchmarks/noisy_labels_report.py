@@ -74,7 +74,7 @@ def write(name: str, place: Path, methods: list[str]) -> None:
     kinds = [kind for kind in KINDS if (kind, "plain") in runs]
     text, values = [], {}
     for kind in kinds:
-        text += [f"### {name}, noise: {kind}", "", _line(HEAD), _line(["---"] * len(HEAD))]
+        text += [f"#### {name}, noise: {kind}", "", _line(HEAD), _line(["---"] * len(HEAD))]
         for method in methods:
             group = runs.get((kind, method.replace(" ", "-")), [])
             if not group:
