@@ -23,6 +23,7 @@ import torch
 from benchmarks.noisy_labels_report import write
 from steepest.core.errors import NotConverged
 from steepest.segmentation import SegmentationConfig, train
+from steepest.segmentation.noise import KINDS
 from steepest.training.log import read_log
 
 PAIRS_OF = {
@@ -44,8 +45,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "num_validation": 67, "validate_every": 2,
     },
 }  # fmt: skip
+NOISES = ("none", "independent", "shared")
 SET_BY_TRAIN = ("images", "pairs")
-NOISES = ("none", "independent", "shared", "redrawn", "flip", "sparse", "coarse")
 AREAS = {"flip": 0.4, "sparse": 0.99}
 WINDOWS = {"coarse": 12}
 
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--methods", nargs="+", help="default: all")
-    parser.add_argument("--noises", nargs="+", choices=NOISES, default=NOISES[:3])
+    parser.add_argument("--noises", nargs="+", choices=KINDS, default=NOISES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--base", type=int, default=8, help="channels of the U-Net; the paper: 64")
     parser.add_argument("--epochs", type=int)

@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from benchmarks.noisy_labels_pictures import pictures
 from benchmarks.startup import describe
 from steepest.plot.canvas import FAINT, HAIR, INK, figure_png, new_figure
+from steepest.segmentation.noise import KINDS
 
-KINDS = ("none", "independent", "shared", "redrawn", "flip", "sparse", "coarse")
 PICTURED = {"wbc": ("shared",)}  # kinds of noise whose segmentations are drawn
 _FAILED = 0.5  # dice of trainings that learned nothing: they do not set the scale
 RESULTS = Path("benchmarks/results/layers")

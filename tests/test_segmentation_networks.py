@@ -15,7 +15,6 @@ pytest.importorskip("safetensors")
 
 from steepest import segmentation  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning import weight_files  # noqa: E402
 from steepest.segmentation import (  # noqa: E402
     SegmentationUNet,
     load,
@@ -25,6 +24,7 @@ from steepest.segmentation import (  # noqa: E402
     save,
 )
 from steepest.segmentation.weights import REGISTRY, build, read_description  # noqa: E402
+from steepest.training import weight_files  # noqa: E402
 
 
 def small(in_channels: int = 1, num_classes: int = 3, **options: Any) -> SegmentationUNet:

@@ -83,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from steepest.segmentation.trained import open_trained
+    from steepest.training.device import automatic
 
     if arguments.scale is not None and not arguments.overlay:
         raise InputError("--scale enlarges overlays: also give --overlay")
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = {name: _targets(name, arguments) for name in sources}
     _check(targets, arguments.overwrite)
     check_writable(arguments.output)
-    trained = open_trained(arguments.weights, _device(arguments.device))
+    trained = open_trained(arguments.weights, automatic(arguments.device))
     numbers = _numbers(trained, arguments)
 
     def work(source: str, label: str) -> Record:
@@ -111,13 +112,6 @@ def run(arguments: argparse.Namespace) -> int:
         return record
 
     return run_batch(arguments, sources, work, {"command": "segment predict"})
-
-
-def _device(name: str) -> str:
-    """The GPU where "auto" finds one."""
-    import torch
-
-    return name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _targets(name: str, arguments: argparse.Namespace) -> _Targets:

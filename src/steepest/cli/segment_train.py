@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from steepest.core.errors import InputError
+from steepest.segmentation.geometry import FITS
+from steepest.segmentation.noise import KINDS as NOISES
 
 from . import training
 from .extras import need_torch
@@ -47,8 +49,6 @@ Use the weights with "steepest segment predict", or steepest.segmentation.load i
 """
 NETWORKS = ("segmentation-unet", "deeplabv3+", "hrnet")
 LOSSES = ("cross-entropy", "label-smoothing", "generalised-cross-entropy", "gradient-penalty")
-NOISES = ("none", "independent", "redrawn", "shared", "flip", "sparse", "coarse")
-FITS = ("crop", "resize", "pad")
 CRITERIA = ("dice", "noisy-dice", "mean-iou", "loss")
 DEFAULT_NETWORK, DEFAULT_BASE, DEFAULT_RATE = NETWORKS[0], 16, 1e-3
 _SHARE = 10  # one pair in so many is held out

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import weight_files
+from ..training import weight_files
 
 NETWORKS = {
     "semi-resnet": "semi_resnet:SemiResNet",

@@ -22,9 +22,13 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Pairs that stay in memory once read, as far as 2 GiB go."""
+    """Pairs that stay in memory once read, as far as 2 GiB go.
+
+    ``size``: stretched to this height and width when they are read (None: as they are).
+    """
 
     pairs: Pairs
+    size: tuple[int, int] | None = None
     _kept: dict[int, Pair] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -36,6 +40,8 @@ class Samples:
             return self._kept[index]
         image, labels = self.pairs.read(index)
         pair = image, labels.astype(np.uint8)
+        if self.size is not None:
+            pair = fit_size(*pair, self.size, "resize")
         if sum(a.nbytes + b.nbytes for a, b in self._kept.values()) < _CACHE_BYTES:
             self._kept[index] = pair
         return pair
@@ -66,10 +72,8 @@ def one_pair(
     """Image and noisy labels of one number as they are seen in an epoch."""
     image, labels = samples.read(index)
     rng = stream(config.seed, _PLACE, epoch, index)
-    if config.fit == "resize":
-        image, labels = fit_size(image, labels, config.size, "resize")
     labels = noise(labels, samples.pairs.num_classes, index, epoch)
-    if config.fit != "resize":
+    if samples.size is None:
         image, labels = fit_size(image, labels, config.size, config.fit, rng)
     if config.mirror:
         for axis in (-1, -2):

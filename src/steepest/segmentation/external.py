@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
-from .padding import enlarged
+from .inputs import check_ends, check_images, enlarged
 
 _COLOUR = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean, deviation on ImageNet
 _OTHER = ((0.449,), (0.226,))
@@ -78,7 +78,7 @@ class DeepLabV3Plus(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        self.in_channels, self.num_classes = _check_ends(in_channels, num_classes)
+        self.in_channels, self.num_classes = check_ends(in_channels, num_classes)
         library = _extra("segmentation_models_pytorch")
         _check_encoder(library, encoder)
         if output_stride not in (8, 16):
@@ -130,7 +130,7 @@ class DeepLabV3Plus(nn.Module):
         InputError
             Not (N, in_channels, H, W); one image in training mode.
         """
-        _check_images(images, self.in_channels)
+        check_images(images, self.in_channels)
         if self.training and images.shape[0] < 2:
             raise InputError(
                 "deeplabv3+ got 1 image in training mode; allowed are 2 and more at a time "
@@ -181,7 +181,7 @@ class HRNet(nn.Module):
         encoder_weights: str | None = None,
     ) -> None:
         super().__init__()
-        self.in_channels, self.num_classes = _check_ends(in_channels, num_classes)
+        self.in_channels, self.num_classes = check_ends(in_channels, num_classes)
         timm = _extra("timm")
         known = timm.list_models("hrnet*")
         if encoder not in known:
@@ -222,7 +222,7 @@ class HRNet(nn.Module):
         InputError
             Not (N, in_channels, H, W).
         """
-        _check_images(images, self.in_channels)
+        check_images(images, self.in_channels)
         height, width = images.shape[2:]
         x = enlarged(standardised(images), _HRNET_STRIDE)
         fine, *coarse = self.encoder(x)
@@ -277,12 +277,6 @@ def _unless_loading(encoder_weights: str | None) -> str | None:
     return None if torch.empty(0).is_meta else encoder_weights
 
 
-def _check_ends(in_channels: int, num_classes: int) -> tuple[int, int]:
-    if check_count(num_classes, "num_classes") < 2:
-        raise InputError(f"num_classes={num_classes!r}; at least 2 are needed")
-    return check_count(in_channels, "in_channels"), num_classes
-
-
 def _check_encoder(library: Any, encoder: str) -> None:
     """Names of architectures alone: timm would also take addresses of files and of hubs."""
     name = str(encoder)
@@ -306,8 +300,3 @@ def _check_buffers(network: nn.Module, encoder: str) -> None:
             f"encoder={encoder!r} keeps {hidden[0]} outside its weights, which would be lost when "
             "it is saved; allowed are encoders that do not"
         )
-
-
-def _check_images(images: Tensor, channels: int) -> None:
-    if images.ndim != 4 or images.shape[1] != channels:
-        raise InputError(f"images of shape {tuple(images.shape)}; allowed is (N, {channels}, H, W)")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..training import Moment, Team, TrainingResult, run_training
+from ..training.distributed import Team
+from ..training.loop import Moment, TrainingResult, run_training
 from .config import SegmentationConfig
 from .data import Pairs
 from .same_pairs import check_same_pairs, digest

@@ -19,11 +19,10 @@ from ..training.distributed import Team
 from ..training.precision import InBfloat16
 from ..training.task import placed, seeded
 from . import weights
-from .batches import Pair, Samples, draw, one_pair
+from .batches import Samples, draw, one_pair
 from .classes import IGNORE
 from .config import SegmentationConfig
 from .data import Pairs, open_pairs, split
-from .geometry import fit_size
 from .inverse import make_layer
 from .losses import Loss, make_loss
 from .matching import shortened
@@ -105,10 +104,10 @@ class SegmentationTask:
         for index in range(len(self.training)):
             one_pair(self.training, self.config, self.noise, 0, index)
         for index in range(len(self.held_out)):
-            self.noise(self._held_out(index)[1], classes, index + _HELD_OUT)
+            self.noise(self.held_out.read(index)[1], classes, index + _HELD_OUT)
 
     def _any_foreground(self) -> bool:
-        held_out = (self._held_out(index)[1] for index in range(len(self.held_out)))
+        held_out = (self.held_out.read(index)[1] for index in range(len(self.held_out)))
         return any(bool(((labels > 0) & (labels != IGNORE)).any()) for labels in held_out)
 
     def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
@@ -131,7 +130,7 @@ class SegmentationTask:
         if self.config.precision == "bfloat16":
             network = InBfloat16(network)
         for index in range(len(self.held_out)):
-            image, labels = self._held_out(index)
+            image, labels = self.held_out.read(index)
             batch = torch.from_numpy(image)[None].to(self.device)
             logits = logits_of(network(batch)).float()
             target = torch.from_numpy(labels.astype(np.int64))[None].to(self.device)
@@ -146,12 +145,6 @@ class SegmentationTask:
         criteria = {"loss": found["total"], "dice": 1 - found["dice"]}
         criteria |= {"noisy-dice": 1 - found["noisy_dice"], "mean-iou": 1 - found["mean_iou"]}
         return {**found, "score": criteria[self.config.criterion]}
-
-    def _held_out(self, index: int) -> Pair:
-        image, labels = self.held_out.read(index)
-        if self.config.fit == "resize":
-            return fit_size(image, labels, self.config.size, "resize")
-        return image, labels
 
     def validation_names(self, terms: Sequence[str]) -> list[str]:
         """Loss, measures and ``"score"``."""
@@ -187,8 +180,9 @@ def make_task(
     training, held_out = pairs
     noise = LabelNoise(**{"kind": "none", "seed": config.seed, **dict(config.noise)})
     function = make_loss(config.loss, **dict(config.loss_options))
+    size = config.size if config.fit == "resize" else None
     return SegmentationTask(
-        config, team.device, Samples(training), Samples(held_out), noise, function
+        config, team.device, Samples(training, size), Samples(held_out, size), noise, function
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
-from .padding import enlarged
+from .inputs import check_ends, check_images, enlarged
 
 _SLOPE = 0.01
 _DEEPEST = 8
@@ -76,12 +76,9 @@ class SegmentationUNet(nn.Module):
 
     def __init__(self, in_channels: int, num_classes: int, base: int = 64, depth: int = 5) -> None:
         super().__init__()
-        self.in_channels = check_count(in_channels, "in_channels")
-        self.num_classes = check_count(num_classes, "num_classes")
+        self.in_channels, self.num_classes = check_ends(in_channels, num_classes)
         self.base = check_count(base, "base")
         self.depth = check_count(depth, "depth")
-        if self.num_classes < 2:
-            raise InputError(f"num_classes={num_classes!r}; at least 2 are needed")
         if self.depth > _DEEPEST:
             raise InputError(f"depth={depth!r}; allowed are 1 to {_DEEPEST}")
         widths = [self.base * 2**level for level in range(self.depth)]
@@ -109,10 +106,7 @@ class SegmentationUNet(nn.Module):
         InputError
             Not (N, in_channels, H, W).
         """
-        if images.ndim != 4 or images.shape[1] != self.in_channels:
-            raise InputError(
-                f"images of shape {tuple(images.shape)}; allowed is (N, {self.in_channels}, H, W)"
-            )
+        check_images(images, self.in_channels)
         height, width = images.shape[2:]
         levels = [self.first(enlarged(images, 2 ** (self.depth - 1)))]
         for down in self.down:

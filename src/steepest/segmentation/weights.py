@@ -1,4 +1,4 @@
-"""Trained segmentation networks on disk: the format of `steepest.learning.weight_files`."""
+"""Trained segmentation networks on disk: the format of `steepest.training.weight_files`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..learning import weight_files
+from ..training import weight_files
 
 NETWORKS = {
     "segmentation-unet": "unet:SegmentationUNet",
@@ -26,7 +26,7 @@ def build(name: str, config: Any, where: str = "config") -> nn.Module:
     Raises
     ------
     InputError
-        See `steepest.learning.weight_files.build`.
+        See `steepest.training.weight_files.build`.
     """
     return weight_files.build(REGISTRY, name, config, where)
 

@@ -7,6 +7,11 @@ import torch
 from ..core.errors import InputError
 
 
+def automatic(name: str) -> str:
+    """CUDA where there is one, else the CPU, for "auto"; any other name stays."""
+    return name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def usable_device(name: str | torch.device, argument: str = "device") -> torch.device:
     """The device of this name.
 

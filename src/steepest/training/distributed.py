@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
-from .device import usable_device
+from .device import automatic, usable_device
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,7 @@ def team(device: str) -> Iterator[Team]:
 
 
 def _device(name: str, local_rank: int, size: int) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = usable_device(name)
+    device = usable_device(automatic(name))
     if device.type == "cuda" and size > 1 and device.index is None:
         return torch.device("cuda", local_rank)
     return device

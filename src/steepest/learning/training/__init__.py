@@ -6,7 +6,7 @@
 The same as a command: ``steepest learn --preset smoke -o runs/smoke``.
 """
 
-from ...training import Moment, TrainingResult
+from ...training.loop import Moment, TrainingResult
 from .config import TrainingConfig
 from .data import PHOTOGRAPHS, open_data
 from .generate import generate_image

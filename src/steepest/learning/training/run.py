@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ...training import Moment, TrainingResult, run_training
+from ...training.loop import Moment, TrainingResult, run_training
 from .config import TrainingConfig
 from .task import make_task
 

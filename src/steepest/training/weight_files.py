@@ -22,7 +22,7 @@ from safetensors.torch import save as serialise_tensors
 from torch import Tensor, nn
 
 from ..core.errors import InputError
-from ..training.device import usable_device
+from .device import usable_device
 
 _LARGEST = 4096
 """No number of layers or channels in a file may be larger."""
