@@ -18,9 +18,9 @@ from cases.cells import VALUES, write_cells  # noqa: E402
 from cases.segment import PREDICT, WEIGHTS, here, refused  # noqa: E402, F401
 from steepest import segmentation  # noqa: E402
 from steepest.cli.main import main  # noqa: E402
+from steepest.core.pixels import to_planes  # noqa: E402
 from steepest.io import read_image, read_labels, write_image  # noqa: E402
 from steepest.segmentation import SegmentationConfig, fit_size, predict  # noqa: E402
-from steepest.segmentation.pixels import to_planes  # noqa: E402
 from steepest.segmentation.trained import open_trained  # noqa: E402
 
 

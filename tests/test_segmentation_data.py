@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from steepest.core.errors import InputError
+from steepest.core.pixels import to_planes
 from steepest.segmentation import IGNORE, Classes, fit_size, open_pairs, split
 from steepest.segmentation.matching import match
-from steepest.segmentation.pixels import to_planes
 
 RNG = np.random.default_rng(5)
 

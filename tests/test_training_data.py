@@ -25,7 +25,7 @@ from steepest.learning.training import (  # noqa: E402
 )
 from steepest.learning.training.generate import generate_image, power_law_noise  # noqa: E402
 from steepest.learning.training.sampling import TRAINING, VALIDATION, crop_size, draw_batch  # noqa: E402
-from steepest.learning.training.sources import Collection, Mixture, reduce  # noqa: E402
+from steepest.training.sources import Collection, Mixture, reduce  # noqa: E402
 from steepest.training.streams import stream  # noqa: E402
 
 # ----------------------------------------------------------------------------- images

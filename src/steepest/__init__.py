@@ -25,6 +25,8 @@ _WHERE = {
     "estimate_noise": "flows.noise",
     "extinction_time": "flows.extinction",
     "total_variation": "functionals.total_variation",
+    "inpaint": "inpainting.diffusion",
+    "InpaintResult": "inpainting.result",
     "gradient": "operators.differences",
     "divergence": "operators.differences",
     "Status": "core.status",
@@ -33,6 +35,9 @@ _WHERE = {
 }
 _MODULES = (
     "spectral",
+    "inpainting",
+    "compression",
+    "mask_networks",
     "layers",
     "training",
     "learning",

@@ -13,8 +13,8 @@ import torch
 
 import steepest
 from steepest.learning.training import PRESETS, TrainingConfig, data
-from steepest.learning.training.sources import Collection
 from steepest.training import Team
+from steepest.training.sources import Collection
 
 ELSEWHERE = {  # other processes find the same package
     **os.environ,

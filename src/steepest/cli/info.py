@@ -62,7 +62,7 @@ def version(package: str) -> str:
 
 def versions() -> dict[str, Any]:
     """What computes: versions and the number of threads."""
-    from steepest.solvers.threads import default_num_threads
+    from steepest.core.threads import default_num_threads
 
     names = ("steepest", "numba", "numpy", "pillow", "tifffile", "matplotlib")
     found: dict[str, Any] = {name: version(name) for name in names}

@@ -10,11 +10,11 @@ import numpy as np
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
+from ..core.pixels import CHANNELS, to_planes
 from ..io import label_colours, read_image, read_labels
 from .classes import Classes, find_classes
 from .matching import Folder, match, name_of, shortened
 from .palettes import check_palettes
-from .pixels import CHANNELS, to_planes
 
 
 @dataclass(frozen=True, eq=False)

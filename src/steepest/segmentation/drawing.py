@@ -10,8 +10,8 @@ from PIL import Image as Pillow
 
 from ..core.arrays import check_count, check_number
 from ..core.errors import InputError
+from ..core.pixels import to_planes
 from .classes import IGNORE
-from .pixels import to_planes
 
 COLOURS = (
     (86, 180, 233),

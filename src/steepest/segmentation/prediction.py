@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..core.errors import InputError
+from ..core.pixels import to_planes
 from .classes import IGNORE
-from .pixels import to_planes
 
 _KEYS = ("out", "logits")
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from ..core.arrays import check_count
 from ..core.errors import InputError
+from ..core.pixels import to_planes
 from .geometry import fit_size
-from .pixels import to_planes
 from .prediction import probabilities
 from .weights import load, read_description
 

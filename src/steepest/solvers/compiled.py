@@ -14,7 +14,7 @@ from .bands import Band, exchange_halos, make_bands
 from .kernels_measure import certificate_sums, exact_primal, largest_norm
 from .kernels_planar import primal, sweep
 from .kernels_volume import volume_primal, volume_sweep
-from .threads import resolve_num_threads, run_all
+from ..core.threads import resolve_num_threads, run_all
 
 _SWEEPS = 8  # iterations of one wavefront: enough to amortise a load, few enough to stay in cache
 _EPS = float(np.finfo(np.float64).eps)

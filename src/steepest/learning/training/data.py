@@ -1,51 +1,20 @@
-"""Where the images of a training come from: photographs of scikit-image, folders, our generator."""
+"""Where the images of a training come from: photographs, folders, our generator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 
-from ...core.errors import InputError
-from ...core.grey import to_grey
-from ...io import image_files, read_image
+from ...training.photographs import PHOTOGRAPHS, open_photographs
+from ...training.sources import Collection, Mixture, Source
 from ...training.streams import stream
 from .generate import generate_image
 from .sampling import GENERATED
-from .sources import Collection, Mixture, Source, reduce
 
-PHOTOGRAPHS = {
-    "astronaut.png": "public domain (NASA)",
-    "brick.png": "CC0 (CC0Textures)",
-    "camera.png": "CC0 (Lav Varshney)",
-    "cell.png": "CC0 (Paul Müller et al.)",
-    "chelsea.png": "CC0 (Stefan van der Walt)",
-    "clock_motion.png": "public domain (Stefan van der Walt)",
-    "coffee.png": "CC0 (Rachel Michetti)",
-    "grass.png": "CC0 (linolafett)",
-    "gravel.png": "CC0 (CC0Textures)",
-    "hubble_deep_field.jpg": "public domain (NASA)",
-    "microaneurysms.png": "CC0 (Andreas Maier)",
-    "retina.jpg": "CC0 (Mikael Häggström)",
-    "text.png": "public domain (Wikipedia, Corner.png)",
-}
-"""The photographs in scikit-image's wheel that its documentation calls CC0 or public domain.
+__all__ = ["PHOTOGRAPHS", "open_data"]
 
-Left out for want of such a statement: coins, ihc ("no known copyright restrictions"), moon, page,
-phantom, motorcycle, lfw; rocket, whose statement is disputed (scikit-image issue 5095); the
-silhouette horse (CC0), most crops of which are constant.
-"""
-
-_HELD_OUT_PHOTOGRAPHS = ("chelsea.png",)
-_HALVED = ("retina.jpg",)  # 1411 x 1411 and out of focus
-_LARGEST_WEIGHT = 300_000  # pixels
-_SHARES = (0.75, 0.25)
 _NUM_GENERATED = 512
 _SMALLEST_GENERATED = 160
+_SHARES = (0.75, 0.25)
 
 
 def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) -> Source:
@@ -54,10 +23,9 @@ def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) ->
     Parameters
     ----------
     name
-        A folder (with those in it) of PNG, JPEG, TIFF and NPY images; "skimage": the freely
-        licensed :data:`PHOTOGRAPHS` of scikit-image; "generated": :func:`.generate.generate_image`;
-        "mixed": three quarters "skimage", one quarter "generated"; "food101:FOLDER",
-        "stl10:FOLDER": what torchvision has downloaded there.
+        "generated": :func:`.generate.generate_image`; "mixed": three quarters "skimage", one
+        quarter "generated"; else a folder, "skimage", "food101:FOLDER" or "stl10:FOLDER", as
+        :func:`~steepest.training.photographs.open_photographs` takes them, in grey.
     held_out
         True: the photograph of Chelsea, every tenth image of a folder, generated images of other
         random numbers, the test images of the data sets. False: all others. (The only image of a
@@ -74,14 +42,10 @@ def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) ->
     """
     if name == "generated":
         return _generated(held_out, largest_crop, seed)
-    if name == "skimage":
-        return _photographs(held_out)
     if name == "mixed":
-        return Mixture((_photographs(held_out), _generated(held_out, largest_crop, seed)), _SHARES)
-    kind, separator, root = name.partition(":")
-    if separator and kind in ("food101", "stl10"):
-        return _torchvision(kind, root, held_out)
-    return _folder(name, held_out)
+        photographs = open_photographs("skimage", held_out=held_out)
+        return Mixture((photographs, _generated(held_out, largest_crop, seed)), _SHARES)
+    return open_photographs(name, held_out=held_out, others=("generated", "mixed"))
 
 
 def _generated(held_out: bool, largest_crop: int, seed: int) -> Collection:
@@ -92,69 +56,3 @@ def _generated(held_out: bool, largest_crop: int, seed: int) -> Collection:
 
     licence = {"generated": "made by steepest.learning.training.generate"}
     return Collection("generated", _NUM_GENERATED, read, (1.0,), licences=licence)
-
-
-def _photographs(held_out: bool) -> Collection:
-    try:
-        folder = Path(str(import_module("skimage").__file__)).parent / "data"
-    except ImportError:
-        raise InputError(
-            "data: the photographs need scikit-image: pip install scikit-image, or take 'generated'"
-        ) from None
-    names = [name for name in PHOTOGRAPHS if (name in _HELD_OUT_PHOTOGRAPHS) == held_out]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise InputError(f"data: this scikit-image comes without {', '.join(missing)}; update it")
-    images = [_read(folder / name) for name in names]
-    images = [
-        reduce(a, 0.5 if name in _HALVED else 1) for a, name in zip(images, names, strict=True)
-    ]
-    weights = [min(image.size, _LARGEST_WEIGHT) for image in images]
-    licences = {f"skimage/{name}": PHOTOGRAPHS[name] for name in names}
-    return Collection("skimage", len(names), images.__getitem__, weights=weights, licences=licences)
-
-
-def _folder(name: str, held_out: bool) -> Collection:
-    folder = Path(name)
-    if not folder.is_dir():
-        raise InputError(
-            f"data={name!r}: no such folder; allowed are a folder of images, skimage, generated, "
-            "mixed, food101:FOLDER, stl10:FOLDER"
-        )
-    files = image_files(folder, recursive=True)
-    chosen = files[::10] if held_out else [file for i, file in enumerate(files) if i % 10]
-    chosen = chosen or files
-
-    def read(index: int) -> np.ndarray:
-        return _read(chosen[index])
-
-    return Collection(name, len(chosen), read, licences={name: "not known: a folder of the user"})
-
-
-def _read(path: Path) -> np.ndarray:
-    image = read_image(path)
-    if image.axes not in ("YX", "YXC"):
-        raise InputError(f"{path}: axes {image.axes}; allowed are grey or RGB images")
-    return to_grey(image.array, str(path))
-
-
-def _torchvision(kind: str, root: str, held_out: bool) -> Collection:
-    name = {"food101": "Food101", "stl10": "STL10"}[kind]
-    try:
-        datasets: Any = import_module("torchvision.datasets")
-    except ImportError:
-        raise InputError(f"data={kind}: needs torchvision: pip install torchvision") from None
-    maker: Callable[..., Any] = partial(getattr(datasets, name), root, download=False)
-    try:
-        images = maker(split="test" if held_out else "train")
-    except RuntimeError:
-        raise InputError(
-            f"data={kind}: not in {root or '.'}; download it there with "
-            f"torchvision.datasets.{name}({root!r}, download=True)"
-        ) from None
-
-    def read(index: int) -> np.ndarray:
-        return to_grey(np.asarray(images[index][0].convert("RGB")), f"{name} {index}")
-
-    licence = {name: "see the data set's own terms"}
-    return Collection(name, len(images), read, licences=licence)

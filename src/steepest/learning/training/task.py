@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ...core.errors import InputError
 from ...training.distributed import Team
 from ...training.precision import InBfloat16
+from ...training.sources import Source
 from ...training.streams import torch_stream
 from ...training.task import placed, seeded
 from .. import weights
@@ -21,7 +22,6 @@ from ..objectives import Objective, check_objective, find_objective
 from .config import TrainingConfig
 from .data import open_data
 from .sampling import OBJECTIVE, TRAINING, draw_batch
-from .sources import Source
 from .validation import Validation, make_validation
 
 METHODS = ("propose", "mean_flux", "solve")

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...training.sources import Source
 from ...training.streams import torch_stream
 from ..objectives import Objective
 from .config import TrainingConfig
 from .sampling import OBJECTIVE, VALIDATION, draw_batch
-from .sources import Source
 
 _SEED = 0  # not that of the training: scores of several trainings can be compared
 _TRUTH_PSNR = 60.0  # dB that the solver guarantees

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.errors import InputError
-from ..core.grey import to_grey
+from .errors import InputError
+from .grey import to_grey
 
 CHANNELS = (1, 3)
 

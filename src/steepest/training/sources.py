@@ -1,4 +1,4 @@
-"""Collections of greyscale images from which crops are drawn."""
+"""Collections of images, grey or colour, from which crops are drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image as Pillow
 
-from ...core.errors import InputError
+from ..core.errors import InputError
 
 SCALES = (1.0, 0.7, 0.5)
 _CACHE_BYTES = 2**29
@@ -25,7 +25,7 @@ class Source(Protocol):
         """What is known of the licence of each image or collection."""
 
     def pick(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """A random image, float32 (H, W) in [0, 1], no side below ``size``."""
+        """A random image, float32 (H, W) or (H, W, 3) in [0, 1], no side below ``size``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Collection:
         for _ in range(_TRIES):
             index = int(rng.choice(self.count, p=chances))
             image = self._image(index, int(rng.integers(len(self.scales))))
-            if min(image.shape) >= size:
+            if min(image.shape[:2]) >= size:
                 return image
         raise InputError(f"data: no image of {self.name} is as large as the crops, {size}x{size}")
 
@@ -90,10 +90,30 @@ class Mixture:
         return self.sources[int(rng.choice(len(self.sources), p=self.shares))].pick(rng, size)
 
 
+def random_crop(
+    source: Source, rng: np.random.Generator, size: int, *, invert: bool = True
+) -> np.ndarray:
+    """A square crop at a random place of a random image: float32 (size, size) or (size, size, 3).
+
+    It is mirrored in either direction, transposed and, with ``invert``, inverted (``1 - u``), each
+    with probability 1/2. (Inverted images obey the same flows, but look like no photograph.)
+    """
+    image = source.pick(rng, size)
+    row, column = (int(rng.integers(n - size + 1)) for n in image.shape[:2])
+    crop = image[row : row + size, column : column + size]
+    flips = rng.random(4) < 0.5
+    crop = crop[::-1] if flips[0] else crop
+    crop = crop[:, ::-1] if flips[1] else crop
+    crop = crop.swapaxes(0, 1) if flips[2] else crop
+    return 1 - crop if invert and flips[3] else crop
+
+
 def reduce(image: np.ndarray, factor: float) -> np.ndarray:
     """A smaller copy, float32 in [0, 1] (Lanczos, clipped); the image itself for factor 1."""
     if factor == 1:
         return image
+    if image.ndim == 3:
+        return np.stack([reduce(plane, factor) for plane in np.moveaxis(image, -1, 0)], -1)
     height, width = (max(1, round(n * factor)) for n in image.shape)
     picture = Pillow.fromarray(np.ascontiguousarray(image, np.float32))
     small = picture.resize((width, height), Pillow.Resampling.LANCZOS)

@@ -1,0 +1,1 @@
+"""Elliptic equations on a grid: multigrid-preconditioned conjugate gradients."""

@@ -1,0 +1,277 @@
+"""The multigrid cycle that preconditions: compiled, in float32, over levels in flat buffers.
+
+Aggregates of two pixels an axis make one coarse pixel. Couplings between aggregates are summed and
+multiplied by `SCALE` along axes that were coarsened (a piecewise constant correction is twice too
+stiff in its gradients; the exact half lets the residual of some masks go up), excesses of the
+diagonal are summed. One V at the finest level and a W below; two damped Jacobi steps before and
+after, at the nodes of the Chebyshev polynomial on the upper three quarters of the spectrum, in
+opposite order, so that the cycle is symmetric.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+from .kernels import (
+    OPTIONS,
+    num_planes,
+    num_rows,
+    prolong,
+    relax,
+    restrict,
+    row_of,
+    start,
+    sweep_exactly,
+)
+
+SCALE = np.float32(0.55)
+OMEGAS = tuple(np.float32(1 / (1.25 + sign * 0.75 * math.sqrt(0.5))) for sign in (1, -1))
+_SWEEPS = 4
+INVERSE, DIAGONAL, EXCESS, WEIGHTS = 0, 1, 2, 3  # slots of coefficients (three of weights)
+UNKNOWN, RIGHT, SCRATCH = 0, 1, 2  # slots of work
+
+
+@nb.njit(**OPTIONS)
+def level_of(buffer, slot, levels, level):
+    """A slot of one level as ``(rows, width + 2)``."""
+    rows, width, offset = levels[level, 0], levels[level, 1], levels[level, 2]
+    return buffer[slot, offset : offset + rows * width].reshape(rows, width)
+
+
+@nb.njit(**OPTIONS)
+def weights_of(buffer, levels, level):
+    """The three weights of one level as ``(3, rows, width + 2)``."""
+    rows, width, offset = levels[level, 0], levels[level, 1], levels[level, 7]
+    return buffer[offset : offset + 3 * rows * width].reshape(3, rows, width)
+
+
+@nb.njit(**OPTIONS)
+def plane_of(volume, levels, level):
+    if volume is None:
+        return None
+    return levels[level, 3]
+
+
+@nb.njit(**OPTIONS)
+def _factors(levels, level):
+    return levels[level, 4], levels[level, 5], levels[level, 6]
+
+
+@nb.njit(**OPTIONS)
+def _smooth(u, scratch, r, inverse, along, weights, plane, first, second):
+    relax(scratch, u, r, inverse, along, weights, plane, first)
+    relax(u, scratch, r, inverse, along, weights, plane, second)
+
+
+@nb.njit(**OPTIONS)
+def _descend(level, first, coefficients, couplings, work, levels, along, uniform, volume, total):
+    """Smooth, and hand the residual to the next level."""
+    inverse = level_of(coefficients, INVERSE, levels, level)
+    diagonal = level_of(coefficients, DIAGONAL, levels, level)
+    u = level_of(work, UNKNOWN, levels, level)
+    r = level_of(work, RIGHT, levels, level)
+    scratch = level_of(work, SCRATCH, levels, level)
+    coarse = level_of(work, RIGHT, levels, level + 1)
+    plane, below = plane_of(volume, levels, level), plane_of(volume, levels, level + 1)
+    factors = _factors(levels, level)
+    one, two = OMEGAS
+    if first:
+        start(scratch, r, inverse, one)
+    if uniform and level == 0:
+        if first:
+            relax(u, scratch, r, inverse, along, None, plane, two)
+        else:
+            _smooth(u, scratch, r, inverse, along, None, plane, one, two)
+        restrict(coarse, u, r, diagonal, along, None, plane, below, factors, total)
+    else:
+        w = weights_of(couplings, levels, level)
+        if first:
+            relax(u, scratch, r, inverse, along, w, plane, two)
+        else:
+            _smooth(u, scratch, r, inverse, along, w, plane, one, two)
+        restrict(coarse, u, r, diagonal, along, w, plane, below, factors, total)
+
+
+@nb.njit(**OPTIONS)
+def _ascend(level, coefficients, couplings, work, levels, along, uniform, volume):
+    """Add the correction of the next level, and smooth."""
+    inverse = level_of(coefficients, INVERSE, levels, level)
+    u = level_of(work, UNKNOWN, levels, level)
+    r = level_of(work, RIGHT, levels, level)
+    scratch = level_of(work, SCRATCH, levels, level)
+    coarse = level_of(work, UNKNOWN, levels, level + 1)
+    plane, below = plane_of(volume, levels, level), plane_of(volume, levels, level + 1)
+    one, two = OMEGAS
+    prolong(u, coarse, inverse, plane, below, _factors(levels, level))
+    if uniform and level == 0:
+        _smooth(u, scratch, r, inverse, along, None, plane, two, one)
+    else:
+        w = weights_of(couplings, levels, level)
+        _smooth(u, scratch, r, inverse, along, w, plane, two, one)
+
+
+@nb.njit(**OPTIONS)
+def _solve_coarsest(level, first, coefficients, couplings, work, levels, along, uniform, volume):
+    u = level_of(work, UNKNOWN, levels, level)
+    r = level_of(work, RIGHT, levels, level)
+    diagonal = level_of(coefficients, DIAGONAL, levels, level)
+    plane = plane_of(volume, levels, level)
+    if first:
+        u[:] = np.float32(0)
+    if uniform and level == 0:
+        sweep_exactly(u, r, diagonal, along, None, plane, _SWEEPS)
+    else:
+        w = weights_of(couplings, levels, level)
+        sweep_exactly(u, r, diagonal, along, w, plane, _SWEEPS)
+
+
+@nb.njit(**OPTIONS)
+def cycle(coefficients, couplings, work, levels, along, uniform, volume, total):
+    """``work[UNKNOWN] = M work[RIGHT]`` on the finest level: one cycle from zero."""
+    last = levels.shape[0] - 1
+    visits = np.zeros(last + 1, np.int64)
+    level, down = 0, True
+    while level >= 0:
+        first = level == 0 or visits[level - 1] == 0
+        if down and level == last:
+            _solve_coarsest(
+                level, first, coefficients, couplings, work, levels, along, uniform, volume
+            )
+            down = False
+            level -= 1
+        elif down:
+            _descend(
+                level, first, coefficients, couplings, work, levels, along, uniform, volume, total
+            )
+            visits[level] = 0
+            level += 1
+        else:
+            visits[level] += 1
+            if level > 0 and visits[level] < 2:
+                down = True
+                level += 1
+            else:
+                _ascend(level, coefficients, couplings, work, levels, along, uniform, volume)
+                level -= 1
+
+
+@nb.njit(**OPTIONS)
+def _sum_into(level, coefficients, couplings, levels, along, uniform, volume):
+    """Excesses and couplings of ``level + 1`` as sums over its aggregates."""
+    inverse = level_of(coefficients, INVERSE, levels, level)
+    excess = level_of(coefficients, EXCESS, levels, level)
+    coarse_excess = level_of(coefficients, EXCESS, levels, level + 1)
+    coarse = weights_of(couplings, levels, level + 1)
+    plane, below = plane_of(volume, levels, level), plane_of(volume, levels, level + 1)
+    f_z, f_y, f_x = _factors(levels, level)
+    coarse_excess[:] = np.float32(0)
+    coarse[:] = np.float32(0)
+    plain = uniform and level == 0
+    w = weights_of(couplings, levels, level + 1 if plain else level)
+    depth, height, width = (
+        num_planes(inverse, plane),
+        num_rows(inverse, plane),
+        inverse.shape[1] - 2,
+    )
+    axes, step = (2, 0) if plane is None else (3, levels[level, 3])
+    for z in range(depth):
+        for y in range(height):
+            k = row_of(z, y, plane)
+            c = row_of(z // f_z, y // f_y, below)
+            for j in range(1, width + 1):
+                if inverse[k, j] == np.float32(0):
+                    continue
+                i = (j - 1) // f_x + 1
+                coarse_excess[c, i] += excess[k, j]
+                for a in range(axes):
+                    # Only couplings that leave the aggregate.
+                    place = j - 1 if a == 0 else (y if a == 1 else z)
+                    factor = f_x if a == 0 else (f_y if a == 1 else f_z)
+                    if place % factor != factor - 1:
+                        continue
+                    if a == 0:
+                        active = inverse[k, j + 1] > np.float32(0)
+                    else:
+                        active = inverse[k + (1 if a == 1 else step), j] > np.float32(0)
+                    if not active:
+                        continue
+                    value = along[a] if plain else w[a, k, j]
+                    coarse[a, c, i] += value * (SCALE if factor == 2 else np.float32(1))
+
+
+@nb.njit(**OPTIONS)
+def _edge(w, along, a, k, j):
+    if w is None:
+        return along[a]
+    return w[a, k, j]
+
+
+@nb.njit(**OPTIONS)
+def _count(diagonal, leak, excess, other_k, other_j, w):
+    """A coupling's share of the diagonal, and of what leaves for pixels held at zero."""
+    other = excess[other_k, other_j]
+    if other < 0.0:  # outside
+        return diagonal, leak
+    return diagonal + w, leak + (w if np.isinf(other) else 0.0)
+
+
+@nb.njit(**OPTIONS)
+def set_finest(excess, diagonal, coefficients, levels, along, weights, volume):
+    """Diagonal in float64, and the finest level's diagonal, inverse and excess in float32.
+
+    ``excess`` has a border of -1; weights (or None) are in float64. Where a pixel is held at zero,
+    its couplings become excess of its neighbours.
+    """
+    inverse = level_of(coefficients, INVERSE, levels, 0)
+    single = level_of(coefficients, DIAGONAL, levels, 0)
+    leaks = level_of(coefficients, EXCESS, levels, 0)
+    plane = plane_of(volume, levels, 0)
+    for z in range(num_planes(excess, plane)):
+        for y in range(num_rows(excess, plane)):
+            k = row_of(z, y, plane)
+            for j in range(1, excess.shape[1] - 1):
+                d = leak = excess[k, j]
+                if np.isinf(d):
+                    continue
+                d, leak = _count(d, leak, excess, k, j + 1, _edge(weights, along, 0, k, j))
+                d, leak = _count(d, leak, excess, k, j - 1, _edge(weights, along, 0, k, j - 1))
+                d, leak = _count(d, leak, excess, k + 1, j, _edge(weights, along, 1, k, j))
+                d, leak = _count(d, leak, excess, k - 1, j, _edge(weights, along, 1, k - 1, j))
+                if plane is not None:
+                    b = levels[0, 3]
+                    d, leak = _count(d, leak, excess, k + b, j, _edge(weights, along, 2, k, j))
+                    d, leak = _count(d, leak, excess, k - b, j, _edge(weights, along, 2, k - b, j))
+                diagonal[k, j] = d
+                single[k, j] = d
+                leaks[k, j] = leak
+                inverse[k, j] = 1.0 / d if d > 0.0 else 0.0
+
+
+@nb.njit(**OPTIONS)
+def invert_diagonal(level, coefficients, couplings, levels, volume):
+    """Diagonal of a level from its excesses and couplings, and its inverse."""
+    inverse = level_of(coefficients, INVERSE, levels, level)
+    diagonal = level_of(coefficients, DIAGONAL, levels, level)
+    excess = level_of(coefficients, EXCESS, levels, level)
+    w = weights_of(couplings, levels, level)
+    plane = plane_of(volume, levels, level)
+    for z in range(num_planes(inverse, plane)):
+        for y in range(num_rows(inverse, plane)):
+            k = row_of(z, y, plane)
+            for j in range(1, inverse.shape[1] - 1):
+                d = excess[k, j] + w[0, k, j] + w[0, k, j - 1] + w[1, k, j] + w[1, k - 1, j]
+                if plane is not None:
+                    d += w[2, k, j] + w[2, k - levels[level, 3], j]
+                diagonal[k, j] = d
+                inverse[k, j] = np.float32(1) / d if d > np.float32(0) else np.float32(0)
+
+
+@nb.njit(**OPTIONS)
+def coarsen(coefficients, couplings, levels, along, uniform, volume):
+    """Fill all levels below the finest."""
+    for level in range(levels.shape[0] - 1):
+        _sum_into(level, coefficients, couplings, levels, along, uniform, volume)
+        invert_diagonal(level + 1, coefficients, couplings, levels, volume)

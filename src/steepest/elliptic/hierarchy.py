@@ -1,0 +1,122 @@
+"""Levels of a grid in flat buffers: made once for an operator, shared by its right-hand sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .cycle import coarsen, set_finest
+from .operator import Operator
+
+_SMALLEST = 4  # pixels along the longest axis of the coarsest level
+_STRONG = 0.3  # of the strongest coupling: axes below that are not coarsened yet
+
+
+@dataclass(frozen=True, eq=False)
+class Hierarchy:
+    """An operator with its coarse grids.
+
+    ``levels`` has one row a level: rows and width of its padded array, offset of its pixels, rows
+    of a padded plane, pixels per coarse pixel along z, y, x, offset of its couplings.
+    """
+
+    operator: Operator
+    levels: np.ndarray
+    diagonal: np.ndarray
+    along: tuple[float, float, float]
+    weights: np.ndarray | None
+    coefficients: np.ndarray
+    couplings: np.ndarray
+
+    @property
+    def volume(self) -> bool | None:
+        """True for three axes; None, which the kernels are specialised for, else."""
+        return True if self.operator.excess.ndim == 3 else None
+
+    def padded(self, image: np.ndarray | None = None, fill: float = 0.0) -> np.ndarray:
+        """A float64 array of the finest level's layout, with ``image`` inside."""
+        shape = tuple(n + 2 for n in self.operator.excess.shape)
+        out = np.full(shape, fill)
+        if image is not None:
+            out[(slice(1, -1),) * out.ndim] = image
+        return out.reshape(-1, shape[-1])
+
+    def unpadded(self, rows: np.ndarray) -> np.ndarray:
+        """The image inside such an array."""
+        shape = tuple(n + 2 for n in self.operator.excess.shape)
+        return rows.reshape(shape)[(slice(1, -1),) * len(shape)]
+
+
+def build(operator: Operator) -> Hierarchy:
+    """Coarse grids by aggregation of two pixels along every axis that is strongly coupled."""
+    space = operator.excess.shape
+    along = _along(operator)
+    levels, size, num_couplings = plan(space, along, operator.uniform)
+    coefficients = np.zeros((3, size), np.float32)
+    couplings = np.zeros(max(num_couplings, 3), np.float32)
+    volume = True if len(space) == 3 else None
+    hierarchy = Hierarchy(
+        operator, levels, np.zeros((levels[0, 0], levels[0, 1])), along, None,
+        coefficients, couplings,
+    )  # fmt: skip
+    weights = None if operator.uniform else _edges(operator, hierarchy)
+    excess = hierarchy.padded(operator.excess, -1.0)
+    set_finest(excess, hierarchy.diagonal, coefficients, levels, along, weights, volume)
+    if weights is not None:
+        couplings[: weights.size] = weights.ravel()
+    coarsen(coefficients, couplings, levels, single(along), operator.uniform, volume)
+    return Hierarchy(operator, levels, hierarchy.diagonal, along, weights, coefficients, couplings)
+
+
+def single(numbers: tuple[float, ...]) -> tuple[Any, ...]:
+    """The same numbers in float32."""
+    return tuple(np.float32(number) for number in numbers)
+
+
+def plan(
+    space: tuple[int, ...], along: tuple[float, float, float], uniform: bool
+) -> tuple[np.ndarray, int, int]:
+    """The table of levels, and the lengths of the buffers of pixels and of couplings."""
+    strength = list(along[: len(space)])  # x, y, z
+    size = list(space[::-1])
+    rows, offset, couplings = [], 0, 0
+    while True:
+        last = max(size) <= _SMALLEST
+        strongest = max((s for s, n in zip(strength, size, strict=True) if n > 1), default=1.0)
+        factors = [
+            2 if not last and n > 1 and s >= _STRONG * strongest else 1
+            for s, n in zip(strength, size, strict=True)
+        ] + [1] * (3 - len(size))
+        plane = size[1] + 2
+        height = plane * (size[2] + 2) if len(size) == 3 else plane
+        rows.append((height, size[0] + 2, offset, plane, *factors[::-1], couplings))
+        offset += height * (size[0] + 2)
+        if not (uniform and len(rows) == 1):
+            couplings += 3 * height * (size[0] + 2)
+        if last:
+            return np.array(rows, np.int64), offset, couplings
+        number = np.prod(factors)
+        for a in range(len(size)):
+            strength[a] *= number / factors[a] ** 2
+            size[a] = -(-size[a] // factors[a])
+
+
+def _along(operator: Operator) -> tuple[float, float, float]:
+    """One typical coupling for each of x, y and z."""
+    means = [float(np.mean(w)) for w in operator.weights][::-1]
+    x, y, *z = means
+    return x, y, (z[0] if z else 0.0)
+
+
+def _edges(operator: Operator, hierarchy: Hierarchy) -> np.ndarray:
+    """Couplings as (3, rows, width): x, y, z, zero through the boundary."""
+    rows, width = hierarchy.levels[0, :2]
+    out = np.zeros((3, rows, width))
+    ndim = operator.excess.ndim
+    for axis in range(ndim):
+        w = np.zeros(operator.excess.shape)
+        w[(slice(None),) * axis + (slice(None, -1),)] = operator.weight(axis)
+        out[ndim - 1 - axis] = hierarchy.padded(w)
+    return out

@@ -1,0 +1,135 @@
+"""Preconditioned conjugate gradients in float64: compiled, one right-hand side."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from .cycle import RIGHT, UNKNOWN, cycle, level_of, plane_of
+from .kernels import OPTIONS, coupled, num_planes, num_rows, row_of
+
+
+@nb.njit(**OPTIONS)
+def _apply_row(out, u, diagonal, k, along, weights, plane):
+    """``out = A u`` in row k, and ``<u, A u>``."""
+    total = 0.0
+    for j in range(1, out.shape[1] - 1):
+        value = diagonal[k, j] * u[k, j] - coupled(u, k, j, along, weights, plane)
+        value = value if diagonal[k, j] > 0.0 else 0.0
+        out[k, j] = value
+        total += value * u[k, j]
+    return total
+
+
+@nb.njit(**OPTIONS)
+def apply(out, u, diagonal, along, weights, plane):
+    """``out = A u`` at active pixels, and ``<u, A u>``."""
+    total = 0.0
+    for z in range(num_planes(u, plane)):
+        for y in range(num_rows(u, plane)):
+            total += _apply_row(out, u, diagonal, row_of(z, y, plane), along, weights, plane)
+    return total
+
+
+@nb.njit(**OPTIONS)
+def _inner_row(z, r):
+    total = 0.0
+    for j in range(z.shape[0]):
+        total += z[j] * r[j]
+    return total
+
+
+@nb.njit(**OPTIONS)
+def _turn_row(p, z, beta):
+    for j in range(p.shape[0]):
+        p[j] = z[j] + beta * p[j]
+
+
+@nb.njit(**OPTIONS)
+def _advance_row(x, r, p, q, right, step, unit):
+    total = 0.0
+    for j in range(x.shape[0]):
+        x[j] += step * p[j]
+        value = r[j] - step * q[j]
+        r[j] = value
+        right[j] = np.float32(unit * value)
+        total += value * value
+    return total
+
+
+@nb.njit(**OPTIONS)
+def _square_row(r, scale):
+    total = 0.0
+    for j in range(r.shape[0]):
+        total += (scale[j] * r[j]) ** 2
+    return total
+
+
+@nb.njit(**OPTIONS)
+def norm_squared(r, scale):
+    """``|scale r|^2``, or ``|r|^2`` where ``scale`` is None."""
+    total = 0.0
+    for k in range(r.shape[0]):
+        if scale is None:
+            total += _inner_row(r[k], r[k])
+        else:
+            total += _square_row(r[k], scale[k])
+    return total
+
+
+@nb.njit(**OPTIONS)
+def residual(r, x, right, diagonal, along, weights, plane):
+    """``r = right - A x`` at active pixels, where x may be nonzero at inactive ones."""
+    apply(r, x, diagonal, along, weights, plane)
+    for k in range(r.shape[0]):
+        out = r[k]
+        if right is None:
+            for j in range(out.shape[0]):
+                out[j] = -out[j]
+        else:
+            b, d = right[k], diagonal[k]
+            for j in range(out.shape[0]):
+                out[j] = b[j] - out[j] if d[j] > 0.0 else 0.0
+
+
+@nb.njit(**OPTIONS)
+def conjugate_gradients(
+    x, r, p, q, diagonal, scale, along, weights, volume,
+    coefficients, couplings, work, levels, along32, total, target, max_num_iter,
+):  # fmt: skip
+    """Lower ``|scale r|^2`` to ``target``; x and r = b - A x are updated; returns iterations.
+
+    The residual handed to the cycle is divided by its first norm: float32 would underflow.
+    """
+    uniform = weights is None
+    right = level_of(work, RIGHT, levels, 0)
+    z = level_of(work, UNKNOWN, levels, 0)
+    plane = plane_of(volume, levels, 0)
+    first = norm_squared(r, None)
+    if not first > 0.0:
+        return 0
+    unit = 1.0 / np.sqrt(first)
+    for k in range(x.shape[0]):
+        _advance_row(x[k], r[k], r[k], r[k], right[k], 0.0, unit)
+    before = 1.0
+    for iteration in range(max_num_iter):
+        cycle(coefficients, couplings, work, levels, along32, uniform, volume, total)
+        now = 0.0
+        for k in range(x.shape[0]):
+            now += _inner_row(z[k], r[k])
+        beta = now / before if iteration > 0 else 0.0
+        for k in range(x.shape[0]):
+            _turn_row(p[k], z[k], beta)
+        before = now
+        curvature = apply(q, p, diagonal, along, weights, plane)
+        if not curvature > 0.0:
+            return iteration
+        step = now / curvature
+        left = 0.0
+        for k in range(x.shape[0]):
+            left += _advance_row(x[k], r[k], p[k], q[k], right[k], step, unit)
+        if scale is not None:
+            left = norm_squared(r, scale)
+        if left <= target:
+            return iteration + 1
+    return max_num_iter

@@ -1,0 +1,142 @@
+"""Compiled sweeps over one level of a grid: neighbours' sums, smoothing, residual, transfer.
+
+A level is a stack of rows with a border of zeros: ``(height + 2, width + 2)`` for images, and
+``((depth + 2) * (height + 2), width + 2)`` for volumes, where the row behind is ``plane = height +
+2`` rows away (None: an image). ``weights[a]`` couples a pixel to the next one of axis a (0: x,
+1: y, 2: z) and is zero where either is inactive; None: the same numbers ``along`` everywhere.
+``diagonal`` and ``inverse`` are zero at inactive pixels, where every image here is zero.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+# NaN and infinity are not switched off; sums may be reordered so that they vectorise.
+OPTIONS = {
+    "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+}
+
+
+@nb.njit(**OPTIONS)
+def coupled(u, k, j, along, weights, plane):
+    """``sum over neighbours q of w_q u_q`` at row k, column j; inlined where it is called."""
+    if weights is None:
+        total = along[0] * (u[k, j - 1] + u[k, j + 1]) + along[1] * (u[k - 1, j] + u[k + 1, j])
+        if plane is not None:
+            total += along[2] * (u[k - plane, j] + u[k + plane, j])
+    else:
+        total = weights[0, k, j - 1] * u[k, j - 1] + weights[0, k, j] * u[k, j + 1]
+        total += weights[1, k - 1, j] * u[k - 1, j] + weights[1, k, j] * u[k + 1, j]
+        if plane is not None:
+            total += weights[2, k - plane, j] * u[k - plane, j] + weights[2, k, j] * u[k + plane, j]
+    return total
+
+
+@nb.njit(**OPTIONS)
+def num_planes(u, plane):
+    """How many planes without the border."""
+    if plane is None:
+        return 1
+    return u.shape[0] // plane - 2
+
+
+@nb.njit(**OPTIONS)
+def num_rows(u, plane):
+    """Rows of a plane without the border."""
+    if plane is None:
+        return u.shape[0] - 2
+    return plane - 2
+
+
+@nb.njit(**OPTIONS)
+def row_of(z, y, plane):
+    """The row of plane z, line y, both counted from 0 without the border."""
+    if plane is None:
+        return y + 1
+    return (z + 1) * plane + y + 1
+
+
+@nb.njit(**OPTIONS)
+def _relax_row(out, u, r, inverse, k, along, weights, plane, omega):
+    rest = np.float32(1) - omega
+    for j in range(1, out.shape[1] - 1):
+        total = r[k, j] + coupled(u, k, j, along, weights, plane)
+        out[k, j] = rest * u[k, j] + omega * inverse[k, j] * total
+
+
+@nb.njit(**OPTIONS)
+def relax(out, u, r, inverse, along, weights, plane, omega):
+    """One damped Jacobi step: ``out = u + omega D^-1 (r - A u)``."""
+    for z in range(num_planes(u, plane)):
+        for y in range(num_rows(u, plane)):
+            _relax_row(out, u, r, inverse, row_of(z, y, plane), along, weights, plane, omega)
+
+
+@nb.njit(**OPTIONS)
+def start(out, r, inverse, omega):
+    """The same step from zero: ``out = omega D^-1 r``."""
+    for k in range(out.shape[0]):
+        o, right, d = out[k], r[k], inverse[k]
+        for j in range(out.shape[1]):
+            o[j] = omega * d[j] * right[j]
+
+
+@nb.njit(**OPTIONS)
+def _add_residual(total, u, r, diagonal, k, along, weights, plane):
+    for j in range(1, u.shape[1] - 1):
+        value = r[k, j] + coupled(u, k, j, along, weights, plane) - diagonal[k, j] * u[k, j]
+        total[j] += value if diagonal[k, j] > np.float32(0) else np.float32(0)
+
+
+@nb.njit(**OPTIONS)
+def restrict(coarse, u, r, diagonal, along, weights, plane, coarse_plane, factors, total):
+    """``coarse = P^T (r - A u)``: the residual summed over the pixels of each coarse one."""
+    depth, height = num_planes(u, plane), num_rows(u, plane)
+    f_z, f_y, f_x = factors
+    for cz in range(num_planes(coarse, coarse_plane)):
+        for cy in range(num_rows(coarse, coarse_plane)):
+            total[: u.shape[1] + 1] = np.float32(0)
+            for z in range(cz * f_z, min((cz + 1) * f_z, depth)):
+                for y in range(cy * f_y, min((cy + 1) * f_y, height)):
+                    k = row_of(z, y, plane)
+                    _add_residual(total, u, r, diagonal, k, along, weights, plane)
+            out = coarse[row_of(cz, cy, coarse_plane)]
+            if f_x == 1:
+                for j in range(1, out.shape[0] - 1):
+                    out[j] = total[j]
+            else:
+                for j in range(1, out.shape[0] - 1):
+                    out[j] = total[2 * j - 1] + total[2 * j]
+
+
+@nb.njit(**OPTIONS)
+def prolong(u, coarse, inverse, plane, coarse_plane, factors):
+    """``u += P coarse``: every active pixel takes the value of its coarse one."""
+    f_z, f_y, f_x = factors
+    for z in range(num_planes(u, plane)):
+        for y in range(num_rows(u, plane)):
+            k = row_of(z, y, plane)
+            out, d = u[k], inverse[k]
+            c = coarse[row_of(z // f_z, y // f_y, coarse_plane)]
+            for j in range(1, out.shape[0] - 1):
+                value = c[j] if f_x == 1 else c[(j + 1) // 2]
+                out[j] += value if d[j] > np.float32(0) else np.float32(0)
+
+
+@nb.njit(**OPTIONS)
+def sweep_exactly(u, r, diagonal, along, weights, plane, num_sweeps):
+    """Symmetric Gauss-Seidel sweeps, row by row, for the coarsest level (a few pixels)."""
+    height, width = num_rows(u, plane), u.shape[1] - 2
+    size = num_planes(u, plane) * height * width
+    for sweep in range(2 * num_sweeps):
+        for step in range(size):
+            i = step if sweep % 2 == 0 else size - 1 - step
+            k = row_of(i // (height * width), i // width % height, plane)
+            j = i % width + 1
+            if diagonal[k, j] > np.float32(0):
+                total = r[k, j] + coupled(u, k, j, along, weights, plane)
+                u[k, j] = total / diagonal[k, j]

@@ -1,0 +1,106 @@
+"""Solve ``(excess - div(weights grad)) u = right`` for any number of right-hand sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.threads import run_all
+from .hierarchy import Hierarchy, single
+from .iteration import conjugate_gradients, norm_squared, residual
+
+_RESTARTS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Solutions (C, \\*space) in float64, and how far the iteration went for each.
+
+    ``residual`` (C,) is ``|right - A u| / |right + couplings to held values|``, recomputed from u,
+    in float64 (0 where there is nothing to solve); ``iterations`` (C,).
+    """
+
+    image: np.ndarray
+    residual: np.ndarray
+    iterations: np.ndarray
+
+
+def solve(
+    hierarchy: Hierarchy,
+    start: np.ndarray,
+    right: np.ndarray | None = None,
+    *,
+    scale: np.ndarray | None = None,
+    tol: float = 1e-6,
+    max_num_iter: int = 100,
+    num_threads: int = 1,
+) -> Solution:
+    """Multigrid-preconditioned conjugate gradients, one image at a time, several in threads.
+
+    Parameters
+    ----------
+    hierarchy
+        From `build`.
+    start
+        (C, \\*space): the values held at inactive pixels, the first guess at the others.
+    right
+        (C, \\*space) or None for zero.
+    scale
+        (\\*space): the residual is multiplied by this before its norm is taken.
+    tol
+        Relative residual at which to stop.
+    """
+
+    def work(channel: int) -> tuple[np.ndarray, float, int]:
+        b = None if right is None else right[channel]
+        return _solve_one(hierarchy, start[channel], b, scale, tol, max_num_iter)
+
+    count = max(min(num_threads, len(start)), 1)
+    shares = [range(first, len(start), count) for first in range(count)]
+    done = run_all(lambda share: [work(channel) for channel in share], shares)
+    parts = [done[channel % count][channel // count] for channel in range(len(start))]
+    images, residuals, iterations = zip(*parts, strict=True)
+    return Solution(np.stack(images), np.array(residuals), np.array(iterations))
+
+
+def _solve_one(
+    hierarchy: Hierarchy,
+    start: np.ndarray,
+    right: np.ndarray | None,
+    scale: np.ndarray | None,
+    tol: float,
+    max_num_iter: int,
+) -> tuple[np.ndarray, float, int]:
+    levels = hierarchy.levels
+    volume = hierarchy.volume
+    plane = None if volume is None else int(levels[0, 3])
+    active = hierarchy.diagonal > 0
+    x = hierarchy.padded(start)
+    b = None if right is None else hierarchy.padded(right)
+    weight = None if scale is None else hierarchy.padded(scale)
+    equation = (hierarchy.diagonal, hierarchy.along, hierarchy.weights, plane)
+    r = np.zeros_like(x)
+    residual(r, np.where(active, 0.0, x), b, *equation)
+    reference = norm_squared(r, weight)
+    residual(r, x, b, *equation)
+    now, total = norm_squared(r, weight), 0
+    p, q = np.zeros_like(x), np.zeros_like(x)
+    buffers = np.zeros((3, hierarchy.coefficients.shape[1]), np.float32)
+    summed = np.zeros(int(levels[:, 1].max()) + 2, np.float32)
+    target = tol * tol * reference
+    for _ in range(_RESTARTS):
+        if now <= target or total >= max_num_iter:
+            break
+        total += conjugate_gradients(
+            x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
+            hierarchy.coefficients, hierarchy.couplings, buffers, levels,
+            single(hierarchy.along), summed, target, max_num_iter - total,
+        )  # fmt: skip
+        before = now
+        residual(r, x, b, *equation)
+        now = norm_squared(r, weight)
+        if now >= before:
+            break
+    relative = np.sqrt(now / reference) if reference > 0 else float(np.sqrt(now) > 0)
+    return hierarchy.unpadded(x).copy(), float(relative), total

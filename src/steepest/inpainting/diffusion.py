@@ -1,0 +1,162 @@
+"""Homogeneous diffusion inpainting: the steady state of diffusion from the known pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import check_count, check_number
+from ..core.namespace import cast, follows, is_torch
+from ..core.status import Status
+from ..core.threads import resolve_num_threads
+from ..elliptic.hierarchy import build
+from ..elliptic.operator import Operator
+from ..elliptic.solve import Solution, solve
+from .problem import prepare
+from .result import InpaintResult, finished
+
+
+def inpaint(
+    image: Any,
+    known: Any = None,
+    *,
+    channel_axis: int | None = None,
+    spacing: float | Sequence[float] | None = None,
+    tol: float = 1e-6,
+    max_num_iter: int = 200,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> InpaintResult:
+    """Fill in the unknown pixels by homogeneous diffusion.
+
+    Solves ``-Laplacian u = 0`` at unknown pixels with ``u = image`` at known ones; with
+    confidences c in [0, 1], ``c (u - image) - (1 - c) Laplacian u = 0`` everywhere. The Laplacian
+    has 5 points (7 in a volume) and reflecting boundaries. Channels are filled one by one from the
+    same mask.
+
+    Parameters
+    ----------
+    image : array
+        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, or
+        a torch tensor (float32, float64). Unknown pixels may hold anything.
+    known : array of the spatial shape, optional
+        Boolean (True: known), or confidences in [0, 1] as floats. Default: the pixels of a
+        floating-point image that are not NaN (in any channel).
+    channel_axis : int, optional
+        Which axis holds channels.
+    spacing : float or sequence, optional
+        Pixel spacing, one number or one a spatial axis (default 1).
+    tol : float
+        Relative residual of the linear system at which the iteration stops.
+    max_num_iter : int
+        Most iterations; about 7 reach 1e-6 whatever the mask and the size of the image.
+    num_threads : int, optional
+        Threads that share the channels (default: all processors, or STEEPEST_NUM_THREADS).
+    raise_on_failure : bool
+        Raise `NotConverged` where the tolerance was not met.
+
+    Returns
+    -------
+    InpaintResult
+        ``residual`` is ``|b - A u| / |b|``, the largest of all channels, computed in float64 from
+        the solution; b holds what known pixels contribute. The dtype of ``image`` is the input's;
+        computations are in float64 (preconditioner: float32).
+
+    Raises
+    ------
+    InputError
+        Bad image; ``known`` of the wrong shape or type, or with no known pixel.
+    NotConverged
+        Only with ``raise_on_failure=True``.
+
+    Notes
+    -----
+    Conjugate gradients, preconditioned by a multigrid cycle (docs/inpainting): a fixed number of
+    operations a pixel. The result obeys the maximum principle up to the tolerance. On torch
+    tensors it is differentiable in ``image`` and in confidences.
+
+    References
+    ----------
+    Mainberger et al., SSVM 2011; Peter, arXiv:2210.10013, Section 3.
+    """
+    tol = check_number(tol, "tol", positive=True)
+    max_num_iter = check_count(max_num_iter, "max_num_iter")
+    threads = resolve_num_threads(num_threads)
+    problem = prepare(image, known, channel_axis, spacing)
+    if is_torch(problem.values):
+        from .implicit import diffuse
+
+        confidence = known if follows(known) else None
+        filled, solution = diffuse(problem, confidence, tol, max_num_iter, threads)
+    else:
+        solution = fill(
+            problem.values, problem.confidence, problem.spacing, tol,
+            max_num_iter=max_num_iter, num_threads=threads,
+        )  # fmt: skip
+        filled = cast(solution.image, problem.values.dtype)
+    return finished(
+        InpaintResult(
+            image=problem.layout.restore(filled),
+            residual=float(solution.residual.max()),
+            iterations=int(solution.iterations.max()),
+            status=outcome(solution, tol, max_num_iter),
+        ),
+        raise_on_failure,
+    )
+
+
+def outcome(solution: Solution, tol: float, max_num_iter: int) -> Status:
+    """Whether all right-hand sides met the tolerance, and if not, why."""
+    if solution.residual.max() <= tol:
+        return Status.CONVERGED
+    if solution.iterations.max() < max_num_iter:
+        return Status.ROUNDING
+    return Status.MAX_ITERATIONS
+
+
+def equation(
+    confidence: np.ndarray, spacing: Sequence[float]
+) -> tuple[Operator, np.ndarray | None, np.ndarray | None]:
+    """The operator of diffusion inpainting, its excess where finite, and 1 - c.
+
+    Divided by ``1 - c``, the equation is ``(d - Laplacian) u = d f`` with ``d = c / (1 - c)``:
+    symmetric. The residual is multiplied by ``1 - c``, so that it is that of the equation.
+    Both arrays are None for Boolean masks, where d is zero or infinite.
+    """
+    weights = tuple(1 / h**2 for h in spacing)
+    if confidence.dtype == bool:
+        return Operator(np.where(confidence, np.inf, 0.0), weights), None, None
+    with np.errstate(divide="ignore"):
+        excess = confidence / (1 - confidence)
+    return Operator(excess, weights), np.where(np.isinf(excess), 0, excess), 1 - confidence
+
+
+def fill(
+    values: np.ndarray,
+    confidence: np.ndarray,
+    spacing: Sequence[float],
+    tol: float = 1e-6,
+    *,
+    max_num_iter: int = 200,
+    num_threads: int = 1,
+    start: np.ndarray | None = None,
+) -> Solution:
+    """`inpaint` on prepared arrays: (C, \\*space) values, Boolean or float64 confidence (\\*space).
+
+    ``start`` (C, \\*space) is a first guess at unknown pixels. The solution is in float64.
+    """
+    values = np.asarray(values, np.float64)
+    space = values.shape[1:]
+    grid = space if len(space) > 1 else (1, *space)
+    spacing = tuple(spacing) if len(space) > 1 else (1.0, *spacing)
+    operator, excess, scale = equation(confidence.reshape(grid), spacing)
+    values = values.reshape(-1, *grid)
+    right = None if excess is None else excess * values
+    guess = 0.0 if start is None else np.reshape(start, values.shape)
+    solution = solve(
+        build(operator), np.where(operator.active, guess, values), right,
+        scale=scale, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads,
+    )  # fmt: skip
+    return Solution(solution.image.reshape(-1, *space), solution.residual, solution.iterations)

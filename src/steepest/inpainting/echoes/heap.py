@@ -1,0 +1,131 @@
+"""Binary heaps of pixels by key, one a tile, in which every pixel knows its place."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from .options import PLAIN
+from .state import SIZE, TILE
+
+
+@nb.njit(**PLAIN)
+def tile_of(echoes, pixel):
+    """The number of the tile in which a pixel lies."""
+    width = echoes.image.shape[2]
+    return (pixel // width) // TILE * (-(-width // TILE)) + pixel % width // TILE
+
+
+@nb.njit(**PLAIN)
+def _rise(heap, place, key, base, k):
+    pixel = heap[base + k]
+    value = key[pixel]
+    while k > 0:
+        parent = (k - 1) >> 1
+        other = heap[base + parent]
+        if key[other] <= value:
+            break
+        heap[base + k] = other
+        place[other] = k
+        k = parent
+    heap[base + k] = pixel
+    place[pixel] = k
+
+
+@nb.njit(**PLAIN)
+def _sink(heap, place, key, base, size, k):
+    pixel = heap[base + k]
+    value = key[pixel]
+    while True:
+        child = 2 * k + 1
+        if child >= size:
+            break
+        if child + 1 < size and key[heap[base + child + 1]] < key[heap[base + child]]:
+            child += 1
+        other = heap[base + child]
+        if key[other] >= value:
+            break
+        heap[base + k] = other
+        place[other] = k
+        k = child
+    heap[base + k] = pixel
+    place[pixel] = k
+
+
+@nb.njit(**PLAIN)
+def set_key(echoes, pixel, value):
+    """Change the key of a known pixel."""
+    heap, place, key = echoes.heap, echoes.place, echoes.key
+    tile = tile_of(echoes, pixel)
+    base = echoes.tile_start[tile]
+    before = key[pixel]
+    key[pixel] = value
+    if value < before:
+        _rise(heap, place, key, base, place[pixel])
+    else:
+        _sink(heap, place, key, base, echoes.tile_size[tile], place[pixel])
+
+
+@nb.njit(**PLAIN)
+def push(echoes, pixel, value):
+    """Add a pixel."""
+    heap, place, key = echoes.heap, echoes.place, echoes.key
+    tile = tile_of(echoes, pixel)
+    base, k = echoes.tile_start[tile], echoes.tile_size[tile]
+    echoes.tile_size[tile] = k + 1
+    echoes.counters[SIZE] += 1
+    key[pixel], heap[base + k] = value, pixel
+    _rise(heap, place, key, base, k)
+
+
+@nb.njit(**PLAIN)
+def drop(echoes, pixel):
+    """Take a pixel out."""
+    heap, place, key = echoes.heap, echoes.place, echoes.key
+    tile = tile_of(echoes, pixel)
+    base, size = echoes.tile_start[tile], echoes.tile_size[tile] - 1
+    echoes.tile_size[tile] = size
+    echoes.counters[SIZE] -= 1
+    k, last = place[pixel], heap[base + size]
+    if k != size:
+        heap[base + k], place[last] = last, k
+        _sink(heap, place, key, base, size, k)
+        _rise(heap, place, key, base, place[last])
+
+
+@nb.njit(**PLAIN)
+def first(echoes, tile):
+    """The pixel with the smallest key of a tile that is not empty."""
+    return echoes.heap[echoes.tile_start[tile]]
+
+
+@nb.njit(**PLAIN)
+def second_key(echoes, tile):
+    """The smallest key of a tile but for the first (infinite: there is none)."""
+    best, base = np.float32(np.inf), echoes.tile_start[tile]
+    for k in range(1, min(echoes.tile_size[tile], 3)):
+        best = min(best, echoes.key[echoes.heap[base + k]])
+    return best
+
+
+@nb.njit(**PLAIN)
+def best_tile(echoes):
+    """The tile that holds the smallest key of all."""
+    best, smallest = -1, np.float32(np.inf)
+    for tile in range(echoes.tile_size.shape[0]):
+        if echoes.tile_size[tile] > 0:
+            value = echoes.key[first(echoes, tile)]
+            if best < 0 or value < smallest:
+                best, smallest = tile, value
+    return best
+
+
+@nb.njit(**PLAIN)
+def order(echoes):
+    """Make the heaps anew from all known pixels and their keys."""
+    height, width = echoes.known.shape
+    echoes.tile_size[:] = 0
+    echoes.counters[SIZE] = 0
+    for pixel in range(height * width):
+        if echoes.known[pixel // width, pixel % width]:
+            push(echoes, pixel, echoes.key[pixel])

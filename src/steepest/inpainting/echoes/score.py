@@ -1,0 +1,94 @@
+"""What a change of one known pixel does to the error."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from ...elliptic.kernels import OPTIONS
+from .options import PLAIN
+from .windows import at, window_of
+
+_SMALLEST = np.float32(1e-6)
+_DOWN, _RIGHT = (1, -1, 0, 0), (0, 0, 1, -1)
+
+
+@nb.njit(**PLAIN)
+def _steps(image, error, arena, start, window, pixel, out):
+    channels, height, width = image.shape
+    y, x = pixel // width, pixel % width
+    y0, x0, rows, columns = window
+    conductance = np.float32(0)
+    for c in range(channels):
+        out[c] = np.float32(0)
+    for d in range(4):
+        yy, xx = y + _DOWN[d], x + _RIGHT[d]
+        if yy < 0 or yy >= height or xx < 0 or xx >= width:
+            continue
+        conductance += np.float32(1) - at(arena, start, y0, x0, rows, columns, yy, xx)
+        for c in range(channels):
+            out[c] += image[c, yy, xx] + error[c, yy, xx] - image[c, y, x] - error[c, y, x]
+    if conductance < _SMALLEST:
+        return False
+    for c in range(channels):
+        out[c] /= conductance
+    return True
+
+
+@nb.njit(**PLAIN)
+def _absolute(error, c, y, x0, arena, start, columns, t):
+    total = np.float32(0)
+    for k in range(columns):
+        e = error[c, y, x0 + k]
+        total += abs(e + t * arena[start + k]) - abs(e)
+    return total
+
+
+@nb.njit(**PLAIN)
+def _square(error, c, y, x0, arena, start, columns, t):
+    total = np.float32(0)
+    for k in range(columns):
+        step = t * arena[start + k]
+        total += (np.float32(2) * error[c, y, x0 + k] + step) * step
+    return total
+
+
+@nb.njit(**PLAIN)
+def _change(error, arena, start, window, t, absolute):
+    y0, x0, rows, columns = window
+    total = np.float32(0)
+    for c in range(t.shape[0]):
+        if t[c] == np.float32(0):
+            continue
+        for y in range(rows):
+            first = start + y * columns
+            if absolute:
+                total += _absolute(error, c, y0 + y, x0, arena, first, columns, t[c])
+            else:
+                total += _square(error, c, y0 + y, x0, arena, first, columns, t[c])
+    return total
+
+
+@nb.njit(**PLAIN)
+def removal(echoes, pixel, t, absolute):
+    """Key of a pixel: change of the summed absolute (or squared) error when it is removed, and
+    jitter.
+
+    Sets ``t``, by how much each channel changes there: ``t = -(L u)_i / (L b_i)_i``, since then
+    u + t b_i is harmonic at i, too. Infinite where it cannot be removed.
+    """
+    place = window_of(echoes.window, pixel)
+    image, error, arena, start = echoes.image, echoes.error, echoes.arena, echoes.offset[pixel]
+    if not _steps(image, error, arena, start, place, pixel, t):
+        return np.float32(np.inf)
+    return _change(error, arena, start, place, t, absolute) + echoes.jitter[pixel]
+
+
+@nb.njit(**OPTIONS)
+def score_all(echoes, absolute):
+    """Keys of all known pixels, unordered."""
+    t = np.zeros(echoes.image.shape[0], np.float32)
+    width = echoes.image.shape[2]
+    for pixel in range(echoes.key.shape[0]):
+        if echoes.known[pixel // width, pixel % width]:
+            echoes.key[pixel] = removal(echoes, pixel, t, absolute)

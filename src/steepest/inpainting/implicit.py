@@ -1,0 +1,101 @@
+"""Diffusion inpainting of torch tensors, differentiable by an adjoint solve.
+
+The equation is ``F(u) = c (u - f) + (1 - c) L u = 0``, L the negative Laplacian. For a loss with
+gradient g with respect to u, the adjoint ``c a + L ((1 - c) a) = g`` gives
+
+    gradient with respect to f:   c a
+    gradient with respect to c:   -a (u - f - L u), summed over the channels.
+
+With ``m = (1 - c) a`` it is the forward equation again, held at zero where c = 1:
+``(c / (1 - c) + L) m = g``, and there ``a = g - L m``. So both gradients hold for every c in
+[0, 1], its ends included.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ..core.errors import InputError
+from ..elliptic.hierarchy import build
+from ..elliptic.operator import Operator
+from ..elliptic.solve import Solution, solve
+from .diffusion import equation, fill
+from .problem import Problem
+
+
+def diffuse(
+    problem: Problem, confidence: Tensor | None, tol: float, max_num_iter: int, num_threads: int
+) -> tuple[Tensor, Solution]:
+    """Fill (C, \\*space) and keep what its gradient needs; ``confidence`` where that requires one.
+
+    Raises
+    ------
+    InputError
+        ``confidence`` requires grad and the image is NaN somewhere.
+    """
+    if confidence is not None and problem.missing is not None and problem.missing.any():
+        raise InputError(
+            "known requires grad, so the image must be finite everywhere: its values at unknown "
+            "pixels enter the gradient"
+        )
+    options = {"tol": tol, "max_num_iter": max_num_iter, "num_threads": num_threads}
+    found: list[Solution] = []
+    filled = _Diffuse.apply(problem.values, confidence, problem, options, found)
+    return filled, found[0]
+
+
+class _Diffuse(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        values: Tensor,
+        confidence: Tensor | None,
+        problem: Problem,
+        options: dict[str, Any],
+        found: list[Solution],
+    ) -> Tensor:
+        f = values.detach().cpu().double().numpy()
+        solution = fill(f, problem.confidence, problem.spacing, **options)
+        found.append(solution)
+        ctx.solved, ctx.options = (f, solution.image, problem), options
+        return torch.as_tensor(solution.image, dtype=values.dtype, device=values.device)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        f, u, problem = ctx.solved
+        g = gradient.cpu().double().numpy()
+        by_values, by_confidence = _adjoint(g, f, u, problem, ctx.options)
+
+        def like(array: np.ndarray, wanted: bool) -> Tensor | None:
+            if not wanted:
+                return None
+            return torch.as_tensor(array, device=gradient.device).to(gradient.dtype)
+
+        needs = ctx.needs_input_grad
+        return like(by_values, needs[0]), like(by_confidence, needs[1]), None, None, None
+
+
+def _adjoint(
+    g: np.ndarray, f: np.ndarray, u: np.ndarray, problem: Problem, options: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients with respect to f (C, \\*space) and c (\\*space)."""
+    space = u.shape[1:]
+    grid = space if len(space) > 1 else (1, *space)
+    spacing = problem.spacing if len(space) > 1 else (1.0, *problem.spacing)
+    operator, excess, _ = equation(problem.confidence.reshape(grid), spacing)
+    free = operator.active
+    g, f, u = (array.reshape(-1, *grid) for array in (g, f, u))
+    solution = solve(build(operator), np.zeros_like(g), np.where(free, g, 0), **options)
+    m = solution.image
+    laplacian = Operator(np.zeros(grid), operator.weights)
+    at_known = g - laplacian.apply(m)
+    by_values = np.where(free, 0 if excess is None else excess * m, at_known)
+    rest = np.where(free, 1 - problem.confidence.reshape(grid), 1.0)
+    by_confidence = np.where(free, -m * (u - f) / rest**2, at_known * laplacian.apply(u))
+    return by_values.reshape(-1, *space), by_confidence.sum(0).reshape(space)

@@ -1,0 +1,216 @@
+"""Echo sparsification: every removal's effect on the whole image is known without a solve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.arrays import prepare_image
+from ...core.errors import InputError
+from ..echoes.state import SIZE, Echoes
+from ..echoes.thinning import begin, begin_from, exchange_groups, refresh, thin_to
+from .checks import (
+    Callback,
+    Generator,
+    check_callback,
+    check_mask,
+    count_of,
+    exponent,
+    generator,
+    report,
+)
+
+_CANDIDATES = 10  # of which the one with the largest error is inserted
+_PARTS = 20  # in which a cycle of exchanges is done, for its progress
+_LEAST = 64  # exchanges of a part
+
+
+def echo(
+    image: Any,
+    density: float,
+    *,
+    channel_axis: int | None = None,
+    rng: Generator = None,
+    on_step: Callback | None = None,
+    norm: str = "l1",
+    cycles: int = 0,
+) -> np.ndarray:
+    """Remove pixels one by one, always the one that harms the whole inpainting least.
+
+    The echo b_i of a mask pixel i is the inpainting's answer to a unit change there. Without i,
+    diffusion gives ``u + t b_i`` with ``t = -(L u)_i / (L b_i)_i``, L the Laplacian: the change of
+    the error of the whole image is a sum over the echo, and no equation is solved. The other
+    echoes become ``b_j + s_j b_i`` with ``s_j`` the share of j in the flow out of i (a star-mesh
+    step). Starts from the full mask.
+
+    Echoes are cut off where they are below 0.005 and more than 24 pixels away; pixels whose echo
+    changed are scored anew, others when their turn comes. Images above 64 x 64 are thinned in
+    rounds, tile by tile (docs/inpainting has what each of these costs).
+
+    Parameters
+    ----------
+    image : array
+        Two spatial axes and maybe a channel axis.
+    density, channel_axis, rng
+        As in `random`; ``rng`` breaks ties and draws candidates of exchanges.
+    on_step : callable, optional
+        Called with a `MaskStep` after every round; its error is estimated from the echoes.
+    norm : {"l1", "l2"}
+        Sum over pixels and channels of the error's magnitudes, or of its squares.
+    cycles : int
+        Cycles of `echo_exchange` afterwards.
+
+    Returns
+    -------
+    Boolean array of the spatial shape.
+
+    Raises
+    ------
+    InputError
+        Bad image, density or options.
+
+    Notes
+    -----
+    About 10 microseconds a pixel of a colour image on one core, at 5 %. Memory: about 200 bytes a
+    pixel. Computed in float32.
+    """
+    absolute, random, cycles = _options(on_step, norm, rng, cycles)
+    values = _planar(image, channel_axis)
+    target = count_of(density, values[0].size)
+    echoes = begin(values, absolute, random)
+    rank = np.zeros(values[0].size, np.int32)
+    echoes = thin_to(echoes, target, absolute, rank, lambda now: _tell(on_step, now, target))
+    return _exchanged(echoes, cycles, absolute, random, on_step)
+
+
+def echo_ranking(
+    image: Any,
+    *,
+    channel_axis: int | None = None,
+    rng: Generator = None,
+    on_step: Callback | None = None,
+    norm: str = "l1",
+    density: float = 0.01,
+) -> np.ndarray:
+    """Masks of `echo` for all densities from one run: ``ranking < k`` is that of k pixels.
+
+    Parameters
+    ----------
+    image, channel_axis, rng, on_step, norm
+        As in `echo`.
+    density : float
+        The smallest density of interest; the pixels left then all have rank 0.
+
+    Returns
+    -------
+    int32 array of the spatial shape
+        How many pixels were left when this one was removed. The masks are nested, and
+        ``ranking < k`` has k pixels for every k from ``max(1, round(density * N))`` on.
+
+    Raises
+    ------
+    InputError
+        As in `echo`.
+    """
+    absolute, random, _ = _options(on_step, norm, rng, 0)
+    values = _planar(image, channel_axis)
+    target = count_of(density, values[0].size)
+    rank = np.zeros(values[0].size, np.int32)
+    echoes = begin(values, absolute, random)
+    thin_to(echoes, target, absolute, rank, lambda now: _tell(on_step, now, target))
+    return rank.reshape(values.shape[1:])
+
+
+def echo_exchange(
+    image: Any,
+    mask: Any,
+    *,
+    channel_axis: int | None = None,
+    rng: Generator = None,
+    on_step: Callback | None = None,
+    norm: str = "l1",
+    cycles: int = 5,
+) -> np.ndarray:
+    """Nonlocal pixel exchange with echoes: insert a pixel, remove the least harmful one.
+
+    Each of ``cycles * |mask|`` exchanges draws ten pixels, inserts the one with the largest error,
+    whose echo is computed in a window, and removes the mask pixel that harms least, which may be
+    the same: as far as the echoes are exact, the error never grows. After each cycle the error is
+    computed anew by a solve.
+
+    Parameters
+    ----------
+    image, channel_axis, rng, norm
+        As in `echo`.
+    mask : Boolean array of the spatial shape
+        Not changed.
+    on_step : callable, optional
+        As in `echo`, twenty times a cycle.
+    cycles : int
+        Exchanges, as a multiple of the pixels in the mask.
+
+    Returns
+    -------
+    Boolean array of the spatial shape with as many pixels as ``mask``.
+
+    Raises
+    ------
+    InputError
+        Bad image, mask or options.
+
+    Notes
+    -----
+    About 0.1 ms an exchange on one core in colour at 5 %.
+    """
+    absolute, random, cycles = _options(on_step, norm, rng, cycles)
+    values = _planar(image, channel_axis)
+    known = check_mask(mask, values.shape[1:])
+    echoes = begin_from(values, known, absolute, random)
+    return _exchanged(echoes, cycles, absolute, random, on_step)
+
+
+def _options(
+    on_step: Callback | None, norm: str, rng: Generator, cycles: Any
+) -> tuple[bool, np.random.Generator, int]:
+    check_callback(on_step)
+    if isinstance(cycles, bool) or not isinstance(cycles, (int, np.integer)) or cycles < 0:
+        raise InputError(f"cycles={cycles!r}; allowed are integers from 0")
+    return exponent(norm) == 1, generator(rng), int(cycles)
+
+
+def _planar(image: Any, channel_axis: int | None) -> np.ndarray:
+    """(C, H, W) in float32; scaled to magnitudes of at most one."""
+    values = prepare_image(np.asarray(image), channel_axis)[0]
+    if values.ndim != 3:
+        raise InputError(
+            f"image of shape {np.shape(image)} has {values.ndim - 1} spatial axes; echoes need 2 "
+            "(for a colour image give channel_axis=-1; volumes: laplacian_dither, densify)"
+        )
+    largest = float(np.abs(values).max())
+    return np.ascontiguousarray(values / largest if largest > 0 else values, np.float32)
+
+
+def _tell(on_step: Callback | None, echoes: Echoes, target: int) -> None:
+    if on_step is not None:
+        error = float(np.abs(echoes.error).mean(dtype=np.float64))
+        report(on_step, int(echoes.counters[SIZE]), target, error)
+
+
+def _exchanged(
+    echoes: Echoes,
+    cycles: int,
+    absolute: bool,
+    random: np.random.Generator,
+    on_step: Callback | None,
+) -> np.ndarray:
+    size = int(echoes.counters[SIZE])
+    number = echoes.known.size
+    for _ in range(cycles if size < number else 0):
+        candidates = random.integers(0, number, (size, min(_CANDIDATES, number)), np.int64)
+        step = max(-(-size // _PARTS), _LEAST)
+        for first in range(0, size, step):
+            echoes = exchange_groups(echoes, candidates[first : first + step], absolute)
+            _tell(on_step, echoes, size)
+        refresh(echoes, absolute)
+    return echoes.known > 0

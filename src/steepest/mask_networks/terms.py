@@ -1,0 +1,87 @@
+"""The losses of a step, for each way of training: one scalar with three gradients.
+
+The three networks are updated at once, each by the gradient of its own loss. What one network's
+loss must not move is held fixed (`frozen`, ``detach``), so the gradient of the sum of the losses
+has, in the weights of every network, the gradient of that network's loss. Adam treats every weight
+by itself: one Adam on the sum is three Adams with the same rate, as the paper has them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import diffusion
+from .config import MaskTrainingConfig
+from .gan import MaskGAN, frozen
+from .losses import critic_loss, generator_loss, mask_loss, mean_absolute_error
+from .precision import in_precision
+from .ranking import random_masks
+from .trunk import draw_seed
+
+Terms = dict[str, Tensor]
+
+
+def joint_terms(
+    gan: MaskGAN, images: Tensor, config: MaskTrainingConfig, random: torch.Generator
+) -> Terms:
+    """Eqs. (2), (3) and (4) with the mask of the mask generator.
+
+    The mask generator is moved by Eq. (4) alone, through the inpainting of a generator that is held
+    fixed; to generator and critic the mask is given.
+    """
+    mask_network: Any = in_precision(gan.mask, config)
+    generator: Any = in_precision(gan.generator, config)
+    mask = mask_network(draw_seed(gan.noise, images, random), images, random)
+    seed = draw_seed(gan.noise, images, random)
+    terms = _adversarial_terms(gan, images, mask.detach(), seed, config)
+    with frozen(generator):
+        inpainted = generator(seed, mask, mask * images)
+    own = mask_loss(mask, inpainted, images, config.density, config.beta)
+    return {**terms, "total": terms["total"] + own, "mask": own, "density": mask.mean()}
+
+
+def inpainting_terms(
+    gan: MaskGAN, images: Tensor, config: MaskTrainingConfig, random: torch.Generator
+) -> Terms:
+    """Eqs. (2) and (3) with random masks."""
+    mask = random_masks(images, config.density, random)
+    seed = draw_seed(gan.noise, images, random)
+    return _adversarial_terms(gan, images, mask, seed, config)
+
+
+def diffusion_terms(
+    gan: MaskGAN, images: Tensor, config: MaskTrainingConfig, random: torch.Generator
+) -> Terms:
+    """Eq. (4) with the steady state of diffusion in place of the generator."""
+    mask_network: Any = in_precision(gan.mask, config)
+    mask = mask_network(draw_seed(gan.noise, images, random), images, random)
+    inpainted = diffusion.diffuse(images, mask)
+    total = mask_loss(mask, inpainted, images, config.density, config.beta)
+    error = mean_absolute_error(inpainted, images).mean()
+    return {"total": total, "error": error, "density": mask.mean()}
+
+
+TERMS = {"joint": joint_terms, "inpainting": inpainting_terms, "diffusion": diffusion_terms}
+"""By the mode of the training."""
+
+
+def _adversarial_terms(
+    gan: MaskGAN, images: Tensor, mask: Tensor, seed: Tensor, config: MaskTrainingConfig
+) -> Terms:
+    """Eqs. (2) and (3) for a given mask."""
+    generator: Any = in_precision(gan.generator, config)
+    critic: Any = gan.critic  # in float32: bfloat16 does not resolve Eq. (2), a small difference
+    inpainted = generator(seed, mask, mask * images)
+    of_critic = critic_loss(critic(inpainted.detach(), mask), critic(images, mask))
+    with frozen(critic):
+        opinion = critic(inpainted, mask)
+    of_generator = generator_loss(opinion, inpainted, images, config.alpha)
+    return {
+        "total": of_critic + of_generator,
+        "critic": of_critic,
+        "generator": of_generator,
+        "error": mean_absolute_error(inpainted, images).mean(),
+    }

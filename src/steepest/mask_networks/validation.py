@@ -1,0 +1,79 @@
+"""How good the networks are: always on the same crops with the same random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..training.sources import Source
+from ..training.streams import torch_stream
+from . import diffusion
+from .config import MaskTrainingConfig
+from .gan import MaskGAN
+from .losses import mask_loss, mean_absolute_error
+from .precision import in_precision
+from .ranking import random_masks
+from .sampling import NOISE, VALIDATION, draw_crops
+from .trunk import draw_seed
+
+NAMES = ("error", "density", "psnr", "score")
+_SEED = 0  # not that of the training: scores of several trainings can be compared
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Fixed batches of held-out crops."""
+
+    config: MaskTrainingConfig
+    batches: Sequence[Tensor]
+
+    @torch.no_grad()
+    def __call__(self, network: nn.Module) -> dict[str, float]:
+        """Means over the batches of `NAMES`.
+
+        "error": mean absolute error. "density": share of known pixels. "psnr": in dB for data
+        range 1, of each image. "score": Eq. (4).
+        """
+        sums = dict.fromkeys(NAMES, 0.0)
+        for index, images in enumerate(self.batches):
+            random = torch_stream(images.device, _SEED, NOISE, VALIDATION, index)
+            mask, inpainted = reconstruct(network, images, self.config, random)
+            square = (inpainted - images).square().flatten(1).mean(1).clamp(min=1e-12)
+            found = {
+                "error": mean_absolute_error(inpainted, images).mean(),
+                "density": mask.mean(),
+                "psnr": -10 * square.log10().mean(),
+                "score": mask_loss(mask, inpainted, images, self.config.density, self.config.beta),
+            }
+            for name, value in found.items():
+                sums[name] += float(value) / len(self.batches)
+        return sums
+
+
+def make_validation(source: Source, config: MaskTrainingConfig, device: torch.device) -> Validation:
+    """Draw the batches."""
+    batches = [
+        draw_crops(source, config.crop, _SEED, VALIDATION, index, range(config.batch)).to(device)
+        for index in range(config.validation_batches)
+    ]
+    return Validation(config, batches)
+
+
+def reconstruct(
+    network: Any, images: Tensor, config: MaskTrainingConfig, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Masks (N, 1, H, W) and the images inpainted from them, as the mode has it."""
+    gan: MaskGAN = network
+    if gan.mask is None:
+        mask = random_masks(images, config.density, random)
+    else:
+        propose: Any = in_precision(gan.mask, config)
+        mask = propose(draw_seed(gan.noise, images, random), images, random)
+    if gan.generator is None:
+        return mask, diffusion.diffuse(images, mask)
+    generator: Any = in_precision(gan.generator, config)
+    return mask, generator(draw_seed(gan.noise, images, random), mask, mask * images)

@@ -1,0 +1,273 @@
+"""The paper's networks: sizes, what their blocks compute, which symmetries and bounds hold."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from torch.nn.functional import conv2d, elu, interpolate, max_pool2d  # noqa: E402
+
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.mask_networks import (  # noqa: E402
+    BINARISATIONS,
+    CBlock,
+    Critic,
+    InpaintingGenerator,
+    MaskGAN,
+    MaskGenerator,
+    TCBlock,
+    binarise,
+    load,
+    save,
+)
+from steepest.mask_networks.gan import MODES, frozen  # noqa: E402
+from steepest.mask_networks.trunk import Hourglass, draw_seed  # noqa: E402
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+# ------------------------------------------------------------------------------------- sizes
+
+
+def test_the_full_generators_have_the_sizes_of_the_paper() -> None:
+    with torch.device("meta"):
+        generator, mask = InpaintingGenerator(), MaskGenerator()
+    assert count(generator) == 11_502_339  # 11.5 million
+    assert count(mask) == 11_492_737
+
+
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 4))
+@settings(max_examples=10, deadline=None)
+def test_weights_of_the_trunk_by_hand(quarter: int, before: int, after: int) -> None:
+    b = 4 * quarter
+    pairs = [(before, b), (b, b), (b, 2 * b), (2 * b, 4 * b), (6 * b, 2 * b), (3 * b, b)]
+    pairs += [(2 * b, b), (b, after)]
+    expected = sum(25 * one * two + two for one, two in pairs)
+    with torch.device("meta"):
+        assert count(Hourglass(before, after, b)) == expected
+
+
+# ------------------------------------------------------------------------------------- blocks
+
+
+def test_a_cblock_is_three_convolutions_elu_and_pooling() -> None:
+    block, x = CBlock(2, 8), random(2, 2, 16, 24)
+    parts = []
+    for branch, dilation, width in zip(block.dilated.branches, (1, 2, 5), (4, 2, 2), strict=True):
+        assert branch.weight.shape == (width, 2, 5, 5)
+        parts.append(conv2d(x, branch.weight, branch.bias, padding=2 * dilation, dilation=dilation))
+    features = elu(torch.cat(parts, 1))
+    pooled, skip = block(x)
+    assert torch.allclose(skip, features, atol=1e-6)
+    assert torch.allclose(pooled, max_pool2d(features, 2), atol=1e-6)
+
+
+def test_a_tcblock_is_the_mirrored_convolutions_and_nearest_upsampling() -> None:
+    block, x = TCBlock(3, 8), random(1, 3, 9, 7)
+    parts = []
+    for branch, dilation in zip(block.dilated.branches, (1, 2, 5), strict=True):
+        kernel = branch.weight.transpose(0, 1).flip(2, 3)
+        parts.append(conv2d(x, kernel, branch.bias, padding=2 * dilation, dilation=dilation))
+    features = elu(torch.cat(parts, 1))
+    assert torch.allclose(block(x), interpolate(features, scale_factor=2), atol=1e-6)
+    block.upsample = False
+    assert torch.allclose(block(x), features, atol=1e-6)
+
+
+@pytest.mark.parametrize("reach", [(10, True), (11, False)])
+def test_a_cblock_sees_ten_pixels_far(reach: tuple[int, bool]) -> None:
+    distance, seen = reach
+    block = CBlock(1, 4).double()
+    x = random(1, 1, 32, 32).double().requires_grad_()
+    block(x)[1][0, :, 16, 16].sum().backward()
+    assert x.grad is not None
+    assert bool(x.grad[0, 0, 16, 16 + distance] != 0) == seen
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=15, deadline=None)
+def test_any_size_and_skips_of_the_right_level(height: int, width: int) -> None:
+    trunk = Hourglass(1, 2, 4)
+    assert trunk(random(1, 1, height, width)).shape == (1, 2, height, width)
+
+
+# ------------------------------------------------------------------------------------- generator
+
+
+@pytest.mark.parametrize("noise", ["uniform", "normal"])
+def test_known_pixels_are_kept_to_the_bit(noise: str) -> None:
+    network = InpaintingGenerator(3, 4, noise)
+    images, mask = random(2, 3, 11, 13), (random(2, 1, 11, 13, seed=1) < 0.2).float()
+    seed = draw_seed(noise, images)
+    result = network(seed, mask, mask * images)
+    known = mask.expand_as(images) == 1
+    assert torch.equal(result[known], images[known])
+    assert 0 <= result.min() <= result.max() <= 1
+    other = network(seed + mask, mask, mask * images)  # another seed at known pixels only
+    assert torch.allclose(other, result) == (noise == "normal")
+
+
+def test_eq_1_is_a_convex_combination() -> None:
+    network = InpaintingGenerator(1, 4)
+    images, c = random(1, 1, 8, 8), random(1, 1, 8, 8, seed=1)
+    seed = draw_seed("uniform", images)
+    u = network(seed, c, c * images)
+    inside = torch.cat([seed, c, c * images], 1)
+    g = (network.trunk(inside) / 6 + 0.5).clamp(0, 1)
+    assert torch.allclose(u, (1 - c) * g + c * images, atol=1e-6)
+
+
+def test_seeds() -> None:
+    like = torch.zeros(1, 1, 200, 200, dtype=torch.float64)
+    uniform = draw_seed("uniform", like, torch.Generator().manual_seed(0))
+    normal = draw_seed("normal", like, torch.Generator().manual_seed(0))
+    assert uniform.dtype == torch.float64
+    assert 0 <= uniform.min() <= uniform.max() < 1
+    assert float(uniform.mean()) == pytest.approx(0.5, abs=0.01)
+    assert float(normal.mean()) == pytest.approx(0, abs=0.002)
+    assert float(normal.std()) == pytest.approx(0.1, rel=0.02)
+
+
+# ------------------------------------------------------------------------------------- masks
+
+
+def test_rounding_is_that_of_the_paper() -> None:
+    x = torch.tensor([0.0, 0.25, 0.4999, 0.5, 0.5001, 1.0])
+    assert binarise(x).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("method", BINARISATIONS)
+def test_the_gradient_goes_straight_through(method: str) -> None:
+    x = random(50).requires_grad_()
+    weights = random(50, seed=2)
+    (binarise(x, method) * weights).sum().backward()
+    assert torch.equal(x.grad, weights)
+
+
+@given(st.floats(0, 1))
+@settings(max_examples=20, deadline=None)
+def test_stochastic_rounding_has_the_right_mean(value: float) -> None:
+    x = torch.full((20_000,), value)
+    mask = binarise(x, "stochastic", torch.Generator().manual_seed(0))
+    assert set(mask.tolist()) <= {0.0, 1.0}
+    assert float(mask.mean()) == pytest.approx(value, abs=0.02)
+
+
+@given(st.floats(0, 1))
+@settings(max_examples=20, deadline=None)
+def test_additive_noise_is_one_sided_and_cut(value: float) -> None:
+    x = torch.full((5000,), value)
+    noisy = binarise(x, "noise", torch.Generator().manual_seed(0))
+    assert value - 1e-6 <= noisy.min() <= noisy.max() <= min(1.0, value + 0.5) + 1e-6
+    if value <= 0.5:
+        assert float(noisy.mean()) == pytest.approx(value + 0.25, abs=0.01)
+
+
+def test_in_evaluation_every_network_rounds() -> None:
+    images = random(1, 1, 16, 16)
+    seed = draw_seed("uniform", images)
+    network = MaskGenerator(1, 4, binarisation="noise")
+    assert len(network(seed, images).unique()) > 2
+    found = network.eval()(seed, images)
+    assert torch.equal(found, (network.confidence(seed, images) >= 0.5).float())
+
+
+# ------------------------------------------------------------------------------------- critic
+
+
+@pytest.mark.parametrize("size", [(128, 128), (64, 64), (32, 32), (17, 5)])
+def test_the_critic_judges_images_of_any_size(size: tuple[int, int]) -> None:
+    critic = Critic(3, 4)
+    assert critic(random(2, 3, *size), random(2, 1, *size)).shape == (2,)
+
+
+@pytest.mark.parametrize("norm", ["filter", "layer"])
+def test_only_the_direction_of_its_weights_matters(norm: str) -> None:
+    critic, x, c = Critic(1, 4, norm), random(2, 1, 32, 32), random(2, 1, 32, 32, seed=1)
+    before = critic(x, c)
+    with torch.no_grad():
+        for block in critic.blocks:
+            block.weight *= 7.5
+        critic.last.weight *= 0.01
+    assert torch.allclose(critic(x, c), before, rtol=1e-4)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([8, 16, 33]))
+@settings(max_examples=15, deadline=None)
+def test_a_layer_of_norm_one_is_three_lipschitz(seed: int, size: int) -> None:
+    torch.manual_seed(seed)
+    block = Critic(1, 8, "layer").blocks[1]
+    one, two = (torch.randn(1, 4, size, size) for _ in range(2))
+    distance = (block(one) - block(two)).norm()
+    assert distance <= 3 * (one - two).norm() * (1 + 1e-5)
+
+
+def test_the_bound_of_three_is_nearly_sharp() -> None:
+    """All of the norm on one filter of ones, and an image of ones."""
+    block = Critic(1, 8, "layer").blocks[1]
+    with torch.no_grad():
+        block.weight.zero_()
+        block.bias.zero_()
+        block.weight[0] = 1
+    x, block = torch.ones(1, 4, 200, 200), block.requires_grad_(False)
+    # every output is 10, the norm of a window; a quarter as many outputs as pixels
+    assert float(block(x)[0, 0, 50, 50]) == pytest.approx(10, rel=1e-4)
+    assert float(block(x).norm() / x.norm()) == pytest.approx(2.5, rel=0.02)
+
+
+# ------------------------------------------------------------------------------------- together
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_weights_come_back(mode: str, tmp_path) -> None:
+    network = MaskGAN(mode, 1, 4, "normal", "stochastic", "filter")
+    save(network, tmp_path / "net", {"note": 1})
+    again = load(tmp_path / "net")
+    assert again.config() == network.config()
+    assert not again.training
+    assert {name for name in MODES["joint"] if getattr(again, name) is not None} == set(MODES[mode])
+    for name, value in network.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
+
+
+def test_frozen_weights_get_no_gradient_but_inputs_do() -> None:
+    layer = torch.nn.Linear(2, 1)
+    layer.bias.requires_grad_(False)
+    x = torch.ones(1, 2, requires_grad=True)
+    with frozen(layer):
+        y = layer(x)
+    y.sum().backward()
+    assert torch.equal(x.grad, layer.weight.detach())
+    assert layer.weight.grad is None
+    assert [p.requires_grad for p in (layer.weight, layer.bias)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: InpaintingGenerator(3, 6), "base_channels=6; allowed are positive multiples of 4"),
+        (lambda: InpaintingGenerator(0, 8), "channels=0"),
+        (lambda: MaskGenerator(noise="pink"), "noise='pink'; allowed are uniform, normal"),
+        (lambda: MaskGenerator(binarisation="soft"), "binarisation='soft'; allowed are hard"),
+        (lambda: binarise(torch.zeros(1), "soft"), "binarisation='soft'"),
+        (lambda: Critic(norm="inf"), "norm='inf'; allowed are layer, filter"),
+        (lambda: MaskGAN("all"), "mode='all'; allowed are joint, inpainting, diffusion"),
+        (
+            lambda: Critic(3, 4)(random(1, 1, 8, 8), random(1, 1, 8, 8)),
+            r"images of shape \(1, 1, 8, 8\); allowed is \(N, 3, H, W\)",
+        ),
+    ],
+)
+def test_what_is_not_allowed(make, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make()
