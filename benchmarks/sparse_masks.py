@@ -1,0 +1,152 @@
+"""Choosing pixels to keep: ``python -m benchmarks.sparse_masks FOLDER -o RUNS``.
+
+Tables 3 and 4 of Peter (A Wasserstein GAN for joint learning of inpainting and spatial
+optimisation, 2022) with the methods here beside them: MAE, PSNR and SSIM of homogeneous diffusion
+inpainting and the time it takes to find the mask, on centre crops of 128 x 128 of the images of
+FOLDER in colour, at 5, 10 and 20 %.
+
+The slow methods (probabilistic sparsification with nonlocal pixel exchange) run on the first
+crops only; the table has rows of the others on the same crops beside them. They are timed with
+plain conjugate gradients, the paper's kind of solver, and with the library's; every measurement
+is kept in RUNS and read from there when the command is run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from benchmarks.conjugate_gradients import cold_conjugate_gradients
+from benchmarks.sparse_masks_report import write
+from steepest.inpainting import masks, reconstruct, tonal
+from steepest.io import image_files, read_image
+
+DENSITIES = (0.05, 0.1, 0.2)
+SIZE = 128
+Method = Callable[[np.ndarray, float], np.ndarray]
+
+
+def _sparsified(image: np.ndarray, density: float, **options: Any) -> np.ndarray:
+    return masks.probabilistic_sparsification(image, density, channel_axis=-1, rng=0, **options)
+
+
+def _exchanged(image: np.ndarray, density: float, **options: Any) -> np.ndarray:
+    mask = _sparsified(image, density, **options)
+    return masks.nonlocal_pixel_exchange(image, mask, channel_axis=-1, rng=0, **options)
+
+
+def _named(name: str, **options: Any) -> Method:
+    def method(image: np.ndarray, density: float) -> np.ndarray:
+        return np.asarray(getattr(masks, name)(image, density, channel_axis=-1, rng=0, **options))
+
+    return method
+
+
+PAPERS_SOLVER = {"reconstruct": cold_conjugate_gradients}
+FAST: dict[str, Method] = {
+    "random": _named("random"),
+    "regular": _named("regular"),
+    "Laplacian dithering": _named("laplacian_dither"),
+    "densification": _named("densify"),
+    "PS": _sparsified,
+    "echo": _named("echo"),
+    "echo, 5 cycles of exchange": _named("echo", cycles=5),
+}
+SLOW: dict[str, Method] = {"PS + NLPE": _exchanged}
+OLD: dict[str, Method] = {  # the same masks, found with the paper's kind of solver
+    "PS, conjugate gradients": lambda image, density: _sparsified(image, density, **PAPERS_SOLVER),
+    "PS + NLPE, conjugate gradients": lambda image, density: _exchanged(
+        image, density, **PAPERS_SOLVER
+    ),
+}
+
+
+def crops(folder: Path, number: int) -> list[tuple[str, np.ndarray]]:
+    """Names and centre crops (128, 128, 3) uint8 of the first images large enough."""
+    found = []
+    for path in image_files(folder):
+        image = np.asarray(read_image(path).array)
+        height, width = image.shape[:2]
+        if image.ndim == 3 and min(height, width) >= SIZE and image.dtype == np.uint8:
+            y, x = (height - SIZE) // 2, (width - SIZE) // 2
+            found.append((path.stem, np.ascontiguousarray(image[y : y + SIZE, x : x + SIZE, :3])))
+        if len(found) == number:
+            break
+    return found
+
+
+def measure(image: np.ndarray, mask: np.ndarray, values: np.ndarray | None) -> dict[str, float]:
+    """Errors of the reconstruction, on a scale to 255; SSIM as Wang et al. define it."""
+    result = reconstruct(image, mask, channel_axis=-1, values=values)
+    truth, ours = image.astype(np.float64), 255.0 * result.image.astype(np.float64)
+    ours = np.clip(ours, 0, 255)
+    similarity = structural_similarity(
+        ours, truth, channel_axis=-1, data_range=255, gaussian_weights=True, sigma=1.5,
+        use_sample_covariance=False,
+    )  # fmt: skip
+    error = ours - truth
+    mse = float(np.mean(error**2))
+    return {
+        "mae": float(np.abs(error).mean()),
+        "psnr": float(10 * np.log10(255**2 / mse)),
+        "ssim": float(similarity),
+    }
+
+
+def run(place: Path, name: str, method: Method, crop: tuple[str, np.ndarray], density: float) -> None:
+    """Find a mask, measure it with the image's values and with the best ones; keep the result."""
+    title, image = crop
+    path = place / f"{name.replace(' ', '-')}_{density:g}_{title}.json"
+    if path.is_file():
+        return
+    begin = time.thread_time()
+    mask = method(image, density)
+    middle = time.thread_time()
+    best = tonal(image, mask, channel_axis=-1, num_threads=1)
+    end = time.thread_time()
+    record = {
+        "method": name,
+        "density": density,
+        "image": title,
+        "seconds": middle - begin,
+        "tonal_seconds": end - middle,
+        "own": measure(image, mask, None),
+        "tonal": measure(image, mask, best),
+    }
+    path.write_text(json.dumps(record))
+
+
+def main() -> None:
+    """Measure what is not yet measured, and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=100, help="crops of the fast methods")
+    parser.add_argument("--slow", type=int, default=10, help="crops of PS + NLPE")
+    parser.add_argument("--old", type=int, default=2, help="crops with the paper's kind of solver")
+    parser.add_argument("--report-only", action="store_true")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    chosen = crops(arguments.folder, arguments.count)
+    warm = chosen[0][1][:32, :32]
+    groups = ((FAST, arguments.count), (SLOW, arguments.slow), (OLD, arguments.old))
+    if not arguments.report_only:
+        for methods, number in groups:
+            for name, method in methods.items():
+                method(warm, 0.2)  # compile
+                for density in DENSITIES:
+                    for crop in chosen[:number]:
+                        run(arguments.output, name, method, crop, density)
+                    print(f"{name}, {density:.0%}: {min(number, len(chosen))} crops", flush=True)
+    write(arguments.output, [name for name, _ in chosen])
+
+
+if __name__ == "__main__":
+    main()
