@@ -100,7 +100,9 @@ def measure(image: np.ndarray, mask: np.ndarray, values: np.ndarray | None) -> d
     }
 
 
-def run(place: Path, name: str, method: Method, crop: tuple[str, np.ndarray], density: float) -> None:
+def run(
+    place: Path, name: str, method: Method, crop: tuple[str, np.ndarray], density: float
+) -> None:
     """Find a mask, measure it with the image's values and with the best ones; keep the result."""
     title, image = crop
     path = place / f"{name.replace(' ', '-')}_{density:g}_{title}.json"

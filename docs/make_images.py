@@ -1,7 +1,8 @@
 """Draw the pictures that README.md and the documentation show: ``python docs/make_images.py``.
 
 Those of the decomposition are what ``steepest decompose sample:camera`` writes, from the same
-calls; ``python docs/make_images.py learning`` draws those of the networks alone (needs torch).
+calls; ``python docs/make_images.py learning`` draws those of the networks alone (needs torch),
+``inpainting`` those of the page on inpainting.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ from steepest.io import sample
 FOLDER = Path(__file__).parent / "images"
 
 
-def save(figure: object, name: str, dpi: int = 150, colours: int = 256) -> None:
-    """Write a figure as a PNG of few colours, which is enough for it and a third of the size."""
+def save(figure: object, name: str, dpi: float = 150, colours: int = 256) -> None:
+    """Write a figure as a PNG of few colours, which is enough for it and a third of the size.
+
+    ``colours`` 0 keeps all.
+    """
     picture = PillowImage.open(BytesIO(plot.figure_png(figure, dpi=dpi)))  # type: ignore[arg-type]
-    picture.convert("RGB").quantize(colours).save(FOLDER / name, optimize=True)
+    picture = picture.convert("RGB")
+    (picture.quantize(colours) if colours else picture).save(FOLDER / name, optimize=True)
 
 
 def draw_learning() -> None:
@@ -60,10 +65,29 @@ def draw_decomposition() -> None:
     save(plot.spectrum_figure(dec.times, dec.spectrum, dec.edges, title=title), "spectrum.png")
 
 
+def draw_inpainting() -> None:
+    """Echoes, masks and what is inpainted from them, on the bundled photographs."""
+    import inpainting_pictures as pictures
+
+    save(pictures.echoes_of_a_line(), "echoes_line.png", 160, 64)
+    for name, draw, colours in (
+        ("echoes.png", pictures.echoes_of_an_image, 256),
+        ("masks.png", pictures.side_by_side, 0),
+        ("tonal.png", pictures.before_and_after, 256),
+        ("inpainting.png", pictures.few_pixels, 0),
+    ):
+        figure, dpi = draw()
+        save(figure, name, dpi, colours)
+
+
 def main() -> None:
-    """Everything, or what is named: decomposition, learning."""
+    """Everything, or what is named: decomposition, learning, inpainting."""
     FOLDER.mkdir(exist_ok=True)
-    parts = {"decomposition": draw_decomposition, "learning": draw_learning}
+    parts = {
+        "decomposition": draw_decomposition,
+        "learning": draw_learning,
+        "inpainting": draw_inpainting,
+    }
     for name in sys.argv[1:] or parts:
         parts[name]()
 

@@ -471,7 +471,8 @@ def test_info(photo, capsys):
 
 
 def test_help_teaches_by_example(capsys):
-    for command in ([], ["denoise"], ["flow"], ["decompose"], ["filter"], ["spectrum"], ["info"]):
+    names = "denoise flow decompose filter spectrum inpaint mask compress decompress info"
+    for command in ([], *([name] for name in names.split())):
         assert main([*command, "--help"]) == 0
         out = capsys.readouterr().out
         assert out.count("\n  steepest ") >= 3
@@ -558,3 +559,15 @@ def test_progress_counts_steps(monkeypatch):
             time.sleep(0.6)
     assert "3/5" in stream.drawn
     assert "gap 1.0e-03" in stream.drawn
+
+
+def test_progress_of_a_mask(monkeypatch):
+    from steepest.inpainting.masks import MaskStep
+
+    stream = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress("photo.png") as on_step:
+        for known in (900, 500, 100):
+            on_step(MaskStep(known, 100, 0.0123))
+            time.sleep(0.6)
+    assert "500 pixels, goal 100, error 0.0123" in stream.drawn

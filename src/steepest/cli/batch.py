@@ -8,13 +8,27 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .certificates import Certificate, finite
+from .certificates import finite
 from .outcome import FAILED, OK, USAGE, one_line
+
+
+class Outcome(Protocol):
+    """What stands behind a result, a certificate or a residual, in words and numbers."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def promise(self) -> str: ...
+    @property
+    def effort(self) -> str: ...
+    def as_json(self) -> dict[str, Any]: ...
 
 
 @dataclass
@@ -25,7 +39,7 @@ class Record:
     outputs: list[Path] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
-    certificate: Certificate | None = None
+    outcome: Outcome | None = None
 
     def describe(self, image: Image) -> None:
         """Add the shape and kind of the image."""
@@ -34,13 +48,13 @@ class Record:
             shape=list(image.array.shape), dtype=image.array.dtype.name, axes=image.axes
         )
 
-    def certify(self, certificate: Certificate) -> None:
+    def certify(self, outcome: Outcome, name: str = "certificate") -> None:
         """Add the guarantee, the effort and the outcome."""
-        self.certificate = certificate
-        self.lines.append(("certificate", certificate.promise))
-        self.lines.append(("effort", certificate.effort))
-        self.lines.append(("status", certificate.status))
-        self.values["certificate"] = certificate.as_json()
+        self.outcome = outcome
+        self.lines.append((name, outcome.promise))
+        self.lines.append(("effort", outcome.effort))
+        self.lines.append(("status", outcome.status))
+        self.values[name] = outcome.as_json()
 
 
 def describe(image: Image) -> str:
@@ -85,11 +99,11 @@ def run_batch(
             print(f"steepest: error: {prefix}{text}", file=sys.stderr)
             continue
         records.append(record)
-        certificate = record.certificate
-        if certificate is not None and not certificate.converged:
+        outcome = record.outcome
+        if outcome is not None and not outcome.converged:
             strict_failure |= arguments.strict
             kind = "error" if arguments.strict else "warning"
-            print(f"steepest: {kind}: {source}: {certificate.status}", file=sys.stderr)
+            print(f"steepest: {kind}: {source}: {outcome.status}", file=sys.stderr)
         if not arguments.json and not arguments.quiet:
             _print_record(record)
     if arguments.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
 from steepest.core.errors import InputError
@@ -24,7 +25,22 @@ def need_torch(what: str, *more: str, extra: str = "torch") -> None:
     InputError
         One of them is not installed.
     """
-    for name in ("torch", "safetensors", *more):
+    _need(what, ("torch", "safetensors", *more), extra)
+
+
+def need_coder(what: str) -> None:
+    """The same for commands that read or write compressed images.
+
+    Raises
+    ------
+    InputError
+        The entropy coder is not installed.
+    """
+    _need(what, ("constriction",), "compression")
+
+
+def _need(what: str, modules: Sequence[str], extra: str) -> None:
+    for name in modules:
         try:
             import_module(name)
         except ModuleNotFoundError as error:

@@ -64,7 +64,7 @@ def versions() -> dict[str, Any]:
     """What computes: versions and the number of threads."""
     from steepest.core.threads import default_num_threads
 
-    names = ("steepest", "numba", "numpy", "pillow", "tifffile", "matplotlib")
+    names = ("steepest", "numba", "numpy", "pillow", "tifffile", "matplotlib", "constriction")
     found: dict[str, Any] = {name: version(name) for name in names}
     return {**found, "python": platform.python_version(), "threads": default_num_threads()}
 

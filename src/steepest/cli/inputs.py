@@ -79,16 +79,21 @@ def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
 def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
     """The file for one result: ``-o`` as file or folder, else ``name_tag.suffix`` right here."""
     ending = suffix(name, arguments)
-    if arguments.output is None:
+    if arguments.output is not None:
+        return placed(name, arguments.output, ending, several)
+    if several:
+        raise InputError("several images need a folder for the results: give -o FOLDER")
+    return Path(f"{stem(name)}_{tag}{ending}")
+
+
+def placed(name: str, output: str, ending: str, several: bool) -> Path:
+    """``output`` where it is a file, else the file in this folder that is called as the image."""
+    path = Path(output)
+    if known_suffix(path.name) and not path.is_dir():
         if several:
-            raise InputError("several images need a folder for the results: give -o FOLDER")
-        return Path(f"{stem(name)}_{tag}{ending}")
-    output = Path(arguments.output)
-    if known_suffix(output.name) and not output.is_dir():
-        if several:
-            raise InputError(f"{output}: several images need a folder, not a file")
-        return output
-    return output / f"{stem(name)}{ending}"
+            raise InputError(f"{path}: several images need a folder, not a file")
+        return path
+    return path / f"{stem(name)}{ending}"
 
 
 def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:

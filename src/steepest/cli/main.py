@@ -11,7 +11,21 @@ from typing import Any, NoReturn
 
 from steepest.core.errors import InputError
 
-from . import decompose, denoise, evaluate, filter, flow, info, learn, segment, spectrum
+from . import (
+    compress,
+    decompose,
+    decompress,
+    denoise,
+    evaluate,
+    filter,
+    flow,
+    info,
+    inpaint,
+    learn,
+    mask,
+    segment,
+    spectrum,
+)
 from .options import HelpFormatter
 from .outcome import FAILED, INTERRUPTED, OK, USAGE, one_line
 
@@ -21,6 +35,10 @@ COMMANDS: tuple[Any, ...] = (
     filter,
     flow,
     spectrum,
+    inpaint,
+    mask,
+    compress,
+    decompress,
     learn,
     segment,
     evaluate,
@@ -28,16 +46,20 @@ COMMANDS: tuple[Any, ...] = (
 )
 DESCRIPTION = """\
 Certified total variation flow: denoise images, split them into their structures by contrast and
-size, and mix these anew. Every result comes with a guaranteed distance to the exact one.
+size, and mix these anew; every result comes with a guaranteed distance to the exact one. Sparse
+inpainting: fill in unknown pixels, and choose the few that are worth keeping.
 """
 EPILOG = """\
 examples:
-  steepest info sample:camera                   what is in a file, and what would be done with it
-  steepest denoise photo.jpg                    remove noise; the strength is found automatically
-  steepest decompose sample:camera -o bands     split a bundled photograph into its structures
-  steepest filter photo.png --high-pass 0.05    keep only small or faint structures
-  steepest flow photo.png --times 0.02,0.1,0.5  the flow at three times
-  steepest spectrum scan.tif                    how much structure there is at each scale
+  steepest info sample:camera                    what is in a file, and what would be done with it
+  steepest denoise photo.jpg                     remove noise; the strength is found automatically
+  steepest decompose sample:camera -o bands      split a bundled photograph into its structures
+  steepest filter photo.png --high-pass 0.05     keep only small or faint structures
+  steepest flow photo.png --times 0.02,0.1,0.5   the flow at three times
+  steepest spectrum scan.tif                     how much structure there is at each scale
+  steepest inpaint photo.png --unknown hole.png  fill in what is white in hole.png
+  steepest mask sample:coffee                    the 5 % of its pixels that say most about it
+  steepest compress sample:coffee                these as one small file, coffee.stp
 
 images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
 folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.

@@ -39,6 +39,19 @@ def positive(text: str) -> float:
     return value
 
 
+def density(text: str) -> float:
+    """A share of the pixels, above 0 and up to 1."""
+    value = positive(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"{text} is above 1: all pixels")
+    return value
+
+
+def method_name(text: str) -> str:
+    """The name of a function, also with hyphens."""
+    return text.replace("-", "_")
+
+
 def count(text: str) -> int:
     """A whole number from 1."""
     if not text.isdigit() or int(text) < 1:
@@ -223,7 +236,7 @@ def model_keywords(arguments: argparse.Namespace, image: Image) -> dict[str, Any
         "channel_axis": image.channel_axis,
         "isotropic": not arguments.anisotropic,
         "coupled": not arguments.separate_channels,
-        "spacing": _spacing(arguments.spacing, image),
+        "spacing": spacing_of(arguments.spacing, image),
     }
     if getattr(arguments, "huber", None):
         keywords["huber"] = arguments.huber
@@ -248,7 +261,14 @@ def band_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if value is not None}
 
 
-def _spacing(text: str | None, image: Image) -> tuple[float, ...] | None:
+def spacing_of(text: str | None, image: Image) -> tuple[float, ...] | None:
+    """One number for each spatial axis, from ``--spacing``.
+
+    Raises
+    ------
+    InputError
+        Bad numbers, too many, or none in the file.
+    """
     if text is None:
         return None
     space = image.space

@@ -30,6 +30,11 @@ def progress(label: str, *, enabled: bool = True) -> Iterator[Callable[[Any], No
             bar.update(0) if bar.n else bar.refresh() if bar.format_dict["elapsed"] > 1 else None
 
     def on_step(step: Any) -> None:
+        if hasattr(step, "known"):  # of a mask method: no number of steps is known
+            error = "" if step.error is None else f", error {step.error:.4f}"
+            bar.set_postfix_str(f"{step.known} pixels, goal {step.target}{error}", refresh=False)
+            bar.update(1)
+            return
         bar.total = getattr(step, "num_steps", 0) or None
         if bar.total:
             bar.bar_format = None

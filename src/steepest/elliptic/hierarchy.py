@@ -52,7 +52,7 @@ class Hierarchy:
 def build(operator: Operator) -> Hierarchy:
     """Coarse grids by aggregation of two pixels along every axis that is strongly coupled."""
     space = operator.excess.shape
-    along = _along(operator)
+    along = typical_couplings(operator)
     levels, size, num_couplings = plan(space, along, operator.uniform)
     coefficients = np.zeros((3, size), np.float32)
     couplings = np.zeros(max(num_couplings, 3), np.float32)
@@ -103,7 +103,7 @@ def plan(
             size[a] = -(-size[a] // factors[a])
 
 
-def _along(operator: Operator) -> tuple[float, float, float]:
+def typical_couplings(operator: Operator) -> tuple[float, float, float]:
     """One typical coupling for each of x, y and z."""
     means = [float(np.mean(w)) for w in operator.weights][::-1]
     x, y, *z = means

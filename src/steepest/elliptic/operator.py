@@ -41,13 +41,13 @@ class Operator:
     def weight(self, axis: int) -> np.ndarray | float:
         """Couplings of neighbours along one axis, as broadcasts against ``u[1:] - u[:-1]``."""
         w = self.weights[axis]
-        return w[_neighbours(axis, w.ndim)[0]] if isinstance(w, np.ndarray) else w
+        return w[neighbours(axis, w.ndim)[0]] if isinstance(w, np.ndarray) else w
 
     def couple(self, u: np.ndarray) -> np.ndarray:
         """``sum over neighbours of w_pq u_q`` for (\\*leading, \\*space)."""
         out = np.zeros(u.shape, u.dtype)
         for axis in range(self.excess.ndim):
-            head, tail = _neighbours(axis, self.excess.ndim)
+            head, tail = neighbours(axis, self.excess.ndim)
             w = self.weight(axis)
             out[tail] += w * u[head]
             out[head] += w * u[tail]
@@ -63,7 +63,7 @@ class Operator:
         return np.where(self.active, self.diagonal() * u - self.couple(u), 0)
 
 
-def _neighbours(axis: int, ndim: int) -> tuple[Any, Any]:
+def neighbours(axis: int, ndim: int) -> tuple[Any, Any]:
     """All but the last, and all but the first, along one of the last ``ndim`` axes."""
     after = (slice(None),) * (ndim - axis - 1)
     before: tuple[Any, ...] = (..., *(slice(None),) * axis)

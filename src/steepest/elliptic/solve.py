@@ -92,6 +92,7 @@ def _solve_one(
     for _ in range(_RESTARTS):
         if now <= target or total >= max_num_iter:
             break
+        last = x.copy()
         total += conjugate_gradients(
             x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
             hierarchy.coefficients, hierarchy.couplings, buffers, levels,
@@ -100,7 +101,8 @@ def _solve_one(
         before = now
         residual(r, x, b, *equation)
         now = norm_squared(r, weight)
-        if now >= before:
+        if not now < before:  # rounding, or NaN
+            x, now = last, before
             break
     relative = np.sqrt(now / reference) if reference > 0 else float(np.sqrt(now) > 0)
     return hierarchy.unpadded(x).copy(), float(relative), total

@@ -13,6 +13,11 @@ _WHERE = {
     "reconstruct": "reconstruction",
     "Reconstruction": "reconstruction",
     "tonal": "tonal_optimisation",
+    "biharmonic": "biharmonic_inpainting",
+    "edge_enhancing": "edge_enhancing_inpainting",
+    "curvature_driven": "curvature_driven_inpainting",
+    "mumford_shah": "mumford_shah_inpainting",
+    "total_variation": "total_variation_inpainting",
 }
 _MODULES = ("masks",)
 

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import check_count, check_number
+from ..core.errors import InputError
 from ..core.namespace import cast, follows, is_torch
 from ..core.status import Status
 from ..core.threads import resolve_num_threads
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution, solve
-from .problem import prepare
+from .problem import prepare, unit_of
 from .result import InpaintResult, finished
+
+_ROUNDING = 1e-3  # a relative residual above is not put down to rounding
 
 
 def inpaint(
@@ -84,6 +87,8 @@ def inpaint(
     tol = check_number(tol, "tol", positive=True)
     max_num_iter = check_count(max_num_iter, "max_num_iter")
     threads = resolve_num_threads(num_threads)
+    if follows(known) and not is_torch(image):
+        raise InputError("known requires grad, so image must be a torch tensor, too")
     problem = prepare(image, known, channel_axis, spacing)
     if is_torch(problem.values):
         from .implicit import diffuse
@@ -111,9 +116,9 @@ def outcome(solution: Solution, tol: float, max_num_iter: int) -> Status:
     """Whether all right-hand sides met the tolerance, and if not, why."""
     if solution.residual.max() <= tol:
         return Status.CONVERGED
-    if solution.iterations.max() < max_num_iter:
-        return Status.ROUNDING
-    return Status.MAX_ITERATIONS
+    if solution.iterations.max() >= max_num_iter:
+        return Status.MAX_ITERATIONS
+    return Status.ROUNDING if solution.residual.max() <= _ROUNDING else Status.ACCURACY_NOT_MET
 
 
 def equation(
@@ -145,18 +150,29 @@ def fill(
 ) -> Solution:
     """`inpaint` on prepared arrays: (C, \\*space) values, Boolean or float64 confidence (\\*space).
 
-    ``start`` (C, \\*space) is a first guess at unknown pixels. The solution is in float64.
+    ``start`` (C, \\*space) is a first guess at unknown pixels (default: the mean of what is known,
+    which is near the solution where confidences are tiny). The solution is in float64.
     """
     values = np.asarray(values, np.float64)
+    unit = unit_of(values, confidence > 0)
+    values = values / unit
     space = values.shape[1:]
     grid = space if len(space) > 1 else (1, *space)
     spacing = tuple(spacing) if len(space) > 1 else (1.0, *spacing)
     operator, excess, scale = equation(confidence.reshape(grid), spacing)
     values = values.reshape(-1, *grid)
     right = None if excess is None else excess * values
-    guess = 0.0 if start is None else np.reshape(start, values.shape)
+    guess = _mean(values, confidence) if start is None else np.reshape(start, values.shape) / unit
     solution = solve(
         build(operator), np.where(operator.active, guess, values), right,
         scale=scale, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads,
     )  # fmt: skip
-    return Solution(solution.image.reshape(-1, *space), solution.residual, solution.iterations)
+    filled = unit * solution.image.reshape(-1, *space)
+    return Solution(filled, solution.residual, solution.iterations)
+
+
+def _mean(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """Weighted means of the channels, to broadcast against them."""
+    weights = confidence.ravel() / confidence.sum()
+    means = values.reshape(len(values), -1) @ weights
+    return means.reshape(-1, *(1,) * (values.ndim - 1))

@@ -7,8 +7,9 @@ gradient g with respect to u, the adjoint ``c a + L ((1 - c) a) = g`` gives
     gradient with respect to c:   -a (u - f - L u), summed over the channels.
 
 With ``m = (1 - c) a`` it is the forward equation again, held at zero where c = 1:
-``(c / (1 - c) + L) m = g``, and there ``a = g - L m``. So both gradients hold for every c in
-[0, 1], its ends included.
+``(c / (1 - c) + L) m = g``. By the two equations ``c a = g - L m`` and ``c (u - f - L u) = -L u``,
+used where c >= 1/2; below, ``a = m / (1 - c)`` and ``(1 - c) (u - f - L u) = u - f``. So nothing
+is divided by a small number, and both gradients hold for every c in [0, 1], its ends included.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ def _adjoint(
     m = solution.image
     laplacian = Operator(np.zeros(grid), operator.weights)
     at_known = g - laplacian.apply(m)
-    by_values = np.where(free, 0 if excess is None else excess * m, at_known)
-    rest = np.where(free, 1 - problem.confidence.reshape(grid), 1.0)
-    by_confidence = np.where(free, -m * (u - f) / rest**2, at_known * laplacian.apply(u))
+    c = problem.confidence.reshape(grid).astype(np.float64)
+    known = c >= 0.5
+    by_values = np.where(known, at_known, 0 if excess is None else excess * m)
+    rest, c = np.where(known, 1, 1 - c), np.where(known, c, 1)
+    by_confidence = np.where(known, at_known * laplacian.apply(u) / c**2, -m * (u - f) / rest**2)
     return by_values.reshape(-1, *space), by_confidence.sum(0).reshape(space)

@@ -87,8 +87,3 @@ def masked(
     grid = problem.known.shape if ndim > 1 else (1, *problem.known.shape)
     scaled = np.where(problem.known, (values - middle) / span, 0)
     return Masked(problem, scaled.reshape(-1, *grid), problem.known.reshape(grid), middle, span)
-
-
-def stopped(residual: float, tol: float) -> Status:
-    """Whether the tolerance was met."""
-    return Status.CONVERGED if residual <= tol else Status.MAX_ITERATIONS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from ..core.errors import InputError
 from ..core.namespace import Array, detached, is_torch, namespace
 
 _LARGEST = 1e150  # squares of more would overflow
+_FARTHEST = 1e15  # squares stay in the range of float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,7 @@ class Problem:
     Attributes
     ----------
     values : array (C, \\*space)
-        float32 or float64, NumPy or torch; finite, zero where the image was NaN.
+        float32 or float64, NumPy or torch; finite, zero where the image was missing.
     confidence : ndarray (\\*space)
         Boolean, or float64 in [0, 1].
     layout : Layout
@@ -30,7 +32,7 @@ class Problem:
     spacing : tuple
         One number a spatial axis.
     missing : ndarray (\\*space) or None
-        Where the image was NaN; None for integers.
+        Where the image was NaN, or infinite with ``known`` given; None for integers.
     """
 
     values: Array
@@ -74,7 +76,7 @@ def prepare(
     array = image if is_torch(image) else np.asarray(image)
     xp = namespace(array)
     floating = "float" in str(array.dtype)
-    missing: Any = xp.isnan(array) if floating else None
+    missing: Any = (xp.isnan(array) if known is None else ~xp.isfinite(array)) if floating else None
     clean = array if missing is None else xp.where(missing, xp.zeros_like(array), array)
     values, layout = prepare_image(clean, channel_axis)
     space = tuple(values.shape[1:])
@@ -93,13 +95,26 @@ def prepare(
         confidence = check_known(known, space)
         if missing is not None and bool((missing & (confidence > 0)).any()):
             number = int((missing & (confidence > 0)).sum())
-            raise InputError(f"image is NaN at {number} pixels that known says are known")
+            raise InputError(
+                f"image is NaN or infinite at {number} pixels that known says are known"
+            )
     if not bool((confidence > 0).any()):
         raise InputError("known has no known pixel; at least one is needed")
-    largest = float(abs(detached(values)).max())
+    largest = float(np.abs(detached(values)).max(initial=0, where=confidence > 0))
     if largest > _LARGEST:
         raise InputError(f"image has values up to {largest:g}; allowed are magnitudes to 1e150")
-    return Problem(values, confidence, layout, check_spacing(spacing, len(space)), missing)
+    steps = check_spacing(spacing, len(space))
+    if max(steps) > _FARTHEST or min(steps) < 1 / _FARTHEST:
+        raise InputError(f"spacing={spacing!r}; allowed are numbers from 1e-15 to 1e15")
+    return Problem(values, confidence, layout, steps, missing)
+
+
+def unit_of(values: np.ndarray, known: np.ndarray | bool = True) -> float:
+    """A power of two; (C, \\*space) over it has no square that over- or underflows; mostly 1."""
+    largest = float(np.abs(values).max(initial=0, where=known))
+    if largest == 0 or 1e-100 < largest < 1e100:
+        return 1.0
+    return 2.0 ** (math.frexp(largest)[1] - 1)
 
 
 def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.ndarray:

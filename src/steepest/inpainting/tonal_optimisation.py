@@ -12,7 +12,9 @@ from ..elliptic.hierarchy import Hierarchy, build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
 from .masks.checks import check_mask
+from .problem import unit_of
 
+_ROUGH = 1e-2  # tolerance of the preconditioner's solve
 _INNER = 0.05  # tolerance of the solves, in units of that of the iteration
 
 
@@ -21,7 +23,7 @@ def tonal(
     mask: Any,
     *,
     channel_axis: int | None = None,
-    tol: float = 1e-3,
+    tol: float = 0.02,
     max_num_iter: int = 100,
     num_threads: int | None = None,
 ) -> np.ndarray:
@@ -29,7 +31,8 @@ def tonal(
 
     Finds g, which lives on the mask, with the least ``|B g - image|^2``; ``B g`` is the inpainting
     from g, its columns are the echoes. Conjugate gradients on ``B^T B g = B^T image`` from the
-    image's own values; B and its adjoint are one multigrid solve each, and no echo is formed.
+    image's own values, preconditioned by the sums of the echoes, ``B^T 1``; B and its adjoint are
+    one multigrid solve each, and no echo is formed.
 
     Parameters
     ----------
@@ -38,7 +41,8 @@ def tonal(
     mask : Boolean array of the spatial shape
     channel_axis : int, optional
     tol : float
-        Of ``|B^T (B g - image)|``, relative to its first value.
+        Of ``|B^T (B g - image)|``, in the norm of the preconditioner, relative to its first value:
+        at the default the PSNR is within 0.02 dB of the best (docs/inpainting).
     max_num_iter : int
         Most iterations.
     num_threads : int, optional
@@ -69,13 +73,14 @@ def tonal(
     held = known.reshape(grid)
     hierarchy = build(Operator(np.where(held, np.inf, 0.0), (1.0,) * len(grid)))
     count = max(min(threads, len(array)), 1)
+    unit = unit_of(array)
 
     def work(first: int) -> list[np.ndarray]:
-        channels = array[first::count].astype(np.float64)
+        channels = array[first::count].astype(np.float64) / unit
         return [_optimise(hierarchy, c.reshape(grid), held, tol, max_num_iter) for c in channels]
 
     parts = run_all(work, range(count))
-    best = np.stack([parts[c % count][c // count] for c in range(len(array))])
+    best = unit * np.stack([parts[c % count][c // count] for c in range(len(array))])
     return layout.restore_axes(best.reshape(array.shape).astype(array.dtype))
 
 
@@ -96,9 +101,11 @@ def _optimise(
 
     inner = max(_INNER * tol, 1e-12)
     u = inpainted(f, inner)
-    direction = residual = adjoint(f - u, inner)
-    before = first = float(np.vdot(residual, residual))
     r = f - u
+    mass = np.where(held, adjoint(np.ones_like(f), _ROUGH), 1)
+    residual = adjoint(r, inner)
+    direction = residual / mass
+    before = first = float(np.vdot(residual, direction))
     for _ in range(max_num_iter):
         if before <= tol * tol * first:
             break
@@ -106,6 +113,7 @@ def _optimise(
         length = before / float(np.vdot(step, step))
         u, r = u + length * step, r - length * step
         residual = adjoint(r, inner)
-        now = float(np.vdot(residual, residual))
-        direction, before = residual + now / before * direction, now
+        z = residual / mass
+        now = float(np.vdot(residual, z))
+        direction, before = z + now / before * direction, now
     return u

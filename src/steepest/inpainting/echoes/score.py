@@ -28,7 +28,9 @@ def _steps(image, error, arena, start, window, pixel, out):
         conductance += np.float32(1) - at(arena, start, y0, x0, rows, columns, yy, xx)
         for c in range(channels):
             out[c] += image[c, yy, xx] + error[c, yy, xx] - image[c, y, x] - error[c, y, x]
-    if conductance < _SMALLEST:
+    if conductance < _SMALLEST:  # it has no neighbours: nothing would replace its value
+        for c in range(channels):
+            out[c] = np.float32(0)
         return False
     for c in range(channels):
         out[c] /= conductance
