@@ -16,6 +16,7 @@ from .problem import unit_of
 
 _ROUGH = 1e-2  # tolerance of the preconditioner's solve
 _INNER = 0.05  # tolerance of the solves, in units of that of the iteration
+_FIRST = 0.001  # of the first, to which the others only add
 
 
 def tonal(
@@ -91,7 +92,7 @@ def _optimise(
     laplacian = Operator(np.zeros(held.shape), hierarchy.operator.weights)
 
     def inpainted(g: np.ndarray, accuracy: float) -> np.ndarray:
-        return solve(hierarchy, np.where(held, g, 0)[None], tol=accuracy).image[0]
+        return solve(hierarchy, np.where(held, g, g[held].mean())[None], tol=accuracy).image[0]
 
     def adjoint(r: np.ndarray, accuracy: float) -> np.ndarray:
         m = solve(
@@ -100,7 +101,7 @@ def _optimise(
         return np.where(held, r - laplacian.apply(m), 0)
 
     inner = max(_INNER * tol, 1e-12)
-    u = inpainted(f, inner)
+    u = inpainted(f, max(_FIRST * tol, 1e-12))
     r = f - u
     mass = np.where(held, adjoint(np.ones_like(f), _ROUGH), 1)
     residual = adjoint(r, inner)

@@ -1,0 +1,153 @@
+"""Mumford-Shah inpainting in the approximation of Ambrosio and Tortorelli."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import check_count, check_number
+from ..core.threads import resolve_num_threads
+from ..elliptic.hierarchy import build
+from ..elliptic.operator import Operator, neighbours
+from ..elliptic.solve import solve
+from .lagged import Linearised, iterate
+from .normalised import masked
+from .result import InpaintResult
+
+_EDGE_TOLERANCE = 1e-8  # relative residual of the edge map
+
+
+def mumford_shah(
+    image: Any,
+    known: Any = None,
+    *,
+    channel_axis: int | None = None,
+    contrast: float = 0.05,
+    width: float = 2.0,
+    floor: float = 0.1,
+    tol: float = 1e-3,
+    max_num_iter: int = 200,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> InpaintResult:
+    """Fill in the unknown pixels by a piecewise smooth image with short edges.
+
+    Lowers the energy of Ambrosio and Tortorelli, in which v is 1 away from edges and near 0 there,
+
+        E(u, v) = sum (v^2 + floor) |grad u|^2 + contrast^2 ((1 - v)^2 + width^2 |grad v|^2),
+
+    with ``u = image`` at known pixels: ``div((v^2 + floor) grad u) = 0`` at unknown ones. (Their
+    epsilon is ``width / 2``, and the length of edges costs ``2 width contrast^2`` a pixel.) There
+    is no Euler term: level lines do not bend to join. Channels share v.
+
+    Parameters
+    ----------
+    image : array
+        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
+        NumPy. Unknown pixels may hold anything.
+    known : Boolean array of the spatial shape, optional
+        True: known, kept exactly. Default: the pixels that are not NaN.
+    channel_axis : int, optional
+    contrast : float
+        Gradients above become edges, as a fraction of the range of the known values a pixel.
+        Between 0.02 and 0.1 the PSNR of random pixels of a photograph changed by 0.1 dB.
+    width : float
+        Of edges, in pixels; not negative. 4 gave 0.05 dB more than 2, 1 gave 0.1 dB less.
+    floor : float
+        Positive: what edges let through. Random pixels want much (0.01: 0.9 dB below 0.1), as every
+        one of them looks like an edge; for a few large holes 0.001 is usual.
+    tol : float
+        Relative residual at which the iteration stops.
+    max_num_iter : int
+        Most steps in u; 3 to 20 are usual.
+    num_threads : int, optional
+        Threads that share the channels.
+    raise_on_failure : bool
+        Raise `NotConverged` where the tolerance was not met.
+
+    Returns
+    -------
+    InpaintResult
+        ``residual`` is ``|div((v^2 + floor) grad u)| / |b|`` over unknown pixels, where v is the
+        minimiser for the returned u, the largest of all channels; b is what the known values
+        alone contribute. ``iterations`` counts steps in u. Values stay in the range of the known
+        ones up to the tolerance.
+
+    Raises
+    ------
+    InputError
+        Bad image, mask or option, a torch tensor.
+    NotConverged
+        Only with ``raise_on_failure=True``.
+
+    Notes
+    -----
+    v for given u and u for given v solve linear equations with 5 (7) points, where ``v^2`` between
+    pixels is the mean of theirs; each is solved by conjugate gradients from the last one, as in
+    `inpaint`, so that E never rises. E is not convex: found is a stationary point, started from
+    homogeneous diffusion. O(pixels) a step.
+
+    References
+    ----------
+    Ambrosio & Tortorelli, Comm. Pure Appl. Math. 43 (1990). Esedoglu & Shen, *Digital inpainting
+    based on the Mumford-Shah-Euler image model*, European J. Applied Mathematics 13 (2002).
+    """
+    contrast = check_number(contrast, "contrast", positive=True)
+    width = check_number(width, "width")
+    floor = check_number(floor, "floor", positive=True)
+    tol = check_number(tol, "tol", positive=True)
+    max_num_iter = check_count(max_num_iter, "max_num_iter")
+    threads = resolve_num_threads(num_threads)
+    problem = masked(image, known, channel_axis)
+    excess = np.where(problem.known, np.inf, 0.0)
+    edges = np.ones(problem.known.shape)
+
+    def linearise(u: np.ndarray) -> Linearised:
+        edges[...] = edge_map(u, edges, contrast, width)
+        hierarchy = build(Operator(excess, conductivities(edges, floor)))
+        now = solve(hierarchy, u, tol=0.0, max_num_iter=0)
+        return (
+            float(now.residual.max()),
+            lambda accuracy, most: (
+                solve(hierarchy, u, tol=accuracy, max_num_iter=most, num_threads=threads).image
+            ),
+        )
+
+    u, residual, steps, status = iterate(linearise, problem.first_guess(threads), tol, max_num_iter)
+    return problem.result(u, residual, steps, status, raise_on_failure)
+
+
+def edge_map(u: np.ndarray, start: np.ndarray, contrast: float, width: float) -> np.ndarray:
+    """The minimiser v of E for given u (C, \\*space): in [0, 1], from a first guess."""
+    ndim = start.ndim
+    slopes = np.zeros(start.shape)
+    for axis in range(ndim):
+        head, tail = neighbours(axis, ndim)
+        half = ((u[tail] - u[head]) ** 2).sum(0) / 2
+        slopes[head] += half
+        slopes[tail] += half
+    hierarchy = build(Operator(1 + slopes / contrast**2, (width**2,) * ndim))
+    solution = solve(hierarchy, start[None], np.ones((1, *start.shape)), tol=_EDGE_TOLERANCE)
+    return solution.image[0]
+
+
+def conductivities(edges: np.ndarray, floor: float) -> tuple[np.ndarray, ...]:
+    """``v^2 + floor`` between neighbours along each axis, as `Operator` takes them."""
+    weights = []
+    for axis in range(edges.ndim):
+        head, tail = neighbours(axis, edges.ndim)
+        w = np.zeros(edges.shape)
+        w[head] = (edges[head] ** 2 + edges[tail] ** 2) / 2 + floor
+        weights.append(w)
+    return tuple(weights)
+
+
+def energy(u: np.ndarray, edges: np.ndarray, contrast: float, width: float, floor: float) -> float:
+    """E of (C, \\*space) and its edge map."""
+    total = contrast**2 * float(((1 - edges) ** 2).sum())
+    for axis, w in enumerate(conductivities(edges, floor)):
+        head, tail = neighbours(axis, edges.ndim)
+        total += float((w[head] * ((u[tail] - u[head]) ** 2).sum(0)).sum())
+        total += (contrast * width) ** 2 * float(((edges[tail] - edges[head]) ** 2).sum())
+    return total

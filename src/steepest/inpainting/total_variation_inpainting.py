@@ -1,0 +1,162 @@
+"""Total variation inpainting, with a certificate: a relative duality gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import check_count, check_number
+from ..core.status import Status
+from ..core.threads import resolve_num_threads
+from ..elliptic.hierarchy import build
+from ..elliptic.operator import Operator
+from ..elliptic.solve import solve
+from ..functionals.total_variation import TotalVariation
+from ..operators.differences import divergence
+from .normalised import Masked, masked
+from .result import InpaintResult
+
+_PENALTY = 10.0  # for values of range 1; of 3, 10 and 30 the best or nearly, at all masks tried
+_FIRST_FLUX = 0.05  # gradient from which the first flux is a unit vector
+_FLAT = 1e-12  # steeper, the first field for the bound is a unit vector: exact for full masks
+_RELAXATION = 1.8
+_INNER = 2  # conjugate gradient iterations a step; a third saves no steps
+_LOOK_EVERY = 10
+_INNER_TOLERANCE = 1e-10
+
+
+def total_variation(
+    image: Any,
+    known: Any = None,
+    *,
+    channel_axis: int | None = None,
+    tol: float = 1e-3,
+    max_num_iter: int = 2000,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> InpaintResult:
+    """Fill in the unknown pixels so that the total variation is least.
+
+    Minimises ``J(u) = sum |grad u|`` with ``u = image`` at known pixels, J as in
+    `steepest.total_variation`: forward differences, isotropic, channels coupled. The minimiser
+    need not be unique (between two known values every monotone profile is one); J of the result
+    is certified. Values stay in the range of the known ones.
+
+    Parameters
+    ----------
+    image : array
+        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
+        NumPy. Unknown pixels may hold anything.
+    known : Boolean array of the spatial shape, optional
+        True: known, kept exactly. Default: the pixels that are not NaN.
+    channel_axis : int, optional
+    tol : float
+        Relative duality gap at which the iteration stops.
+    max_num_iter : int
+        Most iterations; 50 to 300 reach 1e-3.
+    num_threads : int, optional
+        Threads that share the channels.
+    raise_on_failure : bool
+        Raise `NotConverged` where the tolerance was not met.
+
+    Returns
+    -------
+    InpaintResult
+        ``residual`` is a relative duality gap, ``(J(u) - D) / J(u)``: the exact minimum is between
+        D and J(u) (up to rounding of u to its dtype).
+
+    Raises
+    ------
+    InputError
+        Bad image or mask, a torch tensor.
+    NotConverged
+        Only with ``raise_on_failure=True``.
+
+    Notes
+    -----
+    Alternating direction method of multipliers: with d for ``grad u``, a Poisson equation with the
+    mask for u (two multigrid-preconditioned conjugate gradient iterations from the last u),
+    shrinkage for d. Over-relaxed by 1.8. Lagged diffusivity took three times as long to a gap of
+    1e-2.
+
+    The bound: a minimiser lies in the box of the known values' ranges (clipping does not raise J),
+    so for every field p with ``|p| <= 1`` and every minimiser u,
+    ``J(u) >= <grad u, p> = -<u, div p> >= D(p)``, where D takes the known values, and at unknown
+    pixels the end of the range that makes it least. Taken is the multiplier after the Poisson
+    step, whose divergence is nearly zero there, projected onto ``|p| <= 1``.
+
+    References
+    ----------
+    Chan & Shen, SIAM J. Applied Mathematics 62 (2002) 1019-1043 (the model); Goldstein & Osher,
+    SIAM J. Imaging Sciences 2 (2009) 323-343; Boyd et al., 2011 (the method).
+    """
+    tol = check_number(tol, "tol", positive=True)
+    max_num_iter = check_count(max_num_iter, "max_num_iter")
+    threads = resolve_num_threads(num_threads)
+    problem = masked(image, known, channel_axis)
+    best, iterations = _minimise(problem, tol, max_num_iter, threads)
+    status = Status.CONVERGED if best.gap <= tol else Status.MAX_ITERATIONS
+    return problem.result(best.image, best.gap, iterations, status, raise_on_failure)
+
+
+@dataclass(eq=False)
+class Best:
+    """The image with the least total variation so far, and the largest lower bound."""
+
+    problem: Masked
+    functional: TotalVariation
+    image: np.ndarray
+    value: float = np.inf
+    bound: float = 0.0
+
+    def __post_init__(self) -> None:
+        given = self.problem.values[:, self.problem.known]
+        shape = (-1, *(1,) * self.problem.known.ndim)
+        self.low, self.high = given.min(1).reshape(shape), given.max(1).reshape(shape)
+
+    @property
+    def gap(self) -> float:
+        """Relative to the value; 0 for an image without variation."""
+        return max(self.value - self.bound, 0.0) / self.value if self.value > 0 else 0.0
+
+    def see(self, u: np.ndarray, p: np.ndarray) -> None:
+        """Take an image, clipped, and any field, projected, where they are better."""
+        clipped = np.clip(u, self.low, self.high)
+        value = self.functional.value(clipped)
+        if value < self.value:
+            self.image, self.value = clipped, value
+        self.bound = max(self.bound, self.lower_bound(self.functional.project(p)))
+
+    def lower_bound(self, p: np.ndarray) -> float:
+        """D(p) for ``|p| <= 1``: at most the least total variation."""
+        d = divergence(p, self.functional.spacing)
+        least = np.maximum(self.low * d, self.high * d)
+        return -float(np.where(self.problem.known, self.problem.values * d, least).sum())
+
+
+def _minimise(problem: Masked, tol: float, max_num_iter: int, num_threads: int) -> tuple[Best, int]:
+    spacing = (1.0,) * problem.known.ndim
+    functional = TotalVariation(spacing)
+    hierarchy = build(Operator(np.where(problem.known, np.inf, 0.0), spacing))
+    u = problem.first_guess(num_threads)
+    best = Best(problem, functional, u)
+    d = functional.gradient(u)
+    multiplier = functional.project(d / _FIRST_FLUX)
+    best.see(u, d / _FLAT)
+    for iteration in range(max_num_iter):
+        if best.gap <= tol:
+            return best, iteration
+        right = divergence(multiplier / _PENALTY - d, spacing)
+        u = solve(
+            hierarchy, u, right, tol=_INNER_TOLERANCE, max_num_iter=_INNER, num_threads=num_threads
+        ).image
+        slopes = functional.gradient(u)
+        if iteration % _LOOK_EVERY == _LOOK_EVERY - 1 or iteration == max_num_iter - 1:
+            best.see(u, multiplier + _PENALTY * (slopes - d))
+        total = multiplier + _PENALTY * (_RELAXATION * slopes + (1 - _RELAXATION) * d)
+        # Shrinkage is what projection leaves over.
+        multiplier = functional.project(total)
+        d = (total - multiplier) / _PENALTY
+    return best, max_num_iter

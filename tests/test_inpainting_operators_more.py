@@ -1,0 +1,354 @@
+"""Each inpainting operator against its own equation, computed independently."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.linalg import eigvalsh, norm, solve
+from scipy.ndimage import gaussian_filter
+
+import steepest
+from steepest import inpainting
+from steepest.functionals.total_variation import TotalVariation
+from steepest.inpainting import mumford_shah_inpainting as at
+from steepest.inpainting.curvature_driven_inpainting import diffusivity
+from steepest.inpainting.edge_enhancing_inpainting import cell_differences, diffusion_tensor
+from steepest.inpainting.nine_point import couplings
+from steepest.inpainting.normalised import masked
+from steepest.inpainting.total_variation_inpainting import Best
+
+
+def smooth(*shape: int, seed: int = 0) -> np.ndarray:
+    """A smooth random image with values in [0, 1]."""
+    image = gaussian_filter(np.random.default_rng(seed).normal(size=shape), 1.5)
+    return (image - image.min()) / np.ptp(image)
+
+
+def mask(*space: int, density: float = 0.3, seed: int = 0) -> np.ndarray:
+    known = np.random.default_rng(seed).random(space) < density
+    known.flat[[0, -1]] = True
+    return known
+
+
+def framed(*space: int) -> np.ndarray:
+    """The outer two layers are known."""
+    known = np.ones(space, bool)
+    known[(slice(2, -2),) * len(space)] = False
+    return known
+
+
+def minus_laplacian(space: tuple[int, ...]) -> np.ndarray:
+    """Dense, reflecting boundary."""
+    total = np.zeros((np.prod(space),) * 2)
+    for axis, n in enumerate(space):
+        d = np.diff(np.eye(n), axis=0)
+        before, after = (
+            np.eye(np.prod(space[:axis], dtype=int)),
+            np.eye(np.prod(space[axis + 1 :], dtype=int)),
+        )
+        total += np.kron(np.kron(before, d.T @ d), after)
+    return total
+
+
+def fill_densely(matrix: np.ndarray, image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """``matrix u = 0`` at unknown pixels."""
+    out, free = image.copy().ravel(), ~known.ravel()
+    out[free] = solve(matrix[np.ix_(free, free)], -matrix[np.ix_(free, ~free)] @ out[~free])
+    return out.reshape(image.shape)
+
+
+def dense_couplings(weights: list[tuple[int, int, float]], size: int) -> np.ndarray:
+    """The matrix of ``sum over pairs of w (u_p - u_q)^2 / 2``."""
+    matrix = np.zeros((size, size))
+    for p, q, w in weights:
+        matrix[p, p] += w
+        matrix[q, q] += w
+        matrix[p, q] -= w
+        matrix[q, p] -= w
+    return matrix
+
+
+@pytest.mark.parametrize("space", [(40,), (11, 9), (6, 5, 7)])
+def test_biharmonic_is_the_dense_solution(space: tuple[int, ...]) -> None:
+    image, known = smooth(*space), mask(*space)
+    laplacian = minus_laplacian(space)
+    wanted = fill_densely(laplacian @ laplacian, image, known)
+    result = inpainting.biharmonic(image, known, tol=1e-11)
+    assert np.abs(result.image - wanted).max() < 1e-8
+    # The residual is relative to what the known values contribute.
+    middle = (image[known].max() + image[known].min()) / 2
+    u, free = result.image.ravel() - middle, ~known.ravel()
+    left = (laplacian @ laplacian @ u)[free]
+    given = (laplacian @ laplacian @ np.where(free, 0, u))[free]
+    assert norm(left) <= 1e-10 * norm(given)
+
+
+def test_biharmonic_is_scikit_images_before_it_clips() -> None:
+    restoration = pytest.importorskip("skimage.restoration")
+    image = np.stack([smooth(30, 26, seed=s) for s in (0, 1)], axis=-1)
+    known = mask(30, 26, density=0.15)
+    theirs = restoration.inpaint_biharmonic(image, ~known, channel_axis=-1)
+    ours = inpainting.biharmonic(image, known, channel_axis=-1, tol=1e-11).image
+    low, high = image[known].min(0), image[known].max(0)
+    assert ((ours < low) | (ours > high)).any()
+    assert np.abs(np.clip(ours, low, high) - theirs).max() < 1e-7
+
+
+@pytest.mark.parametrize("space", [(20, 17), (9, 8, 10)])
+def test_biharmonic_reproduces_cubic_polynomials(space: tuple[int, ...]) -> None:
+    x, y, *rest = np.meshgrid(*(np.linspace(-1, 1, n) for n in space), indexing="ij")
+    image = 1 + x - 2 * y + x * x * y - y**3 + x * y + (rest[0] ** 3 * 2 if rest else 0)
+    result = inpainting.biharmonic(image, framed(*space), tol=1e-12)
+    assert np.abs(result.image - image).max() < 1e-8
+
+
+def test_couplings_are_the_gradient_of_the_energy_on_cells() -> None:
+    rng = np.random.default_rng(2)
+    root = rng.normal(size=(7, 6, 2, 2))
+    tensor = root @ root.swapaxes(-1, -2)  # of cells, those over the border included
+    tensor[[0, -1], :, 0, 1] = tensor[:, [0, -1], 0, 1] = 0
+    a, b, c = tensor[..., 0, 0], tensor[..., 0, 1], tensor[..., 1, 1]
+    u = rng.normal(size=(6, 5))
+    p = np.pad(u, 1, mode="edge")
+    twist = p[:-1, :-1] + p[1:, 1:] - p[:-1, 1:] - p[1:, :-1]
+    dx, dy = cell_differences(u)
+    share = np.outer(*(np.r_[0.5, np.ones(n - 1), 0.5] for n in u.shape))  # inside the image
+    energy = share * (a * dx**2 + 2 * b * dx * dy + c * dy**2 + (a + c) * twist**2 / 4)
+    weights = couplings(a, b, c)
+    assert np.isclose((u * weights.apply(u)).sum(), energy.sum(), rtol=1e-12)
+
+
+def test_couplings_are_semi_definite_and_the_laplacian_for_a_unit_tensor() -> None:
+    rng = np.random.default_rng(0)
+    slopes = rng.normal(size=(2, 7, 6))
+    tensor = diffusion_tensor(rng.normal(size=(1, 6, 5)), 0.01, 0.5)
+    identity = np.eye(30).reshape(30, 6, 5)
+    matrix = np.stack([couplings(*tensor).apply(e).ravel() for e in identity])
+    values = eigvalsh(matrix)
+    assert np.allclose(matrix, matrix.T, atol=1e-14)
+    assert abs(values[0]) < 1e-12
+    assert values[1] > 1e-6
+    one, zero = np.ones(slopes.shape[1:]), np.zeros(slopes.shape[1:])
+    plain = np.stack([couplings(one, zero, one).apply(e).ravel() for e in identity])
+    assert np.allclose(plain, minus_laplacian((6, 5)), atol=1e-14)
+
+
+def test_tensor_is_the_diffusivity_of_the_matrix_of_gradients() -> None:
+    image = np.stack([smooth(9, 8, seed=s) for s in range(3)])
+    a, b, c = diffusion_tensor(image, 0.05, 0.0)
+    slopes = np.stack([cell_differences(channel) for channel in image])
+    for cell in np.ndindex(a.shape):
+        d = slopes[(..., *cell)]
+        values, vectors = np.linalg.eigh(d.T @ d)
+        wanted = vectors @ np.diag(1 / np.sqrt(1 + values / 0.05**2)) @ vectors.T
+        found = [[a[cell], b[cell]], [b[cell], c[cell]]]
+        assert np.allclose(found, wanted, atol=1e-12)
+
+
+def test_edge_enhancing_solves_its_equation() -> None:
+    image, known = smooth(13, 12), mask(13, 12)
+    result = inpainting.edge_enhancing(image, known, contrast=0.05, tol=1e-8, max_num_iter=1000)
+    span = np.ptp(image[known])
+    u = (result.image - (image[known].max() + image[known].min()) / 2) / span
+    weights = couplings(*diffusion_tensor(u[None], 0.05, 1.0))
+    given = weights.apply(np.where(known, u, 0))[~known]
+    left = weights.apply(u)[~known]
+    assert result.converged
+    assert np.isclose(norm(left) / norm(given), result.residual, rtol=1e-4, atol=1e-13)
+    wanted = fill_densely(
+        np.stack([weights.apply(e).ravel() for e in np.eye(156).reshape(156, 13, 12)]), image, known
+    )
+    assert np.abs(wanted - result.image).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("edge_enhancing", {"contrast": 1e5}),
+        ("curvature_driven", {"slope": 1e7}),
+        ("mumford_shah", {"contrast": 1e5}),
+    ],
+)
+def test_limit_without_edges_is_homogeneous_diffusion(name: str, options: dict[str, float]) -> None:
+    image, known = smooth(14, 11), mask(14, 11)
+    result = getattr(inpainting, name)(image, known, tol=1e-9, **options)
+    assert np.abs(result.image - steepest.inpaint(image, known, tol=1e-11).image).max() < 1e-6
+
+
+def test_edge_enhancing_goes_on_with_an_edge() -> None:
+    """Across a slanted edge of which only a third is known, where homogeneous diffusion blurs."""
+    y, x = np.mgrid[:40, :40]
+    image = np.clip(0.5 + (x - 20 - 0.4 * (y - 20)) / 2, 0, 1)
+    known = np.ones(image.shape, bool)
+    known[13:27, 8:32] = False
+    blurred = norm(steepest.inpaint(image, known).image - image)
+    assert norm(inpainting.edge_enhancing(image, known).image - image) < 0.5 * blurred
+
+
+def test_curvature_driven_solves_its_equation() -> None:
+    image, known = smooth(12, 10), mask(12, 10)
+    result = inpainting.curvature_driven(image, known, tol=1e-8, max_num_iter=2000)
+    assert result.converged
+    u = result.image / np.ptp(image[known])
+    down, across = slow_diffusivity(u, 0.03, 0.3)
+    index = np.arange(120).reshape(12, 10)
+    pairs = [(index[i, j], index[i + 1, j], w) for (i, j), w in np.ndenumerate(down)]
+    pairs += [(index[i, j], index[i, j + 1], w) for (i, j), w in np.ndenumerate(across)]
+    wanted = fill_densely(dense_couplings(pairs, 120), image, known)
+    assert np.abs(wanted - result.image).max() < 1e-6
+
+
+def slow_diffusivity(u: np.ndarray, slope: float, floor: float) -> tuple[np.ndarray, np.ndarray]:
+    """(floor + |kappa|) / s between neighbours, one by one."""
+    height, width = u.shape
+
+    def at(i: int, j: int) -> float:
+        return float(u[min(max(i, 0), height - 1), min(max(j, 0), width - 1)])
+
+    def size(i: int, j: int, di: int, dj: int) -> float:
+        """s between (i, j) and (i + di, j + dj); the other component from four differences."""
+        other = 0.0
+        for k, m in ((i, j), (i + di, j + dj)):
+            other += (at(k + dj, m + di) - at(k - dj, m - di)) / 4
+        return float(np.sqrt((at(i + di, j + dj) - at(i, j)) ** 2 + other**2 + slope**2))
+
+    def bend(i: int, j: int) -> float:
+        total = 0.0
+        for di, dj in ((1, 0), (0, 1)):
+            total += (at(i + di, j + dj) - at(i, j)) / size(i, j, di, dj)
+            total -= (at(i, j) - at(i - di, j - dj)) / size(i - di, j - dj, di, dj)
+        return floor + abs(total)
+
+    down, across = np.zeros((height - 1, width)), np.zeros((height, width - 1))
+    for out, di, dj in ((down, 1, 0), (across, 0, 1)):
+        for i, j in np.ndindex(out.shape):
+            out[i, j] = (bend(i, j) + bend(i + di, j + dj)) / 2 / size(i, j, di, dj)
+    return down, across
+
+
+def test_diffusivity_pixel_by_pixel() -> None:
+    u = smooth(9, 7)
+    for fast, slow in zip(
+        diffusivity(u[None], 0.1, 0.2), slow_diffusivity(u, 0.1, 0.2), strict=True
+    ):
+        assert np.allclose(fast, slow, rtol=1e-12)
+
+
+def test_curvature_driven_reproduces_affine_images() -> None:
+    y, x = np.mgrid[:15, :13]
+    image = 2.0 + 0.1 * x - 0.03 * y
+    known = framed(*image.shape)
+    assert np.abs(inpainting.curvature_driven(image, known, tol=1e-8).image - image).max() < 1e-6
+
+
+def densely_alternating(
+    image: np.ndarray, known: np.ndarray, contrast: float, width: float, floor: float, steps: int
+) -> tuple[np.ndarray, list[float]]:
+    """Ambrosio-Tortorelli by dense solves, and its energy after every step in u."""
+    space, size = image.shape, image.size
+    index = np.arange(size).reshape(space)
+    pairs = [(p, q) for p, q in zip(index[1:].ravel(), index[:-1].ravel(), strict=True)]
+    pairs += [(p, q) for p, q in zip(index[:, 1:].ravel(), index[:, :-1].ravel(), strict=True)]
+    first = dense_couplings([(p, q, 1.0) for p, q in pairs], size)
+    u, energies = fill_densely(first, image, known), []
+    for _ in range(steps):
+        slopes, flat = np.zeros(size), u.ravel()
+        for p, q in pairs:
+            slopes[[p, q]] += (flat[p] - flat[q]) ** 2 / 2
+        v = solve(np.diag(1 + slopes / contrast**2) + width**2 * first, np.ones(size))
+        weights = [(p, q, (v[p] ** 2 + v[q] ** 2) / 2 + floor) for p, q in pairs]
+        u = fill_densely(dense_couplings(weights, size), image, known)
+        flat = u.ravel()
+        edges = contrast**2 * (((1 - v) ** 2).sum() + width**2 * v @ first @ v)
+        energies.append(sum(w * (flat[p] - flat[q]) ** 2 for p, q, w in weights) + edges)
+    return u, energies
+
+
+def test_mumford_shah_is_the_dense_alternation() -> None:
+    image, known = smooth(10, 9), mask(10, 9)
+    image = (image - image[known].min()) / np.ptp(image[known])
+    wanted, energies = densely_alternating(image, known, 0.1, 1.5, 0.02, 400)
+    result = inpainting.mumford_shah(
+        image, known, contrast=0.1, width=1.5, floor=0.02, tol=1e-9, max_num_iter=2000
+    )
+    assert result.converged
+    assert np.abs(result.image - wanted).max() < 1e-6
+    u = result.image[None]
+    edges = at.edge_map(u, np.ones((10, 9)), 0.1, 1.5)
+    assert edges.min() > 0
+    assert edges.max() <= 1 + 1e-8
+    assert np.isclose(at.energy(u, edges, 0.1, 1.5, 0.02), energies[-1], rtol=1e-6)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10**6), density=st.floats(0.02, 0.5), floor=st.floats(1e-4, 0.3))
+def test_energy_of_mumford_shah_never_rises(seed: int, density: float, floor: float) -> None:
+    image, known = smooth(14, 12, 2, seed=seed), mask(14, 12, density=density, seed=seed)
+    span = np.ptp(image[known])
+    energies = []
+    for steps in (1, 2, 3, 5, 8, 13):
+        result = inpainting.mumford_shah(
+            image, known, channel_axis=-1, floor=floor, tol=1e-12, max_num_iter=steps
+        )
+        u = np.moveaxis(result.image, -1, 0) / span
+        edges = at.edge_map(u, np.ones((14, 12)), 0.05, 2.0)
+        energies.append(at.energy(u, edges, 0.05, 2.0, floor))
+    assert all(b <= a * (1 + 1e-9) for a, b in zip(energies, energies[1:], strict=False))
+    assert energies[-1] < energies[0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), density=st.floats(0.02, 0.6), size=st.floats(0, 10))
+def test_bound_is_below_every_total_variation(seed: int, density: float, size: float) -> None:
+    rng = np.random.default_rng(seed)
+    image, known = rng.random((8, 7, 2)), mask(8, 7, density=density, seed=seed)
+    problem = masked(image, known, -1)
+    functional = TotalVariation((1.0, 1.0))
+    best = Best(problem, functional, problem.values)
+    p = functional.project(size * rng.normal(size=(2, 2, 8, 7)))
+    candidates = [problem.first_guess(1), np.where(known, problem.values, 0)]
+    candidates += [np.where(known, problem.values, rng.uniform(best.low, best.high, (2, 8, 7)))]
+    assert all(best.lower_bound(p) <= functional.value(u) + 1e-9 for u in candidates)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_total_variation_of_a_line_is_that_of_its_known_values(channels: int) -> None:
+    """Closed form: monotone between known values, and nothing beyond them."""
+    rng = np.random.default_rng(1)
+    image, known = rng.random((60, channels)), mask(60, density=0.25)
+    known[:4] = False
+    result = inpainting.total_variation(image, known, channel_axis=-1, tol=1e-5, max_num_iter=20000)
+    least = norm(np.diff(image[known], axis=0), axis=1).sum()
+    value = steepest.total_variation(result.image, channel_axis=-1)
+    assert result.converged
+    assert least * (1 - 1e-12) <= value <= least * (1 + 1.1e-5)
+    assert result.residual >= (value - least) / value - 1e-12
+
+
+def test_total_variation_of_a_step_is_its_length() -> None:
+    """Closed form: rows from 0 to 1, all else unknown; forward differences see one unit a row."""
+    image = np.zeros((12, 9))
+    image[:, -1] = 1
+    known = np.zeros(image.shape, bool)
+    known[:, [0, -1]] = True
+    result = inpainting.total_variation(image, known, tol=1e-5, max_num_iter=20000)
+    assert result.converged
+    assert 12 * (1 - 1e-12) <= steepest.total_variation(result.image) <= 12 * (1 + 1.1e-5)
+
+
+def test_gap_of_total_variation_is_true() -> None:
+    """A tight solution is between bound and value of rough ones, transposed images agree."""
+    image, known = smooth(16, 13), mask(16, 13, density=0.15)
+    best = steepest.total_variation(
+        inpainting.total_variation(image, known, tol=1e-6, max_num_iter=50000).image
+    )
+    for tol in (0.1, 1e-2, 1e-3):
+        rough = inpainting.total_variation(image, known, tol=tol)
+        value = steepest.total_variation(rough.image)
+        assert rough.residual <= tol
+        assert value * (1 - rough.residual) <= best * (1 + 1e-6)
+        assert best * (1 - 1e-6) <= value
+    turned = inpainting.total_variation(image.T, known.T, tol=1e-4, max_num_iter=10000).image
+    assert abs(steepest.total_variation(turned) / best - 1) < 1e-4
