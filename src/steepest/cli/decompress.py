@@ -1,0 +1,104 @@
+"""``steepest decompress``: the image of a compressed one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io import Image, base_name, check_target, write_image
+
+from .batch import Record, run_batch
+from .extras import need_coder
+from .inputs import check_targets
+from .options import add_reporting, count
+
+HELP = "the image of a file written by compress"
+USAGE = "FILE.stp [IMAGE] [options]"
+DESCRIPTION = """\
+Decompress a file of "steepest compress": its known pixels, and diffusion between them. The image
+has the shape and the kind of values of the one that was compressed.
+"""
+EPILOG = """\
+examples:
+  steepest decompress photo.stp back.png
+  steepest decompress photo.stp                            -> photo.png, or photo.tif for floats
+  steepest decompress large.stp --max-pixels 200000000     allow larger images
+
+Files that are truncated, altered or too large are refused.
+"""
+_AXES = {1: "X", 2: "YX", 3: "ZYX"}
+_PLAIN = ("uint8", "uint16")
+_SPARE = 1 << 20  # bytes of a file besides 32 for each pixel: more than any image needs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``steepest decompress``."""
+    parser.add_argument("file", metavar="FILE.stp", help="what compress wrote")
+    parser.add_argument(
+        "output", nargs="?", metavar="IMAGE", help="PNG, JPEG, TIFF or NPY file (default: NAME.png)"
+    )
+    parser.add_argument(
+        "--max-pixels",
+        type=count,
+        metavar="N",
+        help="most pixels times channels (default 33,554,432)",
+    )
+    group = parser.add_argument_group("writing and reporting")
+    group.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    add_reporting(group)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Decompress the file."""
+    need_coder("steepest decompress")
+
+    def work(source: str, label: str) -> Record:
+        from steepest.compression import MAX_PIXELS, decompress, read_header
+
+        limit = arguments.max_pixels or MAX_PIXELS
+        data = _read(Path(source), 32 * limit + _SPARE)
+        header = read_header(data, max_pixels=limit)
+        target = _target(source, arguments.output, header)
+        check_targets([target], arguments.overwrite)
+        blank = np.broadcast_to(np.zeros((), header.dtype), header.shape)
+        check_target(target, _image(blank, header, source))
+        start = perf_counter()
+        image = _image(decompress(data, max_pixels=limit), header, source)
+        seconds = perf_counter() - start
+        write_image(target, image, overwrite=arguments.overwrite)
+        record = Record(source, outputs=[target])
+        record.describe(image)
+        record.lines.append(("pixels", f"{header.count} known, {100 * header.density:.2f} %"))
+        record.lines.append(("time", f"{seconds:.2f} s"))
+        record.values.update(bytes=len(data), density=header.density, seconds=seconds)
+        return record
+
+    return run_batch(arguments, [arguments.file], work)
+
+
+def _read(path: Path, most: int) -> bytes:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    size = path.stat().st_size
+    if size > most:
+        raise InputError(f"{path}: {size} bytes are too many for a compressed image")
+    return path.read_bytes()
+
+
+def _target(source: str, output: str | None, header: Any) -> Path:
+    if output is not None:
+        return Path(output)
+    plain = header.dtype in _PLAIN and len(header.space) == 2 and header.channels in (1, 3)
+    return Path(base_name(source) + (".png" if plain else ".tif"))
+
+
+def _image(array: np.ndarray, header: Any, name: str) -> Image:
+    axes = _AXES[len(header.space)]
+    if header.channel_axis is None:
+        return Image(array, axes, name=name)
+    return Image(np.moveaxis(array, header.channel_axis, -1), axes + "C", name=name)

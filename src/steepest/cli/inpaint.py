@@ -1,0 +1,234 @@
+"""``steepest inpaint``: fill in the pixels of images that are not known."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io import Image, check_target, read_image, read_labels, write_image
+
+from .batch import Record, run_batch
+from .certificates import duration
+from .inputs import check_targets, expand, one_target, read
+from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
+from .progress import progress
+
+HELP = "fill in unknown pixels: scratches, holes, text, or all but a few"
+USAGE = "IMAGE [IMAGE ...] [--known MASK | --unknown MASK] [options]"
+DESCRIPTION = """\
+Fill in the pixels of an image that are not known. Known pixels stay as they are.
+
+Two conventions are about for masks: elsewhere (OpenCV, scikit-image) nonzero means "to be filled",
+for "steepest mask" it means "known". So say which: --known MASK or --unknown MASK. Without either,
+the NaN pixels of a floating-point image are filled.
+"""
+EPILOG = """\
+examples:
+  steepest inpaint damaged.png --unknown scratches.png           white pixels are filled
+  steepest inpaint photo.png --known mask.png -o filled.png      black pixels are filled
+  steepest inpaint depth.tif                                     NaN pixels are filled
+  steepest inpaint frames/ --unknown logo.png -o clean           one mask for many images
+  steepest inpaint photo.jpg --unknown soft.png --threshold 128  a mask with smooth edges
+
+A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one other number.
+"""
+_PLAIN = "diffusion"
+_OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # of steepest.inpainting: no operators
+
+
+@dataclass(frozen=True)
+class Solved:
+    """How well the equation is solved (the worst of several pages)."""
+
+    residual: float
+    iterations: int
+    status: str
+    converged: bool
+    seconds: float
+
+    @property
+    def promise(self) -> str:
+        """The residual in one line."""
+        return f"{self.residual:.1e}, relative"
+
+    @property
+    def effort(self) -> str:
+        """What it cost in one line."""
+        return f"{self.iterations} iterations, {duration(self.seconds)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``steepest inpaint``."""
+    add_inputs(parser)
+    group = parser.add_argument_group("what is known")
+    given = group.add_mutually_exclusive_group()
+    given.add_argument("--known", metavar="MASK", help="nonzero pixels of this file are known")
+    given.add_argument("--unknown", metavar="MASK", help="nonzero pixels of this file are filled")
+    given.add_argument("--mask", help=argparse.SUPPRESS)
+    group.add_argument(
+        "--threshold",
+        type=count,
+        metavar="N",
+        help="nonzero means: N or more (for masks of more than two values)",
+    )
+    group = parser.add_argument_group("method")
+    group.add_argument(
+        "--method",
+        type=method_name,
+        default=_PLAIN,
+        metavar="NAME",
+        help=", ".join([f"{_PLAIN} (default)", *operators()]),
+    )
+    group.add_argument(
+        "--spacing",
+        metavar="A,B,..",
+        help="pixel spacing along each axis, or 'file': the ratios of the pixel sizes in the file",
+    )
+    group.add_argument("--tol", type=positive, metavar="R", help="relative residual to stop at")
+    group.add_argument("--threads", type=count, metavar="N", help="processors to use (default all)")
+    add_outputs(parser, "file, or folder for several images (default: NAME_inpainted here)")
+
+
+def operators() -> list[str]:
+    """What can fill in, besides homogeneous diffusion."""
+    from steepest import inpainting
+
+    return [name for name in inpainting.__all__ if name.islower() and name not in _OTHERS]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Inpaint every image."""
+    if arguments.mask is not None:
+        raise InputError(
+            f"--mask {arguments.mask}: say what its nonzero pixels are: --known "
+            f"{arguments.mask}, or --unknown {arguments.mask} (to be filled)"
+        )
+    if arguments.threshold and not (arguments.known or arguments.unknown):
+        raise InputError("--threshold: also give --known or --unknown")
+    fill = _operator(arguments.method)
+    sources = expand(arguments.images)
+    several = len(sources) > 1
+    targets = {name: one_target(name, arguments, "inpainted", several) for name in sources}
+    check_targets(targets.values(), arguments.overwrite)
+
+    def work(source: str, label: str) -> Record:
+        image = read(source, arguments)
+        target = targets[source]
+        check_target(target, image)
+        known = _known(arguments, image)
+        keywords = _keywords(arguments, image, fill)
+        results, start = [], perf_counter()
+        with progress(label, enabled=not arguments.quiet):
+            for part in image.parts:
+                results.append(fill(part, known, **keywords))
+        seconds = perf_counter() - start
+        write_image(
+            target, image.with_parts([r.image for r in results]), overwrite=arguments.overwrite
+        )
+        record = Record(source, outputs=[target])
+        record.describe(image)
+        _report(record, arguments.method, image, known)
+        record.certify(_worst(results, seconds), "residual")
+        return record
+
+    return run_batch(arguments, sources, work)
+
+
+def _operator(method: str) -> Callable[..., Any]:
+    from steepest import inpainting
+
+    names = [_PLAIN, *operators()]
+    if method not in names:
+        raise InputError(f"--method {method}: allowed are {', '.join(names)}")
+    function: Callable[..., Any] = getattr(inpainting, "inpaint" if method == _PLAIN else method)
+    return function
+
+
+def _keywords(
+    arguments: argparse.Namespace, image: Image, fill: Callable[..., Any]
+) -> dict[str, Any]:
+    """The options that were given; refused where the method does not know them."""
+    wanted = {
+        "spacing": spacing_of(arguments.spacing, image),
+        "tol": arguments.tol,
+        "num_threads": arguments.threads,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    allowed = inspect.signature(fill).parameters
+    for name in given:
+        if name not in allowed:
+            option = name.removeprefix("num_")
+            raise InputError(f"--{option}: cannot be combined with --method {arguments.method}")
+    return {"channel_axis": image.channel_axis, **given}
+
+
+def _known(arguments: argparse.Namespace, image: Image) -> np.ndarray | None:
+    """Which pixels are known by the mask; None: those that are not NaN."""
+    name = arguments.known or arguments.unknown
+    if name is None:
+        if image.array.dtype.kind != "f":
+            raise InputError(
+                f"{image.name}: which pixels are known? Give --known MASK or --unknown MASK "
+                "(only floating-point images can mark unknown pixels with NaN)"
+            )
+        return None
+    space = image.parts[0].shape[: len(image.space)]
+    marked = _marked(name, len(space), arguments.threshold)
+    if marked.shape != space:
+        sizes = [" x ".join(map(str, shape)) for shape in (marked.shape, space)]
+        raise InputError(f"{name}: {sizes[0]} pixels do not fit {image.name} with {sizes[1]}")
+    return marked if arguments.known else ~marked
+
+
+def _marked(name: str, ndim: int, threshold: int | None) -> np.ndarray:
+    """Where a mask file is not zero."""
+    if ndim == 2:
+        numbers = read_labels(name)
+    else:
+        numbers = read_image(name, stack="volume", channel_axis=None).array
+    if threshold is not None:
+        return numbers >= threshold
+    values = np.unique(numbers)
+    if len(values[values != 0]) > 1:
+        shown = ", ".join(f"{v:g}" for v in values[:4]) + (", .." if len(values) > 4 else "")
+        raise InputError(
+            f"{name}: holds {len(values)} values ({shown}); allowed are 0 and one other "
+            "(or say from which on with --threshold N)"
+        )
+    return numbers != 0
+
+
+def _worst(results: list[Any], seconds: float) -> Solved:
+    failed = [result for result in results if not result.converged]
+    status = (failed or results)[0].status
+    return Solved(
+        residual=max(float(result.residual) for result in results),
+        iterations=sum(int(result.iterations) for result in results),
+        status=str(getattr(status, "value", status)),
+        converged=not failed,
+        seconds=seconds,
+    )
+
+
+def _report(record: Record, method: str, image: Image, known: np.ndarray | None) -> None:
+    if known is None:
+        unknown = np.isnan(image.array)
+        if image.channel_axis is not None:
+            unknown = unknown.any(axis=image.channel_axis)
+    else:
+        unknown = ~known
+    number, share = int(unknown.sum()), float(unknown.mean())
+    record.lines.append(("filled", f"{number} of {unknown.size} pixels, {100 * share:.2f} %"))
+    record.lines.append(("method", method))
+    record.values.update(method=method, unknown=number, share=share)

@@ -1,0 +1,205 @@
+"""``steepest mask``: which few pixels of an image to keep."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io import Image, OutputSet, check_target, write_image
+
+from .batch import Record, run_batch
+from .certificates import duration
+from .inputs import check_targets, expand, placed, read, stem, suffix, to_kind
+from .options import add_inputs, add_reporting, density, from_zero, method_name
+from .progress import progress
+
+HELP = "choose the few pixels from which the others are inpainted best"
+USAGE = "IMAGE [IMAGE ...] [options]"
+DESCRIPTION = """\
+Choose which pixels of an image to keep, such that homogeneous diffusion between them gives the
+image back as well as possible. The mask is an 8-bit image: 255 where a pixel is kept, else 0.
+"""
+EPILOG = """\
+examples:
+  steepest mask photo.jpg                                    5 % of the pixels -> photo_mask.png
+  steepest mask photo.jpg --density 0.1 -o mask.png          10 %
+  steepest mask sample:coffee --reconstruction coffee.png    also the image inpainted from them
+  steepest mask photo.jpg --tonal --reconstruction best.png  with the best values at these pixels
+  steepest mask photo.jpg --method laplacian-dither          faster, and not as good
+  steepest mask photos/ -o masks --cycles 2                  slower, and better
+
+"steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels;
+"steepest compress photo.jpg" does all of it and writes one small file.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``steepest mask``."""
+    from steepest.compression.filling import METHODS
+
+    add_inputs(parser)
+    group = parser.add_argument_group("choosing")
+    group.add_argument(
+        "--density", type=density, default=0.05, metavar="D", help="share to keep (default 0.05)"
+    )
+    group.add_argument(
+        "--method",
+        type=method_name,
+        choices=METHODS,
+        default=METHODS[0],
+        metavar="NAME",
+        help=f"{METHODS[0]} (default), {', '.join(METHODS[1:])}",
+    )
+    group.add_argument(
+        "--cycles",
+        type=from_zero,
+        default=0,
+        metavar="N",
+        help="exchange pixels afterwards, N times as many as there are (default 0)",
+    )
+    group.add_argument("--seed", type=from_zero, default=0, help="for methods that draw (0)")
+    group.add_argument(
+        "--tonal",
+        action="store_true",
+        help="reconstruct from the best values at the mask, not from the image's own",
+    )
+    group = parser.add_argument_group("writing and reporting")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="file, or folder for several images (default: NAME_mask.png here)",
+    )
+    group.add_argument(
+        "--reconstruction", metavar="PATH", help="write the inpainting, too: file, or folder"
+    )
+    group.add_argument("--overwrite", action="store_true", help="replace existing files")
+    add_reporting(group)
+    parser.set_defaults(format=None, float=False)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Choose the pixels of every image."""
+    sources = expand(arguments.images)
+    several = len(sources) > 1
+    targets = {name: _targets(name, arguments, several) for name in sources}
+    check_targets([path for paths in targets.values() for path in paths], arguments.overwrite)
+
+    def work(source: str, label: str) -> Record:
+        image = read(source, arguments)
+        paths = targets[source]
+        blank = _mask_image(image, [np.zeros(_space(image), bool) for _ in image.parts])
+        for path, content in zip(paths, (blank, image), strict=False):
+            check_target(path, content)
+        start = perf_counter()
+        with progress(label, enabled=not arguments.quiet) as on_step:
+            found = [_choose(part, image.channel_axis, arguments, on_step) for part in image.parts]
+        seconds = perf_counter() - start
+        results = [_mask_image(image, [each.mask for each in found])]
+        results.append(to_kind(image, [each.best.image for each in found]))
+        with OutputSet(overwrite=arguments.overwrite) as outputs:
+            for path, content in zip(paths, results, strict=False):
+                write_image(path, content, outputs=outputs)
+        record = Record(source, outputs=paths)
+        record.describe(image)
+        _report(record, arguments, found, seconds)
+        return record
+
+    return run_batch(arguments, sources, work)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A mask, and what the image inpainted from it is worth."""
+
+    mask: np.ndarray
+    plain: Any
+    best: Any
+
+
+def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path]:
+    """The file of the mask and, if wanted, that of the inpainting."""
+    own = Path(name).suffix
+    ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
+    if arguments.output is not None:
+        first = placed(name, arguments.output, ending, several)
+    elif several:
+        raise InputError("several images need a folder for the results: give -o FOLDER")
+    else:
+        first = Path(f"{stem(name)}_mask{ending}")
+    if first.suffix.lower() in (".jpg", ".jpeg"):
+        raise InputError(f"{first}: JPEG would change the mask; write a .png or .tif file")
+    if arguments.reconstruction is None:
+        return [first]
+    return [first, placed(name, arguments.reconstruction, suffix(name, arguments), several)]
+
+
+def _space(image: Image) -> tuple[int, ...]:
+    return image.parts[0].shape[: len(image.space)]
+
+
+def _mask_image(image: Image, masks: list[np.ndarray]) -> Image:
+    """Masks as an image of their own: no channels, no metadata."""
+    white = [mask.astype(np.uint8) * np.uint8(255) for mask in masks]
+    axes = image.axes.removesuffix("C")
+    return Image(np.stack(white) if axes.startswith("T") else white[0], axes, name=image.name)
+
+
+def _choose(
+    part: np.ndarray, channel_axis: int | None, arguments: argparse.Namespace, on_step: Any
+) -> _Found:
+    from steepest.inpainting import masks, reconstruct, tonal
+
+    options: dict[str, Any] = {
+        "channel_axis": channel_axis,
+        "rng": arguments.seed,
+        "on_step": on_step,
+    }
+    mask = getattr(masks, arguments.method)(part, arguments.density, **options)
+    if arguments.cycles:
+        mask = masks.echo_exchange(part, mask, cycles=arguments.cycles, **options)
+    plain = best = reconstruct(part, mask, channel_axis=channel_axis)
+    if arguments.tonal:
+        values = tonal(part, mask, channel_axis=channel_axis)
+        best = reconstruct(part, mask, channel_axis=channel_axis, values=values)
+    return _Found(mask, plain, best)
+
+
+def _report(
+    record: Record, arguments: argparse.Namespace, found: list[_Found], seconds: float
+) -> None:
+    kept = sum(int(each.mask.sum()) for each in found)
+    size = sum(each.mask.size for each in found)
+    method = arguments.method + (f", {arguments.cycles} cycles" if arguments.cycles else "")
+    before, after = (_psnr(each) for each in ([e.plain for e in found], [e.best for e in found]))
+    mae = float(np.mean([each.best.mae for each in found]))
+    told = arguments.tonal and math.isfinite(before)
+    gain = f" ({after - before:+.2f} dB by tonal optimisation)" if told else ""
+    record.lines += [
+        ("mask", f"{kept} of {size} pixels, {100 * kept / size:.2f} %, {method}"),
+        ("inpainting", f"PSNR {after:.2f} dB, mean absolute error {mae:.4g}{gain}"),
+        ("time", duration(seconds)),
+    ]
+    record.values.update(
+        method=arguments.method,
+        cycles=arguments.cycles,
+        tonal=arguments.tonal,
+        known=kept,
+        density=kept / size,
+        psnr=after,
+        mae=mae,
+        seconds=seconds,
+    )
+
+
+def _psnr(results: list[Any]) -> float:
+    """In dB; of several pages that of the mean of their relative squared errors."""
+    error = float(np.mean([10 ** (-each.psnr / 10) for each in results]))
+    return -10 * math.log10(error) if error > 0 else math.inf

@@ -1,0 +1,96 @@
+"""What is expected of a value: histograms of the values before it, seen from several sides.
+
+The first expert's histogram is of the values themselves, the others' of the difference to a
+reference; each has one histogram for each of its contexts:
+
+    1, 2, 3  the nearest, second and third nearest known pixel before, by distance
+    4        the mean of the three, by how far they differ
+    5        the one of the six nearest that is most alike in the channel before, by how much
+
+All of it is integer arithmetic.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+EXPERTS = 6
+_CONTEXTS = 6
+_MOST = 1 << 20  # histograms are halved at this mass
+_GAIN = 128  # added for a value seen, spread to its neighbours
+
+_compile = numba.njit(cache=True)
+
+
+def new_histograms(alphabet: int, typical: int) -> np.ndarray:
+    """Histograms before the first value: peaks of the width ``typical`` at difference 0.
+
+    int64 (EXPERTS, contexts, 2 alphabet - 1); entry ``alphabet - 1`` is difference 0.
+    """
+    histograms = np.zeros((EXPERTS, _CONTEXTS, 2 * alphabet - 1), np.int64)
+    difference = np.abs(np.arange(2 * alphabet - 1) - (alphabet - 1))
+    histograms[:] = 8 + 256 * typical // (typical + difference)
+    histograms[0, :] = 32
+    return histograms
+
+
+@_compile
+def references(  # type: ignore[no-untyped-def]
+    values, other, near, square, s, alphabet, refs, contexts
+):
+    """Reference value and context of each expert for value number s."""
+    middle = alphabet // 2
+    refs[0], contexts[0] = 0, 0
+    total = np.int64(0)
+    mass = np.int64(0)
+    low, high = np.int64(1 << 30), np.int64(-1)
+    for k in range(3):
+        n = near[s, k]
+        v = values[n] if n >= 0 else middle
+        d = square[s, k]
+        refs[1 + k] = v
+        contexts[1 + k] = 0 if d <= 4 else 1 if d <= 10 else 2 if d <= 25 else 3 if d <= 64 else 4
+        weight = 4096 // (d + 1) + 1
+        total += weight * v
+        mass += weight
+        low, high = min(low, v), max(high, v)
+    refs[4] = (2 * total + mass) // (2 * mass)
+    spread = 32 * (high - low) // alphabet
+    contexts[4] = 0 if spread == 0 else 1 if spread < 2 else 2 if spread < 4 else 3 + (spread > 7)
+    best, least = near[s, 0], np.int64(1 << 30)
+    for k in range(near.shape[1]):
+        n = near[s, k]
+        if n >= 0:
+            difference = abs(other[n] - other[s])
+            if difference < least:
+                best, least = n, difference
+    refs[5] = values[best] if best >= 0 else middle
+    contexts[5] = min(least, 5) if best >= 0 else 5
+
+
+@_compile
+def sum_up(histograms, refs, contexts, sums):  # type: ignore[no-untyped-def]
+    """Running sums of every expert's histogram over the alphabet into (EXPERTS, alphabet + 1)."""
+    alphabet = sums.shape[1] - 1
+    for k in range(EXPERTS):
+        total = np.int64(0)
+        shift = alphabet - 1 - refs[k]
+        for v in range(alphabet):
+            sums[k, v] = total
+            total += histograms[k, contexts[k], v + shift]
+        sums[k, alphabet] = total
+
+
+@_compile
+def count(histograms, refs, contexts, value):  # type: ignore[no-untyped-def]
+    """Add a value to the histograms, a little to its neighbours too."""
+    length = histograms.shape[2]
+    for k in range(EXPERTS):
+        at = value + length // 2 - refs[k]
+        for spread in range(-2, 3):
+            if 0 <= at + spread < length:
+                histograms[k, contexts[k], at + spread] += _GAIN >> (2 * abs(spread))
+        if histograms[k, contexts[k], at] > _MOST:
+            for i in range(length):
+                histograms[k, contexts[k], i] = (histograms[k, contexts[k], i] >> 1) + 1

@@ -1,0 +1,67 @@
+"""For each known pixel of a mask the nearest ones before it, in raster order."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numba
+import numpy as np
+
+NEAREST = 6
+_REACH = 16  # pixels, in which neighbours are looked for
+FAR = 1 << 20  # squared distance of those farther away
+
+_compile = numba.njit(cache=True)
+
+
+@lru_cache(maxsize=1)
+def _before() -> np.ndarray:
+    """(n, 3): rows up, columns right, squared distance of earlier pixels, the nearest first."""
+    span = range(-_REACH, _REACH + 1)
+    found = [
+        (dy * dy + dx * dx, dy, dx)
+        for dy in range(_REACH + 1)
+        for dx in span
+        if (dy > 0 or dx < 0) and dy * dy + dx * dx <= _REACH * _REACH
+    ]
+    return np.array([(dy, dx, square) for square, dy, dx in sorted(found)], np.int64)
+
+
+@_compile
+def _find(numbers, before, near, square):  # type: ignore[no-untyped-def]
+    """The nearest earlier known pixels of each known pixel; where too few, the last ones before."""
+    rows, columns = numbers.shape
+    for i in range(rows):
+        for j in range(columns):
+            s = numbers[i, j]
+            if s < 0:
+                continue
+            found = 0
+            for k in range(before.shape[0]):
+                a, b = i - before[k, 0], j + before[k, 1]
+                if a >= 0 and b >= 0 and b < columns and numbers[a, b] >= 0:
+                    near[s, found] = numbers[a, b]
+                    square[s, found] = before[k, 2]
+                    found += 1
+                    if found == near.shape[1]:
+                        break
+            for rest in range(found, near.shape[1]):
+                near[s, rest] = near[s, rest - 1] if rest > 0 else s - 1
+                square[s, rest] = FAR
+
+
+def nearest(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers and distances of the nearest known pixels before each known pixel of a 2-D mask.
+
+    Returns
+    -------
+    near, square : int32 (n, NEAREST)
+        Numbers in raster order (-1: none) and squared distances.
+    """
+    numbers = np.full(mask.shape, -1, np.int32)
+    count = int(mask.sum())
+    numbers[mask] = np.arange(count, dtype=np.int32)
+    near = np.zeros((count, NEAREST), np.int32)
+    square = np.zeros((count, NEAREST), np.int32)
+    _find(numbers, _before(), near, square)
+    return near, square

@@ -1,0 +1,127 @@
+"""The density that meets a size or a quality.
+
+Size and PSNR of a compressed image grow with the density, but for small steps, and about linearly
+in its logarithm (the size after a logarithm of its own): a bracket on that scale is narrowed by
+interpolation, kept within its inner four fifths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import exp, log
+from typing import Protocol, TypeVar
+
+from ..core.errors import InputError
+
+_TRIALS = 10
+_ENOUGH = 0.98  # of the size allowed
+_CLOSE = 0.05  # dB above the quality asked for
+
+
+class Measured(Protocol):
+    """What a trial must tell."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def psnr(self) -> float: ...
+
+
+T = TypeVar("T", bound=Measured)
+
+
+def largest_below(
+    attempt: Callable[[float], T], max_bytes: float, start: float, fewest: float
+) -> T:
+    """The trial of the highest density found whose size is at most ``max_bytes``.
+
+    Parameters
+    ----------
+    attempt : function
+        From a density in (0, 1] to a trial.
+    max_bytes : float
+    start, fewest : float
+        Densities: the first to try, and the lowest.
+
+    Raises
+    ------
+    InputError
+        Even the lowest density takes more.
+    """
+    goal = log(max_bytes)
+    best = _search(
+        attempt,
+        lambda trial: log(len(trial.data)) - goal,
+        start,
+        fewest,
+        wanted=-1,
+        close=-log(_ENOUGH),
+    )
+    if best is None:
+        least = len(attempt(fewest).data)
+        raise InputError(f"max_bytes={max_bytes:g}; allowed are {least} and more for this image")
+    return best
+
+
+def smallest_above(attempt: Callable[[float], T], psnr: float, start: float, fewest: float) -> T:
+    """The trial of the lowest density found whose PSNR is at least ``psnr``.
+
+    Raises
+    ------
+    InputError
+        Not even all pixels, rounded to their levels, reach it.
+    """
+    best = _search(attempt, lambda trial: trial.psnr - psnr, start, fewest, wanted=1, close=_CLOSE)
+    if best is None:
+        most = attempt(1.0).psnr
+        raise InputError(f"psnr={psnr:g}; allowed are values up to {most:.2f} for this image")
+    return best
+
+
+def _search(
+    attempt: Callable[[float], T],
+    excess: Callable[[T], float],
+    start: float,
+    fewest: float,
+    *,
+    wanted: int,
+    close: float,
+) -> T | None:
+    """The trial with an excess of the sign ``wanted`` (or 0) that is closest to 0."""
+    low, high = log(fewest), 0.0
+    below: tuple[float, float] | None = None  # (log density, excess) of the nearest trials
+    above: tuple[float, float] | None = None
+    best: T | None = None
+    smallest = float("inf")
+    at = min(max(log(start), low), high)
+    for _ in range(_TRIALS):
+        trial = attempt(min(1.0, exp(at)))
+        found = excess(trial)
+        if found * wanted >= 0 and abs(found) <= smallest:
+            best, smallest = trial, abs(found)
+        if smallest <= close:
+            break
+        if found > 0:
+            above = at, found
+        else:
+            below = at, found
+        if (below and below[0] >= high - 1e-9) or (above and above[0] <= low + 1e-9):
+            break
+        at = _next(below, above, low, high)
+        if below and above and above[0] - below[0] < 1e-3:
+            break
+    return best
+
+
+def _next(
+    below: tuple[float, float] | None, above: tuple[float, float] | None, low: float, high: float
+) -> float:
+    """Where to look next: within the bracket, or farther out while there is none."""
+    if below is None and above is not None:
+        return max(low, above[0] - max(1.0, 1.5 * (high - above[0]) / 2))
+    if above is None and below is not None:
+        return min(high, below[0] + 1.0)
+    assert below is not None
+    assert above is not None
+    share = below[1] / (below[1] - above[1]) if above[1] < float("inf") else 0.5
+    return below[0] + (above[0] - below[0]) * min(max(share, 0.1), 0.9)

@@ -1,0 +1,153 @@
+"""How likely each value is: the experts' histograms, mixed on the fly.
+
+A value v of the alphabet 0 … A-1 is coded as the path to leaf v of a binary tree, the most
+significant bit first. Each expert gives every node the probability "right" = mass of the right
+half of its histogram / mass of both. The logits of the experts are added with weights that follow
+the gradient of the code length (Mahoney's PAQ), one set of weights for each depth of the tree.
+All of it is integer arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from .experts import EXPERTS, count, new_histograms, references, sum_up
+from .logistic import LARGEST, ONE, tables
+
+DEPTH = 9  # of the tree at most: alphabets have up to 511 values
+_SHIFT = 16  # weights are multiples of 2**-16
+_RATE = 6  # of learning
+
+_compile = numba.njit(cache=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The state of one channel's model, and room for what is computed from it."""
+
+    histograms: np.ndarray
+    weights: np.ndarray
+    sums: np.ndarray
+    reference: np.ndarray
+    context: np.ndarray
+    inputs: np.ndarray
+    tree: np.ndarray
+    stretch: np.ndarray
+    squash: np.ndarray
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What the kernels take."""
+        return (
+            *(self.histograms, self.weights, self.sums, self.reference, self.context),
+            *(self.inputs, self.tree, self.stretch, self.squash),
+        )
+
+
+def new_model(alphabet: int, typical: int) -> Model:
+    """The model before the first value; ``typical`` is the difference to expect of neighbours."""
+    squash, stretch = tables()
+    size = power(alphabet)
+    return Model(
+        new_histograms(alphabet, typical),
+        np.full((DEPTH, EXPERTS), (1 << _SHIFT) * 3 // 10, np.int64),
+        np.zeros((EXPERTS, alphabet + 1), np.int64),
+        np.zeros(EXPERTS, np.int64),
+        np.zeros(EXPERTS, np.int64),
+        np.zeros(EXPERTS, np.int64),
+        np.zeros(size, np.int64),
+        stretch,
+        squash,
+    )
+
+
+@_compile
+def power(alphabet: int) -> int:
+    """The number of leaves: the alphabet rounded up to a power of two."""
+    size = 1
+    while size < alphabet:
+        size *= 2
+    return size
+
+
+@_compile
+def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
+    """Probability of "right" at a node, the experts' logits left in their place; 0: no choice.
+
+    A multiple of 16, since the decoder has a model for each of those.
+    """
+    _, weights, sums, _, _, inputs, _, stretch, squash = state
+    alphabet = sums.shape[1] - 1
+    middle, high = low + size // 2, min(low + size, alphabet)
+    if middle >= alphabet:
+        return 0
+    total = np.int64(0)
+    for k in range(EXPERTS):
+        right, both = sums[k, high] - sums[k, middle], sums[k, high] - sums[k, low]
+        inputs[k] = stretch[min(max(4096 * right // both, 1), 4094)]
+        total += weights[depth, k] * inputs[k]
+    total >>= _SHIFT
+    p = squash[min(max(total, -LARGEST), LARGEST) + LARGEST]
+    return max(16, p >> 4 << 4)
+
+
+@_compile
+def _expect(values, other, near, square, s, state):  # type: ignore[no-untyped-def]
+    """What the experts expect of value number s."""
+    histograms, _, sums, reference, context = state[:5]
+    references(values, other, near, square, s, sums.shape[1] - 1, reference, context)
+    sum_up(histograms, reference, context, sums)
+
+
+@_compile
+def _learn(value, state, bits, out):  # type: ignore[no-untyped-def]
+    """Adapt to a value; the bits of its path and their probabilities, and how many these are."""
+    histograms, weights, sums, reference, context, inputs = state[:6]
+    low, size, depth, at = 0, power(sums.shape[1] - 1), 0, 0
+    while size > 1:
+        p = _node(state, depth, low, size)
+        right = value >= low + size // 2
+        if p > 0:
+            bits[at], out[at] = right, p
+            at += 1
+            error = (ONE if right else 0) - p
+            for k in range(EXPERTS):
+                weights[depth, k] += (inputs[k] * error * _RATE) >> 16
+        low += size // 2 if right else 0
+        size //= 2
+        depth += 1
+    count(histograms, reference, context, value)
+    return at
+
+
+@_compile
+def all_values(values, other, near, square, state, bits, out):  # type: ignore[no-untyped-def]
+    """Bits and probabilities of all values of a channel; how many they are."""
+    at = 0
+    for s in range(values.size):
+        _expect(values, other, near, square, s, state)
+        at += _learn(values[s], state, bits[at:], out[at:])
+    return at
+
+
+@_compile
+def next_tree(values, other, near, square, s, state, bits, out):  # type: ignore[no-untyped-def]
+    """Adapt to value s - 1, which now stands in ``values``; the tree of value s.
+
+    ``tree[node]`` is the probability of "right" in 1/4096, 0 where there is no choice; the root is
+    node 1, and node n has the children 2 n and 2 n + 1.
+    """
+    tree = state[6]
+    if s > 0:
+        _learn(values[s - 1], state, bits, out)
+    _expect(values, other, near, square, s, state)
+    first, depth, size = 1, 0, tree.size
+    while size > 1:
+        for node in range(first):
+            tree[first + node] = _node(state, depth, node * size, size) >> 4
+        first *= 2
+        depth += 1
+        size //= 2

@@ -1,0 +1,277 @@
+"""``steepest inpaint`` and ``steepest mask``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+
+import steepest
+from steepest.cli.main import main
+from steepest.inpainting import masks, reconstruct, tonal
+from steepest.io import read_image, sample, write_image
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def photo():
+    """A small photograph, "photo.png", and which of its pixels are known."""
+    array = np.ascontiguousarray(sample("coffee")[100:140, 200:250])
+    write_image("photo.png", array)
+    known = np.random.default_rng(0).random(array.shape[:2]) < 0.3
+    write_image("mask.png", known.astype(np.uint8) * np.uint8(255))
+    return array, known
+
+
+def one_error(capsys, *words):
+    """The single line on stderr, nothing on stdout."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("steepest: error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+
+
+def record_of(capsys):
+    return json.loads(capsys.readouterr().out)["results"][0]
+
+
+# ----------------------------------------------------------------------------- inpaint
+
+
+def test_known_and_unknown_are_opposites(photo, capsys):
+    array, known = photo
+    assert main(["inpaint", "photo.png", "--known", "mask.png"]) == 0
+    expected = steepest.inpaint(array, known, channel_axis=-1)
+    filled = read_image("photo_inpainted.png").array
+    assert np.array_equal(filled, expected.image)
+    assert np.array_equal(filled[known], array[known])
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert f"{np.sum(~known)} of 2000 pixels, " in out
+    assert f"{expected.residual:.1e}, relative" in out
+    assert f"{expected.iterations} iterations, " in out
+    write_image("holes.png", (~known).astype(np.uint8))
+    assert main(["inpaint", "photo.png", "--unknown", "holes.png", "-o", "b.png", "-q"]) == 0
+    assert np.array_equal(read_image("b.png").array, filled)
+
+
+def test_nothing_is_guessed_of_a_mask(photo, capsys):
+    assert main(["inpaint", "photo.png", "--mask", "mask.png"]) == 2
+    one_error(capsys, "--known mask.png", "--unknown mask.png")
+    assert main(["inpaint", "photo.png"]) == 2
+    one_error(capsys, "--known MASK or --unknown MASK", "NaN")
+    both = ["--known", "mask.png", "--unknown", "mask.png"]
+    assert main(["inpaint", "photo.png", *both]) == 2
+    one_error(capsys, "not allowed with")
+    assert main(["inpaint", "photo.png", "--threshold", "3"]) == 2
+    one_error(capsys, "--threshold")
+    assert not list(Path().glob("*inpainted*"))
+
+
+def test_masks_with_smooth_edges_need_a_threshold(photo, capsys):
+    array, _ = photo
+    ramp = np.broadcast_to(np.arange(0, 250, 5, dtype=np.uint8), (40, 50))
+    write_image("soft.png", np.ascontiguousarray(ramp))
+    assert main(["inpaint", "photo.png", "--known", "soft.png"]) == 2
+    one_error(capsys, "soft.png", "50 values", "--threshold")
+    options = ["--known", "soft.png", "--threshold", "100", "-q"]
+    assert main(["inpaint", "photo.png", *options]) == 0
+    expected = steepest.inpaint(array, ramp >= 100, channel_axis=-1).image
+    assert np.array_equal(read_image("photo_inpainted.png").array, expected)
+
+
+@pytest.mark.parametrize("how", ["palette", "one bit", "colours", "numpy"])
+def test_masks_as_programs_write_them(photo, how):
+    array, known = photo
+    name = "mask.npy" if how == "numpy" else "other.png"
+    if how == "numpy":
+        np.save(name, known)
+    elif how == "palette":
+        picture = Pillow.fromarray(known.astype(np.uint8), mode="P")
+        picture.putpalette([255, 255, 255, 0, 0, 0])  # shown the other way round
+        picture.save(name)
+    elif how == "one bit":
+        Pillow.fromarray(known).save(name)
+    else:
+        write_image(name, np.repeat(known[..., None].astype(np.uint8) * np.uint8(9), 3, axis=-1))
+    assert main(["inpaint", "photo.png", "--known", name, "-q"]) == 0
+    expected = steepest.inpaint(array, known, channel_axis=-1).image
+    assert np.array_equal(read_image("photo_inpainted.png").array, expected)
+
+
+def test_bad_masks(photo, capsys):
+    write_image("small.png", np.ones((40, 49), np.uint8))
+    assert main(["inpaint", "photo.png", "--known", "small.png"]) == 2
+    one_error(capsys, "small.png", "40 x 49", "40 x 50")
+    write_image("none.png", np.zeros((40, 50), np.uint8))
+    assert main(["inpaint", "photo.png", "--known", "none.png"]) == 2
+    one_error(capsys, "no known pixel")
+    write_image("mask.jpg", np.ones((40, 50), np.uint8))
+    assert main(["inpaint", "photo.png", "--known", "mask.jpg"]) == 2
+    one_error(capsys, "JPEG changes")
+    assert main(["inpaint", "photo.png", "--known", "absent.png"]) == 2
+    one_error(capsys, "absent.png")
+
+
+def test_nan_marks_what_is_unknown(capsys):
+    depth = np.add.outer(np.arange(30.0), np.arange(20.0)).astype(np.float32)
+    depth[5:15, 8:12] = np.nan
+    tifffile.imwrite("depth.tif", depth)
+    assert main(["inpaint", "depth.tif", "--json"]) == 0
+    record = record_of(capsys)
+    assert record["unknown"] == 40
+    assert record["residual"]["converged"] is True
+    assert record["residual"]["residual"] <= 1e-6
+    filled = tifffile.imread("depth_inpainted.tif")
+    assert np.isfinite(filled).all()
+    assert np.array_equal(filled, steepest.inpaint(depth).image)
+
+
+def test_volumes_pages_and_spacing():
+    rng = np.random.default_rng(0)
+    stack = rng.random((4, 12, 10)).astype(np.float32)
+    known = rng.random(stack.shape) < 0.4
+    tifffile.imwrite("stack.tif", stack, photometric="minisblack")
+    tifffile.imwrite("known.tif", known.astype(np.uint8), photometric="minisblack")
+    options = ["--known", "known.tif", "--spacing", "3,1,1", "--tol", "1e-9", "-q"]
+    assert main(["inpaint", "stack.tif", *options]) == 0
+    expected = steepest.inpaint(stack, known, spacing=(3, 1, 1), tol=1e-9).image
+    assert np.array_equal(tifffile.imread("stack_inpainted.tif"), expected)
+    write_image("one.png", known[0].astype(np.uint8))
+    options = ["--pages", "--known", "one.png", "-o", "pages.tif", "-q"]
+    assert main(["inpaint", "stack.tif", *options]) == 0
+    for page, filled in zip(stack, tifffile.imread("pages.tif"), strict=True):
+        assert np.array_equal(filled, steepest.inpaint(page, known[0]).image)
+
+
+def test_methods_are_those_of_the_package(photo, capsys):
+    assert main(["inpaint", "photo.png", "--known", "mask.png", "--method", "magic"]) == 2
+    one_error(capsys, "--method magic", "diffusion")
+    for name in ("tonal", "masks", "reconstruct"):
+        assert main(["inpaint", "photo.png", "--known", "mask.png", "--method", name]) == 2
+        one_error(capsys, f"--method {name}")
+
+
+@pytest.mark.parametrize("name", ["biharmonic", "total-variation"])
+def test_other_methods(photo, name, capsys):
+    from steepest import inpainting
+
+    array, known = photo
+    options = ["--known", "mask.png", "--method", name, "--tol", "1e-3"]
+    assert main(["inpaint", "photo.png", *options]) == 0
+    method = getattr(inpainting, name.replace("-", "_"))
+    expected = method(array, known, channel_axis=-1, tol=1e-3)
+    assert np.array_equal(read_image("photo_inpainted.png").array, expected.image)
+    assert f"{expected.residual:.1e}, relative" in capsys.readouterr().out
+    assert main(["inpaint", "photo.png", *options, "--spacing", "2,1", "-o", "b.png"]) == 2
+    one_error(capsys, "--spacing", name.replace("-", "_"))
+
+
+def test_what_has_not_converged_is_said(photo, capsys, monkeypatch):
+    from functools import partial
+
+    from steepest import inpainting
+
+    hasty = partial(steepest.inpaint, max_num_iter=1)
+    monkeypatch.setattr(inpainting, "inpaint", hasty, raising=False)
+    assert main(["inpaint", "photo.png", "--known", "mask.png", "--strict"]) == 1
+    out, err = capsys.readouterr()
+    assert "1 iterations" in out
+    assert err.startswith("steepest: error: photo.png: ")
+
+
+# -------------------------------------------------------------------------------- mask
+
+
+def test_mask_and_reconstruction(photo, capsys):
+    array, _ = photo
+    options = ["--density", "0.1", "--reconstruction", "back.png", "--tonal", "--json"]
+    assert main(["mask", "photo.png", *options]) == 0
+    record = record_of(capsys)
+    mask = masks.echo(array, 0.1, channel_axis=-1, rng=0)
+    written = read_image("photo_mask.png").array
+    assert written.dtype == np.uint8
+    assert np.array_equal(written, np.where(mask, 255, 0))
+    values = tonal(array, mask, channel_axis=-1)
+    best = reconstruct(array, mask, channel_axis=-1, values=values)
+    assert record["psnr"] == pytest.approx(best.psnr)
+    assert record["mae"] == pytest.approx(best.mae)
+    assert record["density"] == 0.1
+    assert record["outputs"] == ["photo_mask.png", "back.png"]
+    back = read_image("back.png").array
+    assert np.abs(back / 255 - np.clip(best.image, 0, 1)).max() <= 0.5 / 255 + 1e-6
+
+
+def test_a_mask_says_what_is_known(photo, capsys):
+    """What ``mask`` writes and prints is what ``inpaint --known`` does with it."""
+    array, _ = photo
+    options = ["--method", "laplacian-dither", "--density", "0.2", "--json"]
+    assert main(["mask", "photo.png", "-o", "m.png", *options]) == 0
+    psnr = record_of(capsys)["psnr"]
+    options = ["--known", "m.png", "--float", "-o", "filled.npy"]
+    assert main(["inpaint", "photo.png", *options]) == 0
+    error = np.mean((np.load("filled.npy") - array / 255) ** 2)
+    assert psnr == pytest.approx(-10 * np.log10(error), abs=1e-3)
+
+
+def test_all_pixels_are_exact(photo, capsys):
+    options = ["--method", "random", "--density", "1", "--tonal", "--reconstruction", "all.png"]
+    assert main(["mask", "photo.png", *options]) == 0
+    assert "nan" not in capsys.readouterr().out
+    assert np.array_equal(read_image("all.png").array, photo[0])
+
+
+def test_exchanges(photo, capsys):
+    array, _ = photo
+    assert main(["mask", "photo.png", "--method", "random", "--cycles", "1", "--json"]) == 0
+    record = record_of(capsys)
+    start = masks.random(array, 0.05, channel_axis=-1, rng=0)
+    exchanged = masks.echo_exchange(array, start, cycles=1, channel_axis=-1, rng=0)
+    assert np.array_equal(read_image("photo_mask.png").array > 0, exchanged)
+    assert record["known"] == start.sum()
+    assert record["psnr"] > reconstruct(array, start, channel_axis=-1).psnr
+
+
+def test_masks_of_many_images_and_of_volumes(photo, capsys):
+    array, _ = photo
+    write_image("grey.jpg", array[..., 0])
+    assert main(["mask", "photo.png", "grey.jpg", "--method", "regular"]) == 2
+    one_error(capsys, "-o FOLDER")
+    options = ["--method", "regular", "-o", "out", "--reconstruction", "back", "-q"]
+    assert main(["mask", "photo.png", "grey.jpg", *options]) == 0
+    assert sorted(map(str, Path("out").iterdir())) == ["out/grey.png", "out/photo.png"]
+    assert sorted(map(str, Path("back").iterdir())) == ["back/grey.jpg", "back/photo.png"]
+    stack = np.random.default_rng(0).random((4, 12, 10)).astype(np.float32)
+    tifffile.imwrite("stack.tif", stack, photometric="minisblack")
+    assert main(["mask", "stack.tif", "--method", "densify", "-q"]) == 0
+    volume = tifffile.imread("stack_mask.tif")
+    assert np.array_equal(volume > 0, masks.densify(stack, 0.05))
+    assert main(["mask", "stack.tif", "--pages", "-o", "pages.tif", "-q"]) == 0
+    assert np.array_equal(tifffile.imread("pages.tif")[2] > 0, masks.echo(stack[2], 0.05, rng=0))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--density", "1.5"], ["1.5 is above 1"]),
+        (["--density", "0"], ["positive"]),
+        (["--method", "nonlocal_pixel_exchange"], ["invalid choice"]),
+        (["-o", "mask.jpg"], ["JPEG would change the mask"]),
+        (["-o", "out", "--reconstruction", "out"], ["out/photo.png", "two results"]),
+        (["-o", "photo.png"], ["exists already"]),
+    ],
+)
+def test_bad_usage(photo, options, words, capsys):
+    assert main(["mask", "photo.png", *options]) == 2
+    one_error(capsys, *words)
+    assert not Path("out").exists()

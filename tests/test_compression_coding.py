@@ -1,0 +1,156 @@
+"""Masks and values as bits: exact, close to the entropy, and the same for ever."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("constriction")
+
+from steepest.compression import streams
+from steepest.compression.coder import BitDecoder, encode_bits, single_models
+from steepest.compression.logistic import LARGEST, LOGIT_UNIT, ONE, SMALLEST, tables
+from steepest.compression.mask_model import SLANT, neighbours, wave_rows
+from steepest.compression.nearest import FAR, NEAREST, nearest
+
+GOLDEN = (444, 840387244)
+
+
+def random_case(
+    rows: int, columns: int, channels: int, levels: int, density: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    mask = rng.random((rows, columns)) < density
+    mask.flat[rng.integers(mask.size)] = True
+    return mask, rng.integers(0, levels, (channels, int(mask.sum())))
+
+
+def entropy(density: float) -> float:
+    """Bits of one independent bit."""
+    return float(-density * np.log2(density) - (1 - density) * np.log2(1 - density))
+
+
+@given(
+    st.integers(1, 24),
+    st.integers(1, 24),
+    st.integers(1, 4),
+    st.sampled_from([2, 3, 8, 31, 256]),
+    st.floats(0, 1),
+    st.integers(0, 2**31),
+)
+def test_what_was_encoded_is_decoded(
+    rows: int, columns: int, channels: int, levels: int, density: float, seed: int
+) -> None:
+    mask, values = random_case(rows, columns, channels, levels, density, seed)
+    data = streams.encode(mask, values, levels)
+    again, back = streams.decode(data, mask.shape, int(mask.sum()), channels, levels)
+    assert np.array_equal(again, mask)
+    assert np.array_equal(back, values)
+
+
+def code_length(mask: np.ndarray, values: np.ndarray, levels: int) -> list[float]:
+    """Bits of the mask and of each channel, by their probabilities."""
+    lengths = []
+    for bits, probabilities in streams.model(mask, values, levels):
+        p = probabilities / ONE
+        lengths.append(float(-np.log2(np.where(bits, p, 1 - p)).sum()))
+    return lengths
+
+
+@pytest.mark.parametrize("density", [0.02, 0.05, 0.2, 0.5, 0.9])
+def test_random_bits_take_their_entropy(density: float) -> None:
+    mask, values = random_case(200, 200, 1, 16, density, 0)
+    bits_mask, bits_values = code_length(mask, values, 16)
+    assert bits_mask == pytest.approx(mask.size * entropy(mask.mean()), rel=0.03)
+    assert bits_values == pytest.approx(4 * mask.sum(), rel=0.03, abs=200)
+
+
+def test_the_coder_adds_next_to_nothing_to_the_code_length() -> None:
+    mask, values = random_case(100, 120, 3, 32, 0.1, 1)
+    length = sum(code_length(mask, values, 32)) / 8
+    assert length - 4 <= len(streams.encode(mask, values, 32)) <= 1.001 * length + 8
+
+
+def test_structure_is_found() -> None:
+    """Lattices and constant values are nearly free; values like their neighbours' are cheap."""
+    mask = np.zeros((120, 120), bool)
+    mask[::4, ::4] = True
+    rows, columns = np.nonzero(mask)
+    smooth = (rows + columns)[None] * 31 // 240
+    constant = np.full_like(smooth, 7)
+    bits_mask, bits_values = code_length(mask, constant, 32)
+    assert bits_mask < 0.25 * mask.size * entropy(1 / 16)
+    assert bits_values < 0.2 * mask.sum()
+    assert code_length(mask, smooth, 32)[1] < 2 * mask.sum()
+
+
+def test_channels_alike_are_cheaper_than_channels_apart() -> None:
+    mask, values = random_case(80, 80, 1, 64, 0.2, 3)
+    alike = code_length(mask, np.repeat(values, 3, axis=0), 64)
+    assert sum(alike[2:]) < 0.4 * alike[1]
+
+
+def test_the_code_of_version_1_stays_as_it_is() -> None:
+    """Old files must stay readable: another length or checksum is another format."""
+    mask, values = random_case(40, 50, 3, 20, 0.08, 5)
+    data = streams.encode(mask, values, 20)
+    assert (len(data), zlib.crc32(data)) == GOLDEN
+
+
+def test_tables_are_logistic() -> None:
+    squash, stretch = tables()
+    logits = np.arange(-LARGEST, LARGEST + 1) / LOGIT_UNIT
+    exact = np.clip(ONE / (1 + np.exp(-logits)), SMALLEST, ONE - SMALLEST)
+    assert np.abs(squash - exact).max() <= 0.5 + 1e-6
+    p = (np.arange(4096) + 0.5) / 4096
+    assert np.abs(stretch - LOGIT_UNIT * np.log(p / (1 - p))).max() <= 0.5 + 1e-6
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_waves_visit_every_pixel_once_after_its_neighbours(rows: int, columns: int) -> None:
+    when = np.full((rows, columns), -1)
+    for wave in range(columns + SLANT * (rows - 1)):
+        for i in range(*wave_rows(wave, rows, columns)):
+            assert when[i, wave - SLANT * i] == -1
+            when[i, wave - SLANT * i] = wave
+    assert (when >= 0).all()
+    up, right = neighbours(16)[:, :2].T
+    assert (right - SLANT * up < 0).all()
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**31))
+def test_nearest_agrees_with_brute_force(rows: int, columns: int, seed: int) -> None:
+    mask, _ = random_case(rows, columns, 1, 2, 0.3, seed)
+    near, square = nearest(mask)
+    points = np.argwhere(mask)
+    for s, point in enumerate(points):
+        before = ((points[:s] - point) ** 2).sum(axis=1)
+        wanted = np.sort(before)[:NEAREST]  # the grid is smaller than the reach
+        found = square[s][square[s] < FAR]
+        assert np.array_equal(found, wanted)
+        assert np.array_equal(before[near[s][: len(found)]], found)
+        assert (near[s] < s).all()
+
+
+@given(st.lists(st.lists(st.integers(0, 255), min_size=3, max_size=3), min_size=1))
+def test_colours_are_separated_reversibly(pixels: list[list[int]]) -> None:
+    values = np.array(pixels).T
+    light, orange, violet = streams.separate(values)
+    assert np.array_equal(streams.join(np.stack([light, orange, violet])), values)
+    assert light.min() >= 0
+    assert light.max() <= 255
+    assert max(abs(orange).max(), abs(violet).max()) <= 255
+
+
+def test_bits_decode_one_by_one_and_together() -> None:
+    rng = np.random.default_rng(0)
+    fine = rng.integers(1, 4096, 300) * 16
+    bits = (rng.random(300) * ONE < fine).astype(np.uint8)
+    decoder = BitDecoder(encode_bits(bits, fine))
+    models = single_models()
+    first = [decoder.one(models[p >> 4]) for p in fine[:100].tolist()]
+    assert [*first, *decoder.many(fine[100:])] == bits.tolist()

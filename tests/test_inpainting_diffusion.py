@@ -1,0 +1,342 @@
+"""`steepest.inpaint`, `reconstruct`: dense solves, maximum principle, symmetries, edge cases."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cases import dense_grids
+from steepest import inpaint
+from steepest.core.errors import InputError, NotConverged
+from steepest.core.status import Status
+from steepest.inpainting import reconstruct
+from steepest.inpainting.diffusion import fill
+
+SPACES = st.lists(st.integers(1, 12), min_size=1, max_size=2).map(tuple) | st.tuples(
+    *[st.integers(1, 6)] * 3
+)
+SEEDS = st.integers(0, 999)
+
+
+def random_mask(space: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """About a tenth of the pixels, at least one."""
+    mask = rng.random(space) < 0.1
+    mask.flat[rng.integers(mask.size)] = True
+    return mask
+
+
+def random_confidence(space: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Zeros, ones, values near one and others."""
+    values = np.array([0, 1, 1 - 1e-9, 1 - 2**-53, 1e-6, 0.5])
+    confidence = np.where(rng.random(space) < 0.5, rng.choice(values, space), rng.random(space))
+    confidence.flat[rng.integers(confidence.size)] = 0.3
+    return confidence
+
+
+@given(space=SPACES, seed=SEEDS, soft=st.booleans())
+@settings(max_examples=40)
+def test_agrees_with_a_dense_solve(space: tuple[int, ...], seed: int, soft: bool) -> None:
+    rng = np.random.default_rng(seed)
+    image = rng.normal(size=(2, *space))
+    spacing = rng.choice([1.0, 5.0, 0.7], len(space))
+    known = (random_confidence if soft else random_mask)(space, rng)
+    found = inpaint(image, known, channel_axis=0, spacing=spacing, tol=1e-12)
+    expected = dense_grids.inpainted(image, known, spacing)
+    assert found.converged
+    np.testing.assert_allclose(found.image, expected, atol=1e-8)
+
+
+@given(space=SPACES, seed=SEEDS, soft=st.booleans())
+@settings(max_examples=15)
+def test_reports_the_true_residual(space: tuple[int, ...], seed: int, soft: bool) -> None:
+    rng = np.random.default_rng(seed)
+    image = rng.random((3, *space))
+    known = (random_confidence if soft else random_mask)(space, rng)
+    found = inpaint(image, known, channel_axis=0, tol=1e-3)
+    c = known.ravel().astype(float)
+    matrix = np.diag(c) + (1 - c)[:, None] * dense_grids.minus_laplacian(space)
+    free = c < 1
+    held = np.where(free, 0, image.reshape(3, -1))
+    loads = (c * image.reshape(3, -1) - held @ matrix.T)[:, free]
+    left = (c * image.reshape(3, -1) - found.image.reshape(3, -1) @ matrix.T)[:, free]
+    sizes = np.linalg.norm(loads, axis=1)
+    expected = (np.linalg.norm(left, axis=1)[sizes > 0] / sizes[sizes > 0]).max(initial=0)
+    assert found.residual <= 1e-3
+    assert found.residual == pytest.approx(expected, rel=1e-6, abs=1e-14)
+
+
+@given(space=SPACES, seed=SEEDS, soft=st.booleans())
+def test_maximum_principle(space: tuple[int, ...], seed: int, soft: bool) -> None:
+    rng = np.random.default_rng(seed)
+    image = rng.normal(size=space)
+    known = (random_confidence if soft else random_mask)(space, rng)
+    given_values = image[known > 0]
+    filled = inpaint(image, known, tol=1e-10).image
+    assert filled.min() >= given_values.min() - 1e-7
+    assert filled.max() <= given_values.max() + 1e-7
+
+
+@pytest.mark.parametrize(
+    ("space", "axis", "spacing"),
+    [((40,), 0, 2.0), ((21, 30), 1, None), ((30, 9), 0, (5, 1)), ((5, 17, 6), 1, (5, 1, 2))],
+)
+def test_linear_functions_are_filled_exactly(space: Any, axis: int, spacing: Any) -> None:
+    ramp = np.zeros(space) + np.moveaxis(
+        np.arange(space[axis]).reshape(-1, *(1,) * (len(space) - 1)), 0, axis
+    )
+    mask = np.zeros(space, bool)
+    mask[(slice(None),) * axis + ([0, -1],)] = True
+    found = inpaint(np.where(mask, 3 * ramp - 7, np.nan), spacing=spacing, tol=1e-13)
+    np.testing.assert_allclose(found.image, 3 * ramp - 7, atol=1e-10 * space[axis])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_known_pixels_are_kept_exactly(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.random((64, 65)) if "float" in dtype else rng.integers(0, 2**16, (64, 65))
+    if dtype == "uint8":
+        image = image % 256
+    image = image.astype(dtype)
+    mask = random_mask(image.shape, rng)
+    mask[::2] = True
+    found = inpaint(image, mask)
+    assert found.image.dtype == image.dtype
+    assert np.array_equal(found.image[mask], image[mask])
+    assert (found.image[~mask] != image[~mask]).mean() > 0.9
+
+
+def test_integer_images_are_the_rounded_float_ones() -> None:
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (31, 20, 3)).astype(np.uint8)
+    mask = random_mask((31, 20), rng)
+    exact = dense_grids.inpainted(np.moveaxis(image, -1, 0).astype(float), mask)
+    found = np.moveaxis(inpaint(image, mask, channel_axis=-1).image, -1, 0)
+    assert np.abs(found - exact).max() < 0.502
+
+
+def test_float32_is_within_its_rounding_of_float64() -> None:
+    rng = np.random.default_rng(2)
+    image = rng.random((50, 41)).astype(np.float32)
+    for known in (random_mask(image.shape, rng), random_confidence(image.shape, rng)):
+        single = inpaint(image, known, tol=1e-9).image
+        double = inpaint(image.astype(np.float64), known, tol=1e-9).image
+        assert np.array_equal(single, double.astype(np.float32))
+
+
+def test_nan_marks_what_is_unknown() -> None:
+    rng = np.random.default_rng(3)
+    image = rng.random((20, 23, 3))
+    mask = random_mask((20, 23), rng)
+    expected = inpaint(image, mask, channel_axis=-1).image
+    holes = np.where(mask[..., None], image, np.nan)
+    assert np.array_equal(inpaint(holes, channel_axis=-1).image, expected)
+    holes = image.copy()
+    holes[~mask, rng.integers(0, 3, (~mask).sum())] = np.nan  # one channel is enough
+    assert np.array_equal(inpaint(holes, channel_axis=-1).image, expected)
+
+
+@pytest.mark.parametrize("anything", [np.nan, np.inf, -np.inf, 1e300, 1e-300, 12.0])
+@pytest.mark.parametrize("soft", [False, True])
+def test_unknown_pixels_may_hold_anything(anything: float, soft: bool) -> None:
+    rng = np.random.default_rng(4)
+    image = rng.random((20, 23))
+    known = random_mask((20, 23), rng) * (0.5 if soft else True)
+    expected = inpaint(image, known, tol=1e-11).image
+    found = inpaint(np.where(known > 0, image, anything), known, tol=1e-11).image
+    np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
+def test_everything_known_is_returned_as_it_is() -> None:
+    image = np.random.default_rng(5).normal(size=(7, 8))
+    for known in (None, np.ones((7, 8), bool), np.ones((7, 8))):
+        found = inpaint(image, known)
+        assert np.array_equal(found.image, image)
+        assert found.residual == 0
+        assert found.iterations == 0
+        assert found.status is Status.CONVERGED
+
+
+@pytest.mark.parametrize("space", [(1, 1), (1,), (1, 50), (33, 40), (4, 5, 6)])
+def test_one_known_pixel_fills_all(space: tuple[int, ...]) -> None:
+    image = np.random.default_rng(6).normal(size=space)
+    mask = np.zeros(space, bool)
+    mask.flat[-1] = True
+    found = inpaint(image, mask)
+    np.testing.assert_allclose(found.image, image.flat[-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_channels_may_be_on_any_axis(axis: int) -> None:
+    rng = np.random.default_rng(7)
+    image, mask = rng.random((3, 14, 11)), random_mask((14, 11), rng)
+    found = inpaint(np.moveaxis(image, 0, axis), mask, channel_axis=axis)
+    alone = [inpaint(channel, mask).image for channel in image]
+    assert np.array_equal(np.moveaxis(found.image, axis, 0), alone)
+
+
+def test_confidences_of_zero_and_one_are_a_mask() -> None:
+    rng = np.random.default_rng(8)
+    image, mask = rng.random((14, 11)), random_mask((14, 11), rng)
+    expected = inpaint(image, mask).image
+    for dtype in (np.float32, np.float64):
+        assert np.array_equal(inpaint(image, mask.astype(dtype)).image, expected)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -600, -100, 100, 330, 490])
+@pytest.mark.parametrize("soft", [False, True])
+def test_scaling_by_powers_of_two_is_exact(exponent: int, soft: bool) -> None:
+    rng = np.random.default_rng(9)
+    image = rng.random((14, 11))
+    known = (random_confidence if soft else random_mask)((14, 11), rng)
+    found = inpaint(np.ldexp(image, exponent), known)
+    assert found.converged
+    np.testing.assert_array_equal(found.image, np.ldexp(inpaint(image, known).image, exponent))
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e30, 1e100])
+def test_huge_and_small_magnitudes(factor: float) -> None:
+    rng = np.random.default_rng(9)
+    image, mask = rng.random((14, 11)), random_mask((14, 11), rng)
+    expected = dense_grids.inpainted(image[None], mask)[0]
+    found = inpaint(image * factor, mask, tol=1e-11)
+    np.testing.assert_allclose(found.image / factor, expected, atol=1e-9)
+    if factor < 1e38:
+        single = inpaint((image * factor).astype(np.float32), mask).image
+        np.testing.assert_allclose(single / np.float32(factor), expected, atol=1e-5)
+
+
+def test_constants_symmetries_and_spacing() -> None:
+    rng = np.random.default_rng(10)
+    image, mask = rng.random((15, 22)), random_mask((15, 22), rng)
+    base = inpaint(image, mask, tol=1e-12).image
+    same = {
+        "shift": inpaint(image + 100, mask, tol=1e-12).image - 100,
+        "flip": inpaint(image[::-1], mask[::-1], tol=1e-12).image[::-1],
+        "transpose": inpaint(image.T, mask.T, tol=1e-12).image.T,
+        "unit": inpaint(image, mask, tol=1e-12, spacing=1e-9).image,
+        "a plane": inpaint(image[None], mask[None], tol=1e-12, spacing=(3, 1, 1)).image[0],
+    }
+    for name, found in same.items():
+        np.testing.assert_allclose(found, base, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("level", [1e-300, 1e-50, 1e-19, 1e-12, 1e-6])
+def test_tiny_confidences_everywhere_give_the_mean(level: float) -> None:
+    rng = np.random.default_rng(11)
+    image, confidence = rng.random((9, 12)), level * rng.uniform(0.5, 1, (9, 12))
+    found = inpaint(image, confidence)
+    mean = (confidence * image).sum() / confidence.sum()
+    np.testing.assert_allclose(found.image, mean, atol=1e-3)
+    assert found.converged == (found.residual <= 1e-3)
+
+
+def test_a_failure_is_not_called_converged() -> None:
+    rng = np.random.default_rng(12)
+    image, mask = rng.random((40, 50)), random_mask((40, 50), rng)
+    few = inpaint(image, mask, max_num_iter=1)
+    assert few.status is Status.MAX_ITERATIONS
+    assert few.residual > 1e-6
+    assert not few.converged
+    with pytest.raises(NotConverged, match="iteration limit") as caught:
+        inpaint(image, mask, max_num_iter=1, raise_on_failure=True)
+    assert np.array_equal(caught.value.result.image, few.image)
+    stretched = inpaint(image, mask, spacing=(1e9, 1))
+    assert stretched.converged == (stretched.residual <= 1e-3)
+    assert inpaint(image, mask, tol=1e-17).status is Status.ROUNDING
+
+
+def test_a_solution_as_the_start_takes_no_iteration() -> None:
+    rng = np.random.default_rng(13)
+    image, mask = rng.random((2, 20, 21)), random_mask((20, 21), rng)
+    first = fill(image, mask, (1.0, 1.0), 1e-8)
+    again = fill(image, mask, (1.0, 1.0), 1e-6, start=first.image)
+    assert first.iterations.min() > 0
+    assert not again.iterations.any()
+    np.testing.assert_array_equal(again.image, first.image)
+
+
+def test_nothing_given_is_changed() -> None:
+    rng = np.random.default_rng(14)
+    image, known = rng.random((20, 21)), random_confidence((20, 21), rng)
+    before = image.copy(), known.copy()
+    inpaint(image, known)
+    assert np.array_equal(image, before[0])
+    assert np.array_equal(known, before[1])
+
+
+IMAGE = np.random.default_rng(15).random((6, 7))
+MASK = IMAGE < 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"known": np.zeros((6, 7), bool)}, "no known pixel"),
+        ({"known": np.zeros((6, 7))}, "no known pixel"),
+        ({"image": np.full((6, 7), np.nan)}, "no known pixel"),
+        ({"known": MASK.T}, "spatial shape"),
+        ({"known": MASK, "channel_axis": 0}, "spatial shape"),
+        ({"known": MASK.astype(int)}, "dtype"),
+        ({"known": MASK.astype(complex)}, "dtype"),
+        ({"known": MASK + 0.1}, r"in \[0, 1\]"),
+        ({"known": MASK - 0.1}, r"in \[0, 1\]"),
+        ({"known": np.where(MASK, 1, np.nan)}, r"in \[0, 1\]"),
+        ({"image": np.where(MASK, np.nan, IMAGE), "known": MASK}, "NaN or infinite at"),
+        ({"image": np.where(MASK, np.inf, IMAGE), "known": 0.1 * MASK}, "NaN or infinite at"),
+        ({"image": np.where(MASK, np.inf, IMAGE)}, "infinite"),
+        ({"image": np.where(MASK, 1e200, IMAGE), "known": MASK}, "1e150"),
+        ({"image": (9 * IMAGE).astype(np.uint8)}, "known is needed"),
+        ({"image": IMAGE.astype(np.float16)}, "dtype"),
+        ({"image": IMAGE > 0.5, "known": MASK}, "dtype"),
+        ({"image": IMAGE.astype(complex), "known": MASK}, "dtype"),
+        ({"image": IMAGE[:0], "known": MASK[:0]}, "no pixels"),
+        ({"image": np.zeros((2, 2, 2, 2)), "known": np.ones((2, 2, 2, 2), bool)}, "spatial axes"),
+        ({"spacing": 0}, "spacing"),
+        ({"spacing": (1, 2, 3)}, "spacing"),
+        ({"spacing": 1e-200}, "spacing"),
+        ({"spacing": (1, 1e200)}, "spacing"),
+        ({"tol": 0}, "tol"),
+        ({"tol": np.nan}, "tol"),
+        ({"max_num_iter": 0}, "max_num_iter"),
+        ({"num_threads": 0}, "num_threads"),
+    ],
+)
+def test_bad_input_is_named(arguments: dict[str, Any], message: str) -> None:
+    image = arguments.pop("image", IMAGE)
+    with pytest.raises(InputError, match=message):
+        inpaint(image, **arguments)
+
+
+def test_reconstruct_measures_the_inpainting() -> None:
+    rng = np.random.default_rng(16)
+    image, mask = rng.integers(0, 256, (17, 14, 3)).astype(np.uint8), random_mask((17, 14), rng)
+    found = reconstruct(image, mask, channel_axis=-1)
+    planes = np.moveaxis(image, -1, 0) / 255
+    expected = np.moveaxis(dense_grids.inpainted(planes, mask), 0, -1)
+    error = expected - image / 255
+    np.testing.assert_allclose(found.image, expected, atol=1e-5)
+    assert found.mae == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    assert found.mse == pytest.approx((error**2).mean(), rel=1e-5)
+    assert found.psnr == pytest.approx(-10 * math.log10((error**2).mean()), abs=1e-4)
+    assert found.density == mask.mean()
+    doubled = reconstruct(image, mask, channel_axis=-1, values=2 * found.image)
+    np.testing.assert_allclose(doubled.image, 2 * found.image, atol=1e-5)
+    assert math.isinf(reconstruct(image, np.ones((17, 14), bool), channel_axis=-1).psnr)
+    with pytest.raises(InputError, match="values of shape"):
+        reconstruct(image, mask, channel_axis=-1, values=expected[:-1])
+    with pytest.raises(InputError, match="mask="):
+        reconstruct(image, mask.astype(float), channel_axis=-1)
+
+
+def test_reconstruct_takes_its_range_from_floats() -> None:
+    image = 50 * np.random.default_rng(17).random((9, 8)) - 3
+    mask = random_mask((9, 8), np.random.default_rng(0))
+    found = reconstruct(image, mask)
+    assert found.psnr == pytest.approx(10 * math.log10(np.ptp(image) ** 2 / found.mse), abs=1e-9)
+    other = reconstruct(image, mask, data_range=1)
+    assert other.psnr == pytest.approx(found.psnr - 20 * math.log10(np.ptp(image)), abs=1e-9)

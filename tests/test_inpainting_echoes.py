@@ -1,0 +1,378 @@
+"""Echo sparsification: what it keeps against dense solves, its order against brute force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from cases import dense_grids
+from steepest.core.errors import InputError
+from steepest.inpainting import masks, reconstruct
+from steepest.inpainting.echoes import thinning
+from steepest.inpainting.echoes.heap import order
+from steepest.inpainting.echoes.inserting import insert
+from steepest.inpainting.echoes.removing import neighbours, remove, scratch_for, thin
+from steepest.inpainting.echoes.score import removal, score_all
+from steepest.inpainting.echoes.state import BLOCKS, LOST, MOST_NEIGHBOURS, SIZE, TOP, Echoes
+
+HEIGHT, WIDTH = 12, 10
+UNCUT = (np.float32(1e-9), np.float32(1e-9), 24)  # windows hold all of a small image
+NORMS = pytest.mark.parametrize("exponent", [1, 2])
+
+
+@pytest.fixture
+def uncut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cut off."""
+    monkeypatch.setattr(thinning, "LIMITS", UNCUT)
+
+
+def picture(height: int = HEIGHT, width: int = WIDTH, channels: int = 2, seed: int = 0) -> Any:
+    """Smooth, (C, H, W) float32 in [-1, 1]."""
+    noise = np.random.default_rng(seed).normal(size=(channels, height, width))
+    smooth = gaussian_filter(noise, (0, 1.5, 1.5))
+    return (smooth / np.abs(smooth).max()).astype(np.float32)
+
+
+def thinned(image: np.ndarray, target: int, exponent: int = 1, seed: int = 0) -> tuple[Echoes, Any]:
+    """Echoes of a mask of ``target`` pixels, and the pixels in the order of their removal."""
+    rank = np.zeros(image[0].size, np.int32)
+    echoes = thinning.begin(image, exponent == 1, np.random.default_rng(seed))
+    echoes = thinning.thin_to(echoes, target, exponent == 1, rank)
+    assert echoes.counters[LOST] == 0
+    assert int(echoes.counters[SIZE]) == int(echoes.known.sum()) == target
+    return echoes, np.argsort(-rank, kind="stable")[: rank.size - target]
+
+
+def removals(image: np.ndarray, known: np.ndarray, exponent: int) -> tuple[Any, Any, Any]:
+    """For each known pixel by dense solves: its t (C, K), error change (K,), and all echoes."""
+    values = image.reshape(len(image), -1).astype(float)
+    matrix, echoes = dense_grids.minus_laplacian(known.shape), dense_grids.echoes(known)
+    pixels = np.flatnonzero(known)
+    u = values[:, pixels] @ echoes.T
+    t = -(u @ matrix)[:, pixels] / (matrix @ echoes)[pixels].diagonal()
+    error = (u - values)[:, :, None]
+    after = np.abs(error + t[:, None, :] * echoes) ** exponent
+    return t, (after - np.abs(error) ** exponent).sum((0, 1)), echoes
+
+
+def mean_error(image: np.ndarray, known: np.ndarray, exponent: int = 1) -> float:
+    filled = dense_grids.inpainted(image.astype(float), known > 0)
+    return float((np.abs(filled - image) ** exponent).mean())
+
+
+def windows(echoes: Echoes) -> np.ndarray:
+    """The echoes of all known pixels as columns (N, K)."""
+    columns = []
+    for pixel in np.flatnonzero(echoes.known):
+        y, x, rows, columns_ = echoes.window[pixel]
+        start = echoes.offset[pixel]
+        assert rows * columns_ <= echoes.room[pixel]
+        assert start + echoes.room[pixel] <= echoes.counters[TOP]
+        column = np.zeros(echoes.known.shape)
+        column[y : y + rows, x : x + columns_] = echoes.arena[
+            start : start + rows * columns_
+        ].reshape(rows, columns_)
+        columns.append(column.ravel())
+    return np.array(columns).T
+
+
+def check_heaps(echoes: Echoes) -> None:
+    """Every known pixel is at its place in the heap of its tile, no key below its parent's."""
+    tiles = list(zip(echoes.tile_start, echoes.tile_size, strict=True))
+    members = [echoes.heap[start : start + size] for start, size in tiles]
+    assert np.array_equal(np.sort(np.concatenate(members)), np.flatnonzero(echoes.known))
+    for pixels in members:
+        assert np.array_equal(echoes.place[pixels], np.arange(len(pixels)))
+        keys = echoes.key[pixels]
+        assert (keys[(np.arange(1, len(keys)) - 1) // 2] <= keys[1:]).all()
+
+
+@NORMS
+@pytest.mark.parametrize("target", [119, 60, 15, 3, 2])
+def test_everything_kept_is_what_dense_solves_give(uncut: None, exponent: int, target: int) -> None:
+    image = picture()
+    echoes, _ = thinned(image, target, exponent)
+    known = echoes.known > 0
+    t_exact, change, columns = removals(image, known, exponent)
+    np.testing.assert_allclose(windows(echoes), columns, atol=2e-5)
+    filled = dense_grids.inpainted(image.astype(float), known)
+    np.testing.assert_allclose(echoes.error, filled - image, atol=2e-5)
+    flows = -(dense_grids.minus_laplacian(known.shape) @ columns)
+    found, shares = np.zeros(MOST_NEIGHBOURS, np.int64), np.zeros(MOST_NEIGHBOURS, np.float32)
+    t, pixels = np.zeros(len(image), np.float32), np.flatnonzero(known)
+    for k, pixel in enumerate(pixels):
+        key = removal(echoes, pixel, t, exponent == 1)
+        np.testing.assert_allclose(t, t_exact[:, k], atol=1e-4)
+        assert key - echoes.jitter[pixel] == pytest.approx(change[k], rel=1e-3, abs=2e-4)
+        count = neighbours(echoes, pixel, np.float32(1e-6), found, shares)
+        assert shares[:count].sum() == pytest.approx(1, abs=1e-5)
+        exact = np.zeros(known.size)
+        exact[pixels] = flows[pixels, k] / -flows[pixel, k]
+        exact[pixel] = 0
+        ours = np.zeros(known.size)
+        ours[found[:count]] = shares[:count]
+        np.testing.assert_allclose(ours, exact, atol=1e-4)
+
+
+@NORMS
+@pytest.mark.parametrize(("channels", "seed"), [(1, 1), (1, 2), (3, 3)])
+def test_order_is_the_true_greedy_order(
+    uncut: None, exponent: int, channels: int, seed: int
+) -> None:
+    image = picture(channels=channels, seed=seed)
+    echoes, removed = thinned(image, 12, exponent)
+    known = np.ones((HEIGHT, WIDTH), bool)
+    for step, pixel in enumerate(removed):
+        change = removals(image, known, exponent)[1] + echoes.jitter[known.ravel()]
+        assert np.flatnonzero(known)[change.argmin()] == pixel, f"removal {step}"
+        known.flat[pixel] = False
+
+
+@NORMS
+def test_cutting_off_costs_little(exponent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ratios = []
+    for seed in range(8):
+        image = picture(20, 22, seed=seed)
+        cut = mean_error(image, thinned(image, 30, exponent)[0].known, exponent)
+        with monkeypatch.context() as patch:
+            patch.setattr(thinning, "LIMITS", UNCUT)
+            exact = mean_error(image, thinned(image, 30, exponent)[0].known, exponent)
+        ratios.append(cut / exact)
+    assert np.mean(ratios) < 1.03
+    assert max(ratios) < 1.15
+
+
+def work(image: np.ndarray) -> tuple[Any, ...]:
+    """t, limits, scratch, extent, found, shares."""
+    scratch, extent = scratch_for(24)
+    found, shares = np.zeros(MOST_NEIGHBOURS, np.int64), np.zeros(MOST_NEIGHBOURS, np.float32)
+    return np.zeros(len(image), np.float32), thinning.LIMITS, scratch, extent, found, shares
+
+
+def test_insertion_is_the_inverse_of_removal() -> None:
+    image = picture(20, 22)
+    echoes, _ = thinned(image, 80)
+    score_all(echoes, True)
+    order(echoes)
+    t, limits, scratch, extent, found, shares = work(image)
+    for pixel in np.flatnonzero(echoes.known)[::7]:
+        state = Echoes(*(array.copy() for array in echoes))
+        removal(state, pixel, t, True)
+        remove(state, pixel, t, limits, True, scratch, extent, found, shares)
+        check_heaps(state)
+        assert np.abs(state.error - echoes.error).max() > 0
+        assert insert(state, pixel, t, limits, True, scratch, found, shares)
+        check_heaps(state)
+        assert state.counters[SIZE] == 80
+        assert not state.error[:, pixel // 22, pixel % 22].any()
+        np.testing.assert_allclose(state.error, echoes.error, atol=0.02)
+        np.testing.assert_allclose(windows(state), windows(echoes), atol=0.03)
+
+
+def test_insertion_gives_the_larger_mask() -> None:
+    image = picture(20, 22)
+    echoes, _ = thinned(image, 60)
+    t, limits, scratch, _, found, shares = work(image)
+    for pixel in np.flatnonzero(echoes.known == 0)[::40]:
+        insert(echoes, pixel, t, limits, True, scratch, found, shares)
+    assert echoes.counters[SIZE] == echoes.known.sum() == 70
+    check_heaps(echoes)
+    filled = dense_grids.inpainted(image.astype(float), echoes.known > 0)
+    np.testing.assert_allclose(echoes.error, filled - image, atol=0.04)
+    np.testing.assert_allclose(windows(echoes), dense_grids.echoes(echoes.known > 0), atol=0.06)
+
+
+def test_echoes_of_a_given_mask() -> None:
+    image = picture(20, 22)
+    known = np.random.default_rng(0).random((20, 22)) < 0.15
+    echoes = thinning.begin_from(image, known, True, np.random.default_rng(0))
+    assert np.array_equal(echoes.known > 0, known)
+    np.testing.assert_allclose(windows(echoes), dense_grids.echoes(known), atol=0.06)
+    exact = dense_grids.inpainted(image.astype(float), known) - image
+    np.testing.assert_allclose(echoes.error, exact, atol=1e-3)
+    check_heaps(echoes)
+
+
+def test_one_exchange_inserts_the_largest_error() -> None:
+    image = picture(20, 22)
+    echoes, _ = thinned(image, 60)
+    before = echoes.known.copy()
+    candidates = np.random.default_rng(0).choice(440, (1, 20), replace=False)
+    free = [pixel for pixel in candidates[0] if not before.flat[pixel]]
+    sizes = np.abs(echoes.error).sum(0).ravel()
+    best = max(free, key=lambda pixel: sizes[pixel])
+    echoes = thinning.exchange_groups(echoes, candidates, True)
+    added = np.flatnonzero((echoes.known == 1) & (before == 0))
+    assert list(added) in ([best], [])
+    assert echoes.known.sum() == 60
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize("density", [0.05, 0.2])
+def test_exchange_lowers_the_true_error(norm: str, density: float) -> None:
+    image = picture(30, 33)
+    exponent = 1 if norm == "l1" else 2
+    start = masks.random(image[0], density, rng=0)
+    given = start.copy()
+    errors = [mean_error(image, start, exponent)]
+    for cycle in range(3):
+        start = masks.echo_exchange(image, start, channel_axis=0, rng=cycle, norm=norm, cycles=1)
+        assert start.sum() == given.sum()
+        errors.append(mean_error(image, start, exponent))
+    assert errors[1] < 0.8 * errors[0]
+    assert errors[3] < 1.01 * errors[2] < 1.02 * errors[1]
+    assert np.array_equal(given, masks.random(image[0], density, rng=0))
+    assert np.array_equal(masks.echo_exchange(image, given, channel_axis=0, cycles=0), given)
+
+
+def test_exchange_after_thinning_does_not_harm() -> None:
+    image = picture(40, 35, seed=4)
+    plain = masks.echo(image, 0.06, channel_axis=0, rng=1)
+    better = masks.echo(image, 0.06, channel_axis=0, rng=1, cycles=2)
+    assert better.sum() == plain.sum() == round(0.06 * 1400)
+    assert mean_error(image, better) < 1.01 * mean_error(image, plain)
+
+
+def test_ranking_holds_the_masks_of_all_densities() -> None:
+    image = picture(30, 21)
+    ranking = masks.echo_ranking(image, channel_axis=0, rng=3, density=0.02)
+    least = round(0.02 * 630)
+    assert (ranking == 0).sum() == least
+    for k in range(least, 631):
+        assert (ranking < k).sum() == k
+    for density in (0.02, 0.1, 0.37, 1.0):
+        mask = masks.echo(image, density, channel_axis=0, rng=3)
+        assert np.array_equal(mask, ranking < max(1, round(density * 630)))
+
+
+@pytest.mark.parametrize("space", [(1, 1), (1, 2), (2, 1), (1, 70), (70, 1), (2, 2), (3, 67)])
+def test_exact_counts_on_the_thinnest_images(space: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).random(space)
+    for density in (1e-9, 0.1, 0.5, 0.93, 1):
+        mask = masks.echo(image, density, rng=0, cycles=1)
+        assert mask.shape == space
+        assert mask.dtype == bool
+        assert mask.sum() == max(1, round(density * image.size))
+
+
+def test_kinks_of_a_piecewise_linear_line_are_kept() -> None:
+    line = np.interp(np.arange(60), [0, 20, 41, 59], [0, 1, 0.2, 0.7])
+    for image in (line[None], line[:, None]):
+        mask = masks.echo(image, 4 / 60, rng=0)
+        assert np.flatnonzero(mask).tolist() == [0, 20, 41, 59]
+
+
+def test_constant_images_take_any_mask() -> None:
+    first, second = (masks.echo(np.full((30, 20), 0.3), 0.1, rng=seed, cycles=1) for seed in (0, 1))
+    assert first.sum() == second.sum() == 60
+    assert not np.array_equal(first, second)
+
+
+def test_same_seed_same_mask_and_what_masks_are_invariant_to() -> None:
+    image = np.round(64 * picture(35, 24)) / 64  # dyadic: shifts are exact
+    base = masks.echo(image, 0.1, channel_axis=0, rng=5)
+    rng = np.random.default_rng(5)
+    assert np.array_equal(base, masks.echo(image, 0.1, channel_axis=0, rng=rng))
+    shifted = image.astype(np.float64) + np.array([2.0**20, -3])[:, None, None]
+    for other in (shifted, 2.0**40 * image, 2.0**-600 * image.astype(np.float64), -image):
+        assert np.array_equal(base, masks.echo(other, 0.1, channel_axis=0, rng=5))
+    turned = np.moveaxis(image, 0, -1)
+    assert np.array_equal(base, masks.echo(turned, 0.1, channel_axis=-1, rng=5))
+
+
+def test_tiles_cost_little() -> None:
+    image = picture(100, 90, seed=6)
+    tiled, _ = thinned(image, 600)
+    check_heaps(tiled)
+    whole = thinning.begin(image, True, np.random.default_rng(0))
+    rank = np.zeros(9000, np.int32)
+    assert thin(whole, 600, np.float32(np.inf), thinning.LIMITS, True, rank)
+    errors = [reconstruct(image, echoes.known > 0, channel_axis=0).mae for echoes in (tiled, whole)]
+    assert errors[0] < 1.03 * errors[1]
+
+
+@pytest.fixture
+def growths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How long the arena was each time that it had to grow."""
+    seen: list[int] = []
+    original = thinning.grown
+
+    def grown(echoes: Echoes, reach: int) -> Echoes:
+        seen.append(len(echoes.arena))
+        return original(echoes, reach)
+
+    monkeypatch.setattr(thinning, "grown", grown)
+    return seen
+
+
+@pytest.mark.parametrize("what", ["arena", "blocks"])
+def test_an_arena_that_grows_changes_nothing(what: str, growths: list[int]) -> None:
+    image = picture(70, 66)
+    expected, removed = thinned(image, 231)
+    assert not growths
+    echoes = thinning.begin(image, True, np.random.default_rng(0))
+    if what == "arena":
+        least = int(echoes.counters[TOP]) + 100 * 49**2 + 100
+        echoes = echoes._replace(arena=echoes.arena[:least].copy())
+    else:
+        least = int(echoes.counters[BLOCKS]) + MOST_NEIGHBOURS + 100
+        echoes = echoes._replace(
+            block_start=echoes.block_start[:least].copy(),
+            block_owner=echoes.block_owner[:least].copy(),
+        )
+    rank = np.zeros(image[0].size, np.int32)
+    echoes = thinning.thin_to(echoes, 231, True, rank)
+    assert growths
+    assert np.array_equal(np.argsort(-rank, kind="stable")[: len(removed)], removed)
+    np.testing.assert_array_equal(echoes.error, expected.error)
+    np.testing.assert_array_equal(windows(echoes), windows(expected))
+    assert echoes.counters[LOST] == 0
+
+
+def test_progress_tells_the_error_on_the_scale_of_the_image() -> None:
+    image = np.round(40 * picture(80, 70, 3) + 60).astype(np.uint8)
+    steps: list[Any] = []
+    mask = masks.echo(image, 0.1, channel_axis=0, rng=0, on_step=steps.append)
+    known = [step.known for step in steps]
+    assert known == sorted(known, reverse=True)
+    assert known[-1] == mask.sum() == 560
+    assert {step.target for step in steps} == {560}
+    mae = reconstruct(image, mask, channel_axis=0).mae
+    assert steps[-1].error == pytest.approx(mae, rel=0.05)
+    steps.clear()
+    other = masks.echo_exchange(image, mask, channel_axis=0, rng=0, on_step=steps.append, cycles=1)
+    assert {step.known for step in steps} == {560}
+    assert steps[-1].error == pytest.approx(reconstruct(image, other, channel_axis=0).mae, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image": np.zeros((4, 5, 6))}, "spatial axes"),
+        ({"image": np.zeros(9)}, "spatial axes"),
+        ({"image": np.full((4, 5), np.nan)}, "NaN"),
+        ({"density": 0}, "density"),
+        ({"density": 1.01}, "density"),
+        ({"norm": "l3"}, "norm"),
+        ({"cycles": -1}, "cycles"),
+        ({"cycles": 1.5}, "cycles"),
+        ({"rng": "a"}, "rng"),
+        ({"on_step": 3}, "on_step"),
+    ],
+)
+def test_bad_input_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        masks.echo(**({"image": np.zeros((4, 5)), "density": 0.5} | arguments))
+    if "density" not in arguments:
+        mask = np.ones(np.shape(arguments.get("image", np.zeros((4, 5)))), bool)
+        with pytest.raises(InputError, match=message):
+            masks.echo_exchange(**({"image": np.zeros((4, 5)), "mask": mask} | arguments))
+
+
+def test_bad_masks_are_named() -> None:
+    for mask in (np.zeros((4, 5), bool), np.ones((5, 4), bool), np.ones((4, 5))):
+        with pytest.raises(InputError, match="mask="):
+            masks.echo_exchange(np.zeros((4, 5)), mask)

@@ -1,0 +1,125 @@
+"""`steepest.inpainting.tonal`: least squares on dense echoes, and never worse than the image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from cases import dense_grids
+from steepest.core.errors import InputError
+from steepest.inpainting import masks, reconstruct, tonal
+
+
+def problem(space: tuple[int, ...], seed: int, channels: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth images with noise (C, \\*space), and a mask of a sixth of the pixels."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(channels, *space))
+    image = gaussian_filter(noise, (0, *[1.5] * len(space))) + 0.1 * noise
+    return image, masks.random(image[0], 1 / 6, rng=seed)
+
+
+@pytest.mark.parametrize("space", [(40,), (13, 17), (1, 30), (5, 6, 7)])
+def test_normal_equations_hold(space: tuple[int, ...]) -> None:
+    image, mask = problem(space, 1)
+    found = tonal(image, mask, channel_axis=0, tol=1e-7).reshape(2, -1)
+    echoes = dense_grids.echoes(mask)
+    values = image.reshape(2, -1)
+    gradient = (found - values) @ echoes
+    first = (dense_grids.inpainted(image, mask).reshape(2, -1) - values) @ echoes
+    assert np.linalg.norm(gradient) < 1e-6 * np.linalg.norm(first)
+    best = np.linalg.lstsq(echoes, values.T, rcond=None)[0]
+    np.testing.assert_allclose(found[:, mask.ravel()], best.T, atol=1e-5)
+    np.testing.assert_allclose(found, (echoes @ best).T, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_error_is_least_and_the_default_near_it(seed: int) -> None:
+    image, mask = problem((21, 18), seed)
+    own = reconstruct(image, mask, channel_axis=0)
+    found = tonal(image, mask, channel_axis=0)
+    best = reconstruct(image, mask, channel_axis=0, values=found)
+    echoes, values = dense_grids.echoes(mask), image.reshape(2, -1).T
+    exact = values - echoes @ np.linalg.lstsq(echoes, values, rcond=None)[0]
+    least = float((exact**2).mean())
+    assert least * (1 - 1e-6) <= best.mse < 10**0.002 * least  # 0.02 dB
+    assert best.mse < own.mse
+    few = tonal(image, mask, channel_axis=0, max_num_iter=1)
+    assert least < reconstruct(image, mask, channel_axis=0, values=few).mse < own.mse
+
+
+def test_result_is_the_inpainting_from_its_own_values() -> None:
+    image, mask = problem((21, 18), 5)
+    found = tonal(image, mask, channel_axis=0, tol=1e-3)
+    again = dense_grids.inpainted(found, mask)
+    np.testing.assert_allclose(found, again, atol=1e-3 * np.ptp(image))
+    precise = tonal(image, mask, channel_axis=0, tol=1e-8)
+    np.testing.assert_allclose(precise, dense_grids.inpainted(precise, mask), atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_dtypes_and_axes(dtype: str) -> None:
+    image, mask = problem((15, 16), 6, channels=3)
+    top = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
+    image = (image - image.min()) / np.ptp(image) * top
+    image = np.moveaxis(image if top == 1 else np.rint(image), 0, -1).astype(dtype)
+    found = tonal(image, mask, channel_axis=-1, tol=1e-6)
+    assert found.shape == image.shape
+    assert found.dtype == (np.float64 if dtype == "float64" else np.float32)
+    for channel in range(3):
+        alone = tonal(image[..., channel].astype(np.float64) / top, mask, tol=1e-6)
+        np.testing.assert_allclose(found[..., channel], alone, atol=1e-5)
+
+
+def test_an_image_the_mask_can_represent_is_kept() -> None:
+    image, mask = problem((12, 13), 7)
+    everything = np.ones((12, 13), bool)
+    assert np.array_equal(tonal(image, everything, channel_axis=0), image)
+    filled = dense_grids.inpainted(image, mask)
+    np.testing.assert_allclose(tonal(filled, mask, channel_axis=0), filled, atol=2e-5)
+    nearly = filled + 1e-3 * image
+    own = reconstruct(nearly, mask, channel_axis=0)
+    found = tonal(nearly, mask, channel_axis=0)
+    assert reconstruct(nearly, mask, channel_axis=0, values=found).mse < own.mse
+    flat = np.full((12, 13), 0.7)
+    np.testing.assert_allclose(tonal(flat, mask), flat, rtol=1e-14)
+    assert not tonal(0 * flat, mask).any()
+
+
+def test_one_pixel_takes_the_mean() -> None:
+    image, _ = problem((12, 13), 8, channels=1)
+    mask = np.zeros((12, 13), bool)
+    mask[3, 4] = True
+    np.testing.assert_allclose(tonal(image[0], mask, tol=1e-6), image.mean(), atol=1e-7)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -600, 600, 1020])
+def test_scaling_by_powers_of_two_is_exact(exponent: int) -> None:
+    image, mask = problem((12, 13), 9, channels=1)
+    found = tonal(np.ldexp(image[0], exponent), mask)
+    np.testing.assert_array_equal(found, np.ldexp(tonal(image[0], mask), exponent))
+
+
+def test_threads_do_not_change_a_bit() -> None:
+    image, mask = problem((30, 31), 10, channels=5)
+    one, two = (tonal(image, mask, channel_axis=0, num_threads=n) for n in (1, 2))
+    assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mask": np.zeros((4, 5), bool)}, "mask="),
+        ({"mask": np.ones((5, 4), bool)}, "mask="),
+        ({"mask": np.ones((4, 5))}, "mask="),
+        ({"image": np.full((4, 5), np.inf)}, "infinite"),
+        ({"tol": -1}, "tol"),
+        ({"max_num_iter": 0}, "max_num_iter"),
+        ({"num_threads": 1.5}, "num_threads"),
+    ],
+)
+def test_bad_input_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        tonal(**({"image": np.zeros((4, 5)), "mask": np.ones((4, 5), bool)} | arguments))
