@@ -15,9 +15,9 @@ import numpy as np
 
 from ..core.namespace import Array, cast, namespace
 from .cycle import OMEGAS, SCALE
-from .hierarchy import plan, typical_couplings
+from .hierarchy import build, plan, typical_couplings
 from .operator import Operator, neighbours
-from .solve import Solution
+from .solve import Solution, solve
 
 _COARSEST_SWEEPS = 8
 _LOOK_EVERY = 2  # iterations between looks at the norm, for which a graphics processor must wait
@@ -50,10 +50,13 @@ def couple(u: Array, weights: tuple[Array, ...]) -> Array:
 def sum_blocks(array: Array, factors: tuple[int, ...]) -> Array:
     """Sums over blocks of ``factors`` pixels of the last axes; the last blocks may be cut."""
     ahead = array.ndim - len(factors)
-    shape = (*array.shape[:ahead], *(-(-n // f) for n, f in zip(array.shape[ahead:], factors)))
+    shape = (
+        *array.shape[:ahead],
+        *(-(-n // f) for n, f in zip(array.shape[ahead:], factors, strict=True)),
+    )
     out = namespace(array).zeros_like(array[(..., *(slice(0, n) for n in shape[ahead:]))])
     for first in product(*(range(f) for f in factors)):
-        part = array[(..., *(slice(o, None, f) for o, f in zip(first, factors)))]
+        part = array[(..., *(slice(o, None, f) for o, f in zip(first, factors, strict=True)))]
         out[(..., *(slice(0, n) for n in part.shape[ahead:]))] += part
     return out
 
@@ -62,7 +65,7 @@ def repeat_blocks(array: Array, factors: tuple[int, ...], like: Array) -> Array:
     """The transpose of `sum_blocks`, to the shape of ``like``."""
     out = namespace(like).zeros_like(like)
     for first in product(*(range(f) for f in factors)):
-        place = (..., *(slice(o, None, f) for o, f in zip(first, factors)))
+        place = (..., *(slice(o, None, f) for o, f in zip(first, factors, strict=True)))
         size = out[place].shape[-len(factors) :]
         out[place] = array[(..., *(slice(0, n) for n in size))]
     return out
@@ -191,16 +194,25 @@ def solve_arrays(
 
 
 def solve_near(
+    near: Array,
     operator: Operator,
     start: np.ndarray,
-    right: np.ndarray | None,
-    near: Array,
-    *,
+    right: np.ndarray | None = None,
     scale: np.ndarray | None = None,
-    tol: float = 1e-6,
-    max_num_iter: int = 100,
+    *,
+    tol: float,
+    max_num_iter: int,
+    num_threads: int = 1,
 ) -> Solution:
-    """`solve_arrays` on the device of the tensor ``near``; NumPy arrays come in and go out."""
+    """`solve` where the tensor ``near`` is: compiled on a processor (or for None), else as arrays.
+
+    NumPy arrays come in and go out: what travels is little beside the iterations.
+    """
+    if near is None or near.device.type == "cpu":
+        return solve(
+            build(operator), start, right,
+            scale=scale, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads,
+        )  # fmt: skip
     torch = namespace(near)
 
     def moved(array: np.ndarray | None) -> Array:

@@ -12,9 +12,9 @@ from ..core.errors import InputError
 from ..core.namespace import cast, follows, is_torch
 from ..core.status import Status
 from ..core.threads import resolve_num_threads
-from ..elliptic.hierarchy import build
+from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
-from ..elliptic.solve import Solution, solve
+from ..elliptic.solve import Solution
 from .problem import prepare, unit_of
 from .result import InpaintResult, finished
 
@@ -147,11 +147,13 @@ def fill(
     max_num_iter: int = 200,
     num_threads: int = 1,
     start: np.ndarray | None = None,
+    near: Any = None,
 ) -> Solution:
     """`inpaint` on prepared arrays: (C, \\*space) values, Boolean or float64 confidence (\\*space).
 
     ``start`` (C, \\*space) is a first guess at unknown pixels (default: the mean of what is known,
-    which is near the solution where confidences are tiny). The solution is in float64.
+    which is near the solution where confidences are tiny). The solution is in float64. ``near`` is
+    a tensor on whose device to compute, or None.
     """
     values = np.asarray(values, np.float64)
     unit = unit_of(values, confidence > 0)
@@ -163,9 +165,9 @@ def fill(
     values = values.reshape(-1, *grid)
     right = None if excess is None else excess * values
     guess = _mean(values, confidence) if start is None else np.reshape(start, values.shape) / unit
-    solution = solve(
-        build(operator), np.where(operator.active, guess, values), right,
-        scale=scale, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads,
+    solution = solve_near(
+        near, operator, np.where(operator.active, guess, values), right, scale,
+        tol=tol, max_num_iter=max_num_iter, num_threads=num_threads,
     )  # fmt: skip
     filled = unit * solution.image.reshape(-1, *space)
     return Solution(filled, solution.residual, solution.iterations)

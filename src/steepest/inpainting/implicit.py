@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..core.errors import InputError
-from ..elliptic.hierarchy import build
+from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
-from ..elliptic.solve import Solution, solve
+from ..elliptic.solve import Solution
 from .diffusion import equation, fill
 from .problem import Problem
 
@@ -61,7 +61,7 @@ class _Diffuse(torch.autograd.Function):
         found: list[Solution],
     ) -> Tensor:
         f = values.detach().cpu().double().numpy()
-        solution = fill(f, problem.confidence, problem.spacing, **options)
+        solution = fill(f, problem.confidence, problem.spacing, near=values, **options)
         found.append(solution)
         ctx.solved, ctx.options = (f, solution.image, problem), options
         return torch.as_tensor(solution.image, dtype=values.dtype, device=values.device)
@@ -71,7 +71,7 @@ class _Diffuse(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         f, u, problem = ctx.solved
         g = gradient.cpu().double().numpy()
-        by_values, by_confidence = _adjoint(g, f, u, problem, ctx.options)
+        by_values, by_confidence = _adjoint(g, f, u, problem, ctx.options, gradient)
 
         def like(array: np.ndarray, wanted: bool) -> Tensor | None:
             if not wanted:
@@ -83,7 +83,12 @@ class _Diffuse(torch.autograd.Function):
 
 
 def _adjoint(
-    g: np.ndarray, f: np.ndarray, u: np.ndarray, problem: Problem, options: dict[str, Any]
+    g: np.ndarray,
+    f: np.ndarray,
+    u: np.ndarray,
+    problem: Problem,
+    options: dict[str, Any],
+    near: Tensor,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradients with respect to f (C, \\*space) and c (\\*space)."""
     space = u.shape[1:]
@@ -92,8 +97,7 @@ def _adjoint(
     operator, excess, _ = equation(problem.confidence.reshape(grid), spacing)
     free = operator.active
     g, f, u = (array.reshape(-1, *grid) for array in (g, f, u))
-    solution = solve(build(operator), np.zeros_like(g), np.where(free, g, 0), **options)
-    m = solution.image
+    m = solve_near(near, operator, np.zeros_like(g), np.where(free, g, 0), **options).image
     laplacian = Operator(np.zeros(grid), operator.weights)
     at_known = g - laplacian.apply(m)
     c = problem.confidence.reshape(grid).astype(np.float64)

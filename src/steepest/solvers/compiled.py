@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from ..core.threads import resolve_num_threads, run_all
 from ..functionals.certificate import StepTerms, assemble
 from ..functionals.total_variation import TotalVariation
 from ..operators.differences import gradient_norm_squared
@@ -14,7 +15,6 @@ from .bands import Band, exchange_halos, make_bands
 from .kernels_measure import certificate_sums, exact_primal, largest_norm
 from .kernels_planar import primal, sweep
 from .kernels_volume import volume_primal, volume_sweep
-from ..core.threads import resolve_num_threads, run_all
 
 _SWEEPS = 8  # iterations of one wavefront: enough to amortise a load, few enough to stay in cache
 _EPS = float(np.finfo(np.float64).eps)
