@@ -64,8 +64,8 @@ def inpaint(
     -------
     InpaintResult
         ``residual`` is ``|b - A u| / |b|``, the largest of all channels, computed in float64 from
-        the solution; b holds what known pixels contribute. The dtype of ``image`` is the input's;
-        computations are in float64 (preconditioner: float32).
+        the solution; b holds what known pixels, less their mean, contribute. The dtype of
+        ``image`` is the input's; computations are in float64 (preconditioner: float32).
 
     Raises
     ------
@@ -163,14 +163,17 @@ def fill(
     spacing = tuple(spacing) if len(space) > 1 else (1.0, *spacing)
     operator, excess, scale = equation(confidence.reshape(grid), spacing)
     values = values.reshape(-1, *grid)
-    right = None if excess is None else excess * values
-    guess = _mean(values, confidence) if start is None else np.reshape(start, values.shape) / unit
+    # The mean is known to solve its part: without it, the residual says the same for f and f + 1000.
+    mean = _mean(values, confidence)
+    rest = values - mean
+    right = None if excess is None else excess * rest
+    guess = 0.0 if start is None else np.reshape(start, values.shape) / unit - mean
     solution = solve_near(
-        near, operator, np.where(operator.active, guess, values), right, scale,
+        near, operator, np.where(operator.active, guess, rest), right, scale,
         tol=tol, max_num_iter=max_num_iter, num_threads=num_threads,
     )  # fmt: skip
-    filled = unit * solution.image.reshape(-1, *space)
-    return Solution(filled, solution.residual, solution.iterations)
+    filled = unit * np.where(operator.active, solution.image + mean, values)
+    return Solution(filled.reshape(-1, *space), solution.residual, solution.iterations)
 
 
 def _mean(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:
