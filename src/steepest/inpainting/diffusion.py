@@ -163,7 +163,7 @@ def fill(
     spacing = tuple(spacing) if len(space) > 1 else (1.0, *spacing)
     operator, excess, scale = equation(confidence.reshape(grid), spacing)
     values = values.reshape(-1, *grid)
-    # The mean is known to solve its part: without it, the residual says the same for f and f + 1000.
+    # The mean solves its own part: without it, the residual is the same for f and f + 1000.
     mean = _mean(values, confidence)
     rest = values - mean
     right = None if excess is None else excess * rest
