@@ -59,6 +59,24 @@ FAST: dict[str, Method] = {
     "echo": _named("echo"),
     "echo, 5 cycles of exchange": _named("echo", cycles=5),
 }
+
+
+def networks(path: Path) -> dict[str, Method]:
+    """A trained mask network: its mask in one pass, and after a cycle of exchanges."""
+    from steepest.mask_networks import load, propose_mask
+
+    network = load(path)
+
+    def proposed(image: np.ndarray, density: float) -> np.ndarray:
+        return np.asarray(propose_mask(network, image, density, channel_axis=-1))
+
+    def refined(image: np.ndarray, density: float) -> np.ndarray:
+        mask = proposed(image, density)
+        return masks.echo_exchange(image, mask, channel_axis=-1, rng=0, cycles=1)
+
+    return {f"network {path.stem}": proposed, f"network {path.stem}, 1 cycle": refined}
+
+
 SLOW: dict[str, Method] = {"PS + NLPE": _exchanged}
 OLD: dict[str, Method] = {  # the same masks, found with the paper's kind of solver
     "PS, conjugate gradients": lambda image, density: _sparsified(image, density, **PAPERS_SOLVER),
@@ -133,12 +151,18 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="crops of the fast methods")
     parser.add_argument("--slow", type=int, default=10, help="crops of PS + NLPE")
     parser.add_argument("--old", type=int, default=2, help="crops with the paper's kind of solver")
+    parser.add_argument(
+        "--networks", type=Path, nargs="*", default=[], help="weights of mask networks, with torch"
+    )
     parser.add_argument("--report-only", action="store_true")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     chosen = crops(arguments.folder, arguments.count)
     warm = chosen[0][1][:32, :32]
-    groups = ((FAST, arguments.count), (SLOW, arguments.slow), (OLD, arguments.old))
+    fast = dict(FAST)
+    for path in arguments.networks:
+        fast.update(networks(path))
+    groups = ((fast, arguments.count), (SLOW, arguments.slow), (OLD, arguments.old))
     if not arguments.report_only:
         for methods, number in groups:
             for name, method in methods.items():

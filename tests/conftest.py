@@ -12,6 +12,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # and torch: its threads wait for each other busily
 sys.path.insert(0, str(Path(__file__).parent))
 
 settings.register_profile(

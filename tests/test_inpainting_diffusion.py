@@ -15,7 +15,7 @@ from steepest import inpaint
 from steepest.core.errors import InputError, NotConverged
 from steepest.core.status import Status
 from steepest.inpainting import reconstruct
-from steepest.inpainting.diffusion import fill
+from steepest.inpainting.steady_state import fill
 
 SPACES = st.lists(st.integers(1, 12), min_size=1, max_size=2).map(tuple) | st.tuples(
     *[st.integers(1, 6)] * 3

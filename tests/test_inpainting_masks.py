@@ -17,6 +17,7 @@ from steepest.core.errors import InputError
 from steepest.inpainting import masks
 
 METHODS = ("random", "regular", "laplacian_dither", "densify", "probabilistic_sparsification")
+PLANAR = (*METHODS, "echo")
 DRAWN = ("random", "probabilistic_sparsification")
 SPACES = st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple)
 DENSITIES = st.floats(0, 1, exclude_min=True)
@@ -72,7 +73,7 @@ def test_exact_count(
     assert mask.sum() == max(1, round(density * mask.size))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", PLANAR)
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 def test_constant_images_and_all_pixels(method: str, dtype: str) -> None:
     flat = np.full((7, 9), 3, dtype)

@@ -25,8 +25,8 @@ from ..core.errors import InputError
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
-from .diffusion import equation, fill
 from .problem import Problem
+from .steady_state import equation, fill
 
 
 def diffuse(

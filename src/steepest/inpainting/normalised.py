@@ -10,9 +10,9 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.status import Status
-from .diffusion import fill
 from .problem import Problem, prepare
 from .result import InpaintResult, finished
+from .steady_state import fill
 
 _FIRST_GUESS = 1e-3  # relative residual of homogeneous diffusion where it is only a start
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..core.arrays import check_data_range, prepare_image
 from ..core.errors import InputError
-from .diffusion import fill
 from .masks.checks import check_mask
+from .steady_state import fill
 
 _TOLERANCE = 1e-6
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..diffusion import fill
+from ..steady_state import fill
 from .heap import order
 from .inserting import exchange, place_all
 from .removing import thin

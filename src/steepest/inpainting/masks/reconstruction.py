@@ -22,7 +22,7 @@ class Reconstruct(Protocol):
 
 def diffusion(values: np.ndarray, known: np.ndarray, start: np.ndarray | None) -> np.ndarray:
     """Homogeneous diffusion inpainting by the library's solver, to a relative residual of 1e-6."""
-    from ..diffusion import fill
+    from ..steady_state import fill
 
     return fill(values, known, (1.0,) * known.ndim, 1e-6, start=start).image
 
