@@ -24,11 +24,10 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from benchmarks.conjugate_gradients import cold_conjugate_gradients
-from benchmarks.sparse_masks_report import write
+from benchmarks.sparse_masks_report import DENSITIES, write
 from steepest.inpainting import masks, reconstruct, tonal
 from steepest.io import image_files, read_image
 
-DENSITIES = (0.05, 0.1, 0.2)
 SIZE = 128
 Method = Callable[[np.ndarray, float], np.ndarray]
 

@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.startup import describe
 
 RESULTS = Path("benchmarks/results/inpainting")
+DENSITIES = (0.05, 0.1, 0.2)
 PAPER = {  # Tables 3 and 4: MAE, SSIM, seconds at 5, 10 and 20 %
     "paper: PS": ((13.98, 9.08, 5.19), (0.69, 0.80, 0.90), (58.84, 33.89, 18.86)),
     "paper: PS + NLPE": ((10.98, 7.51, 4.31), (0.70, 0.81, 0.91), (251.28, 340.61, 389.34)),
@@ -35,8 +36,8 @@ def _row(
     name: str, records: dict[float, dict[str, dict[str, Any]]], images: list[str], kind: str
 ) -> tuple[str, ...] | None:
     """Means over the images, if every density has them all."""
-    densities = sorted(records)
-    if any(image not in records[d] for d in densities for image in images) or not densities:
+    densities = list(DENSITIES)
+    if any(image not in records.get(d, {}) for d in densities for image in images):
         return None
 
     def means(value: Callable[[dict[str, Any]], float], digits: int) -> list[str]:
@@ -65,8 +66,9 @@ def write(place: Path, images: list[str]) -> None:
     found = collect(place)
     groups: dict[int, list[str]] = defaultdict(list)
     for name, records in found.items():
-        common = min((sum(i in records[d] for i in images) for d in records), default=0)
-        groups[common].append(name)
+        common = min(sum(i in records.get(d, {}) for i in images) for d in DENSITIES)
+        if common:
+            groups[common].append(name)
     parts = []
     for number in sorted(groups, reverse=True):
         chosen, rows = images[:number], []
