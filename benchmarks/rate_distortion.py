@@ -175,7 +175,7 @@ def table(points: Sequence[Point], kind: str, what: str) -> list[str]:
 def report(points: Sequence[Point], arguments: argparse.Namespace) -> str:
     """The whole Markdown page."""
     names = sorted({p.image for p in points})
-    lines = ["#### Rate and distortion", ""]
+    lines = ["### Rate and distortion", ""]
     lines.append(
         f"`python -m benchmarks.rate_distortion`, {len(names)} images"
         + (f", central crops of {arguments.crop}²" if arguments.crop else "")
@@ -186,7 +186,7 @@ def report(points: Sequence[Point], arguments: argparse.Namespace) -> str:
         if not any(p.kind == kind for p in points):
             continue
         for what, title in (("psnr", "PSNR in dB"), ("ssim", "SSIM")):
-            lines += ["", f"##### {kind.capitalize()}: {title}", "", *table(points, kind, what)]
+            lines += ["", f"#### {kind.capitalize()}: {title}", "", *table(points, kind, what)]
     return "\n".join(lines) + "\n"
 
 

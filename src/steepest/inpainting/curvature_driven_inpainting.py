@@ -32,7 +32,7 @@ def curvature_driven(
 ) -> InpaintResult:
     """Fill in the unknown pixels by curvature-driven diffusion.
 
-    Solves ``div(d grad u) = 0`` at unknown pixels with ``u = image`` at known ones, where
+    Solves ``div(d grad u) = 0`` at unknown pixels with ``u = image`` at known ones, where::
 
         d = (floor + |kappa|) / s,   s = sqrt(|grad u|^2 + slope^2),   kappa = div(grad u / s).
 

@@ -33,7 +33,7 @@ def mumford_shah(
 ) -> InpaintResult:
     """Fill in the unknown pixels by a piecewise smooth image with short edges.
 
-    Lowers the energy of Ambrosio and Tortorelli, in which v is 1 away from edges and near 0 there,
+    Lowers the energy of Ambrosio and Tortorelli, in which v is 1 away from edges and near 0 there::
 
         E(u, v) = sum (v^2 + floor) |grad u|^2 + contrast^2 ((1 - v)^2 + width^2 |grad v|^2),
 
