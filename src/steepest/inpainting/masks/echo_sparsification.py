@@ -72,7 +72,7 @@ def echo(
 
     Notes
     -----
-    About 10 microseconds a pixel of a colour image on one core, at 5 %. Memory: about 200 bytes a
+    About 10 microseconds a pixel of a colour image on one core, at 5 %. Memory: about 350 bytes a
     pixel. Computed in float32.
     """
     absolute, random, cycles = _options(on_step, norm, rng, cycles)

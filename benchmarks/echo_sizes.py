@@ -1,0 +1,54 @@
+"""Echo sparsification of large images: ``python -m benchmarks.echo_sizes``.
+
+scikit-image's astronaut in colour, mirrored into larger frames, to 5 %: CPU time of one thread and
+the most memory the process has held so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+
+import numpy as np
+from skimage import data
+
+from benchmarks.inpainting_solvers import RESULTS
+from benchmarks.startup import describe
+from steepest.inpainting import masks, reconstruct
+
+SIZES = ((128, 128), (512, 512), (1080, 1920), (2160, 3840))
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    """(height, width, 3) uint8."""
+    image = data.astronaut()
+    more = ((0, max(height - 512, 0)), (0, max(width - 512, 0)), (0, 0))
+    return np.ascontiguousarray(np.pad(image, more, mode="symmetric")[:height, :width])
+
+
+def main() -> None:
+    """Measure all sizes and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--largest", type=int, default=len(SIZES), help="how many sizes")
+    arguments = parser.parse_args()
+    masks.echo(photograph(70, 70), 0.2, channel_axis=-1, rng=0)  # compile
+    lines = ["| image | seconds | microseconds a pixel | memory | MAE |", "| --- " * 5 + "|"]
+    for height, width in SIZES[: arguments.largest]:
+        image = photograph(height, width)
+        begin = time.thread_time()
+        mask = masks.echo(image, 0.05, channel_axis=-1, rng=0)
+        seconds = time.thread_time() - begin
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        error = 255 * reconstruct(image, mask, channel_axis=-1).mae
+        lines.append(
+            f"| {width} x {height} | {seconds:.2f} | {1e6 * seconds / mask.size:.1f} "
+            f"| {memory:.1f} GiB | {error:.2f} |"
+        )
+        print(lines[-1], flush=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "echo_sizes.md").write_text("\n".join([*lines, "", describe(), ""]))
+
+
+if __name__ == "__main__":
+    main()
