@@ -81,6 +81,8 @@ def echo(
     echoes = begin(values, absolute, random)
     rank = np.zeros(values[0].size, np.int32)
     echoes = thin_to(echoes, target, absolute, rank, lambda now: _tell(on_step, now, target, scale))
+    if cycles:
+        refresh(echoes, absolute)
     return _exchanged(echoes, cycles, absolute, random, on_step, scale)
 
 
