@@ -44,3 +44,20 @@ def run_all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     pool = _pool(len(items) - 1, os.getpid())
     futures = [pool.submit(function, item) for item in items[1:]]
     return [function(items[0]), *(future.result() for future in futures)]
+
+
+def share_out(
+    worker: Callable[[], Callable[[Any], Any]], items: Any, num_threads: int
+) -> list[Any]:
+    """``[worker()(item) for item in items]``, shared by at most ``num_threads`` threads.
+
+    ``worker`` is called once a thread, for what its items can share and others must not touch.
+    """
+    count = max(min(num_threads, len(items)), 1)
+
+    def share(first: int) -> list[Any]:
+        function = worker()
+        return [function(item) for item in items[first::count]]
+
+    parts = run_all(share, range(count))
+    return [parts[i % count][i // count] for i in range(len(items))]

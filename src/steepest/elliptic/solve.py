@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.threads import run_all
+from ..core.threads import share_out
 from .hierarchy import Hierarchy, single
 from .iteration import conjugate_gradients, norm_squared, residual
 
@@ -56,10 +56,7 @@ def solve(
         b = None if right is None else right[channel]
         return _solve_one(hierarchy, start[channel], b, scale, tol, max_num_iter)
 
-    count = max(min(num_threads, len(start)), 1)
-    shares = [range(first, len(start), count) for first in range(count)]
-    done = run_all(lambda share: [work(channel) for channel in share], shares)
-    parts = [done[channel % count][channel // count] for channel in range(len(start))]
+    parts = share_out(lambda: work, range(len(start)), num_threads)
     images, residuals, iterations = zip(*parts, strict=True)
     return Solution(np.stack(images), np.array(residuals), np.array(iterations))
 

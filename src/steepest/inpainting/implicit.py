@@ -25,7 +25,7 @@ from ..core.errors import InputError
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
-from .problem import Problem
+from .problem import Problem, grid_of
 from .steady_state import equation, fill
 
 
@@ -92,7 +92,7 @@ def _adjoint(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradients with respect to f (C, \\*space) and c (\\*space)."""
     space = u.shape[1:]
-    grid = space if len(space) > 1 else (1, *space)
+    grid = grid_of(space)
     spacing = problem.spacing if len(space) > 1 else (1.0, *problem.spacing)
     operator, excess, _ = equation(problem.confidence.reshape(grid), spacing)
     free = operator.active

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.status import Status
-from .problem import Problem, prepare
+from .problem import Problem, grid_of, prepare
 from .result import InpaintResult, finished
 from .steady_state import fill
 
@@ -84,6 +84,6 @@ def masked(
     high = float(values[:, problem.known].max())
     middle, span = (low + high) / 2, high - low
     span = span if span > 0 else 1.0
-    grid = problem.known.shape if ndim > 1 else (1, *problem.known.shape)
+    grid = grid_of(problem.known.shape)
     scaled = np.where(problem.known, (values - middle) / span, 0)
     return Masked(problem, scaled.reshape(-1, *grid), problem.known.reshape(grid), middle, span)

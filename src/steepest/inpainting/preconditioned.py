@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.threads import run_all
+from ..core.threads import share_out
 from ..elliptic.cycle import RIGHT, UNKNOWN, cycle, level_of
 from ..elliptic.hierarchy import Hierarchy, single
 from ..elliptic.iteration import apply
@@ -79,13 +79,11 @@ def solve_all(
     The residual is ``|A u| / |b|``, recomputed from u; b is what given values contribute to A u.
     """
 
-    def share(first: int) -> list[tuple[np.ndarray, float, int]]:
+    def worker() -> Callable[[np.ndarray], tuple[np.ndarray, float, int]]:
         maps = system.maps()
-        return [_solve(system, maps, u, tol, max_num_iter) for u in start[first::count]]
+        return lambda u: _solve(system, maps, u, tol, max_num_iter)
 
-    count = max(min(num_threads, len(start)), 1)
-    parts = run_all(share, range(count))
-    done = [parts[c % count][c // count] for c in range(len(start))]
+    done = share_out(worker, start, num_threads)
     images, residuals, iterations = zip(*done, strict=True)
     return Solution(np.stack(images), np.array(residuals), np.array(iterations))
 

@@ -117,6 +117,11 @@ def unit_of(values: np.ndarray, known: np.ndarray | bool = True) -> float:
     return 2.0 ** (math.frexp(largest)[1] - 1)
 
 
+def grid_of(space: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape in which the elliptic solver takes an image: (1, n) for one axis."""
+    return space if len(space) > 1 else (1, *space)
+
+
 def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.ndarray:
     """A Boolean mask, or confidences in float64 of which some are neither 0 nor 1.
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
-from .problem import unit_of
+from .problem import grid_of, unit_of
 
 
 def equation(
@@ -51,7 +51,7 @@ def fill(
     unit = unit_of(values, confidence > 0)
     values = values / unit
     space = values.shape[1:]
-    grid = space if len(space) > 1 else (1, *space)
+    grid = grid_of(space)
     spacing = tuple(spacing) if len(space) > 1 else (1.0, *spacing)
     operator, excess, scale = equation(confidence.reshape(grid), spacing)
     values = values.reshape(-1, *grid)

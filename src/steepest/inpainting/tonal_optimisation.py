@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import check_count, check_number, prepare_image
-from ..core.threads import resolve_num_threads, run_all
+from ..core.threads import resolve_num_threads, share_out
 from ..elliptic.hierarchy import Hierarchy, build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
 from .masks.checks import check_mask
-from .problem import unit_of
+from .problem import grid_of, unit_of
 
 _ROUGH = 1e-2  # tolerance of the preconditioner's solve
 _INNER = 0.05  # tolerance of the solves, in units of that of the iteration
@@ -70,18 +70,16 @@ def tonal(
     array, layout = prepare_image(np.asarray(image), channel_axis)
     known = check_mask(mask, array.shape[1:])
     space = known.shape
-    grid = space if len(space) > 1 else (1, *space)
+    grid = grid_of(space)
     held = known.reshape(grid)
     hierarchy = build(Operator(np.where(held, np.inf, 0.0), (1.0,) * len(grid)))
-    count = max(min(threads, len(array)), 1)
     unit = unit_of(array)
 
-    def work(first: int) -> list[np.ndarray]:
-        channels = array[first::count].astype(np.float64) / unit
-        return [_optimise(hierarchy, c.reshape(grid), held, tol, max_num_iter) for c in channels]
+    def optimised(channel: np.ndarray) -> np.ndarray:
+        f = channel.astype(np.float64).reshape(grid) / unit
+        return _optimise(hierarchy, f, held, tol, max_num_iter)
 
-    parts = run_all(work, range(count))
-    best = unit * np.stack([parts[c % count][c // count] for c in range(len(array))])
+    best = unit * np.stack(share_out(lambda: optimised, array, threads))
     return layout.restore_axes(best.reshape(array.shape).astype(array.dtype))
 
 
