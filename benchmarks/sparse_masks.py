@@ -30,6 +30,8 @@ from steepest.io import image_files, read_image
 
 SIZE = 128
 Method = Callable[[np.ndarray, float], np.ndarray]
+Fill = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+"""Image, mask and its density to an image in [0, 1]."""
 
 
 def _sparsified(image: np.ndarray, density: float, **options: Any) -> np.ndarray:
@@ -60,22 +62,6 @@ FAST: dict[str, Method] = {
 }
 
 
-def networks(path: Path) -> dict[str, Method]:
-    """A trained mask network: its mask in one pass, and after a cycle of exchanges."""
-    from steepest.mask_networks import load, propose_mask
-
-    network = load(path)
-
-    def proposed(image: np.ndarray, density: float) -> np.ndarray:
-        return np.asarray(propose_mask(network, image, density, channel_axis=-1))
-
-    def refined(image: np.ndarray, density: float) -> np.ndarray:
-        mask = proposed(image, density)
-        return masks.echo_exchange(image, mask, channel_axis=-1, rng=0, cycles=1)
-
-    return {f"network {path.stem}": proposed, f"network {path.stem}, 1 cycle": refined}
-
-
 SLOW: dict[str, Method] = {"PS + NLPE": _exchanged}
 OLD: dict[str, Method] = {  # the same masks, found with the paper's kind of solver
     "PS, conjugate gradients": lambda image, density: _sparsified(image, density, **PAPERS_SOLVER),
@@ -85,25 +71,23 @@ OLD: dict[str, Method] = {  # the same masks, found with the paper's kind of sol
 }
 
 
-def crops(folder: Path, number: int) -> list[tuple[str, np.ndarray]]:
-    """Names and centre crops (128, 128, 3) uint8 of the first images large enough."""
+def crops(folder: Path, number: int, side: int = SIZE) -> list[tuple[str, np.ndarray]]:
+    """Names and centre crops (side, side, 3) uint8 of the first images large enough."""
     found = []
     for path in image_files(folder):
         image = np.asarray(read_image(path).array)
         height, width = image.shape[:2]
-        if image.ndim == 3 and min(height, width) >= SIZE and image.dtype == np.uint8:
-            y, x = (height - SIZE) // 2, (width - SIZE) // 2
-            found.append((path.stem, np.ascontiguousarray(image[y : y + SIZE, x : x + SIZE, :3])))
+        if image.ndim == 3 and min(height, width) >= side and image.dtype == np.uint8:
+            y, x = (height - side) // 2, (width - side) // 2
+            found.append((path.stem, np.ascontiguousarray(image[y : y + side, x : x + side, :3])))
         if len(found) == number:
             break
     return found
 
 
-def measure(image: np.ndarray, mask: np.ndarray, values: np.ndarray | None) -> dict[str, float]:
-    """Errors of the reconstruction, on a scale to 255; SSIM as Wang et al. define it."""
-    result = reconstruct(image, mask, channel_axis=-1, values=values)
-    truth, ours = image.astype(np.float64), 255.0 * result.image.astype(np.float64)
-    ours = np.clip(ours, 0, 255)
+def measure(image: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    """Errors of a reconstruction on a scale to 255; SSIM as Wang et al. define it."""
+    truth, ours = image.astype(np.float64), np.clip(255.0 * found.astype(np.float64), 0, 255)
     similarity = structural_similarity(
         ours, truth, channel_axis=-1, data_range=255, gaussian_weights=True, sigma=1.5,
         use_sample_covariance=False,
@@ -117,10 +101,23 @@ def measure(image: np.ndarray, mask: np.ndarray, values: np.ndarray | None) -> d
     }
 
 
+def diffuse(image: np.ndarray, mask: np.ndarray, values: np.ndarray | None = None) -> np.ndarray:
+    """The steady state of homogeneous diffusion, in [0, 1]."""
+    return np.asarray(reconstruct(image, mask, channel_axis=-1, values=values).image)
+
+
 def run(
-    place: Path, name: str, method: Method, crop: tuple[str, np.ndarray], density: float
+    place: Path,
+    name: str,
+    method: Method,
+    crop: tuple[str, np.ndarray],
+    density: float,
+    fill: Fill | None = None,
 ) -> None:
-    """Find a mask, measure it with the image's values and with the best ones; keep the result."""
+    """Find a mask, measure it with the image's values and with the best ones; keep the result.
+
+    With ``fill`` (a network's own inpainting) in place of diffusion there are no best values.
+    """
     title, image = crop
     path = place / f"{name.replace(' ', '-')}_{density:g}_{title}.json"
     if path.is_file():
@@ -128,17 +125,19 @@ def run(
     begin = time.thread_time()
     mask = method(image, density)
     middle = time.thread_time()
-    best = tonal(image, mask, channel_axis=-1, num_threads=1)
-    end = time.thread_time()
-    record = {
+    record: dict[str, Any] = {
         "method": name,
         "density": density,
         "image": title,
         "seconds": middle - begin,
-        "tonal_seconds": end - middle,
-        "own": measure(image, mask, None),
-        "tonal": measure(image, mask, best),
     }
+    if fill is not None:
+        record["own"] = measure(image, fill(image, mask, density))
+    else:
+        best = tonal(image, mask, channel_axis=-1, num_threads=1)
+        record["tonal_seconds"] = time.thread_time() - middle
+        record["own"] = measure(image, diffuse(image, mask))
+        record["tonal"] = measure(image, diffuse(image, mask, best))
     path.write_text(json.dumps(record))
 
 
@@ -151,7 +150,11 @@ def main() -> None:
     parser.add_argument("--slow", type=int, default=10, help="crops of PS + NLPE")
     parser.add_argument("--old", type=int, default=2, help="crops with the paper's kind of solver")
     parser.add_argument(
-        "--networks", type=Path, nargs="*", default=[], help="weights of mask networks, with torch"
+        "--networks",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="weights of mask networks, one a density",
     )
     parser.add_argument("--report-only", action="store_true")
     arguments = parser.parse_args()
@@ -159,8 +162,14 @@ def main() -> None:
     chosen = crops(arguments.folder, arguments.count)
     warm = chosen[0][1][:32, :32]
     fast = dict(FAST)
-    for path in arguments.networks:
-        fast.update(networks(path))
+    fillers: dict[str, Fill] = {}
+    if arguments.networks:
+        from benchmarks.learned_masks import choosers
+
+        for name, (method, fill) in choosers(arguments.networks).items():
+            fast[name] = method
+            if fill is not None:
+                fillers[name] = fill
     groups = ((fast, arguments.count), (SLOW, arguments.slow), (OLD, arguments.old))
     if not arguments.report_only:
         for methods, number in groups:
@@ -168,7 +177,7 @@ def main() -> None:
                 method(warm, 0.2)  # compile
                 for density in DENSITIES:
                     for crop in chosen[:number]:
-                        run(arguments.output, name, method, crop, density)
+                        run(arguments.output, name, method, crop, density, fillers.get(name))
                     print(f"{name}, {density:.0%}: {min(number, len(chosen))} crops", flush=True)
     write(arguments.output, [name for name, _ in chosen])
 

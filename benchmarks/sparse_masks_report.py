@@ -70,7 +70,11 @@ def _compact(found: Records) -> str:
             short = {
                 image: {
                     "seconds": round(record["seconds"], 3),
-                    **{kind: {k: round(v, 4) for k, v in record[kind].items()} for kind in KINDS},
+                    **{
+                        kind: {k: round(v, 4) for k, v in record[kind].items()}
+                        for kind in KINDS
+                        if kind in record
+                    },
                 }
                 for image, record in images.items()
             }
