@@ -12,7 +12,6 @@ from benchmarks.sparse_masks import Fill, Method
 from steepest.inpainting import masks
 from steepest.mask_networks import fill, load, propose_mask
 from steepest.mask_networks.weights import REGISTRY
-from steepest.training.weight_files import read_description
 
 
 def networks_of(paths: Sequence[Path]) -> dict[str, dict[float, object]]:
@@ -25,7 +24,7 @@ def networks_of(paths: Sequence[Path]) -> dict[str, dict[float, object]]:
     """
     found: dict[str, dict[float, object]] = defaultdict(dict)
     for path in paths:
-        training = read_description(REGISTRY, path)["metadata"].get("training", {})
+        training = REGISTRY.read_description(path)["metadata"].get("training", {})
         if "mode" not in training:
             raise SystemExit(f"{path}: not written by a training")
         found[training["mode"]][training["density"]] = load(path)
@@ -44,7 +43,7 @@ def choosers(paths: Sequence[Path]) -> dict[str, tuple[Method, Fill | None]]:
 
         def refined(image: np.ndarray, density: float, first: Method = proposed) -> np.ndarray:
             mask = first(image, density)
-            return masks.echo_exchange(image, mask, channel_axis=-1, rng=0, cycles=1)
+            return masks.echo_exchange(image, mask, channel_axis=-1, rng=0, cycles=1, num_threads=1)
 
         name = {"joint": "mask GAN, small", "diffusion": "mask network"}[mode]
         if mode == "joint":

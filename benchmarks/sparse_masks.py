@@ -57,8 +57,8 @@ FAST: dict[str, Method] = {
     "Laplacian dithering": _named("laplacian_dither"),
     "densification": _named("densify"),
     "PS": _sparsified,
-    "echo": _named("echo"),
-    "echo, 5 cycles of exchange": _named("echo", cycles=5),
+    "echo": _named("echo", num_threads=1),
+    "echo, 5 cycles of exchange": _named("echo", cycles=5, num_threads=1),
 }
 
 

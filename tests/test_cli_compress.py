@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 
 pytest.importorskip("constriction")
 
+from steepest.cli import compress as command
 from steepest.cli.main import main
 from steepest.compression import compress, decompress
 from steepest.io import read_image, sample, write_image
@@ -52,6 +54,21 @@ def test_there_and_back(photo, capsys):
     assert "288 kept, 10.00 %" in out
     assert main(["decompress", "out.stp", "back.png"]) == 0
     assert np.array_equal(read_image("back.png").array, decompress(data))
+
+
+def test_the_choice_of_pixels_reports_progress(photo, monkeypatch):
+    steps = []
+
+    @contextmanager
+    def recorded(label, *, enabled):
+        assert label == "grey.png"
+        assert enabled
+        yield steps.append
+
+    monkeypatch.setattr(command, "progress", recorded)
+    assert main(["compress", "grey.png", "--density", "0.1", "--mask", "densify"]) == 0
+    assert len(steps) > 5
+    assert (steps[-1].known, steps[-1].target) == (288, 288)
 
 
 def test_colour_and_names_by_default(photo, capsys):

@@ -17,7 +17,7 @@ pytest.importorskip("constriction")
 from steepest.compression import compress, container, decompress, known_pixels, pack, read_header
 from steepest.compression.filling import mask_chooser
 from steepest.core.errors import InputError
-from steepest.inpainting import inpaint, masks, reconstruct
+from steepest.inpainting import inpaint, masks, reconstruct, tonal
 from steepest.io import sample
 
 LIMIT = 1 << 14
@@ -70,9 +70,34 @@ def test_all_pixels_and_all_levels_are_lossless() -> None:
 
 def test_tonal_values_are_better() -> None:
     options: dict[str, Any] = {"mask_method": "laplacian_dither", "rng": 0, "levels": 256}
-    own, best = (pack(GREY, 0.1, tonal=tonal, **options) for tonal in (False, True))
+    own, best = (pack(GREY, 0.1, tonal=optimised, **options) for optimised in (False, True))
     assert np.array_equal(own.mask, best.mask)
     assert best.psnr > own.psnr + 0.3
+
+
+def test_rounded_values_make_up_for_each_other() -> None:
+    """With few levels, the values kept are better than the best ones rounded."""
+    packed = pack(GREY, 0.1, levels=8, mask_method="laplacian_dither", rng=0)
+    best = tonal(GREY, packed.mask, tol=1e-4)
+    rounded = np.clip(np.rint(best * 7), 0, 7) / 7
+    plain = reconstruct(GREY, packed.mask, values=rounded.astype(np.float32))
+    _, _, kept = known_pixels(packed.data)
+    values = np.zeros(GREY.shape, np.float32)
+    values[packed.mask] = kept[0] / 7
+    own = reconstruct(GREY, packed.mask, values=values)
+    assert own.psnr == pytest.approx(packed.psnr, abs=0.03)  # of 8 bits
+    assert own.psnr > plain.psnr + 0.03
+
+
+def test_progress_is_that_of_the_mask_method() -> None:
+    steps: list[Any] = []
+    packed = pack(GREY, 0.1, mask_method="densify", on_step=steps.append)
+    assert [step.target for step in steps] == [packed.header.count] * len(steps)
+    assert steps[-1].known == packed.header.count
+    known, options = len(steps), {"mask_method": "densify", "on_step": steps.append}
+    data = compress(GREY, max_bytes=600, **options)
+    assert len(data) <= 600
+    assert len({step.target for step in steps[known:]}) > 1  # a mask for each trial
 
 
 def test_searches_rank_echoes_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +109,7 @@ def test_searches_rank_echoes_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return ranking(*arguments, density=density, **options)
 
     monkeypatch.setattr(masks, "echo_ranking", counted, raising=False)
-    choose = mask_chooser(GREY[None] / np.float32(255), "echo", 0)
+    choose = mask_chooser(GREY[None] / np.float32(255), "echo", rng=0)
     before = np.zeros(GREY.shape, bool)
     for density in (0.02, 0.1, 0.4, 1.0):
         mask = choose(density)
@@ -159,6 +184,7 @@ def test_levels_follow_the_error() -> None:
         ({"density": 0.1, "levels": 1}, "levels=1; allowed are 2 to 256"),
         ({"density": 0.1, "levels": 257}, "levels=257"),
         ({"density": 0.1, "mask_method": "nothing"}, "mask_method='nothing'; allowed are"),
+        ({"density": 0.1, "on_step": 3}, "on_step=3; allowed are"),
         ({"max_bytes": -1}, "max_bytes=-1"),
         ({"psnr": float("nan")}, "psnr=nan"),
         ({"mask": np.ones((3, 3), bool)}, "mask=bool array of shape"),

@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
 from cases import dense_grids
+from cases.echo_states import check_blocks, check_heaps, picture, windows
 from steepest.core.errors import InputError
 from steepest.inpainting import masks, reconstruct
-from steepest.inpainting.echoes import thinning
-from steepest.inpainting.echoes.heap import order
+from steepest.inpainting.echoes import state, thinning, tiles
 from steepest.inpainting.echoes.inserting import insert
-from steepest.inpainting.echoes.removing import neighbours, remove, scratch_for, thin
-from steepest.inpainting.echoes.score import removal, score_all
-from steepest.inpainting.echoes.state import BLOCKS, LOST, MOST_NEIGHBOURS, SIZE, TOP, Echoes
+from steepest.inpainting.echoes.removing import neighbours, remove, thin_all
+from steepest.inpainting.echoes.score import removal, score
+from steepest.inpainting.echoes.state import Echoes, grow, work_for
 
 HEIGHT, WIDTH = 12, 10
 UNCUT = (np.float32(1e-9), np.float32(1e-9), 24)  # windows hold all of a small image
@@ -29,20 +28,12 @@ def uncut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thinning, "LIMITS", UNCUT)
 
 
-def picture(height: int = HEIGHT, width: int = WIDTH, channels: int = 2, seed: int = 0) -> Any:
-    """Smooth, (C, H, W) float32 in [-1, 1]."""
-    noise = np.random.default_rng(seed).normal(size=(channels, height, width))
-    smooth = gaussian_filter(noise, (0, 1.5, 1.5))
-    return (smooth / np.abs(smooth).max()).astype(np.float32)
-
-
 def thinned(image: np.ndarray, target: int, exponent: int = 1, seed: int = 0) -> tuple[Echoes, Any]:
     """Echoes of a mask of ``target`` pixels, and the pixels in the order of their removal."""
     rank = np.zeros(image[0].size, np.int32)
     echoes = thinning.begin(image, exponent == 1, np.random.default_rng(seed))
-    echoes = thinning.thin_to(echoes, target, exponent == 1, rank)
-    assert echoes.counters[LOST] == 0
-    assert int(echoes.counters[SIZE]) == int(echoes.known.sum()) == target
+    thinning.thin_to(echoes, target, exponent == 1, rank=rank)
+    assert int(echoes.tile_size.sum()) == int(echoes.known.sum()) == target
     return echoes, np.argsort(-rank, kind="stable")[: rank.size - target]
 
 
@@ -63,33 +54,6 @@ def mean_error(image: np.ndarray, known: np.ndarray, exponent: int = 1) -> float
     return float((np.abs(filled - image) ** exponent).mean())
 
 
-def windows(echoes: Echoes) -> np.ndarray:
-    """The echoes of all known pixels as columns (N, K)."""
-    columns = []
-    for pixel in np.flatnonzero(echoes.known):
-        y, x, rows, columns_ = echoes.window[pixel]
-        start = echoes.offset[pixel]
-        assert rows * columns_ <= echoes.room[pixel]
-        assert start + echoes.room[pixel] <= echoes.counters[TOP]
-        column = np.zeros(echoes.known.shape)
-        column[y : y + rows, x : x + columns_] = echoes.arena[
-            start : start + rows * columns_
-        ].reshape(rows, columns_)
-        columns.append(column.ravel())
-    return np.array(columns).T
-
-
-def check_heaps(echoes: Echoes) -> None:
-    """Every known pixel is at its place in the heap of its tile, no key below its parent's."""
-    tiles = list(zip(echoes.tile_start, echoes.tile_size, strict=True))
-    members = [echoes.heap[start : start + size] for start, size in tiles]
-    assert np.array_equal(np.sort(np.concatenate(members)), np.flatnonzero(echoes.known))
-    for pixels in members:
-        assert np.array_equal(echoes.place[pixels], np.arange(len(pixels)))
-        keys = echoes.key[pixels]
-        assert (keys[(np.arange(1, len(keys)) - 1) // 2] <= keys[1:]).all()
-
-
 @NORMS
 @pytest.mark.parametrize("target", [119, 60, 15, 3, 2])
 def test_everything_kept_is_what_dense_solves_give(uncut: None, exponent: int, target: int) -> None:
@@ -101,13 +65,13 @@ def test_everything_kept_is_what_dense_solves_give(uncut: None, exponent: int, t
     filled = dense_grids.inpainted(image.astype(float), known)
     np.testing.assert_allclose(echoes.error, filled - image, atol=2e-5)
     flows = -(dense_grids.minus_laplacian(known.shape) @ columns)
-    found, shares = np.zeros(MOST_NEIGHBOURS, np.int64), np.zeros(MOST_NEIGHBOURS, np.float32)
-    t, pixels = np.zeros(len(image), np.float32), np.flatnonzero(known)
+    work, pixels = work_for(echoes, 24), np.flatnonzero(known)
     for k, pixel in enumerate(pixels):
-        key = removal(echoes, pixel, t, exponent == 1)
-        np.testing.assert_allclose(t, t_exact[:, k], atol=1e-4)
+        key = removal(echoes, pixel, work.t, exponent == 1)
+        np.testing.assert_allclose(work.t, t_exact[:, k], atol=1e-4)
         assert key - echoes.jitter[pixel] == pytest.approx(change[k], rel=1e-3, abs=2e-4)
-        count = neighbours(echoes, pixel, np.float32(1e-6), found, shares)
+        count = neighbours(echoes, pixel, np.float32(1e-6), work)
+        found, shares = work.found, work.shares
         assert shares[:count].sum() == pytest.approx(1, abs=1e-5)
         exact = np.zeros(known.size)
         exact[pixels] = flows[pixels, k] / -flows[pixel, k]
@@ -145,41 +109,34 @@ def test_cutting_off_costs_little(exponent: int, monkeypatch: pytest.MonkeyPatch
     assert max(ratios) < 1.15
 
 
-def work(image: np.ndarray) -> tuple[Any, ...]:
-    """t, limits, scratch, extent, found, shares."""
-    scratch, extent = scratch_for(24)
-    found, shares = np.zeros(MOST_NEIGHBOURS, np.int64), np.zeros(MOST_NEIGHBOURS, np.float32)
-    return np.zeros(len(image), np.float32), thinning.LIMITS, scratch, extent, found, shares
-
-
 def test_insertion_is_the_inverse_of_removal() -> None:
     image = picture(20, 22)
     echoes, _ = thinned(image, 80)
-    score_all(echoes, True)
-    order(echoes)
-    t, limits, scratch, extent, found, shares = work(image)
+    work = work_for(echoes, 24)
+    score(echoes, work, 0, True)
     for pixel in np.flatnonzero(echoes.known)[::7]:
-        state = Echoes(*(array.copy() for array in echoes))
-        removal(state, pixel, t, True)
-        remove(state, pixel, t, limits, True, scratch, extent, found, shares)
-        check_heaps(state)
-        assert np.abs(state.error - echoes.error).max() > 0
-        assert insert(state, pixel, t, limits, True, scratch, found, shares)
-        check_heaps(state)
-        assert state.counters[SIZE] == 80
-        assert not state.error[:, pixel // 22, pixel % 22].any()
-        np.testing.assert_allclose(state.error, echoes.error, atol=0.02)
-        np.testing.assert_allclose(windows(state), windows(echoes), atol=0.03)
+        changed = Echoes(*(array.copy() for array in echoes))
+        removal(changed, pixel, work.t, True)
+        assert remove(changed, pixel, thinning.LIMITS, True, work)
+        check_heaps(changed)
+        assert np.abs(changed.error - echoes.error).max() > 0
+        assert insert(changed, pixel, thinning.LIMITS, True, work)
+        check_heaps(changed)
+        assert changed.tile_size.sum() == 80
+        assert not changed.error[:, pixel // 22, pixel % 22].any()
+        np.testing.assert_allclose(changed.error, echoes.error, atol=0.02)
+        np.testing.assert_allclose(windows(changed), windows(echoes), atol=0.03)
 
 
 def test_insertion_gives_the_larger_mask() -> None:
     image = picture(20, 22)
     echoes, _ = thinned(image, 60)
-    t, limits, scratch, _, found, shares = work(image)
+    work = work_for(echoes, 24)
     for pixel in np.flatnonzero(echoes.known == 0)[::40]:
-        insert(echoes, pixel, t, limits, True, scratch, found, shares)
-    assert echoes.counters[SIZE] == echoes.known.sum() == 70
+        assert insert(echoes, pixel, thinning.LIMITS, True, work)
+    assert echoes.tile_size.sum() == echoes.known.sum() == 70
     check_heaps(echoes)
+    check_blocks(echoes)
     filled = dense_grids.inpainted(image.astype(float), echoes.known > 0)
     np.testing.assert_allclose(echoes.error, filled - image, atol=0.04)
     np.testing.assert_allclose(windows(echoes), dense_grids.echoes(echoes.known > 0), atol=0.06)
@@ -204,7 +161,7 @@ def test_one_exchange_inserts_the_largest_error() -> None:
     free = [pixel for pixel in candidates[0] if not before.flat[pixel]]
     sizes = np.abs(echoes.error).sum(0).ravel()
     best = max(free, key=lambda pixel: sizes[pixel])
-    echoes = thinning.exchange_groups(echoes, candidates, True)
+    thinning.exchange_groups(echoes, candidates, 60, True)
     added = np.flatnonzero((echoes.known == 1) & (before == 0))
     assert list(added) in ([best], [])
     assert echoes.known.sum() == 60
@@ -287,9 +244,11 @@ def test_tiles_cost_little() -> None:
     image = picture(100, 90, seed=6)
     tiled, _ = thinned(image, 600)
     check_heaps(tiled)
+    check_blocks(tiled)
     whole = thinning.begin(image, True, np.random.default_rng(0))
-    rank = np.zeros(9000, np.int32)
-    assert thin(whole, 600, np.float32(np.inf), thinning.LIMITS, True, rank)
+    left = np.array([9000 - 600])
+    while not thin_all(whole, work_for(whole, 24), left, thinning.LIMITS, True):
+        grow(whole)
     errors = [reconstruct(image, echoes.known > 0, channel_axis=0).mae for echoes in (tiled, whole)]
     assert errors[0] < 1.03 * errors[1]
 
@@ -298,38 +257,47 @@ def test_tiles_cost_little() -> None:
 def growths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How long the arena was each time that it had to grow."""
     seen: list[int] = []
-    original = thinning.grown
 
-    def grown(echoes: Echoes, reach: int) -> Echoes:
+    def counted(echoes: Echoes) -> None:
         seen.append(len(echoes.arena))
-        return original(echoes, reach)
+        grow(echoes)
 
-    monkeypatch.setattr(thinning, "grown", grown)
+    monkeypatch.setattr(tiles, "grow", counted)
+    monkeypatch.setattr(thinning, "grow", counted)
     return seen
 
 
-@pytest.mark.parametrize("what", ["arena", "blocks"])
-def test_an_arena_that_grows_changes_nothing(what: str, growths: list[int]) -> None:
+def test_an_arena_that_grows_changes_nothing(
+    growths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = picture(70, 66)
+    monkeypatch.setattr(state, "_FLOATS_PER_PIXEL", 100)
     expected, removed = thinned(image, 231)
     assert not growths
-    echoes = thinning.begin(image, True, np.random.default_rng(0))
-    if what == "arena":
-        least = int(echoes.counters[TOP]) + 100 * 49**2 + 100
-        echoes = echoes._replace(arena=echoes.arena[:least].copy())
-    else:
-        least = int(echoes.counters[BLOCKS]) + MOST_NEIGHBOURS + 100
-        echoes = echoes._replace(
-            block_start=echoes.block_start[:least].copy(),
-            block_owner=echoes.block_owner[:least].copy(),
-        )
-    rank = np.zeros(image[0].size, np.int32)
-    echoes = thinning.thin_to(echoes, 231, True, rank)
-    assert growths
-    assert np.array_equal(np.argsort(-rank, kind="stable")[: len(removed)], removed)
-    np.testing.assert_array_equal(echoes.error, expected.error)
-    np.testing.assert_array_equal(windows(echoes), windows(expected))
-    assert echoes.counters[LOST] == 0
+    monkeypatch.setattr(state, "_FLOATS_PER_PIXEL", 5)
+    monkeypatch.setattr(state, "_LEAST_WINDOWS", 1)
+    found, again = thinned(image, 231)
+    assert len(growths) > 3
+    assert np.array_equal(again, removed)
+    np.testing.assert_array_equal(found.error, expected.error)
+    np.testing.assert_array_equal(windows(found), windows(expected))
+    check_blocks(found)
+    check_heaps(found)
+
+
+def test_exchanges_in_an_arena_that_grows(
+    growths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = picture(70, 66)
+    start = masks.random(image[0], 0.03, rng=0)
+    monkeypatch.setattr(state, "_FLOATS_PER_PIXEL", 100)
+    expected = masks.echo_exchange(image, start, channel_axis=0, rng=0, cycles=2)
+    assert not growths
+    monkeypatch.setattr(state, "_FLOATS_PER_PIXEL", 1)
+    monkeypatch.setattr(state, "_LEAST_WINDOWS", 1)
+    found = masks.echo_exchange(image, start, channel_axis=0, rng=0, cycles=2)
+    assert len(growths) > 3
+    assert np.array_equal(found, expected)
 
 
 def test_progress_tells_the_error_on_the_scale_of_the_image() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,22 @@ def test_unknown_pixels_marked_by_nan_have_no_gradient() -> None:
     found.sum().backward()
     assert not bool(marked.grad[hole].any())
     assert float(marked.grad.sum()) == pytest.approx(42, abs=1e-8)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_gradient_that_misses_the_tolerance_warns(dense: bool) -> None:
+    image, confidence = tensor(40, 41).requires_grad_(), tensor(40, 41, seed=1) < 0.05
+    if dense:
+        confidence = torch.where(confidence, 1.0, 1e-4)
+    upstream = tensor(40, 41, seed=4, low=-1)
+    found = inpaint(image, confidence, tol=1e-9, max_num_iter=2)
+    assert not found.converged
+    with pytest.warns(RuntimeWarning, match="gradient was not converged after 2 iterations"):
+        (found.image * upstream).sum().backward()
+    image.grad = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (inpaint(image, confidence, tol=1e-9).image * upstream).sum().backward()
 
 
 def test_what_cannot_be_differentiated_is_refused() -> None:

@@ -295,5 +295,10 @@ def test_bad_options() -> None:
 
 
 def test_functions_stay_functions_once_their_modules_are_loaded() -> None:
-    for name in masks.__all__:
+    for name in {*masks.__all__} - {"METHODS"}:
         assert callable(getattr(masks, name))
+
+
+def test_methods_are_those_without_a_mask_to_start_from() -> None:
+    assert sorted(masks.METHODS) == sorted(PLANAR)
+    assert set(masks.METHODS) < set(masks.__all__)

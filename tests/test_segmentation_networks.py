@@ -167,10 +167,10 @@ def test_integers_in_the_state_come_back(tmp_path: Path) -> None:
     network = Counting()
     network.norm(torch.rand(3, 2, 4, 4))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weight_files, "network_class", lambda *_: Counting)
-        patch.setattr(weight_files, "network_name", lambda *_: "counting")
-        weight_files.save(registry, network, tmp_path / "a", dtype=torch.bfloat16)
-        again = weight_files.load(registry, tmp_path / "a")
+        patch.setattr(weight_files.Registry, "network_class", lambda *_: Counting)
+        patch.setattr(weight_files.Registry, "network_name", lambda *_: "counting")
+        registry.save(network, tmp_path / "a", dtype=torch.bfloat16)
+        again = registry.load(tmp_path / "a")
     assert again.norm.num_batches_tracked.dtype == torch.int64
     assert int(again.norm.num_batches_tracked) == 1
     assert torch.equal(
@@ -179,8 +179,8 @@ def test_integers_in_the_state_come_back(tmp_path: Path) -> None:
 
 
 def test_the_registry_names_the_class() -> None:
-    assert weight_files.network_name(REGISTRY, small()) == "segmentation-unet"
-    assert weight_files.network_class(REGISTRY, "segmentation-unet") is SegmentationUNet
+    assert REGISTRY.network_name(small()) == "segmentation-unet"
+    assert REGISTRY.network_class("segmentation-unet") is SegmentationUNet
 
 
 # ------------------------------------------------------------------------- predictions

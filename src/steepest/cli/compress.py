@@ -39,7 +39,7 @@ _DENSITY = 0.05
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest compress``."""
-    from steepest.compression.filling import METHODS
+    from steepest.inpainting.masks import METHODS
 
     parser.add_argument("image", metavar="IMAGE", help="file, or sample:camera")
     parser.add_argument(
@@ -101,8 +101,13 @@ def run(arguments: argparse.Namespace) -> int:
         record = Record(source, outputs=[target])
         record.describe(image)
         start = perf_counter()
-        with progress(label, enabled=not arguments.quiet):
-            packed = pack(image.array, channel_axis=image.channel_axis, **_keywords(arguments))
+        with progress(label, enabled=not arguments.quiet) as on_step:
+            packed = pack(
+                image.array,
+                channel_axis=image.channel_axis,
+                on_step=on_step,
+                **_keywords(arguments),
+            )
         with OutputSet(overwrite=arguments.overwrite) as outputs, outputs.open(target) as file:
             file.write(packed.data)
         _report(record, packed, image, perf_counter() - start)

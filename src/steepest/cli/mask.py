@@ -42,7 +42,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest mask``."""
-    from steepest.compression.filling import METHODS
+    from steepest.inpainting.masks import METHODS
 
     add_inputs(parser)
     group = parser.add_argument_group("choosing")

@@ -10,10 +10,12 @@ import numpy as np
 
 from ..core.arrays import Layout, prepare_image
 from ..core.errors import InputError
+from ..inpainting.masks.checks import Callback, check_callback
+from ..inpainting.tonal_levels import check_levels
 from . import streams
 from .container import Header, write
 from .decode import reconstruct
-from .filling import choose_mask, choose_values, fill, mask_chooser
+from .filling import choose_levels, choose_mask, choose_values, fill, mask_chooser
 from .search import largest_below, smallest_above
 
 _SHARE = 0.6  # of the inpainting's mean squared error that the squared step / 12 may be
@@ -72,6 +74,7 @@ def pack(
     mask_method: str = "echo",
     tonal: bool = True,
     rng: int | np.random.Generator | None = None,
+    on_step: Callback | None = None,
 ) -> Compressed:
     """Compress an image to few of its pixels, between which diffusion fills in the rest.
 
@@ -95,11 +98,14 @@ def pack(
     channel_axis : int, optional
         Which axis holds channels. Three channels are taken for red, green and blue.
     mask_method : str
-        A function of `steepest.inpainting.masks`.
+        One of `steepest.inpainting.masks.METHODS`.
     tonal : bool
-        Optimise the values at the mask (`steepest.inpainting.tonal`) before they are rounded.
+        Optimise the values at the mask for what is inpainted from them, rounded to their levels
+        (`steepest.inpainting.tonal`). False: the image's own values, rounded.
     rng : int or Generator, optional
         For mask methods that draw.
+    on_step : callable, optional
+        Called with a `MaskStep` while pixels are chosen, as by the mask method.
 
     Returns
     -------
@@ -110,8 +116,10 @@ def pack(
     InputError
         Bad image or arguments; a size or quality that cannot be reached.
     """
+    check_callback(on_step)
+    count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
     planes, layout = prepare_image(image, channel_axis)
-    task = _Task(np.asarray(planes), layout, np.asarray(image), _levels(levels), tonal)
+    task = _Task(np.asarray(planes), layout, np.asarray(image), count, tonal)
     goals = {"density": density, "max_bytes": max_bytes, "psnr": psnr, "mask": mask}
     given = [name for name, value in goals.items() if value is not None]
     if len(given) != 1:
@@ -122,9 +130,10 @@ def pack(
     if mask is not None:
         return task.run(_check_mask(mask, task.planes.shape[1:]))
 
+    options = {"rng": rng, "on_step": on_step}
     if density is not None:
-        return task.run(choose_mask(task.unit, density, mask_method, rng))
-    choose = mask_chooser(task.unit, mask_method, rng)
+        return task.run(choose_mask(task.unit, density, mask_method, **options))
+    choose = mask_chooser(task.unit, mask_method, **options)
 
     def attempt(share: float) -> Compressed:
         return task.run(choose(share))
@@ -157,9 +166,9 @@ class _Task:
 
     def run(self, mask: np.ndarray) -> Compressed:
         """Compress with a mask."""
-        values = np.clip(choose_values(self.unit, mask, self.tonal), 0, 1)
+        values = choose_values(self.unit, mask, self.tonal)
         levels = self.levels or self._enough_levels(values, mask)
-        known = np.rint(values[:, mask] * (levels - 1)).astype(np.int64)
+        known = choose_levels(self.unit, mask, values, levels, self.tonal)
         header = Header(
             str(self.layout.dtype),
             mask.shape,
@@ -184,15 +193,6 @@ class _Task:
         difference = (image.astype(np.float64) - self.original.astype(np.float64)) / span
         error = float(np.mean(difference**2))
         return inf if error == 0 else -10 * log10(error)
-
-
-def _levels(levels: Any) -> int | None:
-    if levels is None:
-        return None
-    whole = isinstance(levels, (int, np.integer)) and not isinstance(levels, bool)
-    if not whole or not 2 <= levels <= streams.MOST_LEVELS:
-        raise InputError(f"levels={levels!r}; allowed are 2 to {streams.MOST_LEVELS}")
-    return int(levels)
 
 
 def _positive(value: Any, name: str) -> float:

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from typing import Any
 
 import numpy as np
 
 from .. import inpainting
 from ..core.errors import InputError
+from ..core.threads import default_num_threads
 from ..inpainting import masks
+from ..inpainting.echo_matrix import echo_matrix
 from ..inpainting.masks.checks import count_of, fraction
+from ..inpainting.tonal_levels import Levels, round_values
 
 TOLERANCE = 1e-6
-METHODS = (
-    "echo",
-    "laplacian_dither",
-    "densify",
-    "probabilistic_sparsification",
-    "random",
-    "regular",
-)
-"""Of `steepest.inpainting.masks`: those that need no mask to start from."""
 _TONAL = 0.01  # tolerance: 1e-4 dB from the best values
 _LOWEST = 0.01  # density down to which echoes are ranked at first
 _FURTHER = 4  # times below what is asked for, when that was not enough
 
 
-def mask_chooser(
-    image: np.ndarray, method: str, rng: int | np.random.Generator | None
-) -> Callable[[float], np.ndarray]:
-    """Masks of an image (channels, \\*space) for many densities, by the name of their method.
+def mask_chooser(image: np.ndarray, method: str, **options: Any) -> Callable[[float], np.ndarray]:
+    """Masks of an image (channels, \\*space) for many densities; arguments as `choose_mask`.
 
     Echoes are ranked once (again only for densities below any before), so that the masks are nested
     and all but the first cost nothing.
@@ -40,10 +33,8 @@ def mask_chooser(
     InputError
         No such method.
     """
-    if method not in METHODS:
-        raise InputError(f"mask_method={method!r}; allowed are {', '.join(METHODS)}")
-    if method != "echo":
-        return lambda density: choose_mask(image, density, method, rng)
+    if _checked(method) != "echo":
+        return lambda density: choose_mask(image, density, method, **options)
     ranking, lowest = np.zeros(image.shape[1:], np.int32), inf
 
     def choose(density: float) -> np.ndarray:
@@ -51,31 +42,52 @@ def mask_chooser(
         density = fraction(density, "density")
         if density < lowest:
             lowest = min(density, _LOWEST) if lowest == inf else density / _FURTHER
-            ranking = masks.echo_ranking(image, channel_axis=0, rng=rng, density=lowest)
+            ranking = masks.echo_ranking(image, channel_axis=0, density=lowest, **options)
         return np.asarray(ranking < count_of(density, ranking.size))
 
     return choose
 
 
-def choose_mask(
-    image: np.ndarray, density: float, method: str, rng: int | np.random.Generator | None
-) -> np.ndarray:
+def choose_mask(image: np.ndarray, density: float, method: str, **options: Any) -> np.ndarray:
     """A mask for an image (channels, \\*space) by the name of its method.
+
+    ``options`` are its ``rng`` and ``on_step``.
 
     Raises
     ------
     InputError
-        No such method; bad density.
+        No such method; bad density or options.
     """
-    if method not in METHODS:
-        raise InputError(f"mask_method={method!r}; allowed are {', '.join(METHODS)}")
-    mask = getattr(masks, method)(image, density, channel_axis=0, rng=rng)
+    mask = getattr(masks, _checked(method))(image, density, channel_axis=0, **options)
     return np.asarray(mask, bool)
 
 
+def _checked(method: str) -> str:
+    if method not in masks.METHODS:
+        raise InputError(f"mask_method={method!r}; allowed are {', '.join(masks.METHODS)}")
+    return method
+
+
 def choose_values(image: np.ndarray, mask: np.ndarray, tonal: bool) -> np.ndarray:
-    """Values (channels, \\*space) to keep: the best in the mean square, or the image's own."""
-    return inpainting.tonal(image, mask, channel_axis=0, tol=_TONAL) if tonal else image
+    """Values (channels, \\*space) in [0, 1] to keep: the best in the mean square, or its own."""
+    if not tonal:
+        return image
+    return np.clip(inpainting.tonal(image, mask, channel_axis=0, tol=_TONAL), 0, 1)
+
+
+def choose_levels(
+    image: np.ndarray, mask: np.ndarray, values: np.ndarray, levels: int, tonal: bool
+) -> np.ndarray:
+    """The number of its level, 0 ... levels - 1, for each known pixel: (channels, known pixels).
+
+    The level nearest to its value; with ``tonal``, what it errs the others make up for.
+    """
+    if tonal:
+        matrix = echo_matrix(mask)
+        f, start = (a.reshape(-1, *matrix.held.shape).astype(float) for a in (image, values))
+        found = round_values(matrix, f, start, Levels(0.0, 1.0, levels), default_num_threads())
+        values = found.reshape(image.shape)
+    return np.rint(values[:, mask] * (levels - 1)).astype(np.int64)
 
 
 def fill(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

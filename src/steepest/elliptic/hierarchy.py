@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .cycle import coarsen, set_finest
-from .operator import Operator
+from .operator import Operator, neighbours
 
 _SMALLEST = 4  # pixels along the longest axis of the coarsest level
 _STRONG = 0.3  # of the strongest coupling: axes below that are not coarsened yet
@@ -33,41 +33,35 @@ class Hierarchy:
     @property
     def volume(self) -> bool | None:
         """True for three axes; None, which the kernels are specialised for, else."""
-        return True if self.operator.excess.ndim == 3 else None
-
-    def padded(self, image: np.ndarray | None = None, fill: float = 0.0) -> np.ndarray:
-        """A float64 array of the finest level's layout, with ``image`` inside."""
-        shape = tuple(n + 2 for n in self.operator.excess.shape)
-        out = np.full(shape, fill)
-        if image is not None:
-            out[(slice(1, -1),) * out.ndim] = image
-        return out.reshape(-1, shape[-1])
+        return _volume(self.operator)
 
     def unpadded(self, rows: np.ndarray) -> np.ndarray:
-        """The image inside such an array."""
+        """The image inside an array of the finest level's layout, as `padded` makes it."""
         shape = tuple(n + 2 for n in self.operator.excess.shape)
         return rows.reshape(shape)[(slice(1, -1),) * len(shape)]
 
 
 def build(operator: Operator) -> Hierarchy:
     """Coarse grids by aggregation of two pixels along every axis that is strongly coupled."""
-    space = operator.excess.shape
     along = typical_couplings(operator)
-    levels, size, num_couplings = plan(space, along, operator.uniform)
+    levels, size, num_couplings = plan(operator.excess.shape, along, operator.uniform)
     coefficients = np.zeros((3, size), np.float32)
     couplings = np.zeros(max(num_couplings, 3), np.float32)
-    volume = True if len(space) == 3 else None
-    hierarchy = Hierarchy(
-        operator, levels, np.zeros((levels[0, 0], levels[0, 1])), along, None,
-        coefficients, couplings,
-    )  # fmt: skip
-    weights = None if operator.uniform else _edges(operator, hierarchy)
-    excess = hierarchy.padded(operator.excess, -1.0)
-    set_finest(excess, hierarchy.diagonal, coefficients, levels, along, weights, volume)
+    excess, volume = padded(operator.excess, -1.0), _volume(operator)
+    diagonal = np.zeros_like(excess)
+    weights = None if operator.uniform else _edges(operator)
+    set_finest(excess, diagonal, coefficients, levels, along, weights, volume)
     if weights is not None:
         couplings[: weights.size] = weights.ravel()
     coarsen(coefficients, couplings, levels, single(along), operator.uniform, volume)
-    return Hierarchy(operator, levels, hierarchy.diagonal, along, weights, coefficients, couplings)
+    return Hierarchy(operator, levels, diagonal, along, weights, coefficients, couplings)
+
+
+def padded(image: np.ndarray, border: float = 0.0) -> np.ndarray:
+    """A float64 array of the finest level's layout, with an image of the grid inside."""
+    out = np.full(tuple(n + 2 for n in image.shape), border)
+    out[(slice(1, -1),) * out.ndim] = image
+    return out.reshape(-1, out.shape[-1])
 
 
 def single(numbers: tuple[float, ...]) -> tuple[Any, ...]:
@@ -110,13 +104,16 @@ def typical_couplings(operator: Operator) -> tuple[float, float, float]:
     return x, y, (z[0] if z else 0.0)
 
 
-def _edges(operator: Operator, hierarchy: Hierarchy) -> np.ndarray:
+def _volume(operator: Operator) -> bool | None:
+    return True if operator.excess.ndim == 3 else None
+
+
+def _edges(operator: Operator) -> np.ndarray:
     """Couplings as (3, rows, width): x, y, z, zero through the boundary."""
-    rows, width = hierarchy.levels[0, :2]
-    out = np.zeros((3, rows, width))
     ndim = operator.excess.ndim
-    for axis in range(ndim):
+    out = []
+    for axis in reversed(range(ndim)):
         w = np.zeros(operator.excess.shape)
-        w[(slice(None),) * axis + (slice(None, -1),)] = operator.weight(axis)
-        out[ndim - 1 - axis] = hierarchy.padded(w)
-    return out
+        w[neighbours(axis, ndim)[0]] = operator.weight(axis)
+        out.append(padded(w))
+    return np.stack(out if ndim == 3 else [*out, np.zeros_like(out[0])])

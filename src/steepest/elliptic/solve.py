@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.threads import share_out
-from .hierarchy import Hierarchy, single
+from .hierarchy import Hierarchy, padded, single
 from .iteration import conjugate_gradients, norm_squared, residual
 
 _RESTARTS = 4
@@ -72,24 +72,24 @@ def _solve_one(
     levels = hierarchy.levels
     volume = hierarchy.volume
     plane = None if volume is None else int(levels[0, 3])
-    active = hierarchy.diagonal > 0
-    x = hierarchy.padded(start)
-    b = None if right is None else hierarchy.padded(right)
-    weight = None if scale is None else hierarchy.padded(scale)
+    x = padded(start)
+    b = None if right is None else padded(right)
+    weight = None if scale is None else padded(scale)
     equation = (hierarchy.diagonal, hierarchy.along, hierarchy.weights, plane)
+    held = np.where(hierarchy.diagonal > 0, 0.0, x)
     r = np.zeros_like(x)
-    residual(r, np.where(active, 0.0, x), b, *equation)
-    reference = norm_squared(r, weight)
-    residual(r, x, b, *equation)
-    now, total = norm_squared(r, weight), 0
+    residual(r, held, b, *equation)
+    reference = now = norm_squared(r, weight)
+    if not np.array_equal(x, held):
+        residual(r, x, b, *equation)
+        now = norm_squared(r, weight)
     p, q = np.zeros_like(x), np.zeros_like(x)
     buffers = np.zeros((3, hierarchy.coefficients.shape[1]), np.float32)
     summed = np.zeros(int(levels[:, 1].max()) + 2, np.float32)
-    target = tol * tol * reference
+    target, total, best = tol * tol * reference, 0, np.asarray(start, np.float64)
     for _ in range(_RESTARTS):
         if now <= target or total >= max_num_iter:
             break
-        last = x.copy()
         total += conjugate_gradients(
             x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
             hierarchy.coefficients, hierarchy.couplings, buffers, levels,
@@ -99,7 +99,8 @@ def _solve_one(
         residual(r, x, b, *equation)
         now = norm_squared(r, weight)
         if not now < before:  # rounding, or NaN
-            x, now = last, before
+            now = before
             break
+        best = hierarchy.unpadded(x).copy()
     relative = np.sqrt(now / reference) if reference > 0 else float(np.sqrt(now) > 0)
-    return hierarchy.unpadded(x).copy(), float(relative), total
+    return best, float(relative), total

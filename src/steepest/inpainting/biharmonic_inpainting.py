@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_count, check_number
-from ..core.threads import resolve_num_threads
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
+from .checks import check_iteration
 from .diffusion import outcome
 from .normalised import masked
 from .preconditioned import Map, System, compiled_operator, one_cycle, solve_all
@@ -77,9 +76,7 @@ def biharmonic(
     Damelin & Hoang, *On surface completion and image inpainting by biharmonic functions*, Int. J.
     Mathematics and Mathematical Sciences, 2018. Chen, Ranftl & Pock, arXiv:1401.4112.
     """
-    tol = check_number(tol, "tol", positive=True)
-    max_num_iter = check_count(max_num_iter, "max_num_iter")
-    threads = resolve_num_threads(num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
     problem = masked(image, known, channel_axis)
     start = problem.first_guess(threads)
     solution = solve_all(_system(problem.known), start, tol, max_num_iter, threads)

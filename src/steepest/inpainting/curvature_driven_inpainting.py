@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_count, check_number
-from ..core.threads import resolve_num_threads
+from ..core.arrays import check_number
 from ..elliptic.hierarchy import Hierarchy, build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
+from .checks import check_iteration
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -95,9 +95,7 @@ def curvature_driven(
     """
     slope = check_number(slope, "slope", positive=True)
     floor = check_number(floor, "floor", positive=True)
-    tol = check_number(tol, "tol", positive=True)
-    max_num_iter = check_count(max_num_iter, "max_num_iter")
-    threads = resolve_num_threads(num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
     problem = masked(image, known, channel_axis, (2,))
     excess = np.where(problem.known, np.inf, 0.0)
     logarithms: list[np.ndarray] = []

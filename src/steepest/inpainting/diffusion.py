@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.arrays import check_count, check_number
 from ..core.errors import InputError
 from ..core.namespace import cast, follows, is_torch
 from ..core.status import Status
-from ..core.threads import resolve_num_threads
 from ..elliptic.solve import Solution
+from .checks import check_iteration
 from .problem import prepare
 from .result import InpaintResult, finished
 from .steady_state import fill
@@ -75,15 +74,14 @@ def inpaint(
     -----
     Conjugate gradients, preconditioned by a multigrid cycle (docs/inpainting): a fixed number of
     operations a pixel. The result obeys the maximum principle up to the tolerance. On torch
-    tensors it is differentiable in ``image`` and in confidences.
+    tensors it is differentiable in ``image`` and in confidences; a gradient whose own equation is
+    not solved to ``tol`` within ``max_num_iter`` gives a RuntimeWarning.
 
     References
     ----------
     Mainberger et al., SSVM 2011; Peter, arXiv:2210.10013, Section 3.
     """
-    tol = check_number(tol, "tol", positive=True)
-    max_num_iter = check_count(max_num_iter, "max_num_iter")
-    threads = resolve_num_threads(num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
     if follows(known) and not is_torch(image):
         raise InputError("known requires grad, so image must be a torch tensor, too")
     problem = prepare(image, known, channel_axis, spacing)

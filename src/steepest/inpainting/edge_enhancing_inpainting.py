@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_count, check_number
-from ..core.threads import resolve_num_threads
+from ..core.arrays import check_number
+from .checks import check_iteration
 from .lagged import Linearised, iterate
 from .masks.smoothing import gaussian
 from .nine_point import system
@@ -87,9 +87,7 @@ def edge_enhancing(
     """
     contrast = check_number(contrast, "contrast", positive=True)
     sigma = check_number(sigma, "sigma")
-    tol = check_number(tol, "tol", positive=True)
-    max_num_iter = check_count(max_num_iter, "max_num_iter")
-    threads = resolve_num_threads(num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
     problem = masked(image, known, channel_axis, (2,))
 
     def linearise(u: np.ndarray) -> Linearised:

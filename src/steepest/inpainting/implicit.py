@@ -14,6 +14,7 @@ is divided by a small number, and both gradients hold for every c in [0, 1], its
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ..core.errors import InputError
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
+from .diffusion import outcome
 from .problem import Problem, grid_of
 from .steady_state import equation, fill
 
@@ -97,7 +99,7 @@ def _adjoint(
     operator, excess, _ = equation(problem.confidence.reshape(grid), spacing)
     free = operator.active
     g, f, u = (array.reshape(-1, *grid) for array in (g, f, u))
-    m = solve_near(near, operator, np.zeros_like(g), np.where(free, g, 0), **options).image
+    m = _solved(near, operator, np.where(free, g, 0), options)
     laplacian = Operator(np.zeros(grid), operator.weights)
     at_known = g - laplacian.apply(m)
     c = problem.confidence.reshape(grid).astype(np.float64)
@@ -106,3 +108,17 @@ def _adjoint(
     rest, c = np.where(known, 1, 1 - c), np.where(known, c, 1)
     by_confidence = np.where(known, at_known * laplacian.apply(u) / c**2, -m * (u - f) / rest**2)
     return by_values.reshape(-1, *space), by_confidence.sum(0).reshape(space)
+
+
+def _solved(
+    near: Tensor, operator: Operator, right: np.ndarray, options: dict[str, Any]
+) -> np.ndarray:
+    """The solution of the adjoint equation; a warning where it misses the tolerance."""
+    solution = solve_near(near, operator, np.zeros_like(right), right, **options)
+    if not outcome(solution, options["tol"], options["max_num_iter"]).ok:
+        warnings.warn(
+            f"steepest: a gradient was not converged after {solution.iterations.max()} iterations",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return solution.image

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_count, check_number
-from ..core.threads import resolve_num_threads
+from ..core.arrays import check_number
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator, neighbours
 from ..elliptic.solve import solve
+from .checks import check_iteration
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -96,9 +96,7 @@ def mumford_shah(
     contrast = check_number(contrast, "contrast", positive=True)
     width = check_number(width, "width")
     floor = check_number(floor, "floor", positive=True)
-    tol = check_number(tol, "tol", positive=True)
-    max_num_iter = check_count(max_num_iter, "max_num_iter")
-    threads = resolve_num_threads(num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
     problem = masked(image, known, channel_axis)
     excess = np.where(problem.known, np.inf, 0.0)
     edges = np.ones(problem.known.shape)

@@ -20,7 +20,7 @@ _RESTARTS = 4
 def compiled_operator(hierarchy: Hierarchy) -> Map:
     """``u -> A u`` at the active pixels of (\\*space), 0 elsewhere. Not shared between threads."""
     plane = None if hierarchy.volume is None else int(hierarchy.levels[0, 3])
-    source, target = hierarchy.padded(), hierarchy.padded()
+    source, target = np.zeros_like(hierarchy.diagonal), np.zeros_like(hierarchy.diagonal)
     inside = hierarchy.unpadded(source)
 
     def multiply(u: np.ndarray) -> np.ndarray:

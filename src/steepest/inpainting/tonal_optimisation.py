@@ -6,17 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_count, check_number, prepare_image
-from ..core.threads import resolve_num_threads, share_out
-from ..elliptic.hierarchy import Hierarchy, build
-from ..elliptic.operator import Operator
-from ..elliptic.solve import solve
+from ..core.arrays import prepare_image
+from ..core.threads import share_out
+from .checks import check_iteration
+from .echo_matrix import EchoMatrix, echo_matrix
 from .masks.checks import check_mask
-from .problem import grid_of, unit_of
+from .problem import unit_of
+from .tonal_levels import Levels, check_levels, round_values
 
 _ROUGH = 1e-2  # tolerance of the preconditioner's solve
 _INNER = 0.05  # tolerance of the solves, in units of that of the iteration
 _FIRST = 0.001  # of the first, to which the others only add
+_LAST = 1e-6  # of the inpainting from values on levels
+_MOST_LEVELS = 65536
 
 
 def tonal(
@@ -26,6 +28,7 @@ def tonal(
     channel_axis: int | None = None,
     tol: float = 0.02,
     max_num_iter: int = 100,
+    levels: int | None = None,
     num_threads: int | None = None,
 ) -> np.ndarray:
     """Optimise the values at the pixels of a mask for homogeneous diffusion inpainting.
@@ -46,72 +49,73 @@ def tonal(
         at the default the PSNR is within 0.02 dB of the best (docs/inpainting).
     max_num_iter : int
         Most iterations.
+    levels : int, optional
+        2 to 65536: g takes only this many values, equally spaced from 0 to 1 for integer images,
+        from the least to the greatest value of the image (of all channels) for floats.
     num_threads : int, optional
         Threads that share the channels.
 
     Returns
     -------
     array of the shape of ``image``, float32 (float64 for float64)
-        The inpainting from the best values: at the mask it holds them. It may leave the range of
-        the image; integer images are on the [0, 1] scale.
+        The inpainting from the best values: at the mask it holds them. Without ``levels`` it may
+        leave the range of the image. Integer images are on the [0, 1] scale.
 
     Raises
     ------
     InputError
         Bad image, mask or options.
 
+    Notes
+    -----
+    O(pixels) for each solve: two an iteration, of which 5 are usual.
+
+    With ``levels`` the best values are rounded, and the error is then lowered further by eight
+    steps that change an eighth of the values each, to the levels where a bound of the error is
+    least (`tonal_levels.round_values`): another 16 solves, and 18 a channel. What is found is near
+    what coordinate descent finds, not the least of all: better than rounding by 0.02 dB with 256
+    levels, 0.07 dB with 16, 0.2 dB with 8 (docs/inpainting).
+
     References
     ----------
     Mainberger et al., SSVM 2011, Section 4 (there: Gauss-Seidel on all echoes).
     """
-    tol = check_number(tol, "tol", positive=True)
-    max_num_iter = check_count(max_num_iter, "max_num_iter")
-    threads = resolve_num_threads(num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    count = None if levels is None else check_levels(levels, _MOST_LEVELS)
     array, layout = prepare_image(np.asarray(image), channel_axis)
     known = check_mask(mask, array.shape[1:])
-    space = known.shape
-    grid = grid_of(space)
-    held = known.reshape(grid)
-    hierarchy = build(Operator(np.where(held, np.inf, 0.0), (1.0,) * len(grid)))
     unit = unit_of(array)
+    matrix = echo_matrix(known)
+    f = array.astype(np.float64).reshape(-1, *matrix.held.shape) / unit
 
     def optimised(channel: np.ndarray) -> np.ndarray:
-        f = channel.astype(np.float64).reshape(grid) / unit
-        return _optimise(hierarchy, f, held, tol, max_num_iter)
+        return _optimise(matrix, channel, tol, max_num_iter)
 
-    best = unit * np.stack(share_out(lambda: optimised, array, threads))
-    return layout.restore_axes(best.reshape(array.shape).astype(array.dtype))
+    best = np.stack(share_out(lambda: optimised, f, threads))
+    if count is not None:
+        floating = layout.integer_maximum is None
+        low, high = (float(f.min()), float(f.max())) if floating else (0.0, 1.0)
+        kept = round_values(matrix, f, best, Levels(low, high, count), threads)
+        best = np.stack(share_out(lambda: lambda g: matrix.apply(g, _LAST), kept, threads))
+    return layout.restore_axes((unit * best).reshape(array.shape).astype(array.dtype))
 
 
-def _optimise(
-    hierarchy: Hierarchy, f: np.ndarray, held: np.ndarray, tol: float, max_num_iter: int
-) -> np.ndarray:
+def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) -> np.ndarray:
     """Conjugate gradients for least squares; the inpainting is kept up to date as ``u``."""
-    laplacian = Operator(np.zeros(held.shape), hierarchy.operator.weights)
-
-    def inpainted(g: np.ndarray, accuracy: float) -> np.ndarray:
-        return solve(hierarchy, np.where(held, g, g[held].mean())[None], tol=accuracy).image[0]
-
-    def adjoint(r: np.ndarray, accuracy: float) -> np.ndarray:
-        m = solve(
-            hierarchy, np.zeros_like(r)[None], np.where(held, 0, r)[None], tol=accuracy
-        ).image[0]
-        return np.where(held, r - laplacian.apply(m), 0)
-
     inner = max(_INNER * tol, 1e-12)
-    u = inpainted(f, max(_FIRST * tol, 1e-12))
+    u = matrix.apply(f, max(_FIRST * tol, 1e-12))
     r = f - u
-    mass = np.where(held, adjoint(np.ones_like(f), _ROUGH), 1)
-    residual = adjoint(r, inner)
+    mass = np.where(matrix.held, matrix.adjoint(np.ones_like(f), _ROUGH), 1)
+    residual = matrix.adjoint(r, inner)
     direction = residual / mass
     before = first = float(np.vdot(residual, direction))
     for _ in range(max_num_iter):
         if before <= tol * tol * first:
             break
-        step = inpainted(direction, inner)
+        step = matrix.apply(direction, inner)
         length = before / float(np.vdot(step, step))
         u, r = u + length * step, r - length * step
-        residual = adjoint(r, inner)
+        residual = matrix.adjoint(r, inner)
         z = residual / mass
         now = float(np.vdot(residual, z))
         direction, before = z + now / before * direction, now

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_count, check_number
 from ..core.status import Status
-from ..core.threads import resolve_num_threads
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
 from ..functionals.total_variation import TotalVariation
 from ..operators.differences import divergence
+from .checks import check_iteration
 from .normalised import Masked, masked
 from .result import InpaintResult
 
@@ -92,9 +91,7 @@ def total_variation(
     Chan & Shen, SIAM J. Applied Mathematics 62 (2002) 1019-1043 (the model); Goldstein & Osher,
     SIAM J. Imaging Sciences 2 (2009) 323-343; Boyd et al., 2011 (the method).
     """
-    tol = check_number(tol, "tol", positive=True)
-    max_num_iter = check_count(max_num_iter, "max_num_iter")
-    threads = resolve_num_threads(num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
     problem = masked(image, known, channel_axis)
     best, iterations = _minimise(problem, tol, max_num_iter, threads)
     status = Status.CONVERGED if best.gap <= tol else Status.MAX_ITERATIONS

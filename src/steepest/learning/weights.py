@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..training import weight_files
+from ..training.weight_files import Registry
 
 NETWORKS = {
     "semi-resnet": "semi_resnet:SemiResNet",
@@ -23,8 +23,8 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 """Where the weights that come with the package are."""
 
 
-def _registry() -> weight_files.Registry:
-    return weight_files.Registry(NETWORKS, __name__.rpartition(".")[0], PRETRAINED)
+def _registry() -> Registry:
+    return Registry(NETWORKS, __name__.rpartition(".")[0], PRETRAINED)
 
 
 def network_class(name: str) -> type[nn.Module]:
@@ -35,7 +35,7 @@ def network_class(name: str) -> type[nn.Module]:
     InputError
         There is no network of this name.
     """
-    return weight_files.network_class(_registry(), name)
+    return _registry().network_class(name)
 
 
 def network_name(network: nn.Module) -> str:
@@ -46,12 +46,12 @@ def network_name(network: nn.Module) -> str:
     InputError
         Its class is not among them.
     """
-    return weight_files.network_name(_registry(), network)
+    return _registry().network_name(network)
 
 
 def build(name: str, config: Any, where: str = "config") -> nn.Module:
-    """A network from its name and constructor arguments; see `weight_files.build`."""
-    return weight_files.build(_registry(), name, config, where)
+    """A network from its name and constructor arguments; see `Registry.build`."""
+    return _registry().build(name, config, where)
 
 
 def save(
@@ -80,7 +80,7 @@ def save(
     InputError
         Another class; NaN or infinite weights; metadata that JSON cannot hold.
     """
-    weight_files.save(_registry(), network, path, metadata, dtype=dtype)
+    _registry().save(network, path, metadata, dtype=dtype)
 
 
 def load(
@@ -109,7 +109,7 @@ def load(
         No such name, file or device; a file that is damaged, does not fit its description, or
         holds NaN.
     """
-    return weight_files.load(_registry(), name_or_path, map_location)
+    return _registry().load(name_or_path, map_location)
 
 
 def read_description(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -120,4 +120,4 @@ def read_description(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
     InputError
         Missing, not JSON, or without these entries.
     """
-    return weight_files.read_description(_registry(), name_or_path)
+    return _registry().read_description(name_or_path)

@@ -37,196 +37,190 @@ class Registry:
 
     ``networks`` has ``"module:class"`` of ``package`` by the name in weight files; each class has
     ``config()``, its constructor arguments. ``shipped`` is the folder of the weights that come
-    with the package, called by these names.
+    with the package, called by these names. Packages give their users these methods as functions.
     """
 
     networks: Mapping[str, str]
     package: str
     shipped: Path | None = None
 
+    def network_class(self, name: str) -> type[nn.Module]:
+        """The class of this name.
 
-def network_class(registry: Registry, name: str) -> type[nn.Module]:
-    """The class of this name.
+        Raises
+        ------
+        InputError
+            There is no network of this name.
+        """
+        if not isinstance(name, str) or name not in self.networks:
+            raise InputError(f"network={name!r}; allowed are {', '.join(self.networks)}")
+        module, _, attribute = self.networks[name].partition(":")
+        found: type[nn.Module] = getattr(import_module(f".{module}", self.package), attribute)
+        return found
 
-    Raises
-    ------
-    InputError
-        There is no network of this name.
-    """
-    if not isinstance(name, str) or name not in registry.networks:
-        raise InputError(f"network={name!r}; allowed are {', '.join(registry.networks)}")
-    module, _, attribute = registry.networks[name].partition(":")
-    found: type[nn.Module] = getattr(import_module(f".{module}", registry.package), attribute)
-    return found
+    def network_name(self, network: nn.Module) -> str:
+        """The name of this network's class.
 
-
-def network_name(registry: Registry, network: nn.Module) -> str:
-    """The name of this network's class.
-
-    Raises
-    ------
-    InputError
-        Its class has none.
-    """
-    kind = type(network)
-    where = f"{kind.__module__.removeprefix(f'{registry.package}.')}:{kind.__qualname__}"
-    for name, place in registry.networks.items():
-        if place == where:
-            return name
-    raise InputError(
-        f"network is a {kind.__name__}; networks that can be saved are "
-        f"{', '.join(registry.networks)}"
-    )
-
-
-def build(registry: Registry, name: str, config: Any, where: str = "config") -> nn.Module:
-    """A network from its name and constructor arguments; the global random state is left alone.
-
-    Raises
-    ------
-    InputError
-        Unknown name; ``config`` not a dictionary, with unknown keys, or with values that the
-        constructor refuses.
-    """
-    kind = network_class(registry, name)
-    if not isinstance(config, dict):
-        raise InputError(f"{where}: the configuration of {name} must be a dictionary")
-    allowed = inspect.signature(kind).parameters
-    unknown = sorted(set(config) - set(allowed))
-    if unknown:
+        Raises
+        ------
+        InputError
+            Its class has none.
+        """
+        kind = type(network)
+        where = f"{kind.__module__.removeprefix(f'{self.package}.')}:{kind.__qualname__}"
+        for name, place in self.networks.items():
+            if place == where:
+                return name
         raise InputError(
-            f"{where}: {name} has no arguments {', '.join(unknown)}; "
-            f"allowed are {', '.join(allowed)}"
+            f"network is a {kind.__name__}; networks that can be saved are "
+            f"{', '.join(self.networks)}"
         )
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return kind(**config)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{where}: {name} cannot be made from {config}: {error}") from error
 
+    def build(self, name: str, config: Any, where: str = "config") -> nn.Module:
+        """A network from its name and constructor arguments; the global random state is left alone.
 
-def save(
-    registry: Registry,
-    network: nn.Module,
-    path: str | os.PathLike[str],
-    metadata: Any = None,
-    *,
-    dtype: torch.dtype | None = None,
-) -> None:
-    """Write ``path.safetensors`` and ``path.json``: both appear complete, or neither.
+        Raises
+        ------
+        InputError
+            Unknown name; ``config`` not a dictionary, with unknown keys, or with values that the
+            constructor refuses.
+        """
+        kind = self.network_class(name)
+        if not isinstance(config, dict):
+            raise InputError(f"{where}: the configuration of {name} must be a dictionary")
+        allowed = inspect.signature(kind).parameters
+        unknown = sorted(set(config) - set(allowed))
+        if unknown:
+            raise InputError(
+                f"{where}: {name} has no arguments {', '.join(unknown)}; "
+                f"allowed are {', '.join(allowed)}"
+            )
+        try:
+            with torch.random.fork_rng(devices=[]):
+                return kind(**config)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"{where}: {name} cannot be made from {config}: {error}") from error
 
-    Parameters
-    ----------
-    network : module
-        Of one of the registry's classes, finite, all of it of one floating-point type but for
-        integers (counters).
-    path : path
-        With or without the ending ``.safetensors``; existing files are replaced.
-    metadata : dictionary, optional
-        Anything that JSON can hold.
-    dtype : torch.dtype, optional
-        Round the weights to this: ``torch.bfloat16`` makes files half as large (`load` returns
-        float32 all the same).
+    def save(
+        self,
+        network: nn.Module,
+        path: str | os.PathLike[str],
+        metadata: Any = None,
+        *,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Write ``path.safetensors`` and ``path.json``: both appear complete, or neither.
 
-    Raises
-    ------
-    InputError
-        Another class; NaN or infinite weights; metadata that JSON cannot hold.
-    """
-    from ..io.outputs import OutputSet  # files are needed for saving alone
+        Parameters
+        ----------
+        network : module
+            Of one of the registry's classes, finite, all of it of one floating-point type but for
+            integers (counters).
+        path : path
+            With or without the ending ``.safetensors``; existing files are replaced.
+        metadata : dictionary, optional
+            Anything that JSON can hold.
+        dtype : torch.dtype, optional
+            Round the weights to this: ``torch.bfloat16`` makes files half as large (`load` returns
+            float32 all the same).
 
-    tensors_path, json_path = _files(path)
-    name = network_name(registry, network)
-    config: Any = network.config  # type: ignore[assignment]
-    document = {"network": name, "config": config(), "metadata": metadata or {}}
-    try:
-        text = json.dumps(document, indent=1, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"metadata must be a dictionary that JSON can hold: {error}") from None
-    if not isinstance(document["metadata"], dict):
-        raise InputError(f"metadata must be a dictionary, not {type(metadata).__name__}")
-    tensors = {
-        key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
-        for key, value in _state(network).items()
-    }
-    _check_values(tensors, tensors, "network")
-    with OutputSet(overwrite=True) as outputs:
-        for target, content in (
-            (tensors_path, serialise_tensors(tensors)),
-            (json_path, f"{text}\n".encode()),
-        ):
-            with outputs.open(target) as file:
-                file.write(content)
+        Raises
+        ------
+        InputError
+            Another class; NaN or infinite weights; metadata that JSON cannot hold.
+        """
+        from ..io.outputs import OutputSet  # files are needed for saving alone
 
+        tensors_path, json_path = _files(path)
+        name = self.network_name(network)
+        config: Any = network.config  # type: ignore[assignment]
+        document = {"network": name, "config": config(), "metadata": metadata or {}}
+        try:
+            text = json.dumps(document, indent=1, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"metadata must be a dictionary that JSON can hold: {error}") from None
+        if not isinstance(document["metadata"], dict):
+            raise InputError(f"metadata must be a dictionary, not {type(metadata).__name__}")
+        tensors = {
+            key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
+            for key, value in _state(network).items()
+        }
+        _check_values(tensors, tensors, "network")
+        with OutputSet(overwrite=True) as outputs:
+            for target, content in (
+                (tensors_path, serialise_tensors(tensors)),
+                (json_path, f"{text}\n".encode()),
+            ):
+                with outputs.open(target) as file:
+                    file.write(content)
 
-def load(
-    registry: Registry,
-    name_or_path: str | os.PathLike[str],
-    map_location: str | torch.device = "cpu",
-) -> nn.Module:
-    """A trained network, in evaluation mode.
+    def load(
+        self,
+        name_or_path: str | os.PathLike[str],
+        map_location: str | torch.device = "cpu",
+    ) -> nn.Module:
+        """A trained network, in evaluation mode. Nothing in a file is ever executed.
 
-    Parameters
-    ----------
-    name_or_path : str or path
-        A string that is a name of the registry means the weights shipped under that name, if the
-        registry ships any; everything else is the files that `save` wrote, with or without their
-        ending.
-    map_location : device
-        Where it shall be.
+        Parameters
+        ----------
+        name_or_path : str or path
+            A string that is a name of the registry means the weights shipped under that name, if
+            the registry ships any; everything else is the files that `save` wrote, with or without
+            their ending.
+        map_location : device
+            Where it shall be.
 
-    Returns
-    -------
-    module
-        float64 if the file is, else float32.
+        Returns
+        -------
+        module
+            float64 if the file is, else float32.
 
-    Raises
-    ------
-    InputError
-        No such name, file or device; a file that is damaged, does not fit its description, or
-        holds NaN.
+        Raises
+        ------
+        InputError
+            No such name, file or device; a file that is damaged, does not fit its description, or
+            holds NaN.
 
-    Notes
-    -----
-    The network is made without memory first; it gets some when the file has been seen to hold
-    tensors of the shapes that its description asks for.
-    """
-    device = usable_device(map_location, "map_location")
-    tensors_path, json_path = _find(registry, name_or_path)
-    document = read_description(registry, name_or_path)
-    _check_sizes(document["config"], json_path)
-    with torch.device("meta"):
-        network = build(registry, document["network"], document["config"], str(json_path))
-    tensors = _read_tensors(registry, tensors_path)
-    _check_shapes(tensors, _state(network), tensors_path, document["network"])
-    _check_values(tensors, _state(network), str(tensors_path))
-    if torch.float64 in {value.dtype for value in tensors.values()}:
-        network.double()
-    network = network.to_empty(device=device)
-    network.load_state_dict(tensors)
-    return network.eval()
+        Notes
+        -----
+        The network is made without memory first; it gets some when the file has been seen to hold
+        tensors of the shapes that its description asks for.
+        """
+        device = usable_device(map_location, "map_location")
+        tensors_path, json_path = _find(self, name_or_path)
+        document = self.read_description(name_or_path)
+        _check_sizes(document["config"], json_path)
+        with torch.device("meta"):
+            network = self.build(document["network"], document["config"], str(json_path))
+        tensors = _read_tensors(self, tensors_path)
+        _check_shapes(tensors, _state(network), tensors_path, document["network"])
+        _check_values(tensors, _state(network), str(tensors_path))
+        if torch.float64 in {value.dtype for value in tensors.values()}:
+            network.double()
+        network = network.to_empty(device=device)
+        network.load_state_dict(tensors)
+        return network.eval()
 
+    def read_description(self, name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
+        """The JSON file of saved weights, by what `load` takes, checked: network, config, metadata.
 
-def read_description(registry: Registry, name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The JSON file of saved weights, by what `load` takes, checked: network, config, metadata.
-
-    Raises
-    ------
-    InputError
-        Missing, not JSON, or without these entries.
-    """
-    path = _find(registry, name_or_path)[1]
-    content = _read(registry, path)
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:  # of UTF-8 or of JSON
-        raise InputError(f"{path}: not a JSON file ({error})") from None
-    if not isinstance(document, dict) or not set(document) >= _KEYS - {"metadata"}:
-        raise InputError(f"{path}: must hold the entries 'network' and 'config'")
-    unknown = sorted(set(document) - _KEYS)
-    if unknown:
-        raise InputError(f"{path}: unknown entries {', '.join(unknown)}")
-    return {"metadata": {}, **document}
+        Raises
+        ------
+        InputError
+            Missing, not JSON, or without these entries.
+        """
+        path = _find(self, name_or_path)[1]
+        content = _read(self, path)
+        try:
+            document = json.loads(content)
+        except (ValueError, RecursionError) as error:  # of UTF-8 or of JSON
+            raise InputError(f"{path}: not a JSON file ({error})") from None
+        if not isinstance(document, dict) or not set(document) >= _KEYS - {"metadata"}:
+            raise InputError(f"{path}: must hold the entries 'network' and 'config'")
+        unknown = sorted(set(document) - _KEYS)
+        if unknown:
+            raise InputError(f"{path}: unknown entries {', '.join(unknown)}")
+        return {"metadata": {}, **document}
 
 
 def _find(registry: Registry, name_or_path: str | os.PathLike[str]) -> tuple[Path, Path]:

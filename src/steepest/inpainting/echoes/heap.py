@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 
 from .options import PLAIN
-from .state import SIZE, TILE
+from .state import TILE
 
 
 @nb.njit(**PLAIN)
@@ -73,7 +73,6 @@ def push(echoes, pixel, value):
     tile = tile_of(echoes, pixel)
     base, k = echoes.tile_start[tile], echoes.tile_size[tile]
     echoes.tile_size[tile] = k + 1
-    echoes.counters[SIZE] += 1
     key[pixel], heap[base + k] = value, pixel
     _rise(heap, place, key, base, k)
 
@@ -85,7 +84,6 @@ def drop(echoes, pixel):
     tile = tile_of(echoes, pixel)
     base, size = echoes.tile_start[tile], echoes.tile_size[tile] - 1
     echoes.tile_size[tile] = size
-    echoes.counters[SIZE] -= 1
     k, last = place[pixel], heap[base + size]
     if k != size:
         heap[base + k], place[last] = last, k
@@ -121,11 +119,23 @@ def best_tile(echoes):
 
 
 @nb.njit(**PLAIN)
-def order(echoes):
-    """Make the heaps anew from all known pixels and their keys."""
+def gather(echoes):
+    """List the known pixels of each tile, with any keys, as its heap; `arrange` makes it one."""
     height, width = echoes.known.shape
     echoes.tile_size[:] = 0
-    echoes.counters[SIZE] = 0
-    for pixel in range(height * width):
-        if echoes.known[pixel // width, pixel % width]:
-            push(echoes, pixel, echoes.key[pixel])
+    for y in range(height):
+        for x in range(width):
+            if echoes.known[y, x]:
+                pixel = y * width + x
+                tile = tile_of(echoes, pixel)
+                k = echoes.tile_size[tile]
+                echoes.heap[echoes.tile_start[tile] + k], echoes.place[pixel] = pixel, k
+                echoes.tile_size[tile] = k + 1
+
+
+@nb.njit(**PLAIN)
+def arrange(echoes, tile):
+    """Order the pixels of a tile by their keys."""
+    base, size = echoes.tile_start[tile], echoes.tile_size[tile]
+    for k in range(size // 2 - 1, -1, -1):
+        _sink(echoes.heap, echoes.place, echoes.key, base, size, k)

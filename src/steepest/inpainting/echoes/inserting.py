@@ -8,16 +8,16 @@ import numba as nb
 import numpy as np
 
 from ...elliptic.kernels import OPTIONS
-from .heap import best_tile, first, push, set_key
+from .heap import push, set_key
 from .options import PLAIN
-from .removing import add_to_error, neighbours, remove, scratch_for
+from .removing import add_to_error, neighbours, remove_best
 from .score import removal
-from .state import MOST_NEIGHBOURS
-from .windows import at, ready, reshape, set_window, window_of
+from .windows import at, reshape, set_window, window_of
 
 _RADII = 2.6  # of a window, in units of the distance between known pixels around
 _OMEGA = np.float32(1.5)  # over-relaxation
 _MOST_SWEEPS = 60
+_FINER = np.float32(0.1)  # the relaxation stops at this part of what is cut off
 
 
 @nb.njit(**PLAIN)
@@ -38,24 +38,24 @@ def _radius(echoes, y, x, reach):
 
 
 @nb.njit(**PLAIN)
-def place(echoes, pixel, reach, tolerance, scratch):
+def place(echoes, pixel, limits, work):
     """Compute the echo a pixel would have if it were known: over-relaxation in its window.
 
-    Zero at known pixels and outside the window. False where the arena has no room.
+    Zero at known pixels and outside the window. False where there is no room.
     """
     height, width = echoes.known.shape
     y, x = pixel // width, pixel % width
-    radius = _radius(echoes, y, x, reach)
+    radius = _radius(echoes, y, x, limits[2])
     y0, x0 = max(y - radius, 0), max(x - radius, 0)
     rows, columns = min(y + radius + 1, height) - y0, min(x + radius + 1, width) - x0
     set_window(echoes.window, pixel, y, x, 0, 0)
-    if not reshape(echoes, pixel, y0, x0, rows, columns, scratch):
+    if not reshape(echoes, pixel, y0, x0, rows, columns, work):
         return False
     start = echoes.offset[pixel]
     b = echoes.arena[start : start + rows * columns].reshape(rows, columns)
     b[y - y0, x - x0] = np.float32(1)
     for _ in range(_MOST_SWEEPS):
-        if _relax(b, echoes.known, y0, x0, y - y0, x - x0) < tolerance:
+        if _relax(b, echoes.known, y0, x0, y - y0, x - x0) < _FINER * limits[0]:
             break
     return True
 
@@ -108,18 +108,18 @@ def _subtract(echoes, pixel, other, factor):
 
 
 @nb.njit(**PLAIN)
-def insert(echoes, pixel, t, limits, absolute, scratch, found, shares):
+def insert(echoes, pixel, limits, absolute, work):
     """Put an unknown pixel into the mask: its error becomes zero. False where there is no room."""
-    tolerance, _, reach = limits
-    if not place(echoes, pixel, reach, np.float32(0.1) * tolerance, scratch):
+    if not place(echoes, pixel, limits, work):
         return False
+    t, found = work.t, work.found
     width = echoes.image.shape[2]
     y, x = pixel // width, pixel % width
     for c in range(t.shape[0]):
         t[c] = -echoes.error[c, y, x]
     add_to_error(echoes, pixel, t)
     echoes.known[y, x] = 1
-    count = neighbours(echoes, pixel, np.float32(0), found, shares)
+    count = neighbours(echoes, pixel, np.float32(0), work)
     for k in range(count):
         y0, x0, rows, columns = window_of(echoes.window, found[k])
         start = echoes.offset[found[k]]
@@ -131,53 +131,53 @@ def insert(echoes, pixel, t, limits, absolute, scratch, found, shares):
     return True
 
 
-@nb.njit(**OPTIONS)
-def exchange(echoes, candidates, limits, absolute):
-    """For each group of candidates (rows): insert the one with the largest error, then remove the
-    least harmful known pixel, which may be the same. Returns how many groups were done: fewer than
-    all where the arena is full.
-    """
-    scratch, extent = scratch_for(limits[2])
-    found = np.zeros(MOST_NEIGHBOURS, np.int64)
-    shares = np.zeros(MOST_NEIGHBOURS, np.float32)
-    t = np.zeros(echoes.image.shape[0], np.float32)
-    width = echoes.image.shape[2]
-    for group in range(candidates.shape[0]):
-        if not ready(echoes, 200 * scratch.shape[0], 2 * MOST_NEIGHBOURS):
-            return group
-        best, largest = -1, np.float32(0)
-        for pixel in candidates[group]:
-            y, x = pixel // width, pixel % width
-            if echoes.known[y, x]:
-                continue
-            size = np.float32(0)
-            for c in range(t.shape[0]):
-                size += abs(echoes.error[c, y, x])
-            if size > largest:
-                best, largest = pixel, size
-        if best < 0 or not insert(echoes, best, t, limits, absolute, scratch, found, shares):
+@nb.njit(**PLAIN)
+def _worst(echoes, candidates):
+    """The unknown pixel with the largest error, or -1 if there is none with any."""
+    channels, _, width = echoes.image.shape
+    best, largest = -1, np.float32(0)
+    for pixel in candidates:
+        y, x = pixel // width, pixel % width
+        if echoes.known[y, x]:
             continue
-        while True:
-            pixel = first(echoes, best_tile(echoes))
-            fresh = removal(echoes, pixel, t, absolute)
-            if fresh <= echoes.key[pixel]:
-                break
-            set_key(echoes, pixel, fresh)
-            if first(echoes, best_tile(echoes)) == pixel:
-                break
-        remove(echoes, pixel, t, limits, absolute, scratch, extent, found, shares)
+        size = np.float32(0)
+        for c in range(channels):
+            size += abs(echoes.error[c, y, x])
+        if size > largest:
+            best, largest = pixel, size
+    return best
+
+
+@nb.njit(**OPTIONS)
+def exchange(echoes, work, candidates, size, limits, absolute):
+    """For each group of candidates (rows): insert the one with the largest error, then remove the
+    least harmful of the ``size + 1`` known pixels, which may be the same.
+
+    Returns how many groups were done: fewer than all where there is no room. Called again with the
+    others and more room, it goes on where it was.
+    """
+    count = echoes.tile_size.sum()
+    for group in range(candidates.shape[0]):
+        if count == size:
+            best = _worst(echoes, candidates[group])
+            if best < 0:
+                continue
+            if not insert(echoes, best, limits, absolute, work):
+                return group
+        if remove_best(echoes, limits, absolute, work) < 0:
+            return group
+        count = size
     return candidates.shape[0]
 
 
 @nb.njit(**OPTIONS)
-def place_all(echoes, first, limits):
-    """Compute the echoes of all known pixels from number ``first`` on; where the arena is full,
-    the number to go on from, else how many pixels there are."""
-    scratch, _ = scratch_for(limits[2])
-    width = echoes.image.shape[2]
-    for pixel in range(first, echoes.key.shape[0]):
-        if echoes.known[pixel // width, pixel % width]:
-            if not ready(echoes, 2 * scratch.shape[0], 1):
-                return pixel
-            place(echoes, pixel, limits[2], np.float32(0.1) * limits[0], scratch)
-    return echoes.key.shape[0]
+def place_tile(echoes, work, tile, limits):
+    """Compute the echoes of the known pixels of a tile that have none.
+
+    False where there is no room: call again with more.
+    """
+    base = echoes.tile_start[tile]
+    for pixel in echoes.heap[base : base + echoes.tile_size[tile]]:
+        if echoes.room[pixel] == 0 and not place(echoes, pixel, limits, work):
+            return False
+    return True

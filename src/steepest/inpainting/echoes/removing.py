@@ -9,15 +9,7 @@ from ...elliptic.kernels import OPTIONS
 from .heap import best_tile, drop, first, second_key, set_key
 from .options import PLAIN
 from .score import removal
-from .state import MOST_NEIGHBOURS, SIZE
-from .windows import add_window, at, measure, ready, window_of
-
-
-@nb.njit(**OPTIONS)
-def scratch_for(reach):
-    """Room for a window of the largest size, and for its rows' and columns' largest values."""
-    side = 2 * reach + 1
-    return np.zeros(side * side, np.float32), np.zeros((2, side), np.float32)
+from .windows import add_window, at, measure, widen, window_of
 
 
 @nb.njit(**PLAIN)
@@ -41,12 +33,12 @@ def _flows(known, arena, start, window, pixel, found, flows):
 
 
 @nb.njit(**PLAIN)
-def neighbours(echoes, pixel, delta, found, shares):
+def neighbours(echoes, pixel, delta, work):
     """Known pixels next to the support of an echo, and the flows into them as shares of one.
 
     Shares below ``delta`` are dropped. Returns how many are found.
     """
-    place = window_of(echoes.window, pixel)
+    found, shares, place = work.found, work.shares, window_of(echoes.window, pixel)
     count = _flows(echoes.known, echoes.arena, echoes.offset[pixel], place, pixel, found, shares)
     total = np.float32(0)
     for k in range(count):
@@ -75,57 +67,85 @@ def add_to_error(echoes, pixel, t):
 
 
 @nb.njit(**PLAIN)
-def remove(echoes, pixel, t, limits, absolute, scratch, extent, found, shares):
+def remove(echoes, pixel, limits, absolute, work):
     """Take a known pixel out of the mask: b_j += s_j b_i for its neighbours j (a star-mesh step).
 
-    ``t`` is what `steps` gave. Enough of the arena must be free.
+    ``work.t`` is what `removal` gave. False where there is no room: then windows may be larger,
+    but echoes are what they were.
     """
-    tolerance, delta, reach = limits
+    found, shares = work.found, work.shares
     width = echoes.image.shape[2]
-    count = neighbours(echoes, pixel, delta, found, shares)
-    add_to_error(echoes, pixel, t)
+    count = neighbours(echoes, pixel, limits[1], work)
+    measure(echoes, pixel, work.extent)
+    for k in range(count):
+        if not widen(echoes, k, pixel, limits, work):
+            return False
+    add_to_error(echoes, pixel, work.t)
     drop(echoes, pixel)
     echoes.known[pixel // width, pixel % width] = 0
-    measure(echoes, pixel, extent)
     for k in range(count):
-        add_window(echoes, found[k], pixel, shares[k], tolerance, reach, extent, scratch)
+        if shares[k] > np.float32(0):
+            add_window(echoes, found[k], pixel, shares[k])
     echoes.room[pixel] = 0
     for k in range(count):
-        set_key(echoes, found[k], removal(echoes, found[k], t, absolute))
+        set_key(echoes, found[k], removal(echoes, found[k], work.t, absolute))
+    return True
 
 
 @nb.njit(**OPTIONS)
-def thin(echoes, target, threshold, limits, absolute, rank):
-    """Remove pixels until ``target`` are left, the least harmful first.
+def thin(echoes, work, tiles, progress, threshold, limits, absolute):
+    """Remove the pixels of some tiles whose keys are below a threshold, at most ``progress[0]``.
 
-    With a finite ``threshold`` tile by tile: from each those whose key is below it. Returns False
-    where the arena is full: call again with more. ``rank[i]`` is set to how many are left after i.
-
-    A key is computed anew before its pixel is removed; if it is no longer the smallest, the pixel
-    is put back.
+    Tile by tile, the least harmful first. ``progress`` counts down how many may still go, and up
+    how many tiles are done. False where there is no room: call again with more. A key is computed
+    anew before its pixel is removed; if it is no longer the smallest, the pixel is put back.
     """
-    scratch, extent = scratch_for(limits[2])
-    found = np.zeros(MOST_NEIGHBOURS, np.int64)
-    shares = np.zeros(MOST_NEIGHBOURS, np.float32)
-    t = np.zeros(echoes.image.shape[0], np.float32)
-    by_tile = np.isfinite(threshold)
-    tile = 0
-    while echoes.counters[SIZE] > target:
-        if not ready(echoes, 100 * scratch.shape[0], MOST_NEIGHBOURS):
-            return False
-        if by_tile:
-            while echoes.tile_size[tile] == 0 or echoes.key[first(echoes, tile)] >= threshold:
-                tile += 1
-                if tile == echoes.tile_size.shape[0]:
-                    return True
-        else:
-            tile = best_tile(echoes)
-        pixel = first(echoes, tile)
-        fresh = removal(echoes, pixel, t, absolute)
-        overtaken = fresh > second_key(echoes, tile) or (by_tile and fresh >= threshold)
-        if overtaken and fresh > echoes.key[pixel]:
+    key, level = echoes.key, echoes.level
+    while progress[1] < tiles.shape[0]:
+        tile = tiles[progress[1]]
+        while progress[0] > 0 and echoes.tile_size[tile] > 0:
+            pixel = first(echoes, tile)
+            if key[pixel] >= threshold:
+                break
+            fresh = removal(echoes, pixel, work.t, absolute)
+            if fresh > key[pixel] and (fresh >= threshold or fresh > second_key(echoes, tile)):
+                set_key(echoes, pixel, fresh)
+                continue
+            if not remove(echoes, pixel, limits, absolute, work):
+                return False
+            level[tile] = max(level[tile], fresh)
+            key[pixel], echoes.place[pixel] = level[tile], echoes.tile_size[tile]
+            progress[0] -= 1
+        progress[1] += 1
+    return True
+
+
+@nb.njit(**PLAIN)
+def remove_best(echoes, limits, absolute, work):
+    """Remove the least harmful pixel of all. Returns it, or -1 where there is no room.
+
+    As in `thin`, but a pixel is put back if any other is now less harmful.
+    """
+    while True:
+        pixel = first(echoes, best_tile(echoes))
+        fresh = removal(echoes, pixel, work.t, absolute)
+        if fresh > echoes.key[pixel]:
             set_key(echoes, pixel, fresh)
-            continue
-        remove(echoes, pixel, t, limits, absolute, scratch, extent, found, shares)
-        rank[pixel] = echoes.counters[SIZE]
+            if first(echoes, best_tile(echoes)) != pixel:
+                continue
+        return pixel if remove(echoes, pixel, limits, absolute, work) else -1
+
+
+@nb.njit(**OPTIONS)
+def thin_all(echoes, work, left, limits, absolute):
+    """Remove ``left[0]`` pixels, the least harmful of all first; ``left`` counts down.
+
+    False where there is no room: call again with more.
+    """
+    while left[0] > 0:
+        pixel = remove_best(echoes, limits, absolute, work)
+        if pixel < 0:
+            return False
+        left[0] -= 1
+        echoes.key[pixel], echoes.place[pixel] = np.float32(0), left[0]
     return True

@@ -6,6 +6,7 @@ import numba as nb
 import numpy as np
 
 from ...elliptic.kernels import OPTIONS
+from .heap import arrange
 from .options import PLAIN
 from .windows import at, window_of
 
@@ -87,10 +88,10 @@ def removal(echoes, pixel, t, absolute):
 
 
 @nb.njit(**OPTIONS)
-def score_all(echoes, absolute):
-    """Keys of all known pixels, unordered."""
-    t = np.zeros(echoes.image.shape[0], np.float32)
-    width = echoes.image.shape[2]
-    for pixel in range(echoes.key.shape[0]):
-        if echoes.known[pixel // width, pixel % width]:
-            echoes.key[pixel] = removal(echoes, pixel, t, absolute)
+def score(echoes, work, tile, absolute):
+    """Compute the keys of all pixels of a tile anew, and order it by them."""
+    base = echoes.tile_start[tile]
+    for pixel in echoes.heap[base : base + echoes.tile_size[tile]]:
+        echoes.key[pixel] = removal(echoes, pixel, work.t, absolute)
+    arrange(echoes, tile)
+    return True

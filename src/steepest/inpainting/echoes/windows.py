@@ -5,8 +5,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from .heap import tile_of
 from .options import PLAIN
-from .state import BLOCKS, LOST, TOP
 
 
 @nb.njit(**PLAIN)
@@ -37,53 +37,43 @@ def _add(arena, to, of, count, factor):
 
 
 @nb.njit(**PLAIN)
-def compact(echoes):
-    """Move all blocks in use to the front of the arena."""
-    top, count = 0, 0
-    for b in range(echoes.counters[BLOCKS]):
-        pixel, start = echoes.block_owner[b], echoes.block_start[b]
-        room = echoes.room[pixel]
-        if room == 0 or echoes.offset[pixel] != start:
-            continue
-        if top != start:
-            for k in range(room):
-                echoes.arena[top + k] = echoes.arena[start + k]
-        echoes.offset[pixel] = top
-        echoes.block_start[count], echoes.block_owner[count] = top, pixel
-        count += 1
-        top += room
-    echoes.counters[TOP], echoes.counters[BLOCKS] = top, count
+def _compact(echoes, tile, blocks):
+    """Move the windows of the known pixels of a tile to the front of its region."""
+    arena, begin, count = echoes.arena, echoes.region[tile, 0], 0
+    base = echoes.tile_start[tile]
+    for pixel in echoes.heap[base : base + echoes.tile_size[tile]]:
+        start = echoes.offset[pixel]
+        for k in range(echoes.window[pixel, 2] * echoes.window[pixel, 3]):
+            blocks[count + k] = arena[start + k]
+        echoes.offset[pixel] = begin + count
+        count += echoes.room[pixel]
+    for k in range(count):
+        arena[begin + k] = blocks[k]
+    echoes.top[tile] = begin + count
 
 
 @nb.njit(**PLAIN)
-def ready(echoes, floats, blocks):
-    """Whether that much is free, by compaction if need be (and then an eighth of all besides)."""
-    arena, starts = echoes.arena.shape[0], echoes.block_start.shape[0]
-    if echoes.counters[TOP] + floats <= arena and echoes.counters[BLOCKS] + blocks <= starts:
-        return True
-    compact(echoes)
-    return (
-        echoes.counters[TOP] + floats + arena // 8 <= arena
-        and echoes.counters[BLOCKS] + blocks + starts // 8 <= starts
-    )
+def _allocate(echoes, pixel, size, blocks):
+    """A new block for a pixel, with a quarter more than asked for.
 
-
-@nb.njit(**PLAIN)
-def allocate(echoes, pixel, size):
-    """A new block for a pixel, with a quarter more than asked for; False if there is none."""
+    False where its tile wants more room than it has, which ``limit`` then says.
+    """
+    tile = tile_of(echoes, pixel)
     room = (size * 5 // 4 + 3) // 4 * 4
-    top, block = echoes.counters[TOP], echoes.counters[BLOCKS]
-    if top + room > echoes.arena.shape[0] or block >= echoes.block_start.shape[0]:
-        echoes.counters[LOST] += 1
-        return False
-    echoes.offset[pixel], echoes.room[pixel] = top, room
-    echoes.block_start[block], echoes.block_owner[block] = top, pixel
-    echoes.counters[TOP], echoes.counters[BLOCKS] = top + room, block + 1
+    if echoes.top[tile] + room > echoes.limit[tile]:
+        _compact(echoes, tile, blocks)
+        begin, end, top = echoes.region[tile, 0], echoes.region[tile, 1], echoes.top[tile]
+        echoes.limit[tile] = top + room + (top - begin) // 2
+        if top + room + (top - begin) // 8 > end:
+            return False
+        echoes.limit[tile] = min(echoes.limit[tile], end)
+    echoes.offset[pixel], echoes.room[pixel] = echoes.top[tile], room
+    echoes.top[tile] += room
     return True
 
 
 @nb.njit(**PLAIN)
-def reshape(echoes, pixel, y0, x0, height, width, scratch):
+def reshape(echoes, pixel, y0, x0, height, width, work):
     """Give a window another rectangle; what is outside is lost, what is new is zero.
 
     False, and the window stays as it is, where there is no room.
@@ -92,12 +82,12 @@ def reshape(echoes, pixel, y0, x0, height, width, scratch):
     before_y, before_x, rows, columns = window_of(window, pixel)
     if y0 == before_y and x0 == before_x and height == rows and width == columns:
         return True
-    arena, start = echoes.arena, echoes.offset[pixel]
+    arena, scratch, start = echoes.arena, work.window, echoes.offset[pixel]
     for k in range(rows * columns):
         scratch[k] = arena[start + k]
     size = height * width
     if size > echoes.room[pixel]:
-        if not allocate(echoes, pixel, size):
+        if not _allocate(echoes, pixel, size, work.blocks):
             return False
         start = echoes.offset[pixel]
     for k in range(size):
@@ -112,38 +102,45 @@ def reshape(echoes, pixel, y0, x0, height, width, scratch):
 
 
 @nb.njit(**PLAIN)
-def add_window(echoes, pixel, other, factor, tolerance, reach, extent, scratch):
-    """``b_pixel += factor b_other``, where that is at least ``tolerance`` and within ``reach``.
+def widen(echoes, k, other, limits, work):
+    """Make the window of neighbour ``k`` hold ``s_k b_other`` where that is at least the tolerance
+    and within reach; where it nowhere is, ``s_k`` becomes zero. False where there is no room.
 
-    ``extent`` (2, ...) holds the largest value of each row and column of the other window.
+    ``work.extent`` holds the largest value of each row and column of the other window.
     """
-    window = echoes.window
-    y0, x0, rows, columns = window_of(window, other)
-    threshold = tolerance / abs(factor)
-    top, bottom = _inside(extent, 0, rows, threshold)
-    left, right = _inside(extent, 1, columns, threshold)
+    tolerance, _, reach = limits
+    pixel = work.found[k]
+    y0, x0, rows, columns = window_of(echoes.window, other)
+    threshold = tolerance / work.shares[k]
+    top, bottom = _inside(work.extent, 0, rows, threshold)
+    left, right = _inside(work.extent, 1, columns, threshold)
     if bottom < top or right < left:
-        return
-    own_y, own_x, own_rows, own_columns = window_of(window, pixel)
+        work.shares[k] = np.float32(0)
+        return True
+    own_y, own_x, own_rows, own_columns = window_of(echoes.window, pixel)
     width = echoes.image.shape[2]
     y, x = pixel // width, pixel % width
     first_y = max(min(own_y, y0 + top), y - reach)
     first_x = max(min(own_x, x0 + left), x - reach)
     last_y = min(max(own_y + own_rows - 1, y0 + bottom), y + reach)
     last_x = min(max(own_x + own_columns - 1, x0 + right), x + reach)
-    if not reshape(
-        echoes, pixel, first_y, first_x, last_y - first_y + 1, last_x - first_x + 1, scratch
-    ):
+    height, width = last_y - first_y + 1, last_x - first_x + 1
+    return reshape(echoes, pixel, first_y, first_x, height, width, work)
+
+
+@nb.njit(**PLAIN)
+def add_window(echoes, pixel, other, factor):
+    """``b_pixel += factor b_other`` inside the window of ``pixel``."""
+    own_y, own_x, own_rows, own_columns = window_of(echoes.window, pixel)
+    y0, x0, rows, columns = window_of(echoes.window, other)
+    first, last = max(own_x, x0), min(own_x + own_columns, x0 + columns)
+    if last <= first:
         return
-    a, b = max(first_x, x0), min(last_x, x0 + columns - 1) + 1
-    if b <= a:
-        return
-    arena, width = echoes.arena, last_x - first_x + 1
     start, begin = echoes.offset[pixel], echoes.offset[other]
-    for line in range(max(first_y, y0), min(last_y, y0 + rows - 1) + 1):
-        to = start + (line - first_y) * width - first_x
-        of = begin + (line - y0) * columns - x0
-        _add(arena, to + a, of + a, b - a, factor)
+    for y in range(max(own_y, y0), min(own_y + own_rows, y0 + rows)):
+        to = start + (y - own_y) * own_columns - own_x
+        of = begin + (y - y0) * columns - x0
+        _add(echoes.arena, to + first, of + first, last - first, factor)
 
 
 @nb.njit(**PLAIN)

@@ -25,6 +25,16 @@ _WHERE = {
     "MaskStep": "checks",
 }
 
-__all__ = [*_WHERE]
+METHODS = (
+    "echo",
+    "laplacian_dither",
+    "densify",
+    "probabilistic_sparsification",
+    "random",
+    "regular",
+)
+"""Names of the methods that need no mask to start from, the default of the commands first."""
+
+__all__ = [*_WHERE, "METHODS"]
 
 __getattr__, __dir__ = lazily(__name__, _WHERE)
