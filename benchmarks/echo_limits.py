@@ -16,8 +16,8 @@ from unittest import mock
 
 import numpy as np
 
+from benchmarks.crops import crops, diffuse, measure
 from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.sparse_masks import crops, diffuse, measure
 from benchmarks.startup import describe
 from steepest.inpainting import masks
 from steepest.inpainting.echoes import thinning

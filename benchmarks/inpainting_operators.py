@@ -18,8 +18,8 @@ from statistics import mean
 
 import numpy as np
 
+from benchmarks.crops import crops, measure
 from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.sparse_masks import crops, measure
 from benchmarks.sparse_masks_report import DENSITIES
 from benchmarks.startup import describe
 from steepest import inpainting

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sparse_masks import Fill, Method
+from benchmarks.crops import Fill, Method
 from steepest.inpainting import masks
 from steepest.mask_networks import fill, load, propose_mask
 from steepest.mask_networks.weights import REGISTRY

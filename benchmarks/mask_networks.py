@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.crops import crops
 from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.sparse_masks import crops
 from benchmarks.startup import describe
 from steepest.inpainting import masks, reconstruct
 from steepest.mask_networks import load, propose_mask

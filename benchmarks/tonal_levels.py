@@ -14,8 +14,8 @@ from statistics import mean
 
 import numpy as np
 
+from benchmarks.crops import crops
 from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.sparse_masks import crops
 from benchmarks.startup import describe
 from steepest.inpainting import masks, reconstruct, tonal
 

@@ -7,14 +7,10 @@ from typing import Any
 
 from ..core.errors import InputError
 from ..core.namespace import cast, follows, is_torch
-from ..core.status import Status
-from ..elliptic.solve import Solution
 from .checks import check_iteration
 from .problem import prepare
 from .result import InpaintResult, finished
-from .steady_state import fill
-
-_ROUNDING = 1e-3  # a relative residual above is not put down to rounding
+from .steady_state import fill, outcome
 
 
 def inpaint(
@@ -105,12 +101,3 @@ def inpaint(
         ),
         raise_on_failure,
     )
-
-
-def outcome(solution: Solution, tol: float, max_num_iter: int) -> Status:
-    """Whether all right-hand sides met the tolerance, and if not, why."""
-    if solution.residual.max() <= tol:
-        return Status.CONVERGED
-    if solution.iterations.max() >= max_num_iter:
-        return Status.MAX_ITERATIONS
-    return Status.ROUNDING if solution.residual.max() <= _ROUNDING else Status.ACCURACY_NOT_MET

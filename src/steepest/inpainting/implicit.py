@@ -26,9 +26,8 @@ from ..core.errors import InputError
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
-from .diffusion import outcome
 from .problem import Problem, grid_of
-from .steady_state import equation, fill
+from .steady_state import equation, fill, outcome
 
 
 def diffuse(

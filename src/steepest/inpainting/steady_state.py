@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..core.status import Status
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
 from .problem import grid_of, unit_of
+
+_ROUNDING = 1e-3  # a relative residual above is not put down to rounding
 
 
 def equation(
@@ -66,6 +69,15 @@ def fill(
     )  # fmt: skip
     filled = unit * np.where(operator.active, solution.image + mean, values)
     return Solution(filled.reshape(-1, *space), solution.residual, solution.iterations)
+
+
+def outcome(solution: Solution, tol: float, max_num_iter: int) -> Status:
+    """Whether all right-hand sides met the tolerance, and if not, why."""
+    if solution.residual.max() <= tol:
+        return Status.CONVERGED
+    if solution.iterations.max() >= max_num_iter:
+        return Status.MAX_ITERATIONS
+    return Status.ROUNDING if solution.residual.max() <= _ROUNDING else Status.ACCURACY_NOT_MET
 
 
 def _mean(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:

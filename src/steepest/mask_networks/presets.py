@@ -16,13 +16,16 @@ PRESETS = {
     "small": replace(
         _PAPER,
         base_channels=16,
-        crop=32,
-        batch=16,
-        images=1600,
-        epochs=100,
-        learning_rate=1e-3,
-        validation_batches=4,
+        crop=64,
+        batch=8,
+        images=800,
+        epochs=45,
+        learning_rate=5e-4,
+        schedule="cosine",
+        warmup=100,
+        betas=(0.5, 0.99),  # with 0.9, critic and generator chase each other: 13 to 21 dB
+        ema=0.995,
     ),
 }
 """The paper's two trainings (5 %), its inpainting GAN on random masks, masks for diffusion, and a
-joint training that two cores can do."""
+joint training that a core can do in half an hour."""
