@@ -213,3 +213,11 @@ def test_scale_changes_only_when_it_stops() -> None:
     expected = np.linalg.norm(left) / np.linalg.norm(reference)
     assert found.residual[0] == pytest.approx(expected, rel=1e-6)
     assert found.residual[0] <= 1e-4
+
+
+def test_nan_is_never_solved() -> None:
+    hierarchy = build(Operator(np.where(np.eye(8) > 0, np.inf, 0.0), (1.0, 1.0)))
+    for place in ((2, 2), (2, 5)):  # held, and free
+        start, right = np.zeros((2, 1, 8, 8))
+        (start if place[0] == place[1] else right)[0, *place] = np.nan
+        assert not solve(hierarchy, start, right).residual[0] <= 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cases.echo_states import check_blocks, check_heaps, picture
 from steepest.core.errors import InputError
 from steepest.inpainting import masks
-from steepest.inpainting.echoes import thinning, tiles
+from steepest.inpainting.echoes import state, thinning, tiles
 from steepest.inpainting.echoes.removing import remove
 from steepest.inpainting.echoes.score import removal
 from steepest.inpainting.echoes.state import TILE, Echoes, work_for
@@ -108,6 +108,21 @@ def test_order_of_blocks_at_once_does_not_matter(monkeypatch: pytest.MonkeyPatch
     found, again = thinned(4050, 1)
     assert_same(found, expected)
     np.testing.assert_array_equal(again, ranks)
+
+
+def test_regions_that_grow_while_threads_share_them_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected, ranks = thinned(4050, 1)
+    monkeypatch.setattr(state, "_FLOATS_PER_PIXEL", 5)
+    monkeypatch.setattr(state, "_LEAST_WINDOWS", 1)
+    found, again = thinned(4050, 3)
+    assert (np.diff(found.region)[:, 0] > 5 * TILE**2).sum() > 10
+    for name in ("known", "error", "window", "key"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+    np.testing.assert_array_equal(again, ranks)
+    check_blocks(found)
+    check_heaps(found)
 
 
 def test_error_is_that_of_the_inpainting() -> None:

@@ -145,6 +145,31 @@ def test_a_gradient_that_misses_the_tolerance_warns(dense: bool) -> None:
         (inpaint(image, confidence, tol=1e-9).image * upstream).sum().backward()
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_the_gradient_is_linear_in_that_of_the_loss(scale: float) -> None:
+    image, known = tensor(20, 21), tensor(20, 21, seed=1) < 0.1
+    upstream = tensor(20, 21, seed=4, low=-1)
+    found = []
+    for factor in (1.0, scale):
+        f = image.clone().requires_grad_()
+        (inpaint(f, known, tol=1e-10).image * (factor * upstream)).sum().backward()
+        found.append(f.grad.numpy() / factor)
+    np.testing.assert_allclose(found[1], found[0], atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore:steepest. a gradient was not converged")
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_without_a_gradient_gives_none(value: float) -> None:
+    """NaN for all pixels that its channel depends on, and the others as ever."""
+    image, known = tensor(2, 20, 21).requires_grad_(), tensor(20, 21, seed=1) < 0.1
+    upstream = torch.ones(2, 20, 21, dtype=torch.float64)
+    y, x = np.argwhere(~known.numpy())[0]
+    upstream[0, y, x] = value
+    inpaint(image, known, channel_axis=0, tol=1e-10).image.backward(upstream)
+    assert torch.isnan(image.grad[0, known]).all()
+    assert float(image.grad[1].sum()) == pytest.approx(420, abs=1e-6)
+
+
 def test_what_cannot_be_differentiated_is_refused() -> None:
     image, confidence = tensor(6, 7), tensor(6, 7, seed=1).requires_grad_()
     marked = image.clone()

@@ -102,5 +102,5 @@ def _solve_one(
             now = before
             break
         best = hierarchy.unpadded(x).copy()
-    relative = np.sqrt(now / reference) if reference > 0 else float(np.sqrt(now) > 0)
+    relative = np.sqrt(now / reference) if reference != 0 else float(now > 0)
     return best, float(relative), total

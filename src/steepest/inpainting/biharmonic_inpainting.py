@@ -9,10 +9,10 @@ import numpy as np
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from .checks import check_iteration
-from .diffusion import outcome
 from .normalised import masked
 from .preconditioned import Map, System, compiled_operator, one_cycle, solve_all
 from .result import InpaintResult
+from .steady_state import outcome
 
 
 def biharmonic(

@@ -26,7 +26,7 @@ from ..core.errors import InputError
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
-from .problem import Problem, grid_of
+from .problem import Problem, grid_of, unit_of
 from .steady_state import equation, fill, outcome
 
 
@@ -112,12 +112,17 @@ def _adjoint(
 def _solved(
     near: Tensor, operator: Operator, right: np.ndarray, options: dict[str, Any]
 ) -> np.ndarray:
-    """The solution of the adjoint equation; a warning where it misses the tolerance."""
-    solution = solve_near(near, operator, np.zeros_like(right), right, **options)
+    """The solution of the adjoint equation; a warning where it misses the tolerance.
+
+    NaN in channels whose right-hand side is not finite: the solver would give zero.
+    """
+    unit = unit_of(right)
+    solution = solve_near(near, operator, np.zeros_like(right), right / unit, **options)
     if not outcome(solution, options["tol"], options["max_num_iter"]).ok:
         warnings.warn(
             f"steepest: a gradient was not converged after {solution.iterations.max()} iterations",
             RuntimeWarning,
             stacklevel=2,
         )
-    return solution.image
+    finite = np.isfinite(right).all(tuple(range(1, right.ndim)), keepdims=True)
+    return np.where(finite, unit * solution.image, np.nan)

@@ -53,7 +53,7 @@ def tonal(
         2 to 65536: g takes only this many values, equally spaced from 0 to 1 for integer images,
         from the least to the greatest value of the image (of all channels) for floats.
     num_threads : int, optional
-        Threads that share the channels.
+        Threads that share the channels, and with ``levels`` the blocks.
 
     Returns
     -------

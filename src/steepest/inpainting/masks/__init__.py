@@ -23,18 +23,9 @@ _WHERE = {
     "echo_ranking": "echo_sparsification",
     "echo_exchange": "echo_sparsification",
     "MaskStep": "checks",
+    "METHODS": "names",
 }
 
-METHODS = (
-    "echo",
-    "laplacian_dither",
-    "densify",
-    "probabilistic_sparsification",
-    "random",
-    "regular",
-)
-"""Names of the methods that need no mask to start from, the default of the commands first."""
-
-__all__ = [*_WHERE, "METHODS"]
+__all__ = [*_WHERE]
 
 __getattr__, __dir__ = lazily(__name__, _WHERE)

@@ -64,8 +64,8 @@ def echo(
     cycles : int
         Cycles of `echo_exchange` afterwards.
     num_threads : int, optional
-        Threads that share the tiles of an image (up to 128 x 128 there is nothing to share); all
-        processors unless given. The mask is the same for any number.
+        Threads that share the tiles of an image (up to 256 x 256 all removals are one thread's);
+        all processors unless given. The mask is the same for any number.
 
     Returns
     -------
