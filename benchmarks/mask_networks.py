@@ -1,64 +1,91 @@
-"""A trained mask network beside other masks: ``python -m benchmarks.mask_networks WEIGHTS FOLDER``.
+"""Trained mask networks at several sizes: ``python -m benchmarks.mask_networks FOLDER WEIGHTS..``.
 
-Centre crops of several sizes; the network's own mask (its density comes out as it does) and random,
-dithered and echo masks of the same density, each inpainted by diffusion. MAE to 255.
+MAE (to 255) on centre crops of several sizes. First with the masks that a network makes, binarised
+as in its training (additive noise: rounded), whatever their density, inpainted by its own
+generator; then with exactly the density it was trained for, its most confident pixels: inpainted
+by its generator, if it has one, and by diffusion; and diffusion from random, dithered and echo
+masks of that density.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.crops import crops
 from benchmarks.inpainting_solvers import RESULTS
 from benchmarks.startup import describe
+from steepest import mask_networks
 from steepest.inpainting import masks, reconstruct
-from steepest.mask_networks import load, propose_mask
+from steepest.mask_networks.weights import REGISTRY
+
+SIDES = (32, 64, 128)
+HEAD = ("network", "crops", "density", "as binarised, its inpainting",
+        "ranked, its inpainting", "ranked, diffusion", "random, diffusion",
+        "dithered, diffusion", "echo, diffusion")  # fmt: skip
 
 
-def row(network: object, images: list[np.ndarray], side: int) -> str:
-    """One size: mean density of the network's masks, and mean errors."""
+def filled(network: Any, image: np.ndarray, mask: np.ndarray) -> float:
+    """MAE of its own inpainting; NaN: it has none."""
+    if network.generator is None:
+        return float("nan")
+    ours = mask_networks.fill(network, image, mask, channel_axis=-1)
+    return float(np.abs(ours.astype(float) - image).mean())
+
+
+def row(network: Any, images: list[np.ndarray], density: float) -> list[float]:
+    """Density as binarised, then errors in the order of `HEAD`; NaN: it does not inpaint."""
     found = []
     for image in images:
-        first = (image.shape[0] - side) // 2
-        crop = np.ascontiguousarray(image[first : first + side, first : first + side])
-        own = propose_mask(network, crop, channel_axis=-1)  # type: ignore[arg-type]
-        density = float(own.mean())
-        rivals = [
-            masks.random(crop, density, channel_axis=-1, rng=0),
-            masks.laplacian_dither(crop, density, channel_axis=-1, rng=0),
-            masks.echo(crop, density, channel_axis=-1, rng=0),
+        own = mask_networks.propose_mask(network, image, channel_axis=-1)
+        ranked = mask_networks.propose_mask(network, image, density, channel_axis=-1)
+        compared = [
+            ranked,
+            masks.random(image, density, channel_axis=-1, rng=0),
+            masks.laplacian_dither(image, density, channel_axis=-1, rng=0),
+            masks.echo(image, density, channel_axis=-1, rng=0),
         ]
-        errors = [255 * reconstruct(crop, m, channel_axis=-1).mae for m in (own, *rivals)]
-        found.append([100 * density, *errors])
-    means = np.mean(found, 0)
-    return (
-        f"| {side} x {side} | {means[0]:.2f} % | "
-        + " | ".join(f"{m:.2f}" for m in means[1:])
-        + " |"
-    )
+        errors = [255 * reconstruct(image, mask, channel_axis=-1).mae for mask in compared]
+        learned = [filled(network, image, mask) for mask in (own, ranked)]
+        found.append([own.mean(), *learned, *errors])
+    return [float(x) for x in np.mean(found, 0)]
+
+
+def name_of(path: Path) -> tuple[str, float]:
+    """How a network was trained, in words, and its density."""
+    training = REGISTRY.read_description(path)["metadata"]["training"]
+    words = f"{training['mode']}, {training['binarisation']}, {training['density']:.0%}"
+    return f"{words}, {training['crop']} x {training['crop']}", training["density"]
 
 
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weights", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=30)
+    parser.add_argument("weights", type=Path, nargs="+")
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--sides", type=int, nargs="+", default=SIDES)
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS / "mask_networks.md")
     arguments = parser.parse_args()
-    network = load(arguments.weights)
-    images = [image for _, image in crops(arguments.folder, arguments.count)]
-    lines = ["| crops | density | network | random | dithered | echo |", "| --- " * 6 + "|"]
-    for side in (32, 64, 128):
-        lines.append(row(network, images, side))
-        print(lines[-1], flush=True)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(
-        [*lines, "", f"MAE to 255, means over {len(images)} crops.", "", describe(), ""]
+    lines = ["| " + " | ".join(HEAD) + " |", "| --- " * len(HEAD) + "|"]
+    for path in arguments.weights:
+        network, (name, density) = mask_networks.load(path), name_of(path)
+        for side in arguments.sides:
+            images = [image for _, image in crops(arguments.folder, arguments.count, side)]
+            rounded, *errors = row(network, images, density)
+            cells = ["" if np.isnan(error) else f"{error:.2f}" for error in errors]
+            cells = [name, f"{side} x {side}", f"{rounded:.1%}", *cells]
+            lines.append("| " + " | ".join(cells) + " |")
+            print(lines[-1], flush=True)
+    note = (
+        f"MAE to 255, means over {arguments.count} crops. Networks: mode, binarisation, density, "
     )
-    (RESULTS / "mask_network.md").write_text(text)
+    note += "crops they were trained on."
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text("\n".join([*lines, "", note, "", describe(), ""]))
 
 
 if __name__ == "__main__":

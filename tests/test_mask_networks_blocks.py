@@ -173,7 +173,7 @@ def test_additive_noise_is_one_sided_and_cut(value: float) -> None:
         assert float(noisy.mean()) == pytest.approx(value + 0.25, abs=0.01)
 
 
-def test_in_evaluation_every_network_rounds() -> None:
+def test_in_evaluation_nothing_is_added_to_the_confidence() -> None:
     images = random(1, 1, 16, 16)
     seed = draw_seed("uniform", images)
     network = MaskGenerator(1, 4, binarisation="noise")

@@ -220,6 +220,20 @@ def test_without_a_density_the_confidence_is_rounded(network: MaskGAN) -> None:
     assert propose_mask(network, image, channel_axis=-1).sum() == 1
 
 
+def test_stochastic_rounding_draws_the_mask_with_the_confidence() -> None:
+    network = MaskGAN("diffusion", 1, 4, binarisation="stochastic").eval()
+    with torch.no_grad():
+        for parameter in network.mask.trunk.last.parameters():
+            parameter.zero_()
+        network.mask.trunk.last.bias += 6 * (0.2 - 0.5)  # a confidence of 0.2 everywhere
+    image = picture(128, 128)[..., 0]
+    masks = [propose_mask(network, image, rng=seed) for seed in (0, 0, 1)]
+    deviation = (0.2 * 0.8 / image.size) ** 0.5
+    assert [m.mean() for m in masks] == pytest.approx([0.2] * 3, abs=5 * deviation)
+    assert np.array_equal(masks[0], masks[1])
+    assert (masks[0] & masks[2]).mean() == pytest.approx(0.04, abs=0.01)
+
+
 def test_every_kind_of_image(network: MaskGAN) -> None:
     image = picture(16, 16)
     first = propose_mask(network, image, 0.1, channel_axis=-1)

@@ -29,8 +29,8 @@ class MaskGenerator(nn.Module):
     noise : str
         What r is, see `InpaintingGenerator`.
     binarisation : str
-        What is done to the confidence while training, one of `BINARISATIONS`. In evaluation mode it
-        is always rounded.
+        What is done to the confidence, one of `BINARISATIONS`. Of additive noise comes no mask: in
+        evaluation mode, confidences are rounded instead.
 
     Raises
     ------
@@ -58,6 +58,11 @@ class MaskGenerator(nn.Module):
             raise InputError(f"binarisation={binarisation!r}; allowed are {allowed}")
         self.binarisation = binarisation
         self.trunk = Hourglass(2 * self.channels, 1, self.base_channels)
+
+    @property
+    def final(self) -> str:
+        """How masks are made when nothing is trained: as ``binarisation``, but rounded for noise."""
+        return "hard" if self.binarisation == "noise" else self.binarisation
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments (JSON-able)."""
@@ -93,5 +98,5 @@ class MaskGenerator(nn.Module):
         ``images`` are (N, C, H, W) with values in [0, 1], ``seed`` is from `draw_seed`, and
         ``generator`` draws the random numbers of the binarisation.
         """
-        method = self.binarisation if self.training else "hard"
+        method = self.binarisation if self.training else self.final
         return binarise(self.confidence(seed, images), method, generator)

@@ -41,10 +41,11 @@ def propose_mask(
         Grey is repeated for a colour network, colour becomes luma for a grey one.
     density : float, optional
         In (0, 1]: exactly ``max(1, round(density * H * W))`` pixels, those of the highest
-        confidence. None: where the confidence is 1/2 or more, of about the density that the
-        network was trained for (the most confident pixel, where there is none).
+        confidence. None: what the network makes of its confidence, where it is 1/2 or more or (if
+        it was trained with stochastic rounding) drawn with that probability; of about the density
+        that the network was trained for (the most confident pixel, where there is none).
     rng : int, Generator or None
-        Of the network's random seed. The default 0 gives the same mask every time; None, another.
+        Of all that is random. The default 0 gives the same mask every time; None, another.
 
     Returns
     -------
@@ -67,11 +68,13 @@ def propose_mask(
     if density is not None and not 0 < density <= 1:
         raise InputError(f"density={density!r}; allowed is above 0 and up to 1")
     batch, _, _ = _prepare(image, channel_axis, own)
-    scores = own.logits(_seed(own.noise, batch, rng), batch)
+    seed, random = _seed(own.noise, batch, rng)
+    scores = own.logits(seed, batch)
     if density is not None:
         mask = keep_highest(scores, density)
     else:
-        mask = binarise(torch.nn.functional.hardsigmoid(scores))
+        confidence = torch.nn.functional.hardsigmoid(scores).cpu()
+        mask = binarise(confidence, own.final, random)
         if not bool(mask.any()):
             mask = keep_highest(scores, 0.0)
     return np.asarray(mask[0, 0].cpu().numpy() > 0)
@@ -121,7 +124,7 @@ def fill(
             f"shape {tuple(batch.shape[2:])}"
         )
     confidence = torch.from_numpy(known)[None, None].to(batch)
-    result = own(_seed(own.noise, batch, rng), confidence, confidence * batch)
+    result = own(_seed(own.noise, batch, rng)[0], confidence, confidence * batch)
     values = np.where(known, planes, result[0].cpu().numpy().astype(planes.dtype))
     return np.asarray(layout.restore(values))
 
@@ -157,8 +160,7 @@ def _prepare(
     return torch.from_numpy(planes)[None].to(example.device, example.dtype), planes, layout
 
 
-def _seed(noise: str, batch: Tensor, rng: Random) -> Tensor:
-    """The network's seed r, drawn on the CPU: the same on every device."""
-    word = int(np.random.default_rng(rng).integers(2**63))
-    seed = draw_seed(noise, batch.cpu(), torch.Generator().manual_seed(word))
-    return seed.to(batch)
+def _seed(noise: str, batch: Tensor, rng: Random) -> tuple[Tensor, torch.Generator]:
+    """The network's seed r, and what drew it, on the CPU: the same on every device."""
+    random = torch.Generator().manual_seed(int(np.random.default_rng(rng).integers(2**63)))
+    return draw_seed(noise, batch.cpu(), random).to(batch), random
