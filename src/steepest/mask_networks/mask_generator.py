@@ -61,7 +61,7 @@ class MaskGenerator(nn.Module):
 
     @property
     def final(self) -> str:
-        """How masks are made when nothing is trained: as ``binarisation``, but rounded for noise."""
+        """How masks are made in evaluation mode: by ``binarisation``, but rounded for "noise"."""
         return "hard" if self.binarisation == "noise" else self.binarisation
 
     def config(self) -> dict[str, Any]:
