@@ -2,9 +2,9 @@
 
 MAE (to 255) on centre crops of several sizes. First with the masks that a network makes, binarised
 as in its training (additive noise: rounded), whatever their density, inpainted by its own
-generator; then with exactly the density it was trained for, its most confident pixels: inpainted
-by its generator, if it has one, and by diffusion; and diffusion from random, dithered and echo
-masks of that density.
+generator; then with exactly the density it was trained for, its most confident pixels ("ranked"):
+inpainted by its generator, if it has one, and by diffusion; and diffusion from random, dithered and
+echo masks of that density.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from steepest.inpainting import masks, reconstruct
 from steepest.mask_networks.weights import REGISTRY
 
 SIDES = (32, 64, 128)
-HEAD = ("network", "crops", "density", "as binarised, its inpainting",
-        "ranked, its inpainting", "ranked, diffusion", "random, diffusion",
-        "dithered, diffusion", "echo, diffusion")  # fmt: skip
+HEAD = ("network", "crops", "density", "as binarised", "ranked", "ranked, diffused", "random",
+        "dithered", "echo")  # fmt: skip
 
 
 def filled(network: Any, image: np.ndarray, mask: np.ndarray) -> float:
@@ -57,8 +56,10 @@ def row(network: Any, images: list[np.ndarray], density: float) -> list[float]:
 def name_of(path: Path) -> tuple[str, float]:
     """How a network was trained, in words, and its density."""
     training = REGISTRY.read_description(path)["metadata"]["training"]
-    words = f"{training['mode']}, {training['binarisation']}, {training['density']:.0%}"
-    return f"{words}, {training['crop']} x {training['crop']}", training["density"]
+    words = f"{training['mode']} {training['density']:.0%}"
+    if training["mode"] == "joint":
+        words += f" {training['binarisation']}"
+    return words, training["density"]
 
 
 def main() -> None:
@@ -77,13 +78,10 @@ def main() -> None:
             images = [image for _, image in crops(arguments.folder, arguments.count, side)]
             rounded, *errors = row(network, images, density)
             cells = ["" if np.isnan(error) else f"{error:.2f}" for error in errors]
-            cells = [name, f"{side} x {side}", f"{rounded:.1%}", *cells]
+            cells = [name, str(side), f"{rounded:.1%}", *cells]
             lines.append("| " + " | ".join(cells) + " |")
             print(lines[-1], flush=True)
-    note = (
-        f"MAE to 255, means over {arguments.count} crops. Networks: mode, binarisation, density, "
-    )
-    note += "crops they were trained on."
+    note = f"MAE to 255, means over {arguments.count} crops of so many pixels a side."
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text("\n".join([*lines, "", note, "", describe(), ""]))
 
