@@ -226,7 +226,7 @@ def test_a_volume() -> None:
     assert max(errors["densify"], errors["probabilistic_sparsification"]) < errors["random"]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", PLANAR)
 def test_progress(method: str) -> None:
     steps: list[Any] = []
     image = photograph()
@@ -234,8 +234,16 @@ def test_progress(method: str) -> None:
     known = [step.known for step in steps]
     assert {step.target for step in steps} == {58}
     assert known[-1] == 58
-    falling = method == "probabilistic_sparsification"
+    falling = method in ("probabilistic_sparsification", "echo")
     assert known == sorted(known, reverse=falling)
+
+
+@pytest.mark.parametrize("method", PLANAR)
+def test_progress_where_all_pixels_are_kept(method: str) -> None:
+    steps: list[Any] = []
+    getattr(masks, method)(photograph(), 1.0, channel_axis=-1, rng=0, on_step=steps.append)
+    assert (steps[-1].known, steps[-1].target) == (576, 576)
+    assert steps[-1].error in (0, None)  # None: no inpainting was made
 
 
 def test_exchanges_stop_when_asked() -> None:

@@ -58,7 +58,8 @@ def echo(
     density, channel_axis, rng
         As in `random`; ``rng`` breaks ties and draws candidates of exchanges.
     on_step : callable, optional
-        Called with a `MaskStep` after every round; its error is estimated from the echoes.
+        Called with a `MaskStep` before the first round and after each; its error is estimated from
+        the echoes.
     norm : {"l1", "l2"}
         Sum over pixels and channels of the error's magnitudes, or of its squares.
     cycles : int
@@ -87,6 +88,7 @@ def echo(
     threads = resolve_num_threads(num_threads)
     echoes = begin(values, absolute, random, threads)
     tell = _teller(on_step, target, scale)
+    tell(echoes)
     thin_to(echoes, target, absolute, threads, after=tell)
     if cycles:
         refresh(echoes, absolute, threads)
@@ -134,6 +136,7 @@ def echo_ranking(
     threads = resolve_num_threads(num_threads)
     echoes = begin(values, absolute, random, threads)
     tell = _teller(on_step, target, scale)
+    tell(echoes)
     thin_to(echoes, target, absolute, threads, rank=rank, after=tell)
     return rank.reshape(values.shape[1:])
 

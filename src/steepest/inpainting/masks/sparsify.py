@@ -44,8 +44,8 @@ def probabilistic_sparsification(
     image, density, channel_axis, rng
         As in `random`.
     on_step : callable, optional
-        Called with a `MaskStep` each step; its error is that of the step's inpainting, without all
-        candidates.
+        Called with a `MaskStep` before the first step and after each; its error is that of the
+        step's inpainting, without all candidates.
     p : float
         Candidates, as a share of the mask, above 0 and up to 1.
     q : float
@@ -88,6 +88,8 @@ def probabilistic_sparsification(
     mask = np.ones(values.shape[1:], dtype=bool)
     flat, pixels, filled = mask.reshape(-1), values.reshape(len(values), -1), None
     kept = np.arange(mask.size)
+    if on_step is not None:
+        report(on_step, mask.size, count, 0.0)
     while len(kept) > count:
         # at least one pixel must stay known while the candidates are out
         tried = min(max(1, round(candidates * len(kept))), len(kept) - 1)
