@@ -1,8 +1,7 @@
-"""The spectral transform: exact inversion, eigenfunctions in their band, filters, errors."""
+"""The spectral transform: exact inversion, eigenfunctions in their band, spectrum, symmetries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,34 +17,12 @@ from cases import (
     flow_by_merging,
     signals,
     step,
-    sum_of_signals,
 )
+from cases.spectra import VARIANTS, noise, quality, two_structures
 from steepest import spectral
 
 DECIBEL = {np.float32: 120.0, np.float64: 250.0}
 EIGEN = list(eigen_cases())
-VARIANTS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
-    "signal": ((40,), {}),
-    "image": ((12, 15), {}),
-    "anisotropic": ((12, 15), {"isotropic": False}),
-    "volume": ((6, 7, 5), {"spacing": (2.0, 1.0, 0.5)}),
-    "spacing": ((12, 15), {"spacing": (0.5, 3.0)}),
-    "weights": ((12, 15), {"weights": 0.2 + np.random.default_rng(8).random((12, 15))}),
-    "colour": ((9, 10, 3), {"channel_axis": -1}),
-    "colour first": ((3, 9, 10), {"channel_axis": 0}),
-    "separate colours": ((9, 10, 3), {"channel_axis": -1, "coupled": False}),
-    "coloured volume": ((4, 2, 5, 6), {"channel_axis": 1, "spacing": (1.0, 1.0, 2.0)}),
-}
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random(shape)
-
-
-def quality(a: np.ndarray, b: np.ndarray) -> float:
-    """PSNR in dB of ``a`` against ``b``, for the data range of ``b``."""
-    error = np.sqrt(np.mean((np.asarray(a, np.float64) - np.asarray(b, np.float64)) ** 2))
-    return float("inf") if error == 0 else float(20 * np.log10(np.ptp(b) / error))
 
 
 def energies(decomposition: spectral.Decomposition) -> np.ndarray:
@@ -57,11 +34,6 @@ def mean_of(case: Case) -> Any:
     if "channel_axis" in case.options:
         return case.image.mean(axis=(0, 1), keepdims=True)
     return case.image.mean()
-
-
-@pytest.fixture(scope="module")
-def textured() -> spectral.Decomposition:
-    return spectral.decompose(noise(14, 16), num_bands=4)
 
 
 # --- inversion ------------------------------------------------------------------------------------
@@ -218,15 +190,6 @@ def test_scale_map_of_an_eigenfunction_is_its_time(case: Case) -> None:
     assert np.all(scales <= result.nodes[after] * room)
 
 
-def two_structures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Stripes of two directions, which anisotropic TV flow treats apart: times 0.3 and 4."""
-    weak, strong = 0.1 * (np.arange(12) < 6), 1.0 * (np.arange(16) < 8)
-    case = sum_of_signals([weak, strong])
-    a = np.broadcast_to((weak - weak.mean())[:, None], case.image.shape)
-    b = np.broadcast_to((strong - strong.mean())[None], case.image.shape)
-    return case.image, a, b
-
-
 @pytest.mark.parametrize("options", [{"edges": [0, 1.0, np.inf]}, {"num_bands": 2}, {}])
 def test_two_structures_land_in_two_bands(options: dict[str, Any]) -> None:
     image, weak, strong = two_structures()
@@ -370,272 +333,3 @@ def test_integers_count_on_the_unit_scale(kind: Any) -> None:
     assert result.nodes == pytest.approx(unit.nodes, rel=1e-4)
     assert quality(result.bands.sum(0) + result.residual, image / top) >= 120
     assert result.flow.data_range == 1.0  # as in tv_flow
-
-
-# --- recompose and filters ------------------------------------------------------------------------
-
-
-def test_recompose_is_linear(textured: spectral.Decomposition) -> None:
-    rng = np.random.default_rng(3)
-    a, b = rng.standard_normal((2, 4))
-    both = textured.recompose(2 * a - b, residual_gain=0.5)
-    apart = 2 * textured.recompose(a, residual_gain=0.25) - textured.recompose(b, residual_gain=0)
-    assert both == pytest.approx(apart, abs=1e-12)
-    direct = np.tensordot(2 * a - b, textured.bands, 1) + 0.5 * textured.residual
-    assert both == pytest.approx(direct, abs=1e-12)
-
-
-def test_recompose_accepts_numbers_arrays_and_functions(textured: spectral.Decomposition) -> None:
-    gains = np.array([0.5, -1.0, 2.0, 3.0])
-
-    def curve(t: np.ndarray) -> np.ndarray:
-        return gains[np.searchsorted(textured.edges, t, side="right") - 1]
-
-    expected = textured.recompose(gains)
-    assert textured.recompose(gains.tolist()) == pytest.approx(expected, abs=0)
-    assert textured.recompose(curve) == pytest.approx(expected, abs=1e-12)
-    assert spectral.apply_gain(textured, curve) == pytest.approx(expected, abs=1e-12)
-    assert textured.recompose(0.0) == pytest.approx(textured.residual, abs=1e-12)
-    assert textured.recompose(lambda t: 2.0) == pytest.approx(textured.recompose(2.0), abs=0)
-    assert textured.recompose(3.0, residual_gain=3.0) == pytest.approx(3 * textured.image)
-    assert np.abs(textured.recompose(0.0, residual_gain=0.0)).max() == 0
-
-
-@pytest.mark.parametrize("time", [0.0, 0.02, 0.1, 5.0])
-def test_low_and_high_pass_share_the_image(textured: spectral.Decomposition, time: float) -> None:
-    low, high = spectral.low_pass(textured, time), spectral.high_pass(textured, time)
-    assert quality(low + high, textured.image) >= 250
-    assert abs(high.mean()) <= 1e-6
-    stop = time + 0.05
-    inside = spectral.band_pass(textured, time, stop)
-    assert quality(inside + spectral.band_stop(textured, time, stop), textured.image) >= 250
-    difference = spectral.high_pass(textured, stop) - high
-    assert inside == pytest.approx(difference, abs=1e-12)
-
-
-def test_filters_at_the_ends(textured: spectral.Decomposition) -> None:
-    last = float(textured.nodes[-1])
-    assert spectral.low_pass(textured, 0.0) == pytest.approx(textured.image)
-    assert spectral.low_pass(textured, last) == pytest.approx(textured.residual)
-    assert np.abs(spectral.high_pass(textured, 0.0)).max() == 0
-
-
-@pytest.mark.parametrize("k", range(4))
-def test_band_pass_between_edges_is_the_band(textured: spectral.Decomposition, k: int) -> None:
-    start, stop = textured.edges[k : k + 2]
-    passed = spectral.band_pass(textured, start, stop)
-    assert passed == pytest.approx(textured.bands[k], abs=1e-12)
-    gains = 1.0 - (np.arange(4) == k)
-    stopped = spectral.band_stop(textured, start, stop)
-    assert stopped == pytest.approx(textured.recompose(gains), abs=1e-12)
-
-
-# --- texture, fusion, scale map -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_structure_and_texture(name: str) -> None:
-    shape, options = VARIANTS[name]
-    image, time = noise(*shape), 0.12
-    structure, texture = spectral.separate_texture(image, time, num_steps=12, tol=1e-8, **options)
-    assert structure + texture == pytest.approx(image, abs=1e-14)
-    frames = steepest.tv_flow(
-        image, [time * 11 / 12, time], num_steps=12, tol=1e-8, **options
-    ).images
-    expected = frames[1] - time * (frames[1] - frames[0]) / (time / 12)
-    assert structure == pytest.approx(expected, abs=1e-6)
-
-
-def test_structure_of_two_structures() -> None:
-    image, weak, strong = two_structures()
-    structure, texture = spectral.separate_texture(image, 1.0, isotropic=False, tol=1e-8)
-    assert np.abs(texture - weak).max() <= 1e-4
-    assert np.abs(structure - strong - image.mean()).max() <= 1e-4
-
-
-def test_fuse_of_an_image_with_itself() -> None:
-    for image in (noise(9, 10), noise(9, 10).astype(np.float32)):
-        assert spectral.fuse(image, image, 0.1) == pytest.approx(image, abs=1e-6)
-
-
-def test_fuse_takes_structure_and_texture() -> None:
-    a, b = noise(7, 8, 3), noise(7, 8, 3, seed=1)
-    fused = spectral.fuse(a, b, 0.1, channel_axis=-1)
-    structure, _ = spectral.separate_texture(a, 0.1, channel_axis=-1)
-    _, texture = spectral.separate_texture(b, 0.1, channel_axis=-1)
-    assert fused == pytest.approx(structure + texture, abs=1e-12)
-
-
-def test_scale_map_tells_two_structures_apart() -> None:
-    image = np.zeros((24, 24))
-    image[8:16, 10:18] = 1.0  # anisotropic square: 4/8 a unit of time, gone by about 1.8
-    image[2, 2] = 0.2  # impulse: gone by 0.05
-    result = spectral.decompose(image, isotropic=False)
-    scales = spectral.scale_map(result)
-    assert 0.03 < scales[2, 2] < 0.08
-    assert 1.0 < scales[9:15, 11:17].min() <= scales[9:15, 11:17].max() < 3.0
-
-
-# --- degenerate images ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(1,), (5,), (1, 1), (6, 4), (1, 1, 1), (3, 2, 4)])
-def test_constant_images_are_all_residual(shape: tuple[int, ...]) -> None:
-    for value in (0.0, 0.3, -5.0):
-        image = np.full(shape, value)
-        result = spectral.decompose(image)
-        assert result.residual == pytest.approx(image)
-        assert np.abs(result.bands).max() <= 1e-14 * abs(value) * 10
-        assert result.recompose() == pytest.approx(image)
-        assert np.all(np.isfinite(result.spectrum))
-        assert np.all(np.isfinite(result.nodes))
-        assert spectral.scale_map(result).shape == shape
-
-
-@pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1, 9), (1, 3, 3)])
-def test_thin_images_are_those_of_fewer_axes(shape: tuple[int, ...]) -> None:
-    image = noise(*shape)
-    options: dict[str, Any] = {"edges": [0, 0.1, np.inf], "t_max": 2.0, "tol": 1e-10}
-    thin = spectral.decompose(image, **options)
-    flat = spectral.decompose(np.squeeze(image), **options)
-    assert thin.bands.reshape(flat.bands.shape) == pytest.approx(flat.bands, abs=1e-5)
-
-
-def test_the_caller_s_array_stays_the_caller_s() -> None:
-    image = noise(8, 9)
-    kept = image.copy()
-    result = spectral.decompose(image)
-    assert np.array_equal(image, kept)
-    image[:] = 0
-    assert result.recompose() == pytest.approx(kept)
-    assert result.image == pytest.approx(kept)
-
-
-# --- callback and errors --------------------------------------------------------------------------
-
-
-def test_on_step_reports_and_stops() -> None:
-    image, seen = noise(8, 9), []
-
-    def watch(report: Any) -> bool:
-        seen.append((report.step, report.num_steps, report.time))
-        return report.step == 7
-
-    result = spectral.decompose(image, num_steps=20, t_max=1.0, on_step=watch)
-    assert [number for number, _, _ in seen] == list(range(1, 8))
-    assert all(total == 20 for _, total, _ in seen)
-    assert result.nodes.size == 8
-    assert result.nodes[-1] == pytest.approx(seen[-1][2])
-    assert result.flow.status is steepest.Status.STOPPED
-    assert quality(result.bands.sum(0) + result.residual, image) >= 250
-    with pytest.raises(steepest.InputError, match="stopped"):
-        spectral.decompose(image, on_step=lambda report: True)
-
-
-def test_failure_is_a_status_or_an_error() -> None:
-    image = noise(12, 12)
-    options: dict[str, Any] = {"tol": 1e-10, "max_num_iter": 2, "t_max": 1.0}
-    assert not spectral.decompose(image, **options).flow.converged
-    with pytest.raises(steepest.NotConverged):
-        spectral.decompose(image, raise_on_failure=True, **options)
-
-
-BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
-    ({"num_bands": 3, "edges": [0, 1]}, "num_bands"),
-    ({"num_bands": 0}, "num_bands"),
-    ({"num_bands": 2.5}, "num_bands"),
-    ({"edges": [0, 1, 0.5]}, "edges"),
-    ({"edges": [0, 1, 1]}, "edges"),
-    ({"edges": [-1, 1]}, "edges"),
-    ({"edges": [0, np.nan]}, "edges"),
-    ({"edges": [0, np.inf, np.inf]}, "edges"),
-    ({"edges": 1.0}, "edges"),
-    ({"edges": [[0, 1]]}, "edges"),
-    ({"edges": ["a", "b"]}, "edges"),
-    ({"t_max": 0.0}, "t_max"),
-    ({"t_max": -1.0}, "t_max"),
-    ({"t_max": np.inf}, "t_max"),
-    ({"num_steps": 1}, "two steps"),
-    ({"num_steps": 0}, "num_steps"),
-    ({"grid": "cubic"}, "grid"),
-    ({"tol": -1.0}, "tol"),
-    ({"weights": np.zeros((6, 6))}, "weights"),
-    ({"spacing": (1.0, 2.0, 3.0)}, "spacing"),
-    ({"channel_axis": 4}, "channel_axis"),
-    ({"on_step": 3}, "on_step"),
-]
-
-
-@pytest.mark.parametrize(("options", "named"), BAD_OPTIONS, ids=lambda value: str(value)[:40])
-def test_bad_options_are_named(options: dict[str, Any], named: str) -> None:
-    with pytest.raises(steepest.InputError, match=named):
-        spectral.decompose(noise(6, 6), **options)
-
-
-def test_bad_images_are_refused() -> None:
-    broken = noise(6, 6)
-    broken[1, 2] = np.nan
-    bad = [broken, np.zeros((0, 3)), np.ones((3, 3), complex), np.ones((3, 3), int), np.float64(1)]
-    for image in bad:
-        with pytest.raises(steepest.InputError, match="image"):
-            spectral.decompose(image)
-
-
-def test_torch_tensors_are_refused() -> None:
-    torch = pytest.importorskip("torch")
-    tensor = torch.ones(4, 5)
-    for call in (
-        lambda: spectral.decompose(tensor),
-        lambda: spectral.separate_texture(tensor, 0.1),
-        lambda: spectral.fuse(tensor, tensor, 0.1),
-    ):
-        with pytest.raises(steepest.InputError, match="torch"):
-            call()
-
-
-def test_there_is_no_huber_transform() -> None:
-    with pytest.raises((steepest.InputError, TypeError), match="huber"):
-        spectral.decompose(noise(6, 6), huber=0.1)  # type: ignore[call-arg]
-
-
-BAD_GAINS: list[Any] = [
-    [1.0, 2.0],
-    np.ones(5),
-    np.ones((1, 4)),
-    np.full(4, np.nan),
-    [1, 1, 1, np.inf],
-    np.nan,
-    "loud",
-    lambda t: t * np.nan,
-    lambda t: np.ones(t.size + 1),
-    lambda t: "loud",
-]
-
-
-@pytest.mark.parametrize("gains", BAD_GAINS, ids=lambda value: str(value)[:20])
-def test_bad_gains_are_refused(textured: spectral.Decomposition, gains: Any) -> None:
-    with pytest.raises(steepest.InputError, match="gain"):
-        textured.recompose(gains)
-
-
-BAD_CALLS: list[Callable[[spectral.Decomposition], Any]] = [
-    lambda d: d.recompose(1.0, residual_gain=np.nan),
-    lambda d: d.recompose(1.0, residual_gain="loud"),  # type: ignore[arg-type]
-    lambda d: spectral.low_pass(d, np.nan),
-    lambda d: spectral.high_pass(d, -0.1),
-    lambda d: spectral.band_pass(d, 0.2, 0.2),
-    lambda d: spectral.band_stop(d, 0.3, 0.1),
-    lambda d: spectral.apply_gain(d, 2.0),  # type: ignore[arg-type]
-    lambda d: spectral.separate_texture(d.image, 0.0),
-    lambda d: spectral.separate_texture(d.image, np.nan),
-    lambda d: spectral.separate_texture(d.image, [0.1, 0.2]),  # type: ignore[arg-type]
-    lambda d: spectral.fuse(d.image, d.image[1:], 0.1),
-]
-
-
-@pytest.mark.parametrize("call", BAD_CALLS)
-def test_bad_calls_are_refused(
-    textured: spectral.Decomposition, call: Callable[[spectral.Decomposition], Any]
-) -> None:
-    with pytest.raises(steepest.InputError):
-        call(textured)
