@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("constriction")
 
+from cases.terminal import one_error
 from steepest.cli import compress as command
 from steepest.cli.main import main
 from steepest.compression import compress, decompress
@@ -33,15 +34,6 @@ def photo():
     write_image("grey.png", grey)
     write_image("colour.png", colour)
     return SimpleNamespace(grey=grey, colour=colour)
-
-
-def one_error(capsys, *words):
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("steepest: error: ")
-    assert err.count("\n") == 1
-    for word in words:
-        assert word in err
 
 
 def test_there_and_back(photo, capsys):

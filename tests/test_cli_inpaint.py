@@ -11,6 +11,7 @@ import tifffile
 from PIL import Image as Pillow
 
 import steepest
+from cases.terminal import one_error
 from steepest.cli.main import main
 from steepest.inpainting import masks, reconstruct, tonal
 from steepest.io import read_image, sample, write_image
@@ -29,16 +30,6 @@ def photo():
     known = np.random.default_rng(0).random(array.shape[:2]) < 0.3
     write_image("mask.png", known.astype(np.uint8) * np.uint8(255))
     return array, known
-
-
-def one_error(capsys, *words):
-    """The single line on stderr, nothing on stdout."""
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("steepest: error: ")
-    assert err.count("\n") == 1
-    for word in words:
-        assert word in err
 
 
 def record_of(capsys):

@@ -1,0 +1,156 @@
+"""The command in a shell: ``info``, processes, pipes, progress on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+import steepest
+from steepest.cli.main import main
+from steepest.cli.progress import progress
+from steepest.io import sample, write_image
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A small 8-bit photograph, "photo.png"."""
+    array = np.ascontiguousarray(sample()[100:148, 200:260])
+    write_image("photo.png", array)
+    return array
+
+
+def test_info(photo, capsys):
+    Pillow.fromarray(sample("coffee")[:32, :40]).save("a.png", dpi=(254, 254))
+    assert main(["info", "a.png", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    record = document["results"][0]
+    assert record["shape"] == [32, 40, 3]
+    assert record["dtype"] == "uint8"
+    assert record["channel_axis"] == -1
+    assert record["pixel_size"] == pytest.approx([1 / 254, 1 / 254], rel=1e-4)
+    assert record["pixel_unit"] == "inch"
+    expected = steepest.estimate_noise(sample("coffee")[:32, :40], channel_axis=-1)
+    assert record["noise"] == pytest.approx(expected)
+    assert document["steepest"] == steepest.__version__
+    assert document["threads"] >= 1
+    assert main(["info", "a.png"]) == 0
+    out = capsys.readouterr().out
+    assert "32 x 40, uint8, 3 channels" in out
+    assert "254 dpi" in out
+    assert "numba" in out
+
+
+def test_help_teaches_by_example(capsys):
+    names = "denoise flow decompose filter spectrum inpaint mask compress decompress info"
+    for command in ([], *([name] for name in names.split())):
+        assert main([*command, "--help"]) == 0
+        out = capsys.readouterr().out
+        assert out.count("\n  steepest ") >= 3
+        assert max(len(line) for line in out.splitlines()) <= 100
+    assert main([]) == 2
+    assert "examples:" in capsys.readouterr().err
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"steepest {steepest.__version__}\n"
+
+
+def test_examples_of_the_help_are_valid(capsys):
+    import shlex
+
+    from steepest.cli.main import COMMANDS, EPILOG, make_parser
+
+    for text in [EPILOG, *(module.EPILOG for module in COMMANDS)]:
+        for line in text.splitlines():
+            if line.startswith("  steepest "):
+                example = line.strip().split("  ")[0].split(" certified")[0]
+                make_parser().parse_args(shlex.split(example)[1:])
+
+
+def run_process(*command):
+    """Run Python from another folder, with the package where it is found now."""
+    where = str(Path(steepest.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": where}
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def test_as_a_process():
+    done = run_process("-m", "steepest.cli", "info", "nothing.png")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "steepest: error: nothing.png: no such file or folder\n"
+
+
+def test_the_command_line_loads_no_numerics():
+    code = (
+        "import sys, steepest.cli.main\n"
+        "bad = {'numba', 'torch', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(str(bad) if bad else 0)"
+    )
+    done = run_process("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+class Terminal:
+    """A stream that says it is a terminal and remembers what was drawn."""
+
+    def __init__(self, isatty):
+        self._isatty, self.drawn = isatty, ""
+
+    def isatty(self):
+        return self._isatty
+
+    def write(self, text):
+        self.drawn += text
+        return len(text)
+
+    def flush(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("terminal", "seconds", "visible"), [(True, 1.7, True), (True, 0.1, False), (False, 1.7, False)]
+)
+def test_progress_is_drawn_on_terminals_after_a_second(monkeypatch, terminal, seconds, visible):
+    stream = Terminal(terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress("photo.png"):
+        time.sleep(seconds)
+    assert ("photo.png" in stream.drawn) == visible
+
+
+def test_progress_counts_steps(monkeypatch):
+    from types import SimpleNamespace
+
+    stream = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress("photo.png") as on_step:
+        for step in range(1, 4):
+            on_step(SimpleNamespace(step=step, num_steps=5, gap=1e-3))
+            time.sleep(0.6)
+    assert "3/5" in stream.drawn
+    assert "gap 1.0e-03" in stream.drawn
+
+
+def test_progress_of_a_mask(monkeypatch):
+    from steepest.inpainting.masks import MaskStep
+
+    stream = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress("photo.png") as on_step:
+        for known in (900, 500, 100):
+            on_step(MaskStep(known, 100, 0.0123))
+            time.sleep(0.6)
+    assert "500 pixels, goal 100, error 0.0123" in stream.drawn
