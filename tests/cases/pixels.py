@@ -1,0 +1,15 @@
+"""Random pixels of any kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def random_array(shape: Any, dtype: Any, seed: int = 0) -> Any:
+    """Over the whole range of an integer type; normally distributed floats."""
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype).kind == "f":
+        return rng.standard_normal(shape).astype(dtype)
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)

@@ -1,0 +1,204 @@
+"""Bad files are refused, half-written ones do not appear; scales and samples."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from cases.pixels import random_array
+from steepest.core.errors import InputError
+from steepest.io import (
+    Image,
+    OutputSet,
+    check_target,
+    from_float,
+    read_image,
+    sample,
+    write_image,
+)
+
+
+def one_line(error: pytest.ExceptionInfo[BaseException], name: str) -> str:
+    text = str(error.value)
+    assert name in text
+    assert "\n" not in text
+    return text
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (os.system, (f"touch {tmp_path / 'executed'}",))
+
+    np.save(tmp_path / "object.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    (tmp_path / "raw.npy").write_bytes(pickle.dumps(Bomb()))
+    for name in ("object.npy", "raw.npy"):
+        with pytest.raises(InputError) as error:
+            read_image(tmp_path / name)
+        one_line(error, name)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
+@pytest.mark.parametrize("keep", [0, 6, 60, 0.5])
+def test_damaged_files_are_named(tmp_path, suffix, keep):
+    whole = tmp_path / f"whole{suffix}"
+    write_image(whole, random_array((64, 64), "uint8"))
+    data = whole.read_bytes()
+    broken = tmp_path / f"broken{suffix}"
+    broken.write_bytes(data[: int(keep * len(data)) if isinstance(keep, float) else keep])
+    with pytest.raises(InputError) as error:
+        read_image(broken)
+    one_line(error, f"broken{suffix}")
+
+
+def test_other_kinds_of_file_are_refused(tmp_path):
+    Pillow.new("L", (3, 3)).save(tmp_path / "a.gif")
+    (tmp_path / "notes.txt").write_text("hello")
+    for name in ("a.gif", "notes.txt"):
+        with pytest.raises(InputError, match="PNG, JPEG, BMP, TIFF and NPY") as error:
+            read_image(tmp_path / name)
+        one_line(error, name)
+    with pytest.raises(InputError, match="No such file"):
+        read_image(tmp_path / "missing.png")
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int16", "uint32", "float16", "complex64", "bool"])
+def test_other_dtypes_are_refused(tmp_path, dtype):
+    np.save(tmp_path / "a.npy", np.ones((4, 4), dtype))
+    with pytest.raises(InputError, match="uint8, uint16, float32, float64"):
+        read_image(tmp_path / "a.npy")
+
+
+def test_cmyk_is_refused(tmp_path):
+    Pillow.new("CMYK", (4, 4)).save(tmp_path / "a.jpg")
+    Pillow.new("CMYK", (4, 4)).save(tmp_path / "a.tif")
+    for name in ("a.jpg", "a.tif"):
+        with pytest.raises(InputError, match="allowed are grey, RGB"):
+            read_image(tmp_path / name)
+
+
+def test_unequal_pages_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        tif.write(random_array((4, 4), "uint8"))
+        tif.write(random_array((5, 7), "uint8"))
+    with pytest.raises(InputError, match="different shape"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_empty_arrays_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((0, 4)))
+    with pytest.raises(InputError, match="no pixels"):
+        read_image(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "dtype", "words"),
+    [
+        ("a.png", (4, 4), "float32", "cannot hold float32"),
+        ("a.jpg", (4, 4), "uint16", "cannot hold uint16"),
+        ("a.png", (6, 8, 8), "uint8", "one grey or RGB image"),
+        ("a.gif", (4, 4), "uint8", "suffix"),
+        ("a.bmp", (4, 4), "uint8", "BMP files are read, not written"),
+        ("a.tif", (9,), "float32", "1-D"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_said(tmp_path, name, shape, dtype, words):
+    with pytest.raises(InputError, match=words):
+        write_image(tmp_path / name, random_array(shape, dtype))
+    assert os.listdir(tmp_path) == []
+
+
+def test_jpeg_refuses_transparency():
+    image = Image(np.zeros((2, 2), np.uint8), "YX", alpha=np.zeros((2, 2, 1), np.uint8))
+    with pytest.raises(InputError, match="transparency"):
+        check_target("a.jpg", image)
+
+
+# ----------------------------------------------------------------------------- writing
+
+
+def test_existing_files_are_not_overwritten(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"precious")
+    with pytest.raises(InputError, match="exists already"):
+        write_image(path, np.zeros((2, 2), np.uint8))
+    assert path.read_bytes() == b"precious"
+    write_image(path, np.zeros((2, 2), np.uint8), overwrite=True)
+    assert read_image(path).array.shape == (2, 2)
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path):
+    path = tmp_path / "a.bin"
+    with pytest.raises(InputError, match="exists already"), OutputSet() as outputs:  # noqa: PT012
+        with outputs.open(path) as file:
+            file.write(b"mine")
+        path.write_bytes(b"theirs")
+    assert path.read_bytes() == b"theirs"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_nothing_is_left_when_writing_fails(tmp_path, monkeypatch):
+    class DiskFullError(OSError):
+        pass
+
+    def fail(file, *args, **keywords):
+        file.write(b"half")
+        raise DiskFullError("no space left")
+
+    old = tmp_path / "old.tif"
+    write_image(old, np.zeros((2, 2), np.uint8))
+    before = old.read_bytes()
+    monkeypatch.setattr(tifffile, "imwrite", fail)
+    with pytest.raises(DiskFullError):
+        write_image(old, np.ones((2, 2), np.uint8), overwrite=True)
+    with pytest.raises(DiskFullError):
+        write_image(tmp_path / "new" / "deep" / "a.tif", np.ones((2, 2), np.uint8))
+    assert old.read_bytes() == before
+    assert os.listdir(tmp_path) == ["old.tif"]
+
+
+def test_a_set_appears_together(tmp_path):
+    folder = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt), OutputSet() as outputs:  # noqa: PT012
+        write_image(folder / "1.png", np.zeros((2, 2), np.uint8), outputs=outputs)
+        raise KeyboardInterrupt
+    assert not folder.exists()
+    with OutputSet() as outputs:
+        write_image(folder / "1.png", np.zeros((2, 2), np.uint8), outputs=outputs)
+        write_image(folder / "2.npy", np.zeros((2, 2), np.uint8), outputs=outputs)
+        assert not (folder / "1.png").exists()
+    assert sorted(os.listdir(folder)) == ["1.png", "2.npy"]
+    assert outputs.paths == [folder / "1.png", folder / "2.npy"]
+
+
+def test_new_files_have_ordinary_permissions(tmp_path):
+    write_image(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+# ----------------------------------------------------------------------------- scale, samples
+
+
+@given(st.sampled_from(["uint8", "uint16"]), st.integers(0, 65535))
+def test_from_float_inverts_the_rule_for_integers(dtype, value):
+    maximum = np.iinfo(dtype).max
+    array = np.array([min(value, maximum)], dtype)
+    scaled = array.astype(np.float32) / np.float32(maximum)
+    assert from_float(scaled, dtype) == array
+    assert from_float(np.array([-0.3, 1.7]), dtype).tolist() == [0, maximum]
+
+
+def test_samples_are_there():
+    assert sample().shape == (512, 512)
+    assert sample("coffee").shape == (400, 600, 3)
+    with pytest.raises(InputError, match="camera, coffee"):
+        sample("../camera")
