@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from benchmarks.crops import crops
 from benchmarks.inpainting_solvers import RESULTS
 from benchmarks.sparse_masks_report import DENSITIES
-from benchmarks.startup import describe
+from benchmarks.tables import line, write
 from steepest.inpainting import masks, reconstruct
 from steepest.inpainting.masks.dithering import dither
 
@@ -39,14 +39,13 @@ def main() -> None:
     arguments = parser.parse_args()
     images = [image for _, image in crops(arguments.folder, arguments.count)]
     names = ["echo", *(f"{width:g} pixels" for width in WIDTHS), "dithered Laplacian"]
-    lines = ["| density | " + " | ".join(names) + " |", "| --- " * (len(names) + 1) + "|"]
+    rows = []
     for density in DENSITIES:
         means = np.mean([errors(image, density) for image in images], 0)
-        lines.append(f"| {density:.0%} | " + " | ".join(f"{mean:.2f}" for mean in means) + " |")
-        print(lines[-1], flush=True)
-    text = "\n".join([*lines, "", f"Means over {len(images)} crops.", "", describe(), ""])
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "echo_densities.md").write_text(text)
+        rows.append((f"{density:.0%}", *(f"{mean:.2f}" for mean in means)))
+        print(line(rows[-1]), flush=True)
+    note = f"Means over {len(images)} crops."
+    write(RESULTS / "echo_densities.md", ("density", *names), rows, note)
 
 
 if __name__ == "__main__":

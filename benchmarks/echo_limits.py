@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.crops import crops, diffuse, measure
 from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.startup import describe
+from benchmarks.tables import line, write
 from steepest.inpainting import masks
 from steepest.inpainting.echoes import thinning
 
@@ -56,7 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = [image for _, image in crops(arguments.folder, arguments.count)]
     masks.echo(chosen[0][:70, :70], 0.2, channel_axis=-1, rng=0, cycles=1)  # compile
-    lines = ["| limits | MAE | seconds |", "| --- | --- | --- |"]
+    rows = []
     for name, changed in CASES.items():
         cycles = changed.get("cycles", 0)
         errors, times = [], []
@@ -66,11 +66,10 @@ def main() -> None:
                 mask = masks.echo(image, 0.05, channel_axis=-1, rng=0, cycles=cycles, num_threads=1)
                 times.append(time.thread_time() - begin)
                 errors.append(measure(image, diffuse(image, mask))["mae"])
-        lines.append(f"| {name} | {mean(errors):.3f} | {mean(times):.3f} |")
-        print(lines[-1], flush=True)
-    RESULTS.mkdir(parents=True, exist_ok=True)
+        rows.append((name, f"{mean(errors):.3f}", f"{mean(times):.3f}"))
+        print(line(rows[-1]), flush=True)
     text = f"Echo sparsification to 5 %, means over {len(chosen)} crops of 128 x 128 in colour."
-    (RESULTS / "echoes.md").write_text("\n".join([*lines, "", text, "", describe(), ""]))
+    write(RESULTS / "echoes.md", ("limits", "MAE", "seconds"), rows, text)
 
 
 if __name__ == "__main__":

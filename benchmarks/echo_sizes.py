@@ -14,7 +14,7 @@ import numpy as np
 from skimage import data
 
 from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.startup import describe
+from benchmarks.tables import line, write
 from steepest.core.threads import default_num_threads
 from steepest.inpainting import masks, reconstruct
 
@@ -47,11 +47,9 @@ def main() -> None:
     arguments = parser.parse_args()
     masks.echo(photograph(70, 70), 0.2, channel_axis=-1, rng=0)  # compile
     threads = default_num_threads()
-    lines = [
-        f"| image | seconds, {threads} threads | CPU seconds, 1 thread | microseconds a pixel "
-        "| memory | MAE |",
-        "| --- " * 6 + "|",
-    ]
+    head = ("image", f"seconds, {threads} threads", "CPU seconds, 1 thread",
+            "microseconds a pixel", "memory", "MAE")  # fmt: skip
+    rows = []
     for height, width in SIZES[: arguments.largest]:
         image = photograph(height, width)
         wall = wall_seconds(image)
@@ -60,13 +58,11 @@ def main() -> None:
         seconds = time.thread_time() - begin
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         error = 255 * reconstruct(image, mask, channel_axis=-1).mae
-        lines.append(
-            f"| {width} x {height} | {wall:.2f} | {seconds:.2f} | {1e6 * seconds / mask.size:.1f} "
-            f"| {memory:.1f} GiB | {error:.2f} |"
-        )
-        print(lines[-1], flush=True)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "echo_sizes.md").write_text("\n".join([*lines, "", describe(), ""]))
+        each = f"{1e6 * seconds / mask.size:.1f}"
+        size, used = f"{width} x {height}", f"{memory:.1f} GiB"
+        rows.append((size, f"{wall:.2f}", f"{seconds:.2f}", each, used, f"{error:.2f}"))
+        print(line(rows[-1]), flush=True)
+    write(RESULTS / "echo_sizes.md", head, rows)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import mean
 
 import numpy as np
 
-from benchmarks.crops import crops, measure
+from benchmarks.crops import Method, crops, measure
 from benchmarks.inpainting_solvers import RESULTS
 from benchmarks.sparse_masks_report import DENSITIES
-from benchmarks.startup import describe
+from benchmarks.tables import write
 from steepest import inpainting
 from steepest.inpainting import masks
 
@@ -36,11 +35,10 @@ PAPER = (  # Table 2: 1,000 images of ImageNet; rivals with the masks of NetM
     ("paper: Mumford-Shah", None, (20.70, 22.98, 25.04)),
     ("paper: mask GAN", None, (21.66, 23.63, 25.36)),
 )
-Choose = Callable[[np.ndarray, float], np.ndarray]
 Scores = dict[str, dict[str, list[float]]]
 
 
-def kinds() -> dict[str, Choose]:
+def kinds() -> dict[str, Method]:
     """The masks, by name."""
     return {
         "random": partial(masks.random, channel_axis=-1, rng=0),
@@ -114,18 +112,14 @@ def main() -> None:
         for kind, values in (("random", random), ("own", own)):
             for density, value in zip(DENSITIES, values or (), strict=False):
                 scores[name][f"{kind} {density:.0%}"] = [value]
-    lines = ["| PSNR | " + " | ".join((*kinds(), "own")) + " |", "| --- " * 5 + "|"]
-    for name, row in scores.items():
-        cells = [_cell(row, kind) for kind in (*kinds(), "own")]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    columns = (*kinds(), "own")
+    rows = [(name, *(_cell(row, kind) for kind in columns)) for name, row in scores.items()]
     note = (
         f"Means over {len(images)} centre crops of {SIDE} x {SIDE} in colour, by masks; at 5 / 10 "
         '/ 20 %. The paper\'s images are 1,000 of ImageNet; there, "own" are the masks of NetM, '
         "and for its mask GAN its own."
     )
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    text = "\n".join([*lines, "", note, "", describe(), ""])
-    (RESULTS / "operators.md").write_text(text)
+    write(RESULTS / "operators.md", ("PSNR", *columns), rows, note)
 
 
 if __name__ == "__main__":

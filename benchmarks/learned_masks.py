@@ -15,7 +15,7 @@ from steepest.mask_networks.weights import REGISTRY
 
 
 def networks_of(paths: Sequence[Path]) -> dict[str, dict[float, object]]:
-    """Networks by the mode of their training and their density; all densities or none.
+    """Networks by the mode of their training and their density.
 
     Raises
     ------

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.crops import crops
 from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.startup import describe
+from benchmarks.tables import line, write
 from steepest import mask_networks
 from steepest.inpainting import masks, reconstruct
 from steepest.mask_networks.weights import REGISTRY
@@ -71,19 +71,17 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=SIDES)
     parser.add_argument("-o", "--output", type=Path, default=RESULTS / "mask_networks.md")
     arguments = parser.parse_args()
-    lines = ["| " + " | ".join(HEAD) + " |", "| --- " * len(HEAD) + "|"]
+    rows = []
     for path in arguments.weights:
         network, (name, density) = mask_networks.load(path), name_of(path)
         for side in arguments.sides:
             images = [image for _, image in crops(arguments.folder, arguments.count, side)]
             rounded, *errors = row(network, images, density)
             cells = ["" if np.isnan(error) else f"{error:.2f}" for error in errors]
-            cells = [name, str(side), f"{rounded:.1%}", *cells]
-            lines.append("| " + " | ".join(cells) + " |")
-            print(lines[-1], flush=True)
+            rows.append((name, str(side), f"{rounded:.1%}", *cells))
+            print(line(rows[-1]), flush=True)
     note = f"MAE to 255, means over {arguments.count} crops of so many pixels a side."
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text("\n".join([*lines, "", note, "", describe(), ""]))
+    write(arguments.output, HEAD, rows, note)
 
 
 if __name__ == "__main__":

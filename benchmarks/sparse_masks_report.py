@@ -10,6 +10,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.startup import describe
+from benchmarks.tables import markdown
 
 RESULTS = Path("benchmarks/results/inpainting")
 DENSITIES = (0.05, 0.1, 0.2)
@@ -57,11 +58,6 @@ def _row(
     )
 
 
-def _markdown(rows: list[tuple[str, ...]]) -> str:
-    lines = [HEAD, ("---",) * len(HEAD), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _compact(found: Records) -> str:
     """Every measurement in a few digits, one line a method and density."""
     lines = []
@@ -99,12 +95,12 @@ def write(place: Path, images: list[str]) -> None:
             if name.startswith("echo"):
                 rows.append(_row(f"{name}, tonal", found[name], chosen, "tonal"))
         ordered = sorted((row for row in rows if row), key=lambda row: -float(row[2]))
-        parts.append(f"#### {number} crops\n\n{_markdown(ordered)}")
+        parts.append(f"#### {number} crops\n\n{markdown(HEAD, ordered)}")
     paper = [
         (name, "200", *map(str, mae), *map(str, ssim), "", "", "", *map(str, seconds))
         for name, (mae, ssim, seconds) in PAPER.items()
     ]
-    parts.append(f"#### The paper's Tables 3 and 4\n\n{_markdown(paper)}")
+    parts.append(f"#### The paper's Tables 3 and 4\n\n{markdown(HEAD, paper)}")
     parts.append(NOTE)
     parts.append(describe())
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.crops import crops
 from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.startup import describe
+from benchmarks.tables import line, write
 from steepest.inpainting import masks, reconstruct, tonal
 
 LEVELS = (256, 64, 32, 16, 8)
@@ -50,19 +50,16 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = [image for _, image in crops(arguments.folder, arguments.count)]
     found = [masks.echo(image, 0.05, channel_axis=-1, rng=0) for image in chosen]
-    lines = [
-        "| levels | own values, rounded | best values, rounded | best values on levels | seconds |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    kinds = ("own values, rounded", "best values, rounded", "best values on levels")
+    table = []
     for levels in (None, *LEVELS):
         rows = [psnrs(image, mask, levels) for image, mask in zip(chosen, found, strict=True)]
         *values, seconds = (mean(column) for column in zip(*rows, strict=True))
-        cells = " | ".join(f"{value:.2f}" for value in values)
-        lines.append(f"| {levels or 'not rounded'} | {cells} | {seconds:.2f} |")
-        print(lines[-1], flush=True)
-    RESULTS.mkdir(parents=True, exist_ok=True)
+        cells = [f"{value:.2f}" for value in (*values, seconds)]
+        table.append((str(levels or "not rounded"), *cells))
+        print(line(table[-1]), flush=True)
     text = f"PSNR in dB, echo masks of 5 %, means over {len(chosen)} crops of 128 x 128 in colour."
-    (RESULTS / "tonal_levels.md").write_text("\n".join([*lines, "", text, "", describe(), ""]))
+    write(RESULTS / "tonal_levels.md", ("levels", *kinds, "seconds"), table, text)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported
@@ -23,3 +24,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("steepest")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Work in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def photo(here):
+    """A small 8-bit photograph, "photo.png"; files of tests may have another."""
+    import numpy as np
+
+    from steepest.io import sample, write_image
+
+    array = np.ascontiguousarray(sample()[100:148, 200:260])
+    write_image("photo.png", array)
+    return array

@@ -15,18 +15,7 @@ from cases.terminal import one_error
 from steepest.cli.main import main
 from steepest.io import read_image, sample, write_image
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def photo(tmp_path):
-    """A small 8-bit photograph, "photo.png"."""
-    array = np.ascontiguousarray(sample()[100:148, 200:260])
-    write_image("photo.png", array)
-    return array
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def make_scans(names=("a.tif", "b.tif", "c.tif"), dtype="uint16"):

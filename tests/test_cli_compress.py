@@ -21,13 +21,11 @@ from steepest.io import read_image, sample, write_image
 FAST = ["--mask", "laplacian_dither"]
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
-def photo():
+def photo(here):
     """A small grey and a small colour photograph."""
     grey = np.ascontiguousarray(sample()[100:148, 200:260])
     colour = np.ascontiguousarray(sample("coffee")[100:140, 200:260])

@@ -16,14 +16,11 @@ from steepest.cli.main import main
 from steepest.inpainting import masks, reconstruct, tonal
 from steepest.io import read_image, sample, write_image
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
-def photo():
+def photo(here):
     """A small photograph, "photo.png", and which of its pixels are known."""
     array = np.ascontiguousarray(sample("coffee")[100:140, 200:250])
     write_image("photo.png", array)

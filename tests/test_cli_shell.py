@@ -9,27 +9,15 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 import steepest
 from steepest.cli.main import main
 from steepest.cli.progress import progress
-from steepest.io import sample, write_image
+from steepest.io import sample
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def photo(tmp_path):
-    """A small 8-bit photograph, "photo.png"."""
-    array = np.ascontiguousarray(sample()[100:148, 200:260])
-    write_image("photo.png", array)
-    return array
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def test_info(photo, capsys):

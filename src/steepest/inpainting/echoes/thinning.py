@@ -12,7 +12,7 @@ from .inserting import exchange, place_tile
 from .removing import thin, thin_all
 from .score import score
 from .state import Echoes, empty, full, grow, work_for
-from .tiles import counts, for_all, phases
+from .tiles import Kernel, counts, for_all, phases
 
 _SHARE = 0.2  # of the known pixels that a round removes
 _TOWARDS = 0.9  # of what is to be removed, that a round removes at most
@@ -51,14 +51,7 @@ def begin_from(
     echoes = empty(image, _jitter(image, rng), REACH)
     echoes.known[:] = mask
     gather(echoes)
-    tiles = range(len(echoes.tile_size))
-    for_all(
-        echoes,
-        lambda state, work, tile: place_tile(state, work, tile, LIMITS),
-        tiles,
-        REACH,
-        num_threads,
-    )
+    _for_tiles(echoes, lambda state, work, tile: place_tile(state, work, tile, LIMITS), num_threads)
     refresh(echoes, absolute, num_threads)
     return echoes
 
@@ -73,14 +66,12 @@ def refresh(echoes: Echoes, absolute: bool, num_threads: int = 1) -> None:
 
 def _score(echoes: Echoes, absolute: bool, num_threads: int) -> None:
     """All keys anew."""
-    tiles = range(len(echoes.tile_size))
-    for_all(
-        echoes,
-        lambda state, work, tile: score(state, work, tile, absolute),
-        tiles,
-        REACH,
-        num_threads,
-    )
+    _for_tiles(echoes, lambda state, work, tile: score(state, work, tile, absolute), num_threads)
+
+
+def _for_tiles(echoes: Echoes, kernel: Kernel, num_threads: int) -> None:
+    """A kernel that writes into no other tile, for all of them at once."""
+    for_all(echoes, kernel, range(len(echoes.tile_size)), REACH, num_threads)
 
 
 def thin_to(

@@ -86,10 +86,8 @@ def echo(
     values, scale = _planar(image, channel_axis)
     target = count_of(density, values[0].size)
     threads = resolve_num_threads(num_threads)
-    echoes = begin(values, absolute, random, threads)
     tell = _teller(on_step, target, scale)
-    tell(echoes)
-    thin_to(echoes, target, absolute, threads, after=tell)
+    echoes = _thinned(values, target, absolute, random, threads, tell)
     if cycles:
         refresh(echoes, absolute, threads)
     return _exchanged(echoes, cycles, absolute, random, tell, threads)
@@ -134,10 +132,7 @@ def echo_ranking(
     target = count_of(density, values[0].size)
     rank = np.zeros(values[0].size, np.int32)
     threads = resolve_num_threads(num_threads)
-    echoes = begin(values, absolute, random, threads)
-    tell = _teller(on_step, target, scale)
-    tell(echoes)
-    thin_to(echoes, target, absolute, threads, rank=rank, after=tell)
+    _thinned(values, target, absolute, random, threads, _teller(on_step, target, scale), rank)
     return rank.reshape(values.shape[1:])
 
 
@@ -230,6 +225,22 @@ def _teller(on_step: Callback | None, target: int, scale: float) -> Callable[[Ec
             report(on_step, int(echoes.tile_size.sum()), target, error)
 
     return tell
+
+
+def _thinned(
+    values: np.ndarray,
+    target: int,
+    absolute: bool,
+    random: np.random.Generator,
+    num_threads: int,
+    tell: Callable[[Echoes], None],
+    rank: np.ndarray | None = None,
+) -> Echoes:
+    """From all pixels to ``target`` of them."""
+    echoes = begin(values, absolute, random, num_threads)
+    tell(echoes)
+    thin_to(echoes, target, absolute, num_threads, rank=rank, after=tell)
+    return echoes
 
 
 def _exchanged(
