@@ -122,7 +122,7 @@ def main() -> None:
     fast = dict(FAST)
     fillers: dict[str, Fill] = {}
     if arguments.networks:
-        from benchmarks.learned_masks import choosers
+        from experiments.mask_gan.learned_masks import choosers
 
         for name, (method, fill) in choosers(arguments.networks).items():
             fast[name] = method

@@ -1,4 +1,4 @@
-"""``steepest segment train``: what it writes and prints, defaults, mistakes of beginners."""
+"""``python -m experiments.inverse_layers train``: what it writes and prints, defaults, mistakes of beginners."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from experiments.inverse_layers import (  # noqa: E402
+    SegmentationConfig,
+    segment_layers,
+    segment_predict,
+    segment_train,
+)
+
 from cases.cells import write, write_cells  # noqa: E402
 from cases.segment import PREDICT, TRAIN, WEIGHTS, here, refused  # noqa: E402, F401
-from steepest import segmentation  # noqa: E402
-from steepest.cli import segment_layers, segment_predict, segment_train  # noqa: E402
+from experiments import segmentation  # noqa: E402
 from steepest.cli.main import main  # noqa: E402
-from steepest.segmentation import SegmentationConfig  # noqa: E402
 
 
 def recipe() -> SegmentationConfig:
@@ -170,7 +175,10 @@ def test_ctrl_c_says_how_to_go_on(
     Path("my run").mkdir()
     Path("my run/checkpoint.json").touch()
     assert main([*TRAIN, "-o", "my run"]) == 130
-    assert "go on with: steepest segment train -o 'my run' --resume" in capsys.readouterr().err
+    assert (
+        "go on with: python -m experiments.inverse_layers train -o 'my run' --resume"
+        in capsys.readouterr().err
+    )
 
 
 # ----------------------------------------------------------------------------- mistakes
@@ -248,8 +256,9 @@ def test_what_is_missing(
 
 
 def test_names_on_the_command_line() -> None:
+    from experiments.inverse_layers import geometry, inverse, losses, noise, weights
+
     from steepest.layers import HEAT_PRESETS
-    from steepest.segmentation import geometry, inverse, losses, noise, weights
 
     assert set(segment_layers.PRESETS) == set(HEAT_PRESETS)
     assert set(segment_layers.EVOLUTIONS) == set(inverse.EVOLUTIONS)
@@ -264,7 +273,11 @@ def test_names_on_the_command_line() -> None:
 def test_examples_in_the_help_can_be_parsed(module: Any) -> None:
     from steepest.cli.main import make_parser
 
-    lines = [line for line in module.EPILOG.splitlines() if line.startswith("  steepest segment")]
+    lines = [
+        line
+        for line in module.EPILOG.splitlines()
+        if line.startswith("  python -m experiments.inverse_layers")
+    ]
     assert lines
     for line in lines:
         words = line.split("   ")[0].replace("'", "").split()[1:]

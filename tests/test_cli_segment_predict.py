@@ -1,4 +1,4 @@
-"""``steepest segment predict``: label images, overlays, what is refused."""
+"""``python -m experiments.inverse_layers predict``: label images, overlays, what is refused."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from PIL import Image as Pillow
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from experiments.inverse_layers import SegmentationConfig, fit_size, predict  # noqa: E402
+from experiments.inverse_layers.trained import open_trained  # noqa: E402
+
 from cases.cells import VALUES, write_cells  # noqa: E402
 from cases.segment import PREDICT, WEIGHTS, here, refused  # noqa: E402, F401
-from steepest import segmentation  # noqa: E402
+from experiments import segmentation  # noqa: E402
 from steepest.cli.main import main  # noqa: E402
 from steepest.core.pixels import to_planes  # noqa: E402
 from steepest.io import read_image, read_labels, write_image  # noqa: E402
-from steepest.segmentation import SegmentationConfig, fit_size, predict  # noqa: E402
-from steepest.segmentation.trained import open_trained  # noqa: E402
 
 
 @pytest.fixture

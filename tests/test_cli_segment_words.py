@@ -1,4 +1,4 @@
-"""``steepest segment``: what it says about masks, folders and pairs before it computes."""
+"""``python -m experiments.inverse_layers``: what it says about masks, folders and pairs before it computes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_finished_training_without_dice(capsys: pytest.CaptureFixture[str]) -> N
 def test_suggested_commands_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SHORT, "-o", "my run"]) == 0
     out = capsys.readouterr().out
-    assert "steepest segment predict 'my run/weights.safetensors' IMAGES" in out
+    assert "python -m experiments.inverse_layers predict 'my run/weights.safetensors' IMAGES" in out
 
 
 # ----------------------------------------------------------------------------- resuming

@@ -9,6 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from experiments.tvflownet import measures, paper, shapes
+from experiments.tvflownet.images import crops, folder_images, mixed_crops
+from experiments.tvflownet.paper import Figure
+from experiments.tvflownet.reconstruction import by_bands, by_differences, by_quadrature
+from experiments.tvflownet.truth import TIMES, TruthSource, time_derivative
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
@@ -16,11 +21,6 @@ from scipy.ndimage import label
 import steepest
 from cases.evaluations import Solver, crops_of_camera, evaluation, folder  # noqa: F401
 from steepest.core.errors import InputError
-from steepest.evaluation import measures, paper, shapes
-from steepest.evaluation.images import crops, folder_images, mixed_crops
-from steepest.evaluation.paper import Figure
-from steepest.evaluation.reconstruction import by_bands, by_differences, by_quadrature
-from steepest.evaluation.truth import TIMES, TruthSource, time_derivative
 from steepest.io import write_image
 
 METRICS = pytest.importorskip("skimage.metrics")

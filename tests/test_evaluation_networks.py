@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from experiments.tvflownet import paper, protocol, report
+from experiments.tvflownet.methods import BASELINE, Still
+from experiments.tvflownet.paper import Figure
+from experiments.tvflownet.reconstruction import by_bands, by_quadrature
+from experiments.tvflownet.runner import Evaluation
+from experiments.tvflownet.truth import TIMES, TruthSource
 
 import steepest
 from cases.evaluations import Solver, crops_of_camera, evaluation, folder  # noqa: F401
 from steepest.cli.main import main
-from steepest.evaluation import paper, protocol, report
-from steepest.evaluation.methods import BASELINE, Still
-from steepest.evaluation.paper import Figure
-from steepest.evaluation.reconstruction import by_bands, by_quadrature
-from steepest.evaluation.runner import Evaluation
-from steepest.evaluation.truth import TIMES, TruthSource
 
 METRICS = pytest.importorskip("skimage.metrics")
 
@@ -55,8 +55,8 @@ def smooth_network() -> Any:
 
 
 def test_network_of_the_solver() -> None:
-    from steepest.evaluation.measurements import measure, solution
-    from steepest.evaluation.methods import Learned
+    from experiments.tvflownet.measurements import measure, solution
+    from experiments.tvflownet.methods import Learned
 
     method = Learned(exact_network(), "exact")
     image = crops_of_camera(32)
@@ -65,8 +65,9 @@ def test_network_of_the_solver() -> None:
 
 
 def test_network_in_batches_with_derivatives() -> None:
-    from steepest.evaluation.methods import Learned
-    from steepest.operators.differences import divergence
+    from experiments.tvflownet.methods import Learned
+
+    from steepest.grid.differences import divergence
 
     method = Learned(smooth_network(), "smooth", "96")
     assert method.label == "smooth-96"
@@ -86,8 +87,8 @@ def test_network_in_batches_with_derivatives() -> None:
 
 
 def test_certificates_are_counted() -> None:
-    from steepest.evaluation.certificates import certificate_table, check_certificates
-    from steepest.evaluation.methods import Learned
+    from experiments.tvflownet.certificates import certificate_table, check_certificates
+    from experiments.tvflownet.methods import Learned
 
     method = Learned(smooth_network(), "smooth", "32")
     images = [crops_of_camera(16), crops_of_camera(24)]
@@ -116,9 +117,9 @@ def test_certificates_are_counted() -> None:
 def test_certificates_of_networks_are_stored(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from steepest.evaluation import runner
-    from steepest.evaluation.certificates import CertificateCheck
-    from steepest.evaluation.methods import Learned
+    from experiments.tvflownet import runner
+    from experiments.tvflownet.certificates import CertificateCheck
+    from experiments.tvflownet.methods import Learned
 
     check = CertificateCheck(((2.0, math.inf),), ((1.0, 1.0),), ((0.1, 0.1),), (1024,))
     calls = []
@@ -136,7 +137,7 @@ def test_certificates_of_networks_are_stored(
 
 def test_second_derivatives_through_silu() -> None:
     torch = pytest.importorskip("torch")
-    from steepest.evaluation.methods import Learned
+    from experiments.tvflownet.methods import Learned
 
     class Silu(torch.nn.Module):  # type: ignore[name-defined, misc]
         def solve(self, u0: Any, t: Any) -> Any:
@@ -155,7 +156,8 @@ def test_second_derivatives_through_silu() -> None:
 def test_networks_are_loaded_into_their_rows(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
-    from steepest.evaluation.weights import load_method, training_size, training_times
+    from experiments.tvflownet.weights import load_method, training_size, training_times
+
     from steepest.learning import SemiResNet, save
 
     training = {"crop": [32, 256], "images": 60, "batch": 2}
@@ -176,8 +178,8 @@ def test_networks_are_loaded_into_their_rows(tmp_path: Path) -> None:
 
 
 def test_joint_optimisation_beside_the_paper() -> None:
-    from steepest.evaluation.joint import joint, table_1
-    from steepest.evaluation.measurements import measure
+    from experiments.tvflownet.joint import joint, table_1
+    from experiments.tvflownet.measurements import measure
 
     images = [crops_of_camera(16), crops_of_camera(20)]
     method = Still()
@@ -217,8 +219,8 @@ def test_command_writes_and_goes_on(
 ) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
-    monkeypatch.setattr("steepest.evaluation.load_method", lambda name, device: Solver())
-    monkeypatch.setattr("steepest.evaluation.protocol.SIZES", ("32",))
+    monkeypatch.setattr("experiments.tvflownet.load_method", lambda name, device: Solver())
+    monkeypatch.setattr("experiments.tvflownet.protocol.SIZES", ("32",))
     monkeypatch.setitem(protocol.NEEDS, 2, (("solution", "32"),))
     command = ["evaluate", "--images", str(folder), "--networks", "any", "--tables", "2"]
     command += ["--count", "1", "--no-certificates", "-o", str(tmp_path / "out")]
@@ -241,11 +243,11 @@ def test_table_4_is_followed_by_the_flux(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from steepest.evaluation.methods import Learned
+    from experiments.tvflownet.methods import Learned
 
     pytest.importorskip("safetensors")
     method = Learned(smooth_network(), "unet", "64")
-    monkeypatch.setattr("steepest.evaluation.load_method", lambda name, device: method)
+    monkeypatch.setattr("experiments.tvflownet.load_method", lambda name, device: method)
     monkeypatch.setitem(protocol.NEEDS, 4, (("divergence", "32"),))
     command = ["evaluate", "--images", str(folder), "--networks", "any", "--tables", "4,8"]
     command += ["--count", "1", "--no-certificates", "-o", str(tmp_path / "out")]
@@ -262,7 +264,8 @@ def test_table_4_is_followed_by_the_flux(
 
 def test_pictures_show_every_row() -> None:
     pytest.importorskip("matplotlib")
-    from steepest.evaluation import pictures
+    from experiments.tvflownet import pictures
+
     from steepest.plot import figure_png
 
     image = crops_of_camera(32)

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from experiments.tvflownet import measures, paper, protocol, report
+from experiments.tvflownet.methods import BASELINE, Still
+from experiments.tvflownet.paper import Figure
+from experiments.tvflownet.runner import Evaluation
+from experiments.tvflownet.speed import Runner, speed_images, table_9, time_all
+from experiments.tvflownet.table import Cell, Row, Scores, Table, make_rows, over_repeats
+from experiments.tvflownet.truth import STEP, TIMES, TruthSource, time_derivative
 
 import steepest
 from cases.evaluations import Solver, crops_of_camera, evaluation, folder  # noqa: F401
-from steepest.evaluation import measures, paper, protocol, report
-from steepest.evaluation.methods import BASELINE, Still
-from steepest.evaluation.paper import Figure
-from steepest.evaluation.runner import Evaluation
-from steepest.evaluation.speed import Runner, speed_images, table_9, time_all
-from steepest.evaluation.table import Cell, Row, Scores, Table, make_rows, over_repeats
-from steepest.evaluation.truth import STEP, TIMES, TruthSource, time_derivative
 
 METRICS = pytest.importorskip("skimage.metrics")
 
@@ -53,7 +53,7 @@ def test_baseline_of_the_divergence_is_the_energy_of_the_truth(evaluation: Evalu
 
 @pytest.mark.parametrize("factor", [3.0, 0.3])
 def test_exact_flow_is_one_homogeneous(factor: float) -> None:
-    from steepest.evaluation.measurements import homogeneity, measure
+    from experiments.tvflownet.measurements import homogeneity, measure
 
     image = crops_of_camera(32)
     scores = measure(homogeneity(TruthSource(), factor), [Still(), Solver()], [image])

@@ -14,22 +14,23 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("skimage")
 
-import steepest  # noqa: E402
-from cases.evaluations import crops_of_camera, folder  # noqa: E402, F401
-from steepest.evaluation import paper, protocol, store  # noqa: E402
-from steepest.evaluation.flux import flux_against_gradient, flux_table  # noqa: E402
-from steepest.evaluation.methods import Learned, Still  # noqa: E402
-from steepest.evaluation.paper import Figure  # noqa: E402
-from steepest.evaluation.runner import Evaluation  # noqa: E402
-from steepest.evaluation.table import Scores  # noqa: E402
-from steepest.evaluation.truth import TIMES  # noqa: E402
-from steepest.evaluation.weights import (  # noqa: E402
+from experiments.tvflownet import paper, protocol, store  # noqa: E402
+from experiments.tvflownet.flux import flux_against_gradient, flux_table  # noqa: E402
+from experiments.tvflownet.methods import Learned, Still  # noqa: E402
+from experiments.tvflownet.paper import Figure  # noqa: E402
+from experiments.tvflownet.runner import Evaluation  # noqa: E402
+from experiments.tvflownet.table import Scores  # noqa: E402
+from experiments.tvflownet.truth import TIMES  # noqa: E402
+from experiments.tvflownet.weights import (  # noqa: E402
     SHIPPED,
     load_method,
     split_spec,
     training_size,
     training_times,
 )
+
+import steepest  # noqa: E402
+from cases.evaluations import crops_of_camera, folder  # noqa: E402, F401
 from steepest.learning import SemiResNet, save, weights  # noqa: E402
 
 # ---------------------------------------------------------------- names and sizes
@@ -100,7 +101,7 @@ def test_weights_in_a_folder_with_a_sign(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("images", "batch"), [(625, 1), (10, 4), (3, 8)])
 def test_seconds_of_an_epoch_are_those_of_its_steps(images: int, batch: int) -> None:
-    from steepest.learning.training import TrainingConfig
+    from steepest.learning.flows.training import TrainingConfig
 
     config = TrainingConfig(images=images, batch=batch, epochs=7)
     metadata = {"training": config.as_json(), "seconds": 84.0, "steps": config.num_steps}

@@ -206,8 +206,8 @@ def test_the_derivative_is_symmetric_and_not_expanding() -> None:
 
 def test_numpy_and_torch_linearize_alike() -> None:
     """The same array code on both, against the dense solution of the dual system."""
-    from steepest.functionals import make_functional
-    from steepest.solvers.linearized import differentiate, linearize
+    from steepest.convex import make_functional
+    from steepest.convex.linearized import differentiate, linearize
 
     rng = np.random.default_rng(9)
     image = rng.random((1, 1, 5, 4))

@@ -11,11 +11,11 @@ from scipy.ndimage import gaussian_filter
 
 import steepest
 from steepest import inpainting
-from steepest.functionals.total_variation import TotalVariation
+from steepest.convex.total_variation import TotalVariation
+from steepest.elliptic.nine_point import couplings
 from steepest.inpainting import mumford_shah_inpainting as at
 from steepest.inpainting.curvature_driven_inpainting import diffusivity
 from steepest.inpainting.edge_enhancing_inpainting import cell_differences, diffusion_tensor
-from steepest.inpainting.nine_point import couplings
 from steepest.inpainting.normalised import masked
 from steepest.inpainting.total_variation_inpainting import Best
 

@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
+from experiments.tvflownet.joint_optimisation import default_iterations  # noqa: E402
+
 import steepest  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.learning import LGD, SemiResNet, UNet, joint_optimisation, losses  # noqa: E402
-from steepest.learning.fields import (  # noqa: E402
+from steepest.learning.flows.fields import (  # noqa: E402
     divergence,
     drop_unused,
     gradient,
     project,
     total_variation,
 )
-from steepest.learning.joint import default_iterations  # noqa: E402
-from steepest.learning.units import CONTRAST  # noqa: E402
+from steepest.learning.flows.units import CONTRAST  # noqa: E402
 
 ROWS, LOW, WIDTH = 8, 3, 5  # a step across 8 rows, 3 of them low
 MEET = 1 / (1 / LOW + 1 / (ROWS - LOW))  # when the two plateaus of a unit step meet

@@ -13,16 +13,16 @@ from steepest.core.errors import InputError
 torch = pytest.importorskip("torch")
 
 from steepest.learning import MeanFluxNet, certify  # noqa: E402
-from steepest.learning.certificate import certified, graded_nodes  # noqa: E402
-from steepest.learning.fields import (  # noqa: E402
+from steepest.learning.flows.certificate import certified, graded_nodes  # noqa: E402
+from steepest.learning.flows.fields import (  # noqa: E402
     divergence,
     gradient,
     norm,
     project,
     total_variation,
 )
-from steepest.learning.mean_flux_loss import chord_gap, gap_loss  # noqa: E402
-from steepest.learning.predict import learned_flow  # noqa: E402
+from steepest.learning.flows.mean_flux_loss import chord_gap, gap_loss  # noqa: E402
+from steepest.learning.flows.predict import learned_flow  # noqa: E402
 
 EXACT = {"float32": 1e-5, "float64": 1e-12}
 
@@ -127,8 +127,8 @@ def test_padding_is_not_seen():
 
 def test_chord_gap_is_the_certificate_of_a_segment():
     """Mean gap of a chord times twice its length and the pixels: the engine's own integral."""
-    from steepest.functionals.certificate import step_terms
-    from steepest.functionals.total_variation import TotalVariation
+    from steepest.convex.certificate import step_terms
+    from steepest.convex.total_variation import TotalVariation
 
     u0 = random_images((1, 1, 8, 9))
     early, late = (0.1 * (random_images((1, 2, 8, 9), seed=s) - 0.5) for s in (3, 4))

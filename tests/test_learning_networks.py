@@ -12,9 +12,9 @@ pytest.importorskip("safetensors")
 
 from steepest import learning  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning import weights  # noqa: E402
-from steepest.learning.fields import divergence, drop_unused, project  # noqa: E402
-from steepest.learning.units import CONTRAST  # noqa: E402
+from steepest.learning.flows import weights  # noqa: E402
+from steepest.learning.flows.fields import divergence, drop_unused, project  # noqa: E402
+from steepest.learning.flows.units import CONTRAST  # noqa: E402
 
 COUNTS = {"semi-resnet": 14_947, "unet": 272_972, "lgd": 33_415}
 RADIUS = {"semi-resnet": 8 + 1, "unet": 51, "lgd": 5 * 6 + 1}  # the gradient of u0 reaches 1 more

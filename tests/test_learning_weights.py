@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from steepest import learning  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning import weights  # noqa: E402
+from steepest.learning.flows import weights  # noqa: E402
 from test_learning_networks import NAMES, SMALL, make  # noqa: E402
 
 

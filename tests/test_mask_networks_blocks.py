@@ -12,7 +12,7 @@ pytest.importorskip("safetensors")
 from torch.nn.functional import conv2d, elu, interpolate, max_pool2d  # noqa: E402
 
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.mask_networks import (  # noqa: E402
+from steepest.learning.masks import (  # noqa: E402
     BINARISATIONS,
     CBlock,
     Critic,
@@ -24,8 +24,8 @@ from steepest.mask_networks import (  # noqa: E402
     load,
     save,
 )
-from steepest.mask_networks.gan import MODES, frozen  # noqa: E402
-from steepest.mask_networks.trunk import Hourglass, draw_seed  # noqa: E402
+from steepest.learning.masks.gan import MODES, frozen  # noqa: E402
+from steepest.learning.masks.trunk import Hourglass, draw_seed  # noqa: E402
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

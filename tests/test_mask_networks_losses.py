@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from cases import dense_diffusion  # noqa: E402
-from steepest.mask_networks import (  # noqa: E402
+from steepest.learning.masks import (  # noqa: E402
     MaskGAN,
     MaskTrainingConfig,
     critic_loss,
@@ -23,10 +23,10 @@ from steepest.mask_networks import (  # noqa: E402
     generator_loss,
     mask_loss,
 )
-from steepest.mask_networks.losses import density_loss, mean_absolute_error  # noqa: E402
-from steepest.mask_networks.ranking import count_known, keep_highest, random_masks  # noqa: E402
-from steepest.mask_networks.terms import TERMS  # noqa: E402
-from steepest.mask_networks.trunk import draw_seed  # noqa: E402
+from steepest.learning.masks.losses import density_loss, mean_absolute_error  # noqa: E402
+from steepest.learning.masks.ranking import count_known, keep_highest, random_masks  # noqa: E402
+from steepest.learning.masks.terms import TERMS  # noqa: E402
+from steepest.learning.masks.trunk import draw_seed  # noqa: E402
 
 CONFIG = MaskTrainingConfig(
     channels=1, base_channels=4, crop=16, batch=2, density=0.2, alpha=0.3, beta=0.7
@@ -235,7 +235,7 @@ def test_every_binarisation_gives_a_gradient(method: str) -> None:
 
 
 def test_in_bfloat16_known_pixels_stay_exact() -> None:
-    from steepest.mask_networks.precision import in_precision
+    from steepest.learning.masks.precision import in_precision
 
     gan = MaskGAN("joint", 1, 4)
     config = replace(CONFIG, precision="bfloat16")

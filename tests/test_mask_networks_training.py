@@ -15,7 +15,7 @@ pytest.importorskip("safetensors")
 
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.io import write_image  # noqa: E402
-from steepest.mask_networks import (  # noqa: E402
+from steepest.learning.masks import (  # noqa: E402
     PRESETS,
     MaskGAN,
     MaskTrainingConfig,
@@ -24,11 +24,11 @@ from steepest.mask_networks import (  # noqa: E402
     propose_mask,
     train,
 )
-from steepest.mask_networks.sampling import TRAINING, draw_crops  # noqa: E402
-from steepest.mask_networks.validation import reconstruct  # noqa: E402
-from steepest.training.log import read_log  # noqa: E402
-from steepest.training.photographs import open_photographs  # noqa: E402
-from steepest.training.streams import torch_stream  # noqa: E402
+from steepest.learning.masks.sampling import TRAINING, draw_crops  # noqa: E402
+from steepest.learning.masks.validation import reconstruct  # noqa: E402
+from steepest.learning.training.log import read_log  # noqa: E402
+from steepest.learning.training.photographs import open_photographs  # noqa: E402
+from steepest.learning.training.streams import torch_stream  # noqa: E402
 
 TINY = MaskTrainingConfig(
     data="photos",

@@ -17,12 +17,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from torch.nn.functional import cross_entropy  # noqa: E402
-
-from cases.libraries import real  # noqa: E402
-from steepest.core.errors import InputError  # noqa: E402
-from steepest.layers import InverseHeat  # noqa: E402
-from steepest.segmentation import (  # noqa: E402
+from experiments.inverse_layers import (  # noqa: E402
     IGNORE,
     SegmentationConfig,
     external,
@@ -31,11 +26,16 @@ from steepest.segmentation import (  # noqa: E402
     save,
     train,
 )
-from steepest.segmentation.batches import draw  # noqa: E402
-from steepest.segmentation.streets import STREET_CLASSES, write_streets  # noqa: E402
-from steepest.segmentation.task import make_task, open_split  # noqa: E402
-from steepest.segmentation.weights import build, read_description  # noqa: E402
-from steepest.training import Team  # noqa: E402
+from experiments.inverse_layers.batches import draw  # noqa: E402
+from experiments.inverse_layers.streets import STREET_CLASSES, write_streets  # noqa: E402
+from experiments.inverse_layers.task import make_task, open_split  # noqa: E402
+from experiments.inverse_layers.weights import build, read_description  # noqa: E402
+from torch.nn.functional import cross_entropy  # noqa: E402
+
+from cases.libraries import real  # noqa: E402
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.layers import InverseHeat  # noqa: E402
+from steepest.learning.training import Team  # noqa: E402
 
 ALONE = Team(0, 1, torch.device("cpu"))
 DEEPLAB = ("deeplabv3+", {"encoder": "mobilenet_v2", "decoder_channels": 8})

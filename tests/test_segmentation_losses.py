@@ -11,15 +11,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from steepest.core.errors import InputError  # noqa: E402
-from steepest.segmentation import IGNORE, LOSSES, make_loss  # noqa: E402
-from steepest.segmentation.losses import (  # noqa: E402
+from experiments.inverse_layers import IGNORE, LOSSES, make_loss  # noqa: E402
+from experiments.inverse_layers.losses import (  # noqa: E402
     cross_entropy,
     generalised_cross_entropy,
     gradient_penalty,
     label_smoothing,
     roughness,
 )
+
+from steepest.core.errors import InputError  # noqa: E402
 
 SHAPES = [(2, 3, 7), (2, 3, 5, 6), (1, 4, 3, 4, 5)]
 

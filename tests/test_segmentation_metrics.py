@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from steepest.core.errors import InputError
-from steepest.segmentation import (
+from experiments.inverse_layers import (
     IGNORE,
     confusion,
     dice,
@@ -18,7 +14,11 @@ from steepest.segmentation import (
     overlay,
     scores,
 )
-from steepest.segmentation.drawing import COLOURS
+from experiments.inverse_layers.drawing import COLOURS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steepest.core.errors import InputError
 
 
 def random_labels(seed: int, num_classes: int, shape: tuple[int, ...] = (5, 6)) -> np.ndarray:

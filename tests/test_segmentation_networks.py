@@ -13,9 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from steepest import segmentation  # noqa: E402
-from steepest.core.errors import InputError  # noqa: E402
-from steepest.segmentation import (  # noqa: E402
+from experiments.inverse_layers import (  # noqa: E402
     SegmentationUNet,
     load,
     make_loss,
@@ -23,8 +21,11 @@ from steepest.segmentation import (  # noqa: E402
     probabilities,
     save,
 )
-from steepest.segmentation.weights import REGISTRY, build, read_description  # noqa: E402
-from steepest.training import weight_files  # noqa: E402
+from experiments.inverse_layers.weights import REGISTRY, build, read_description  # noqa: E402
+
+from experiments import segmentation  # noqa: E402
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.learning.training import weight_files  # noqa: E402
 
 
 def small(in_channels: int = 1, num_classes: int = 3, **options: Any) -> SegmentationUNet:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from experiments.inverse_layers import IGNORE, LabelNoise, cover_with_windows, flip_labels
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.core.errors import InputError
-from steepest.segmentation import IGNORE, LabelNoise, cover_with_windows, flip_labels
 
 KINDS = ("independent", "redrawn", "shared", "flip")
 SHAPES = st.tuples(st.integers(5, 30), st.integers(5, 30))

@@ -19,14 +19,14 @@ pytest.importorskip("safetensors")
 from cases.trainings import ALONE, ELSEWHERE, GAP, PAPER, few_generated_images, here, one_image  # noqa: E402, F401
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.io import write_image  # noqa: E402
-from steepest.learning.training import (  # noqa: E402
+from steepest.learning.flows.training import (  # noqa: E402
     PHOTOGRAPHS,
     open_data,
 )
-from steepest.learning.training.generate import generate_image, power_law_noise  # noqa: E402
-from steepest.learning.training.sampling import TRAINING, VALIDATION, crop_size, draw_batch  # noqa: E402
-from steepest.training.sources import Collection, Mixture, reduce  # noqa: E402
-from steepest.training.streams import stream  # noqa: E402
+from steepest.learning.flows.training.generate import generate_image, power_law_noise  # noqa: E402
+from steepest.learning.flows.training.sampling import TRAINING, VALIDATION, crop_size, draw_batch  # noqa: E402
+from steepest.learning.training.sources import Collection, Mixture, reduce  # noqa: E402
+from steepest.learning.training.streams import stream  # noqa: E402
 
 # ----------------------------------------------------------------------------- images
 
@@ -55,7 +55,7 @@ def test_spectrum_of_noise_falls_like_the_power(decay):
 
 def test_isolated_disks_do_not_touch():
     measure = pytest.importorskip("skimage.measure")
-    from steepest.learning.training.generate import _isolated_disks
+    from steepest.learning.flows.training.generate import _isolated_disks
 
     for seed in range(10):
         image = _isolated_disks(stream(seed), 64)

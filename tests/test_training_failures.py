@@ -19,9 +19,9 @@ from cases.trainings import GAP, PAPER, few_generated_images, here  # noqa: E402
 from steepest import learning  # noqa: E402
 from steepest.cli.main import main  # noqa: E402
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
-from steepest.learning import losses, objectives  # noqa: E402
-from steepest.learning.training import TrainingConfig, train  # noqa: E402
-from steepest.training.log import read_log  # noqa: E402
+from steepest.learning.flows import losses, objectives  # noqa: E402
+from steepest.learning.flows.training import TrainingConfig, train  # noqa: E402
+from steepest.learning.training.log import read_log  # noqa: E402
 
 # ----------------------------------------------------------------------------- divergence
 

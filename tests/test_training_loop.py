@@ -20,16 +20,16 @@ from torch import nn  # noqa: E402
 
 from cases.trainings import ALONE, here  # noqa: E402, F401
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
-from steepest.learning.training import TrainingConfig, train  # noqa: E402
-from steepest.training import Recipe, run_training  # noqa: E402
-from steepest.training.checkpoint import stored_recipe  # noqa: E402
-from steepest.training.distributed import Team  # noqa: E402
-from steepest.training.learner import share_buffers  # noqa: E402
-from steepest.training.log import Log, read_log  # noqa: E402
-from steepest.training.precision import InBfloat16  # noqa: E402
-from steepest.training.resuming import find_checkpoint  # noqa: E402
-from steepest.training.streams import torch_stream  # noqa: E402
-from steepest.training.task import placed, seeded  # noqa: E402
+from steepest.learning.flows.training import TrainingConfig, train  # noqa: E402
+from steepest.learning.flows.training.task import placed, seeded  # noqa: E402
+from steepest.learning.training import Recipe, run_training  # noqa: E402
+from steepest.learning.training.checkpoint import stored_recipe  # noqa: E402
+from steepest.learning.training.distributed import Team  # noqa: E402
+from steepest.learning.training.learner import share_buffers  # noqa: E402
+from steepest.learning.training.log import Log, read_log  # noqa: E402
+from steepest.learning.training.precision import InBfloat16  # noqa: E402
+from steepest.learning.training.resuming import find_checkpoint  # noqa: E402
+from steepest.learning.training.streams import torch_stream  # noqa: E402
 
 
 @dataclass(frozen=True, kw_only=True)

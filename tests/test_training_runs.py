@@ -23,15 +23,15 @@ from cases.trainings import ALONE, ELSEWHERE, GAP, PAPER, few_generated_images, 
 from steepest import learning  # noqa: E402
 from steepest.cli.main import main  # noqa: E402
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
-from steepest.learning import objectives, weights  # noqa: E402
-from steepest.learning.training import (  # noqa: E402
+from steepest.learning.flows import objectives, weights  # noqa: E402
+from steepest.learning.flows.training import (  # noqa: E402
     PRESETS,
     TrainingConfig,
     open_data,
     train,
 )
-from steepest.learning.training.validation import make_validation  # noqa: E402
-from steepest.training.log import read_log  # noqa: E402
+from steepest.learning.flows.training.validation import make_validation  # noqa: E402
+from steepest.learning.training.log import read_log  # noqa: E402
 
 # ----------------------------------------------------------------------------- whole trainings
 
@@ -282,7 +282,7 @@ def test_learn_refuses_in_one_line(options, words, capsys):
 
 
 def test_learn_says_how_to_go_on_after_ctrl_c(capsys, monkeypatch):
-    from steepest.learning import training
+    from steepest.learning.flows import training
 
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt

@@ -19,18 +19,18 @@ import steepest  # noqa: E402
 from cases.trainings import ALONE, ELSEWHERE, GAP, PAPER, few_generated_images, here, one_image  # noqa: E402, F401
 from steepest import learning  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning import objectives, weights  # noqa: E402
-from steepest.learning.training import (  # noqa: E402
+from steepest.learning.flows import objectives, weights  # noqa: E402
+from steepest.learning.flows.training import (  # noqa: E402
     PRESETS,
     TrainingConfig,
     open_data,
     train,
 )
-from steepest.learning.training.task import METHODS, FlowTask  # noqa: E402
-from steepest.learning.training.validation import make_validation  # noqa: E402
-from steepest.training.learner import learning_rate, make_learner  # noqa: E402
-from steepest.training.learner import take_step as take_step_of  # noqa: E402
-from steepest.training.precision import InBfloat16  # noqa: E402
+from steepest.learning.flows.training.task import METHODS, FlowTask  # noqa: E402
+from steepest.learning.flows.training.validation import make_validation  # noqa: E402
+from steepest.learning.training.learner import learning_rate, make_learner  # noqa: E402
+from steepest.learning.training.learner import take_step as take_step_of  # noqa: E402
+from steepest.learning.training.precision import InBfloat16  # noqa: E402
 
 # ----------------------------------------------------------------------------- settings
 

@@ -22,7 +22,7 @@ def same_steps(image: np.ndarray, time: float, tol: float, steps: int, **options
 
 def parts(problem: Problem) -> tuple[np.ndarray, Any]:
     """The image as (channels, *space) and its functional, as the solvers take them."""
-    from steepest.functionals import make_functional
+    from steepest.convex import make_functional
 
     axis = problem.options.get("channel_axis")
     image = problem.image[None] if axis is None else np.moveaxis(problem.image, axis, 0)
@@ -35,8 +35,8 @@ def parts(problem: Problem) -> tuple[np.ndarray, Any]:
 @pytest.mark.parametrize("count", [1, 8, 21])
 def test_compiled_iterations_are_the_reference_iterations(problem: Problem, count: int) -> None:
     """Number for number: same start, same momentum, same flux, image and certificate."""
-    from steepest.solvers.compiled import CompiledDual
-    from steepest.solvers.reference import ReferenceDual
+    from steepest.convex.compiled.dual import CompiledDual
+    from steepest.convex.reference import ReferenceDual
 
     image, functional = parts(problem)
     rng = np.random.default_rng(count)

@@ -96,9 +96,9 @@ def test_denoising_from_any_flux_meets_its_tolerance(seed: int, size: float) -> 
 
 def test_the_better_of_two_fluxes_is_kept() -> None:
     """The chosen start has the smaller dual energy, and both can win."""
-    from steepest.functionals import make_functional
-    from steepest.solvers.rof import Goal, Momentum, make_dual
-    from steepest.solvers.warm_start import try_flux
+    from steepest.convex import make_functional
+    from steepest.convex.solve import Goal, Momentum, make_dual
+    from steepest.convex.warm_start import try_flux
 
     f = IMAGE[None]
     functional = make_functional(f)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from experiments.tvflownet.methods import Still
+from experiments.tvflownet.runner import Evaluation
+from experiments.tvflownet.truth import STEP, time_derivative
 
 import steepest
 from steepest.core.grey import to_grey
-from steepest.evaluation.methods import Still
-from steepest.evaluation.runner import Evaluation
-from steepest.evaluation.truth import STEP, time_derivative
 from steepest.io import write_image
 
 METRICS = pytest.importorskip("skimage.metrics")

@@ -1,4 +1,4 @@
-"""What tests of ``steepest segment`` share: a folder of cells, a command that is refused."""
+"""What tests of ``python -m experiments.inverse_layers`` share: a folder of cells, a command that is refused."""
 
 from __future__ import annotations
 

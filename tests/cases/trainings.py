@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import steepest
-from steepest.learning.training import PRESETS, TrainingConfig, data
-from steepest.training import Team
-from steepest.training.sources import Collection
+from steepest.learning.flows.training import PRESETS, TrainingConfig, data
+from steepest.learning.training import Team
+from steepest.learning.training.sources import Collection
 
 ELSEWHERE = {  # other processes find the same package
     **os.environ,

@@ -105,7 +105,7 @@ def _add_recipe(group: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, and say what came out."""
     need_torch("learning")
-    from steepest.learning.training import train
+    from steepest.learning.flows.training import train
 
     subject = training.Subject(
         command="learn",
@@ -122,8 +122,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _config(arguments: argparse.Namespace) -> Any:
     """The preset, or what is being resumed, with the options given."""
-    from steepest.learning.training import PRESETS as RECIPES
-    from steepest.learning.training import TrainingConfig
+    from steepest.learning.flows.training import PRESETS as RECIPES
+    from steepest.learning.flows.training import TrainingConfig
 
     if arguments.resume and not arguments.preset:
         begun = "with --preset one is begun"

@@ -16,14 +16,12 @@ from . import (
     decompose,
     decompress,
     denoise,
-    evaluate,
     filter,
     flow,
     info,
     inpaint,
     learn,
     mask,
-    segment,
     spectrum,
 )
 from .options import HelpFormatter
@@ -40,8 +38,6 @@ COMMANDS: tuple[Any, ...] = (
     compress,
     decompress,
     learn,
-    segment,
-    evaluate,
     info,
 )
 DESCRIPTION = """\

@@ -118,7 +118,7 @@ def stored(folder: Path, kind: type, otherwise: str) -> Any:
     InputError
         There is none, or one of another kind.
     """
-    from steepest.training.checkpoint import has_checkpoint, stored_recipe
+    from steepest.learning.training.checkpoint import has_checkpoint, stored_recipe
 
     if not has_checkpoint(folder):
         raise InputError(f"{folder}: holds no training; {otherwise}")
@@ -160,7 +160,7 @@ def leads() -> bool:
 
 def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
     """The command, if a checkpoint was written before the interruption."""
-    from steepest.training.checkpoint import has_checkpoint
+    from steepest.learning.training.checkpoint import has_checkpoint
 
     if not has_checkpoint(Path(arguments.output)):
         return " before the first checkpoint: nothing to go on with"

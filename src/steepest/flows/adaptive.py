@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.solve import Goal
+from ..convex.total_variation import TotalVariation
 from ..core.status import Status
-from ..functionals.total_variation import TotalVariation
-from ..solvers.rof import Goal
 from .march import Record, march
 from .result import PartState
 

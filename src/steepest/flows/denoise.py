@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.certificate import StepTerms, psnr_bound
+from ..convex.multilevel import coarse_flux, correct
+from ..convex.solve import Goal, Momentum, make_dual, needs_double, rounding_floor, solve
+from ..convex.total_variation import TotalVariation
+from ..convex.warm_start import try_flux
 from ..core.arrays import check_count, check_number
 from ..core.errors import InputError, NotConverged
 from ..core.namespace import Array, cast, detached, is_torch, namespace, to_float64
 from ..core.status import Status
-from ..functionals.certificate import StepTerms, psnr_bound
-from ..functionals.total_variation import TotalVariation
-from ..solvers.multilevel import coarse_flux, correct
-from ..solvers.rof import Goal, Momentum, make_dual, needs_double, rounding_floor, solve
-from ..solvers.warm_start import try_flux
 from .flux_guess import feasible_part
 from .march import Callback, distance
 from .problem import Problem, make_problem, rescaled

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.certificate import Bound
+from ..convex.solve import Goal
+from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_number
 from ..core.errors import InputError
 from ..core.namespace import epsilon
-from ..functionals.certificate import Bound
-from ..functionals.total_variation import TotalVariation
-from ..solvers.rof import Goal
 from .march import NEGLIGIBLE, contrast_energy, fresh_state, march
 from .problem import make_problem
 

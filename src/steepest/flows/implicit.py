@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..convex.linearized import differentiate, linearize
 from ..core.errors import InputError
 from ..core.namespace import Array, is_torch
-from ..operators.differences import divergence
-from ..solvers.linearized import differentiate, linearize
+from ..grid.differences import divergence
 from .problem import Problem
 from .result import FlowResult, FlowState
 from .time_grid import TimeGrid, node_rates

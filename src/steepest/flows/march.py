@@ -10,12 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.namespace import Array, cast, sum64, to_float64
-from ..core.status import Status
-from ..functionals.certificate import Bound
-from ..functionals.total_variation import TotalVariation
-from ..solvers.multilevel import correct
-from ..solvers.rof import (
+from ..convex.certificate import Bound
+from ..convex.multilevel import correct
+from ..convex.solve import (
     Dual,
     Goal,
     Momentum,
@@ -26,7 +23,10 @@ from ..solvers.rof import (
     solve,
     useful_share,
 )
-from ..solvers.warm_start import try_flux
+from ..convex.total_variation import TotalVariation
+from ..convex.warm_start import try_flux
+from ..core.namespace import Array, cast, sum64, to_float64
+from ..core.status import Status
 from .flux_guess import Guess
 from .result import PartState, Step
 

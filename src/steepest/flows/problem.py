@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.total_variation import TotalVariation, make_functional
 from ..core.arrays import Layout, check_data_range, normalize_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, is_torch, namespace, to_float64
-from ..functionals.total_variation import TotalVariation, make_functional
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ..convex.certificate import Bound
+from ..convex.solve import Momentum
 from ..core.namespace import Array
 from ..core.status import Status
-from ..functionals.certificate import Bound
-from ..solvers.rof import Momentum
 
 
 @dataclass(frozen=True, eq=False)

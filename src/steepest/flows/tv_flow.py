@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.certificate import Bound, psnr_bound
+from ..convex.solve import Goal
 from ..core.arrays import check_count, check_number
 from ..core.errors import InputError, NotConverged
 from ..core.namespace import Array, detached, namespace
 from ..core.status import Status
-from ..functionals.certificate import Bound, psnr_bound
-from ..solvers.rof import Goal
 from .adaptive import march_to_accuracy
 from .flux_guess import Guess, part_guess
 from .march import NEGLIGIBLE, Callback, Record, contrast_energy, fresh_state, march

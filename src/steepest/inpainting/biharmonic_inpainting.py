@@ -8,9 +8,9 @@ import numpy as np
 
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
+from ..elliptic.preconditioned import Map, System, compiled_operator, one_cycle, solve_all
 from .checks import check_iteration
 from .normalised import masked
-from .preconditioned import Map, System, compiled_operator, one_cycle, solve_all
 from .result import InpaintResult
 from .steady_state import outcome
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import check_number
+from ..elliptic.nine_point import system
+from ..elliptic.preconditioned import solve_all
 from .checks import check_iteration
 from .lagged import Linearised, iterate
 from .masks.smoothing import gaussian
-from .nine_point import system
 from .normalised import masked
-from .preconditioned import solve_all
 from .result import InpaintResult
 
 

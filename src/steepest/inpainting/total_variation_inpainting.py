@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.total_variation import TotalVariation
 from ..core.status import Status
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
-from ..functionals.total_variation import TotalVariation
-from ..operators.differences import divergence
+from ..grid.differences import divergence
 from .checks import check_iteration
 from .normalised import Masked, masked
 from .result import InpaintResult

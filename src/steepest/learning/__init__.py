@@ -1,4 +1,4 @@
-"""Networks that learn the total variation flow without ground truth (needs the ``torch`` extra).
+"""Networks that learn flows and masks, and how they are trained (needs the ``torch`` extra).
 
 >>> import torch
 >>> from steepest import learning
@@ -13,26 +13,24 @@ from __future__ import annotations
 from ..core.lazy import lazily
 
 _WHERE = {
-    "SemiResNet": "semi_resnet",
-    "UNet": "unet",
-    "LGD": "lgd",
-    "MeanFluxNet": "mean_flux",
-    "load": "weights",
-    "save": "weights",
-    "NETWORKS": "weights",
-    "certify": "certificate",
-    "certified": "certificate",
-    "Certificate": "certificate",
-    "learned_flow": "predict",
-    "export_onnx": "export",
-    "learned_bands": "bands",
-    "learned_decomposition": "bands",
-    "joint_optimisation": "joint",
-    "JointResult": "joint",
-    "paper_loss": "losses",
-    "report_loss": "losses",
+    "SemiResNet": "flows.semi_resnet",
+    "UNet": "flows.unet",
+    "LGD": "flows.lgd",
+    "MeanFluxNet": "flows.mean_flux",
+    "load": "flows.weights",
+    "save": "flows.weights",
+    "NETWORKS": "flows.weights",
+    "certify": "flows.certificate",
+    "certified": "flows.certificate",
+    "Certificate": "flows.certificate",
+    "learned_flow": "flows.predict",
+    "export_onnx": "flows.export",
+    "learned_bands": "flows.bands",
+    "learned_decomposition": "flows.bands",
+    "paper_loss": "flows.losses",
+    "report_loss": "flows.losses",
 }
-_MODULES = ("certificate", "fields", "losses", "training")
+_MODULES = ("flows", "masks", "training")
 
 __all__ = [*_WHERE, *_MODULES]
 

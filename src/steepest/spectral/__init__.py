@@ -1,7 +1,7 @@
 """Spectral TV: decompose an image into structures by scale, filter, recompose."""
 
 from ..flows.extinction import extinction_time
-from .decompose import Decomposition, decompose
+from .decomposition import Decomposition, decompose
 from .filters import apply_gain, band_pass, band_stop, high_pass, low_pass
 from .scale_map import scale_map
 from .texture import fuse, separate_texture

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.arrays import check_number
 from ..core.errors import InputError
-from .decompose import Decomposition
+from .decomposition import Decomposition
 
 
 def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:

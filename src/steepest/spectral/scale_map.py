@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .decompose import Decomposition
+from .decomposition import Decomposition
 
 
 def scale_map(decomposition: Decomposition) -> np.ndarray:

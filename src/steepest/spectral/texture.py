@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.arrays import check_number, prepare_image
 from ..core.errors import InputError
-from .decompose import decompose
+from .decomposition import decompose
 from .filters import low_pass
 
 

@@ -18,8 +18,8 @@ from .checks import (
     prepare,
     report,
 )
+from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
 from .lattice import lattice
-from .reconstruction import Reconstruct, diffusion, local_error, mean_absolute_error
 
 
 def densify(

@@ -18,7 +18,7 @@ from .checks import (
     generator,
     report,
 )
-from .reconstruction import Reconstruct, diffusion, local_error, mean_absolute_error
+from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
 
 
 def nonlocal_pixel_exchange(

@@ -16,7 +16,7 @@ from .checks import (
     prepare,
     report,
 )
-from .reconstruction import Reconstruct, diffusion, local_error, mean_absolute_error
+from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
 
 
 def probabilistic_sparsification(

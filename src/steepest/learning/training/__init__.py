@@ -1,25 +1,25 @@
-"""Training of the networks: one function, recipes, data, checkpoints.
+"""The training loop that all networks share, whatever they learn (needs the ``torch`` extra).
 
->>> from steepest.learning.training import PRESETS, train
->>> result = train(PRESETS["smoke"], "runs/smoke")                     # doctest: +SKIP
+A training is a :class:`Recipe` (how long, which rate, which seed) and a :class:`Task` (network,
+loss, validation, files of weights). :func:`run_training` brings them together: optimiser, average
+of the weights, checkpoints, log, resuming bit for bit, several processes.
 
-The same as a command: ``steepest learn --preset smoke -o runs/smoke``.
+Everything is imported on first use: who only reads weights needs no training loop.
 """
 
-from ...training.loop import Moment, TrainingResult
-from .config import TrainingConfig
-from .data import PHOTOGRAPHS, open_data
-from .generate import generate_image
-from .presets import PRESETS
-from .run import train
+from __future__ import annotations
 
-__all__ = [
-    "PHOTOGRAPHS",
-    "PRESETS",
-    "Moment",
-    "TrainingConfig",
-    "TrainingResult",
-    "generate_image",
-    "open_data",
-    "train",
-]
+from ...core.lazy import lazily
+
+_WHERE = {
+    "Moment": "loop",
+    "Recipe": "recipe",
+    "Task": "task",
+    "Team": "distributed",
+    "TrainingResult": "loop",
+    "run_training": "loop",
+}
+
+__all__ = [*_WHERE]
+
+__getattr__, __dir__ = lazily(__name__, _WHERE)

@@ -1,124 +1,92 @@
-"""The total variation flow as the subject of a training."""
+"""What a training needs to know of its subject, and what several subjects share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ...core.errors import InputError
-from ...training.distributed import Team
-from ...training.precision import InBfloat16
-from ...training.sources import Source
-from ...training.streams import torch_stream
-from ...training.task import placed, seeded
-from .. import weights
-from ..objectives import Objective, check_objective, find_objective
-from .config import TrainingConfig
-from .data import open_data
-from .sampling import OBJECTIVE, TRAINING, draw_batch
-from .validation import Validation, make_validation
-
-METHODS = ("propose", "mean_flux", "solve")
-"""What objectives call of a network, besides the network itself."""
+from .recipe import Recipe
 
 
-@dataclass(frozen=True, eq=False)
-class FlowTask:
-    """A network, an objective and images: the :class:`~steepest.training.Task` of flows."""
+class Task(Protocol):
+    """The subject of a training: network, images, loss, validation, files of weights.
 
-    config: TrainingConfig
-    device: torch.device
-    objective: Objective
-    source: Source
-    validation: Validation
+    It is made by ``make_task(recipe, team)`` of :func:`.loop.run_training`, in every process, when
+    the folder has been looked at and nothing is written yet: data are opened there, and whatever is
+    wrong with the settings is refused with an ``InputError``. Nothing in it changes during the
+    training: all that is random is drawn from counters (:mod:`.streams`), so that a resumed
+    training is the same bit for bit. What draws from torch's global state during :meth:`loss`, as
+    dropout does, finds it set from the step.
+    """
 
     def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
-        """The configured network, or the weights that it begins with."""
-        config = self.config
-        network = seeded(self.build, config.seed)
-        if begin and config.initial is not None:
-            _begin_with(network, config.initial)
-        return placed(network, config, device)
+        """The network to train, on ``device``, its weights drawn from the recipe's seed.
+
+        ``begin`` False: its weights will come from a checkpoint; others need not be read.
+        """
 
     def build(self) -> nn.Module:
-        """The configured network with any weights."""
-        return weights.build(self.config.network, dict(self.config.network_config))
+        """A network on the CPU whose ``state_dict`` has the keys and shapes of the trained one.
+
+        It takes the best weights, is saved by :meth:`save` and returned to the user.
+        """
 
     def rehearse(self, network: nn.Module) -> None:
-        """Try the options of the objective on two images."""
-        options = self.config.objective_options
-        if not options:
-            return
-        u0, t = (tensor[:2] for tensor in self.validation.batches[0])
-        try:
-            with torch.no_grad():
-                self.objective(network, u0, t, torch.Generator(u0.device))
-        except InputError:
-            raise
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"objective_options={dict(options)!r}: {error}") from None
+        """Try what may fail (options of the loss, say) before anything is written.
 
-    def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
-        """The objective on random crops at random times."""
-        config = self.config
-        if config.precision == "bfloat16":
-            network = InBfloat16(network, METHODS)
-        batch = draw_batch(self.source, config, config.seed, TRAINING, step, images)
-        u0, t = (tensor.to(self.device) for tensor in batch)
-        generator = torch_stream(self.device, config.seed, OBJECTIVE, step, part)
-        return self.objective(network, u0, t, generator)
+        Raises
+        ------
+        InputError
+            It did; the message says what to change.
+        """
+
+    def loss(
+        self, network: nn.Module, step: int, part: int, images: range
+    ) -> Mapping[str, torch.Tensor]:
+        """``"total"``, a scalar to be minimised, and the terms to be logged, the same every step.
+
+        ``images`` are the numbers, within the batch of this ``step`` (from 0), of the images in
+        ``part``; "total" is their mean. The network is in training mode and on the team's device,
+        to which the task brings the images; autocast is the task's as well
+        (:class:`.precision.InBfloat16`).
+        """
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """The objective and the criterion on fixed crops at fixed times."""
-        return self.validation(network)
+        """``"score"``, the recipe's criterion (small is good), and whatever else shall be logged.
 
-    def validation_names(self, terms: Sequence[str]) -> list[str]:
-        """The terms of the objective and ``"score"``."""
-        return [*terms, "score"]
+        The network is in evaluation mode. All processes call this and must find the same score.
+        """
+
+    def validation_names(self, terms: Sequence[str]) -> Iterable[str]:
+        """The keys that :meth:`validate` returns; ``terms`` are those of the loss."""
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """As :func:`steepest.learning.load` reads it."""
-        weights.save(network, path, dict(metadata))
+        """Write ``path.safetensors`` and ``path.json``, replacing those that are there."""
 
     def metadata(self) -> Mapping[str, Any]:
-        """The licences of the images."""
-        return {"data": dict(self.source.licences)}
+        """What is noted beside the weights, besides recipe and time: the licences of the data."""
 
     def hint(self, network: nn.Module) -> str:
-        """Nothing is known but that the learning rate may be too large."""
-        return ""
+        """What to change first when the loss is no longer finite; "" where nothing is known.
+
+        It goes on "the loss is nan in epoch 3: ", as in "the layers amplify 1e5 times: set
+        max_gain=100".
+        """
 
 
-def make_task(config: TrainingConfig, team: Team) -> FlowTask:
-    """Open the images, and draw those of the validation.
-
-    Raises
-    ------
-    InputError
-        Unknown network, objective, option or data; an objective that is not for this network.
-    """
-    with torch.device("meta"):  # before minutes go by with images and their flows
-        network = weights.build(config.network, dict(config.network_config))
-    check_objective(config.objective, network)
-    objective = find_objective(config.objective, config.objective_options)
-    images = partial(open_data, largest_crop=config.crop_range[1])
-    source = images(config.data, held_out=False, seed=config.seed)
-    held_out = config.validation_data is None
-    other = images(config.validation_data or config.data, held_out=held_out)
-    validation = make_validation(other, config, objective, team.device)
-    return FlowTask(config, team.device, objective, source, validation)
+def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """``build()`` with weights drawn from ``seed``; the global random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
 
 
-def _begin_with(network: nn.Module, initial: str) -> None:
-    first = weights.load(initial)
-    if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
-        raise InputError(
-            f"initial={initial!r}: a {type(first).__name__}, or of another configuration"
-        )
-    network.load_state_dict(first.state_dict())
+def placed(network: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
+    """The network in the recipe's memory format, on ``device``."""
+    if recipe.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.to(device)

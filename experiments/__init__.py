@@ -1,0 +1,1 @@
+"""Reproductions of papers: run ``python -m experiments.NAME`` in a clone."""

@@ -1,0 +1,106 @@
+"""The inverse evolution layer of a training, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from steepest.cli import training
+from steepest.cli.options import count, number, positive
+from steepest.core.errors import InputError
+
+NONE = "none"
+PRESETS = (
+    "default",
+    "paper-wbc",
+    "paper-dsb",
+    "paper-deeplabv3+",
+    "paper-hrnetv2-w48",
+    "code-wbc",
+    "code-dsb",
+    "code-deeplabv3+",
+    "code-hrnetv2-w48",
+)
+EVOLUTIONS = (
+    "heat",
+    "total-variation",
+    "curvature",
+    "allen-cahn",
+    "porous-medium",
+    "advection-diffusion-reaction",
+)
+_OWN = ("evolution", "steps", "dt", "max_gain", "layer_options")
+
+
+def add_layer(group: Any) -> None:
+    """Which layer, how strong, and how much it may amplify."""
+    add = group.add_argument
+    add(
+        "--layer",
+        choices=(NONE, *PRESETS),
+        metavar="NAME",
+        help="none (default), default (heat, gain capped), or the paper's and its code's: "
+        + ", ".join(PRESETS[1:]),
+    )
+    add(
+        "--evolution",
+        choices=EVOLUTIONS,
+        metavar="NAME",
+        help=f"instead of --layer, with --steps and --dt: {', '.join(EVOLUTIONS)}",
+    )
+    add("--steps", type=count, metavar="N", help="layers behind each other")
+    add("--dt", type=positive, metavar="X", help="length of each step")
+    add(
+        "--max-gain",
+        type=_number_or_none,
+        metavar="X",
+        help="heat: cap of the amplification (default 100), or none; others: warn above it",
+    )
+    add(
+        "--layer-options",
+        type=training.json_object,
+        metavar="JSON",
+        help='more of its arguments: \'{"boundary": "zero"}\', \'{"eps": 0.5}\'',
+    )
+    add("--ramp", type=number, metavar="EPOCHS", help="from 0 to full strength in so many epochs")
+    add(
+        "--gain-limit",
+        type=_number_or_none,
+        metavar="X",
+        help="refuse layers that amplify more (default 1e4); none: take any",
+    )
+
+
+def given_layer(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, Any]:
+    """The description that `experiments.inverse_layers.make_layer` takes; ``base`` if nothing is given.
+
+    Raises
+    ------
+    InputError
+        A layer by name and by its evolution.
+    """
+    settings = training.given(arguments, {name: name for name in _OWN})
+    own = {**settings.pop("layer_options", {}), **settings}
+    if arguments.layer is not None and own:
+        raise InputError(
+            f"--layer {arguments.layer}: is complete; leave it out and give --evolution with "
+            "--steps and --dt for a layer of your own"
+        )
+    if arguments.layer is not None:
+        return {} if arguments.layer == NONE else {"preset": arguments.layer}
+    if not own:
+        return dict(base)
+    if own.get("max_gain") == NONE:
+        own["max_gain"] = None
+    return {"evolution": "heat", **own}
+
+
+def given_gain_limit(arguments: argparse.Namespace, base: float | None) -> float | None:
+    """The limit given, else ``base``."""
+    limit = arguments.gain_limit
+    return base if limit is None else None if limit == NONE else limit
+
+
+def _number_or_none(text: str) -> float | str:
+    return NONE if text == NONE else positive(text)

@@ -1,0 +1,180 @@
+"""``python -m experiments.inverse_layers predict``: label images, and pictures to look at, of photographs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.cli.batch import Record, run_batch
+from steepest.cli.certificates import duration
+from steepest.cli.extras import need_torch
+from steepest.cli.inputs import check_targets, expand, read, stem
+from steepest.cli.options import add_reporting, axis, count
+from steepest.core.errors import InputError
+from steepest.io import Image, OutputSet, check_writable, write_image
+
+USAGE = "WEIGHTS IMAGE [IMAGE ...] -o FOLDER [options]"
+DESCRIPTION = """\
+Segment images by a network that "python -m experiments.inverse_layers train" has trained. Writes a label image
+NAME.png for every image: one number a pixel, the one that its class has in the masks that were
+trained on. With --overlay also overlays/NAME.png: the image, its classes filled and outlined in
+colour. Images are seen in their own size (those of a training with --fit resize stretched to its
+size).
+"""
+EPILOG = """\
+examples:
+  python -m experiments.inverse_layers predict runs/cells/weights.safetensors photos/ -o results
+  python -m experiments.inverse_layers predict runs/cells/weights.safetensors 'photos/*.tif' -o results --overlay
+  python -m experiments.inverse_layers predict runs/cells/weights.safetensors a.png -o results --values classes
+"""
+_OVERLAYS = "overlays"
+_LARGEST = 2**16 - 1  # what a PNG can hold
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """Where the results of one image go."""
+
+    labels: Path
+    overlay: Path | None
+
+    @property
+    def paths(self) -> list[Path]:
+        return [self.labels] if self.overlay is None else [self.labels, self.overlay]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``python -m experiments.inverse_layers predict``."""
+    add = parser.add_argument
+    add("weights", metavar="WEIGHTS", help="weights.safetensors of a training")
+    add("images", nargs="+", metavar="IMAGE", help="file, folder, quoted glob, or sample:camera")
+    add("-o", "--output", required=True, metavar="FOLDER", help="where results are written")
+    add("--overwrite", action="store_true", help="replace existing files")
+    add("--overlay", action="store_true", help="also pictures with the classes drawn in")
+    add("--scale", type=count, metavar="N", help="enlarge these N times (default 1)")
+    add(
+        "--values",
+        choices=("original", "classes"),
+        help="numbers in label images: those of the masks trained on (default), or 0, 1, ..",
+    )
+    add(
+        "--channel-axis",
+        type=axis,
+        default="auto",
+        metavar="N",
+        help="axis of TIFF or NPY arrays that holds channels; none, or auto (default)",
+    )
+    add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
+    add("--threads", type=count, metavar="N", help="processors to use (default all)")
+    add_reporting(parser.add_argument_group("reporting"))
+    parser.set_defaults(volume=False, pages=False)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment every image."""
+    need_torch("segmentation")
+    import torch
+
+    from experiments.inverse_layers.trained import open_trained
+    from steepest.learning.training.device import automatic
+
+    if arguments.scale is not None and not arguments.overlay:
+        raise InputError("--scale enlarges overlays: also give --overlay")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    sources = expand(arguments.images)
+    targets = {name: _targets(name, arguments) for name in sources}
+    _check(targets, arguments.overwrite)
+    check_writable(arguments.output)
+    trained = open_trained(arguments.weights, automatic(arguments.device))
+    numbers = _numbers(trained, arguments)
+
+    def work(source: str, label: str) -> Record:
+        image = read(source, arguments)
+        if image.axes not in ("YX", "YXC"):
+            raise InputError(f"{source}: axes {image.axes}; allowed are grey or RGB images")
+        record = Record(source)
+        record.describe(image)
+        start = perf_counter()
+        labels = trained.labels(image.array)
+        seconds = perf_counter() - start
+        with OutputSet(overwrite=arguments.overwrite) as outputs:
+            _write(targets[source], image, labels, numbers, arguments.scale or 1, outputs)
+            record.outputs = list(outputs.paths)
+        _report(record, labels, numbers, seconds)
+        return record
+
+    return run_batch(arguments, sources, work, {"command": "segment predict"})
+
+
+def _targets(name: str, arguments: argparse.Namespace) -> _Targets:
+    folder, file = Path(arguments.output), f"{stem(name)}.png"
+    return _Targets(folder / file, folder / _OVERLAYS / file if arguments.overlay else None)
+
+
+def _check(targets: dict[str, _Targets], overwrite: bool) -> None:
+    """Nothing would be written twice, or over an image that is to be segmented."""
+    check_targets([path for each in targets.values() for path in each.paths], overwrite)
+    sources = {Path(name).resolve() for name in targets}
+    for each in targets.values():
+        for path in each.paths:
+            if path.resolve() in sources:
+                raise InputError(f"{path}: is an image itself; take another folder for the results")
+
+
+def _numbers(trained: Any, arguments: argparse.Namespace) -> np.ndarray:
+    """What each class is called in label images, uint8 or, where it must be, uint16.
+
+    Raises
+    ------
+    InputError
+        The original numbers are not known, or not 0 to 65535.
+    """
+    classes = np.arange(trained.network.num_classes, dtype=np.uint8)
+    values: Sequence[int] = trained.values
+    if arguments.values == "classes" or (arguments.values is None and not values):
+        return classes
+    if len(values) != len(classes):
+        raise InputError(
+            f"{arguments.weights}: does not say what its {len(classes)} classes are called in "
+            "masks; allowed is --values classes"
+        )
+    if min(values) < 0 or max(values) > _LARGEST:
+        raise InputError(
+            f"{arguments.weights}: classes are called {', '.join(map(str, values))}, PNG files "
+            f"hold 0 to {_LARGEST}; allowed is --values classes"
+        )
+    return np.asarray(values, np.uint8 if max(values) < 256 else np.uint16)
+
+
+def _write(
+    targets: _Targets,
+    image: Image,
+    labels: np.ndarray,
+    numbers: np.ndarray,
+    scale: int,
+    outputs: OutputSet,
+) -> None:
+    write_image(targets.labels, numbers[labels], outputs=outputs)
+    if targets.overlay is not None:
+        from experiments.inverse_layers import overlay
+
+        picture = overlay(image.array, labels, len(numbers), scale=scale)
+        write_image(targets.overlay, picture, outputs=outputs)
+
+
+def _report(record: Record, labels: np.ndarray, numbers: np.ndarray, seconds: float) -> None:
+    """How much of the image each class covers."""
+    pixels = np.bincount(labels.reshape(-1), minlength=len(numbers))
+    named = zip(numbers, pixels / labels.size, strict=True)
+    shares = {str(number): float(share) for number, share in named}
+    words = ", ".join(f"{number}: {100 * share:.1f} %" for number, share in shares.items())
+    record.lines.append(("classes", words))
+    record.lines.append(("effort", duration(seconds)))
+    record.values.update(classes=shares, seconds=seconds)

@@ -1,0 +1,335 @@
+"""``python -m experiments.inverse_layers train``: images and masks to the weights of a network."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from experiments.inverse_layers.geometry import FITS
+from experiments.inverse_layers.noise import KINDS as NOISES
+from steepest.cli import training
+from steepest.cli.extras import need_torch
+from steepest.cli.options import add_reporting, count, from_zero, number
+from steepest.core.errors import InputError
+
+from .command_layers import NONE, add_layer, given_gain_limit, given_layer
+
+USAGE = "IMAGES [MASKS] -o FOLDER [options]"
+DESCRIPTION = """\
+Train a network on images with masks. Writes the weights of the best epoch (weights.safetensors,
+weights.json), a log (log.csv) and a checkpoint into a folder. Stopped by Ctrl-C or by
+--max-minutes, it continues with --resume as if nothing had happened.
+
+IMAGES and MASKS are folders; a mask is called as its image: images/cell7.jpg, masks/cell7.png. With
+one folder both lie in it: cell7.jpg and cell7.png, or with --ending _mask cell7.png and
+cell7_mask.png. Masks are PNG or TIFF with one number a pixel; each number is a class, the smallest
+is the background.
+"""
+EPILOG = """\
+examples:
+  python -m experiments.inverse_layers train images/ masks/ -o runs/cells
+  python -m experiments.inverse_layers train images/ labels/ -o runs/nuclei --instances    the masks number objects
+  python -m experiments.inverse_layers train cells/ -o runs/cells --values 0,128,255 --epochs 50
+  python -m experiments.inverse_layers train images/ masks/ -o runs/drawn --threshold 128    smooth edges
+  python -m experiments.inverse_layers train images/ masks/ -o runs/smooth --layer default
+  python -m experiments.inverse_layers train images/ masks/ -o runs/tv --evolution total-variation --steps 5 --dt 0.1
+  python -m experiments.inverse_layers train images/ masks/ -o runs/noisy --noise independent --noise-area 0.1
+  python -m experiments.inverse_layers train -o runs/cells --resume                        go on with it
+  torchrun --nproc_per_node=2 -m steepest.cli segment train ...        on two GPUs
+
+Use the weights with "python -m experiments.inverse_layers predict", or experiments.inverse_layers.load in Python.
+"""
+NETWORKS = ("segmentation-unet", "deeplabv3+", "hrnet")
+LOSSES = ("cross-entropy", "label-smoothing", "generalised-cross-entropy", "gradient-penalty")
+CRITERIA = ("dice", "noisy-dice", "mean-iou", "loss")
+DEFAULT_NETWORK, DEFAULT_BASE, DEFAULT_RATE = NETWORKS[0], 16, 1e-3
+_SHARE = 10  # one pair in so many is held out
+_FEW = 6  # more numbers than this in masks are rarely classes
+
+_SETTINGS = {  # option: setting of SegmentationConfig
+    **training.SETTINGS,
+    "images": "data",
+    "masks": "masks",
+    "values": "values",
+    "instances": "instances",
+    "threshold": "threshold",
+    "ignore": "ignore",
+    "channels": "channels",
+    "ending": "ending",
+    "validation": "num_validation",
+    "split_seed": "split_seed",
+    "training": "num_training",
+    "size": "size",
+    "fit": "fit",
+    "mirror": "mirror",
+    "network": "network",
+    "loss": "loss",
+    "loss_options": "loss_options",
+    "ramp": "ramp",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``python -m experiments.inverse_layers train``."""
+    add = parser.add_argument
+    add("images", nargs="?", metavar="IMAGES", help="folder of images")
+    add("masks", nargs="?", metavar="MASKS", help="folder of masks (default: the same)")
+    add("-o", "--output", required=True, metavar="FOLDER", help="where everything is written")
+    add("--resume", action="store_true", help="continue the training in that folder")
+    _add_masks(parser.add_argument_group("reading masks and images"))
+    _add_examples(parser.add_argument_group("what is trained on"))
+    _add_network(parser.add_argument_group("network and loss"))
+    add_layer(parser.add_argument_group("inverse evolution layer (between network and loss)"))
+    _add_noise(parser.add_argument_group("label noise (for experiments)"))
+    group = parser.add_argument_group("recipe (default: 20 epochs, 4 images a step, rate 0.001)")
+    training.add_recipe(group)
+    group.add_argument(
+        "--criterion",
+        choices=CRITERIA,
+        help="what is best in the weights that are kept: the dice of validation (default), that "
+        "against noisy labels, or its loss",
+    )
+    training.add_machine(parser.add_argument_group("running"))
+    add_reporting(parser.add_argument_group("reporting"))
+
+
+def _add_masks(group: Any) -> None:
+    add = group.add_argument
+    add(
+        "--instances",
+        action="store_true",
+        default=None,
+        help="the masks number objects: above 0 is class 1",
+    )
+    add(
+        "--values",
+        type=_integers,
+        metavar="A,B,..",
+        help="numbers in the masks of class 0, 1, .. (default: those found, 32 at most)",
+    )
+    add(
+        "--threshold",
+        type=_integer,
+        metavar="N",
+        help="the masks have smooth edges: numbers from N on are class 1",
+    )
+    add("--ignore", type=_integer, metavar="N", help="pixels of this number do not count")
+    add("--ending", metavar="TEXT", help="masks are called as images with this behind: _mask")
+    add(
+        "--channels",
+        type=int,
+        choices=(1, 3),
+        help="make all images grey (1) or colour (3); default: as they are",
+    )
+
+
+def _add_examples(group: Any) -> None:
+    add = group.add_argument
+    add(
+        "--validation",
+        type=count,
+        metavar="N",
+        help="pairs held out to measure dice and IoU (default: a tenth)",
+    )
+    add("--training", type=count, metavar="N", help="train on so many of the others (default all)")
+    add("--split-seed", type=from_zero, metavar="N", help="which pairs these are (default 0)")
+    add("--size", type=_size, metavar="N", help="side trained on, or HEIGHT,WIDTH (default 128)")
+    add(
+        "--fit",
+        choices=FITS,
+        help="how images get this size: another window in every epoch (crop, default), stretched, "
+        "or padded",
+    )
+    add(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="mirror at random, both ways (default: do)",
+    )
+
+
+def _add_network(group: Any) -> None:
+    add = group.add_argument
+    add("--network", choices=NETWORKS, help=f"default {DEFAULT_NETWORK}; others need more packages")
+    add(
+        "--network-config",
+        type=training.json_object,
+        metavar="JSON",
+        help="arguments of its constructor: '{\"depth\": 4}'",
+    )
+    add(
+        "--base",
+        type=count,
+        metavar="N",
+        help=f"channels of its finest level (default {DEFAULT_BASE}; the paper's U-Net has 64)",
+    )
+    add("--depth", type=count, metavar="N", help="its levels (default 5)")
+    add("--loss", choices=LOSSES, help="default cross-entropy")
+    add(
+        "--loss-options",
+        type=training.json_object,
+        metavar="JSON",
+        help="its options: '{\"smoothing\": 0.1}', '{\"q\": 0.7}', '{\"weight\": 0.1}'",
+    )
+
+
+def _add_noise(group: Any) -> None:
+    add = group.add_argument
+    add(
+        "--noise",
+        choices=NOISES,
+        help="spoil the labels trained on: windows drawn once an image (independent), in every "
+        "epoch (redrawn), the same for all images (shared); single pixels changed (flip) or "
+        "without a label (sparse); squares with the label of their middle (coarse)",
+    )
+    add("--noise-area", type=number, metavar="X", help="fraction of the pixels (default 0.1)")
+    add("--noise-window", type=count, metavar="N", help="side of windows or squares (default 2)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and say what came out."""
+    need_torch("segmentation")
+    from experiments.inverse_layers import train
+
+    subject = training.Subject(
+        command="segment train",
+        train=partial(train, on_pairs=partial(_understood, arguments)),
+        measures=_in_words,
+        summary=_measures,
+        best=_best,
+        advice=lambda result: (
+            f"try it with: python -m experiments.inverse_layers predict {shlex.quote(str(result.path))} IMAGES -o PLACE"
+        ),
+    )
+    return training.run(subject, _config(arguments), arguments)
+
+
+def _config(arguments: argparse.Namespace) -> Any:
+    """The defaults, or what is being resumed, with the options given."""
+    from experiments.inverse_layers import SegmentationConfig
+
+    if arguments.resume:
+        otherwise = "without --resume one is begun"
+        base = training.stored(Path(arguments.output), SegmentationConfig, otherwise)
+    else:
+        base = _beginning(arguments)
+    settings = training.given(arguments, _SETTINGS)
+    settings["network_config"] = {
+        **(arguments.network_config or base.network_config),
+        **training.given(arguments, {"base": "base", "depth": "depth"}),
+    }
+    settings["layer"] = given_layer(arguments, base.layer)
+    settings["gain_limit"] = given_gain_limit(arguments, base.gain_limit)
+    settings["noise"] = _noise(arguments, base.noise)
+    return replace(base, **settings)
+
+
+def _beginning(arguments: argparse.Namespace) -> Any:
+    """The defaults of a new training."""
+    from experiments.inverse_layers import SegmentationConfig
+
+    if arguments.images is None:
+        raise InputError("a folder of images is needed (or --resume, to go on with a training)")
+    own = arguments.network in (None, DEFAULT_NETWORK) and arguments.network_config is None
+    return SegmentationConfig(
+        data=arguments.images,
+        num_validation=arguments.validation or _tenth(arguments),
+        mirror=True,
+        network_config={"base": DEFAULT_BASE} if own else {},
+        learning_rate=DEFAULT_RATE,
+    )
+
+
+def _tenth(arguments: argparse.Namespace) -> int:
+    """A tenth of the pairs, at least one."""
+    from experiments.inverse_layers.matching import match
+
+    total = len(match(arguments.images, arguments.masks, arguments.ending or ""))
+    if total < 2:
+        raise InputError(
+            f"{arguments.images}: one pair only; two at least are needed, one to validate on"
+        )
+    return max(1, round(total / _SHARE))
+
+
+def _noise(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of the label noise."""
+    options = {"noise": "kind", "noise_area": "area", "noise_window": "window"}
+    noise = {**base, **training.given(arguments, options)}
+    if noise and "kind" not in noise:
+        raise InputError(f"--noise-area, --noise-window: also give --noise ({', '.join(NOISES)})")
+    return noise
+
+
+def _understood(arguments: argparse.Namespace, fitted: Any, held_out: Any) -> None:
+    """Print what the folders hold, and warn where it looks like no classes at all."""
+    if not training.leads():
+        return
+    classes, total = fitted.classes, len(fitted) + len(held_out)
+    values = ", ".join(map(str, classes.values))
+    words = f"classes {values} in {total} masks"
+    if classes.instances:
+        words = f"objects (above 0) in {total} masks"
+    elif classes.threshold is not None:
+        words = f"objects (from {classes.threshold} on) in {total} masks"
+    elif len(classes.values) > _FEW and arguments.values is None:
+        print(
+            f"steepest: warning: the masks hold {len(classes.values)} different numbers, each is "
+            "taken as a class. Objects numbered: --instances; smooth edges: --threshold 128 (say); "
+            f"classes indeed: --values {values.replace(' ', '')}",
+            file=sys.stderr,
+        )
+    if not (arguments.quiet or arguments.json):
+        print(f"{words}; {len(fitted)} to train on, {len(held_out)} held out", flush=True)
+
+
+def _in_words(row: Mapping[str, float], config: Any) -> list[str]:
+    """Dice and mean IoU of validation."""
+    shown = {"dice": "dice", "noisy dice": "noisy_dice", "mean IoU": "mean_iou"}
+    if config.noise.get("kind", NONE) == NONE:
+        del shown["noisy dice"]
+    return [f"{word} {row.get(f'validation_{name}', math.nan):.3f}" for word, name in shown.items()]
+
+
+def _best_row(result: Any) -> Mapping[str, float]:
+    rows = [row for row in result.history if row["epoch"] == result.best_epoch]
+    return rows[0] if rows else {}
+
+
+def _measures(result: Any) -> dict[str, Any]:
+    """Dice and mean IoU of the best epoch, and which pairs they were measured on."""
+    row, config = _best_row(result), result.config
+    names = ("dice", "mean_iou")
+    measures = {name: row.get(f"validation_{name}") for name in names}
+    return {**measures, "images": config.images, "validation_images": config.num_validation}
+
+
+def _best(result: Any) -> str:
+    row = _best_row(result)
+    return ", ".join(_in_words(row, result.config)) if row else "nothing was validated yet"
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(r"-?\d+", text.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number")
+    return int(text)
+
+
+def _integers(text: str) -> tuple[int, ...]:
+    """ "0,128,255"."""
+    return tuple(_integer(part) for part in text.split(","))
+
+
+def _size(text: str) -> tuple[int, int]:
+    """ "128", "96,128" or "96x128"."""
+    sides = [count(part) for part in re.split("[,x]", text)]
+    if len(sides) > 2:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a side, or HEIGHT,WIDTH")
+    return sides[0], sides[-1]

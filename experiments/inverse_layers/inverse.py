@@ -1,0 +1,61 @@
+"""The inverse layer that a training puts between logits and loss, from its description."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from steepest import layers
+from steepest.core.errors import InputError
+
+EVOLUTIONS = {
+    "heat": "InverseHeat",
+    "total-variation": "InverseTotalVariation",
+    "curvature": "InverseCurvature",
+    "allen-cahn": "InverseAllenCahn",
+    "porous-medium": "InversePorousMedium",
+    "advection-diffusion-reaction": "InverseAdvectionDiffusionReaction",
+}
+"""Classes of `steepest.layers` by the names of their evolutions."""
+
+
+def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
+    """The layer described, or None for an empty description.
+
+    ``{"preset": name}`` is `steepest.layers.heat_preset`; ``{"evolution": name, ...}`` one of
+    `EVOLUTIONS` with its arguments (default "heat").
+
+    Raises
+    ------
+    InputError
+        Unknown preset, evolution or argument, or a value that the layer refuses.
+    """
+    if not description:
+        return None
+    options = dict(description)
+    if "preset" in options:
+        name = options.pop("preset")
+        if options:
+            raise InputError(f"layer: {', '.join(options)} do not go with preset={name!r}")
+        return layers.heat_preset(name)
+    name = options.pop("evolution", "heat")
+    if name not in EVOLUTIONS:
+        raise InputError(f"layer: evolution={name!r}; allowed are {', '.join(EVOLUTIONS)}")
+    kind = getattr(layers, EVOLUTIONS[name])
+    parameters = inspect.signature(kind).parameters
+    unknown = [option for option in options if option not in parameters]
+    missing = [
+        option
+        for option, parameter in parameters.items()
+        if parameter.default is parameter.empty and option not in options
+    ]
+    if unknown or missing:
+        wrong = f"no {', '.join(unknown)}" if unknown else f"to be given {', '.join(missing)}"
+        raise InputError(
+            f"layer: evolution {name!r} has {wrong}; its arguments are {', '.join(parameters)}"
+        )
+    layer: nn.Module = kind(**options)
+    return layer

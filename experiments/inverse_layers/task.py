@@ -1,0 +1,216 @@
+"""Segmentation as the subject of a training."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from steepest.core.errors import InputError
+from steepest.layers import check_gain, linear_ramp, set_scale, with_inverse_evolution
+from steepest.learning.flows.training.task import placed, seeded
+from steepest.learning.training.distributed import Team
+from steepest.learning.training.precision import InBfloat16
+
+from . import weights
+from .batches import Samples, draw, one_pair
+from .classes import IGNORE
+from .config import SegmentationConfig
+from .data import Pairs, open_pairs, split
+from .inverse import make_layer
+from .losses import Loss, make_loss
+from .matching import shortened
+from .metrics import confusion, scores
+from .noise import LabelNoise
+from .prediction import logits_of
+from .same_pairs import describe
+
+_SPATIAL_NDIM = 2
+_HELD_OUT = 1_000_003  # noise of validation image i is that of number i + this
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationTask:
+    """Network, layer, loss and pairs: the :class:`~steepest.learning.training.Task` of segmentation."""
+
+    config: SegmentationConfig
+    device: torch.device
+    training: Samples
+    held_out: Samples
+    noise: LabelNoise
+    function: Loss
+
+    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
+        """The network with its inverse layer, which no file of weights knows."""
+        network = seeded(self.build, self.config.seed)
+        layer = make_layer(self.config.layer)
+        if layer is not None:
+            network = with_inverse_evolution(network, layer)
+        return placed(network, self.config, device)
+
+    def build(self) -> nn.Module:
+        """The network without a layer."""
+        pairs = self.training.pairs
+        given = {"in_channels": pairs.channels, "num_classes": pairs.num_classes}
+        return weights.build(self.config.network, {**dict(self.config.network_config), **given})
+
+    def rehearse(self, network: nn.Module) -> None:
+        """Refuse layers that amplify too much, and what some image does not allow.
+
+        Raises
+        ------
+        InputError
+            The gain is above ``gain_limit``; a noise window larger than an image; images too large
+            for "pad"; nothing to measure dice on.
+        """
+        if self.config.gain_limit is not None:
+            try:
+                check_gain(network, _SPATIAL_NDIM, self.config.gain_limit)
+            except InputError as error:
+                raise InputError(f"{error}; or gain_limit=None to train all the same") from None
+        self._try_network(network)
+        if self.config.fit == "pad" or self.noise.kind != "none":
+            self._try_all_images()
+        if self.config.criterion != "loss" and not self._any_foreground():
+            names = self.held_out.pairs.names
+            raise InputError(
+                f"num_validation={len(names)}: no class but the background in {shortened(names)}, "
+                "which leaves dice undefined; hold out more, or others by split_seed"
+            )
+
+    def _try_network(self, network: nn.Module) -> None:
+        """One part of a batch through a copy: batch normalisation leaves its traces there."""
+        images = range(self.config.batch // self.config.parts)
+        batch, _ = draw(self.training, self.config, self.noise, 0, images)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the training itself will warn
+                logits_of(copy.deepcopy(network).train()(batch.to(self.device)))
+        except InputError:
+            raise
+        except (ValueError, RuntimeError) as error:
+            what = f"batch={self.config.batch}, parts={self.config.parts}, size={self.config.size}"
+            raise InputError(f"{what}: the network refuses such images: {error}") from None
+
+    def _try_all_images(self) -> None:
+        """Sizes and noise windows that fit the first image may not fit another."""
+        classes = self.training.pairs.num_classes
+        for index in range(len(self.training)):
+            one_pair(self.training, self.config, self.noise, 0, index)
+        for index in range(len(self.held_out)):
+            self.noise(self.held_out.read(index)[1], classes, index + _HELD_OUT)
+
+    def _any_foreground(self) -> bool:
+        held_out = (self.held_out.read(index)[1] for index in range(len(self.held_out)))
+        return any(bool(((labels > 0) & (labels != IGNORE)).any()) for labels in held_out)
+
+    def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
+        """The loss behind the layer, against noisy labels."""
+        config = self.config
+        if config.layer and config.ramp:
+            epoch = (step + 1) / config.steps_per_epoch
+            set_scale(network, linear_ramp(epoch, 0.0, config.ramp))
+        batch, labels = draw(self.training, config, self.noise, step, images)
+        if config.precision == "bfloat16":
+            network = InBfloat16(network)
+        logits = logits_of(network(batch.to(self.device)))
+        return {"total": self.function(logits, labels.to(self.device))}
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> Mapping[str, float]:
+        """Loss, dice and mean IoU on held-out images; with noise, dice against noisy labels too."""
+        losses, clean, noisy = [], [], []
+        classes = self.training.pairs.num_classes
+        if self.config.precision == "bfloat16":
+            network = InBfloat16(network)
+        for index in range(len(self.held_out)):
+            image, labels = self.held_out.read(index)
+            batch = torch.from_numpy(image)[None].to(self.device)
+            logits = logits_of(network(batch)).float()
+            target = torch.from_numpy(labels.astype(np.int64))[None].to(self.device)
+            losses.append(float(self.function(logits, target)))
+            predicted = logits[0].argmax(0).cpu().numpy()
+            clean.append(confusion(predicted, labels, classes))
+            if self.noise.kind != "none":
+                wrong = self.noise(labels, classes, index + _HELD_OUT)
+                noisy.append(confusion(predicted, wrong, classes))
+        found = {"total": float(np.mean(losses)), **scores(clean)}
+        found["noisy_dice"] = scores(noisy)["dice"] if noisy else found["dice"]
+        criteria = {"loss": found["total"], "dice": 1 - found["dice"]}
+        criteria |= {"noisy-dice": 1 - found["noisy_dice"], "mean-iou": 1 - found["mean_iou"]}
+        return {**found, "score": criteria[self.config.criterion]}
+
+    def validation_names(self, terms: Sequence[str]) -> list[str]:
+        """Loss, measures and ``"score"``."""
+        return ["total", "dice", "mean_iou", "noisy_dice", "score"]
+
+    def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
+        """As `experiments.inverse_layers.load` reads it."""
+        weights.save(network, path, dict(metadata))
+
+    def metadata(self) -> Mapping[str, Any]:
+        """What the classes are called in the masks, which images were trained on and held out."""
+        return describe(self.training.pairs, self.held_out.pairs)
+
+    def hint(self, network: nn.Module) -> str:
+        """That the layers amplify, if they do."""
+        try:
+            check_gain(network, _SPATIAL_NDIM)
+        except InputError as error:
+            return str(error)
+        return ""
+
+
+def make_task(
+    config: SegmentationConfig, team: Team, pairs: tuple[Pairs, Pairs]
+) -> SegmentationTask:
+    """The task for the pairs that `open_split` has found.
+
+    Raises
+    ------
+    InputError
+        Something is wrong with the loss or the noise.
+    """
+    training, held_out = pairs
+    noise = LabelNoise(**{"kind": "none", "seed": config.seed, **dict(config.noise)})
+    function = make_loss(config.loss, **dict(config.loss_options))
+    size = config.size if config.fit == "resize" else None
+    return SegmentationTask(
+        config, team.device, Samples(training, size), Samples(held_out, size), noise, function
+    )
+
+
+def open_split(config: SegmentationConfig) -> tuple[Pairs, Pairs]:
+    """The pairs to train on and those held out.
+
+    Raises
+    ------
+    InputError
+        Something is wrong with the folders or the split.
+    """
+    pairs = open_pairs(
+        config.data,
+        config.masks,
+        values=config.values,
+        instances=config.instances,
+        threshold=config.threshold,
+        ignore=config.ignore,
+        channels=config.channels,
+        ending=config.ending,
+    )
+    training, held_out = split(pairs, config.num_validation, config.split_seed)
+    wanted = len(training) if config.num_training is None else config.num_training
+    if wanted > len(training):
+        raise InputError(
+            f"num_training={wanted}; allowed are 1 to {len(training)}, all that are not held out"
+        )
+    if wanted < len(training):
+        training = split(training, wanted, config.split_seed)[1]
+    return training, held_out

@@ -1,0 +1,70 @@
+"""A trained network with what its training noted beside the weights."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from steepest.core.arrays import check_count
+from steepest.core.errors import InputError
+from steepest.core.pixels import to_planes
+
+from .geometry import fit_size
+from .prediction import probabilities
+from .weights import load, read_description
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network ready for photographs.
+
+    ``values[k]`` is the number that class k had in the masks trained on (empty if nobody noted it);
+    ``size`` (height, width) is set where the network was trained on images stretched to it.
+    """
+
+    network: nn.Module
+    values: tuple[int, ...] = ()
+    size: tuple[int, int] | None = None
+
+    def labels(self, image: np.ndarray) -> np.ndarray:
+        """The most probable class of every pixel, (H, W) uint8.
+
+        With ``size`` the network sees the stretched image, as in its training; its probabilities
+        are interpolated back. Parameters and errors are those of `predict`.
+        """
+        if self.size is None:
+            return _most(probabilities(self.network, image))
+        planes = to_planes(image, getattr(self.network, "in_channels", None))
+        height, width = planes.shape[1:]
+        seen, none = fit_size(planes, np.zeros((height, width), np.uint8), self.size, "resize")
+        small = probabilities(self.network, np.moveaxis(seen, 0, -1))
+        return _most(fit_size(small, none, (height, width), "resize")[0])
+
+
+def open_trained(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Trained:
+    """The weights that `train` saved, and what it noted.
+
+    Raises
+    ------
+    InputError
+        As `experiments.inverse_layers.load`; notes of another form than a training writes.
+    """
+    notes = read_description(path)["metadata"]
+    network = load(path, device)
+    try:
+        values = tuple(int(value) for value in notes.get("classes", ()))
+        recipe = notes.get("training", {})
+        height, width = recipe["size"] if recipe.get("fit") == "resize" else (None, None)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{path}: its notes are not those of a training ({error})") from None
+    if height is None:
+        return Trained(network, values)
+    return Trained(network, values, (check_count(height, "height"), check_count(width, "width")))
+
+
+def _most(found: np.ndarray) -> np.ndarray:
+    return found.argmax(0).astype(np.uint8)

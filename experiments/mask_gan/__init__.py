@@ -1,0 +1,1 @@
+"""The tables of Peter's mask GAN paper; see README.md."""

@@ -1,0 +1,52 @@
+"""Are echo masks told by their density? ``python -m benchmarks.echo_densities FOLDER``.
+
+Echo masks, smoothed by Gaussians and dithered again to as many pixels: MAE (to 255) of diffusion on
+centre crops of 128 x 128. It bounds what a network can do that predicts the density of echo masks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from benchmarks.crops import crops
+from benchmarks.inpainting_solvers import RESULTS
+from benchmarks.sparse_masks_report import DENSITIES
+from benchmarks.tables import line, write
+from scipy.ndimage import gaussian_filter
+
+from steepest.inpainting import masks, reconstruct
+from steepest.inpainting.masks.dithering import dither
+
+WIDTHS = (0.7, 1.0, 1.5, 2.0, 3.0)
+
+
+def errors(image: np.ndarray, density: float) -> list[float]:
+    """Of the echo mask, of its smoothed and dithered densities, of the dithered Laplacian."""
+    mask = masks.echo(image, density, channel_axis=-1, rng=0)
+    smooth = [gaussian_filter(mask.astype(float), width) for width in WIDTHS]
+    found = [mask, *(dither(importance, int(mask.sum())) for importance in smooth)]
+    found.append(masks.laplacian_dither(image, density, channel_axis=-1, rng=0))
+    return [255 * reconstruct(image, one, channel_axis=-1).mae for one in found]
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=20)
+    arguments = parser.parse_args()
+    images = [image for _, image in crops(arguments.folder, arguments.count)]
+    names = ["echo", *(f"{width:g} pixels" for width in WIDTHS), "dithered Laplacian"]
+    rows = []
+    for density in DENSITIES:
+        means = np.mean([errors(image, density) for image in images], 0)
+        rows.append((f"{density:.0%}", *(f"{mean:.2f}" for mean in means)))
+        print(line(rows[-1]), flush=True)
+    note = f"Means over {len(images)} crops."
+    write(RESULTS / "echo_densities.md", ("density", *names), rows, note)
+
+
+if __name__ == "__main__":
+    main()

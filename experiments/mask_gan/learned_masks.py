@@ -1,0 +1,62 @@
+"""Trained mask networks as methods of the other benchmarks: one network for each density."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from benchmarks.crops import Fill, Method
+
+from steepest.inpainting import masks
+from steepest.learning.masks import fill, load, propose_mask
+from steepest.learning.masks.weights import REGISTRY
+
+
+def networks_of(paths: Sequence[Path]) -> dict[str, dict[float, object]]:
+    """Networks by the mode of their training and their density.
+
+    Raises
+    ------
+    SystemExit
+        A file does not say how it was trained.
+    """
+    found: dict[str, dict[float, object]] = defaultdict(dict)
+    for path in paths:
+        training = REGISTRY.read_description(path)["metadata"].get("training", {})
+        if "mode" not in training:
+            raise SystemExit(f"{path}: not written by a training")
+        found[training["mode"]][training["density"]] = load(path)
+    return dict(found)
+
+
+def choosers(paths: Sequence[Path]) -> dict[str, tuple[Method, Fill | None]]:
+    """Rows of Tables 3 and 4: name to mask and inpainting (None: diffusion)."""
+    rows: dict[str, tuple[Method, Fill | None]] = {}
+    for mode, networks in networks_of(paths).items():
+        if mode == "inpainting":
+            continue
+
+        def proposed(image: np.ndarray, density: float, of: dict = networks) -> np.ndarray:
+            return np.asarray(propose_mask(of[density], image, density, channel_axis=-1))
+
+        def refined(image: np.ndarray, density: float, first: Method = proposed) -> np.ndarray:
+            mask = first(image, density)
+            return masks.echo_exchange(image, mask, channel_axis=-1, rng=0, cycles=1, num_threads=1)
+
+        name = {"joint": "mask GAN, small", "diffusion": "mask network"}[mode]
+        if mode == "joint":
+            rows[name] = proposed, filler(networks)
+        rows[f"{name}, diffusion"] = proposed, None
+        rows[f"{name}, 1 cycle of exchange, diffusion"] = refined, None
+    return rows
+
+
+def filler(networks: dict[float, object]) -> Fill:
+    """The inpainting generator of the network of that density."""
+
+    def filled(image: np.ndarray, mask: np.ndarray, density: float) -> np.ndarray:
+        return fill(networks[density], image, mask, channel_axis=-1).astype(np.float32) / 255
+
+    return filled

@@ -1,0 +1,183 @@
+"""Pictures in the style of the paper's Figures 2 to 8, and of what is ours: the certificate.
+
+All take plain arrays or a `Method`, and return a ``matplotlib.figure.Figure`` that belongs to
+nobody else (`steepest.plot`'s conventions). Importing this module imports matplotlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure as Drawing
+
+from steepest.core.errors import InputError
+from steepest.learning.flows.units import CONTRAST
+from steepest.plot.canvas import (
+    FAINT,
+    HAIR,
+    INK,
+    PanelSheet,
+    band_colours,
+    new_figure,
+    number,
+    show,
+)
+
+from .measures import psnr
+from .methods import Learned, Method
+from .truth import STEP, TIMES, TruthSource, time_derivative
+
+SHOWN = TIMES[[0, 5, 12, 25, 49]]
+"""0, 0.1, 0.24, 0.5, 0.98 in the paper's time."""
+
+SOLVER = "certified solver"
+_ERROR = 0.1
+
+
+def comparison(
+    rows: Mapping[str, np.ndarray],
+    times: Sequence[float] | np.ndarray,
+    *,
+    grey: tuple[float, float] = (0.0, 1.0),
+    error: float = _ERROR,
+    title: str = "",
+) -> Drawing:
+    """One row of panels a method, the first the truth; below each other row its error map.
+
+    Parameters
+    ----------
+    rows
+        (T, H, W) by name; the first is what the others are compared with.
+    times
+        (T,) written above the panels.
+    grey
+        The grey map of the images.
+    error
+        Error maps run from -error (black) over 0 (mid-grey) to error (white).
+
+    Raises
+    ------
+    InputError
+        Fewer than one row, or shapes that differ.
+    """
+    stacks = {name: np.asarray(stack) for name, stack in rows.items()}
+    if not stacks or len({stack.shape for stack in stacks.values()}) != 1:
+        raise InputError("one or more stacks of one shape are needed")
+    (first, truth), *others = stacks.items()
+    height, width = truth.shape[1:]
+    panels = len(times) * (1 + 2 * len(others))
+    sheet = PanelSheet(panels, width / height, title=title, columns=len(times))
+    _row(sheet, 0, first, truth, times, grey)
+    for i, (name, stack) in enumerate(others):
+        _row(sheet, 1 + 2 * i, name, stack, times, grey)
+        notes = [f"{psnr(a, b):.1f} dB" for a, b in zip(stack, truth, strict=True)]
+        _row(sheet, 2 + 2 * i, "error", stack - truth, times, (-error, error), notes)
+    return sheet.figure
+
+
+def flow_comparison(
+    methods: Sequence[Method],
+    image: np.ndarray,
+    truth: TruthSource,
+    times: np.ndarray = SHOWN,
+    title: str = "",
+) -> Drawing:
+    """``u`` at five times, solver above networks, with error maps (Figures 2, 4, 6 and 7)."""
+    rows = {SOLVER: truth(image, times).frames}
+    rows |= {method.label: method.frames(image, times) for method in methods}
+    return comparison(rows, times, title=title)
+
+
+def divergence_comparison(
+    methods: Sequence[Method], image: np.ndarray, truth: TruthSource, title: str = ""
+) -> Drawing:
+    """``div phi`` at five times against the solver's finite differences (Figure 3)."""
+    frames = truth(image, STEP * np.arange(len(TIMES) + 1)).frames
+    shown = np.searchsorted(TIMES, SHOWN - 1e-9)
+    rows = {f"{SOLVER}, u_t": time_derivative(frames, STEP)[shown]}
+    rows |= {method.label: method.divergences(image, SHOWN) for method in methods}
+    return comparison(rows, SHOWN, grey=(-2.0, 2.0), error=_ERROR * CONTRAST, title=title)
+
+
+def homogeneity_comparison(
+    method: Method, image: np.ndarray, truth: TruthSource, factor: float = 0.3, title: str = ""
+) -> Drawing:
+    """``u(c u0, t) / c`` and ``u(u0, t / c)`` of a method beside the solver's (Figure 8)."""
+    scaled = method.frames(np.asarray(factor * image, np.float32), SHOWN) / factor
+    rows = {
+        f"{SOLVER}, t / {factor:g}": truth(image, SHOWN / factor).frames,
+        f"of {factor:g} u0, rescaled": scaled,
+        f"at t / {factor:g}": method.frames(image, SHOWN / factor),
+    }
+    return comparison(rows, SHOWN, title=title or method.label)
+
+
+def decay_figure(
+    methods: Sequence[Method],
+    image: np.ndarray,
+    points: Sequence[tuple[int, int]],
+    truth: TruthSource,
+) -> Drawing:
+    """Grey values at some pixels over time: linear inside disks (Figure 5)."""
+    figure, axes = _axes("time $t$", "grey value")
+    stacks = {SOLVER: truth(image, TIMES).frames}
+    stacks |= {method.label: method.frames(image, TIMES) for method in methods}
+    colours = band_colours(len(stacks))
+    for (name, stack), colour in zip(stacks.items(), colours, strict=True):
+        for k, (row, column) in enumerate(points):
+            axes.plot(
+                TIMES,
+                stack[:, row, column],
+                color=INK if name == SOLVER else colour,
+                linestyle="--" if name == SOLVER else "-",
+                linewidth=1.4,
+                label=name if k == 0 else None,
+            )
+    axes.legend(frameon=False, fontsize=8.5)
+    return figure
+
+
+def certificate_figure(
+    method: Learned, image: np.ndarray, truth: TruthSource, times: np.ndarray = TIMES[1::4]
+) -> Drawing:
+    """The guaranteed and the true L2 error of one image over time (logarithmic)."""
+    from .certificates import check_certificates
+
+    check = check_certificates(method, [image], truth, times)
+    figure, axes = _axes("time $t$", "L2 distance to the exact flow")
+    blue, red = band_colours(2)
+    axes.semilogy(times, check.bound[0], color=red, label="guaranteed", linewidth=1.6)
+    axes.semilogy(times, check.error[0], color=blue, label="true error", linewidth=1.6)
+    axes.legend(frameon=False, fontsize=8.5)
+    return figure
+
+
+def _row(
+    sheet: PanelSheet,
+    row: int,
+    name: str,
+    stack: np.ndarray,
+    times: Sequence[float] | np.ndarray,
+    grey: tuple[float, float],
+    notes: Sequence[str] | None = None,
+) -> None:
+    for column, time in enumerate(times):
+        axes = sheet.axes(row * sheet.columns + column)
+        show(axes, stack[column], *grey)
+        note = notes[column] if notes else f"$t$ = {number(float(time))}"
+        sheet.label(axes, name if column == 0 else "", note)
+
+
+def _axes(across: str, up: str) -> tuple[Drawing, Any]:
+    figure = new_figure(6.4, 3.9)
+    axes = figure.add_axes((0.14, 0.14, 0.83, 0.82))
+    axes.set_xlabel(across, color=INK, fontsize=9.5)
+    axes.set_ylabel(up, color=INK, fontsize=9.5)
+    axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(HAIR)
+    return figure, axes

@@ -1,0 +1,111 @@
+"""Networks by name or by the files of their weights, with the row of the tables they belong to."""
+
+from __future__ import annotations
+
+import math
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from steepest.core.errors import InputError
+
+from .methods import Learned
+
+SHIPPED = ("semi-resnet", "unet", "lgd", "mean-flux")
+_SIZE = re.compile(r"\d+|mixed")
+_MIXED = (32, 256)
+_ENDINGS = (".safetensors", ".json")
+
+
+def load_method(spec: str, device: str = "cpu") -> Learned:
+    """A network by name or by the path of its weights, as `steepest.learning.load` takes them.
+
+    ``spec`` may end in ``@SIZE``, the training size: a number or "mixed". Without it, that is the
+    crop size noted in the weights, else the end of the file's name (``unet-96``), else "32", what
+    the paper found best. The paper's tables have rows for "32", "96", "256" and "mixed". The label
+    is the file's name, or the folder's for the ``weights`` that a training leaves, with the size.
+
+    Raises
+    ------
+    InputError
+        Unknown name, missing or damaged file, a device that is not there.
+    """
+    from steepest.learning import load
+    from steepest.learning.flows.weights import network_name, read_description
+    from steepest.learning.training.device import usable_device
+
+    name, given = split_spec(spec)
+    module = load(name, map_location=usable_device(device))
+    metadata = dict(read_description(name)["metadata"])
+    stem = file_label(name)
+    training = given or training_size(metadata, stem)
+    label = stem if stem.endswith(f"-{training}") else f"{stem}-{training}"
+    return Learned(module, network_name(module), training, label, digest(module), metadata)
+
+
+def shipped() -> list[str]:
+    """The names of `SHIPPED` whose weights are in this installation.
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    from steepest.learning.flows.weights import PRETRAINED
+
+    found = [name for name in SHIPPED if (PRETRAINED / f"{name}.safetensors").is_file()]
+    if not found:
+        raise InputError("no weights come with this installation: name files of weights")
+    return found
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """Name and training size ("" where there is none) of ``NAME@SIZE``; paths may hold "@" too."""
+    name, _, size = spec.rpartition("@")
+    is_file = any(Path(f"{spec}{ending}").is_file() for ending in _ENDINGS)
+    return (spec, "") if is_file or not name or not _SIZE.fullmatch(size) else (name, size)
+
+
+def file_label(name: str) -> str:
+    """The file's name without ending; the folder's where the file is called "weights"."""
+    path = Path(name)
+    stem = path.name.removesuffix(".safetensors").removesuffix(".json")
+    return path.absolute().parent.name or stem if stem == "weights" else stem
+
+
+def training_size(metadata: dict[str, Any], stem: str) -> str:
+    """By the crop size in the metadata, else by the end of the name, else "32".
+
+    Random sizes are "mixed" if they are the paper's, from 32 to 256, else as "48-96".
+    """
+    training = metadata.get("training")
+    crop = training.get("crop") if isinstance(training, dict) else None
+    if isinstance(crop, (list, tuple)) and crop:
+        low, high = crop[0], crop[-1]
+        return "mixed" if (low, high) == _MIXED else str(low) if low == high else f"{low}-{high}"
+    if isinstance(crop, int):
+        return str(crop)
+    ending = re.search(r"-(32|96|256|mixed)\b", stem)
+    return ending[1] if ending else "32"
+
+
+def training_times(metadata: dict[str, Any]) -> dict[str, float]:
+    """Minutes of the training and seconds an epoch, where the metadata tell them (Table 8)."""
+    training, seconds = metadata.get("training"), metadata.get("seconds")
+    found = {}
+    if isinstance(seconds, (int, float)):
+        found["training (min)"] = seconds / 60
+        steps = metadata.get("steps")
+        if isinstance(training, dict) and isinstance(steps, int) and steps > 0:
+            per_epoch = math.ceil(training.get("images", 1) / max(1, training.get("batch", 1)))
+            found["epoch (s)"] = seconds * per_epoch / steps
+    return found
+
+
+def digest(module: Any) -> str:
+    """A short name of all weights of a module: equal for equal weights."""
+    hasher = sha256()
+    for key, value in sorted(module.state_dict().items()):
+        hasher.update(key.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return hasher.hexdigest()[:16]

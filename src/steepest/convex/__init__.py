@@ -1,0 +1,1 @@
+"""Convex energies, their certificate, and the solver of one implicit Euler step."""

@@ -1,0 +1,170 @@
+"""The certificate: one inequality for everything that computes a gradient flow.
+
+Let ``u*`` be the exact flow of ``J`` and ``u`` any curve with ``du/dt = div phi``, ``phi`` in the
+dual ball of ``J``. Monotonicity of the subdifferential gives
+
+    d/dt 1/2 ||u - u*||^2  <=  g := J(u) + J*(-div phi) + <u, div phi>,      g >= 0,
+
+hence ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt``. On a step of length tau from
+``u0`` with constant ``phi`` the curve is the segment from ``u0`` to ``u1 = u0 + tau div phi``; with
+``a = grad u0``, ``b = grad u1`` and ``j`` the pointwise density of ``J``,
+
+    2 int g dt  <=  2 tau sum [ (j(a) + 2 j((a+b)/2) + j(b)) / 4 - <phi, a + b>/2 + (eps/2)|phi|^2 ]
+
+by convexity of ``j`` on the two halves of the segment. All terms of the sum are >= 0, so it is
+evaluated without cancellation. The part ``2 gap = 2 tau sum [j(b) - <phi, b> + (eps/2)|phi|^2]``
+vanishes if the implicit Euler step is solved exactly; the rest is the price of the time step.
+The stored next image differs from ``u1`` by a residual ``r`` (rounding, or a learned ``u``), which
+enters through non-expansiveness: ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof: docs/certificate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.namespace import Array, sum64, to_float64
+from ..grid.differences import divergence
+from .total_variation import TotalVariation
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class StepTerms:
+    """What one step from ``u0`` to ``u1`` with flux ``p`` contributes; all in float64.
+
+    ``gap``: duality gap of ``1/2||v - u0||^2 + tau J(v)`` at ``u1 = u0 + tau div p``;
+    ``primal``: that energy at ``u1``; ``dual_energy``: ``1/2||u1||^2 + tau (eps/2)||p||^2``, which
+    the dual solver decreases; ``integral``: upper bound of ``2 int g`` over the step;
+    ``residual``: norm of (stored image - ``u1``); ``value``: ``J(u1)``;
+    ``start_value``: ``J(u0)``; ``allowance``: what float64 evaluation may have lost (part of
+    ``integral``, not of ``gap``).
+    """
+
+    gap: float
+    primal: float
+    dual_energy: float
+    integral: float
+    residual: float
+    value: float
+    start_value: float
+    allowance: float
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A running certificate: ``distance`` bounds ``||u - u*||``; its square is the shares' sum."""
+
+    distance: float = 0.0
+    solver_share: float = 0.0
+    time_share: float = 0.0
+
+    def after(self, step: StepTerms) -> Bound:
+        """The bound after one more step: ``E <- sqrt(E^2 + integral) + residual``."""
+        distance = math.sqrt(self.distance**2 + step.integral) + step.residual
+        solver = min(2 * step.gap, step.integral)
+        rounding = distance**2 - self.distance**2 - step.integral
+        return Bound(
+            distance,
+            self.solver_share + solver + rounding,
+            self.time_share + step.integral - solver,
+        )
+
+    def moved(self, distance: float) -> Bound:
+        """The bound for an image at that L2 distance (rounding to the image's dtype)."""
+        if distance == 0:
+            return self
+        total = self.distance + distance
+        return Bound(total, self.solver_share + total**2 - self.distance**2, self.time_share)
+
+
+def psnr_bound(distance: float, num_values: int, data_range: float) -> float:
+    """Guaranteed PSNR in dB, ``10 log10(data_range^2 N / distance^2)``; inf for distance 0."""
+    if distance == 0:
+        return math.inf
+    return 20 * math.log10(data_range) + 10 * math.log10(num_values) - 20 * math.log10(distance)
+
+
+def rounding_allowance(
+    functional: TotalVariation, shape: tuple[int, ...], tau: float, values: float, norms: float
+) -> float:
+    """What float64 evaluation of the integral may lose: summation and pointwise rounding.
+
+    ``values`` is the sum of the summed non-negative quantities, ``norms`` that of the L2 norms
+    of the images (by Cauchy-Schwarz they bound the rounding of the differences).
+    """
+    num_values = math.prod(shape)
+    weight = 1.0 if functional.weights is None else float(functional.weights.max())
+    slope = sum(1 / h for h in functional.spacing) * weight
+    summation = (sum(shape) + 64) * values
+    return 2 * tau * _EPS * (summation + 16 * slope * math.sqrt(num_values) * norms)
+
+
+def step_terms(
+    functional: TotalVariation, start: Array, stop: Array, flux: Array, tau: float
+) -> StepTerms:
+    """Evaluate the certificate of one step from stored arrays, in float64 (reference code).
+
+    Parameters
+    ----------
+    functional : TotalVariation
+    start, stop : arrays (channels, \\*space)
+        The stored images before and after the step.
+    flux : array (ndim, channels, \\*space)
+        Rescaled onto the dual ball first, so that it is feasible whatever its rounding.
+    tau : float
+        Length of the step.
+    """
+    u0, stored, p = to_float64(start), to_float64(stop), to_float64(flux)
+    p = functional.project(p) * (1 - 4 * _EPS)
+    u1 = u0 + tau * divergence(p, functional.spacing)
+    a, b = functional.gradient(u0), functional.gradient(u1)
+    at_start, at_stop = sum64(functional.density(a)), sum64(functional.density(b))
+    halfway = sum64(functional.density((a + b) / 2))
+    dual = 0.5 * functional.huber * sum64(p * p)
+    gap = tau * (at_stop - sum64(p * b) + dual)
+    integral = 2 * tau * ((at_start + 2 * halfway + at_stop) / 4 - sum64(p * (a + b)) / 2 + dual)
+    return assemble(
+        functional,
+        tuple(start.shape),
+        tau,
+        gap=gap,
+        integral=integral,
+        values=(at_start, at_stop),
+        squares=(sum64((u1 - u0) ** 2), sum64(u1 * u1), sum64(u0 * u0), sum64((stored - u1) ** 2)),
+        dual=dual,
+    )
+
+
+def assemble(
+    functional: TotalVariation,
+    shape: tuple[int, ...],
+    tau: float,
+    *,
+    gap: float,
+    integral: float,
+    values: tuple[float, float],
+    squares: tuple[float, float, float, float],
+    dual: float,
+) -> StepTerms:
+    """Terms of a step from its sums, allowances for float64 rounding added.
+
+    ``values`` are J at start and stop; ``squares`` are ``||u1-u0||^2, ||u1||^2, ||u0||^2`` and
+    ``||stored-u1||^2``; ``dual`` is ``(eps/2)||p||^2``.
+    """
+    change, size, start_size, residual = squares
+    norms = math.sqrt(size) + math.sqrt(start_size)
+    allowance = rounding_allowance(functional, shape, tau, sum(values) + dual, norms)
+    return StepTerms(
+        gap=max(gap, 0.0),
+        primal=0.5 * change + tau * values[1],
+        dual_energy=0.5 * size + tau * dual,
+        integral=max(integral, 0.0) + allowance,
+        residual=math.sqrt(residual) * (1 + 1e-9) + 4 * _EPS * norms,
+        value=values[1],
+        start_value=values[0],
+        allowance=allowance,
+    )

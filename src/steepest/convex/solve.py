@@ -1,0 +1,225 @@
+"""Solving one ROF problem (one implicit Euler step) to a relative duality gap.
+
+Accelerated projected gradient ascent on the dual (FISTA: Beck & Teboulle 2009) with three changes
+found by measuring (docs/solver):
+
+- the dual step is 4/3 of ``1/L``, the largest for which every momentum factor below one is stable
+  on the quadratic; if the dual energy rises twice in a row, it falls back to ``1/L``;
+- momentum is *carried* from one time step to the next, its memory limited to the number of
+  iterations that a step takes: extrapolating the flux in iterations then extrapolates it in time;
+- it restarts when, between two measurements, the dual energy has risen or the gap has fallen
+  more slowly than like 1/k (the latter close to the solution only).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from ..core.arrays import dtype_name
+from ..core.namespace import Array, is_torch
+from ..core.status import Status
+from .certificate import StepTerms
+from .total_variation import TotalVariation
+
+RELAXATION = 4.0 / 3.0
+_FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its cost
+_CORRECT_ABOVE = 5e-3  # relative gap; below, losing the momentum costs more than it brings
+_RESTART_BELOW = 1e-4  # relative gap; far from the solution slow progress is no reason to restart
+_LONG = 50  # iterations between measurements that say something about the rate
+_STALLED, _NEAR_FLOOR = 400, 100.0  # iterations without progress, at so many times the floor
+_MOST_EXPECTED = 100  # iterations before the first look at the gap
+
+
+class Dual(Protocol):
+    """What `ReferenceDual` and `CompiledDual` have in common."""
+
+    tau: float
+
+    def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
+    def set_flux(self, p: Array, extrapolated: Array | None = None) -> None: ...
+    def shrink_flux(self, factor: float) -> None: ...
+    def restart(self) -> None: ...
+    def iterate(self, betas: list[float]) -> None: ...
+    def measure(self) -> StepTerms: ...
+    def advance(self) -> None: ...
+    @property
+    def flux(self) -> Array: ...
+    @property
+    def extrapolated(self) -> Array: ...
+    @property
+    def image(self) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Nesterov's sequence ``t`` and what recent steps cost (iterations)."""
+
+    t: float = 1.0
+    expected: int = 12
+    relaxation: float = RELAXATION
+
+    def factors(self, count: int) -> tuple[list[float], float]:
+        """The next ``count`` extrapolation factors ``(t - 1)/t+``, and the t after them."""
+        t, betas = self.t, []
+        for _ in range(count):
+            following = (1 + math.sqrt(1 + 4 * t * t)) / 2
+            betas.append((t - 1) / following)
+            t = following
+        return betas, t
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A solved (or given up) step."""
+
+    terms: StepTerms
+    relative_gap: float
+    iterations: int
+    status: Status
+    momentum: Momentum
+
+
+def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
+    """The best multiple, at most one, of the last flux to start the next step with.
+
+    It minimises ``||u + next_tau a div p||`` over a: below one only where the next step is longer
+    than ``-<u, div p> / ||div p||^2``, the time in which the image would vanish at this speed.
+    """
+    speed_squared = 2 * (terms.primal - tau * terms.value) / tau**2
+    if speed_squared <= 0:
+        return 0.0
+    return min(max((terms.value - terms.gap / tau) / (next_tau * speed_squared), 0.0), 1.0)
+
+
+def make_dual(f: Array, functional: TotalVariation, num_threads: int | None = None) -> Dual:
+    """The compiled dual for NumPy arrays, the reference for torch tensors."""
+    if is_torch(f):
+        from .reference import ReferenceDual
+
+        return ReferenceDual(f, functional)
+    from .compiled.dual import CompiledDual
+
+    return CompiledDual(f, functional, num_threads)
+
+
+def needs_double(f: Array, functional: TotalVariation, tau: float, size: float) -> bool:
+    """Whether float32 is too coarse for a step: rounding of ``tau div p`` beyond 1e-6 of f.
+
+    ``size`` is the largest magnitude in the image, here and in `rounding_floor`.
+    """
+    if dtype_name(f) != "float32":
+        return False
+    slope = sum(1 / h for h in functional.spacing)
+    return float(np.finfo(np.float32).eps) * tau * slope > 1e-6 * size
+
+
+def rounding_floor(f: Array, functional: TotalVariation, tau: float, size: float) -> float:
+    """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured)."""
+    eps = float(np.finfo(dtype_name(f)).eps)
+    slope = sum(1 / h for h in functional.spacing)
+    noise = slope * eps * (size / 8 + tau * slope / 16)  # of grad (f + tau div p)
+    if functional.huber > 0:  # quadratic where it matters: noise then counts squared
+        noise *= min(1.0, noise / (2 * functional.huber))
+    return tau * noise * math.prod(f.shape)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When a step is solved: relative gap ``tol`` or absolute ``gap``, within ``max_num_iter``.
+
+    The gap is relative to the energy of the step, or to ``reference`` where that is larger (an
+    energy below which nothing in the image is worth resolving). ``floor`` is the absolute gap
+    that rounding in the image's dtype hides.
+    """
+
+    tol: float
+    max_num_iter: int
+    gap: float = 0.0
+    floor: float = 0.0
+    reference: float = 0.0
+
+    def relative_gap(self, terms: StepTerms) -> float:
+        """The gap relative to energy or reference; 0 for a step that has nothing to do."""
+        scale = max(terms.primal, self.reference)
+        return terms.gap / scale if scale > 0 else 0.0
+
+    def excess(self, terms: StepTerms) -> float:
+        """How many times the gap exceeds what is allowed: at most one if the goal is reached."""
+        allowed = max(self.tol * max(terms.primal, self.reference), self.gap)
+        return terms.gap / allowed if allowed > 0 else (math.inf if terms.gap > 0 else 0.0)
+
+    def reached(self, terms: StepTerms, iterations: int) -> Status | None:
+        """The status to end with, or None to go on."""
+        if self.excess(terms) <= 1:
+            return Status.CONVERGED
+        if terms.gap <= self.floor:
+            return Status.ROUNDING
+        return Status.MAX_ITERATIONS if iterations >= self.max_num_iter else None
+
+
+def solve(
+    dual: Dual,
+    tau: float,
+    goal: Goal,
+    momentum: Momentum,
+    correct: Callable[[Dual], None] | None = None,
+    watch: Callable[[StepTerms, int], object] | None = None,
+) -> Outcome:
+    """Iterate on the step of length ``tau`` until the goal is reached.
+
+    ``correct`` (`multilevel.correct`) is called after 100, 200, 400, ... iterations while the
+    relative gap is above 5e-3;
+    ``watch(terms, iterations)`` at every measurement, and stops the solver by returning True.
+
+    The gap falls about like 1/k^2: that predicts when to measure next, and how many iterations
+    the next step will want.
+    """
+    relaxation = momentum.relaxation
+    dual.set_step(tau, relaxation)
+    done, chunk, rises, energy, gap = 0, momentum.expected, 0, math.inf, math.inf
+    next_correction, best, best_at = _FIRST_CORRECTION, math.inf, 0
+    while True:
+        betas, t = momentum.factors(min(chunk, goal.max_num_iter - done))
+        dual.iterate(betas)
+        done += len(betas)
+        momentum = replace(momentum, t=t)
+        terms = dual.measure()
+        status, excess = goal.reached(terms, done), goal.excess(terms)
+        if terms.gap < 0.9 * best:
+            best, best_at = terms.gap, done
+        stalled = done - best_at >= _STALLED and terms.gap <= _NEAR_FLOOR * goal.floor
+        if stalled and status is not Status.CONVERGED:
+            status = Status.ROUNDING
+        if watch is not None and watch(terms, done) is True:
+            status = status or Status.STOPPED
+        if status is not None:
+            wanted = done * min(max(math.sqrt(excess / 0.7), 0.6), 1.5)
+            momentum = replace(
+                momentum,
+                expected=min(max(round((momentum.expected + wanted) / 2), 2), _MOST_EXPECTED),
+                relaxation=relaxation,
+            )
+            return Outcome(terms, goal.relative_gap(terms), done, status, momentum)
+        rises = rises + 1 if terms.dual_energy > energy else 0
+        near = goal.relative_gap(terms) < _RESTART_BELOW and len(betas) >= _LONG
+        slow = near and terms.gap > gap * (1 - len(betas) / (2 * momentum.t))
+        gap = terms.gap
+        if rises or slow:
+            dual.restart()
+            momentum = replace(momentum, t=1.0)
+            if rises > 1 and relaxation > 1.0:
+                relaxation = 1.0
+                dual.set_step(tau, relaxation)
+        energy = terms.dual_energy
+        far = goal.relative_gap(terms) > _CORRECT_ABOVE
+        if correct is not None and far and done >= next_correction:
+            next_correction = 2 * done
+            correct(dual)
+            momentum = replace(momentum, t=1.0)
+        ahead = done * (math.sqrt(min(excess, 4.0)) - 1)
+        chunk = max(2, done // 16, min(round(ahead), 100))

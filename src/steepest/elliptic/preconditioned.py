@@ -1,0 +1,142 @@
+"""Conjugate gradients for operators that are no `Operator`, preconditioned by multigrid cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.threads import share_out
+from .cycle import RIGHT, UNKNOWN, cycle, level_of
+from .hierarchy import Hierarchy, single
+from .iteration import apply
+from .solve import Solution
+
+Map = Callable[[np.ndarray], np.ndarray]
+_RESTARTS = 4
+
+
+def compiled_operator(hierarchy: Hierarchy) -> Map:
+    """``u -> A u`` at the active pixels of (\\*space), 0 elsewhere. Not shared between threads."""
+    plane = None if hierarchy.volume is None else int(hierarchy.levels[0, 3])
+    source, target = np.zeros_like(hierarchy.diagonal), np.zeros_like(hierarchy.diagonal)
+    inside = hierarchy.unpadded(source)
+
+    def multiply(u: np.ndarray) -> np.ndarray:
+        inside[...] = u
+        apply(target, source, hierarchy.diagonal, hierarchy.along, hierarchy.weights, plane)
+        return hierarchy.unpadded(target).copy()
+
+    return multiply
+
+
+def one_cycle(hierarchy: Hierarchy) -> Map:
+    """``r -> M r`` for (\\*space), one cycle from zero: linear, symmetric positive definite.
+
+    Not shared between threads. The cycle is in float32; r is scaled first, as it would underflow.
+    """
+    levels = hierarchy.levels
+    work = np.zeros((3, hierarchy.coefficients.shape[1]), np.float32)
+    total = np.zeros(int(levels[:, 1].max()) + 2, np.float32)
+    along = single(hierarchy.along)
+    uniform = hierarchy.weights is None
+    active = hierarchy.operator.active
+    right = hierarchy.unpadded(level_of(work, RIGHT, levels, 0))
+    out = hierarchy.unpadded(level_of(work, UNKNOWN, levels, 0))
+
+    def precondition(r: np.ndarray) -> np.ndarray:
+        size = float(np.abs(r).max())
+        if size == 0:
+            return np.zeros_like(r)
+        right[...] = np.where(active, r / size, 0)
+        cycle(
+            hierarchy.coefficients, hierarchy.couplings, work, levels, along, uniform,
+            hierarchy.volume, total,
+        )  # fmt: skip
+        return np.where(active, out * size, 0)
+
+    return precondition
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """``A u = 0`` at the ``active`` pixels (\\*space), u given at the others.
+
+    ``maps()`` makes, for one thread, ``u -> A u`` (linear, symmetric positive definite on images
+    that vanish where not active) and a preconditioner.
+    """
+
+    maps: Callable[[], tuple[Map, Map]]
+    active: np.ndarray
+
+
+def solve_all(
+    system: System, start: np.ndarray, tol: float, max_num_iter: int, num_threads: int
+) -> Solution:
+    """Solve for (C, \\*space), from and with the given values in ``start``, in threads.
+
+    The residual is ``|A u| / |b|``, recomputed from u; b is what given values contribute to A u.
+    """
+
+    def worker() -> Callable[[np.ndarray], tuple[np.ndarray, float, int]]:
+        maps = system.maps()
+        return lambda u: _solve(system, maps, u, tol, max_num_iter)
+
+    done = share_out(worker, start, num_threads)
+    images, residuals, iterations = zip(*done, strict=True)
+    return Solution(np.stack(images), np.array(residuals), np.array(iterations))
+
+
+def _residual(system: System, multiply: Map, u: np.ndarray) -> tuple[np.ndarray, float]:
+    """``-A u`` at active pixels, and the norm of what given values contribute to it."""
+    r = np.where(system.active, -multiply(u), 0)
+    given = multiply(np.where(system.active, 0, u))
+    return r, float(np.linalg.norm(np.where(system.active, given, 0)))
+
+
+def _relative(r: np.ndarray, reference: float) -> float:
+    size = float(np.linalg.norm(r))
+    return size / reference if reference > 0 else float(size > 0)
+
+
+def _solve(
+    system: System, maps: tuple[Map, Map], u: np.ndarray, tol: float, max_num_iter: int
+) -> tuple[np.ndarray, float, int]:
+    """One image; iterations are repeated from the true residual while it is above ``tol``."""
+    r, reference = _residual(system, maps[0], u)
+    best, done = _relative(r, reference), 0
+    for _ in range(_RESTARTS):
+        if best <= tol or done >= max_num_iter:
+            break
+        step, count = _iterate(system, maps, r, tol * reference, max_num_iter - done)
+        done += count
+        r, _ = _residual(system, maps[0], u + step)
+        now = _relative(r, reference)
+        if not now < best:
+            break
+        u, best = u + step, now
+    return u, best, done
+
+
+def _iterate(
+    system: System, maps: tuple[Map, Map], right: np.ndarray, target: float, max_num_iter: int
+) -> tuple[np.ndarray, int]:
+    """Conjugate gradients from zero until the updated residual's norm is at most ``target``."""
+    multiply, precondition = maps
+    x, r, direction = np.zeros_like(right), right.copy(), np.zeros_like(right)
+    before = 1.0
+    for iteration in range(max_num_iter):
+        z = precondition(r)
+        now = float(np.vdot(z, r))
+        direction = z + (now / before if iteration else 0.0) * direction
+        before = now
+        image = np.where(system.active, multiply(direction), 0)
+        curvature = float(np.vdot(direction, image))
+        if not curvature > 0:
+            return x, iteration
+        x += now / curvature * direction
+        r -= now / curvature * image
+        if np.linalg.norm(r) <= target:
+            return x, iteration + 1
+    return x, max_num_iter

@@ -1,0 +1,1 @@
+"""Networks that compute the total variation flow at any one time."""

@@ -1,0 +1,122 @@
+"""Spectral TV through a network: bands by one derivative in time, or a whole decomposition.
+
+The band of the times ``[a, b]`` is ``int_a^b t u_tt dt = [t u_t - u]_a^b`` (by parts), so no second
+derivative is needed: one forward-mode derivative in time gives it exactly for whatever function of
+time the network is. Bands from time 0 on and the residual ``u(T) - T u_t(T)`` (Grossmann et al.,
+section 4.2.3) add up to ``u(0)``: the image itself for the mean-flux network, by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.arrays import check_count, check_number, prepare_image
+from ...core.errors import InputError
+from ...flows.extinction import shortest_time
+from ...flows.time_grid import TimeGrid, check_times
+from ...spectral.decomposition import Decomposition, from_flow
+from .fields import check_inputs
+from .predict import learned_flow
+
+TRAINED_UNTIL = 0.25
+DEFAULT_NUM_STEPS = 40
+
+
+def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Bands ``(B, N, 1, H, W)`` between the times ``edges`` (B + 1,), and the residual.
+
+    ``band_k = [t u_t(t) - u(t)]`` from ``edges[k]`` to ``edges[k + 1]``; residual
+    ``u(T) - T u_t(T)``, and ``u_t`` by forward-mode differentiation of ``module.solve``. They add
+    up to ``u(a) - a u_t(a)`` with ``a = edges[0]``: to ``u(0)`` if the edges begin at 0.
+
+    Raises
+    ------
+    InputError
+        Bad images, or edges that do not increase from 0 or later.
+    """
+    start = float(edges[0]) if len(edges) else 0.0
+    later = check_times(list(edges)[1:], "edges", start)
+    if start < 0:
+        raise InputError(f"edges must not be negative; the first is {start:g}")
+    check_inputs(u0, u0.new_zeros(len(u0)))
+    primitives = []
+    for edge in (start, *later):
+        t = u0.new_full((len(u0),), float(edge))
+        u, rate = torch.func.jvp(lambda at: module.solve(u0, at), (t,), (torch.ones_like(t),))[:2]  # type: ignore[operator]
+        primitives.append(float(edge) * rate - u)
+    stacked = torch.stack(primitives)
+    return stacked[1:] - stacked[:-1], -stacked[-1]
+
+
+def learned_decomposition(
+    image: Any,
+    *,
+    network: str | nn.Module = "mean-flux",
+    num_bands: int | None = None,
+    edges: Sequence[float] | None = None,
+    t_max: float | None = None,
+    num_steps: int = DEFAULT_NUM_STEPS,
+    channel_axis: int | None = None,
+    device: str | None = None,
+) -> Decomposition:
+    """As `steepest.spectral.decompose`, the flow predicted by a network (and certified).
+
+    What has not vanished by ``t_max`` is in the residual: networks know the times they were trained
+    for, not extinction. Channels are independent images.
+
+    Parameters
+    ----------
+    image : array (H, W), or with a channel axis
+    network, channel_axis, device
+        As in `learned_flow`.
+    num_bands, edges
+        As in `steepest.spectral.decompose`; edges beyond ``t_max`` are refused.
+    t_max : float, optional
+        Last time; default 0.25 (until when the networks are trained) times the image's range, or
+        0.25 for integers.
+    num_steps : int
+        Times of the flow, logarithmic.
+
+    Raises
+    ------
+    InputError
+        Bad arguments; an image of one value, which has no structures.
+    """
+    if num_bands is not None and edges is not None:
+        raise InputError("give num_bands= or edges=, not both")
+    array, layout = prepare_image(image, channel_axis)
+    values = layout.restore_axes(array)
+    span = float(values.max() - values.min())
+    if span == 0:
+        raise InputError("image is constant: there are no structures to sort")
+    if t_max is None:
+        t_max = TRAINED_UNTIL * (1.0 if layout.integer_maximum is not None else span)
+    last = check_number(t_max, "t_max", positive=True)
+    inner = np.array([])
+    if edges is not None:
+        given = [e for e in edges if 0 < e < np.inf]
+        inner = check_times(given, "edges") if given else inner
+        if inner.size and inner[-1] >= last:
+            raise InputError(f"edges end at {inner[-1]:g}; they must lie before t_max={last:g}")
+    first = min(shortest_time(image, channel_axis=channel_axis) or last / 1000, last / 10)
+    first = min([first, *(inner[:1] / 3)])
+    steps = max(check_count(num_steps, "num_steps"), 2)
+    nodes = TimeGrid.logarithmic(last, steps, first).through([*inner, last])
+    flow = learned_flow(
+        values, nodes, network=network, channel_axis=channel_axis, device=device,
+        data_range=1.0 if layout.integer_maximum is not None else None,
+    )  # fmt: skip
+    count = {} if num_bands is None else {"num_bands": check_count(num_bands, "num_bands")}
+    return from_flow(
+        np.array(values),
+        flow,
+        edges=None if edges is None else np.array([0.0, *inner, np.inf]),
+        exact=num_bands is not None,
+        channel_axis=channel_axis,
+        **count,
+    )

@@ -1,0 +1,212 @@
+"""The paper's unsupervised loss (12), term by term, and the preliminary report's (9).
+
+Everything here is in the paper's units: ``v = 5 u``, ``tau = 5 t``, so ``v_tau = u_t``; ``phi`` is
+the same in both. The terms are means over pixels and images, but for the total variation term,
+which squares *sums* over pixels. That term grows with the fourth power of the side of the image,
+the others do not: `tv_term="mean"` squares means instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ...core.arrays import check_number
+from ...core.errors import InputError
+from .fields import divergence, gradient, norm, squared_norm, total_variation
+from .paper_network import check_choice
+from .units import CONTRAST
+
+TV_EPS = 1e-4
+"""The paper's smoothing of the total variation, added under the root unsquared (section 3.1)."""
+
+
+class Proposer(Protocol):
+    """Anything that proposes images and fluxes before projection, such as `PaperNetwork`."""
+
+    def propose(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+def residual_term(velocity: Tensor, phi: Tensor) -> Tensor:
+    """Mean of ``(v_tau - div phi)^2``: the flow's equation. (N, 1, H, W), (N, 2, H, W) -> ()."""
+    return (velocity - divergence(phi)).square().mean()
+
+
+def subgradient_gap(v: Tensor, phi: Tensor, eps: float = 0.0) -> Tensor:
+    """``<v, div phi> + TV_eps(v)`` of every image, (N,), summed over pixels.
+
+    Zero if and only if ``-div phi`` is a subgradient of TV at ``v`` (for ``|phi| <= 1``,
+    ``eps = 0``). ``<v, div phi> = -<grad v, phi>`` to rounding, and the latter is summed: its
+    rounding errors are of the size of the gradients, not of the grey values.
+    """
+    return total_variation(v, eps) - (gradient(v) * phi).sum((1, 2, 3))
+
+
+def variation_term(v: Tensor, phi: Tensor, eps: float = TV_EPS, form: str = "sum") -> Tensor:
+    """Mean over images of ``(<v, div phi> + TV_eps(v))^2``.
+
+    ``form="sum"`` squares the sum over pixels (the paper's code), ``"mean"`` the mean over pixels,
+    which is the former divided by the squared number of pixels: at 32x32, ``alpha1 = 1e-4`` with
+    sums is ``alpha1 = 105`` with means.
+    """
+    check_choice(form, "tv_term", ("sum", "mean"))
+    gap = subgradient_gap(v, phi, eps)
+    if form == "mean":
+        gap = gap / v[0].numel()
+    return gap.square().mean()
+
+
+def penalty_term(phi: Tensor, form: str = "squared") -> Tensor:
+    """Mean over pixels of ``(|phi|^2 - 1)_+`` ("squared", the paper's code) or ``(|phi| - 1)_+``.
+
+    ``phi`` must not have been projected: then this is zero and teaches nothing.
+    ``form="norm"`` is Eq. (12) as printed.
+    """
+    check_choice(form, "penalty", ("squared", "norm"))
+    magnitude = squared_norm(phi) if form == "squared" else norm(phi)
+    return (magnitude - 1).clamp(min=0).mean()
+
+
+def initial_term(v0: Tensor, v: Tensor, tau: Tensor) -> Tensor:
+    """Mean of ``(v0 - v)^2`` over the pixels of the images with ``tau == 0`` (0 if there is none).
+
+    (N, 1, H, W), (N, 1, H, W), (N,) -> ().
+    """
+    errors = (v0 - v).square().mean((1, 2, 3))
+    return torch.where(tau == 0, errors, 0.0).sum() / (tau == 0).sum().clamp(min=1)
+
+
+def minimal_norm_term(phi: Tensor) -> Tensor:
+    """Mean of ``(div phi)^2``: the flow chooses the subgradient of least norm."""
+    return divergence(phi).square().mean()
+
+
+def weighted_sum(
+    v: Tensor,
+    velocity: Tensor,
+    velocity_phi: Tensor,
+    phi: Tensor,
+    initial: Tensor,
+    *,
+    alpha1: float = 1e-4,
+    alpha2: float = 1e-4,
+    eps: float = TV_EPS,
+    tv_term: str = "sum",
+    penalty: str = "squared",
+) -> dict[str, Tensor]:
+    """All terms and their sum, from fields in the paper's units.
+
+    Parameters
+    ----------
+    v : tensor (N, 1, H, W)
+    velocity : tensor (M, 1, H, W)
+        ``v_tau`` at those times where it is known.
+    velocity_phi : tensor (M, 2, H, W)
+        The flux that belongs to it.
+    phi : tensor (N, 2, H, W)
+        Flux before projection.
+    initial : scalar tensor
+        The initial-condition term.
+    alpha1, alpha2, eps, tv_term, penalty : as in `paper_loss`.
+
+    Returns
+    -------
+    dict of scalar tensors
+        "total", differentiable, and the unweighted terms, detached: "residual", "variation",
+        "penalty", "initial", "minimal_norm".
+
+    Raises
+    ------
+    InputError
+        A weight that is negative or not finite; an unknown form of a term.
+    """
+    check_number(alpha1, "alpha1")
+    check_number(alpha2, "alpha2")
+    check_number(eps, "eps")
+    terms = {
+        "residual": residual_term(velocity, velocity_phi),
+        "variation": variation_term(v, phi, eps, tv_term),
+        "penalty": penalty_term(phi, penalty),
+        "initial": initial,
+        "minimal_norm": minimal_norm_term(phi),
+    }
+    weights = {"variation": alpha1, "minimal_norm": alpha2}
+    total = sum((weights.get(name, 1.0) * term for name, term in terms.items()), v.new_zeros(()))
+    return {"total": total, **{name: term.detach() for name, term in terms.items()}}
+
+
+def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict[str, Tensor]:
+    """The paper's loss, Eq. (12), of a network on a batch.
+
+    ``mean (u_t - div phi)^2 + alpha1 mean_N (<v, div phi> + TV_eps(v))^2 + mean (|phi|^2 - 1)_+
+    + mean (v0 - v(0))^2 + alpha2 mean (div phi)^2`` with ``v = 5 u``.
+
+    ``u_t`` is one forward-mode derivative of ``network.propose`` in ``t``, which gives ``u`` and
+    ``phi`` with it; the gradient in the parameters is then reverse over forward.
+
+    Parameters
+    ----------
+    network : module with ``propose(u0, t) -> (u, phi)``, phi before projection
+    u0 : tensor (N, 1, H, W), or (1, 1, H, W): one image at all times
+        Images in [0, 1].
+    t : tensor (N,)
+        Times in the engine's units; 0 must be among them (the initial condition is tested there).
+    alpha1, alpha2 : float
+        Weights, default 1e-4.
+    eps : float
+        Smoothing of the total variation (default 1e-4), in the paper's units; 0: none.
+    tv_term : "sum" or "mean"
+        See `variation_term`.
+    penalty : "squared" or "norm"
+        See `penalty_term`.
+
+    Returns
+    -------
+    dict of scalar tensors
+        See `weighted_sum`.
+
+    Raises
+    ------
+    InputError
+        No time is 0; bad weights or forms.
+
+    Notes
+    -----
+    Source: Grossmann et al., Eq. (12). Eq. (12) has ``|phi| - 1``; that the square is penalised and
+    that the total variation term squares sums is known from the code published with it.
+    """
+    if not torch.compiler.is_compiling() and not bool((t == 0).any()):
+        raise InputError("t must hold 0: the loss tests the initial condition there")
+    if len(u0) == 1:
+        u0 = u0.expand(len(t), -1, -1, -1)
+    both: Any = torch.func.jvp(
+        lambda times: network.propose(u0, times), (t,), (torch.ones_like(t),)
+    )
+    (u, phi), (u_t, _) = both
+    v = CONTRAST * u
+    return weighted_sum(v, u_t, phi, phi, initial_term(CONTRAST * u0, v, t), **weights)
+
+
+def report_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict[str, Tensor]:
+    """The preliminary report's loss, Eq. (9): ``alpha1 = 1``, ``alpha2 = 0``, unsmoothed TV.
+
+    Otherwise `paper_loss`, whose arguments it takes. The report trains with it at a learning rate
+    of 5e-4 for 55 epochs.
+    """
+    return paper_loss(network, u0, t, **{"alpha1": 1.0, "alpha2": 0.0, "eps": 0.0, **weights})
+
+
+def paper_objective(
+    network: Proposer, u0: Tensor, t: Tensor, generator: Any = None, **weights: Any
+) -> dict[str, Tensor]:
+    """`paper_loss` as an objective of training; nothing in it is random (``generator`` unused)."""
+    return paper_loss(network, u0, t, **weights)
+
+
+def report_objective(
+    network: Proposer, u0: Tensor, t: Tensor, generator: Any = None, **weights: Any
+) -> dict[str, Tensor]:
+    """`report_loss` as an objective of training; nothing in it is random (``generator`` unused)."""
+    return report_loss(network, u0, t, **weights)

@@ -1,0 +1,171 @@
+"""The mean-flux network: only the time-averaged flux is learned, the flow holds by construction.
+
+Write the flow as ``u(t) = u0 + t div Phi(t)`` with the mean flux ``Phi(t) = 1/t int_0^t phi ds``.
+Total variation is one-homogeneous, so ``Phi`` depends on ``w = u0 / t`` alone, and on that only
+through ``grad w``: ``Phi = N(grad w)``. With ``|N| <= 1`` the following hold for any weights:
+
+- ``u(0) = u0``; the mean of every image is kept; no flux leaves the image (Neumann);
+- ``u_t = div phi`` with ``phi = d/dt (t Phi) = N(w) - DN(w)[w]``;
+- contrast and time are one variable, ``u(c u0, c t) = c u(u0, t)``; a grey shift passes through.
+
+What is learned is that ``phi`` be the flux of total variation: the gap
+``TV(u) + <u, div phi>`` is what training minimises (mean_flux_loss), and what certifies the result
+(certify). The network refines a first guess in stages, each of which sees the gradient of the image
+that the flux so far gives: what is left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle, silu
+
+from ...core.arrays import check_count
+from ...core.errors import InputError
+from .fields import check_inputs, divergence, drop_unused, gradient, project, squared_norm
+
+_EARLIEST = 1e-6  # of the largest slope: stands for t = 0, when all that has slope is an edge
+_STEEPEST = 1e15  # slopes are capped where their squares would overflow
+_TINY = 1e-30
+_FOLD = 2  # pixels folded into channels, so that convolutions work on half the size
+_COARSENING = 8  # image sides are padded to multiples of it
+
+
+class MeanFluxNet(nn.Module):
+    """Mean flux of the total variation flow in stages with feedback; 762,600 parameters by default.
+
+    Parameters
+    ----------
+    channels : three ints
+        Channels of the convolutions at 1/2, 1/4 and 1/8 of the image's size.
+    stages : int
+        Number of refinements of the flux.
+
+    Notes
+    -----
+    Images ``(N, 1, H, W)`` of any size, times ``(N,)`` in the engine's unit (the paper's time 1 is
+    0.2). Trained times are ``u0/t`` for ``u0`` in [0, 1] and ``t`` up to 0.25, hence by homogeneity
+    any contrast with the same ratio. float32 or float64; under autocast the convolutions alone run
+    in bfloat16.
+    """
+
+    def __init__(self, channels: Sequence[int] = (32, 48, 64), stages: int = 5) -> None:
+        super().__init__()
+        if not isinstance(channels, (list, tuple)) or len(channels) != 3:
+            raise InputError(f"channels={channels!r}: allowed are three positive whole numbers")
+        self.channels = tuple(check_count(c, "channels") for c in channels)
+        count = check_count(stages, "stages")
+        self.stages = nn.ModuleList(_Stage(self.channels) for _ in range(count))
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this network again."""
+        return {"channels": list(self.channels), "stages": len(self.stages)}
+
+    def forward(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The flow ``u(t)`` and its **instantaneous** flux ``phi(t)``, so that ``u_t = div phi``.
+
+        ``phi = N(w) - DN(w)[w]`` by one forward-mode derivative, about the cost of two solves.
+        ``|phi| <= 1`` is learned, not imposed: what exceeds 1 is an error of the network (use
+        :meth:`mean_flux` for the flux that is in the ball by construction).
+        """
+        check_inputs(u0, t, dtype=next(self.parameters()).dtype)
+        w, late = self._slopes(u0, t)
+        mean, slope = torch.func.jvp(self._refine, (w,), (w,))[:2]
+        u = u0 + _column(t) * divergence(mean)
+        return u, torch.where(late, mean - slope, mean)
+
+    def mean_flux(self, u0: Tensor, t: Tensor) -> Tensor:
+        """``Phi(t)``, ``(N, 2, H, W)``, ``|Phi| <= 1``: ``u(t) = u0 + t div Phi(t)``."""
+        check_inputs(u0, t, dtype=next(self.parameters()).dtype)
+        result: Tensor = self._refine(self._slopes(u0, t)[0])
+        return result
+
+    def solve(self, u0: Tensor, t: Tensor) -> Tensor:
+        """``u(t)`` alone, ``(N, 1, H, W)``."""
+        return u0 + _column(t) * divergence(self.mean_flux(u0, t))
+
+    def _slopes(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """``grad u0 / t`` (for t = 0 that of a very early time), and where t is not 0."""
+        late, g = _column(t) > 0, gradient(u0)
+        early = _EARLIEST * g.abs().amax((1, 2, 3), keepdim=True) + _TINY
+        slopes = g / torch.where(late, _column(t), early)
+        return slopes.clamp(-_STEEPEST, _STEEPEST), late
+
+    def _refine(self, g: Tensor) -> Tensor:
+        height, width = g.shape[2:]
+        below, right = _missing(height), _missing(width)
+        moving = g.abs().amax((1, 2, 3), keepdim=True) > 0  # constant images have no flux
+        inside = drop_unused(torch.ones_like(g[:1])) * moving  # faces between two pixels
+        if torch.compiler.is_compiling() or below or right:  # graphs serve every size
+            g, inside = pad(g, (0, right, 0, below)), pad(inside, (0, right, 0, below))
+        p = inside * g * (squared_norm(g) + 1.0).rsqrt()
+        features, hidden = _encode(g, p, logarithm=True), None
+        for index, stage in enumerate(self.stages):
+            if index:
+                slope = inside * (g + gradient(divergence(p)))  # of the image so far
+                features = _encode(slope, p, logarithm=False)
+            update, hidden = stage(_fold(features), hidden)
+            p = inside * project(p + pixel_shuffle(update, _FOLD))
+        return p[:, :, :height, :width]
+
+
+class _Stage(nn.Module):
+    """One refinement: a small U-Net on the folded features, with a hidden state handed on."""
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        fine, middle, coarse = channels
+        self.enter = _conv(6 * _FOLD**2, fine)
+        self.mix = _conv(fine, fine)
+        self.down1, self.mix1 = _conv(fine, middle, 2), _conv(middle, middle)
+        self.down2, self.mix2 = _conv(middle, coarse, 2), _conv(coarse, coarse)
+        self.up1, self.join1 = nn.Conv2d(coarse, middle, 1), _conv(middle, middle)
+        self.up0, self.join0 = nn.Conv2d(middle, fine, 1), _conv(fine, fine)
+        self.leave = _conv(fine, 2 * _FOLD**2)
+        nn.init.zeros_(self.leave.weight)  # an untrained stage changes nothing
+        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Update of the folded flux, and the next hidden state."""
+        entered = self.enter(features)
+        x = silu(entered if hidden is None else entered + hidden)
+        fine = silu(self.mix(x))
+        middle = silu(self.mix1(silu(self.down1(fine))))
+        coarse = silu(self.mix2(silu(self.down2(middle))))
+        middle = silu(self.join1(middle + _double(self.up1(coarse))))
+        hidden = silu(self.join0(fine + _double(self.up0(middle)))) + x
+        return self.leave(hidden), hidden
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, 1)
+
+
+def _double(x: Tensor) -> Tensor:
+    return interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def _missing(side: int) -> int:
+    """Pixels up to the next multiple (no negative numbers: graph compilers stumble on them)."""
+    return (_COARSENING - side % _COARSENING) % _COARSENING
+
+
+def _column(t: Tensor) -> Tensor:
+    return t.view(-1, 1, 1, 1)
+
+
+def _fold(features: Tensor) -> Tensor:
+    return pixel_unshuffle(features, _FOLD).contiguous(memory_format=torch.channels_last)
+
+
+def _encode(g: Tensor, p: Tensor, logarithm: bool) -> Tensor:
+    """Slopes bounded at two scales, and their logarithmic size or the flux so far; six channels."""
+    squared = squared_norm(g)
+    unit, fine = g * (squared + 1.0).rsqrt(), g * (squared + 0.01).rsqrt()
+    if not logarithm:
+        return torch.cat([unit, fine, p], 1)
+    size = (squared + 1e-6).sqrt()
+    return torch.cat([unit, fine, g * (0.3 * torch.log1p(size) / size)], 1)

@@ -1,0 +1,25 @@
+"""Training of the networks: one function, recipes, data, checkpoints.
+
+>>> from steepest.learning.flows.training import PRESETS, train
+>>> result = train(PRESETS["smoke"], "runs/smoke")                     # doctest: +SKIP
+
+The same as a command: ``steepest learn --preset smoke -o runs/smoke``.
+"""
+
+from ...training.loop import Moment, TrainingResult
+from .config import TrainingConfig
+from .data import PHOTOGRAPHS, open_data
+from .generate import generate_image
+from .presets import PRESETS
+from .run import train
+
+__all__ = [
+    "PHOTOGRAPHS",
+    "PRESETS",
+    "Moment",
+    "TrainingConfig",
+    "TrainingResult",
+    "generate_image",
+    "open_data",
+    "train",
+]

@@ -1,0 +1,124 @@
+"""The total variation flow as the subject of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ....core.errors import InputError
+from ...training.distributed import Team
+from ...training.precision import InBfloat16
+from ...training.sources import Source
+from ...training.streams import torch_stream
+from ...training.task import placed, seeded
+from .. import weights
+from ..objectives import Objective, check_objective, find_objective
+from .config import TrainingConfig
+from .data import open_data
+from .sampling import OBJECTIVE, TRAINING, draw_batch
+from .validation import Validation, make_validation
+
+METHODS = ("propose", "mean_flux", "solve")
+"""What objectives call of a network, besides the network itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class FlowTask:
+    """A network, an objective and images: the :class:`~steepest.learning.training.Task` of flows."""
+
+    config: TrainingConfig
+    device: torch.device
+    objective: Objective
+    source: Source
+    validation: Validation
+
+    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
+        """The configured network, or the weights that it begins with."""
+        config = self.config
+        network = seeded(self.build, config.seed)
+        if begin and config.initial is not None:
+            _begin_with(network, config.initial)
+        return placed(network, config, device)
+
+    def build(self) -> nn.Module:
+        """The configured network with any weights."""
+        return weights.build(self.config.network, dict(self.config.network_config))
+
+    def rehearse(self, network: nn.Module) -> None:
+        """Try the options of the objective on two images."""
+        options = self.config.objective_options
+        if not options:
+            return
+        u0, t = (tensor[:2] for tensor in self.validation.batches[0])
+        try:
+            with torch.no_grad():
+                self.objective(network, u0, t, torch.Generator(u0.device))
+        except InputError:
+            raise
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"objective_options={dict(options)!r}: {error}") from None
+
+    def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
+        """The objective on random crops at random times."""
+        config = self.config
+        if config.precision == "bfloat16":
+            network = InBfloat16(network, METHODS)
+        batch = draw_batch(self.source, config, config.seed, TRAINING, step, images)
+        u0, t = (tensor.to(self.device) for tensor in batch)
+        generator = torch_stream(self.device, config.seed, OBJECTIVE, step, part)
+        return self.objective(network, u0, t, generator)
+
+    def validate(self, network: nn.Module) -> Mapping[str, float]:
+        """The objective and the criterion on fixed crops at fixed times."""
+        return self.validation(network)
+
+    def validation_names(self, terms: Sequence[str]) -> list[str]:
+        """The terms of the objective and ``"score"``."""
+        return [*terms, "score"]
+
+    def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
+        """As :func:`steepest.learning.load` reads it."""
+        weights.save(network, path, dict(metadata))
+
+    def metadata(self) -> Mapping[str, Any]:
+        """The licences of the images."""
+        return {"data": dict(self.source.licences)}
+
+    def hint(self, network: nn.Module) -> str:
+        """Nothing is known but that the learning rate may be too large."""
+        return ""
+
+
+def make_task(config: TrainingConfig, team: Team) -> FlowTask:
+    """Open the images, and draw those of the validation.
+
+    Raises
+    ------
+    InputError
+        Unknown network, objective, option or data; an objective that is not for this network.
+    """
+    with torch.device("meta"):  # before minutes go by with images and their flows
+        network = weights.build(config.network, dict(config.network_config))
+    check_objective(config.objective, network)
+    objective = find_objective(config.objective, config.objective_options)
+    images = partial(open_data, largest_crop=config.crop_range[1])
+    source = images(config.data, held_out=False, seed=config.seed)
+    held_out = config.validation_data is None
+    other = images(config.validation_data or config.data, held_out=held_out)
+    validation = make_validation(other, config, objective, team.device)
+    return FlowTask(config, team.device, objective, source, validation)
+
+
+def _begin_with(network: nn.Module, initial: str) -> None:
+    first = weights.load(initial)
+    if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
+        raise InputError(
+            f"initial={initial!r}: a {type(first).__name__}, or of another configuration"
+        )
+    network.load_state_dict(first.state_dict())

@@ -1,0 +1,99 @@
+"""Mask networks as the subject of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..training.distributed import Team
+from ..training.photographs import open_photographs
+from ..training.sources import Source
+from ..training.streams import torch_stream
+from ..training.task import placed, seeded
+from . import diffusion, weights
+from .config import MaskTrainingConfig
+from .gan import MaskGAN
+from .sampling import NOISE, TRAINING, draw_crops
+from .terms import TERMS
+from .validation import NAMES, Validation, make_validation
+
+
+@dataclass(frozen=True, eq=False)
+class MaskTask:
+    """Networks, losses and images: the :class:`~steepest.learning.training.Task` of mask networks."""
+
+    config: MaskTrainingConfig
+    device: torch.device
+    source: Source
+    validation: Validation
+
+    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
+        """The networks of the mode, in one module."""
+        return placed(seeded(self.build, self.config.seed), self.config, device)
+
+    def build(self) -> nn.Module:
+        """The same with any weights, on the CPU."""
+        c = self.config
+        return MaskGAN(c.mode, c.channels, c.base_channels, c.noise, c.binarisation, c.norm)
+
+    def rehearse(self, network: nn.Module) -> None:
+        """Draw a crop to train on; where it is needed, import the solver.
+
+        Raises
+        ------
+        InputError
+            No image is as large as the crops.
+        """
+        draw_crops(self.source, self.config.crop, self.config.seed, TRAINING, 0, [0])
+        if self.config.mode == "diffusion":
+            diffusion.solver()
+
+    def loss(self, network: Any, step: int, part: int, images: range) -> Mapping[str, Tensor]:
+        """The losses of the mode on random crops."""
+        config = self.config
+        batch = draw_crops(self.source, config.crop, config.seed, TRAINING, step, images)
+        random = torch_stream(self.device, config.seed, NOISE, TRAINING, step, part)
+        return TERMS[config.mode](network, batch.to(self.device), config, random)
+
+    def validate(self, network: nn.Module) -> Mapping[str, float]:
+        """Eq. (4), error, density and PSNR on fixed crops."""
+        return self.validation(network)
+
+    def validation_names(self, terms: Sequence[str]) -> tuple[str, ...]:
+        """What `validate` returns."""
+        return NAMES
+
+    def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
+        """As `steepest.learning.masks.load` reads it."""
+        weights.save(network, path, dict(metadata))
+
+    def metadata(self) -> Mapping[str, Any]:
+        """The licences of the images."""
+        return {"data": dict(self.source.licences)}
+
+    def hint(self, network: nn.Module) -> str:
+        """Nothing is known but that the learning rate may be too large."""
+        return ""
+
+
+def make_task(config: MaskTrainingConfig, team: Team) -> MaskTask:
+    """Open the images, and draw those of the validation.
+
+    Raises
+    ------
+    InputError
+        There are no such images, or none as large as the crops.
+    """
+    source = open_photographs(config.data, held_out=False, channels=config.channels)
+    other = open_photographs(
+        config.validation_data or config.data,
+        held_out=config.validation_data is None,
+        channels=config.channels,
+    )
+    validation = make_validation(other, config, team.device)
+    return MaskTask(config, team.device, source, validation)

@@ -1,0 +1,103 @@
+"""The hourglass that both generators are made of."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ...core.errors import InputError
+from .blocks import KERNEL, CBlock, TCBlock, check_channels, initialise
+
+MULTIPLE = 8
+"""Three times the size is halved."""
+NOISES = ("uniform", "normal")
+_DEVIATION = 0.1
+
+
+class Hourglass(nn.Module):
+    """(N, in, H, W) to (N, out, H, W) before the last activation; any height and width.
+
+    With ``b = base_channels`` (128 in the paper)::
+
+        CBlock b -> CBlock b -> CBlock 2b -> TCBlock 4b -> TCBlock 2b -> TCBlock b -> TCBlock b
+           |          |           +--------------skip--------+            |            |
+           |          +---------------------------skip--------------------+            |
+           +--------------------------------------skip---------------------------------+
+
+    then one transposed 5x5 convolution to ``out_channels``. The TCBlock of 4b channels is the
+    bottleneck, at an eighth of the resolution; the last TCBlock does not enlarge.
+
+    Raises
+    ------
+    InputError
+        ``base_channels`` is no positive multiple of 4.
+
+    Notes
+    -----
+    Source: the paper, Fig. 1(a). Reconstructed: skips are concatenated, and taken before pooling.
+    Inside, the last row and column are repeated until 8 divides height and width; the result is
+    cut to the size of the image. The published network of this family ends in 3x3 convolutions;
+    here, as the paper says, all have 5x5.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, base_channels: int) -> None:
+        super().__init__()
+        b = check_channels(base_channels, "base_channels")
+        self.down = nn.ModuleList([CBlock(in_channels, b), CBlock(b, b), CBlock(b, 2 * b)])
+        self.bottleneck = TCBlock(2 * b, 4 * b)
+        self.up = nn.ModuleList(
+            [TCBlock(6 * b, 2 * b), TCBlock(3 * b, b), TCBlock(2 * b, b, upsample=False)]
+        )
+        self.last = nn.ConvTranspose2d(b, out_channels, KERNEL, padding=KERNEL // 2)
+        initialise(self.last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        x = pad(x, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+        skips = []
+        for block in self.down:
+            x, features = block(x)
+            skips.append(features)
+        x = self.bottleneck(x)
+        for block in self.up:
+            x = block(torch.cat([x, skips.pop()], 1))
+        result: Tensor = self.last(x)
+        return result[..., :height, :width]
+
+
+def check_noise(noise: str) -> str:
+    """One of `NOISES`.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    if noise not in NOISES:
+        raise InputError(f"noise={noise!r}; allowed are {', '.join(NOISES)}")
+    return noise
+
+
+def draw_seed(noise: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The random seed r of a generator, with the shape, dtype and device of ``like``.
+
+    "uniform": in [0, 1), as the paper has it. "normal": of mean 0 and standard deviation 0.1, as in
+    a published network of this family. ``generator`` None: torch's global random state.
+    """
+    seed = torch.empty_like(like, requires_grad=False)
+    if noise == "uniform":
+        return seed.uniform_(generator=generator)
+    return seed.normal_(0.0, _DEVIATION, generator=generator)
+
+
+def check_batch(batch: Tensor, channels: int, name: str) -> None:
+    """(N, channels, H, W).
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    if batch.ndim != 4 or batch.shape[1] != channels:
+        raise InputError(f"{name} of shape {tuple(batch.shape)}; allowed is (N, {channels}, H, W)")

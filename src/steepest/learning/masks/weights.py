@@ -1,0 +1,17 @@
+"""Trained mask networks on disk: the format of `steepest.learning.training.weight_files`."""
+
+from __future__ import annotations
+
+from ..training.weight_files import Registry
+
+NETWORKS = {
+    "mask-gan": "gan:MaskGAN",
+    "mask-generator": "mask_generator:MaskGenerator",
+    "inpainting-generator": "generator:InpaintingGenerator",
+}
+"""``"module:class"`` of this package, by the name in weight files."""
+
+REGISTRY = Registry(NETWORKS, __name__.rpartition(".")[0])
+
+save = REGISTRY.save
+load = REGISTRY.load

@@ -1,0 +1,157 @@
+"""A training on disk: ``checkpoint.json`` and the tensors in the safetensors file that it names.
+
+The tensors are written first, under a new name, then the JSON file is replaced in one go: whenever
+the program is stopped, a complete checkpoint is there.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from ...core.errors import InputError
+from ...io.outputs import OutputSet
+from .learner import Learner, snapshot
+from .recipe import Recipe
+
+R = TypeVar("R", bound=Recipe)
+
+_NAME = "checkpoint.json"
+_FORMAT = 1
+_ENTRIES = {  # what a step of training needs, and its type
+    "config": dict,
+    "tensors": str,
+    "step": int,
+    "seconds": (int, float),
+    "sums": dict,
+    "best_score": (int, float, type(None)),
+    "best_epoch": int,
+    "log_bytes": int,
+}
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a training was stored in this folder."""
+    return (folder / _NAME).is_file()
+
+
+def save_checkpoint(folder: Path, learner: Learner, recipe: Recipe, log_bytes: int) -> None:
+    """Store everything that the next step depends on, and how long the log is."""
+    tensors = f"checkpoint-{learner.step}.safetensors"
+    document = {
+        "format": _FORMAT,
+        "config": recipe.as_json(),
+        "tensors": tensors,
+        "step": learner.step,
+        "seconds": learner.seconds,
+        "sums": {name: float(value) for name, value in learner.sums.items()},
+        "best_score": learner.best_score if learner.best else None,
+        "best_epoch": learner.best_epoch,
+        "log_bytes": log_bytes,
+    }
+    with OutputSet(overwrite=True) as outputs, outputs.open(folder / tensors) as file:
+        file.write(save(_tensors(learner)))
+    with OutputSet(overwrite=True) as outputs, outputs.open(folder / _NAME) as file:
+        file.write(json.dumps(document, indent=1).encode())
+    for path in folder.glob("checkpoint-*.safetensors"):
+        if path.name != tensors:
+            with suppress(OSError):
+                path.unlink()
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """The JSON part of the checkpoint.
+
+    Raises
+    ------
+    InputError
+        It is damaged, lacks an entry, or is of another version.
+    """
+    path = folder / _NAME
+    try:
+        document = json.loads(path.read_text())
+        known = document["format"] == _FORMAT
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: damaged or not readable ({error})") from None
+    if not known:
+        raise InputError(f"{path}: format {document['format']}; this version reads {_FORMAT}")
+    for name, kind in _ENTRIES.items():
+        if name not in document or not isinstance(document[name], kind):  # type: ignore[arg-type]
+            state = "not as it was written" if name in document else "missing"
+            raise InputError(f"{path}: damaged, its entry {name!r} is {state}")
+    return dict(document)
+
+
+def stored_recipe(folder: Path, kind: type[R]) -> R:
+    """The recipe of the training in this folder, which is of this kind.
+
+    Raises
+    ------
+    InputError
+        The checkpoint is damaged, or of another kind of training.
+    """
+    return kind.from_json(read_checkpoint(folder)["config"])
+
+
+def restore(folder: Path, document: dict[str, Any], learner: Learner) -> None:
+    """Put a learner into the state that was stored, bit for bit.
+
+    Raises
+    ------
+    InputError
+        The file of tensors is missing, damaged or belongs to another network.
+    """
+    path = folder / document["tensors"]
+    try:
+        tensors = load_file(path)
+        _load(learner, tensors)
+    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: damaged, or of another network ({reason})") from None
+    device = next(learner.network.parameters()).device
+    learner.step, learner.seconds = document["step"], document["seconds"]
+    learner.sums = {
+        name: torch.tensor(value, dtype=torch.float64, device=device)
+        for name, value in document["sums"].items()
+    }
+    if document["best_score"] is not None:
+        learner.best_score, learner.best_epoch = document["best_score"], document["best_epoch"]
+
+
+def _tensors(learner: Learner) -> dict[str, Tensor]:
+    found = {f"network.{name}": value for name, value in snapshot(learner.network).items()}
+    if learner.average is not None:
+        found |= {f"average.{name}": value for name, value in snapshot(learner.average).items()}
+    found |= {f"best.{name}": value for name, value in learner.best.items()}
+    for index, moments in learner.optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
+            found[f"adam.{index}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
+    return found
+
+
+def _load(learner: Learner, tensors: dict[str, Tensor]) -> None:
+    learner.network.load_state_dict(_part(tensors, "network"))
+    if learner.average is not None:
+        learner.average.load_state_dict(_part(tensors, "average"))
+    learner.best = _part(tensors, "best")
+    parameters = [p for group in learner.optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in _part(tensors, "adam").items():
+        index, _, name = key.partition(".")
+        if value.ndim:  # with the strides of the parameter: those decide how sums are rounded
+            value = torch.empty_like(parameters[int(index)]).detach().copy_(value)
+        state.setdefault(int(index), {})[name] = value
+    document = learner.optimizer.state_dict()
+    learner.optimizer.load_state_dict({**document, "state": state})
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    start = prefix + "."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}

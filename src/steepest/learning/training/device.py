@@ -1,0 +1,29 @@
+"""Whether a device is there, asked before anything is computed for it."""
+
+from __future__ import annotations
+
+import torch
+
+from ...core.errors import InputError
+
+
+def automatic(name: str) -> str:
+    """CUDA where there is one, else the CPU, for "auto"; any other name stays."""
+    return name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def usable_device(name: str | torch.device, argument: str = "device") -> torch.device:
+    """The device of this name.
+
+    Raises
+    ------
+    InputError
+        There is no such device here; the message names ``argument``.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{argument}={str(name)!r} cannot be used here: {reason}") from None
+    return device

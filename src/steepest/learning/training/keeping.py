@@ -1,0 +1,106 @@
+"""What a training writes besides its log: checkpoints and the best network, never one with NaN."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...core.errors import NotConverged
+from .checkpoint import save_checkpoint
+from .distributed import Team
+from .learner import Learner
+from .recipe import Recipe
+from .task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What does not change during a training."""
+
+    recipe: Recipe
+    folder: Path
+    team: Team
+    task: Task
+
+    @property
+    def weights(self) -> Path:
+        """Where the best network is saved, without the ending."""
+        return self.folder / "weights"
+
+
+def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
+    """The checkpoint, and the best network so far (the present one before the first validation).
+
+    Raises
+    ------
+    NotConverged
+        What would be stored is not finite: the last checkpoint stays.
+    """
+    check_finite(setting, learner)
+    save_checkpoint(setting.folder, learner, setting.recipe, log_bytes)
+    _save_best(setting, learner)
+
+
+def check_finite(setting: Setting, learner: Learner) -> None:
+    """Refuse to go on from NaN or infinity; the best weights so far are on disk afterwards.
+
+    Raises
+    ------
+    NotConverged
+        The loss of this epoch or the weights are not finite; the message begins with the task's
+        hint, if it has one.
+    """
+    total = float(learner.sums.get("total", 0.0))
+    finite = all(bool(torch.isfinite(p).all()) for p in learner.network.parameters())
+    if math.isfinite(total) and finite:
+        return
+    what = "weights are not finite" if math.isfinite(total) else f"loss is {total}"
+    kept = "no weights were validated before that"
+    if learner.best:
+        if setting.team.leads:
+            _save_best(setting, learner)
+        kept = f"the best weights so far, of epoch {learner.best_epoch}, are in {setting.folder}"
+    recipe, hint = setting.recipe, setting.task.hint(learner.network)
+    rate = f"try a smaller learning rate than {recipe.learning_rate:g}"
+    advice = "; ".join(text for text in (hint, rate, kept) if text)
+    epoch = -(-learner.step // recipe.steps_per_epoch)
+    raise NotConverged(f"the {what} in epoch {epoch}: {advice}")
+
+
+def best_network(setting: Setting, learner: Learner) -> nn.Module:
+    """A copy of the best network so far, on the CPU in evaluation mode."""
+    network = setting.task.build()
+    network.load_state_dict(learner.best or learner.candidate.state_dict())
+    return network.eval()
+
+
+def _save_best(setting: Setting, learner: Learner) -> None:
+    network = best_network(setting, learner)
+    setting.task.save(network, setting.weights, _metadata(setting, learner))
+
+
+def _metadata(setting: Setting, learner: Learner) -> dict[str, Any]:
+    import steepest
+
+    return {
+        "steepest": steepest.__version__,
+        "torch": torch.__version__,
+        "training": setting.recipe.as_json(),
+        "steps": learner.step,
+        "seconds": round(learner.seconds, 1),
+        "processes": setting.team.size,
+        "threads": torch.get_num_threads(),
+        "device": _device_name(setting.team.device),
+        "best_epoch": learner.best_epoch,
+        "best_score": learner.best_score if learner.best else None,
+        **setting.task.metadata(),
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,1 +1,0 @@
-"""The dual solver of one implicit Euler step: a reference, a compiled path, one driver."""

@@ -1,0 +1,352 @@
+"""The spectral TV transform ``phi(t) = t u_tt(t)``, exactly invertible by construction.
+
+With frames ``u_0 .. u_N`` of the flow at nodes ``0 = t_0 < .. < t_N`` and velocities
+``v_n = (u_n - u_{n-1}) / (t_n - t_{n-1})``, the second time derivative of the piecewise linear
+flow is a sum of point masses: ``phi = sum_n t_n (v_{n+1} - v_n) delta(t_n)``, n = 1 .. N-1.
+Summation by parts gives, for any grid,
+
+    u_0 = sum_n t_n (v_{n+1} - v_n) + u_r,      u_r = u_N - t_N v_N,
+
+so masses and residual reproduce the image exactly (Gilboa 2014; residual as in Grossmann et al.,
+section 4.2.3). Every filter is one linear combination of the frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import check_count, check_number, prepare_image
+from ..core.errors import InputError
+from ..core.namespace import is_torch
+from ..flows.extinction import extinction_time, shortest_time
+from ..flows.march import Callback
+from ..flows.result import FlowResult
+from ..flows.time_grid import TimeGrid, check_times, make_nodes
+from ..flows.tv_flow import tv_flow
+from .edges import automatic_edges
+
+DEFAULT_NUM_BANDS = 6
+DEFAULT_NUM_STEPS = 60
+_BEYOND = 1.5  # times the extinction time: the last step must find nothing left to move
+
+Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """An image split into bands of structures by the time at which they vanish.
+
+    Attributes
+    ----------
+    image : array
+        The image, floating point (integers on the [0, 1] scale).
+    nodes : array (N + 1,)
+        Times of the frames, 0 first.
+    frames : array (N + 1, \\*image.shape)
+        The flow at the nodes, the image first.
+    edges : array (B + 1,)
+        Band k holds the structures that vanish in ``edges[k] <= t < edges[k + 1]``.
+    flow : FlowResult
+        Certificate and status of the flow.
+    """
+
+    image: np.ndarray
+    nodes: np.ndarray
+    frames: np.ndarray
+    edges: np.ndarray
+    flow: FlowResult
+    channel_axis: int | None = None
+
+    @property
+    def times(self) -> np.ndarray:
+        """Times (N - 1,) of the point masses: the inner nodes."""
+        return self.nodes[1:-1]
+
+    @cached_property
+    def spectrum(self) -> np.ndarray:
+        """``S(t) = ||phi(t)||_1``, the L1 norm over all pixels of the density, at `times`.
+
+        Gilboa (2014), Eq. (3.5): mass of each node divided by the length of time it stands for,
+        half of the step before and half of the one after.
+        """
+        masses = [float(np.abs(self.mass(n)).sum()) for n in range(1, self.nodes.size - 1)]
+        return np.array(masses) / self.durations
+
+    @property
+    def durations(self) -> np.ndarray:
+        """The length of time (N - 1,) that each node stands for."""
+        return (self.nodes[2:] - self.nodes[:-2]) / 2
+
+    def mass(self, node: int) -> np.ndarray:
+        """The point mass ``t_n (v_{n+1} - v_n)`` of inner node ``node`` (1 .. N-1), float64."""
+        t, u = self.nodes, self.frames[node - 1 : node + 2].astype(np.float64)
+        after = (u[2] - u[1]) / (t[node + 1] - t[node])
+        return np.asarray(t[node] * (after - (u[1] - u[0]) / (t[node] - t[node - 1])))
+
+    def density(self) -> np.ndarray:
+        """``phi(t)`` at `times` as densities, (N - 1, \\*image.shape): masses over durations."""
+        masses = [self.mass(n) for n in range(1, self.nodes.size - 1)]
+        shape = (-1,) + (1,) * self.image.ndim
+        density = np.array(masses).reshape(-1, *self.image.shape) / self.durations.reshape(shape)
+        return density.astype(self.image.dtype)
+
+    @cached_property
+    def residual(self) -> np.ndarray:
+        """``u_r = u(T) - T u_t(T)``: what has not vanished by the last time (else the mean)."""
+        return self.combine(np.zeros(self.times.size), 1.0)
+
+    @cached_property
+    def bands(self) -> np.ndarray:
+        """The bands (B, \\*image.shape); with `residual` they add up to the image."""
+        index = self.band_of_node
+        bands = [self.combine((index == k).astype(float), 0.0) for k in range(self.num_bands)]
+        return np.array(bands).reshape(-1, *self.image.shape)
+
+    @property
+    def num_bands(self) -> int:
+        """Number of bands."""
+        return self.edges.size - 1
+
+    @property
+    def band_of_node(self) -> np.ndarray:
+        """The band (N - 1,) that each inner node belongs to; -1 or B outside all of them."""
+        return np.searchsorted(self.edges, self.times, side="right") - 1
+
+    def combine(self, node_gains: np.ndarray, residual_gain: float) -> np.ndarray:
+        """``sum_n g_n phi_n + g_r u_r`` for a gain at every inner node, as the image's dtype."""
+        t = self.nodes
+        weights = np.zeros(t.size)  # w_n = g_n t_n; zero at both ends
+        weights[1:-1] = node_gains * t[1:-1]
+        velocity = weights[:-1] - weights[1:]  # coefficient of v_n, n = 1 .. N
+        velocity[-1] -= residual_gain * t[-1]
+        per_step = velocity / np.diff(t)
+        coefficients = np.zeros(t.size)
+        coefficients[1:] += per_step
+        coefficients[:-1] -= per_step
+        coefficients[-1] += residual_gain
+        out = np.zeros(self.image.shape)
+        for coefficient, frame in zip(coefficients, self.frames, strict=True):
+            if coefficient:
+                out += coefficient * frame
+        return out.astype(self.image.dtype)
+
+    def recompose(self, gains: Gains = 1.0, residual_gain: float = 1.0) -> np.ndarray:
+        """The image with every band multiplied by its gain.
+
+        Parameters
+        ----------
+        gains : float, array (B,), or callable
+            One gain for all, one a band, or a function of time evaluated at `times` (a gain
+            curve: applied at every node, independently of the bands).
+        residual_gain : float
+            Gain of the residual, which holds the mean.
+
+        Returns
+        -------
+        array of the image's shape, floating point. ``recompose(1.0)`` is the image.
+
+        Raises
+        ------
+        InputError
+            Gains of another number than bands, or not finite.
+        """
+        if callable(gains):
+            node_gains = _numbers(gains(self.times), "gains(times)")
+            if node_gains.shape not in ((), self.times.shape):
+                raise InputError(
+                    f"gains(times) has shape {node_gains.shape}; it must have that of times, "
+                    f"{self.times.shape}"
+                )
+            node_gains = np.broadcast_to(node_gains, self.times.shape)
+        else:
+            values = _numbers(gains, "gains")
+            if values.ndim > 1 or (values.ndim == 1 and values.size != self.num_bands):
+                raise InputError(
+                    f"gains of shape {values.shape} must be one number, one for each of "
+                    f"{self.num_bands} bands, or a function of time"
+                )
+            outside = float(values) if values.ndim == 0 else 0.0
+            padded = np.array([outside, *np.broadcast_to(values, self.num_bands), outside])
+            node_gains = padded[self.band_of_node + 1]
+        rest = _numbers(residual_gain, "residual_gain")
+        if rest.ndim or not (np.all(np.isfinite(node_gains)) and np.isfinite(rest)):
+            raise InputError("gains and residual_gain must be finite, and the latter one number")
+        return self.combine(node_gains, float(rest))
+
+    def __repr__(self) -> str:
+        return (
+            f"<Decomposition: {self.num_bands} bands of {self.times.size} times up to "
+            f"{self.nodes[-1]:g}; {self.flow!r}>"
+        )
+
+
+def decompose(
+    image: Any,
+    *,
+    num_bands: int | None = None,
+    edges: Sequence[float] | None = None,
+    t_max: float | None = None,
+    num_steps: int | None = None,
+    grid: str | TimeGrid = "log",
+    tol: float = 1e-2,
+    isotropic: bool = True,
+    weights: Any = None,
+    spacing: float | Sequence[float] | None = None,
+    channel_axis: int | None = None,
+    coupled: bool = True,
+    data_range: float | None = None,
+    max_num_iter: int = 5000,
+    on_step: Callback | None = None,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> Decomposition:
+    """Spectral TV decomposition of an image: structures sorted by contrast x size.
+
+    Parameters
+    ----------
+    image : array, 1-D to 3-D plus an optional channel axis
+        Floats as they are; uint8/uint16 on the [0, 1] scale in float32.
+    num_bands : int, optional
+        Number of bands, their edges chosen from the spectrum (see `steepest.spectral.bands`);
+        default: at most 6, bands that hold next to nothing merged.
+    edges : increasing sequence of times, optional
+        The times between the bands instead; 0 and infinity are added at the ends, so that bands
+        and residual always add up to the image.
+    t_max : float, optional
+        Last time of the flow; default: the extinction time, so that the residual is the mean.
+    num_steps : int, optional
+        Steps of the flow (default 60). Times are resolved to about one step.
+    grid : "log" (default), "uniform" or TimeGrid
+    tol, isotropic, weights, spacing, channel_axis, coupled, data_range
+        As in `steepest.tv_flow`.
+    max_num_iter, on_step, num_threads, raise_on_failure
+        As in `steepest.tv_flow`.
+
+    Returns
+    -------
+    Decomposition
+
+    Raises
+    ------
+    InputError
+        Bad arguments, ``num_bands`` together with ``edges``, or a last time too small for two
+        steps. (There is no ``huber``: the transform needs a one-homogeneous functional.)
+
+    References
+    ----------
+    Gilboa, A total variation spectral framework for scale and texture analysis, SIAM J. Imaging
+    Sci. 7 (2014) 1937-1961; Grossmann et al., section 4.2.3.
+    """
+    if is_torch(image):
+        raise InputError("image is a torch tensor; decompose works on NumPy arrays (image.numpy())")
+    if num_bands is not None and edges is not None:
+        raise InputError("give num_bands= or edges=, not both")
+    count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
+    array, layout = prepare_image(image, channel_axis)
+    values = layout.restore_axes(array)
+    values = values.copy() if np.may_share_memory(values, image) else values
+    if data_range is None and layout.integer_maximum is not None:
+        data_range = 1.0
+    functional = dict(
+        isotropic=isotropic, weights=weights, spacing=spacing,
+        channel_axis=channel_axis, coupled=coupled,
+    )  # fmt: skip
+    band_edges = None if edges is None else _check_edges(edges)
+    nodes = _nodes(values, t_max, num_steps, grid, band_edges, functional, num_threads)
+    flow = tv_flow(
+        values, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), data_range=data_range,
+        max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
+        raise_on_failure=raise_on_failure, **functional,
+    )  # fmt: skip
+    return from_flow(
+        values, flow, edges=band_edges, num_bands=count, exact=num_bands is not None,
+        channel_axis=channel_axis,
+    )  # fmt: skip
+
+
+def from_flow(
+    image: np.ndarray,
+    flow: FlowResult,
+    *,
+    edges: np.ndarray | None = None,
+    num_bands: int = DEFAULT_NUM_BANDS,
+    exact: bool = False,
+    channel_axis: int | None = None,
+) -> Decomposition:
+    """The decomposition that a flow of ``image`` amounts to, whoever computed it.
+
+    Whatever the flow's frames are, bands and residual add up to the image: the transform is a sum
+    by parts. Without ``edges`` these are chosen from the spectrum: ``num_bands`` bands if
+    ``exact``, else at most as many.
+
+    Raises
+    ------
+    InputError
+        The flow has fewer than two times.
+    """
+    nodes = np.concatenate([[0.0], flow.times])
+    if nodes.size < 3:
+        raise InputError("the flow was stopped before its second step: nothing to decompose")
+    frames = np.concatenate([image[None], flow.images])
+    flow = replace(flow, images=frames[1:])  # one copy of the frames, not two
+    bare = Decomposition(image, nodes, frames, np.array([0.0, np.inf]), flow, channel_axis)
+    if edges is None:
+        edges = automatic_edges(nodes, bare.spectrum * bare.durations, num_bands, exact=exact)
+    return replace(bare, edges=edges)
+
+
+def _nodes(
+    image: np.ndarray,
+    t_max: float | None,
+    num_steps: int | None,
+    grid: str | TimeGrid,
+    edges: np.ndarray | None,
+    functional: dict[str, Any],
+    num_threads: int | None,
+) -> np.ndarray:
+    """Frame times, 0 first, at least two steps.
+
+    A logarithmic grid begins at `shortest_time`, or a third of the first edge if sooner.
+    """
+    if isinstance(grid, TimeGrid) and t_max is None:
+        last = grid.nodes[-1]
+    elif t_max is None:
+        last = _BEYOND * extinction_time(image, num_threads=num_threads, **functional) or 1.0
+    else:
+        last = check_number(t_max, "t_max", positive=True)
+    count = check_count(DEFAULT_NUM_STEPS if num_steps is None else num_steps, "num_steps")
+    if isinstance(grid, str) and grid == "log" and count > 1:
+        start = shortest_time(image, **functional) or last / 1000
+        if edges is not None:
+            start = min([start, *(edges[edges > 0][:1] / 3)])
+        grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
+    nodes = make_nodes(grid, np.array([last]), count)
+    if nodes.size < 2:
+        raise InputError("the time grid needs at least two steps for a second derivative")
+    return np.concatenate([[0.0], nodes])
+
+
+def _numbers(values: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}={values!r} must be numbers") from None
+
+
+def _check_edges(edges: Sequence[float]) -> np.ndarray:
+    array = _numbers(edges, "edges")
+    if array.ndim != 1:
+        raise InputError(f"edges must be a list of times, not of shape {array.shape}")
+    inner = array[(array != 0) & ~np.isposinf(array)]
+    whole = np.array([0.0, *inner, np.inf])
+    given = [e for e in whole if e in array]
+    if given != array.tolist():
+        raise InputError(f"edges must increase strictly from 0 or later; given: {array.tolist()}")
+    if inner.size:
+        check_times(inner, "edges")
+    return whole
