@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from steepest.core.arrays import check_count
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
 from steepest.core.pixels import CHANNELS, to_planes
 from steepest.io import label_colours, read_image, read_labels
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image as Pillow
 
-from steepest.core.arrays import check_count, check_number
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count, check_number
 from steepest.core.pixels import to_planes
 
 from .classes import IGNORE

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from steepest.core.arrays import check_count
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
 
 from .inputs import check_ends, check_images, enlarged
 

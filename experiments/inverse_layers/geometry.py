@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image as Pillow
 
-from steepest.core.arrays import check_count
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
 
 from .classes import IGNORE
 

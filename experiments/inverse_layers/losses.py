@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from steepest.core.arrays import check_number
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_number
 
 from .classes import IGNORE
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.core.arrays import check_count
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
 
 from .classes import IGNORE
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.core.arrays import check_count
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
 from steepest.io import write_image
 
 from .classes import IGNORE

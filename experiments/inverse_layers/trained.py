@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from steepest.core.arrays import check_count
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
 from steepest.core.pixels import to_planes
 
 from .geometry import fit_size

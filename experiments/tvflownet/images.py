@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from steepest.core.arrays import check_count
 from steepest.core.errors import InputError
 from steepest.core.grey import to_grey
+from steepest.core.numbers import check_count
 from steepest.io import image_files, read_image
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.core.arrays import check_count, check_number, prepare_image
+from steepest.core.arrays import prepare_image
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count, check_number
 from steepest.learning.flows.fields import drop_unused, initial_flux, project
 from steepest.learning.flows.losses import weighted_sum
 from steepest.learning.flows.paper_network import FLUX_EPS

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from steepest.core.arrays import check_count
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
 
 SHAPE_SIZE = 256
 PHANTOM_SIZE = 512

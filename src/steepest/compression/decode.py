@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, check_count
+from ..core.arrays import Layout
 from ..core.errors import InputError
+from ..core.numbers import check_count
 from . import streams
 from .container import MAX_PIXELS, Header, read
 from .filling import fill

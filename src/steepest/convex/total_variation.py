@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..core.arrays import check_number, check_spacing, check_weights, prepare_image
+from ..core.arrays import check_spacing, check_weights, prepare_image
 from ..core.namespace import Array, namespace, sum64, to_float64
+from ..core.numbers import check_number
 from ..grid.differences import gradient
 
 

@@ -16,9 +16,12 @@ import numpy as np
 
 from .errors import InputError
 from .namespace import Array, detached, follows, is_torch, namespace
+from .numbers import LARGEST, SMALLEST, check_number, check_numbers
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
 _FLOATS = ("float32", "float64")
+_FARTHEST = 1e12  # of pixel spacings: from an atom to the sun, in any unit of length
+_HEAVIEST = 1e12  # of weights
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,24 @@ def dtype_name(array: Array) -> str:
 
 
 def prepare_image(
-    image: Any, channel_axis: int | None = None, name: str = "image"
+    image: Any,
+    channel_axis: int | None = None,
+    name: str = "image",
+    *,
+    any_size: bool = False,
 ) -> tuple[Array, Layout]:
     """Check an image and bring it to ``(channels, *space)`` floats.
+
+    ``any_size``: leave it to the caller to look at the magnitude of the values.
 
     Raises
     ------
     InputError
-        Not numeric, complex or of an unsupported integer type; empty; NaN or infinite;
-        not one to three spatial axes; a ``channel_axis`` that is not an axis of the image.
+        Not numeric, complex or of an unsupported integer type; a masked array; empty; NaN or
+        infinite; the largest magnitude neither 0 nor 1e-150 to 1e150; not one to three spatial
+        axes; a ``channel_axis`` that is not an axis of the image.
     """
-    array = image if is_torch(image) else np.asarray(image)
+    array = as_array(image, name)
     kind = dtype_name(array)
     if kind not in _FLOATS and (is_torch(array) or kind not in _INTEGER_MAXIMUM):
         raise InputError(
@@ -94,11 +104,55 @@ def prepare_image(
             f"{name} holds {bad} NaN or infinite pixels; every pixel must be finite "
             "(fill the unknown ones first)"
         )
+    if not any_size:
+        check_magnitude(array, name)
     array = array[None] if axis is None else xp.moveaxis(array, axis, 0)
     if not is_torch(array):
         return np.ascontiguousarray(array), layout
     contiguous: Any = array
     return contiguous.contiguous(), layout
+
+
+def as_array(values: Any, name: str) -> Array:
+    """A NumPy array, or the tensor as it is: the gate that every array of a caller passes.
+
+    Raises
+    ------
+    InputError
+        A masked array (its masked pixels would be used as if they were known), or nothing that
+        NumPy makes an array of.
+    """
+    if is_torch(values):
+        return values
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(
+            f"{name} is a masked array; allowed are plain arrays (fill it first, for example with "
+            "image.filled(value), or give steepest.inpaint image.data and known=~image.mask)"
+        )
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise InputError(f"{name} of type {type(values).__name__} is no array: {error}") from None
+
+
+def check_magnitude(array: Array, name: str) -> float:
+    """The largest magnitude of finite values; 0, or from 1e-150 to 1e150."""
+    largest = float(abs(array).max())
+    if largest and not SMALLEST <= largest <= LARGEST:
+        raise InputError(
+            f"{name} has values up to {largest:g}; allowed are magnitudes between 1e-150 and 1e150"
+        )
+    return largest
+
+
+def check_field(values: Any, name: str) -> Array:
+    """A real floating-point array or tensor (float32, float64) with finite values, any shape."""
+    array = as_array(values, name)
+    if dtype_name(array) not in _FLOATS:
+        raise InputError(f"{name} has dtype {dtype_name(array)}; allowed are float32 and float64")
+    if not bool(namespace(array).isfinite(array).all()):
+        raise InputError(f"{name} holds NaN or infinite values; every value must be finite")
+    return array
 
 
 def normalize_axis(axis: int | None, ndim: int, name: str) -> int | None:
@@ -116,15 +170,18 @@ def check_spacing(spacing: float | Sequence[float] | None, num_space: int) -> tu
     """Pixel spacing per spatial axis, as floats (default 1)."""
     if spacing is None:
         return (1.0,) * num_space
-    values = np.atleast_1d(np.asarray(spacing, dtype=float))
+    values = np.atleast_1d(check_numbers(spacing, "spacing"))
     if values.size == 1 and values.ndim == 1:
         values = np.repeat(values, num_space)
     if values.shape != (num_space,):
         raise InputError(
             f"spacing={spacing!r} must be one number or one for each of {num_space} spatial axes"
         )
-    if not np.all(np.isfinite(values) & (values > 0)):
-        raise InputError(f"spacing={spacing!r} must be positive and finite")
+    if not np.all((values >= 1 / _FARTHEST) & (values <= _FARTHEST)):
+        raise InputError(
+            f"spacing={spacing!r} must be positive; allowed are numbers from {1 / _FARTHEST:g} to "
+            f"{_FARTHEST:g}"
+        )
     return tuple(float(value) for value in values)
 
 
@@ -134,30 +191,18 @@ def check_weights(weights: Any, space: tuple[int, ...], like: Array) -> Array | 
         return None
     if follows(weights):
         raise InputError("weights requires grad; only image, strength and times are differentiable")
-    if is_torch(like):
-        weights = namespace(like).as_tensor(weights, dtype=like.dtype, device=like.device)
-    else:
-        weights = np.ascontiguousarray(np.asarray(detached(weights), dtype=like.dtype))
+    weights = as_array(weights, "weights")
+    if dtype_name(weights).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
+        raise InputError(f"weights has dtype {weights.dtype}; allowed are real numbers")
     if tuple(weights.shape) != space:
         raise InputError(
             f"weights of shape {tuple(weights.shape)} must have the spatial shape {space}"
         )
-    xp = namespace(weights)
-    if not bool((xp.isfinite(weights) & (weights >= 0)).all()):
-        raise InputError("weights must be finite and not negative")
-    return weights
-
-
-def check_number(value: Any, name: str, *, positive: bool = False) -> float:
-    """A finite real number that is not negative (or is positive)."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{name}={value!r} is not a number") from None
-    if not np.isfinite(number) or number < 0 or (positive and number == 0):
-        allowed = "positive" if positive else "zero or positive"
-        raise InputError(f"{name}={value!r} must be finite and {allowed}")
-    return number
+    if not bool(((weights >= 0) & (weights <= _HEAVIEST)).all()):
+        raise InputError(f"weights must be finite, not negative and at most {_HEAVIEST:g}")
+    if is_torch(like):
+        return namespace(like).as_tensor(weights, dtype=like.dtype, device=like.device)
+    return np.ascontiguousarray(np.asarray(detached(weights), dtype=like.dtype))
 
 
 def check_data_range(value: Any, arrays: Sequence[Array], layout: Layout) -> float:
@@ -166,10 +211,3 @@ def check_data_range(value: Any, arrays: Sequence[Array], layout: Layout) -> flo
         span = max(float(a.max()) for a in arrays) - min(float(a.min()) for a in arrays)
         value = 1.0 if layout.integer_maximum is not None or span == 0 else span
     return check_number(value, "data_range", positive=True)
-
-
-def check_count(value: Any, name: str) -> int:
-    """A positive integer."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{name}={value!r} must be a positive integer")
-    return int(value)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-from .arrays import check_count
+from .numbers import check_count
 
 
 def default_num_threads() -> int:

@@ -14,9 +14,9 @@ from ..convex.multilevel import coarse_flux, correct
 from ..convex.solve import Goal, Momentum, make_dual, needs_double, rounding_floor, solve
 from ..convex.total_variation import TotalVariation
 from ..convex.warm_start import try_flux
-from ..core.arrays import check_count, check_number
 from ..core.errors import InputError, NotConverged
 from ..core.namespace import Array, cast, detached, is_torch, namespace, to_float64
+from ..core.numbers import check_count, check_number
 from ..core.status import Status
 from .flux_guess import feasible_part
 from .march import Callback, distance

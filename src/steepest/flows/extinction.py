@@ -9,9 +9,9 @@ import numpy as np
 from ..convex.certificate import Bound
 from ..convex.solve import Goal
 from ..convex.total_variation import TotalVariation
-from ..core.arrays import check_number
 from ..core.errors import InputError
 from ..core.namespace import epsilon
+from ..core.numbers import check_number
 from .march import NEGLIGIBLE, contrast_energy, fresh_state, march
 from .problem import make_problem
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_count, check_number
 from ..core.errors import InputError
+from ..core.numbers import check_count, check_number
 
 DEFAULT_NUM_STEPS = 50
 _DECADES = 3.0  # a logarithmic grid starts at 10**-3 of its end

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..convex.certificate import Bound, psnr_bound
 from ..convex.solve import Goal
-from ..core.arrays import check_count, check_number
 from ..core.errors import InputError, NotConverged
 from ..core.namespace import Array, detached, namespace
+from ..core.numbers import check_count, check_number
 from ..core.status import Status
 from .adaptive import march_to_accuracy
 from .flux_guess import Guess, part_guess

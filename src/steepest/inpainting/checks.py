@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.arrays import check_count, check_number
+from ..core.numbers import check_count, check_number
 from ..core.threads import resolve_num_threads
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_number
+from ..core.numbers import check_number
 from ..elliptic.nine_point import system
 from ..elliptic.preconditioned import solve_all
 from .checks import check_iteration

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_number
+from ..core.numbers import check_number
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator, neighbours
 from ..elliptic.solve import solve

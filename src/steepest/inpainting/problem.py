@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, check_spacing, prepare_image
+from ..core.arrays import Layout, as_array, check_spacing, prepare_image
 from ..core.errors import InputError
-from ..core.namespace import Array, detached, is_torch, namespace
+from ..core.namespace import Array, detached, namespace
 
 _LARGEST = 1e150  # squares of more would overflow
 _FARTHEST = 1e15  # squares stay in the range of float32
@@ -73,12 +73,12 @@ def prepare(
         Bad image, or ``known`` of the wrong shape or type, out of range, with no known pixel, or
         known where the image is NaN.
     """
-    array = image if is_torch(image) else np.asarray(image)
+    array = as_array(image, "image")
     xp = namespace(array)
     floating = "float" in str(array.dtype)
     missing: Any = (xp.isnan(array) if known is None else ~xp.isfinite(array)) if floating else None
     clean = array if missing is None else xp.where(missing, xp.zeros_like(array), array)
-    values, layout = prepare_image(clean, channel_axis)
+    values, layout = prepare_image(clean, channel_axis, any_size=True)
     space = tuple(values.shape[1:])
     if missing is not None:
         missing = np.asarray(detached(missing))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..core.arrays import check_number
 from ..core.errors import InputError
+from ..core.numbers import check_number
 from .differences import (
     backward_difference,
     central_difference,

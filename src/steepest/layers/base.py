@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.arrays import check_count, check_number
 from ..core.errors import InputError
+from ..core.numbers import check_count, check_number
 from .stability import StabilityWarning, advice
 
 _HALF = (torch.float16, torch.bfloat16)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ..core.arrays import check_number
 from ..core.errors import InputError
+from ..core.numbers import check_number
 from .base import InverseLayer
 from .stability import DEFAULT_LIMIT, estimate_gain
 

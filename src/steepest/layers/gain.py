@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..core.arrays import check_count
 from ..core.errors import InputError
+from ..core.numbers import check_count
 from .base import check_field, check_gain_limit, finite_or_inf
 from .hooks import inverse_layers
 from .stability import DEFAULT_LIMIT, advice

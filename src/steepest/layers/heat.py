@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..core.arrays import check_count
 from ..core.errors import InputError
+from ..core.numbers import check_count
 from .base import InverseLayer
 from .basis import change_basis, laplace_basis
 from .differences import check_boundary, laplacian, space_axes

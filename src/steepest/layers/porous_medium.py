@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..core.arrays import check_number
 from ..core.errors import InputError
+from ..core.numbers import check_number
 from .differences import check_boundary, laplacian
 from .evolution import InverseEvolution
 from .stability import DEFAULT_LIMIT

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..core.arrays import check_count
+from ..core.numbers import check_count
 
 DEFAULT_LIMIT = 1e4
 """Gains above this warn. In float32 such a layer leaves two or three digits of its input."""

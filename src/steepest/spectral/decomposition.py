@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_count, check_number, prepare_image
+from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..core.namespace import is_torch
+from ..core.numbers import check_count, check_number
 from ..flows.extinction import extinction_time, shortest_time
 from ..flows.march import Callback
 from ..flows.result import FlowResult

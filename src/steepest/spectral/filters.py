@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..core.arrays import check_number
 from ..core.errors import InputError
+from ..core.numbers import check_number
 from .decomposition import Decomposition
 
 

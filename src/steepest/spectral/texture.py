@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_number, prepare_image
+from ..core.arrays import prepare_image
 from ..core.errors import InputError
+from ..core.numbers import check_number
 from .decomposition import decompose
 from .filters import low_pass
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import check_count
+from ...core.numbers import check_count
 from .cells import worst_pixels
 from .checks import (
     Callback,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import check_count
 from ...core.errors import InputError
+from ...core.numbers import check_count
 from .checks import (
     Callback,
     Generator,

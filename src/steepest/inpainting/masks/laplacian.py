@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import check_number
+from ...core.numbers import check_number
 from ...grid.differences import divergence, gradient
 from .checks import Callback, Generator, check_callback, generator, prepare, report
 from .dithering import dither

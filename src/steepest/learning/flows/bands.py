@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core.arrays import check_count, check_number, prepare_image
+from ...core.arrays import prepare_image
 from ...core.errors import InputError
+from ...core.numbers import check_count, check_number
 from ...flows.extinction import shortest_time
 from ...flows.time_grid import TimeGrid, check_times
 from ...spectral.decomposition import Decomposition, from_flow

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from ...convex.certificate import Bound, psnr_bound, step_terms
 from ...convex.total_variation import TotalVariation
-from ...core.arrays import check_count
+from ...core.numbers import check_count
 from .fields import check_inputs, divergence, project
 
 DEFAULT_NUM_NODES = 8  # three times as many gain 0.2 dB

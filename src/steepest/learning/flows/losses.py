@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ...core.arrays import check_number
 from ...core.errors import InputError
+from ...core.numbers import check_number
 from .fields import divergence, gradient, norm, squared_norm, total_variation
 from .paper_network import check_choice
 from .units import CONTRAST

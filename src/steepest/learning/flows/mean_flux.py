@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle, silu
 
-from ...core.arrays import check_count
 from ...core.errors import InputError
+from ...core.numbers import check_count
 from .fields import check_inputs, divergence, drop_unused, gradient, project, squared_norm
 
 _EARLIEST = 1e-6  # of the largest slope: stands for t = 0, when all that has slope is an edge

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ...convex.certificate import Bound, psnr_bound
-from ...core.arrays import Layout, check_count, check_data_range, check_number, prepare_image
+from ...core.arrays import Layout, check_data_range, prepare_image
 from ...core.errors import InputError
 from ...core.namespace import is_torch
+from ...core.numbers import check_count, check_number
 from ...core.status import Status
 from ...flows.result import FlowResult, FlowState
 from ...flows.time_grid import check_times

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...core.arrays import check_count
 from ...core.errors import InputError
+from ...core.numbers import check_count
 from .paper_network import PaperNetwork, check_choice, network_input, split_output
 
 _ACTIVATIONS = {

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, linear
 
-from ...core.arrays import check_count
 from ...core.errors import InputError
+from ...core.numbers import check_count
 from .blocks import KERNEL, check_channels
 from .trunk import check_batch
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid
 
-from ...core.arrays import check_count
+from ...core.numbers import check_count
 from .blocks import check_channels
 from .trunk import Hourglass, check_batch, check_noise
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid
 
-from ...core.arrays import check_count
 from ...core.errors import InputError
+from ...core.numbers import check_count
 from .binarisation import BINARISATIONS, binarise
 from .blocks import check_channels
 from .trunk import Hourglass, check_batch, check_noise
