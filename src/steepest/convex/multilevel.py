@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.namespace import is_torch
+from ..grid.coarsening import average, prolong
 from .solve import RELAXATION, Dual, Momentum, make_dual
 from .total_variation import TotalVariation
 
@@ -29,9 +30,9 @@ def coarse_flux(
     """A flux for ``1/2||v-f||^2 + strength J(v)`` from the next coarser grid, or None if tiny."""
     if max(f.shape[1:]) < 2 * _SMALLEST:
         return None
-    coarse, weights = _average(f), functional.weights
+    coarse, weights = average(f), functional.weights
     if weights is not None:
-        weights = _average(weights[None])[0]
+        weights = average(weights[None])[0]
     coarse_functional = replace(functional, spacing=_doubled(functional, f), weights=weights)
     dual = make_dual(coarse, coarse_functional, num_threads)
     start = coarse_flux(coarse, coarse_functional, strength, num_threads)
@@ -39,7 +40,7 @@ def coarse_flux(
         dual.set_flux(start)
     dual.set_step(strength, RELAXATION)
     dual.iterate(Momentum().factors(_SWEEPS)[0])
-    return _prolong(dual.flux, f.shape)  # the first iteration puts it into the ball
+    return prolong(dual.flux, f.shape)  # the first iteration puts it into the ball
 
 
 def correct(dual: Dual, functional: TotalVariation) -> None:
@@ -62,7 +63,7 @@ def _correction(
     """``P q``, q (nearly) minimising ``1/2||u + tau div P q||^2`` within the room of ``p``."""
     if max(u.shape[1:]) < _SMALLEST:
         return None
-    coarse = _average(u)
+    coarse = average(u)
     coarse_functional = replace(
         functional,
         isotropic=True,
@@ -76,7 +77,7 @@ def _correction(
         dual.set_flux(start)
     dual.set_step(tau, RELAXATION)
     dual.iterate(Momentum().factors(_CORRECTION_SWEEPS)[0])
-    return _prolong(dual.flux, u.shape)
+    return prolong(dual.flux, u.shape)
 
 
 def _coarse_room(functional: TotalVariation, p: np.ndarray) -> np.ndarray:
@@ -103,40 +104,3 @@ def _doubled(functional: TotalVariation, u: np.ndarray) -> tuple[float, ...]:
     """Spacing of the next coarser grid."""
     pairs = zip(functional.spacing, u.shape[1:], strict=True)
     return tuple(h * (2 if n > 1 else 1) for h, n in pairs)
-
-
-def _average(u: np.ndarray) -> np.ndarray:
-    """Mean over pairs along every spatial axis; a last odd pixel stays alone."""
-    for axis in range(1, u.ndim):
-        if u.shape[axis] > 1:
-            even = np.take(u, range(0, u.shape[axis], 2), axis)
-            odd = np.take(u, range(1, u.shape[axis], 2), axis)
-            out = even.copy()
-            paired = (slice(None),) * axis + (slice(0, odd.shape[axis]),)
-            out[paired] = (even[paired] + odd) / 2
-            u = out
-    return np.ascontiguousarray(u)
-
-
-def _prolong(p: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Coarse face fluxes (ndim, channels, \\*coarse) to the fine faces."""
-    out = np.empty((p.shape[0], *shape), p.dtype)
-    for a in range(p.shape[0]):
-        q = p[a]
-        for axis in range(1, len(shape)):
-            if shape[axis] == 1:
-                continue
-            if axis - 1 == a:
-                before = np.zeros_like(q)
-                ahead = (slice(None),) * axis
-                before[(*ahead, slice(1, None))] = q[(*ahead, slice(None, -1))]
-                q = np.stack([(before + q) / 2, q], axis + 1).reshape(
-                    *q.shape[:axis], 2 * q.shape[axis], *q.shape[axis + 1 :]
-                )
-            else:
-                q = np.repeat(q, 2, axis)
-            q = np.take(q, range(shape[axis]), axis)
-        last = (slice(None),) * (a + 1) + (-1,)
-        out[a] = q
-        out[a][last] = 0
-    return out

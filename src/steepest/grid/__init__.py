@@ -1,5 +1,5 @@
-"""Discrete differential operators; the library's conventions are fixed in `differences`."""
+"""Operators on grids of pixels: differences of first and second order, coarser grids."""
 
-from .differences import divergence, gradient
+from .checked import divergence, gradient
 
 __all__ = ["divergence", "gradient"]

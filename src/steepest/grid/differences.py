@@ -1,94 +1,175 @@
-"""Forward differences and their exact negative adjoint: the conventions of the library.
+"""Differences along the axes of a grid: the one place where the library takes them.
 
-Pixel spacing 1 unless given, Neumann boundary: the forward difference across the last face of
-an axis is zero, so ``<gradient(u), p> = -<u, divergence(p)>`` holds to rounding for every ``u``
-and ``p``. Works alike on NumPy arrays and torch tensors, keeps dtype and device.
+Conventions in docs/conventions. The boundary says what lies one pixel outside: "neumann" the border
+pixel once more, "zero" 0 (as the padding of a convolution), "periodic" the pixel at the other end.
+All functions are linear, work alike on NumPy arrays and torch tensors and keep dtype and device.
+Tensors may be followed by autograd (in both modes, any number of times), by vmap and by exporters.
+
+Nothing is checked here, as solvers call these functions thousands of times; `steepest.gradient` and
+`steepest.divergence` are the same behind a gate (`grid.checked`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from ..core.arrays import check_spacing
-from ..core.errors import InputError
-from ..core.namespace import Array, namespace
+import numpy as np
 
+from ..core.namespace import Array, is_torch, namespace
+from ..core.numbers import check_choice
 
-def _slices(ndim: int, axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Index of all but the last, and of all but the first, along ``axis``."""
-    head = [slice(None)] * ndim
-    tail = [slice(None)] * ndim
-    head[axis], tail[axis] = slice(None, -1), slice(1, None)
-    return tuple(head), tuple(tail)
+BOUNDARIES = ("neumann", "zero", "periodic")
+
+Index = tuple[slice, ...]
 
 
-def gradient(u: Array, spacing: float | Sequence[float] | None = None) -> Array:
-    """Forward differences ``(D_a u)_i = (u_{i+1} - u_i) / h_a``, zero at the last pixel.
+def check_boundary(boundary: str) -> str:
+    """One of `BOUNDARIES`, or `InputError`."""
+    return check_choice(boundary, "boundary", BOUNDARIES)
 
-    Parameters
-    ----------
-    u : array of shape (\\*batch, \\*space)
-        Float image. With ``spacing`` a sequence, its length is the number of (trailing) spatial
-        axes; otherwise every axis is spatial.
-    spacing : float or sequence of floats, optional
-        Pixel spacing ``h_a`` of each spatial axis; default 1.
 
-    Returns
-    -------
-    array of shape (len(spacing), \\*batch, \\*space), dtype of ``u``
+def part(axis: int, start: int | None, stop: int | None) -> Index:
+    """The index of the pixels from ``start`` to ``stop`` along ``axis`` (not negative)."""
+    return (slice(None),) * axis + (slice(start, stop),)
 
-    Raises
-    ------
-    InputError
-        Spacing that is not positive, or of more axes than ``u`` has.
-    """
-    steps = _steps(u, spacing)
-    xp = namespace(u)
-    out = xp.zeros((len(steps), *u.shape), dtype=u.dtype, **_device(u))
-    for a, h in enumerate(steps):
-        axis = u.ndim - len(steps) + a
-        head, tail = _slices(u.ndim, axis)
-        out[a][head] = (u[tail] - u[head]) / h
+
+def outside(u: Array, axis: int, boundary: str) -> tuple[Array, Array]:
+    """The pixel before the first and the one after the last along ``axis``."""
+    size = u.shape[axis]
+    first, last = u[part(axis, 0, 1)], u[part(axis, size - 1, size)]
+    if boundary == "zero":
+        zeros = namespace(u).zeros_like(first)
+        return zeros, zeros
+    return (last, first) if boundary == "periodic" else (first, last)
+
+
+def extend(u: Array, axis: int, boundary: str) -> Array:
+    """``u`` with one more pixel at both ends of ``axis``."""
+    before, after = outside(u, axis, boundary)
+    return namespace(u).concatenate((before, u, after), axis)
+
+
+def forward_difference(
+    u: Array, axis: int, boundary: str = "neumann", out: np.ndarray | None = None
+) -> Array:
+    """``u_{i+1} - u_i`` along ``axis``; zero at the last pixel for "neumann"."""
+    size, (_, after) = u.shape[axis], outside(u, axis, boundary)
+    if is_torch(u):  # no slice of size - 1: exported graphs would refuse two pixels
+        return namespace(u).concatenate((u, after), axis)[part(axis, 1, size + 1)] - u
+    out = np.empty_like(u) if out is None else out
+    head, last = part(axis, 0, size - 1), part(axis, size - 1, size)
+    np.subtract(u[part(axis, 1, size)], u[head], out=out[head])
+    np.subtract(after, u[last], out=out[last])
     return out
 
 
-def divergence(p: Array, spacing: float | Sequence[float] | None = None) -> Array:
-    """The exact negative adjoint of :func:`gradient`; ``p`` at the last face is not used.
+def backward_difference(
+    u: Array, axis: int, boundary: str = "neumann", out: np.ndarray | None = None
+) -> Array:
+    """``u_i - u_{i-1}`` along ``axis``; zero at the first pixel for "neumann"."""
+    size, (before, _) = u.shape[axis], outside(u, axis, boundary)
+    if is_torch(u):
+        return u - namespace(u).concatenate((before, u), axis)[part(axis, 0, size)]
+    out = np.empty_like(u) if out is None else out
+    tail, first = part(axis, 1, size), part(axis, 0, 1)
+    np.subtract(u[tail], u[part(axis, 0, size - 1)], out=out[tail])
+    np.subtract(u[first], before, out=out[first])
+    return out
 
-    Parameters
-    ----------
-    p : array of shape (ndim, \\*batch, \\*space)
-    spacing : as in :func:`gradient`; ``ndim`` values.
 
-    Returns
-    -------
-    array of shape (\\*batch, \\*space), dtype of ``p``. Its sum is zero to rounding.
+def central_difference(u: Array, axis: int, boundary: str = "neumann") -> Array:
+    """``(u_{i+1} - u_{i-1}) / 2`` along ``axis``."""
+    wide, size = extend(u, axis, boundary), u.shape[axis]
+    return (wide[part(axis, 2, size + 2)] - wide[part(axis, 0, size)]) / 2
+
+
+def second_difference(u: Array, axis: int, boundary: str = "neumann") -> Array:
+    """``u_{i+1} - 2 u_i + u_{i-1}`` along ``axis``."""
+    return forward_difference(u, axis, boundary) - backward_difference(u, axis, boundary)
+
+
+def laplacian(u: Array, axes: Iterable[int], boundary: str = "neumann") -> Array:
+    """``sum_a u_{i+a} - 2 u_i + u_{i-a}``: the 5-point stencil in 2-D, the 7-point one in 3-D.
+
+    Symmetric and negative semi-definite, eigenvalues in ``[-4 d, 0]`` for ``d`` axes; its sum
+    vanishes for "neumann" and "periodic".
     """
-    ndim = p.shape[0]
-    if p.ndim - 1 < ndim:
-        raise InputError(f"p of shape {tuple(p.shape)} has {ndim} components but fewer space axes")
-    steps = check_spacing(spacing, ndim)
-    xp = namespace(p)
-    out = xp.zeros_like(p[0])
+    return sum((second_difference(u, axis, boundary) for axis in axes), namespace(u).zeros_like(u))
+
+
+def gradient(u: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann") -> Array:
+    """Forward differences ``(u_{i+1} - u_i) / h_a`` along the last ``len(spacing)`` axes.
+
+    (\\*batch, \\*space) to (d, \\*batch, \\*space); without ``spacing`` (1) all axes are spatial.
+    At the last pixel zero for "neumann"; for "periodic" the next pixel is the first.
+    """
+    steps = (1.0,) * u.ndim if spacing is None else spacing
+    ahead = u.ndim - len(steps)
+    if is_torch(u):
+        parts = (forward_difference(u, ahead + a, boundary) for a in range(len(steps)))
+        return namespace(u).stack([over(v, h) for v, h in zip(parts, steps, strict=True)])
+    out = np.empty((len(steps), *u.shape), u.dtype)
     for a, h in enumerate(steps):
-        head, tail = _slices(out.ndim, out.ndim - ndim + a)
-        flux = p[a][head] / h
-        out[head] += flux
-        out[tail] -= flux
+        over(forward_difference(u, ahead + a, boundary, out[a]), h)
+    return out
+
+
+def divergence(
+    p: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann"
+) -> Array:
+    """The exact negative adjoint of `gradient`, (d, \\*batch, \\*space) to (\\*batch, \\*space).
+
+    For "neumann", component ``a`` at the last pixel of axis ``a`` is not used. The sum over pixels
+    is zero to rounding.
+    """
+    ndim, periodic = p.shape[0], boundary == "periodic"
+    steps = (1.0,) * ndim if spacing is None else spacing
+    ahead, out = p.ndim - 1 - ndim, namespace(p).zeros_like(p[0])
+    for a, h in enumerate(steps):
+        axis, size = ahead + a, p.shape[1 + ahead + a]
+        flux = p[a] if h == 1 else p[a] / h
+        if is_torch(p):
+            flux = flux if periodic else without_last(flux, axis)
+            out = out + backward_difference(flux, axis, "periodic" if periodic else "zero")
+            continue
+        head, last = part(axis, 0, size - 1), part(axis, size - 1, size)
+        used = () if periodic else head
+        out[used] += flux[used]
+        out[part(axis, 1, size)] -= flux[head]
+        if periodic:
+            out[part(axis, 0, 1)] -= flux[last]
     return out
 
 
 def gradient_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
-    """Upper bound of ``||gradient||^2``: the sum of ``4 / h_a^2`` over axes longer than one."""
+    """Upper bound of ``||gradient||^2``: the sum of ``4 / h_a^2`` over axes longer than one.
+
+    For both boundaries. Periodic checkerboards with even sizes attain it.
+    """
     return sum(4.0 / h**2 for h, n in zip(spacing, shape, strict=True) if n > 1)
 
 
-def _steps(u: Array, spacing: float | Sequence[float] | None) -> tuple[float, ...]:
-    num_space = len(spacing) if isinstance(spacing, Sequence) else u.ndim
-    if num_space > u.ndim:
-        raise InputError(f"spacing={spacing!r} has more entries than the array has axes ({u.ndim})")
-    return check_spacing(spacing, num_space)
+def over(v: Array, h: float) -> Array:
+    """``v / h``; NumPy arrays in place."""
+    if h == 1:
+        return v
+    return v / h if is_torch(v) else np.divide(v, h, out=v)
 
 
-def _device(u: Array) -> dict[str, object]:
-    return {} if namespace(u).__name__ == "numpy" else {"device": u.device}
+def without_last(v: Array, axis: int) -> Array:
+    """``v`` with zeros at the last pixel of ``axis``; NumPy arrays in place."""
+    return _zeroed(v, axis, v.shape[axis] - 1)
+
+
+def without_first(v: Array, axis: int) -> Array:
+    """``v`` with zeros at the first pixel of ``axis``; NumPy arrays in place."""
+    return _zeroed(v, axis, 0)
+
+
+def _zeroed(v: Array, axis: int, place: int) -> Array:
+    if not is_torch(v):
+        v[part(axis, place, place + 1)] = 0
+        return v
+    xp = namespace(v)  # by a mask: exported graphs would refuse two pixels after slicing
+    other = xp.arange(v.shape[axis], device=v.device) != place
+    return xp.where(other.reshape((-1,) + (1,) * (v.ndim - axis - 1)), v, xp.zeros_like(v))

@@ -1,0 +1,122 @@
+"""Second differences: the symmetrised gradient of vector fields, the Hessian, their adjoints.
+
+Vector fields have shape (d, \\*batch, \\*space), component ``a`` at the faces between pixels ``i``
+and ``i + 1`` of axis ``a``, as `gradient` returns them. Symmetric tensors have their
+``d (d + 1) / 2`` different entries first, row by row (00, 01, 11 in the plane; 00, 01, 02, 11, 12,
+22 in a volume), **those off the diagonal times the root of 2**: the Euclidean norm of the
+components is then the Frobenius norm of the tensor, and an adjoint is a transpose.
+
+With the boundary "neumann" a difference that needs a pixel or a face outside the image is left out
+(zero): affine images have a Hessian of zero, border included, and so has their gradient
+its symmetrised gradient. As in `differences`, nothing is checked.
+
+References: Bredies, Kunisch & Pock, Total generalized variation, SIAM J. Imaging Sci. 3 (2010)
+492-526, section 6, for the backward differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..core.namespace import Array, is_torch, namespace
+from .differences import (
+    backward_difference,
+    divergence,
+    forward_difference,
+    gradient,
+    gradient_norm_squared,
+    over,
+    without_first,
+    without_last,
+)
+
+_HALF_ROOT = 0.5**0.5  # the root of 2 times the half of (d_a w_b + d_b w_a) / 2
+
+
+def symmetrised_gradient(
+    w: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann"
+) -> Array:
+    """``E w``, entries ``(d_a w_b + d_b w_a) / 2`` with backward differences ``d_a``.
+
+    (d, \\*batch, \\*space) to (d (d + 1) / 2, \\*batch, \\*space), off the diagonal times the root
+    of 2. For "neumann" the component ``a`` at the last pixel of axis ``a`` is not used.
+    """
+    ndim, ahead = w.shape[0], w.ndim - 1 - w.shape[0]
+    steps = (1.0,) * ndim if spacing is None else spacing
+
+    def slope(a: int, b: int) -> Array:
+        """``d_b w_a``."""
+        v = over(backward_difference(w[a], ahead + b, boundary), steps[b])
+        return v if boundary == "periodic" else without_last(v, ahead + a)
+
+    entries = [
+        slope(a, a) if a == b else (slope(a, b) + slope(b, a)) * _HALF_ROOT
+        for a in range(ndim)
+        for b in range(a, ndim)
+    ]
+    return namespace(w).stack(entries)
+
+
+def symmetrised_divergence(
+    q: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann"
+) -> Array:
+    """The exact negative adjoint of `symmetrised_gradient`: tensors to vector fields."""
+    ndim = dimension(q)
+    ahead = q.ndim - 1 - ndim
+    steps = (1.0,) * ndim if spacing is None else spacing
+    place = {(a, b): k for k, (a, b) in enumerate(_pairs(ndim))}
+
+    def slope(a: int, b: int) -> Array:
+        """The part of component ``a`` that comes from differences along ``b``."""
+        entry = q[place[min(a, b), max(a, b)]]
+        if boundary == "periodic":
+            v = forward_difference(entry, ahead + b, boundary)
+        else:
+            entry = entry if is_torch(entry) else entry.copy()
+            entry = without_first(without_last(entry, ahead + a), ahead + b)
+            v = forward_difference(entry, ahead + b, "zero")
+        v = over(v, steps[b])
+        return v if a == b else v * _HALF_ROOT
+
+    return namespace(q).stack(
+        [sum((slope(a, b) for b in range(1, ndim)), slope(a, 0)) for a in range(ndim)]
+    )
+
+
+def hessian(u: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann") -> Array:
+    """`symmetrised_gradient` of the `gradient`: backward differences of forward differences.
+
+    (\\*batch, \\*space) to (d (d + 1) / 2, \\*batch, \\*space), entries as above.
+    """
+    steps = (1.0,) * u.ndim if spacing is None else spacing
+    return symmetrised_gradient(gradient(u, steps, boundary), steps, boundary)
+
+
+def hessian_adjoint(
+    q: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann"
+) -> Array:
+    """The exact adjoint of `hessian`: tensors to images (\\*batch, \\*space)."""
+    return divergence(symmetrised_divergence(q, spacing, boundary), spacing, boundary)
+
+
+def symmetrised_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
+    """Upper bound of ``||E||^2``, for both boundaries: that of the gradient.
+
+    ``(x + y)^2 / 2 <= x^2 + y^2``, so the squared norm of ``E w`` is at most the sum of those of
+    all ``d_b w_a``. Periodic checkerboards with even sizes attain it.
+    """
+    return gradient_norm_squared(spacing, shape)
+
+
+def hessian_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
+    """Upper bound of ``||hessian||^2``, for both boundaries: the squared one of the gradient."""
+    return symmetrised_norm_squared(spacing, shape) * gradient_norm_squared(spacing, shape)
+
+
+def dimension(q: Array) -> int:
+    """How many spatial axes symmetric tensors of ``len(q)`` entries have."""
+    return {1: 1, 3: 2, 6: 3}[q.shape[0]]
+
+
+def _pairs(ndim: int) -> list[tuple[int, int]]:
+    return [(a, b) for a in range(ndim) for b in range(a, ndim)]
