@@ -206,14 +206,14 @@ def test_the_derivative_is_symmetric_and_not_expanding() -> None:
 
 def test_numpy_and_torch_linearize_alike() -> None:
     """The same array code on both, against the dense solution of the dual system."""
-    from steepest.convex import make_functional
     from steepest.convex.linearized import differentiate, linearize
+    from steepest.convex.total_variation import TotalVariation
 
     rng = np.random.default_rng(9)
     image = rng.random((1, 1, 5, 4))
     result = steepest.denoise_tv(image[0, 0], 0.1, **EXACT)
     v, p = result.image[None, None], result.flux[:, None, None]
-    functional = make_functional(image[0])
+    functional = TotalVariation(spacing=(1.0, 1.0))
     data = rng.standard_normal(v.shape)
     step = linearize(functional, v, p, 0.1)
     found = differentiate(step, data, 1e-11, 500)

@@ -305,7 +305,7 @@ def test_bound_is_below_every_total_variation(seed: int, density: float, size: f
     rng = np.random.default_rng(seed)
     image, known = rng.random((8, 7, 2)), mask(8, 7, density=density, seed=seed)
     problem = masked(image, known, -1)
-    functional = TotalVariation((1.0, 1.0))
+    functional = TotalVariation(spacing=(1.0, 1.0))
     best = Best(problem, functional, problem.values)
     p = functional.project(size * rng.normal(size=(2, 2, 8, 7)))
     candidates = [problem.first_guess(1), np.where(known, problem.values, 0)]

@@ -137,7 +137,7 @@ def test_chord_gap_is_the_certificate_of_a_segment():
     gap, excess = chord_gap(u0, early, late, s, t)
     start, stop = u0 + s * divergence(early), u0 + t * divergence(late)
     terms = step_terms(
-        TotalVariation((1.0, 1.0)), start[0], stop[0], flux[0][:, None], float(t - s)
+        TotalVariation(spacing=(1.0, 1.0)), start[0], stop[0], flux[0][:, None], float(t - s)
     )
     assert float(norm(flux).max()) < 1
     assert float(excess) == 0

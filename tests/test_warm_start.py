@@ -96,12 +96,13 @@ def test_denoising_from_any_flux_meets_its_tolerance(seed: int, size: float) -> 
 
 def test_the_better_of_two_fluxes_is_kept() -> None:
     """The chosen start has the smaller dual energy, and both can win."""
-    from steepest.convex import make_functional
-    from steepest.convex.solve import Goal, Momentum, make_dual
-    from steepest.convex.warm_start import try_flux
+    from steepest.convex.dual import make_dual
+    from steepest.convex.solve import Goal, Momentum
+    from steepest.convex.step import try_flux
+    from steepest.convex.total_variation import TotalVariation
 
     f = IMAGE[None]
-    functional = make_functional(f)
+    functional = TotalVariation(spacing=(1.0, 1.0))
     good = steepest.denoise_tv(IMAGE, 0.1, tol=1e-8).flux[:, None]
     for standing, candidate in ((0 * good, good), (good, 0 * good), (0.9 * good, good)):
         dual = make_dual(f, functional)

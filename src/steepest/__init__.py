@@ -14,16 +14,21 @@ from .core.lazy import lazily
 __version__ = "0.1.0"
 
 _WHERE = {
-    "tv_flow": "flows.tv_flow",
+    "flow": "flows.flow",
+    "tv_flow": "flows.flow",
     "FlowResult": "flows.result",
     "FlowState": "flows.result",
     "Step": "flows.result",
     "TimeGrid": "flows.time_grid",
+    "denoise": "flows.denoise",
     "denoise_tv": "flows.denoise",
     "DenoiseResult": "flows.denoise",
-    "discrepancy_strength": "flows.denoise",
+    "denoise_discrepancy": "flows.discrepancy",
+    "discrepancy_strength": "flows.discrepancy",
     "estimate_noise": "flows.noise",
     "extinction_time": "flows.extinction",
+    "TotalVariation": "convex.total_variation",
+    "SecondOrderTotalVariation": "convex.second_order",
     "total_variation": "convex.total_variation",
     "inpaint": "inpainting.diffusion",
     "InpaintResult": "inpainting.result",

@@ -6,14 +6,16 @@ dual ball of ``J``. Monotonicity of the subdifferential gives
     d/dt 1/2 ||u - u*||^2  <=  g := J(u) + J*(-div phi) + <u, div phi>,      g >= 0,
 
 hence ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt``. On a step of length tau from
-``u0`` with constant ``phi`` the curve is the segment from ``u0`` to ``u1 = u0 + tau div phi``; with
-``a = grad u0``, ``b = grad u1`` and ``j`` the pointwise density of ``J``,
+``u0`` with constant ``phi`` the curve is the segment from ``u0`` to ``u1 = u0 + tau div phi``. At
+any image u, g is the *slack* ``s(u) = J(u) + R(phi) - <A u, phi>`` of the energy, which is convex in
+u, so that with ``um = (u0 + u1)/2``, by convexity on the two halves of the segment,
 
-    2 int g dt  <=  2 tau sum [ (j(a) + 2 j((a+b)/2) + j(b)) / 4 - <phi, a + b>/2 + (eps/2)|phi|^2 ]
+    2 int g dt  <=  tau/2 [ s(u0) + 2 s(um) + s(u1) ].
 
-by convexity of ``j`` on the two halves of the segment. All terms of the sum are >= 0, so it is
-evaluated without cancellation. The part ``2 gap = 2 tau sum [j(b) - <phi, b> + (eps/2)|phi|^2]``
-vanishes if the implicit Euler step is solved exactly; the rest is the price of the time step.
+An upper bound of s at the three images serves as well. Pointwise energies evaluate s as a sum of
+terms >= 0, without cancellation. The part ``2 gap = 2 tau s(u1)`` vanishes if the implicit Euler
+step is solved exactly; the rest is the price of the time step. Nothing else about J is used: the
+certificate is the same for every energy. (``div phi`` stands for ``-A* phi``.)
 The stored next image differs from ``u1`` by a residual ``r`` (rounding, or a learned ``u``), which
 enters through non-expansiveness: ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof: docs/certificate.
 """
@@ -22,12 +24,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..core.namespace import Array, sum64, to_float64
-from ..grid.differences import divergence
-from .total_variation import TotalVariation
+from .energy import Energy
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -37,7 +39,7 @@ class StepTerms:
     """What one step from ``u0`` to ``u1`` with flux ``p`` contributes; all in float64.
 
     ``gap``: duality gap of ``1/2||v - u0||^2 + tau J(v)`` at ``u1 = u0 + tau div p``;
-    ``primal``: that energy at ``u1``; ``dual_energy``: ``1/2||u1||^2 + tau (eps/2)||p||^2``, which
+    ``primal``: that energy at ``u1``; ``dual_energy``: ``1/2||u1||^2 + tau R(p)``, which
     the dual solver decreases; ``integral``: upper bound of ``2 int g`` over the step;
     ``residual``: norm of (stored image - ``u1``); ``value``: ``J(u1)``;
     ``start_value``: ``J(u0)``; ``allowance``: what float64 evaluation may have lost (part of
@@ -89,7 +91,7 @@ def psnr_bound(distance: float, num_values: int, data_range: float) -> float:
 
 
 def rounding_allowance(
-    functional: TotalVariation, shape: tuple[int, ...], tau: float, values: float, norms: float
+    energy: Energy, shape: tuple[int, ...], tau: float, values: float, norms: float
 ) -> float:
     """What float64 evaluation of the integral may lose: summation and pointwise rounding.
 
@@ -97,50 +99,51 @@ def rounding_allowance(
     of the images (by Cauchy-Schwarz they bound the rounding of the differences).
     """
     num_values = math.prod(shape)
-    weight = 1.0 if functional.weights is None else float(functional.weights.max())
-    slope = sum(1 / h for h in functional.spacing) * weight
     summation = (sum(shape) + 64) * values
-    return 2 * tau * _EPS * (summation + 16 * slope * math.sqrt(num_values) * norms)
+    return 2 * tau * _EPS * (summation + 16 * energy.slope * math.sqrt(num_values) * norms)
 
 
 def step_terms(
-    functional: TotalVariation, start: Array, stop: Array, flux: Array, tau: float
+    energy: Energy,
+    start: Array,
+    stop: Array,
+    flux: Array,
+    tau: float,
+    witnesses: tuple[Any, Any, Any] = (None, None, None),
 ) -> StepTerms:
     """Evaluate the certificate of one step from stored arrays, in float64 (reference code).
 
     Parameters
     ----------
-    functional : TotalVariation
+    energy : Energy
     start, stop : arrays (channels, \\*space)
         The stored images before and after the step.
-    flux : array (ndim, channels, \\*space)
-        Rescaled onto the dual ball first, so that it is feasible whatever its rounding.
+    flux : array (components, channels, \\*space)
+        Made feasible first, whatever its rounding.
     tau : float
         Length of the step.
+    witnesses : tuple
+        Of the images before, halfway and after, for `Energy.slack`.
     """
-    u0, stored, p = to_float64(start), to_float64(stop), to_float64(flux)
-    p = functional.project(p) * (1 - 4 * _EPS)
-    u1 = u0 + tau * divergence(p, functional.spacing)
-    a, b = functional.gradient(u0), functional.gradient(u1)
-    at_start, at_stop = sum64(functional.density(a)), sum64(functional.density(b))
-    halfway = sum64(functional.density((a + b) / 2))
-    dual = 0.5 * functional.huber * sum64(p * p)
-    gap = tau * (at_stop - sum64(p * b) + dual)
-    integral = 2 * tau * ((at_start + 2 * halfway + at_stop) / 4 - sum64(p * (a + b)) / 2 + dual)
+    u0, stored, p = to_float64(start), to_float64(stop), energy.feasible(flux)
+    u1 = u0 - tau * energy.adjoint(p)
+    at_start, before = energy.slack(u0, p, witnesses[0])
+    _, halfway = energy.slack((u0 + u1) / 2, p, witnesses[1])
+    at_stop, after = energy.slack(u1, p, witnesses[2])
     return assemble(
-        functional,
+        energy,
         tuple(start.shape),
         tau,
-        gap=gap,
-        integral=integral,
+        gap=tau * after,
+        integral=0.5 * tau * (before + 2 * halfway + after),
         values=(at_start, at_stop),
         squares=(sum64((u1 - u0) ** 2), sum64(u1 * u1), sum64(u0 * u0), sum64((stored - u1) ** 2)),
-        dual=dual,
+        dual=energy.conjugate(p),
     )
 
 
 def assemble(
-    functional: TotalVariation,
+    energy: Energy,
     shape: tuple[int, ...],
     tau: float,
     *,
@@ -153,11 +156,11 @@ def assemble(
     """Terms of a step from its sums, allowances for float64 rounding added.
 
     ``values`` are J at start and stop; ``squares`` are ``||u1-u0||^2, ||u1||^2, ||u0||^2`` and
-    ``||stored-u1||^2``; ``dual`` is ``(eps/2)||p||^2``.
+    ``||stored-u1||^2``; ``dual`` is ``R(p)``.
     """
     change, size, start_size, residual = squares
     norms = math.sqrt(size) + math.sqrt(start_size)
-    allowance = rounding_allowance(functional, shape, tau, sum(values) + dual, norms)
+    allowance = rounding_allowance(energy, shape, tau, sum(values) + dual, norms)
     return StepTerms(
         gap=max(gap, 0.0),
         primal=0.5 * change + tau * values[1],

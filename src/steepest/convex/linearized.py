@@ -1,21 +1,22 @@
 """The derivative of one ROF solution with respect to its data, as a linear solver.
 
-Let ``v = argmin 1/2||v - f||^2 + tau J(v)`` with flux ``p``, so that ``v = f + tau div p`` and
-``p = project(q)``, ``q = (p + s grad v) / (1 + s eps)`` for every ``s > 0``. Where the projection
+Let ``v = argmin 1/2||v - f||^2 + tau J(v)`` with a pointwise energy ``J(u) = sum |A u|`` and its
+flux ``p``, so that ``v = f - tau A* p`` and ``p = project(q)``, ``q = (p + s A v) / (1 + s eps)`` for
+every ``s > 0``. Where the projection
 is differentiable, so is this system of equations; eliminating the derivative of the projection
 leaves, pixel by pixel, for the derivatives dv and dp,
 
-    c dp = T grad dv,    dp = T dp,        dv = g + tau div dp,        g = df + dtau div p,
+    c dp = T A dv,       dp = T dp,        dv = g - tau A* dp,         g = df - dtau A* p,
 
     inside the ball:   T = 1,                c = eps
-    on its boundary:   T = 1 - n n^T,        c = |grad v| / w,         n = q / |q|.
+    on its boundary:   T = 1 - n n^T,        c = |A v| / w,            n = q / |q|.
 
 T is what is left of the freedom of the flux (a flux of length w can only turn), c its compliance.
 Inside the ball of total variation (eps = 0) it says ``grad dv = 0``: flat regions stay flat. On the
-boundary it is ``dp = w (1 - n n^T) / |grad v| grad dv``, the second derivative of the norm.
-Insertion gives one equation for the flux,
+boundary it is ``dp = w (1 - n n^T) / |A v| A dv``, the second derivative of the norm. Insertion
+gives one equation for the flux,
 
-    (c + tau T grad* grad*^T T) dp = T grad g,       grad* = grad's adjoint = -div,
+    (c + tau T A A* T) dp = T A g,
 
 symmetric and not negative, solved by conjugate gradients. In this dual form, small gradients make
 small entries (in the primal form, huge ones), flat regions need not be found, and nothing is
@@ -29,12 +30,10 @@ are (items, channels, \\*space), fluxes (ndim, items, channels, \\*space).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from ..core.namespace import Array, namespace, to_float64
-from ..grid.differences import divergence, gradient, gradient_norm_squared
-from .total_variation import TotalVariation
+from .pointwise import PointwiseEnergy
 
 _FIRST_LOOK = 20  # iterations; each look makes a graphics processor wait
 _EXHAUSTED = 1e-26  # of the first squared residual: nothing but rounding is left, which may lie
@@ -45,7 +44,7 @@ _EXHAUSTED = 1e-26  # of the first squared residual: nothing but rounding is lef
 class Linearized:
     """The quantities T (by ``normal``, zero inside the ball, and ``free``) and c of one step."""
 
-    spacing: tuple[float, ...]
+    energy: PointwiseEnergy
     tau: float
     normal: Array
     compliance: Array
@@ -58,9 +57,9 @@ class Linearized:
         return y if self.free is None else y * self.free
 
     def operator(self, y: Array) -> Array:
-        """``(c - tau T grad div) y`` for tangential y."""
-        back = gradient(divergence(y, self.spacing), self.spacing)
-        return self.compliance * y - self.tau * self.tangential(back)
+        """``(c + tau T A A*) y`` for tangential y."""
+        back = self.energy.operator(self.energy.adjoint(y))
+        return self.compliance * y + self.tau * self.tangential(back)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,35 +72,34 @@ class Derivative:
     converged: bool
 
 
-def linearize(functional: TotalVariation, image: Array, flux: Array, tau: float) -> Linearized:
+def linearize(energy: PointwiseEnergy, image: Array, flux: Array, tau: float) -> Linearized:
     """Decide pixel by pixel from a solution ``image`` and its ``flux``; ``tau > 0``.
 
     A group of flux components is on the boundary of its ball where ``|q| > w``, with the dual step
-    ``s`` of the solver; ``(|q|(1 + s eps) - w) / (s w)`` is ``|grad v| / w`` at the solution, and
+    ``s`` of the solver; ``(|q|(1 + s eps) - w) / (s w)`` is ``|A v| / w`` at the solution, and
     positive at every iterate.
     """
     xp = namespace(image)
     image, flux = to_float64(image), to_float64(flux)
-    size = gradient_norm_squared(functional.spacing, image.shape[2:]) or 1.0
-    step = 1.0 / (tau * size)
-    q = flux + step * gradient(image, functional.spacing)
-    axes = (0, 2) if functional.isotropic else (2,)
+    step = 1.0 / (tau * energy.norm_squared(tuple(image.shape[2:])))
+    q = flux + step * energy.operator(image)
+    axes = (0, 2) if energy.isotropic else (2,)
     length = xp.sqrt((q * q).sum(axes, keepdims=True))
     weights = xp.ones_like(image[0, 0])
-    if functional.weights is not None:
-        weights = to_float64(functional.weights)
+    if energy.weights is not None:
+        weights = to_float64(energy.weights)
     free = weights > 0
     weights = xp.where(free, weights, xp.ones_like(weights))
-    outside = (length > weights * (1 + step * functional.huber)) & free
-    one, inner = xp.ones_like(length), functional.huber * xp.ones_like(length)
+    outside = (length > weights * (1 + step * energy.huber)) & free
+    one, inner = xp.ones_like(length), energy.huber * xp.ones_like(length)
     compliance = xp.where(outside, (length - weights) / (step * weights), inner)
     compliance = xp.where(free, compliance, one)
     return Linearized(
-        spacing=functional.spacing,
+        energy=energy,
         tau=tau,
         normal=xp.where(outside, q / xp.where(outside, length, one), xp.zeros_like(q)),
         compliance=compliance,
-        free=None if functional.weights is None else to_float64(free),
+        free=None if energy.weights is None else to_float64(free),
         axes=axes,
     )
 
@@ -114,8 +112,12 @@ def differentiate(step: Linearized, data: Array, tol: float, max_num_iter: int) 
     the iterations, so that it is then about as large (measured; docs/gradients).
     """
     xp, data = namespace(data), to_float64(data)
-    pre = 1.0 / (step.compliance + 2 * step.tau * _mean_inverse_square(step.spacing))
-    residual = step.tangential(gradient(data, step.spacing))
+    energy, components = step.energy, step.normal.shape[0]
+    typical = energy.norm_squared((2,) * (data.ndim - 2)) / (
+        2 * components
+    )  # of A A* on its diagonal
+    pre = 1.0 / (step.compliance + step.tau * typical)
+    residual = step.tangential(energy.operator(data))
     y = 0 * residual
     z = pre * residual
     d, rz = z, _dot(residual, z)
@@ -137,14 +139,10 @@ def differentiate(step: Linearized, data: Array, tol: float, max_num_iter: int) 
             d = z + _spread(beta, d) * d
             rz = following
         look += look // 2
-        before, image = image, data + step.tau * divergence(y, step.spacing)
+        before, image = image, data - step.tau * energy.adjoint(y)
         moved = (image - before)[None]
         done = done | (rz <= rounding) | (_dot(moved, moved) <= allowed)
     return Derivative(image, y, count, bool(done.all()))
-
-
-def _mean_inverse_square(spacing: tuple[float, ...]) -> float:
-    return math.fsum(1 / h**2 for h in spacing) / len(spacing)
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -16,15 +16,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
 from ..core.arrays import dtype_name
-from ..core.namespace import Array, is_torch
+from ..core.namespace import Array
 from ..core.status import Status
 from .certificate import StepTerms
-from .total_variation import TotalVariation
+from .dual import Dual
+from .energy import Energy
 
 RELAXATION = 4.0 / 3.0
 _FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its cost
@@ -33,26 +33,6 @@ _RESTART_BELOW = 1e-4  # relative gap; far from the solution slow progress is no
 _LONG = 50  # iterations between measurements that say something about the rate
 _STALLED, _NEAR_FLOOR = 400, 100.0  # iterations without progress, at so many times the floor
 _MOST_EXPECTED = 100  # iterations before the first look at the gap
-
-
-class Dual(Protocol):
-    """What `ReferenceDual` and `CompiledDual` have in common."""
-
-    tau: float
-
-    def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
-    def set_flux(self, p: Array, extrapolated: Array | None = None) -> None: ...
-    def shrink_flux(self, factor: float) -> None: ...
-    def restart(self) -> None: ...
-    def iterate(self, betas: list[float]) -> None: ...
-    def measure(self) -> StepTerms: ...
-    def advance(self) -> None: ...
-    @property
-    def flux(self) -> Array: ...
-    @property
-    def extrapolated(self) -> Array: ...
-    @property
-    def image(self) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -96,35 +76,22 @@ def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
     return min(max((terms.value - terms.gap / tau) / (next_tau * speed_squared), 0.0), 1.0)
 
 
-def make_dual(f: Array, functional: TotalVariation, num_threads: int | None = None) -> Dual:
-    """The compiled dual for NumPy arrays, the reference for torch tensors."""
-    if is_torch(f):
-        from .reference import ReferenceDual
-
-        return ReferenceDual(f, functional)
-    from .compiled.dual import CompiledDual
-
-    return CompiledDual(f, functional, num_threads)
-
-
-def needs_double(f: Array, functional: TotalVariation, tau: float, size: float) -> bool:
-    """Whether float32 is too coarse for a step: rounding of ``tau div p`` beyond 1e-6 of f.
+def needs_double(f: Array, energy: Energy, tau: float, size: float) -> bool:
+    """Whether float32 is too coarse for a step: rounding of ``tau A* p`` beyond 1e-6 of f.
 
     ``size`` is the largest magnitude in the image, here and in `rounding_floor`.
     """
     if dtype_name(f) != "float32":
         return False
-    slope = sum(1 / h for h in functional.spacing)
-    return float(np.finfo(np.float32).eps) * tau * slope > 1e-6 * size
+    return float(np.finfo(np.float32).eps) * tau * energy.slope > 1e-6 * size
 
 
-def rounding_floor(f: Array, functional: TotalVariation, tau: float, size: float) -> float:
+def rounding_floor(f: Array, energy: Energy, tau: float, size: float) -> float:
     """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured)."""
-    eps = float(np.finfo(dtype_name(f)).eps)
-    slope = sum(1 / h for h in functional.spacing)
-    noise = slope * eps * (size / 8 + tau * slope / 16)  # of grad (f + tau div p)
-    if functional.huber > 0:  # quadratic where it matters: noise then counts squared
-        noise *= min(1.0, noise / (2 * functional.huber))
+    eps, slope = float(np.finfo(dtype_name(f)).eps), energy.slope
+    noise = slope * eps * (size / 8 + tau * slope / 16)  # of A (f - tau A* p)
+    if energy.smoothing > 0:  # quadratic where it matters: noise then counts squared
+        noise *= min(1.0, noise / (2 * energy.smoothing))
     return tau * noise * math.prod(f.shape)
 
 
@@ -167,14 +134,12 @@ def solve(
     tau: float,
     goal: Goal,
     momentum: Momentum,
-    correct: Callable[[Dual], None] | None = None,
     watch: Callable[[StepTerms, int], object] | None = None,
 ) -> Outcome:
     """Iterate on the step of length ``tau`` until the goal is reached.
 
-    ``correct`` (`multilevel.correct`) is called after 100, 200, 400, ... iterations while the
-    relative gap is above 5e-3;
-    ``watch(terms, iterations)`` at every measurement, and stops the solver by returning True.
+    `Dual.correct` is called after 100, 200, 400, ... iterations while the relative gap is above
+    5e-3; ``watch(terms, iterations)`` at every measurement: it stops the solver by returning True.
 
     The gap falls about like 1/k^2: that predicts when to measure next, and how many iterations
     the next step will want.
@@ -217,9 +182,9 @@ def solve(
                 dual.set_step(tau, relaxation)
         energy = terms.dual_energy
         far = goal.relative_gap(terms) > _CORRECT_ABOVE
-        if correct is not None and far and done >= next_correction:
+        if far and done >= next_correction:
             next_correction = 2 * done
-            correct(dual)
-            momentum = replace(momentum, t=1.0)
+            if dual.correct():
+                momentum = replace(momentum, t=1.0)
         ahead = done * (math.sqrt(min(excess, 4.0)) - 1)
         chunk = max(2, done // 16, min(round(ahead), 100))

@@ -1,109 +1,58 @@
-"""Total variation and its relatives, and all that duality needs to know of them.
-
-Every functional here has the form ``J(u) = max_{phi in ball} <gradient u, phi> - (eps/2)|phi|^2``
-with a pointwise ball: ``|phi| <= w`` (isotropic: one Euclidean ball a pixel over all axes and
-channels; anisotropic: one a pixel and axis, over all channels). Fields have shape
-``(ndim, channels, *space)``.
-"""
+"""Total variation and its relatives: Huber's, weighted, vectorial, anisotropic, periodic."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
-from ..core.arrays import check_spacing, check_weights, prepare_image
-from ..core.namespace import Array, namespace, sum64, to_float64
-from ..core.numbers import check_number
-from ..grid.differences import gradient
+from ..core.arrays import check_spacing, prepare_image
+from ..core.namespace import Array
+from ..core.numbers import check_flag
+from ..grid.differences import divergence, gradient, gradient_norm_squared
+from .pointwise import PointwiseEnergy
 
 
-@dataclass(frozen=True)
-class TotalVariation:
-    """A (Huber-, weighted, vectorial, an-)isotropic total variation on a grid.
+@dataclass(frozen=True, kw_only=True)
+class TotalVariation(PointwiseEnergy):
+    """``J(u) = sum_i w_i |(grad u)_i|`` with forward differences.
 
-    ``spacing`` has one entry for each spatial axis; ``weights`` (or None for 1) has the spatial
-    shape; ``huber`` is the half-width ``eps`` of the quadratic zone of the gradient magnitude
-    (0: total variation).
+    Parameters
+    ----------
+    norm, huber, weights, coupled, boundary, spacing
+        As in `PointwiseEnergy`. "isotropic" is the usual total variation; several channels are
+        coupled as in vectorial total variation.
+
+    References
+    ----------
+    Rudin, Osher & Fatemi, Physica D 60 (1992) 259-268.
     """
 
-    spacing: tuple[float, ...]
-    isotropic: bool = True
-    huber: float = 0.0
-    weights: Array | None = field(default=None, compare=False)
+    def num_components(self, ndim: int) -> int:
+        """One for each spatial axis."""
+        return ndim
+
+    def operator(self, u: Array) -> Array:
+        """The gradient, (\\*batch, \\*space) to (ndim, \\*batch, \\*space)."""
+        return gradient(u, self.steps, self.boundary)
+
+    def adjoint(self, p: Array) -> Array:
+        """Minus the divergence."""
+        return -divergence(p, self.steps, self.boundary)
+
+    def norm_squared(self, space: tuple[int, ...]) -> float:
+        """The sum of ``4 / h_a^2``; 1 for an image of one pixel."""
+        return gradient_norm_squared(self.steps, space) or 1.0
 
     @property
-    def one_homogeneous(self) -> bool:
-        """``J(c u) = c J(u)``: false for Huber-TV, which never goes extinct."""
-        return self.huber == 0.0
-
-    def scaled(self, factor: float) -> TotalVariation:
-        """The functional ``J_c`` with ``J_c(c u) = c J(u)``: only Huber's ``eps`` scales."""
-        return replace(self, huber=self.huber * factor)
-
-    def gradient(self, u: Array) -> Array:
-        """Gradient of ``u`` (channels, \\*space)."""
-        return gradient(u, self.spacing)
-
-    def magnitude(self, v: Array) -> Array:
-        """Pointwise norm of a field: (\\*space) if isotropic, (ndim, \\*space) if not."""
-        squares = v * v
-        squares = squares.sum((0, 1)) if self.isotropic else squares.sum(1)
-        return namespace(v).sqrt(squares)
-
-    def project(self, v: Array) -> Array:
-        """Nearest field in the dual ball: ``v * w / max(|v|, w)`` pointwise."""
-        xp = namespace(v)
-        size = self.magnitude(v)
-        if self.weights is None:
-            scale = 1.0 / xp.clip(size, 1.0, None)
-        else:
-            w = self.weights.astype(v.dtype) if xp.__name__ == "numpy" else self.weights.to(v.dtype)
-            scale = xp.where(
-                size > w, w / xp.where(size > w, size, xp.ones_like(size)), xp.ones_like(size)
-            )
-        return v * (scale if self.isotropic else scale[:, None])
-
-    def density(self, v: Array) -> Array:
-        """Pointwise ``J`` of a gradient field: ``w|v|``, or Huber's ``|v|^2/(2 eps)`` near zero."""
-        xp = namespace(v)
-        size = self.magnitude(v)
-        w = 1.0 if self.weights is None else self.weights
-        if self.huber == 0.0:
-            return w * size
-        eps = self.huber
-        return xp.where(size <= w * eps, size * size / (2 * eps), w * size - 0.5 * eps * w * w)
-
-    def value(self, u: Array) -> float:
-        """``J(u)``, in float64."""
-        return sum64(self.density(self.gradient(to_float64(u))))
-
-    def slack(self, v: Array, p: Array) -> float:
-        """``J + J* - <v, p>``: the sum of ``density(v) - <v, p> + (eps/2)|p|^2``, all terms >= 0.
-
-        For ``v`` the gradient of ``u`` and feasible ``p`` this is ``J(u) + <u, div p> + J*``,
-        which is zero exactly if ``-div p`` is a subgradient of ``J`` at ``u``.
-        """
-        inner = sum64(self.density(v)) - sum64(v * p)
-        return inner + 0.5 * self.huber * sum64(p * p) if self.huber else inner
+    def reach(self) -> float:
+        """The sum of ``1 / h_a``."""
+        return sum(1 / h for h in self.steps)
 
 
-def make_functional(
-    image: Array,
-    *,
-    isotropic: bool = True,
-    huber: float = 0.0,
-    weights: Any = None,
-    spacing: float | Sequence[float] | None = None,
-) -> TotalVariation:
-    """The functional for a prepared image ``(channels, *space)``, its arguments checked."""
-    space = tuple(image.shape[1:])
-    return TotalVariation(
-        spacing=check_spacing(spacing, len(space)),
-        isotropic=bool(isotropic),
-        huber=check_number(huber, "huber"),
-        weights=check_weights(weights, space, image),
-    )
+def norm_of(isotropic: Any) -> str:
+    """The norm that the argument ``isotropic`` stands for."""
+    return "isotropic" if check_flag(isotropic, "isotropic") else "anisotropic"
 
 
 def total_variation(
@@ -144,6 +93,9 @@ def total_variation(
         Bad image, weights or spacing.
     """
     array, _ = prepare_image(image, channel_axis)
-    kwargs = dict(isotropic=isotropic, huber=huber, weights=weights, spacing=spacing)
+    steps = check_spacing(spacing, array.ndim - 1)
+    energy = TotalVariation(
+        norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled
+    ).on(array, steps)
     parts = [array] if coupled else [array[c : c + 1] for c in range(array.shape[0])]
-    return sum(make_functional(part, **kwargs).value(part) for part in parts)  # type: ignore[arg-type]
+    return sum(energy.value(part) for part in parts)

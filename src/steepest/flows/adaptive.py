@@ -9,14 +9,15 @@ and serves as the next pilot if the bound should miss the target.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ..convex.energy import Energy
 from ..convex.solve import Goal
-from ..convex.total_variation import TotalVariation
 from ..core.status import Status
-from .march import Record, march
+from .march import Hooks, Record, march
 from .result import PartState
 
 _ORDER = 2.4  # q; chosen by measuring: 2.8 and 3.2 miss the target more often
@@ -27,7 +28,7 @@ _MOST_STEPS = 20000
 
 
 def march_to_accuracy(
-    functional: TotalVariation,
+    energy: Energy,
     state: PartState,
     begin: float,
     wanted: np.ndarray,
@@ -36,9 +37,7 @@ def march_to_accuracy(
     *,
     dtype: Any = None,
     num_threads: int | None = None,
-    after_step: Any = None,
-    guess: Any = None,
-    trace: Any = None,
+    hooks: Hooks = Hooks(),  # noqa: B008 - frozen
 ) -> Record:
     """`march` with steps and gaps chosen so that the bound at the last time is below ``target``."""
     span = wanted[-1] - begin
@@ -49,14 +48,15 @@ def march_to_accuracy(
     def watch(index: int, time: float, outcome: Any, bound: Any, image: Any) -> bool:
         terms = outcome.terms
         costs.append(max(terms.integral - 2 * terms.gap, 0.0))
-        return after_step is not None and after_step(index, time, outcome, bound, image) is True
+        listener = hooks.after_step
+        return listener is not None and listener(index, time, outcome, bound, image) is True
 
     def run(nodes: np.ndarray, goal: Goal, budget: np.ndarray | None, watcher: Any) -> Record:
         costs.clear()
         return march(
-            functional, state, begin, nodes, np.isin(nodes, wanted), goal,
-            gap_budget=budget, dtype=dtype, num_threads=num_threads, after_step=watcher,
-            guess=guess, trace=trace,
+            energy, state, begin, nodes, np.isin(nodes, wanted), goal,
+            gap_budget=budget, dtype=dtype, num_threads=num_threads,
+            hooks=replace(hooks, after_step=watcher),
         )  # fmt: skip
 
     def quiet(*report: Any) -> bool:

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..convex.certificate import Bound
 from ..convex.solve import Goal
-from ..convex.total_variation import TotalVariation
+from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
 from ..core.namespace import epsilon
 from ..core.numbers import check_number
-from .march import NEGLIGIBLE, contrast_energy, fresh_state, march
-from .problem import make_problem
+from ..core.threads import resolve_num_threads
+from .march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
+from .problem import Problem, make_problem
 
 _FIRST = 1e-3  # of the largest deviation from the mean: no pixel can vanish sooner
 _FLAT = 1e-3  # relative contrast left at extinction
 _DOUBLINGS = 60
 _MOST_ITERATIONS = 1000
+DEFAULT_TOL = 3e-3
 
 
 def extinction_time(
-    image: Any, *, tol: float = 3e-3, num_threads: int | None = None, **functional: Any
+    image: Any,
+    *,
+    tol: float = DEFAULT_TOL,
+    isotropic: bool = True,
+    weights: Any = None,
+    coupled: bool = True,
+    spacing: float | Sequence[float] | None = None,
+    channel_axis: int | None = None,
+    batch_axis: int | None = None,
+    num_threads: int | None = None,
 ) -> float:
-    """A time after which the flow of ``image`` is constant, at most about twice the first such.
+    """A time after which the TV flow of ``image`` is constant, at most about twice the first such.
 
     Marches with steps that double until the contrast has fallen below 1e-3 of the image's.
 
@@ -34,8 +46,9 @@ def extinction_time(
         As in `tv_flow`.
     tol : float
         Relative duality gap of the steps.
-    **functional
-        isotropic, weights, spacing, channel_axis, coupled of `tv_flow`.
+    isotropic, weights, coupled, spacing, channel_axis, batch_axis, num_threads
+        As in `tv_flow`; weights must be positive. (There is no ``huber``: its flow never becomes
+        constant.)
 
     Returns
     -------
@@ -45,20 +58,23 @@ def extinction_time(
     Raises
     ------
     InputError
-        For Huber-TV, which never goes extinct, for weights that vanish, and for bad images.
+        Weights that vanish, bad images or options.
     """
-    if functional.get("huber", 0.0):
-        raise InputError("huber must be 0 here: the Huber-TV flow never becomes constant")
-    weights = functional.get("weights")
-    if weights is not None and not np.all(np.asarray(weights) > 0):
-        raise InputError("weights must be positive here: where they vanish nothing goes extinct")
     check_number(tol, "tol", positive=True)
-    problem = make_problem(image, **functional)
-    times = [
-        _extinction(problem.functional, part, tol, num_threads) / problem.scale
-        for part in problem.parts
-    ]
-    return max(times)
+    energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
+    problem = make_problem(
+        image, energy, channel_axis=channel_axis, batch_axis=batch_axis, spacing=spacing
+    )
+    return extinction_of(problem, tol, resolve_num_threads(num_threads))
+
+
+def extinction_of(problem: Problem, tol: float, num_threads: int) -> float:
+    """`extinction_time` of a prepared problem of total variation."""
+    weights = getattr(problem.energy, "weights", None)
+    if weights is not None and not bool((weights > 0).all()):
+        raise InputError("weights must be positive here: where they vanish nothing goes extinct")
+    times = [_extinction(problem, part, tol, num_threads) for part in problem.parts]
+    return max(times) / problem.scale
 
 
 def contrast(u: Any) -> float:
@@ -66,44 +82,41 @@ def contrast(u: Any) -> float:
     return max(float(abs(channel - channel.mean()).max()) for channel in u)
 
 
-def shortest_time(image: Any, **functional: Any) -> float:
-    """A time before which nothing of the image has vanished, for `extinction_time`'s arguments.
+def shortest_of(problem: Problem) -> float:
+    """A time before which nothing of the image has vanished.
 
-    1e-3 of the contrast divided by the steepest slope that the functional gives a unit step.
-    Zero for a constant image.
+    1e-3 of the contrast divided by the most that the flow can move a pixel in unit time (for TV
+    2 w / h, here halved). Zero for a constant image, or where nothing moves.
     """
-    problem = make_problem(image, **functional)
-    return min(_shortest_time(problem.functional, part) / problem.scale for part in problem.parts)
+    return min(_shortest(problem, part) for part in problem.parts) / problem.scale
 
 
-def _shortest_time(functional: TotalVariation, part: Any) -> float:
-    weight = 1.0 if functional.weights is None else float(functional.weights.max())
-    return _FIRST * contrast(part) / max(1 / h for h in functional.spacing) / weight
+def _shortest(problem: Problem, part: Any) -> float:
+    weights = getattr(problem.energy, "weights", None)
+    heaviest = 1.0 if weights is None else float(weights.max())
+    steepest = heaviest * max(1 / h for h in problem.energy.steps)  # type: ignore[attr-defined]
+    return _FIRST * contrast(part) / steepest if steepest > 0 else 0.0
 
 
-def _extinction(
-    functional: TotalVariation, part: Any, tol: float, num_threads: int | None
-) -> float:
+def _extinction(problem: Problem, part: Any, tol: float, num_threads: int) -> float:
     start = contrast(part)
     if start <= 4 * epsilon(part) * float(abs(part).max()):
         return 0.0
-    step = _shortest_time(functional, part)
-    nodes = step * 2.0 ** np.arange(_DOUBLINGS)
+    nodes = _shortest(problem, part) * 2.0 ** np.arange(_DOUBLINGS)
     seen: list[float] = []
 
     def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
         seen.append(time)
         return contrast(image()) <= _FLAT * start
 
-    reference = NEGLIGIBLE * contrast_energy(part)
     march(
-        functional,
+        problem.energy,
         fresh_state(part),
         0.0,
         nodes,
         np.zeros(nodes.size, bool),
-        Goal(tol, _MOST_ITERATIONS, reference=reference),
+        Goal(tol, _MOST_ITERATIONS, reference=NEGLIGIBLE * contrast_energy(part)),
         num_threads=num_threads,
-        after_step=watch,
+        hooks=Hooks(after_step=watch),
     )
     return seen[-1]

@@ -49,7 +49,7 @@ def part_guess(
 
 
 def feasible_part(flux: Any, problem: Problem, index: int, name: str) -> Array:
-    """One part (ndim, channels, \\*space) of a flux (ndim, \\*image.shape), put into the ball.
+    """One part (components, channels, \\*space) of a flux (components, \\*image.shape), feasible.
 
     Raises
     ------
@@ -62,20 +62,20 @@ def feasible_part(flux: Any, problem: Problem, index: int, name: str) -> Array:
     if tuple(flux.shape) != wanted:
         raise InputError(
             f"{name} of shape {tuple(flux.shape)} must have the shape {wanted}: "
-            "one component for each spatial axis, then the shape of the image"
+            "the components of the flux first, then the shape of the image"
         )
     own = problem.split(flux, leading=1)[index]
     if not bool(namespace(own).isfinite(own).all()):
         raise InputError(f"{name} holds NaN or infinite values; every value must be finite")
-    return problem.functional.project(_closed(own))
+    return cast(problem.energy.feasible(own), part.dtype)
 
 
 def _wanted_shape(problem: Problem) -> tuple[int, ...]:
-    """(ndim, \\*image.shape), with the batch axis."""
+    """(components, \\*image.shape), with the batch axis."""
     shape = list(problem.layout.shape)
     if problem.batch_axis is not None:
         shape.insert(problem.batch_axis, problem.num_items)
-    return len(problem.functional.spacing), *shape
+    return problem.energy.num_components(problem.parts[0].ndim - 1), *shape
 
 
 def _like(flux: Any, part: Array, name: str) -> Array:
@@ -93,11 +93,3 @@ def _like(flux: Any, part: Array, name: str) -> Array:
     if is_torch(flux):
         flux = flux.cpu().numpy()
     return cast(flux, part.dtype)
-
-
-def _closed(flux: Array) -> Array:
-    """A copy with nothing through the last face of each axis."""
-    flux = flux * 1
-    for a in range(flux.shape[0]):
-        flux[a][(slice(None),) * (a + 1) + (-1,)] = 0
-    return flux

@@ -1,8 +1,8 @@
 """Gradients of denoising and flow on torch tensors, by implicit differentiation of every step.
 
 A solution ``v`` of ``min 1/2||v - f||^2 + tau J(v)`` with flux ``p`` has the derivative
-``dv = S (df + dtau div p)`` with a symmetric S (`solvers.linearized`). So a loss with gradient
-``r`` with respect to ``v`` has ``S r`` with respect to ``f`` and ``<S r, div p>`` with respect to
+``dv = S (df - dtau A* p)`` with a symmetric S (`convex.linearized`). So a loss with gradient
+``r`` with respect to ``v`` has ``S r`` with respect to ``f`` and ``-<S r, A* p>`` with respect to
 ``tau``. A flow is a chain of such steps, walked backwards; every step keeps its image and flux.
 
 The solver itself runs outside autograd: compiled, for tensors on the CPU.
@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..convex.linearized import differentiate, linearize
+from ..convex.pointwise import PointwiseEnergy
 from ..core.errors import InputError
 from ..core.namespace import Array, is_torch
-from ..grid.differences import divergence
 from .problem import Problem
 from .result import FlowResult, FlowState
 from .time_grid import TimeGrid, node_rates
@@ -72,6 +72,18 @@ class Tape:
         self.image: Array = _plain(image)
         self._steps: dict[int, list[_Solved]] = {}
 
+    def check(self, problem: Problem, state: FlowState | None = None) -> None:
+        """Refuse what has no derivative here."""
+        if not isinstance(problem.energy, PointwiseEnergy):
+            raise InputError(
+                f"energy={type(problem.energy).__name__}() has no derivatives, so image and "
+                f"{self._name} must not require grad"
+            )
+        if state is not None:
+            raise InputError(
+                "state: the steps before it are not known, so nothing may require grad"
+            )
+
     def trace(self, part: int) -> Callable[[int, float, float, Any], None]:
         """What `march` calls after each step of a part; a run from step 0 begins anew."""
 
@@ -111,20 +123,25 @@ class Tape:
         """
         steps = [self._steps.get(part, []) for part in range(len(problem.parts))]
         chain = _Chain(problem, steps, result.times, wanted, grid, tol)
+        assert result.state is not None
         parts = tuple(
             replace(
                 part,
                 image=self.tensor(part.image),
-                flux=None if part.flux is None else self.tensor(part.flux),
-                extrapolated=None if part.flux is None else self.tensor(part.extrapolated),
+                warm=None if part.warm is None else tuple(map(self.tensor, part.warm)),
             )
             for part in result.state.parts
+        )
+        on_tensors = replace(
+            problem,
+            parts=[self.tensor(part) for part in problem.parts],
+            energy=_on_tensors(problem.energy),
         )
         return replace(
             result,
             images=self._attach(result.images, chain),
             flux=self.tensor(result.flux),
-            state=FlowState(result.state.time, result.state.scale, parts),
+            state=FlowState(result.state.time, on_tensors, parts),
         )
 
     def _attach(self, images: Array, chain: _Chain) -> Tensor:
@@ -169,10 +186,7 @@ class _Chain:
         grid: str | TimeGrid | None,
         tol: float | None,
     ) -> None:
-        weights = problem.functional.weights
-        if weights is not None and not is_torch(weights):
-            weights = torch.from_numpy(weights)
-        self._functional = replace(problem.functional, weights=weights)
+        self._energy = _on_tensors(problem.energy)
         self._problem = replace(problem, parts=[part[:0] for part in problem.parts])
         self._steps, self._times, self._wanted, self._grid = steps, times, wanted, grid
         linear = _LOOSEST if tol is None else _SHARE * math.sqrt(tol)
@@ -214,13 +228,13 @@ class _Chain:
         return gradient, (lengths[:-1] - lengths[1:]) @ moved
 
     def _step(self, parts: list[_Solved], gradient: Tensor) -> tuple[Tensor, float]:
-        """One step backwards: ``S r`` and ``<S r, div p>``."""
+        """One step backwards: ``S r`` and ``-<S r, A* p>``."""
         tau = parts[0].tau
         if tau == 0:
             return gradient, 0.0
         image = _stack([part.image for part in parts], 0, gradient)
         flux = _stack([part.flux for part in parts], 1, gradient)
-        step = linearize(self._functional, image, flux, tau)
+        step = linearize(self._energy, image, flux, tau)
         found = differentiate(step, gradient, self._tol, _MOST_ITERATIONS)
         if not found.converged:
             warnings.warn(
@@ -228,8 +242,16 @@ class _Chain:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        rate = (found.image * divergence(flux, self._functional.spacing)).sum()
-        return found.image, float(rate)
+        rate = (found.image * self._energy.adjoint(flux)).sum()
+        return found.image, -float(rate)
+
+
+def _on_tensors(energy: Any) -> Any:
+    """The energy with its weights, if it has any, as a tensor."""
+    weights = energy.weights
+    if weights is None or is_torch(weights):
+        return energy
+    return replace(energy, weights=torch.from_numpy(weights))
 
 
 def _plain(image: Tensor) -> Array:

@@ -10,29 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import Bound
-from ..convex.multilevel import correct
-from ..convex.solve import (
-    Dual,
-    Goal,
-    Momentum,
-    Outcome,
-    make_dual,
-    needs_double,
-    rounding_floor,
-    solve,
-    useful_share,
-)
-from ..convex.total_variation import TotalVariation
-from ..convex.warm_start import try_flux
+from ..convex.certificate import Bound, StepTerms
+from ..convex.dual import Dual, make_dual
+from ..convex.energy import Energy
+from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, useful_share
+from ..convex.step import solve_step
 from ..core.namespace import Array, cast, sum64, to_float64
 from ..core.status import Status
 from .flux_guess import Guess
-from .result import PartState, Step
+from .result import PartState
 
-Callback = Callable[[Step], object]
-Trace = Callable[[int, float, float, Dual], object]
 NEGLIGIBLE = 1e-4  # share of the contrast energy below which a step is not resolved
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a march tells and asks, step by step.
+
+    ``guess(index, start, end)`` suggests a feasible flux to start a step with;
+    ``watch(terms, iterations)`` sees every measurement inside a step; ``trace(index, time, tau,
+    dual)`` the solved dual; ``after_step(index, time, outcome, bound, image)`` what came out.
+    ``watch`` and ``after_step`` stop the march by returning True.
+    """
+
+    guess: Guess | None = None
+    watch: Callable[[StepTerms, int], object] | None = None
+    trace: Callable[[int, float, float, Dual], object] | None = None
+    after_step: Callable[[int, float, Outcome, Bound, Callable[[], Array]], object] | None = None
 
 
 @dataclass
@@ -47,15 +51,17 @@ class Record:
     iterations: int = 0
     num_steps: int = 0
     state: PartState | None = None
+    last: StepTerms | None = None
 
 
-def fresh_state(image: Array) -> PartState:
-    """The state at time zero."""
-    return PartState(image, None, None, Bound(), Momentum())
+def fresh_state(image: Array, expected: int | None = None) -> PartState:
+    """The state at time zero; ``expected`` iterations are done before the first look at the gap."""
+    momentum = Momentum() if expected is None else Momentum(expected=expected)
+    return PartState(image, None, Bound(), momentum)
 
 
 def march(
-    functional: TotalVariation,
+    energy: Energy,
     state: PartState,
     begin: float,
     nodes: np.ndarray,
@@ -65,52 +71,62 @@ def march(
     dtype: Any = None,
     gap_budget: np.ndarray | None = None,
     num_threads: int | None = None,
-    after_step: Callable[[int, float, Outcome, Bound, Callable[[], Array]], object] | None = None,
-    guess: Guess | None = None,
-    trace: Trace | None = None,
+    hooks: Hooks = Hooks(),
+    cold: bool = False,
 ) -> Record:
     """March through ``nodes`` from time ``begin``, keeping the frames at the nodes ``keep`` marks.
 
     ``gap_budget`` is an absolute gap allowed in each step (beside the relative tolerance of
-    ``goal``). ``guess(index, start, end)`` suggests a flux to start a step with. After it,
-    ``trace(index, time, tau, dual)`` sees the solved dual, and
-    ``after_step(index, time, outcome, bound, image)`` may return True to stop. Frames have the
+    ``goal``). ``cold``: the steps have nothing to do with the flux before them. Frames have the
     given ``dtype`` (default: the state's); once steps are too long for float32 (see
     `needs_double`), the flow goes on in float64 all the same.
     """
     dtype = state.image.dtype if dtype is None else dtype
-    dual = _resume(state, functional, num_threads)
+    dual = _resume(state, energy, num_threads)
     working, momentum, bound, time = state.image, state.momentum, state.bound, begin
     size = float(abs(state.image).max())
     record, worst = Record(), 0.0
     last: tuple[Outcome, float] | None = None
     for index, node in enumerate(nodes):
         tau = float(node - time)
-        if needs_double(working, functional, tau, size):
+        if needs_double(working, energy, tau, size):
             standing = state if last is None else _standing(dual, bound, momentum)
-            dual = _resume(_in_double(standing), functional, num_threads)
+            dual = _resume(_in_double(standing), energy, num_threads)
             working = to_float64(working)
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
-        floor = rounding_floor(working, functional, tau, size)
+        floor = rounding_floor(working, energy, tau, size)
         step_goal = replace(goal, gap=budget, floor=floor)
-        if last is not None and functional.one_homogeneous:
+        if last is not None and energy.one_homogeneous:
             momentum = _shrink(dual, *last, tau, momentum)
-        suggested = None if guess is None else guess(index, time, float(node))
-        outcome = _solve_step(dual, functional, tau, step_goal, momentum, suggested)
+        guess = None if hooks.guess is None else hooks.guess(index, time, float(node))
+        if guess is not None:
+            guess = cast(guess, working.dtype)
+        outcome = solve_step(
+            dual,
+            tau,
+            step_goal,
+            limit_momentum(momentum),
+            guess=guess,
+            cold=cold,
+            watch=hooks.watch,
+        )
         momentum, time, last = outcome.momentum, float(node), (outcome, tau)
         bound = bound.after(outcome.terms)
         record.iterations += outcome.iterations
         record.num_steps += 1
         record.statuses.append(outcome.status)
         worst = max(worst, outcome.relative_gap)
-        if trace is not None:
-            trace(index, time, tau, dual)
-        stop = after_step is not None and (
-            after_step(index, time, outcome, bound, partial(_image_of, dual)) is True
+        if hooks.trace is not None:
+            hooks.trace(index, time, tau, dual)
+        image = partial(_image_of, dual)
+        stop = outcome.status is Status.STOPPED or (
+            hooks.after_step is not None
+            and hooks.after_step(index, time, outcome, bound, image) is True
         )
         if keep[index] or stop:
             _keep(record, time, dual.image, dtype, worst, bound)
             worst = 0.0
+        record.last = outcome.terms
         dual.advance()
         if stop:
             record.statuses.append(Status.STOPPED)
@@ -130,23 +146,6 @@ def _shrink(
     return Momentum(1.0, momentum.expected, momentum.relaxation)
 
 
-def _solve_step(
-    dual: Dual,
-    functional: TotalVariation,
-    tau: float,
-    goal: Goal,
-    momentum: Momentum,
-    suggested: Array | None,
-) -> Outcome:
-    """One implicit Euler step, from the last flux or the suggested one if that is better."""
-    momentum = limit_momentum(momentum)
-    if suggested is not None:
-        momentum, outcome = try_flux(dual, suggested, tau, goal, momentum)
-        if outcome is not None:
-            return outcome
-    return solve(dual, tau, goal, momentum, lambda d: correct(d, functional))
-
-
 def _keep(
     record: Record, time: float, image: Array, dtype: Any, worst: float, bound: Bound
 ) -> None:
@@ -160,15 +159,13 @@ def _keep(
 
 def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:
     """Where a solver stands after a measured step."""
-    return PartState(dual.image, dual.flux, dual.extrapolated, bound, momentum)
+    return PartState(dual.image, dual.warm, bound, momentum)
 
 
 def _in_double(state: PartState) -> PartState:
     """The same state in float64."""
-    if state.flux is None:
-        return replace(state, image=to_float64(state.image))
-    arrays = {name: to_float64(getattr(state, name)) for name in ("image", "flux", "extrapolated")}
-    return replace(state, **arrays)
+    warm = None if state.warm is None else tuple(to_float64(array) for array in state.warm)
+    return replace(state, image=to_float64(state.image), warm=warm)
 
 
 def contrast_energy(image: Array) -> float:
@@ -180,11 +177,11 @@ def _image_of(dual: Dual) -> Array:
     return dual.image
 
 
-def _resume(state: PartState, functional: TotalVariation, num_threads: int | None) -> Dual:
+def _resume(state: PartState, energy: Energy, num_threads: int | None) -> Dual:
     """A dual solver where ``state`` stands."""
-    dual = make_dual(state.image, functional, num_threads)
-    if state.flux is not None:
-        dual.set_flux(state.flux, state.extrapolated)
+    dual = make_dual(state.image, energy, num_threads)
+    if state.warm is not None:
+        dual.warm = state.warm
     return dual
 
 

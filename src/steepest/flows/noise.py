@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import prepare_image
-from ..core.namespace import to_float64
+from ..core.namespace import Array, detached, to_float64
 
 _MAD_TO_SIGMA = 0.6744897501960817  # third quartile of the standard normal distribution
 
@@ -36,7 +37,13 @@ def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
         Bad image.
     """
     array, _ = prepare_image(image, channel_axis)
-    details = np.asarray(to_float64(array))
+    unit = 2.0 ** math.frexp(float(abs(array).max()))[1]  # squares of large values would overflow
+    return noise_of(to_float64(array) / unit) * unit
+
+
+def noise_of(array: Array) -> float:
+    """`estimate_noise` of ``(channels, *space)`` with values near one."""
+    details = np.asarray(detached(to_float64(array)))
     if all(n < 2 for n in details.shape[1:]):
         return 0.0
     for axis in range(1, details.ndim):

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..convex.total_variation import TotalVariation, make_functional
-from ..core.arrays import Layout, check_data_range, normalize_axis, prepare_image
+from ..convex.energy import Energy, check_energy
+from ..core.arrays import (
+    Layout,
+    as_array,
+    check_data_range,
+    check_spacing,
+    normalize_axis,
+    prepare_image,
+)
 from ..core.errors import InputError
-from ..core.namespace import Array, cast, is_torch, namespace, to_float64
+from ..core.namespace import Array, cast, namespace, to_float64
+
+_SOONEST, _LATEST = 1e-30, 1e30  # times beside values near one: nothing moves; nothing is left
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +34,7 @@ class Problem:
     """
 
     parts: list[Array]
-    functional: TotalVariation
+    energy: Energy
     layout: Layout
     batch_axis: int | None
     num_items: int
@@ -36,6 +45,26 @@ class Problem:
     def size(self) -> int:
         """Values in one batch item."""
         return math.prod(self.layout.shape)
+
+    def in_floats(self) -> Problem:
+        """The same problem, its results in floating point for integer images too."""
+        dtype = self.parts[0].dtype
+        return replace(self, layout=replace(self.layout, dtype=dtype))
+
+    def image(self) -> Array:
+        """The image in the caller's axes, in floating point; perhaps the caller's own memory."""
+        parts = [rescaled(part, 1 / self.scale) for part in self.parts]
+        return self.assemble(parts, integers=False)
+
+    def check_times(self, times: np.ndarray, name: str) -> None:
+        """Refuse times and strengths too small or too large beside the values of the image."""
+        scaled = times[times > 0] * self.scale
+        if scaled.size and not (scaled.min() >= _SOONEST and scaled.max() <= _LATEST):
+            given, low, high = times.tolist(), _SOONEST / self.scale, _LATEST / self.scale
+            raise InputError(
+                f"{name}={given[0] if len(given) == 1 else given}; with the values of this image, "
+                f"allowed are 0 and numbers from {low:.2g} to {high:.2g}"
+            )
 
     @property
     def parts_per_item(self) -> int:
@@ -85,31 +114,27 @@ class Problem:
 
 def make_problem(
     image: Any,
+    energy: Energy,
     *,
     channel_axis: int | None = None,
     batch_axis: int | None = None,
-    coupled: bool = True,
-    isotropic: bool = True,
-    huber: float = 0.0,
-    weights: Any = None,
     spacing: float | Sequence[float] | None = None,
     data_range: float | None = None,
 ) -> Problem:
-    """Check everything about the image and the functional."""
+    """Check an image, the options that describe it, and the energy against both."""
     items, batch, channel_axis = _batch_items(image, batch_axis, channel_axis)
     prepared = [prepare_image(item, channel_axis) for item in items]
     arrays, layout = [array for array, _ in prepared], prepared[0][1]
-    functional = make_functional(
-        arrays[0], isotropic=isotropic, huber=huber, weights=weights, spacing=spacing
-    )
+    steps = check_spacing(spacing, arrays[0].ndim - 1)
+    on_grid = check_energy(energy).on(arrays[0], steps)
     largest = max(float(abs(array).max()) for array in arrays)
     scale = 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -math.frexp(largest)[1]
     parts = [rescaled(array, scale) for array in arrays]
-    if not coupled:
+    if not energy.coupled:
         parts = [part[c : c + 1] for part in parts for c in range(part.shape[0])]
     return Problem(
         parts=parts,
-        functional=functional.scaled(scale),
+        energy=on_grid.scaled(scale),
         layout=layout,
         batch_axis=batch,
         num_items=len(items),
@@ -131,7 +156,7 @@ def _batch_items(
     """The items of a batch, the batch axis and the channel axis of an item."""
     if batch_axis is None:
         return [image], None, channel_axis
-    array = image if is_torch(image) else np.asarray(image)
+    array = as_array(image, "image")
     axis = normalize_axis(batch_axis, array.ndim, "batch_axis")
     channel = normalize_axis(channel_axis, array.ndim, "channel_axis")
     if channel is not None and channel == axis:

@@ -5,32 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..convex.certificate import Bound
+from ..convex.dual import Warm
 from ..convex.solve import Momentum
+from ..core.errors import InputError
 from ..core.namespace import Array
 from ..core.status import Status
+from .problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
 class PartState:
-    """Where one independent part (a batch item, a separate channel) of a flow stands."""
+    """Where one independent part (a batch item, a separate channel) of a flow stands.
+
+    ``warm`` is the state of its solver, the flux first; None at the beginning.
+    """
 
     image: Array
-    flux: Array
-    extrapolated: Array
+    warm: Warm | None
     bound: Bound
     momentum: Momentum
 
 
 @dataclass(frozen=True, eq=False)
 class FlowState:
-    """Everything needed to go on with a flow: pass it as ``tv_flow(..., state=result.state)``."""
+    """Everything needed to go on with a flow, the image and energy it began with included."""
 
     time: float
-    scale: float = field(repr=False)
+    problem: Problem = field(repr=False)
     parts: tuple[PartState, ...] = field(repr=False)
 
 
@@ -67,8 +73,9 @@ class FlowResult:
         The flow at ``times``.
     times : array (T,)
         Requested times that were reached (fewer than asked for if stopped early).
-    flux : array (ndim, \\*image.shape), floating point
-        Dual field at the last time, ``|flux| <= 1``; ``div flux`` is the velocity.
+    flux : array (components, \\*image.shape), floating point
+        Dual field at the last time. For total variation it has one component for each spatial
+        axis, ``|flux| <= 1``, and its divergence is the velocity.
     gap : array (T,)
         Largest relative duality gap of the steps since the time before.
     error_bound : array (T,)
@@ -87,8 +94,8 @@ class FlowResult:
         A sentence; ``converged`` says whether every tolerance was met.
     data_range : float
         The range that ``psnr_bound`` refers to.
-    state : FlowState
-        Pass it on to continue.
+    state : FlowState or None
+        Where the flow stands; `continue_to` goes on from there. None where a network computed it.
     """
 
     images: Array
@@ -103,16 +110,45 @@ class FlowResult:
     num_steps: int
     status: Status
     data_range: float
-    state: FlowState
+    state: FlowState | None
 
     @property
     def converged(self) -> bool:
         """Whether every tolerance asked for was met."""
         return self.status.ok
 
+    def continue_to(self, times: Any, **options: Any) -> FlowResult:
+        """Go on with the flow to later times: the same image and energy, the same certificate.
+
+        Parameters
+        ----------
+        times : float or increasing sequence of floats
+            After the time at which this result ends.
+        **options
+            ``tol``, ``num_steps``, ``grid``, ``accuracy``, ``max_error``, ``max_num_iter``,
+            ``on_step``, ``flux_guess``, ``num_threads`` and ``raise_on_failure`` of
+            `steepest.flow`, with its defaults.
+
+        Returns
+        -------
+        FlowResult
+            At the new times. Its bounds are those of the whole flow from time 0.
+
+        Raises
+        ------
+        InputError
+            Bad times or options, or a result of a network, which has no state to go on from.
+        """
+        if self.state is None:
+            raise InputError("continue_to: a network computed this result; it has no state")
+        from .flow import continue_flow
+
+        return continue_flow(self.state, times, **options)
+
     def __repr__(self) -> str:
         worst = float(np.min(self.psnr_bound)) if self.psnr_bound.size else float("nan")
+        last = float(self.times[-1]) if self.state is None else self.state.time
         return (
-            f"<FlowResult: {len(self.times)} times to {self.state.time:g}, {self.num_steps} steps, "
+            f"<FlowResult: {len(self.times)} times to {last:g}, {self.num_steps} steps, "
             f"{self.iterations} iterations, PSNR >= {worst:.1f} dB, {self.status}>"
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.numbers import check_count, check_number
+from ..core.numbers import check_count, check_number, check_numbers
 
 DEFAULT_NUM_STEPS = 50
 _DECADES = 3.0  # a logarithmic grid starts at 10**-3 of its end
@@ -55,7 +55,7 @@ class TimeGrid:
 
         Grid nodes closer to a requested time than a hundredth of the step there give way to it.
         """
-        last = np.asarray(times, float)
+        last = check_times(times, "times", begin)
         nodes = np.asarray(self.nodes)
         nodes = nodes[(nodes > begin) & (nodes < last[-1])]
         steps = np.diff(np.concatenate([[begin], nodes]))
@@ -66,16 +66,11 @@ class TimeGrid:
 
 def check_times(times: Any, name: str = "times", begin: float = 0.0) -> np.ndarray:
     """One or more increasing finite times after ``begin``, as float64."""
-    try:
-        array = np.atleast_1d(np.asarray(times, dtype=float))
-    except (TypeError, ValueError):
-        raise InputError(f"{name}={times!r} is not a number or a list of numbers") from None
+    array = np.atleast_1d(check_numbers(times, name))
     if array.ndim != 1 or array.size == 0:
         raise InputError(
             f"{name} must be one number or a non-empty list, not of shape {array.shape}"
         )
-    if not np.all(np.isfinite(array)):
-        raise InputError(f"{name}={times!r} must be finite")
     if array[0] <= begin:
         raise InputError(f"{name} must begin after {begin:g}; the first given is {array[0]:g}")
     if np.any(np.diff(array) <= 0):

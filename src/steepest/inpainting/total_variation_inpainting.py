@@ -128,18 +128,18 @@ class Best:
 
     def lower_bound(self, p: np.ndarray) -> float:
         """D(p) for ``|p| <= 1``: at most the least total variation."""
-        d = divergence(p, self.functional.spacing)
+        d = divergence(p, self.functional.steps)
         least = np.maximum(self.low * d, self.high * d)
         return -float(np.where(self.problem.known, self.problem.values * d, least).sum())
 
 
 def _minimise(problem: Masked, tol: float, max_num_iter: int, num_threads: int) -> tuple[Best, int]:
     spacing = (1.0,) * problem.known.ndim
-    functional = TotalVariation(spacing)
+    functional = TotalVariation(spacing=spacing)
     hierarchy = build(Operator(np.where(problem.known, np.inf, 0.0), spacing))
     u = problem.first_guess(num_threads)
     best = Best(problem, functional, u)
-    d = functional.gradient(u)
+    d = functional.operator(u)
     multiplier = functional.project(d / _FIRST_FLUX)
     best.see(u, d / _FLAT)
     for iteration in range(max_num_iter):
@@ -149,7 +149,7 @@ def _minimise(problem: Masked, tol: float, max_num_iter: int, num_threads: int) 
         u = solve(
             hierarchy, u, right, tol=_INNER_TOLERANCE, max_num_iter=_INNER, num_threads=num_threads
         ).image
-        slopes = functional.gradient(u)
+        slopes = functional.operator(u)
         if iteration % _LOOK_EVERY == _LOOK_EVERY - 1 or iteration == max_num_iter - 1:
             best.see(u, multiplier + _PENALTY * (slopes - d))
         total = multiplier + _PENALTY * (_RELAXATION * slopes + (1 - _RELAXATION) * d)

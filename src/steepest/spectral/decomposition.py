@@ -20,15 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import prepare_image
+from ..convex.total_variation import TotalVariation, norm_of
+from ..core.arrays import as_array
 from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.numbers import check_count, check_number
-from ..flows.extinction import extinction_time, shortest_time
-from ..flows.march import Callback
+from ..core.progress import Callback
+from ..core.threads import resolve_num_threads
+from ..flows.extinction import DEFAULT_TOL, extinction_of, shortest_of
+from ..flows.flow import run
+from ..flows.problem import Problem, make_problem
 from ..flows.result import FlowResult
 from ..flows.time_grid import TimeGrid, check_times, make_nodes
-from ..flows.tv_flow import tv_flow
 from .edges import automatic_edges
 
 DEFAULT_NUM_BANDS = 6
@@ -248,21 +251,17 @@ def decompose(
     if num_bands is not None and edges is not None:
         raise InputError("give num_bands= or edges=, not both")
     count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
-    array, layout = prepare_image(image, channel_axis)
-    values = layout.restore_axes(array)
-    values = values.copy() if np.may_share_memory(values, image) else values
-    if data_range is None and layout.integer_maximum is not None:
-        data_range = 1.0
-    functional = dict(
-        isotropic=isotropic, weights=weights, spacing=spacing,
-        channel_axis=channel_axis, coupled=coupled,
-    )  # fmt: skip
     band_edges = None if edges is None else _check_edges(edges)
-    nodes = _nodes(values, t_max, num_steps, grid, band_edges, functional, num_threads)
-    flow = tv_flow(
-        values, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), data_range=data_range,
-        max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
-        raise_on_failure=raise_on_failure, **functional,
+    energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
+    problem = make_problem(
+        image, energy, channel_axis=channel_axis, spacing=spacing, data_range=data_range
+    ).in_floats()
+    values = problem.image()
+    values = values.copy() if np.may_share_memory(values, np.asarray(image)) else values
+    nodes = _nodes(problem, t_max, num_steps, grid, resolve_num_threads(num_threads))
+    flow = run(
+        problem, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
+        on_step=on_step, num_threads=num_threads, raise_on_failure=raise_on_failure,
     )  # fmt: skip
     return from_flow(
         values, flow, edges=band_edges, num_bands=count, exact=num_bands is not None,
@@ -302,29 +301,22 @@ def from_flow(
 
 
 def _nodes(
-    image: np.ndarray,
+    problem: Problem,
     t_max: float | None,
     num_steps: int | None,
     grid: str | TimeGrid,
-    edges: np.ndarray | None,
-    functional: dict[str, Any],
-    num_threads: int | None,
+    num_threads: int,
 ) -> np.ndarray:
-    """Frame times, 0 first, at least two steps.
-
-    A logarithmic grid begins at `shortest_time`, or a third of the first edge if sooner.
-    """
+    """Frame times, 0 first, at least two steps. A logarithmic grid begins at `shortest_of`."""
     if isinstance(grid, TimeGrid) and t_max is None:
         last = grid.nodes[-1]
     elif t_max is None:
-        last = _BEYOND * extinction_time(image, num_threads=num_threads, **functional) or 1.0
+        last = _BEYOND * extinction_of(problem, DEFAULT_TOL, num_threads) or 1.0
     else:
         last = check_number(t_max, "t_max", positive=True)
     count = check_count(DEFAULT_NUM_STEPS if num_steps is None else num_steps, "num_steps")
     if isinstance(grid, str) and grid == "log" and count > 1:
-        start = shortest_time(image, **functional) or last / 1000
-        if edges is not None:
-            start = min([start, *(edges[edges > 0][:1] / 3)])
+        start = shortest_of(problem) or last / 1000
         grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
     nodes = make_nodes(grid, np.array([last]), count)
     if nodes.size < 2:
@@ -333,10 +325,11 @@ def _nodes(
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:
-    try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"{name}={values!r} must be numbers") from None
+    """Real numbers, infinity allowed."""
+    array = as_array(values, name)
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{name}={values!r} must be numbers")
+    return np.asarray(array, dtype=float)
 
 
 def _check_edges(edges: Sequence[float]) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Compiled evaluation of the certificate's sums in float64, for bands of any kind.
+"""Compiled evaluation of the certificate's sums in float64, for strips of any kind.
 
 The flux is multiplied by ``feasible`` (slightly below one over its largest norm), so that it lies
-in the dual ball; sums run over the rows of the band that are not halo.
+in the dual ball; sums run over the rows of the strip that are not halo.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def largest_norm(state, num_axes, num_channels, isotropic, radius, first, last):
 
 @nb.njit(**OPTIONS)
 def exact_primal(state, exact, num_axes, num_channels, rows_per_plane, tau, feasible):
-    """``f + tau div(feasible p)`` in float64 on the whole band; one column more, a copy."""
+    """``f + tau div(feasible p)`` in float64 on the whole strip; one column more, a copy."""
     width = state.shape[2]
     base = num_channels * (1 + num_axes)
     t_x, t_y = tau[0] * feasible, tau[1] * feasible
@@ -95,7 +95,7 @@ def _add_squares(exact, state, stored, c, r, sums):
 
 @nb.njit(**OPTIONS)
 def _planar_row(state, exact, r, below, gradient, isotropic, sums, feasible):
-    """Total-variation sums of one row of an unweighted scalar planar band (the common case)."""
+    """Total-variation sums of one row of an unweighted scalar planar strip (the common case)."""
     f, fb = state[0, r], state[0, below]
     u, ub = exact[0, r], exact[0, below]
     p_x, p_y = state[3, r], state[4, r]

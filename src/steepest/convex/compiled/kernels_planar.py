@@ -1,10 +1,10 @@
 """Compiled kernels for scalar images of one or two axes: several iterations in one sweep.
 
-A band is ``state[slot, row, column]`` with slots f, y_x, y_y, p_x, p_y. One sweep runs
+A strip is ``state[slot, row, column]`` with slots f, y_x, y_y, p_x, p_y. One sweep runs
 ``len(betas)`` iterations as a wavefront over the rows: iteration k works two rows behind iteration
 k-1, so that a row is loaded once, stays in cache for all of them, and the primal image
 ``u = f + tau div y`` lives in two rolling rows an iteration. Arithmetic stays in the dtype of the
-band: every scalar argument has it too.
+strip: every scalar argument has it too.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _anisotropic_row(state, u, below, r, s_x, s_y, shrink, one, beta, radius):
 
 @nb.njit(**OPTIONS)
 def sweep(state, work, tau, step, shrink, one, tiny, isotropic, radius, betas):
-    """``len(betas)`` accelerated dual iterations on a band.
+    """``len(betas)`` accelerated dual iterations on a strip.
 
     ``work`` is (len(betas), 2, at least columns + 1); ``tau`` and ``step`` hold the x and the y
     value (spacing folded in); ``radius`` is (rows, columns) or (0, 0) for an unweighted ball.
@@ -122,6 +122,6 @@ def sweep(state, work, tau, step, shrink, one, tiny, isotropic, radius, betas):
 
 @nb.njit(**OPTIONS)
 def primal(state, u, tau):
-    """``u = f + tau div p`` on a band; ``u`` has one column more, a copy of the last."""
+    """``u = f + tau div p`` on a strip; ``u`` has one column more, a copy of the last."""
     for r in range(state.shape[1]):
         primal_row(state, 3, 4, u[r], r, tau[0], tau[1])

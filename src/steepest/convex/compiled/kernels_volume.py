@@ -1,6 +1,6 @@
 """Compiled kernels for coupled channels and for volumes: one iteration a sweep.
 
-A band is ``state[slot, row, column]``: the C channels of f, then of y (x, y and, for volumes, z
+A strip is ``state[slot, row, column]``: the C channels of f, then of y (x, y and, for volumes, z
 components, C slots each), then of p. Rows of a volume run through its planes one after another.
 """
 
@@ -144,7 +144,7 @@ def volume_sweep(
     radius,
     beta,
 ):
-    """One accelerated dual iteration on a band; ``u`` (channels, rows, columns + 1) is scratch."""
+    """One accelerated dual iteration on a strip; ``u`` (channels, rows, columns + 1) is scratch."""
     height, width = state.shape[1], state.shape[2]
     first_y, first_p = num_channels, num_channels * (1 + num_axes)
     volume_primal(state, u, first_y, num_axes, num_channels, rows_per_plane, tau)

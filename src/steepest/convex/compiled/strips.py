@@ -1,4 +1,4 @@
-"""Cutting an image into bands of rows, one for each thread, with overlapping halos."""
+"""Cutting an image into strips of rows, one for each thread, with overlapping halos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PIXELS_PER_THREAD = 8192  # less work than this a thread is not worth waking it
 
 
 @dataclass(frozen=True)
-class Band:
+class Strip:
     """Rows ``start + first .. start + last`` of the image, with halo rows before and after.
 
     ``state`` is (slots, rows, columns): f, y, p (see the kernels); ``stored`` and ``exact`` are
@@ -29,7 +29,7 @@ class Band:
 
     @property
     def rows(self) -> slice:
-        """The band's own rows, halo excluded, in its arrays."""
+        """The strip's own rows, halo excluded, in its arrays."""
         return slice(self.first, self.last)
 
     @property
@@ -38,7 +38,7 @@ class Band:
         return slice(self.start + self.first, self.start + self.last)
 
 
-def make_bands(
+def make_strips(
     image: np.ndarray,
     num_axes: int,
     unit: int,
@@ -46,17 +46,17 @@ def make_bands(
     sweeps: int,
     weights: np.ndarray | None,
     num_threads: int,
-) -> list[Band]:
-    """Bands of whole units of rows (a row, or a plane of a volume) for (channels, rows, columns).
+) -> list[Strip]:
+    """Strips of whole units of rows (a row, or a plane of a volume) for (channels, rows, columns).
 
-    ``halo`` counts rows; a single band has none.
+    ``halo`` counts rows; a single strip has none.
     """
     channels, rows, columns = image.shape
     units = rows // unit
     count = min(num_threads, units // max(2 * halo // unit, 1), image.size // _PIXELS_PER_THREAD)
     count = max(count, 1)
     edges = [unit * (units * i // count) for i in range(count + 1)]
-    bands = []
+    strips = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         start, stop = max(low - halo, 0), min(high + halo, rows)
         size = stop - start
@@ -65,8 +65,8 @@ def make_bands(
         radius = np.zeros((0, 0), image.dtype)
         if weights is not None:
             radius = np.ascontiguousarray(weights[start:stop])
-        bands.append(
-            Band(
+        strips.append(
+            Strip(
                 state=state,
                 stored=np.zeros((channels, size, columns + 1), image.dtype),
                 exact=np.zeros((channels, size, columns + 1)),
@@ -77,7 +77,7 @@ def make_bands(
                 last=high - start,
             )
         )
-    return bands
+    return strips
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -88,9 +88,9 @@ def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return buffer[start : start + size].view(dtype).reshape(shape)
 
 
-def exchange_halos(bands: Sequence[Band]) -> None:
-    """Refresh every halo from the neighbouring band's own rows."""
-    for upper, lower in zip(bands[:-1], bands[1:], strict=True):
+def exchange_halos(strips: Sequence[Strip]) -> None:
+    """Refresh every halo from the neighbouring strip's own rows."""
+    for upper, lower in zip(strips[:-1], strips[1:], strict=True):
         below = upper.state.shape[1] - upper.last
         upper.state[:, upper.last :] = lower.state[:, lower.first : lower.first + below]
         above = lower.first

@@ -15,10 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...convex.total_variation import TotalVariation
 from ...core.arrays import prepare_image
 from ...core.errors import InputError
 from ...core.numbers import check_count, check_number
-from ...flows.extinction import shortest_time
+from ...flows.extinction import shortest_of
+from ...flows.problem import make_problem
 from ...flows.time_grid import TimeGrid, check_times
 from ...spectral.decomposition import Decomposition, from_flow
 from .fields import check_inputs
@@ -104,10 +106,10 @@ def learned_decomposition(
         inner = check_times(given, "edges") if given else inner
         if inner.size and inner[-1] >= last:
             raise InputError(f"edges end at {inner[-1]:g}; they must lie before t_max={last:g}")
-    first = min(shortest_time(image, channel_axis=channel_axis) or last / 1000, last / 10)
-    first = min([first, *(inner[:1] / 3)])
+    problem = make_problem(image, TotalVariation(), channel_axis=channel_axis)
+    first = min(shortest_of(problem) or last / 1000, last / 10)
     steps = max(check_count(num_steps, "num_steps"), 2)
-    nodes = TimeGrid.logarithmic(last, steps, first).through([*inner, last])
+    nodes = TimeGrid.logarithmic(last, steps, first).through([last])
     flow = learned_flow(
         values, nodes, network=network, channel_axis=channel_axis, device=device,
         data_range=1.0 if layout.integer_maximum is not None else None,

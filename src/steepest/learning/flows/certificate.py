@@ -7,7 +7,7 @@ its flux: nodes ``0 = t_0 < .. < t_K = t``, and on each segment the constant flu
 
 the chords of the mean flux put into the unit ball (a network without mean flux gives its
 instantaneous flux at the middle of the segment). The curve ``v' = div p_k, v(0) = u0`` is feasible,
-so `functionals.certificate` bounds ``||v(t) - u*(t)||`` rigorously, and
+so `convex.certificate` bounds ``||v(t) - u*(t)||`` rigorously, and
 
     ||u(t) - u*(t)||  <=  bound of v(t)  +  ||u(t) - v(t)||.
 

@@ -2,7 +2,7 @@
 
 For two times ``s < t`` of one image the flow's chord has the constant flux
 ``p = (t Phi(t) - s Phi(s)) / (t - s)``. With ``a, b`` the gradients of ``u(s), u(t)`` and ``q`` the
-projection of ``p`` to the unit ball, the terms of `functionals.certificate` are
+projection of ``p`` to the unit ball, the terms of `convex.certificate` are
 ``gap = sum (|a| + 2 |(a+b)/2| + |b|)/4 - <q, a+b>/2 >= 0``. No derivative in time is needed.
 If ``|p| <= 1`` everywhere, twice the sum of lengths times gaps over a partition of [0, T] bounds
 the squared error at T. Where not, what exceeds 1 is penalised; it changes the rate by at most

@@ -18,9 +18,9 @@ from ...core.errors import InputError
 from ...core.namespace import is_torch
 from ...core.numbers import check_count, check_number
 from ...core.status import Status
-from ...flows.result import FlowResult, FlowState
+from ...flows.flow import tv_flow
+from ...flows.result import FlowResult
 from ...flows.time_grid import check_times
-from ...flows.tv_flow import tv_flow
 from .certificate import (
     DEFAULT_NUM_NODES,
     chords,
@@ -79,7 +79,7 @@ def learned_flow(
     FlowResult
         ``flux`` is feasible and is the mean of the last hundredth of the time. ``gap`` is the
         certified gap of the curve relative to its length of time and total variation;
-        ``iterations`` is 0 unless the solver was called. It cannot be continued with ``state=``.
+        ``iterations`` is 0 unless the solver was called. Its ``state`` is None: it cannot be continued.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def learned_flow(
         num_steps=num_nodes,
         status=Status.LEARNED if accuracy is None else Status.CONVERGED,
         data_range=data_range,
-        state=FlowState(float(wanted[-1]), 1.0, ()),
+        state=None,
     )
 
 

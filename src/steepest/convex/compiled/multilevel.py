@@ -10,32 +10,35 @@ It never increases the dual energy. It matters where large regions are flat (lat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from ..core.namespace import is_torch
-from ..grid.coarsening import average, prolong
-from .solve import RELAXATION, Dual, Momentum, make_dual
-from .total_variation import TotalVariation
+from ...grid.coarsening import average, prolong
+from ..dual import Dual
+from ..solve import RELAXATION, Momentum
+from ..total_variation import TotalVariation
 
 _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
 _SWEEPS = 80  # iterations on each coarse level; measured: more do not pay
 _CORRECTION_SWEEPS = 40
 
+Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coarser grid
+
 
 def coarse_flux(
-    f: np.ndarray, functional: TotalVariation, strength: float, num_threads: int | None = None
+    f: np.ndarray, energy: TotalVariation, strength: float, solver: Solver
 ) -> np.ndarray | None:
     """A flux for ``1/2||v-f||^2 + strength J(v)`` from the next coarser grid, or None if tiny."""
     if max(f.shape[1:]) < 2 * _SMALLEST:
         return None
-    coarse, weights = average(f), functional.weights
+    coarse, weights = average(f), energy.weights
     if weights is not None:
         weights = average(weights[None])[0]
-    coarse_functional = replace(functional, spacing=_doubled(functional, f), weights=weights)
-    dual = make_dual(coarse, coarse_functional, num_threads)
-    start = coarse_flux(coarse, coarse_functional, strength, num_threads)
+    coarse_energy = replace(energy, spacing=_doubled(energy, f), weights=weights)
+    dual = solver(coarse, coarse_energy)
+    start = coarse_flux(coarse, coarse_energy, strength, solver)
     if start is not None:
         dual.set_flux(start)
     dual.set_step(strength, RELAXATION)
@@ -43,36 +46,35 @@ def coarse_flux(
     return prolong(dual.flux, f.shape)  # the first iteration puts it into the ball
 
 
-def correct(dual: Dual, functional: TotalVariation) -> None:
-    """Replace the flux of ``dual`` by a better one, corrected on all coarser grids.
+def corrected_flux(dual: Dual, energy: TotalVariation, solver: Solver) -> np.ndarray | None:
+    """A better flux than that of ``dual``, corrected on all coarser grids.
 
-    Does nothing for torch tensors and for Huber-TV (whose extra term is not of this form).
+    None for tiny images, and for Huber-TV, whose extra term is not of this form.
     """
+    if energy.huber > 0:
+        return None
     dual.measure()
-    u, p = dual.image, dual.flux
-    if is_torch(u) or functional.huber > 0:
-        return
-    change = _correction(u, p, functional, dual.tau)
-    if change is not None:
-        dual.set_flux(p + change)
+    p = dual.flux
+    change = _correction(dual.image, p, energy, dual.tau, solver)
+    return None if change is None else np.asarray(p + change)
 
 
 def _correction(
-    u: np.ndarray, p: np.ndarray, functional: TotalVariation, tau: float
+    u: np.ndarray, p: np.ndarray, energy: TotalVariation, tau: float, solver: Solver
 ) -> np.ndarray | None:
     """``P q``, q (nearly) minimising ``1/2||u + tau div P q||^2`` within the room of ``p``."""
     if max(u.shape[1:]) < _SMALLEST:
         return None
     coarse = average(u)
-    coarse_functional = replace(
-        functional,
-        isotropic=True,
-        spacing=_doubled(functional, u),
-        weights=_coarse_room(functional, p),
+    coarse_energy = replace(
+        energy,
+        norm="isotropic",
+        spacing=_doubled(energy, u),
+        weights=_coarse_room(energy, p),
     )
-    dual = make_dual(coarse, coarse_functional)
+    dual = solver(coarse, coarse_energy)
     nothing = np.zeros((p.shape[0], *coarse.shape), u.dtype)
-    start = _correction(coarse, nothing, coarse_functional, tau)
+    start = _correction(coarse, nothing, coarse_energy, tau, solver)
     if start is not None:
         dual.set_flux(start)
     dual.set_step(tau, RELAXATION)
@@ -80,10 +82,10 @@ def _correction(
     return prolong(dual.flux, u.shape)
 
 
-def _coarse_room(functional: TotalVariation, p: np.ndarray) -> np.ndarray:
+def _coarse_room(energy: TotalVariation, p: np.ndarray) -> np.ndarray:
     """A radius for coarse fluxes such that ``p + P q`` stays in the fine ball."""
-    room = (1.0 if functional.weights is None else functional.weights) - functional.magnitude(p)
-    if not functional.isotropic:
+    room = (1.0 if energy.weights is None else energy.weights) - energy.magnitude(p)
+    if not energy.isotropic:
         room = room.min(0)
     room = np.maximum(room, 0)
     for axis in range(room.ndim):  # the smallest over each block
@@ -95,12 +97,12 @@ def _coarse_room(functional: TotalVariation, p: np.ndarray) -> np.ndarray:
         head = (slice(None),) * axis + (slice(None, -1),)
         tail = (slice(None),) * axis + (slice(1, None),)
         out[head] = np.minimum(out[head], room[tail])
-    components = 1 if functional.isotropic else p.shape[0]
+    components = 1 if energy.isotropic else p.shape[0]
     reach = np.sqrt(p.shape[0]) if components == 1 else 1.0  # components come from different cells
     return np.ascontiguousarray(out / reach).astype(p.dtype)
 
 
-def _doubled(functional: TotalVariation, u: np.ndarray) -> tuple[float, ...]:
+def _doubled(energy: TotalVariation, u: np.ndarray) -> tuple[float, ...]:
     """Spacing of the next coarser grid."""
-    pairs = zip(functional.spacing, u.shape[1:], strict=True)
+    pairs = zip(energy.steps, u.shape[1:], strict=True)
     return tuple(h * (2 if n > 1 else 1) for h, n in pairs)

@@ -1,4 +1,4 @@
-"""Total variation flow: ``du/dt in -dJ(u), u(0) = image``, with a certificate."""
+"""Gradient flow of a convex energy: ``du/dt in -dJ(u), u(0) = image``, with a certificate."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ from typing import Any
 import numpy as np
 
 from ..convex.certificate import Bound, psnr_bound
+from ..convex.energy import Energy, same_energy
 from ..convex.solve import Goal
+from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError, NotConverged
 from ..core.namespace import Array, detached, namespace
-from ..core.numbers import check_count, check_number
+from ..core.numbers import check_count, check_number, check_numbers
+from ..core.progress import Callback, asks_to_stop, check_callback
 from ..core.status import Status
+from ..core.threads import resolve_num_threads
 from .adaptive import march_to_accuracy
-from .flux_guess import Guess, part_guess
-from .march import NEGLIGIBLE, Callback, Record, contrast_energy, fresh_state, march
+from .flux_guess import part_guess
+from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, march
+from .options import takes_options_of
 from .problem import Problem, make_problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
 from .tape import gradient_tape
 from .time_grid import TimeGrid, check_times, make_nodes
 
 
-def tv_flow(
+def flow(
     image: Any,
     times: float | Sequence[float] | np.ndarray,
+    energy: Energy | None = None,
     *,
     tol: float = 1e-3,
     num_steps: int | None = None,
@@ -34,12 +40,8 @@ def tv_flow(
     accuracy: float | None = None,
     max_error: float | None = None,
     data_range: float | None = None,
-    isotropic: bool = True,
-    huber: float = 0.0,
-    weights: Any = None,
     spacing: float | Sequence[float] | None = None,
     channel_axis: int | None = None,
-    coupled: bool = True,
     batch_axis: int | None = None,
     max_num_iter: int = 5000,
     on_step: Callback | None = None,
@@ -48,9 +50,9 @@ def tv_flow(
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> FlowResult:
-    """Total variation flow of an image at given times, certified.
+    """Gradient flow of an image under a convex energy, at given times, certified.
 
-    Solves ``du/dt in -dJ(u), u(0) = image`` with Neumann boundary by implicit Euler steps
+    Solves ``du/dt in -dJ(u), u(0) = image`` by implicit Euler steps
     ``u_n = argmin_v 1/2||v - u_{n-1}||^2 + tau J(v)``, each on its dual, warm-started.
 
     Parameters
@@ -61,8 +63,11 @@ def tv_flow(
         values in [0, 1]. Torch tensors (float) stay on their device; where they require grad,
         ``images`` of the result is differentiable, see Notes.
     times : float or increasing sequence of floats
-        When the flow is wanted; a first 0 gives the image itself. Unit: grey value x pixel.
-        A torch tensor may require grad.
+        When the flow is wanted; a first 0 gives the image itself. Unit for total variation: grey
+        value x pixel. A torch tensor may require grad.
+    energy : Energy, optional
+        `TotalVariation` (default), `SecondOrderTotalVariation`, `TotalGeneralisedVariation`, or any
+        other object with the methods of `steepest.convex.energy.Energy`.
     tol : float
         Relative duality gap to which each step is solved: relative to the step's energy
         ``1/2||u_n - u_{n-1}||^2 + tau J(u_n)``, or where larger to 1e-4 of the energy
@@ -79,18 +84,10 @@ def tv_flow(
         The same as a certified L2 distance.
     data_range : float, optional
         For PSNR; default 1 for integers, else the image's maximum minus minimum.
-    isotropic : bool
-        Isotropic (default) or anisotropic total variation.
-    huber : float
-        Half-width of Huber-TV's quadratic zone, in grey values a pixel; 0: total variation.
-    weights : array of the spatial shape, optional
-        Non-negative spatial weights of the total variation.
     spacing : float or one a spatial axis, optional
         Pixel spacing (default 1).
     channel_axis : int, optional
         Axis of the channels (None: the image is grey).
-    coupled : bool
-        One norm for all channels of a pixel (vectorial TV, default) or each channel alone.
     batch_axis : int, optional
         Axis of independent images; the certificate then has a second axis, the items.
     max_num_iter : int
@@ -98,8 +95,11 @@ def tv_flow(
     on_step : callable, optional
         Called with a `Step` after each step; returning True stops the flow there.
     state : FlowState, optional
-        ``state`` of an earlier result: the flow goes on from there (``image`` is still the image
-        that it began with, and ``times`` lie after the time of the state).
+        ``state`` of an earlier result for the same image and energy: the flow goes on from there,
+        and ``times`` lie after it. `FlowResult.continue_to` is the short way.
+    flux_guess : array or callable, optional
+        A flux to start each step with: an array (steps, \\*flux.shape), or a function
+        ``(t_start, t_stop) -> flux``. It costs accuracy nothing, whatever it is.
     num_threads : int, optional
         Default: ``STEEPEST_NUM_THREADS`` or all processors. Does not change results.
     raise_on_failure : bool
@@ -112,20 +112,100 @@ def tv_flow(
     Raises
     ------
     InputError
-        Bad image, times or options; the message names the argument.
+        Bad image, times, energy or options; the message names the argument.
     NotConverged
         Only with ``raise_on_failure=True``.
 
     Notes
     -----
-    An iteration costs about 30 operations a pixel. Memory: about 12 images, and the kept frames.
-    The certificate bounds the distance to the flow exact in time (docs/certificate).
+    Total variation with Neumann boundary has compiled kernels for NumPy arrays: an iteration costs
+    about 30 operations a pixel. Other energies, and tensors, take the array code. Memory: about 12
+    images, and the kept frames. The certificate bounds the distance to the flow exact in time
+    (docs/certificate).
 
     Gradients (docs/gradients) with respect to ``image`` and ``times`` are those of the implicit
     Euler steps taken, by implicit differentiation of each; steps between requested times move with
     these as the grid says, and stand still with ``accuracy`` and ``max_error``. Their accuracy
     follows that of the steps: with ``tol`` 1e-3, some per cent on a photograph. The flux and the
     certificate are constants. ``state`` cannot be combined with gradients.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest
+    >>> ramp = np.linspace(0.0, 1.0, 16)  # a fixed point of second-order total variation
+    >>> result = steepest.flow(ramp, [0.5], steepest.SecondOrderTotalVariation())
+    >>> bool(np.allclose(result.images[0], ramp))
+    True
+    """
+    tape = gradient_tape(image, times, "times")
+    problem = make_problem(
+        image if tape is None else tape.image,
+        TotalVariation() if energy is None else energy,
+        channel_axis=channel_axis,
+        batch_axis=batch_axis,
+        spacing=spacing,
+        data_range=data_range,
+    )
+    if tape is not None:
+        tape.check(problem, state)
+    _check_state(state, problem)
+    return run(
+        problem,
+        times,
+        state,
+        tape=tape,
+        tol=tol,
+        num_steps=num_steps,
+        grid=grid,
+        accuracy=accuracy,
+        max_error=max_error,
+        max_num_iter=max_num_iter,
+        on_step=on_step,
+        flux_guess=flux_guess,
+        num_threads=num_threads,
+        raise_on_failure=raise_on_failure,
+    )
+
+
+@takes_options_of(flow)
+def tv_flow(
+    image: Any,
+    times: float | Sequence[float] | np.ndarray,
+    *,
+    isotropic: bool = True,
+    huber: float = 0.0,
+    weights: Any = None,
+    coupled: bool = True,
+    **options: Any,
+) -> FlowResult:
+    """Total variation flow of an image at given times, certified: `flow` with `TotalVariation`.
+
+    Parameters
+    ----------
+    image, times
+        As in `flow`; the unit of times is grey value x pixel.
+    isotropic : bool
+        Isotropic (default) or anisotropic total variation.
+    huber : float
+        Half-width of Huber-TV's quadratic zone, in grey values a pixel; 0: total variation.
+    weights : array of the spatial shape, optional
+        Non-negative spatial weights of the total variation.
+    coupled : bool
+        One norm for all channels of a pixel (vectorial TV, default) or each channel alone.
+    **options
+        tol, num_steps, grid, accuracy, max_error, data_range, spacing, channel_axis, batch_axis,
+        max_num_iter, on_step, state, flux_guess, num_threads and raise_on_failure of `flow`.
+
+    Returns
+    -------
+    FlowResult
+
+    Raises
+    ------
+    InputError
+        Bad image, times or options; the message names the argument.
+    NotConverged
+        Only with ``raise_on_failure=True``.
 
     References
     ----------
@@ -141,34 +221,64 @@ def tv_flow(
     array([[0.25, 0.75],
            [0.5 , 0.5 ]])
     """
-    tape = gradient_tape(image, times, "times")
-    problem = make_problem(
-        image if tape is None else tape.image,
-        channel_axis=channel_axis,
-        batch_axis=batch_axis,
-        coupled=coupled,
-        isotropic=isotropic,
-        huber=huber,
-        weights=weights,
-        spacing=spacing,
-        data_range=data_range,
-    )
-    if tape is not None and state is not None:
-        raise InputError("state: the steps before it are not known, so nothing may require grad")
-    begin = _check_state(state, problem)
+    energy = TotalVariation(norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled)
+    return flow(image, times, energy, **options)
+
+
+def continue_flow(state: FlowState, times: Any, **options: Any) -> FlowResult:
+    """`FlowResult.continue_to`."""
+    return run(state.problem, times, state, **options)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How every part is marched."""
+
+    begin: float
+    tol: float
+    target: float | None
+    max_num_iter: int
+    num_threads: int
+
+
+def run(
+    problem: Problem,
+    times: Any,
+    state: FlowState | None = None,
+    *,
+    tape: Any = None,
+    tol: float = 1e-3,
+    num_steps: int | None = None,
+    grid: str | TimeGrid = "uniform",
+    accuracy: float | None = None,
+    max_error: float | None = None,
+    max_num_iter: int = 5000,
+    on_step: Callback | None = None,
+    flux_guess: Any = None,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> FlowResult:
+    """`flow` of a prepared problem."""
+    begin = 0.0 if state is None else state.time
     wanted, starts_at_zero = _check_wanted_times(times, begin)
-    tol = check_number(tol, "tol")
-    max_num_iter = check_count(max_num_iter, "max_num_iter")
+    problem.check_times(wanted, "times")
+    check_callback(on_step)
     target = _target(accuracy, max_error, problem)
+    plan = _Plan(
+        begin,
+        check_number(tol, "tol"),
+        target,
+        check_count(max_num_iter, "max_num_iter"),
+        resolve_num_threads(num_threads),
+    )
     nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
     starts = state.parts if state else tuple(fresh_state(part) for part in problem.parts)
-    plan = _Plan(begin, tol, target, max_num_iter, num_threads)
     fixed_steps = len(nodes) if target is None else None
     hooks = [
-        _Hooks(
-            _reporter(on_step, problem, index, fixed_steps, tape),
-            part_guess(flux_guess, problem, index, fixed_steps),
-            None if tape is None else tape.trace(index),
+        Hooks(
+            guess=part_guess(flux_guess, problem, index, fixed_steps),
+            trace=None if tape is None else tape.trace(index),
+            after_step=_reporter(on_step, problem, index, fixed_steps, tape),
         )
         for index in range(len(problem.parts))
     ]
@@ -182,33 +292,13 @@ def tv_flow(
     return result
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How every part is marched."""
-
-    begin: float
-    tol: float
-    target: float | None
-    max_num_iter: int
-    num_threads: int | None
-
-
-@dataclass(frozen=True)
-class _Hooks:
-    """What each step of a part tells and asks: the callback, the suggested flux, autograd."""
-
-    report: Any
-    guess: Guess | None
-    trace: Any
-
-
 def _run_all(
     problem: Problem,
     starts: tuple[PartState, ...],
     plan: _Plan,
     wanted: np.ndarray,
     nodes: np.ndarray,
-    hooks: list[_Hooks],
+    hooks: list[Hooks],
 ) -> list[Record]:
     """March every part; if the callback stops one, all end at that time."""
     records: list[Record] = []
@@ -219,7 +309,7 @@ def _run_all(
             end = record.times[-1] / problem.scale
             wanted = np.union1d(wanted[wanted < end], [end])
             nodes = np.union1d(nodes[nodes < end], [end])
-            silent = [replace(hook, report=None) for hook in hooks]
+            silent = [replace(hook, after_step=None) for hook in hooks]
             return [
                 record if i == index else _run(problem, i, other, plan, wanted, nodes, quiet)
                 for i, (other, quiet) in enumerate(zip(starts, silent, strict=True))
@@ -234,52 +324,64 @@ def _run(
     plan: _Plan,
     wanted: np.ndarray,
     nodes: np.ndarray,
-    hooks: _Hooks,
+    hooks: Hooks,
 ) -> Record:
     """March one part, at its own scale of values and times."""
-    part, functional, scale = problem.parts[index], problem.functional, problem.scale
+    part, energy, scale = problem.parts[index], problem.energy, problem.scale
     common: dict[str, Any] = {
         "dtype": part.dtype,
         "num_threads": plan.num_threads,
-        "after_step": hooks.report,
-        "guess": hooks.guess,
-        "trace": hooks.trace,
+        "hooks": hooks,
     }
     begin = plan.begin * scale
     if plan.target is not None and wanted.size:
         share = plan.target / math.sqrt(problem.parts_per_item)
         return march_to_accuracy(
-            functional, start, begin, wanted * scale, share, plan.max_num_iter, **common
+            energy, start, begin, wanted * scale, share, plan.max_num_iter, **common
         )
     goal = Goal(plan.tol, plan.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
     keep = np.isin(nodes, wanted)
-    return march(functional, start, begin, nodes * scale, keep, goal, **common)
+    return march(energy, start, begin, nodes * scale, keep, goal, **common)
 
 
-def _check_state(state: FlowState | None, problem: Problem) -> float:
+def _check_state(state: FlowState | None, problem: Problem) -> None:
+    """The state of a flow of this very problem, or None."""
     if state is None:
-        return 0.0
+        return
     if not isinstance(state, FlowState):
         raise InputError(f"state must be the .state of a FlowResult, not {type(state).__name__}")
-    shapes = [tuple(part.image.shape) for part in state.parts]
-    if shapes != [tuple(part.shape) for part in problem.parts]:
+    before = state.problem
+    shapes = [tuple(part.shape) for part in problem.parts]
+    if [tuple(part.shape) for part in before.parts] != shapes:
         raise InputError(
-            f"state belongs to an image of shape {shapes[0]} a part, "
-            f"the given image has {tuple(problem.parts[0].shape)}"
+            f"state belongs to an image of shape {tuple(before.parts[0].shape)} a part, "
+            f"the given image has {shapes[0]}"
         )
-    if state.scale != problem.scale:
+    pairs = zip(before.parts, problem.parts, strict=True)
+    if before.scale != problem.scale or not all(
+        np.array_equal(detached(a), detached(b)) for a, b in pairs
+    ):
         raise InputError("state belongs to another image; give the image the flow began with")
-    return state.time
+    if not same_energy(_plain(before.energy), _plain(problem.energy)):
+        raise InputError(
+            f"state belongs to the flow of {before.energy}, not of {problem.energy}; a flow goes on "
+            "with the energy, weights and spacing that it began with"
+        )
+
+
+def _plain(energy: Any) -> Any:
+    """The energy with NumPy weights, whatever its image is."""
+    weights = getattr(energy, "weights", None)
+    return energy if weights is None else replace(energy, weights=detached(weights))
 
 
 def _check_wanted_times(times: Any, begin: float) -> tuple[np.ndarray, bool]:
-    times = detached(times)
-    array = np.atleast_1d(np.asarray(times)) if np.ndim(times) <= 1 else None
-    zero = array is not None and array.size > 0 and begin == 0 and bool(np.all(array[:1] == 0))
+    array = check_numbers(times, "times")
+    zero = array.ndim <= 1 and array.size > 0 and begin == 0 and bool(np.ravel(array)[0] == 0)
     if zero:
-        rest = array[1:]  # type: ignore[index]
+        rest = np.ravel(array)[1:]
         return (check_times(rest) if rest.size else np.zeros(0)), True
-    return check_times(times, "times", begin), False
+    return check_times(array, "times", begin), False
 
 
 def _target(accuracy: float | None, max_error: float | None, problem: Problem) -> float | None:
@@ -301,8 +403,6 @@ def _reporter(
     """Turn the loop's report into the user's `Step`."""
     if on_step is None:
         return None
-    if not callable(on_step):
-        raise InputError("on_step must be callable")
 
     def report(number: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
         def gather() -> Array:
@@ -318,7 +418,7 @@ def _reporter(
             error_bound=bound.distance / problem.scale,
             gather=gather,
         )
-        return on_step(step) is True
+        return asks_to_stop(on_step, step)
 
     return report
 
@@ -359,13 +459,12 @@ def _collect(
         num_steps=max(record.num_steps for record in records),
         status=Status.worst(statuses or [Status.CONVERGED]),
         data_range=problem.data_range,
-        state=FlowState(float(times[-1]) if times.size else begin, problem.scale, states),
+        state=FlowState(float(times[-1]) if times.size else begin, problem, states),
     )
 
 
 def _flux(problem: Problem, states: tuple[PartState, ...]) -> Array:
-    xp = namespace(problem.parts[0])
-    ndim = len(problem.functional.spacing)
-    empty = [xp.stack([part * 0] * ndim) for part in problem.parts]
-    fluxes = [e if s.flux is None else s.flux for s, e in zip(states, empty, strict=True)]
+    xp, part = namespace(problem.parts[0]), problem.parts[0]
+    nothing = xp.stack([part * 0] * problem.energy.num_components(part.ndim - 1))
+    fluxes = [nothing if state.warm is None else state.warm[0] for state in states]
     return problem.assemble(fluxes, leading=1, integers=False)

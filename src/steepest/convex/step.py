@@ -1,14 +1,49 @@
-"""Starting one ROF problem from a flux that somebody else suggests."""
+"""One implicit Euler step: where to start from, and the solve. Flows and denoising share it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..core.namespace import Array
 from ..core.status import Status
-from .solve import Dual, Goal, Momentum, Outcome
+from .certificate import StepTerms
+from .dual import Dual
+from .solve import Goal, Momentum, Outcome, solve
 
 _FIRST_LOOK = 10  # iterations at most before the gap is measured, after a good start
+
+
+def solve_step(
+    dual: Dual,
+    tau: float,
+    goal: Goal,
+    momentum: Momentum,
+    *,
+    guess: Array | None = None,
+    cold: bool = False,
+    watch: Callable[[StepTerms, int], object] | None = None,
+) -> Outcome:
+    """Solve ``argmin_v 1/2||v - f||^2 + tau J(v)`` from the flux that ``dual`` has, or a better one.
+
+    ``guess`` is a feasible flux that the caller suggests. ``cold`` says that the flux of ``dual``
+    is nothing to go by: the step then starts from coarser grids, where there are any.
+    ``watch`` is that of `solve`.
+    """
+    if guess is not None:
+        momentum, outcome = try_flux(dual, guess, tau, goal, momentum)
+        if outcome is not None:
+            return outcome
+    if cold:
+        dual.set_step(tau, momentum.relaxation)
+        coarse = dual.coarse_flux()
+        if coarse is not None and guess is None:
+            dual.set_flux(coarse)
+        elif coarse is not None:
+            momentum, outcome = try_flux(dual, coarse, tau, goal, momentum)
+            if outcome is not None:
+                return outcome
+    return solve(dual, tau, goal, momentum, watch)
 
 
 def try_flux(
@@ -27,7 +62,7 @@ def try_flux(
         meets the goal as it is, else None.
     """
     dual.set_step(tau, momentum.relaxation)
-    terms, standing = dual.measure(), (dual.flux, dual.extrapolated)
+    terms, standing = dual.measure(), dual.warm
     dual.set_flux(candidate)
     suggested = dual.measure()
     better = suggested.dual_energy < terms.dual_energy
@@ -35,7 +70,7 @@ def try_flux(
         expected = min(momentum.expected, _FIRST_LOOK)
         terms, momentum = suggested, replace(momentum, t=1.0, expected=expected)
     else:
-        dual.set_flux(*standing)
+        dual.warm = standing
     status = goal.reached(terms, 0)
     if status not in (Status.CONVERGED, Status.ROUNDING):
         return momentum, None

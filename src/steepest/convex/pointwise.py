@@ -1,0 +1,168 @@
+"""Energies that sum a norm of ``A u`` over the pixels: everything but A itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+
+from ..core.arrays import check_spacing, check_weights
+from ..core.errors import InputError
+from ..core.namespace import Array, cast, namespace, sum64, to_float64
+from ..core.numbers import check_choice, check_flag, check_number
+from ..grid.differences import BOUNDARIES
+
+NORMS = ("isotropic", "anisotropic")
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointwiseEnergy:
+    """``J(u) = sum_i w_i |(A u)_i|`` (or its Huber smoothing), with a linear operator A.
+
+    Its dual set is a ball in every pixel. Derive from it, and give it `operator`, `adjoint`,
+    `norm_squared`, `num_components` and `reach`.
+
+    Parameters
+    ----------
+    norm : "isotropic" or "anisotropic"
+        The norm of ``(A u)_i``: one Euclidean norm of all components and channels in a pixel, or
+        the sum over components, each of them a Euclidean norm over the channels.
+    huber : float
+        Half-width eps of the quadratic zone of the norm: ``|v|^2 / (2 eps)`` up to eps, and
+        ``|v| - eps/2`` beyond (times w). 0: the norm itself.
+    weights : array of the spatial shape, optional
+        ``w_i``, finite and not negative; default 1.
+    coupled : bool
+        Channels share one norm in each pixel (default), or each channel has an energy of its own.
+    boundary : "neumann" or "periodic"
+        What lies outside of the image.
+    spacing : tuple of floats, optional
+        Pixel spacing, one number for each spatial axis. The functions that take an image set it.
+
+    Raises
+    ------
+    InputError
+        An argument out of range.
+    """
+
+    norm: str = "isotropic"
+    huber: float = 0.0
+    weights: Any = field(default=None, compare=False)
+    coupled: bool = True
+    boundary: str = "neumann"
+    spacing: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_choice(self.norm, "norm", NORMS)
+        check_choice(self.boundary, "boundary", [b for b in BOUNDARIES if b != "zero"])
+        check_number(self.huber, "huber")
+        check_flag(self.coupled, "coupled")
+
+    def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
+        """This energy for images like ``image`` (channels, \\*space)."""
+        space = tuple(image.shape[1:])
+        weights = check_weights(self.weights, space, image)
+        return replace(self, spacing=check_spacing(spacing, len(space)), weights=weights)
+
+    def scaled(self, factor: float) -> Self:
+        """The energy ``J_c`` with ``J_c(c u) = c J(u)``: only Huber's eps scales."""
+        return replace(self, huber=self.huber * factor) if self.huber else self
+
+    def num_components(self, ndim: int) -> int:
+        """Components of ``A u`` in each pixel."""
+        raise NotImplementedError
+
+    def operator(self, u: Array) -> Array:
+        """``A u``: (\\*batch, \\*space) to (components, \\*batch, \\*space)."""
+        raise NotImplementedError
+
+    def adjoint(self, p: Array) -> Array:
+        """``A* p``."""
+        raise NotImplementedError
+
+    def norm_squared(self, space: tuple[int, ...]) -> float:
+        """At least ``||A||^2``."""
+        raise NotImplementedError
+
+    @property
+    def reach(self) -> float:
+        """At least half the largest row sum of \\|A\\|, summed over the components."""
+        raise NotImplementedError
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """The pixel spacing, once it is known."""
+        if self.spacing is None:
+            raise InputError("spacing=None: give it, or call .on(image, spacing) first")
+        return self.spacing
+
+    @property
+    def isotropic(self) -> bool:
+        """One Euclidean norm a pixel."""
+        return self.norm == "isotropic"
+
+    @property
+    def one_homogeneous(self) -> bool:
+        """``J(c u) = c J(u)``: false with Huber smoothing, whose flow never goes extinct."""
+        return self.huber == 0.0
+
+    @property
+    def smoothing(self) -> float:
+        """Huber's eps."""
+        return self.huber
+
+    @property
+    def slope(self) -> float:
+        """`reach` times the largest weight."""
+        return self.reach * (1.0 if self.weights is None else float(self.weights.max()))
+
+    def magnitude(self, v: Array) -> Array:
+        """Pointwise norm of a field: (\\*space) if isotropic, else (components, \\*space)."""
+        squares = v * v
+        squares = squares.sum((0, 1)) if self.isotropic else squares.sum(1)
+        return namespace(v).sqrt(squares)
+
+    def project(self, v: Array) -> Array:
+        """Nearest field in the dual ball: ``v * w / max(|v|, w)`` pointwise."""
+        xp = namespace(v)
+        size = self.magnitude(v)
+        if self.weights is None:
+            scale = 1.0 / xp.clip(size, 1.0, None)
+        else:
+            w, one = cast(self.weights, v.dtype), xp.ones_like(size)
+            scale = xp.where(size > w, w / xp.where(size > w, size, one), one)
+        return v * (scale if self.isotropic else scale[:, None])
+
+    def prox(self, p: Array, step: float) -> Array:
+        """``project(p / (1 + step eps))``."""
+        return self.project((1.0 / (1.0 + step * self.huber)) * p)
+
+    def feasible(self, p: Array) -> Array:
+        """``p`` in float64, projected and shortened by four roundings."""
+        return self.project(to_float64(p)) * (1 - 4 * _EPS)
+
+    def conjugate(self, p: Array) -> float:
+        """``(eps/2) ||p||^2``."""
+        return 0.5 * self.huber * sum64(p * p) if self.huber else 0.0
+
+    def density(self, v: Array) -> Array:
+        """Pointwise ``J`` of a field: ``w|v|``, or Huber's ``|v|^2/(2 eps)`` near zero."""
+        xp = namespace(v)
+        size = self.magnitude(v)
+        w = 1.0 if self.weights is None else self.weights
+        if self.huber == 0.0:
+            return w * size
+        eps = self.huber
+        return xp.where(size <= w * eps, size * size / (2 * eps), w * size - 0.5 * eps * w * w)
+
+    def value(self, u: Array) -> float:
+        """``J(u)``, in float64."""
+        return sum64(self.density(self.operator(to_float64(u))))
+
+    def slack(self, u: Array, p: Array, witness: Any = None) -> tuple[float, float]:
+        """``J(u)``, and the sum of ``density(A u) - <A u, p> + (eps/2)|p|^2``, all terms >= 0."""
+        v = self.operator(to_float64(u))
+        value = sum64(self.density(v))
+        return value, value - sum64(v * p) + self.conjugate(p)

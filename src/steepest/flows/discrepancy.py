@@ -1,0 +1,169 @@
+"""The strength of denoising by the discrepancy principle: remove as much as there is noise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..convex.energy import Energy
+from ..convex.total_variation import TotalVariation, norm_of
+from ..core.errors import InputError
+from ..core.namespace import is_torch
+from ..core.numbers import check_number
+from ..core.progress import Callback
+from ..core.status import Status
+from .denoise import DenoiseResult, Plan, Solved, checked, collect, make_plan, solve_parts
+from .march import contrast_energy, distance
+from .noise import noise_of
+from .options import takes_options_of
+from .problem import Problem, make_problem
+
+_MOST_TRIALS = 40
+_TRIAL_TOLERANCE = 1e-4
+
+
+def denoise_discrepancy(
+    image: Any,
+    sigma: float | None = None,
+    energy: Energy | None = None,
+    *,
+    rtol: float = 0.01,
+    tol: float = _TRIAL_TOLERANCE,
+    data_range: float | None = None,
+    spacing: Any = None,
+    channel_axis: int | None = None,
+    max_num_iter: int = 20000,
+    on_step: Callback | None = None,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> DenoiseResult:
+    """Denoise with the strength that removes just the noise (Morozov's principle).
+
+    Finds ``strength`` with ``||v - image||^2 = sigma^2 N``, N the number of values, by secant
+    steps on the distance, which grows with the strength. Each trial starts from the flux of the
+    one before; the last is the result.
+
+    Parameters
+    ----------
+    image : array
+        As in `denoise`; NumPy, no batches.
+    sigma : float, optional
+        Standard deviation of the Gaussian noise (for uint8/uint16 on the [0, 1] scale); default
+        `estimate_noise`.
+    energy : Energy, optional
+        As in `denoise`.
+    rtol : float
+        Relative accuracy of the distance.
+    tol, data_range, spacing, channel_axis, max_num_iter, on_step, num_threads, raise_on_failure
+        As in `denoise`. ``on_step`` sees all trials; where it stops the search, the result is the
+        trial at work, with the strength that it had.
+
+    Returns
+    -------
+    DenoiseResult
+        ``strength`` is what was found; 0 for ``sigma == 0``.
+
+    Raises
+    ------
+    InputError
+        Where not even the mean is as far from the image as the noise, or options are bad.
+    NotConverged
+        Only with ``raise_on_failure=True``.
+    """
+    rtol = check_number(rtol, "rtol", positive=True)
+    if is_torch(image):
+        raise InputError("image is a torch tensor; allowed are NumPy arrays (image.numpy())")
+    problem = make_problem(
+        image,
+        TotalVariation() if energy is None else energy,
+        channel_axis=channel_axis,
+        spacing=spacing,
+        data_range=data_range,
+    )
+    plan = make_plan(problem, tol, max_num_iter, num_threads, on_step)
+    if sigma is None:
+        sigma = noise_of(np.concatenate(problem.parts)) / problem.scale
+    result = _match_distance(problem, check_number(sigma, "sigma"), rtol, plan)
+    return checked(result, raise_on_failure)
+
+
+@takes_options_of(denoise_discrepancy)
+def discrepancy_strength(
+    image: Any,
+    sigma: float | None = None,
+    *,
+    isotropic: bool = True,
+    huber: float = 0.0,
+    weights: Any = None,
+    coupled: bool = True,
+    **options: Any,
+) -> float:
+    """The strength for which `denoise_tv` removes just the noise (Morozov's principle).
+
+    This is ``denoise_discrepancy(...).strength`` for total variation; take that function where the
+    denoised image is wanted too.
+
+    Parameters
+    ----------
+    image, sigma
+        As in `denoise_discrepancy`.
+    isotropic, huber, weights, coupled
+        As in `tv_flow`.
+    **options
+        rtol, tol, data_range, spacing, channel_axis, max_num_iter, on_step, num_threads and
+        raise_on_failure of `denoise_discrepancy`.
+
+    Returns
+    -------
+    float
+        Zero for ``sigma == 0``.
+
+    Raises
+    ------
+    InputError
+        Where not even the mean is as far from the image as the noise, or options are bad.
+    """
+    energy = TotalVariation(norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled)
+    return denoise_discrepancy(image, sigma, energy, **options).strength
+
+
+def _match_distance(problem: Problem, sigma: float, rtol: float, plan: Plan) -> DenoiseResult:
+    """Bracketed secant iteration on log distance against log strength."""
+    wanted = sigma * math.sqrt(problem.size)
+    if wanted == 0:
+        return collect(problem, solve_parts(problem, 0.0, plan), 0.0)
+    farthest = math.sqrt(2 * sum(map(contrast_energy, problem.parts))) / problem.scale
+    if wanted >= farthest:
+        raise InputError(
+            f"sigma={sigma:g} is not smaller than the image's own standard deviation "
+            f"{farthest / math.sqrt(problem.size):g}; nothing but its mean would remain"
+        )
+    low, high, strength = 0.0, math.inf, sigma
+    previous: tuple[float, float] | None = None
+    fluxes = None
+    for _ in range(_MOST_TRIALS):
+        problem.check_times(np.array([strength]), "strength")
+        solved = solve_parts(problem, strength, plan, fluxes)
+        removed = _distance(problem, solved)
+        stopped = solved[-1].status is Status.STOPPED
+        if stopped or abs(removed - wanted) <= rtol * wanted:
+            return collect(problem, solved, strength)
+        fluxes = [part.flux for part in solved]
+        low, high = (strength, high) if removed < wanted else (low, strength)
+        slope = 1.0
+        if previous is not None and previous[0] != strength and removed != previous[1]:
+            slope = math.log(removed / previous[1]) / math.log(strength / previous[0])
+        previous = (strength, removed)
+        proposal = strength * (wanted / removed) ** (1 / min(max(slope, 0.2), 2.0))
+        inside = low < proposal < high
+        middle = math.sqrt(low * high) if low > 0 and high < math.inf else 2 * max(low, high / 4)
+        strength = proposal if inside else middle
+    raise InputError(f"sigma={sigma:g}: no strength was found that removes as much")
+
+
+def _distance(problem: Problem, solved: list[Solved]) -> float:
+    """How far the solution is from the image, before any rounding to integers."""
+    pairs = zip(solved, problem.parts, strict=True)
+    return math.hypot(*(distance(part.image, f) for part, f in pairs)) / problem.scale

@@ -1,0 +1,27 @@
+"""Options that several functions share: listed, documented and checked by one of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+
+def takes_options_of(*functions: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Show the keyword-only parameters of ``functions`` in place of ``**options``.
+
+    For a function that passes ``**options`` on to them: `inspect.signature`, editors and ``help``
+    then list what is allowed, and the list is written once.
+    """
+
+    def decorate(function: Any) -> Any:
+        own = inspect.signature(function)
+        kept = {n: p for n, p in own.parameters.items() if p.kind is not p.VAR_KEYWORD}
+        for other in functions:
+            for name, parameter in inspect.signature(other).parameters.items():
+                if parameter.kind is parameter.KEYWORD_ONLY:
+                    kept.setdefault(name, parameter)
+        function.__signature__ = own.replace(parameters=list(kept.values()))
+        return function
+
+    return decorate
