@@ -29,6 +29,7 @@ _WHERE = {
     "extinction_time": "flows.extinction",
     "TotalVariation": "convex.total_variation",
     "SecondOrderTotalVariation": "convex.second_order",
+    "TotalGeneralisedVariation": "convex.total_generalised_variation",
     "total_variation": "convex.total_variation",
     "inpaint": "inpainting.diffusion",
     "InpaintResult": "inpainting.result",

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
+from ..core.errors import InputError
 from ..core.namespace import Array, is_torch
 from .certificate import StepTerms
 from .energy import Energy
+from .total_generalised_variation import TotalGeneralisedVariation
 from .total_variation import TotalVariation
 
 Warm = tuple[Array, ...]  # everything a dual solver needs to go on where another stood
@@ -49,6 +51,7 @@ _OWN: dict[type, tuple[str, str, _Takes]] = {
         "CompiledDual",
         lambda f, energy: not is_torch(f) and energy.boundary == "neumann",
     ),
+    TotalGeneralisedVariation: (".saddle", "SaddleDual", lambda f, energy: True),
 }
 
 
@@ -58,6 +61,8 @@ def make_dual(f: Array, energy: Energy, num_threads: int | None = None) -> Dual:
 
     module, name, takes = _OWN.get(type(energy), ("", "", lambda f, energy: False))
     if not takes(f, energy):
+        if not hasattr(energy, "prox"):
+            raise InputError(f"energy={energy!r} has no prox, which the solver of its steps needs")
         return ReferenceDual(f, energy, num_threads)
     dual: Dual = getattr(import_module(module, __package__), name)(f, energy, num_threads)
     return dual

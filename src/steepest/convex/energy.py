@@ -59,8 +59,8 @@ class Energy(Protocol):
     def norm_squared(self, space: tuple[int, ...]) -> float:
         """At least ``||A||^2``; zero only if A is."""
 
-    def prox(self, p: Array, step: float) -> Array:
-        """``argmin over q in K of 1/2||q - p||^2 + step R(q)``."""
+    # prox(p, step), the argmin over q in K of 1/2||q - p||^2 + step R(q), is what `ReferenceDual`
+    # needs besides. An energy whose K is not pointwise has a solver of its own (see `dual`).
 
     def feasible(self, p: Array) -> Array:
         """A field in K, strictly inside by a few roundings, that is p if p is in K."""

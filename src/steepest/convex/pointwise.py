@@ -11,9 +11,9 @@ from ..core.arrays import check_spacing, check_weights
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
-from ..grid.differences import BOUNDARIES
 
 NORMS = ("isotropic", "anisotropic")
+BOUNDARIES = ("neumann", "periodic")
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -56,7 +56,7 @@ class PointwiseEnergy:
 
     def __post_init__(self) -> None:
         check_choice(self.norm, "norm", NORMS)
-        check_choice(self.boundary, "boundary", [b for b in BOUNDARIES if b != "zero"])
+        check_choice(self.boundary, "boundary", BOUNDARIES)
         check_number(self.huber, "huber")
         check_flag(self.coupled, "coupled")
 

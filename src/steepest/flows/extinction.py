@@ -29,6 +29,7 @@ def extinction_time(
     *,
     tol: float = DEFAULT_TOL,
     isotropic: bool = True,
+    huber: float = 0.0,
     weights: Any = None,
     coupled: bool = True,
     spacing: float | Sequence[float] | None = None,
@@ -47,8 +48,9 @@ def extinction_time(
     tol : float
         Relative duality gap of the steps.
     isotropic, weights, coupled, spacing, channel_axis, batch_axis, num_threads
-        As in `tv_flow`; weights must be positive. (There is no ``huber``: its flow never becomes
-        constant.)
+        As in `tv_flow`; weights must be positive.
+    huber : float
+        Must be 0: the flow of Huber-TV never becomes constant.
 
     Returns
     -------
@@ -58,8 +60,10 @@ def extinction_time(
     Raises
     ------
     InputError
-        Weights that vanish, bad images or options.
+        Huber-TV, weights that vanish, bad images or options.
     """
+    if check_number(huber, "huber"):
+        raise InputError("huber must be 0 here: the Huber-TV flow never becomes constant")
     check_number(tol, "tol", positive=True)
     energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
     problem = make_problem(

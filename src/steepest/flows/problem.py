@@ -21,7 +21,7 @@ from ..core.arrays import (
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, namespace, to_float64
 
-_SOONEST, _LATEST = 1e-30, 1e30  # times beside values near one: nothing moves; nothing is left
+_SOONEST, _LATEST = 1e-100, 1e100  # times beside values near one; squares stay finite
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,165 @@
+"""Total generalised variation of second order: an energy whose dual set is not pointwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from ..core.arrays import check_spacing
+from ..core.errors import InputError
+from ..core.namespace import Array, namespace, sum64, to_float64
+from ..core.numbers import check_choice, check_flag, check_number
+from ..grid.differences import gradient
+from ..grid.second_order import (
+    hessian,
+    hessian_adjoint,
+    hessian_norm_squared,
+    symmetrised_divergence,
+    symmetrised_gradient,
+)
+from .pointwise import BOUNDARIES
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotalGeneralisedVariation:
+    """``J(u) = min over w of alpha1 sum |grad u - w| + alpha0 sum |E w|``, E the symmetrised gradient.
+
+    Affine images have J = 0, and edges cost what they cost in total variation: slopes stay slopes,
+    edges stay edges. With large ``alpha0`` the energy is ``alpha1`` times total variation, up to
+    what an affine image takes away.
+
+    As a maximum, ``J(u) = max <H u, q>`` over tensor fields with ``|q| <= alpha0`` and
+    ``|E* q| <= alpha1`` in every pixel, H the Hessian. The flux is q, with its ``d (d + 1) / 2``
+    different entries (see `steepest.grid.second_order`), and ``-E* q`` is bounded as the flux of
+    total variation is. Solved by `SaddleDual` in array code.
+
+    Parameters
+    ----------
+    alpha1, alpha0 : float
+        Weights of the first and the second order, positive; ``alpha0 / alpha1`` is a length in
+        pixels (of spacing 1).
+    coupled : bool
+        Channels share their norms in each pixel (default), or each has an energy of its own.
+    boundary : "neumann" or "periodic"
+        What lies outside of the image.
+    spacing : tuple of floats, optional
+        Pixel spacing. The functions that take an image set it.
+
+    Raises
+    ------
+    InputError
+        An argument out of range.
+
+    References
+    ----------
+    Bredies, Kunisch & Pock, Total generalized variation, SIAM J. Imaging Sci. 3 (2010) 492-526.
+    """
+
+    alpha1: float = 1.0
+    alpha0: float = 2.0
+    coupled: bool = True
+    boundary: str = "neumann"
+    spacing: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_number(self.alpha1, "alpha1", least=1e-6, most=1e6)
+        check_number(self.alpha0, "alpha0", least=1e-6, most=1e6)
+        check_flag(self.coupled, "coupled")
+        check_choice(self.boundary, "boundary", BOUNDARIES)
+
+    def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
+        """This energy for images like ``image`` (channels, \\*space)."""
+        return replace(self, spacing=check_spacing(spacing, image.ndim - 1))
+
+    def scaled(self, factor: float) -> Self:
+        """The same: J is one-homogeneous."""
+        return self
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """The pixel spacing, once it is known."""
+        if self.spacing is None:
+            raise InputError("spacing=None: give it, or call .on(image, spacing) first")
+        return self.spacing
+
+    @property
+    def one_homogeneous(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def smoothing(self) -> float:
+        """Zero."""
+        return 0.0
+
+    @property
+    def slope(self) -> float:
+        """Of the first order (twice, for w) and of the second."""
+        first = sum(1 / h for h in self.steps)
+        return 2 * self.alpha1 * first + 2 * self.alpha0 * first**2
+
+    def num_components(self, ndim: int) -> int:
+        """The entries of a symmetric tensor."""
+        return ndim * (ndim + 1) // 2
+
+    def operator(self, u: Array) -> Array:
+        """The Hessian."""
+        return hessian(u, self.steps, self.boundary)
+
+    def adjoint(self, p: Array) -> Array:
+        """The exact adjoint of the Hessian."""
+        return hessian_adjoint(p, self.steps, self.boundary)
+
+    def norm_squared(self, space: tuple[int, ...]) -> float:
+        """Of the Hessian."""
+        return hessian_norm_squared(self.steps, space) or 1.0
+
+    def gradient(self, u: Array) -> Array:
+        """The gradient of u."""
+        return gradient(u, self.steps, self.boundary)
+
+    def bend(self, w: Array) -> Array:
+        """``E w``."""
+        return symmetrised_gradient(w, self.steps, self.boundary)
+
+    def unbend(self, q: Array) -> Array:
+        """``E* q``."""
+        return -symmetrised_divergence(q, self.steps, self.boundary)
+
+    def feasible(self, p: Array) -> Array:
+        """``p`` in float64, projected onto ``|p| <= alpha0``, then scaled to ``|E* p| <= alpha1``."""
+        q = shorten(to_float64(p), self.alpha0)
+        largest = float(magnitude(self.unbend(q)).max())
+        return q * ((1 - 8 * _EPS) * min(1.0, self.alpha1 / largest if largest > 0 else 1.0))
+
+    def conjugate(self, p: Array) -> float:
+        """Zero."""
+        return 0.0
+
+    def slack(self, u: Array, p: Array, witness: Any = None) -> tuple[float, float]:
+        """An upper bound of J(u) by w = ``witness`` (None: 0), and of ``J(u) - <H u, p>``.
+
+        The second is the sum of ``alpha1 |grad u - w| - <grad u - w, E* p>`` and
+        ``alpha0 |E w| - <E w, p>``, all of them >= 0.
+        """
+        v = self.gradient(to_float64(u))
+        if witness is None:
+            bent = 0 * p
+        else:
+            v, bent = v - witness, self.bend(witness)
+        value = self.alpha1 * sum64(magnitude(v)) + self.alpha0 * sum64(magnitude(bent))
+        return value, value - sum64(v * self.unbend(p)) - sum64(bent * p)
+
+
+def magnitude(v: Array) -> Array:
+    """Euclidean norm of all components and channels in each pixel."""
+    return namespace(v).sqrt((v * v).sum((0, 1)))
+
+
+def shorten(v: Array, radius: float) -> Array:
+    """The nearest field with ``|v| <= radius`` in each pixel."""
+    return v / namespace(v).clip(magnitude(v) / radius, 1.0, None)
