@@ -186,8 +186,10 @@ def without_first(v: Array, axis: int) -> Array:
 
 
 def shifted(v: Array, axis: int, step: int) -> Array:
-    """A tensor moved by ``step`` pixels along ``axis``, zeros coming in.
+    """A tensor moved by ``step`` = 1 or -1 pixels along ``axis``, a zero coming in.
 
-    By padding, as no slice may have size - 1: exported graphs would refuse two pixels.
+    (No slice has size - 1, and no padding is negative: exporters stumble on them.)
     """
-    return namespace(v).nn.functional.pad(v, (0, 0) * (v.ndim - 1 - axis) + (step, -step))
+    size, zero = v.shape[axis], namespace(v).zeros_like(v[part(axis, 0, 1)])
+    parts, start = ((zero, v), 0) if step == 1 else ((v, zero), 1)
+    return namespace(v).concatenate(parts, axis)[part(axis, start, start + size)]
