@@ -12,6 +12,8 @@ Nothing is checked here, as solvers call these functions thousands of times; `st
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -85,7 +87,9 @@ def central_difference(u: Array, axis: int, boundary: str = "neumann") -> Array:
 
 def second_difference(u: Array, axis: int, boundary: str = "neumann") -> Array:
     """``u_{i+1} - 2 u_i + u_{i-1}`` along ``axis``."""
-    return forward_difference(u, axis, boundary) - backward_difference(u, axis, boundary)
+    wide, size = extend(u, axis, boundary), u.shape[axis]
+    slopes = wide[part(axis, 1, size + 2)] - wide[part(axis, 0, size + 1)]
+    return slopes[part(axis, 1, size + 1)] - slopes[part(axis, 0, size)]
 
 
 def laplacian(u: Array, axes: Iterable[int], boundary: str = "neumann") -> Array:
@@ -124,21 +128,30 @@ def divergence(
     """
     ndim, periodic = p.shape[0], boundary == "periodic"
     steps = (1.0,) * ndim if spacing is None else spacing
-    ahead, out = p.ndim - 1 - ndim, namespace(p).zeros_like(p[0])
+    ahead = p.ndim - 1 - ndim
+    if is_torch(p):
+        terms = [_closed_difference(p[a], ahead + a, boundary) for a in range(ndim)]
+        return reduce(add, map(over, terms, steps))
+    out = np.zeros_like(p[0])
     for a, h in enumerate(steps):
         axis, size = ahead + a, p.shape[1 + ahead + a]
         flux = p[a] if h == 1 else p[a] / h
-        if is_torch(p):
-            flux = flux if periodic else without_last(flux, axis)
-            out = out + backward_difference(flux, axis, "periodic" if periodic else "zero")
-            continue
         head, last = part(axis, 0, size - 1), part(axis, size - 1, size)
-        used = () if periodic else head
+        used = ... if periodic else head
         out[used] += flux[used]
         out[part(axis, 1, size)] -= flux[head]
         if periodic:
             out[part(axis, 0, 1)] -= flux[last]
     return out
+
+
+def _closed_difference(v: Array, axis: int, boundary: str) -> Array:
+    """``v_i - v_{i-1}`` of a tensor; for "neumann" no flux enters at the first pixel or leaves at
+    the last."""
+    if boundary == "periodic":
+        return backward_difference(v, axis, boundary)
+    entering = shifted(v, axis, 1)
+    return shifted(entering, axis, -1) - entering
 
 
 def gradient_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
@@ -158,18 +171,25 @@ def over(v: Array, h: float) -> Array:
 
 def without_last(v: Array, axis: int) -> Array:
     """``v`` with zeros at the last pixel of ``axis``; NumPy arrays in place."""
-    return _zeroed(v, axis, v.shape[axis] - 1)
+    if is_torch(v):
+        return shifted(shifted(v, axis, 1), axis, -1)
+    v[part(axis, v.shape[axis] - 1, None)] = 0
+    return v
 
 
 def without_first(v: Array, axis: int) -> Array:
     """``v`` with zeros at the first pixel of ``axis``; NumPy arrays in place."""
-    return _zeroed(v, axis, 0)
+    if is_torch(v):
+        return shifted(shifted(v, axis, -1), axis, 1)
+    v[part(axis, 0, 1)] = 0
+    return v
 
 
-def _zeroed(v: Array, axis: int, place: int) -> Array:
-    if not is_torch(v):
-        v[part(axis, place, place + 1)] = 0
-        return v
-    xp = namespace(v)  # by a mask: exported graphs would refuse two pixels after slicing
-    other = xp.arange(v.shape[axis], device=v.device) != place
-    return xp.where(other.reshape((-1,) + (1,) * (v.ndim - axis - 1)), v, xp.zeros_like(v))
+def shifted(v: Array, axis: int, step: int) -> Array:
+    """A tensor moved by ``step`` = 1 or -1 pixels along ``axis``, a zero coming in.
+
+    (No slice has size - 1, and no padding is negative: exporters stumble on them.)
+    """
+    size, zero = v.shape[axis], namespace(v).zeros_like(v[part(axis, 0, 1)])
+    parts, start = ((zero, v), 0) if step == 1 else ((v, zero), 1)
+    return namespace(v).concatenate(parts, axis)[part(axis, start, start + size)]

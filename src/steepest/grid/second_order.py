@@ -17,6 +17,8 @@ References: Bredies, Kunisch & Pock, Total generalized variation, SIAM J. Imagin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 from ..core.namespace import Array, is_torch, namespace
 from .differences import (
@@ -30,7 +32,7 @@ from .differences import (
     without_last,
 )
 
-_HALF_ROOT = 0.5**0.5  # the root of 2 times the half of (d_a w_b + d_b w_a) / 2
+_ROOT = 2**0.5
 
 
 def symmetrised_gradient(
@@ -45,15 +47,12 @@ def symmetrised_gradient(
     steps = (1.0,) * ndim if spacing is None else spacing
 
     def slope(a: int, b: int) -> Array:
-        """``d_b w_a``."""
-        v = over(backward_difference(w[a], ahead + b, boundary), steps[b])
-        return v if boundary == "periodic" else without_last(v, ahead + a)
+        """``d_b w_a``, off the diagonal over the root of 2."""
+        v = backward_difference(w[a], ahead + b, boundary)
+        v = v if boundary == "periodic" else without_last(v, ahead + a)
+        return over(v, steps[b] if a == b else steps[b] * _ROOT)
 
-    entries = [
-        slope(a, a) if a == b else (slope(a, b) + slope(b, a)) * _HALF_ROOT
-        for a in range(ndim)
-        for b in range(a, ndim)
-    ]
+    entries = [slope(a, b) if a == b else slope(a, b) + slope(b, a) for a, b in _pairs(ndim)]
     return namespace(w).stack(entries)
 
 
@@ -61,26 +60,23 @@ def symmetrised_divergence(
     q: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann"
 ) -> Array:
     """The exact negative adjoint of `symmetrised_gradient`: tensors to vector fields."""
-    ndim = dimension(q)
+    ndim = {1: 1, 3: 2, 6: 3}[q.shape[0]]
     ahead = q.ndim - 1 - ndim
     steps = (1.0,) * ndim if spacing is None else spacing
-    place = {(a, b): k for k, (a, b) in enumerate(_pairs(ndim))}
+    entries = {pair: q[k] for k, pair in enumerate(_pairs(ndim))}
 
     def slope(a: int, b: int) -> Array:
-        """The part of component ``a`` that comes from differences along ``b``."""
-        entry = q[place[min(a, b), max(a, b)]]
+        """What differences along ``b`` give to component ``a``."""
+        v = entries[min(a, b), max(a, b)]
         if boundary == "periodic":
-            v = forward_difference(entry, ahead + b, boundary)
+            v = forward_difference(v, ahead + b, boundary)
         else:
-            entry = entry if is_torch(entry) else entry.copy()
-            entry = without_first(without_last(entry, ahead + a), ahead + b)
-            v = forward_difference(entry, ahead + b, "zero")
-        v = over(v, steps[b])
-        return v if a == b else v * _HALF_ROOT
+            v = without_last(v if is_torch(v) else v.copy(), ahead + a)
+            v = forward_difference(without_first(v, ahead + b), ahead + b, "zero")
+        return over(v, steps[b] if a == b else steps[b] * _ROOT)
 
-    return namespace(q).stack(
-        [sum((slope(a, b) for b in range(1, ndim)), slope(a, 0)) for a in range(ndim)]
-    )
+    axes = range(ndim)
+    return namespace(q).stack([reduce(add, (slope(a, b) for b in axes)) for a in axes])
 
 
 def hessian(u: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann") -> Array:
@@ -111,11 +107,6 @@ def symmetrised_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> 
 def hessian_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
     """Upper bound of ``||hessian||^2``, for both boundaries: the squared one of the gradient."""
     return symmetrised_norm_squared(spacing, shape) * gradient_norm_squared(spacing, shape)
-
-
-def dimension(q: Array) -> int:
-    """How many spatial axes symmetric tensors of ``len(q)`` entries have."""
-    return {1: 1, 3: 2, 6: 3}[q.shape[0]]
 
 
 def _pairs(ndim: int) -> list[tuple[int, int]]:

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from ..core.errors import InputError
 from ..core.numbers import check_number
-from .differences import (
+from ..grid.differences import (
     backward_difference,
     central_difference,
     check_boundary,
     forward_difference,
     laplacian,
-    space_axes,
 )
+from .base import space_axes
 from .evolution import InverseEvolution
 from .stability import DEFAULT_LIMIT
 
@@ -41,7 +41,7 @@ class AdvectionDiffusionReactionFlow:
                 f"velocity={self.velocity}; allowed is one number for each of the {u.ndim - 2} "
                 f"spatial axes of u, whose shape is {tuple(u.shape)}"
             )
-        change = self.diffusion * laplacian(u, self.boundary)
+        change = self.diffusion * laplacian(u, space_axes(u), self.boundary)
         for speed, axis in zip(self.velocity, space_axes(u), strict=True):
             if speed != 0:
                 change = change - speed * self._slope(u, axis, speed)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..core.errors import InputError
 from ..core.numbers import check_number
-from .differences import check_boundary, laplacian
+from ..grid.differences import check_boundary, laplacian
+from .base import space_axes
 from .evolution import InverseEvolution
 from .stability import DEFAULT_LIMIT
 
@@ -23,7 +24,8 @@ class AllenCahnFlow:
 
     def __call__(self, u: Tensor) -> Tensor:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
-        return self.diffusion * laplacian(u, self.boundary) - (u * u * u - u) / self.eps**2
+        heat = self.diffusion * laplacian(u, space_axes(u), self.boundary)
+        return heat - (u * u * u - u) / self.eps**2
 
 
 class InverseAllenCahn(InverseEvolution):

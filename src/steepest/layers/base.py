@@ -204,6 +204,11 @@ def check_field(u: Any, spatial_ndim: int | None = None) -> None:
         raise InputError(f"u of shape {tuple(u.shape)} has no pixels; at least one per axis")
 
 
+def space_axes(u: Tensor) -> range:
+    """The numbers of the spatial axes of ``(N, C, *space)``."""
+    return range(2, u.ndim)
+
+
 def finite_or_inf(gain: float) -> float:
     """A gain that compares: NaN comes of infinities."""
     return math.inf if math.isnan(gain) else gain

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .differences import central_difference, check_boundary, second_difference, space_axes
+from ..grid.differences import central_difference, check_boundary, second_difference
+from .base import space_axes
 from .evolution import InverseEvolution, check_width
 from .stability import DEFAULT_LIMIT
 

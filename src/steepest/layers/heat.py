@@ -6,9 +6,9 @@ from torch import Tensor
 
 from ..core.errors import InputError
 from ..core.numbers import check_count
-from .base import InverseLayer
+from ..grid.differences import check_boundary, laplacian
+from .base import InverseLayer, space_axes
 from .basis import change_basis, laplace_basis
-from .differences import check_boundary, laplacian, space_axes
 from .stability import DEFAULT_LIMIT
 
 
@@ -103,7 +103,7 @@ class InverseHeat(InverseLayer):
             return u + self._change(u, length)
         self._refuse_cap(u.ndim - 2)
         for _ in range(self.steps):
-            u = u - length * laplacian(u, self.boundary)
+            u = u - length * laplacian(u, space_axes(u), self.boundary)
         return u
 
     def _change(self, u: Tensor, length: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..core.errors import InputError
 from ..core.numbers import check_number
-from .differences import check_boundary, laplacian
+from ..grid.differences import check_boundary, laplacian
+from .base import space_axes
 from .evolution import InverseEvolution
 from .stability import DEFAULT_LIMIT
 
@@ -23,9 +24,9 @@ class PorousMediumFlow:
     def __call__(self, u: Tensor) -> Tensor:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
         if self.exponent == 1:  # heat: the derivative of sign(u) |u| at 0 would come out as 0
-            return laplacian(u, self.boundary)
+            return laplacian(u, space_axes(u), self.boundary)
         # sign(u) |u|^m: unlike |u|^(m-1) u its derivative at 0 is finite, and right, for m > 1.
-        return laplacian(u.sign() * u.abs().pow(self.exponent), self.boundary)
+        return laplacian(u.sign() * u.abs().pow(self.exponent), space_axes(u), self.boundary)
 
 
 class InversePorousMedium(InverseEvolution):

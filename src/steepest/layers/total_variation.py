@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .differences import divergence, gradient
+from ..grid.differences import divergence, gradient
+from .base import space_axes
 from .evolution import InverseEvolution, check_width
 from .stability import DEFAULT_LIMIT
 
@@ -19,10 +20,11 @@ class TotalVariationFlow:
 
     def __call__(self, u: Tensor) -> Tensor:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
-        slopes = gradient(u)
+        spacing = (1.0,) * len(space_axes(u))
+        slopes = gradient(u, spacing)
         # The root of a clamped square: max(eps, |grad u|) with finite derivatives at 0.
         size = (slopes * slopes).sum(0).clamp(min=self.eps**2).sqrt()
-        return divergence(slopes / size)
+        return divergence(slopes / size, spacing)
 
 
 class InverseTotalVariation(InverseEvolution):

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from ...core.errors import InputError
+from ...grid import differences
 
+_SPACING = (1.0, 1.0)
 _TINY = 1e-30
 
 
 def gradient(u: Tensor) -> Tensor:
     """Forward differences ``(N, 1, H, W) -> (N, 2, H, W)``, zero in the last row or column."""
-    rows = pad(u[:, :, 1:] - u[:, :, :-1], (0, 0, 0, 1))
-    columns = pad(u[..., 1:] - u[..., :-1], (0, 1))
-    return torch.cat([rows, columns], 1)
+    return differences.gradient(u[:, 0], _SPACING).movedim(0, 1)
 
 
 def divergence(p: Tensor) -> Tensor:
@@ -28,13 +27,7 @@ def divergence(p: Tensor) -> Tensor:
 
     Component 0 in the last row and component 1 in the last column are not used.
     """
-    rows, columns = p[:, :1, :-1], p[:, 1:, :, :-1]
-    return (
-        pad(rows, (0, 0, 0, 1))
-        - pad(rows, (0, 0, 1, 0))
-        + pad(columns, (0, 1))
-        - pad(columns, (1, 0))
-    )
+    return differences.divergence(p.movedim(1, 0), _SPACING)[:, None]
 
 
 def squared_norm(p: Tensor) -> Tensor:
@@ -71,9 +64,9 @@ def initial_flux(u: Tensor, eps: float) -> Tensor:
 
 def drop_unused(p: Tensor) -> Tensor:
     """``p`` with zeros where the divergence does not look: no flux leaves the image."""
-    rows = pad(p[:, :1, :-1], (0, 0, 0, 1))
-    columns = pad(p[:, 1:, :, :-1], (0, 1))
-    return torch.cat([rows, columns], 1)
+    rows, columns = p.split(1, 1)
+    last = differences.without_last
+    return torch.cat([last(rows, 2), last(columns, 3)], 1)
 
 
 def check_inputs(
