@@ -108,4 +108,3 @@ class SaddleDual:
     def correct(self) -> bool:
         """False: nothing corrected."""
         return False
-

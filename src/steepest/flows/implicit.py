@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..convex.linearized import differentiate, linearize
-from ..convex.pointwise import PointwiseEnergy
+from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError
 from ..core.namespace import Array, is_torch
 from .problem import Problem
@@ -74,9 +74,9 @@ class Tape:
 
     def check(self, problem: Problem, state: FlowState | None = None) -> None:
         """Refuse what has no derivative here."""
-        if not isinstance(problem.energy, PointwiseEnergy):
+        if not isinstance(problem.energy, TotalVariation):
             raise InputError(
-                f"energy={type(problem.energy).__name__}() has no derivatives, so image and "
+                f"energy={type(problem.energy).__name__}() has no derivatives here, so image and "
                 f"{self._name} must not require grad"
             )
         if state is not None:

@@ -1,0 +1,410 @@
+"""Every energy keeps the protocol; its flow agrees with closed forms and dense solves, certified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import lsq_linear, minimize, minimize_scalar
+
+import steepest
+from steepest import SecondOrderTotalVariation, TotalGeneralisedVariation, TotalVariation
+from steepest.convex.dual import make_dual
+from steepest.convex.reference import ReferenceDual
+
+RNG = np.random.default_rng(20)
+ENERGIES = [
+    TotalVariation(),
+    TotalVariation(norm="anisotropic", huber=0.3),
+    TotalVariation(boundary="periodic"),
+    SecondOrderTotalVariation(),
+    SecondOrderTotalVariation(norm="anisotropic", boundary="periodic"),
+    SecondOrderTotalVariation(huber=0.2),
+    TotalGeneralisedVariation(),
+    TotalGeneralisedVariation(alpha1=0.7, alpha0=0.5, boundary="periodic"),
+]
+SPACES = [(9,), (5, 6), (3, 4, 5), (2, 1), (1,)]
+
+
+def bound_to(energy: Any, shape: tuple[int, ...], spacing: float = 1.0) -> tuple[Any, np.ndarray]:
+    """The energy on a grid, and a random image of it."""
+    image = RNG.standard_normal((2, *shape))
+    return energy.on(image, (spacing,) * len(shape)), image
+
+
+def dense(energy: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The matrix of A on images (1, *shape), column by column."""
+    basis = np.eye(int(np.prod(shape))).reshape(-1, 1, *shape)
+    return np.stack([energy.operator(e).ravel() for e in basis], 1)
+
+
+@pytest.mark.parametrize("energy", ENERGIES, ids=repr)
+@pytest.mark.parametrize("shape", SPACES, ids=str)
+def test_operator_adjoint_and_norm(energy: Any, shape: tuple[int, ...]) -> None:
+    energy, u = bound_to(energy, shape, 0.7)
+    v = energy.operator(u)
+    assert len(v) == energy.num_components(len(shape))
+    p = RNG.standard_normal(v.shape)
+    scale = np.abs(v).sum() * np.abs(p).max() + 1
+    assert abs((v * p).sum() - (u * energy.adjoint(p)).sum()) <= 1e-13 * scale
+    largest = np.linalg.norm(dense(energy, shape), 2) ** 2
+    assert largest <= energy.norm_squared(shape) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("energy", ENERGIES, ids=repr)
+@pytest.mark.parametrize("shape", SPACES, ids=str)
+def test_flux_never_beats_the_energy(energy: Any, shape: tuple[int, ...]) -> None:
+    """``<A u, p> - R(p) <= J(u)`` for feasible p: what makes J a maximum; the slack is >= 0."""
+    energy, u = bound_to(energy, shape)
+    for size in (0.1, 1.0, 30.0):
+        p = energy.feasible(size * RNG.standard_normal(energy.operator(u).shape))
+        assert np.allclose(energy.feasible(p), p, atol=1e-14)  # idempotent up to rounding
+        value, slack = energy.slack(u, p)
+        reached = float((energy.operator(u) * p).sum()) - energy.conjugate(p)
+        assert slack >= -1e-12 * value
+        assert reached <= value * (1 + 1e-12)
+        assert slack == pytest.approx(value - reached, rel=1e-9, abs=1e-9 * (value + 1))
+
+
+@pytest.mark.parametrize("energy", ENERGIES, ids=repr)
+def test_scaling(energy: Any) -> None:
+    """``J_c(c u) = c J(u)``, and one-homogeneity where it is claimed."""
+    energy, u = bound_to(energy, (5, 6))
+    p = energy.feasible(energy.operator(u))
+    value = energy.slack(u, p)[0]
+    assert energy.scaled(8.0).slack(8 * u, p)[0] == pytest.approx(8 * value)
+    assert (energy.slack(3 * u, p)[0] == pytest.approx(3 * value)) is energy.one_homogeneous
+
+
+def pointwise(energy: Any) -> bool:
+    return not isinstance(energy, TotalGeneralisedVariation)
+
+
+@pytest.mark.parametrize("energy", [e for e in ENERGIES if pointwise(e)], ids=repr)
+def test_prox_is_the_minimiser(energy: Any) -> None:
+    """No feasible field near ``prox(p)`` has a smaller ``1/2|q - p|^2 + step R(q)``."""
+    energy, u = bound_to(energy, (3, 3))
+    p, step = 2 * RNG.standard_normal(energy.operator(u).shape), 0.4
+
+    def cost(q: np.ndarray) -> float:
+        return 0.5 * float(((q - p) ** 2).sum()) + step * energy.conjugate(q)
+
+    best = energy.prox(p, step)
+    assert np.allclose(energy.project(best), best)
+    for size in (1e-3, 1e-2, 0.3):
+        for _ in range(30):
+            other = energy.project(best + size * RNG.standard_normal(best.shape))
+            assert cost(other) >= cost(best) - 1e-12
+
+
+# ---------------------------------------------------------------- closed forms
+
+
+@pytest.mark.parametrize("energy", [SecondOrderTotalVariation(), TotalGeneralisedVariation()])
+@pytest.mark.parametrize("shape", [(12,), (7, 9), (4, 5, 6)], ids=str)
+def test_affine_images_stay(energy: Any, shape: tuple[int, ...]) -> None:
+    axes = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
+    ramp = 0.3 + sum((k + 1) * 0.2 * axis for k, axis in enumerate(axes))
+    result = steepest.flow(ramp, [0.5, 4.0], energy, spacing=1.5)
+    assert np.all(np.abs(result.images - ramp) <= result.error_bound[:, None].max() + 1e-12)
+    np.testing.assert_allclose(result.images[-1], ramp, atol=2e-4)
+
+
+def test_total_variation_bends_what_second_order_keeps() -> None:
+    ramp = np.linspace(0.0, 1.0, 12)
+    assert np.abs(steepest.tv_flow(ramp, [0.1]).images[0] - ramp).max() > 0.05
+
+
+def test_second_order_flow_of_three_pixels() -> None:
+    """``J = |u0 - 2 u1 + u2|``: u moves along (1, -2, 1) until it is affine."""
+    u, direction = np.array([0.2, 0.9, -0.4]), np.array([1.0, -2.0, 1.0])
+    bend = float(u @ direction)
+    times = np.array([0.1, 0.2, 0.3, 0.6])
+    result = steepest.flow(u, times, SecondOrderTotalVariation(), tol=1e-9)
+    exact = u - np.minimum(times, abs(bend) / 6)[:, None] * np.sign(bend) * direction
+    errors = np.linalg.norm(result.images - exact, axis=1)
+    assert np.all(errors <= result.error_bound + 1e-12)
+    assert np.all(errors <= 1e-2)
+
+
+CHECKERS = (np.indices((6, 8)).sum(0) % 2) * 2.0 - 1.0
+EIGENVALUES = [
+    (TotalVariation(boundary="periodic"), 8**0.5),
+    (TotalVariation(boundary="periodic", norm="anisotropic"), 4.0),
+    (SecondOrderTotalVariation(boundary="periodic"), 8.0),
+    (TotalGeneralisedVariation(boundary="periodic", alpha0=2.0), 8**0.5),
+    (TotalGeneralisedVariation(boundary="periodic", alpha0=0.1), 0.8),
+]
+
+
+@pytest.mark.parametrize(("energy", "speed"), EIGENVALUES, ids=lambda value: str(value)[:60])
+def test_periodic_checkerboards_shrink_at_constant_speed(energy: Any, speed: float) -> None:
+    """They are eigenfunctions, ``A* p = speed u``: ``u(t) = max(1 - speed t, 0) u``."""
+    times = np.array([0.2, 0.5, 0.9, 1.3]) / speed
+    result = steepest.flow(CHECKERS, times, energy, tol=1e-4, num_steps=13)
+    exact = np.maximum(1 - speed * times, 0)[:, None, None] * CHECKERS
+    errors = np.sqrt(((result.images - exact) ** 2).sum((1, 2)))
+    assert np.all(errors <= result.error_bound + 1e-12)
+    assert np.all(errors <= 0.05)
+
+
+@pytest.mark.parametrize("energy", [e for e in ENERGIES if e.boundary == "periodic"], ids=repr)
+def test_periodic_flows_commute_with_shifts(energy: Any) -> None:
+    u = RNG.random((8, 7))
+    one = steepest.denoise(u, 0.1, energy, tol=1e-5)
+    other = steepest.denoise(np.roll(u, (3, 2), (0, 1)), 0.1, energy, tol=1e-5)
+    gap = np.linalg.norm(np.roll(one.image, (3, 2), (0, 1)) - other.image)
+    assert gap <= one.error_bound + other.error_bound
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(ENERGIES))
+def test_mean_kept_and_distances_shrink(seed: int, energy: Any) -> None:
+    """Gradient flows of convex energies are non-expansive; constants cost nothing here."""
+    rng = np.random.default_rng(seed)
+    u, v = rng.random((2, 5, 6))
+    a, b = (steepest.flow(x, [0.1], energy, num_steps=4, tol=1e-3) for x in (u, v))
+    assert float(a.images.mean()) == pytest.approx(float(u.mean()), abs=1e-12)
+    after = float(np.linalg.norm(a.images - b.images))
+    assert after <= np.linalg.norm(u - v) + a.error_bound[0] + b.error_bound[0]
+
+
+# ---------------------------------------------------------------- dense solvers of their own
+
+
+def second_differences(n: int) -> np.ndarray:
+    """The matrix of ``u_{i-1} - 2 u_i + u_{i+1}`` at inner pixels."""
+    return np.diff(np.eye(n), 2, axis=0)
+
+
+def exact_second_order(f: np.ndarray, tau: float) -> np.ndarray:
+    """``argmin 1/2|v - f|^2 + tau |D v|_1`` by bounded least squares on the dual."""
+    matrix = second_differences(f.size)
+    found = lsq_linear(tau * matrix.T, f, (-1, 1), tol=1e-14, max_iter=1000)
+    return np.asarray(f - tau * matrix.T @ found.x)
+
+
+def exact_generalised(f: np.ndarray, tau: float, alpha1: float, alpha0: float) -> np.ndarray:
+    """The same for TGV: q at inner pixels, ``|q| <= alpha0`` and ``|d* q| <= alpha1`` at faces."""
+    n = f.size
+    matrix = second_differences(n)  # = slopes of slopes; its factor over faces:
+    faces = np.diff(np.eye(n - 1), 1, axis=0)
+    limits = [
+        {
+            "type": "ineq",
+            "fun": lambda q, s=s: alpha1 + s * (faces.T @ q),
+            "jac": lambda q, s=s: s * faces.T,
+        }
+        for s in (1.0, -1.0)
+    ]
+    found = minimize(
+        lambda q: 0.5 * float(((f - tau * matrix.T @ q) ** 2).sum()),
+        np.zeros(n - 2),
+        jac=lambda q: -tau * matrix @ (f - tau * matrix.T @ q),
+        bounds=[(-alpha0, alpha0)] * (n - 2),
+        constraints=limits,
+        method="SLSQP",
+        options={"ftol": 1e-15, "maxiter": 500},
+    )
+    return np.asarray(f - tau * matrix.T @ found.x)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(3, 14), st.sampled_from([0.02, 0.2, 2.0]))
+def test_second_order_in_one_dimension(seed: int, n: int, tau: float) -> None:
+    f = np.random.default_rng(seed).standard_normal(n)
+    result = steepest.denoise(f, tau, SecondOrderTotalVariation(), tol=1e-8)
+    error = float(np.linalg.norm(result.image - exact_second_order(f, tau)))
+    assert result.converged
+    assert error <= result.error_bound + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("alpha1", "alpha0"), [(1.0, 2.0), (0.5, 0.3), (1.0, 20.0)])
+def test_generalised_in_one_dimension(seed: int, alpha1: float, alpha0: float) -> None:
+    f = np.random.default_rng(seed).standard_normal(9)
+    energy = TotalGeneralisedVariation(alpha1=alpha1, alpha0=alpha0)
+    result = steepest.denoise(f, 0.3, energy, tol=1e-5)
+    error = float(np.linalg.norm(result.image - exact_generalised(f, 0.3, alpha1, alpha0)))
+    assert result.converged
+    assert error <= result.error_bound + 1e-5
+
+
+def test_generalised_with_much_second_order_is_total_variation_after_a_slope() -> None:
+    """alpha0 -> infinity leaves ``min over slopes c of TV(u - c x)``: one more variable."""
+    step, x, strength = np.repeat([0.0, 1.0], 8), np.arange(16.0), 0.5
+
+    def solved(c: float) -> Any:
+        return steepest.denoise_tv(step - c * x, strength, tol=1e-10).image
+
+    def cost(c: float) -> float:
+        v = solved(c)
+        return 0.5 * float(((v - step + c * x) ** 2).sum()) + strength * np.abs(np.diff(v)).sum()
+
+    c = minimize_scalar(cost, bounds=(0.0, 0.2), method="bounded", options={"xatol": 1e-9}).x
+    result = steepest.denoise(step, strength, TotalGeneralisedVariation(alpha0=1e4), tol=1e-6)
+    np.testing.assert_allclose(result.image, solved(c) + c * x, atol=2e-3)
+
+
+# ---------------------------------------------------------------- certificates, states, paths
+
+
+@pytest.mark.parametrize("energy", ENERGIES, ids=repr)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bounds_of_two_runs_cover_their_distance(energy: Any, dtype: type) -> None:
+    """The triangle inequality around the exact flow, coarse steps against fine ones."""
+    image = (RNG.random((9, 8)) + np.pad(np.ones((4, 4)), ((3, 2), (2, 2)))).astype(dtype)
+    times = [0.05, 0.4]
+    coarse = steepest.flow(image, times, energy, num_steps=4, tol=1e-2)
+    fine = steepest.flow(image, times, energy, num_steps=20, tol=2e-3)
+    assert coarse.images.dtype == dtype
+    apart = np.sqrt(((coarse.images.astype(float) - fine.images) ** 2).sum((1, 2)))
+    assert np.all(apart <= coarse.error_bound + fine.error_bound)
+
+
+@pytest.mark.parametrize("energy", ENERGIES, ids=repr)
+def test_continuing_is_going_on(energy: Any) -> None:
+    image = RNG.random((7, 8))
+    whole = steepest.flow(image, [0.1, 0.2], energy, num_steps=8, tol=1e-4)
+    first = steepest.flow(image, [0.1], energy, num_steps=4, tol=1e-4)
+    rest = first.continue_to([0.2], num_steps=4, tol=1e-4)
+    np.testing.assert_allclose(rest.times, [0.2])
+    apart = np.linalg.norm(rest.images[0] - whole.images[1])
+    assert apart <= rest.error_bound[0] + whole.error_bound[1]
+    assert rest.error_bound[0] >= first.error_bound[0]
+
+
+OTHERS = [
+    {"energy": TotalVariation(huber=1.0)},
+    {"energy": SecondOrderTotalVariation()},
+    {"energy": TotalVariation(norm="anisotropic")},
+    {"energy": TotalVariation(weights=np.full((7, 8), 2.0))},
+    {"energy": TotalVariation(boundary="periodic")},
+    {"spacing": 2.0},
+    {"image": RNG.random((7, 8))},
+]
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=lambda other: next(iter(other)))
+def test_a_state_is_of_one_problem(other: dict[str, Any]) -> None:
+    """Another energy, weights, spacing or image is refused: it would be certified wrongly."""
+    image = np.random.default_rng(3).random((7, 8))
+    state = steepest.tv_flow(image, [0.1]).state
+    with pytest.raises(steepest.InputError, match="state"):
+        steepest.flow(**{"image": image, "times": [0.2], "state": state, **other})
+    again = steepest.flow(image, [0.2], state=state)
+    assert again.times.tolist() == [0.2]
+
+
+@pytest.mark.parametrize("energy", [ENERGIES[3], ENERGIES[4], ENERGIES[2]], ids=repr)
+def test_torch_takes_every_energy(energy: Any) -> None:
+    torch = pytest.importorskip("torch")
+    image = RNG.random((6, 7))
+    one = steepest.flow(image, [0.1], energy, num_steps=2, tol=1e-3)
+    two = steepest.flow(torch.from_numpy(image), [0.1], energy, num_steps=2, tol=1e-3)
+    assert isinstance(two.images, torch.Tensor)
+    apart = np.linalg.norm(one.images - two.images.numpy())
+    assert apart <= one.error_bound[0] + two.error_bound[0]
+
+
+@pytest.mark.parametrize("energy", ENERGIES[:3], ids=repr)
+def test_gradients_of_every_total_variation(energy: Any) -> None:
+    torch = pytest.importorskip("torch")
+    image = torch.from_numpy(RNG.random((4, 5))).requires_grad_()
+
+    def solve(x: Any) -> Any:
+        return steepest.denoise(x, 0.2, energy, tol=1e-12).image
+
+    assert torch.autograd.gradcheck(solve, (image,), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("energy", [TotalGeneralisedVariation(), SecondOrderTotalVariation()])
+def test_energies_of_second_order_have_no_gradients_and_say_so(energy: Any) -> None:
+    torch = pytest.importorskip("torch")
+    image = torch.rand(4, 5, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(steepest.InputError, match="energy"):
+        steepest.denoise(image, 0.1, energy)
+
+
+def test_only_total_variation_on_numpy_with_neumann_boundary_is_compiled() -> None:
+    image = RNG.random((1, 5, 6))
+    kinds = {
+        type(make_dual(image, energy.on(image, (1.0, 1.0)))).__name__ for energy in ENERGIES[2:6]
+    }
+    assert kinds == {"ReferenceDual"}
+    plain = TotalVariation().on(image, (1.0, 1.0))
+    assert type(make_dual(image, plain)).__name__ == "CompiledDual"
+
+
+# ---------------------------------------------------------------- a new energy
+
+
+@dataclass(frozen=True)
+class Magnitude:
+    """``J(u) = weight sum |u|``: its flow lowers every value by ``weight t``, to zero at most."""
+
+    weight: float = 1.0
+    coupled: bool = False
+    one_homogeneous: bool = True
+    smoothing: float = 0.0
+
+    @property
+    def slope(self) -> float:
+        return self.weight
+
+    def on(self, image: Any, spacing: Any) -> Magnitude:
+        return self
+
+    def scaled(self, factor: float) -> Magnitude:
+        return self
+
+    def num_components(self, ndim: int) -> int:
+        return 1
+
+    def operator(self, u: Any) -> Any:
+        return u[None]
+
+    def adjoint(self, p: Any) -> Any:
+        return p[0]
+
+    def norm_squared(self, space: Any) -> float:
+        return 1.0
+
+    def prox(self, p: Any, step: float) -> Any:
+        return p.clip(-self.weight, self.weight)
+
+    def feasible(self, p: Any) -> Any:
+        return np.asarray(p, float).clip(-self.weight, self.weight)
+
+    def conjugate(self, p: Any) -> float:
+        return 0.0
+
+    def slack(self, u: Any, p: Any, witness: Any = None) -> tuple[float, float]:
+        value = self.weight * float(np.abs(u).sum())
+        return value, float((self.weight * np.abs(u) - u * p[0]).sum())
+
+
+def test_a_new_energy_needs_the_protocol_and_nothing_else() -> None:
+    u = RNG.standard_normal((6, 7))
+    result = steepest.flow(u, [0.3], Magnitude(0.5), tol=1e-9)
+    exact = np.sign(u) * np.maximum(np.abs(u) - 0.15, 0)
+    assert np.linalg.norm(result.images[0] - exact) <= result.error_bound[0] <= 0.2
+
+
+def test_what_is_no_energy_is_refused() -> None:
+    for energy in (TotalVariation, 3, "tv", object()):
+        with pytest.raises(steepest.InputError, match="energy"):
+            steepest.flow(np.eye(4), [0.1], energy)  # type: ignore[arg-type]
+    for options in ({"norm": "l2"}, {"huber": -1}, {"boundary": "zero"}, {"coupled": 2}):
+        with pytest.raises(steepest.InputError, match=next(iter(options))):
+            SecondOrderTotalVariation(**options)  # type: ignore[arg-type]
+    with pytest.raises(steepest.InputError, match="alpha0"):
+        TotalGeneralisedVariation(alpha0=0)
+
+
+def test_reference_is_what_other_energies_get() -> None:
+    energy, image = bound_to(SecondOrderTotalVariation(), (5, 5))
+    assert isinstance(make_dual(image, energy), ReferenceDual)
