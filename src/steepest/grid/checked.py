@@ -44,8 +44,8 @@ def gradient(
         ``u`` has; another boundary.
     """
     u = _check(u, "u")
-    count = np.shape(() if spacing is None else check_numbers(spacing, "spacing"))
-    num_space = count[0] if len(count) == 1 else u.ndim
+    given = np.ones(()) if spacing is None else check_numbers(spacing, "spacing")
+    num_space = len(given) if given.ndim == 1 else u.ndim
     if not 1 <= num_space <= u.ndim:
         raise InputError(
             f"u has {u.ndim} axes and spacing={spacing!r}; allowed is at least one spatial axis, "
@@ -101,8 +101,10 @@ def _apply(
     operator: Any, values: Array, name: str, steps: tuple[float, ...], boundary: str
 ) -> Array:
     check_choice(boundary, "boundary", BOUNDARIES)
+    if is_torch(values):
+        return operator(values, steps, boundary)
     with np.errstate(over="ignore", invalid="ignore"):
         found = operator(values, steps, boundary)
-    if not is_torch(found) and not np.isfinite(found).all():
+    if not np.isfinite(found).all():
         raise InputError(f"{name} has differences beyond the range of {found.dtype}: scale it down")
     return found

@@ -32,7 +32,7 @@ def average(u: Array) -> Array:
 def prolong(p: Array, shape: Sequence[int]) -> Array:
     """Coarse face fluxes (d, channels, \\*coarse) to the faces of ``shape`` = (channels, \\*space).
 
-    Zero at the last faces.
+    The coarse flux must be zero at the last faces; the fine one is.
     """
     return namespace(p).stack([_prolonged(p[a], a + 1, shape) for a in range(p.shape[0])])
 

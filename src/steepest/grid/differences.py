@@ -5,8 +5,8 @@ pixel once more, "zero" 0 (as the padding of a convolution), "periodic" the pixe
 All functions are linear, work alike on NumPy arrays and torch tensors and keep dtype and device.
 Tensors may be followed by autograd (in both modes, any number of times), by vmap and by exporters.
 
-Nothing is checked here, as solvers call these functions thousands of times; `steepest.gradient` and
-`steepest.divergence` are the same behind a gate (`grid.checked`).
+Axes are counted from the front. Nothing is checked here, as solvers call these functions thousands
+of times; `steepest.gradient` and `steepest.divergence` are the same behind a gate (`checked`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def check_boundary(boundary: str) -> str:
 
 
 def part(axis: int, start: int | None, stop: int | None) -> Index:
-    """The index of the pixels from ``start`` to ``stop`` along ``axis`` (not negative)."""
+    """The index of the pixels from ``start`` to ``stop`` along ``axis``."""
     return (slice(None),) * axis + (slice(start, stop),)
 
 
@@ -98,7 +98,7 @@ def laplacian(u: Array, axes: Iterable[int], boundary: str = "neumann") -> Array
     Symmetric and negative semi-definite, eigenvalues in ``[-4 d, 0]`` for ``d`` axes; its sum
     vanishes for "neumann" and "periodic".
     """
-    return sum((second_difference(u, axis, boundary) for axis in axes), namespace(u).zeros_like(u))
+    return reduce(add, (second_difference(u, axis, boundary) for axis in axes))
 
 
 def gradient(u: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann") -> Array:
@@ -131,7 +131,7 @@ def divergence(
     ahead = p.ndim - 1 - ndim
     if is_torch(p):
         terms = [_closed_difference(p[a], ahead + a, boundary) for a in range(ndim)]
-        return reduce(add, map(over, terms, steps))
+        return reduce(add, (over(v, h) for v, h in zip(terms, steps, strict=True)))
     out = np.zeros_like(p[0])
     for a, h in enumerate(steps):
         axis, size = ahead + a, p.shape[1 + ahead + a]
@@ -146,8 +146,7 @@ def divergence(
 
 
 def _closed_difference(v: Array, axis: int, boundary: str) -> Array:
-    """``v_i - v_{i-1}`` of a tensor; for "neumann" no flux enters at the first pixel or leaves at
-    the last."""
+    """``v_i - v_{i-1}`` of a tensor; "neumann": nothing crosses the first and the last face."""
     if boundary == "periodic":
         return backward_difference(v, axis, boundary)
     entering = shifted(v, axis, 1)

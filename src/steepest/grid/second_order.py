@@ -7,11 +7,11 @@ and ``i + 1`` of axis ``a``, as `gradient` returns them. Symmetric tensors have 
 components is then the Frobenius norm of the tensor, and an adjoint is a transpose.
 
 With the boundary "neumann" a difference that needs a pixel or a face outside the image is left out
-(zero): affine images have a Hessian of zero, border included, and so has their gradient
-its symmetrised gradient. As in `differences`, nothing is checked.
+(zero). So the Hessian of an affine image is zero, border included, and so is the symmetrised
+gradient of its gradient. As in `differences`, nothing is checked.
 
-References: Bredies, Kunisch & Pock, Total generalized variation, SIAM J. Imaging Sci. 3 (2010)
-492-526, section 6, for the backward differences.
+Backward differences of forward ones are usual for total generalised variation (Bredies, Kunisch &
+Pock, SIAM J. Imaging Sci. 3 (2010) 492-526, for the functional).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .differences import (
     without_last,
 )
 
-_ROOT = 2**0.5
+_ROOT = 2**0.5  # the factor of entries off the diagonal
 
 
 def symmetrised_gradient(
@@ -47,7 +47,7 @@ def symmetrised_gradient(
     steps = (1.0,) * ndim if spacing is None else spacing
 
     def slope(a: int, b: int) -> Array:
-        """``d_b w_a``, off the diagonal over the root of 2."""
+        """``d_b w_a``; off the diagonal times the factor and the half of the mean."""
         v = backward_difference(w[a], ahead + b, boundary)
         v = v if boundary == "periodic" else without_last(v, ahead + a)
         return over(v, steps[b] if a == b else steps[b] * _ROOT)
