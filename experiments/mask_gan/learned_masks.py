@@ -1,4 +1,4 @@
-"""Trained mask networks as methods of the other benchmarks: one network for each density."""
+"""Trained mask networks as methods of the benchmarks: one network for each density."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from benchmarks.crops import Fill, Method
 
+from benchmarks.crops import Fill, Method
 from steepest.inpainting import masks
 from steepest.learning.masks import fill, load, propose_mask
 from steepest.learning.masks.weights import REGISTRY

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from experiments.inverse_layers import IGNORE, Classes, open_pairs, overlay
-from experiments.inverse_layers.matching import match
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from cases.cells import write
+from experiments.inverse_layers import IGNORE, Classes, open_pairs, overlay
+from experiments.inverse_layers.matching import match
 from steepest.core.errors import InputError
 from steepest.io import base_name, label_colours, read_image, read_labels
 
