@@ -151,9 +151,10 @@ def learned() -> str:
 
 def main() -> None:
     """Measure, print and store as Markdown."""
-    head = "# Gradients, warm starts and networks\n\n`python -m experiments.tvflownet.warm_starts`\n\n"
+    head = "# Gradients, warm starts and networks"
+    command = "`python -m experiments.tvflownet.warm_starts`"
     parts = [gradients(), warm_flow(), warm_denoising(), learned()]
-    text = head + "\n".join(parts) + f"\n{describe()}\n"
+    text = "\n".join([head, "", command, "", *parts, describe(), ""])
     print(text)
     (Path(__file__).with_name("results") / "warm_starts.md").write_text(text)
 
