@@ -35,6 +35,7 @@ def draw_learning() -> None:
     """The shipped networks on a photograph and on disks that they have not seen."""
     from skimage.data import chelsea
 
+    sys.path.insert(0, str(FOLDER.parents[1]))  # the experiments are not installed
     from experiments.tvflownet import load_method, pictures, shapes
     from experiments.tvflownet.truth import TruthSource
     from steepest.core.grey import to_grey
