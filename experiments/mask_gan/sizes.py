@@ -57,9 +57,9 @@ def row(network: Any, images: list[np.ndarray], density: float) -> list[float]:
 
 def name_of(path: Path) -> tuple[str, float]:
     """How a network was trained, in words, and its density."""
-    from steepest.learning.masks.weights import REGISTRY
+    from .learned_masks import training_of
 
-    training = REGISTRY.read_description(path)["metadata"]["training"]
+    training = training_of(path)
     words = f"{training['mode']} {training['density']:.0%}"
     if training["mode"] == "joint":
         words += f" {training['binarisation']}"
