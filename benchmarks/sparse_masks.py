@@ -8,7 +8,8 @@ FOLDER in colour, at 5, 10 and 20 %.
 The slow methods (probabilistic sparsification with nonlocal pixel exchange) run on the first
 crops only; the table has rows of the others on the same crops beside them. They are timed with
 plain conjugate gradients, the paper's kind of solver, and with the library's; every measurement
-is kept in RUNS and read from there when the command is run again.
+is kept in RUNS and read from there when the command is run again. Trained networks:
+``python -m experiments.mask_gan masks``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,45 +101,45 @@ def run(
     path.write_text(json.dumps(record))
 
 
-def main() -> None:
-    """Measure what is not yet measured, and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The images, where measurements are kept, and how many crops."""
     parser.add_argument("folder", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--count", type=int, default=100, help="crops of the fast methods")
     parser.add_argument("--slow", type=int, default=10, help="crops of PS + NLPE")
     parser.add_argument("--old", type=int, default=2, help="crops with the paper's kind of solver")
-    parser.add_argument(
-        "--networks",
-        type=Path,
-        nargs="*",
-        default=[],
-        help="weights of mask networks, one a density",
-    )
     parser.add_argument("--report-only", action="store_true")
-    arguments = parser.parse_args()
+
+
+def compare(
+    arguments: argparse.Namespace, more: Mapping[str, tuple[Method, Fill | None]] | None = None
+) -> None:
+    """Measure what is not yet measured, and write the tables.
+
+    ``more``: other methods by name, each with its own inpainting (None: diffusion).
+    """
     arguments.output.mkdir(parents=True, exist_ok=True)
     chosen = crops(arguments.folder, arguments.count)
     warm = chosen[0][1][:32, :32]
-    fast = dict(FAST)
-    fillers: dict[str, Fill] = {}
-    if arguments.networks:
-        from experiments.mask_gan.learned_masks import choosers
-
-        for name, (method, fill) in choosers(arguments.networks).items():
-            fast[name] = method
-            if fill is not None:
-                fillers[name] = fill
+    others = more or {}
+    fast = {**FAST, **{name: method for name, (method, _) in others.items()}}
     groups = ((fast, arguments.count), (SLOW, arguments.slow), (OLD, arguments.old))
-    if not arguments.report_only:
-        for methods, number in groups:
-            for name, method in methods.items():
-                method(warm, 0.2)  # compile
-                for density in DENSITIES:
-                    for crop in chosen[:number]:
-                        run(arguments.output, name, method, crop, density, fillers.get(name))
-                    print(f"{name}, {density:.0%}: {min(number, len(chosen))} crops", flush=True)
+    for methods, number in () if arguments.report_only else groups:
+        for name, method in methods.items():
+            method(warm, 0.2)  # compile
+            _, fill = others.get(name, (method, None))
+            for density in DENSITIES:
+                for crop in chosen[:number]:
+                    run(arguments.output, name, method, crop, density, fill)
+                print(f"{name}, {density:.0%}: {min(number, len(chosen))} crops", flush=True)
     write(arguments.output, [name for name, _ in chosen])
+
+
+def main() -> None:
+    """Compare the methods here."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    compare(parser.parse_args())
 
 
 if __name__ == "__main__":

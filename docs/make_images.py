@@ -33,10 +33,11 @@ def save(figure: object, name: str, dpi: float = 150, colours: int = 256) -> Non
 
 def draw_learning() -> None:
     """The shipped networks on a photograph and on disks that they have not seen."""
-    from experiments.tvflownet import load_method, pictures, shapes
-    from experiments.tvflownet.truth import TruthSource
     from skimage.data import chelsea
 
+    sys.path.insert(0, str(FOLDER.parents[1]))  # the experiments are not installed
+    from experiments.tvflownet import load_method, pictures, shapes
+    from experiments.tvflownet.truth import TruthSource
     from steepest.core.grey import to_grey
 
     truth, methods = TruthSource(), [load_method("unet"), load_method("mean-flux")]

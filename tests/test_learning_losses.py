@@ -1,4 +1,4 @@
-"""The paper's loss, term by term and whole, and its minimisation without a network."""
+"""The paper's loss, term by term and whole."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from experiments.tvflownet.joint_optimisation import default_iterations  # noqa: E402
-
 import steepest  # noqa: E402
+from cases.unit_step import LOW, MEET, ROWS, WIDTH, ExactStep, step_image  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning import LGD, SemiResNet, UNet, joint_optimisation, losses  # noqa: E402
+from steepest.learning import LGD, SemiResNet, UNet  # noqa: E402
+from steepest.learning.flows import losses  # noqa: E402
 from steepest.learning.flows.fields import (  # noqa: E402
     divergence,
     drop_unused,
@@ -25,37 +25,6 @@ from steepest.learning.flows.fields import (  # noqa: E402
     total_variation,
 )
 from steepest.learning.flows.units import CONTRAST  # noqa: E402
-
-ROWS, LOW, WIDTH = 8, 3, 5  # a step across 8 rows, 3 of them low
-MEET = 1 / (1 / LOW + 1 / (ROWS - LOW))  # when the two plateaus of a unit step meet
-
-
-class ExactStep(torch.nn.Module):
-    """The flow of a unit step: plateaus of ``a`` and ``b`` rows move at ``1/a`` and ``-1/b``.
-
-    ``phi`` rises linearly to 1 at the step and falls again. The flux can be scaled, the image
-    shifted, to see which terms notice.
-    """
-
-    def __init__(self, scale: float = 1.0, shift: float = 0.0, velocity: float = 1.0) -> None:
-        super().__init__()
-        self.scale, self.shift, self.velocity = scale, shift, velocity
-
-    def propose(self, u0: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        faces = torch.arange(1, ROWS + 1, dtype=u0.dtype)
-        flux = torch.minimum(faces / LOW, (ROWS - faces) / (ROWS - LOW)) * self.scale
-        phi = torch.zeros(len(t), 2, ROWS, WIDTH, dtype=u0.dtype)
-        phi[:, 0] = flux[:, None]
-        low = (faces <= LOW).to(u0.dtype)
-        speed = self.velocity * (low / LOW - (1 - low) / (ROWS - LOW))
-        return u0 + self.shift + t.view(-1, 1, 1, 1) * speed[:, None], phi
-
-
-def step_image() -> torch.Tensor:
-    u0 = torch.zeros(1, 1, ROWS, WIDTH, dtype=torch.float64)
-    u0[:, :, LOW:] = 1
-    return u0
-
 
 TIMES = torch.tensor([0.0, 0.1, 0.7, 0.99 * MEET], dtype=torch.float64)
 TERMS = ("residual", "variation", "penalty", "initial", "minimal_norm")
@@ -268,94 +237,3 @@ def test_bad_options(options: dict[str, Any], word: str) -> None:
 def test_time_zero_must_be_in_the_batch() -> None:
     with pytest.raises(InputError, match="must hold 0"):
         losses.paper_loss(ExactStep(), step_image(), TIMES[1:])
-
-
-# Joint space-time optimisation
-
-
-GRID = 0.02 * np.arange(10)
-
-
-def texture(side: int = 16) -> np.ndarray:
-    y, x = np.mgrid[:side, :side] / side
-    noise = np.random.default_rng(0).random((side, side))
-    return np.clip(0.25 + 0.5 * (np.hypot(y - 0.5, x - 0.4) < 0.3) + 0.2 * noise, 0, 1)
-
-
-def test_joint_optimisation_approaches_the_certified_flow() -> None:
-    image = texture()
-    result = joint_optimisation(image, GRID, num_iter=300)
-    truth = np.concatenate([image[None], steepest.tv_flow(image, GRID[1:], accuracy=55).images])
-    assert np.mean((result.images - truth) ** 2) < 0.5 * np.mean((image - truth) ** 2)
-    assert result.loss[-1] < 0.05 * result.loss[0]
-    assert result.loss.shape == (300,)
-    np.testing.assert_allclose(result.times, GRID)
-    assert result.images.shape == (10, 16, 16)
-    assert np.sum(result.flux**2, 1).max() <= 1 + 1e-12
-    assert not result.flux[:, 0, -1].any()
-    assert not result.flux[:, 1, :, -1].any()
-
-
-def test_joint_optimisation_finds_the_implicit_euler_scheme() -> None:
-    """A step moves linearly, so one backward difference is exact whatever its length."""
-    image = step_image()[0, 0].numpy()
-    times = np.array([0.0, 0.1, 0.4])
-    result = joint_optimisation(image, times, num_iter=3000, alpha1=1e-2, alpha2=0.0, eps=0.0)
-    expected, _ = ExactStep().propose(step_image(), torch.as_tensor(times))
-    np.testing.assert_allclose(result.images, expected[:, 0].numpy(), rtol=0, atol=5e-3)
-    for flux in result.flux[1:]:
-        velocity = steepest.divergence(flux)
-        np.testing.assert_allclose(velocity[:LOW], 1 / LOW, atol=0.03)
-
-
-def test_joint_optimisation_starts_from_the_paper_s_values() -> None:
-    """The first loss is that of u = u0 and phi = phi_ini at all times."""
-    image = texture()
-    v0 = CONTRAST * torch.as_tensor(image)[None, None]
-    g = gradient(v0)
-    phi = g / (g.square().sum(1, keepdim=True) + 1e-8).sqrt()
-    zero = torch.zeros(())
-    terms = losses.weighted_sum(v0, torch.zeros_like(v0), phi, phi, zero)
-    first = joint_optimisation(image, GRID, num_iter=1)
-    # the residual is taken at 9 of the 10 times alike: its mean is the same
-    assert first.loss[0] == pytest.approx(float(terms["total"]), rel=1e-9)
-
-
-def test_joint_optimisation_stops_when_asked_and_keeps_the_dtype() -> None:
-    seen = []
-    image = texture().astype(np.float32)
-    result = joint_optimisation(
-        image, GRID, num_iter=50, on_step=lambda k, terms: seen.append(terms) or k == 4
-    )
-    assert result.iterations == len(seen) == len(result.loss) == 5
-    assert result.images.dtype == result.flux.dtype == np.float32
-    assert float(seen[2]["total"].detach()) == pytest.approx(float(result.loss[2]))
-
-
-@pytest.mark.parametrize(
-    ("side", "count"), [(32, 2000), (96, 2000), (256, 14_000), (512, 20_000), (600, 20_000)]
-)
-def test_iterations_of_the_paper(side: int, count: int) -> None:
-    assert default_iterations((side, side // 2)) == default_iterations((side, side)) == count
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        ({"image": np.zeros((4, 4, 3))}, "image"),
-        ({"image": np.full((4, 4), np.nan)}, "NaN"),
-        ({"times": [0.1, 0.2]}, "first 0"),
-        ({"times": [0.0]}, "at least two"),
-        ({"times": [0.0, 0.2, 0.1]}, "increase"),
-        ({"times": [0.0, np.inf]}, "finite"),
-        ({"times": "now"}, "times"),
-        ({"num_iter": 0}, "num_iter"),
-        ({"lr": -1}, "lr"),
-        ({"alpha1": -1}, "alpha1"),
-        ({"tv_term": "both"}, "tv_term"),
-    ],
-)
-def test_bad_arguments_of_the_joint_optimisation(arguments: dict[str, Any], word: str) -> None:
-    given_ = {"image": np.zeros((4, 4)), "times": GRID, "num_iter": 1, **arguments}
-    with pytest.raises(InputError, match=word):
-        joint_optimisation(given_.pop("image"), given_.pop("times"), **given_)

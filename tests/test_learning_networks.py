@@ -12,9 +12,9 @@ pytest.importorskip("safetensors")
 
 from steepest import learning  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning.flows import weights  # noqa: E402
 from steepest.learning.flows.fields import divergence, drop_unused, project  # noqa: E402
 from steepest.learning.flows.units import CONTRAST  # noqa: E402
+from steepest.learning.flows.weights import REGISTRY  # noqa: E402
 
 COUNTS = {"semi-resnet": 14_947, "unet": 272_972, "lgd": 33_415}
 RADIUS = {"semi-resnet": 8 + 1, "unet": 51, "lgd": 5 * 6 + 1}  # the gradient of u0 reaches 1 more
@@ -30,7 +30,7 @@ SMOOTH = {"semi-resnet": {"activations": "softplus"}}  # no kinks for finite dif
 
 def make(name: str, dtype: torch.dtype = torch.float64, **config: Any) -> torch.nn.Module:
     torch.manual_seed(0)
-    return weights.build(name, config).to(dtype)
+    return REGISTRY.build(name, config).to(dtype)
 
 
 @pytest.fixture(params=NAMES)
@@ -52,9 +52,9 @@ def test_parameters(name: str) -> None:
 
 
 def test_default_configuration_is_the_constructor_s(name: str) -> None:
-    kind = weights.network_class(name)
+    kind = REGISTRY.network_class(name)
     assert kind().config() == kind(**json.loads(json.dumps(kind().config()))).config()
-    assert weights.network_name(kind()) == name
+    assert REGISTRY.network_name(kind()) == name
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 16), (31, 33), (13, 40)])
@@ -160,7 +160,7 @@ def test_second_derivative_in_time(name: str) -> None:
 def test_gradient_of_the_velocity_in_the_parameters(name: str) -> None:
     """Reverse over forward, against central differences along a random direction."""
     torch.manual_seed(0)
-    network = weights.network_class(name)(**SMALL[name]).double()
+    network = REGISTRY.network_class(name)(**SMALL[name]).double()
     u0, t = images(2, 1, 9, 9), TIMES + 0.05
 
     def value() -> torch.Tensor:
@@ -236,14 +236,14 @@ def test_activations(activations: str) -> None:
 )
 def test_bad_configurations(name: str, config: Any, word: str) -> None:
     with pytest.raises(InputError, match=word):
-        weights.build(name, config)
+        REGISTRY.build(name, config)
 
 
 def test_building_leaves_the_random_state_alone(name: str) -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    weights.build(name, {})
+    REGISTRY.build(name, {})
     assert torch.equal(torch.rand(4), expected)
 
 
@@ -268,7 +268,7 @@ def test_bad_inputs(name: str) -> None:
 
 
 def test_lazy_names() -> None:
-    for name in ("SemiResNet", "UNet", "LGD", "load", "save", "joint_optimisation"):
+    for name in ("SemiResNet", "UNet", "LGD", "load", "save"):
         assert callable(getattr(learning, name))
     assert {"MeanFluxNet", "certify", "training"} <= set(dir(learning))
     with pytest.raises(AttributeError, match="nothing_like_it"):

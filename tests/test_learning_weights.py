@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_round_trip(name: str, tmp_path: Path, dtype: torch.dtype) -> None:
             other = again.state_dict()[key]
             assert other.dtype == dtype
             assert torch.equal(other, tensor)
-    document = weights.read_description(tmp_path / "a.b")
+    document = weights.REGISTRY.read_description(tmp_path / "a.b")
     assert document["metadata"] == {"note": "ä", "steps": 3}
 
 
@@ -168,7 +169,7 @@ def test_unknown_names() -> None:
 def test_names_win_over_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file called like a shipped network is read only where a path says so."""
     (tmp_path / "shipped").mkdir()
-    monkeypatch.setattr(weights, "PRETRAINED", tmp_path / "shipped")
+    registry = replace(weights.REGISTRY, shipped=tmp_path / "shipped")
     monkeypatch.chdir(tmp_path)
     shipped, own = make(name, **SMALL[name]), make(name, **SMALL[name])
     with torch.no_grad():
@@ -180,8 +181,8 @@ def test_names_win_over_files(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     given: list[tuple[Any, str]] = [(name, "shipped"), (f"./{name}", "own"), (Path(name), "own")]
     given.append((f"{name}.safetensors", "own"))
     for spec, whose in given:
-        assert weights.read_description(spec)["metadata"]["whose"] == whose
-        value = next(learning.load(spec).parameters())
+        assert registry.read_description(spec)["metadata"]["whose"] == whose
+        value = next(registry.load(spec).parameters())
         assert bool((value == (1 if whose == "shipped" else 2)).all())
 
 

@@ -16,7 +16,6 @@ pytest.importorskip("safetensors")
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.io import write_image  # noqa: E402
 from steepest.learning.masks import (  # noqa: E402
-    PRESETS,
     MaskGAN,
     MaskTrainingConfig,
     fill,
@@ -137,13 +136,6 @@ def test_colour_and_grey_come_from_the_same_images() -> None:
     grey, colour = (source.pick(np.random.default_rng(0), 16) for source in sources)
     assert colour.shape == (*grey.shape, 3)
     assert colour @ [0.299, 0.587, 0.114] == pytest.approx(grey, abs=1e-5)
-
-
-def test_the_presets_are_the_papers() -> None:
-    large, small = PRESETS["paper-128"], PRESETS["paper-64"]
-    assert (large.batch, small.batch, small.crop, large.learning_rate) == (32, 128, 64, 5e-5)
-    assert (large.alpha, large.beta, large.base_channels, large.clip) == (0.005, 1, 128, 0)
-    assert PRESETS["inpainting"].mode == "inpainting"
 
 
 @pytest.mark.parametrize(

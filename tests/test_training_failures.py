@@ -19,7 +19,7 @@ from cases.trainings import GAP, PAPER, few_generated_images, here  # noqa: E402
 from steepest import learning  # noqa: E402
 from steepest.cli.main import main  # noqa: E402
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
-from steepest.learning.flows import losses, objectives  # noqa: E402
+from steepest.learning.flows import losses, objectives, weights  # noqa: E402
 from steepest.learning.flows.training import TrainingConfig, train  # noqa: E402
 from steepest.learning.training.log import read_log  # noqa: E402
 
@@ -135,7 +135,7 @@ def test_checkpoints_that_lack_an_entry(name, capsys):
 
 def batch(config):
     torch.manual_seed(0)
-    network = learning.weights.build(config.network, dict(config.network_config))
+    network = weights.REGISTRY.build(config.network, dict(config.network_config))
     return network, torch.rand(3, 1, 12, 12), torch.tensor([0.0, 0.05, 0.2])
 
 

@@ -24,6 +24,7 @@ from steepest import learning  # noqa: E402
 from steepest.cli.main import main  # noqa: E402
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.learning.flows import objectives, weights  # noqa: E402
+from steepest.learning.flows.fields import squared_norm  # noqa: E402
 from steepest.learning.flows.training import (  # noqa: E402
     PRESETS,
     TrainingConfig,
@@ -216,7 +217,7 @@ def test_two_processes_are_one(tmp_path):
     command = [*torchrun, "--nproc_per_node=2", "-m", "steepest.cli", *options, "-o", "pair"]
     done = subprocess.run(command, env=ELSEWHERE, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert learning.weights.read_description("pair/weights")["metadata"]["processes"] == 2
+    assert weights.REGISTRY.read_description("pair/weights")["metadata"]["processes"] == 2
     one, two = learning.load("alone/weights"), learning.load("pair/weights")
     for name, value in one.state_dict().items():
         assert torch.allclose(value, two.state_dict()[name], atol=1e-5)
@@ -240,7 +241,7 @@ def test_learn_writes_weights_and_says_so(capsys):
     u0 = torch.rand(1, 1, 12, 12)
     u, flux = learning.load("run/weights.safetensors")(u0, torch.tensor([0.1]))
     assert u.shape == u0.shape
-    assert float(learning.fields.squared_norm(flux.detach()).max()) <= 1 + 1e-5
+    assert float(squared_norm(flux.detach()).max()) <= 1 + 1e-5
 
 
 def test_learn_resumes_with_the_stored_recipe(capsys):

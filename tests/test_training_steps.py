@@ -19,7 +19,7 @@ import steepest  # noqa: E402
 from cases.trainings import ALONE, ELSEWHERE, GAP, PAPER, few_generated_images, here, one_image  # noqa: E402, F401
 from steepest import learning  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning.flows import objectives, weights  # noqa: E402
+from steepest.learning.flows import losses, objectives, weights  # noqa: E402
 from steepest.learning.flows.training import (  # noqa: E402
     PRESETS,
     TrainingConfig,
@@ -92,7 +92,7 @@ def test_the_presets_are_the_recipes():
     assert (paper.times, paper.zero_time, paper.t_max) == (50, True, 0.2)
     assert (report.objective, report.epochs, report.learning_rate) == ("report", 55, 5e-4)
     for config in PRESETS.values():
-        network = weights.build(config.network, dict(config.network_config))
+        network = weights.REGISTRY.build(config.network, dict(config.network_config))
         objectives.check_objective(config.objective, network)
         assert callable(objectives.find_objective(config.objective))
 
@@ -153,7 +153,7 @@ def pull(monkeypatch):
 
 
 def new_learner(config):
-    network = weights.build(config.network, dict(config.network_config))
+    network = weights.REGISTRY.build(config.network, dict(config.network_config))
     return make_learner(network, config)
 
 
@@ -232,8 +232,8 @@ def test_bfloat16_is_inside_the_network_only():
     assert rough_u.dtype == rough_phi.dtype == torch.float32
     difference = float((rough_phi - phi).detach().abs().max() / phi.detach().abs().max())
     assert 1e-6 < difference < 0.05
-    terms = learning.losses.paper_objective(rough, u0, t)
-    exact = learning.losses.paper_objective(network, u0, t)
+    terms = losses.paper_objective(rough, u0, t)
+    exact = losses.paper_objective(network, u0, t)
     assert terms["total"].dtype == torch.float32
     assert terms["total"].item() == pytest.approx(exact["total"].item(), rel=0.05)
     terms["total"].backward()

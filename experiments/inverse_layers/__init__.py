@@ -1,10 +1,10 @@
 """Segmentation of images with few or noisy labels: data, label noise, losses, measures, network.
 
->>> from steepest import segmentation
->>> pairs = segmentation.open_pairs("images", "masks")                 # doctest: +SKIP
->>> network = segmentation.load("runs/cells/weights")                  # doctest: +SKIP
->>> labels = segmentation.predict(network, image)                      # doctest: +SKIP
->>> picture = segmentation.overlay(image, labels, pairs.num_classes)   # doctest: +SKIP
+>>> from experiments import inverse_layers
+>>> pairs = inverse_layers.open_pairs("images", "masks")               # doctest: +SKIP
+>>> network = inverse_layers.load("runs/cells/weights")                # doctest: +SKIP
+>>> labels = inverse_layers.predict(network, image)                    # doctest: +SKIP
+>>> picture = inverse_layers.overlay(image, labels, pairs.num_classes) # doctest: +SKIP
 
 Everything is imported on first use; networks, losses and predictions need the ``torch`` extra.
 """

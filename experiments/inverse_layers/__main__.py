@@ -2,59 +2,38 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+import sys
+from collections.abc import Sequence
 
-from steepest.cli.options import HelpFormatter
+from steepest.cli.main import Parser, add_commands, run
 
-from . import segment_predict, segment_train
+from . import command_predict, command_train
 
-HELP = "learn from images with masks, and segment others"
-USAGE = "train|predict ... [options]"
-DESCRIPTION = """\
-Segment images by a network that learned from images with masks:
-
-  train    images and their masks -> weights of a network
-  predict  weights and images -> a label image for each, and pictures to look at
-"""
+DESCRIPTION = "Segment images by a network that learned from images with masks."
 EPILOG = """\
 examples:
   python -m experiments.inverse_layers train images/ masks/ -o runs/cells
-  python -m experiments.inverse_layers predict runs/cells/weights.safetensors photos/ -o results --overlay
+  python -m experiments.inverse_layers predict runs/cells/weights.safetensors photos/ -o results
 
-"python -m experiments.inverse_layers train --help" and "python -m experiments.inverse_layers predict --help" explain both.
+"python -m experiments.inverse_layers COMMAND --help" explains each command with examples.
 """
-_ACTIONS: dict[str, Any] = {"train": segment_train, "predict": segment_predict}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m experiments.inverse_layers train`` and ``python -m experiments.inverse_layers predict``."""
-    actions = parser.add_subparsers(
-        metavar="train|predict",
-        dest="action",
-        prog="python -m experiments.inverse_layers",
-        required=True,
-        help=argparse.SUPPRESS,
+def make_parser() -> Parser:
+    """The parser of ``train`` and ``predict``."""
+    name = "python -m experiments.inverse_layers"
+    parser = Parser(
+        prog=name, usage=f"{name} train|predict ...", description=DESCRIPTION, epilog=EPILOG
     )
-    for name, module in _ACTIONS.items():
-        action = actions.add_parser(
-            name,
-            usage=f"python -m experiments.inverse_layers {name} {module.USAGE}",
-            description=module.DESCRIPTION,
-            epilog=module.EPILOG,
-            formatter_class=HelpFormatter,
-            allow_abbrev=False,
-        )
-        module.add_arguments(action)
-        action.add_argument(  # main.py gives it to "segment" itself, with its default
-            "--traceback",
-            action="store_true",
-            default=argparse.SUPPRESS,
-            help="show where an error arose (for bug reports)",
-        )
+    modules = {"train": command_train, "predict": command_predict}
+    add_commands(parser, modules, metavar="train|predict", required=True)
+    return parser
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Train or predict."""
-    code: int = _ACTIONS[arguments.action].run(arguments)
-    return code
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train or predict; the exit code."""
+    return run(make_parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

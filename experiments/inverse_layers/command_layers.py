@@ -73,7 +73,7 @@ def add_layer(group: Any) -> None:
 
 
 def given_layer(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, Any]:
-    """The description that `experiments.inverse_layers.make_layer` takes; ``base`` if nothing is given.
+    """The description that `make_layer` takes; ``base`` if nothing is given.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``python -m experiments.inverse_layers predict``: label images, and pictures to look at, of photographs."""
+"""``python -m experiments.inverse_layers predict``: label images of photographs, and overlays."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ import numpy as np
 
 from steepest.cli.batch import Record, run_batch
 from steepest.cli.certificates import duration
-from steepest.cli.extras import need_torch
+from steepest.cli.extras import need
 from steepest.cli.inputs import check_targets, expand, read, stem
 from steepest.cli.options import add_reporting, axis, count
 from steepest.core.errors import InputError
 from steepest.io import Image, OutputSet, check_writable, write_image
 
+HELP = "a label image for each photograph, and pictures to look at"
 USAGE = "WEIGHTS IMAGE [IMAGE ...] -o FOLDER [options]"
 DESCRIPTION = """\
-Segment images by a network that "python -m experiments.inverse_layers train" has trained. Writes a label image
-NAME.png for every image: one number a pixel, the one that its class has in the masks that were
-trained on. With --overlay also overlays/NAME.png: the image, its classes filled and outlined in
-colour. Images are seen in their own size (those of a training with --fit resize stretched to its
-size).
+Segment images by a network that "train" has trained. Writes a label image NAME.png for every image:
+one number a pixel, the one that its class has in the masks that were trained on. With --overlay
+also overlays/NAME.png: the image, its classes filled and outlined in colour. Images are seen in
+their own size (those of a training with --fit resize stretched to its size).
 """
-EPILOG = """\
+_PREDICT = "python -m experiments.inverse_layers predict"
+EPILOG = f"""\
 examples:
-  python -m experiments.inverse_layers predict runs/cells/weights.safetensors photos/ -o results
-  python -m experiments.inverse_layers predict runs/cells/weights.safetensors 'photos/*.tif' -o results --overlay
-  python -m experiments.inverse_layers predict runs/cells/weights.safetensors a.png -o results --values classes
+  {_PREDICT} runs/cells/weights.safetensors photos/ -o results
+  {_PREDICT} runs/cells/weights.safetensors 'photos/*.tif' -o results --overlay
+  {_PREDICT} runs/cells/weights.safetensors a.png -o results --values classes
 """
 _OVERLAYS = "overlays"
 _LARGEST = 2**16 - 1  # what a PNG can hold
@@ -50,7 +51,7 @@ class _Targets:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m experiments.inverse_layers predict``."""
+    """The options of ``predict``."""
     add = parser.add_argument
     add("weights", metavar="WEIGHTS", help="weights.safetensors of a training")
     add("images", nargs="+", metavar="IMAGE", help="file, folder, quoted glob, or sample:camera")
@@ -78,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment every image."""
-    need_torch("segmentation")
+    need("prediction", ("torch", "safetensors"), "experiments")
     import torch
 
     from experiments.inverse_layers.trained import open_trained
@@ -110,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         _report(record, labels, numbers, seconds)
         return record
 
-    return run_batch(arguments, sources, work, {"command": "segment predict"})
+    return run_batch(arguments, sources, work)
 
 
 def _targets(name: str, arguments: argparse.Namespace) -> _Targets:

@@ -16,12 +16,13 @@ from typing import Any
 from experiments.inverse_layers.geometry import FITS
 from experiments.inverse_layers.noise import KINDS as NOISES
 from steepest.cli import training
-from steepest.cli.extras import need_torch
+from steepest.cli.extras import need
 from steepest.cli.options import add_reporting, count, from_zero, number
 from steepest.core.errors import InputError
 
 from .command_layers import NONE, add_layer, given_gain_limit, given_layer
 
+HELP = "learn from images with masks: the weights of a network"
 USAGE = "IMAGES [MASKS] -o FOLDER [options]"
 DESCRIPTION = """\
 Train a network on images with masks. Writes the weights of the best epoch (weights.safetensors,
@@ -33,19 +34,26 @@ one folder both lie in it: cell7.jpg and cell7.png, or with --ending _mask cell7
 cell7_mask.png. Masks are PNG or TIFF with one number a pixel; each number is a class, the smallest
 is the background.
 """
-EPILOG = """\
+_PROGRAM = "python -m experiments.inverse_layers"
+EPILOG = f"""\
 examples:
-  python -m experiments.inverse_layers train images/ masks/ -o runs/cells
-  python -m experiments.inverse_layers train images/ labels/ -o runs/nuclei --instances    the masks number objects
-  python -m experiments.inverse_layers train cells/ -o runs/cells --values 0,128,255 --epochs 50
-  python -m experiments.inverse_layers train images/ masks/ -o runs/drawn --threshold 128    smooth edges
-  python -m experiments.inverse_layers train images/ masks/ -o runs/smooth --layer default
-  python -m experiments.inverse_layers train images/ masks/ -o runs/tv --evolution total-variation --steps 5 --dt 0.1
-  python -m experiments.inverse_layers train images/ masks/ -o runs/noisy --noise independent --noise-area 0.1
-  python -m experiments.inverse_layers train -o runs/cells --resume                        go on with it
-  torchrun --nproc_per_node=2 -m steepest.cli segment train ...        on two GPUs
+  {_PROGRAM} train images/ masks/ -o runs/cells
 
-Use the weights with "python -m experiments.inverse_layers predict", or experiments.inverse_layers.load in Python.
+  masks that number objects; that hold 0, 128 and 255; that have smooth edges:
+  {_PROGRAM} train images/ labels/ -o runs/nuclei --instances
+  {_PROGRAM} train cells/ -o runs/cells --values 0,128,255 --epochs 50
+  {_PROGRAM} train images/ masks/ -o runs/drawn --threshold 128
+
+  layers between network and loss, noisy labels:
+  {_PROGRAM} train images/ masks/ -o runs/smooth --layer default
+  {_PROGRAM} train images/ masks/ -o runs/tv --evolution total-variation --steps 5 --dt 0.1
+  {_PROGRAM} train images/ masks/ -o runs/noisy --noise independent --noise-area 0.1
+
+  go on with a training; on two GPUs:
+  {_PROGRAM} train -o runs/cells --resume
+  torchrun --nproc_per_node=2 -m experiments.inverse_layers train images/ masks/ -o runs/cells
+
+Use the weights with "{_PROGRAM} predict", or with experiments.inverse_layers.load in Python.
 """
 NETWORKS = ("segmentation-unet", "deeplabv3+", "hrnet")
 LOSSES = ("cross-entropy", "label-smoothing", "generalised-cross-entropy", "gradient-penalty")
@@ -78,7 +86,7 @@ _SETTINGS = {  # option: setting of SegmentationConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m experiments.inverse_layers train``."""
+    """The options of ``train``."""
     add = parser.add_argument
     add("images", nargs="?", metavar="IMAGES", help="folder of images")
     add("masks", nargs="?", metavar="MASKS", help="folder of masks (default: the same)")
@@ -195,17 +203,17 @@ def _add_noise(group: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and say what came out."""
-    need_torch("segmentation")
+    need("training", ("torch", "safetensors"), "experiments")
     from experiments.inverse_layers import train
 
     subject = training.Subject(
-        command="segment train",
+        command=f"{_PROGRAM} train",
         train=partial(train, on_pairs=partial(_understood, arguments)),
         measures=_in_words,
         summary=_measures,
         best=_best,
         advice=lambda result: (
-            f"try it with: python -m experiments.inverse_layers predict {shlex.quote(str(result.path))} IMAGES -o PLACE"
+            f"try it with: {_PROGRAM} predict {shlex.quote(str(result.path))} IMAGES -o PLACE"
         ),
     )
     return training.run(subject, _config(arguments), arguments)

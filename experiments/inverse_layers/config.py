@@ -49,9 +49,9 @@ class SegmentationConfig(Recipe):
         Set by `train`: a digest of the names of training and held-out pairs and of the classes.
         A training resumed compares it, and so takes the same pairs from other folders.
 
-    The other parameters, and errors, are those of `steepest.learning.training.Recipe`. Criteria: "dice", one
-    minus it; "noisy-dice", against labels with the same kind of noise; "mean-iou", one minus it;
-    "loss".
+    The other parameters, and errors, are those of `steepest.learning.training.Recipe`. Criteria:
+    "dice", one minus it; "noisy-dice", against labels with the same kind of noise; "mean-iou", one
+    minus it; "loss".
     """
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("dice", "noisy-dice", "mean-iou", "loss")

@@ -11,11 +11,11 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.core.numbers import check_count
 from steepest.core.pixels import CHANNELS, to_planes
-from steepest.io import label_colours, read_image, read_labels
+from steepest.io import read_image, read_labels
 
 from .classes import Classes, find_classes
 from .matching import Folder, match, name_of, shortened
-from .palettes import check_palettes
+from .palettes import check_palettes, label_colours
 
 
 @dataclass(frozen=True, eq=False)

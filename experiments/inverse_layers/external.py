@@ -1,8 +1,8 @@
 """Networks built from other libraries: DeepLabV3+ and HRNetV2.
 
-They need ``pip install 'steepest[segment]'``. DeepLabV3+ is that of segmentation_models_pytorch;
-HRNetV2 is timm's HRNet with the head of its authors. Nothing is downloaded unless
-``encoder_weights`` asks for it, and never when weights are loaded from a file.
+They need ``pip install 'steepest[experiments]'``. DeepLabV3+ is that of
+segmentation_models_pytorch; HRNetV2 is timm's HRNet with the head of its authors. Nothing is
+downloaded unless ``encoder_weights`` asks for it, and never when weights are loaded from a file.
 """
 
 from __future__ import annotations
@@ -247,12 +247,12 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
 
 
 def _extra(module: str) -> Any:
-    """A library of the extra ``segment``."""
+    """A library of the extra ``experiments``."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"this network needs {error.name}: pip install 'steepest[segment]'"
+            f"this network needs {error.name}: pip install 'steepest[experiments]'"
         ) from None
     except (ImportError, OSError, RuntimeError) as error:  # torchvision made for another torch
         raise InputError(

@@ -1,4 +1,4 @@
-"""Segmentation with noisy labels: ``python -m benchmarks.noisy_labels wbc FOLDER -o RUNS``.
+"""Noisy labels: ``python -m experiments.inverse_layers.noisy_labels wbc FOLDER -o RUNS``.
 
 The experiments of the inverse-evolution-layers paper, and what it does not compare with: a U-Net
 alone, behind it heat layers (the paper's, its code's, ours with a capped gain), a gradient penalty,

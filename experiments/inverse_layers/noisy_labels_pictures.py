@@ -20,7 +20,7 @@ def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> byte
 
     The images themselves and their masks are not ours to pass on.
     """
-    found = {}
+    found: dict[str, Path] = {}
     for method in methods:
         run = place / kind / method.replace(" ", "-") / "0"
         if (run / "summary.json").is_file() and len(found) < COLUMNS:

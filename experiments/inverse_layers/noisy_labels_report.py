@@ -1,4 +1,4 @@
-"""Tables, curves and pictures of ``benchmarks.noisy_labels``, from the runs in a folder."""
+"""Tables, curves and pictures of `noisy_labels`, from the runs in a folder."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from benchmarks.startup import describe
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.startup import describe
 from experiments.inverse_layers.noise import KINDS
 from experiments.inverse_layers.noisy_labels_pictures import pictures
 from steepest.plot.canvas import FAINT, HAIR, INK, figure_png, new_figure
 
 PICTURED = {"wbc": ("shared",)}  # kinds of noise whose segmentations are drawn
 _FAILED = 0.5  # dice of trainings that learned nothing: they do not set the scale
-RESULTS = Path("benchmarks/results/layers")
+RESULTS = Path(__file__).with_name("results")
 COLOURS = (
     "#20262e",
     "#bf4a36",

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import tifffile
+from PIL import Image as Pillow
 
 from steepest.core.errors import InputError
+from steepest.io.files import decoding
 
 _Colour = tuple[int, ...]
+
+
+def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
+    """The palette of a label file, ``(n, 3)``: the colour in which number k is shown.
+
+    uint8 (of a TIFF file the higher byte); None where there is no palette.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    name = os.fspath(path)
+    with decoding(name), open(name, "rb") as file:
+        head = file.read(8)
+        file.seek(0)
+        if head.startswith(b"\x89PNG"):
+            with Pillow.open(file, formats=("PNG",)) as picture:
+                colours = picture.getpalette("RGB") if picture.mode == "P" else None
+            return None if colours is None else np.array(colours, np.uint8).reshape(-1, 3)
+        if head[:2] in (b"II", b"MM"):
+            with tifffile.TiffFile(file) as tif:
+                table = getattr(tif.pages[0], "colormap", None)
+            return None if table is None else (np.asarray(table).T >> 8).astype(np.uint8)
+    return None
 
 
 def check_palettes(masks: Iterable[tuple[Path, np.ndarray | None, np.ndarray]]) -> None:

@@ -27,11 +27,11 @@ def train(
 ) -> TrainingResult[SegmentationConfig]:
     """Train a network on images and masks, with or without an inverse layer behind it.
 
-    Writes into ``folder`` what `steepest.learning.training.run_training` says: ``log.csv`` with loss, dice
-    and mean IoU of every epoch, a checkpoint, and ``weights.safetensors`` of the best epoch, which
-    `experiments.inverse_layers.load` reads. Continues bit for bit what was stopped, if pairs and classes
-    are still the same (the folders may have moved). ``on_pairs`` is called with the pairs to train
-    on and those held out, once they are known.
+    Writes into ``folder`` what `steepest.learning.training.run_training` says: ``log.csv`` with
+    loss, dice and mean IoU of every epoch, a checkpoint, and ``weights.safetensors`` of the best
+    epoch, which `load` reads. Continues bit for bit what was stopped, if pairs and classes are
+    still the same (the folders may have moved). ``on_pairs`` is called with the pairs to train on
+    and those held out, once they are known.
 
     Raises
     ------

@@ -38,7 +38,7 @@ _HELD_OUT = 1_000_003  # noise of validation image i is that of number i + this
 
 @dataclass(frozen=True, eq=False)
 class SegmentationTask:
-    """Network, layer, loss and pairs: the :class:`~steepest.learning.training.Task` of segmentation."""
+    """Network, layer, loss and pairs: the `Task` of a training."""
 
     config: SegmentationConfig
     device: torch.device
@@ -59,7 +59,9 @@ class SegmentationTask:
         """The network without a layer."""
         pairs = self.training.pairs
         given = {"in_channels": pairs.channels, "num_classes": pairs.num_classes}
-        return weights.build(self.config.network, {**dict(self.config.network_config), **given})
+        return weights.REGISTRY.build(
+            self.config.network, {**dict(self.config.network_config), **given}
+        )
 
     def rehearse(self, network: nn.Module) -> None:
         """Refuse layers that amplify too much, and what some image does not allow.

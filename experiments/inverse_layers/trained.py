@@ -15,7 +15,7 @@ from steepest.core.pixels import to_planes
 
 from .geometry import fit_size
 from .prediction import probabilities
-from .weights import load, read_description
+from .weights import REGISTRY, load
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def open_trained(path: str | os.PathLike[str], device: str | torch.device = "cpu
     InputError
         As `experiments.inverse_layers.load`; notes of another form than a training writes.
     """
-    notes = read_description(path)["metadata"]
+    notes = REGISTRY.read_description(path)["metadata"]
     network = load(path, device)
     try:
         values = tuple(int(value) for value in notes.get("classes", ()))

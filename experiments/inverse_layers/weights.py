@@ -1,4 +1,4 @@
-"""Trained segmentation networks on disk: the format of `steepest.learning.training.weight_files`."""
+"""Weights of trained segmentation networks, in the library's format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,5 @@ NETWORKS = {
 
 REGISTRY = Registry(NETWORKS, __name__.rpartition(".")[0])
 
-build = REGISTRY.build
 save = REGISTRY.save
 load = REGISTRY.load
-read_description = REGISTRY.read_description

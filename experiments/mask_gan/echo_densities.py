@@ -1,8 +1,4 @@
-"""Are echo masks told by their density? ``python -m benchmarks.echo_densities FOLDER``.
-
-Echo masks, smoothed by Gaussians and dithered again to as many pixels: MAE (to 255) of diffusion on
-centre crops of 128 x 128. It bounds what a network can do that predicts the density of echo masks.
-"""
+"""Are echo masks told by their density?"""
 
 from __future__ import annotations
 
@@ -10,15 +6,23 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from benchmarks.crops import crops
-from benchmarks.inpainting_solvers import RESULTS
-from benchmarks.sparse_masks_report import DENSITIES
-from benchmarks.tables import line, write
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.crops import crops
+from benchmarks.sparse_masks_report import DENSITIES
+from benchmarks.tables import line, write
+from steepest.cli.outcome import OK
 from steepest.inpainting import masks, reconstruct
 from steepest.inpainting.masks.dithering import dither
 
+HELP = "are echo masks told by their density?"
+USAGE = "FOLDER [--count N]"
+DESCRIPTION = """\
+Echo masks, smoothed by Gaussians and dithered again to as many pixels: MAE (to 255) of diffusion on
+centre crops of 128 x 128. It bounds what a network can do that predicts the density of echo masks.
+"""
+EPILOG = ""
+RESULTS = Path(__file__).with_name("results")
 WIDTHS = (0.7, 1.0, 1.5, 2.0, 3.0)
 
 
@@ -31,12 +35,14 @@ def errors(image: np.ndarray, density: float) -> list[float]:
     return [255 * reconstruct(image, one, channel_axis=-1).mae for one in found]
 
 
-def main() -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The images."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="photographs to crop")
+    parser.add_argument("--count", type=int, default=20, metavar="N", help="crops (default 20)")
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=20)
-    arguments = parser.parse_args()
     images = [image for _, image in crops(arguments.folder, arguments.count)]
     names = ["echo", *(f"{width:g} pixels" for width in WIDTHS), "dithered Laplacian"]
     rows = []
@@ -46,7 +52,4 @@ def main() -> None:
         print(line(rows[-1]), flush=True)
     note = f"Means over {len(images)} crops."
     write(RESULTS / "echo_densities.md", ("density", *names), rows, note)
-
-
-if __name__ == "__main__":
-    main()
+    return OK

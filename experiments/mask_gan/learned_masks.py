@@ -1,32 +1,40 @@
-"""Trained mask networks as methods of the other benchmarks: one network for each density."""
+"""Trained mask networks as methods of the benchmarks: one network for each density."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from benchmarks.crops import Fill, Method
 
+from benchmarks.crops import Fill, Method
+from steepest.core.errors import InputError
 from steepest.inpainting import masks
 from steepest.learning.masks import fill, load, propose_mask
 from steepest.learning.masks.weights import REGISTRY
 
 
-def networks_of(paths: Sequence[Path]) -> dict[str, dict[float, object]]:
-    """Networks by the mode of their training and their density.
+def training_of(path: Path) -> dict[str, Any]:
+    """How the network in this file was trained.
 
     Raises
     ------
-    SystemExit
-        A file does not say how it was trained.
+    InputError
+        The file does not say.
     """
+    training = REGISTRY.read_description(path)["metadata"].get("training", {})
+    if "mode" not in training:
+        raise InputError(f"{path}: not written by a training")
+    return dict(training)
+
+
+def networks_of(paths: Sequence[Path]) -> dict[str, dict[float, object]]:
+    """Networks by the mode of their training and their density."""
     found: dict[str, dict[float, object]] = defaultdict(dict)
     for path in paths:
-        training = REGISTRY.read_description(path)["metadata"].get("training", {})
-        if "mode" not in training:
-            raise SystemExit(f"{path}: not written by a training")
+        training = training_of(path)
         found[training["mode"]][training["density"]] = load(path)
     return dict(found)
 

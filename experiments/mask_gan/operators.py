@@ -1,11 +1,4 @@
-"""What fills in between: ``python -m benchmarks.inpainting_operators FOLDER``.
-
-Table 2 of Peter (A Wasserstein GAN for joint learning of inpainting and spatial optimisation,
-2022): PSNR on images of 64 x 64 at 5, 10 and 20 %, for random masks and for optimised ones. Its
-images and the masks of its rival are not public; these are centre crops of the images of FOLDER,
-and echo masks. All operators have their default parameters. With ``--networks`` the table has the
-inpainting networks of these densities on random masks, and the joint ones on their own.
-"""
+"""Table 2: what fills in between."""
 
 from __future__ import annotations
 
@@ -16,13 +9,24 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
+
 from benchmarks.crops import Method, crops, measure
-from benchmarks.inpainting_solvers import RESULTS
 from benchmarks.sparse_masks_report import DENSITIES
 from benchmarks.tables import write
-
 from steepest import inpainting
+from steepest.cli.outcome import OK
 from steepest.inpainting import masks
+
+HELP = "Table 2: operators on random and on chosen masks"
+USAGE = "FOLDER [--count N] [--networks WEIGHTS ...]"
+DESCRIPTION = """\
+PSNR on images of 64 x 64 at 5, 10 and 20 %, for random masks and for optimised ones. The paper's
+images and the masks of its rival are not public; these are centre crops of the images of FOLDER,
+and echo masks. All operators have their default parameters. With --networks the table has the
+inpainting networks of these densities on random masks, and the joint ones on their own.
+"""
+EPILOG = ""
+RESULTS = Path(__file__).with_name("results")
 
 SIDE = 64
 OPERATORS = ("inpaint", "biharmonic", "edge_enhancing", "curvature_driven", "mumford_shah",
@@ -66,8 +70,9 @@ def classical(image: np.ndarray, scores: Scores) -> None:
 
 def learned(paths: list[Path], images: list[np.ndarray], scores: Scores) -> None:
     """Networks on their kind of mask: random ones, or their own (in the columns "own")."""
-    from experiments.mask_gan.learned_masks import filler, networks_of
     from steepest.learning.masks import propose_mask
+
+    from .learned_masks import filler, networks_of
 
     for mode, networks in networks_of(paths).items():
         fill = filler(networks)
@@ -94,13 +99,16 @@ def _cell(row: dict[str, list[float]], kind: str) -> str:
     return " / ".join(f"{mean(value):.2f}" for value in values if value)
 
 
-def main() -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The images and networks."""
+    add = parser.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="photographs to crop")
+    add("--count", type=int, default=100, metavar="N", help="crops (default 100)")
+    add("--networks", type=Path, nargs="*", default=[], metavar="WEIGHTS", help="one a density")
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--networks", type=Path, nargs="*", default=[])
-    arguments = parser.parse_args()
     images = [image for _, image in crops(arguments.folder, arguments.count, SIDE)]
     scores: Scores = defaultdict(lambda: defaultdict(list))
     for number, image in enumerate(images):
@@ -120,7 +128,4 @@ def main() -> None:
         "and for its mask GAN its own."
     )
     write(RESULTS / "operators.md", ("PSNR", *columns), rows, note)
-
-
-if __name__ == "__main__":
-    main()
+    return OK

@@ -1,11 +1,4 @@
-"""Trained mask networks at several sizes: ``python -m benchmarks.mask_networks FOLDER WEIGHTS..``.
-
-MAE (to 255) on centre crops of several sizes. First with the masks that a network makes, binarised
-as in its training (additive noise: rounded), whatever their density, inpainted by its own
-generator; then with exactly the density it was trained for, its most confident pixels ("ranked"):
-inpainted by its generator, if it has one, and by diffusion; and diffusion from random, dithered and
-echo masks of that density.
-"""
+"""Trained mask networks at several sizes."""
 
 from __future__ import annotations
 
@@ -14,14 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmarks.crops import crops
-from benchmarks.inpainting_solvers import RESULTS
 from benchmarks.tables import line, write
-
+from steepest.cli.outcome import OK
 from steepest.inpainting import masks, reconstruct
-from steepest.learning import mask_networks
-from steepest.learning.masks.weights import REGISTRY
+from steepest.learning import masks as networks
 
+HELP = "networks at several sizes, and kinds of binarisation (Table 1)"
+USAGE = "FOLDER WEIGHTS [WEIGHTS ...] [--count N] [--sides N ...] [-o FILE]"
+DESCRIPTION = """\
+MAE (to 255) on centre crops of several sizes. First with the masks that a network makes, binarised
+as in its training (additive noise: rounded), whatever their density, inpainted by its own
+generator; then with exactly the density it was trained for, its most confident pixels ("ranked"):
+inpainted by its generator, if it has one, and by diffusion; and diffusion from random, dithered and
+echo masks of that density.
+"""
+EPILOG = ""
 SIDES = (32, 64, 128)
 HEAD = ("network", "crops", "density", "as binarised", "ranked", "ranked, diffused", "random",
         "dithered", "echo")  # fmt: skip
@@ -31,7 +33,7 @@ def filled(network: Any, image: np.ndarray, mask: np.ndarray) -> float:
     """MAE of its own inpainting; NaN: it has none."""
     if network.generator is None:
         return float("nan")
-    ours = mask_networks.fill(network, image, mask, channel_axis=-1)
+    ours = networks.fill(network, image, mask, channel_axis=-1)
     return float(np.abs(ours.astype(float) - image).mean())
 
 
@@ -39,8 +41,8 @@ def row(network: Any, images: list[np.ndarray], density: float) -> list[float]:
     """Density as binarised, then errors in the order of `HEAD`; NaN: it does not inpaint."""
     found = []
     for image in images:
-        own = mask_networks.propose_mask(network, image, channel_axis=-1)
-        ranked = mask_networks.propose_mask(network, image, density, channel_axis=-1)
+        own = networks.propose_mask(network, image, channel_axis=-1)
+        ranked = networks.propose_mask(network, image, density, channel_axis=-1)
         compared = [
             ranked,
             masks.random(image, density, channel_axis=-1, rng=0),
@@ -55,25 +57,31 @@ def row(network: Any, images: list[np.ndarray], density: float) -> list[float]:
 
 def name_of(path: Path) -> tuple[str, float]:
     """How a network was trained, in words, and its density."""
-    training = REGISTRY.read_description(path)["metadata"]["training"]
+    from .learned_masks import training_of
+
+    training = training_of(path)
     words = f"{training['mode']} {training['density']:.0%}"
     if training["mode"] == "joint":
         words += f" {training['binarisation']}"
     return words, training["density"]
 
 
-def main() -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Images, networks, sizes."""
+    default = Path(__file__).with_name("results") / "sizes.md"
+    add = parser.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="photographs to crop")
+    add("weights", type=Path, nargs="+", metavar="WEIGHTS", help="of trained networks")
+    add("--count", type=int, default=50, metavar="N", help="crops (default 50)")
+    add("--sides", type=int, nargs="+", default=SIDES, metavar="N", help="default 32 64 128")
+    add("-o", "--output", type=Path, default=default, metavar="FILE", help="the table (Markdown)")
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("weights", type=Path, nargs="+")
-    parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--sides", type=int, nargs="+", default=SIDES)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS / "mask_networks.md")
-    arguments = parser.parse_args()
     rows = []
     for path in arguments.weights:
-        network, (name, density) = mask_networks.load(path), name_of(path)
+        network, (name, density) = networks.load(path), name_of(path)
         for side in arguments.sides:
             images = [image for _, image in crops(arguments.folder, arguments.count, side)]
             rounded, *errors = row(network, images, density)
@@ -82,7 +90,4 @@ def main() -> None:
             print(line(rows[-1]), flush=True)
     note = f"MAE to 255, means over {arguments.count} crops of so many pixels a side."
     write(arguments.output, HEAD, rows, note)
-
-
-if __name__ == "__main__":
-    main()
+    return OK

@@ -1,4 +1,4 @@
-"""The paper's tables measured again, ours beside the paper's (the command ``python -m experiments.tvflownet``).
+"""The TVflowNET paper's tables measured again, ours beside the paper's; see README.md.
 
 >>> from experiments.tvflownet import Evaluation, Still, load_method, to_markdown
 >>> methods = [Still(), load_method("mean-flux")]                      # doctest: +SKIP

@@ -1,10 +1,11 @@
-"""Small trainings that differ in one thing each: ``python -m benchmarks.ablation PHOTOGRAPHS``.
+"""Small trainings that differ in one thing each.
 
-The Semi-ResNet's activations (the paper: one ReLU first and softplus after; only ReLU loses
-2.4 dB) and the total variation term of the loss (12), which squares sums or means over pixels.
-Every variant is trained by the preset "paper-short" for a quarter of its epochs (about five minutes
-of one core) and evaluated by the paper's protocol on crops of the folder PHOTOGRAPHS. Trainings and
-scores are kept in a folder and go on from there.
+``python -m experiments.tvflownet.ablation PHOTOGRAPHS`` trains the Semi-ResNet with other
+activations (the paper: one ReLU first and softplus after; only ReLU loses 2.4 dB) and with the
+total variation term of the loss (12) squared as a sum or as a mean over pixels. Every variant is
+trained by the preset "paper-short" for a quarter of its epochs (about five minutes of one core) and
+evaluated by the paper's protocol on crops of the folder PHOTOGRAPHS. Trainings and scores are kept
+in a folder and go on from there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.startup import describe
-
 from experiments.tvflownet import Evaluation, Still, TruthSource, load_method
 from steepest.learning.flows.training import PRESETS, train
 
@@ -33,7 +33,7 @@ VARIANTS = {
 
 
 def main() -> None:
-    """Train, evaluate, write ``results/learning/ablation.md``."""
+    """Train, evaluate, write ``results/ablation.md``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photographs", help="folder of images to evaluate on")
     parser.add_argument("-o", "--output", type=Path, default=Path("ablation"))
@@ -62,7 +62,7 @@ def main() -> None:
         f"one seed. {describe()}",
         "",
     ]
-    Path("benchmarks/results/learning/ablation.md").write_text("\n".join(lines))
+    Path(__file__).with_name("results").joinpath("ablation.md").write_text("\n".join(lines))
 
 
 if __name__ == "__main__":

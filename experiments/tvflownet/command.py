@@ -1,4 +1,4 @@
-"""``python -m experiments.tvflownet``: networks against the certified solver, the paper's tables beside ours."""
+"""``python -m experiments.tvflownet``: networks against the solver, the paper's tables."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from steepest.cli.extras import need_torch
+from steepest.cli.extras import need
 from steepest.cli.figures import need_figures
 from steepest.cli.options import add_reporting, count, from_zero, positive
 from steepest.cli.outcome import FAILED, OK
 from steepest.cli.progress import progress
 from steepest.core.errors import InputError
 
-HELP = "networks against the solver: the tables of the paper"
 USAGE = "--images FOLDER [--networks NAME ...] [--tables N1,N2,..] [options]"
 DESCRIPTION = """\
 Measures networks that learned the total variation flow against the certified solver, by the
 protocol of the TVflowNET paper, and prints its tables with the paper's figure beside ours in every
 cell. Needs torch and scikit-image.
 """
-EPILOG = """\
+PROGRAM = "python -m experiments.tvflownet"
+EPILOG = f"""\
 examples:
-  python -m experiments.tvflownet --images photos/ --quick         a few images, to see that all works
-  python -m experiments.tvflownet --images photos/ -o results      all tables of the shipped networks
-  python -m experiments.tvflownet --images photos/ --tables 2,3,6 --networks mean-flux unet
-  python -m experiments.tvflownet --images photos/ --networks runs/unet.safetensors@96 --count 50
+  {PROGRAM} --images photos/ --quick         a few images, to see that all works
+  {PROGRAM} --images photos/ -o results      all tables of the shipped networks
+  {PROGRAM} --images photos/ --tables 2,3,6 --networks mean-flux unet
+  {PROGRAM} --images photos/ --networks runs/unet.safetensors@96 --count 50
 
 A network is the name of shipped weights or a file of weights; @32, @96, @256 or @mixed (or another
 size, which the paper has not) says the size that it was trained on. Networks of the same kind and
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--euler takes 50 steps, --accuracy as many as it needs: leave one out")
     if arguments.pictures:
         need_figures()
-    need_torch("evaluate", "skimage", extra="evaluate")
+    need("experiments.tvflownet", ("torch", "safetensors", "skimage"), "experiments")
     evaluation = _evaluation(arguments)
     tables, refuted = [], 0
     for table in _tables_of(evaluation, arguments.tables):
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     written = write_report(arguments.output, tables)
     written += _pictures(arguments, evaluation)
     if arguments.json:
-        print(json.dumps({"command": "evaluate", **json.loads(to_json(tables))}, indent=2))
+        print(json.dumps({"command": "tvflownet", **json.loads(to_json(tables))}, indent=2))
     elif not arguments.quiet:
         for path in written:
             print(f"written {path}")

@@ -67,7 +67,7 @@ def joint_optimisation(
 ) -> JointResult:
     """The flow of one image at all times at once, by Adam on the loss (12).
 
-    Minimises the terms of `steepest.learning.flows.losses.paper_loss` over the values of ``v = 5 u`` and
+    Minimises the terms of `steepest.learning.paper_loss` over the values of ``v = 5 u`` and
     ``phi`` at every pixel and time, starting from ``v = v0`` and ``phi = phi_ini(v0)``. The
     derivative in time is a backward difference, paired with the later flux:
     ``(v_k - v_{k-1}) / (tau_k - tau_{k-1}) = div phi_k``. The subgradient condition ties ``phi_k``
@@ -94,7 +94,7 @@ def joint_optimisation(
         Called as ``on_step(iteration, terms)`` after each iteration, ``terms`` being the loss
         before it; returning True stops. Looking at values makes a GPU wait.
     alpha1, alpha2, eps, tv_term, penalty : optional
-        As in `steepest.learning.flows.losses.paper_loss`.
+        As in `steepest.learning.paper_loss`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Gradients and warm starts: ``python -m benchmarks.warm`` (needs torch).
+"""Gradients and warm starts: ``python -m experiments.tvflownet.warm_starts``.
 
 How accurate gradients through a denoised photograph are for a tolerance, and how many iterations a
 suggested flux saves: the converged one, with noise, and (if its weights are there) the network's.
@@ -7,16 +7,16 @@ suggested flux saves: the converged one, with noise, and (if its weights are the
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from benchmarks.images import camera_crop
-from benchmarks.startup import describe
 
 import steepest
+from benchmarks.images import camera_crop
+from benchmarks.startup import describe
 
 END, STEPS = 0.2, 50
 NOISES = (0.0, 0.001, 0.01, 0.05)
@@ -76,16 +76,14 @@ def converged_fluxes(image: np.ndarray) -> np.ndarray:
 def warm_flow() -> str:
     """Iterations and milliseconds of the 50-step flow, for suggested fluxes."""
     image, rng = camera_crop(256), np.random.default_rng(0)
-    exact = converged_fluxes(image)
+    exact, flow = converged_fluxes(image), partial(steepest.tv_flow, image, END)
     rows = []
     for tol in (1e-3, 1e-5):
-        cold, ms = best_of(lambda tol=tol: steepest.tv_flow(image, END, tol=tol))
+        cold, ms = best_of(partial(flow, tol=tol))
         row = [f"{tol:g}", f"{cold.iterations} ({ms:.0f} ms)"]
         for noise in NOISES:
             guess = exact + noise * rng.standard_normal(exact.shape).astype(np.float32)
-            warm, ms = best_of(
-                lambda tol=tol, guess=guess: steepest.tv_flow(image, END, tol=tol, flux_guess=guess)
-            )
+            warm, ms = best_of(partial(flow, tol=tol, flux_guess=guess))
             row.append(f"{warm.iterations} ({ms:.0f} ms)")
         rows.append(row)
     head = ["tol", "no guess", "exact", *(f"noise {noise:g}" for noise in NOISES[1:])]
@@ -115,6 +113,7 @@ def learned() -> str:
     import torch
 
     from steepest import learning
+    from steepest.learning.flows.certificate import segment_fluxes
 
     network = learning.load("mean-flux")
     image = camera_crop(256).astype(np.float32)
@@ -127,7 +126,7 @@ def learned() -> str:
     @cache
     def guess(start: float, stop: float) -> np.ndarray:
         nodes = [0.0, start, stop] if start > 0 else [0.0, stop]
-        *_, flux = learning.certificate.segment_fluxes(network, u0, nodes)
+        *_, flux = segment_fluxes(network, u0, nodes)
         return flux.numpy()
 
     rows = []
@@ -139,11 +138,8 @@ def learned() -> str:
         rows.append(["network, certified", "0", psnr(sure.image[0, 0].numpy()), bound, f"{ms:.0f}"])
         for accuracy in (30, 35, 40, 45):
             for name, extra in (("", {}), (", network's flux", {"flux_guess": guess})):
-                flow, ms = best_of(
-                    lambda accuracy=accuracy, extra=extra: steepest.tv_flow(
-                        image, END, accuracy=accuracy, data_range=1.0, **extra
-                    )
-                )
+                options = {"accuracy": accuracy, "data_range": 1.0, **extra}
+                flow, ms = best_of(partial(steepest.tv_flow, image, END, **options))
                 label = f"solver to {accuracy} dB{name}"
                 bound = f"{float(flow.psnr_bound[0]):.1f}"
                 values = [str(flow.iterations), psnr(flow.images[0]), bound, f"{ms:.0f}"]
@@ -155,13 +151,12 @@ def learned() -> str:
 
 def main() -> None:
     """Measure, print and store as Markdown."""
+    head = "# Gradients, warm starts and networks"
+    command = "`python -m experiments.tvflownet.warm_starts`"
     parts = [gradients(), warm_flow(), warm_denoising(), learned()]
-    text = "\n".join(
-        ["# Gradients, warm starts and networks", "", "`python -m benchmarks.warm`", ""]
-    )
-    text += "\n" + "\n".join(parts) + f"\n{describe()}\n"
+    text = "\n".join([head, "", command, "", *parts, describe(), ""])
     print(text)
-    (Path(__file__).with_name("results") / "warm.md").write_text(text)
+    (Path(__file__).with_name("results") / "warm_starts.md").write_text(text)
 
 
 if __name__ == "__main__":

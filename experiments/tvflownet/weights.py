@@ -32,16 +32,16 @@ def load_method(spec: str, device: str = "cpu") -> Learned:
         Unknown name, missing or damaged file, a device that is not there.
     """
     from steepest.learning import load
-    from steepest.learning.flows.weights import network_name, read_description
+    from steepest.learning.flows.weights import REGISTRY
     from steepest.learning.training.device import usable_device
 
     name, given = split_spec(spec)
     module = load(name, map_location=usable_device(device))
-    metadata = dict(read_description(name)["metadata"])
+    metadata = dict(REGISTRY.read_description(name)["metadata"])
     stem = file_label(name)
     training = given or training_size(metadata, stem)
     label = stem if stem.endswith(f"-{training}") else f"{stem}-{training}"
-    return Learned(module, network_name(module), training, label, digest(module), metadata)
+    return Learned(module, REGISTRY.network_name(module), training, label, digest(module), metadata)
 
 
 def shipped() -> list[str]:
@@ -52,9 +52,10 @@ def shipped() -> list[str]:
     InputError
         There are none.
     """
-    from steepest.learning.flows.weights import PRETRAINED
+    from steepest.learning.flows.weights import REGISTRY
 
-    found = [name for name in SHIPPED if (PRETRAINED / f"{name}.safetensors").is_file()]
+    folder = REGISTRY.shipped
+    found = [name for name in SHIPPED if folder and (folder / f"{name}.safetensors").is_file()]
     if not found:
         raise InputError("no weights come with this installation: name files of weights")
     return found

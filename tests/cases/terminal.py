@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 
@@ -15,3 +17,11 @@ def one_error(capsys: Any, *words: str) -> str:
     for word in words:
         assert word in err
     return err
+
+
+def refusal(main: Callable[[list[str]], int], command: list[str], capsys: Any) -> str:
+    """The single line on stderr, with exit code 2; nothing is written."""
+    before = sorted(os.listdir())
+    assert main(command) == 2
+    assert sorted(os.listdir()) == before
+    return one_error(capsys)

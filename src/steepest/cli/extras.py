@@ -8,38 +8,16 @@ from importlib import import_module
 from steepest.core.errors import InputError
 
 
-def need_torch(what: str, *more: str, extra: str = "torch") -> None:
-    """Say in one line what to install for a command that runs networks, before it computes.
+def need(what: str, modules: Sequence[str], extra: str) -> None:
+    """Say in one line what to install for ``what`` the user asked for, before it computes.
 
-    Parameters
-    ----------
-    what : str
-        What the user asked for.
-    more : str
-        Modules besides torch and safetensors.
-    extra : str
-        The extra of this package that brings all of them.
+    ``extra`` is the extra of this package that brings all ``modules``.
 
     Raises
     ------
     InputError
         One of them is not installed.
     """
-    _need(what, ("torch", "safetensors", *more), extra)
-
-
-def need_coder(what: str) -> None:
-    """The same for commands that read or write compressed images.
-
-    Raises
-    ------
-    InputError
-        The entropy coder is not installed.
-    """
-    _need(what, ("constriction",), "compression")
-
-
-def _need(what: str, modules: Sequence[str], extra: str) -> None:
     for name in modules:
         try:
             import_module(name)
@@ -48,3 +26,13 @@ def _need(what: str, modules: Sequence[str], extra: str) -> None:
                 f"{what} needs {error.name or name}, which is not installed: "
                 f"pip install 'steepest[{extra}]'"
             ) from None
+
+
+def need_torch(what: str) -> None:
+    """What runs networks needs torch and safetensors."""
+    need(what, ("torch", "safetensors"), "torch")
+
+
+def need_coder(what: str) -> None:
+    """What reads or writes compressed images needs the entropy coder."""
+    need(what, ("constriction",), "compression")

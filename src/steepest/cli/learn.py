@@ -108,14 +108,12 @@ def run(arguments: argparse.Namespace) -> int:
     from steepest.learning.flows.training import train
 
     subject = training.Subject(
-        command="learn",
+        command="steepest learn",
         train=train,
         measures=lambda row, config: [
             f"{config.criterion} of validation {row['validation_score']:.4g}"
         ],
-        summary=lambda result: {},
         best=lambda result: f"{result.config.criterion} {result.best_score:.4g}",
-        advice=lambda result: "",
     )
     return training.run(subject, _config(arguments), arguments)
 

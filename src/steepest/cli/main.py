@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 from steepest.core.errors import InputError
@@ -69,6 +70,9 @@ exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **options)
+
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"steepest: error: {message} (see {self.prog} --help)\n")
 
@@ -80,54 +84,78 @@ def make_parser() -> Parser:
         usage="steepest [-h] [--version] COMMAND ...",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
     )
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
-    names = [module.__name__.rpartition(".")[2] for module in COMMANDS]
-    table = "\n".join(f"{n:<11}{m.HELP}" for n, m in zip(names, COMMANDS, strict=True))
-    commands = parser.add_subparsers(
-        title="commands",
-        description=table,
-        metavar="COMMAND",
-        dest="command",
-        prog="steepest",
-        help=argparse.SUPPRESS,
+    version = f"steepest {info.version('steepest')}"
+    parser.add_argument(
+        "--version", action="version", version=version, help="print the version and exit"
     )
-    for name, module in zip(names, COMMANDS, strict=True):
-        command = commands.add_parser(
-            name,
-            usage=f"steepest {name} {module.USAGE}",
-            description=module.DESCRIPTION,
-            epilog=module.EPILOG,
-            formatter_class=HelpFormatter,
-            allow_abbrev=False,
-        )
-        module.add_arguments(command)
-        command.add_argument(
-            "--traceback", action="store_true", help="show where an error arose (for bug reports)"
-        )
-        command.set_defaults(run=module.run)
+    parser.set_defaults(run=partial(_overview, parser), traceback=False)
+    modules = {module.__name__.rpartition(".")[2]: module for module in COMMANDS}
+    add_commands(parser, modules, metavar="COMMAND")
     return parser
 
 
+def add_commands(parser: Parser, modules: Mapping[str, Any], **options: Any) -> None:
+    """Commands of a program, each from a module with HELP, USAGE, DESCRIPTION, EPILOG,
+    ``add_arguments`` and ``run``.
+    """
+    commands = parser.add_subparsers(
+        title="commands",
+        description="\n".join(f"{name:<11}{module.HELP}" for name, module in modules.items()),
+        dest="command",
+        prog=parser.prog,
+        help=argparse.SUPPRESS,
+        **options,
+    )
+    for name, module in modules.items():
+        _fill(commands.add_parser(name, **_texts(f"{parser.prog} {name}", module)), module)
+
+
+def make_program(name: str, module: Any) -> Parser:
+    """The parser of a module as in :func:`add_commands` that is a program of its own."""
+    parser = Parser(prog=name, **_texts(name, module))
+    _fill(parser, module)
+    return parser
+
+
+def _texts(name: str, module: Any) -> dict[str, Any]:
+    return {
+        "usage": f"{name} {module.USAGE}",
+        "description": module.DESCRIPTION,
+        "epilog": module.EPILOG,
+    }
+
+
+def _fill(parser: argparse.ArgumentParser, module: Any) -> None:
+    """Options, and what runs them."""
+    module.add_arguments(parser)
+    parser.add_argument(
+        "--traceback", action="store_true", help="show where an error arose (for bug reports)"
+    )
+    parser.set_defaults(run=module.run)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code (0 done, 1 something failed, 2 bad usage or input)."""
+    """Run one command of ``steepest``; the exit code."""
+    return run(make_parser(), argv)
+
+
+def run(parser: Parser, argv: Sequence[str] | None = None) -> int:
+    """Run a program; the exit code (0 done, 1 something failed, 2 bad usage or input)."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    parser = make_parser()
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else OK
-    if arguments.version:
-        print(f"steepest {info.version('steepest')}")
-        return OK
-    if arguments.command is None:
-        parser.print_help(sys.stderr)
-        return USAGE
     return _guarded(arguments)
+
+
+def _overview(parser: Parser, arguments: argparse.Namespace) -> int:
+    """Without a command: say which there are."""
+    parser.print_help(sys.stderr)
+    return USAGE
 
 
 def _guarded(arguments: argparse.Namespace) -> int:

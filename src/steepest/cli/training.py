@@ -51,17 +51,17 @@ SETTINGS = {  # option: setting of a Recipe
 class Subject:
     """What is trained by a command.
 
-    ``command`` is what the user typed, ``train`` the function of the library, ``measures(row,
-    config)`` the words about an epoch besides its loss, ``summary(result)`` more values for JSON,
-    ``best(result)`` the words about the best epoch, ``advice(result)`` a last line or "".
+    ``command`` is what the user typed, ``train`` the function that trains, ``measures(row,
+    config)`` the words about an epoch besides its loss, ``best(result)`` those about the best
+    epoch, ``summary(result)`` more values for JSON, ``advice(result)`` a last line or "".
     """
 
     command: str
     train: Callable[..., Any]
     measures: Callable[[Mapping[str, float], Any], Sequence[str]]
-    summary: Callable[[Any], Mapping[str, Any]]
     best: Callable[[Any], str]
-    advice: Callable[[Any], str]
+    summary: Callable[[Any], Mapping[str, Any]] = lambda result: {}
+    advice: Callable[[Any], str] = lambda result: ""
 
 
 def add_recipe(group: Any) -> None:
@@ -164,7 +164,7 @@ def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
 
     if not has_checkpoint(Path(arguments.output)):
         return " before the first checkpoint: nothing to go on with"
-    again = f"steepest {subject.command} -o {shlex.quote(arguments.output)} --resume"
+    again = f"{subject.command} -o {shlex.quote(arguments.output)} --resume"
     return f"; go on with: {again}"
 
 
@@ -233,7 +233,8 @@ def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> Non
         **subject.summary(result),
     }
     if arguments.json:
-        print(json.dumps({"command": subject.command, **finite(values)}, indent=2, allow_nan=False))
+        document = {"command": arguments.command, **finite(values)}
+        print(json.dumps(document, indent=2, allow_nan=False))
     elif not arguments.quiet:
         rest = "" if result.stopped == "finished" else ", time is up: go on with --resume"
         print(f"{values['steps']} of {values['num_steps']} steps in {result.seconds:.0f} s{rest}")

@@ -9,7 +9,7 @@ BMP files are read, not written.
 
 from .files import READ_ONLY, SUFFIXES, check_target, read_image, write_image
 from .image import Image, from_float
-from .labels import label_colours, read_labels
+from .labels import read_labels
 from .listing import base_name, image_files
 from .metadata import Metadata
 from .outputs import OutputSet, check_writable
@@ -27,7 +27,6 @@ __all__ = [
     "check_writable",
     "from_float",
     "image_files",
-    "label_colours",
     "read_image",
     "read_labels",
     "sample",

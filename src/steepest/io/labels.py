@@ -42,31 +42,6 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     return _whole_numbers(_without_colours(array, name), name)
 
 
-def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
-    """The palette of a label file, ``(n, 3)``: the colour in which number k is shown.
-
-    uint8 (of a TIFF file the higher byte); None where there is no palette.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read.
-    """
-    name = os.fspath(path)
-    with decoding(name), open(name, "rb") as file:
-        head = file.read(8)
-        file.seek(0)
-        if head.startswith(b"\x89PNG"):
-            with Pillow.open(file, formats=("PNG",)) as picture:
-                colours = picture.getpalette("RGB") if picture.mode == "P" else None
-            return None if colours is None else np.array(colours, np.uint8).reshape(-1, 3)
-        if head[:4] in _TIFF:
-            with tifffile.TiffFile(file) as tif:
-                table = getattr(tif.pages[0], "colormap", None)
-            return None if table is None else (np.asarray(table).T >> 8).astype(np.uint8)
-    return None
-
-
 def _stored_numbers(file: BinaryIO, name: str) -> np.ndarray | None:
     """Indices of a palette, and what `read_image` refuses; None for all it reads as we need."""
     head = file.read(8)

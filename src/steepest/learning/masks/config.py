@@ -31,9 +31,8 @@ class MaskTrainingConfig(Recipe):
     alpha, beta
         Weight of the critic in Eq. (3), of the error in Eq. (4).
     data, validation_data
-        A folder of images, "skimage", "food101:FOLDER", "stl10:FOLDER"
-        (`steepest.learning.training.photographs.open_photographs`). Without ``validation_data`` a part of
-        ``data`` is held out.
+        A folder of images, "skimage", "food101:FOLDER", "stl10:FOLDER". Without
+        ``validation_data`` a part of ``data`` is held out.
     crop
         Side of the square crops in pixels, at random places (the paper crops centres).
     validation_batches
@@ -41,9 +40,9 @@ class MaskTrainingConfig(Recipe):
 
     With ``precision="bfloat16"`` the critic is still computed in float32.
 
-    The other parameters, and errors, are those of `steepest.learning.training.Recipe`; their defaults here
-    are the paper's: batches of 32, Adam with 5e-5, epochs of 100,000 images. The criterion is the
-    value of Eq. (4) on held-out images.
+    The other parameters, and errors, are those of `steepest.learning.training.Recipe`; their
+    defaults here are the paper's: batches of 32, Adam with 5e-5, epochs of 100,000 images. The
+    criterion is the value of Eq. (4) on held-out images.
     """
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("loss",)

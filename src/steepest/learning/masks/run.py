@@ -20,10 +20,10 @@ def train(
 ) -> TrainingResult[MaskTrainingConfig]:
     """Train the three networks jointly, or the parts that ``config.mode`` names.
 
-    Writes into ``folder`` what `steepest.learning.training.run_training` says: ``log.csv`` with the losses
-    (2), (3), (4), error and density of every epoch, a checkpoint, and ``weights.safetensors`` of
-    the epoch with the smallest Eq. (4) on held-out images, which `steepest.learning.masks.load`
-    reads. Continues bit for bit what was stopped.
+    Writes into ``folder`` what `steepest.learning.training.run_training` says: ``log.csv`` with the
+    losses (2), (3), (4), error and density of every epoch, a checkpoint, and
+    ``weights.safetensors`` of the epoch with the smallest Eq. (4) on held-out images, which
+    `steepest.learning.masks.load` reads. Continues bit for bit what was stopped.
 
     In the log, "total" is the sum of the losses of all networks; it says nothing of quality.
 

@@ -25,7 +25,7 @@ from .validation import NAMES, Validation, make_validation
 
 @dataclass(frozen=True, eq=False)
 class MaskTask:
-    """Networks, losses and images: the :class:`~steepest.learning.training.Task` of mask networks."""
+    """Networks, losses and images: the `Task` of mask networks."""
 
     config: MaskTrainingConfig
     device: torch.device

@@ -1,4 +1,4 @@
-"""Trained mask networks on disk: the format of `steepest.learning.training.weight_files`."""
+"""Weights of trained mask networks."""
 
 from __future__ import annotations
 

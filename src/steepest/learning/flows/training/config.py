@@ -14,7 +14,7 @@ from ...training.recipe import Recipe, check_counts, is_count, refuse
 class TrainingConfig(Recipe):
     """A training, complete: the same configuration gives the same weights.
 
-    Besides what every :class:`~steepest.learning.training.Recipe` has (``images`` are random crops here):
+    Besides what every `steepest.learning.training.Recipe` has (``images`` are random crops here):
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class TrainingConfig(Recipe):
         Its name ("semi-resnet", "unet", "lgd", "mean-flux") and the arguments of its constructor;
         saved weights to begin with, as `steepest.learning.load` takes them (None: random ones).
     objective, objective_options
-        "paper", "report" or "gap" (:mod:`steepest.learning.flows.objectives`), and keyword arguments of
+        "paper", "report" or "gap" (`steepest.learning.flows.objectives`), and keyword arguments of
         it: ``{"tv_term": "mean", "alpha1": 0.1}``.
     data, validation_data
         Where images come from (:func:`~.data.open_data`): a folder, "skimage", "generated",

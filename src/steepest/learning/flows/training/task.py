@@ -17,8 +17,8 @@ from ...training.precision import InBfloat16
 from ...training.sources import Source
 from ...training.streams import torch_stream
 from ...training.task import placed, seeded
-from .. import weights
 from ..objectives import Objective, check_objective, find_objective
+from ..weights import REGISTRY
 from .config import TrainingConfig
 from .data import open_data
 from .sampling import OBJECTIVE, TRAINING, draw_batch
@@ -30,7 +30,7 @@ METHODS = ("propose", "mean_flux", "solve")
 
 @dataclass(frozen=True, eq=False)
 class FlowTask:
-    """A network, an objective and images: the :class:`~steepest.learning.training.Task` of flows."""
+    """A network, an objective and images: the `steepest.learning.training.Task` of flows."""
 
     config: TrainingConfig
     device: torch.device
@@ -48,7 +48,7 @@ class FlowTask:
 
     def build(self) -> nn.Module:
         """The configured network with any weights."""
-        return weights.build(self.config.network, dict(self.config.network_config))
+        return REGISTRY.build(self.config.network, dict(self.config.network_config))
 
     def rehearse(self, network: nn.Module) -> None:
         """Try the options of the objective on two images."""
@@ -84,7 +84,7 @@ class FlowTask:
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
         """As :func:`steepest.learning.load` reads it."""
-        weights.save(network, path, dict(metadata))
+        REGISTRY.save(network, path, dict(metadata))
 
     def metadata(self) -> Mapping[str, Any]:
         """The licences of the images."""
@@ -104,7 +104,7 @@ def make_task(config: TrainingConfig, team: Team) -> FlowTask:
         Unknown network, objective, option or data; an objective that is not for this network.
     """
     with torch.device("meta"):  # before minutes go by with images and their flows
-        network = weights.build(config.network, dict(config.network_config))
+        network = REGISTRY.build(config.network, dict(config.network_config))
     check_objective(config.objective, network)
     objective = find_objective(config.objective, config.objective_options)
     images = partial(open_data, largest_crop=config.crop_range[1])
@@ -116,7 +116,7 @@ def make_task(config: TrainingConfig, team: Team) -> FlowTask:
 
 
 def _begin_with(network: nn.Module, initial: str) -> None:
-    first = weights.load(initial)
+    first = REGISTRY.load(initial)
     if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
         raise InputError(
             f"initial={initial!r}: a {type(first).__name__}, or of another configuration"

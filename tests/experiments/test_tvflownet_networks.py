@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import steepest
+from cases.tvflownet import Solver, crops_of_camera, evaluation, folder  # noqa: F401
 from experiments.tvflownet import paper, protocol, report
+from experiments.tvflownet.__main__ import main
 from experiments.tvflownet.methods import BASELINE, Still
 from experiments.tvflownet.paper import Figure
 from experiments.tvflownet.reconstruction import by_bands, by_quadrature
 from experiments.tvflownet.runner import Evaluation
 from experiments.tvflownet.truth import TIMES, TruthSource
-
-import steepest
-from cases.evaluations import Solver, crops_of_camera, evaluation, folder  # noqa: F401
-from steepest.cli.main import main
 
 METRICS = pytest.importorskip("skimage.metrics")
 
@@ -66,7 +66,6 @@ def test_network_of_the_solver() -> None:
 
 def test_network_in_batches_with_derivatives() -> None:
     from experiments.tvflownet.methods import Learned
-
     from steepest.grid.differences import divergence
 
     method = Learned(smooth_network(), "smooth", "96")
@@ -157,7 +156,6 @@ def test_networks_are_loaded_into_their_rows(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
     from experiments.tvflownet.weights import load_method, training_size, training_times
-
     from steepest.learning import SemiResNet, save
 
     training = {"crop": [32, 256], "images": 60, "batch": 2}
@@ -204,9 +202,9 @@ def _frames(image: np.ndarray) -> np.ndarray:
 
 
 def test_command_lists_bad_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "--images", str(folder), "--tables", "2,12"]) == 2
+    assert main(["--images", str(folder), "--tables", "2,12"]) == 2
     assert "numbers from 1 to 9" in capsys.readouterr().err
-    both = ["evaluate", "--images", str(folder), "--quick", "--count", "3"]
+    both = ["--images", str(folder), "--quick", "--count", "3"]
     assert main(both) == 2
     assert "--quick" in capsys.readouterr().err
 
@@ -222,7 +220,7 @@ def test_command_writes_and_goes_on(
     monkeypatch.setattr("experiments.tvflownet.load_method", lambda name, device: Solver())
     monkeypatch.setattr("experiments.tvflownet.protocol.SIZES", ("32",))
     monkeypatch.setitem(protocol.NEEDS, 2, (("solution", "32"),))
-    command = ["evaluate", "--images", str(folder), "--networks", "any", "--tables", "2"]
+    command = ["--images", str(folder), "--networks", "any", "--tables", "2"]
     command += ["--count", "1", "--no-certificates", "-o", str(tmp_path / "out")]
     assert main(command) == 0
     printed = capsys.readouterr().out
@@ -249,7 +247,7 @@ def test_table_4_is_followed_by_the_flux(
     method = Learned(smooth_network(), "unet", "64")
     monkeypatch.setattr("experiments.tvflownet.load_method", lambda name, device: method)
     monkeypatch.setitem(protocol.NEEDS, 4, (("divergence", "32"),))
-    command = ["evaluate", "--images", str(folder), "--networks", "any", "--tables", "4,8"]
+    command = ["--images", str(folder), "--networks", "any", "--tables", "4,8"]
     command += ["--count", "1", "--no-certificates", "-o", str(tmp_path / "out")]
     assert main(command) == 0
     headings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("###")]
@@ -265,7 +263,6 @@ def test_table_4_is_followed_by_the_flux(
 def test_pictures_show_every_row() -> None:
     pytest.importorskip("matplotlib")
     from experiments.tvflownet import pictures
-
     from steepest.plot import figure_png
 
     image = crops_of_camera(32)

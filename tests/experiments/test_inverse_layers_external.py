@@ -17,6 +17,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from torch.nn.functional import cross_entropy  # noqa: E402
+
+from cases.libraries import real  # noqa: E402
 from experiments.inverse_layers import (  # noqa: E402
     IGNORE,
     SegmentationConfig,
@@ -29,10 +32,7 @@ from experiments.inverse_layers import (  # noqa: E402
 from experiments.inverse_layers.batches import draw  # noqa: E402
 from experiments.inverse_layers.streets import STREET_CLASSES, write_streets  # noqa: E402
 from experiments.inverse_layers.task import make_task, open_split  # noqa: E402
-from experiments.inverse_layers.weights import build, read_description  # noqa: E402
-from torch.nn.functional import cross_entropy  # noqa: E402
-
-from cases.libraries import real  # noqa: E402
+from experiments.inverse_layers.weights import REGISTRY  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import InverseHeat  # noqa: E402
 from steepest.learning.training import Team  # noqa: E402
@@ -49,7 +49,7 @@ LIBRARIES = {"deeplabv3+": "segmentation_models_pytorch", "hrnet": "timm"}
 def network_of(name: str, options: dict[str, Any], channels: int = 3, classes: int = 3) -> Any:
     real(LIBRARIES[name])
     torch.manual_seed(0)
-    return build(name, {"in_channels": channels, "num_classes": classes, **options})
+    return REGISTRY.build(name, {"in_channels": channels, "num_classes": classes, **options})
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_one_training_step(
         assert any(key.endswith(part) for key in moved)
 
     again = load(result.path)
-    assert read_description(result.path)["network"] == name
+    assert REGISTRY.read_description(result.path)["network"] == name
     picture = np.random.default_rng(0).random((45, 50, 3)).astype(np.float32)
     assert np.array_equal(predict(again, picture), predict(result.network, picture))
     assert predict(again, picture).max() < len(STREET_CLASSES)
@@ -201,7 +201,9 @@ def test_sizes_of_the_papers_networks() -> None:
 def test_bad_arguments(name: str, options: dict[str, Any], words: str) -> None:
     real(LIBRARIES[name])
     with pytest.raises(InputError, match=words):
-        build(name, {"in_channels": 3, "num_classes": 2, "encoder": SMALLEST[name], **options})
+        REGISTRY.build(
+            name, {"in_channels": 3, "num_classes": 2, "encoder": SMALLEST[name], **options}
+        )
 
 
 def test_bad_batches() -> None:
@@ -237,7 +239,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, library in LIBRARIES.items():
         monkeypatch.setitem(sys.modules, library, None)
         with pytest.raises(InputError, match=rf"needs {library}: pip install 'steepest\[segment\]"):
-            build(name, {"in_channels": 3, "num_classes": 2})
+            REGISTRY.build(name, {"in_channels": 3, "num_classes": 2})
 
     def broken(module: str) -> Any:
         raise RuntimeError("operator torchvision::nms does not exist")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from experiments.inverse_layers import IGNORE, open_pairs
 from experiments.inverse_layers.streets import STREET_CLASSES, draw_street, write_streets
-
 from steepest.core.errors import InputError
 from steepest.io import read_labels
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiments.inverse_layers import IGNORE, Classes, fit_size, open_pairs, split
-from experiments.inverse_layers.matching import match
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from experiments.inverse_layers import IGNORE, Classes, fit_size, open_pairs, split
+from experiments.inverse_layers.matching import match
 from steepest.core.errors import InputError
 from steepest.core.pixels import to_planes
 

@@ -13,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from experiments import inverse_layers  # noqa: E402
 from experiments.inverse_layers import (  # noqa: E402
     SegmentationUNet,
     load,
@@ -21,9 +22,7 @@ from experiments.inverse_layers import (  # noqa: E402
     probabilities,
     save,
 )
-from experiments.inverse_layers.weights import REGISTRY, build, read_description  # noqa: E402
-
-from experiments import segmentation  # noqa: E402
+from experiments.inverse_layers.weights import REGISTRY  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.learning.training import weight_files  # noqa: E402
 
@@ -124,7 +123,10 @@ def test_weights_come_back(tmp_path: Path) -> None:
     assert not again.training
     for key, tensor in network.state_dict().items():
         assert torch.equal(again.state_dict()[key], tensor)
-    assert read_description(tmp_path / "cells")["metadata"]["classes"] == ["background", "cell"]
+    assert REGISTRY.read_description(tmp_path / "cells")["metadata"]["classes"] == [
+        "background",
+        "cell",
+    ]
 
 
 def test_files_that_are_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +137,7 @@ def test_files_that_are_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match="networks that can be saved are segmentation-unet"):
         save(torch.nn.Linear(1, 1), "a")
     with pytest.raises(InputError, match="depth=99"):
-        build("segmentation-unet", {"in_channels": 1, "num_classes": 2, "depth": 99})
+        REGISTRY.build("segmentation-unet", {"in_channels": 1, "num_classes": 2, "depth": 99})
     save(small(), "a")
     description = json.loads(Path("a.json").read_text())
     for change, words in (
@@ -280,7 +282,7 @@ def test_outputs_that_are_no_segmentation(output: Any, words: str) -> None:
 
 
 def test_lazy_names() -> None:
-    for name in segmentation.__all__:
-        assert getattr(segmentation, name) is not None
+    for name in inverse_layers.__all__:
+        assert getattr(inverse_layers, name) is not None
     with pytest.raises(AttributeError, match="nothing_like_it"):
-        segmentation.nothing_like_it  # noqa: B018
+        inverse_layers.nothing_like_it  # noqa: B018

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import steepest
+from cases.tvflownet import Solver, crops_of_camera, evaluation, folder  # noqa: F401
 from experiments.tvflownet import measures, paper, protocol, report
 from experiments.tvflownet.methods import BASELINE, Still
 from experiments.tvflownet.paper import Figure
@@ -15,9 +18,6 @@ from experiments.tvflownet.runner import Evaluation
 from experiments.tvflownet.speed import Runner, speed_images, table_9, time_all
 from experiments.tvflownet.table import Cell, Row, Scores, Table, make_rows, over_repeats
 from experiments.tvflownet.truth import STEP, TIMES, TruthSource, time_derivative
-
-import steepest
-from cases.evaluations import Solver, crops_of_camera, evaluation, folder  # noqa: F401
 
 METRICS = pytest.importorskip("skimage.metrics")
 

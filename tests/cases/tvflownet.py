@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import steepest
 from experiments.tvflownet.methods import Still
 from experiments.tvflownet.runner import Evaluation
 from experiments.tvflownet.truth import STEP, time_derivative
-
-import steepest
 from steepest.core.grey import to_grey
 from steepest.io import write_image
 

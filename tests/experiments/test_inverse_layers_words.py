@@ -1,4 +1,4 @@
-"""``python -m experiments.inverse_layers``: what it says about masks, folders and pairs before it computes."""
+"""What ``python -m experiments.inverse_layers`` says about masks and pairs before it computes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from cases.cells import write, write_cells  # noqa: E402
-from cases.segment import PREDICT, TRAIN, here, refused  # noqa: E402, F401
-from steepest.cli.main import main  # noqa: E402
+from cases.inverse_layers import PREDICT, TRAIN, here, refused  # noqa: E402, F401
+from experiments.inverse_layers.__main__ import main  # noqa: E402
 
 SHORT = [*TRAIN, "--epochs", "1"]
 
@@ -90,7 +90,7 @@ def test_moved_folders_are_resumed(
     Path("elsewhere").mkdir()
     Path("images").rename("elsewhere/images")
     Path("masks").rename("elsewhere/masks")
-    resume = ["segment", "train", "-o", "run", "--resume", "--max-minutes", "9", "-q"]
+    resume = ["train", "-o", "run", "--resume", "--max-minutes", "9", "-q"]
     assert "images: no such folder" in refused(resume, capsys)
     assert main([*resume, "elsewhere/images", "elsewhere/masks"]) == 0
     monkeypatch.chdir("elsewhere")
@@ -118,7 +118,7 @@ def test_other_pairs_are_refused(how: str, words: str, capsys: pytest.CaptureFix
             path.unlink()
         if how == "added":
             Path(folder, "c6.png").write_bytes(path.read_bytes())
-    err = refused(["segment", "train", "-o", "run", "--resume"], capsys)
+    err = refused(["train", "-o", "run", "--resume"], capsys)
     assert "run: pairs or classes are not those the training began with" in err
     assert words in err
 
@@ -161,7 +161,7 @@ def test_one_pair(options: list[str], capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_scale_is_for_overlays(capsys: pytest.CaptureFixture[str]) -> None:
     words = "--scale enlarges overlays: also give --overlay"
-    assert words in refused([*PREDICT[:3], "images", "-o", "out", "--scale", "2"], capsys)
+    assert words in refused([*PREDICT[:2], "images", "-o", "out", "--scale", "2"], capsys)
 
 
 @pytest.mark.parametrize("place", ["a file", "/proc/steepest", "locked/run"])
@@ -178,8 +178,8 @@ def test_folders_that_cannot_be_written(place: str, capsys: pytest.CaptureFixtur
     write_cells("good")
     for path in Path("masks").iterdir():
         path.write_bytes(b"")
-    train = ["segment", "train", "images", "masks", "-o", place]
-    predict = ["segment", "predict", "damaged.safetensors", "good/images", "-o", place]
+    train = ["train", "images", "masks", "-o", place]
+    predict = ["predict", "damaged.safetensors", "good/images", "-o", place]
     for command in (train, predict):
         err = refused(command, capsys)
         assert "a file: is a file, a folder" in err or f"{place}: cannot be written into" in err

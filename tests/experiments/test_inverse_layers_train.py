@@ -1,4 +1,4 @@
-"""``python -m experiments.inverse_layers train``: what it writes and prints, defaults, mistakes of beginners."""
+"""``python -m experiments.inverse_layers train``: results, defaults, mistakes of beginners."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+import steepest  # noqa: E402
+from cases.cells import write, write_cells  # noqa: E402
+from cases.inverse_layers import PREDICT, TRAIN, WEIGHTS, here, refused  # noqa: E402, F401
+from experiments import inverse_layers  # noqa: E402
 from experiments.inverse_layers import (  # noqa: E402
     SegmentationConfig,
-    segment_layers,
-    segment_predict,
-    segment_train,
+    command_layers,
+    command_predict,
+    command_train,
 )
-
-from cases.cells import write, write_cells  # noqa: E402
-from cases.segment import PREDICT, TRAIN, WEIGHTS, here, refused  # noqa: E402, F401
-from experiments import segmentation  # noqa: E402
-from steepest.cli.main import main  # noqa: E402
+from experiments.inverse_layers.__main__ import main  # noqa: E402
 
 
 def recipe() -> SegmentationConfig:
@@ -51,7 +51,7 @@ def test_train_says_what_came_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 of 4 steps" in out
     assert f"epoch {best['epoch']:.0f}, dice {best['validation_dice']:.3f}, mean IoU" in out
     assert WEIGHTS in out
-    assert isinstance(segmentation.load(WEIGHTS), segmentation.SegmentationUNet)
+    assert isinstance(inverse_layers.load(WEIGHTS), inverse_layers.SegmentationUNet)
 
 
 def test_defaults_for_a_beginner() -> None:
@@ -62,15 +62,15 @@ def test_defaults_for_a_beginner() -> None:
     assert config.mirror
     assert config.layer == {}
     assert config.network_config == {"base": 2, "depth": 2}
-    default = segment_train._config(arguments("images", "masks"))
+    default = command_train._config(arguments("images", "masks"))
     assert default.network_config == {"base": 16}
     assert (default.size, default.fit, default.loss) == ((128, 128), "crop", "cross-entropy")
 
 
 def arguments(*words: str) -> Any:
-    from steepest.cli.main import make_parser
+    from experiments.inverse_layers.__main__ import make_parser
 
-    return make_parser().parse_args(["segment", "train", "-o", "run", *words])
+    return make_parser().parse_args(["train", "-o", "run", *words])
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_options_become_settings(words: str, expected: dict[str, Any]) -> None:
     if "--ending" in words:
         for path in Path("masks").iterdir():
             path.rename(path.with_stem(path.stem + "_m"))
-    config = segment_train._config(arguments("images", "masks", *words.split(" ")))
+    config = command_train._config(arguments("images", "masks", *words.split(" ")))
     assert {name: getattr(config, name) for name in expected} == expected
 
 
@@ -120,7 +120,7 @@ def test_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert err == ""
     report = json.loads(out)
-    assert report["command"] == "segment train"
+    assert report["command"] == "train"
     assert report["weights"] == WEIGHTS
     assert report["best_score"] == pytest.approx(1 - report["dice"])
     assert (report["images"], report["validation_images"]) == (5, 1)
@@ -132,8 +132,8 @@ def test_resume_is_as_if_nothing_had_happened(capsys: pytest.CaptureFixture[str]
     assert re.search(
         r"1 of 4 steps in \d+ s, time is up: go on with --resume", capsys.readouterr().out
     )
-    assert main(["segment", "train", "-o", "run", "--resume", "--max-minutes", "9", "-q"]) == 0
-    whole = [*TRAIN[:5], "whole", *TRAIN[6:], "--layer", "default", "-q"]
+    assert main(["train", "-o", "run", "--resume", "--max-minutes", "9", "-q"]) == 0
+    whole = [*TRAIN[:4], "whole", *TRAIN[5:], "--layer", "default", "-q"]
     assert main(whole) == 0
     assert capsys.readouterr() == ("", "")
     ours, theirs = (Path(f"{folder}/weights.safetensors") for folder in ("run", "whole"))
@@ -167,7 +167,7 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(segmentation, "train", interrupted)
+    monkeypatch.setattr(inverse_layers, "train", interrupted)
     assert main(TRAIN) == 130
     assert "before the first checkpoint: nothing to go on with" in capsys.readouterr().err
     assert main([*TRAIN, "-o", "my run"]) == 130
@@ -237,13 +237,13 @@ def test_mistakes_in_one_line(
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (["segment"], "required: train|predict"),
-        (["segment", "train", "-o", "run"], "a folder of images is needed (or --resume"),
-        (["segment", "train", "images"], "required: -o"),
-        (["segment", "train", "nowhere", "-o", "run"], "nowhere: no such folder"),
-        (["segment", "train", "images", "-o", "run"], "images and masks cannot be told apart"),
-        (["segment", "predict", "x", "-o", "y"], "required: IMAGE"),
-        (["segment", "predict", "x", "images", "-o", "y"], "x.json: cannot be read"),
+        ([], "required: train|predict"),
+        (["train", "-o", "run"], "a folder of images is needed (or --resume"),
+        (["train", "images"], "required: -o"),
+        (["train", "nowhere", "-o", "run"], "nowhere: no such folder"),
+        (["train", "images", "-o", "run"], "images and masks cannot be told apart"),
+        (["predict", "x", "-o", "y"], "required: IMAGE"),
+        (["predict", "x", "images", "-o", "y"], "x.json: cannot be read"),
     ],
 )
 def test_what_is_missing(
@@ -257,21 +257,20 @@ def test_what_is_missing(
 
 def test_names_on_the_command_line() -> None:
     from experiments.inverse_layers import geometry, inverse, losses, noise, weights
-
     from steepest.layers import HEAT_PRESETS
 
-    assert set(segment_layers.PRESETS) == set(HEAT_PRESETS)
-    assert set(segment_layers.EVOLUTIONS) == set(inverse.EVOLUTIONS)
-    assert set(segment_train.LOSSES) == set(losses.LOSSES)
-    assert set(segment_train.NOISES) == set(noise.KINDS)
-    assert set(segment_train.FITS) == set(geometry.FITS)
-    assert segment_train.CRITERIA == SegmentationConfig.CRITERIA
-    assert set(segment_train.NETWORKS) == set(weights.NETWORKS)
+    assert set(command_layers.PRESETS) == set(HEAT_PRESETS)
+    assert set(command_layers.EVOLUTIONS) == set(inverse.EVOLUTIONS)
+    assert set(command_train.LOSSES) == set(losses.LOSSES)
+    assert set(command_train.NOISES) == set(noise.KINDS)
+    assert set(command_train.FITS) == set(geometry.FITS)
+    assert command_train.CRITERIA == SegmentationConfig.CRITERIA
+    assert set(command_train.NETWORKS) == set(weights.NETWORKS)
 
 
-@pytest.mark.parametrize("module", [segment_train, segment_predict])
+@pytest.mark.parametrize("module", [command_train, command_predict])
 def test_examples_in_the_help_can_be_parsed(module: Any) -> None:
-    from steepest.cli.main import make_parser
+    from experiments.inverse_layers.__main__ import make_parser
 
     lines = [
         line
@@ -280,27 +279,32 @@ def test_examples_in_the_help_can_be_parsed(module: Any) -> None:
     ]
     assert lines
     for line in lines:
-        words = line.split("   ")[0].replace("'", "").split()[1:]
-        assert make_parser().parse_args(words).action == words[1]
+        words = line.replace("'", "").split()[3:]
+        assert make_parser().parse_args(words).command == words[0]
 
 
 def test_the_command_starts_without_torch() -> None:
     code = (
-        "import sys, steepest.cli.main as m; m.make_parser().parse_args(['segment', 'train', 'a', "
-        "'-o', 'b']); sys.exit('torch' in sys.modules)"
+        "import sys, experiments.inverse_layers.__main__ as m; "
+        "m.make_parser().parse_args(['train', 'a', '-o', 'b']); sys.exit('torch' in sys.modules)"
     )
-    package = str(Path(segmentation.__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": package}
+    places = [Path(inverse_layers.__file__).parents[2], Path(steepest.__file__).parents[1]]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
 
 
 @pytest.mark.parametrize("module", ["torch", "safetensors"])
-@pytest.mark.parametrize("command", [TRAIN, PREDICT], ids=["train", "predict"])
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [(TRAIN, "training"), (PREDICT, "prediction")],
+    ids=["train", "predict"],
+)
 def test_without_torch(
     module: str,
     command: list[str],
+    what: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    assert f"segmentation needs {module}, which is not installed" in refused(command, capsys)
+    assert f"{what} needs {module}, which is not installed" in refused(command, capsys)

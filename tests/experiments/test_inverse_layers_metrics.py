@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from experiments.inverse_layers import (
     IGNORE,
     confusion,
@@ -15,9 +18,6 @@ from experiments.inverse_layers import (
     scores,
 )
 from experiments.inverse_layers.drawing import COLOURS
-from hypothesis import given
-from hypothesis import strategies as st
-
 from steepest.core.errors import InputError
 
 

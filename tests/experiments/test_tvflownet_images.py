@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiments.tvflownet import measures, paper, shapes
-from experiments.tvflownet.images import crops, folder_images, mixed_crops
-from experiments.tvflownet.paper import Figure
-from experiments.tvflownet.reconstruction import by_bands, by_differences, by_quadrature
-from experiments.tvflownet.truth import TIMES, TruthSource, time_derivative
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
 import steepest
-from cases.evaluations import Solver, crops_of_camera, evaluation, folder  # noqa: F401
+from cases.tvflownet import Solver, crops_of_camera, evaluation, folder  # noqa: F401
+from experiments.tvflownet import measures, paper, shapes
+from experiments.tvflownet.images import crops, folder_images, mixed_crops
+from experiments.tvflownet.paper import Figure
+from experiments.tvflownet.reconstruction import by_bands, by_differences, by_quadrature
+from experiments.tvflownet.truth import TIMES, TruthSource, time_derivative
 from steepest.core.errors import InputError
 from steepest.io import write_image
 

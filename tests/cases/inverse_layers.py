@@ -1,4 +1,4 @@
-"""What tests of ``python -m experiments.inverse_layers`` share: a folder of cells, a command that is refused."""
+"""What tests of ``experiments.inverse_layers`` share: cells, a command that is refused."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from steepest.cli.main import main
+from experiments.inverse_layers.__main__ import main
 
 from .cells import write_cells
 
 WEIGHTS = "run/weights.safetensors"
-TRAIN = ["segment", "train", "images", "masks", "-o", "run", "--base", "2", "--depth", "2"]
+TRAIN = ["train", "images", "masks", "-o", "run", "--base", "2", "--depth", "2"]
 TRAIN += ["--size", "16", "--epochs", "2"]
-PREDICT = ["segment", "predict", WEIGHTS, "photos", "-o", "results"]
+PREDICT = ["predict", WEIGHTS, "photos", "-o", "results"]
 
 
 @pytest.fixture(autouse=True)

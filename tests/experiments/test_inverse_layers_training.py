@@ -13,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from cases.cells import VALUES, write, write_cells  # noqa: E402
 from experiments.inverse_layers import (  # noqa: E402
     IGNORE,
     LabelNoise,
@@ -30,8 +31,6 @@ from experiments.inverse_layers import (  # noqa: E402
 from experiments.inverse_layers.batches import Samples, draw  # noqa: E402
 from experiments.inverse_layers.losses import cross_entropy  # noqa: E402
 from experiments.inverse_layers.task import SegmentationTask, make_task, open_split  # noqa: E402
-
-from cases.cells import VALUES, write, write_cells  # noqa: E402
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.layers import InverseHeat, StabilityWarning, inverse_layers  # noqa: E402
 from steepest.learning.training import Team  # noqa: E402

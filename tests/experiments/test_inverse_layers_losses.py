@@ -19,7 +19,6 @@ from experiments.inverse_layers.losses import (  # noqa: E402
     label_smoothing,
     roughness,
 )
-
 from steepest.core.errors import InputError  # noqa: E402
 
 SHAPES = [(2, 3, 7), (2, 3, 5, 6), (1, 4, 3, 4, 5)]

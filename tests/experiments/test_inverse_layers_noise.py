@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiments.inverse_layers import IGNORE, LabelNoise, cover_with_windows, flip_labels
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.inverse_layers import IGNORE, LabelNoise, cover_with_windows, flip_labels
 from steepest.core.errors import InputError
 
 KINDS = ("independent", "redrawn", "shared", "flip")

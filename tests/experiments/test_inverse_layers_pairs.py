@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from experiments.inverse_layers import IGNORE, Classes, open_pairs, overlay
-from experiments.inverse_layers.matching import match
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from cases.cells import write
+from experiments.inverse_layers import IGNORE, Classes, open_pairs, overlay
+from experiments.inverse_layers.matching import match
+from experiments.inverse_layers.palettes import label_colours
 from steepest.core.errors import InputError
-from steepest.io import base_name, label_colours, read_image, read_labels
+from steepest.io import base_name, read_image, read_labels
 
 LABELS = np.arange(48).reshape(6, 8) % 5
 PHOTO = np.random.default_rng(1).integers(0, 256, (6, 8, 3), np.uint8)

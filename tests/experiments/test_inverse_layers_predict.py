@@ -14,13 +14,12 @@ from PIL import Image as Pillow
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from experiments.inverse_layers import SegmentationConfig, fit_size, predict  # noqa: E402
-from experiments.inverse_layers.trained import open_trained  # noqa: E402
-
 from cases.cells import VALUES, write_cells  # noqa: E402
-from cases.segment import PREDICT, WEIGHTS, here, refused  # noqa: E402, F401
-from experiments import segmentation  # noqa: E402
-from steepest.cli.main import main  # noqa: E402
+from cases.inverse_layers import PREDICT, WEIGHTS, here, refused  # noqa: E402, F401
+from experiments import inverse_layers  # noqa: E402
+from experiments.inverse_layers import SegmentationConfig, fit_size, predict  # noqa: E402
+from experiments.inverse_layers.__main__ import main  # noqa: E402
+from experiments.inverse_layers.trained import open_trained  # noqa: E402
 from steepest.core.pixels import to_planes  # noqa: E402
 from steepest.io import read_image, read_labels, write_image  # noqa: E402
 
@@ -29,7 +28,7 @@ from steepest.io import read_image, read_labels, write_image  # noqa: E402
 def trained() -> Any:
     """A network with random weights in run/, photographs of two sizes in photos/."""
     torch.manual_seed(0)
-    network = segmentation.SegmentationUNet(3, 3, base=2, depth=2)
+    network = inverse_layers.SegmentationUNet(3, 3, base=2, depth=2)
     write_cells("more", 2, [(20, 31), (40, 26)])
     Path("more/images").rename("photos")
     with torch.no_grad():  # all classes are about equally frequent
@@ -43,7 +42,7 @@ def save(network: Any, **changes: Any) -> None:
     config = SegmentationConfig(data="images", **changes)
     metadata = {"classes": list(VALUES), "training": config.as_json()}
     Path("run").mkdir(exist_ok=True)
-    segmentation.save(network, "run/weights", metadata)
+    inverse_layers.save(network, "run/weights", metadata)
 
 
 def test_predictions_are_those_of_the_library(
@@ -62,17 +61,17 @@ def test_predictions_are_those_of_the_library(
         written = read_labels(f"results/{name}.png")
         assert np.array_equal(written, np.array(VALUES)[labels])
         picture = read_image(f"results/overlays/{name}.png").array
-        assert np.array_equal(picture, segmentation.overlay(image, labels, 3, scale=2))
+        assert np.array_equal(picture, inverse_layers.overlay(image, labels, 3, scale=2))
         shares = [f"{v}: {100 * np.mean(written == v):.1f} %" for v in VALUES]
         assert ", ".join(shares) in out
-    pairs = segmentation.open_pairs("photos", "results", values=VALUES)  # labels serve as masks
+    pairs = inverse_layers.open_pairs("photos", "results", values=VALUES)  # labels serve as masks
     assert np.array_equal(pairs.read(1)[1], labels)
 
 
 def test_class_numbers_and_json(trained: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*PREDICT, "--values", "classes", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["command"] == "segment predict"
+    assert document["command"] == "predict"
     for record in document["results"]:
         labels = predict(trained, read_image(record["input"]).array)
         assert np.array_equal(read_labels(record["outputs"][0]), labels)
@@ -87,13 +86,13 @@ def test_class_numbers_and_json(trained: Any, capsys: pytest.CaptureFixture[str]
 def test_numbers_that_no_png_holds(
     trained: Any, values: tuple[int, ...], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    segmentation.save(trained, "run/weights", {"classes": values})
+    inverse_layers.save(trained, "run/weights", {"classes": values})
     assert words in refused([*PREDICT, "--values", "original"], capsys)
     assert main([*PREDICT, "--values", "classes", "-q"]) == 0
 
 
 def test_large_numbers_are_16_bit(trained: Any) -> None:
-    segmentation.save(trained, "run/weights", {"classes": [0, 300, 65535]})
+    inverse_layers.save(trained, "run/weights", {"classes": [0, 300, 65535]})
     assert main([*PREDICT, "-q"]) == 0
     labels = predict(trained, read_image("photos/c1.png").array)
     written = read_image("results/c1.png").array
@@ -108,7 +107,7 @@ def test_stretched_as_in_its_training(trained: Any) -> None:
     written = read_labels("results/c0.png")
     assert written.shape == image.shape[:2]
     small, _ = fit_size(to_planes(image), np.zeros(image.shape[:2], int), (16, 24), "resize")
-    seen = segmentation.probabilities(trained, np.moveaxis(small, 0, -1))
+    seen = inverse_layers.probabilities(trained, np.moveaxis(small, 0, -1))
     large = fit_size(seen, np.zeros((16, 24), int), image.shape[:2], "resize")[0]
     assert np.array_equal(written, np.array(VALUES)[large.argmax(0)])
     assert not np.array_equal(written, np.array(VALUES)[predict(trained, image)])
@@ -125,7 +124,7 @@ def test_existing_files_are_kept(trained: Any, capsys: pytest.CaptureFixture[str
     assert read_labels("results/c1.png").shape == (40, 26)
     err = refused([*PREDICT[:-1], "photos", "--overwrite"], capsys)
     assert "photos/c0.png: is an image itself" in err
-    twice = ["segment", "predict", WEIGHTS, "photos", "images/c0.png", "-o", "new"]
+    twice = ["predict", WEIGHTS, "photos", "images/c0.png", "-o", "new"]
     assert "new/c0.png: two results would have this name" in refused(twice, capsys)
 
 
@@ -137,7 +136,7 @@ def test_all_files_of_an_image_or_none(
             raise MemoryError
         return image
 
-    monkeypatch.setattr(segmentation, "overlay", failing)
+    monkeypatch.setattr(inverse_layers, "overlay", failing)
     assert main([*PREDICT, "--overlay"]) == 1
     assert "photos/c1.png: not enough memory" in capsys.readouterr().err
     names = sorted(str(path) for path in Path("results").rglob("*") if path.is_file())
@@ -156,7 +155,7 @@ def test_images_that_are_none(trained: Any, capsys: pytest.CaptureFixture[str]) 
 def test_grey_and_16_bit_photographs(trained: Any) -> None:
     grey = (np.arange(24 * 20, dtype=np.uint16) * 130).reshape(24, 20)
     write_image("grey.tif", grey)
-    assert main(["segment", "predict", WEIGHTS, "grey.tif", "-o", "out", "-q", "--overlay"]) == 0
+    assert main(["predict", WEIGHTS, "grey.tif", "-o", "out", "-q", "--overlay"]) == 0
     assert np.array_equal(read_labels("out/grey.png"), np.array(VALUES)[predict(trained, grey)])
 
 
@@ -166,5 +165,5 @@ def test_grey_and_16_bit_photographs(trained: Any) -> None:
 def test_notes_that_are_damaged(
     trained: Any, notes: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    segmentation.save(trained, "run/weights", notes)
+    inverse_layers.save(trained, "run/weights", notes)
     assert "its notes are not those of a training" in refused(PREDICT, capsys)

@@ -14,6 +14,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("skimage")
 
+import steepest  # noqa: E402
+from cases.tvflownet import crops_of_camera, folder  # noqa: E402, F401
 from experiments.tvflownet import paper, protocol, store  # noqa: E402
 from experiments.tvflownet.flux import flux_against_gradient, flux_table  # noqa: E402
 from experiments.tvflownet.methods import Learned, Still  # noqa: E402
@@ -28,10 +30,8 @@ from experiments.tvflownet.weights import (  # noqa: E402
     training_size,
     training_times,
 )
-
-import steepest  # noqa: E402
-from cases.evaluations import crops_of_camera, folder  # noqa: E402, F401
-from steepest.learning import SemiResNet, save, weights  # noqa: E402
+from steepest.learning import SemiResNet, save  # noqa: E402
+from steepest.learning.flows import weights  # noqa: E402
 
 # ---------------------------------------------------------------- names and sizes
 
@@ -111,7 +111,7 @@ def test_seconds_of_an_epoch_are_those_of_its_steps(images: int, batch: int) -> 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_networks(name: str) -> None:
     """A name is enough; at time 0 nothing has moved much, and later the variation is smaller."""
-    path = weights.PRETRAINED / f"{name}.json"
+    path = weights.REGISTRY.shipped / f"{name}.json"
     if not path.with_suffix(".safetensors").is_file():
         pytest.skip(f"{name} is not in this checkout")
     method = load_method(name)

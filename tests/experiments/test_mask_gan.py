@@ -1,0 +1,79 @@
+"""The mask GAN paper: its trainings by name, its command, networks among the compared methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+pytest.importorskip("skimage")
+
+from cases.terminal import refusal
+from experiments.mask_gan import operators, sizes
+from experiments.mask_gan.__main__ import main
+from experiments.mask_gan.learned_masks import choosers
+from experiments.mask_gan.presets import PRESETS
+from steepest.io import sample, write_image
+from steepest.learning.masks import MaskGAN, save
+
+
+def test_the_presets_are_the_papers() -> None:
+    large, small = PRESETS["paper-128"], PRESETS["paper-64"]
+    assert (large.batch, small.batch, small.crop, large.learning_rate) == (32, 128, 64, 5e-5)
+    assert (large.alpha, large.beta, large.base_channels, large.clip) == (0.005, 1, 128, 0)
+    assert PRESETS["inpainting"].mode == "inpainting"
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.fixture
+def weights(here: None) -> Path:
+    """A small network with random weights, "joint.safetensors", and a photograph in photos/."""
+    photo = np.ascontiguousarray(sample("coffee")[100:170, 100:172])
+    write_image("photos/a.png", photo)
+    config = {"mode": "joint", "density": 0.1, "binarisation": "hard"}
+    save(MaskGAN(base_channels=4), "joint", {"training": config})
+    return Path("joint.safetensors")
+
+
+def test_sizes_has_a_row_for_each(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sizes", "photos", str(weights), "--sides", "32", "64", "-o", "sizes.md"]) == 0
+    head, _, *rows = Path("sizes.md").read_text().split("\n\n")[0].splitlines()
+    assert head == f"| {' | '.join(sizes.HEAD)} |"
+    assert [row.split(" | ")[:2] for row in rows] == [
+        ["| joint 10% hard", side] for side in ("32", "64")
+    ]
+    random, dithered, echo = (float(cell) for cell in rows[1].strip("| ").split(" | ")[-3:])
+    assert echo < min(random, dithered)
+
+
+def test_networks_are_compared_with_their_own_inpainting(weights: Path) -> None:
+    rows = choosers([weights])
+    image = sample("coffee")[100:164, 100:164]
+    for name, (method, fill) in rows.items():
+        mask = method(image, 0.1)
+        assert mask.sum() == round(0.1 * 64 * 64)
+        assert (fill is None) == name.endswith("diffusion")
+    filled = rows["mask GAN, small"][1](image, mask, 0.1)
+    assert np.array_equal(filled[mask], image[mask].astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize("command", [["sizes", "photos"], ["masks", "photos", "-o", "runs"]])
+def test_weights_of_no_training(
+    weights: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(MaskGAN(base_channels=4), "joint")
+    assert "not written by a training" in refusal(main, [*command, str(weights)], capsys)
+
+
+def test_operators_on_networks_of_their_own(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "RESULTS", Path("tables"))
+    monkeypatch.setattr(operators, "OPERATORS", ("inpaint",))
+    assert main(["operators", "photos", "--networks", str(weights)]) == 0
+    table = Path("tables/operators.md").read_text()
+    for name in ("homogeneous diffusion", "mask GAN, small; diffusion", "paper: mask GAN"):
+        assert f"| {name} |" in table
