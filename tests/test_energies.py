@@ -1,4 +1,4 @@
-"""Every energy keeps the protocol; its flow agrees with closed forms and dense solves, certified."""
+"""Every energy keeps the protocol; flows agree with closed forms and dense solves, certified."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scipy.optimize import lsq_linear, minimize, minimize_scalar
 
 import steepest
 from steepest import SecondOrderTotalVariation, TotalGeneralisedVariation, TotalVariation
-from steepest.convex.dual import make_dual
 from steepest.convex.reference import ReferenceDual
+from steepest.convex.registry import make_dual
 
 RNG = np.random.default_rng(20)
 ENERGIES = [

@@ -96,7 +96,7 @@ def test_denoising_from_any_flux_meets_its_tolerance(seed: int, size: float) -> 
 
 def test_the_better_of_two_fluxes_is_kept() -> None:
     """The chosen start has the smaller dual energy, and both can win."""
-    from steepest.convex.dual import make_dual
+    from steepest.convex.registry import make_dual
     from steepest.convex.solve import Goal, Momentum
     from steepest.convex.step import try_flux
     from steepest.convex.total_variation import TotalVariation

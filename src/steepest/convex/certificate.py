@@ -7,8 +7,8 @@ dual ball of ``J``. Monotonicity of the subdifferential gives
 
 hence ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt``. On a step of length tau from
 ``u0`` with constant ``phi`` the curve is the segment from ``u0`` to ``u1 = u0 + tau div phi``. At
-any image u, g is the *slack* ``s(u) = J(u) + R(phi) - <A u, phi>`` of the energy, which is convex in
-u, so that with ``um = (u0 + u1)/2``, by convexity on the two halves of the segment,
+any image u, g is the *slack* ``s(u) = J(u) + R(phi) - <A u, phi>`` of the energy, which is convex
+in u, so that with ``um = (u0 + u1)/2``, by convexity on the two halves of the segment,
 
     2 int g dt  <=  tau/2 [ s(u0) + 2 s(um) + s(u1) ].
 

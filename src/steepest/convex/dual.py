@@ -1,17 +1,12 @@
-"""The dual solver's interface, and which implementation an image and an energy get."""
+"""The interface of the solvers of one implicit Euler step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-from ..core.errors import InputError
-from ..core.namespace import Array, is_torch
+from ..core.namespace import Array
 from .certificate import StepTerms
-from .energy import Energy
-from .total_generalised_variation import TotalGeneralisedVariation
-from .total_variation import TotalVariation
 
 Warm = tuple[Array, ...]  # everything a dual solver needs to go on where another stood
 
@@ -40,29 +35,3 @@ class Dual(Protocol):
     def flux(self) -> Array: ...
     @property
     def image(self) -> Array: ...
-
-
-# Solvers of their own, by the class of the energy: module, class, and whether it takes this problem.
-# The modules are imported on first use, so that the array code needs no compiler.
-_Takes = Callable[[Array, Any], bool]
-_OWN: dict[type, tuple[str, str, _Takes]] = {
-    TotalVariation: (
-        ".compiled.dual",
-        "CompiledDual",
-        lambda f, energy: not is_torch(f) and energy.boundary == "neumann",
-    ),
-    TotalGeneralisedVariation: (".saddle", "SaddleDual", lambda f, energy: True),
-}
-
-
-def make_dual(f: Array, energy: Energy, num_threads: int | None = None) -> Dual:
-    """The energy's own solver for this kind of array if it has one, else the reference."""
-    from .reference import ReferenceDual
-
-    module, name, takes = _OWN.get(type(energy), ("", "", lambda f, energy: False))
-    if not takes(f, energy):
-        if not hasattr(energy, "prox"):
-            raise InputError(f"energy={energy!r} has no prox, which the solver of its steps needs")
-        return ReferenceDual(f, energy, num_threads)
-    dual: Dual = getattr(import_module(module, __package__), name)(f, energy, num_threads)
-    return dual

@@ -59,9 +59,6 @@ class Energy(Protocol):
     def norm_squared(self, space: tuple[int, ...]) -> float:
         """At least ``||A||^2``; zero only if A is."""
 
-    # prox(p, step), the argmin over q in K of 1/2||q - p||^2 + step R(q), is what `ReferenceDual`
-    # needs besides. An energy whose K is not pointwise has a solver of its own (see `dual`).
-
     def feasible(self, p: Array) -> Array:
         """A field in K, strictly inside by a few roundings, that is p if p is in K."""
 
@@ -74,6 +71,13 @@ class Energy(Protocol):
         The second is never negative, and zero exactly if p maximises. ``witness`` is what the
         energy's own solver knows of u (see `Dual.witness`); None for most.
         """
+
+
+class ProximalEnergy(Energy, Protocol):
+    """An energy that `ReferenceDual` solves. (One whose K is not pointwise has its own solver.)"""
+
+    def prox(self, p: Array, step: float) -> Array:
+        """``argmin over q in K of 1/2||q - p||^2 + step R(q)``."""
 
 
 def check_energy(energy: Any) -> Any:

@@ -1,8 +1,8 @@
 """The derivative of one ROF solution with respect to its data, as a linear solver.
 
 Let ``v = argmin 1/2||v - f||^2 + tau J(v)`` with a pointwise energy ``J(u) = sum |A u|`` and its
-flux ``p``, so that ``v = f - tau A* p`` and ``p = project(q)``, ``q = (p + s A v) / (1 + s eps)`` for
-every ``s > 0``. Where the projection
+flux ``p``, so that ``v = f - tau A* p`` and ``p = project(q)``, ``q = (p + s A v) / (1 + s eps)``
+for every ``s > 0``. Where the projection
 is differentiable, so is this system of equations; eliminating the derivative of the projection
 leaves, pixel by pixel, for the derivatives dv and dp,
 

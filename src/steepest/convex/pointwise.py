@@ -49,7 +49,7 @@ class PointwiseEnergy:
 
     norm: str = "isotropic"
     huber: float = 0.0
-    weights: Any = field(default=None, compare=False)
+    weights: Any = field(default=None, compare=False, repr=False)
     coupled: bool = True
     boundary: str = "neumann"
     spacing: tuple[float, ...] | None = None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..core.namespace import Array, namespace
 from .certificate import StepTerms, step_terms
 from .dual import Warm
-from .energy import Energy
+from .energy import ProximalEnergy
 
 
 class ReferenceDual:
@@ -23,7 +23,7 @@ class ReferenceDual:
         p+ = prox_{s R} (y + s A(f - tau A* y)),   y+ = p+ + beta (p+ - p).
     """
 
-    def __init__(self, f: Array, energy: Energy, num_threads: int | None = None):
+    def __init__(self, f: Array, energy: ProximalEnergy, num_threads: int | None = None):
         del num_threads  # NumPy and torch have their own
         self.energy = energy
         self.f = self._image = f

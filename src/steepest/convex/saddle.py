@@ -5,8 +5,8 @@ The dual of ``min_v 1/2||v - f||^2 + tau J(v)`` is
     min 1/2||f + tau div p||^2   with   p = E* q,   |p| <= alpha1,   |q| <= alpha0;
 
 the multiplier of its constraint is the w of the energy. The iteration (Condat, J. Optim. Theory
-Appl. 158 (2013) 460-479; Vu, Adv. Comput. Math. 38 (2013) 667-681) takes a gradient step in p and q,
-each followed by a projection, and an ascent step in w. It has no momentum.
+Appl. 158 (2013) 460-479; Vu, Adv. Comput. Math. 38 (2013) 667-681) takes a gradient step in p and
+q, each followed by a projection, and an ascent step in w. It has no momentum.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def solve_step(
     cold: bool = False,
     watch: Callable[[StepTerms, int], object] | None = None,
 ) -> Outcome:
-    """Solve ``argmin_v 1/2||v - f||^2 + tau J(v)`` from the flux that ``dual`` has, or a better one.
+    """Solve ``argmin_v 1/2||v - f||^2 + tau J(v)`` from the flux of ``dual``, or a better one.
 
     ``guess`` is a feasible flux that the caller suggests. ``cold`` says that the flux of ``dual``
     is nothing to go by: the step then starts from coarser grids, where there are any.

@@ -26,11 +26,11 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, kw_only=True)
 class TotalGeneralisedVariation:
-    """``J(u) = min over w of alpha1 sum |grad u - w| + alpha0 sum |E w|``, E the symmetrised gradient.
+    """``J(u) = min over w of alpha1 sum |grad u - w| + alpha0 sum |E w|``.
 
-    Affine images have J = 0, and edges cost what they cost in total variation: slopes stay slopes,
-    edges stay edges. With large ``alpha0`` the energy is ``alpha1`` times total variation, up to
-    what an affine image takes away.
+    E is the symmetrised gradient. Affine images have J = 0, and edges cost what they cost in total
+    variation: slopes stay slopes, edges stay edges. With large ``alpha0`` the energy is ``alpha1``
+    times total variation, up to what an affine image takes away.
 
     As a maximum, ``J(u) = max <H u, q>`` over tensor fields with ``|q| <= alpha0`` and
     ``|E* q| <= alpha1`` in every pixel, H the Hessian. The flux is q, with its ``d (d + 1) / 2``
@@ -131,7 +131,7 @@ class TotalGeneralisedVariation:
         return -symmetrised_divergence(q, self.steps, self.boundary)
 
     def feasible(self, p: Array) -> Array:
-        """``p`` in float64, projected onto ``|p| <= alpha0``, then scaled to ``|E* p| <= alpha1``."""
+        """``p`` in float64, projected to ``|p| <= alpha0`` and scaled to ``|E* p| <= alpha1``."""
         q = shorten(to_float64(p), self.alpha0)
         largest = float(magnitude(self.unbend(q)).max())
         return q * ((1 - 8 * _EPS) * min(1.0, self.alpha1 / largest if largest > 0 else 1.0))

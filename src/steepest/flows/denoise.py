@@ -291,7 +291,9 @@ def _solve_part(
         np.array([True]), plan.goal, num_threads=plan.num_threads, cold=True,
         hooks=Hooks(guess=guess, watch=plan.watch),
     )  # fmt: skip
-    assert record.last is not None and record.state is not None and record.state.warm is not None
+    assert record.last is not None
+    assert record.state is not None
+    assert record.state.warm is not None
     image, flux = record.frames[0], cast(record.state.warm[0], f.dtype)
     rounding = distance(image, record.state.image)
     return Solved(image, flux, record.last, rounding, record.iterations, record.statuses[-1])

@@ -13,6 +13,7 @@ from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
 from ..core.namespace import epsilon
 from ..core.numbers import check_number
+from ..core.progress import Callback, Progress, asks_to_stop, check_callback
 from ..core.threads import resolve_num_threads
 from .march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
 from .problem import Problem, make_problem
@@ -35,6 +36,7 @@ def extinction_time(
     spacing: float | Sequence[float] | None = None,
     channel_axis: int | None = None,
     batch_axis: int | None = None,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
 ) -> float:
     """A time after which the TV flow of ``image`` is constant, at most about twice the first such.
@@ -51,6 +53,10 @@ def extinction_time(
         As in `tv_flow`; weights must be positive.
     huber : float
         Must be 0: the flow of Huber-TV never becomes constant.
+    on_step : callable, optional
+        Called with a `steepest.core.progress.Progress` after each step, whose ``residual`` is the
+        contrast that is left. Returning True stops the search: the result is then the time
+        reached, at which the flow is not constant yet.
 
     Returns
     -------
@@ -69,15 +75,24 @@ def extinction_time(
     problem = make_problem(
         image, energy, channel_axis=channel_axis, batch_axis=batch_axis, spacing=spacing
     )
-    return extinction_of(problem, tol, resolve_num_threads(num_threads))
+    check_callback(on_step)
+    return extinction_of(problem, tol, resolve_num_threads(num_threads), on_step)
 
 
-def extinction_of(problem: Problem, tol: float, num_threads: int) -> float:
+def extinction_of(
+    problem: Problem, tol: float, num_threads: int, on_step: Callback | None = None
+) -> float:
     """`extinction_time` of a prepared problem of total variation."""
     weights = getattr(problem.energy, "weights", None)
     if weights is not None and not bool((weights > 0).all()):
         raise InputError("weights must be positive here: where they vanish nothing goes extinct")
-    times = [_extinction(problem, part, tol, num_threads) for part in problem.parts]
+    seen: list[float] = []  # of all steps of all parts
+    times = []
+    for part in problem.parts:
+        time, stopped = _extinction(problem, part, tol, num_threads, on_step, seen)
+        times.append(time)
+        if stopped:
+            break
     return max(times) / problem.scale
 
 
@@ -102,16 +117,26 @@ def _shortest(problem: Problem, part: Any) -> float:
     return _FIRST * contrast(part) / steepest if steepest > 0 else 0.0
 
 
-def _extinction(problem: Problem, part: Any, tol: float, num_threads: int) -> float:
-    start = contrast(part)
+def _extinction(
+    problem: Problem,
+    part: Any,
+    tol: float,
+    num_threads: int,
+    on_step: Callback | None,
+    seen: list[float],
+) -> tuple[float, bool]:
+    """The time for one part, added to those ``seen``; and whether the callback stopped it."""
+    start, stopped = contrast(part), False
     if start <= 4 * epsilon(part) * float(abs(part).max()):
-        return 0.0
+        return 0.0, False
     nodes = _shortest(problem, part) * 2.0 ** np.arange(_DOUBLINGS)
-    seen: list[float] = []
 
     def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
+        nonlocal stopped
         seen.append(time)
-        return contrast(image()) <= _FLAT * start
+        left = contrast(image())
+        stopped = asks_to_stop(on_step, Progress(len(seen), 0, left / problem.scale))
+        return stopped or left <= _FLAT * start
 
     march(
         problem.energy,
@@ -123,4 +148,4 @@ def _extinction(problem: Problem, part: Any, tol: float, num_threads: int) -> fl
         num_threads=num_threads,
         hooks=Hooks(after_step=watch),
     )
-    return seen[-1]
+    return seen[-1], stopped

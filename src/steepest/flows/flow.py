@@ -364,8 +364,8 @@ def _check_state(state: FlowState | None, problem: Problem) -> None:
         raise InputError("state belongs to another image; give the image the flow began with")
     if not same_energy(_plain(before.energy), _plain(problem.energy)):
         raise InputError(
-            f"state belongs to the flow of {before.energy}, not of {problem.energy}; a flow goes on "
-            "with the energy, weights and spacing that it began with"
+            f"state belongs to the flow of {before.energy}, not of {problem.energy}; a flow goes "
+            "on with the energy, weights and spacing that it began with"
         )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..convex.certificate import Bound, StepTerms
-from ..convex.dual import Dual, make_dual
+from ..convex.dual import Dual
 from ..convex.energy import Energy
+from ..convex.registry import make_dual
 from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, useful_share
 from ..convex.step import solve_step
 from ..core.namespace import Array, cast, sum64, to_float64

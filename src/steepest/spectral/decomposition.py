@@ -284,14 +284,16 @@ def from_flow(
     by parts. Without ``edges`` these are chosen from the spectrum: ``num_bands`` bands if
     ``exact``, else at most as many.
 
+    Of a flow that was stopped after one step, everything is in the residual.
+
     Raises
     ------
     InputError
-        The flow has fewer than two times.
+        The flow has no times.
     """
     nodes = np.concatenate([[0.0], flow.times])
-    if nodes.size < 3:
-        raise InputError("the flow was stopped before its second step: nothing to decompose")
+    if nodes.size < 2:
+        raise InputError("the flow has no time after 0: nothing to decompose")
     frames = np.concatenate([image[None], flow.images])
     flow = replace(flow, images=frames[1:])  # one copy of the frames, not two
     bare = Decomposition(image, nodes, frames, np.array([0.0, np.inf]), flow, channel_axis)

@@ -79,7 +79,7 @@ def learned_flow(
     FlowResult
         ``flux`` is feasible and is the mean of the last hundredth of the time. ``gap`` is the
         certified gap of the curve relative to its length of time and total variation;
-        ``iterations`` is 0 unless the solver was called. Its ``state`` is None: it cannot be continued.
+        ``iterations`` is 0 unless the solver was called. ``state`` is None.
 
     Raises
     ------

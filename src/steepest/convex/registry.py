@@ -1,0 +1,38 @@
+"""Which solver a problem gets: the fast paths by energy, else the array code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, cast
+
+from ..core.errors import InputError
+from ..core.namespace import Array, is_torch
+from .dual import Dual
+from .energy import Energy, ProximalEnergy
+from .reference import ReferenceDual
+from .total_generalised_variation import TotalGeneralisedVariation
+from .total_variation import TotalVariation
+
+# Solvers of their own by the class of the energy: module, class, whether it takes this problem. The
+# modules are imported on first use, so that the array code needs no compiler.
+_Takes = Callable[[Array, Any], bool]
+_OWN: dict[type, tuple[str, str, _Takes]] = {
+    TotalVariation: (
+        ".compiled.dual",
+        "CompiledDual",
+        lambda f, energy: not is_torch(f) and energy.boundary == "neumann",
+    ),
+    TotalGeneralisedVariation: (".saddle", "SaddleDual", lambda f, energy: True),
+}
+
+
+def make_dual(f: Array, energy: Energy, num_threads: int | None = None) -> Dual:
+    """The energy's own solver for this kind of array if it has one, else the reference."""
+    module, name, takes = _OWN.get(type(energy), ("", "", lambda f, energy: False))
+    if not takes(f, energy):
+        if not hasattr(energy, "prox"):
+            raise InputError(f"energy={energy!r} has no prox, which the solver of its steps needs")
+        return ReferenceDual(f, cast(ProximalEnergy, energy), num_threads)
+    dual: Dual = getattr(import_module(module, __package__), name)(f, energy, num_threads)
+    return dual
