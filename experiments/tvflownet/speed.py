@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-from steepest.flows.tv_flow import tv_flow
 
 from steepest.core.errors import InputError
+from steepest.flows.flow import tv_flow
 
 from . import paper
 from .methods import Learned

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from steepest.flows.tv_flow import tv_flow
 
 from steepest.core.errors import InputError
+from steepest.flows.flow import tv_flow
 from steepest.learning.flows.units import CONTRAST
 
 NUM_TIMES = 50

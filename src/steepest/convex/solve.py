@@ -32,6 +32,7 @@ _CORRECT_ABOVE = 5e-3  # relative gap; below, losing the momentum costs more tha
 _RESTART_BELOW = 1e-4  # relative gap; far from the solution slow progress is no reason to restart
 _LONG = 50  # iterations between measurements that say something about the rate
 _STALLED, _NEAR_FLOOR = 400, 100.0  # iterations without progress, at so many times the floor
+_WIDE = 1e15  # of float32, whose squares end at 1e38
 _MOST_EXPECTED = 100  # iterations before the first look at the gap
 
 
@@ -79,11 +80,15 @@ def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
 def needs_double(f: Array, energy: Energy, tau: float, size: float) -> bool:
     """Whether float32 is too coarse for a step: rounding of ``tau A* p`` beyond 1e-6 of f.
 
+    Or too narrow: scalars of the iteration whose squares come near the end of its range.
     ``size`` is the largest magnitude in the image, here and in `rounding_floor`.
     """
     if dtype_name(f) != "float32":
         return False
-    return float(np.finfo(np.float32).eps) * tau * energy.slope > 1e-6 * size
+    norm = energy.norm_squared(tuple(f.shape[1:]))
+    moved = tau * math.sqrt(norm)  # of the image, by a unit flux; size / moved: of the flux
+    narrow = not (moved < _WIDE and size < _WIDE * moved and 1 / _WIDE**2 < tau * norm < _WIDE**2)
+    return narrow or float(np.finfo(np.float32).eps) * tau * energy.slope > 1e-6 * size
 
 
 def rounding_floor(f: Array, energy: Energy, tau: float, size: float) -> float:

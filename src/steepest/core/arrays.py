@@ -16,12 +16,13 @@ import numpy as np
 
 from .errors import InputError
 from .namespace import Array, detached, follows, is_torch, namespace
-from .numbers import LARGEST, SMALLEST, check_number, check_numbers
+from .numbers import check_number, check_numbers
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
 _FLOATS = ("float32", "float64")
 _FARTHEST = 1e12  # of pixel spacings: from an atom to the sun, in any unit of length
 _HEAVIEST = 1e12  # of weights
+_BRIGHTEST = 1e100  # of pixels: sums of squares, and times and spacings beside them, stay finite
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def prepare_image(
     ------
     InputError
         Not numeric, complex or of an unsupported integer type; a masked array; empty; NaN or
-        infinite; the largest magnitude neither 0 nor 1e-150 to 1e150; not one to three spatial
+        infinite; the largest magnitude neither 0 nor 1e-100 to 1e100; not one to three spatial
         axes; a ``channel_axis`` that is not an axis of the image.
     """
     array = as_array(image, name)
@@ -136,11 +137,11 @@ def as_array(values: Any, name: str) -> Array:
 
 
 def check_magnitude(array: Array, name: str) -> float:
-    """The largest magnitude of finite values; 0, or from 1e-150 to 1e150."""
+    """The largest magnitude of finite values; 0, or from 1e-100 to 1e100."""
     largest = float(abs(array).max())
-    if largest and not SMALLEST <= largest <= LARGEST:
+    if largest and not 1 / _BRIGHTEST <= largest <= _BRIGHTEST:
         raise InputError(
-            f"{name} has values up to {largest:g}; allowed are magnitudes between 1e-150 and 1e150"
+            f"{name} has values up to {largest:g}; allowed are magnitudes between 1e-100 and 1e100"
         )
     return largest
 

@@ -68,6 +68,14 @@ def check_numbers(values: Any, name: str) -> np.ndarray:
     return array
 
 
+def check_limit(value: Any, name: str) -> float:
+    """A number that is not negative, or infinity."""
+    array = _as_array(value)
+    if array is not None and array.shape == () and array.dtype.kind == "f" and array == np.inf:
+        return float("inf")
+    return check_number(value, name)
+
+
 def check_fraction(value: Any, name: str) -> float:
     """A number above 0 and up to 1."""
     array = _as_array(value)
@@ -78,7 +86,7 @@ def check_fraction(value: Any, name: str) -> float:
 
 def check_count(value: Any, name: str, *, least: int = 1, most: int = 2**53) -> int:
     """An integer from ``least`` (default 1) to ``most``."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
     if not whole or value < least:
         allowed = "a positive integer" if least == 1 else f"an integer of at least {least}"
         raise InputError(f"{name}={value!r} must be {allowed}")

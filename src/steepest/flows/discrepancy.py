@@ -152,6 +152,9 @@ def _match_distance(problem: Problem, sigma: float, rtol: float, plan: Plan) -> 
             return collect(problem, solved, strength)
         fluxes = [part.flux for part in solved]
         low, high = (strength, high) if removed < wanted else (low, strength)
+        if removed == 0:  # too weak to move anything in this dtype
+            strength *= 100
+            continue
         slope = 1.0
         if previous is not None and previous[0] != strength and removed != previous[1]:
             slope = math.log(removed / previous[1]) / math.log(strength / previous[0])

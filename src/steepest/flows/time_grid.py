@@ -12,6 +12,7 @@ from ..core.errors import InputError
 from ..core.numbers import check_count, check_number, check_numbers
 
 DEFAULT_NUM_STEPS = 50
+MOST_STEPS = 1_000_000
 _DECADES = 3.0  # a logarithmic grid starts at 10**-3 of its end
 
 
@@ -31,7 +32,7 @@ class TimeGrid:
     @classmethod
     def uniform(cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS) -> TimeGrid:
         """``num_steps`` equal steps from 0 to ``stop``."""
-        count = check_count(num_steps, "num_steps")
+        count = check_count(num_steps, "num_steps", most=MOST_STEPS)
         stop = check_number(stop, "stop", positive=True)
         return cls(tuple(stop * k / count for k in range(1, count + 1)))
 
@@ -40,7 +41,7 @@ class TimeGrid:
         cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS, start: float | None = None
     ) -> TimeGrid:
         """``num_steps`` nodes in geometric progression from ``start`` (default stop/1000)."""
-        count = check_count(num_steps, "num_steps")
+        count = check_count(num_steps, "num_steps", most=MOST_STEPS)
         stop = check_number(stop, "stop", positive=True)
         first = (
             stop * 10**-_DECADES if start is None else check_number(start, "start", positive=True)
@@ -55,6 +56,7 @@ class TimeGrid:
 
         Grid nodes closer to a requested time than a hundredth of the step there give way to it.
         """
+        begin = check_number(begin, "begin")
         last = check_times(times, "times", begin)
         nodes = np.asarray(self.nodes)
         nodes = nodes[(nodes > begin) & (nodes < last[-1])]
@@ -88,7 +90,11 @@ def make_nodes(
     """
     if isinstance(grid, TimeGrid):
         return grid.through(times, begin)
-    count = DEFAULT_NUM_STEPS if num_steps is None else check_count(num_steps, "num_steps")
+    count = (
+        DEFAULT_NUM_STEPS
+        if num_steps is None
+        else check_count(num_steps, "num_steps", most=MOST_STEPS)
+    )
     if grid == "uniform":
         longest = (times[-1] - begin) / count
         return np.array(list(_divide([begin, *times], longest)))

@@ -31,7 +31,7 @@ from ..flows.extinction import DEFAULT_TOL, extinction_of, shortest_of
 from ..flows.flow import run
 from ..flows.problem import Problem, make_problem
 from ..flows.result import FlowResult
-from ..flows.time_grid import TimeGrid, check_times, make_nodes
+from ..flows.time_grid import MOST_STEPS, TimeGrid, check_times, make_nodes
 from .edges import automatic_edges
 
 DEFAULT_NUM_BANDS = 6
@@ -316,7 +316,8 @@ def _nodes(
         last = _BEYOND * extinction_of(problem, DEFAULT_TOL, num_threads) or 1.0
     else:
         last = check_number(t_max, "t_max", positive=True)
-    count = check_count(DEFAULT_NUM_STEPS if num_steps is None else num_steps, "num_steps")
+    count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
+    count = check_count(count, "num_steps", most=MOST_STEPS)
     if isinstance(grid, str) and grid == "log" and count > 1:
         start = shortest_of(problem) or last / 1000
         grid = TimeGrid.logarithmic(last, count, min(start, last / 10))

@@ -12,19 +12,19 @@ from collections.abc import Callable
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.numbers import check_number
+from ..core.numbers import check_limit, check_number
 from .decomposition import Decomposition
 
 
 def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:
     """Structures that vanish at or after ``time``, and the residual."""
-    time = time if time == np.inf else check_number(time, "time")
+    time = check_limit(time, "time")
     return decomposition.recompose(lambda t: (t >= time).astype(float))
 
 
 def high_pass(decomposition: Decomposition, time: float) -> np.ndarray:
     """Structures that vanish before ``time``: fine detail, of mean zero."""
-    time = time if time == np.inf else check_number(time, "time")
+    time = check_limit(time, "time")
     return decomposition.recompose(lambda t: (t < time).astype(float), residual_gain=0.0)
 
 
@@ -55,7 +55,7 @@ def apply_gain(
 
 def _interval(start: float, stop: float) -> tuple[float, float]:
     start = check_number(start, "start")
-    stop = stop if stop == np.inf else check_number(stop, "stop")
+    stop = check_limit(stop, "stop")
     if start >= stop:
         raise InputError(f"start={start:g} must be smaller than stop={stop:g}")
     return start, stop

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...flows.tv_flow import tv_flow
+from ...flows.flow import tv_flow
 
 _ACCURACY = 55.0  # dB that the teacher guarantees; its true error is smaller by far
 

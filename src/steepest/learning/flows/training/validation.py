@@ -87,7 +87,7 @@ def _psnr(images: Tensor, truth: Tensor, times: int) -> Tensor:
 
 def _truth(u0: Tensor, t: Tensor, times: int) -> Tensor:
     """The exact flow of every sample to 60 dB, by the solver; samples of one image are adjacent."""
-    from steepest.flows.tv_flow import tv_flow
+    from steepest.flows.flow import tv_flow
 
     images, instants = u0.double().cpu().numpy(), t.double().cpu().numpy()
     found = np.empty_like(images)

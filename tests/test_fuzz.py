@@ -1,0 +1,150 @@
+"""Random arguments of the public functions: a finite certified result, or an error that names one.
+
+Nothing else may come out of a call: no other exception, no NaN or infinity, no warning of NumPy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import steepest
+from cases.nasty import images, numbers, one_of
+from steepest import spectral
+
+BOOLEANS = numbers([True, False])
+SPACING = numbers([1, 2.0, None, (1.0, 2.0), [0.5], 1e-9])
+AXIS = numbers([None, None, 0, -1, 1])
+STRENGTH = numbers([0.1, 0.02, 0, 1.0, 5])
+TIMES = numbers([0.1, [0.1, 0.2], [0, 0.1], np.array([0.05]), 0.3])
+TOL = numbers([1e-2, 1e-3, 0.1])
+STEPS = numbers([None, 3, 2, 1])
+WEIGHTS = st.one_of(st.none(), st.none(), images())
+GRID = numbers(["uniform", "log", steepest.TimeGrid((0.05, 0.2))])
+RANGE = numbers([None, 1.0, 255])
+THREADS = numbers([None, 1, 2])
+ITERATIONS = one_of([30, 30, 30, 1, 0, -1, 2.5, None, "3", True])
+ENERGY = numbers(
+    [None, steepest.TotalVariation(huber=0.1), steepest.SecondOrderTotalVariation(),
+     steepest.TotalVariation(boundary="periodic"), steepest.TotalGeneralisedVariation()]
+)  # fmt: skip
+IMAGE = {"spacing": SPACING, "channel_axis": AXIS, "data_range": RANGE}
+TV = {"isotropic": BOOLEANS, "huber": STRENGTH, "weights": WEIGHTS, "coupled": BOOLEANS}
+EFFORT = {"tol": TOL, "max_num_iter": ITERATIONS, "num_threads": THREADS}
+FLOW = {
+    **IMAGE, **EFFORT, "batch_axis": AXIS, "num_steps": STEPS, "grid": GRID,
+    "accuracy": numbers([None, None, 20, 30]), "max_error": numbers([None, None, 1.0]),
+}  # fmt: skip
+SPECTRAL = {
+    **EFFORT, **IMAGE, "isotropic": BOOLEANS, "weights": WEIGHTS, "coupled": BOOLEANS,
+    "num_steps": STEPS, "t_max": numbers([None, 1.0, 0.3]), "grid": GRID,
+    "num_bands": numbers([None, 3]), "edges": numbers([None, [0.1], [0.05, 0.2]]),
+}  # fmt: skip
+
+
+def recomposed(image: Any, gains: Any, residual_gain: Any, time: Any, stop: Any) -> list[Any]:
+    decomposition = spectral.decompose(np.arange(12.0).reshape(3, 4) % 5, num_steps=6, tol=0.1)
+    found = [decomposition.recompose(gains, residual_gain)]
+    found += [spectral.low_pass(decomposition, time), spectral.high_pass(decomposition, time)]
+    return [*found, spectral.band_pass(decomposition, time, stop)]
+
+
+# function, required arguments, options
+PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
+    (steepest.tv_flow, {"image": images(), "times": TIMES}, {**TV, **FLOW}),
+    (steepest.flow, {"image": images(), "times": TIMES, "energy": ENERGY}, FLOW),
+    (steepest.denoise_tv, {"image": images(), "strength": STRENGTH}, {**TV, **IMAGE, **EFFORT}),
+    (steepest.denoise, {"image": images(), "strength": STRENGTH, "energy": ENERGY},
+     {**IMAGE, **EFFORT, "batch_axis": AXIS, "flux": images()}),
+    (steepest.denoise_discrepancy, {"image": images(), "sigma": STRENGTH, "energy": ENERGY},
+     {**IMAGE, **EFFORT, "rtol": TOL}),
+    (steepest.discrepancy_strength, {"image": images(), "sigma": STRENGTH},
+     {**TV, **IMAGE, "rtol": TOL}),
+    (steepest.estimate_noise, {"image": images()}, {"channel_axis": AXIS}),
+    (steepest.extinction_time, {"image": images()}, {"tol": TOL, "spacing": SPACING, **TV}),
+    (steepest.total_variation, {"image": images()},
+     {"spacing": SPACING, "channel_axis": AXIS, **TV}),
+    (steepest.gradient, {"u": images()}, {"spacing": SPACING}),
+    (steepest.divergence, {"p": images()}, {"spacing": SPACING}),
+    (steepest.TimeGrid, {"nodes": TIMES}, {}),
+    (steepest.TimeGrid.uniform, {"stop": STRENGTH, "num_steps": STEPS}, {}),
+    (steepest.TimeGrid.logarithmic, {"stop": STRENGTH, "num_steps": STEPS}, {"start": STRENGTH}),
+    (steepest.TimeGrid((0.1, 0.3)).through, {"times": TIMES}, {"begin": STRENGTH}),
+    (spectral.decompose, {"image": images()}, SPECTRAL),
+    (spectral.separate_texture, {"image": images(), "time": STRENGTH},
+     {**IMAGE, **EFFORT, "num_steps": STEPS}),
+    (spectral.fuse, {"structure_of": images(2), "texture_of": images(2), "time": STRENGTH},
+     {"num_steps": STEPS}),
+    (recomposed, {"image": st.none(), "gains": numbers([1, [1.0, 2.0], [0.5]]),
+                  "residual_gain": STRENGTH, "time": STRENGTH, "stop": STRENGTH}, {}),
+]  # fmt: skip
+
+
+def numbers_of(result: Any) -> list[np.ndarray]:
+    """All numeric fields of a result, its containers and dataclasses opened."""
+    if isinstance(result, (list, tuple)):
+        return [array for item in result for array in numbers_of(item)]
+    if isinstance(result, spectral.Decomposition):
+        return numbers_of([result.image, result.frames, result.bands, result.residual, result.flow])
+    if dataclasses.is_dataclass(result):
+        skipped = {"state", "status", "data_range", "psnr_bound", "problem"}
+        fields = [f.name for f in dataclasses.fields(result) if f.name not in skipped]
+        return numbers_of([getattr(result, name) for name in fields])
+    array = np.asarray(result)
+    return [array] if array.dtype.kind in "fiu" else []
+
+
+def check(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Call it; whatever comes out must be finite, or an `InputError` that names an argument."""
+    if callable(arguments.get("gains")):
+        return  # what a caller's own function raises is the caller's
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            result = function(**arguments)
+        except steepest.InputError as error:
+            assert any(name in str(error) for name in arguments), f"names no argument: {error}"
+            return
+    for array in numbers_of(result):
+        assert np.isfinite(array).all()
+    bound = getattr(result, "psnr_bound", None)
+    assert bound is None or not np.isnan(bound).any()  # infinite for an error of zero
+
+
+@st.composite
+def calls(draw: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """A public function and arguments for it."""
+    function, required, options = draw(one_of(PUBLIC))
+    arguments = {name: draw(strategy) for name, strategy in required.items()}
+    names = (
+        draw(st.lists(st.sampled_from(sorted(options)), max_size=3, unique=True)) if options else []
+    )
+    if "max_num_iter" in options and "max_num_iter" not in names:
+        arguments["max_num_iter"] = 30
+    return function, arguments | {name: draw(options[name]) for name in names}
+
+
+COMMON: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
+
+
+@settings(max_examples=2000, **COMMON)
+@given(calls())
+def test_random_calls_give_finite_results_or_name_an_argument(call: Any) -> None:
+    check(*call)
+
+
+@pytest.mark.slow
+@settings(max_examples=100_000, **COMMON)
+@given(calls())
+def test_many_random_calls(call: Any) -> None:
+    check(*call)
