@@ -85,11 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
             start = perf_counter()
             keywords = model_keywords(arguments, image)
             with progress(label, enabled=not arguments.quiet):
-                strength, sigma = _choose(arguments, part, keywords)
-                result = steepest.denoise_tv(part, strength, **keywords)
+                result, sigma = _denoise(arguments, part, keywords)
             certificates.append(certificate(result, perf_counter() - start))
             parts.append(result.image)
-            strengths.append(strength)
+            strengths.append(result.strength)
             sigmas.append(sigma)
         write_image(target, image.with_parts(parts), overwrite=arguments.overwrite)
         _report(record, strengths, sigmas)
@@ -99,18 +98,24 @@ def run(arguments: argparse.Namespace) -> int:
     return run_batch(arguments, sources, work)
 
 
-def _choose(
+def _denoise(
     arguments: argparse.Namespace, part: np.ndarray, keywords: dict[str, Any]
-) -> tuple[float, float | None]:
-    """The strength for one image, and the noise level it was chosen from."""
+) -> tuple[Any, float | None]:
+    """One image denoised, and the noise level that its strength was chosen from."""
     import steepest
 
     if arguments.strength != "auto":
-        return float(arguments.strength), None
+        return steepest.denoise_tv(part, float(arguments.strength), **keywords), None
     sigma = arguments.sigma
     if sigma is None:
         sigma = float(steepest.estimate_noise(part, channel_axis=keywords["channel_axis"]))
-    return float(steepest.discrepancy_strength(part, sigma, **keywords)), sigma
+    isotropic, coupled = keywords.pop("isotropic"), keywords.pop("coupled")
+    energy = steepest.TotalVariation(
+        norm="isotropic" if isotropic else "anisotropic",
+        coupled=coupled,
+        huber=keywords.pop("huber", 0.0),
+    )
+    return steepest.denoise_discrepancy(part, sigma, energy, **keywords), sigma
 
 
 def _report(record: Record, strengths: list[float], sigmas: list[float | None]) -> None:

@@ -90,17 +90,14 @@ def make_nodes(
     """
     if isinstance(grid, TimeGrid):
         return grid.through(times, begin)
-    count = (
-        DEFAULT_NUM_STEPS
-        if num_steps is None
-        else check_count(num_steps, "num_steps", most=MOST_STEPS)
-    )
+    count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
+    count = check_count(count, "num_steps", most=MOST_STEPS)
+    if not isinstance(grid, str) or grid not in ("uniform", "log"):
+        raise InputError(f"grid={grid!r} must be 'uniform', 'log' or a TimeGrid")
     if grid == "uniform":
         longest = (times[-1] - begin) / count
         return np.array(list(_divide([begin, *times], longest)))
-    if grid == "log":
-        return TimeGrid.logarithmic(times[-1], count).through(times, begin)
-    raise InputError(f"grid={grid!r} must be 'uniform', 'log' or a TimeGrid")
+    return TimeGrid.logarithmic(times[-1], count).through(times, begin)
 
 
 def node_rates(
