@@ -11,7 +11,6 @@ import numpy as np
 
 import steepest
 
-
 rows, columns = np.mgrid[:96, :96] / 96.0
 ball = np.hypot(rows - 0.5, columns - 0.5) < 0.35
 clean = np.where(ball, 0.9 - 0.9 * (rows - 0.2), 0.15 + 0.35 * columns)

@@ -67,7 +67,6 @@ def _strength(text: str) -> float | str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Denoise every image."""
-    import steepest
 
     sources = expand(arguments.images)
     several = len(sources) > 1
