@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -408,3 +410,15 @@ def test_what_is_no_energy_is_refused() -> None:
 def test_reference_is_what_other_energies_get() -> None:
     energy, image = bound_to(SecondOrderTotalVariation(), (5, 5))
     assert isinstance(make_dual(image, energy), ReferenceDual)
+
+
+def test_array_code_needs_no_compiler() -> None:
+    """Without numba every energy but the compiled one still flows."""
+    code = (
+        "import sys; sys.modules['numba'] = None; import numpy as np, steepest;"
+        "u = np.eye(5); e = steepest.TotalVariation(boundary='periodic');"
+        "print(steepest.flow(u, [0.1], e).converged, steepest.flow(u, [0.1],"
+        "steepest.SecondOrderTotalVariation()).converged)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True", "True"], done.stderr

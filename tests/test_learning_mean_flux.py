@@ -378,3 +378,13 @@ def test_onnx_graph(tmp_path):
         assert np.abs(found - network.solve(u0, t).detach().numpy()).max() < 1e-5
     with pytest.raises(InputError, match="mean-flux"):
         export_onnx(torch.nn.Identity(), tmp_path / "other.onnx")
+
+
+def test_a_learned_flow_cannot_be_continued_and_says_so() -> None:
+    from steepest import InputError, learning
+
+    image = np.random.default_rng(0).random((16, 16)).astype(np.float32)
+    result = learning.learned_flow(image, [0.05])
+    assert result.state is None
+    with pytest.raises(InputError, match="state"):
+        result.continue_to([0.1])

@@ -141,7 +141,7 @@ class Tape:
             result,
             images=self._attach(result.images, chain),
             flux=self.tensor(result.flux),
-            state=FlowState(result.state.time, on_tensors, parts),
+            state=replace(result.state, problem=on_tensors, parts=parts),
         )
 
     def _attach(self, images: Array, chain: _Chain) -> Tensor:

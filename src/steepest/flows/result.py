@@ -38,6 +38,7 @@ class FlowState:
     time: float
     problem: Problem = field(repr=False)
     parts: tuple[PartState, ...] = field(repr=False)
+    go_on: Callable[..., FlowResult] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +142,7 @@ class FlowResult:
         """
         if self.state is None:
             raise InputError("continue_to: a network computed this result; it has no state")
-        from .flow import continue_flow
-
-        return continue_flow(self.state, times, **options)
+        return self.state.go_on(self.state, times, **options)
 
     def __repr__(self) -> str:
         worst = float(np.min(self.psnr_bound)) if self.psnr_bound.size else float("nan")

@@ -28,9 +28,9 @@ from ..core.numbers import check_count, check_number
 from ..core.progress import Callback
 from ..core.threads import resolve_num_threads
 from ..flows.extinction import DEFAULT_TOL, extinction_of, shortest_of
-from ..flows.flow import run
 from ..flows.problem import Problem, make_problem
 from ..flows.result import FlowResult
+from ..flows.run import run
 from ..flows.time_grid import MOST_STEPS, TimeGrid, check_times, make_nodes
 from .edges import automatic_edges
 

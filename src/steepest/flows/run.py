@@ -1,0 +1,238 @@
+"""The flow of a prepared problem: every part marched, the records put together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..convex.certificate import Bound, psnr_bound
+from ..convex.solve import Goal
+from ..core.errors import InputError, NotConverged
+from ..core.namespace import Array, namespace
+from ..core.numbers import check_count, check_number, check_numbers
+from ..core.progress import Callback, asks_to_stop, check_callback
+from ..core.status import Status
+from ..core.threads import resolve_num_threads
+from .adaptive import march_to_accuracy
+from .flux_guess import part_guess
+from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, march
+from .problem import Problem, rescaled
+from .result import FlowResult, FlowState, PartState, Step
+from .time_grid import TimeGrid, check_times, make_nodes
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How every part is marched."""
+
+    begin: float
+    tol: float
+    target: float | None
+    max_num_iter: int
+    num_threads: int
+
+
+def run(
+    problem: Problem,
+    times: Any,
+    state: FlowState | None = None,
+    *,
+    tape: Any = None,
+    tol: float = 1e-3,
+    num_steps: int | None = None,
+    grid: str | TimeGrid = "uniform",
+    accuracy: float | None = None,
+    max_error: float | None = None,
+    max_num_iter: int = 5000,
+    on_step: Callback | None = None,
+    flux_guess: Any = None,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> FlowResult:
+    """`flow` of a prepared problem."""
+    begin = 0.0 if state is None else state.time
+    wanted, starts_at_zero = _check_wanted_times(times, begin)
+    problem.check_times(wanted, "times")
+    check_callback(on_step)
+    target = _target(accuracy, max_error, problem)
+    plan = _Plan(
+        begin,
+        check_number(tol, "tol"),
+        target,
+        check_count(max_num_iter, "max_num_iter"),
+        resolve_num_threads(num_threads),
+    )
+    nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
+    starts = state.parts if state else tuple(fresh_state(part) for part in problem.parts)
+    fixed_steps = len(nodes) if target is None else None
+    hooks = [
+        Hooks(
+            guess=part_guess(flux_guess, problem, index, fixed_steps),
+            trace=None if tape is None else tape.trace(index),
+            after_step=_reporter(on_step, problem, index, fixed_steps, tape),
+        )
+        for index in range(len(problem.parts))
+    ]
+    records = _run_all(problem, starts, plan, wanted, nodes, hooks)
+    result = _collect(problem, records, begin, starts_at_zero)
+    if tape is not None:
+        kind = grid if target is None else None
+        result = tape.flowed(problem, result, wanted, kind, None if target is not None else tol)
+    if raise_on_failure and not (result.status.ok or result.status is Status.STOPPED):
+        raise NotConverged(str(result.status), result)
+    return result
+
+
+def _run_all(
+    problem: Problem,
+    starts: tuple[PartState, ...],
+    plan: _Plan,
+    wanted: np.ndarray,
+    nodes: np.ndarray,
+    hooks: list[Hooks],
+) -> list[Record]:
+    """March every part; if the callback stops one, all end at that time."""
+    records: list[Record] = []
+    for index, (start, hook) in enumerate(zip(starts, hooks, strict=True)):
+        record = _run(problem, index, start, plan, wanted, nodes, hook)
+        records.append(record)
+        if record.statuses[-1:] == [Status.STOPPED] and len(starts) > 1:
+            end = record.times[-1] / problem.scale
+            wanted = np.union1d(wanted[wanted < end], [end])
+            nodes = np.union1d(nodes[nodes < end], [end])
+            silent = [replace(hook, after_step=None) for hook in hooks]
+            return [
+                record if i == index else _run(problem, i, other, plan, wanted, nodes, quiet)
+                for i, (other, quiet) in enumerate(zip(starts, silent, strict=True))
+            ]
+    return records
+
+
+def _run(
+    problem: Problem,
+    index: int,
+    start: PartState,
+    plan: _Plan,
+    wanted: np.ndarray,
+    nodes: np.ndarray,
+    hooks: Hooks,
+) -> Record:
+    """March one part, at its own scale of values and times."""
+    part, energy, scale = problem.parts[index], problem.energy, problem.scale
+    common: dict[str, Any] = {
+        "dtype": part.dtype,
+        "num_threads": plan.num_threads,
+        "hooks": hooks,
+    }
+    begin = plan.begin * scale
+    if plan.target is not None and wanted.size:
+        share = plan.target / math.sqrt(problem.parts_per_item)
+        return march_to_accuracy(
+            energy, start, begin, wanted * scale, share, plan.max_num_iter, **common
+        )
+    goal = Goal(plan.tol, plan.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+    keep = np.isin(nodes, wanted)
+    return march(energy, start, begin, nodes * scale, keep, goal, **common)
+
+
+def go_on(state: FlowState, times: Any, **options: Any) -> FlowResult:
+    """`FlowResult.continue_to`."""
+    return run(state.problem, times, state, **options)
+
+
+def _check_wanted_times(times: Any, begin: float) -> tuple[np.ndarray, bool]:
+    array = check_numbers(times, "times")
+    zero = array.ndim <= 1 and array.size > 0 and begin == 0 and bool(np.ravel(array)[0] == 0)
+    if zero:
+        rest = np.ravel(array)[1:]
+        return (check_times(rest) if rest.size else np.zeros(0)), True
+    return check_times(array, "times", begin), False
+
+
+def _target(accuracy: float | None, max_error: float | None, problem: Problem) -> float | None:
+    """The L2 distance (scaled) that one item may have."""
+    if accuracy is not None and max_error is not None:
+        raise InputError("give accuracy= (dB) or max_error= (L2 distance), not both")
+    if max_error is not None:
+        return check_number(max_error, "max_error", positive=True) * problem.scale
+    if accuracy is None:
+        return None
+    decibel = check_number(accuracy, "accuracy", positive=True)
+    distance = problem.data_range * math.sqrt(problem.size) * 10 ** (-decibel / 20)
+    return distance * problem.scale
+
+
+def _reporter(
+    on_step: Callback | None, problem: Problem, index: int, total: int | None, tape: Any
+) -> Any:
+    """Turn the loop's report into the user's `Step`."""
+    if on_step is None:
+        return None
+
+    def report(number: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
+        def gather() -> Array:
+            found = problem.layout.restore_axes(rescaled(image(), 1 / problem.scale))
+            return found if tape is None else tape.tensor(found)
+
+        step = Step(
+            step=index * (total or 0) + number + 1,
+            num_steps=(total or 0) * len(problem.parts),
+            time=time / problem.scale,
+            gap=outcome.relative_gap,
+            iterations=outcome.iterations,
+            error_bound=bound.distance / problem.scale,
+            gather=gather,
+        )
+        return asks_to_stop(on_step, step)
+
+    return report
+
+
+def _collect(
+    problem: Problem, records: list[Record], begin: float, starts_at_zero: bool
+) -> FlowResult:
+    """Put the parts' records together."""
+    xp, scale = namespace(problem.parts[0]), problem.scale
+    count = min(len(record.times) for record in records)
+    zero = [0.0] if starts_at_zero else []
+    frames = []
+    for part, record in zip(problem.parts, records, strict=True):
+        kept = ([part] if starts_at_zero else []) + record.frames[:count]
+        frames.append(rescaled(xp.stack(kept), 1 / scale))
+    bounds = [record.bounds[:count] for record in records]
+    distance = np.array([zero + [b.distance / scale for b in part] for part in bounds])
+    solver = np.array([zero + [b.solver_share / scale / scale for b in part] for part in bounds])
+    in_time = np.array([zero + [b.time_share / scale / scale for b in part] for part in bounds])
+    error = problem.certificate(distance)
+    psnr = [psnr_bound(value, problem.size, problem.data_range) for value in np.ravel(error)]
+    states = tuple(
+        record.state or fresh_state(part)
+        for part, record in zip(problem.parts, records, strict=True)
+    )
+    times = np.array(zero + [t / scale for t in records[0].times[:count]])
+    statuses = [status for record in records for status in record.statuses]
+    return FlowResult(
+        images=problem.assemble(frames, leading=1),
+        times=times,
+        flux=_flux(problem, states),
+        gap=problem.certificate(np.array([zero + r.gaps[:count] for r in records]), "max"),
+        error_bound=error,
+        psnr_bound=np.reshape(psnr, np.shape(error)),
+        solver_error=problem.certificate(solver, "sum"),
+        time_error=problem.certificate(in_time, "sum"),
+        iterations=sum(record.iterations for record in records),
+        num_steps=max(record.num_steps for record in records),
+        status=Status.worst(statuses or [Status.CONVERGED]),
+        data_range=problem.data_range,
+        state=FlowState(float(times[-1]) if times.size else begin, problem, states, go_on),
+    )
+
+
+def _flux(problem: Problem, states: tuple[PartState, ...]) -> Array:
+    xp, part = namespace(problem.parts[0]), problem.parts[0]
+    nothing = xp.stack([part * 0] * problem.energy.num_components(part.ndim - 1))
+    fluxes = [nothing if state.warm is None else state.warm[0] for state in states]
+    return problem.assemble(fluxes, leading=1, integers=False)
