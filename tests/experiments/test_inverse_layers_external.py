@@ -238,7 +238,9 @@ def test_files_start_no_download(
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, library in LIBRARIES.items():
         monkeypatch.setitem(sys.modules, library, None)
-        with pytest.raises(InputError, match=rf"needs {library}: pip install 'steepest\[segment\]"):
+        with pytest.raises(
+            InputError, match=rf"needs {library}: pip install 'steepest\[experiments\]"
+        ):
             REGISTRY.build(name, {"in_channels": 3, "num_classes": 2})
 
     def broken(module: str) -> Any:
