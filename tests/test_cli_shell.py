@@ -138,7 +138,7 @@ def test_progress_of_a_mask(monkeypatch):
     stream = Terminal(True)
     monkeypatch.setattr(sys, "stderr", stream)
     with progress("photo.png") as on_step:
-        for known in (900, 500, 100):
-            on_step(MaskStep(known, 100, 0.0123))
+        for step, known in enumerate((900, 500, 100), 1):
+            on_step(MaskStep(step, 0, known, 100, 0.0123))
             time.sleep(0.6)
     assert "500 pixels, goal 100, error 0.0123" in stream.drawn

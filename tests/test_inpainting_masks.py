@@ -281,7 +281,7 @@ def test_bad_options() -> None:
     for options, words in (
         ({"p": 0}, "p=0; allowed are numbers above 0"),
         ({"q": 1.5}, "q=1.5"),
-        ({"norm": "linf"}, "norm='linf'; allowed are 'l1' and 'l2'"),
+        ({"norm": "linf"}, "norm='linf'; allowed is one of l1, l2"),
     ):
         with pytest.raises(InputError, match=words):
             masks.probabilistic_sparsification(image, 0.2, **options)

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from cases import dense_grids
 from steepest.core.errors import InputError
+from steepest.core.progress import Reporter
 from steepest.inpainting import masks, tonal
 from steepest.inpainting.echo_matrix import echo_matrix
 from steepest.inpainting.tonal_levels import Levels, _blocks, round_values
@@ -152,9 +153,11 @@ def test_round_values_reads_nothing_off_the_mask() -> None:
     image, mask = problem((12, 13), 7)
     matrix, levels = echo_matrix(mask), Levels(0.0, 1.0, 12)
     start = np.where(mask, image, np.nan)
-    g = round_values(matrix, image[None], start[None], levels, 1)[0]
+    g = round_values(matrix, image[None], start[None], levels, 1, Reporter(None))[0]
     assert not g[~mask].any()
-    assert np.array_equal(g, round_values(matrix, image[None], image[None], levels, 1)[0])
+    assert np.array_equal(
+        g, round_values(matrix, image[None], image[None], levels, 1, Reporter(None))[0]
+    )
 
 
 @pytest.mark.parametrize("levels", [1, 65537, 2.0, True, "many"])

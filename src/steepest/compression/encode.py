@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, prepare_image
+from ..core.arrays import Layout, as_array
 from ..core.errors import InputError
-from ..inpainting.masks.checks import Callback, check_callback
+from ..core.namespace import detached
+from ..core.numbers import check_number
+from ..core.progress import Callback, Reporter
+from ..inpainting.problem import prepare_numpy
 from ..inpainting.tonal_levels import check_levels
 from . import streams
 from .container import Header, write
@@ -105,7 +108,10 @@ def pack(
     rng : int or Generator, optional
         For mask methods that draw.
     on_step : callable, optional
-        Called with a `MaskStep` while pixels are chosen, as by the mask method.
+        Called with a `MaskStep` while pixels are chosen, as by the mask method, and with a
+        `Progress` while their values are. Where it returns True, the rest is done in the shortest
+        way: a mask as the method gives it when it is stopped, the image's own values, and of a
+        search the best trial.
 
     Returns
     -------
@@ -114,12 +120,13 @@ def pack(
     Raises
     ------
     InputError
-        Bad image or arguments; a size or quality that cannot be reached.
+        Bad image or arguments; a size or quality that cannot be reached, or had not been when
+        ``on_step`` stopped the search.
     """
-    check_callback(on_step)
+    tell = Reporter(on_step)
     count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
-    planes, layout = prepare_image(image, channel_axis)
-    task = _Task(np.asarray(planes), layout, np.asarray(image), count, tonal)
+    planes, layout = prepare_numpy(image, channel_axis, any_size=True)
+    task = _Task(planes, layout, np.asarray(detached(image)), count, tonal, tell)
     goals = {"density": density, "max_bytes": max_bytes, "psnr": psnr, "mask": mask}
     given = [name for name, value in goals.items() if value is not None]
     if len(given) != 1:
@@ -130,7 +137,7 @@ def pack(
     if mask is not None:
         return task.run(_check_mask(mask, task.planes.shape[1:]))
 
-    options = {"rng": rng, "on_step": on_step}
+    options = {"rng": rng, "on_step": tell.stage}
     if density is not None:
         return task.run(choose_mask(task.unit, density, mask_method, **options))
     choose = mask_chooser(task.unit, mask_method, **options)
@@ -140,8 +147,10 @@ def pack(
 
     fewest = 1 / task.planes[0].size
     if max_bytes is not None:
-        return largest_below(attempt, _positive(max_bytes, "max_bytes"), START, fewest)
-    return smallest_above(attempt, _positive(psnr, "psnr"), START, fewest)
+        limit = check_number(max_bytes, "max_bytes", positive=True)
+        return largest_below(attempt, limit, START, fewest, tell)
+    quality = check_number(psnr, "psnr", positive=True)
+    return smallest_above(attempt, quality, START, fewest, tell)
 
 
 class _Task:
@@ -154,9 +163,10 @@ class _Task:
         original: np.ndarray,
         levels: int | None,
         tonal: bool,
+        tell: Reporter,
     ) -> None:
         self.planes, self.layout, self.original = planes, layout, original
-        self.levels, self.tonal = levels, tonal
+        self.levels, self.tonal, self.tell = levels, tonal, tell
         self.low, self.high = 0.0, 1.0
         self.unit = planes
         if layout.integer_maximum is None:
@@ -166,9 +176,9 @@ class _Task:
 
     def run(self, mask: np.ndarray) -> Compressed:
         """Compress with a mask."""
-        values = choose_values(self.unit, mask, self.tonal)
+        values = choose_values(self.unit, mask, self.tonal, self.tell)
         levels = self.levels or self._enough_levels(values, mask)
-        known = choose_levels(self.unit, mask, values, levels, self.tonal)
+        known = choose_levels(self.unit, mask, values, levels, self.tonal, self.tell)
         header = Header(
             str(self.layout.dtype),
             mask.shape,
@@ -195,18 +205,8 @@ class _Task:
         return inf if error == 0 else -10 * log10(error)
 
 
-def _positive(value: Any, name: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if not 0 < number < inf:
-        raise InputError(f"{name}={value!r}; allowed are positive numbers")
-    return number
-
-
 def _check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(mask)
+    array = detached(as_array(mask, "mask"))
     if array.dtype != bool or array.shape != space or not array.any():
         raise InputError(
             f"mask={array.dtype} array of shape {array.shape}; allowed is a Boolean array of shape "

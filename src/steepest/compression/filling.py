@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from .. import inpainting
-from ..core.errors import InputError
+from ..core.numbers import check_choice, check_fraction
+from ..core.progress import Reporter
 from ..core.threads import default_num_threads
 from ..inpainting import masks
 from ..inpainting.echo_matrix import echo_matrix
-from ..inpainting.masks.checks import count_of, fraction
+from ..inpainting.masks.checks import count_of
 from ..inpainting.tonal_levels import Levels, round_values
 
 TOLERANCE = 1e-6
@@ -39,7 +40,7 @@ def mask_chooser(image: np.ndarray, method: str, **options: Any) -> Callable[[fl
 
     def choose(density: float) -> np.ndarray:
         nonlocal ranking, lowest
-        density = fraction(density, "density")
+        density = check_fraction(density, "density")
         if density < lowest:
             lowest = min(density, _LOWEST) if lowest == inf else density / _FURTHER
             ranking = masks.echo_ranking(image, channel_axis=0, density=lowest, **options)
@@ -63,29 +64,34 @@ def choose_mask(image: np.ndarray, density: float, method: str, **options: Any) 
 
 
 def _checked(method: str) -> str:
-    if method not in masks.METHODS:
-        raise InputError(f"mask_method={method!r}; allowed are {', '.join(masks.METHODS)}")
-    return method
+    return check_choice(method, "mask_method", masks.METHODS)
 
 
-def choose_values(image: np.ndarray, mask: np.ndarray, tonal: bool) -> np.ndarray:
+def choose_values(image: np.ndarray, mask: np.ndarray, tonal: bool, tell: Reporter) -> np.ndarray:
     """Values (channels, \\*space) in [0, 1] to keep: the best in the mean square, or its own."""
-    if not tonal:
+    if not tonal or tell.stopped:
         return image
-    return np.clip(inpainting.tonal(image, mask, channel_axis=0, tol=_TONAL), 0, 1)
+    best = inpainting.tonal(image, mask, channel_axis=0, tol=_TONAL, on_step=tell.stage)
+    return np.clip(best, 0, 1)
 
 
 def choose_levels(
-    image: np.ndarray, mask: np.ndarray, values: np.ndarray, levels: int, tonal: bool
+    image: np.ndarray,
+    mask: np.ndarray,
+    values: np.ndarray,
+    levels: int,
+    tonal: bool,
+    tell: Reporter,
 ) -> np.ndarray:
     """The number of its level, 0 ... levels - 1, for each known pixel: (channels, known pixels).
 
     The level nearest to its value; with ``tonal``, what it errs the others make up for.
     """
-    if tonal:
+    if tonal and not tell.stopped:
         matrix = echo_matrix(mask)
         f, start = (a.reshape(-1, *matrix.held.shape).astype(float) for a in (image, values))
-        found = round_values(matrix, f, start, Levels(0.0, 1.0, levels), default_num_threads())
+        threads, grid = default_num_threads(), Levels(0.0, 1.0, levels)
+        found = round_values(matrix, f, start, grid, threads, tell)
         values = found.reshape(image.shape)
     return np.rint(values[:, mask] * (levels - 1)).astype(np.int64)
 

@@ -12,6 +12,7 @@ from math import exp, log
 from typing import Protocol, TypeVar
 
 from ..core.errors import InputError
+from ..core.progress import Reporter
 
 _TRIALS = 10
 _ENOUGH = 0.98  # of the size allowed
@@ -31,7 +32,7 @@ T = TypeVar("T", bound=Measured)
 
 
 def largest_below(
-    attempt: Callable[[float], T], max_bytes: float, start: float, fewest: float
+    attempt: Callable[[float], T], max_bytes: float, start: float, fewest: float, tell: Reporter
 ) -> T:
     """The trial of the highest density found whose size is at most ``max_bytes``.
 
@@ -42,11 +43,13 @@ def largest_below(
     max_bytes : float
     start, fewest : float
         Densities: the first to try, and the lowest.
+    tell : Reporter
+        Ends the search where it is told to stop.
 
     Raises
     ------
     InputError
-        Even the lowest density takes more.
+        Even the lowest density takes more, or all trials did before the search was stopped.
     """
     goal = log(max_bytes)
     best = _search(
@@ -56,26 +59,42 @@ def largest_below(
         fewest,
         wanted=-1,
         close=-log(_ENOUGH),
+        tell=tell,
     )
     if best is None:
+        _refuse(tell, "max_bytes", max_bytes)
         least = len(attempt(fewest).data)
         raise InputError(f"max_bytes={max_bytes:g}; allowed are {least} and more for this image")
     return best
 
 
-def smallest_above(attempt: Callable[[float], T], psnr: float, start: float, fewest: float) -> T:
+def smallest_above(
+    attempt: Callable[[float], T], psnr: float, start: float, fewest: float, tell: Reporter
+) -> T:
     """The trial of the lowest density found whose PSNR is at least ``psnr``.
 
     Raises
     ------
     InputError
-        Not even all pixels, rounded to their levels, reach it.
+        Not even all pixels, rounded to their levels, reach it, or no trial did before the search
+        was stopped.
     """
-    best = _search(attempt, lambda trial: trial.psnr - psnr, start, fewest, wanted=1, close=_CLOSE)
+
+    def excess(trial: T) -> float:
+        return trial.psnr - psnr
+
+    best = _search(attempt, excess, start, fewest, wanted=1, close=_CLOSE, tell=tell)
     if best is None:
+        _refuse(tell, "psnr", psnr)
         most = attempt(1.0).psnr
         raise InputError(f"psnr={psnr:g}; allowed are values up to {most:.2f} for this image")
     return best
+
+
+def _refuse(tell: Reporter, name: str, value: float) -> None:
+    """An error where the search was stopped."""
+    if tell.stopped:
+        raise InputError(f"on_step stopped the search before any density met {name}={value:g}")
 
 
 def _search(
@@ -86,6 +105,7 @@ def _search(
     *,
     wanted: int,
     close: float,
+    tell: Reporter,
 ) -> T | None:
     """The trial with an excess of the sign ``wanted`` (or 0) that is closest to 0."""
     low, high = log(fewest), 0.0
@@ -99,7 +119,7 @@ def _search(
         found = excess(trial)
         if found * wanted >= 0 and abs(found) <= smallest:
             best, smallest = trial, abs(found)
-        if smallest <= close:
+        if smallest <= close or tell.stopped:
             break
         if found > 0:
             above = at, found

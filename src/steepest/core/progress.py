@@ -9,7 +9,7 @@ with a status have `Status.STOPPED`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,10 @@ class Progress:
     residual: float | None = None
 
 
-def check_callback(on_step: Callback | None) -> None:
+def check_callback(on_step: Callback | None, name: str = "on_step") -> None:
     """Callable, or None."""
     if on_step is not None and not callable(on_step):
-        raise InputError(f"on_step={on_step!r} must be callable or None")
+        raise InputError(f"{name}={on_step!r}; allowed are a callable or None")
 
 
 def asks_to_stop(on_step: Callback | None, report: Any) -> bool:
@@ -40,3 +40,50 @@ def asks_to_stop(on_step: Callback | None, report: Any) -> bool:
         return False
     answer = on_step(report)
     return isinstance(answer, (bool, np.bool_)) and bool(answer)
+
+
+class Reporter:
+    """One sequence of reports, whatever stages a function has: it numbers them from 1.
+
+    ``stopped`` says whether the callback has asked to stop; it is not called again after that.
+
+    Raises
+    ------
+    InputError
+        ``on_step`` is neither callable nor None.
+    """
+
+    def __init__(self, on_step: Callback | None) -> None:
+        check_callback(on_step)
+        self._on_step = on_step
+        self._count = 0
+        self.stopped = False
+
+    @property
+    def listens(self) -> bool:
+        """Whether anybody wants reports: if not, there is no need to compute what they tell."""
+        return self._on_step is not None and not self.stopped
+
+    def __call__(self, report: Any) -> bool:
+        """Hand on a report (its ``step`` is set here); True where the function is to stop."""
+        if self.listens:
+            self._count += 1
+            self.stopped = asks_to_stop(self._on_step, replace(report, step=self._count))
+        return self.stopped
+
+    def residual(self, value: float | None, num_steps: int = 0) -> bool:
+        """The same with a plain `Progress`."""
+        return self(Progress(0, num_steps, value))
+
+    @property
+    def stage(self) -> Callback | None:
+        """The ``on_step`` of one stage of several; None where nobody listens."""
+        return self._of_stage if self.listens else None
+
+    def _of_stage(self, report: Any) -> bool:
+        return self(replace(report, num_steps=0))
+
+    @property
+    def watch(self) -> Callable[[float], bool] | None:
+        """What an iteration is to call with its residual; None where nobody listens."""
+        return self.residual if self.listens else None

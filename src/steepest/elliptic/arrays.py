@@ -18,6 +18,7 @@ from .cycle import OMEGAS, SCALE
 from .hierarchy import build, plan, typical_couplings
 from .operator import Operator, neighbours
 from .solve import Solution, solve
+from .watching import Watch
 
 _COARSEST_SWEEPS = 8
 _LOOK_EVERY = 2  # iterations between looks at the norm, for which a graphics processor must wait
@@ -147,10 +148,12 @@ def solve_arrays(
     scale: Array | None = None,
     tol: float = 1e-6,
     max_num_iter: int = 100,
+    watch: Watch | None = None,
 ) -> tuple[Array, Array, int]:
     """`steepest.elliptic.solve.solve` for (C, \\*space) float64 arrays or tensors.
 
-    Returns the solutions, the relative residuals (C,) and how many iterations were done.
+    Returns the solutions, the relative residuals (C,) and how many iterations were done. Where
+    nobody watches, no iteration waits for a graphics processor to tell its residual.
     """
     xp = namespace(start)
     grids = build_grids(operator, start)
@@ -169,8 +172,12 @@ def solve_arrays(
         return (a * a).sum(axes).reshape(shape)
 
     weight = 1.0 if scale is None else scale
-    target = tol * tol * square(weight * b)
-    one = xp.ones_like(target)
+    reference = square(weight * b)
+    target, one = tol * tol * reference, xp.ones_like(reference)
+
+    def relative(r: Array) -> Array:
+        return (square(weight * r) / xp.where(reference > 0, reference, one / tol**2)) ** 0.5
+
     size = square(b)
     unit = xp.where(size > 0, size, one) ** -0.5
     p, before = xp.zeros_like(x), one
@@ -188,9 +195,10 @@ def solve_arrays(
         step = xp.where(going, now / xp.where(going, curvature, one), 0 * now)
         x, r = x + step * p, r - step * q
         before = xp.where(now > 0, now, one)
-    left = square(weight * (b - finest.apply(x))) * tol * tol
-    relative = (left / xp.where(target > 0, target, one)) ** 0.5
-    return x + held, relative.reshape(-1), count
+        if watch is not None and watch(float(relative(r).max())):
+            count += 1
+            break
+    return x + held, relative(b - finest.apply(x)).reshape(-1), count
 
 
 def solve_near(
@@ -203,6 +211,7 @@ def solve_near(
     tol: float,
     max_num_iter: int,
     num_threads: int = 1,
+    watch: Watch | None = None,
 ) -> Solution:
     """`solve` where the tensor ``near`` is: compiled on a processor (or for None), else as arrays.
 
@@ -211,7 +220,7 @@ def solve_near(
     if near is None or near.device.type == "cpu":
         return solve(
             build(operator), start, right,
-            scale=scale, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads,
+            scale=scale, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch,
         )  # fmt: skip
     torch = namespace(near)
 
@@ -220,7 +229,7 @@ def solve_near(
 
     u, residual, count = solve_arrays(
         operator, moved(start), moved(right), scale=moved(scale), tol=tol,
-        max_num_iter=max_num_iter,
+        max_num_iter=max_num_iter, watch=watch,
     )  # fmt: skip
     return Solution(u.cpu().numpy(), residual.cpu().numpy(), np.full(len(start), count))
 

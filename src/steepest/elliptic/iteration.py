@@ -95,32 +95,35 @@ def residual(r, x, right, diagonal, along, weights, plane):
 @nb.njit(**OPTIONS)
 def conjugate_gradients(
     x, r, p, q, diagonal, scale, along, weights, volume,
-    coefficients, couplings, work, levels, along32, total, target, max_num_iter,
+    coefficients, couplings, work, levels, along32, total, state, target, max_num_iter,
 ):  # fmt: skip
     """Lower ``|scale r|^2`` to ``target``; x and r = b - A x are updated; returns iterations.
 
-    The residual handed to the cycle is divided by its first norm: float32 would underflow.
+    ``state`` begins as zeros (3,). Called again with all arguments as they were left, the iteration
+    goes on as if it had not been interrupted; its last entry is ``|scale r|^2``. The residual
+    handed to the cycle is divided by its first norm: float32 would underflow.
     """
     uniform = weights is None
     right = level_of(work, RIGHT, levels, 0)
     z = level_of(work, UNKNOWN, levels, 0)
     plane = plane_of(volume, levels, 0)
-    first = norm_squared(r, None)
-    if not first > 0.0:
-        return 0
-    unit = 1.0 / np.sqrt(first)
-    for k in range(x.shape[0]):
-        _advance_row(x[k], r[k], r[k], r[k], right[k], 0.0, unit)
-    before = 1.0
+    if state[0] == 0.0:
+        first = norm_squared(r, None)
+        if not first > 0.0:
+            return 0
+        state[0] = 1.0 / np.sqrt(first)
+        for k in range(x.shape[0]):
+            _advance_row(x[k], r[k], r[k], r[k], right[k], 0.0, state[0])
+    unit, before = state[0], state[1]
     for iteration in range(max_num_iter):
         cycle(coefficients, couplings, work, levels, along32, uniform, volume, total)
         now = 0.0
         for k in range(x.shape[0]):
             now += _inner_row(z[k], r[k])
-        beta = now / before if iteration > 0 else 0.0
+        beta = now / before if before != 0.0 else 0.0
         for k in range(x.shape[0]):
             _turn_row(p[k], z[k], beta)
-        before = now
+        before = state[1] = now
         curvature = apply(q, p, diagonal, along, weights, plane)
         if not curvature > 0.0:
             return iteration
@@ -130,6 +133,7 @@ def conjugate_gradients(
             left += _advance_row(x[k], r[k], p[k], q[k], right[k], step, unit)
         if scale is not None:
             left = norm_squared(r, scale)
+        state[2] = left
         if left <= target:
             return iteration + 1
     return max_num_iter

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.threads import share_out
 from .cycle import RIGHT, UNKNOWN, cycle, level_of
 from .hierarchy import Hierarchy, single
 from .iteration import apply
 from .solve import Solution
+from .watching import Iteration, Watch, iterate_all
 
 Map = Callable[[np.ndarray], np.ndarray]
 _RESTARTS = 4
@@ -72,18 +72,24 @@ class System:
 
 
 def solve_all(
-    system: System, start: np.ndarray, tol: float, max_num_iter: int, num_threads: int
+    system: System,
+    start: np.ndarray,
+    tol: float,
+    max_num_iter: int,
+    num_threads: int,
+    watch: Watch | None = None,
 ) -> Solution:
     """Solve for (C, \\*space), from and with the given values in ``start``, in threads.
 
     The residual is ``|A u| / |b|``, recomputed from u; b is what given values contribute to A u.
+    ``watch`` as in `steepest.elliptic.solve.solve`.
     """
 
-    def worker() -> Callable[[np.ndarray], tuple[np.ndarray, float, int]]:
+    def worker() -> Callable[[np.ndarray], Iteration]:
         maps = system.maps()
         return lambda u: _solve(system, maps, u, tol, max_num_iter)
 
-    done = share_out(worker, start, num_threads)
+    done = iterate_all(worker, start, num_threads, watch)
     images, residuals, iterations = zip(*done, strict=True)
     return Solution(np.stack(images), np.array(residuals), np.array(iterations))
 
@@ -102,14 +108,16 @@ def _relative(r: np.ndarray, reference: float) -> float:
 
 def _solve(
     system: System, maps: tuple[Map, Map], u: np.ndarray, tol: float, max_num_iter: int
-) -> tuple[np.ndarray, float, int]:
+) -> Iteration:
     """One image; iterations are repeated from the true residual while it is above ``tol``."""
     r, reference = _residual(system, maps[0], u)
-    best, done = _relative(r, reference), 0
+    best, done, stop = _relative(r, reference), 0, False
     for _ in range(_RESTARTS):
-        if best <= tol or done >= max_num_iter:
+        if best <= tol or done >= max_num_iter or stop:
             break
-        step, count = _iterate(system, maps, r, tol * reference, max_num_iter - done)
+        step, count, stop = yield from _iterate(
+            system, maps, r, reference, tol, max_num_iter - done
+        )
         done += count
         r, _ = _residual(system, maps[0], u + step)
         now = _relative(r, reference)
@@ -120,9 +128,17 @@ def _solve(
 
 
 def _iterate(
-    system: System, maps: tuple[Map, Map], right: np.ndarray, target: float, max_num_iter: int
-) -> tuple[np.ndarray, int]:
-    """Conjugate gradients from zero until the updated residual's norm is at most ``target``."""
+    system: System,
+    maps: tuple[Map, Map],
+    right: np.ndarray,
+    reference: float,
+    tol: float,
+    max_num_iter: int,
+) -> Iteration:
+    """Conjugate gradients from zero until the updated residual is at most ``tol``.
+
+    Returns the correction, the number of iterations, and whether it was asked to stop.
+    """
     multiply, precondition = maps
     x, r, direction = np.zeros_like(right), right.copy(), np.zeros_like(right)
     before = 1.0
@@ -134,9 +150,10 @@ def _iterate(
         image = np.where(system.active, multiply(direction), 0)
         curvature = float(np.vdot(direction, image))
         if not curvature > 0:
-            return x, iteration
+            return x, iteration, False
         x += now / curvature * direction
         r -= now / curvature * image
-        if np.linalg.norm(r) <= target:
-            return x, iteration + 1
-    return x, max_num_iter
+        stop = bool((yield _relative(r, reference)))
+        if stop or np.linalg.norm(r) <= tol * reference:
+            return x, iteration + 1, stop
+    return x, max_num_iter, False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.threads import share_out
 from .hierarchy import Hierarchy, padded, single
 from .iteration import conjugate_gradients, norm_squared, residual
+from .watching import Iteration, Watch, iterate_all
 
 _RESTARTS = 4
 
@@ -35,6 +36,7 @@ def solve(
     tol: float = 1e-6,
     max_num_iter: int = 100,
     num_threads: int = 1,
+    watch: Watch | None = None,
 ) -> Solution:
     """Multigrid-preconditioned conjugate gradients, one image at a time, several in threads.
 
@@ -50,13 +52,17 @@ def solve(
         (\\*space): the residual is multiplied by this before its norm is taken.
     tol
         Relative residual at which to stop.
+    watch
+        Told the largest relative residual after each iteration (as the iteration updates it); where
+        it returns True, all stop. Without it, the compiled code runs to the end.
     """
 
-    def work(channel: int) -> tuple[np.ndarray, float, int]:
+    def work(channel: int) -> Iteration:
         b = None if right is None else right[channel]
-        return _solve_one(hierarchy, start[channel], b, scale, tol, max_num_iter)
+        watched = watch is not None
+        return _solve_one(hierarchy, start[channel], b, scale, tol, max_num_iter, watched)
 
-    parts = share_out(lambda: work, range(len(start)), num_threads)
+    parts = iterate_all(lambda: work, range(len(start)), num_threads, watch)
     images, residuals, iterations = zip(*parts, strict=True)
     return Solution(np.stack(images), np.array(residuals), np.array(iterations))
 
@@ -68,7 +74,9 @@ def _solve_one(
     scale: np.ndarray | None,
     tol: float,
     max_num_iter: int,
-) -> tuple[np.ndarray, float, int]:
+    watched: bool,
+) -> Iteration:
+    """One image, its residual and its iterations: one at a time where it is watched."""
     levels = hierarchy.levels
     volume = hierarchy.volume
     plane = None if volume is None else int(levels[0, 3])
@@ -87,14 +95,22 @@ def _solve_one(
     buffers = np.zeros((3, hierarchy.coefficients.shape[1]), np.float32)
     summed = np.zeros(int(levels[:, 1].max()) + 2, np.float32)
     target, total, best = tol * tol * reference, 0, np.asarray(start, np.float64)
+    stop = False
     for _ in range(_RESTARTS):
-        if now <= target or total >= max_num_iter:
+        if now <= target or total >= max_num_iter or stop:
             break
-        total += conjugate_gradients(
-            x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
-            hierarchy.coefficients, hierarchy.couplings, buffers, levels,
-            single(hierarchy.along), summed, target, max_num_iter - total,
-        )  # fmt: skip
+        state, going = np.zeros(3), True
+        while going and not stop:
+            most = 1 if watched else max_num_iter - total
+            count = conjugate_gradients(
+                x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
+                hierarchy.coefficients, hierarchy.couplings, buffers, levels,
+                single(hierarchy.along), summed, state, target, most,
+            )  # fmt: skip
+            total += count
+            going = count == most and state[2] > target and total < max_num_iter
+            if count and watched:
+                stop = bool((yield _relative(state[2], reference)))
         before = now
         residual(r, x, b, *equation)
         now = norm_squared(r, weight)
@@ -102,5 +118,8 @@ def _solve_one(
             now = before
             break
         best = hierarchy.unpadded(x).copy()
-    relative = np.sqrt(now / reference) if reference != 0 else float(now > 0)
-    return best, float(relative), total
+    return best, _relative(now, reference), total
+
+
+def _relative(square: float, reference: float) -> float:
+    return math.sqrt(square / reference) if reference != 0 else float(square > 0)

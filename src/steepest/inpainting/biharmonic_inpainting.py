@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.preconditioned import Map, System, compiled_operator, one_cycle, solve_all
@@ -22,6 +23,7 @@ def biharmonic(
     channel_axis: int | None = None,
     tol: float = 1e-6,
     max_num_iter: int = 500,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> InpaintResult:
@@ -46,6 +48,9 @@ def biharmonic(
         Relative residual at which the iteration stops.
     max_num_iter : int
         Most iterations: about 25 for random masks of 10 %, more for large holes.
+    on_step : callable, optional
+        Called with a `Progress` after each iteration, all channels taken together: their largest
+        residual. Where it returns True, the iteration stops.
     num_threads : int, optional
         Threads that share the channels.
     raise_on_failure : bool
@@ -77,14 +82,15 @@ def biharmonic(
     Mathematics and Mathematical Sciences, 2018. Chen, Ranftl & Pock, arXiv:1401.4112.
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tell = Reporter(on_step)
     problem = masked(image, known, channel_axis)
     start = problem.first_guess(threads)
-    solution = solve_all(_system(problem.known), start, tol, max_num_iter, threads)
+    solution = solve_all(_system(problem.known), start, tol, max_num_iter, threads, tell.watch)
     return problem.result(
         solution.image,
         float(solution.residual.max()),
         int(solution.iterations.max()),
-        outcome(solution, tol, max_num_iter),
+        outcome(solution, tol, max_num_iter, tell.stopped),
         raise_on_failure,
     )
 

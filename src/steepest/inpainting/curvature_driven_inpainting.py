@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.numbers import check_number
+from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import Hierarchy, build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
@@ -27,6 +28,7 @@ def curvature_driven(
     floor: float = 0.3,
     tol: float = 1e-3,
     max_num_iter: int = 200,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> InpaintResult:
@@ -59,6 +61,9 @@ def curvature_driven(
         Relative residual at which the iteration stops.
     max_num_iter : int
         Most linear problems; 20 to 40 are usual.
+    on_step : callable, optional
+        Called with a `Progress` after each linear problem. Where it returns True, the image of the
+        smallest residual so far comes back.
     num_threads : int, optional
         Threads that share the channels.
     raise_on_failure : bool
@@ -96,6 +101,7 @@ def curvature_driven(
     slope = check_number(slope, "slope", positive=True)
     floor = check_number(floor, "floor", positive=True)
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tell = Reporter(on_step)
     problem = masked(image, known, channel_axis, (2,))
     excess = np.where(problem.known, np.inf, 0.0)
     logarithms: list[np.ndarray] = []
@@ -116,7 +122,8 @@ def curvature_driven(
 
         return float(now.residual.max()), improve
 
-    u, residual, steps, status = iterate(linearise, problem.first_guess(threads), tol, max_num_iter)
+    first = problem.first_guess(threads)
+    u, residual, steps, status = iterate(linearise, first, tol, max_num_iter, tell)
     return problem.result(u, residual, steps, status, raise_on_failure)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.errors import InputError
 from ..core.namespace import cast, follows, is_torch
+from ..core.progress import Callback, Reporter
 from .checks import check_iteration
 from .problem import prepare
 from .result import InpaintResult, finished
@@ -21,6 +22,7 @@ def inpaint(
     spacing: float | Sequence[float] | None = None,
     tol: float = 1e-6,
     max_num_iter: int = 200,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> InpaintResult:
@@ -47,6 +49,9 @@ def inpaint(
         Relative residual of the linear system at which the iteration stops.
     max_num_iter : int
         Most iterations; about 7 reach 1e-6 whatever the mask and the size of the image.
+    on_step : callable, optional
+        Called with a `Progress` after each iteration, all channels taken together: their largest
+        residual. Where it returns True, the iteration stops.
     num_threads : int, optional
         Threads that share the channels (default: all processors, or STEEPEST_NUM_THREADS).
     raise_on_failure : bool
@@ -78,6 +83,7 @@ def inpaint(
     Mainberger et al., SSVM 2011; Peter, arXiv:2210.10013, Section 3.
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tell = Reporter(on_step)
     if follows(known) and not is_torch(image):
         raise InputError("known requires grad, so image must be a torch tensor, too")
     problem = prepare(image, known, channel_axis, spacing)
@@ -85,11 +91,11 @@ def inpaint(
         from .implicit import diffuse
 
         confidence = known if follows(known) else None
-        filled, solution = diffuse(problem, confidence, tol, max_num_iter, threads)
+        filled, solution = diffuse(problem, confidence, tol, max_num_iter, threads, tell.watch)
     else:
         solution = fill(
             problem.values, problem.confidence, problem.spacing, tol,
-            max_num_iter=max_num_iter, num_threads=threads,
+            max_num_iter=max_num_iter, num_threads=threads, watch=tell.watch,
         )  # fmt: skip
         filled = cast(solution.image, problem.values.dtype)
     return finished(
@@ -97,7 +103,7 @@ def inpaint(
             image=problem.layout.restore(filled),
             residual=float(solution.residual.max()),
             iterations=int(solution.iterations.max()),
-            status=outcome(solution, tol, max_num_iter),
+            status=outcome(solution, tol, max_num_iter, tell.stopped),
         ),
         raise_on_failure,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.numbers import check_number
+from ..core.progress import Callback, Reporter
 from ..elliptic.nine_point import system
 from ..elliptic.preconditioned import solve_all
 from .checks import check_iteration
@@ -25,6 +26,7 @@ def edge_enhancing(
     sigma: float = 1.0,
     tol: float = 1e-3,
     max_num_iter: int = 100,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> InpaintResult:
@@ -54,6 +56,9 @@ def edge_enhancing(
         Relative residual at which the iteration stops; the PSNR is then final to 0.02 dB.
     max_num_iter : int
         Most linear problems; 5 to 30 are usual, more for a smaller contrast.
+    on_step : callable, optional
+        Called with a `Progress` after each linear problem. Where it returns True, the image of the
+        smallest residual so far comes back.
     num_threads : int, optional
         Threads that share the channels.
     raise_on_failure : bool
@@ -88,6 +93,7 @@ def edge_enhancing(
     contrast = check_number(contrast, "contrast", positive=True)
     sigma = check_number(sigma, "sigma")
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tell = Reporter(on_step)
     problem = masked(image, known, channel_axis, (2,))
 
     def linearise(u: np.ndarray) -> Linearised:
@@ -97,7 +103,8 @@ def edge_enhancing(
             now.residual.max()
         ), lambda accuracy, most: solve_all(equation, u, accuracy, most, threads).image
 
-    u, residual, steps, status = iterate(linearise, problem.first_guess(threads), tol, max_num_iter)
+    first = problem.first_guess(threads)
+    u, residual, steps, status = iterate(linearise, first, tol, max_num_iter, tell)
     return problem.result(u, residual, steps, status, raise_on_failure)
 
 

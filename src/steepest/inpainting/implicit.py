@@ -26,14 +26,22 @@ from ..core.errors import InputError
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
+from ..elliptic.watching import Watch
 from .problem import Problem, grid_of, unit_of
 from .steady_state import equation, fill, outcome
 
 
 def diffuse(
-    problem: Problem, confidence: Tensor | None, tol: float, max_num_iter: int, num_threads: int
+    problem: Problem,
+    confidence: Tensor | None,
+    tol: float,
+    max_num_iter: int,
+    num_threads: int,
+    watch: Watch | None = None,
 ) -> tuple[Tensor, Solution]:
     """Fill (C, \\*space) and keep what its gradient needs; ``confidence`` where that requires one.
+
+    The adjoint equation is solved in full even where ``watch`` has stopped the solution.
 
     Raises
     ------
@@ -47,7 +55,7 @@ def diffuse(
         )
     options = {"tol": tol, "max_num_iter": max_num_iter, "num_threads": num_threads}
     found: list[Solution] = []
-    filled = _Diffuse.apply(problem.values, confidence, problem, options, found)
+    filled = _Diffuse.apply(problem.values, confidence, problem, options, found, watch)
     return filled, found[0]
 
 
@@ -60,9 +68,10 @@ class _Diffuse(torch.autograd.Function):
         problem: Problem,
         options: dict[str, Any],
         found: list[Solution],
+        watch: Watch | None,
     ) -> Tensor:
         f = values.detach().cpu().double().numpy()
-        solution = fill(f, problem.confidence, problem.spacing, near=values, **options)
+        solution = fill(f, problem.confidence, problem.spacing, near=values, watch=watch, **options)
         found.append(solution)
         ctx.solved, ctx.options = (f, solution.image, problem), options
         return torch.as_tensor(solution.image, dtype=values.dtype, device=values.device)
@@ -80,7 +89,7 @@ class _Diffuse(torch.autograd.Function):
             return torch.as_tensor(array, device=gradient.device).to(gradient.dtype)
 
         needs = ctx.needs_input_grad
-        return like(by_values, needs[0]), like(by_confidence, needs[1]), None, None, None
+        return like(by_values, needs[0]), like(by_confidence, needs[1]), None, None, None, None
 
 
 def _adjoint(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.numbers import check_number
+from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator, neighbours
 from ..elliptic.solve import solve
@@ -28,6 +29,7 @@ def mumford_shah(
     floor: float = 0.1,
     tol: float = 1e-3,
     max_num_iter: int = 200,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> InpaintResult:
@@ -61,6 +63,9 @@ def mumford_shah(
         Relative residual at which the iteration stops.
     max_num_iter : int
         Most steps in u; 3 to 20 are usual.
+    on_step : callable, optional
+        Called with a `Progress` after each step in u. Where it returns True, the image of the
+        smallest residual so far comes back.
     num_threads : int, optional
         Threads that share the channels.
     raise_on_failure : bool
@@ -97,6 +102,7 @@ def mumford_shah(
     width = check_number(width, "width")
     floor = check_number(floor, "floor", positive=True)
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tell = Reporter(on_step)
     problem = masked(image, known, channel_axis)
     excess = np.where(problem.known, np.inf, 0.0)
     edges = np.ones(problem.known.shape)
@@ -112,7 +118,8 @@ def mumford_shah(
             ),
         )
 
-    u, residual, steps, status = iterate(linearise, problem.first_guess(threads), tol, max_num_iter)
+    first = problem.first_guess(threads)
+    u, residual, steps, status = iterate(linearise, first, tol, max_num_iter, tell)
     return problem.result(u, residual, steps, status, raise_on_failure)
 
 

@@ -109,6 +109,14 @@ def prepare(
     return Problem(values, confidence, layout, steps, missing)
 
 
+def prepare_numpy(
+    image: Any, channel_axis: int | None, name: str = "image", *, any_size: bool = False
+) -> tuple[np.ndarray, Layout]:
+    """`prepare_image` where NumPy computes: of a tensor, its values."""
+    array, layout = prepare_image(image, channel_axis, name, any_size=any_size)
+    return np.asarray(detached(array)), layout
+
+
 def unit_of(values: np.ndarray, known: np.ndarray | bool = True) -> float:
     """A power of two; (C, \\*space) over it has no square that over- or underflows; mostly 1."""
     largest = float(np.abs(values).max(initial=0, where=known))

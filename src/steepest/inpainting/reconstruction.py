@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_data_range, prepare_image
+from ..core.arrays import check_data_range
 from ..core.errors import InputError
+from ..core.progress import Callback, Reporter
 from .masks.checks import check_mask
+from .problem import prepare_numpy
 from .steady_state import fill
 
 _TOLERANCE = 1e-6
@@ -47,6 +49,7 @@ def reconstruct(
     channel_axis: int | None = None,
     values: Any = None,
     data_range: float | None = None,
+    on_step: Callback | None = None,
 ) -> Reconstruction:
     """Inpaint an image from a mask by homogeneous diffusion and compare.
 
@@ -61,22 +64,25 @@ def reconstruct(
         [0, 1] scale for integer images.
     data_range : float, optional
         What PSNR refers to; default 1 for integers, else what the image spans.
+    on_step : callable, optional
+        As in `inpaint`; where it stops the iteration, the image so far is compared.
 
     Raises
     ------
     InputError
         Bad image, mask or values.
     """
-    array, layout = prepare_image(np.asarray(image), channel_axis)
+    tell = Reporter(on_step)
+    array, layout = prepare_numpy(image, channel_axis)
     known = check_mask(mask, array.shape[1:])
     span = check_data_range(data_range, [array], layout)
     kept = array
     if values is not None:
-        kept, other = prepare_image(np.asarray(values), channel_axis, "values")
+        kept, other = prepare_numpy(values, channel_axis, "values")
         if other.shape != layout.shape:
             raise InputError(f"values of shape {other.shape} must have the image's {layout.shape}")
     spacing = (1.0,) * known.ndim
-    filled = fill(kept, known, spacing, _TOLERANCE).image
+    filled = fill(kept, known, spacing, _TOLERANCE, watch=tell.watch).image
     error = filled - array
     mse = float(np.mean(error**2))
     return Reconstruction(

@@ -38,6 +38,6 @@ class InpaintResult:
 
 def finished(result: InpaintResult, raise_on_failure: bool) -> InpaintResult:
     """The result, or `NotConverged` where that was asked for."""
-    if raise_on_failure and not result.converged:
+    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
         raise NotConverged(str(result.status), result)
     return result

@@ -11,6 +11,7 @@ from ..core.status import Status
 from ..elliptic.arrays import solve_near
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
+from ..elliptic.watching import Watch
 from .problem import grid_of, unit_of
 
 _ROUNDING = 1e-3  # a relative residual above is not put down to rounding
@@ -43,12 +44,13 @@ def fill(
     num_threads: int = 1,
     start: np.ndarray | None = None,
     near: Any = None,
+    watch: Watch | None = None,
 ) -> Solution:
     """`inpaint` on prepared arrays: (C, \\*space) values, Boolean or float64 confidence (\\*space).
 
     ``start`` (C, \\*space) is a first guess at unknown pixels (default: the mean of what is known,
     which is near the solution where confidences are tiny). The solution is in float64. ``near`` is
-    a tensor on whose device to compute, or None.
+    a tensor on whose device to compute, or None; ``watch`` as in `steepest.elliptic.solve.solve`.
     """
     values = np.asarray(values, np.float64)
     unit = unit_of(values, confidence > 0)
@@ -65,14 +67,16 @@ def fill(
     guess = 0.0 if start is None else np.reshape(start, values.shape) / unit - mean
     solution = solve_near(
         near, operator, np.where(operator.active, guess, rest), right, scale,
-        tol=tol, max_num_iter=max_num_iter, num_threads=num_threads,
+        tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch,
     )  # fmt: skip
     filled = unit * np.where(operator.active, solution.image + mean, values)
     return Solution(filled.reshape(-1, *space), solution.residual, solution.iterations)
 
 
-def outcome(solution: Solution, tol: float, max_num_iter: int) -> Status:
+def outcome(solution: Solution, tol: float, max_num_iter: int, stopped: bool = False) -> Status:
     """Whether all right-hand sides met the tolerance, and if not, why."""
+    if stopped:
+        return Status.STOPPED
     if solution.residual.max() <= tol:
         return Status.CONVERGED
     if solution.iterations.max() >= max_num_iter:

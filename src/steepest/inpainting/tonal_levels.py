@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.progress import Reporter
 from ..core.threads import share_out
+from ..elliptic.watching import Iteration, iterate_all
 from .echo_matrix import EchoMatrix
 
 _BLOCKS = 8  # 16, or a second sweep, gain about 0.01 dB for twice the time
@@ -49,7 +51,12 @@ def check_levels(levels: Any, most: int) -> int:
 
 
 def round_values(
-    matrix: EchoMatrix, image: np.ndarray, values: np.ndarray, levels: Levels, num_threads: int
+    matrix: EchoMatrix,
+    image: np.ndarray,
+    values: np.ndarray,
+    levels: Levels,
+    num_threads: int,
+    tell: Reporter,
 ) -> np.ndarray:
     """Values on the levels whose inpainting is near to the image, from those nearest to ``values``.
 
@@ -66,6 +73,8 @@ def round_values(
         f, and where to start; values are read at the mask only.
     levels : Levels
     num_threads : int
+    tell : Reporter
+        Where it says so, the values are those of the steps so far; rounded they are in any case.
 
     Returns
     -------
@@ -76,21 +85,26 @@ def round_values(
     -----
     16 solves for the blocks, which all channels share, and 17 a channel.
     """
-    blocks = _blocks(matrix, num_threads)
+    blocks = [] if tell.stopped else _blocks(matrix, num_threads)
+    if tell.residual(None):
+        blocks = []
 
-    def improved(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    def improved(pair: tuple[np.ndarray, np.ndarray]) -> Iteration:
         f, start = pair
         g = np.where(matrix.held, levels.nearest(start), 0)
-        r = f - matrix.apply(g, _FIRST)
+        r = f - matrix.apply(g, _FIRST) if blocks else f
         for own, sums in blocks:
             new = g.copy()
             new[own] = levels.nearest(g[own] + matrix.adjoint(r, _ROUGH)[own] / sums)
             if not np.array_equal(new, g):
                 g, r = new, r - matrix.apply(new - g, _ROUGH)
+            if (yield 0.0):
+                break
         return g
 
     pairs = list(zip(image, values, strict=True))
-    return np.stack(share_out(lambda: improved, pairs, num_threads))
+    watch = (lambda _: tell.residual(None)) if tell.listens else None
+    return np.stack(iterate_all(lambda: improved, pairs, num_threads, watch))
 
 
 def _blocks(matrix: EchoMatrix, num_threads: int) -> list[Block]:

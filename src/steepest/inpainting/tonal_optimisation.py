@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..core.arrays import prepare_image
+from ..core.progress import Callback, Reporter
 from ..core.threads import share_out
+from ..elliptic.watching import Iteration, iterate_all
 from .checks import check_iteration
 from .echo_matrix import EchoMatrix, echo_matrix
 from .masks.checks import check_mask
-from .problem import unit_of
+from .problem import prepare_numpy, unit_of
 from .tonal_levels import Levels, check_levels, round_values
 
 _ROUGH = 1e-2  # tolerance of the preconditioner's solve
@@ -29,6 +31,7 @@ def tonal(
     tol: float = 0.02,
     max_num_iter: int = 100,
     levels: int | None = None,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
 ) -> np.ndarray:
     """Optimise the values at the pixels of a mask for homogeneous diffusion inpainting.
@@ -52,6 +55,10 @@ def tonal(
     levels : int, optional
         2 to 65536: g takes only this many values, equally spaced from 0 to 1 for integer images,
         from the least to the greatest value of the image (of all channels) for floats.
+    on_step : callable, optional
+        Called with a `Progress` after each iteration, all channels taken together (the residual is
+        what ``tol`` is compared with), and with ``levels`` after the blocks are set up and after
+        each of the eight steps. Where it returns True, the best values so far are used.
     num_threads : int, optional
         Threads that share the channels, and with ``levels`` the blocks.
 
@@ -82,25 +89,26 @@ def tonal(
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
     count = None if levels is None else check_levels(levels, _MOST_LEVELS)
-    array, layout = prepare_image(np.asarray(image), channel_axis)
+    tell = Reporter(on_step)
+    array, layout = prepare_numpy(image, channel_axis, any_size=True)
     known = check_mask(mask, array.shape[1:])
     unit = unit_of(array)
     matrix = echo_matrix(known)
     f = array.astype(np.float64).reshape(-1, *matrix.held.shape) / unit
 
-    def optimised(channel: np.ndarray) -> np.ndarray:
+    def optimised(channel: np.ndarray) -> Iteration:
         return _optimise(matrix, channel, tol, max_num_iter)
 
-    best = np.stack(share_out(lambda: optimised, f, threads))
+    best = np.stack(iterate_all(lambda: optimised, f, threads, tell.watch))
     if count is not None:
         floating = layout.integer_maximum is None
         low, high = (float(f.min()), float(f.max())) if floating else (0.0, 1.0)
-        kept = round_values(matrix, f, best, Levels(low, high, count), threads)
+        kept = round_values(matrix, f, best, Levels(low, high, count), threads, tell)
         best = np.stack(share_out(lambda: lambda g: matrix.apply(g, _LAST), kept, threads))
     return layout.restore_axes((unit * best).reshape(array.shape).astype(array.dtype))
 
 
-def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) -> np.ndarray:
+def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) -> Iteration:
     """Conjugate gradients for least squares; the inpainting is kept up to date as ``u``."""
     inner = max(_INNER * tol, 1e-12)
     u = matrix.apply(f, max(_FIRST * tol, 1e-12))
@@ -119,4 +127,6 @@ def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) 
         z = residual / mass
         now = float(np.vdot(residual, z))
         direction, before = z + now / before * direction, now
+        if (yield math.sqrt(now / first)):
+            break
     return u

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.total_variation import TotalVariation
+from ..core.progress import Callback, Reporter
 from ..core.status import Status
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
@@ -33,6 +34,7 @@ def total_variation(
     channel_axis: int | None = None,
     tol: float = 1e-3,
     max_num_iter: int = 2000,
+    on_step: Callback | None = None,
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> InpaintResult:
@@ -55,6 +57,9 @@ def total_variation(
         Relative duality gap at which the iteration stops.
     max_num_iter : int
         Most iterations; 50 to 300 reach 1e-3.
+    on_step : callable, optional
+        Called with a `Progress` after each iteration; its residual is the gap, which is measured
+        every ten. Where it returns True, the image of the least total variation so far comes back.
     num_threads : int, optional
         Threads that share the channels.
     raise_on_failure : bool
@@ -92,9 +97,11 @@ def total_variation(
     SIAM J. Imaging Sciences 2 (2009) 323-343; Boyd et al., 2011 (the method).
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tell = Reporter(on_step)
     problem = masked(image, known, channel_axis)
-    best, iterations = _minimise(problem, tol, max_num_iter, threads)
+    best, iterations = _minimise(problem, tol, max_num_iter, threads, tell)
     status = Status.CONVERGED if best.gap <= tol else Status.MAX_ITERATIONS
+    status = Status.STOPPED if tell.stopped else status
     return problem.result(best.image, best.gap, iterations, status, raise_on_failure)
 
 
@@ -133,7 +140,9 @@ class Best:
         return -float(np.where(self.problem.known, self.problem.values * d, least).sum())
 
 
-def _minimise(problem: Masked, tol: float, max_num_iter: int, num_threads: int) -> tuple[Best, int]:
+def _minimise(
+    problem: Masked, tol: float, max_num_iter: int, num_threads: int, tell: Reporter
+) -> tuple[Best, int]:
     spacing = (1.0,) * problem.known.ndim
     functional = TotalVariation(spacing=spacing)
     hierarchy = build(Operator(np.where(problem.known, np.inf, 0.0), spacing))
@@ -143,14 +152,17 @@ def _minimise(problem: Masked, tol: float, max_num_iter: int, num_threads: int) 
     multiplier = functional.project(d / _FIRST_FLUX)
     best.see(u, d / _FLAT)
     for iteration in range(max_num_iter):
-        if best.gap <= tol:
+        if best.gap <= tol or tell.stopped:
             return best, iteration
         right = divergence(multiplier / _PENALTY - d, spacing)
         u = solve(
             hierarchy, u, right, tol=_INNER_TOLERANCE, max_num_iter=_INNER, num_threads=num_threads
         ).image
         slopes = functional.operator(u)
-        if iteration % _LOOK_EVERY == _LOOK_EVERY - 1 or iteration == max_num_iter - 1:
+        looked = iteration % _LOOK_EVERY == _LOOK_EVERY - 1 or iteration == max_num_iter - 1
+        if looked:
+            best.see(u, multiplier + _PENALTY * (slopes - d))
+        if tell.residual(best.gap) and not looked:
             best.see(u, multiplier + _PENALTY * (slopes - d))
         total = multiplier + _PENALTY * (_RELAXATION * slopes + (1 - _RELAXATION) * d)
         # Shrinkage is what projection leaves over.

@@ -81,9 +81,9 @@ def thin_to(
     num_threads: int = 1,
     *,
     rank: np.ndarray | None = None,
-    after: Callable[[Echoes], None] | None = None,
-) -> None:
-    """Remove pixels until ``target`` are left.
+    after: Callable[[Echoes], bool] | None = None,
+) -> bool:
+    """Remove pixels until ``target`` are left, or until ``after`` says so; True in that case.
 
     An image of several tiles is thinned in rounds: a round removes, tile by tile, what is below
     the key that a fifth of all are below; the last pixels are chosen among all. ``rank`` (N,), of
@@ -104,8 +104,19 @@ def thin_to(
             )
         if rank is not None:
             _note(echoes, size, rank)
-        if after is not None:
-            after(echoes)
+        if after is not None and after(echoes):
+            return True
+    return False
+
+
+def drop_to(echoes: Echoes, target: int, rank: np.ndarray | None = None) -> None:
+    """Leave the ``target`` known pixels of largest keys; only ``known`` and ``rank`` follow."""
+    known = np.flatnonzero(echoes.known)
+    order = known[np.argsort(echoes.key[known], kind="stable")]
+    gone = order[: len(known) - target]
+    echoes.known.reshape(-1)[gone] = 0
+    if rank is not None:
+        rank[gone] = len(known) - 1 - np.arange(len(gone))
 
 
 def _threshold(echoes: Echoes, size: int, target: int) -> np.float32:

@@ -1,17 +1,19 @@
-"""Arguments that the mask methods share, and their progress."""
+"""Arguments that the mask methods share, and what they tell on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...core.arrays import prepare_image
+from ...core.arrays import as_array
 from ...core.errors import InputError
+from ...core.namespace import detached
+from ...core.numbers import check_choice, check_fraction
+from ..problem import prepare_numpy
 
-Generator = int | np.random.Generator | None
+Rng = int | np.random.Generator | None
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,10 @@ class MaskStep:
 
     Attributes
     ----------
+    step : int
+        Which report it is; 1 for the first.
+    num_steps : int
+        How many there will be, where that is known beforehand, else 0.
     known : int
         Pixels in the mask now.
     target : int
@@ -29,12 +35,11 @@ class MaskStep:
         the method says. None where the method does not inpaint.
     """
 
+    step: int
+    num_steps: int
     known: int
     target: int
-    error: float | None
-
-
-Callback = Callable[[MaskStep], Any]
+    error: float | None = None
 
 
 def prepare(image: Any, density: Any, channel_axis: int | None) -> tuple[np.ndarray, int]:
@@ -45,28 +50,17 @@ def prepare(image: Any, density: Any, channel_axis: int | None) -> tuple[np.ndar
 
 def double(image: Any, channel_axis: int | None) -> np.ndarray:
     """The image as ``(channels, *space)`` in float64, integers divided by their maximum."""
-    return np.ascontiguousarray(prepare_image(np.asarray(image), channel_axis)[0], np.float64)
+    return np.ascontiguousarray(prepare_numpy(image, channel_axis)[0], np.float64)
 
 
 def count_of(density: Any, num_pixels: int) -> int:
     """``max(1, round(density * num_pixels))`` for a density above 0 and up to 1."""
-    return max(1, round(fraction(density, "density") * num_pixels))
-
-
-def fraction(value: Any, name: str) -> float:
-    """A number above 0 and up to 1."""
-    try:
-        number = 0.0 if isinstance(value, (bool, str)) else float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if not 0 < number <= 1:
-        raise InputError(f"{name}={value!r}; allowed are numbers above 0 and up to 1")
-    return number
+    return max(1, round(check_fraction(density, "density") * num_pixels))
 
 
 def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     """A copy of a Boolean mask of the spatial shape with a pixel in it."""
-    array = np.asarray(mask)
+    array = detached(as_array(mask, "mask"))
     if array.dtype != bool or array.shape != space:
         raise InputError(
             f"mask={array.dtype} array of shape {array.shape}; allowed is a Boolean array of the "
@@ -77,7 +71,7 @@ def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     return array.copy()
 
 
-def generator(rng: Generator) -> np.random.Generator:
+def generator(rng: Rng) -> np.random.Generator:
     """``rng`` itself, or a new generator seeded with it (None: from the operating system)."""
     seed = isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0
     if rng is None or seed or isinstance(rng, np.random.Generator):
@@ -87,19 +81,4 @@ def generator(rng: Generator) -> np.random.Generator:
 
 def exponent(norm: Any) -> int:
     """1 for ``norm="l1"``, 2 for ``"l2"``."""
-    if norm not in ("l1", "l2"):
-        raise InputError(f"norm={norm!r}; allowed are 'l1' and 'l2'")
-    return 1 if norm == "l1" else 2
-
-
-def report(on_step: Callback | None, known: int, target: int, error: float | None = None) -> bool:
-    """Tell the caller; True where the callback asks to stop."""
-    if on_step is None:
-        return False
-    return on_step(MaskStep(known, target, error)) is True
-
-
-def check_callback(on_step: Callback | None) -> None:
-    """Callable, or None."""
-    if on_step is not None and not callable(on_step):
-        raise InputError(f"on_step={on_step!r}; allowed are None or a callable")
+    return 1 if check_choice(norm, "norm", ("l1", "l2")) == "l1" else 2

@@ -6,18 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.numbers import check_count
+from ...core.numbers import check_count, check_fraction
+from ...core.progress import Callback, Reporter
 from .cells import worst_pixels
-from .checks import (
-    Callback,
-    Generator,
-    check_callback,
-    exponent,
-    fraction,
-    generator,
-    prepare,
-    report,
-)
+from .checks import MaskStep, Rng, exponent, generator, prepare
 from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
 from .lattice import lattice
 
@@ -27,7 +19,7 @@ def densify(
     density: float,
     *,
     channel_axis: int | None = None,
-    rng: Generator = None,
+    rng: Rng = None,
     on_step: Callback | None = None,
     rounds: int = 30,
     first: float = 0.03,
@@ -52,7 +44,9 @@ def densify(
     rng
         Checked and not used: the mask methods share their arguments.
     on_step : callable, optional
-        Called with a `MaskStep` each round; its error is that of the mask before the round.
+        Called with a `MaskStep` each round; its error is that of the mask before the round. Where
+        it returns True, there is no further inpainting: the pixels that are missing are added by
+        the errors of the last one, in as few rounds as there are cells for.
     rounds : int
         Inpaintings; more are better and slower.
     first : float
@@ -79,20 +73,25 @@ def densify(
     Chizhov & Weickert, Efficient data optimisation for harmonic inpainting with finite elements,
     CAIP 2021.
     """
-    check_callback(on_step)
+    tell = Reporter(on_step)
     generator(rng)
-    power, rounds, share = exponent(norm), check_count(rounds, "rounds"), fraction(first, "first")
+    power, rounds = exponent(norm), check_count(rounds, "rounds")
+    share = check_fraction(first, "first")
     values, count = prepare(image, density, channel_axis)
     mask = lattice(values.shape[1:], max(1, round(share * count)))
-    known, filled = int(mask.sum()), None
-    step = -(-(count - known) // rounds)
+    known, filled, error = int(mask.sum()), None, np.zeros(())
+    most = -(-(count - known) // rounds)
     while known < count:
-        filled = reconstruct(values, mask, filled)
-        error = local_error(filled, values, power)
+        if not tell.stopped:
+            filled = reconstruct(values, mask, filled)
+            error = local_error(filled, values, power)
+            if tell.listens and tell(
+                MaskStep(0, 0, known, count, mean_absolute_error(filled, values))
+            ):
+                most = count
         error[mask] = 0
-        report(on_step, known, count, mean_absolute_error(filled, values))
-        added = worst_pixels(error, mask, min(step, count - known))
+        added = worst_pixels(error, mask, min(most, count - known))
         mask.reshape(-1)[added] = True
         known += len(added)
-    report(on_step, count, count)
+    tell(MaskStep(0, 0, count, count))
     return mask

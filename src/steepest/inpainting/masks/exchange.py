@@ -8,16 +8,8 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.numbers import check_count
-from .checks import (
-    Callback,
-    Generator,
-    check_callback,
-    check_mask,
-    double,
-    exponent,
-    generator,
-    report,
-)
+from ...core.progress import Callback, Reporter
+from .checks import MaskStep, Rng, check_mask, double, exponent, generator
 from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
 
 
@@ -26,7 +18,7 @@ def nonlocal_pixel_exchange(
     mask: Any,
     *,
     channel_axis: int | None = None,
-    rng: Generator = None,
+    rng: Rng = None,
     on_step: Callback | None = None,
     cycles: int = 5,
     m: int = 10,
@@ -52,8 +44,8 @@ def nonlocal_pixel_exchange(
     mask : Boolean array of the spatial shape
         The mask to improve, with at least one pixel; it is not changed.
     on_step : callable, optional
-        Called with a `MaskStep` each iteration; its error is that of the mask. Returning True
-        stops.
+        Called with a `MaskStep` each iteration; its error is that of the mask. Where it returns
+        True, the mask so far comes back.
     cycles : int
         Iterations, as a multiple of the pixels in the mask.
     m : int
@@ -87,7 +79,7 @@ def nonlocal_pixel_exchange(
     Mainberger, Hoffmann, Weickert, Tang, Johannsen, Neumann & Doerr, Optimising spatial and tonal
     data for homogeneous diffusion inpainting, SSVM 2011, LNCS 6667, 26-37.
     """
-    check_callback(on_step)
+    tell = Reporter(on_step)
     power, cycles = exponent(norm), check_count(cycles, "cycles")
     m, n = check_count(m, "m"), check_count(n, "n")
     if n > m:
@@ -103,10 +95,11 @@ def nonlocal_pixel_exchange(
     filled = reconstruct(values, mask, None)
     error = local_error(filled, values, power)
     total = error.sum()
-    for _ in range(cycles * len(inside)):
+    size, num_steps = len(inside), cycles * len(inside)
+    for _ in range(num_steps):
         drawn = random.choice(len(outside), m, replace=False, shuffle=False)
         worst = np.argpartition(-error.reshape(-1)[outside[drawn]], n - 1)[:n]
-        enter, leave = drawn[worst], random.choice(len(inside), n, replace=False)
+        enter, leave = drawn[worst], random.choice(size, n, replace=False)
         swap(flat, inside, leave, outside, enter)
         trial = reconstruct(values, mask, filled)
         trial_error = local_error(trial, values, power)
@@ -114,8 +107,8 @@ def nonlocal_pixel_exchange(
             filled, error, total = trial, trial_error, trial_error.sum()
         else:
             swap(flat, inside, leave, outside, enter)
-        if on_step is not None and report(
-            on_step, len(inside), len(inside), mean_absolute_error(filled, values)
+        if tell.listens and tell(
+            MaskStep(0, num_steps, size, size, mean_absolute_error(filled, values))
         ):
             break
     return mask

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...core.numbers import check_number
+from ...core.progress import Callback, Reporter
 from ...grid.differences import divergence, gradient
-from .checks import Callback, Generator, check_callback, generator, prepare, report
+from .checks import MaskStep, Rng, generator, prepare
 from .dithering import dither
 from .smoothing import gaussian
 
@@ -18,7 +19,7 @@ def laplacian_dither(
     density: float,
     *,
     channel_axis: int | None = None,
-    rng: Generator = None,
+    rng: Rng = None,
     on_step: Callback | None = None,
     sigma: float | None = None,
 ) -> np.ndarray:
@@ -56,7 +57,7 @@ def laplacian_dither(
     Belhachmi, Bucur, Burgeth & Weickert, How to choose interpolation data in images, SIAM J. Appl.
     Math. 70 (2009) 333-352.
     """
-    check_callback(on_step)
+    tell = Reporter(on_step)
     generator(rng)
     values, count = prepare(image, density, channel_axis)
     sigma = min(0.14 / density, 8.0) if sigma is None else check_number(sigma, "sigma")
@@ -65,5 +66,5 @@ def laplacian_dither(
         smooth = gaussian(channel, sigma)
         magnitude += np.abs(divergence(gradient(smooth)))
     mask = dither(magnitude, count)
-    report(on_step, count, count)
+    tell(MaskStep(1, 1, count, count))
     return mask

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Callback, Generator, check_callback, generator, prepare, report
+from ...core.progress import Callback, Reporter
+from .checks import MaskStep, Rng, generator, prepare
 
 
 def regular(
@@ -15,7 +16,7 @@ def regular(
     density: float,
     *,
     channel_axis: int | None = None,
-    rng: Generator = None,
+    rng: Rng = None,
     on_step: Callback | None = None,
 ) -> np.ndarray:
     """A lattice, as even as ``max(1, round(density * N))`` pixels on any shape allow.
@@ -42,11 +43,11 @@ def regular(
     InputError
         Bad image, density, ``rng`` or ``on_step``.
     """
-    check_callback(on_step)
+    tell = Reporter(on_step)
     generator(rng)
     values, count = prepare(image, density, channel_axis)
     mask = lattice(values.shape[1:], count)
-    report(on_step, count, count)
+    tell(MaskStep(1, 1, count, count))
     return mask
 
 

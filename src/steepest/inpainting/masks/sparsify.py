@@ -6,16 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .checks import (
-    Callback,
-    Generator,
-    check_callback,
-    exponent,
-    fraction,
-    generator,
-    prepare,
-    report,
-)
+from ...core.numbers import check_fraction
+from ...core.progress import Callback, Reporter
+from .checks import MaskStep, Rng, exponent, generator, prepare
 from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
 
 
@@ -24,7 +17,7 @@ def probabilistic_sparsification(
     density: float,
     *,
     channel_axis: int | None = None,
-    rng: Generator = None,
+    rng: Rng = None,
     on_step: Callback | None = None,
     p: float = 0.3,
     q: float = 0.02,
@@ -45,7 +38,8 @@ def probabilistic_sparsification(
         As in `random`.
     on_step : callable, optional
         Called with a `MaskStep` before the first step and after each; its error is that of the
-        step's inpainting, without all candidates.
+        step's inpainting, without all candidates. Where it returns True, what is too much is
+        dropped at random.
     p : float
         Candidates, as a share of the mask, above 0 and up to 1.
     q : float
@@ -81,16 +75,15 @@ def probabilistic_sparsification(
     Mainberger, Hoffmann, Weickert, Tang, Johannsen, Neumann & Doerr, Optimising spatial and tonal
     data for homogeneous diffusion inpainting, SSVM 2011, LNCS 6667, 26-37.
     """
-    check_callback(on_step)
-    power, candidates, removed = exponent(norm), fraction(p, "p"), fraction(q, "q")
+    tell, power = Reporter(on_step), exponent(norm)
+    candidates, removed = check_fraction(p, "p"), check_fraction(q, "q")
     random = generator(rng)
     values, count = prepare(image, density, channel_axis)
     mask = np.ones(values.shape[1:], dtype=bool)
     flat, pixels, filled = mask.reshape(-1), values.reshape(len(values), -1), None
     kept = np.arange(mask.size)
-    if on_step is not None:
-        report(on_step, mask.size, count, 0.0)
-    while len(kept) > count:
+    tell(MaskStep(0, 0, mask.size, count, 0.0))
+    while len(kept) > count and not tell.stopped:
         # at least one pixel must stay known while the candidates are out
         tried = min(max(1, round(candidates * len(kept))), len(kept) - 1)
         out = min(max(1, round(removed * tried)), len(kept) - count)
@@ -104,6 +97,8 @@ def probabilistic_sparsification(
         flat[places] = True
         flat[places[best]] = False
         kept = np.delete(kept, drawn[best])
-        if on_step is not None:
-            report(on_step, len(kept), count, mean_absolute_error(filled, values))
+        if tell.listens:
+            tell(MaskStep(0, 0, len(kept), count, mean_absolute_error(filled, values)))
+    if tell.stopped:
+        flat[random.choice(kept, len(kept) - count, replace=False)] = False
     return mask

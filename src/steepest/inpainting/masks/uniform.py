@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Callback, Generator, check_callback, generator, prepare, report
+from ...core.progress import Callback, Reporter
+from .checks import MaskStep, Rng, generator, prepare
 
 
 def random(
@@ -14,7 +15,7 @@ def random(
     density: float,
     *,
     channel_axis: int | None = None,
-    rng: Generator = None,
+    rng: Rng = None,
     on_step: Callback | None = None,
 ) -> np.ndarray:
     """Exactly ``max(1, round(density * N))`` of the N pixels, drawn uniformly.
@@ -33,7 +34,7 @@ def random(
     rng : None, int or numpy.random.Generator
         Randomness, or the seed of it.
     on_step : callable, optional
-        Called with a `MaskStep` when done.
+        Called with a `MaskStep` when done: there is nothing left to stop.
 
     Returns
     -------
@@ -44,9 +45,9 @@ def random(
     InputError
         Bad image, density, ``rng`` or ``on_step``.
     """
-    check_callback(on_step)
+    tell = Reporter(on_step)
     values, count = prepare(image, density, channel_axis)
     mask = np.zeros(values.shape[1:], dtype=bool)
     mask.reshape(-1)[generator(rng).permutation(mask.size)[:count]] = True
-    report(on_step, count, count)
+    tell(MaskStep(1, 1, count, count))
     return mask

@@ -1,0 +1,64 @@
+"""Iterations for several right-hand sides in threads, watched or not.
+
+An iteration is a generator: it yields its relative residual, ends where it is sent True, and
+returns its result. Unwatched, one right-hand side is finished after the other. Watched, all go on
+by one iteration between two looks: so what is told does not depend on the number of threads, all
+stop together, and ``watch`` is called in the caller's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from ..core.threads import run_all, share_out
+
+Iteration = Generator[float, Any, Any]
+Watch = Callable[[float], bool]
+"""From the largest relative residual of all right-hand sides to whether to stop."""
+
+
+def iterate_all(
+    worker: Callable[[], Callable[[Any], Iteration]],
+    items: Any,
+    num_threads: int,
+    watch: Watch | None,
+) -> list[Any]:
+    """The results of ``worker()(item)`` for all items; ``worker`` is called once a thread."""
+    if watch is None:
+        return share_out(lambda: _finished(worker()), items, num_threads)
+    threads = max(min(num_threads, len(items)), 1)
+    workers = [worker() for _ in range(threads)]
+    running = [_Running(workers[k % threads](item)) for k, item in enumerate(items)]
+    groups = [running[k::threads] for k in range(threads)]
+    stop = False
+    while any(each.going for each in running):
+        run_all(lambda group: [each.advance(stop) for each in group], groups)  # noqa: B023
+        if any(each.going for each in running) and not stop:
+            stop = watch(max(each.residual for each in running))
+    return [each.result for each in running]
+
+
+class _Running:
+    """An iteration between two of its steps."""
+
+    def __init__(self, iteration: Iteration) -> None:
+        self._iteration = iteration
+        self.going, self.residual, self.result = True, 0.0, None
+
+    def advance(self, stop: bool = False) -> None:
+        if self.going:
+            try:
+                self.residual = self._iteration.send(stop or None)
+            except StopIteration as end:
+                self.going, self.result = False, end.value
+
+
+def _finished(begin: Callable[[Any], Iteration]) -> Callable[[Any], Any]:
+    def finish(item: Any) -> Any:
+        running = _Running(begin(item))
+        while running.going:
+            running.advance()
+        return running.result
+
+    return finish
