@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -229,11 +230,11 @@ def solve(
 
 @dataclass(frozen=True)
 class Plan:
-    """How the parts of a problem are solved; ``watch`` sees every measurement of the gap."""
+    """How the parts of a problem are solved; ``watch(strength, terms, iterations)`` looks on."""
 
     goal: Goal
     num_threads: int
-    watch: Callable[[StepTerms, int], bool] | None
+    watch: Callable[[float, StepTerms, int], bool] | None
 
 
 def make_plan(
@@ -289,7 +290,7 @@ def _solve_part(
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
         np.array([True]), plan.goal, num_threads=plan.num_threads, cold=True,
-        hooks=Hooks(guess=guess, watch=plan.watch),
+        hooks=Hooks(guess=guess, watch=plan.watch and partial(plan.watch, strength)),
     )  # fmt: skip
     assert record.last is not None
     assert record.state is not None
@@ -345,11 +346,11 @@ def _watcher(on_step: Callback | None, problem: Problem) -> Any:
         return None
     seen = 0
 
-    def watch(terms: StepTerms, iterations: int) -> bool:
+    def watch(strength: float, terms: StepTerms, iterations: int) -> bool:
         nonlocal seen
         seen += 1
         bound = math.sqrt(terms.gap) / problem.scale
         gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
-        return asks_to_stop(on_step, Step(seen, 0, 0.0, gap, iterations, bound, lambda: None))
+        return asks_to_stop(on_step, Step(seen, 0, strength, gap, iterations, bound, lambda: None))
 
     return watch
