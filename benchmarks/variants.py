@@ -1,9 +1,9 @@
 """What was tried for the solver, in iterations.
 
-    python -m benchmarks.experiments rof          # one ROF problem: iterations to an accuracy
-    python -m benchmarks.experiments flow         # 50 steps: worst frame at a fixed effort
-    python -m benchmarks.experiments certificate  # what each sharpening of the bound gains
-    python -m benchmarks.experiments --size 64    # a smaller crop, for a quick look
+    python -m benchmarks.variants rof          # one ROF problem: iterations to an accuracy
+    python -m benchmarks.variants flow         # 50 steps: worst frame at a fixed effort
+    python -m benchmarks.variants certificate  # what each sharpening of the bound gains
+    python -m benchmarks.variants --size 64    # a smaller crop, for a quick look
 
 Development measurements in plain float64 code that shares nothing with the library, apart from
 ``certificate``'s last table, which is the library's. They count iterations, which do not depend on
