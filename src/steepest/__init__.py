@@ -22,7 +22,7 @@ _WHERE = {
     "TimeGrid": "flows.time_grid",
     "denoise": "flows.denoise",
     "denoise_tv": "flows.denoise",
-    "DenoiseResult": "flows.denoise",
+    "DenoiseResult": "flows.result",
     "denoise_discrepancy": "flows.discrepancy",
     "discrepancy_strength": "flows.discrepancy",
     "estimate_noise": "flows.noise",

@@ -3,7 +3,9 @@
 Inside, every image is a C-contiguous float array of shape ``(channels, *space)`` with one to
 three spatial axes. The rule for dtypes: float32 and float64 are computed and returned as such;
 uint8 and uint16 are divided by 255 and 65535, computed in float32, and written back in kind
-(clipped and rounded). Anything else is refused.
+(clipped and rounded); float16 is computed in float32 and written back; Booleans are 0 and 1 in
+float32. Byte order, memory order and read-only memory do not matter. Anything else is refused with
+a word on how to convert it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from .numbers import check_number, check_numbers
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
 _FLOATS = ("float32", "float64")
+_WIDENED = ("float16", "bool")  # computed in float32
 _FARTHEST = 1e12  # of pixel spacings: from an atom to the sun, in any unit of length
 _HEAVIEST = 1e12  # of weights
 _BRIGHTEST = 1e100  # of pixels: sums of squares, and times and spacings beside them, stay finite
@@ -36,15 +39,15 @@ class Layout:
     @property
     def integer_maximum(self) -> int | None:
         """255, 65535, or None for floating-point images."""
-        return _INTEGER_MAXIMUM.get(str(self.dtype))
+        return _INTEGER_MAXIMUM.get(_name(self.dtype))
 
     def restore(self, array: Array, leading: int = 0) -> Array:
         """``(..., channels, *space)`` to the user's axes and dtype; ``leading`` axes stay first."""
         xp = namespace(array)
         array = self.restore_axes(array, leading)
-        if self.integer_maximum is None:
-            return array
-        return np.rint(xp.clip(array, 0, 1) * self.integer_maximum).astype(self.dtype)
+        if self.integer_maximum is not None:
+            return np.rint(xp.clip(array, 0, 1) * self.integer_maximum).astype(self.dtype)
+        return array.astype(np.float16) if _name(self.dtype) == "float16" else array
 
     def restore_axes(self, array: Array, leading: int = 0) -> Array:
         """``(..., channels, *space)`` to the user's axes, the floating-point dtype kept."""
@@ -55,8 +58,12 @@ class Layout:
 
 
 def dtype_name(array: Array) -> str:
-    """'float32' for both ``np.float32`` and ``torch.float32``."""
-    return str(array.dtype).removeprefix("torch.")
+    """'float32' for both ``np.float32``, of either byte order, and ``torch.float32``."""
+    return _name(array.dtype)
+
+
+def _name(dtype: Any) -> str:
+    return dtype.name if isinstance(dtype, np.dtype) else str(dtype).removeprefix("torch.")
 
 
 def prepare_image(
@@ -77,13 +84,11 @@ def prepare_image(
         infinite; the largest magnitude neither 0 nor 1e-100 to 1e100; not one to three spatial
         axes; a ``channel_axis`` that is not an axis of the image.
     """
+    channel_axis = own_channel_axis(image, channel_axis)
     array = as_array(image, name)
     kind = dtype_name(array)
-    if kind not in _FLOATS and (is_torch(array) or kind not in _INTEGER_MAXIMUM):
-        raise InputError(
-            f"{name} has dtype {kind}; allowed are float32 and float64"
-            + ("" if is_torch(array) else ", uint8 and uint16 (convert with image.astype(float))")
-        )
+    if kind not in _FLOATS and (is_torch(array) or kind not in (*_INTEGER_MAXIMUM, *_WIDENED)):
+        raise InputError(f"{name} has dtype {kind}; {_advice(array, name)}")
     shape = tuple(array.shape)
     if 0 in shape or len(shape) == 0:
         raise InputError(f"{name} of shape {shape} has no pixels; at least one per axis is needed")
@@ -95,9 +100,13 @@ def prepare_image(
             "axes; allowed are 1, 2 or 3 (for a colour image give channel_axis=-1, "
             "for a batch batch_axis=0)"
         )
-    layout = Layout(array.dtype, axis, shape)
+    if not is_torch(array):
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    layout = Layout(np.dtype("float32") if kind == "bool" else array.dtype, axis, shape)
     if kind in _INTEGER_MAXIMUM:
         array = array.astype(np.float32) / np.float32(_INTEGER_MAXIMUM[kind])
+    elif kind in _WIDENED:
+        array = array.astype(np.float32)
     xp = namespace(array)
     if not bool(xp.isfinite(array).all()):
         bad = int((~xp.isfinite(array)).sum())
@@ -112,6 +121,31 @@ def prepare_image(
         return np.ascontiguousarray(array), layout
     contiguous: Any = array
     return contiguous.contiguous(), layout
+
+
+def own_channel_axis(image: Any, channel_axis: int | None) -> int | None:
+    """The axis given, or that of an image which knows its own (`steepest.io.read_image`)."""
+    if channel_axis is None and not is_torch(image) and not isinstance(image, np.ndarray):
+        return getattr(image, "channel_axis", None)
+    return channel_axis
+
+
+def _advice(array: Array, name: str) -> str:
+    """What to do with an image of a type that is refused."""
+    if is_torch(array):
+        return f"allowed are float32 and float64 (convert with {name}.float())"
+    allowed = "allowed are float16, float32, float64, uint8, uint16 and bool"
+    if array.dtype.kind in "iu":
+        top = np.iinfo(array.dtype).max
+        return (
+            f"{allowed}. What stands for white is not known: {name}.astype(float) keeps the numbers as they "
+            f"are, and times and strengths refer to them; {name} / {top} brings the whole range to [0, 1]"
+        )
+    if array.dtype.kind == "f":
+        return f"{allowed} (convert with {name}.astype(float))"
+    if array.dtype.kind == "c":
+        return f"{allowed} (give real and imaginary part as two channels)"
+    return allowed
 
 
 def as_array(values: Any, name: str) -> Array:

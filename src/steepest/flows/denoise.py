@@ -2,83 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import StepTerms, psnr_bound
 from ..convex.energy import Energy
-from ..convex.solve import Goal
 from ..convex.total_variation import TotalVariation, norm_of
-from ..core.errors import NotConverged
-from ..core.namespace import Array, cast, detached, namespace
-from ..core.numbers import check_count, check_number
-from ..core.progress import Callback, asks_to_stop, check_callback
-from ..core.status import Status
-from ..core.threads import resolve_num_threads
+from ..core.errors import InputError
+from ..core.namespace import detached
+from ..core.numbers import check_number
+from ..core.progress import Callback
+from .discrepancy import denoise_discrepancy
 from .flux_guess import feasible_part
-from .march import Hooks, distance, fresh_state, march
 from .options import takes_options_of
-from .problem import Problem, make_problem, rescaled
-from .result import Step
+from .parts import checked, collect, make_plan, solve_parts
+from .problem import Problem, make_problem
+from .result import DenoiseResult
 from .tape import gradient_tape
-
-_FIRST_LOOK = 40  # iterations before the gap is first measured
-
-
-@dataclass(frozen=True, eq=False)
-class DenoiseResult:
-    """A certified minimiser. With a batch, gap and bounds have one entry an item.
-
-    Attributes
-    ----------
-    image : array, shape and dtype of the input
-    flux : array (components, \\*image.shape)
-        Dual field. For total variation, ``image = f + strength div flux``.
-    gap : float
-        Relative duality gap, gap / energy.
-    error_bound : float
-        Guaranteed L2 distance to the exact minimiser: ``sqrt(gap)``, by strong convexity of the
-        primal and of the dual energy (docs/certificate).
-    psnr_bound : float
-        The same as a guaranteed PSNR in dB for ``data_range``.
-    iterations : int
-    status : Status
-    strength : float
-    data_range : float
-        The range that ``psnr_bound`` refers to.
-    """
-
-    image: Array
-    flux: Array
-    gap: Any
-    error_bound: Any
-    psnr_bound: Any
-    iterations: int
-    status: Status
-    strength: float
-    data_range: float
-
-    @property
-    def converged(self) -> bool:
-        """Whether the tolerance was met."""
-        return self.status.ok
-
-    def __repr__(self) -> str:
-        worst = float(np.min(self.psnr_bound))
-        return (
-            f"<DenoiseResult: strength {self.strength:g}, {self.iterations} iterations, "
-            f"PSNR >= {worst:.1f} dB, {self.status}>"
-        )
 
 
 def denoise(
     image: Any,
-    strength: Any,
+    strength: Any = None,
     energy: Energy | None = None,
     *,
     tol: float = 1e-4,
@@ -102,9 +48,10 @@ def denoise(
     image : array, 1-D to 3-D, plus optional channel and batch axes
         dtypes as in `flow`: floats as they are, uint8/uint16 scaled to [0, 1] and back.
         Where a torch tensor requires grad, ``image`` of the result is differentiable, see Notes.
-    strength : float
+    strength : float, optional
         Not negative; unit for total variation: grey value x pixel. A torch scalar may require grad
-        (then positive).
+        (then positive). Default: what removes as much as the image has noise, see
+        `denoise_discrepancy` (NumPy, one image).
     energy : Energy, optional
         As in `flow`; default `TotalVariation`.
     tol : float
@@ -140,6 +87,16 @@ def denoise(
     (almost everywhere), with ``tol`` 1e-4 accurate to some per cent on a photograph. The flux and
     the certificate are constants.
     """
+    if strength is None:
+        if batch_axis is not None or flux is not None:
+            raise InputError(
+                "strength=None finds one for a single image: give it with batch_axis or flux"
+            )
+        return denoise_discrepancy(
+            image, None, energy, tol=tol, data_range=data_range, spacing=spacing,
+            channel_axis=channel_axis, max_num_iter=max_num_iter, on_step=on_step,
+            num_threads=num_threads, raise_on_failure=raise_on_failure,
+        )  # fmt: skip
     tape = gradient_tape(image, strength, "strength")
     problem = make_problem(
         image if tape is None else tape.image,
@@ -161,7 +118,7 @@ def denoise(
 @takes_options_of(denoise)
 def denoise_tv(
     image: Any,
-    strength: Any,
+    strength: Any = None,
     *,
     isotropic: bool = True,
     huber: float = 0.0,
@@ -226,131 +183,3 @@ def solve(
     if tape is not None:
         result = tape.denoised(problem, result, solved, tol)
     return checked(result, raise_on_failure)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the parts of a problem are solved; ``watch(strength, terms, iterations)`` looks on."""
-
-    goal: Goal
-    num_threads: int
-    watch: Callable[[float, StepTerms, int], bool] | None
-
-
-def make_plan(
-    problem: Problem, tol: Any, max_num_iter: Any, num_threads: Any, on_step: Callback | None
-) -> Plan:
-    """Check the options that say how hard to try."""
-    check_callback(on_step)
-    goal = Goal(check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter"))
-    return Plan(goal, resolve_num_threads(num_threads), _watcher(on_step, problem))
-
-
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """The solution of one part, at its own scale; ``rounding``: its distance to the solver's."""
-
-    image: Array
-    flux: Array
-    terms: StepTerms
-    rounding: float
-    iterations: int
-    status: Status
-
-
-def solve_parts(
-    problem: Problem, strength: float, plan: Plan, starts: Sequence[Array] | None = None
-) -> list[Solved]:
-    """Solve every part, from the given fluxes or from coarser grids.
-
-    Where the callback stops one, the parts after it get one iteration each.
-    """
-    solved: list[Solved] = []
-    for index in range(len(problem.parts)):
-        start = None if starts is None else starts[index]
-        if solved and solved[-1].status is Status.STOPPED:
-            hurried = Plan(replace(plan.goal, max_num_iter=1), plan.num_threads, None)
-            found = _solve_part(problem, index, strength, hurried, start)
-            solved.append(replace(found, status=Status.STOPPED))
-        else:
-            solved.append(_solve_part(problem, index, strength, plan, start))
-    return solved
-
-
-def _solve_part(
-    problem: Problem, index: int, strength: float, plan: Plan, start: Array | None
-) -> Solved:
-    """One part: a march of one step that has nothing to go by."""
-    f, energy = problem.parts[index], problem.energy
-    if strength == 0:
-        zero = namespace(f).stack([f * 0] * energy.num_components(f.ndim - 1))
-        nothing = StepTerms(0, 0, 0, 0, 0, 0, 0, 0)
-        return Solved(f, zero, nothing, 0.0, 0, Status.CONVERGED)
-    guess = None if start is None else (lambda step, begin, end: start)
-    record = march(
-        energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
-        np.array([True]), plan.goal, num_threads=plan.num_threads, cold=True,
-        hooks=Hooks(guess=guess, watch=plan.watch and partial(plan.watch, strength)),
-    )  # fmt: skip
-    assert record.last is not None
-    assert record.state is not None
-    assert record.state.warm is not None
-    image, flux = record.frames[0], cast(record.state.warm[0], f.dtype)
-    rounding = distance(image, record.state.image)
-    return Solved(image, flux, record.last, rounding, record.iterations, record.statuses[-1])
-
-
-def checked(result: DenoiseResult, raise_on_failure: bool) -> DenoiseResult:
-    """The result, or `NotConverged` where that was asked for."""
-    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
-        raise NotConverged(str(result.status), result)
-    return result
-
-
-def collect(problem: Problem, solved: list[Solved], strength: float) -> DenoiseResult:
-    """Put the parts' solutions together."""
-    gaps = np.array([[s.terms.gap] for s in solved])
-    primal = np.array([[s.terms.primal] for s in solved])
-    bounds = np.array([[_distance_bound(s)] for s in solved])
-    error = problem.certificate(bounds / problem.scale)
-    total = np.maximum(problem.certificate(primal, "sum"), np.finfo(float).tiny)
-    psnr = [psnr_bound(e, problem.size, problem.data_range) for e in np.ravel(error)]
-    relative = problem.certificate(gaps, "sum") / total
-    status = Status.worst([s.status for s in solved])
-    return DenoiseResult(
-        image=problem.assemble([rescaled(s.image, 1 / problem.scale) for s in solved]),
-        flux=problem.assemble([s.flux for s in solved], leading=1, integers=False),
-        gap=_scalar(relative, problem.batch_axis),
-        error_bound=_scalar(error, problem.batch_axis),
-        psnr_bound=_scalar(np.array(psnr), problem.batch_axis),
-        iterations=sum(s.iterations for s in solved),
-        status=status,
-        strength=strength,
-        data_range=problem.data_range,
-    )
-
-
-def _distance_bound(solved: Solved) -> float:
-    """``||u - u*||^2 <= gap``: both energies are 1-strongly convex, and their excesses add up."""
-    terms = solved.terms
-    return math.sqrt(terms.gap + terms.allowance) + terms.residual + solved.rounding
-
-
-def _scalar(values: Any, batch_axis: int | None) -> Any:
-    return float(np.ravel(values)[0]) if batch_axis is None else np.ravel(values)
-
-
-def _watcher(on_step: Callback | None, problem: Problem) -> Any:
-    """Turn the solver's measurements into the user's `Step`."""
-    if on_step is None:
-        return None
-    seen = 0
-
-    def watch(strength: float, terms: StepTerms, iterations: int) -> bool:
-        nonlocal seen
-        seen += 1
-        bound = math.sqrt(terms.gap) / problem.scale
-        gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
-        return asks_to_stop(on_step, Step(seen, 0, strength, gap, iterations, bound, lambda: None))
-
-    return watch

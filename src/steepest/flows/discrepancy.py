@@ -14,11 +14,12 @@ from ..core.namespace import is_torch
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.status import Status
-from .denoise import DenoiseResult, Plan, Solved, checked, collect, make_plan, solve_parts
 from .march import contrast_energy, distance
 from .noise import noise_of
 from .options import takes_options_of
+from .parts import Plan, Solved, checked, collect, make_plan, solve_parts
 from .problem import Problem, make_problem
+from .result import DenoiseResult
 
 _MOST_TRIALS = 40
 _TRIAL_TOLERANCE = 1e-4

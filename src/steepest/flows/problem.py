@@ -16,6 +16,7 @@ from ..core.arrays import (
     check_data_range,
     check_spacing,
     normalize_axis,
+    own_channel_axis,
     prepare_image,
 )
 from ..core.errors import InputError
@@ -122,6 +123,7 @@ def make_problem(
     data_range: float | None = None,
 ) -> Problem:
     """Check an image, the options that describe it, and the energy against both."""
+    channel_axis = own_channel_axis(image, channel_axis)
     items, batch, channel_axis = _batch_items(image, batch_axis, channel_axis)
     prepared = [prepare_image(item, channel_axis) for item in items]
     arrays, layout = [array for array, _ in prepared], prepared[0][1]

@@ -13,6 +13,7 @@ from ..convex.certificate import Bound
 from ..convex.dual import Warm
 from ..convex.solve import Momentum
 from ..core.errors import InputError
+from ..core.image_like import ImageLike
 from ..core.namespace import Array
 from ..core.status import Status
 from .problem import Problem
@@ -150,4 +151,50 @@ class FlowResult:
         return (
             f"<FlowResult: {len(self.times)} times to {last:g}, {self.num_steps} steps, "
             f"{self.iterations} iterations, PSNR >= {worst:.1f} dB, {self.status}>"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DenoiseResult(ImageLike):
+    """A certified minimiser. With a batch, gap and bounds have one entry an item.
+
+    Attributes
+    ----------
+    image : array, shape and dtype of the input
+    flux : array (components, \\*image.shape)
+        Dual field. For total variation, ``image = f + strength div flux``.
+    gap : float
+        Relative duality gap, gap / energy.
+    error_bound : float
+        Guaranteed L2 distance to the exact minimiser: ``sqrt(gap)``, by strong convexity of the
+        primal and of the dual energy (docs/certificate).
+    psnr_bound : float
+        The same as a guaranteed PSNR in dB for ``data_range``.
+    iterations : int
+    status : Status
+    strength : float
+    data_range : float
+        The range that ``psnr_bound`` refers to.
+    """
+
+    image: Array
+    flux: Array
+    gap: Any
+    error_bound: Any
+    psnr_bound: Any
+    iterations: int
+    status: Status
+    strength: float
+    data_range: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether the tolerance was met."""
+        return self.status.ok
+
+    def __repr__(self) -> str:
+        worst = float(np.min(self.psnr_bound))
+        return (
+            f"<DenoiseResult: strength {self.strength:g}, {self.iterations} iterations, "
+            f"PSNR >= {worst:.1f} dB, {self.status}>"
         )

@@ -38,6 +38,10 @@ class Image:
         """-1 for images with channels, else None: the keyword of the numerics."""
         return -1 if self.axes.endswith("C") else None
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The pixels, so that an image is accepted where an array is."""
+        return np.array(self.array, dtype=dtype, copy=copy)
+
     @property
     def space(self) -> str:
         """The spatial axes, for example "YX" or "ZYX"."""
