@@ -13,6 +13,7 @@ from ..core.numbers import check_count, check_number, check_numbers
 
 DEFAULT_NUM_STEPS = 50
 MOST_STEPS = 1_000_000
+_SHORTEST = 1e-120  # grid: its first steps are numbers too
 _DECADES = 3.0  # a logarithmic grid starts at 10**-3 of its end
 
 
@@ -33,7 +34,7 @@ class TimeGrid:
     def uniform(cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS) -> TimeGrid:
         """``num_steps`` equal steps from 0 to ``stop``."""
         count = check_count(num_steps, "num_steps", most=MOST_STEPS)
-        stop = check_number(stop, "stop", positive=True)
+        stop = check_number(stop, "stop", positive=True, least=_SHORTEST)
         return cls(tuple(stop * k / count for k in range(1, count + 1)))
 
     @classmethod
@@ -42,7 +43,7 @@ class TimeGrid:
     ) -> TimeGrid:
         """``num_steps`` nodes in geometric progression from ``start`` (default stop/1000)."""
         count = check_count(num_steps, "num_steps", most=MOST_STEPS)
-        stop = check_number(stop, "stop", positive=True)
+        stop = check_number(stop, "stop", positive=True, least=_SHORTEST)
         first = (
             stop * 10**-_DECADES if start is None else check_number(start, "start", positive=True)
         )

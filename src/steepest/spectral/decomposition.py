@@ -323,7 +323,9 @@ def _nodes(
         grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
     nodes = make_nodes(grid, np.array([last]), count)
     if nodes.size < 2:
-        raise InputError("the time grid needs at least two steps for a second derivative")
+        raise InputError(
+            "num_steps and grid give one step; a second derivative needs at least two steps"
+        )
     return np.concatenate([[0.0], nodes])
 
 
@@ -332,7 +334,8 @@ def _numbers(values: Any, name: str) -> np.ndarray:
     array = as_array(values, name)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}={values!r} must be numbers")
-    return np.asarray(array, dtype=float)
+    with np.errstate(over="ignore"):
+        return np.asarray(array, dtype=float)
 
 
 def _check_edges(edges: Sequence[float]) -> np.ndarray:
