@@ -19,7 +19,6 @@ BAD_IMAGES = {
     "empty": np.zeros((0, 5)),
     "no axes": np.float64(3.0),
     "complex": IMAGE + 1j,
-    "boolean": IMAGE > 0.5,
     "int64": np.zeros((4, 4), dtype=np.int64),
     "four spatial axes": np.zeros((2, 2, 2, 2)),
     "text": np.array([["a", "b"]]),
@@ -91,7 +90,7 @@ def test_bad_times(times: Any) -> None:
         steepest.tv_flow(IMAGE, times)
 
 
-@pytest.mark.parametrize("strength", [-0.1, np.nan, np.inf, "much", None], ids=str)
+@pytest.mark.parametrize("strength", [-0.1, np.nan, np.inf, "much", [0.1]], ids=str)
 def test_bad_strength(strength: Any) -> None:
     with pytest.raises(steepest.InputError, match="strength"):
         steepest.denoise_tv(IMAGE, strength)

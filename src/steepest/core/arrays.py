@@ -138,8 +138,9 @@ def _advice(array: Array, name: str) -> str:
     if array.dtype.kind in "iu":
         top = np.iinfo(array.dtype).max
         return (
-            f"{allowed}. What stands for white is not known: {name}.astype(float) keeps the numbers as they "
-            f"are, and times and strengths refer to them; {name} / {top} brings the whole range to [0, 1]"
+            f"{allowed}. It is not known what stands for white: {name}.astype(float) keeps the "
+            "numbers as they are, and times and strengths refer to them; "
+            f"{name} / {top} brings the whole range to [0, 1]"
         )
     if array.dtype.kind == "f":
         return f"{allowed} (convert with {name}.astype(float))"

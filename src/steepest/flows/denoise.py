@@ -90,7 +90,7 @@ def denoise(
     if strength is None:
         if batch_axis is not None or flux is not None:
             raise InputError(
-                "strength=None finds one for a single image: give it with batch_axis or flux"
+                "strength=None: with batch_axis or flux it must be given"
             )
         return denoise_discrepancy(
             image, None, energy, tol=tol, data_range=data_range, spacing=spacing,

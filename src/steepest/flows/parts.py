@@ -1,4 +1,4 @@
-"""One problem solved, part by part: each a march of one step. Denoising and its searches share it."""
+"""One problem solved part by part, each a march of one step: what denoising and searches share."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, as_array, check_spacing, prepare_image
+from ..core.arrays import Layout, as_array, check_spacing, own_channel_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import Array, detached, namespace
 
@@ -73,6 +73,7 @@ def prepare(
         Bad image, or ``known`` of the wrong shape or type, out of range, with no known pixel, or
         known where the image is NaN.
     """
+    channel_axis = own_channel_axis(image, channel_axis)
     array = as_array(image, "image")
     xp = namespace(array)
     floating = "float" in str(array.dtype)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.arrays import check_data_range
 from ..core.errors import InputError
+from ..core.image_like import ImageLike
 from ..core.progress import Callback, Reporter
 from .masks.checks import check_mask
 from .problem import prepare_numpy
@@ -19,7 +20,7 @@ _TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Reconstruction:
+class Reconstruction(ImageLike):
     """An image stored in a few of its pixels.
 
     Attributes

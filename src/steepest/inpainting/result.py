@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.errors import NotConverged
+from ..core.image_like import ImageLike
 from ..core.namespace import Array
 from ..core.status import Status
 
 
 @dataclass(frozen=True, eq=False)
-class InpaintResult:
+class InpaintResult(ImageLike):
     """A filled image and how well its equation is solved.
 
     Attributes

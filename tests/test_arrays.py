@@ -1,0 +1,107 @@
+"""What is taken as an image, and what comes back: dtypes, memory, results used as arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steepest
+from steepest import io
+
+RNG = np.random.default_rng(4)
+IMAGE = RNG.random((9, 11))
+STRENGTH = 0.1
+
+
+def denoised(image: Any, **options: Any) -> np.ndarray:
+    return np.asarray(steepest.denoise_tv(image, STRENGTH, tol=1e-6, **options).image)
+
+
+def test_byte_order_memory_order_and_read_only_memory_do_not_matter() -> None:
+    for kind in (np.float32, np.float64, np.uint16):
+        image = (IMAGE * 65535).astype(kind) if kind is np.uint16 else IMAGE.astype(kind)
+        expected = denoised(image)
+        frozen = image.copy()
+        frozen.flags.writeable = False
+        swapped = image.astype(image.dtype.newbyteorder())
+        for other in (swapped, np.asfortranarray(image), frozen, memoryview(image), image[::1]):
+            found = denoised(other)
+            assert found.dtype == image.dtype
+            np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(
+            denoised(image[::-1])[::-1], denoised(image[::-1].copy())[::-1]
+        )
+
+
+def test_half_precision_is_computed_in_single_and_written_back() -> None:
+    half = IMAGE.astype(np.float16)
+    found = denoised(half)
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, denoised(half.astype(np.float32)).astype(np.float16))
+    assert steepest.tv_flow(half, [0.1]).images.dtype == np.float16
+    assert steepest.spectral.decompose(half, t_max=1.0).bands.dtype == np.float32
+
+
+def test_booleans_are_zero_and_one() -> None:
+    mask = IMAGE > 0.5
+    found = denoised(mask)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, denoised(mask.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "advice"),
+    [("int32", "white"), ("uint32", "4294967295"), ("int64", "astype"), ("longdouble", "astype"),
+     ("complex64", "channels")],
+)  # fmt: skip
+def test_what_is_refused_says_what_to_do(dtype: str, advice: str) -> None:
+    with pytest.raises(steepest.InputError, match="image has dtype") as caught:
+        denoised(IMAGE.astype(dtype))
+    assert advice in str(caught.value)
+
+
+def test_an_image_of_a_file_is_taken_with_its_own_channel_axis(tmp_path: Path) -> None:
+    colour = (RNG.random((8, 9, 3)) * 255).astype(np.uint8)
+    io.write_image(tmp_path / "colour.png", io.Image(colour, "YXC"))
+    image = io.read_image(tmp_path / "colour.png")
+    np.testing.assert_array_equal(denoised(image), denoised(colour, channel_axis=-1))
+    flow = steepest.tv_flow(image, [0.05])
+    assert flow.images.shape == (1, *colour.shape)
+    known = RNG.random((8, 9)) < 0.5
+    filled = steepest.inpaint(image, known)
+    np.testing.assert_array_equal(filled, steepest.inpaint(colour, known, channel_axis=-1))
+    assert steepest.estimate_noise(image) == steepest.estimate_noise(colour, channel_axis=-1)
+
+
+def test_results_of_one_image_are_that_image() -> None:
+    result = steepest.denoise_tv(IMAGE, STRENGTH)
+    np.testing.assert_array_equal(np.asarray(result), result.image)
+    assert np.asarray(result, dtype=np.float32).dtype == np.float32
+    np.testing.assert_array_equal(result - IMAGE, result.image - IMAGE)
+    np.testing.assert_array_equal(2 * result, 2 * result.image)
+    np.testing.assert_array_equal(IMAGE - result, IMAGE - result.image)
+    assert float(np.abs(result - IMAGE).max()) > 0
+    filled = steepest.inpaint(IMAGE, IMAGE > 0.5)
+    np.testing.assert_array_equal(np.asarray(filled), filled.image)
+    again = steepest.denoise_tv(result, 0.05)  # and may go on as input
+    np.testing.assert_array_equal(again, steepest.denoise_tv(result.image, 0.05))
+
+
+def test_results_of_tensors_are_arrays_for_numpy() -> None:
+    torch = pytest.importorskip("torch")
+    image = torch.from_numpy(IMAGE).requires_grad_()
+    result = steepest.denoise_tv(image, STRENGTH)
+    np.testing.assert_array_equal(np.asarray(result), result.image.detach().numpy())
+
+
+def test_a_strength_left_out_is_found() -> None:
+    noisy = 0.1 * RNG.standard_normal((20, 20)) + np.pad(np.ones((10, 10)), 5)
+    result = steepest.denoise_tv(noisy)
+    assert result.strength == steepest.discrepancy_strength(noisy)
+    removed = float(np.sqrt(np.mean((result.image - noisy) ** 2)))
+    assert removed == pytest.approx(steepest.estimate_noise(noisy), rel=0.011)
+    with pytest.raises(steepest.InputError, match="strength"):
+        steepest.denoise_tv(np.stack([noisy, noisy]), batch_axis=0)
