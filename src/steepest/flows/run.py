@@ -24,6 +24,9 @@ from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import TimeGrid, check_times, make_nodes
 
 
+_BEST = 300.0  # dB; float64 itself ends at about as much
+
+
 @dataclass(frozen=True)
 class _Plan:
     """How every part is marched."""
@@ -160,7 +163,7 @@ def _target(accuracy: float | None, max_error: float | None, problem: Problem) -
         return check_number(max_error, "max_error", positive=True) * problem.scale
     if accuracy is None:
         return None
-    decibel = check_number(accuracy, "accuracy", positive=True)
+    decibel = check_number(accuracy, "accuracy", positive=True, most=_BEST)
     distance = problem.data_range * math.sqrt(problem.size) * 10 ** (-decibel / 20)
     return distance * problem.scale
 

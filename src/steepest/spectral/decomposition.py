@@ -316,6 +316,7 @@ def _nodes(
         last = _BEYOND * extinction_of(problem, DEFAULT_TOL, num_threads) or 1.0
     else:
         last = check_number(t_max, "t_max", positive=True)
+    problem.check_times(np.array([last]), "t_max")
     count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
     count = check_count(count, "num_steps", most=MOST_STEPS)
     if isinstance(grid, str) and grid == "log" and count > 1:

@@ -40,9 +40,12 @@ def separate_texture(
         Bad arguments.
     """
     time = check_number(time, "time", positive=True)
-    decomposition = decompose(
-        image, edges=[0.0, np.inf], t_max=time, num_steps=num_steps, grid=grid, **options
-    )
+    try:
+        decomposition = decompose(
+            image, edges=[0.0, np.inf], t_max=time, num_steps=num_steps, grid=grid, **options
+        )
+    except InputError as error:
+        raise InputError(str(error).replace("t_max", "time")) from None
     structure = low_pass(decomposition, time)
     return structure, decomposition.image - structure
 
