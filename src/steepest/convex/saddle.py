@@ -26,6 +26,8 @@ _MULTIPLIER_STEP = 0.1  # of the mean slope of the image; measured: 0.02 and 0.5
 class SaddleDual:
     """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux q."""
 
+    patience = 10_000  # long plateaus are usual
+
     def __init__(self, f: Array, energy: TotalGeneralisedVariation, num_threads: int | None = None):
         del num_threads  # NumPy and torch have their own
         self.energy = energy
@@ -80,8 +82,8 @@ class SaddleDual:
 
     @property
     def flux(self) -> Array:
-        """The current q, (components, channels, \\*space)."""
-        return self.q
+        """A feasible q, (components, channels, \\*space)."""
+        return cast(self.energy.feasible(self.q), self.f.dtype)
 
     @property
     def image(self) -> Array:
@@ -91,7 +93,8 @@ class SaddleDual:
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms of the step as it stands."""
         q, w = self.energy.feasible(self.q), to_float64(self.w)
-        start = w if self._before is None else to_float64(self._before)
+        starts = [w] if self._before is None else [w, to_float64(self._before)]
+        start = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # any is valid
         exact = to_float64(self.f) - self.tau * self.energy.adjoint(q)
         self._image = cast(exact, self.f.dtype)
         witnesses = (start, (start + w) / 2, w)

@@ -285,7 +285,7 @@ def _solve_part(
     if strength == 0:
         zero = namespace(f).stack([f * 0] * energy.num_components(f.ndim - 1))
         nothing = StepTerms(0, 0, 0, 0, 0, 0, 0, 0)
-        return Solved(f, zero, nothing, 0.0, 0, Status.CONVERGED)
+        return Solved(f * 1, zero, nothing, 0.0, 0, Status.CONVERGED)
     guess = None if start is None else (lambda step, begin, end: start)
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
@@ -294,8 +294,7 @@ def _solve_part(
     )  # fmt: skip
     assert record.last is not None
     assert record.state is not None
-    assert record.state.warm is not None
-    image, flux = record.frames[0], cast(record.state.warm[0], f.dtype)
+    image, flux = record.frames[0], cast(record.state.flux, f.dtype)
     rounding = distance(image, record.state.image)
     return Solved(image, flux, record.last, rounding, record.iterations, record.statuses[-1])
 
@@ -349,7 +348,7 @@ def _watcher(on_step: Callback | None, problem: Problem) -> Any:
     def watch(strength: float, terms: StepTerms, iterations: int) -> bool:
         nonlocal seen
         seen += 1
-        bound = math.sqrt(terms.gap) / problem.scale
+        bound = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / problem.scale
         gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
         return asks_to_stop(on_step, Step(seen, 0, strength, gap, iterations, bound, lambda: None))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -235,14 +234,8 @@ def _check_state(state: FlowState | None, problem: Problem) -> None:
         np.array_equal(detached(a), detached(b)) for a, b in pairs
     ):
         raise InputError("state belongs to another image; give the image the flow began with")
-    if not same_energy(_plain(before.energy), _plain(problem.energy)):
+    if not same_energy(before.energy, problem.energy):
         raise InputError(
             f"state belongs to the flow of {before.energy}, not of {problem.energy}; a flow goes "
             "on with the energy, weights and spacing that it began with"
         )
-
-
-def _plain(energy: Any) -> Any:
-    """The energy with NumPy weights, whatever its image is."""
-    weights = getattr(energy, "weights", None)
-    return energy if weights is None else replace(energy, weights=detached(weights))

@@ -22,10 +22,11 @@ from .problem import Problem
 class PartState:
     """Where one independent part (a batch item, a separate channel) of a flow stands.
 
-    ``warm`` is the state of its solver, the flux first; None at the beginning.
+    ``flux`` and ``warm``, the state of its solver, are None at the beginning.
     """
 
     image: Array
+    flux: Array | None
     warm: Warm | None
     bound: Bound
     momentum: Momentum
