@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..core.arrays import as_array
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, is_torch, namespace
