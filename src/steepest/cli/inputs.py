@@ -63,7 +63,12 @@ def suffix(name: str, arguments: argparse.Namespace) -> str:
 
 def read(name: str, arguments: argparse.Namespace) -> Image:
     """Read an image as the options say; with --float as floats on the [0, 1] scale."""
-    image = read_image(name, stack=stack_of(arguments), channel_axis=arguments.channel_axis)
+    image = read_image(
+        name,
+        stack=stack_of(arguments),
+        channel_axis=arguments.channel_axis,
+        max_pixels=arguments.max_pixels,
+    )
     if getattr(arguments, "float", False) and image.array.dtype.kind == "u":
         maximum = np.float32(np.iinfo(image.array.dtype).max)
         image = replace(image, array=image.array.astype(np.float32) / maximum)
