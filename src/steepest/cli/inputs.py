@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from steepest.io.outputs import refuse_existing
 from .options import known_suffix, stack_of
 
 SAMPLE = "sample:"
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong, we say ourselves
 
 
 def expand(names: Sequence[str]) -> list[str]:
