@@ -235,7 +235,7 @@ def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> Non
     if arguments.json:
         print(json.dumps({"command": subject.command, **finite(values)}, indent=2, allow_nan=False))
     elif not arguments.quiet:
-        rest = "" if result.stopped == "finished" else ", time is up: go on with --resume"
+        rest = ", time is up: go on with --resume" if result.stopped == "time" else ""
         print(f"{values['steps']} of {values['num_steps']} steps in {result.seconds:.0f} s{rest}")
         print(f"  best         epoch {result.best_epoch}, {subject.best(result)}")
         print(f"  written      {result.path}")
