@@ -129,9 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
         known = _known(arguments, image)
         keywords = _keywords(arguments, image, fill)
         results, start = [], perf_counter()
-        with progress(label, enabled=not arguments.quiet):
+        with progress(label, enabled=not arguments.quiet) as on_step:
             for part in image.parts:
-                results.append(fill(part, known, **keywords))
+                results.append(fill(part, known, on_step=on_step, **keywords))
         seconds = perf_counter() - start
         write_image(
             target, image.with_parts([r.image for r in results]), overwrite=arguments.overwrite
