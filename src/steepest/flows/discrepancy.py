@@ -147,9 +147,11 @@ def _match_distance(problem: Problem, sigma: float, rtol: float, plan: Plan) -> 
         problem.check_times(np.array([strength]), "sigma")
         solved = solve_parts(problem, strength, plan, fluxes)
         removed = _distance(problem, solved)
-        stopped = solved[-1].status is Status.STOPPED
-        if stopped or abs(removed - wanted) <= rtol * wanted:
+        if abs(removed - wanted) <= rtol * wanted:
             return collect(problem, solved, strength)
+        if plan.stopped:
+            stopped = [replace(part, status=Status.STOPPED) for part in solved]
+            return collect(problem, stopped, strength)
         fluxes = [part.flux for part in solved]
         low, high = (strength, high) if removed < wanted else (low, strength)
         if removed == 0:  # too weak to move anything in this dtype
