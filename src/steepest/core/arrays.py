@@ -132,7 +132,9 @@ def as_array(values: Any, name: str) -> Array:
     try:
         return np.asarray(values)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise InputError(f"{name} of type {type(values).__name__} is no array: {error}") from None
+        raise InputError(
+            f"{name} of type {type(values).__name__} cannot be converted to an array: {error}"
+        ) from None
 
 
 def check_magnitude(array: Array, name: str) -> float:

@@ -310,10 +310,11 @@ def _solve_part(
         nothing = StepTerms(0, 0, 0, 0, 0, 0, 0, 0)
         return Solved(f * 1, zero, nothing, 0.0, 0, Status.CONVERGED)
     guess = None if start is None else (lambda step, begin, end: start)
+    watch = None if plan.watcher is None else partial(plan.watcher, strength)
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
         np.array([True]), plan.goal, num_threads=plan.num_threads, cold=True,
-        hooks=Hooks(guess=guess, watch=plan.watcher and partial(plan.watcher, strength)),
+        hooks=Hooks(guess=guess, watch=watch),
     )  # fmt: skip
     assert record.last is not None
     assert record.state is not None

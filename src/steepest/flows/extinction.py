@@ -39,7 +39,9 @@ def extinction_time(
     on_step: Callback | None = None,
     num_threads: int | None = None,
 ) -> float:
-    """A time after which the TV flow of ``image`` is constant, at most about twice the first such.
+    """A time after which the TV flow of ``image`` is constant.
+
+    At most about twice the exact extinction time.
 
     Marches with steps that double until the contrast has fallen below 1e-3 of the image's.
 

@@ -54,8 +54,8 @@ def flow(
         values in [0, 1]. Torch tensors (float) stay on their device; where they require grad,
         ``images`` of the result is differentiable, see Notes.
     times : float or increasing sequence of floats
-        When the flow is wanted; a first 0 gives the image itself. Unit for total variation: grey
-        value x pixel. A torch tensor may require grad.
+        Times at which to return the flow. A leading 0 returns the image itself. Unit for total
+        variation: grey value x pixel. A torch tensor may require grad.
     energy : Energy, optional
         `TotalVariation` (default), `SecondOrderTotalVariation`, `TotalGeneralisedVariation`, or any
         other object with the methods of `steepest.convex.energy.Energy`.
@@ -75,7 +75,7 @@ def flow(
         The same as a certified L2 distance.
     data_range : float, optional
         For PSNR; default 1 for integers, else the image's maximum minus minimum.
-    spacing : float or one a spatial axis, optional
+    spacing : float, or one per spatial axis, optional
         Pixel spacing (default 1).
     channel_axis : int, optional
         Axis of the channels (None: the image is grey).
@@ -90,7 +90,7 @@ def flow(
         and ``times`` lie after it. `FlowResult.continue_to` is the short way.
     flux_guess : array or callable, optional
         A flux to start each step with: an array (steps, \\*flux.shape), or a function
-        ``(t_start, t_stop) -> flux``. It costs accuracy nothing, whatever it is.
+        ``(t_start, t_stop) -> flux``. A poor guess costs iterations, not validity.
     num_threads : int, optional
         Default: ``STEEPEST_NUM_THREADS`` or all processors. Does not change results.
     raise_on_failure : bool

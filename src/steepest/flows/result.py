@@ -142,7 +142,9 @@ class FlowResult:
             Bad times or options, or a result of a network, which has no state to go on from.
         """
         if self.state is None:
-            raise InputError("continue_to: a network computed this result; it has no state")
+            raise InputError(
+                "continue_to: this result was computed by a network, so it has no state to go on from"
+            )
         return self.state.go_on(self.state, times, **options)
 
     def __repr__(self) -> str:
