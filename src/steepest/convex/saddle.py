@@ -38,7 +38,7 @@ class SaddleDual:
         self.w = 0 * self.p
         self._before: Array | None = None  # w of f
         self._smooth = gradient_norm_squared(energy.steps, space)
-        self._coupling = 1.0 + symmetrised_norm_squared(energy.steps, space)
+        self._bending = symmetrised_norm_squared(energy.steps, space)
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
@@ -46,7 +46,9 @@ class SaddleDual:
         self.tau = tau
         mean = float(magnitude(self.energy.gradient(to_float64(self.f))).mean())
         self._ascent = _MULTIPLIER_STEP * mean if mean > 0 else 1.0
-        self._descent = 1.0 / (0.5 * tau * self._smooth + self._ascent * self._coupling)
+        # ||p - E* q||^2 <= 2 ||p||^2 + 2 ||E||^2 ||q||^2: each field has a step size of its own.
+        self._descent_p = 1.0 / (0.5 * tau * self._smooth + 2 * self._ascent)
+        self._descent_q = 1.0 / (2 * self._ascent * self._bending or 1.0)
 
     def set_flux(self, p: Array) -> None:
         """Start from a given q, and the p that belongs to it."""
@@ -71,12 +73,14 @@ class SaddleDual:
 
     def iterate(self, betas: Sequence[float]) -> None:
         """One iteration for each entry, whatever it is."""
-        energy, s = self.energy, self._descent
+        energy = self.energy
         violation = self.p - energy.unbend(self.q)
         for _ in betas:
             u = self.f + self.tau * divergence(self.p, energy.steps, energy.boundary)
-            self.p = shorten(self.p + s * (energy.gradient(u) - self.w), energy.alpha1)
-            self.q = shorten(self.q + s * energy.bend(self.w), energy.alpha0)
+            self.p = shorten(
+                self.p + self._descent_p * (energy.gradient(u) - self.w), energy.alpha1
+            )
+            self.q = shorten(self.q + self._descent_q * energy.bend(self.w), energy.alpha0)
             before, violation = violation, self.p - energy.unbend(self.q)
             self.w = self.w + self._ascent * (2 * violation - before)
 

@@ -143,7 +143,7 @@ class FlowResult:
         """
         if self.state is None:
             raise InputError(
-                "continue_to: this result was computed by a network, so it has no state to go on from"
+                "continue_to: this result was computed by a network, so it has no state"
             )
         return self.state.go_on(self.state, times, **options)
 
