@@ -21,6 +21,7 @@ from .dual import Warm
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude, shorten
 
 _MULTIPLIER_STEP = 0.1  # of the mean slope of the image; measured: 0.02 and 0.5 take twice as long
+_LEAST_SLOPE = 0.1  # of the first one: next to nothing is left of an image that goes extinct
 
 
 class SaddleDual:
@@ -38,13 +39,14 @@ class SaddleDual:
         self.w = 0 * self.p
         self._before: Array | None = None  # w of f
         self._smooth = gradient_norm_squared(energy.steps, space)
+        self._first_slope = _mean_slope(energy, f)
         self._bending = symmetrised_norm_squared(energy.steps, space)
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
         """Length ``tau`` of the step; the relaxation is always 1."""
         self.tau = tau
-        mean = float(magnitude(self.energy.gradient(to_float64(self.f))).mean())
+        mean = max(_mean_slope(self.energy, self.f), _LEAST_SLOPE * self._first_slope)
         self._ascent = _MULTIPLIER_STEP * mean if mean > 0 else 1.0
         # ||p - E* q||^2 <= 2 ||p||^2 + 2 ||E||^2 ||q||^2: each field has a step size of its own.
         self._descent_p = 1.0 / (0.5 * tau * self._smooth + 2 * self._ascent)
@@ -115,3 +117,7 @@ class SaddleDual:
     def correct(self) -> bool:
         """False: nothing corrected."""
         return False
+
+
+def _mean_slope(energy: TotalGeneralisedVariation, u: Array) -> float:
+    return float(magnitude(energy.gradient(to_float64(u))).mean())
