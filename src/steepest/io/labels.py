@@ -79,7 +79,8 @@ def _without_colours(array: np.ndarray, name: str) -> np.ndarray:
 
 def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind == "f":
-        whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
         if not bool(whole.all()):
             raise InputError(f"{name}: holds numbers that are not whole; labels are integers")
     elif array.dtype.kind not in "bui":

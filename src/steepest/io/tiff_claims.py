@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import os
 import zlib
 from importlib import import_module
 from math import inf, prod
@@ -34,7 +35,7 @@ def ome_claim(xml: str) -> float:
 
 
 def check_segments(series: Any, file: BinaryIO, name: str) -> None:
-    """That no strip or tile unpacks to more than its pixels take.
+    """That no strip or tile is longer than the file, or unpacks to more than its pixels take.
 
     Raises
     ------
@@ -42,11 +43,16 @@ def check_segments(series: Any, file: BinaryIO, name: str) -> None:
         One does.
     """
     page = series.keyframe
-    if _unpacker(page.compression) is None and page.compression != _PACKBITS:
-        return  # not compressed, or by a library that unpacks no more than asked for
-    most = 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
-    for each in series.pages:
+    if page.is_contiguous:  # read as one piece
+        return
+    packed = page.compression == _PACKBITS or _unpacker(page.compression) is not None
+    size, most = file.seek(0, os.SEEK_END), 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
+    for each in filter(None, series.pages):
         for at, count in zip(each.dataoffsets, each.databytecounts, strict=False):
+            if count > size:
+                raise InputError(f"{name}: damaged: a strip or tile of {count} bytes, in {size}")
+            if not packed:  # or by a library that unpacks no more than asked for
+                continue
             file.seek(at)
             if count > most or _unpacked(page.compression, file.read(count), most) > most:
                 raise InputError(
