@@ -28,7 +28,7 @@ MEGABYTES = 60  # that reading any of these files may take
 READ_ALL = """
 import json, resource, sys
 from pathlib import Path
-from steepest.io import label_colours, read_image, read_labels
+from steepest.io import read_image, read_labels
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -36,7 +36,7 @@ def peak():
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 report, start = {}, peak()
 for path in sorted(Path(sys.argv[1]).iterdir()):
-    for read in (label_colours, read_labels, read_image):
+    for read in (read_labels, read_image):
         try:
             said = str(getattr(read(path), "shape", "read"))
         except Exception as error:
