@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import tifffile
 from PIL import Image as Pillow
 
 import steepest
+from cases import bombs
 from cases.terminal import one_error
 from steepest.cli.main import main
 from steepest.io import read_image, sample, write_image
@@ -219,12 +222,54 @@ def test_nothing_is_half_written(photo, capsys, monkeypatch):
         (["filter", "sample:camera", "--low-pass", "0.2", "--t-max", "0.1"], ["--t-max"]),
         (["decompose", "sample:camera", "--edges", "0.1", "--bands", "2"], ["--bands"]),
         (["filter", "sample:camera", "--gains", "1,2", "--bands", "3"], ["2 factors for 3 bands"]),
+        (["filter", "sample:camera", "--low-pass", "1", "--residual-gain", "0"], ["--gains"]),
+        (["info", "sample:camera", "--max-pixels", "0"], ["whole number from 1"]),
         (["paint"], ["paint"]),
     ],
 )
 def test_bad_usage_is_one_line_and_code_2(arguments, words, capsys):
     assert main(arguments) == 2
     one_error(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *[
+            "info -q",
+            "denoise",
+            "decompose",
+            "spectrum",
+            "mask",
+            "compress",
+            "inpaint --known one.png",
+        ],
+        *["flow --times 1", "filter --low-pass 1"],
+    ],
+)
+def test_every_command_limits_what_it_reads(command, photo, capsys):
+    write_image("one.png", np.eye(5, dtype=np.uint8))
+    name, *options = command.split()
+    assert main([name, "photo.png", *options, "--max-pixels", "2000"]) == 2
+    one_error(capsys, "photo.png: holds 2880 pixels", "allowed are max_pixels=2000")
+    assert main([name, "--help"]) == 0
+    assert "(default 134,217,728)" in capsys.readouterr().out
+    assert sorted(os.listdir()) == ["one.png", "photo.png"]
+
+
+def test_remarks_of_other_packages_are_not_shown():
+    with open("odd.tif", "wb") as file:
+        file.write(bombs.misleading()["imagej.tif"])
+    command = [sys.executable, "-m", "steepest.cli", "info", "-q", "odd.tif"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_masks_have_the_limit_of_images(photo, capsys):
+    write_image("large.png", np.zeros((60, 60), np.uint8))
+    command = ["inpaint", "photo.png", "--known", "large.png", "--max-pixels", "3000"]
+    assert main(command) == 2
+    one_error(capsys, "large.png: holds 3600 pixels", "allowed are max_pixels=3000")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

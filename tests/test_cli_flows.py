@@ -114,6 +114,24 @@ def test_zero_is_mid_grey_in_integers(photo, capsys):
     assert "zero is mid-grey" in capsys.readouterr().out
 
 
+def test_the_gain_of_the_residual(photo, capsys):
+    """Bands and residual add up; a residual of gain 0 leaves signed values, drawn on mid-grey."""
+    command = ["filter", "photo.png", "--edges", "0.05,0.5", "--t-max", "0.6", "--float", "-q"]
+    gains = {"bands": ("1,1,1", "0"), "rest": ("0,0,0", "1"), "more": ("1,1,1", "2.5")}
+    for name, (bands, rest) in gains.items():
+        more = ["--gains", bands, "--residual-gain", rest, "-o", f"{name}.tif"]
+        assert main([*command, *more]) == 0
+    found = {name: tifffile.imread(f"{name}.tif") for name in gains}
+    assert np.abs(found["bands"] + found["rest"] - photo / 255).max() < 1e-5
+    assert np.abs(found["more"] - found["bands"] - 2.5 * found["rest"]).max() < 1e-5
+    assert abs(found["bands"].mean()) < 1e-4
+    assert np.ptp(found["rest"]) > 0.01
+    command = ["filter", "photo.png", "--edges", "0.05", "--gains", "1,0", "--residual-gain", "0"]
+    assert main(command) == 0
+    assert "gain 0 for the residual; zero is mid-grey" in capsys.readouterr().out
+    assert abs(read_image("photo_filtered.png").array.mean() - 127.5) < 3
+
+
 def test_gains_must_fit_the_bands_found(capsys):
     np.save("flat.npy", np.zeros((8, 8)))
     many = ",".join(["1"] * 80)  # more than the time grid has nodes

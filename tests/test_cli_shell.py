@@ -132,6 +132,25 @@ def test_progress_counts_steps(monkeypatch):
     assert "gap 1.0e-03" in stream.drawn
 
 
+def test_progress_of_iterations_that_nobody_can_count(monkeypatch):
+    from steepest.core.progress import Progress
+
+    stream = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress("photo.png") as on_step:
+        for step in (1, 2, 3, 1):  # then another page
+            on_step(Progress(step, 0, 0.0123))
+            time.sleep(0.6)
+    assert "step 3, residual 1.2e-02" in stream.drawn
+    assert "step 1, residual 1.2e-02" in stream.drawn
+
+
+def test_nobody_listens_where_nothing_is_drawn(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal(False))
+    with progress("photo.png") as on_step:
+        assert on_step is None
+
+
 def test_progress_of_a_mask(monkeypatch):
     from steepest.inpainting.masks import MaskStep
 
@@ -142,3 +161,36 @@ def test_progress_of_a_mask(monkeypatch):
             on_step(MaskStep(step, 0, known, 100, 0.0123))
             time.sleep(0.6)
     assert "500 pixels, goal 100, error 0.0123" in stream.drawn
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inpaint", "photo.png", "--known", "mask.png"],
+        ["inpaint", "photo.png", "--known", "mask.png", "--method", "biharmonic"],
+        ["mask", "photo.png", "--method", "densify"],
+        ["denoise", "photo.png", "--strength", "0.1"],
+        ["flow", "photo.png", "--times", "0.1"],
+        ["decompose", "photo.png", "--no-figures"],
+    ],
+    ids=" ".join,
+)
+def test_commands_that_take_long_show_progress(photo, monkeypatch, words):
+    from contextlib import contextmanager
+
+    import numpy as np
+
+    from steepest.cli.progress import _words
+    from steepest.io import write_image
+
+    write_image("mask.png", np.uint8(255 * (np.random.default_rng(0).random(photo.shape) < 0.2)))
+    steps = []
+
+    @contextmanager
+    def recorded(label, *, enabled):
+        yield steps.append
+
+    monkeypatch.setattr(f"steepest.cli.{words[0]}.progress", recorded)
+    assert main(words) == 0
+    assert steps
+    assert all(_words(step) for step in steps)

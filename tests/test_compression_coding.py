@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 pytest.importorskip("constriction")
 
 from steepest.compression import streams
-from steepest.compression.coder import BitDecoder, encode_bits, single_models
+from steepest.compression.coder import encode_bits, next_bit, start, used_up
 from steepest.compression.logistic import LARGEST, LOGIT_UNIT, ONE, SMALLEST, tables
 from steepest.compression.mask_model import SLANT, neighbours, wave_rows
 from steepest.compression.nearest import FAR, NEAREST, nearest
@@ -146,11 +146,26 @@ def test_colours_are_separated_reversibly(pixels: list[list[int]]) -> None:
     assert max(abs(orange).max(), abs(violet).max()) <= 255
 
 
-def test_bits_decode_one_by_one_and_together() -> None:
+@given(st.lists(st.tuples(st.integers(4, ONE - 4), st.booleans())), st.integers(0, 3000))
+def test_bits_come_back_and_then_zeros(coded: list[tuple[int, bool]], more: int) -> None:
+    """Trailing zeros take no room; the decoder knows when nothing else is left."""
+    p = np.array([*(each for each, _ in coded), *[40] * more], np.int64)
+    bits = np.array([*(bit for _, bit in coded), *[0] * more], np.uint8)
+    state, words = start(encode_bits(bits, p))
+    assert [next_bit(state, words, each) for each in p] == bits.tolist()
+    if used_up(state, words):
+        assert not any(next_bit(state, words, 60000) for _ in range(99))
+
+
+def test_the_decoder_reads_what_the_library_writes_at_every_probability() -> None:
     rng = np.random.default_rng(0)
-    fine = rng.integers(1, 4096, 300) * 16
-    bits = (rng.random(300) * ONE < fine).astype(np.uint8)
-    decoder = BitDecoder(encode_bits(bits, fine))
-    models = single_models()
-    first = [decoder.one(models[p >> 4]) for p in fine[:100].tolist()]
-    assert [*first, *decoder.many(fine[100:])] == bits.tolist()
+    p = rng.permutation(np.arange(SMALLEST, ONE - SMALLEST + 1))
+    bits = rng.random(p.size) * ONE < p
+    state, words = start(encode_bits(bits, p))
+    assert [next_bit(state, words, each) for each in p] == bits.tolist()
+
+
+def test_a_code_without_end_is_refused() -> None:
+    """Bits that would have to be looked up behind the end, where only zeros are."""
+    state, words = start(b"\1" * 40)
+    assert min(next_bit(state, words, ONE // 3) for _ in range(1000)) == -1

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from contextlib import suppress
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +18,16 @@ from hypothesis import strategies as st
 
 pytest.importorskip("constriction")
 
-from steepest.compression import compress, container, decompress, known_pixels, pack, read_header
-from steepest.compression.filling import mask_chooser
+from steepest.compression import (
+    compress,
+    container,
+    decompress,
+    known_pixels,
+    pack,
+    read_header,
+    streams,
+)
+from steepest.compression.filling import fill, mask_chooser
 from steepest.core.errors import InputError
 from steepest.inpainting import inpaint, masks, reconstruct, tonal
 from steepest.io import sample
@@ -130,7 +142,7 @@ def test_searches_rank_echoes_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(lowest) == 3
 
 
-@pytest.mark.parametrize("value", [0.0, -3.5, 1e300, 1e-300])
+@pytest.mark.parametrize("value", [0.0, -3.5, 1e150, 1e-150])
 def test_constant_images(value: float) -> None:
     image = np.full((12, 14), value)
     data = compress(image, 0.1, mask_method="random", rng=0)
@@ -241,6 +253,68 @@ def test_hostile_files_give_an_image_or_an_error(at: int, put: bytes, cut: bool)
         return
     assert image.size <= LIMIT
     assert np.isfinite(image).all()
+
+
+CODES = [b"", b"\1", b"\1" * 40, bytes(90) + b"\1", b"\xff" * 90, bytes(range(256)) * 20]
+SHAPES: list[tuple[tuple[int, ...], int]] = [
+    *[((4096, 8192), 1), ((1, 1 << 25), 1), ((1 << 25, 1), 1), ((1 << 25,), 1)],
+    *[((256, 256, 512), 1), ((1 << 12, 1 << 11), 4), ((512,), 1 << 16)],
+]
+REFUSE = """
+import resource, sys
+from pathlib import Path
+from steepest.compression import known_pixels
+from steepest.core.errors import InputError
+
+resource.setrlimit(resource.RLIMIT_CPU, (90, 90))  # many times what it takes
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    try:
+        known_pixels(path.read_bytes())
+    except InputError:
+        continue
+    sys.exit(f"{path.name} was decoded")
+"""
+
+
+def test_small_files_of_large_images_are_refused_at_once(tmp_path: Path) -> None:
+    """Where the code ends, nothing follows but zeros: no use in going through all pixels."""
+    pytest.importorskip("resource")
+    for number, ((space, channels), code, count) in enumerate(product(SHAPES, CODES, (3, 500))):
+        axis = None if channels == 1 else len(space)
+        header = container.Header("uint8", space, channels, axis, count, 16)
+        (tmp_path / str(number)).write_bytes(container.write(header, code))
+    command = [sys.executable, "-c", REFUSE, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 4), st.data())
+def test_trailing_zeros_take_no_room(rows: int, columns: int, channels: int, data: Any) -> None:
+    """Few pixels of a large image, the values all 0: most of the code is left out."""
+    mask = np.zeros((rows, columns), bool)
+    at = data.draw(st.lists(st.integers(0, mask.size - 1), min_size=1, max_size=3))
+    mask.flat[at] = True
+    values = np.zeros((channels, int(mask.sum())), np.int64)
+    code = streams.encode(mask, values, 16)
+    again, back = streams.decode(code, mask.shape, int(mask.sum()), channels, 16)
+    assert np.array_equal(again, mask)
+    assert not back.any()
+
+
+def test_lines_are_interpolated_linearly() -> None:
+    mask = np.zeros(1 << 20, bool)
+    mask[[7, 1 << 19]] = True
+    values = np.zeros((1, mask.size))
+    values[0, 7] = 1.0
+    expected = np.interp(np.arange(mask.size), [7, 1 << 19], [1.0, 0.0])
+    for shape in ((mask.size,), (1, mask.size), (mask.size, 1), (1, mask.size, 1)):
+        filled = fill(values.reshape(1, *shape), mask.reshape(shape))
+        assert np.allclose(filled.ravel(), expected, rtol=0, atol=1e-12)
+
+
+def test_channels_are_not_without_number() -> None:
+    with pytest.raises(InputError, match="image has 65537 channels; allowed are at most 65536"):
+        container.Header("uint8", (3, 4), 65537, 2, 1, 16)
 
 
 @settings(max_examples=60)

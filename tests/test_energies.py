@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.optimize import lsq_linear, minimize, minimize_scalar
 
 import steepest
 from steepest import SecondOrderTotalVariation, TotalGeneralisedVariation, TotalVariation
-from steepest.convex.reference import ReferenceDual
+from steepest.convex.pointwise import PointwiseEnergy
 from steepest.convex.registry import make_dual
 
 RNG = np.random.default_rng(20)
@@ -83,7 +84,7 @@ def test_scaling(energy: Any) -> None:
 
 
 def pointwise(energy: Any) -> bool:
-    return not isinstance(energy, TotalGeneralisedVariation)
+    return isinstance(energy, PointwiseEnergy)
 
 
 @pytest.mark.parametrize("energy", [e for e in ENERGIES if pointwise(e)], ids=repr)
@@ -154,7 +155,9 @@ def test_periodic_checkerboards_shrink_at_constant_speed(energy: Any, speed: flo
     assert np.all(errors <= 0.05)
 
 
-@pytest.mark.parametrize("energy", [e for e in ENERGIES if e.boundary == "periodic"], ids=repr)
+@pytest.mark.parametrize(
+    "energy", [e for e in ENERGIES if getattr(e, "boundary", "") == "periodic"], ids=repr
+)
 def test_periodic_flows_commute_with_shifts(energy: Any) -> None:
     u = RNG.random((8, 7))
     one = steepest.denoise(u, 0.1, energy, tol=1e-5)
@@ -352,9 +355,10 @@ class Magnitude:
     coupled: bool = False
     one_homogeneous: bool = True
     smoothing: float = 0.0
+    reach: float = 0.5
 
     @property
-    def slope(self) -> float:
+    def radius(self) -> float:
         return self.weight
 
     def on(self, image: Any, spacing: Any) -> Magnitude:
@@ -407,9 +411,99 @@ def test_what_is_no_energy_is_refused() -> None:
         TotalGeneralisedVariation(alpha0=0)
 
 
-def test_reference_is_what_other_energies_get() -> None:
-    energy, image = bound_to(SecondOrderTotalVariation(), (5, 5))
-    assert isinstance(make_dual(image, energy), ReferenceDual)
+NUMBERS = [np.float16, np.float32, np.longdouble, np.int64, float, Fraction]
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_parameters_of_any_type_are_the_same_numbers(kind: Any) -> None:
+    """A float32 eps must not take the sums of the certificate to float32."""
+    image = np.random.default_rng(1).random((8, 9))
+    for energy, same in (
+        (SecondOrderTotalVariation(huber=kind(1)), SecondOrderTotalVariation(huber=1.0)),
+        (TotalVariation(huber=kind(1)), TotalVariation(huber=1.0)),
+    ):
+        assert type(energy.huber) is float
+        found, expected = (steepest.denoise(image, 0.2, e, tol=1e-12) for e in (energy, same))
+        np.testing.assert_array_equal(found.image, expected.image)
+        assert found.error_bound == expected.error_bound
+    generalised = TotalGeneralisedVariation(alpha1=kind(1), alpha0=kind(2))
+    assert (type(generalised.alpha1), type(generalised.alpha0)) == (float, float)
+
+
+@pytest.mark.parametrize("heavy", [1.0, 100.0, 1e8])
+def test_one_heavy_pixel_does_not_excuse_the_others(heavy: float) -> None:
+    """Rounding at one pixel is no reason to stop early: the tolerance is met as without it."""
+    weights = np.ones((16, 16))
+    weights[5, 7] = heavy
+    image = np.random.default_rng(2).random((16, 16)).astype(np.float32)
+    for energy in (TotalVariation(weights=weights), SecondOrderTotalVariation(weights=weights)):
+        result = steepest.denoise(image, 0.1, energy, tol=1e-3)
+        assert result.gap <= 1e-3 or not result.converged
+
+
+def test_what_a_caller_changes_later_changes_no_state() -> None:
+    rng = np.random.default_rng(5)
+    image, weights = rng.random((6, 7)), np.ones((6, 7))
+    begun, given = image.copy(), weights.copy()
+    for times in ([0.0], [0.1]):
+        result = steepest.tv_flow(image, times, weights=weights)
+        image[:], weights[:] = 0, 3
+        expected = steepest.tv_flow(begun, [0.2], weights=given, tol=1e-6, num_steps=100)
+        found = result.continue_to([0.2])
+        apart = np.linalg.norm(found.images[0] - expected.images[0])
+        assert apart <= found.error_bound[0] + expected.error_bound[0]
+        with pytest.raises(steepest.InputError, match="state"):
+            steepest.tv_flow(image, [0.2], weights=given, state=result.state)
+        with pytest.raises(steepest.InputError, match="state"):
+            steepest.tv_flow(begun, [0.2], weights=weights, state=result.state)
+        image[:], weights[:] = begun, given
+    untouched = steepest.denoise_tv(image, 0).image
+    image[:] = -1
+    np.testing.assert_array_equal(untouched, begun)
+
+
+def test_flux_of_generalised_variation_is_feasible_and_its_guess_costs_no_accuracy() -> None:
+    energy = TotalGeneralisedVariation().on(np.zeros((1, 16, 16)), (1.0, 1.0))
+    ramp = np.add.outer(np.arange(16.0), np.zeros(16)) / 16
+    ramp[4:9, 5:11] += 0.7
+    plain = steepest.flow(ramp, [0.05], energy, num_steps=1)
+    guessed = steepest.flow(ramp, [0.05], energy, num_steps=1, flux_guess=np.zeros((1, 3, 16, 16)))
+    assert guessed.error_bound[0] <= 1.5 * plain.error_bound[0] + 1e-3
+    for result in (plain, guessed):
+        q = result.flux[:, None]
+        assert np.sqrt((q**2).sum((0, 1))).max() <= energy.alpha0
+        assert np.sqrt((energy.unbend(q) ** 2).sum((0, 1))).max() <= energy.alpha1
+    one = steepest.denoise(ramp, 0.05, energy)
+    np.testing.assert_allclose(
+        one.image, ramp - 0.05 * energy.adjoint(one.flux[:, None])[0], atol=1e-12
+    )
+
+
+def test_single_precision_is_not_an_excuse_for_long_plateaus() -> None:
+    image = steepest.io.sample("camera")[150:182, 150:182]
+    result = steepest.denoise(image, 0.05, TotalGeneralisedVariation(), tol=3e-4)
+    assert result.status is steepest.Status.CONVERGED
+    assert result.gap <= 3e-4
+
+
+def test_energy_and_image_agree_on_the_spacing() -> None:
+    image = np.random.default_rng(8).random((5, 6))
+    own = steepest.denoise(image, 0.1, TotalVariation(spacing=(2.0, 2.0)))
+    np.testing.assert_array_equal(own.image, steepest.denoise_tv(image, 0.1, spacing=2.0).image)
+    with pytest.raises(steepest.InputError, match="spacing"):
+        steepest.denoise(image, 0.1, TotalVariation(spacing=(2.0, 2.0)), spacing=3.0)
+
+
+def test_grids_too_fine_for_the_image_are_refused() -> None:
+    image = 1e90 * np.random.default_rng(8).random((5, 6))
+    with pytest.raises(steepest.InputError, match="grid"):
+        steepest.tv_flow(image, [1e89], grid=steepest.TimeGrid((1e-140, 1e-139, 1e88)))
+
+
+def test_unknown_options_name_the_function_that_was_called() -> None:
+    for function in (steepest.tv_flow, steepest.denoise_tv, steepest.discrepancy_strength):
+        with pytest.raises(TypeError, match=rf"{function.__name__}\(\) .*'energy'"):
+            function(np.eye(4), 0.1, energy=None)  # type: ignore[operator]
 
 
 def test_array_code_needs_no_compiler() -> None:

@@ -112,7 +112,7 @@ def save_colours(path: Path) -> None:
         ("a.npy", lambda path: np.save(path, np.full((2, 3), np.nan)), "not whole"),
         ("a.npy", lambda path: np.save(path, np.ones((2, 3), complex)), "complex128"),
         ("a.npy", lambda path: np.save(path, np.ones((2, 3, 5), int)), r"shape \(2, 3, 5\)"),
-        ("a.npy", lambda path: np.save(path, np.array([{}]), allow_pickle=True), "damaged or not"),
+        ("a.npy", lambda path: np.save(path, np.array([{}]), allow_pickle=True), "Python objects"),
         ("a.png", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"), "damaged or not readable"),
         ("a.png", lambda path: path.write_bytes(b""), "an empty file"),
     ],

@@ -15,7 +15,7 @@ from steepest.cli.batch import Record, run_batch
 from steepest.cli.certificates import duration
 from steepest.cli.extras import need
 from steepest.cli.inputs import check_targets, expand, read, stem
-from steepest.cli.options import add_reporting, axis, count
+from steepest.cli.options import add_reading, add_reporting, count
 from steepest.core.errors import InputError
 from steepest.io import Image, OutputSet, check_writable, write_image
 
@@ -64,13 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("original", "classes"),
         help="numbers in label images: those of the masks trained on (default), or 0, 1, ..",
     )
-    add(
-        "--channel-axis",
-        type=axis,
-        default="auto",
-        metavar="N",
-        help="axis of TIFF or NPY arrays that holds channels; none, or auto (default)",
-    )
+    add_reading(parser)
     add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
     add("--threads", type=count, metavar="N", help="processors to use (default all)")
     add_reporting(parser.add_argument_group("reporting"))

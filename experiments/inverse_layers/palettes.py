@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import tifffile
-from PIL import Image as Pillow
 
 from steepest.core.errors import InputError
+from steepest.io import tiff
 from steepest.io.files import decoding
+from steepest.io.pictures import open_picture
 
 _Colour = tuple[int, ...]
+_ANY = 2**53  # pixels: none of them is read
 
 
 def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
@@ -31,11 +33,12 @@ def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
         head = file.read(8)
         file.seek(0)
         if head.startswith(b"\x89PNG"):
-            with Pillow.open(file, formats=("PNG",)) as picture:
-                colours = picture.getpalette("RGB") if picture.mode == "P" else None
-            return None if colours is None else np.array(colours, np.uint8).reshape(-1, 3)
+            with open_picture(file, name, _ANY) as picture:
+                table: Any = picture.palette  # as stored: getpalette would read the pixels
+                colours = table.palette if picture.mode == "P" and table else None
+            return None if colours is None else np.frombuffer(colours, np.uint8).reshape(-1, 3)
         if head[:2] in (b"II", b"MM"):
-            with tifffile.TiffFile(file) as tif:
+            with tiff.opened(file, name, _ANY) as tif:
                 table = getattr(tif.pages[0], "colormap", None)
             return None if table is None else (np.asarray(table).T >> 8).astype(np.uint8)
     return None

@@ -176,7 +176,8 @@ def _meter(enabled: bool) -> Callable[[str, int], Any]:
             def tick() -> None:
                 nonlocal done
                 done += 1
-                on_step(SimpleNamespace(step=done, num_steps=total))
+                if on_step is not None:
+                    on_step(SimpleNamespace(step=done, num_steps=total))
 
             yield tick
 

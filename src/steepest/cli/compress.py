@@ -14,7 +14,7 @@ from steepest.io import Image, OutputSet
 from .batch import Record, run_batch
 from .extras import need_coder
 from .inputs import check_targets, expand, read, stem
-from .options import add_reporting, axis, count, density, from_zero, method_name, positive
+from .options import add_reading, add_reporting, count, density, from_zero, method_name, positive
 from .progress import progress
 
 HELP = "store an image as few of its pixels (sparse inpainting)"
@@ -71,13 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--seed", type=from_zero, default=0, help="for masks that draw (default 0)")
     group.add_argument("--volume", action="store_true", help="pages are one volume: the default")
-    group.add_argument(
-        "--channel-axis",
-        type=axis,
-        default="auto",
-        metavar="N",
-        help="axis of TIFF or NPY arrays that holds channels; none, or auto (default)",
-    )
+    add_reading(group)
     parser.set_defaults(pages=False)
     reporting = parser.add_argument_group("writing and reporting")
     reporting.add_argument("--overwrite", action="store_true", help="replace an existing file")

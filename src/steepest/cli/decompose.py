@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         record.describe(image)
         start = perf_counter()
         if arguments.method == "learned":
-            decomposition = _learned(image, arguments)
+            decomposition = _learned(image, arguments, label)
         else:
             decomposition = decompose_image(image, arguments, label)
         seconds = perf_counter() - start
@@ -124,12 +124,13 @@ def decompose_image(image: Image, arguments: argparse.Namespace, label: str) -> 
         return spectral.decompose(image.array, on_step=on_step, **keywords)
 
 
-def _learned(image: Image, arguments: argparse.Namespace) -> Any:
+def _learned(image: Image, arguments: argparse.Namespace, label: str) -> Any:
     """The decomposition of one image as a network sees it."""
     from steepest import learning
 
     keywords = {**learned_keywords(arguments, image), **band_keywords(arguments)}
-    return learning.learned_decomposition(image.array, **keywords)
+    with progress(label, enabled=not arguments.quiet) as on_step:
+        return learning.learned_decomposition(image.array, on_step=on_step, **keywords)
 
 
 def report_bands(record: Record, decomposition: Any) -> None:

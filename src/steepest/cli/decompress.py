@@ -15,7 +15,7 @@ from steepest.io import Image, base_name, check_target, write_image
 from .batch import Record, run_batch
 from .extras import need_coder
 from .inputs import check_targets
-from .options import add_reporting, count
+from .options import add_max_pixels, add_reporting
 
 HELP = "the image of a file written by compress"
 USAGE = "FILE.stp [IMAGE] [options]"
@@ -38,16 +38,13 @@ _SPARE = 1 << 20  # bytes of a file besides 32 for each pixel: more than any ima
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest decompress``."""
+    from steepest.compression import MAX_PIXELS
+
     parser.add_argument("file", metavar="FILE.stp", help="what compress wrote")
     parser.add_argument(
         "output", nargs="?", metavar="IMAGE", help="PNG, JPEG, TIFF or NPY file (default: NAME.png)"
     )
-    parser.add_argument(
-        "--max-pixels",
-        type=count,
-        metavar="N",
-        help="most pixels times channels (default 33,554,432)",
-    )
+    add_max_pixels(parser, MAX_PIXELS)
     group = parser.add_argument_group("writing and reporting")
     group.add_argument("--overwrite", action="store_true", help="replace an existing file")
     add_reporting(group)
@@ -58,9 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     need_coder("steepest decompress")
 
     def work(source: str, label: str) -> Record:
-        from steepest.compression import MAX_PIXELS, decompress, read_header
+        from steepest.compression import decompress, read_header
 
-        limit = arguments.max_pixels or MAX_PIXELS
+        limit = arguments.max_pixels
         data = _read(Path(source), 32 * limit + _SPARE)
         header = read_header(data, max_pixels=limit)
         target = _target(source, arguments.output, header)

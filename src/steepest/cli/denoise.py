@@ -83,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         for part in image.parts:
             start = perf_counter()
             keywords = model_keywords(arguments, image)
-            with progress(label, enabled=not arguments.quiet):
+            with progress(label, enabled=not arguments.quiet) as on_step:
+                keywords["on_step"] = on_step
                 result, sigma = _denoise(arguments, part, keywords)
             certificates.append(certificate(result, perf_counter() - start))
             parts.append(result.image)

@@ -15,7 +15,7 @@ from .batch import Record, run_batch
 from .certificates import certificate
 from .decompose import bands_in_words, decompose_image, single
 from .inputs import check_targets, expand, one_target, read, to_kind
-from .options import add_bands, add_inputs, add_model, add_outputs, numbers, positive
+from .options import add_bands, add_inputs, add_model, add_outputs, number, numbers, positive
 
 HELP = "keep, drop or amplify structures by their contrast and size"
 USAGE = "IMAGE [IMAGE ...] --KIND T [options]"
@@ -31,10 +31,11 @@ examples:
   steepest filter photo.png --band-stop 0.01 0.1    all but that (wrinkles, freckles, grain)
   steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2           drop, keep, double
   steepest filter photo.png --gains 2,1,1,1                          four bands, found
+  steepest filter photo.png --gains 1,0 --residual-gain 0            the finer of two bands alone
   steepest filter photo.png --high-pass 0.05 --float -o detail.tif   signed values, unclipped
 
-High- and band-pass drop the mean: in 8- and 16-bit results zero is then mid-grey. Find times
-worth filtering with "steepest spectrum".
+High-pass, band-pass and --residual-gain 0 drop the mean: in 8- and 16-bit results zero is then
+mid-grey. Find times worth filtering with "steepest spectrum".
 """
 
 
@@ -54,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     kinds.add_argument(
         "--gains", type=numbers, metavar="G1,G2,..", help="one factor a band, fine to coarse"
+    )
+    parser.add_argument(
+        "--residual-gain",
+        type=number,
+        metavar="G",
+        help="with --gains: factor of what is left after the last time, the mean included "
+        "(default 1)",
     )
     add_bands(parser)
     add_model(parser, huber=False)
@@ -92,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Intervals are intervals, and gains fit the bands."""
+    if arguments.residual_gain is not None and arguments.gains is None:
+        raise InputError("--residual-gain: also give --gains; the other filters have their own")
     for name in ("band_pass", "band_stop"):
         interval = getattr(arguments, name)
         if interval is not None and interval[0] >= interval[1]:
@@ -120,7 +130,8 @@ def _stop_early(arguments: argparse.Namespace) -> None:
 
 
 def _drops_mean(arguments: argparse.Namespace) -> bool:
-    return arguments.high_pass is not None or arguments.band_pass is not None
+    passes = arguments.high_pass is not None or arguments.band_pass is not None
+    return passes or arguments.residual_gain == 0
 
 
 def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarray, str]:
@@ -147,7 +158,11 @@ def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarra
         )
     gains = ", ".join(f"{gain:g}" for gain in arguments.gains)
     words = f"gains {gains} for the bands: {bands_in_words(decomposition.edges)}"
-    return decomposition.recompose(np.asarray(arguments.gains)), words
+    rest = 1.0
+    if arguments.residual_gain is not None:
+        rest = arguments.residual_gain
+        words += f"; gain {rest:g} for the residual"
+    return decomposition.recompose(np.asarray(arguments.gains), rest), words
 
 
 def _report_clipping(record: Record, array: np.ndarray, dtype: np.dtype) -> None:

@@ -130,14 +130,15 @@ def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) ->
     """The flow of one page, solved or learned."""
     import steepest
 
-    if arguments.method == "learned":
+    learned = arguments.method == "learned"
+    if learned:
         keywords = learned_keywords(arguments, image, "steps", "grid")
-        return steepest.learning.learned_flow(
-            part, arguments.times, accuracy=arguments.accuracy, **keywords
-        )
-    keywords = {**model_keywords(arguments, image), **_flow_keywords(arguments)}
+        keywords["accuracy"] = arguments.accuracy
+    else:
+        keywords = {**model_keywords(arguments, image), **_flow_keywords(arguments)}
+    flow = steepest.learning.learned_flow if learned else steepest.tv_flow
     with progress(label, enabled=not arguments.quiet) as on_step:
-        return steepest.tv_flow(part, arguments.times, on_step=on_step, **keywords)
+        return flow(part, arguments.times, on_step=on_step, **keywords)
 
 
 def _flow_keywords(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -129,9 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
         known = _known(arguments, image)
         keywords = _keywords(arguments, image, fill)
         results, start = [], perf_counter()
-        with progress(label, enabled=not arguments.quiet):
+        with progress(label, enabled=not arguments.quiet) as on_step:
             for part in image.parts:
-                results.append(fill(part, known, **keywords))
+                results.append(fill(part, known, on_step=on_step, **keywords))
         seconds = perf_counter() - start
         write_image(
             target, image.with_parts([r.image for r in results]), overwrite=arguments.overwrite
@@ -184,19 +184,20 @@ def _known(arguments: argparse.Namespace, image: Image) -> np.ndarray | None:
             )
         return None
     space = image.parts[0].shape[: len(image.space)]
-    marked = _marked(name, len(space), arguments.threshold)
+    marked = _marked(name, len(space), arguments.threshold, arguments.max_pixels)
     if marked.shape != space:
         sizes = [" x ".join(map(str, shape)) for shape in (marked.shape, space)]
         raise InputError(f"{name}: {sizes[0]} pixels do not fit {image.name} with {sizes[1]}")
     return marked if arguments.known else ~marked
 
 
-def _marked(name: str, ndim: int, threshold: int | None) -> np.ndarray:
+def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.ndarray:
     """Where a mask file is not zero."""
     if ndim == 2:
-        numbers = read_labels(name)
+        numbers = read_labels(name, max_pixels=max_pixels)
     else:
-        numbers = read_image(name, stack="volume", channel_axis=None).array
+        mask = read_image(name, stack="volume", channel_axis=None, max_pixels=max_pixels)
+        numbers = mask.array
     if threshold is not None:
         return numbers >= threshold
     values = np.unique(numbers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from steepest.io.outputs import refuse_existing
 from .options import known_suffix, stack_of
 
 SAMPLE = "sample:"
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong, we say ourselves
 
 
 def expand(names: Sequence[str]) -> list[str]:
@@ -63,7 +65,12 @@ def suffix(name: str, arguments: argparse.Namespace) -> str:
 
 def read(name: str, arguments: argparse.Namespace) -> Image:
     """Read an image as the options say; with --float as floats on the [0, 1] scale."""
-    image = read_image(name, stack=stack_of(arguments), channel_axis=arguments.channel_axis)
+    image = read_image(
+        name,
+        stack=stack_of(arguments),
+        channel_axis=arguments.channel_axis,
+        max_pixels=arguments.max_pixels,
+    )
     if getattr(arguments, "float", False) and image.array.dtype.kind == "u":
         maximum = np.float32(np.iinfo(image.array.dtype).max)
         image = replace(image, array=image.array.astype(np.float32) / maximum)

@@ -167,7 +167,7 @@ def _choose(
         mask = masks.echo_exchange(part, mask, cycles=arguments.cycles, **options)
     plain = best = reconstruct(part, mask, channel_axis=channel_axis)
     if arguments.tonal:
-        values = tonal(part, mask, channel_axis=channel_axis)
+        values = tonal(part, mask, channel_axis=channel_axis, on_step=on_step)
         best = reconstruct(part, mask, channel_axis=channel_axis, values=values)
     return _Found(mask, plain, best)
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from steepest.core.errors import InputError
+from steepest.core.limits import MAX_PIXELS
 from steepest.io import READ_ONLY, SUFFIXES, Image
 
 from .extras import need_torch
@@ -105,12 +106,29 @@ def add_inputs(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
     stack.add_argument(
         "--pages", action="store_true", help="pages are images of their own, as time series are"
     )
+    add_reading(group)
+
+
+def add_reading(group: Any) -> None:
+    """How any image file is read."""
     group.add_argument(
         "--channel-axis",
         type=axis,
         default="auto",
         metavar="N",
         help="axis of TIFF or NPY arrays that holds channels; none, or auto (default)",
+    )
+    add_max_pixels(group, MAX_PIXELS)
+
+
+def add_max_pixels(group: Any, default: int) -> None:
+    """The largest file to read."""
+    group.add_argument(
+        "--max-pixels",
+        type=count,
+        default=default,
+        metavar="N",
+        help=f"most pixels times channels of a file (default {default:,})",
     )
 
 

@@ -236,7 +236,7 @@ def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> Non
         document = {"command": arguments.command, **finite(values)}
         print(json.dumps(document, indent=2, allow_nan=False))
     elif not arguments.quiet:
-        rest = "" if result.stopped == "finished" else ", time is up: go on with --resume"
+        rest = ", time is up: go on with --resume" if result.stopped == "time" else ""
         print(f"{values['steps']} of {values['num_steps']} steps in {result.seconds:.0f} s{rest}")
         print(f"  best         epoch {result.best_epoch}, {subject.best(result)}")
         print(f"  written      {result.path}")

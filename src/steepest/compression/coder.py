@@ -1,44 +1,23 @@
-"""The entropy coder: the range coder of ``constriction``, fed with bits and their probabilities.
+"""The entropy coder: bits and their probabilities as bytes, and back.
 
-The coder is theirs, the probabilities are ours. Probabilities are multiples of 1/65536, which a
-float64 holds exactly and which constriction (24 bits) keeps apart.
+The encoder is the range coder of ``constriction``, fed with our probabilities: multiples of
+1/65536, which it rounds to multiples of 2**-24. What it writes is read by the compiled decoder
+here, of the same arithmetic, which needs no call for each bit and knows when the code is used up.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from types import ModuleType
-
+import numba
 import numpy as np
 
 from ..core.errors import InputError
 from .logistic import ONE
 
 _WORD = np.dtype(">u4")
+_SPARE = 5  # words behind the last that may be needed: two fill the decoder, two seal the code
+_PRECISION, _HALF, _LEAST = np.uint64(24), np.uint64(32), np.uint64(1 << 32)
 
-
-def _library() -> ModuleType:
-    try:
-        import constriction
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "compressed images need constriction: pip install 'steepest[compression]'",
-            name="constriction",
-        ) from error
-    module: ModuleType = constriction.stream
-    return module
-
-
-@lru_cache(maxsize=1)
-def _bernoulli() -> object:
-    return _library().model.Bernoulli(perfect=False)
-
-
-@lru_cache(maxsize=1)
-def single_models() -> list[object]:
-    """A model for each probability ``16 k / ONE``, k = 0 … 4095 (0 never occurs)."""
-    bernoulli = _library().model.Bernoulli
-    return [bernoulli(max(k, 1) / 4096, perfect=False) for k in range(4096)]
+_compile = numba.njit(cache=True)
 
 
 def encode_bits(bits: np.ndarray, probabilities: np.ndarray) -> bytes:
@@ -46,33 +25,60 @@ def encode_bits(bits: np.ndarray, probabilities: np.ndarray) -> bytes:
 
     Trailing zero bytes are left out; the decoder adds them again.
     """
-    encoder = _library().queue.RangeEncoder()
-    encoder.encode(bits.astype(np.int32), _bernoulli(), probabilities / ONE)
+    try:
+        from constriction import stream
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "compressed images need constriction: pip install 'steepest[compression]'",
+            name="constriction",
+        ) from error
+    encoder = stream.queue.RangeEncoder()
+    model = stream.model.Bernoulli(perfect=False)
+    encoder.encode(bits.astype(np.int32), model, probabilities / ONE)
     return bytes(encoder.get_compressed().astype(_WORD).tobytes().rstrip(b"\0"))
 
 
-class BitDecoder:
-    """The bits of :func:`encode_bits`, in any portions."""
+def start(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The state of a decoder before the first bit, and the words that it reads.
 
-    def __init__(self, data: bytes) -> None:
-        padded = data + b"\0" * (-len(data) % _WORD.itemsize)
-        words = np.frombuffer(padded, _WORD).astype(np.uint32)
-        self._decoder = _library().queue.RangeDecoder(words)
-        self.family = _bernoulli()
+    The state is uint64: lower end and size of the interval, the number that is looked up in it,
+    and how many words have been read.
+    """
+    padded = data + b"\0" * (-len(data) % _WORD.itemsize + 2 * _WORD.itemsize)
+    words = np.frombuffer(padded, _WORD).astype(np.uint64)
+    return np.array([0, 2**64 - 1, int(words[0]) << 32 | int(words[1]), 2], np.uint64), words[:-2]
 
-    def many(self, probabilities: np.ndarray) -> np.ndarray:
-        """As many bits as there are probabilities, in 1/65536."""
-        try:
-            return np.asarray(self._decoder.decode(self.family, probabilities / ONE))
-        except AssertionError:
-            raise invalid() from None
 
-    def one(self, model: object) -> int:
-        """One bit, by one of :func:`single_models`."""
-        try:
-            return int(self._decoder.decode(model))
-        except AssertionError:
-            raise invalid() from None
+@_compile
+def next_bit(state, words, p):  # type: ignore[no-untyped-def]
+    """The next bit, 1 with probability p / 65536; -1 where no encoder writes such data."""
+    unit = state[1] >> _PRECISION
+    zeros = unit * np.uint64(((ONE - p) << 8) - (1 if 2 * p < ONE else 0))
+    bit = 0
+    if state[2] - state[0] < zeros:
+        state[1] = zeros
+    else:
+        bit = 1
+        state[0] += zeros
+        state[1] = (unit << _PRECISION) - zeros
+        if state[2] - state[0] >= state[1]:
+            return -1
+    if state[1] < _LEAST:
+        at = np.int64(state[3])
+        word = words[at] if at < words.size else np.uint64(0)
+        state[0] <<= _HALF
+        state[1] <<= _HALF
+        state[2] = state[2] << _HALF | word
+        state[3] += np.uint64(1)
+        if at >= words.size + _SPARE and state[2] != state[0]:
+            return -1  # an encoder would have written down what is looked for so far behind
+    return bit
+
+
+@_compile
+def used_up(state, words):  # type: ignore[no-untyped-def]
+    """Whether all further bits are 0: they were left out as trailing zeros."""
+    return np.int64(state[3]) >= words.size and state[2] == state[0]
 
 
 def invalid() -> InputError:

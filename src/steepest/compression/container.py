@@ -24,14 +24,17 @@ from math import isfinite, prod
 
 import numpy as np
 
+from ..core import limits
 from ..core.errors import InputError
 
 MAGIC = b"\x8bSTP"
 VERSION = 1
-MAX_PIXELS = 1 << 25
+MAX_PIXELS = limits.MAX_PIXELS // 4
+"""Default of what may be decoded: the solver takes far more memory for each pixel than a reader."""
 DTYPES = ("uint8", "uint16", "float32", "float64")
 _CHECKSUM = 4
 _LONGEST = 5  # bytes of a varint
+_MOST_CHANNELS = 1 << 16  # each is solved for on its own
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Header:
     space : tuple of int
         The spatial shape, 1 to 3 axes.
     channels : int
+        At most 65536.
     channel_axis : int or None
         Where the channels are in the image.
     count : int
@@ -63,6 +67,12 @@ class Header:
     levels: int
     low: float = 0.0
     high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.channels > _MOST_CHANNELS:
+            raise InputError(
+                f"image has {self.channels} channels; allowed are at most {_MOST_CHANNELS}"
+            )
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -130,13 +140,9 @@ def _parse(body: bytes, max_pixels: int) -> tuple[Header, bytes]:
         numbers.append(number)
     space, count = tuple(numbers[:ndim]), numbers[-1]
     channels = 1 if axis is None else numbers[ndim]
-    size = prod(space) * channels
-    if size == 0 or not 0 < count <= prod(space):
+    if channels == 0 or not 0 < count <= prod(space):
         raise InputError(f"data is damaged: {count} known pixels in an image of shape {space}")
-    if size > max_pixels:
-        raise InputError(
-            f"data holds {size} pixels (times channels); allowed are max_pixels={max_pixels}"
-        )
+    limits.check_size((*space, channels), max_pixels, "data")
     width = 2 * np.dtype(dtype).itemsize if dtype.startswith("float") else 0
     if len(body) < at + 1 + width:
         raise InputError("data is truncated in its header")

@@ -6,24 +6,26 @@ length (McMahan et al. 2013, "Ad click prediction", for the method; Mahoney's PA
 coding). Everything is integer arithmetic.
 
 Pixels are visited in waves, ``wave = column + SLANT * row``, and all neighbours lie in earlier
-waves. So a wave is decoded in one call, and its probabilities come from the weights before it.
+waves. The probabilities of a wave come from the weights before it. Neighbours are not looked at one
+by one where the blocks around a pixel hold no known pixel yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from math import isqrt
 
 import numba
 import numpy as np
 
+from .coder import next_bit, used_up
 from .logistic import LARGEST, ONE, tables
 
 SLANT = 4  # columns that each row lags behind the one above
 _NEAR = 6
 _SHIFT = 24  # weights are logits times 2**24
 _RATE = 2560  # of learning, at most
+_BLOCK = 16  # pixels along an axis; no neighbour is farther away
 _STABLE = 12  # the rate is lower where a wave as a whole would overshoot: dense masks, large images
 
 _compile = numba.njit(cache=True)
@@ -53,7 +55,7 @@ def neighbours(radius: int) -> np.ndarray:
 
 def reach(size: int, count: int) -> int:
     """How far to look: about 1.5 times the distance of known pixels, within 6 to 16."""
-    return min(max(isqrt(9 * size // (4 * max(count, 1))), _NEAR), 16)
+    return min(max(isqrt(9 * size // (4 * max(count, 1))), _NEAR), _BLOCK)
 
 
 @_compile
@@ -64,54 +66,94 @@ def wave_rows(wave: int, rows: int, columns: int) -> tuple[int, int]:
 
 
 @_compile
-def predict(mask, wave, near, weights, squash, out):  # type: ignore[no-untyped-def]
+def _alone(blocks, i, j):  # type: ignore[no-untyped-def]
+    """Whether no known pixel lies in the blocks that neighbours of a pixel can lie in."""
+    row, column = i // _BLOCK + 1, j // _BLOCK + 1  # there is a block more at each side
+    for a in range(row - 1, row + 1):
+        for b in range(column - 1, column + 2):
+            if blocks[a, b]:
+                return False
+    return True
+
+
+@_compile
+def _predict(mask, blocks, wave, near, weights, squash, out):  # type: ignore[no-untyped-def]
     """Probabilities of a wave's pixels into ``out``; how many they are."""
     rows, columns = mask.shape
     first, last = wave_rows(wave, rows, columns)
     for i in range(first, last):
         j = wave - SLANT * i
         logit = weights[-1]
-        for k in range(near.shape[0]):
-            a, b = i - near[k, 0], j + near[k, 1]
-            if a >= 0 and b >= 0 and b < columns and mask[a, b]:
-                logit += weights[near[k, 2]]
+        if not _alone(blocks, i, j):
+            for k in range(near.shape[0]):
+                a, b = i - near[k, 0], j + near[k, 1]
+                if a >= 0 and b >= 0 and b < columns and mask[a, b]:
+                    logit += weights[near[k, 2]]
         logit >>= _SHIFT
         out[i - first] = squash[min(max(logit, -LARGEST), LARGEST) + LARGEST]
     return last - first
 
 
 @_compile
-def learn(mask, wave, near, weights, rate, probabilities):  # type: ignore[no-untyped-def]
+def _learn(mask, blocks, wave, near, weights, rate, out):  # type: ignore[no-untyped-def]
     """Move the weights after a wave whose pixels now stand in ``mask``."""
     rows, columns = mask.shape
     first, last = wave_rows(wave, rows, columns)
     for i in range(first, last):
         j = wave - SLANT * i
-        step = ((ONE if mask[i, j] else 0) - probabilities[i - first]) * rate
+        step = ((ONE if mask[i, j] else 0) - out[i - first]) * rate
         weights[-1] += step
-        for k in range(near.shape[0]):
-            a, b = i - near[k, 0], j + near[k, 1]
-            if a >= 0 and b >= 0 and b < columns and mask[a, b]:
-                weights[near[k, 2]] += step
+        if not _alone(blocks, i, j):
+            for k in range(near.shape[0]):
+                a, b = i - near[k, 0], j + near[k, 1]
+                if a >= 0 and b >= 0 and b < columns and mask[a, b]:
+                    weights[near[k, 2]] += step
+    for i in range(first, last):
+        if mask[i, wave - SLANT * i]:
+            blocks[i // _BLOCK + 1, (wave - SLANT * i) // _BLOCK + 1] = True
 
 
 @_compile
-def _all_waves(mask, near, weights, rate, squash, bits, out):  # type: ignore[no-untyped-def]
+def _all_waves(mask, blocks, near, weights, rate, squash, bits, out):  # type: ignore[no-untyped-def]
     """What the decoder does wave by wave, for a mask that is known."""
     rows, columns = mask.shape
     at = 0
     for wave in range(columns + SLANT * (rows - 1)):
-        count = predict(mask, wave, near, weights, squash, out[at:])
+        count = _predict(mask, blocks, wave, near, weights, squash, out[at:])
         first, _ = wave_rows(wave, rows, columns)
         for i in range(count):
             bits[at + i] = mask[first + i, wave - SLANT * (first + i)]
-        learn(mask, wave, near, weights, rate, out[at:])
+        _learn(mask, blocks, wave, near, weights, rate, out[at:])
         at += count
     return at
 
 
-def _start(shape: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Neighbours, weights before the first pixel (all 0 but the bias), and the rate of learning."""
+@_compile
+def _decode(  # type: ignore[no-untyped-def]
+    state, words, mask, wanted, blocks, near, weights, rate, squash, out
+):
+    """Fill ``mask``; whether the code is that of one with ``wanted`` known pixels."""
+    rows, columns = mask.shape
+    found = 0
+    for wave in range(columns + SLANT * (rows - 1)):
+        first, last = wave_rows(wave, rows, columns)
+        if first == last:
+            continue
+        count = _predict(mask, blocks, wave, near, weights, squash, out)
+        for i in range(count):
+            bit = next_bit(state, words, out[i])
+            found += bit
+            if bit < 0 or found > wanted:
+                return False
+            mask[first + i, wave - SLANT * (first + i)] = bit
+        if used_up(state, words):
+            break
+        _learn(mask, blocks, wave, near, weights, rate, out)
+    return found == wanted
+
+
+def _start(shape: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Blocks, neighbours, weights before the first pixel (0 but the bias), rate of learning."""
     size = shape[0] * shape[1]
     near = neighbours(reach(size, count))
     weights = np.zeros(near[:, 2].max() + 2, np.int64)
@@ -119,30 +161,21 @@ def _start(shape: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray, 
     longest = min(shape[0], shape[1] // SLANT + 1)
     active = 1 + len(near) * count // size
     curvature = longest * active * count * (size - count) // (size * size)
-    return near, weights, _RATE * _STABLE // max(_STABLE, curvature)
+    blocks = np.zeros((shape[0] // _BLOCK + 2, shape[1] // _BLOCK + 3), bool)
+    return blocks, near, weights, _RATE * _STABLE // max(_STABLE, curvature)
 
 
 def model_mask(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bits of a 2-D mask in the order of waves, and their probabilities in 1/65536."""
-    near, weights, rate = _start(mask.shape, int(mask.sum()))
     bits, out = np.zeros(mask.size, np.uint8), np.zeros(mask.size, np.int32)
-    _all_waves(mask, near, weights, rate, tables()[0], bits, out)
+    _all_waves(mask, *_start(mask.shape, int(mask.sum())), tables()[0], bits, out)
     return bits, out
 
 
-def waves(mask: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Fill a mask wave by wave: yields probabilities, and the rows and columns they are for.
-
-    Before the next one is asked for, the pixels have to stand in ``mask``.
-    """
-    rows, columns = mask.shape
-    near, weights, rate = _start(mask.shape, count)
-    squash, out = tables()[0], np.zeros(rows, np.int64)
-    lines = np.arange(rows)
-    for wave in range(columns + SLANT * (rows - 1)):
-        number = predict(mask, wave, near, weights, squash, out)
-        if number == 0:
-            continue
-        first, last = wave_rows(wave, rows, columns)
-        yield out[:number], lines[first:last], wave - SLANT * lines[first:last]
-        learn(mask, wave, near, weights, rate, out)
+def decode_mask(
+    state: np.ndarray, words: np.ndarray, shape: tuple[int, int], count: int
+) -> np.ndarray | None:
+    """The mask with ``count`` known pixels that a decoder comes to; None where it is none."""
+    mask, out = np.zeros(shape, bool), np.zeros(shape[0], np.int64)
+    fits = _decode(state, words, mask, count, *_start(shape, count), tables()[0], out)
+    return mask if fits else None

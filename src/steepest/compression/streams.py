@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .coder import BitDecoder, encode_bits, invalid, single_models
-from .mask_model import model_mask, waves
+from .coder import encode_bits, invalid, start, used_up
+from .mask_model import decode_mask, model_mask
 from .nearest import nearest
-from .value_model import DEPTH, Model, all_values, new_model, next_tree
+from .value_model import DEPTH, all_values, decode_values, new_model
 
 MOST_LEVELS = 256
 
@@ -35,11 +35,12 @@ def model(mask: np.ndarray, values: np.ndarray, levels: int) -> list[tuple[np.nd
     channels = separate(np.asarray(values, np.int64))
     other = np.zeros(near.shape[0], np.int64)
     for number, channel in enumerate(channels):
-        state, low = _model(number, len(channels), levels)
+        alphabet, typical, low = _kind(number, len(channels), levels)
+        arrays = new_model(alphabet, typical).arrays
         bits = np.zeros(DEPTH * channel.size, np.uint8)
         out = np.zeros(DEPTH * channel.size, np.int32)
         shifted = channel - low
-        count = all_values(shifted, other, near, square, state.arrays, bits, out)
+        count = all_values(shifted, other, near, square, arrays, bits, out)
         parts.append((bits[:count], out[:count]))
         other = shifted
     return parts
@@ -55,59 +56,29 @@ def decode(
     InputError
         No encoder writes such data.
     """
-    decoder = BitDecoder(data)
-    mask = _decode_mask(decoder, shape, count)
+    reader = start(data)
+    mask = decode_mask(*reader, shape, count)
+    if mask is None:
+        raise invalid()
     near, square = nearest(mask)
     values = np.zeros((channels, count), np.int64)
     other = np.zeros(count, np.int64)
     for number in range(channels):
-        state, low = _model(number, channels, levels)
-        _decode_channel(decoder, state, values[number], other, near, square)
+        alphabet, typical, low = _kind(number, channels, levels)
+        if not used_up(*reader):  # else all values are the smallest
+            arrays = new_model(alphabet, typical).arrays
+            if not decode_values(*reader, values[number], other, near, square, arrays):
+                raise invalid()
         other = values[number].copy()
         values[number] += low
     return mask, np.clip(join(values), 0, levels - 1)
 
 
-def _decode_mask(decoder: BitDecoder, shape: tuple[int, int], count: int) -> np.ndarray:
-    mask = np.zeros(shape, bool)
-    found = 0
-    for probabilities, rows, columns in waves(mask, count):
-        known = decoder.many(probabilities)
-        mask[rows, columns] = known
-        found += int(known.sum())
-        if found > count:
-            raise invalid()
-    if found != count:
-        raise invalid()
-    return mask
-
-
-def _decode_channel(
-    decoder: BitDecoder,
-    state: Model,
-    values: np.ndarray,
-    other: np.ndarray,
-    near: np.ndarray,
-    square: np.ndarray,
-) -> None:
-    """Fill ``values``, one after the other: each is expected from those before it."""
-    models, arrays, tree = single_models(), state.arrays, state.tree
-    bits, out = np.zeros(DEPTH, np.uint8), np.zeros(DEPTH, np.int32)
-    leaves = tree.size
-    for s in range(values.size):
-        next_tree(values, other, near, square, s, arrays, bits, out)
-        odds, node = tree.tolist(), 1
-        while node < leaves:
-            right = decoder.one(models[odds[node]]) if odds[node] else 0
-            node = 2 * node + right
-        values[s] = node - leaves
-
-
-def _model(number: int, channels: int, levels: int) -> tuple[Model, int]:
-    """The model of a channel and its smallest value."""
+def _kind(number: int, channels: int, levels: int) -> tuple[int, int, int]:
+    """The alphabet of a channel, the difference to expect of neighbours, its smallest value."""
     if channels == 3 and number > 0:
-        return new_model(2 * levels - 1, max(1, levels // 64)), 1 - levels
-    return new_model(levels, max(1, levels // 16)), 0
+        return 2 * levels - 1, max(1, levels // 64), 1 - levels
+    return levels, max(1, levels // 16), 0
 
 
 def separate(values: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from .coder import next_bit, used_up
 from .experts import EXPERTS, count, new_histograms, references, sum_up
 from .logistic import LARGEST, ONE, tables
 
@@ -34,7 +35,6 @@ class Model:
     reference: np.ndarray
     context: np.ndarray
     inputs: np.ndarray
-    tree: np.ndarray
     stretch: np.ndarray
     squash: np.ndarray
 
@@ -43,14 +43,13 @@ class Model:
         """What the kernels take."""
         return (
             *(self.histograms, self.weights, self.sums, self.reference, self.context),
-            *(self.inputs, self.tree, self.stretch, self.squash),
+            *(self.inputs, self.stretch, self.squash),
         )
 
 
 def new_model(alphabet: int, typical: int) -> Model:
     """The model before the first value; ``typical`` is the difference to expect of neighbours."""
     squash, stretch = tables()
-    size = power(alphabet)
     return Model(
         new_histograms(alphabet, typical),
         np.full((DEPTH, EXPERTS), (1 << _SHIFT) * 3 // 10, np.int64),
@@ -58,7 +57,6 @@ def new_model(alphabet: int, typical: int) -> Model:
         np.zeros(EXPERTS, np.int64),
         np.zeros(EXPERTS, np.int64),
         np.zeros(EXPERTS, np.int64),
-        np.zeros(size, np.int64),
         stretch,
         squash,
     )
@@ -77,9 +75,9 @@ def power(alphabet: int) -> int:
 def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
     """Probability of "right" at a node, the experts' logits left in their place; 0: no choice.
 
-    A multiple of 16, since the decoder has a model for each of those.
+    A multiple of 16, since the first decoder had a model for each of those.
     """
-    _, weights, sums, _, _, inputs, _, stretch, squash = state
+    _, weights, sums, _, _, inputs, stretch, squash = state
     alphabet = sums.shape[1] - 1
     middle, high = low + size // 2, min(low + size, alphabet)
     if middle >= alphabet:
@@ -134,20 +132,25 @@ def all_values(values, other, near, square, state, bits, out):  # type: ignore[n
 
 
 @_compile
-def next_tree(values, other, near, square, s, state, bits, out):  # type: ignore[no-untyped-def]
-    """Adapt to value s - 1, which now stands in ``values``; the tree of value s.
+def decode_values(state, words, values, other, near, square, arrays):  # type: ignore[no-untyped-def]
+    """Fill ``values``, each expected from those before it; False where no encoder writes such data.
 
-    ``tree[node]`` is the probability of "right" in 1/4096, 0 where there is no choice; the root is
-    node 1, and node n has the children 2 n and 2 n + 1.
+    They are 0 on entry, as they stay where the code is used up.
     """
-    tree = state[6]
-    if s > 0:
-        _learn(values[s - 1], state, bits, out)
-    _expect(values, other, near, square, s, state)
-    first, depth, size = 1, 0, tree.size
-    while size > 1:
-        for node in range(first):
-            tree[first + node] = _node(state, depth, node * size, size) >> 4
-        first *= 2
-        depth += 1
-        size //= 2
+    bits, out = np.zeros(DEPTH, np.uint8), np.zeros(DEPTH, np.int32)
+    for s in range(values.size):
+        if used_up(state, words):
+            break
+        _expect(values, other, near, square, s, arrays)
+        low, size, depth = 0, power(arrays[2].shape[1] - 1), 0
+        while size > 1:
+            p = _node(arrays, depth, low, size)
+            bit = next_bit(state, words, p) if p > 0 else 0
+            if bit < 0:
+                return False
+            size //= 2
+            low += bit * size
+            depth += 1
+        values[s] = low
+        _learn(low, arrays, bits, out)
+    return True

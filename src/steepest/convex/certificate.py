@@ -98,9 +98,9 @@ def rounding_allowance(
     ``values`` is the sum of the summed non-negative quantities, ``norms`` that of the L2 norms
     of the images (by Cauchy-Schwarz they bound the rounding of the differences).
     """
-    num_values = math.prod(shape)
+    num_values, slope = math.prod(shape), energy.reach * energy.radius
     summation = (sum(shape) + 64) * values
-    return 2 * tau * _EPS * (summation + 16 * energy.slope * math.sqrt(num_values) * norms)
+    return 2 * tau * _EPS * (summation + 16 * slope * math.sqrt(num_values) * norms)
 
 
 def step_terms(

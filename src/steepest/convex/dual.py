@@ -16,11 +16,13 @@ class Dual(Protocol):
 
     ``iterate`` lowers the dual energy; ``measure`` evaluates gap and certificate and sets
     ``image``; ``advance`` makes that image the data of the next step. ``warm`` is the state that
-    can be given to another solver for the same image and energy.
+    can be given to another solver for the same image and energy. After ``patience`` iterations
+    without progress, rounding is to blame (if the gap is near its floor).
     """
 
     tau: float
     warm: Warm
+    patience: int
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
     def set_flux(self, p: Array) -> None: ...

@@ -17,8 +17,11 @@ from __future__ import annotations
 from inspect import getattr_static
 from typing import Any, Protocol, Self
 
+import numpy as np
+
+from ..core.arrays import check_spacing
 from ..core.errors import InputError
-from ..core.namespace import Array, namespace
+from ..core.namespace import Array, detached
 
 
 class Energy(Protocol):
@@ -37,9 +40,12 @@ class Energy(Protocol):
         """Eps of R: J is quadratic where its density is below it; 0 where R is zero."""
 
     @property
-    def slope(self) -> float:
-        """At least half the largest row sum of \\|A\\|, summed over components, times the largest
-        \\|p\\|: how much rounding of u can cost in J, and rounding of p in A* p."""
+    def reach(self) -> float:
+        """At least half the largest row sum of \\|A\\|, summed over the components."""
+
+    @property
+    def radius(self) -> float:
+        """The largest \\|p\\| in K. With `reach`: how much rounding of u can cost in J."""
 
     def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
         """This energy for images like ``image``, its own arguments checked against it."""
@@ -60,7 +66,7 @@ class Energy(Protocol):
         """At least ``||A||^2``; zero only if A is."""
 
     def feasible(self, p: Array) -> Array:
-        """A field in K, strictly inside by a few roundings, that is p if p is in K."""
+        """A field in K near p: p itself, shrunk by a few roundings, if p is in K."""
 
     def conjugate(self, p: Array) -> float:
         """``R(p)`` in float64, which is ``J*(A* p)`` or more."""
@@ -69,7 +75,7 @@ class Energy(Protocol):
         """``J(u)`` and ``J(u) + R(p) - <A u, p>``, or an upper bound of both, for p in K.
 
         The second is never negative, and zero exactly if p maximises. ``witness`` is what the
-        energy's own solver knows of u (see `Dual.witness`); None for most.
+        energy's own solver knows of u (see `SaddleDual`); None for most.
         """
 
 
@@ -87,21 +93,29 @@ def check_energy(energy: Any) -> Any:
     if missing or isinstance(energy, type):
         what = energy.__name__ if isinstance(energy, type) else repr(energy)
         raise InputError(
-            f"energy={what} is no energy: it lacks {', '.join(missing) or 'an instance'} (allowed "
-            "are TotalVariation(), SecondOrderTotalVariation(), TotalGeneralisedVariation() and "
-            "other objects with the methods of steepest.convex.energy.Energy)"
+            f"energy={what} does not have the methods of an energy; missing: "
+            f"{', '.join(missing) or 'an instance of the class'} (allowed are TotalVariation(), "
+            "SecondOrderTotalVariation(), TotalGeneralisedVariation() and other objects with the "
+            "methods of steepest.convex.energy.Energy)"
         )
     return energy
 
 
+def own_spacing(energy: Any, spacing: Any, ndim: int) -> tuple[float, ...]:
+    """The spacing of the image, which an energy with one of its own must have too."""
+    steps = check_spacing(spacing, ndim)
+    if energy.spacing is not None and check_spacing(energy.spacing, ndim) != steps:
+        raise InputError(f"spacing={steps}: the energy has spacing={energy.spacing}; give one")
+    return steps
+
+
 def same_energy(a: Any, b: Any) -> bool:
-    """Whether two energies are the same, weights included."""
-    if type(a) is not type(b) or a != b:
+    """Whether two energies are the same, weights included, on whatever device these are."""
+    if type(a) is not type(b):
         return False
-    first, second = getattr(a, "weights", None), getattr(b, "weights", None)
+    first, second = getattr(a, "__dict__", None), getattr(b, "__dict__", None)
     if first is None or second is None:
-        return first is second
-    xp = namespace(first)
-    if namespace(second) is not xp or first.shape != second.shape:
-        return False
-    return bool((first == second).all())
+        return bool(a == b)
+    return first.keys() == second.keys() and all(
+        np.array_equal(detached(value), detached(second[name])) for name, value in first.items()
+    )

@@ -7,17 +7,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..core.arrays import check_spacing, check_weights
+from ..core.arrays import check_weights
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
+from .energy import own_spacing
 
 NORMS = ("isotropic", "anisotropic")
 BOUNDARIES = ("neumann", "periodic")
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PointwiseEnergy:
     """``J(u) = sum_i w_i |(A u)_i|`` (or its Huber smoothing), with a linear operator A.
 
@@ -49,7 +50,7 @@ class PointwiseEnergy:
 
     norm: str = "isotropic"
     huber: float = 0.0
-    weights: Any = field(default=None, compare=False, repr=False)
+    weights: Any = field(default=None, repr=False)
     coupled: bool = True
     boundary: str = "neumann"
     spacing: tuple[float, ...] | None = None
@@ -57,14 +58,14 @@ class PointwiseEnergy:
     def __post_init__(self) -> None:
         check_choice(self.norm, "norm", NORMS)
         check_choice(self.boundary, "boundary", BOUNDARIES)
-        check_number(self.huber, "huber")
+        object.__setattr__(self, "huber", check_number(self.huber, "huber"))  # a Python float
         check_flag(self.coupled, "coupled")
 
     def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
         """This energy for images like ``image`` (channels, \\*space)."""
         space = tuple(image.shape[1:])
         weights = check_weights(self.weights, space, image)
-        return replace(self, spacing=check_spacing(spacing, len(space)), weights=weights)
+        return replace(self, spacing=own_spacing(self, spacing, len(space)), weights=weights)
 
     def scaled(self, factor: float) -> Self:
         """The energy ``J_c`` with ``J_c(c u) = c J(u)``: only Huber's eps scales."""
@@ -114,9 +115,9 @@ class PointwiseEnergy:
         return self.huber
 
     @property
-    def slope(self) -> float:
-        """`reach` times the largest weight."""
-        return self.reach * (1.0 if self.weights is None else float(self.weights.max()))
+    def radius(self) -> float:
+        """The largest weight."""
+        return 1.0 if self.weights is None else float(self.weights.max())
 
     def magnitude(self, v: Array) -> Array:
         """Pointwise norm of a field: (\\*space) if isotropic, else (components, \\*space)."""

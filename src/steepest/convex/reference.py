@@ -23,6 +23,8 @@ class ReferenceDual:
         p+ = prox_{s R} (y + s A(f - tau A* y)),   y+ = p+ + beta (p+ - p).
     """
 
+    patience = 400
+
     def __init__(self, f: Array, energy: ProximalEnergy, num_threads: int | None = None):
         del num_threads  # NumPy and torch have their own
         self.energy = energy

@@ -21,10 +21,13 @@ from .dual import Warm
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude, shorten
 
 _MULTIPLIER_STEP = 0.1  # of the mean slope of the image; measured: 0.02 and 0.5 take twice as long
+_LEAST_SLOPE = 0.1  # of the first one: next to nothing is left of an image that goes extinct
 
 
 class SaddleDual:
     """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux q."""
+
+    patience = 10_000  # long plateaus are usual
 
     def __init__(self, f: Array, energy: TotalGeneralisedVariation, num_threads: int | None = None):
         del num_threads  # NumPy and torch have their own
@@ -36,15 +39,18 @@ class SaddleDual:
         self.w = 0 * self.p
         self._before: Array | None = None  # w of f
         self._smooth = gradient_norm_squared(energy.steps, space)
-        self._coupling = 1.0 + symmetrised_norm_squared(energy.steps, space)
+        self._first_slope = _mean_slope(energy, f)
+        self._bending = symmetrised_norm_squared(energy.steps, space)
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
         """Length ``tau`` of the step; the relaxation is always 1."""
         self.tau = tau
-        mean = float(magnitude(self.energy.gradient(to_float64(self.f))).mean())
+        mean = max(_mean_slope(self.energy, self.f), _LEAST_SLOPE * self._first_slope)
         self._ascent = _MULTIPLIER_STEP * mean if mean > 0 else 1.0
-        self._descent = 1.0 / (0.5 * tau * self._smooth + self._ascent * self._coupling)
+        # ||p - E* q||^2 <= 2 ||p||^2 + 2 ||E||^2 ||q||^2: each field has a step size of its own.
+        self._descent_p = 1.0 / (0.5 * tau * self._smooth + 2 * self._ascent)
+        self._descent_q = 1.0 / (2 * self._ascent * self._bending or 1.0)
 
     def set_flux(self, p: Array) -> None:
         """Start from a given q, and the p that belongs to it."""
@@ -69,19 +75,21 @@ class SaddleDual:
 
     def iterate(self, betas: Sequence[float]) -> None:
         """One iteration for each entry, whatever it is."""
-        energy, s = self.energy, self._descent
+        energy = self.energy
         violation = self.p - energy.unbend(self.q)
         for _ in betas:
             u = self.f + self.tau * divergence(self.p, energy.steps, energy.boundary)
-            self.p = shorten(self.p + s * (energy.gradient(u) - self.w), energy.alpha1)
-            self.q = shorten(self.q + s * energy.bend(self.w), energy.alpha0)
+            self.p = shorten(
+                self.p + self._descent_p * (energy.gradient(u) - self.w), energy.alpha1
+            )
+            self.q = shorten(self.q + self._descent_q * energy.bend(self.w), energy.alpha0)
             before, violation = violation, self.p - energy.unbend(self.q)
             self.w = self.w + self._ascent * (2 * violation - before)
 
     @property
     def flux(self) -> Array:
-        """The current q, (components, channels, \\*space)."""
-        return self.q
+        """A feasible q, (components, channels, \\*space)."""
+        return cast(self.energy.feasible(self.q), self.f.dtype)
 
     @property
     def image(self) -> Array:
@@ -91,7 +99,8 @@ class SaddleDual:
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms of the step as it stands."""
         q, w = self.energy.feasible(self.q), to_float64(self.w)
-        start = w if self._before is None else to_float64(self._before)
+        starts = [w] if self._before is None else [w, to_float64(self._before)]
+        start = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # any is valid
         exact = to_float64(self.f) - self.tau * self.energy.adjoint(q)
         self._image = cast(exact, self.f.dtype)
         witnesses = (start, (start + w) / 2, w)
@@ -108,3 +117,7 @@ class SaddleDual:
     def correct(self) -> bool:
         """False: nothing corrected."""
         return False
+
+
+def _mean_slope(energy: TotalGeneralisedVariation, u: Array) -> float:
+    return float(magnitude(energy.gradient(to_float64(u))).mean())

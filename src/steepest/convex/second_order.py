@@ -9,7 +9,7 @@ from ..grid.second_order import hessian, hessian_adjoint, hessian_norm_squared
 from .pointwise import PointwiseEnergy
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SecondOrderTotalVariation(PointwiseEnergy):
     """``J(u) = sum_i w_i |(H u)_i|``, H the Hessian: backward differences of forward differences.
 

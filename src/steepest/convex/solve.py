@@ -31,7 +31,7 @@ _FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its co
 _CORRECT_ABOVE = 5e-3  # relative gap; below, losing the momentum costs more than it brings
 _RESTART_BELOW = 1e-4  # relative gap; far from the solution slow progress is no reason to restart
 _LONG = 50  # iterations between measurements that say something about the rate
-_STALLED, _NEAR_FLOOR = 400, 100.0  # iterations without progress, at so many times the floor
+_NEAR_FLOOR = 100.0  # a gap that no longer falls is put down to rounding at so many floors
 _WIDE = 1e15  # of float32, whose squares end at 1e38
 _MOST_EXPECTED = 100  # iterations before the first look at the gap
 
@@ -88,12 +88,12 @@ def needs_double(f: Array, energy: Energy, tau: float, size: float) -> bool:
     norm = energy.norm_squared(tuple(f.shape[1:]))
     moved = tau * math.sqrt(norm)  # of the image, by a unit flux; size / moved: of the flux
     narrow = not (moved < _WIDE and size < _WIDE * moved and 1 / _WIDE**2 < tau * norm < _WIDE**2)
-    return narrow or float(np.finfo(np.float32).eps) * tau * energy.slope > 1e-6 * size
+    return narrow or float(np.finfo(np.float32).eps) * tau * energy.reach > 1e-6 * size
 
 
 def rounding_floor(f: Array, energy: Energy, tau: float, size: float) -> float:
     """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured)."""
-    eps, slope = float(np.finfo(dtype_name(f)).eps), energy.slope
+    eps, slope = float(np.finfo(dtype_name(f)).eps), energy.reach
     noise = slope * eps * (size / 8 + tau * slope / 16)  # of A (f - tau A* p)
     if energy.smoothing > 0:  # quadratic where it matters: noise then counts squared
         noise *= min(1.0, noise / (2 * energy.smoothing))
@@ -162,7 +162,7 @@ def solve(
         status, excess = goal.reached(terms, done), goal.excess(terms)
         if terms.gap < 0.9 * best:
             best, best_at = terms.gap, done
-        stalled = done - best_at >= _STALLED and terms.gap <= _NEAR_FLOOR * goal.floor
+        stalled = done - best_at >= dual.patience and terms.gap <= _NEAR_FLOOR * goal.floor
         if stalled and status is not Status.CONVERGED:
             status = Status.ROUNDING
         if watch is not None and watch(terms, done) is True:

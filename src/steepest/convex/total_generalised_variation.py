@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..core.arrays import check_spacing
 from ..core.errors import InputError
 from ..core.namespace import Array, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
@@ -19,6 +18,7 @@ from ..grid.second_order import (
     symmetrised_divergence,
     symmetrised_gradient,
 )
+from .energy import own_spacing
 from .pointwise import BOUNDARIES
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -66,14 +66,15 @@ class TotalGeneralisedVariation:
     spacing: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_number(self.alpha1, "alpha1", least=1e-6, most=1e6)
-        check_number(self.alpha0, "alpha0", least=1e-6, most=1e6)
+        for name in ("alpha1", "alpha0"):
+            value = check_number(getattr(self, name), name, least=1e-6, most=1e6)
+            object.__setattr__(self, name, value)  # a Python float
         check_flag(self.coupled, "coupled")
         check_choice(self.boundary, "boundary", BOUNDARIES)
 
     def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
         """This energy for images like ``image`` (channels, \\*space)."""
-        return replace(self, spacing=check_spacing(spacing, image.ndim - 1))
+        return replace(self, spacing=own_spacing(self, spacing, image.ndim - 1))
 
     def scaled(self, factor: float) -> Self:
         """The same: J is one-homogeneous."""
@@ -97,10 +98,15 @@ class TotalGeneralisedVariation:
         return 0.0
 
     @property
-    def slope(self) -> float:
-        """Of the first order (twice, for w) and of the second."""
+    def reach(self) -> float:
+        """Of the first order (twice, for w) and of the second, with their weights."""
         first = sum(1 / h for h in self.steps)
         return 2 * self.alpha1 * first + 2 * self.alpha0 * first**2
+
+    @property
+    def radius(self) -> float:
+        """One: `reach` has the weights."""
+        return 1.0
 
     def num_components(self, ndim: int) -> int:
         """The entries of a symmetric tensor."""

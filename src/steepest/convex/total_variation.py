@@ -13,7 +13,7 @@ from ..grid.differences import divergence, gradient, gradient_norm_squared
 from .pointwise import PointwiseEnergy
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TotalVariation(PointwiseEnergy):
     """``J(u) = sum_i w_i |(grad u)_i|`` with forward differences.
 

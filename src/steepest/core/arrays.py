@@ -25,7 +25,6 @@ _FLOATS = ("float32", "float64")
 _WIDENED = ("float16", "bool")  # computed in float32
 _FARTHEST = 1e12  # of pixel spacings: from an atom to the sun, in any unit of length
 _HEAVIEST = 1e12  # of weights
-_BRIGHTEST = 1e100  # of pixels: sums of squares, and times and spacings beside them, stay finite
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,8 @@ def prepare_image(
     ------
     InputError
         Not numeric, complex or of an unsupported integer type; a masked array; empty; NaN or
-        infinite; the largest magnitude neither 0 nor 1e-100 to 1e100; not one to three spatial
-        axes; a ``channel_axis`` that is not an axis of the image.
+        infinite; the largest magnitude beyond what `check_magnitude` allows; not one to three
+        spatial axes; a ``channel_axis`` that is not an axis of the image.
     """
     channel_axis = own_channel_axis(image, channel_axis)
     array = as_array(image, name)
@@ -168,15 +167,22 @@ def as_array(values: Any, name: str) -> Array:
     try:
         return np.asarray(values)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise InputError(f"{name} of type {type(values).__name__} is no array: {error}") from None
+        raise InputError(
+            f"{name} of type {type(values).__name__} cannot be converted to an array: {error}"
+        ) from None
 
 
 def check_magnitude(array: Array, name: str) -> float:
-    """The largest magnitude of finite values; 0, or from 1e-100 to 1e100."""
+    """The largest magnitude of finite values; 0, or in a range that leaves room in the dtype.
+
+    1e-100 to 1e100, for float32 1e-34 to 1e37.
+    """
+    least, most = (1e-34, 1e37) if dtype_name(array) == "float32" else (1e-100, 1e100)
     largest = float(abs(array).max())
-    if largest and not 1 / _BRIGHTEST <= largest <= _BRIGHTEST:
+    if largest and not least <= largest <= most:
         raise InputError(
-            f"{name} has values up to {largest:g}; allowed are magnitudes between 1e-100 and 1e100"
+            f"{name} has values up to {largest:g}; allowed for {dtype_name(array)} are magnitudes "
+            f"between {least:g} and {most:g}"
         )
     return largest
 

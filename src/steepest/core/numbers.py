@@ -7,6 +7,8 @@ double precision; everything else is an `InputError` that names the argument.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,10 +25,9 @@ def check_real(value: Any, name: str) -> float:
     Python and NumPy numbers and arrays or tensors without axes; no Booleans, strings or complex
     numbers.
     """
-    array = _as_array(value)
-    if array is None or array.shape != () or array.dtype.kind not in "iuf":
+    number = _as_float(value)
+    if number is None:
         raise InputError(f"{name}={value!r} is not a number")
-    number = float(array)
     if not np.isfinite(number):
         raise InputError(f"{name}={value!r} must be finite")
     if number != 0 and not SMALLEST <= abs(number) <= LARGEST:
@@ -97,7 +98,7 @@ def check_count(value: Any, name: str, *, least: int = 1, most: int = 2**53) -> 
 
 def check_flag(value: Any, name: str) -> bool:
     """True or False."""
-    if not isinstance(value, (bool, np.bool_)):
+    if not isinstance(value, (bool, np.bool_)) and not (type(value) is int and value in (0, 1)):
         raise InputError(f"{name}={value!r} must be True or False")
     return bool(value)
 
@@ -107,6 +108,19 @@ def check_choice(value: Any, name: str, allowed: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise InputError(f"{name}={value!r}; allowed is one of {', '.join(allowed)}")
     return value
+
+
+def _as_float(value: Any) -> float | None:
+    """A real number of any kind as a float, infinite where it is too large; None for the rest."""
+    if isinstance(value, (Real, Decimal)) and not isinstance(value, (bool, np.timedelta64)):
+        try:
+            return float(value)
+        except (OverflowError, ValueError):
+            return float("inf")
+    array = _as_array(value)
+    if array is None or array.shape != () or array.dtype.kind not in "iuf":
+        return None
+    return float(array)
 
 
 def _as_array(values: Any) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Running the bands of an image on several cores with plain Python threads.
+"""Running the strips of an image on several cores with plain Python threads.
 
 The compiled kernels release the GIL, so threads suffice: no OpenMP runtime is started, forking
 stays safe, and other libraries' thread pools are not touched.

@@ -92,12 +92,13 @@ def _level(costs: np.ndarray, budget: float) -> float:
     total = float((costs ** (1 / _ORDER)).sum())
     if total == 0 or budget <= 0:
         return float(np.finfo(float).tiny)
-    return (budget / total) ** (_ORDER / (_ORDER - 1))
+    return max((budget / total) ** (_ORDER / (_ORDER - 1)), float(np.finfo(float).tiny))
 
 
 def _divide(edges: np.ndarray, costs: np.ndarray, theta: float, wanted: np.ndarray) -> np.ndarray:
     """Nodes so that every step adds about theta; the wanted times are among them."""
-    density = np.maximum((costs / theta) ** (1 / _ORDER), 1e-3)
+    with np.errstate(over="ignore"):  # of an accuracy that cannot be had
+        density = np.clip((costs / theta) ** (1 / _ORDER), 1e-3, _MOST_STEPS)
     cumulated = np.concatenate([[0.0], np.cumsum(density)])
     cumulated *= min(1.0, _MOST_STEPS / cumulated[-1])
     count = max(1, int(np.ceil(cumulated[-1])))

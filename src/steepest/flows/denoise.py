@@ -89,9 +89,7 @@ def denoise(
     """
     if strength is None:
         if batch_axis is not None or flux is not None:
-            raise InputError(
-                "strength=None: with batch_axis or flux it must be given"
-            )
+            raise InputError("strength=None: with batch_axis or flux it must be given")
         return denoise_discrepancy(
             image, None, energy, tol=tol, data_range=data_range, spacing=spacing,
             channel_axis=channel_axis, max_num_iter=max_num_iter, on_step=on_step,

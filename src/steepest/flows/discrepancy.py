@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ..convex.energy import Energy
 from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
-from ..core.namespace import is_torch
+from ..core.namespace import is_torch, namespace
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.status import Status
@@ -49,7 +50,7 @@ def denoise_discrepancy(
     Parameters
     ----------
     image : array
-        As in `denoise`; NumPy, no batches.
+        As in `denoise`; no batches, no gradients.
     sigma : float, optional
         Standard deviation of the Gaussian noise (for uint8/uint16 on the [0, 1] scale); default
         `estimate_noise`.
@@ -64,7 +65,8 @@ def denoise_discrepancy(
     Returns
     -------
     DenoiseResult
-        ``strength`` is what was found; 0 for ``sigma == 0``.
+        ``strength`` is what was found; 0 for ``sigma == 0``. The status is not a success where no
+        strength was found that removes as much.
 
     Raises
     ------
@@ -74,10 +76,8 @@ def denoise_discrepancy(
         Only with ``raise_on_failure=True``.
     """
     rtol = check_number(rtol, "rtol", positive=True)
-    if is_torch(image):
-        raise InputError("image is a torch tensor; allowed are NumPy arrays (image.numpy())")
     problem = make_problem(
-        image,
+        image.detach() if is_torch(image) else image,
         TotalVariation() if energy is None else energy,
         channel_axis=channel_axis,
         spacing=spacing,
@@ -85,7 +85,7 @@ def denoise_discrepancy(
     )
     plan = make_plan(problem, tol, max_num_iter, num_threads, on_step)
     if sigma is None:
-        sigma = noise_of(np.concatenate(problem.parts)) / problem.scale
+        sigma = noise_of(namespace(problem.parts[0]).concatenate(problem.parts)) / problem.scale
     result = _match_distance(problem, check_number(sigma, "sigma"), rtol, plan)
     return checked(result, raise_on_failure)
 
@@ -145,12 +145,14 @@ def _match_distance(problem: Problem, sigma: float, rtol: float, plan: Plan) -> 
     previous: tuple[float, float] | None = None
     fluxes = None
     for _ in range(_MOST_TRIALS):
-        problem.check_times(np.array([strength]), "strength")
+        problem.check_times(np.array([strength]), "sigma")
         solved = solve_parts(problem, strength, plan, fluxes)
         removed = _distance(problem, solved)
-        stopped = solved[-1].status is Status.STOPPED
-        if stopped or abs(removed - wanted) <= rtol * wanted:
+        if abs(removed - wanted) <= rtol * wanted:
             return collect(problem, solved, strength)
+        if plan.stopped:
+            stopped = [replace(part, status=Status.STOPPED) for part in solved]
+            return collect(problem, stopped, strength)
         fluxes = [part.flux for part in solved]
         low, high = (strength, high) if removed < wanted else (low, strength)
         if removed == 0:  # too weak to move anything in this dtype
@@ -162,9 +164,11 @@ def _match_distance(problem: Problem, sigma: float, rtol: float, plan: Plan) -> 
         previous = (strength, removed)
         proposal = strength * (wanted / removed) ** (1 / min(max(slope, 0.2), 2.0))
         inside = low < proposal < high
-        middle = math.sqrt(low * high) if low > 0 and high < math.inf else 2 * max(low, high / 4)
+        middle = math.sqrt(low * high) if high < math.inf else 2 * low
+        middle = middle or high / 2
         strength = proposal if inside else middle
-    raise InputError(f"sigma={sigma:g}: no strength was found that removes as much")
+    missed = [replace(part, status=Status.ACCURACY_NOT_MET) for part in solved]
+    return collect(problem, missed, previous[0] if previous else strength)
 
 
 def _distance(problem: Problem, solved: list[Solved]) -> float:

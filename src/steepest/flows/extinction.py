@@ -10,7 +10,7 @@ import numpy as np
 from ..convex.certificate import Bound
 from ..convex.solve import Goal
 from ..convex.total_variation import TotalVariation, norm_of
-from ..core.errors import InputError
+from ..core.errors import InputError, NotConverged
 from ..core.namespace import epsilon
 from ..core.numbers import check_number
 from ..core.progress import Callback, Progress, asks_to_stop, check_callback
@@ -39,7 +39,9 @@ def extinction_time(
     on_step: Callback | None = None,
     num_threads: int | None = None,
 ) -> float:
-    """A time after which the TV flow of ``image`` is constant, at most about twice the first such.
+    """A time after which the TV flow of ``image`` is constant.
+
+    At most about twice the exact extinction time.
 
     Marches with steps that double until the contrast has fallen below 1e-3 of the image's.
 
@@ -67,6 +69,8 @@ def extinction_time(
     ------
     InputError
         Huber-TV, weights that vanish, bad images or options.
+    NotConverged
+        Weights so unequal that the flow is not constant after 60 doublings of the time.
     """
     if check_number(huber, "huber"):
         raise InputError("huber must be 0 here: the Huber-TV flow never becomes constant")
@@ -126,13 +130,13 @@ def _extinction(
     seen: list[float],
 ) -> tuple[float, bool]:
     """The time for one part, added to those ``seen``; and whether the callback stopped it."""
-    start, stopped = contrast(part), False
+    start, stopped, left = contrast(part), False, 0.0
     if start <= 4 * epsilon(part) * float(abs(part).max()):
         return 0.0, False
     nodes = _shortest(problem, part) * 2.0 ** np.arange(_DOUBLINGS)
 
     def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
-        nonlocal stopped
+        nonlocal stopped, left
         seen.append(time)
         left = contrast(image())
         stopped = asks_to_stop(on_step, Progress(len(seen), 0, left / problem.scale))
@@ -148,4 +152,6 @@ def _extinction(
         num_threads=num_threads,
         hooks=Hooks(after_step=watch),
     )
+    if not stopped and left > _FLAT * start:
+        raise NotConverged(f"the flow is not constant at t={seen[-1] / problem.scale:g}")
     return seen[-1], stopped

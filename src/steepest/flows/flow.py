@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,8 +54,8 @@ def flow(
         values in [0, 1]. Torch tensors (float) stay on their device; where they require grad,
         ``images`` of the result is differentiable, see Notes.
     times : float or increasing sequence of floats
-        When the flow is wanted; a first 0 gives the image itself. Unit for total variation: grey
-        value x pixel. A torch tensor may require grad.
+        Times at which to return the flow. A leading 0 returns the image itself. Unit for total
+        variation: grey value x pixel. A torch tensor may require grad.
     energy : Energy, optional
         `TotalVariation` (default), `SecondOrderTotalVariation`, `TotalGeneralisedVariation`, or any
         other object with the methods of `steepest.convex.energy.Energy`.
@@ -76,7 +75,7 @@ def flow(
         The same as a certified L2 distance.
     data_range : float, optional
         For PSNR; default 1 for integers, else the image's maximum minus minimum.
-    spacing : float or one a spatial axis, optional
+    spacing : float, or one per spatial axis, optional
         Pixel spacing (default 1).
     channel_axis : int, optional
         Axis of the channels (None: the image is grey).
@@ -91,7 +90,7 @@ def flow(
         and ``times`` lie after it. `FlowResult.continue_to` is the short way.
     flux_guess : array or callable, optional
         A flux to start each step with: an array (steps, \\*flux.shape), or a function
-        ``(t_start, t_stop) -> flux``. It costs accuracy nothing, whatever it is.
+        ``(t_start, t_stop) -> flux``. A poor guess costs iterations, not validity.
     num_threads : int, optional
         Default: ``STEEPEST_NUM_THREADS`` or all processors. Does not change results.
     raise_on_failure : bool
@@ -235,14 +234,8 @@ def _check_state(state: FlowState | None, problem: Problem) -> None:
         np.array_equal(detached(a), detached(b)) for a, b in pairs
     ):
         raise InputError("state belongs to another image; give the image the flow began with")
-    if not same_energy(_plain(before.energy), _plain(problem.energy)):
+    if not same_energy(before.energy, problem.energy):
         raise InputError(
             f"state belongs to the flow of {before.energy}, not of {problem.energy}; a flow goes "
             "on with the energy, weights and spacing that it began with"
         )
-
-
-def _plain(energy: Any) -> Any:
-    """The energy with NumPy weights, whatever its image is."""
-    weights = getattr(energy, "weights", None)
-    return energy if weights is None else replace(energy, weights=detached(weights))

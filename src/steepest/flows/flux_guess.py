@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import as_array
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, is_torch, namespace
 from .problem import Problem
@@ -36,8 +37,7 @@ def part_guess(
             "flux_guess as an array needs steps known beforehand; with accuracy= or max_error= "
             "give a function (t_start, t_stop) -> flux"
         )
-    if not is_torch(suggestion):
-        suggestion = np.asarray(suggestion)
+    suggestion = as_array(suggestion, "flux_guess")
     if suggestion.ndim == 0 or suggestion.shape[0] != num_steps:
         raise InputError(
             f"flux_guess of shape {tuple(suggestion.shape)} must have one flux for each of the "
@@ -84,12 +84,13 @@ def _like(flux: Any, part: Array, name: str) -> Array:
         flux = flux.detach()
         kind = "f" if flux.is_floating_point() else "other"
     else:
-        flux = np.asarray(flux)
+        flux = as_array(flux, name)
         kind = flux.dtype.kind
     if kind != "f":
         raise InputError(f"{name} has dtype {flux.dtype}; allowed are floating-point types")
     if is_torch(part):
         return namespace(part).as_tensor(flux, dtype=part.dtype, device=part.device)
     if is_torch(flux):
-        flux = flux.cpu().numpy()
-    return cast(flux, part.dtype)
+        flux = flux.double().cpu().numpy()
+    with np.errstate(over="ignore"):  # infinity is refused next
+        return cast(flux, part.dtype)

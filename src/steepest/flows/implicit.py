@@ -128,13 +128,14 @@ class Tape:
             replace(
                 part,
                 image=self.tensor(part.image),
+                flux=None if part.flux is None else self.tensor(part.flux),
                 warm=None if part.warm is None else tuple(map(self.tensor, part.warm)),
             )
             for part in result.state.parts
         )
         on_tensors = replace(
-            problem,
-            parts=[self.tensor(part) for part in problem.parts],
+            result.state.problem,
+            parts=[self.tensor(part) for part in result.state.problem.parts],
             energy=_on_tensors(problem.energy),
         )
         return replace(

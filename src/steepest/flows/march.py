@@ -58,7 +58,7 @@ class Record:
 def fresh_state(image: Array, expected: int | None = None) -> PartState:
     """The state at time zero; ``expected`` iterations are done before the first look at the gap."""
     momentum = Momentum() if expected is None else Momentum(expected=expected)
-    return PartState(image, None, Bound(), momentum)
+    return PartState(image, None, None, Bound(), momentum)
 
 
 def march(
@@ -132,7 +132,7 @@ def march(
         if stop:
             record.statuses.append(Status.STOPPED)
             break
-    record.state = _standing(dual, bound, momentum)
+    record.state = state if last is None else _standing(dual, bound, momentum)
     return record
 
 
@@ -160,7 +160,7 @@ def _keep(
 
 def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:
     """Where a solver stands after a measured step."""
-    return PartState(dual.image, dual.warm, bound, momentum)
+    return PartState(dual.image, dual.flux, dual.warm, bound, momentum)
 
 
 def _in_double(state: PartState) -> PartState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 
@@ -21,7 +22,16 @@ def takes_options_of(*functions: Callable[..., Any]) -> Callable[[Any], Any]:
             for name, parameter in inspect.signature(other).parameters.items():
                 if parameter.kind is parameter.KEYWORD_ONLY:
                     kept.setdefault(name, parameter)
-        function.__signature__ = own.replace(parameters=list(kept.values()))
-        return function
+
+        @wraps(function)
+        def bound(*arguments: Any, **options: Any) -> Any:
+            for name in options.keys() - kept.keys():
+                raise TypeError(
+                    f"{function.__name__}() got an unexpected keyword argument {name!r}"
+                )
+            return function(*arguments, **options)
+
+        bound.__signature__ = own.replace(parameters=list(kept.values()))  # type: ignore[attr-defined]
+        return bound
 
     return decorate

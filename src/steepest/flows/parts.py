@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -27,11 +27,33 @@ _FIRST_LOOK = 40  # iterations before the gap is first measured
 
 @dataclass(frozen=True)
 class Plan:
-    """How the parts of a problem are solved; ``watch(strength, terms, iterations)`` looks on."""
+    """How the parts of a problem are solved, and who looks on."""
 
     goal: Goal
     num_threads: int
-    watch: Callable[[float, StepTerms, int], bool] | None
+    watcher: Watcher | None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the callback has asked to stop."""
+        return self.watcher is not None and self.watcher.stopped
+
+
+class Watcher:
+    """Turns the solver's measurements into the user's `Step`, and remembers a wish to stop."""
+
+    def __init__(self, on_step: Callback, problem: Problem) -> None:
+        self._on_step, self._scale, self._seen = on_step, problem.scale, 0
+        self.stopped = False
+
+    def __call__(self, strength: float, terms: StepTerms, iterations: int) -> bool:
+        """Tell of one measurement; whether to stop."""
+        self._seen += 1
+        bound = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / self._scale
+        gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
+        step = Step(self._seen, 0, strength, gap, iterations, bound, lambda: None)
+        self.stopped = asks_to_stop(self._on_step, step)
+        return self.stopped
 
 
 def make_plan(
@@ -40,7 +62,8 @@ def make_plan(
     """Check the options that say how hard to try."""
     check_callback(on_step)
     goal = Goal(check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter"))
-    return Plan(goal, resolve_num_threads(num_threads), _watcher(on_step, problem))
+    watcher = None if on_step is None else Watcher(on_step, problem)
+    return Plan(goal, resolve_num_threads(num_threads), watcher)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +88,7 @@ def solve_parts(
     solved: list[Solved] = []
     for index in range(len(problem.parts)):
         start = None if starts is None else starts[index]
-        if solved and solved[-1].status is Status.STOPPED:
+        if plan.stopped:
             hurried = Plan(replace(plan.goal, max_num_iter=1), plan.num_threads, None)
             found = _solve_part(problem, index, strength, hurried, start)
             solved.append(replace(found, status=Status.STOPPED))
@@ -82,17 +105,17 @@ def _solve_part(
     if strength == 0:
         zero = namespace(f).stack([f * 0] * energy.num_components(f.ndim - 1))
         nothing = StepTerms(0, 0, 0, 0, 0, 0, 0, 0)
-        return Solved(f, zero, nothing, 0.0, 0, Status.CONVERGED)
+        return Solved(f * 1, zero, nothing, 0.0, 0, Status.CONVERGED)
     guess = None if start is None else (lambda step, begin, end: start)
+    watch = None if plan.watcher is None else partial(plan.watcher, strength)
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
         np.array([True]), plan.goal, num_threads=plan.num_threads, cold=True,
-        hooks=Hooks(guess=guess, watch=plan.watch and partial(plan.watch, strength)),
+        hooks=Hooks(guess=guess, watch=watch),
     )  # fmt: skip
     assert record.last is not None
     assert record.state is not None
-    assert record.state.warm is not None
-    image, flux = record.frames[0], cast(record.state.warm[0], f.dtype)
+    image, flux = record.frames[0], cast(record.state.flux, f.dtype)
     rounding = distance(image, record.state.image)
     return Solved(image, flux, record.last, rounding, record.iterations, record.statuses[-1])
 
@@ -135,19 +158,3 @@ def _distance_bound(solved: Solved) -> float:
 
 def _scalar(values: Any, batch_axis: int | None) -> Any:
     return float(np.ravel(values)[0]) if batch_axis is None else np.ravel(values)
-
-
-def _watcher(on_step: Callback | None, problem: Problem) -> Any:
-    """Turn the solver's measurements into the user's `Step`."""
-    if on_step is None:
-        return None
-    seen = 0
-
-    def watch(strength: float, terms: StepTerms, iterations: int) -> bool:
-        nonlocal seen
-        seen += 1
-        bound = math.sqrt(terms.gap) / problem.scale
-        gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
-        return asks_to_stop(on_step, Step(seen, 0, strength, gap, iterations, bound, lambda: None))
-
-    return watch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,13 +58,19 @@ class Problem:
         parts = [rescaled(part, 1 / self.scale) for part in self.parts]
         return self.assemble(parts, integers=False)
 
+    def owned(self) -> Problem:
+        """The same problem with arrays that nobody else can change."""
+        parts = [part * 1 for part in self.parts]
+        return replace(self, parts=parts, energy=deepcopy(self.energy))
+
     def check_times(self, times: np.ndarray, name: str) -> None:
         """Refuse times and strengths too small or too large beside the values of the image."""
         scaled = times[times > 0] * self.scale
         if scaled.size and not (scaled.min() >= _SOONEST and scaled.max() <= _LATEST):
-            given, low, high = times.tolist(), _SOONEST / self.scale, _LATEST / self.scale
+            low, high = _SOONEST / self.scale, _LATEST / self.scale
+            bad = times[(times > 0) & ((times < low) | (times > high))]
             raise InputError(
-                f"{name}={given[0] if len(given) == 1 else given}; with the values of this image, "
+                f"{name}={bad[0] if bad.size else times[0]:g}; with the values of this image, "
                 f"allowed are 0 and numbers from {low:.2g} to {high:.2g}"
             )
 
@@ -127,6 +134,8 @@ def make_problem(
     items, batch, channel_axis = _batch_items(image, batch_axis, channel_axis)
     prepared = [prepare_image(item, channel_axis) for item in items]
     arrays, layout = [array for array, _ in prepared], prepared[0][1]
+    if spacing is None:
+        spacing = getattr(check_energy(energy), "spacing", None)
     steps = check_spacing(spacing, arrays[0].ndim - 1)
     on_grid = check_energy(energy).on(arrays[0], steps)
     largest = max(float(abs(array).max()) for array in arrays)

@@ -23,10 +23,11 @@ from .problem import Problem
 class PartState:
     """Where one independent part (a batch item, a separate channel) of a flow stands.
 
-    ``warm`` is the state of its solver, the flux first; None at the beginning.
+    ``flux`` and ``warm``, the state of its solver, are None at the beginning.
     """
 
     image: Array
+    flux: Array | None
     warm: Warm | None
     bound: Bound
     momentum: Momentum
@@ -142,7 +143,9 @@ class FlowResult:
             Bad times or options, or a result of a network, which has no state to go on from.
         """
         if self.state is None:
-            raise InputError("continue_to: a network computed this result; it has no state")
+            raise InputError(
+                "continue_to: this result was computed by a network, so it has no state"
+            )
         return self.state.go_on(self.state, times, **options)
 
     def __repr__(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, marc
 from .problem import Problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import TimeGrid, check_times, make_nodes
+
+_BEST = 300.0  # dB; float64 itself ends at about as much
 
 
 @dataclass(frozen=True)
@@ -66,18 +70,20 @@ def run(
         resolve_num_threads(num_threads),
     )
     nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
+    problem.check_times(nodes, "grid")
     starts = state.parts if state else tuple(fresh_state(part) for part in problem.parts)
     fixed_steps = len(nodes) if target is None else None
+    numbers = count(1)  # of the steps of all parts
     hooks = [
         Hooks(
             guess=part_guess(flux_guess, problem, index, fixed_steps),
             trace=None if tape is None else tape.trace(index),
-            after_step=_reporter(on_step, problem, index, fixed_steps, tape),
+            after_step=_reporter(on_step, problem, numbers, fixed_steps, tape),
         )
         for index in range(len(problem.parts))
     ]
     records = _run_all(problem, starts, plan, wanted, nodes, hooks)
-    result = _collect(problem, records, begin, starts_at_zero)
+    result = _collect(problem, records, starts, begin, starts_at_zero)
     if tape is not None:
         kind = grid if target is None else None
         result = tape.flowed(problem, result, wanted, kind, None if target is not None else tol)
@@ -160,13 +166,17 @@ def _target(accuracy: float | None, max_error: float | None, problem: Problem) -
         return check_number(max_error, "max_error", positive=True) * problem.scale
     if accuracy is None:
         return None
-    decibel = check_number(accuracy, "accuracy", positive=True)
+    decibel = check_number(accuracy, "accuracy", positive=True, most=_BEST)
     distance = problem.data_range * math.sqrt(problem.size) * 10 ** (-decibel / 20)
     return distance * problem.scale
 
 
 def _reporter(
-    on_step: Callback | None, problem: Problem, index: int, total: int | None, tape: Any
+    on_step: Callback | None,
+    problem: Problem,
+    numbers: Iterator[int],
+    total: int | None,
+    tape: Any,
 ) -> Any:
     """Turn the loop's report into the user's `Step`."""
     if on_step is None:
@@ -178,7 +188,7 @@ def _reporter(
             return found if tape is None else tape.tensor(found)
 
         step = Step(
-            step=index * (total or 0) + number + 1,
+            step=next(numbers),
             num_steps=(total or 0) * len(problem.parts),
             time=time / problem.scale,
             gap=outcome.relative_gap,
@@ -192,33 +202,37 @@ def _reporter(
 
 
 def _collect(
-    problem: Problem, records: list[Record], begin: float, starts_at_zero: bool
+    problem: Problem,
+    records: list[Record],
+    starts: tuple[PartState, ...],
+    begin: float,
+    starts_at_zero: bool,
 ) -> FlowResult:
     """Put the parts' records together."""
     xp, scale = namespace(problem.parts[0]), problem.scale
-    count = min(len(record.times) for record in records)
+    kept_times = min(len(record.times) for record in records)
     zero = [0.0] if starts_at_zero else []
     frames = []
     for part, record in zip(problem.parts, records, strict=True):
-        kept = ([part] if starts_at_zero else []) + record.frames[:count]
+        kept = ([part] if starts_at_zero else []) + record.frames[:kept_times]
         frames.append(rescaled(xp.stack(kept), 1 / scale))
-    bounds = [record.bounds[:count] for record in records]
+    bounds = [record.bounds[:kept_times] for record in records]
     distance = np.array([zero + [b.distance / scale for b in part] for part in bounds])
     solver = np.array([zero + [b.solver_share / scale / scale for b in part] for part in bounds])
     in_time = np.array([zero + [b.time_share / scale / scale for b in part] for part in bounds])
     error = problem.certificate(distance)
     psnr = [psnr_bound(value, problem.size, problem.data_range) for value in np.ravel(error)]
     states = tuple(
-        record.state or fresh_state(part)
-        for part, record in zip(problem.parts, records, strict=True)
+        record.state if record.state and record.num_steps else replace(start, image=start.image * 1)
+        for start, record in zip(starts, records, strict=True)
     )
-    times = np.array(zero + [t / scale for t in records[0].times[:count]])
+    times = np.array(zero + [t / scale for t in records[0].times[:kept_times]])
     statuses = [status for record in records for status in record.statuses]
     return FlowResult(
         images=problem.assemble(frames, leading=1),
         times=times,
         flux=_flux(problem, states),
-        gap=problem.certificate(np.array([zero + r.gaps[:count] for r in records]), "max"),
+        gap=problem.certificate(np.array([zero + r.gaps[:kept_times] for r in records]), "max"),
         error_bound=error,
         psnr_bound=np.reshape(psnr, np.shape(error)),
         solver_error=problem.certificate(solver, "sum"),
@@ -227,12 +241,12 @@ def _collect(
         num_steps=max(record.num_steps for record in records),
         status=Status.worst(statuses or [Status.CONVERGED]),
         data_range=problem.data_range,
-        state=FlowState(float(times[-1]) if times.size else begin, problem, states, go_on),
+        state=FlowState(float(times[-1]) if times.size else begin, problem.owned(), states, go_on),
     )
 
 
 def _flux(problem: Problem, states: tuple[PartState, ...]) -> Array:
     xp, part = namespace(problem.parts[0]), problem.parts[0]
     nothing = xp.stack([part * 0] * problem.energy.num_components(part.ndim - 1))
-    fluxes = [nothing if state.warm is None else state.warm[0] for state in states]
+    fluxes = [nothing if state.flux is None else state.flux for state in states]
     return problem.assemble(fluxes, leading=1, integers=False)

@@ -12,6 +12,8 @@ from typing import BinaryIO
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.limits import MAX_PIXELS
+from steepest.core.numbers import check_choice, check_count
 
 from . import npy, raster, tiff
 from .image import Image, check_pixels
@@ -42,6 +44,7 @@ def read_image(
     *,
     stack: str = "auto",
     channel_axis: int | str | None = "auto",
+    max_pixels: int = MAX_PIXELS,
 ) -> Image:
     """Read a PNG, JPEG, BMP, TIFF or NPY file, or a bundled photograph ("sample:camera").
 
@@ -56,20 +59,23 @@ def read_image(
     channel_axis
         The axis of the stored array that holds channels, None for none; "auto": as the file says,
         in NPY files a last axis of 3 or 4.
+    max_pixels
+        Most pixels times channels that the file may hold, all pages together. Files that claim
+        more are refused by their headers, before anything is allocated.
 
     Raises
     ------
     InputError
-        The file is missing, unreadable, damaged, or holds what is not allowed. Nothing in a file
-        is ever executed (pickled NPY files are refused).
+        The file is missing, unreadable, damaged, too large, or holds what is not allowed. Nothing
+        in a file is ever executed (pickled NPY files are refused).
     """
     name = os.fspath(path)
-    if stack not in ("auto", "volume", "pages"):
-        raise InputError(f"stack={stack!r}; allowed are 'auto', 'volume', 'pages'")
+    check_choice(stack, "stack", ("auto", "volume", "pages"))
+    most = check_count(max_pixels, "max_pixels")
     data = sample_bytes(name[7:]) if name.startswith("sample:") else None
     with decoding(name), BytesIO(data) if data is not None else open(name, "rb") as file:
         reader = _reader(file, name)
-        image = reader(file, name, stack, channel_axis)
+        image = reader(file, name, stack, channel_axis, most)
     check_pixels(image.array, name)
     return image
 

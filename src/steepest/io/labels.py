@@ -7,65 +7,64 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
-from PIL import Image as Pillow
 
 from steepest.core.errors import InputError
+from steepest.core.limits import MAX_PIXELS
+from steepest.core.numbers import check_count
 
+from . import npy, tiff
 from .files import decoding, read_image
-from .tiff import stored_pixels
+from .pictures import open_picture
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
+def read_labels(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The numbers stored in a label file, (H, W) int64.
 
     Of a palette the indices, not the colours; of a grey image the grey values (one bit: 0 and
     255); colours are allowed where red, green and blue agree. TIFF and NPY files may hold any
     integers, bool, or floats without fraction. Numbers of a TIFF file are those stored, also where
     it says that 0 is shown white (MINISWHITE; one bit is as it is shown). Transparency is ignored.
+    ``max_pixels`` is that of `read_image`.
 
     Raises
     ------
     InputError
-        The file cannot be read, is JPEG (which changes numbers), holds several pages, colours,
-        or numbers that are not whole.
+        The file cannot be read, is too large, is JPEG (which changes numbers), holds several pages,
+        colours, or numbers that are not whole.
     """
-    name = os.fspath(path)
+    name, most = os.fspath(path), check_count(max_pixels, "max_pixels")
     with decoding(name), open(name, "rb") as file:
-        array = _stored_numbers(file, name)
+        array = _stored_numbers(file, name, most)
     if array is None:
-        image = read_image(name)
+        image = read_image(name, max_pixels=most)
         if image.format == "jpeg":
             raise InputError(f"{name}: JPEG changes label values; save masks as PNG or TIFF")
         array = image.array
     return _whole_numbers(_without_colours(array, name), name)
 
 
-def _stored_numbers(file: BinaryIO, name: str) -> np.ndarray | None:
+def _stored_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | None:
     """Indices of a palette, and what `read_image` refuses; None for all it reads as we need."""
     head = file.read(8)
     file.seek(0)
     if head.startswith(b"\x89PNG"):
-        with Pillow.open(file, formats=("PNG",)) as picture:
+        with open_picture(file, name, max_pixels) as picture:
             return np.array(picture) if picture.mode == "P" else None
     if head[:4] in _TIFF:
-        return _tiff_numbers(file, name)
-    if head.startswith(b"\x93NUMPY"):
-        loaded: Any = np.load(file, allow_pickle=False)
-        return np.asarray(loaded)
-    return None
+        return _tiff_numbers(file, name, max_pixels)
+    return npy.load(file, name, max_pixels) if head.startswith(b"\x93NUMPY") else None
 
 
-def _tiff_numbers(file: BinaryIO, name: str) -> np.ndarray | None:
-    with tifffile.TiffFile(file) as tif:
+def _tiff_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | None:
+    with tiff.opened(file, name, max_pixels) as tif:
         page: Any = tif.pages[0]
         wide = page.dtype is not None and page.dtype.name not in ("bool", "uint8", "uint16")
         inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and page.bitspersample > 1
         palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE
-        if inverted and not wide:
-            return stored_pixels(tif, file, name)
-        return tif.asarray() if wide or palette else None
+        stored = wide or inverted or palette
+        return tiff.stored_pixels(tif, file, name, max_pixels) if stored else None
 
 
 def _without_colours(array: np.ndarray, name: str) -> np.ndarray:
@@ -80,7 +79,8 @@ def _without_colours(array: np.ndarray, name: str) -> np.ndarray:
 
 def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind == "f":
-        whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2**53)
         if not bool(whole.all()):
             raise InputError(f"{name}: holds numbers that are not whole; labels are integers")
     elif array.dtype.kind not in "bui":

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.limits import check_size
 
 from .image import Image, arrange, check_pixels, label_axes, restore_order
 
 
-def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) -> Image:
+def read(
+    file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
+) -> Image:
     """The array of an NPY file."""
-    try:
-        array = np.load(file, allow_pickle=False)
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise InputError(
-                f"{name}: holds Python objects, which are never loaded; allowed are numeric arrays"
-            ) from error
-        raise
-    return from_array(array, name, stack, channel_axis)
+    return from_array(load(file, name, max_pixels), name, stack, channel_axis)
+
+
+def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+    """The array as it is stored.
+
+    Raises
+    ------
+    InputError
+        Python objects, more than ``max_pixels`` numbers, or more than there are in the file.
+    """
+    version = np.lib.format.read_magic(file)
+    header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+    shape, _, dtype = header[min(version[0], 2)](file)
+    if dtype.hasobject:
+        raise InputError(
+            f"{name}: holds Python objects, which are never loaded; allowed are numeric arrays"
+        )
+    needed = check_size(shape, max_pixels, f"{name}:") * dtype.itemsize
+    start = file.tell()
+    held = file.seek(0, os.SEEK_END) - start
+    if needed > held:
+        raise InputError(
+            f"{name}: damaged or not readable (shape {shape} of {dtype} takes {needed} bytes, "
+            f"the file holds {held})"
+        )
+    file.seek(0)
+    array: np.ndarray = np.load(file, allow_pickle=False)
+    return array
 
 
 def from_array(array: np.ndarray, name: str, stack: str, channel_axis: int | str | None) -> Image:

@@ -7,7 +7,7 @@ import zlib
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image as Pillow
+from PIL import PngImagePlugin
 
 from .metadata import Metadata
 
@@ -40,7 +40,7 @@ def read_colour16(file: BinaryIO, samples: int) -> np.ndarray:
 
 def _decode(file: BinaryIO, mode: str, raw_mode: str) -> np.ndarray:
     file.seek(0)
-    image = Pillow.open(file, formats=("PNG",))
+    image = PngImagePlugin.PngImageFile(file)
     if image.mode != mode:
         raise ValueError(f"16-bit PNG opened as {image.mode}, {mode} expected")
     image.tile = [tile._replace(args=raw_mode) for tile in image.tile]

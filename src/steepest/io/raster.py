@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -16,23 +15,21 @@ from steepest.core.errors import InputError
 from . import png16
 from .image import Image
 from .metadata import Metadata
+from .pictures import open_picture
 
 _PNG = "PNG"
 _KINDS = {_PNG: "png", "BMP": "bmp"}  # all else is JPEG: its multi-picture form too
 JPEG_QUALITY = 95
 
 
-def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) -> Image:
+def read(
+    file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
+) -> Image:
     """A PNG, JPEG or BMP file; ``channel_axis`` other than "auto" is for files that do not know."""
     if channel_axis not in ("auto", None, -1, 2):
         raise InputError(f"{name}: PNG, JPEG and BMP files say themselves which axis holds colours")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-        try:
-            picture = Pillow.open(file, formats=(_PNG, "JPEG", "BMP"))
-            samples = _samples(picture, file, name)
-        except Pillow.DecompressionBombError as error:
-            raise InputError(f"{name}: too many pixels for a {_kind(file)} file") from error
+    picture = open_picture(file, name, max_pixels)
+    samples = _samples(picture, file, name)
     kind = _KINDS.get(str(picture.format), "jpeg")
     grey = samples.shape[2] < 3
     colours = samples[..., 0] if grey else samples[..., :3]
@@ -46,12 +43,6 @@ def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) 
         stored_axes="YX" if grey else "YXC",
         name=name,
     )
-
-
-def _kind(file: BinaryIO) -> str:
-    file.seek(0)
-    head = file.read(4)
-    return _PNG if head == png16.SIGNATURE[:4] else "BMP" if head[:2] == b"BM" else "JPEG"
 
 
 def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
-from PIL import Image as Pillow
 
 from steepest.core.errors import InputError
+from steepest.core.limits import check_size
 
 from .image import Image, arrange, check_pixels, label_axes, restore_order
 from .metadata import Metadata
+from .pictures import open_picture
+from .tiff_claims import check_segments, ome_claim
+from .tiff_tags import check_tags
 
 _UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
 _CODES = {"inch": 2, "cm": 3, "mm": 4, "µm": 5}
@@ -21,9 +26,22 @@ _KEPT_IMAGEJ = ("unit", "spacing", "finterval", "fps", "Info", "Labels", "loop")
 _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 
 
-def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) -> Image:
+@contextmanager
+def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
+    """A TIFF file that claims no more than it holds, and reads no other file."""
+    pixels = check_tags(file, name, max_pixels)
+    file.seek(0)
+    with tifffile.TiffFile(file, _multifile=False, is_mmstack=False, is_ndtiff=False) as tif:
+        if tif.is_ome and ome_claim(tif.ome_metadata or "") > pixels:
+            tif.is_ome = False  # planes that are elsewhere or nowhere would be filled with zeros
+        yield tif
+
+
+def read(
+    file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
+) -> Image:
     """A TIFF file with one image or one stack of equal pages."""
-    with tifffile.TiffFile(file) as tif:
+    with opened(file, name, max_pixels) as tif:
         series = _single_series(tif, name)
         page = series.keyframe
         photometric = int(page.photometric)
@@ -31,10 +49,11 @@ def read(file: BinaryIO, name: str, stack: str, channel_axis: int | str | None) 
             raise InputError(
                 f"{name}: colours in {page.photometric.name}; allowed are grey, RGB and palettes"
             )
-        array, stored = _pixels(series, file, name)
+        array, stored = _pixels(series, file, name, max_pixels)
         extra = len(page.extrasamples) if photometric == _RGB or _grey_alpha(page) else 0
         metadata = _metadata(tif, page)
         if photometric == _PALETTE and page.colormap is not None:
+            check_size((array.size, 3), max_pixels, f"{name}:")
             array, stored = _apply_palette(array, page.colormap, page.bitspersample), stored + "C"
         elif photometric == _WHITE_IS_ZERO and array.dtype.kind in "bu":
             array = np.invert(array)
@@ -79,14 +98,16 @@ def _single_series(tif: tifffile.TiffFile, name: str) -> Any:
     return full[0]
 
 
-def _pixels(series: Any, file: BinaryIO, name: str) -> tuple[np.ndarray, str]:
+def _pixels(series: Any, file: BinaryIO, name: str, max_pixels: int) -> tuple[np.ndarray, str]:
     """Pixels and axes of a series; what tifffile cannot decompress alone is left to Pillow."""
+    check_size(series.shape, max_pixels, f"{name}:")
+    check_segments(series, file, name)
     try:
         return series.asarray(), series.axes
     except (KeyError, ValueError) as error:
         if "imagecodecs" not in str(error):
             raise
-    array = _pixels_by_pillow(file, series)
+    array = _pixels_by_pillow(file, series, name, max_pixels)
     if array is None:
         compression = series.keyframe.compression.name
         raise InputError(
@@ -98,23 +119,22 @@ def _pixels(series: Any, file: BinaryIO, name: str) -> tuple[np.ndarray, str]:
     return array, axes
 
 
-def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str) -> np.ndarray:
+def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     """The numbers in the file, neither inverted nor coloured.
 
     Raises
     ------
     InputError
-        Images of different shape or type, or a compression that cannot be decoded.
+        Images of different shape or type, too many pixels, or a compression that cannot be decoded.
     """
-    return _pixels(_single_series(tif, name), file, name)[0]
+    return _pixels(_single_series(tif, name), file, name, max_pixels)[0]
 
 
-def _pixels_by_pillow(file: BinaryIO, series: Any) -> np.ndarray | None:
+def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> np.ndarray | None:
     """Decode LZW, JPEG, ... pages with libtiff; None for kinds Pillow would not give exactly."""
     modes = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "F": np.float32}
     pages = []
-    file.seek(0)
-    with Pillow.open(file, formats=("TIFF",)) as picture:
+    with open_picture(file, name, max_pixels) as picture:
         for index in [page.index for page in series.pages]:
             picture.seek(index)
             exact = modes.get(picture.mode)

@@ -23,7 +23,7 @@ import numpy as np
 from ..convex.total_variation import TotalVariation, norm_of
 from ..core.arrays import as_array
 from ..core.errors import InputError
-from ..core.namespace import is_torch
+from ..core.namespace import detached, is_torch
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback
 from ..core.threads import resolve_num_threads
@@ -36,6 +36,7 @@ from .edges import automatic_edges
 
 DEFAULT_NUM_BANDS = 6
 DEFAULT_NUM_STEPS = 60
+_MOST = 1e100  # of gains
 _BEYOND = 1.5  # times the extinction time: the last step must find nothing left to move
 
 Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
@@ -178,8 +179,10 @@ class Decomposition:
             padded = np.array([outside, *np.broadcast_to(values, self.num_bands), outside])
             node_gains = padded[self.band_of_node + 1]
         rest = _numbers(residual_gain, "residual_gain")
-        if rest.ndim or not (np.all(np.isfinite(node_gains)) and np.isfinite(rest)):
-            raise InputError("gains and residual_gain must be finite, and the latter one number")
+        if rest.ndim or not (np.all(np.abs(node_gains) <= _MOST) and np.abs(rest) <= _MOST):
+            raise InputError(
+                f"gains and residual_gain must be finite, at most {_MOST:g}, the latter one number"
+            )
         return self.combine(node_gains, float(rest))
 
     def __repr__(self) -> str:
@@ -216,7 +219,7 @@ def decompose(
     image : array, 1-D to 3-D plus an optional channel axis
         Floats as they are; uint8/uint16 on the [0, 1] scale in float32.
     num_bands : int, optional
-        Number of bands, their edges chosen from the spectrum (see `steepest.spectral.bands`);
+        Number of bands, their edges chosen from the spectrum (see `steepest.spectral.edges`);
         default: at most 6, bands that hold next to nothing merged.
     edges : increasing sequence of times, optional
         The times between the bands instead; 0 and infinity are added at the ends, so that bands
@@ -316,6 +319,7 @@ def _nodes(
         last = _BEYOND * extinction_of(problem, DEFAULT_TOL, num_threads) or 1.0
     else:
         last = check_number(t_max, "t_max", positive=True)
+    problem.check_times(np.array([last]), "t_max")
     count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
     count = check_count(count, "num_steps", most=MOST_STEPS)
     if isinstance(grid, str) and grid == "log" and count > 1:
@@ -331,7 +335,7 @@ def _nodes(
 
 def _numbers(values: Any, name: str) -> np.ndarray:
     """Real numbers, infinity allowed."""
-    array = as_array(values, name)
+    array = detached(as_array(values, name))
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}={values!r} must be numbers")
     with np.errstate(over="ignore"):

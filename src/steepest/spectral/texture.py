@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..core.numbers import check_number
+from ..core.progress import Callback, asks_to_stop, check_callback
+from ..flows.result import Step
 from .decomposition import decompose
 from .filters import low_pass
 
@@ -40,9 +43,12 @@ def separate_texture(
         Bad arguments.
     """
     time = check_number(time, "time", positive=True)
-    decomposition = decompose(
-        image, edges=[0.0, np.inf], t_max=time, num_steps=num_steps, grid=grid, **options
-    )
+    try:
+        decomposition = decompose(
+            image, edges=[0.0, np.inf], t_max=time, num_steps=num_steps, grid=grid, **options
+        )
+    except InputError as error:
+        raise InputError(str(error).replace("t_max", "time")) from None
     structure = low_pass(decomposition, time)
     return structure, decomposition.image - structure
 
@@ -56,7 +62,8 @@ def fuse(structure_of: Any, texture_of: Any, time: float, **options: Any) -> np.
     time : float
         Structures vanishing before it come from ``texture_of``, the rest from ``structure_of``.
     **options
-        As in `separate_texture`.
+        As in `separate_texture`. Where ``on_step`` stops the first flow, both images are split at
+        the time it reached.
 
     Returns
     -------
@@ -75,6 +82,32 @@ def fuse(structure_of: Any, texture_of: Any, time: float, **options: Any) -> np.
             f"structure_of and texture_of must have the same shape; "
             f"given: {np.shape(structure_of)} and {np.shape(texture_of)}"
         )
-    structure, _ = separate_texture(structure_of, time, **options)
-    _, texture = separate_texture(texture_of, time, **options)
+    relay = _Relay(options.pop("on_step", None))
+    structure, _ = separate_texture(structure_of, time, **options, on_step=relay)
+    relay.begin_second()
+    _, texture = separate_texture(texture_of, relay.reached or time, **options, on_step=relay)
     return structure + texture
+
+
+class _Relay:
+    """One count of steps for two flows; after a stop, the second goes on in silence."""
+
+    def __init__(self, on_step: Callback | None) -> None:
+        check_callback(on_step)
+        self._on_step, self._done, self._last = on_step, 0, 0
+        self.reached = 0.0  # where the first flow was stopped
+
+    def begin_second(self) -> None:
+        """The steps of another flow follow."""
+        self._done = self._last
+
+    def __call__(self, step: Step) -> bool:
+        self._last = self._done + step.step
+        if self.reached:
+            return False
+        num_steps = 2 * step.num_steps
+        report = replace(step, step=self._last, num_steps=num_steps)
+        stop = asks_to_stop(self._on_step, report)
+        if stop and not self._done:
+            self.reached = step.time
+        return stop

@@ -24,6 +24,8 @@ _EPS = float(np.finfo(np.float64).eps)
 class CompiledDual:
     """See `reference.ReferenceDual`: the same state and methods on NumPy arrays."""
 
+    patience = 400
+
     def __init__(self, f: np.ndarray, energy: TotalVariation, num_threads: int | None = None):
         self.energy = energy
         self._num_threads = num_threads

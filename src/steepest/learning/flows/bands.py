@@ -19,6 +19,7 @@ from ...convex.total_variation import TotalVariation
 from ...core.arrays import prepare_image
 from ...core.errors import InputError
 from ...core.numbers import check_count, check_number
+from ...core.progress import Callback
 from ...flows.extinction import shortest_of
 from ...flows.problem import make_problem
 from ...flows.time_grid import TimeGrid, check_times
@@ -66,6 +67,7 @@ def learned_decomposition(
     num_steps: int = DEFAULT_NUM_STEPS,
     channel_axis: int | None = None,
     device: str | None = None,
+    on_step: Callback | None = None,
 ) -> Decomposition:
     """As `steepest.spectral.decompose`, the flow predicted by a network (and certified).
 
@@ -75,7 +77,7 @@ def learned_decomposition(
     Parameters
     ----------
     image : array (H, W), or with a channel axis
-    network, channel_axis, device
+    network, channel_axis, device, on_step
         As in `learned_flow`.
     num_bands, edges
         As in `steepest.spectral.decompose`; edges beyond ``t_max`` are refused.
@@ -88,7 +90,8 @@ def learned_decomposition(
     Raises
     ------
     InputError
-        Bad arguments; an image of one value, which has no structures.
+        Bad arguments; an image of one value, which has no structures; a flow that ``on_step``
+        stopped before its second time.
     """
     if num_bands is not None and edges is not None:
         raise InputError("give num_bands= or edges=, not both")
@@ -111,7 +114,7 @@ def learned_decomposition(
     steps = max(check_count(num_steps, "num_steps"), 2)
     nodes = TimeGrid.logarithmic(last, steps, first).through([last])
     flow = learned_flow(
-        values, nodes, network=network, channel_axis=channel_axis, device=device,
+        values, nodes, network=network, channel_axis=channel_axis, device=device, on_step=on_step,
         data_range=1.0 if layout.integer_maximum is not None else None,
     )  # fmt: skip
     count = {} if num_bands is None else {"num_bands": check_count(num_bands, "num_bands")}

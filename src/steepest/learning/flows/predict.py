@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import tee
 from typing import Any
 
@@ -17,9 +18,10 @@ from ...core.arrays import Layout, check_data_range, prepare_image
 from ...core.errors import InputError
 from ...core.namespace import is_torch
 from ...core.numbers import check_count, check_number
+from ...core.progress import Callback, Reporter
 from ...core.status import Status
 from ...flows.flow import tv_flow
-from ...flows.result import FlowResult
+from ...flows.result import FlowResult, Step
 from ...flows.time_grid import check_times
 from .certificate import (
     DEFAULT_NUM_NODES,
@@ -48,6 +50,7 @@ def learned_flow(
     data_range: float | None = None,
     channel_axis: int | None = None,
     device: str | None = None,
+    on_step: Callback | None = None,
 ) -> FlowResult:
     """Total variation flow predicted by a network, certified, and corrected where asked for.
 
@@ -73,6 +76,9 @@ def learned_flow(
     channel_axis : int, optional
     device : str, optional
         Where the network runs (a module is moved there); default: where it is.
+    on_step : callable, optional
+        Called with a `Step` after each segment, and each step of the solver if it is called; its
+        image is that of the certified curve. Where it returns True, the flow ends at that time.
 
     Returns
     -------
@@ -96,83 +102,136 @@ def learned_flow(
     module = load(network) if isinstance(network, str) else network
     module = module if device is None else module.to(device)
     data_range = check_data_range(data_range, [channels], layout)
-    parts = [_predict(module, channel, wanted, num_nodes) for channel in channels]
-    shares = np.array([[(b.solver_share, b.time_share) for b in part.bounds] for part in parts])
-    shares = shares.sum(0)
-    error = np.sqrt(
-        [sum(part.bounds[i].distance ** 2 for part in parts) for i in range(len(wanted))]
-    )
+    if accuracy is not None:
+        accuracy = check_number(accuracy, "accuracy")
+    tell = Reporter(on_step)
+    found, flux = _predict(module, channels, layout, wanted, num_nodes, tell)
+    shares = np.array([[(b.solver_share, b.time_share) for b in at.bounds] for at in found])
+    shares = shares.sum(1)
+    error = np.array([_together(at.bounds) for at in found])
     psnr = np.array([psnr_bound(float(e), channels.size, data_range) for e in error])
-    if accuracy is not None and not psnr.min() >= check_number(accuracy, "accuracy"):
+    if accuracy is not None and not tell.stopped and not psnr.min() >= accuracy:
         return tv_flow(
             image, wanted, accuracy=accuracy, data_range=data_range, channel_axis=channel_axis,
-            coupled=False, flux_guess=_guess(module, channels, layout),
+            coupled=False, flux_guess=_guess(module, channels, layout), on_step=tell.stage,
         )  # fmt: skip
-    frames = np.stack([part.frames for part in parts], 1).astype(channels.dtype)
-    flux = np.stack([part.flux for part in parts], 1).astype(channels.dtype)
+    status = Status.LEARNED if accuracy is None else Status.CONVERGED
     return FlowResult(
-        images=layout.restore(frames, 1),
-        times=wanted,
+        images=layout.restore(np.stack([at.images for at in found]), 1),
+        times=np.array([at.time for at in found]),
         flux=layout.restore_axes(flux, 1),
-        gap=np.max([part.gaps for part in parts], 0),
+        gap=np.array([at.gap for at in found]),
         error_bound=error,
         psnr_bound=psnr,
         solver_error=shares[:, 0],
         time_error=shares[:, 1],
         iterations=0,
         num_steps=num_nodes,
-        status=Status.LEARNED if accuracy is None else Status.CONVERGED,
+        status=Status.STOPPED if tell.stopped else status,
         data_range=data_range,
         state=None,
     )
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One channel: frames (T, H, W), flux (2, H, W) at the end; gap and bound at every time."""
+class _Moment:
+    """All channels at one time: images (C, H, W), the largest gap, the bound of each."""
 
-    frames: np.ndarray
-    flux: np.ndarray
-    gaps: list[float]
+    time: float
+    images: np.ndarray
+    gap: float
     bounds: list[Bound]
 
 
-@torch.no_grad()
-def _predict(module: nn.Module, channel: np.ndarray, wanted: np.ndarray, num_nodes: int) -> _Part:
-    """Frames by the network in its own dtype; the certificate refers to the channel as it is."""
-    exact = torch.from_numpy(channel)[None, None]
-    u0 = for_network(module, exact)
+def _together(bounds: list[Bound]) -> float:
+    """The certified distance of all channels together."""
+    return math.sqrt(sum(bound.distance**2 for bound in bounds))
+
+
+def _predict(
+    module: nn.Module,
+    channels: np.ndarray,
+    layout: Layout,
+    wanted: np.ndarray,
+    num_nodes: int,
+    tell: Reporter,
+) -> tuple[list[_Moment], np.ndarray]:
+    """Frames by the network in its own dtype, and the last flux (2, C, H, W).
+
+    The certificate refers to the channels as they are. Where it is stopped, that time is the last.
+    """
     last = float(wanted[-1])
     nodes = [*graded_nodes(last, num_nodes), (1 - _FLUX_SPAN) * last]
     nodes = np.union1d(nodes, wanted).tolist()
-    predicted, fluxes = _evaluate(module, u0, nodes, set(wanted.tolist()))
+    kept, needed = [], set(wanted.tolist())
+    walks = [_walk(module, channel, nodes) for channel in channels]
+    for time, *seen in zip(nodes[1:], *walks, strict=True):
+        gap, bounds = max(each.gap for each in seen), [each.bound for each in seen]
+
+        def gather(seen: list[_Node] = seen) -> np.ndarray:
+            images = torch.stack([each.curve[0] for each in seen]).numpy()
+            return np.asarray(layout.restore_axes(images.astype(channels.dtype)))
+
+        tell(Step(0, len(nodes) - 1, time, gap, 0, _together(bounds), gather))
+        if time in needed or tell.stopped:
+            with torch.no_grad():
+                images = [each.predict() for each in seen]
+            bounds = [
+                each.bound.moved(distance(image, each.curve))
+                for each, image in zip(seen, images, strict=True)
+            ]
+            frame = torch.stack([image[0].cpu() for image in images]).numpy()
+            kept.append(_Moment(time, frame.astype(channels.dtype), gap, bounds))
+        if tell.stopped:
+            break
+    flux = torch.stack([each.flux for each in seen], 1).numpy()
+    return kept, flux.astype(channels.dtype)
+
+
+@dataclass(frozen=True)
+class _Node:
+    """One channel at one node: the certified curve (1, H, W), the flux that led there (2, H, W),
+    and what gives the network's own image (1, H, W)."""
+
+    curve: Tensor
+    flux: Tensor
+    bound: Bound
+    gap: float
+    predict: Callable[[], Tensor]
+
+
+@torch.no_grad()
+def _walk(module: nn.Module, channel: np.ndarray, nodes: list[float]) -> Iterator[_Node]:
+    exact = torch.from_numpy(channel)[None, None]
+    predicted, fluxes = _evaluate(module, for_network(module, exact), nodes)
     initial = float(total_variation(exact.double())[0]) or 1.0
-    frames, bounds, gaps = [], [], []
     steps = walk(exact, nodes, (flux.to(exact.device) for flux in fluxes))
-    for node, frame, step in zip(nodes[1:], predicted, steps, strict=True):
-        bound, curve, flux = step
-        if frame is not None:
-            frames.append(frame.cpu())
-            bounds.append(bound.moved(distance(frame, curve)))
-            gaps.append(bound.solver_share / (2 * node * initial))
-    return _Part(torch.cat(frames).numpy(), flux.numpy(), gaps, bounds)
+    for node, predict, (bound, curve, flux) in zip(nodes[1:], predicted, steps, strict=True):
+        yield _Node(curve, flux, bound, bound.solver_share / (2 * node * initial), predict)
 
 
 def _evaluate(
-    module: nn.Module, u0: Tensor, nodes: list[float], wanted: set[float]
-) -> tuple[Iterator[Tensor | None], Iterator[Tensor]]:
-    """The image at every node that is wanted, else None, and the flux of every segment.
+    module: nn.Module, u0: Tensor, nodes: list[float]
+) -> tuple[Iterator[Callable[[], Tensor]], Iterator[Tensor]]:
+    """What gives the image at every node, and the flux of every segment.
 
     Both come from the same mean flux, if the network has one.
     """
     if hasattr(module, "mean_flux"):
         means, again = tee(mean_fluxes(module, u0, nodes[1:]))
-        moves = (t * divergence(mean[None])[0] for t, mean in zip(nodes[1:], again, strict=True))
-        frames = (u0[0] + move for move in moves)
-        chosen = (f if t in wanted else None for t, f in zip(nodes[1:], frames, strict=True))
-        return chosen, chords(means, nodes)
-    solved = (module.solve(u0, u0.new_tensor([t]))[0] if t in wanted else None for t in nodes[1:])  # type: ignore[operator]
+        moved = (partial(_moved, u0[0], t, mean) for t, mean in zip(nodes[1:], again, strict=True))
+        return moved, chords(means, nodes)
+    solved = (partial(_solved, module, u0, t) for t in nodes[1:])
     return solved, segment_fluxes(module, u0, nodes)
+
+
+def _moved(image: Tensor, time: float, mean: Tensor) -> Tensor:
+    return image + time * divergence(mean[None])[0]
+
+
+def _solved(module: nn.Module, u0: Tensor, time: float) -> Tensor:
+    image: Tensor = module.solve(u0, u0.new_tensor([time]))[0]  # type: ignore[operator]
+    return image
 
 
 def _guess(

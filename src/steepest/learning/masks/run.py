@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
-from ..training.loop import Moment, TrainingResult, run_training
+from ...core.progress import Callback
+from ..training.loop import TrainingResult, run_training
 from .config import MaskTrainingConfig
 from .task import make_task
 
@@ -14,8 +14,8 @@ def train(
     config: MaskTrainingConfig,
     folder: str | os.PathLike[str],
     *,
-    on_epoch: Callable[[Moment], None] | None = None,
-    on_step: Callable[[Moment], None] | None = None,
+    on_epoch: Callback | None = None,
+    on_step: Callback | None = None,
     resume: bool = True,
 ) -> TrainingResult[MaskTrainingConfig]:
     """Train the three networks jointly, or the parts that ``config.mode`` names.

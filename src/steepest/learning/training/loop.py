@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from torch import nn
 
+from ...core.progress import Callback, asks_to_stop, check_callback
 from .checkpoint import restore
 from .distributed import Team, team
 from .keeping import Setting, best_network, check_finite, store
@@ -41,8 +42,9 @@ class TrainingResult(Generic[R]):
     """What a training has led to.
 
     ``network``: the best weights, in eval mode; ``path``: where they were saved; ``stopped``:
-    "finished" or "time" (``max_minutes`` were over: train again to go on); ``best_score``: the
-    smallest value of the criterion, in epoch ``best_epoch``; ``history``: the rows of ``log.csv``.
+    "finished", "time" (``max_minutes`` were over) or "callback" (one returned True); after the last
+    two train again to go on. ``best_score``: the smallest value of the criterion, in epoch
+    ``best_epoch``; ``history``: the rows of ``log.csv``.
     """
 
     network: nn.Module
@@ -54,9 +56,6 @@ class TrainingResult(Generic[R]):
     best_score: float
     best_epoch: int
     history: tuple[Mapping[str, float], ...]
-
-
-Callback = Callable[[Moment], None]
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,8 @@ def run_training(
         ``make_task(recipe, team)`` is the :class:`.task.Task`. The batch of this recipe is one that
         all processes can share: the next larger one, if need be.
     on_epoch, on_step : callables
-        Called (in the first process) with a :class:`Moment` after every epoch, every step.
+        Called (in the first process) with a :class:`Moment` after every epoch, every step. Where
+        one returns True, the training stops as after ``max_minutes``: the checkpoint is written.
     resume : bool
         Continue what is in ``folder``; False: there must not be any checkpoint, weights or rows of
         a log. Weights without a checkpoint are never replaced.
@@ -109,6 +109,8 @@ def run_training(
     KeyboardInterrupt
         After Ctrl-C or SIGTERM, when the checkpoint is written; a second Ctrl-C does not wait.
     """
+    check_callback(on_epoch, "on_epoch")
+    check_callback(on_step)
     folder = Path(folder)
     with team(recipe.device) as members, watch(recipe.max_minutes) as stop:
         recipe = _share_batch(recipe, members)
@@ -172,7 +174,7 @@ def _run(setting: Setting, learner: Learner, stop: Stop, output: _Output | None)
         epoch_ends = learner.step % recipe.steps_per_epoch == 0
         row = _end_epoch(setting, learner) if epoch_ends else {}
         if output is not None:
-            _tell(output, learner.step, recipe, row)
+            stop.told |= _tell(output, learner.step, recipe, row)
             minutes = (time.monotonic() - stored) / 60
             often = recipe.checkpoint_minutes
             if minutes >= often and (epoch_ends or often > 0):
@@ -184,15 +186,13 @@ def _run(setting: Setting, learner: Learner, stop: Stop, output: _Output | None)
     return "finished"
 
 
-def _tell(output: _Output, step: int, recipe: Recipe, row: Mapping[str, float]) -> None:
-    """The row of an epoch into the log, and the moment to whoever wants to know."""
+def _tell(output: _Output, step: int, recipe: Recipe, row: Mapping[str, float]) -> bool:
+    """The row of an epoch into the log, and the moment to whoever wants to know: True to stop."""
     moment = Moment(step, recipe.num_steps, -(-step // recipe.steps_per_epoch), row)
     if row:
         output.log.add(row)
-    if output.on_step is not None:
-        output.on_step(moment)
-    if output.on_epoch is not None and row:
-        output.on_epoch(moment)
+    stop = asks_to_stop(output.on_step, moment)
+    return (bool(row) and asks_to_stop(output.on_epoch, moment)) or stop
 
 
 def _end_epoch(setting: Setting, learner: Learner) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Stop between two steps: when the time is up, or when somebody asks."""
+"""Stop between two steps: when the time is up, or when somebody or a callback asks."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ class Stop:
 
     deadline: float | None
     requested: bool = False
+    told: bool = False
 
     def reason(self, team: Team) -> str:
-        """ "interrupted", "time", or "" to go on: the same answer in all processes."""
-        requested = self.requested
+        """ "interrupted", "callback", "time", or "" to go on: the same answer in all processes."""
         late = self.deadline is not None and time.monotonic() >= self.deadline
+        wishes = {"interrupted": self.requested, "callback": self.told, "time": late}
         if team.size > 1:
-            flags = torch.tensor([float(requested), float(late)], device=team.device)
+            flags = torch.tensor([float(wish) for wish in wishes.values()], device=team.device)
             team.add_up([flags])
-            requested, late = (flag > 0 for flag in flags.tolist())
-        return "interrupted" if requested else "time" if late else ""
+            wishes = {name: flag > 0 for name, flag in zip(wishes, flags.tolist(), strict=True)}
+        return next((name for name, wish in wishes.items() if wish), "")
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
-from ...training.loop import Moment, TrainingResult, run_training
+from ....core.progress import Callback
+from ...training.loop import TrainingResult, run_training
 from .config import TrainingConfig
 from .task import make_task
 
@@ -14,8 +14,8 @@ def train(
     config: TrainingConfig,
     folder: str | os.PathLike[str],
     *,
-    on_epoch: Callable[[Moment], None] | None = None,
-    on_step: Callable[[Moment], None] | None = None,
+    on_epoch: Callback | None = None,
+    on_step: Callback | None = None,
     resume: bool = True,
 ) -> TrainingResult[TrainingConfig]:
     """Train a network without ground truth.
@@ -36,7 +36,8 @@ def train(
     folder : path
         Made if it does not exist.
     on_epoch, on_step : callables
-        Called (in the first process) with a :class:`Moment` after every epoch, every step.
+        Called (in the first process) with a :class:`Moment` after every epoch, every step. Where
+        one returns True, the training stops as after ``max_minutes``: the checkpoint is written.
     resume : bool
         Continue what is in ``folder``; False: there must not be any checkpoint, weights or rows of
         a log. Weights without a checkpoint are never replaced.

@@ -1,0 +1,110 @@
+"""What the tags of a TIFF file claim, read before any of it is believed.
+
+A file of a few bytes can claim any number of pixels, pages that follow each other in a circle, or
+many pages that share one long list: readers that take it at its word run out of memory or time.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import BinaryIO
+
+from steepest.core.errors import InputError
+from steepest.core.limits import check_size
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_SIZES.update({16: 8, 17: 8, 18: 8})  # BigTIFF
+_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "B", 8: "H", 9: "I", 13: "I", 16: "Q", 17: "Q", 18: "Q"}
+_WIDTH, _HEIGHT, _DEPTH, _SAMPLES = 256, 257, 32997, 277
+_TILE = {_WIDTH: 322, _HEIGHT: 323, _DEPTH: 32998}
+_SINGLE = {*_TILE, *_TILE.values(), _SAMPLES}
+_SUBIFDS = 330
+_RATE = 1 << 16  # samples in a byte of a file: more than any compression stores
+_SHARED = 8  # times the size of a file that its tags may claim: pages may share values
+
+
+def check_tags(file: BinaryIO, name: str, max_pixels: int) -> int:
+    """Pixels times channels of all pages together, as the tags of the file claim.
+
+    Pages that lie outside of the file are left to the reader, which does not find them either.
+
+    Raises
+    ------
+    InputError
+        More than ``max_pixels``, or than a file of this size can hold; pages in a circle.
+    """
+    tags = _Tags(file)
+    pages, seen = [tags.first], {0}
+    pixels = claimed = 0
+    while pages:
+        at = pages.pop()
+        if at in seen:
+            raise InputError(f"{name}: damaged: its pages follow each other in a circle")
+        seen.add(at)
+        try:
+            page, length, following = tags.page(at)
+        except struct.error:
+            continue
+        pages += following
+        claimed += length
+        size = page.get(_SAMPLES, 1)
+        for side, tile in _TILE.items():
+            size *= max(page.get(side, side == _DEPTH), page.get(tile, 0))
+        pixels += size
+        check_size((pixels,), max_pixels, f"{name}:")
+        if claimed > _SHARED * tags.size or pixels > _RATE * tags.size:
+            raise InputError(
+                f"{name}: damaged: {pixels} pixels (times channels) and tags of {claimed} bytes in "
+                f"a file of {tags.size} bytes; allowed are {_RATE} and {_SHARED} for each byte"
+            )
+    return pixels
+
+
+class _Tags:
+    """The tables of a TIFF file; struct.error where one lies outside of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.size = file.seek(0, os.SEEK_END)
+        self.order = ">" if self._bytes(0, 2) == b"MM" else "<"
+        self.big = self._number("H", 2) == 43
+        self.pointer = "Q" if self.big else "I"
+        self.first = self._number(self.pointer, 8 if self.big else 4)
+
+    def page(self, at: int) -> tuple[dict[int, int], int, list[int]]:
+        """The sizes that a page states, the bytes of its tags, and where other pages are."""
+        entry = struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
+        start = at + (8 if self.big else 2)
+        table = self._bytes(start, self._number("Q" if self.big else "H", at) * entry.size)
+        sizes: dict[int, int] = {}
+        length, others = len(table), []
+        for code, kind, count, value in entry.iter_unpack(table):
+            total = count * _SIZES.get(kind, 0)
+            length += total
+            if code in _SINGLE:
+                if count != 1 or kind not in _INTEGERS:
+                    raise ValueError(f"tag {code} is not one integer")
+                number = struct.unpack_from(self.order + _INTEGERS[kind], value)[0]
+                sizes[code] = max(number, sizes.get(code, 0))
+            elif code == _SUBIFDS and kind in _INTEGERS:
+                if total > len(value):
+                    value = self._bytes(self._unpack(self.pointer, value), total)
+                found = struct.unpack_from(f"{self.order}{count}{_INTEGERS[kind]}", value)
+                others += [each for each in found if each >= 8]
+        after = start + len(table)
+        if after + struct.calcsize(self.pointer) <= self.size:
+            others.append(self._number(self.pointer, after))
+        return sizes, length, [each for each in others if each]
+
+    def _bytes(self, at: int, count: int) -> bytes:
+        if at + count > self.size:
+            raise struct.error
+        self.file.seek(at)
+        return self.file.read(count)
+
+    def _unpack(self, kind: str, data: bytes) -> int:
+        return int(struct.unpack_from(self.order + kind, data)[0])
+
+    def _number(self, kind: str, at: int) -> int:
+        return self._unpack(kind, self._bytes(at, struct.calcsize(self.order + kind)))

@@ -1,0 +1,394 @@
+"""Progress and stopping: the same contract for every public function that has ``on_step``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steepest
+from steepest import inpainting
+from steepest.core.errors import InputError
+from steepest.core.status import Status
+from steepest.inpainting import masks
+from steepest.io import sample, write_image
+
+IMAGE = np.ascontiguousarray(sample()[100:132, 200:236])
+COLOUR = np.ascontiguousarray(sample("coffee")[100:128, 180:212])
+LARGE = np.ascontiguousarray(sample()[100:196, 200:280])  # of several tiles: echoes go in rounds
+RNG = np.random.default_rng(0)
+KNOWN = RNG.random(COLOUR.shape[:2]) < 0.1
+SIGNAL = np.cumsum(RNG.normal(size=40))
+WITHOUT = {"paper_loss", "report_loss"}  # ``**options`` that are no on_step
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call with at least ``least`` reports, which has a result from the ``enough``-th on."""
+
+    call: Callable[..., Any]
+    least: int = 2
+    enough: int = 1
+
+
+def operator(name: str, **options: Any) -> Case:
+    options = {"channel_axis": -1, "num_threads": 2, **options}
+    function = steepest.inpaint if name == "inpaint" else getattr(inpainting, name)
+    return Case(lambda **given: function(COLOUR, KNOWN, **options, **given))
+
+
+def mask(name: str, image: np.ndarray = IMAGE, least: int = 2, **options: Any) -> Case:
+    arguments = (image,) if name == "echo_ranking" else (image, 0.1)
+    if "exchange" in name:
+        arguments = (image, masks.regular(image, 0.1))
+    return Case(lambda **given: getattr(masks, name)(*arguments, rng=0, **options, **given), least)
+
+
+def training(subject: str) -> Case:
+    """A training, each in a folder of its own."""
+
+    def call(**given: Any) -> Any:
+        pytest.importorskip("safetensors")
+        from cases.trainings import PAPER
+
+        module = importlib.import_module(f"steepest.learning.{subject}")
+        folder = tempfile.mkdtemp()
+        if subject == "training":
+            from steepest.learning.flows.training.task import make_task
+
+            return module.run_training(replace(PAPER, epochs=2), folder, make_task, **given)
+        if subject == "masks":
+            config = module.MaskTrainingConfig(
+                data="photos", base_channels=4, crop=16, images=4, batch=2, epochs=2, density=0.2,
+                validation_batches=1, device="cpu",
+            )  # fmt: skip
+            return module.train(config, folder, **given)
+        return module.train(replace(PAPER, epochs=2), folder, **given)
+
+    return Case(call)
+
+
+def learned(name: str, **options: Any) -> Case:
+    def call(**given: Any) -> Any:
+        pytest.importorskip("safetensors")
+        from steepest import learning
+
+        return getattr(learning, name)(COLOUR, channel_axis=-1, **options, **given)
+
+    return Case(call, least=3, enough=2 if name == "learned_decomposition" else 1)
+
+
+def compression(name: str) -> Case:
+    def call(**given: Any) -> Any:
+        pytest.importorskip("constriction")
+        from steepest import compression
+
+        return getattr(compression, name)(LARGE, 0.05, rng=0, **given)
+
+    return Case(call)
+
+
+CASES = {
+    "steepest.inpaint": operator("inpaint"),
+    "steepest.inpainting.biharmonic": operator("biharmonic"),
+    "steepest.inpainting.edge_enhancing": operator("edge_enhancing"),
+    "steepest.inpainting.curvature_driven": operator("curvature_driven"),
+    "steepest.inpainting.mumford_shah": operator("mumford_shah"),
+    "steepest.inpainting.total_variation": operator("total_variation"),
+    "steepest.inpainting.reconstruct": Case(
+        lambda **given: inpainting.reconstruct(COLOUR, KNOWN, channel_axis=-1, **given)
+    ),
+    "steepest.inpainting.tonal": Case(
+        lambda **given: inpainting.tonal(COLOUR, KNOWN, channel_axis=-1, levels=16, **given)
+    ),
+    "steepest.inpainting.masks.random": mask("random", least=1),
+    "steepest.inpainting.masks.regular": mask("regular", least=1),
+    "steepest.inpainting.masks.laplacian_dither": mask("laplacian_dither", least=1),
+    "steepest.inpainting.masks.densify": mask("densify"),
+    "steepest.inpainting.masks.probabilistic_sparsification": mask(
+        "probabilistic_sparsification", q=0.2
+    ),
+    "steepest.inpainting.masks.nonlocal_pixel_exchange": mask("nonlocal_pixel_exchange", cycles=1),
+    "steepest.inpainting.masks.echo": mask("echo", LARGE, cycles=1),
+    "steepest.inpainting.masks.echo_ranking": mask("echo_ranking", LARGE),
+    "steepest.inpainting.masks.echo_exchange": mask("echo_exchange", LARGE, cycles=1),
+    "steepest.compression.pack": compression("pack"),
+    "steepest.compression.compress": compression("compress"),
+    "steepest.learning.learned_flow": learned("learned_flow", times=[0.02, 0.1], num_nodes=6),
+    "steepest.learning.learned_decomposition": learned("learned_decomposition", num_steps=6),
+    "steepest.learning.flows.training.train": training("flows.training"),
+    "steepest.learning.masks.train": training("masks"),
+    "steepest.learning.training.run_training": training("training"),
+    "steepest.tv_flow": Case(
+        lambda **given: steepest.tv_flow(
+            COLOUR, [0.1, 0.2], channel_axis=-1, coupled=False, **given
+        )
+    ),
+    "steepest.flow": Case(
+        lambda **given: steepest.flow(
+            COLOUR, [0.1], steepest.SecondOrderTotalVariation(), channel_axis=-1, **given
+        )
+    ),
+    "steepest.denoise": Case(
+        lambda **given: steepest.denoise(
+            SIGNAL, 3, steepest.TotalVariation(boundary="periodic"), tol=1e-9, **given
+        )
+    ),
+    "steepest.denoise_tv": Case(lambda **given: steepest.denoise_tv(SIGNAL, 3, tol=1e-9, **given)),
+    "steepest.denoise_discrepancy": Case(
+        lambda **given: steepest.denoise_discrepancy(SIGNAL, 0.5, **given)
+    ),
+    "steepest.discrepancy_strength": Case(
+        lambda **given: steepest.discrepancy_strength(SIGNAL, 0.5, **given)
+    ),
+    "steepest.extinction_time": Case(
+        lambda **given: steepest.extinction_time(np.stack([SIGNAL, 2 * SIGNAL]), **given)
+    ),
+    "steepest.spectral.decompose": Case(
+        lambda **given: steepest.spectral.decompose(SIGNAL, num_steps=10, **given)
+    ),
+    "steepest.spectral.separate_texture": Case(
+        lambda **given: steepest.spectral.separate_texture(SIGNAL, 2.0, num_steps=10, **given)
+    ),
+    "steepest.spectral.fuse": Case(
+        lambda **given: steepest.spectral.fuse(SIGNAL, SIGNAL[::-1], 2.0, num_steps=10, **given)
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def photos(here: None) -> None:
+    """What mask networks are trained on."""
+    for index in range(12):
+        planes = np.random.default_rng(index).random((40, 36, 3))
+        write_image(f"photos/{index:02}.png", np.uint8(255 * planes))
+
+
+def public() -> Iterator[str]:
+    """Public functions that have ``on_step`` or hand options on, under their shortest names."""
+    packages = [steepest]
+    for info in pkgutil.walk_packages(steepest.__path__, "steepest."):
+        if info.ispkg:
+            packages.append(importlib.import_module(info.name))
+    seen = set()
+    for package in packages:
+        for name in getattr(package, "__all__", ()):
+            function = getattr(package, name)
+            if inspect.isfunction(function) and function not in seen:
+                seen.add(function)
+                parameters = inspect.signature(function).parameters
+                options = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+                if "on_step" in parameters or (options and name not in WITHOUT):
+                    yield f"{package.__name__}.{name}"
+
+
+def test_no_function_is_missing() -> None:
+    pytest.importorskip("safetensors")
+    assert set(public()) == set(CASES)
+
+
+def numbers(result: Any) -> list[np.ndarray]:
+    """All arrays and numbers of a result that have to be finite."""
+    if isinstance(result, bytes):
+        return [np.frombuffer(result, np.uint8)]
+    if isinstance(result, (np.ndarray, float)):
+        return [np.asarray(result)]
+    if isinstance(result, tuple):
+        return [array for part in result for array in numbers(part)]
+    if hasattr(result, "network"):
+        return [p.detach().numpy() for p in result.network.parameters()]
+    names = ("image", "images", "frames", "bands", "residual", "mae", "gap", "error_bound", "flux")
+    return [np.asarray(getattr(result, name)) for name in names if hasattr(result, name)]
+
+
+def outcome(result: Any) -> Any:
+    """The status of a result that has one: its own, its flow's, or a training's."""
+    return getattr(getattr(result, "flow", result), "status", getattr(result, "stopped", None))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_reports_are_counted_and_change_nothing(name: str) -> None:
+    case, steps = CASES[name], []
+    result = case.call(on_step=steps.append)
+    assert [step.step for step in steps] == list(range(1, len(steps) + 1))
+    assert len(steps) >= case.least
+    assert {type(step.num_steps) for step in steps} == {int}
+    assert all(step.num_steps == 0 or step.num_steps >= step.step for step in steps)
+    alone = case.call()
+    pairs = zip(numbers(result), numbers(alone), strict=True)
+    assert all(np.array_equal(told, silent) for told, silent in pairs)
+    assert outcome(result) == outcome(alone)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_true_stops(name: str) -> None:
+    case, steps, all_steps = CASES[name], [], []
+    case.call(on_step=all_steps.append)
+    result = case.call(on_step=lambda step: steps.append(step) or len(steps) == case.enough)
+    assert len(steps) == case.enough
+    assert len(steps) < len(all_steps) or case.least == 1
+    assert outcome(result) in (Status.STOPPED, "callback", None)
+    found = numbers(result)
+    assert found
+    assert all(np.isfinite(array).all() for array in found)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_but_true_stops(name: str) -> None:
+    case, steps, others = CASES[name], [], [1, [True], "stop", np.ones(1, bool)]
+    case.call(on_step=steps.append)
+    more: list[Any] = []
+    case.call(on_step=lambda step: more.append(step) or others[len(more) % len(others)])
+    assert len(more) == len(steps)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_callbacks_are_named_and_errors_reach_the_caller(name: str) -> None:
+    case = CASES[name]
+    with pytest.raises(InputError, match="on_step"):
+        case.call(on_step=3)
+
+    def fail(step: Any) -> None:
+        raise ZeroDivisionError(f"in step {step.step}")
+
+    with pytest.raises(ZeroDivisionError, match="in step 1"):
+        case.call(on_step=fail)
+
+
+# ------------------------------------------------------------------------------- what comes back
+
+OPERATORS = [
+    "inpaint",
+    "biharmonic",
+    "edge_enhancing",
+    "curvature_driven",
+    "mumford_shah",
+    "total_variation",
+]
+
+
+def filled(name: str, **options: Any) -> Any:
+    return operator(name).call(**options)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_a_stopped_inpainting_is_the_best_so_far(name: str) -> None:
+    residuals: list[float] = []
+
+    def second(step: Any) -> bool:
+        residuals.append(step.residual)
+        return step.step == 2
+
+    result = filled(name, on_step=second, raise_on_failure=True)  # asking to stop is no failure
+    assert (result.status, result.iterations) == (Status.STOPPED, 2)
+    assert not result.converged
+    assert np.array_equal(result.image[KNOWN], COLOUR[KNOWN])
+    assert result.residual <= min(residuals) * (1 + 1e-6)
+    assert result.residual > filled(name).residual
+
+
+@pytest.mark.parametrize("name", ["inpaint", "biharmonic"])
+def test_channels_are_told_of_together_whatever_the_threads(name: str) -> None:
+    function = getattr(inpainting, name)
+    told: list[list[float]] = []
+    for threads in (1, 2, 5):
+        told.append([])
+        stop = lambda step: told[-1].append(step.residual) or step.step == 4  # noqa: E731
+        function(COLOUR, KNOWN, channel_axis=-1, num_threads=threads, on_step=stop, tol=1e-8)
+        assert len(told[-1]) == 4
+    assert told[0] == told[1] == told[2]
+    whole: list[Any] = []
+    result = function(COLOUR, KNOWN, channel_axis=-1, on_step=whole.append, tol=1e-8)
+    assert len(whole) == result.iterations
+    assert whole[-1].residual == pytest.approx(result.residual, rel=1e-2)
+
+
+def test_one_iteration_is_told_of_too() -> None:
+    for name in OPERATORS:
+        steps: list[Any] = []
+        result = filled(name, on_step=steps.append, max_num_iter=1)
+        assert len(steps) == 1
+        assert result.status is Status.MAX_ITERATIONS
+
+
+def test_nothing_to_do_is_not_told_of() -> None:
+    everything = np.ones(KNOWN.shape, bool)
+    steps: list[Any] = []
+    result = steepest.inpaint(COLOUR, everything, channel_axis=-1, on_step=steps.append)
+    assert not steps
+    assert np.array_equal(result.image, COLOUR)
+
+
+def test_a_stopped_inpainting_of_a_tensor_has_the_gradient_of_the_solution() -> None:
+    torch = pytest.importorskip("torch")
+    image = torch.tensor(COLOUR / 255.0, requires_grad=True)
+    gradients = []
+    for on_step in (None, lambda step: True):
+        result = steepest.inpaint(image, KNOWN, channel_axis=-1, tol=1e-10, on_step=on_step)
+        result.image.sum().backward()
+        gradients.append(image.grad.clone())
+        image.grad = None
+    assert result.status is Status.STOPPED
+    assert torch.allclose(*gradients, atol=1e-8)
+
+
+@pytest.mark.parametrize("first", [1, 2, 5])
+@pytest.mark.parametrize("name", [n for n in CASES if ".masks." in n and "learning" not in n])
+def test_a_stopped_mask_has_the_right_number_of_pixels(name: str, first: int) -> None:
+    case, steps = CASES[name], []
+    found = case.call(on_step=lambda step: steps.append(step) or len(steps) == first)
+    if name.endswith("ranking"):
+        least = round(0.01 * found.size)
+        counts = np.bincount(found.ravel(), minlength=found.size)
+        assert counts[0] == least
+        assert set(counts[least:].tolist()) == {1}  # every rank once: nested masks of any density
+    else:
+        assert found.dtype == bool
+        assert found.sum() == steps[-1].target == round(0.1 * found.size)
+
+
+def test_a_search_that_is_stopped_gives_its_best_trial_or_says_that_there_is_none() -> None:
+    pytest.importorskip("constriction")
+    from steepest.compression import compress, pack
+
+    def stop(step: Any) -> bool:
+        return True
+
+    assert len(compress(IMAGE, max_bytes=3000, rng=0, on_step=stop)) <= 3000
+    with pytest.raises(InputError, match="on_step stopped the search before any density met psnr"):
+        compress(IMAGE, psnr=40, rng=0, on_step=stop)
+    stopped = pack(IMAGE, 0.1, rng=0, on_step=stop)
+    assert stopped.mask.sum() == round(0.1 * IMAGE.size)
+    assert stopped.psnr < pack(IMAGE, 0.1, rng=0).psnr
+
+
+def test_stopped_levels_are_levels() -> None:
+    mask = masks.regular(IMAGE, 0.1)
+    for last in (1, 8, 12):
+        stop = lambda step, k=last: step.step == k  # noqa: E731
+        image = inpainting.tonal(IMAGE, mask, levels=5, on_step=stop)
+        values = 4 * image[mask].astype(float)
+        assert np.allclose(values, np.rint(values), atol=1e-6)
+
+
+@pytest.mark.parametrize("callback", ["on_step", "on_epoch"])
+def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(callback: str) -> None:
+    pytest.importorskip("safetensors")
+    from cases.trainings import PAPER
+    from steepest.learning.flows.training import train
+
+    first = train(PAPER, "run", **{callback: lambda moment: moment.step >= 3})
+    assert (first.stopped, first.step) == ("callback", 3)
+    second, straight = train(PAPER, "run"), train(PAPER, "straight")
+    assert (second.stopped, second.step) == ("finished", 12)
+    for one, other in zip(numbers(second), numbers(straight), strict=True):
+        assert np.array_equal(one, other)
+    with pytest.raises(InputError, match="on_epoch=3"):
+        train(PAPER, "other", on_epoch=3)
