@@ -11,16 +11,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..core.errors import InputError
+from ..core.numbers import check_choice
 
 BOUNDARIES = ("neumann", "zero", "periodic")
 
 
 def check_boundary(boundary: str) -> str:
     """One of `BOUNDARIES`, or `InputError`."""
-    if boundary not in BOUNDARIES:
-        raise InputError(f"boundary={boundary!r}; allowed is one of {', '.join(BOUNDARIES)}")
-    return boundary
+    return check_choice(boundary, "boundary", BOUNDARIES)
 
 
 def space_axes(u: Tensor) -> range:
