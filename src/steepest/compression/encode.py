@@ -209,7 +209,7 @@ def _check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     array = as_array(mask, "mask")
     if dtype_name(array) != "bool" or tuple(array.shape) != space or not bool(array.any()):
         raise InputError(
-            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array of "
-            f"shape {space} with a True in it"
+            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array "
+            f"of shape {space} with a True in it"
         )
     return np.asarray(detached(array))

@@ -151,8 +151,8 @@ def overflow(layer: Stepped, u: Tensor, result: Tensor) -> str:
     remedies = [layer.cap] if layer.cap else []
     remedies += ["a smaller dt or fewer steps", "scale its inputs down"]
     return (
-        f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies without bound: "
-        f"values up to {float(u.detach().abs().max()):.2g} become infinite or NaN in "
+        f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies without "
+        f"bound: values up to {float(u.detach().abs().max()):.2g} become infinite or NaN in "
         f"{str(result.dtype).removeprefix('torch.')}. Set {', or '.join(remedies)}"
     )
 
