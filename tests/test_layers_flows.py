@@ -247,7 +247,7 @@ def test_any_operator() -> None:
         (lambda: InverseTotalVariation(1, 0.1, eps=0), "eps=0"),
         (lambda: InverseCurvature(1, 0.1, boundary="reflect"), "periodic"),
         (lambda: InversePorousMedium(1, 0.1, exponent=0.5), "at least 1"),
-        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1, np.inf)), "finite number"),
+        (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1, np.inf)), "must be finite"),
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, 2.0), "sequence"),  # type: ignore
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), scheme="eno"), "upwind"),
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), reaction=1), "callable"),  # type: ignore

@@ -177,8 +177,13 @@ def test_set_scale() -> None:
     torch.testing.assert_close(network(u), expected)
     with pytest.raises(InputError, match="no inverse layer"):
         set_scale(nn.Identity(), 0.5)
-    for bad in (-0.1, 1.5, float("nan"), "half"):
-        with pytest.raises(InputError, match="between 0 and 1"):
+    for bad, words in (
+        (-0.1, "between 0 and 1"),
+        (1.5, "between 0 and 1"),
+        (float("nan"), "must be finite"),
+        ("half", "not a number"),
+    ):
+        with pytest.raises(InputError, match=f"scale={bad!r}.*{words}"):
             set_scale(network, bad)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, as_array
+from ..core.arrays import Layout, as_array, dtype_name
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.numbers import check_number
@@ -206,10 +206,10 @@ class _Task:
 
 
 def _check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
-    array = detached(as_array(mask, "mask"))
-    if array.dtype != bool or array.shape != space or not array.any():
+    array = as_array(mask, "mask")
+    if dtype_name(array) != "bool" or tuple(array.shape) != space or not bool(array.any()):
         raise InputError(
-            f"mask={array.dtype} array of shape {array.shape}; allowed is a Boolean array of shape "
-            f"{space} with a True in it"
+            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array "
+            f"of shape {space} with a True in it"
         )
-    return array
+    return np.asarray(detached(array))

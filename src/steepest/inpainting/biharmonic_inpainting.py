@@ -81,7 +81,7 @@ def biharmonic(
     Damelin & Hoang, *On surface completion and image inpainting by biharmonic functions*, Int. J.
     Mathematics and Mathematical Sciences, 2018. Chen, Ranftl & Pock, arXiv:1401.4112.
     """
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
     problem = masked(image, known, channel_axis)
     start = problem.first_guess(threads)

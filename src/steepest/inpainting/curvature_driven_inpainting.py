@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.numbers import check_number
 from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import Hierarchy, build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
-from .checks import check_iteration
+from .checks import check_iteration, check_scale
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -98,9 +97,8 @@ def curvature_driven(
     Chan & Shen, *Nontexture inpainting by curvature-driven diffusions*, J. Visual Communication and
     Image Representation 12 (2001).
     """
-    slope = check_number(slope, "slope", positive=True)
-    floor = check_number(floor, "floor", positive=True)
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    slope, floor = check_scale(slope, "slope"), check_scale(floor, "floor")
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
     problem = masked(image, known, channel_axis, (2,))
     excess = np.where(problem.known, np.inf, 0.0)

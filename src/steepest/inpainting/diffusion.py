@@ -82,7 +82,7 @@ def inpaint(
     ----------
     Mainberger et al., SSVM 2011; Peter, arXiv:2210.10013, Section 3.
     """
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
     if follows(known) and not is_torch(image):
         raise InputError("known requires grad, so image must be a torch tensor, too")

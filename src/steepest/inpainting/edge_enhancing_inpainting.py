@@ -10,9 +10,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback, Reporter
 from ..elliptic.nine_point import system
 from ..elliptic.preconditioned import solve_all
-from .checks import check_iteration
+from .checks import check_iteration, check_scale
 from .lagged import Linearised, iterate
-from .masks.smoothing import gaussian
+from .masks.smoothing import WIDEST, gaussian
 from .normalised import masked
 from .result import InpaintResult
 
@@ -50,8 +50,8 @@ def edge_enhancing(
         Gradients above are edges, as a fraction of the range of the known values a pixel. 0.005 to
         0.01 were best for 5 to 20 % random pixels of three photographs, by 0.1 to 0.4 dB over 0.02.
     sigma : float
-        Standard deviation of the Gaussian in pixels; 0 for none. 0.8 to 1.4 were best, within
-        0.15 dB.
+        Standard deviation of the Gaussian in pixels, up to 1000; 0 for none. 0.8 to 1.4 were best,
+        within 0.15 dB.
     tol : float
         Relative residual at which the iteration stops; the PSNR is then final to 0.02 dB.
     max_num_iter : int
@@ -90,9 +90,9 @@ def edge_enhancing(
     Weickert, *Anisotropic Diffusion in Image Processing*, 1998; Weickert & Welk, 2006; Schmaltz et
     al., Int. J. Computer Vision 108 (2014).
     """
-    contrast = check_number(contrast, "contrast", positive=True)
-    sigma = check_number(sigma, "sigma")
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    contrast = check_scale(contrast, "contrast")
+    sigma = check_number(sigma, "sigma", most=WIDEST)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
     problem = masked(image, known, channel_axis, (2,))
 

@@ -11,7 +11,7 @@ from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator, neighbours
 from ..elliptic.solve import solve
-from .checks import check_iteration
+from .checks import check_iteration, check_scale
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -98,10 +98,9 @@ def mumford_shah(
     Ambrosio & Tortorelli, Comm. Pure Appl. Math. 43 (1990). Esedoglu & Shen, *Digital inpainting
     based on the Mumford-Shah-Euler image model*, European J. Applied Mathematics 13 (2002).
     """
-    contrast = check_number(contrast, "contrast", positive=True)
-    width = check_number(width, "width")
-    floor = check_number(floor, "floor", positive=True)
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    contrast, floor = check_scale(contrast, "contrast"), check_scale(floor, "floor")
+    width = check_number(width, "width", most=1e12)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
     problem = masked(image, known, channel_axis)
     excess = np.where(problem.known, np.inf, 0.0)

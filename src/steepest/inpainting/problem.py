@@ -9,9 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, as_array, check_spacing, own_channel_axis, prepare_image
+from ..core.arrays import (
+    Layout,
+    as_array,
+    check_spacing,
+    dtype_name,
+    own_channel_axis,
+    prepare_image,
+)
 from ..core.errors import InputError
-from ..core.namespace import Array, detached, namespace
+from ..core.namespace import Array, detached, is_torch, namespace
 
 _LARGEST = 1e150  # squares of more would overflow
 _FARTHEST = 1e15  # squares stay in the range of float32
@@ -114,7 +121,8 @@ def prepare_numpy(
     image: Any, channel_axis: int | None, name: str = "image", *, any_size: bool = False
 ) -> tuple[np.ndarray, Layout]:
     """`prepare_image` where NumPy computes: of a tensor, its values."""
-    array, layout = prepare_image(image, channel_axis, name, any_size=any_size)
+    values = image.detach() if is_torch(image) else image
+    array, layout = prepare_image(values, channel_axis, name, any_size=any_size)
     return np.asarray(detached(array)), layout
 
 
@@ -139,16 +147,20 @@ def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.n
     InputError
         Not of the spatial shape; neither Boolean nor floating; confidences outside [0, 1].
     """
-    array = np.asarray(detached(known))
-    if array.shape != space:
-        raise InputError(f"{name} of shape {array.shape} must have the spatial shape {space}")
-    if array.dtype == bool:
-        return array
-    if array.dtype.kind != "f":
+    array = as_array(known, name)
+    if tuple(array.shape) != space:
+        raise InputError(
+            f"{name} of shape {tuple(array.shape)} must have the spatial shape {space}"
+        )
+    kind = dtype_name(array) if is_torch(array) else array.dtype.name
+    if kind not in ("bool", "float16", "float32", "float64"):
         raise InputError(
             f"{name} has dtype {array.dtype}; allowed are bool, and floats in [0, 1] "
             f"(for an integer mask give {name} > 0)"
         )
+    array = detached(array)
+    if kind == "bool":
+        return np.asarray(array)
     values = array.astype(np.float64)
     if not bool(((values >= 0) & (values <= 1)).all()):
         raise InputError(f"{name} must be finite and in [0, 1]")

@@ -96,7 +96,7 @@ def total_variation(
     Chan & Shen, SIAM J. Applied Mathematics 62 (2002) 1019-1043 (the model); Goldstein & Osher,
     SIAM J. Imaging Sciences 2 (2009) 323-343; Boyd et al., 2011 (the method).
     """
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
     problem = masked(image, known, channel_axis)
     best, iterations = _minimise(problem, tol, max_num_iter, threads, tell)

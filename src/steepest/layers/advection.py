@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from ..core.errors import InputError
-from ..core.numbers import check_number
+from ..core.numbers import check_choice, check_number, check_numbers
 from ..grid.differences import (
     backward_difference,
     central_difference,
@@ -17,7 +17,7 @@ from ..grid.differences import (
     forward_difference,
     laplacian,
 )
-from .base import space_axes
+from .base import LARGEST, space_axes
 from .evolution import InverseEvolution
 from .stability import DEFAULT_LIMIT
 
@@ -74,7 +74,7 @@ class InverseAdvectionDiffusionReaction(InverseEvolution):
         One for each spatial axis, in pixels a unit of time; its length fixes the dimension. For a
         velocity that varies give `InverseEvolution` an operator.
     diffusion : float
-        Zero or positive, in squared pixels a unit of time.
+        Zero or positive, at most 1e12, in squared pixels a unit of time.
     reaction : callable or None
         ``u -> r(u)``, elementwise and differentiable, such as ``lambda u: u * (1 - u)``.
     scheme : str
@@ -104,29 +104,24 @@ class InverseAdvectionDiffusionReaction(InverseEvolution):
         boundary: str = "neumann",
         max_gain: float | None = DEFAULT_LIMIT,
     ) -> None:
-        if scheme not in SCHEMES:
-            raise InputError(f"scheme={scheme!r}; allowed is one of {', '.join(SCHEMES)}")
         if reaction is not None and not callable(reaction):
             raise InputError(f"reaction={reaction!r}; allowed is a callable u -> r(u), or None")
         speeds = _check_velocity(velocity)
         operator = AdvectionDiffusionReactionFlow(
             speeds,
-            check_number(diffusion, "diffusion"),
+            check_number(diffusion, "diffusion", most=LARGEST),
             reaction,
-            scheme,
+            check_choice(scheme, "scheme", SCHEMES),
             check_boundary(boundary),
         )
         super().__init__(operator, steps, dt, max_gain, spatial_ndim=len(speeds))
 
 
 def _check_velocity(velocity: Sequence[float]) -> tuple[float, ...]:
-    try:
-        speeds = tuple(float(speed) for speed in velocity)
-    except (TypeError, ValueError):
-        speeds = ()
-    if not 1 <= len(speeds) <= 3 or not all(map(math.isfinite, speeds)):
+    speeds = check_numbers(velocity, "velocity")
+    if speeds.ndim != 1 or not 1 <= speeds.size <= 3 or not np.all(np.abs(speeds) <= LARGEST):
         raise InputError(
-            f"velocity={velocity!r}; allowed is a sequence of one finite number for each spatial "
-            "axis, one to three"
+            f"velocity={velocity!r}; allowed is a sequence of one number for each spatial axis, "
+            f"one to three, of magnitudes up to {LARGEST:g}"
         )
-    return speeds
+    return tuple(speeds.tolist())

@@ -9,8 +9,8 @@ from torch import Tensor
 from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..grid.differences import check_boundary, laplacian
-from .base import space_axes
-from .evolution import InverseEvolution
+from .base import LARGEST, space_axes
+from .evolution import InverseEvolution, check_width
 from .stability import DEFAULT_LIMIT
 
 
@@ -42,7 +42,8 @@ class InverseAllenCahn(InverseEvolution):
     ``dt > eps^2`` the constants 0 and ``sqrt(1 - eps^2/dt)`` have the same image, 0.
 
     Meant for phase fields of size 1, such as ``tanh`` of a logit: by the cubic term, steps on
-    large values diverge fast, forwards and backwards.
+    large values diverge fast, forwards and backwards, until they are infinite. The first call in
+    training mode says so (`InverseEvolution`).
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class InverseAllenCahn(InverseEvolution):
     eps : float
         Positive; ``1/eps^2`` is the rate of the reaction.
     diffusion : float
-        Zero or positive; unit of ``diffusion * dt``: squared pixels.
+        Zero or positive, at most 1e12; unit of ``diffusion * dt``: squared pixels.
     boundary : str
         "neumann", "zero" or "periodic".
 
@@ -76,12 +77,12 @@ class InverseAllenCahn(InverseEvolution):
         max_gain: float | None = DEFAULT_LIMIT,
         spatial_ndim: int | None = None,
     ) -> None:
-        width = check_number(eps, "eps", positive=True)
+        width = check_width(eps)
         if check_number(dt, "dt", positive=True) >= width**2:
             raise InputError(
                 f"dt={dt:g}; allowed is below eps^2 = {width**2:g}: from there on the layer has "
                 "no Lipschitz inverse (above it none at all)"
             )
-        rate = check_number(diffusion, "diffusion")
+        rate = check_number(diffusion, "diffusion", most=LARGEST)
         operator = AllenCahnFlow(width, rate, check_boundary(boundary))
         super().__init__(operator, steps, dt, max_gain, spatial_ndim)

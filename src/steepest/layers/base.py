@@ -13,9 +13,13 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
-from .stability import StabilityWarning, advice
+from .stability import StabilityWarning, advice, overflow
 
 _HALF = (torch.float16, torch.bfloat16)
+LARGEST = 1e12
+"""Of steps, rates and widths: float32 holds their squares and products."""
+_LARGEST_GAIN = 1e30
+_MOST_STEPS = 10**6
 
 
 class InverseLayer(nn.Module):
@@ -33,11 +37,14 @@ class InverseLayer(nn.Module):
     step has length ``scale * dt``, so that `set_scale` changes the strength without a new
     compilation. It follows the inputs to their device.
 
-    The first call in training mode looks at the gain, at full strength (scale 1) whatever the
-    scale, and warns with `StabilityWarning` above `warn_above`. It is put off to the next call
-    where nothing can be learnt (an empty batch, values that are not finite) or where ``torch.func``
-    does not work: under ``vmap`` and saved-tensor hooks, so under activation checkpointing it never
-    comes, and `check_gain` is there to ask. Compiled layers are not looked at either.
+    The first call in training mode looks at its result, and warns with `StabilityWarning` where
+    finite values became infinite or NaN; and at the gain, at full strength (scale 1) whatever the
+    scale, and warns above `warn_above`. Later calls, and those in evaluation mode, are not looked
+    at: values that grow until they overflow do so without a word. The look is put off to the next
+    call where nothing can be learnt (an empty batch, values that are not finite) or where
+    ``torch.func`` does not work: under ``vmap`` and saved-tensor hooks, so under activation
+    checkpointing it never comes, and `check_gain` is there to ask. Compiled layers are not looked
+    at either.
 
     Subclasses define `advance` and `gain_at`.
 
@@ -46,7 +53,8 @@ class InverseLayer(nn.Module):
     steps : int
         Number of steps, positive.
     dt : float
-        Length of a step, positive. Unit: that of time in the evolution, at pixel spacing 1.
+        Length of a step, positive, at most 1e12. Unit: that of time in the evolution, at pixel
+        spacing 1.
     max_gain : float or None
         At least 1. A cap for `InverseHeat`, for all others the gain above which they warn.
     spatial_ndim : 1, 2, 3 or None
@@ -65,8 +73,8 @@ class InverseLayer(nn.Module):
         self, steps: int, dt: float, max_gain: float | None, spatial_ndim: int | None = None
     ) -> None:
         super().__init__()
-        self.steps = check_count(steps, "steps")
-        self.dt = check_number(dt, "dt", positive=True)
+        self.steps = check_count(steps, "steps", most=_MOST_STEPS)
+        self.dt = check_number(dt, "dt", positive=True, most=LARGEST)
         self.max_gain = check_gain_limit(max_gain)
         self.spatial_ndim = check_spatial_ndim(spatial_ndim)
         self.register_buffer("scale", torch.ones(()), persistent=False)
@@ -85,7 +93,9 @@ class InverseLayer(nn.Module):
             if not torch.compiler.is_compiling():
                 self._follow(u)
                 if self.training and not self._memory["checked"]:
-                    self._check(wide)
+                    result = self.evolve(wide).to(dtype)
+                    self._check(wide, result)
+                    return result
             return self.evolve(wide).to(dtype)
 
     def evolve(self, u: Tensor) -> Tensor:
@@ -116,19 +126,24 @@ class InverseLayer(nn.Module):
         """``scale * dt`` in the dtype and on the device of ``u``."""
         return self.scale.to(device=u.device, dtype=u.dtype) * self.dt
 
-    def _check(self, u: Tensor) -> None:
-        """Warn if the layer amplifies more than `warn_above`, once it could be found out."""
+    def _check(self, u: Tensor, result: Tensor) -> None:
+        """Warn if the layer overflows, or amplifies more than `warn_above`, once it can be told."""
         limit = self.warn_above
-        if limit is None or torch.is_inference_mode_enabled() or u.is_meta or not u.numel():
-            return
-        if _saves_by_hooks():
+        if torch.is_inference_mode_enabled() or u.is_meta or not u.numel():
             return
         try:
             example = _largest_image(u.detach())
             if not bool(torch.isfinite(example).all()):
                 return  # not this layer's fault
+            finite = bool(torch.isfinite(result.detach()).all())
         except RuntimeError:
             return  # under vmap there is no value to look at
+        if not finite:
+            self._memory["checked"] = True
+            warnings.warn(overflow(self, u, result), StabilityWarning, stacklevel=4)
+            return
+        if limit is None or _saves_by_hooks():
+            return
         self._memory["checked"] = True
         try:
             gain = finite_or_inf(self.gain_at(example))
@@ -171,16 +186,22 @@ def check_gain_limit(value: Any, name: str = "max_gain") -> float | None:
     if value is None:
         return None
     number = check_number(value, name)
-    if number < 1:
-        raise InputError(f"{name}={value!r}; allowed is at least 1 (the layers amplify), or None")
+    if not 1 <= number <= _LARGEST_GAIN:
+        raise InputError(
+            f"{name}={value!r}; allowed is at least 1 (the layers amplify) and at most "
+            f"{_LARGEST_GAIN:g}, or None"
+        )
     return number
 
 
 def check_spatial_ndim(value: int | None) -> int | None:
     """None, 1, 2 or 3."""
-    if value is not None and check_count(value, "spatial_ndim") > 3:
+    if value is None:
+        return None
+    number = check_count(value, "spatial_ndim")
+    if number > 3:
         raise InputError(f"spatial_ndim={value!r}; allowed is 1, 2, 3 or None (2 or 3)")
-    return value
+    return number
 
 
 def check_field(u: Any, spatial_ndim: int | None = None) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..core.errors import InputError
 from ..core.numbers import check_number
-from .base import InverseLayer
+from .base import LARGEST, InverseLayer
 from .stability import DEFAULT_LIMIT, estimate_gain
 
 
@@ -90,8 +90,10 @@ class InverseEvolution(InverseLayer):
 
 
 def check_width(eps: float) -> float:
-    """A positive number whose square does not underflow in float32."""
+    """A positive number whose square neither under- nor overflows in float32."""
     number = check_number(eps, "eps", positive=True)
-    if number < 1e-15:
-        raise InputError(f"eps={eps!r}; allowed is at least 1e-15 (its square underflows below)")
+    if not 1e-15 <= number <= LARGEST:
+        raise InputError(
+            f"eps={eps!r}; allowed is at least 1e-15 (its square underflows below) and at most 1e12"
+        )
     return number

@@ -10,6 +10,7 @@ from ..core.numbers import check_count
 from .base import check_field, check_gain_limit, finite_or_inf
 from .hooks import inverse_layers
 from .stability import DEFAULT_LIMIT, advice
+from .training_only import check_module
 
 _EXAMPLE_SIZE = 32
 
@@ -48,6 +49,7 @@ def check_gain(
         what to set instead. Also for bad arguments.
     """
     limit = check_gain_limit(limit, "limit")
+    check_module(layer, "layer")
     _examples(example)  # wrong ones are refused without any layer too
     largest = 1.0
     for found in inverse_layers(layer):

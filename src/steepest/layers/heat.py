@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..core.errors import InputError
-from ..core.numbers import check_count
+from ..core.numbers import check_count, check_flag
 from ..grid.differences import check_boundary, laplacian
 from .base import InverseLayer, space_axes
 from .basis import change_basis, laplace_basis
@@ -72,7 +72,7 @@ class InverseHeat(InverseLayer):
     ) -> None:
         super().__init__(steps, dt, max_gain, spatial_ndim)
         self.boundary = check_boundary(boundary)
-        self.stencil = bool(stencil)
+        self.stencil = check_flag(stencil, "stencil")
 
     def gain(self, spatial_ndim: int = 2) -> float:
         """The largest gain at full strength: ``min((1 + 4 d dt)^steps, max_gain)``.

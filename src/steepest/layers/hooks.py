@@ -8,10 +8,9 @@ from typing import Any
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from ..core.errors import InputError
 from .base import InverseLayer
 from .outputs import Keys
-from .training_only import TrainingOnly
+from .training_only import TrainingOnly, check_module
 
 
 class _OutputHook:
@@ -51,9 +50,7 @@ def attach(module: nn.Module, layer: nn.Module, keys: Keys = None) -> RemovableH
     InputError
         ``module`` or ``layer`` is no module.
     """
-    if not isinstance(module, nn.Module):
-        raise InputError(f"module={type(module).__name__}; allowed is an nn.Module")
-    return module.register_forward_hook(_OutputHook(layer, keys))
+    return check_module(module, "module").register_forward_hook(_OutputHook(layer, keys))
 
 
 def inverse_layers(network: nn.Module) -> Iterator[InverseLayer]:

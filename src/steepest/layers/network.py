@@ -9,7 +9,7 @@ from torch import nn
 
 from ..core.errors import InputError
 from .outputs import Keys
-from .training_only import TrainingOnly
+from .training_only import TrainingOnly, check_module
 
 _INNER = "network."
 _OWN = ("network", "inverse_evolution")
@@ -33,8 +33,7 @@ class InverseEvolutionNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, layer: nn.Module, keys: Keys = None) -> None:
         super().__init__()
-        if not isinstance(network, nn.Module):
-            raise InputError(f"network={type(network).__name__}; allowed is an nn.Module")
+        check_module(network, "network")
         inverse = TrainingOnly(layer, keys)
         if inverse.state_dict():
             raise InputError(

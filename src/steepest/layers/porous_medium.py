@@ -13,6 +13,8 @@ from .base import space_axes
 from .evolution import InverseEvolution
 from .stability import DEFAULT_LIMIT
 
+_LARGEST_EXPONENT = 100.0
+
 
 @dataclass(frozen=True)
 class PorousMediumFlow:
@@ -35,14 +37,16 @@ class InversePorousMedium(InverseEvolution):
     Diffusion at the rate ``m |u|^(m-1)``: none where ``u`` is 0, much where it is large; ``m = 1``
     is heat. It is the gradient flow of ``|u|^(m+1)/(m+1)`` in the space H^-1; as that is convex,
     the implicit Euler step has one solution for any ``dt``, and the layer is its exact inverse.
-    "neumann" and "periodic" keep the mean. The gain grows with the values, as ``|u|^(m-1)``.
+    "neumann" and "periodic" keep the mean. The gain grows with the values, as ``|u|^(m-1)``: values
+    above 1 overflow after a few steps, unless ``dt`` is small. The first call in training mode says
+    so (`InverseEvolution`); scale logits down, or take their ``tanh``.
 
     Parameters
     ----------
     steps, dt, max_gain, spatial_ndim
         As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
     exponent : float
-        ``m``, at least 1. Below 2, second derivatives at values of exactly 0 are infinite.
+        ``m``, from 1 to 100. Below 2, second derivatives at values of exactly 0 are infinite.
     boundary : str
         "neumann", "zero" or "periodic".
 
@@ -66,7 +70,10 @@ class InversePorousMedium(InverseEvolution):
         spatial_ndim: int | None = None,
     ) -> None:
         power = check_number(exponent, "exponent")
-        if power < 1:
-            raise InputError(f"exponent={exponent!r}; allowed is at least 1 (1 is heat)")
+        if not 1 <= power <= _LARGEST_EXPONENT:
+            raise InputError(
+                f"exponent={exponent!r}; allowed is at least 1 (1 is heat) and at most "
+                f"{_LARGEST_EXPONENT:g}"
+            )
         operator = PorousMediumFlow(power, check_boundary(boundary))
         super().__init__(operator, steps, dt, max_gain, spatial_ndim)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from ..core.errors import InputError
+from ..core.numbers import check_choice
 from .heat import InverseHeat
 
 
@@ -56,6 +56,4 @@ def heat_preset(name: str = "default") -> InverseHeat:
     InputError
         No such name.
     """
-    if name not in HEAT_PRESETS:
-        raise InputError(f"name={name!r}; allowed is one of {', '.join(HEAT_PRESETS)}")
-    return InverseHeat(**asdict(HEAT_PRESETS[name]))
+    return InverseHeat(**asdict(HEAT_PRESETS[check_choice(name, "name", tuple(HEAT_PRESETS))]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
 from ..core.errors import InputError
+from ..core.numbers import check_real
 from .hooks import inverse_layers
+from .training_only import check_module
 
 
 def linear_ramp(
@@ -26,8 +26,10 @@ def linear_ramp(
     InputError
         ``end < begin``, ``first`` or ``last`` not between 0 and 1, or a number that is not finite.
     """
-    if not all(math.isfinite(x) for x in (step, begin, end)) or end < begin:
-        raise InputError(f"begin={begin}, end={end}, step={step}; allowed is begin <= end, finite")
+    step = check_real(step, "step")
+    begin, end = check_real(begin, "begin"), check_real(end, "end")
+    if end < begin:
+        raise InputError(f"begin={begin}, end={end}; allowed is begin <= end")
     first, last = check_scale(first, "first"), check_scale(last, "last")
     if step >= end:
         return last
@@ -60,6 +62,7 @@ def set_scale(network: nn.Module, scale: float) -> int:
         ``scale`` is out of range, or there is no inverse layer.
     """
     value = check_scale(scale)
+    check_module(network, "network")
     layers = list(inverse_layers(network))
     if not layers:
         raise InputError(f"network={type(network).__name__} has no inverse layer to set")
@@ -71,10 +74,7 @@ def set_scale(network: nn.Module, scale: float) -> int:
 
 def check_scale(value: float, name: str = "scale") -> float:
     """A number between 0 and 1."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = check_real(value, name)
     if not 0 <= number <= 1:
         raise InputError(f"{name}={value!r}; allowed is a number between 0 and 1")
     return number

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..core.errors import InputError
 from ..core.numbers import check_count
 
 DEFAULT_LIMIT = 1e4
@@ -48,10 +49,12 @@ def estimate_gain(
     Returns
     -------
     float
-        Infinite or NaN where the layer's output is.
+        Infinite where the layer's output is infinite or NaN; NaN where only its derivative is.
 
     Raises
     ------
+    InputError
+        ``layer`` is not callable, or ``u`` no tensor in floating point.
     RuntimeError
         Of torch: the layer has no derivative of either kind; or it is called where
         ``torch.func`` does not work, as under ``vmap`` or activation checkpointing.
@@ -61,6 +64,12 @@ def estimate_gain(
     Golub & Van Loan, Matrix Computations, section 8.2.
     """
     num_iter = check_count(num_iter, "num_iter")
+    if not callable(layer):
+        raise InputError(f"layer={layer!r}; allowed is a callable u -> L(u)")
+    if not isinstance(u, Tensor) or not u.is_floating_point():
+        raise InputError(f"u={type(u).__name__}; allowed is a tensor in floating point")
+    if not isinstance(generator, torch.Generator | None):
+        raise InputError(f"generator={generator!r}; allowed is a torch.Generator or None")
     evolve = getattr(layer, "evolve", layer)  # not forward: that may be who asks
     u = u.detach().float() if u.dtype in (torch.float16, torch.bfloat16) else u.detach()
     if generator is None:
@@ -76,7 +85,10 @@ def estimate_gain(
 def _power_iteration(
     evolve: Callable[[Tensor], Tensor], u: Tensor, direction: Tensor, num_iter: int
 ) -> float:
-    gain, pull_back = 0.0, torch.func.vjp(evolve, u)[1]
+    output, pull_back = torch.func.vjp(evolve, u)[:2]
+    if not bool(torch.isfinite(output).all()):
+        return math.inf
+    gain = 0.0
     for _ in range(num_iter):
         image = torch.func.jvp(evolve, (u,), (direction,))[1]
         gain = float(torch.linalg.vector_norm(image))
@@ -131,6 +143,17 @@ def advice(layer: Stepped, gain: float, limit: float, spatial_ndim: int, skip: s
     return (
         f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies {much} in "
         f"{spatial_ndim}-D{more}: a training is likely to diverge. Set {', or '.join(remedies)}"
+    )
+
+
+def overflow(layer: Stepped, u: Tensor, result: Tensor) -> str:
+    """Which layer has made finite values infinite, and what to do about it."""
+    remedies = [layer.cap] if layer.cap else []
+    remedies += ["a smaller dt or fewer steps", "scale its inputs down"]
+    return (
+        f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies without "
+        f"bound: values up to {float(u.detach().abs().max()):.2g} become infinite or NaN in "
+        f"{str(result.dtype).removeprefix('torch.')}. Set {', or '.join(remedies)}"
     )
 
 

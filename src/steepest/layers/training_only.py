@@ -10,6 +10,13 @@ from ..core.errors import InputError
 from .outputs import Keys, check_keys, transform_output
 
 
+def check_module(value: Any, name: str) -> nn.Module:
+    """An nn.Module."""
+    if not isinstance(value, nn.Module):
+        raise InputError(f"{name}={type(value).__name__}; allowed is an nn.Module")
+    return value
+
+
 class TrainingOnly(nn.Module):
     """``layer`` in ``train()`` mode, the identity in ``eval()`` mode (the very same object).
 
@@ -36,9 +43,7 @@ class TrainingOnly(nn.Module):
 
     def __init__(self, layer: nn.Module, keys: Keys = None) -> None:
         super().__init__()
-        if not isinstance(layer, nn.Module):
-            raise InputError(f"layer={layer!r}; allowed is an nn.Module, such as InverseHeat(...)")
-        self.layer = layer
+        self.layer = check_module(layer, "layer")
         self.keys = check_keys(keys)
 
     def forward(self, output: Any) -> Any:

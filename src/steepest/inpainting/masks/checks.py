@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import as_array
+from ...core.arrays import as_array, dtype_name
 from ...core.errors import InputError
 from ...core.namespace import detached
 from ...core.numbers import check_choice, check_fraction
@@ -60,15 +60,15 @@ def count_of(density: Any, num_pixels: int) -> int:
 
 def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     """A copy of a Boolean mask of the spatial shape with a pixel in it."""
-    array = detached(as_array(mask, "mask"))
-    if array.dtype != bool or array.shape != space:
+    array = as_array(mask, "mask")
+    if dtype_name(array) != "bool" or tuple(array.shape) != space:
         raise InputError(
-            f"mask={array.dtype} array of shape {array.shape}; allowed is a Boolean array of the "
-            f"spatial shape {space}"
+            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array "
+            f"of the spatial shape {space}"
         )
     if not array.any():
         raise InputError("mask=empty; allowed are masks with at least one pixel")
-    return array.copy()
+    return np.array(detached(array))
 
 
 def generator(rng: Rng) -> np.random.Generator:

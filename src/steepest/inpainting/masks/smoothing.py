@@ -6,6 +6,9 @@ from math import ceil
 
 import numpy as np
 
+WIDEST = 1000.0
+"""The largest sigma, in pixels: the work grows with it."""
+
 
 def gaussian(array: np.ndarray, sigma: float) -> np.ndarray:
     """Convolution with a Gaussian along every axis, cut at 4 sigma, reflecting boundary.
