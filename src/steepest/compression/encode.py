@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log10, sqrt
 from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, prepare_image
+from ..core.arrays import Layout, as_array, dtype_name, prepare_image
 from ..core.errors import InputError
+from ..core.namespace import detached, is_torch
+from ..core.numbers import check_flag, check_fraction, check_number
 from ..inpainting.masks.checks import Callback, check_callback
 from ..inpainting.tonal_levels import check_levels
 from . import streams
@@ -118,8 +120,11 @@ def pack(
     """
     check_callback(on_step)
     count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
+    image = image.detach() if is_torch(image) else image
     planes, layout = prepare_image(image, channel_axis)
-    task = _Task(np.asarray(planes), layout, np.asarray(image), count, tonal)
+    layout = replace(layout, dtype=np.dtype(dtype_name(layout)))
+    original, planes = np.asarray(detached(image)), np.asarray(detached(planes))
+    task = _Task(planes, layout, original, count, check_flag(tonal, "tonal"))
     goals = {"density": density, "max_bytes": max_bytes, "psnr": psnr, "mask": mask}
     given = [name for name, value in goals.items() if value is not None]
     if len(given) != 1:
@@ -132,7 +137,8 @@ def pack(
 
     options = {"rng": rng, "on_step": on_step}
     if density is not None:
-        return task.run(choose_mask(task.unit, density, mask_method, **options))
+        share = check_fraction(density, "density")
+        return task.run(choose_mask(task.unit, share, mask_method, **options))
     choose = mask_chooser(task.unit, mask_method, **options)
 
     def attempt(share: float) -> Compressed:
@@ -140,8 +146,9 @@ def pack(
 
     fewest = 1 / task.planes[0].size
     if max_bytes is not None:
-        return largest_below(attempt, _positive(max_bytes, "max_bytes"), START, fewest)
-    return smallest_above(attempt, _positive(psnr, "psnr"), START, fewest)
+        most = check_number(max_bytes, "max_bytes", positive=True)
+        return largest_below(attempt, most, START, fewest)
+    return smallest_above(attempt, check_number(psnr, "psnr", positive=True), START, fewest)
 
 
 class _Task:
@@ -195,21 +202,11 @@ class _Task:
         return inf if error == 0 else -10 * log10(error)
 
 
-def _positive(value: Any, name: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if not 0 < number < inf:
-        raise InputError(f"{name}={value!r}; allowed are positive numbers")
-    return number
-
-
 def _check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(mask)
-    if array.dtype != bool or array.shape != space or not array.any():
+    array = as_array(mask, "mask")
+    if dtype_name(array) != "bool" or tuple(array.shape) != space or not bool(array.any()):
         raise InputError(
-            f"mask={array.dtype} array of shape {array.shape}; allowed is a Boolean array of shape "
-            f"{space} with a True in it"
+            f"mask={dtype_name(array)} array of shape {tuple(array.shape)}; allowed is a Boolean "
+            f"array of the image's spatial shape {space} with a True in it"
         )
-    return array
+    return np.asarray(detached(array))

@@ -64,7 +64,7 @@ def choose_mask(image: np.ndarray, density: float, method: str, **options: Any) 
 
 
 def _checked(method: str) -> str:
-    if method not in masks.METHODS:
+    if not isinstance(method, str) or method not in masks.METHODS:
         raise InputError(f"mask_method={method!r}; allowed are {', '.join(masks.METHODS)}")
     return method
 

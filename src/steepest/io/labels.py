@@ -14,6 +14,7 @@ from steepest.core.numbers import check_count
 
 from . import npy, tiff
 from .files import decoding, read_image
+from .paths import check_path
 from .pictures import open_picture
 
 _ANY = 2**53  # pixels: where none of them is read
@@ -35,7 +36,7 @@ def read_labels(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
         The file cannot be read, is too large, is JPEG (which changes numbers), holds several pages,
         colours, or numbers that are not whole.
     """
-    name, most = os.fspath(path), check_count(max_pixels, "max_pixels")
+    name, most = check_path(path), check_count(max_pixels, "max_pixels")
     with decoding(name), open(name, "rb") as file:
         array = _stored_numbers(file, name, most)
     if array is None:
@@ -56,7 +57,7 @@ def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
     InputError
         The file cannot be read.
     """
-    name = os.fspath(path)
+    name = check_path(path)
     with decoding(name), open(name, "rb") as file:
         head = file.read(8)
         file.seek(0)
