@@ -360,7 +360,7 @@ def test_sizes_that_a_format_cannot_hold_are_left_out(tmp_path, name, per_unit):
     write_image(tmp_path / name, Image(array, "YX", metadata=metadata))
     copy = read_image(tmp_path / name)
     assert copy.array.shape == array.shape
-    assert copy.metadata.resolution in (None, (1e8, 1e8))
+    assert copy.metadata.resolution in (None, (1.0, 1.0), (1e8, 1e8))  # TIFF: 1 if not known
 
 
 def test_descriptions_need_not_be_ascii(tmp_path):
