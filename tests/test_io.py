@@ -350,3 +350,20 @@ def test_volume_spacing_survives_a_float64_copy(tmp_path):
     array = random_array((3, 5, 6), "float64")
     write_image(tmp_path / "a.tif", Image(array, "ZYX", metadata=metadata))
     assert read_image(tmp_path / "a.tif").pixel_size == pytest.approx((0.75, 0.25, 0.25))
+
+
+@pytest.mark.parametrize("per_unit", [1e-300, 1e-12, 1e8, 1e12, 1e300, float("inf")])
+@pytest.mark.parametrize("name", ["a.png", "a16.png", "a.jpg", "a.tif"])
+def test_sizes_that_a_format_cannot_hold_are_left_out(tmp_path, name, per_unit):
+    array = random_array((4, 5), "uint16" if "16" in name else "uint8")
+    metadata = Metadata(resolution=(per_unit, per_unit), unit="nm")
+    write_image(tmp_path / name, Image(array, "YX", metadata=metadata))
+    copy = read_image(tmp_path / name)
+    assert copy.array.shape == array.shape
+    assert copy.metadata.resolution in (None, (1.0, 1.0), (1e8, 1e8))  # TIFF: 1 if not known
+
+
+def test_descriptions_need_not_be_ascii(tmp_path):
+    metadata = Metadata(description="10 µm, Café")
+    write_image(tmp_path / "a.tif", Image(np.zeros((2, 3), np.uint8), "YX", metadata=metadata))
+    assert read_image(tmp_path / "a.tif").metadata.description == "10 µm, Café"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log10, sqrt
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..core.arrays import Layout, as_array, dtype_name
 from ..core.errors import InputError
 from ..core.namespace import detached
-from ..core.numbers import check_number
+from ..core.numbers import check_flag, check_fraction, check_number
 from ..core.progress import Callback, Reporter
 from ..inpainting.problem import prepare_numpy
 from ..inpainting.tonal_levels import check_levels
@@ -125,8 +125,10 @@ def pack(
     """
     tell = Reporter(on_step)
     count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
-    planes, layout = prepare_numpy(image, channel_axis, any_size=True)
-    task = _Task(planes, layout, np.asarray(detached(image)), count, tonal, tell)
+    planes, layout = prepare_numpy(image, channel_axis)
+    layout = replace(layout, dtype=np.dtype(dtype_name(layout)))
+    original = np.asarray(detached(image))
+    task = _Task(planes, layout, original, count, check_flag(tonal, "tonal"), tell)
     goals = {"density": density, "max_bytes": max_bytes, "psnr": psnr, "mask": mask}
     given = [name for name, value in goals.items() if value is not None]
     if len(given) != 1:
@@ -139,7 +141,8 @@ def pack(
 
     options = {"rng": rng, "on_step": tell.stage}
     if density is not None:
-        return task.run(choose_mask(task.unit, density, mask_method, **options))
+        share = check_fraction(density, "density")
+        return task.run(choose_mask(task.unit, share, mask_method, **options))
     choose = mask_chooser(task.unit, mask_method, **options)
 
     def attempt(share: float) -> Compressed:
@@ -209,7 +212,7 @@ def _check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     array = as_array(mask, "mask")
     if dtype_name(array) != "bool" or tuple(array.shape) != space or not bool(array.any()):
         raise InputError(
-            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array "
-            f"of shape {space} with a True in it"
+            f"mask={dtype_name(array)} array of shape {tuple(array.shape)}; allowed is a Boolean "
+            f"array of the image's spatial shape {space} with a True in it"
         )
     return np.asarray(detached(array))

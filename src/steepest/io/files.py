@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from steepest.core.arrays import as_array, check_field
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
-from steepest.core.numbers import check_choice, check_count
+from steepest.core.namespace import detached, is_torch
+from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import npy, raster, tiff
-from .image import Image, check_pixels
+from .image import Image, check_dtype, check_pixels
 from .outputs import OutputSet, refuse_existing
+from .paths import check_path
 from .samples import sample_bytes
 
 SUFFIXES = {
@@ -69,7 +73,11 @@ def read_image(
         The file is missing, unreadable, damaged, too large, or holds what is not allowed. Nothing
         in a file is ever executed (pickled NPY files are refused).
     """
-    name = os.fspath(path)
+    name = check_path(path)
+    whole = isinstance(channel_axis, (int, np.integer)) and not isinstance(channel_axis, bool)
+    known = channel_axis is None or (isinstance(channel_axis, str) and channel_axis == "auto")
+    if not whole and not known:
+        raise InputError(f"channel_axis={channel_axis!r}; allowed are integers, None and 'auto'")
     check_choice(stack, "stack", ("auto", "volume", "pages"))
     most = check_count(max_pixels, "max_pixels")
     data = sample_bytes(name[7:]) if name.startswith("sample:") else None
@@ -124,7 +132,9 @@ def check_target(
     InputError
         The suffix is unknown or only read, or the format cannot hold this image without loss.
     """
-    name = os.fspath(path)
+    name = check_path(path)
+    if not isinstance(image, Image):
+        raise InputError(f"image of type {type(image).__name__}; allowed is steepest.io.Image")
     suffix = Path(name).suffix.lower()
     if suffix in READ_ONLY:
         kind = READ_ONLY[suffix].upper()
@@ -132,10 +142,10 @@ def check_target(
     if suffix not in SUFFIXES:
         raise InputError(f"{name}: suffix {suffix!r}; allowed are {', '.join(SUFFIXES)}")
     kind = SUFFIXES[suffix]
-    dtype = np.dtype(dtype or image.array.dtype).name
-    if dtype not in _DTYPES[kind]:
+    held = image.array.dtype.name if dtype is None else check_dtype(dtype)
+    if held not in _DTYPES[kind]:
         raise InputError(
-            f"{name}: {kind.upper()} files cannot hold {dtype} values; write a .tif or .npy file"
+            f"{name}: {kind.upper()} files cannot hold {held} values; write a .tif or .npy file"
         )
     if kind in ("png", "jpeg"):
         channels = 1 if image.channel_axis is None else image.array.shape[-1]
@@ -168,12 +178,16 @@ def write_image(
     InputError
         The file exists and ``overwrite`` is False, or the format cannot hold the image.
     """
+    name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
+    if outputs is not None and not isinstance(outputs, OutputSet):
+        raise InputError(f"outputs={outputs!r}; allowed are None and steepest.io.OutputSet")
     if not isinstance(image, Image):
-        image = npy.from_array(np.asarray(image), os.fspath(path), "auto", "auto")
-    check_pixels(image.array, image.name)
+        values = check_field(image, "image") if is_torch(image) else as_array(image, "image")
+        image = npy.from_array(np.asarray(detached(values)), name, "auto", "auto")
+    image = replace(image, array=check_pixels(image.array, image.name))
     kind = check_target(path, image)
     if outputs is None:
-        refuse_existing(Path(path), overwrite)
+        refuse_existing(Path(name), overwrite)
         with OutputSet(overwrite=overwrite) as single:
             write_image(path, image, outputs=single)
         return

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.core.arrays import Layout
+from steepest.core.arrays import Layout, check_field
 from steepest.core.errors import InputError
+from steepest.core.namespace import detached
 
 from .metadata import Metadata
 
@@ -32,6 +33,22 @@ class Image:
     format: str = ""
     stored_axes: str = ""
     name: str = "image"
+
+    def __post_init__(self) -> None:
+        axes, array, alpha = self.axes, self.array, self.alpha
+        if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+            raise InputError(f"array of type {type(array).__name__}; allowed are plain arrays")
+        order = [axis for axis in "TZYXC" if axis in str(axes)]
+        if not isinstance(axes, str) or order != list(axes) or len(axes) != array.ndim:
+            raise InputError(
+                f"axes={axes!r} of an array of shape {array.shape}; allowed are letters of 'TZYXC' "
+                "in this order, one for each axis"
+            )
+        opaque = array.shape[:-1] if axes.endswith("C") else array.shape
+        if alpha is not None and (not isinstance(alpha, np.ndarray) or alpha.shape[:-1] != opaque):
+            raise InputError(
+                f"alpha={alpha!r:.99}; allowed are arrays of shape {(*opaque, 'k')}, and None"
+            )
 
     @property
     def channel_axis(self) -> int | None:
@@ -74,12 +91,30 @@ def from_float(array: np.ndarray, dtype: Any) -> np.ndarray:
     """Floats on the [0, 1] scale as ``dtype``; the library's one rule (clip, scale, round).
 
     Float dtypes are only cast.
+
+    Raises
+    ------
+    InputError
+        No floats, NaN or infinite, or too large for the type; another dtype than files hold.
     """
-    dtype = np.dtype(dtype)
-    if dtype.kind == "f":
-        return np.asarray(array, dtype=dtype)
-    layout = Layout(dtype, None, array.shape)
-    return np.asarray(layout.restore(np.asarray(array)[None]))
+    kind, values = np.dtype(check_dtype(dtype)), np.asarray(detached(check_field(array, "array")))
+    if kind.kind == "u":
+        return np.asarray(Layout(kind, None, values.shape).restore(values[None]))
+    largest, most = float(np.abs(values).max(initial=0)), float(np.finfo(kind).max)
+    if largest > most:
+        raise InputError(f"array has values up to {largest:g}; {kind} holds up to {most:g}")
+    return values.astype(kind, copy=False)
+
+
+def check_dtype(dtype: Any) -> str:
+    """The name of a dtype that files hold: one of ``DTYPES``."""
+    try:
+        name = "" if dtype is None else np.dtype(dtype).name
+    except Exception:  # NumPy raises nearly anything on what is none
+        name = ""
+    if name not in DTYPES:
+        raise InputError(f"dtype={dtype!r}; allowed are {', '.join(DTYPES)}")
+    return name
 
 
 def in_kind(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -128,7 +163,9 @@ def label_axes(
     elif channel_axis is not None:
         channel_axis = int(channel_axis)
         if not -ndim <= channel_axis < ndim:
-            raise InputError(f"{name}: channel axis {channel_axis} of an array of shape {shape}")
+            raise InputError(
+                f"{name}: channel_axis={channel_axis} is no axis of an array of shape {shape}"
+            )
         channel_axis %= ndim
     count = ndim - (channel_axis is not None)
     first = "T" if stack == "pages" else "Z"

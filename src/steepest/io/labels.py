@@ -14,6 +14,7 @@ from steepest.core.numbers import check_count
 
 from . import npy, tiff
 from .files import decoding, read_image
+from .paths import check_path
 from .pictures import open_picture
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -34,7 +35,7 @@ def read_labels(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
         The file cannot be read, is too large, is JPEG (which changes numbers), holds several pages,
         colours, or numbers that are not whole.
     """
-    name, most = os.fspath(path), check_count(max_pixels, "max_pixels")
+    name, most = check_path(path), check_count(max_pixels, "max_pixels")
     with decoding(name), open(name, "rb") as file:
         array = _stored_numbers(file, name, most)
     if array is None:

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 from ..core.errors import InputError
+from ..core.numbers import check_flag
 from .files import READ_ONLY, SUFFIXES
+from .paths import check_path
 
 
 def base_name(path: str | os.PathLike[str]) -> str:
     """The name of an image file without folder and suffix; ".ome.tif" is one suffix."""
-    base = Path(path).stem
+    base = Path(check_path(path)).stem
     return base[:-4] if base.lower().endswith(".ome") else base
 
 
@@ -25,11 +27,11 @@ def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> l
     InputError
         There is no such folder, or no such file in it.
     """
-    place = Path(folder)
+    place = Path(check_path(folder, "folder"))
     if not place.is_dir():
         raise InputError(f"{folder}: no such folder")
     known = {*SUFFIXES, *READ_ONLY}
-    entries = place.rglob("*") if recursive else place.iterdir()
+    entries = place.rglob("*") if check_flag(recursive, "recursive") else place.iterdir()
     found = sorted(
         path
         for path in entries

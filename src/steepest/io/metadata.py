@@ -21,6 +21,9 @@ _MILLIMETRES = {
 }
 
 
+_FINEST = 1e9  # pixels per unit
+
+
 @dataclass(frozen=True)
 class Metadata:
     """Resolution, colour profile and notes of an image file.
@@ -28,7 +31,7 @@ class Metadata:
     ``resolution`` is pixels per ``unit`` along x and y, ``z_step`` the distance between slices in
     ``unit``; ``unit`` is "inch", "cm", "mm", "µm", ..., or "" where the file names none.
     ``flavour`` is "imagej" or "ome" for TIFF files of these programs, ``extra`` holds what only
-    they store. Nothing here changes the numerics.
+    they store. Nothing here changes the numerics. Sizes that no file can hold are left out.
     """
 
     resolution: tuple[float, float] | None = None
@@ -42,6 +45,10 @@ class Metadata:
     flavour: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.resolution and not all(1 / _FINEST <= each <= _FINEST for each in self.resolution):
+            object.__setattr__(self, "resolution", None)
+
     def pixel_size(self, axes: str) -> tuple[float | None, ...] | None:
         """Size of a pixel along each of ``axes`` (letters of "ZYX") in ``unit``; None if unknown.
 
@@ -52,9 +59,10 @@ class Metadata:
         values = tuple(sizes.get(axis) for axis in axes if axis in sizes)
         return values if any(value is not None for value in values) else None
 
-    def dots_per_inch(self) -> tuple[float, float] | None:
-        """The resolution in pixels per inch, or None where the unit has no known length."""
+    def dots_per_inch(self, most: float = 1e8) -> tuple[float, float] | None:
+        """The resolution in pixels per inch; None where it is not known or more than ``most``."""
         length = _MILLIMETRES.get(self.unit)
         if self.resolution is None or length is None:
             return None
-        return self.resolution[0] * 25.4 / length, self.resolution[1] * 25.4 / length
+        x, y = (each * 25.4 / length for each in self.resolution)
+        return (x, y) if max(x, y) <= most else None

@@ -12,6 +12,9 @@ from types import TracebackType
 from typing import BinaryIO
 
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_flag
+
+from .paths import check_path
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
@@ -32,7 +35,7 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
     InputError
         They cannot.
     """
-    place = Path(folder).absolute()
+    place = Path(check_path(folder, "folder")).absolute()
     while not place.exists():
         place = place.parent
     if not place.is_dir():
@@ -55,7 +58,7 @@ class OutputSet:
     """
 
     def __init__(self, *, overwrite: bool = False) -> None:
-        self.overwrite = overwrite
+        self.overwrite = check_flag(overwrite, "overwrite")
         self.paths: list[Path] = []  # every file of the set, in the order they were opened
         self._pending: list[tuple[Path, Path]] = []
         self._folders: list[Path] = []
@@ -63,7 +66,7 @@ class OutputSet:
     @contextmanager
     def open(self, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         """A new binary file that will be at ``path`` when the set is complete."""
-        path = Path(path)
+        path = Path(check_path(path))
         if path.is_symlink():
             path = path.resolve()
         refuse_existing(path, self.overwrite)

@@ -20,6 +20,7 @@ from .pictures import open_picture
 _PNG = "PNG"
 _KINDS = {_PNG: "png", "BMP": "bmp"}  # all else is JPEG: its multi-picture form too
 JPEG_QUALITY = 95
+JPEG_DENSITY = 65535  # dots per inch that a JPEG file can hold
 
 
 def read(
@@ -27,7 +28,10 @@ def read(
 ) -> Image:
     """A PNG, JPEG or BMP file; ``channel_axis`` other than "auto" is for files that do not know."""
     if channel_axis not in ("auto", None, -1, 2):
-        raise InputError(f"{name}: PNG, JPEG and BMP files say themselves which axis holds colours")
+        raise InputError(
+            f"{name}: channel_axis={channel_axis!r}; PNG, JPEG and BMP files say themselves which "
+            "axis holds colours"
+        )
     picture = open_picture(file, name, max_pixels)
     samples = _samples(picture, file, name)
     kind = _KINDS.get(str(picture.format), "jpeg")
@@ -103,7 +107,7 @@ def write(file: BinaryIO, image: Image, kind: str) -> None:
         png16.write16(file, samples, metadata)
         return
     options: dict[str, Any] = {}
-    dpi = metadata.dots_per_inch()
+    dpi = metadata.dots_per_inch(JPEG_DENSITY if kind == "jpeg" else 1e8)
     if dpi is not None:
         options["dpi"] = dpi
     if metadata.icc_profile:

@@ -8,15 +8,14 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from steepest.core.errors import InputError
+from steepest.core.numbers import check_choice
 
 SAMPLES = ("camera", "coffee")
 
 
 def sample_bytes(name: str) -> bytes:
     """The PNG file of a bundled photograph."""
-    if name not in SAMPLES:
-        raise InputError(f"sample {name!r} does not exist; there are {', '.join(SAMPLES)}")
+    check_choice(name, "name", SAMPLES)
     return (resources.files("steepest") / "data" / f"{name}.png").read_bytes()
 
 

@@ -278,7 +278,7 @@ def _add_notes(options: dict[str, Any], metadata: Metadata, axes: str, imagej: b
         options["ome"] = True
         options["metadata"] = {**metadata.extra, "axes": axes}
     elif metadata.description:
-        options["description"] = metadata.description
+        options["description"] = metadata.description.encode()  # text would have to be ASCII
         options["metadata"] = None
     else:
         notes = {"axes": axes, "spacing": metadata.z_step, "unit": metadata.unit}

@@ -14,6 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from steepest.core.errors import InputError
+from steepest.core.limits import MAX_PIXELS
+from steepest.core.numbers import check_number
+
+from .checks import check_image, plain
 
 Colour = tuple[float, float, float, float]
 INK = "#20262e"
@@ -23,6 +27,8 @@ MARGIN = 0.28  # inches around the panels
 _STOPS = ["#27407a", "#2f7fa3", "#54a58c", "#b9b553", "#e3993f", "#bf4a36"]
 _SCALE = LinearSegmentedColormap.from_list("steepest", _STOPS)
 _NARROWEST, _WIDEST = 0.4, 3.0  # panels, width over height
+_COARSEST = 20  # dots per inch at which small letters still have a size
+_LARGEST = 1 << 16  # pixels of a figure along an axis
 _MOST_PIXELS = 1400  # of a picture along an axis; more are averaged in blocks first
 
 
@@ -39,7 +45,22 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def figure_png(figure: Figure, dpi: float = 150) -> bytes:
-    """The figure as the bytes of a PNG file."""
+    """The figure as the bytes of a PNG file; ``dpi`` is 20 or more.
+
+    Raises
+    ------
+    InputError
+        No figure, or more pixels than a figure can have.
+    """
+    if not isinstance(figure, Figure):
+        raise InputError(f"figure of type {type(figure).__name__}; allowed are matplotlib's")
+    dpi = check_number(dpi, "dpi", least=_COARSEST)
+    width, height = (math.ceil(inches * dpi) for inches in figure.get_size_inches())
+    if max(width, height) >= _LARGEST or width * height > MAX_PIXELS:
+        raise InputError(
+            f"dpi={dpi:g} makes {width} x {height} pixels; allowed are fewer than {_LARGEST} "
+            f"a side and {MAX_PIXELS} together"
+        )
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "steepest"})
     return buffer.getvalue()
@@ -64,7 +85,7 @@ def interval(start: float, end: float) -> str:
     return f"$t$ = {number(start)} \u2013 {number(end)}"
 
 
-def picture_of(array: np.ndarray, channel_axis: int | None) -> np.ndarray:
+def picture_of(array: Any, channel_axis: int | None, name: str = "image") -> np.ndarray:
     """The part of an image that can be shown: (X,) , (Y, X) or (Y, X, 3) floats.
 
     Volumes give their middle slice, more than three channels their mean, large images block
@@ -73,25 +94,22 @@ def picture_of(array: np.ndarray, channel_axis: int | None) -> np.ndarray:
     Raises
     ------
     InputError
-        The image has more than three spatial axes.
+        No real and finite values, or not one to three spatial axes.
     """
-    array = np.asarray(array, dtype=np.float32)
-    if channel_axis is not None:
-        array = np.moveaxis(array, channel_axis, -1)
-        if array.shape[-1] != 3:
-            array, channel_axis = array.mean(axis=-1), None
+    array = check_image(array, channel_axis, name)
+    if channel_axis is not None and array.shape[-1] != 3:
+        array, channel_axis = array.mean(axis=-1), None
     space = array.ndim - (channel_axis is not None)
-    if not 1 <= space <= 3:
-        raise InputError(f"shape {array.shape} cannot be shown; allowed are 1 to 3 spatial axes")
     if space == 3:
         array = array[array.shape[0] // 2]
     if space == 1:
         return array.mean(axis=-1) if channel_axis is not None else array
     step = math.ceil(max(array.shape[:2]) / _MOST_PIXELS)
     if step > 1:
-        rows, columns = (size // step * step for size in array.shape[:2])
-        blocks = array[:rows, :columns].reshape(
-            rows // step, step, columns // step, step, *array.shape[2:]
+        high, wide = (min(step, size) for size in array.shape[:2])
+        rows, columns = array.shape[0] // high, array.shape[1] // wide
+        blocks = array[: rows * high, : columns * wide].reshape(
+            rows, high, columns, wide, *array.shape[2:]
         )
         array = blocks.mean(axis=(1, 3))
     return array
@@ -103,7 +121,8 @@ def show(axes: Axes, picture: np.ndarray, low: float, high: float) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    high = high if high > low else low + 1.0
+    if high - low <= 1e-12 * max(abs(low), abs(high)):  # nothing but rounding
+        high = low + max(1.0, abs(low))
     if picture.ndim == 1:
         axes.set_facecolor("#f4f5f7")
         if low < 0 < high:
@@ -144,6 +163,7 @@ class PanelSheet:
     """A figure with equal panels in rows, each with a caption above, placed in inches."""
 
     def __init__(self, count: int, aspect: float, *, title: str = "", columns: int | None = None):
+        title = plain(title, "title")
         self.rows, self.columns = panel_grid(count, aspect)
         if columns is not None:
             self.rows, self.columns = math.ceil(count / columns), columns

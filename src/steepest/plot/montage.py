@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from steepest.core.errors import InputError
 
 from .canvas import PanelSheet, band_colours, interval, number, panel_aspect, picture_of, show
+from .checks import check_edges, check_list
 
 
 def band_montage(
@@ -40,12 +41,13 @@ def band_montage(
     Raises
     ------
     InputError
-        The number of edges is not one more than that of bands.
+        Images that cannot be shown; edges that decrease, or not one more than there are bands.
     """
+    bands, edges = check_list(bands, "bands"), check_edges(edges)
     if len(edges) != len(bands) + 1:
         raise InputError(f"{len(edges)} edges for {len(bands)} bands; one more is needed")
-    pictures = [picture_of(band, channel_axis) for band in bands]
-    rest = picture_of(residual, channel_axis)
+    pictures = [picture_of(band, channel_axis, "bands") for band in bands]
+    rest = picture_of(residual, channel_axis, "residual")
     whole = None if image is None else picture_of(image, channel_axis)
     count = len(pictures) + 1 + (whole is not None)
     sheet = PanelSheet(count, panel_aspect(rest), title=title)

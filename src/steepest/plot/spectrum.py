@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from steepest.core.errors import InputError
 
 from .canvas import FAINT, HAIR, INK, Colour, band_colours, new_figure, number
+from .checks import check_edges, check_line, plain
 
 
 def spectrum_figure(
@@ -37,22 +38,24 @@ def spectrum_figure(
     Raises
     ------
     InputError
-        Lengths differ, or fewer than two times are positive.
+        Lengths differ, times do not increase, or fewer than two of them are positive; edges that
+        decrease.
     """
-    nodes, values = np.asarray(times, dtype=float), np.asarray(spectrum, dtype=float)
-    if nodes.shape != values.shape or nodes.ndim != 1:
+    nodes, values = check_line(times, "times"), check_line(spectrum, "spectrum")
+    if nodes.shape != values.shape:
         raise InputError(f"times {nodes.shape} and spectrum {values.shape} must be equally long")
-    kept = (nodes > 0) & np.isfinite(values)
-    nodes, values = nodes[kept], (nodes * values)[kept]
-    if len(nodes) < 2:
-        raise InputError("a spectrum needs at least two positive times")
+    nodes, values = nodes[nodes > 0], (nodes * values)[nodes > 0]
+    if len(nodes) < 2 or not (np.diff(nodes) > 0).all():
+        raise InputError("times must increase, and two at least must be positive")
+    bands = None if edges is None else check_edges(edges)
+    title = plain(title, "title")
     figure = new_figure(9.0, 4.1)
     axes = figure.add_axes((0.078, 0.145, 0.895, 0.685 if title else 0.765))
     if title:
         figure.text(0.078, 0.945, title, fontsize=12.5, color=INK, fontweight="bold", va="center")
     _style(axes, nodes, values)
-    if edges is not None:
-        _shade(axes, nodes, values, np.asarray(edges, dtype=float))
+    if bands is not None:
+        _shade(axes, nodes, values, bands)
     else:
         axes.fill_between(nodes, values, color=band_colours(2)[0], alpha=0.25, linewidth=0)
     axes.plot(nodes, values, color=INK, linewidth=1.5, solid_joinstyle="round")

@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from steepest.core.errors import InputError
+from steepest.core.namespace import detached
 
 from .canvas import PanelSheet, number, panel_aspect, picture_of, show
+from .checks import check_line, check_list, plain
 
 
 def flow_strip(
@@ -34,21 +36,24 @@ def flow_strip(
     Raises
     ------
     InputError
-        There is no image, or the number of times differs.
+        Images that cannot be shown, or none; the number of times or notes differs.
     """
-    if len(images) == 0 or len(images) != len(times):
-        raise InputError(f"{len(images)} images and {len(times)} times; one for each is needed")
-    dtype = np.asarray(images[0]).dtype
-    pictures = [picture_of(image, channel_axis) for image in images]
+    images, instants = check_list(images, "images"), check_line(times, "times")
+    if len(images) == 0 or len(images) != len(instants):
+        raise InputError(f"{len(images)} images and {len(instants)} times; one for each is needed")
+    words = [""] * len(images) if notes is None else check_list(notes, "notes")
+    if len(words) != len(images):
+        raise InputError(f"{len(images)} images and {len(words)} notes; one for each is needed")
+    pictures = [picture_of(image, channel_axis, "images") for image in images]
+    dtype = np.asarray(detached(images[0])).dtype
     if dtype.kind == "u":
         low, high = 0.0, float(np.iinfo(dtype).max)
     else:
         low, high = float(pictures[0].min()), float(pictures[0].max())
     columns = len(pictures) if len(pictures) <= 6 else None
     sheet = PanelSheet(len(pictures), panel_aspect(pictures[0]), title=title, columns=columns)
-    words = notes if notes is not None else [""] * len(pictures)
-    for i, (picture, time, note) in enumerate(zip(pictures, times, words, strict=True)):
+    for i, (picture, time, note) in enumerate(zip(pictures, instants, words, strict=True)):
         axes = sheet.axes(i)
         show(axes, picture, low, high)
-        sheet.label(axes, f"$t$ = {number(float(time))}", note)
+        sheet.label(axes, f"$t$ = {number(float(time))}", plain(note, "notes"))
     return sheet.figure

@@ -1,0 +1,31 @@
+"""The gate for paths: every path that a caller gives passes this function."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from steepest.core.errors import InputError
+
+
+def check_path(value: Any, name: str = "path") -> str:
+    """A path as a string.
+
+    Raises
+    ------
+    InputError
+        Neither a string nor a path object; with a null character; or longer than any path.
+    """
+    path = value if isinstance(value, str) else None
+    if isinstance(value, os.PathLike):
+        path = os.fspath(value)
+    if not isinstance(path, str):
+        raise InputError(f"{name}={value!r}; allowed are strings and path objects")
+    try:
+        raw = os.fsencode(path)
+    except UnicodeEncodeError:
+        raw = b""
+    longest = max(map(len, raw.split(os.sep.encode())))
+    if not raw or b"\0" in raw or longest > 255 or len(raw) > 4095:
+        raise InputError(f"{name}={path[:99]!r} is no path that a file can have")
+    return path

@@ -1,0 +1,67 @@
+"""The gates for what figures show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from steepest.core.arrays import as_array, check_magnitude, dtype_name, normalize_axis
+from steepest.core.errors import InputError
+from steepest.core.namespace import detached
+from steepest.core.numbers import check_numbers, check_real
+
+
+def check_image(image: Any, channel_axis: int | None, name: str) -> np.ndarray:
+    """Real finite values in float64 with one to three spatial axes, channels (if any) last."""
+    array = as_array(image, name)
+    if dtype_name(array).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
+        raise InputError(f"{name} has dtype {array.dtype}; allowed are real numbers")
+    array = np.asarray(detached(array), np.float64)
+    axis = normalize_axis(channel_axis, array.ndim, "channel_axis")
+    if array.size == 0 or not 1 <= array.ndim - (axis is not None) <= 3:
+        raise InputError(
+            f"{name} of shape {array.shape} cannot be shown; allowed are 1 to 3 spatial axes"
+        )
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} holds NaN or infinite values; every value must be finite")
+    check_magnitude(array, name)
+    return array if axis is None else np.moveaxis(array, axis, -1)
+
+
+def check_list(values: Any, name: str) -> list[Any]:
+    """The entries of a list or along the first axis of an array."""
+    try:
+        return [values[i] for i in range(len(values))]
+    except (TypeError, KeyError):
+        raise InputError(
+            f"{name} of type {type(values).__name__} is no list and no array"
+        ) from None
+
+
+def check_line(values: Any, name: str) -> np.ndarray:
+    """A list of finite numbers."""
+    numbers = check_numbers(values, name)
+    if numbers.ndim != 1:
+        raise InputError(f"{name} of shape {numbers.shape}; allowed are lists of numbers")
+    return numbers
+
+
+def check_edges(edges: Any) -> np.ndarray:
+    """Times that do not decrease, the last of them maybe infinite."""
+    values = check_list(edges, "edges") or [np.nan]
+    last = values[-1]
+    if not isinstance(last, (float, np.floating)) or last != np.inf:
+        last = check_real(last, "edges")
+    times = np.append(check_line(values[:-1], "edges"), last)
+    if not (np.diff(times) >= 0).all():
+        raise InputError(f"edges={edges!r} must not decrease")
+    return times
+
+
+def plain(text: Any, name: str) -> str:
+    """Text to be drawn as it is: matplotlib takes what stands between dollar signs for formulas."""
+    if not isinstance(text, str):
+        raise InputError(f"{name}={text!r}; allowed are strings")
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return shown.replace("$", r"\$")
