@@ -125,8 +125,9 @@ def pack(
     """
     tell = Reporter(on_step)
     count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
-    planes, layout = prepare_numpy(image, channel_axis)
-    layout = replace(layout, dtype=np.dtype(dtype_name(layout)))
+    planes, layout = prepare_numpy(image, channel_axis, any_size=True)
+    kind = dtype_name(layout)
+    layout = replace(layout, dtype=np.dtype("float32" if kind == "float16" else kind))
     original = np.asarray(detached(image))
     task = _Task(planes, layout, original, count, check_flag(tonal, "tonal"), tell)
     goals = {"density": density, "max_bytes": max_bytes, "psnr": psnr, "mask": mask}
