@@ -29,7 +29,7 @@ def need_torch(what: str, *more: str, extra: str = "torch") -> None:
 
 
 def need_coder(what: str) -> None:
-    """The same for commands that read or write compressed images.
+    """The same for commands that write compressed images.
 
     Raises
     ------
