@@ -312,6 +312,17 @@ def test_lines_are_interpolated_linearly() -> None:
         assert np.allclose(filled.ravel(), expected, rtol=0, atol=1e-12)
 
 
+def test_decompressing_needs_no_other_package(tmp_path: Path) -> None:
+    (tmp_path / "a.stp").write_bytes(FILE)
+    code = (
+        "import sys; sys.modules['constriction'] = None\n"
+        "from steepest.cli.main import main\n"
+        "sys.exit(main(['decompress', 'a.stp', 'a.npy', '-q']))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert np.array_equal(np.load(tmp_path / "a.npy"), decompress(FILE))
+
+
 def test_channels_are_not_without_number() -> None:
     with pytest.raises(InputError, match="image has 65537 channels; allowed are at most 65536"):
         container.Header("uint8", (3, 4), 65537, 2, 1, 16)

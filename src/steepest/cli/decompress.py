@@ -13,7 +13,6 @@ from steepest.core.errors import InputError
 from steepest.io import Image, base_name, check_target, write_image
 
 from .batch import Record, run_batch
-from .extras import need_coder
 from .inputs import check_targets
 from .options import add_max_pixels, add_reporting
 
@@ -52,7 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decompress the file."""
-    need_coder("steepest decompress")
 
     def work(source: str, label: str) -> Record:
         from steepest.compression import decompress, read_header

@@ -1,6 +1,6 @@
 """Images stored as few of their pixels: compression by sparse inpainting.
 
-Everything is imported on first use. Needs the package ``constriction``.
+Everything is imported on first use. Compressing needs the package ``constriction``.
 """
 
 from __future__ import annotations
