@@ -63,8 +63,8 @@ def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     array = as_array(mask, "mask")
     if dtype_name(array) != "bool" or tuple(array.shape) != space:
         raise InputError(
-            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array of "
-            f"the spatial shape {space}"
+            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array "
+            f"of the spatial shape {space}"
         )
     if not array.any():
         raise InputError("mask=empty; allowed are masks with at least one pixel")
