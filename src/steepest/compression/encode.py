@@ -11,7 +11,7 @@ import numpy as np
 from ..core.arrays import Layout, as_array, dtype_name
 from ..core.errors import InputError
 from ..core.namespace import detached
-from ..core.numbers import check_number
+from ..core.numbers import check_flag, check_number
 from ..core.progress import Callback, Reporter
 from ..inpainting.problem import prepare_numpy
 from ..inpainting.tonal_levels import check_levels
@@ -126,7 +126,8 @@ def pack(
     tell = Reporter(on_step)
     count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
     planes, layout = prepare_numpy(image, channel_axis, any_size=True)
-    task = _Task(planes, layout, np.asarray(detached(image)), count, tonal, tell)
+    original, tonal = np.asarray(detached(image)), check_flag(tonal, "tonal")
+    task = _Task(planes, layout, original, count, tonal, tell)
     goals = {"density": density, "max_bytes": max_bytes, "psnr": psnr, "mask": mask}
     given = [name for name, value in goals.items() if value is not None]
     if len(given) != 1:
@@ -209,7 +210,7 @@ def _check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     array = as_array(mask, "mask")
     if dtype_name(array) != "bool" or tuple(array.shape) != space or not bool(array.any()):
         raise InputError(
-            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array of "
-            f"shape {space} with a True in it"
+            f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array "
+            f"of shape {space} with a True in it"
         )
     return np.asarray(detached(array))
