@@ -221,3 +221,32 @@ def test_nan_is_never_solved() -> None:
         start, right = np.zeros((2, 1, 8, 8))
         (start if place[0] == place[1] else right)[0, *place] = np.nan
         assert not solve(hierarchy, start, right).residual[0] <= 1
+
+
+@pytest.mark.parametrize("varying", [True, False])
+def test_watched_and_unwatched_solutions_are_the_same_to_the_last_bit(varying: bool) -> None:
+    operator = problem((40, 50), varying, 0)
+    rng = np.random.default_rng(1)
+    start = np.where(operator.active, 0, rng.random((3, 40, 50)))
+    alone = solve(build(operator), start, tol=1e-9)
+    seen: list[float] = []
+    watched = solve(
+        build(operator), start, tol=1e-9, num_threads=2, watch=lambda r: bool(seen.append(r))
+    )
+    assert np.array_equal(watched.image, alone.image)
+    assert np.array_equal(watched.iterations, alone.iterations)
+    assert len(seen) == alone.iterations.max()
+    assert seen[-1] == pytest.approx(alone.residual.max(), rel=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_stopped_after_some_iterations_the_solution_is_that_of_as_many(count: int) -> None:
+    operator = problem((40, 50), True, 0)
+    start = np.where(operator.active, 0, np.random.default_rng(1).random((2, 40, 50)))
+    seen: list[float] = []
+    stopped = solve(
+        build(operator), start, tol=1e-9, watch=lambda r: seen.append(r) or len(seen) == count
+    )
+    limited = solve(build(operator), start, tol=1e-9, max_num_iter=count)
+    assert np.array_equal(stopped.image, limited.image)
+    assert np.array_equal(stopped.residual, limited.residual)

@@ -78,3 +78,15 @@ def test_repeating_is_the_transpose_of_summing(factors: tuple[int, ...]) -> None
     left = np.vdot(sum_blocks(fine, factors), coarse)
     assert np.isclose(left, np.vdot(fine, repeat_blocks(coarse, factors, fine)))
     assert np.isclose(sum_blocks(fine, factors).sum(), fine.sum())
+
+
+def test_whoever_watches_sees_every_iteration_and_may_stop() -> None:
+    operator, start, right = problem((33, 20), True)
+    seen: list[float] = []
+    u, residual, count = solve_arrays(operator, start, right, watch=lambda r: bool(seen.append(r)))
+    assert len(seen) == count
+    assert seen[-1] == pytest.approx(residual.max(), rel=1e-6)
+    assert np.array_equal(u, solve_arrays(operator, start, right)[0])
+    u, residual, count = solve_arrays(operator, start, right, watch=lambda r: r < 1e-2)
+    assert residual.max() < 1e-2
+    assert count == sum(r >= 1e-2 for r in seen) + 1

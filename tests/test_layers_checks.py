@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
+from steepest import layers  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import (  # noqa: E402
     InverseAdvectionDiffusionReaction,
@@ -201,3 +202,29 @@ def test_scale_follows_the_inputs() -> None:
     assert float(layer.scale) == 0.5
     set_scale(network, 0.25)
     torch.testing.assert_close(network(u), InverseHeat(3, 0.025).cuda()(u))
+
+
+@pytest.mark.parametrize("max_gain", [None, 1e4])
+@pytest.mark.parametrize(
+    ("kind", "size"), [("InverseAllenCahn", 1e15), ("InversePorousMedium", 1e25)]
+)
+def test_what_overflows_says_so(kind: str, size: float, max_gain: float | None) -> None:
+    """Even where its derivative is finite and small: the step is."""
+    layer = getattr(layers, kind)(1, 1e-30, max_gain=max_gain)
+    u = torch.full((1, 1, 4, 4), size)
+    u[..., 0] = -size
+    assert estimate_gain(layer, u) == math.inf
+    with pytest.warns(StabilityWarning, match="values up to 1e.* become infinite or NaN"):
+        layer(u)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer(u)  # once is enough
+        half = getattr(layers, kind)(1, 1e-30, max_gain=max_gain)
+        assert torch.isfinite(half(u / size)).all()
+
+
+def test_half_precision_overflows_sooner() -> None:
+    u = torch.full((1, 1, 4, 4), 6e4, dtype=torch.float16)
+    u[..., 0] = -6e4
+    with pytest.warns(StabilityWarning, match="become infinite or NaN in float16"):
+        layers.InverseHeat(1, 1.0)(u)

@@ -318,6 +318,13 @@ def test_one_iteration_is_told_of_too() -> None:
         assert result.status is Status.MAX_ITERATIONS
 
 
+def test_a_boolean_of_numpy_stops_too() -> None:
+    result = steepest.inpaint(
+        COLOUR, KNOWN, channel_axis=-1, on_step=lambda step: np.float64(step.residual) < 0.1
+    )
+    assert result.status is Status.STOPPED
+
+
 def test_nothing_to_do_is_not_told_of() -> None:
     everything = np.ones(KNOWN.shape, bool)
     steps: list[Any] = []

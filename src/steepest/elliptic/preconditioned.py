@@ -145,6 +145,8 @@ def _iterate(
     for iteration in range(max_num_iter):
         z = precondition(r)
         now = float(np.vdot(z, r))
+        if now == 0:  # solved, or its square underflows
+            return x, iteration, False
         direction = z + (now / before if iteration else 0.0) * direction
         before = now
         image = np.where(system.active, multiply(direction), 0)

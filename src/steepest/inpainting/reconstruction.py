@@ -13,7 +13,7 @@ from ..core.errors import InputError
 from ..core.image_like import ImageLike
 from ..core.progress import Callback, Reporter
 from .masks.checks import check_mask
-from .problem import prepare_numpy
+from .problem import prepare_numpy, unit_of
 from .steady_state import fill
 
 _TOLERANCE = 1e-6
@@ -85,11 +85,12 @@ def reconstruct(
     spacing = (1.0,) * known.ndim
     filled = fill(kept, known, spacing, _TOLERANCE, watch=tell.watch).image
     error = filled - array
-    mse = float(np.mean(error**2))
+    unit = unit_of(array)
+    square = float(np.mean((error / unit) ** 2))
     return Reconstruction(
         image=layout.restore_axes(filled.astype(array.dtype)),
         mae=float(np.abs(error).mean()),
-        mse=mse,
-        psnr=10 * math.log10(span**2 / mse) if mse > 0 else math.inf,
+        mse=unit**2 * square,
+        psnr=20 * math.log10(span / unit) - 10 * math.log10(square) if square > 0 else math.inf,
         density=float(known.mean()),
     )

@@ -20,6 +20,7 @@ _ROUGH = 1e-2  # tolerance of the preconditioner's solve
 _INNER = 0.05  # tolerance of the solves, in units of that of the iteration
 _FIRST = 0.001  # of the first, to which the others only add
 _LAST = 1e-6  # of the inpainting from values on levels
+_ROUNDING = 1e-15  # relative residual below which there is nothing to gain
 _MOST_LEVELS = 65536
 
 
@@ -118,7 +119,7 @@ def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) 
     direction = residual / mass
     before = first = float(np.vdot(residual, direction))
     for _ in range(max_num_iter):
-        if before <= tol * tol * first:
+        if before <= max(tol, _ROUNDING) ** 2 * first:
             break
         step = matrix.apply(direction, inner)
         length = before / float(np.vdot(step, step))

@@ -131,6 +131,8 @@ class InverseLayer(nn.Module):
         limit = self.warn_above
         if torch.is_inference_mode_enabled() or u.is_meta or not u.numel():
             return
+        if limit is not None and _saves_by_hooks():
+            return
         try:
             example = _largest_image(u.detach())
             if not bool(torch.isfinite(example).all()):
@@ -138,13 +140,12 @@ class InverseLayer(nn.Module):
             finite = bool(torch.isfinite(result.detach()).all())
         except RuntimeError:
             return  # under vmap there is no value to look at
+        self._memory["checked"] = True
         if not finite:
-            self._memory["checked"] = True
             warnings.warn(overflow(self, u, result), StabilityWarning, stacklevel=4)
             return
-        if limit is None or _saves_by_hooks():
+        if limit is None:
             return
-        self._memory["checked"] = True
         try:
             gain = finite_or_inf(self.gain_at(example))
         except RuntimeError as error:

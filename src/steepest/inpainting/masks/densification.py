@@ -10,7 +10,7 @@ from ...core.numbers import check_count, check_fraction
 from ...core.progress import Callback, Reporter
 from .cells import worst_pixels
 from .checks import MaskStep, Rng, exponent, generator, prepare
-from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
+from .filling import Reconstruct, check_reconstruct, diffusion, local_error, mean_absolute_error
 from .lattice import lattice
 
 
@@ -74,6 +74,7 @@ def densify(
     CAIP 2021.
     """
     tell = Reporter(on_step)
+    check_reconstruct(reconstruct)
     generator(rng)
     power, rounds = exponent(norm), check_count(rounds, "rounds")
     share = check_fraction(first, "first")

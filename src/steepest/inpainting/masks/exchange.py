@@ -10,7 +10,7 @@ from ...core.errors import InputError
 from ...core.numbers import check_count
 from ...core.progress import Callback, Reporter
 from .checks import MaskStep, Rng, check_mask, double, exponent, generator
-from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
+from .filling import Reconstruct, check_reconstruct, diffusion, local_error, mean_absolute_error
 
 
 def nonlocal_pixel_exchange(
@@ -80,6 +80,7 @@ def nonlocal_pixel_exchange(
     data for homogeneous diffusion inpainting, SSVM 2011, LNCS 6667, 26-37.
     """
     tell = Reporter(on_step)
+    check_reconstruct(reconstruct)
     power, cycles = exponent(norm), check_count(cycles, "cycles")
     m, n = check_count(m, "m"), check_count(n, "n")
     if n > m:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+
+from ...core.errors import InputError
 
 
 class Reconstruct(Protocol):
@@ -18,6 +20,14 @@ class Reconstruct(Protocol):
         ``start`` is an earlier inpainting for a similar mask, or None; it may be ignored, and must
         not be changed. The result has the shape of ``values``; both are float64.
         """
+
+
+def check_reconstruct(reconstruct: Any) -> None:
+    """Callable."""
+    if not callable(reconstruct):
+        raise InputError(
+            f"reconstruct={reconstruct!r}; allowed is a function of values, known pixels and start"
+        )
 
 
 def diffusion(values: np.ndarray, known: np.ndarray, start: np.ndarray | None) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from ...core.numbers import check_fraction
 from ...core.progress import Callback, Reporter
 from .checks import MaskStep, Rng, exponent, generator, prepare
-from .filling import Reconstruct, diffusion, local_error, mean_absolute_error
+from .filling import Reconstruct, check_reconstruct, diffusion, local_error, mean_absolute_error
 
 
 def probabilistic_sparsification(
@@ -76,6 +76,7 @@ def probabilistic_sparsification(
     data for homogeneous diffusion inpainting, SSVM 2011, LNCS 6667, 26-37.
     """
     tell, power = Reporter(on_step), exponent(norm)
+    check_reconstruct(reconstruct)
     candidates, removed = check_fraction(p, "p"), check_fraction(q, "q")
     random = generator(rng)
     values, count = prepare(image, density, channel_axis)

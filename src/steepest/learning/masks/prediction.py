@@ -8,17 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.arrays import Layout, prepare_image
+from ...core.arrays import Layout, as_array
 from ...core.errors import InputError
 from ...core.grey import LUMA
+from ...core.numbers import check_fraction
+from ...inpainting.masks.checks import Rng, generator
+from ...inpainting.problem import prepare_numpy
 from .binarisation import binarise
 from .gan import MaskGAN
 from .generator import InpaintingGenerator
 from .mask_generator import MaskGenerator
 from .ranking import keep_highest
 from .trunk import draw_seed
-
-Random = int | np.random.Generator | None
 
 
 @torch.no_grad()
@@ -28,7 +29,7 @@ def propose_mask(
     density: float | None = None,
     *,
     channel_axis: int | None = None,
-    rng: Random = 0,
+    rng: Rng = 0,
 ) -> np.ndarray:
     """The pixels to keep, in one forward pass.
 
@@ -65,8 +66,7 @@ def propose_mask(
     own = network.mask if isinstance(network, MaskGAN) else network
     if not isinstance(own, MaskGenerator):
         raise InputError("network: has no mask generator; it was trained with mode='inpainting'")
-    if density is not None and not 0 < density <= 1:
-        raise InputError(f"density={density!r}; allowed is above 0 and up to 1")
+    density = None if density is None else check_fraction(density, "density")
     batch, _, _ = _prepare(image, channel_axis, own)
     seed, random = _seed(own.noise, batch, rng)
     scores = own.logits(seed, batch)
@@ -87,7 +87,7 @@ def fill(
     mask: Any,
     *,
     channel_axis: int | None = None,
-    rng: Random = 0,
+    rng: Rng = 0,
 ) -> np.ndarray:
     """The image inpainted from the pixels where ``mask`` is True, by the trained generator.
 
@@ -117,7 +117,7 @@ def fill(
     if not isinstance(own, InpaintingGenerator):
         raise InputError("network: has no inpainting generator; it was trained for diffusion")
     batch, planes, layout = _prepare(image, channel_axis, own, convert=False)
-    known = np.asarray(mask)
+    known = np.asarray(as_array(mask, "mask"))
     if known.dtype != np.bool_ or known.shape != tuple(batch.shape[2:]):
         raise InputError(
             f"mask of type {known.dtype} and shape {known.shape}; allowed is a Boolean array of "
@@ -137,7 +137,7 @@ def _prepare(
     convert: bool = True,
 ) -> tuple[Tensor, np.ndarray, Layout]:
     """A batch of one image in the network's channels, device and precision; the same as floats."""
-    planes, layout = prepare_image(np.asarray(image), channel_axis)
+    planes, layout = prepare_numpy(image, channel_axis)
     if planes.ndim != 3 or planes.shape[0] not in (1, 3):
         raise InputError(
             f"image of shape {layout.shape} with channel_axis={channel_axis}; allowed are two "
@@ -160,7 +160,7 @@ def _prepare(
     return torch.from_numpy(planes)[None].to(example.device, example.dtype), planes, layout
 
 
-def _seed(noise: str, batch: Tensor, rng: Random) -> tuple[Tensor, torch.Generator]:
+def _seed(noise: str, batch: Tensor, rng: Rng) -> tuple[Tensor, torch.Generator]:
     """The network's seed r, and what drew it, on the CPU: the same on every device."""
-    random = torch.Generator().manual_seed(int(np.random.default_rng(rng).integers(2**63)))
+    random = torch.Generator().manual_seed(int(generator(rng).integers(2**63)))
     return draw_seed(noise, batch.cpu(), random).to(batch), random
