@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image as Pillow
 
@@ -194,3 +195,16 @@ def test_commands_that_take_long_show_progress(photo, monkeypatch, words):
     assert main(words) == 0
     assert steps
     assert all(_words(step) for step in steps)
+
+
+def test_noise_of_large_images_is_that_of_their_middle(here, monkeypatch, capsys):
+    from steepest.cli import info
+
+    noise = np.random.default_rng(0).standard_normal((64, 90)).astype(np.float32)
+    noise[:16] = noise[48:] = noise[:, :29] = noise[:, 61:] = 0
+    np.save("a.npy", noise)
+    monkeypatch.setattr(info, "_ENOUGH", 32 * 32)
+    assert main(["info", "a.npy", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["results"][0]["noise"]
+    assert found == steepest.estimate_noise(noise[16:48, 29:61])
+    assert found > 0.9

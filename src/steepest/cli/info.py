@@ -32,6 +32,8 @@ examples:
   steepest info stack.npy --json   for programs
 """
 
+_ENOUGH = 1 << 24  # pixels to estimate noise from
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest info``."""
@@ -120,13 +122,18 @@ def _pixel_size(image: Image) -> str:
 
 
 def _noise(image: Image) -> float | None:
-    """The mean estimate over the pages; None where it cannot be had (tiny images)."""
+    """The mean estimate over the pages, of each its middle; None for tiny images."""
     import steepest
 
+    side = round(_ENOUGH ** (1 / len(image.space)))
+    middle = tuple(
+        slice(max(0, (size - side) // 2), (size + side + 1) // 2)
+        for size in image.parts[0].shape[: len(image.space)]
+    )
     estimates: Sequence[float] = []
     with suppress(InputError):
         estimates = [
-            float(steepest.estimate_noise(part, channel_axis=image.channel_axis))
+            float(steepest.estimate_noise(part[middle], channel_axis=image.channel_axis))
             for part in image.parts
         ]
     return float(np.mean(estimates)) if estimates else None
