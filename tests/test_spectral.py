@@ -333,3 +333,13 @@ def test_integers_count_on_the_unit_scale(kind: Any) -> None:
     assert result.nodes == pytest.approx(unit.nodes, rel=1e-4)
     assert quality(result.bands.sum(0) + result.residual, image / top) >= 120
     assert result.flow.data_range == 1.0  # as in tv_flow
+
+
+def test_edges_do_not_change_the_time_grid() -> None:
+    """Where bands end and how finely time is resolved are different things."""
+    image = np.random.default_rng(6).random((12, 13))
+    free = spectral.decompose(image, num_steps=20)
+    for edges in ([1e-6], [free.nodes[1] / 10, 0.3], [free.nodes[-1] * 2]):
+        split = spectral.decompose(image, num_steps=20, edges=edges)
+        np.testing.assert_array_equal(split.nodes, free.nodes)
+        np.testing.assert_allclose(split.bands.sum(0) + split.residual, image, atol=1e-12)
