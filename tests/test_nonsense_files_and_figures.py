@@ -44,7 +44,6 @@ CALLS: dict[str, Call] = {
     "read_image of PNG": (io.read_image, {"path": "a.png", **READ}),
     "read_image of TIFF": (io.read_image, {"path": "a.tif", **READ}),
     "read_labels": (io.read_labels, {"path": "a.png", "max_pixels": 1000}),
-    "label_colours": (io.label_colours, {"path": "a.png"}),
     "write_image": (io.write_image, {"path": "b.tif", "image": GREY, "overwrite": True}),
     "write_image to PNG": (io.write_image, {"path": "b.png", "image": BYTES, "overwrite": True}),
     "outputs": (io.write_image, {"path": "c.npy", "image": GREY, "outputs": None}),
