@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image as Pillow
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("constriction")
@@ -131,7 +130,7 @@ def test_tensors_are_taken_as_arrays_or_refused() -> None:
 
 
 @settings(max_examples=8)
-@given(st.sampled_from([1e-140, 1e-45, 1.0, 1e38, 1e140]), st.data())
+@given(st.sampled_from([1e-90, 1e-45, 1.0, 1e38, 1e88]), st.data())
 def test_figures_of_any_scale(scale: float, data: Any) -> None:
     """No warning of NumPy or matplotlib, from signals and strips to volumes."""
     shape = data.draw(st.sampled_from([(5, 6), (1, 7), (1, 1), (9,), (1,), (3, 4, 5), (2, 3000)]))
@@ -165,18 +164,6 @@ def test_long_strips_of_pixels_can_be_shown() -> None:
     small = picture_of(strip, None)
     assert small.shape == (1, 30000 // 22)
     assert small[0, 0] == pytest.approx(strip[:, :22].mean())
-
-
-def test_palettes_are_read_without_the_pixels(tmp_path: Path) -> None:
-    picture = Pillow.fromarray(BYTES, "P")
-    picture.putpalette(list(range(48)))
-    picture.save(tmp_path / "a.png")
-    colours = io.label_colours(tmp_path / "a.png")
-    assert colours is not None
-    assert colours.tolist() == np.arange(48).reshape(16, 3).tolist()
-    data = (tmp_path / "a.png").read_bytes()
-    (tmp_path / "b.png").write_bytes(data[: data.index(b"IDAT") + 4])
-    assert np.array_equal(io.label_colours(tmp_path / "b.png"), colours)
 
 
 @pytest.mark.parametrize("axes", ["XY", "YXQ", "Y", "YXC", "YY", "CYX"])

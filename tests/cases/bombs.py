@@ -151,6 +151,8 @@ def misleading() -> dict[str, bytes]:
     )
     return {
         "circle.tif": chain([small] * 150, 20),
+        "hidden.tif": chain([[*small, (330, 4, 1 << 31, 8)]] * 150, 20),
+        "lost.tif": chain([[*small, (330, 4, 3, 1 << 20)]] * 150, 20),
         "shared.tif": chain(shared * 1500, content=bytes(16) + bytes(200000)),
         **{
             f"strip{kind}.tif": tiff(sizes(4, 4, (8, len(data)), kind), data)

@@ -20,6 +20,8 @@ from .pictures import open_picture
 from .tiff_claims import check_segments, ome_claim
 from .tiff_tags import check_tags
 
+_IGNORED: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}
+"""Kinds of TIFF that name other files, or whose tables are different ones."""
 _UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
 _CODES = {"inch": 2, "cm": 3, "mm": 4, "µm": 5}
 _KEPT_IMAGEJ = ("unit", "spacing", "finterval", "fps", "Info", "Labels", "loop")
@@ -31,7 +33,7 @@ def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.Tiff
     """A TIFF file that claims no more than it holds, and reads no other file."""
     pixels = check_tags(file, name, max_pixels)
     file.seek(0)
-    with tifffile.TiffFile(file, _multifile=False, is_mmstack=False, is_ndtiff=False) as tif:
+    with tifffile.TiffFile(file, _multifile=False, **_IGNORED) as tif:
         if tif.is_ome and ome_claim(tif.ome_metadata or "") > pixels:
             tif.is_ome = False  # planes that are elsewhere or nowhere would be filled with zeros
         yield tif

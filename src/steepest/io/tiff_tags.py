@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
 from typing import BinaryIO
 
 from steepest.core.errors import InputError
@@ -78,7 +79,8 @@ class _Tags:
         start = at + (8 if self.big else 2)
         table = self._bytes(start, self._number("Q" if self.big else "H", at) * entry.size)
         sizes: dict[int, int] = {}
-        length, others = len(table), []
+        length = len(table)
+        others: list[int] = []
         for code, kind, count, value in entry.iter_unpack(table):
             total = count * _SIZES.get(kind, 0)
             length += total
@@ -87,11 +89,12 @@ class _Tags:
                     raise ValueError(f"tag {code} is not one integer")
                 number = struct.unpack_from(self.order + _INTEGERS[kind], value)[0]
                 sizes[code] = max(number, sizes.get(code, 0))
-            elif code == _SUBIFDS and kind in _INTEGERS:
-                if total > len(value):
-                    value = self._bytes(self._unpack(self.pointer, value), total)
-                found = struct.unpack_from(f"{self.order}{count}{_INTEGERS[kind]}", value)
-                others += [each for each in found if each >= 8]
+            elif code == _SUBIFDS and kind in _INTEGERS and total <= self.size:
+                with suppress(struct.error):  # a list outside of the file
+                    if total > len(value):
+                        value = self._bytes(self._unpack(self.pointer, value), total)
+                    found = struct.unpack_from(f"{self.order}{count}{_INTEGERS[kind]}", value)
+                    others += [each for each in found if each >= 8]
         after = start + len(table)
         if after + struct.calcsize(self.pointer) <= self.size:
             others.append(self._number(self.pointer, after))
