@@ -11,10 +11,10 @@ from ..core.arrays import check_weights
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
+from ..grid.differences import FLUX_BOUNDARIES
 from .energy import own_spacing
 
 NORMS = ("isotropic", "anisotropic")
-BOUNDARIES = ("neumann", "periodic")
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -57,7 +57,7 @@ class PointwiseEnergy:
 
     def __post_init__(self) -> None:
         check_choice(self.norm, "norm", NORMS)
-        check_choice(self.boundary, "boundary", BOUNDARIES)
+        check_choice(self.boundary, "boundary", FLUX_BOUNDARIES)
         object.__setattr__(self, "huber", check_number(self.huber, "huber"))  # a Python float
         check_flag(self.coupled, "coupled")
 

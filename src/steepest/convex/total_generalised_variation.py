@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.namespace import Array, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
-from ..grid.differences import gradient
+from ..grid.differences import FLUX_BOUNDARIES, gradient
 from ..grid.second_order import (
     hessian,
     hessian_adjoint,
@@ -19,7 +19,6 @@ from ..grid.second_order import (
     symmetrised_gradient,
 )
 from .energy import own_spacing
-from .pointwise import BOUNDARIES
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -70,7 +69,7 @@ class TotalGeneralisedVariation:
             value = check_number(getattr(self, name), name, least=1e-6, most=1e6)
             object.__setattr__(self, name, value)  # a Python float
         check_flag(self.coupled, "coupled")
-        check_choice(self.boundary, "boundary", BOUNDARIES)
+        check_choice(self.boundary, "boundary", FLUX_BOUNDARIES)
 
     def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
         """This energy for images like ``image`` (channels, \\*space)."""

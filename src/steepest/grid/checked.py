@@ -13,8 +13,6 @@ from ..core.namespace import Array, is_torch
 from ..core.numbers import check_choice, check_numbers
 from . import differences
 
-BOUNDARIES = ("neumann", "periodic")
-
 
 def gradient(
     u: Any, spacing: float | Sequence[float] | None = None, boundary: str = "neumann"
@@ -100,7 +98,7 @@ def _check(values: Any, name: str) -> Array:
 def _apply(
     operator: Any, values: Array, name: str, steps: tuple[float, ...], boundary: str
 ) -> Array:
-    check_choice(boundary, "boundary", BOUNDARIES)
+    check_choice(boundary, "boundary", differences.FLUX_BOUNDARIES)
     if is_torch(values):
         return operator(values, steps, boundary)
     with np.errstate(over="ignore", invalid="ignore"):

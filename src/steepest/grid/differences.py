@@ -21,6 +21,7 @@ from ..core.namespace import Array, is_torch, namespace
 from ..core.numbers import check_choice
 
 BOUNDARIES = ("neumann", "zero", "periodic")
+FLUX_BOUNDARIES = ("neumann", "periodic")  # for which gradient and divergence are adjoint
 
 Index = tuple[slice, ...]
 
