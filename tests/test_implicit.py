@@ -317,7 +317,7 @@ def test_solving_on_tensors_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> N
         np.testing.assert_allclose(one, two, atol=1e-4)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.cuda
 def test_cuda_agrees_with_the_cpu() -> None:
     gradients = []
     for device in ("cpu", "cuda"):

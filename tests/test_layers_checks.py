@@ -190,7 +190,7 @@ def test_scale_built_on_meta() -> None:
     assert float(layer.scale) == 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a second device")
+@pytest.mark.cuda
 def test_scale_follows_the_inputs() -> None:
     network, u = nn.Identity(), torch.rand(1, 1, 5, 5, device="cuda")
     layer = InverseHeat(3, 0.1)

@@ -78,6 +78,7 @@ def configuration(streets: dict[str, Any], name: str, options: dict[str, Any]) -
 # ------------------------------------------------------------------------- training
 
 
+@pytest.mark.libraries
 @BOTH
 def test_one_training_step(
     streets: dict[str, Any], tmp_path: Path, name: str, options: dict[str, Any]
@@ -111,6 +112,7 @@ def test_one_training_step(
     assert predict(again, picture).max() < len(STREET_CLASSES)
 
 
+@pytest.mark.libraries
 @BOTH
 def test_resumed_bit_for_bit(
     streets: dict[str, Any], tmp_path: Path, name: str, options: dict[str, Any]
@@ -130,6 +132,7 @@ def test_resumed_bit_for_bit(
 # ------------------------------------------------------------------------- networks
 
 
+@pytest.mark.libraries
 @BOTH
 @pytest.mark.parametrize("channels", [1, 3])
 def test_weights_come_back(
@@ -148,6 +151,7 @@ def test_weights_come_back(
     assert torch.equal(again(image), network(image))
 
 
+@pytest.mark.libraries
 @BOTH
 def test_images_of_any_size(name: str, options: dict[str, Any]) -> None:
     """The last row and column are repeated up to a size that the network can halve."""
@@ -163,6 +167,7 @@ def test_images_of_any_size(name: str, options: dict[str, Any]) -> None:
     network.train()(torch.rand(2, 3, 5, 7)).sum().backward()
 
 
+@pytest.mark.libraries
 @BOTH
 def test_every_parameter_is_used(name: str, options: dict[str, Any]) -> None:
     network = network_of(name, options).eval()
@@ -170,6 +175,7 @@ def test_every_parameter_is_used(name: str, options: dict[str, Any]) -> None:
     assert all(bool(p.grad is not None and p.grad.abs().max() > 0) for p in network.parameters())
 
 
+@pytest.mark.libraries
 def test_sizes_of_the_papers_networks() -> None:
     """HRNetV2-W48 has 65.86 million parameters with the 19 classes of Cityscapes (its authors)."""
     real("timm")
@@ -182,6 +188,7 @@ def test_sizes_of_the_papers_networks() -> None:
     assert dilations == {(1, 1), (2, 2), (12, 12), (24, 24), (36, 36)}
 
 
+@pytest.mark.libraries
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
@@ -206,6 +213,7 @@ def test_bad_arguments(name: str, options: dict[str, Any], words: str) -> None:
         )
 
 
+@pytest.mark.libraries
 def test_bad_batches() -> None:
     network = network_of(*DEEPLAB).train()
     with pytest.raises(InputError, match=r"allowed is \(N, 3, H, W\)"):
@@ -214,6 +222,7 @@ def test_bad_batches() -> None:
         network(torch.rand(1, 3, 32, 32))
 
 
+@pytest.mark.libraries
 @BOTH
 def test_files_start_no_download(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any]

@@ -71,12 +71,12 @@ def logits_in(output: Any) -> list[torch.Tensor]:
 @pytest.mark.parametrize(
     "make",
     [
-        of_smp,
-        of_torchvision,
-        of_torchvision_with_auxiliary,
-        of_monai,
-        of_monai_with_deep_supervision,
-        of_hugging_face,
+        pytest.param(of_smp, marks=pytest.mark.libraries),
+        pytest.param(of_torchvision, marks=pytest.mark.libraries),
+        pytest.param(of_torchvision_with_auxiliary, marks=pytest.mark.libraries),
+        pytest.param(of_monai, marks=pytest.mark.libraries),
+        pytest.param(of_monai_with_deep_supervision, marks=pytest.mark.libraries),
+        pytest.param(of_hugging_face, marks=pytest.mark.libraries),
         lambda: Plain(lambda z: OrderedDict(out=z, aux=-z)),
         lambda: Plain(lambda z: {"logits": z}),
         lambda: Plain(lambda z: [z, z[..., ::2, ::2]]),
