@@ -253,7 +253,7 @@ def test_any_operator() -> None:
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), reaction=1), "callable"),  # type: ignore
         (lambda: InverseEvolution(lambda u: u[:1, :1], 1, 0.1)(noise(2, 2, 4, 4)), "shape"),
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,))(noise(2, 2, 4, 4)), "1 spatial"),
-        (lambda: AdvectionDiffusionReactionFlow((1,))(noise(2, 2, 4, 4)), "each of"),
+        (lambda: AdvectionDiffusionReactionFlow((1,))(noise(2, 2, 4, 4)), "per spatial axis"),
         (lambda: InverseTotalVariation(1, 0.1, eps=1e-16), "at least 1e-15"),
         (lambda: InverseCurvature(1, 0.1, eps=1e-30), "at least 1e-15"),
         (lambda: InverseAllenCahn(1, 0.25, eps=0.5), r"below eps\^2 = 0\.25.*no Lipschitz"),

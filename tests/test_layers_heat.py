@@ -232,7 +232,7 @@ def test_bad_inputs() -> None:
     layer = InverseHeat(3, 0.1)
     cases = [
         (torch.ones(4, 4), "2 or 3 spatial axes"),
-        (torch.ones(2, 4, 4), "needs spatial_ndim=1"),
+        (torch.ones(2, 4, 4), "set spatial_ndim=1"),
         (torch.ones(1, 1, 4, 4, dtype=torch.int64), "floating point"),
         (torch.ones(1, 1, 0, 4), "no pixels"),
         (np.ones((1, 1, 4, 4)), "ndarray"),
