@@ -235,5 +235,5 @@ def test_bad_options(options: dict[str, Any], word: str) -> None:
 
 
 def test_time_zero_must_be_in_the_batch() -> None:
-    with pytest.raises(InputError, match="must hold 0"):
+    with pytest.raises(InputError, match="must contain 0"):
         losses.paper_loss(ExactStep(), step_image(), TIMES[1:])

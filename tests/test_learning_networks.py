@@ -256,7 +256,7 @@ def test_bad_inputs(name: str) -> None:
     cases = [
         (images(1, 1, smallest - 1, 32), TIMES[1:], "too small"),
         (images(1, 3, 16, 16), TIMES[1:], "N, 1, H, W"),
-        (images(1, 1, 16, 16), TIMES, "one time an image"),
+        (images(1, 1, 16, 16), TIMES, "one time per image"),
         (images(1, 1, 16, 16), -TIMES[1:], "negative"),
         (bad, TIMES[1:], "NaN"),
     ]

@@ -78,10 +78,10 @@ def test_loading_draws_no_random_numbers(saved: Path) -> None:
         ({"network": ["unet"]}, "allowed are"),
         ({"config": {"depths": 3}}, "depths.*allowed are"),
         ({"config": 3}, "dictionary"),
-        ({"config": {"channels": 10**9}}, "4096 at most"),
-        ({"config": {"stages": 10**9}}, "4096 at most"),
-        ({"config": {"channels": [10**9] * 4}}, "4096 at most"),
-        ({"config": {"channels": [8] * 5000}}, "4096 at most"),
+        ({"config": {"channels": 10**9}}, "at most 4096"),
+        ({"config": {"stages": 10**9}}, "at most 4096"),
+        ({"config": {"channels": [10**9] * 4}}, "at most 4096"),
+        ({"config": {"channels": [8] * 5000}}, "at most 4096"),
         ({"extra": 1}, "unknown entries extra"),
     ],
 )
@@ -136,8 +136,8 @@ def change_tensors(saved: Path, change: Any) -> str:
 def test_bad_tensors(saved: Path) -> None:
     original = part(saved, "safetensors").read_bytes()
     cases = [
-        (lambda tensors, key: tensors.pop(key), "lacks"),
-        (lambda tensors, key: tensors.update(more=torch.ones(1)), "holds more"),
+        (lambda tensors, key: tensors.pop(key), "is missing"),
+        (lambda tensors, key: tensors.update(more=torch.ones(1)), "more is not in this network"),
         (lambda tensors, key: tensors.update({key: torch.ones(9, 7)}), "shape (9, 7)"),
         (lambda tensors, key: tensors[key].view(-1)[0].fill_(torch.nan), "NaN"),
         (lambda tensors, key: tensors.update({key: tensors[key].half()}), "float16"),
@@ -209,7 +209,7 @@ def test_nothing_is_allocated_for_a_description_that_does_not_fit(
         register(module, key, parameter)
 
     monkeypatch.setattr(torch.nn.Module, "register_parameter", watch)
-    with pytest.raises(InputError, match=r"has shape .* as configured needs|lacks|holds"):
+    with pytest.raises(InputError, match=r"has shape .* as configured needs|missing|is not in"):
         learning.load(saved)
     assert made == []
 

@@ -161,7 +161,7 @@ def test_settings_that_are_not_allowed(name: str, value: Any) -> None:
 
 
 def test_data_that_cannot_be_used() -> None:
-    with pytest.raises(InputError, match="no image of photos is as large as the crops, 64x64"):
+    with pytest.raises(InputError, match="no image in photos that is as large as the crops, 64x64"):
         train(replace(TINY, crop=64), "run")
     with pytest.raises(InputError, match="data='generated': no such folder; allowed are"):
         train(replace(TINY, data="generated"), "run")

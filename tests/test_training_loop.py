@@ -159,7 +159,7 @@ def test_divergence_says_first_what_the_task_knows(place, hint):
 
     with pytest.raises(NotConverged) as error:
         learn(replace(RECIPE, place=place), make_task=breaking)
-    advice = f"{hint}try a smaller learning rate than 0.2; the best weights so far, of epoch"
+    advice = f"{hint}try a smaller learning rate than 0.2; the best weights so far, from epoch"
     assert str(error.value).startswith(f"the loss is nan in epoch 3: {advice}")
 
 
@@ -189,9 +189,9 @@ def test_trainings_of_another_kind_are_not_resumed():
         lambda: stored_recipe(Path("run"), TrainingConfig),
         lambda: train(TrainingConfig(network="semi-resnet"), "run"),
     ):
-        with pytest.raises(InputError, match="unknown settings of a training: place, slope"):
+        with pytest.raises(InputError, match="unknown training settings: place, slope"):
             attempt()
-    with pytest.raises(InputError, match=r"with other settings \(slope: 3\.0, not 2\.0"):
+    with pytest.raises(InputError, match=r"has other settings \(slope: 3\.0, not 2\.0"):
         find_checkpoint(Path("run"), replace(RECIPE, slope=3.0), True)
 
 

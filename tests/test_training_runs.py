@@ -179,7 +179,7 @@ def test_divergence_is_said():
 
 def test_what_cannot_be_resumed(straight):
     train(replace(PAPER, epochs=1), "run")
-    with pytest.raises(InputError, match="run: holds a training already"):
+    with pytest.raises(InputError, match="run already contains a training"):
         train(PAPER, "run", resume=False)
     with pytest.raises(InputError, match="seed: 3, not 0"):
         train(replace(PAPER, seed=3), "run")

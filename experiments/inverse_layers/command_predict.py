@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     def work(source: str, label: str) -> Record:
         image = read(source, arguments)
         if image.axes not in ("YX", "YXC"):
-            raise InputError(f"{source}: axes {image.axes}; allowed are grey or RGB images")
+            raise InputError(f"{source}: axes {image.axes}; allowed are greyscale or RGB images")
         record = Record(source)
         record.describe(image)
         start = perf_counter()

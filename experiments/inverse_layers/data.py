@@ -158,7 +158,7 @@ def read_pixels(path: Path) -> np.ndarray:
     """
     image = read_image(path)
     if image.axes not in ("YX", "YXC"):
-        raise InputError(f"{path}: axes {image.axes}; allowed are grey or RGB images")
+        raise InputError(f"{path}: axes {image.axes}; allowed are greyscale or RGB images")
     return image.array
 
 

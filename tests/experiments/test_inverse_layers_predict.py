@@ -148,7 +148,7 @@ def test_images_that_are_none(trained: Any, capsys: pytest.CaptureFixture[str]) 
     tifffile.imwrite("photos/stack.tif", stack, photometric="minisblack")
     assert main([*PREDICT]) == 1  # the others are done
     out, err = capsys.readouterr()
-    assert "photos/stack.tif: axes ZYX; allowed are grey or RGB images" in err
+    assert "photos/stack.tif: axes ZYX; allowed are greyscale or RGB images" in err
     assert "2 of 3 images done" in out
 
 

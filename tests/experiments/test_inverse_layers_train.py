@@ -139,8 +139,8 @@ def test_resume_is_as_if_nothing_had_happened(capsys: pytest.CaptureFixture[str]
     ours, theirs = (Path(f"{folder}/weights.safetensors") for folder in ("run", "whole"))
     assert ours.read_bytes() == theirs.read_bytes()
     err = refused([*TRAIN, "--resume", "--layer", "none"], capsys)
-    assert "was begun with other settings (layer: {}, not {'preset': 'default'})" in err
-    assert "holds a training already; resume it" in refused(TRAIN, capsys)
+    assert "the training there has other settings (layer: {}, not {'preset': 'default'})" in err
+    assert "already contains a training; resume it" in refused(TRAIN, capsys)
 
 
 def test_unstable_layer_stops_with_advice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -394,6 +394,6 @@ def test_values_that_are_refused(settings: dict[str, Any]) -> None:
 
 def test_resuming_with_another_layer_is_refused() -> None:
     train(CELLS, "run")
-    with pytest.raises(InputError, match=r"begun with other settings \(layer: "):
+    with pytest.raises(InputError, match=r"has other settings \(layer: "):
         train(replace(CELLS, layer=HEAT), "run")
     assert train(replace(CELLS, epochs=3), "run").step == 6
