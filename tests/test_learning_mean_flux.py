@@ -267,7 +267,7 @@ def test_time_zero_is_exact():
         (torch.zeros(1, 1, 4, 4, dtype=torch.int32), torch.zeros(1), "floating point"),
         (torch.full((1, 1, 4, 4), float("nan")), torch.zeros(1), "finite"),
         (torch.zeros(1, 1, 4, 4), torch.full((1,), -0.1), "negative"),
-        (torch.zeros(1, 1, 4, 4), torch.zeros(1, dtype=torch.float64), "alike"),
+        (torch.zeros(1, 1, 4, 4), torch.zeros(1, dtype=torch.float64), "the same dtype"),
     ],
 )
 def test_bad_input(u0, t, match):
