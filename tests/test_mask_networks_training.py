@@ -261,7 +261,7 @@ def test_what_prediction_refuses(network: MaskGAN) -> None:
         (lambda: fill(MaskGAN("diffusion", 3, 4), image, mask, channel_axis=-1), "no inpainting"),
         (lambda: propose_mask(network, image, 0.0, channel_axis=-1), "density=0.0; allowed are"),
         (lambda: propose_mask(network, image), "allowed are two spatial axes"),
-        (lambda: propose_mask(network, image * 1.0, channel_axis=-1), r"must lie in \[0, 1\]"),
+        (lambda: propose_mask(network, image * 1.0, channel_axis=-1), r"allowed is \[0, 1\]"),
         (lambda: fill(network, image, mask[1:], channel_axis=-1), r"Boolean array of shape \(8, 8"),
         (lambda: fill(network, image, mask * 1, channel_axis=-1), "mask of type int64"),
         (lambda: fill(network, image[..., 0], mask), "image has 1 channels; allowed are 3"),

@@ -59,7 +59,7 @@ def breaking(monkeypatch):
 def test_divergence_keeps_the_checkpoint_and_the_best_weights(breaking, step, how, minutes, kept):
     config = breaking(step, how, checkpoint_minutes=minutes)
     words = "loss is nan" if how == "loss" else r"(weights are not finite|loss is nan)"
-    with pytest.raises(NotConverged, match=f"{words} in epoch 2: .*, of epoch 1, are in run"):
+    with pytest.raises(NotConverged, match=f"{words} in epoch 2: .*, from epoch 1, are in run"):
         train(config, "run")
     best = learning.load("run/weights")  # which refuses NaN
     whole = train(breaking(0, how, epochs=1), "whole")

@@ -265,7 +265,7 @@ def test_learn_resumes_with_the_stored_recipe(capsys):
         (["-o", "new", "--network-config", "3"], "is not a JSON object"),
         (["-o", "new", "--size", "64,32"], "crop=(64, 32)"),
         (["-o", "new", "--size", "1"], "must be a size from 2"),
-        (["-o", "new", "--objective", "gap"], "not for UNet"),
+        (["-o", "new", "--objective", "gap"], "mean_flux, which UNet"),
         (["-o", "new", "--device", "abacus"], "device='abacus' cannot be used"),
         (["-o", "file", "--preset", "smoke"], "file: is a file"),
         ([], "required: -o"),
