@@ -162,7 +162,7 @@ def test_the_size_asked_for_is_kept_and_used() -> None:
     for most in (300, 600, 1200):
         packed = pack(GREY, max_bytes=most, **FAST)
         assert 0.93 * most <= len(packed.data) <= most
-    with pytest.raises(InputError, match="max_bytes=10; allowed are 18 and more"):
+    with pytest.raises(InputError, match="max_bytes=10; allowed is at least 18"):
         pack(GREY, max_bytes=10, **FAST)
 
 

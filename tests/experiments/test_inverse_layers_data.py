@@ -79,7 +79,7 @@ def test_values_are_classes_in_the_order_given(values: list[int], seed: int) -> 
     assert np.array_equal(Classes(tuple(values)).labels(stored), labels)
     stored[0, 0] = 17
     assert Classes(tuple(values), ignore=17).labels(stored)[0, 0] == IGNORE
-    with pytest.raises(InputError, match="holds the values 17; allowed are"):
+    with pytest.raises(InputError, match="has the values 17; allowed are"):
         Classes(tuple(values)).labels(stored)
 
 
@@ -106,7 +106,7 @@ BAD_CASES: list[tuple[dict[str, np.ndarray], dict[str, Any], str]] = [
     ({"b.bmp": photo(), "c.bmp": photo()}, {}, "images without a mask: b, c"),
     ({f"{i:02}.bmp": photo() for i in range(9)}, {}, "00, 01, 02, 03, 04 and 4 more"),
     ({"a.png": mask(0, 1, width=9)}, {}, r"a\.png: 6x9 pixels, but its image a\.bmp has 6x8"),
-    ({"a.png": mask(0, 1, 2)}, {"values": (0, 1)}, r"a\.png: holds the values 2; allowed are 0, 1"),
+    ({"a.png": mask(0, 1, 2)}, {"values": (0, 1)}, r"a\.png: has the values 2; allowed are 0, 1"),
     ({"a.png": mask(0, 0)}, {}, "only one class in all masks .every pixel is 0"),
     ({"a.png": mask(3, 4)}, {"instances": True}, "only one class in all masks"),
     ({"a.png": mask(7, 7)}, {"ignore": 7}, "every pixel ignored"),
@@ -114,11 +114,11 @@ BAD_CASES: list[tuple[dict[str, np.ndarray], dict[str, Any], str]] = [
     ({"a.tif": mask(0, 1)}, {}, "two masks are called a"),
     ({}, {"values": (0, 0)}, "2 to 255 different integers"),
     ({}, {"values": (0,)}, "2 to 255 different integers"),
-    ({}, {"values": (0, 0.5)}, "integers, one a class"),
+    ({}, {"values": (0, 0.5)}, "integers, one per class"),
     ({}, {"values": (0, 1), "ignore": 1}, "must be another number"),
     ({}, {"values": (0, 1), "instances": True}, "exclude each other"),
     ({}, {"channels": 2}, "channels=2; allowed are 1, 3"),
-    ({"b.bmp": photo(colour=False), "b.png": mask(0, 1)}, {}, r"mixed .grey: b\.bmp"),
+    ({"b.bmp": photo(colour=False), "b.png": mask(0, 1)}, {}, r"partly colour .grey: b\.bmp"),
     ({}, {"ending": "_m"}, "cannot be told apart"),
 ]
 
@@ -141,7 +141,7 @@ def test_folders_without_pairs(tmp_path: Path) -> None:
         open_pairs(tmp_path)
     for name in "ab":
         save(tmp_path / f"{name}.png", photo())
-    with pytest.raises(InputError, match="masks in a folder of their own"):
+    with pytest.raises(InputError, match="put the masks into their own folder"):
         open_pairs(tmp_path)
 
 

@@ -123,7 +123,7 @@ def test_existing_files_are_kept(trained: Any, capsys: pytest.CaptureFixture[str
     assert main([*PREDICT, "--overwrite", "-q"]) == 0
     assert read_labels("results/c1.png").shape == (40, 26)
     err = refused([*PREDICT[:-1], "photos", "--overwrite"], capsys)
-    assert "photos/c0.png: is an image itself" in err
+    assert "photos/c0.png is an input image" in err
     twice = ["predict", WEIGHTS, "photos", "images/c0.png", "-o", "new"]
     assert "new/c0.png: two results would have this name" in refused(twice, capsys)
 
@@ -166,4 +166,4 @@ def test_notes_that_are_damaged(
     trained: Any, notes: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     inverse_layers.save(trained, "run/weights", notes)
-    assert "its notes are not those of a training" in refused(PREDICT, capsys)
+    assert "its metadata are not those of a training" in refused(PREDICT, capsys)

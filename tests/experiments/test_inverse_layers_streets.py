@@ -65,7 +65,7 @@ def test_files_are_pairs_and_depend_on_the_seed(tmp_path: Path) -> None:
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="allowed are 32 and more"):
+    with pytest.raises(InputError, match="allowed are sides of at least 32"):
         draw_street(np.random.default_rng(0), (31, 64))
     with pytest.raises(InputError, match="count=0"):
         write_streets(tmp_path, 0)

@@ -350,7 +350,7 @@ def test_an_image_that_does_not_fit_is_refused_at_once() -> None:
 def test_nothing_to_measure_dice_on_is_refused() -> None:
     for name in open_split(CELLS)[1].names:
         write(Path("masks") / f"{name}.png", np.zeros((24, 24), np.uint8))
-    with pytest.raises(InputError, match="num_validation=2: no class but the background in c"):
+    with pytest.raises(InputError, match="num_validation=2: only background in c"):
         train(CELLS, "run")
     rehearse(criterion="loss")
 
@@ -359,9 +359,9 @@ def test_nothing_to_measure_dice_on_is_refused() -> None:
     ("settings", "words"),
     [
         ({"layer": {"evolution": "haet"}}, "evolution='haet'; allowed are heat, total-variation"),
-        ({"layer": {"steps": 3}}, "'heat' has to be given dt; its arguments are steps, dt"),
+        ({"layer": {"steps": 3}}, "'heat' needs dt; its arguments are steps, dt"),
         ({"layer": {**HEAT, "eps": 1}}, "'heat' has no eps"),
-        ({"layer": {**UNSTABLE, "steps": 3}}, "steps do not go with preset='paper-wbc'"),
+        ({"layer": {**UNSTABLE, "steps": 3}}, "preset='paper-wbc' cannot be combined with steps"),
         ({"layer": {"preset": "mine"}}, "name='mine'; allowed is one of default"),
         ({"loss": "dice"}, "loss='dice'; allowed are cross-entropy"),
         ({"network_config": {"width": 3}}, "no arguments width"),
