@@ -81,7 +81,11 @@ def test_class_numbers_and_json(trained: Any, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [((0, 7, 65536), "0 to 65535"), ((-1, 0, 1), "called -1, 0, 1"), ((), "not say what its 3")],
+    [
+        ((0, 7, 65536), "0 to 65535"),
+        ((-1, 0, 1), "numbers -1, 0, 1"),
+        ((), "not contain the numbers of its 3"),
+    ],
 )
 def test_numbers_that_no_png_holds(
     trained: Any, values: tuple[int, ...], words: str, capsys: pytest.CaptureFixture[str]
