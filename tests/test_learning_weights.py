@@ -1,4 +1,4 @@
-"""Weights on disk: what is saved comes back bit for bit, and what is damaged is refused."""
+"""Weight files: saved weights are loaded bit for bit, and damaged files are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def saved(name: str, tmp_path: Path) -> Path:
-    """Small weights of this network, saved."""
+    """Saved weights of a small network."""
     learning.save(make(name, torch.float32, **SMALL[name]), tmp_path / "run.v1", {"seed": 7})
     return tmp_path / "run.v1"
 
@@ -123,7 +123,7 @@ def test_a_pickle_is_refused(saved: Path) -> None:
 
 
 def change_tensors(saved: Path, change: Any) -> str:
-    """Load what was changed; the message of the error."""
+    """The error message when loading changed tensors."""
     path = part(saved, "safetensors")
     tensors = load_file(path)
     change(tensors, min(tensors))
@@ -167,7 +167,7 @@ def test_unknown_names() -> None:
 
 
 def test_names_win_over_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file called like a shipped network is read only where a path says so."""
+    """A file with the name of a shipped network is only read if it is given as a path."""
     (tmp_path / "shipped").mkdir()
     registry = replace(weights.REGISTRY, shipped=tmp_path / "shipped")
     monkeypatch.chdir(tmp_path)
@@ -189,7 +189,7 @@ def test_names_win_over_files(name: str, tmp_path: Path, monkeypatch: pytest.Mon
 def test_nothing_is_allocated_for_a_description_that_does_not_fit(
     name: str, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The widest network that a description may ask for, whose tensors are those of a small one."""
+    """The widest network allowed in a description, with the tensors of a small one."""
     wide: dict[str, dict[str, Any]] = {
         "semi-resnet": {"channels": 4096},
         "unet": {"channels": [4096, 4096, 4096, 4096]},

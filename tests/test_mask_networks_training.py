@@ -1,4 +1,4 @@
-"""Training mask networks on the shared loop, and using what comes out."""
+"""Training mask networks with the shared loop, and using the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: images, and the counters that choose them."""
+"""Training: images, and the counters that select them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_reduced_copies():
 
 
 def write_folder(count=23):
-    """Constant images of different values, some in a folder within."""
+    """Constant images of different values, some of them in a subfolder."""
     os.makedirs("photos/more")
     for i in range(count):
         name = f"photos/{'more/' if i % 2 else ''}{i:02}.png"

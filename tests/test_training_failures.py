@@ -1,4 +1,4 @@
-"""Training that cannot go on or begin: divergence, remains in the folder, damage, options."""
+"""Trainings that cannot start or continue: divergence, old files, damage, options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from steepest.learning.training.log import read_log  # noqa: E402
 
 @pytest.fixture
 def breaking(monkeypatch):
-    """``breaking(step, how)``: PAPER (three steps an epoch) that breaks in this step."""
+    """``breaking(step, how)`` is PAPER (three steps per epoch), failing in this step."""
 
     def make(step, how, **settings):
         seen = []

@@ -1,4 +1,4 @@
-"""The training loop with a task of its own, which has nothing to do with flows: least squares."""
+"""The training loop with a task that is independent of flows: least squares."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from steepest.learning.training.streams import torch_stream  # noqa: E402
 
 @dataclass(frozen=True, kw_only=True)
 class LineRecipe(Recipe):
-    """A weight is pulled towards ``slope``; windows only show that tuples survive."""
+    """A weight is pulled towards ``slope``; ``windows`` only tests that tuples are restored."""
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("loss", "distance")
     FREE: ClassVar[tuple[str, ...]] = (*Recipe.FREE, "place")
@@ -46,7 +46,7 @@ class LineRecipe(Recipe):
 
 @dataclass
 class Line:
-    """y = slope x, learned from points drawn anew in every step."""
+    """Learn y = slope x from new points in every step."""
 
     recipe: LineRecipe
     device: torch.device
@@ -228,7 +228,7 @@ def test_bfloat16_returns_the_structure_it_got_in_float32(kind):
 
 
 class _Pair(Team):
-    """Two processes, the other of which has zeros."""
+    """Two processes, of which the other one has zeros."""
 
     def add_up(self, tensors):
         pass

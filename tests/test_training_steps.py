@@ -98,7 +98,7 @@ def test_the_presets_are_the_recipes():
 
 
 def test_distillation_is_the_distance_to_the_solver():
-    """Zero for the solver itself, the distance for an image that stands still."""
+    """The score is zero for the solver itself, and the distance for an unchanged image."""
 
     class Teacher(torch.nn.Module):
         def solve(self, u0, t):
@@ -257,7 +257,7 @@ def test_validation_is_the_same_for_all_seeds():
 
 
 class Still(torch.nn.Module):
-    """Nothing moves: u(t) = u0."""
+    """A network that changes nothing: u(t) = u0."""
 
     def solve(self, u0, t):
         return u0

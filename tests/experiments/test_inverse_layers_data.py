@@ -1,4 +1,4 @@
-"""Images and masks in folders: what is matched, how values become classes, what is refused."""
+"""Images and masks in folders: matching, classes, and errors."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_ignored_pixels(tmp_path: Path) -> None:
 
 
 def test_classes_that_a_mask_lacks(tmp_path: Path) -> None:
-    """The values of all masks together count, and a listed class may be in none of them."""
+    """Values are collected over all masks; a listed class may be missing in all of them."""
     for name, stored in (("a", mask(0, 0)), ("b", mask(0, 2))):
         save(tmp_path / f"{name}.bmp", photo())
         save(tmp_path / f"{name}.png", stored)
@@ -127,7 +127,7 @@ BAD_CASES: list[tuple[dict[str, np.ndarray], dict[str, Any], str]] = [
 def test_bad_folders(
     tmp_path: Path, files: dict[str, np.ndarray], arguments: dict[str, Any], words: str
 ) -> None:
-    """One good pair, and what is wrong with or beside it."""
+    """One good pair, with one mistake in it or next to it."""
     for name, array in {"a.bmp": photo(), "a.png": mask(0, 1), **files}.items():
         save(tmp_path / name, array)
     with pytest.raises(InputError, match=words):
@@ -238,7 +238,7 @@ def test_resizing_labels_by_a_factor_repeats_them(rows: int, columns: int, seed:
 
 
 def test_resizing_keeps_a_linear_image_and_its_labels_together() -> None:
-    """Image and labels are sampled at the same places."""
+    """Image and labels are sampled at the same positions."""
     ramp = np.tile(np.arange(40, dtype=np.float32), (40, 1))
     image, labels = fit_size(ramp[None], ramp.astype(np.int64), (30, 27), "resize")
     assert np.abs(image[0, :, 2:-2] - labels[:, 2:-2]).max() <= 0.55

@@ -1,4 +1,4 @@
-"""``python -m experiments.inverse_layers predict``: label images, overlays, what is refused."""
+"""``python -m experiments.inverse_layers predict``: label images, overlays, errors."""
 
 from __future__ import annotations
 

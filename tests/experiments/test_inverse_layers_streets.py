@@ -1,4 +1,4 @@
-"""The made-up street scenes."""
+"""The synthetic street scenes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_things_are_where_they_belong() -> None:
 
 
 def test_classes_differ_in_colour() -> None:
-    """The nearest mean colour finds most pixels: there is something to be learned."""
+    """The nearest mean colour classifies most pixels, so there is something to learn."""
     image, labels = draw_street(np.random.default_rng(0))
     known = labels != IGNORE
     means = np.stack([image[labels == k].mean(0) for k in range(len(STREET_CLASSES))])

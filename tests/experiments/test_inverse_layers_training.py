@@ -1,4 +1,4 @@
-"""Trainings of segmentation networks: what is drawn, the layer, what is refused, resuming."""
+"""Trainings of segmentation networks: samples, the layer, errors, resuming."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def rehearse(**settings: Any) -> None:
 
 
 def history(folder: str) -> list[dict[str, float]]:
-    """The log without what differs from run to run."""
+    """The log without the entries that differ between runs."""
     return [{k: v for k, v in row.items() if k != "seconds"} for row in read_log(Path(folder))]
 
 

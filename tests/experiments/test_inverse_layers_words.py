@@ -1,4 +1,4 @@
-"""What ``python -m experiments.inverse_layers`` says about masks and pairs before it computes."""
+"""Messages of ``python -m experiments.inverse_layers`` about masks and pairs."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_scale_is_for_overlays(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("place", ["a file", "/proc/steepest", "locked/run"])
 def test_folders_that_cannot_be_written(place: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Noticed before masks and weights are read: those are damaged here."""
+    """The error comes before masks and weights, which are damaged here, are read."""
     if place.startswith("/proc") and not Path("/proc/self").exists():
         pytest.skip("no /proc")
     if place.startswith("locked"):

@@ -1,4 +1,4 @@
-"""``python -m experiments.tvflownet``: what is missing or does not fit is said in one line."""
+"""``python -m experiments.tvflownet``: errors are reported in one line."""
 
 from __future__ import annotations
 
