@@ -52,7 +52,7 @@ class Certificate:
     psnr_bound : Tensor (N,), float64
         The same bound as a guaranteed PSNR in dB for data range 1.
     gap_share, time_share : Tensor (N,), float64
-        Contributions to the squared bound of the certified curve: the gap of the flux, and the
+        The two parts of ``error_bound**2``: the gap of the flux together with ``distance``, and the
         length of the segments.
     distance : Tensor (N,), float64
         ``||u - v||`` between the prediction and the certified curve.
