@@ -27,7 +27,7 @@ class PorousMediumFlow:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
         if self.exponent == 1:  # autograd would give sign(u) |u| the derivative 0 at 0
             return laplacian(u, space_axes(u), self.boundary)
-        # sign(u) |u|^m: for m > 1 its autograd derivative at 0 is right; |u|^(m-1) u gives NaN.
+        # sign(u) |u|^m: for m > 1 its autograd derivative at 0 is right; |u|^(m-1) u may give NaN.
         return laplacian(u.sign() * u.abs().pow(self.exponent), space_axes(u), self.boundary)
 
 
