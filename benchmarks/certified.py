@@ -1,4 +1,4 @@
-"""What a certified accuracy costs: ``accuracy=`` against a fixed number of steps."""
+"""The cost of a certified accuracy: ``accuracy=`` compared with a fixed number of steps."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Row = dict[str, Any]
 def accuracy_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
     """Time, iterations, steps, certified and true PSNR at one time of the flow.
 
-    The true error is taken against many small implicit Euler steps, which stand for the flow that
-    is exact in time.
+    The true error is measured against many small implicit Euler steps, which approximate the flow
+    that is exact in time.
     """
     import steepest
 

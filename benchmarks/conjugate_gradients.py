@@ -3,7 +3,7 @@
 Peter (*A Wasserstein GAN for joint learning of inpainting and spatial optimisation*, 2022) times
 probabilistic sparsification and nonlocal pixel exchange with conjugate gradients to a relative
 residual of 1e-6. This is that solver: no preconditioner, matrix-free, compiled, float64, one
-thread, each channel on its own, nothing computed at known pixels.
+thread, each channel separately, no computation at known pixels.
 """
 
 from __future__ import annotations
@@ -28,28 +28,30 @@ def conjugate_gradients(
     tol: float = 1e-6,
     max_num_iter: int = 100_000,
 ) -> np.ndarray:
-    """The solution of ``-Laplacian u = 0`` off ``known`` with ``u = values`` on it.
+    """Solve ``-Laplacian u = 0`` at unknown pixels with ``u = values`` at known pixels.
 
     Parameters
     ----------
     values : array (channels, height, width)
-        Read at known pixels only.
-    known : Boolean array (height, width), at least one True
+        Only the values at known pixels are used.
+    known : Boolean array (height, width)
+        At least one entry must be True.
     start : array like ``values``, optional
         Initial guess; None: zero.
     tol : float
-        Relative residual ``|b - A u| / |b|`` of the system for the unknown pixels, a channel.
+        Relative residual ``|b - A u| / |b|`` of the system for the unknown pixels, per channel.
     max_num_iter : int
-        Largest number of iterations a channel.
+        Largest number of iterations per channel.
 
     Returns
     -------
-    array like ``values``, of its dtype
+    array
+        The solution, in the shape and dtype of ``values``.
 
     Raises
     ------
     RuntimeError
-        ``max_num_iter`` iterations did not suffice.
+        If ``max_num_iter`` iterations are not enough.
     """
     filled = np.where(known, values, 0.0 if start is None else start).astype(np.float64)
     for channel in range(len(values)):
@@ -61,7 +63,7 @@ def conjugate_gradients(
 def cold_conjugate_gradients(
     values: np.ndarray, known: np.ndarray, start: np.ndarray | None = None
 ) -> np.ndarray:
-    """`conjugate_gradients` to 1e-6 from zero, whatever ``start`` is offered."""
+    """`conjugate_gradients` to 1e-6 from zero; ``start`` is ignored."""
     del start
     return conjugate_gradients(values, known)
 
@@ -92,7 +94,7 @@ def _apply(u, known, out):  # type: ignore[no-untyped-def]
 
 @nb.njit(**_OPTIONS)
 def _right_side(u, known):  # type: ignore[no-untyped-def]
-    """``|b|^2``: what the known neighbours give to the unknown pixels."""
+    """``|b|^2``, where b is the contribution of known neighbours to the unknown pixels."""
     height, width = u.shape
     total = 0.0
     for i in range(height):
@@ -114,7 +116,7 @@ def _right_side(u, known):  # type: ignore[no-untyped-def]
 
 @nb.njit(**_OPTIONS)
 def _solve(u, known, tol, max_num_iter):  # type: ignore[no-untyped-def]
-    """Conjugate gradients in place; the number of iterations, above the limit where it failed."""
+    """Conjugate gradients in place; returns the iterations, above the limit on failure."""
     goal = tol * tol * _right_side(u, known)
     residual = np.empty_like(u)
     _apply(u, known, residual)

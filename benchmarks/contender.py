@@ -1,4 +1,4 @@
-"""What a solver must offer to take part: two families of solves with an effort to dial."""
+"""The interface of a solver in the benchmarks: ROF and flow solves with adjustable effort."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ FlowSolve = Callable[[Array, float, int, int], Array]
 
 
 def in_iterations(effort: int) -> str:
-    """Effort of a peer in words."""
+    """The effort of a peer in words."""
     return f"{effort} its"
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One solver: variants (label of its step sizes -> solve) among which the best is taken.
+    """One solver with variants (label of the step sizes -> solve), of which the best is used.
 
-    ``effort`` is a positive integer, more is more accurate: the iterations of each solve for a
-    peer, a tolerance for steepest (see `benchmarks.ours`). ``describe`` puts it into words.
+    ``effort`` is a positive integer; more effort is more accurate. It is the number of iterations
+    per solve for a peer, and a tolerance for steepest (see `benchmarks.ours`). ``describe`` puts it
+    into words.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Contender:
 
 
 def cold_flow(rof: RofSolve) -> FlowSolve:
-    """A flow by one solve from scratch per step, for packages that offer no warm start."""
+    """A flow with one cold-started solve per step, for packages without warm starts."""
 
     def flow(image: Array, tau: float, num_steps: int, effort: int) -> Array:
         frames = np.empty((num_steps, *image.shape), image.dtype)

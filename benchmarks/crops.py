@@ -1,4 +1,4 @@
-"""Crops of photographs, and how far an inpainting is from them."""
+"""Crops of photographs, and the errors of their inpaintings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from steepest.io import image_files, read_image
 SIZE = 128
 Method = Callable[[np.ndarray, float], np.ndarray]
 Fill = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
-"""Image, mask and its density to an image in [0, 1]."""
+"""A function of an image, a mask and its density that returns an image in [0, 1]."""
 
 
 def crops(folder: Path, number: int, side: int = SIZE) -> list[tuple[str, np.ndarray]]:
-    """Names and centre crops (side, side, 3) uint8 of the first images large enough."""
+    """Names and centre crops (side, side, 3), uint8, of the first images that are large enough."""
     found = []
     for path in image_files(folder):
         image = np.asarray(read_image(path).array)
@@ -32,7 +32,7 @@ def crops(folder: Path, number: int, side: int = SIZE) -> list[tuple[str, np.nda
 
 
 def measure(image: np.ndarray, found: np.ndarray) -> dict[str, float]:
-    """Errors of a reconstruction on a scale to 255; SSIM as Wang et al. define it."""
+    """Errors of a reconstruction on a scale from 0 to 255; SSIM as defined by Wang et al."""
     truth, ours = image.astype(np.float64), np.clip(255.0 * found.astype(np.float64), 0, 255)
     similarity = structural_similarity(
         ours, truth, channel_axis=-1, data_range=255, gaussian_weights=True, sigma=1.5,

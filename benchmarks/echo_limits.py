@@ -1,8 +1,8 @@
-"""What cutting echoes off costs: ``python -m benchmarks.echo_limits FOLDER``.
+"""The cost of truncating echoes: ``python -m benchmarks.echo_limits FOLDER``.
 
-MAE (to 255) and CPU time of echo sparsification to 5 % on centre crops of 128 x 128, with other
-limits than the library's: where echoes are cut off, which flows are dropped, how large windows may
-be, how many pixels a round removes; and what cycles of exchanges add.
+MAE (range 0 to 255) and CPU time of echo sparsification to 5 % on centre crops of 128 x 128, with
+limits that differ from the library's: where echoes are truncated, which flows are dropped, how
+large windows may be, how many pixels a round removes; and the effect of cycles of exchanges.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def limits(
     reach: int = thinning.REACH,
     **others: float,
 ) -> dict[str, Any]:
-    """What to replace in `thinning`."""
+    """The constants to replace in `thinning`."""
     found: dict[str, Any] = {
         "LIMITS": (np.float32(tolerance), np.float32(share), reach),
         "REACH": reach,

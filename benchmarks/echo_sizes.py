@@ -1,7 +1,7 @@
 """Echo sparsification of large images: ``python -m benchmarks.echo_sizes``.
 
-scikit-image's astronaut in colour, mirrored into larger frames, to 5 %: time on all processors, CPU
-time of one thread, and the most memory the process has held so far.
+scikit-image's astronaut in colour, extended by mirroring, is sparsified to 5 %. Measured are the
+time on all processors, the CPU time of one thread, and the peak memory of the process so far.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIZES = ((128, 128), (512, 512), (1080, 1920), (2160, 3840))
 
 
 def photograph(height: int, width: int) -> np.ndarray:
-    """(height, width, 3) uint8."""
+    """The astronaut, cropped or mirrored to (height, width, 3), uint8."""
     image = data.astronaut()
     more = ((0, max(height - 512, 0)), (0, max(width - 512, 0)), (0, 0))
     return np.ascontiguousarray(np.pad(image, more, mode="symmetric")[:height, :width])
@@ -34,7 +34,7 @@ def search(image: np.ndarray, num_threads: int | None = None) -> np.ndarray:
 
 
 def wall_seconds(image: np.ndarray) -> float:
-    """On all processors."""
+    """The wall-clock time on all processors."""
     begin = time.perf_counter()
     search(image)
     return time.perf_counter() - begin
@@ -43,12 +43,12 @@ def wall_seconds(image: np.ndarray) -> float:
 def main() -> None:
     """Measure all sizes and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--largest", type=int, default=len(SIZES), help="how many sizes")
+    parser.add_argument("--largest", type=int, default=len(SIZES), help="number of sizes")
     arguments = parser.parse_args()
     masks.echo(photograph(70, 70), 0.2, channel_axis=-1, rng=0)  # compile
     threads = default_num_threads()
     head = ("image", f"seconds, {threads} threads", "CPU seconds, 1 thread",
-            "microseconds a pixel", "memory", "MAE")  # fmt: skip
+            "microseconds per pixel", "memory", "MAE")  # fmt: skip
     rows = []
     for height, width in SIZES[: arguments.largest]:
         image = photograph(height, width)

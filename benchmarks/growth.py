@@ -25,14 +25,14 @@ IN_GROWTH = ("CCPi", "scikit-image chambolle float32", "deepinv TVDenoiser float
 
 
 def _fixed_iterations(contender: Contender, image: Array, count: int) -> int:
-    """Run ``count`` iterations of one ROF solve from scratch; the iterations really done."""
+    """Run ``count`` iterations of one cold-started ROF solve; return the iterations done."""
     if contender.package != "steepest":
         solve = next(iter(contender.rof.values()))
         solve(image, STRENGTH, count)
         return count
     import steepest
 
-    # One implicit Euler step from a zero dual field, as in the peers; a tolerance out of reach.
+    # One implicit Euler step from a zero dual field, as in the peers; an unreachable tolerance.
     result = steepest.tv_flow(
         image,
         [STRENGTH],
@@ -55,7 +55,7 @@ def scaling_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
         done: dict[str, tuple[int, int]] = {}
         for contender in chosen:
             typed = image.astype(contender.dtype)
-            # A fast solver gets more iterations, so that its long solve can be timed.
+            # A fast solver gets more iterations, so that its long solve takes measurable time.
             factor = 4 if contender.package == "steepest" else 1
             short = partial(_fixed_iterations, contender, typed, max(2, factor * count // 4))
             long = partial(_fixed_iterations, contender, typed, factor * count)
@@ -88,7 +88,7 @@ def scaling_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
 
 
 def large_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
-    """One ROF problem on a large image; the gap is recomputed here in float64."""
+    """One ROF problem on a large image; the gap is recomputed in float64."""
     import steepest
 
     rows: list[Row] = []
@@ -134,14 +134,14 @@ def _pools() -> Any:
 
 
 def set_peer_threads(count: int) -> None:
-    """Threads of the peers' OpenMP, BLAS and torch pools."""
+    """Set the number of threads of the peers' OpenMP, BLAS and torch pools."""
     _pools().limit(limits=count)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)
 
 
 def thread_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
-    """The same solve on each thread count; steepest and the peers that use several threads."""
+    """The same solve with each number of threads: steepest and the multithreaded peers."""
     rows: list[Row] = []
     own = [c for c in contenders if c.package == "steepest" and c.dtype == np.float32]
     peers = [c for c in contenders if c.name.startswith(("CCPi", "deepinv TVDenoiser float32"))]
@@ -167,7 +167,7 @@ def thread_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
                 "microseconds_per_iteration": 1e6 * timing.median / done,
             }
             rows.append(row)
-            print(f"  {size}^2 {name}: {row['microseconds_per_iteration']:.1f} us an iteration")
+            print(f"  {size}^2 {name}: {row['microseconds_per_iteration']:.1f} us per iteration")
     return rows
 
 
@@ -177,7 +177,7 @@ def _with_threads(threads: int, contender: Contender, image: Array, count: int) 
 
 
 def import_seconds() -> float:
-    """Time of the first two solves in this process: imports and loading compiled kernels."""
+    """Time of the first two solves in this process, including imports and loading of kernels."""
     began = time.perf_counter()
     import steepest
 

@@ -1,4 +1,4 @@
-"""The images that the benchmarks run on, all float64 in [0, 1], from scikit-image's `camera`."""
+"""The images of the benchmarks: float64 in [0, 1], from scikit-image's `camera`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def camera_crop(size: int) -> Image:
 
 
 def mirrored_camera(size: int) -> Image:
-    """``size`` x ``size`` image with the statistics of `camera`: crops, or mirrored tiles of it."""
+    """A ``size`` x ``size`` image with the statistics of `camera`: a crop, or mirrored tiles."""
     if size <= 512:
         return camera_crop(size)
     camera = camera_crop(512)

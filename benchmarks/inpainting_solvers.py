@@ -1,10 +1,10 @@
 """Solvers of diffusion inpainting: ``python -m benchmarks.inpainting_solvers``.
 
 Homogeneous diffusion from 5 % of the pixels of scikit-image's astronaut, random or dithered, to a
-relative residual of 1e-6, in CPU time of one thread (median of three): steepest against plain
-conjugate gradients, pyamg and SciPy's direct solver. The true residual of every result is computed
-anew by NumPy. scikit-image's biharmonic and OpenCV's inpainting solve other equations: only their
-times compare.
+relative residual of 1e-6. Compared are the CPU times of one thread (median of three) of steepest,
+plain conjugate gradients, pyamg and SciPy's direct solver. NumPy recomputes the true residual of
+every result. scikit-image's biharmonic and OpenCV's inpainting solve other equations; only their
+times can be compared.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Filler = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def photograph(side: int) -> np.ndarray:
-    """Grey, float64, (side, side): the astronaut, mirrored into larger squares."""
+    """The astronaut in greyscale, float64 (side, side), extended by mirroring if necessary."""
     image = color.rgb2gray(data.astronaut())
     return np.pad(image, ((0, max(side - 512, 0)),) * 2, mode="symmetric")[:side, :side]
 
 
 def relative_residual(u: np.ndarray, values: np.ndarray, known: np.ndarray) -> float:
-    """``|b - A u| / |b|`` of the system of the unknown pixels."""
+    """``|b - A u| / |b|`` for the system of the unknown pixels."""
 
     def apply(v: np.ndarray) -> np.ndarray:
         p = np.pad(v, 1, mode="edge")
@@ -49,7 +49,7 @@ def relative_residual(u: np.ndarray, values: np.ndarray, known: np.ndarray) -> f
 
 
 def matrix(known: np.ndarray) -> tuple[Any, Any]:
-    """The system of the unknown pixels in CSR, and its coupling to known ones."""
+    """The system of the unknown pixels in CSR format, and its coupling to the known pixels."""
     import scipy.sparse as sp
 
     rows, columns = known.shape
@@ -66,7 +66,7 @@ def matrix(known: np.ndarray) -> tuple[Any, Any]:
 
 
 def by_matrix(solve: Callable[[Any, np.ndarray], np.ndarray]) -> Filler:
-    """A filler that assembles the system (timed, too) and hands it to ``solve``."""
+    """A filler that assembles the system (which is timed as well) and passes it to ``solve``."""
 
     def fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:
         system, coupling = matrix(known)
@@ -119,7 +119,7 @@ def _opencv(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def fillers(side: int) -> dict[str, tuple[Filler, bool]]:
-    """Solvers by name, and whether they solve this equation; the slow ones for small images."""
+    """Solvers by name, and whether they solve this equation; slow ones only for small images."""
     found: dict[str, tuple[Filler, bool]] = {
         "steepest, float64": (_ours(np.float64), True),
         "steepest, float32": (_ours(np.float32), True),
@@ -147,7 +147,7 @@ def clock(fill: Filler, values: np.ndarray, known: np.ndarray, repeats: int) -> 
 
 
 def compare(side: int, kind: str, repeats: int) -> list[dict[str, Any]]:
-    """One row a solver."""
+    """One row per solver."""
     values = photograph(side)
     if kind == "random":
         known = np.random.default_rng(0).random(values.shape) < 0.05
@@ -165,7 +165,7 @@ def compare(side: int, kind: str, repeats: int) -> list[dict[str, Any]]:
 
 
 def large(threads: int) -> dict[str, Any]:
-    """A photograph of 3840 x 2160 in colour, wall clock."""
+    """Wall-clock time for a colour photograph of 3840 x 2160."""
     grey = photograph(3840)[:2160]
     values = np.stack([grey, grey**1.5, np.sqrt(grey)], -1).astype(np.float32)
     known = np.random.default_rng(0).random(grey.shape) < 0.05
@@ -178,7 +178,7 @@ def large(threads: int) -> dict[str, Any]:
 
 
 def write(rows: list[dict[str, Any]], big: list[dict[str, Any]]) -> None:
-    """Markdown and JSON."""
+    """Write the results as Markdown and JSON."""
     lines = ["| solver | image | mask | seconds | x steepest | relative residual |",
              "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for row in rows:

@@ -1,13 +1,13 @@
-"""What packs a mask best: libraries for files and images, and a range coder with our model.
+"""Compare coders for masks: general compressors, image formats, and a range coder with our model.
 
     python -m benchmarks.mask_coding FOLDER                           # masks of all its images
     python -m benchmarks.mask_coding FOLDER --mask echo --density 0.05 --images 10
 
-Bytes of the mask alone, summed over the images, without the headers that a container would not
-need (zlib and LZMA raw; image formats as Pillow writes them). "gaps" are the numbers of unknown
-pixels between known ones in raster order, one byte each (255: 255 and more to come). zstandard is
-measured where it is installed. The last rows are of the values, in bits for each known pixel, at
-the levels that `steepest.compression.pack` chooses.
+The sizes are bytes of the mask alone, summed over the images, without headers that a container
+would not need (zlib and LZMA raw; image formats as Pillow writes them). "gaps" are the numbers of
+unknown pixels between known pixels in raster order, one byte each (255 means 255 and continue).
+zstandard is measured if it is installed. The last rows are for the values, in bits per known pixel,
+at the levels that `steepest.compression.pack` chooses.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from steepest.io import image_files, read_image
 
 
 def gaps(mask: np.ndarray) -> bytes:
-    """Unknown pixels before each known one."""
+    """The number of unknown pixels before each known pixel, as bytes."""
     out = bytearray()
     for gap in np.diff(np.flatnonzero(mask.ravel()), prepend=-1) - 1:
         out += b"\xff" * (int(gap) // 255) + bytes([int(gap) % 255])
@@ -42,18 +42,18 @@ def gaps(mask: np.ndarray) -> bytes:
 
 
 def packed_bits(mask: np.ndarray) -> bytes:
-    """Eight pixels a byte."""
+    """The mask as bytes with eight pixels per byte."""
     return np.packbits(mask, axis=1).tobytes()
 
 
 def deflate(data: bytes, strategy: int = zlib.Z_DEFAULT_STRATEGY) -> int:
-    """Size by zlib."""
+    """The size with zlib."""
     coder = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy)
     return len(coder.compress(data) + coder.flush())
 
 
 def raw_lzma(data: bytes) -> int:
-    """Size by LZMA without alignment and literal contexts."""
+    """The size with LZMA without alignment and literal contexts."""
     chain = [
         {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}
     ]
@@ -61,7 +61,7 @@ def raw_lzma(data: bytes) -> int:
 
 
 def by_pillow(mask: np.ndarray, codec: str, **options: Any) -> int:
-    """Size as an image file."""
+    """The size as an image file."""
     with BytesIO() as file:
         picture = Pillow.fromarray(mask)
         (picture.convert("L") if codec == "WEBP" else picture).save(file, codec, **options)
@@ -69,13 +69,13 @@ def by_pillow(mask: np.ndarray, codec: str, **options: Any) -> int:
 
 
 def entropy(mask: np.ndarray) -> float:
-    """Bytes of as many independent bits."""
+    """The entropy in bytes of independent bits of the same density."""
     p = float(mask.mean())
     return mask.size * -(p * np.log2(p) + (1 - p) * np.log2(1 - p)) / 8
 
 
 def coders() -> dict[str, Callable[[np.ndarray], float]]:
-    """Name -> bytes of a mask."""
+    """Functions that return the size of a mask in bytes, by name."""
     found: dict[str, Callable[[np.ndarray], float]] = {
         "entropy of independent pixels": entropy,
         "TIFF, CCITT group 4": lambda m: by_pillow(m, "TIFF", compression="group4"),
@@ -97,7 +97,7 @@ def main() -> None:
     """Measure and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--images", type=int, help="only the first so many")
+    parser.add_argument("--images", type=int, help="number of images (default all)")
     parser.add_argument("--mask", default="echo", help="mask method (default echo)")
     parser.add_argument("--density", type=float, default=0.05)
     arguments = parser.parse_args()

@@ -14,12 +14,12 @@ MAX_NUM_ITER = 1_000_000
 
 
 def tolerance(effort: int) -> float:
-    """Relative duality gap that an effort stands for."""
+    """The relative duality gap for an effort."""
     return float(10.0 ** (-effort / PER_DECADE))
 
 
 def steepest(threads: int, dtype: DTypeLike = np.float32) -> Contender:
-    """`steepest.denoise_tv` and `steepest.tv_flow`; the certificate is computed in every call."""
+    """`steepest.denoise_tv` and `steepest.tv_flow`; every call computes the certificate."""
     import steepest as package
 
     def rof(image: Array, strength: float, effort: int) -> Array:
@@ -60,7 +60,7 @@ def steepest(threads: int, dtype: DTypeLike = np.float32) -> Contender:
 
 
 def iterations(contender: Contender, task: str, arguments: tuple[Any, ...], effort: int) -> int:
-    """Iterations that steepest itself reports for one solve (untimed)."""
+    """The number of iterations that steepest reports for one solve (untimed)."""
     import steepest as package
 
     options: dict[str, Any] = {

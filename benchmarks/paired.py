@@ -1,8 +1,8 @@
-"""Two versions of the library against each other: ``python -m benchmarks.paired OTHER_CHECKOUT``.
+"""Compare two versions of the library: ``python -m benchmarks.paired OTHER_CHECKOUT``.
 
-Each version runs in a process of its own; they take turns (A B, B A, A B, ...), so that both see
-the same load of the machine. Reported are medians of the CPU time of each task, and the median
-of the ratios pair by pair. Tasks are those that most users wait for.
+Each version runs in its own process. They take turns (A B, B A, A B, ...), so that both see the
+same load of the machine. The table has the median CPU times of each task, and the median of the
+ratios of the pairs. The tasks are those that most users wait for.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def worker() -> None:
 
 
 def start(checkout: Path) -> subprocess.Popen[str]:
-    """A worker that imports the library of a checkout, and these tasks."""
+    """Start a worker that imports the library of a checkout, and these tasks."""
     here = Path(__file__).resolve().parent.parent
     environment = {**os.environ, "PYTHONPATH": f"{checkout / 'src'}:{here}"}
     command = [sys.executable, "-m", "benchmarks.paired", "--worker"]
@@ -78,7 +78,7 @@ def start(checkout: Path) -> subprocess.Popen[str]:
 
 
 def ask(process: subprocess.Popen[str], name: str) -> tuple[float, int | None]:
-    """One run of one task."""
+    """Run one task once; return CPU seconds and iterations."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(name + "\n")
@@ -88,7 +88,7 @@ def ask(process: subprocess.Popen[str], name: str) -> tuple[float, int | None]:
 
 
 def main() -> None:
-    """The table, as Markdown."""
+    """Print the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, nargs="?", help="a checkout to compare with")
     parser.add_argument("--rounds", type=int, default=11)

@@ -1,13 +1,14 @@
-"""The peers: one function each that imports its package and returns a `Contender`.
+"""The peers: for each a function that imports its package and returns a `Contender`.
 
-Every peer solves min_u 1/2 ||u - f||^2 + strength * TV(u), isotropic forward differences, with a
-given number of iterations and its own stopping rule switched off, so that `benchmarks.search` can
-find the iterations that an accuracy needs. Primal-dual peers are offered several step sizes and
-keep the best for each accuracy: a user with the packages' defaults waits longer than these tables
-say. Nothing of a peer is copied here, and a peer that is not installed is left out with a word.
+Every peer solves min_u 1/2 ||u - f||^2 + strength * TV(u) with isotropic forward differences, for a
+given number of iterations and without its own stopping rule, so that `benchmarks.search` can find
+the number of iterations that an accuracy needs. Primal-dual peers are run with several step sizes,
+of which the best is reported for each accuracy: with the packages' defaults, users wait longer than
+these tables say. No code of a peer is copied here, and peers that are not installed are skipped
+with a message.
 
-scikit-image's ``denoise_tv_bregman`` is not among them: its strength is 1/weight, and its
-isotropic mode stops short of 40 dB whatever the number of iterations.
+scikit-image's ``denoise_tv_bregman`` is not included: its strength is 1/weight, and its isotropic
+mode does not reach 40 dB with any number of iterations.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ from numpy.typing import DTypeLike
 
 from benchmarks.contender import Array, Contender, FlowSolve, RofSolve, cold_flow
 
-L2 = 8.0  # bound of the squared norm of the 2-D forward-difference gradient
+L2 = 8.0  # upper bound of the squared norm of the 2-D forward-difference gradient
 MARGIN = 0.99  # primal step * dual step * L2
 
-# Primal steps of the primal-dual peers. On the central 256x256 of camera, strength 0.1, they need
-# (iterations to 1e-3, 1e-4, 1e-6) 0.01: 250, 385, 1055; 0.015: 180, 295, 1505; 0.03: 120, 230, -.
+# Primal steps of the primal-dual peers. On the central 256x256 of camera at strength 0.1, the
+# iterations to 1e-3, 1e-4, 1e-6 are 250, 385, 1055 for 0.01; 180, 295, 1505 for 0.015; and 120, 230
+# for 0.03, which does not reach 1e-6.
 PRIMAL_DUAL_ROF = (0.01, 0.015, 0.03)
 PRIMAL_DUAL_FLOW = (0.1, 0.2, 0.4)
-# ODL offers the accelerated variant (initial step, modulus): 110, 225, 965.
+# ODL has an accelerated variant (initial step, modulus): 110, 225, 965.
 ODL_ROF = (0.3, 0.3)
 # deepinv, (tau, rho): 140, 220, 590 and 90, 160, 1060; its default (0.01, 1.99): 290, 510, 980.
 DEEPINV_ROF = ((0.01, 1.9), (0.02, 1.9))
@@ -86,9 +88,9 @@ def ccpi() -> Contender:
 
 
 def deepinv(dtype: DTypeLike) -> Contender:
-    """deepinv's TVDenoiser: a new object per ROF problem, its warm start along a flow.
+    """deepinv's TVDenoiser: a new object for each ROF problem, warm starts within a flow.
 
-    Over-relaxed primal-dual; ``crit=0`` switches its stopping rule off.
+    The method is over-relaxed primal-dual; ``crit=0`` disables its stopping rule.
     """
     import torch
 
@@ -125,11 +127,11 @@ def deepinv(dtype: DTypeLike) -> Contender:
 
 
 def pyunlocbox() -> Contender:
-    """pyunlocbox's `norm_tv` prox (FISTA on the dual); computes in float64 whatever it is given."""
+    """pyunlocbox's `norm_tv` prox (FISTA on the dual), which always computes in float64."""
     from pyunlocbox import functions
 
     def rof(image: Array, strength: float, effort: int) -> Array:
-        # It evaluates one more primal point than it makes dual steps.
+        # It evaluates one primal point more than it takes dual steps.
         tv = functions.norm_tv(maxit=effort - 1, tol=0.0, dim=2, verbosity="NONE")
         return np.asarray(tv.prox(image, strength))
 
@@ -137,7 +139,7 @@ def pyunlocbox() -> Contender:
 
 
 def pyproximal(dtype: DTypeLike) -> Contender:
-    """pyproximal's PrimalDual with pylops' Gradient; primal and dual warm in a flow."""
+    """pyproximal's PrimalDual with pylops' Gradient; flows start warm in primal and dual."""
     import pylops
     import pyproximal as pp
 
@@ -173,9 +175,9 @@ def pyproximal(dtype: DTypeLike) -> Contender:
 
 
 def odl(dtype: DTypeLike) -> Contender:
-    """ODL's pdhg (accelerated for ROF) with its Gradient; works on copies of the caller's arrays.
+    """ODL's pdhg (accelerated for ROF) with its Gradient.
 
-    ``pdhg`` overwrites its starting point, which may share memory with the caller's image.
+    It runs on copies of the caller's arrays, because ``pdhg`` overwrites its starting point.
     """
     import odl as odl_package
 
@@ -219,15 +221,15 @@ def odl(dtype: DTypeLike) -> Contender:
 
 
 def scico() -> Contender:
-    """SCICO's PDHG on JAX in float32; the flow starts warm in primal and dual.
+    """SCICO's PDHG on JAX in float32; flows start warm in primal and dual.
 
-    The gradient is made once for a shape: making it anew costs about 0.2 s of tracing.
+    The gradient is built once per shape, because building it takes about 0.2 s of tracing.
     """
     import jax.numpy as jnp
     from scico import functional, linop, loss
     from scico.optimize import PDHG
 
-    quiet = {  # no objective evaluated in each iteration
+    quiet = {  # do not evaluate the objective in each iteration
         "fields": {"Iter": "%d"},
         "itstat_func": lambda optimizer: (optimizer.itnum,),
         "display": False,
@@ -286,7 +288,7 @@ def _primal_dual(
 
 @functools.cache
 def _deepinv_denoiser() -> Any:
-    """deepinv's TVDenoiser; without torchvision its module is loaded past the package's own."""
+    """deepinv's TVDenoiser; without torchvision, loaded without importing the whole package."""
     if importlib.util.find_spec("torchvision") is not None:
         from deepinv.models import TVDenoiser
 
@@ -331,21 +333,21 @@ PACKAGES = (
 
 
 def installed_peers() -> tuple[list[Contender], list[str]]:
-    """(peers that import, one sentence for each that does not)."""
+    """The peers that can be imported, and one sentence for each that cannot."""
     found: list[Contender] = []
     missing: list[str] = []
     for name, make in PEERS:
         try:
             found.append(make())
         except (ImportError, OSError, AttributeError) as error:
-            sentence = f"{name} is left out: {error}"
+            sentence = f"{name} is skipped: {error}"
             if sentence not in missing:
                 missing.append(sentence)
     return found, missing
 
 
 def package_version(name: str) -> str:
-    """Installed version of a distribution, or 'not installed'."""
+    """The installed version of a distribution, or 'not installed'."""
     try:
         return version(name)
     except ImportError:

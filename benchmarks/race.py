@@ -1,4 +1,4 @@
-"""Time to a given true accuracy, ROF and flow: steepest and its peers in turn."""
+"""Time to a given true accuracy, for ROF problems and flows: steepest and its peers in turn."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rof_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
 
 
 def flow_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
-    """Implicit Euler flow: time until the worst frame is close to the same steps solved exactly."""
+    """Implicit Euler flow: time until the worst frame is close to exactly solved steps."""
     rows: list[Row] = []
     for case in settings.flow_cases:
         image = camera_crop(case.size)
@@ -93,9 +93,10 @@ def _race(
     settings: Settings,
     efforts: dict[str, int],
 ) -> list[Row]:
-    """Search each contender's effort, then time them all in turn at it.
+    """Search for the effort that each contender needs, then time all contenders in turn.
 
-    ``efforts`` holds what an easier accuracy needed, where the search begins; it is updated.
+    ``efforts`` has the effort needed for an easier accuracy, from which the search starts; it is
+    updated.
     """
     found: dict[str, Found] = {}
     calls: dict[str, Callable[[], Array]] = {}
@@ -145,7 +146,7 @@ def _as_promised(
     quality: Quality,
     settings: Settings,
 ) -> list[Row]:
-    """steepest asked for ``tol=accuracy``: no reference solution known, accuracy guaranteed."""
+    """steepest with ``tol=accuracy``: it guarantees the accuracy without a reference solution."""
     effort = round(-ours.PER_DECADE * np.log10(accuracy))
     mine = {c.name: c for c in contenders if c.package == "steepest"}
     calls = {

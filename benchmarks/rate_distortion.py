@@ -1,18 +1,18 @@
-"""Rate and distortion of steepest's compression beside JPEG, JPEG 2000, WebP and AVIF.
+"""Compare rate and distortion of steepest's compression with JPEG, JPEG 2000, WebP and AVIF.
 
     python -m benchmarks.rate_distortion FOLDER                # all images of a folder
     python -m benchmarks.rate_distortion FOLDER --images 10 --mask laplacian_dither
     python -m benchmarks.rate_distortion FOLDER --crop 256     # central crops, for a quick look
 
-Protocol: each image in colour, and in grey (luma of ITU-R BT.601, rounded to 8 bits). Every codec
-is run over its settings; the size is that of the whole file, headers included, without metadata
-(JPEG: optimised Huffman tables, progressive, 4:2:0 for colour as by default; JPEG 2000:
-irreversible, rates as ratios, colour transform on; WebP: method 6; AVIF: speed 4, 4:2:0 as by
-default; all through Pillow). PSNR (8 bits, all channels together) and SSIM (Wang et al. 2004,
-Gaussian window, by scikit-image, mean over channels) are of what each codec decodes. The table
-interpolates the curve of each image linearly between its settings at the given bits per pixel, in
-the logarithm of the size, and takes the mean over the images whose curves reach there; how many
-these are stands beside it. steepest's density is varied, all else is default.
+Protocol: each image is coded in colour and in greyscale (luma of ITU-R BT.601, rounded to 8 bits),
+with every codec at several settings. Sizes are those of whole files with headers, without metadata.
+All other codecs run through Pillow: JPEG progressive with optimised Huffman tables and the default
+4:2:0 for colour; JPEG 2000 irreversible with rates as ratios and the colour transform; WebP with
+method 6; AVIF with speed 4 and the default 4:2:0. For steepest only the density varies. PSNR (8
+bits, all channels together) and SSIM (Wang et al. 2004, Gaussian window, by scikit-image, mean over
+channels) compare the decoded image with the original. The table interpolates each image's curve at
+the given bits per pixel, linearly in the logarithm of the size, and averages over the images whose
+curves reach this rate; their number is in brackets.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _RANGE = 255
 
 @dataclass(frozen=True)
 class Point:
-    """One image by one codec at one setting."""
+    """The result of one codec at one setting for one image."""
 
     kind: str
     image: str
@@ -59,7 +59,7 @@ class Point:
 
 
 def pillow_settings() -> dict[str, list[tuple[float, dict[str, Any]]]]:
-    """Format -> settings, as Pillow's ``save`` takes them."""
+    """Settings by format, as arguments of Pillow's ``save``."""
     settings: dict[str, list[tuple[float, dict[str, Any]]]] = {
         "JPEG": [
             (q, {"quality": q, "optimize": True, "progressive": True})
@@ -79,7 +79,7 @@ def pillow_settings() -> dict[str, list[tuple[float, dict[str, Any]]]]:
 
 
 def through_pillow(pixels: np.ndarray, codec: str, options: dict[str, Any]) -> tuple[int, Any]:
-    """Size and decoded pixels."""
+    """File size and decoded pixels with a format of Pillow."""
     if codec == "JPEG2000" and pixels.ndim == 3:
         options = {**options, "mct": 1}  # the colour transform, off by default
     with BytesIO() as file:
@@ -91,7 +91,7 @@ def through_pillow(pixels: np.ndarray, codec: str, options: dict[str, Any]) -> t
 
 
 def through_steepest(pixels: np.ndarray, density: float, mask: str) -> tuple[int, Any]:
-    """Size and decoded pixels."""
+    """File size and decoded pixels with steepest."""
     axis = None if pixels.ndim == 2 else -1
     packed = pack(pixels, density, channel_axis=axis, mask_method=mask, rng=0)
     return len(packed.data), decompress(packed.data)
@@ -128,7 +128,7 @@ def measure(kind: str, name: str, pixels: np.ndarray, mask: str) -> list[Point]:
 
 
 def load(path: Path, crop: int | None) -> dict[str, np.ndarray]:
-    """The image in 8 bits, grey and, where it has colours, in colour."""
+    """The image in 8 bits, in greyscale and, if it has colours, in colour."""
     pixels = read_image(path).array
     if crop:
         top, left = (max(0, (n - crop) // 2) for n in pixels.shape[:2])
@@ -140,7 +140,7 @@ def load(path: Path, crop: int | None) -> dict[str, np.ndarray]:
 
 
 def at_rate(points: Sequence[Point], rate: float, what: str) -> float | None:
-    """A curve at a number of bits per pixel, None outside what was measured."""
+    """The value of a curve at a number of bits per pixel; None outside the measured range."""
     ordered = sorted(points, key=lambda p: p.bits_per_pixel)
     rates = [p.bits_per_pixel for p in ordered]
     if not rates[0] <= rate <= rates[-1]:
@@ -150,7 +150,7 @@ def at_rate(points: Sequence[Point], rate: float, what: str) -> float | None:
 
 
 def mean_at(points: Sequence[Point], rate: float, what: str) -> tuple[float, int]:
-    """The mean of the images' curves at a rate, and how many reach there."""
+    """The mean of the images' curves at a rate, and the number of curves that reach it."""
     names = sorted({p.image for p in points})
     values = [at_rate([p for p in points if p.image == name], rate, what) for name in names]
     known = [value for value in values if value is not None]
@@ -158,7 +158,7 @@ def mean_at(points: Sequence[Point], rate: float, what: str) -> tuple[float, int
 
 
 def table(points: Sequence[Point], kind: str, what: str) -> list[str]:
-    """Markdown: codecs against bits per pixel."""
+    """A Markdown table: one row per codec, one column per number of bits per pixel."""
     digits = 2 if what == "psnr" else 3
     lines = ["| codec | " + " | ".join(f"{r:g}" for r in RATES) + " |"]
     lines.append("|---|" + "---|" * len(RATES))
@@ -191,7 +191,7 @@ def report(points: Sequence[Point], arguments: argparse.Namespace) -> str:
 
 
 def plot(points: Sequence[Point], path: Path) -> None:
-    """The mean curves."""
+    """Plot the mean curves."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -224,8 +224,8 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--images", type=int, help="only the first so many")
-    parser.add_argument("--crop", type=int, help="central crops of this size")
+    parser.add_argument("--images", type=int, help="number of images (default all)")
+    parser.add_argument("--crop", type=int, help="use central crops of this size")
     parser.add_argument("--mask", default="echo", help="mask method (default echo)")
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()

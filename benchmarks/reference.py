@@ -1,9 +1,10 @@
-"""Independent high-accuracy solutions in float64; nothing in here comes from steepest.
+"""Independent high-accuracy solutions in float64; no code is shared with steepest.
 
-One ROF problem, min_v 1/2 ||v - f||^2 + strength * TV(v) with isotropic forward-difference TV and
-Neumann boundary, is solved on its dual, min_{|p| <= 1} 1/2 ||f + strength * div p||^2, by FISTA
-(Beck and Teboulle, IEEE TIP 18(11), 2009; step 1/(8 strength^2)) with the gradient restart of
-O'Donoghue and Candes (Found. Comput. Math. 15, 2015). It stops on the relative duality gap
+The ROF problem min_v 1/2 ||v - f||^2 + strength * TV(v) with isotropic forward-difference TV and
+Neumann boundary is solved by its dual, min_{|p| <= 1} 1/2 ||f + strength * div p||^2, with FISTA
+(Beck and Teboulle, IEEE TIP 18(11), 2009; step 1/(8 strength^2)) and the gradient restart of
+O'Donoghue and Candes (Found. Comput. Math. 15, 2015). The stopping criterion is the relative
+duality gap
 
     [P(u) - D(p)] / P(u),  u = f + strength * div p,  P - D = strength * (TV(u) - <p, grad u>),
 
@@ -34,7 +35,7 @@ _compile = numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"
 
 @_compile
 def _primal(f: Image, strength: float, p: Image, q: Image, out: Image) -> None:
-    """out = f + strength * div (p, q); p (rows) and q (columns) vanish on the last row, column."""
+    """out = f + strength * div (p, q); p vanishes on the last row, q on the last column."""
     rows, columns = f.shape
     for i in range(rows):
         above = p[i - 1] if i > 0 else np.zeros_like(p[0])
@@ -121,9 +122,9 @@ def rof_energy(u: NDArray[Any], image: Image, strength: float) -> float:
 def relative_gap(
     image: NDArray[Any], u: NDArray[Any], flux: NDArray[Any], strength: float
 ) -> float:
-    """Relative duality gap [P(u) - D(flux)] / P(u) of somebody's answer, recomputed in float64.
+    """The relative duality gap [P(u) - D(flux)] / P(u) of a given solution, in float64.
 
-    ``flux`` (2, rows, columns) is put on its unit ball first; D(p) = 1/2||f||^2 -
+    ``flux`` (2, rows, columns) is first projected to the unit ball. D(p) = 1/2||f||^2 -
     1/2||f + strength div p||^2, and P(u) - D(p) = strength (TV(u) - <p, grad u>) +
     1/2||u - f - strength div p||^2.
     """
@@ -143,7 +144,7 @@ def relative_gap(
 def solve_rof(
     image: Image, strength: float, rtol: float, start: Fields | None = None
 ) -> tuple[Image, Fields, float]:
-    """(u, dual field, relative gap reached); raises RuntimeError if rtol is not reached."""
+    """The solution u, the dual field and the relative gap; RuntimeError if rtol is not reached."""
     p, q = (a.copy() for a in start) if start else (np.zeros_like(image), np.zeros_like(image))
     y, z, p_new, q_new, u = p.copy(), q.copy(), p.copy(), q.copy(), np.empty_like(image)
     t = 1.0
@@ -160,7 +161,7 @@ def solve_rof(
             relative = strength * gap / energy if energy > 0.0 else 0.0
             if relative <= rtol:
                 return u, (p, q), relative
-    raise RuntimeError(f"reference stopped at a relative gap of {relative:.1e}, asked {rtol:.1e}")
+    raise RuntimeError(f"the reference reached a relative gap of {relative:.1e}, not {rtol:.1e}")
 
 
 def solve_flow(
@@ -208,6 +209,6 @@ def flow_reference(image: Image, tau: float, num_steps: int, rtol: float = 1e-8)
 
 
 def final_frame_reference(image: Image, time: float, num_steps: int, rtol: float = 1e-7) -> Image:
-    """Cached last frame of a flow with many small steps, for the exact flow's stand-in."""
+    """Cached last frame of a flow with many small steps, which approximates the exact flow."""
     name = f"last-{image.shape[0]}-{time:g}x{num_steps}-{rtol:g}"
     return _cached(name, image, lambda: solve_flow(image, time / num_steps, num_steps, rtol)[-1])

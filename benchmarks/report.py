@@ -1,4 +1,4 @@
-"""Results to JSON, Markdown tables and small plots."""
+"""Write results as JSON and Markdown tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TITLES = {
     "scaling": "Cost per pixel and iteration by image size",
     "large": "Large image",
     "threads": "Threads",
-    "accuracy": "What a certified accuracy costs",
+    "accuracy": "The cost of a certified accuracy",
 }
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS", "XLA_FLAGS")
 
@@ -67,7 +67,7 @@ def _memory_gib() -> float | None:
 
 
 def write_task(folder: Path, task: str, rows: list[Row], machine: Result, notes: list[str]) -> None:
-    """``<task>.json`` and ``<task>.md`` in ``folder``."""
+    """Write ``<task>.json`` and ``<task>.md`` into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     result = {"task": task, "machine": machine, "notes": notes, "rows": rows}
     text = json.dumps(result, indent=1)
@@ -76,7 +76,7 @@ def write_task(folder: Path, task: str, rows: list[Row], machine: Result, notes:
 
 
 def to_markdown(result: Result) -> str:
-    """The whole page of one task."""
+    """The Markdown page of one task."""
     machine = result["machine"]
     packages = ", ".join(
         f"{name} {number}"

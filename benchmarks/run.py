@@ -1,9 +1,9 @@
 """Measure steepest against its peers: ``python -m benchmarks.run [--quick] [--only rof]``.
 
-All solvers run in this one process, in turn (A B C A B C ...), each at the least effort that
-reaches the accuracy, which is a true one: solutions to compare with come from
-`benchmarks.reference`. The peers run on one thread (they are set so before they are imported),
-steepest on one and on two. Results go to benchmarks/results (``--quick``: benchmarks/.cache/quick).
+All solvers run in one process, in turn (A B C A B C ...), each with the least effort that reaches
+the accuracy. The accuracy is the true one, measured against solutions of `benchmarks.reference`.
+The peers run on one thread, set before they are imported; steepest runs on one and on two threads.
+Results go to benchmarks/results (with ``--quick`` to benchmarks/.cache/quick).
 """
 
 from __future__ import annotations
@@ -21,32 +21,30 @@ ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "passive",  # spinning threads would disturb whoever is timed next
+    "OMP_WAIT_POLICY": "passive",  # spinning threads would disturb the next measurement
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
 }
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.run",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, two or three minutes")
-    parser.add_argument("--only", choices=TASKS, action="append", help="may be given repeatedly")
-    parser.add_argument("--output", type=Path, help="folder of the results")
+    parser.add_argument("--only", choices=TASKS, action="append", help="task; may be repeated")
+    parser.add_argument("--output", type=Path, help="folder for the results")
     parser.add_argument("--repeats", type=int, help="rounds of timing (default 15, quick 3)")
-    parser.add_argument("--peers", help="comma-separated beginnings of the peers' names to run")
-    parser.add_argument(
-        "--no-float64", action="store_true", help="leave steepest's float64 rows out"
-    )
+    parser.add_argument("--peers", help="peers to run: comma-separated beginnings of their names")
+    parser.add_argument("--no-float64", action="store_true", help="do not run steepest in float64")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the tasks asked for; the exit code."""
+    """Run the requested tasks and return the exit code."""
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)
     options = parse(arguments)

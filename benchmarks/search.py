@@ -1,4 +1,4 @@
-"""How much effort does an accuracy need: doubling, then bisection, best of the variants."""
+"""Find the effort that an accuracy needs, by doubling and bisection, for the best variant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks.contender import Array, Contender
 
-RATIO = 1.03  # the bisection stops when the two ends differ by less
+RATIO = 1.03  # the bisection stops when the ratio of its ends is smaller
 
 Run = Callable[[int], Array]
 Reached = Callable[[Array], bool]
@@ -16,20 +16,21 @@ Reached = Callable[[Array], bool]
 
 @dataclass(frozen=True)
 class Found:
-    """The least effort found that reaches the accuracy, and with which variant."""
+    """The least effort found that reaches the accuracy, and its variant."""
 
     variant: str
     effort: int
 
 
 class OutOfBudget(Exception):
-    """A solve took longer than the budget, or effort ran out, before the accuracy was reached."""
+    """The accuracy was not reached within the time budget or the largest effort."""
 
 
 def least_effort(run: Run, reached: Reached, *, start: int, largest: int, budget_s: float) -> int:
-    """Least effort (to 3 %) whose result passes ``reached``; monotone accuracy is assumed.
+    """The least effort (to 3 %) whose result passes ``reached``; assumes monotone accuracy.
 
-    Raises OutOfBudget when one solve exceeds ``budget_s`` seconds or ``largest`` is not enough.
+    Raises OutOfBudget if one solve takes more than ``budget_s`` seconds or ``largest`` is not
+    enough.
     """
     low, high = 0, min(start, largest)
     while True:
@@ -60,9 +61,9 @@ def best_variant(
     start: int,
     budget_s: float,
 ) -> Found | None:
-    """The variant that needs least effort, or None if none reaches the accuracy in the budget.
+    """The variant that needs the least effort; None if none reaches the accuracy in the budget.
 
-    A later variant is searched only below the best so far.
+    Later variants are searched only below the best effort so far.
     """
     best: Found | None = None
     for label, run in runs.items():

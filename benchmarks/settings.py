@@ -1,4 +1,4 @@
-"""What the full and the quick benchmark measure."""
+"""The settings of the full and the quick benchmark."""
 
 from __future__ import annotations
 

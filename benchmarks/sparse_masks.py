@@ -1,14 +1,14 @@
-"""Choosing pixels to keep: ``python -m benchmarks.sparse_masks FOLDER -o RUNS``.
+"""Compare methods that choose pixels: ``python -m benchmarks.sparse_masks FOLDER -o RUNS``.
 
-Tables 3 and 4 of Peter (A Wasserstein GAN for joint learning of inpainting and spatial
-optimisation, 2022) with the methods here beside them: MAE, PSNR and SSIM of homogeneous diffusion
-inpainting and the time it takes to find the mask, on centre crops of 128 x 128 of the images of
+The tables correspond to Tables 3 and 4 of Peter (A Wasserstein GAN for joint learning of inpainting
+and spatial optimisation, 2022) and include their numbers: MAE, PSNR and SSIM of homogeneous
+diffusion inpainting, and the time to find the mask, on 128 x 128 centre crops of the images in
 FOLDER in colour, at 5, 10 and 20 %.
 
-The slow methods (probabilistic sparsification with nonlocal pixel exchange) run on the first
-crops only; the table has rows of the others on the same crops beside them. They are timed with
-plain conjugate gradients, the paper's kind of solver, and with the library's; every measurement
-is kept in RUNS and read from there when the command is run again. Trained networks:
+The slow methods (probabilistic sparsification with nonlocal pixel exchange) run only on the first
+crops; the tables also have rows of the other methods on the same crops. They are timed both with
+plain conjugate gradients, the paper's kind of solver, and with the library's solver. Every
+measurement is stored in RUNS and reused when the command is run again. For trained networks see
 ``python -m experiments.mask_gan masks``.
 """
 
@@ -74,9 +74,9 @@ def run(
     density: float,
     fill: Fill | None = None,
 ) -> None:
-    """Find a mask, measure it with the image's values and with the best ones; keep the result.
+    """Find a mask, measure it with the image's own and with optimal values, and store the result.
 
-    With ``fill`` (a network's own inpainting) in place of diffusion there are no best values.
+    With ``fill`` (a network's own inpainting) in place of diffusion, values are not optimised.
     """
     title, image = crop
     path = place / f"{name.replace(' ', '-')}_{density:g}_{title}.json"
@@ -102,21 +102,21 @@ def run(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The images, where measurements are kept, and how many crops."""
+    """Add the arguments: images, folder for measurements, numbers of crops."""
     parser.add_argument("folder", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=100, help="crops of the fast methods")
-    parser.add_argument("--slow", type=int, default=10, help="crops of PS + NLPE")
-    parser.add_argument("--old", type=int, default=2, help="crops with the paper's kind of solver")
+    parser.add_argument("--count", type=int, default=100, help="number of crops for fast methods")
+    parser.add_argument("--slow", type=int, default=10, help="number of crops for PS + NLPE")
+    parser.add_argument("--old", type=int, default=2, help="number of crops for the paper's solver")
     parser.add_argument("--report-only", action="store_true")
 
 
 def compare(
     arguments: argparse.Namespace, more: Mapping[str, tuple[Method, Fill | None]] | None = None
 ) -> None:
-    """Measure what is not yet measured, and write the tables.
+    """Do the missing measurements and write the tables.
 
-    ``more``: other methods by name, each with its own inpainting (None: diffusion).
+    ``more``: further methods by name, each with its own inpainting (None: diffusion).
     """
     arguments.output.mkdir(parents=True, exist_ok=True)
     chosen = crops(arguments.folder, arguments.count)
@@ -136,7 +136,7 @@ def compare(
 
 
 def main() -> None:
-    """Compare the methods here."""
+    """Compare the methods of the library."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
     compare(parser.parse_args())

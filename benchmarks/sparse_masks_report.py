@@ -1,4 +1,4 @@
-"""Tables of ``benchmarks.sparse_masks``, from the measurements in a folder."""
+"""Write the tables of ``benchmarks.sparse_masks`` from the measurements in a folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def collect(place: Path) -> Records:
 def _row(
     name: str, records: dict[float, dict[str, dict[str, Any]]], images: list[str], kind: str
 ) -> tuple[str, ...] | None:
-    """Means over the images, if every density has them all."""
+    """Means over the images; None if a measurement is missing."""
     densities = list(DENSITIES)
     if any(image not in records.get(d, {}) for d in densities for image in images):
         return None
@@ -59,7 +59,7 @@ def _row(
 
 
 def _compact(found: Records) -> str:
-    """Every measurement in a few digits, one line a method and density."""
+    """All measurements with few digits, one line per method and density."""
     lines = []
     for name, records in found.items():
         for density, images in records.items():
@@ -80,7 +80,7 @@ def _compact(found: Records) -> str:
 
 
 def write(place: Path, images: list[str]) -> None:
-    """``masks.md`` and ``masks.json``: all crops, and the first few that slow methods have."""
+    """Write ``masks.md`` and ``masks.json``, for all crops and for those of the slow methods."""
     found = collect(place)
     groups: dict[int, list[str]] = defaultdict(list)
     for name, records in found.items():
@@ -109,7 +109,7 @@ def write(place: Path, images: list[str]) -> None:
 
 
 NOTE = """Means over centre crops of 128 x 128 in colour; MAE on a scale to 255, SSIM with Gaussian
-windows, reconstructions by homogeneous diffusion. "tonal": with the best values instead of the
-image's. Seconds are CPU time of one thread to find the mask (and the values). The paper's crops
-and number of images are not stated beyond BSDS500 and 128 x 128; its times are of an Intel
-i5-6660K."""
+windows, reconstructions by homogeneous diffusion. "tonal": with optimal values instead of the
+image's own. Seconds are the CPU time of one thread to find the mask (and the values). The paper
+states BSDS500 and 128 x 128, but neither which crops nor how many; its times were measured on an
+Intel i5-6660K."""

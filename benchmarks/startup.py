@@ -1,6 +1,6 @@
-"""What the first call costs: ``python -m benchmarks.startup``.
+"""Time of the import and the first call: ``python -m benchmarks.startup``.
 
-Starts fresh processes with an empty numba cache and with a full one; steepest must be importable.
+Starts new processes with an empty and with a filled numba cache. steepest must be importable.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def probe(cache: str) -> dict[str, float]:
 
 
 def describe() -> str:
-    """One line on where this was measured."""
+    """One line that describes the machine and the versions."""
     machine = describe_machine()
     packages = machine["packages"]
     return (

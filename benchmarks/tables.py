@@ -1,4 +1,4 @@
-"""Tables of results in Markdown."""
+"""Markdown tables of results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def write(path: Path, head: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> None:
-    """A table, a note, and the machine and date."""
+    """Write a table, a note, and a line with the machine and the date."""
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = [markdown(head, rows), note, describe()]
     path.write_text("\n\n".join(part for part in parts if part) + "\n")

@@ -1,4 +1,4 @@
-"""Interleaved timing: A B C A B C ..., medians with their spread, all in one process."""
+"""Interleaved timing in one process (A B C A B C ...): medians and their spread."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SHORT_S = 0.02  # a call shorter than this is made several times in a row each round
-PAUSE_S = 0.01  # lets the threads of the contender before go to sleep
+SHORT_S = 0.02  # a call shorter than this is repeated several times per round
+PAUSE_S = 0.01  # lets the threads of the previous contender go to sleep
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call: median, least, largest, quartiles, and how many were measured."""
+    """Seconds per call: median, smallest, largest, quartiles, and the number of samples."""
 
     median: float
     least: float
@@ -42,10 +42,11 @@ def summarise(samples: list[float]) -> Timing:
 def interleave(
     calls: Mapping[str, Callable[[], Any]], *, repeats: int, budget_s: float, least: int = 3
 ) -> dict[str, Timing]:
-    """Times of the calls, made in turn for ``repeats`` rounds after one untimed round.
+    """Time the calls in turn, for ``repeats`` rounds after one untimed round.
 
-    A contender that has used ``budget_s`` seconds sits the rest out once it has ``least`` samples.
-    Short calls are made up to five times a turn, after an untimed one that refills the caches.
+    A contender that has used ``budget_s`` seconds and has ``least`` samples skips the remaining
+    rounds. Short calls are repeated up to five times per round, after an untimed call that refills
+    the caches.
     """
     samples: dict[str, list[float]] = {name: [] for name in calls}
     warm = {name: _timed(call) for name, call in calls.items()}

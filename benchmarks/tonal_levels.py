@@ -1,8 +1,8 @@
-"""The best values on few levels: ``python -m benchmarks.tonal_levels FOLDER``.
+"""Optimal values on few levels: ``python -m benchmarks.tonal_levels FOLDER``.
 
-PSNR of what is inpainted from an echo mask of 5 % on centre crops of 128 x 128: from the image's
-own values rounded to levels, the best values rounded, and the best values on these levels
-(`tonal(..., levels=)`); CPU time of the last.
+PSNR of inpaintings from an echo mask of 5 % on 128 x 128 centre crops, from three kinds of values:
+the image's own, rounded to levels; the optimal values, rounded; and the optimal values on these
+levels (`tonal(..., levels=)`), with the CPU time of the last.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ LEVELS = (256, 64, 32, 16, 8)
 
 
 def rounded(values: np.ndarray, levels: int) -> np.ndarray:
-    """The nearest of equally spaced levels of [0, 1]."""
+    """Values rounded to equally spaced levels in [0, 1]."""
     return np.rint(np.clip(values, 0, 1) * (levels - 1)) / (levels - 1)
 
 
 def psnrs(image: np.ndarray, mask: np.ndarray, levels: int | None) -> tuple[float, ...]:
-    """From own values, the best ones rounded, the best on levels; and seconds for the last."""
+    """PSNR from own values, rounded optimal values, optimal values on levels; and seconds."""
 
     def psnr(values: np.ndarray) -> float:
         return reconstruct(image, mask, channel_axis=-1, values=values).psnr

@@ -1,17 +1,18 @@
-"""What was tried for the solver, in iterations.
+"""Compare variants of the solver by their iterations.
 
     python -m benchmarks.variants rof          # one ROF problem: iterations to an accuracy
     python -m benchmarks.variants flow         # 50 steps: worst frame at a fixed effort
-    python -m benchmarks.variants certificate  # what each sharpening of the bound gains
+    python -m benchmarks.variants certificate  # gain of each improvement of the bound
     python -m benchmarks.variants --size 64    # a smaller crop, for a quick look
 
-Development measurements in plain float64 code that shares nothing with the library, apart from
-``certificate``'s last table, which is the library's. They count iterations, which do not depend on
-the machine; times are what `benchmarks.run` measures. Tables are printed as Markdown.
+These development measurements use plain float64 code that shares nothing with the library, except
+for the last table of ``certificate``. They count iterations, which do not depend on the machine;
+`benchmarks.run` measures times. Tables are printed as Markdown.
 
-Protocol: central crop of `skimage.data.camera()` / 255; ROF strength 0.1, accuracy (P(u) - P*)/P*
-looked at every 5 iterations, P* from `benchmarks.reference` (relative gap 1e-9); flow of 50 steps
-of 0.004, accuracy the PSNR (range 1) of the worst frame against the same steps solved to 1e-8.
+Protocol: central crop of `skimage.data.camera()` / 255. ROF: strength 0.1, accuracy (P(u) - P*)/P*
+evaluated every 5 iterations, with P* from `benchmarks.reference` (relative gap 1e-9). Flow: 50
+steps of 0.004; the accuracy is the PSNR (range 1) of the worst frame against the same steps solved
+to 1e-8.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from benchmarks.reference import flow_reference, rof_energy, rof_reference, tota
 
 STRENGTH, TAU, NUM_STEPS = 0.1, 0.004, 50
 ACCURACIES = (1e-3, 1e-4, 1e-5, 1e-6)
-EFFORTS = (5, 8, 11, 16)  # iterations a step
+EFFORTS = (5, 8, 11, 16)  # iterations per step
 LOOK_EVERY, MOST_ITERATIONS = 5, 4000
 
 _compile = numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
@@ -72,8 +73,8 @@ class Method:
     """Accelerated projected gradient on the dual.
 
     ``relaxation``: dual step in units of 1/L, L = 8 tau. ``beta``: a constant extrapolation
-    factor; None for Nesterov's sequence (t - 1)/t+. ``restart``: forget the momentum when the
-    last move went uphill. ``levels``: coarser grids that make the first flux.
+    factor; None for Nesterov's sequence (t - 1)/t+. ``restart``: reset the momentum if the last
+    step went uphill. ``levels``: number of coarser grids for the first flux.
     """
 
     name: str
@@ -96,7 +97,7 @@ class Dual:
         return cls(np.zeros((2, *shape)), np.zeros((2, *shape)))
 
     def iterate(self, f: Image, tau: float, method: Method, count: int) -> Image:
-        """``count`` iterations; the primal image."""
+        """Do ``count`` iterations and return the primal image."""
         u, step = np.empty_like(f), method.relaxation / (8 * tau)
         for _ in range(count):
             following = 0.5 * (1 + math.sqrt(1 + 4 * self.t**2))
@@ -119,7 +120,7 @@ def coarse_start(f: Image, tau: float, levels: int) -> Dual:
     p = np.zeros((2, *f.shape))
     for axis in (0, 1):
         faces = np.repeat(dual.p[axis], 2, 1 - axis)
-        before = np.roll(faces, 1, axis)  # the last face is closed: the one that comes round is 0
+        before = np.roll(faces, 1, axis)  # the last face, which wraps around, is closed: 0
         fine = np.moveaxis(p[axis], axis, 0)
         fine[1::2] = np.moveaxis(faces, axis, 0)
         fine[0::2] = np.moveaxis(0.5 * (faces + before), axis, 0)
@@ -186,8 +187,8 @@ def rof(size: int) -> None:
 def flow_psnr(f: Image, frames: Image, method: Method, count: int, start: str) -> float:
     """PSNR of the worst frame with ``count`` iterations in each step.
 
-    ``start`` of a step: "flux" (the last one), "extrapolated" (0.7 of the last change added to
-    it), or "carried" (momentum goes on, Nesterov's t at most the number of iterations).
+    ``start`` is how a step starts: "flux" (from the last flux), "extrapolated" (plus 0.7 of its
+    last change), or "carried" (with momentum; Nesterov's t is at most the number of iterations).
     """
     dual, u, before, worst = Dual.zero(f.shape), f, np.zeros((2, *f.shape)), 0.0  # type: ignore[arg-type]
     for frame in frames:
@@ -207,10 +208,10 @@ def flow_psnr(f: Image, frames: Image, method: Method, count: int, start: str) -
 
 
 def flow(size: int) -> None:
-    """Worst-frame PSNR of the 50-step flow at a fixed number of iterations a step."""
+    """Worst-frame PSNR of the 50-step flow at a fixed number of iterations per step."""
     f = camera_crop(size)
     frames = flow_reference(f, TAU, NUM_STEPS)
-    row("dB after, iterations in all", *(n * NUM_STEPS for n in EFFORTS), header=True)
+    row("dB after this number of iterations", *(n * NUM_STEPS for n in EFFORTS), header=True)
     slow, fast = Method("step 1/L"), Method("step 4/3 of 1/L", 4 / 3)
     for method, start in (
         (slow, "flux"), (fast, "flux"), (fast, "extrapolated"), (fast, "carried")
@@ -220,7 +221,7 @@ def flow(size: int) -> None:
 
 
 def certificate(size: int) -> None:
-    """The bound on exact implicit Euler frames, the integral of TV bounded ever more sharply."""
+    """The bound on exact implicit Euler frames, with ever sharper bounds of the TV integral."""
     f = camera_crop(size)
     u = np.concatenate([f[None], flow_reference(f, TAU, NUM_STEPS)])
     title = f"certified after {NUM_STEPS} uniform steps to {TAU * NUM_STEPS:g}"
@@ -253,7 +254,7 @@ def row(*cells: object, header: bool = False) -> None:
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the requested tables."""
     tasks = {"rof": rof, "flow": flow, "certificate": certificate}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -28,7 +28,7 @@ settings.load_profile("steepest")
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """Work in a folder of its own."""
+    """Run the test in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
 

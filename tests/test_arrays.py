@@ -1,4 +1,4 @@
-"""What is taken as an image, and what comes back: dtypes, memory, results used as arrays."""
+"""Accepted images and returned results: dtypes, memory, results used as arrays."""
 
 from __future__ import annotations
 

@@ -114,9 +114,9 @@ def test_damaged_files_are_one_line_and_write_nothing(photo, capsys):
     data = Path("out.stp").read_bytes()
     for damaged, words in (
         (data[:-7], "checksum"),
-        (b"\x89PNG" + data, "no compressed image"),
+        (b"\x89PNG" + data, "not a compressed image"),
         (data[:40] + bytes([data[40] ^ 8]) + data[41:], "checksum"),
-        (b"", "no compressed image"),
+        (b"", "not a compressed image"),
     ):
         Path("bad.stp").write_bytes(damaged)
         assert main(["decompress", "bad.stp", "bad.png"]) == 2

@@ -1,4 +1,4 @@
-"""Masks and values as bits: exact, close to the entropy, and the same for ever."""
+"""Coding of masks and values: exact, close to the entropy, and stable between versions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def random_case(
 
 
 def entropy(density: float) -> float:
-    """Bits of one independent bit."""
+    """The entropy of one independent bit, in bits."""
     return float(-density * np.log2(density) - (1 - density) * np.log2(1 - density))
 
 
@@ -53,7 +53,7 @@ def test_what_was_encoded_is_decoded(
 
 
 def code_length(mask: np.ndarray, values: np.ndarray, levels: int) -> list[float]:
-    """Bits of the mask and of each channel, by their probabilities."""
+    """The code lengths of the mask and of each channel, from their probabilities."""
     lengths = []
     for bits, probabilities in streams.model(mask, values, levels):
         p = probabilities / ONE
@@ -76,7 +76,7 @@ def test_the_coder_adds_next_to_nothing_to_the_code_length() -> None:
 
 
 def test_structure_is_found() -> None:
-    """Lattices and constant values are nearly free; values like their neighbours' are cheap."""
+    """Lattices and constant values cost almost nothing; smooth values cost little."""
     mask = np.zeros((120, 120), bool)
     mask[::4, ::4] = True
     rows, columns = np.nonzero(mask)
@@ -148,7 +148,7 @@ def test_colours_are_separated_reversibly(pixels: list[list[int]]) -> None:
 
 @given(st.lists(st.tuples(st.integers(4, ONE - 4), st.booleans())), st.integers(0, 3000))
 def test_bits_come_back_and_then_zeros(coded: list[tuple[int, bool]], more: int) -> None:
-    """Trailing zeros take no room; the decoder knows when nothing else is left."""
+    """Trailing zeros take no space; the decoder detects when nothing else is left."""
     p = np.array([*(each for each, _ in coded), *[40] * more], np.int64)
     bits = np.array([*(bit for _, bit in coded), *[0] * more], np.uint8)
     state, words = start(encode_bits(bits, p))
@@ -166,6 +166,6 @@ def test_the_decoder_reads_what_the_library_writes_at_every_probability() -> Non
 
 
 def test_a_code_without_end_is_refused() -> None:
-    """Bits that would have to be looked up behind the end, where only zeros are."""
+    """Bits that would have to be read past the end, where there are only zeros."""
     state, words = start(b"\1" * 40)
     assert min(next_bit(state, words, ONE // 3) for _ in range(1000)) == -1

@@ -1,4 +1,4 @@
-"""Compressed images: what comes back, what it costs, and what damaged files do."""
+"""Compressed images: the decoded image, the size, and damaged files."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_tonal_values_are_better() -> None:
 
 
 def test_rounded_values_make_up_for_each_other() -> None:
-    """With few levels, the values kept are better than the best ones rounded."""
+    """With few levels, the stored values are better than rounded optimal values."""
     packed = pack(GREY, 0.1, levels=8, mask_method="laplacian_dither", rng=0)
     best = tonal(GREY, packed.mask, tol=1e-4)
     rounded = np.clip(np.rint(best * 7), 0, 7) / 7
@@ -116,7 +116,7 @@ def test_progress_is_that_of_the_mask_method() -> None:
 
 
 def test_searches_rank_echoes_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Masks are nested, of the size asked for, and as good as those made one by one."""
+    """Masks are nested, have the requested size, and are as good as those chosen separately."""
     ranking, lowest = masks.echo_ranking, []
 
     def counted(*arguments: Any, density: float, **options: Any) -> np.ndarray:
@@ -162,7 +162,7 @@ def test_the_size_asked_for_is_kept_and_used() -> None:
     for most in (300, 600, 1200):
         packed = pack(GREY, max_bytes=most, **FAST)
         assert 0.93 * most <= len(packed.data) <= most
-    with pytest.raises(InputError, match="max_bytes=10; allowed are 18 and more"):
+    with pytest.raises(InputError, match="max_bytes=10; allowed is at least 18"):
         pack(GREY, max_bytes=10, **FAST)
 
 
@@ -176,12 +176,12 @@ def test_the_quality_asked_for_is_reached() -> None:
         assert least <= psnr <= least + 1
         sizes.append(len(packed.data))
     assert sizes == sorted(sizes)
-    with pytest.raises(InputError, match="psnr=90; allowed are values up to"):
+    with pytest.raises(InputError, match="psnr=90; allowed is at most"):
         pack(GREY, psnr=90, levels=8, **FAST)
 
 
 def test_levels_follow_the_error() -> None:
-    """Rounding adds less than 0.6 of the error: diffusion averages it."""
+    """Rounding adds less than 0.6 of the error, because diffusion averages it."""
     chosen = pack(GREY, 0.1, **FAST)
     exact = inpaint(GREY / 255.0, chosen.mask).image
     unrounded = np.mean((exact - GREY / 255.0) ** 2)
@@ -203,7 +203,7 @@ def test_levels_follow_the_error() -> None:
         ({"max_bytes": -1}, "max_bytes=-1"),
         ({"psnr": float("nan")}, "psnr=nan"),
         ({"mask": np.ones((3, 3), bool)}, "mask=bool array of shape"),
-        ({"mask": np.zeros((64, 64), bool)}, "with a True in it"),
+        ({"mask": np.zeros((64, 64), bool)}, "with at least one True"),
     ],
 )
 def test_bad_arguments(options: dict[str, Any], words: str) -> None:
@@ -211,12 +211,12 @@ def test_bad_arguments(options: dict[str, Any], words: str) -> None:
         compress(GREY, **options)
     with pytest.raises(InputError, match="NaN"):
         compress(np.full((4, 4), np.nan), 0.5)
-    with pytest.raises(InputError, match="data=str; allowed are bytes"):
+    with pytest.raises(InputError, match="data=str; allowed is bytes"):
         decompress("text")
 
 
 def sealed(data: bytes) -> bytes:
-    """With the checksum that fits: what a hostile writer would do."""
+    """The data with a matching checksum, as a malicious writer would produce them."""
     return data + zlib.crc32(data).to_bytes(4, "little")
 
 
@@ -244,7 +244,7 @@ def test_random_bytes_are_refused(data: bytes) -> None:
 @settings(max_examples=60)
 @given(st.integers(5, len(FILE) - 5), st.binary(min_size=1, max_size=6), st.booleans())
 def test_hostile_files_give_an_image_or_an_error(at: int, put: bytes, cut: bool) -> None:
-    """Altered at will with a checksum that fits: any image within the limit, or InputError."""
+    """Altered data with a matching checksum give an image within the limit, or InputError."""
     body = FILE[:-4]
     data = sealed(body[:at] + put + (b"" if cut else body[at + len(put) :]))
     try:
@@ -277,7 +277,7 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 
 
 def test_small_files_of_large_images_are_refused_at_once(tmp_path: Path) -> None:
-    """Where the code ends, nothing follows but zeros: no use in going through all pixels."""
+    """After the end of the code there are only zeros, so decoding does not visit all pixels."""
     pytest.importorskip("resource")
     for number, ((space, channels), code, count) in enumerate(product(SHAPES, CODES, (3, 500))):
         axis = None if channels == 1 else len(space)
@@ -290,7 +290,7 @@ def test_small_files_of_large_images_are_refused_at_once(tmp_path: Path) -> None
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 4), st.data())
 def test_trailing_zeros_take_no_room(rows: int, columns: int, channels: int, data: Any) -> None:
-    """Few pixels of a large image, the values all 0: most of the code is left out."""
+    """A few pixels of a large image, all with value 0: most of the code is omitted."""
     mask = np.zeros((rows, columns), bool)
     at = data.draw(st.lists(st.integers(0, mask.size - 1), min_size=1, max_size=3))
     mask.flat[at] = True

@@ -20,7 +20,7 @@ SPACES = st.one_of(
 
 
 def problem(space: tuple[int, ...], varying: bool, seed: int) -> Operator:
-    """A tenth of the pixels held, a tenth with an excess, anisotropic or varying couplings."""
+    """A tenth of the pixels held, a tenth with excess, and anisotropic or varying couplings."""
     rng = np.random.default_rng(seed)
     excess = rng.choice([np.inf, 0.7, 0.0], space, p=[0.1, 0.1, 0.8])
     excess.flat[rng.integers(excess.size)] = rng.choice([np.inf, 1e-3])
@@ -30,7 +30,7 @@ def problem(space: tuple[int, ...], varying: bool, seed: int) -> Operator:
 
 
 def dense(operator: Operator) -> np.ndarray:
-    """All rows of A, the infinite entries of its diagonal left out."""
+    """All rows of A, without the infinite entries of its diagonal."""
     if operator.uniform:
         spacing = [w**-0.5 for w in operator.weights]
         matrix = minus_laplacian(operator.excess.shape, spacing)
@@ -136,7 +136,7 @@ def test_aggregation_keeps_the_sum_of_what_leaks_to_held_pixels() -> None:
 
 
 def masks_of(n: int) -> dict[str, np.ndarray]:
-    """Boolean (n, n)."""
+    """A Boolean array (n, n)."""
     rng = np.random.default_rng(n)
     one, half, dithered = (np.zeros((n, n), bool) for _ in range(3))
     one[n // 3, n // 5] = half[:, : n // 2] = True

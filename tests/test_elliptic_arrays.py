@@ -1,4 +1,4 @@
-"""The solver in array code, NumPy and torch, against the compiled one and a dense solution."""
+"""The array solver in NumPy and torch, compared with the compiled one and a dense solution."""
 
 from __future__ import annotations
 

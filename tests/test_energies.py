@@ -1,4 +1,4 @@
-"""Every energy keeps the protocol; flows agree with closed forms and dense solves, certified."""
+"""Energies obey the protocol; their flows agree with closed forms and dense solves."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_flux_never_beats_the_energy(energy: Any, shape: tuple[int, ...]) -> Non
 
 @pytest.mark.parametrize("energy", ENERGIES, ids=repr)
 def test_scaling(energy: Any) -> None:
-    """``J_c(c u) = c J(u)``, and one-homogeneity where it is claimed."""
+    """``J_c(c u) = c J(u)``, and one-homogeneity if claimed."""
     energy, u = bound_to(energy, (5, 6))
     p = energy.feasible(energy.operator(u))
     value = energy.slack(u, p)[0]
@@ -146,7 +146,7 @@ EIGENVALUES = [
 
 @pytest.mark.parametrize(("energy", "speed"), EIGENVALUES, ids=lambda value: str(value)[:60])
 def test_periodic_checkerboards_shrink_at_constant_speed(energy: Any, speed: float) -> None:
-    """They are eigenfunctions, ``A* p = speed u``: ``u(t) = max(1 - speed t, 0) u``."""
+    """For eigenfunctions, ``A* p = speed u``: ``u(t) = max(1 - speed t, 0) u``."""
     times = np.array([0.2, 0.5, 0.9, 1.3]) / speed
     result = steepest.flow(CHECKERS, times, energy, tol=1e-4, num_steps=13)
     exact = np.maximum(1 - speed * times, 0)[:, None, None] * CHECKERS
@@ -169,7 +169,7 @@ def test_periodic_flows_commute_with_shifts(energy: Any) -> None:
 @settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(ENERGIES))
 def test_mean_kept_and_distances_shrink(seed: int, energy: Any) -> None:
-    """Gradient flows of convex energies are non-expansive; constants cost nothing here."""
+    """Gradient flows of convex energies are non-expansive; constants have energy 0 here."""
     rng = np.random.default_rng(seed)
     u, v = rng.random((2, 5, 6))
     a, b = (steepest.flow(x, [0.1], energy, num_steps=4, tol=1e-3) for x in (u, v))
@@ -260,7 +260,7 @@ def test_generalised_with_much_second_order_is_total_variation_after_a_slope() -
 @pytest.mark.parametrize("energy", ENERGIES, ids=repr)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bounds_of_two_runs_cover_their_distance(energy: Any, dtype: type) -> None:
-    """The triangle inequality around the exact flow, coarse steps against fine ones."""
+    """The triangle inequality around the exact flow, between coarse and fine steps."""
     image = (RNG.random((9, 8)) + np.pad(np.ones((4, 4)), ((3, 2), (2, 2)))).astype(dtype)
     times = [0.05, 0.4]
     coarse = steepest.flow(image, times, energy, num_steps=4, tol=1e-2)
@@ -295,7 +295,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda other: next(iter(other)))
 def test_a_state_is_of_one_problem(other: dict[str, Any]) -> None:
-    """Another energy, weights, spacing or image is refused: it would be certified wrongly."""
+    """Another energy, weights, spacing or image is refused: its certificate would be wrong."""
     image = np.random.default_rng(3).random((7, 8))
     state = steepest.tv_flow(image, [0.1]).state
     with pytest.raises(steepest.InputError, match="state"):
@@ -349,7 +349,7 @@ def test_only_total_variation_on_numpy_with_neumann_boundary_is_compiled() -> No
 
 @dataclass(frozen=True)
 class Magnitude:
-    """``J(u) = weight sum |u|``: its flow lowers every value by ``weight t``, to zero at most."""
+    """``J(u) = weight sum |u|``, whose flow reduces every magnitude by ``weight t``, down to 0."""
 
     weight: float = 1.0
     coupled: bool = False
@@ -416,7 +416,7 @@ NUMBERS = [np.float16, np.float32, np.longdouble, np.int64, float, Fraction]
 
 @pytest.mark.parametrize("kind", NUMBERS)
 def test_parameters_of_any_type_are_the_same_numbers(kind: Any) -> None:
-    """A float32 eps must not take the sums of the certificate to float32."""
+    """A float32 eps must not turn the sums of the certificate into float32."""
     image = np.random.default_rng(1).random((8, 9))
     for energy, same in (
         (SecondOrderTotalVariation(huber=kind(1)), SecondOrderTotalVariation(huber=1.0)),
@@ -432,7 +432,7 @@ def test_parameters_of_any_type_are_the_same_numbers(kind: Any) -> None:
 
 @pytest.mark.parametrize("heavy", [1.0, 100.0, 1e8])
 def test_one_heavy_pixel_does_not_excuse_the_others(heavy: float) -> None:
-    """Rounding at one pixel is no reason to stop early: the tolerance is met as without it."""
+    """Rounding at one pixel does not stop the solver early: the tolerance is still met."""
     weights = np.ones((16, 16))
     weights[5, 7] = heavy
     image = np.random.default_rng(2).random((16, 16)).astype(np.float32)

@@ -27,7 +27,7 @@ SIGNALS = arrays(np.float64, st.integers(2, 20), elements=st.integers(-16, 16).m
 
 
 def assert_brackets(found: float, exact: float, case: object = "") -> None:
-    """Flat to 1e-3 of the contrast: 2e-3 less time than the exact flow may do for that."""
+    """Flat to 1e-3 of the contrast, which may take 2e-3 less time than exact extinction."""
     assert (1 - 2e-3) * exact <= found <= 2.2 * exact, f"{case}: {found / exact:.4f} of the end"
 
 

@@ -1,4 +1,4 @@
-"""What the flow keeps, commutes with and is indifferent to."""
+"""Properties of the flow: conserved quantities, symmetries, invariances."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def flow(image: np.ndarray, times: Any = TIMES, **options: Any) -> Any:
 
 
 def allowed(image: np.ndarray, **options: Any) -> float:
-    """How far two runs on the same steps may be apart: both miss the exact iterates a little."""
+    """The largest distance between two runs on the same steps, as both are inexact."""
     steps = NUM_STEPS + len(TIMES)
     return 2 * solver_distance(image, TIMES[-1], TOL, steps, **options)
 
@@ -79,7 +79,7 @@ def test_rotation_anisotropic(image: np.ndarray) -> None:
 
 
 def test_flips_are_no_symmetry_of_isotropic_forward_differences() -> None:
-    """And no artefact of the solver: the difference is far larger than both certified errors."""
+    """Not an artefact of the solver: the difference is far larger than both certified errors."""
     image = np.random.default_rng(3).random((12, 12))
     one, two = flow(image, [0.1], num_steps=40), flow(image[::-1], [0.1], num_steps=40)
     apart = distance(one.images[0], two.images[0][::-1])
@@ -109,7 +109,7 @@ def test_huber_is_not_one_homogeneous() -> None:
 
 @pytest.mark.parametrize("problem", random_problems(), ids=str)
 def test_semigroup_on_aligned_steps(problem: Problem) -> None:
-    """To 0.1 and on by 0.2 is to 0.3: the same implicit steps, started anew."""
+    """Flowing to 0.1 and then by 0.2 is flowing to 0.3, with the same implicit steps."""
     through = flow(problem.image, [0.1, 0.3], num_steps=6, **problem.options).images
     half = flow(problem.image, [0.1], num_steps=2, **problem.options).images[0]
     rest = flow(half, [0.2], num_steps=4, **problem.options).images[0]
@@ -120,7 +120,7 @@ def test_semigroup_on_aligned_steps(problem: Problem) -> None:
 
 @given(PLANES, st.booleans(), st.sampled_from([0.0, 0.3]), st.integers(0, 99))
 def test_non_expansive(image: np.ndarray, isotropic: bool, huber: float, seed: int) -> None:
-    """On the same steps two flows never move apart (implicit steps are non-expansive too)."""
+    """With the same steps two flows never move apart, as implicit steps are non-expansive."""
     other = image + np.random.default_rng(seed).normal(scale=0.3, size=image.shape)
     options = {"isotropic": isotropic, "huber": huber}
     apart = distances(flow(image, **options).images, flow(other, **options).images)
@@ -197,7 +197,7 @@ def test_separate_channels_are_separate_flows() -> None:
 
 
 def test_coupled_channels_share_their_edges() -> None:
-    """Equal channels: vectorial TV slows each down by sqrt(3), separate ones do not."""
+    """With equal channels, vectorial TV slows each down by sqrt(3); separate TV does not."""
     plane = np.random.default_rng(8).random((6, 5))
     image = np.stack([plane] * 3)
     coupled = flow(image, np.multiply(np.sqrt(3), TIMES), channel_axis=0).images

@@ -1,4 +1,4 @@
-"""The grid: operators against matrices written out, adjoints, kernels, norms; coarser grids."""
+"""Grid operators, compared with explicit matrices; adjoints, kernels, norms, coarser grids."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_divergence_of_the_gradient_is_the_laplacian(data: Any, boundary: str) -
 
 @given(grids())
 def test_affine_images_have_no_second_differences(data: Any) -> None:
-    """Border included, and exactly: their coefficients are whole numbers."""
+    """Exactly, including the border, because the coefficients are integers."""
     shape, _, rng = data
     slopes = rng.integers(-9, 9, len(shape))
     u = sum(c * x for c, x in zip(slopes, np.indices(shape), strict=True)) + 0.5
@@ -147,7 +147,7 @@ def test_affine_images_have_no_second_differences(data: Any) -> None:
 
 @pytest.mark.parametrize("space", [(2,), (6,), (2, 2), (2, 5), (4, 5), (3, 2, 2)])
 def test_nothing_else_is_without_second_differences(space: Shape) -> None:
-    """The kernel of the Hessian: affine images. That of E: fields constant on the inner faces."""
+    """The kernel of the Hessian is affine images; that of E, fields constant on inner faces."""
     d, pixels = len(space), int(np.prod(space))
     assert pixels - np.linalg.matrix_rank(dense(hessian, space)) == d + 1
     last_faces = sum(pixels // n for n in space)
@@ -186,7 +186,7 @@ def test_the_norm_of_the_entries_is_the_frobenius_norm(data: Any, boundary: str)
     "space", [(1,), (2,), (4,), (9,), (1, 5), (2, 3), (4, 4), (5, 7), (4, 5, 4)]
 )
 def test_bounds_of_norms(space: Shape, boundary: str) -> None:
-    """Never below the norm; from four pixels on at most twice its square."""
+    """The bound is never below the norm; from four pixels on at most twice its square."""
     d, steps = len(space), SPACING[: len(space)]
     for operator, shape, bound in (
         (gradient, space, differences.gradient_norm_squared),

@@ -1,4 +1,4 @@
-"""`steepest.gradient` and `steepest.divergence` refuse what they cannot compute, by name."""
+"""`steepest.gradient` and `steepest.divergence` refuse bad input and name the argument."""
 
 from __future__ import annotations
 

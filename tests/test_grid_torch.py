@@ -1,4 +1,4 @@
-"""The grid's operators on tensors: like NumPy's, differentiable, batched, compiled, exported."""
+"""Grid operators on tensors: equal to NumPy, differentiable, batched, compiled, exported."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Applied(torch.nn.Module):
 @both
 @all_operators
 def test_compiled_and_exported_for_any_size(name: str, boundary: str) -> None:
-    """Down to two pixels."""
+    """Exported graphs work down to two pixels."""
     torch.compiler.reset()  # each of these compiles the same functions again
     operator, kind = OPERATORS[name]
     module, x = Applied(operator, boundary), argument(kind, (7, 8))

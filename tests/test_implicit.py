@@ -17,7 +17,7 @@ DOUBLE = torch.float64
 
 
 def leaf(*shape: int, seed: int = 0, dtype: Any = DOUBLE) -> Any:
-    """A generic image that requires grad."""
+    """A generic image that requires gradients."""
     values = np.random.default_rng(seed).random(shape)
     return torch.tensor(values, dtype=dtype, requires_grad=True)
 
@@ -124,7 +124,7 @@ def test_eulers_identity_of_one_homogeneity(isotropic: bool) -> None:
 
 
 def test_values_far_from_one_have_the_same_gradient() -> None:
-    """Times scale with the image: the derivative in the image does not change at all."""
+    """Times scale with the image, so the derivative in the image does not change."""
     gradients = []
     for factor in (1.0, 2.0**40, 2.0**-40):
         f = (leaf(5, 6).detach() * factor).requires_grad_()
@@ -205,7 +205,7 @@ def test_the_derivative_is_symmetric_and_not_expanding() -> None:
 
 
 def test_numpy_and_torch_linearize_alike() -> None:
-    """The same array code on both, against the dense solution of the dual system."""
+    """The same array code for NumPy and torch, against a dense solution of the dual system."""
     from steepest.convex.linearized import differentiate, linearize
     from steepest.convex.total_variation import TotalVariation
 
@@ -299,7 +299,7 @@ def test_what_cannot_be_differentiated_is_refused() -> None:
 
 
 def test_solving_on_tensors_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The path of other devices, taken on the CPU."""
+    """The code path of other devices, run on the CPU."""
     from steepest.flows import implicit
 
     weights = torch.from_numpy(np.linspace(0.5, 1.0, 30).reshape(6, 5))

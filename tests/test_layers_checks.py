@@ -1,4 +1,4 @@
-"""When the gain is looked at, where, and what is said about it."""
+"""When and where the gain is checked, and what the warnings say."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def silent(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any
 
 
 def cubic(max_gain: float = 1e4) -> InverseEvolution:
-    """L(u) = u + u^3, of slope 1 + 3 u^2."""
+    """L(u) = u + u^3, with slope 1 + 3 u^2."""
     return InverseEvolution(lambda u: -(u**3), 1, 1.0, max_gain)
 
 
@@ -111,7 +111,7 @@ def test_the_advice_for_stencils_can_be_followed() -> None:
 
 
 def test_the_advice_for_nonlinear_layers_can_be_followed() -> None:
-    """What switches the check off depends on who checks: nothing else caps these."""
+    """The advice names the argument of the caller's own check; these layers have no cap."""
     with pytest.raises(InputError, match="limit=None") as error:
         check_gain(strong(), FLAT)
     assert "max_gain" not in str(error.value)
@@ -126,7 +126,7 @@ def test_the_advice_for_nonlinear_layers_can_be_followed() -> None:
 
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_activation_checkpointing(reentrant: bool) -> None:
-    """No false warning; the gain is looked at by the next plain call."""
+    """No false warning; the next plain call checks the gain."""
     layer, u = InverseTotalVariation(2, 0.1), torch.rand(1, 1, 5, 5, requires_grad=True)
     expected = layer.eval()(u)
     (gradient,) = torch.autograd.grad(expected.square().sum(), u)
@@ -153,7 +153,7 @@ def test_saved_tensor_hooks_and_vmap() -> None:
 
 
 def test_the_estimate_is_silent_about_torch_s_own_affairs() -> None:
-    """In a fresh process: torch warns when its forward derivatives are first loaded."""
+    """In a new process, because torch warns when its forward derivatives are first loaded."""
     program = (
         "import torch; from steepest.layers import InverseTotalVariation as T, estimate_gain;"
         "estimate_gain(T(1, 0.1), torch.rand(1, 1, 4, 4), 2)"
@@ -180,7 +180,7 @@ def test_layers_of_one_dimension_are_judged_there() -> None:
 
 
 def test_scale_built_on_meta() -> None:
-    """A layer made with the network under the "meta" device, and attached: nothing moves it."""
+    """A layer built under the "meta" device and attached, which ``network.to()`` does not move."""
     network, u = nn.Identity(), torch.rand(1, 1, 5, 5)
     with torch.device("meta"):
         layer = InverseHeat(3, 0.1)
@@ -209,7 +209,7 @@ def test_scale_follows_the_inputs() -> None:
     ("kind", "size"), [("InverseAllenCahn", 1e15), ("InversePorousMedium", 1e25)]
 )
 def test_what_overflows_says_so(kind: str, size: float, max_gain: float | None) -> None:
-    """Even where its derivative is finite and small: the step is."""
+    """Even if its derivative is finite and small."""
     layer = getattr(layers, kind)(1, 1e-30, max_gain=max_gain)
     u = torch.full((1, 1, 4, 4), size)
     u[..., 0] = -size

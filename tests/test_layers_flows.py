@@ -1,4 +1,4 @@
-"""Nonlinear inverse layers: against the engine, minimisers, closed forms."""
+"""Nonlinear inverse layers, compared with the solver, minimisers and closed forms."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def grid(*shape: int) -> list[torch.Tensor]:
 def test_total_variation_inverts_the_engine_s_step(
     space: tuple[int, ...], dt: float, eps: float
 ) -> None:
-    """Both ways round: the layer after the step, and the step after the layer."""
+    """In both orders: the layer after the step, and the step after the layer."""
     v = noise(2, 1, *space)
     layer = InverseTotalVariation(1, dt, eps=eps)
 
@@ -72,7 +72,7 @@ def test_total_variation_inverts_the_engine_s_step(
 
 
 def test_allen_cahn_inverts_the_proximal_step() -> None:
-    """The energy written out with NumPy, its proximal point from a quasi-Newton method."""
+    """The energy in NumPy, and its proximal point by a quasi-Newton method."""
     eps, diffusion, dt, shape = 0.8, 0.3, 0.5, (6, 5)
     u = noise(1, 1, *shape).numpy()
 
@@ -147,7 +147,7 @@ def test_porous_medium_closed_forms() -> None:
 
 @pytest.mark.parametrize("exponent", [1.0, 1.5, 2.0])
 def test_porous_medium_is_differentiated_at_zero(exponent: float) -> None:
-    """d(|u|^(m-1) u)/du is 1 for m = 1, as of heat, and 0 for m > 1."""
+    """d(|u|^(m-1) u)/du at 0 is 1 for m = 1, as for heat, and 0 for m > 1."""
     zeros = torch.zeros(1, 1, 3, 4, dtype=torch.float64)
     layer = InversePorousMedium(2, 0.1, exponent, max_gain=None)
     heat = InverseHeat(2, 0.1, max_gain=None) if exponent == 1 else nn.Identity()
@@ -157,7 +157,7 @@ def test_porous_medium_is_differentiated_at_zero(exponent: float) -> None:
 
 @pytest.mark.parametrize("scheme", ["upwind", "central"])
 def test_advection_of_a_plane(scheme: str) -> None:
-    """F(a . x) = -velocity . a + r, whatever the scheme."""
+    """F(a . x) = -velocity . a + r for both schemes."""
     x, y = grid(8, 9)
     u = 3 * x - 2 * y
     layer = InverseAdvectionDiffusionReaction(
@@ -225,7 +225,7 @@ def test_volumes_agree_with_images(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in LAYERS if name != "advection"])
 def test_signals_are_asked_for(name: str) -> None:
-    """(N, H, W) would pass for (N, C, length)."""
+    """(N, H, W) could be mistaken for (N, C, length)."""
     u = noise(2, 3, 8)
     with pytest.raises(InputError, match=r"shape \(2, 3, 8\).*spatial_ndim=1"):
         LAYERS[name]()(u)
@@ -253,7 +253,7 @@ def test_any_operator() -> None:
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), reaction=1), "callable"),  # type: ignore
         (lambda: InverseEvolution(lambda u: u[:1, :1], 1, 0.1)(noise(2, 2, 4, 4)), "shape"),
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,))(noise(2, 2, 4, 4)), "1 spatial"),
-        (lambda: AdvectionDiffusionReactionFlow((1,))(noise(2, 2, 4, 4)), "each of"),
+        (lambda: AdvectionDiffusionReactionFlow((1,))(noise(2, 2, 4, 4)), "per spatial axis"),
         (lambda: InverseTotalVariation(1, 0.1, eps=1e-16), "at least 1e-15"),
         (lambda: InverseCurvature(1, 0.1, eps=1e-30), "at least 1e-15"),
         (lambda: InverseAllenCahn(1, 0.25, eps=0.5), r"below eps\^2 = 0\.25.*no Lipschitz"),

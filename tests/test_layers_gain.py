@@ -111,7 +111,7 @@ def test_an_operator_without_derivative_warns_but_works() -> None:
 
 
 def test_the_advice_can_be_followed() -> None:
-    """What the message says to set instead passes the check."""
+    """The settings that the message suggests pass the check."""
     with pytest.raises(InputError) as error:
         check_gain(InverseHeat(35, 0.1, max_gain=None), 2)
     message = str(error.value)
@@ -135,7 +135,7 @@ def test_check_gain_finds_every_layer() -> None:
 
 
 def test_check_gain_at_the_example() -> None:
-    """Huber-TV amplifies where it is flat, and hardly where it is steep."""
+    """Huber-TV amplifies flat regions, and hardly amplifies steep ones."""
     layer = strong()
     steep = torch.arange(8.0)[:, None] * 100 + torch.arange(8.0) * 73
     assert check_gain(layer, steep[None, None].double()) < 100
@@ -168,7 +168,7 @@ def test_linear_ramp() -> None:
 
 
 def test_set_scale() -> None:
-    """All layers, attached ones too; the same as a smaller dt."""
+    """It applies to all layers, including attached ones, and equals a smaller dt."""
     u = noise(1, 2, 6, 6)
     network = nn.Sequential(nn.Identity(), TrainingOnly(InverseHeat(3, 0.2)))
     attach(network[0], InverseTotalVariation(2, 0.1))

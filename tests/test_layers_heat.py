@@ -1,4 +1,4 @@
-"""Inverse heat layers: against dense solves, stencil, closed forms."""
+"""Inverse heat layers, compared with dense solves, the stencil and closed forms."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_linear_self_adjoint_bounded(
 
 @pytest.mark.parametrize(("steps", "gain"), [(20, 1.27482e5), (35, 8.60078e8)])
 def test_checkerboard_without_and_with_cap(steps: int, gain: float) -> None:
-    """The paper's step length 0.1: a checkerboard grows 1.8 times a layer."""
+    """With the paper's step length 0.1 a checkerboard grows 1.8 times per layer."""
     u = checkerboard(16)
     free = InverseHeat(steps, 0.1, "periodic", None).eval()
     torch.testing.assert_close(free(u), gain * u, rtol=1e-5, atol=0)
@@ -146,7 +146,7 @@ def test_checkerboard_without_and_with_cap(steps: int, gain: float) -> None:
 
 
 def test_cap_changes_only_what_is_above_it() -> None:
-    """An eigenfunction below the cap is multiplied as without."""
+    """An eigenfunction below the cap has the same multiplier as without a cap."""
     n, k, steps, dt = 32, 5, 20, 0.1
     wave = torch.cos(torch.pi * k * (torch.arange(n, dtype=torch.float64) + 0.5) / n)
     u = wave[:, None].expand(n, n)[None, None]
@@ -156,7 +156,7 @@ def test_cap_changes_only_what_is_above_it() -> None:
 
 
 def test_constants() -> None:
-    """Unchanged by the replicated border; 3.4 in the corners with the padding of the code."""
+    """Constants are unchanged with a replicated border; the code's padding gives 3.4 in corners."""
     ones = torch.ones(1, 2, 40, 40)
     torch.testing.assert_close(InverseHeat(20, 0.025)(ones), ones, rtol=0, atol=1e-5)
     padded = heat_preset("code-wbc")(ones)
@@ -232,7 +232,7 @@ def test_bad_inputs() -> None:
     layer = InverseHeat(3, 0.1)
     cases = [
         (torch.ones(4, 4), "2 or 3 spatial axes"),
-        (torch.ones(2, 4, 4), "needs spatial_ndim=1"),
+        (torch.ones(2, 4, 4), "set spatial_ndim=1"),
         (torch.ones(1, 1, 4, 4, dtype=torch.int64), "floating point"),
         (torch.ones(1, 1, 0, 4), "no pixels"),
         (np.ones((1, 1, 4, 4)), "ndarray"),
@@ -242,12 +242,12 @@ def test_bad_inputs() -> None:
             layer(u)
     with pytest.raises(InputError, match="max_gain=None"):
         InverseHeat(20, 0.1, stencil=True)(torch.ones(1, 1, 4, 4))
-    with pytest.raises(InputError, match=r"gain inf.*max_gain=None or stencil=False"):
+    with pytest.raises(InputError, match=r"inf times.*max_gain=None or stencil=False"):
         InverseHeat(2000, 1.0, stencil=True)(torch.ones(1, 1, 4, 4))
 
 
 def test_eigenvalue_4d_is_reached_by_periodic_even_sizes() -> None:
-    """There alone is the checkerboard an eigenvector."""
+    """The checkerboard is an eigenvector only there."""
     eigenvalues = {
         (boundary, size): laplace_basis(size, boundary, torch.float64, torch.device("cpu"))[1]
         for boundary in BOUNDARIES

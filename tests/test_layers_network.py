@@ -1,4 +1,4 @@
-"""Layers that vanish in evaluation: outputs of all kinds, wrapped networks, hooks."""
+"""Layers that act only in training: outputs of all kinds, wrapped networks, hooks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ A, B = noise(2, 3, 6, 7), noise(2, 3, 5, 4, seed=1)
 
 @dataclass
 class Output(OrderedDict):
-    """As a Hugging Face ModelOutput: dataclass and mapping at once, without its Nones."""
+    """Like a Hugging Face ModelOutput: a dataclass and mapping that hides its Nones."""
 
     loss: Any = None
     logits: Any = None
@@ -52,7 +52,7 @@ class Output(OrderedDict):
 
 @dataclass(frozen=True)
 class Plain:
-    """A dataclass that is no mapping."""
+    """A dataclass that is not a mapping."""
 
     logits: Any
     name: str = "plain"
@@ -64,7 +64,7 @@ def small_network() -> nn.Sequential:
 
 
 class Segmenter(nn.Module):
-    """Returns whatever is asked for, and has attributes to look up."""
+    """A network that returns a given output and has attributes to look up."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ def test_no_parameters_added() -> None:
 
 
 def wrappings(network: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """A container with the wrapped network, and the same with the bare one."""
+    """A container with the wrapped network, and one with the plain network."""
     wrapped = with_inverse_evolution(network, LAYER)
     return nn.ModuleDict({"module": wrapped, "head": nn.Conv2d(3, 1, 1)}), nn.ModuleDict(
         {"module": copy.deepcopy(network), "head": nn.Conv2d(3, 1, 1)}
@@ -251,7 +251,7 @@ def test_state_dict_is_the_network_s() -> None:
 
 
 def test_state_dict_inside_a_larger_module() -> None:
-    """As DistributedDataParallel holds it: under a name, beside others."""
+    """Like DistributedDataParallel: the network under a name, next to other parts."""
     outer, bare = wrappings(Segmenter())
     assert list(outer.state_dict()) == list(bare.state_dict())
     for parameter in bare.parameters():
@@ -300,7 +300,7 @@ def test_copies(copied: Any) -> None:
 
 
 def test_training_through_the_layer() -> None:
-    """The layer is in the graph: gradients are those of the loss of its output."""
+    """The layer is part of the graph: gradients are those of the loss of its output."""
     network, x = small_network(), noise(2, 1, 9, 10)
     wrapped = with_inverse_evolution(network, LAYER)
     wrapped(x).square().sum().backward()
@@ -327,7 +327,7 @@ def test_attached_to_a_part() -> None:
 
 
 def test_deep_supervision_at_several_sizes() -> None:
-    """A fit of the sharpened logits: the mean of each is kept by the Neumann layer."""
+    """Fits the sharpened logits; the Neumann layer keeps the mean of each."""
     layer = InverseEvolution(lambda u: u.mean((2, 3), keepdim=True) - u, 1, 0.5)
     for before, after in zip([A, B], TrainingOnly(layer)([A, B]), strict=True):
         mean = before.mean((2, 3), keepdim=True)

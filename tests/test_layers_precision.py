@@ -39,7 +39,7 @@ COMPILED = ["heat", "heat, zero", "total variation", "curvature", "porous medium
 
 @pytest.fixture(autouse=True)
 def fresh_compiler() -> Iterator[None]:
-    """One test's compilations do not count against the limit of the next."""
+    """Compilations in one test must not count against torch's limit in the next."""
     yield
     torch._dynamo.reset()
 
@@ -51,7 +51,7 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", LAYERS)
 def test_half_precision_is_computed_in_single(name: str, dtype: torch.dtype) -> None:
-    """Returned as it came; under autocast, which mixes types anyway, as it was computed."""
+    """The dtype is the input's; under autocast, which mixes dtypes anyway, float32."""
     layer, u = LAYERS[name](), noise(2, 2, 7, 8).to(dtype)
     expected = layer(u.float())
     with torch.autocast("cpu", torch.bfloat16):
@@ -65,7 +65,7 @@ def test_half_precision_is_computed_in_single(name: str, dtype: torch.dtype) -> 
 
 
 def test_autocast_does_not_overflow_half_precision() -> None:
-    """A checkerboard of 2000 grows 100 times, beyond 65504, the largest float16."""
+    """A checkerboard of height 2000 grows 100 times, beyond 65504, the largest float16."""
     index = torch.arange(8)
     u = (2000.0 * (-1.0) ** (index[:, None] + index))[None, None].half()
     layer = InverseHeat(20, 0.1, "periodic")
@@ -101,7 +101,7 @@ def test_exported_for_any_size(name: str) -> None:
 
 
 def test_schedule_needs_no_new_compilation() -> None:
-    """A wrapped, compiled network: one graph for every strength, equal to the uncompiled one."""
+    """A compiled wrapped network has one graph for all strengths and equals the uncompiled one."""
     network = with_inverse_evolution(nn.Conv2d(1, 2, 3), InverseHeat(5, 0.1))
     counter = CompileCounterWithBackend("aot_eager")
     compiled, u = torch.compile(network, backend=counter, fullgraph=True), noise(2, 1, 8, 9)

@@ -82,7 +82,7 @@ def test_the_wrapper_s_own_attributes_stay_with_it() -> None:
 
 
 class Matryoshka(nn.Module):
-    """A network with a part called "network", whose keys clash with the wrapper's inner ones."""
+    """A network with a part called "network", whose keys clash with the wrapper's inner keys."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ def test_nested_loading_with_a_part_called_network(backwards: bool) -> None:
 
 
 class Versioned(nn.Module):
-    """Remembers the version with which it was loaded."""
+    """A module that remembers the version with which it was loaded."""
 
     _version = 7
     loaded: Any = None
@@ -126,7 +126,7 @@ def test_versions_survive_in_a_larger_module(times: int) -> None:
 
 
 def test_distributed_data_parallel(tmp_path: Path) -> None:
-    """One process over gloo: forward, gradients, weights to and fro."""
+    """One process over gloo: forward pass, gradients, exchange of weights."""
     distributed = torch.distributed
     if not distributed.is_available() or not distributed.is_gloo_available():
         pytest.skip("torch without gloo")

@@ -1,4 +1,4 @@
-"""Spectral TV through networks, and networks on the command line."""
+"""Spectral TV with networks, and networks on the command line."""
 
 from __future__ import annotations
 

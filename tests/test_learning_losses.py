@@ -1,4 +1,4 @@
-"""The paper's loss, term by term and whole."""
+"""The paper's loss, term by term and as a whole."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MINIMAL = (LOW / LOW**2 + (ROWS - LOW) / (ROWS - LOW) ** 2) / ROWS  # mean of (d
 
 
 def test_the_exact_step_is_the_engine_s() -> None:
-    """The closed form above is what the certified solver finds."""
+    """The closed form above agrees with the certified solver."""
     image, times = step_image()[0, 0].numpy(), TIMES[1:].numpy()
     u, _ = ExactStep().propose(step_image(), TIMES[1:])
     certified = steepest.tv_flow(image, times, tol=1e-12)
@@ -64,7 +64,7 @@ def test_each_term_notices_its_own(network: ExactStep, noticed: set[str]) -> Non
 
 
 def test_values_in_closed_form() -> None:
-    """Everything of the shifted, too strong flux, in the paper's units (v = 5 u)."""
+    """All fields of the shifted step with too strong a flux, in the paper's units (v = 5 u)."""
     terms = losses.paper_loss(ExactStep(1.2, 0.1), step_image(), TIMES, eps=0)
     steps = CONTRAST * (1 - TIMES.numpy() / MEET)  # height of the step in v
     faces = np.arange(1, ROWS)
@@ -99,7 +99,7 @@ def test_sums_are_means_times_the_squared_number_of_pixels(size: tuple[int, int]
 
 
 def test_only_the_sums_grow_with_the_image() -> None:
-    """Four copies of an image: 16-fold with sums (and what the seams add); means stay."""
+    """For four copies of an image, sums grow 16 times (plus the seams); means do not change."""
     v, phi = random_fields(8, 8)
     phi = drop_unused(phi)
     v[..., -1, :], v[..., -1] = v[..., 0, :], v[..., 0]  # periodic: the seams have no contrast
@@ -161,7 +161,7 @@ def test_initial_term_looks_at_time_zero_alone() -> None:
 
 
 def away_from_kinks() -> tuple[torch.Tensor, torch.Tensor]:
-    """Gradients of length 0.3 at least, fluxes of length 0.8 or 1.3 within some."""
+    """Gradients of length at least 0.3, fluxes of length 0.8 or 1.3."""
     generator = torch.Generator().manual_seed(2)
     noise = 0.1 * torch.rand(2, 1, 4, 5, generator=generator, dtype=torch.float64)
     ramp = torch.arange(4).view(-1, 1) + 0.5 * torch.arange(5)
@@ -235,5 +235,5 @@ def test_bad_options(options: dict[str, Any], word: str) -> None:
 
 
 def test_time_zero_must_be_in_the_batch() -> None:
-    with pytest.raises(InputError, match="must hold 0"):
+    with pytest.raises(InputError, match="must contain 0"):
         losses.paper_loss(ExactStep(), step_image(), TIMES[1:])

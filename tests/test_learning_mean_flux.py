@@ -1,4 +1,4 @@
-"""The mean-flux network: what must hold for any weights, and its certificate."""
+"""The mean-flux network: properties that hold for any weights, and its certificate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXACT = {"float32": 1e-5, "float64": 1e-12}
 
 
 def random_network(seed: int = 0, dtype: str = "float64") -> MeanFluxNet:
-    """A small network whose stages do something, as an untrained one's do not."""
+    """A small network with random output layers; the stages of an untrained one do nothing."""
     torch.manual_seed(seed)
     network = MeanFluxNet((6, 7, 8), 2)
     for stage in network.stages:
@@ -96,7 +96,7 @@ def test_constant_images_stay():
 
 
 def test_the_first_flux_is_that_of_the_slopes_alone():
-    """At t = 0 too, contrast does not matter, and huge or tiny values neither."""
+    """Contrast does not matter, also at t = 0 and for huge or tiny values."""
     network, u0 = random_network(), random_images((1, 1, 9, 12))
     with torch.no_grad():
         _, flux = network(u0, times(0.0))
@@ -109,7 +109,7 @@ def test_the_first_flux_is_that_of_the_slopes_alone():
 
 
 def test_padding_is_not_seen():
-    """What lies beyond the border has no slope for any stage: features there are zero."""
+    """Beyond the border no stage sees a slope: features there are zero."""
     network, u0 = random_network(), random_images((1, 1, 11, 13))
     seen = []
     for stage in network.stages:
@@ -126,7 +126,7 @@ def test_padding_is_not_seen():
 
 
 def test_chord_gap_is_the_certificate_of_a_segment():
-    """Mean gap of a chord times twice its length and the pixels: the engine's own integral."""
+    """The mean gap of a chord times twice its length and the pixels is the solver's integral."""
     from steepest.convex.certificate import step_terms
     from steepest.convex.total_variation import TotalVariation
 
@@ -159,7 +159,7 @@ class Ramp(torch.nn.Module):
 
 
 def test_gap_loss_is_smallest_for_the_flow():
-    """Zero for the exact flow of a step, larger for a flux that is weaker or too strong."""
+    """The loss is zero for the exact flow of a step, and larger for weaker or stronger fluxes."""
     u0 = torch.zeros(4, 1, 3, 8, dtype=torch.float64)
     u0[..., 4:] = 1
     generator, t = torch.Generator(), times(0.05, 0.1, 0.15, 0.2)
@@ -174,7 +174,7 @@ def test_gap_loss_is_smallest_for_the_flow():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_certificate_is_never_below_the_error(seed):
-    """Whatever the weights: trained, random or nonsense, bound >= distance to the solver's flow."""
+    """For trained, random or nonsensical weights, the bound is at least the true error."""
     generator = np.random.default_rng(seed)
     image = generator.random((17, 14))
     if seed % 2:
@@ -191,7 +191,7 @@ def test_certificate_is_never_below_the_error(seed):
 
 
 def test_certificate_of_a_network_without_mean_flux():
-    """A network that gives the instantaneous flux is certified by midpoints."""
+    """A network with an instantaneous flux is certified by its flux at midpoints."""
 
     class Explicit(torch.nn.Module):
         def solve(self, u0, t):
@@ -209,7 +209,7 @@ def test_certificate_of_a_network_without_mean_flux():
 
 
 def test_more_nodes_tighten_the_bound_of_the_exact_flux():
-    """For the exact flux of a step the gap is zero; what is left is rounding."""
+    """For the exact flux of a step the gap is zero up to rounding."""
     u0 = torch.zeros(1, 1, 3, 8, dtype=torch.float64)
     u0[..., 4:] = 1
     module = Ramp(1.0)
@@ -263,11 +263,11 @@ def test_time_zero_is_exact():
     [
         (torch.zeros(3, 4, 4), torch.zeros(3), "shape"),
         (torch.zeros(1, 3, 4, 4), torch.zeros(1), "shape"),
-        (torch.zeros(2, 1, 4, 4), torch.zeros(1), "one time an image"),
+        (torch.zeros(2, 1, 4, 4), torch.zeros(1), "one time per image"),
         (torch.zeros(1, 1, 4, 4, dtype=torch.int32), torch.zeros(1), "floating point"),
         (torch.full((1, 1, 4, 4), float("nan")), torch.zeros(1), "finite"),
         (torch.zeros(1, 1, 4, 4), torch.full((1,), -0.1), "negative"),
-        (torch.zeros(1, 1, 4, 4), torch.zeros(1, dtype=torch.float64), "alike"),
+        (torch.zeros(1, 1, 4, 4), torch.zeros(1, dtype=torch.float64), "the same dtype"),
     ],
 )
 def test_bad_input(u0, t, match):
@@ -345,7 +345,7 @@ def test_gradcheck_of_the_network():
 
 
 def test_one_graph_for_every_size():
-    """Traced without a break, and the graph of one size serves another."""
+    """The network is traced without a break, and a graph works for other sizes."""
     network = random_network(dtype="float32")
     compiled = torch.compile(network.solve, fullgraph=True, dynamic=True, backend="eager")
     with torch.no_grad():

@@ -91,7 +91,7 @@ def silence(network: torch.nn.Module, name: str) -> None:
 
 
 def test_residual_connections(name: str) -> None:
-    """Silent output layers: u = u0 in all; phi = phi_ini in LGD, 0 in the others."""
+    """With zero output layers, u = u0 in all networks; phi = phi_ini in LGD, else 0."""
     network, u0 = make(name), images(2, 1, 16, 16)
     silence(network, name)
     u, phi = network.propose(u0, TIMES)
@@ -126,7 +126,7 @@ def test_shift_away_from_the_boundary(name: str) -> None:
 
 
 def test_receptive_field(name: str) -> None:
-    """What is further away than the radius has no influence, what is near has some."""
+    """Pixels farther away than the radius have no influence, near ones have some."""
     network, u0 = make(name), images(1, 1, 144, 144).requires_grad_()
     (influence,) = torch.autograd.grad(network(u0, TIMES[1:])[0][0, 0, 72, 72], u0)
     rows, columns = torch.nonzero(influence[0, 0], as_tuple=True)
@@ -145,7 +145,7 @@ def test_derivative_in_time(name: str) -> None:
 
 
 def test_second_derivative_in_time(name: str) -> None:
-    """Forward over forward, as the spectral transform needs it, through all the checks."""
+    """Forward over forward mode, as in the spectral transform, including all checks."""
     network, u0 = make(name, **SMOOTH.get(name, {})), images(2, 1, 12, 12)
     t, step, ones = TIMES + 0.05, 1e-4, torch.ones_like(TIMES)
 
@@ -158,7 +158,7 @@ def test_second_derivative_in_time(name: str) -> None:
 
 
 def test_gradient_of_the_velocity_in_the_parameters(name: str) -> None:
-    """Reverse over forward, against central differences along a random direction."""
+    """Reverse over forward mode, compared with central differences in a random direction."""
     torch.manual_seed(0)
     network = REGISTRY.network_class(name)(**SMALL[name]).double()
     u0, t = images(2, 1, 9, 9), TIMES + 0.05
@@ -256,7 +256,7 @@ def test_bad_inputs(name: str) -> None:
     cases = [
         (images(1, 1, smallest - 1, 32), TIMES[1:], "too small"),
         (images(1, 3, 16, 16), TIMES[1:], "N, 1, H, W"),
-        (images(1, 1, 16, 16), TIMES, "one time an image"),
+        (images(1, 1, 16, 16), TIMES, "one time per image"),
         (images(1, 1, 16, 16), -TIMES[1:], "negative"),
         (bad, TIMES[1:], "NaN"),
     ]

@@ -1,4 +1,4 @@
-"""Weights on disk: what is saved comes back bit for bit, and what is damaged is refused."""
+"""Weight files: saved weights are loaded bit for bit, and damaged files are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def saved(name: str, tmp_path: Path) -> Path:
-    """Small weights of this network, saved."""
+    """Saved weights of a small network."""
     learning.save(make(name, torch.float32, **SMALL[name]), tmp_path / "run.v1", {"seed": 7})
     return tmp_path / "run.v1"
 
@@ -78,10 +78,10 @@ def test_loading_draws_no_random_numbers(saved: Path) -> None:
         ({"network": ["unet"]}, "allowed are"),
         ({"config": {"depths": 3}}, "depths.*allowed are"),
         ({"config": 3}, "dictionary"),
-        ({"config": {"channels": 10**9}}, "4096 at most"),
-        ({"config": {"stages": 10**9}}, "4096 at most"),
-        ({"config": {"channels": [10**9] * 4}}, "4096 at most"),
-        ({"config": {"channels": [8] * 5000}}, "4096 at most"),
+        ({"config": {"channels": 10**9}}, "at most 4096"),
+        ({"config": {"stages": 10**9}}, "at most 4096"),
+        ({"config": {"channels": [10**9] * 4}}, "at most 4096"),
+        ({"config": {"channels": [8] * 5000}}, "at most 4096"),
         ({"extra": 1}, "unknown entries extra"),
     ],
 )
@@ -123,7 +123,7 @@ def test_a_pickle_is_refused(saved: Path) -> None:
 
 
 def change_tensors(saved: Path, change: Any) -> str:
-    """Load what was changed; the message of the error."""
+    """The error message when loading changed tensors."""
     path = part(saved, "safetensors")
     tensors = load_file(path)
     change(tensors, min(tensors))
@@ -136,8 +136,8 @@ def change_tensors(saved: Path, change: Any) -> str:
 def test_bad_tensors(saved: Path) -> None:
     original = part(saved, "safetensors").read_bytes()
     cases = [
-        (lambda tensors, key: tensors.pop(key), "lacks"),
-        (lambda tensors, key: tensors.update(more=torch.ones(1)), "holds more"),
+        (lambda tensors, key: tensors.pop(key), "is missing"),
+        (lambda tensors, key: tensors.update(more=torch.ones(1)), "more is not in this network"),
         (lambda tensors, key: tensors.update({key: torch.ones(9, 7)}), "shape (9, 7)"),
         (lambda tensors, key: tensors[key].view(-1)[0].fill_(torch.nan), "NaN"),
         (lambda tensors, key: tensors.update({key: tensors[key].half()}), "float16"),
@@ -167,7 +167,7 @@ def test_unknown_names() -> None:
 
 
 def test_names_win_over_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file called like a shipped network is read only where a path says so."""
+    """A file with the name of a shipped network is only read if it is given as a path."""
     (tmp_path / "shipped").mkdir()
     registry = replace(weights.REGISTRY, shipped=tmp_path / "shipped")
     monkeypatch.chdir(tmp_path)
@@ -189,7 +189,7 @@ def test_names_win_over_files(name: str, tmp_path: Path, monkeypatch: pytest.Mon
 def test_nothing_is_allocated_for_a_description_that_does_not_fit(
     name: str, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The widest network that a description may ask for, whose tensors are those of a small one."""
+    """The widest network allowed in a description, with the tensors of a small one."""
     wide: dict[str, dict[str, Any]] = {
         "semi-resnet": {"channels": 4096},
         "unet": {"channels": [4096, 4096, 4096, 4096]},
@@ -209,7 +209,7 @@ def test_nothing_is_allocated_for_a_description_that_does_not_fit(
         register(module, key, parameter)
 
     monkeypatch.setattr(torch.nn.Module, "register_parameter", watch)
-    with pytest.raises(InputError, match=r"has shape .* as configured needs|lacks|holds"):
+    with pytest.raises(InputError, match=r"has shape .* as configured needs|missing|is not in"):
         learning.load(saved)
     assert made == []
 

@@ -1,4 +1,4 @@
-"""The paper's networks: sizes, what their blocks compute, which symmetries and bounds hold."""
+"""The paper's networks: sizes, the computations of their blocks, symmetries and bounds."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_a_layer_of_norm_one_is_three_lipschitz(seed: int, size: int) -> None:
 
 
 def test_the_bound_of_three_is_nearly_sharp() -> None:
-    """All of the norm on one filter of ones, and an image of ones."""
+    """One filter of ones has the whole norm; the image is constant 1."""
     block = Critic(1, 8, "layer").blocks[1]
     with torch.no_grad():
         block.weight.zero_()

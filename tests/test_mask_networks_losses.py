@@ -1,4 +1,4 @@
-"""Eqs. (1) to (4), and that every network is moved by its own loss alone."""
+"""Eqs. (1) to (4); every network is updated by its own loss alone."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_eq_3_by_hand() -> None:
 
 
 def test_eq_4_is_a_mean_of_absolute_values_not_of_densities() -> None:
-    """Two masks, one too dense and one too sparse, do not make up for each other."""
+    """A mask that is too dense does not compensate for one that is too sparse."""
     mask = torch.zeros(2, 1, 2, 2)
     mask[0] = 1.0
     assert density_loss(mask, 0.5).tolist() == [0.5, 0.5]
@@ -114,7 +114,7 @@ def dense(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_the_gradient_of_the_confidence_means(dense: None) -> None:
-    """At a mask: minus the adjoint state times u - f where unknown, the Laplacian where known."""
+    """At a mask: minus the adjoint state times u - f if unknown, times the Laplacian if known."""
     f, weights = random(1, 1, 5, 6), random(1, 1, 5, 6, seed=1)
     mask = keep_highest(random(1, 1, 5, 6, seed=2), 0.3).requires_grad_()
     u = diffusion.diffuse(f, mask)
@@ -141,7 +141,7 @@ def test_nothing_known_is_the_mean(dense: None) -> None:
 
 
 def test_the_solver_of_the_library_is_the_dense_one() -> None:
-    """Values and gradients, at masks and between: what training on exact diffusion rests on."""
+    """Values and gradients at masks and between, on which training with exact diffusion relies."""
     f = random(1, 2, 6, 7)
     weights = random(1, 2, 6, 7, seed=1)
     for c in (keep_highest(random(1, 1, 6, 7, seed=2), 0.2), random(1, 1, 6, 7, seed=3)):
@@ -173,7 +173,7 @@ def step(mode: str, **settings: Any) -> tuple[MaskGAN, torch.Tensor, dict[str, t
 
 
 def test_every_network_has_the_gradient_of_its_own_loss() -> None:
-    """Against Eqs. (2), (3), (4) written down plainly, each differentiated by its own network."""
+    """Compared with plain Eqs. (2), (3), (4), each differentiated for its own network."""
     gan, images, terms = step("joint")
     random_state = generator()
     mask = gan.mask(draw_seed("uniform", images, random_state), images, random_state)

@@ -1,4 +1,4 @@
-"""Training mask networks on the shared loop, and using what comes out."""
+"""Training mask networks with the shared loop, and using the result."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_settings_that_are_not_allowed(name: str, value: Any) -> None:
 
 
 def test_data_that_cannot_be_used() -> None:
-    with pytest.raises(InputError, match="no image of photos is as large as the crops, 64x64"):
+    with pytest.raises(InputError, match="no image in photos that is as large as the crops, 64x64"):
         train(replace(TINY, crop=64), "run")
     with pytest.raises(InputError, match="data='generated': no such folder; allowed are"):
         train(replace(TINY, data="generated"), "run")
@@ -261,7 +261,7 @@ def test_what_prediction_refuses(network: MaskGAN) -> None:
         (lambda: fill(MaskGAN("diffusion", 3, 4), image, mask, channel_axis=-1), "no inpainting"),
         (lambda: propose_mask(network, image, 0.0, channel_axis=-1), "density=0.0; allowed are"),
         (lambda: propose_mask(network, image), "allowed are two spatial axes"),
-        (lambda: propose_mask(network, image * 1.0, channel_axis=-1), r"must lie in \[0, 1\]"),
+        (lambda: propose_mask(network, image * 1.0, channel_axis=-1), r"allowed is \[0, 1\]"),
         (lambda: fill(network, image, mask[1:], channel_axis=-1), r"Boolean array of shape \(8, 8"),
         (lambda: fill(network, image, mask * 1, channel_axis=-1), "mask of type int64"),
         (lambda: fill(network, image[..., 0], mask), "image has 1 channels; allowed are 3"),

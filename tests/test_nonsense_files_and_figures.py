@@ -1,4 +1,4 @@
-"""Files, figures and compressed images: whatever an argument is, a result or an InputError."""
+"""Files, figures and compressed images: any argument gives a result or an InputError."""
 
 from __future__ import annotations
 

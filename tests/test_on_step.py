@@ -172,7 +172,7 @@ def photos(here: None) -> None:
 
 
 def public() -> Iterator[str]:
-    """Public functions that have ``on_step`` or hand options on, under their shortest names."""
+    """Public functions that have ``on_step`` or pass options on, by their shortest names."""
     packages = [steepest]
     for info in pkgutil.walk_packages(steepest.__path__, "steepest."):
         if info.ispkg:
@@ -195,7 +195,7 @@ def test_no_function_is_missing() -> None:
 
 
 def numbers(result: Any) -> list[np.ndarray]:
-    """All arrays and numbers of a result that have to be finite."""
+    """All arrays and numbers of a result that must be finite."""
     if isinstance(result, bytes):
         return [np.frombuffer(result, np.uint8)]
     if isinstance(result, (np.ndarray, float)):

@@ -1,4 +1,4 @@
-"""Training: images, and the counters that choose them."""
+"""Training: images, and the counters that select them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_reduced_copies():
 
 
 def write_folder(count=23):
-    """Constant images of different values, some in a folder within."""
+    """Constant images of different values, some of them in a subfolder."""
     os.makedirs("photos/more")
     for i in range(count):
         name = f"photos/{'more/' if i % 2 else ''}{i:02}.png"
@@ -107,7 +107,7 @@ def test_images_smaller_than_the_crops_are_passed_over():
     everything = Collection("two", 2, [np.zeros((40, 30)), np.ones((10, 50))].__getitem__)
     assert all_values(everything, 100, 20) == {0}
     assert all_values(everything, 100, 10) == {0, 255}
-    with pytest.raises(InputError, match="no image of photos is as large as the crops, 31x31"):
+    with pytest.raises(InputError, match="no image in photos that is as large as the crops, 31x31"):
         source.pick(np.random.default_rng(0), 31)
 
 
@@ -116,7 +116,7 @@ def test_images_smaller_than_the_crops_are_passed_over():
     [
         ("nowhere", "data='nowhere': no such folder; allowed are"),
         ("empty", "empty: no PNG"),
-        ("volume", "allowed are grey or RGB images"),
+        ("volume", "allowed are greyscale or RGB images"),
         ("food101:here", "torchvision"),
     ],
 )
@@ -144,7 +144,7 @@ def test_torchvision_is_asked_for_what_is_downloaded(monkeypatch):
     pick = open_data("food101:here", held_out=False, largest_crop=8).pick
     assert pick(np.random.default_rng(0), 8) == pytest.approx(0.299, abs=1e-6)
     assert all_values(open_data("food101:here", held_out=True, largest_crop=8), 3) == {0}
-    with pytest.raises(InputError, match="not in elsewhere; download it"):
+    with pytest.raises(InputError, match="not found in elsewhere; download it"):
         open_data("food101:elsewhere", held_out=False, largest_crop=8)
 
 

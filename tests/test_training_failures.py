@@ -1,4 +1,4 @@
-"""Training that cannot go on or begin: divergence, remains in the folder, damage, options."""
+"""Trainings that cannot start or continue: divergence, old files, damage, options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from steepest.learning.training.log import read_log  # noqa: E402
 
 @pytest.fixture
 def breaking(monkeypatch):
-    """``breaking(step, how)``: PAPER (three steps an epoch) that breaks in this step."""
+    """``breaking(step, how)`` is PAPER (three steps per epoch), failing in this step."""
 
     def make(step, how, **settings):
         seen = []
@@ -59,7 +59,7 @@ def breaking(monkeypatch):
 def test_divergence_keeps_the_checkpoint_and_the_best_weights(breaking, step, how, minutes, kept):
     config = breaking(step, how, checkpoint_minutes=minutes)
     words = "loss is nan" if how == "loss" else r"(weights are not finite|loss is nan)"
-    with pytest.raises(NotConverged, match=f"{words} in epoch 2: .*, of epoch 1, are in run"):
+    with pytest.raises(NotConverged, match=f"{words} in epoch 2: .*, from epoch 1, are in run"):
         train(config, "run")
     best = learning.load("run/weights")  # which refuses NaN
     whole = train(breaking(0, how, epochs=1), "whole")
@@ -77,10 +77,10 @@ def test_divergence_keeps_the_checkpoint_and_the_best_weights(breaking, step, ho
 
 
 def test_divergence_in_the_first_epoch_leaves_no_weights(breaking):
-    with pytest.raises(NotConverged, match="no weights were validated before that"):
+    with pytest.raises(NotConverged, match="no weights had been validated before"):
         train(breaking(2, "loss", checkpoint_minutes=1e9), "run")
     assert not list(Path("run").glob("weights*"))
-    with pytest.raises(NotConverged, match="no weights were validated before that"):
+    with pytest.raises(NotConverged, match="no weights had been validated before"):
         train(breaking(2, "loss", checkpoint_minutes=1e9), "run")  # a log without rows is no loss
 
 
@@ -93,7 +93,7 @@ def test_remains_of_a_training_are_not_overwritten(name):
     Path("run").mkdir()
     shutil.copy(f"whole/{name}", "run")
     before = Path(f"run/{name}").read_bytes()
-    with pytest.raises(InputError, match=f"run: holds {name} of a training, but no checkpoint"):
+    with pytest.raises(InputError, match=f"run contains {name} of a training, but no checkpoint"):
         train(PAPER, "run", resume=False)
     if name != "log.csv":
         with pytest.raises(InputError, match="no checkpoint"):
@@ -121,7 +121,7 @@ def test_checkpoints_that_lack_an_entry(name, capsys):
     whole = json.loads(path.read_text())
     for document, word in (
         ({key: value for key, value in whole.items() if key != name}, "missing"),
-        ({**whole, name: [1]}, "not as it was written"),
+        ({**whole, name: [1]}, "of the wrong type"),
     ):
         path.write_text(json.dumps(document))
         with pytest.raises(InputError, match=f"checkpoint.json: damaged, its entry '{name}' is"):

@@ -1,4 +1,4 @@
-"""The training loop with a task of its own, which has nothing to do with flows: least squares."""
+"""The training loop with a task that is independent of flows: least squares."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from steepest.learning.training.streams import torch_stream  # noqa: E402
 
 @dataclass(frozen=True, kw_only=True)
 class LineRecipe(Recipe):
-    """A weight is pulled towards ``slope``; windows only show that tuples survive."""
+    """A weight is pulled towards ``slope``; ``windows`` only tests that tuples are restored."""
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("loss", "distance")
     FREE: ClassVar[tuple[str, ...]] = (*Recipe.FREE, "place")
@@ -46,7 +46,7 @@ class LineRecipe(Recipe):
 
 @dataclass
 class Line:
-    """y = slope x, learned from points drawn anew in every step."""
+    """Learn y = slope x from new points in every step."""
 
     recipe: LineRecipe
     device: torch.device
@@ -159,7 +159,7 @@ def test_divergence_says_first_what_the_task_knows(place, hint):
 
     with pytest.raises(NotConverged) as error:
         learn(replace(RECIPE, place=place), make_task=breaking)
-    advice = f"{hint}try a smaller learning rate than 0.2; the best weights so far, of epoch"
+    advice = f"{hint}try a smaller learning rate than 0.2; the best weights so far, from epoch"
     assert str(error.value).startswith(f"the loss is nan in epoch 3: {advice}")
 
 
@@ -189,9 +189,9 @@ def test_trainings_of_another_kind_are_not_resumed():
         lambda: stored_recipe(Path("run"), TrainingConfig),
         lambda: train(TrainingConfig(network="semi-resnet"), "run"),
     ):
-        with pytest.raises(InputError, match="unknown settings of a training: place, slope"):
+        with pytest.raises(InputError, match="unknown training settings: place, slope"):
             attempt()
-    with pytest.raises(InputError, match=r"with other settings \(slope: 3\.0, not 2\.0"):
+    with pytest.raises(InputError, match=r"has other settings \(slope: 3\.0, not 2\.0"):
         find_checkpoint(Path("run"), replace(RECIPE, slope=3.0), True)
 
 
@@ -228,7 +228,7 @@ def test_bfloat16_returns_the_structure_it_got_in_float32(kind):
 
 
 class _Pair(Team):
-    """Two processes, the other of which has zeros."""
+    """Two processes, of which the other one has zeros."""
 
     def add_up(self, tensors):
         pass

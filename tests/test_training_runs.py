@@ -38,7 +38,7 @@ from steepest.learning.training.log import read_log  # noqa: E402
 
 
 def contents(folder):
-    """What must not depend on interruptions: weights, checkpoint, log but for the clock."""
+    """What must not depend on interruptions: weights, checkpoint, and log without times."""
     tensors = {path.name: path.read_bytes() for path in Path(folder).glob("*.safetensors")}
     document = json.loads((Path(folder) / "checkpoint.json").read_text())
     for name in ("seconds", "log_bytes", "config"):
@@ -49,7 +49,7 @@ def contents(folder):
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
-    """Both kinds of training, uninterrupted."""
+    """Both kinds of training, without interruption."""
     found = {}
     for config in (PAPER, GAP):
         folder = tmp_path_factory.mktemp(config.objective)
@@ -77,7 +77,7 @@ def test_resumed_bit_for_bit_after_an_interrupt(config, step, straight):
 
 
 def test_resumed_bit_for_bit_after_a_crash(straight):
-    """The log has a row more than the checkpoint knows of, and half of another."""
+    """The log has one and a half rows more than the checkpoint."""
 
     def crash(moment):
         if moment.epoch == 3:
@@ -107,7 +107,7 @@ def test_time_is_up_and_more_epochs_later(straight):
 
 
 def test_another_training_may_begin_where_one_ended(straight):
-    """Rate next to nothing: the weights stay those that it began with."""
+    """With a tiny learning rate the weights stay at the initial ones."""
     begun = straight["paper"][0] / "weights"
     config = replace(PAPER, initial=str(begun), epochs=1, learning_rate=1e-30)
     found = train(config, "run").network.state_dict()
@@ -179,7 +179,7 @@ def test_divergence_is_said():
 
 def test_what_cannot_be_resumed(straight):
     train(replace(PAPER, epochs=1), "run")
-    with pytest.raises(InputError, match="run: holds a training already"):
+    with pytest.raises(InputError, match="run already contains a training"):
         train(PAPER, "run", resume=False)
     with pytest.raises(InputError, match="seed: 3, not 0"):
         train(replace(PAPER, seed=3), "run")
@@ -204,7 +204,7 @@ def test_a_device_that_is_not_there():
 
 
 def test_two_processes_are_one(tmp_path):
-    """torchrun with two processes over gloo: the weights of one process, up to rounding."""
+    """torchrun with two processes over gloo gives the weights of one process, up to rounding."""
     os.makedirs("noise")
     for i in range(3):
         np.save(f"noise/{i}.npy", np.random.default_rng(i).random((40, 48), np.float32))
@@ -265,7 +265,7 @@ def test_learn_resumes_with_the_stored_recipe(capsys):
         (["-o", "new", "--network-config", "3"], "is not a JSON object"),
         (["-o", "new", "--size", "64,32"], "crop=(64, 32)"),
         (["-o", "new", "--size", "1"], "must be a size from 2"),
-        (["-o", "new", "--objective", "gap"], "not for UNet"),
+        (["-o", "new", "--objective", "gap"], "mean_flux, which UNet"),
         (["-o", "new", "--device", "abacus"], "device='abacus' cannot be used"),
         (["-o", "file", "--preset", "smoke"], "file: is a file"),
         ([], "required: -o"),

@@ -81,7 +81,7 @@ def test_settings_that_are_not_allowed(name, value):
 
 
 def test_unknown_settings():
-    with pytest.raises(InputError, match="unknown settings of a training: epoch"):
+    with pytest.raises(InputError, match="unknown training settings: epoch"):
         TrainingConfig.from_json({"epoch": 3})
 
 
@@ -98,7 +98,7 @@ def test_the_presets_are_the_recipes():
 
 
 def test_distillation_is_the_distance_to_the_solver():
-    """Zero for the solver itself, the distance for an image that stands still."""
+    """The score is zero for the solver itself, and the distance for an unchanged image."""
 
     class Teacher(torch.nn.Module):
         def solve(self, u0, t):
@@ -119,7 +119,9 @@ def test_distillation_is_the_distance_to_the_solver():
 
 
 def test_objectives_for_other_networks_are_refused():
-    with pytest.raises(InputError, match="objective='gap' is not for SemiResNet"):
+    with pytest.raises(
+        InputError, match="objective='gap' needs a method mean_flux, which SemiResNet"
+    ):
         train(replace(PAPER, objective="gap"), "run")
     with pytest.raises(InputError, match="objective='nothing'; allowed are paper"):
         objectives.find_objective("nothing")
@@ -255,7 +257,7 @@ def test_validation_is_the_same_for_all_seeds():
 
 
 class Still(torch.nn.Module):
-    """Nothing moves: u(t) = u0."""
+    """A network that changes nothing: u(t) = u0."""
 
     def solve(self, u0, t):
         return u0

@@ -1,4 +1,4 @@
-"""The cases themselves: answers found in ways that share no idea have to agree."""
+"""The test cases themselves: answers by independent methods must agree."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_merging_by_hand() -> None:
 
 @pytest.mark.parametrize("case", SMALL, ids=str)
 def test_closed_form_agrees_with_the_interior_point_method(case: Case) -> None:
-    """In all of these the flow at t is also the ROF solution of strength t."""
+    """In all of these cases the flow at t equals the ROF solution of strength t."""
     for time, exact in zip(case.times, case.exact, strict=True):
         answer = solve_rof(case.image, time, **case.options)
         assert answer.bound < 1e-4
@@ -120,7 +120,7 @@ def test_total_variation_of_the_independent_functional_by_hand() -> None:
 
 
 def test_flow_of_the_independent_solver_knows_its_error() -> None:
-    """On the way of merging stripes the bound holds, and shrinks with the steps."""
+    """While stripes merge, the bound holds and decreases with the steps."""
     case = stripes(np.array([0.0, 1.0, 0.4, 0.8, 0.1]), (5, 3), 0)
     coarse = solve_flow(case.image, case.times, num_steps=7)
     fine = solve_flow(case.image, case.times, num_steps=70)

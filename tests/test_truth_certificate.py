@@ -151,7 +151,7 @@ def test_shares_and_psnr_add_up(dtype: type) -> None:
 
 
 def test_effort_goes_where_the_shares_say() -> None:
-    """More steps lessen the time share, a smaller tolerance the solver share."""
+    """More steps reduce the time share, a smaller tolerance reduces the solver share."""
     image = np.random.default_rng(8).random((12, 12))
 
     def shares(num_steps: int, tol: float) -> tuple[float, float]:
@@ -164,7 +164,7 @@ def test_effort_goes_where_the_shares_say() -> None:
 
 
 def test_time_share_falls_as_the_square_of_the_step() -> None:
-    """error_bound itself is of first order in the step (for a gap too small to matter)."""
+    """error_bound is of first order in the step (if the gap is negligible)."""
     image = np.random.default_rng(9).random((8, 8))
     bounds = [
         float(steepest.tv_flow(image, [0.3], num_steps=n, tol=1e-9).error_bound[0])
@@ -189,7 +189,7 @@ def test_bound_of_one_denoising_holds(signal: np.ndarray, dtype: type, limit: in
 def test_bound_holds_at_the_limit_of_the_floating_point_type(
     signal: np.ndarray, dtype: type
 ) -> None:
-    """Where the gap drowns in rounding, its square root is still an error to be certified."""
+    """Even a gap below rounding has a square root that the certificate must include."""
     image = signal.astype(dtype)
     for time in (0.05, 0.6):
         exact = flow_by_merging(image, [time])[0]

@@ -1,4 +1,4 @@
-"""One ROF problem against the interior-point answer, for every functional and both precisions."""
+"""ROF problems compared with an interior-point method, for all functionals and precisions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_huber_denoising_damps_a_small_wave(case: Case) -> None:
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
 def test_image_minus_result_is_strength_times_divergence_of_the_flux(problem: Problem) -> None:
-    """The primal is computed from the dual, and the flux handed out is feasible."""
+    """The primal image is computed from the dual, and the returned flux is feasible."""
     strength = 0.15
     result = steepest.denoise_tv(problem.image, strength, tol=1e-6, **problem.options)
     axis = problem.options.get("channel_axis")

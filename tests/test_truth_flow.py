@@ -1,4 +1,4 @@
-"""The flow against closed forms and exact 1-D algorithms: within the certificate, everywhere."""
+"""The flow stays within its certificate of closed forms and exact 1-D algorithms."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_flow_is_within_its_certificate(case: Case) -> None:
 
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_tolerance_is_met_at_every_time_and_the_gap_says_so(case: Case) -> None:
-    """After extinction too, where there is nothing left for the gap to be relative to."""
+    """Also after extinction, when there is no energy left to which the gap could be relative."""
     result = steepest.tv_flow(case.image, case.times, num_steps=20, tol=1e-4, **case.options)
     assert result.converged, result.status
     assert np.all(result.gap >= 0)
@@ -49,7 +49,7 @@ def test_tolerance_is_met_at_every_time_and_the_gap_says_so(case: Case) -> None:
 
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_flow_in_single_precision_is_within_its_certificate(case: Case) -> None:
-    """Rounding the image moves the exact flow by no more than the rounding: non-expansiveness."""
+    """Rounding the image moves the exact flow by at most the rounding (non-expansiveness)."""
     single = in_single_precision(case)
     result = steepest.tv_flow(single, case.times, num_steps=20, tol=1e-3, **case.options)
     assert result.images.dtype == np.float32
@@ -77,7 +77,7 @@ def test_where_implicit_steps_are_exact_only_the_solver_errs(case: Case) -> None
 
 @pytest.mark.parametrize("case", EIGEN, ids=str)
 def test_eigenfunctions_cost_no_time_error(case: Case) -> None:
-    """Up to extinction the flow is a straight line, of which the certificate has to be aware."""
+    """Up to extinction the flow is a straight line, and the certificate must reflect this."""
     before = case.times[case.times < case.extinction]
     result = steepest.tv_flow(case.image, before, num_steps=3, tol=1e-7, **case.options)
     contrast = np.linalg.norm(case.image - case.image.mean())

@@ -1,4 +1,4 @@
-"""What goes in: every kind of image that is allowed, and a word for every one that is not."""
+"""Input: all allowed kinds of images, and errors for all others."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_constant_image_stays(value: float, dtype: type) -> None:
 @pytest.mark.parametrize("contrast", [1e-30, 1e-12, 1e-3, 1e12, 1e30])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_huge_and_tiny_contrasts(contrast: float, dtype: type) -> None:
-    """One-homogeneity, to the same relative accuracy and with the same effort."""
+    """One-homogeneity, with the same relative accuracy and effort."""
     image = (contrast * IMAGE).astype(dtype)
     plain = steepest.tv_flow(IMAGE.astype(dtype), TIMES, num_steps=5, tol=1e-5)
     result = steepest.tv_flow(image, np.multiply(contrast, TIMES), num_steps=5, tol=1e-5)

@@ -25,7 +25,7 @@ def test_lagged_diffusivity_approaches_the_flow() -> None:
 
 
 def test_lagged_diffusivity_is_not_the_flow_itself() -> None:
-    """With a large epsilon it smears edges that the flow keeps: the comparison has teeth."""
+    """With a large epsilon it blurs edges that the flow keeps, so the comparison is sensitive."""
     image = np.repeat(np.repeat([0.0, 1.0], 5)[None], 6, axis=0)
     flowed = steepest.tv_flow(image, 0.2, num_steps=4, tol=1e-8).images[0]
     smeared = lagged_diffusivity(image, 0.2, epsilon=1.0, num_steps=50)

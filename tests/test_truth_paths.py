@@ -16,12 +16,12 @@ PLANE = np.random.default_rng(1).random((9, 11)) + np.pad(np.ones((4, 5)), ((2, 
 
 
 def same_steps(image: np.ndarray, time: float, tol: float, steps: int, **options: Any) -> float:
-    """How far apart two runs on the same steps may end, each missing the exact iterates."""
+    """The largest distance between two runs on the same steps with inexact iterates."""
     return 2 * solver_distance(image, time, tol, steps, **options)
 
 
 def parts(problem: Problem) -> tuple[np.ndarray, Any]:
-    """The image as (channels, *space) and its functional, as the solvers take them."""
+    """The image as (channels, *space) and its functional, in the form the solvers need."""
     from steepest.convex.total_variation import TotalVariation
     from steepest.core.arrays import check_spacing
 
@@ -38,7 +38,7 @@ def parts(problem: Problem) -> tuple[np.ndarray, Any]:
 @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
 @pytest.mark.parametrize("count", [1, 8, 21])
 def test_compiled_iterations_are_the_reference_iterations(problem: Problem, count: int) -> None:
-    """Number for number: same start, same momentum, same flux, image and certificate."""
+    """Step by step: with the same start and momentum, the same flux, image and certificate."""
     from steepest.convex.compiled.dual import CompiledDual
     from steepest.convex.reference import ReferenceDual
 
@@ -172,7 +172,7 @@ def test_stopped_and_continued_is_uninterrupted(problem: Problem) -> None:
 
 
 def test_continuing_does_not_silently_depend_on_the_image_given_along() -> None:
-    """The state is what the flow goes on from: another image is refused, or makes no difference."""
+    """The flow continues from the state: another image is refused or makes no difference."""
     first = steepest.tv_flow(PLANE, [0.5], num_steps=5, tol=1e-8)
     expected = steepest.tv_flow(PLANE, [0.8], num_steps=3, tol=1e-8, state=first.state)
     for given in (first.images[-1], 0.2 * first.images[-1], PLANE[::-1], np.zeros_like(PLANE)):
@@ -187,7 +187,7 @@ def test_continuing_does_not_silently_depend_on_the_image_given_along() -> None:
 
 @pytest.mark.parametrize("options", [{"channel_axis": 0, "coupled": False}, {"batch_axis": 0}])
 def test_stopping_once_stops_all_parts_at_one_time(options: dict[str, Any]) -> None:
-    """A callback that answers True a single time leaves one consistent state behind."""
+    """A callback that returns True once leaves a consistent state."""
     image = np.stack([PLANE, 2 * PLANE, PLANE**2])
     calls: list[float] = []
 

@@ -1,4 +1,4 @@
-"""Suggested fluxes: a perfect one needs no iteration, a bad one changes nothing that matters."""
+"""Suggested fluxes: a perfect one needs no iteration, a bad one does no harm."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_denoising_from_any_flux_meets_its_tolerance(seed: int, size: float) -> 
 
 
 def test_the_better_of_two_fluxes_is_kept() -> None:
-    """The chosen start has the smaller dual energy, and both can win."""
+    """The start with the smaller dual energy is chosen; it can be either."""
     from steepest.convex.registry import make_dual
     from steepest.convex.solve import Goal, Momentum
     from steepest.convex.step import try_flux

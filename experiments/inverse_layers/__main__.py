@@ -9,7 +9,7 @@ from steepest.cli.main import Parser, add_commands, run
 
 from . import command_predict, command_train
 
-DESCRIPTION = "Segment images by a network that learned from images with masks."
+DESCRIPTION = "Train a segmentation network on images with masks, and use it."
 EPILOG = """\
 examples:
   python -m experiments.inverse_layers train images/ masks/ -o runs/cells
@@ -31,7 +31,7 @@ def make_parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train or predict; the exit code."""
+    """Train or predict, and return the exit code."""
     return run(make_parser(), argv)
 
 

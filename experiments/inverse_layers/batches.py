@@ -1,4 +1,4 @@
-"""Which image is seen how, with which labels, in which step: a function of counters alone."""
+"""Draw the images and labels of each step, as a function of counters alone."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Pairs that stay in memory once read, as far as 2 GiB go.
+    """Pairs that stay in memory once they are read, up to 2 GiB.
 
-    ``size``: stretched to this height and width when they are read (None: as they are).
+    ``size``: stretch pairs to this height and width when they are read (None: do not).
     """
 
     pairs: Pairs
@@ -51,10 +51,11 @@ class Samples:
 def draw(
     samples: Samples, config: SegmentationConfig, noise: LabelNoise, step: int, images: range
 ) -> tuple[Tensor, Tensor]:
-    """Images (N, C, H, W) and noisy labels (N, H, W) int64: those of these numbers in the batch.
+    """Draw the images (N, C, H, W) and noisy labels (N, H, W), int64, of part of a batch.
 
-    Every epoch shows all images in a new order (the last batch is filled up from its beginning).
-    Noise is added before crops are cut: it belongs to the image.
+    ``images`` are the indices within the batch. Every epoch shows all images in a new order (the
+    last batch is filled up from the start of this order). Noise belongs to the image: it is added
+    before crops are cut.
     """
     epoch, place = divmod(step, config.steps_per_epoch)
     order = stream(config.seed, _ORDER, epoch).permutation(len(samples))
@@ -70,7 +71,7 @@ def draw(
 def one_pair(
     samples: Samples, config: SegmentationConfig, noise: LabelNoise, epoch: int, index: int
 ) -> Pair:
-    """Image and noisy labels of one number as they are seen in an epoch."""
+    """The image and the noisy labels of one index, as seen in an epoch."""
     image, labels = samples.read(index)
     rng = stream(config.seed, _PLACE, epoch, index)
     labels = noise(labels, samples.pairs.num_classes, index, epoch)

@@ -1,4 +1,4 @@
-"""Class numbers from the numbers that masks hold."""
+"""Convert the numbers in masks to class numbers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from steepest.core.errors import InputError
 from .matching import shortened
 
 IGNORE = 255
-"""The label of pixels that count neither in losses nor in measures."""
+"""The label of pixels that losses and measures ignore."""
 
-_MOST_FOUND = 32  # more different values than this are no classes, unless they are listed
+_MOST_FOUND = 32  # more different values than this must be listed to count as classes
 
 
 @dataclass(frozen=True)
 class Classes:
-    """How a mask is read.
+    """How masks are read.
 
     ``values[k]`` is the number in the masks that means class k. With ``instances`` there are two
-    classes: 0 where the mask is 0, 1 where it is larger; with a ``threshold`` 0 below it, 1 from it
-    on. Pixels of value ``ignore`` become `IGNORE`.
+    classes: 0 where the mask is 0, and 1 where it is larger. With a ``threshold``, the classes are
+    0 below the threshold and 1 from it on. Pixels of value ``ignore`` become `IGNORE`.
     """
 
     values: tuple[int, ...]
@@ -33,16 +33,16 @@ class Classes:
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.values)
 
     def labels(self, mask: np.ndarray, name: str = "mask") -> np.ndarray:
-        """Mask (H, W) of integers to labels (H, W) int64: 0 .. num_classes - 1, and `IGNORE`.
+        """Convert an integer mask (H, W) to int64 labels: 0 .. num_classes - 1 and `IGNORE`.
 
         Raises
         ------
         InputError
-            A number that is none of ``values``.
+            If a number in the mask is not one of ``values``.
         """
         left_out = np.zeros(mask.shape, bool) if self.ignore is None else mask == self.ignore
         if self.instances:
@@ -62,24 +62,24 @@ class Classes:
             allowed = "0 and above" if self.instances else ", ".join(map(str, self.values))
             if self.ignore is not None:
                 allowed += f", and {self.ignore} for pixels to ignore"
-            raise InputError(f"{name}: holds the values {shortened(found)}; allowed are {allowed}")
+            raise InputError(f"{name}: has the values {shortened(found)}; allowed are {allowed}")
         labels[left_out] = IGNORE
         return labels
 
 
 def check_values(values: Sequence[int] | None, ignore: int | None) -> tuple[int, ...] | None:
-    """The numbers of the classes, as given by a user.
+    """Check the numbers of the classes given by the user.
 
     Raises
     ------
     InputError
-        Not two to 255 different integers, or ``ignore`` among them.
+        If they are not two to 255 different integers, or include ``ignore``.
     """
     if values is None:
         return None
     numbers = tuple(values)
     if not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in numbers):
-        raise InputError(f"values={values!r}; allowed are integers, one a class")
+        raise InputError(f"values={values!r}; allowed are integers, one per class")
     if not 2 <= len(numbers) <= IGNORE or len(set(numbers)) < len(numbers):
         raise InputError(f"values={values!r}; allowed are 2 to {IGNORE} different integers")
     if ignore in numbers:
@@ -95,21 +95,21 @@ def find_classes(
     ignore: int | None = None,
     threshold: int | None = None,
 ) -> Classes:
-    """Classes for masks that hold the numbers ``found``.
+    """The classes for masks that contain the numbers ``found``.
 
-    Default values are those found, in increasing order (33 or more are refused: they are instance
-    numbers, or the blurred edges of a resized mask).
+    By default the values are those found, in increasing order. 33 or more are refused, because they
+    are probably instance numbers, or the blurred edges of a resized mask.
 
     Raises
     ------
     InputError
-        All masks together hold one class only, or too many numbers to be classes; ``values`` of
-        the wrong kind; two of ``values``, ``instances`` and ``threshold`` together.
+        If all masks together have only one class or too many numbers to be classes, ``values`` is
+        not valid, or two of ``values``, ``instances`` and ``threshold`` are given.
     """
     ways = (values is not None, instances, threshold is not None)
     if sum(ways) > 1:
         raise InputError(
-            "values=, instances=True and threshold= exclude each other: masks hold classes, or "
+            "values=, instances=True and threshold= exclude each other: masks contain classes, or "
             "numbered objects, or one object with smooth edges"
         )
     if threshold is not None and (
@@ -120,19 +120,19 @@ def find_classes(
     listed = check_values(values, ignore)
     if not any(ways) and len(numbers) > _MOST_FOUND:
         raise InputError(
-            f"{where}: the masks hold {len(numbers)} different values "
-            f"({shortened(list(map(str, numbers)))}); up to {_MOST_FOUND} are taken as classes: "
-            "say instances=True where they number objects, threshold=128 (say) where edges are "
-            "smooth, or list the classes as values=(0, ...)"
+            f"{where}: the masks contain {len(numbers)} different values "
+            f"({shortened(list(map(str, numbers)))}); at most {_MOST_FOUND} are taken as classes. "
+            "Set instances=True if they number objects, threshold=128 (say) if edges are smooth, "
+            "or list the classes as values=(0, ...)"
         )
-    least = 1 if instances else threshold  # of what is no background, where there are two classes
+    least = 1 if instances else threshold  # smallest number of the foreground, if set
     present = set(numbers) if least is None else {number >= least for number in numbers}
     if len(present) < 2:
         only = "belongs to an object" if threshold is None else _side(numbers, threshold)
         only = f"is {numbers[0]}" if len(numbers) == 1 else only
         raise InputError(
             f"{where}: only one class in all masks (every pixel {only if numbers else 'ignored'}); "
-            "two at least are needed"
+            "at least two are needed"
         )
     chosen = listed or tuple(numbers) if least is None else (0, 1)
     return Classes(chosen, instances, ignore, None if threshold is None else int(threshold))

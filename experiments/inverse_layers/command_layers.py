@@ -1,4 +1,4 @@
-"""The inverse evolution layer of a training, from the command line."""
+"""Command-line options for the inverse evolution layer of a training."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _OWN = ("evolution", "steps", "dt", "max_gain", "layer_options")
 
 
 def add_layer(group: Any) -> None:
-    """Which layer, how strong, and how much it may amplify."""
+    """Add the options for the layer, its strength and its largest gain."""
     add = group.add_argument
     add(
         "--layer",
         choices=(NONE, *PRESETS),
         metavar="NAME",
-        help="none (default), default (heat, gain capped), or the paper's and its code's: "
+        help="none (default), default (heat, gain capped), or a layer of the paper or its code: "
         + ", ".join(PRESETS[1:]),
     )
     add(
@@ -49,43 +49,43 @@ def add_layer(group: Any) -> None:
         metavar="NAME",
         help=f"instead of --layer, with --steps and --dt: {', '.join(EVOLUTIONS)}",
     )
-    add("--steps", type=count, metavar="N", help="layers behind each other")
+    add("--steps", type=count, metavar="N", help="number of steps")
     add("--dt", type=positive, metavar="X", help="length of each step")
     add(
         "--max-gain",
         type=_number_or_none,
         metavar="X",
-        help="heat: cap of the amplification (default 100), or none; others: warn above it",
+        help="heat: cap on the amplification (default 100), or none; others: warn above it",
     )
     add(
         "--layer-options",
         type=training.json_object,
         metavar="JSON",
-        help='more of its arguments: \'{"boundary": "zero"}\', \'{"eps": 0.5}\'',
+        help='further arguments of the layer: \'{"boundary": "zero"}\', \'{"eps": 0.5}\'',
     )
-    add("--ramp", type=number, metavar="EPOCHS", help="from 0 to full strength in so many epochs")
+    add("--ramp", type=number, metavar="EPOCHS", help="reach full strength after this many epochs")
     add(
         "--gain-limit",
         type=_number_or_none,
         metavar="X",
-        help="refuse layers that amplify more (default 1e4); none: take any",
+        help="refuse layers that amplify more (default 1e4); none: accept any",
     )
 
 
 def given_layer(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, Any]:
-    """The description that `make_layer` takes; ``base`` if nothing is given.
+    """The description of the layer for `make_layer`; ``base`` if no option is given.
 
     Raises
     ------
     InputError
-        A layer by name and by its evolution.
+        If a layer is given both by name and by its evolution.
     """
     settings = training.given(arguments, {name: name for name in _OWN})
     own = {**settings.pop("layer_options", {}), **settings}
     if arguments.layer is not None and own:
         raise InputError(
-            f"--layer {arguments.layer}: is complete; leave it out and give --evolution with "
-            "--steps and --dt for a layer of your own"
+            f"--layer {arguments.layer} cannot be combined with other options of the layer; for a "
+            "layer of your own, give --evolution with --steps and --dt instead"
         )
     if arguments.layer is not None:
         return {} if arguments.layer == NONE else {"preset": arguments.layer}
@@ -97,7 +97,7 @@ def given_layer(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[
 
 
 def given_gain_limit(arguments: argparse.Namespace, base: float | None) -> float | None:
-    """The limit given, else ``base``."""
+    """The gain limit given, else ``base``."""
     limit = arguments.gain_limit
     return base if limit is None else None if limit == NONE else limit
 

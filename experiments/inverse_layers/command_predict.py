@@ -1,4 +1,4 @@
-"""``python -m experiments.inverse_layers predict``: label images of photographs, and overlays."""
+"""``python -m experiments.inverse_layers predict``: write label images and overlays."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from steepest.cli.options import add_reading, add_reporting, count
 from steepest.core.errors import InputError
 from steepest.io import Image, OutputSet, check_writable, write_image
 
-HELP = "a label image for each photograph, and pictures to look at"
+HELP = "segment images with a trained network"
 USAGE = "WEIGHTS IMAGE [IMAGE ...] -o FOLDER [options]"
 DESCRIPTION = """\
-Segment images by a network that "train" has trained. Writes a label image NAME.png for every image:
-one number a pixel, the one that its class has in the masks that were trained on. With --overlay
-also overlays/NAME.png: the image, its classes filled and outlined in colour. Images are seen in
-their own size (those of a training with --fit resize stretched to its size).
+Segment images with a network from "train". For each image this writes a label image NAME.png with
+one number per pixel: the number that the pixel's class has in the training masks. With --overlay it
+also writes overlays/NAME.png: the image with its classes filled and outlined in colour. Images are
+processed at their own size; after a training with --fit resize, at the size of the training.
 """
 _PREDICT = "python -m experiments.inverse_layers predict"
 EPILOG = f"""\
@@ -35,12 +35,12 @@ examples:
   {_PREDICT} runs/cells/weights.safetensors a.png -o results --values classes
 """
 _OVERLAYS = "overlays"
-_LARGEST = 2**16 - 1  # what a PNG can hold
+_LARGEST = 2**16 - 1  # largest number in a PNG
 
 
 @dataclass(frozen=True)
 class _Targets:
-    """Where the results of one image go."""
+    """The output files of one image."""
 
     labels: Path
     overlay: Path | None
@@ -51,18 +51,18 @@ class _Targets:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``predict``."""
+    """Add the options of ``predict``."""
     add = parser.add_argument
     add("weights", metavar="WEIGHTS", help="weights.safetensors of a training")
     add("images", nargs="+", metavar="IMAGE", help="file, folder, quoted glob, or sample:camera")
-    add("-o", "--output", required=True, metavar="FOLDER", help="where results are written")
+    add("-o", "--output", required=True, metavar="FOLDER", help="folder for the results")
     add("--overwrite", action="store_true", help="replace existing files")
-    add("--overlay", action="store_true", help="also pictures with the classes drawn in")
-    add("--scale", type=count, metavar="N", help="enlarge these N times (default 1)")
+    add("--overlay", action="store_true", help="also write pictures with the classes drawn in")
+    add("--scale", type=count, metavar="N", help="enlarge these pictures N times (default 1)")
     add(
         "--values",
         choices=("original", "classes"),
-        help="numbers in label images: those of the masks trained on (default), or 0, 1, ..",
+        help="numbers in label images: those of the training masks (default), or 0, 1, ..",
     )
     add_reading(parser)
     add("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Segment every image."""
+    """Segment all images."""
     need("prediction", ("torch", "safetensors"), "experiments")
     import torch
 
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     def work(source: str, label: str) -> Record:
         image = read(source, arguments)
         if image.axes not in ("YX", "YXC"):
-            raise InputError(f"{source}: axes {image.axes}; allowed are grey or RGB images")
+            raise InputError(f"{source}: axes {image.axes}; allowed are greyscale or RGB images")
         record = Record(source)
         record.describe(image)
         start = perf_counter()
@@ -114,22 +114,22 @@ def _targets(name: str, arguments: argparse.Namespace) -> _Targets:
 
 
 def _check(targets: dict[str, _Targets], overwrite: bool) -> None:
-    """Nothing would be written twice, or over an image that is to be segmented."""
+    """Refuse to write a file twice, or over an input image."""
     check_targets([path for each in targets.values() for path in each.paths], overwrite)
     sources = {Path(name).resolve() for name in targets}
     for each in targets.values():
         for path in each.paths:
             if path.resolve() in sources:
-                raise InputError(f"{path}: is an image itself; take another folder for the results")
+                raise InputError(f"{path} is an input image; choose another folder for the results")
 
 
 def _numbers(trained: Any, arguments: argparse.Namespace) -> np.ndarray:
-    """What each class is called in label images, uint8 or, where it must be, uint16.
+    """The number of each class in label images, uint8 or, if necessary, uint16.
 
     Raises
     ------
     InputError
-        The original numbers are not known, or not 0 to 65535.
+        If the original numbers are not known, or not in 0 to 65535.
     """
     classes = np.arange(trained.network.num_classes, dtype=np.uint8)
     values: Sequence[int] = trained.values
@@ -137,13 +137,13 @@ def _numbers(trained: Any, arguments: argparse.Namespace) -> np.ndarray:
         return classes
     if len(values) != len(classes):
         raise InputError(
-            f"{arguments.weights}: does not say what its {len(classes)} classes are called in "
+            f"{arguments.weights}: does not contain the numbers of its {len(classes)} classes in "
             "masks; allowed is --values classes"
         )
     if min(values) < 0 or max(values) > _LARGEST:
         raise InputError(
-            f"{arguments.weights}: classes are called {', '.join(map(str, values))}, PNG files "
-            f"hold 0 to {_LARGEST}; allowed is --values classes"
+            f"{arguments.weights}: the classes have the numbers {', '.join(map(str, values))}, but "
+            f"PNG files can store 0 to {_LARGEST}; allowed is --values classes"
         )
     return np.asarray(values, np.uint8 if max(values) < 256 else np.uint16)
 
@@ -165,7 +165,7 @@ def _write(
 
 
 def _report(record: Record, labels: np.ndarray, numbers: np.ndarray, seconds: float) -> None:
-    """How much of the image each class covers."""
+    """Report the share of the image that each class covers."""
     pixels = np.bincount(labels.reshape(-1), minlength=len(numbers))
     named = zip(numbers, pixels / labels.size, strict=True)
     shares = {str(number): float(share) for number, share in named}

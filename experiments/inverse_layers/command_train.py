@@ -1,4 +1,4 @@
-"""``python -m experiments.inverse_layers train``: images and masks to the weights of a network."""
+"""``python -m experiments.inverse_layers train``: train a network on images with masks."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from steepest.core.errors import InputError
 
 from .command_layers import NONE, add_layer, given_gain_limit, given_layer
 
-HELP = "learn from images with masks: the weights of a network"
+HELP = "train a segmentation network on images with masks"
 USAGE = "IMAGES [MASKS] -o FOLDER [options]"
 DESCRIPTION = """\
-Train a network on images with masks. Writes the weights of the best epoch (weights.safetensors,
-weights.json), a log (log.csv) and a checkpoint into a folder. Stopped by Ctrl-C or by
---max-minutes, it continues with --resume as if nothing had happened.
+Train a segmentation network on images with masks. This writes the weights of the best epoch
+(weights.safetensors, weights.json), a log (log.csv) and a checkpoint into a folder. A training that
+was stopped by Ctrl-C or --max-minutes continues exactly where it was with --resume.
 
-IMAGES and MASKS are folders; a mask is called as its image: images/cell7.jpg, masks/cell7.png. With
-one folder both lie in it: cell7.jpg and cell7.png, or with --ending _mask cell7.png and
-cell7_mask.png. Masks are PNG or TIFF with one number a pixel; each number is a class, the smallest
-is the background.
+IMAGES and MASKS are folders. A mask has the same name as its image: images/cell7.jpg,
+masks/cell7.png. They may also share one folder: cell7.jpg and cell7.png or, with --ending _mask,
+cell7.png and cell7_mask.png. Masks are PNG or TIFF files with one number per pixel. Each number is
+a class; the smallest is the background.
 """
 _PROGRAM = "python -m experiments.inverse_layers"
 EPILOG = f"""\
 examples:
   {_PROGRAM} train images/ masks/ -o runs/cells
 
-  masks that number objects; that hold 0, 128 and 255; that have smooth edges:
+  masks with numbered objects; with the values 0, 128 and 255; with smooth edges:
   {_PROGRAM} train images/ labels/ -o runs/nuclei --instances
   {_PROGRAM} train cells/ -o runs/cells --values 0,128,255 --epochs 50
   {_PROGRAM} train images/ masks/ -o runs/drawn --threshold 128
 
-  layers between network and loss, noisy labels:
+  layers between network and loss; noisy labels:
   {_PROGRAM} train images/ masks/ -o runs/smooth --layer default
   {_PROGRAM} train images/ masks/ -o runs/tv --evolution total-variation --steps 5 --dt 0.1
   {_PROGRAM} train images/ masks/ -o runs/noisy --noise independent --noise-area 0.1
 
-  go on with a training; on two GPUs:
+  continue a training; train on two GPUs:
   {_PROGRAM} train -o runs/cells --resume
   torchrun --nproc_per_node=2 -m experiments.inverse_layers train images/ masks/ -o runs/cells
 
@@ -59,7 +59,7 @@ NETWORKS = ("segmentation-unet", "deeplabv3+", "hrnet")
 LOSSES = ("cross-entropy", "label-smoothing", "generalised-cross-entropy", "gradient-penalty")
 CRITERIA = ("dice", "noisy-dice", "mean-iou", "loss")
 DEFAULT_NETWORK, DEFAULT_BASE, DEFAULT_RATE = NETWORKS[0], 16, 1e-3
-_SHARE = 10  # one pair in so many is held out
+_SHARE = 10  # one pair in ten is held out
 _FEW = 6  # more numbers than this in masks are rarely classes
 
 _SETTINGS = {  # option: setting of SegmentationConfig
@@ -86,24 +86,24 @@ _SETTINGS = {  # option: setting of SegmentationConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``train``."""
+    """Add the options of ``train``."""
     add = parser.add_argument
     add("images", nargs="?", metavar="IMAGES", help="folder of images")
     add("masks", nargs="?", metavar="MASKS", help="folder of masks (default: the same)")
-    add("-o", "--output", required=True, metavar="FOLDER", help="where everything is written")
+    add("-o", "--output", required=True, metavar="FOLDER", help="folder for the results")
     add("--resume", action="store_true", help="continue the training in that folder")
     _add_masks(parser.add_argument_group("reading masks and images"))
-    _add_examples(parser.add_argument_group("what is trained on"))
+    _add_examples(parser.add_argument_group("training images"))
     _add_network(parser.add_argument_group("network and loss"))
     add_layer(parser.add_argument_group("inverse evolution layer (between network and loss)"))
     _add_noise(parser.add_argument_group("label noise (for experiments)"))
-    group = parser.add_argument_group("recipe (default: 20 epochs, 4 images a step, rate 0.001)")
+    group = parser.add_argument_group("recipe (default: 20 epochs, 4 images per step, rate 0.001)")
     training.add_recipe(group)
     group.add_argument(
         "--criterion",
         choices=CRITERIA,
-        help="what is best in the weights that are kept: the dice of validation (default), that "
-        "against noisy labels, or its loss",
+        help="how the best weights are chosen: by dice on the validation pairs (default), dice "
+        "against noisy labels, mean IoU, or loss",
     )
     training.add_machine(parser.add_argument_group("running"))
     add_reporting(parser.add_argument_group("reporting"))
@@ -115,27 +115,27 @@ def _add_masks(group: Any) -> None:
         "--instances",
         action="store_true",
         default=None,
-        help="the masks number objects: above 0 is class 1",
+        help="masks have numbered objects: every number above 0 is class 1",
     )
     add(
         "--values",
         type=_integers,
         metavar="A,B,..",
-        help="numbers in the masks of class 0, 1, .. (default: those found, 32 at most)",
+        help="numbers of the classes 0, 1, .. in masks (default: those found, at most 32)",
     )
     add(
         "--threshold",
         type=_integer,
         metavar="N",
-        help="the masks have smooth edges: numbers from N on are class 1",
+        help="masks have smooth edges: numbers from N on are class 1",
     )
-    add("--ignore", type=_integer, metavar="N", help="pixels of this number do not count")
-    add("--ending", metavar="TEXT", help="masks are called as images with this behind: _mask")
+    add("--ignore", type=_integer, metavar="N", help="ignore pixels with this number")
+    add("--ending", metavar="TEXT", help="ending that masks add to the image's name, as _mask")
     add(
         "--channels",
         type=int,
         choices=(1, 3),
-        help="make all images grey (1) or colour (3); default: as they are",
+        help="convert all images to greyscale (1) or colour (3); default: as they are",
     )
 
 
@@ -145,21 +145,21 @@ def _add_examples(group: Any) -> None:
         "--validation",
         type=count,
         metavar="N",
-        help="pairs held out to measure dice and IoU (default: a tenth)",
+        help="number of pairs held out to measure dice and IoU (default: a tenth)",
     )
-    add("--training", type=count, metavar="N", help="train on so many of the others (default all)")
-    add("--split-seed", type=from_zero, metavar="N", help="which pairs these are (default 0)")
-    add("--size", type=_size, metavar="N", help="side trained on, or HEIGHT,WIDTH (default 128)")
+    add("--training", type=count, metavar="N", help="train on N of the others (default all)")
+    add("--split-seed", type=from_zero, metavar="N", help="seed that selects them (default 0)")
+    add("--size", type=_size, metavar="N", help="side in training, or HEIGHT,WIDTH (default 128)")
     add(
         "--fit",
         choices=FITS,
-        help="how images get this size: another window in every epoch (crop, default), stretched, "
-        "or padded",
+        help="how images get this size: by a new window in every epoch (crop, default), by "
+        "stretching or by padding",
     )
     add(
         "--mirror",
         action=argparse.BooleanOptionalAction,
-        help="mirror at random, both ways (default: do)",
+        help="mirror at random along both axes (default)",
     )
 
 
@@ -170,21 +170,21 @@ def _add_network(group: Any) -> None:
         "--network-config",
         type=training.json_object,
         metavar="JSON",
-        help="arguments of its constructor: '{\"depth\": 4}'",
+        help="arguments of the network's constructor: '{\"depth\": 4}'",
     )
     add(
         "--base",
         type=count,
         metavar="N",
-        help=f"channels of its finest level (default {DEFAULT_BASE}; the paper's U-Net has 64)",
+        help=f"channels of the finest level (default {DEFAULT_BASE}; the paper's U-Net has 64)",
     )
-    add("--depth", type=count, metavar="N", help="its levels (default 5)")
+    add("--depth", type=count, metavar="N", help="number of levels (default 5)")
     add("--loss", choices=LOSSES, help="default cross-entropy")
     add(
         "--loss-options",
         type=training.json_object,
         metavar="JSON",
-        help="its options: '{\"smoothing\": 0.1}', '{\"q\": 0.7}', '{\"weight\": 0.1}'",
+        help="options of the loss: '{\"smoothing\": 0.1}', '{\"q\": 0.7}', '{\"weight\": 0.1}'",
     )
 
 
@@ -193,16 +193,16 @@ def _add_noise(group: Any) -> None:
     add(
         "--noise",
         choices=NOISES,
-        help="spoil the labels trained on: windows drawn once an image (independent), in every "
-        "epoch (redrawn), the same for all images (shared); single pixels changed (flip) or "
-        "without a label (sparse); squares with the label of their middle (coarse)",
+        help="corrupt the training labels: in windows drawn once per image (independent), in every "
+        "epoch (redrawn), or the same for all images (shared); in single pixels, changed (flip) or "
+        "removed (sparse); by squares with the label of their centre (coarse)",
     )
     add("--noise-area", type=number, metavar="X", help="fraction of the pixels (default 0.1)")
     add("--noise-window", type=count, metavar="N", help="side of windows or squares (default 2)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, and say what came out."""
+    """Train and report the result."""
     need("training", ("torch", "safetensors"), "experiments")
     from experiments.inverse_layers import train
 
@@ -220,7 +220,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> Any:
-    """The defaults, or what is being resumed, with the options given."""
+    """The defaults, or the settings of the training to resume, with the given options."""
     from experiments.inverse_layers import SegmentationConfig
 
     if arguments.resume:
@@ -244,7 +244,7 @@ def _beginning(arguments: argparse.Namespace) -> Any:
     from experiments.inverse_layers import SegmentationConfig
 
     if arguments.images is None:
-        raise InputError("a folder of images is needed (or --resume, to go on with a training)")
+        raise InputError("a folder of images is needed (or --resume, to continue a training)")
     own = arguments.network in (None, DEFAULT_NETWORK) and arguments.network_config is None
     return SegmentationConfig(
         data=arguments.images,
@@ -262,7 +262,7 @@ def _tenth(arguments: argparse.Namespace) -> int:
     total = len(match(arguments.images, arguments.masks, arguments.ending or ""))
     if total < 2:
         raise InputError(
-            f"{arguments.images}: one pair only; two at least are needed, one to validate on"
+            f"{arguments.images}: only one pair; at least two are needed, one of them to validate"
         )
     return max(1, round(total / _SHARE))
 
@@ -277,7 +277,7 @@ def _noise(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, 
 
 
 def _understood(arguments: argparse.Namespace, fitted: Any, held_out: Any) -> None:
-    """Print what the folders hold, and warn where it looks like no classes at all."""
+    """Print how the masks were read, and warn if their numbers do not look like classes."""
     if not training.leads():
         return
     classes, total = fitted.classes, len(fitted) + len(held_out)
@@ -289,9 +289,9 @@ def _understood(arguments: argparse.Namespace, fitted: Any, held_out: Any) -> No
         words = f"objects (from {classes.threshold} on) in {total} masks"
     elif len(classes.values) > _FEW and arguments.values is None:
         print(
-            f"steepest: warning: the masks hold {len(classes.values)} different numbers, each is "
-            "taken as a class. Objects numbered: --instances; smooth edges: --threshold 128 (say); "
-            f"classes indeed: --values {values.replace(' ', '')}",
+            f"steepest: warning: the masks contain {len(classes.values)} different numbers, each "
+            "of which is taken as a class. For numbered objects use --instances; for smooth edges "
+            f"--threshold 128 (say); if they are classes, --values {values.replace(' ', '')}",
             file=sys.stderr,
         )
     if not (arguments.quiet or arguments.json):
@@ -299,7 +299,7 @@ def _understood(arguments: argparse.Namespace, fitted: Any, held_out: Any) -> No
 
 
 def _in_words(row: Mapping[str, float], config: Any) -> list[str]:
-    """Dice and mean IoU of validation."""
+    """Dice and mean IoU on the validation pairs, in words."""
     shown = {"dice": "dice", "noisy dice": "noisy_dice", "mean IoU": "mean_iou"}
     if config.noise.get("kind", NONE) == NONE:
         del shown["noisy dice"]
@@ -312,7 +312,7 @@ def _best_row(result: Any) -> Mapping[str, float]:
 
 
 def _measures(result: Any) -> dict[str, Any]:
-    """Dice and mean IoU of the best epoch, and which pairs they were measured on."""
+    """Dice and mean IoU of the best epoch, and the numbers of pairs."""
     row, config = _best_row(result), result.config
     names = ("dice", "mean_iou")
     measures = {name: row.get(f"validation_{name}") for name in names}
@@ -331,12 +331,12 @@ def _integer(text: str) -> int:
 
 
 def _integers(text: str) -> tuple[int, ...]:
-    """ "0,128,255"."""
+    """Parse "0,128,255"."""
     return tuple(_integer(part) for part in text.split(","))
 
 
 def _size(text: str) -> tuple[int, int]:
-    """ "128", "96,128" or "96x128"."""
+    """Parse "128", "96,128" or "96x128"."""
     sides = [count(part) for part in re.split("[,x]", text)]
     if len(sides) > 2:
         raise argparse.ArgumentTypeError(f"{text!r} must be a side, or HEIGHT,WIDTH")

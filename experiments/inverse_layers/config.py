@@ -1,4 +1,4 @@
-"""Everything that the training of a segmentation network depends on."""
+"""All settings of the training of a segmentation network."""
 
 from __future__ import annotations
 
@@ -14,44 +14,51 @@ from .geometry import FITS
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationConfig(Recipe):
-    """A training, complete: the same configuration gives the same weights.
+    """All settings of a training; the same configuration gives the same weights.
+
+    The other parameters are those of `steepest.learning.training.Recipe`. The criteria to be
+    minimised are "dice" (one minus dice), "noisy-dice" (one minus dice against labels with the same
+    kind of noise), "mean-iou" (one minus mean IoU) and "loss".
 
     Parameters
     ----------
     data, masks, values, instances, threshold, ignore, channels, ending
-        Folders and how masks are read: the arguments of `open_pairs`.
-    num_validation, split_seed
-        So many pairs, drawn by this seed, are not trained on.
-    num_training
-        Train on so many of the others only, drawn by the same seed (None: all).
-    size, fit, mirror
-        Height and width of what the network is trained on and how images get there (`fit_size`);
-        "crop" draws another window in every epoch. Validation is on whole images in their own
-        size, for "resize" in that size. ``mirror``: mirrored at random along both axes.
+        Folders and how masks are read; the arguments of `open_pairs`.
+    num_validation, split_seed : int
+        Number of pairs held out from training, and the seed that draws them.
+    num_training : int or None
+        Train only on this number of the other pairs, drawn by the same seed (None: all).
+    size, fit
+        Height and width of the training images, and how images get this size (`fit_size`). "crop"
+        draws a new window in every epoch. Validation uses whole images at their own size, or for
+        "resize" at ``size``.
+    mirror : bool
+        Whether images are mirrored at random along both axes.
     network, network_config
-        "segmentation-unet", "deeplabv3+" or "hrnet", and arguments of its constructor besides
-        channels and classes.
+        "segmentation-unet", "deeplabv3+" or "hrnet", and constructor arguments other than channels
+        and classes.
     loss, loss_options
-        `make_loss`: "cross-entropy", "label-smoothing", "generalised-cross-entropy" or
-        "gradient-penalty", with their options.
-    layer
-        The inverse layer between logits and loss, none if empty (`make_layer`): ``{"preset":
-        "paper-wbc"}``, or ``{"evolution": "heat", "steps": 20, "dt": 0.025}``.
-    ramp
-        The layer's strength rises linearly from 0 over so many epochs.
-    gain_limit
+        "cross-entropy", "label-smoothing", "generalised-cross-entropy" or "gradient-penalty", and
+        its options (`make_loss`).
+    layer : mapping
+        The inverse layer between logits and loss (`make_layer`), such as ``{"preset":
+        "paper-wbc"}`` or ``{"evolution": "heat", "steps": 20, "dt": 0.025}``. Empty: none.
+    ramp : float
+        Number of epochs over which the layer's strength rises linearly from 0.
+    gain_limit : float or None
         A layer that amplifies more is refused before the training starts (None: never).
-    noise
-        Arguments of `LabelNoise` for the labels that are trained on.
-    images
-        Set by `train`: the number of images trained on.
-    pairs
-        Set by `train`: a digest of the names of training and held-out pairs and of the classes.
-        A training resumed compares it, and so takes the same pairs from other folders.
+    noise : mapping
+        Arguments of `LabelNoise` for the training labels.
+    images : int
+        Set by `train`: the number of training images.
+    pairs : str
+        Set by `train`: a digest of the classes and of the names of training and held-out pairs. A
+        resumed training compares it, so the same pairs may be in other folders.
 
-    The other parameters, and errors, are those of `steepest.learning.training.Recipe`. Criteria:
-    "dice", one minus it; "noisy-dice", against labels with the same kind of noise; "mean-iou", one
-    minus it; "loss".
+    Raises
+    ------
+    InputError
+        If a value is not allowed; the message names it.
     """
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("dice", "noisy-dice", "mean-iou", "loss")

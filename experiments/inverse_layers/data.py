@@ -20,10 +20,11 @@ from .palettes import check_palettes, label_colours
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Images and their masks on disk; read when asked for.
+    """Images and their masks on disk, which are read on request.
 
-    ``names[i]`` is the name of image i without suffix (in Unicode's composed form), ``channels`` (1
-    or 3) what all images are read with, ``classes`` how masks are read.
+    ``names[i]`` is the name of image i without its suffix (in Unicode's composed form).
+    ``channels`` (1 or 3) is the number of channels to which all images are converted. ``classes``
+    says how masks are read.
     """
 
     names: tuple[str, ...]
@@ -37,19 +38,19 @@ class Pairs:
 
     @property
     def num_classes(self) -> int:
-        """How many classes the masks tell apart, background included."""
+        """The number of classes in the masks, including the background."""
         return self.classes.num_classes
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Image (channels, H, W) float32 in [0, 1] and labels (H, W) int64 of pair ``index``.
+        """Read pair ``index``: image (channels, H, W), float32 in [0, 1], and labels (H, W), int64.
 
-        Labels are 0 .. num_classes - 1, and `IGNORE` where the mask says so.
+        Labels are 0 .. num_classes - 1, and `IGNORE` for ignored pixels.
 
         Raises
         ------
         InputError
-            A file cannot be read (any more), image and mask differ in size, or the mask holds a
-            value that is no class.
+            If a file cannot be read, image and mask differ in size, or the mask has a value that is
+            not a class.
         """
         image = read_pixels(self.image_paths[index])
         path = self.mask_paths[index]
@@ -58,7 +59,7 @@ class Pairs:
         return planes, self.classes.labels(mask, str(path))
 
     def subset(self, indices: Iterable[int]) -> Pairs:
-        """The pairs of these numbers, in this order."""
+        """The pairs with these indices, in this order."""
         chosen = [int(i) for i in indices]
         return replace(
             self,
@@ -79,34 +80,37 @@ def open_pairs(
     channels: int | None = None,
     ending: str = "",
 ) -> Pairs:
-    """The pairs in one folder or two; every file is read once to see that all fit together.
+    """Open the pairs in one or two folders; reads every file once to check that all fit together.
 
     Parameters
     ----------
-    images, masks : paths
-        Folders, matched by names: ``images/a.png`` and ``masks/a.tif``. Without ``masks`` both
-        lie in ``images``: ``a.bmp`` or ``a.jpg`` and ``a.png``. See `steepest.io.image_files` for
-        what is listed; masks are read by `steepest.io.read_labels`.
+    images, masks : path
+        Folders of files with matching names: ``images/a.png`` and ``masks/a.tif``. Without
+        ``masks`` both are in ``images``: ``a.bmp`` or ``a.jpg`` and ``a.png``. See
+        `steepest.io.image_files` for the files that are listed; `steepest.io.read_labels` reads the
+        masks.
     values : sequence of ints, optional
         ``values[k]`` is the number in the masks that means class k. Default: the numbers found in
-        all masks together, in increasing order, 32 at most.
+        all masks, in increasing order, at most 32.
     instances : bool
-        The masks number objects: above 0 is class 1.
+        For masks with numbered objects: every number above 0 is class 1.
     threshold : int, optional
-        The masks have smooth edges: from this number on is class 1, below class 0.
+        For masks with smooth edges: numbers from this one on are class 1, smaller ones class 0.
     ignore : int, optional
-        Pixels of this value count neither in losses nor in measures.
+        Losses and measures ignore pixels of this value.
     channels : 1 or 3, optional
-        Convert all images; default: as they are, which must be all grey or all colour.
+        Convert all images. By default they are not converted and must be all greyscale or all
+        colour.
     ending : str
-        Masks are called as their images with this behind: ``"_mask"``.
+        The ending that masks add to the name of their image, such as ``"_mask"``.
 
     Raises
     ------
     InputError
-        No pairs, an image without a mask or the reverse, image and mask of different sizes, a
-        value that is no class, one class only in all masks, grey and colour mixed; palettes of
-        masks that give one number different colours, which matters where numbers are classes.
+        If there are no pairs, an image has no mask or the reverse, an image and its mask differ in
+        size, a value is not a class, all masks together have only one class, greyscale and colour
+        are mixed, or the palettes of masks show one number in different colours (only if numbers
+        are classes).
     """
     if channels not in (None, *CHANNELS):
         raise InputError(f"channels={channels!r}; allowed are 1, 3 and None (as the images are)")
@@ -130,18 +134,18 @@ def open_pairs(
 
 
 def split(pairs: Pairs, num_validation: int, seed: int = 0) -> tuple[Pairs, Pairs]:
-    """Training pairs and ``num_validation`` others, drawn at random by ``seed``.
+    """Split off ``num_validation`` pairs, drawn at random by ``seed``.
 
-    Both keep the order of the names.
+    Returns the training pairs and the validation pairs, both in the order of their names.
 
     Raises
     ------
     InputError
-        ``num_validation`` is not 1 to ``len(pairs) - 1``.
+        If ``num_validation`` is not in 1 to ``len(pairs) - 1``.
     """
     count = check_count(num_validation, "num_validation")
     if len(pairs) < 2:
-        raise InputError("one pair only; two at least are needed, one to validate on")
+        raise InputError("only one pair; at least two are needed, one of them to validate")
     if count >= len(pairs):
         raise InputError(f"num_validation={count}; allowed are 1 to {len(pairs) - 1} of all pairs")
     order = np.random.default_rng(seed).permutation(len(pairs))
@@ -149,16 +153,16 @@ def split(pairs: Pairs, num_validation: int, seed: int = 0) -> tuple[Pairs, Pair
 
 
 def read_pixels(path: Path) -> np.ndarray:
-    """A grey (H, W) or RGB (H, W, 3) image, its type kept.
+    """Read a greyscale (H, W) or RGB (H, W, 3) image in its own dtype.
 
     Raises
     ------
     InputError
-        The file cannot be read, or holds anything else.
+        If the file cannot be read, or contains another kind of image.
     """
     image = read_image(path)
     if image.axes not in ("YX", "YXC"):
-        raise InputError(f"{path}: axes {image.axes}; allowed are grey or RGB images")
+        raise InputError(f"{path}: axes {image.axes}; allowed are greyscale or RGB images")
     return image.array
 
 
@@ -171,7 +175,7 @@ def _mask_of(path: Path, image: np.ndarray, image_path: Path) -> np.ndarray:
 
 
 def _inspect(image_path: Path, mask_path: Path) -> tuple[int, np.ndarray]:
-    """Channels of the image, and the numbers in its mask."""
+    """The number of channels of the image, and the numbers in its mask."""
     image = read_pixels(image_path)
     if image.dtype.kind == "f":
         to_planes(image, None, str(image_path))  # floats may lie outside [0, 1]
@@ -190,7 +194,7 @@ def _common_channels(files: Sequence[tuple[Path, Path]], counts: Sequence[int]) 
         kind = {1: "grey", 3: "colour"}[rarer]
         odd = [path.name for (path, _), count in zip(files, counts, strict=True) if count == rarer]
         raise InputError(
-            f"images are grey and colour mixed ({kind}: {shortened(odd)}); "
+            f"images are partly greyscale and partly colour ({kind}: {shortened(odd)}); "
             "allowed is one kind, or channels=1 or channels=3 to convert"
         )
     return counts[0]

@@ -1,4 +1,4 @@
-"""Labels drawn over the image they belong to."""
+"""Draw labels over their image."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COLOURS = (
     (213, 94, 0),
     (0, 114, 178),
 )
-"""Colours of classes 1, 2, ..; from the eighth on they begin again.
+"""Colours of the classes 1, 2, ..; repeated from the eighth class on.
 
-Those of Okabe and Ito, which people who cannot tell red from green can tell apart."""
+These are the colours of Okabe and Ito, which can be told apart with red-green colour blindness."""
 
-_CENTRE = 0.84  # its square is what a single pixel keeps: above 1/2
-_SHOWN = (0.1, 99.9)  # percentiles of the brightness that become black and white
-_IGNORED = 128  # the grey that pixels without a label are dimmed with
+_CENTRE = 0.84  # weight of the centre; a single pixel keeps its square, which is above 1/2
+_SHOWN = (0.1, 99.9)  # percentiles of the brightness shown as black and white
+_IGNORED = 128  # grey value with which pixels without a label are mixed
 
 
 def overlay(
@@ -42,34 +42,37 @@ def overlay(
     line: float = 2.0,
     colours: Sequence[Sequence[int]] = COLOURS,
 ) -> np.ndarray:
-    """The image with every class but the background (class 0) filled and outlined in its colour.
+    """Fill and outline every class except the background (class 0) in its colour.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, 3)
-        uint8, uint16, bool, or floats in [0, 1]; uint16 and floats are stretched: black and white
-        are their 0.1 and 99.9 percentiles, over all channels together.
-    labels : integers (H, W)
+        uint8, uint16, bool, or floats in [0, 1]. uint16 and float images are stretched: their 0.1
+        and 99.9 percentiles, over all channels together, become black and white.
+    labels : integer array (H, W)
         0 .. num_classes - 1; pixels with the label `IGNORE` are greyed.
     num_classes : int
+        Number of classes, including the background.
     scale : int
-        Enlarge this many times: the image smoothly, with contours as fine as the new pixels.
+        Factor by which the picture is enlarged. The image is interpolated smoothly; contours are
+        as fine as the new pixels.
     fill : float
         Opacity of the fill, 0 to 1.
     line : float
-        Width of the contours in pixels of the result; 0: none. Where two classes meet, the contour
-        is that of the higher one.
+        Width of the contours in pixels of the result; 0: none. Between two classes, the contour has
+        the colour of the higher one.
     colours : sequence of (red, green, blue)
-        Of classes 1, 2, ..
+        Colours of the classes 1, 2, ..
 
     Returns
     -------
-    array (scale H, scale W, 3) uint8
+    uint8 array (scale H, scale W, 3)
 
     Raises
     ------
     InputError
-        Image and labels of different sizes, a label out of range, an opacity outside [0, 1].
+        If image and labels differ in size, a label is out of range, or the opacity is outside
+        [0, 1].
     """
     check_count(scale, "scale")
     if check_number(fill, "fill") > 1:
@@ -81,7 +84,7 @@ def overlay(
         raise InputError(f"labels of shape {labels.shape} for an image of {planes.shape[1:]}")
     wrong = (labels != IGNORE) & ((labels < 0) | (labels >= num_classes))
     if bool(wrong.any()):
-        raise InputError(f"labels hold {labels[wrong][0]}; allowed are 0 to {num_classes - 1}")
+        raise InputError(f"labels contain {labels[wrong][0]}; allowed are 0 to {num_classes - 1}")
     smooth = Pillow.Resampling.BICUBIC
     picture = np.stack([_enlarged(plane, scale, smooth) for plane in planes], axis=-1)
     picture = 255 * np.clip(picture, 0, 1)
@@ -101,7 +104,7 @@ def overlay(
 
 
 def _stretched(planes: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Microscopes fill a small part of 16 bits: without this, pictures of them are black."""
+    """Stretch the brightness: microscopy images use a small part of 16 bits and would be black."""
     if dtype.kind in "bu" and dtype.itemsize == 1:
         return planes
     low, high = np.percentile(planes, _SHOWN)
@@ -119,9 +122,9 @@ def _enlarged(plane: np.ndarray, scale: int, how: Pillow.Resampling) -> np.ndarr
 
 
 def _cover(inside: np.ndarray, scale: int) -> np.ndarray:
-    """1 inside, 0 outside, with ramps between where it is enlarged: the boundary is at 1/2."""
+    """1 inside, 0 outside, with ramps between them if enlarged; the boundary is at 1/2."""
     cover = inside.astype(np.float32)
-    if scale > 1:  # rounds the corners of pixels, yet a single pixel stays above 1/2
+    if scale > 1:  # rounds the corners of pixels, but keeps a single pixel above 1/2
         for axis in (0, 1):
             ends = [(1, 1) if a == axis else (0, 0) for a in (0, 1)]
             wide = np.pad(cover, ends, mode="edge")
@@ -131,12 +134,12 @@ def _cover(inside: np.ndarray, scale: int) -> np.ndarray:
 
 
 def _depth(cover: np.ndarray, reach: int) -> np.ndarray:
-    """Distance from the boundary in pixels, positive inside; beyond ``reach`` only large."""
+    """Distance from the boundary in pixels, positive inside; inexact beyond ``reach``."""
     steep = np.zeros_like(cover)
     for axis in (0, 1):
         step = np.pad(np.abs(np.diff(cover, axis=axis)), [(int(a == axis),) * 2 for a in (0, 1)])
         steep += np.maximum(np.delete(step, -1, axis), np.delete(step, 0, axis)) ** 2
-    # To first order right where the cover changes; from there on over straight ways.
+    # Correct to first order where the cover changes; beyond, distance along straight lines.
     near = np.abs(cover - 0.5) / np.maximum(np.sqrt(steep), 1e-6)
     height, width = cover.shape
     around = np.pad(near, reach, constant_values=np.inf)

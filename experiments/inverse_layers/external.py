@@ -1,8 +1,8 @@
 """Networks built from other libraries: DeepLabV3+ and HRNetV2.
 
-They need ``pip install 'steepest[experiments]'``. DeepLabV3+ is that of
-segmentation_models_pytorch; HRNetV2 is timm's HRNet with the head of its authors. Nothing is
-downloaded unless ``encoder_weights`` asks for it, and never when weights are loaded from a file.
+They need ``pip install 'steepest[experiments]'``. DeepLabV3+ comes from
+segmentation_models_pytorch; HRNetV2 is timm's HRNet with the head of its authors. Only
+``encoder_weights`` causes a download, and never when weights are loaded from a file.
 """
 
 from __future__ import annotations
@@ -30,37 +30,39 @@ _HRNET_STRIDE = 32
 class DeepLabV3Plus(nn.Module):
     """DeepLabV3+ of segmentation_models_pytorch; images (N, C, H, W) to logits (N, K, H, W).
 
-    Any classification network as the encoder, its last stages dilated; atrous spatial pyramid
-    pooling with separable convolutions; a decoder at a quarter of the size, enlarged bilinearly.
-    Images are in [0, 1] and standardised inside by mean and deviation of ImageNet. Images of any
-    size: inside, the last row and column are repeated up to multiples of ``output_stride``.
+    The encoder is a classification network with dilated last stages. It is followed by atrous
+    spatial pyramid pooling with separable convolutions, and by a decoder at a quarter of the size,
+    whose result is upsampled bilinearly. Images have values in [0, 1]; the network standardises
+    them by the mean and standard deviation of ImageNet. They may have any size: the last row and
+    column are repeated up to multiples of ``output_stride``.
 
     Parameters
     ----------
     in_channels : int
-        1 for grey, 3 for colour.
+        1 for greyscale images, 3 for colour.
     num_classes : int
-        K, background included; at least 2.
+        K, including the background; at least 2.
     encoder : str
-        A name of segmentation_models_pytorch, "resnet101" in the inverse-evolution-layers paper;
-        or "tu-" and a name of timm.
+        An encoder of segmentation_models_pytorch, "resnet101" in the inverse-evolution-layers
+        paper; or "tu-" followed by a model of timm.
     encoder_weights : str, optional
         None: random weights. "imagenet" (or another name that segmentation_models_pytorch knows for
-        the encoder) downloads pretrained ones.
+        the encoder) downloads pretrained weights.
     output_stride : 8 or 16
-        By how much the encoder shrinks the image.
+        The factor by which the encoder reduces the size of the image.
     decoder_channels : int
+        Number of channels of the decoder.
     atrous_rates : three ints
         Dilations of the pyramid.
     dropout : float
-        In [0, 1), behind the pyramid.
+        Dropout probability after the pyramid, in [0, 1).
 
     Raises
     ------
     InputError
-        The extra is not installed; a value is not allowed; the encoder cannot be dilated;
-        pretrained weights cannot be had. In training mode: a batch of one image, whose pooled
-        features cannot be normalised.
+        If the extra is not installed, a value is not allowed, the encoder cannot be dilated, or
+        pretrained weights are not available. In training mode: if a batch has only one image, whose
+        pooled features cannot be normalised.
 
     Notes
     -----
@@ -100,7 +102,7 @@ class DeepLabV3Plus(nn.Module):
         _check_buffers(self.network, encoder)
 
     def _made(self, library: Any, encoder_weights: str | None) -> nn.Module:
-        """The library's network; tried without memory first, as weights are loaded."""
+        """Build the library's network, first without memory to check the arguments."""
         given = self._arguments
         make = partial(
             library.DeepLabV3Plus,
@@ -119,7 +121,7 @@ class DeepLabV3Plus(nn.Module):
         return network
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments (JSON-able) without ``encoder_weights``, which are overwritten."""
+        """Constructor arguments that JSON can store, without ``encoder_weights``."""
         ends = {"in_channels": self.in_channels, "num_classes": self.num_classes}
         return {**ends, **self._arguments}
 
@@ -129,13 +131,13 @@ class DeepLabV3Plus(nn.Module):
         Raises
         ------
         InputError
-            Not (N, in_channels, H, W); one image in training mode.
+            If images are not (N, in_channels, H, W), or there is one image in training mode.
         """
         check_images(images, self.in_channels)
         if self.training and images.shape[0] < 2:
             raise InputError(
-                "deeplabv3+ got 1 image in training mode; allowed are 2 and more at a time "
-                "(batch divided by parts): one pooled vector cannot be batch-normalised"
+                "deeplabv3+ got 1 image in training mode; allowed are at least 2 at a time "
+                "(batch divided by parts), as one pooled vector cannot be batch-normalised"
             )
         height, width = images.shape[2:]
         multiple = int(self._arguments["output_stride"])
@@ -146,27 +148,28 @@ class DeepLabV3Plus(nn.Module):
 class HRNet(nn.Module):
     """HRNetV2: timm's high-resolution network and its authors' head, (N, C, H, W) to (N, K, H, W).
 
-    The four resolutions that the network ends with (1/4 to 1/32) are enlarged bilinearly to 1/4
-    and concatenated; a 1x1 convolution, batch normalisation, ReLU and a 1x1 convolution give
-    logits, which are enlarged bilinearly to the image. Images are in [0, 1] and standardised inside
-    by mean and deviation of ImageNet. Images of any size: inside, the last row and column are
-    repeated up to multiples of 32.
+    The four final resolutions of the network (1/4 to 1/32) are upsampled bilinearly to 1/4 and
+    concatenated. A 1x1 convolution, batch normalisation, ReLU and a 1x1 convolution give the
+    logits, which are upsampled bilinearly to the size of the image. Images have values in [0, 1];
+    the network standardises them by the mean and standard deviation of ImageNet. They may have any
+    size: the last row and column are repeated up to multiples of 32.
 
     Parameters
     ----------
     in_channels : int
-        1 for grey, 3 for colour.
+        1 for greyscale images, 3 for colour.
     num_classes : int
-        K, background included; at least 2.
+        K, including the background; at least 2.
     encoder : str
-        A name of timm: "hrnet_w48" is HRNetV2-W48; "hrnet_w18_small" the smallest.
+        A model of timm: "hrnet_w48" is HRNetV2-W48, "hrnet_w18_small" the smallest.
     encoder_weights : str, optional
-        None: random weights. "imagenet": download timm's pretrained ones for the encoder.
+        None: random weights. "imagenet": download timm's pretrained weights of the encoder.
 
     Raises
     ------
     InputError
-        The extra is not installed; a value is not allowed; pretrained weights cannot be had.
+        If the extra is not installed, a value is not allowed, or pretrained weights are not
+        available.
 
     Notes
     -----
@@ -196,7 +199,7 @@ class HRNet(nn.Module):
                 pretrained=_unless_loading(encoder_weights) is not None,
                 in_chans=in_channels,
                 features_only=True,
-                feature_location="",  # the four resolutions themselves, not the classifier's
+                feature_location="",  # the four resolutions, not the classifier's features
                 out_indices=(1, 2, 3, 4),
             )
         width = sum(self.encoder.feature_info.channels())
@@ -208,7 +211,7 @@ class HRNet(nn.Module):
         )
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments (JSON-able) without ``encoder_weights``, which are overwritten."""
+        """Constructor arguments that JSON can store, without ``encoder_weights``."""
         return {
             "in_channels": self.in_channels,
             "num_classes": self.num_classes,
@@ -221,7 +224,7 @@ class HRNet(nn.Module):
         Raises
         ------
         InputError
-            Not (N, in_channels, H, W).
+            If images are not (N, in_channels, H, W).
         """
         check_images(images, self.in_channels)
         height, width = images.shape[2:]
@@ -233,9 +236,10 @@ class HRNet(nn.Module):
 
 
 def standardised(images: Tensor) -> Tensor:
-    """Images (N, C, H, W) in [0, 1] as networks pretrained on ImageNet want them.
+    """Standardise images (N, C, H, W) in [0, 1] for networks pretrained on ImageNet.
 
-    Mean 0 and deviation 1 over ImageNet, for each channel of three, else for their average.
+    Over ImageNet, each of three channels (or for greyscale images their average) then has mean 0
+    and standard deviation 1.
     """
     means, deviations = _COLOUR if images.shape[1] == 3 else _OTHER
     mean, deviation = (images.new_tensor(v).reshape(1, -1, 1, 1) for v in (means, deviations))
@@ -247,23 +251,23 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
 
 
 def _extra(module: str) -> Any:
-    """A library of the extra ``experiments``."""
+    """Import a library of the extra ``experiments``."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
         raise InputError(
             f"this network needs {error.name}: pip install 'steepest[experiments]'"
         ) from None
-    except (ImportError, OSError, RuntimeError) as error:  # torchvision made for another torch
+    except (ImportError, OSError, RuntimeError) as error:  # torchvision built for another torch
         raise InputError(
-            f"{module} cannot be imported ({error}); it needs a torchvision of the release and "
-            "build (CPU, CUDA) of the installed torch"
+            f"{module} cannot be imported ({error}); it needs a torchvision whose release and "
+            "build (CPU, CUDA) match the installed torch"
         ) from error
 
 
 @contextmanager
 def _errors(argument: str) -> Iterator[None]:
-    """What the libraries, or the hub of their weights, object to."""
+    """Turn errors of the libraries, or of the hub of their weights, into `InputError`."""
     try:
         yield
     except (KeyError, OSError, TypeError, ValueError, RuntimeError) as error:
@@ -271,15 +275,15 @@ def _errors(argument: str) -> Iterator[None]:
 
 
 def _unless_loading(encoder_weights: str | None) -> str | None:
-    """Pretrained weights, but None for a network without memory, to be filled from a file.
+    """``encoder_weights``, but None for a network without memory that is filled from a file.
 
-    So what a weight file says cannot start a download.
+    A weight file therefore cannot start a download.
     """
     return None if torch.empty(0).is_meta else encoder_weights
 
 
 def _check_encoder(library: Any, encoder: str) -> None:
-    """Names of architectures alone: timm would also take addresses of files and of hubs."""
+    """Accept only names of architectures: timm would also accept addresses of files and hubs."""
     name = str(encoder)
     if name.startswith("tu-"):
         if name.removeprefix("tu-") in _extra("timm").list_models():
@@ -287,14 +291,14 @@ def _check_encoder(library: Any, encoder: str) -> None:
     elif name in library.encoders.get_encoder_names():
         return
     raise InputError(
-        f"encoder={encoder!r}; allowed are names of segmentation_models_pytorch, as resnet18, "
+        f"encoder={encoder!r}; allowed are names of segmentation_models_pytorch, such as resnet18, "
         "resnet101 or mobilenet_v2 (segmentation_models_pytorch.encoders.get_encoder_names() lists "
-        "them), and tu- with a name of timm.list_models()"
+        "them), and tu- followed by a name from timm.list_models()"
     )
 
 
 def _check_buffers(network: nn.Module, encoder: str) -> None:
-    """Everything that the network computes with must be in its weights."""
+    """Refuse networks with buffers that are not saved with the weights."""
     hidden = sorted(set(dict(network.named_buffers())) - set(network.state_dict()))
     if hidden:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Images of various sizes brought to one size, with their labels."""
+"""Bring images and their labels to one size."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ def fit_size(
     fit: str = "crop",
     rng: np.random.Generator | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Image (C, H, W) float32 and labels (H, W) in ``size``.
+    """Bring an image (C, H, W), float32, and its labels (H, W) to ``size``.
 
     Parameters
     ----------
     size : (height, width)
+        The new size.
     fit : "resize", "crop" or "pad"
-        "resize": stretched, the image by linear interpolation (averaging where it shrinks), labels
-        by the nearest pixel. "crop": a window of the image, axes too short are padded. "pad":
-        padded below and to the right by repeating the last pixel; labels there are `IGNORE`.
+        "resize" stretches the image by linear interpolation (averaging when it shrinks) and labels
+        by the nearest pixel. "crop" cuts out a window, and pads axes that are too short. "pad" pads
+        below and to the right by repeating the last pixel, with the label `IGNORE`.
     rng : Generator, optional
-        Draws the place of the window, uniformly; without it the window is in the middle.
+        Draws the position of the window uniformly; without it the window is centred.
 
     Raises
     ------
     InputError
-        Unknown ``fit``, a size that is not two positive integers, an image too large for "pad".
+        If ``fit`` is unknown, ``size`` is not two positive integers, or the image is too large for
+        "pad".
     """
     if fit not in FITS:
         raise InputError(f"fit={fit!r}; allowed are {', '.join(FITS)}")

@@ -1,4 +1,4 @@
-"""What segmentation networks are given: checked, and enlarged to sizes that can be halved."""
+"""Check the inputs of segmentation networks, and pad them to sizes that can be halved."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from steepest.core.numbers import check_count
 
 
 def enlarged(images: Tensor, multiple: int) -> Tensor:
-    """Images (N, C, H, W), last row and column repeated until ``multiple`` divides both sides.
+    """Repeat the last row and column of images (N, C, H, W) until ``multiple`` divides both sides.
 
-    Each becomes two times ``multiple`` at least: the coarsest level of a network needs several
-    pixels to normalise.
+    Each side becomes at least two times ``multiple``, because the coarsest level of a network needs
+    several pixels to normalise.
     """
     height, width = images.shape[2:]
     new_height, new_width = (max(-(-n // multiple), 2) * multiple for n in (height, width))
@@ -21,12 +21,12 @@ def enlarged(images: Tensor, multiple: int) -> Tensor:
 
 
 def check_ends(in_channels: int, num_classes: int) -> tuple[int, int]:
-    """Channels of the images, and at least two classes.
+    """Check the number of channels and the number of classes.
 
     Raises
     ------
     InputError
-        Not positive integers, or one class.
+        If they are not positive integers, or there is only one class.
     """
     channels = check_count(in_channels, "in_channels")
     classes = check_count(num_classes, "num_classes")
@@ -36,12 +36,12 @@ def check_ends(in_channels: int, num_classes: int) -> tuple[int, int]:
 
 
 def check_images(images: Tensor, channels: int) -> None:
-    """Images are (N, channels, H, W).
+    """Check that images are (N, channels, H, W).
 
     Raises
     ------
     InputError
-        They are not.
+        If they are not.
     """
     if images.ndim != 4 or images.shape[1] != channels:
         raise InputError(f"images of shape {tuple(images.shape)}; allowed is (N, {channels}, H, W)")

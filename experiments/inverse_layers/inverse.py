@@ -1,4 +1,4 @@
-"""The inverse layer that a training puts between logits and loss, from its description."""
+"""Build the inverse layer between logits and loss from its description."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ EVOLUTIONS = {
 
 
 def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
-    """The layer described, or None for an empty description.
+    """The described layer, or None for an empty description.
 
-    ``{"preset": name}`` is `steepest.layers.heat_preset`; ``{"evolution": name, ...}`` one of
-    `EVOLUTIONS` with its arguments (default "heat").
+    ``{"preset": name}`` gives `steepest.layers.heat_preset`; ``{"evolution": name, ...}`` one of
+    `EVOLUTIONS` (default "heat") with its arguments.
 
     Raises
     ------
     InputError
-        Unknown preset, evolution or argument, or a value that the layer refuses.
+        If the preset, the evolution or an argument is unknown or missing, or the layer refuses a
+        value.
     """
     if not description:
         return None
@@ -39,7 +40,7 @@ def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
     if "preset" in options:
         name = options.pop("preset")
         if options:
-            raise InputError(f"layer: {', '.join(options)} do not go with preset={name!r}")
+            raise InputError(f"layer: preset={name!r} cannot be combined with {', '.join(options)}")
         return layers.heat_preset(name)
     name = options.pop("evolution", "heat")
     if name not in EVOLUTIONS:
@@ -53,9 +54,9 @@ def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
         if parameter.default is parameter.empty and option not in options
     ]
     if unknown or missing:
-        wrong = f"no {', '.join(unknown)}" if unknown else f"to be given {', '.join(missing)}"
+        wrong = f"has no {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)}"
         raise InputError(
-            f"layer: evolution {name!r} has {wrong}; its arguments are {', '.join(parameters)}"
+            f"layer: evolution {name!r} {wrong}; its arguments are {', '.join(parameters)}"
         )
     layer: nn.Module = kind(**options)
     return layer

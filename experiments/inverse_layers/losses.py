@@ -1,8 +1,8 @@
-"""Losses between logits and labels, for clean and for noisy labels.
+"""Losses between logits and labels, for clean and noisy labels.
 
 All take logits (N, K, *space) and integer labels (N, *space) with values 0 .. K - 1 or `IGNORE`,
 and return a scalar: the mean over the pixels that are not ignored (0 if there are none). float16
-and bfloat16 logits are computed in float32.
+and bfloat16 logits are converted to float32.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean of ``-log p_y`` with ``p = softmax(logits)`` and ``y`` the label."""
+    """Mean of ``-log p_y``, where ``p = softmax(logits)`` and ``y`` is the label."""
     return label_smoothing(logits, labels, smoothing=0.0)
 
 
@@ -36,7 +36,7 @@ def label_smoothing(logits: Tensor, labels: Tensor, *, smoothing: float = 0.1) -
     Raises
     ------
     InputError
-        ``smoothing`` outside [0, 1].
+        If ``smoothing`` is outside [0, 1].
     """
     _check_unit(smoothing, "smoothing")
     logits, labels = _prepare(logits, labels)
@@ -49,19 +49,19 @@ def label_smoothing(logits: Tensor, labels: Tensor, *, smoothing: float = 0.1) -
 def generalised_cross_entropy(logits: Tensor, labels: Tensor, *, q: float = 0.7) -> Tensor:
     """Mean of ``(1 - p_y^q) / q``: cross-entropy for ``q -> 0``, mean absolute error for ``q = 1``.
 
-    A wrong label weighs less the surer the network is of another class: the gradient is that of
-    cross-entropy times ``p_y^q``. Source: Zhang and Sabuncu, Generalized cross entropy loss for
-    training deep neural networks with noisy labels (2018), Eq. (6).
+    The gradient is that of cross-entropy times ``p_y^q``, so a wrong label has less weight the more
+    certain the network is of another class. Source: Zhang and Sabuncu, Generalized cross entropy
+    loss for training deep neural networks with noisy labels (2018), Eq. (6).
 
     Raises
     ------
     InputError
-        ``q`` outside (0, 1].
+        If ``q`` is outside (0, 1].
     """
     _check_unit(q, "q", positive=True)
     logits, labels = _prepare(logits, labels)
     minus_log = functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")
-    # -expm1(-q x) / q keeps its digits where p_y is close to 1; ignored pixels have x = 0.
+    # -expm1(-q x) / q is accurate where p_y is close to 1; ignored pixels have x = 0.
     return (-torch.expm1(-q * minus_log) / q).sum() / _num_counted(labels)
 
 
@@ -71,16 +71,16 @@ def gradient_penalty(logits: Tensor, labels: Tensor, *, weight: float = 0.1) -> 
     Raises
     ------
     InputError
-        ``weight`` negative or not finite.
+        If ``weight`` is negative or not finite.
     """
     check_number(weight, "weight")
     return cross_entropy(logits, labels) + weight * roughness(logits)
 
 
 def roughness(logits: Tensor) -> Tensor:
-    """``|grad z|^2``, summed over channels and directions, mean over pixels and images.
+    """``|grad z|^2``, summed over channels and directions, averaged over pixels and images.
 
-    Forward differences with spacing 1, zero across the boundary; (N, K, *space) -> ().
+    Uses forward differences with spacing 1, zero across the boundary; (N, K, *space) -> ().
     """
     logits = _at_least_float32(logits)
     squares = [logits.diff(dim=axis).square().sum() for axis in range(2, logits.ndim)]
@@ -98,12 +98,12 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 def make_loss(name: str, **options: float) -> Loss:
-    """The loss of this name with its options fixed: ``loss(logits, labels)``.
+    """The loss of this name as a function ``loss(logits, labels)``, with its options fixed.
 
     Raises
     ------
     InputError
-        Unknown name or option, or a value the loss refuses.
+        If the name or an option is unknown, or the loss refuses a value.
     """
     if name not in LOSSES:
         raise InputError(f"loss={name!r}; allowed are {', '.join(LOSSES)}")
@@ -117,7 +117,7 @@ def make_loss(name: str, **options: float) -> Loss:
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         return function(logits, labels, **options)
 
-    loss(torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, dtype=torch.int64))  # wrong values, now
+    loss(torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, dtype=torch.int64))  # checks the values
     return loss
 
 

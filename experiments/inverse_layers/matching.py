@@ -1,4 +1,4 @@
-"""Which mask belongs to which image: by the names of the files."""
+"""Match images and masks by the names of their files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from steepest.core.errors import InputError
 from steepest.io import base_name, image_files
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".bmp")
-"""What, beside a PNG, TIFF or NPY file of the same name, is the image and not the mask."""
+"""Suffixes of images in a folder that also has masks of the same names (PNG, TIFF, NPY)."""
 
 _SHOWN = 5
 
@@ -19,17 +19,17 @@ Folder = str | os.PathLike[str]
 
 
 def name_of(path: Path) -> str:
-    """The name of a file without suffix, in Unicode's composed form (NFC) whatever the disk has."""
+    """The name of a file without its suffix, converted to Unicode's composed form (NFC)."""
     return unicodedata.normalize("NFC", base_name(path))
 
 
 def match(images: Folder, masks: Folder | None = None, ending: str = "") -> list[tuple[Path, Path]]:
-    """Image and mask files that belong together, in the order of their names.
+    """Pairs of image and mask files, in the order of their names.
 
-    A mask is called as its image, with ``ending`` behind: "a.png" and "a_mask.png" for
-    ``ending="_mask"``. Suffixes (".ome.tif" is one) and how accents are encoded do not matter
-    (`name_of`). In one folder without ``ending``, the image is the
-    file of each name that ends in .jpg, .jpeg or .bmp.
+    A mask has the name of its image plus ``ending``: "a.png" and "a_mask.png" for
+    ``ending="_mask"``. Suffixes (".ome.tif" counts as one) and the encoding of accents do not
+    matter (`name_of`). In a single folder without ``ending``, the image of each name is the file
+    that ends in .jpg, .jpeg or .bmp.
 
     Parameters
     ----------
@@ -38,12 +38,13 @@ def match(images: Folder, masks: Folder | None = None, ending: str = "") -> list
     masks : path, optional
         Folder of the masks; default: the same.
     ending : str
+        The ending that masks add to the name of their image.
 
     Raises
     ------
     InputError
-        No such folder; an image without a mask or the reverse, or two of one name; one folder in
-        which images and masks cannot be told apart.
+        If a folder does not exist, an image has no mask or the reverse, two files have the same
+        name, or images and masks in a single folder cannot be told apart.
     """
     ending = unicodedata.normalize("NFC", ending)
     files = _in_order(images)
@@ -60,19 +61,19 @@ def match(images: Folder, masks: Folder | None = None, ending: str = "") -> list
         words = [f"images without a mask: {shortened(without)}"] if without else []
         words += [f"masks without an image: {shortened(left)}"] if left else []
         if ending:
-            words.append(f"the mask of NAME is sought as NAME{ending}")
+            words.append(f"the mask of NAME must be called NAME{ending}")
         raise InputError(f"{_place(images, masks)}: {'; '.join(words)}")
     return [(path, mask_names[name + ending]) for name, path in image_names.items()]
 
 
 def shortened(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _in_order(folder: Folder) -> list[Path]:
-    """The image files of a folder; the order does not depend on how a disk encodes names."""
+    """The image files of a folder, in an order independent of how the disk encodes names."""
     return sorted(image_files(folder), key=lambda path: unicodedata.normalize("NFC", path.name))
 
 
@@ -87,14 +88,14 @@ def _by_name(files: Iterable[Path], what: str) -> dict[str, Path]:
         if name in names:
             raise InputError(
                 f"{path.parent}: two {what} are called {name} "
-                f"({names[name].name}, {path.name}); one a name is allowed"
+                f"({names[name].name}, {path.name}); allowed is one per name"
             )
         names[name] = path
     return names
 
 
 def _one_folder(files: list[Path], folder: Folder, ending: str) -> tuple[list[Path], list[Path]]:
-    """Images and masks of one folder."""
+    """The images and the masks in a single folder."""
     if ending:
         masks = [path for path in files if name_of(path).endswith(ending)]
     else:
@@ -102,8 +103,8 @@ def _one_folder(files: list[Path], folder: Folder, ending: str) -> tuple[list[Pa
     images = [path for path in files if path not in set(masks)]
     if not images or not masks:
         raise InputError(
-            f"{folder}: images and masks cannot be told apart; allowed are masks in a folder of "
-            "their own, masks with an ending of their own (NAME_mask.png), and images as JPEG or "
-            "BMP beside masks of the same name as PNG or TIFF"
+            f"{folder}: images and masks cannot be told apart; put the masks into their own "
+            "folder, give them an ending of their own (NAME_mask.png), or use JPEG or BMP for "
+            "images and PNG or TIFF for masks of the same name"
         )
     return images, masks

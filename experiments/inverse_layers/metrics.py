@@ -1,4 +1,4 @@
-"""Measures of a segmentation: dice for every image, intersection over union for a set."""
+"""Measures of segmentations: dice for each image, intersection over union for a set."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .classes import IGNORE
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Numbers of pixels, (K, K) int64: row the true class, column the predicted one.
+    """The confusion matrix (K, K), int64: pixels by true class (row) and predicted class (column).
 
-    Pixels with the label `IGNORE` are left out. Matrices of several images add up.
+    Pixels with the label `IGNORE` are left out. Matrices of several images can be added.
 
     Raises
     ------
     InputError
-        Shapes that differ, or classes outside 0 .. num_classes - 1.
+        If the shapes differ, or a class is outside 0 .. num_classes - 1.
     """
     predicted, labels = np.asarray(predicted), np.asarray(labels)
     if predicted.shape != labels.shape:
@@ -37,9 +37,9 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np
 
 
 def dice(counts: np.ndarray) -> np.ndarray:
-    """``2 |P and T| / (|P| + |T|)`` of every class but the background (class 0), (K - 1,) float64.
+    """``2 |P and T| / (|P| + |T|)`` for each class except the background, (K - 1,), float64.
 
-    NaN for a class that is in neither prediction nor truth.
+    NaN for a class that is neither in the prediction nor in the truth.
 
     Parameters
     ----------
@@ -50,7 +50,9 @@ def dice(counts: np.ndarray) -> np.ndarray:
 
 
 def intersection_over_union(counts: np.ndarray) -> np.ndarray:
-    """``|P and T| / |P or T|`` of every class, background included, (K,) float64; NaN as in `dice`.
+    """``|P and T| / |P or T|`` for each class, including the background, (K,), float64.
+
+    NaN for a class that is neither in the prediction nor in the truth.
 
     Parameters
     ----------
@@ -67,10 +69,10 @@ def scores(counts: Iterable[np.ndarray]) -> dict[str, float]:
     Returns
     -------
     dict
-        "dice": mean over the images of the mean over the foreground classes, as the paper's code
-        has it; a class that is in neither prediction nor truth of an image is skipped there, an
-        image without any foreground as well. "mean_iou": mean over the classes of the intersection
-        over union of the set. NaN where nothing is left.
+        "dice": mean over the images of the mean over the foreground classes, as in the paper's
+        code. Classes that are neither in the prediction nor in the truth of an image are skipped,
+        and so are images without any foreground. "mean_iou": mean over the classes of the
+        intersection over union of the set. NaN if nothing is left.
     """
     matrices = list(counts)
     if not matrices:
@@ -86,6 +88,6 @@ def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: np.ndarray) -> float:
-    """The mean of what is not NaN."""
+    """The mean of the values that are not NaN."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

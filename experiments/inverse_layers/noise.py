@@ -1,4 +1,4 @@
-"""Noise on labels, drawn by explicit generators, of exactly the fraction of pixels asked for.
+"""Label noise on exactly the requested fraction of pixels, drawn by explicit generators.
 
 The inverse-evolution-layers paper (section 3.2) replaces small windows by random classes: 2x2
 windows on 10 % of the area (WBC), 3x3 (DSB 2018), 5x5 (Cityscapes).
@@ -21,28 +21,34 @@ _STREAMS = {"independent": 0, "redrawn": 1, "shared": 2, "flip": 3, "sparse": 4}
 
 @dataclass(frozen=True)
 class LabelNoise:
-    """A model of label noise: which labels are wrong is a function of ``seed`` and of counters.
+    """A model of label noise. The noise is a function of ``seed`` and of counters.
 
     Parameters
     ----------
     kind : str
-        "independent": windows drawn once for every image. "redrawn": drawn again in every epoch.
-        "shared": the same windows with the same classes for all images of one size, as in the
-        paper's code, where the seed is set again for every image. "flip": single pixels, drawn
-        once for every image. "sparse": single pixels lose their label, once for every image.
-        "coarse": every square of side ``window`` has the label of its middle. "none".
+        The kind of noise:
+
+        - "none";
+        - "independent": windows drawn once for each image;
+        - "redrawn": windows drawn again in every epoch;
+        - "shared": the same windows with the same classes for all images of one size, as in the
+          paper's code, which resets the seed for each image;
+        - "flip": single pixels change their class, drawn once for each image;
+        - "sparse": single pixels lose their label, drawn once for each image;
+        - "coarse": each square of side ``window`` has the label of its centre.
     area : float
-        Fraction of the pixels: ``round(area * H * W)`` of them are covered by windows, flipped or
-        left without a label ("coarse" does not look at it). A window's class may be the one that
-        was there.
+        Fraction of the pixels: ``round(area * H * W)`` pixels are covered by windows, flipped or
+        left without a label. Not used by "coarse". The class of a window may be the true one.
     window : int
-        Side of the windows, in pixels.
+        Side of the windows or squares, in pixels.
     seed : int
+        Seed of the noise, zero or positive.
 
     Raises
     ------
     InputError
-        Unknown kind, ``area`` outside [0, 1], ``window`` not a positive integer, ``seed`` negative.
+        If the kind is unknown, ``area`` is outside [0, 1], ``window`` is not a positive integer, or
+        ``seed`` is negative.
     """
 
     kind: str = "independent"
@@ -61,7 +67,7 @@ class LabelNoise:
     def __call__(
         self, labels: np.ndarray, num_classes: int, image: int, epoch: int = 0
     ) -> np.ndarray:
-        """Noisy labels of image number ``image`` in an epoch; ``labels`` (H, W) are not changed."""
+        """The noisy labels of image number ``image`` in an epoch; ``labels`` are not modified."""
         if self.kind == "none":
             return labels
         if self.kind == "coarse":
@@ -84,31 +90,35 @@ def cover_with_windows(
     window: int = 2,
     area: float = 0.1,
 ) -> np.ndarray:
-    """Square windows at random places, each filled with one random class.
+    """Fill square windows at random places with one random class each.
 
-    Windows inside the image are laid at places drawn without repetition until exactly
-    ``round(area * H * W)`` pixels are covered; of the last window only as many as are wanted. An
-    earlier window lies on top of later ones. What is drawn depends on the shape alone, not on the
-    labels. Pixels with the label `IGNORE` keep it (and count as covered).
+    Windows inside the image are placed without repetition until exactly ``round(area * H * W)``
+    pixels are covered; the last window is filled only in part. Earlier windows lie on top of later
+    ones. The windows depend on the shape alone, not on the labels. Pixels with the label `IGNORE`
+    keep it, and count as covered.
 
     Parameters
     ----------
-    labels : integers (H, W)
+    labels : integer array (H, W)
+        The true labels.
     num_classes : int
+        Number of classes.
     rng : Generator
+        Random generator.
     window : int
-        Side in pixels.
+        Side of the windows in pixels.
     area : float
-        In [0, 1].
+        Fraction of the pixels, in [0, 1].
 
     Returns
     -------
-    labels (H, W) of the same type
+    array (H, W)
+        The noisy labels, in the dtype of ``labels``.
 
     Raises
     ------
     InputError
-        ``area`` outside [0, 1], a window larger than the image.
+        If ``area`` is outside [0, 1], or the window is larger than the image.
     """
     check_count(window, "window")
     count = _num_pixels(labels, area)
@@ -118,7 +128,7 @@ def cover_with_windows(
             f"window={window}; allowed are 1 to {min(height, width)}, the image's side"
         )
     places = (height - window + 1, width - window + 1)
-    order = rng.permutation(places[0] * places[1]).reshape(places)  # when a window is laid
+    order = rng.permutation(places[0] * places[1]).reshape(places)  # when a window is placed
     classes = rng.integers(num_classes, size=order.size)
     first = np.full(labels.shape, order.size)  # the first window on each pixel
     for row in range(window):
@@ -135,15 +145,15 @@ def cover_with_windows(
 def flip_labels(
     labels: np.ndarray, num_classes: int, rng: np.random.Generator, *, area: float = 0.1
 ) -> np.ndarray:
-    """Exactly ``round(area * H * W)`` single pixels changed, each to one of the other classes.
+    """Change exactly ``round(area * H * W)`` single pixels, each to one of the other classes.
 
-    Pixels and classes are drawn uniformly. Pixels with the label `IGNORE` are not drawn; where
-    fewer others are left than wanted, all of them are changed.
+    Pixels and classes are drawn uniformly. Pixels with the label `IGNORE` are not drawn; if fewer
+    others are left, all of them are changed.
 
     Raises
     ------
     InputError
-        ``area`` outside [0, 1], fewer than two classes.
+        If ``area`` is outside [0, 1], or there are fewer than two classes.
     """
     if num_classes < 2:
         raise InputError(f"num_classes={num_classes}; flipping needs at least 2")
@@ -158,12 +168,12 @@ def flip_labels(
 
 
 def thin_labels(labels: np.ndarray, rng: np.random.Generator, *, area: float) -> np.ndarray:
-    """``round(area * H * W)`` random pixels get the label `IGNORE`; labels (H, W) are not changed.
+    """Give ``round(area * H * W)`` random pixels the label `IGNORE`; ``labels`` are not modified.
 
     Raises
     ------
     InputError
-        ``area`` outside [0, 1].
+        If ``area`` is outside [0, 1].
     """
     thin = labels.copy()
     thin.reshape(-1)[rng.permutation(labels.size)[: _num_pixels(labels, area)]] = IGNORE
@@ -171,14 +181,14 @@ def thin_labels(labels: np.ndarray, rng: np.random.Generator, *, area: float) ->
 
 
 def coarsen_labels(labels: np.ndarray, *, window: int) -> np.ndarray:
-    """Squares of side ``window``, from the first pixel on, with the label of their middle.
+    """Give each square of side ``window``, starting from the first pixel, the label of its centre.
 
-    Squares that the border cuts have the label of the pixel nearest to it.
+    Squares cut off by the border get the label of the pixel nearest to their centre.
 
     Raises
     ------
     InputError
-        ``window`` is not a positive integer.
+        If ``window`` is not a positive integer.
     """
     side = check_count(window, "window")
     nearest = [np.minimum(np.arange(n) // side * side + side // 2, n - 1) for n in labels.shape]

@@ -1,12 +1,12 @@
 """Noisy labels: ``python -m experiments.inverse_layers.noisy_labels wbc FOLDER -o RUNS``.
 
-The experiments of the inverse-evolution-layers paper, and what it does not compare with: a U-Net
-alone, behind it heat layers (the paper's, its code's, ours with a capped gain), a gradient penalty,
-label smoothing, generalised cross-entropy, and early stopping of each by noisy validation labels.
-Every training is kept in the folder RUNS and is resumed from there; run the command again with more
-methods, noises or seeds and the tables grow.
+The experiments of the inverse-evolution-layers paper, with further comparisons: a U-Net alone,
+followed by heat layers (the paper's, those of its code, ours with a capped gain), with a gradient
+penalty, label smoothing or generalised cross-entropy, and early stopping of each by noisy
+validation labels. Every training is stored in the folder RUNS and resumed from there; run the
+command again with more methods, noises or seeds to extend the tables.
 
-FOLDER is that of the pairs ("wbc": NNN.bmp and NNN.png in one folder; "dsb": its subfolders images
+FOLDER contains the pairs ("wbc": NNN.bmp and NNN.png in one folder; "dsb": in its subfolders images
 and labels).
 """
 
@@ -34,7 +34,7 @@ COMMON = {"precision": "bfloat16", "device": "auto", "checkpoint_minutes": 1}
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     # Paper, section 3.2.1: 270 and 30 images, 20 epochs, 2x2 windows on a tenth of the area.
     "wbc": {"pairs": "wbc", "window": 2, "layers": 20, "fit": "pad", "size": (120, 120)},
-    # Few images, many epochs: what is wrong is learned by heart. All methods at several strengths.
+    # Few images, many epochs: wrong labels are memorised. All methods at several strengths.
     "wbc-few": {
         "pairs": "wbc", "window": 2, "fit": "pad", "size": (120, 120),
         "num_training": 40, "epochs": 100, "validate_every": 5, "learning_rate": 3e-4,
@@ -52,7 +52,7 @@ WINDOWS = {"coarse": 12}
 
 
 def methods(name: str) -> dict[str, dict[str, Any]]:
-    """What is compared: changes of the configuration by the names in the tables."""
+    """The methods compared: changes of the configuration, by the names in the tables."""
     if name.endswith("-few"):
         return strengths()
     pairs, layers = name, EXPERIMENTS[name]["layers"]
@@ -60,7 +60,7 @@ def methods(name: str) -> dict[str, dict[str, Any]]:
     return {
         "plain": {},
         "layers, paper": {
-            # In float32: such a gain would amplify the rounding of bfloat16 beyond the logits.
+            # In float32, because such a gain amplifies rounding of bfloat16 above the logits.
             "layer": {"preset": f"paper-{pairs}"},
             "gain_limit": None,
             "precision": "float32",
@@ -75,7 +75,7 @@ def methods(name: str) -> dict[str, dict[str, Any]]:
 
 
 def strengths() -> dict[str, dict[str, Any]]:
-    """Heat layers by the time ``dt * steps`` that they go back; rivals at several strengths."""
+    """Heat layers by their total time ``dt * steps``, and other methods at several strengths."""
     heat = {
         f"heat, time {t:g}": {"layer": {"evolution": "heat", "steps": 20, "dt": t / 20}}
         for t in (0.5, 1, 2, 4)
@@ -92,7 +92,7 @@ def strengths() -> dict[str, dict[str, Any]]:
 
 
 def configure(name: str, folder: str, base: int, epochs: int | None) -> SegmentationConfig:
-    """The configuration all methods and noises of an experiment share."""
+    """The configuration that all methods and noises of an experiment share."""
     chosen = dict(EXPERIMENTS[name])
     for key in ("window", "layers"):
         chosen.pop(key, None)
@@ -103,14 +103,16 @@ def configure(name: str, folder: str, base: int, epochs: int | None) -> Segmenta
 
 
 def run_one(config: SegmentationConfig, folder: Path) -> dict[str, Any]:
-    """Train, or read what was trained: the log, and in which epoch it diverged (0: not)."""
+    """Train, or read an earlier result: the log, and the epoch in which it diverged (0: none)."""
     summary = folder / "summary.json"
     if summary.is_file():
         known = dict(json.loads(summary.read_text()))
         before = SegmentationConfig.from_json(known["config"])
         asked = replace(config, **{name: getattr(before, name) for name in SET_BY_TRAIN})
         if differences := asked.differences(before):
-            raise SystemExit(f"{folder}: was run with other settings ({'; '.join(differences)})")
+            raise SystemExit(
+                f"{folder}: the training there has other settings ({'; '.join(differences)})"
+            )
         return known
     diverged = 0
     try:
@@ -124,7 +126,7 @@ def run_one(config: SegmentationConfig, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run what was asked for and write all that is there."""
+    """Run the requested trainings and write the tables of all stored ones."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument("folder")
@@ -135,7 +137,7 @@ def main() -> None:
     parser.add_argument("--base", type=int, default=8, help="channels of the U-Net; the paper: 64")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--report-only", action="store_true", help="train nothing")
+    parser.add_argument("--report-only", action="store_true", help="do not train")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

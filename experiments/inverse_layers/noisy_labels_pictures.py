@@ -1,4 +1,4 @@
-"""What networks trained on noisy labels say of held-out images, as PNG."""
+"""Pictures of the predictions of networks trained on noisy labels, as PNG."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from experiments.inverse_layers import SegmentationConfig, open_pairs, overlay, 
 from experiments.inverse_layers.weights import load
 from steepest.plot.canvas import INK, figure_png, new_figure
 
-COLUMNS = 5  # networks shown at most
+COLUMNS = 5  # largest number of networks shown
 
 
 def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> bytes | None:
-    """Rows: held-out images; columns: what the networks say of them after their last epoch.
+    """Predictions after the last epoch; rows are held-out images, columns are networks.
 
-    The images themselves and their masks are not ours to pass on.
+    The images and their masks are not shown, because we may not redistribute them. None if there
+    are fewer than two networks.
     """
     found: dict[str, Path] = {}
     for method in methods:
@@ -55,7 +56,7 @@ def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> byte
 
 
 def _last(run: Path) -> object:
-    """The network as it was after the last epoch: the checkpoint's, not the best one."""
+    """The network after the last epoch, from the checkpoint (not the best one)."""
     network = load(run / "weights")
     tensors = load_file(run / json.loads((run / "checkpoint.json").read_text())["tensors"])
     state = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}

@@ -1,4 +1,4 @@
-"""Tables, curves and pictures of `noisy_labels`, from the runs in a folder."""
+"""Write the tables, curves and pictures of `noisy_labels` from the runs in a folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from experiments.inverse_layers.noisy_labels_pictures import pictures
 from steepest.plot.canvas import FAINT, HAIR, INK, figure_png, new_figure
 
 PICTURED = {"wbc": ("shared",)}  # kinds of noise whose segmentations are drawn
-_FAILED = 0.5  # dice of trainings that learned nothing: they do not set the scale
+_FAILED = 0.5  # trainings below this dice learned nothing; they do not set the scale
 RESULTS = Path(__file__).with_name("results")
 COLOURS = (
     "#20262e",
@@ -33,8 +33,8 @@ COLOURS = (
     "#c98bb9",
 )
 HEAD = ("method", "seeds", "last epoch", "best epoch*", "stopped early", "mean IoU", "failed")
-NOTE = """Dice of the validation images after the last epoch, in the best epoch (*: by the very
-figure shown: nobody could have chosen it), and in the epoch whose predictions agree best with
+NOTE = """Dice of the validation images after the last epoch, in the best epoch (*: chosen by the
+figure shown, which is not possible in practice), and in the epoch whose predictions agree best with
 *noisy* labels of the same images ("stopped early"). Mean IoU after the last epoch. Mean and
 standard deviation over seeds, which draw weights, order and noise; the split is the same."""
 Runs = dict[tuple[str, str], list[dict[str, Any]]]
@@ -50,7 +50,7 @@ def collect(place: Path) -> Runs:
 
 
 def validated(run: dict[str, Any]) -> list[dict[str, float]]:
-    """The rows of a log in which there was a validation."""
+    """The rows of a log that have a validation."""
     return [row for row in run["log"] if "validation_dice" in row]
 
 
@@ -69,7 +69,7 @@ def figures(run: dict[str, Any]) -> dict[str, float] | None:
 
 
 def write(name: str, place: Path, methods: list[str]) -> None:
-    """``<name>.md`` and ``<name>.json`` with the tables, ``<name>.png`` with the curves."""
+    """Write ``<name>.md`` and ``<name>.json`` with the tables, ``<name>.png`` with the curves."""
     runs = collect(place)
     kinds = [kind for kind in KINDS if (kind, "plain") in runs]
     text, values = [], {}
@@ -98,7 +98,7 @@ def write(name: str, place: Path, methods: list[str]) -> None:
 
 
 def _recipe(runs: Runs) -> str:
-    """What all runs have in common."""
+    """The settings that all runs share, in words."""
     run = next(iter(runs.values()))[0]
     config = run["config"]
     steps = run["log"][-1]["step"] / config["epochs"]
@@ -122,7 +122,7 @@ def _figure(values: list[float]) -> str:
 
 
 def _curves(runs: Runs, kinds: list[str], methods: list[str]) -> bytes:
-    """Validation dice over epochs, the mean over seeds: a panel a kind of noise."""
+    """Validation dice over epochs, averaged over seeds, with one panel per kind of noise."""
     figure = new_figure(4.4 * len(kinds) + 1.9, 3.6)
     axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     lowest = 1.0

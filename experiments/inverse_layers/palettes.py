@@ -1,4 +1,4 @@
-"""Masks with palettes: one number must have one colour in all of them."""
+"""Check the palettes of masks: each number must have the same colour in all of them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from steepest.io.files import decoding
 from steepest.io.pictures import open_picture
 
 _Colour = tuple[int, ...]
-_ANY = 2**53  # pixels: none of them is read
+_ANY = 2**53  # no limit on the number of pixels, because none is read
 
 
 def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
-    """The palette of a label file, ``(n, 3)``: the colour in which number k is shown.
+    """The palette of a label file, uint8 ``(n, 3)``: row k is the colour of number k.
 
-    uint8 (of a TIFF file the higher byte); None where there is no palette.
+    For TIFF files this is the higher byte of each value. None if there is no palette.
 
     Raises
     ------
     InputError
-        The file cannot be read.
+        If the file cannot be read.
     """
     name = os.fspath(path)
     with decoding(name), open(name, "rb") as file:
@@ -45,18 +45,18 @@ def label_colours(path: str | os.PathLike[str]) -> np.ndarray | None:
 
 
 def check_palettes(masks: Iterable[tuple[Path, np.ndarray | None, np.ndarray]]) -> None:
-    """Refuse masks in which a number means different things, as far as their colours tell.
+    """Refuse masks whose palettes show the same number in different colours.
 
     Parameters
     ----------
-    masks : (path, colours, numbers) of each
-        ``colours[k]`` (red, green, blue) is the colour of number k, None without a palette;
-        ``numbers`` are those in the mask. Colours of numbers that a mask does not hold may be any.
+    masks : iterable of (path, colours, numbers)
+        ``colours[k]`` (red, green, blue) is the colour of number k; None without a palette.
+        ``numbers`` are the numbers in the mask; colours of other numbers do not matter.
 
     Raises
     ------
     InputError
-        Two masks give a number different colours; the message names both.
+        If two masks show a number in different colours; the message names both.
     """
     first: dict[int, tuple[_Colour, Path]] = {}
     for path, colours, numbers in masks:
@@ -70,5 +70,5 @@ def check_palettes(masks: Iterable[tuple[Path, np.ndarray | None, np.ndarray]]) 
             if known != colour:
                 raise InputError(
                     f"{path}: its palette shows {number} in the colour {colour}, that of "
-                    f"{where.name} in {known}; save all masks with one palette, or as grey numbers"
+                    f"{where.name} in {known}; save all masks with the same palette or as greyscale"
                 )

@@ -1,4 +1,4 @@
-"""Labels of one image by a trained network."""
+"""Predict the labels of one image with a trained network."""
 
 from __future__ import annotations
 
@@ -29,26 +29,27 @@ def predict(network: nn.Module, image: np.ndarray, channels: int | None = None) 
 
 @torch.no_grad()
 def probabilities(network: nn.Module, image: np.ndarray, channels: int | None = None) -> np.ndarray:
-    """The softmax of the network's logits, (K, H, W) float32.
+    """The softmax of the network's logits, (K, H, W), float32.
 
-    The network runs in evaluation mode (its mode is put back) on the device and in the precision
-    of its parameters.
+    The network runs in evaluation mode, on the device and in the precision of its parameters; its
+    mode is restored afterwards.
 
     Parameters
     ----------
-    network : module
-        Images (N, C, H, W) in [0, 1] to logits (N, K, h, w), or to a dictionary with the entry
-        "out" or "logits", or to a sequence that begins with them. Smaller logits are enlarged
-        linearly to (H, W).
+    network : nn.Module
+        Maps images (N, C, H, W) in [0, 1] to logits (N, K, h, w), to a dictionary with the entry
+        "out" or "logits", or to a sequence that begins with the logits. Smaller logits are
+        upsampled linearly to (H, W).
     image : array (H, W) or (H, W, 3)
-        uint8, uint16, bool, or floats in [0, 1]; transparency is left out.
+        uint8, uint16, bool, or floats in [0, 1]; an alpha channel is ignored.
     channels : 1 or 3, optional
-        What the network wants; default: its ``in_channels``, else what the image has.
+        Number of channels that the network expects; default: its ``in_channels``, else that of the
+        image.
 
     Raises
     ------
     InputError
-        Another kind of image, or of output.
+        If the kind of image, or the output of the network, is not allowed.
     """
     wanted = channels if channels is not None else getattr(network, "in_channels", None)
     planes = to_planes(image, wanted)
@@ -63,8 +64,8 @@ def probabilities(network: nn.Module, image: np.ndarray, channels: int | None = 
         network.train(was_training)
     if logits.ndim != 4 or logits.shape[0] != 1 or not 2 <= logits.shape[1] <= IGNORE:
         raise InputError(
-            f"network gave logits of shape {tuple(logits.shape)}; allowed are 2 to {IGNORE} "
-            "classes, (1, K, h, w)"
+            f"network returned logits of shape {tuple(logits.shape)}; allowed is (1, K, h, w) with "
+            f"2 to {IGNORE} classes"
         )
     if logits.shape[2:] != batch.shape[2:]:
         logits = interpolate(logits, batch.shape[2:], mode="bilinear", align_corners=False)
@@ -72,15 +73,15 @@ def probabilities(network: nn.Module, image: np.ndarray, channels: int | None = 
 
 
 def logits_of(output: Any) -> Tensor:
-    """The logits in what a segmentation network returns.
+    """The logits in the output of a segmentation network.
 
-    A tensor; the entry "out" (torchvision) or "logits" (Hugging Face) of a mapping; the first of
-    a tuple or list.
+    These are the output itself if it is a tensor, the entry "out" (torchvision) or "logits"
+    (Hugging Face) of a mapping, or the first entry of a tuple or list.
 
     Raises
     ------
     InputError
-        Anything else.
+        If the output is anything else.
     """
     if isinstance(output, Mapping):
         output = next((output[key] for key in _KEYS if key in output), None)

@@ -1,4 +1,4 @@
-"""Training a segmentation network."""
+"""Train a segmentation network."""
 
 from __future__ import annotations
 
@@ -25,25 +25,32 @@ def train(
     on_pairs: Callable[[Pairs, Pairs], None] | None = None,
     resume: bool = True,
 ) -> TrainingResult[SegmentationConfig]:
-    """Train a network on images and masks, with or without an inverse layer behind it.
+    """Train a network on images and masks, with or without an inverse layer after it.
 
-    Writes into ``folder`` what `steepest.learning.training.run_training` says: ``log.csv`` with
-    loss, dice and mean IoU of every epoch, a checkpoint, and ``weights.safetensors`` of the best
-    epoch, which `load` reads. Continues bit for bit what was stopped, if pairs and classes are
-    still the same (the folders may have moved). ``on_pairs`` is called with the pairs to train on
-    and those held out, once they are known.
+    Writes into ``folder``: ``log.csv`` with the loss, dice and mean IoU of every epoch, a
+    checkpoint, and ``weights.safetensors`` of the best epoch, for `load`. A training that was
+    stopped resumes bit for bit if pairs and classes are still the same; the folders may have moved.
+
+    Parameters
+    ----------
+    config : SegmentationConfig
+        The settings.
+    on_pairs : callable, optional
+        Called with the training pairs and the held-out pairs once they are known.
+    folder, on_epoch, on_step, resume
+        See `steepest.learning.training.run_training`.
 
     Raises
     ------
     InputError
-        A setting is wrong, the pairs do not fit together, the layer amplifies more than
-        ``gain_limit``, or what is in ``folder`` is damaged or was made with other settings or
+        If a setting is wrong, the pairs do not fit together, the layer amplifies more than
+        ``gain_limit``, or ``folder`` contains a training that is damaged or has other settings or
         pairs.
     NotConverged
-        The loss or the weights are no longer finite; the message says by how much the layer
+        If the loss or the weights are no longer finite; the message says how much the layer
         amplifies.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, when the checkpoint is written.
+        After Ctrl-C or SIGTERM, once the checkpoint is written.
     """
     pairs = open_split(config)
     config = replace(config, images=len(pairs[0]), pairs=digest(*pairs))

@@ -1,4 +1,4 @@
-"""Whether a training that is resumed sees the pairs and classes that it began with."""
+"""Check that a resumed training has the same pairs and classes as before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRAINED, _HELD_OUT, _CLASSES = "trained_on", "held_out", "classes"
 
 
 def describe(training: Pairs, held_out: Pairs) -> dict[str, Any]:
-    """What a training notes beside its weights: numbers of the classes, names of the pairs."""
+    """Metadata of a training: the numbers of the classes and the names of the pairs."""
     return {
         _CLASSES: list(training.classes.values),
         _HELD_OUT: list(held_out.names),
@@ -29,7 +29,7 @@ def describe(training: Pairs, held_out: Pairs) -> dict[str, Any]:
 
 
 def digest(training: Pairs, held_out: Pairs) -> str:
-    """16 hexadecimal digits from the names of all pairs, and how their masks are read."""
+    """A digest (16 hexadecimal digits) of the names of all pairs and of how masks are read."""
     document = {**describe(training, held_out), "masks": asdict(training.classes)}
     text = json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -38,16 +38,16 @@ def digest(training: Pairs, held_out: Pairs) -> str:
 def check_same_pairs(
     folder: Path, config: SegmentationConfig, training: Pairs, held_out: Pairs
 ) -> None:
-    """Refuse to continue the training in ``folder`` with other pairs, or another split of them.
+    """Refuse to continue the training in ``folder`` with other pairs or another split.
 
-    The split depends on how many pairs there are: one more would move held-out pairs among those
-    trained on. A checkpoint without a digest is not compared.
+    The split depends on the number of pairs: with one more pair, held-out pairs could become
+    training pairs. A checkpoint without a digest is not checked.
 
     Raises
     ------
     InputError
-        ``config.pairs`` is not what is stored; the message names what differs, as far as
-        ``weights.json`` tells.
+        If ``config.pairs`` differs from the stored digest. The message names the differences, as
+        far as ``weights.json`` records them.
     """
     if not has_checkpoint(folder):
         return
@@ -58,12 +58,12 @@ def check_same_pairs(
     raise InputError(
         f"{folder}: pairs or classes are not those the training began with"
         + (f" ({'; '.join(words)})" if words else "")
-        + "; restore them, or begin another training in another folder"
+        + "; restore them, or start a new training in another folder"
     )
 
 
 def _noted(folder: Path) -> Mapping[str, Any]:
-    """What `describe` said when the weights were saved; empty where that cannot be read."""
+    """The result of `describe` saved with the weights; empty if it cannot be read."""
     try:
         notes = json.loads((folder / "weights.json").read_text())["metadata"]
         return {name: list(notes[name]) for name in (_CLASSES, _HELD_OUT, _TRAINED)}

@@ -1,4 +1,4 @@
-"""Made-up street scenes with labels, to try trainings on: a road, houses, thin poles, cars."""
+"""Synthetic street scenes with labels, to try trainings: a road, houses, thin poles, cars."""
 
 from __future__ import annotations
 
@@ -32,19 +32,21 @@ def write_streets(
     *,
     overwrite: bool = False,
 ) -> tuple[Path, Path]:
-    """``count`` scenes as PNG: ``images/000.png`` (RGB) and ``masks/000.png`` (class numbers).
+    """Write ``count`` scenes as PNG: ``images/000.png`` (RGB), ``masks/000.png`` (class numbers).
 
-    Scene i depends on ``seed`` and i alone. Masks hold 0 to 5 (`STREET_CLASSES`), and 255 where
-    the own car's bonnet hides the road: open them with ``ignore=255``.
+    Scene i depends only on ``seed`` and i. Masks have the numbers 0 to 5 (`STREET_CLASSES`), and
+    255 where the bonnet of the camera's car hides the road: open them with ``ignore=255``.
 
     Returns
     -------
-    The folders of images and masks, for `experiments.inverse_layers.open_pairs`.
+    images, masks : Path
+        The two folders, for `experiments.inverse_layers.open_pairs`.
 
     Raises
     ------
     InputError
-        ``count`` or ``size`` not positive, a side below 32, files that exist.
+        If ``count`` or ``size`` is not positive, a side is below 32, or a file exists and
+        ``overwrite`` is False.
     """
     check_count(count, "count")
     folders = Path(folder) / "images", Path(folder) / "masks"
@@ -60,19 +62,19 @@ def write_streets(
 def draw_street(
     rng: np.random.Generator, size: tuple[int, int] = (128, 256)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One scene: image (H, W, 3) uint8 and labels (H, W) uint8.
+    """Draw one scene: image (H, W, 3), uint8, and labels (H, W), uint8.
 
-    Every class is in every scene; each object has a shade of its class's colour, and noise of
-    standard deviation 8 lies over everything.
+    Every scene has every class. Each object has a shade of its class's colour. Noise of standard
+    deviation 8 is added to the image.
 
     Raises
     ------
     InputError
-        A side below 32.
+        If a side is below 32.
     """
     height, width = size
     if min(check_count(height, "size"), check_count(width, "size")) < _SMALLEST:
-        raise InputError(f"size={size!r}; allowed are {_SMALLEST} and more")
+        raise InputError(f"size={size!r}; allowed are sides of at least {_SMALLEST}")
     labels = np.full(size, _SKY, np.uint8)
     shade = np.full(size, rng.integers(-15, 16))
     horizon = round(height * rng.uniform(0.4, 0.5))
@@ -94,7 +96,7 @@ def _fill(
 def _draw_houses(
     rng: np.random.Generator, labels: np.ndarray, shade: np.ndarray, horizon: int
 ) -> None:
-    """Side by side from left to right, with gaps of sky."""
+    """Houses side by side from left to right, with gaps of sky."""
     left, width = 0, labels.shape[1]
     while left < width:
         right = left + int(rng.integers(width // 10 + 1, width // 4 + 1))
@@ -106,7 +108,7 @@ def _draw_houses(
 def _draw_road(
     rng: np.random.Generator, labels: np.ndarray, shade: np.ndarray, horizon: int
 ) -> None:
-    """A triangle that widens from the horizon to the whole width, between sidewalks."""
+    """A road between sidewalks: a triangle that widens from the horizon to the full width."""
     height, width = labels.shape
     _fill(rng, labels, shade, np.s_[horizon:], _SIDEWALK)
     rows, columns = np.indices(labels.shape)
@@ -119,7 +121,7 @@ def _draw_road(
 def _draw_cars(
     rng: np.random.Generator, labels: np.ndarray, shade: np.ndarray, horizon: int
 ) -> None:
-    """One to four, larger when nearer; the cabin is half as wide as the body."""
+    """One to four cars, larger when nearer; the cabin is half as wide as the body."""
     height, width = labels.shape
     for near in np.sort(rng.uniform(0.1, 0.7, rng.integers(1, 5))):
         bottom = horizon + round(near * (height - horizon))
@@ -134,7 +136,7 @@ def _draw_cars(
 def _draw_poles(
     rng: np.random.Generator, labels: np.ndarray, shade: np.ndarray, horizon: int
 ) -> None:
-    """Two to five, one to three pixels wide, in front of everything else."""
+    """Two to five poles, one to three pixels wide, in front of everything else."""
     height, width = labels.shape
     for column in rng.integers(0, width - 3, rng.integers(2, 6)):
         foot = horizon + int(rng.integers(1, max(2, (height - horizon) // 3)))

@@ -1,4 +1,4 @@
-"""Segmentation as the subject of a training."""
+"""The training task for segmentation networks."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from .prediction import logits_of
 from .same_pairs import describe
 
 _SPATIAL_NDIM = 2
-_HELD_OUT = 1_000_003  # noise of validation image i is that of number i + this
+_HELD_OUT = 1_000_003  # validation image i gets the noise of image number i + this
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentationTask:
-    """Network, layer, loss and pairs: the `Task` of a training."""
+    """The `Task` of a segmentation training: network, layer, loss and pairs."""
 
     config: SegmentationConfig
     device: torch.device
@@ -48,7 +48,7 @@ class SegmentationTask:
     function: Loss
 
     def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
-        """The network with its inverse layer, which no file of weights knows."""
+        """The network with its inverse layer, which is not part of weight files."""
         network = seeded(self.build, self.config.seed)
         layer = make_layer(self.config.layer)
         if layer is not None:
@@ -64,31 +64,32 @@ class SegmentationTask:
         )
 
     def rehearse(self, network: nn.Module) -> None:
-        """Refuse layers that amplify too much, and what some image does not allow.
+        """Refuse layers that amplify too much, and settings that do not fit all images.
 
         Raises
         ------
         InputError
-            The gain is above ``gain_limit``; a noise window larger than an image; images too large
-            for "pad"; nothing to measure dice on.
+            If the gain is above ``gain_limit``, the network refuses the batch, a noise window is
+            larger than an image, an image is too large for "pad", or the validation images have no
+            foreground to measure dice on.
         """
         if self.config.gain_limit is not None:
             try:
                 check_gain(network, _SPATIAL_NDIM, self.config.gain_limit)
             except InputError as error:
-                raise InputError(f"{error}; or gain_limit=None to train all the same") from None
+                raise InputError(f"{error}; or gain_limit=None to train anyway") from None
         self._try_network(network)
         if self.config.fit == "pad" or self.noise.kind != "none":
             self._try_all_images()
         if self.config.criterion != "loss" and not self._any_foreground():
             names = self.held_out.pairs.names
             raise InputError(
-                f"num_validation={len(names)}: no class but the background in {shortened(names)}, "
-                "which leaves dice undefined; hold out more, or others by split_seed"
+                f"num_validation={len(names)}: only background in {shortened(names)}, so dice is "
+                "undefined; hold out more pairs, or others by split_seed"
             )
 
     def _try_network(self, network: nn.Module) -> None:
-        """One part of a batch through a copy: batch normalisation leaves its traces there."""
+        """Run one part of a batch through a copy, so that batch normalisation is not affected."""
         images = range(self.config.batch // self.config.parts)
         batch, _ = draw(self.training, self.config, self.noise, 0, images)
         try:
@@ -99,10 +100,10 @@ class SegmentationTask:
             raise
         except (ValueError, RuntimeError) as error:
             what = f"batch={self.config.batch}, parts={self.config.parts}, size={self.config.size}"
-            raise InputError(f"{what}: the network refuses such images: {error}") from None
+            raise InputError(f"{what}: the network does not accept these images: {error}") from None
 
     def _try_all_images(self) -> None:
-        """Sizes and noise windows that fit the first image may not fit another."""
+        """Try the size and the noise on all images: what fits the first may not fit another."""
         classes = self.training.pairs.num_classes
         for index in range(len(self.training)):
             one_pair(self.training, self.config, self.noise, 0, index)
@@ -114,7 +115,7 @@ class SegmentationTask:
         return any(bool(((labels > 0) & (labels != IGNORE)).any()) for labels in held_out)
 
     def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
-        """The loss behind the layer, against noisy labels."""
+        """The loss after the layer, against noisy labels."""
         config = self.config
         if config.layer and config.ramp:
             epoch = (step + 1) / config.steps_per_epoch
@@ -154,15 +155,15 @@ class SegmentationTask:
         return ["total", "dice", "mean_iou", "noisy_dice", "score"]
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """As `experiments.inverse_layers.load` reads it."""
+        """Write the network for `experiments.inverse_layers.load`."""
         weights.save(network, path, dict(metadata))
 
     def metadata(self) -> Mapping[str, Any]:
-        """What the classes are called in the masks, which images were trained on and held out."""
+        """The numbers of the classes in masks, and the names of training and held-out images."""
         return describe(self.training.pairs, self.held_out.pairs)
 
     def hint(self, network: nn.Module) -> str:
-        """That the layers amplify, if they do."""
+        """How much the layers amplify, if it is too much."""
         try:
             check_gain(network, _SPATIAL_NDIM)
         except InputError as error:
@@ -173,12 +174,12 @@ class SegmentationTask:
 def make_task(
     config: SegmentationConfig, team: Team, pairs: tuple[Pairs, Pairs]
 ) -> SegmentationTask:
-    """The task for the pairs that `open_split` has found.
+    """The task for the pairs from `open_split`.
 
     Raises
     ------
     InputError
-        Something is wrong with the loss or the noise.
+        If the settings of the loss or the noise are not valid.
     """
     training, held_out = pairs
     noise = LabelNoise(**{"kind": "none", "seed": config.seed, **dict(config.noise)})
@@ -190,12 +191,12 @@ def make_task(
 
 
 def open_split(config: SegmentationConfig) -> tuple[Pairs, Pairs]:
-    """The pairs to train on and those held out.
+    """The training pairs and the held-out pairs.
 
     Raises
     ------
     InputError
-        Something is wrong with the folders or the split.
+        If the folders or the split are not valid.
     """
     pairs = open_pairs(
         config.data,
@@ -211,7 +212,7 @@ def open_split(config: SegmentationConfig) -> tuple[Pairs, Pairs]:
     wanted = len(training) if config.num_training is None else config.num_training
     if wanted > len(training):
         raise InputError(
-            f"num_training={wanted}; allowed are 1 to {len(training)}, all that are not held out"
+            f"num_training={wanted}; allowed are 1 to {len(training)}, the pairs not held out"
         )
     if wanted < len(training):
         training = split(training, wanted, config.split_seed)[1]

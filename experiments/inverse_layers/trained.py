@@ -1,4 +1,4 @@
-"""A trained network with what its training noted beside the weights."""
+"""A trained network with the metadata of its training."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .weights import REGISTRY, load
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network ready for photographs.
+    """A network ready for prediction.
 
-    ``values[k]`` is the number that class k had in the masks trained on (empty if nobody noted it);
-    ``size`` (height, width) is set where the network was trained on images stretched to it.
+    ``values[k]`` is the number of class k in the training masks (empty if it is not recorded).
+    ``size`` (height, width) is set if the network was trained on images stretched to this size.
     """
 
     network: nn.Module
@@ -33,8 +33,8 @@ class Trained:
     def labels(self, image: np.ndarray) -> np.ndarray:
         """The most probable class of every pixel, (H, W) uint8.
 
-        With ``size`` the network sees the stretched image, as in its training; its probabilities
-        are interpolated back. Parameters and errors are those of `predict`.
+        With ``size`` the network sees the stretched image, as in its training, and its
+        probabilities are interpolated back. Parameters and errors are those of `predict`.
         """
         if self.size is None:
             return _most(probabilities(self.network, image))
@@ -46,12 +46,13 @@ class Trained:
 
 
 def open_trained(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Trained:
-    """The weights that `train` saved, and what it noted.
+    """Load the weights that `train` saved, with their metadata.
 
     Raises
     ------
     InputError
-        As `experiments.inverse_layers.load`; notes of another form than a training writes.
+        If the weights cannot be loaded (`experiments.inverse_layers.load`), or the metadata are not
+        those of a training.
     """
     notes = REGISTRY.read_description(path)["metadata"]
     network = load(path, device)
@@ -60,7 +61,7 @@ def open_trained(path: str | os.PathLike[str], device: str | torch.device = "cpu
         recipe = notes.get("training", {})
         height, width = recipe["size"] if recipe.get("fit") == "resize" else (None, None)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: its notes are not those of a training ({error})") from None
+        raise InputError(f"{path}: its metadata are not those of a training ({error})") from None
     if height is None:
         return Trained(network, values)
     return Trained(network, values, (check_count(height, "height"), check_count(width, "width")))

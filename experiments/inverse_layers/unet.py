@@ -19,7 +19,7 @@ _DEEPEST = 8
 def _block(before: int, after: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width in (before, after):
-        # The normalisation takes the mean out: a bias before it would do nothing.
+        # No bias: the normalisation removes the mean.
         layers += [
             nn.Conv2d(width, after, 3, padding=1, bias=False),
             nn.InstanceNorm2d(after, affine=True),
@@ -29,7 +29,7 @@ def _block(before: int, after: int) -> nn.Sequential:
 
 
 class _Up(nn.Module):
-    """Twice the size, beside the finer level; a block of two convolutions."""
+    """Upsample by 2, concatenate the finer level, apply a block of two convolutions."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -43,36 +43,36 @@ class _Up(nn.Module):
 class SegmentationUNet(nn.Module):
     """Encoder and decoder over ``depth`` levels; images (N, C, H, W) to logits (N, K, H, W).
 
-    Each level is two 3x3 convolutions with zero padding, each followed by instance normalisation
-    (with weights) and a leaky ReLU of slope 0.01; level l has ``2^l base`` channels. Levels are
-    joined by 2x2 max pooling on the way down, on the way up by 2x2 transposed convolutions of
-    stride 2 and concatenation. The last layer is a 1x1 convolution.
+    Each level has two 3x3 convolutions with zero padding, each followed by instance normalisation
+    (with weights) and a leaky ReLU of slope 0.01. Level l has ``2^l base`` channels. The encoder
+    uses 2x2 max pooling between levels, the decoder 2x2 transposed convolutions of stride 2 and
+    concatenation. The last layer is a 1x1 convolution.
 
-    Images of any size: inside, the last row and column are repeated until height and width are
-    multiples of ``2^(depth-1)`` (two times that at least: the coarsest level needs two pixels to
-    normalise), and the logits are cut to the size of the image.
+    Images may have any size. The last row and column are repeated until height and width are
+    multiples of ``2^(depth-1)`` (at least two times that, because the coarsest level needs two
+    pixels to normalise), and the logits are cropped to the size of the image.
 
     Parameters
     ----------
     in_channels : int
-        1 for grey, 3 for colour.
+        1 for greyscale images, 3 for colour.
     num_classes : int
-        K, background included; at least 2.
+        K, including the background; at least 2.
     base : int
-        Channels of the finest level; 64 in the original U-Net, 8 or 16 on a CPU.
+        Number of channels of the finest level; 64 in the original U-Net, 8 or 16 on a CPU.
     depth : int
-        Levels, 1 to 8; 5 in the paper.
+        Number of levels, 1 to 8; 5 in the paper.
 
     Raises
     ------
     InputError
-        An argument is not a positive integer, ``num_classes`` 1, ``depth`` above 8.
+        If an argument is not a positive integer, ``num_classes`` is 1, or ``depth`` is above 8.
 
     Notes
     -----
     Source: inverse-evolution-layers paper, section 3.2.1 (depth, kernels, normalisation,
-    activation, pooling); channels: Ronneberger et al. (2015). What the paper leaves open: the
-    weights of the normalisation, the slope, and that it is bias-free before normalisation.
+    activation, pooling); Ronneberger et al. (2015) for the channels. The paper does not specify the
+    weights of the normalisation, the slope, and whether convolutions have a bias.
     """
 
     def __init__(self, in_channels: int, num_classes: int, base: int = 64, depth: int = 5) -> None:
@@ -91,7 +91,7 @@ class SegmentationUNet(nn.Module):
         self.last = nn.Conv2d(widths[0], self.num_classes, 1)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments (JSON-able): ``SegmentationUNet(**config())`` is alike."""
+        """Constructor arguments that JSON can store: ``SegmentationUNet(**config())``."""
         return {
             "in_channels": self.in_channels,
             "num_classes": self.num_classes,
@@ -105,7 +105,7 @@ class SegmentationUNet(nn.Module):
         Raises
         ------
         InputError
-            Not (N, in_channels, H, W).
+            If ``images`` are not (N, in_channels, H, W).
         """
         check_images(images, self.in_channels)
         height, width = images.shape[2:]

@@ -1,4 +1,4 @@
-"""Weights of trained segmentation networks, in the library's format."""
+"""Load and save weights of segmentation networks, in the library's format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NETWORKS = {
     "deeplabv3+": "external:DeepLabV3Plus",
     "hrnet": "external:HRNet",
 }
-"""``"module:class"`` of this package, by the name in weight files."""
+"""``"module:class"`` in this package, by the name in weight files."""
 
 REGISTRY = Registry(NETWORKS, __name__.rpartition(".")[0])
 

@@ -1,4 +1,4 @@
-"""``python -m experiments.mask_gan``: the tables of the mask GAN paper, one command each."""
+"""``python -m experiments.mask_gan``: reproduce the tables of the mask GAN paper."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from steepest.cli.main import Parser, add_commands, run
 from . import echo_densities, masks, operators, sizes
 
 DESCRIPTION = """\
-Tables of Peter, "A Wasserstein GAN for joint learning of inpainting and spatial optimisation"
-(2022), measured again.
+Reproduce the tables of Peter, "A Wasserstein GAN for joint learning of inpainting and spatial
+optimisation" (2022).
 """
 
 
@@ -30,7 +30,7 @@ def make_parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return the exit code."""
     return run(make_parser(), argv)
 
 

@@ -1,4 +1,4 @@
-"""Are echo masks told by their density?"""
+"""Measure whether echo masks are determined by their local density."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from steepest.cli.outcome import OK
 from steepest.inpainting import masks, reconstruct
 from steepest.inpainting.masks.dithering import dither
 
-HELP = "are echo masks told by their density?"
+HELP = "measure whether echo masks are determined by their local density"
 USAGE = "FOLDER [--count N]"
 DESCRIPTION = """\
-Echo masks, smoothed by Gaussians and dithered again to as many pixels: MAE (to 255) of diffusion on
-centre crops of 128 x 128. It bounds what a network can do that predicts the density of echo masks.
+Smooth echo masks by Gaussians and dither them again to the same number of pixels. The table has the
+MAE (range 0 to 255) of diffusion on centre crops of 128 x 128. It bounds the quality of a network
+that predicts the density of echo masks.
 """
 EPILOG = ""
 RESULTS = Path(__file__).with_name("results")
@@ -27,7 +28,7 @@ WIDTHS = (0.7, 1.0, 1.5, 2.0, 3.0)
 
 
 def errors(image: np.ndarray, density: float) -> list[float]:
-    """Of the echo mask, of its smoothed and dithered densities, of the dithered Laplacian."""
+    """Errors: echo mask, its smoothed and dithered densities, dithered Laplacian."""
     mask = masks.echo(image, density, channel_axis=-1, rng=0)
     smooth = [gaussian_filter(mask.astype(float), width) for width in WIDTHS]
     found = [mask, *(dither(importance, int(mask.sum())) for importance in smooth)]
@@ -36,13 +37,13 @@ def errors(image: np.ndarray, density: float) -> list[float]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The images."""
+    """Add the arguments: images and number of crops."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="photographs to crop")
     parser.add_argument("--count", type=int, default=20, metavar="N", help="crops (default 20)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and write."""
+    """Measure and write the table."""
     images = [image for _, image in crops(arguments.folder, arguments.count)]
     names = ["echo", *(f"{width:g} pixels" for width in WIDTHS), "dithered Laplacian"]
     rows = []

@@ -1,4 +1,4 @@
-"""Trained mask networks as methods of the benchmarks: one network for each density."""
+"""Trained mask networks as methods for the benchmarks, with one network per density."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from steepest.learning.masks.weights import REGISTRY
 
 
 def training_of(path: Path) -> dict[str, Any]:
-    """How the network in this file was trained.
+    """The recipe with which the network in this file was trained.
 
     Raises
     ------
     InputError
-        The file does not say.
+        If the file does not contain it.
     """
     training = REGISTRY.read_description(path)["metadata"].get("training", {})
     if "mode" not in training:
-        raise InputError(f"{path}: not written by a training")
+        raise InputError(f"{path}: not written by a training (its metadata have no recipe)")
     return dict(training)
 
 
@@ -40,7 +40,7 @@ def networks_of(paths: Sequence[Path]) -> dict[str, dict[float, object]]:
 
 
 def choosers(paths: Sequence[Path]) -> dict[str, tuple[Method, Fill | None]]:
-    """Rows of Tables 3 and 4: name to mask and inpainting (None: diffusion)."""
+    """The rows of Tables 3 and 4: mask and inpainting (None: diffusion) by name."""
     rows: dict[str, tuple[Method, Fill | None]] = {}
     for mode, networks in networks_of(paths).items():
         if mode == "inpainting":
@@ -62,7 +62,7 @@ def choosers(paths: Sequence[Path]) -> dict[str, tuple[Method, Fill | None]]:
 
 
 def filler(networks: dict[float, object]) -> Fill:
-    """The inpainting generator of the network of that density."""
+    """Inpainting by the generator of the network for each density."""
 
     def filled(image: np.ndarray, mask: np.ndarray, density: float) -> np.ndarray:
         return fill(networks[density], image, mask, channel_axis=-1).astype(np.float32) / 255

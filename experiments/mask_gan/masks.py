@@ -1,4 +1,4 @@
-"""Tables 3 and 4: masks of trained networks beside those of other methods."""
+"""Tables 3 and 4: masks of trained networks compared with other methods."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 from benchmarks import sparse_masks
 from steepest.cli.outcome import OK
 
-HELP = "Tables 3 and 4: masks of networks beside those of other methods"
+HELP = "Tables 3 and 4: compare masks of networks with those of other methods"
 USAGE = "FOLDER WEIGHTS [WEIGHTS ...] -o RUNS [options]"
 DESCRIPTION = """\
-Adds trained networks to the tables that "python -m benchmarks.sparse_masks" writes: their masks
-with their own inpainting, with diffusion, and with diffusion after one cycle of nonlocal pixel
-exchange. WEIGHTS are one network for each density (5, 10 and 20 %). With the folder RUNS of an
-earlier benchmark only the networks are measured.
+Add trained networks to the tables of "python -m benchmarks.sparse_masks": their masks with their
+own inpainting, with diffusion, and with diffusion after one cycle of nonlocal pixel exchange.
+WEIGHTS are one network per density (5, 10 and 20 %). If RUNS is the folder of an earlier benchmark,
+only the networks are measured.
 """
 EPILOG = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Those of the benchmark, and the networks."""
+    """Add the arguments of the benchmark, and the networks."""
     sparse_masks.add_arguments(parser)
     parser.add_argument("weights", type=Path, nargs="+")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure what is not yet measured, and write the tables."""
+    """Do the missing measurements and write the tables."""
     from .learned_masks import choosers
 
     sparse_masks.compare(arguments, choosers(arguments.weights))

@@ -1,4 +1,4 @@
-"""Table 2: what fills in between."""
+"""Table 2: inpainting operators."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from steepest import inpainting
 from steepest.cli.outcome import OK
 from steepest.inpainting import masks
 
-HELP = "Table 2: operators on random and on chosen masks"
+HELP = "Table 2: inpainting operators on random and on optimised masks"
 USAGE = "FOLDER [--count N] [--networks WEIGHTS ...]"
 DESCRIPTION = """\
-PSNR on images of 64 x 64 at 5, 10 and 20 %, for random masks and for optimised ones. The paper's
-images and the masks of its rival are not public; these are centre crops of the images of FOLDER,
-and echo masks. All operators have their default parameters. With --networks the table has the
-inpainting networks of these densities on random masks, and the joint ones on their own.
+Measure the PSNR on images of 64 x 64 at 5, 10 and 20 %, for random and for optimised masks. The
+paper's images and the masks of its competitor are not public; this command uses centre crops of the
+images in FOLDER, and echo masks. All operators use their default parameters. With --networks the
+table includes inpainting networks of these densities on random masks, and joint networks on their
+own masks.
 """
 EPILOG = ""
 RESULTS = Path(__file__).with_name("results")
@@ -31,7 +32,7 @@ RESULTS = Path(__file__).with_name("results")
 SIDE = 64
 OPERATORS = ("inpaint", "biharmonic", "edge_enhancing", "curvature_driven", "mumford_shah",
              "total_variation")  # fmt: skip
-PAPER = (  # Table 2: 1,000 images of ImageNet; rivals with the masks of NetM
+PAPER = (  # Table 2: 1,000 images of ImageNet; other methods with the masks of NetM
     ("paper: NetE", (18.44, 19.94, 22.06), (20.35, 21.93, 24.31)),
     ("paper: inpainting GAN", (18.85, 20.78, 22.95), None),
     ("paper: curvature-driven diffusion", None, (20.22, 22.42, 24.38)),
@@ -43,7 +44,7 @@ Scores = dict[str, dict[str, list[float]]]
 
 
 def kinds() -> dict[str, Method]:
-    """The masks, by name."""
+    """The kinds of masks, by name."""
     return {
         "random": partial(masks.random, channel_axis=-1, rng=0),
         "dithered": partial(masks.laplacian_dither, channel_axis=-1, rng=0),
@@ -52,13 +53,13 @@ def kinds() -> dict[str, Method]:
 
 
 def filled(operator: str, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(H, W, 3) in [0, 1]."""
+    """The inpainting of an image (H, W, 3) by an operator, in [0, 1]."""
     unit = (image / 255).astype(np.float32)
     return np.asarray(getattr(inpainting, operator)(unit, mask, channel_axis=-1).image)
 
 
 def classical(image: np.ndarray, scores: Scores) -> None:
-    """All operators on all masks of one image."""
+    """Measure all operators on all masks of one image."""
     for kind, choose in kinds().items():
         for density in DENSITIES:
             mask = choose(image, density)
@@ -69,7 +70,7 @@ def classical(image: np.ndarray, scores: Scores) -> None:
 
 
 def learned(paths: list[Path], images: list[np.ndarray], scores: Scores) -> None:
-    """Networks on their kind of mask: random ones, or their own (in the columns "own")."""
+    """Measure networks on their kind of mask: random masks, or their own (columns "own")."""
     from steepest.learning.masks import propose_mask
 
     from .learned_masks import filler, networks_of
@@ -100,15 +101,15 @@ def _cell(row: dict[str, list[float]], kind: str) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The images and networks."""
+    """Add the arguments: images and networks."""
     add = parser.add_argument
     add("folder", type=Path, metavar="FOLDER", help="photographs to crop")
     add("--count", type=int, default=100, metavar="N", help="crops (default 100)")
-    add("--networks", type=Path, nargs="*", default=[], metavar="WEIGHTS", help="one a density")
+    add("--networks", type=Path, nargs="*", default=[], metavar="WEIGHTS", help="one per density")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and write."""
+    """Measure and write the table."""
     images = [image for _, image in crops(arguments.folder, arguments.count, SIDE)]
     scores: Scores = defaultdict(lambda: defaultdict(list))
     for number, image in enumerate(images):

@@ -1,4 +1,4 @@
-"""Trainings by name; densities by ``dataclasses.replace(PRESETS["paper-128"], density=0.1)``."""
+"""Trainings by name; to set a density: ``replace(PRESETS["paper-128"], density=0.1)``."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ PRESETS = {
         learning_rate=5e-4,
         schedule="cosine",
         warmup=100,
-        betas=(0.5, 0.99),  # with 0.9, critic and generator chase each other: 13 to 21 dB
+        betas=(0.5, 0.99),  # with 0.9, critic and generator oscillate: 13 to 21 dB
         ema=0.995,
     ),
 }
 """The paper's two trainings (5 %), its inpainting GAN on random masks, masks for diffusion, and a
-joint training that a core can do in half an hour."""
+joint training that takes half an hour on one core."""

@@ -17,11 +17,13 @@ from steepest.learning import masks as networks
 HELP = "networks at several sizes, and kinds of binarisation (Table 1)"
 USAGE = "FOLDER WEIGHTS [WEIGHTS ...] [--count N] [--sides N ...] [-o FILE]"
 DESCRIPTION = """\
-MAE (to 255) on centre crops of several sizes. First with the masks that a network makes, binarised
-as in its training (additive noise: rounded), whatever their density, inpainted by its own
-generator; then with exactly the density it was trained for, its most confident pixels ("ranked"):
-inpainted by its generator, if it has one, and by diffusion; and diffusion from random, dithered and
-echo masks of that density.
+Measure the MAE (range 0 to 255) on centre crops of several sizes, for:
+
+- the network's masks, binarised as in its training (additive noise: rounded), whatever their
+  density, inpainted by its own generator;
+- its most confident pixels at exactly the density it was trained for ("ranked"), inpainted by its
+  generator, if it has one, and by diffusion;
+- diffusion from random, dithered and echo masks of that density.
 """
 EPILOG = ""
 SIDES = (32, 64, 128)
@@ -30,7 +32,7 @@ HEAD = ("network", "crops", "density", "as binarised", "ranked", "ranked, diffus
 
 
 def filled(network: Any, image: np.ndarray, mask: np.ndarray) -> float:
-    """MAE of its own inpainting; NaN: it has none."""
+    """MAE of the network's own inpainting; NaN if it has no generator."""
     if network.generator is None:
         return float("nan")
     ours = networks.fill(network, image, mask, channel_axis=-1)
@@ -38,7 +40,7 @@ def filled(network: Any, image: np.ndarray, mask: np.ndarray) -> float:
 
 
 def row(network: Any, images: list[np.ndarray], density: float) -> list[float]:
-    """Density as binarised, then errors in the order of `HEAD`; NaN: it does not inpaint."""
+    """The density as binarised, then errors in the order of `HEAD` (NaN without a generator)."""
     found = []
     for image in images:
         own = networks.propose_mask(network, image, channel_axis=-1)
@@ -56,7 +58,7 @@ def row(network: Any, images: list[np.ndarray], density: float) -> list[float]:
 
 
 def name_of(path: Path) -> tuple[str, float]:
-    """How a network was trained, in words, and its density."""
+    """A description of a network's training, and its density."""
     from .learned_masks import training_of
 
     training = training_of(path)
@@ -67,18 +69,18 @@ def name_of(path: Path) -> tuple[str, float]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Images, networks, sizes."""
+    """Add the arguments: images, networks, sizes."""
     default = Path(__file__).with_name("results") / "sizes.md"
     add = parser.add_argument
     add("folder", type=Path, metavar="FOLDER", help="photographs to crop")
-    add("weights", type=Path, nargs="+", metavar="WEIGHTS", help="of trained networks")
+    add("weights", type=Path, nargs="+", metavar="WEIGHTS", help="weights of trained networks")
     add("--count", type=int, default=50, metavar="N", help="crops (default 50)")
     add("--sides", type=int, nargs="+", default=SIDES, metavar="N", help="default 32 64 128")
     add("-o", "--output", type=Path, default=default, metavar="FILE", help="the table (Markdown)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and write."""
+    """Measure and write the table."""
     rows = []
     for path in arguments.weights:
         network, (name, density) = networks.load(path), name_of(path)
@@ -88,6 +90,6 @@ def run(arguments: argparse.Namespace) -> int:
             cells = ["" if np.isnan(error) else f"{error:.2f}" for error in errors]
             rows.append((name, str(side), f"{rounded:.1%}", *cells))
             print(line(rows[-1]), flush=True)
-    note = f"MAE to 255, means over {arguments.count} crops of so many pixels a side."
+    note = f"MAE (range 0 to 255), means over {arguments.count} crops; crops: side in pixels."
     write(arguments.output, HEAD, rows, note)
     return OK

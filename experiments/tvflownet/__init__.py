@@ -1,11 +1,11 @@
-"""The TVflowNET paper's tables measured again, ours beside the paper's; see README.md.
+"""Reproduce the tables of the TVflowNET paper; see README.md.
 
 >>> from experiments.tvflownet import Evaluation, Still, load_method, to_markdown
 >>> methods = [Still(), load_method("mean-flux")]                      # doctest: +SKIP
 >>> evaluation = Evaluation(methods, "photographs/", count=20)         # doctest: +SKIP
 >>> print(to_markdown(evaluation.table(2)))                            # doctest: +SKIP
 
-Everything is imported on first use; torch only where a network is run.
+Everything is imported on first use; torch only when a network runs.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from . import command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure; the exit code."""
+    """Run the evaluation and return the exit code."""
     return run(make_program(command.PROGRAM, command), argv)
 
 

@@ -1,11 +1,11 @@
-"""Small trainings that differ in one thing each.
+"""Small trainings that each differ in one setting.
 
-``python -m experiments.tvflownet.ablation PHOTOGRAPHS`` trains the Semi-ResNet with other
-activations (the paper: one ReLU first and softplus after; only ReLU loses 2.4 dB) and with the
+``python -m experiments.tvflownet.ablation PHOTOGRAPHS`` trains the Semi-ResNet with different
+activations (in the paper, one ReLU followed by softplus; ReLU alone loses 2.4 dB) and with the
 total variation term of the loss (12) squared as a sum or as a mean over pixels. Every variant is
-trained by the preset "paper-short" for a quarter of its epochs (about five minutes of one core) and
-evaluated by the paper's protocol on crops of the folder PHOTOGRAPHS. Trainings and scores are kept
-in a folder and go on from there.
+trained with the preset "paper-short" for a quarter of its epochs (about five minutes on one core)
+and evaluated by the paper's protocol on crops of the photographs in PHOTOGRAPHS. Trainings and
+scores are stored in a folder and resumed from there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photographs", help="folder of images to evaluate on")
     parser.add_argument("-o", "--output", type=Path, default=Path("ablation"))
-    parser.add_argument("--truth", type=Path, help="keep the solver's flows there")
+    parser.add_argument("--truth", type=Path, help="folder to store the solver's flows in")
     arguments = parser.parse_args()
     rows = []
     truth = TruthSource(folder=arguments.truth) if arguments.truth else TruthSource()

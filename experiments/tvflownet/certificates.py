@@ -1,4 +1,4 @@
-"""The guaranteed error beside the true one: it must hold on every evaluated image."""
+"""Check the guaranteed error against the true error on every evaluated image."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CHECK_TIMES = TIMES[[5, 25, 49]]
 class CertificateCheck:
     """L2 distances by image and time, and the number of pixels of every image.
 
-    ``bound``: what the network guarantees; ``error``: its distance to the solver's flow;
-    ``truth``: how far that can be from the exact flow. The guarantee is refuted only where
-    ``error - truth > bound``; where ``error <= bound`` it is seen to hold without the solver's
-    own allowance.
+    ``bound`` is the guaranteed error of the network, ``error`` its distance to the solver's flow,
+    and ``truth`` the certified distance of the solver's flow to the exact flow. The guarantee is
+    refuted only if ``error - truth > bound``. If ``error <= bound``, it holds even without the
+    solver's own allowance.
     """
 
     bound: tuple[tuple[float, ...], ...]
@@ -34,24 +34,24 @@ class CertificateCheck:
 
     @property
     def refuted(self) -> int:
-        """The number of images on which a bound is too small for certain. It must be 0."""
+        """The number of images on which a bound is certainly too small. It must be 0."""
         bound, error, truth = map(np.asarray, (self.bound, self.error, self.truth))
         return int(np.any(~(error - truth <= bound), axis=1).sum())
 
     @property
     def held(self) -> int:
-        """The number of images on which all bounds are above the measured error."""
+        """The number of images on which no measured error exceeds its bound."""
         return int(np.all(np.less_equal(self.error, self.bound), axis=1).sum())
 
     def decibels(self) -> tuple[float, float]:
-        """Mean PSNR that is guaranteed, and that which was reached, at the last time."""
+        """The mean guaranteed PSNR and the mean true PSNR at the last time."""
         size = np.sqrt(np.asarray(self.pixels, float))
         last = [np.maximum(np.asarray(a)[:, -1], 1e-12) for a in (self.bound, self.error)]
         guaranteed, reached = (float(np.mean(-20 * np.log10(a / size))) for a in last)
         return guaranteed, reached
 
     def tightness(self) -> float:
-        """The smallest quotient of bound and error over all images and times."""
+        """The smallest ratio of bound to error over all images and times."""
         return float(np.min(np.asarray(self.bound) / np.maximum(self.error, 1e-12)))
 
 
@@ -67,10 +67,18 @@ def check_certificates(
 
     Parameters
     ----------
-    times
-        (T,) increasing, engine's units.
-    certify
-        ``certify(module, u0, t)`` -> L2 bounds (N,); default `steepest.learning.certify`.
+    method : Learned
+        The network.
+    images : iterable of arrays (H, W)
+        Greyscale images.
+    truth : TruthSource
+        The solver's flows.
+    times : array (T,)
+        Increasing times in the solver's units.
+    certify : callable, optional
+        ``certify(module, u0, t)`` returns L2 bounds (N,); default `steepest.learning.certify`.
+    tick : callable
+        Called after every image.
     """
     if certify is None:
         from steepest.learning.flows.certificate import certify as bounds
@@ -90,7 +98,7 @@ def check_certificates(
 
 
 def as_check(stored: Mapping[str, Sequence[Any]] | None) -> CertificateCheck | None:
-    """A check from the dictionary of its fields, as JSON gives it back."""
+    """A check from the dictionary of its fields, as read from JSON."""
     if stored is None:
         return None
     bound, error, truth = (
@@ -101,7 +109,7 @@ def as_check(stored: Mapping[str, Sequence[Any]] | None) -> CertificateCheck | N
 
 
 def certificate_table(checks: Mapping[tuple[str, str, str], CertificateCheck]) -> Table:
-    """One row a network and image set, keyed by (network, training, image set)."""
+    """A table with one row per (network, training, image set)."""
     columns = ("images", "refuted", "bound above error", "guaranteed (dB)", "reached (dB)", "ratio")
     rows = []
     for (network, training, images), check in checks.items():
@@ -110,8 +118,8 @@ def certificate_table(checks: Mapping[tuple[str, str, str], CertificateCheck]) -
         rows.append(Row(f"{network}, {images}", training, tuple(map(Cell, figures))))
     notes = (
         "Bound and true error in L2 at 0.1, 0.5 and 0.98 of the paper's time; PSNR at 0.98; ratio: "
-        "the smallest bound over error. Refuted counts images whose error, less what the solver's "
-        "own certificate allows, is above the bound.",
+        "the smallest ratio of bound to error. Refuted: images whose error, minus the allowance of "
+        "the solver's own certificate, is above the bound.",
     )
     return Table(
         "certificates", "Certificates: guaranteed and true error", "", columns, tuple(rows), notes

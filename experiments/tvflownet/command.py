@@ -1,4 +1,4 @@
-"""``python -m experiments.tvflownet``: networks against the solver, the paper's tables."""
+"""``python -m experiments.tvflownet``: reproduce the paper's tables."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from steepest.core.errors import InputError
 
 USAGE = "--images FOLDER [--networks NAME ...] [--tables N1,N2,..] [options]"
 DESCRIPTION = """\
-Measures networks that learned the total variation flow against the certified solver, by the
-protocol of the TVflowNET paper, and prints its tables with the paper's figure beside ours in every
-cell. Needs torch and scikit-image.
+Compare networks that learned the total variation flow with the certified solver, by the protocol of
+the TVflowNET paper, and print its tables with our figure and the paper's in every cell. Needs torch
+and scikit-image.
 """
 PROGRAM = "python -m experiments.tvflownet"
 EPILOG = f"""\
 examples:
-  {PROGRAM} --images photos/ --quick         a few images, to see that all works
+  {PROGRAM} --images photos/ --quick         a few images, to check that everything works
   {PROGRAM} --images photos/ -o results      all tables of the shipped networks
   {PROGRAM} --images photos/ --tables 2,3,6 --networks mean-flux unet
   {PROGRAM} --images photos/ --networks runs/unet.safetensors@96 --count 50
 
-A network is the name of shipped weights or a file of weights; @32, @96, @256 or @mixed (or another
-size, which the paper has not) says the size that it was trained on. Networks of the same kind and
-size are repeats: mean and deviation. Every measurement is stored in the results folder when it is
-done; the same command goes on from there.
+A network is the name of shipped weights or a weight file. Add @32, @96, @256 or @mixed (or another
+size, which the paper does not have) for the size of its training images. Several networks of the
+same kind and size are reported as mean and standard deviation. Every measurement is stored in the
+results folder; the same command continues from there.
 """
 DEFAULT_TABLES = (2, 3, 4, 5, 6, 7, 9)
 _QUICK = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m experiments.tvflownet``."""
+    """Add the options of ``python -m experiments.tvflownet``."""
     parser.add_argument("--images", required=True, metavar="FOLDER", help="photographs to crop")
     parser.add_argument(
         "--networks",
         nargs="+",
         metavar="NAME",
-        help="names or files of weights, @SIZE after each if wanted (default: all shipped)",
+        help="names or weight files, each optionally with @SIZE (default: all shipped)",
     )
     parser.add_argument(
         "--tables",
@@ -58,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tables of the paper, 1 to 9 (default 2,3,4,5,6,7,9; 1 takes hours)",
     )
     parser.add_argument(
-        "--no-certificates", action="store_true", help="leave out the table of guaranteed errors"
+        "--no-certificates", action="store_true", help="omit the table of guaranteed errors"
     )
-    parser.add_argument("--pictures", action="store_true", help="also the figures (PNG)")
+    parser.add_argument("--pictures", action="store_true", help="also write the figures (PNG)")
     group = parser.add_argument_group("protocol")
     group.add_argument(
         "--count",
@@ -70,24 +70,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--quick", action="store_true", help=f"{_QUICK} crops at each size")
     group.add_argument(
-        "--seed", type=from_zero, default=0, metavar="N", help="of the crops (default 0)"
+        "--seed", type=from_zero, default=0, metavar="N", help="seed of the crops (default 0)"
     )
     group.add_argument("--medical", metavar="FOLDER", help="medical images (default: phantoms)")
     group.add_argument(
-        "--accuracy", type=positive, metavar="DB", help="certified PSNR of the truth (default 60)"
+        "--accuracy",
+        type=positive,
+        metavar="DB",
+        help="certified PSNR of the ground truth (default 60)",
     )
     group.add_argument(
-        "--euler", action="store_true", help="truth by the paper's 50 implicit Euler steps"
+        "--euler",
+        action="store_true",
+        help="compute the ground truth by the paper's 50 implicit Euler steps",
     )
-    group.add_argument("--truth", metavar="FOLDER", help="keep the solver's flows there (large)")
-    group.add_argument("--device", default="cpu", help="of the networks (default cpu)")
-    group.add_argument("--threads", type=count, metavar="N", help="processors of the solver")
+    group.add_argument(
+        "--truth", metavar="FOLDER", help="folder to store the solver's flows in (large)"
+    )
+    group.add_argument("--device", default="cpu", help="device of the networks (default cpu)")
+    group.add_argument("--threads", type=count, metavar="N", help="threads of the solver")
     group = parser.add_argument_group("writing and reporting")
     group.add_argument(
         "-o", "--output", default="evaluation", metavar="FOLDER", help="default: evaluation"
     )
     group.add_argument(
-        "--overwrite", action="store_true", help="measure again what is stored in the folder"
+        "--overwrite", action="store_true", help="repeat measurements stored in the folder"
     )
     add_reporting(group)
 
@@ -97,9 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
     from experiments.tvflownet import to_json, to_markdown, write_report
 
     if arguments.quick and arguments.count:
-        raise InputError("--quick is a --count of its own: leave one out")
+        raise InputError("--quick and --count exclude each other: give only one of them")
     if arguments.euler and arguments.accuracy:
-        raise InputError("--euler takes 50 steps, --accuracy as many as it needs: leave one out")
+        raise InputError("--euler and --accuracy exclude each other: give only one of them")
     if arguments.pictures:
         need_figures()
     need("experiments.tvflownet", ("torch", "safetensors", "skimage"), "experiments")
@@ -128,7 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _tables_of(evaluation: Any, numbers: Iterable[int]) -> Iterator[Any]:
-    """The tables asked for; after Table 4 also what the paper's text says of the flux."""
+    """The requested tables; after Table 4 also that of the flux (the paper's section 3.1)."""
     for number in numbers:
         yield evaluation.table(number)
         if number == 4:
@@ -187,7 +194,7 @@ def _meter(enabled: bool) -> Callable[[str, int], Any]:
 def _counts(text: str) -> int | list[int]:
     parts = [count(part) for part in text.split(",")]
     if len(parts) not in (1, 3):
-        raise argparse.ArgumentTypeError(f"{text!r}: allowed are one number or three")
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are one number or three numbers")
     return parts[0] if len(parts) == 1 else parts
 
 

@@ -1,4 +1,4 @@
-"""The learned flux against the smoothed gradient of the learned image (the paper's section 3.1)."""
+"""Compare the learned flux with the smoothed gradient of the learned image (section 3.1)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def flux_against_gradient(
 ) -> tuple[float, float]:
     """PSNR and SSIM of the learned phi against ``grad u / sqrt(|grad u|^2 + eps)`` of its own u.
 
-    The paper has 10.98 dB and 0.107 (section 3.1): what is learned is not the smoothed gradient.
-    Gradients in the paper's units (of 5 u); all times and both components as one stack, data range
-    1 as everywhere in the paper (the components lie in [-1, 1]: with that range 6.02 dB more).
+    The paper reports 10.98 dB and 0.107 (section 3.1): the network does not learn the smoothed
+    gradient. Gradients are in the paper's units (of 5 u). All times and both components form one
+    stack. The data range is 1 as everywhere in the paper; with the range of the components, which
+    lie in [-1, 1], the PSNR would be 6.02 dB higher.
     """
     from steepest.grid.differences import gradient
 
@@ -42,7 +43,7 @@ def flux_against_gradient(
 
 
 def flux() -> Measurement:
-    """`flux_against_gradient` in the column "flux", for methods that are networks; no truth."""
+    """`flux_against_gradient` in the column "flux", for networks; needs no ground truth."""
 
     def compare(method: Method, image: np.ndarray, nothing: Any) -> dict[str, Pair]:
         return {NAME: flux_against_gradient(method, image)} if isinstance(method, Learned) else {}
@@ -51,7 +52,7 @@ def flux() -> Measurement:
 
 
 def flux_table(methods: Sequence[Method], scores: Mapping[str, Mapping[str, Scores]]) -> Table:
-    """A row for every network, and the mean of those of the paper beside its single figure."""
+    """A row for every network, and the mean over the paper's networks with the paper's figure."""
     ours = {(label, SIZE): found[NAME].figure for label, found in scores.items() if NAME in found}
     trained = [method for method in methods if (method.label, SIZE) in ours]
     rows = make_rows(trained, (SIZE,), ours, {})
@@ -61,8 +62,8 @@ def flux_table(methods: Sequence[Method], scores: Mapping[str, Mapping[str, Scor
     last = Row(_ALL, "", (Cell(mean, paper.FLUX_AGAINST_GRADIENT),))
     notes = (
         "PSNR (SSIM), data range 1, of the learned phi against grad u / sqrt(|grad u|^2 + eps) of "
-        "the learned u, at 50 times: what is learned is not the smoothed gradient. Last row: mean "
-        "and deviation over the rows above that are the paper's networks.",
+        "the learned u, at 50 times: the networks do not learn the smoothed gradient. Last row: "
+        "mean and standard deviation over the paper's networks.",
     )
     title = "Section 3.1: phi against the smoothed gradient"
     return Table("table-4-flux", title, "dB", (SIZE,), (*rows, last), notes)

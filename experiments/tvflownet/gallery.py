@@ -21,14 +21,14 @@ from .shapes import disk_layout
 def write_gallery(
     evaluation: Evaluation, methods: Sequence[Learned], folder: str | os.PathLike[str]
 ) -> list[Path]:
-    """Figures 2 to 8 in style, and the certificate over time; existing files are replaced.
+    """Write pictures in the style of Figures 2 to 8, and the certificate over time.
 
-    Each shows at most two networks: the first and the last given.
+    Existing files are replaced. Each picture shows at most two networks, the first and the last.
 
     Raises
     ------
     InputError
-        Images are missing.
+        If images are missing.
     """
     shown = list(dict.fromkeys([methods[0], methods[-1]]))
     with OutputSet(overwrite=True) as outputs:
@@ -58,7 +58,7 @@ def _drawings(evaluation: Evaluation, shown: list[Learned]) -> dict[str, Callabl
 
 
 def _two_disks(seed: int) -> list[tuple[float, float, float, float]]:
-    """The strongest and the faintest disk of the first image of disks."""
+    """The disks of lowest and highest contrast in the first image of disks."""
     placed = sorted(disk_layout(seed), key=lambda disk: float(np.abs(disk[3])))
     return [placed[0], placed[-1]]
 

@@ -1,8 +1,8 @@
-"""Which images are evaluated: fixed, seeded lists of crops from any folder, or a folder as it is.
+"""The images of an evaluation: seeded lists of crops from a folder, or the whole images of one.
 
-Photographs are read by `steepest.io` and made grey by the weights of ITU-R BT.601,
-``0.299 R + 0.587 G + 0.114 B``, in float32 on the [0, 1] scale and not rounded again. A list of
-crops depends on the sorted names of the files in the folder, their sizes, and the seed only.
+`steepest.io` reads the photographs. They are converted to greyscale with the weights of ITU-R
+BT.601, ``0.299 R + 0.587 G + 0.114 B``, in float32 on the [0, 1] scale, without rounding. A list of
+crops depends only on the sorted names of the files in the folder, their sizes, and the seed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from steepest.io import image_files, read_image
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images of one column of a table: (H, W), float32, in [0, 1], with where each is from."""
+    """The images of one column of a table: (H, W), float32, in [0, 1], with their sources."""
 
     name: str
     images: tuple[np.ndarray, ...]
@@ -37,7 +37,7 @@ class ImageSet:
         return iter(self.images)
 
     def digest(self) -> str:
-        """A short name of the pixels: two sets with the same digest are the same images."""
+        """A digest of the pixels: sets with the same digest have the same images."""
         hasher = sha256()
         for image in self.images:
             hasher.update(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes())
@@ -52,12 +52,12 @@ def _grey_file(path: Path) -> np.ndarray:
 
 
 def folder_images(folder: str | os.PathLike[str], count: int | None = None) -> ImageSet:
-    """All images of a folder (or the first ``count``) whole, for example medical ones.
+    """All images of a folder (or the first ``count``), uncropped, such as medical images.
 
     Raises
     ------
     InputError
-        The folder is missing or empty, or a file is no grey or RGB image.
+        If the folder is missing or empty, or a file is not a greyscale or RGB image.
     """
     files = image_files(folder)[:count]
     return ImageSet("medical", tuple(map(_grey_file, files)), tuple(p.name for p in files))
@@ -66,13 +66,14 @@ def folder_images(folder: str | os.PathLike[str], count: int | None = None) -> I
 def crops(folder: str | os.PathLike[str], size: int, count: int = 200, seed: int = 0) -> ImageSet:
     """``count`` square crops of ``size`` pixels, one photograph after the other in random order.
 
-    Every photograph that is large enough is used once before any is used again; where the crop
-    lies in it is drawn uniformly; crops of one value are drawn again.
+    Every photograph that is large enough is used once before any is used again. The position of the
+    crop is uniformly random; constant crops are drawn again.
 
     Raises
     ------
     InputError
-        The folder is missing or holds no image as large as that.
+        If the folder is missing, has no image that is large enough, or nearly all crops are
+        constant.
     """
     size = check_count(size, "size")
     return _draw(folder, str(size), lambda rng: size, check_count(count, "count"), (seed, size))
@@ -86,7 +87,7 @@ def mixed_crops(
 ) -> ImageSet:
     """``count`` square crops of sizes drawn uniformly from ``sizes``, for one-homogeneity.
 
-    Raises as :func:`crops` does.
+    Errors are those of :func:`crops`.
     """
     low, high = sizes
     draw = lambda rng: int(rng.integers(low, high + 1))  # noqa: E731
@@ -115,7 +116,7 @@ def _draw(
                 raise InputError(f"{folder}: no image of {size}x{size} pixels or more")
         top, left = (int(rng.integers(side - size + 1)) for side in grey.shape)
         crop = np.ascontiguousarray(grey[top : top + size, left : left + size])
-        if crop.min() == crop.max():  # nothing flows: an infinite PSNR would be every mean
+        if crop.min() == crop.max():  # its infinite PSNR would make every mean infinite
             flat += 1
             if flat > count + len(files):
                 raise InputError(f"{folder}: nearly all crops of {size}x{size} pixels are constant")

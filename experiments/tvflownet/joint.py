@@ -1,4 +1,4 @@
-"""Table 1: the joint space-time optimisation, on as many images as are reasonable."""
+"""Table 1: the joint space-time optimisation, on a few images."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .truth import NUM_TIMES, STEP, TIMES, TruthSource, time_derivative
 
 LABEL = "joint"
 COUNTS = {"32": 6, "96": 3, "256": 3}
-"""Images at each size unless told otherwise: the optimisation takes minutes to hours an image."""
+"""Default number of images of each size: the optimisation takes minutes to hours per image."""
 _WORTH_COMPILING = 96 * 96  # pixels
 
 
 def run_joint(image: np.ndarray, num_iter: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """``u`` and ``div phi``, (50, H, W), by the paper's number of iterations or another.
+    """``u`` and ``div phi``, (50, H, W), by ``num_iter`` iterations (None: the paper's number).
 
-    Compiled where that pays and a C++ compiler is at hand.
+    The code is compiled if the image is large enough and a C++ compiler is available.
     """
     from torch import as_tensor
 
@@ -42,9 +42,10 @@ def joint(
     truth: TruthSource,
     solve: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] = run_joint,
 ) -> Measurement:
-    """The optimisation against the solver, in the columns "u" and "div phi"; methods play no part.
+    """The optimisation compared with the solver, in the columns "u" and "div phi".
 
-    As :func:`~.measurements.solution` and :func:`~.measurements.divergence` (the paper's scale).
+    Measured as in :func:`~.measurements.solution` and :func:`~.measurements.divergence` (on the
+    paper's scale). The method given to ``compare`` is ignored.
     """
     times = STEP * np.arange(NUM_TIMES + 1)
 
@@ -60,7 +61,7 @@ def joint(
 
 
 def table_1(scores: Mapping[str, Mapping[str, Scores]]) -> Table:
-    """Table 1 from the scores of each size; means and deviations over the images."""
+    """Table 1 from the scores of each size: means and standard deviations over the images."""
     known = paper.table(1)
     rows = []
     for name, field, kind in (

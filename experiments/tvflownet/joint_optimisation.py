@@ -1,4 +1,4 @@
-"""Joint space-time optimisation: the paper's loss minimised over ``u`` and ``phi``, no network."""
+"""Joint space-time optimisation: minimise the paper's loss over ``u`` and ``phi``, no network."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ _ITERATIONS_LARGE = 20_000
 
 @dataclass(frozen=True, eq=False)
 class JointResult:
-    """What the optimisation ended with.
+    """The result of the optimisation.
 
     Attributes
     ----------
     images : array (T, H, W)
-        ``u`` at ``times``, dtype of the computation.
+        ``u`` at ``times``, in the dtype of the computation.
     flux : array (T, 2, H, W)
-        ``phi`` at ``times``, projected onto the unit ball; ``div phi`` approximates ``u_t``.
+        ``phi`` at ``times``, projected to the unit ball; ``div phi`` approximates ``u_t``.
     times : array (T,)
+        The times in the solver's units.
     loss : array (iterations,)
-        The total before each iteration.
+        The total loss before each iteration.
     iterations : int
-        Fewer than asked for if ``on_step`` stopped it.
+        Number of iterations; fewer than requested if ``on_step`` stopped the optimisation.
     """
 
     images: np.ndarray
@@ -47,7 +48,9 @@ class JointResult:
 
 
 def default_iterations(shape: Sequence[int]) -> int:
-    """The paper's number for the longer side: 2,000 up to 96, 14,000 up to 256, then 20,000."""
+    """The paper's number of iterations: 2,000 for a longer side up to 96, 14,000 up to 256, 20,000
+    above.
+    """
     for side, count in _ITERATIONS:
         if max(shape) <= side:
             return count
@@ -65,36 +68,37 @@ def joint_optimisation(
     on_step: Callable[[int, dict[str, Tensor]], Any] | None = None,
     **weights: Any,
 ) -> JointResult:
-    """The flow of one image at all times at once, by Adam on the loss (12).
+    """Compute the flow of one image at all times together, by Adam on the loss (12).
 
     Minimises the terms of `steepest.learning.paper_loss` over the values of ``v = 5 u`` and
     ``phi`` at every pixel and time, starting from ``v = v0`` and ``phi = phi_ini(v0)``. The
     derivative in time is a backward difference, paired with the later flux:
-    ``(v_k - v_{k-1}) / (tau_k - tau_{k-1}) = div phi_k``. The subgradient condition ties ``phi_k``
-    to ``v_k`` too, so where all terms but the minimal norm vanish, this is the implicit Euler
+    ``(v_k - v_{k-1}) / (tau_k - tau_{k-1}) = div phi_k``. The subgradient condition also couples
+    ``phi_k`` to ``v_k``, so if all terms except the minimal norm vanish, this is the implicit Euler
     scheme. ``phi_0`` appears in no difference, only in the conditions at time 0.
 
     Parameters
     ----------
     image : array (H, W)
-        Grey image: float32 or float64 in [0, 1] (computed in that dtype), or uint8 or uint16
-        (put on [0, 1], computed in float32).
+        Greyscale image: float32 or float64 in [0, 1] (computed in this dtype), or uint8 or uint16
+        (scaled to [0, 1] and computed in float32).
     times : increasing sequence of at least two floats, the first 0
-        Engine's units, grey value times pixel. The paper's are 0, 0.02, ..., 0.98 in its own:
-        ``0.004 * numpy.arange(50)`` here.
+        Times in the solver's units, grey value times pixel. The paper's times 0, 0.02, ..., 0.98
+        are ``0.004 * numpy.arange(50)`` here.
     num_iter : int, optional
-        Default: the paper's for the image's size, see `default_iterations`.
+        Number of iterations; default: the paper's for the image's size (`default_iterations`).
     lr : float
         Learning rate of Adam.
-    device : device
-        Where to compute.
+    device : str or torch.device
+        The device to compute on.
     compiled : bool
-        Use ``torch.compile``: about three times faster at 256x256, after up to a minute.
+        Whether to use ``torch.compile``: about three times faster at 256x256, after up to a minute
+        of compilation.
     on_step : callable, optional
-        Called as ``on_step(iteration, terms)`` after each iteration, ``terms`` being the loss
-        before it; returning True stops. Looking at values makes a GPU wait.
+        Called as ``on_step(iteration, terms)`` after each iteration, where ``terms`` is the loss
+        before it. Returning True stops. Reading values makes a GPU wait.
     alpha1, alpha2, eps, tv_term, penalty : optional
-        As in `steepest.learning.paper_loss`.
+        See `steepest.learning.paper_loss`.
 
     Returns
     -------
@@ -103,12 +107,12 @@ def joint_optimisation(
     Raises
     ------
     InputError
-        Bad image, times or options.
+        If the image, the times or an option are not valid.
 
     Notes
     -----
-    Source: Grossmann et al., sections 3.1.1 and 4.1; which difference it uses in time the paper
-    does not say.
+    Source: Grossmann et al., sections 3.1.1 and 4.1. The paper does not say which difference in
+    time it uses.
     """
     v0 = _prepare(image, device)
     tau = _check_times(times)
@@ -152,7 +156,7 @@ def _prepare(image: Any, device: str | torch.device) -> Tensor:
     """The image as ``v0``, (1, 1, H, W) on the device."""
     array, _ = prepare_image(image)
     if array.ndim != 3 or min(array.shape[1:]) < 2:
-        raise InputError(f"image of shape {array.shape[1:]} must be (H, W), 2x2 pixels at least")
+        raise InputError(f"image of shape {array.shape[1:]} must be (H, W), at least 2x2 pixels")
     return CONTRAST * torch.as_tensor(array, device=device)[None]
 
 

@@ -1,7 +1,7 @@
-"""What is measured on one image: the numbers behind Tables 2 to 7, method by method.
+"""The measurements behind Tables 2 to 7, for one image and each method.
 
-A `Measurement` prepares what belongs to the image alone (the truth), then compares every method
-with it. Each comparison gives a PSNR (dB) and an SSIM for every one of its columns.
+A `Measurement` first prepares what depends on the image alone (the ground truth), and then compares
+each method with it. Each comparison gives a PSNR (dB) and an SSIM for each of its columns.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FACTORS = (3.0, 0.3)
 
 @dataclass(frozen=True)
 class Measurement:
-    """``compare(method, image, prepare(image))`` -> (PSNR, SSIM) by column."""
+    """``compare(method, image, prepare(image))`` returns (PSNR, SSIM) by column."""
 
     name: str
     prepare: Callable[[np.ndarray], Any]
@@ -39,7 +39,7 @@ def measure(
     images: Iterable[np.ndarray],
     tick: Callable[[], object] = lambda: None,
 ) -> dict[str, dict[str, Scores]]:
-    """Scores by label and column; ``tick`` is called after every image, which is seen once."""
+    """Scores by label and column; ``tick`` is called after every image."""
     found: dict[str, dict[str, list[Pair]]] = {method.label: {} for method in methods}
     for image in images:
         reference = measurement.prepare(image)
@@ -56,7 +56,7 @@ def measure(
 def solution(truth: TruthSource) -> Measurement:
     """``u`` at the paper's 50 times against the solver, data range 1 (Tables 2, 3 and 5).
 
-    Column "u". The PSNR is that of the whole stack, t = 0 among it.
+    The column is "u". The PSNR is that of the whole stack, including t = 0.
     """
 
     def compare(method: Method, image: np.ndarray, frames: np.ndarray) -> dict[str, Pair]:
@@ -68,11 +68,12 @@ def solution(truth: TruthSource) -> Measurement:
 def divergence(truth: TruthSource) -> Measurement:
     """``div phi`` at the 50 times against finite differences of the solver's ``u`` (Table 4).
 
-    Two columns, as the paper does not say which data range it took. "paper": the derivative of an
-    image in [0, 1] in the paper's time, ``div phi / 5``, with data range 1, as its ``u`` are
-    divided by 5 before they are compared. "min-max": the range of the truth's stack, which raises
-    the PSNR by about 2.6 dB on photographs. By :func:`time_derivative` the exact flow's own right
-    derivative has 36 to 39 dB in the first column: no method can be told from the truth above.
+    There are two columns, as the paper does not state its data range. "paper": the derivative of an
+    image in [0, 1] in the paper's time, ``div phi / 5``, with data range 1, because the paper
+    divides its ``u`` by 5 before comparing. "min-max": the range of the ground truth's stack, which
+    raises the PSNR by about 2.6 dB on photographs. The exact flow's own right derivative has 36 to
+    39 dB in the first column against :func:`time_derivative`; above this, a method cannot be
+    distinguished from the truth.
     """
     times = STEP * np.arange(NUM_TIMES + 1)
 
@@ -93,11 +94,12 @@ def divergence(truth: TruthSource) -> Measurement:
 def homogeneity(truth: TruthSource, factor: float) -> Measurement:
     """``u(c u0, t)`` against ``c u(u0, t / c)`` at the 50 times t (Table 6, Eq. (5)).
 
-    Both are divided by c, so that they are compared on the scale of the image, with data range 1
-    (on the scale of ``c u0`` the PSNR would be lower by 20 log10 c: 9.5 dB lower for c = 3, 10.5 dB
-    higher for 0.3). The paper's text compares the network with itself, its caption with
-    the model-driven approach. Two columns: "itself" for ``c u(u0, t / c)`` by the same
-    method, "solver" for that of the certified solver. "u(t) = u0" is perfect in the first.
+    Both are divided by c and compared on the scale of the image, with data range 1. (On the scale
+    of ``c u0`` the PSNR would be lower by 20 log10 c: 9.5 dB lower for c = 3, 10.5 dB higher for
+    0.3.) According to the paper's text the network is compared with itself, according to the
+    caption with the model-driven approach. There are therefore two columns: "itself" for
+    ``c u(u0, t / c)`` by the same method, and "solver" for that of the certified solver.
+    "u(t) = u0" is perfect in the first.
     """
     times = TIMES / factor
 

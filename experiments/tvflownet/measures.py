@@ -1,4 +1,4 @@
-"""How two stacks of images are compared: PSNR over the whole stack, SSIM a frame."""
+"""Compare two stacks of images: PSNR over the whole stack, SSIM per frame."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def psnr(ours: np.ndarray, truth: np.ndarray, data_range: float = 1.0) -> float:
     """``10 log10(data_range^2 / mean((ours - truth)^2))`` in dB over all frames and pixels.
 
     The paper takes the mean square over the whole stack of 50 times of an image, then averages
-    the decibels over images. Infinite where the two are equal.
+    the decibels over images. The PSNR of equal stacks is infinite.
 
     Raises
     ------
     InputError
-        The shapes differ.
+        If the shapes differ.
     """
     _check_alike(ours, truth)
     error = float(np.mean(np.square(np.subtract(ours, truth, dtype=np.float64))))
@@ -30,13 +30,14 @@ def psnr(ours: np.ndarray, truth: np.ndarray, data_range: float = 1.0) -> float:
 def ssim(ours: np.ndarray, truth: np.ndarray, data_range: float = 1.0) -> float:
     """Mean structural similarity of the frames of two stacks (T, H, W) or two images (H, W).
 
-    ``skimage.metrics.structural_similarity`` with its defaults: uniform windows of 7x7 pixels,
-    sample covariance, K1 = 0.01, K2 = 0.03, borders of 3 pixels left out of the mean; in float64.
+    Computed in float64 by ``skimage.metrics.structural_similarity`` with its defaults: uniform
+    windows of 7x7 pixels, sample covariance, K1 = 0.01, K2 = 0.03, and a mean without a border of 3
+    pixels.
 
     Raises
     ------
     InputError
-        The shapes differ, a side is below 7 pixels, or scikit-image is not installed.
+        If the shapes differ, a side is below 7 pixels, or scikit-image is not installed.
     """
     _check_alike(ours, truth)
     if min(ours.shape[-2:]) < SSIM_WINDOW:

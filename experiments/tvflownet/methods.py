@@ -1,7 +1,7 @@
-"""What is evaluated: trained networks, and "u(t) = u0" as the baseline of every table.
+"""The methods of an evaluation: trained networks, and "u(t) = u0" as the baseline.
 
-A method maps one grey image (H, W) and times (T,) in the engine's units to stacks (T, H, W). All
-tables are written against `Method`, so that anything with these few functions can be measured.
+A method maps one greyscale image (H, W) and times (T,) in the solver's units to stacks (T, H, W).
+The tables only use the functions of `Method`, so anything that has them can be measured.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 
 BASELINE = "u(t) = u0"
 _PIXELS = 1 << 20
-"""Pixels in one batch: 16 times of a 256x256 crop, about 1 GB in the U-Net."""
+"""Pixels per batch: 16 times of a 256x256 crop, which takes about 1 GB in the U-Net."""
 
 
 class Method(Protocol):
-    """What the tables ask of a network (or of anything else)."""
+    """The functions that the tables use of a network or any other method."""
 
     @property
     def network(self) -> str:
-        """The row of the paper, "unet" for example, or a name of its own."""
+        """The row in the paper's tables, such as "unet", or another name."""
 
     @property
     def training(self) -> str:
@@ -30,7 +30,7 @@ class Method(Protocol):
 
     @property
     def label(self) -> str:
-        """A name that no other method of an evaluation has."""
+        """A name that is unique within an evaluation."""
 
     def frames(self, image: np.ndarray, times: np.ndarray) -> np.ndarray:
         """``u(t)``, (T, H, W)."""
@@ -41,12 +41,12 @@ class Method(Protocol):
     def derivatives(
         self, image: np.ndarray, times: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """``u, u_t, u_tt`` at the times by automatic differentiation, or None without it."""
+        """``u, u_t, u_tt`` at the times by automatic differentiation; None if not supported."""
 
 
 @dataclass(frozen=True)
 class Still:
-    """The baseline ``u(t) = u0, div phi = 0``: what any network must beat."""
+    """The baseline ``u(t) = u0, div phi = 0``, which any network must beat."""
 
     network: str = BASELINE
     training: str = ""
@@ -72,9 +72,9 @@ class Still:
 class Learned:
     """A network as a method: all times of an image in batches, without gradients.
 
-    ``module`` has ``forward(u0, t) -> (u, phi)`` with the instantaneous flux and
-    ``solve(u0, t) -> u``, images (N, 1, H, W), times (N,) in the engine's units. ``metadata`` is
-    what its weights' file tells of the training; ``digest`` names its weights.
+    ``module`` has the methods ``forward(u0, t) -> (u, phi)``, with the instantaneous flux, and
+    ``solve(u0, t) -> u``, for images (N, 1, H, W) and times (N,) in the solver's units.
+    ``metadata`` is that of the weight file; ``digest`` identifies the weights.
     """
 
     module: Any
@@ -107,7 +107,7 @@ class Learned:
     def derivatives(
         self, image: np.ndarray, times: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Forward mode through forward mode: ``jvp`` of ``jvp`` of ``module.solve`` in the time."""
+        """Time derivatives by forward over forward mode: ``jvp`` of ``jvp`` of ``solve``."""
         from torch import ones_like
         from torch.func import jvp
 

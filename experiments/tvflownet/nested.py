@@ -1,4 +1,4 @@
-"""Forward mode through forward mode, where torch lacks a rule for it."""
+"""Forward over forward mode differentiation, where torch lacks a rule for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class _PlainSilu(TorchFunctionMode):
-    """``x sigmoid(x)`` in place of the fused silu, whose derivative has no forward mode."""
+    """Use ``x sigmoid(x)`` in place of the fused silu, whose derivative has no forward mode."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None

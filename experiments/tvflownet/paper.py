@@ -1,9 +1,10 @@
 """The figures of the paper's Tables 1 to 9, as printed.
 
-Grossmann, Dittmer, Korolev & Schönlieb, Unsupervised learning of the total variation flow. Keyed by
-network ("semi-resnet", "unet", "lgd", ...), training size ("32", "96", "256", "mixed", or "" where
-the paper names none) and column. They were measured on Food101 crops and with the paper's own
-solver, ours on other photographs: the two stand side by side, they are not the same experiment.
+Source: Grossmann, Dittmer, Korolev & Schönlieb, Unsupervised learning of the total variation flow.
+The keys are the network ("semi-resnet", "unet", "lgd", ...), the training size ("32", "96", "256",
+"mixed", or "" if the paper names none) and the column. The paper uses Food101 crops and its own
+solver, we use other photographs, so the figures can be compared but the experiments are not the
+same.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ _TRAININGS = ("32", "96", "256", "mixed")
 
 @dataclass(frozen=True)
 class Figure:
-    """One cell: a value, its standard deviation, and the SSIM that the paper puts in brackets.
+    """One cell: a value, its standard deviation, and the SSIM that the paper has in brackets.
 
     ``value`` is a PSNR in dB (Tables 1, 2, 4 to 7), an SSIM (Tables 1, 3), minutes (Table 8) or
-    seconds (Tables 8, 9); it may be infinite where two images are equal.
+    seconds (Tables 8, 9). The PSNR of equal images is infinite.
     """
 
     value: float
@@ -169,12 +170,12 @@ def table(number: int) -> dict[tuple[str, str, str], Figure]:
     """All cells of one table by (network, training size, column).
 
     Table 1 has the network "joint" and, in place of a training size, the rows "u, PSNR",
-    "u, SSIM", "div phi, PSNR" and "div phi, SSIM"; Table 9 has no training sizes.
+    "u, SSIM", "div phi, PSNR" and "div phi, SSIM". Table 9 has no training sizes.
 
     Raises
     ------
     KeyError
-        There is no such table.
+        If there is no such table.
     """
     if number == 1:
         rows = [("joint", name, line) for name, line in _JOINT.items()]
@@ -193,7 +194,7 @@ def table(number: int) -> dict[tuple[str, str, str], Figure]:
 
 
 def best(number: int, column: str) -> float:
-    """The paper's highest value in one column of Tables 2 to 7, over all of its networks."""
+    """The paper's highest value in one column of Tables 2 to 7, over all networks."""
     return max(cell.value for key, cell in table(number).items() if key[2] == column)
 
 

@@ -1,7 +1,7 @@
-"""Pictures in the style of the paper's Figures 2 to 8, and of what is ours: the certificate.
+"""Pictures in the style of the paper's Figures 2 to 8, and of our certificate.
 
-All take plain arrays or a `Method`, and return a ``matplotlib.figure.Figure`` that belongs to
-nobody else (`steepest.plot`'s conventions). Importing this module imports matplotlib.
+All functions take arrays or a `Method` and return a new ``matplotlib.figure.Figure``, by the
+conventions of `steepest.plot`. Importing this module imports matplotlib.
 """
 
 from __future__ import annotations
@@ -44,27 +44,29 @@ def comparison(
     error: float = _ERROR,
     title: str = "",
 ) -> Drawing:
-    """One row of panels a method, the first the truth; below each other row its error map.
+    """One row of panels per method, with its error map below; the first row is the truth.
 
     Parameters
     ----------
-    rows
-        (T, H, W) by name; the first is what the others are compared with.
-    times
-        (T,) written above the panels.
-    grey
-        The grey map of the images.
-    error
-        Error maps run from -error (black) over 0 (mid-grey) to error (white).
+    rows : mapping of arrays (T, H, W)
+        Stacks by name; the others are compared with the first.
+    times : array (T,)
+        Times, written above the panels.
+    grey : (float, float)
+        Values shown as black and white.
+    error : float
+        Error maps range from -error (black) over 0 (mid-grey) to error (white).
+    title : str
+        Title of the figure.
 
     Raises
     ------
     InputError
-        Fewer than one row, or shapes that differ.
+        If there is no row, or the shapes differ.
     """
     stacks = {name: np.asarray(stack) for name, stack in rows.items()}
     if not stacks or len({stack.shape for stack in stacks.values()}) != 1:
-        raise InputError("one or more stacks of one shape are needed")
+        raise InputError("rows: allowed are one or more stacks of the same shape")
     (first, truth), *others = stacks.items()
     height, width = truth.shape[1:]
     panels = len(times) * (1 + 2 * len(others))
@@ -84,7 +86,7 @@ def flow_comparison(
     times: np.ndarray = SHOWN,
     title: str = "",
 ) -> Drawing:
-    """``u`` at five times, solver above networks, with error maps (Figures 2, 4, 6 and 7)."""
+    """``u`` at five times by the solver and by networks, with error maps (Figures 2, 4, 6, 7)."""
     rows = {SOLVER: truth(image, times).frames}
     rows |= {method.label: method.frames(image, times) for method in methods}
     return comparison(rows, times, title=title)
@@ -104,7 +106,7 @@ def divergence_comparison(
 def homogeneity_comparison(
     method: Method, image: np.ndarray, truth: TruthSource, factor: float = 0.3, title: str = ""
 ) -> Drawing:
-    """``u(c u0, t) / c`` and ``u(u0, t / c)`` of a method beside the solver's (Figure 8)."""
+    """``u(c u0, t) / c`` and ``u(u0, t / c)`` of a method and of the solver (Figure 8)."""
     scaled = method.frames(np.asarray(factor * image, np.float32), SHOWN) / factor
     rows = {
         f"{SOLVER}, t / {factor:g}": truth(image, SHOWN / factor).frames,
@@ -120,7 +122,7 @@ def decay_figure(
     points: Sequence[tuple[int, int]],
     truth: TruthSource,
 ) -> Drawing:
-    """Grey values at some pixels over time: linear inside disks (Figure 5)."""
+    """Grey values at some pixels over time, which are linear inside disks (Figure 5)."""
     figure, axes = _axes("time $t$", "grey value")
     stacks = {SOLVER: truth(image, TIMES).frames}
     stacks |= {method.label: method.frames(image, TIMES) for method in methods}
@@ -142,7 +144,7 @@ def decay_figure(
 def certificate_figure(
     method: Learned, image: np.ndarray, truth: TruthSource, times: np.ndarray = TIMES[1::4]
 ) -> Drawing:
-    """The guaranteed and the true L2 error of one image over time (logarithmic)."""
+    """The guaranteed and the true L2 error of one image over time (logarithmic axis)."""
     from .certificates import check_certificates
 
     check = check_certificates(method, [image], truth, times)

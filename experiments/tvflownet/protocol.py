@@ -1,4 +1,4 @@
-"""Tables 2 to 8 of the paper from scores; each function only puts cells together."""
+"""Build Tables 2 to 8 of the paper from scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .table import Scores, Table, make_rows
 from .weights import training_times
 
 Results = Mapping[tuple[str, str], Mapping[str, Mapping[str, Scores]]]
-"""Scores by (measurement, image set), then label, then column, as :func:`measure` gives them."""
+"""Scores by (measurement, image set), then label, then column, as :func:`measure` returns them."""
 
 _STACK = "PSNR over the stack of 50 times of an image (data range 1), averaged over the images."
 _WINDOW = "SSIM: scikit-image's defaults, a 7x7 window, data range 1, averaged over 50 times."
@@ -37,7 +37,7 @@ def table_4(methods: Sequence[Method], results: Results) -> Table:
     extra = {f"{size}, min-max": (size, "min-max") for size in SIZES}
     ours = _collect(results, "divergence", {**columns, **extra})
     notes = (
-        "Truth: central differences of the solver's u (forward at t = 0), divided by 5 as u is, "
+        "Truth: central differences of the solver's u (forward at t = 0), divided by 5 like u, "
         "data range 1; min-max: the range of the truth. The exact flow's own derivative has 36 to "
         "39 dB against these differences.",
     )
@@ -59,9 +59,9 @@ def table_6(methods: Sequence[Method], results: Results) -> Table:
         ours |= _collect(results, f"homogeneity-{factor:g}", columns)
     extra = tuple(f"c = {factor:g}, solver" for factor in FACTORS)
     notes = (
-        "u(c u0, t) against c u(u0, t / c) of the same method, and of the certified solver (the "
-        "paper's text says the first, its caption the second); both divided by c, data range 1. "
-        "u(t) = u0 is perfectly homogeneous.",
+        "u(c u0, t) compared with c u(u0, t / c) of the same method, and of the certified solver "
+        "(the paper's text describes the first, its caption the second); both divided by c, data "
+        "range 1. u(t) = u0 is perfectly homogeneous.",
     )
     twice = {
         (network, training, f"{column}, solver"): figure
@@ -77,15 +77,16 @@ def table_7(methods: Sequence[Method], results: Results) -> Table:
     fields[extra] = "autodiff"
     ours = _collect(results, "reconstruction", {c: ("96", name) for c, name in fields.items()})
     notes = (
-        "Autodiff: the exact integral t u_t - u of each interval; the paper does not say its rule, "
-        "but its two columns agree to 0.4 dB, so it telescopes to u(0) as this and FD do. "
-        "Trapezoid: of u_tt t at the 50 times, between which structures vanish.",
+        "Autodiff: the exact integral t u_t - u of each interval. The paper does not state its "
+        "quadrature rule, but its two columns agree to 0.4 dB, so it must telescope to u(0), as "
+        "this rule and FD do. Trapezoid: trapezoidal rule for u_tt t at the 50 times, between "
+        "which structures vanish.",
     )
     return _table(7, "Spectral reconstruction", "dB", methods, ours, notes, (extra,))
 
 
 def table_8(methods: Sequence[Method]) -> Table:
-    """Training times of the networks whose weights tell them (:func:`training_times`)."""
+    """Training times of the networks whose weights record them (:func:`training_times`)."""
     ours: dict[tuple[str, str], Figure] = {}
     trained = [method for method in methods if isinstance(method, Learned)]
     for method in trained:
@@ -105,7 +106,7 @@ NEEDS: dict[int, tuple[tuple[str, str], ...]] = {
     6: tuple((f"homogeneity-{factor:g}", "mixed") for factor in FACTORS),
     7: (("reconstruction", "96"),),
 }
-"""Which measurements on which image sets a table is made from."""
+"""The measurements and image sets that each table needs."""
 
 
 def _collect(

@@ -1,8 +1,8 @@
-"""The image from its spectral transform: ``u0 = int_0^T u_tt t dt + u(T) - u_t(T) T``.
+"""Reconstruct an image from its spectral transform: ``u0 = int_0^T u_tt t dt + u(T) - u_t(T) T``.
 
-Three ways to evaluate the integral (section 4.2.3, Table 7). The paper does not say which rule it
-takes; its 66.53 dB for the ground truth is a rounding or end effect of one, as the first below is
-exact for whatever starts at u0.
+This module has three ways to evaluate the integral (section 4.2.3, Table 7). The paper does not
+state its quadrature rule. Its 66.53 dB for the ground truth must be an effect of rounding or of the
+ends, because the first rule below is exact for every flow that starts at u0.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from steepest.core.errors import InputError
 def by_differences(frames: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Second differences of frames (T, H, W) at equal steps h from t = 0; ``(H, W)``.
 
-    Rectangle rule over the inner times, ``sum_k (u_{k+1} - 2 u_k + u_{k-1}) / h^2 * t_k * h``, and
-    ``u_t(T)`` by the backward difference. Summation by parts gives u(0) identically: what this
-    measures is how far a network's ``u(0)`` is from u0 (and rounding), and in the paper's table the
-    network's columns are just that.
+    Uses the rectangle rule over the inner times, ``sum_k (u_{k+1} - 2 u_k + u_{k-1}) / h^2 * t_k *
+    h``, and the backward difference for ``u_t(T)``. By summation by parts the result is identically
+    u(0). The comparison therefore measures the distance of a network's ``u(0)`` from u0 (and
+    rounding); so do the network's columns in the paper's table.
 
     Raises
     ------
     InputError
-        Fewer than two times, unequal steps, or the first is not 0.
+        If there are fewer than two times, the steps are unequal, or the first time is not 0.
     """
     steps = np.diff(times)
     if len(times) < 2 or times[0] != 0 or not np.allclose(steps, steps[0], rtol=1e-9):
@@ -41,7 +41,7 @@ def by_quadrature(
 ) -> np.ndarray:
     """Trapezoidal rule for ``u_tt t`` over 0 and the given positive times; ``(H, W)``.
 
-    The integrand is 0 at t = 0, which is why that time is not needed. Accurate as far as u_tt is
+    The time 0 is not needed, because the integrand is 0 there. The rule is accurate if u_tt is
     smooth between the times.
     """
     nodes = np.concatenate([[0.0], times])
@@ -53,10 +53,10 @@ def by_quadrature(
 
 
 def by_bands(start: np.ndarray, u: np.ndarray, u_t: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """The sum of bands whose integrals are exact, ``[t u_t - u]_a^b`` between times; ``(H, W)``.
+    """The sum of bands with exact integrals ``[t u_t - u]_a^b`` between times; ``(H, W)``.
 
-    ``d/dt (t u_t - u) = t u_tt``: one derivative in time gives each band without quadrature, and
-    their sum with the residual is ``start``, the method's u(0), up to rounding.
+    As ``d/dt (t u_t - u) = t u_tt``, one derivative in time gives each band without quadrature. The
+    sum of the bands and the residual is ``start``, the method's u(0), up to rounding.
     """
     u64, velocity = np.asarray(u, np.float64), np.asarray(u_t, np.float64)
     edges = np.concatenate([-np.asarray(start, np.float64)[None], 0 * u64])

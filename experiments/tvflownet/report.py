@@ -1,4 +1,4 @@
-"""Tables as Markdown, the paper's figure beside ours in every cell, and as JSON and back."""
+"""Write tables as Markdown, with our figure and the paper's in every cell, and as JSON."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _PLACES = {"dB": 2, "SSIM": 4}
 def to_markdown(table: Table) -> str:
     """A heading, the table and its notes; cells read "ours / paper's", as "43.10 / 42.05".
 
-    Means of several trainings stand with their standard deviation ("43.10 ± 0.08"), SSIM in
-    brackets. A dash: not measured, or not in the paper.
+    Means over several trainings are followed by their standard deviation ("43.10 ± 0.08"); SSIM is
+    in brackets. A dash means not measured, or not in the paper.
     """
     trained = any(row.training for row in table.rows)
     head = ["network", *(["trained on"] if trained else []), *table.columns]
@@ -46,33 +46,35 @@ def cell_text(cell: Cell, unit: str) -> str:
 
 
 def to_json(tables: Sequence[Table]) -> str:
-    """All tables as one JSON document (numbers that are not finite as the strings "inf", "nan")."""
+    """All tables as one JSON document, with the strings "inf" and "nan" for such numbers."""
     return to_text({"tables": [asdict(table) for table in tables]})
 
 
 def from_json(text: str) -> list[Table]:
-    """The tables of :func:`to_json`, equal to what they were.
+    """The tables from a document of :func:`to_json`.
 
     Raises
     ------
     InputError
-        The text is no such document.
+        If the text is not such a document.
     """
     try:
         return [_table(item) for item in json.loads(text)["tables"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"these are no stored tables ({type(error).__name__}: {error})") from None
+        raise InputError(f"text: not stored tables ({type(error).__name__}: {error})") from None
 
 
 def write_report(
     folder: str | os.PathLike[str], tables: Sequence[Table], name: str = "tables"
 ) -> list[Path]:
-    """``name.md`` and ``name.json`` in a folder, complete or not at all; existing ones replaced.
+    """Write ``name.md`` and ``name.json`` into a folder: both complete, or neither.
+
+    Existing files are replaced.
 
     Raises
     ------
     InputError
-        The folder is a file.
+        If the folder is a file.
     """
     markdown = "\n".join(map(to_markdown, tables))
     place = Path(folder)

@@ -1,4 +1,4 @@
-"""The whole evaluation: which images and measurements the tables need, each stored when done."""
+"""Run the evaluation: the images and measurements that the tables need, stored when done."""
 
 from __future__ import annotations
 
@@ -35,26 +35,38 @@ def _silent(label: str, total: int) -> AbstractContextManager[Callable[[], objec
 
 @dataclass
 class Evaluation:
-    """Methods on image sets, with scores stored in a folder so that a run can be resumed.
+    """Evaluate methods on image sets; scores are stored in a folder, so that a run can be resumed.
 
     Parameters
     ----------
-    methods
-        Networks and whatever else has a row, the baseline among them.
-    folder
-        Photographs to crop.
-    count
-        Crops at each size (the paper's 200), or three numbers for 32, 96 and 256. Of the smallest
-        of them 3 times as many crops of mixed sizes, half as many disks and ellipses, a fifth as
-        many medical images.
-    medical
+    methods : sequence of Method
+        The rows of the tables: networks and the baseline.
+    folder : path
+        Folder of photographs to crop.
+    count : int or three ints
+        Number of crops of each size (the paper's is 200), or one number each for 32, 96 and 256.
+        Relative to the smallest of them, there are 3 times as many crops of mixed sizes, half as
+        many disks and ellipses, and a fifth as many medical images.
+    seed : int
+        Seed of the crops and of the generated images.
+    medical : path, optional
         A folder of medical images (None: generated phantoms).
-    store
-        Where scores are kept (None: nowhere); with ``overwrite`` stored ones are not used.
-    meter
-        ``meter(label, total)``: a context whose value is called after every image.
-    joint_count
-        Images at each size for the joint optimisation (None: 6, 3 and 3 at 32, 96 and 256).
+    truth : TruthSource
+        The solver's flows.
+    store : path, optional
+        Folder to store scores in (None: they are not stored).
+    overwrite : bool
+        Whether to repeat stored measurements.
+    meter : callable
+        ``meter(label, total)`` returns a context whose value is called after every image.
+    joint_count : int, optional
+        Number of images of each size for the joint optimisation (None: 6, 3 and 3 at 32, 96 and
+        256).
+
+    Raises
+    ------
+    InputError
+        If two methods have the same label, or ``count`` is not valid.
     """
 
     methods: Sequence[Method]
@@ -81,12 +93,12 @@ class Evaluation:
         self._results: dict[tuple[str, str], dict[str, dict[str, Scores]]] = {}
 
     def table(self, number: int) -> Table:
-        """One of the paper's tables; measures what it needs and is not stored.
+        """One of the paper's tables; measures what it needs unless it is stored.
 
         Raises
         ------
         InputError
-            There is no such table, or images, weights or packages are missing.
+            If there is no such table, or images, weights or packages are missing.
         """
         if number not in ALL_TABLES:
             raise InputError(f"table {number}: allowed are {', '.join(map(str, ALL_TABLES))}")
@@ -101,7 +113,7 @@ class Evaluation:
         return protocol.TABLES[number](self.methods, self._results)
 
     def flux_table(self) -> Table:
-        """The learned flux against the smoothed gradient: the figure in the paper's section 3.1."""
+        """The learned flux compared with the smoothed gradient (the paper's section 3.1)."""
         return flux_table(self.methods, self.results("flux", FLUX_SIZE))
 
     def results(self, measurement: str, images: str) -> dict[str, dict[str, Scores]]:
@@ -121,7 +133,7 @@ class Evaluation:
         return self._results[key]
 
     def certificates(self, sets: Sequence[str] = SIZES) -> tuple[Table, list[CertificateCheck]]:
-        """The guaranteed beside the true error on every image of these sets."""
+        """The guaranteed and the true error on every image of these sets."""
         checks = {}
         for name in sets:
             for method in self._learned:
@@ -156,7 +168,7 @@ class Evaluation:
         return crops(self.folder, int(name), self._counts[name], self.seed)
 
     def _joint(self) -> Table:
-        """Each image is stored when it is done: it may have taken hours."""
+        """Table 1. The result of each image is stored separately, as it may have taken hours."""
         from .joint import COUNTS, LABEL, joint, table_1
 
         scores = {}
@@ -196,7 +208,7 @@ class Evaluation:
             return table_9(time_all(runners, images, tick=tick))
 
     def _key(self, images: str, method: Method | None = None) -> dict[str, Any]:
-        """What stored results depend on: with another key they are measured again."""
+        """The key of stored results; with another key, measurements are repeated."""
         return {
             "images": self.image_set(images).digest(),
             "truth": [self.truth.method, self.truth.accuracy],

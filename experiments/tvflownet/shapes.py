@@ -1,8 +1,8 @@
 """Generated evaluation images: isolated disks, overlapping ellipses, and phantoms of scans.
 
-Discs are eigenfunctions of the total variation: the paper (section 4.2.1, Table 5) looks whether
-networks trained on photographs know them. All generators are fixed by their seed, and every image
-is float32 in [0, 1]. Edges are smoothed over one pixel, by the distance to the outline.
+Disks are eigenfunctions of the total variation. The paper (section 4.2.1, Table 5) tests whether
+networks trained on photographs reproduce them. All generators are determined by their seed, and
+every image is float32 in [0, 1]. Edges are smoothed over one pixel, by the distance to the outline.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ _ATTEMPTS = 60
 def disks(count: int = 100, seed: int = 0, size: int = SHAPE_SIZE) -> list[np.ndarray]:
     """``count`` images (size, size) of 3 to 10 isolated disks on a constant background.
 
-    Radii from 4 % to 14 % of the side (10 to 36 pixels at 256), contrasts of either sign from 0.1
-    to 0.7, always within [0, 1]; disks stay 6 pixels apart from each other and from the boundary.
+    Radii are 4 % to 14 % of the side (10 to 36 pixels at 256). Contrasts are 0.1 to 0.7, of either
+    sign, with values in [0, 1]. Disks are at least 6 pixels apart from each other and from the
+    boundary.
 
     Raises
     ------
     InputError
-        ``count`` is not a whole number from 1, or ``size`` below 32.
+        If ``count`` is not a positive integer, or ``size`` is below 32.
     """
     return _many(_disk_image, count, seed, size)
 
@@ -34,18 +35,18 @@ def disks(count: int = 100, seed: int = 0, size: int = SHAPE_SIZE) -> list[np.nd
 def ellipses(count: int = 100, seed: int = 0, size: int = SHAPE_SIZE) -> list[np.ndarray]:
     """``count`` images (size, size) of 5 to 15 overlapping ellipses of varying contrasts.
 
-    Half axes from 3 % to 25 % of the side, any orientation; a later ellipse covers the earlier.
-    Raises as :func:`disks` does.
+    The semi-axes are 3 % to 25 % of the side, in any orientation; later ellipses cover earlier
+    ones. Errors are those of :func:`disks`.
     """
     return _many(_ellipse_image, count, seed, size)
 
 
 def phantoms(count: int = 40, seed: int = 0, size: int = PHANTOM_SIZE) -> list[np.ndarray]:
-    """``count`` images (size, size) like sections of a body, where no medical data are at hand.
+    """``count`` images (size, size) like body sections, for use without medical data.
 
-    A dark background, a body with a bright rim, organs of smooth brightness with vessels in them,
-    and faint noise: the smooth dark backgrounds with defined structures that the paper describes.
-    Raises as :func:`disks` does.
+    They have a dark background, a body with a bright rim, organs of smooth brightness with vessels,
+    and faint noise, like the smooth dark backgrounds with defined structures that the paper
+    describes. Errors are those of :func:`disks`.
     """
     return _many(_phantom_image, count, seed, size)
 
@@ -68,7 +69,7 @@ def _many(draw, count: int, seed: int, size: int) -> list[np.ndarray]:  # type: 
 def _ellipse_mask(
     size: int, centre: tuple[float, float], axes: tuple[float, float], angle: float = 0.0
 ) -> np.ndarray:
-    """1 inside, 0 outside, a ramp of about one pixel between."""
+    """1 inside, 0 outside, with a ramp of about one pixel between."""
     rows, columns = np.mgrid[:size, :size].astype(np.float64)
     y, x = rows - centre[0], columns - centre[1]
     along = x * np.cos(angle) + y * np.sin(angle)
@@ -83,7 +84,7 @@ def _ellipse_mask(
 def _place_disks(
     rng: np.random.Generator, size: int
 ) -> tuple[float, list[tuple[float, float, float, float]]]:
-    """A background and disks (row, column, radius, contrast) apart from each other."""
+    """A background value and separate disks (row, column, radius, contrast)."""
     background = float(rng.uniform(0.1, 0.9))
     placed: list[tuple[float, float, float, float]] = []
     wanted, gap = int(rng.integers(3, 11)), 6.0
@@ -144,7 +145,7 @@ def _organ(
     body: np.ndarray,
     image: np.ndarray,
 ) -> np.ndarray:
-    """What to add to the image for one organ with a slope of brightness and a few vessels."""
+    """The change of the image by one organ with a brightness gradient and a few vessels."""
     angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.65)
     row = centre[0] + reach * body[1] * np.sin(angle)
     column = centre[1] + reach * body[0] * np.cos(angle)

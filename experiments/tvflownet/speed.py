@@ -1,4 +1,4 @@
-"""Table 9: how long an evaluation takes, all contenders in turn in one run."""
+"""Table 9: evaluation times, with all contenders in turn in one run."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _LONG, _VERY_LONG = 2.0, 10.0
 
 @dataclass(frozen=True)
 class Runner:
-    """Something to be timed on one image; ``times`` multiplies its seconds (projections)."""
+    """A call to time on one image; ``times`` multiplies its seconds (for projections)."""
 
     call: Callable[[np.ndarray], object]
     times: Callable[[int], float] = lambda side: 1.0
 
 
 def network_runners(methods: Sequence[Learned]) -> dict[str, Runner]:
-    """Each architecture once, for all 50 times and for one (its training size is no matter)."""
+    """Each architecture once, for all 50 times and for one; the training size does not matter."""
     first: dict[str, Learned] = {}
     for method in methods:
         first.setdefault(method.network, method)
@@ -47,7 +47,7 @@ def network_runners(methods: Sequence[Learned]) -> dict[str, Runner]:
 
 
 def solver_runners(num_threads: int | None = None) -> dict[str, Runner]:
-    """Our solver in the paper's 50 steps and certified, and scikit-image's in 50 steps."""
+    """Our solver with the paper's 50 steps and certified, and scikit-image's with 50 steps."""
 
     def steps(image: np.ndarray) -> object:
         return tv_flow(image, TIMES, num_steps=len(TIMES) - 1, num_threads=num_threads)
@@ -65,7 +65,7 @@ def solver_runners(num_threads: int | None = None) -> dict[str, Runner]:
 
 
 def joint_runner(iterations: int = 3) -> dict[str, Runner]:
-    """The joint optimisation for a few iterations, projected to the paper's number of them."""
+    """The joint optimisation for a few iterations, projected to the paper's number."""
     from .joint import run_joint
 
     def few(image: np.ndarray) -> object:
@@ -80,12 +80,12 @@ def joint_runner(iterations: int = 3) -> dict[str, Runner]:
 
 
 def chambolle_chain(image: np.ndarray) -> np.ndarray:
-    """49 implicit Euler steps by ``skimage.restoration.denoise_tv_chambolle``, its own defaults.
+    """49 implicit Euler steps by ``skimage.restoration.denoise_tv_chambolle`` with its defaults.
 
     Raises
     ------
     InputError
-        scikit-image is not installed.
+        If scikit-image is not installed.
     """
     try:
         from skimage.restoration import denoise_tv_chambolle
@@ -100,7 +100,7 @@ def chambolle_chain(image: np.ndarray) -> np.ndarray:
 def speed_images(
     images: Sequence[np.ndarray], sides: Sequence[int] = SIDES
 ) -> dict[int, np.ndarray]:
-    """One image a size: the middle of the largest given, mirrored where it is too small."""
+    """One image per size: the centre of the largest given, mirrored if it is too small."""
     largest = max(images, key=lambda image: min(image.shape))
     found = {}
     for side in sides:
@@ -117,10 +117,10 @@ def time_all(
     repeats: int = 5,
     tick: Callable[[], object] = lambda: None,
 ) -> dict[tuple[str, int], float]:
-    """Median seconds by runner and side, the runners in turn after one untimed round.
+    """Median seconds by runner and side, with the runners in turn after one untimed round.
 
-    What takes longer than two seconds is timed once more only, what takes ten not again.
-    ``tick`` is called after every runner and side.
+    A call of more than two seconds is repeated only once, a call of more than ten not at all (its
+    first time is used). ``tick`` is called after every runner and side.
     """
     medians = {}
     for side, image in images.items():
@@ -139,7 +139,7 @@ def time_all(
 
 
 def table_9(seconds: Mapping[tuple[str, int], float]) -> Table:
-    """The times as a table; the paper's stand beside the rows that do the same work."""
+    """The times as a table, with the paper's times in the rows that do the same work."""
     names = list(dict.fromkeys(name for name, _ in seconds))
     theirs = {
         "steepest, 50 steps": "model-driven, CPU",
@@ -159,16 +159,16 @@ def table_9(seconds: Mapping[tuple[str, int], float]) -> Table:
     rows.append(_paper_row("model-driven, GPU"))
     notes = (
         f"Median seconds on {machine()}; the paper's networks ran on a Quadro P6000. All rows "
-        "but those of one time give 50 times. The paper does not say how many its seconds are for; "
-        "its growth with the size and the work of its networks suggest 50.",
-        "scikit-image stops by its default tolerance: fast, and far less accurate than our rows.",
+        'except "one time" are for 50 times. The paper does not state the number of times; the '
+        "growth with the size and the work of its networks suggest 50.",
+        "scikit-image stops at its default tolerance: fast, and far less accurate than our rows.",
         "Joint: a few iterations, projected to the paper's 2,000, 2,000, 14,000 and 20,000.",
     )
     return Table("table-9", "Table 9: Evaluation time", "s", paper.COLUMNS[9], tuple(rows), notes)
 
 
 def machine() -> str:
-    """The processors in use and the threads of torch, if it is loaded, in words."""
+    """The number of processors, and of torch's threads if it is loaded, in words."""
     import sys
 
     words = f"{platform.machine()}, {os.cpu_count()} processors"

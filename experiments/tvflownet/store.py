@@ -1,4 +1,4 @@
-"""Results of finished measurements on disk, so that an interrupted evaluation goes on."""
+"""Store the results of measurements, so that an interrupted evaluation can be resumed."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any
 from steepest import __version__
 
 VERSION = 2
-"""Raised by hand when a protocol or what a network computes changes in the code: results of another
-version, or of another version of the package, are measured again."""
+"""Increase this when the code of a protocol or of a network's computation changes. Measurements
+stored with another version, or another version of the package, are repeated."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """One JSON file a result, valid for the ``key`` that it was stored with only.
+    """One JSON file per result, valid only for the ``key`` it was stored with.
 
-    ``folder`` None: nothing is kept. ``overwrite``: nothing stored is used.
+    Without a ``folder`` nothing is stored. With ``overwrite`` stored results are not used.
     """
 
     folder: str | os.PathLike[str] | None = None
     overwrite: bool = False
 
     def load(self, name: str, key: dict[str, Any]) -> Any:
-        """What was stored under this name and key; None where there is none, or it is damaged."""
+        """The result stored under this name and key; None if there is none or it is damaged."""
         if self.folder is None or self.overwrite:
             return None
         try:
@@ -38,7 +38,7 @@ class Store:
             return None
 
     def save(self, name: str, key: dict[str, Any], result: Any) -> None:
-        """Store a result, complete or not at all; an existing one is replaced."""
+        """Store a result, completely or not at all; an existing one is replaced."""
         if self.folder is not None:
             document = {"key": _with_versions(key), "result": result}
             write_texts({self._path(name): to_text(document)})
@@ -53,7 +53,7 @@ def _with_versions(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_texts(files: dict[Path, str]) -> None:
-    """Write text files together, each under a temporary name first; existing ones are replaced."""
+    """Write text files together, each under a temporary name first, replacing existing files."""
     from steepest.io import OutputSet
 
     with OutputSet(overwrite=True) as outputs:
@@ -63,7 +63,7 @@ def write_texts(files: dict[Path, str]) -> None:
 
 
 def to_text(document: Any) -> str:
-    """JSON; numbers that are not finite as "inf", "-inf" and "nan", which ``float`` reads."""
+    """JSON text, with the strings "inf", "-inf" and "nan" for numbers that are not finite."""
     return json.dumps(_plain(document), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 

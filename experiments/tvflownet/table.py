@@ -1,4 +1,4 @@
-"""Tables of ours beside the paper's, as frozen data."""
+"""Tables with our figures and the paper's, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .paper import Figure
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of ours (None: not measured) and the paper's (None: it has none)."""
+    """Our figure (None: not measured) and the paper's (None: not in the paper)."""
 
     ours: Figure | None = None
     paper: Figure | None = None
@@ -22,7 +22,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A network and its training size, a cell for every column."""
+    """A network, its training size, and a cell for every column."""
 
     network: str
     training: str
@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the paper measured again. ``unit`` is "dB", "SSIM", "s" or "L2"."""
+    """A reproduced table of the paper. ``unit`` is that of its cells, such as "dB" or "SSIM"."""
 
     name: str
     title: str
@@ -46,7 +46,7 @@ class Table:
         Raises
         ------
         KeyError
-            There is no such row or column.
+            If there is no such row or column.
         """
         for row in self.rows:
             if (row.network, row.training) == (network, training) and column in self.columns:
@@ -63,7 +63,7 @@ class Scores:
 
     @property
     def figure(self) -> Figure:
-        """The means over the images, PSNR as the value."""
+        """The means over the images, with the PSNR as the value."""
         return Figure(_mean(self.psnr), ssim=_mean(self.ssim))
 
     @property
@@ -73,15 +73,14 @@ class Scores:
 
 
 def together(parts: Sequence[Scores]) -> Scores:
-    """The scores of several sets of images as those of one."""
+    """The scores of several sets of images, joined into one."""
     psnr = tuple(value for part in parts for value in part.psnr)
     return Scores(psnr, tuple(value for part in parts for value in part.ssim))
 
 
 def over_repeats(figures: Sequence[Figure]) -> Figure | None:
-    """One figure of several trainings: means, and the standard deviation where there are several.
-
-    The deviation is that of a sample (divided by n - 1).
+    """The figure of several trainings: the mean and, if there are several, the sample standard
+    deviation (divided by n - 1).
     """
     if not figures:
         return None

@@ -1,8 +1,8 @@
-"""What networks are measured against: the flow by the certified solver, at the paper's times.
+"""The ground truth: the flow by the certified solver, at the paper's times.
 
-The paper's flow is that of 5 u0 on [0, 1]; by one-homogeneity its time tau is the engine's
-``t = tau / 5`` and its result five times the engine's. Its 50 times 0, 0.02, ..., 0.98 are the
-engine's 0, 0.004, ..., 0.196.
+The paper runs the flow of 5 u0 on [0, 1]. By one-homogeneity its time tau is the solver's
+``t = tau / 5`` and its result is five times the solver's. Its 50 times 0, 0.02, ..., 0.98 are the
+solver's 0, 0.004, ..., 0.196.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from steepest.learning.flows.units import CONTRAST
 NUM_TIMES = 50
 STEP = 0.02 / CONTRAST
 TIMES = STEP * np.arange(NUM_TIMES)
-"""The paper's 50 times 0, 0.02, ..., 0.98 in the engine's units."""
+"""The paper's 50 times 0, 0.02, ..., 0.98 in the solver's units."""
 
 ACCURACY = 60.0
 _FIELDS = ("frames", "times", "error_bound")
@@ -34,7 +34,7 @@ _FIELDS = ("frames", "times", "error_bound")
 class Truth:
     """The flow of one image: ``frames`` (T, H, W) float32 at ``times`` (T,).
 
-    ``error_bound`` (T,): certified L2 distance of each frame to the exact flow.
+    ``error_bound`` (T,) is the certified L2 distance of each frame to the exact flow.
     """
 
     frames: np.ndarray
@@ -44,12 +44,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class TruthSource:
-    """How the truth is computed, and where it is kept.
+    """How the ground truth is computed, and where it is stored.
 
-    ``method`` "certified": steps and gaps chosen so that every frame is certified to ``accuracy``
-    dB (data range 1) of the flow that is exact in time. "euler": the paper's 50 implicit Euler
-    steps, each solved to a relative gap of 1e-6; its certificate then holds the price of the long
-    steps. ``folder``: keep results there as .npz (None: nowhere).
+    With ``method="certified"`` the steps and gaps are chosen such that every frame is within
+    ``accuracy`` dB (data range 1) of the flow that is exact in time. "euler" takes the paper's 50
+    implicit Euler steps, each solved to a relative gap of 1e-6; its certificate includes the error
+    of these long steps. ``folder``: store results there as .npz (None: do not store them).
     """
 
     method: str = "certified"
@@ -62,12 +62,12 @@ class TruthSource:
             raise InputError(f"method={self.method!r}; allowed are 'certified' and 'euler'")
 
     def __call__(self, image: np.ndarray, times: Sequence[float] | np.ndarray = TIMES) -> Truth:
-        """The flow of one grey image (H, W) at increasing times, from the folder if it is there.
+        """The flow of one greyscale image (H, W) at increasing times, computed or from the folder.
 
         Raises
         ------
         InputError
-            As `steepest.tv_flow`.
+            For the same reasons as `steepest.tv_flow`.
         """
         times = np.asarray(times, dtype=np.float64)
         path = self._path(image, times)
@@ -96,12 +96,12 @@ class TruthSource:
 
 
 def time_derivative(frames: np.ndarray, step: float) -> np.ndarray:
-    """``u_t`` (T, H, W) at the times of all frames but the last: the divergence's ground truth.
+    """``u_t`` (T, H, W) at all frames except the last: the ground truth for the divergence.
 
-    ``frames`` (T + 1, H, W) at equal steps. Central differences; at the first frame the forward
-    difference. The paper says "the finite difference approximation of the temporal derivative" and
-    no more. A constant ``u_t`` is met exactly, and jumps of ``u_t`` (structures that merge) enter
-    both neighbours by half.
+    ``frames`` are (T + 1, H, W) at equal steps. Differences are central, and forward at the first
+    frame. The paper only says "the finite difference approximation of the temporal derivative". A
+    constant ``u_t`` is reproduced exactly; jumps of ``u_t`` (where structures merge) are shared
+    equally by both neighbours.
     """
     inner = (frames[2:] - frames[:-2]) / (2 * step)
     first = (frames[1:2] - frames[:1]) / step
@@ -109,7 +109,7 @@ def time_derivative(frames: np.ndarray, step: float) -> np.ndarray:
 
 
 def _load(path: Path) -> Truth | None:
-    """A stored truth; None where there is none or it is damaged (it is then computed again)."""
+    """A stored truth; None if there is none or it is damaged (it is then computed again)."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return Truth(*(stored[name] for name in _FIELDS))

@@ -1,7 +1,7 @@
 """Gradients and warm starts: ``python -m experiments.tvflownet.warm_starts``.
 
-How accurate gradients through a denoised photograph are for a tolerance, and how many iterations a
-suggested flux saves: the converged one, with noise, and (if its weights are there) the network's.
+Measures the accuracy of gradients through a denoised photograph for several tolerances, and the
+iterations saved by a suggested flux: the converged flux, with and without noise, and the network's.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ NOISES = (0.0, 0.001, 0.01, 0.05)
 
 
 def table(title: str, head: list[str], rows: list[list[str]]) -> str:
-    """Markdown."""
+    """A Markdown table with a title."""
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
     return "\n".join([f"## {title}", "", *lines, ""])
 
 
 def best_of(function: Callable[[], Any], repeats: int = 3) -> tuple[Any, float]:
-    """Result and milliseconds of the fastest of some calls."""
+    """The result and the milliseconds of the fastest of several calls."""
     best = float("inf")
     for _ in range(repeats):
         start = perf_counter()
@@ -39,7 +39,7 @@ def best_of(function: Callable[[], Any], repeats: int = 3) -> tuple[Any, float]:
 
 
 def gradients() -> str:
-    """Error of d/df ||v - f0||^2 and of d/dstrength against a tolerance of 1e-8."""
+    """Errors of d/df ||v - f0||^2 and of d/dstrength, relative to a tolerance of 1e-8."""
     import torch
 
     clean = torch.from_numpy(camera_crop(256).astype(np.float64))
@@ -64,7 +64,7 @@ def gradients() -> str:
 
 
 def converged_fluxes(image: np.ndarray) -> np.ndarray:
-    """The flux of each of the steps, to 1e-7."""
+    """The flux of each step, solved to 1e-7."""
     fluxes, state = [], None
     for t in np.linspace(0, END, STEPS + 1)[1:]:
         result = steepest.tv_flow(image, t, num_steps=1, tol=1e-7, state=state, max_num_iter=20000)
@@ -74,7 +74,7 @@ def converged_fluxes(image: np.ndarray) -> np.ndarray:
 
 
 def warm_flow() -> str:
-    """Iterations and milliseconds of the 50-step flow, for suggested fluxes."""
+    """Iterations and milliseconds of the 50-step flow with suggested fluxes."""
     image, rng = camera_crop(256), np.random.default_rng(0)
     exact, flow = converged_fluxes(image), partial(steepest.tv_flow, image, END)
     rows = []
@@ -91,7 +91,7 @@ def warm_flow() -> str:
 
 
 def warm_denoising() -> str:
-    """Iterations of a single solve."""
+    """Iterations of a single solve with suggested fluxes."""
     image, rng = camera_crop(256).astype(np.float64), np.random.default_rng(0)
     rows = []
     for strength in (0.1, 0.5):

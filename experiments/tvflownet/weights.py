@@ -1,4 +1,4 @@
-"""Networks by name or by the files of their weights, with the row of the tables they belong to."""
+"""Load networks by name or weight file, with their rows in the tables."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ _ENDINGS = (".safetensors", ".json")
 
 
 def load_method(spec: str, device: str = "cpu") -> Learned:
-    """A network by name or by the path of its weights, as `steepest.learning.load` takes them.
+    """A network by name or by the path of its weights, as for `steepest.learning.load`.
 
-    ``spec`` may end in ``@SIZE``, the training size: a number or "mixed". Without it, that is the
-    crop size noted in the weights, else the end of the file's name (``unet-96``), else "32", what
-    the paper found best. The paper's tables have rows for "32", "96", "256" and "mixed". The label
-    is the file's name, or the folder's for the ``weights`` that a training leaves, with the size.
+    ``spec`` may end in ``@SIZE``, where SIZE is the training size: a number or "mixed". Without it,
+    the training size is the crop size recorded in the weights, else the end of the file's name
+    (``unet-96``), else "32", the paper's best. The paper's tables have rows for "32", "96", "256"
+    and "mixed". The label is the name of the file, or that of its folder if the file is called
+    ``weights``, followed by the size.
 
     Raises
     ------
     InputError
-        Unknown name, missing or damaged file, a device that is not there.
+        If the name is unknown, the file is missing or damaged, or the device is not available.
     """
     from steepest.learning import load
     from steepest.learning.flows.weights import REGISTRY
@@ -45,40 +46,40 @@ def load_method(spec: str, device: str = "cpu") -> Learned:
 
 
 def shipped() -> list[str]:
-    """The names of `SHIPPED` whose weights are in this installation.
+    """The names in `SHIPPED` whose weights are in this installation.
 
     Raises
     ------
     InputError
-        There are none.
+        If there are none.
     """
     from steepest.learning.flows.weights import REGISTRY
 
     folder = REGISTRY.shipped
     found = [name for name in SHIPPED if folder and (folder / f"{name}.safetensors").is_file()]
     if not found:
-        raise InputError("no weights come with this installation: name files of weights")
+        raise InputError("this installation has no weights: give weight files by --networks")
     return found
 
 
 def split_spec(spec: str) -> tuple[str, str]:
-    """Name and training size ("" where there is none) of ``NAME@SIZE``; paths may hold "@" too."""
+    """Name and training size ("" if not given) of ``NAME@SIZE``; paths may also contain "@"."""
     name, _, size = spec.rpartition("@")
     is_file = any(Path(f"{spec}{ending}").is_file() for ending in _ENDINGS)
     return (spec, "") if is_file or not name or not _SIZE.fullmatch(size) else (name, size)
 
 
 def file_label(name: str) -> str:
-    """The file's name without ending; the folder's where the file is called "weights"."""
+    """The name of the file without suffix, or of its folder if the file is called "weights"."""
     path = Path(name)
     stem = path.name.removesuffix(".safetensors").removesuffix(".json")
     return path.absolute().parent.name or stem if stem == "weights" else stem
 
 
 def training_size(metadata: dict[str, Any], stem: str) -> str:
-    """By the crop size in the metadata, else by the end of the name, else "32".
+    """The crop size in the metadata, else the end of the name, else "32".
 
-    Random sizes are "mixed" if they are the paper's, from 32 to 256, else as "48-96".
+    Random sizes are "mixed" if they are the paper's, 32 to 256, else for example "48-96".
     """
     training = metadata.get("training")
     crop = training.get("crop") if isinstance(training, dict) else None
@@ -92,7 +93,7 @@ def training_size(metadata: dict[str, Any], stem: str) -> str:
 
 
 def training_times(metadata: dict[str, Any]) -> dict[str, float]:
-    """Minutes of the training and seconds an epoch, where the metadata tell them (Table 8)."""
+    """Minutes of training and seconds per epoch, if the metadata record them (Table 8)."""
     training, seconds = metadata.get("training"), metadata.get("seconds")
     found = {}
     if isinstance(seconds, (int, float)):
@@ -105,7 +106,7 @@ def training_times(metadata: dict[str, Any]) -> dict[str, float]:
 
 
 def digest(module: Any) -> str:
-    """A short name of all weights of a module: equal for equal weights."""
+    """A digest of all weights of a module: equal for equal weights."""
     hasher = sha256()
     for key, value in sorted(module.state_dict().items()):
         hasher.update(key.encode() + value.detach().cpu().contiguous().numpy().tobytes())

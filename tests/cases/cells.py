@@ -1,4 +1,4 @@
-"""Folders of small images of one bright disc each, with their masks."""
+"""Folders of small images with one bright disk each, and their masks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def draw_cell(
 def write_cells(
     folder: str | Path, count: int = 6, sizes: Sequence[tuple[int, int]] = ((24, 24),)
 ) -> tuple[Path, Path]:
-    """Images and masks of these sizes in turn; the two folders."""
+    """Write images and masks of these sizes in turn; return the two folders."""
     rng, root = np.random.default_rng(3), Path(folder)
     images, masks = root / "images", root / "masks"
     for i in range(count):
@@ -39,6 +39,6 @@ def write_cells(
 
 
 def write(path: Path, array: np.ndarray) -> None:
-    """A PNG, in a folder that is made if need be."""
+    """Write a PNG file; its folder is created if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Pillow.fromarray(array).save(path)

@@ -1,4 +1,4 @@
-"""What assertions are made of: distances and what float arithmetic may add to them."""
+"""Helpers for assertions: distances, and the rounding errors to allow for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def distances(images: ArrayLike, exact: ArrayLike) -> Array:
 
 
 def float64_slack(image: ArrayLike) -> float:
-    """What the comparison itself, done in float64, may be off by."""
+    """The rounding error of the comparison itself, which is in float64."""
     return 1e-14 * (1e-300 + float(np.linalg.norm(np.ravel(np.asarray(image, float)))))
 
 

@@ -99,7 +99,7 @@ def step(shape: Sequence[int], width: int, *, weight: float = 1.0, isotropic: bo
 
 
 def signal_case(name: str, signal: Array, times: Sequence[float] | None = None) -> Case:
-    """A 1-D signal with its flow by merging plateaus."""
+    """A 1-D signal and its flow, computed by merging plateaus."""
     end = extinction_by_merging(signal)
     nodes = np.asarray(times if times is not None else np.array([0.05, 0.3, 0.8, 1.2]) * end)
     values = np.asarray(signal, dtype=np.float64)
@@ -199,7 +199,7 @@ def heat_wave(shape: Sequence[int], modes: Sequence[int], huber: float) -> Case:
 
 
 def uniform_weights(base: Case, weight: float) -> Case:
-    """The same weight everywhere: time runs ``weight`` times as fast."""
+    """A constant weight: time runs ``weight`` times as fast."""
     space = base.image.shape
     end = None if base.extinction is None else base.extinction / weight
     options = {**base.options, "weights": np.full(space, weight)}

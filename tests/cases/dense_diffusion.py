@@ -20,7 +20,7 @@ def minus_laplacian(height: int, width: int) -> Tensor:
 
 
 def inpaint(image: Tensor, known: Tensor, *, channel_axis: int) -> SimpleNamespace:
-    """What `steepest.inpaint` returns for (C, H, W) and confidences (H, W)."""
+    """The result of `steepest.inpaint` for (C, H, W) and confidences (H, W)."""
     assert channel_axis == 0
     c = known.double().flatten()
     system = torch.diag(c) + (1 - c)[:, None] * minus_laplacian(*known.shape).to(c)

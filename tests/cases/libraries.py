@@ -1,4 +1,4 @@
-"""Other libraries, where they are installed."""
+"""Import other libraries if they are installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def real(library: str) -> Any:
-    """The library, or the test is skipped."""
+    """Import a library, or skip the test."""
     try:
         return import_module(library)
     except (ImportError, OSError, RuntimeError) as error:  # torchvision made for another torch

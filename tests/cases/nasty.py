@@ -1,4 +1,4 @@
-"""Arguments that nobody should give, among some that anybody might, as hypothesis strategies."""
+"""Hypothesis strategies for nonsensical arguments, mixed with usual ones."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def one_of(values: list[Any]) -> st.SearchStrategy[Any]:
 
 
 def numbers(usual: list[Any]) -> st.SearchStrategy[Any]:
-    """Mostly usual values, then any numbers, then nonsense."""
+    """Mostly usual values, sometimes any numbers, sometimes nonsense."""
     return st.one_of(one_of(usual), one_of(usual), one_of(usual), one_of(NUMBERS), one_of(NONSENSE))
 
 
 @st.composite
 def images(draw: Callable[..., Any], dimensions: int = 3) -> Any:
-    """Mostly images of a few pixels; also scaled, of other types, broken, or nothing like them."""
+    """Mostly images of a few pixels; also scaled, of other dtypes, broken, or not images at all."""
     choice = draw(st.integers(0, 9))
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=dimensions, min_side=1, max_side=5))
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def random_array(shape: Any, dtype: Any, seed: int = 0) -> Any:
-    """Over the whole range of an integer type; normally distributed floats."""
+    """Integers over the whole range of their dtype, or normally distributed floats."""
     rng = np.random.default_rng(seed)
     if np.dtype(dtype).kind == "f":
         return rng.standard_normal(shape).astype(dtype)

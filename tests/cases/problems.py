@@ -13,7 +13,7 @@ from .case import Array
 
 @dataclass(frozen=True)
 class Problem:
-    """An image and the keywords that say which functional."""
+    """An image and the keywords that select a functional."""
 
     name: str
     image: Array

@@ -1,4 +1,4 @@
-"""Images to decompose, and how near two of them are."""
+"""Images to decompose, and a measure of their distance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matrices of the grid's operators, written out pixel by pixel from the definitions."""
+"""Matrices of the grid operators, assembled pixel by pixel from the definitions."""
 
 from __future__ import annotations
 

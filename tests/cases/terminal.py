@@ -1,4 +1,4 @@
-"""What commands print when they fail."""
+"""The output of commands that fail."""
 
 from __future__ import annotations
 

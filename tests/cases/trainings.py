@@ -1,4 +1,4 @@
-"""Small trainings, and what tests of training share."""
+"""Small trainings, and helpers shared by the tests of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A method that must win every table, and photographs to crop."""
+"""A method that must be best in every table, and photographs to crop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METRICS = pytest.importorskip("skimage.metrics")
 
 
 class Solver:
-    """The certified solver as a method: it must win every table."""
+    """The certified solver as a method, which must be best in every table."""
 
     network, training, label, digest = "solver", "32", "solver", ""
 

@@ -1,4 +1,4 @@
-"""Images and masks in folders: what is matched, how values become classes, what is refused."""
+"""Images and masks in folders: matching, classes, and errors."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_values_are_classes_in_the_order_given(values: list[int], seed: int) -> 
     assert np.array_equal(Classes(tuple(values)).labels(stored), labels)
     stored[0, 0] = 17
     assert Classes(tuple(values), ignore=17).labels(stored)[0, 0] == IGNORE
-    with pytest.raises(InputError, match="holds the values 17; allowed are"):
+    with pytest.raises(InputError, match="has the values 17; allowed are"):
         Classes(tuple(values)).labels(stored)
 
 
@@ -92,7 +92,7 @@ def test_ignored_pixels(tmp_path: Path) -> None:
 
 
 def test_classes_that_a_mask_lacks(tmp_path: Path) -> None:
-    """The values of all masks together count, and a listed class may be in none of them."""
+    """Values are collected over all masks; a listed class may be missing in all of them."""
     for name, stored in (("a", mask(0, 0)), ("b", mask(0, 2))):
         save(tmp_path / f"{name}.bmp", photo())
         save(tmp_path / f"{name}.png", stored)
@@ -106,7 +106,7 @@ BAD_CASES: list[tuple[dict[str, np.ndarray], dict[str, Any], str]] = [
     ({"b.bmp": photo(), "c.bmp": photo()}, {}, "images without a mask: b, c"),
     ({f"{i:02}.bmp": photo() for i in range(9)}, {}, "00, 01, 02, 03, 04 and 4 more"),
     ({"a.png": mask(0, 1, width=9)}, {}, r"a\.png: 6x9 pixels, but its image a\.bmp has 6x8"),
-    ({"a.png": mask(0, 1, 2)}, {"values": (0, 1)}, r"a\.png: holds the values 2; allowed are 0, 1"),
+    ({"a.png": mask(0, 1, 2)}, {"values": (0, 1)}, r"a\.png: has the values 2; allowed are 0, 1"),
     ({"a.png": mask(0, 0)}, {}, "only one class in all masks .every pixel is 0"),
     ({"a.png": mask(3, 4)}, {"instances": True}, "only one class in all masks"),
     ({"a.png": mask(7, 7)}, {"ignore": 7}, "every pixel ignored"),
@@ -114,11 +114,11 @@ BAD_CASES: list[tuple[dict[str, np.ndarray], dict[str, Any], str]] = [
     ({"a.tif": mask(0, 1)}, {}, "two masks are called a"),
     ({}, {"values": (0, 0)}, "2 to 255 different integers"),
     ({}, {"values": (0,)}, "2 to 255 different integers"),
-    ({}, {"values": (0, 0.5)}, "integers, one a class"),
+    ({}, {"values": (0, 0.5)}, "integers, one per class"),
     ({}, {"values": (0, 1), "ignore": 1}, "must be another number"),
     ({}, {"values": (0, 1), "instances": True}, "exclude each other"),
     ({}, {"channels": 2}, "channels=2; allowed are 1, 3"),
-    ({"b.bmp": photo(colour=False), "b.png": mask(0, 1)}, {}, r"mixed .grey: b\.bmp"),
+    ({"b.bmp": photo(colour=False), "b.png": mask(0, 1)}, {}, r"partly colour .grey: b\.bmp"),
     ({}, {"ending": "_m"}, "cannot be told apart"),
 ]
 
@@ -127,7 +127,7 @@ BAD_CASES: list[tuple[dict[str, np.ndarray], dict[str, Any], str]] = [
 def test_bad_folders(
     tmp_path: Path, files: dict[str, np.ndarray], arguments: dict[str, Any], words: str
 ) -> None:
-    """One good pair, and what is wrong with or beside it."""
+    """One good pair, with one mistake in it or next to it."""
     for name, array in {"a.bmp": photo(), "a.png": mask(0, 1), **files}.items():
         save(tmp_path / name, array)
     with pytest.raises(InputError, match=words):
@@ -141,7 +141,7 @@ def test_folders_without_pairs(tmp_path: Path) -> None:
         open_pairs(tmp_path)
     for name in "ab":
         save(tmp_path / f"{name}.png", photo())
-    with pytest.raises(InputError, match="masks in a folder of their own"):
+    with pytest.raises(InputError, match="put the masks into their own folder"):
         open_pairs(tmp_path)
 
 
@@ -238,7 +238,7 @@ def test_resizing_labels_by_a_factor_repeats_them(rows: int, columns: int, seed:
 
 
 def test_resizing_keeps_a_linear_image_and_its_labels_together() -> None:
-    """Image and labels are sampled at the same places."""
+    """Image and labels are sampled at the same positions."""
     ramp = np.tile(np.arange(40, dtype=np.float32), (40, 1))
     image, labels = fit_size(ramp[None], ramp.astype(np.int64), (30, 27), "resize")
     assert np.abs(image[0, :, 2:-2] - labels[:, 2:-2]).max() <= 0.55

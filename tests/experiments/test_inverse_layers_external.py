@@ -218,7 +218,7 @@ def test_bad_batches() -> None:
     network = network_of(*DEEPLAB).train()
     with pytest.raises(InputError, match=r"allowed is \(N, 3, H, W\)"):
         network(torch.rand(2, 1, 32, 32))
-    with pytest.raises(InputError, match="allowed are 2 and more at a time"):
+    with pytest.raises(InputError, match="allowed are at least 2 at a time"):
         network(torch.rand(1, 3, 32, 32))
 
 
@@ -256,7 +256,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("operator torchvision::nms does not exist")
 
     monkeypatch.setattr(external, "import_module", broken)
-    with pytest.raises(InputError, match=r"nms does not exist\); it needs a torchvision of the"):
+    with pytest.raises(InputError, match=r"nms does not exist\); it needs a torchvision whose"):
         external.HRNet(3, 2)
 
 

@@ -18,7 +18,7 @@ from steepest.layers import InverseHeat, with_inverse_evolution  # noqa: E402
 
 
 class Plain(torch.nn.Module):
-    """Stands for a library: logits in the container that it returns them in."""
+    """A stand-in for a library: returns logits in the container that the library uses."""
 
     def __init__(self, wrap: Any) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def of_hugging_face() -> Any:
 
 
 def logits_in(output: Any) -> list[torch.Tensor]:
-    """What the layer is to change, and whether there is anything else."""
+    """The logits that the layer changes, and whether there is anything else."""
     if isinstance(output, torch.Tensor):
         return [output]
     if isinstance(output, list):
@@ -83,7 +83,7 @@ def logits_in(output: Any) -> list[torch.Tensor]:
     ],
 )
 def test_networks_of_other_libraries(make: Any) -> None:
-    """Logits go through the layer in training, all else stays; in evaluation nothing changes."""
+    """The layer changes only the logits, and only in training mode."""
     torch.manual_seed(0)
     network = make().eval()
     layer = InverseHeat(5, 0.025)

@@ -165,8 +165,8 @@ def test_ignored_pixels_are_greyed() -> None:
     ("labels", "options", "words"),
     [
         (np.zeros((4, 5), int), {}, "for an image of"),
-        (np.full((4, 4), 2), {}, "labels hold 2; allowed are 0 to 1"),
-        (np.full((4, 4), -1), {}, "labels hold -1"),
+        (np.full((4, 4), 2), {}, "labels contain 2; allowed are 0 to 1"),
+        (np.full((4, 4), -1), {}, "labels contain -1"),
         (np.zeros((4, 4), int), {"fill": 1.5}, "fill=1.5"),
         (np.zeros((4, 4), int), {"line": -1}, "line=-1"),
         (np.zeros((4, 4), int), {"scale": 0}, "scale=0"),

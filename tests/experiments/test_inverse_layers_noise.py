@@ -1,4 +1,4 @@
-"""Label noise: exactly what was asked for, where it was asked for, by explicit generators."""
+"""Label noise: the requested kind and amount, by explicit generators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs that are harder to understand: smooth edges, accents, palettes, stored numbers, display."""
+"""Difficult pairs: smooth edges, accents, palettes, stored numbers, display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m experiments.inverse_layers predict``: label images, overlays, what is refused."""
+"""``python -m experiments.inverse_layers predict``: label images, overlays, errors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,11 @@ def test_class_numbers_and_json(trained: Any, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [((0, 7, 65536), "0 to 65535"), ((-1, 0, 1), "called -1, 0, 1"), ((), "not say what its 3")],
+    [
+        ((0, 7, 65536), "0 to 65535"),
+        ((-1, 0, 1), "numbers -1, 0, 1"),
+        ((), "not contain the numbers of its 3"),
+    ],
 )
 def test_numbers_that_no_png_holds(
     trained: Any, values: tuple[int, ...], words: str, capsys: pytest.CaptureFixture[str]
@@ -123,7 +127,7 @@ def test_existing_files_are_kept(trained: Any, capsys: pytest.CaptureFixture[str
     assert main([*PREDICT, "--overwrite", "-q"]) == 0
     assert read_labels("results/c1.png").shape == (40, 26)
     err = refused([*PREDICT[:-1], "photos", "--overwrite"], capsys)
-    assert "photos/c0.png: is an image itself" in err
+    assert "photos/c0.png is an input image" in err
     twice = ["predict", WEIGHTS, "photos", "images/c0.png", "-o", "new"]
     assert "new/c0.png: two results would have this name" in refused(twice, capsys)
 
@@ -148,7 +152,7 @@ def test_images_that_are_none(trained: Any, capsys: pytest.CaptureFixture[str]) 
     tifffile.imwrite("photos/stack.tif", stack, photometric="minisblack")
     assert main([*PREDICT]) == 1  # the others are done
     out, err = capsys.readouterr()
-    assert "photos/stack.tif: axes ZYX; allowed are grey or RGB images" in err
+    assert "photos/stack.tif: axes ZYX; allowed are greyscale or RGB images" in err
     assert "2 of 3 images done" in out
 
 
@@ -166,4 +170,4 @@ def test_notes_that_are_damaged(
     trained: Any, notes: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     inverse_layers.save(trained, "run/weights", notes)
-    assert "its notes are not those of a training" in refused(PREDICT, capsys)
+    assert "its metadata are not those of a training" in refused(PREDICT, capsys)

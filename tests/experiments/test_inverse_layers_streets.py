@@ -1,4 +1,4 @@
-"""The made-up street scenes."""
+"""The synthetic street scenes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_things_are_where_they_belong() -> None:
 
 
 def test_classes_differ_in_colour() -> None:
-    """The nearest mean colour finds most pixels: there is something to be learned."""
+    """The nearest mean colour classifies most pixels, so there is something to learn."""
     image, labels = draw_street(np.random.default_rng(0))
     known = labels != IGNORE
     means = np.stack([image[labels == k].mean(0) for k in range(len(STREET_CLASSES))])
@@ -65,7 +65,7 @@ def test_files_are_pairs_and_depend_on_the_seed(tmp_path: Path) -> None:
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="allowed are 32 and more"):
+    with pytest.raises(InputError, match="allowed are sides of at least 32"):
         draw_street(np.random.default_rng(0), (31, 64))
     with pytest.raises(InputError, match="count=0"):
         write_streets(tmp_path, 0)

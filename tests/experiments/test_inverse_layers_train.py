@@ -139,8 +139,8 @@ def test_resume_is_as_if_nothing_had_happened(capsys: pytest.CaptureFixture[str]
     ours, theirs = (Path(f"{folder}/weights.safetensors") for folder in ("run", "whole"))
     assert ours.read_bytes() == theirs.read_bytes()
     err = refused([*TRAIN, "--resume", "--layer", "none"], capsys)
-    assert "was begun with other settings (layer: {}, not {'preset': 'default'})" in err
-    assert "holds a training already; resume it" in refused(TRAIN, capsys)
+    assert "the training there has other settings (layer: {}, not {'preset': 'default'})" in err
+    assert "already contains a training; resume it" in refused(TRAIN, capsys)
 
 
 def test_unstable_layer_stops_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,17 +207,17 @@ def spoil(how: str) -> None:
     ("how", "options", "words"),
     [
         ("unmatched", [], "images without a mask: c3; masks without an image: other"),
-        ("value", ["--values", "0,128,255"], "masks/c2.png: holds the values 7; allowed are 0, 1"),
+        ("value", ["--values", "0,128,255"], "masks/c2.png: has the values 7; allowed are 0, 1"),
         ("one class", [], "masks: only one class in all masks (every pixel is 0)"),
         ("size", [], "masks/c2.png: 20x24 pixels, but its image c2.png has 24x24"),
-        ("grey", [], "images are grey and colour mixed (grey: c2.png)"),
-        ("single", [], "images: one pair only"),
+        ("grey", [], "images are partly greyscale and partly colour (grey: c2.png)"),
+        ("single", [], "images: only one pair"),
         ("", ["--size", "8", "--fit", "pad"], "size=(8, 8) is smaller than an image of 24x24"),
         ("", ["--noise", "shared", "--noise-window", "25"], "window=25; allowed are 1 to 24"),
         ("", ["--noise-area", "0.2"], "also give --noise"),
         ("", ["--validation", "6"], "num_validation=6; allowed are 1 to 5"),
-        ("", ["--layer", "default", "--dt", "0.1"], "--layer default: is complete"),
-        ("", ["--dt", "0.1"], "has to be given steps"),
+        ("", ["--layer", "default", "--dt", "0.1"], "--layer default cannot be combined"),
+        ("", ["--dt", "0.1"], "needs steps"),
         ("", ["--loss-options", '{"q": 1}'], "'cross-entropy' has no option q"),
         ("", ["--loss-options", "q"], "is not a JSON object"),
         ("", ["--values", "0,a"], "'a' must be a whole number"),

@@ -1,4 +1,4 @@
-"""Trainings of segmentation networks: what is drawn, the layer, what is refused, resuming."""
+"""Trainings of segmentation networks: samples, the layer, errors, resuming."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def rehearse(**settings: Any) -> None:
 
 
 def history(folder: str) -> list[dict[str, float]]:
-    """The log without what differs from run to run."""
+    """The log without the entries that differ between runs."""
     return [{k: v for k, v in row.items() if k != "seconds"} for row in read_log(Path(folder))]
 
 
@@ -350,7 +350,7 @@ def test_an_image_that_does_not_fit_is_refused_at_once() -> None:
 def test_nothing_to_measure_dice_on_is_refused() -> None:
     for name in open_split(CELLS)[1].names:
         write(Path("masks") / f"{name}.png", np.zeros((24, 24), np.uint8))
-    with pytest.raises(InputError, match="num_validation=2: no class but the background in c"):
+    with pytest.raises(InputError, match="num_validation=2: only background in c"):
         train(CELLS, "run")
     rehearse(criterion="loss")
 
@@ -359,9 +359,9 @@ def test_nothing_to_measure_dice_on_is_refused() -> None:
     ("settings", "words"),
     [
         ({"layer": {"evolution": "haet"}}, "evolution='haet'; allowed are heat, total-variation"),
-        ({"layer": {"steps": 3}}, "'heat' has to be given dt; its arguments are steps, dt"),
+        ({"layer": {"steps": 3}}, "'heat' needs dt; its arguments are steps, dt"),
         ({"layer": {**HEAT, "eps": 1}}, "'heat' has no eps"),
-        ({"layer": {**UNSTABLE, "steps": 3}}, "steps do not go with preset='paper-wbc'"),
+        ({"layer": {**UNSTABLE, "steps": 3}}, "preset='paper-wbc' cannot be combined with steps"),
         ({"layer": {"preset": "mine"}}, "name='mine'; allowed is one of default"),
         ({"loss": "dice"}, "loss='dice'; allowed are cross-entropy"),
         ({"network_config": {"width": 3}}, "no arguments width"),
@@ -394,6 +394,6 @@ def test_values_that_are_refused(settings: dict[str, Any]) -> None:
 
 def test_resuming_with_another_layer_is_refused() -> None:
     train(CELLS, "run")
-    with pytest.raises(InputError, match=r"begun with other settings \(layer: "):
+    with pytest.raises(InputError, match=r"has other settings \(layer: "):
         train(replace(CELLS, layer=HEAT), "run")
     assert train(replace(CELLS, epochs=3), "run").step == 6

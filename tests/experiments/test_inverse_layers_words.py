@@ -1,4 +1,4 @@
-"""What ``python -m experiments.inverse_layers`` says about masks and pairs before it computes."""
+"""Messages of ``python -m experiments.inverse_layers`` about masks and pairs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_many_numbers_are_doubted(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SHORT, "-q"]) == 0
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert err.startswith("steepest: warning: the masks hold 9 different numbers")
+    assert err.startswith("steepest: warning: the masks contain 9 different numbers")
     assert "--instances" in err
     assert "--threshold" in err
     assert "--values 0,1,2,4,5,6,7,8,9" in err
@@ -156,7 +156,7 @@ def test_one_pair(options: list[str], capsys: pytest.CaptureFixture[str]) -> Non
         for path in Path(folder).iterdir():
             path.unlink() if path.stem != "c0" else None
     err = refused([*TRAIN, *options], capsys)
-    assert "one pair only; two at least are needed" in err
+    assert "only one pair; at least two are needed" in err
 
 
 def test_scale_is_for_overlays(capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,7 +166,7 @@ def test_scale_is_for_overlays(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("place", ["a file", "/proc/steepest", "locked/run"])
 def test_folders_that_cannot_be_written(place: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Noticed before masks and weights are read: those are damaged here."""
+    """The error comes before masks and weights, which are damaged here, are read."""
     if place.startswith("/proc") and not Path("/proc/self").exists():
         pytest.skip("no /proc")
     if place.startswith("locked"):

@@ -1,4 +1,4 @@
-"""``python -m experiments.tvflownet``: what is missing or does not fit is said in one line."""
+"""``python -m experiments.tvflownet``: errors are reported in one line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_without_scikit_image(
     [
         (["--seed", "-1"], "--seed: '-1' must be a whole number from 0"),
         (["--seed", "1.5"], "must be a whole number from 0"),
-        (["--euler", "--accuracy", "50"], "--euler takes 50 steps, --accuracy"),
+        (["--euler", "--accuracy", "50"], "--euler and --accuracy exclude each other"),
     ],
 )
 def test_refuses(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Joint space-time optimisation: what it finds, the paper's start and numbers, bad arguments."""
+"""Joint space-time optimisation: results, the paper's start and numbers, bad arguments."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_report_round_trip(tmp_path: Path) -> None:
     assert names == ["tables.json", "tables.md"]
     assert report.from_json((tmp_path / "new" / "tables.json").read_text()) == [SAMPLE, SAMPLE]
     for bad in ("", "[]", '{"tables": [{}]}'):
-        with pytest.raises(steepest.InputError, match="no stored tables"):
+        with pytest.raises(steepest.InputError, match="not stored tables"):
             report.from_json(bad)
 
 

@@ -1,4 +1,4 @@
-"""The evaluation: names, sizes and files of networks; batches; what stored scores depend on."""
+"""The evaluation: names, sizes and files of networks; batches; keys of stored scores."""
 
 from __future__ import annotations
 

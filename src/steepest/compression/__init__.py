@@ -1,6 +1,7 @@
-"""Images stored as few of their pixels: compression by sparse inpainting.
+"""Compression by sparse inpainting: an image is stored as a few of its pixels.
 
-Everything is imported on first use. Compressing needs the package ``constriction``.
+Everything is imported on first use. Compressing needs the package ``constriction``; decompressing
+does not.
 """
 
 from __future__ import annotations

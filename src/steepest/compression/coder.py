@@ -1,8 +1,8 @@
-"""The entropy coder: bits and their probabilities as bytes, and back.
+"""The entropy coder: from bits and their probabilities to bytes, and back.
 
-The encoder is the range coder of ``constriction``, fed with our probabilities: multiples of
-1/65536, which it rounds to multiples of 2**-24. What it writes is read by the compiled decoder
-here, of the same arithmetic, which needs no call for each bit and knows when the code is used up.
+The encoder is the range coder of ``constriction``. Its probabilities are multiples of 1/65536,
+which it rounds to multiples of 2**-24. The decoder is compiled here with the same arithmetic: it
+needs no function call per bit, and it detects when the code is used up.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from ..core.errors import InputError
 from .logistic import ONE
 
 _WORD = np.dtype(">u4")
-_SPARE = 5  # words behind the last that may be needed: two fill the decoder, two seal the code
+_SPARE = 5  # words past the end that may be needed: two fill the decoder, two seal the code
 _PRECISION, _HALF, _LEAST = np.uint64(24), np.uint64(32), np.uint64(1 << 32)
 
 _compile = numba.njit(cache=True)
 
 
 def encode_bits(bits: np.ndarray, probabilities: np.ndarray) -> bytes:
-    """Bits (0 or 1) with the probability, in 1/65536, that each is 1.
+    """Encode bits (0 or 1), given the probability that each is 1, in units of 1/65536.
 
-    Trailing zero bytes are left out; the decoder adds them again.
+    Trailing zero bytes are omitted; the decoder restores them.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If ``constriction`` is missing: install ``steepest[compression]``.
     """
     try:
         from constriction import stream
@@ -41,8 +46,8 @@ def encode_bits(bits: np.ndarray, probabilities: np.ndarray) -> bytes:
 def start(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     """The state of a decoder before the first bit, and the words that it reads.
 
-    The state is uint64: lower end and size of the interval, the number that is looked up in it,
-    and how many words have been read.
+    The state is four uint64 numbers: lower end and size of the interval, the code's number to
+    locate in it, and the number of words read.
     """
     padded = data + b"\0" * (-len(data) % _WORD.itemsize + 2 * _WORD.itemsize)
     words = np.frombuffer(padded, _WORD).astype(np.uint64)
@@ -51,7 +56,7 @@ def start(data: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 @_compile
 def next_bit(state, words, p):  # type: ignore[no-untyped-def]
-    """The next bit, 1 with probability p / 65536; -1 where no encoder writes such data."""
+    """The next bit, which is 1 with probability p / 65536; -1 if the data are invalid."""
     unit = state[1] >> _PRECISION
     zeros = unit * np.uint64(((ONE - p) << 8) - (1 if 2 * p < ONE else 0))
     bit = 0
@@ -71,18 +76,18 @@ def next_bit(state, words, p):  # type: ignore[no-untyped-def]
         state[2] = state[2] << _HALF | word
         state[3] += np.uint64(1)
         if at >= words.size + _SPARE and state[2] != state[0]:
-            return -1  # an encoder would have written down what is looked for so far behind
+            return -1  # an encoder would have written more words
     return bit
 
 
 @_compile
 def used_up(state, words):  # type: ignore[no-untyped-def]
-    """Whether all further bits are 0: they were left out as trailing zeros."""
+    """Whether all further bits are 0, so that the encoder omitted them as trailing zeros."""
     return np.int64(state[3]) >= words.size and state[2] == state[0]
 
 
 def invalid() -> InputError:
     """The error for data that no encoder writes."""
     return InputError(
-        "data is damaged: its entropy code is invalid; allowed is what compress wrote"
+        "data is damaged: its entropy code is invalid; allowed is the result of compress"
     )

@@ -1,19 +1,19 @@
-"""The file format: what surrounds the entropy code.
+"""The file format around the entropy code.
 
     bytes      content
     4          magic 8B 53 54 50 (``"\\x8bSTP"``)
     1          version, 1
-    1          kind: bits 0-1 dtype (uint8, uint16, float32, float64), bits 2-3 spatial axes - 1,
-               bit 4 whether there is a channel axis, bits 5-6 which, bit 7 zero
-    varints    the spatial shape; the number of channels where there is a channel axis; the number
-               of known pixels
+    1          kind: bits 0-1 dtype (uint8, uint16, float32, float64), bits 2-3 number of spatial
+               axes - 1, bit 4 set if there is a channel axis, bits 5-6 its index, bit 7 zero
+    varints    the spatial shape; the number of channels if there is a channel axis; the number of
+               known pixels
     1          levels - 1
     8 or 16    floats only: the values of the first and the last level, in the image's dtype
     …          the entropy code of mask and values
-    4          CRC-32 of all bytes before
+    4          CRC-32 of all preceding bytes
 
-Varints have seven bits a byte, the lowest first, bit 7 set where more follow. Numbers of several
-bytes are little-endian.
+A varint has seven bits per byte, the lowest first; bit 7 is set if another byte follows. Other
+numbers of several bytes are little-endian.
 """
 
 from __future__ import annotations
@@ -30,33 +30,38 @@ from ..core.errors import InputError
 MAGIC = b"\x8bSTP"
 VERSION = 1
 MAX_PIXELS = limits.MAX_PIXELS // 4
-"""Default of what may be decoded: the solver takes far more memory for each pixel than a reader."""
+"""Default limit for decoding: the solver needs far more memory per pixel than a file reader."""
 DTYPES = ("uint8", "uint16", "float32", "float64")
 _CHECKSUM = 4
 _LONGEST = 5  # bytes of a varint
-_MOST_CHANNELS = 1 << 16  # each is solved for on its own
+_MOST_CHANNELS = 1 << 16  # each channel is solved for separately
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a compressed image is.
+    """The header of a compressed image.
 
     Attributes
     ----------
     dtype : str
-        One of ``DTYPES``.
+        "uint8", "uint16", "float32" or "float64".
     space : tuple of int
-        The spatial shape, 1 to 3 axes.
+        The spatial shape, with 1 to 3 axes.
     channels : int
-        At most 65536.
+        Number of channels, at most 65536.
     channel_axis : int or None
-        Where the channels are in the image.
+        Axis of the channels in the image; None if it has none.
     count : int
-        Known pixels.
+        Number of known pixels.
     levels : int
-        2 to 256.
+        Number of levels of the values, 2 to 256.
     low, high : float
-        Values of the first and the last level; 0 and 1 for integers.
+        Values of the first and the last level; 0 and 1 for integer images.
+
+    Raises
+    ------
+    InputError
+        If there are too many channels.
     """
 
     dtype: str
@@ -76,7 +81,7 @@ class Header:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """The spatial shape as rows and columns, as mask and values are coded."""
+        """The spatial shape as rows and columns, in which mask and values are coded."""
         return prod(self.space[:-1]), self.space[-1]
 
     @property
@@ -93,7 +98,7 @@ class Header:
 
 
 def write(header: Header, code: bytes) -> bytes:
-    """The file."""
+    """The bytes of a file."""
     axis = header.channel_axis
     kind = DTYPES.index(header.dtype) | (len(header.space) - 1) << 2
     if axis is not None:
@@ -108,23 +113,25 @@ def write(header: Header, code: bytes) -> bytes:
 
 
 def read(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, bytes]:
-    """Header and entropy code of a file; nothing is allocated before all limits are checked.
+    """Header and entropy code of a file; all limits are checked before memory is allocated.
 
     Raises
     ------
     InputError
-        Not such a file, another version, truncated or altered, or more than ``max_pixels`` pixels
-        times channels.
+        If the data are not such a file, have another version, are truncated or altered, or the
+        image has more than ``max_pixels`` pixels times channels.
     """
     if not data.startswith(MAGIC):
-        raise InputError("data is no compressed image of steepest (it does not begin with 8B STP)")
+        raise InputError(
+            "data is not a compressed image of steepest (it does not begin with 8B STP)"
+        )
     if len(data) < len(MAGIC) + 2 + _CHECKSUM:
         raise InputError(f"data of {len(data)} bytes is truncated")
     if data[4] != VERSION:
         raise InputError(f"data has version {data[4]}; allowed is {VERSION}")
     body, checksum = data[:-_CHECKSUM], int.from_bytes(data[-_CHECKSUM:], "little")
     if zlib.crc32(body) != checksum:
-        raise InputError("data is truncated or altered: its checksum does not fit")
+        raise InputError("data is truncated or altered: its checksum does not match")
     return _parse(body, max_pixels)
 
 
@@ -176,4 +183,4 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
         number |= (data[at + i] & 127) << (7 * i)
         if data[at + i] < 128:
             return number, at + i + 1
-    raise InputError("data is damaged: its header holds a number that is too large")
+    raise InputError("data is damaged: its header contains a number that is too large")

@@ -1,4 +1,4 @@
-"""From an image to bytes."""
+"""Compression: from an image to bytes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ from .decode import reconstruct
 from .filling import choose_levels, choose_mask, choose_values, fill, mask_chooser
 from .search import largest_below, smallest_above
 
-_SHARE = 0.6  # of the inpainting's mean squared error that the squared step / 12 may be
-_FEWEST = 8
-START = 0.05  # density from which a search starts
+_SHARE = 0.6  # mean squared error of rounding (step^2 / 12) relative to that of the inpainting
+_FEWEST = 8  # levels
+START = 0.05  # first density of a search
 
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
-    """A compressed image and what it is worth.
+    """A compressed image with its quality.
 
     Attributes
     ----------
     data : bytes
-        The file.
+        The compressed image, ready to be written to a file.
     header : Header
+        Shape, dtype, number of known pixels and levels.
     mask : Boolean array of the spatial shape
+        True at the known pixels.
     image : array
-        What `decompress` makes of it.
+        The result of `decompress` for ``data``.
     psnr : float
-        Of ``image`` against the original, in dB; the range is 1 for integers and maximum minus
-        minimum for floats.
+        PSNR of ``image`` against the original, in dB. The data range is that of the dtype for
+        integers, and maximum minus minimum for floats.
     """
 
     data: bytes
@@ -56,12 +58,12 @@ class Compressed:
 
     @property
     def bits_per_pixel(self) -> float:
-        """Of the whole file, header and checksum included."""
+        """Bits per pixel of the whole file, including header and checksum."""
         return 8 * len(self.data) / self.mask.size
 
 
 def compress(image: Any, density: float | None = None, **options: Any) -> bytes:
-    """The bytes of a compressed image: ``pack(...).data``, with the same arguments as `pack`."""
+    """Compress an image to bytes: ``pack(...).data``, with the same arguments as `pack`."""
     return pack(image, density, **options).data
 
 
@@ -79,39 +81,42 @@ def pack(
     rng: int | np.random.Generator | None = None,
     on_step: Callback | None = None,
 ) -> Compressed:
-    """Compress an image to few of its pixels, between which diffusion fills in the rest.
+    """Compress an image to a few of its pixels, from which diffusion fills in the rest.
 
-    Exactly one of ``density``, ``max_bytes``, ``psnr`` and ``mask`` says how many pixels to keep.
+    Give exactly one of ``density``, ``max_bytes``, ``psnr`` and ``mask`` to determine how many
+    pixels are kept.
 
     Parameters
     ----------
     image : array
-        uint8, uint16, float32 or float64; 1 to 3 spatial axes and maybe a channel axis.
+        uint8, uint16, float32 or float64 (float16 becomes float32), with 1 to 3 spatial axes and
+        optionally a channel axis.
     density : float
-        Share of the pixels to keep, above 0 and up to 1.
+        Share of the pixels to keep, above 0 and at most 1.
     max_bytes : int
-        Largest size of the result; the density is searched for.
+        Largest size of the result. The largest density with this size is searched for.
     psnr : float
-        Least PSNR in dB; the smallest density that reaches it is searched for.
+        Smallest PSNR in dB. The smallest density that reaches it is searched for.
     mask : Boolean array of the spatial shape
-        The pixels to keep.
+        True at the pixels to keep.
     levels : int, optional
-        Values a channel is rounded to, 2 to 256, evenly from 0 to 1 for integers and from minimum
-        to maximum for floats. Default: such that step^2 / 12 is 0.6 of the mean squared error.
+        Number of levels to which values are rounded, 2 to 256: evenly spaced over the range of the
+        dtype for integers, and from minimum to maximum for floats. By default chosen such that
+        rounding adds a mean squared error (step^2 / 12) of 0.6 times that of the inpainting.
     channel_axis : int, optional
-        Which axis holds channels. Three channels are taken for red, green and blue.
+        Axis of the channels; None if there are none. Three channels are coded as red, green and
+        blue.
     mask_method : str
-        One of `steepest.inpainting.masks.METHODS`.
+        The method that chooses the pixels, one of `steepest.inpainting.masks.METHODS`.
     tonal : bool
-        Optimise the values at the mask for what is inpainted from them, rounded to their levels
-        (`steepest.inpainting.tonal`). False: the image's own values, rounded.
+        Whether to optimise the stored values for the best inpainting, including their rounding
+        (`steepest.inpainting.tonal`). False: store the image's own values, rounded.
     rng : int or Generator, optional
-        For mask methods that draw.
+        Random seed or generator, for mask methods that use random numbers.
     on_step : callable, optional
-        Called with a `MaskStep` while pixels are chosen, as by the mask method, and with a
-        `Progress` while their values are. Where it returns True, the rest is done in the shortest
-        way: a mask as the method gives it when it is stopped, the image's own values, and of a
-        search the best trial.
+        Called with a `MaskStep` while pixels are chosen and with a `Progress` while their values
+        are optimised. If it returns True, the rest is done as quickly as possible: the mask is the
+        method's present one, values are the image's own, and a search returns its best trial.
 
     Returns
     -------
@@ -120,8 +125,8 @@ def pack(
     Raises
     ------
     InputError
-        Bad image or arguments; a size or quality that cannot be reached, or had not been when
-        ``on_step`` stopped the search.
+        If the image or an argument is not valid, the size or the quality cannot be reached, or
+        ``on_step`` stopped the search before it was reached.
     """
     tell = Reporter(on_step)
     count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
@@ -158,7 +163,7 @@ def pack(
 
 
 class _Task:
-    """An image on the scale [0, 1], to be compressed with one mask or another."""
+    """An image scaled to [0, 1], to be compressed with different masks."""
 
     def __init__(
         self,
@@ -214,6 +219,6 @@ def _check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     if dtype_name(array) != "bool" or tuple(array.shape) != space or not bool(array.any()):
         raise InputError(
             f"mask={dtype_name(array)} array of shape {tuple(array.shape)}; allowed is a Boolean "
-            f"array of the image's spatial shape {space} with a True in it"
+            f"array of the image's spatial shape {space} with at least one True"
         )
     return np.asarray(detached(array))

@@ -1,13 +1,15 @@
-"""What is expected of a value: histograms of the values before it, seen from several sides.
+"""Experts that predict a value: adaptive histograms of the values before it.
 
-The first expert's histogram is of the values themselves, the others' of the difference to a
-reference; each has one histogram for each of its contexts:
+Expert 0 counts the values themselves. The others count differences to a reference value, with a
+separate histogram for each context:
 
-    1, 2, 3  the nearest, second and third nearest known pixel before, by distance
-    4        the mean of the three, by how far they differ
-    5        the one of the six nearest that is most alike in the channel before, by how much
+    expert   reference                                                   context
+    1, 2, 3  the nearest, second and third nearest earlier known pixel   its distance
+    4        the weighted mean of these three                            their spread
+    5        of the six nearest, the one most similar in the previous    the difference there
+             channel
 
-All of it is integer arithmetic.
+All arithmetic is in integers.
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ import numpy as np
 
 EXPERTS = 6
 _CONTEXTS = 6
-_MOST = 1 << 20  # histograms are halved at this mass
-_GAIN = 128  # added for a value seen, spread to its neighbours
+_MOST = 1 << 20  # a histogram is halved when an entry exceeds this
+_GAIN = 128  # added to the entry of a value; neighbouring entries get less
 
 _compile = numba.njit(cache=True)
 
 
 def new_histograms(alphabet: int, typical: int) -> np.ndarray:
-    """Histograms before the first value: peaks of the width ``typical`` at difference 0.
+    """Histograms before the first value: peaks of width ``typical`` at difference 0.
 
-    int64 (EXPERTS, contexts, 2 alphabet - 1); entry ``alphabet - 1`` is difference 0.
+    Returns int64 (EXPERTS, contexts, 2 alphabet - 1); entry ``alphabet - 1`` is difference 0.
     """
     histograms = np.zeros((EXPERTS, _CONTEXTS, 2 * alphabet - 1), np.int64)
     difference = np.abs(np.arange(2 * alphabet - 1) - (alphabet - 1))
@@ -39,7 +41,7 @@ def new_histograms(alphabet: int, typical: int) -> np.ndarray:
 def references(  # type: ignore[no-untyped-def]
     values, other, near, square, s, alphabet, refs, contexts
 ):
-    """Reference value and context of each expert for value number s."""
+    """Write the reference value and the context of each expert for value number s."""
     middle = alphabet // 2
     refs[0], contexts[0] = 0, 0
     total = np.int64(0)
@@ -71,7 +73,7 @@ def references(  # type: ignore[no-untyped-def]
 
 @_compile
 def sum_up(histograms, refs, contexts, sums):  # type: ignore[no-untyped-def]
-    """Running sums of every expert's histogram over the alphabet into (EXPERTS, alphabet + 1)."""
+    """Write the cumulative sums of every expert's histogram into (EXPERTS, alphabet + 1)."""
     alphabet = sums.shape[1] - 1
     for k in range(EXPERTS):
         total = np.int64(0)
@@ -84,7 +86,7 @@ def sum_up(histograms, refs, contexts, sums):  # type: ignore[no-untyped-def]
 
 @_compile
 def count(histograms, refs, contexts, value):  # type: ignore[no-untyped-def]
-    """Add a value to the histograms, a little to its neighbours too."""
+    """Add a value to the histograms, with a smaller weight for its neighbours."""
     length = histograms.shape[2]
     for k in range(EXPERTS):
         at = value + length // 2 - refs[k]

@@ -1,4 +1,4 @@
-"""What compression takes from `steepest.inpainting`: masks, values, and the filling between."""
+"""Masks, values and inpainting for compression, from `steepest.inpainting`."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ..inpainting.masks.checks import count_of
 from ..inpainting.tonal_levels import Levels, round_values
 
 TOLERANCE = 1e-6
-_ITERATIONS = 20  # at most; about 7 reach the tolerance, rounding hinders it on absurd masks
-_TONAL = 0.01  # tolerance: 1e-4 dB from the best values
-_LOWEST = 0.01  # density down to which echoes are ranked at first
-_FURTHER = 4  # times below what is asked for, when that was not enough
+_ITERATIONS = 20  # limit; about 7 reach the tolerance, except on absurd masks, due to rounding
+_TONAL = 0.01  # tolerance: within 1e-4 dB of the best values
+_LOWEST = 0.01  # density down to which echoes are first ranked
+_FURTHER = 4  # if a lower density is requested, rank down to this fraction of it
 
 
 def mask_chooser(image: np.ndarray, method: str, **options: Any) -> Callable[[float], np.ndarray]:
-    """Masks of an image (channels, \\*space) for many densities; arguments as `choose_mask`.
+    """A function from density to mask for an image (channels, \\*space); see `choose_mask`.
 
-    Echoes are ranked once (again only for densities below any before), so that the masks are nested
-    and all but the first cost nothing.
+    The method "echo" ranks all pixels once, and again only for a density lower than any before. Its
+    masks are nested, and all but the first cost nothing.
 
     Raises
     ------
     InputError
-        No such method.
+        If the method is unknown.
     """
     if _checked(method) != "echo":
         return lambda density: choose_mask(image, density, method, **options)
@@ -51,14 +51,14 @@ def mask_chooser(image: np.ndarray, method: str, **options: Any) -> Callable[[fl
 
 
 def choose_mask(image: np.ndarray, density: float, method: str, **options: Any) -> np.ndarray:
-    """A mask for an image (channels, \\*space) by the name of its method.
+    """A mask for an image (channels, \\*space) by the named method.
 
-    ``options`` are its ``rng`` and ``on_step``.
+    ``options`` are the method's ``rng`` and ``on_step``.
 
     Raises
     ------
     InputError
-        No such method; bad density or options.
+        If the method is unknown, or the density or an option is not valid.
     """
     mask = getattr(masks, _checked(method))(image, density, channel_axis=0, **options)
     return np.asarray(mask, bool)
@@ -69,7 +69,9 @@ def _checked(method: str) -> str:
 
 
 def choose_values(image: np.ndarray, mask: np.ndarray, tonal: bool, tell: Reporter) -> np.ndarray:
-    """Values (channels, \\*space) in [0, 1] to keep: the best in the mean square, or its own."""
+    """Values (channels, \\*space) in [0, 1] to store: the image's own or, if ``tonal``, those with
+    the smallest mean squared error of the inpainting.
+    """
     if not tonal or tell.stopped:
         return image
     best = inpainting.tonal(image, mask, channel_axis=0, tol=_TONAL, on_step=tell.stage)
@@ -84,9 +86,10 @@ def choose_levels(
     tonal: bool,
     tell: Reporter,
 ) -> np.ndarray:
-    """The number of its level, 0 ... levels - 1, for each known pixel: (channels, known pixels).
+    """The level, 0 ... levels - 1, of each known pixel: (channels, known pixels).
 
-    The level nearest to its value; with ``tonal``, what it errs the others make up for.
+    By default the level nearest to the value. With ``tonal``, levels are chosen jointly, so that
+    other pixels compensate for the rounding error of each.
     """
     if tonal and not tell.stopped:
         matrix = echo_matrix(mask)
@@ -98,8 +101,8 @@ def choose_levels(
 
 
 def fill(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The inpainting (channels, \\*space) of values known at a mask, in float64."""
-    if max(mask.shape) == mask.size:  # a line, on which diffusion interpolates linearly
+    """Inpaint values (channels, \\*space) that are known at a mask, in float64."""
+    if max(mask.shape) == mask.size:  # on a line, diffusion is linear interpolation
         lines, at = values.reshape(len(values), -1), np.flatnonzero(mask)
         filled = [np.interp(np.arange(mask.size), at, line[at]) for line in lines]
         return np.reshape(filled, values.shape)

@@ -1,7 +1,7 @@
-"""Logits and probabilities as integers: the same bits on every machine.
+"""Logits and probabilities as integers, so that every machine computes the same bits.
 
-A logit is an integer in 1/256 nat, a probability one in 1/65536. Both tables are computed from
-correctly rounded decimal arithmetic, so nothing that is decoded hangs on a floating-point library.
+Logits are in units of 1/256 nat, probabilities in units of 1/65536. The tables are computed in
+correctly rounded decimal arithmetic, so decoding does not depend on a floating-point library.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 ONE = 1 << 16  # probability 1
 LOGIT_UNIT = 256
 LARGEST = 3072  # largest logit: 12 nats
-SMALLEST = 4  # probabilities stay this far from 0 and from ONE
+SMALLEST = 4  # smallest distance of a probability from 0 and from ONE
 
 
 @lru_cache(maxsize=1)
 def tables() -> tuple[np.ndarray, np.ndarray]:
-    """``squash`` and ``stretch``.
+    """Lookup tables from logits to probabilities (``squash``) and back (``stretch``).
 
     Returns
     -------
     squash : int64 (2 * LARGEST + 1,)
-        ``squash[x + LARGEST]`` is the probability with the logit x, within
+        ``squash[x + LARGEST]`` is the probability of the logit x, in
         [SMALLEST, ONE - SMALLEST].
     stretch : int64 (4096,)
         ``stretch[p >> 4]`` is the logit of the probability p.

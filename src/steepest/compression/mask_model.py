@@ -1,13 +1,13 @@
-"""How likely each pixel is known, from the pixels before it: a logistic regression on the fly.
+"""The probability that each pixel is known, by online logistic regression on earlier pixels.
 
-A pixel's logit is ``bias + sum of weights[near[k, 2]]`` over the known pixels among its neighbours
-``offsets[k]``; after each pixel the weights that took part move along the gradient of the code
-length (McMahan et al. 2013, "Ad click prediction", for the method; Mahoney's PAQ for its use in
-coding). Everything is integer arithmetic.
+The logit of a pixel is ``bias + sum of weights[near[k, 2]]`` over the neighbours ``near[k]`` that
+are known. After each wave, the weights that took part move along the gradient of the code length
+(McMahan et al. 2013, "Ad click prediction", for the method; Mahoney's PAQ for its use in coding).
+All arithmetic is in integers.
 
-Pixels are visited in waves, ``wave = column + SLANT * row``, and all neighbours lie in earlier
-waves. The probabilities of a wave come from the weights before it. Neighbours are not looked at one
-by one where the blocks around a pixel hold no known pixel yet.
+Pixels are visited in waves, ``wave = column + SLANT * row``, such that all neighbours lie in
+earlier waves. The probabilities of a wave are computed from the weights before it. If the blocks
+around a pixel do not contain a known pixel yet, its neighbours are skipped.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ import numpy as np
 from .coder import next_bit, used_up
 from .logistic import LARGEST, ONE, tables
 
-SLANT = 4  # columns that each row lags behind the one above
+SLANT = 4  # each row lags this many columns behind the row above
 _NEAR = 6
 _SHIFT = 24  # weights are logits times 2**24
-_RATE = 2560  # of learning, at most
+_RATE = 2560  # largest learning rate
 _BLOCK = 16  # pixels along an axis; no neighbour is farther away
-_STABLE = 12  # the rate is lower where a wave as a whole would overshoot: dense masks, large images
+_STABLE = 12  # lowers the rate where a whole wave would overshoot: dense masks, large images
 
 _compile = numba.njit(cache=True)
 
 
 @lru_cache(maxsize=16)
 def neighbours(radius: int) -> np.ndarray:
-    """(n, 3): rows up, columns right and weight of each neighbour, the nearest first.
+    """(n, 3): rows up, columns right and weight index of each neighbour, the nearest first.
 
-    The nearest have a weight each; those from ``_NEAR`` on share one by distance and direction.
+    Each neighbour within ``_NEAR`` pixels has its own weight; those farther away share weights by
+    distance and direction.
     """
     groups: dict[tuple[int, ...], int] = {}
     found = []
@@ -54,21 +55,21 @@ def neighbours(radius: int) -> np.ndarray:
 
 
 def reach(size: int, count: int) -> int:
-    """How far to look: about 1.5 times the distance of known pixels, within 6 to 16."""
+    """The radius of the neighbourhood: about 1.5 times the spacing of known pixels, 6 to 16."""
     return min(max(isqrt(9 * size // (4 * max(count, 1))), _NEAR), _BLOCK)
 
 
 @_compile
 def wave_rows(wave: int, rows: int, columns: int) -> tuple[int, int]:
-    """First and one past the last row that have a pixel in a wave."""
+    """The first row, and one past the last row, that have a pixel in a wave."""
     first = max(0, (wave - columns + SLANT) // SLANT)
     return first, max(first, min(rows, wave // SLANT + 1))
 
 
 @_compile
 def _alone(blocks, i, j):  # type: ignore[no-untyped-def]
-    """Whether no known pixel lies in the blocks that neighbours of a pixel can lie in."""
-    row, column = i // _BLOCK + 1, j // _BLOCK + 1  # there is a block more at each side
+    """Whether the blocks that can contain neighbours of a pixel have no known pixel."""
+    row, column = i // _BLOCK + 1, j // _BLOCK + 1  # the array has a border of one block
     for a in range(row - 1, row + 1):
         for b in range(column - 1, column + 2):
             if blocks[a, b]:
@@ -78,7 +79,7 @@ def _alone(blocks, i, j):  # type: ignore[no-untyped-def]
 
 @_compile
 def _predict(mask, blocks, wave, near, weights, squash, out):  # type: ignore[no-untyped-def]
-    """Probabilities of a wave's pixels into ``out``; how many they are."""
+    """Write the probabilities of a wave's pixels to ``out``; return their number."""
     rows, columns = mask.shape
     first, last = wave_rows(wave, rows, columns)
     for i in range(first, last):
@@ -96,7 +97,7 @@ def _predict(mask, blocks, wave, near, weights, squash, out):  # type: ignore[no
 
 @_compile
 def _learn(mask, blocks, wave, near, weights, rate, out):  # type: ignore[no-untyped-def]
-    """Move the weights after a wave whose pixels now stand in ``mask``."""
+    """Update the weights after a wave whose pixels are in ``mask``."""
     rows, columns = mask.shape
     first, last = wave_rows(wave, rows, columns)
     for i in range(first, last):
@@ -115,7 +116,7 @@ def _learn(mask, blocks, wave, near, weights, rate, out):  # type: ignore[no-unt
 
 @_compile
 def _all_waves(mask, blocks, near, weights, rate, squash, bits, out):  # type: ignore[no-untyped-def]
-    """What the decoder does wave by wave, for a mask that is known."""
+    """The decoder's pass over all waves, for a known mask: bits and probabilities."""
     rows, columns = mask.shape
     at = 0
     for wave in range(columns + SLANT * (rows - 1)):
@@ -132,7 +133,7 @@ def _all_waves(mask, blocks, near, weights, rate, squash, bits, out):  # type: i
 def _decode(  # type: ignore[no-untyped-def]
     state, words, mask, wanted, blocks, near, weights, rate, squash, out
 ):
-    """Fill ``mask``; whether the code is that of one with ``wanted`` known pixels."""
+    """Decode into ``mask``; return whether the code is valid for ``wanted`` known pixels."""
     rows, columns = mask.shape
     found = 0
     for wave in range(columns + SLANT * (rows - 1)):
@@ -153,7 +154,7 @@ def _decode(  # type: ignore[no-untyped-def]
 
 
 def _start(shape: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Blocks, neighbours, weights before the first pixel (0 but the bias), rate of learning."""
+    """Blocks, neighbours, initial weights (0 except the bias), learning rate."""
     size = shape[0] * shape[1]
     near = neighbours(reach(size, count))
     weights = np.zeros(near[:, 2].max() + 2, np.int64)
@@ -166,7 +167,7 @@ def _start(shape: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray, 
 
 
 def model_mask(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bits of a 2-D mask in the order of waves, and their probabilities in 1/65536."""
+    """The bits of a 2-D mask in the order of waves, and their probabilities in 1/65536."""
     bits, out = np.zeros(mask.size, np.uint8), np.zeros(mask.size, np.int32)
     _all_waves(mask, *_start(mask.shape, int(mask.sum())), tables()[0], bits, out)
     return bits, out
@@ -175,7 +176,7 @@ def model_mask(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def decode_mask(
     state: np.ndarray, words: np.ndarray, shape: tuple[int, int], count: int
 ) -> np.ndarray | None:
-    """The mask with ``count`` known pixels that a decoder comes to; None where it is none."""
+    """Decode a mask with ``count`` known pixels; None if the code is invalid."""
     mask, out = np.zeros(shape, bool), np.zeros(shape[0], np.int64)
     fits = _decode(state, words, mask, count, *_start(shape, count), tables()[0], out)
     return mask if fits else None

@@ -1,4 +1,4 @@
-"""For each known pixel of a mask the nearest ones before it, in raster order."""
+"""For each known pixel of a mask, the nearest known pixels before it in raster order."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numba
 import numpy as np
 
 NEAREST = 6
-_REACH = 16  # pixels, in which neighbours are looked for
-FAR = 1 << 20  # squared distance of those farther away
+_REACH = 16  # search radius in pixels
+FAR = 1 << 20  # squared distance reported for pixels farther away
 
 _compile = numba.njit(cache=True)
 
 
 @lru_cache(maxsize=1)
 def _before() -> np.ndarray:
-    """(n, 3): rows up, columns right, squared distance of earlier pixels, the nearest first."""
+    """(n, 3): rows up, columns right and squared distance of earlier pixels, the nearest first."""
     span = range(-_REACH, _REACH + 1)
     found = [
         (dy * dy + dx * dx, dy, dx)
@@ -29,7 +29,7 @@ def _before() -> np.ndarray:
 
 @_compile
 def _find(numbers, before, near, square):  # type: ignore[no-untyped-def]
-    """The nearest earlier known pixels of each known pixel; where too few, the last ones before."""
+    """Find the nearest earlier known pixels of each known pixel; fill up with the last before."""
     rows, columns = numbers.shape
     for i in range(rows):
         for j in range(columns):
@@ -51,12 +51,12 @@ def _find(numbers, before, near, square):  # type: ignore[no-untyped-def]
 
 
 def nearest(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers and distances of the nearest known pixels before each known pixel of a 2-D mask.
+    """The nearest known pixels before each of the n known pixels of a 2-D mask.
 
     Returns
     -------
     near, square : int32 (n, NEAREST)
-        Numbers in raster order (-1: none) and squared distances.
+        Their indices in raster order (-1: none) and squared distances.
     """
     numbers = np.full(mask.shape, -1, np.int32)
     count = int(mask.sum())

@@ -1,8 +1,8 @@
-"""The density that meets a size or a quality.
+"""Search for the density that meets a size or a quality.
 
-Size and PSNR of a compressed image grow with the density, but for small steps, and about linearly
-in its logarithm (the size after a logarithm of its own): a bracket on that scale is narrowed by
-interpolation, kept within its inner four fifths.
+Up to small irregularities, the size and the PSNR of a compressed image grow with the density. PSNR
+and the logarithm of the size are about linear in the logarithm of the density. A bracket on this
+scale is narrowed by interpolation, restricted to its inner four fifths.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from ..core.errors import InputError
 from ..core.progress import Reporter
 
 _TRIALS = 10
-_ENOUGH = 0.98  # of the size allowed
-_CLOSE = 0.05  # dB above the quality asked for
+_ENOUGH = 0.98  # stop at this share of the allowed size
+_CLOSE = 0.05  # stop within this many dB above the requested quality
 
 
 class Measured(Protocol):
-    """What a trial must tell."""
+    """The attributes of a trial."""
 
     @property
     def data(self) -> bytes: ...
@@ -38,18 +38,20 @@ def largest_below(
 
     Parameters
     ----------
-    attempt : function
-        From a density in (0, 1] to a trial.
+    attempt : callable
+        Maps a density in (0, 1] to a trial.
     max_bytes : float
+        The largest size allowed.
     start, fewest : float
-        Densities: the first to try, and the lowest.
+        The first and the lowest density to try.
     tell : Reporter
-        Ends the search where it is told to stop.
+        Ends the search if it was asked to stop.
 
     Raises
     ------
     InputError
-        Even the lowest density takes more, or all trials did before the search was stopped.
+        If even the lowest density takes more bytes, or the search was stopped before a trial was
+        small enough.
     """
     goal = log(max_bytes)
     best = _search(
@@ -64,7 +66,7 @@ def largest_below(
     if best is None:
         _refuse(tell, "max_bytes", max_bytes)
         least = len(attempt(fewest).data)
-        raise InputError(f"max_bytes={max_bytes:g}; allowed are {least} and more for this image")
+        raise InputError(f"max_bytes={max_bytes:g}; allowed is at least {least} for this image")
     return best
 
 
@@ -73,11 +75,13 @@ def smallest_above(
 ) -> T:
     """The trial of the lowest density found whose PSNR is at least ``psnr``.
 
+    The other parameters are those of `largest_below`.
+
     Raises
     ------
     InputError
-        Not even all pixels, rounded to their levels, reach it, or no trial did before the search
-        was stopped.
+        If even all pixels, rounded to their levels, do not reach it, or the search was stopped
+        before a trial did.
     """
 
     def excess(trial: T) -> float:
@@ -87,12 +91,12 @@ def smallest_above(
     if best is None:
         _refuse(tell, "psnr", psnr)
         most = attempt(1.0).psnr
-        raise InputError(f"psnr={psnr:g}; allowed are values up to {most:.2f} for this image")
+        raise InputError(f"psnr={psnr:g}; allowed is at most {most:.2f} for this image")
     return best
 
 
 def _refuse(tell: Reporter, name: str, value: float) -> None:
-    """An error where the search was stopped."""
+    """Raise an error if the search was stopped."""
     if tell.stopped:
         raise InputError(f"on_step stopped the search before any density met {name}={value:g}")
 
@@ -136,7 +140,7 @@ def _search(
 def _next(
     below: tuple[float, float] | None, above: tuple[float, float] | None, low: float, high: float
 ) -> float:
-    """Where to look next: within the bracket, or farther out while there is none."""
+    """The next position: inside the bracket or, while there is none, farther out."""
     if below is None and above is not None:
         return max(low, above[0] - max(1.0, 1.5 * (high - above[0]) / 2))
     if above is None and below is not None:

@@ -1,4 +1,4 @@
-"""Mask and values as one stream of bits, and back."""
+"""Encode mask and values as one stream of bits, and decode them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ MOST_LEVELS = 256
 
 
 def encode(mask: np.ndarray, values: np.ndarray, levels: int) -> bytes:
-    """The code of a mask and its values.
+    """The entropy code of a mask and its values.
 
     Parameters
     ----------
-    mask : Boolean (rows, columns)
-    values : int (channels, number of known pixels)
-        In raster order, each in 0 … levels - 1.
+    mask : Boolean array (rows, columns)
+        True at the known pixels.
+    values : integer array (channels, number of known pixels)
+        Values in raster order, each in 0 … levels - 1.
     levels : int
-        2 to 256.
+        Number of levels, 2 to 256.
     """
     parts = model(mask, values, levels)
     bits, probabilities = (np.concatenate(both) for both in zip(*parts, strict=True))
@@ -29,7 +30,7 @@ def encode(mask: np.ndarray, values: np.ndarray, levels: int) -> bytes:
 
 
 def model(mask: np.ndarray, values: np.ndarray, levels: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Bits and their probabilities in 1/65536: of the mask, then of each channel."""
+    """Bits and their probabilities in 1/65536, for the mask and then for each channel."""
     near, square = nearest(mask)
     parts = [model_mask(mask)]
     channels = separate(np.asarray(values, np.int64))
@@ -49,12 +50,12 @@ def model(mask: np.ndarray, values: np.ndarray, levels: int) -> list[tuple[np.nd
 def decode(
     data: bytes, shape: tuple[int, int], count: int, channels: int, levels: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mask and values, as they were given to :func:`encode`.
+    """The mask and the values that were given to :func:`encode`.
 
     Raises
     ------
     InputError
-        No encoder writes such data.
+        If the data are invalid.
     """
     reader = start(data)
     mask = decode_mask(*reader, shape, count)
@@ -65,7 +66,7 @@ def decode(
     other = np.zeros(count, np.int64)
     for number in range(channels):
         alphabet, typical, low = _kind(number, channels, levels)
-        if not used_up(*reader):  # else all values are the smallest
+        if not used_up(*reader):  # otherwise all values are the smallest
             arrays = new_model(alphabet, typical).arrays
             if not decode_values(*reader, values[number], other, near, square, arrays):
                 raise invalid()
@@ -75,17 +76,18 @@ def decode(
 
 
 def _kind(number: int, channels: int, levels: int) -> tuple[int, int, int]:
-    """The alphabet of a channel, the difference to expect of neighbours, its smallest value."""
+    """A channel's alphabet size, its typical difference between neighbours, its smallest value."""
     if channels == 3 and number > 0:
         return 2 * levels - 1, max(1, levels // 64), 1 - levels
     return levels, max(1, levels // 16), 0
 
 
 def separate(values: np.ndarray) -> np.ndarray:
-    """Three channels as Y, Co, Cg (YCoCg-R, Malvar and Sullivan 2003); others as they are.
+    """Convert three channels to Y, Co, Cg (YCoCg-R, Malvar and Sullivan 2003).
 
-    Y keeps the range 0 … levels - 1, Co and Cg lie in ±(levels - 1). Integer arithmetic, exactly
-    inverted by :func:`join`.
+    Y keeps the range 0 … levels - 1; Co and Cg lie in ±(levels - 1). The conversion is in integer
+    arithmetic, and :func:`join` inverts it exactly. Other numbers of channels are returned
+    unchanged.
     """
     if len(values) != 3:
         return values

@@ -1,10 +1,10 @@
-"""How likely each value is: the experts' histograms, mixed on the fly.
+"""The probability of each value, mixed from the experts' histograms with adaptive weights.
 
 A value v of the alphabet 0 … A-1 is coded as the path to leaf v of a binary tree, the most
-significant bit first. Each expert gives every node the probability "right" = mass of the right
-half of its histogram / mass of both. The logits of the experts are added with weights that follow
-the gradient of the code length (Mahoney's PAQ), one set of weights for each depth of the tree.
-All of it is integer arithmetic.
+significant bit first. At each node, each expert gives a probability of "right": the mass of the
+right half of its histogram divided by the mass of both halves. The experts' logits are added with
+weights that follow the gradient of the code length (Mahoney's PAQ); each depth of the tree has its
+own weights. All arithmetic is in integers.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .coder import next_bit, used_up
 from .experts import EXPERTS, count, new_histograms, references, sum_up
 from .logistic import LARGEST, ONE, tables
 
-DEPTH = 9  # of the tree at most: alphabets have up to 511 values
+DEPTH = 9  # largest depth of the tree: alphabets have up to 511 values
 _SHIFT = 16  # weights are multiples of 2**-16
-_RATE = 6  # of learning
+_RATE = 6  # learning rate
 
 _compile = numba.njit(cache=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The state of one channel's model, and room for what is computed from it."""
+    """The state of one channel's model, and work arrays."""
 
     histograms: np.ndarray
     weights: np.ndarray
@@ -40,7 +40,7 @@ class Model:
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """What the kernels take."""
+        """The arguments of the kernels."""
         return (
             *(self.histograms, self.weights, self.sums, self.reference, self.context),
             *(self.inputs, self.stretch, self.squash),
@@ -48,7 +48,7 @@ class Model:
 
 
 def new_model(alphabet: int, typical: int) -> Model:
-    """The model before the first value; ``typical`` is the difference to expect of neighbours."""
+    """The model before the first value; ``typical`` is the typical difference of neighbours."""
     squash, stretch = tables()
     return Model(
         new_histograms(alphabet, typical),
@@ -73,9 +73,9 @@ def power(alphabet: int) -> int:
 
 @_compile
 def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
-    """Probability of "right" at a node, the experts' logits left in their place; 0: no choice.
+    """The probability of "right" at a node, or 0 if there is no choice; stores the experts' logits.
 
-    A multiple of 16, since the first decoder had a model for each of those.
+    It is a multiple of 16, because the first decoder had one model for each multiple.
     """
     _, weights, sums, _, _, inputs, stretch, squash = state
     alphabet = sums.shape[1] - 1
@@ -94,7 +94,7 @@ def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
 
 @_compile
 def _expect(values, other, near, square, s, state):  # type: ignore[no-untyped-def]
-    """What the experts expect of value number s."""
+    """Compute the experts' predictions for value number s."""
     histograms, _, sums, reference, context = state[:5]
     references(values, other, near, square, s, sums.shape[1] - 1, reference, context)
     sum_up(histograms, reference, context, sums)
@@ -102,7 +102,7 @@ def _expect(values, other, near, square, s, state):  # type: ignore[no-untyped-d
 
 @_compile
 def _learn(value, state, bits, out):  # type: ignore[no-untyped-def]
-    """Adapt to a value; the bits of its path and their probabilities, and how many these are."""
+    """Adapt to a value; write the bits of its path and their probabilities, return their number."""
     histograms, weights, sums, reference, context, inputs = state[:6]
     low, size, depth, at = 0, power(sums.shape[1] - 1), 0, 0
     while size > 1:
@@ -123,7 +123,7 @@ def _learn(value, state, bits, out):  # type: ignore[no-untyped-def]
 
 @_compile
 def all_values(values, other, near, square, state, bits, out):  # type: ignore[no-untyped-def]
-    """Bits and probabilities of all values of a channel; how many they are."""
+    """Write bits and probabilities of all values of a channel; return their number."""
     at = 0
     for s in range(values.size):
         _expect(values, other, near, square, s, state)
@@ -133,9 +133,9 @@ def all_values(values, other, near, square, state, bits, out):  # type: ignore[n
 
 @_compile
 def decode_values(state, words, values, other, near, square, arrays):  # type: ignore[no-untyped-def]
-    """Fill ``values``, each expected from those before it; False where no encoder writes such data.
+    """Decode into ``values``, each predicted from those before it; False if the data are invalid.
 
-    They are 0 on entry, as they stay where the code is used up.
+    ``values`` must be 0 on entry: they remain so once the code is used up.
     """
     bits, out = np.zeros(DEPTH, np.uint8), np.zeros(DEPTH, np.int32)
     for s in range(values.size):

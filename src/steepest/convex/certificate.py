@@ -1,23 +1,26 @@
-"""The certificate: one inequality for everything that computes a gradient flow.
+"""The certificate: one inequality that bounds the error of any computed gradient flow.
 
 Let ``u*`` be the exact flow of ``J`` and ``u`` any curve with ``du/dt = div phi``, ``phi`` in the
 dual ball of ``J``. Monotonicity of the subdifferential gives
 
     d/dt 1/2 ||u - u*||^2  <=  g := J(u) + J*(-div phi) + <u, div phi>,      g >= 0,
 
-hence ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt``. On a step of length tau from
-``u0`` with constant ``phi`` the curve is the segment from ``u0`` to ``u1 = u0 + tau div phi``. At
-any image u, g is the *slack* ``s(u) = J(u) + R(phi) - <A u, phi>`` of the energy, which is convex
-in u, so that with ``um = (u0 + u1)/2``, by convexity on the two halves of the segment,
+hence ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt``. (``div phi`` stands for
+``-A* phi``.) On a step of length tau from ``u0`` with constant ``phi`` the curve is the segment
+from ``u0`` to ``u1 = u0 + tau div phi``. At any image u, g is the *slack*
+``s(u) = J(u) + R(phi) - <A u, phi>`` of the energy. The slack is convex in u. With
+``um = (u0 + u1)/2``, convexity on the two halves of the segment gives
 
     2 int g dt  <=  tau/2 [ s(u0) + 2 s(um) + s(u1) ].
 
-An upper bound of s at the three images serves as well. Pointwise energies evaluate s as a sum of
-terms >= 0, without cancellation. The part ``2 gap = 2 tau s(u1)`` vanishes if the implicit Euler
-step is solved exactly; the rest is the price of the time step. Nothing else about J is used: the
-certificate is the same for every energy. (``div phi`` stands for ``-A* phi``.)
-The stored next image differs from ``u1`` by a residual ``r`` (rounding, or a learned ``u``), which
-enters through non-expansiveness: ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof: docs/certificate.
+An upper bound of s at the three images can be used as well. Pointwise energies evaluate s as a sum
+of terms >= 0, without cancellation. The part ``2 gap = 2 tau s(u1)`` vanishes if the implicit Euler
+step is solved exactly; the rest is the error of the time step. No other property of J is used, so
+the certificate is the same for every energy.
+
+The stored next image differs from ``u1`` by a residual ``r`` (rounding, or a learned ``u``). As the
+flow is non-expansive, the bound becomes ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof:
+docs/certificate.
 """
 
 from __future__ import annotations
@@ -36,14 +39,24 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class StepTerms:
-    """What one step from ``u0`` to ``u1`` with flux ``p`` contributes; all in float64.
+    """The terms of the certificate for one step from ``u0`` to ``u1`` with flux ``p``, in float64.
 
-    ``gap``: duality gap of ``1/2||v - u0||^2 + tau J(v)`` at ``u1 = u0 + tau div p``;
-    ``primal``: that energy at ``u1``; ``dual_energy``: ``1/2||u1||^2 + tau R(p)``, which
-    the dual solver decreases; ``integral``: upper bound of ``2 int g`` over the step;
-    ``residual``: norm of (stored image - ``u1``); ``value``: ``J(u1)``;
-    ``start_value``: ``J(u0)``; ``allowance``: what float64 evaluation may have lost (part of
-    ``integral``, not of ``gap``).
+    Attributes
+    ----------
+    gap : float
+        Duality gap of ``1/2||v - u0||^2 + tau J(v)`` at ``u1 = u0 + tau div p``.
+    primal : float
+        This energy at ``u1``.
+    dual_energy : float
+        ``1/2||u1||^2 + tau R(p)``, which the dual solver minimises.
+    integral : float
+        Upper bound of ``2 int g`` over the step, ``allowance`` included.
+    residual : float
+        Norm of (stored image - ``u1``).
+    value, start_value : float
+        ``J(u1)`` and ``J(u0)``.
+    allowance : float
+        Bound on the rounding errors of the float64 evaluation; not part of ``gap``.
     """
 
     gap: float
@@ -58,7 +71,11 @@ class StepTerms:
 
 @dataclass(frozen=True)
 class Bound:
-    """A running certificate: ``distance`` bounds ``||u - u*||``; its square is the shares' sum."""
+    """A running certificate: ``distance`` bounds ``||u - u*||``.
+
+    ``distance**2`` is the sum of ``solver_share`` (gaps, residuals and rounding) and
+    ``time_share`` (the length of the time steps).
+    """
 
     distance: float = 0.0
     solver_share: float = 0.0
@@ -76,7 +93,7 @@ class Bound:
         )
 
     def moved(self, distance: float) -> Bound:
-        """The bound for an image at that L2 distance (rounding to the image's dtype)."""
+        """The bound for an image at L2 distance ``distance`` (such as a rounded image)."""
         if distance == 0:
             return self
         total = self.distance + distance
@@ -93,10 +110,10 @@ def psnr_bound(distance: float, num_values: int, data_range: float) -> float:
 def rounding_allowance(
     energy: Energy, shape: tuple[int, ...], tau: float, values: float, norms: float
 ) -> float:
-    """What float64 evaluation of the integral may lose: summation and pointwise rounding.
+    """Bound on the rounding errors of the integral in float64, of summation and of each pixel.
 
-    ``values`` is the sum of the summed non-negative quantities, ``norms`` that of the L2 norms
-    of the images (by Cauchy-Schwarz they bound the rounding of the differences).
+    ``values`` is the sum of the non-negative sums in the integral; ``norms`` is the sum of the L2
+    norms of the images, which by Cauchy-Schwarz bound the rounding of the differences.
     """
     num_values, slope = math.prod(shape), energy.reach * energy.radius
     summation = (sum(shape) + 64) * values
@@ -116,14 +133,15 @@ def step_terms(
     Parameters
     ----------
     energy : Energy
+        The energy J.
     start, stop : arrays (channels, \\*space)
         The stored images before and after the step.
     flux : array (components, channels, \\*space)
-        Made feasible first, whatever its rounding.
+        The flux of the step. It is made feasible first.
     tau : float
         Length of the step.
     witnesses : tuple
-        Of the images before, halfway and after, for `Energy.slack`.
+        Witnesses for `Energy.slack` of the images at the start, halfway and at the stop.
     """
     u0, stored, p = to_float64(start), to_float64(stop), energy.feasible(flux)
     u1 = u0 - tau * energy.adjoint(p)
@@ -153,7 +171,7 @@ def assemble(
     squares: tuple[float, float, float, float],
     dual: float,
 ) -> StepTerms:
-    """Terms of a step from its sums, allowances for float64 rounding added.
+    """The terms of a step from its sums, with allowances for float64 rounding.
 
     ``values`` are J at start and stop; ``squares`` are ``||u1-u0||^2, ||u1||^2, ||u0||^2`` and
     ``||stored-u1||^2``; ``dual`` is ``R(p)``.

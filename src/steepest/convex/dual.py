@@ -8,16 +8,16 @@ from typing import Protocol
 from ..core.namespace import Array
 from .certificate import StepTerms
 
-Warm = tuple[Array, ...]  # everything a dual solver needs to go on where another stood
+Warm = tuple[Array, ...]  # the state from which another dual solver can continue
 
 
 class Dual(Protocol):
-    """The dual of one implicit Euler step, and an iteration that solves it.
+    """The dual problem of one implicit Euler step, with an iteration that solves it.
 
-    ``iterate`` lowers the dual energy; ``measure`` evaluates gap and certificate and sets
-    ``image``; ``advance`` makes that image the data of the next step. ``warm`` is the state that
-    can be given to another solver for the same image and energy. After ``patience`` iterations
-    without progress, rounding is to blame (if the gap is near its floor).
+    ``iterate`` lowers the dual energy. ``measure`` evaluates gap and certificate and sets
+    ``image``. ``advance`` makes this image the data of the next step. ``warm`` is the state, which
+    can be assigned to another solver for the same image and energy. If the gap is near its rounding
+    floor and does not decrease for ``patience`` iterations, the solver stops because of rounding.
     """
 
     tau: float

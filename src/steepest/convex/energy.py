@@ -1,15 +1,15 @@
-"""What the time loop, the solver and the certificate need to know of an energy, and no more.
+"""The interface of energies for the time loop, the solver and the certificate.
 
 An energy is a convex functional of the form
 
     J(u) = max over p of  <A u, p> - R(p),      p in a convex set K,
 
-A a linear operator, R zero or (eps/2)||p||^2. Its gradient flow is ``u_t = -A* p`` with p the
-maximiser: the *flux* (for total variation A is the gradient, and ``-A*`` the divergence). One
-implicit Euler step of length tau is ``argmin_v 1/2||v - u||^2 + tau J(v)``, found on its dual.
+with a linear operator A, and R zero or (eps/2)||p||^2. Its gradient flow is ``u_t = -A* p``, where
+the maximiser p is the *flux*. (For total variation A is the gradient and ``-A*`` the divergence.)
+One implicit Euler step of length tau is ``argmin_v 1/2||v - u||^2 + tau J(v)``, solved by its dual.
 
-Everything that J is made of is known through A, its adjoint and norm, the proximal map of the set
-K with R, and one inequality, the *slack*, from which every certificate of the library follows.
+An energy provides A, its adjoint and its norm, the proximal map of R on K, and one inequality, the
+*slack*, from which all certificates of the library follow.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ class Energy(Protocol):
 
     @property
     def coupled(self) -> bool:
-        """Whether channels share J; if not, each channel is a problem of its own."""
+        """Whether channels share one J; if not, each channel is a separate problem."""
 
     @property
     def one_homogeneous(self) -> bool:
-        """``J(c u) = c J(u)`` for c > 0."""
+        """Whether ``J(c u) = c J(u)`` for c > 0."""
 
     @property
     def smoothing(self) -> float:
-        """Eps of R: J is quadratic where its density is below it; 0 where R is zero."""
+        """The eps of R: J is quadratic where its density is below eps; 0 if R is zero."""
 
     @property
     def reach(self) -> float:
-        """At least half the largest row sum of \\|A\\|, summed over the components."""
+        """Upper bound of half the largest row sum of \\|A\\|, summed over the components."""
 
     @property
     def radius(self) -> float:
-        """The largest \\|p\\| in K. With `reach`: how much rounding of u can cost in J."""
+        """The largest \\|p\\| in K. With `reach`, it bounds the effect of rounding u on J."""
 
     def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
-        """This energy for images like ``image``, its own arguments checked against it."""
+        """This energy for images like ``image``; checks its own arguments against the image."""
 
     def scaled(self, factor: float) -> Self:
-        """The energy ``J_c`` with ``J_c(c u) = c J(u)``."""
+        """The energy ``J_c`` with ``J_c(c u) = c J(u)`` for ``c = factor``."""
 
     def num_components(self, ndim: int) -> int:
-        """Components of the flux of an image with so many spatial axes."""
+        """The number of components of the flux of an image with ``ndim`` spatial axes."""
 
     def operator(self, u: Array) -> Array:
         """``A u``."""
@@ -63,31 +63,37 @@ class Energy(Protocol):
         """``A* p``."""
 
     def norm_squared(self, space: tuple[int, ...]) -> float:
-        """At least ``||A||^2``; zero only if A is."""
+        """Upper bound of ``||A||^2``; zero only if A is zero."""
 
     def feasible(self, p: Array) -> Array:
-        """A field in K near p: p itself, shrunk by a few roundings, if p is in K."""
+        """A field in K near p: if p is in K, p itself, shrunk by a few rounding errors."""
 
     def conjugate(self, p: Array) -> float:
-        """``R(p)`` in float64, which is ``J*(A* p)`` or more."""
+        """``R(p)`` in float64, which is at least ``J*(A* p)``."""
 
     def slack(self, u: Array, p: Array, witness: Any = None) -> tuple[float, float]:
-        """``J(u)`` and ``J(u) + R(p) - <A u, p>``, or an upper bound of both, for p in K.
+        """``J(u)`` and ``J(u) + R(p) - <A u, p>`` for p in K, or upper bounds of both.
 
-        The second is never negative, and zero exactly if p maximises. ``witness`` is what the
-        energy's own solver knows of u (see `SaddleDual`); None for most.
+        The second is never negative, and zero exactly if p is a maximiser. ``witness`` is
+        information on u from the energy's own solver (see `SaddleDual`); None for most energies.
         """
 
 
 class ProximalEnergy(Energy, Protocol):
-    """An energy that `ReferenceDual` solves. (One whose K is not pointwise has its own solver.)"""
+    """An energy that `ReferenceDual` can solve. If K is not pointwise, a special solver is used."""
 
     def prox(self, p: Array, step: float) -> Array:
         """``argmin over q in K of 1/2||q - p||^2 + step R(q)``."""
 
 
 def check_energy(energy: Any) -> Any:
-    """An object with the methods of `Energy`."""
+    """``energy``, if it is an object with the methods of `Energy`.
+
+    Raises
+    ------
+    InputError
+        If a method is missing, or ``energy`` is a class.
+    """
     wanted = [name for name in vars(Energy) if not name.startswith("_")]
     missing = [name for name in wanted if getattr_static(energy, name, None) is None]
     if missing or isinstance(energy, type):
@@ -102,15 +108,17 @@ def check_energy(energy: Any) -> Any:
 
 
 def own_spacing(energy: Any, spacing: Any, ndim: int) -> tuple[float, ...]:
-    """The spacing of the image, which an energy with one of its own must have too."""
+    """The spacing of the image; an energy that has its own spacing must have the same."""
     steps = check_spacing(spacing, ndim)
     if energy.spacing is not None and check_spacing(energy.spacing, ndim) != steps:
-        raise InputError(f"spacing={steps}: the energy has spacing={energy.spacing}; give one")
+        raise InputError(
+            f"spacing={steps}, but the energy has spacing={energy.spacing}; give only one of them"
+        )
     return steps
 
 
 def same_energy(a: Any, b: Any) -> bool:
-    """Whether two energies are the same, weights included, on whatever device these are."""
+    """Whether two energies are the same, including their weights, on any device."""
     if type(a) is not type(b):
         return False
     first, second = getattr(a, "__dict__", None), getattr(b, "__dict__", None)

@@ -2,30 +2,29 @@
 
 Let ``v = argmin 1/2||v - f||^2 + tau J(v)`` with a pointwise energy ``J(u) = sum |A u|`` and its
 flux ``p``, so that ``v = f - tau A* p`` and ``p = project(q)``, ``q = (p + s A v) / (1 + s eps)``
-for every ``s > 0``. Where the projection
-is differentiable, so is this system of equations; eliminating the derivative of the projection
-leaves, pixel by pixel, for the derivatives dv and dp,
+for every ``s > 0``. Wherever the projection is differentiable, so is this system of equations.
+Eliminating the derivative of the projection gives, for the derivatives dv and dp at each pixel,
 
     c dp = T A dv,       dp = T dp,        dv = g - tau A* dp,         g = df - dtau A* p,
 
     inside the ball:   T = 1,                c = eps
     on its boundary:   T = 1 - n n^T,        c = |A v| / w,            n = q / |q|.
 
-T is what is left of the freedom of the flux (a flux of length w can only turn), c its compliance.
-Inside the ball of total variation (eps = 0) it says ``grad dv = 0``: flat regions stay flat. On the
-boundary it is ``dp = w (1 - n n^T) / |A v| A dv``, the second derivative of the norm. Insertion
-gives one equation for the flux,
+T projects to the directions in which the flux can change (a flux of length w can only turn), and c
+is its compliance. Inside the ball of total variation (eps = 0) the system says ``grad dv = 0``:
+flat regions stay flat. On the boundary it says ``dp = w (1 - n n^T) / |A v| A dv``, the second
+derivative of the norm. Insertion gives one equation for the flux,
 
     (c + tau T A A* T) dp = T A g,
 
-symmetric and not negative, solved by conjugate gradients. In this dual form, small gradients make
-small entries (in the primal form, huge ones), flat regions need not be found, and nothing is
-regularised: the result is exact for an exact ``p``. For an inexact ``p`` it is the derivative that
-the semismooth Newton method uses. The map from g to dv is symmetric, so that it also maps the
-gradient of a loss with respect to v to that with respect to f.
+which is symmetric positive semi-definite and solved by conjugate gradients. In this dual form,
+small gradients give small entries (in the primal form, huge ones), flat regions need not be
+detected, and nothing is regularised: the result is exact for an exact ``p``. For an inexact ``p``
+it is the derivative that the semismooth Newton method uses. The map from g to dv is symmetric, so
+it also maps the gradient of a loss with respect to v to the gradient with respect to f.
 
-Plain array code, NumPy and torch alike, in float64, for several independent images at once: images
-are (items, channels, \\*space), fluxes (ndim, items, channels, \\*space).
+This is plain array code for NumPy and torch, in float64, for several independent images at once:
+images are (items, channels, \\*space), fluxes (ndim, items, channels, \\*space).
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ from dataclasses import dataclass
 from ..core.namespace import Array, namespace, to_float64
 from .pointwise import PointwiseEnergy
 
-_FIRST_LOOK = 20  # iterations; each look makes a graphics processor wait
-_EXHAUSTED = 1e-26  # of the first squared residual: nothing but rounding is left, which may lie
-# where the operator is zero and must not be amplified
+_FIRST_LOOK = 20  # iterations before the first test; each test makes a GPU wait
+_EXHAUSTED = 1e-26  # of the first squared residual: the rest is rounding, which may lie in the null
+# space of the operator and must not be amplified
 
 
 @dataclass(frozen=True, eq=False)
 class Linearized:
-    """The quantities T (by ``normal``, zero inside the ball, and ``free``) and c of one step."""
+    """T (given by ``normal``, which is zero inside the ball, and ``free``) and c of one step."""
 
     energy: PointwiseEnergy
     tau: float
@@ -64,7 +63,7 @@ class Linearized:
 
 @dataclass(frozen=True, eq=False)
 class Derivative:
-    """``image``: dv; ``flux``: dp; iterations, and whether every item met the tolerance."""
+    """dv (``image``), dp (``flux``), the number of iterations, and whether all items converged."""
 
     image: Array
     flux: Array
@@ -73,11 +72,11 @@ class Derivative:
 
 
 def linearize(energy: PointwiseEnergy, image: Array, flux: Array, tau: float) -> Linearized:
-    """Decide pixel by pixel from a solution ``image`` and its ``flux``; ``tau > 0``.
+    """T and c at each pixel, from a solution ``image`` and its ``flux``; ``tau > 0``.
 
-    A group of flux components is on the boundary of its ball where ``|q| > w``, with the dual step
-    ``s`` of the solver; ``(|q|(1 + s eps) - w) / (s w)`` is ``|A v| / w`` at the solution, and
-    positive at every iterate.
+    A group of flux components counts as on the boundary of its ball where ``|q| > w``, with the
+    dual step ``s`` of the solver. There ``(|q|(1 + s eps) - w) / (s w)`` equals ``|A v| / w`` at
+    the solution, and is positive at every iterate.
     """
     xp = namespace(image)
     image, flux = to_float64(image), to_float64(flux)
@@ -107,9 +106,9 @@ def linearize(energy: PointwiseEnergy, image: Array, flux: Array, tau: float) ->
 def differentiate(step: Linearized, data: Array, tol: float, max_num_iter: int) -> Derivative:
     """dv and dp for the right-hand side ``data`` = g (items, channels, \\*space).
 
-    Preconditioned conjugate gradients. They stop where the last third of the iterations moved dv by
-    no more than ``tol`` times the norm of the data, in every item: the error falls like a power of
-    the iterations, so that it is then about as large (measured; docs/gradients).
+    Solved by preconditioned conjugate gradients. They stop when, in every item, the last third of
+    the iterations changed dv by at most ``tol`` times the norm of the data. The error falls like a
+    power of the iterations, so it is then of about this size (measured; docs/gradients).
     """
     xp, data = namespace(data), to_float64(data)
     energy, components = step.energy, step.normal.shape[0]
@@ -151,5 +150,5 @@ def _dot(a: Array, b: Array) -> Array:
 
 
 def _spread(values: Array, like: Array) -> Array:
-    """(items,) to (1, items, 1, ...), to multiply fields with."""
+    """Reshape (items,) to (1, items, 1, ...), to multiply fields."""
     return values.reshape((1, -1) + (1,) * (like.ndim - 2))

@@ -1,4 +1,4 @@
-"""Energies that sum a norm of ``A u`` over the pixels: everything but A itself."""
+"""The common part of energies that sum a norm of ``A u`` over the pixels."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _EPS = float(np.finfo(np.float64).eps)
 class PointwiseEnergy:
     """``J(u) = sum_i w_i |(A u)_i|`` (or its Huber smoothing), with a linear operator A.
 
-    Its dual set is a ball in every pixel. Derive from it, and give it `operator`, `adjoint`,
-    `norm_squared`, `num_components` and `reach`.
+    The dual set is a ball at every pixel. Subclasses define `operator`, `adjoint`, `norm_squared`,
+    `num_components` and `reach`.
 
     Parameters
     ----------
     norm : "isotropic" or "anisotropic"
-        The norm of ``(A u)_i``: one Euclidean norm of all components and channels in a pixel, or
-        the sum over components, each of them a Euclidean norm over the channels.
+        The norm of ``(A u)_i``. "isotropic": the Euclidean norm over all components and channels of
+        a pixel. "anisotropic": the sum over components of the Euclidean norm over channels.
     huber : float
         Half-width eps of the quadratic zone of the norm: ``|v|^2 / (2 eps)`` up to eps, and
         ``|v| - eps/2`` beyond (times w). 0: the norm itself.
     weights : array of the spatial shape, optional
         ``w_i``, finite and not negative; default 1.
     coupled : bool
-        Channels share one norm in each pixel (default), or each channel has an energy of its own.
+        True (default): channels share one norm per pixel. False: each channel has its own energy.
     boundary : "neumann" or "periodic"
-        What lies outside of the image.
+        The boundary condition of ``A``.
     spacing : tuple of floats, optional
-        Pixel spacing, one number for each spatial axis. The functions that take an image set it.
+        Pixel spacing, one number per spatial axis. Functions that take an image set it.
 
     Raises
     ------
     InputError
-        An argument out of range.
+        If an argument is out of range.
     """
 
     norm: str = "isotropic"
@@ -72,7 +72,7 @@ class PointwiseEnergy:
         return replace(self, huber=self.huber * factor) if self.huber else self
 
     def num_components(self, ndim: int) -> int:
-        """Components of ``A u`` in each pixel."""
+        """The number of components of ``A u`` per pixel."""
         raise NotImplementedError
 
     def operator(self, u: Array) -> Array:
@@ -84,29 +84,35 @@ class PointwiseEnergy:
         raise NotImplementedError
 
     def norm_squared(self, space: tuple[int, ...]) -> float:
-        """At least ``||A||^2``."""
+        """Upper bound of ``||A||^2``."""
         raise NotImplementedError
 
     @property
     def reach(self) -> float:
-        """At least half the largest row sum of \\|A\\|, summed over the components."""
+        """Upper bound of half the largest row sum of \\|A\\|, summed over the components."""
         raise NotImplementedError
 
     @property
     def steps(self) -> tuple[float, ...]:
-        """The pixel spacing, once it is known."""
+        """The pixel spacing.
+
+        Raises
+        ------
+        InputError
+            If it is not set.
+        """
         if self.spacing is None:
             raise InputError("spacing=None: give it, or call .on(image, spacing) first")
         return self.spacing
 
     @property
     def isotropic(self) -> bool:
-        """One Euclidean norm a pixel."""
+        """Whether the norm is one Euclidean norm per pixel."""
         return self.norm == "isotropic"
 
     @property
     def one_homogeneous(self) -> bool:
-        """``J(c u) = c J(u)``: false with Huber smoothing, whose flow never goes extinct."""
+        """Whether ``J(c u) = c J(u)``: false with Huber smoothing, whose flow has no extinction."""
         return self.huber == 0.0
 
     @property
@@ -120,13 +126,13 @@ class PointwiseEnergy:
         return 1.0 if self.weights is None else float(self.weights.max())
 
     def magnitude(self, v: Array) -> Array:
-        """Pointwise norm of a field: (\\*space) if isotropic, else (components, \\*space)."""
+        """The pointwise norm of a field: (\\*space) if isotropic, else (components, \\*space)."""
         squares = v * v
         squares = squares.sum((0, 1)) if self.isotropic else squares.sum(1)
         return namespace(v).sqrt(squares)
 
     def project(self, v: Array) -> Array:
-        """Nearest field in the dual ball: ``v * w / max(|v|, w)`` pointwise."""
+        """The nearest field in the dual ball: ``v * w / max(|v|, w)`` at each pixel."""
         xp = namespace(v)
         size = self.magnitude(v)
         if self.weights is None:
@@ -141,7 +147,7 @@ class PointwiseEnergy:
         return self.project((1.0 / (1.0 + step * self.huber)) * p)
 
     def feasible(self, p: Array) -> Array:
-        """``p`` in float64, projected and shortened by four roundings."""
+        """``p`` in float64, projected and shortened by four rounding errors."""
         return self.project(to_float64(p)) * (1 - 4 * _EPS)
 
     def conjugate(self, p: Array) -> float:
@@ -149,7 +155,7 @@ class PointwiseEnergy:
         return 0.5 * self.huber * sum64(p * p) if self.huber else 0.0
 
     def density(self, v: Array) -> Array:
-        """Pointwise ``J`` of a field: ``w|v|``, or Huber's ``|v|^2/(2 eps)`` near zero."""
+        """The density of J at each pixel: ``w|v|``, with Huber's ``|v|^2/(2 eps)`` near zero."""
         xp = namespace(v)
         size = self.magnitude(v)
         w = 1.0 if self.weights is None else self.weights
@@ -159,7 +165,7 @@ class PointwiseEnergy:
         return xp.where(size <= w * eps, size * size / (2 * eps), w * size - 0.5 * eps * w * w)
 
     def value(self, u: Array) -> float:
-        """``J(u)``, in float64."""
+        """``J(u)``, evaluated in float64."""
         return sum64(self.density(self.operator(to_float64(u))))
 
     def slack(self, u: Array, p: Array, witness: Any = None) -> tuple[float, float]:

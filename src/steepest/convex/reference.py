@@ -1,7 +1,7 @@
-"""The accelerated dual iteration in plain array code: NumPy arrays and torch tensors alike.
+"""The accelerated dual iteration in plain array code, for NumPy arrays and torch tensors.
 
-It is the definition that the compiled path is tested against, the path that torch tensors take (on
-their own device), and the one for every energy that has no compiled path.
+It is the reference for tests of the compiled path, the solver for torch tensors (on their own
+device), and the solver for every energy without a compiled path.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .energy import ProximalEnergy
 class ReferenceDual:
     """Dual of ``min_v 1/2||v - f||^2 + tau J(v)``: ``min_p 1/2||f - tau A* p||^2 + tau R(p)``.
 
-    Holds ``f`` (channels, \\*space), the flux ``p`` and the extrapolated flux ``y``
-    (components, channels, \\*space), and iterates
+    The state is ``f`` (channels, \\*space), the flux ``p`` and the extrapolated flux ``y``
+    (components, channels, \\*space). The iteration is
 
         p+ = prox_{s R} (y + s A(f - tau A* y)),   y+ = p+ + beta (p+ - p).
     """
@@ -26,7 +26,7 @@ class ReferenceDual:
     patience = 400
 
     def __init__(self, f: Array, energy: ProximalEnergy, num_threads: int | None = None):
-        del num_threads  # NumPy and torch have their own
+        del num_threads  # NumPy and torch choose their own
         self.energy = energy
         self.f = self._image = f
         xp = namespace(f)
@@ -36,7 +36,7 @@ class ReferenceDual:
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
-        """Length ``tau`` of the step; ``relaxation / (tau ||A||^2)`` is the dual step size."""
+        """Set the length ``tau`` of the step and the dual step size, relaxation / (tau ||A||^2)."""
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
 
@@ -54,15 +54,15 @@ class ReferenceDual:
         self.p, self.y = arrays
 
     def shrink_flux(self, factor: float) -> None:
-        """Multiply the flux by a number in [0, 1] and forget the momentum."""
+        """Multiply the flux by a number in [0, 1] and reset the momentum."""
         self.set_flux(self.p * factor)
 
     def restart(self) -> None:
-        """Forget the momentum."""
+        """Reset the momentum."""
         self.y = self.p
 
     def iterate(self, betas: Sequence[float]) -> None:
-        """One iteration for each momentum factor."""
+        """Do one iteration for each momentum factor."""
         energy, step = self.energy, self.step_size
         for beta in betas:
             u = self.f - self.tau * energy.adjoint(self.y)
@@ -81,18 +81,18 @@ class ReferenceDual:
         return self._image
 
     def measure(self) -> StepTerms:
-        """Gap, energies and certificate terms of the step as it stands."""
+        """Gap, energies and certificate terms at the current flux."""
         self._image = self.f - self.tau * self.energy.adjoint(self.p)
         return step_terms(self.energy, self.f, self._image, self.p, self.tau)
 
     def advance(self) -> None:
-        """Make the measured image the data of the next step; flux and momentum stay."""
+        """Make the measured image the data of the next step; keep flux and momentum."""
         self.f = self._image
 
     def coarse_flux(self) -> Array | None:
-        """None: there are no coarser grids here."""
+        """None: this solver has no coarser grids."""
         return None
 
     def correct(self) -> bool:
-        """False: nothing corrected."""
+        """False: this solver has no coarse-grid correction."""
         return False

@@ -1,4 +1,4 @@
-"""Which solver a problem gets: the fast paths by energy, else the array code."""
+"""Choose the solver of a problem: a special one for the energy if there is one, else array code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .reference import ReferenceDual
 from .total_generalised_variation import TotalGeneralisedVariation
 from .total_variation import TotalVariation
 
-# Solvers of their own by the class of the energy: module, class, whether it takes this problem. The
+# Special solvers by the class of the energy: module, class, whether it accepts the problem. The
 # modules are imported on first use, so that the array code needs no compiler.
 _Takes = Callable[[Array, Any], bool]
 _OWN: dict[type, tuple[str, str, _Takes]] = {
@@ -28,11 +28,17 @@ _OWN: dict[type, tuple[str, str, _Takes]] = {
 
 
 def make_dual(f: Array, energy: Energy, num_threads: int | None = None) -> Dual:
-    """The energy's own solver for this kind of array if it has one, else the reference."""
+    """The energy's special solver if it accepts this array, else `ReferenceDual`.
+
+    Raises
+    ------
+    InputError
+        If the energy has neither a special solver nor a ``prox``.
+    """
     module, name, takes = _OWN.get(type(energy), ("", "", lambda f, energy: False))
     if not takes(f, energy):
         if not hasattr(energy, "prox"):
-            raise InputError(f"energy={energy!r} has no prox, which the solver of its steps needs")
+            raise InputError(f"energy={energy!r} has no method prox, which its solver needs")
         return ReferenceDual(f, cast(ProximalEnergy, energy), num_threads)
     dual: Dual = getattr(import_module(module, __package__), name)(f, energy, num_threads)
     return dual

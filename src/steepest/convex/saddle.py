@@ -4,9 +4,9 @@ The dual of ``min_v 1/2||v - f||^2 + tau J(v)`` is
 
     min 1/2||f + tau div p||^2   with   p = E* q,   |p| <= alpha1,   |q| <= alpha0;
 
-the multiplier of its constraint is the w of the energy. The iteration (Condat, J. Optim. Theory
+The multiplier of the constraint is the w of the energy. The iteration (Condat, J. Optim. Theory
 Appl. 158 (2013) 460-479; Vu, Adv. Comput. Math. 38 (2013) 667-681) takes a gradient step in p and
-q, each followed by a projection, and an ascent step in w. It has no momentum.
+in q, each followed by a projection, and an ascent step in w. It has no momentum.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from .certificate import StepTerms, step_terms
 from .dual import Warm
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude, shorten
 
-_MULTIPLIER_STEP = 0.1  # of the mean slope of the image; measured: 0.02 and 0.5 take twice as long
-_LEAST_SLOPE = 0.1  # of the first one: next to nothing is left of an image that goes extinct
+_MULTIPLIER_STEP = 0.1  # times the image's mean slope; measured: 0.02 and 0.5 take twice as long
+_LEAST_SLOPE = 0.1  # times the first mean slope, as the slope vanishes with the image
 
 
 class SaddleDual:
-    """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux q."""
+    """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux is q."""
 
-    patience = 10_000  # long plateaus are usual
+    patience = 10_000  # long plateaus are common
 
     def __init__(self, f: Array, energy: TotalGeneralisedVariation, num_threads: int | None = None):
-        del num_threads  # NumPy and torch have their own
+        del num_threads  # NumPy and torch choose their own
         self.energy = energy
         self.f = self._image = f
         xp, ndim, space = namespace(f), f.ndim - 1, tuple(f.shape[1:])
@@ -44,16 +44,16 @@ class SaddleDual:
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
-        """Length ``tau`` of the step; the relaxation is always 1."""
+        """Set the length ``tau`` of the step; ``relaxation`` is ignored."""
         self.tau = tau
         mean = max(_mean_slope(self.energy, self.f), _LEAST_SLOPE * self._first_slope)
         self._ascent = _MULTIPLIER_STEP * mean if mean > 0 else 1.0
-        # ||p - E* q||^2 <= 2 ||p||^2 + 2 ||E||^2 ||q||^2: each field has a step size of its own.
+        # ||p - E* q||^2 <= 2 ||p||^2 + 2 ||E||^2 ||q||^2 allows separate step sizes for p and q.
         self._descent_p = 1.0 / (0.5 * tau * self._smooth + 2 * self._ascent)
         self._descent_q = 1.0 / (2 * self._ascent * self._bending or 1.0)
 
     def set_flux(self, p: Array) -> None:
-        """Start from a given q, and the p that belongs to it."""
+        """Start from a given q and its p = E* q."""
         self.q, self.p = p, self.energy.unbend(p)
 
     @property
@@ -71,10 +71,10 @@ class SaddleDual:
         self.q, self.p = self.q * factor, self.p * factor
 
     def restart(self) -> None:
-        """Nothing to forget."""
+        """Do nothing: there is no momentum."""
 
     def iterate(self, betas: Sequence[float]) -> None:
-        """One iteration for each entry, whatever it is."""
+        """Do one iteration for each entry; its value is ignored."""
         energy = self.energy
         violation = self.p - energy.unbend(self.q)
         for _ in betas:
@@ -97,7 +97,7 @@ class SaddleDual:
         return self._image
 
     def measure(self) -> StepTerms:
-        """Gap, energies and certificate terms of the step as it stands."""
+        """Gap, energies and certificate terms at the current state."""
         q, w = self.energy.feasible(self.q), to_float64(self.w)
         starts = [w] if self._before is None else [w, to_float64(self._before)]
         start = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # any is valid
@@ -107,15 +107,15 @@ class SaddleDual:
         return step_terms(self.energy, self.f, self._image, q, self.tau, witnesses)
 
     def advance(self) -> None:
-        """Make the measured image the data of the next step; p, q and w stay."""
+        """Make the measured image the data of the next step; keep p, q and w."""
         self.f, self._before = self._image, self.w
 
     def coarse_flux(self) -> Array | None:
-        """None: there are no coarser grids here."""
+        """None: this solver has no coarser grids."""
         return None
 
     def correct(self) -> bool:
-        """False: nothing corrected."""
+        """False: this solver has no coarse-grid correction."""
         return False
 
 

@@ -13,15 +13,16 @@ from .pointwise import PointwiseEnergy
 class SecondOrderTotalVariation(PointwiseEnergy):
     """``J(u) = sum_i w_i |(H u)_i|``, H the Hessian: backward differences of forward differences.
 
-    Affine images have J = 0 and stay as they are: where total variation makes stairs of a slope,
-    this energy keeps it, and rounds off edges instead. The isotropic norm is the Frobenius norm of
-    the Hessian. The flux has its ``d (d + 1) / 2`` different entries, those off the diagonal times
-    the root of 2 (see `steepest.grid.second_order`); the unit of times is grey value x pixel^2.
+    Affine images have J = 0 and do not change. This energy keeps slopes, which total variation
+    turns into staircases, but rounds off edges. The isotropic norm is the Frobenius norm of the
+    Hessian. The flux has the ``d (d + 1) / 2`` different entries of a symmetric tensor, those off
+    the diagonal multiplied by the root of 2 (see `steepest.grid.second_order`). Times are in grey
+    value x pixel^2.
 
     Parameters
     ----------
     norm, huber, weights, coupled, boundary, spacing
-        As in `PointwiseEnergy`.
+        See `PointwiseEnergy`.
 
     References
     ----------
@@ -30,7 +31,7 @@ class SecondOrderTotalVariation(PointwiseEnergy):
     """
 
     def num_components(self, ndim: int) -> int:
-        """The entries of a symmetric tensor."""
+        """The number of entries of a symmetric tensor, ``d (d + 1) / 2``."""
         return ndim * (ndim + 1) // 2
 
     def operator(self, u: Array) -> Array:
@@ -47,7 +48,9 @@ class SecondOrderTotalVariation(PointwiseEnergy):
 
     @property
     def reach(self) -> float:
-        """Half of ``4 / h_a^2`` a pure, and of ``sqrt(2) 4 / (h_a h_b)`` a mixed difference."""
+        """Half the sum of ``4 / h_a^2`` for each pure and ``sqrt(2) 4 / (h_a h_b)`` for each mixed
+        difference.
+        """
         inverse = [1 / h for h in self.steps]
         pure = sum(x * x for x in inverse)
         mixed = (sum(inverse) ** 2 - pure) / 2

@@ -1,14 +1,14 @@
-"""Solving one ROF problem (one implicit Euler step) to a relative duality gap.
+"""Solve one ROF problem (one implicit Euler step) to a relative duality gap.
 
-Accelerated projected gradient ascent on the dual (FISTA: Beck & Teboulle 2009) with three changes
-found by measuring (docs/solver):
+The method is accelerated projected gradient ascent on the dual (FISTA: Beck & Teboulle 2009) with
+three changes, all based on measurements (docs/solver):
 
-- the dual step is 4/3 of ``1/L``, the largest for which every momentum factor below one is stable
-  on the quadratic; if the dual energy rises twice in a row, it falls back to ``1/L``;
-- momentum is *carried* from one time step to the next, its memory limited to the number of
-  iterations that a step takes: extrapolating the flux in iterations then extrapolates it in time;
-- it restarts when, between two measurements, the dual energy has risen or the gap has fallen
-  more slowly than like 1/k (the latter close to the solution only).
+- The dual step is 4/3 of ``1/L``, the largest for which every momentum factor below one is stable
+  on a quadratic. If the dual energy rises twice in a row, the step falls back to ``1/L``.
+- Momentum is *carried over* from one time step to the next, with its memory limited to the number
+  of iterations of a step: extrapolation over iterations then also extrapolates the flux in time.
+- Momentum restarts if, between two measurements, the dual energy rises or, close to the solution,
+  the gap falls more slowly than 1/k.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from .energy import Energy
 
 RELAXATION = 4.0 / 3.0
 _FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its cost
-_CORRECT_ABOVE = 5e-3  # relative gap; below, losing the momentum costs more than it brings
-_RESTART_BELOW = 1e-4  # relative gap; far from the solution slow progress is no reason to restart
-_LONG = 50  # iterations between measurements that say something about the rate
-_NEAR_FLOOR = 100.0  # a gap that no longer falls is put down to rounding at so many floors
-_WIDE = 1e15  # of float32, whose squares end at 1e38
-_MOST_EXPECTED = 100  # iterations before the first look at the gap
+_CORRECT_ABOVE = 5e-3  # relative gap; below it, losing the momentum costs more than is gained
+_RESTART_BELOW = 1e-4  # relative gap; above it, slow progress is no reason to restart
+_LONG = 50  # iterations between measurements needed to estimate the rate
+_NEAR_FLOOR = 100.0  # a stalled gap below this many rounding floors is attributed to rounding
+_WIDE = 1e15  # limit for scalars in float32, whose squares must stay below 1e38
+_MOST_EXPECTED = 100  # iterations before the gap is first measured, at most
 
 
 @dataclass(frozen=True)
 class Momentum:
-    """Nesterov's sequence ``t`` and what recent steps cost (iterations)."""
+    """Nesterov's sequence ``t``, and the number of iterations to expect from recent steps."""
 
     t: float = 1.0
     expected: int = 12
@@ -56,7 +56,7 @@ class Momentum:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A solved (or given up) step."""
+    """The result of a step, solved or not."""
 
     terms: StepTerms
     relative_gap: float
@@ -66,10 +66,10 @@ class Outcome:
 
 
 def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
-    """The best multiple, at most one, of the last flux to start the next step with.
+    """The best multiple a, in [0, 1], of the last flux to start the next step with.
 
-    It minimises ``||u + next_tau a div p||`` over a: below one only where the next step is longer
-    than ``-<u, div p> / ||div p||^2``, the time in which the image would vanish at this speed.
+    It minimises ``||u + next_tau a div p||``. It is below one only if the next step is longer than
+    ``-<u, div p> / ||div p||^2``, the time in which the image would vanish at its present speed.
     """
     speed_squared = 2 * (terms.primal - tau * terms.value) / tau**2
     if speed_squared <= 0:
@@ -78,35 +78,39 @@ def useful_share(terms: StepTerms, tau: float, next_tau: float) -> float:
 
 
 def needs_double(f: Array, energy: Energy, tau: float, size: float) -> bool:
-    """Whether float32 is too coarse for a step: rounding of ``tau A* p`` beyond 1e-6 of f.
+    """Whether a step in float32 is not accurate enough.
 
-    Or too narrow: scalars of the iteration whose squares come near the end of its range.
-    ``size`` is the largest magnitude in the image, here and in `rounding_floor`.
+    That is the case if the rounding error of ``tau A* p`` exceeds 1e-6 of f, or if the squares of
+    scalars in the iteration come near the limits of float32. ``size`` is the largest magnitude in
+    the image.
     """
     if dtype_name(f) != "float32":
         return False
     norm = energy.norm_squared(tuple(f.shape[1:]))
-    moved = tau * math.sqrt(norm)  # of the image, by a unit flux; size / moved: of the flux
+    moved = tau * math.sqrt(norm)  # change of the image by a unit flux
     narrow = not (moved < _WIDE and size < _WIDE * moved and 1 / _WIDE**2 < tau * norm < _WIDE**2)
     return narrow or float(np.finfo(np.float32).eps) * tau * energy.reach > 1e-6 * size
 
 
 def rounding_floor(f: Array, energy: Energy, tau: float, size: float) -> float:
-    """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured)."""
+    """The absolute gap below which rounding in the dtype of ``f`` hides any progress (measured).
+
+    ``size`` is the largest magnitude in the image.
+    """
     eps, slope = float(np.finfo(dtype_name(f)).eps), energy.reach
     noise = slope * eps * (size / 8 + tau * slope / 16)  # of A (f - tau A* p)
-    if energy.smoothing > 0:  # quadratic where it matters: noise then counts squared
+    if energy.smoothing > 0:  # the energy is quadratic there, so noise enters squared
         noise *= min(1.0, noise / (2 * energy.smoothing))
     return tau * noise * math.prod(f.shape)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """When a step is solved: relative gap ``tol`` or absolute ``gap``, within ``max_num_iter``.
+    """When a step is solved: at relative gap ``tol`` or absolute ``gap``, within ``max_num_iter``.
 
-    The gap is relative to the energy of the step, or to ``reference`` where that is larger (an
-    energy below which nothing in the image is worth resolving). ``floor`` is the absolute gap
-    that rounding in the image's dtype hides.
+    The gap is relative to the energy of the step, or to ``reference`` if that is larger (an energy
+    below which nothing in the image is worth resolving). ``floor`` is the absolute gap below which
+    rounding in the image's dtype hides any progress.
     """
 
     tol: float
@@ -116,17 +120,17 @@ class Goal:
     reference: float = 0.0
 
     def relative_gap(self, terms: StepTerms) -> float:
-        """The gap relative to energy or reference; 0 for a step that has nothing to do."""
+        """The gap relative to energy or reference; 0 if both are 0."""
         scale = max(terms.primal, self.reference)
         return terms.gap / scale if scale > 0 else 0.0
 
     def excess(self, terms: StepTerms) -> float:
-        """How many times the gap exceeds what is allowed: at most one if the goal is reached."""
+        """The gap divided by the allowed gap: at most one if the goal is reached."""
         allowed = max(self.tol * max(terms.primal, self.reference), self.gap)
         return terms.gap / allowed if allowed > 0 else (math.inf if terms.gap > 0 else 0.0)
 
     def reached(self, terms: StepTerms, iterations: int) -> Status | None:
-        """The status to end with, or None to go on."""
+        """The status to end with, or None to continue."""
         if self.excess(terms) <= 1:
             return Status.CONVERGED
         if terms.gap <= self.floor:
@@ -144,10 +148,11 @@ def solve(
     """Iterate on the step of length ``tau`` until the goal is reached.
 
     `Dual.correct` is called after 100, 200, 400, ... iterations while the relative gap is above
-    5e-3; ``watch(terms, iterations)`` at every measurement: it stops the solver by returning True.
+    5e-3. ``watch(terms, iterations)`` is called at every measurement and stops the solver by
+    returning True.
 
-    The gap falls about like 1/k^2: that predicts when to measure next, and how many iterations
-    the next step will want.
+    The gap falls about like 1/k^2. This predicts when to measure next, and how many iterations the
+    next step will need.
     """
     relaxation = momentum.relaxation
     dual.set_step(tau, relaxation)

@@ -1,4 +1,4 @@
-"""One implicit Euler step: where to start from, and the solve. Flows and denoising share it."""
+"""One implicit Euler step: choose the starting flux and solve. Used by flows and denoising."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .certificate import StepTerms
 from .dual import Dual
 from .solve import Goal, Momentum, Outcome, solve
 
-_FIRST_LOOK = 10  # iterations at most before the gap is measured, after a good start
+_FIRST_LOOK = 10  # iterations before the gap is measured after a good start, at most
 
 
 def solve_step(
@@ -26,9 +26,9 @@ def solve_step(
 ) -> Outcome:
     """Solve ``argmin_v 1/2||v - f||^2 + tau J(v)`` from the flux of ``dual``, or a better one.
 
-    ``guess`` is a feasible flux that the caller suggests. ``cold`` says that the flux of ``dual``
-    is nothing to go by: the step then starts from coarser grids, where there are any.
-    ``watch`` is that of `solve`.
+    ``guess`` is a feasible flux suggested by the caller. ``cold=True`` says that the flux of
+    ``dual`` is not a useful start; the step then starts from coarser grids if there are any. See
+    `solve` for ``watch``.
     """
     if guess is not None:
         momentum, outcome = try_flux(dual, guess, tau, goal, momentum)
@@ -49,17 +49,18 @@ def solve_step(
 def try_flux(
     dual: Dual, candidate: Array, tau: float, goal: Goal, momentum: Momentum
 ) -> tuple[Momentum, Outcome | None]:
-    """Replace the flux of ``dual`` by ``candidate`` where that has the smaller dual energy.
+    """Replace the flux of ``dual`` by ``candidate`` if that has the smaller dual energy.
 
-    The candidate lies in the dual ball. Twice the difference of dual energies to the minimum bounds
-    the squared distance to the solution, so that the smaller of the two is never the worse start by
-    this measure, whatever was suggested. Costs two measurements (about four iterations).
+    The candidate must lie in the dual ball. Twice the excess of the dual energy over its minimum
+    bounds the squared distance to the solution, so by this measure the flux with the smaller energy
+    is the better start. The cost is two measurements (about four iterations).
 
     Returns
     -------
-    momentum, outcome
-        Momentum to go on with (none after a replacement), and the outcome if the chosen flux
-        meets the goal as it is, else None.
+    momentum : Momentum
+        The momentum to continue with; it is reset after a replacement.
+    outcome : Outcome or None
+        The outcome if the chosen flux already meets the goal.
     """
     dual.set_step(tau, momentum.relaxation)
     terms, standing = dual.measure(), dual.warm
@@ -75,5 +76,5 @@ def try_flux(
     if status not in (Status.CONVERGED, Status.ROUNDING):
         return momentum, None
     if not better:
-        dual.measure()  # its image is now that of the standing flux
+        dual.measure()  # restores the image of the original flux
     return momentum, Outcome(terms, goal.relative_gap(terms), 0, status, momentum)

@@ -27,31 +27,31 @@ _EPS = float(np.finfo(np.float64).eps)
 class TotalGeneralisedVariation:
     """``J(u) = min over w of alpha1 sum |grad u - w| + alpha0 sum |E w|``.
 
-    E is the symmetrised gradient. Affine images have J = 0, and edges cost what they cost in total
-    variation: slopes stay slopes, edges stay edges. With large ``alpha0`` the energy is ``alpha1``
-    times total variation, up to what an affine image takes away.
+    E is the symmetrised gradient. Affine images have J = 0, and edges cost as much as in total
+    variation, so the flow keeps both slopes and edges. For large ``alpha0`` the energy is
+    ``alpha1`` times the total variation, up to subtraction of an affine image.
 
     As a maximum, ``J(u) = max <H u, q>`` over tensor fields with ``|q| <= alpha0`` and
-    ``|E* q| <= alpha1`` in every pixel, H the Hessian. The flux is q, with its ``d (d + 1) / 2``
-    different entries (see `steepest.grid.second_order`), and ``-E* q`` is bounded as the flux of
-    total variation is. Solved by `SaddleDual` in array code.
+    ``|E* q| <= alpha1`` at every pixel, where H is the Hessian. The flux is q, stored as its
+    ``d (d + 1) / 2`` different entries (see `steepest.grid.second_order`). ``-E* q`` is bounded
+    like the flux of total variation. The solver is `SaddleDual`, in array code.
 
     Parameters
     ----------
     alpha1, alpha0 : float
-        Weights of the first and the second order, positive; ``alpha0 / alpha1`` is a length in
-        pixels (of spacing 1).
+        Weights of the first and the second order, between 1e-6 and 1e6. ``alpha0 / alpha1`` is a
+        length in pixels (at spacing 1).
     coupled : bool
-        Channels share their norms in each pixel (default), or each has an energy of its own.
+        True (default): channels share one norm per pixel. False: each channel has its own energy.
     boundary : "neumann" or "periodic"
-        What lies outside of the image.
+        The boundary condition.
     spacing : tuple of floats, optional
-        Pixel spacing. The functions that take an image set it.
+        Pixel spacing, one number per spatial axis. Functions that take an image set it.
 
     Raises
     ------
     InputError
-        An argument out of range.
+        If an argument is out of range.
 
     References
     ----------
@@ -76,12 +76,18 @@ class TotalGeneralisedVariation:
         return replace(self, spacing=own_spacing(self, spacing, image.ndim - 1))
 
     def scaled(self, factor: float) -> Self:
-        """The same: J is one-homogeneous."""
+        """The same energy, because J is one-homogeneous."""
         return self
 
     @property
     def steps(self) -> tuple[float, ...]:
-        """The pixel spacing, once it is known."""
+        """The pixel spacing.
+
+        Raises
+        ------
+        InputError
+            If it is not set.
+        """
         if self.spacing is None:
             raise InputError("spacing=None: give it, or call .on(image, spacing) first")
         return self.spacing
@@ -98,17 +104,17 @@ class TotalGeneralisedVariation:
 
     @property
     def reach(self) -> float:
-        """Of the first order (twice, for w) and of the second, with their weights."""
+        """The reach of the first order (doubled because of w) and of the second, weighted."""
         first = sum(1 / h for h in self.steps)
         return 2 * self.alpha1 * first + 2 * self.alpha0 * first**2
 
     @property
     def radius(self) -> float:
-        """One: `reach` has the weights."""
+        """One: `reach` includes the weights."""
         return 1.0
 
     def num_components(self, ndim: int) -> int:
-        """The entries of a symmetric tensor."""
+        """The number of entries of a symmetric tensor, ``d (d + 1) / 2``."""
         return ndim * (ndim + 1) // 2
 
     def operator(self, u: Array) -> Array:
@@ -120,7 +126,7 @@ class TotalGeneralisedVariation:
         return hessian_adjoint(p, self.steps, self.boundary)
 
     def norm_squared(self, space: tuple[int, ...]) -> float:
-        """Of the Hessian."""
+        """Upper bound of the squared norm of the Hessian."""
         return hessian_norm_squared(self.steps, space) or 1.0
 
     def gradient(self, u: Array) -> Array:
@@ -146,10 +152,10 @@ class TotalGeneralisedVariation:
         return 0.0
 
     def slack(self, u: Array, p: Array, witness: Any = None) -> tuple[float, float]:
-        """An upper bound of J(u) by w = ``witness`` (None: 0), and of ``J(u) - <H u, p>``.
+        """Upper bounds of J(u) and of ``J(u) - <H u, p>``, from w = ``witness`` (None: 0).
 
         The second is the sum of ``alpha1 |grad u - w| - <grad u - w, E* p>`` and
-        ``alpha0 |E w| - <E w, p>``, all of them >= 0.
+        ``alpha0 |E w| - <E w, p>``, whose terms are all >= 0.
         """
         v = self.gradient(to_float64(u))
         if witness is None:
@@ -161,10 +167,10 @@ class TotalGeneralisedVariation:
 
 
 def magnitude(v: Array) -> Array:
-    """Euclidean norm of all components and channels in each pixel."""
+    """The Euclidean norm of all components and channels at each pixel."""
     return namespace(v).sqrt((v * v).sum((0, 1)))
 
 
 def shorten(v: Array, radius: float) -> Array:
-    """The nearest field with ``|v| <= radius`` in each pixel."""
+    """The nearest field with ``|v| <= radius`` at each pixel."""
     return v / namespace(v).clip(magnitude(v) / radius, 1.0, None)

@@ -1,4 +1,4 @@
-"""Total variation and its relatives: Huber's, weighted, vectorial, anisotropic, periodic."""
+"""Total variation and its variants: Huber, weighted, vectorial, anisotropic, periodic."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class TotalVariation(PointwiseEnergy):
     Parameters
     ----------
     norm, huber, weights, coupled, boundary, spacing
-        As in `PointwiseEnergy`. "isotropic" is the usual total variation; several channels are
-        coupled as in vectorial total variation.
+        See `PointwiseEnergy`. "isotropic" is the usual total variation; coupled channels give
+        vectorial total variation.
 
     References
     ----------
@@ -29,7 +29,7 @@ class TotalVariation(PointwiseEnergy):
     """
 
     def num_components(self, ndim: int) -> int:
-        """One for each spatial axis."""
+        """One component per spatial axis."""
         return ndim
 
     def operator(self, u: Array) -> Array:
@@ -51,7 +51,7 @@ class TotalVariation(PointwiseEnergy):
 
 
 def norm_of(isotropic: Any) -> str:
-    """The norm that the argument ``isotropic`` stands for."""
+    """The name of the norm for the argument ``isotropic``."""
     return "isotropic" if check_flag(isotropic, "isotropic") else "anisotropic"
 
 
@@ -65,32 +65,38 @@ def total_variation(
     channel_axis: int | None = None,
     coupled: bool = True,
 ) -> float:
-    """Total variation ``sum_i w_i |(D u)_i|`` of an image, D the forward differences.
+    """Total variation ``sum_i w_i |(D u)_i|`` of an image, with forward differences D.
 
     Parameters
     ----------
     image : array, 1-D to 3-D plus an optional channel axis
-        float32/float64 as they are; uint8/uint16 scaled to [0, 1] first.
+        float32 and float64 images are used as they are; uint8 and uint16 images are first scaled to
+        [0, 1].
     isotropic : bool
-        Euclidean norm over the axes in each pixel (default), or the sum of absolute values.
+        True (default): the Euclidean norm over the axes at each pixel. False: the sum of absolute
+        values.
     huber : float
         Half-width of the quadratic zone (Huber-TV); 0 for total variation.
     weights : array of the spatial shape, optional
-    spacing : float or one a spatial axis, optional
-        Pixel spacing, inside the difference operator.
+        ``w_i``, finite and not negative; default 1.
+    spacing : float or sequence of floats, optional
+        Pixel spacing, one number for all or per spatial axis; default 1. Differences are divided by
+        it.
     channel_axis : int, optional
-        Axis of the channels.
+        Axis of the channels; None if there are none.
     coupled : bool
-        Channels share one norm a pixel (vectorial TV), or are summed separately.
+        True (default): channels share one norm per pixel (vectorial TV). False: their total
+        variations are added.
 
     Returns
     -------
-    float, evaluated in float64
+    float
+        The total variation, evaluated in float64.
 
     Raises
     ------
     InputError
-        Bad image, weights or spacing.
+        If the image, the weights, the spacing or another argument are not valid.
     """
     array, _ = prepare_image(image, channel_axis)
     steps = check_spacing(spacing, array.ndim - 1)

@@ -1,8 +1,8 @@
-"""The same solver in plain array code, NumPy and torch alike: the reference, and the way on a GPU.
+"""The solver in plain array code for NumPy and torch: the reference, and the solver on a GPU.
 
-All right-hand sides are iterated at once, each with its own step lengths. The preconditioner is one
-V cycle (a W cycle would keep a graphics processor waiting on small grids), with the couplings,
-scaling and smoother of the compiled one, in float32.
+All right-hand sides are iterated together, each with its own step lengths. The preconditioner is
+one V cycle in float32, with the couplings, scaling and smoother of the compiled one. (A W cycle
+would leave a GPU idle on small grids.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .solve import Solution, solve
 from .watching import Watch
 
 _COARSEST_SWEEPS = 8
-_LOOK_EVERY = 2  # iterations between looks at the norm, for which a graphics processor must wait
+_LOOK_EVERY = 2  # iterations between tests of the norm, each of which makes a GPU wait
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Grid:
     factors: tuple[int, ...]
 
     def apply(self, u: Array) -> Array:
-        """``A u``, for u that is zero at inactive pixels."""
+        """``A u``, where u is zero at inactive pixels."""
         return self.diagonal * u - couple(u, self.weights)
 
 
@@ -49,7 +49,7 @@ def couple(u: Array, weights: tuple[Array, ...]) -> Array:
 
 
 def sum_blocks(array: Array, factors: tuple[int, ...]) -> Array:
-    """Sums over blocks of ``factors`` pixels of the last axes; the last blocks may be cut."""
+    """Sums over blocks of ``factors`` pixels of the last axes; the last blocks may be smaller."""
     ahead = array.ndim - len(factors)
     shape = (
         *array.shape[:ahead],
@@ -63,7 +63,7 @@ def sum_blocks(array: Array, factors: tuple[int, ...]) -> Array:
 
 
 def repeat_blocks(array: Array, factors: tuple[int, ...], like: Array) -> Array:
-    """The transpose of `sum_blocks`, to the shape of ``like``."""
+    """The transpose of `sum_blocks`, with the shape of ``like``."""
     out = namespace(like).zeros_like(like)
     for first in product(*(range(f) for f in factors)):
         place = (..., *(slice(o, None, f) for o, f in zip(first, factors, strict=True)))
@@ -73,7 +73,7 @@ def repeat_blocks(array: Array, factors: tuple[int, ...], like: Array) -> Array:
 
 
 def finest_grid(operator: Operator, like: Array, factors: tuple[int, ...]) -> Grid:
-    """The operator in float64 on the device of ``like``."""
+    """The finest level: the operator in float64 on the device of ``like``."""
     active = operator.active
     weights = []
     for axis in range(active.ndim):
@@ -89,7 +89,7 @@ def finest_grid(operator: Operator, like: Array, factors: tuple[int, ...]) -> Gr
 
 
 def coarser(grid: Grid, factors: tuple[int, ...]) -> Grid:
-    """The next level: sums of couplings (scaled along coarsened axes) and of excesses."""
+    """The next coarser level: sums of couplings (scaled along coarsened axes) and of excesses."""
     ndim = len(grid.weights)
     ones = cast(grid.inverse > 0, grid.inverse.dtype)
     excess = sum_blocks(grid.diagonal * ones - couple(ones, grid.weights) * ones, grid.factors)
@@ -107,7 +107,7 @@ def coarser(grid: Grid, factors: tuple[int, ...]) -> Grid:
 
 
 def build_grids(operator: Operator, like: Array) -> list[Grid]:
-    """All levels in the dtype of ``like`` but the first, which is in float64."""
+    """All levels, finest first, in float64 on the device of ``like``."""
     table, _, _ = plan(operator.excess.shape, typical_couplings(operator), operator.uniform)
     ndim = operator.excess.ndim
     factors = [tuple(int(f) for f in row[7 - ndim : 7]) for row in table]
@@ -118,7 +118,7 @@ def build_grids(operator: Operator, like: Array) -> list[Grid]:
 
 
 def single(grid: Grid, dtype: Any) -> Grid:
-    """A grid in another dtype."""
+    """The grid converted to another dtype."""
     weights = tuple(cast(w, dtype) for w in grid.weights)
     return Grid(weights, cast(grid.diagonal, dtype), cast(grid.inverse, dtype), grid.factors)
 
@@ -152,8 +152,8 @@ def solve_arrays(
 ) -> tuple[Array, Array, int]:
     """`steepest.elliptic.solve.solve` for (C, \\*space) float64 arrays or tensors.
 
-    Returns the solutions, the relative residuals (C,) and how many iterations were done. Where
-    nobody watches, no iteration waits for a graphics processor to tell its residual.
+    Returns the solutions, the relative residuals (C,) and the number of iterations. ``watch`` makes
+    every iteration wait for a GPU to compute its residual.
     """
     xp = namespace(start)
     grids = build_grids(operator, start)
@@ -213,9 +213,10 @@ def solve_near(
     num_threads: int = 1,
     watch: Watch | None = None,
 ) -> Solution:
-    """`solve` where the tensor ``near`` is: compiled on a processor (or for None), else as arrays.
+    """`solve` on the device of the tensor ``near``: compiled on a CPU or for None, else as arrays.
 
-    NumPy arrays come in and go out: what travels is little beside the iterations.
+    Arguments and results are NumPy arrays; their transfer takes little time compared with the
+    iterations.
     """
     if near is None or near.device.type == "cpu":
         return solve(
@@ -235,7 +236,7 @@ def solve_near(
 
 
 def _all_couplings(operator: Operator, like: Array) -> tuple[Array, ...]:
-    """Couplings along each axis, to inactive pixels, too."""
+    """Couplings along each axis, including those to inactive pixels."""
     ndim = operator.excess.ndim
     out = []
     for axis in range(ndim):

@@ -1,11 +1,13 @@
-"""The multigrid cycle that preconditions: compiled, in float32, over levels in flat buffers.
+"""The multigrid cycle used as preconditioner: compiled, in float32, with levels in flat buffers.
 
-Aggregates of two pixels an axis make one coarse pixel. Couplings between aggregates are summed and
-multiplied by `SCALE` along axes that were coarsened (a piecewise constant correction is twice too
-stiff in its gradients; the exact half lets the residual of some masks go up), excesses of the
-diagonal are summed. One V at the finest level and a W below; two damped Jacobi steps before and
-after, at the nodes of the Chebyshev polynomial on the upper three quarters of the spectrum, in
-opposite order, so that the cycle is symmetric.
+A coarse pixel is an aggregate of two pixels along each coarsened axis. Excesses of the diagonal are
+summed over aggregates. Couplings between aggregates are summed and, along coarsened axes,
+multiplied by `SCALE`, because a piecewise constant correction is too stiff by a factor of two in
+its gradients. (With exactly 1/2 the residual increases on some masks.)
+
+The cycle is a V at the finest level and a W below. Two damped Jacobi steps precede and follow each
+coarse correction, at the nodes of the Chebyshev polynomial on the upper three quarters of the
+spectrum. The order of the nodes is reversed afterwards, which makes the cycle symmetric.
 """
 
 from __future__ import annotations
@@ -30,20 +32,20 @@ from .kernels import (
 SCALE = np.float32(0.55)
 OMEGAS = tuple(np.float32(1 / (1.25 + sign * 0.75 * math.sqrt(0.5))) for sign in (1, -1))
 _SWEEPS = 4
-INVERSE, DIAGONAL, EXCESS, WEIGHTS = 0, 1, 2, 3  # slots of coefficients (three of weights)
+INVERSE, DIAGONAL, EXCESS, WEIGHTS = 0, 1, 2, 3  # slots of coefficients (three for weights)
 UNKNOWN, RIGHT, SCRATCH = 0, 1, 2  # slots of work
 
 
 @nb.njit(**OPTIONS)
 def level_of(buffer, slot, levels, level):
-    """A slot of one level as ``(rows, width + 2)``."""
+    """A slot of one level, as ``(rows, width + 2)``."""
     rows, width, offset = levels[level, 0], levels[level, 1], levels[level, 2]
     return buffer[slot, offset : offset + rows * width].reshape(rows, width)
 
 
 @nb.njit(**OPTIONS)
 def weights_of(buffer, levels, level):
-    """The three weights of one level as ``(3, rows, width + 2)``."""
+    """The three weights of one level, as ``(3, rows, width + 2)``."""
     rows, width, offset = levels[level, 0], levels[level, 1], levels[level, 7]
     return buffer[offset : offset + 3 * rows * width].reshape(3, rows, width)
 
@@ -68,7 +70,7 @@ def _smooth(u, scratch, r, inverse, along, weights, plane, first, second):
 
 @nb.njit(**OPTIONS)
 def _descend(level, first, coefficients, couplings, work, levels, along, uniform, volume, total):
-    """Smooth, and hand the residual to the next level."""
+    """Smooth, and restrict the residual to the next level."""
     inverse = level_of(coefficients, INVERSE, levels, level)
     diagonal = level_of(coefficients, DIAGONAL, levels, level)
     u = level_of(work, UNKNOWN, levels, level)
@@ -97,7 +99,7 @@ def _descend(level, first, coefficients, couplings, work, levels, along, uniform
 
 @nb.njit(**OPTIONS)
 def _ascend(level, coefficients, couplings, work, levels, along, uniform, volume):
-    """Add the correction of the next level, and smooth."""
+    """Add the correction from the next level, and smooth."""
     inverse = level_of(coefficients, INVERSE, levels, level)
     u = level_of(work, UNKNOWN, levels, level)
     r = level_of(work, RIGHT, levels, level)
@@ -130,7 +132,7 @@ def _solve_coarsest(level, first, coefficients, couplings, work, levels, along, 
 
 @nb.njit(**OPTIONS)
 def cycle(coefficients, couplings, work, levels, along, uniform, volume, total):
-    """``work[UNKNOWN] = M work[RIGHT]`` on the finest level: one cycle from zero."""
+    """``work[UNKNOWN] = M work[RIGHT]`` on the finest level: one cycle, starting from zero."""
     last = levels.shape[0] - 1
     visits = np.zeros(last + 1, np.int64)
     level, down = 0, True
@@ -160,7 +162,7 @@ def cycle(coefficients, couplings, work, levels, along, uniform, volume, total):
 
 @nb.njit(**OPTIONS)
 def _sum_into(level, coefficients, couplings, levels, along, uniform, volume):
-    """Excesses and couplings of ``level + 1`` as sums over its aggregates."""
+    """Compute excesses and couplings of ``level + 1`` as sums over its aggregates."""
     inverse = level_of(coefficients, INVERSE, levels, level)
     excess = level_of(coefficients, EXCESS, levels, level)
     coarse_excess = level_of(coefficients, EXCESS, levels, level + 1)
@@ -187,7 +189,7 @@ def _sum_into(level, coefficients, couplings, levels, along, uniform, volume):
                 i = (j - 1) // f_x + 1
                 coarse_excess[c, i] += excess[k, j]
                 for a in range(axes):
-                    # Only couplings that leave the aggregate.
+                    # Only couplings between different aggregates.
                     place = j - 1 if a == 0 else (y if a == 1 else z)
                     factor = f_x if a == 0 else (f_y if a == 1 else f_z)
                     if place % factor != factor - 1:
@@ -211,7 +213,7 @@ def _edge(w, along, a, k, j):
 
 @nb.njit(**OPTIONS)
 def _count(diagonal, leak, excess, other_k, other_j, w):
-    """A coupling's share of the diagonal, and of what leaves for pixels held at zero."""
+    """Add a coupling to the diagonal and, if the other pixel is held at zero, to the leak."""
     other = excess[other_k, other_j]
     if other < 0.0:  # outside
         return diagonal, leak
@@ -220,10 +222,10 @@ def _count(diagonal, leak, excess, other_k, other_j, w):
 
 @nb.njit(**OPTIONS)
 def set_finest(excess, diagonal, coefficients, levels, along, weights, volume):
-    """Diagonal in float64, and the finest level's diagonal, inverse and excess in float32.
+    """Compute the diagonal in float64, and the finest diagonal, inverse and excess in float32.
 
-    ``excess`` has a border of -1; weights (or None) are in float64. Where a pixel is held at zero,
-    its couplings become excess of its neighbours.
+    ``excess`` has a border of -1; weights (or None) are in float64. The couplings of a pixel that
+    is held at zero become excess of its neighbours.
     """
     inverse = level_of(coefficients, INVERSE, levels, 0)
     single = level_of(coefficients, DIAGONAL, levels, 0)
@@ -252,7 +254,7 @@ def set_finest(excess, diagonal, coefficients, levels, along, weights, volume):
 
 @nb.njit(**OPTIONS)
 def invert_diagonal(level, coefficients, couplings, levels, volume):
-    """Diagonal of a level from its excesses and couplings, and its inverse."""
+    """Compute the diagonal of a level, from its excesses and couplings, and the inverse."""
     inverse = level_of(coefficients, INVERSE, levels, level)
     diagonal = level_of(coefficients, DIAGONAL, levels, level)
     excess = level_of(coefficients, EXCESS, levels, level)
@@ -271,7 +273,7 @@ def invert_diagonal(level, coefficients, couplings, levels, volume):
 
 @nb.njit(**OPTIONS)
 def coarsen(coefficients, couplings, levels, along, uniform, volume):
-    """Fill all levels below the finest."""
+    """Compute all levels below the finest."""
     for level in range(levels.shape[0] - 1):
         _sum_into(level, coefficients, couplings, levels, along, uniform, volume)
         invert_diagonal(level + 1, coefficients, couplings, levels, volume)

@@ -1,4 +1,4 @@
-"""Levels of a grid in flat buffers: made once for an operator, shared by its right-hand sides."""
+"""The coarse grids of an operator in flat buffers, built once for all right-hand sides."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .cycle import coarsen, set_finest
 from .operator import Operator, neighbours
 
 _SMALLEST = 4  # pixels along the longest axis of the coarsest level
-_STRONG = 0.3  # of the strongest coupling: axes below that are not coarsened yet
+_STRONG = 0.3  # axes with less than this share of the strongest coupling are not yet coarsened
 
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
     """An operator with its coarse grids.
 
-    ``levels`` has one row a level: rows and width of its padded array, offset of its pixels, rows
+    ``levels`` has one row per level: rows and width of its padded array, offset of its pixels, rows
     of a padded plane, pixels per coarse pixel along z, y, x, offset of its couplings.
     """
 
@@ -32,17 +32,17 @@ class Hierarchy:
 
     @property
     def volume(self) -> bool | None:
-        """True for three axes; None, which the kernels are specialised for, else."""
+        """True for three axes, else None (numba compiles the kernels separately for the two)."""
         return _volume(self.operator)
 
     def unpadded(self, rows: np.ndarray) -> np.ndarray:
-        """The image inside an array of the finest level's layout, as `padded` makes it."""
+        """The image inside an array with the finest level's layout; the inverse of `padded`."""
         shape = tuple(n + 2 for n in self.operator.excess.shape)
         return rows.reshape(shape)[(slice(1, -1),) * len(shape)]
 
 
 def build(operator: Operator) -> Hierarchy:
-    """Coarse grids by aggregation of two pixels along every axis that is strongly coupled."""
+    """Build the coarse grids by aggregating two pixels along every strongly coupled axis."""
     along = typical_couplings(operator)
     levels, size, num_couplings = plan(operator.excess.shape, along, operator.uniform)
     coefficients = np.zeros((3, size), np.float32)
@@ -58,7 +58,7 @@ def build(operator: Operator) -> Hierarchy:
 
 
 def padded(image: np.ndarray, border: float = 0.0) -> np.ndarray:
-    """A float64 array of the finest level's layout, with an image of the grid inside."""
+    """A float64 array with the finest level's layout: the image with a border of one pixel."""
     out = np.full(tuple(n + 2 for n in image.shape), border)
     out[(slice(1, -1),) * out.ndim] = image
     return out.reshape(-1, out.shape[-1])
@@ -72,7 +72,7 @@ def single(numbers: tuple[float, ...]) -> tuple[Any, ...]:
 def plan(
     space: tuple[int, ...], along: tuple[float, float, float], uniform: bool
 ) -> tuple[np.ndarray, int, int]:
-    """The table of levels, and the lengths of the buffers of pixels and of couplings."""
+    """The table of levels, and the lengths of the buffers for pixels and for couplings."""
     strength = list(along[: len(space)])  # x, y, z
     size = list(space[::-1])
     rows, offset, couplings = [], 0, 0
@@ -98,7 +98,7 @@ def plan(
 
 
 def typical_couplings(operator: Operator) -> tuple[float, float, float]:
-    """One typical coupling for each of x, y and z."""
+    """The mean coupling along each of x, y and z (0 for an axis that does not exist)."""
     means = [float(np.mean(w)) for w in operator.weights][::-1]
     x, y, *z = means
     return x, y, (z[0] if z else 0.0)
@@ -109,7 +109,7 @@ def _volume(operator: Operator) -> bool | None:
 
 
 def _edges(operator: Operator) -> np.ndarray:
-    """Couplings as (3, rows, width): x, y, z, zero through the boundary."""
+    """Couplings as (3, rows, width) along x, y, z; zero across the boundary."""
     ndim = operator.excess.ndim
     out = []
     for axis in reversed(range(ndim)):

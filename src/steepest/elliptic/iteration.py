@@ -1,4 +1,4 @@
-"""Preconditioned conjugate gradients in float64: compiled, one right-hand side."""
+"""Preconditioned conjugate gradients in float64: compiled, for one right-hand side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .kernels import OPTIONS, coupled, num_planes, num_rows, row_of
 
 @nb.njit(**OPTIONS)
 def _apply_row(out, u, diagonal, k, along, weights, plane):
-    """``out = A u`` in row k, and ``<u, A u>``."""
+    """Compute ``out = A u`` in row k; return its part of ``<u, A u>``."""
     total = 0.0
     for j in range(1, out.shape[1] - 1):
         value = diagonal[k, j] * u[k, j] - coupled(u, k, j, along, weights, plane)
@@ -23,7 +23,7 @@ def _apply_row(out, u, diagonal, k, along, weights, plane):
 
 @nb.njit(**OPTIONS)
 def apply(out, u, diagonal, along, weights, plane):
-    """``out = A u`` at active pixels, and ``<u, A u>``."""
+    """Compute ``out = A u`` at active pixels; return ``<u, A u>``."""
     total = 0.0
     for z in range(num_planes(u, plane)):
         for y in range(num_rows(u, plane)):
@@ -67,7 +67,7 @@ def _square_row(r, scale):
 
 @nb.njit(**OPTIONS)
 def norm_squared(r, scale):
-    """``|scale r|^2``, or ``|r|^2`` where ``scale`` is None."""
+    """``|scale r|^2``, or ``|r|^2`` if ``scale`` is None."""
     total = 0.0
     for k in range(r.shape[0]):
         if scale is None:
@@ -79,7 +79,7 @@ def norm_squared(r, scale):
 
 @nb.njit(**OPTIONS)
 def residual(r, x, right, diagonal, along, weights, plane):
-    """``r = right - A x`` at active pixels, where x may be nonzero at inactive ones."""
+    """Compute ``r = right - A x`` at active pixels; x may be nonzero at inactive pixels."""
     apply(r, x, diagonal, along, weights, plane)
     for k in range(r.shape[0]):
         out = r[k]
@@ -97,11 +97,11 @@ def conjugate_gradients(
     x, r, p, q, diagonal, scale, along, weights, volume,
     coefficients, couplings, work, levels, along32, total, state, target, max_num_iter,
 ):  # fmt: skip
-    """Lower ``|scale r|^2`` to ``target``; x and r = b - A x are updated; returns iterations.
+    """Iterate until ``|scale r|^2 <= target``, updating x and r = b - A x; return the iterations.
 
-    ``state`` begins as zeros (3,). Called again with all arguments as they were left, the iteration
-    goes on as if it had not been interrupted; its last entry is ``|scale r|^2``. The residual
-    handed to the cycle is divided by its first norm: float32 would underflow.
+    ``state`` is zeros (3,) at first; afterwards its last entry is ``|scale r|^2``. Another call
+    with the same arguments continues as if the iteration had not been interrupted. The residual
+    passed to the cycle is divided by its first norm, because float32 would underflow.
     """
     uniform = weights is None
     right = level_of(work, RIGHT, levels, 0)

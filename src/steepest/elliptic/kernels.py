@@ -1,10 +1,11 @@
-"""Compiled sweeps over one level of a grid: neighbours' sums, smoothing, residual, transfer.
+"""Compiled sweeps over one level of a grid: neighbour sums, smoothing, residual, transfer.
 
 A level is a stack of rows with a border of zeros: ``(height + 2, width + 2)`` for images, and
-``((depth + 2) * (height + 2), width + 2)`` for volumes, where the row behind is ``plane = height +
-2`` rows away (None: an image). ``weights[a]`` couples a pixel to the next one of axis a (0: x,
-1: y, 2: z) and is zero where either is inactive; None: the same numbers ``along`` everywhere.
-``diagonal`` and ``inverse`` are zero at inactive pixels, where every image here is zero.
+``((depth + 2) * (height + 2), width + 2)`` for volumes. In a volume, the same row of the next plane
+is ``plane = height + 2`` rows away; ``plane`` is None for images. ``weights[a]`` couples a pixel to
+the next one along axis a (0: x, 1: y, 2: z) and is zero if either is inactive. ``weights=None``
+means the same numbers ``along`` everywhere. At inactive pixels, ``diagonal``, ``inverse`` and all
+images are zero.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-# NaN and infinity are not switched off; sums may be reordered so that they vectorise.
+# NaN and infinity are respected; sums may be reordered so that they vectorise.
 OPTIONS = {
     "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
     "cache": True,
@@ -23,7 +24,7 @@ OPTIONS = {
 
 @nb.njit(**OPTIONS)
 def coupled(u, k, j, along, weights, plane):
-    """``sum over neighbours q of w_q u_q`` at row k, column j; inlined where it is called."""
+    """``sum over neighbours q of w_q u_q`` at row k, column j; the compiler inlines it."""
     if weights is None:
         total = along[0] * (u[k, j - 1] + u[k, j + 1]) + along[1] * (u[k - 1, j] + u[k + 1, j])
         if plane is not None:
@@ -38,7 +39,7 @@ def coupled(u, k, j, along, weights, plane):
 
 @nb.njit(**OPTIONS)
 def num_planes(u, plane):
-    """How many planes without the border."""
+    """The number of planes without the border."""
     if plane is None:
         return 1
     return u.shape[0] // plane - 2
@@ -46,7 +47,7 @@ def num_planes(u, plane):
 
 @nb.njit(**OPTIONS)
 def num_rows(u, plane):
-    """Rows of a plane without the border."""
+    """The number of rows of a plane without the border."""
     if plane is None:
         return u.shape[0] - 2
     return plane - 2
@@ -54,7 +55,7 @@ def num_rows(u, plane):
 
 @nb.njit(**OPTIONS)
 def row_of(z, y, plane):
-    """The row of plane z, line y, both counted from 0 without the border."""
+    """The index of line y in plane z, both counted from 0 without the border."""
     if plane is None:
         return y + 1
     return (z + 1) * plane + y + 1
@@ -78,7 +79,7 @@ def relax(out, u, r, inverse, along, weights, plane, omega):
 
 @nb.njit(**OPTIONS)
 def start(out, r, inverse, omega):
-    """The same step from zero: ``out = omega D^-1 r``."""
+    """One damped Jacobi step from zero: ``out = omega D^-1 r``."""
     for k in range(out.shape[0]):
         o, right, d = out[k], r[k], inverse[k]
         for j in range(out.shape[1]):
@@ -94,7 +95,7 @@ def _add_residual(total, u, r, diagonal, k, along, weights, plane):
 
 @nb.njit(**OPTIONS)
 def restrict(coarse, u, r, diagonal, along, weights, plane, coarse_plane, factors, total):
-    """``coarse = P^T (r - A u)``: the residual summed over the pixels of each coarse one."""
+    """``coarse = P^T (r - A u)``: the residual summed over the pixels of each coarse pixel."""
     depth, height = num_planes(u, plane), num_rows(u, plane)
     f_z, f_y, f_x = factors
     for cz in range(num_planes(coarse, coarse_plane)):
@@ -115,7 +116,7 @@ def restrict(coarse, u, r, diagonal, along, weights, plane, coarse_plane, factor
 
 @nb.njit(**OPTIONS)
 def prolong(u, coarse, inverse, plane, coarse_plane, factors):
-    """``u += P coarse``: every active pixel takes the value of its coarse one."""
+    """``u += P coarse``: add the value of its coarse pixel to every active pixel."""
     f_z, f_y, f_x = factors
     for z in range(num_planes(u, plane)):
         for y in range(num_rows(u, plane)):
@@ -129,7 +130,7 @@ def prolong(u, coarse, inverse, plane, coarse_plane, factors):
 
 @nb.njit(**OPTIONS)
 def sweep_exactly(u, r, diagonal, along, weights, plane, num_sweeps):
-    """Symmetric Gauss-Seidel sweeps, row by row, for the coarsest level (a few pixels)."""
+    """Symmetric Gauss-Seidel sweeps, row by row, for the few pixels of the coarsest level."""
     height, width = num_rows(u, plane), u.shape[1] - 2
     size = num_planes(u, plane) * height * width
     for sweep in range(2 * num_sweeps):

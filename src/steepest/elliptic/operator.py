@@ -1,4 +1,4 @@
-"""The equation ``(excess - div(weights grad)) u = b`` on a grid, and what is left out of it."""
+"""The operator of the equation ``(excess - div(weights grad)) u = b`` on a grid."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 class Operator:
     """``(A u)_p = excess_p u_p + sum over neighbours q of w_pq (u_p - u_q)``, reflecting boundary.
 
-    Pixels whose excess is infinite are not unknowns: there u = 0 and the equation is dropped, so
-    that A is symmetric on the others, and positive definite if each of their connected parts has
-    an excess or such a neighbour.
+    Pixels with infinite excess are not unknowns: u is 0 there and the equation is dropped. On the
+    other pixels A is symmetric, and positive definite if each of their connected components has a
+    pixel with positive excess or a neighbour with infinite excess.
 
     Attributes
     ----------
-    excess
-        (\\*space) float64, not negative, infinite where u is held at zero. Two or three axes.
-    weights
-        Either one number an axis (the first axis first), or one array of ``excess.shape`` an
-        axis, whose entry i couples pixels i and i + 1 of that axis (the last is not used).
+    excess : float64 array (\\*space)
+        Not negative; infinite where u is held at zero. Two or three axes.
+    weights : tuple of floats or of arrays
+        Either one number per axis, first axis first, or one array of ``excess.shape`` per axis,
+        whose entry i couples the pixels i and i + 1 along that axis (the last entry is not used).
     """
 
     excess: np.ndarray
@@ -30,21 +30,21 @@ class Operator:
 
     @property
     def active(self) -> np.ndarray:
-        """Boolean: the unknowns."""
+        """Boolean array, True at the unknowns."""
         return np.isfinite(self.excess)
 
     @property
     def uniform(self) -> bool:
-        """One number an axis."""
+        """Whether the weights are one number per axis."""
         return not isinstance(self.weights[0], np.ndarray)
 
     def weight(self, axis: int) -> np.ndarray | float:
-        """Couplings of neighbours along one axis, as broadcasts against ``u[1:] - u[:-1]``."""
+        """Couplings of neighbours along one axis, broadcastable to ``u[1:] - u[:-1]``."""
         w = self.weights[axis]
         return w[neighbours(axis, w.ndim)[0]] if isinstance(w, np.ndarray) else w
 
     def couple(self, u: np.ndarray) -> np.ndarray:
-        """``sum over neighbours of w_pq u_q`` for (\\*leading, \\*space)."""
+        """``sum over neighbours of w_pq u_q``, for (\\*leading, \\*space)."""
         out = np.zeros(u.shape, u.dtype)
         for axis in range(self.excess.ndim):
             head, tail = neighbours(axis, self.excess.ndim)
@@ -54,17 +54,19 @@ class Operator:
         return out
 
     def diagonal(self) -> np.ndarray:
-        """Diagonal of A; zero where u is held at zero."""
+        """The diagonal of A; zero where u is held at zero."""
         total = self.couple(np.ones(self.excess.shape)) + np.where(self.active, self.excess, 0)
         return np.where(self.active, total, 0)
 
     def apply(self, u: np.ndarray) -> np.ndarray:
-        """``A u`` for (\\*leading, \\*space), u zero where it is held at zero."""
+        """``A u`` for (\\*leading, \\*space); u must be zero where it is held at zero."""
         return np.where(self.active, self.diagonal() * u - self.couple(u), 0)
 
 
 def neighbours(axis: int, ndim: int) -> tuple[Any, Any]:
-    """All but the last, and all but the first, along one of the last ``ndim`` axes."""
+    """Indices of all pixels but the last, and all but the first, along one of the last ``ndim``
+    axes.
+    """
     after = (slice(None),) * (ndim - axis - 1)
     before: tuple[Any, ...] = (..., *(slice(None),) * axis)
     return (*before, slice(None, -1), *after), (*before, slice(1, None), *after)

@@ -1,4 +1,4 @@
-"""Conjugate gradients for operators that are no `Operator`, preconditioned by multigrid cycles."""
+"""Conjugate gradients for operators other than `Operator`, preconditioned by multigrid cycles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RESTARTS = 4
 
 
 def compiled_operator(hierarchy: Hierarchy) -> Map:
-    """``u -> A u`` at the active pixels of (\\*space), 0 elsewhere. Not shared between threads."""
+    """``u -> A u`` at the active pixels of (\\*space), 0 elsewhere. Use it in one thread only."""
     plane = None if hierarchy.volume is None else int(hierarchy.levels[0, 3])
     source, target = np.zeros_like(hierarchy.diagonal), np.zeros_like(hierarchy.diagonal)
     inside = hierarchy.unpadded(source)
@@ -34,7 +34,7 @@ def compiled_operator(hierarchy: Hierarchy) -> Map:
 def one_cycle(hierarchy: Hierarchy) -> Map:
     """``r -> M r`` for (\\*space), one cycle from zero: linear, symmetric positive definite.
 
-    Not shared between threads. The cycle is in float32; r is scaled first, as it would underflow.
+    Use it in one thread only. The cycle is in float32, so r is scaled first to avoid underflow.
     """
     levels = hierarchy.levels
     work = np.zeros((3, hierarchy.coefficients.shape[1]), np.float32)
@@ -61,10 +61,10 @@ def one_cycle(hierarchy: Hierarchy) -> Map:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """``A u = 0`` at the ``active`` pixels (\\*space), u given at the others.
+    """``A u = 0`` at the ``active`` pixels (\\*space), with u given at the others.
 
-    ``maps()`` makes, for one thread, ``u -> A u`` (linear, symmetric positive definite on images
-    that vanish where not active) and a preconditioner.
+    ``maps()`` returns two functions for use in one thread: ``u -> A u``, which is linear, and
+    symmetric positive definite on images that vanish at inactive pixels; and a preconditioner.
     """
 
     maps: Callable[[], tuple[Map, Map]]
@@ -79,10 +79,11 @@ def solve_all(
     num_threads: int,
     watch: Watch | None = None,
 ) -> Solution:
-    """Solve for (C, \\*space), from and with the given values in ``start``, in threads.
+    """Solve for images (C, \\*space), in threads.
 
-    The residual is ``|A u| / |b|``, recomputed from u; b is what given values contribute to A u.
-    ``watch`` as in `steepest.elliptic.solve.solve`.
+    ``start`` has the given values and, at active pixels, the first guess. The residual is
+    ``|A u| / |b|``, recomputed from u, where b is the contribution of the given values to A u. For
+    ``watch`` see `steepest.elliptic.solve.solve`.
     """
 
     def worker() -> Callable[[np.ndarray], Iteration]:
@@ -95,7 +96,7 @@ def solve_all(
 
 
 def _residual(system: System, multiply: Map, u: np.ndarray) -> tuple[np.ndarray, float]:
-    """``-A u`` at active pixels, and the norm of what given values contribute to it."""
+    """``-A u`` at active pixels, and the norm of the contribution of the given values to it."""
     r = np.where(system.active, -multiply(u), 0)
     given = multiply(np.where(system.active, 0, u))
     return r, float(np.linalg.norm(np.where(system.active, given, 0)))
@@ -109,7 +110,7 @@ def _relative(r: np.ndarray, reference: float) -> float:
 def _solve(
     system: System, maps: tuple[Map, Map], u: np.ndarray, tol: float, max_num_iter: int
 ) -> Iteration:
-    """One image; iterations are repeated from the true residual while it is above ``tol``."""
+    """Solve for one image, restarting from the true residual while it is above ``tol``."""
     r, reference = _residual(system, maps[0], u)
     best, done, stop = _relative(r, reference), 0, False
     for _ in range(_RESTARTS):
@@ -137,7 +138,7 @@ def _iterate(
 ) -> Iteration:
     """Conjugate gradients from zero until the updated residual is at most ``tol``.
 
-    Returns the correction, the number of iterations, and whether it was asked to stop.
+    Returns the correction, the number of iterations, and whether a stop was requested.
     """
     multiply, precondition = maps
     x, r, direction = np.zeros_like(right), right.copy(), np.zeros_like(right)
@@ -145,7 +146,7 @@ def _iterate(
     for iteration in range(max_num_iter):
         z = precondition(r)
         now = float(np.vdot(z, r))
-        if now == 0:  # solved, or its square underflows
+        if now == 0:  # solved, or the square underflows
             return x, iteration, False
         direction = z + (now / before if iteration else 0.0) * direction
         before = now

@@ -16,10 +16,17 @@ _RESTARTS = 4
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """Solutions (C, \\*space) in float64, and how far the iteration went for each.
+    """The result of `solve`.
 
-    ``residual`` (C,) is ``|right - A u| / |right + couplings to held values|``, recomputed from u,
-    in float64 (0 where there is nothing to solve); ``iterations`` (C,).
+    Attributes
+    ----------
+    image : float64 array (C, \\*space)
+        The solutions.
+    residual : float64 array (C,)
+        ``|right - A u| / |right + couplings to held values|``, recomputed from u; 0 if there is
+        nothing to solve.
+    iterations : integer array (C,)
+        The number of iterations.
     """
 
     image: np.ndarray
@@ -38,23 +45,31 @@ def solve(
     num_threads: int = 1,
     watch: Watch | None = None,
 ) -> Solution:
-    """Multigrid-preconditioned conjugate gradients, one image at a time, several in threads.
+    """Multigrid-preconditioned conjugate gradients; threads work on different images.
 
     Parameters
     ----------
-    hierarchy
-        From `build`.
-    start
-        (C, \\*space): the values held at inactive pixels, the first guess at the others.
-    right
-        (C, \\*space) or None for zero.
-    scale
-        (\\*space): the residual is multiplied by this before its norm is taken.
-    tol
+    hierarchy : Hierarchy
+        The operator with its coarse grids, from `build`.
+    start : array (C, \\*space)
+        The values held at inactive pixels, and the first guess at the others.
+    right : array (C, \\*space), optional
+        The right-hand sides; None for zero.
+    scale : array (\\*space), optional
+        The residual is multiplied by this before its norm is computed.
+    tol : float
         Relative residual at which to stop.
-    watch
-        Told the largest relative residual after each iteration (as the iteration updates it); where
-        it returns True, all stop. Without it, the compiled code runs to the end.
+    max_num_iter : int
+        Largest number of iterations per image.
+    num_threads : int
+        Number of threads.
+    watch : callable, optional
+        Called after each iteration with the largest relative residual, as updated by the iteration.
+        If it returns True, all images stop. Without it, the compiled code runs to the end.
+
+    Returns
+    -------
+    Solution
     """
 
     def work(channel: int) -> Iteration:
@@ -76,7 +91,10 @@ def _solve_one(
     max_num_iter: int,
     watched: bool,
 ) -> Iteration:
-    """One image, its residual and its iterations: one at a time where it is watched."""
+    """Solve for one image; if ``watched``, yield after every iteration.
+
+    Returns the image, its relative residual and the number of iterations.
+    """
     levels = hierarchy.levels
     volume = hierarchy.volume
     plane = None if volume is None else int(levels[0, 3])

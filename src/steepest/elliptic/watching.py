@@ -1,9 +1,10 @@
-"""Iterations for several right-hand sides in threads, watched or not.
+"""Iterations for several right-hand sides in threads, with or without a watching callback.
 
-An iteration is a generator: it yields its relative residual, ends where it is sent True, and
-returns its result. Unwatched, one right-hand side is finished after the other. Watched, all go on
-by one iteration between two looks: so what is told does not depend on the number of threads, all
-stop together, and ``watch`` is called in the caller's thread.
+An iteration is a generator: it yields its relative residual, ends when it is sent True, and returns
+its result. Without a callback, each thread finishes one right-hand side after the other. With a
+callback, all right-hand sides advance by one iteration between two calls. The callback's argument
+then does not depend on the number of threads, all right-hand sides stop together, and ``watch`` is
+called in the caller's thread.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..core.threads import run_all, share_out
 
 Iteration = Generator[float, Any, Any]
 Watch = Callable[[float], bool]
-"""From the largest relative residual of all right-hand sides to whether to stop."""
+"""A function of the largest relative residual of all right-hand sides; True stops them."""
 
 
 def iterate_all(
@@ -24,7 +25,7 @@ def iterate_all(
     num_threads: int,
     watch: Watch | None,
 ) -> list[Any]:
-    """The results of ``worker()(item)`` for all items; ``worker`` is called once a thread."""
+    """The results of ``worker()(item)`` for all items; ``worker`` is called once per thread."""
     if watch is None:
         return share_out(lambda: _finished(worker()), items, num_threads)
     threads = max(min(num_threads, len(items)), 1)
@@ -40,7 +41,7 @@ def iterate_all(
 
 
 class _Running:
-    """An iteration between two of its steps."""
+    """A running iteration, between two of its steps."""
 
     def __init__(self, iteration: Iteration) -> None:
         self._iteration = iteration

@@ -1,4 +1,4 @@
-"""`steepest.gradient` and `steepest.divergence`: the operators of `differences` behind a gate."""
+"""`steepest.gradient` and `steepest.divergence`: the operators of `differences`, with checks."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ def gradient(
     Parameters
     ----------
     u : array or tensor of shape (\\*batch, \\*space)
-        float32 or float64, tensors of any floating type. With ``spacing`` a sequence, its length is
-        the number of (trailing) spatial axes; otherwise every axis is spatial.
+        A float32 or float64 array, or a tensor of any floating-point dtype. If ``spacing`` is a
+        sequence, its length is the number of spatial axes, which come last; otherwise every axis is
+        spatial.
     spacing : float or sequence of floats, optional
         Pixel spacing ``h_a`` of each spatial axis; default 1.
     boundary : str
-        "neumann": the difference at the last pixel of an axis is zero; "periodic": its next pixel
-        is the first one.
+        "neumann": the difference at the last pixel of an axis is zero. "periodic": the first pixel
+        follows the last one.
 
     Returns
     -------
-    array or tensor of shape (len(spacing), \\*batch, \\*space), dtype of ``u``
+    array or tensor of shape (len(spacing), \\*batch, \\*space)
+        The differences, in the dtype of ``u``.
 
     Raises
     ------
     InputError
-        ``u`` not real floating point, without pixels, not finite (tensors are not looked at), or so
-        large that differences are not finite; spacing that is not positive, or of more axes than
-        ``u`` has; another boundary.
+        If ``u`` is not real floating point, has no pixels, is not finite (not checked for tensors)
+        or has differences beyond the range of its dtype; if the spacing is not positive or has more
+        entries than ``u`` has axes; or if the boundary is unknown.
     """
     u = _check(u, "u")
     given = np.ones(()) if spacing is None else check_numbers(spacing, "spacing")
@@ -61,18 +63,23 @@ def divergence(
     Parameters
     ----------
     p : array or tensor of shape (ndim, \\*batch, \\*space)
-        One component for each spatial axis. For "neumann", what component ``a`` holds at the last
-        pixel of axis ``a`` is not used.
-    spacing, boundary : as in :func:`gradient`; ``ndim`` values.
+        One component per spatial axis, float32 or float64 (tensors: any floating-point dtype). For
+        "neumann", component ``a`` is not used at the last pixel of axis ``a``.
+    spacing : float or sequence of ``ndim`` floats, optional
+        Pixel spacing of each spatial axis; default 1.
+    boundary : str
+        "neumann" or "periodic", see :func:`gradient`.
 
     Returns
     -------
-    array or tensor of shape (\\*batch, \\*space), dtype of ``p``. Its sum is zero to rounding.
+    array or tensor of shape (\\*batch, \\*space)
+        The divergence, in the dtype of ``p``. Its sum is zero up to rounding.
 
     Raises
     ------
     InputError
-        As :func:`gradient`; ``p`` with more components than space axes.
+        For the same reasons as in :func:`gradient`, or if ``p`` has more components than axes for
+        them.
     """
     p = _check(p, "p")
     if p.ndim - 1 < p.shape[0]:
@@ -84,7 +91,7 @@ def divergence(
 
 
 def _check(values: Any, name: str) -> Array:
-    """A floating-point tensor, or an array that `check_field` passes, with pixels."""
+    """A floating-point tensor, or an array that `check_field` accepts, with at least one pixel."""
     array = as_array(values, name)
     if not is_torch(array):
         array = check_field(array, name)

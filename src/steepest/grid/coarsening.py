@@ -1,8 +1,8 @@
-"""Grids of half the size: images averaged over pairs of pixels, fluxes interpolated back.
+"""Transfer between a grid and one of half its size: average images, interpolate fluxes.
 
-The flux through a coarse face is the fine flux through the faces it consists of, interpolated
-linearly across the cell: the divergence of `prolong` of a flux is then constant on the blocks that
-`average` takes means over. Works alike on NumPy arrays and torch tensors.
+`prolong` uses the flux of a coarse face for each fine face in it and interpolates linearly across
+the cell. The divergence of the result is then constant on the blocks that `average` averages over.
+The functions accept NumPy arrays and torch tensors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from .differences import part
 
 
 def average(u: Array) -> Array:
-    """Means over pairs along every spatial axis of (channels, \\*space); an odd last one stays."""
+    """Average pairs of pixels along every spatial axis of (channels, \\*space).
+
+    If the length of an axis is odd, the last pixel is kept.
+    """
     xp = namespace(u)
     for axis in range(1, u.ndim):
         if u.shape[axis] > 1:
@@ -30,15 +33,15 @@ def average(u: Array) -> Array:
 
 
 def prolong(p: Array, shape: Sequence[int]) -> Array:
-    """Coarse face fluxes (d, channels, \\*coarse) to the faces of ``shape`` = (channels, \\*space).
+    """Interpolate a coarse flux (d, channels, \\*coarse) to ``shape`` = (channels, \\*space).
 
-    The coarse flux must be zero at the last faces; the fine one is.
+    The coarse flux must be zero at the last face of each axis; the fine flux then is as well.
     """
     return namespace(p).stack([_prolonged(p[a], a + 1, shape) for a in range(p.shape[0])])
 
 
 def _prolonged(q: Array, across: int, shape: Sequence[int]) -> Array:
-    """One component, through faces across the axis ``across``."""
+    """Interpolate one component, the flux along the axis ``across``."""
     xp = namespace(q)
     for axis in range(1, len(shape)):
         if shape[axis] == 1:

@@ -1,12 +1,13 @@
-"""Differences along the axes of a grid: the one place where the library takes them.
+"""Finite differences along the axes of a grid, for the whole library.
 
-Conventions in docs/conventions. The boundary says what lies one pixel outside: "neumann" the border
-pixel once more, "zero" 0 (as the padding of a convolution), "periodic" the pixel at the other end.
-All functions are linear, work alike on NumPy arrays and torch tensors and keep dtype and device.
-Tensors may be followed by autograd (in both modes, any number of times), by vmap and by exporters.
+For the conventions see docs/conventions. ``boundary`` defines the pixel outside the image:
+"neumann" repeats the border pixel, "zero" is 0 (as the padding of a convolution), and "periodic" is
+the pixel at the other end. All functions are linear, accept NumPy arrays and torch tensors, and
+keep dtype and device. Tensors support autograd (both modes, any order), vmap and export.
 
-Axes are counted from the front. Nothing is checked here, as solvers call these functions thousands
-of times; `steepest.gradient` and `steepest.divergence` are the same behind a gate (`checked`).
+Axes are counted from the front. Arguments are not checked, because solvers call these functions
+thousands of times; `steepest.gradient` and `steepest.divergence` are the checked versions
+(`checked`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Index = tuple[slice, ...]
 
 
 def check_boundary(boundary: str) -> str:
-    """One of `BOUNDARIES`, or `InputError`."""
+    """``boundary``, if it is one of `BOUNDARIES`; otherwise raise `InputError`."""
     return check_choice(boundary, "boundary", BOUNDARIES)
 
 
@@ -37,7 +38,7 @@ def part(axis: int, start: int | None, stop: int | None) -> Index:
 
 
 def outside(u: Array, axis: int, boundary: str) -> tuple[Array, Array]:
-    """The pixel before the first and the one after the last along ``axis``."""
+    """The pixels before the first and after the last along ``axis``."""
     size = u.shape[axis]
     first, last = u[part(axis, 0, 1)], u[part(axis, size - 1, size)]
     if boundary == "zero":
@@ -47,7 +48,7 @@ def outside(u: Array, axis: int, boundary: str) -> tuple[Array, Array]:
 
 
 def extend(u: Array, axis: int, boundary: str) -> Array:
-    """``u`` with one more pixel at both ends of ``axis``."""
+    """``u`` extended by one pixel at both ends of ``axis``."""
     before, after = outside(u, axis, boundary)
     return namespace(u).concatenate((before, u, after), axis)
 
@@ -57,7 +58,7 @@ def forward_difference(
 ) -> Array:
     """``u_{i+1} - u_i`` along ``axis``; zero at the last pixel for "neumann"."""
     size, (_, after) = u.shape[axis], outside(u, axis, boundary)
-    if is_torch(u):  # no slice of size - 1: exported graphs would refuse two pixels
+    if is_torch(u):  # without slices of size - 1, which make exported graphs refuse two pixels
         return namespace(u).concatenate((u, after), axis)[part(axis, 1, size + 1)] - u
     out = np.empty_like(u) if out is None else out
     head, last = part(axis, 0, size - 1), part(axis, size - 1, size)
@@ -94,10 +95,10 @@ def second_difference(u: Array, axis: int, boundary: str = "neumann") -> Array:
 
 
 def laplacian(u: Array, axes: Iterable[int], boundary: str = "neumann") -> Array:
-    """``sum_a u_{i+a} - 2 u_i + u_{i-a}``: the 5-point stencil in 2-D, the 7-point one in 3-D.
+    """``sum_a u_{i+a} - 2 u_i + u_{i-a}``: the 5-point stencil in 2-D, the 7-point stencil in 3-D.
 
-    Symmetric and negative semi-definite, eigenvalues in ``[-4 d, 0]`` for ``d`` axes; its sum
-    vanishes for "neumann" and "periodic".
+    The operator is symmetric and negative semi-definite, with eigenvalues in ``[-4 d, 0]`` for
+    ``d`` axes. The sum of the result vanishes for "neumann" and "periodic".
     """
     return reduce(add, (second_difference(u, axis, boundary) for axis in axes))
 
@@ -105,8 +106,9 @@ def laplacian(u: Array, axes: Iterable[int], boundary: str = "neumann") -> Array
 def gradient(u: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann") -> Array:
     """Forward differences ``(u_{i+1} - u_i) / h_a`` along the last ``len(spacing)`` axes.
 
-    (\\*batch, \\*space) to (d, \\*batch, \\*space); without ``spacing`` (1) all axes are spatial.
-    At the last pixel zero for "neumann"; for "periodic" the next pixel is the first.
+    Maps (\\*batch, \\*space) to (d, \\*batch, \\*space). Without ``spacing`` all axes are spatial,
+    with spacing 1. At the last pixel the difference is zero for "neumann"; for "periodic" the first
+    pixel follows the last.
     """
     steps = (1.0,) * u.ndim if spacing is None else spacing
     ahead = u.ndim - len(steps)
@@ -124,8 +126,8 @@ def divergence(
 ) -> Array:
     """The exact negative adjoint of `gradient`, (d, \\*batch, \\*space) to (\\*batch, \\*space).
 
-    For "neumann", component ``a`` at the last pixel of axis ``a`` is not used. The sum over pixels
-    is zero to rounding.
+    For "neumann", component ``a`` is not used at the last pixel of axis ``a``. The sum over pixels
+    is zero up to rounding.
     """
     ndim, periodic = p.shape[0], boundary == "periodic"
     steps = (1.0,) * ndim if spacing is None else spacing
@@ -147,7 +149,7 @@ def divergence(
 
 
 def _closed_difference(v: Array, axis: int, boundary: str) -> Array:
-    """``v_i - v_{i-1}`` of a tensor; "neumann": nothing crosses the first and the last face."""
+    """``v_i - v_{i-1}`` of a tensor; for "neumann" with zero flux through the outer faces."""
     if boundary == "periodic":
         return backward_difference(v, axis, boundary)
     entering = shifted(v, axis, 1)
@@ -155,9 +157,9 @@ def _closed_difference(v: Array, axis: int, boundary: str) -> Array:
 
 
 def gradient_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
-    """Upper bound of ``||gradient||^2``: the sum of ``4 / h_a^2`` over axes longer than one.
+    """Upper bound of ``||gradient||^2``: the sum of ``4 / h_a^2`` over axes longer than one pixel.
 
-    For both boundaries. Periodic checkerboards with even sizes attain it.
+    It holds for both boundaries. Periodic checkerboards with even sizes attain it.
     """
     return sum(4.0 / h**2 for h, n in zip(spacing, shape, strict=True) if n > 1)
 
@@ -186,9 +188,9 @@ def without_first(v: Array, axis: int) -> Array:
 
 
 def shifted(v: Array, axis: int, step: int) -> Array:
-    """A tensor moved by ``step`` = 1 or -1 pixels along ``axis``, a zero coming in.
+    """A tensor shifted by ``step`` = 1 or -1 pixels along ``axis`` and filled with zeros.
 
-    (No slice has size - 1, and no padding is negative: exporters stumble on them.)
+    Avoids slices of size - 1 and negative padding, which exporters do not support.
     """
     size, zero = v.shape[axis], namespace(v).zeros_like(v[part(axis, 0, 1)])
     parts, start = ((zero, v), 0) if step == 1 else ((v, zero), 1)

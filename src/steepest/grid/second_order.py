@@ -1,17 +1,17 @@
-"""Second differences: the symmetrised gradient of vector fields, the Hessian, their adjoints.
+"""Second-order differences: the symmetrised gradient, the Hessian, and their adjoints.
 
-Vector fields have shape (d, \\*batch, \\*space), component ``a`` at the faces between pixels ``i``
-and ``i + 1`` of axis ``a``, as `gradient` returns them. Symmetric tensors have their
-``d (d + 1) / 2`` different entries first, row by row (00, 01, 11 in the plane; 00, 01, 02, 11, 12,
-22 in a volume), **those off the diagonal times the root of 2**: the Euclidean norm of the
-components is then the Frobenius norm of the tensor, and an adjoint is a transpose.
+Vector fields have shape (d, \\*batch, \\*space), with component ``a`` at the faces between pixels
+``i`` and ``i + 1`` of axis ``a``, as `gradient` returns them. Symmetric tensors have their
+``d (d + 1) / 2`` different entries along the first axis, row by row (00, 01, 11 in 2-D; 00, 01, 02,
+11, 12, 22 in 3-D), **with entries off the diagonal multiplied by the root of 2**. The Euclidean
+norm of the components is then the Frobenius norm of the tensor, and adjoints are transposes.
 
-With the boundary "neumann" a difference that needs a pixel or a face outside the image is left out
-(zero). So the Hessian of an affine image is zero, border included, and so is the symmetrised
-gradient of its gradient. As in `differences`, nothing is checked.
+With the boundary "neumann", differences that need a pixel or a face outside the image are zero. The
+Hessian of an affine image is therefore zero, including the border. As in `differences`, arguments
+are not checked.
 
-Backward differences of forward ones are usual for total generalised variation (Bredies, Kunisch &
-Pock, SIAM J. Imaging Sci. 3 (2010) 492-526, for the functional).
+Backward differences of forward differences are usual for total generalised variation (Bredies,
+Kunisch & Pock, SIAM J. Imaging Sci. 3 (2010) 492-526, for the functional).
 """
 
 from __future__ import annotations
@@ -38,16 +38,17 @@ _ROOT = 2**0.5  # the factor of entries off the diagonal
 def symmetrised_gradient(
     w: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann"
 ) -> Array:
-    """``E w``, entries ``(d_a w_b + d_b w_a) / 2`` with backward differences ``d_a``.
+    """``E w``, with entries ``(d_a w_b + d_b w_a) / 2`` and backward differences ``d_a``.
 
-    (d, \\*batch, \\*space) to (d (d + 1) / 2, \\*batch, \\*space), off the diagonal times the root
-    of 2. For "neumann" the component ``a`` at the last pixel of axis ``a`` is not used.
+    Maps (d, \\*batch, \\*space) to (d (d + 1) / 2, \\*batch, \\*space); entries off the diagonal
+    are multiplied by the root of 2. For "neumann", component ``a`` is not used at the last pixel of
+    axis ``a``.
     """
     ndim, ahead = w.shape[0], w.ndim - 1 - w.shape[0]
     steps = (1.0,) * ndim if spacing is None else spacing
 
     def slope(a: int, b: int) -> Array:
-        """``d_b w_a``; off the diagonal times the factor and the half of the mean."""
+        """``d_b w_a``; off the diagonal times 1/2 and the root of 2."""
         v = backward_difference(w[a], ahead + b, boundary)
         v = v if boundary == "periodic" else without_last(v, ahead + a)
         return over(v, steps[b] if a == b else steps[b] * _ROOT)
@@ -59,14 +60,14 @@ def symmetrised_gradient(
 def symmetrised_divergence(
     q: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann"
 ) -> Array:
-    """The exact negative adjoint of `symmetrised_gradient`: tensors to vector fields."""
+    """The exact negative adjoint of `symmetrised_gradient`; maps tensors to vector fields."""
     ndim = {1: 1, 3: 2, 6: 3}[q.shape[0]]
     ahead = q.ndim - 1 - ndim
     steps = (1.0,) * ndim if spacing is None else spacing
     entries = {pair: q[k] for k, pair in enumerate(_pairs(ndim))}
 
     def slope(a: int, b: int) -> Array:
-        """What differences along ``b`` give to component ``a``."""
+        """The contribution of differences along ``b`` to component ``a``."""
         v = entries[min(a, b), max(a, b)]
         if boundary == "periodic":
             v = forward_difference(v, ahead + b, boundary)
@@ -82,7 +83,8 @@ def symmetrised_divergence(
 def hessian(u: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann") -> Array:
     """`symmetrised_gradient` of the `gradient`: backward differences of forward differences.
 
-    (\\*batch, \\*space) to (d (d + 1) / 2, \\*batch, \\*space), entries as above.
+    Maps (\\*batch, \\*space) to (d (d + 1) / 2, \\*batch, \\*space), with the entries of
+    `symmetrised_gradient`.
     """
     steps = (1.0,) * u.ndim if spacing is None else spacing
     return symmetrised_gradient(gradient(u, steps, boundary), steps, boundary)
@@ -91,21 +93,21 @@ def hessian(u: Array, spacing: Sequence[float] | None = None, boundary: str = "n
 def hessian_adjoint(
     q: Array, spacing: Sequence[float] | None = None, boundary: str = "neumann"
 ) -> Array:
-    """The exact adjoint of `hessian`: tensors to images (\\*batch, \\*space)."""
+    """The exact adjoint of `hessian`; maps tensors to images (\\*batch, \\*space)."""
     return divergence(symmetrised_divergence(q, spacing, boundary), spacing, boundary)
 
 
 def symmetrised_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
-    """Upper bound of ``||E||^2``, for both boundaries: that of the gradient.
+    """Upper bound of ``||E||^2`` for both boundaries, equal to that of the gradient.
 
-    ``(x + y)^2 / 2 <= x^2 + y^2``, so the squared norm of ``E w`` is at most the sum of those of
-    all ``d_b w_a``. Periodic checkerboards with even sizes attain it.
+    As ``(x + y)^2 / 2 <= x^2 + y^2``, the squared norm of ``E w`` is at most the sum of the squared
+    norms of all ``d_b w_a``. Periodic checkerboards with even sizes attain the bound.
     """
     return gradient_norm_squared(spacing, shape)
 
 
 def hessian_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
-    """Upper bound of ``||hessian||^2``, for both boundaries: the squared one of the gradient."""
+    """Upper bound of ``||hessian||^2`` for both boundaries: the square of the gradient's bound."""
     return symmetrised_norm_squared(spacing, shape) * gradient_norm_squared(spacing, shape)
 
 

@@ -1,4 +1,4 @@
-"""Inverse evolution layers: PDEs run backwards behind a network (needs the ``torch`` extra).
+"""Inverse evolution layers: PDEs run backwards after a network (needs the ``torch`` extra).
 
 >>> from steepest.layers import InverseHeat, with_inverse_evolution
 >>> network = with_inverse_evolution(network, InverseHeat(20, 0.025))      # doctest: +SKIP

@@ -38,8 +38,8 @@ class AdvectionDiffusionReactionFlow:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
         if len(self.velocity) != u.ndim - 2:
             raise InputError(
-                f"velocity={self.velocity}; allowed is one number for each of the {u.ndim - 2} "
-                f"spatial axes of u, whose shape is {tuple(u.shape)}"
+                f"velocity={self.velocity}; allowed is one number per spatial axis: u has shape "
+                f"{tuple(u.shape)}, so {u.ndim - 2}"
             )
         change = self.diffusion * laplacian(u, space_axes(u), self.boundary)
         for speed, axis in zip(self.velocity, space_axes(u), strict=True):
@@ -48,7 +48,7 @@ class AdvectionDiffusionReactionFlow:
         return change if self.reaction is None else change + self.reaction(u)
 
     def _slope(self, u: Tensor, axis: int, speed: float) -> Tensor:
-        """The first derivative, from where the flow comes ("upwind") or from both sides."""
+        """The first derivative along ``axis``: one-sided from upstream ("upwind"), or central."""
         if self.scheme == "central":
             return central_difference(u, axis, self.boundary)
         upwind = backward_difference if speed > 0 else forward_difference
@@ -58,23 +58,25 @@ class AdvectionDiffusionReactionFlow:
 class InverseAdvectionDiffusionReaction(InverseEvolution):
     """``steps`` times ``L(u) = u - dt (diffusion Laplacian(u) - velocity . grad u + reaction(u))``.
 
-    Forward, values are carried along by ``velocity``, blurred, and changed by ``reaction``. The
-    implicit Euler step has one solution, and one layer is its exact inverse, for any ``dt`` if the
-    reaction is absent or does not increase in ``u``, for ``dt < 1/k`` if its slope is at most
-    ``k``. (With scheme "central" and boundary "neumann" this needs
-    ``diffusion >= |velocity_a| / 2``.) "upwind" differences keep that step monotone, at the price
-    of an additional diffusion of ``|velocity_a| / 2`` along axis ``a``; "central" ones are of
-    second order.
+    The forward flow transports values with ``velocity``, blurs them, and changes them by
+    ``reaction``. One layer is the exact inverse of the implicit Euler step wherever that step has
+    a unique solution: for any ``dt`` if there is no reaction or the reaction does not increase in
+    ``u``, and for ``dt < 1/k`` if the slope of the reaction is at most ``k``. With scheme
+    "central" and boundary "neumann" this also needs ``diffusion >= |velocity_a| / 2``.
+
+    The "upwind" scheme keeps the implicit step monotone, but adds a diffusion of
+    ``|velocity_a| / 2`` along axis ``a``. The "central" scheme is of second order.
 
     Parameters
     ----------
     steps, dt, max_gain
-        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
+        See `InverseEvolution`. The layer warns above the gain ``max_gain``; it does not cap it.
     velocity : sequence of floats
-        One for each spatial axis, in pixels a unit of time; its length fixes the dimension. For a
-        velocity that varies give `InverseEvolution` an operator.
+        One number per spatial axis (one to three), in pixels per unit of time, of magnitude at
+        most 1e12. Its length sets ``spatial_ndim``. For a velocity that varies in space, pass your
+        own operator to `InverseEvolution`.
     diffusion : float
-        Zero or positive, at most 1e12, in squared pixels a unit of time.
+        Zero or positive, at most 1e12, in squared pixels per unit of time.
     reaction : callable or None
         ``u -> r(u)``, elementwise and differentiable, such as ``lambda u: u * (1 - u)``.
     scheme : str
@@ -85,7 +87,8 @@ class InverseAdvectionDiffusionReaction(InverseEvolution):
     Raises
     ------
     InputError
-        An argument out of range; at a call, a velocity of another dimension than the input.
+        If an argument is out of range. When the layer is called: if the input does not have one
+        spatial axis per component of ``velocity``.
 
     References
     ----------
@@ -121,7 +124,7 @@ def _check_velocity(velocity: Sequence[float]) -> tuple[float, ...]:
     speeds = check_numbers(velocity, "velocity")
     if speeds.ndim != 1 or not 1 <= speeds.size <= 3 or not np.all(np.abs(speeds) <= LARGEST):
         raise InputError(
-            f"velocity={velocity!r}; allowed is a sequence of one number for each spatial axis, "
-            f"one to three, of magnitudes up to {LARGEST:g}"
+            f"velocity={velocity!r}; allowed is a sequence of one number per spatial axis (one to "
+            f"three), of magnitude at most {LARGEST:g}"
         )
     return tuple(speeds.tolist())

@@ -31,36 +31,37 @@ class AllenCahnFlow:
 class InverseAllenCahn(InverseEvolution):
     """``steps`` times ``L(u) = u - dt (diffusion Laplacian(u) - (u^3 - u)/eps^2)``.
 
-    The flow descends ``J(u) = diffusion/2 |grad u|^2 + (u^2 - 1)^2 / (4 eps^2)``: phases at -1 and
-    1, interfaces of width ``eps sqrt(diffusion)`` that shorten. ``J`` is not convex, its second
-    derivative is at least ``-1/eps^2``. Hence::
+    The flow descends ``J(u) = diffusion/2 |grad u|^2 + (u^2 - 1)^2 / (4 eps^2)``: it drives values
+    to the phases -1 and 1 and shortens the interfaces between them, which have width
+    ``eps sqrt(diffusion)``. ``J`` is not convex, but its second derivative is at least
+    ``-1/eps^2``. Hence::
 
         <L(u) - L(v), u - v>  >=  (1 - dt/eps^2) |u - v|^2,
 
-    and for ``dt < eps^2`` the implicit Euler step (the proximal step of ``J``) has one solution
-    and the layer is its exact inverse. The threshold is sharp: with "neumann" or "periodic" and
-    ``dt > eps^2`` the constants 0 and ``sqrt(1 - eps^2/dt)`` have the same image, 0.
+    so for ``dt < eps^2`` the implicit Euler step (the proximal step of ``J``) has a unique
+    solution, and the layer is its exact inverse. The threshold is sharp: with "neumann" or
+    "periodic" and ``dt > eps^2`` the layer maps both constants 0 and ``sqrt(1 - eps^2/dt)`` to 0.
 
-    Meant for phase fields of size 1, such as ``tanh`` of a logit: by the cubic term, steps on
-    large values diverge fast, forwards and backwards, until they are infinite. The first call in
-    training mode says so (`InverseEvolution`).
+    Use it on phase fields with values of order 1, such as ``tanh`` of a logit. The cubic term
+    makes large values diverge to infinity within a few steps, in either direction of time. The
+    first call in training mode warns about this (see `InverseLayer`).
 
     Parameters
     ----------
     steps, dt, max_gain, spatial_ndim
-        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
-        ``dt < eps^2``.
+        See `InverseEvolution`. The layer warns above the gain ``max_gain``; it does not cap it.
+        ``dt`` must be below ``eps^2``.
     eps : float
-        Positive; ``1/eps^2`` is the rate of the reaction.
+        Between 1e-15 and 1e12; ``1/eps^2`` is the rate of the reaction.
     diffusion : float
-        Zero or positive, at most 1e12; unit of ``diffusion * dt``: squared pixels.
+        Zero or positive, at most 1e12. ``diffusion * dt`` is in squared pixels.
     boundary : str
         "neumann", "zero" or "periodic".
 
     Raises
     ------
     InputError
-        An argument out of range; ``dt >= eps^2``.
+        If an argument is out of range, or ``dt >= eps^2``.
 
     References
     ----------
@@ -80,8 +81,8 @@ class InverseAllenCahn(InverseEvolution):
         width = check_width(eps)
         if check_number(dt, "dt", positive=True) >= width**2:
             raise InputError(
-                f"dt={dt:g}; allowed is below eps^2 = {width**2:g}: from there on the layer has "
-                "no Lipschitz inverse (above it none at all)"
+                f"dt={dt:g}; allowed is below eps^2 = {width**2:g}: at eps^2 the layer has no "
+                "Lipschitz inverse, above it no inverse at all"
             )
         rate = check_number(diffusion, "diffusion", most=LARGEST)
         operator = AllenCahnFlow(width, rate, check_boundary(boundary))

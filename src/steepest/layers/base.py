@@ -17,54 +17,55 @@ from .stability import StabilityWarning, advice, overflow
 
 _HALF = (torch.float16, torch.bfloat16)
 LARGEST = 1e12
-"""Of steps, rates and widths: float32 holds their squares and products."""
+"""Largest step length, rate or width allowed: float32 still holds its square."""
 _LARGEST_GAIN = 1e30
 _MOST_STEPS = 10**6
 
 
 class InverseLayer(nn.Module):
-    """A layer without parameters on ``(N, C, *space)``, two or three spatial axes.
-
-    ``(N, C, length)``, one axis, only with ``spatial_ndim=1``: ``(N, H, W)``, a batch of label maps
-    or images without channel axis, would pass for it.
-
-    Half precision is computed in float32. It is returned as it came, except where autocast is on:
-    there as float32, which loses nothing and does not overflow float16. The layer amplifies the
-    rounding of half-precision logits (of relative size 2^-9 in bfloat16) by up to its gain, as all
-    else; the network's last convolution is better computed in float32.
-
-    ``scale`` is a 0-dimensional float32 buffer between 0 and 1, not part of the state_dict: each
-    step has length ``scale * dt``, so that `set_scale` changes the strength without a new
-    compilation. It follows the inputs to their device.
-
-    The first call in training mode looks at its result, and warns with `StabilityWarning` where
-    finite values became infinite or NaN; and at the gain, at full strength (scale 1) whatever the
-    scale, and warns above `warn_above`. Later calls, and those in evaluation mode, are not looked
-    at: values that grow until they overflow do so without a word. The look is put off to the next
-    call where nothing can be learnt (an empty batch, values that are not finite) or where
-    ``torch.func`` does not work: under ``vmap`` and saved-tensor hooks, so under activation
-    checkpointing it never comes, and `check_gain` is there to ask. Compiled layers are not looked
-    at either.
+    """Base class: a layer without parameters on ``(N, C, *space)``, two or three spatial axes.
 
     Subclasses define `advance` and `gain_at`.
+
+    Inputs ``(N, C, length)`` with a single spatial axis are accepted only with
+    ``spatial_ndim=1``, because a batch of label maps or images without a channel axis,
+    ``(N, H, W)``, has the same number of axes.
 
     Parameters
     ----------
     steps : int
-        Number of steps, positive.
+        Number of steps, positive, at most 1e6.
     dt : float
-        Length of a step, positive, at most 1e12. Unit: that of time in the evolution, at pixel
-        spacing 1.
+        Step length, positive, at most 1e12, in the evolution's unit of time at pixel spacing 1.
     max_gain : float or None
-        At least 1. A cap for `InverseHeat`, for all others the gain above which they warn.
+        Between 1 and 1e30. `InverseHeat` caps its gain here; all other layers warn above it.
     spatial_ndim : 1, 2, 3 or None
         The number of spatial axes of the inputs. None: 2 or 3.
 
     Raises
     ------
     InputError
-        An argument out of range; at a call, an input that is not ``(N, C, *space)`` in floating
-        point.
+        If an argument is out of range. When the layer is called: if the input is not a
+        floating-point tensor ``(N, C, *space)``.
+
+    Notes
+    -----
+    *Precision.* Half-precision inputs are computed in float32. The result has the input's dtype,
+    except under autocast, where it stays float32 to avoid overflow in float16. The layer amplifies
+    the rounding errors of half-precision logits (relative size 2^-9 in bfloat16) by up to its
+    gain, so compute the network's last convolution in float32.
+
+    *Strength.* ``scale`` is a 0-dimensional float32 buffer between 0 and 1 that is not part of the
+    state_dict. Each step has length ``scale * dt``, so `set_scale` changes the strength without
+    recompilation. The buffer follows the inputs to their device.
+
+    *Stability check.* The first call in training mode warns with `StabilityWarning` if finite
+    values became infinite or NaN, or if the gain at full strength (scale 1, whatever the present
+    scale) exceeds `warn_above`. Later calls and calls in evaluation mode are not checked, so
+    values can then grow until they overflow without a warning. The check waits for the next call
+    if the batch is empty or not finite, and where ``torch.func`` does not work: under ``vmap``
+    and under saved-tensor hooks. With activation checkpointing it therefore never runs, and
+    compiled layers are not checked either: call `check_gain` instead.
     """
 
     scale: Tensor
@@ -81,15 +82,16 @@ class InverseLayer(nn.Module):
         self._memory = {"checked": False}  # shared with the copies that DataParallel makes
 
     def forward(self, u: Tensor) -> Tensor:
-        """The layer at ``u``: same shape and device, and dtype but for half precision under
-        autocast (float32). In evaluation mode too: see `TrainingOnly` for the layer that vanishes.
+        """Apply the layer; shape, device and dtype are those of ``u`` (float32 for half precision
+        under autocast). It acts in evaluation mode too: wrap it in `TrainingOnly` to disable it
+        there.
         """
         check_field(u, self.spatial_ndim)
         half = u.dtype in _HALF
         dtype = torch.float32 if half and _autocast_is_on(u) else u.dtype
         with _full_precision(u):
             wide = u.float() if half else u
-            # Asked first, so that a compiled graph does not depend on what happened before.
+            # Tested first, so that a compiled graph does not depend on earlier calls.
             if not torch.compiler.is_compiling():
                 self._follow(u)
                 if self.training and not self._memory["checked"]:
@@ -99,22 +101,22 @@ class InverseLayer(nn.Module):
             return self.evolve(wide).to(dtype)
 
     def evolve(self, u: Tensor) -> Tensor:
-        """The layer at a float32 or float64 tensor, at its present ``scale``; no checks."""
+        """Apply the layer to a float32 or float64 tensor at its present ``scale``, unchecked."""
         return self.advance(u, self.step_length(u))
 
     def advance(self, u: Tensor, length: Tensor) -> Tensor:
-        """All steps, each of ``length`` (0-dimensional, dtype and device of ``u``)."""
+        """Take all steps, each of ``length`` (0-dimensional, dtype and device of ``u``)."""
         raise NotImplementedError
 
     def gain_at(self, u: Tensor) -> float:
-        """By how much the layer at full strength (``scale`` 1) amplifies the worst small
+        """The factor by which the layer at full strength (``scale`` 1) amplifies the worst small
         perturbation of ``u``, in the L2 norm.
         """
         raise NotImplementedError
 
     @property
     def cap(self) -> str:
-        """What to set so that the gain is bounded; empty where nothing bounds it."""
+        """The argument to set to bound the gain, for messages; empty if there is none."""
         return ""
 
     @property
@@ -127,7 +129,7 @@ class InverseLayer(nn.Module):
         return self.scale.to(device=u.device, dtype=u.dtype) * self.dt
 
     def _check(self, u: Tensor, result: Tensor) -> None:
-        """Warn if the layer overflows, or amplifies more than `warn_above`, once it can be told."""
+        """Warn once if the layer overflows or amplifies more than `warn_above`."""
         limit = self.warn_above
         if torch.is_inference_mode_enabled() or u.is_meta or not u.numel():
             return
@@ -139,7 +141,7 @@ class InverseLayer(nn.Module):
                 return  # not this layer's fault
             finite = bool(torch.isfinite(result.detach()).all())
         except RuntimeError:
-            return  # under vmap there is no value to look at
+            return  # under vmap values cannot be read
         self._memory["checked"] = True
         if not finite:
             warnings.warn(overflow(self, u, result), StabilityWarning, stacklevel=4)
@@ -158,7 +160,7 @@ class InverseLayer(nn.Module):
             warnings.warn(message, StabilityWarning, stacklevel=4)
 
     def _follow(self, u: Tensor) -> None:
-        """Bring ``scale`` to the inputs' device for good: nobody moves an attached layer."""
+        """Move ``scale`` to the inputs' device: ``network.to()`` misses an attached layer."""
         if self.scale.device == u.device or u.is_meta:
             return
         with torch.inference_mode(False):  # else set_scale could not write to it later
@@ -206,9 +208,8 @@ def check_spatial_ndim(value: int | None) -> int | None:
 
 
 def check_field(u: Any, spatial_ndim: int | None = None) -> None:
-    """Refuse all but floating-point tensors ``(N, C, *space)`` with that many spatial axes.
-
-    None: two or three.
+    """Refuse all but floating-point tensors ``(N, C, *space)`` with ``spatial_ndim`` spatial axes
+    (None: two or three).
     """
     if not isinstance(u, Tensor):
         raise InputError(f"u={type(u).__name__}; allowed is a tensor of shape (N, C, *space)")
@@ -217,13 +218,15 @@ def check_field(u: Any, spatial_ndim: int | None = None) -> None:
     allowed = (2, 3) if spatial_ndim is None else (spatial_ndim,)
     if u.ndim - 2 not in allowed:
         number = " or ".join(map(str, allowed))
-        hint = "; one axis, (N, C, length), needs spatial_ndim=1" if spatial_ndim is None else ""
+        hint = "; for signals (N, C, length) set spatial_ndim=1" if spatial_ndim is None else ""
         raise InputError(
             f"u of shape {tuple(u.shape)}; allowed is (N, C, *space) with {number} spatial axes"
             f"{hint if u.ndim == 3 else ''}"
         )
     if 0 in u.shape[2:]:
-        raise InputError(f"u of shape {tuple(u.shape)} has no pixels; at least one per axis")
+        raise InputError(
+            f"u of shape {tuple(u.shape)} has no pixels; allowed is at least one along each axis"
+        )
 
 
 def space_axes(u: Tensor) -> range:
@@ -232,22 +235,22 @@ def space_axes(u: Tensor) -> range:
 
 
 def finite_or_inf(gain: float) -> float:
-    """A gain that compares: NaN comes of infinities."""
+    """``gain``, or infinity for NaN (which infinite values cause), so that it can be compared."""
     return math.inf if math.isnan(gain) else gain
 
 
 def _largest_image(u: Tensor) -> Tensor:
-    """The item of largest norm, as a batch of one: where a nonlinear layer is steepest, mostly.
+    """The item of largest norm, as a batch of one; NaN counts as largest.
 
-    Not so for layers that amplify most where the image is flat, such as Huber-TV; `check_gain`
-    also tries those. NaN counts as largest.
+    Most nonlinear layers have their largest gain there. Layers that amplify most where the image
+    is flat, such as Huber-TV, do not; `check_gain` also tries flat images.
     """
     norms = torch.linalg.vector_norm(u.flatten(1), dim=1)
     return u.index_select(0, norms.argmax(0, keepdim=True))
 
 
 def _saves_by_hooks() -> bool:
-    """Saved-tensor hooks are active, as in activation checkpointing: no `torch.func` there."""
+    """Whether saved-tensor hooks are active (activation checkpointing); `torch.func` then fails."""
     try:
         with torch.autograd.graph.disable_saved_tensors_hooks("is anyone here?"):
             return False
@@ -256,10 +259,10 @@ def _saves_by_hooks() -> bool:
 
 
 def _autocast_is_on(u: Tensor) -> bool:
-    """On the device of ``u``."""
+    """Whether autocast is on for the device of ``u``."""
     return not u.is_meta and torch.is_autocast_enabled(u.device.type)
 
 
 def _full_precision(u: Tensor) -> AbstractContextManager[Any]:
-    """Autocast off on the device of ``u`` ("meta" has none)."""
+    """A context with autocast off on the device of ``u`` ("meta" has no autocast)."""
     return nullcontext() if u.is_meta else torch.autocast(u.device.type, enabled=False)

@@ -1,4 +1,4 @@
-"""Orthonormal eigenbases of the one-dimensional Laplacian, as real matrices made on the fly.
+"""Orthonormal eigenbases of the one-dimensional Laplacian, as real matrices.
 
 | boundary | basis | eigenvalues of ``-u_{i+1} + 2 u_i - u_{i-1}`` |
 |---|---|---|
@@ -6,9 +6,9 @@
 | zero | DST-I | ``4 sin^2(pi k / (2 (n+1)))``, k = 1 .. n |
 | periodic | Hartley | ``4 sin^2(pi k / n)``, k = 0 .. n-1 |
 
-Angles are reduced to one period in integers before the cosine is taken, so that float32 matrices
-are accurate to rounding for any size. Matrix products instead of FFTs: no complex numbers, any
-exporter, and at the sizes of logits as fast.
+Angles are reduced to one period in integer arithmetic before the cosine is taken, so float32
+matrices are accurate to rounding at any size. Matrix products replace FFTs: they need no complex
+numbers, every exporter supports them, and they are as fast at the usual sizes of logits.
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ from torch import Tensor
 def laplace_basis(
     size: int, boundary: str, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """The matrix whose rows are the eigenvectors (size, size), and the eigenvalues (size,).
+    """Eigenvectors and eigenvalues of the negative second difference.
 
-    Eigenvalues of the negative second difference, between 0 and 4; the rows are orthonormal.
+    Returns
+    -------
+    basis : tensor (size, size)
+        The orthonormal eigenvectors, as rows.
+    eigenvalues : tensor (size,)
+        Between 0 and 4.
     """
     index = torch.arange(size, device=device)
     if boundary == "neumann":
@@ -49,9 +54,9 @@ def change_basis(u: Tensor, basis: Tensor, axis: int) -> Tensor:
 
 
 def _angle(multiple: Tensor, period: int, dtype: torch.dtype) -> Tensor:
-    """``2 pi multiple / period``, brought to [-pi, pi) exactly before it is rounded."""
+    """``2 pi multiple / period``, reduced exactly to [-pi, pi) before rounding."""
     half = period // 2
-    modulus = torch.ones_like(multiple[:1, :1]) * period  # a tensor: what ONNX can divide by
+    modulus = torch.ones_like(multiple[:1, :1]) * period  # a tensor, for ONNX's modulo
     centred = (multiple + half) % modulus - half
     return centred.to(dtype) * (2 * torch.pi) / period
 
@@ -65,7 +70,7 @@ def _sine(multiple: Tensor, period: int, dtype: torch.dtype) -> Tensor:
 
 
 def _eigenvalues(index: Tensor, period: int, dtype: torch.dtype) -> Tensor:
-    """``4 sin^2(pi k / period)``: accurate near zero, where ``2 - 2 cos`` is not."""
+    """``4 sin^2(pi k / period)``; unlike ``2 - 2 cos``, accurate near zero."""
     return 4 * torch.sin(index.to(dtype) * torch.pi / period) ** 2
 
 

@@ -17,8 +17,8 @@ from .stability import DEFAULT_LIMIT
 class CurvatureFlow:
     """``F(u) = |grad u|_eps div(grad u / |grad u|_eps)`` with ``|v|_eps^2 = |v|^2 + eps^2``.
 
-    Written out, ``Laplacian(u) - (g^T H g) / (|g|^2 + eps^2)`` with gradient ``g`` and Hessian
-    ``H``, in central differences: no direction is preferred, and F vanishes at linear functions.
+    Equivalently ``Laplacian(u) - (g^T H g) / (|g|^2 + eps^2)`` with gradient ``g`` and Hessian
+    ``H``. Central differences prefer no direction, and ``F`` vanishes on linear functions.
     """
 
     eps: float
@@ -42,25 +42,26 @@ class CurvatureFlow:
 class InverseCurvature(InverseEvolution):
     """``steps`` times ``L(u) = u - dt |grad u| div(grad u / |grad u|)``: curvature motion reversed.
 
-    Forward, every level line moves with its curvature, so perimeters shrink; backwards, wiggles of
-    outlines are amplified. ``|grad u|`` is regularised as ``sqrt(|grad u|^2 + eps^2)``; below
-    ``eps`` the motion becomes heat diffusion. Not a gradient flow, but one layer is still the
-    inverse of the implicit Euler step wherever that is uniquely solvable.
+    The forward flow moves every level line with its curvature and so shortens outlines; the layer
+    amplifies their irregularities. ``|grad u|`` is regularised as ``sqrt(|grad u|^2 + eps^2)``;
+    where ``|grad u|`` is below ``eps`` the motion approaches heat diffusion. This is not a
+    gradient flow, but one layer is still the inverse of the implicit Euler step wherever that step
+    has a unique solution.
 
     Parameters
     ----------
     steps, dt, max_gain, spatial_ndim
-        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
-        Unit of ``dt``: squared pixels.
+        See `InverseEvolution`. The layer warns above the gain ``max_gain``; it does not cap it.
+        ``dt`` is in squared pixels.
     eps : float
-        Regularisation of the slope, at least 1e-15; unit: value a pixel.
+        Regularisation of the slope, between 1e-15 and 1e12, in values per pixel.
     boundary : str
         "neumann", "zero" or "periodic".
 
     Raises
     ------
     InputError
-        An argument out of range.
+        If an argument is out of range.
 
     References
     ----------

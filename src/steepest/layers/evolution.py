@@ -15,38 +15,38 @@ from .stability import DEFAULT_LIMIT, estimate_gain
 class InverseEvolution(InverseLayer):
     """``steps`` times ``L(u) = u - dt F(u)``: the evolution ``u_t = F(u)`` run backwards.
 
-    ``v = u + dt F(v)``, the implicit Euler step, is ``L(v) = u``: the layer is its exact inverse,
-    wherever that step has a unique solution. For a gradient flow, ``F = -dJ``, the step is the
-    proximal one::
+    The implicit Euler step ``v = u + dt F(v)`` solves ``L(v) = u``, so the layer is its exact
+    inverse wherever the step has a unique solution. For a gradient flow, ``F = -dJ``, the implicit
+    step is the proximal step::
 
         v = argmin_v 1/2 |v - u|^2 + dt J(v)   <=>   L(v) = v + dt dJ(v) = u.
 
-    A network trained through the layers to fit ``y`` therefore predicts, without them, ``steps``
-    implicit Euler steps of length ``dt`` from ``y``.
+    If the layers after a network are trained to output ``y``, the network on its own therefore
+    predicts ``y`` after ``steps`` implicit Euler steps of length ``dt``.
 
     Parameters
     ----------
     operator : callable
-        ``F``: a tensor ``(N, C, *space)`` to one of the same shape, differentiable. It gets float32
-        or float64. A module is registered as a child; the estimate of the gain runs it too, 21
-        times, so that batch normalisation or dropout in it move on.
+        ``F``: maps a float32 or float64 tensor ``(N, C, *space)`` to one of the same shape,
+        differentiably. A module is registered as a child. The gain estimate runs the operator 21
+        times, which advances batch-normalisation statistics and dropout masks in it.
     steps : int
-        Number of layers, positive. Autograd keeps what each of them needs.
+        Number of steps, positive, at most 1e6. Autograd's memory grows with it.
     dt : float
-        Length of a step, positive.
+        Step length, positive, at most 1e12.
     max_gain : float or None
-        The gain above which the layer warns; it bounds nothing (the ``max_gain`` of `InverseHeat`
-        does). The first call in training mode (of a layer that is not compiled) estimates the gain
-        at full strength, at the image of largest norm of the batch, by `estimate_gain`, and gives
-        a `StabilityWarning` if it is above this. None: not estimated.
+        The gain above which the layer warns, between 1 and 1e30. It does not cap the gain, unlike
+        the ``max_gain`` of `InverseHeat`. The first call in training mode of a layer that is not
+        compiled estimates the gain at full strength with `estimate_gain`, at the image of largest
+        norm in the batch, and issues a `StabilityWarning` above ``max_gain``. None: no estimate.
     spatial_ndim : 1, 2, 3 or None
-        As in `InverseLayer`: 1 for signals ``(N, C, length)``.
+        The number of spatial axes: 1 for signals ``(N, C, length)``. None: 2 or 3.
 
     Raises
     ------
     InputError
-        An argument out of range; at a call, an input that is not ``(N, C, *space)`` in floating
-        point, or an ``F(u)`` of another shape than ``u``.
+        If an argument is out of range. When the layer is called: if the input is not a
+        floating-point tensor ``(N, C, *space)``, or ``F(u)`` has another shape than ``u``.
 
     References
     ----------
@@ -68,23 +68,23 @@ class InverseEvolution(InverseLayer):
         self.operator = operator
 
     def advance(self, u: Tensor, length: Tensor) -> Tensor:
-        """``steps`` times ``u - length F(u)``."""
+        """Apply ``u - length F(u)`` ``steps`` times."""
         for _ in range(self.steps):
             change = self.operator(u)
             if change.shape != u.shape:
                 raise InputError(
-                    f"operator turns shape {tuple(u.shape)} into {tuple(change.shape)}; "
-                    "allowed is the shape it is given"
+                    f"operator returns shape {tuple(change.shape)} for an input of shape "
+                    f"{tuple(u.shape)}; allowed is the same shape"
                 )
             u = u - length * change
         return u
 
     def gain_at(self, u: Tensor) -> float:
-        """`estimate_gain` at ``u``, at full strength."""
+        """The gain at ``u`` at full strength, by `estimate_gain`."""
         return estimate_gain(lambda v: self.advance(v, v.new_full((), self.dt)), u)
 
     def extra_repr(self) -> str:
-        """The arguments, with the operator's name where it is not a module."""
+        """The arguments, with the operator's name if it has one."""
         name = getattr(self.operator, "__name__", repr(self.operator))
         return f"{name}, {super().extra_repr()}"
 
@@ -94,6 +94,7 @@ def check_width(eps: float) -> float:
     number = check_number(eps, "eps", positive=True)
     if not 1e-15 <= number <= LARGEST:
         raise InputError(
-            f"eps={eps!r}; allowed is at least 1e-15 (its square underflows below) and at most 1e12"
+            f"eps={eps!r}; allowed is at least 1e-15 (the square of less underflows) and at most "
+            "1e12"
         )
     return number

@@ -1,4 +1,4 @@
-"""Whether the inverse layers of a network amplify too much, asked before a training starts."""
+"""Check before training whether the inverse layers of a network amplify too much."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ def check_gain(
 ) -> float:
     """Refuse inverse layers that amplify more than ``limit`` times.
 
-    All are judged at full strength (scale 1), whatever their present scale: heat layers in closed
-    form, others by `estimate_gain` at ``example``, which runs their operators. Each layer is judged
-    alone.
+    Each layer is checked on its own, at full strength (scale 1) whatever its present scale. The
+    gain of heat layers is known in closed form; for all others `estimate_gain` runs their
+    operators at ``example``.
 
     Parameters
     ----------
     layer : nn.Module
-        An inverse layer, or a network with any number of them, attached ones included.
-    example : tensor ``(N, C, *space)``, or int
-        Logits such as the training meets, or only their number of spatial axes; nonlinear layers
-        are then judged at Gaussian noise with one channel, of standard deviations 1 and 0.01:
-        some amplify most where values are large, others where they are flat. Layers made for
-        one number of axes (``spatial_ndim``) are judged there.
+        An inverse layer, or a network that contains any number of them, including attached ones.
+    example : tensor (N, C, *space), or int
+        Logits typical of the training, or only their number of spatial axes (1, 2 or 3). With a
+        number, nonlinear layers are checked on one-channel Gaussian noise of standard deviations 1
+        and 0.01, because some amplify most where values are large and others where the image is
+        flat. A layer with ``spatial_ndim`` set is checked in that dimension.
     limit : float or None
-        At least 1. None: nothing is refused.
+        The largest gain allowed, between 1 and 1e30. None: any gain is accepted.
 
     Returns
     -------
     float
-        The largest gain found, infinite where the layer's output is not finite; 1 without any
+        The largest gain found: infinite if a layer's output is not finite, 1 if there is no
         inverse layer.
 
     Raises
     ------
     InputError
-        A gain above ``limit`` or not finite; the message says by what ``steps`` and ``dt``, and
-        what to set instead. Also for bad arguments.
+        If a gain exceeds ``limit`` (the message names the layer's ``steps`` and ``dt`` and what to
+        set instead), or an argument is not valid.
     """
     limit = check_gain_limit(limit, "limit")
     check_module(layer, "layer")
-    _examples(example)  # wrong ones are refused without any layer too
+    _examples(example)  # a bad example is an error even if there is no layer
     largest = 1.0
     for found in inverse_layers(layer):
         judged_at = example if isinstance(example, Tensor) else found.spatial_ndim or example

@@ -1,4 +1,4 @@
-"""Inverse heat diffusion, as one multiplier in an eigenbasis of the Laplacian, or step by step."""
+"""Inverse heat diffusion: one spectral multiplier for all steps, or one stencil per step."""
 
 from __future__ import annotations
 
@@ -15,44 +15,51 @@ from .stability import DEFAULT_LIMIT
 class InverseHeat(InverseLayer):
     """``steps`` times ``L(u) = u - dt Laplacian(u)``: heat diffusion run backwards, gain capped.
 
-    In the eigenbasis of ``-Laplacian`` (5-point stencil in 2-D, 7-point in 3-D, spacing 1), with
-    eigenvalues ``0 <= lambda <= 4 d`` in ``d`` dimensions (``4 d``, the checkerboard, is reached by
-    "periodic" with even sizes only), all steps together are one multiplier,
+    All steps together are one multiplier in the eigenbasis of ``-Laplacian``::
 
         m(lambda) = min((1 + dt lambda)^steps, max_gain).
 
-    Where the cap does not act this is exactly the inverse of ``steps`` implicit Euler steps of
-    ``u_t = Laplacian(u)``, each of which is the proximal step of ``J(u) = 1/2 |grad u|^2``. The
-    layer is linear, self-adjoint and positive definite (its smallest multiplier is 1 for "neumann"
-    and "periodic"), so derivatives grow no more than values do.
+    The Laplacian is the 5-point stencil in 2-D and the 7-point stencil in 3-D, at spacing 1. Its
+    eigenvalues satisfy ``0 <= lambda <= 4 d`` in ``d`` dimensions; ``4 d``, the checkerboard, is
+    reached only by "periodic" with even sizes.
 
-    Computed as ``u + B^T (m - 1) B u`` with orthonormal real matrices ``B`` (`laplace_basis`): a
-    constant with "neumann" or "periodic" is unchanged to rounding, and scale 0 is the identity.
-    Matrix products in TensorFloat-32, if switched on, lose accuracy.
+    Where the cap does not act, the layer is exactly the inverse of ``steps`` implicit Euler steps
+    of ``u_t = Laplacian(u)``, each of which is the proximal step of ``J(u) = 1/2 |grad u|^2``. The
+    layer is linear, self-adjoint and positive definite (its smallest multiplier is 1 for "neumann"
+    and "periodic"), so gradients grow by no more than values do.
 
     Parameters
     ----------
     steps : int
-        Number of layers ``N``, positive; the spectral form costs the same for any.
+        Number of steps, positive, at most 1e6. The spectral form costs the same for any number.
     dt : float
-        Length of a step, positive, in squared pixels.
+        Step length, positive, at most 1e12, in squared pixels.
     boundary : str
-        "neumann" (replicated border, keeps the mean), "zero" (zero padding, as of a convolution: it
-        amplifies at the border of the image even what is constant) or "periodic".
+        "neumann" (replicated border, keeps the mean), "zero" (zero padding, as in a convolution;
+        it amplifies even constants at the border of the image) or "periodic".
     max_gain : float or None
-        Cap of the total gain of all steps, at least 1: here it changes the layer (in all other
-        layers it is but the gain above which they warn). None: no cap; then the first call in
-        training mode warns with `StabilityWarning` if `gain` is above 1e4.
+        Cap on the total gain of all steps, between 1 and 1e30. Here it changes the layer; all
+        other layers only warn above their ``max_gain``. None: no cap. The first call in training
+        mode then issues a `StabilityWarning` if `gain` is above 1e4.
     stencil : bool
-        Apply the stencil ``steps`` times instead: the paper's form, slower, without a cap.
+        Apply the stencil ``steps`` times instead, as the paper does. This is slower and cannot cap
+        the gain.
     spatial_ndim : 1, 2, 3 or None
-        As in `InverseLayer`: 1 for signals ``(N, C, length)``.
+        The number of spatial axes: 1 for signals ``(N, C, length)``. None: 2 or 3.
 
     Raises
     ------
     InputError
-        An argument out of range; at a call, an input that is not ``(N, C, *space)`` in floating
-        point, or ``stencil=True`` where ``max_gain`` would have to act.
+        If an argument is out of range. When the layer is called: if the input is not a
+        floating-point tensor ``(N, C, *space)``, or if ``stencil=True`` and the gain would exceed
+        ``max_gain``.
+
+    Notes
+    -----
+    The layer computes ``u + B^T (m - 1) B u`` with orthonormal real matrices ``B``
+    (`laplace_basis`). Constants with "neumann" or "periodic" are therefore unchanged up to
+    rounding, and scale 0 is the identity. TensorFloat-32 matrix products, if enabled, reduce the
+    accuracy.
 
     References
     ----------
@@ -77,28 +84,28 @@ class InverseHeat(InverseLayer):
     def gain(self, spatial_ndim: int = 2) -> float:
         """The largest gain at full strength: ``min((1 + 4 d dt)^steps, max_gain)``.
 
-        It is that of a checkerboard, which "periodic" with even sizes has; else the limit for large
-        images, and those of few pixels have less. Infinite beyond the range of floats.
+        This is the gain of a checkerboard, which "periodic" with even sizes attains. Otherwise it
+        is the limit for large images; small images have less. Infinite beyond the range of floats.
         """
         uncapped = self._uncapped(check_count(spatial_ndim, "spatial_ndim"))
         return uncapped if self.max_gain is None else min(uncapped, self.max_gain)
 
     def gain_at(self, u: Tensor) -> float:
-        """`gain` in the dimension of ``u``, whatever its values: the layer is linear."""
+        """`gain` in the dimension of ``u``; its values do not matter, as the layer is linear."""
         return self.gain(u.ndim - 2)
 
     @property
     def warn_above(self) -> float | None:
-        """None with a cap, 1e4 without."""
+        """The gain above which the layer warns: 1e4 without a cap, None with one."""
         return DEFAULT_LIMIT if self.max_gain is None else None
 
     @property
     def cap(self) -> str:
-        """A ``max_gain``, and the form that can have one."""
+        """The arguments to set to cap the gain, for messages."""
         return "max_gain=100 with stencil=False" if self.stencil else "max_gain=100"
 
     def advance(self, u: Tensor, length: Tensor) -> Tensor:
-        """All steps at once, or with ``stencil=True`` one after the other."""
+        """Take all steps by one multiplier, or with ``stencil=True`` one after the other."""
         if not self.stencil:
             return u + self._change(u, length)
         self._refuse_cap(u.ndim - 2)
@@ -135,9 +142,9 @@ class InverseHeat(InverseLayer):
         uncapped = self._uncapped(dimension)
         if self.max_gain is not None and uncapped > self.max_gain:
             raise InputError(
-                f"max_gain={self.max_gain:g} would act on {self.steps} steps of {self.dt:g} in "
-                f"{dimension}-D (gain {uncapped:.2g}), which stencil=True cannot; allowed is "
-                "max_gain=None or stencil=False"
+                f"stencil=True cannot cap the gain: {self.steps} steps of {self.dt:g} in "
+                f"{dimension}-D amplify up to {uncapped:.2g} times, more than "
+                f"max_gain={self.max_gain:g}; allowed is max_gain=None or stencil=False"
             )
 
     def extra_repr(self) -> str:

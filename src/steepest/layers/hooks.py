@@ -1,4 +1,4 @@
-"""Inverse layers behind any module inside a network, such as a decoder's features."""
+"""Attach inverse layers to the output of any module inside a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .training_only import TrainingOnly, check_module
 
 
 class _OutputHook:
-    """A forward hook: the layer on the module's output while the module is in training mode."""
+    """A forward hook that applies the layer to the output of a module in training mode."""
 
     def __init__(self, layer: nn.Module, keys: Keys) -> None:
         self.inverse = TrainingOnly(layer, keys)
@@ -24,37 +24,38 @@ class _OutputHook:
 
 
 def attach(module: nn.Module, layer: nn.Module, keys: Keys = None) -> RemovableHandle:
-    """Put ``layer`` behind ``module``, inside whatever network it is a part of.
+    """Apply ``layer`` to the output of ``module``, in place inside its network.
 
     >>> with attach(network.decoder.blocks[-1], InverseHeat(10, 0.025)):     # doctest: +SKIP
     ...     train(network)
 
-    A forward hook: the module's output goes through the layer while the module is in training mode
-    and is left alone in evaluation mode. No submodule is registered, so the state_dict and
-    ``named_modules`` stay as they were; `set_scale` and `check_gain` find the layer nevertheless.
+    A forward hook sends the module's output through the layer in training mode and leaves it alone
+    in evaluation mode. It registers no submodule, so the state_dict and ``named_modules`` do not
+    change. `set_scale` and `check_gain` still find the layer.
 
     Parameters
     ----------
     module : nn.Module
-        Its output is ``(N, C, *space)``, or holds such tensors, see `TrainingOnly`.
+        A module that outputs a tensor ``(N, C, *space)``, or a collection of such tensors (see
+        `TrainingOnly`).
     layer, keys
-        As in `TrainingOnly`.
+        See `TrainingOnly`.
 
     Returns
     -------
     torch.utils.hooks.RemovableHandle
-        ``handle.remove()``, or the end of a ``with`` block, takes the layer away.
+        ``handle.remove()``, or the end of a ``with`` block, detaches the layer.
 
     Raises
     ------
     InputError
-        ``module`` or ``layer`` is no module.
+        If ``module`` or ``layer`` is not a module, or ``keys`` is empty.
     """
     return check_module(module, "module").register_forward_hook(_OutputHook(layer, keys))
 
 
 def inverse_layers(network: nn.Module) -> Iterator[InverseLayer]:
-    """All inverse layers in ``network``, attached ones too, each once."""
+    """Iterate over all inverse layers in ``network``, including attached ones, each once."""
     seen: set[int] = set()
     for module in network.modules():
         hooks = (hook for hook in module._forward_hooks.values() if isinstance(hook, _OutputHook))

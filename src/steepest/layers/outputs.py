@@ -1,4 +1,4 @@
-"""Finding the logits in what a segmentation network returns, and putting others in their place."""
+"""Find the logits in the output of a segmentation network and replace them."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ DEFAULT_KEYS = ("out", "logits")
 
 
 def check_keys(keys: Keys) -> tuple[Hashable, ...] | None:
-    """One key or several, as a tuple; None stays."""
+    """One key or several, as a tuple; None stays None."""
     if keys is None:
         return None
     chosen = tuple(keys) if isinstance(keys, (list, tuple, set, frozenset)) else (keys,)
     if not chosen:
-        raise InputError("keys=() chooses nothing; allowed is None, a key or several")
+        raise InputError("keys=() selects nothing; allowed is None, one key or several")
     return chosen
 
 
 def transform_output(function: Transform, output: Any, keys: tuple[Hashable, ...] | None) -> Any:
-    """``output`` with ``function`` applied to its logits, of the same type; nothing in place.
+    """Apply ``function`` to the logits in ``output``; returns a new object of the same type.
 
-    | output | what is transformed |
-    |---|---|
-    | tensor | the tensor |
-    | mapping, or dataclass | "out" or "logits", the first there is; or all of ``keys`` |
-    | tuple | the first entry; or those of the positions (named tuples: or names) in ``keys`` |
-    | list | every entry (deep supervision); or those of the positions in ``keys`` |
+    | output | transformed by default | transformed with ``keys`` |
+    |---|---|---|
+    | tensor | the tensor | the tensor |
+    | mapping or dataclass | "out" or "logits", the first that is present | the items ``keys`` |
+    | tuple | the first entry | the entries at these positions (named tuples: or names) |
+    | list | every entry (deep supervision) | the entries at these positions |
 
     Raises
     ------
     InputError
-        Another type; a key that is not there; an entry that is not a tensor; an output that holds
-        a ``loss`` computed from what was not transformed.
+        If ``output`` has another type, a key is missing, an entry is not a tensor, or the output
+        contains a ``loss`` (which was computed without ``function``).
     """
     if isinstance(output, Tensor):
         return function(output)
@@ -64,11 +64,11 @@ def transform_output(function: Transform, output: Any, keys: tuple[Hashable, ...
 def _changed(
     function: Transform, values: dict[Any, Any], keys: tuple[Hashable, ...] | None
 ) -> dict[Any, Tensor]:
-    """The new values of the keys that are transformed."""
+    """The transformed values, by key."""
     if values.get("loss") is not None:
         raise InputError(
-            "network returns a loss that was computed without the inverse layers: call it without "
-            "labels and compute the loss from its logits"
+            "the network returned a loss, which it computed without the inverse layers: call it "
+            "without labels and compute the loss from its logits"
         )
     if keys is None:
         keys = tuple(key for key in DEFAULT_KEYS if values.get(key) is not None)[:1]
@@ -76,7 +76,7 @@ def _changed(
     missing = [key for key in keys if key not in there]
     if missing or not keys:
         named = f"keys={missing} are not in the output" if missing else "keys=None"
-        raise InputError(f"{named}; allowed is any of {there}")
+        raise InputError(f"{named}; allowed are {there}")
     return {key: function(_tensor(values[key], key)) for key in keys}
 
 
@@ -87,7 +87,7 @@ def _with_items(output: Mapping[Any, Any], changes: dict[Any, Tensor]) -> Any:
     if dataclasses.is_dataclass(output):  # a Hugging Face ModelOutput
         return kind(**values)
     if isinstance(output, MutableMapping) and kind not in (dict, OrderedDict):
-        result = copy.copy(output)  # a defaultdict is not made of items alone
+        result = copy.copy(output)  # a defaultdict holds more than its items
         result.update(changes)
         return result
     return values if kind is dict else kind(values)
@@ -98,7 +98,7 @@ def _transform_sequence(
 ) -> Any:
     """A tuple or list of the same type with some entries replaced."""
     if not output:
-        raise InputError("network returns nothing: an empty tuple or list")
+        raise InputError("the network returned an empty tuple or list; allowed is one with tensors")
     fields = getattr(output, "_fields", ())
     if keys is None:
         chosen = list(range(len(output))) if isinstance(output, list) else [0]
@@ -113,7 +113,7 @@ def _transform_sequence(
 
 
 def _position(key: Hashable, length: int, fields: Sequence[str]) -> int:
-    """A key of ``keys`` as an index."""
+    """The index of an entry given by position or name."""
     if key in fields:
         return fields.index(str(key))
     if isinstance(key, bool) or not isinstance(key, int) or not -length <= key < length:
@@ -125,7 +125,7 @@ def _position(key: Hashable, length: int, fields: Sequence[str]) -> int:
 def _tensor(value: Any, key: object) -> Tensor:
     if not isinstance(value, Tensor):
         raise InputError(
-            f"entry {key!r} of the output is {type(value).__name__}; allowed is a tensor (choose "
-            "others by keys=)"
+            f"entry {key!r} of the output is {type(value).__name__}; allowed is a tensor (select "
+            "other entries with keys=)"
         )
     return value

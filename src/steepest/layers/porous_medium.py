@@ -25,35 +25,37 @@ class PorousMediumFlow:
 
     def __call__(self, u: Tensor) -> Tensor:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
-        if self.exponent == 1:  # heat: the derivative of sign(u) |u| at 0 would come out as 0
+        if self.exponent == 1:  # autograd would give sign(u) |u| the derivative 0 at 0
             return laplacian(u, space_axes(u), self.boundary)
-        # sign(u) |u|^m: unlike |u|^(m-1) u its derivative at 0 is finite, and right, for m > 1.
+        # sign(u) |u|^m: for m > 1 its autograd derivative at 0 is right; |u|^(m-1) u may give NaN.
         return laplacian(u.sign() * u.abs().pow(self.exponent), space_axes(u), self.boundary)
 
 
 class InversePorousMedium(InverseEvolution):
     """``steps`` times ``L(u) = u - dt Laplacian(|u|^(m-1) u)``: a porous medium flow backwards.
 
-    Diffusion at the rate ``m |u|^(m-1)``: none where ``u`` is 0, much where it is large; ``m = 1``
-    is heat. It is the gradient flow of ``|u|^(m+1)/(m+1)`` in the space H^-1; as that is convex,
-    the implicit Euler step has one solution for any ``dt``, and the layer is its exact inverse.
-    "neumann" and "periodic" keep the mean. The gain grows with the values, as ``|u|^(m-1)``: values
-    above 1 overflow after a few steps, unless ``dt`` is small. The first call in training mode says
-    so (`InverseEvolution`); scale logits down, or take their ``tanh``.
+    The forward flow diffuses at the rate ``m |u|^(m-1)``: not at all where ``u`` is 0, fast where
+    it is large. ``m = 1`` is heat diffusion. It is the gradient flow of the convex energy
+    ``|u|^(m+1)/(m+1)`` in the space H^-1, so the implicit Euler step has a unique solution for any
+    ``dt``, and the layer is its exact inverse. "neumann" and "periodic" keep the mean.
+
+    The gain grows with the values, as ``|u|^(m-1)``: unless ``dt`` is small, values above 1
+    overflow after a few steps. The first call in training mode warns about this (see
+    `InverseLayer`). Scale the logits down, or apply ``tanh`` to them.
 
     Parameters
     ----------
     steps, dt, max_gain, spatial_ndim
-        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
+        See `InverseEvolution`. The layer warns above the gain ``max_gain``; it does not cap it.
     exponent : float
-        ``m``, from 1 to 100. Below 2, second derivatives at values of exactly 0 are infinite.
+        ``m``, from 1 to 100. Between 1 and 2, second derivatives at the value 0 are infinite.
     boundary : str
         "neumann", "zero" or "periodic".
 
     Raises
     ------
     InputError
-        An argument out of range.
+        If an argument is out of range.
 
     References
     ----------

@@ -1,9 +1,10 @@
 """Heat layers by name: the default, the paper's, and those of its authors' code.
 
-The paper states the step length and the number of layers (its Table 1) and the stencil (Eq. (7)),
-but no boundary; a convolution pads with zeros, so "paper-..." do. The authors' code has a quarter
-of that stencil, ``[0 1/4 0; 1/4 -1 1/4; 0 1/4 0]``, which is a step of 0.025, and pads with zeros.
-Neither bounds the gain: "paper-..." amplify a checkerboard 1e5 to 9e8 times, and trainings diverge.
+The paper states the step length and the number of layers (Table 1) and the stencil (Eq. (7)) but
+no boundary; the "paper-..." presets pad with zeros, as a convolution does. The authors' code uses a
+quarter of that stencil, ``[0 1/4 0; 1/4 -1 1/4; 0 1/4 0]``, which amounts to a step of 0.025, and
+pads with zeros. Neither bounds the gain: the "paper-..." presets amplify a checkerboard 1e5 to 9e8
+times, and training with them diverges.
 """
 
 from __future__ import annotations
@@ -41,19 +42,21 @@ def _literal(dt: float) -> dict[str, HeatPreset]:
 HEAT_PRESETS: Mapping[str, HeatPreset] = MappingProxyType(
     {"default": HeatPreset(20, 0.025), **_literal(0.1), **_literal(0.025)}
 )
-"""Arguments of `InverseHeat` by name: "default"; "paper-" and "code-" with "wbc", "dsb",
+"""Arguments of `InverseHeat` by name: "default", or "paper-" or "code-" followed by "wbc", "dsb",
 "deeplabv3+" or "hrnetv2-w48"."""
 
 
 def heat_preset(name: str = "default") -> InverseHeat:
-    """The `InverseHeat` layer of a name in `HEAT_PRESETS`.
+    """The `InverseHeat` layer with the arguments `HEAT_PRESETS` lists under ``name``.
 
-    "default": 20 steps of 0.025, replicated border, gain capped. "paper-...": Table 1 of the paper
-    with its stencil, zero padding, no cap. "code-...": the same with a quarter of the step.
+    - "default": 20 steps of 0.025, replicated border, gain capped at 100.
+    - "paper-...": the number of steps of the paper's Table 1, steps of 0.1, the stencil, zero
+      padding, no cap.
+    - "code-...": the same with a quarter of the step length.
 
     Raises
     ------
     InputError
-        No such name.
+        If there is no preset of this name.
     """
     return InverseHeat(**asdict(HEAT_PRESETS[check_choice(name, "name", tuple(HEAT_PRESETS))]))

@@ -1,4 +1,4 @@
-"""How strong inverse layers are in the course of a training."""
+"""Change the strength of inverse layers during training."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ def linear_ramp(
 ) -> float:
     """``first`` up to step ``begin``, ``last`` from step ``end`` on, linear in between.
 
-    Steps, epochs or fractions of a training alike; ``begin == end`` jumps. With `set_scale` it
-    makes ``dt * steps`` grow during a training:
+    Count in steps, epochs or fractions of the training; with ``begin == end`` the value jumps.
+    Together with `set_scale`, the ramp makes ``dt * steps`` grow during training:
 
     >>> set_scale(network, linear_ramp(epoch, 0, 5))                         # doctest: +SKIP
 
     Raises
     ------
     InputError
-        ``end < begin``, ``first`` or ``last`` not between 0 and 1, or a number that is not finite.
+        If ``end < begin``, ``first`` or ``last`` is not between 0 and 1, or a number is not
+        finite.
     """
     step = check_real(step, "step")
     begin, end = check_real(begin, "begin"), check_real(end, "end")
@@ -39,10 +40,11 @@ def linear_ramp(
 
 
 def set_scale(network: nn.Module, scale: float) -> int:
-    """Let every inverse layer in ``network`` make steps of ``scale * dt``.
+    """Set the step length of every inverse layer in ``network`` to ``scale * dt``.
 
-    The layers' buffers are written in place, so compiled networks need no new compilation. 0
-    switches the layers off, 1 is what they were built with. Layers put in by `attach` are found.
+    0 switches the layers off; 1 restores the step length they were built with. Layers added by
+    `attach` are included. The layers' buffers are written in place, so compiled networks are not
+    recompiled.
 
     Parameters
     ----------
@@ -54,18 +56,18 @@ def set_scale(network: nn.Module, scale: float) -> int:
     Returns
     -------
     int
-        The number of layers.
+        The number of layers found.
 
     Raises
     ------
     InputError
-        ``scale`` is out of range, or there is no inverse layer.
+        If ``scale`` is out of range, or ``network`` is not a module or has no inverse layer.
     """
     value = check_scale(scale)
     check_module(network, "network")
     layers = list(inverse_layers(network))
     if not layers:
-        raise InputError(f"network={type(network).__name__} has no inverse layer to set")
+        raise InputError(f"network={type(network).__name__} contains no inverse layer")
     with torch.no_grad():
         for layer in layers:
             layer.scale.fill_(value)

@@ -1,4 +1,4 @@
-"""How much a layer amplifies: power iteration, and what to do if it is too much."""
+"""Estimate by power iteration how much a layer amplifies, and advise what to change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..core.errors import InputError
 from ..core.numbers import check_count
 
 DEFAULT_LIMIT = 1e4
-"""Gains above this warn. In float32 such a layer leaves two or three digits of its input."""
+"""Default gain above which a layer warns: float32 then leaves two or three correct digits."""
 
 
 class StabilityWarning(UserWarning):
@@ -29,35 +29,41 @@ def estimate_gain(
 ) -> float:
     """The largest singular value of the Jacobian of ``layer`` at ``u``, by power iteration.
 
-    ``sigma = max_x |J x| / |x|``: the growth of the worst small perturbation of ``u``. Every
-    iterate is a lower bound of it; 20 iterations usually come within some per cent. The state of
-    the global random generators is not touched, unless the layer draws from it: an operator with
-    dropout or batch normalisation is run as it stands, in its present mode, ``1 + num_iter`` times,
-    and moves its random numbers and running statistics.
+    This is ``sigma = max_x |J x| / |x|``, the growth of the worst small perturbation of ``u``.
+    Every iterate is a lower bound; 20 iterations usually come within a few per cent.
 
     Parameters
     ----------
-    layer : callable ``u -> L(u)``, differentiable forward and backward
-        An inverse layer is taken at its present ``scale``.
-    u : tensor, float32 or float64 (half precision is computed in float32)
-        Where the layer is linearised. A nonlinear layer can amplify more elsewhere: use fields as
-        large as those that a training meets.
+    layer : callable ``u -> L(u)``
+        Differentiable in forward and reverse mode. An inverse layer is evaluated at its present
+        ``scale``.
+    u : tensor
+        Where the layer is linearised, in floating point (half precision is computed in float32).
+        A nonlinear layer can amplify more elsewhere: use values as large as in the training.
     num_iter : int
+        Number of iterations, positive.
     generator : torch.Generator, optional
-        Of the first direction; by default a new one with a fixed seed.
+        Generator of the first direction; by default a new one with a fixed seed.
 
     Returns
     -------
     float
-        Infinite where the layer's output is infinite or NaN; NaN where only its derivative is.
+        Infinite if the layer's output is infinite or NaN; NaN if only its derivative is.
 
     Raises
     ------
     InputError
-        ``layer`` is not callable, or ``u`` no tensor in floating point.
+        If ``num_iter`` is not positive, ``layer`` is not callable, ``u`` is not a floating-point
+        tensor or ``generator`` is not a torch.Generator.
     RuntimeError
-        Of torch: the layer has no derivative of either kind; or it is called where
-        ``torch.func`` does not work, as under ``vmap`` or activation checkpointing.
+        Raised by torch if the layer lacks a forward-mode or reverse-mode derivative, or where
+        ``torch.func`` does not work: under ``vmap`` or activation checkpointing.
+
+    Notes
+    -----
+    The layer runs ``1 + num_iter`` times in its present mode. This does not touch the global
+    random generators, but dropout in the layer draws from them and batch normalisation updates
+    its running statistics.
 
     References
     ----------
@@ -70,14 +76,14 @@ def estimate_gain(
         raise InputError(f"u={type(u).__name__}; allowed is a tensor in floating point")
     if not isinstance(generator, torch.Generator | None):
         raise InputError(f"generator={generator!r}; allowed is a torch.Generator or None")
-    evolve = getattr(layer, "evolve", layer)  # not forward: that may be who asks
+    evolve = getattr(layer, "evolve", layer)  # not forward, which may be the caller
     u = u.detach().float() if u.dtype in (torch.float16, torch.bfloat16) else u.detach()
     if generator is None:
         generator = torch.Generator().manual_seed(0)
     start = torch.randn(u.shape, generator=generator, dtype=u.dtype, device=generator.device)
     direction = _unit(start.to(u.device))
     with warnings.catch_warnings():
-        # torch's own, where it first loads its forward derivatives
+        # torch itself causes it when it first loads its forward derivatives
         warnings.filterwarnings("ignore", r".*torch\.jit", DeprecationWarning)
         return _power_iteration(evolve, u, direction, num_iter)
 
@@ -103,29 +109,29 @@ def _unit(x: Tensor) -> Tensor:
 
 
 def longest_step(gain: float, limit: float, steps: int, dt: float) -> float:
-    """The ``dt`` at which ``steps`` steps amplify ``limit`` times, if ``dt`` amplifies ``gain``.
+    """The ``dt`` at which the gain is ``limit``, given that it is ``gain`` at the present ``dt``.
 
-    One step amplifies ``1 + dt * rate``; exact for heat, an estimate otherwise.
+    Assumes that one step amplifies ``1 + dt * rate`` times: exact for heat, an estimate otherwise.
     """
     rate = math.expm1(math.log(gain) / steps) / dt
     return math.expm1(math.log(limit) / steps) / rate
 
 
 class Stepped(Protocol):
-    """What `advice` reads from a layer."""
+    """The attributes of a layer that `advice` reads."""
 
     steps: int
     dt: float
 
     @property
     def cap(self) -> str:
-        """What to set so that the gain is bounded; empty where nothing bounds it."""
+        """The argument to set to bound the gain; empty if there is none."""
 
 
 def advice(layer: Stepped, gain: float, limit: float, spatial_ndim: int, skip: str) -> str:
-    """Which layer amplifies how much, and what to set instead.
+    """A message that says how much the layer amplifies and what to set instead.
 
-    ``skip`` says how to go on all the same; it is left out where the gain can be capped.
+    ``skip`` says how to accept the gain; it is left out if the gain can be capped.
     """
     remedies = [layer.cap] if layer.cap else []
     if math.isfinite(gain) and gain > limit > 1:
@@ -142,12 +148,12 @@ def advice(layer: Stepped, gain: float, limit: float, spatial_ndim: int, skip: s
     more = f", more than {limit:g}" if finite else ""
     return (
         f"{type(layer).__name__} with steps={layer.steps}, dt={layer.dt:g} amplifies {much} in "
-        f"{spatial_ndim}-D{more}: a training is likely to diverge. Set {', or '.join(remedies)}"
+        f"{spatial_ndim}-D{more}: training is likely to diverge. Set {', or '.join(remedies)}"
     )
 
 
 def overflow(layer: Stepped, u: Tensor, result: Tensor) -> str:
-    """Which layer has made finite values infinite, and what to do about it."""
+    """A message that says that the layer made finite values infinite, and what to set instead."""
     remedies = [layer.cap] if layer.cap else []
     remedies += ["a smaller dt or fewer steps", "scale its inputs down"]
     return (
@@ -158,6 +164,6 @@ def overflow(layer: Stepped, u: Tensor, result: Tensor) -> str:
 
 
 def _floor(number: float) -> float:
-    """Two digits, rounded down, so that the advice can be followed to the letter."""
+    """``number`` rounded down to two digits, so that following the advice is always enough."""
     unit = 10.0 ** (math.floor(math.log10(number)) - 1)
     return math.floor(number / unit) * unit

@@ -1,4 +1,4 @@
-"""Inverse total variation flow, regularised as by Huber."""
+"""Inverse total variation flow with Huber regularisation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .stability import DEFAULT_LIMIT
 
 @dataclass(frozen=True)
 class TotalVariationFlow:
-    """``F(u) = div(grad u / max(eps, |grad u|))``, each channel for itself."""
+    """``F(u) = div(grad u / max(eps, |grad u|))``, for each channel separately."""
 
     eps: float
 
@@ -22,7 +22,7 @@ class TotalVariationFlow:
         """``F(u)``, of the shape of ``u`` (N, C, *space)."""
         spacing = (1.0,) * len(space_axes(u))
         slopes = gradient(u, spacing)
-        # The root of a clamped square: max(eps, |grad u|) with finite derivatives at 0.
+        # max(eps, |grad u|), as the root of a clamped square so that derivatives at 0 are finite.
         size = (slopes * slopes).sum(0).clamp(min=self.eps**2).sqrt()
         return divergence(slopes / size, spacing)
 
@@ -30,30 +30,33 @@ class TotalVariationFlow:
 class InverseTotalVariation(InverseEvolution):
     """``steps`` times ``L(u) = u - dt div(grad u / max(eps, |grad u|))``: TV flow run backwards.
 
-    The flow is ``u_t = -dJ(u)`` with the isotropic Huber-TV of this library, for each channel:
-    ``|v|^2 / (2 eps)`` for ``|v| <= eps``, else ``|v| - eps/2``, summed over pixels, forward
-    differences, Neumann boundary. ``J`` is convex, so for any ``dt`` one step is the exact inverse
-    of the proximal step ``steepest.denoise_tv(u, strength=dt, huber=eps)`` of that channel. The
-    mean of each channel is kept. Slopes up to ``eps`` see inverse heat diffusion with step
-    ``dt/eps``; the gain is at most ``(1 + 4 d dt / eps)^steps`` in ``d`` dimensions.
+    The flow is ``u_t = -dJ(u)``, for each channel separately. ``J`` is this library's isotropic
+    Huber-TV with forward differences and a Neumann boundary: the sum over pixels of
+    ``|v|^2 / (2 eps)`` for ``|v| <= eps`` and ``|v| - eps/2`` otherwise, with ``v = grad u``. As
+    ``J`` is convex, for any ``dt`` one step is the exact inverse of the proximal step
+    ``steepest.denoise_tv(u, strength=dt, huber=eps)``. The layer keeps the mean of each channel.
+    Where slopes are at most ``eps`` it is inverse heat diffusion with step ``dt/eps``. The gain is
+    at most ``(1 + 4 d dt / eps)^steps`` in ``d`` dimensions.
 
     Parameters
     ----------
     steps, dt, max_gain, spatial_ndim
-        As in `InverseEvolution`: ``max_gain`` is the gain above which the layer warns, no cap.
-        Unit of ``dt``: value times pixel.
+        See `InverseEvolution`. The layer warns above the gain ``max_gain``; it does not cap it.
+        ``dt`` is in values times pixels.
     eps : float
-        Half-width of the quadratic zone, at least 1e-15; unit: value a pixel. Logits differ by
-        several units across an edge, so 1 leaves edges and treats the rest as heat does.
+        Half-width of the quadratic zone, between 1e-15 and 1e12, in values per pixel. Logits
+        differ by several units across an edge, so with 1 edges are treated as by total variation
+        and everything else as by heat diffusion.
 
     Raises
     ------
     InputError
-        An argument out of range.
+        If an argument is out of range.
 
     References
     ----------
-    Rudin, Osher & Fatemi, Physica D 60 (1992) 259-268; docs/conventions for the discretisation.
+    Rudin, Osher & Fatemi, Physica D 60 (1992) 259-268. See docs/conventions for the
+    discretisation.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Networks that learn flows and masks, and how they are trained (needs the ``torch`` extra).
+"""Networks that learn flows and masks, and their training (needs the ``torch`` extra).
 
 >>> import torch
 >>> from steepest import learning

@@ -1,1 +1,1 @@
-"""The fast path of total variation: the dual iteration and the certificate compiled by numba."""
+"""The fast path for total variation: dual iteration and certificate compiled by numba."""

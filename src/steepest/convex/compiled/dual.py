@@ -1,4 +1,4 @@
-"""The accelerated dual iteration compiled with numba: same interface as `reference`, faster."""
+"""The accelerated dual iteration compiled with numba, with the interface of `reference`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .kernels_volume import volume_primal, volume_sweep
 from .multilevel import coarse_flux, corrected_flux
 from .strips import Strip, exchange_halos, make_strips
 
-_SWEEPS = 8  # iterations of one wavefront: enough to amortise a load, few enough to stay in cache
+_SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _EPS = float(np.finfo(np.float64).eps)
 
 
 class CompiledDual:
-    """See `reference.ReferenceDual`: the same state and methods on NumPy arrays."""
+    """The state and methods of `reference.ReferenceDual`, compiled, for NumPy arrays."""
 
     patience = 400
 
@@ -46,7 +46,7 @@ class CompiledDual:
             weights=None if weights is None else weights.reshape(rows[1:]),
             num_threads=resolve_num_threads(num_threads),
         )
-        spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # x, y, z as the kernels count
+        spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # in the kernels' order x, y, z
         self._inverse_spacing = np.array([1 / h for h in spacing])
         self._norm = energy.norm_squared(space)
         self._dtype = f.dtype.type
@@ -55,7 +55,7 @@ class CompiledDual:
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
-        """Length ``tau`` of the step; ``relaxation / (tau ||grad||^2)`` is the dual step size."""
+        """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
         self._tau = (tau * self._inverse_spacing).astype(self._dtype)
@@ -90,18 +90,18 @@ class CompiledDual:
         return int(np.prod(self._shape[1:-1])), self._shape[-1]
 
     def shrink_flux(self, factor: float) -> None:
-        """Multiply the flux by a number in [0, 1] and forget the momentum."""
+        """Multiply the flux by a number in [0, 1] and reset the momentum."""
         for strip in self._strips:
             strip.state[self._slots(1)] *= self._dtype(factor)
         self.restart()
 
     def restart(self) -> None:
-        """Forget the momentum."""
+        """Reset the momentum."""
         for strip in self._strips:
             strip.state[self._slots(0)] = strip.state[self._slots(1)]
 
     def iterate(self, betas: Sequence[float]) -> None:
-        """One iteration for each momentum factor."""
+        """Do one iteration for each momentum factor."""
         block = _SWEEPS if self._planar else 1
         factors = np.asarray(betas, self._dtype)
         for begin in range(0, len(factors), block):
@@ -152,9 +152,9 @@ class CompiledDual:
         return out.reshape(self._shape)
 
     def measure(self) -> StepTerms:
-        """Gap, energies and certificate terms of the step as it stands."""
+        """Gap, energies and certificate terms at the current flux."""
         exchange_halos(self._strips)
-        feasible = (1 - 4 * _EPS) / max(1.0, self._largest)  # guess: as after the last projection
+        feasible = (1 - 4 * _EPS) / max(1.0, self._largest)  # guess: the last norm still holds
         norm, total = self._sums(feasible)
         if norm * feasible > 1 - 2 * _EPS:
             feasible = (1 - 4 * _EPS) / norm
@@ -191,7 +191,7 @@ class CompiledDual:
         return max(norm for norm, _ in results), np.sum([sums for _, sums in results], axis=0)
 
     def advance(self) -> None:
-        """Make the measured image the data of the next step; flux and momentum stay."""
+        """Make the measured image the data of the next step; keep flux and momentum."""
         for strip in self._strips:
             strip.state[: self._channels, strip.rows] = strip.stored[:, strip.rows, :-1]
 
@@ -199,14 +199,14 @@ class CompiledDual:
         return CompiledDual(f, energy, self._num_threads)
 
     def coarse_flux(self) -> np.ndarray | None:
-        """A flux from coarser grids for the step as it is set, or None for tiny images."""
+        """A flux from coarser grids for the present step, or None for tiny images."""
         f = np.empty((self._channels, *self._rows()), self._dtype)
         for strip in self._strips:
             f[:, strip.image_rows] = strip.state[: self._channels, strip.rows]
         return coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
 
     def correct(self) -> bool:
-        """Correct the flux on all coarser grids, and forget the momentum; whether that was done."""
+        """Correct the flux on all coarser grids and reset the momentum; False if not possible."""
         flux = corrected_flux(self, self.energy, self._coarser)
         if flux is None:
             return False
@@ -215,7 +215,7 @@ class CompiledDual:
 
 
 def _closed(flux: np.ndarray) -> np.ndarray:
-    """The flux with nothing through the last face of each axis, as the kernels rely on."""
+    """The flux with zeros at the last face of each axis, which the kernels require."""
     flux = flux.copy()
     for a in range(flux.shape[0]):
         np.moveaxis(flux[a], a + 1, 0)[-1] = 0

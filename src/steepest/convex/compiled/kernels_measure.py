@@ -1,7 +1,7 @@
 """Compiled evaluation of the certificate's sums in float64, for strips of any kind.
 
-The flux is multiplied by ``feasible`` (slightly below one over its largest norm), so that it lies
-in the dual ball; sums run over the rows of the strip that are not halo.
+The flux is multiplied by ``feasible`` (slightly less than one over its largest norm), so that it
+lies in the dual ball. Sums run over the strip's own rows, without the halo.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .kernels_planar import OPTIONS
 
 @nb.njit(**OPTIONS)
 def largest_norm(state, num_axes, num_channels, isotropic, radius, first, last):
-    """Largest ``|p| / w`` over the rows first..last (0/0 counts as 0; p != 0 where w = 0: inf)."""
+    """The largest ``|p| / w`` over the rows first..last; for w = 0, 0 if p is 0 and inf if not."""
     width = state.shape[2]
     base = num_channels * (1 + num_axes)
     squares = np.empty(width)
@@ -41,7 +41,7 @@ def largest_norm(state, num_axes, num_channels, isotropic, radius, first, last):
 
 @nb.njit(**OPTIONS)
 def exact_primal(state, exact, num_axes, num_channels, rows_per_plane, tau, feasible):
-    """``f + tau div(feasible p)`` in float64 on the whole strip; one column more, a copy."""
+    """``f + tau div(feasible p)`` in float64 on the whole strip, with its last column repeated."""
     width = state.shape[2]
     base = num_channels * (1 + num_axes)
     t_x, t_y = tau[0] * feasible, tau[1] * feasible

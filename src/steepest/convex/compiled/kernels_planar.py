@@ -2,9 +2,9 @@
 
 A strip is ``state[slot, row, column]`` with slots f, y_x, y_y, p_x, p_y. One sweep runs
 ``len(betas)`` iterations as a wavefront over the rows: iteration k works two rows behind iteration
-k-1, so that a row is loaded once, stays in cache for all of them, and the primal image
-``u = f + tau div y`` lives in two rolling rows an iteration. Arithmetic stays in the dtype of the
-strip: every scalar argument has it too.
+k-1. A row is thus loaded once and stays in cache for all iterations, and each iteration needs only
+two rolling rows of the primal image ``u = f + tau div y``. All arithmetic is in the dtype of the
+strip, which every scalar argument must have as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-# NaN and infinity are not switched off; sums may be reordered so that they vectorise.
+# NaN and infinity are respected; sums may be reordered so that they vectorise.
 OPTIONS = {
     "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
     "cache": True,
@@ -93,10 +93,11 @@ def _anisotropic_row(state, u, below, r, s_x, s_y, shrink, one, beta, radius):
 
 @nb.njit(**OPTIONS)
 def sweep(state, work, tau, step, shrink, one, tiny, isotropic, radius, betas):
-    """``len(betas)`` accelerated dual iterations on a strip.
+    """Do ``len(betas)`` accelerated dual iterations on a strip.
 
-    ``work`` is (len(betas), 2, at least columns + 1); ``tau`` and ``step`` hold the x and the y
-    value (spacing folded in); ``radius`` is (rows, columns) or (0, 0) for an unweighted ball.
+    ``work`` is (len(betas), 2, at least columns + 1). ``tau`` and ``step`` have one value for x and
+    one for y, which include the spacing. ``radius`` is (rows, columns), or (0, 0) for an unweighted
+    ball.
     """
     height = state.shape[1]
     for front in range(height + 2 * betas.shape[0]):
@@ -122,6 +123,6 @@ def sweep(state, work, tau, step, shrink, one, tiny, isotropic, radius, betas):
 
 @nb.njit(**OPTIONS)
 def primal(state, u, tau):
-    """``u = f + tau div p`` on a strip; ``u`` has one column more, a copy of the last."""
+    """``u = f + tau div p`` on a strip, with the last column repeated."""
     for r in range(state.shape[1]):
         primal_row(state, 3, 4, u[r], r, tau[0], tau[1])

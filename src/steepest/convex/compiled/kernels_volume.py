@@ -1,7 +1,8 @@
-"""Compiled kernels for coupled channels and for volumes: one iteration a sweep.
+"""Compiled kernels for coupled channels and for volumes: one iteration per sweep.
 
-A strip is ``state[slot, row, column]``: the C channels of f, then of y (x, y and, for volumes, z
-components, C slots each), then of p. Rows of a volume run through its planes one after another.
+A strip is ``state[slot, row, column]``. The slots are the C channels of f, then those of y (x, y
+and, for volumes, z components, C slots each), then those of p. The rows of a volume are those of
+its planes, one plane after the other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .kernels_planar import OPTIONS
 
 @nb.njit(**OPTIONS)
 def _primal_inside(state, u, c, r, x, y, z, plane, tau):
-    """A row that has rows above and (for volumes, z >= 0) a plane before it, in one loop."""
+    """A row with a row above it and (for volumes, z >= 0) a plane before it, in one loop."""
     width = state.shape[2]
     if z >= 0:
         for j in range(1, width):
@@ -35,7 +36,7 @@ def _primal_inside(state, u, c, r, x, y, z, plane, tau):
 
 @nb.njit(**OPTIONS)
 def _primal_pixel(state, c, r, j, x, y, z, plane, tau):
-    """One pixel, wherever it lies."""
+    """One pixel at any position."""
     value = state[c, r, j] + tau[0] * state[x, r, j] + tau[1] * state[y, r, j]
     if j > 0:
         value -= tau[0] * state[x, r, j - 1]
@@ -50,7 +51,7 @@ def _primal_pixel(state, c, r, j, x, y, z, plane, tau):
 
 @nb.njit(**OPTIONS)
 def volume_primal(state, u, first_slot, num_axes, num_channels, rows_per_plane, tau):
-    """``u = f + tau div q``, q in the slots from ``first_slot``; one column more, a copy."""
+    """``u = f + tau div q``, q in the slots from ``first_slot``; the last column is repeated."""
     width = state.shape[2]
     for c in range(num_channels):
         x = first_slot + c
@@ -68,7 +69,7 @@ def volume_primal(state, u, first_slot, num_axes, num_channels, rows_per_plane, 
 
 @nb.njit(**OPTIONS)
 def _ascend(state, u, c, r, ahead, a, slot, v, norm, step, shrink):
-    """One component of the ascent step into ``v``, its square added to ``norm``."""
+    """Write one component of the ascent step to ``v`` and add its square to ``norm``."""
     here = u[c, r]
     y = state[slot, r]
     if a == 0:
@@ -105,7 +106,7 @@ def _store(state, slot_y, slot_p, r, v, scale, beta):
 
 @nb.njit(**OPTIONS)
 def _scalar_row(state, u, r, below, behind, step, shrink, one, tiny, radius, beta):
-    """A row of a grey volume with isotropic norm, all in one loop: the common case."""
+    """A row of a greyscale volume with isotropic norm, in one loop: the common case."""
     weighted = radius.shape[0] > 0
     for j in range(state.shape[2]):
         here = u[0, r, j]

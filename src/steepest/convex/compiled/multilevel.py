@@ -1,11 +1,12 @@
 """Coarser grids: a first flux for large strengths, and corrections for steps that converge slowly.
 
-Averaging 2 x 2 pixels and doubling the spacing keeps the ROF problem the same for images that are
-constant on the blocks; the coarse flux through a coarse face is the fine flux through the faces
-it consists of, interpolated linearly across the cell. With this interpolation P the divergence of
-``P q`` is constant on blocks, so the best correction ``p + P q`` solves a *weighted* ROF problem on
-the coarse grid: data the averaged image, weights the room ``w - |p|`` that the fine ball leaves.
-It never increases the dual energy. It matters where large regions are flat (late times).
+For images that are constant on 2 x 2 blocks, averaging the blocks and doubling the spacing leaves
+the ROF problem unchanged. A coarse flux becomes the flux through each fine face of the coarse face,
+interpolated linearly across the cell. With this interpolation P the divergence of ``P q`` is
+constant on blocks. The best correction ``p + P q`` therefore solves a *weighted* ROF problem on the
+coarse grid: its data is the averaged image, its weights are the room ``w - |p|`` left in the fine
+ball. The correction never increases the dual energy. It matters at late times, when large regions
+are flat.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..solve import RELAXATION, Momentum
 from ..total_variation import TotalVariation
 
 _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
-_SWEEPS = 80  # iterations on each coarse level; measured: more do not pay
+_SWEEPS = 80  # iterations on each coarse level; measured: more do not pay off
 _CORRECTION_SWEEPS = 40
 
 Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coarser grid
@@ -30,7 +31,10 @@ Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coars
 def coarse_flux(
     f: np.ndarray, energy: TotalVariation, strength: float, solver: Solver
 ) -> np.ndarray | None:
-    """A flux for ``1/2||v-f||^2 + strength J(v)`` from the next coarser grid, or None if tiny."""
+    """A flux for ``1/2||v-f||^2 + strength J(v)`` from the next coarser grid.
+
+    None if the image is too small.
+    """
     if max(f.shape[1:]) < 2 * _SMALLEST:
         return None
     coarse, weights = average(f), energy.weights
@@ -43,13 +47,13 @@ def coarse_flux(
         dual.set_flux(start)
     dual.set_step(strength, RELAXATION)
     dual.iterate(Momentum().factors(_SWEEPS)[0])
-    return prolong(dual.flux, f.shape)  # the first iteration puts it into the ball
+    return prolong(dual.flux, f.shape)  # the first iteration projects it to the ball
 
 
 def corrected_flux(dual: Dual, energy: TotalVariation, solver: Solver) -> np.ndarray | None:
-    """A better flux than that of ``dual``, corrected on all coarser grids.
+    """The flux of ``dual``, corrected on all coarser grids.
 
-    None for tiny images, and for Huber-TV, whose extra term is not of this form.
+    None for tiny images, and for Huber-TV, whose additional term does not have this form.
     """
     if energy.huber > 0:
         return None
@@ -62,7 +66,7 @@ def corrected_flux(dual: Dual, energy: TotalVariation, solver: Solver) -> np.nda
 def _correction(
     u: np.ndarray, p: np.ndarray, energy: TotalVariation, tau: float, solver: Solver
 ) -> np.ndarray | None:
-    """``P q``, q (nearly) minimising ``1/2||u + tau div P q||^2`` within the room of ``p``."""
+    """``P q``, where q (nearly) minimises ``1/2||u + tau div P q||^2`` within the room of ``p``."""
     if max(u.shape[1:]) < _SMALLEST:
         return None
     coarse = average(u)
@@ -83,7 +87,7 @@ def _correction(
 
 
 def _coarse_room(energy: TotalVariation, p: np.ndarray) -> np.ndarray:
-    """A radius for coarse fluxes such that ``p + P q`` stays in the fine ball."""
+    """The radius for coarse fluxes q that keeps ``p + P q`` in the fine ball."""
     room = (1.0 if energy.weights is None else energy.weights) - energy.magnitude(p)
     if not energy.isotropic:
         room = room.min(0)
@@ -93,7 +97,7 @@ def _coarse_room(energy: TotalVariation, p: np.ndarray) -> np.ndarray:
             starts = range(0, room.shape[axis], 2)
             room = np.minimum.reduceat(room, starts, axis)
     out = room.copy()
-    for axis in range(room.ndim):  # and its neighbour ahead: interpolation reaches there
+    for axis in range(room.ndim):  # and over the next block, which interpolation also reaches
         head = (slice(None),) * axis + (slice(None, -1),)
         tail = (slice(None),) * axis + (slice(1, None),)
         out[head] = np.minimum(out[head], room[tail])
@@ -103,6 +107,6 @@ def _coarse_room(energy: TotalVariation, p: np.ndarray) -> np.ndarray:
 
 
 def _doubled(energy: TotalVariation, u: np.ndarray) -> tuple[float, ...]:
-    """Spacing of the next coarser grid."""
+    """The spacing of the next coarser grid."""
     pairs = zip(energy.steps, u.shape[1:], strict=True)
     return tuple(h * (2 if n > 1 else 1) for h, n in pairs)

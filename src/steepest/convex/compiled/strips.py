@@ -1,4 +1,4 @@
-"""Cutting an image into strips of rows, one for each thread, with overlapping halos."""
+"""Divide an image into strips of rows, one per thread, with overlapping halos."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_PIXELS_PER_THREAD = 8192  # less work than this a thread is not worth waking it for
+_PIXELS_PER_THREAD = 8192  # less work per thread does not pay
 
 
 @dataclass(frozen=True)
 class Strip:
     """Rows ``start + first .. start + last`` of the image, with halo rows before and after.
 
-    ``state`` is (slots, rows, columns): f, y, p (see the kernels); ``stored`` and ``exact`` are
-    (channels, rows, columns + 1) and hold the primal image in the image's dtype and in float64.
+    ``state`` is (slots, rows, columns): f, y, p (see the kernels). ``stored`` and ``exact`` are the
+    primal image (channels, rows, columns + 1), in the image's dtype and in float64.
     """
 
     state: np.ndarray
@@ -47,9 +47,9 @@ def make_strips(
     weights: np.ndarray | None,
     num_threads: int,
 ) -> list[Strip]:
-    """Strips of whole units of rows (a row, or a plane of a volume) for (channels, rows, columns).
+    """Divide (channels, rows, columns) into strips of whole units: rows, or planes of a volume.
 
-    ``halo`` counts rows; a single strip has none.
+    ``halo`` is in rows; a single strip has no halo.
     """
     channels, rows, columns = image.shape
     units = rows // unit
@@ -81,7 +81,7 @@ def make_strips(
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Zeros that begin at a cache line: a tenth faster here than where NumPy puts them."""
+    """Zeros aligned to a cache line, a tenth faster here than NumPy's alignment."""
     size = int(np.prod(shape)) * dtype.itemsize
     buffer = np.zeros(size + 64, np.uint8)
     start = -buffer.ctypes.data % 64

@@ -1,1 +1,1 @@
-"""Networks that compute the total variation flow at any one time."""
+"""Networks that compute the total variation flow at any given time."""

@@ -1,9 +1,9 @@
-"""Spectral TV through a network: bands by one derivative in time, or a whole decomposition.
+"""Spectral TV with a network: single bands by a derivative in time, or a whole decomposition.
 
-The band of the times ``[a, b]`` is ``int_a^b t u_tt dt = [t u_t - u]_a^b`` (by parts), so no second
-derivative is needed: one forward-mode derivative in time gives it exactly for whatever function of
-time the network is. Bands from time 0 on and the residual ``u(T) - T u_t(T)`` (Grossmann et al.,
-section 4.2.3) add up to ``u(0)``: the image itself for the mean-flux network, by construction.
+The band of the times ``[a, b]`` is ``int_a^b t u_tt dt = [t u_t - u]_a^b`` (integration by parts).
+No second derivative is needed: one forward-mode derivative in time gives the band of the network's
+output exactly. The bands from time 0 to ``T`` and the residual ``u(T) - T u_t(T)`` (Grossmann et
+al., section 4.2.3) add up to ``u(0)``, which for the mean-flux network is the image itself.
 """
 
 from __future__ import annotations
@@ -32,16 +32,31 @@ DEFAULT_NUM_STEPS = 40
 
 
 def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Bands ``(B, N, 1, H, W)`` between the times ``edges`` (B + 1,), and the residual.
+    """Spectral bands between given times, and the residual.
 
-    ``band_k = [t u_t(t) - u(t)]`` from ``edges[k]`` to ``edges[k + 1]``; residual
-    ``u(T) - T u_t(T)``, and ``u_t`` by forward-mode differentiation of ``module.solve``. They add
-    up to ``u(a) - a u_t(a)`` with ``a = edges[0]``: to ``u(0)`` if the edges begin at 0.
+    ``band_k = [t u_t(t) - u(t)]`` from ``edges[k]`` to ``edges[k + 1]``, where forward-mode
+    differentiation of ``module.solve`` gives ``u_t``. The residual is ``u(T) - T u_t(T)`` at the
+    last edge ``T``. Bands and residual add up to ``u(a) - a u_t(a)`` with ``a = edges[0]``: to
+    ``u(0)`` if the edges begin at 0.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A network with ``solve(u0, t)``, such as those that `steepest.learning.load` returns.
+    u0 : Tensor (N, 1, H, W)
+        Images in [0, 1].
+    edges : sequence of floats (B + 1,)
+        Increasing times, the first zero or positive.
+
+    Returns
+    -------
+    bands : Tensor (B, N, 1, H, W)
+    residual : Tensor (N, 1, H, W)
 
     Raises
     ------
     InputError
-        Bad images, or edges that do not increase from 0 or later.
+        If the images are not valid, or the edges are negative or do not increase.
     """
     start = float(edges[0]) if len(edges) else 0.0
     later = check_times(list(edges)[1:], "edges", start)
@@ -69,29 +84,36 @@ def learned_decomposition(
     device: str | None = None,
     on_step: Callback | None = None,
 ) -> Decomposition:
-    """As `steepest.spectral.decompose`, the flow predicted by a network (and certified).
+    """Spectral TV decomposition (`steepest.spectral.decompose`) of a flow predicted by a network.
 
-    What has not vanished by ``t_max`` is in the residual: networks know the times they were trained
-    for, not extinction. Channels are independent images.
+    The flow ends at ``t_max``, because networks are trained up to a fixed time rather than to
+    extinction. Structures that have not vanished by then are in the residual. Channels are treated
+    as independent images.
 
     Parameters
     ----------
     image : array (H, W), or with a channel axis
     network, channel_axis, device, on_step
-        As in `learned_flow`.
+        See `learned_flow`.
     num_bands, edges
-        As in `steepest.spectral.decompose`; edges beyond ``t_max`` are refused.
+        See `steepest.spectral.decompose`; give one of them. Finite edges must lie below ``t_max``.
     t_max : float, optional
-        Last time; default 0.25 (until when the networks are trained) times the image's range, or
-        0.25 for integers.
+        Last time of the flow. Default: 0.25, the last time of the networks' training, times the
+        image's maximum minus minimum; 0.25 for integer images.
     num_steps : int
-        Times of the flow, logarithmic.
+        Number of times of the flow (at least 2 are used), spaced logarithmically.
+
+    Returns
+    -------
+    Decomposition
+        With the certified errors of the flow; see `steepest.spectral.decompose`.
 
     Raises
     ------
     InputError
-        Bad arguments; an image of one value, which has no structures; a flow that ``on_step``
-        stopped before its second time.
+        If an argument is not valid, both ``num_bands`` and ``edges`` are given, the image is
+        constant (it then has no structures), or ``on_step`` stopped the flow before its second
+        time.
     """
     if num_bands is not None and edges is not None:
         raise InputError("give num_bands= or edges=, not both")
@@ -99,7 +121,7 @@ def learned_decomposition(
     values = layout.restore_axes(array)
     span = float(values.max() - values.min())
     if span == 0:
-        raise InputError("image is constant: there are no structures to sort")
+        raise InputError("image is constant: it has no structures to decompose")
     if t_max is None:
         t_max = TRAINED_UNTIL * (1.0 if layout.integer_maximum is not None else span)
     last = check_number(t_max, "t_max", positive=True)
@@ -108,7 +130,7 @@ def learned_decomposition(
         given = [e for e in edges if 0 < e < np.inf]
         inner = check_times(given, "edges") if given else inner
         if inner.size and inner[-1] >= last:
-            raise InputError(f"edges end at {inner[-1]:g}; they must lie before t_max={last:g}")
+            raise InputError(f"edges end at {inner[-1]:g}; they must lie below t_max={last:g}")
     problem = make_problem(image, TotalVariation(), channel_axis=channel_axis)
     first = min(shortest_of(problem) or last / 1000, last / 10)
     steps = max(check_count(num_steps, "num_steps"), 2)

@@ -1,21 +1,22 @@
-"""Guaranteed error of a learned flow: the engine's own certificate along a feasible curve.
+"""Guaranteed error bounds for learned flows, from the solver's certificate along a feasible curve.
 
-A network's prediction need not satisfy anything, so a curve beside it is certified instead, made of
-its flux: nodes ``0 = t_0 < .. < t_K = t``, and on each segment the constant flux
+A network's prediction need not satisfy any equation, so the certificate uses a nearby feasible
+curve, built from the network's flux. On nodes ``0 = t_0 < .. < t_K = t`` each segment gets the
+constant flux
 
     p_k = project( (t_k Phi(t_k) - t_(k-1) Phi(t_(k-1))) / (t_k - t_(k-1)) ),
 
-the chords of the mean flux put into the unit ball (a network without mean flux gives its
-instantaneous flux at the middle of the segment). The curve ``v' = div p_k, v(0) = u0`` is feasible,
-so `convex.certificate` bounds ``||v(t) - u*(t)||`` rigorously, and
+the chord of the mean flux, projected to the unit ball. (A network without a mean flux contributes
+its instantaneous flux at the middle of the segment.) The curve ``v' = div p_k, v(0) = u0`` is
+feasible, so `convex.certificate` bounds ``||v(t) - u*(t)||`` rigorously, and
 
     ||u(t) - u*(t)||  <=  bound of v(t)  +  ||u(t) - v(t)||.
 
-The last norm is computed, not estimated; being the norm of the summed effect of the projections it
-is never more than the sum of their norms. (Adding ``delta TV(u0)`` to the gap in place of
-projecting, ``delta`` the largest excess of the ball, charges every pixel for the worst one: on
-photographs it was larger in every case measured.) Sampling the gap at a few times would be no
-bound; this is one.
+The last norm is computed, not estimated. It is the norm of the summed effect of the projections,
+so it is at most the sum of their norms. The alternative is to add ``delta TV(u0)`` to the gap,
+where ``delta`` is the largest excess over the unit ball; this charges every pixel for the worst
+one, and on photographs it was larger in every case measured. Sampling the gap at a few times would
+not give a bound.
 """
 
 from __future__ import annotations
@@ -32,27 +33,29 @@ from ...convex.total_variation import TotalVariation
 from ...core.numbers import check_count
 from .fields import check_inputs, divergence, project
 
-DEFAULT_NUM_NODES = 8  # three times as many gain 0.2 dB
-_GRADING = 2.0  # nodes t (k/K)^2: half the error comes from early times, where all edges move
+DEFAULT_NUM_NODES = 8  # three times as many improve the bound by only 0.2 dB
+_GRADING = 2.0  # nodes t (k/K)^2: half the error comes from early times, when all edges move
 _CHUNK = 1 << 21  # values of network input at a time
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A prediction and how far from the exact flow it can be at most.
+    """A prediction with a bound on its distance from the exact flow.
 
     Attributes
     ----------
     image : Tensor (N, 1, H, W)
-        What the network predicts.
+        The network's prediction.
     error_bound : Tensor (N,), float64
-        Guaranteed L2 distance (root of the sum of squares over the pixels) to the exact flow.
+        Guaranteed bound on the L2 distance (root of the sum of squares over the pixels) to the
+        exact flow.
     psnr_bound : Tensor (N,), float64
-        The same as a guaranteed PSNR in dB for data range 1.
-    gap_share, time_share : Tensor (N,)
-        Shares of ``error_bound**2``: the flux's gap, and the length of the segments.
-    distance : Tensor (N,)
-        ``||u - v||`` between prediction and certified curve.
+        The same bound as a guaranteed PSNR in dB for data range 1.
+    gap_share, time_share : Tensor (N,), float64
+        The two parts of ``error_bound**2``: the gap of the flux together with ``distance``, and the
+        length of the segments.
+    distance : Tensor (N,), float64
+        ``||u - v||`` between the prediction and the certified curve.
     """
 
     image: Tensor
@@ -66,17 +69,34 @@ class Certificate:
 def certify(
     module: nn.Module, u0: Tensor, t: Tensor, *, num_nodes: int = DEFAULT_NUM_NODES
 ) -> Tensor:
-    """L2 error bound of ``module``'s prediction of every image, ``(N,)`` in float64.
+    """Guaranteed L2 error bound of a network's prediction, for each image.
 
     ``||module.solve(u0, t) - u*(t)|| <= certify(module, u0, t)`` where ``u*`` is the exact total
-    variation flow on the pixel grid. Costs ``num_nodes`` evaluations of the network, which sees
-    ``u0`` in its own dtype; the bound refers to ``u0`` as given. Outside autocast only: there
-    `forward` may differ from what is certified. A prediction that is not finite has the bound inf.
+    variation flow on the pixel grid. The bound refers to ``u0`` as given, although the network
+    sees it in the network's own dtype. Do not use it under autocast, where `forward` may differ
+    from the certified prediction.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A network with ``solve(u0, t)``, such as those that `steepest.learning.load` returns.
+    u0 : Tensor (N, 1, H, W)
+        Images in [0, 1].
+    t : Tensor (N,)
+        One time per image, zero or positive.
+    num_nodes : int
+        Number of segments of the certified curve, each of which costs one evaluation of the
+        network per image. More segments give a smaller bound.
+
+    Returns
+    -------
+    Tensor (N,), float64
+        Infinite where the prediction is not finite.
 
     Raises
     ------
     InputError
-        Bad images, times or number of nodes.
+        If the images, the times or the number of nodes are not valid.
     """
     return certified(module, u0, t, num_nodes=num_nodes).error_bound
 
@@ -85,7 +105,7 @@ def certify(
 def certified(
     module: nn.Module, u0: Tensor, t: Tensor, *, num_nodes: int = DEFAULT_NUM_NODES
 ) -> Certificate:
-    """As :func:`certify`, with the prediction and the shares of the bound."""
+    """The bound of :func:`certify` together with the prediction and the bound's parts."""
     check_inputs(u0, t)
     num_nodes = check_count(num_nodes, "num_nodes")
     own, own_t = for_network(module, u0), for_network(module, t)
@@ -113,7 +133,7 @@ def certified(
 def _certify_one(
     module: nn.Module, u0: Tensor, t: float, predicted: Tensor, num_nodes: int
 ) -> tuple[Bound, float]:
-    """Bound of one image's prediction, and its distance from the certified curve."""
+    """The bound of one image's prediction, and its distance from the certified curve."""
     bound, curve = Bound(), u0[0].double()
     if t > 0:
         nodes = graded_nodes(t, num_nodes)
@@ -123,17 +143,17 @@ def _certify_one(
 
 
 def graded_nodes(t: float, num_nodes: int) -> list[float]:
-    """``t (k / K)^2`` for k = 0 .. K: short segments early, where every edge moves."""
+    """``t (k / K)^2`` for k = 0 .. K: short segments at early times, when every edge moves."""
     return [t * (k / num_nodes) ** _GRADING for k in range(num_nodes + 1)]
 
 
 def walk(
     u0: Tensor, nodes: Sequence[float], fluxes: Iterable[Tensor]
 ) -> Iterator[tuple[Bound, Tensor, Tensor]]:
-    """The certified curve of one image ``(1, 1, H, W)`` at every node after the first, which is 0.
+    """Follow the certified curve of one image ``(1, 1, H, W)`` through the nodes.
 
-    ``fluxes`` are feasible, one for every segment. Yields the bound, the curve's image
-    ``(1, H, W)`` and the flux that led there, float64.
+    The first node is 0. ``fluxes`` has one feasible flux per segment. At every later node, yields
+    the bound, the curve's image ``(1, H, W)`` and the flux of the segment before it, in float64.
     """
     curve, bound = u0[0].double(), Bound()
     functional = TotalVariation(spacing=(1.0, 1.0))
@@ -145,10 +165,10 @@ def walk(
 
 
 def segment_fluxes(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Iterator[Tensor]:
-    """Feasible flux ``(2, H, W)`` in float64 of one image on every segment between ``nodes``.
+    """A feasible flux ``(2, H, W)`` in float64 of one image for every segment between ``nodes``.
 
-    The network sees the image in its own dtype. Where it gives NaN or infinity the flux is zero,
-    which is feasible as well.
+    The network sees the image in its own dtype. NaN and infinity in its output are replaced by
+    zero, which is also feasible.
     """
     if not hasattr(module, "mean_flux"):
         middle = [(a + b) / 2 for a, b in zip(nodes, nodes[1:], strict=False)]
@@ -161,12 +181,12 @@ def segment_fluxes(module: nn.Module, u0: Tensor, nodes: Sequence[float]) -> Ite
 
 
 def mean_fluxes(module: nn.Module, u0: Tensor, times: Sequence[float]) -> Iterator[Tensor]:
-    """``Phi(t)``, ``(2, H, W)``, of one image of the network's dtype at every time."""
+    """``Phi(t)``, ``(2, H, W)``, of one image in the network's dtype, for every time."""
     return _evaluate(module.mean_flux, u0, times)  # type: ignore[arg-type]
 
 
 def chords(means: Iterable[Tensor], nodes: Sequence[float]) -> Iterator[Tensor]:
-    """Feasible flux of every segment, float64, from the mean fluxes at its ends (none at 0)."""
+    """The feasible flux of every segment, float64, from the mean fluxes at ``nodes[1:]``."""
     before = torch.zeros((), dtype=torch.float64)
     for mean, begin, end in zip(means, nodes, nodes[1:], strict=False):
         moved = end * mean.double()
@@ -177,7 +197,7 @@ def chords(means: Iterable[Tensor], nodes: Sequence[float]) -> Iterator[Tensor]:
 def _evaluate(
     function: Callable[[Tensor, Tensor], Tensor], u0: Tensor, times: Sequence[float]
 ) -> Iterator[Tensor]:
-    """``function`` of one image at many times, a few at once."""
+    """``function`` of one image at many times, in chunks of a few times."""
     few = max(1, _CHUNK // max(u0.numel(), 1))
     for part in torch.tensor(times, dtype=u0.dtype, device=u0.device).split(few):
         yield from function(u0.expand(len(part), -1, -1, -1), part)
@@ -188,12 +208,12 @@ def _feasible(flux: Tensor) -> Tensor:
 
 
 def for_network(module: nn.Module, tensor: Tensor) -> Tensor:
-    """The tensor in the dtype and on the device of the network's first weights, if it has any."""
+    """``tensor`` in the dtype and on the device of the network's first weights, if it has any."""
     weight = next(module.parameters(), tensor)
     return tensor.to(weight.device, weight.dtype)
 
 
 def distance(a: Tensor, b: Tensor) -> float:
-    """``||a - b||`` in float64, not too small by rounding; infinite where it is not a number."""
+    """``||a - b||`` in float64, rounded up; infinite if it is NaN."""
     norm = float(torch.linalg.vector_norm(a.to(b.device).double() - b)) * (1 + 1e-9)
     return norm if math.isfinite(norm) else math.inf

@@ -1,4 +1,4 @@
-"""Supervised training, as an option: the certified solver as the teacher."""
+"""Optional supervised training with the certified solver as the teacher."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...flows.flow import tv_flow
 
-_ACCURACY = 55.0  # dB that the teacher guarantees; its true error is smaller by far
+_ACCURACY = 55.0  # guaranteed PSNR of the teacher in dB; its true error is far smaller
 
 
 def distillation_loss(
@@ -17,15 +17,15 @@ def distillation_loss(
     t: Tensor,
     generator: torch.Generator | None = None,
 ) -> dict[str, Tensor]:
-    """Mean of ``||u - u*(t)|| / sqrt(pixels)`` over the batch, ``u*`` by `steepest.tv_flow`.
+    """Mean of ``||u - u*(t)|| / sqrt(pixels)`` over the batch; `steepest.tv_flow` gives ``u*``.
 
-    Not unsupervised: no shipped network is trained on it. The solver runs on the CPU, one image
-    after the other, about as long as the network's own step. ``generator`` is not used.
+    This is supervised training; no shipped network uses it. The solver runs on the CPU, one image
+    at a time, and takes about as long as the network's own step. ``generator`` is not used.
 
     Returns
     -------
     dict
-        "total", and "mse", the mean squared error.
+        "total", and "mse", the mean squared error (detached).
     """
     images = u0.detach().double().cpu().numpy()[:, 0]
     flows = [_flow(image, float(time)) for image, time in zip(images, t, strict=True)]

@@ -1,4 +1,4 @@
-"""Networks as ONNX files, for programs without torch."""
+"""Export networks as ONNX files, for programs without torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXAMPLE = (2, 1, 40, 48)
 
 
 class Solve(nn.Module):
-    """``(u0, t) -> u(t)`` of a network, without the flux: what is exported and compiled."""
+    """``(u0, t) -> u(t)`` of a network, without the flux, for export and compilation."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -29,23 +29,35 @@ class Solve(nn.Module):
 
 
 def export_onnx(network: nn.Module, path: str | os.PathLike[str]) -> Path:
-    """Write ``u(t)`` of a mean-flux network as an ONNX graph for any number and size of images.
+    """Export a mean-flux network as an ONNX graph for any number and size of images.
 
-    Inputs of the graph: "u0" (n, 1, h, w) in [0, 1] and "t" (n,), float32; output "u". The graph
-    is written complete or not at all.
+    The inputs of the graph are "u0" (n, 1, h, w) in [0, 1] and "t" (n,), both float32; its output
+    is "u" (n, 1, h, w), the flow at time ``t``. An incomplete file is never left behind.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A mean-flux network. It is not modified.
+    path : path
+        The file to write. An existing file is replaced.
+
+    Returns
+    -------
+    Path
+        ``path``.
 
     Raises
     ------
     InputError
-        The network is not a mean-flux network; there is no such folder.
+        If ``network`` is not a mean-flux network, or the folder of ``path`` does not exist.
     ModuleNotFoundError
-        ``onnxscript`` is missing: install ``steepest[torch,onnx]``.
+        If ``onnxscript`` is missing: install ``steepest[torch,onnx]``.
     """
     if not hasattr(network, "mean_flux"):
-        raise InputError(f"network is a {type(network).__name__}; exported are mean-flux networks")
+        raise InputError(f"network is a {type(network).__name__}; allowed is a mean-flux network")
     target = Path(path)
     if not target.parent.is_dir():
-        raise InputError(f"path={str(path)!r}: there is no folder {target.parent}")
+        raise InputError(f"path={str(path)!r}: the folder {target.parent} does not exist")
     count = torch.export.Dim("n", min=1, max=65536)
     height, width = (torch.export.Dim(name, min=2, max=65536) for name in "hw")
     try:

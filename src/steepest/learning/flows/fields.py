@@ -1,8 +1,9 @@
-"""The engine's operators on batches of images ``(N, 1, H, W)`` in torch, safe to differentiate.
+"""The solver's operators on batches of images ``(N, 1, H, W)`` in torch, safe to differentiate.
 
-The same conventions (docs/conventions): forward differences, zero at the last pixel; the divergence
-is the exact negative adjoint; a flux is ``(N, 2, H, W)``, component 0 along rows. All functions
-support reverse and forward mode, keep dtype and device, and have finite derivatives at zero.
+The conventions are the solver's (docs/conventions): forward differences, zero at the last pixel;
+the divergence is the exact negative adjoint; a flux has shape ``(N, 2, H, W)``, with component 0
+along axis 0. All functions support reverse-mode and forward-mode differentiation, keep dtype and
+device, and have finite derivatives at zero.
 """
 
 from __future__ import annotations
@@ -31,25 +32,25 @@ def divergence(p: Tensor) -> Tensor:
 
 
 def squared_norm(p: Tensor) -> Tensor:
-    """``|p|^2`` of every pixel, ``(N, 1, H, W)``."""
+    """``|p|^2`` at every pixel, ``(N, 1, H, W)``."""
     return (p * p).sum(1, keepdim=True)
 
 
 def norm(p: Tensor) -> Tensor:
-    """``|p|`` of every pixel, ``(N, 1, H, W)``; its derivative at 0 is taken as 0."""
+    """``|p|`` at every pixel, ``(N, 1, H, W)``; its derivative at 0 is defined as 0."""
     squared = squared_norm(p)
     return torch.where(squared > _TINY, squared.clamp(min=_TINY).sqrt(), 0.0)
 
 
 def project(p: Tensor) -> Tensor:
-    """``p / max(1, |p|)``: the nearest flux in the unit ball of every pixel."""
+    """``p / max(1, |p|)``: the projection to the unit ball at every pixel."""
     return p * squared_norm(p).clamp(min=1.0).rsqrt()
 
 
 def total_variation(u: Tensor, eps: float = 0.0) -> Tensor:
-    """``sum sqrt(|grad u|^2 + eps)`` of every image, ``(N,)`` (the paper's smoothing, section 3.1).
+    """``sum sqrt(|grad u|^2 + eps)`` of every image, ``(N,)``.
 
-    ``eps`` is added under the root, unsquared, as in the paper.
+    As in the paper (section 3.1), ``eps`` is added under the root without being squared.
     """
     g = gradient(u)
     density = norm(g) if eps == 0 else (squared_norm(g) + eps).sqrt()
@@ -57,13 +58,13 @@ def total_variation(u: Tensor, eps: float = 0.0) -> Tensor:
 
 
 def initial_flux(u: Tensor, eps: float) -> Tensor:
-    """``grad u / sqrt(|grad u|^2 + eps^2)``: the regularised flux that the paper starts from."""
+    """``grad u / sqrt(|grad u|^2 + eps^2)``: the paper's initial flux."""
     g = gradient(u)
     return g * (squared_norm(g) + eps**2).rsqrt()
 
 
 def drop_unused(p: Tensor) -> Tensor:
-    """``p`` with zeros where the divergence does not look: no flux leaves the image."""
+    """``p`` with zeros where the divergence does not use it, so that no flux leaves the image."""
     rows, columns = p.split(1, 1)
     last = differences.without_last
     return torch.cat([last(rows, 2), last(columns, 3)], 1)
@@ -72,13 +73,14 @@ def drop_unused(p: Tensor) -> Tensor:
 def check_inputs(
     u0: Tensor, t: Tensor, min_size: int = 1, dtype: torch.dtype | None = None
 ) -> None:
-    """Refuse what no network here can take; ``dtype`` is that of the network.
+    """Check images and times for a network of the given ``dtype`` (None: any).
 
     Raises
     ------
     InputError
-        ``u0`` not a finite float tensor (N, 1, H, W) of at least ``min_size`` pixels a side, ``t``
-        not a finite float tensor (N,) of non-negative times of the same dtype and device.
+        If ``u0`` is not a finite floating-point tensor (N, 1, H, W) of at least ``min_size`` pixels
+        per side, or ``t`` is not a finite tensor (N,) of non-negative times of the same dtype and
+        device.
     """
     if not isinstance(u0, Tensor) or u0.ndim != 4 or u0.shape[1] != 1:
         given = tuple(u0.shape) if isinstance(u0, Tensor) else type(u0).__name__
@@ -88,22 +90,23 @@ def check_inputs(
     if min(u0.shape[2:]) < min_size:
         raise InputError(
             f"u0 of {u0.shape[2]}x{u0.shape[3]} pixels is too small: "
-            f"this network needs {min_size}x{min_size}"
+            f"this network needs at least {min_size}x{min_size}"
         )
     if not isinstance(t, Tensor) or t.ndim != 1 or t.shape[0] != u0.shape[0]:
         given = tuple(t.shape) if isinstance(t, Tensor) else type(t).__name__
         raise InputError(
-            f"t must be a tensor of shape ({u0.shape[0]},), one time an image, not {given}"
+            f"t must be a tensor of shape ({u0.shape[0]},), one time per image, not {given}"
         )
     if t.dtype != u0.dtype or t.device != u0.device:
         raise InputError(
-            f"t is {t.dtype} on {t.device}, u0 {u0.dtype} on {u0.device}: make them alike"
+            f"t is {t.dtype} on {t.device}, but u0 is {u0.dtype} on {u0.device}: give both the "
+            "same dtype and device"
         )
     if dtype not in (None, u0.dtype):
-        raise InputError(f"u0 is {u0.dtype}, the network {dtype}: convert one with .to")
-    if torch.compiler.is_compiling():  # values cannot be looked at in a compiled or exported graph
+        raise InputError(f"u0 is {u0.dtype}, but the network is {dtype}: convert one with .to()")
+    if torch.compiler.is_compiling():  # a compiled or exported graph cannot test values
         return
     if len(u0) and not (bool(torch.isfinite(u0).all()) and bool(torch.isfinite(t).all())):
-        raise InputError("u0 and t must be finite: they hold NaN or infinity")
+        raise InputError("u0 and t must be finite, but contain NaN or infinity")
     if len(t) and float(t.min()) < 0:
         raise InputError(f"t must not be negative, but its smallest entry is {float(t.min()):g}")

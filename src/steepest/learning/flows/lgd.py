@@ -23,7 +23,7 @@ class _Block(nn.Module):
         self.leave = nn.Conv2d(state, 3 + state, kernel, padding=self.padding)
 
     def forward(self, x: Tensor, z: Tensor, outputs: int) -> Tensor:
-        """The first ``outputs`` channels of the update (the last step leaves the state out)."""
+        """The first ``outputs`` channels of the update (the last step omits the state)."""
         hidden = softplus(self.enter(x) + z)
         weight, bias = self.leave.weight[:outputs], self.leave.bias
         return conv2d(
@@ -34,34 +34,38 @@ class _Block(nn.Module):
 class LGD(PaperNetwork):
     """Algorithm 1 of the paper: ``(u, phi, z) += g_i(u0, t, u, phi, z)`` for five blocks ``g_i``.
 
-    Starts from ``u = u0``, ``phi = phi_ini`` (so here, unlike in the other networks, ``phi`` is a
-    residual to ``phi_ini``) and ``z = u0``, repeated in its 8 channels. Receptive field 61x61.
+    The iteration starts from ``u = u0``, ``phi = phi_ini`` and ``z = u0``, repeated in the 8
+    channels of ``z``. Unlike in the other networks, ``phi`` is therefore a residual to
+    ``phi_ini``. The receptive field is 61x61 pixels.
 
     Parameters
     ----------
     blocks : int
         Number of update steps (default 5).
     state : int
-        Channels of ``z``, and of the layer inside a block (default 8).
+        Number of channels of ``z``, and of the layer inside a block (default 8).
     kernel : odd int
-        Side of the convolutions' kernels (default 7).
+        Side length of the convolution kernels (default 7).
 
     Raises
     ------
     InputError
-        An argument that is not a positive integer; an even ``kernel``.
+        If an argument is not a positive integer, or ``kernel`` is even.
 
     Notes
     -----
-    Source: Grossmann et al., section 3.2.1 and Algorithm 1, which give the number of blocks, two
-    convolutions joined by a softplus, the arguments and results of a block, the initial values,
-    and 33,415 parameters. Reconstructed: 7x7 kernels of 6 -> 8 -> 11 channels with bias, which
-    have that number; 11 outputs are the changes of u (1), phi (2) and z (8). Not public: what the
-    6 inputs are, for ``u0, t, u, phi`` are 5 already and ``z`` has 8 channels. Here the sixth is
-    the mean of ``z`` over its channels, and ``z`` itself is added to the inner layer, whose width
-    is that of ``z``: every channel of the state counts, and no parameter is added. In short
-    trainings this did better than the mean alone, than one channel of ``z`` a block, and than
-    ``div phi`` in its place.
+    *Source.* Grossmann et al., section 3.2.1 and Algorithm 1. They give the number of blocks, two
+    convolutions joined by a softplus, the inputs and outputs of a block, the initial values, and
+    33,415 parameters.
+
+    *Reconstructed.* 7x7 kernels of 6 -> 8 -> 11 channels with bias have this number of parameters.
+    The 11 outputs are the changes of ``u`` (1), ``phi`` (2) and ``z`` (8).
+
+    *Not public.* The 6 input channels: ``u0, t, u, phi`` already make 5, and ``z`` has 8 channels.
+    Here the sixth is the mean of ``z`` over its channels, and ``z`` itself is added to the inner
+    layer, which has the same width. Every channel of the state then has an effect, without
+    additional parameters. In short trainings this did better than the mean alone, than one channel
+    of ``z`` per block, and than ``div phi`` in place of the mean.
     """
 
     def __init__(self, blocks: int = 5, state: int = 8, kernel: int = 7) -> None:

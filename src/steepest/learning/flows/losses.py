@@ -1,9 +1,9 @@
-"""The paper's unsupervised loss (12), term by term, and the preliminary report's (9).
+"""The paper's unsupervised loss, Eq. (12), term by term, and the preliminary report's Eq. (9).
 
-Everything here is in the paper's units: ``v = 5 u``, ``tau = 5 t``, so ``v_tau = u_t``; ``phi`` is
-the same in both. The terms are means over pixels and images, but for the total variation term,
-which squares *sums* over pixels. That term grows with the fourth power of the side of the image,
-the others do not: `tv_term="mean"` squares means instead.
+Everything here is in the paper's units: ``v = 5 u`` and ``tau = 5 t``, so ``v_tau = u_t``; ``phi``
+is the same in both. All terms are means over pixels and images, except the total variation term,
+which squares *sums* over pixels. Unlike the others it therefore grows with the fourth power of the
+image's side length; ``tv_term="mean"`` squares means instead.
 """
 
 from __future__ import annotations
@@ -24,22 +24,25 @@ TV_EPS = 1e-4
 
 
 class Proposer(Protocol):
-    """Anything that proposes images and fluxes before projection, such as `PaperNetwork`."""
+    """A network that returns images and fluxes before projection, such as `PaperNetwork`."""
 
     def propose(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 def residual_term(velocity: Tensor, phi: Tensor) -> Tensor:
-    """Mean of ``(v_tau - div phi)^2``: the flow's equation. (N, 1, H, W), (N, 2, H, W) -> ()."""
+    """Mean of ``(v_tau - div phi)^2``, the residual of the flow equation.
+
+    (N, 1, H, W), (N, 2, H, W) -> ().
+    """
     return (velocity - divergence(phi)).square().mean()
 
 
 def subgradient_gap(v: Tensor, phi: Tensor, eps: float = 0.0) -> Tensor:
     """``<v, div phi> + TV_eps(v)`` of every image, (N,), summed over pixels.
 
-    Zero if and only if ``-div phi`` is a subgradient of TV at ``v`` (for ``|phi| <= 1``,
-    ``eps = 0``). ``<v, div phi> = -<grad v, phi>`` to rounding, and the latter is summed: its
-    rounding errors are of the size of the gradients, not of the grey values.
+    For ``|phi| <= 1`` and ``eps = 0`` this is zero if and only if ``-div phi`` is a subgradient of
+    TV at ``v``. The sum is computed as ``-<grad v, phi>``, which equals ``<v, div phi>`` up to
+    rounding: the rounding errors then scale with the gradients, not with the grey values.
     """
     return total_variation(v, eps) - (gradient(v) * phi).sum((1, 2, 3))
 
@@ -47,9 +50,9 @@ def subgradient_gap(v: Tensor, phi: Tensor, eps: float = 0.0) -> Tensor:
 def variation_term(v: Tensor, phi: Tensor, eps: float = TV_EPS, form: str = "sum") -> Tensor:
     """Mean over images of ``(<v, div phi> + TV_eps(v))^2``.
 
-    ``form="sum"`` squares the sum over pixels (the paper's code), ``"mean"`` the mean over pixels,
-    which is the former divided by the squared number of pixels: at 32x32, ``alpha1 = 1e-4`` with
-    sums is ``alpha1 = 105`` with means.
+    ``form="sum"`` squares the sum over pixels, as the paper's code does. ``"mean"`` squares the
+    mean over pixels, which divides the term by the squared number of pixels: at 32x32,
+    ``alpha1 = 1e-4`` with sums corresponds to ``alpha1 = 105`` with means.
     """
     check_choice(form, "tv_term", ("sum", "mean"))
     gap = subgradient_gap(v, phi, eps)
@@ -59,10 +62,10 @@ def variation_term(v: Tensor, phi: Tensor, eps: float = TV_EPS, form: str = "sum
 
 
 def penalty_term(phi: Tensor, form: str = "squared") -> Tensor:
-    """Mean over pixels of ``(|phi|^2 - 1)_+`` ("squared", the paper's code) or ``(|phi| - 1)_+``.
+    """Mean over pixels of ``(|phi|^2 - 1)_+`` ("squared") or ``(|phi| - 1)_+`` ("norm").
 
-    ``phi`` must not have been projected: then this is zero and teaches nothing.
-    ``form="norm"`` is Eq. (12) as printed.
+    "squared" is the paper's code, "norm" is Eq. (12) as printed. Pass ``phi`` before projection:
+    after it the term is always zero.
     """
     check_choice(form, "penalty", ("squared", "norm"))
     magnitude = squared_norm(phi) if form == "squared" else norm(phi)
@@ -70,7 +73,7 @@ def penalty_term(phi: Tensor, form: str = "squared") -> Tensor:
 
 
 def initial_term(v0: Tensor, v: Tensor, tau: Tensor) -> Tensor:
-    """Mean of ``(v0 - v)^2`` over the pixels of the images with ``tau == 0`` (0 if there is none).
+    """Mean of ``(v0 - v)^2`` over the pixels of the images with ``tau == 0`` (0 without any).
 
     (N, 1, H, W), (N, 1, H, W), (N,) -> ().
     """
@@ -79,7 +82,7 @@ def initial_term(v0: Tensor, v: Tensor, tau: Tensor) -> Tensor:
 
 
 def minimal_norm_term(phi: Tensor) -> Tensor:
-    """Mean of ``(div phi)^2``: the flow chooses the subgradient of least norm."""
+    """Mean of ``(div phi)^2``: the flow follows the subgradient of smallest norm."""
     return divergence(phi).square().mean()
 
 
@@ -96,20 +99,22 @@ def weighted_sum(
     tv_term: str = "sum",
     penalty: str = "squared",
 ) -> dict[str, Tensor]:
-    """All terms and their sum, from fields in the paper's units.
+    """All terms of the loss and their weighted sum, from fields in the paper's units.
 
     Parameters
     ----------
     v : tensor (N, 1, H, W)
+        The images.
     velocity : tensor (M, 1, H, W)
-        ``v_tau`` at those times where it is known.
+        ``v_tau`` at the times where it is known.
     velocity_phi : tensor (M, 2, H, W)
-        The flux that belongs to it.
+        The flux at the same times.
     phi : tensor (N, 2, H, W)
-        Flux before projection.
+        The flux before projection.
     initial : scalar tensor
         The initial-condition term.
-    alpha1, alpha2, eps, tv_term, penalty : as in `paper_loss`.
+    alpha1, alpha2, eps, tv_term, penalty
+        See `paper_loss`.
 
     Returns
     -------
@@ -120,7 +125,7 @@ def weighted_sum(
     Raises
     ------
     InputError
-        A weight that is negative or not finite; an unknown form of a term.
+        If a weight is negative or not finite, or the form of a term is unknown.
     """
     check_number(alpha1, "alpha1")
     check_number(alpha2, "alpha2")
@@ -143,24 +148,25 @@ def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict
     ``mean (u_t - div phi)^2 + alpha1 mean_N (<v, div phi> + TV_eps(v))^2 + mean (|phi|^2 - 1)_+
     + mean (v0 - v(0))^2 + alpha2 mean (div phi)^2`` with ``v = 5 u``.
 
-    ``u_t`` is one forward-mode derivative of ``network.propose`` in ``t``, which gives ``u`` and
-    ``phi`` with it; the gradient in the parameters is then reverse over forward.
+    One forward-mode derivative of ``network.propose`` in ``t`` gives ``u``, ``phi`` and ``u_t``;
+    the gradient in the parameters is then computed by reverse over forward mode.
 
     Parameters
     ----------
-    network : module with ``propose(u0, t) -> (u, phi)``, phi before projection
-    u0 : tensor (N, 1, H, W), or (1, 1, H, W): one image at all times
-        Images in [0, 1].
+    network : nn.Module
+        A network with ``propose(u0, t) -> (u, phi)``, where ``phi`` is the flux before projection.
+    u0 : tensor (N, 1, H, W) or (1, 1, H, W)
+        Images in [0, 1]; a single image is used at all times.
     t : tensor (N,)
-        Times in the engine's units; 0 must be among them (the initial condition is tested there).
+        Times in the solver's units. They must include 0, where the initial condition is tested.
     alpha1, alpha2 : float
         Weights, default 1e-4.
     eps : float
-        Smoothing of the total variation (default 1e-4), in the paper's units; 0: none.
+        Smoothing of the total variation in the paper's units, default 1e-4; 0: none.
     tv_term : "sum" or "mean"
-        See `variation_term`.
+        Default "sum"; see `variation_term`.
     penalty : "squared" or "norm"
-        See `penalty_term`.
+        Default "squared"; see `penalty_term`.
 
     Returns
     -------
@@ -170,15 +176,15 @@ def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict
     Raises
     ------
     InputError
-        No time is 0; bad weights or forms.
+        If no time is 0, a weight is negative or not finite, or the form of a term is unknown.
 
     Notes
     -----
-    Source: Grossmann et al., Eq. (12). Eq. (12) has ``|phi| - 1``; that the square is penalised and
-    that the total variation term squares sums is known from the code published with it.
+    Source: Grossmann et al., Eq. (12), and the code published with it. Eq. (12) has ``|phi| - 1``;
+    the code penalises the square, and squares sums in the total variation term.
     """
     if not torch.compiler.is_compiling() and not bool((t == 0).any()):
-        raise InputError("t must hold 0: the loss tests the initial condition there")
+        raise InputError("t must contain 0, where the loss tests the initial condition")
     if len(u0) == 1:
         u0 = u0.expand(len(t), -1, -1, -1)
     both: Any = torch.func.jvp(
@@ -192,8 +198,8 @@ def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict
 def report_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict[str, Tensor]:
     """The preliminary report's loss, Eq. (9): ``alpha1 = 1``, ``alpha2 = 0``, unsmoothed TV.
 
-    Otherwise `paper_loss`, whose arguments it takes. The report trains with it at a learning rate
-    of 5e-4 for 55 epochs.
+    Otherwise the same as `paper_loss`, with the same arguments. The report trains with it for 55
+    epochs at a learning rate of 5e-4.
     """
     return paper_loss(network, u0, t, **{"alpha1": 1.0, "alpha2": 0.0, "eps": 0.0, **weights})
 
@@ -201,12 +207,12 @@ def report_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dic
 def paper_objective(
     network: Proposer, u0: Tensor, t: Tensor, generator: Any = None, **weights: Any
 ) -> dict[str, Tensor]:
-    """`paper_loss` as an objective of training; nothing in it is random (``generator`` unused)."""
+    """`paper_loss` as a training objective. It is not random: ``generator`` is not used."""
     return paper_loss(network, u0, t, **weights)
 
 
 def report_objective(
     network: Proposer, u0: Tensor, t: Tensor, generator: Any = None, **weights: Any
 ) -> dict[str, Tensor]:
-    """`report_loss` as an objective of training; nothing in it is random (``generator`` unused)."""
+    """`report_loss` as a training objective. It is not random: ``generator`` is not used."""
     return report_loss(network, u0, t, **weights)

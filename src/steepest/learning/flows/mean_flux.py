@@ -1,17 +1,18 @@
-"""The mean-flux network: only the time-averaged flux is learned, the flow holds by construction.
+"""The mean-flux network: it learns the time-averaged flux and satisfies the flow by construction.
 
 Write the flow as ``u(t) = u0 + t div Phi(t)`` with the mean flux ``Phi(t) = 1/t int_0^t phi ds``.
-Total variation is one-homogeneous, so ``Phi`` depends on ``w = u0 / t`` alone, and on that only
-through ``grad w``: ``Phi = N(grad w)``. With ``|N| <= 1`` the following hold for any weights:
+Total variation is one-homogeneous, so ``Phi`` depends only on ``w = u0 / t``, and on ``w`` only
+through its gradient: ``Phi = N(grad w)``. With ``|N| <= 1`` the following hold for any weights:
 
 - ``u(0) = u0``; the mean of every image is kept; no flux leaves the image (Neumann);
 - ``u_t = div phi`` with ``phi = d/dt (t Phi) = N(w) - DN(w)[w]``;
-- contrast and time are one variable, ``u(c u0, c t) = c u(u0, t)``; a grey shift passes through.
+- contrast and time are one variable, ``u(c u0, c t) = c u(u0, t)``; adding a constant to ``u0``
+  adds it to ``u(t)``.
 
-What is learned is that ``phi`` be the flux of total variation: the gap
-``TV(u) + <u, div phi>`` is what training minimises (mean_flux_loss), and what certifies the result
-(certify). The network refines a first guess in stages, each of which sees the gradient of the image
-that the flux so far gives: what is left to do.
+Training only has to make ``phi`` the flux of total variation: it minimises the gap
+``TV(u) + <u, div phi>`` (mean_flux_loss), which also certifies the result (certify). The network
+refines a first guess in stages. Each stage sees the gradient of the image that the present flux
+gives, and so what remains to be changed.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from ...core.errors import InputError
 from ...core.numbers import check_count
 from .fields import check_inputs, divergence, drop_unused, gradient, project, squared_norm
 
-_EARLIEST = 1e-6  # of the largest slope: stands for t = 0, when all that has slope is an edge
-_STEEPEST = 1e15  # slopes are capped where their squares would overflow
+_EARLIEST = 1e-6  # times the largest slope: replaces t = 0, when every slope counts as an edge
+_STEEPEST = 1e15  # caps slopes, whose squares would overflow
 _TINY = 1e-30
-_FOLD = 2  # pixels folded into channels, so that convolutions work on half the size
-_COARSENING = 8  # image sides are padded to multiples of it
+_FOLD = 2  # 2x2 pixels are folded into channels, so that convolutions run at half the resolution
+_COARSENING = 8  # image sides are padded to multiples of this
 
 
 class MeanFluxNet(nn.Module):
@@ -44,12 +45,17 @@ class MeanFluxNet(nn.Module):
     stages : int
         Number of refinements of the flux.
 
+    Raises
+    ------
+    InputError
+        If an argument is not a positive integer, or ``channels`` does not have three entries.
+
     Notes
     -----
-    Images ``(N, 1, H, W)`` of any size, times ``(N,)`` in the engine's unit (the paper's time 1 is
-    0.2). Trained times are ``u0/t`` for ``u0`` in [0, 1] and ``t`` up to 0.25, hence by homogeneity
-    any contrast with the same ratio. float32 or float64; under autocast the convolutions alone run
-    in bfloat16.
+    Inputs are images ``(N, 1, H, W)`` of any size and times ``(N,)`` in the solver's units (the
+    paper's time 1 is 0.2), in float32 or float64. The shipped network was trained for ``u0`` in
+    [0, 1] and ``t`` up to 0.25; by homogeneity this covers any contrast with the same ratio
+    ``u0/t``. Under autocast only the convolutions run in bfloat16.
     """
 
     def __init__(self, channels: Sequence[int] = (32, 48, 64), stages: int = 5) -> None:
@@ -61,15 +67,15 @@ class MeanFluxNet(nn.Module):
         self.stages = nn.ModuleList(_Stage(self.channels) for _ in range(count))
 
     def config(self) -> dict[str, Any]:
-        """The arguments that make this network again."""
+        """The constructor arguments of this network."""
         return {"channels": list(self.channels), "stages": len(self.stages)}
 
     def forward(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """The flow ``u(t)`` and its **instantaneous** flux ``phi(t)``, so that ``u_t = div phi``.
+        """The flow ``u(t)`` and its **instantaneous** flux ``phi(t)``, for which ``u_t = div phi``.
 
-        ``phi = N(w) - DN(w)[w]`` by one forward-mode derivative, about the cost of two solves.
-        ``|phi| <= 1`` is learned, not imposed: what exceeds 1 is an error of the network (use
-        :meth:`mean_flux` for the flux that is in the ball by construction).
+        ``phi = N(w) - DN(w)[w]`` takes one forward-mode derivative; the total costs about two
+        solves. ``|phi| <= 1`` is learned, not imposed, so ``phi`` can exceed 1 by an error of the
+        network. :meth:`mean_flux` is in the unit ball by construction.
         """
         check_inputs(u0, t, dtype=next(self.parameters()).dtype)
         w, late = self._slopes(u0, t)
@@ -88,7 +94,7 @@ class MeanFluxNet(nn.Module):
         return u0 + _column(t) * divergence(self.mean_flux(u0, t))
 
     def _slopes(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """``grad u0 / t`` (for t = 0 that of a very early time), and where t is not 0."""
+        """``grad u0 / t`` (t = 0 is replaced by a very early time), and whether t is above 0."""
         late, g = _column(t) > 0, gradient(u0)
         early = _EARLIEST * g.abs().amax((1, 2, 3), keepdim=True) + _TINY
         slopes = g / torch.where(late, _column(t), early)
@@ -99,13 +105,13 @@ class MeanFluxNet(nn.Module):
         below, right = _missing(height), _missing(width)
         moving = g.abs().amax((1, 2, 3), keepdim=True) > 0  # constant images have no flux
         inside = drop_unused(torch.ones_like(g[:1])) * moving  # faces between two pixels
-        if torch.compiler.is_compiling() or below or right:  # graphs serve every size
+        if torch.compiler.is_compiling() or below or right:  # a graph must serve every size
             g, inside = pad(g, (0, right, 0, below)), pad(inside, (0, right, 0, below))
         p = inside * g * (squared_norm(g) + 1.0).rsqrt()
         features, hidden = _encode(g, p, logarithm=True), None
         for index, stage in enumerate(self.stages):
             if index:
-                slope = inside * (g + gradient(divergence(p)))  # of the image so far
+                slope = inside * (g + gradient(divergence(p)))  # of the present image
                 features = _encode(slope, p, logarithm=False)
             update, hidden = stage(_fold(features), hidden)
             p = inside * project(p + pixel_shuffle(update, _FOLD))
@@ -113,7 +119,7 @@ class MeanFluxNet(nn.Module):
 
 
 class _Stage(nn.Module):
-    """One refinement: a small U-Net on the folded features, with a hidden state handed on."""
+    """One refinement: a small U-Net on the folded features; passes on a hidden state."""
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
@@ -129,7 +135,7 @@ class _Stage(nn.Module):
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Update of the folded flux, and the next hidden state."""
+        """The update of the folded flux, and the next hidden state."""
         entered = self.enter(features)
         x = silu(entered if hidden is None else entered + hidden)
         fine = silu(self.mix(x))
@@ -149,7 +155,7 @@ def _double(x: Tensor) -> Tensor:
 
 
 def _missing(side: int) -> int:
-    """Pixels up to the next multiple (no negative numbers: graph compilers stumble on them)."""
+    """Pixels missing to the next multiple (without negative numbers, for graph compilers)."""
     return (_COARSENING - side % _COARSENING) % _COARSENING
 
 
@@ -162,7 +168,7 @@ def _fold(features: Tensor) -> Tensor:
 
 
 def _encode(g: Tensor, p: Tensor, logarithm: bool) -> Tensor:
-    """Slopes bounded at two scales, and their logarithmic size or the flux so far; six channels."""
+    """Six channels: slopes bounded at two scales, and their logarithmic size or the flux ``p``."""
     squared = squared_norm(g)
     unit, fine = g * (squared + 1.0).rsqrt(), g * (squared + 0.01).rsqrt()
     if not logarithm:

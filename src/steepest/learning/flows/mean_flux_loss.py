@@ -1,13 +1,14 @@
-"""What the mean-flux network is trained on: the certificate's own integrand, without ground truth.
+"""Training objective of the mean-flux network: the certificate's integrand, no ground truth.
 
-For two times ``s < t`` of one image the flow's chord has the constant flux
-``p = (t Phi(t) - s Phi(s)) / (t - s)``. With ``a, b`` the gradients of ``u(s), u(t)`` and ``q`` the
-projection of ``p`` to the unit ball, the terms of `convex.certificate` are
+For two times ``s < t`` of one image the chord of the flow has the constant flux
+``p = (t Phi(t) - s Phi(s)) / (t - s)``. Let ``a, b`` be the gradients of ``u(s), u(t)`` and ``q``
+the projection of ``p`` to the unit ball. Then the terms of `convex.certificate` are
 ``gap = sum (|a| + 2 |(a+b)/2| + |b|)/4 - <q, a+b>/2 >= 0``. No derivative in time is needed.
+
 If ``|p| <= 1`` everywhere, twice the sum of lengths times gaps over a partition of [0, T] bounds
-the squared error at T. Where not, what exceeds 1 is penalised; it changes the rate by at most
-``sum (|p| - 1)_+ (|grad u| + |grad u*|)``, so that only a weight of 2 sqrt 2 would make the loss a
-bound for images in [0, 1]. (`certify` gives one whatever the network.)
+the squared error at T. Otherwise the excess over 1 is penalised. The excess changes the rate by at
+most ``sum (|p| - 1)_+ (|grad u| + |grad u*|)``, so only a weight of 2 sqrt 2 would make the loss a
+bound for images in [0, 1]. (`certify` gives a bound for any network.)
 """
 
 from __future__ import annotations
@@ -18,21 +19,23 @@ from torch.nn.functional import relu
 
 from .fields import divergence, gradient, norm, project
 
-_ROUNDING = 1e-9  # keeps the root's derivative finite; about float32's rounding of the gap
-_RATIOS = (0.4, 0.9)  # s / t; wide chords train better: 0.6 dB against (0.8, 0.95)
+_ROUNDING = 1e-9  # keeps the derivative of the root finite; about float32's rounding of the gap
+_RATIOS = (0.4, 0.9)  # s / t; wide chords train better: 0.6 dB over (0.8, 0.95)
 
 
 def chord_gap(
     u0: Tensor, early: Tensor, late: Tensor, s: Tensor, t: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Gap density of the chord between times ``s < t``, and its excess of the unit ball.
+    """Gap density of the chord between times ``s < t``, and the excess of its flux over 1.
 
     Parameters
     ----------
     u0 : Tensor (N, 1, H, W)
+        Images.
     early, late : Tensor (N, 2, H, W)
         Mean fluxes at ``s`` and ``t``.
     s, t : Tensor (N,)
+        Times, ``s < t``.
 
     Returns
     -------
@@ -57,13 +60,13 @@ def gap_loss(
 ) -> dict[str, Tensor]:
     """Objective of the mean-flux network: mean of ``sqrt(t (gap + excess_weight * excess))``.
 
-    The root makes it like a mean of errors, whose squares the gaps bound, so that easy images count
-    as well as hard ones. The earlier end of each chord is drawn from ``generator``.
+    The gaps bound squared errors, so their roots are comparable to errors, and easy images count
+    as much as hard ones. ``generator`` draws the earlier end of each chord.
 
     Returns
     -------
     dict
-        "total", and the means of ``t * gap`` and ``t * excess``.
+        "total", and "gap" and "excess": the means of ``t * gap`` and ``t * excess`` (detached).
     """
     low, high = _RATIOS
     draw = torch.rand(t.shape, generator=generator, dtype=t.dtype, device=t.device)

@@ -1,8 +1,9 @@
-"""What a network can be trained on, by name.
+"""Training objectives by name.
 
-An objective is a function ``(network, u0, t, generator) -> dict``: ``u0`` images (N, 1, H, W) in
-[0, 1], ``t`` times (N,) in the engine's units, ``generator`` the only source of randomness. The
-dictionary holds ``"total"``, a scalar tensor to be minimised, and the terms it is made of.
+An objective is a function ``(network, u0, t, generator) -> dict``. ``u0`` are images (N, 1, H, W)
+in [0, 1], ``t`` are times (N,) in the solver's units, and ``generator`` is the only source of
+randomness. The dictionary has the entry ``"total"``, a scalar tensor to be minimised, and the
+terms it consists of.
 """
 
 from __future__ import annotations
@@ -23,27 +24,31 @@ OBJECTIVES: dict[str, str | Objective] = {
     "gap": "mean_flux_loss:gap_loss",
     "distillation": "distillation:distillation_loss",
 }
-"""``"module:function"`` of this package, or the function itself (for objectives of your own)."""
+"""``"module:function"`` of this package, or a function (to add an objective of your own)."""
 
 _TAKES_OPTIONS_OF = {"paper": "losses:weighted_sum", "report": "losses:weighted_sum"}
-"""The function that takes the options in the end, where it is not the objective itself."""
+"""The function that receives the options, where it is not the objective itself."""
 
 _NEEDS = {"paper": "propose", "report": "propose", "gap": "mean_flux", "distillation": "solve"}
 
 
 def find_objective(name: str, options: Mapping[str, Any] | None = None) -> Objective:
-    """The objective of this name: ``"paper"`` (its Eq. 12), ``"report"`` (the report's Eq. 9),
-    ``"gap"`` (that of the mean-flux network), or ``"distillation"`` (of the solver: supervised).
+    """The objective of the given name, with options.
 
-    ``options`` are keyword arguments that it shall always be given: ``alpha1``, ``alpha2``,
-    ``eps``, ``tv_term`` and ``penalty`` of `losses.paper_loss` for the first two,
-    ``excess_weight`` of `mean_flux_loss.gap_loss` for the last. The weights and forms are checked
-    when the objective is called.
+    Parameters
+    ----------
+    name : str
+        "paper" (Eq. 12 of the paper), "report" (Eq. 9 of the preliminary report), "gap" (for
+        mean-flux networks) or "distillation" (supervised by the solver).
+    options : mapping, optional
+        Keyword arguments passed to every call: ``alpha1``, ``alpha2``, ``eps``, ``tv_term`` and
+        ``penalty`` of `losses.paper_loss` for "paper" and "report", ``excess_weight`` of
+        `mean_flux_loss.gap_loss` for "gap". Their values are checked when the objective is called.
 
     Raises
     ------
     InputError
-        There is no objective of this name, or it has no option of a name in ``options``.
+        If the name is unknown, or the objective does not have one of the options.
     """
     if name not in OBJECTIVES:
         raise InputError(f"objective={name!r}; allowed are {', '.join(OBJECTIVES)}")
@@ -61,17 +66,18 @@ def find_objective(name: str, options: Mapping[str, Any] | None = None) -> Objec
 
 
 def check_objective(name: str, network: object) -> None:
-    """Refuse an objective that asks for what this network does not have.
+    """Refuse an objective that calls a method this network does not have.
 
     Raises
     ------
     InputError
-        "paper" and "report" need ``propose``, "gap" needs ``mean_flux``.
+        If the method is missing: ``propose`` for "paper" and "report", ``mean_flux`` for "gap",
+        ``solve`` for "distillation".
     """
     method = _NEEDS.get(name)
     if method is not None and not hasattr(network, method):
         kind = type(network).__name__
-        raise InputError(f"objective={name!r} is not for {kind}, which has no method {method}")
+        raise InputError(f"objective={name!r} needs a method {method}, which {kind} does not have")
 
 
 def _function(where: str | Objective) -> Objective:
@@ -83,7 +89,7 @@ def _function(where: str | Objective) -> Objective:
 
 
 def _options(function: Objective) -> list[str]:
-    """The names of the arguments that have a default, but for the generator."""
+    """The names of the arguments that have a default, except the generator."""
     return [
         name
         for name, parameter in inspect.signature(function).parameters.items()

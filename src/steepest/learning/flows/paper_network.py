@@ -1,7 +1,7 @@
-"""What the paper's three networks have in common: units, inputs, constraints on the outputs.
+"""The common part of the paper's three networks: units, inputs, constraints on the outputs.
 
-A subclass is one architecture: its `evolve` maps ``(v0, tau, phi_ini)``, in the paper's units, to
-the change of the image and the flux; everything else is here.
+Each subclass is one architecture. It defines `evolve`, which maps ``(v0, tau, phi_ini)``, in the
+paper's units, to the change of the image and the flux.
 """
 
 from __future__ import annotations
@@ -20,46 +20,47 @@ FLUX_EPS = 1e-4
 
 
 class PaperNetwork(nn.Module):
-    """A network ``(u0, t) -> (u(t), phi(t))`` in the engine's units (the paper's are inside).
+    """A network ``(u0, t) -> (u(t), phi(t))`` in the solver's units, with the paper's units inside.
 
-    The paper runs the flow of ``v0 = 5 u0`` to times ``tau = 5 t``; since total variation is
-    one-homogeneous, ``v(tau) = 5 u(t)`` and ``phi`` is the same in both. The networks see ``v0``,
-    ``tau`` as a constant channel, and ``phi_ini``; ``u = u0 + change / 5``.
+    The paper runs the flow of ``v0 = 5 u0`` to times ``tau = 5 t``. Total variation is
+    one-homogeneous, so ``v(tau) = 5 u(t)``, and ``phi`` is the same in both. The input channels
+    are ``v0``, ``tau`` as a constant, and ``phi_ini``; the result is ``u = u0 + change / 5``.
 
-    Under autocast the layers run in the lower precision; inputs, the residual connection and the
+    Under autocast the layers run in the lower precision. Inputs, the residual connection and the
     outputs keep the dtype of ``u0``.
     """
 
     MIN_SIZE = 2
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments (JSON-able): ``type(self)(**self.config())`` is alike."""
+        """Constructor arguments that JSON can store: ``type(self)(**self.config())``."""
         raise NotImplementedError
 
     def evolve(self, v0: Tensor, tau: Tensor, phi0: Tensor) -> tuple[Tensor, Tensor]:
-        """Change of the image (N, 1, H, W) and flux (N, 2, H, W) from the three inputs.
+        """The change of the image (N, 1, H, W) and the flux (N, 2, H, W), from the three inputs.
 
-        ``v0`` and the channel ``tau`` have shape (N, 1, H, W), ``phi0`` (N, 2, H, W).
+        ``v0`` and ``tau`` have shape (N, 1, H, W), ``phi0`` has shape (N, 2, H, W).
         """
         raise NotImplementedError
 
     def propose(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """The image and the flux *before* its projection: what a loss must see.
+        """The image and the flux *before* its projection, for losses.
 
         Parameters
         ----------
         u0 : tensor (N, 1, H, W)
-            Images in [0, 1], at least ``MIN_SIZE`` pixels a side. Not checked here (`forward`
-            does), so that a training step does not wait for the device.
+            Images in [0, 1] of at least ``MIN_SIZE`` pixels per side. They are not checked here
+            (`forward` does), so that a training step does not wait for the device.
         t : tensor (N,)
-            Times in the engine's units, grey value times pixel (the paper's 1 is 0.2).
+            Times in the solver's units, grey value times pixel (the paper's 1 is 0.2).
 
         Returns
         -------
         u : tensor (N, 1, H, W)
+            The image at time ``t``.
         phi : tensor (N, 2, H, W)
-            Of any magnitude; zero where the divergence does not use it, so that no flux leaves
-            the image (the paper's hard boundary condition).
+            The flux, of any magnitude. It is zero where the divergence does not use it, so that no
+            flux leaves the image (the paper's hard boundary condition).
         """
         v0 = CONTRAST * u0
         tau = (CONTRAST * t).view(-1, 1, 1, 1).expand_as(v0)
@@ -67,36 +68,36 @@ class PaperNetwork(nn.Module):
         return u0 + change.to(u0.dtype) / CONTRAST, drop_unused(phi.to(u0.dtype))
 
     def forward(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """``(u, flux)`` at time ``t``: ``flux`` is the instantaneous phi, in the unit ball.
+        """The image ``u`` at time ``t`` and the instantaneous flux, projected to the unit ball.
 
-        Arguments and shapes as in `propose`.
+        Arguments and shapes are those of `propose`.
 
         Raises
         ------
         InputError
-            Wrong shapes, dtypes or sizes; NaN or infinity; negative times.
+            If shapes, dtypes or sizes are wrong, a value is NaN or infinite, or a time is negative.
         """
         check_inputs(u0, t, self.MIN_SIZE, next(self.parameters()).dtype)
         u, phi = self.propose(u0, t)
         return u, project(phi)
 
     def solve(self, u0: Tensor, t: Tensor) -> Tensor:
-        """The image alone; arguments and errors as in `forward`."""
+        """The image alone. Arguments and errors are those of `forward`."""
         return self.forward(u0, t)[0]
 
 
 def network_input(v0: Tensor, tau: Tensor, phi0: Tensor) -> Tensor:
-    """The four channels that every network of the paper sees, (N, 4, H, W)."""
+    """The four input channels of the paper's networks, (N, 4, H, W)."""
     return torch.cat([v0, tau, phi0], 1)
 
 
 def split_output(output: Tensor) -> tuple[Tensor, Tensor]:
-    """Three channels (N, 3, H, W): the change of the image and the flux."""
+    """Split three channels (N, 3, H, W) into the change of the image and the flux."""
     return output[:, :1], output[:, 1:]
 
 
 def check_choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
-    """One of the allowed words."""
+    """``value``, if it is one of the allowed words."""
     if value not in allowed:
         raise InputError(f"{name}={value!r} must be one of {', '.join(map(repr, allowed))}")
     return str(value)

@@ -1,4 +1,4 @@
-"""The flow of a NumPy image: by a network where that is certified to do, else by the solver."""
+"""The flow of a NumPy image by a network, with the solver as fallback."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .fields import divergence, total_variation
 from .weights import load
 
 _CACHED_BYTES = 1 << 28
-_FLUX_SPAN = 0.01  # the flux at the end is that of the last hundredth
+_FLUX_SPAN = 0.01  # the returned flux is the mean over the last hundredth of the time
 
 
 def learned_flow(
@@ -52,51 +52,59 @@ def learned_flow(
     device: str | None = None,
     on_step: Callback | None = None,
 ) -> FlowResult:
-    """Total variation flow predicted by a network, certified, and corrected where asked for.
+    """Total variation flow predicted by a network, certified, and corrected on request.
 
-    Every requested time is one evaluation of the network (of the paper's networks: two). The
-    certificate (see `steepest.learning.certify`) takes ``num_nodes`` more. If ``accuracy`` is given
-    and the certificate misses it at any time, the flow is solved by `steepest.tv_flow` with the
-    network's flux as the start of every step.
+    Each requested time takes one evaluation of the network (two for the paper's networks), and the
+    certificate (see `steepest.learning.certify`) takes ``num_nodes`` more. If you ask for an
+    ``accuracy`` and the certificate misses it at any time, `steepest.tv_flow` solves for the flow
+    instead, starting every step from the network's flux.
 
     Parameters
     ----------
     image : array (H, W), or with a channel axis
-        Types as in `steepest.tv_flow`. Channels are independent images (``coupled=False``).
+        An image of a dtype that `steepest.tv_flow` accepts. Channels are treated as independent
+        images (``coupled=False``).
     times : float or increasing positive floats
-        In grey value x pixel. The shipped networks are trained up to 0.25 for values in [0, 1].
-    network : name, path or module
-        As `steepest.learning.load` takes it, or a network already loaded.
+        Times in grey value times pixel. The shipped networks are trained up to 0.25 for values in
+        [0, 1].
+    network : str or nn.Module
+        A name or path for `steepest.learning.load`, or a network already loaded.
     accuracy : float, optional
-        Certified PSNR in dB wanted at every time.
+        Certified PSNR in dB to reach at every time.
     num_nodes : int
-        Segments of the certified curve; more of them: a smaller bound, at more cost.
+        Number of segments of the certified curve. More segments give a smaller bound and take
+        longer.
     data_range : float, optional
-        For PSNR; default 1 for integers, else the image's maximum minus minimum.
+        Data range for the PSNR. Default: 1 for integer images, else the image's maximum minus
+        minimum.
     channel_axis : int, optional
+        Axis of the channels; None for a greyscale image.
     device : str, optional
-        Where the network runs (a module is moved there); default: where it is.
+        Device to run the network on; a module is moved there. Default: the module's own device.
     on_step : callable, optional
-        Called with a `Step` after each segment, and each step of the solver if it is called; its
-        image is that of the certified curve. Where it returns True, the flow ends at that time.
+        Called with a `Step` after each segment, and after each step of the solver if it runs. The
+        step's image is that of the certified curve. If it returns True, the flow ends at that
+        time.
 
     Returns
     -------
     FlowResult
-        ``flux`` is feasible and is the mean of the last hundredth of the time. ``gap`` is the
-        certified gap of the curve relative to its length of time and total variation;
-        ``iterations`` is 0 unless the solver was called. ``state`` is None.
+        ``flux`` is feasible: the mean flux over the last hundredth of the time. ``gap`` is the
+        certified gap of the curve divided by its duration and the image's total variation.
+        ``status`` is LEARNED without ``accuracy``. ``iterations`` is 0 and ``state`` is None unless
+        the solver ran.
 
     Raises
     ------
     InputError
-        Bad image, times or network.
+        If the image is a torch tensor or does not have two spatial axes, or the times, the network
+        or another argument are not valid.
     """
     if is_torch(image):
         raise InputError("image is a torch tensor: call the network itself, or pass image.numpy()")
     channels, layout = prepare_image(image, channel_axis)
     if channels.ndim != 3:
-        raise InputError(f"image has {channels.ndim - 1} spatial axes; networks take images of 2")
+        raise InputError(f"image has {channels.ndim - 1} spatial axes; networks need 2")
     wanted = check_times(times)
     num_nodes = check_count(num_nodes, "num_nodes")
     module = load(network) if isinstance(network, str) else network
@@ -135,7 +143,7 @@ def learned_flow(
 
 @dataclass(frozen=True)
 class _Moment:
-    """All channels at one time: images (C, H, W), the largest gap, the bound of each."""
+    """All channels at one time: images (C, H, W), the largest gap, one bound per channel."""
 
     time: float
     images: np.ndarray
@@ -156,9 +164,10 @@ def _predict(
     num_nodes: int,
     tell: Reporter,
 ) -> tuple[list[_Moment], np.ndarray]:
-    """Frames by the network in its own dtype, and the last flux (2, C, H, W).
+    """The network's images at the wanted times, and the last flux (2, C, H, W).
 
-    The certificate refers to the channels as they are. Where it is stopped, that time is the last.
+    The network runs in its own dtype, but the certificate refers to ``channels`` as given. If
+    ``tell`` stops the flow, the last time is the one reached.
     """
     last = float(wanted[-1])
     nodes = [*graded_nodes(last, num_nodes), (1 - _FLUX_SPAN) * last]
@@ -190,8 +199,8 @@ def _predict(
 
 @dataclass(frozen=True)
 class _Node:
-    """One channel at one node: the certified curve (1, H, W), the flux that led there (2, H, W),
-    and what gives the network's own image (1, H, W)."""
+    """One channel at one node: the certified curve (1, H, W), the flux of the segment before it
+    (2, H, W), and a function that returns the network's own image (1, H, W)."""
 
     curve: Tensor
     flux: Tensor
@@ -213,7 +222,7 @@ def _walk(module: nn.Module, channel: np.ndarray, nodes: list[float]) -> Iterato
 def _evaluate(
     module: nn.Module, u0: Tensor, nodes: list[float]
 ) -> tuple[Iterator[Callable[[], Tensor]], Iterator[Tensor]]:
-    """What gives the image at every node, and the flux of every segment.
+    """Functions that return the image at each node, and the flux of each segment.
 
     Both come from the same mean flux, if the network has one.
     """
@@ -237,10 +246,10 @@ def _solved(module: nn.Module, u0: Tensor, time: float) -> Tensor:
 def _guess(
     module: nn.Module, channels: np.ndarray, layout: Layout
 ) -> Callable[[float, float], np.ndarray]:
-    """Flux of a step ``(start, stop)`` as `tv_flow` wants it: the chord of the mean flux.
+    """A ``flux_guess`` for `tv_flow`: the chord of the mean flux over a step ``(start, stop)``.
 
-    `tv_flow` solves one channel after the other and asks for all of them each time: what was
-    computed is kept, up to 256 MiB.
+    `tv_flow` solves one channel after the other but asks for all channels each time, so results
+    are cached, up to 256 MiB.
     """
     images = torch.from_numpy(channels)[:, None, None]
     few = max(2, _CACHED_BYTES // (2 * channels.nbytes))

@@ -20,29 +20,31 @@ _ACTIVATIONS = {
 class SemiResNet(PaperNetwork):
     """Eight 3x3 convolutions, 4 -> 16, six times 16 -> 16, 16 -> 3; ``u`` is a residual to ``u0``.
 
-    The activation follows every convolution but the last. ``phi`` has no residual connection
-    (hence "semi"). Zero padding; the receptive field is 17x17 pixels (and the gradient's one).
+    An activation follows every convolution except the last. ``phi`` has no residual connection
+    (hence "semi"). Convolutions pad with zeros. The receptive field is 17x17 pixels, plus one pixel
+    for the gradient in ``phi_ini``.
 
     Parameters
     ----------
     channels : int
-        Width (default 16).
+        Number of channels of the inner layers (default 16).
     depth : int
         Number of convolutions, at least 2 (default 8).
     activations : "relu-softplus", "softplus" or "relu"
-        ReLU after the first layer and softplus after the others (the paper's choice), or one of
-        them everywhere: the paper's ablation, where ReLU alone loses 2.4 dB.
+        "relu-softplus", the paper's choice, is ReLU after the first layer and softplus after the
+        others. The other two use one function throughout; in the paper's ablation ReLU alone loses
+        2.4 dB.
 
     Raises
     ------
     InputError
-        An argument that is not among these.
+        If an argument is not one of the allowed values.
 
     Notes
     -----
     Source: Grossmann et al., *Unsupervised learning of the total variation flow*, section 3.2.1.
-    That ``phi_ini`` is among the inputs is not said there: it follows from the number of
-    parameters, 14,947.
+    The paper does not say that ``phi_ini`` is an input; it follows from the number of parameters,
+    14,947.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ def _convolution(before: int, after: int, kernel: int = 3, stride: int = 1) -> n
 
 
 class _Up(nn.Module):
-    """Twice the size, beside the finer scale seen through a 1x1 convolution; two convolutions."""
+    """Upsample by 2, concatenate the finer scale after a 1x1 convolution, convolve twice."""
 
     def __init__(self, before: int, after: int, skip: int) -> None:
         super().__init__()
@@ -28,8 +28,8 @@ class _Up(nn.Module):
         self.layers = nn.Sequential(_convolution(before + skip, after), _convolution(after, after))
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        # Coarse pixel k sits on fine pixel 2k whatever the size: doubling and cutting off, not
-        # stretching to fit, keeps the network equivariant to shifts.
+        # Double and crop instead of stretching to fit: coarse pixel k then lies on fine pixel 2k
+        # at any size, which keeps the network equivariant to shifts.
         up = interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
         up = up[..., : fine.shape[2], : fine.shape[3]]
         return self.layers(torch.cat([up, self.skip(fine)], 1))
@@ -38,32 +38,38 @@ class _Up(nn.Module):
 class UNet(PaperNetwork):
     """Encoder and decoder over four scales; ``u`` is a residual to ``u0``, ``phi`` is not.
 
-    3x3 convolution 4 -> 32; three encoder blocks (3x3 convolution of stride 2, 3x3 convolution) to
-    32, 64, 64 channels; three decoder blocks (bilinear doubling, concatenation with the encoder's
-    output of that scale through a 1x1 convolution to 3 channels, two 3x3 convolutions) to 64, 32,
-    32 channels; 1x1 convolution to 3 channels. Softplus after every convolution but the last, no
-    normalisation, zero padding. Images of any size from 8x8: odd sizes are halved rounding up, and
-    doubled ones cut off. Equivariant to shifts by 8 pixels, away from the boundary.
+    The layers are:
+
+    - a 3x3 convolution 4 -> 32;
+    - three encoder blocks to 32, 64, 64 channels: a 3x3 convolution of stride 2, a 3x3 convolution;
+    - three decoder blocks to 64, 32, 32 channels: bilinear upsampling by 2, concatenation with the
+      encoder's output at that scale after a 1x1 convolution to 3 channels, two 3x3 convolutions;
+    - a 1x1 convolution to 3 channels.
+
+    Softplus follows every convolution except the last. There is no normalisation; convolutions pad
+    with zeros. Images may have any size from 8x8: odd sizes are halved rounding up, and upsampled
+    features are cropped. Away from the boundary, the network is equivariant to shifts by 8 pixels.
 
     Parameters
     ----------
     channels : sequence of ints
-        Channels of each scale, fine to coarse (default 32, 32, 64, 64); at least two scales.
+        Number of channels at each scale, fine to coarse (default 32, 32, 64, 64); at least two.
     skip_channels : int
-        Channels of the skip connections (default 3).
+        Number of channels of the skip connections (default 3).
 
     Raises
     ------
     InputError
-        Not positive integers, or fewer than two scales.
+        If the numbers are not positive integers, or there are fewer than two scales.
 
     Notes
     -----
     Source: Grossmann et al., section 3.2.1, which gives the number of blocks, the activation and
-    272,972 parameters. The blocks are those of the U-Net of the dival library; of the kernel sizes
-    3 or 1 of every layer, one or two first convolutions, and 3 or 4 skip channels, this is the one
-    combination with that number. What is reconstructed cannot be told apart by counting: the
-    corners of the interpolation (dival aligns them, which depends on the image's size).
+    272,972 parameters. The blocks are those of the U-Net of the dival library. With kernel sizes of
+    1 or 3 in each layer, one or two first convolutions, and 3 or 4 skip channels, this is the only
+    combination with that number of parameters. Counting parameters does not determine how the
+    interpolation treats corners; dival aligns them, which depends on the image's size, and this
+    network does not.
     """
 
     MIN_SIZE = 8

@@ -1,4 +1,4 @@
-"""The paper's units beside the engine's; without torch, for those who only convert."""
+"""The factor between the paper's units and the solver's; importing it does not load torch."""
 
 CONTRAST = 5.0
-"""The paper's flow is that of ``CONTRAST * image``: its time 1 is the engine's 1 / CONTRAST."""
+"""The paper runs the flow of ``CONTRAST * image``, so its time 1 is the solver's 1 / CONTRAST."""

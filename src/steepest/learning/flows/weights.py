@@ -1,8 +1,8 @@
-"""Weights of networks of flows: in files, and those that come with the package.
+"""Load and save the weights of flow networks: files, and the weights shipped with the package.
 
-``load`` takes the strings "semi-resnet", "unet", "lgd" and "mean-flux" for the weights that come
-with the package (a file of that name is "./unet"). What it returns is called as ``module(u0, t)``
-with images (N, 1, H, W) in [0, 1] and times (N,) in the engine's units, and returns ``(u, flux)``.
+``load("semi-resnet")``, ``"unet"``, ``"lgd"`` and ``"mean-flux"`` return the shipped networks (to
+load a file of that name, write "./unet"). Call a network as ``module(u0, t)`` with images
+(N, 1, H, W) in [0, 1] and times (N,) in the solver's units; it returns ``(u, flux)``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NETWORKS = {
     "lgd": "lgd:LGD",
     "mean-flux": "mean_flux:MeanFluxNet",
 }
-"""``"module:class"`` of this package, by the name in weight files and on the command line."""
+"""``"module:class"`` in this package, by the name in weight files and on the command line."""
 
 REGISTRY = Registry(NETWORKS, __name__.rpartition(".")[0], Path(__file__).parent / "pretrained")
 

@@ -1,12 +1,13 @@
-"""Networks that choose the pixels to keep and fill in the rest, trained jointly or alone.
+"""Networks that choose which pixels to keep and fill in the rest, trained jointly or separately.
 
 >>> from steepest.learning import masks
 >>> network = masks.load("runs/joint/weights")                 # doctest: +SKIP
 >>> mask = masks.propose_mask(network, image, density=0.05)    # doctest: +SKIP
 >>> picture = masks.fill(network, image, mask)                 # doctest: +SKIP
 
-The Wasserstein GAN of P. Peter, *A Wasserstein GAN for joint learning of inpainting and spatial
-optimisation* (2022). Everything is imported on first use and needs the ``torch`` extra.
+The networks are those of the Wasserstein GAN of P. Peter, *A Wasserstein GAN for joint learning of
+inpainting and spatial optimisation* (2022). Everything is imported on first use and needs the
+``torch`` extra.
 """
 
 from __future__ import annotations

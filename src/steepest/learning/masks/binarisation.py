@@ -1,4 +1,4 @@
-"""From confidences to masks, with a gradient: Table 1 of the paper."""
+"""Turn confidences into masks with a straight-through gradient: Table 1 of the paper."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LARGEST_NOISE = 0.5
 def binarise(
     confidence: Tensor, method: str = "hard", generator: torch.Generator | None = None
 ) -> Tensor:
-    r"""The mask $b(x)$ of confidences $x \in [0, 1]$; its derivative is taken to be 1.
+    r"""The mask $b(x)$ of confidences $x \in [0, 1]$, with the derivative defined as 1.
 
     ========== ==================================================== =========================
     method     b(x)                                                 paper, Table 1
@@ -30,26 +30,27 @@ def binarise(
     confidence : tensor
         Any shape, values in [0, 1].
     method : str
-        One of `BINARISATIONS`.
+        "hard", "stochastic" or "noise".
     generator : torch.Generator, optional
-        Of the random numbers; None: torch's global random state. "hard" needs none.
+        Generator of the random numbers; None: torch's global random state. Not used by "hard".
 
     Returns
     -------
     tensor
-        Shape and dtype of ``confidence``; 0 and 1, but for "noise", which is no mask and only for
-        training. Backwards, gradients go through unchanged (straight-through).
+        Same shape and dtype as ``confidence``. The values are 0 and 1, except for "noise", whose
+        result is not a mask and serves only for training. The backward pass leaves gradients
+        unchanged (straight-through estimator).
 
     Raises
     ------
     InputError
-        Another method.
+        If the method is unknown.
 
     Notes
     -----
-    Source: section 3.1 and Table 1; Theis et al. (2017). Deviation: the paper does not cut
-    $x + \varepsilon$ at 1, with which Eq. (1) would add more than the image. Its noise is
-    one-sided, where Theis et al. have $[-1/2, 1/2]$.
+    Source: section 3.1 and Table 1; Theis et al. (2017). Deviation: the paper does not clip
+    $x + \varepsilon$ at 1, and Eq. (1) would then add more than the image. The paper's noise is
+    one-sided; that of Theis et al. is in $[-1/2, 1/2]$.
     """
     x = confidence.detach()
     if method == "hard":
@@ -61,4 +62,4 @@ def binarise(
     else:
         raise InputError(f"binarisation={method!r}; allowed are {', '.join(BINARISATIONS)}")
     mask = mask.to(x.dtype)
-    return mask + (confidence - x)  # x - x is zero, and its derivative one
+    return mask + (confidence - x)  # adds zero, with derivative one

@@ -1,4 +1,4 @@
-"""CBlock and TCBlock: convolutions of three dilations side by side, on the way down and up."""
+"""CBlock and TCBlock: parallel convolutions with three dilations, for encoder and decoder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ...core.numbers import check_count
 
 KERNEL = 5
 DILATIONS = (1, 2, 5)
-"""The paper writes 0, 2, 5; a dilation of 0 can only mean a convolution without gaps."""
-_SHARES = (2, 4, 4)  # a half, a quarter, a quarter of the channels
+"""The paper writes 0, 2, 5; 0 can only mean a convolution without gaps, which is dilation 1."""
+_SHARES = (2, 4, 4)  # a half, a quarter and a quarter of the channels
 
 
 def check_channels(value: int, name: str) -> int:
-    """A positive multiple of 4, as the three dilations share the channels.
+    """``value``, if it is a positive multiple of 4, as the split over three dilations requires.
 
     Raises
     ------
     InputError
-        It is not.
+        If it is not.
     """
     number = check_count(value, name)
     if number % 4:
@@ -30,20 +30,20 @@ def check_channels(value: int, name: str) -> int:
 
 
 def initialise(layer: nn.Module) -> None:
-    """Weights uniform as Glorot and Bengio have them, biases zero.
+    """Initialise the weights uniformly (Glorot and Bengio) and the biases with zero, in place.
 
-    The paper does not say. torch's own choice shrinks what passes eight layers, and takes the wrong
-    number of channels for a transposed convolution.
+    The paper does not specify the initialisation. torch's default makes signals shrink over eight
+    layers, and uses the wrong number of channels for transposed convolutions.
     """
     nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
 class _Dilated(nn.Module):
-    """Three 5x5 convolutions of the same input, dilations 1, 2, 5, ELU, concatenated.
+    """Three 5x5 convolutions of the same input with dilations 1, 2, 5 and ELU, concatenated.
 
-    Zero padding keeps height and width. Weights: ``25 * in_channels * out_channels`` and
-    ``out_channels`` biases, however the channels are shared.
+    Zero padding keeps height and width. There are ``25 * in_channels * out_channels`` weights and
+    ``out_channels`` biases, however the channels are split.
     """
 
     def __init__(
@@ -64,21 +64,21 @@ class _Dilated(nn.Module):
 
 
 class CBlock(nn.Module):
-    """One level down: dilated convolutions, then 2x2 max pooling.
+    """One encoder level: dilated convolutions, then 2x2 max pooling.
 
     Parameters
     ----------
     in_channels, out_channels : int
-        Half of ``out_channels`` see the image with dilation 1, a quarter with 2, a quarter with 5.
+        Half of the output channels have dilation 1, a quarter dilation 2 and a quarter dilation 5.
 
     Raises
     ------
     InputError
-        ``out_channels`` is no positive multiple of 4.
+        If ``out_channels`` is not a positive multiple of 4.
 
     Notes
     -----
-    Source: the paper, Fig. 1(b). How the channels are shared is not said there.
+    Source: the paper, Fig. 1(b), which does not say how the channels are split.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -86,33 +86,34 @@ class CBlock(nn.Module):
         self.dilated = _Dilated(nn.Conv2d, in_channels, out_channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, in, H, W) to the output (N, out, H/2, W/2) and what the skip carries (N, out, H, W).
+        """Map (N, in, H, W) to the output (N, out, H/2, W/2) and the skip (N, out, H, W).
 
-        The skip is taken before pooling: only so has the whole network 11.5 million weights.
+        The skip is taken before pooling; only then does the whole network have the paper's 11.5
+        million weights.
         """
         features = self.dilated(x)
         return max_pool2d(features, 2), features
 
 
 class TCBlock(nn.Module):
-    """One level up: transposed dilated convolutions, then nearest upsampling to twice the size.
+    """One decoder level: transposed dilated convolutions, then nearest-neighbour upsampling by 2.
 
     Parameters
     ----------
     in_channels, out_channels : int
-        As in `CBlock`.
+        See `CBlock`.
     upsample : bool
-        False for the last one, at full resolution.
+        False for the last block, which is at full resolution.
 
     Raises
     ------
     InputError
-        ``out_channels`` is no positive multiple of 4.
+        If ``out_channels`` is not a positive multiple of 4.
 
     Notes
     -----
-    Source: the paper, Fig. 1(c). (Of stride 1, a transposed convolution is a convolution with a
-    mirrored kernel.)
+    Source: the paper, Fig. 1(c). With stride 1, a transposed convolution is a convolution with a
+    mirrored kernel.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, upsample: bool = True) -> None:
@@ -121,6 +122,6 @@ class TCBlock(nn.Module):
         self.upsample = upsample
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to (N, out, 2H, 2W); (N, out, H, W) without upsampling."""
+        """Map (N, in, H, W) to (N, out, 2H, 2W), or to (N, out, H, W) without upsampling."""
         features: Tensor = self.dilated(x)
         return interpolate(features, scale_factor=2, mode="nearest") if self.upsample else features

@@ -1,4 +1,4 @@
-"""Everything that a training of mask networks depends on."""
+"""All settings of the training of mask networks."""
 
 from __future__ import annotations
 
@@ -17,32 +17,37 @@ _CHANNELS = (1, 3)
 
 @dataclass(frozen=True, kw_only=True)
 class MaskTrainingConfig(Recipe):
-    """A training, complete: the same configuration gives the same weights.
+    """All settings of a training; the same configuration gives the same weights.
+
+    The other parameters are those of `steepest.learning.training.Recipe`, with the paper's defaults
+    here: batches of 32, Adam at a rate of 5e-5, epochs of 100,000 images. The criterion is the
+    value of Eq. (4) on held-out images. With ``precision="bfloat16"`` the critic is still computed
+    in float32.
 
     Parameters
     ----------
-    mode
-        "joint": the paper's three networks. "inpainting": generator and critic, on random masks.
-        "diffusion": the mask generator, for exact diffusion inpainting inside the loop.
-    density
-        Share of the pixels to be known, D in Eq. (4), in (0, 1): one network a density.
+    mode : str
+        "joint": the paper's three networks. "inpainting": generator and critic, trained on random
+        masks. "diffusion": the mask generator, trained with exact diffusion inpainting.
+    density : float
+        Share of known pixels to reach, D in Eq. (4), in (0, 1). Train one network per density.
     channels, base_channels, noise, binarisation, norm
-        Of the networks, see `MaskGAN`.
-    alpha, beta
-        Weight of the critic in Eq. (3), of the error in Eq. (4).
-    data, validation_data
-        A folder of images, "skimage", "food101:FOLDER", "stl10:FOLDER". Without
-        ``validation_data`` a part of ``data`` is held out.
-    crop
-        Side of the square crops in pixels, at random places (the paper crops centres).
-    validation_batches
-        Validate on so many fixed batches of ``batch`` crops.
+        Settings of the networks; see `MaskGAN`. ``channels`` is 1 or 3.
+    alpha, beta : float
+        Weight of the critic in Eq. (3) and of the error in Eq. (4), zero or positive.
+    data, validation_data : str
+        A folder of images, "skimage", "food101:FOLDER" or "stl10:FOLDER". If ``validation_data``
+        is None, part of ``data`` is held out.
+    crop : int
+        Side length of the square crops in pixels. Crops are at random places; the paper crops the
+        centre.
+    validation_batches : int
+        Number of fixed batches of ``batch`` crops to validate on.
 
-    With ``precision="bfloat16"`` the critic is still computed in float32.
-
-    The other parameters, and errors, are those of `steepest.learning.training.Recipe`; their
-    defaults here are the paper's: batches of 32, Adam with 5e-5, epochs of 100,000 images. The
-    criterion is the value of Eq. (4) on held-out images.
+    Raises
+    ------
+    InputError
+        If a value is not allowed; the message names it.
     """
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("loss",)

@@ -20,7 +20,7 @@ _TINY = 1e-12
 
 
 def normalised(weight: Tensor, norm: str) -> Tensor:
-    """The weight divided by its 2-norm: of each filter (its first axis), or of all of it."""
+    """The weight divided by its 2-norm, of each filter (along the first axis) or of the layer."""
     axes = tuple(range(1 if norm == "filter" else 0, weight.ndim))
     length = weight.square().sum(axes, keepdim=True).sqrt()
     return weight / length.clamp(min=_TINY)
@@ -29,7 +29,7 @@ def normalised(weight: Tensor, norm: str) -> Tensor:
 class FBlock(nn.Module):
     """5x5 convolution of stride 2 with a normalised weight, then leaky ReLU of slope 0.2.
 
-    Zero padding of 2: (N, in, H, W) to (N, out, ceil(H/2), ceil(W/2)).
+    Maps (N, in, H, W) to (N, out, ceil(H/2), ceil(W/2)), with zero padding of 2.
     """
 
     def __init__(self, in_channels: int, out_channels: int, norm: str) -> None:
@@ -43,38 +43,40 @@ class FBlock(nn.Module):
 
 
 class Critic(nn.Module):
-    """$d(u, c)$: one number for each image; large for what looks like a photograph.
+    """$d(u, c)$: one number per image, large for images that look like photographs.
 
-    Five `FBlock` of b/2, b, 2b, 2b, 2b channels (``b = base_channels``), the mean over what pixels
-    remain, and a linear map. Images and confidence are stacked: C + 1 channels.
+    Five `FBlock` of b/2, b, 2b, 2b, 2b channels (``b = base_channels``), the mean over the
+    remaining pixels, and a linear map. The input stacks images and confidence: C + 1 channels.
 
     Parameters
     ----------
     channels : int
-        Of the images.
+        Number of channels of the images.
     base_channels : int
-        Width; 128 for the size of the paper's other networks.
+        Width, a positive multiple of 4; 128 corresponds to the paper's other networks.
     norm : str
-        "layer": the weights of a layer together have 2-norm 1. "filter": every filter has 2-norm 1.
+        "layer": the weights of each layer together have 2-norm 1. "filter": every filter has 2-norm
+        1.
 
     Raises
     ------
     InputError
-        An argument is not allowed.
+        If an argument is not allowed.
 
     Notes
     -----
-    Source: section 2 and Fig. 1 of the paper: 5x5, stride 2, leaky ReLU, weights "normalised to 1
-    in the 2-norm". Reconstructed: number of blocks, widths, slope, the mean. Deviations: (a) zero
-    padding; without any, five blocks need 125 pixels a side, and 64x64 images cannot be judged;
-    (b) the norm is 1 by construction (the weight is divided by it when it is used), where it
-    could also be set back after every step.
+    *Source.* Section 2 and Fig. 1 of the paper: 5x5, stride 2, leaky ReLU, weights "normalised to 1
+    in the 2-norm". The number of blocks, the widths, the slope and the mean are reconstructed.
 
-    A pixel is in 9 windows of 5x5 with stride 2 at most, so a block with a weight of Frobenius norm
-    F has a Lipschitz constant of 3 F at most: 3 for "layer", $3\\sqrt{out}$ for "filter". With
-    "layer" the values of a new critic are small (about 1e-6 for b = 16), and grow within a hundred
-    steps of Adam. With "filter" they are about 0.01, but the constants multiply over the blocks:
-    a small training diverged.
+    *Deviations.* (a) Zero padding: without it five blocks need 125 pixels per side and 64x64 images
+    cannot be judged. (b) The weight is divided by its norm whenever it is used, instead of being
+    normalised after every step.
+
+    *Lipschitz constants.* A pixel lies in at most 9 windows of 5x5 with stride 2, so a block whose
+    weight has Frobenius norm F has a Lipschitz constant of at most 3 F: 3 for "layer",
+    $3\\sqrt{out}$ for "filter". With "layer" the values of a new critic are small (about 1e-6 for
+    b = 16) and grow within a hundred steps of Adam. With "filter" they are about 0.01, but the
+    constants multiply over the blocks: a small training diverged.
     """
 
     def __init__(self, channels: int = 3, base_channels: int = 128, norm: str = "layer") -> None:
@@ -87,10 +89,10 @@ class Critic(nn.Module):
         widths = [self.channels + 1, *(n * self.base_channels // 2 for n in _WIDTHS)]
         pairs = zip(widths[:-1], widths[1:], strict=True)
         self.blocks = nn.Sequential(*(FBlock(before, after, norm) for before, after in pairs))
-        self.last = nn.Linear(widths[-1], 1, bias=False)  # it would cancel in Eq. (2)
+        self.last = nn.Linear(widths[-1], 1, bias=False)  # a bias would cancel in Eq. (2)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments (JSON-able)."""
+        """Constructor arguments that JSON can store."""
         return {
             "channels": self.channels,
             "base_channels": self.base_channels,
@@ -98,12 +100,12 @@ class Critic(nn.Module):
         }
 
     def forward(self, images: Tensor, confidence: Tensor) -> Tensor:
-        """(N,) from images (N, C, H, W) and confidences (N, 1, H, W), of any size.
+        """Map images (N, C, H, W) and confidences (N, 1, H, W) of any size to values (N,).
 
         Raises
         ------
         InputError
-            Other shapes.
+            If a shape is wrong.
         """
         check_batch(images, self.channels, "images")
         check_batch(confidence, 1, "confidence")

@@ -1,4 +1,4 @@
-"""Exact diffusion inpainting inside the training of a mask network."""
+"""Exact diffusion inpainting for the training of a mask network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def solver() -> Any:
-    """`steepest.inpaint`, imported on first use: differentiable in image and confidence."""
+    """`steepest.inpaint`, imported on first use; it is differentiable in image and confidence."""
     from ...inpainting import inpaint
 
     return inpaint
@@ -19,12 +19,13 @@ def diffuse(images: Tensor, confidence: Tensor) -> Tensor:
     r"""The solution u of $c\,(u - f) - (1 - c)\,\Delta u = 0$ for each image, (N, C, H, W).
 
     ``images`` f are (N, C, H, W), known everywhere; ``confidence`` c is (N, 1, H, W) in [0, 1].
-    With respect to c the derivative of the left side is $u - f + \Delta u$: at a pixel that is not
-    known it says what knowing it would change, at a known one what losing it would. So the
-    straight-through gradient of a mask is about exchanges of pixels that are really possible.
 
-    Where nothing is known, u is the mean of the image, the limit for equal confidences that tend to
-    zero, and the derivative with respect to c is taken to be 0.
+    The derivative of the left side with respect to c is $u - f + \Delta u$. At an unknown pixel it
+    gives the effect of adding the pixel to the mask, at a known pixel the effect of removing it.
+    The straight-through gradient of a mask therefore describes changes that are possible.
+
+    For an image without known pixels, u is the mean of the image, which is the limit for equal
+    confidences that tend to zero. The derivative with respect to c is then defined as 0.
     """
     inpaint = solver()
     results = []

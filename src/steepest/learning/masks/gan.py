@@ -1,4 +1,4 @@
-"""The networks of one training together: one module, one file of weights."""
+"""All networks of one training as one module, with one weight file."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ MODES = {
     "inpainting": ("generator", "critic"),
     "diffusion": ("mask",),
 }
-"""Which networks there are: the paper's three; inpainting alone; masks for exact diffusion."""
+"""The networks of each mode: the paper's three; inpainting only; masks for exact diffusion."""
 
 
 class MaskGAN(nn.Module):
-    """``mask``, ``generator`` and ``critic``: those of `MODES` [mode], the others None.
+    """The networks ``mask``, ``generator`` and ``critic``; those not in `MODES` [mode] are None.
+
+    The module has no ``forward``: call its parts.
 
     Parameters
     ----------
     mode : str
         "joint", "inpainting" or "diffusion".
     channels, base_channels, noise
-        Of all networks, see `InpaintingGenerator`.
+        Settings of all networks; see `InpaintingGenerator`.
     binarisation : str
         See `MaskGenerator`.
     norm : str
@@ -38,11 +40,7 @@ class MaskGAN(nn.Module):
     Raises
     ------
     InputError
-        An argument is not allowed.
-
-    Notes
-    -----
-    It has no ``forward``: who trains it or uses it calls its parts.
+        If an argument is not allowed.
     """
 
     def __init__(
@@ -66,14 +64,14 @@ class MaskGAN(nn.Module):
         self.noise, self.binarisation, self.norm = noise, binarisation, norm
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments (JSON-able): ``MaskGAN(**config())`` is alike."""
+        """Constructor arguments that JSON can store: ``MaskGAN(**config())``."""
         names = ("mode", "channels", "base_channels", "noise", "binarisation", "norm")
         return {name: getattr(self, name) for name in names}
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """What is computed inside has derivatives with respect to inputs, but not to these weights."""
+    """Inside, results have derivatives with respect to inputs but not to the network's weights."""
     learning = [p for p in network.parameters() if p.requires_grad]
     for parameter in learning:
         parameter.requires_grad_(False)

@@ -14,33 +14,35 @@ from .trunk import Hourglass, check_batch, check_noise
 
 
 class InpaintingGenerator(nn.Module):
-    r"""Fills an image from its known pixels: Eq. (1) of the paper,
+    r"""Fill in an image from its known pixels, by Eq. (1) of the paper:
 
-    $u(r, c, Cf) = (I - C)\, g(r, c, Cf) + C f$,
+    $u(r, c, Cf) = (I - C)\, g(r, c, Cf) + C f$.
 
-    where $c$ is the confidence (1: known), $Cf$ the known values, $r$ a random seed and $g$ an
-    `Hourglass` with a hard sigmoid, $\min(1, \max(0, x/6 + 1/2))$, at its end.
+    Here $c$ is the confidence (1: known), $Cf$ the known values, $r$ a random seed, and $g$ an
+    `Hourglass` followed by a hard sigmoid, $\min(1, \max(0, x/6 + 1/2))$.
 
     Parameters
     ----------
     channels : int
-        1 for grey, 3 for colour.
+        1 for greyscale images, 3 for colour.
     base_channels : int
-        Width; 128 in the paper, where the network for colour has 11,502,339 weights.
+        Width, a positive multiple of 4; 128 in the paper, where the colour network has 11,502,339
+        weights.
     noise : str
-        What r is (`draw_seed`): "uniform", as in the paper, or "normal", of deviation 0.1 and zero
-        at known pixels, as in a published network of this family.
+        The kind of random seed (`draw_seed`): "uniform", as in the paper, or "normal", with
+        standard deviation 0.1 and zero at known pixels, as in a published network of this family.
 
     Raises
     ------
     InputError
-        An argument is not allowed.
+        If an argument is not allowed.
 
     Notes
     -----
-    Sources: Eq. (1), Fig. 1. The paper's $c$ has an entry for every value; all channels of a pixel
-    are known or not together, so that one channel suffices: the input has 2 C + 1 channels. Its
-    hard sigmoid may be that of Keras, of slope 1/5; this one is torch's, of slope 1/6.
+    Sources: Eq. (1), Fig. 1. The paper's $c$ has one entry per value. Since the channels of a pixel
+    are either all known or all unknown, one channel suffices, and the input has 2 C + 1 channels.
+    The paper's hard sigmoid may be that of Keras, with slope 1/5; this one is torch's, with slope
+    1/6.
     """
 
     def __init__(self, channels: int = 3, base_channels: int = 128, noise: str = "uniform") -> None:
@@ -51,7 +53,7 @@ class InpaintingGenerator(nn.Module):
         self.trunk = Hourglass(2 * self.channels + 1, self.channels, self.base_channels)
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments (JSON-able)."""
+        """Constructor arguments that JSON can store."""
         return {
             "channels": self.channels,
             "base_channels": self.base_channels,
@@ -59,21 +61,21 @@ class InpaintingGenerator(nn.Module):
         }
 
     def forward(self, seed: Tensor, confidence: Tensor, known: Tensor) -> Tensor:
-        """The inpainted images, (N, C, H, W); where c = 1 they are ``known`` to the bit.
+        """The inpainted images, (N, C, H, W); where c = 1 they equal ``known`` exactly.
 
         Parameters
         ----------
-        seed : (N, C, H, W)
-            From `draw_seed`.
-        confidence : (N, 1, H, W)
-            In [0, 1]; 0 and 1 for a mask.
-        known : (N, C, H, W)
+        seed : tensor (N, C, H, W)
+            Random seed from `draw_seed`.
+        confidence : tensor (N, 1, H, W)
+            Values in [0, 1]; 0 and 1 for a mask.
+        known : tensor (N, C, H, W)
             $Cf$: the images times the confidence.
 
         Raises
         ------
         InputError
-            Other shapes.
+            If a shape is wrong.
         """
         check_batch(seed, self.channels, "seed")
         check_batch(confidence, 1, "confidence")

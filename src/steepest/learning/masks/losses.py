@@ -1,7 +1,8 @@
-"""What the three networks minimise: Eqs. (2), (3) and (4) of the paper.
+"""The losses of the three networks: Eqs. (2), (3) and (4) of the paper.
 
-All norms are means over pixels (and channels), and images lie in [0, 1]: only so do a density, an
-error and ``beta = 1`` fit together in Eq. (4). Expectations are means over the batch.
+All norms are means over pixels (and channels), and images have values in [0, 1]. Only then do the
+density and the error in Eq. (4) have comparable sizes with ``beta = 1``. Expectations are means
+over the batch.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ BETA = 1.0
 def critic_loss(of_inpainted: Tensor, of_images: Tensor) -> Tensor:
     """Eq. (2): the mean of $d(u, c) - d(f, c)$; minus it estimates a Wasserstein distance.
 
-    Both arguments (N,): what the critic says of inpainted and of original images.
+    Both arguments have shape (N,): the critic's values for inpainted and for original images.
     """
     return (of_inpainted - of_images).mean()
 
 
 def mean_absolute_error(inpainted: Tensor, images: Tensor) -> Tensor:
-    """$|f - u|_1$ divided by the number of values, for each image: (N, C, H, W) twice to (N,)."""
+    """$|f - u|_1$ divided by the number of values, per image: two (N, C, H, W) to (N,)."""
     return (inpainted - images).abs().flatten(1).mean(1)
 
 
@@ -36,7 +37,7 @@ def generator_loss(
 
 
 def density_loss(mask: Tensor, density: float) -> Tensor:
-    """$|\\|b\\|_1 / N - D|$ of each mask (N, 1, H, W): (N,)."""
+    """$|\\|b\\|_1 / N - D|$ for each mask: (N, 1, H, W) to (N,)."""
     return (mask.flatten(1).mean(1) - density).abs()
 
 
@@ -45,6 +46,6 @@ def mask_loss(
 ) -> Tensor:
     r"""Eq. (4): the mean of $|\,\|b\|_1/N - D\,| + \beta\, \|f - u\|_1$.
 
-    ``mask`` is (N, 1, H, W), ``inpainted`` (from it) and ``images`` (N, C, H, W).
+    ``mask`` is (N, 1, H, W); ``images`` and their inpaintings from the mask are (N, C, H, W).
     """
     return (density_loss(mask, density) + beta * mean_absolute_error(inpainted, images)).mean()

@@ -16,26 +16,28 @@ from .trunk import Hourglass, check_batch, check_noise
 
 
 class MaskGenerator(nn.Module):
-    """Proposes the mask $b = m(r, f)$ of pixels to keep of an image f.
+    """Propose the mask $b = m(r, f)$ of the pixels to keep of an image f.
 
-    An `Hourglass` whose last layer has one channel, a hard sigmoid, and `binarise`.
+    The network is an `Hourglass` with one output channel, followed by a hard sigmoid and
+    `binarise`.
 
     Parameters
     ----------
     channels : int
-        Of the images: 1 for grey, 3 for colour.
+        Number of channels of the images: 1 for greyscale, 3 for colour.
     base_channels : int
-        Width; 128 in the paper, where the network for colour has 11,492,737 weights.
+        Width, a positive multiple of 4; 128 in the paper, where the colour network has 11,492,737
+        weights.
     noise : str
-        What r is, see `InpaintingGenerator`.
+        The kind of random seed r; see `InpaintingGenerator`.
     binarisation : str
-        What is done to the confidence, one of `BINARISATIONS`. Of additive noise comes no mask: in
-        evaluation mode, confidences are rounded instead.
+        How the confidence becomes a mask in training mode, one of `BINARISATIONS`. Since "noise"
+        does not give a mask, evaluation mode rounds the confidences instead.
 
     Raises
     ------
     InputError
-        An argument is not allowed.
+        If an argument is not allowed.
 
     Notes
     -----
@@ -61,11 +63,11 @@ class MaskGenerator(nn.Module):
 
     @property
     def final(self) -> str:
-        """How masks are made in evaluation mode: by ``binarisation``, but rounded for "noise"."""
+        """The binarisation in evaluation mode: ``binarisation``, or "hard" in place of "noise"."""
         return "hard" if self.binarisation == "noise" else self.binarisation
 
     def config(self) -> dict[str, Any]:
-        """Constructor arguments (JSON-able)."""
+        """Constructor arguments that JSON can store."""
         return {
             "channels": self.channels,
             "base_channels": self.base_channels,
@@ -74,12 +76,14 @@ class MaskGenerator(nn.Module):
         }
 
     def logits(self, seed: Tensor, images: Tensor) -> Tensor:
-        """What goes into the hard sigmoid, (N, 1, H, W): ordered as the confidence, without ties.
+        """The input of the hard sigmoid, (N, 1, H, W).
+
+        It has the same order as the confidence, but no ties where the confidence is 0 or 1.
 
         Raises
         ------
         InputError
-            ``seed`` and ``images`` are not both (N, C, H, W).
+            If ``seed`` and ``images`` are not both (N, C, H, W).
         """
         check_batch(images, self.channels, "images")
         check_batch(seed, self.channels, "seed")
@@ -87,16 +91,17 @@ class MaskGenerator(nn.Module):
         return found
 
     def confidence(self, seed: Tensor, images: Tensor) -> Tensor:
-        """In [0, 1], (N, 1, H, W): `logits` through the hard sigmoid."""
+        """The confidence in [0, 1], (N, 1, H, W): the hard sigmoid of `logits`."""
         return hardsigmoid(self.logits(seed, images))
 
     def forward(
         self, seed: Tensor, images: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
-        """The mask, (N, 1, H, W), of zeros and ones, with the straight-through gradient.
+        """The mask, (N, 1, H, W), with the straight-through gradient.
 
-        ``images`` are (N, C, H, W) with values in [0, 1], ``seed`` is from `draw_seed`, and
-        ``generator`` draws the random numbers of the binarisation.
+        Its values are 0 and 1, except in training mode with ``binarisation="noise"``. ``images``
+        are (N, C, H, W) with values in [0, 1], ``seed`` is from `draw_seed`, and ``generator``
+        draws the random numbers of the binarisation.
         """
         method = self.binarisation if self.training else self.final
         return binarise(self.confidence(seed, images), method, generator)

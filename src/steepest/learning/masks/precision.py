@@ -1,4 +1,4 @@
-"""A network in the precision that a training asks for."""
+"""Run a network in the precision of its training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .config import MaskTrainingConfig
 
 
 def in_precision(network: nn.Module | None, config: MaskTrainingConfig) -> nn.Module | None:
-    """The network, under autocast to bfloat16 where ``config.precision`` says so."""
+    """The network, wrapped in autocast if ``config.precision`` is "bfloat16"."""
     if network is None or config.precision != "bfloat16":
         return network
     return InBfloat16(network)

@@ -1,4 +1,4 @@
-"""Masks and inpaintings of images of any size by trained networks."""
+"""Masks and inpaintings by trained networks, for images of any size."""
 
 from __future__ import annotations
 
@@ -31,41 +31,45 @@ def propose_mask(
     channel_axis: int | None = None,
     rng: Rng = 0,
 ) -> np.ndarray:
-    """The pixels to keep, in one forward pass.
+    """Choose the pixels of an image to keep, in one forward pass of a mask generator.
 
     Parameters
     ----------
     network : MaskGAN or MaskGenerator
-        As `load` returns it; it runs on the device and in the precision of its weights.
-    image : array
-        (H, W), or with ``channel_axis`` one or three channels; uint8, uint16, or floats in [0, 1].
-        Grey is repeated for a colour network, colour becomes luma for a grey one.
+        A network from `load`. It runs on the device and in the precision of its weights.
+    image : array (H, W), or with a channel axis of length 1 or 3
+        uint8, uint16, or floats in [0, 1]. For a colour network a greyscale image is repeated; for
+        a greyscale network a colour image is converted to luma.
     density : float, optional
-        In (0, 1]: exactly ``max(1, round(density * H * W))`` pixels, those of the highest
-        confidence. None: what the network makes of its confidence, where it is 1/2 or more or (if
-        it was trained with stochastic rounding) drawn with that probability; of about the density
-        that the network was trained for (the most confident pixel, where there is none).
+        Share of pixels to keep, in (0, 1]: exactly ``max(1, round(density * H * W))`` pixels, those
+        of the highest confidence. None: the network decides, which gives roughly the density it was
+        trained for. It keeps the pixels of confidence 1/2 or more or, if it was trained with
+        stochastic rounding, each pixel with its confidence as probability; and at least the most
+        confident pixel.
+    channel_axis : int, optional
+        Axis of the channels; None for a greyscale image.
     rng : int, Generator or None
-        Of all that is random. The default 0 gives the same mask every time; None, another.
+        Random seed or generator. The default 0 gives the same mask every time; None gives a new
+        mask every time.
 
     Returns
     -------
     Boolean array (H, W)
-        True: keep.
+        True at the pixels to keep.
 
     Raises
     ------
     InputError
-        A network without a mask generator; an image or density that is not allowed.
+        If the network has no mask generator, or the image or the density is not allowed.
 
     Notes
     -----
-    Beyond the paper: the ranking. It orders what goes into the hard sigmoid, so that pixels whose
-    confidence is 0 or 1 differ as well.
+    Ranking is not in the paper. It ranks the input of the hard sigmoid, which also orders pixels
+    whose confidence is 0 or 1.
     """
     own = network.mask if isinstance(network, MaskGAN) else network
     if not isinstance(own, MaskGenerator):
-        raise InputError("network: has no mask generator; it was trained with mode='inpainting'")
+        raise InputError("network has no mask generator: it was trained with mode='inpainting'")
     density = None if density is None else check_fraction(density, "density")
     batch, _, _ = _prepare(image, channel_axis, own)
     seed, random = _seed(own.noise, batch, rng)
@@ -89,33 +93,35 @@ def fill(
     channel_axis: int | None = None,
     rng: Rng = 0,
 ) -> np.ndarray:
-    """The image inpainted from the pixels where ``mask`` is True, by the trained generator.
+    """Inpaint an image from the pixels where ``mask`` is True, by a trained generator.
 
     Parameters
     ----------
     network : MaskGAN or InpaintingGenerator
-        As `load` returns it.
-    image : array
-        As in `propose_mask`, with as many channels as the network has; the result does not
-        depend on its values off the mask.
+        A network from `load`. It runs on the device and in the precision of its weights.
+    image : array (H, W), or with a channel axis of length 1 or 3
+        uint8, uint16, or floats in [0, 1], with as many channels as the network has. Values outside
+        the mask do not affect the result.
     mask : Boolean array (H, W)
-        The known pixels.
+        True at the known pixels.
+    channel_axis : int, optional
+        Axis of the channels; None for a greyscale image.
     rng : int, Generator or None
-        Of the network's random seed.
+        Random seed or generator of the network's random input.
 
     Returns
     -------
     array
-        Shape and dtype of ``image``, equal to it at the known pixels.
+        Same shape and dtype as ``image``, and equal to it at the known pixels.
 
     Raises
     ------
     InputError
-        A network without a generator; an image or mask that is not allowed.
+        If the network has no inpainting generator, or the image or the mask is not allowed.
     """
     own = network.generator if isinstance(network, MaskGAN) else network
     if not isinstance(own, InpaintingGenerator):
-        raise InputError("network: has no inpainting generator; it was trained for diffusion")
+        raise InputError("network has no inpainting generator: it was trained for diffusion")
     batch, planes, layout = _prepare(image, channel_axis, own, convert=False)
     known = np.asarray(as_array(mask, "mask"))
     if known.dtype != np.bool_ or known.shape != tuple(batch.shape[2:]):
@@ -136,7 +142,7 @@ def _prepare(
     *,
     convert: bool = True,
 ) -> tuple[Tensor, np.ndarray, Layout]:
-    """A batch of one image in the network's channels, device and precision; the same as floats."""
+    """A batch of one image for the network; its planes (C, H, W) as floats; its layout."""
     planes, layout = prepare_numpy(image, channel_axis)
     if planes.ndim != 3 or planes.shape[0] not in (1, 3):
         raise InputError(
@@ -145,13 +151,13 @@ def _prepare(
         )
     if planes.min() < 0 or planes.max() > 1:
         raise InputError(
-            f"image: values must lie in [0, 1], not [{planes.min():g}, {planes.max():g}]"
+            f"image has values in [{planes.min():g}, {planes.max():g}]; allowed is [0, 1]"
         )
     if planes.shape[0] != network.channels:
         if not convert:
             raise InputError(
-                f"image has {planes.shape[0]} channels; allowed are {network.channels}, those of "
-                "the network"
+                f"image has {planes.shape[0]} channels; allowed are {network.channels}, as in the "
+                "network"
             )
         luma = np.asarray(LUMA, planes.dtype)
         grey = planes if len(planes) == 1 else np.tensordot(luma, planes, 1)[None]
@@ -161,6 +167,6 @@ def _prepare(
 
 
 def _seed(noise: str, batch: Tensor, rng: Rng) -> tuple[Tensor, torch.Generator]:
-    """The network's seed r, and what drew it, on the CPU: the same on every device."""
+    """The network's seed r and its generator, on the CPU so that all devices get the same seed."""
     random = torch.Generator().manual_seed(int(generator(rng).integers(2**63)))
     return draw_seed(noise, batch.cpu(), random).to(batch), random

@@ -1,4 +1,4 @@
-"""Masks of an exact density from scores."""
+"""Masks of an exact density, from scores."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from torch import Tensor
 
 
 def count_known(density: float, num_pixels: int) -> int:
-    """How many pixels a mask of this density has: ``max(1, round(density * num_pixels))``."""
+    """The number of pixels in a mask of this density: ``max(1, round(density * num_pixels))``."""
     return max(1, round(density * num_pixels))
 
 
 def keep_highest(scores: Tensor, density: float) -> Tensor:
-    """1 at the `count_known` highest scores of each of (N, 1, H, W), 0 elsewhere; O(n log n).
+    """Masks (N, 1, H, W) with 1 at the `count_known` highest scores of each image, 0 elsewhere.
 
-    Of equal scores the earlier pixel is taken. The result has the dtype of ``scores``.
+    Of equal scores the earlier pixel is taken. The result has the dtype of ``scores``. The cost is
+    O(n log n) for n pixels.
     """
     flat = scores.detach().flatten(1)
     order = torch.sort(flat, dim=1, descending=True, stable=True).indices
@@ -23,7 +24,7 @@ def keep_highest(scores: Tensor, density: float) -> Tensor:
 
 
 def random_masks(like: Tensor, density: float, generator: torch.Generator | None = None) -> Tensor:
-    """Masks (N, 1, H, W) of exactly this density for images (N, C, H, W), all equally likely."""
+    """Uniformly random masks (N, 1, H, W) of exactly this density for images (N, C, H, W)."""
     scores = like[:, :1]
     random = torch.rand(scores.shape, generator=generator, device=like.device, dtype=torch.float64)
     return keep_highest(random, density).to(like.dtype)

@@ -1,4 +1,4 @@
-"""Training mask networks."""
+"""Train mask networks."""
 
 from __future__ import annotations
 
@@ -18,23 +18,36 @@ def train(
     on_step: Callback | None = None,
     resume: bool = True,
 ) -> TrainingResult[MaskTrainingConfig]:
-    """Train the three networks jointly, or the parts that ``config.mode`` names.
+    """Train the three networks jointly, or those that belong to ``config.mode``.
 
-    Writes into ``folder`` what `steepest.learning.training.run_training` says: ``log.csv`` with the
-    losses (2), (3), (4), error and density of every epoch, a checkpoint, and
-    ``weights.safetensors`` of the epoch with the smallest Eq. (4) on held-out images, which
-    `steepest.learning.masks.load` reads. Continues bit for bit what was stopped.
+    Writes into ``folder``:
 
-    In the log, "total" is the sum of the losses of all networks; it says nothing of quality.
+    - ``log.csv``, with the losses (2), (3) and (4), the error and the density of every epoch.
+      "total" is the sum of the losses of all networks and does not measure quality;
+    - a checkpoint, from which an interrupted training resumes bit for bit;
+    - ``weights.safetensors`` and ``weights.json`` of the epoch with the smallest Eq. (4) on
+      held-out images, for `steepest.learning.masks.load`.
+
+    Parameters
+    ----------
+    config : MaskTrainingConfig
+        The settings.
+    folder, on_epoch, on_step, resume
+        See `steepest.learning.training.run_training`.
+
+    Returns
+    -------
+    TrainingResult
 
     Raises
     ------
     InputError
-        A setting is wrong; what is in ``folder`` is damaged or was made with other settings.
+        If a setting is wrong, or ``folder`` contains a training that is damaged or has other
+        settings.
     NotConverged
-        The losses or the weights are no longer finite.
+        If the losses or the weights are no longer finite.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, when the checkpoint is written.
+        After Ctrl-C or SIGTERM, once the checkpoint is written.
     """
     return run_training(
         config, folder, make_task, on_epoch=on_epoch, on_step=on_step, resume=resume

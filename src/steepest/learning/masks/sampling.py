@@ -1,4 +1,4 @@
-"""Which crops a step sees: a function of counters alone (`steepest.learning.training.streams`)."""
+"""Draw the crops of each step from counters alone (`steepest.learning.training.streams`)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ TRAINING, VALIDATION, NOISE = range(3)
 def draw_crops(
     source: Source, size: int, seed: int, kind: int, step: int, indices: Sequence[int]
 ) -> Tensor:
-    """The crops ``indices`` of a step, (len(indices), C, size, size) float32 on the CPU.
+    """Draw the crops ``indices`` of a step: (len(indices), C, size, size), float32, on the CPU.
 
-    They are mirrored and transposed at random, not inverted. ``kind``: TRAINING or VALIDATION.
+    Crops are mirrored and transposed at random, but not inverted. ``kind`` is TRAINING or
+    VALIDATION.
     """
     crops = []
     for index in indices:

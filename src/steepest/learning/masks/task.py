@@ -1,4 +1,4 @@
-"""Mask networks as the subject of a training."""
+"""The training task for mask networks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .validation import NAMES, Validation, make_validation
 
 @dataclass(frozen=True, eq=False)
 class MaskTask:
-    """Networks, losses and images: the `Task` of mask networks."""
+    """The `Task` of mask networks: networks, losses and images."""
 
     config: MaskTrainingConfig
     device: torch.device
@@ -37,17 +37,17 @@ class MaskTask:
         return placed(seeded(self.build, self.config.seed), self.config, device)
 
     def build(self) -> nn.Module:
-        """The same with any weights, on the CPU."""
+        """The networks of the mode with arbitrary weights, on the CPU."""
         c = self.config
         return MaskGAN(c.mode, c.channels, c.base_channels, c.noise, c.binarisation, c.norm)
 
     def rehearse(self, network: nn.Module) -> None:
-        """Draw a crop to train on; where it is needed, import the solver.
+        """Draw a crop to train on and, in mode "diffusion", import the solver.
 
         Raises
         ------
         InputError
-            No image is as large as the crops.
+            If no image is as large as the crops.
         """
         draw_crops(self.source, self.config.crop, self.config.seed, TRAINING, 0, [0])
         if self.config.mode == "diffusion":
@@ -65,11 +65,11 @@ class MaskTask:
         return self.validation(network)
 
     def validation_names(self, terms: Sequence[str]) -> tuple[str, ...]:
-        """What `validate` returns."""
+        """The keys that `validate` returns."""
         return NAMES
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """As `steepest.learning.masks.load` reads it."""
+        """Write the networks for `steepest.learning.masks.load`."""
         weights.save(network, path, dict(metadata))
 
     def metadata(self) -> Mapping[str, Any]:
@@ -77,17 +77,17 @@ class MaskTask:
         return {"data": dict(self.source.licences)}
 
     def hint(self, network: nn.Module) -> str:
-        """Nothing is known but that the learning rate may be too large."""
+        """No hint: the usual cause of divergence is the learning rate."""
         return ""
 
 
 def make_task(config: MaskTrainingConfig, team: Team) -> MaskTask:
-    """Open the images, and draw those of the validation.
+    """Open the images and draw the validation batches.
 
     Raises
     ------
     InputError
-        There are no such images, or none as large as the crops.
+        If the images do not exist, or none is as large as the crops.
     """
     source = open_photographs(config.data, held_out=False, channels=config.channels)
     other = open_photographs(

@@ -1,9 +1,9 @@
-"""The losses of a step, for each way of training: one scalar with three gradients.
+"""The losses of a training step for each mode: one scalar that gives each network its gradient.
 
-The three networks are updated at once, each by the gradient of its own loss. What one network's
-loss must not move is held fixed (`frozen`, ``detach``), so the gradient of the sum of the losses
-has, in the weights of every network, the gradient of that network's loss. Adam treats every weight
-by itself: one Adam on the sum is three Adams with the same rate, as the paper has them.
+The three networks are updated in the same step, each by the gradient of its own loss. Everything
+that one network's loss must not change is held fixed (`frozen`, ``detach``), so in the weights of
+each network the gradient of the sum equals the gradient of that network's loss. Adam treats every
+weight separately; one Adam on the sum is therefore the same as the paper's three with equal rates.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def joint_terms(
 ) -> Terms:
     """Eqs. (2), (3) and (4) with the mask of the mask generator.
 
-    The mask generator is moved by Eq. (4) alone, through the inpainting of a generator that is held
-    fixed; to generator and critic the mask is given.
+    Only Eq. (4) updates the mask generator, through an inpainting generator that is held fixed.
+    The losses of generator and critic treat the mask as a constant.
     """
     mask_network: Any = in_precision(gan.mask, config)
     generator: Any = in_precision(gan.generator, config)
@@ -65,7 +65,7 @@ def diffusion_terms(
 
 
 TERMS = {"joint": joint_terms, "inpainting": inpainting_terms, "diffusion": diffusion_terms}
-"""By the mode of the training."""
+"""The losses by training mode."""
 
 
 def _adversarial_terms(
@@ -73,7 +73,7 @@ def _adversarial_terms(
 ) -> Terms:
     """Eqs. (2) and (3) for a given mask."""
     generator: Any = in_precision(gan.generator, config)
-    critic: Any = gan.critic  # in float32: bfloat16 does not resolve Eq. (2), a small difference
+    critic: Any = gan.critic  # in float32: bfloat16 does not resolve the small difference Eq. (2)
     inpainted = generator(seed, mask, mask * images)
     of_critic = critic_loss(critic(inpainted.detach(), mask), critic(images, mask))
     with frozen(critic):

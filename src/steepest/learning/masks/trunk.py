@@ -1,4 +1,4 @@
-"""The hourglass that both generators are made of."""
+"""The hourglass network of both generators."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ...core.errors import InputError
 from .blocks import KERNEL, CBlock, TCBlock, check_channels, initialise
 
 MULTIPLE = 8
-"""Three times the size is halved."""
+"""Sides are padded to multiples of this, because three levels halve them."""
 NOISES = ("uniform", "normal")
 _DEVIATION = 0.1
 
 
 class Hourglass(nn.Module):
-    """(N, in, H, W) to (N, out, H, W) before the last activation; any height and width.
+    """Map (N, in, H, W) to (N, out, H, W), for any height and width, without a last activation.
 
     With ``b = base_channels`` (128 in the paper)::
 
@@ -25,20 +25,20 @@ class Hourglass(nn.Module):
            |          +---------------------------skip--------------------+            |
            +--------------------------------------skip---------------------------------+
 
-    then one transposed 5x5 convolution to ``out_channels``. The TCBlock of 4b channels is the
-    bottleneck, at an eighth of the resolution; the last TCBlock does not enlarge.
+    followed by one transposed 5x5 convolution to ``out_channels``. The TCBlock of 4b channels is
+    the bottleneck, at an eighth of the resolution; the last TCBlock does not upsample.
 
     Raises
     ------
     InputError
-        ``base_channels`` is no positive multiple of 4.
+        If ``base_channels`` is not a positive multiple of 4.
 
     Notes
     -----
-    Source: the paper, Fig. 1(a). Reconstructed: skips are concatenated, and taken before pooling.
-    Inside, the last row and column are repeated until 8 divides height and width; the result is
-    cut to the size of the image. The published network of this family ends in 3x3 convolutions;
-    here, as the paper says, all have 5x5.
+    Source: the paper, Fig. 1(a). That skips are concatenated, and taken before pooling, is
+    reconstructed. The last row and column are repeated until height and width are multiples of 8,
+    and the result is cropped. The published network of this family ends in 3x3 convolutions; here
+    all are 5x5, as the paper says.
     """
 
     def __init__(self, in_channels: int, out_channels: int, base_channels: int) -> None:
@@ -67,12 +67,12 @@ class Hourglass(nn.Module):
 
 
 def check_noise(noise: str) -> str:
-    """One of `NOISES`.
+    """``noise``, if it is one of `NOISES`.
 
     Raises
     ------
     InputError
-        It is not.
+        If it is not.
     """
     if noise not in NOISES:
         raise InputError(f"noise={noise!r}; allowed are {', '.join(NOISES)}")
@@ -82,8 +82,9 @@ def check_noise(noise: str) -> str:
 def draw_seed(noise: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """The random seed r of a generator, with the shape, dtype and device of ``like``.
 
-    "uniform": in [0, 1), as the paper has it. "normal": of mean 0 and standard deviation 0.1, as in
-    a published network of this family. ``generator`` None: torch's global random state.
+    "uniform" draws from [0, 1), as in the paper. "normal" has mean 0 and standard deviation 0.1, as
+    in a published network of this family. Without a ``generator`` torch's global random state is
+    used.
     """
     seed = torch.empty_like(like, requires_grad=False)
     if noise == "uniform":
@@ -92,12 +93,12 @@ def draw_seed(noise: str, like: Tensor, generator: torch.Generator | None = None
 
 
 def check_batch(batch: Tensor, channels: int, name: str) -> None:
-    """(N, channels, H, W).
+    """Check that ``batch`` has the shape (N, channels, H, W).
 
     Raises
     ------
     InputError
-        It is not.
+        If it has not.
     """
     if batch.ndim != 4 or batch.shape[1] != channels:
         raise InputError(f"{name} of shape {tuple(batch.shape)}; allowed is (N, {channels}, H, W)")

@@ -1,4 +1,4 @@
-"""How good the networks are: always on the same crops with the same random numbers."""
+"""Validation on fixed crops with fixed random numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .sampling import NOISE, VALIDATION, draw_crops
 from .trunk import draw_seed
 
 NAMES = ("error", "density", "psnr", "score")
-_SEED = 0  # not that of the training: scores of several trainings can be compared
+_SEED = 0  # independent of the training's seed, so that scores of trainings can be compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +33,12 @@ class Validation:
 
     @torch.no_grad()
     def __call__(self, network: nn.Module) -> dict[str, float]:
-        """Means over the batches of `NAMES`.
+        """The quantities `NAMES`, averaged over the batches.
 
-        "error": mean absolute error. "density": share of known pixels. "psnr": in dB for data
-        range 1, of each image. "score": Eq. (4).
+        - "error": mean absolute error.
+        - "density": share of known pixels.
+        - "psnr": PSNR of each image in dB for data range 1, averaged.
+        - "score": Eq. (4).
         """
         sums = dict.fromkeys(NAMES, 0.0)
         for index, images in enumerate(self.batches):
@@ -55,7 +57,7 @@ class Validation:
 
 
 def make_validation(source: Source, config: MaskTrainingConfig, device: torch.device) -> Validation:
-    """Draw the batches."""
+    """Draw the validation batches."""
     batches = [
         draw_crops(source, config.crop, _SEED, VALIDATION, index, range(config.batch)).to(device)
         for index in range(config.validation_batches)
@@ -66,7 +68,7 @@ def make_validation(source: Source, config: MaskTrainingConfig, device: torch.de
 def reconstruct(
     network: Any, images: Tensor, config: MaskTrainingConfig, random: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Masks (N, 1, H, W) and the images inpainted from them, as the mode has it."""
+    """Masks (N, 1, H, W) and the images inpainted from them, by the networks of the mode."""
     gan: MaskGAN = network
     if gan.mask is None:
         mask = random_masks(images, config.density, random)

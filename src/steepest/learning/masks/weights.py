@@ -1,4 +1,4 @@
-"""Weights of trained mask networks."""
+"""Load and save the weights of mask networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NETWORKS = {
     "mask-generator": "mask_generator:MaskGenerator",
     "inpainting-generator": "generator:InpaintingGenerator",
 }
-"""``"module:class"`` of this package, by the name in weight files."""
+"""``"module:class"`` in this package, by the name in weight files."""
 
 REGISTRY = Registry(NETWORKS, __name__.rpartition(".")[0])
 

@@ -1,10 +1,11 @@
-"""The training loop that all networks share, whatever they learn (needs the ``torch`` extra).
+"""The training loop of all networks (needs the ``torch`` extra).
 
-A training is a :class:`Recipe` (how long, which rate, which seed) and a :class:`Task` (network,
-loss, validation, files of weights). :func:`run_training` brings them together: optimiser, average
-of the weights, checkpoints, log, resuming bit for bit, several processes.
+A training consists of a :class:`Recipe` (duration, learning rate, seed) and a :class:`Task`
+(network, loss, validation, weight files). :func:`run_training` combines them and adds the
+optimiser, averaging of the weights, checkpoints, the log, bit-for-bit resuming and several
+processes.
 
-Everything is imported on first use: who only reads weights needs no training loop.
+Everything is imported on first use, so reading weights does not load the training loop.
 """
 
 from __future__ import annotations

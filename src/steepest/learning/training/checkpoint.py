@@ -1,7 +1,7 @@
-"""A training on disk: ``checkpoint.json`` and the tensors in the safetensors file that it names.
+"""Checkpoints: ``checkpoint.json`` and the safetensors file that it names.
 
-The tensors are written first, under a new name, then the JSON file is replaced in one go: whenever
-the program is stopped, a complete checkpoint is there.
+The tensors are written first, under a new name; then the JSON file is replaced atomically. A
+complete checkpoint therefore exists whenever the program is stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ R = TypeVar("R", bound=Recipe)
 
 _NAME = "checkpoint.json"
 _FORMAT = 1
-_ENTRIES = {  # what a step of training needs, and its type
+_ENTRIES = {  # the types of the entries
     "config": dict,
     "tensors": str,
     "step": int,
@@ -38,12 +38,12 @@ _ENTRIES = {  # what a step of training needs, and its type
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether a training was stored in this folder."""
+    """Whether this folder contains a checkpoint."""
     return (folder / _NAME).is_file()
 
 
 def save_checkpoint(folder: Path, learner: Learner, recipe: Recipe, log_bytes: int) -> None:
-    """Store everything that the next step depends on, and how long the log is."""
+    """Store everything that the next step depends on, and the length of the log."""
     tensors = f"checkpoint-{learner.step}.safetensors"
     document = {
         "format": _FORMAT,
@@ -72,7 +72,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        It is damaged, lacks an entry, or is of another version.
+        If it is damaged, lacks an entry, or has another format version.
     """
     path = folder / _NAME
     try:
@@ -84,29 +84,29 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path}: format {document['format']}; this version reads {_FORMAT}")
     for name, kind in _ENTRIES.items():
         if name not in document or not isinstance(document[name], kind):  # type: ignore[arg-type]
-            state = "not as it was written" if name in document else "missing"
+            state = "of the wrong type" if name in document else "missing"
             raise InputError(f"{path}: damaged, its entry {name!r} is {state}")
     return dict(document)
 
 
 def stored_recipe(folder: Path, kind: type[R]) -> R:
-    """The recipe of the training in this folder, which is of this kind.
+    """The recipe of the training in this folder, of the class ``kind``.
 
     Raises
     ------
     InputError
-        The checkpoint is damaged, or of another kind of training.
+        If the checkpoint is damaged, or belongs to another kind of training.
     """
     return kind.from_json(read_checkpoint(folder)["config"])
 
 
 def restore(folder: Path, document: dict[str, Any], learner: Learner) -> None:
-    """Put a learner into the state that was stored, bit for bit.
+    """Restore the stored state of a learner, bit for bit.
 
     Raises
     ------
     InputError
-        The file of tensors is missing, damaged or belongs to another network.
+        If the safetensors file is missing, damaged or belongs to another network.
     """
     path = folder / document["tensors"]
     try:
@@ -114,7 +114,7 @@ def restore(folder: Path, document: dict[str, Any], learner: Learner) -> None:
         _load(learner, tensors)
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: damaged, or of another network ({reason})") from None
+        raise InputError(f"{path}: damaged, or belongs to another network ({reason})") from None
     device = next(learner.network.parameters()).device
     learner.step, learner.seconds = document["step"], document["seconds"]
     learner.sums = {
@@ -145,7 +145,7 @@ def _load(learner: Learner, tensors: dict[str, Tensor]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "adam").items():
         index, _, name = key.partition(".")
-        if value.ndim:  # with the strides of the parameter: those decide how sums are rounded
+        if value.ndim:  # keep the strides of the parameter, which decide how sums are rounded
             value = torch.empty_like(parameters[int(index)]).detach().copy_(value)
         state.setdefault(int(index), {})[name] = value
     document = learner.optimizer.state_dict()

@@ -1,4 +1,4 @@
-"""Whether a device is there, asked before anything is computed for it."""
+"""Choose a device and check that it can be used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...core.errors import InputError
 
 
 def automatic(name: str) -> str:
-    """CUDA where there is one, else the CPU, for "auto"; any other name stays."""
+    """For "auto", "cuda" if it is available, else "cpu"; any other name is returned unchanged."""
     return name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -18,7 +18,7 @@ def usable_device(name: str | torch.device, argument: str = "device") -> torch.d
     Raises
     ------
     InputError
-        There is no such device here; the message names ``argument``.
+        If the device cannot be used on this machine; the message names ``argument``.
     """
     try:
         device = torch.device(name)

@@ -1,4 +1,4 @@
-"""Several processes of one training, as ``torchrun`` starts them: one gradient for all."""
+"""Train with several processes, started by ``torchrun``, that share each gradient."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .device import automatic, usable_device
 
 @dataclass(frozen=True)
 class Team:
-    """This process (``rank``) among ``size``; one alone needs no communication."""
+    """This process (``rank``) among ``size`` processes; a single one needs no communication."""
 
     rank: int
     size: int
@@ -31,10 +31,10 @@ class Team:
         return range(self.rank, num_parts, self.size)
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
-        """Replace every tensor by its sum over the processes: one message for all of them.
+        """Replace every tensor by its sum over the processes, in one message for all tensors.
 
-        (Not ``DistributedDataParallel``, through whose wrapper forward-mode derivatives do not
-        go.) All processes get the same bits.
+        All processes get the same bits. ``DistributedDataParallel`` is not an option, because its
+        wrapper does not support forward-mode derivatives.
         """
         if self.size == 1:
             return
@@ -45,21 +45,22 @@ class Team:
             tensor.copy_(part.view_as(tensor))
 
     def wait(self) -> None:
-        """Go on when all processes have come here."""
+        """Wait until all processes have reached this point."""
         if self.size > 1:
             distributed.barrier()
 
 
 @contextmanager
 def team(device: str) -> Iterator[Team]:
-    """Join the processes that the environment of ``torchrun`` announces; alone without it.
+    """Join the processes started by ``torchrun``; without ``torchrun``, a team of one.
 
-    gloo on CPUs, nccl on GPUs (one for each process). ``device`` "auto" is CUDA where there is one.
+    The backend is gloo on CPUs and nccl on GPUs, with one GPU per process. ``device="auto"`` is
+    CUDA if it is available.
 
     Raises
     ------
     InputError
-        The device does not exist here.
+        If the device cannot be used on this machine.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))

@@ -1,4 +1,4 @@
-"""What a training writes besides its log: checkpoints and the best network, never one with NaN."""
+"""Save checkpoints and the best network of a training, never with NaN or infinity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .task import Task
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What does not change during a training."""
+    """The fixed parts of a training."""
 
     recipe: Recipe
     folder: Path
@@ -29,17 +29,17 @@ class Setting:
 
     @property
     def weights(self) -> Path:
-        """Where the best network is saved, without the ending."""
+        """The path of the best network's files, without their suffix."""
         return self.folder / "weights"
 
 
 def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
-    """The checkpoint, and the best network so far (the present one before the first validation).
+    """Save a checkpoint and the best network so far (before the first validation, the present one).
 
     Raises
     ------
     NotConverged
-        What would be stored is not finite: the last checkpoint stays.
+        If the loss or the weights are not finite. The last checkpoint is kept.
     """
     check_finite(setting, learner)
     save_checkpoint(setting.folder, learner, setting.recipe, log_bytes)
@@ -47,24 +47,24 @@ def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
 
 
 def check_finite(setting: Setting, learner: Learner) -> None:
-    """Refuse to go on from NaN or infinity; the best weights so far are on disk afterwards.
+    """Stop if the loss or the weights are NaN or infinite; first save the best weights so far.
 
     Raises
     ------
     NotConverged
-        The loss of this epoch or the weights are not finite; the message begins with the task's
-        hint, if it has one.
+        If the loss of this epoch or the weights are not finite. The message gives the task's hint,
+        if it has one.
     """
     total = float(learner.sums.get("total", 0.0))
     finite = all(bool(torch.isfinite(p).all()) for p in learner.network.parameters())
     if math.isfinite(total) and finite:
         return
     what = "weights are not finite" if math.isfinite(total) else f"loss is {total}"
-    kept = "no weights were validated before that"
+    kept = "no weights had been validated before"
     if learner.best:
         if setting.team.leads:
             _save_best(setting, learner)
-        kept = f"the best weights so far, of epoch {learner.best_epoch}, are in {setting.folder}"
+        kept = f"the best weights so far, from epoch {learner.best_epoch}, are in {setting.folder}"
     recipe, hint = setting.recipe, setting.task.hint(learner.network)
     rate = f"try a smaller learning rate than {recipe.learning_rate:g}"
     advice = "; ".join(text for text in (hint, rate, kept) if text)
@@ -73,7 +73,7 @@ def check_finite(setting: Setting, learner: Learner) -> None:
 
 
 def best_network(setting: Setting, learner: Learner) -> nn.Module:
-    """A copy of the best network so far, on the CPU in evaluation mode."""
+    """A copy of the best network so far, on the CPU and in evaluation mode."""
     network = setting.task.build()
     network.load_state_dict(learner.best or learner.candidate.state_dict())
     return network.eval()

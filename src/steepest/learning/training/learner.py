@@ -1,4 +1,4 @@
-"""What changes while a network learns, and one step of it."""
+"""The state of a training, and one step of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .task import Task
 
 @dataclass
 class Learner:
-    """Network, optimiser, the average of the weights (where wanted), and where we are."""
+    """Network, optimiser, averaged weights (None without averaging), and progress."""
 
     network: nn.Module
     optimizer: torch.optim.Adam
@@ -33,11 +33,11 @@ class Learner:
 
     @property
     def candidate(self) -> nn.Module:
-        """The network that is validated and kept: the average where there is one."""
+        """The network that is validated and kept: the average if there is one."""
         return self.network if self.average is None else self.average
 
     def keep_best(self, score: float, epoch: int) -> bool:
-        """Remember the candidate if no score was smaller; whether it was."""
+        """Remember the candidate if its score is the smallest so far; return whether it is."""
         if not score < self.best_score:
             return False
         self.best_score, self.best_epoch = score, epoch
@@ -63,7 +63,7 @@ def snapshot(network: nn.Module) -> dict[str, Tensor]:
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """The rate in step number ``step`` (from 0): linear warm-up times constant or half cosine."""
+    """The rate at ``step`` (from 0): a linear warm-up times a constant or a half cosine."""
     rate = recipe.learning_rate * min(1.0, (step + 1) / max(1, recipe.warmup))
     if recipe.schedule == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * step / recipe.num_steps))
@@ -71,12 +71,13 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 
 def take_step(learner: Learner, task: Task, recipe: Recipe, team: Team) -> None:
-    """One step of Adam on the next batch.
+    """Take one step of Adam on the next batch.
 
-    The batch is computed in ``recipe.parts`` parts (as many as there are processes at least), each
-    with random numbers of its own; gradients are averaged over parts and processes, so who
-    computed which part does not matter. (Running statistics of batch normalisation are averaged
-    over the processes; one process would update them part by part.)
+    The batch is divided into ``recipe.parts`` parts, or the next multiple of it that the processes
+    can share. Each part has its own random numbers. Gradients are averaged over parts and
+    processes, so it does not matter which process computes which part. Running statistics of batch
+    normalisation are averaged over the processes, whereas a single process updates them part by
+    part.
     """
     num_parts = count_parts(recipe, team)
     each = recipe.batch // num_parts
@@ -106,7 +107,7 @@ def take_step(learner: Learner, task: Task, recipe: Recipe, team: Team) -> None:
 
 @torch.no_grad()
 def share_buffers(network: nn.Module, team: Team) -> None:
-    """The mean over the processes of what the network keeps besides its parameters."""
+    """Average the network's floating-point buffers over the processes, in place."""
     if team.size == 1:
         return
     kept = network.state_dict(keep_vars=True).values()
@@ -118,7 +119,7 @@ def share_buffers(network: nn.Module, team: Team) -> None:
 
 
 def count_parts(recipe: Recipe, team: Team) -> int:
-    """In how many parts a batch is computed: a multiple of the number of processes."""
+    """The number of parts of a batch: a multiple of ``recipe.parts`` and of the team's size."""
     return recipe.parts * team.size // math.gcd(recipe.parts, team.size)
 
 
@@ -130,7 +131,7 @@ def _add(sums: dict[str, Tensor], values: Mapping[str, Any], weight: float = 1.0
 
 @torch.no_grad()
 def _follow(learner: Learner, decay: float) -> None:
-    """Move the average towards the weights; in the first steps faster than ``decay`` says."""
+    """Move the average towards the weights, with a smaller decay in the first steps."""
     if learner.average is None:
         return
     decay = min(decay, (1 + learner.step) / (10 + learner.step))

@@ -1,4 +1,4 @@
-"""One row an epoch, in ``log.csv`` and, where wanted, for TensorBoard."""
+"""The training log: one row per epoch in ``log.csv`` and, optionally, for TensorBoard."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ NAME = "log.csv"
 
 
 class Log:
-    """``log.csv`` in ``folder``, cut back to its first ``size`` bytes: those of the checkpoint.
+    """``log.csv`` in ``folder``, truncated to its first ``size`` bytes, as of the checkpoint.
 
-    All rows have the columns of the first. NaN is an empty cell; numbers are written such that
-    reading gives the same float.
+    All rows have the columns of the first row. NaN becomes an empty cell. Numbers are written with
+    enough digits to read back the same float.
+
+    Raises
+    ------
+    InputError
+        If ``tensorboard`` is True but tensorboard is not installed.
     """
 
     def __init__(self, folder: Path, size: int = 0, *, tensorboard: bool = False) -> None:
@@ -31,7 +36,7 @@ class Log:
 
     @property
     def size(self) -> int:
-        """Bytes written so far."""
+        """The size of the file in bytes."""
         return self._path.stat().st_size
 
     def add(self, row: Row) -> None:
@@ -50,18 +55,18 @@ class Log:
                     self._writer.add_scalar(name, value, int(row["epoch"]))
 
     def close(self) -> None:
-        """End the log for TensorBoard; ``contextlib.closing`` does it in a ``with`` block."""
+        """Close the TensorBoard log."""
         if self._writer is not None:
             self._writer.close()
 
 
 def _text(value: float) -> str:
-    """Such that reading gives the same number; NumPy's scalars are written as Python's."""
+    """Text that reads back as the same number; NumPy scalars are written like Python's."""
     return repr(int(value) if isinstance(value, int) else float(value))
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:
-    """The rows of ``log.csv``; empty cells are left out."""
+    """The rows of ``log.csv`` without empty cells; empty if there is no file."""
     path = folder / NAME
     if not path.exists():
         return []
@@ -76,5 +81,5 @@ def _summary_writer(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise InputError("tensorboard=True needs it: pip install tensorboard") from None
+        raise InputError("tensorboard=True needs tensorboard: pip install tensorboard") from None
     return SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]

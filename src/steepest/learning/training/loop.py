@@ -1,4 +1,4 @@
-"""A training, from the first step or from a checkpoint, to weights on disk."""
+"""Run a training from the first step, or from a checkpoint, to the weights on disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ R = TypeVar("R", bound=Recipe)
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a training is: ``step`` of ``num_steps``; ``row`` is the row of the log of an epoch."""
+    """The progress of a training.
+
+    ``step`` counts from 1 to ``num_steps`` and ``epoch`` from 1. ``row`` is the epoch's row of the
+    log; it is empty unless the step ends an epoch.
+    """
 
     step: int
     num_steps: int
@@ -39,12 +43,29 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult(Generic[R]):
-    """What a training has led to.
+    """The result of a training.
 
-    ``network``: the best weights, in eval mode; ``path``: where they were saved; ``stopped``:
-    "finished", "time" (``max_minutes`` were over) or "callback" (one returned True); after the last
-    two train again to go on. ``best_score``: the smallest value of the criterion, in epoch
-    ``best_epoch``; ``history``: the rows of ``log.csv``.
+    Attributes
+    ----------
+    network : nn.Module
+        The network with the best weights, on the CPU and in evaluation mode.
+    config : Recipe
+        The recipe, with the batch that was used.
+    path : Path
+        The safetensors file of the weights.
+    stopped : str
+        "finished", "time" (``max_minutes`` were over) or "callback" (a callback returned True).
+        After "time" or "callback", run the training again to continue it.
+    step : int
+        Number of steps taken.
+    seconds : float
+        Duration of the training, including earlier runs.
+    best_score : float
+        The smallest value of the criterion; infinite before the first validation.
+    best_epoch : int
+        The epoch of the smallest value; 0 before the first validation.
+    history : tuple of mappings
+        The rows of ``log.csv``.
     """
 
     network: nn.Module
@@ -60,7 +81,7 @@ class TrainingResult(Generic[R]):
 
 @dataclass(frozen=True)
 class _Output:
-    """What the first process alone does."""
+    """The log and the callbacks, which belong to the first process only."""
 
     log: Log
     on_epoch: Callback | None
@@ -76,38 +97,45 @@ def run_training(
     on_step: Callback | None = None,
     resume: bool = True,
 ) -> TrainingResult[R]:
-    """Train the network of a task; every subject's own function does this, and documents it.
+    """Train the network of a task. The ``train`` function of each subject calls this.
 
-    Writes into ``folder``: ``log.csv`` (one row an epoch), ``checkpoint.json`` with a safetensors
-    file, and the best network so far where ``task.save`` puts it for the path ``folder/weights``.
-    What was stopped or killed continues from its checkpoint bit for bit (same machine, same number
-    of threads). Processes started by ``torchrun`` share the batches.
+    Writes into ``folder``: ``log.csv`` (one row per epoch), ``checkpoint.json`` and a safetensors
+    file, and the best network so far, which ``task.save`` writes to the path ``folder/weights``. A
+    training that was stopped or killed resumes from its checkpoint, bit for bit on the same machine
+    with the same number of threads. Processes started by ``torchrun`` share the batches.
 
     Parameters
     ----------
     recipe : Recipe
         How to train.
     folder : path
-        Made if it does not exist.
+        Created if it does not exist.
     make_task : callable
-        ``make_task(recipe, team)`` is the :class:`.task.Task`. The batch of this recipe is one that
-        all processes can share: the next larger one, if need be.
-    on_epoch, on_step : callables
-        Called (in the first process) with a :class:`Moment` after every epoch, every step. Where
-        one returns True, the training stops as after ``max_minutes``: the checkpoint is written.
+        ``make_task(recipe, team)`` returns the :class:`.task.Task`. The batch of the recipe it gets
+        is enlarged, if necessary, to one that the processes can share evenly.
+    on_epoch, on_step : callable, optional
+        Called in the first process with a :class:`Moment` after every epoch and every step. If one
+        returns True, the training writes its checkpoint and stops, as after ``max_minutes``.
     resume : bool
-        Continue what is in ``folder``; False: there must not be any checkpoint, weights or rows of
-        a log. Weights without a checkpoint are never replaced.
+        True: continue the training in ``folder``, if there is one. False: ``folder`` must not
+        contain a checkpoint, weights or a log with rows. Weights without a checkpoint are never
+        replaced.
+
+    Returns
+    -------
+    TrainingResult
 
     Raises
     ------
     InputError
-        A setting is wrong; what is in ``folder`` is damaged or was made with other settings.
+        If a setting is wrong, or ``folder`` contains a training that is damaged or has other
+        settings.
     NotConverged
-        The loss or the weights are no longer finite. The last checkpoint and the best weights so
+        If the loss or the weights are no longer finite. The last checkpoint and the best weights so
         far are kept.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, when the checkpoint is written; a second Ctrl-C does not wait.
+        After Ctrl-C or SIGTERM, once the checkpoint is written. A second Ctrl-C interrupts
+        immediately.
     """
     check_callback(on_epoch, "on_epoch")
     check_callback(on_step)
@@ -123,7 +151,7 @@ def run_training(
         if document is not None:
             restore(folder, document, learner)
         size = document["log_bytes"] if document is not None else 0
-        members.wait()  # nobody reads any more when the first process begins to write
+        members.wait()  # the first process must not write while others still read
         stopped = _train(setting, learner, stop, size, (on_epoch, on_step))
         members.wait()
         if stopped == "interrupted":
@@ -142,7 +170,7 @@ def run_training(
 
 
 def _share_batch(recipe: R, members: Team) -> R:
-    """The recipe with the next larger batch that all processes can share."""
+    """The recipe, its batch rounded up to one that the processes can share evenly."""
     parts = count_parts(recipe, members)
     return replace(recipe, batch=-(-recipe.batch // parts) * parts)
 
@@ -154,7 +182,7 @@ def _train(
     log_bytes: int,
     callbacks: tuple[Callback | None, Callback | None],
 ) -> str:
-    """Run; the first process writes all there is to write. Why it ended."""
+    """Run the training and return why it ended; only the first process writes files."""
     if not setting.team.leads:
         return _run(setting, learner, stop, None)
     setting.folder.mkdir(parents=True, exist_ok=True)
@@ -165,7 +193,7 @@ def _train(
 
 
 def _run(setting: Setting, learner: Learner, stop: Stop, output: _Output | None) -> str:
-    """Steps until the end or until asked to stop; why it ended."""
+    """Take steps until the end or a request to stop; return why it ended."""
     recipe, begun, stored = setting.recipe, time.monotonic() - learner.seconds, time.monotonic()
     learner.network.train()
     while learner.step < recipe.num_steps:
@@ -187,7 +215,7 @@ def _run(setting: Setting, learner: Learner, stop: Stop, output: _Output | None)
 
 
 def _tell(output: _Output, step: int, recipe: Recipe, row: Mapping[str, float]) -> bool:
-    """The row of an epoch into the log, and the moment to whoever wants to know: True to stop."""
+    """Log the row of an epoch and call the callbacks; True if one of them asks to stop."""
     moment = Moment(step, recipe.num_steps, -(-step // recipe.steps_per_epoch), row)
     if row:
         output.log.add(row)
@@ -196,12 +224,12 @@ def _tell(output: _Output, step: int, recipe: Recipe, row: Mapping[str, float]) 
 
 
 def _end_epoch(setting: Setting, learner: Learner) -> dict[str, float]:
-    """Means over the epoch and, where it is due, validation (else NaN): a row of the log.
+    """The epoch's row of the log: means over the epoch, and the validation (NaN if not due).
 
     Raises
     ------
     NotConverged
-        The loss or the weights are NaN or infinite.
+        If the loss or the weights are NaN or infinite.
     """
     check_finite(setting, learner)
     recipe = setting.recipe

@@ -1,4 +1,4 @@
-"""Photographs to train on: those of scikit-image, folders, data sets of torchvision."""
+"""Photographs for training: those of scikit-image, folders, data sets of torchvision."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ PHOTOGRAPHS = {
 }
 """The photographs in scikit-image's wheel that its documentation calls CC0 or public domain.
 
-Left out for want of such a statement: coins, ihc ("no known copyright restrictions"), moon, page,
-phantom, motorcycle, lfw; rocket, whose statement is disputed (scikit-image issue 5095); the
-silhouette horse (CC0), most crops of which are constant.
+Omitted because they lack such a statement: coins, ihc ("no known copyright restrictions"), moon,
+page, phantom, motorcycle, lfw. Also omitted: rocket, whose statement is disputed (scikit-image
+issue 5095), and the silhouette horse (CC0), because most of its crops are constant.
 """
 
 _HELD_OUT = ("chelsea.png",)
@@ -45,26 +45,28 @@ _LARGEST_WEIGHT = 300_000  # pixels
 def open_photographs(
     name: str, *, held_out: bool, channels: int = 1, others: tuple[str, ...] = ()
 ) -> Collection:
-    """The images called ``name``, or those of them that are held out for validation.
+    """Open the images called ``name``, either for training or those held out for validation.
 
     Parameters
     ----------
-    name
-        A folder (with those in it) of PNG, JPEG, TIFF and NPY images; "skimage": the freely
-        licensed :data:`PHOTOGRAPHS` of scikit-image; "food101:FOLDER", "stl10:FOLDER": what
-        torchvision has downloaded there.
-    held_out
-        True: the photograph of Chelsea, every tenth image of a folder, the test images of the data
-        sets. False: all others. (The only image of a folder is in both.)
-    channels
-        1: colour becomes luma, images are (H, W). 3: grey is repeated, images are (H, W, 3).
-    others
-        Names that the caller knows besides these, for the error message.
+    name : str
+        A folder of PNG, JPEG, TIFF and NPY images, including its subfolders. "skimage": the freely
+        licensed :data:`PHOTOGRAPHS` of scikit-image. "food101:FOLDER" or "stl10:FOLDER": a data set
+        that torchvision has downloaded to that folder.
+    held_out : bool
+        True: the images for validation, namely the photograph of Chelsea, every tenth image of a
+        folder, or the test images of a data set. False: all others. The only image of a folder is
+        in both.
+    channels : int
+        1: images are (H, W), and colour is converted to luma. 3: images are (H, W, 3), and
+        greyscale is repeated.
+    others : tuple of str
+        Further names that the caller accepts, for the error message.
 
     Raises
     ------
     InputError
-        There is no such folder or data set, or nothing in it that can be read.
+        If there is no such folder or data set, or it contains no readable image.
     """
     if name == "skimage":
         return _skimage(held_out, channels)
@@ -79,12 +81,14 @@ def _skimage(held_out: bool, channels: int) -> Collection:
         folder = Path(str(import_module("skimage").__file__)).parent / "data"
     except ImportError:
         raise InputError(
-            "data: the photographs need scikit-image: pip install scikit-image, or take a folder"
+            "data='skimage' needs scikit-image: pip install scikit-image, or give a folder"
         ) from None
     names = [name for name in PHOTOGRAPHS if (name in _HELD_OUT) == held_out]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise InputError(f"data: this scikit-image comes without {', '.join(missing)}; update it")
+        raise InputError(
+            f"data='skimage': the installed scikit-image lacks {', '.join(missing)}; update it"
+        )
     images = [_read(folder / name, channels) for name in names]
     images = [
         reduce(a, 0.5 if name in _HALVED else 1) for a, name in zip(images, names, strict=True)
@@ -114,12 +118,12 @@ def _folder(name: str, held_out: bool, channels: int, others: tuple[str, ...]) -
 def _read(path: Path, channels: int) -> np.ndarray:
     image = read_image(path)
     if image.axes not in ("YX", "YXC"):
-        raise InputError(f"{path}: axes {image.axes}; allowed are grey or RGB images")
+        raise InputError(f"{path}: axes {image.axes}; allowed are greyscale or RGB images")
     return _pixels(image.array, channels, str(path))
 
 
 def _pixels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
-    """(H, W) for one channel, (H, W, 3) for three."""
+    """The image as (H, W) for one channel, (H, W, 3) for three."""
     planes = to_planes(array, channels, name)
     return planes[0] if channels == 1 else np.ascontiguousarray(np.moveaxis(planes, 0, -1))
 
@@ -129,13 +133,13 @@ def _torchvision(kind: str, root: str, held_out: bool, channels: int) -> Collect
     try:
         datasets: Any = import_module("torchvision.datasets")
     except ImportError:
-        raise InputError(f"data={kind}: needs torchvision: pip install torchvision") from None
+        raise InputError(f"data={kind} needs torchvision: pip install torchvision") from None
     maker: Callable[..., Any] = partial(getattr(datasets, name), root, download=False)
     try:
         images = maker(split="test" if held_out else "train")
     except RuntimeError:
         raise InputError(
-            f"data={kind}: not in {root or '.'}; download it there with "
+            f"data={kind}: not found in {root or '.'}; download it there with "
             f"torchvision.datasets.{name}({root!r}, download=True)"
         ) from None
 

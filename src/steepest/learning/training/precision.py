@@ -1,4 +1,4 @@
-"""A network computed in bfloat16 inside a loss computed in float32."""
+"""Run a network in bfloat16 within a loss in float32."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 
 class InBfloat16(nn.Module):
-    """``network`` with its forward pass and ``methods`` run under autocast and float32 results.
+    """Run the forward pass and ``methods`` of ``network`` under autocast, with float32 results.
 
-    Convolutions are computed in bfloat16, with weights, optimiser and everything outside the
-    network in float32. The first argument of every call is a tensor, whose device decides. Results
-    may be a tensor, a tuple, a list or a dictionary of tensors. Attributes are the network's.
+    Convolutions run in bfloat16; the weights, the optimiser and everything outside the network stay
+    in float32. The first argument of every call must be a tensor: its device determines the
+    autocast device. Results may be a tensor, or a tuple, list or dictionary of tensors. Attributes
+    are those of the network.
     """
 
     def __init__(self, network: nn.Module, methods: Sequence[str] = ()) -> None:

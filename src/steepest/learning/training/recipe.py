@@ -1,4 +1,4 @@
-"""What every training depends on, whatever is learned."""
+"""The settings common to all trainings."""
 
 from __future__ import annotations
 
@@ -19,44 +19,63 @@ _AT_LEAST_ONE = ("images", "epochs", "batch", "parts", "validate_every")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained; a subclass adds what it is trained on.
+    """The settings of a training; subclasses add the network and the data.
 
-    Subclasses are frozen dataclasses whose values JSON can hold (tuples become lists and come back
-    as tuples), name their criteria in ``CRITERIA``, and may add to ``FREE``.
+    Subclasses are frozen dataclasses with values that JSON can store (tuples are stored as lists
+    and restored as tuples). They list their criteria in ``CRITERIA`` and may extend ``FREE``.
 
     Parameters
     ----------
-    images, epochs
-        An epoch is so many images; how many epochs.
-    batch, parts
-        Images in a step, over all processes together; in how many parts one after the other (less
-        memory, the same gradient up to rounding; processes share the parts).
-    learning_rate, schedule, warmup, betas, clip, ema
-        Adam: the rate grows linearly over the first ``warmup`` steps and is then constant or falls
-        along a half cosine to 0 at the end; longer gradients than ``clip`` are shortened (0:
-        never). ``ema > 0``: validate and save an exponential moving average of the weights, of
-        that decay.
-    seed
-        Of everything random.
-    precision, channels_last, device
-        "bfloat16" computes the network (not the loss) under autocast; "auto": CUDA where there is
-        one.
-    criterion
-        What is smallest in the weights that are kept, one of ``CRITERIA``.
-    validate_every
-        Validate after every so many epochs.
-    checkpoint_minutes, max_minutes, tensorboard
-        Store a checkpoint that often (0: after every epoch); stop, resumably, after so long; also
-        write a log for TensorBoard.
+    images : int
+        Number of images per epoch.
+    epochs : int
+        Number of epochs.
+    batch : int
+        Number of images per step, over all processes together.
+    parts : int
+        Number of parts in which a batch is computed one after the other, a divisor of ``batch``.
+        More parts take less memory and give the same gradient up to rounding. Processes share the
+        parts.
+    learning_rate : float
+        Learning rate of Adam.
+    schedule : str
+        "constant", or "cosine": the rate falls to 0 at the end along a half cosine.
+    warmup : int
+        Number of steps over which the rate first grows linearly.
+    betas : (float, float)
+        Decay rates of Adam's moments, in [0, 1).
+    clip : float
+        Largest norm of the gradient; longer ones are scaled down. 0: no limit.
+    ema : float
+        Decay of an exponential moving average of the weights, in [0, 1). If positive, the average
+        is validated and saved in place of the weights.
+    seed : int
+        Seed of all random numbers.
+    precision : str
+        "float32", or "bfloat16": runs the network (not the loss) under autocast.
+    channels_last : bool
+        Whether to use torch's channels-last memory format.
+    device : str
+        A torch device; "auto" is CUDA if it is available, else the CPU.
+    criterion : str
+        The quantity whose smallest value selects the weights to keep, one of ``CRITERIA``.
+    validate_every : int
+        Number of epochs between validations. The last step is always validated.
+    checkpoint_minutes : float
+        Minutes between checkpoints. 0: a checkpoint after every epoch.
+    max_minutes : float or None
+        Stop after this time; the training can be resumed.
+    tensorboard : bool
+        Whether to write a log for TensorBoard as well.
 
     Raises
     ------
     InputError
-        A value is not allowed; the message names it.
+        If a value is not allowed; the message names it.
     """
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("loss",)
-    """What ``criterion`` may be."""
+    """The allowed values of ``criterion``."""
 
     FREE: ClassVar[tuple[str, ...]] = (
         "device",
@@ -64,7 +83,7 @@ class Recipe:
         "checkpoint_minutes",
         "tensorboard",
     )
-    """What may differ from the stored recipe when a training is resumed."""
+    """The settings that may differ from the stored recipe when a training is resumed."""
 
     images: int
     epochs: int
@@ -113,34 +132,34 @@ class Recipe:
 
     @property
     def num_steps(self) -> int:
-        """Steps in all epochs."""
+        """The number of steps in all epochs."""
         return self.epochs * self.steps_per_epoch
 
     def as_json(self) -> dict[str, Any]:
-        """Plain lists and dictionaries; :meth:`from_json` is the inverse."""
+        """The recipe as plain lists and dictionaries; :meth:`from_json` is the inverse."""
         values = asdict(self)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The recipe that :meth:`as_json` described.
+        """The recipe from the result of :meth:`as_json`.
 
         Raises
         ------
         InputError
-            A name is unknown or a value not allowed.
+            If a name is unknown or a value is not allowed.
         """
         names = {entry.name for entry in fields(cls)}
         unknown = sorted(set(values) - names)
         if unknown:
-            raise InputError(f"unknown settings of a training: {', '.join(unknown)}")
+            raise InputError(f"unknown training settings: {', '.join(unknown)}")
         settings: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
         }
         return cls(**settings)
 
     def differences(self, other: Recipe) -> list[str]:
-        """What the two differ in, as ``"name: this, other"``, without what may differ (FREE)."""
+        """The settings not in ``FREE`` that differ, as ``"name: this, not other"``."""
         mine, theirs = self.as_json(), other.as_json()
         return [
             f"{name}: {mine[name]!r}, not {theirs[name]!r}"
@@ -150,17 +169,17 @@ class Recipe:
 
 
 def is_count(value: object, least: int) -> bool:
-    """Whether this is a whole number from ``least`` (True and False are none)."""
+    """Whether ``value`` is an integer of at least ``least`` (True and False are not integers)."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def check_counts(recipe: Recipe, names: tuple[str, ...], least: int) -> None:
-    """Refuse settings of these names that are not whole numbers from ``least``.
+    """Check that the settings ``names`` are integers of at least ``least``.
 
     Raises
     ------
     InputError
-        One of them is not.
+        If one of them is not.
     """
     for name in names:
         bad = not is_count(getattr(recipe, name), least)
@@ -168,7 +187,7 @@ def check_counts(recipe: Recipe, names: tuple[str, ...], least: int) -> None:
 
 
 def refuse(bad: bool, recipe: Recipe, name: str, allowed: str) -> None:
-    """Where ``bad``: the setting ``name`` is not ``allowed``.
+    """If ``bad``, raise an error that states which values of the setting ``name`` are allowed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is in the folder of a training before it begins: nothing, a checkpoint, or remains."""
+"""Find the checkpoint to resume from, and refuse to overwrite earlier results."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .recipe import Recipe
 
 
 def find_checkpoint(folder: Path, recipe: Recipe, resume: bool) -> dict[str, Any] | None:
-    """The checkpoint to continue from, None to begin.
+    """The checkpoint to continue from; None to start a new training.
 
     Raises
     ------
     InputError
-        The checkpoint is damaged or was made with other settings; there is one and ``resume`` is
-        False; weights lie there without one; ``folder`` is a file.
+        If the checkpoint is damaged or has other settings, there is a checkpoint but ``resume`` is
+        False, ``folder`` contains weights without a checkpoint, or ``folder`` is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file, a folder is needed")
@@ -26,18 +26,22 @@ def find_checkpoint(folder: Path, recipe: Recipe, resume: bool) -> dict[str, Any
         _refuse_remains(folder, resume)
         return None
     if not resume:
-        raise InputError(f"{folder}: holds a training already; resume it, or take another folder")
+        raise InputError(
+            f"{folder} already contains a training; resume it, or choose another folder"
+        )
     document = read_checkpoint(folder)
     differences = recipe.differences(type(recipe).from_json(document["config"]))
     if recipe.schedule == "constant":
         differences = [text for text in differences if not text.startswith("epochs:")]
     if differences:
-        raise InputError(f"{folder}: was begun with other settings ({'; '.join(differences)})")
+        raise InputError(
+            f"{folder}: the training there has other settings ({'; '.join(differences)})"
+        )
     return document
 
 
 def _refuse_remains(folder: Path, resume: bool) -> None:
-    """Nothing that a training has left is lost: weights, and without ``resume`` a log with rows."""
+    """Refuse to overwrite weights and, without ``resume``, a log with rows."""
     remains = sorted(folder.glob("weights.*"))
     log = folder / LOG_NAME
     if not resume and log.is_file() and log.stat().st_size:
@@ -45,6 +49,6 @@ def _refuse_remains(folder: Path, resume: bool) -> None:
     if remains:
         names = ", ".join(path.name for path in remains)
         raise InputError(
-            f"{folder}: holds {names} of a training, but no checkpoint to continue from; take "
+            f"{folder} contains {names} of a training, but no checkpoint to continue from; choose "
             "another folder, or remove them"
         )

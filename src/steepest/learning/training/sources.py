@@ -1,4 +1,4 @@
-"""Collections of images, grey or colour, from which crops are drawn."""
+"""Collections of greyscale or colour images, and random crops from them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TRIES = 200
 
 
 class Source(Protocol):
-    """Where images come from."""
+    """A source of random images."""
 
     @property
     def licences(self) -> Mapping[str, str]:
-        """What is known of the licence of each image or collection."""
+        """The licence of each image or collection, as far as it is known."""
 
     def pick(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """A random image, float32 (H, W) or (H, W, 3) in [0, 1], no side below ``size``."""
@@ -30,10 +30,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """Images read one by one when they are needed; the last 512 MiB of them stay in memory.
+    """Images that are read when they are needed; the last 512 MiB of them stay in memory.
 
-    ``read(index)`` is image number ``index`` of ``count``. Each also comes reduced by the factors
-    ``scales``. ``weights``: how often each is drawn (None: all alike).
+    ``read(index)`` returns image number ``index`` of ``count``. A drawn image is reduced by one of
+    the factors ``scales``, chosen at random. ``weights`` are proportional to the probability of
+    each image (None: all equal).
     """
 
     name: str
@@ -45,12 +46,12 @@ class Collection:
     _cache: OrderedDict[tuple[int, int], np.ndarray] = field(default_factory=OrderedDict)
 
     def pick(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """A random image of at least that size: those that are smaller are passed over.
+        """A random image with sides of at least ``size``; smaller ones are skipped.
 
         Raises
         ------
         InputError
-            Of 200 images drawn none was large enough.
+            If none of 200 random images is large enough.
         """
         chances = None if self.weights is None else np.asarray(self.weights) / np.sum(self.weights)
         for _ in range(_TRIES):
@@ -58,7 +59,9 @@ class Collection:
             image = self._image(index, int(rng.integers(len(self.scales))))
             if min(image.shape[:2]) >= size:
                 return image
-        raise InputError(f"data: no image of {self.name} is as large as the crops, {size}x{size}")
+        raise InputError(
+            f"data: found no image in {self.name} that is as large as the crops, {size}x{size}"
+        )
 
     def _image(self, index: int, scale: int) -> np.ndarray:
         key = (index, scale)
@@ -75,18 +78,18 @@ class Collection:
 
 @dataclass(frozen=True)
 class Mixture:
-    """One of several sources, each with its share."""
+    """A mixture of sources, each with its share of the images."""
 
     sources: Sequence[Source]
     shares: Sequence[float]
 
     @property
     def licences(self) -> Mapping[str, str]:
-        """Those of all sources."""
+        """The licences of all sources."""
         return {name: text for source in self.sources for name, text in source.licences.items()}
 
     def pick(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """A random image of one of the sources."""
+        """A random image from one of the sources."""
         return self.sources[int(rng.choice(len(self.sources), p=self.shares))].pick(rng, size)
 
 
@@ -95,8 +98,9 @@ def random_crop(
 ) -> np.ndarray:
     """A square crop at a random place of a random image: float32 (size, size) or (size, size, 3).
 
-    It is mirrored in either direction, transposed and, with ``invert``, inverted (``1 - u``), each
-    with probability 1/2. (Inverted images obey the same flows, but look like no photograph.)
+    The crop is mirrored along each axis, transposed and, if ``invert`` is True, inverted
+    (``1 - u``), each with probability 1/2. Inverted images obey the same flows, but do not look
+    like photographs.
     """
     image = source.pick(rng, size)
     row, column = (int(rng.integers(n - size + 1)) for n in image.shape[:2])
@@ -109,7 +113,7 @@ def random_crop(
 
 
 def reduce(image: np.ndarray, factor: float) -> np.ndarray:
-    """A smaller copy, float32 in [0, 1] (Lanczos, clipped); the image itself for factor 1."""
+    """A copy reduced by Lanczos resampling, float32, clipped to [0, 1]; ``image`` for factor 1."""
     if factor == 1:
         return image
     if image.ndim == 3:

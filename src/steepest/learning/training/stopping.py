@@ -1,4 +1,4 @@
-"""Stop between two steps: when the time is up, or when somebody or a callback asks."""
+"""Stop a training between two steps: after a time limit, on request, or by a callback."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from .distributed import Team
 
 @dataclass
 class Stop:
-    """Whether to go on; ``reason`` is "" until then."""
+    """Requests to stop: a deadline, a signal (``requested``) or a callback (``told``)."""
 
     deadline: float | None
     requested: bool = False
     told: bool = False
 
     def reason(self, team: Team) -> str:
-        """ "interrupted", "callback", "time", or "" to go on: the same answer in all processes."""
+        """Why to stop: "interrupted", "callback" or "time"; "" to continue.
+
+        All processes get the same answer.
+        """
         late = self.deadline is not None and time.monotonic() >= self.deadline
         wishes = {"interrupted": self.requested, "callback": self.told, "time": late}
         if team.size > 1:
@@ -36,7 +39,7 @@ class Stop:
 
 @contextmanager
 def watch(max_minutes: float | None) -> Iterator[Stop]:
-    """Turn Ctrl-C and SIGTERM into requests to stop; a second Ctrl-C interrupts at once."""
+    """Turn Ctrl-C and SIGTERM into requests to stop; a second Ctrl-C interrupts immediately."""
     deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
     stop = Stop(deadline)
     if threading.current_thread() is not threading.main_thread():

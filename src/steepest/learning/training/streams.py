@@ -1,8 +1,8 @@
-"""Random numbers that are a function of counters alone.
+"""Random numbers as a function of counters alone.
 
-Every draw has a random generator of its own, made from the seed and from the numbers of what it is
-for (the step, the image in it, ..). So nothing random needs to be stored to resume a training, and
-processes that share a batch take different images of it without talking to each other.
+Every draw has its own random generator, made from the seed and from counters of its purpose (the
+step, the image within the step, ...). No random state needs to be stored to resume a training, and
+processes that share a batch take different images without communication.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-_GLOBAL = 2**31  # a counter that nothing else begins with
+_GLOBAL = 2**31  # a first counter that nothing else uses
 
 
 def stream(seed: int, *counters: int) -> np.random.Generator:
-    """The random numbers that belong to these counters: Philox, keyed by a ``SeedSequence``."""
+    """The random generator of these counters: Philox, keyed by a ``SeedSequence``."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=counters)))
 
 
 @contextmanager
 def global_stream(device: torch.device, seed: int, *counters: int) -> Iterator[None]:
-    """torch's own random numbers (of dropout, say) made those of these counters, for a while."""
+    """Inside, torch's global random numbers (as in dropout) are those of these counters."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(_word(seed, _GLOBAL, *counters))
         yield
 
 
 def torch_stream(device: torch.device, seed: int, *counters: int) -> torch.Generator:
-    """A generator of torch for these counters."""
+    """A torch generator for these counters."""
     return torch.Generator(device).manual_seed(_word(seed, *counters))
 
 

@@ -1,7 +1,7 @@
-"""Weights on disk: ``NAME.safetensors`` and ``NAME.json`` beside it. Loading never runs code.
+"""Weight files: ``NAME.safetensors`` with ``NAME.json`` beside it. Loading never runs code.
 
-The JSON file is ``{"network": "unet", "config": {..}, "metadata": {..}}``: which class of a
-`Registry`, its constructor arguments, and whatever was noted when it was saved (a model card).
+The JSON file is ``{"network": "unet", "config": {..}, "metadata": {..}}``: the name of a class in a
+`Registry`, its constructor arguments, and metadata given when saving (a model card).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ...core.errors import InputError
 from .device import usable_device
 
 _LARGEST = 4096
-"""No number of layers or channels in a file may be larger."""
+"""The largest number of layers or channels allowed in a file."""
 
 _KEYS = {"network", "config", "metadata"}
 _DTYPES = (torch.bfloat16, torch.float32, torch.float64)
@@ -33,11 +33,11 @@ _DTYPES = (torch.bfloat16, torch.float32, torch.float64)
 
 @dataclass(frozen=True)
 class Registry:
-    """The networks that weight files may ask for.
+    """The networks that weight files may contain.
 
-    ``networks`` has ``"module:class"`` of ``package`` by the name in weight files; each class has
-    ``config()``, its constructor arguments. ``shipped`` is the folder of the weights that come
-    with the package, called by these names. Packages give their users these methods as functions.
+    ``networks`` maps the names in weight files to ``"module:class"`` in ``package``. Each class has
+    a method ``config()`` that returns its constructor arguments. ``shipped`` is the folder of
+    weights shipped under these names, if any. Packages offer `load` and `save` as functions.
     """
 
     networks: Mapping[str, str]
@@ -50,7 +50,7 @@ class Registry:
         Raises
         ------
         InputError
-            There is no network of this name.
+            If there is no network of this name.
         """
         if not isinstance(name, str) or name not in self.networks:
             raise InputError(f"network={name!r}; allowed are {', '.join(self.networks)}")
@@ -64,7 +64,7 @@ class Registry:
         Raises
         ------
         InputError
-            Its class has none.
+            If the class is not in the registry.
         """
         kind = type(network)
         where = f"{kind.__module__.removeprefix(f'{self.package}.')}:{kind.__qualname__}"
@@ -72,18 +72,19 @@ class Registry:
             if place == where:
                 return name
         raise InputError(
-            f"network is a {kind.__name__}; networks that can be saved are "
-            f"{', '.join(self.networks)}"
+            f"network is a {kind.__name__}; allowed are the networks {', '.join(self.networks)}"
         )
 
     def build(self, name: str, config: Any, where: str = "config") -> nn.Module:
-        """A network from its name and constructor arguments; the global random state is left alone.
+        """A network from its name and constructor arguments.
+
+        The global random state is not changed. Error messages name ``where``.
 
         Raises
         ------
         InputError
-            Unknown name; ``config`` not a dictionary, with unknown keys, or with values that the
-            constructor refuses.
+            If the name is unknown, or ``config`` is not a dictionary, has unknown keys or has
+            values that the constructor refuses.
         """
         kind = self.network_class(name)
         if not isinstance(config, dict):
@@ -99,7 +100,7 @@ class Registry:
             with torch.random.fork_rng(devices=[]):
                 return kind(**config)
         except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"{where}: {name} cannot be made from {config}: {error}") from error
+            raise InputError(f"{where}: {name} cannot be built from {config}: {error}") from error
 
     def save(
         self,
@@ -109,27 +110,28 @@ class Registry:
         *,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Write ``path.safetensors`` and ``path.json``: both appear complete, or neither.
+        """Save a network as ``path.safetensors`` and ``path.json``: both complete, or neither.
 
         Parameters
         ----------
-        network : module
-            Of one of the registry's classes, finite, all of it of one floating-point type but for
-            integers (counters).
+        network : nn.Module
+            A network of one of the registry's classes. Its weights must be finite and have the same
+            floating-point dtype; integer buffers (counters) are allowed as well.
         path : path
-            With or without the ending ``.safetensors``; existing files are replaced.
+            With or without the suffix ``.safetensors``. Existing files are replaced.
         metadata : dictionary, optional
-            Anything that JSON can hold.
+            Any values that JSON can store.
         dtype : torch.dtype, optional
-            Round the weights to this: ``torch.bfloat16`` makes files half as large (`load` returns
-            float32 all the same).
+            Round the weights to this dtype: bfloat16, float32 or float64. ``torch.bfloat16``
+            halves the size of float32 files; `load` still returns float32.
 
         Raises
         ------
         InputError
-            Another class; NaN or infinite weights; metadata that JSON cannot hold.
+            If the network's class is not in the registry, the weights are NaN, infinite or of mixed
+            or other dtypes, or JSON cannot store the metadata.
         """
-        from ...io.outputs import OutputSet  # files are needed for saving alone
+        from ...io.outputs import OutputSet  # only saving needs it
 
         tensors_path, json_path = _files(path)
         name = self.network_name(network)
@@ -138,7 +140,9 @@ class Registry:
         try:
             text = json.dumps(document, indent=1, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise InputError(f"metadata must be a dictionary that JSON can hold: {error}") from None
+            raise InputError(
+                f"metadata must be a dictionary that JSON can store: {error}"
+            ) from None
         if not isinstance(document["metadata"], dict):
             raise InputError(f"metadata must be a dictionary, not {type(metadata).__name__}")
         tensors = {
@@ -159,32 +163,32 @@ class Registry:
         name_or_path: str | os.PathLike[str],
         map_location: str | torch.device = "cpu",
     ) -> nn.Module:
-        """A trained network, in evaluation mode. Nothing in a file is ever executed.
+        """Load a trained network, in evaluation mode. Code in a file is never executed.
 
         Parameters
         ----------
         name_or_path : str or path
-            A string that is a name of the registry means the weights shipped under that name, if
-            the registry ships any; everything else is the files that `save` wrote, with or without
-            their ending.
-        map_location : device
-            Where it shall be.
+            A string that is a name in the registry loads the weights shipped under that name, if
+            there are any. Everything else is the path of files that `save` wrote, with or without
+            their suffix.
+        map_location : str or torch.device
+            The device to load the network to.
 
         Returns
         -------
-        module
-            float64 if the file is, else float32.
+        nn.Module
+            In float64 if the file is, else in float32.
 
         Raises
         ------
         InputError
-            No such name, file or device; a file that is damaged, does not fit its description, or
-            holds NaN.
+            If there is no such name, file or device, or a file is damaged, does not match its
+            description, or contains NaN or infinity.
 
         Notes
         -----
-        The network is made without memory first; it gets some when the file has been seen to hold
-        tensors of the shapes that its description asks for.
+        The network is first built without memory. Memory is allocated only after the tensors in the
+        file are known to have the shapes that the description requires.
         """
         device = usable_device(map_location, "map_location")
         tensors_path, json_path = _find(self, name_or_path)
@@ -202,21 +206,24 @@ class Registry:
         return network.eval()
 
     def read_description(self, name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
-        """The JSON file of saved weights, by what `load` takes, checked: network, config, metadata.
+        """Read and check the JSON file of saved weights: network, config, metadata.
+
+        ``name_or_path`` is as in `load`.
 
         Raises
         ------
         InputError
-            Missing, not JSON, or without these entries.
+            If the file is missing, is not JSON, lacks the network or the config, or has unknown
+            entries.
         """
         path = _find(self, name_or_path)[1]
         content = _read(self, path)
         try:
             document = json.loads(content)
-        except (ValueError, RecursionError) as error:  # of UTF-8 or of JSON
+        except (ValueError, RecursionError) as error:  # invalid UTF-8 or JSON
             raise InputError(f"{path}: not a JSON file ({error})") from None
         if not isinstance(document, dict) or not set(document) >= _KEYS - {"metadata"}:
-            raise InputError(f"{path}: must hold the entries 'network' and 'config'")
+            raise InputError(f"{path}: must contain the entries 'network' and 'config'")
         unknown = sorted(set(document) - _KEYS)
         if unknown:
             raise InputError(f"{path}: unknown entries {', '.join(unknown)}")
@@ -224,7 +231,7 @@ class Registry:
 
 
 def _find(registry: Registry, name_or_path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """The two files of a shipped name (a string) or of a path."""
+    """The two files of a shipped name (a string) or a path."""
     shipped = isinstance(name_or_path, str) and name_or_path in registry.networks
     if shipped and registry.shipped is not None:
         return _files(registry.shipped / name_or_path)
@@ -232,7 +239,7 @@ def _find(registry: Registry, name_or_path: str | os.PathLike[str]) -> tuple[Pat
 
 
 def _files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """The two files, whatever ending was given (names may hold dots)."""
+    """The two files, whichever suffix was given (names may contain dots)."""
     stem = os.fspath(path).removesuffix(".safetensors").removesuffix(".json")
     return Path(f"{stem}.safetensors"), Path(f"{stem}.json")
 
@@ -260,12 +267,12 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _check_sizes(config: Any, path: Path) -> None:
-    """No number of layers or channels is so large that only making the modules would take long."""
+    """Refuse numbers of layers or channels so large that even building the modules takes long."""
     for key, value in config.items() if isinstance(config, dict) else ():
         parts = value if isinstance(value, list) else [value]
         numbers = [part for part in parts if isinstance(part, (int, float))]
         if max([len(parts), *numbers]) > _LARGEST:
-            raise InputError(f"{path}: {key} in the configuration must be {_LARGEST} at most")
+            raise InputError(f"{path}: {key} in the configuration must be at most {_LARGEST}")
 
 
 def _check_shapes(
@@ -273,8 +280,8 @@ def _check_shapes(
 ) -> None:
     missing, unknown = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
     if missing or unknown:
-        what = f"lacks {missing[0]}" if missing else f"holds {unknown[0]}, which it has not"
-        raise InputError(f"{path}: not the weights of {name} as configured: it {what}")
+        what = f"{missing[0]} is missing" if missing else f"{unknown[0]} is not in this network"
+        raise InputError(f"{path}: not the weights of {name} as configured: {what}")
     for key, tensor in expected.items():
         if given[key].shape != tensor.shape:
             raise InputError(
@@ -284,7 +291,7 @@ def _check_shapes(
 
 
 def _check_values(tensors: dict[str, Tensor], expected: dict[str, Tensor], where: str) -> None:
-    """All finite; integers where integers are expected, all else of one of the allowed dtypes."""
+    """Check that values are finite and dtypes fit: integers as expected, one dtype for the rest."""
     for key, tensor in tensors.items():
         if not expected[key].is_floating_point() and tensor.dtype != expected[key].dtype:
             raise InputError(f"{where}: {key} is {tensor.dtype}, not {expected[key].dtype}")
@@ -293,8 +300,8 @@ def _check_values(tensors: dict[str, Tensor], expected: dict[str, Tensor], where
     if len(dtypes) > 1 or not dtypes <= set(_DTYPES):
         names = ", ".join(sorted(map(str, dtypes)))
         raise InputError(
-            f"{where}: weights must be all of one type, bfloat16, float32 or float64, not {names}"
+            f"{where}: weights must all have one dtype, bfloat16, float32 or float64, not {names}"
         )
     for key in sorted(floats):
         if not bool(torch.isfinite(tensors[key]).all()):
-            raise InputError(f"{where}: {key} holds NaN or infinity")
+            raise InputError(f"{where}: {key} contains NaN or infinity")

@@ -1,9 +1,9 @@
-"""Training of the networks: one function, recipes, data, checkpoints.
+"""Train flow networks: one function, recipes, data, checkpoints.
 
 >>> from steepest.learning.flows.training import PRESETS, train
 >>> result = train(PRESETS["smoke"], "runs/smoke")                     # doctest: +SKIP
 
-The same as a command: ``steepest learn --preset smoke -o runs/smoke``.
+On the command line: ``steepest learn --preset smoke -o runs/smoke``.
 """
 
 from ...training.loop import Moment, TrainingResult

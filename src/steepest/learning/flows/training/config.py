@@ -1,4 +1,4 @@
-"""Everything that a training on the flow depends on."""
+"""All settings of the training of a flow network."""
 
 from __future__ import annotations
 
@@ -12,37 +12,47 @@ from ...training.recipe import Recipe, check_counts, is_count, refuse
 
 @dataclass(frozen=True)
 class TrainingConfig(Recipe):
-    """A training, complete: the same configuration gives the same weights.
+    """All settings of a training; the same configuration gives the same weights.
 
-    Besides what every `steepest.learning.training.Recipe` has (``images`` are random crops here):
+    The other parameters are those of `steepest.learning.training.Recipe`; its ``images`` are random
+    crops here.
 
     Parameters
     ----------
-    network, network_config, initial
-        Its name ("semi-resnet", "unet", "lgd", "mean-flux") and the arguments of its constructor;
-        saved weights to begin with, as `steepest.learning.load` takes them (None: random ones).
-    objective, objective_options
-        "paper", "report" or "gap" (`steepest.learning.flows.objectives`), and keyword arguments of
-        it: ``{"tv_term": "mean", "alpha1": 0.1}``.
-    data, validation_data
-        Where images come from (:func:`~.data.open_data`): a folder, "skimage", "generated",
-        "mixed", "food101:FOLDER", "stl10:FOLDER". Without ``validation_data`` a part of ``data``
-        is held out.
-    crop
-        Side of the square crops in pixels; ``(low, high)``: another one in every step, uniform.
-    times, zero_time, t_min, t_max
-        Every image is shown at so many times, uniform in ``[t_min, t_max]`` in the engine's units
-        (0.2 is the paper's 1); with ``zero_time`` the first of them is 0.
-    criterion
-        What is smallest in the weights that are kept: the validation "loss"; "certificate", the
-        guaranteed error; "psnr", the distance to the certified solver, which is not unsupervised.
-    validation_batches
-        Validate on so many fixed batches.
+    network : str
+        "semi-resnet", "unet", "lgd" or "mean-flux".
+    network_config : mapping
+        Constructor arguments of the network.
+    initial : str or None
+        Saved weights to start from, as for `steepest.learning.load`. None: random weights.
+    objective : str
+        "paper", "report", "gap" or "distillation" (`steepest.learning.flows.objectives`).
+    objective_options : mapping
+        Keyword arguments of the objective, such as ``{"tv_term": "mean", "alpha1": 0.1}``.
+    data, validation_data : str
+        Source of the images (:func:`~.data.open_data`): a folder, "skimage", "generated", "mixed",
+        "food101:FOLDER" or "stl10:FOLDER". If ``validation_data`` is None, part of ``data`` is held
+        out.
+    crop : int or (int, int)
+        Side length of the square crops in pixels, at least 2. ``(low, high)`` draws it uniformly
+        for every step.
+    times : int
+        Number of times at which each image is shown.
+    zero_time : bool
+        Whether the first of these times is 0.
+    t_min, t_max : float
+        The times are uniform in ``[t_min, t_max]``, in the solver's units (0.2 is the paper's 1).
+    criterion : str
+        The quantity whose smallest value selects the weights to keep: "loss", the validation loss;
+        "certificate", the guaranteed error; or "psnr", the distance to the certified solver, which
+        makes the selection supervised.
+    validation_batches : int
+        Number of fixed batches to validate on.
 
     Raises
     ------
     InputError
-        A value is not allowed; the message names it.
+        If a value is not allowed; the message names it.
     """
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("loss", "certificate", "psnr")
@@ -72,12 +82,12 @@ class TrainingConfig(Recipe):
         times = 0 <= self.t_min < self.t_max < math.inf
         refuse(not times, self, "t_max", "finite and above t_min >= 0")
         only_zero = self.zero_time and self.times == 1 and self.criterion != "loss"
-        why = f"2 or more with zero_time: criterion={self.criterion!r} needs a time besides 0"
+        why = f"2 or more with zero_time: criterion={self.criterion!r} needs a time other than 0"
         refuse(only_zero, self, "times", why)
 
     @property
     def crop_range(self) -> tuple[int, int]:
-        """The smallest and the largest side of crops."""
+        """The smallest and the largest side length of the crops."""
         if isinstance(self.crop, int):
             return self.crop, self.crop
         low, high = self.crop

@@ -1,4 +1,4 @@
-"""Where the images of a training come from: photographs, folders, our generator."""
+"""The images of a training: photographs, folders, or generated images."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ _SHARES = (0.75, 0.25)
 
 
 def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) -> Source:
-    """The images called ``name``, or those of them that are held out for validation.
+    """Open the images called ``name``, either for training or those held out for validation.
 
     Parameters
     ----------
-    name
-        "generated": :func:`.generate.generate_image`; "mixed": three quarters "skimage", one
-        quarter "generated"; else a folder, "skimage", "food101:FOLDER" or "stl10:FOLDER", as
-        :func:`~steepest.learning.training.photographs.open_photographs` takes them, in grey.
-    held_out
-        True: the photograph of Chelsea, every tenth image of a folder, generated images of other
-        random numbers, the test images of the data sets. False: all others. (The only image of a
-        folder is in both.)
-    largest_crop
-        Generated images are a quarter larger than this, at least 160x160.
-    seed
-        Of the generated images.
+    name : str
+        "generated": images of :func:`.generate.generate_image`. "mixed": three quarters "skimage",
+        one quarter "generated". Otherwise a folder, "skimage", "food101:FOLDER" or
+        "stl10:FOLDER", converted to greyscale
+        (:func:`~steepest.learning.training.photographs.open_photographs`).
+    held_out : bool
+        True: the images for validation, namely the photograph of Chelsea, every tenth image of a
+        folder, images generated from other random numbers, or the test images of a data set.
+        False: all others. The only image of a folder is in both.
+    largest_crop : int
+        Generated images have sides a quarter longer than this, and at least 160 pixels.
+    seed : int
+        Seed of the generated images.
 
     Raises
     ------
     InputError
-        There is no such folder or data set, or nothing in it that can be read.
+        If there is no such folder or data set, or it contains no readable image.
     """
     if name == "generated":
         return _generated(held_out, largest_crop, seed)

@@ -1,4 +1,4 @@
-"""Images of our own to train on: dead leaves, disks, textures, all from a random generator."""
+"""Random images for training: dead leaves, disks, textures."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ _SOFTNESS = (0.01, 0.5, 1.0, 3.0)  # width of an edge in pixels
 def generate_image(rng: np.random.Generator, size: int) -> np.ndarray:
     """A random greyscale image ``(size, size)``, float32 in [0, 1].
 
-    Three quarters are dead leaves: 10 to 150 overlapping ellipses, rectangles and triangles, radii
-    log-uniform from 1.5 pixels to ``size / 3``, edges sharp or up to 3 pixels soft, some shaded.
-    The others are one to 20 isolated disks on a flat background. Half of all get a power-law noise
-    texture (:func:`power_law_noise`) of up to 8 % of the range.
+    Three quarters are dead leaves: 10 to 150 overlapping ellipses, rectangles and triangles, some
+    shaded, with radii log-uniform from 1.5 pixels to ``size / 3`` and edges sharp or blurred over
+    up to 3 pixels. The others are 1 to 20 isolated disks on a flat background. Half of all images
+    get a power-law noise texture (:func:`power_law_noise`) of standard deviation up to 8 % of the
+    range.
     """
     image = _dead_leaves(rng, size) if rng.random() < 0.75 else _isolated_disks(rng, size)
     if rng.random() < 0.5:
@@ -26,7 +27,7 @@ def generate_image(rng: np.random.Generator, size: int) -> np.ndarray:
 def power_law_noise(rng: np.random.Generator, size: int, decay: float) -> np.ndarray:
     """Gaussian noise ``(size, size)`` of mean 0 and variance 1 with amplitudes ``~ 1/|f|**decay``.
 
-    ``decay`` 0 is white noise; natural images have about 1.
+    ``decay=0`` is white noise; natural images have a decay of about 1.
     """
     rows, columns = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None]
     spectrum = np.fft.rfft2(rng.standard_normal((size, size)))
@@ -47,7 +48,7 @@ def _dead_leaves(rng: np.random.Generator, size: int) -> np.ndarray:
 def _add_leaf(
     image: np.ndarray, rng: np.random.Generator, centre: np.ndarray, radius: float
 ) -> None:
-    """Cover a part of the image with one leaf, in place."""
+    """Draw one leaf over the image, in place."""
     stretch, angle, kind = rng.uniform(0.3, 1), rng.uniform(0, np.pi), rng.integers(3)
     softness, grey = rng.choice(_SOFTNESS), rng.random()
     slope = 0.2 * rng.standard_normal(2) if rng.random() < 0.3 else np.zeros(2)
@@ -61,7 +62,7 @@ def _add_leaf(
 
 
 def _gauge(kind: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """A norm-like function that is below 1 inside: an ellipse, a rectangle or a triangle."""
+    """A gauge function, below 1 inside an ellipse, a rectangle or a triangle."""
     if kind == 0:
         return np.asarray(np.hypot(x, y))
     if kind == 1:
@@ -82,7 +83,7 @@ def _surroundings(
 
 
 def _isolated_disks(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Disks at least two pixels apart, as many of those tried as find a place."""
+    """Disks at least two pixels apart; those that would come closer are skipped."""
     image = np.full((size, size), rng.random())
     placed: list[tuple[np.ndarray, float]] = []
     for _ in range(rng.integers(1, 21)):

@@ -1,13 +1,13 @@
-"""Recipes with a name."""
+"""Training recipes by name."""
 
 from __future__ import annotations
 
 from .config import TrainingConfig
 
 PRESETS: dict[str, TrainingConfig] = {
-    # Paper, section 4.2, and what its authors' code adds: one image at many times, 0 among them.
+    # Section 4.2 of the paper, and from its authors' code: one image at many times, including 0.
     "paper": TrainingConfig(),
-    # The same objective within hours on a CPU: fewer times a step, a larger rate that falls to 0.
+    # The same objective in hours on a CPU: fewer times per step, a larger rate that decays to 0.
     "paper-short": TrainingConfig(
         epochs=40,
         times=8,
@@ -22,7 +22,7 @@ PRESETS: dict[str, TrainingConfig] = {
     ),
     # The preliminary report.
     "report": TrainingConfig(objective="report", epochs=55, learning_rate=5e-4),
-    # The mean-flux network: different images, one time each, a little beyond the last time needed.
+    # The mean-flux network: many images at one time each, slightly beyond the last time needed.
     "gap": TrainingConfig(
         network="mean-flux",
         objective="gap",
@@ -44,7 +44,7 @@ PRESETS: dict[str, TrainingConfig] = {
         validate_every=10,
         checkpoint_minutes=2,
     ),
-    # Seconds: to see that everything works.
+    # Takes seconds: checks that everything works.
     "smoke": TrainingConfig(
         network="semi-resnet",
         data="generated",

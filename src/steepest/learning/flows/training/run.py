@@ -1,4 +1,4 @@
-"""Training a network on the total variation flow."""
+"""Train a network on the total variation flow."""
 
 from __future__ import annotations
 
@@ -20,37 +20,49 @@ def train(
 ) -> TrainingResult[TrainingConfig]:
     """Train a network without ground truth.
 
-    Writes into ``folder``: ``log.csv`` (one row an epoch), ``checkpoint.json`` with a safetensors
-    file, and ``weights.safetensors`` with ``weights.json``, the best network so far, which
-    :func:`steepest.learning.load` reads. A training that was stopped or killed continues from its
-    checkpoint as if nothing had happened: weights, moments and log are the same bit for bit (on
-    the same machine with the same number of threads).
+    Writes into ``folder``:
 
-    Started by ``torchrun`` in several processes, these share the batches; the result is that of
-    one process up to rounding. A batch that is not a multiple of their number is enlarged.
+    - ``log.csv``, with one row per epoch;
+    - ``checkpoint.json`` and a safetensors file, from which an interrupted training resumes;
+    - ``weights.safetensors`` and ``weights.json``, the best network so far, for
+      :func:`steepest.learning.load`.
+
+    A training that was stopped or killed resumes from its checkpoint. The weights, the optimiser's
+    moments and the log are then the same bit for bit as without the interruption, on the same
+    machine with the same number of threads.
+
+    Processes started by ``torchrun`` share the batches; the result equals that of one process up to
+    rounding. The batch is enlarged to a size that they can share evenly, if necessary.
 
     Parameters
     ----------
     config : TrainingConfig
         The recipe; :data:`.presets.PRESETS` has some.
     folder : path
-        Made if it does not exist.
-    on_epoch, on_step : callables
-        Called (in the first process) with a :class:`Moment` after every epoch, every step. Where
-        one returns True, the training stops as after ``max_minutes``: the checkpoint is written.
+        Created if it does not exist.
+    on_epoch, on_step : callable, optional
+        Called in the first process with a :class:`Moment` after every epoch and every step. If one
+        returns True, the training writes its checkpoint and stops, as after ``max_minutes``.
     resume : bool
-        Continue what is in ``folder``; False: there must not be any checkpoint, weights or rows of
-        a log. Weights without a checkpoint are never replaced.
+        True: continue the training in ``folder``, if there is one. False: ``folder`` must not
+        contain a checkpoint, weights or a log with rows. Weights without a checkpoint are never
+        replaced.
+
+    Returns
+    -------
+    TrainingResult
 
     Raises
     ------
     InputError
-        A setting is wrong; what is in ``folder`` is damaged or was made with other settings.
+        If a setting is wrong, or ``folder`` contains a training that is damaged or has other
+        settings.
     NotConverged
-        The loss or the weights are no longer finite. The last checkpoint and the best weights so
+        If the loss or the weights are no longer finite. The last checkpoint and the best weights so
         far are kept.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, when the checkpoint is written; a second Ctrl-C does not wait.
+        After Ctrl-C or SIGTERM, once the checkpoint is written. A second Ctrl-C interrupts
+        immediately.
     """
     return run_training(
         config, folder, make_task, on_epoch=on_epoch, on_step=on_step, resume=resume

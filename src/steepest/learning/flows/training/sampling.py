@@ -1,4 +1,4 @@
-"""Which crop is seen at which time in which step: a function of counters alone (`stream`)."""
+"""Draw the crops and times of each step, as a function of counters alone (`stream`)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TRAINING, VALIDATION, GENERATED, OBJECTIVE = range(4)
 
 
 def crop_size(config: TrainingConfig, seed: int, kind: int, step: int) -> int:
-    """The side of all crops of a step: fixed, or uniform in the range of the configuration."""
+    """The side length of all crops of a step: fixed, or uniform in the configured range."""
     low, high = config.crop_range
     return int(stream(seed, kind, step, 0).integers(low, high + 1))
 
 
 def random_times(config: TrainingConfig, rng: np.random.Generator) -> np.ndarray:
-    """The times of one image, float32, uniform in [t_min, t_max]; the first 0 if so configured."""
+    """The times of one image, float32, uniform in [t_min, t_max]; with zero_time the first is 0."""
     times = rng.uniform(config.t_min, config.t_max, config.times).astype(np.float32)
     if config.zero_time:
         times[0] = 0
@@ -37,10 +37,10 @@ def draw_batch(
     step: int,
     indices: Sequence[int],
 ) -> tuple[Tensor, Tensor]:
-    """The images ``indices`` of a step, each repeated for its times.
+    """Draw the images ``indices`` of a step, each repeated for its times.
 
     Returns ``u0`` (len(indices) * times, 1, size, size) and ``t`` (len(indices) * times,), float32
-    on the CPU. ``kind`` is TRAINING or VALIDATION: different random numbers.
+    on the CPU. ``kind``, TRAINING or VALIDATION, selects different random numbers.
     """
     size = crop_size(config, seed, kind, step)
     crops, times = [], []

@@ -1,4 +1,4 @@
-"""The total variation flow as the subject of a training."""
+"""The training task for networks of the total variation flow."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .sampling import OBJECTIVE, TRAINING, draw_batch
 from .validation import Validation, make_validation
 
 METHODS = ("propose", "mean_flux", "solve")
-"""What objectives call of a network, besides the network itself."""
+"""The methods of a network that objectives call, besides the network itself."""
 
 
 @dataclass(frozen=True, eq=False)
 class FlowTask:
-    """A network, an objective and images: the `steepest.learning.training.Task` of flows."""
+    """The `steepest.learning.training.Task` of flows: a network, an objective and images."""
 
     config: TrainingConfig
     device: torch.device
@@ -39,7 +39,7 @@ class FlowTask:
     validation: Validation
 
     def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
-        """The configured network, or the weights that it begins with."""
+        """The configured network, with random weights or the configured initial ones."""
         config = self.config
         network = seeded(self.build, config.seed)
         if begin and config.initial is not None:
@@ -47,11 +47,11 @@ class FlowTask:
         return placed(network, config, device)
 
     def build(self) -> nn.Module:
-        """The configured network with any weights."""
+        """The configured network with arbitrary weights."""
         return REGISTRY.build(self.config.network, dict(self.config.network_config))
 
     def rehearse(self, network: nn.Module) -> None:
-        """Try the options of the objective on two images."""
+        """Try the options of the objective on two samples."""
         options = self.config.objective_options
         if not options:
             return
@@ -83,7 +83,7 @@ class FlowTask:
         return [*terms, "score"]
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """As :func:`steepest.learning.load` reads it."""
+        """Write the network for :func:`steepest.learning.load`."""
         REGISTRY.save(network, path, dict(metadata))
 
     def metadata(self) -> Mapping[str, Any]:
@@ -91,19 +91,20 @@ class FlowTask:
         return {"data": dict(self.source.licences)}
 
     def hint(self, network: nn.Module) -> str:
-        """Nothing is known but that the learning rate may be too large."""
+        """No hint: the usual cause of divergence is the learning rate."""
         return ""
 
 
 def make_task(config: TrainingConfig, team: Team) -> FlowTask:
-    """Open the images, and draw those of the validation.
+    """Open the images and draw the validation batches.
 
     Raises
     ------
     InputError
-        Unknown network, objective, option or data; an objective that is not for this network.
+        If the network, the objective, an option or the data are unknown, or the objective is not
+        for this network.
     """
-    with torch.device("meta"):  # before minutes go by with images and their flows
+    with torch.device("meta"):  # checks the settings before minutes are spent on images
         network = REGISTRY.build(config.network, dict(config.network_config))
     check_objective(config.objective, network)
     objective = find_objective(config.objective, config.objective_options)
@@ -119,6 +120,7 @@ def _begin_with(network: nn.Module, initial: str) -> None:
     first = REGISTRY.load(initial)
     if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
         raise InputError(
-            f"initial={initial!r}: a {type(first).__name__}, or of another configuration"
+            f"initial={initial!r} is a {type(first).__name__}; allowed is a "
+            f"{type(network).__name__} with the same network_config"
         )
     network.load_state_dict(first.state_dict())

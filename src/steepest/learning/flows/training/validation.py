@@ -1,4 +1,4 @@
-"""How good a network is: always on the same crops at the same times, none of them trained on."""
+"""Validation on fixed crops at fixed times, none of which is used for training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..objectives import Objective
 from .config import TrainingConfig
 from .sampling import OBJECTIVE, VALIDATION, draw_batch
 
-_SEED = 0  # not that of the training: scores of several trainings can be compared
-_TRUTH_PSNR = 60.0  # dB that the solver guarantees
+_SEED = 0  # independent of the training's seed, so that scores of trainings can be compared
+_TRUTH_PSNR = 60.0  # guaranteed PSNR of the solver in dB
 _DATA_RANGE = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """Fixed batches ``(u0, t)``, and the certified flow of each where it is asked for."""
+    """Fixed batches ``(u0, t)`` and, for the criterion "psnr", the certified flow of each."""
 
     config: TrainingConfig
     objective: Objective
@@ -31,11 +31,12 @@ class Validation:
 
     @torch.no_grad()
     def __call__(self, network: nn.Module) -> dict[str, float]:
-        """The terms of the objective, and ``"score"``: the criterion, small is good.
+        """The terms of the objective and ``"score"``, the criterion (smaller is better).
 
-        "loss": the objective's total. "certificate": root mean square over all pixels of the
-        guaranteed error. "psnr": minus the PSNR in dB for data range 1, taken over all times of an
-        image together and then averaged over images.
+        - "loss": the objective's total.
+        - "certificate": the guaranteed error, as root mean square over all pixels.
+        - "psnr": minus the PSNR in dB for data range 1, computed over all times of an image
+          together, then averaged over images.
         """
         sums: dict[str, float] = {}
         for index, (u0, t) in enumerate(self.batches):
@@ -59,7 +60,7 @@ class Validation:
 def make_validation(
     source: Source, config: TrainingConfig, objective: Objective, device: torch.device
 ) -> Validation:
-    """Draw the batches; with the criterion "psnr" also solve for the flow of each."""
+    """Draw the batches; for the criterion "psnr" also solve for the flow of each."""
     batches = []
     for index in range(config.validation_batches):
         u0, t = draw_batch(source, config, _SEED, VALIDATION, index, range(config.batch))
@@ -80,13 +81,13 @@ def _guaranteed_error(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor
 
 
 def _psnr(images: Tensor, truth: Tensor, times: int) -> Tensor:
-    """dB of every image, its ``times`` taken together."""
+    """The PSNR in dB of every image, over all its ``times`` together."""
     errors = (images - truth).double().square().unflatten(0, (-1, times)).mean((1, 2, 3, 4))
     return 10 * torch.log10(_DATA_RANGE**2 / errors.clamp(min=1e-20))
 
 
 def _truth(u0: Tensor, t: Tensor, times: int) -> Tensor:
-    """The exact flow of every sample to 60 dB, by the solver; samples of one image are adjacent."""
+    """The flow of every sample to 60 dB, by the solver; samples of one image are adjacent."""
     from steepest.flows.flow import tv_flow
 
     images, instants = u0.double().cpu().numpy(), t.double().cpu().numpy()
