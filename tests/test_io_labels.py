@@ -56,7 +56,7 @@ def test_damaged_bmp(tmp_path: Path) -> None:
     data = (tmp_path / "whole.bmp").read_bytes()
     for keep in (2, 20, 60, len(data) // 2):
         (tmp_path / "a.bmp").write_bytes(data[:keep])
-        with pytest.raises(InputError, match=r"a\.bmp: damaged or not readable"):
+        with pytest.raises(InputError, match=r"a\.bmp: damaged"):
             read_image(tmp_path / "a.bmp")
 
 

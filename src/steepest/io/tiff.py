@@ -17,7 +17,7 @@ from steepest.core.limits import check_size
 from .image import Image, arrange, check_pixels, label_axes, restore_order
 from .metadata import Metadata
 from .pictures import open_picture
-from .tiff_claims import check_segments, ome_claim
+from .tiff_claims import check_pages, check_promise, check_segments, cut_short, ome_claim
 from .tiff_tags import check_tags
 
 _IGNORED: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}
@@ -31,10 +31,13 @@ _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 @contextmanager
 def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
     """A TIFF file that claims no more than it holds, and reads no other file."""
-    pixels = check_tags(file, name, max_pixels)
+    claim = check_tags(file, name, max_pixels)
+    if not claim.pages:
+        raise cut_short(name, 0, 0)
     file.seek(0)
     with tifffile.TiffFile(file, _multifile=False, **_IGNORED) as tif:
-        if tif.is_ome and ome_claim(tif.ome_metadata or "") > pixels:
+        check_promise(tif, claim, name)
+        if tif.is_ome and ome_claim(tif.ome_metadata or "") > claim.pixels:
             tif.is_ome = False  # planes that are elsewhere or nowhere would be filled with zeros
         yield tif
 
@@ -51,7 +54,7 @@ def read(
             raise InputError(
                 f"{name}: colours in {page.photometric.name}; allowed are grey, RGB and palettes"
             )
-        array, stored = _pixels(series, file, name, max_pixels)
+        array, stored = _pixels(series, tif, file, name, max_pixels)
         extra = len(page.extrasamples) if photometric == _RGB or _grey_alpha(page) else 0
         metadata = _metadata(tif, page)
         if photometric == _PALETTE and page.colormap is not None:
@@ -100,9 +103,12 @@ def _single_series(tif: tifffile.TiffFile, name: str) -> Any:
     return full[0]
 
 
-def _pixels(series: Any, file: BinaryIO, name: str, max_pixels: int) -> tuple[np.ndarray, str]:
+def _pixels(
+    series: Any, tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int
+) -> tuple[np.ndarray, str]:
     """Pixels and axes of a series; what tifffile cannot decompress alone is left to Pillow."""
     check_size(series.shape, max_pixels, f"{name}:")
+    check_pages(series, tif, name)
     check_segments(series, file, name)
     try:
         return series.asarray(), series.axes
@@ -129,7 +135,7 @@ def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels:
     InputError
         Images of different shape or type, too many pixels, or a compression that cannot be decoded.
     """
-    return _pixels(_single_series(tif, name), file, name, max_pixels)[0]
+    return _pixels(_single_series(tif, name), tif, file, name, max_pixels)[0]
 
 
 def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> np.ndarray | None:
