@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     if len(sources) != 1 or sources[0] != arguments.image:
         raise InputError(f"{arguments.image}: one image is compressed at a time")
     target = Path(arguments.output or stem(arguments.image) + SUFFIX)
-    check_targets([target], arguments.overwrite)
+    check_targets([target], arguments.overwrite, "compressed image")
 
     def work(source: str, label: str) -> Record:
         from steepest.compression import pack

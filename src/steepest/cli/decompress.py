@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image, base_name, check_target, write_image
+from steepest.io import Image, base_name, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
 from .inputs import check_targets
@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decompress the file."""
+    if arguments.output is not None:
+        check_kind(arguments.output, "image")
 
     def work(source: str, label: str) -> Record:
         from steepest.compression import decompress, read_header

@@ -13,9 +13,10 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, Image, base_name, from_float, image_files, read_image
+from steepest.io.kinds import check_kind, names_a_file
 from steepest.io.outputs import refuse_existing
 
-from .options import known_suffix, stack_of
+from .options import stack_of
 
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong, we say ourselves
@@ -94,9 +95,9 @@ def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool
 
 
 def placed(name: str, output: str, ending: str, several: bool) -> Path:
-    """``output`` where it is a file, else the file in this folder that is called as the image."""
+    """``output`` if it names a file, else the file in this folder with the name of the image."""
     path = Path(output)
-    if known_suffix(path.name) and not path.is_dir():
+    if names_a_file(path):
         if several:
             raise InputError(f"{path}: several images need a folder, not a file")
         return path
@@ -110,21 +111,25 @@ def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool
             raise InputError("several images need a folder for the results: give -o FOLDER")
         return Path(f"{stem(name)}_{tag}")
     output = Path(arguments.output)
-    if known_suffix(output.name) and not output.is_dir():
+    if names_a_file(output):
         raise InputError(f"{output}: a folder is needed, there are several results")
     return output / stem(name) if several else output
 
 
-def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
-    """Nothing exists already and nothing would be written twice: asked before computing.
+def check_targets(targets: Iterable[Path], overwrite: bool, kind: str = "image") -> None:
+    """Check the files to be written before anything is computed.
+
+    ``kind`` is what will be written, as in `steepest.io.check_kind`.
 
     Raises
     ------
     InputError
-        Two images have the same target, or a target exists and --overwrite is not given.
+        Two images have the same target; a target exists and --overwrite is not given; the suffix
+        of a target belongs to another kind of data.
     """
     seen: set[Path] = set()
     for target in targets:
+        check_kind(target, kind)
         if target in seen:
             raise InputError(f"{target}: two results would have this name; write them separately")
         seen.add(target)

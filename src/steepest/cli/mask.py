@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image, OutputSet, check_target, write_image
+from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
 from .certificates import duration
@@ -134,8 +134,7 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Pa
         raise InputError("several images need a folder for the results: give -o FOLDER")
     else:
         first = Path(f"{stem(name)}_mask{ending}")
-    if first.suffix.lower() in (".jpg", ".jpeg"):
-        raise InputError(f"{first}: JPEG would change the mask; write a .png or .tif file")
+    check_kind(first, "mask")
     if arguments.reconstruction is None:
         return [first]
     return [first, placed(name, arguments.reconstruction, suffix(name, arguments), several)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
-from steepest.io import READ_ONLY, SUFFIXES, Image
+from steepest.io import Image
 
 from .extras import need_torch
 
@@ -310,8 +310,3 @@ def spacing_of(text: str | None, image: Image) -> tuple[float, ...] | None:
 def stack_of(arguments: argparse.Namespace) -> str:
     """How the pages of a file are to be read."""
     return "volume" if arguments.volume else "pages" if arguments.pages else "auto"
-
-
-def known_suffix(name: str) -> bool:
-    """Whether a path ends like an image file."""
-    return name.lower().endswith((*SUFFIXES, *READ_ONLY))

@@ -10,7 +10,8 @@ from time import perf_counter
 from typing import Any
 
 from steepest.core.errors import InputError
-from steepest.io import OutputSet
+from steepest.io import OutputSet, check_kind
+from steepest.io.kinds import names_a_file
 
 from .batch import Record, run_batch
 from .certificates import certificate
@@ -51,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
         need_figures()
     sources = expand(arguments.images)
     plans = {name: _targets(name, arguments, len(sources) > 1) for name in sources}
-    check_targets([path for plan in plans.values() for path in plan.values()], arguments.overwrite)
+    for kind in ("figure", "table"):
+        targets = [plan[kind] for plan in plans.values() if kind in plan]
+        check_targets(targets, arguments.overwrite, kind)
 
     def work(source: str, label: str) -> Record:
         image = single(read(source, arguments))
@@ -74,9 +77,10 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[st
     """The figure and the table of one image."""
     output = Path(arguments.output or ".")
     figure = output / f"{stem(name)}_spectrum.png"
-    if arguments.output and output.suffix.lower() == ".png" and not output.is_dir():
+    if names_a_file(output):
         if several:
             raise InputError(f"{output}: several images need a folder, not a file")
+        check_kind(output, "table" if arguments.no_figures else "figure")
         figure = output
     wanted = {"figure": figure, "table": figure.with_suffix(".csv")}
     if arguments.no_figures:

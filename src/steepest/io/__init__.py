@@ -7,8 +7,9 @@ BMP files are read, not written.
 >>> write_image("copy.png", photo)
 """
 
-from .files import READ_ONLY, SUFFIXES, check_target, read_image, write_image
+from .files import check_target, read_image, write_image
 from .image import Image, from_float
+from .kinds import READ_ONLY, SUFFIXES, check_kind
 from .labels import read_labels
 from .listing import base_name, image_files
 from .metadata import Metadata
@@ -23,6 +24,7 @@ __all__ = [
     "Metadata",
     "OutputSet",
     "base_name",
+    "check_kind",
     "check_target",
     "check_writable",
     "from_float",

@@ -20,20 +20,11 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import npy, raster, tiff
 from .image import Image, check_dtype, check_pixels
+from .kinds import SUFFIXES, check_kind
 from .outputs import OutputSet, refuse_existing
 from .paths import check_path
 from .samples import sample_bytes
 
-SUFFIXES = {
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".npy": "npy",
-}
-READ_ONLY = {".bmp": "bmp"}
-"""What is read but not written."""
 _ALLOWED = "PNG, JPEG, BMP, TIFF and NPY files"
 _DTYPES = {
     "png": ("uint8", "uint16"),
@@ -135,13 +126,7 @@ def check_target(
     name = check_path(path)
     if not isinstance(image, Image):
         raise InputError(f"image of type {type(image).__name__}; allowed is steepest.io.Image")
-    suffix = Path(name).suffix.lower()
-    if suffix in READ_ONLY:
-        kind = READ_ONLY[suffix].upper()
-        raise InputError(f"{name}: {kind} files are read, not written; write a .png or .tif file")
-    if suffix not in SUFFIXES:
-        raise InputError(f"{name}: suffix {suffix!r}; allowed are {', '.join(SUFFIXES)}")
-    kind = SUFFIXES[suffix]
+    kind = SUFFIXES[check_kind(name, "image")]
     held = image.array.dtype.name if dtype is None else check_dtype(dtype)
     if held not in _DTYPES[kind]:
         raise InputError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..core.errors import InputError
 from ..core.numbers import check_flag
-from .files import READ_ONLY, SUFFIXES
+from .kinds import READ_ONLY, SUFFIXES
 from .paths import check_path
 
 

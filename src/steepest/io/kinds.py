@@ -1,0 +1,63 @@
+"""Which suffix belongs to which kind of data: nothing is written into a file of another kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from steepest.core.errors import InputError
+
+from .paths import check_path
+
+SUFFIXES = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".npy": "npy",
+}
+READ_ONLY = {".bmp": "bmp"}
+"""What is read but not written."""
+KINDS = {
+    "image": tuple(SUFFIXES),
+    "mask": (".png", ".tif", ".tiff", ".npy"),
+    "figure": (".png",),
+    "table": (".csv",),
+    "compressed image": (".stp",),
+}
+_OTHERS = (
+    *(".gif", ".webp", ".jp2", ".heic", ".pdf", ".svg", ".eps", ".avi", ".mp4"),
+    *(".nii", ".dcm", ".czi", ".lif", ".nd2", ".npz", ".mat", ".h5", ".hdf5"),
+    *(".txt", ".json", ".xml", ".xls", ".xlsx", ".zip", ".gz", ".tar", ".py"),
+    *(".pt", ".pth", ".onnx", ".safetensors"),
+)
+"""Suffixes of files that are never written: certainly not meant as names of folders."""
+
+
+def check_kind(path: str | os.PathLike[str], kind: str) -> str:
+    """The suffix of a file, in lower case; only those of one kind of data ("image", ...) pass.
+
+    Raises
+    ------
+    InputError
+        The suffix belongs to another kind of data, or to none. ``KINDS`` lists the kinds.
+    """
+    name = check_path(path)
+    suffix, allowed = Path(name).suffix.lower(), KINDS[kind]
+    if suffix in allowed:
+        return suffix
+    article = "an" if kind[0] in "aeiou" else "a"
+    if suffix in READ_ONLY:
+        reason = f"{READ_ONLY[suffix].upper()} files are read, not written"
+    elif suffix in (".jpg", ".jpeg"):
+        reason = f"a JPEG file cannot hold {article} {kind}"
+    else:
+        reason = f"{article} {kind} cannot be written to a file with the suffix {suffix!r}"
+    raise InputError(f"{name}: {reason}; allowed are {', '.join(allowed)}")
+
+
+def names_a_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path ends as files do, not folders: one that is not there yet would be a file."""
+    known = {*READ_ONLY, *_OTHERS, *(suffix for each in KINDS.values() for suffix in each)}
+    return Path(check_path(path)).suffix.lower() in known and not Path(path).is_dir()
