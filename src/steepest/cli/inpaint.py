@@ -37,7 +37,8 @@ examples:
   steepest inpaint frames/ --unknown logo.png -o clean           one mask for many images
   steepest inpaint photo.jpg --unknown soft.png --threshold 128  a mask with smooth edges
 
-A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one other number.
+A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one other number. With
+--threshold it may hold any numbers, and be a JPEG file.
 """
 _PLAIN = "diffusion"
 _OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # of steepest.inpainting: no operators
@@ -194,7 +195,7 @@ def _known(arguments: argparse.Namespace, image: Image) -> np.ndarray | None:
 def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.ndarray:
     """Where a mask file is not zero."""
     if ndim == 2:
-        numbers = read_labels(name, max_pixels=max_pixels)
+        numbers = read_labels(name, lossy=threshold is not None, max_pixels=max_pixels)
     else:
         mask = read_image(name, stack="volume", channel_axis=None, max_pixels=max_pixels)
         numbers = mask.array
