@@ -75,6 +75,8 @@ def read(
         array, alpha = array[..., :-extra], np.ascontiguousarray(array[..., -extra:])
         if array.shape[-1] == 1:
             array, axes, stored = array[..., 0], axes[:-1], stored.replace("C", "")
+    if photometric in (_RGB, _YCBCR) and axes.endswith("C"):
+        stored = stored.replace("C", "") + "C"  # planar RGB is RGB: nothing else is written back
     return Image(
         np.ascontiguousarray(array),
         axes,
@@ -243,7 +245,8 @@ def write(file: BinaryIO, image: Image) -> None:
         options["iccprofile"] = metadata.icc_profile
     dtype = image.array.dtype.name
     planes = metadata.flavour in ("imagej", "ome") and image.alpha is None
-    colour = channels and image.array.shape[-1] == 3 and image.stored_axes.endswith("C")
+    stored = image.stored_axes or image.axes
+    colour = channels and image.array.shape[-1] == 3 and stored.endswith("C")
     imagej = metadata.flavour == "imagej" and dtype != "float64"
     imagej = imagej and (dtype == "uint8" or not colour)  # all that ImageJ itself can hold
     if planes and not colour:
