@@ -15,7 +15,7 @@ from steepest.core.errors import InputError
 from steepest.io import Image
 
 from .batch import Record, describe, run_batch
-from .inputs import expand, read
+from .inputs import given_images, read
 from .options import add_inputs, add_reporting
 
 HELP = "shape, kind, pixel size and noise of images; versions"
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Describe every image, or only the installation."""
     arguments.strict = False
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     code = run_batch(arguments, sources, lambda name, _: _describe(name, arguments), versions())
     if not arguments.json and not arguments.quiet:
         print(", ".join(f"{name} {value}" for name, value in versions().items()))

@@ -16,7 +16,7 @@ from steepest.io import Image, check_target, read_image, read_labels, write_imag
 
 from .batch import Record, run_batch
 from .certificates import duration
-from .inputs import check_targets, expand, one_target, read
+from .inputs import check_targets, given_images, one_target, read
 from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
 from .progress import progress
 
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threshold and not (arguments.known or arguments.unknown):
         raise InputError("--threshold: also give --known or --unknown")
     fill = _operator(arguments.method)
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, "inpainted", several) for name in sources}
     check_targets(targets.values(), arguments.overwrite)

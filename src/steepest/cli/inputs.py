@@ -6,7 +6,9 @@ import argparse
 import glob
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,32 @@ SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong, we say ourselves
 
 
-def expand(names: Sequence[str]) -> list[str]:
-    """Files of all folders and globs, each once, in order.
+def given_images(arguments: argparse.Namespace) -> list[str]:
+    """The images on the command line.
+
+    Where subfolders are searched, the folders for results (of an earlier run) are left out.
+
+    Raises
+    ------
+    InputError
+        A file, a match, or an image in a folder is missing.
+    """
+    options = [getattr(arguments, name, None) for name in ("output", "reconstruction")]
+    results = {Path(each).resolve() for each in options if each}
+
+    def is_result(name: str) -> bool:
+        depth = len(subfolder(name, arguments.images).parts)
+        return depth > 0 and not results.isdisjoint(Path(name).resolve().parents[:depth])
+
+    found = expand(arguments.images, recursive=arguments.recursive)
+    images = [name for name in found if not is_result(name)]
+    if found and not images:
+        raise InputError(f"{', '.join(arguments.images)}: no image besides those in the output")
+    return images
+
+
+def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
+    """The files in all folders (and, with ``recursive``, below them) and globs, each once.
 
     Raises
     ------
@@ -36,15 +62,39 @@ def expand(names: Sequence[str]) -> list[str]:
         if name.startswith(SAMPLE) or path.is_file():
             found.append(name)
         elif path.is_dir():
-            found += map(str, image_files(path))
+            found += map(str, image_files(path, recursive=recursive))
         elif glob.has_magic(name):
-            matches = sorted(match for match in glob.glob(name) if Path(match).is_file())
-            if not matches:
+            matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
+            files = [str(match) for match in matches if match.is_file()]
+            if recursive:
+                folders = [match for match in matches if match.is_dir()]
+                files += [str(file) for each in folders for file in _images_below(each)]
+            if not files:
                 raise InputError(f"{name}: no file matches")
-            found += matches
+            found += files
         else:
             raise InputError(f"{name}: no such file or folder")
     return list(dict.fromkeys(found))
+
+
+def _images_below(folder: Path) -> list[Path]:
+    with suppress(InputError):
+        return image_files(folder, recursive=True)
+    return []
+
+
+def subfolder(name: str, given: Sequence[str]) -> Path:
+    """Where a file lies below the folder, or the fixed part of the glob, that it was found by."""
+    if name in given:
+        return Path()
+    for each in given:
+        root = Path(each)
+        if not root.is_dir():
+            root = Path(*takewhile(lambda part: not glob.has_magic(part), root.parts))
+        below = Path(name).parent
+        if below.is_relative_to(root) and ".." not in below.relative_to(root).parts:
+            return below.relative_to(root)
+    return Path()
 
 
 def stem(name: str) -> str:
@@ -88,24 +138,29 @@ def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool
     """The file for one result: ``-o`` as file or folder, else ``name_tag.suffix`` right here."""
     ending = suffix(name, arguments)
     if arguments.output is not None:
-        return placed(name, arguments.output, ending, several)
+        return placed(name, arguments, arguments.output, ending, several)
     if several:
         raise InputError("several images need a folder for the results: give -o FOLDER")
     return Path(f"{stem(name)}_{tag}{ending}")
 
 
-def placed(name: str, output: str, ending: str, several: bool) -> Path:
-    """``output`` if it names a file, else the file in this folder with the name of the image."""
+def placed(
+    name: str, arguments: argparse.Namespace, output: str, ending: str, several: bool
+) -> Path:
+    """``output`` if it names a file, else a file in this folder with the name of the image.
+
+    Images from subfolders go into subfolders of the same name.
+    """
     path = Path(output)
     if names_a_file(path):
         if several:
             raise InputError(f"{path}: several images need a folder, not a file")
         return path
-    return path / f"{stem(name)}{ending}"
+    return path / subfolder(name, arguments.images) / f"{stem(name)}{ending}"
 
 
 def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
-    """The folder for several results of one image: ``-o`` (with many images one in it for each)."""
+    """The folder for several results of one image: ``-o``, or one in it for each of many images."""
     if arguments.output is None:
         if several:
             raise InputError("several images need a folder for the results: give -o FOLDER")
@@ -113,6 +168,7 @@ def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool
     output = Path(arguments.output)
     if names_a_file(output):
         raise InputError(f"{output}: a folder is needed, there are several results")
+    output /= subfolder(name, arguments.images)
     return output / stem(name) if several else output
 
 
@@ -131,7 +187,10 @@ def check_targets(targets: Iterable[Path], overwrite: bool, kind: str = "image")
     for target in targets:
         check_kind(target, kind)
         if target in seen:
-            raise InputError(f"{target}: two results would have this name; write them separately")
+            raise InputError(
+                f"{target}: two results would have this name; write them separately, or give "
+                "their common folder with --recursive: results then stay in subfolders"
+            )
         seen.add(target)
         refuse_existing(target, overwrite)
         for folder in target.parents:

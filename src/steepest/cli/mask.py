@@ -16,7 +16,7 @@ from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
 from .certificates import duration
-from .inputs import check_targets, expand, placed, read, stem, suffix, to_kind
+from .inputs import check_targets, given_images, placed, read, stem, suffix, to_kind
 from .options import add_inputs, add_reporting, density, from_zero, method_name
 from .progress import progress
 
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Choose the pixels of every image."""
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: _targets(name, arguments, several) for name in sources}
     check_targets([path for paths in targets.values() for path in paths], arguments.overwrite)
@@ -129,7 +129,7 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Pa
     own = Path(name).suffix
     ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
     if arguments.output is not None:
-        first = placed(name, arguments.output, ending, several)
+        first = placed(name, arguments, arguments.output, ending, several)
     elif several:
         raise InputError("several images need a folder for the results: give -o FOLDER")
     else:
@@ -137,7 +137,8 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Pa
     check_kind(first, "mask")
     if arguments.reconstruction is None:
         return [first]
-    return [first, placed(name, arguments.reconstruction, suffix(name, arguments), several)]
+    ending = suffix(name, arguments)
+    return [first, placed(name, arguments, arguments.reconstruction, ending, several)]
 
 
 def _space(image: Image) -> tuple[int, ...]:

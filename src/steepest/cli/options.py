@@ -96,9 +96,14 @@ def add_inputs(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
         "images",
         nargs="+" if needed else "*",
         metavar="IMAGE",
-        help="file, folder, quoted glob, or sample:camera",
+        help="file, folder, quoted glob ('scans/**/*.tif'), or sample:camera",
     )
     group = parser.add_argument_group("reading")
+    group.add_argument(
+        "--recursive",
+        action="store_true",
+        help="also search the subfolders of a folder; results go into the same subfolders",
+    )
     stack = group.add_mutually_exclusive_group()
     stack.add_argument(
         "--volume", action="store_true", help="pages (or a 3-D array) are one volume: the default"

@@ -17,7 +17,7 @@ from .batch import Record, run_batch
 from .certificates import certificate
 from .decompose import bands_in_words, decompose_image, single
 from .figures import need_figures, write_figure
-from .inputs import check_targets, expand, read, stem
+from .inputs import check_targets, given_images, read, stem, subfolder
 from .options import add_bands, add_inputs, add_model, add_outputs
 
 HELP = "how much structure there is at each scale: S(t) as figure and table"
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """The spectrum of every image."""
     if not arguments.no_figures:
         need_figures()
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     plans = {name: _targets(name, arguments, len(sources) > 1) for name in sources}
     for kind in ("figure", "table"):
         targets = [plan[kind] for plan in plans.values() if kind in plan]
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
     """The figure and the table of one image."""
     output = Path(arguments.output or ".")
-    figure = output / f"{stem(name)}_spectrum.png"
+    figure = output / subfolder(name, arguments.images) / f"{stem(name)}_spectrum.png"
     if names_a_file(output):
         if several:
             raise InputError(f"{output}: several images need a folder, not a file")
