@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from steepest.core.errors import InputError
-from steepest.io import Image
+from steepest.io import Image, not_kept
 
 from .certificates import finite
 from .outcome import FAILED, OK, USAGE, one_line
@@ -40,13 +40,24 @@ class Record:
     lines: list[tuple[str, str]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     outcome: Outcome | None = None
+    image: Image | None = None
 
-    def describe(self, image: Image) -> None:
-        """Add the shape and kind of the image."""
+    def describe(self, image: Image, *, kept: bool = True) -> None:
+        """Add the shape and kind of the image; ``kept`` if its metadata belong to the results."""
+        self.image = image if kept else None
         self.lines.append(("image", describe(image)))
         self.values.update(
             shape=list(image.array.shape), dtype=image.array.dtype.name, axes=image.axes
         )
+
+    def report_losses(self) -> None:
+        """Add what the first output does not hold of the metadata of the image."""
+        if self.image is None or not self.outputs:
+            return
+        names = not_kept(self.image, self.outputs[0])
+        if names:
+            self.lines.append(("not kept", ", ".join(names)))
+        self.values["not_kept"] = names
 
     def certify(self, outcome: Outcome, name: str = "certificate") -> None:
         """Add the guarantee, the effort and the outcome."""
@@ -98,6 +109,7 @@ def run_batch(
             prefix = "" if source in text else f"{source}: "
             print(f"steepest: error: {prefix}{text}", file=sys.stderr)
             continue
+        record.report_losses()
         records.append(record)
         outcome = record.outcome
         if outcome is not None and not outcome.converged:
@@ -118,10 +130,11 @@ def run_batch(
 
 def _print_record(record: Record) -> None:
     print(record.source)
+    width = max(12, *(len(key) for key, _ in record.lines), 0)
     for key, text in record.lines:
-        print(f"  {key:<12} {text}")
+        print(f"  {key:<{width}} {text}")
     for i, path in enumerate(record.outputs):
-        print(f"  {'written' if i == 0 else '':<12} {path}")
+        print(f"  {'written' if i == 0 else '':<{width}} {path}")
     sys.stdout.flush()
 
 

@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         image = read(source, arguments)
         _check(image)
         record = Record(source, outputs=[target])
-        record.describe(image)
+        record.describe(image, kept=False)
         start = perf_counter()
         with progress(label, enabled=not arguments.quiet) as on_step:
             packed = pack(

@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def work(source: str, label: str) -> Record:
         image = single(read(source, arguments))
+        image = replace(image, metadata=image.metadata.without_display())
         record = Record(source)
         record.describe(image)
         start = perf_counter()

@@ -1,4 +1,4 @@
-"""``steepest info``: what is in a file, and with what it would be computed."""
+"""``steepest info``: what a file holds, and which versions are installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image
+from steepest.io import Image, notes
 
 from .batch import Record, describe, run_batch
 from .inputs import given_images, read
@@ -21,8 +21,8 @@ from .options import add_inputs, add_reporting
 HELP = "shape, kind, pixel size and noise of images; versions"
 USAGE = "[IMAGE ...] [options]"
 DESCRIPTION = """\
-What a file holds as steepest reads it: shape, kind of values, channels, pixel size, estimated
-noise. Without a file: the versions of what computes.
+What a file holds as steepest reads it: shape, kind of values, channels, pixel size, metadata,
+estimated noise. Without a file: the versions of steepest and of the packages it uses.
 """
 EPILOG = """\
 examples:
@@ -63,7 +63,7 @@ def version(package: str) -> str:
 
 
 def versions() -> dict[str, Any]:
-    """What computes: versions and the number of threads."""
+    """Versions of steepest and the packages it uses, and the number of threads."""
     from steepest.core.threads import default_num_threads
 
     names = ("steepest", "numba", "numpy", "pillow", "tifffile", "matplotlib", "constriction")
@@ -87,6 +87,8 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
         ("range", f"{low:g} to {high:g}" if not bad else f"{bad} NaN or infinite values"),
         ("pixel size", _pixel_size(image)),
     ]
+    said = notes(image.metadata)
+    record.lines += said.items()
     noise = None if bad else _noise(image)
     if noise is not None:
         scale = "" if array.dtype.kind == "f" else " of the full range"
@@ -101,6 +103,7 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
         "range": [low, high],
         "pixel_size": image.pixel_size,
         "pixel_unit": image.metadata.unit or None,
+        "metadata": said,
         "noise": noise,
     }
     return record

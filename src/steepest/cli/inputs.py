@@ -124,7 +124,8 @@ def read(name: str, arguments: argparse.Namespace) -> Image:
     )
     if getattr(arguments, "float", False) and image.array.dtype.kind == "u":
         maximum = np.float32(np.iinfo(image.array.dtype).max)
-        image = replace(image, array=image.array.astype(np.float32) / maximum)
+        metadata = image.metadata.without_display()
+        image = replace(image, array=image.array.astype(np.float32) / maximum, metadata=metadata)
     return image
 
 

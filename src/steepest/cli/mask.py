@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
             for path, content in zip(paths, results, strict=False):
                 write_image(path, content, outputs=outputs)
         record = Record(source, outputs=paths)
-        record.describe(image)
+        record.describe(image, kept=False)
         _report(record, arguments, found, seconds)
         return record
 

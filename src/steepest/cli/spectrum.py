@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     def work(source: str, label: str) -> Record:
         image = single(read(source, arguments))
         record = Record(source)
-        record.describe(image)
+        record.describe(image, kept=False)
         start = perf_counter()
         decomposition = decompose_image(image, arguments, label)
         seconds = perf_counter() - start

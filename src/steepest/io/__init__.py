@@ -13,6 +13,7 @@ from .kinds import READ_ONLY, SUFFIXES, check_kind
 from .labels import read_labels
 from .listing import base_name, image_files
 from .metadata import Metadata
+from .notes import not_kept, notes
 from .outputs import OutputSet, check_writable
 from .samples import SAMPLES, sample
 
@@ -29,6 +30,8 @@ __all__ = [
     "check_writable",
     "from_float",
     "image_files",
+    "not_kept",
+    "notes",
     "read_image",
     "read_labels",
     "sample",

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _MILLIMETRES = {
     "inch": 25.4,
     "in": 25.4,
+    "inches": 25.4,
     "m": 1000.0,
     "cm": 10.0,
     "mm": 1.0,
     "micron": 1e-3,
+    "microns": 1e-3,
     "um": 1e-3,
     "\u00b5m": 1e-3,  # micro sign
     "\u03bcm": 1e-3,  # Greek mu
     "\\u00B5m": 1e-3,  # as ImageJ writes it
     "nm": 1e-6,
+    "pm": 1e-9,
 }
+
+
+def in_unit(length: float, unit: str, other: str) -> float | None:
+    """A length in another unit; None where one of them is not known and they are not the same."""
+    if unit == other:
+        return length
+    old, new = _MILLIMETRES.get(unit), _MILLIMETRES.get(other)
+    return None if old is None or new is None else length * old / new
 
 
 _FINEST = 1e9  # pixels per unit
@@ -30,8 +41,10 @@ class Metadata:
 
     ``resolution`` is pixels per ``unit`` along x and y, ``z_step`` the distance between slices in
     ``unit``; ``unit`` is "inch", "cm", "mm", "µm", ..., or "" where the file names none.
-    ``flavour`` is "imagej" or "ome" for TIFF files of these programs, ``extra`` holds what only
-    they store. Nothing here changes the numerics. Sizes that no file can hold are left out.
+    ``flavour`` is "imagej" or "ome" for TIFF files of these programs; ``extra`` holds what only
+    they store: the entries of ImageJ, the XML of OME (key "xml"). ``tags`` are other tags of a TIFF
+    file, as (code, type, count, value). ``lost`` names what the file holds and no copy of it will.
+    Nothing here changes the numerics. Sizes that no file can hold are left out.
     """
 
     resolution: tuple[float, float] | None = None
@@ -44,6 +57,8 @@ class Metadata:
     description: str = ""
     flavour: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[tuple[int, int, int, Any], ...] = ()
+    lost: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.resolution and not all(1 / _FINEST <= each <= _FINEST for each in self.resolution):
@@ -58,6 +73,13 @@ class Metadata:
         sizes = {"X": 1 / x if x else None, "Y": 1 / y if y else None, "Z": self.z_step}
         values = tuple(sizes.get(axis) for axis in axes if axis in sizes)
         return values if any(value is not None for value in values) else None
+
+    def without_display(self) -> Metadata:
+        """Without the range of values that ImageJ shows: for images of other values."""
+        shown = {"min", "max", "Ranges"}
+        extra = {key: value for key, value in self.extra.items() if key not in shown}
+        lost = ("display range",) if len(extra) < len(self.extra) else ()
+        return replace(self, extra=extra, lost=(*self.lost, *lost))
 
     def dots_per_inch(self, most: float = 1e8) -> tuple[float, float] | None:
         """The resolution in pixels per inch; None where it is not known or more than ``most``."""

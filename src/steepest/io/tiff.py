@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,17 +12,15 @@ import tifffile
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-from .image import Image, arrange, check_pixels, label_axes, restore_order
-from .metadata import Metadata
+from .image import Image, arrange, check_pixels, label_axes
 from .pictures import open_picture
 from .tiff_claims import check_pages, check_promise, check_segments, cut_short, ome_claim
+from .tiff_layout import is_colour, layout
+from .tiff_notes import add_notes, is_look_up_table, read_metadata
 from .tiff_tags import check_tags
 
 _IGNORED: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}
 """Kinds of TIFF that name other files, or whose tables are different ones."""
-_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
-_CODES = {"inch": 2, "cm": 3, "mm": 4, "µm": 5}
-_KEPT_IMAGEJ = ("unit", "spacing", "finterval", "fps", "Info", "Labels", "loop")
 _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 
 
@@ -56,8 +52,9 @@ def read(
             )
         array, stored = _pixels(series, tif, file, name, max_pixels)
         extra = len(page.extrasamples) if photometric == _RGB or _grey_alpha(page) else 0
-        metadata = _metadata(tif, page)
-        if photometric == _PALETTE and page.colormap is not None:
+        metadata = read_metadata(tif, page)
+        look_up_table = tif.is_imagej and is_look_up_table(page.colormap)
+        if photometric == _PALETTE and page.colormap is not None and not look_up_table:
             check_size((array.size, 3), max_pixels, f"{name}:")
             array, stored = _apply_palette(array, page.colormap, page.bitspersample), stored + "C"
         elif photometric == _WHITE_IS_ZERO and array.dtype.kind in "bu":
@@ -192,105 +189,16 @@ def _label(stored: str, stack: str, name: str) -> str:
     return stored
 
 
-def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
-    tags = page.tags
-    resolution, unit = None, ""
-    if "XResolution" in tags and "YResolution" in tags:
-        x, y = page.get_resolution()
-        if x > 0 and y > 0:
-            resolution = (float(x), float(y))
-            unit = _UNITS.get(int(tags.valueof("ResolutionUnit", default=2)), "")
-    common = Metadata(resolution, unit, icc_profile=page.iccprofile or None)
-    if tif.is_imagej:
-        extra = dict(tif.imagej_metadata or {})
-        step = extra.get("spacing")
-        return replace(
-            common,
-            unit=str(extra.get("unit", unit)).replace("\\u00B5", "µ"),
-            z_step=float(step) if step else None,
-            flavour="imagej",
-            extra={key: extra[key] for key in _KEPT_IMAGEJ if key in extra},
-        )
-    if tif.is_ome:
-        return _ome_metadata(tif.ome_metadata or "", common)
-    if tif.is_shaped:
-        notes = (tif.shaped_metadata or ({},))[0]
-        step = notes.get("spacing")
-        unit = str(notes.get("unit", unit))
-        return replace(common, unit=unit, z_step=float(step) if step else None)
-    return replace(common, description=str(page.description or ""))
-
-
-def _ome_metadata(xml: str, common: Metadata) -> Metadata:
-    """Pixel sizes of the first image of an OME file (attributes read by pattern, no XML parser)."""
-    extra: dict[str, Any] = {}
-    for key in ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"):
-        value = re.search(rf'\b{key}="([0-9.eE+-]+)"', xml)
-        unit = re.search(rf'\b{key}Unit="([^"<>&]+)"', xml)
-        if value and float(value[1]) > 0:
-            extra[key] = float(value[1])
-            extra[f"{key}Unit"] = unit[1] if unit else "µm"
-    units = {value for key, value in extra.items() if key.endswith("Unit")}
-    if len(units) == 1 and {"PhysicalSizeX", "PhysicalSizeY"} <= set(extra):
-        sizes = 1 / extra["PhysicalSizeX"], 1 / extra["PhysicalSizeY"]
-        common = replace(common, resolution=sizes, unit=units.pop())
-    return replace(common, z_step=extra.get("PhysicalSizeZ"), flavour="ome", extra=extra)
-
-
 def write(file: BinaryIO, image: Image) -> None:
     """Write an uncompressed TIFF that carries the resolution, profile and notes of the source."""
-    metadata, channels = image.metadata, image.channel_axis is not None
+    array, axes = layout(image)
     options: dict[str, Any] = {"software": "steepest"}
-    if metadata.icc_profile:
-        options["iccprofile"] = metadata.icc_profile
-    dtype = image.array.dtype.name
-    planes = metadata.flavour in ("imagej", "ome") and image.alpha is None
-    stored = image.stored_axes or image.axes
-    colour = channels and image.array.shape[-1] == 3 and stored.endswith("C")
-    imagej = metadata.flavour == "imagej" and dtype != "float64"
-    imagej = imagej and (dtype == "uint8" or not colour)  # all that ImageJ itself can hold
-    if planes and not colour:
-        array, axes = _planes(image)
-    else:
-        array, axes = image.samples(), image.axes.rstrip("C")
-        axes += "S" if image.alpha is not None or colour else "C" if channels else ""
-        if axes.endswith("C"):
-            array, axes = _planes(image)
-    options["photometric"] = "rgb" if colour else "minisblack"
+    if image.metadata.icc_profile:
+        options["iccprofile"] = image.metadata.icc_profile
+    options["photometric"] = "rgb" if is_colour(image) else "minisblack"
     if axes.endswith("S"):
         options["planarconfig"] = "contig"
         count = 0 if image.alpha is None else image.alpha.shape[-1]
         options["extrasamples"] = ["unassalpha"] * min(count, 1) + [0] * max(count - 1, 0)
-    _add_notes(options, metadata, axes, imagej)
+    add_notes(options, image, array, axes)
     tifffile.imwrite(file, np.ascontiguousarray(array), **options)
-
-
-def _planes(image: Image) -> tuple[np.ndarray, str]:
-    """Channels as planes of their own: the order of the file, or C before Y."""
-    axes = image.axes
-    order = image.stored_axes
-    if sorted(order) != sorted(axes) or order.endswith("C"):
-        order = axes if not axes.endswith("C") else axes[:-1].replace("YX", "CYX")
-    return restore_order(image.array, axes, order), order
-
-
-def _add_notes(options: dict[str, Any], metadata: Metadata, axes: str, imagej: bool) -> None:
-    if imagej:
-        options["imagej"] = True
-        options.pop("software")
-        options["metadata"] = {**metadata.extra, "axes": axes}
-        if metadata.resolution:
-            options["resolution"] = metadata.resolution
-        return
-    if metadata.resolution:
-        options["resolution"] = metadata.resolution
-        options["resolutionunit"] = _CODES.get(metadata.unit, 1)
-    if metadata.flavour == "ome":
-        options["ome"] = True
-        options["metadata"] = {**metadata.extra, "axes": axes}
-    elif metadata.description:
-        options["description"] = metadata.description.encode()  # text would have to be ASCII
-        options["metadata"] = None
-    else:
-        notes = {"axes": axes, "spacing": metadata.z_step, "unit": metadata.unit}
-        options["metadata"] = {key: value for key, value in notes.items() if value}
