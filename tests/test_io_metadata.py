@@ -163,7 +163,17 @@ def test_ome_xml_of_another_image_is_not_written(tmp_path: Path) -> None:
     assert again.pixel_size == pytest.approx(image.pixel_size)
 
 
-@pytest.mark.parametrize("xml", ["", "<OME", "<a><Pixels/></a>", "<OME xmlns='x'><Image/></OME>"])
+BROKEN = [
+    "",
+    "<OME",
+    "<a><Pixels/></a>",
+    "<OME xmlns='x'><Image/></OME>",
+    "<OME><Pixels SizeX='5' SizeY='4' SizeZ='many'/></OME>",
+    "<OME><Pixels/>" + "<a>" * 5000 + "</a>" * 5000 + "</OME>",
+]
+
+
+@pytest.mark.parametrize("xml", BROKEN, ids=range(len(BROKEN)))
 def test_xml_that_is_none_is_not_written(tmp_path: Path, xml: str) -> None:
     metadata = Metadata(flavour="ome", extra={"xml": xml})
     image = Image(random_array((4, 5), "uint8"), "YX", metadata=metadata)

@@ -106,20 +106,28 @@ def for_file(metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
     root = parsed(str(metadata.extra.get("xml", "")))
     if root is None or len(list(_all(root, "Pixels"))) != 1:
         return None
+    try:
+        return _updated(root, metadata, array, axes)
+    except (ValueError, RecursionError):  # sizes that are no numbers; elements in many others
+        return None
+
+
+def _updated(root: Any, metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
     pixels, shape = _first(root, "Pixels"), dict(zip(axes, array.shape, strict=True))
     samples = shape.get("S", 1)
     held = {axis: int(pixels.get(f"Size{axis}", 1)) for axis in "ZTC"}
     stated = {int(each.get("SamplesPerPixel", 1)) for each in _all(pixels, "Channel")} or {1}
     if held["C"] != shape.get("C", 1) * samples or stated - {1, samples}:
         return None
-    planes = prod(shape.get(axis, 1) for axis in "ZT")
-    if held["Z"] * held["T"] != planes:
-        return None
-    if max(held["Z"], held["T"]) == planes:  # pages may be called otherwise than in the file
+    stack = [shape.get(axis, 1) for axis in "ZT"]
+    if 1 in stack:  # pages may be called otherwise than in the file
         axes = axes.replace("T", "Z") if held["T"] == 1 else axes.replace("Z", "T")
+        stack = [prod(stack), 1] if held["T"] == 1 else [1, prod(stack)]
+    if stack != [held["Z"], held["T"]]:
+        return None
     _update(pixels, metadata, shape, array.dtype.name)
     pixels.set("DimensionOrder", _dimension_order(axes, pixels.get("DimensionOrder", "XYZCT")))
-    _replace_data(pixels, planes * shape.get("C", 1))
+    _replace_data(pixels, prod(stack) * shape.get("C", 1))
     root.attrib.pop("UUID", None)
     return _serialised(root)
 
