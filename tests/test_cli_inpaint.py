@@ -275,7 +275,7 @@ def test_masks_of_many_images_and_of_volumes(photo, capsys):
         (["--density", "1.5"], ["1.5 is above 1"]),
         (["--density", "0"], ["positive"]),
         (["--method", "nonlocal_pixel_exchange"], ["invalid choice"]),
-        (["-o", "mask.jpg"], ["a JPEG file cannot hold a mask"]),
+        (["-o", "mask.jpg"], ["a mask cannot be written to a .jpg file"]),
         (["-o", "out", "--reconstruction", "out"], ["out/photo.png", "two results"]),
         (["-o", "photo.png"], ["exists already"]),
     ],

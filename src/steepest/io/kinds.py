@@ -50,11 +50,11 @@ def check_kind(path: str | os.PathLike[str], kind: str) -> str:
     article = "an" if kind[0] in "aeiou" else "a"
     if suffix in READ_ONLY:
         reason = f"{READ_ONLY[suffix].upper()} files are read, not written"
-    elif suffix in (".jpg", ".jpeg"):
-        reason = f"a JPEG file cannot hold {article} {kind}"
+    elif suffix:
+        reason = f"{article} {kind} cannot be written to a {suffix} file"
     else:
-        reason = f"{article} {kind} cannot be written to a file with the suffix {suffix!r}"
-    raise InputError(f"{name}: {reason}; allowed are {', '.join(allowed)}")
+        reason = f"the name of {article} {kind} needs a suffix"
+    raise InputError(f"{name}: {reason}; allowed are names ending in {', '.join(allowed)}")
 
 
 def names_a_file(path: str | os.PathLike[str]) -> bool:
