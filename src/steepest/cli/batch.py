@@ -1,4 +1,4 @@
-"""One image after another: what goes wrong with one does not stop the others."""
+"""Process one image after another; an error with one image does not stop the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .outcome import FAILED, OK, USAGE, one_line
 
 
 class Outcome(Protocol):
-    """What stands behind a result, a certificate or a residual, in words and numbers."""
+    """How accurate a result is (a certificate or a residual), in words and numbers."""
 
     @property
     def status(self) -> str: ...
@@ -33,7 +33,7 @@ class Outcome(Protocol):
 
 @dataclass
 class Record:
-    """What is reported about one image: lines for people, values for JSON."""
+    """The report about one image: lines to print, and values for JSON."""
 
     source: str
     outputs: list[Path] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Record:
     image: Image | None = None
 
     def describe(self, image: Image, *, kept: bool = True) -> None:
-        """Add the shape and kind of the image; ``kept`` if its metadata belong to the results."""
+        """Add shape and dtype of the image; ``kept``: its metadata should be in the results."""
         self.image = image if kept else None
         self.lines.append(("image", describe(image)))
         self.values.update(
@@ -51,7 +51,7 @@ class Record:
         )
 
     def report_losses(self) -> None:
-        """Add what the first output does not hold of the metadata of the image."""
+        """Add which metadata of the image the first output cannot hold."""
         if self.image is None or not self.outputs:
             return
         names = not_kept(self.image, self.outputs[0])
@@ -60,7 +60,7 @@ class Record:
         self.values["not_kept"] = names
 
     def certify(self, outcome: Outcome, name: str = "certificate") -> None:
-        """Add the guarantee, the effort and the outcome."""
+        """Add the guarantee, the effort and the status."""
         self.outcome = outcome
         self.lines.append((name, outcome.promise))
         self.lines.append(("effort", outcome.effort))
@@ -69,7 +69,7 @@ class Record:
 
 
 def describe(image: Image) -> str:
-    """Shape, kind of values and axes: "512 x 512, uint8"."""
+    """Shape, dtype and axes: "512 x 512, uint8"."""
     shape = image.array.shape
     space = [str(n) for n, letter in zip(shape, image.axes, strict=True) if letter not in "TC"]
     words = [" x ".join(space), image.array.dtype.name]
@@ -88,11 +88,12 @@ def run_batch(
     work: Callable[[str, str], Record],
     extra: dict[str, Any] | None = None,
 ) -> int:
-    """Run ``work(source, label)`` for every image and report; the exit code.
+    """Run ``work(source, label)`` for every image, report, and return the exit code.
 
     ``extra`` is added to the JSON document.
 
-    0: all done. 1: some failed, or one did not converge with --strict. 2: none could be used.
+    Exit codes: 0, all images are done; 1, an image failed, or one did not converge and --strict was
+    given; 2, no image could be used.
     """
     records: list[Record] = []
     failures: list[tuple[str, BaseException]] = []

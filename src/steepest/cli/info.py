@@ -18,21 +18,21 @@ from .batch import Record, describe, run_batch
 from .inputs import given_images, read
 from .options import add_inputs, add_reporting
 
-HELP = "shape, kind, pixel size and noise of images; versions"
+HELP = "show shape, dtype, pixel size, metadata and noise of images; versions"
 USAGE = "[IMAGE ...] [options]"
 DESCRIPTION = """\
-What a file holds as steepest reads it: shape, kind of values, channels, pixel size, metadata,
-estimated noise. Without a file: the versions of steepest and of the packages it uses.
+Show what a file holds: shape, dtype, channels, pixel size, metadata and estimated noise. Without a
+file: the versions of steepest and of the packages it uses.
 """
 EPILOG = """\
 examples:
-  steepest info                    versions and processors
+  steepest info                    versions and number of threads
   steepest info photo.jpg          one file
   steepest info 'scans/*.tif'      many
   steepest info stack.npy --json   for programs
 """
 
-_ENOUGH = 1 << 24  # pixels to estimate noise from
+_ENOUGH = 1 << 24  # pixels used to estimate the noise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Describe every image, or only the installation."""
+    """Describe every image; without images, the installation."""
     arguments.strict = False
     sources = given_images(arguments)
     code = run_batch(arguments, sources, lambda name, _: _describe(name, arguments), versions())
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def version(package: str) -> str:
-    """The version of a package, "not installed" where it is not."""
+    """The version of a package, or "not installed"."""
     with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
     if package == "steepest":
@@ -110,7 +110,7 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
 
 
 def _axes(image: Image) -> str:
-    names = {"T": "pages, one by one", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
+    names = {"T": "pages (processed one by one)", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
     return ", ".join(names[axis] for axis in image.axes)
 
 
@@ -125,7 +125,7 @@ def _pixel_size(image: Image) -> str:
 
 
 def _noise(image: Image) -> float | None:
-    """The mean estimate over the pages, of each its middle; None for tiny images."""
+    """The estimate from the middle of each page, averaged; None for tiny images."""
     import steepest
 
     side = round(_ENOUGH ** (1 / len(image.space)))

@@ -1,4 +1,4 @@
-"""From what stands on the command line to the files that are read and written."""
+"""From the names on the command line to the files that are read and written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from steepest.io.outputs import refuse_existing
 from .options import stack_of
 
 SAMPLE = "sample:"
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong, we say ourselves
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # errors are our own
 
 
 def given_images(arguments: argparse.Namespace) -> list[str]:
@@ -32,7 +32,7 @@ def given_images(arguments: argparse.Namespace) -> list[str]:
     Raises
     ------
     InputError
-        A file, a match, or an image in a folder is missing.
+        A file or folder does not exist, a glob matches nothing, or a folder holds no image.
     """
     options = [getattr(arguments, name, None) for name in ("output", "reconstruction")]
     results = {Path(each).resolve() for each in options if each}
@@ -49,12 +49,12 @@ def given_images(arguments: argparse.Namespace) -> list[str]:
 
 
 def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
-    """The files in all folders (and, with ``recursive``, below them) and globs, each once.
+    """The files in folders (with ``recursive``, also below them) and globs, each of them once.
 
     Raises
     ------
     InputError
-        A file, a match, or an image in a folder is missing.
+        A file or folder does not exist, a glob matches nothing, or a folder holds no image.
     """
     found: list[str] = []
     for name in names:
@@ -84,7 +84,7 @@ def _images_below(folder: Path) -> list[Path]:
 
 
 def subfolder(name: str, given: Sequence[str]) -> Path:
-    """Where a file lies below the folder, or the fixed part of the glob, that it was found by."""
+    """The path from the given folder (or the part of a glob without *) to that of a file."""
     if name in given:
         return Path()
     for each in given:
@@ -98,14 +98,14 @@ def subfolder(name: str, given: Sequence[str]) -> Path:
 
 
 def stem(name: str) -> str:
-    """The name of an image without folder and suffix: "camera" for sample:camera."""
+    """The name of an image without folder and suffix; "camera" for sample:camera."""
     if name.startswith(SAMPLE):
         return name[len(SAMPLE) :]
     return base_name(name)
 
 
 def suffix(name: str, arguments: argparse.Namespace) -> str:
-    """The suffix of results: --format, else the image's own (floats never as PNG or JPEG)."""
+    """The suffix of results: --format, else that of the image (floats: .tif for PNG, JPEG)."""
     if arguments.format:
         return f".{arguments.format}"
     own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
@@ -115,7 +115,7 @@ def suffix(name: str, arguments: argparse.Namespace) -> str:
 
 
 def read(name: str, arguments: argparse.Namespace) -> Image:
-    """Read an image as the options say; with --float as floats on the [0, 1] scale."""
+    """Read an image as the options say; with --float, integers become floats in [0, 1]."""
     image = read_image(
         name,
         stack=stack_of(arguments),
@@ -130,18 +130,18 @@ def read(name: str, arguments: argparse.Namespace) -> Image:
 
 
 def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
-    """The image with other (float) pixels, written back in its own kind."""
+    """The image with other (float) pixels, converted to its own dtype."""
     dtype = image.array.dtype
     return image.with_parts([from_float(part, dtype) for part in parts])
 
 
 def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
-    """The file for one result: ``-o`` as file or folder, else ``name_tag.suffix`` right here."""
+    """The file for one result: ``-o`` (file or folder), else ``name_tag.suffix`` in this folder."""
     ending = suffix(name, arguments)
     if arguments.output is not None:
         return placed(name, arguments, arguments.output, ending, several)
     if several:
-        raise InputError("several images need a folder for the results: give -o FOLDER")
+        raise InputError("a folder is needed for the results of several images: give -o FOLDER")
     return Path(f"{stem(name)}_{tag}{ending}")
 
 
@@ -155,7 +155,7 @@ def placed(
     path = Path(output)
     if names_a_file(path):
         if several:
-            raise InputError(f"{path}: several images need a folder, not a file")
+            raise InputError(f"{path}: a folder is needed for several images, not a file")
         return path
     return path / subfolder(name, arguments.images) / f"{stem(name)}{ending}"
 
@@ -164,11 +164,11 @@ def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool
     """The folder for several results of one image: ``-o``, or one in it for each of many images."""
     if arguments.output is None:
         if several:
-            raise InputError("several images need a folder for the results: give -o FOLDER")
+            raise InputError("a folder is needed for the results of several images: give -o FOLDER")
         return Path(f"{stem(name)}_{tag}")
     output = Path(arguments.output)
     if names_a_file(output):
-        raise InputError(f"{output}: a folder is needed, there are several results")
+        raise InputError(f"{output}: a folder is needed for several results, not a file")
     output /= subfolder(name, arguments.images)
     return output / stem(name) if several else output
 
@@ -189,19 +189,19 @@ def check_targets(targets: Iterable[Path], overwrite: bool, kind: str = "image")
         check_kind(target, kind)
         if target in seen:
             raise InputError(
-                f"{target}: two results would have this name; write them separately, or give "
-                "their common folder with --recursive: results then stay in subfolders"
+                f"{target}: two results would have this name; process them separately, or "
+                "give their common folder with --recursive, which keeps subfolders"
             )
         seen.add(target)
         refuse_existing(target, overwrite)
         for folder in target.parents:
             if folder.exists() and not folder.is_dir():
-                raise InputError(f"{folder}: is a file, a folder is needed")
+                raise InputError(f"{folder}: is a file; a folder is needed")
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """A folder for results is new or empty, unless --overwrite is given."""
+    """Check that a folder for results is new or empty, unless --overwrite is given."""
     if folder.is_file():
-        raise InputError(f"{folder}: is a file, a folder is needed")
+        raise InputError(f"{folder}: is a file; a folder is needed")
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder}: exists and is not empty (write into it with --overwrite)")

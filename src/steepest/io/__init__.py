@@ -1,6 +1,6 @@
-"""Images on disk: PNG, JPEG, TIFF (single and multi-page) and NPY, read and written in kind.
+"""Read and write image files: PNG, JPEG, TIFF (one or several pages) and NPY.
 
-BMP files are read, not written.
+BMP files can be read, but not written.
 
 >>> from steepest.io import read_image, write_image
 >>> photo = read_image("photo.png")

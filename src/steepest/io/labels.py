@@ -1,4 +1,4 @@
-"""One number per pixel: masks and label images, as the many programs that draw them store them."""
+"""Masks and label images (one number per pixel), in the forms that other programs write."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_labels(
 
 
 def _stored_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | None:
-    """Indices of a palette, and what `read_image` refuses; None for all it reads as we need."""
+    """Palette indices and what `read_image` refuses; None where `read_image` gives the numbers."""
     head = file.read(8)
     file.seek(0)
     if head.startswith(b"\x89PNG"):
@@ -82,7 +82,7 @@ def _tiff_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | No
 
 
 def _without_colours(array: np.ndarray, name: str, tolerance: int) -> np.ndarray:
-    """Green, which is the nearest to the grey value where red, green and blue hardly differ."""
+    """A grey image; of red, green and blue that hardly differ, green is nearest to grey."""
     if array.ndim == 3 and array.shape[-1] in (3, 4):
         differ = array[..., :3] != array[..., 1:2]
         if tolerance:
@@ -91,7 +91,7 @@ def _without_colours(array: np.ndarray, name: str, tolerance: int) -> np.ndarray
             raise InputError(f"{name}: a mask holds one number per pixel; this file holds colours")
         array = array[..., 1]
     if array.ndim != 2:
-        raise InputError(f"{name}: shape {array.shape}; a mask is one image (H, W)")
+        raise InputError(f"{name}: shape {array.shape}; allowed is one image (H, W)")
     return array
 
 

@@ -12,7 +12,7 @@ from .paths import check_path
 
 
 def base_name(path: str | os.PathLike[str]) -> str:
-    """The name of an image file without folder and suffix; ".ome.tif" is one suffix."""
+    """The name of an image file without folder and suffix; ".ome.tif" counts as one suffix."""
     base = Path(check_path(path)).stem
     return base[:-4] if base.lower().endswith(".ome") else base
 
@@ -25,7 +25,7 @@ def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> l
     Raises
     ------
     InputError
-        There is no such folder, or no such file in it.
+        The folder does not exist, or holds no such file.
     """
     place = Path(check_path(folder, "folder"))
     if not place.is_dir():

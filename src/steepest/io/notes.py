@@ -1,4 +1,4 @@
-"""What a file says about its image, in words, and what of it another file will not hold."""
+"""The metadata of a file in words, and what another file cannot hold of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HELD = {
 
 
 def notes(metadata: Metadata) -> dict[str, str]:
-    """What a file says besides the size of its pixels, in words: channels, times, display, ..."""
+    """The metadata besides the pixel size, in words: channels, wavelengths, time step, ..."""
     if metadata.flavour == "ome":
         found = ome.notes(str(metadata.extra.get("xml", "")))
     else:
@@ -76,7 +76,7 @@ def _short(text: str) -> str:
 
 
 def not_kept(image: Image, path: str | os.PathLike[str]) -> list[str]:
-    """Names of what the metadata of an image hold and the file at this path will not.
+    """The names of the metadata that an image has and a file at this path cannot hold.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The XML of OME-TIFF files: what it says, and the same XML for another file of the same image."""
+"""The XML of OME-TIFF files: read, put into words, and updated for another file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 
 from .metadata import Metadata, in_unit
 
-_OF_PRINTERS = ("", "inch", "cm")  # units of a resolution that hardly any microscope has stated
+_OF_PRINTERS = ("", "inch", "cm")  # units of resolutions that microscopes hardly use
 _TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float", "float64": "double"}
 
 
 def parsed(xml: str) -> Any:
-    """The root element, None where the XML is not well-formed or has no image of pixels."""
+    """The root element; None if the XML is not well-formed or describes no pixels."""
     try:
         root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError):
@@ -36,7 +36,7 @@ def _first(element: Any, tag: str) -> Any:
 
 
 def pixel_sizes(xml: str, common: Metadata) -> Metadata:
-    """Sizes of the pixels of the first image, in the unit of x; else what the tags say."""
+    """Metadata with the pixel size of the first image, in the unit of x; else ``common``."""
     root = parsed(xml)
     if root is None:
         return common
@@ -64,7 +64,7 @@ def _sizes(attributes: Any) -> dict[str, tuple[float, str]]:
 
 
 def notes(xml: str) -> dict[str, str]:
-    """What the XML says besides the sizes of the pixels, in words."""
+    """What the XML says besides the pixel size, in words."""
     root = parsed(xml)
     if root is None:
         return {}
@@ -97,11 +97,11 @@ def _channel(channel: Any) -> str:
 
 
 def for_file(metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
-    """The XML for an array as it is written; None if it is the XML of other images.
+    """The XML for the array of a file; None if the XML describes another image.
 
-    ``axes`` are those of the file, "S" for red, green and blue. Sizes in x and y, the type of the
-    values and the order of the planes are brought up to date, also the sizes of the pixels if they
-    are not those of the XML. Everything else is kept.
+    ``axes`` are the axes of the file, "S" for the samples of a pixel. The size in x and y, the type
+    of the values, the order of the planes and, if it was changed, the pixel size are updated.
+    Everything else is kept.
     """
     root = parsed(str(metadata.extra.get("xml", "")))
     if root is None or len(list(_all(root, "Pixels"))) != 1:
@@ -133,7 +133,7 @@ def _updated(root: Any, metadata: Metadata, array: np.ndarray, axes: str) -> byt
 
 
 def _dimension_order(axes: str, before: str) -> str:
-    """The order of the planes in a file, first the axis along which they change fastest."""
+    """The order of the planes in a file; the first axis changes fastest."""
     written = [axis for axis in reversed(axes) if axis in "ZCT"]
     return "XY" + "".join([*written, *(axis for axis in before[2:] if axis not in written)])
 

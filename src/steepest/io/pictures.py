@@ -1,4 +1,4 @@
-"""Pictures opened by Pillow: their headers, and no pixels unless these are few enough."""
+"""Files opened by Pillow: the header is checked before any pixels are decoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, Tiff
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-_MOST_SCANS = 500  # of a JPEG file: each takes as long as a whole picture, and a few bytes
+_MOST_SCANS = 500  # of a JPEG file: each takes the time of a whole picture, but only a few bytes
 
 _KINDS = {
     b"\x89P": PngImagePlugin.PngImageFile,
@@ -22,18 +22,18 @@ _KINDS = {
 
 
 def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """A PNG, JPEG, BMP or TIFF file of which only the header was read.
+    """Open a PNG, JPEG, BMP or TIFF file; only its header is read.
 
-    Opened by its own class: ``Image.open`` has a limit of its own, for the whole process, with a
-    warning below it. (Text and profiles that are compressed are limited by Pillow, to 1 MiB each.)
-    For the same reason the end of the file is looked for here: with ``LOAD_TRUNCATED_IMAGES``,
-    which other packages set, Pillow fills what is missing with grey.
+    ``Image.open`` is not used, because it has its own limit on the number of pixels, with a warning
+    below it, for the whole process. (Pillow limits compressed text and profiles to 1 MiB each.) The
+    end of the file is checked here, because Pillow fills missing pixels with grey if any package
+    has set ``LOAD_TRUNCATED_IMAGES``.
 
     Raises
     ------
     InputError
-        More than ``max_pixels`` pixels times channels, palettes counted as the RGB they become; a
-        JPEG file of more than 500 scans; a PNG, JPEG or BMP file that was cut short.
+        The file has more than ``max_pixels`` pixels times channels (3 for a palette) or more than
+        500 JPEG scans, or was cut short.
     """
     file.seek(0)
     kind = _KINDS[file.read(2)]
@@ -50,20 +50,20 @@ def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
     elif picture.format == "BMP":
         whole = _has_all_rows(file, picture)
     if scans > _MOST_SCANS:
-        raise InputError(f"{name}: a JPEG file of {scans} scans; allowed are {_MOST_SCANS}")
+        raise InputError(f"{name}: has {scans} JPEG scans; allowed are {_MOST_SCANS}")
     if not whole:
-        raise InputError(f"{name}: damaged: the file ends before its image does; it was cut short")
+        raise InputError(f"{name}: damaged: the image is not complete; the file was cut short")
     return picture
 
 
 def _scans(data: bytes) -> tuple[int, bool]:
-    """How many scans the first picture of a JPEG file has, and whether its end is there."""
+    """The number of scans in the first picture of a JPEG file, and whether it is complete."""
     at, scans = 2, 0
     while (at := data.find(b"\xff", at)) >= 0 and at + 2 <= len(data):
         marker = data[at + 1]
         if marker == 0xD9:  # the end of the picture
             return scans, True
-        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # no segment begins here
+        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # not the start of a segment
             at += 1 if marker == 0xFF else 2
             continue
         scans += marker == 0xDA
@@ -72,7 +72,7 @@ def _scans(data: bytes) -> tuple[int, bool]:
 
 
 def _has_last_chunk(file: BinaryIO) -> bool:
-    """Whether a PNG file goes on to its chunk IEND."""
+    """Whether a PNG file is complete: it ends with the chunk IEND."""
     at = 8
     while True:
         file.seek(at)
@@ -83,7 +83,7 @@ def _has_last_chunk(file: BinaryIO) -> bool:
 
 
 def _has_all_rows(file: BinaryIO, picture: ImageFile.ImageFile) -> bool:
-    """Whether a BMP file is long enough (packed ones are refused when they are decoded)."""
+    """Whether a BMP file is long enough (the decoder checks files with run lengths)."""
     size = file.seek(0, os.SEEK_END)
     tiles: list[Any] = picture.tile
     return all(

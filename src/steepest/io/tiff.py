@@ -20,13 +20,13 @@ from .tiff_notes import add_notes, is_look_up_table, read_metadata
 from .tiff_tags import check_tags
 
 _IGNORED: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}
-"""Kinds of TIFF that name other files, or whose tables are different ones."""
+"""Kinds of TIFF that refer to other files, or have other tables."""
 _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 
 
 @contextmanager
 def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
-    """A TIFF file that claims no more than it holds, and reads no other file."""
+    """Open a TIFF file once its claims are checked; no other file is opened."""
     claim = check_tags(file, name, max_pixels)
     if not claim.pages:
         raise cut_short(name, 0, 0)
@@ -34,14 +34,14 @@ def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.Tiff
     with tifffile.TiffFile(file, _multifile=False, **_IGNORED) as tif:
         check_promise(tif, claim, name)
         if tif.is_ome and ome_claim(tif.ome_metadata or "") > claim.pixels:
-            tif.is_ome = False  # planes that are elsewhere or nowhere would be filled with zeros
+            tif.is_ome = False  # missing planes, or planes in other files, would be zeros
         yield tif
 
 
 def read(
     file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
 ) -> Image:
-    """A TIFF file with one image or one stack of equal pages."""
+    """Read a TIFF file with one image, or with pages that are all alike."""
     with opened(file, name, max_pixels) as tif:
         series = _single_series(tif, name)
         page = series.keyframe
@@ -73,7 +73,7 @@ def read(
         if array.shape[-1] == 1:
             array, axes, stored = array[..., 0], axes[:-1], stored.replace("C", "")
     if photometric in (_RGB, _YCBCR) and axes.endswith("C"):
-        stored = stored.replace("C", "") + "C"  # planar RGB is RGB: nothing else is written back
+        stored = stored.replace("C", "") + "C"  # planar RGB is written as contiguous RGB
     return Image(
         np.ascontiguousarray(array),
         axes,
@@ -86,7 +86,7 @@ def read(
 
 
 def _grey_alpha(page: Any) -> bool:
-    """Grey with one extra sample that the file calls alpha (associated 1, unassociated 2)."""
+    """Whether a page is grey with one extra sample, called alpha (1 associated, 2 unassociated)."""
     return page.samplesperpixel == 2 and [int(kind) for kind in page.extrasamples] in ([1], [2])
 
 
@@ -97,7 +97,7 @@ def _single_series(tif: tifffile.TiffFile, name: str) -> Any:
     if len(full) > 1:
         raise InputError(
             f"{name}: holds {len(full)} images of different shape or type; "
-            "allowed are one image or pages that are all alike (split the file)"
+            "allowed are one image, or pages that are all alike (split the file)"
         )
     return full[0]
 
@@ -105,7 +105,7 @@ def _single_series(tif: tifffile.TiffFile, name: str) -> Any:
 def _pixels(
     series: Any, tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int
 ) -> tuple[np.ndarray, str]:
-    """Pixels and axes of a series; what tifffile cannot decompress alone is left to Pillow."""
+    """Pixels and axes of a series; Pillow decompresses what tifffile cannot."""
     check_size(series.shape, max_pixels, f"{name}:")
     check_pages(series, tif, name)
     check_segments(series, file, name)
@@ -127,7 +127,7 @@ def _pixels(
 
 
 def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
-    """The numbers in the file, neither inverted nor coloured.
+    """The numbers as stored: not inverted, without the colours of a palette.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels:
 
 
 def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> np.ndarray | None:
-    """Decode LZW, JPEG, ... pages with libtiff; None for kinds Pillow would not give exactly."""
+    """Decode LZW, JPEG, ... pages with libtiff; None if Pillow would change the numbers."""
     modes = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "F": np.float32}
     pages = []
     with open_picture(file, name, max_pixels) as picture:
@@ -148,7 +148,7 @@ def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -
             if exact is None or series.dtype != exact:
                 return None
             pixels = np.array(picture).astype(exact)
-            # Pillow inverts 8-bit pages that say that 0 is white; the file's numbers are wanted.
+            # Pillow inverts 8-bit pages where 0 is white; here the numbers of the file are needed.
             inverted = picture.mode == "L" and series.keyframe.photometric == _WHITE_IS_ZERO
             pages.append(np.invert(pixels) if inverted else pixels)
     separate = series.keyframe.planarconfig == 2
@@ -166,7 +166,7 @@ def _contiguous_shape(series: Any, separate: bool) -> tuple[int, ...]:
 
 
 def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.ndarray:
-    """RGB from palette indices: uint8 where the 16-bit palette says no more than 8 bits."""
+    """RGB from palette indices; uint8 if the 16-bit palette has only 8 significant bits."""
     table = np.moveaxis(np.asarray(colormap, dtype=np.uint16), 0, -1)
     eight = bits <= 8 and bool(np.all((table % 257 == 0) | (table % 256 == 0)))
     colours = table[array]
@@ -174,14 +174,14 @@ def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.nda
 
 
 def _label(stored: str, stack: str, name: str) -> str:
-    """The library's letters for tifffile's: samples are channels, nameless pages a volume."""
+    """Axes in the letters of this library: samples are channels, unnamed pages are a volume."""
     stored = stored.replace("S", "C") if "C" not in stored else stored
     pages = [axis for axis in stored if axis not in "YXC"]
     if len(pages) > 2 or not set("YX") <= set(stored) or "S" in stored:
-        raise InputError(f"{name}: axes {stored} are not understood; split the file")
+        raise InputError(f"{name}: axes {stored} are not supported; split the file")
     if len(pages) == 2:
         if set(pages) != {"T", "Z"}:
-            raise InputError(f"{name}: axes {stored} are not understood; split the file")
+            raise InputError(f"{name}: axes {stored} are not supported; split the file")
     elif pages:
         auto = "T" if pages[0] == "T" else "Z"
         letter = {"volume": "Z", "pages": "T"}.get(stack, auto)
@@ -190,7 +190,7 @@ def _label(stored: str, stack: str, name: str) -> str:
 
 
 def write(file: BinaryIO, image: Image) -> None:
-    """Write an uncompressed TIFF that carries the resolution, profile and notes of the source."""
+    """Write an uncompressed TIFF with the metadata of the image."""
     array, axes = layout(image)
     options: dict[str, Any] = {"software": "steepest"}
     if image.metadata.icc_profile:

@@ -20,7 +20,7 @@ _SPARE = 1 << 16  # bytes that a strip or tile may hold besides its pixels
 
 
 def ome_claim(xml: str) -> float:
-    """The pixels of all images that OME-XML speaks of, or its planes or steps if these are more."""
+    """The pixels of all images in OME-XML, or its planes or steps if there are more of those."""
     pixels, others = 0, [0.0]
     try:
         for element in ElementTree.fromstring(xml).iter():
@@ -38,9 +38,9 @@ def ome_claim(xml: str) -> float:
 
 
 def promised_pages(tif: Any) -> int:
-    """How many pages the descriptions of OME, ImageJ or tifffile say there are; 0 for none.
+    """The number of pages according to the description of OME, ImageJ or tifffile; else 0.
 
-    OME files that are parts of a set speak of the pages of other files, too: 0.
+    Also 0 for an OME file that is part of a set: its XML describes the pages of other files, too.
     """
     page = tif.pages[0]
     samples = page.samplesperpixel
@@ -49,7 +49,7 @@ def promised_pages(tif: Any) -> int:
     if tif.is_imagej:
         notes = tif.imagej_metadata or {}
         sizes = [int(notes.get(key, 1)) for key in ("frames", "slices", "channels")]
-        if sizes[2] == samples:  # of a page, not pages of their own
+        if sizes[2] == samples:  # the samples of one page are called channels
             sizes[2] = 1
         return prod(sizes) if prod(sizes) > 1 else int(notes.get("images", 1)) // samples
     if tif.is_shaped:
@@ -77,12 +77,12 @@ def _ome_pages(xml: str, samples: int) -> int:
 
 
 def check_promise(tif: Any, claim: Claim, name: str) -> None:
-    """That the list of pages is whole, and as long as the file's description says.
+    """Check that the list of pages is complete, and as long as the description promises.
 
     Raises
     ------
     InputError
-        It is not.
+        The file was cut short, or never finished.
     """
     promised = promised_pages(tif)
     in_a_row = _in_a_row(tif, claim.pages) if claim.whole else 0
@@ -92,9 +92,9 @@ def check_promise(tif: Any, claim: Claim, name: str) -> None:
 
 
 def _in_a_row(tif: Any, tables: int) -> int:
-    """For how many pages there is room between the first table's pixels and what comes next.
+    """How many pages fit between the start of the first page's pixels and the next page.
 
-    ImageJ and tifffile may store a stack as one table and the pixels of all pages in a row.
+    ImageJ and tifffile may store a stack as one table followed by the pixels of all pages.
     """
     first, end = tif.pages[0], tif.filehandle.size
     if not first.is_contiguous:
@@ -105,12 +105,12 @@ def _in_a_row(tif: Any, tables: int) -> int:
 
 
 def check_pages(series: Any, tif: Any, name: str) -> None:
-    """That the strips and tiles of all pages of a series are in the file.
+    """Check that the strips and tiles of all pages are in the file.
 
     Raises
     ------
     InputError
-        Some are not.
+        Some are missing.
     """
     size, needed = tif.filehandle.size, len(series.pages)
     if needed == 1 and series.keyframe.is_contiguous:
@@ -130,25 +130,25 @@ def _end(page: Any) -> int:
 
 
 def cut_short(name: str, held: int, promised: int) -> InputError:
-    """The error that says how many pages of a file can be read, and of how many if it is known."""
+    """The error that says how many pages can be read, and how many there should be if known."""
     if held == 0:
         return InputError(f"{name}: holds no whole page; the file was cut short")
     if promised > held:
         return InputError(f"{name}: holds {held} of {promised} pages; the file was cut short")
     pages = "page" if held == 1 else "pages"
     return InputError(
-        f"{name}: holds {held} whole {pages}, then the file ends where another page should be; "
-        "it was cut short"
+        f"{name}: holds {held} whole {pages}, then the file ends although more pages "
+        "should follow; it was cut short"
     )
 
 
 def check_segments(series: Any, file: BinaryIO, name: str) -> None:
-    """That no strip or tile unpacks to more than its pixels take.
+    """Check that no strip or tile is missing or decompresses to more than its pixels take.
 
     Raises
     ------
     InputError
-        One does, or strips or tiles are missing.
+        One is missing or too large.
     """
     page = series.keyframe
     if page.is_contiguous:  # read as one piece
@@ -157,15 +157,17 @@ def check_segments(series: Any, file: BinaryIO, name: str) -> None:
     most = 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
     for each in series.pages:
         if min(len(each.dataoffsets), len(each.databytecounts)) < prod(page.chunked):
-            raise InputError(f"{name}: damaged: strips or tiles of page {each.index + 1} missing")
-        if not packed:  # or by a library that unpacks no more than asked for
+            raise InputError(
+                f"{name}: damaged: strips or tiles of page {each.index + 1} are missing"
+            )
+        if not packed:  # or unpacked by a library that stops at the size asked for
             continue
         for at, count in zip(each.dataoffsets, each.databytecounts, strict=False):
             file.seek(at)
             if count > most or _unpacked(page.compression, file.read(count), most) > most:
                 raise InputError(
-                    f"{name}: damaged: a strip or tile unpacks to more than {most} bytes, twice "
-                    "what its pixels take"
+                    f"{name}: damaged: a strip or tile decompresses to more than {most} bytes, "
+                    "twice what its pixels take"
                 )
 
 
@@ -183,7 +185,7 @@ def _unpacker(compression: int) -> Any:
 
 
 def _unpacked(compression: int, data: bytes, most: int) -> int:
-    """How long data are when unpacked, or ``most + 1`` if they are longer."""
+    """The length of the decompressed data, or ``most + 1`` if they are longer."""
     if compression != _PACKBITS:
         return len(_unpacker(compression).decompress(data, most + 1))
     at = length = 0

@@ -1,4 +1,4 @@
-"""How the axes of an image are laid out in a TIFF file: as pages, planes and samples."""
+"""The axes of an image in a TIFF file: pages, planes and samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def holds_imagej(image: Image) -> bool:
 
 
 def layout(image: Image) -> tuple[np.ndarray, str]:
-    """The array as it is written, and its axes; samples of a pixel are the axis "S"."""
+    """The array to be written, and its axes; "S" is the axis of the samples of a pixel."""
     if image.alpha is not None or is_colour(image):
         return image.samples(), image.axes.removesuffix("C") + "S"
     return _planes(image)

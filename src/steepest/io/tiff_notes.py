@@ -1,4 +1,4 @@
-"""What TIFF files say about their pixels, read and written: for ImageJ, for OME, and in tags."""
+"""Metadata of TIFF files, read and written: of ImageJ, of OME, and in tags."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CODES = {unit: code for code, unit in _UNITS.items()}
 _COMPUTED = {"ImageJ", "SCIFIO", "images", "channels", "slices", "frames", "hyperstack", "order"}
 _COMPUTED |= {"axes", "shape"}
 _BINARY = {"Info", "Labels", "Ranges", "LUTs", "Plot", "ROI", "Overlays", "Properties"}
-"""What ImageJ keeps in a tag of its own; everything else is in its description."""
+"""What ImageJ stores in a tag of its own; everything else is in the description."""
 TAG_NAMES = {
     269: "document name",
     271: "make",
@@ -38,12 +38,12 @@ _STRUCTURE = {
     *range(322, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532,
     34675, 50838, 50839, 65420,
 }  # fmt: skip
-"""Tags about the way pixels are stored, and those that are read otherwise."""
-_ROUGH = 16  # mean difference of neighbours in a palette, from 0 to 255, that is no look-up table
+"""Tags that describe how pixels are stored, and tags that are read elsewhere."""
+_ROUGH = 16  # neighbouring colours (0 to 255) of a look-up table differ by less on average
 
 
 def read_metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
-    """Resolution, profile, notes and other tags of a file, from its first page."""
+    """The metadata of a file, from its first page."""
     tags = page.tags
     resolution, unit = None, ""
     if "XResolution" in tags and "YResolution" in tags:
@@ -71,7 +71,7 @@ def read_metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
 
 
 def _other_tags(tags: Any) -> tuple[tuple[tuple[int, int, int, Any], ...], tuple[str, ...]]:
-    """Tags to be written again, and the names of those that are not."""
+    """The tags that are kept, and the names of those that are not."""
     kept, lost = [], []
     for tag in tags:
         if tag.code in TAG_NAMES:
@@ -83,7 +83,7 @@ def _other_tags(tags: Any) -> tuple[tuple[tuple[int, int, int, Any], ...], tuple
 
 
 def _of_single_pages(tif: tifffile.TiffFile, first: Any) -> tuple[str, ...]:
-    """Names of what the second page says otherwise than the first: such notes are not kept."""
+    """Names of metadata that differ between the first two pages: these are not kept."""
     if len(tif.pages) < 2:
         return ()
     page: Any = tif.pages.get(1, aspage=True)
@@ -116,9 +116,9 @@ def _imagej(tif: tifffile.TiffFile, page: Any, common: Metadata) -> Metadata:
 
 
 def is_look_up_table(colormap: Any) -> bool:
-    """Whether a palette shows grey values in colour, as ImageJ's look-up tables do.
+    """Whether a palette is a look-up table of ImageJ, which shows grey values in colour.
 
-    Neighbours have similar colours there; in the palette of a drawing they have not.
+    Neighbouring colours of a look-up table are similar, those of a palette are not.
     """
     if colormap is None or np.shape(colormap) != (3, 256):
         return False
@@ -159,7 +159,7 @@ def add_notes(options: dict[str, Any], image: Image, array: np.ndarray, axes: st
 
 
 def _imagej_notes(metadata: Metadata, axes: str) -> dict[str, Any]:
-    """The entries of ImageJ; the description holds ASCII, with ImageJ's escapes for the rest."""
+    """ImageJ's entries; its description is ASCII, with escapes for other characters."""
     notes = {
         key: _escaped(value) if isinstance(value, str) and key not in _BINARY else value
         for key, value in metadata.extra.items()
@@ -172,7 +172,7 @@ def _escaped(text: str) -> str:
 
 
 def _ome_sizes(metadata: Metadata) -> dict[str, Any]:
-    """The sizes of the pixels for the XML that tifffile writes."""
+    """The pixel size for the XML that tifffile writes."""
     sizes = dict(zip("XYZ", metadata.pixel_size("XYZ") or (), strict=False))
     known = {f"PhysicalSize{axis}": size for axis, size in sizes.items() if size}
     return {**known, **{f"{key}Unit": metadata.unit for key in known if metadata.unit}}

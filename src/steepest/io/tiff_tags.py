@@ -1,7 +1,7 @@
-"""What the tags of a TIFF file claim, read before any of it is believed.
+"""What the tags of a TIFF file claim, checked before anything is allocated.
 
-A file of a few bytes can claim any number of pixels, pages that follow each other in a circle, or
-many pages that share one long list: readers that take it at its word run out of memory or time.
+A file of a few bytes can claim any number of pixels, a list of pages that is a loop, or many pages
+that share one long list. Readers that believe such a file run out of memory or time.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _WIDTH, _HEIGHT, _DEPTH, _SAMPLES = 256, 257, 32997, 277
 _TILE = {_WIDTH: 322, _HEIGHT: 323, _DEPTH: 32998}
 _SINGLE = {*_TILE, *_TILE.values(), _SAMPLES}
 _SUBIFDS = 330
-_PRIVATE = 32768  # tags from here on belong to programs; a bad value of theirs costs no pixels
+_PRIVATE = 32768  # tags from here on belong to single programs; pixels do not depend on them
 _IMAGEJ = (50838, 50839)
-_RATE = 1 << 16  # samples in a byte of a file: more than any compression stores
-_SHARED = 8  # times the size of a file that its tags may claim: pages may share values
+_RATE = 1 << 16  # samples per byte of a file: more than any compression achieves
+_SHARED = 8  # how often the tags may claim the size of the file: pages may share values
 
 
 class Claim(NamedTuple):
@@ -32,9 +32,9 @@ class Claim(NamedTuple):
     pixels: int
     """Pixels times channels of all pages together."""
     pages: int
-    """Pages whose tags are in the file."""
+    """The number of pages whose tags are in the file."""
     whole: bool
-    """Whether the list of pages ends in the file; if not, the file was cut short."""
+    """Whether the list of pages ends inside the file; if not, the file was cut short."""
 
 
 def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
@@ -43,7 +43,8 @@ def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
     Raises
     ------
     InputError
-        More than ``max_pixels``, or than a file of this size can hold; pages in a circle.
+        There are more pixels than ``max_pixels``, or than a file of this size can hold; or the list
+        of pages is a loop.
     """
     tags = _Tags(file)
     following, others, seen = tags.first, list[int](), {0}
@@ -52,7 +53,7 @@ def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
     while following or others:
         at, main = (following, True) if following else (others.pop(), False)
         if at in seen:
-            raise InputError(f"{name}: damaged: its pages follow each other in a circle")
+            raise InputError(f"{name}: damaged: its list of pages is a loop")
         seen.add(at)
         try:
             page = tags.page(at)
@@ -70,8 +71,8 @@ def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
         check_size((pixels,), max_pixels, f"{name}:")
         if claimed > _SHARED * tags.size or pixels > _RATE * tags.size:
             raise InputError(
-                f"{name}: damaged: {pixels} pixels (times channels) and tags of {claimed} bytes in "
-                f"a file of {tags.size} bytes; allowed are {_RATE} and {_SHARED} for each byte"
+                f"{name}: damaged: claims {pixels} pixels (times channels) and {claimed} bytes "
+                f"of tags; allowed are {_RATE} and {_SHARED} for each of its {tags.size} bytes"
             )
     return Claim(pixels, pages, whole)
 
@@ -79,15 +80,15 @@ def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
 class _Page(NamedTuple):
     sizes: dict[int, int]
     length: int
-    """Bytes of its tags."""
+    """Bytes of all tags."""
     others: list[int]
-    """Where its SubIFDs are."""
+    """Positions of the SubIFDs."""
     following: int
-    """Where the next page is, 0 after the last."""
+    """Position of the next page, 0 after the last one."""
 
 
 class _Tags:
-    """The tables of a TIFF file; struct.error where one lies outside of it."""
+    """The tables of a TIFF file; struct.error for a table outside the file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -98,7 +99,7 @@ class _Tags:
         self.first = self._number(self.pointer, 8 if self.big else 4)
 
     def page(self, at: int) -> _Page:
-        """What the table at ``at`` says; pixels depend on no value outside of the file."""
+        """The table at ``at``; struct.error if pixels depend on a value outside the file."""
         entry = struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
         start = at + (8 if self.big else 2)
         table = self._bytes(start, self._number("Q" if self.big else "H", at) * entry.size)
