@@ -159,6 +159,22 @@ def test_a_recording_that_stopped_early(tmp_path: Path, kind: str, compression: 
                 read(path)
 
 
+@pytest.mark.parametrize("kind", ["imagej", "hyperstack", "ome"])
+def test_more_pages_than_promised(tmp_path: Path, kind: str) -> None:
+    """None is lost silently; a thumbnail besides the pages is no page."""
+    thumbnail = PAGES[0, ::2, ::2].copy()
+    for extra in (PAGES[0], thumbnail):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+            for index, page in enumerate([*PAGES, extra]):
+                description = NOTES[kind] if index == 0 else None
+                file.write(page, contiguous=False, metadata=None, description=description)
+        if extra is not thumbnail:
+            with pytest.raises(InputError, match=r"holds 13 pages, .* promises 12"):
+                read_image(tmp_path / "a.tif")
+        elif kind == "ome":
+            assert np.array_equal(read_image(tmp_path / "a.tif").array.reshape(PAGES.shape), PAGES)
+
+
 def test_imagej_stacks_of_one_table(tmp_path: Path) -> None:
     """As ImageJ writes stacks of more than 4 GB: one table, then all pixels."""
     words = NOTES["imagej"].encode() + b"\0"

@@ -77,18 +77,24 @@ def _ome_pages(xml: str, samples: int) -> int:
 
 
 def check_promise(tif: Any, claim: Claim, name: str) -> None:
-    """Check that the list of pages is complete, and as long as the description promises.
+    """Check that the list of pages is complete, and as long as the description says.
 
     Raises
     ------
     InputError
-        The file was cut short, or never finished.
+        The file was cut short, never finished, or holds more pages of this shape.
     """
     promised = promised_pages(tif)
     in_a_row = _in_a_row(tif, claim.pages) if claim.whole else 0
     if not claim.whole or promised > max(claim.pages, in_a_row):
         whole = sum(_end(tif.pages[index]) <= tif.filehandle.size for index in range(claim.pages))
         raise cut_short(name, max(whole, in_a_row), promised)
+    told = tif.is_ome or (tif.is_imagej and promised > 1)
+    if told and 0 < promised < claim.pages and tif.pages[promised].shape == tif.pages[0].shape:
+        raise InputError(
+            f"{name}: holds {claim.pages} pages, but its description promises {promised}; export "
+            "it again, or split it"
+        )
 
 
 def _in_a_row(tif: Any, tables: int) -> int:
