@@ -226,6 +226,18 @@ def test_a_look_up_table_is_no_palette(tmp_path: Path) -> None:
     assert read_image(tmp_path / "b.tif").axes == "YXC"
 
 
+def test_odd_entries_of_imagej_are_named_not_written(tmp_path: Path) -> None:
+    """Whatever a file says, the result of a long computation can be written."""
+    text = "ImageJ=1.54f\nimages=1\nrgb=1\nshape=3\nspacing=nan\nunit=\\u00C5\nmode=?\nLabels=7\n"
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, random_array((5, 6), "uint8"), metadata=None, description=text)
+    image = copied(tmp_path, "a.tif")
+    assert not_kept(image, "copy.tif") == ["ImageJ's Labels"]
+    assert image.metadata.unit == "Å"
+    assert image.metadata.z_step is None
+    assert np.array_equal(tifffile.imread(tmp_path / "copy.tif"), image.array)
+
+
 def test_what_imagej_cannot_hold_is_named(tmp_path: Path) -> None:
     tifffile.imwrite(
         tmp_path / "a.tif", HYPERSTACK, imagej=True, metadata={**IMAGEJ, "axes": "TZCYX"}

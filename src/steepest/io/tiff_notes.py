@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from .tiff_layout import holds_imagej
 _UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
 _CODES = {unit: code for code, unit in _UNITS.items()}
 _COMPUTED = {"ImageJ", "SCIFIO", "images", "channels", "slices", "frames", "hyperstack", "order"}
-_COMPUTED |= {"axes", "shape"}
+_COMPUTED |= {"axes", "shape", "rgb", "colormapped", "colormaped"}
 _BINARY = {"Info", "Labels", "Ranges", "LUTs", "Plot", "ROI", "Overlays", "Properties"}
 """What ImageJ stores in a tag of its own; everything else is in the description."""
 TAG_NAMES = {
@@ -101,18 +103,31 @@ def _imagej(tif: tifffile.TiffFile, page: Any, common: Metadata) -> Metadata:
         extra["LUTs"] = [(np.asarray(page.colormap) >> 8).astype(np.uint8)]
     elif isinstance(extra.get("LUTs"), np.ndarray):
         extra["LUTs"] = [extra["LUTs"]]
-    unit = str(extra.get("unit", common.unit)).replace("\\u00B5", "µ")
-    step = extra.get("spacing")
-    step = in_unit(float(step), str(extra.get("zunit", unit)), unit) if step else None
-    known = {key for key in extra if key in _BINARY or not isinstance(extra[key], bytes | list)}
+    unit, z_unit = (_unescaped(str(extra.get(key, common.unit))) for key in ("unit", "zunit"))
+    step: Any = extra.get("spacing")
+    known = isinstance(step, int | float) and isfinite(step) and step > 0
     return replace(
         common,
         unit=unit,
-        z_step=step,
+        z_step=in_unit(float(step), z_unit if "zunit" in extra else unit, unit) if known else None,
         flavour="imagej",
-        extra={key: extra[key] for key in extra if key in known},
-        lost=(*common.lost, *(f"ImageJ's {key}" for key in extra if key not in known)),
+        extra={key: value for key, value in extra.items() if _is_sound(key, value)},
+        lost=(*common.lost, *(f"ImageJ's {k}" for k in extra if not _is_sound(k, extra[k]))),
     )
+
+
+def _is_sound(key: str, value: Any) -> bool:
+    """Whether an entry of ImageJ has the type that it needs to be written again."""
+    values = value if isinstance(value, list) else [value]
+    if key == "LUTs":
+        return all(isinstance(each, np.ndarray) and each.shape == (3, 256) for each in values)
+    if key == "Ranges":
+        return isinstance(value, tuple)
+    if key in ("Info", "Labels"):
+        return all(isinstance(each, str) for each in values)
+    if key in _BINARY:
+        return isinstance(value, dict) or all(isinstance(each, bytes) for each in values)
+    return isinstance(value, str | int | float)
 
 
 def is_look_up_table(colormap: Any) -> bool:
@@ -165,6 +180,10 @@ def _imagej_notes(metadata: Metadata, axes: str) -> dict[str, Any]:
         for key, value in metadata.extra.items()
     }
     return {**notes, "axes": axes}
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\u([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), text)
 
 
 def _escaped(text: str) -> str:
