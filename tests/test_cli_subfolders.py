@@ -53,6 +53,12 @@ def test_what_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert read_by(capsys, "plates", "plates/top.png", "--recursive") == sorted(FILES)
 
 
+def test_links_in_a_circle(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("plates/again").symlink_to(Path("plates").resolve())
+    assert read_by(capsys, "plates/**/*.png") == sorted(FILES)
+    assert read_by(capsys, "plates", "--recursive") == sorted(FILES)
+
+
 def test_earlier_results_are_no_images() -> None:
     """The folder for results may lie in the one that is searched."""
     command = ["denoise", "plates", "--recursive", "-o", "plates/clean", "--strength", "0", "-q"]

@@ -175,6 +175,18 @@ def test_more_pages_than_promised(tmp_path: Path, kind: str) -> None:
             assert np.array_equal(read_image(tmp_path / "a.tif").array.reshape(PAGES.shape), PAGES)
 
 
+def test_a_thumbnail_in_front(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(PAGES[0, ::4, ::4].copy(), metadata=None, subfiletype=1)
+        file.write(PAGES[1], metadata=None)
+    data = (tmp_path / "a.tif").read_bytes()
+    assert np.array_equal(read_image(tmp_path / "a.tif").array, PAGES[1])
+    for length in range(len(data) - 600, len(data), 60):
+        (tmp_path / "a.tif").write_bytes(data[:length])
+        with pytest.raises(InputError, match="cut short"):
+            read_image(tmp_path / "a.tif")
+
+
 def test_imagej_stacks_of_one_table(tmp_path: Path) -> None:
     """As ImageJ writes stacks of more than 4 GB: one table, then all pixels."""
     words = NOTES["imagej"].encode() + b"\0"

@@ -64,7 +64,7 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
         elif path.is_dir():
             found += map(str, image_files(path, recursive=recursive))
         elif glob.has_magic(name):
-            matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
+            matches = _matches(name)
             files = [str(match) for match in matches if match.is_file()]
             if recursive:
                 folders = [match for match in matches if match.is_dir()]
@@ -75,6 +75,15 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
         else:
             raise InputError(f"{name}: no such file or folder")
     return list(dict.fromkeys(found))
+
+
+def _matches(pattern: str) -> list[Path]:
+    """The files and folders that match; once each, even if links lead there on several ways."""
+    found = sorted(map(Path, glob.glob(pattern, recursive=True)), key=lambda path: len(path.parts))
+    if "**" not in pattern:
+        return sorted(found)
+    shortest = {path.resolve(): path for path in reversed(found)}
+    return sorted(shortest.values())
 
 
 def _images_below(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Which suffix belongs to which kind of data: nothing is written into a file of another kind."""
+"""The suffixes for each kind of data, so that no file of another kind is written over."""
 
 from __future__ import annotations
 
@@ -32,16 +32,18 @@ _OTHERS = (
     *(".txt", ".json", ".xml", ".xls", ".xlsx", ".zip", ".gz", ".tar", ".py"),
     *(".pt", ".pth", ".onnx", ".safetensors"),
 )
-"""Suffixes of files that are never written: certainly not meant as names of folders."""
+"""Suffixes of files that are never written, but that nobody gives to a folder."""
 
 
 def check_kind(path: str | os.PathLike[str], kind: str) -> str:
-    """The suffix of a file, in lower case; only those of one kind of data ("image", ...) pass.
+    """Check that a file name has a suffix for this kind of data; the suffix, in lower case.
+
+    ``kind`` is "image", "mask", "figure", "table" or "compressed image".
 
     Raises
     ------
     InputError
-        The suffix belongs to another kind of data, or to none. ``KINDS`` lists the kinds.
+        The suffix belongs to another kind of data, or to none.
     """
     name = check_path(path)
     suffix, allowed = Path(name).suffix.lower(), KINDS[kind]
@@ -58,6 +60,6 @@ def check_kind(path: str | os.PathLike[str], kind: str) -> str:
 
 
 def names_a_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a path ends as files do, not folders: one that is not there yet would be a file."""
+    """Whether a path has the suffix of a file, and is not an existing folder."""
     known = {*READ_ONLY, *_OTHERS, *(suffix for each in KINDS.values() for suffix in each)}
     return Path(check_path(path)).suffix.lower() in known and not Path(path).is_dir()

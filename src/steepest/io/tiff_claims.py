@@ -85,7 +85,8 @@ def check_promise(tif: Any, claim: Claim, name: str) -> None:
         The file was cut short, never finished, or holds more pages of this shape.
     """
     promised = promised_pages(tif)
-    in_a_row = _in_a_row(tif, claim.pages) if claim.whole else 0
+    following = tif.pages[1].offset if claim.pages > 1 else tif.filehandle.size
+    in_a_row = _in_a_row(tif.pages[0], following) if claim.whole else 0
     if not claim.whole or promised > max(claim.pages, in_a_row):
         whole = sum(_end(tif.pages[index]) <= tif.filehandle.size for index in range(claim.pages))
         raise cut_short(name, max(whole, in_a_row), promised)
@@ -97,17 +98,12 @@ def check_promise(tif: Any, claim: Claim, name: str) -> None:
         )
 
 
-def _in_a_row(tif: Any, tables: int) -> int:
-    """How many pages fit between the start of the first page's pixels and the next page.
+def _in_a_row(page: Any, end: int) -> int:
+    """How many pages fit between the start of the pixels of a page and ``end``.
 
     ImageJ and tifffile may store a stack as one table followed by the pixels of all pages.
     """
-    first, end = tif.pages[0], tif.filehandle.size
-    if not first.is_contiguous:
-        return 0
-    if tables > 1:
-        return int(tif.pages[1].offset - first.dataoffsets[0]) // int(first.nbytes)
-    return int(end - first.dataoffsets[0]) // int(first.nbytes)
+    return int(end - page.dataoffsets[0]) // int(page.nbytes) if page.is_contiguous else 0
 
 
 def check_pages(series: Any, tif: Any, name: str) -> None:
@@ -120,7 +116,7 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
     """
     size, needed = tif.filehandle.size, len(series.pages)
     if needed == 1 and series.keyframe.is_contiguous:
-        needed, whole = series.size // series.keyframe.size, _in_a_row(tif, 1)
+        needed, whole = series.size // series.keyframe.size, _in_a_row(series.keyframe, size)
     else:
         whole = sum(page is not None and _end(page) <= size for page in series.pages)
     if whole < needed:
