@@ -78,10 +78,13 @@ def notes(xml: str) -> dict[str, str]:
         "time step": f"{step} {pixels.get('TimeIncrementUnit', 's')}" if step else None,
         "planes": "times or positions" if _first(pixels, "Plane") is not None else None,
     }
-    for tag, word in (("Instrument", "instrument"), ("ROI", "regions"), ("Annotation", "notes")):
-        number = sum(each.tag.endswith(tag) for each in root)
-        if number:
-            found[word] = str(number)
+    annotations = _first(root, "StructuredAnnotations")
+    counts = {
+        "instruments": len([*_all(root, "Instrument")]),
+        "regions": len([*_all(root, "ROI")]),
+        "annotations": 0 if annotations is None else len(annotations),
+    }
+    found.update({key: str(count) for key, count in counts.items() if count})
     return {key: " ".join(text.split()) for key, text in found.items() if text and text.strip()}
 
 
