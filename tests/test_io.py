@@ -188,12 +188,48 @@ def test_lzw_multi_page_16_bit(tmp_path):
     assert np.array_equal(image.array, np.stack([np.array(page) for page in pages]))
 
 
-def test_planar_rgb_tiff(tmp_path):
-    array = random_array((3, 8, 9), "uint16")
-    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", planarconfig="separate")
-    image = read_image(tmp_path / "a.tif")
-    assert image.axes == "YXC"
-    assert np.array_equal(image.array, np.moveaxis(array, 0, -1))
+@pytest.mark.parametrize("pages", [(), (4,)])
+@pytest.mark.parametrize("samples", [3, 4])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"metadata": None},
+        {"tile": (16, 16), "compression": "zlib"},
+        {"rowsperstrip": 5, "metadata": None},
+        {"ome": True},
+    ],
+)
+def test_planar_rgb_is_rgb(tmp_path, pages, samples, options):
+    """As Bio-Formats and GDAL write it; the result is RGB for other programs, too."""
+    contiguous = random_array((*pages, 18, 20, samples), "uint16")
+    planar = np.ascontiguousarray(np.moveaxis(contiguous, -1, -3))
+    options = {"photometric": "rgb", **options}
+    if samples == 4:
+        options["extrasamples"] = ["unassalpha"]
+    for name, array, kind, axes in (
+        ("a.tif", planar, "separate", "SYX"),
+        ("b.tif", contiguous, "contig", "YXS"),
+    ):
+        if "ome" in options:
+            options["metadata"] = {"axes": "Z" * len(pages) + axes}
+        tifffile.imwrite(tmp_path / name, array, planarconfig=kind, **options)
+    image, other = read_image(tmp_path / "a.tif"), read_image(tmp_path / "b.tif")
+    assert image.axes == other.axes == "Z" * len(pages) + "YXC"
+    assert np.array_equal(image.array, contiguous[..., :3])
+    assert np.array_equal(image.array, other.array)
+    assert np.array_equal(image.samples(), other.samples())
+    write_image(tmp_path / "c.tif", image)
+    with tifffile.TiffFile(tmp_path / "c.tif") as tif:
+        assert tif.pages[0].photometric == tifffile.PHOTOMETRIC.RGB
+        assert np.array_equal(tif.asarray(), contiguous)
+
+
+def test_colours_without_a_file_are_written_as_rgb(tmp_path):
+    """Such as a decompressed image."""
+    write_image(tmp_path / "a.tif", Image(random_array((5, 6, 3), "uint8"), "YXC"))
+    with tifffile.TiffFile(tmp_path / "a.tif") as tif:
+        assert tif.pages[0].photometric == tifffile.PHOTOMETRIC.RGB
 
 
 # ----------------------------------------------------------------------------- axes

@@ -105,7 +105,7 @@ def test_empty_arrays_are_refused(tmp_path):
         ("a.png", (4, 4), "float32", "cannot hold float32"),
         ("a.jpg", (4, 4), "uint16", "cannot hold uint16"),
         ("a.png", (6, 8, 8), "uint8", "one grey or RGB image"),
-        ("a.gif", (4, 4), "uint8", "suffix"),
+        ("a.gif", (4, 4), "uint8", "a .gif file"),
         ("a.bmp", (4, 4), "uint8", "BMP files are read, not written"),
         ("a.tif", (9,), "float32", "1-D"),
     ],

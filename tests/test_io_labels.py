@@ -56,7 +56,7 @@ def test_damaged_bmp(tmp_path: Path) -> None:
     data = (tmp_path / "whole.bmp").read_bytes()
     for keep in (2, 20, 60, len(data) // 2):
         (tmp_path / "a.bmp").write_bytes(data[:keep])
-        with pytest.raises(InputError, match=r"a\.bmp: damaged or not readable"):
+        with pytest.raises(InputError, match=r"a\.bmp: damaged"):
             read_image(tmp_path / "a.bmp")
 
 
@@ -107,7 +107,7 @@ def save_colours(path: Path) -> None:
     ("name", "write", "words"),
     [
         ("a.png", save_colours, "colours"),
-        ("a.jpg", lambda path: Pillow.new("L", (3, 2)).save(path), "JPEG changes label values"),
+        ("a.jpg", lambda path: Pillow.new("L", (3, 2)).save(path), "JPEG changes the numbers"),
         ("a.tif", lambda path: tifffile.imwrite(path, np.full((2, 3), 0.5, "f4")), "not whole"),
         ("a.npy", lambda path: np.save(path, np.full((2, 3), np.nan)), "not whole"),
         ("a.npy", lambda path: np.save(path, np.ones((2, 3), complex)), "complex128"),

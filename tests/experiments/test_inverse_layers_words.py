@@ -182,4 +182,4 @@ def test_folders_that_cannot_be_written(place: str, capsys: pytest.CaptureFixtur
     predict = ["predict", "damaged.safetensors", "good/images", "-o", place]
     for command in (train, predict):
         err = refused(command, capsys)
-        assert "a file: is a file, a folder" in err or f"{place}: cannot be written into" in err
+        assert "a file: is a file; a folder" in err or f"{place}: cannot write into" in err

@@ -1,4 +1,4 @@
-"""One image after another: what goes wrong with one does not stop the others."""
+"""Process one image after another; an error with one image does not stop the others."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from steepest.core.errors import InputError
-from steepest.io import Image
+from steepest.io import Image, not_kept
 
 from .certificates import finite
 from .outcome import FAILED, OK, USAGE, one_line
 
 
 class Outcome(Protocol):
-    """What stands behind a result, a certificate or a residual, in words and numbers."""
+    """How accurate a result is (a certificate or a residual), in words and numbers."""
 
     @property
     def status(self) -> str: ...
@@ -33,23 +33,34 @@ class Outcome(Protocol):
 
 @dataclass
 class Record:
-    """What is reported about one image: lines for people, values for JSON."""
+    """The report about one image: lines to print, and values for JSON."""
 
     source: str
     outputs: list[Path] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     outcome: Outcome | None = None
+    image: Image | None = None
 
-    def describe(self, image: Image) -> None:
-        """Add the shape and kind of the image."""
+    def describe(self, image: Image, *, kept: bool = True) -> None:
+        """Add shape and dtype of the image; ``kept``: its metadata should be in the results."""
+        self.image = image if kept else None
         self.lines.append(("image", describe(image)))
         self.values.update(
             shape=list(image.array.shape), dtype=image.array.dtype.name, axes=image.axes
         )
 
+    def report_losses(self) -> None:
+        """Add which metadata of the image the first output cannot hold."""
+        if self.image is None or not self.outputs:
+            return
+        names = not_kept(self.image, self.outputs[0])
+        if names:
+            self.lines.append(("not kept", ", ".join(names)))
+        self.values["not_kept"] = names
+
     def certify(self, outcome: Outcome, name: str = "certificate") -> None:
-        """Add the guarantee, the effort and the outcome."""
+        """Add the guarantee, the effort and the status."""
         self.outcome = outcome
         self.lines.append((name, outcome.promise))
         self.lines.append(("effort", outcome.effort))
@@ -58,7 +69,7 @@ class Record:
 
 
 def describe(image: Image) -> str:
-    """Shape, kind of values and axes: "512 x 512, uint8"."""
+    """Shape, dtype and axes: "512 x 512, uint8"."""
     shape = image.array.shape
     space = [str(n) for n, letter in zip(shape, image.axes, strict=True) if letter not in "TC"]
     words = [" x ".join(space), image.array.dtype.name]
@@ -77,11 +88,12 @@ def run_batch(
     work: Callable[[str, str], Record],
     extra: dict[str, Any] | None = None,
 ) -> int:
-    """Run ``work(source, label)`` for every image and report; the exit code.
+    """Run ``work(source, label)`` for every image, report, and return the exit code.
 
     ``extra`` is added to the JSON document.
 
-    0: all done. 1: some failed, or one did not converge with --strict. 2: none could be used.
+    Exit codes: 0, all images are done; 1, an image failed, or one did not converge and --strict was
+    given; 2, no image could be used.
     """
     records: list[Record] = []
     failures: list[tuple[str, BaseException]] = []
@@ -98,6 +110,7 @@ def run_batch(
             prefix = "" if source in text else f"{source}: "
             print(f"steepest: error: {prefix}{text}", file=sys.stderr)
             continue
+        record.report_losses()
         records.append(record)
         outcome = record.outcome
         if outcome is not None and not outcome.converged:
@@ -118,10 +131,11 @@ def run_batch(
 
 def _print_record(record: Record) -> None:
     print(record.source)
+    width = max(12, *(len(key) for key, _ in record.lines), 0)
     for key, text in record.lines:
-        print(f"  {key:<12} {text}")
+        print(f"  {key:<{width}} {text}")
     for i, path in enumerate(record.outputs):
-        print(f"  {'written' if i == 0 else '':<12} {path}")
+        print(f"  {'written' if i == 0 else '':<{width}} {path}")
     sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""``steepest compress``: an image stored as few of its pixels."""
+"""``steepest compress``: store an image as a few of its pixels."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from .inputs import check_targets, expand, read, stem
 from .options import add_reading, add_reporting, count, density, from_zero, method_name, positive
 from .progress import progress
 
-HELP = "store an image as few of its pixels (sparse inpainting)"
+HELP = "store an image as a few of its pixels (sparse inpainting)"
 USAGE = "IMAGE [FILE.stp] [options]"
 DESCRIPTION = """\
-Compress an image to a few well chosen pixels; "steepest decompress" fills in the others by
-diffusion. The size counts every byte: positions and values of the pixels, header, checksum.
+Compress an image: store a few well-chosen pixels; "steepest decompress" fills in the others by
+diffusion. The reported size is that of the whole file: positions and values of the pixels, header
+and checksum.
 
-One image is compressed at a time. Transparency and metadata are not kept.
+One image is compressed at a time, into a file ending in .stp. Transparency and metadata are not
+kept.
 """
 EPILOG = """\
 examples:
   steepest compress photo.png photo.stp                    keep 5 % of the pixels
   steepest compress photo.png photo.stp --density 0.02     keep 2 %
-  steepest compress photo.png photo.stp --size 20000       as well as fits into 20,000 bytes
-  steepest compress photo.png photo.stp --psnr 30          as small as 30 dB allow
-  steepest compress sample:camera --mask laplacian-dither  a faster choice of pixels -> camera.stp
+  steepest compress photo.png photo.stp --size 20000       best quality within 20,000 bytes
+  steepest compress photo.png photo.stp --psnr 30          smallest file with 30 dB
+  steepest compress sample:camera --mask laplacian-dither  choose pixels faster -> camera.stp
 """
 SUFFIX = ".stp"
 _DENSITY = 0.05
@@ -41,22 +43,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest compress``."""
     from steepest.inpainting.masks import METHODS
 
-    parser.add_argument("image", metavar="IMAGE", help="file, or sample:camera")
+    parser.add_argument("image", metavar="IMAGE", help="image file, or sample:camera")
     parser.add_argument(
-        "output", nargs="?", metavar="FILE.stp", help="where to (default: NAME.stp here)"
+        "output",
+        nargs="?",
+        metavar="FILE.stp",
+        help="file to write (default: NAME.stp here)",
     )
     goal = parser.add_argument_group("how much to keep").add_mutually_exclusive_group()
     goal.add_argument(
-        "--density", type=density, metavar="D", help="share of the pixels (default 0.05)"
+        "--density", type=density, metavar="D", help="share of the pixels to keep (default 0.05)"
     )
     goal.add_argument("--size", type=count, metavar="BYTES", help="largest size of the file")
-    goal.add_argument("--psnr", type=positive, metavar="DB", help="least PSNR")
+    goal.add_argument("--psnr", type=positive, metavar="DB", help="lowest PSNR")
     group = parser.add_argument_group("how")
     group.add_argument(
         "--levels",
         type=count,
         metavar="N",
-        help="values a channel is rounded to, 2 to 256 (default: by the error of the inpainting)",
+        help="values per channel, 2 to 256 (default: chosen from the error of the inpainting)",
     )
     group.add_argument(
         "--mask",
@@ -64,13 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=METHODS,
         default=METHODS[0],
         metavar="NAME",
-        help=f"how the pixels are chosen: {METHODS[0]} (default), {', '.join(METHODS[1:])}",
+        help=f"how to choose the pixels: {METHODS[0]} (default), {', '.join(METHODS[1:])}",
     )
     group.add_argument(
-        "--no-tonal", action="store_true", help="keep the image's own values at these pixels"
+        "--no-tonal", action="store_true", help="store the values of the image, not optimised ones"
     )
-    group.add_argument("--seed", type=from_zero, default=0, help="for masks that draw (default 0)")
-    group.add_argument("--volume", action="store_true", help="pages are one volume: the default")
+    group.add_argument("--seed", type=from_zero, default=0, help="random seed (default 0)")
+    group.add_argument("--volume", action="store_true", help="read pages as one volume (default)")
     add_reading(group)
     parser.set_defaults(pages=False)
     reporting = parser.add_argument_group("writing and reporting")
@@ -85,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     if len(sources) != 1 or sources[0] != arguments.image:
         raise InputError(f"{arguments.image}: one image is compressed at a time")
     target = Path(arguments.output or stem(arguments.image) + SUFFIX)
-    check_targets([target], arguments.overwrite)
+    check_targets([target], arguments.overwrite, "compressed image")
 
     def work(source: str, label: str) -> Record:
         from steepest.compression import pack
@@ -93,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         image = read(source, arguments)
         _check(image)
         record = Record(source, outputs=[target])
-        record.describe(image)
+        record.describe(image, kept=False)
         start = perf_counter()
         with progress(label, enabled=not arguments.quiet) as on_step:
             packed = pack(

@@ -18,7 +18,7 @@ from steepest.io import Image, OutputSet, write_image
 from .batch import Record, run_batch
 from .certificates import certificate
 from .figures import need_figures, write_figure
-from .inputs import check_folder, expand, own_folder, read, stem
+from .inputs import check_folder, given_images, own_folder, read, stem
 from .options import (
     add_bands,
     add_inputs,
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_method(arguments)
     if not arguments.no_figures:
         need_figures()
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     folders = {name: own_folder(name, arguments, "bands", len(sources) > 1) for name in sources}
     if len(set(folders.values())) < len(folders):
         raise InputError("two images have the same name; decompose them separately")
@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def work(source: str, label: str) -> Record:
         image = single(read(source, arguments))
+        image = replace(image, metadata=image.metadata.without_display())
         record = Record(source)
         record.describe(image)
         start = perf_counter()

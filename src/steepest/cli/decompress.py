@@ -1,4 +1,4 @@
-"""``steepest decompress``: the image of a compressed one."""
+"""``steepest decompress``: restore the image from a compressed file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image, base_name, check_target, write_image
+from steepest.io import Image, base_name, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
 from .inputs import check_targets
 from .options import add_max_pixels, add_reporting
 
-HELP = "the image of a file written by compress"
+HELP = "restore the image from a file written by compress"
 USAGE = "FILE.stp [IMAGE] [options]"
 DESCRIPTION = """\
-Decompress a file of "steepest compress": its known pixels, and diffusion between them. The image
-has the shape and the kind of values of the one that was compressed.
+Decompress a file written by "steepest compress": its pixels are put back, and diffusion fills in
+the others. The image has the shape and dtype of the original.
 """
 EPILOG = """\
 examples:
@@ -28,20 +28,23 @@ examples:
   steepest decompress photo.stp                            -> photo.png, or photo.tif for floats
   steepest decompress large.stp --max-pixels 200000000     allow larger images
 
-Files that are truncated, altered or too large are refused.
+Files that were cut short or altered, or are too large, are refused.
 """
 _AXES = {1: "X", 2: "YX", 3: "ZYX"}
 _PLAIN = ("uint8", "uint16")
-_SPARE = 1 << 20  # bytes of a file besides 32 for each pixel: more than any image needs
+_SPARE = 1 << 20  # bytes besides 32 per pixel: more than any image needs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest decompress``."""
     from steepest.compression import MAX_PIXELS
 
-    parser.add_argument("file", metavar="FILE.stp", help="what compress wrote")
+    parser.add_argument("file", metavar="FILE.stp", help="file written by compress")
     parser.add_argument(
-        "output", nargs="?", metavar="IMAGE", help="PNG, JPEG, TIFF or NPY file (default: NAME.png)"
+        "output",
+        nargs="?",
+        metavar="IMAGE",
+        help="image file (default: NAME.png, or NAME.tif)",
     )
     add_max_pixels(parser, MAX_PIXELS)
     group = parser.add_argument_group("writing and reporting")
@@ -51,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decompress the file."""
+    if arguments.output is not None:
+        check_kind(arguments.output, "image")
 
     def work(source: str, label: str) -> Record:
         from steepest.compression import decompress, read_header
@@ -81,7 +86,7 @@ def _read(path: Path, most: int) -> bytes:
         raise InputError(f"{path}: no such file")
     size = path.stat().st_size
     if size > most:
-        raise InputError(f"{path}: {size} bytes are too many for a compressed image")
+        raise InputError(f"{path}: {size} bytes, too many for a compressed image")
     return path.read_bytes()
 
 

@@ -12,7 +12,7 @@ from steepest.io import check_target, write_image
 
 from .batch import Record, run_batch
 from .certificates import certificate, together
-from .inputs import check_targets, expand, one_target, read
+from .inputs import check_targets, given_images, one_target, read
 from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
 from .progress import progress
 
@@ -68,7 +68,7 @@ def _strength(text: str) -> float | str:
 def run(arguments: argparse.Namespace) -> int:
     """Denoise every image."""
 
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, "denoised", several) for name in sources}
     check_targets(targets.values(), arguments.overwrite)

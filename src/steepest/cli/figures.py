@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.core.errors import InputError
-from steepest.io import OutputSet
+from steepest.io import OutputSet, check_kind
 
 
 def need_figures() -> None:
@@ -26,5 +26,6 @@ def write_figure(path: Path, figure: Any, outputs: OutputSet) -> None:
     """A matplotlib figure as a PNG file of an output set."""
     from steepest import plot
 
+    check_kind(path, "figure")
     with outputs.open(path) as file:
         file.write(plot.figure_png(figure))

@@ -14,7 +14,7 @@ from steepest.io import check_target, write_image
 from .batch import Record, run_batch
 from .certificates import certificate
 from .decompose import bands_in_words, decompose_image, single
-from .inputs import check_targets, expand, one_target, read, to_kind
+from .inputs import check_targets, given_images, one_target, read, to_kind
 from .options import add_bands, add_inputs, add_model, add_outputs, number, numbers, positive
 
 HELP = "keep, drop or amplify structures by their contrast and size"
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Filter every image."""
     _check(arguments)
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, "filtered", several) for name in sources}
     check_targets(targets.values(), arguments.overwrite)

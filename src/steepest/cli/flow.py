@@ -14,7 +14,7 @@ from steepest.io import Image, OutputSet, check_target, write_image
 from .batch import Record, run_batch
 from .certificates import certificate, promise, together
 from .figures import need_figures, write_figure
-from .inputs import check_targets, expand, one_target, own_folder, read, stem, suffix
+from .inputs import check_targets, given_images, one_target, own_folder, read, stem, suffix
 from .options import (
     add_inputs,
     add_method,
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_method(arguments)
     if arguments.strip:
         need_figures()
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     plans = {name: _targets(name, arguments, len(sources) > 1) for name in sources}
     every = [path for plan in plans.values() for path in plan if path is not None]
     check_targets(every, arguments.overwrite)

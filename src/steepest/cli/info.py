@@ -1,4 +1,4 @@
-"""``steepest info``: what is in a file, and with what it would be computed."""
+"""``steepest info``: what a file holds, and which versions are installed."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image
+from steepest.io import Image, notes
 
 from .batch import Record, describe, run_batch
-from .inputs import expand, read
+from .inputs import given_images, read
 from .options import add_inputs, add_reporting
 
-HELP = "shape, kind, pixel size and noise of images; versions"
+HELP = "show shape, dtype, pixel size, metadata and noise of images; versions"
 USAGE = "[IMAGE ...] [options]"
 DESCRIPTION = """\
-What a file holds as steepest reads it: shape, kind of values, channels, pixel size, estimated
-noise. Without a file: the versions of what computes.
+Show what a file holds: shape, dtype, channels, pixel size, metadata and estimated noise. Without a
+file: the versions of steepest and of the packages it uses.
 """
 EPILOG = """\
 examples:
-  steepest info                    versions and processors
+  steepest info                    versions and number of threads
   steepest info photo.jpg          one file
   steepest info 'scans/*.tif'      many
   steepest info stack.npy --json   for programs
 """
 
-_ENOUGH = 1 << 24  # pixels to estimate noise from
+_ENOUGH = 1 << 24  # pixels used to estimate the noise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Describe every image, or only the installation."""
+    """Describe every image; without images, the installation."""
     arguments.strict = False
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     code = run_batch(arguments, sources, lambda name, _: _describe(name, arguments), versions())
     if not arguments.json and not arguments.quiet:
         print(", ".join(f"{name} {value}" for name, value in versions().items()))
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def version(package: str) -> str:
-    """The version of a package, "not installed" where it is not."""
+    """The version of a package, or "not installed"."""
     with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
     if package == "steepest":
@@ -63,7 +63,7 @@ def version(package: str) -> str:
 
 
 def versions() -> dict[str, Any]:
-    """What computes: versions and the number of threads."""
+    """Versions of steepest and the packages it uses, and the number of threads."""
     from steepest.core.threads import default_num_threads
 
     names = ("steepest", "numba", "numpy", "pillow", "tifffile", "matplotlib", "constriction")
@@ -87,6 +87,8 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
         ("range", f"{low:g} to {high:g}" if not bad else f"{bad} NaN or infinite values"),
         ("pixel size", _pixel_size(image)),
     ]
+    said = notes(image.metadata)
+    record.lines += said.items()
     noise = None if bad else _noise(image)
     if noise is not None:
         scale = "" if array.dtype.kind == "f" else " of the full range"
@@ -101,13 +103,14 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
         "range": [low, high],
         "pixel_size": image.pixel_size,
         "pixel_unit": image.metadata.unit or None,
+        "metadata": said,
         "noise": noise,
     }
     return record
 
 
 def _axes(image: Image) -> str:
-    names = {"T": "pages, one by one", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
+    names = {"T": "pages (processed one by one)", "Z": "z", "Y": "y", "X": "x", "C": "channels"}
     return ", ".join(names[axis] for axis in image.axes)
 
 
@@ -122,7 +125,7 @@ def _pixel_size(image: Image) -> str:
 
 
 def _noise(image: Image) -> float | None:
-    """The mean estimate over the pages, of each its middle; None for tiny images."""
+    """The estimate from the middle of each page, averaged; None for tiny images."""
     import steepest
 
     side = round(_ENOUGH ** (1 / len(image.space)))

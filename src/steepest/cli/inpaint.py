@@ -16,7 +16,7 @@ from steepest.io import Image, check_target, read_image, read_labels, write_imag
 
 from .batch import Record, run_batch
 from .certificates import duration
-from .inputs import check_targets, expand, one_target, read
+from .inputs import check_targets, given_images, one_target, read
 from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
 from .progress import progress
 
@@ -37,7 +37,8 @@ examples:
   steepest inpaint frames/ --unknown logo.png -o clean           one mask for many images
   steepest inpaint photo.jpg --unknown soft.png --threshold 128  a mask with smooth edges
 
-A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one other number.
+A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one other number. With
+--threshold it may hold any numbers, and be a JPEG file.
 """
 _PLAIN = "diffusion"
 _OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # of steepest.inpainting: no operators
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threshold and not (arguments.known or arguments.unknown):
         raise InputError("--threshold: also give --known or --unknown")
     fill = _operator(arguments.method)
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, "inpainted", several) for name in sources}
     check_targets(targets.values(), arguments.overwrite)
@@ -194,7 +195,7 @@ def _known(arguments: argparse.Namespace, image: Image) -> np.ndarray | None:
 def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.ndarray:
     """Where a mask file is not zero."""
     if ndim == 2:
-        numbers = read_labels(name, max_pixels=max_pixels)
+        numbers = read_labels(name, lossy=threshold is not None, max_pixels=max_pixels)
     else:
         mask = read_image(name, stack="volume", channel_axis=None, max_pixels=max_pixels)
         numbers = mask.array

@@ -1,4 +1,4 @@
-"""From what stands on the command line to the files that are read and written."""
+"""From the names on the command line to the files that are read and written."""
 
 from __future__ import annotations
 
@@ -6,28 +6,55 @@ import argparse
 import glob
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, Image, base_name, from_float, image_files, read_image
+from steepest.io.kinds import check_kind, names_a_file
 from steepest.io.outputs import refuse_existing
 
-from .options import known_suffix, stack_of
+from .options import stack_of
 
 SAMPLE = "sample:"
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong, we say ourselves
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # errors are our own
 
 
-def expand(names: Sequence[str]) -> list[str]:
-    """Files of all folders and globs, each once, in order.
+def given_images(arguments: argparse.Namespace) -> list[str]:
+    """The images on the command line.
+
+    Where subfolders are searched, the folders for results (of an earlier run) are left out.
 
     Raises
     ------
     InputError
-        A file, a match, or an image in a folder is missing.
+        A file or folder does not exist, a glob matches nothing, or a folder holds no image.
+    """
+    options = [getattr(arguments, name, None) for name in ("output", "reconstruction")]
+    results = {Path(each).resolve() for each in options if each}
+
+    def is_result(name: str) -> bool:
+        depth = len(subfolder(name, arguments.images).parts)
+        return depth > 0 and not results.isdisjoint(Path(name).resolve().parents[:depth])
+
+    found = expand(arguments.images, recursive=arguments.recursive)
+    images = [name for name in found if not is_result(name)]
+    if found and not images:
+        raise InputError(f"{', '.join(arguments.images)}: no image besides those in the output")
+    return images
+
+
+def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
+    """The files in folders (with ``recursive``, also below them) and globs, each of them once.
+
+    Raises
+    ------
+    InputError
+        A file or folder does not exist, a glob matches nothing, or a folder holds no image.
     """
     found: list[str] = []
     for name in names:
@@ -35,26 +62,59 @@ def expand(names: Sequence[str]) -> list[str]:
         if name.startswith(SAMPLE) or path.is_file():
             found.append(name)
         elif path.is_dir():
-            found += map(str, image_files(path))
+            found += map(str, image_files(path, recursive=recursive))
         elif glob.has_magic(name):
-            matches = sorted(match for match in glob.glob(name) if Path(match).is_file())
-            if not matches:
+            matches = _matches(name)
+            files = [str(match) for match in matches if match.is_file()]
+            if recursive:
+                folders = [match for match in matches if match.is_dir()]
+                files += [str(file) for each in folders for file in _images_below(each)]
+            if not files:
                 raise InputError(f"{name}: no file matches")
-            found += matches
+            found += files
         else:
             raise InputError(f"{name}: no such file or folder")
     return list(dict.fromkeys(found))
 
 
+def _matches(pattern: str) -> list[Path]:
+    """The files and folders that match; once each, even if links lead there on several ways."""
+    found = sorted(map(Path, glob.glob(pattern, recursive=True)), key=lambda path: len(path.parts))
+    if "**" not in pattern:
+        return sorted(found)
+    shortest = {path.resolve(): path for path in reversed(found)}
+    return sorted(shortest.values())
+
+
+def _images_below(folder: Path) -> list[Path]:
+    with suppress(InputError):
+        return image_files(folder, recursive=True)
+    return []
+
+
+def subfolder(name: str, given: Sequence[str]) -> Path:
+    """The path from the given folder (or the part of a glob without *) to that of a file."""
+    if name in given:
+        return Path()
+    for each in given:
+        root = Path(each)
+        if not root.is_dir():
+            root = Path(*takewhile(lambda part: not glob.has_magic(part), root.parts))
+        below = Path(name).parent
+        if below.is_relative_to(root) and ".." not in below.relative_to(root).parts:
+            return below.relative_to(root)
+    return Path()
+
+
 def stem(name: str) -> str:
-    """The name of an image without folder and suffix: "camera" for sample:camera."""
+    """The name of an image without folder and suffix; "camera" for sample:camera."""
     if name.startswith(SAMPLE):
         return name[len(SAMPLE) :]
     return base_name(name)
 
 
 def suffix(name: str, arguments: argparse.Namespace) -> str:
-    """The suffix of results: --format, else the image's own (floats never as PNG or JPEG)."""
+    """The suffix of results: --format, else that of the image (floats: .tif for PNG, JPEG)."""
     if arguments.format:
         return f".{arguments.format}"
     own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
@@ -64,7 +124,7 @@ def suffix(name: str, arguments: argparse.Namespace) -> str:
 
 
 def read(name: str, arguments: argparse.Namespace) -> Image:
-    """Read an image as the options say; with --float as floats on the [0, 1] scale."""
+    """Read an image as the options say; with --float, integers become floats in [0, 1]."""
     image = read_image(
         name,
         stack=stack_of(arguments),
@@ -73,70 +133,84 @@ def read(name: str, arguments: argparse.Namespace) -> Image:
     )
     if getattr(arguments, "float", False) and image.array.dtype.kind == "u":
         maximum = np.float32(np.iinfo(image.array.dtype).max)
-        image = replace(image, array=image.array.astype(np.float32) / maximum)
+        metadata = image.metadata.without_display()
+        image = replace(image, array=image.array.astype(np.float32) / maximum, metadata=metadata)
     return image
 
 
 def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
-    """The image with other (float) pixels, written back in its own kind."""
+    """The image with other (float) pixels, converted to its own dtype."""
     dtype = image.array.dtype
     return image.with_parts([from_float(part, dtype) for part in parts])
 
 
 def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
-    """The file for one result: ``-o`` as file or folder, else ``name_tag.suffix`` right here."""
+    """The file for one result: ``-o`` (file or folder), else ``name_tag.suffix`` in this folder."""
     ending = suffix(name, arguments)
     if arguments.output is not None:
-        return placed(name, arguments.output, ending, several)
+        return placed(name, arguments, arguments.output, ending, several)
     if several:
-        raise InputError("several images need a folder for the results: give -o FOLDER")
+        raise InputError("a folder is needed for the results of several images: give -o FOLDER")
     return Path(f"{stem(name)}_{tag}{ending}")
 
 
-def placed(name: str, output: str, ending: str, several: bool) -> Path:
-    """``output`` where it is a file, else the file in this folder that is called as the image."""
+def placed(
+    name: str, arguments: argparse.Namespace, output: str, ending: str, several: bool
+) -> Path:
+    """``output`` if it names a file, else a file in this folder with the name of the image.
+
+    Images from subfolders go into subfolders of the same name.
+    """
     path = Path(output)
-    if known_suffix(path.name) and not path.is_dir():
+    if names_a_file(path):
         if several:
-            raise InputError(f"{path}: several images need a folder, not a file")
+            raise InputError(f"{path}: a folder is needed for several images, not a file")
         return path
-    return path / f"{stem(name)}{ending}"
+    return path / subfolder(name, arguments.images) / f"{stem(name)}{ending}"
 
 
 def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
-    """The folder for several results of one image: ``-o`` (with many images one in it for each)."""
+    """The folder for several results of one image: ``-o``, or one in it for each of many images."""
     if arguments.output is None:
         if several:
-            raise InputError("several images need a folder for the results: give -o FOLDER")
+            raise InputError("a folder is needed for the results of several images: give -o FOLDER")
         return Path(f"{stem(name)}_{tag}")
     output = Path(arguments.output)
-    if known_suffix(output.name) and not output.is_dir():
-        raise InputError(f"{output}: a folder is needed, there are several results")
+    if names_a_file(output):
+        raise InputError(f"{output}: a folder is needed for several results, not a file")
+    output /= subfolder(name, arguments.images)
     return output / stem(name) if several else output
 
 
-def check_targets(targets: Iterable[Path], overwrite: bool) -> None:
-    """Nothing exists already and nothing would be written twice: asked before computing.
+def check_targets(targets: Iterable[Path], overwrite: bool, kind: str = "image") -> None:
+    """Check the files to be written before anything is computed.
+
+    ``kind`` is what will be written, as in `steepest.io.check_kind`.
 
     Raises
     ------
     InputError
-        Two images have the same target, or a target exists and --overwrite is not given.
+        Two images have the same target; a target exists and --overwrite is not given; the suffix
+        of a target belongs to another kind of data.
     """
     seen: set[Path] = set()
     for target in targets:
+        check_kind(target, kind)
         if target in seen:
-            raise InputError(f"{target}: two results would have this name; write them separately")
+            raise InputError(
+                f"{target}: two results would have this name; process them separately, or "
+                "give their common folder with --recursive, which keeps subfolders"
+            )
         seen.add(target)
         refuse_existing(target, overwrite)
         for folder in target.parents:
             if folder.exists() and not folder.is_dir():
-                raise InputError(f"{folder}: is a file, a folder is needed")
+                raise InputError(f"{folder}: is a file; a folder is needed")
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """A folder for results is new or empty, unless --overwrite is given."""
+    """Check that a folder for results is new or empty, unless --overwrite is given."""
     if folder.is_file():
-        raise InputError(f"{folder}: is a file, a folder is needed")
+        raise InputError(f"{folder}: is a file; a folder is needed")
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder}: exists and is not empty (write into it with --overwrite)")

@@ -1,4 +1,4 @@
-"""``steepest mask``: which few pixels of an image to keep."""
+"""``steepest mask``: choose the few pixels of an image to keep."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image, OutputSet, check_target, write_image
+from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
 from .certificates import duration
-from .inputs import check_targets, expand, placed, read, stem, suffix, to_kind
+from .inputs import check_targets, given_images, placed, read, stem, suffix, to_kind
 from .options import add_inputs, add_reporting, density, from_zero, method_name
 from .progress import progress
 
-HELP = "choose the few pixels from which the others are inpainted best"
+HELP = "choose the few pixels from which the others can be inpainted best"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
-Choose which pixels of an image to keep, such that homogeneous diffusion between them gives the
-image back as well as possible. The mask is an 8-bit image: 255 where a pixel is kept, else 0.
+Choose which pixels of an image to keep, so that homogeneous diffusion restores the others as well
+as possible. The mask is an 8-bit image: 255 for pixels to keep, 0 for the others.
 """
 EPILOG = """\
 examples:
   steepest mask photo.jpg                                    5 % of the pixels -> photo_mask.png
   steepest mask photo.jpg --density 0.1 -o mask.png          10 %
-  steepest mask sample:coffee --reconstruction coffee.png    also the image inpainted from them
-  steepest mask photo.jpg --tonal --reconstruction best.png  with the best values at these pixels
-  steepest mask photo.jpg --method laplacian-dither          faster, and not as good
-  steepest mask photos/ -o masks --cycles 2                  slower, and better
+  steepest mask sample:coffee --reconstruction coffee.png    also write the inpainted image
+  steepest mask photo.jpg --tonal --reconstruction best.png  with optimised pixel values
+  steepest mask photo.jpg --method laplacian-dither          faster, but less good
+  steepest mask photos/ -o masks --cycles 2                  slower, but better
 
-"steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels;
-"steepest compress photo.jpg" does all of it and writes one small file.
+"steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels.
+"steepest compress photo.jpg" does both and writes one small file.
 """
 
 
@@ -47,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser)
     group = parser.add_argument_group("choosing")
     group.add_argument(
-        "--density", type=density, default=0.05, metavar="D", help="share to keep (default 0.05)"
+        "--density",
+        type=density,
+        default=0.05,
+        metavar="D",
+        help="share of pixels to keep (0.05)",
     )
     group.add_argument(
         "--method",
@@ -62,23 +66,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=from_zero,
         default=0,
         metavar="N",
-        help="exchange pixels afterwards, N times as many as there are (default 0)",
+        help="then try N exchanges of pixels per kept pixel (default 0)",
     )
-    group.add_argument("--seed", type=from_zero, default=0, help="for methods that draw (0)")
+    group.add_argument("--seed", type=from_zero, default=0, help="random seed (default 0)")
     group.add_argument(
         "--tonal",
         action="store_true",
-        help="reconstruct from the best values at the mask, not from the image's own",
+        help="reconstruct from optimised values at the mask, not from those of the image",
     )
     group = parser.add_argument_group("writing and reporting")
     group.add_argument(
         "-o",
         "--output",
         metavar="PATH",
-        help="file, or folder for several images (default: NAME_mask.png here)",
+        help="file, or folder for several images (default: NAME_mask.png in this folder)",
     )
     group.add_argument(
-        "--reconstruction", metavar="PATH", help="write the inpainting, too: file, or folder"
+        "--reconstruction", metavar="PATH", help="also write the inpainted image: file, or folder"
     )
     group.add_argument("--overwrite", action="store_true", help="replace existing files")
     add_reporting(group)
@@ -87,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Choose the pixels of every image."""
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: _targets(name, arguments, several) for name in sources}
     check_targets([path for paths in targets.values() for path in paths], arguments.overwrite)
@@ -108,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
             for path, content in zip(paths, results, strict=False):
                 write_image(path, content, outputs=outputs)
         record = Record(source, outputs=paths)
-        record.describe(image)
+        record.describe(image, kept=False)
         _report(record, arguments, found, seconds)
         return record
 
@@ -117,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Found:
-    """A mask, and what the image inpainted from it is worth."""
+    """A mask, and the images inpainted from it."""
 
     mask: np.ndarray
     plain: Any
@@ -125,20 +129,20 @@ class _Found:
 
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path]:
-    """The file of the mask and, if wanted, that of the inpainting."""
+    """The file of the mask and, if wanted, that of the inpainted image."""
     own = Path(name).suffix
     ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
     if arguments.output is not None:
-        first = placed(name, arguments.output, ending, several)
+        first = placed(name, arguments, arguments.output, ending, several)
     elif several:
         raise InputError("several images need a folder for the results: give -o FOLDER")
     else:
         first = Path(f"{stem(name)}_mask{ending}")
-    if first.suffix.lower() in (".jpg", ".jpeg"):
-        raise InputError(f"{first}: JPEG would change the mask; write a .png or .tif file")
+    check_kind(first, "mask")
     if arguments.reconstruction is None:
         return [first]
-    return [first, placed(name, arguments.reconstruction, suffix(name, arguments), several)]
+    ending = suffix(name, arguments)
+    return [first, placed(name, arguments, arguments.reconstruction, ending, several)]
 
 
 def _space(image: Image) -> tuple[int, ...]:
@@ -146,7 +150,7 @@ def _space(image: Image) -> tuple[int, ...]:
 
 
 def _mask_image(image: Image, masks: list[np.ndarray]) -> Image:
-    """Masks as an image of their own: no channels, no metadata."""
+    """The masks as an image without channels and metadata."""
     white = [mask.astype(np.uint8) * np.uint8(255) for mask in masks]
     axes = image.axes.removesuffix("C")
     return Image(np.stack(white) if axes.startswith("T") else white[0], axes, name=image.name)
@@ -200,6 +204,6 @@ def _report(
 
 
 def _psnr(results: list[Any]) -> float:
-    """In dB; of several pages that of the mean of their relative squared errors."""
+    """PSNR in dB; for several pages, from the mean of their relative squared errors."""
     error = float(np.mean([10 ** (-each.psnr / 10) for each in results]))
     return -10 * math.log10(error) if error > 0 else math.inf

@@ -9,7 +9,7 @@ from typing import Any
 
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
-from steepest.io import READ_ONLY, SUFFIXES, Image
+from steepest.io import Image
 
 from .extras import need_torch
 
@@ -96,9 +96,14 @@ def add_inputs(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
         "images",
         nargs="+" if needed else "*",
         metavar="IMAGE",
-        help="file, folder, quoted glob, or sample:camera",
+        help="file, folder, quoted glob ('scans/**/*.tif'), or sample:camera",
     )
     group = parser.add_argument_group("reading")
+    group.add_argument(
+        "--recursive",
+        action="store_true",
+        help="also search the subfolders of a folder; results go into the same subfolders",
+    )
     stack = group.add_mutually_exclusive_group()
     stack.add_argument(
         "--volume", action="store_true", help="pages (or a 3-D array) are one volume: the default"
@@ -310,8 +315,3 @@ def spacing_of(text: str | None, image: Image) -> tuple[float, ...] | None:
 def stack_of(arguments: argparse.Namespace) -> str:
     """How the pages of a file are to be read."""
     return "volume" if arguments.volume else "pages" if arguments.pages else "auto"
-
-
-def known_suffix(name: str) -> bool:
-    """Whether a path ends like an image file."""
-    return name.lower().endswith((*SUFFIXES, *READ_ONLY))

@@ -10,13 +10,14 @@ from time import perf_counter
 from typing import Any
 
 from steepest.core.errors import InputError
-from steepest.io import OutputSet
+from steepest.io import OutputSet, check_kind
+from steepest.io.kinds import names_a_file
 
 from .batch import Record, run_batch
 from .certificates import certificate
 from .decompose import bands_in_words, decompose_image, single
 from .figures import need_figures, write_figure
-from .inputs import check_targets, expand, read, stem
+from .inputs import check_targets, given_images, read, stem, subfolder
 from .options import add_bands, add_inputs, add_model, add_outputs
 
 HELP = "how much structure there is at each scale: S(t) as figure and table"
@@ -49,14 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
     """The spectrum of every image."""
     if not arguments.no_figures:
         need_figures()
-    sources = expand(arguments.images)
+    sources = given_images(arguments)
     plans = {name: _targets(name, arguments, len(sources) > 1) for name in sources}
-    check_targets([path for plan in plans.values() for path in plan.values()], arguments.overwrite)
+    for kind in ("figure", "table"):
+        targets = [plan[kind] for plan in plans.values() if kind in plan]
+        check_targets(targets, arguments.overwrite, kind)
 
     def work(source: str, label: str) -> Record:
         image = single(read(source, arguments))
         record = Record(source)
-        record.describe(image)
+        record.describe(image, kept=False)
         start = perf_counter()
         decomposition = decompose_image(image, arguments, label)
         seconds = perf_counter() - start
@@ -73,10 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
     """The figure and the table of one image."""
     output = Path(arguments.output or ".")
-    figure = output / f"{stem(name)}_spectrum.png"
-    if arguments.output and output.suffix.lower() == ".png" and not output.is_dir():
+    figure = output / subfolder(name, arguments.images) / f"{stem(name)}_spectrum.png"
+    if names_a_file(output):
         if several:
             raise InputError(f"{output}: several images need a folder, not a file")
+        check_kind(output, "table" if arguments.no_figures else "figure")
         figure = output
     wanted = {"figure": figure, "table": figure.with_suffix(".csv")}
     if arguments.no_figures:

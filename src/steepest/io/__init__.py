@@ -1,17 +1,19 @@
-"""Images on disk: PNG, JPEG, TIFF (single and multi-page) and NPY, read and written in kind.
+"""Read and write image files: PNG, JPEG, TIFF (one or several pages) and NPY.
 
-BMP files are read, not written.
+BMP files can be read, but not written.
 
 >>> from steepest.io import read_image, write_image
 >>> photo = read_image("photo.png")
 >>> write_image("copy.png", photo)
 """
 
-from .files import READ_ONLY, SUFFIXES, check_target, read_image, write_image
+from .files import check_target, read_image, write_image
 from .image import Image, from_float
+from .kinds import READ_ONLY, SUFFIXES, check_kind
 from .labels import read_labels
 from .listing import base_name, image_files
 from .metadata import Metadata
+from .notes import not_kept, notes
 from .outputs import OutputSet, check_writable
 from .samples import SAMPLES, sample
 
@@ -23,10 +25,13 @@ __all__ = [
     "Metadata",
     "OutputSet",
     "base_name",
+    "check_kind",
     "check_target",
     "check_writable",
     "from_float",
     "image_files",
+    "not_kept",
+    "notes",
     "read_image",
     "read_labels",
     "sample",

@@ -1,4 +1,4 @@
-"""Read and write image files; the format of a file is known by its first bytes."""
+"""Read and write image files. The first bytes of a file tell its format, not its name."""
 
 from __future__ import annotations
 
@@ -20,20 +20,11 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import npy, raster, tiff
 from .image import Image, check_dtype, check_pixels
+from .kinds import SUFFIXES, check_kind
 from .outputs import OutputSet, refuse_existing
 from .paths import check_path
 from .samples import sample_bytes
 
-SUFFIXES = {
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".npy": "npy",
-}
-READ_ONLY = {".bmp": "bmp"}
-"""What is read but not written."""
 _ALLOWED = "PNG, JPEG, BMP, TIFF and NPY files"
 _DTYPES = {
     "png": ("uint8", "uint16"),
@@ -52,26 +43,27 @@ def read_image(
 ) -> Image:
     """Read a PNG, JPEG, BMP, TIFF or NPY file, or a bundled photograph ("sample:camera").
 
-    8-bit, 16-bit and floating-point values are kept as they are; palettes become RGB, 1-bit images
-    uint8. Transparency is kept aside.
+    8-bit, 16-bit and floating-point values are returned as stored. Images with a palette become
+    RGB, and 1-bit images uint8; 8-bit ImageJ files with a look-up table give their grey values.
+    Transparency is kept in `Image.alpha`.
 
     Parameters
     ----------
     stack
-        What the pages of a file (or the first axis of a 3-D array) are: "volume", one 3-D image;
-        "pages", images of their own; "auto", a volume unless the file calls them time.
+        What the pages of a file (or the first axis of a 3-D array) are. "volume": one 3-D image;
+        "pages": separate images; "auto": a volume, unless the file says that they are times.
     channel_axis
-        The axis of the stored array that holds channels, None for none; "auto": as the file says,
-        in NPY files a last axis of 3 or 4.
+        The axis of the stored array that holds channels, or None if there is none. "auto": as the
+        file says; in NPY files, a last axis of length 3 or 4.
     max_pixels
-        Most pixels times channels that the file may hold, all pages together. Files that claim
-        more are refused by their headers, before anything is allocated.
+        The largest number of pixels times channels, all pages together. Larger files are refused
+        after reading the header, before memory is allocated.
 
     Raises
     ------
     InputError
-        The file is missing, unreadable, damaged, too large, or holds what is not allowed. Nothing
-        in a file is ever executed (pickled NPY files are refused).
+        The file is missing, unreadable, damaged, cut short or too large, or its contents are not
+        supported. Nothing in a file is ever executed (pickled NPY files are refused).
     """
     name = check_path(path)
     whole = isinstance(channel_axis, (int, np.integer)) and not isinstance(channel_axis, bool)
@@ -90,13 +82,13 @@ def read_image(
 
 @contextmanager
 def decoding(name: str) -> Iterator[None]:
-    """Whatever goes wrong while the file ``name`` is decoded becomes an InputError naming it."""
+    """Turn all errors while decoding the file ``name`` into an InputError that names it."""
     try:
         yield
     except InputError:
         raise
     except MemoryError:
-        raise InputError(f"{name}: too large for the memory of this machine") from None
+        raise InputError(f"{name}: not enough memory to read this file") from None
     except OSError as error:
         reason = error.strerror or f"damaged or not readable ({_first_line(error)})"
         raise InputError(f"{name}: {reason}") from error
@@ -113,7 +105,7 @@ def _reader(file: BinaryIO, name: str) -> Callable[..., Image]:
         return tiff.read
     if head.startswith(b"\x93NUMPY"):
         return npy.read
-    what = "an empty file" if not head else "of a kind that is not read"
+    what = "an empty file" if not head else "not a supported image file"
     raise InputError(f"{name}: {what}; allowed are {_ALLOWED}")
 
 
@@ -125,23 +117,17 @@ def _first_line(error: BaseException) -> str:
 def check_target(
     path: str | os.PathLike[str], image: Image, dtype: np.dtype | str | None = None
 ) -> str:
-    """The format of the file to be written: "png", "jpeg", "tiff" or "npy".
+    """The format of a file to be written: "png", "jpeg", "tiff" or "npy".
 
     Raises
     ------
     InputError
-        The suffix is unknown or only read, or the format cannot hold this image without loss.
+        The suffix is not that of an image, or the format cannot hold this image without loss.
     """
     name = check_path(path)
     if not isinstance(image, Image):
         raise InputError(f"image of type {type(image).__name__}; allowed is steepest.io.Image")
-    suffix = Path(name).suffix.lower()
-    if suffix in READ_ONLY:
-        kind = READ_ONLY[suffix].upper()
-        raise InputError(f"{name}: {kind} files are read, not written; write a .png or .tif file")
-    if suffix not in SUFFIXES:
-        raise InputError(f"{name}: suffix {suffix!r}; allowed are {', '.join(SUFFIXES)}")
-    kind = SUFFIXES[suffix]
+    kind = SUFFIXES[check_kind(name, "image")]
     held = image.array.dtype.name if dtype is None else check_dtype(dtype)
     if held not in _DTYPES[kind]:
         raise InputError(
@@ -155,9 +141,9 @@ def check_target(
                 f"of shape {image.array.shape}; write a .tif or .npy file"
             )
     if kind == "jpeg" and image.alpha is not None:
-        raise InputError(f"{name}: JPEG files hold no transparency; write a .png or .tif file")
+        raise InputError(f"{name}: JPEG files cannot hold transparency; write a .png or .tif file")
     if kind == "tiff" and image.axes == "X":
-        raise InputError(f"{name}: TIFF files hold no 1-D signals; write a .npy file")
+        raise InputError(f"{name}: TIFF files cannot hold 1-D signals; write a .npy file")
     return kind
 
 
@@ -168,10 +154,12 @@ def write_image(
     overwrite: bool = False,
     outputs: OutputSet | None = None,
 ) -> None:
-    """Write an image in the format of the suffix, metadata kept; complete or not at all.
+    """Write an image, with its metadata, in the format of the suffix.
 
-    A bare array is taken as grey (2-D), colour (last axis 3 or 4) or a volume. With ``outputs``
-    the file appears when that set does. JPEG files are written with quality 95.
+    The file is written completely or not at all. A plain array is taken as a grey image (2-D), a
+    colour image (last axis 3 or 4) or a volume. With ``outputs``, the file appears together with
+    the others of that set. JPEG files have quality 95. `not_kept` lists the metadata that the
+    format cannot hold.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""An image as the numerics take it, with what is needed to write a result back in kind."""
+"""An image as arrays, with what is needed to write a result like the file it came from."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ DTYPES = ("uint8", "uint16", "float32", "float64")
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """Pixels of one file, axes in the order of ``axes``.
+    """The pixels and the metadata of one file.
 
-    ``axes`` has one letter an axis, always in the order T (pages treated one by one), Z, Y, X,
-    C (channels): "YX", "YXC", "ZYX", "TYXC", "X". Transparency and other extra samples are kept
-    aside in ``alpha`` (``(..., k)``, never filtered). ``stored_axes`` is the order in the file.
+    ``axes`` has one letter per axis of ``array``, always in the order T (pages that are processed
+    one by one), Z, Y, X, C (channels): for example "YX", "YXC", "ZYX", "TYXC" or "X". ``alpha``
+    holds transparency and other extra samples, of shape ``(..., k)``; they are never filtered.
+    ``stored_axes`` is the order of the axes in the file.
     """
 
     array: np.ndarray
@@ -42,7 +43,7 @@ class Image:
         if not isinstance(axes, str) or order != list(axes) or len(axes) != array.ndim:
             raise InputError(
                 f"axes={axes!r} of an array of shape {array.shape}; allowed are letters of 'TZYXC' "
-                "in this order, one for each axis"
+                "in this order, one per axis"
             )
         opaque = array.shape[:-1] if axes.endswith("C") else array.shape
         if alpha is not None and (not isinstance(alpha, np.ndarray) or alpha.shape[:-1] != opaque):
@@ -52,11 +53,11 @@ class Image:
 
     @property
     def channel_axis(self) -> int | None:
-        """-1 for images with channels, else None: the keyword of the numerics."""
+        """-1 for images with channels, else None, as other functions expect it."""
         return -1 if self.axes.endswith("C") else None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """The pixels, so that an image is accepted where an array is."""
+        """The pixels; NumPy functions accept an image as an array."""
         return np.array(self.array, dtype=dtype, copy=copy)
 
     @property
@@ -66,21 +67,21 @@ class Image:
 
     @property
     def pixel_size(self) -> tuple[float | None, ...] | None:
-        """Size of a pixel along each spatial axis in ``metadata.unit``, None if unknown."""
+        """The size of a pixel along each spatial axis, in ``metadata.unit``; None if unknown."""
         return self.metadata.pixel_size(self.space)
 
     @property
     def parts(self) -> list[np.ndarray]:
-        """What is computed one by one: the pages along T, or the whole array."""
+        """The arrays to process one by one: the pages along T, or the whole array."""
         return list(self.array) if self.axes.startswith("T") else [self.array]
 
     def with_parts(self, parts: Sequence[np.ndarray]) -> Image:
-        """The same file with other pixels: one array for each of :attr:`parts`."""
+        """The same image with other pixels: one array for each of :attr:`parts`."""
         array = np.stack(parts) if self.axes.startswith("T") else np.asarray(parts[0])
         return replace(self, array=array)
 
     def samples(self) -> np.ndarray:
-        """Pixels and transparency together, channels last, as files store them."""
+        """Pixels and transparency in one array, channels last, as files store them."""
         if self.alpha is None:
             return self.array
         colour = self.array if self.channel_axis is not None else self.array[..., None]
@@ -88,14 +89,15 @@ class Image:
 
 
 def from_float(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """Floats on the [0, 1] scale as ``dtype``; the library's one rule (clip, scale, round).
+    """Convert floats on the [0, 1] scale to ``dtype``: clip, scale and round.
 
-    Float dtypes are only cast.
+    Float dtypes are cast without scaling.
 
     Raises
     ------
     InputError
-        No floats, NaN or infinite, or too large for the type; another dtype than files hold.
+        The array is not of floats, or has values that are NaN, infinite or too large for ``dtype``;
+        or files cannot hold ``dtype``.
     """
     kind, values = np.dtype(check_dtype(dtype)), np.asarray(detached(check_field(array, "array")))
     if kind.kind == "u":
@@ -107,7 +109,7 @@ def from_float(array: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def check_dtype(dtype: Any) -> str:
-    """The name of a dtype that files hold: one of ``DTYPES``."""
+    """The name of a dtype that files can hold: one of ``DTYPES``."""
     try:
         name = "" if dtype is None else np.dtype(dtype).name
     except Exception:  # NumPy raises nearly anything on what is none
@@ -118,7 +120,7 @@ def check_dtype(dtype: Any) -> str:
 
 
 def in_kind(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """An image of one dtype as another, integers meaning [0, 1]."""
+    """Convert an image to another dtype; integers stand for [0, 1]."""
     if array.dtype == dtype:
         return array
     if array.dtype.kind == "u":
@@ -127,12 +129,12 @@ def in_kind(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
-    """A C-contiguous array in native byte order, of a dtype the numerics take.
+    """A C-contiguous array in native byte order, of a supported dtype.
 
     Raises
     ------
     InputError
-        The dtype is none of uint8, uint16, float32, float64, or there are no pixels.
+        The dtype is not uint8, uint16, float32 or float64, or there are no pixels.
     """
     if array.size == 0:
         raise InputError(f"{name}: holds no pixels (shape {array.shape})")
@@ -148,11 +150,11 @@ def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
 def label_axes(
     shape: tuple[int, ...], stack: str, channel_axis: int | str | None, name: str
 ) -> str:
-    """Letters for the axes of a bare array (an NPY file).
+    """Letters for the axes of a plain array (an NPY file).
 
-    ``channel_axis`` "auto": the last of three or four axes is colour where it has 3 or 4 entries
-    and the two before it more than 4. ``stack`` says what an axis before Y, X is: "auto" and
-    "volume": Z; "pages": T.
+    ``channel_axis`` "auto": the last of three or four axes holds colours if its length is 3 or 4
+    and the two axes before it are longer than 4. An axis before Y and X is T if ``stack`` is
+    "pages", else Z.
     """
     ndim = len(shape)
     if channel_axis == "auto":
@@ -187,7 +189,7 @@ def arrange(array: np.ndarray, stored_axes: str) -> tuple[np.ndarray, str]:
 
 
 def restore_order(array: np.ndarray, axes: str, stored_axes: str) -> np.ndarray:
-    """From the canonical order back to that of the file."""
+    """Restore the order of the axes in the file."""
     if sorted(axes) != sorted(stored_axes):
         return array
     return np.transpose(array, [axes.index(axis) for axis in stored_axes])

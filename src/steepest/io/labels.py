@@ -1,4 +1,4 @@
-"""One number a pixel: masks and label images, as the many programs that draw them store them."""
+"""Masks and label images (one number per pixel), in the forms that other programs write."""
 
 from __future__ import annotations
 
@@ -10,44 +10,57 @@ import tifffile
 
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
-from steepest.core.numbers import check_count
+from steepest.core.numbers import check_count, check_flag
 
 from . import npy, tiff
 from .files import decoding, read_image
 from .paths import check_path
 from .pictures import open_picture
 
+_JPEG_TINT = 16  # how much red, green and blue of a grey JPEG file may differ
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def read_labels(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_labels(
+    path: str | os.PathLike[str], *, lossy: bool = False, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """The numbers stored in a label file, (H, W) int64.
 
-    Of a palette the indices, not the colours; of a grey image the grey values (one bit: 0 and
-    255); colours are allowed where red, green and blue agree. TIFF and NPY files may hold any
-    integers, bool, or floats without fraction. Numbers of a TIFF file are those stored, also where
-    it says that 0 is shown white (MINISWHITE; one bit is as it is shown). Transparency is ignored.
-    ``max_pixels`` is that of `read_image`.
+    A palette image gives its indices, not its colours; a grey image gives its grey values (one bit:
+    0 and 255); an RGB image is read if red, green and blue agree. TIFF and NPY files may hold any
+    integers, bool, or floats without a fraction. TIFF files give the numbers that are stored, even
+    if 0 is shown as white (MINISWHITE; one bit is read as it is shown). Transparency is ignored.
+
+    Parameters
+    ----------
+    lossy
+        Whether JPEG files are read, too. JPEG changes numbers: compare them with a threshold.
+    max_pixels
+        As in `read_image`.
 
     Raises
     ------
     InputError
-        The file cannot be read, is too large, is JPEG (which changes numbers), holds several pages,
-        colours, or numbers that are not whole.
+        The file cannot be read, is too large, is a JPEG file (without ``lossy``), or holds several
+        pages, colours, or numbers that are not whole.
     """
     name, most = check_path(path), check_count(max_pixels, "max_pixels")
+    check_flag(lossy, "lossy")
     with decoding(name), open(name, "rb") as file:
-        array = _stored_numbers(file, name, most)
+        array, tolerance = _stored_numbers(file, name, most), 0
     if array is None:
         image = read_image(name, max_pixels=most)
-        if image.format == "jpeg":
-            raise InputError(f"{name}: JPEG changes label values; save masks as PNG or TIFF")
-        array = image.array
-    return _whole_numbers(_without_colours(array, name), name)
+        array, tolerance = image.array, _JPEG_TINT if image.format == "jpeg" else 0
+        if tolerance and not lossy:
+            raise InputError(
+                f"{name}: JPEG changes the numbers in a mask; give a threshold (--threshold 128, "
+                "lossy=True), or save the mask as PNG or TIFF"
+            )
+    return _whole_numbers(_without_colours(array, name, tolerance), name)
 
 
 def _stored_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | None:
-    """Indices of a palette, and what `read_image` refuses; None for all it reads as we need."""
+    """Palette indices and what `read_image` refuses; None where `read_image` gives the numbers."""
     head = file.read(8)
     file.seek(0)
     if head.startswith(b"\x89PNG"):
@@ -68,13 +81,17 @@ def _tiff_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | No
         return tiff.stored_pixels(tif, file, name, max_pixels) if stored else None
 
 
-def _without_colours(array: np.ndarray, name: str) -> np.ndarray:
+def _without_colours(array: np.ndarray, name: str, tolerance: int) -> np.ndarray:
+    """A grey image; of red, green and blue that hardly differ, green is nearest to grey."""
     if array.ndim == 3 and array.shape[-1] in (3, 4):
-        if not bool((array[..., :3] == array[..., :1]).all()):
-            raise InputError(f"{name}: a mask holds one number a pixel; this file holds colours")
-        array = array[..., 0]
+        differ = array[..., :3] != array[..., 1:2]
+        if tolerance:
+            differ = np.ptp(array[..., :3], axis=-1) > tolerance
+        if bool(differ.any()):
+            raise InputError(f"{name}: a mask holds one number per pixel; this file holds colours")
+        array = array[..., 1]
     if array.ndim != 2:
-        raise InputError(f"{name}: shape {array.shape}; a mask is one image (H, W)")
+        raise InputError(f"{name}: shape {array.shape}; allowed is one image (H, W)")
     return array
 
 

@@ -7,25 +7,25 @@ from pathlib import Path
 
 from ..core.errors import InputError
 from ..core.numbers import check_flag
-from .files import READ_ONLY, SUFFIXES
+from .kinds import READ_ONLY, SUFFIXES
 from .paths import check_path
 
 
 def base_name(path: str | os.PathLike[str]) -> str:
-    """The name of an image file without folder and suffix; ".ome.tif" is one suffix."""
+    """The name of an image file without folder and suffix; ".ome.tif" counts as one suffix."""
     base = Path(check_path(path)).stem
     return base[:-4] if base.lower().endswith(".ome") else base
 
 
 def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> list[Path]:
-    """PNG, JPEG, BMP, TIFF and NPY files of a folder (and with ``recursive`` below it), in order.
+    """PNG, JPEG, BMP, TIFF and NPY files in a folder (with ``recursive``, also below it), in order.
 
-    Hidden files are left out.
+    Hidden files and folders are left out.
 
     Raises
     ------
     InputError
-        There is no such folder, or no such file in it.
+        The folder does not exist, or holds no such file.
     """
     place = Path(check_path(folder, "folder"))
     if not place.is_dir():
@@ -35,8 +35,12 @@ def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> l
     found = sorted(
         path
         for path in entries
-        if path.suffix.lower() in known and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in known
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(place).parts)
     )
     if not found:
-        raise InputError(f"{folder}: no PNG, JPEG, BMP, TIFF or NPY file in this folder")
+        below = not recursive and any(path.is_dir() for path in place.iterdir())
+        hint = " (subfolders are searched with --recursive, recursive=True)" if below else ""
+        raise InputError(f"{folder}: no PNG, JPEG, BMP, TIFF or NPY file in this folder{hint}")
     return found

@@ -1,24 +1,35 @@
-"""What a file says about its pixels besides their values, in one form for every format."""
+"""The metadata of an image file, in one form for every format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _MILLIMETRES = {
     "inch": 25.4,
     "in": 25.4,
+    "inches": 25.4,
     "m": 1000.0,
     "cm": 10.0,
     "mm": 1.0,
     "micron": 1e-3,
+    "microns": 1e-3,
     "um": 1e-3,
     "\u00b5m": 1e-3,  # micro sign
     "\u03bcm": 1e-3,  # Greek mu
     "\\u00B5m": 1e-3,  # as ImageJ writes it
     "nm": 1e-6,
+    "pm": 1e-9,
 }
+
+
+def in_unit(length: float, unit: str, other: str) -> float | None:
+    """Convert a length to another unit; None if the units differ and one of them is unknown."""
+    if unit == other:
+        return length
+    old, new = _MILLIMETRES.get(unit), _MILLIMETRES.get(other)
+    return None if old is None or new is None else length * old / new
 
 
 _FINEST = 1e9  # pixels per unit
@@ -28,10 +39,12 @@ _FINEST = 1e9  # pixels per unit
 class Metadata:
     """Resolution, colour profile and notes of an image file.
 
-    ``resolution`` is pixels per ``unit`` along x and y, ``z_step`` the distance between slices in
-    ``unit``; ``unit`` is "inch", "cm", "mm", "µm", ..., or "" where the file names none.
-    ``flavour`` is "imagej" or "ome" for TIFF files of these programs, ``extra`` holds what only
-    they store. Nothing here changes the numerics. Sizes that no file can hold are left out.
+    ``resolution`` is the number of pixels per ``unit`` along x and y, ``z_step`` the distance
+    between slices in ``unit``. ``unit`` is "inch", "cm", "mm", "µm", ..., or "" if it is unknown.
+    ``flavour`` is "imagej" or "ome" for TIFF files of these programs, and ``extra`` holds what only
+    they store: ImageJ's entries, or the OME-XML under the key "xml". ``tags`` are other TIFF tags
+    that are kept, as (code, type, count, value). ``lost`` names the metadata of the file that are
+    not kept. Metadata do not change any computation. Sizes that no file can hold are dropped.
     """
 
     resolution: tuple[float, float] | None = None
@@ -44,13 +57,15 @@ class Metadata:
     description: str = ""
     flavour: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[tuple[int, int, int, Any], ...] = ()
+    lost: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.resolution and not all(1 / _FINEST <= each <= _FINEST for each in self.resolution):
             object.__setattr__(self, "resolution", None)
 
     def pixel_size(self, axes: str) -> tuple[float | None, ...] | None:
-        """Size of a pixel along each of ``axes`` (letters of "ZYX") in ``unit``; None if unknown.
+        """The size of a pixel along ``axes`` (letters of "ZYX"), in ``unit``; None if unknown.
 
         An axis without a known size gets None.
         """
@@ -59,8 +74,15 @@ class Metadata:
         values = tuple(sizes.get(axis) for axis in axes if axis in sizes)
         return values if any(value is not None for value in values) else None
 
+    def without_display(self) -> Metadata:
+        """The same without ImageJ's display range, for images with other values."""
+        shown = {"min", "max", "Ranges"}
+        extra = {key: value for key, value in self.extra.items() if key not in shown}
+        lost = ("display range",) if len(extra) < len(self.extra) else ()
+        return replace(self, extra=extra, lost=(*self.lost, *lost))
+
     def dots_per_inch(self, most: float = 1e8) -> tuple[float, float] | None:
-        """The resolution in pixels per inch; None where it is not known or more than ``most``."""
+        """The resolution in pixels per inch; None if it is unknown or higher than ``most``."""
         length = _MILLIMETRES.get(self.unit)
         if self.resolution is None or length is None:
             return None

@@ -1,4 +1,4 @@
-"""NPY files: bare arrays, never pickled objects."""
+"""NPY files: plain arrays, never pickled objects."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .image import Image, arrange, check_pixels, label_axes, restore_order
 def read(
     file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
 ) -> Image:
-    """The array of an NPY file."""
+    """Read an NPY file."""
     return from_array(load(file, name, max_pixels), name, stack, channel_axis)
 
 
 def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
-    """The array as it is stored.
+    """The array as stored.
 
     Raises
     ------
     InputError
-        Python objects, more than ``max_pixels`` numbers, or more than there are in the file.
+        The file holds Python objects or more than ``max_pixels`` numbers, or was cut short.
     """
     version = np.lib.format.read_magic(file)
     header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
@@ -40,8 +40,8 @@ def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     held = file.seek(0, os.SEEK_END) - start
     if needed > held:
         raise InputError(
-            f"{name}: damaged or not readable (shape {shape} of {dtype} takes {needed} bytes, "
-            f"the file holds {held})"
+            f"{name}: damaged: shape {shape} of {dtype} takes {needed} bytes, the file holds "
+            f"{held}; it was cut short"
         )
     file.seek(0)
     array: np.ndarray = np.load(file, allow_pickle=False)
@@ -49,14 +49,14 @@ def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
 
 
 def from_array(array: np.ndarray, name: str, stack: str, channel_axis: int | str | None) -> Image:
-    """Label the axes of a bare array."""
+    """Label the axes of a plain array."""
     stored = label_axes(array.shape, stack, channel_axis, name)
     array, axes = arrange(check_pixels(array, name), stored)
     return Image(np.ascontiguousarray(array), axes, format="npy", stored_axes=stored, name=name)
 
 
 def write(file: BinaryIO, image: Image) -> None:
-    """The array in the order of axes it was read in, transparency as a last channel."""
+    """Write the array with its axes in the stored order; transparency becomes the last channel."""
     if image.alpha is not None:
         array = image.samples()
     else:

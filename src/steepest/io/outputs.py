@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from .paths import check_path
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise InputError where a file is there already and may not be replaced."""
+    """Raise InputError if the file exists and may not be replaced."""
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, a file was to be written there")
+        raise InputError(f"{path}: is a folder; a file name is needed")
     if not overwrite and path.exists():
         raise InputError(f"{path}: exists already (replace it with --overwrite, overwrite=True)")
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
-    """Find out, before anything is computed, whether files can be written into a folder.
+    """Check, before anything is computed, that files can be written into a folder.
 
-    A file without a name is made there, or in the nearest folder above that exists.
+    An unnamed temporary file is created there, or in the nearest parent folder that exists.
 
     Raises
     ------
     InputError
-        They cannot.
+        Files cannot be written there.
     """
     place = Path(check_path(folder, "folder")).absolute()
     while not place.exists():
         place = place.parent
     if not place.is_dir():
-        raise InputError(f"{place}: is a file, a folder is needed")
+        raise InputError(f"{place}: is a file; a folder is needed")
     try:
         tempfile.TemporaryFile(dir=place).close()
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written into ({error.strerror})") from None
+        raise InputError(f"{folder}: cannot write into this folder ({error.strerror})") from None
 
 
 class OutputSet:
-    """Several files written together: all of them appear, or none.
+    """Several files that are written together: either all of them appear, or none.
 
-    Each is written to a temporary file in its own folder; leaving the ``with`` block renames
-    them all, an exception removes them all (and the folders made for them).
+    Each file is written under a temporary name. Leaving the ``with`` block renames all of them; an
+    exception removes all of them, and the folders created for them.
 
     >>> with OutputSet() as outputs:
     ...     with outputs.open("band_01.tif") as file:
@@ -65,7 +65,7 @@ class OutputSet:
 
     @contextmanager
     def open(self, path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-        """A new binary file that will be at ``path`` when the set is complete."""
+        """Open a new binary file that appears at ``path`` when the set is complete."""
         path = Path(check_path(path))
         if path.is_symlink():
             path = path.resolve()
@@ -85,13 +85,13 @@ class OutputSet:
             missing.append(folder)
             folder = folder.parent
         if not folder.is_dir():
-            raise InputError(f"{folder}: is a file, a folder was to be made there")
+            raise InputError(f"{folder}: is a file; a folder is needed")
         for new in reversed(missing):
             new.mkdir(exist_ok=True)
             self._folders.append(new)
 
     def commit(self) -> None:
-        """Give every file its name; existing ones are replaced only with ``overwrite``."""
+        """Give every file its name. Existing files are replaced only with ``overwrite``."""
         for _, path in self._pending:
             refuse_existing(path, self.overwrite)
         while self._pending:
@@ -101,7 +101,7 @@ class OutputSet:
         self._folders.clear()
 
     def discard(self) -> None:
-        """Remove what was not committed."""
+        """Remove all files that were not committed."""
         for temporary, _ in self._pending:
             with suppress(OSError):
                 temporary.unlink()

@@ -1,4 +1,4 @@
-"""The gate for paths: every path that a caller gives passes this function."""
+"""The check of every path that a caller gives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def check_path(value: Any, name: str = "path") -> str:
     Raises
     ------
     InputError
-        Neither a string nor a path object; with a null character; or longer than any path.
+        The value is neither a string nor a path object, holds a null character, or is too long.
     """
     path = value if isinstance(value, str) else None
     if isinstance(value, os.PathLike):
@@ -27,5 +27,5 @@ def check_path(value: Any, name: str = "path") -> str:
         raw = b""
     longest = max(map(len, raw.split(os.sep.encode())))
     if not raw or b"\0" in raw or longest > 255 or len(raw) > 4095:
-        raise InputError(f"{name}={path[:99]!r} is no path that a file can have")
+        raise InputError(f"{name}={path[:99]!r} cannot be the path of a file")
     return path

@@ -1,15 +1,16 @@
-"""Pictures opened by Pillow: their headers, and no pixels unless these are few enough."""
+"""Files opened by Pillow: the header is checked before any pixels are decoded."""
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import os
+from typing import Any, BinaryIO
 
 from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-_MOST_SCANS = 500  # of a JPEG file: each takes as long as a whole picture, and a few bytes
+_MOST_SCANS = 500  # of a JPEG file: each takes the time of a whole picture, but only a few bytes
 
 _KINDS = {
     b"\x89P": PngImagePlugin.PngImageFile,
@@ -21,16 +22,18 @@ _KINDS = {
 
 
 def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """A PNG, JPEG, BMP or TIFF file of which only the header was read.
+    """Open a PNG, JPEG, BMP or TIFF file; only its header is read.
 
-    Opened by its own class: ``Image.open`` has a limit of its own, for the whole process, with a
-    warning below it. (Text and profiles that are compressed are limited by Pillow, to 1 MiB each.)
+    ``Image.open`` is not used, because it has its own limit on the number of pixels, with a warning
+    below it, for the whole process. (Pillow limits compressed text and profiles to 1 MiB each.) The
+    end of the file is checked here, because Pillow fills missing pixels with grey if any package
+    has set ``LOAD_TRUNCATED_IMAGES``.
 
     Raises
     ------
     InputError
-        More than ``max_pixels`` pixels times channels, palettes counted as the RGB they become; a
-        JPEG file of more than 500 scans.
+        The file has more than ``max_pixels`` pixels times channels (3 for a palette) or more than
+        500 JPEG scans, or was cut short.
     """
     file.seek(0)
     kind = _KINDS[file.read(2)]
@@ -38,24 +41,52 @@ def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
     picture: ImageFile.ImageFile = kind(file)
     channels = 3 if picture.mode in ("P", "PA") else len(picture.getbands())
     check_size((*picture.size, channels), max_pixels, f"{name}:")
+    scans, whole = 0, True
     if picture.format in ("JPEG", "MPO"):
         file.seek(0)
-        scans = _scans(file.read())
-        if scans > _MOST_SCANS:
-            raise InputError(f"{name}: a JPEG file of {scans} scans; allowed are {_MOST_SCANS}")
+        scans, whole = _scans(file.read())
+    elif picture.format == "PNG":
+        whole = _has_last_chunk(file)
+    elif picture.format == "BMP":
+        whole = _has_all_rows(file, picture)
+    if scans > _MOST_SCANS:
+        raise InputError(f"{name}: has {scans} JPEG scans; allowed are {_MOST_SCANS}")
+    if not whole:
+        raise InputError(f"{name}: damaged: the image is not complete; the file was cut short")
     return picture
 
 
-def _scans(data: bytes) -> int:
-    """How many scans the first picture of a JPEG file has."""
+def _scans(data: bytes) -> tuple[int, bool]:
+    """The number of scans in the first picture of a JPEG file, and whether it is complete."""
     at, scans = 2, 0
-    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
+    while (at := data.find(b"\xff", at)) >= 0 and at + 2 <= len(data):
         marker = data[at + 1]
         if marker == 0xD9:  # the end of the picture
-            break
-        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # no segment begins here
+            return scans, True
+        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # not the start of a segment
             at += 1 if marker == 0xFF else 2
             continue
         scans += marker == 0xDA
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return scans
+    return scans, False
+
+
+def _has_last_chunk(file: BinaryIO) -> bool:
+    """Whether a PNG file is complete: it ends with the chunk IEND."""
+    at = 8
+    while True:
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            return len(head) == 8
+        at += 12 + int.from_bytes(head[:4], "big")
+
+
+def _has_all_rows(file: BinaryIO, picture: ImageFile.ImageFile) -> bool:
+    """Whether a BMP file is long enough (the decoder checks files with run lengths)."""
+    size = file.seek(0, os.SEEK_END)
+    tiles: list[Any] = picture.tile
+    return all(
+        tile.codec_name != "raw" or tile.offset + tile.args[1] * picture.height <= size
+        for tile in tiles
+    )

@@ -1,4 +1,4 @@
-"""PNG with 16 bits a sample in colour, which Pillow neither reads nor writes as such."""
+"""Colour PNG with 16 bits per sample, which Pillow can neither read nor write."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from PIL import PngImagePlugin
 
 from .metadata import Metadata
 
-_COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # samples a pixel -> PNG colour type
+_COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG colour type
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def bits_and_samples(file: BinaryIO) -> tuple[int, int]:
-    """Bits a sample and samples a pixel from the header of a PNG file (palettes count as 1)."""
+    """Bits per sample and samples per pixel (1 for a palette), from the header of a PNG file."""
     head = file.read(26)
     file.seek(0)
     samples = {kind: count for count, kind in _COLOUR_TYPE.items()}
@@ -24,12 +24,12 @@ def bits_and_samples(file: BinaryIO) -> tuple[int, int]:
 
 
 def read_colour16(file: BinaryIO, samples: int) -> np.ndarray:
-    """Decode (H, W, samples) uint16 from a 16-bit PNG with 2, 3 or 4 samples a pixel.
+    """Decode (H, W, samples) uint16 from a 16-bit PNG with 2, 3 or 4 samples per pixel.
 
-    Pillow keeps one byte of every sample; asked once for the big-endian and once for the
-    little-endian reading of the same bytes it gives the high and the low byte.
+    Pillow keeps one byte of every sample. Decoding the file once as big-endian and once as
+    little-endian gives the high and the low bytes.
     """
-    if samples == 2:  # grey + alpha: the four bytes of a pixel, as if they were RGBA
+    if samples == 2:  # grey + alpha: the four bytes of a pixel are decoded as RGBA
         raw = _decode(file, "RGBA", "RGBA")
         high, low = raw[..., 0::2], raw[..., 1::2]
     else:

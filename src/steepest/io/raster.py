@@ -18,7 +18,7 @@ from .metadata import Metadata
 from .pictures import open_picture
 
 _PNG = "PNG"
-_KINDS = {_PNG: "png", "BMP": "bmp"}  # all else is JPEG: its multi-picture form too
+_KINDS = {_PNG: "png", "BMP": "bmp"}  # anything else is JPEG, also with several pictures
 JPEG_QUALITY = 95
 JPEG_DENSITY = 65535  # dots per inch that a JPEG file can hold
 
@@ -26,11 +26,11 @@ JPEG_DENSITY = 65535  # dots per inch that a JPEG file can hold
 def read(
     file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
 ) -> Image:
-    """A PNG, JPEG or BMP file; ``channel_axis`` other than "auto" is for files that do not know."""
+    """Read a PNG, JPEG or BMP file. Only "auto" and the last ``channel_axis`` make sense here."""
     if channel_axis not in ("auto", None, -1, 2):
         raise InputError(
-            f"{name}: channel_axis={channel_axis!r}; PNG, JPEG and BMP files say themselves which "
-            "axis holds colours"
+            f"{name}: channel_axis={channel_axis!r}; allowed are 'auto', None, -1 and 2 for PNG, "
+            "JPEG and BMP files"
         )
     picture = open_picture(file, name, max_pixels)
     samples = _samples(picture, file, name)
@@ -53,7 +53,7 @@ def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
     """(H, W, k) uint8 or uint16 with k = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
     if picture.format == _PNG:
         if getattr(picture, "n_frames", 1) > 1:
-            raise InputError(f"{name}: an animated PNG; allowed are single images")
+            raise InputError(f"{name}: is an animated PNG; allowed are single images")
         file.seek(0)
         bits, count = png16.bits_and_samples(file)
         if bits == 16:
@@ -76,7 +76,7 @@ def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
 
 
 def _with_key(samples: np.ndarray, key: Any) -> np.ndarray:
-    """Add the alpha of a PNG that declares one grey value or colour transparent."""
+    """Add alpha for a PNG file in which one grey value or colour is transparent."""
     if key is None or isinstance(key, bytes) or samples.shape[2] not in (1, 3):
         return samples
     opaque = np.any(samples != np.asarray(key, dtype=np.int64).reshape(-1), axis=-1)
@@ -100,7 +100,7 @@ def _metadata(picture: Pillow.Image) -> Metadata:
 
 
 def write(file: BinaryIO, image: Image, kind: str) -> None:
-    """Write a grey or RGB image, with transparency where it has some (PNG)."""
+    """Write a grey or RGB image; PNG also with transparency."""
     samples = np.squeeze(image.samples(), axis=-1) if _one_channel(image) else image.samples()
     metadata = image.metadata
     if samples.dtype == np.uint16:

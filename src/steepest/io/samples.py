@@ -25,6 +25,6 @@ def sample(name: str = "camera") -> np.ndarray:
     Raises
     ------
     InputError
-        There is no photograph of this name.
+        There is no photograph with this name.
     """
     return np.array(Image.open(BytesIO(sample_bytes(name))))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,35 +12,36 @@ import tifffile
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-from .image import Image, arrange, check_pixels, label_axes, restore_order
-from .metadata import Metadata
+from .image import Image, arrange, check_pixels, label_axes
 from .pictures import open_picture
-from .tiff_claims import check_segments, ome_claim
+from .tiff_claims import check_pages, check_promise, check_segments, cut_short, ome_claim
+from .tiff_layout import is_colour, layout
+from .tiff_notes import add_notes, is_look_up_table, read_metadata
 from .tiff_tags import check_tags
 
 _IGNORED: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}
-"""Kinds of TIFF that name other files, or whose tables are different ones."""
-_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
-_CODES = {"inch": 2, "cm": 3, "mm": 4, "µm": 5}
-_KEPT_IMAGEJ = ("unit", "spacing", "finterval", "fps", "Info", "Labels", "loop")
+"""Kinds of TIFF that refer to other files, or have other tables."""
 _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 
 
 @contextmanager
 def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
-    """A TIFF file that claims no more than it holds, and reads no other file."""
-    pixels = check_tags(file, name, max_pixels)
+    """Open a TIFF file once its claims are checked; no other file is opened."""
+    claim = check_tags(file, name, max_pixels)
+    if not claim.pages:
+        raise cut_short(name, 0, 0)
     file.seek(0)
     with tifffile.TiffFile(file, _multifile=False, **_IGNORED) as tif:
-        if tif.is_ome and ome_claim(tif.ome_metadata or "") > pixels:
-            tif.is_ome = False  # planes that are elsewhere or nowhere would be filled with zeros
+        check_promise(tif, claim, name)
+        if tif.is_ome and ome_claim(tif.ome_metadata or "") > claim.pixels:
+            tif.is_ome = False  # missing planes, or planes in other files, would be zeros
         yield tif
 
 
 def read(
     file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
 ) -> Image:
-    """A TIFF file with one image or one stack of equal pages."""
+    """Read a TIFF file with one image, or with pages that are all alike."""
     with opened(file, name, max_pixels) as tif:
         series = _single_series(tif, name)
         page = series.keyframe
@@ -51,10 +50,11 @@ def read(
             raise InputError(
                 f"{name}: colours in {page.photometric.name}; allowed are grey, RGB and palettes"
             )
-        array, stored = _pixels(series, file, name, max_pixels)
+        array, stored = _pixels(series, tif, file, name, max_pixels)
         extra = len(page.extrasamples) if photometric == _RGB or _grey_alpha(page) else 0
-        metadata = _metadata(tif, page)
-        if photometric == _PALETTE and page.colormap is not None:
+        metadata = read_metadata(tif, page)
+        look_up_table = tif.is_imagej and is_look_up_table(page.colormap)
+        if photometric == _PALETTE and page.colormap is not None and not look_up_table:
             check_size((array.size, 3), max_pixels, f"{name}:")
             array, stored = _apply_palette(array, page.colormap, page.bitspersample), stored + "C"
         elif photometric == _WHITE_IS_ZERO and array.dtype.kind in "bu":
@@ -72,6 +72,8 @@ def read(
         array, alpha = array[..., :-extra], np.ascontiguousarray(array[..., -extra:])
         if array.shape[-1] == 1:
             array, axes, stored = array[..., 0], axes[:-1], stored.replace("C", "")
+    if photometric in (_RGB, _YCBCR) and axes.endswith("C"):
+        stored = stored.replace("C", "") + "C"  # planar RGB is written as contiguous RGB
     return Image(
         np.ascontiguousarray(array),
         axes,
@@ -84,7 +86,7 @@ def read(
 
 
 def _grey_alpha(page: Any) -> bool:
-    """Grey with one extra sample that the file calls alpha (associated 1, unassociated 2)."""
+    """Whether a page is grey with one extra sample, called alpha (1 associated, 2 unassociated)."""
     return page.samplesperpixel == 2 and [int(kind) for kind in page.extrasamples] in ([1], [2])
 
 
@@ -95,14 +97,17 @@ def _single_series(tif: tifffile.TiffFile, name: str) -> Any:
     if len(full) > 1:
         raise InputError(
             f"{name}: holds {len(full)} images of different shape or type; "
-            "allowed are one image or pages that are all alike (split the file)"
+            "allowed are one image, or pages that are all alike (split the file)"
         )
     return full[0]
 
 
-def _pixels(series: Any, file: BinaryIO, name: str, max_pixels: int) -> tuple[np.ndarray, str]:
-    """Pixels and axes of a series; what tifffile cannot decompress alone is left to Pillow."""
+def _pixels(
+    series: Any, tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int
+) -> tuple[np.ndarray, str]:
+    """Pixels and axes of a series; Pillow decompresses what tifffile cannot."""
     check_size(series.shape, max_pixels, f"{name}:")
+    check_pages(series, tif, name)
     check_segments(series, file, name)
     try:
         return series.asarray(), series.axes
@@ -122,18 +127,18 @@ def _pixels(series: Any, file: BinaryIO, name: str, max_pixels: int) -> tuple[np
 
 
 def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
-    """The numbers in the file, neither inverted nor coloured.
+    """The numbers as stored: not inverted, without the colours of a palette.
 
     Raises
     ------
     InputError
         Images of different shape or type, too many pixels, or a compression that cannot be decoded.
     """
-    return _pixels(_single_series(tif, name), file, name, max_pixels)[0]
+    return _pixels(_single_series(tif, name), tif, file, name, max_pixels)[0]
 
 
 def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> np.ndarray | None:
-    """Decode LZW, JPEG, ... pages with libtiff; None for kinds Pillow would not give exactly."""
+    """Decode LZW, JPEG, ... pages with libtiff; None if Pillow would change the numbers."""
     modes = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "F": np.float32}
     pages = []
     with open_picture(file, name, max_pixels) as picture:
@@ -143,7 +148,7 @@ def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -
             if exact is None or series.dtype != exact:
                 return None
             pixels = np.array(picture).astype(exact)
-            # Pillow inverts 8-bit pages that say that 0 is white; the file's numbers are wanted.
+            # Pillow inverts 8-bit pages where 0 is white; here the numbers of the file are needed.
             inverted = picture.mode == "L" and series.keyframe.photometric == _WHITE_IS_ZERO
             pages.append(np.invert(pixels) if inverted else pixels)
     separate = series.keyframe.planarconfig == 2
@@ -161,7 +166,7 @@ def _contiguous_shape(series: Any, separate: bool) -> tuple[int, ...]:
 
 
 def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.ndarray:
-    """RGB from palette indices: uint8 where the 16-bit palette says no more than 8 bits."""
+    """RGB from palette indices; uint8 if the 16-bit palette has only 8 significant bits."""
     table = np.moveaxis(np.asarray(colormap, dtype=np.uint16), 0, -1)
     eight = bits <= 8 and bool(np.all((table % 257 == 0) | (table % 256 == 0)))
     colours = table[array]
@@ -169,14 +174,14 @@ def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.nda
 
 
 def _label(stored: str, stack: str, name: str) -> str:
-    """The library's letters for tifffile's: samples are channels, nameless pages a volume."""
+    """Axes in the letters of this library: samples are channels, unnamed pages are a volume."""
     stored = stored.replace("S", "C") if "C" not in stored else stored
     pages = [axis for axis in stored if axis not in "YXC"]
     if len(pages) > 2 or not set("YX") <= set(stored) or "S" in stored:
-        raise InputError(f"{name}: axes {stored} are not understood; split the file")
+        raise InputError(f"{name}: axes {stored} are not supported; split the file")
     if len(pages) == 2:
         if set(pages) != {"T", "Z"}:
-            raise InputError(f"{name}: axes {stored} are not understood; split the file")
+            raise InputError(f"{name}: axes {stored} are not supported; split the file")
     elif pages:
         auto = "T" if pages[0] == "T" else "Z"
         letter = {"volume": "Z", "pages": "T"}.get(stack, auto)
@@ -184,104 +189,16 @@ def _label(stored: str, stack: str, name: str) -> str:
     return stored
 
 
-def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
-    tags = page.tags
-    resolution, unit = None, ""
-    if "XResolution" in tags and "YResolution" in tags:
-        x, y = page.get_resolution()
-        if x > 0 and y > 0:
-            resolution = (float(x), float(y))
-            unit = _UNITS.get(int(tags.valueof("ResolutionUnit", default=2)), "")
-    common = Metadata(resolution, unit, icc_profile=page.iccprofile or None)
-    if tif.is_imagej:
-        extra = dict(tif.imagej_metadata or {})
-        step = extra.get("spacing")
-        return replace(
-            common,
-            unit=str(extra.get("unit", unit)).replace("\\u00B5", "µ"),
-            z_step=float(step) if step else None,
-            flavour="imagej",
-            extra={key: extra[key] for key in _KEPT_IMAGEJ if key in extra},
-        )
-    if tif.is_ome:
-        return _ome_metadata(tif.ome_metadata or "", common)
-    if tif.is_shaped:
-        notes = (tif.shaped_metadata or ({},))[0]
-        step = notes.get("spacing")
-        unit = str(notes.get("unit", unit))
-        return replace(common, unit=unit, z_step=float(step) if step else None)
-    return replace(common, description=str(page.description or ""))
-
-
-def _ome_metadata(xml: str, common: Metadata) -> Metadata:
-    """Pixel sizes of the first image of an OME file (attributes read by pattern, no XML parser)."""
-    extra: dict[str, Any] = {}
-    for key in ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"):
-        value = re.search(rf'\b{key}="([0-9.eE+-]+)"', xml)
-        unit = re.search(rf'\b{key}Unit="([^"<>&]+)"', xml)
-        if value and float(value[1]) > 0:
-            extra[key] = float(value[1])
-            extra[f"{key}Unit"] = unit[1] if unit else "µm"
-    units = {value for key, value in extra.items() if key.endswith("Unit")}
-    if len(units) == 1 and {"PhysicalSizeX", "PhysicalSizeY"} <= set(extra):
-        sizes = 1 / extra["PhysicalSizeX"], 1 / extra["PhysicalSizeY"]
-        common = replace(common, resolution=sizes, unit=units.pop())
-    return replace(common, z_step=extra.get("PhysicalSizeZ"), flavour="ome", extra=extra)
-
-
 def write(file: BinaryIO, image: Image) -> None:
-    """Write an uncompressed TIFF that carries the resolution, profile and notes of the source."""
-    metadata, channels = image.metadata, image.channel_axis is not None
+    """Write an uncompressed TIFF with the metadata of the image."""
+    array, axes = layout(image)
     options: dict[str, Any] = {"software": "steepest"}
-    if metadata.icc_profile:
-        options["iccprofile"] = metadata.icc_profile
-    dtype = image.array.dtype.name
-    planes = metadata.flavour in ("imagej", "ome") and image.alpha is None
-    colour = channels and image.array.shape[-1] == 3 and image.stored_axes.endswith("C")
-    imagej = metadata.flavour == "imagej" and dtype != "float64"
-    imagej = imagej and (dtype == "uint8" or not colour)  # all that ImageJ itself can hold
-    if planes and not colour:
-        array, axes = _planes(image)
-    else:
-        array, axes = image.samples(), image.axes.rstrip("C")
-        axes += "S" if image.alpha is not None or colour else "C" if channels else ""
-        if axes.endswith("C"):
-            array, axes = _planes(image)
-    options["photometric"] = "rgb" if colour else "minisblack"
+    if image.metadata.icc_profile:
+        options["iccprofile"] = image.metadata.icc_profile
+    options["photometric"] = "rgb" if is_colour(image) else "minisblack"
     if axes.endswith("S"):
         options["planarconfig"] = "contig"
         count = 0 if image.alpha is None else image.alpha.shape[-1]
         options["extrasamples"] = ["unassalpha"] * min(count, 1) + [0] * max(count - 1, 0)
-    _add_notes(options, metadata, axes, imagej)
+    add_notes(options, image, array, axes)
     tifffile.imwrite(file, np.ascontiguousarray(array), **options)
-
-
-def _planes(image: Image) -> tuple[np.ndarray, str]:
-    """Channels as planes of their own: the order of the file, or C before Y."""
-    axes = image.axes
-    order = image.stored_axes
-    if sorted(order) != sorted(axes) or order.endswith("C"):
-        order = axes if not axes.endswith("C") else axes[:-1].replace("YX", "CYX")
-    return restore_order(image.array, axes, order), order
-
-
-def _add_notes(options: dict[str, Any], metadata: Metadata, axes: str, imagej: bool) -> None:
-    if imagej:
-        options["imagej"] = True
-        options.pop("software")
-        options["metadata"] = {**metadata.extra, "axes": axes}
-        if metadata.resolution:
-            options["resolution"] = metadata.resolution
-        return
-    if metadata.resolution:
-        options["resolution"] = metadata.resolution
-        options["resolutionunit"] = _CODES.get(metadata.unit, 1)
-    if metadata.flavour == "ome":
-        options["ome"] = True
-        options["metadata"] = {**metadata.extra, "axes": axes}
-    elif metadata.description:
-        options["description"] = metadata.description.encode()  # text would have to be ASCII
-        options["metadata"] = None
-    else:
-        notes = {"axes": axes, "spacing": metadata.z_step, "unit": metadata.unit}
-        options["metadata"] = {key: value for key, value in notes.items() if value}

@@ -1,10 +1,11 @@
-"""What the contents of a TIFF file claim: its OME-XML, and its compressed strips and tiles."""
+"""What the contents of a TIFF file claim: its descriptions, and its strips and tiles."""
 
 from __future__ import annotations
 
+import json
 import lzma
-import os
 import zlib
+from contextlib import suppress
 from importlib import import_module
 from math import inf, prod
 from typing import Any, BinaryIO
@@ -12,12 +13,14 @@ from xml.etree import ElementTree
 
 from steepest.core.errors import InputError
 
+from .tiff_tags import Claim
+
 _PACKBITS = 32773
 _SPARE = 1 << 16  # bytes that a strip or tile may hold besides its pixels
 
 
 def ome_claim(xml: str) -> float:
-    """The pixels of all images that OME-XML speaks of, or its planes or steps if these are more."""
+    """The pixels of all images in OME-XML, or its planes or steps if there are more of those."""
     pixels, others = 0, [0.0]
     try:
         for element in ElementTree.fromstring(xml).iter():
@@ -34,30 +37,139 @@ def ome_claim(xml: str) -> float:
     return max(pixels, *others)
 
 
-def check_segments(series: Any, file: BinaryIO, name: str) -> None:
-    """That no strip or tile is longer than the file, or unpacks to more than its pixels take.
+def promised_pages(tif: Any) -> int:
+    """The number of pages according to the description of OME, ImageJ or tifffile; else 0.
+
+    Also 0 for an OME file that is part of a set: its XML describes the pages of other files, too.
+    """
+    page = tif.pages[0]
+    samples = page.samplesperpixel
+    if tif.is_ome:
+        return _ome_pages(tif.ome_metadata or "", samples)
+    if tif.is_imagej:
+        notes = tif.imagej_metadata or {}
+        sizes = [int(notes.get(key, 1)) for key in ("frames", "slices", "channels")]
+        if sizes[2] == samples:  # the samples of one page are called channels
+            sizes[2] = 1
+        return prod(sizes) if prod(sizes) > 1 else int(notes.get("images", 1)) // samples
+    if tif.is_shaped:
+        with suppress(ValueError, TypeError, KeyError):
+            shape = json.loads(page.shaped_description)["shape"]
+            if {page.imagelength, page.imagewidth} <= set(shape):
+                return int(prod(shape)) // page.size
+    return 0
+
+
+def _ome_pages(xml: str, samples: int) -> int:
+    count, files = 0, set()
+    try:
+        root = ElementTree.fromstring(xml)
+        for element in root.iter():
+            if element.tag.endswith("}UUID"):
+                files.add(element.text)
+            if element.tag.endswith("}Pixels"):
+                sizes = [int(element.attrib[f"Size{axis}"]) for axis in "ZTC"]
+                together = sizes[2] % samples == 0  # the samples of a pixel are channels
+                count += prod(sizes) // (samples if together else 1)
+    except (KeyError, ValueError, ElementTree.ParseError):
+        return 0
+    return 0 if files - {root.get("UUID", next(iter(files), None))} else count
+
+
+def check_promise(tif: Any, claim: Claim, name: str) -> None:
+    """Check that the list of pages is complete, and as long as the description says.
 
     Raises
     ------
     InputError
-        One does.
+        The file was cut short, never finished, or holds more pages of this shape.
+    """
+    promised = promised_pages(tif)
+    following = tif.pages[1].offset if claim.pages > 1 else tif.filehandle.size
+    in_a_row = _in_a_row(tif.pages[0], following) if claim.whole else 0
+    if not claim.whole or promised > max(claim.pages, in_a_row):
+        whole = sum(_end(tif.pages[index]) <= tif.filehandle.size for index in range(claim.pages))
+        raise cut_short(name, max(whole, in_a_row), promised)
+    told = tif.is_ome or (tif.is_imagej and promised > 1)
+    if told and 0 < promised < claim.pages and tif.pages[promised].shape == tif.pages[0].shape:
+        raise InputError(
+            f"{name}: holds {claim.pages} pages, but its description promises {promised}; export "
+            "it again, or split it"
+        )
+
+
+def _in_a_row(page: Any, end: int) -> int:
+    """How many pages fit between the start of the pixels of a page and ``end``.
+
+    ImageJ and tifffile may store a stack as one table followed by the pixels of all pages.
+    """
+    return int(end - page.dataoffsets[0]) // int(page.nbytes) if page.is_contiguous else 0
+
+
+def check_pages(series: Any, tif: Any, name: str) -> None:
+    """Check that the strips and tiles of all pages are in the file.
+
+    Raises
+    ------
+    InputError
+        Some are missing.
+    """
+    size, needed = tif.filehandle.size, len(series.pages)
+    if needed == 1 and series.keyframe.is_contiguous:
+        needed, whole = series.size // series.keyframe.size, _in_a_row(series.keyframe, size)
+    else:
+        whole = sum(page is not None and _end(page) <= size for page in series.pages)
+    if whole < needed:
+        raise cut_short(name, whole, needed)
+
+
+def _end(page: Any) -> int:
+    """Where the last strip or tile of a page ends."""
+    if page.is_contiguous:
+        return int(page.dataoffsets[0]) + int(page.nbytes)
+    parts = zip(page.dataoffsets, page.databytecounts, strict=False)
+    return max((at + count for at, count in parts), default=0)
+
+
+def cut_short(name: str, held: int, promised: int) -> InputError:
+    """The error that says how many pages can be read, and how many there should be if known."""
+    if held == 0:
+        return InputError(f"{name}: holds no whole page; the file was cut short")
+    if promised > held:
+        return InputError(f"{name}: holds {held} of {promised} pages; the file was cut short")
+    pages = "page" if held == 1 else "pages"
+    return InputError(
+        f"{name}: holds {held} whole {pages}, then the file ends although more pages "
+        "should follow; it was cut short"
+    )
+
+
+def check_segments(series: Any, file: BinaryIO, name: str) -> None:
+    """Check that no strip or tile is missing or decompresses to more than its pixels take.
+
+    Raises
+    ------
+    InputError
+        One is missing or too large.
     """
     page = series.keyframe
     if page.is_contiguous:  # read as one piece
         return
     packed = page.compression == _PACKBITS or _unpacker(page.compression) is not None
-    size, most = file.seek(0, os.SEEK_END), 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
-    for each in filter(None, series.pages):
+    most = 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
+    for each in series.pages:
+        if min(len(each.dataoffsets), len(each.databytecounts)) < prod(page.chunked):
+            raise InputError(
+                f"{name}: damaged: strips or tiles of page {each.index + 1} are missing"
+            )
+        if not packed:  # or unpacked by a library that stops at the size asked for
+            continue
         for at, count in zip(each.dataoffsets, each.databytecounts, strict=False):
-            if count > size:
-                raise InputError(f"{name}: damaged: a strip or tile of {count} bytes, in {size}")
-            if not packed:  # or by a library that unpacks no more than asked for
-                continue
             file.seek(at)
             if count > most or _unpacked(page.compression, file.read(count), most) > most:
                 raise InputError(
-                    f"{name}: damaged: a strip or tile unpacks to more than {most} bytes, twice "
-                    "what its pixels take"
+                    f"{name}: damaged: a strip or tile decompresses to more than {most} bytes, "
+                    "twice what its pixels take"
                 )
 
 
@@ -75,7 +187,7 @@ def _unpacker(compression: int) -> Any:
 
 
 def _unpacked(compression: int, data: bytes, most: int) -> int:
-    """How long data are when unpacked, or ``most + 1`` if they are longer."""
+    """The length of the decompressed data, or ``most + 1`` if they are longer."""
     if compression != _PACKBITS:
         return len(_unpacker(compression).decompress(data, most + 1))
     at = length = 0

@@ -1,15 +1,14 @@
-"""What the tags of a TIFF file claim, read before any of it is believed.
+"""What the tags of a TIFF file claim, checked before anything is allocated.
 
-A file of a few bytes can claim any number of pixels, pages that follow each other in a circle, or
-many pages that share one long list: readers that take it at its word run out of memory or time.
+A file of a few bytes can claim any number of pixels, a list of pages that is a loop, or many pages
+that share one long list. Readers that believe such a file run out of memory or time.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
@@ -21,49 +20,75 @@ _WIDTH, _HEIGHT, _DEPTH, _SAMPLES = 256, 257, 32997, 277
 _TILE = {_WIDTH: 322, _HEIGHT: 323, _DEPTH: 32998}
 _SINGLE = {*_TILE, *_TILE.values(), _SAMPLES}
 _SUBIFDS = 330
-_RATE = 1 << 16  # samples in a byte of a file: more than any compression stores
-_SHARED = 8  # times the size of a file that its tags may claim: pages may share values
+_PRIVATE = 32768  # tags from here on belong to single programs; pixels do not depend on them
+_IMAGEJ = (50838, 50839)
+_RATE = 1 << 16  # samples per byte of a file: more than any compression achieves
+_SHARED = 8  # how often the tags may claim the size of the file: pages may share values
 
 
-def check_tags(file: BinaryIO, name: str, max_pixels: int) -> int:
-    """Pixels times channels of all pages together, as the tags of the file claim.
+class Claim(NamedTuple):
+    """What the tags of a file claim."""
 
-    Pages that lie outside of the file are left to the reader, which does not find them either.
+    pixels: int
+    """Pixels times channels of all pages together."""
+    pages: int
+    """The number of pages whose tags are in the file."""
+    whole: bool
+    """Whether the list of pages ends inside the file; if not, the file was cut short."""
+
+
+def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
+    """Follow the list of pages and add up what their tags claim.
 
     Raises
     ------
     InputError
-        More than ``max_pixels``, or than a file of this size can hold; pages in a circle.
+        There are more pixels than ``max_pixels``, or than a file of this size can hold; or the list
+        of pages is a loop.
     """
     tags = _Tags(file)
-    pages, seen = [tags.first], {0}
-    pixels = claimed = 0
-    while pages:
-        at = pages.pop()
+    following, others, seen = tags.first, list[int](), {0}
+    pixels = claimed = pages = 0
+    whole = True
+    while following or others:
+        at, main = (following, True) if following else (others.pop(), False)
         if at in seen:
-            raise InputError(f"{name}: damaged: its pages follow each other in a circle")
+            raise InputError(f"{name}: damaged: its list of pages is a loop")
         seen.add(at)
         try:
-            page, length, following = tags.page(at)
+            page = tags.page(at)
         except struct.error:
+            whole, following = whole and not main, 0
             continue
-        pages += following
-        claimed += length
-        size = page.get(_SAMPLES, 1)
+        others += page.others
+        if main:
+            pages, following = pages + 1, page.following
+        claimed += page.length
+        size = page.sizes.get(_SAMPLES, 1)
         for side, tile in _TILE.items():
-            size *= max(page.get(side, side == _DEPTH), page.get(tile, 0))
+            size *= max(page.sizes.get(side, side == _DEPTH), page.sizes.get(tile, 0))
         pixels += size
         check_size((pixels,), max_pixels, f"{name}:")
         if claimed > _SHARED * tags.size or pixels > _RATE * tags.size:
             raise InputError(
-                f"{name}: damaged: {pixels} pixels (times channels) and tags of {claimed} bytes in "
-                f"a file of {tags.size} bytes; allowed are {_RATE} and {_SHARED} for each byte"
+                f"{name}: damaged: claims {pixels} pixels (times channels) and {claimed} bytes "
+                f"of tags; allowed are {_RATE} and {_SHARED} for each of its {tags.size} bytes"
             )
-    return pixels
+    return Claim(pixels, pages, whole)
+
+
+class _Page(NamedTuple):
+    sizes: dict[int, int]
+    length: int
+    """Bytes of all tags."""
+    others: list[int]
+    """Positions of the SubIFDs."""
+    following: int
+    """Position of the next page, 0 after the last one."""
 
 
 class _Tags:
-    """The tables of a TIFF file; struct.error where one lies outside of it."""
+    """The tables of a TIFF file; struct.error for a table outside the file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -73,8 +98,8 @@ class _Tags:
         self.pointer = "Q" if self.big else "I"
         self.first = self._number(self.pointer, 8 if self.big else 4)
 
-    def page(self, at: int) -> tuple[dict[int, int], int, list[int]]:
-        """The sizes that a page states, the bytes of its tags, and where other pages are."""
+    def page(self, at: int) -> _Page:
+        """The table at ``at``; struct.error if pixels depend on a value outside the file."""
         entry = struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
         start = at + (8 if self.big else 2)
         table = self._bytes(start, self._number("Q" if self.big else "H", at) * entry.size)
@@ -89,16 +114,17 @@ class _Tags:
                     raise ValueError(f"tag {code} is not one integer")
                 number = struct.unpack_from(self.order + _INTEGERS[kind], value)[0]
                 sizes[code] = max(number, sizes.get(code, 0))
-            elif code == _SUBIFDS and kind in _INTEGERS and total <= self.size:
-                with suppress(struct.error):  # a list outside of the file
-                    if total > len(value):
-                        value = self._bytes(self._unpack(self.pointer, value), total)
-                    found = struct.unpack_from(f"{self.order}{count}{_INTEGERS[kind]}", value)
-                    others += [each for each in found if each >= 8]
-        after = start + len(table)
-        if after + struct.calcsize(self.pointer) <= self.size:
-            others.append(self._number(self.pointer, after))
-        return sizes, length, [each for each in others if each]
+                continue
+            if total > len(value) and (code < _PRIVATE or code in _IMAGEJ):
+                place = self._unpack(self.pointer, value)
+                if place + total > self.size:
+                    raise struct.error
+                if code == _SUBIFDS:
+                    value = self._bytes(place, total)
+            if code == _SUBIFDS and kind in _INTEGERS:
+                others += struct.unpack_from(f"{self.order}{count}{_INTEGERS[kind]}", value)
+        following = self._number(self.pointer, start + len(table))
+        return _Page(sizes, length, [each for each in others if each >= 8], following)
 
     def _bytes(self, at: int, count: int) -> bytes:
         if at + count > self.size:

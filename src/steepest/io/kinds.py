@@ -1,0 +1,65 @@
+"""The suffixes for each kind of data, so that no file of another kind is written over."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from steepest.core.errors import InputError
+
+from .paths import check_path
+
+SUFFIXES = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".npy": "npy",
+}
+READ_ONLY = {".bmp": "bmp"}
+"""What is read but not written."""
+KINDS = {
+    "image": tuple(SUFFIXES),
+    "mask": (".png", ".tif", ".tiff", ".npy"),
+    "figure": (".png",),
+    "table": (".csv",),
+    "compressed image": (".stp",),
+}
+_OTHERS = (
+    *(".gif", ".webp", ".jp2", ".heic", ".pdf", ".svg", ".eps", ".avi", ".mp4"),
+    *(".nii", ".dcm", ".czi", ".lif", ".nd2", ".npz", ".mat", ".h5", ".hdf5"),
+    *(".txt", ".json", ".xml", ".xls", ".xlsx", ".zip", ".gz", ".tar", ".py"),
+    *(".pt", ".pth", ".onnx", ".safetensors"),
+)
+"""Suffixes of files that are never written, but that nobody gives to a folder."""
+
+
+def check_kind(path: str | os.PathLike[str], kind: str) -> str:
+    """Check that a file name has a suffix for this kind of data; the suffix, in lower case.
+
+    ``kind`` is "image", "mask", "figure", "table" or "compressed image".
+
+    Raises
+    ------
+    InputError
+        The suffix belongs to another kind of data, or to none.
+    """
+    name = check_path(path)
+    suffix, allowed = Path(name).suffix.lower(), KINDS[kind]
+    if suffix in allowed:
+        return suffix
+    article = "an" if kind[0] in "aeiou" else "a"
+    if suffix in READ_ONLY:
+        reason = f"{READ_ONLY[suffix].upper()} files are read, not written"
+    elif suffix:
+        reason = f"{article} {kind} cannot be written to a {suffix} file"
+    else:
+        reason = f"the name of {article} {kind} needs a suffix"
+    raise InputError(f"{name}: {reason}; allowed are names ending in {', '.join(allowed)}")
+
+
+def names_a_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path has the suffix of a file, and is not an existing folder."""
+    known = {*READ_ONLY, *_OTHERS, *(suffix for each in KINDS.values() for suffix in each)}
+    return Path(check_path(path)).suffix.lower() in known and not Path(path).is_dir()

@@ -1,0 +1,197 @@
+"""Metadata of TIFF files, read and written: of ImageJ, of OME, and in tags."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from . import ome
+from .image import Image
+from .metadata import Metadata, in_unit
+from .tiff_layout import holds_imagej
+
+_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "µm"}
+_CODES = {unit: code for code, unit in _UNITS.items()}
+_COMPUTED = {"ImageJ", "SCIFIO", "images", "channels", "slices", "frames", "hyperstack", "order"}
+_COMPUTED |= {"axes", "shape", "rgb", "colormapped", "colormaped"}
+_BINARY = {"Info", "Labels", "Ranges", "LUTs", "Plot", "ROI", "Overlays", "Properties"}
+"""What ImageJ stores in a tag of its own; everything else is in the description."""
+TAG_NAMES = {
+    269: "document name",
+    271: "make",
+    272: "model",
+    274: "orientation",
+    285: "page name",
+    306: "date and time",
+    315: "artist",
+    316: "host computer",
+    33432: "copyright",
+    **dict.fromkeys((33550, 33922, 34264, 34735, 34736, 34737), "georeference"),
+    **dict.fromkeys((42112, 42113), "GDAL metadata"),
+}
+"""Tags that are kept as they are."""
+_STRUCTURE = {
+    *range(254, 260), 262, 266, 270, 273, *range(277, 285), 292, 293, 296, 297, 305, 317, 320,
+    *range(322, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532,
+    34675, 50838, 50839, 65420,
+}  # fmt: skip
+"""Tags that describe how pixels are stored, and tags that are read elsewhere."""
+_ROUGH = 16  # neighbouring colours (0 to 255) of a look-up table differ by less on average
+
+
+def read_metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
+    """The metadata of a file, from its first page."""
+    tags = page.tags
+    resolution, unit = None, ""
+    if "XResolution" in tags and "YResolution" in tags:
+        x, y = page.get_resolution()
+        if x > 0 and y > 0:
+            resolution = (float(x), float(y))
+            unit = _UNITS.get(int(tags.valueof("ResolutionUnit", default=2)), "")
+    kept, lost = _other_tags(tags)
+    lost += _of_single_pages(tif, tags)
+    icc = page.iccprofile or None
+    common = Metadata(resolution, unit, icc_profile=icc, tags=kept, lost=lost)
+    if tif.is_imagej:
+        return _imagej(tif, page, common)
+    if tif.is_ome:
+        xml = tif.ome_metadata or ""
+        found = ome.pixel_sizes(xml, common)
+        return replace(found, tags=kept, lost=lost, flavour="ome", extra={"xml": xml})
+    if tif.is_shaped:
+        extra = dict((tif.shaped_metadata or ({},))[0])
+        step = extra.pop("spacing", None)
+        unit = str(extra.pop("unit", unit))
+        extra = {key: extra[key] for key in extra if key not in _COMPUTED | {"truncated"}}
+        return replace(common, unit=unit, z_step=float(step) if step else None, extra=extra)
+    return replace(common, description=str(page.description or ""))
+
+
+def _other_tags(tags: Any) -> tuple[tuple[tuple[int, int, int, Any], ...], tuple[str, ...]]:
+    """The tags that are kept, and the names of those that are not."""
+    kept, lost = [], []
+    for tag in tags:
+        if tag.code in TAG_NAMES:
+            value = tag.value.encode() if isinstance(tag.value, str) else tag.value
+            kept.append((tag.code, int(tag.dtype), tag.count, value))
+        elif tag.code not in _STRUCTURE:
+            lost.append(tag.name if not tag.name.isdigit() else f"tag {tag.code}")
+    return tuple(kept), tuple(lost)
+
+
+def _of_single_pages(tif: tifffile.TiffFile, first: Any) -> tuple[str, ...]:
+    """Names of metadata that differ between the first two pages: these are not kept."""
+    if len(tif.pages) < 2:
+        return ()
+    page: Any = tif.pages.get(1, aspage=True)
+    own = [tag for tag in page.tags if tag.value != first.valueof(tag.code)]
+    names = [TAG_NAMES.get(tag.code, tag.name) for tag in own if tag.code not in _STRUCTURE]
+    if page.description and page.description != first.valueof(270):
+        names.append("description")
+    return tuple(f"{name} of each page" for name in names)
+
+
+def _imagej(tif: tifffile.TiffFile, page: Any, common: Metadata) -> Metadata:
+    found = dict(tif.imagej_metadata or {})
+    extra = {key: value for key, value in found.items() if key not in _COMPUTED}
+    if is_look_up_table(page.colormap):
+        extra["LUTs"] = [(np.asarray(page.colormap) >> 8).astype(np.uint8)]
+    elif isinstance(extra.get("LUTs"), np.ndarray):
+        extra["LUTs"] = [extra["LUTs"]]
+    unit, z_unit = (_unescaped(str(extra.get(key, common.unit))) for key in ("unit", "zunit"))
+    step: Any = extra.get("spacing")
+    known = isinstance(step, int | float) and isfinite(step) and step > 0
+    return replace(
+        common,
+        unit=unit,
+        z_step=in_unit(float(step), z_unit if "zunit" in extra else unit, unit) if known else None,
+        flavour="imagej",
+        extra={key: value for key, value in extra.items() if _is_sound(key, value)},
+        lost=(*common.lost, *(f"ImageJ's {k}" for k in extra if not _is_sound(k, extra[k]))),
+    )
+
+
+def _is_sound(key: str, value: Any) -> bool:
+    """Whether an entry of ImageJ has the type that it needs to be written again."""
+    values = value if isinstance(value, list) else [value]
+    if key == "LUTs":
+        return all(isinstance(each, np.ndarray) and each.shape == (3, 256) for each in values)
+    if key == "Ranges":
+        return isinstance(value, tuple)
+    if key in ("Info", "Labels"):
+        return all(isinstance(each, str) for each in values)
+    if key in _BINARY:
+        return isinstance(value, dict) or all(isinstance(each, bytes) for each in values)
+    return isinstance(value, str | int | float)
+
+
+def is_look_up_table(colormap: Any) -> bool:
+    """Whether a palette is a look-up table of ImageJ, which shows grey values in colour.
+
+    Neighbouring colours of a look-up table are similar, those of a palette are not.
+    """
+    if colormap is None or np.shape(colormap) != (3, 256):
+        return False
+    table = np.asarray(colormap, dtype=np.float64) / 257
+    return float(np.abs(np.diff(table, axis=1)).mean()) < _ROUGH
+
+
+def add_notes(options: dict[str, Any], image: Image, array: np.ndarray, axes: str) -> None:
+    """Add the metadata of an image to the options of ``tifffile.imwrite`` for this array."""
+    metadata = image.metadata
+    options["extratags"] = [(*tag, True) for tag in metadata.tags]
+    if metadata.resolution:
+        options["resolution"] = metadata.resolution
+    if holds_imagej(image):
+        options["imagej"] = True
+        options.pop("software")
+        luts: Any = metadata.extra.get("LUTs")
+        if array.dtype == np.uint8 and set(axes) <= set("TZYX") and np.shape(luts) == (1, 3, 256):
+            options["photometric"] = "palette"  # ImageJ takes it from here for a single channel
+            options["colormap"] = np.asarray(luts[0], np.uint16) * 257
+        options["metadata"] = _imagej_notes(metadata, axes)
+        return
+    if metadata.resolution:
+        options["resolutionunit"] = _CODES.get(metadata.unit, 1)
+    xml = ome.for_file(metadata, array, axes) if metadata.flavour == "ome" else None
+    if xml is not None:
+        options.update(ome=False, description=xml, metadata=None)
+    elif metadata.flavour == "ome":
+        options["ome"] = True
+        options["metadata"] = {"axes": axes, **_ome_sizes(metadata)}
+    elif metadata.description:
+        options["description"] = metadata.description.encode()  # text would have to be ASCII
+        options["metadata"] = None
+    else:
+        extra = {} if metadata.flavour else dict(metadata.extra)
+        notes = {**extra, "axes": axes, "spacing": metadata.z_step, "unit": metadata.unit}
+        options["metadata"] = {key: value for key, value in notes.items() if value}
+
+
+def _imagej_notes(metadata: Metadata, axes: str) -> dict[str, Any]:
+    """ImageJ's entries; its description is ASCII, with escapes for other characters."""
+    notes = {
+        key: _escaped(value) if isinstance(value, str) and key not in _BINARY else value
+        for key, value in metadata.extra.items()
+    }
+    return {**notes, "axes": axes}
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\u([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), text)
+
+
+def _escaped(text: str) -> str:
+    return "".join(each if ord(each) < 128 else f"\\u{ord(each):04X}" for each in text)
+
+
+def _ome_sizes(metadata: Metadata) -> dict[str, Any]:
+    """The pixel size for the XML that tifffile writes."""
+    sizes = dict(zip("XYZ", metadata.pixel_size("XYZ") or (), strict=False))
+    known = {f"PhysicalSize{axis}": size for axis, size in sizes.items() if size}
+    return {**known, **{f"{key}Unit": metadata.unit for key in known if metadata.unit}}

@@ -1,0 +1,100 @@
+"""No command writes one kind of data into a file of another kind; it says so before it computes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cases.pixels import random_array
+from steepest.cli.main import main
+from steepest.core.errors import InputError
+from steepest.io import check_kind, write_image
+
+WRONG = [
+    ("denoise a.png -o out.csv", "an image cannot be written to a .csv file"),
+    ("denoise a.png -o out.stp", "a .stp file; allowed are names ending in .png, .jpg"),
+    ("denoise a.png -o out.gif", "a .gif file"),
+    ("denoise a.png -o out.BMP", "BMP files are read, not written"),
+    ("denoise a.png b.png -o out.csv", "a folder is needed for several images"),
+    ("filter a.png --low-pass 0.1 -o out.csv", "an image cannot be written"),
+    ("flow a.png --times 0.1 -o out.stp", "an image cannot be written"),
+    ("flow a.png --times 0.1,0.2 -o out.csv", "a folder is needed"),
+    ("decompose a.png -o out.csv", "a folder is needed"),
+    ("inpaint a.png --unknown m.png -o out.csv", "an image cannot be written"),
+    ("mask a.png -o out.stp", "a mask cannot be written"),
+    ("mask a.png -o out.jpg", "a mask cannot be written to a .jpg file"),
+    ("mask a.png --reconstruction out.csv", "an image cannot be written"),
+    ("spectrum a.png -o out.tif", "a figure cannot be written"),
+    ("spectrum a.png -o out.csv", "a figure cannot be written"),
+    ("spectrum a.png --csv --no-figures -o out.png", "a table cannot be written"),
+    ("compress a.png out.png", "a compressed image cannot be written"),
+    ("compress a.png b.png --overwrite", "a compressed image cannot be written"),
+    ("compress a.png p.jpg --overwrite", "a compressed image cannot be written to a .jpg file"),
+    ("compress a.png out", "the name of a compressed image needs a suffix"),
+    ("decompress c.stp out.stp", "an image cannot be written"),
+    ("decompress c.stp c.stp --overwrite", "an image cannot be written"),
+    ("decompress c.stp out.csv", "an image cannot be written"),
+]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png", "p.jpg"):
+        write_image(name, random_array((12, 10), "uint8"))
+    write_image("m.png", np.eye(12, 10, dtype=np.uint8) * np.uint8(255))
+    Path("c.stp").write_bytes(b"never read")
+    return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(("line", "words"), WRONG)
+def test_a_wrong_suffix_is_an_error_and_nothing_is_touched(
+    line: str,
+    words: str,
+    files: dict[str, bytes],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("steepest.cli.batch.describe", None)  # no image is looked at
+    assert main(line.split()) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == files
+
+
+def test_the_table_of_a_spectrum_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(
+            [
+                "spectrum",
+                "a.png",
+                "--csv",
+                "--no-figures",
+                "-o",
+                "t.csv",
+                "--steps",
+                "4",
+                "--bands",
+                "1",
+                "-q",
+            ]
+        )
+        == 0
+    )
+    assert Path("t.csv").read_text().startswith("t,S\n")
+
+
+def test_folders_may_have_dots_in_their_names() -> None:
+    assert main(["denoise", "a.png", "b.png", "-o", "run.v2", "--strength", "0.1", "-q"]) == 0
+    assert sorted(path.name for path in Path("run.v2").iterdir()) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.stp", "a", "a.png.csv", "a.bmp"])
+def test_images_have_names_of_images(name: str) -> None:
+    with pytest.raises(InputError, match=r"names ending in \.png, \.jpg"):
+        check_kind(name, "image")
+    with pytest.raises(InputError, match=r"names ending in \.png, \.jpg"):
+        write_image(name, random_array((4, 4), "uint8"))
