@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # MathJax and its fonts in the site: no page asks another host
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
