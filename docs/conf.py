@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -34,9 +35,8 @@ default_role = "py:obj"
 myst_enable_extensions = ["amsmath", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 
-try:
-    import torch  # noqa: F401
-except ModuleNotFoundError:
+has_torch = importlib.util.find_spec("torch") is not None
+if not has_torch:
     autodoc_mock_imports = ["torch", "safetensors"]
 
 autodoc_member_order = "bysource"
@@ -55,6 +55,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
+    "ignore_pattern": "__init__" if has_torch else "__init__|learned|layers",  # need torch
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_signature": False,
