@@ -35,7 +35,7 @@ def draw_effects() -> None:
     """The first picture of README.md."""
     from effects_pictures import effects
 
-    save(effects(), "effects.png", 130, 0)
+    save(effects(), "effects.png", 130)
 
 
 def draw_learning() -> None:
