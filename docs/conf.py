@@ -55,7 +55,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": "__init__" if has_torch else "__init__|learned|layers",  # need torch
+    "ignore_pattern": r"__init__\.py" if has_torch else r"plot_\d+_(learned|layers)",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_signature": False,
