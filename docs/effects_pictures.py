@@ -58,4 +58,5 @@ def effects() -> Figure:
         axes = sheet.axes(index)
         show(axes, picture, low, high)
         sheet.label(axes, name)
+        axes.texts[0].set_fontsize(12)  # the picture is shown small
     return sheet.figure
