@@ -69,26 +69,31 @@ def spectrum_figure(
 
 def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> float:
     """Scales, ticks and names of the axes; the value at the lower end of the vertical one."""
-    axes.set_xscale("log")
-    axes.set_xlim(times[0], times[-1])
+    _style_times(axes, times)
     peak = float(spectrum.max())
     floor = 0.7 * max(float(spectrum[spectrum > 0].min()), _RANGE * peak) if peak > 0 else 1.0
-    axes.set_yscale("log", nonpositive="clip")
+    axes.set_yscale("log")
     axes.set_ylim(floor, 4 * max(peak, floor))
-    axes.set_xlabel("time $t$   (contrast \u00d7 size of the structures)", color=INK, fontsize=9.5)
     axes.set_ylabel("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    return floor
+
+
+def _style_times(axes: Axes, times: np.ndarray) -> None:
+    """A logarithmic axis of time."""
+    axes.set_xscale("log")
+    axes.set_xlim(times[0], times[-1])
+    axes.set_xlabel("time $t$   (contrast \u00d7 size of the structures)", color=INK, fontsize=9.5)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     if times[-1] / times[0] > 1e3:
         axes.xaxis.set_major_locator(LogLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(HAIR)
-    return floor
 
 
 def _shade(axes: Axes, times: np.ndarray, spectrum: np.ndarray, edges: np.ndarray) -> None:
