@@ -76,6 +76,9 @@ def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> float:
     axes.set_ylim(floor, 4 * max(peak, floor))
     axes.set_ylabel("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
     axes.yaxis.set_minor_formatter(NullFormatter())
+    if peak < 100 * floor:  # too few powers of ten to read values from
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     return floor
 
 
