@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
+from typing import Any
+
+from sphinx.errors import ExtensionError
 
 import steepest
 
@@ -66,3 +70,18 @@ sphinx_gallery_conf = {
     "image_scrapers": ("gallery_figures",),
     "reset_modules": (),
 }
+
+_REMOTE = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)="(?:https?:)?//[^"]*"')
+
+
+def refuse_remote_files(app: Any, exception: Exception | None) -> None:
+    """Fail where a page of the site would load anything from another host."""
+    for page in Path(app.outdir).rglob("*.html") if exception is None else ():
+        found = _REMOTE.search(page.read_text(encoding="utf-8"))
+        if found:
+            raise ExtensionError(f"{page.name} asks another host: {found[0]}")
+
+
+def setup(app: Any) -> None:
+    """Check the site when it is built."""
+    app.connect("build-finished", refuse_remote_files)
