@@ -57,5 +57,5 @@ print(f"largest difference to the rough image: {np.abs(undone - rough).max():.1e
 network = torch.nn.Conv2d(1, 3, 3, padding=1)
 guided = with_inverse_evolution(network, layer)
 images = torch.rand(2, 1, 64, 64)
-print("training:", torch.allclose(guided.train()(images), network(images)))
-print("evaluation:", torch.allclose(guided.eval()(images), network(images)))
+print("unchanged in training:", torch.allclose(guided.train()(images), network(images)))
+print("unchanged in evaluation:", torch.allclose(guided.eval()(images), network(images)))
