@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import sys
 from pathlib import Path
+from typing import Any
+
+from sphinx.errors import ExtensionError
 
 import steepest
 
@@ -19,6 +24,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # MathJax and its fonts in the site: no page asks another host
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
@@ -33,9 +39,8 @@ default_role = "py:obj"
 myst_enable_extensions = ["amsmath", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 
-try:
-    import torch  # noqa: F401
-except ModuleNotFoundError:
+has_torch = importlib.util.find_spec("torch") is not None
+if not has_torch:
     autodoc_mock_imports = ["torch", "safetensors"]
 
 autodoc_member_order = "bysource"
@@ -54,6 +59,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
+    "ignore_pattern": r"__init__\.py" if has_torch else r"plot_\d+_(learned|layers)",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_signature": False,
@@ -64,3 +70,18 @@ sphinx_gallery_conf = {
     "image_scrapers": ("gallery_figures",),
     "reset_modules": (),
 }
+
+_REMOTE = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)="(?:https?:)?//[^"]*"')
+
+
+def refuse_remote_files(app: Any, exception: Exception | None) -> None:
+    """Fail where a page of the site would load anything from another host."""
+    for page in Path(app.outdir).rglob("*.html") if exception is None else ():
+        found = _REMOTE.search(page.read_text(encoding="utf-8"))
+        if found:
+            raise ExtensionError(f"{page.name} asks another host: {found[0]}")
+
+
+def setup(app: Any) -> None:
+    """Check the site when it is built."""
+    app.connect("build-finished", refuse_remote_files)

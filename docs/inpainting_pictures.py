@@ -32,7 +32,7 @@ def sheet(count: int, columns: int, aspect: float, title: str = "") -> PanelShee
 
 
 def dots_per_inch(panels: PanelSheet, pixels: int, times: int) -> float:
-    """The resolution at which a picture this wide is drawn with ``times`` dots a pixel."""
+    """The resolution at which a picture this wide is drawn with ``times`` dots per pixel."""
     return times * pixels / panels.panel[0]
 
 
@@ -232,7 +232,7 @@ def few_pixels() -> tuple[Figure, float]:
     """A photograph, a twentieth of its pixels, and what is inpainted from them."""
     image = sample("coffee")
     mask = masks.echo(image, DENSITY, channel_axis=-1, rng=0)
-    best = reconstruct(image, mask, channel_axis=-1, values=tonal(image, mask, channel_axis=-1))
+    result = reconstruct(image, mask, channel_axis=-1)  # as in README.md
     panels = sheet(3, 3, image.shape[1] / image.shape[0])
     pictures = (
         ("coffee", image / 255.0, ""),
@@ -241,7 +241,7 @@ def few_pixels() -> tuple[Figure, float]:
             np.where(mask[..., None], image / 255.0, 1.0),
             f"{100 * DENSITY:.0f} %",
         ),
-        ("inpainted from them", best.image, f"PSNR {best.psnr:.1f} dB"),
+        ("inpainted from them", result.image, f"PSNR {result.psnr:.1f} dB"),
     )
     for index, (name, picture, note) in enumerate(pictures):
         axes = panels.axes(index)

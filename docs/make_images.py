@@ -1,13 +1,13 @@
 """Draw the pictures that README.md and the documentation show: ``python docs/make_images.py``.
 
-Those of the decomposition are what ``steepest decompose sample:camera`` writes, from the same
-calls; ``python docs/make_images.py learning`` draws those of the networks alone (needs torch),
-``inpainting`` those of the page on inpainting.
+Name one part to draw it alone: ``effects``, ``decomposition`` (what ``steepest decompose
+sample:camera`` writes, from the same calls), ``learning`` (needs torch) or ``inpainting``.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -31,6 +31,13 @@ def save(figure: object, name: str, dpi: float = 150, colours: int = 256) -> Non
     (picture.quantize(colours) if colours else picture).save(FOLDER / name, optimize=True)
 
 
+def draw_effects() -> None:
+    """The first picture of README.md."""
+    from effects_pictures import effects
+
+    save(effects(), "effects.png", 130)
+
+
 def draw_learning() -> None:
     """The shipped networks on a photograph and on disks that they have not seen."""
     from skimage.data import chelsea
@@ -40,7 +47,8 @@ def draw_learning() -> None:
     from experiments.tvflownet.truth import TruthSource
     from steepest.core.grey import to_grey
 
-    truth, methods = TruthSource(), [load_method("unet"), load_method("mean-flux")]
+    truth, networks = TruthSource(), [load_method("unet"), load_method("mean-flux")]
+    methods = [replace(method, label=method.network) for method in networks]
     photo = np.ascontiguousarray(to_grey(chelsea())[20:276, 90:346])
     disks = next(iter(shapes.disks(1, seed=0)))
     placed = sorted(shapes.disk_layout(0), key=lambda disk: disk[2])[:2]  # the smallest
@@ -83,9 +91,10 @@ def draw_inpainting() -> None:
 
 
 def main() -> None:
-    """Everything, or what is named: decomposition, learning, inpainting."""
+    """Everything, or what is named: effects, decomposition, learning, inpainting."""
     FOLDER.mkdir(exist_ok=True)
     parts = {
+        "effects": draw_effects,
         "decomposition": draw_decomposition,
         "learning": draw_learning,
         "inpainting": draw_inpainting,

@@ -7,10 +7,11 @@ conventions of `steepest.plot`. Importing this module imports matplotlib.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from steepest.core.errors import InputError
 from steepest.learning.flows.units import CONTRAST
@@ -74,7 +75,8 @@ def comparison(
     _row(sheet, 0, first, truth, times, grey)
     for i, (name, stack) in enumerate(others):
         _row(sheet, 1 + 2 * i, name, stack, times, grey)
-        notes = [f"{psnr(a, b):.1f} dB" for a, b in zip(stack, truth, strict=True)]
+        values = [psnr(a, b) for a, b in zip(stack, truth, strict=True)]
+        notes = ["exact" if np.isinf(value) else f"{value:.1f} dB" for value in values]
         _row(sheet, 2 + 2 * i, "error", stack - truth, times, (-error, error), notes)
     return sheet.figure
 
@@ -122,22 +124,18 @@ def decay_figure(
     points: Sequence[tuple[int, int]],
     truth: TruthSource,
 ) -> Drawing:
-    """Grey values at some pixels over time, which are linear inside disks (Figure 5)."""
-    figure, axes = _axes("time $t$", "grey value")
-    stacks = {SOLVER: truth(image, TIMES).frames}
-    stacks |= {method.label: method.frames(image, TIMES) for method in methods}
-    colours = band_colours(len(stacks))
-    for (name, stack), colour in zip(stacks.items(), colours, strict=True):
-        for k, (row, column) in enumerate(points):
-            axes.plot(
-                TIMES,
-                stack[:, row, column],
-                color=INK if name == SOLVER else colour,
-                linestyle="--" if name == SOLVER else "-",
-                linewidth=1.4,
-                label=name if k == 0 else None,
-            )
-    axes.legend(frameon=False, fontsize=8.5)
+    """Grey values at some pixels over time, a panel for each: linear inside disks (Figure 5)."""
+    figure = new_figure(4.2 * len(points) + 0.4, 3.6)
+    stacks = {method.label: method.frames(image, TIMES) for method in methods}
+    exact, colours = truth(image, TIMES).frames, band_colours(len(methods) + 1)[:-1]
+    for k, (row, column) in enumerate(points):
+        axes = _style(figure.add_subplot(1, len(points), k + 1), "time $t$", "grey value")
+        axes.set_title(f"disk {k + 1}", loc="left", fontsize=9.5, color=INK)
+        axes.plot(TIMES, exact[:, row, column], color=HAIR, linewidth=5, label=SOLVER)
+        for (name, stack), colour in zip(stacks.items(), colours, strict=True):
+            axes.plot(TIMES, stack[:, row, column], color=colour, linewidth=1.5, label=name)
+        axes.legend(frameon=False, fontsize=8.5)
+    figure.tight_layout(w_pad=2)
     return figure
 
 
@@ -148,11 +146,16 @@ def certificate_figure(
     from .certificates import check_certificates
 
     check = check_certificates(method, [image], truth, times)
-    figure, axes = _axes("time $t$", "L2 distance to the exact flow")
+    figure = new_figure(6.4, 3.9)
+    axes = _style(figure.add_subplot(), "time $t$", "L2 distance to the exact flow")
     blue, red = band_colours(2)
-    axes.semilogy(times, check.bound[0], color=red, label="guaranteed", linewidth=1.6)
+    axes.semilogy(times, check.bound[0], color=red, label="certified: at most this", linewidth=1.6)
     axes.semilogy(times, check.error[0], color=blue, label="true error", linewidth=1.6)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(frameon=False, fontsize=8.5)
+    figure.tight_layout()
     return figure
 
 
@@ -172,9 +175,7 @@ def _row(
         sheet.label(axes, name if column == 0 else "", note)
 
 
-def _axes(across: str, up: str) -> tuple[Drawing, Any]:
-    figure = new_figure(6.4, 3.9)
-    axes = figure.add_axes((0.14, 0.14, 0.83, 0.82))
+def _style(axes: Axes, across: str, up: str) -> Axes:
     axes.set_xlabel(across, color=INK, fontsize=9.5)
     axes.set_ylabel(up, color=INK, fontsize=9.5)
     axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
@@ -182,4 +183,4 @@ def _axes(across: str, up: str) -> tuple[Drawing, Any]:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(HAIR)
-    return figure, axes
+    return axes

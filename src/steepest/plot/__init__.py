@@ -1,7 +1,7 @@
 """Figures of flows and decompositions; needs matplotlib (``pip install "steepest[plot]"``).
 
-Every function takes plain arrays and returns a ``matplotlib.figure.Figure`` that belongs to
-nobody else: pyplot and its global state are never touched.
+Every function takes plain arrays and returns a new ``matplotlib.figure.Figure``. None of them
+touches pyplot or its global state.
 
 >>> from steepest import plot
 >>> figure = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)

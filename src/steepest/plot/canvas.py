@@ -1,4 +1,4 @@
-"""What all figures share: colours, fonts, how an array becomes a picture, PNG bytes."""
+"""What all figures share: colours, fonts, panels with captions, PNG bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
@@ -50,7 +51,7 @@ def figure_png(figure: Figure, dpi: float = 150) -> bytes:
     Raises
     ------
     InputError
-        No figure, or more pixels than a figure can have.
+        Not a figure, or more pixels than a figure can have.
     """
     if not isinstance(figure, Figure):
         raise InputError(f"figure of type {type(figure).__name__}; allowed are matplotlib's")
@@ -59,7 +60,7 @@ def figure_png(figure: Figure, dpi: float = 150) -> bytes:
     if max(width, height) >= _LARGEST or width * height > MAX_PIXELS:
         raise InputError(
             f"dpi={dpi:g} makes {width} x {height} pixels; allowed are fewer than {_LARGEST} "
-            f"a side and {MAX_PIXELS} together"
+            f"a side and {MAX_PIXELS} in all"
         )
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "steepest"})
@@ -67,7 +68,7 @@ def figure_png(figure: Figure, dpi: float = 150) -> bytes:
 
 
 def number(value: float) -> str:
-    """A time or a contrast in two significant digits, without an exponent where it is readable."""
+    """A time or a contrast in two significant digits, without an exponent where that reads well."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else "\u221e"
     if not 1e-4 <= abs(value) < 1e4:
@@ -79,17 +80,17 @@ def number(value: float) -> str:
 
 
 def interval(start: float, end: float) -> str:
-    """A time interval in words: from one time to another, or from one time on."""
+    """A time interval: from one time to another, or after one time."""
     if math.isinf(end):
         return f"$t$ > {number(start)}"
     return f"$t$ = {number(start)} \u2013 {number(end)}"
 
 
 def picture_of(array: Any, channel_axis: int | None, name: str = "image") -> np.ndarray:
-    """The part of an image that can be shown: (X,) , (Y, X) or (Y, X, 3) floats.
+    """The part of an image that can be shown: (X,), (Y, X) or (Y, X, 3) floats.
 
-    Volumes give their middle slice, more than three channels their mean, large images block
-    means.
+    This is the middle slice of a volume, the mean of channels that are not three, and the means
+    of blocks of a large image.
 
     Raises
     ------
@@ -167,7 +168,7 @@ class PanelSheet:
         self.rows, self.columns = panel_grid(count, aspect)
         if columns is not None:
             self.rows, self.columns = math.ceil(count / columns), columns
-        area = 5.2 if count > 2 else 9.0  # square inches a panel
+        area = 5.2 if count > 2 else 9.0  # square inches per panel
         wide = min(math.sqrt(area * aspect), 13.0 / self.columns)
         self.panel = (max(wide, 1.6), max(wide, 1.6) / aspect)
         self.caption, self.gap = 0.30, 0.16
@@ -211,5 +212,15 @@ class PanelSheet:
             axes.add_artist(swatch)
             x = 0.20 / self.panel[0]
         style: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "fontsize": 8.6}
-        axes.text(x, y, text, color=INK, **style)
-        axes.text(1, y, note, color=FAINT, ha="right", **style)
+        name = axes.text(x, y, text, color=INK, **style)
+        if note:
+            self._fit(axes, name, axes.text(1, y, note, color=FAINT, ha="right", **style))
+
+    def _fit(self, axes: Axes, name: Text, note: Text) -> None:
+        """Make both letters of a caption smaller where it is wider than its panel."""
+        renderer = self.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+        box = axes.get_window_extent(renderer)
+        room = box.x1 - name.get_window_extent(renderer).x0 - 0.1 * self.figure.dpi
+        taken = sum(text.get_window_extent(renderer).width for text in (name, note))
+        for text in (name, note):
+            text.set_fontsize(text.get_fontsize() * min(1.0, room / taken))

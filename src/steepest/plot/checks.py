@@ -1,4 +1,4 @@
-"""The gates for what figures show."""
+"""Checks of what figures are given."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def check_image(image: Any, channel_axis: int | None, name: str) -> np.ndarray:
 
 
 def check_list(values: Any, name: str) -> list[Any]:
-    """The entries of a list or along the first axis of an array."""
+    """The entries of a list, or of an array along its first axis."""
     try:
         return [values[i] for i in range(len(values))]
     except (TypeError, KeyError):
         raise InputError(
-            f"{name} of type {type(values).__name__} is no list and no array"
+            f"{name} of type {type(values).__name__} is neither a list nor an array"
         ) from None
 
 
@@ -48,7 +48,7 @@ def check_line(values: Any, name: str) -> np.ndarray:
 
 
 def check_edges(edges: Any) -> np.ndarray:
-    """Times that do not decrease, the last of them maybe infinite."""
+    """Times that do not decrease; the last one may be infinite."""
     values = check_list(edges, "edges") or [np.nan]
     last = values[-1]
     if not isinstance(last, (float, np.floating)) or last != np.inf:
@@ -60,7 +60,7 @@ def check_edges(edges: Any) -> np.ndarray:
 
 
 def plain(text: Any, name: str) -> str:
-    """Text to be drawn as it is: matplotlib takes what stands between dollar signs for formulas."""
+    """Text that is drawn as it is: matplotlib would read a formula between dollar signs."""
     if not isinstance(text, str):
         raise InputError(f"{name}={text!r}; allowed are strings")
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,4 +1,4 @@
-"""All bands of a decomposition on one sheet."""
+"""All bands of a decomposition in one figure."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ def band_montage(
     Parameters
     ----------
     bands
-        ``(B, *shape)``, each on a grey map symmetric around mid-grey (zero); the half width of the
-        map, the 99.5th percentile of the absolute values, stands at its caption.
+        ``(B, *shape)``. Zero is mid-grey, and each band has its own grey scale: from minus to plus
+        the 99.5th percentile of its absolute values, which its caption gives.
     residual
-        ``shape``, what is left after the last band, on the grey map of the image.
+        ``shape``, what is left after the last band, on the grey scale of the image.
     edges
         (B + 1,) times between which the bands lie; the last may be infinite.
     image
-        ``shape``, the first panel; left out where None.
+        ``shape``, shown in the first panel if given.
     channel_axis
-        Axis of one image that holds channels; volumes show their middle slice.
+        Axis of one image that holds channels. Of a volume, the middle slice is shown.
 
     Raises
     ------
     InputError
-        Images that cannot be shown; edges that decrease, or not one more than there are bands.
+        Images that cannot be shown, edges that decrease, or a number of edges that is not one more
+        than the number of bands.
     """
     bands, edges = check_list(bands, "bands"), check_edges(edges)
     if len(edges) != len(bands) + 1:
@@ -78,7 +79,7 @@ def _half_width(picture: np.ndarray) -> float:
 
 
 def _grey_range(picture: np.ndarray) -> tuple[float, float]:
-    """[0, 1] where the values fit and use a good part of it, else their own range."""
+    """[0, 1] if the values lie in it and fill a good part of it, else their own range."""
     low, high = float(picture.min()), float(picture.max())
     if low >= -1e-3 and high <= 1.001 and high > 0.3:
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""The spectrum with the bands under it."""
+"""The spectrum and its bands."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from steepest.core.errors import InputError
 from .canvas import FAINT, HAIR, INK, Colour, band_colours, new_figure, number
 from .checks import check_edges, check_line, plain
 
+_RANGE = 1e-4  # of the peak, where the vertical axis ends
+
 
 def spectrum_figure(
     times: np.ndarray | Sequence[float],
@@ -22,61 +24,75 @@ def spectrum_figure(
     *,
     title: str = "",
 ) -> Figure:
-    """t S(t) over the logarithm of time, the area of each band shaded and numbered.
+    """t S(t) over time on two logarithmic axes, with the bands shaded and numbered.
 
-    With the factor t areas on the logarithmic axis are amounts of structure:
-    the integral of S(t) dt is that of t S(t) d(log t), so equal areas are equal shares.
+    t S(t) is the amount of structure per unit of log t, as the integral of S(t) dt is that of
+    t S(t) d(log t). Fine structures hold little of it, so the vertical axis is logarithmic as well,
+    and ends at 1/10,000 of the peak.
 
     Parameters
     ----------
     times, spectrum
-        (N,) the nodes and S at them; nodes at or below zero have no place on the axis and are
-        left out.
+        (N,) the nodes and S at them. Nodes at or below zero are left out: the axis is logarithmic.
     edges
         (B + 1,) edges of bands in time, or None.
 
     Raises
     ------
     InputError
-        Lengths differ, times do not increase, or fewer than two of them are positive; edges that
-        decrease.
+        Lengths that differ, times that do not increase, fewer than two positive times, or edges
+        that decrease.
     """
     nodes, values = check_line(times, "times"), check_line(spectrum, "spectrum")
     if nodes.shape != values.shape:
-        raise InputError(f"times {nodes.shape} and spectrum {values.shape} must be equally long")
+        raise InputError(
+            f"times has shape {nodes.shape} and spectrum {values.shape}; they must be equal"
+        )
     nodes, values = nodes[nodes > 0], (nodes * values)[nodes > 0]
     if len(nodes) < 2 or not (np.diff(nodes) > 0).all():
-        raise InputError("times must increase, and two at least must be positive")
+        raise InputError("times must increase, and at least two must be positive")
     bands = None if edges is None else check_edges(edges)
     title = plain(title, "title")
     figure = new_figure(9.0, 4.1)
     axes = figure.add_axes((0.078, 0.145, 0.895, 0.685 if title else 0.765))
     if title:
         figure.text(0.078, 0.945, title, fontsize=12.5, color=INK, fontweight="bold", va="center")
-    _style(axes, nodes, values)
+    floor = _style(axes, nodes, values)
+    values = np.maximum(values, floor)
     if bands is not None:
         _shade(axes, nodes, values, bands)
     else:
-        axes.fill_between(nodes, values, color=band_colours(2)[0], alpha=0.25, linewidth=0)
+        axes.fill_between(nodes, values, floor, color=band_colours(2)[0], alpha=0.25, linewidth=0)
     axes.plot(nodes, values, color=INK, linewidth=1.5, solid_joinstyle="round")
     return figure
 
 
-def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> None:
+def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> float:
+    """Scales, ticks and names of the axes; the value at the lower end of the vertical one."""
+    _style_times(axes, times)
+    peak = float(spectrum.max())
+    floor = 0.7 * max(float(spectrum[spectrum > 0].min()), _RANGE * peak) if peak > 0 else 1.0
+    axes.set_yscale("log")
+    axes.set_ylim(floor, 4 * max(peak, floor))
+    axes.set_ylabel("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if peak < 100 * floor:  # too few powers of ten to read values from
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    return floor
+
+
+def _style_times(axes: Axes, times: np.ndarray) -> None:
+    """A logarithmic axis of time."""
     axes.set_xscale("log")
     axes.set_xlim(times[0], times[-1])
-    top = float(spectrum.max())
-    axes.set_ylim(0, 1.12 * top if top > 0 else 1.0)
     axes.set_xlabel("time $t$   (contrast \u00d7 size of the structures)", color=INK, fontsize=9.5)
-    axes.set_ylabel("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     if times[-1] / times[0] > 1e3:
         axes.xaxis.set_major_locator(LogLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
     axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
-    axes.yaxis.get_offset_text().set(color=FAINT, fontsize=8.5)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -86,29 +102,30 @@ def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> None:
 def _shade(axes: Axes, times: np.ndarray, spectrum: np.ndarray, edges: np.ndarray) -> None:
     """Fill the area of every band in its colour and write its number above."""
     logs, first, last = np.log(times), times[0], times[-1]
-    top = axes.get_ylim()[1]
+    floor, heights = axes.get_ylim()[0], axes.get_xaxis_transform()
     for i, colour in enumerate(band_colours(len(edges) - 1)):
         start, end = max(edges[i], first), min(edges[i + 1], last)
         if not end > start:
             continue
         inside = times[(times > start) & (times < end)]
         nodes = np.concatenate([[start], inside, [end]])
-        values = np.interp(np.log(nodes), logs, spectrum)
+        values = np.exp(np.interp(np.log(nodes), logs, np.log(spectrum)))
         axes.axvspan(start, end, color=colour, alpha=0.07, linewidth=0)
-        axes.fill_between(nodes, values, color=colour, alpha=0.62, linewidth=0)
+        axes.fill_between(nodes, values, floor, color=colour, alpha=0.62, linewidth=0)
         if end < last:
-            axes.plot([end, end], [0, top], color="white", linewidth=1.4)
-            axes.plot([end, end], [0, top], color=HAIR, linewidth=0.7)
+            axes.axvline(end, color="white", linewidth=1.4)
+            axes.axvline(end, color=HAIR, linewidth=0.7)
         width = (np.log(end) - np.log(start)) / (np.log(last) - np.log(first))
         axes.text(
             float(np.sqrt(start * end)),
-            0.965 * top,
+            0.955,
             f"band {i + 1}" if width > 0.075 else f"{i + 1}",
             color=_darker(colour),
             fontsize=8.6,
             fontweight="bold",
             ha="center",
             va="center",
+            transform=heights,
         )
 
 

@@ -22,21 +22,22 @@ def flow_strip(
     title: str = "",
     notes: Sequence[str] | None = None,
 ) -> Figure:
-    """The images of a flow with their times, all on the grey map of the first.
+    """The images of a flow with their times, all on one grey scale.
 
     Parameters
     ----------
     images
-        ``(T, *shape)``; integers are shown on their full range, floats on that of the first image.
+        ``(T, *shape)``. The grey scale is the full range of an integer type, or that of the first
+        image for floats.
     times
-        (T,) written above the panels.
+        (T,) times, written above the panels.
     notes
-        (T,) more words above the panels, for example the certified PSNR.
+        (T,) more text above the panels, for example the certified PSNR.
 
     Raises
     ------
     InputError
-        Images that cannot be shown, or none; the number of times or notes differs.
+        No images, images that cannot be shown, or another number of times or notes than of images.
     """
     images, instants = check_list(images, "images"), check_line(times, "times")
     if len(images) == 0 or len(images) != len(instants):

@@ -3,7 +3,7 @@ Total variation flow of a photograph
 ====================================
 
 The flow removes structures in the order of contrast times size and keeps edges. Every result says
-how far it can be, at most, from the flow that is exact in time.
+how far it can be from the exact flow, at most.
 """
 
 import steepest
@@ -14,25 +14,26 @@ result = steepest.tv_flow(image, times=[0.02, 0.1, 0.5])
 print(result)
 
 # %%
-# ``images`` has one image for each time, of the type of the input.
+# ``images`` has one image for each time, with the type of the input.
 
 figure = plot.flow_strip([image, *result.images], [0, *result.times])
 
 # %%
-# The certificate, for each time: a distance (root of the sum of squares over all pixels) and the
-# PSNR that follows from it. The exact flow is nowhere farther away than this.
+# The certificate of each image is a distance (the root of the sum of squares over all pixels), and
+# the PSNR that follows from it. The exact flow is never farther away than this.
 
 for time, error, psnr in zip(result.times, result.error_bound, result.psnr_bound):
     print(f"t = {time:4}:  L2 error <= {error:.2f}   PSNR >= {psnr:.1f} dB")
 
 # %%
-# Its square has two shares: the length of the time steps, and how exactly each was solved. Here
-# most of it comes from the time steps: more of them would help, a smaller ``tol`` hardly.
+# Its square has two parts: one from the length of the time steps, and one from how exactly each of
+# them was solved. Here most of it comes from the time steps. More of them would help; a smaller
+# ``tol`` would hardly help.
 
 print(f"time steps: {result.time_error[-1]:.2f}, solver: {result.solver_error[-1]:.2f}")
 
 # %%
-# Ask for an accuracy instead, and steps and tolerances are chosen for it.
+# If you ask for an accuracy instead, steps and tolerances are chosen for you.
 
 result = steepest.tv_flow(image, times=[0.02, 0.1, 0.5], accuracy=45)
 print(result)

@@ -2,8 +2,8 @@
 Structure, texture, scale
 =========================
 
-What vanishes before a chosen time is texture, the rest is structure; two images can exchange
-theirs, and each pixel has a time of its own.
+What vanishes before a time that you choose is texture, and the rest is structure. The texture of
+one image can be added to the structure of another.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,7 @@ shown = {
     "image": (image, 0, 1),
     "structure": (structure, 0, 1),
     "texture": (texture, -0.2, 0.2),
-    "structure + texture of another image": (swapped, 0, 1),
+    "structure + texture of the meadow": (swapped, 0, 1),
 }
 for axes, (title, (picture, low, high)) in zip(panels.flat, shown.items()):
     axes.imshow(picture, cmap="gray", vmin=low, vmax=high)
@@ -32,7 +32,8 @@ for axes, (title, (picture, low, high)) in zip(panels.flat, shown.items()):
 figure.tight_layout()
 
 # %%
-# The scale map: for each pixel the time of its largest response.
+# The scale map shows for each pixel the time of its largest response: how large and strong the
+# structure is to which it belongs.
 
 scale = scale_map(steepest.spectral.decompose(image, t_max=5.0))
 figure, axes = plt.subplots(figsize=(6.2, 5))

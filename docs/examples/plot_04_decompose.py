@@ -2,8 +2,8 @@
 Spectral decomposition
 ======================
 
-An image as a sum of bands, each with the structures that vanish in one interval of time, and a
-residual.
+An image is the sum of a residual and bands. Each band holds the structures that vanish in one
+interval of time.
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ dec = steepest.spectral.decompose(image)
 print(dec)
 
 # %%
-# No last time was given: the flow ran until nothing was left of the image but its mean, which is
-# the residual. The edges of the bands were found in the spectrum.
+# No last time was given, so the flow ran until only the mean of the image was left. It is the
+# residual. The edges of the bands were found in the spectrum.
 
 figure = plot.spectrum_figure(dec.times, dec.spectrum, dec.edges)
 
@@ -25,14 +25,14 @@ figure = plot.spectrum_figure(dec.times, dec.spectrum, dec.edges)
 montage = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)
 
 # %%
-# Bands and residual add up to the image, to rounding: this follows from how they are defined, not
-# from the accuracy of the flow.
+# Bands and residual add up to the image, to rounding. This follows from their definition, and does
+# not depend on the accuracy of the flow.
 
 total = dec.bands.sum(axis=0, dtype=np.float64) + dec.residual
 print(f"reconstruction: {-10 * np.log10(np.mean((total - dec.image) ** 2)):.0f} dB")
 
 # %%
-# Edges can be chosen instead.
+# You can also choose the edges yourself.
 
 dec = steepest.spectral.decompose(image, edges=[0, 0.02, 0.2, 2], t_max=2.0)
 figure = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)

@@ -2,8 +2,8 @@
 An equaliser for structures
 ===========================
 
-Filters of the spectral transform drop or amplify structures by their contrast and size. Unlike
-filters of the Fourier transform they leave edges alone: no halos, no ringing.
+Drop or amplify structures by their contrast and size. Unlike filters of the Fourier transform,
+these leave edges alone: there are no halos and no ringing.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 A volume with thick slices
 ==========================
 
-Three dimensions, and pixels that are not cubes: ``spacing`` is part of the difference operator,
-so a thick slice counts for what it is.
+In three dimensions, pixels are often not cubes. Tell ``spacing``, and a step across thick slices
+counts as a longer distance.
 """
 
 import matplotlib.pyplot as plt
@@ -21,7 +21,7 @@ result = steepest.denoise_tv(volume, 0.5, spacing=spacing)
 print(result)
 
 # %%
-# One slice, and a cut across all of them.
+# Here are one slice, and a cut across all slices.
 
 figure, panels = plt.subplots(2, 2, figsize=(8, 6.4))
 both = {"noisy": volume, "denoised": result.image}

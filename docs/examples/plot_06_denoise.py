@@ -2,8 +2,8 @@
 Denoising with a known or an unknown strength
 =============================================
 
-One implicit Euler step of the flow is the denoising problem of Rudin, Osher and Fatemi, whose
-solution comes with a certificate too.
+`steepest.denoise_tv` solves the denoising problem of Rudin, Osher and Fatemi, and certifies the
+solution. If you do not know the strength, it is found from the noise.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +22,8 @@ print(f"estimated sigma {sigma:.4f}, strength {strength:.4f}")
 print(result)
 
 # %%
-# The strength is such that the difference is as large as the noise: Morozov's principle.
+# The strength is chosen so that what is removed is as large as the noise (Morozov's principle).
+# ``denoise_tv(noisy)`` does both steps at once.
 
 print(f"removed: {np.sqrt(np.mean((result.image - noisy) ** 2)):.4f}")
 
