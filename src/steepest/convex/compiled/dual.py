@@ -13,12 +13,12 @@ from ..certificate import StepTerms, assemble
 from ..dual import Warm
 from ..total_variation import TotalVariation
 from .kernels_measure import certificate_sums, exact_primal, largest_norm
-from .kernels_planar import primal, sweep
-from .kernels_slack import WIDEST, slack_sums, upper_sums
-from .kernels_volume import volume_primal, volume_sweep
+from .kernels_slack import MOST_COMPONENTS, WIDEST, slack_sums, upper_sums
+from .kernels_sweep import primal, sweep
 from .multilevel import coarse_flux, corrected_flux
 from .strips import Strip, exchange_halos, make_strips
 
+_VOLUME_SWEEPS = 2  # so that their planes stay in cache
 _SWEEPS = 8  # iterations of one wavefront: enough to amortise a load, few enough to stay in cache
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -36,15 +36,14 @@ class CompiledDual:
         self._axes = max(len(space), 2)
         self._channels = channels
         self._plane = space[1] if len(space) == 3 else 1
-        self._planar = channels == 1 and self._axes == 2
+        self._sweeps = _SWEEPS if self._axes == 2 else _VOLUME_SWEEPS
         rows = (channels, int(np.prod(space[:-1])), space[-1])
         weights = energy.weights
         self._strips = make_strips(
             f.reshape(rows),
             self._axes,
             unit=self._plane,
-            halo=_SWEEPS if self._planar else self._plane,
-            sweeps=_SWEEPS if self._planar else 1,
+            sweeps=self._sweeps,
             weights=None if weights is None else weights.reshape(rows[1:]),
             num_threads=resolve_num_threads(num_threads),
         )
@@ -54,8 +53,9 @@ class CompiledDual:
         self._dtype = f.dtype.type
         self._tiny = self._dtype(1e-30)
         self._largest = 1.0
-        plain = self._planar and energy.isotropic and energy.huber == 0 and energy.weights is None
-        self._in_single = plain and self._dtype is np.float32 and rows[2] <= WIDEST
+        plain = energy.huber == 0 and energy.weights is None
+        few = rows[2] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
+        self._in_single = plain and few and self._dtype is np.float32
         self._single_is_enough = self._in_single
         self.set_step(1.0)
 
@@ -107,7 +107,7 @@ class CompiledDual:
 
     def iterate(self, betas: Sequence[float]) -> None:
         """One iteration for each momentum factor."""
-        block = _SWEEPS if self._planar else 1
+        block = self._sweeps
         factors = np.asarray(betas, self._dtype)
         for begin in range(0, len(factors), block):
             part = factors[begin : begin + block]
@@ -116,16 +116,10 @@ class CompiledDual:
 
     def _sweep(self, strip: Strip, betas: np.ndarray) -> None:
         one, isotropic = self._dtype(1), self.energy.isotropic
-        if self._planar:
-            sweep(
-                strip.state, strip.work, self._tau, self._step, self._shrink, one, self._tiny,
-                isotropic, strip.radius, betas,
-            )  # fmt: skip
-        else:
-            volume_sweep(
-                strip.state, strip.stored, self._axes, self._channels, self._plane, self._tau,
-                self._step, self._shrink, one, self._tiny, isotropic, strip.radius, betas[0],
-            )  # fmt: skip
+        sweep(
+            strip.state, strip.work, self._axes, self._plane, self._tau, self._step, self._shrink,
+            one, self._tiny, isotropic, strip.radius, betas,
+        )  # fmt: skip
 
     def _gather(self, kind: int) -> np.ndarray:
         out = np.empty((self._axes * self._channels, *self._rows()), self._dtype)
@@ -140,13 +134,7 @@ class CompiledDual:
         return self._gather(1)
 
     def _store_primal(self, strip: Strip) -> None:
-        if self._planar:
-            primal(strip.state, strip.stored[0], self._tau)
-        else:
-            volume_primal(
-                strip.state, strip.stored, self._slots(1).start, self._axes, self._channels,
-                self._plane, self._tau,
-            )  # fmt: skip
+        primal(strip.state, strip.stored[:, :, None], self._axes, self._plane, self._tau)
 
     @property
     def image(self) -> np.ndarray:
@@ -189,15 +177,18 @@ class CompiledDual:
 
         def work(strip: Strip) -> tuple[float, np.ndarray]:
             return slack_sums(
-                strip.state, strip.stored[0], self._tau, exact_tau, single, zero, strip.first,
-                strip.last,
+                strip.state, strip.stored[:, :, None], self._axes, self._plane, self._tau,
+                exact_tau, single, self.energy.isotropic, zero, strip.first, strip.last,
             )  # fmt: skip
 
         results = run_all(work, self._strips)
         norm = math.sqrt(max(square for square, _ in results)) * (1 + 1.3e-7)
         total = np.sum([sums for _, sums in results], axis=0)
         feasible = (1 - 4 * _EPS) / max(1.0, norm)
-        upper = upper_sums(norm, feasible, total, self._shape[-1], math.prod(self._shape))
+        upper = upper_sums(
+            norm, feasible, total, self._shape[-1], self._axes * self._channels,
+            math.prod(self._shape),
+        )  # fmt: skip
         if upper is None:
             return None
         self._largest = norm
