@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from .kernels_planar import OPTIONS
+from .kernels_sweep import OPTIONS
 
 
 @nb.njit(**OPTIONS)

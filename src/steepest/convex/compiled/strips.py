@@ -42,19 +42,19 @@ def make_strips(
     image: np.ndarray,
     num_axes: int,
     unit: int,
-    halo: int,
     sweeps: int,
     weights: np.ndarray | None,
     num_threads: int,
 ) -> list[Strip]:
     """Divide (channels, rows, columns) into strips of whole units: rows, or planes of a volume.
 
-    ``halo`` is in rows; a single strip has no halo.
+    The halo is a unit for each of ``sweeps`` iterations; a single strip has none.
     """
     channels, rows, columns = image.shape
-    units = rows // unit
+    units, halo = rows // unit, sweeps * unit
     count = min(num_threads, units // max(2 * halo // unit, 1), image.size // _PIXELS_PER_THREAD)
     count = max(count, 1)
+    padded = -(-(columns + 1) // 16) * 16
     edges = [unit * (units * i // count) for i in range(count + 1)]
     strips = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
@@ -70,7 +70,7 @@ def make_strips(
                 state=state,
                 stored=np.zeros((channels, size, columns + 1), image.dtype),
                 exact=np.zeros((channels, size, columns + 1)),
-                work=aligned_zeros((sweeps, 2, -(-(columns + 1) // 16) * 16), image.dtype),
+                work=aligned_zeros((sweeps, unit + 1, channels, padded), image.dtype),
                 radius=radius,
                 start=start,
                 first=low - start,
