@@ -121,7 +121,7 @@ def decompose_image(image: Image, arguments: argparse.Namespace, label: str) -> 
 
     keywords = {**model_keywords(arguments, image), **band_keywords(arguments)}
     hint = (
-        "" if arguments.t_max else "taking long? --t-max T ends the flow at time T, which is faster"
+        "" if arguments.t_max else "taking long? --t-max T ends the flow at time T, and is faster"
     )
     with progress(label, enabled=not arguments.quiet, then="bands", hint=hint) as on_step:
         return spectral.decompose(image.array, on_step=on_step, **keywords)

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -142,14 +142,9 @@ def _clock(seconds: float) -> str:
 @contextmanager
 def _told_of_compiling(line: _Line) -> Iterator[None]:
     """Tell the line whenever numba compiles: only for functions that are not in its cache."""
-    event = None
-    with suppress(ImportError):
-        from numba.core import event  # type: ignore[no-redef]
-    if event is None:
-        yield
-        return
+    from numba.core import event
 
-    class Listener(event.Listener):  # type: ignore[name-defined]
+    class Listener(event.Listener):  # type: ignore[misc]
         def on_start(self, event: Any) -> None:
             line.compiling += 1
 

@@ -1,10 +1,10 @@
 """Progress and stopping: one contract for everything that iterates.
 
 Where a function has ``on_step``, it calls it with a report after each step. Every report has
-``step`` (1 for the first) and ``num_steps`` (0 where the number is not known beforehand). A function
-that works in stages names the present one in ``stage``; ``num_steps`` then counts to the end of that
-stage. Where the callback returns True, the function stops there and returns the best it has so far;
-results with a status have `Status.STOPPED`.
+``step`` (1 for the first) and ``num_steps`` (0 where the number is not known beforehand). A
+function that works in stages names the present one in ``stage``; ``num_steps`` then counts to the
+end of that stage. Where the callback returns True, the function stops there and returns the best
+it has so far; results with a status have `Status.STOPPED`.
 """
 
 from __future__ import annotations
