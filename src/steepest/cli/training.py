@@ -20,7 +20,7 @@ from steepest.io import check_writable
 
 from .certificates import finite
 from .options import count, from_zero, number, positive
-from .outcome import INTERRUPTED, OK
+from .outcome import INTERRUPTED, OK, say_interrupted
 
 Callback = Callable[[Any], None]
 
@@ -146,7 +146,7 @@ def run(subject: Subject, config: Any, arguments: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         if lead:
-            print(f"\nsteepest: interrupted{_how_to_go_on(subject, arguments)}", file=sys.stderr)
+            say_interrupted(_how_to_go_on(subject, arguments))
         return INTERRUPTED
     if lead:
         _report(subject, result, arguments)
