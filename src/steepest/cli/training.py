@@ -165,7 +165,9 @@ def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
     if not has_checkpoint(Path(arguments.output)):
         return " before the first checkpoint: nothing to go on with"
     again = f"{subject.command} -o {shlex.quote(arguments.output)} --resume"
-    return f"; go on with: {again}"
+    validated = any(Path(arguments.output).glob("weights.*"))
+    none_yet = "" if validated else " before the first validation, so there are no weights yet"
+    return f"{none_yet}; go on with: {again}"
 
 
 @contextmanager
@@ -219,9 +221,10 @@ def _warnings_in_one_line() -> Iterator[None]:
 
 
 def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> None:
+    validated = result.best_epoch > 0
     values = {
         "network": result.config.network,
-        "weights": str(result.path),
+        "weights": str(result.path) if validated else None,
         "log": str(result.path.with_name("log.csv")),
         "stopped": result.stopped,
         "steps": result.step,
@@ -230,7 +233,7 @@ def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> Non
         "criterion": result.config.criterion,
         "best_score": result.best_score,
         "best_epoch": result.best_epoch,
-        **subject.summary(result),
+        **(subject.summary(result) if validated else {}),
     }
     if arguments.json:
         document = {"command": arguments.command, **finite(values)}
@@ -238,6 +241,12 @@ def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> Non
     elif not arguments.quiet:
         rest = ", time is up: go on with --resume" if result.stopped == "time" else ""
         print(f"{values['steps']} of {values['num_steps']} steps in {result.seconds:.0f} s{rest}")
+        if not validated:
+            print(
+                "  best         none yet: stopped before the first validation, no weights written"
+            )
+            print(f"  checkpoint   {result.path.parent}")
+            return
         print(f"  best         epoch {result.best_epoch}, {subject.best(result)}")
         print(f"  written      {result.path}")
         if advice := subject.advice(result):

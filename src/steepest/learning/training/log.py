@@ -1,4 +1,4 @@
-"""One row an epoch, in ``log.csv`` and, where wanted, for TensorBoard."""
+"""One row per epoch, in ``log.csv`` and, where wanted, for TensorBoard."""
 
 from __future__ import annotations
 

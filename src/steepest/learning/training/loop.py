@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -18,6 +18,7 @@ from .checkpoint import restore
 from .distributed import Team, team
 from .keeping import Setting, best_network, check_finite, store
 from .learner import Learner, count_parts, learning_rate, make_learner, take_step
+from .log import NAME as LOG_NAME
 from .log import Log, read_log
 from .recipe import Recipe
 from .resuming import find_checkpoint
@@ -44,7 +45,9 @@ class TrainingResult(Generic[R]):
     ``network``: the best weights, in eval mode; ``path``: where they were saved; ``stopped``:
     "finished", "time" (``max_minutes`` were over) or "callback" (one returned True); after the last
     two train again to go on. ``best_score``: the smallest value of the criterion, in epoch
-    ``best_epoch``; ``history``: the rows of ``log.csv``.
+    ``best_epoch``; ``history``: the rows of ``log.csv``. Before the first validation nothing is
+    known to be best: ``best_epoch`` is 0, ``network`` has the present weights, and there is no file
+    at ``path`` yet.
     """
 
     network: nn.Module
@@ -78,8 +81,9 @@ def run_training(
 ) -> TrainingResult[R]:
     """Train the network of a task; every subject's own function does this, and documents it.
 
-    Writes into ``folder``: ``log.csv`` (one row an epoch), ``checkpoint.json`` with a safetensors
-    file, and the best network so far where ``task.save`` puts it for the path ``folder/weights``.
+    Writes into ``folder``: ``log.csv`` (one row per epoch), ``checkpoint.json`` with a safetensors
+    file, and from the first validation on the best network so far, where ``task.save`` puts it for
+    the path ``folder/weights``.
     What was stopped or killed continues from its checkpoint bit for bit (same machine, same number
     of threads). Processes started by ``torchrun`` share the batches.
 
@@ -157,11 +161,30 @@ def _train(
     """Run; the first process writes all there is to write. Why it ended."""
     if not setting.team.leads:
         return _run(setting, learner, stop, None)
-    setting.folder.mkdir(parents=True, exist_ok=True)
-    with closing(Log(setting.folder, log_bytes, tensorboard=setting.recipe.tensorboard)) as log:
+    with (
+        _no_empty_folder(setting.folder),
+        closing(Log(setting.folder, log_bytes, tensorboard=setting.recipe.tensorboard)) as log,
+    ):
         stopped = _run(setting, learner, stop, _Output(log, *callbacks))
         store(setting, learner, log.size)
     return stopped
+
+
+@contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """Make the folder; where nothing was stored in it before an error, remove it again."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        log = folder / LOG_NAME
+        if new and log.is_file() and not log.stat().st_size:
+            log.unlink()
+        with suppress(OSError):  # something is in it
+            if new:
+                folder.rmdir()
+        raise
 
 
 def _run(setting: Setting, learner: Learner, stop: Stop, output: _Output | None) -> str:
