@@ -67,14 +67,16 @@ class Subject:
 def add_recipe(group: Any) -> None:
     """How a network is trained."""
     add = group.add_argument
-    add("--epochs", type=count, metavar="N", help="how long")
-    add("--batch", type=count, metavar="N", help="images in a step")
-    add("--learning-rate", type=positive, metavar="X", help="of Adam")
-    add("--schedule", choices=("constant", "cosine"), help="of the learning rate")
-    add("--warmup", type=from_zero, metavar="N", help="steps in which it rises first")
-    add("--clip", type=number, metavar="X", help="longest gradient, 0 for any")
-    add("--ema", type=number, metavar="X", help="average the weights with this decay, 0: do not")
-    add("--seed", type=from_zero, metavar="N", help="of everything random")
+    add("--epochs", type=count, metavar="N", help="number of epochs")
+    add("--batch", type=count, metavar="N", help="images per step")
+    add("--learning-rate", type=positive, metavar="X", help="learning rate of Adam")
+    add("--schedule", choices=("constant", "cosine"), help="schedule of the learning rate")
+    add(
+        "--warmup", type=from_zero, metavar="N", help="steps in which the learning rate rises first"
+    )
+    add("--clip", type=number, metavar="X", help="clip gradients to this norm; 0: do not")
+    add("--ema", type=number, metavar="X", help="average the weights with this decay; 0: do not")
+    add("--seed", type=from_zero, metavar="N", help="seed of all random numbers")
     add("--validate-every", type=count, metavar="N", help="epochs between validations")
 
 
@@ -82,12 +84,27 @@ def add_machine(group: Any) -> None:
     """Where a network is trained, and for how long."""
     add = group.add_argument
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
-    add("--precision", choices=("float32", "bfloat16"), help="of the network's convolutions")
-    add("--parts", type=count, metavar="N", help="compute a batch in parts, for less memory")
+    add("--precision", choices=("float32", "bfloat16"), help="precision of the convolutions")
+    add(
+        "--parts",
+        type=count,
+        metavar="N",
+        help="compute each batch in N parts, which needs less memory",
+    )
     add("--threads", type=count, metavar="N", help="processors to use (default all)")
-    add("--max-minutes", type=positive, metavar="X", help="stop then, to be resumed")
-    add("--checkpoint-minutes", type=number, metavar="X", help="0: after every epoch")
-    add("--tensorboard", action="store_true", default=None, help="also a log for TensorBoard")
+    add(
+        "--max-minutes",
+        type=positive,
+        metavar="X",
+        help="stop after so many minutes; --resume continues",
+    )
+    add(
+        "--checkpoint-minutes",
+        type=number,
+        metavar="X",
+        help="minutes between checkpoints; 0: one after every epoch",
+    )
+    add("--tensorboard", action="store_true", default=None, help="also write a log for TensorBoard")
 
 
 def json_object(text: str) -> dict[str, Any]:

@@ -161,7 +161,7 @@ class FlowResult:
 
 @dataclass(frozen=True, eq=False)
 class DenoiseResult(ImageLike):
-    """A certified minimiser. With a batch, gap and bounds have one entry an item.
+    """A certified minimiser. With a batch, gap and bounds have one entry per item.
 
     Attributes
     ----------
