@@ -146,6 +146,81 @@ def test_progress_of_iterations_that_nobody_can_count(monkeypatch):
     assert "step 1, residual 1.2e-02" in stream.drawn
 
 
+def test_progress_names_the_stages_and_what_follows_them(monkeypatch):
+    from steepest.core.progress import Progress
+
+    stream = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress("photo.png", then="bands") as on_step:
+        time.sleep(1.1)
+        for report in (
+            Progress(1, 0, 0.5, "finding the last time"),
+            Progress(2, 4, stage="flow"),
+            Progress(3, 4, stage="flow"),
+            Progress(4, 4, stage="flow"),
+        ):
+            on_step(report)
+            time.sleep(0.6)
+    drawn = stream.drawn.split("\r")
+    wanted = ["finding the last time, step 1", "flow 33 %, 1/3", "flow 66 %, 2/3", "bands"]
+    found = [next(i for i, text in enumerate(drawn) if word in text) for word in wanted]
+    assert found == sorted(found)
+    assert "left]" in stream.drawn
+    assert "100 %" not in stream.drawn
+    assert not drawn[-2].strip()  # wiped
+
+
+def test_a_stage_before_the_last_is_no_end(monkeypatch):
+    from steepest.core.progress import Progress
+
+    stream = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress("photo.png", then="bands") as on_step:
+        on_step(Progress(3, 3, stage="choosing the time steps"))
+        time.sleep(1.6)
+    assert "choosing the time steps" in stream.drawn
+    assert "bands" not in stream.drawn
+
+
+def test_compiling_is_told_of_where_a_function_is_not_in_the_cache(monkeypatch):
+    import numba
+
+    stream = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("steepest.cli.progress._DELAY", 0.0)
+    monkeypatch.setattr("steepest.cli.progress._TICK", 0.005)
+
+    @numba.njit
+    def function(x):
+        return x + 1
+
+    with progress("photo.png"):
+        function(1)
+        time.sleep(0.05)
+    assert "compiling" in stream.drawn
+    stream.drawn = ""
+    with progress("photo.png"):
+        function(1)
+        time.sleep(0.05)
+    assert "photo.png" in stream.drawn
+    assert "compiling" not in stream.drawn
+
+
+@pytest.mark.parametrize(("num_steps", "times"), [(0, 1), (1000, 1), (1, 0)])
+def test_what_would_be_faster_is_said_once_where_much_is_left(monkeypatch, num_steps, times):
+    from steepest.core.progress import Progress
+
+    stream = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    for name, seconds in {"_DELAY": 0.0, "_TICK": 0.01, "_PATIENCE": 0.1}.items():
+        monkeypatch.setattr(f"steepest.cli.progress.{name}", seconds)
+    with progress("photo.png", hint="--t-max is faster") as on_step:
+        on_step(Progress(1, num_steps, stage="flow"))
+        time.sleep(0.4)
+    assert "photo.png" in stream.drawn
+    assert stream.drawn.count("--t-max is faster") == times
+
+
 def test_nobody_listens_where_nothing_is_drawn(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal(False))
     with progress("photo.png") as on_step:
@@ -188,7 +263,7 @@ def test_commands_that_take_long_show_progress(photo, monkeypatch, words):
     steps = []
 
     @contextmanager
-    def recorded(label, *, enabled):
+    def recorded(label, *, enabled, **more):
         yield steps.append
 
     monkeypatch.setattr(f"steepest.cli.{words[0]}.progress", recorded)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -369,7 +371,9 @@ def test_onnx_graph(tmp_path):
     from steepest.learning import export_onnx
 
     network = random_network(dtype="float32")
-    path = export_onnx(network, tmp_path / "network.onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        path = export_onnx(network, tmp_path / "network.onnx")
     assert [file.name for file in tmp_path.iterdir()] == ["network.onnx"]
     graph = reference.ReferenceEvaluator(str(path))
     for shape in ((1, 1, 16, 24), (3, 1, 11, 18)):

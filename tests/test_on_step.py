@@ -385,6 +385,23 @@ def test_stopped_levels_are_levels() -> None:
         assert np.allclose(values, np.rint(values), atol=1e-6)
 
 
+def test_the_search_for_the_last_time_is_told_of_and_can_be_stopped() -> None:
+    steps: list[Any] = []
+    steepest.spectral.decompose(IMAGE, num_steps=10, on_step=steps.append)
+    search = [step.stage for step in steps].index("flow")
+    assert search > 2
+    assert {step.stage for step in steps[:search]} == {"finding the last time"}
+    assert {step.stage for step in steps[search:]} == {"flow"}
+    assert {step.num_steps for step in steps[search:]} == {len(steps)} == {search + 10}
+    for last in (1, search):
+        stop = lambda step, k=last: step.step == k  # noqa: E731
+        found = steepest.spectral.decompose(IMAGE, num_steps=10, on_step=stop)
+        assert found.flow.status is Status.STOPPED
+        assert found.flow.num_steps == 1
+        total = found.bands.sum(0) + found.residual
+        assert np.allclose(total, found.image, atol=1e-6)
+
+
 @pytest.mark.parametrize("callback", ["on_step", "on_epoch"])
 def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(callback: str) -> None:
     pytest.importorskip("safetensors")

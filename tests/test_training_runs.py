@@ -297,6 +297,48 @@ def test_learn_says_how_to_go_on_after_ctrl_c(capsys, monkeypatch):
     assert "go on with: steepest learn -o run --resume" in capsys.readouterr().err
 
 
+def test_stopped_before_the_first_validation_there_are_no_weights(straight):
+    config = replace(PAPER, validate_every=2)
+    first = train(config, "run", on_step=lambda moment: moment.step == 4)
+    assert (first.stopped, first.best_epoch) == ("callback", 0)
+    assert not first.path.exists()
+    assert set(os.listdir("run")) == {"checkpoint.json", "checkpoint-4.safetensors", "log.csv"}
+    second = train(config, "run", on_step=lambda moment: moment.step == 6)
+    assert second.best_epoch == 2
+    assert isinstance(learning.load(second.path), torch.nn.Module)
+    train(config, "run")
+    train(config, "straight")
+    assert contents("run") == contents("straight")
+
+
+def test_an_error_in_the_first_step_leaves_no_folder():
+    def crash(moment: Any) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train(PAPER, "deep/run", on_step=crash)
+    assert not Path("deep/run").exists()
+    Path("mine").mkdir()
+    with pytest.raises(ZeroDivisionError):
+        train(PAPER, "mine", on_step=crash)
+    assert Path("mine").is_dir()
+
+
+def test_learn_says_that_nothing_was_validated_yet(capsys):
+    short = ["--validate-every", "2", "--max-minutes", "1e-6"]
+    assert main([*SMOKE, *short]) == 0
+    out = capsys.readouterr().out
+    assert "no weights" in out
+    assert "before the first validation" in out
+    assert "run/weights" not in out
+    assert "inf" not in out
+    assert main([*SMOKE, *short, "--resume", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["weights"] is document["best_score"] is None
+    assert main(["learn", "-o", "run", "--resume", "--max-minutes", "5"]) == 0
+    assert Path("run/weights.safetensors").exists()
+
+
 def test_names_on_the_command_line():
     from steepest.cli import learn
 

@@ -37,6 +37,7 @@ _WHERE = {
     "divergence": "grid.checked",
     "Status": "core.status",
     "InputError": "core.errors",
+    "TooManySteps": "core.errors",
     "NotConverged": "core.errors",
 }
 _MODULES = (

@@ -121,7 +121,10 @@ def decompose_image(image: Image, arguments: argparse.Namespace, label: str) -> 
     from steepest import spectral
 
     keywords = {**model_keywords(arguments, image), **band_keywords(arguments)}
-    with progress(label, enabled=not arguments.quiet) as on_step:
+    hint = (
+        "" if arguments.t_max else "taking long? --t-max T ends the flow at time T, and is faster"
+    )
+    with progress(label, enabled=not arguments.quiet, then="bands", hint=hint) as on_step:
         return spectral.decompose(image.array, on_step=on_step, **keywords)
 
 
@@ -130,7 +133,7 @@ def _learned(image: Image, arguments: argparse.Namespace, label: str) -> Any:
     from steepest import learning
 
     keywords = {**learned_keywords(arguments, image), **band_keywords(arguments)}
-    with progress(label, enabled=not arguments.quiet) as on_step:
+    with progress(label, enabled=not arguments.quiet, then="bands") as on_step:
         return learning.learned_decomposition(image.array, on_step=on_step, **keywords)
 
 

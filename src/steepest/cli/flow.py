@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accuracy", type=positive, metavar="DB", help="certified PSNR wanted at every time"
     )
+    parser.add_argument(
+        "--max-steps",
+        type=count,
+        metavar="N",
+        help="most time steps that --accuracy may take (default 20000)",
+    )
     parser.add_argument("--steps", type=count, metavar="N", help="time steps (default 50)")
     parser.add_argument(
         "--grid", choices=("uniform", "log"), help="spacing of the time steps (default uniform)"
@@ -74,6 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     """The flow of every image."""
     if arguments.accuracy and (arguments.steps or arguments.grid):
         raise InputError("--accuracy chooses the time steps itself: leave --steps and --grid out")
+    if arguments.max_steps and not arguments.accuracy:
+        raise InputError("--max-steps: also give --accuracy")
     check_method(arguments)
     if arguments.strip:
         need_figures()
@@ -132,18 +140,35 @@ def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) ->
 
     learned = arguments.method == "learned"
     if learned:
-        keywords = learned_keywords(arguments, image, "steps", "grid")
+        keywords = learned_keywords(arguments, image, "steps", "grid", "max_steps")
         keywords["accuracy"] = arguments.accuracy
     else:
         keywords = {**model_keywords(arguments, image), **_flow_keywords(arguments)}
     flow = steepest.learning.learned_flow if learned else steepest.tv_flow
-    with progress(label, enabled=not arguments.quiet) as on_step:
-        return flow(part, arguments.times, on_step=on_step, **keywords)
+    try:
+        with progress(label, enabled=not arguments.quiet) as on_step:
+            return flow(part, arguments.times, on_step=on_step, **keywords)
+    except steepest.TooManySteps as error:
+        raise InputError(_too_many(arguments.accuracy, error)) from None
+
+
+def _too_many(accuracy: float, error: Any) -> str:
+    """What the accuracy would take, and what there is instead."""
+    from steepest.flows.time_grid import MOST_STEPS
+
+    lower = accuracy - error.loss
+    ways = [f"try --accuracy {lower:.0f}"] if lower >= 1 else []
+    ways += ["allow more with --max-steps"] if error.num_steps <= MOST_STEPS else []
+    return (
+        f"--accuracy {accuracy:g} {error.effort}, more than --max-steps {error.limit}; "
+        f"{', or '.join(ways)}"
+    )
 
 
 def _flow_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     wanted = {
         "accuracy": arguments.accuracy,
+        "max_num_steps": arguments.max_steps,
         "num_steps": arguments.steps,
         "grid": arguments.grid,
     }

@@ -14,10 +14,11 @@ from .options import add_reporting, count
 HELP = "train a network on the flow, without ground truth"
 USAGE = "[DATA] -o FOLDER [options]"
 DESCRIPTION = """\
-Train a network to compute the total variation flow, from images alone: what is minimised is how
-far its output is from solving the equation. Writes the weights of the best network so far
-(weights.safetensors, weights.json), a log (log.csv) and a checkpoint into a folder. Stopped by
-Ctrl-C or by --max-minutes, it continues with --resume as if nothing had happened.
+Train a network to compute the total variation flow. It learns from images alone, without ground
+truth: the loss measures how far its output is from solving the equation. The folder receives a
+checkpoint, a log (log.csv) and, from the first validation on, the weights of the best network so
+far (weights.safetensors, weights.json). After Ctrl-C or --max-minutes, --resume continues the
+training as if it had never been stopped.
 
 DATA is a folder of images, or one of: skimage (freely licensed photographs that come with
 scikit-image), generated (our own shapes and textures), mixed (both; what the presets use),
@@ -25,7 +26,7 @@ food101:FOLDER, stl10:FOLDER (downloaded by torchvision).
 """
 EPILOG = """\
 presets:
-  paper        the TVflowNET paper's: 625 images, 750 epochs, one image at 50 times a step (default)
+  paper        the TVflowNET paper's: 625 images, 750 epochs, 1 image at 50 times per step (default)
   paper-short  the same objective in hours on a CPU
   report       the preliminary report's loss: 55 epochs
   gap          the certificate itself, for the mean-flux network (its default)
@@ -35,7 +36,7 @@ examples:
   steepest learn -o runs/unet --preset paper-short       the U-Net, on the bundled photographs
   steepest learn photos/ -o runs/lgd --network lgd --size 96 --epochs 100
   steepest learn -o runs/flux --network mean-flux --seed 1 --max-minutes 60
-  steepest learn -o runs/flux --resume                   go on with it
+  steepest learn -o runs/flux --resume                   continue this training
   steepest learn -o runs/mixed --size 32,256 --batch 4 --precision bfloat16 --device cuda
   torchrun --nproc_per_node=2 -m steepest.cli learn -o runs/unet --batch 2     on two GPUs
 
@@ -89,17 +90,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_recipe(group: Any) -> None:
     add = group.add_argument
-    add("--size", type=_crop, metavar="N", help="side of the crops; LOW,HIGH: another every step")
-    add("--images", type=count, metavar="N", help="random crops in an epoch")
-    add("--times", type=count, metavar="N", help="times at which each is shown in a step")
+    add(
+        "--size",
+        type=_crop,
+        metavar="N",
+        help="side of the crops; LOW,HIGH: a random one in each step",
+    )
+    add("--images", type=count, metavar="N", help="random crops per epoch")
+    add("--times", type=count, metavar="N", help="times at which each crop is shown per step")
     training.add_recipe(group)
     add(
         "--criterion",
         choices=("loss", "certificate", "psnr"),
-        help="what is smallest in the best network: the loss (default), the guaranteed error, or "
-        "(not unsupervised) the distance to the solver",
+        help="what decides which network is best: the loss (default), the guaranteed error, or the "
+        "distance to the solver (which is not unsupervised)",
     )
-    add("--validation-data", metavar="DATA", help="instead of a held-out part of DATA")
+    add(
+        "--validation-data",
+        metavar="DATA",
+        help="images to validate on (default: a held-out part of DATA)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

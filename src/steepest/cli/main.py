@@ -26,7 +26,7 @@ from . import (
     spectrum,
 )
 from .options import HelpFormatter
-from .outcome import FAILED, INTERRUPTED, OK, USAGE, one_line
+from .outcome import FAILED, INTERRUPTED, OK, USAGE, one_line, say_interrupted
 
 COMMANDS: tuple[Any, ...] = (
     decompose,
@@ -61,7 +61,8 @@ examples:
 images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
 folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.
 
-exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 bad usage or input.
+exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 bad usage or input;
+130 interrupted (Ctrl-C).
 
 "steepest COMMAND --help" explains each command with examples.
 """
@@ -167,7 +168,7 @@ def _guarded(arguments: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
-        print("\nsteepest: interrupted", file=sys.stderr)
+        say_interrupted()
         return INTERRUPTED
     except Exception as error:
         if arguments.traceback:

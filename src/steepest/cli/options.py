@@ -227,7 +227,7 @@ def learned_keywords(arguments: argparse.Namespace, image: Image, *refused: str)
         An option that networks do not know.
     """
     solver = ("anisotropic", "huber", "spacing", "tol", "threads", *refused)
-    given = [f"--{name}" for name in solver if getattr(arguments, name, None)]
+    given = [f"--{name.replace('_', '-')}" for name in solver if getattr(arguments, name, None)]
     if given:
         raise InputError(f"{', '.join(given)}: cannot be combined with --method learned")
     if "Z" in image.axes:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from steepest.core.errors import InputError, NotConverged
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def say_interrupted(rest: str = "") -> None:
+    """Say in one line that Ctrl-C has ended the command; ``rest`` follows "interrupted"."""
+    start = "\n" if sys.stderr.isatty() else ""  # the terminal shows ^C in its line
+    print(f"{start}steepest: interrupted{rest}", file=sys.stderr, flush=True)
 
 
 def one_line(error: BaseException) -> str:

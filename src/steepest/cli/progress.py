@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
+
+_TICK = 0.5  # seconds between two drawings
+_DELAY = 1.0  # seconds before the first
+_PATIENCE = 30.0  # seconds, passed and left, after which to say what would be faster
+_LAST_STAGES = ("", "flow")
+COMPILING = "compiling (only once, about 15 s)"
 
 
 def _words(step: Any) -> str:
@@ -20,39 +29,131 @@ def _words(step: Any) -> str:
 
 
 @contextmanager
-def progress(label: str, *, enabled: bool = True) -> Iterator[Callable[[Any], None] | None]:
-    """A callback for ``on_step`` that draws a bar on stderr; None if that is no terminal.
+def progress(
+    label: str, *, enabled: bool = True, then: str = "finishing", hint: str = ""
+) -> Iterator[Callable[[Any], None] | None]:
+    """A callback for ``on_step`` that draws a line on stderr; None if that is no terminal.
 
-    It takes the reports of every function: their ``step`` and ``num_steps``, and what they tell of
-    gap, residual, or known pixels. The bar appears after a second and is wiped at the end; between
-    steps the clock in it goes on.
+    It takes the reports of every function: ``stage``, ``step`` and ``num_steps``, and what they
+    tell of gap, residual, or known pixels. The line appears after a second and is wiped at the end;
+    between steps the clock in it goes on. Once the last step is done it says what comes ``then``.
+    ``hint``, what would be faster, is printed where much time has passed and much is left.
     """
     if not enabled or not sys.stderr.isatty():
         yield None
         return
-    from tqdm import tqdm
-
-    layout = "{desc}: {elapsed} {postfix}"
-    bar: Any = tqdm(desc=label, delay=1.0, leave=False, bar_format=layout, file=sys.stderr)
-    done = threading.Event()
+    line, done = _Line(label, then, hint), threading.Event()
 
     def tick() -> None:
-        while not done.wait(0.5):
-            bar.update(0) if bar.n else bar.refresh() if bar.format_dict["elapsed"] > 1 else None
-
-    def on_step(step: Any) -> None:
-        bar.total = step.num_steps or None
-        bar.bar_format = None if bar.total else layout
-        bar.set_postfix_str(_words(step), refresh=False)
-        if step.step < bar.n:  # another page
-            bar.n = bar.last_print_n = 0
-        bar.update(step.step - bar.n)
+        while not done.wait(_TICK):
+            line.draw()
 
     clock = threading.Thread(target=tick, daemon=True)
     clock.start()
     try:
-        yield on_step
+        with _told_of_compiling(line):
+            yield line.report
     finally:
         done.set()
         clock.join()
-        bar.close()
+        line.wipe()
+
+
+class _Line:
+    """What is known of a computation, in one line."""
+
+    def __init__(self, label: str, then: str, hint: str) -> None:
+        self.compiling = 0  # how many functions, one within the other
+        self._label, self._then, self._hint = label, then, hint
+        self._begun, self._step, self._width = monotonic(), None, 0
+        self._enter("", 0)
+
+    def _enter(self, stage: str, before: int) -> None:
+        """A stage begins after so many steps."""
+        self._stage, self._before = stage, before
+        self._changed = monotonic()  # the time of the last step
+        self._seen: deque[tuple[float, int]] = deque([(self._changed, 0)], maxlen=20)
+
+    def report(self, step: Any) -> None:
+        """The callback for ``on_step``."""
+        stage, last = getattr(step, "stage", ""), self._step
+        if last is not None and step.step <= last.step:  # another page
+            self._enter(stage, 0)
+        elif stage != self._stage:
+            self._enter(stage, step.step - 1)
+        self._step, self._changed = step, monotonic()
+
+    def draw(self) -> None:
+        """Draw the line anew, with the present time."""
+        passed = monotonic() - self._begun
+        if passed < _DELAY:
+            return
+        words, left = self._present()
+        long = passed > _PATIENCE and (left is None or left > _PATIENCE) and not self.compiling
+        if self._hint and long:
+            self.wipe()
+            sys.stderr.write(f"steepest: {self._hint}\n")
+            self._hint = ""
+        time = _clock(passed) + (f", about {_clock(max(left, 1))} left" if left else "")
+        self._write(": ".join(text for text in (self._label, words) if text), f" [{time}]")
+
+    def _present(self) -> tuple[str, float | None]:
+        """What is being done, and the seconds that it will still take, if that is known."""
+        if self.compiling:
+            return COMPILING, None
+        step = self._step
+        if step is None:
+            return "", None
+        if not step.num_steps:
+            return f"{self._stage}, {_words(step)}".removeprefix(", "), None
+        done, total = step.step - self._before, step.num_steps - self._before
+        if done >= total:
+            return (self._then if self._stage in _LAST_STAGES else self._stage), 0.0
+        now, (then, before) = monotonic(), self._seen[0]
+        self._seen.append((now, done))
+        left = None
+        if done > before:
+            left = max((now - then) / (done - before), now - self._changed) * (total - done)
+        share = f"{self._stage} {100 * done // total} %".strip()
+        return f"{share}, {done}/{total}, {_words(step)}", left
+
+    def _write(self, words: str, time: str) -> None:
+        room = max(shutil.get_terminal_size().columns - 1 - len(time), 10)
+        text = (words if len(words) <= room else f"{words[: room - 3]}...") + time
+        sys.stderr.write("\r" + text.ljust(self._width))
+        sys.stderr.flush()
+        self._width = len(text)
+
+    def wipe(self) -> None:
+        """Leave nothing on the terminal."""
+        if self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            sys.stderr.flush()
+            self._width = 0
+
+
+def _clock(seconds: float) -> str:
+    """ "0:07", "12:30", "1:05:00"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def _told_of_compiling(line: _Line) -> Iterator[None]:
+    """Tell the line whenever numba compiles: only for functions that are not in its cache."""
+    from numba.core import event
+
+    class Listener(event.Listener):  # type: ignore[misc]
+        def on_start(self, event: Any) -> None:
+            line.compiling += 1
+
+        def on_end(self, event: Any) -> None:
+            line.compiling -= 1
+
+    listener = Listener()
+    event.register("numba:compile", listener)
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)

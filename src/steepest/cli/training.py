@@ -20,7 +20,7 @@ from steepest.io import check_writable
 
 from .certificates import finite
 from .options import count, from_zero, number, positive
-from .outcome import INTERRUPTED, OK
+from .outcome import INTERRUPTED, OK, say_interrupted
 
 Callback = Callable[[Any], None]
 
@@ -67,14 +67,16 @@ class Subject:
 def add_recipe(group: Any) -> None:
     """How a network is trained."""
     add = group.add_argument
-    add("--epochs", type=count, metavar="N", help="how long")
-    add("--batch", type=count, metavar="N", help="images in a step")
-    add("--learning-rate", type=positive, metavar="X", help="of Adam")
-    add("--schedule", choices=("constant", "cosine"), help="of the learning rate")
-    add("--warmup", type=from_zero, metavar="N", help="steps in which it rises first")
-    add("--clip", type=number, metavar="X", help="longest gradient, 0 for any")
-    add("--ema", type=number, metavar="X", help="average the weights with this decay, 0: do not")
-    add("--seed", type=from_zero, metavar="N", help="of everything random")
+    add("--epochs", type=count, metavar="N", help="number of epochs")
+    add("--batch", type=count, metavar="N", help="images per step")
+    add("--learning-rate", type=positive, metavar="X", help="learning rate of Adam")
+    add("--schedule", choices=("constant", "cosine"), help="schedule of the learning rate")
+    add(
+        "--warmup", type=from_zero, metavar="N", help="steps in which the learning rate rises first"
+    )
+    add("--clip", type=number, metavar="X", help="clip gradients to this norm; 0: do not")
+    add("--ema", type=number, metavar="X", help="average the weights with this decay; 0: do not")
+    add("--seed", type=from_zero, metavar="N", help="seed of all random numbers")
     add("--validate-every", type=count, metavar="N", help="epochs between validations")
 
 
@@ -82,12 +84,27 @@ def add_machine(group: Any) -> None:
     """Where a network is trained, and for how long."""
     add = group.add_argument
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
-    add("--precision", choices=("float32", "bfloat16"), help="of the network's convolutions")
-    add("--parts", type=count, metavar="N", help="compute a batch in parts, for less memory")
+    add("--precision", choices=("float32", "bfloat16"), help="precision of the convolutions")
+    add(
+        "--parts",
+        type=count,
+        metavar="N",
+        help="compute each batch in N parts, which needs less memory",
+    )
     add("--threads", type=count, metavar="N", help="processors to use (default all)")
-    add("--max-minutes", type=positive, metavar="X", help="stop then, to be resumed")
-    add("--checkpoint-minutes", type=number, metavar="X", help="0: after every epoch")
-    add("--tensorboard", action="store_true", default=None, help="also a log for TensorBoard")
+    add(
+        "--max-minutes",
+        type=positive,
+        metavar="X",
+        help="stop after so many minutes; --resume continues",
+    )
+    add(
+        "--checkpoint-minutes",
+        type=number,
+        metavar="X",
+        help="minutes between checkpoints; 0: one after every epoch",
+    )
+    add("--tensorboard", action="store_true", default=None, help="also write a log for TensorBoard")
 
 
 def json_object(text: str) -> dict[str, Any]:
@@ -146,7 +163,7 @@ def run(subject: Subject, config: Any, arguments: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         if lead:
-            print(f"\nsteepest: interrupted{_how_to_go_on(subject, arguments)}", file=sys.stderr)
+            say_interrupted(_how_to_go_on(subject, arguments))
         return INTERRUPTED
     if lead:
         _report(subject, result, arguments)
@@ -165,7 +182,9 @@ def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
     if not has_checkpoint(Path(arguments.output)):
         return " before the first checkpoint: nothing to go on with"
     again = f"{subject.command} -o {shlex.quote(arguments.output)} --resume"
-    return f"; go on with: {again}"
+    validated = any(Path(arguments.output).glob("weights.*"))
+    none_yet = "" if validated else " before the first validation, so there are no weights yet"
+    return f"{none_yet}; go on with: {again}"
 
 
 @contextmanager
@@ -219,9 +238,10 @@ def _warnings_in_one_line() -> Iterator[None]:
 
 
 def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> None:
+    validated = result.best_epoch > 0
     values = {
         "network": result.config.network,
-        "weights": str(result.path),
+        "weights": str(result.path) if validated else None,
         "log": str(result.path.with_name("log.csv")),
         "stopped": result.stopped,
         "steps": result.step,
@@ -230,7 +250,7 @@ def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> Non
         "criterion": result.config.criterion,
         "best_score": result.best_score,
         "best_epoch": result.best_epoch,
-        **subject.summary(result),
+        **(subject.summary(result) if validated else {}),
     }
     if arguments.json:
         document = {"command": arguments.command, **finite(values)}
@@ -238,6 +258,12 @@ def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> Non
     elif not arguments.quiet:
         rest = ", time is up: go on with --resume" if result.stopped == "time" else ""
         print(f"{values['steps']} of {values['num_steps']} steps in {result.seconds:.0f} s{rest}")
+        if not validated:
+            print(
+                "  best         none yet: stopped before the first validation, no weights written"
+            )
+            print(f"  checkpoint   {result.path.parent}")
+            return
         print(f"  best         epoch {result.best_epoch}, {subject.best(result)}")
         print(f"  written      {result.path}")
         if advice := subject.advice(result):

@@ -1,10 +1,35 @@
-"""The two exceptions of the library."""
+"""The exceptions of the library."""
 
 from __future__ import annotations
+
+import math
 
 
 class InputError(ValueError):
     """An argument cannot be used; the message names it, what was given and what is allowed."""
+
+
+class TooManySteps(InputError):
+    """The accuracy asked for needs more time steps than are allowed.
+
+    ``num_steps`` and ``seconds`` estimate what it takes on this machine, ``limit`` is the number of
+    steps allowed, and ``loss`` says how many decibels less can be had with that many.
+    """
+
+    def __init__(self, num_steps: float, seconds: float, limit: int, loss: float) -> None:
+        self.num_steps, self.seconds, self.limit, self.loss = num_steps, seconds, limit, loss
+        super().__init__(
+            f"the accuracy asked for {self.effort}; the limit is max_num_steps={limit}, which is "
+            f"enough for an accuracy about {math.ceil(loss)} dB lower"
+        )
+
+    @property
+    def effort(self) -> str:
+        """ "needs about 5,600 time steps, about 2 minutes on this machine"."""
+        if not self.num_steps < 1e12:
+            return "needs more time steps than any computer can take"
+        steps = f"{float(f'{self.num_steps:.2g}'):,.0f}"
+        return f"needs about {steps} time steps, about {in_words(self.seconds)} on this machine"
 
 
 class NotConverged(RuntimeError):
@@ -16,3 +41,11 @@ class NotConverged(RuntimeError):
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+def in_words(seconds: float) -> str:
+    """A duration, roughly: "40 seconds", "3 minutes", "5 hours", "2 days"."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:,.0f} {unit}s"
+    return f"{max(seconds, 1):.0f} seconds"

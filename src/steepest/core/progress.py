@@ -1,9 +1,10 @@
 """Progress and stopping: one contract for everything that iterates.
 
 Where a function has ``on_step``, it calls it with a report after each step. Every report has
-``step`` (1 for the first) and ``num_steps`` (0 where the number is not known beforehand). Where
-the callback returns True, the function stops there and returns the best it has so far; results
-with a status have `Status.STOPPED`.
+``step`` (1 for the first) and ``num_steps`` (0 where the number is not known beforehand). A
+function that works in stages names the present one in ``stage``; ``num_steps`` then counts to the
+end of that stage. Where the callback returns True, the function stops there and returns the best
+it has so far; results with a status have `Status.STOPPED`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ Callback = Callable[[Any], object]
 
 @dataclass(frozen=True)
 class Progress:
-    """The plain report: which step it is, of how many, and how large the residual still is."""
+    """The plain report: which step it is, of how many, and how large the residual still is.
+
+    ``stage`` says what is being done, where there is more than one thing to do.
+    """
 
     step: int
     num_steps: int = 0
     residual: float | None = None
+    stage: str = ""
 
 
 def check_callback(on_step: Callback | None, name: str = "on_step") -> None:
@@ -77,11 +82,20 @@ class Reporter:
 
     @property
     def stage(self) -> Callback | None:
-        """The ``on_step`` of one stage of several; None where nobody listens."""
-        return self._of_stage if self.listens else None
+        """The ``on_step`` of one stage of several; None where nobody listens.
 
-    def _of_stage(self, report: Any) -> bool:
-        return self(replace(report, num_steps=0))
+        The number of its steps is handed on if the stage has a name: else nobody could tell what
+        it counts.
+        """
+        if not self.listens:
+            return None
+        before = self._count
+
+        def of_stage(report: Any) -> bool:
+            known = report.num_steps if getattr(report, "stage", "") else 0
+            return self(replace(report, num_steps=before + known if known else 0))
+
+        return of_stage
 
     @property
     def watch(self) -> Callable[[float], bool] | None:

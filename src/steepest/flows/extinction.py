@@ -22,6 +22,7 @@ _FIRST = 1e-3  # of the largest deviation from the mean: no pixel can vanish soo
 _FLAT = 1e-3  # relative contrast left at extinction
 _DOUBLINGS = 60
 _MOST_ITERATIONS = 1000
+STAGE = "finding the last time"  # as the user reads it
 DEFAULT_TOL = 3e-3
 
 
@@ -86,7 +87,7 @@ def extinction_time(
 def extinction_of(
     problem: Problem, tol: float, num_threads: int, on_step: Callback | None = None
 ) -> float:
-    """`extinction_time` of a prepared problem of total variation."""
+    """`extinction_time` of a prepared problem of total variation, or the time where it stopped."""
     weights = getattr(problem.energy, "weights", None)
     if weights is not None and not bool((weights > 0).all()):
         raise InputError("weights must be positive here: where they vanish nothing goes extinct")
@@ -139,7 +140,7 @@ def _extinction(
         nonlocal stopped, left
         seen.append(time)
         left = contrast(image())
-        stopped = asks_to_stop(on_step, Progress(len(seen), 0, left / problem.scale))
+        stopped = asks_to_stop(on_step, Progress(len(seen), 0, left / problem.scale, STAGE))
         return stopped or left <= _FLAT * start
 
     march(

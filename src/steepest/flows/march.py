@@ -31,6 +31,7 @@ class Hooks:
     ``guess(index, start, end)`` suggests a feasible flux to start a step with;
     ``watch(terms, iterations)`` sees every measurement inside a step; ``trace(index, time, tau,
     dual)`` the solved dual; ``after_step(index, time, outcome, bound, image)`` what came out.
+    ``stage(name, num_steps)`` is told before the steps of each stage where there are several.
     ``watch`` and ``after_step`` stop the march by returning True.
     """
 
@@ -38,6 +39,7 @@ class Hooks:
     watch: Callable[[StepTerms, int], object] | None = None
     trace: Callable[[int, float, float, Dual], object] | None = None
     after_step: Callable[[int, float, Outcome, Bound, Callable[[], Array]], object] | None = None
+    stage: Callable[[str, int], object] | None = None
 
 
 @dataclass
@@ -92,7 +94,7 @@ def march(
         tau = float(node - time)
         if needs_double(working, energy, tau, size):
             standing = state if last is None else _standing(dual, bound, momentum)
-            dual = _resume(_in_double(standing), energy, num_threads)
+            dual = _resume(in_double(standing), energy, num_threads)
             working = to_float64(working)
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
         floor = rounding_floor(working, energy, tau, size)
@@ -163,7 +165,7 @@ def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:
     return PartState(dual.image, dual.flux, dual.warm, bound, momentum)
 
 
-def _in_double(state: PartState) -> PartState:
+def in_double(state: PartState) -> PartState:
     """The same state in float64."""
     warm = None if state.warm is None else tuple(to_float64(array) for array in state.warm)
     return replace(state, image=to_float64(state.image), warm=warm)

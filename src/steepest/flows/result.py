@@ -49,7 +49,8 @@ class Step:
 
     ``gap`` is relative; ``error_bound`` the certified L2 distance to the exact flow so far;
     ``image`` the current image in the caller's axes (floating point), gathered when asked for. Of a
-    batch or of separate channels it is the one item or channel at work.
+    batch or of separate channels it is the one item or channel at work. ``stage`` says what the
+    step is part of: "flow", or the search that precedes it.
     """
 
     step: int
@@ -59,6 +60,7 @@ class Step:
     iterations: int
     error_bound: float
     gather: Callable[[], Array] = field(repr=False)
+    stage: str = ""
 
     @cached_property
     def image(self) -> Array:
@@ -128,9 +130,9 @@ class FlowResult:
         times : float or increasing sequence of floats
             After the time at which this result ends.
         **options
-            ``tol``, ``num_steps``, ``grid``, ``accuracy``, ``max_error``, ``max_num_iter``,
-            ``on_step``, ``flux_guess``, ``num_threads`` and ``raise_on_failure`` of
-            `steepest.flow`, with its defaults.
+            ``tol``, ``num_steps``, ``grid``, ``accuracy``, ``max_error``,
+            ``max_num_steps``, ``max_num_iter``, ``on_step``, ``flux_guess``, ``num_threads`` and
+            ``raise_on_failure`` of `steepest.flow`, with its defaults.
 
         Returns
         -------
@@ -159,7 +161,7 @@ class FlowResult:
 
 @dataclass(frozen=True, eq=False)
 class DenoiseResult(ImageLike):
-    """A certified minimiser. With a batch, gap and bounds have one entry an item.
+    """A certified minimiser. With a batch, gap and bounds have one entry per item.
 
     Attributes
     ----------

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -18,12 +16,12 @@ from ..core.numbers import check_count, check_number, check_numbers
 from ..core.progress import Callback, asks_to_stop, check_callback
 from ..core.status import Status
 from ..core.threads import resolve_num_threads
-from .adaptive import march_to_accuracy
+from .adaptive import DEFAULT_MAX_STEPS, FLOWING, march_to_accuracy
 from .flux_guess import part_guess
 from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, march
 from .problem import Problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
-from .time_grid import TimeGrid, check_times, make_nodes
+from .time_grid import MOST_STEPS, TimeGrid, check_times, make_nodes
 
 _BEST = 300.0  # dB; float64 itself ends at about as much
 
@@ -36,6 +34,7 @@ class _Plan:
     tol: float
     target: float | None
     max_num_iter: int
+    max_num_steps: int
     num_threads: int
 
 
@@ -50,6 +49,7 @@ def run(
     grid: str | TimeGrid = "uniform",
     accuracy: float | None = None,
     max_error: float | None = None,
+    max_num_steps: int = DEFAULT_MAX_STEPS,
     max_num_iter: int = 5000,
     on_step: Callback | None = None,
     flux_guess: Any = None,
@@ -67,18 +67,20 @@ def run(
         check_number(tol, "tol"),
         target,
         check_count(max_num_iter, "max_num_iter"),
+        check_count(max_num_steps, "max_num_steps", most=MOST_STEPS),
         resolve_num_threads(num_threads),
     )
     nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
     problem.check_times(nodes, "grid")
     starts = state.parts if state else tuple(fresh_state(part) for part in problem.parts)
     fixed_steps = len(nodes) if target is None else None
-    numbers = count(1)  # of the steps of all parts
+    reports = None if on_step is None else _Reports(on_step, problem, fixed_steps, tape)
     hooks = [
         Hooks(
             guess=part_guess(flux_guess, problem, index, fixed_steps),
             trace=None if tape is None else tape.trace(index),
-            after_step=_reporter(on_step, problem, numbers, fixed_steps, tape),
+            after_step=None if reports is None else reports.after_step,
+            stage=None if reports is None else reports.begin,
         )
         for index in range(len(problem.parts))
     ]
@@ -109,9 +111,10 @@ def _run_all(
             end = record.times[-1] / problem.scale
             wanted = np.union1d(wanted[wanted < end], [end])
             nodes = np.union1d(nodes[nodes < end], [end])
-            silent = [replace(hook, after_step=None) for hook in hooks]
+            silent = [replace(hook, after_step=None, stage=None) for hook in hooks]
+            hurried = replace(plan, target=None)
             return [
-                record if i == index else _run(problem, i, other, plan, wanted, nodes, quiet)
+                record if i == index else _run(problem, i, other, hurried, wanted, nodes, quiet)
                 for i, (other, quiet) in enumerate(zip(starts, silent, strict=True))
             ]
     return records
@@ -137,8 +140,9 @@ def _run(
     if plan.target is not None and wanted.size:
         share = plan.target / math.sqrt(problem.parts_per_item)
         return march_to_accuracy(
-            energy, start, begin, wanted * scale, share, plan.max_num_iter, **common
-        )
+            energy, start, begin, wanted * scale, share, plan.max_num_iter, plan.max_num_steps,
+            **common,
+        )  # fmt: skip
     goal = Goal(plan.tol, plan.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
     keep = np.isin(nodes, wanted)
     return march(energy, start, begin, nodes * scale, keep, goal, **common)
@@ -171,34 +175,37 @@ def _target(accuracy: float | None, max_error: float | None, problem: Problem) -
     return distance * problem.scale
 
 
-def _reporter(
-    on_step: Callback | None,
-    problem: Problem,
-    numbers: Iterator[int],
-    total: int | None,
-    tape: Any,
-) -> Any:
-    """Turn the loop's report into the user's `Step`."""
-    if on_step is None:
-        return None
+class _Reports:
+    """Turns what the time loop tells into the user's `Step`, numbered through all parts."""
 
-    def report(number: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
+    def __init__(self, on_step: Callback, problem: Problem, total: int | None, tape: Any) -> None:
+        self._on_step, self._problem, self._tape = on_step, problem, tape
+        self._stage, self._seen, self._total = FLOWING, 0, (total or 0) * len(problem.parts)
+
+    def begin(self, stage: str, num_steps: int) -> None:
+        """A stage of so many steps begins."""
+        self._stage, self._total = stage, self._seen + num_steps
+
+    def after_step(self, number: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
+        """Report one step; whether to stop."""
+        scale, tape = self._problem.scale, self._tape
+
         def gather() -> Array:
-            found = problem.layout.restore_axes(rescaled(image(), 1 / problem.scale))
+            found = self._problem.layout.restore_axes(rescaled(image(), 1 / scale))
             return found if tape is None else tape.tensor(found)
 
+        self._seen += 1
         step = Step(
-            step=next(numbers),
-            num_steps=(total or 0) * len(problem.parts),
-            time=time / problem.scale,
+            step=self._seen,
+            num_steps=self._total,
+            time=time / scale,
             gap=outcome.relative_gap,
             iterations=outcome.iterations,
-            error_bound=bound.distance / problem.scale,
+            error_bound=bound.distance / scale,
             gather=gather,
+            stage=self._stage,
         )
-        return asks_to_stop(on_step, step)
-
-    return report
+        return asks_to_stop(self._on_step, step)
 
 
 def _collect(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from ..core.errors import InputError
 from ..core.numbers import check_count
+from .forward_mode import jvp
 
 DEFAULT_LIMIT = 1e4
 """Default gain above which a layer warns: float32 then leaves two or three correct digits."""
@@ -82,10 +82,7 @@ def estimate_gain(
         generator = torch.Generator().manual_seed(0)
     start = torch.randn(u.shape, generator=generator, dtype=u.dtype, device=generator.device)
     direction = _unit(start.to(u.device))
-    with warnings.catch_warnings():
-        # torch itself causes it when it first loads its forward derivatives
-        warnings.filterwarnings("ignore", r".*torch\.jit", DeprecationWarning)
-        return _power_iteration(evolve, u, direction, num_iter)
+    return _power_iteration(evolve, u, direction, num_iter)
 
 
 def _power_iteration(
@@ -96,7 +93,7 @@ def _power_iteration(
         return math.inf
     gain = 0.0
     for _ in range(num_iter):
-        image = torch.func.jvp(evolve, (u,), (direction,))[1]
+        image = jvp(evolve, (u,), (direction,))[1]
         gain = float(torch.linalg.vector_norm(image))
         if gain == 0 or not math.isfinite(gain):
             break

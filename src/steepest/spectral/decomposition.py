@@ -25,7 +25,7 @@ from ..core.arrays import as_array
 from ..core.errors import InputError
 from ..core.namespace import detached, is_torch
 from ..core.numbers import check_count, check_number
-from ..core.progress import Callback
+from ..core.progress import Callback, Reporter
 from ..core.threads import resolve_num_threads
 from ..flows.extinction import DEFAULT_TOL, extinction_of, shortest_of
 from ..flows.problem import Problem, make_problem
@@ -231,8 +231,12 @@ def decompose(
     grid : "log" (default), "uniform" or TimeGrid
     tol, isotropic, weights, spacing, channel_axis, coupled, data_range
         As in `steepest.tv_flow`.
-    max_num_iter, on_step, num_threads, raise_on_failure
+    max_num_iter, num_threads, raise_on_failure
         As in `steepest.tv_flow`.
+    on_step : callable, optional
+        As in `steepest.tv_flow`, where ``stage`` is "flow"; without ``t_max`` the search for the
+        extinction time comes first, and reports a `Progress` with the stage "finding the last
+        time". Where it is stopped, the flow takes one step.
 
     Returns
     -------
@@ -261,10 +265,12 @@ def decompose(
     ).in_floats()
     values = problem.image()
     values = values.copy() if np.may_share_memory(values, np.asarray(image)) else values
-    nodes = _nodes(problem, t_max, num_steps, grid, resolve_num_threads(num_threads))
+    tell = Reporter(on_step)
+    nodes = _nodes(problem, t_max, num_steps, grid, resolve_num_threads(num_threads), tell.stage)
     flow = run(
         problem, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
-        on_step=on_step, num_threads=num_threads, raise_on_failure=raise_on_failure,
+        on_step=_stop if tell.stopped else tell.stage, num_threads=num_threads,
+        raise_on_failure=raise_on_failure,
     )  # fmt: skip
     return from_flow(
         values, flow, edges=band_edges, num_bands=count, exact=num_bands is not None,
@@ -311,12 +317,13 @@ def _nodes(
     num_steps: int | None,
     grid: str | TimeGrid,
     num_threads: int,
+    on_step: Callback | None,
 ) -> np.ndarray:
     """Frame times, 0 first, at least two steps. A logarithmic grid begins at `shortest_of`."""
     if isinstance(grid, TimeGrid) and t_max is None:
         last = grid.nodes[-1]
     elif t_max is None:
-        last = _BEYOND * extinction_of(problem, DEFAULT_TOL, num_threads) or 1.0
+        last = _BEYOND * extinction_of(problem, DEFAULT_TOL, num_threads, on_step) or 1.0
     else:
         last = check_number(t_max, "t_max", positive=True)
     problem.check_times(np.array([last]), "t_max")
@@ -331,6 +338,11 @@ def _nodes(
             "num_steps and grid give one step; a second derivative needs at least two steps"
         )
     return np.concatenate([[0.0], nodes])
+
+
+def _stop(step: object) -> bool:
+    """The callback of a flow that ends with its first step."""
+    return True
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 A strip is ``state[slot, row, column]``: the C channels of f, then of y_x, y_y (and y_z), then of p.
 The rows of a volume run through its planes one after another. One sweep runs ``len(betas)``
-iterations as a wavefront over the rows: each iteration works ``reach + 1`` rows behind the one before
-it, where ``reach`` is 1, or the number of rows of a plane. A row is thus loaded once and stays in
-cache for all iterations, and each iteration needs only ``reach + 1`` rolling rows of the primal image
-``u = f + tau div y``. All arithmetic is in the dtype of the strip, which every scalar argument must
-have as well.
+iterations as a wavefront over the rows: each iteration works ``reach + 1`` rows behind the one
+before it, where ``reach`` is 1, or the number of rows of a plane. A row is thus loaded once and
+stays in cache for all iterations, and each iteration needs only ``reach + 1`` rolling rows of the
+primal image ``u = f + tau div y``. All arithmetic is in the dtype of the strip, which every scalar
+argument must have as well.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from ...core.progress import Callback
 from ...flows.extinction import shortest_of
 from ...flows.problem import make_problem
 from ...flows.time_grid import TimeGrid, check_times
+from ...layers.forward_mode import jvp
 from ...spectral.decomposition import Decomposition, from_flow
 from .fields import check_inputs
 from .predict import learned_flow
@@ -66,7 +67,7 @@ def learned_bands(module: nn.Module, u0: Tensor, edges: Sequence[float]) -> tupl
     primitives = []
     for edge in (start, *later):
         t = u0.new_full((len(u0),), float(edge))
-        u, rate = torch.func.jvp(lambda at: module.solve(u0, at), (t,), (torch.ones_like(t),))[:2]  # type: ignore[operator]
+        u, rate = jvp(lambda at: module.solve(u0, at), (t,), (torch.ones_like(t),))[:2]  # type: ignore[operator]
         primitives.append(float(edge) * rate - u)
     stacked = torch.stack(primitives)
     return stacked[1:] - stacked[:-1], -stacked[-1]

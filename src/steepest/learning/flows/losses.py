@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...core.errors import InputError
 from ...core.numbers import check_number
+from ...layers.forward_mode import jvp
 from .fields import divergence, gradient, norm, squared_norm, total_variation
 from .paper_network import check_choice
 from .units import CONTRAST
@@ -187,9 +188,7 @@ def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict
         raise InputError("t must contain 0, where the loss tests the initial condition")
     if len(u0) == 1:
         u0 = u0.expand(len(t), -1, -1, -1)
-    both: Any = torch.func.jvp(
-        lambda times: network.propose(u0, times), (t,), (torch.ones_like(t),)
-    )
+    both: Any = jvp(lambda times: network.propose(u0, times), (t,), (torch.ones_like(t),))
     (u, phi), (u_t, _) = both
     v = CONTRAST * u
     return weighted_sum(v, u_t, phi, phi, initial_term(CONTRAST * u0, v, t), **weights)

@@ -26,6 +26,7 @@ from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle
 
 from ...core.errors import InputError
 from ...core.numbers import check_count
+from ...layers.forward_mode import jvp
 from .fields import check_inputs, divergence, drop_unused, gradient, project, squared_norm
 
 _EARLIEST = 1e-6  # times the largest slope: replaces t = 0, when every slope counts as an edge
@@ -79,7 +80,7 @@ class MeanFluxNet(nn.Module):
         """
         check_inputs(u0, t, dtype=next(self.parameters()).dtype)
         w, late = self._slopes(u0, t)
-        mean, slope = torch.func.jvp(self._refine, (w,), (w,))[:2]
+        mean, slope = jvp(self._refine, (w,), (w,))[:2]
         u = u0 + _column(t) * divergence(mean)
         return u, torch.where(late, mean - slope, mean)
 

@@ -34,7 +34,7 @@ class Setting:
 
 
 def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
-    """Save a checkpoint and the best network so far (before the first validation, the present one).
+    """Save a checkpoint and the best network so far; there is none before the first validation.
 
     Raises
     ------
@@ -43,7 +43,8 @@ def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
     """
     check_finite(setting, learner)
     save_checkpoint(setting.folder, learner, setting.recipe, log_bytes)
-    _save_best(setting, learner)
+    if learner.best:
+        _save_best(setting, learner)
 
 
 def check_finite(setting: Setting, learner: Learner) -> None:
@@ -73,7 +74,10 @@ def check_finite(setting: Setting, learner: Learner) -> None:
 
 
 def best_network(setting: Setting, learner: Learner) -> nn.Module:
-    """A copy of the best network so far, on the CPU and in evaluation mode."""
+    """A copy of the best network so far (before the first validation, of the present one).
+
+    It is on the CPU and in evaluation mode.
+    """
     network = setting.task.build()
     network.load_state_dict(learner.best or learner.candidate.state_dict())
     return network.eval()
@@ -97,7 +101,7 @@ def _metadata(setting: Setting, learner: Learner) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": _device_name(setting.team.device),
         "best_epoch": learner.best_epoch,
-        "best_score": learner.best_score if learner.best else None,
+        "best_score": learner.best_score,
         **setting.task.metadata(),
     }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -18,6 +18,7 @@ from .checkpoint import restore
 from .distributed import Team, team
 from .keeping import Setting, best_network, check_finite, store
 from .learner import Learner, count_parts, learning_rate, make_learner, take_step
+from .log import NAME as LOG_NAME
 from .log import Log, read_log
 from .recipe import Recipe
 from .resuming import find_checkpoint
@@ -48,11 +49,12 @@ class TrainingResult(Generic[R]):
     Attributes
     ----------
     network : nn.Module
-        The network with the best weights, on the CPU and in evaluation mode.
+        The network with the best weights (before the first validation, with the present ones), on
+        the CPU and in evaluation mode.
     config : Recipe
         The recipe, with the batch that was used.
     path : Path
-        The safetensors file of the weights.
+        The safetensors file of the weights; before the first validation there is none yet.
     stopped : str
         "finished", "time" (``max_minutes`` were over) or "callback" (a callback returned True).
         After "time" or "callback", run the training again to continue it.
@@ -100,9 +102,10 @@ def run_training(
     """Train the network of a task. The ``train`` function of each subject calls this.
 
     Writes into ``folder``: ``log.csv`` (one row per epoch), ``checkpoint.json`` and a safetensors
-    file, and the best network so far, which ``task.save`` writes to the path ``folder/weights``. A
-    training that was stopped or killed resumes from its checkpoint, bit for bit on the same machine
-    with the same number of threads. Processes started by ``torchrun`` share the batches.
+    file, and, from the first validation on, the best network so far, which ``task.save`` writes to
+    the path ``folder/weights``. A training that was stopped or killed resumes from its checkpoint,
+    bit for bit on the same machine with the same number of threads. Processes started by
+    ``torchrun`` share the batches.
 
     Parameters
     ----------
@@ -185,11 +188,30 @@ def _train(
     """Run the training and return why it ended; only the first process writes files."""
     if not setting.team.leads:
         return _run(setting, learner, stop, None)
-    setting.folder.mkdir(parents=True, exist_ok=True)
-    with closing(Log(setting.folder, log_bytes, tensorboard=setting.recipe.tensorboard)) as log:
+    with (
+        _no_empty_folder(setting.folder),
+        closing(Log(setting.folder, log_bytes, tensorboard=setting.recipe.tensorboard)) as log,
+    ):
         stopped = _run(setting, learner, stop, _Output(log, *callbacks))
         store(setting, learner, log.size)
     return stopped
+
+
+@contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """Make the folder; where nothing was stored in it before an error, remove it again."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        log = folder / LOG_NAME
+        if new and log.is_file() and not log.stat().st_size:
+            log.unlink()
+        with suppress(OSError):  # something is in it
+            if new:
+                folder.rmdir()
+        raise
 
 
 def _run(setting: Setting, learner: Learner, stop: Stop, output: _Output | None) -> str:

@@ -1,0 +1,28 @@
+"""Derivatives in one direction, without the warnings of torch's own code."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+
+def jvp(function: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
+    """`torch.func.jvp`: the values of a function, and its derivative in one direction.
+
+    The first derivative in a process makes torch compile formulas with its own `torch.jit.script`,
+    which is deprecated. That warning is no concern of whoever calls us.
+    """
+    if not torch.compiler.is_compiling():
+        _load_formulas()
+    return torch.func.jvp(function, primals, tangents)
+
+
+@lru_cache(maxsize=1)
+def _load_formulas() -> None:
+    with warnings.catch_warnings(), torch.inference_mode(False):
+        warnings.filterwarnings("ignore", r".*torch\.jit", DeprecationWarning)
+        torch.func.jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))

@@ -1,0 +1,51 @@
+"""What torch deprecates inside itself is not shown to those who use the networks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("safetensors")
+
+# Every one of these takes torch's first forward derivative in its process.
+USES = {
+    "layer": "estimate_gain(InverseHeat(2, 0.1), u0, 2)",
+    "network": "load('mean-flux')(u0, t)[0].sum().backward(); learned_flow(u0[0, 0].numpy(), 0.1)",
+    "decomposition": "learned_decomposition(u0[0, 0].numpy(), num_steps=4)",
+    "training": "train(replace(PRESETS['smoke'], crop=12, images=2, epochs=1), 'run')",
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_no_deprecation_is_shown(use: str, tmp_path: Path) -> None:
+    program = f"""
+from dataclasses import replace
+import torch
+from steepest.layers import InverseHeat, estimate_gain
+from steepest.learning import learned_decomposition, learned_flow, load
+from steepest.learning.flows.training import PRESETS, train
+u0, t = torch.rand(1, 1, 16, 16), torch.tensor([0.1])
+{USES[use]}
+"""
+    command = [sys.executable, "-W", "error::DeprecationWarning", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "DeprecationWarning" not in done.stderr
+
+
+def test_the_derivative_is_that_of_torch() -> None:
+    import torch
+
+    from steepest.layers.forward_mode import jvp
+
+    def cube(x: torch.Tensor) -> torch.Tensor:
+        return x**3
+
+    x, direction = torch.arange(4.0), torch.ones(4)
+    with torch.inference_mode():
+        value, slope = jvp(cube, (x.clone(),), (direction.clone(),))
+    assert torch.equal(value, x**3)
+    assert torch.equal(slope, 3 * x**2)
