@@ -111,7 +111,7 @@ def prepare_image(
         bad = int((~xp.isfinite(array)).sum())
         raise InputError(
             f"{name} holds {bad} NaN or infinite pixels; every pixel must be finite "
-            "(fill the unknown ones first)"
+            "(steepest.inpaint(image) fills in the pixels that are NaN)"
         )
     if not any_size:
         check_magnitude(array, name)
@@ -161,8 +161,8 @@ def as_array(values: Any, name: str) -> Array:
         return values
     if isinstance(values, np.ma.MaskedArray):
         raise InputError(
-            f"{name} is a masked array; allowed are plain arrays (fill it first, for example with "
-            "image.filled(value), or give steepest.inpaint image.data and known=~image.mask)"
+            f"{name} is a masked array; allowed are plain arrays. steepest.inpaint(image) fills in "
+            f"the masked pixels of an image; {name}.filled(value) sets them all to one value"
         )
     try:
         return np.asarray(values)

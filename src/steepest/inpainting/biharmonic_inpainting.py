@@ -20,6 +20,7 @@ def biharmonic(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     tol: float = 1e-6,
     max_num_iter: int = 500,
@@ -40,9 +41,11 @@ def biharmonic(
     ----------
     image : array
         One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy. Unknown pixels may hold anything.
+        NumPy (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     tol : float
         Relative residual at which the iteration stops.
@@ -83,7 +86,7 @@ def biharmonic(
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis)
+    problem = masked(image, known, unknown, channel_axis)
     start = problem.first_guess(threads)
     solution = solve_all(_system(problem.known), start, tol, max_num_iter, threads, tell.watch)
     return problem.result(

@@ -22,6 +22,7 @@ def curvature_driven(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     slope: float = 0.03,
     floor: float = 0.3,
@@ -44,10 +45,12 @@ def curvature_driven(
     Parameters
     ----------
     image : array
-        Two spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, NumPy.
-        Unknown pixels may hold anything.
+        Two spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, NumPy
+        (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     slope : float
         Below such gradients the diffusivity is bounded; a fraction of the range of the known values
@@ -100,7 +103,7 @@ def curvature_driven(
     slope, floor = check_scale(slope, "slope"), check_scale(floor, "floor")
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis, (2,))
+    problem = masked(image, known, unknown, channel_axis, (2,))
     excess = np.where(problem.known, np.inf, 0.0)
     logarithms: list[np.ndarray] = []
 

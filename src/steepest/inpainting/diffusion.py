@@ -18,6 +18,7 @@ def inpaint(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
     tol: float = 1e-6,
@@ -36,15 +37,19 @@ def inpaint(
     Parameters
     ----------
     image : array
-        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, or
-        a torch tensor (float32, float64). Unknown pixels may hold anything.
+        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16
+        (also as a masked array), or a torch tensor (float32, float64). Unknown pixels may hold
+        anything.
     known : array of the spatial shape, optional
-        Boolean (True: known), or confidences in [0, 1] as floats. Default: the pixels of a
-        floating-point image that are not NaN (in any channel).
+        Boolean (True: known), or confidences in [0, 1] as floats. Default: the pixels that are
+        neither NaN nor masked (in any channel).
+    unknown : array of the spatial shape, optional
+        The opposite, instead of ``known``: True (or, of two values, the one that is not 0) where
+        pixels are to be filled, as in scikit-image and OpenCV.
     channel_axis : int, optional
         Which axis holds channels.
     spacing : float or sequence, optional
-        Pixel spacing, one number or one a spatial axis (default 1).
+        Pixel spacing, one number or one per spatial axis (default 1).
     tol : float
         Relative residual of the linear system at which the iteration stops.
     max_num_iter : int
@@ -67,7 +72,8 @@ def inpaint(
     Raises
     ------
     InputError
-        Bad image; ``known`` of the wrong shape or type, or with no known pixel.
+        Bad image; a mask of the wrong shape or type, or with no known pixel; both ``known`` and
+        ``unknown``.
     NotConverged
         Only with ``raise_on_failure=True``.
 
@@ -86,7 +92,7 @@ def inpaint(
     tell = Reporter(on_step)
     if follows(known) and not is_torch(image):
         raise InputError("known requires grad, so image must be a torch tensor, too")
-    problem = prepare(image, known, channel_axis, spacing)
+    problem = prepare(image, known, unknown, channel_axis, spacing)
     if is_torch(problem.values):
         from .implicit import diffuse
 

@@ -21,6 +21,7 @@ def edge_enhancing(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     contrast: float = 0.01,
     sigma: float = 1.0,
@@ -41,10 +42,12 @@ def edge_enhancing(
     Parameters
     ----------
     image : array
-        Two spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, NumPy.
-        Unknown pixels may hold anything.
+        Two spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, NumPy
+        (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     contrast : float
         Gradients above are edges, as a fraction of the range of the known values a pixel. 0.005 to
@@ -94,7 +97,7 @@ def edge_enhancing(
     sigma = check_number(sigma, "sigma", most=WIDEST)
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis, (2,))
+    problem = masked(image, known, unknown, channel_axis, (2,))
 
     def linearise(u: np.ndarray) -> Linearised:
         equation = system(*diffusion_tensor(u, contrast, sigma), problem.known)

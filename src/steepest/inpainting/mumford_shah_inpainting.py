@@ -23,6 +23,7 @@ def mumford_shah(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     contrast: float = 0.05,
     width: float = 2.0,
@@ -47,9 +48,11 @@ def mumford_shah(
     ----------
     image : array
         One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy. Unknown pixels may hold anything.
+        NumPy (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     contrast : float
         Gradients above become edges, as a fraction of the range of the known values a pixel.
@@ -102,7 +105,7 @@ def mumford_shah(
     width = check_number(width, "width", most=1e12)
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis)
+    problem = masked(image, known, unknown, channel_axis)
     excess = np.where(problem.known, np.inf, 0.0)
     edges = np.ones(problem.known.shape)
 

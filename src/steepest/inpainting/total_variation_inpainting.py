@@ -31,6 +31,7 @@ def total_variation(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     tol: float = 1e-3,
     max_num_iter: int = 2000,
@@ -49,9 +50,11 @@ def total_variation(
     ----------
     image : array
         One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy. Unknown pixels may hold anything.
+        NumPy (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     tol : float
         Relative duality gap at which the iteration stops.
@@ -98,7 +101,7 @@ def total_variation(
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis)
+    problem = masked(image, known, unknown, channel_axis)
     best, iterations = _minimise(problem, tol, max_num_iter, threads, tell)
     status = Status.CONVERGED if best.gap <= tol else Status.MAX_ITERATIONS
     status = Status.STOPPED if tell.stopped else status
