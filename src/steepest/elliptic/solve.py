@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +19,31 @@ _RESTARTS = 4
 class Solution:
     """Solutions (C, \\*space) in float64, and how far the iteration went for each.
 
-    ``residual`` (C,) is ``|right - A u| / |right + couplings to held values|``, recomputed from u,
-    in float64 (0 where there is nothing to solve); ``iterations`` (C,).
+    ``left`` (C,) is ``|right - A u|``, recomputed from u in float64, ``reference`` (C,)
+    ``|right + couplings to held values|``, ``residual`` the one over the other (0 where there is
+    nothing to solve); ``iterations`` (C,).
     """
 
     image: np.ndarray
-    residual: np.ndarray
+    left: np.ndarray
+    reference: np.ndarray
     iterations: np.ndarray
+
+    @property
+    def residual(self) -> np.ndarray:
+        """Relative."""
+        none = (self.left > 0).astype(float)
+        return np.divide(self.left, self.reference, out=none, where=self.reference != 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """What `solve` takes: one of several independent equations."""
+
+    hierarchy: Hierarchy
+    start: np.ndarray
+    right: np.ndarray | None = None
+    scale: np.ndarray | None = None
 
 
 def solve(
@@ -57,14 +76,52 @@ def solve(
         it returns True, all stop. Without it, the compiled code runs to the end.
     """
 
-    def work(channel: int) -> Iteration:
-        b = None if right is None else right[channel]
-        watched = watch is not None
-        return _solve_one(hierarchy, start[channel], b, scale, tol, max_num_iter, watched)
+    one = [Equation(hierarchy, start, right, scale)]
+    return solve_each(
+        one, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch
+    )[0]
 
-    parts = iterate_all(lambda: work, range(len(start)), num_threads, watch)
-    images, residuals, iterations = zip(*parts, strict=True)
-    return Solution(np.stack(images), np.array(residuals), np.array(iterations))
+
+def solve_each(
+    equations: Sequence[Equation],
+    *,
+    tol: float,
+    max_num_iter: int,
+    num_threads: int = 1,
+    watch: Watch | None = None,
+) -> list[Solution]:
+    """`solve` for several equations at once; the options as there, threads share all images."""
+
+    def work(place: tuple[int, int]) -> Iteration:
+        own, channel = equations[place[0]], place[1]
+        b = None if own.right is None else own.right[channel]
+        start, watched = own.start[channel], watch is not None
+        return _solve_one(own.hierarchy, start, b, own.scale, tol, max_num_iter, watched)
+
+    places = [(k, c) for k, each in enumerate(equations) for c in range(len(each.start))]
+    parts = iterate_all(lambda: work, places, num_threads, watch)
+    return gathered(parts, [len(each.start) for each in equations])
+
+
+def gathered(
+    parts: Sequence[tuple[np.ndarray, float, float, int]], counts: list[int]
+) -> list[Solution]:
+    """From image, left, reference and iterations of each right-hand side to solutions."""
+    ends = np.cumsum(counts)
+    solutions = []
+    for end, count in zip(ends, counts, strict=True):
+        images, left, reference, iterations = zip(*parts[end - count : end], strict=True)
+        numbers = (np.array(left), np.array(reference), np.array(iterations))
+        solutions.append(Solution(np.stack(images), *numbers))
+    return solutions
+
+
+def together(image: np.ndarray, parts: Sequence[Solution]) -> Solution:
+    """The solution of a problem of which ``parts`` are independent parts: their norms add up."""
+    left = np.linalg.norm([part.left for part in parts], axis=0)
+    reference = np.linalg.norm([part.reference for part in parts], axis=0)
+    iterations = np.max([part.iterations for part in parts], axis=0)
+    return Solution(image, left, reference, iterations)
 
 
 def _solve_one(
@@ -76,7 +133,7 @@ def _solve_one(
     max_num_iter: int,
     watched: bool,
 ) -> Iteration:
-    """One image, its residual and its iterations: one at a time where it is watched."""
+    """One image, the norms of residual and reference, and iterations: one at a time if watched."""
     levels = hierarchy.levels
     volume = hierarchy.volume
     plane = None if volume is None else int(levels[0, 3])
@@ -118,7 +175,7 @@ def _solve_one(
             now = before
             break
         best = hierarchy.unpadded(x).copy()
-    return best, _relative(now, reference), total
+    return best, math.sqrt(now), math.sqrt(reference), total
 
 
 def _relative(square: float, reference: float) -> float:

@@ -10,7 +10,9 @@ from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.preconditioned import Map, System, compiled_operator, one_cycle, solve_all
+from ..elliptic.solve import together
 from .checks import check_iteration
+from .holes import cut
 from .normalised import masked
 from .result import InpaintResult
 from .steady_state import outcome
@@ -88,7 +90,13 @@ def biharmonic(
     tell = Reporter(on_step)
     problem = masked(image, known, unknown, channel_axis)
     start = problem.first_guess(threads)
-    solution = solve_all(_system(problem.known), start, tol, max_num_iter, threads, tell.watch)
+    pieces = cut(~problem.known, 2)
+    systems = [_system(piece.take(problem.known)) for piece in pieces]
+    starts = [piece.take(start) for piece in pieces]
+    solved = solve_all(systems, starts, tol, max_num_iter, threads, tell.watch)
+    for piece, part in zip(pieces, solved, strict=True):
+        piece.put(start, part.image)
+    solution = together(start, solved)
     return problem.result(
         solution.image,
         float(solution.residual.max()),

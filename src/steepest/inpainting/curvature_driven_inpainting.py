@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..core.progress import Callback, Reporter
-from ..elliptic.hierarchy import Hierarchy, build
+from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
-from ..elliptic.solve import solve
+from ..elliptic.solve import Solution, solve
 from .checks import check_iteration, check_scale
+from .holes import cut
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -104,28 +107,36 @@ def curvature_driven(
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
     problem = masked(image, known, unknown, channel_axis, (2,))
-    excess = np.where(problem.known, np.inf, 0.0)
-    logarithms: list[np.ndarray] = []
 
-    def hierarchy(weights: list[np.ndarray]) -> Hierarchy:
-        return build(Operator(excess, _padded(weights)))
+    def pose(known: np.ndarray) -> Callable[[np.ndarray], Linearised]:
+        excess = np.where(known, np.inf, 0.0)
+        logarithms: list[np.ndarray] = []
 
-    def linearise(u: np.ndarray) -> Linearised:
-        own = diffusivity(u, slope, floor)
-        now = solve(hierarchy(own), u, tol=0.0, max_num_iter=0)
-        newest = [np.log(w) for w in own]
-        last = logarithms or newest
-        logarithms[:] = [a + _DAMPING * (b - a) for a, b in zip(last, newest, strict=True)]
+        def solved(weights: list[np.ndarray], u: np.ndarray, **options: Any) -> Solution:
+            # Scaled, for float32; norms are those of the equation as it was.
+            top = max((float(w.max()) for w in weights if w.size), default=1.0)
+            hierarchy = build(Operator(excess, _padded([w / top for w in weights])))
+            found = solve(hierarchy, u, **options)
+            return replace(found, left=top * found.left, reference=top * found.reference)
 
-        def improve(accuracy: float, most: int) -> np.ndarray:
-            damped = hierarchy([np.exp(w) for w in logarithms])
-            return solve(damped, u, tol=accuracy, max_num_iter=most, num_threads=threads).image
+        def linearise(u: np.ndarray) -> Linearised:
+            own = diffusivity(u, slope, floor)
+            now = solved(own, u, tol=0.0, max_num_iter=0)
+            newest = [np.log(w) for w in own]
+            last = logarithms or newest
+            logarithms[:] = [a + _DAMPING * (b - a) for a, b in zip(last, newest, strict=True)]
 
-        return float(now.residual.max()), improve
+            def improve(accuracy: float, most: int) -> np.ndarray:
+                damped = [np.exp(w) for w in logarithms]
+                options = {"tol": accuracy, "max_num_iter": most, "num_threads": threads}
+                return solved(damped, u, **options).image
 
-    first = problem.first_guess(threads)
-    u, residual, steps, status = iterate(linearise, first, tol, max_num_iter, tell)
-    return problem.result(u, residual, steps, status, raise_on_failure)
+            return now, improve
+
+        return linearise
+
+    pieces = cut(~problem.known, 2)  # the curvature at the neighbours of a pixel
+    return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 
 def diffusivity(u: np.ndarray, slope: float, floor: float) -> list[np.ndarray]:
@@ -156,7 +167,6 @@ def _tangential(differences: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _padded(weights: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Weights as `Operator` takes them, scaled to a maximum of 1."""
-    top = max((float(w.max()) for w in weights if w.size), default=1.0)
+    """Weights as `Operator` takes them."""
     down, across = weights
-    return np.pad(down / top, ((0, 1), (0, 0))), np.pad(across / top, ((0, 0), (0, 1)))
+    return np.pad(down, ((0, 1), (0, 0))), np.pad(across, ((0, 0), (0, 1)))

@@ -55,10 +55,10 @@ def inpaint(
     max_num_iter : int
         Most iterations; about 7 reach 1e-6 whatever the mask and the size of the image.
     on_step : callable, optional
-        Called with a `Progress` after each iteration, all channels taken together: their largest
-        residual. Where it returns True, the iteration stops.
+        Called with a `Progress` after each iteration, all channels and holes taken together: their
+        largest residual. Where it returns True, the iteration stops.
     num_threads : int, optional
-        Threads that share the channels (default: all processors, or STEEPEST_NUM_THREADS).
+        Threads that share channels and holes (default: all processors, or STEEPEST_NUM_THREADS).
     raise_on_failure : bool
         Raise `NotConverged` where the tolerance was not met.
 
@@ -80,7 +80,7 @@ def inpaint(
     Notes
     -----
     Conjugate gradients, preconditioned by a multigrid cycle (docs/inpainting): a fixed number of
-    operations a pixel. The result obeys the maximum principle up to the tolerance. On torch
+    operations per pixel. Small holes are solved in the boxes around them. The result obeys the maximum principle up to the tolerance. On torch
     tensors it is differentiable in ``image`` and in confidences; a gradient whose own equation is
     not solved to ``tol`` within ``max_num_iter`` gives a RuntimeWarning.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from ..core.numbers import check_number
 from ..core.progress import Callback, Reporter
 from ..elliptic.nine_point import system
 from ..elliptic.preconditioned import solve_all
+from ..elliptic.solve import Solution
 from .checks import check_iteration, check_scale
+from .holes import cut
 from .lagged import Linearised, iterate
-from .masks.smoothing import WIDEST, gaussian
+from .masks.smoothing import WIDEST, gaussian, radius
 from .normalised import masked
 from .result import InpaintResult
 
@@ -99,16 +102,19 @@ def edge_enhancing(
     tell = Reporter(on_step)
     problem = masked(image, known, unknown, channel_axis, (2,))
 
-    def linearise(u: np.ndarray) -> Linearised:
-        equation = system(*diffusion_tensor(u, contrast, sigma), problem.known)
-        now = solve_all(equation, u, 0.0, 0, threads)
-        return float(
-            now.residual.max()
-        ), lambda accuracy, most: solve_all(equation, u, accuracy, most, threads).image
+    def pose(known: np.ndarray) -> Callable[[np.ndarray], Linearised]:
+        def linearise(u: np.ndarray) -> Linearised:
+            equation = system(*diffusion_tensor(u, contrast, sigma), known)
 
-    first = problem.first_guess(threads)
-    u, residual, steps, status = iterate(linearise, first, tol, max_num_iter, tell)
-    return problem.result(u, residual, steps, status, raise_on_failure)
+            def solved(accuracy: float, most: int) -> Solution:
+                return solve_all([equation], [u], accuracy, most, threads)[0]
+
+            return solved(0.0, 0), lambda accuracy, most: solved(accuracy, most).image
+
+        return linearise
+
+    pieces = cut(~problem.known, 2 + radius(sigma))  # the tensor on the cells around a pixel
+    return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 
 def diffusion_tensor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator, neighbours
-from ..elliptic.solve import solve
+from ..elliptic.solve import Solution, solve
 from .checks import check_iteration, check_scale
+from .holes import whole
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -106,23 +108,24 @@ def mumford_shah(
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
     problem = masked(image, known, unknown, channel_axis)
-    excess = np.where(problem.known, np.inf, 0.0)
-    edges = np.ones(problem.known.shape)
 
-    def linearise(u: np.ndarray) -> Linearised:
-        edges[...] = edge_map(u, edges, contrast, width)
-        hierarchy = build(Operator(excess, conductivities(edges, floor)))
-        now = solve(hierarchy, u, tol=0.0, max_num_iter=0)
-        return (
-            float(now.residual.max()),
-            lambda accuracy, most: (
-                solve(hierarchy, u, tol=accuracy, max_num_iter=most, num_threads=threads).image
-            ),
-        )
+    def pose(known: np.ndarray) -> Callable[[np.ndarray], Linearised]:
+        excess = np.where(known, np.inf, 0.0)
+        edges = np.ones(known.shape)
 
-    first = problem.first_guess(threads)
-    u, residual, steps, status = iterate(linearise, first, tol, max_num_iter, tell)
-    return problem.result(u, residual, steps, status, raise_on_failure)
+        def linearise(u: np.ndarray) -> Linearised:
+            edges[...] = edge_map(u, edges, contrast, width)
+            hierarchy = build(Operator(excess, conductivities(edges, floor)))
+
+            def solved(accuracy: float, most: int) -> Solution:
+                return solve(hierarchy, u, tol=accuracy, max_num_iter=most, num_threads=threads)
+
+            return solved(0.0, 0), lambda accuracy, most: solved(accuracy, most).image
+
+        return linearise
+
+    pieces = whole(problem.known.shape)  # v depends on all pixels, known ones too
+    return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 
 def edge_map(u: np.ndarray, start: np.ndarray, contrast: float, width: float) -> np.ndarray:
