@@ -33,7 +33,8 @@ class Solution:
     def residual(self) -> np.ndarray:
         """Relative."""
         none = (self.left > 0).astype(float)
-        return np.divide(self.left, self.reference, out=none, where=self.reference != 0)
+        with np.errstate(invalid="ignore"):  # NaN where both are infinite: not solved
+            return np.divide(self.left, self.reference, out=none, where=self.reference != 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,9 +80,10 @@ def inpaint(
     Notes
     -----
     Conjugate gradients, preconditioned by a multigrid cycle (docs/inpainting): a fixed number of
-    operations per pixel. Small holes are solved in the boxes around them. The result obeys the maximum principle up to the tolerance. On torch
-    tensors it is differentiable in ``image`` and in confidences; a gradient whose own equation is
-    not solved to ``tol`` within ``max_num_iter`` gives a RuntimeWarning.
+    operations per pixel. Small holes are solved in the boxes around them. The result obeys the
+    maximum principle up to the tolerance. On torch tensors it is differentiable in ``image`` and
+    in confidences; a gradient whose own equation is not solved to ``tol`` within ``max_num_iter``
+    gives a RuntimeWarning.
 
     References
     ----------
