@@ -221,6 +221,72 @@ def test_a_mask_of_scikit_image_fills_the_same_pixels() -> None:
     np.testing.assert_allclose(found, inpaint_biharmonic(image, mask), atol=1e-9)
 
 
+@pytest.mark.parametrize(("batch", "channel"), [(0, None), (2, None), (0, -1), (1, 0), (-1, 1)])
+@pytest.mark.parametrize("masks", ["one", "each", "nan", "masked"])
+def test_a_batch_is_each_image_alone(batch: int, channel: int | None, masks: str) -> None:
+    rng = np.random.default_rng(35)
+    space = (9, 11)
+    images = rng.random((4, *space) if channel is None else (4, *space, 3))
+    unknown = rng.random((4, *space)) < 0.4
+    if masks == "one":
+        unknown[:] = unknown[0]
+    marked = unknown if channel is None else np.stack([unknown] * 3, -1)
+    if masks == "nan":
+        images[marked] = np.nan
+    images = np.ma.array(images, mask=marked) if masks == "masked" else images
+    own = None if channel is None else -1
+    given: Any = {"one": {"unknown": unknown[0]}, "each": {"known": ~unknown}}.get(masks, {})
+    alone = [
+        inpaint(image, unknown=hole if given else None, channel_axis=own)
+        for image, hole in zip(images, unknown, strict=True)
+    ]
+    here = (0,) if channel is None else (0, 3)
+    there = (batch,) if channel is None else (batch, channel)
+    stack = np.moveaxis(images, here, there)
+    found = inpaint(stack, batch_axis=batch, channel_axis=channel, **given)
+    assert found.image.shape == stack.shape
+    back = np.moveaxis(found.image, there, here)
+    np.testing.assert_array_equal(back, [each.image for each in alone])
+    assert found.residual.tolist() == [each.residual for each in alone]
+    assert found.iterations.tolist() == [each.iterations for each in alone]
+    assert found.statuses == tuple(each.status for each in alone)
+    assert found.converged
+
+
+def test_a_batch_says_which_image_failed() -> None:
+    rng = np.random.default_rng(36)
+    images, known = rng.random((3, 30, 31)), rng.random((3, 30, 31)) < 0.1
+    known[1] = True
+    found = inpaint(images, known, batch_axis=0, max_num_iter=1)
+    assert found.statuses[1] is Status.CONVERGED
+    assert found.statuses[0] is found.statuses[2] is found.status is Status.MAX_ITERATIONS
+    with pytest.raises(NotConverged):
+        inpaint(images, known, batch_axis=0, max_num_iter=1, raise_on_failure=True)
+    stopped = inpaint(images, known, batch_axis=0, on_step=lambda step: True)
+    assert stopped.status is Status.STOPPED
+    assert np.isfinite(stopped.image).all()
+    assert np.array_equal(stopped.image[known], images[known])
+    with pytest.raises(InputError, match="known of shape"):
+        inpaint(images, known[:2], batch_axis=0)
+    with pytest.raises(InputError, match="no items"):
+        inpaint(images[:0], known[0], batch_axis=0)
+    with pytest.raises(InputError, match="are the same"):
+        inpaint(images, known[0], batch_axis=0, channel_axis=-3)
+
+
+def test_a_batch_of_tensors_has_the_gradient_of_each() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(37)
+    images = torch.tensor(rng.random((2, 3, 8, 9)), requires_grad=True)
+    known = torch.tensor(rng.random((2, 8, 9)) < 0.4)
+    found = inpaint(images, known, batch_axis=0, channel_axis=1).image
+    alone = torch.stack([inpaint(images[k], known[k], channel_axis=0).image for k in range(2)])
+    assert torch.equal(found, alone)
+    weights = torch.tensor(rng.random((2, 3, 8, 9)))
+    one = torch.autograd.grad((weights * found).sum(), images)[0]
+    assert torch.equal(one, torch.autograd.grad((weights * alone).sum(), images)[0])
+
+
 @pytest.mark.parametrize("anything", [np.nan, np.inf, -np.inf, 1e300, 1e-300, 12.0])
 @pytest.mark.parametrize("soft", [False, True])
 def test_unknown_pixels_may_hold_anything(anything: float, soft: bool) -> None:

@@ -208,6 +208,27 @@ def normalize_axis(axis: int | None, ndim: int, name: str) -> int | None:
     return int(axis) % ndim
 
 
+def batch_items(
+    image: Any, batch_axis: int | None, channel_axis: int | None
+) -> tuple[list[Any], int | None, int | None]:
+    """The items of a batch, the batch axis and the channel axis of an item."""
+    if batch_axis is None:
+        return [image], None, channel_axis
+    array = image if isinstance(image, np.ma.MaskedArray) else as_array(image, "image")
+    axis = normalize_axis(batch_axis, array.ndim, "batch_axis")
+    channel = normalize_axis(channel_axis, array.ndim, "channel_axis")
+    if channel is not None and channel == axis:
+        raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
+    assert axis is not None
+    if array.shape[axis] == 0:
+        raise InputError(
+            f"image of shape {tuple(array.shape)} has no items along batch_axis={axis}"
+        )
+    if channel is not None and channel > axis:
+        channel -= 1
+    return list(namespace(array).moveaxis(array, axis, 0)), axis, channel
+
+
 def check_spacing(spacing: float | Sequence[float] | None, num_space: int) -> tuple[float, ...]:
     """Pixel spacing per spatial axis, as floats (default 1)."""
     if spacing is None:

@@ -236,8 +236,8 @@ def solve_near(
         operator, moved(start), moved(right), scale=moved(scale), tol=tol,
         max_num_iter=max_num_iter, watch=watch,
     )  # fmt: skip
-    left, one = residual.cpu().numpy(), np.ones(len(start))
-    return Solution(u.cpu().numpy(), left, one, np.full(len(start), count))
+    left, unit = residual.cpu().numpy(), np.ones(len(start))
+    return Solution(u.cpu().numpy(), left, unit, np.full(len(start), count))
 
 
 def _all_couplings(operator: Operator, like: Array) -> tuple[Array, ...]:

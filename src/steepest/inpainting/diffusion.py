@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.arrays import as_array, batch_items, own_channel_axis
 from ..core.errors import InputError
 from ..core.namespace import cast, follows, is_torch
 from ..core.progress import Callback, Reporter
 from .checks import check_iteration
-from .problem import prepare
-from .result import InpaintResult, finished
+from .problem import Problem, prepare
+from .result import InpaintResult, finished, stacked
 from .steady_state import fill, outcome
 
 
@@ -20,6 +21,7 @@ def inpaint(
     *,
     unknown: Any = None,
     channel_axis: int | None = None,
+    batch_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
     tol: float = 1e-6,
     max_num_iter: int = 200,
@@ -48,6 +50,9 @@ def inpaint(
         pixels are to be filled, as in scikit-image and OpenCV.
     channel_axis : int, optional
         Which axis holds channels.
+    batch_axis : int, optional
+        Which axis holds independent images: each is filled as if alone. The mask is one for all
+        images, of the spatial shape, or one per image, of the shape ``(images, *space)``.
     spacing : float or sequence, optional
         Pixel spacing, one number or one per spatial axis (default 1).
     tol : float
@@ -67,7 +72,8 @@ def inpaint(
     InpaintResult
         ``residual`` is ``|b - A u| / |b|``, the largest of all channels, computed in float64 from
         the solution; b holds what known pixels, less their mean, contribute. The dtype of
-        ``image`` is the input's; computations are in float64 (preconditioner: float32).
+        ``image`` is the input's; computations are in float64 (preconditioner: float32). With
+        ``batch_axis`` there is one ``residual``, number of ``iterations`` and status per image.
 
     Raises
     ------
@@ -91,26 +97,44 @@ def inpaint(
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    if follows(known) and not is_torch(image):
+    channel_axis = own_channel_axis(image, channel_axis)
+    items, axis, channel_axis = batch_items(image, batch_axis, channel_axis)
+    all_known, all_unknown = [known], [unknown]
+    if axis is not None:
+        shape = (len(items), items[0].ndim - (channel_axis is not None))
+        all_known, all_unknown = _masks(known, "known", *shape), _masks(unknown, "unknown", *shape)
+    results = []
+    for item, own_known, own_unknown in zip(items, all_known, all_unknown, strict=True):
+        # Once stopped, the images that are left take one step.
+        watch = (lambda _: True) if tell.stopped else tell.watch
+        options = {"tol": tol, "max_num_iter": max_num_iter, "num_threads": threads, "watch": watch}
+        problem = prepare(item, own_known, own_unknown, channel_axis, spacing)
+        results.append(_solve(problem, own_known, tell, options))
+    return finished(results[0] if axis is None else stacked(results, axis), raise_on_failure)
+
+
+def _masks(mask: Any, name: str, count: int, num_space: int) -> list[Any]:
+    """The mask of each of ``count`` images: one for all, or (images, \\*space)."""
+    if mask is None:
+        return [None] * count
+    array = as_array(mask, name)
+    return list(array) if array.ndim == num_space + 1 and len(array) == count else [array] * count
+
+
+def _solve(problem: Problem, known: Any, tell: Reporter, options: dict[str, Any]) -> InpaintResult:
+    """One image."""
+    if follows(known) and not is_torch(problem.values):
         raise InputError("known requires grad, so image must be a torch tensor, too")
-    problem = prepare(image, known, unknown, channel_axis, spacing)
     if is_torch(problem.values):
         from .implicit import diffuse
 
-        confidence = known if follows(known) else None
-        filled, solution = diffuse(problem, confidence, tol, max_num_iter, threads, tell.watch)
+        filled, solution = diffuse(problem, known if follows(known) else None, **options)
     else:
-        solution = fill(
-            problem.values, problem.confidence, problem.spacing, tol,
-            max_num_iter=max_num_iter, num_threads=threads, watch=tell.watch,
-        )  # fmt: skip
+        solution = fill(problem.values, problem.confidence, problem.spacing, **options)
         filled = cast(solution.image, problem.values.dtype)
-    return finished(
-        InpaintResult(
-            image=problem.layout.restore(filled),
-            residual=float(solution.residual.max()),
-            iterations=int(solution.iterations.max()),
-            status=outcome(solution, tol, max_num_iter, tell.stopped),
-        ),
-        raise_on_failure,
+    return InpaintResult(
+        image=problem.layout.restore(filled),
+        residual=float(solution.residual.max()),
+        iterations=int(solution.iterations.max()),
+        status=outcome(solution, options["tol"], options["max_num_iter"], tell.stopped),
     )

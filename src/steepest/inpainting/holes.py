@@ -16,7 +16,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-Box = tuple[slice, ...]
+Box = tuple[Any, ...]  # slices
 
 _SHARE = 0.5  # of the image: if the boxes hold more, the image is solved in one piece
 _EACH_PIECE = 2000  # pixels, whose solution takes as long as the calls for one more piece
@@ -70,7 +70,7 @@ def cut(unknown: np.ndarray, reach: int) -> list[Piece]:
     if sides.prod(1).sum() + _EACH_BOX * len(boxes) > _SHARE * unknown.size:
         return whole(unknown.shape)
     # A box at the border of the image reflects there: it has no known pixels to be joined by.
-    inside = ((boxes[:, 0] > 0) & (boxes[:, 1] < unknown.shape)).all(1)
+    inside = np.all((boxes[:, 0] > 0) & (boxes[:, 1] < unknown.shape), axis=1)
     groups: dict[Any, list[Box]] = {}
     for k, (first, last) in enumerate(boxes.tolist()):
         box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))

@@ -77,7 +77,7 @@ def fill(
     if on_processor(near):
         pieces = cut(confidence < 1, 1)
         problems = [posed(piece) for piece in pieces]
-        solved = solve_each([Equation(build(a), *rest) for a, *rest in problems], **options)
+        solved = solve_each([Equation(build(a), b, c, d) for a, b, c, d in problems], **options)
     else:
         pieces = whole(grid)
         problems = [posed(pieces[0])]
