@@ -263,7 +263,7 @@ def test_time_zero_is_exact():
     [
         (torch.zeros(3, 4, 4), torch.zeros(3), "shape"),
         (torch.zeros(1, 3, 4, 4), torch.zeros(1), "shape"),
-        (torch.zeros(2, 1, 4, 4), torch.zeros(1), "one time an image"),
+        (torch.zeros(2, 1, 4, 4), torch.zeros(1), "one time per image"),
         (torch.zeros(1, 1, 4, 4, dtype=torch.int32), torch.zeros(1), "floating point"),
         (torch.full((1, 1, 4, 4), float("nan")), torch.zeros(1), "finite"),
         (torch.zeros(1, 1, 4, 4), torch.full((1,), -0.1), "negative"),

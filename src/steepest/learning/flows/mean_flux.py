@@ -25,7 +25,15 @@ from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle
 
 from ...core.errors import InputError
 from ...core.numbers import check_count
-from .fields import check_inputs, divergence, drop_unused, gradient, project, squared_norm
+from .fields import (
+    check_inputs,
+    divergence,
+    drop_unused,
+    gradient,
+    project,
+    squared_norm,
+    times_of,
+)
 
 _EARLIEST = 1e-6  # of the largest slope: stands for t = 0, when all that has slope is an edge
 _STEEPEST = 1e15  # slopes are capped where their squares would overflow
@@ -83,9 +91,11 @@ class MeanFluxNet(nn.Module):
         result: Tensor = self._refine(self._slopes(u0, t)[0])
         return result
 
-    def solve(self, u0: Tensor, t: Tensor) -> Tensor:
-        """``u(t)`` alone, ``(N, 1, H, W)``."""
-        return u0 + _column(t) * divergence(self.mean_flux(u0, t))
+    def solve(self, u0: Tensor, t: Tensor | float) -> Tensor:
+        """``u(t)`` alone, ``(N, 1, H, W)``; ``t`` is (N,), or one number for all images."""
+        t = times_of(t, u0)
+        mean = self.mean_flux(u0, t)  # checks both
+        return u0 + _column(t) * divergence(mean)
 
     def _slopes(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """``grad u0 / t`` (for t = 0 that of a very early time), and where t is not 0."""
