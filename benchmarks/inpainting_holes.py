@@ -39,7 +39,7 @@ def main() -> None:
         "| operator | channels | pixels solved | CPU time | in one piece |\n|---|---|---|---|---|"
     )
     for name, reach in (("inpaint", 1), ("biharmonic", 2), ("edge_enhancing", 6)):
-        solved = sum(piece.size for piece in holes.cut(unknown, reach))
+        solved = sum(piece.own.size for piece in holes.cut(unknown, reach))
         for channels in (1, 3):
             image = np.stack([camera / 255] * channels, -1)
             times = [seconds(name, image, unknown)]

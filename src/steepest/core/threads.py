@@ -51,7 +51,7 @@ def share_out(
 ) -> list[Any]:
     """``[worker()(item) for item in items]``, shared by at most ``num_threads`` threads.
 
-    ``worker`` is called once a thread, for what its items can share and others must not touch.
+    ``worker`` is called once per thread: it makes what the items of that thread share and no other may touch.
     """
     count = max(min(num_threads, len(items)), 1)
 

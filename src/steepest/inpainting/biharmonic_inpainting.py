@@ -77,7 +77,7 @@ def biharmonic(
     Notes
     -----
     Conjugate gradients, preconditioned by two approximate solutions of ``-L z = r`` with the same
-    mask, each two multigrid cycles: O(pixels) an iteration. scikit-image's ``inpaint_biharmonic``
+    mask, each two multigrid cycles: O(pixels) per iteration. scikit-image's ``inpaint_biharmonic``
     solves the same equations with a sparse direct solver, and then clips each channel to the range
     of its known values.
 
@@ -91,7 +91,7 @@ def biharmonic(
     problem = masked(image, known, unknown, channel_axis)
     start = problem.first_guess(threads)
     pieces = cut(~problem.known, 2)
-    systems = [_system(piece.take(problem.known)) for piece in pieces]
+    systems = [_system(~piece.own) for piece in pieces]
     starts = [piece.take(start) for piece in pieces]
     solved = solve_all(systems, starts, tol, max_num_iter, threads, tell.watch)
     for piece, part in zip(pieces, solved, strict=True):

@@ -13,7 +13,7 @@ from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution, solve
 from .checks import check_iteration, check_scale
-from .holes import cut
+from .holes import whole
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -57,7 +57,7 @@ def curvature_driven(
     channel_axis : int, optional
     slope : float
         Below such gradients the diffusivity is bounded; a fraction of the range of the known values
-        a pixel. On 10 % random pixels of a photograph, 0.03 was 0.1 to 0.2 dB better than 0.01
+        per pixel. On 10 % random pixels of a photograph, 0.03 was 0.1 to 0.2 dB better than 0.01
         and 0.1.
     floor : float
         In 1 / pixel, the diffusivity left where level lines are straight (positive: the problem
@@ -92,7 +92,7 @@ def curvature_driven(
     Notes
     -----
     Differences between neighbours, and half-sums of them for the other component of the gradient;
-    five points for given d, solved as by `inpaint`: O(pixels) an iteration. The coefficients of a
+    five points for given d, solved as by `inpaint`: O(pixels) per iteration. The coefficients of a
     linear problem are geometric means of the last ones' and those of the last image. The equation
     is not the gradient of an energy and may have several solutions: found is one near homogeneous
     diffusion. That the iteration converges is not proven; the residual tells (with two known pixels
@@ -135,7 +135,8 @@ def curvature_driven(
 
         return linearise
 
-    pieces = cut(~problem.known, 2)  # the curvature at the neighbours of a pixel
+    # In one piece: of several solutions, another one might be found in its pieces.
+    pieces = whole(~problem.known)
     return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 

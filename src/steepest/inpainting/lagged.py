@@ -34,13 +34,13 @@ def iterate(
 ) -> InpaintResult:
     """Solve ``A(u) u = 0`` by ``A(u_k) u_{k+1} = 0``, u given at known pixels.
 
-    ``pose`` makes, from the known pixels of one of the independent ``pieces``, what linearises
+    ``pose`` makes, from what is known of one of the independent ``pieces``, what linearises
     there. Each piece goes on until the whole has converged. The residual is ``|A(u) u| / |b(u)|``
     of the nonlinear equation, all pieces taken together; b is what known values contribute. Where
     the callback has stopped the iteration, the image of the smallest residual comes back.
     """
     start = problem.first_guess(num_threads)
-    linearise = [pose(piece.take(problem.known)) for piece in pieces]
+    linearise = [pose(~piece.own) for piece in pieces]
     u = [piece.take(start) for piece in pieces]
     best, least, status = u, math.inf, None
     for step in range(max_num_iter + 1):

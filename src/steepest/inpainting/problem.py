@@ -168,7 +168,8 @@ def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.n
     if kind not in ("bool", "float16", "float32", "float64"):
         raise InputError(
             f"{name} has dtype {array.dtype}; allowed are bool, and floats in [0, 1] "
-            f"(for an integer mask give {name} > 0)"
+            f"(for an integer mask give {name} > 0; a mask that marks what is to be filled is "
+            "given as unknown=)"
         )
     array = detached(array)
     if kind == "bool":

@@ -66,8 +66,10 @@ def fill(
     guess = None if start is None else np.reshape(start, values.shape) / unit - mean
 
     def posed(piece: Piece) -> tuple[Operator, np.ndarray, np.ndarray | None, np.ndarray | None]:
-        operator, excess, scale = equation(piece.take(confidence), spacing)
-        rest = piece.take(values) - mean
+        given = piece.take(confidence)
+        alone = ~piece.own if given.dtype == bool else np.where(piece.own, given, 1.0)
+        operator, excess, scale = equation(alone, spacing)
+        rest = np.where(given > 0, piece.take(values) - mean, 0)
         first = np.where(operator.active, 0.0 if guess is None else piece.take(guess), rest)
         return operator, first, None if excess is None else excess * rest, scale
 
@@ -79,12 +81,12 @@ def fill(
         problems = [posed(piece) for piece in pieces]
         solved = solve_each([Equation(build(a), b, c, d) for a, b, c, d in problems], **options)
     else:
-        pieces = whole(grid)
+        pieces = whole(confidence < 1)
         problems = [posed(pieces[0])]
         solved = [solve_near(near, *problems[0], **options)]
     filled = values.copy()
-    for piece, (operator, *_), part in zip(pieces, problems, solved, strict=True):
-        piece.put(filled, np.where(operator.active, part.image + mean, piece.take(values)))
+    for piece, part in zip(pieces, solved, strict=True):
+        piece.put(filled, part.image + mean)
     return together((unit * filled).reshape(-1, *space), solved)
 
 

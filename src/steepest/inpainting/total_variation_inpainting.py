@@ -22,7 +22,7 @@ _PENALTY = 10.0  # for values of range 1; of 3, 10 and 30 the best or nearly, at
 _FIRST_FLUX = 0.05  # gradient from which the first flux is a unit vector
 _FLAT = 1e-12  # steeper, the first field for the bound is a unit vector: exact for full masks
 _RELAXATION = 1.8
-_INNER = 2  # conjugate gradient iterations a step; a third saves no steps
+_INNER = 2  # conjugate gradient iterations per step; a third saves no steps
 _LOOK_EVERY = 10
 _INNER_TOLERANCE = 1e-10
 

@@ -20,7 +20,7 @@ def gaussian(array: np.ndarray, sigma: float) -> np.ndarray:
 
     The weights of each axis sum to 1, so constants stay and, the boundary being reflecting, sums
     stay. ``sigma`` in pixels; below 0.1, where the neighbours' weights are below rounding, the
-    array itself. O(sigma) operations a pixel.
+    array itself. O(sigma) operations per pixel.
     """
     cut = radius(sigma)
     if cut == 0:

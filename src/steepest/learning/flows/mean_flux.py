@@ -93,9 +93,9 @@ class MeanFluxNet(nn.Module):
 
     def solve(self, u0: Tensor, t: Tensor | float) -> Tensor:
         """``u(t)`` alone, ``(N, 1, H, W)``; ``t`` is (N,), or one number for all images."""
-        t = times_of(t, u0)
-        mean = self.mean_flux(u0, t)  # checks both
-        return u0 + _column(t) * divergence(mean)
+        times = times_of(t, u0)
+        mean = self.mean_flux(u0, times)  # checks both
+        return u0 + _column(times) * divergence(mean)
 
     def _slopes(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """``grad u0 / t`` (for t = 0 that of a very early time), and where t is not 0."""
