@@ -5,7 +5,7 @@ three spatial axes. The rule for dtypes: float32 and float64 are computed and re
 uint8 and uint16 are divided by 255 and 65535, computed in float32, and written back in kind
 (clipped and rounded); float16 is computed in float32 and written back; Booleans are 0 and 1 in
 float32. Byte order, memory order and read-only memory do not matter. Anything else is refused with
-a word on how to convert it.
+advice on how to convert it.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def normalize_axis(axis: int | None, ndim: int, name: str) -> int | None:
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise InputError(f"{name}={axis!r} is not an integer or None")
     if not -ndim <= axis < ndim:
-        raise InputError(f"{name}={axis} is no axis of an array with {ndim} axes")
+        raise InputError(f"{name}={axis} is out of range for an array with {ndim} axes")
     return int(axis) % ndim
 
 

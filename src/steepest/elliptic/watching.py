@@ -24,7 +24,7 @@ def iterate_all(
     num_threads: int,
     watch: Watch | None,
 ) -> list[Any]:
-    """The results of ``worker()(item)`` for all items; ``worker`` is called once a thread."""
+    """The results of ``worker()(item)`` for all items; ``worker`` is called once per thread."""
     if watch is None:
         return share_out(lambda: _finished(worker()), items, num_threads)
     threads = max(min(num_threads, len(items)), 1)

@@ -94,8 +94,8 @@ def curvature_driven(
     Differences between neighbours, and half-sums of them for the other component of the gradient;
     five points for given d, solved as by `inpaint`: O(pixels) per iteration. The coefficients of a
     linear problem are geometric means of the last ones' and those of the last image. The equation
-    is not the gradient of an energy and may have several solutions: found is one near homogeneous
-    diffusion. That the iteration converges is not proven; the residual tells (with two known pixels
+    is not the gradient of an energy and may have several solutions; the one that is found is near
+    homogeneous diffusion. Convergence is not proven; the residual shows it (with two known pixels
     of 40 x 40 it stays at 4e-3).
 
     References

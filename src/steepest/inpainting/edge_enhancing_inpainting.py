@@ -53,8 +53,9 @@ def edge_enhancing(
         The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     contrast : float
-        Gradients above are edges, as a fraction of the range of the known values per pixel. 0.005 to
-        0.01 were best for 5 to 20 % random pixels of three photographs, by 0.1 to 0.4 dB over 0.02.
+        Gradients above this are edges: a fraction of the range of the known values per pixel. On 5
+        to 20 % random pixels of three photographs 0.005 to 0.01 were best, by 0.1 to 0.4 dB over
+        0.02.
     sigma : float
         Standard deviation of the Gaussian in pixels, up to 1000; 0 for none. 0.8 to 1.4 were best,
         within 0.15 dB.
@@ -89,7 +90,8 @@ def edge_enhancing(
     Lagged diffusivity: the tensor of the last image, a linear problem, the next tensor. The
     problems are solved on 3x3 pixels (`nine_point`) by conjugate gradients, preconditioned with a
     multigrid cycle for the tensor's diagonal: O(pixels) per iteration. The starting point is
-    homogeneous diffusion. That the outer iteration converges is not proven; the residual tells.
+    homogeneous diffusion. Convergence of the outer iteration is not proven; the
+    residual shows it.
 
     References
     ----------

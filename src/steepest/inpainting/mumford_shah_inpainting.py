@@ -57,7 +57,7 @@ def mumford_shah(
         The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     contrast : float
-        Gradients above become edges, as a fraction of the range of the known values per pixel.
+        Gradients above this become edges: a fraction of the range of the known values per pixel.
         Between 0.02 and 0.1 the PSNR of random pixels of a photograph changed by 0.1 dB.
     width : float
         Of edges, in pixels; not negative. 4 gave 0.05 dB more than 2, 1 gave 0.1 dB less.
@@ -95,8 +95,8 @@ def mumford_shah(
     -----
     v for given u and u for given v solve linear equations with 5 (7) points, where ``v^2`` between
     pixels is the mean of theirs; each is solved by conjugate gradients from the last one, as in
-    `inpaint`, so that E never rises. E is not convex: found is a stationary point, started from
-    homogeneous diffusion. O(pixels) a step.
+    `inpaint`, so that E never rises. E is not convex: the result is a stationary point, reached
+    from homogeneous diffusion. O(pixels) per step.
 
     References
     ----------

@@ -122,11 +122,11 @@ def prepare(
     if not bool((confidence > 0).any()):
         raise InputError(
             f"{name} leaves no known pixel; at least one is needed (True means known in known=, "
-            "to be filled in unknown=)"
+            "and to be filled in unknown=)"
         )
     largest = float(np.abs(detached(values)).max(initial=0, where=confidence > 0))
     if largest > _LARGEST:
-        raise InputError(f"image has values up to {largest:g}; allowed are magnitudes to 1e150")
+        raise InputError(f"image has values up to {largest:g}; allowed are magnitudes up to 1e150")
     steps = check_spacing(spacing, len(space))
     if max(steps) > _FARTHEST or min(steps) < 1 / _FARTHEST:
         raise InputError(f"spacing={spacing!r}; allowed are numbers from 1e-15 to 1e15")

@@ -91,7 +91,7 @@ def total_variation(
     The bound: a minimiser lies in the box of the known values' ranges (clipping does not raise J),
     so for every field p with ``|p| <= 1`` and every minimiser u,
     ``J(u) >= <grad u, p> = -<u, div p> >= D(p)``, where D takes the known values, and at unknown
-    pixels the end of the range that makes it least. Taken is the multiplier after the Poisson
+    pixels the end of the range that makes it least. The field is the multiplier after the Poisson
     step, whose divergence is nearly zero there, projected onto ``|p| <= 1``.
 
     References
