@@ -76,6 +76,36 @@ def test_an_image_of_a_file_is_taken_with_its_own_channel_axis(tmp_path: Path) -
     assert steepest.estimate_noise(image) == steepest.estimate_noise(colour, channel_axis=-1)
 
 
+class Labelled:
+    """What NumPy sees of an xarray.DataArray: values behind ``__array__``, and more around them."""
+
+    def __init__(self, values: np.ndarray, dims: tuple[str, ...]) -> None:
+        self.values, self.dims, self.attrs = values, dims, {"units": "counts"}
+        self.shape, self.ndim, self.dtype = values.shape, values.ndim, values.dtype
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+
+def test_labelled_arrays_are_taken_as_their_values() -> None:
+    image, hole = Labelled(IMAGE, ("y", "x")), Labelled(IMAGE < 0.3, ("y", "x"))
+    np.testing.assert_array_equal(denoised(image), denoised(IMAGE))
+    flow = steepest.tv_flow(image, [0.1]).images
+    np.testing.assert_array_equal(flow, steepest.tv_flow(IMAGE, [0.1]).images)
+    filled = steepest.inpaint(image, unknown=hole).image
+    assert type(filled) is np.ndarray
+    np.testing.assert_array_equal(filled, steepest.inpaint(IMAGE, unknown=hole.values).image)
+    np.testing.assert_array_equal(steepest.inpaint(image, known=~hole.values).image, filled)
+    missing = Labelled(np.where(hole.values, np.nan, IMAGE), ("y", "x"))
+    np.testing.assert_array_equal(steepest.inpaint(missing).image, filled)
+    np.testing.assert_array_equal(steepest.inpainting.biharmonic(missing).image,
+                                  steepest.inpainting.biharmonic(missing.values).image)  # fmt: skip
+    stack = Labelled(np.stack([IMAGE, IMAGE[::-1]]), ("t", "y", "x"))
+    np.testing.assert_array_equal(denoised(stack, batch_axis=0)[0], denoised(IMAGE))
+    both = steepest.inpaint(stack, unknown=hole, batch_axis=0).image
+    np.testing.assert_array_equal(both[0], filled)
+
+
 def test_results_of_one_image_are_that_image() -> None:
     result = steepest.denoise_tv(IMAGE, STRENGTH)
     np.testing.assert_array_equal(np.asarray(result), result.image)

@@ -128,14 +128,6 @@ def test_inpainting_and_masks(call: tuple[Callable[..., Any], dict[str, Any]]) -
             named(function, error)
 
 
-def test_masked_arrays_are_told_what_to_give() -> None:
-    image = np.ma.array(PLANE, mask=KNOWN)
-    with pytest.raises(InputError, match=r"give steepest.inpaint image.data and known=~image.mask"):
-        inpainting.inpaint(image)
-    result = inpainting.inpaint(image.data, known=~image.mask)
-    assert np.array_equal(result.image[~KNOWN], PLANE[~KNOWN])
-
-
 @st.composite
 def packs(draw: st.DrawFn) -> dict[str, Any]:
     from steepest.compression import pack

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import dense_grids
-from steepest import inpaint
+from steepest import denoise_tv, inpaint, inpainting
 from steepest.core.errors import InputError, NotConverged
 from steepest.core.status import Status
 from steepest.inpainting import reconstruct
@@ -21,6 +21,7 @@ SPACES = st.lists(st.integers(1, 12), min_size=1, max_size=2).map(tuple) | st.tu
     *[st.integers(1, 6)] * 3
 )
 SEEDS = st.integers(0, 999)
+OPERATORS = ("biharmonic", "edge_enhancing", "curvature_driven", "mumford_shah", "total_variation")
 
 
 def random_mask(space: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -149,6 +150,141 @@ def test_nan_marks_what_is_unknown() -> None:
     holes = image.copy()
     holes[~mask, rng.integers(0, 3, (~mask).sum())] = np.nan  # one channel is enough
     assert np.array_equal(inpaint(holes, channel_axis=-1).image, expected)
+
+
+@pytest.mark.parametrize("name", ["inpaint", "biharmonic", "edge_enhancing", "total_variation"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_masked_pixels_are_unknown(name: str, dtype: Any) -> None:
+    rng = np.random.default_rng(30)
+    image = (200 * rng.random((14, 15, 3))).astype(dtype)
+    known = random_mask((14, 15), rng) | (rng.random((14, 15)) < 0.5)
+    expected = getattr(inpainting, name)(image, known, channel_axis=-1).image
+    hidden = np.zeros(image.shape, bool)
+    hidden[~known, rng.integers(0, 3, (~known).sum())] = True  # one channel is enough
+    found = getattr(inpainting, name)(np.ma.array(image, mask=hidden), channel_axis=-1).image
+    assert type(found) is np.ndarray
+    assert found.dtype == dtype
+    assert np.array_equal(found, expected)
+
+
+def test_masked_and_nan_pixels_are_both_unknown() -> None:
+    rng = np.random.default_rng(31)
+    image = rng.random((9, 8))
+    nan, hidden = rng.random((9, 8)) < 0.2, rng.random((9, 8)) < 0.2
+    expected = inpaint(image, ~(nan | hidden)).image
+    image[nan] = np.nan
+    assert np.array_equal(inpaint(np.ma.array(image, mask=hidden)).image, expected)
+    assert np.array_equal(inpaint(np.ma.array(image), unknown=nan | hidden).image, expected)
+    one, known = np.arange(72).reshape(9, 8) == 0, ~nan
+    known.flat[0], image[0, 0] = True, 1
+    with pytest.raises(InputError, match="masked at 1 pixels that are known according to known"):
+        inpaint(np.ma.array(image, mask=one), known=known)
+
+
+def test_masked_arrays_are_refused_elsewhere_with_advice() -> None:
+    image = np.ma.masked_greater(np.random.default_rng(32).random((9, 8)), 0.5)
+    for function in (denoise_tv, inpainting.masks.echo):
+        with pytest.raises(InputError, match=r"steepest\.inpaint\(image\) fills .* image\.filled"):
+            function(image, 0.1)
+    with pytest.raises(InputError, match=r"known is a masked array"):
+        inpaint(image.data, known=image)
+
+
+@pytest.mark.parametrize("name", ["inpaint", *OPERATORS])
+def test_unknown_is_the_opposite_of_known(name: str) -> None:
+    rng = np.random.default_rng(33)
+    image, unknown = rng.random((12, 13)), rng.random((12, 13)) < 0.3
+    fill_in = getattr(inpainting, name)
+    expected = fill_in(image, ~unknown).image
+    for mask in (unknown, unknown.astype(np.uint8), 255 * unknown.astype(int), unknown * 1.0):
+        assert np.array_equal(fill_in(image, unknown=mask).image, expected)
+    assert np.array_equal(fill_in(image, unknown=np.zeros((12, 13), int)).image, image)
+    with pytest.raises(InputError, match="known and unknown are both given"):
+        fill_in(image, ~unknown, unknown=unknown)
+    with pytest.raises(InputError, match="unknown leaves no known pixel"):
+        fill_in(image, unknown=np.ones((12, 13), bool))
+    with pytest.raises(InputError, match="unknown holds more than two values"):
+        fill_in(image, unknown=unknown + 2 * (image < 0.2))
+    with pytest.raises(InputError, match=r"NaN, infinite or masked at .* according to unknown"):
+        fill_in(np.where(unknown, image, np.nan), unknown=unknown)
+
+
+def test_a_mask_of_scikit_image_fills_the_same_pixels() -> None:
+    from skimage.restoration import inpaint_biharmonic
+
+    rng = np.random.default_rng(34)
+    image = rng.random((24, 21)).cumsum(0).cumsum(1)
+    image /= image.max()
+    mask = np.zeros(image.shape, np.uint8)
+    mask[8:11, 5:9], mask[15, 12:17] = 1, 1
+    found = inpainting.biharmonic(image, unknown=mask, tol=1e-12).image
+    np.testing.assert_allclose(found, inpaint_biharmonic(image, mask), atol=1e-9)
+
+
+@pytest.mark.parametrize(("batch", "channel"), [(0, None), (2, None), (0, -1), (1, 0), (-1, 1)])
+@pytest.mark.parametrize("masks", ["one", "each", "nan", "masked"])
+def test_a_batch_is_each_image_alone(batch: int, channel: int | None, masks: str) -> None:
+    rng = np.random.default_rng(35)
+    space = (9, 11)
+    images = rng.random((4, *space) if channel is None else (4, *space, 3))
+    unknown = rng.random((4, *space)) < 0.4
+    if masks == "one":
+        unknown[:] = unknown[0]
+    marked = unknown if channel is None else np.stack([unknown] * 3, -1)
+    if masks == "nan":
+        images[marked] = np.nan
+    images = np.ma.array(images, mask=marked) if masks == "masked" else images
+    own = None if channel is None else -1
+    given: Any = {"one": {"unknown": unknown[0]}, "each": {"known": ~unknown}}.get(masks, {})
+    alone = [
+        inpaint(image, unknown=hole if given else None, channel_axis=own)
+        for image, hole in zip(images, unknown, strict=True)
+    ]
+    here = (0,) if channel is None else (0, 3)
+    there = (batch,) if channel is None else (batch, channel)
+    stack = np.moveaxis(images, here, there)
+    found = inpaint(stack, batch_axis=batch, channel_axis=channel, **given)
+    assert found.image.shape == stack.shape
+    back = np.moveaxis(found.image, there, here)
+    np.testing.assert_array_equal(back, [each.image for each in alone])
+    assert found.residual.tolist() == [each.residual for each in alone]
+    assert found.iterations.tolist() == [each.iterations for each in alone]
+    assert found.statuses == tuple(each.status for each in alone)
+    assert found.converged
+
+
+def test_a_batch_says_which_image_failed() -> None:
+    rng = np.random.default_rng(36)
+    images, known = rng.random((3, 30, 31)), rng.random((3, 30, 31)) < 0.1
+    known[1] = True
+    found = inpaint(images, known, batch_axis=0, max_num_iter=1)
+    assert found.statuses[1] is Status.CONVERGED
+    assert found.statuses[0] is found.statuses[2] is found.status is Status.MAX_ITERATIONS
+    with pytest.raises(NotConverged):
+        inpaint(images, known, batch_axis=0, max_num_iter=1, raise_on_failure=True)
+    stopped = inpaint(images, known, batch_axis=0, on_step=lambda step: True)
+    assert stopped.status is Status.STOPPED
+    assert np.isfinite(stopped.image).all()
+    assert np.array_equal(stopped.image[known], images[known])
+    with pytest.raises(InputError, match="known of shape"):
+        inpaint(images, known[:2], batch_axis=0)
+    with pytest.raises(InputError, match="no items"):
+        inpaint(images[:0], known[0], batch_axis=0)
+    with pytest.raises(InputError, match="are the same"):
+        inpaint(images, known[0], batch_axis=0, channel_axis=-3)
+
+
+def test_a_batch_of_tensors_has_the_gradient_of_each() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(37)
+    images = torch.tensor(rng.random((2, 3, 8, 9)), requires_grad=True)
+    known = torch.tensor(rng.random((2, 8, 9)) < 0.4)
+    found = inpaint(images, known, batch_axis=0, channel_axis=1).image
+    alone = torch.stack([inpaint(images[k], known[k], channel_axis=0).image for k in range(2)])
+    assert torch.equal(found, alone)
+    weights = torch.tensor(rng.random((2, 3, 8, 9)))
+    one = torch.autograd.grad((weights * found).sum(), images)[0]
+    assert torch.equal(one, torch.autograd.grad((weights * alone).sum(), images)[0])
 
 
 @pytest.mark.parametrize("anything", [np.nan, np.inf, -np.inf, 1e300, 1e-300, 12.0])
@@ -297,11 +433,14 @@ MASK = IMAGE < 0.5
         ({"known": MASK + 0.1}, r"in \[0, 1\]"),
         ({"known": MASK - 0.1}, r"in \[0, 1\]"),
         ({"known": np.where(MASK, 1, np.nan)}, r"in \[0, 1\]"),
-        ({"image": np.where(MASK, np.nan, IMAGE), "known": MASK}, "NaN or infinite at"),
-        ({"image": np.where(MASK, np.inf, IMAGE), "known": 0.1 * MASK}, "NaN or infinite at"),
+        ({"image": np.where(MASK, np.nan, IMAGE), "known": MASK}, "NaN, infinite or masked at"),
+        (
+            {"image": np.where(MASK, np.inf, IMAGE), "known": 0.1 * MASK},
+            "infinite or masked at",
+        ),
         ({"image": np.where(MASK, np.inf, IMAGE)}, "infinite"),
         ({"image": np.where(MASK, 1e200, IMAGE), "known": MASK}, "1e150"),
-        ({"image": (9 * IMAGE).astype(np.uint8)}, "known is needed"),
+        ({"image": (9 * IMAGE).astype(np.uint8)}, "known or unknown is needed"),
         ({"image": IMAGE.astype(np.longdouble)}, "dtype"),
         ({"image": (9 * IMAGE).astype(int), "known": MASK}, "dtype"),
         ({"image": IMAGE.astype(complex), "known": MASK}, "dtype"),

@@ -265,7 +265,7 @@ def test_exchanges_stop_when_asked() -> None:
         ({"rng": -1}, "rng=-1; allowed are None"),
         ({"rng": "seed"}, "rng='seed'"),
         ({"on_step": 3}, "on_step=3"),
-        ({"channel_axis": 2}, "channel_axis=2 is no axis"),
+        ({"channel_axis": 2}, "channel_axis=2 is out of range"),
         ({"image": np.full((4, 4), np.nan)}, "NaN"),
         ({"image": np.zeros((4, 4), int)}, "dtype int64"),
     ],
@@ -288,7 +288,7 @@ def test_bad_options() -> None:
     for options, words in (
         ({"mask": mask[:5]}, r"shape \(5, 6\); allowed is a Boolean array of the spatial shape"),
         ({"mask": mask.astype(int)}, "mask=int64 array"),
-        ({"mask": mask & False}, "mask=empty"),
+        ({"mask": mask & False}, "mask is empty"),
         ({"m": 3, "n": 4}, "n=4; allowed are 1 to m=3"),
         ({"cycles": 0}, "cycles=0"),
     ):

@@ -178,9 +178,9 @@ def test_bad_input(name: str) -> None:
     ):
         with pytest.raises(InputError, match=message):
             function(image, bad, channel_axis=-1)
-    with pytest.raises(InputError, match="NaN or infinite at"):
+    with pytest.raises(InputError, match="NaN, infinite or masked at"):
         function(np.full((4, 4), np.nan), np.ones((4, 4), bool))
-    with pytest.raises(InputError, match="known is needed"):
+    with pytest.raises(InputError, match="known or unknown is needed"):
         function(np.zeros((4, 4), np.uint8))
     for option in ({"tol": 0}, {"max_num_iter": 0}, {"num_threads": 0}):
         with pytest.raises(InputError, match=next(iter(option))):

@@ -304,7 +304,7 @@ def test_energy_of_mumford_shah_never_rises(seed: int, density: float, floor: fl
 def test_bound_is_below_every_total_variation(seed: int, density: float, size: float) -> None:
     rng = np.random.default_rng(seed)
     image, known = rng.random((8, 7, 2)), mask(8, 7, density=density, seed=seed)
-    problem = masked(image, known, -1)
+    problem = masked(image, known, None, -1)
     functional = TotalVariation(spacing=(1.0, 1.0))
     best = Best(problem, functional, problem.values)
     p = functional.project(size * rng.normal(size=(2, 2, 8, 7)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -265,6 +266,23 @@ def test_bad_inputs(name: str) -> None:
             network(u0, t)
         with pytest.raises(InputError, match=word):
             network.solve(u0, t)
+
+
+@pytest.mark.parametrize("every", [*NAMES, "mean-flux"])
+def test_solve_takes_one_time_for_all_images(every: str) -> None:
+    network, u0 = make(every, **SMALL.get(every, {})), images(3, 1, 24, 24)
+    expected = network.solve(u0, torch.full((3,), 0.1, dtype=torch.float64))
+    for t in (0.1, np.float64(0.1), torch.tensor(0.1, dtype=torch.float64), np.array(0.1)):
+        assert torch.equal(network.solve(u0, t), expected)
+    assert torch.equal(network.solve(u0, 0), network.solve(u0, torch.zeros(3).double()))
+    time = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
+    network.solve(u0, time).square().sum().backward()
+    assert torch.isfinite(time.grad)
+    single = network.float().solve(u0.float(), torch.tensor(0.1, dtype=torch.float64))
+    assert single.dtype == torch.float32
+    for bad in (-0.1, float("nan"), "soon", [0.1, 0.2, 0.3], torch.full((2,), 0.1).float(), True):
+        with pytest.raises(InputError, match=r"^t\b"):
+            network.solve(u0.float(), bad)
 
 
 def test_lazy_names() -> None:

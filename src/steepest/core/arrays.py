@@ -5,7 +5,7 @@ three spatial axes. The rule for dtypes: float32 and float64 are computed and re
 uint8 and uint16 are divided by 255 and 65535, computed in float32, and written back in kind
 (clipped and rounded); float16 is computed in float32 and written back; Booleans are 0 and 1 in
 float32. Byte order, memory order and read-only memory do not matter. Anything else is refused with
-a word on how to convert it.
+advice on how to convert it.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def prepare_image(
         bad = int((~xp.isfinite(array)).sum())
         raise InputError(
             f"{name} holds {bad} NaN or infinite pixels; every pixel must be finite "
-            "(fill the unknown ones first)"
+            "(steepest.inpaint(image) fills in the pixels that are NaN)"
         )
     if not any_size:
         check_magnitude(array, name)
@@ -161,8 +161,8 @@ def as_array(values: Any, name: str) -> Array:
         return values
     if isinstance(values, np.ma.MaskedArray):
         raise InputError(
-            f"{name} is a masked array; allowed are plain arrays (fill it first, for example with "
-            "image.filled(value), or give steepest.inpaint image.data and known=~image.mask)"
+            f"{name} is a masked array; allowed are plain arrays. steepest.inpaint(image) fills in "
+            f"the masked pixels of an image; {name}.filled(value) sets them all to one value"
         )
     try:
         return np.asarray(values)
@@ -204,8 +204,29 @@ def normalize_axis(axis: int | None, ndim: int, name: str) -> int | None:
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise InputError(f"{name}={axis!r} is not an integer or None")
     if not -ndim <= axis < ndim:
-        raise InputError(f"{name}={axis} is no axis of an array with {ndim} axes")
+        raise InputError(f"{name}={axis} is out of range for an array with {ndim} axes")
     return int(axis) % ndim
+
+
+def batch_items(
+    image: Any, batch_axis: int | None, channel_axis: int | None
+) -> tuple[list[Any], int | None, int | None]:
+    """The items of a batch, the batch axis and the channel axis of an item."""
+    if batch_axis is None:
+        return [image], None, channel_axis
+    array = image if isinstance(image, np.ma.MaskedArray) else as_array(image, "image")
+    axis = normalize_axis(batch_axis, array.ndim, "batch_axis")
+    channel = normalize_axis(channel_axis, array.ndim, "channel_axis")
+    if channel is not None and channel == axis:
+        raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
+    assert axis is not None
+    if array.shape[axis] == 0:
+        raise InputError(
+            f"image of shape {tuple(array.shape)} has no items along batch_axis={axis}"
+        )
+    if channel is not None and channel > axis:
+        channel -= 1
+    return list(namespace(array).moveaxis(array, axis, 0)), axis, channel
 
 
 def check_spacing(spacing: float | Sequence[float] | None, num_space: int) -> tuple[float, ...]:

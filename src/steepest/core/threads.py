@@ -51,7 +51,8 @@ def share_out(
 ) -> list[Any]:
     """``[worker()(item) for item in items]``, shared by at most ``num_threads`` threads.
 
-    ``worker`` is called once a thread, for what its items can share and others must not touch.
+    ``worker`` is called once per thread, so what it makes is shared by the items of that thread and
+    touched by no other.
     """
     count = max(min(num_threads, len(items)), 1)
 

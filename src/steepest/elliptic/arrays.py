@@ -17,7 +17,7 @@ from ..core.namespace import Array, cast, namespace
 from .cycle import OMEGAS, SCALE
 from .hierarchy import build, plan, typical_couplings
 from .operator import Operator, neighbours
-from .solve import Solution, solve
+from .solve import Equation, Solution, solve_each
 from .watching import Watch
 
 _COARSEST_SWEEPS = 8
@@ -201,6 +201,11 @@ def solve_arrays(
     return x + held, relative(b - finest.apply(x)).reshape(-1), count
 
 
+def on_processor(near: Array) -> bool:
+    """Whether a tensor (or None) is where the compiled code runs."""
+    return near is None or near.device.type == "cpu"
+
+
 def solve_near(
     near: Array,
     operator: Operator,
@@ -218,11 +223,11 @@ def solve_near(
     Arguments and results are NumPy arrays; their transfer takes little time compared with the
     iterations.
     """
-    if near is None or near.device.type == "cpu":
-        return solve(
-            build(operator), start, right,
-            scale=scale, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch,
-        )  # fmt: skip
+    if on_processor(near):
+        one = [Equation(build(operator), start, right, scale)]
+        return solve_each(
+            one, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch
+        )[0]
     torch = namespace(near)
 
     def moved(array: np.ndarray | None) -> Array:
@@ -232,7 +237,8 @@ def solve_near(
         operator, moved(start), moved(right), scale=moved(scale), tol=tol,
         max_num_iter=max_num_iter, watch=watch,
     )  # fmt: skip
-    return Solution(u.cpu().numpy(), residual.cpu().numpy(), np.full(len(start), count))
+    left, unit = residual.cpu().numpy(), np.ones(len(start))
+    return Solution(u.cpu().numpy(), left, unit, np.full(len(start), count))
 
 
 def _all_couplings(operator: Operator, like: Array) -> tuple[Array, ...]:

@@ -39,6 +39,11 @@ def _inner_row(z, r):
     return total
 
 
+def inner(a: np.ndarray, b: np.ndarray) -> float:
+    """``<a, b>`` in one thread (those that BLAS starts for it burn more time than they save)."""
+    return float(_inner_row(a.ravel(), b.ravel()))
+
+
 @nb.njit(**OPTIONS)
 def _turn_row(p, z, beta):
     for j in range(p.shape[0]):

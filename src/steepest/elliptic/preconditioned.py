@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .cycle import RIGHT, UNKNOWN, cycle, level_of
 from .hierarchy import Hierarchy, single
-from .iteration import apply
-from .solve import Solution
+from .iteration import apply, inner
+from .solve import Solution, gathered
 from .watching import Iteration, Watch, iterate_all
 
 Map = Callable[[np.ndarray], np.ndarray]
@@ -72,38 +73,49 @@ class System:
 
 
 def solve_all(
-    system: System,
-    start: np.ndarray,
+    systems: Sequence[System],
+    starts: Sequence[np.ndarray],
     tol: float,
     max_num_iter: int,
     num_threads: int,
     watch: Watch | None = None,
-) -> Solution:
-    """Solve for images (C, \\*space), in threads.
+) -> list[Solution]:
+    """Solve each system for its images (C, \\*space), in threads.
 
     ``start`` has the given values and, at active pixels, the first guess. The residual is
     ``|A u| / |b|``, recomputed from u, where b is the contribution of the given values to A u. For
     ``watch`` see `steepest.elliptic.solve.solve`.
     """
 
-    def worker() -> Callable[[np.ndarray], Iteration]:
-        maps = system.maps()
-        return lambda u: _solve(system, maps, u, tol, max_num_iter)
+    def worker() -> Callable[[tuple[int, int]], Iteration]:
+        made: dict[int, tuple[Map, Map]] = {}
 
-    done = iterate_all(worker, start, num_threads, watch)
-    images, residuals, iterations = zip(*done, strict=True)
-    return Solution(np.stack(images), np.array(residuals), np.array(iterations))
+        def work(place: tuple[int, int]) -> Iteration:
+            k, channel = place
+            if k not in made:
+                made[k] = systems[k].maps()
+            return _solve(systems[k], made[k], starts[k][channel], tol, max_num_iter)
+
+        return work
+
+    places = [(k, c) for k, start in enumerate(starts) for c in range(len(start))]
+    done = iterate_all(worker, places, num_threads, watch)
+    return gathered(done, [len(start) for start in starts])
 
 
 def _residual(system: System, multiply: Map, u: np.ndarray) -> tuple[np.ndarray, float]:
     """``-A u`` at active pixels, and the norm of the contribution of the given values to it."""
     r = np.where(system.active, -multiply(u), 0)
     given = multiply(np.where(system.active, 0, u))
-    return r, float(np.linalg.norm(np.where(system.active, given, 0)))
+    return r, _norm(np.where(system.active, given, 0))
+
+
+def _norm(r: np.ndarray) -> float:
+    return math.sqrt(inner(r, r))
 
 
 def _relative(r: np.ndarray, reference: float) -> float:
-    size = float(np.linalg.norm(r))
+    size = _norm(r)
     return size / reference if reference > 0 else float(size > 0)
 
 
@@ -112,20 +124,20 @@ def _solve(
 ) -> Iteration:
     """Solve for one image, restarting from the true residual while it is above ``tol``."""
     r, reference = _residual(system, maps[0], u)
-    best, done, stop = _relative(r, reference), 0, False
+    left, done, stop = _norm(r), 0, False
     for _ in range(_RESTARTS):
-        if best <= tol or done >= max_num_iter or stop:
+        if left <= tol * reference or done >= max_num_iter or stop:
             break
         step, count, stop = yield from _iterate(
             system, maps, r, reference, tol, max_num_iter - done
         )
         done += count
         r, _ = _residual(system, maps[0], u + step)
-        now = _relative(r, reference)
-        if not now < best:
+        now = _norm(r)
+        if not now < left:
             break
-        u, best = u + step, now
-    return u, best, done
+        u, left = u + step, now
+    return u, left, reference, done
 
 
 def _iterate(
@@ -145,18 +157,18 @@ def _iterate(
     before = 1.0
     for iteration in range(max_num_iter):
         z = precondition(r)
-        now = float(np.vdot(z, r))
+        now = inner(z, r)
         if now == 0:  # solved, or the square underflows
             return x, iteration, False
         direction = z + (now / before if iteration else 0.0) * direction
         before = now
         image = np.where(system.active, multiply(direction), 0)
-        curvature = float(np.vdot(direction, image))
+        curvature = inner(direction, image)
         if not curvature > 0:
             return x, iteration, False
         x += now / curvature * direction
         r -= now / curvature * image
         stop = bool((yield _relative(r, reference)))
-        if stop or np.linalg.norm(r) <= tol * reference:
+        if stop or _norm(r) <= tol * reference:
             return x, iteration + 1, stop
     return x, max_num_iter, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,16 +23,35 @@ class Solution:
     ----------
     image : float64 array (C, \\*space)
         The solutions.
-    residual : float64 array (C,)
-        ``|right - A u| / |right + couplings to held values|``, recomputed from u; 0 if there is
-        nothing to solve.
+    left : float64 array (C,)
+        ``|right - A u|``, recomputed from u in float64.
+    reference : float64 array (C,)
+        ``|right + couplings to held values|``.
     iterations : integer array (C,)
         The number of iterations.
     """
 
     image: np.ndarray
-    residual: np.ndarray
+    left: np.ndarray
+    reference: np.ndarray
     iterations: np.ndarray
+
+    @property
+    def residual(self) -> np.ndarray:
+        """``left / reference`` (C,); 0 if there is nothing to solve."""
+        none = (self.left > 0).astype(float)
+        with np.errstate(invalid="ignore"):  # NaN where both are infinite: not solved
+            return np.divide(self.left, self.reference, out=none, where=self.reference != 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """The arguments of `solve` for one of several independent equations."""
+
+    hierarchy: Hierarchy
+    start: np.ndarray
+    right: np.ndarray | None = None
+    scale: np.ndarray | None = None
 
 
 def solve(
@@ -72,14 +92,52 @@ def solve(
     Solution
     """
 
-    def work(channel: int) -> Iteration:
-        b = None if right is None else right[channel]
-        watched = watch is not None
-        return _solve_one(hierarchy, start[channel], b, scale, tol, max_num_iter, watched)
+    one = [Equation(hierarchy, start, right, scale)]
+    return solve_each(
+        one, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch
+    )[0]
 
-    parts = iterate_all(lambda: work, range(len(start)), num_threads, watch)
-    images, residuals, iterations = zip(*parts, strict=True)
-    return Solution(np.stack(images), np.array(residuals), np.array(iterations))
+
+def solve_each(
+    equations: Sequence[Equation],
+    *,
+    tol: float,
+    max_num_iter: int,
+    num_threads: int = 1,
+    watch: Watch | None = None,
+) -> list[Solution]:
+    """Solve several equations with the options of `solve`; threads share all images."""
+
+    def work(place: tuple[int, int]) -> Iteration:
+        own, channel = equations[place[0]], place[1]
+        b = None if own.right is None else own.right[channel]
+        start, watched = own.start[channel], watch is not None
+        return _solve_one(own.hierarchy, start, b, own.scale, tol, max_num_iter, watched)
+
+    places = [(k, c) for k, each in enumerate(equations) for c in range(len(each.start))]
+    parts = iterate_all(lambda: work, places, num_threads, watch)
+    return gathered(parts, [len(each.start) for each in equations])
+
+
+def gathered(
+    parts: Sequence[tuple[np.ndarray, float, float, int]], counts: list[int]
+) -> list[Solution]:
+    """From image, left, reference and iterations of each right-hand side to solutions."""
+    ends = np.cumsum(counts)
+    solutions = []
+    for end, count in zip(ends, counts, strict=True):
+        images, left, reference, iterations = zip(*parts[end - count : end], strict=True)
+        numbers = (np.array(left), np.array(reference), np.array(iterations))
+        solutions.append(Solution(np.stack(images), *numbers))
+    return solutions
+
+
+def together(image: np.ndarray, parts: Sequence[Solution]) -> Solution:
+    """The solution of a problem of which ``parts`` are independent parts: their norms add up."""
+    left = np.linalg.norm([part.left for part in parts], axis=0)
+    reference = np.linalg.norm([part.reference for part in parts], axis=0)
+    iterations = np.max([part.iterations for part in parts], axis=0)
+    return Solution(image, left, reference, iterations)
 
 
 def _solve_one(
@@ -93,7 +151,7 @@ def _solve_one(
 ) -> Iteration:
     """Solve for one image; if ``watched``, yield after every iteration.
 
-    Returns the image, its relative residual and the number of iterations.
+    Returns the image, the norms of its residual and of the reference, and the number of iterations.
     """
     levels = hierarchy.levels
     volume = hierarchy.volume
@@ -136,7 +194,7 @@ def _solve_one(
             now = before
             break
         best = hierarchy.unpadded(x).copy()
-    return best, _relative(now, reference), total
+    return best, math.sqrt(now), math.sqrt(reference), total
 
 
 def _relative(square: float, reference: float) -> float:

@@ -13,10 +13,9 @@ import numpy as np
 from ..convex.energy import Energy, check_energy
 from ..core.arrays import (
     Layout,
-    as_array,
+    batch_items,
     check_data_range,
     check_spacing,
-    normalize_axis,
     own_channel_axis,
     prepare_image,
 )
@@ -131,7 +130,7 @@ def make_problem(
 ) -> Problem:
     """Check an image, the options that describe it, and the energy against both."""
     channel_axis = own_channel_axis(image, channel_axis)
-    items, batch, channel_axis = _batch_items(image, batch_axis, channel_axis)
+    items, batch, channel_axis = batch_items(image, batch_axis, channel_axis)
     prepared = [prepare_image(item, channel_axis) for item in items]
     arrays, layout = [array for array, _ in prepared], prepared[0][1]
     if spacing is None:
@@ -159,24 +158,3 @@ def rescaled(array: Array, factor: float) -> Array:
     if factor == 1.0:
         return array
     return cast(to_float64(array) * factor, array.dtype)
-
-
-def _batch_items(
-    image: Any, batch_axis: int | None, channel_axis: int | None
-) -> tuple[list[Any], int | None, int | None]:
-    """The items of a batch, the batch axis and the channel axis of an item."""
-    if batch_axis is None:
-        return [image], None, channel_axis
-    array = as_array(image, "image")
-    axis = normalize_axis(batch_axis, array.ndim, "batch_axis")
-    channel = normalize_axis(channel_axis, array.ndim, "channel_axis")
-    if channel is not None and channel == axis:
-        raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
-    assert axis is not None
-    if array.shape[axis] == 0:
-        raise InputError(
-            f"image of shape {tuple(array.shape)} has no items along batch_axis={axis}"
-        )
-    if channel is not None and channel > axis:
-        channel -= 1
-    return list(namespace(array).moveaxis(array, axis, 0)), axis, channel

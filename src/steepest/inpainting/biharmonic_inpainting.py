@@ -10,7 +10,9 @@ from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.preconditioned import Map, System, compiled_operator, one_cycle, solve_all
+from ..elliptic.solve import together
 from .checks import check_iteration
+from .holes import cut
 from .normalised import masked
 from .result import InpaintResult
 from .steady_state import outcome
@@ -20,6 +22,7 @@ def biharmonic(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     tol: float = 1e-6,
     max_num_iter: int = 500,
@@ -40,9 +43,11 @@ def biharmonic(
     ----------
     image : array
         One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy. Unknown pixels may hold anything.
+        NumPy (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     tol : float
         Relative residual at which the iteration stops.
@@ -72,7 +77,7 @@ def biharmonic(
     Notes
     -----
     Conjugate gradients, preconditioned by two approximate solutions of ``-L z = r`` with the same
-    mask, each two multigrid cycles: O(pixels) an iteration. scikit-image's ``inpaint_biharmonic``
+    mask, each two multigrid cycles: O(pixels) per iteration. scikit-image's ``inpaint_biharmonic``
     solves the same equations with a sparse direct solver, and then clips each channel to the range
     of its known values.
 
@@ -83,9 +88,15 @@ def biharmonic(
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis)
+    problem = masked(image, known, unknown, channel_axis)
     start = problem.first_guess(threads)
-    solution = solve_all(_system(problem.known), start, tol, max_num_iter, threads, tell.watch)
+    pieces = cut(~problem.known, 2)
+    systems = [_system(~piece.own) for piece in pieces]
+    starts = [piece.take(start) for piece in pieces]
+    solved = solve_all(systems, starts, tol, max_num_iter, threads, tell.watch)
+    for piece, part in zip(pieces, solved, strict=True):
+        piece.put(start, part.image)
+    solution = together(start, solved)
     return problem.result(
         solution.image,
         float(solution.residual.max()),

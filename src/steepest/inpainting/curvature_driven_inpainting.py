@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..core.progress import Callback, Reporter
-from ..elliptic.hierarchy import Hierarchy, build
+from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
-from ..elliptic.solve import solve
+from ..elliptic.solve import Solution, solve
 from .checks import check_iteration, check_scale
+from .holes import whole
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -22,6 +25,7 @@ def curvature_driven(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     slope: float = 0.03,
     floor: float = 0.3,
@@ -44,14 +48,16 @@ def curvature_driven(
     Parameters
     ----------
     image : array
-        Two spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, NumPy.
-        Unknown pixels may hold anything.
+        Two spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, NumPy
+        (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     slope : float
         Below such gradients the diffusivity is bounded; a fraction of the range of the known values
-        a pixel. On 10 % random pixels of a photograph, 0.03 was 0.1 to 0.2 dB better than 0.01
+        per pixel. On 10 % random pixels of a photograph, 0.03 was 0.1 to 0.2 dB better than 0.01
         and 0.1.
     floor : float
         In 1 / pixel, the diffusivity left where level lines are straight (positive: the problem
@@ -86,10 +92,10 @@ def curvature_driven(
     Notes
     -----
     Differences between neighbours, and half-sums of them for the other component of the gradient;
-    five points for given d, solved as by `inpaint`: O(pixels) an iteration. The coefficients of a
+    five points for given d, solved as by `inpaint`: O(pixels) per iteration. The coefficients of a
     linear problem are geometric means of the last ones' and those of the last image. The equation
-    is not the gradient of an energy and may have several solutions: found is one near homogeneous
-    diffusion. That the iteration converges is not proven; the residual tells (with two known pixels
+    is not the gradient of an energy and may have several solutions; the one that is found is near
+    homogeneous diffusion. Convergence is not proven; the residual shows it (with two known pixels
     of 40 x 40 it stays at 4e-3).
 
     References
@@ -100,29 +106,38 @@ def curvature_driven(
     slope, floor = check_scale(slope, "slope"), check_scale(floor, "floor")
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis, (2,))
-    excess = np.where(problem.known, np.inf, 0.0)
-    logarithms: list[np.ndarray] = []
+    problem = masked(image, known, unknown, channel_axis, (2,))
 
-    def hierarchy(weights: list[np.ndarray]) -> Hierarchy:
-        return build(Operator(excess, _padded(weights)))
+    def pose(known: np.ndarray) -> Callable[[np.ndarray], Linearised]:
+        excess = np.where(known, np.inf, 0.0)
+        logarithms: list[np.ndarray] = []
 
-    def linearise(u: np.ndarray) -> Linearised:
-        own = diffusivity(u, slope, floor)
-        now = solve(hierarchy(own), u, tol=0.0, max_num_iter=0)
-        newest = [np.log(w) for w in own]
-        last = logarithms or newest
-        logarithms[:] = [a + _DAMPING * (b - a) for a, b in zip(last, newest, strict=True)]
+        def solved(weights: list[np.ndarray], u: np.ndarray, **options: Any) -> Solution:
+            # Scaled, for float32; norms are those of the equation as it was.
+            top = max((float(w.max()) for w in weights if w.size), default=1.0)
+            hierarchy = build(Operator(excess, _padded([w / top for w in weights])))
+            found = solve(hierarchy, u, **options)
+            return replace(found, left=top * found.left, reference=top * found.reference)
 
-        def improve(accuracy: float, most: int) -> np.ndarray:
-            damped = hierarchy([np.exp(w) for w in logarithms])
-            return solve(damped, u, tol=accuracy, max_num_iter=most, num_threads=threads).image
+        def linearise(u: np.ndarray) -> Linearised:
+            own = diffusivity(u, slope, floor)
+            now = solved(own, u, tol=0.0, max_num_iter=0)
+            newest = [np.log(w) for w in own]
+            last = logarithms or newest
+            logarithms[:] = [a + _DAMPING * (b - a) for a, b in zip(last, newest, strict=True)]
 
-        return float(now.residual.max()), improve
+            def improve(accuracy: float, most: int) -> np.ndarray:
+                damped = [np.exp(w) for w in logarithms]
+                options = {"tol": accuracy, "max_num_iter": most, "num_threads": threads}
+                return solved(damped, u, **options).image
 
-    first = problem.first_guess(threads)
-    u, residual, steps, status = iterate(linearise, first, tol, max_num_iter, tell)
-    return problem.result(u, residual, steps, status, raise_on_failure)
+            return now, improve
+
+        return linearise
+
+    # In one piece: of several solutions, another one might be found in its pieces.
+    pieces = whole(~problem.known)
+    return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 
 def diffusivity(u: np.ndarray, slope: float, floor: float) -> list[np.ndarray]:
@@ -153,7 +168,6 @@ def _tangential(differences: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _padded(weights: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Weights as `Operator` takes them, scaled to a maximum of 1."""
-    top = max((float(w.max()) for w in weights if w.size), default=1.0)
+    """Weights as `Operator` takes them."""
     down, across = weights
-    return np.pad(down / top, ((0, 1), (0, 0))), np.pad(across / top, ((0, 0), (0, 1)))
+    return np.pad(down, ((0, 1), (0, 0))), np.pad(across, ((0, 0), (0, 1)))

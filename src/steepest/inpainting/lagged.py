@@ -3,43 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..core.progress import Reporter
 from ..core.status import Status
+from ..elliptic.solve import Solution, together
+from .holes import Piece
+from .normalised import Masked
+from .result import InpaintResult
 
-# The residual of (C, *space) with its own coefficients, and what improves it: from the relative
-# residual and the number of inner iterations allowed to the next image.
-Linearised = tuple[float, Callable[[float, int], np.ndarray]]
+# How well (C, *grid) solves the equation with its own coefficients, and what improves it: from the
+# relative residual and the number of inner iterations allowed to the next image.
+Linearised = tuple[Solution, Callable[[float, int], np.ndarray]]
 
 _INNER = 0.1  # of the nonlinear residual: a hundredth saved no outer steps
 _MOST = 200  # inner iterations
 
 
 def iterate(
-    linearise: Callable[[np.ndarray], Linearised],
-    u: np.ndarray,
+    problem: Masked,
+    pieces: Sequence[Piece],
+    pose: Callable[[np.ndarray], Callable[[np.ndarray], Linearised]],
     tol: float,
     max_num_iter: int,
+    num_threads: int,
     tell: Reporter,
-) -> tuple[np.ndarray, float, int, Status]:
+    raise_on_failure: bool,
+) -> InpaintResult:
     """Solve ``A(u) u = 0`` by ``A(u_k) u_{k+1} = 0``, u given at known pixels.
 
-    Returned are (C, \\*space), the residual ``|A(u) u| / |b(u)|`` of the nonlinear equation, where
-    b is what known values contribute, the number of linear problems, and whether ``tol`` was met;
-    where the callback has stopped it, the image of the smallest residual.
+    ``pose`` makes, from what is known of one of the independent ``pieces``, what linearises
+    there. Each piece goes on until the whole has converged. The residual is ``|A(u) u| / |b(u)|``
+    of the nonlinear equation, all pieces taken together; b is what known values contribute. Where
+    the callback has stopped the iteration, the image of the smallest residual comes back.
     """
-    best, least = u, math.inf
+    start = problem.first_guess(num_threads)
+    linearise = [pose(~piece.own) for piece in pieces]
+    u = [piece.take(start) for piece in pieces]
+    best, least, status = u, math.inf, None
     for step in range(max_num_iter + 1):
-        residual, improve = linearise(u)
+        looked = [look(part) for look, part in zip(linearise, u, strict=True)]
+        residual = float(together(start, [now for now, _ in looked]).residual.max())
         if not residual >= least:
             best, least = u, residual
         if step > 0 and tell.residual(residual):
-            return best, least, step, Status.STOPPED
+            u, residual, status = best, least, Status.STOPPED
+            break
         if residual <= tol or step == max_num_iter:
             break
-        u = improve(_INNER * residual, _MOST)
-    status = Status.CONVERGED if residual <= tol else Status.MAX_ITERATIONS
-    return u, residual, step, status
+        u = [improve(_INNER * residual, _MOST) for _, improve in looked]
+    image = start.copy()
+    for piece, part in zip(pieces, u, strict=True):
+        piece.put(image, part)
+    status = status or (Status.CONVERGED if residual <= tol else Status.MAX_ITERATIONS)
+    return problem.result(image, residual, step, status, raise_on_failure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback, Reporter
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator, neighbours
-from ..elliptic.solve import solve
+from ..elliptic.solve import Solution, solve
 from .checks import check_iteration, check_scale
+from .holes import whole
 from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
@@ -23,6 +25,7 @@ def mumford_shah(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     contrast: float = 0.05,
     width: float = 2.0,
@@ -40,19 +43,21 @@ def mumford_shah(
         E(u, v) = sum (v^2 + floor) |grad u|^2 + contrast^2 ((1 - v)^2 + width^2 |grad v|^2),
 
     with ``u = image`` at known pixels: ``div((v^2 + floor) grad u) = 0`` at unknown ones. (Their
-    epsilon is ``width / 2``, and the length of edges costs ``2 width contrast^2`` a pixel.) There
+    epsilon is ``width / 2``, and the length of edges costs ``2 width contrast^2`` per pixel.) There
     is no Euler term: level lines do not bend to join. Channels share v.
 
     Parameters
     ----------
     image : array
         One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy. Unknown pixels may hold anything.
+        NumPy (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     contrast : float
-        Gradients above become edges, as a fraction of the range of the known values a pixel.
+        Gradients above this become edges: a fraction of the range of the known values per pixel.
         Between 0.02 and 0.1 the PSNR of random pixels of a photograph changed by 0.1 dB.
     width : float
         Of edges, in pixels; not negative. 4 gave 0.05 dB more than 2, 1 gave 0.1 dB less.
@@ -90,8 +95,8 @@ def mumford_shah(
     -----
     v for given u and u for given v solve linear equations with 5 (7) points, where ``v^2`` between
     pixels is the mean of theirs; each is solved by conjugate gradients from the last one, as in
-    `inpaint`, so that E never rises. E is not convex: found is a stationary point, started from
-    homogeneous diffusion. O(pixels) a step.
+    `inpaint`, so that E never rises. E is not convex: the result is a stationary point, reached
+    from homogeneous diffusion. O(pixels) per step.
 
     References
     ----------
@@ -102,24 +107,25 @@ def mumford_shah(
     width = check_number(width, "width", most=1e12)
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis)
-    excess = np.where(problem.known, np.inf, 0.0)
-    edges = np.ones(problem.known.shape)
+    problem = masked(image, known, unknown, channel_axis)
 
-    def linearise(u: np.ndarray) -> Linearised:
-        edges[...] = edge_map(u, edges, contrast, width)
-        hierarchy = build(Operator(excess, conductivities(edges, floor)))
-        now = solve(hierarchy, u, tol=0.0, max_num_iter=0)
-        return (
-            float(now.residual.max()),
-            lambda accuracy, most: (
-                solve(hierarchy, u, tol=accuracy, max_num_iter=most, num_threads=threads).image
-            ),
-        )
+    def pose(known: np.ndarray) -> Callable[[np.ndarray], Linearised]:
+        excess = np.where(known, np.inf, 0.0)
+        edges = np.ones(known.shape)
 
-    first = problem.first_guess(threads)
-    u, residual, steps, status = iterate(linearise, first, tol, max_num_iter, tell)
-    return problem.result(u, residual, steps, status, raise_on_failure)
+        def linearise(u: np.ndarray) -> Linearised:
+            edges[...] = edge_map(u, edges, contrast, width)
+            hierarchy = build(Operator(excess, conductivities(edges, floor)))
+
+            def solved(accuracy: float, most: int) -> Solution:
+                return solve(hierarchy, u, tol=accuracy, max_num_iter=most, num_threads=threads)
+
+            return solved(0.0, 0), lambda accuracy, most: solved(accuracy, most).image
+
+        return linearise
+
+    pieces = whole(~problem.known)  # v depends on all pixels, known ones too
+    return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 
 def edge_map(u: np.ndarray, start: np.ndarray, contrast: float, width: float) -> np.ndarray:

@@ -54,7 +54,11 @@ class Masked:
 
 
 def masked(
-    image: Any, known: Any, channel_axis: int | None, dimensions: tuple[int, ...] = (1, 2, 3)
+    image: Any,
+    known: Any,
+    unknown: Any,
+    channel_axis: int | None,
+    dimensions: tuple[int, ...] = (1, 2, 3),
 ) -> Masked:
     """Check an image and its mask, and put the known values on [-1/2, 1/2].
 
@@ -67,14 +71,16 @@ def masked(
         A torch tensor; confidences other than 0 and 1; a number of spatial axes that is not in
         ``dimensions``; everything that `inpaint` refuses.
     """
-    if is_torch(image) or is_torch(known):
+    if is_torch(image) or is_torch(known) or is_torch(unknown):
         raise InputError(
-            "image and known must be NumPy arrays here: only inpaint takes torch tensors "
+            "image, known and unknown must be NumPy arrays here: only inpaint takes torch tensors "
             "(convert with .detach().cpu().numpy())"
         )
-    problem = prepare(image, known, channel_axis)
+    problem = prepare(image, known, unknown, channel_axis)
     if not problem.is_mask:
-        raise InputError("known holds confidences; allowed is a Boolean mask (only inpaint weighs)")
+        raise InputError(
+            "known holds confidences; allowed is a Boolean mask (only inpaint takes confidences)"
+        )
     values = np.asarray(problem.values, np.float64)
     ndim = values.ndim - 1
     if ndim not in dimensions:

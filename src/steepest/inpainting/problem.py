@@ -37,9 +37,9 @@ class Problem:
     layout : Layout
         How the image was given.
     spacing : tuple
-        One number a spatial axis.
+        One number per spatial axis.
     missing : ndarray (\\*space) or None
-        Where the image was NaN, or infinite with ``known`` given; None for integers.
+        Where the image was masked, NaN, or infinite with a mask given; None for plain integers.
     """
 
     values: Array
@@ -62,6 +62,7 @@ class Problem:
 def prepare(
     image: Any,
     known: Any = None,
+    unknown: Any = None,
     channel_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
 ) -> Problem:
@@ -72,19 +73,29 @@ def prepare(
     image : array
         As in `steepest.inpaint`. Values of unknown pixels may be anything, NaN included.
     known : array of the spatial shape, or None
-        Boolean, or confidences in [0, 1]; None: pixels that are NaN in no channel.
+        Boolean, or confidences in [0, 1].
+    unknown : array of the spatial shape, or None
+        The opposite. With neither, pixels that are neither NaN nor masked in any channel are known.
 
     Raises
     ------
     InputError
-        Bad image, or ``known`` of the wrong shape or type, out of range, with no known pixel, or
-        known where the image is NaN.
+        Bad image; both ``known`` and ``unknown``; a mask of the wrong shape or type, out of range,
+        with no known pixel, or with known pixels where the image is NaN, infinite or masked.
     """
+    if known is not None and unknown is not None:
+        raise InputError("known and unknown are both given; allowed is one of them")
+    given = known is not None or unknown is not None
     channel_axis = own_channel_axis(image, channel_axis)
+    hidden = None
+    if isinstance(image, np.ma.MaskedArray) and image.dtype.names is None:
+        hidden, image = np.ma.getmaskarray(image), image.data
     array = as_array(image, "image")
     xp = namespace(array)
     floating = "float" in str(array.dtype)
-    missing: Any = (xp.isnan(array) if known is None else ~xp.isfinite(array)) if floating else None
+    missing: Any = (~xp.isfinite(array) if given else xp.isnan(array)) if floating else None
+    if hidden is not None:
+        missing = hidden if missing is None else missing | hidden
     clean = array if missing is None else xp.where(missing, xp.zeros_like(array), array)
     values, layout = prepare_image(clean, channel_axis, any_size=True)
     space = tuple(values.shape[1:])
@@ -92,25 +103,30 @@ def prepare(
         missing = np.asarray(detached(missing))
         if layout.channel_axis is not None:
             missing = missing.any(axis=layout.channel_axis)
-    if known is None:
-        if missing is None:
-            raise InputError(
-                f"known is needed for an image of dtype {layout.dtype}: only floating-point images "
-                "can mark unknown pixels with NaN"
-            )
-        confidence: np.ndarray = ~missing
-    else:
-        confidence = check_known(known, space)
+    if given:
+        name = "unknown" if known is None else "known"
+        confidence = check_known(known, space) if known is not None else ~_marked(unknown, space)
         if missing is not None and bool((missing & (confidence > 0)).any()):
             number = int((missing & (confidence > 0)).sum())
             raise InputError(
-                f"image is NaN or infinite at {number} pixels that known says are known"
+                f"image is NaN, infinite or masked at {number} pixels that are known according to "
+                f"{name}"
             )
+    elif missing is None:
+        raise InputError(
+            f"known or unknown is needed for an image of dtype {layout.dtype}: only "
+            "floating-point images can mark unknown pixels with NaN (a masked array can, too)"
+        )
+    else:
+        name, confidence = "image", ~missing
     if not bool((confidence > 0).any()):
-        raise InputError("known has no known pixel; at least one is needed")
+        raise InputError(
+            f"{name} leaves no known pixel; at least one is needed (True means known in known=, "
+            "and to be filled in unknown=)"
+        )
     largest = float(np.abs(detached(values)).max(initial=0, where=confidence > 0))
     if largest > _LARGEST:
-        raise InputError(f"image has values up to {largest:g}; allowed are magnitudes to 1e150")
+        raise InputError(f"image has values up to {largest:g}; allowed are magnitudes up to 1e150")
     steps = check_spacing(spacing, len(space))
     if max(steps) > _FARTHEST or min(steps) < 1 / _FARTHEST:
         raise InputError(f"spacing={spacing!r}; allowed are numbers from 1e-15 to 1e15")
@@ -147,16 +163,13 @@ def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.n
     InputError
         Not of the spatial shape; neither Boolean nor floating; confidences outside [0, 1].
     """
-    array = as_array(known, name)
-    if tuple(array.shape) != space:
-        raise InputError(
-            f"{name} of shape {tuple(array.shape)} must have the spatial shape {space}"
-        )
+    array = _spatial(known, name, space)
     kind = dtype_name(array) if is_torch(array) else array.dtype.name
     if kind not in ("bool", "float16", "float32", "float64"):
         raise InputError(
             f"{name} has dtype {array.dtype}; allowed are bool, and floats in [0, 1] "
-            f"(for an integer mask give {name} > 0)"
+            f"(for an integer mask give {name} > 0; a mask that marks what is to be filled is "
+            "given as unknown=)"
         )
     array = detached(array)
     if kind == "bool":
@@ -167,3 +180,31 @@ def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.n
     if bool(((values == 0) | (values == 1)).all()):
         return values == 1
     return values
+
+
+def _marked(unknown: Any, space: tuple[int, ...]) -> np.ndarray:
+    """Boolean: the pixels to be filled, of a Boolean mask or of one with two values, one of them 0.
+
+    Such masks are what scikit-image and OpenCV take: Booleans, 0 and 1, or 0 and 255.
+    """
+    array = _spatial(unknown, "unknown", space)
+    if dtype_name(array).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
+        raise InputError(f"unknown has dtype {array.dtype}; allowed are Booleans and real numbers")
+    array = detached(array)
+    marked = array != 0
+    if marked.any() and array[marked].min() != array[marked].max():
+        raise InputError(
+            "unknown holds more than two values; allowed are Booleans, or 0 and one other number "
+            "(for every pixel that is not 0 give unknown != 0)"
+        )
+    return np.asarray(marked)
+
+
+def _spatial(mask: Any, name: str, space: tuple[int, ...]) -> Array:
+    """A mask as an array; `InputError` where it has not the spatial shape."""
+    array = as_array(mask, name)
+    if tuple(array.shape) != space:
+        raise InputError(
+            f"{name} of shape {tuple(array.shape)} must have the spatial shape {space}"
+        )
+    return array

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..core.status import Status
-from ..elliptic.arrays import solve_near
+from ..elliptic.arrays import on_processor, solve_near
+from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
-from ..elliptic.solve import Solution
+from ..elliptic.solve import Equation, Solution, solve_each, together
 from ..elliptic.watching import Watch
+from .holes import Piece, cut, whole
 from .problem import grid_of, unit_of
 
 _ROUNDING = 1e-3  # a relative residual above is not put down to rounding
@@ -52,25 +54,40 @@ def fill(
     which is near the solution where confidences are tiny). The solution is in float64. ``near`` is
     a tensor on whose device to compute, or None; ``watch`` as in `steepest.elliptic.solve.solve`.
     """
-    values = np.asarray(values, np.float64)
-    unit = unit_of(values, confidence > 0)
-    values = values / unit
-    space = values.shape[1:]
+    given = np.asarray(values, np.float64)
+    unit = unit_of(given, confidence > 0)
+    space = given.shape[1:]
     grid = grid_of(space)
     spacing = tuple(spacing) if len(space) > 1 else (1.0, *spacing)
-    operator, excess, scale = equation(confidence.reshape(grid), spacing)
-    values = values.reshape(-1, *grid)
+    confidence = confidence.reshape(grid)
+    values = (given / unit).reshape(-1, *grid)
     # The mean solves its own part: without it, the residual is the same for f and f + 1000.
     mean = _mean(values, confidence)
-    rest = values - mean
-    right = None if excess is None else excess * rest
-    guess = 0.0 if start is None else np.reshape(start, values.shape) / unit - mean
-    solution = solve_near(
-        near, operator, np.where(operator.active, guess, rest), right, scale,
-        tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch,
-    )  # fmt: skip
-    filled = unit * np.where(operator.active, solution.image + mean, values)
-    return Solution(filled.reshape(-1, *space), solution.residual, solution.iterations)
+    guess = None if start is None else np.reshape(start, values.shape) / unit - mean
+
+    def posed(piece: Piece) -> tuple[Operator, np.ndarray, np.ndarray | None, np.ndarray | None]:
+        given = piece.take(confidence)
+        alone = ~piece.own if given.dtype == bool else np.where(piece.own, given, 1.0)
+        operator, excess, scale = equation(alone, spacing)
+        rest = np.where(given > 0, piece.take(values) - mean, 0)
+        first = np.where(operator.active, 0.0 if guess is None else piece.take(guess), rest)
+        return operator, first, None if excess is None else excess * rest, scale
+
+    options: Any = {
+        "tol": tol, "max_num_iter": max_num_iter, "num_threads": num_threads, "watch": watch
+    }  # fmt: skip
+    if on_processor(near):
+        pieces = cut(confidence < 1, 1)
+        problems = [posed(piece) for piece in pieces]
+        solved = solve_each([Equation(build(a), b, c, d) for a, b, c, d in problems], **options)
+    else:
+        pieces = whole(confidence < 1)
+        problems = [posed(pieces[0])]
+        solved = [solve_near(near, *problems[0], **options)]
+    filled = values.copy()
+    for piece, part in zip(pieces, solved, strict=True):
+        piece.put(filled, part.image + mean)
+    return together((unit * filled).reshape(-1, *space), solved)
 
 
 def outcome(solution: Solution, tol: float, max_num_iter: int, stopped: bool = False) -> Status:
@@ -86,6 +103,5 @@ def outcome(solution: Solution, tol: float, max_num_iter: int, stopped: bool = F
 
 def _mean(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     """Weighted means of the channels, to broadcast against them."""
-    weights = confidence.ravel() / confidence.sum()
-    means = values.reshape(len(values), -1) @ weights
-    return means.reshape(-1, *(1,) * (values.ndim - 1))
+    total = np.einsum("cp,p->c", values.reshape(len(values), -1), confidence.ravel())
+    return (total / confidence.sum()).reshape(-1, *(1,) * (values.ndim - 1))

@@ -83,7 +83,7 @@ def round_values(
 
     Notes
     -----
-    16 solves for the blocks, which all channels share, and 17 a channel.
+    16 solves for the blocks, which all channels share, and 17 per channel.
     """
     blocks = [] if tell.stopped else _blocks(matrix, num_threads)
     if tell.residual(None):

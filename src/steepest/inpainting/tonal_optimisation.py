@@ -76,12 +76,12 @@ def tonal(
 
     Notes
     -----
-    O(pixels) for each solve: two an iteration, of which 5 are usual.
+    O(pixels) for each solve: two per iteration, of which 5 are usual.
 
     With ``levels`` the best values are rounded, and the error is then lowered further by eight
     steps that change an eighth of the values each, to the levels where a bound of the error is
-    least (`tonal_levels.round_values`): another 16 solves, and 18 a channel. What is found is near
-    what coordinate descent finds, not the least of all: better than rounding by 0.02 dB with 256
+    least (`tonal_levels.round_values`): another 16 solves, and 18 per channel. The result is near
+    that of coordinate descent, not the best of all: better than rounding by 0.02 dB with 256
     levels, 0.07 dB with 16, 0.2 dB with 8 (docs/inpainting).
 
     References

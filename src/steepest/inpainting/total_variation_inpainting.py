@@ -22,7 +22,7 @@ _PENALTY = 10.0  # for values of range 1; of 3, 10 and 30 the best or nearly, at
 _FIRST_FLUX = 0.05  # gradient from which the first flux is a unit vector
 _FLAT = 1e-12  # steeper, the first field for the bound is a unit vector: exact for full masks
 _RELAXATION = 1.8
-_INNER = 2  # conjugate gradient iterations a step; a third saves no steps
+_INNER = 2  # conjugate gradient iterations per step; a third saves no steps
 _LOOK_EVERY = 10
 _INNER_TOLERANCE = 1e-10
 
@@ -31,6 +31,7 @@ def total_variation(
     image: Any,
     known: Any = None,
     *,
+    unknown: Any = None,
     channel_axis: int | None = None,
     tol: float = 1e-3,
     max_num_iter: int = 2000,
@@ -49,9 +50,11 @@ def total_variation(
     ----------
     image : array
         One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy. Unknown pixels may hold anything.
+        NumPy (also masked). Unknown pixels may hold anything.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are not NaN.
+        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+    unknown : Boolean array of the spatial shape, optional
+        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
     channel_axis : int, optional
     tol : float
         Relative duality gap at which the iteration stops.
@@ -88,7 +91,7 @@ def total_variation(
     The bound: a minimiser lies in the box of the known values' ranges (clipping does not raise J),
     so for every field p with ``|p| <= 1`` and every minimiser u,
     ``J(u) >= <grad u, p> = -<u, div p> >= D(p)``, where D takes the known values, and at unknown
-    pixels the end of the range that makes it least. Taken is the multiplier after the Poisson
+    pixels the end of the range that makes it least. The field is the multiplier after the Poisson
     step, whose divergence is nearly zero there, projected onto ``|p| <= 1``.
 
     References
@@ -98,7 +101,7 @@ def total_variation(
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
     tell = Reporter(on_step)
-    problem = masked(image, known, channel_axis)
+    problem = masked(image, known, unknown, channel_axis)
     best, iterations = _minimise(problem, tol, max_num_iter, threads, tell)
     status = Status.CONVERGED if best.gap <= tol else Status.MAX_ITERATIONS
     status = Status.STOPPED if tell.stopped else status

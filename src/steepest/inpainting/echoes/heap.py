@@ -1,4 +1,4 @@
-"""Binary heaps of pixels by key, one a tile, in which every pixel knows its place."""
+"""Binary heaps of pixels by key, one per tile, in which every pixel knows its place."""
 
 from __future__ import annotations
 

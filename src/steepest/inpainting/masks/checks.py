@@ -67,7 +67,7 @@ def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
             f"of the spatial shape {space}"
         )
     if not array.any():
-        raise InputError("mask=empty; allowed are masks with at least one pixel")
+        raise InputError("mask is empty; at least one of its pixels must be True")
     return np.array(detached(array))
 
 

@@ -73,8 +73,8 @@ def echo(
 
     Notes
     -----
-    About 10 microseconds a pixel of a colour image on one core, at 5 %. Memory: about 200 bytes a
-    pixel. Computed in float32.
+    About 10 microseconds per pixel of a colour image on one core, at 5 %. Memory: about 200 bytes
+    per pixel. Computed in float32.
     """
     tell = Reporter(on_step)
     absolute, random, cycles = _options(norm, rng, cycles)

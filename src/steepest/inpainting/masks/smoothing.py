@@ -10,17 +10,22 @@ WIDEST = 1000.0
 """The largest sigma, in pixels: the work grows with it."""
 
 
+def radius(sigma: float) -> int:
+    """How many pixels away `gaussian` looks."""
+    return 0 if sigma < 0.1 else ceil(4 * sigma)
+
+
 def gaussian(array: np.ndarray, sigma: float) -> np.ndarray:
     """Convolution with a Gaussian along every axis, cut at 4 sigma, reflecting boundary.
 
     The weights of each axis sum to 1, so constants stay and, the boundary being reflecting, sums
     stay. ``sigma`` in pixels; below 0.1, where the neighbours' weights are below rounding, the
-    array itself. O(sigma) operations a pixel.
+    array itself. O(sigma) operations per pixel.
     """
-    if sigma < 0.1:
+    cut = radius(sigma)
+    if cut == 0:
         return array
-    radius = ceil(4 * sigma)
-    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    weights = np.exp(-0.5 * (np.arange(-cut, cut + 1) / sigma) ** 2)
     weights /= weights.sum()
     for axis, length in enumerate(array.shape):
         if length > 1:

@@ -8,10 +8,14 @@ device, and have finite derivatives at zero.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from ...core.errors import InputError
+from ...core.numbers import check_number
 from ...grid import differences
 
 _SPACING = (1.0, 1.0)
@@ -70,6 +74,25 @@ def drop_unused(p: Tensor) -> Tensor:
     return torch.cat([last(rows, 2), last(columns, 3)], 1)
 
 
+def times_of(t: Any, u0: Any) -> Any:
+    """``t`` as one time per image, (N,): a number or a tensor without axes is that of all images.
+
+    Anything else is left to `check_inputs`. Tensors keep their history.
+
+    Raises
+    ------
+    InputError
+        A number that is not finite or is negative.
+    """
+    if not isinstance(u0, Tensor) or u0.ndim != 4:
+        return t
+    if isinstance(t, Tensor):
+        return t.to(u0).expand(len(u0)) if t.ndim == 0 else t
+    if np.ndim(t) != 0:
+        return t
+    return u0.new_full((len(u0),), check_number(t, "t"))
+
+
 def check_inputs(
     u0: Tensor, t: Tensor, min_size: int = 1, dtype: torch.dtype | None = None
 ) -> None:
@@ -108,5 +131,6 @@ def check_inputs(
         return
     if len(u0) and not (bool(torch.isfinite(u0).all()) and bool(torch.isfinite(t).all())):
         raise InputError("u0 and t must be finite, but contain NaN or infinity")
-    if len(t) and float(t.min()) < 0:
-        raise InputError(f"t must not be negative, but its smallest entry is {float(t.min()):g}")
+    if len(t) and float(t.detach().min()) < 0:
+        least = float(t.detach().min())
+        raise InputError(f"t must not be negative, but its smallest entry is {least:g}")

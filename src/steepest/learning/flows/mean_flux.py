@@ -27,7 +27,15 @@ from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle
 from ...core.errors import InputError
 from ...core.numbers import check_count
 from ...layers.forward_mode import jvp
-from .fields import check_inputs, divergence, drop_unused, gradient, project, squared_norm
+from .fields import (
+    check_inputs,
+    divergence,
+    drop_unused,
+    gradient,
+    project,
+    squared_norm,
+    times_of,
+)
 
 _EARLIEST = 1e-6  # times the largest slope: replaces t = 0, when every slope counts as an edge
 _STEEPEST = 1e15  # caps slopes, whose squares would overflow
@@ -90,9 +98,11 @@ class MeanFluxNet(nn.Module):
         result: Tensor = self._refine(self._slopes(u0, t)[0])
         return result
 
-    def solve(self, u0: Tensor, t: Tensor) -> Tensor:
-        """``u(t)`` alone, ``(N, 1, H, W)``."""
-        return u0 + _column(t) * divergence(self.mean_flux(u0, t))
+    def solve(self, u0: Tensor, t: Tensor | float) -> Tensor:
+        """``u(t)`` alone, ``(N, 1, H, W)``; ``t`` is (N,), or one number for all images."""
+        times = times_of(t, u0)
+        mean = self.mean_flux(u0, times)  # checks both
+        return u0 + _column(times) * divergence(mean)
 
     def _slopes(self, u0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """``grad u0 / t`` (t = 0 is replaced by a very early time), and whether t is above 0."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import InputError
-from .fields import check_inputs, drop_unused, initial_flux, project
+from .fields import check_inputs, drop_unused, initial_flux, project, times_of
 from .units import CONTRAST
 
 FLUX_EPS = 1e-4
@@ -81,9 +81,9 @@ class PaperNetwork(nn.Module):
         u, phi = self.propose(u0, t)
         return u, project(phi)
 
-    def solve(self, u0: Tensor, t: Tensor) -> Tensor:
-        """The image alone. Arguments and errors are those of `forward`."""
-        return self.forward(u0, t)[0]
+    def solve(self, u0: Tensor, t: Tensor | float) -> Tensor:
+        """The image alone; like `forward`, but ``t`` may also be one number for all images."""
+        return self.forward(u0, times_of(t, u0))[0]
 
 
 def network_input(v0: Tensor, tau: Tensor, phi0: Tensor) -> Tensor:
