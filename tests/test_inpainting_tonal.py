@@ -111,7 +111,7 @@ def test_threads_do_not_change_a_bit() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"mask": np.zeros((4, 5), bool)}, "mask="),
+        ({"mask": np.zeros((4, 5), bool)}, "mask is empty"),
         ({"mask": np.ones((5, 4), bool)}, "mask="),
         ({"mask": np.ones((4, 5))}, "mask="),
         ({"image": np.full((4, 5), np.inf)}, "infinite"),
