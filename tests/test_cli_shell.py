@@ -191,7 +191,8 @@ def test_commands_that_take_long_show_progress(photo, monkeypatch, words):
     def recorded(label, *, enabled):
         yield steps.append
 
-    monkeypatch.setattr(f"steepest.cli.{words[0]}.progress", recorded)
+    module = "pages" if words[0] == "decompose" else words[0]
+    monkeypatch.setattr(f"steepest.cli.{module}.progress", recorded)
     assert main(words) == 0
     assert steps
     assert all(_words(step) for step in steps)

@@ -6,24 +6,25 @@ import argparse
 import csv
 import io
 from pathlib import Path
-from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.io import OutputSet
 
 from .batch import Record, run_batch
-from .certificates import certificate
-from .decompose import bands_in_words, decompose_image, single
-from .figures import need_figures, write_figure
+from .figures import need_figures, spectrum_of, write_figure
 from .inputs import check_targets, expand, read, stem
 from .options import add_bands, add_inputs, add_model, add_outputs
+from .pages import Pages
 
 HELP = "how much structure there is at each scale: S(t) as figure and table"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
 The total variation spectrum S(t): how much of an image vanishes at the time t of the flow. Peaks
 are structures of one contrast times size; the valleys between them are good edges for bands.
+The figure of a time series shows one row per page; its table has a column for the page (from 1).
 """
 EPILOG = """\
 examples:
@@ -31,6 +32,7 @@ examples:
   steepest spectrum photo.png --csv            and the numbers, photo_spectrum.csv
   steepest spectrum photo.png --bands 5        with five bands shaded
   steepest spectrum scans/ -o spectra          every image of a folder
+  steepest spectrum film.tif --pages --csv     a time series: one spectrum per page
   steepest spectrum photo.png --json           the numbers on the terminal
 """
 
@@ -38,7 +40,11 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest spectrum``."""
     add_inputs(parser)
-    parser.add_argument("--csv", action="store_true", help="also a table with columns t, S")
+    parser.add_argument(
+        "--csv",
+        action="store_true",
+        help="also a table with columns t, S (of a series: page, t, S)",
+    )
     parser.add_argument("--no-figures", action="store_true", help="write no PNG figure")
     add_bands(parser)
     add_model(parser, huber=False)
@@ -54,17 +60,16 @@ def run(arguments: argparse.Namespace) -> int:
     check_targets([path for plan in plans.values() for path in plan.values()], arguments.overwrite)
 
     def work(source: str, label: str) -> Record:
-        image = single(read(source, arguments))
+        image = read(source, arguments)
         record = Record(source)
         record.describe(image)
-        start = perf_counter()
-        decomposition = decompose_image(image, arguments, label)
-        seconds = perf_counter() - start
+        pages = Pages(image, arguments, label)
+        spectra = [(each.times, each.spectrum) for each in pages]
         with OutputSet(overwrite=arguments.overwrite) as outputs:
-            _write(plans[source], decomposition, stem(source), outputs)
+            _write(plans[source], spectra, pages, stem(source), outputs)
             record.outputs = list(outputs.paths)
-        _report(record, decomposition)
-        record.certify(certificate(decomposition.flow, seconds))
+        _report(record, spectra, pages)
+        pages.certify(record)
         return record
 
     return run_batch(arguments, sources, work)
@@ -86,38 +91,38 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[st
     return wanted
 
 
-def _write(plan: dict[str, Path], decomposition: Any, name: str, outputs: OutputSet) -> None:
+def _write(
+    plan: dict[str, Path], spectra: list[Any], pages: Pages, name: str, outputs: OutputSet
+) -> None:
     if "figure" in plan:
-        from steepest import plot
-
-        figure = plot.spectrum_figure(
-            decomposition.times,
-            decomposition.spectrum,
-            decomposition.edges,
-            title=f"{name}: spectrum of the total variation flow",
-        )
-        write_figure(plan["figure"], figure, outputs)
+        write_figure(plan["figure"], spectrum_of(spectra, pages, name), outputs)
     if "table" in plan:
+        rows = [
+            [str(page + 1), repr(float(t)), repr(float(s))]
+            for page, (times, spectrum) in enumerate(spectra)
+            for t, s in zip(times, spectrum, strict=True)
+        ]
+        first = 0 if pages.series else 1
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow(["t", "S"])
-        pairs = zip(decomposition.times, decomposition.spectrum, strict=True)
-        table.writerows([repr(float(t)), repr(float(s))] for t, s in pairs)
+        table.writerows(row[first:] for row in [["page", "t", "S"], *rows])
         with outputs.open(plan["table"]) as file:
             file.write(text.getvalue().encode())
 
 
-def _report(record: Record, decomposition: Any) -> None:
-    """Peaks and edges in words, everything in JSON."""
-    times = [float(t) for t in decomposition.times]
-    values = [float(s) for s in decomposition.spectrum]
-    edges = [float(edge) for edge in decomposition.edges]
+def _report(record: Record, spectra: list[Any], pages: Pages) -> None:
+    """Peaks (of a series those of the mean spectrum) and bands in words, everything in JSON."""
+    times = [float(t) for t in spectra[0][0]]
+    values = np.array([spectrum for _, spectrum in spectra], dtype=float)
+    mean = values.mean(axis=0)
     peaks = [
         times[i]
-        for i in range(1, len(values) - 1)
-        if values[i - 1] < values[i] >= values[i + 1] and values[i] > 0.05 * max(values)
+        for i in range(1, len(mean) - 1)
+        if mean[i - 1] < mean[i] >= mean[i + 1] and mean[i] > 0.05 * max(mean)
     ]
     if peaks:
-        record.lines.append(("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks)))
-    record.lines.append(("bands", bands_in_words(edges)))
-    record.values.update(times=times, spectrum=values, peaks=peaks, edges=edges)
+        where = " (mean over the pages)" if pages.series else ""
+        record.lines.append(("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where))
+    pages.report(record)
+    spectrum = (values if pages.series else values[0]).tolist()
+    record.values.update(times=times, spectrum=spectrum, peaks=peaks)

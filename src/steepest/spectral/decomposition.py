@@ -13,7 +13,7 @@ section 4.2.3). Every filter is one linear combination of the frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -254,14 +254,14 @@ def decompose(
     if num_bands is not None and edges is not None:
         raise InputError("give num_bands= or edges=, not both")
     count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
-    band_edges = None if edges is None else _check_edges(edges)
-    energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
-    problem = make_problem(
-        image, energy, channel_axis=channel_axis, spacing=spacing, data_range=data_range
-    ).in_floats()
+    band_edges = None if edges is None else check_edges(edges)
+    problem = problem_of(
+        image, isotropic=isotropic, weights=weights, coupled=coupled, channel_axis=channel_axis,
+        spacing=spacing, data_range=data_range,
+    ).in_floats()  # fmt: skip
     values = problem.image()
     values = values.copy() if np.may_share_memory(values, np.asarray(image)) else values
-    nodes = _nodes(problem, t_max, num_steps, grid, resolve_num_threads(num_threads))
+    nodes = nodes_of([problem], t_max, num_steps, grid, num_threads)
     flow = run(
         problem, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
         on_step=on_step, num_threads=num_threads, raise_on_failure=raise_on_failure,
@@ -305,25 +305,49 @@ def from_flow(
     return replace(bare, edges=edges)
 
 
-def _nodes(
-    problem: Problem,
+def problem_of(
+    image: Any,
+    *,
+    isotropic: bool = True,
+    weights: Any = None,
+    coupled: bool = True,
+    channel_axis: int | None = None,
+    spacing: float | Sequence[float] | None = None,
+    data_range: float | None = None,
+) -> Problem:
+    """An image and the total variation that decomposes it, checked."""
+    energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
+    return make_problem(
+        image, energy, channel_axis=channel_axis, spacing=spacing, data_range=data_range
+    )
+
+
+def nodes_of(
+    problems: Iterable[Problem],
     t_max: float | None,
     num_steps: int | None,
     grid: str | TimeGrid,
-    num_threads: int,
+    num_threads: int | None,
 ) -> np.ndarray:
-    """Frame times, 0 first, at least two steps. A logarithmic grid begins at `shortest_of`."""
-    if isinstance(grid, TimeGrid) and t_max is None:
-        last = grid.nodes[-1]
-    elif t_max is None:
-        last = _BEYOND * extinction_of(problem, DEFAULT_TOL, num_threads) or 1.0
-    else:
-        last = check_number(t_max, "t_max", positive=True)
-    problem.check_times(np.array([last]), "t_max")
+    """Frame times for one or several images: 0 first, at least two steps.
+
+    Without ``t_max`` they end when the last image has become constant. A logarithmic grid begins
+    at the smallest `shortest_of`.
+    """
+    threads = resolve_num_threads(num_threads)
+    end = check_number(t_max, "t_max", positive=True) if t_max is not None else None
+    if end is None and isinstance(grid, TimeGrid):
+        end = grid.nodes[-1]
+    ends, starts = [], []
+    for problem in problems:
+        ends.append(_BEYOND * extinction_of(problem, DEFAULT_TOL, threads) if end is None else end)
+        problem.check_times(np.array([ends[-1] or 1.0]), "t_max")
+        starts.append(shortest_of(problem))
+    last = max(ends) or 1.0
     count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
     count = check_count(count, "num_steps", most=MOST_STEPS)
     if isinstance(grid, str) and grid == "log" and count > 1:
-        start = shortest_of(problem) or last / 1000
+        start = min((start for start in starts if start), default=last / 1000)
         grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
     nodes = make_nodes(grid, np.array([last]), count)
     if nodes.size < 2:
@@ -342,7 +366,8 @@ def _numbers(values: Any, name: str) -> np.ndarray:
         return np.asarray(array, dtype=float)
 
 
-def _check_edges(edges: Sequence[float]) -> np.ndarray:
+def check_edges(edges: Sequence[float]) -> np.ndarray:
+    """Times between bands, with 0 and infinity added at the ends."""
     array = _numbers(edges, "edges")
     if array.ndim != 1:
         raise InputError(f"edges must be a list of times, not of shape {array.shape}")
