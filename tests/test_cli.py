@@ -59,6 +59,30 @@ def test_denoise_finds_the_strength(photo, capsys):
     assert "automatic, for noise of standard deviation" in capsys.readouterr().out
 
 
+def test_every_separate_channel_has_a_strength_of_its_own(capsys):
+    """And every page: two pages with two channels have four strengths, all of them printed."""
+    rng, sigmas = np.random.default_rng(0), np.array([[70.0, 10.0], [35.0, 5.0]])
+    clean = 1000 + 500 * np.kron(np.eye(2), np.ones((16, 16)))
+    film = [[clean + s * rng.standard_normal(clean.shape) for s in page] for page in sigmas]
+    film = np.array(film, np.float32)
+    tifffile.imwrite("film.tif", film, metadata={"axes": "TCYX"})
+    command = ["denoise", "film.tif", "--separate-channels"]
+    assert main([*command, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    assert np.array(record["sigma"]) == pytest.approx(sigmas, rel=0.15)
+    result = tifffile.imread("film_denoised.tif")
+    for page in range(2):
+        for channel in range(2):
+            alone = steepest.denoise_discrepancy(film[page, channel])
+            assert record["strength"][page][channel] == pytest.approx(alone.strength)
+            assert np.array_equal(result[page, channel], alone.image)
+    assert main([*command, "--overwrite"]) == 0
+    out = capsys.readouterr().out
+    for channel, line in enumerate(zip(*record["strength"], strict=True)):
+        words = ", ".join(f"{strength:.4g}" for strength in line)
+        assert f"strength {channel + 1}   {words} (automatic" in out
+
+
 def test_16_bit_tiff_stays_so_and_keeps_its_spacing():
     volume = np.random.default_rng(0).integers(0, 65536, (6, 16, 18)).astype(np.uint16)
     tifffile.imwrite(

@@ -22,8 +22,9 @@ DESCRIPTION = """\
 Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * TV(v), certified.
 
 By default the noise level is estimated from the image and the strength chosen such that exactly
-this much is removed (discrepancy principle). Images are written in their own format and kind:
-16-bit stays 16-bit, metadata is kept.
+this much is removed (discrepancy principle): for each page of a time series, and with
+--separate-channels for each channel. Images are written in their own format and kind: 16-bit stays
+16-bit, metadata is kept.
 """
 EPILOG = """\
 examples:
@@ -100,15 +101,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _denoise(
     arguments: argparse.Namespace, part: np.ndarray, keywords: dict[str, Any]
-) -> tuple[Any, float | None]:
-    """One image denoised, and the noise level that its strength was chosen from."""
+) -> tuple[Any, Any]:
+    """One image denoised, and the noise that its strength was chosen from (None: it was given)."""
     import steepest
 
     if arguments.strength != "auto":
         return steepest.denoise_tv(part, float(arguments.strength), **keywords), None
     sigma = arguments.sigma
     if sigma is None:
-        sigma = float(steepest.estimate_noise(part, channel_axis=keywords["channel_axis"]))
+        sigma = _noise(part, keywords["channel_axis"], keywords["coupled"])
     isotropic, coupled = keywords.pop("isotropic"), keywords.pop("coupled")
     energy = steepest.TotalVariation(
         norm="isotropic" if isotropic else "anisotropic",
@@ -118,14 +119,37 @@ def _denoise(
     return steepest.denoise_discrepancy(part, sigma, energy, **keywords), sigma
 
 
-def _report(record: Record, strengths: list[float], sigmas: list[float | None]) -> None:
-    low, high = min(strengths), max(strengths)
-    text = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-    known = [sigma for sigma in sigmas if sigma is not None]
-    if known:
-        text += f" (automatic, for noise of standard deviation {np.mean(known):.3g})"
-    record.lines.append(("strength", text))
+def _noise(part: np.ndarray, channel_axis: int | None, coupled: bool) -> Any:
+    """The estimated noise of an image, or a list of that of its channels if these are separate."""
+    from steepest import estimate_noise
+
+    if coupled or channel_axis is None:
+        return estimate_noise(part, channel_axis=channel_axis)
+    return [estimate_noise(channel) for channel in np.moveaxis(part, channel_axis, 0)]
+
+
+def _report(record: Record, strengths: list[Any], sigmas: list[Any]) -> None:
+    """The strengths, and the noise they were chosen for: (pages,) or (pages, channels)."""
+    automatic = sigmas[0] is not None
+    table = np.atleast_2d(np.array(strengths, float).T).T
+    noise = np.broadcast_to(np.atleast_2d(np.array(sigmas, float).T).T, table.shape)
+    for channel in range(table.shape[1]):
+        text = _few(table[:, channel], 4)
+        if automatic:
+            text += f" (automatic, for noise of standard deviation {_few(noise[:, channel], 3)})"
+        several = f" {channel + 1}" if table.shape[1] > 1 else ""
+        record.lines.append((f"strength{several}", text))
     single = len(strengths) == 1
     record.values.update(
         strength=strengths[0] if single else strengths, sigma=sigmas[0] if single else sigmas
     )
+
+
+def _few(values: np.ndarray, digits: int) -> str:
+    """The numbers of all pages; of more than six pages the smallest and the largest."""
+    words = [f"{value:.{digits}g}" for value in values]
+    if len(set(words)) == 1:
+        return words[0]
+    if len(words) <= 6:
+        return ", ".join(words)
+    return f"{values.min():.{digits}g} to {values.max():.{digits}g}"
