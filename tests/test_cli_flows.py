@@ -156,7 +156,7 @@ def test_filters_run_the_flow_no_longer_than_needed(photo, monkeypatch):
 
 def test_clipping_is_told(photo, capsys):
     assert main(["filter", "photo.png", "--edges", "0.05,0.5", "--gains", "20,20,1"]) == 0
-    assert "lay outside of [0, 1]" in capsys.readouterr().out
+    assert "of the values did not fit into uint8" in capsys.readouterr().out
 
 
 def test_spectrum(photo, capsys):
@@ -170,6 +170,47 @@ def test_spectrum(photo, capsys):
     assert record["certificate"]["psnr_bound"] > 20
     with Pillow.open("photo_spectrum.png") as figure:
         assert figure.format == "PNG"
+
+
+@pytest.fixture
+def scan(photo):
+    """12-bit data in a 16-bit file, "scan.tif", and the same on a scale from 0 to 1."""
+    array = photo.astype(np.uint16) * np.uint16(16)
+    tifffile.imwrite("scan.tif", array)
+    return (array / 4095.0).astype(np.float32)
+
+
+def test_a_range_holds_for_flows_and_their_strips(scan, monkeypatch):
+    from steepest import plot
+
+    shown, original = [], plot.flow_strip
+
+    def spy(images, times, **keywords):
+        shown.extend([*images, keywords["limits"]])
+        return original(images, times, **keywords)
+
+    monkeypatch.setattr(plot, "flow_strip", spy)
+    assert main(["flow", "scan.tif", "--times", "0.1", "--range", "0", "4095", "--strip"]) == 0
+    flow = steepest.tv_flow(scan, 0.1)
+    result = tifffile.imread("scan_t0.1.tif")
+    assert result.dtype == np.uint16
+    assert np.abs(result - 4095 * flow.images[0]).max() <= 0.51
+    assert np.array_equal(shown[0], scan)
+    assert np.array_equal(shown[1], flow.images[0])
+    assert shown[2] == (0, 1)
+
+
+def test_a_range_holds_for_bands_and_filters(scan, capsys):
+    between = ["--range", "0", "4095"]
+    assert main(["decompose", "scan.tif", "-o", "out", "--edges", "0.1", *between]) == 0
+    decomposition = steepest.spectral.decompose(scan, edges=[0.1])
+    assert np.array_equal(tifffile.imread("out/band_01.tif"), decomposition.bands[0])
+    assert main(["filter", "scan.tif", "--edges", "0.1", "--gains", "1,1", *between]) == 0
+    assert np.array_equal(tifffile.imread("scan_filtered.tif"), tifffile.imread("scan.tif"))
+    command = ["filter", "scan.tif", "--high-pass", "0.1", *between, "-o", "high.tif"]
+    assert main(command) == 0
+    assert "did not fit" not in capsys.readouterr().out
+    assert abs(tifffile.imread("high.tif").mean() - 2047.5) < 30
 
 
 # ----------------------------------------------------------------------------- time series

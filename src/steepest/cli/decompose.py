@@ -18,6 +18,7 @@ from .figures import need_figures, spectrum_of, write_figure
 from .inputs import check_folder, expand, own_folder, read, stem
 from .options import add_bands, add_inputs, add_method, add_model, add_outputs, check_method
 from .pages import Pages, Stack
+from .values import add_range, values_of
 
 HELP = "split an image into its structures by contrast and size"
 USAGE = "IMAGE [IMAGE ...] [options]"
@@ -50,6 +51,7 @@ _OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest decompose``."""
     add_inputs(parser)
+    add_range(parser)
     add_bands(parser)
     parser.add_argument("--no-figures", action="store_true", help="write no PNG figures")
     add_method(parser)
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Decompose every image."""
     check_method(arguments)
+    values_of(arguments)
     if not arguments.no_figures:
         need_figures()
     sources = expand(arguments.images)
@@ -73,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         image = read(source, arguments)
         record = Record(source)
         record.describe(image)
+        values_of(arguments).report(record)
         pages = Pages(image, arguments, label)
         folder = folders[source]
         with OutputSet(overwrite=arguments.overwrite) as outputs:
@@ -106,7 +110,7 @@ def _write(folder: Path, pages: Pages, name: str, outputs: OutputSet) -> float:
             spectra.append((decomposition.times, decomposition.spectrum))
             if i == shown:
                 title = f"{name}, page {i + 1} of {len(image.parts)}" if pages.series else name
-                montage = _montage(decomposition, image, title)
+                montage = _montage(decomposition, image, title, bool(pages.arguments.range))
     names = [f"band_{i + 1:02d}.{ending}" for i in range(len(stacks) - 1)]
     for file, stack in zip([*names, f"residual.{ending}"], stacks, strict=True):
         write_image(folder / file, replace(image, array=stack.array), outputs=outputs)
@@ -116,7 +120,7 @@ def _write(folder: Path, pages: Pages, name: str, outputs: OutputSet) -> float:
     return min(decibels)
 
 
-def _montage(decomposition: Any, image: Image, title: str) -> Any:
+def _montage(decomposition: Any, image: Image, title: str, ranged: bool) -> Any:
     """The figure of the bands of one page."""
     from steepest import plot
 
@@ -126,6 +130,7 @@ def _montage(decomposition: Any, image: Image, title: str) -> Any:
         decomposition.edges,
         image=decomposition.image,
         channel_axis=image.channel_axis,
+        limits=(0, 1) if ranged else None,
         title=f"{title}: structures by contrast \u00d7 size",
     )
 

@@ -15,6 +15,7 @@ from .certificates import certificate, together
 from .inputs import check_targets, expand, one_target, read
 from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
 from .progress import progress
+from .values import Values, add_noise, add_range, values_of
 
 HELP = "remove noise, by default as much as the image is found to hold"
 USAGE = "IMAGE [IMAGE ...] [options]"
@@ -34,9 +35,17 @@ examples:
   steepest denoise scans/ -o clean                 every image of a folder
   steepest denoise 'scans/*.tif' -o clean --json   a glob; results as JSON
   steepest denoise stack.tif --spacing file        a volume with the slice spacing it states
+  steepest denoise cells.tif --range 0 4095        12-bit data in a 16-bit file
+  steepest denoise counts.tif --noise poisson      photon counts
+  steepest denoise camera.tif --noise poisson --gain 2.2 --read-noise 3.5 --offset 100
 
 strength and sigma refer to values in [0, 1] for 8- and 16-bit images, and to the values as they
-are for floats. Larger structures survive larger strengths.
+are for floats; with --range, 0 and 1 are the grey values LOW and HIGH. Larger structures survive
+larger strengths.
+
+With --noise poisson, strength and certificate refer to the transformed image, whose noise has a
+standard deviation of 1 (less where there are few photons). Results are grey values of the file,
+also with --float.
 """
 
 
@@ -53,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sigma", type=positive, help="standard deviation of the noise, for the strength auto"
     )
+    add_range(parser)
+    add_noise(parser)
     add_model(parser)
     add_outputs(parser, "file, or folder for several images (default: NAME_denoised here)")
 
@@ -69,6 +80,7 @@ def _strength(text: str) -> float | str:
 def run(arguments: argparse.Namespace) -> int:
     """Denoise every image."""
 
+    values = values_of(arguments)
     sources = expand(arguments.images)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, "denoised", several) for name in sources}
@@ -80,19 +92,20 @@ def run(arguments: argparse.Namespace) -> int:
         check_target(target, image)
         record = Record(source, outputs=[target])
         record.describe(image)
+        values.report(record)
         parts, certificates, strengths, sigmas = [], [], [], []
-        for part in image.parts:
+        for page in image.parts:
             start = perf_counter()
             keywords = model_keywords(arguments, image)
             with progress(label, enabled=not arguments.quiet) as on_step:
                 keywords["on_step"] = on_step
-                result, sigma = _denoise(arguments, part, keywords)
+                result, sigma = _denoise(arguments, page, values, keywords)
             certificates.append(certificate(result, perf_counter() - start))
-            parts.append(result.image)
+            parts.append(values.back(result.image, image.array.dtype))
             strengths.append(result.strength)
             sigmas.append(sigma)
         write_image(target, image.with_parts(parts), overwrite=arguments.overwrite)
-        _report(record, strengths, sigmas)
+        _report(record, strengths, sigmas, values, image.array.dtype)
         record.certify(together(certificates))
         return record
 
@@ -100,17 +113,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _denoise(
-    arguments: argparse.Namespace, part: np.ndarray, keywords: dict[str, Any]
+    arguments: argparse.Namespace, page: np.ndarray, values: Values, keywords: dict[str, Any]
 ) -> tuple[Any, Any]:
-    """One image denoised, and the noise that its strength was chosen from (None: it was given)."""
+    """One page denoised, and the noise that its strength was chosen from (None: it was given)."""
     import steepest
 
+    part = values.compute(page)
     if arguments.strength != "auto":
         return steepest.denoise_tv(part, float(arguments.strength), **keywords), None
-    sigma = arguments.sigma
-    if sigma is None:
-        sigma = _noise(part, keywords["channel_axis"], keywords["coupled"])
     isotropic, coupled = keywords.pop("isotropic"), keywords.pop("coupled")
+    axis, sigma = keywords["channel_axis"], arguments.sigma
+    if sigma is None and (coupled or axis is None):
+        sigma = values.noise(page, axis)
+    elif sigma is None:
+        sigma = [values.noise(channel, None) for channel in np.moveaxis(page, axis, 0)]
     energy = steepest.TotalVariation(
         norm="isotropic" if isotropic else "anisotropic",
         coupled=coupled,
@@ -119,24 +135,19 @@ def _denoise(
     return steepest.denoise_discrepancy(part, sigma, energy, **keywords), sigma
 
 
-def _noise(part: np.ndarray, channel_axis: int | None, coupled: bool) -> Any:
-    """The estimated noise of an image, or a list of that of its channels if these are separate."""
-    from steepest import estimate_noise
-
-    if coupled or channel_axis is None:
-        return estimate_noise(part, channel_axis=channel_axis)
-    return [estimate_noise(channel) for channel in np.moveaxis(part, channel_axis, 0)]
-
-
-def _report(record: Record, strengths: list[Any], sigmas: list[Any]) -> None:
+def _report(
+    record: Record, strengths: list[Any], sigmas: list[Any], values: Values, dtype: np.dtype
+) -> None:
     """The strengths, and the noise they were chosen for: (pages,) or (pages, channels)."""
-    automatic = sigmas[0] is not None
     table = np.atleast_2d(np.array(strengths, float).T).T
-    noise = np.broadcast_to(np.atleast_2d(np.array(sigmas, float).T).T, table.shape)
     for channel in range(table.shape[1]):
         text = _few(table[:, channel], 4)
-        if automatic:
-            text += f" (automatic, for noise of standard deviation {_few(noise[:, channel], 3)})"
+        if sigmas[0] is not None:
+            noise = np.array(sigmas, float).reshape(len(sigmas), -1)
+            noise = np.broadcast_to(noise, table.shape)[:, channel]
+            text += f" (automatic, for noise of standard deviation {_few(noise, 3)}"
+            in_file = values.in_file(noise, dtype)
+            text += ")" if in_file is None else f"; {_few(in_file, 3)} in the file)"
         several = f" {channel + 1}" if table.shape[1] > 1 else ""
         record.lines.append((f"strength{several}", text))
     single = len(strengths) == 1

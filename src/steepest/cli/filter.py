@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import check_target, from_float, write_image
+from steepest.io import check_target, write_image
 
 from .batch import Record, run_batch
 from .inputs import check_targets, expand, one_target, read
 from .options import add_bands, add_inputs, add_model, add_outputs, number, numbers, positive
 from .pages import Pages, bands_in_words
+from .values import add_range, values_of
 
 HELP = "keep, drop or amplify structures by their contrast and size"
 USAGE = "IMAGE [IMAGE ...] --KIND T [options]"
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --gains: factor of what is left after the last time, the mean included "
         "(default 1)",
     )
+    add_range(parser)
     add_bands(parser)
     add_model(parser, huber=False)
     add_outputs(parser, "file, or folder for several images (default: NAME_filtered here)")
@@ -71,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Filter every image."""
     _check(arguments)
+    values = values_of(arguments)
     sources = expand(arguments.images)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, "filtered", several) for name in sources}
@@ -81,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_target(targets[source], image)
         record = Record(source, outputs=[targets[source]])
         record.describe(image)
+        values.report(record)
         dtype, outside, results = image.array.dtype, 0, []
         pages = Pages(image, arguments, label)
         for decomposition in pages:
@@ -88,8 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
             if _drops_mean(arguments) and dtype.kind == "u":
                 array = array + array.dtype.type(0.5)
                 words += "; zero is mid-grey"
-            outside += _outside(array, dtype)
-            results.append(from_float(array, dtype))
+            outside += values.outside(array, dtype)
+            results.append(values.back(array, dtype))
         write_image(targets[source], image.with_parts(results), overwrite=arguments.overwrite)
         record.lines.append(("filter", words))
         record.values["filter"] = words
@@ -170,19 +174,11 @@ def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarra
     return decomposition.recompose(np.asarray(arguments.gains), rest), words
 
 
-def _outside(array: np.ndarray, dtype: np.dtype) -> int:
-    """How many values an integer format has to clip."""
-    if dtype.kind != "u":
-        return 0
-    half = 0.5 / np.iinfo(dtype).max
-    return int(np.count_nonzero((array < -half) | (array > 1 + half)))
-
-
 def _report_clipping(record: Record, share: float, dtype: np.dtype) -> None:
     """Say how many values were clipped."""
     if dtype.kind != "u":
         return
     record.values["clipped_share"] = share
     if share > 0:
-        words = f"{100 * share:.2g} % of the values lay outside of [0, 1] (--float keeps them)"
+        words = f"{100 * share:.2g} % of the values did not fit into {dtype} (--float keeps them)"
         record.lines.append(("clipped", words))

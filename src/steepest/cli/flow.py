@@ -28,6 +28,7 @@ from .options import (
     positive,
 )
 from .progress import progress
+from .values import Computed, add_range, values_of
 
 HELP = "the flow itself: the image at chosen times"
 USAGE = "IMAGE [IMAGE ...] --times T1,T2,.. [options]"
@@ -43,10 +44,12 @@ examples:
   steepest flow photo.png --times 0.02,0.1 --strip  and a figure with all of them
   steepest flow photo.png --times 0.2 --accuracy 60 certified to 60 dB, as cheap as possible
   steepest flow scan.tif --times 0.2 --steps 200    a fixed number of time steps
+  steepest flow cells.tif --times 0.2 --range 0 4095        12-bit data in a 16-bit file
   steepest flow photo.png --times 0.1 --method learned      by a network, certified
   steepest flow scans/ --times 0.1 -o flowed        every image of a folder
 
-Times refer to values in [0, 1] for 8- and 16-bit images. A disc of radius r pixels and contrast c
+Times refer to values in [0, 1] for 8- and 16-bit images; with --range, 0 and 1 are the grey values
+LOW and HIGH, and --strip shows them as black and white. A disc of radius r pixels and contrast c
 vanishes at about t = c * r / 2.
 """
 
@@ -65,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--grid", choices=("uniform", "log"), help="spacing of the time steps (default uniform)"
     )
     parser.add_argument("--strip", action="store_true", help="also a figure of all times (PNG)")
+    add_range(parser)
     add_method(parser)
     add_model(parser)
     add_outputs(parser, "folder (or file for one image at one time; default: NAME_flow here)")
@@ -75,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.accuracy and (arguments.steps or arguments.grid):
         raise InputError("--accuracy chooses the time steps itself: leave --steps and --grid out")
     check_method(arguments)
+    values_of(arguments)
     if arguments.strip:
         need_figures()
     sources = expand(arguments.images)
@@ -101,25 +106,27 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Pa
 def _work(
     source: str, label: str, plans: dict[str, list[Path | None]], arguments: argparse.Namespace
 ) -> Record:
-    image = read(source, arguments)
+    image, values = read(source, arguments), values_of(arguments)
     targets = [path for path in plans[source][:-1] if path is not None]
     for target in targets:
         check_target(target, image)
     record = Record(source)
     record.describe(image)
+    values.report(record)
+    dtype, parts = image.array.dtype, Computed(image, values)
     results, certificates = [], []
-    for part in image.parts:
+    for part in parts:
         start = perf_counter()
         result = _flow(part, image, label, arguments)
         certificates.append(certificate(result, perf_counter() - start))
         results.append(result)
     with OutputSet(overwrite=arguments.overwrite) as outputs:
         for i, target in enumerate(targets):
-            frame = image.with_parts([result.images[i] for result in results])
+            frame = image.with_parts([values.back(result.images[i], dtype) for result in results])
             write_image(target, frame, outputs=outputs)
         strip = plans[source][-1]
         if strip is not None:
-            write_figure(strip, _strip(image, results[0], stem(source)), outputs)
+            write_figure(strip, _strip(parts[0], image, results[0], arguments), outputs)
         record.outputs = list(outputs.paths)
     _report_times(record, arguments.times, results)
     record.certify(together(certificates))
@@ -134,6 +141,7 @@ def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) ->
     if learned:
         keywords = learned_keywords(arguments, image, "steps", "grid")
         keywords["accuracy"] = arguments.accuracy
+        keywords["data_range"] = 1.0 if arguments.range else None
     else:
         keywords = {**model_keywords(arguments, image), **_flow_keywords(arguments)}
     flow = steepest.learning.learned_flow if learned else steepest.tv_flow
@@ -150,15 +158,16 @@ def _flow_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if value is not None}
 
 
-def _strip(image: Image, result: Any, title: str) -> Any:
+def _strip(part: Any, image: Image, result: Any, arguments: argparse.Namespace) -> Any:
     from steepest import plot
 
     notes = [""] + [f"PSNR \u2265 {psnr:.1f} dB" for psnr in result.psnr_bound]
     return plot.flow_strip(
-        [image.parts[0], *result.images],
+        [part, *result.images],
         [0.0, *result.times],
         channel_axis=image.channel_axis,
-        title=f"{title}: total variation flow",
+        limits=(0, 1) if arguments.range else None,
+        title=f"{stem(image.name)}: total variation flow",
         notes=notes,
     )
 

@@ -16,6 +16,7 @@ from steepest.io import SUFFIXES, Image, base_name, from_float, image_files, rea
 from steepest.io.outputs import refuse_existing
 
 from .options import known_suffix, stack_of
+from .values import GreyRange
 
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong, we say ourselves
@@ -64,17 +65,28 @@ def suffix(name: str, arguments: argparse.Namespace) -> str:
 
 
 def read(name: str, arguments: argparse.Namespace) -> Image:
-    """Read an image as the options say; with --float as floats on the [0, 1] scale."""
+    """Read an image as the options say.
+
+    With --float it is in floats, on a scale where 0 and 1 are the ends of --range, or of what
+    integers can hold. Photon counts stay counts.
+    """
     image = read_image(
         name,
         stack=stack_of(arguments),
         channel_axis=arguments.channel_axis,
         max_pixels=arguments.max_pixels,
     )
-    if getattr(arguments, "float", False) and image.array.dtype.kind == "u":
-        maximum = np.float32(np.iinfo(image.array.dtype).max)
-        image = replace(image, array=image.array.astype(np.float32) / maximum)
-    return image
+    if not getattr(arguments, "float", False):
+        return image
+    array = image.array
+    if getattr(arguments, "noise", "gaussian") == "poisson":
+        return replace(image, array=array.astype(np.float32) if array.dtype.kind == "u" else array)
+    between = getattr(arguments, "range", None)
+    if between is not None:
+        return replace(image, array=GreyRange(*between).compute(array))
+    if array.dtype.kind == "u":
+        array = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
+    return replace(image, array=array)
 
 
 def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:

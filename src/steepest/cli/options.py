@@ -258,6 +258,8 @@ def model_keywords(arguments: argparse.Namespace, image: Image) -> dict[str, Any
     }
     if getattr(arguments, "huber", None):
         keywords["huber"] = arguments.huber
+    if getattr(arguments, "range", None):
+        keywords["data_range"] = 1.0
     if arguments.tol is not None:
         keywords["tol"] = arguments.tol
     if arguments.threads is not None:

@@ -18,6 +18,7 @@ from .batch import Record
 from .certificates import Certificate, certificate, together
 from .options import band_keywords, learned_keywords, model_keywords
 from .progress import progress
+from .values import Computed, values_of
 
 
 class Pages:
@@ -28,6 +29,7 @@ class Pages:
 
     def __init__(self, image: Image, arguments: argparse.Namespace, label: str) -> None:
         self.image, self.arguments, self.label = image, arguments, label
+        self.parts = Computed(image, values_of(arguments))
         self.series = image.axes.startswith("T")
         self.edges: list[float] = []  # known once the first page is there
         self.edge_pages: list[int] = []  # counted from 1, as programs for images do
@@ -52,9 +54,9 @@ class Pages:
             return
         keywords = {**model_keywords(arguments, image), **band_keywords(arguments)}
         if not self.series:
-            yield spectral.decompose(image.array, on_step=on_step, **keywords)
+            yield spectral.decompose(self.parts[0], on_step=on_step, **keywords)
             return
-        series = spectral.decompose_series(image.array, on_step=on_step, **keywords)
+        series = spectral.decompose_series(self.parts, on_step=on_step, **keywords)
         self.edge_pages = [page + 1 for page in series.edge_pages]
         yield from series
 
@@ -69,7 +71,7 @@ class Pages:
                 "so that the bands mean the same on every page"
             )
         keywords = {**learned_keywords(arguments, image), **band_keywords(arguments)}
-        for part in image.parts:
+        for part in self.parts:
             yield learning.learned_decomposition(part, on_step=on_step, **keywords)
 
     def report(self, record: Record) -> None:

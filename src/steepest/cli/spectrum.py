@@ -18,6 +18,7 @@ from .figures import need_figures, spectrum_of, write_figure
 from .inputs import check_targets, expand, read, stem
 from .options import add_bands, add_inputs, add_model, add_outputs
 from .pages import Pages
+from .values import add_range, values_of
 
 HELP = "how much structure there is at each scale: S(t) as figure and table"
 USAGE = "IMAGE [IMAGE ...] [options]"
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also a table with columns t, S (of a series: page, t, S)",
     )
     parser.add_argument("--no-figures", action="store_true", help="write no PNG figure")
+    add_range(parser)
     add_bands(parser)
     add_model(parser, huber=False)
     add_outputs(parser, "folder, or .png file for one image (default: here)", images=False)
@@ -53,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """The spectrum of every image."""
+    values_of(arguments)
     if not arguments.no_figures:
         need_figures()
     sources = expand(arguments.images)
@@ -63,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         image = read(source, arguments)
         record = Record(source)
         record.describe(image)
+        values_of(arguments).report(record)
         pages = Pages(image, arguments, label)
         spectra = [(each.times, each.spectrum) for each in pages]
         with OutputSet(overwrite=arguments.overwrite) as outputs:
