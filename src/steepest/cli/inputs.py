@@ -89,6 +89,16 @@ def read(name: str, arguments: argparse.Namespace) -> Image:
     return replace(image, array=array)
 
 
+def without_copies(image: Image) -> Image:
+    """The image, or one of its channels where all are alike: grey that was saved as colour."""
+    array = image.array
+    if image.channel_axis is None or not bool((array == array[..., :1]).all()):
+        return image
+    stored = image.stored_axes.replace("C", "")
+    one = np.ascontiguousarray(array[..., 0])
+    return replace(image, array=one, axes=image.axes[:-1], stored_axes=stored)
+
+
 def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
     """The image with other (float) pixels, written back in its own kind."""
     dtype = image.array.dtype
@@ -113,6 +123,27 @@ def placed(name: str, output: str, ending: str, several: bool) -> Path:
             raise InputError(f"{path}: several images need a folder, not a file")
         return path
     return path / f"{stem(name)}{ending}"
+
+
+def file_in(name: str, output: str | None, tag: str, several: bool) -> Path:
+    """``output`` where it ends like ``tag``, else ``name_tag`` in this folder (default: here).
+
+    Raises
+    ------
+    InputError
+        ``output`` ends like another kind of file, or is one file for several images.
+    """
+    path = Path(output or ".")
+    if path.is_dir() or not path.suffix:
+        return path / f"{stem(name)}_{tag}"
+    ending = Path(tag).suffix
+    if path.suffix.lower() == ending:
+        if several:
+            raise InputError(f"{path}: several images need a folder, not a file")
+        return path
+    if known_suffix(path.name) or path.suffix.lower() in (".csv", ".png"):
+        raise InputError(f"{path}: a {ending} file or a folder is needed")
+    return path / f"{stem(name)}_{tag}"
 
 
 def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:

@@ -230,18 +230,21 @@ def learned_keywords(arguments: argparse.Namespace, image: Image, *refused: str)
     return {"network": arguments.network or "mean-flux", "channel_axis": image.channel_axis}
 
 
-def add_bands(parser: argparse.ArgumentParser) -> None:
-    """How finely an image is split."""
-    group = parser.add_argument_group("bands")
-    group.add_argument(
-        "--bands", type=count, metavar="N", help="number of bands at most (default 6)"
-    )
-    group.add_argument(
-        "--edges",
-        type=increasing,
-        metavar="T1,T2,..",
-        help="times that separate the bands: 0.01,0.1 gives three (default: found)",
-    )
+def add_bands(parser: argparse.ArgumentParser, *, times_only: bool = False) -> None:
+    """How finely an image is split; only the times of the flow where bands play no part."""
+    group = parser.add_argument_group("times" if times_only else "bands")
+    if times_only:
+        parser.set_defaults(bands=None, edges=[])
+    else:
+        group.add_argument(
+            "--bands", type=count, metavar="N", help="number of bands at most (default 6)"
+        )
+        group.add_argument(
+            "--edges",
+            type=increasing,
+            metavar="T1,T2,..",
+            help="times that separate the bands: 0.01,0.1 gives three (default: found)",
+        )
     group.add_argument(
         "--t-max", type=positive, metavar="T", help="last time (default: until nothing is left)"
     )

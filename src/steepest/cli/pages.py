@@ -24,11 +24,18 @@ from .values import Computed, values_of
 class Pages:
     """The decomposition of each page of an image; iterate over it once.
 
-    Only one page is in memory at a time. An image that is no series has one page.
+    Only one page is in memory at a time. An image that is no series has one page. ``spacing``
+    replaces that of the options.
     """
 
-    def __init__(self, image: Image, arguments: argparse.Namespace, label: str) -> None:
-        self.image, self.arguments, self.label = image, arguments, label
+    def __init__(
+        self,
+        image: Image,
+        arguments: argparse.Namespace,
+        label: str,
+        spacing: tuple[float, ...] | None = None,
+    ) -> None:
+        self.image, self.arguments, self.label, self.spacing = image, arguments, label, spacing
         self.parts = Computed(image, values_of(arguments))
         self.series = image.axes.startswith("T")
         self.edges: list[float] = []  # known once the first page is there
@@ -53,6 +60,7 @@ class Pages:
             yield from self._learned(on_step)
             return
         keywords = {**model_keywords(arguments, image), **band_keywords(arguments)}
+        keywords["spacing"] = self.spacing or keywords["spacing"]
         if not self.series:
             yield spectral.decompose(self.parts[0], on_step=on_step, **keywords)
             return

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.core.errors import InputError
 from steepest.io import OutputSet
 
 from .batch import Record, run_batch
 from .figures import need_figures, spectrum_of, write_figure
-from .inputs import check_targets, expand, read, stem
+from .inputs import check_targets, expand, file_in, read, stem
 from .options import add_bands, add_inputs, add_model, add_outputs
 from .pages import Pages
 from .values import add_range, values_of
@@ -81,12 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
     """The figure and the table of one image."""
-    output = Path(arguments.output or ".")
-    figure = output / f"{stem(name)}_spectrum.png"
-    if arguments.output and output.suffix.lower() == ".png" and not output.is_dir():
-        if several:
-            raise InputError(f"{output}: several images need a folder, not a file")
-        figure = output
+    figure = file_in(name, arguments.output, "spectrum.png", several)
     wanted = {"figure": figure, "table": figure.with_suffix(".csv")}
     if arguments.no_figures:
         del wanted["figure"]

@@ -156,13 +156,13 @@ class Computed(Sequence[np.ndarray]):
     """The pages of an image as they are computed with, each made when it is asked for."""
 
     def __init__(self, image: Image, values: Values) -> None:
-        self._parts, self._values = image.parts, values
+        self._parts, self.values = image.parts, values
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._values.compute(self._parts[index])
+        return self.values.compute(self._parts[index])
 
 
 def values_of(arguments: argparse.Namespace) -> Values:

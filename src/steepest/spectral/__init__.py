@@ -3,6 +3,7 @@
 from ..flows.extinction import extinction_time
 from .decomposition import Decomposition, decompose
 from .filters import apply_gain, band_pass, band_stop, high_pass, low_pass
+from .objects import objects
 from .scale_map import scale_map
 from .series import DecompositionSeries, decompose_series
 from .texture import fuse, separate_texture
@@ -19,6 +20,7 @@ __all__ = [
     "fuse",
     "high_pass",
     "low_pass",
+    "objects",
     "scale_map",
     "separate_texture",
 ]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.total_variation import TotalVariation, norm_of
-from ..core.arrays import as_array
+from ..core.arrays import as_array, check_spacing
 from ..core.errors import InputError
 from ..core.namespace import detached, is_torch
 from ..core.numbers import check_count, check_number
@@ -58,6 +58,11 @@ class Decomposition:
         Band k holds the structures that vanish in ``edges[k] <= t < edges[k + 1]``.
     flow : FlowResult
         Certificate and status of the flow.
+    channel_axis : int or None
+    spacing : tuple of float
+        Pixel spacing along each spatial axis.
+    coupled : bool
+        Whether the channels vanished together (else each on its own).
     """
 
     image: np.ndarray
@@ -65,7 +70,9 @@ class Decomposition:
     frames: np.ndarray
     edges: np.ndarray
     flow: FlowResult
-    channel_axis: int | None = None
+    channel_axis: int | None
+    spacing: tuple[float, ...]
+    coupled: bool = True
 
     @property
     def times(self) -> np.ndarray:
@@ -268,7 +275,8 @@ def decompose(
     )  # fmt: skip
     return from_flow(
         values, flow, edges=band_edges, num_bands=count, exact=num_bands is not None,
-        channel_axis=channel_axis,
+        channel_axis=channel_axis, spacing=check_spacing(spacing, problem.parts[0].ndim - 1),
+        coupled=problem.energy.coupled,
     )  # fmt: skip
 
 
@@ -280,6 +288,8 @@ def from_flow(
     num_bands: int = DEFAULT_NUM_BANDS,
     exact: bool = False,
     channel_axis: int | None = None,
+    spacing: tuple[float, ...] | None = None,
+    coupled: bool = True,
 ) -> Decomposition:
     """The decomposition that a flow of ``image`` amounts to, whoever computed it.
 
@@ -299,7 +309,9 @@ def from_flow(
         raise InputError("the flow has no time after 0: nothing to decompose")
     frames = np.concatenate([image[None], flow.images])
     flow = replace(flow, images=frames[1:])  # one copy of the frames, not two
-    bare = Decomposition(image, nodes, frames, np.array([0.0, np.inf]), flow, channel_axis)
+    steps = spacing or (1.0,) * (image.ndim - (channel_axis is not None))
+    whole = np.array([0.0, np.inf])
+    bare = Decomposition(image, nodes, frames, whole, flow, channel_axis, steps, coupled)
     if edges is None:
         edges = automatic_edges(nodes, bare.spectrum * bare.durations, num_bands, exact=exact)
     return replace(bare, edges=edges)
