@@ -57,6 +57,23 @@ def recomposed(gains: Any, residual_gain: Any, time: Any, start: Any, stop: Any)
     return [*found, spectral.band_pass(decomposition, start, stop)]
 
 
+def measured(image: Any, min_snr: Any, pixel_size: Any) -> list[Any]:
+    if isinstance(image, np.ndarray) and image.dtype.name in ("float32", "float64"):
+        decomposition = spectral.decompose(image, num_steps=6, tol=0.1)
+        table = spectral.objects(decomposition, min_snr=min_snr, pixel_size=pixel_size)
+        assert (table["snr"] >= min_snr).all()
+        names = [name for name in table.dtype.names if name != "snr"]
+        return [spectral.scale_map(decomposition, "length"), *(table[name] for name in names)]
+    return []
+
+
+def decomposed(pages: Any, **options: Any) -> list[Any]:
+    return list(spectral.decompose_series(pages, **options))
+
+
+CAMERA = {"gain": STRENGTH, "read_noise": STRENGTH, "offset": STRENGTH}
+
+
 # function, required arguments, options
 PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (steepest.tv_flow, {"image": images(), "times": TIMES}, {**TV, **FLOW}),
@@ -83,6 +100,11 @@ PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
      {**IMAGE, **EFFORT, "num_steps": STEPS}),
     (spectral.fuse, {"structure_of": images(2), "texture_of": images(2), "time": STRENGTH},
      {"num_steps": STEPS}),
+    (decomposed, {"pages": images()}, SPECTRAL),
+    (measured, {"image": images(), "min_snr": STRENGTH, "pixel_size": STRENGTH}, {}),
+    (steepest.anscombe, {"x": images()}, CAMERA),
+    (steepest.inverse_anscombe, {"y": images()}, CAMERA),
+    (steepest.anscombe_noise, {"x": images()}, {**CAMERA, "channel_axis": AXIS}),
     (recomposed, {"gains": numbers([1, [1.0, 2.0], [0.5]]), "residual_gain": STRENGTH,
                   "time": STRENGTH, "start": STRENGTH, "stop": STRENGTH}, {}),
 ]  # fmt: skip

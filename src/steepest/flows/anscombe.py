@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import as_array, check_field, dtype_name, normalize_axis
+from ..core.arrays import as_array, check_field, check_magnitude, dtype_name, normalize_axis
 from ..core.errors import InputError
-from ..core.namespace import Array, detached, is_torch, namespace
+from ..core.namespace import Array, cast, detached, is_torch, namespace, to_float64
 from ..core.numbers import check_number, check_real
 
 _LEAST = 2 * math.sqrt(3 / 8)  # the transform of no photons, where the closed form is zero
 _ROOT = math.sqrt(3 / 2)
+_MOST = 1e12  # of gains, noise, offsets and transformed counts
 _BLOCK = 8  # pixels along each axis: their mean says how many photons there are
 _POINTS = 40  # of the integral over the Gaussian noise
 _LIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 50, 60)])
@@ -65,7 +66,8 @@ def anscombe(x: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float =
     """
     gain, variance, offset = _camera(gain, read_noise, offset)
     values = _floats(x)
-    return 2 * namespace(values).sqrt(((values - offset) / gain + (3 / 8 + variance)).clip(0))
+    photons = (to_float64(values) - offset) / gain + (3 / 8 + variance)
+    return cast(2 * namespace(values).sqrt(photons.clip(0)), values.dtype)
 
 
 def inverse_anscombe(
@@ -105,9 +107,13 @@ def inverse_anscombe(
     91-103 (with Gaussian noise).
     """
     gain, variance, offset = _camera(gain, read_noise, offset)
-    d = check_field(y, "y").clip(_LEAST)
+    values = check_field(y, "y")
+    d = to_float64(values).clip(_LEAST)
+    largest = float(d.max()) if math.prod(d.shape) else 0.0
+    if largest > _MOST:
+        raise InputError(f"y has values up to {largest:g}; allowed are values up to {_MOST:g}")
     photons = d * d / 4 + ((0.625 * _ROOT / d - 1.375) / d + 0.25 * _ROOT) / d - (1 / 8 + variance)
-    return gain * photons.clip(0) + offset
+    return cast(gain * photons.clip(0) + offset, values.dtype)
 
 
 def anscombe_noise(
@@ -146,6 +152,8 @@ def anscombe_noise(
     gain, variance, offset = _camera(gain, read_noise, offset)
     values = np.asarray(detached(_floats(x)), dtype=np.float64)
     channels = normalize_axis(channel_axis, values.ndim, "channel_axis")
+    if not 1 <= values.ndim - (channels is not None) <= 3 or values.size == 0:
+        raise InputError(f"x of shape {values.shape}; allowed are images with 1 to 3 spatial axes")
     weights = np.ones(())
     for axis, size in enumerate(values.shape):
         if axis == channels:
@@ -177,9 +185,12 @@ def _variance(photons: float, noise: float) -> float:
 
 def _camera(gain: float, read_noise: float, offset: float) -> tuple[float, float, float]:
     """The gain, the variance of the read noise in photons, and the offset."""
-    gain = check_number(gain, "gain", positive=True)
-    noise = check_number(read_noise, "read_noise") / gain
-    return gain, noise * noise, check_real(offset, "offset")
+    gain = check_number(gain, "gain", positive=True, least=1 / _MOST, most=_MOST)
+    noise = check_number(read_noise, "read_noise", most=_MOST) / gain
+    offset = check_real(offset, "offset")
+    if abs(offset) > _MOST:
+        raise InputError(f"offset={offset!r}; allowed are magnitudes up to {_MOST:g}")
+    return gain, noise * noise, offset
 
 
 def _floats(x: Any) -> Array:
@@ -191,4 +202,7 @@ def _floats(x: Any) -> Array:
         array = array.astype("float64") if array.dtype.kind in "iu" else array
     elif not kind.startswith("float"):
         raise InputError(f"x has dtype {kind}; allowed are integers and floats (tensors: floats)")
-    return check_field(array, "x")
+    array = check_field(array, "x")
+    if math.prod(array.shape):
+        check_magnitude(array, "x")
+    return array

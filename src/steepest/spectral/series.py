@@ -169,4 +169,4 @@ def _named(index: int, total: int) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"page {index + 1} of {total}: {error}") from None
+        raise InputError(f"page {index + 1} of {total} (pages[{index}]): {error}") from None
