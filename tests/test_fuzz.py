@@ -68,6 +68,7 @@ def measured(image: Any, min_snr: Any, pixel_size: Any) -> list[Any]:
 
 
 def decomposed(pages: Any, **options: Any) -> list[Any]:
+    options = {"num_steps": 4, "max_num_iter": 30, **options}
     return list(spectral.decompose_series(pages, **options))
 
 

@@ -386,7 +386,11 @@ def test_a_series_of_one_page_is_its_decomposition() -> None:
     [
         ([], {}, "pages is empty"),
         (3, {}, "pages of type int"),
-        ([np.eye(4), np.full((4, 4), np.nan)], {}, r"page 2 of 2 \(pages\[1\]\): image holds 16 NaN"),
+        (
+            [np.eye(4), np.full((4, 4), np.nan)],
+            {},
+            r"page 2 of 2 \(pages\[1\]\): image holds 16 NaN",
+        ),
         ([np.eye(4)], {"num_bands": 2, "edges": [1.0]}, "not both"),
         ([np.eye(4)], {"on_step": 3}, "on_step"),
     ],

@@ -23,19 +23,19 @@ from .values import add_range, values_of
 HELP = "split an image into its structures by contrast and size"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
-Spectral total variation decomposition: an image becomes a sum of bands, each with the structures
-that vanish in one interval of time of the total variation flow (time: contrast times size), and a
-residual. The sum of all written files is the image, exactly to the rounding of floats.
-The pages of a time series are decomposed one by one, into the same bands.
+Spectral total variation decomposition: the image becomes a sum of bands and a residual. Each band
+holds the structures that vanish from the total variation flow within one interval of time (time is
+contrast times size). The written files add up to the image, up to the rounding of floats. The pages
+of a time series are decomposed one by one, into the same bands.
 """
 EPILOG = """\
 examples:
   steepest decompose sample:camera -o bands              a bundled photograph
-  steepest decompose photo.jpg --bands 4                 at most four -> folder photo_bands
+  steepest decompose photo.jpg --bands 4                 at most four bands
   steepest decompose photo.jpg --edges 0.01,0.05,0.3     four bands, separated by these times
-  steepest decompose scan.tif --t-max 0.5 --no-figures   only the numbers, up to time 0.5
-  steepest decompose scans/ -o split                     a folder in split/ for every image
-  steepest decompose film.tif --pages                    a time series: every page on its own
+  steepest decompose scan.tif --t-max 0.5 --no-figures   no figures, up to time 0.5
+  steepest decompose scans/ -o split                     one folder in split/ for each image
+  steepest decompose film.tif --pages                    a time series, page by page
   steepest decompose photo.jpg --method learned          by a network, up to time 0.25
 
 written into the folder (floating-point TIFF, exact; NPY for 1-D signals):

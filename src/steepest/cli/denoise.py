@@ -14,38 +14,39 @@ from .batch import Record, run_batch
 from .certificates import certificate, together
 from .inputs import check_targets, expand, one_target, read
 from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
+from .pages import page_named
 from .progress import progress
 from .values import Values, add_noise, add_range, values_of
 
-HELP = "remove noise, by default as much as the image is found to hold"
+HELP = "remove noise; the strength is found automatically"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
 Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * TV(v), certified.
 
-By default the noise level is estimated from the image and the strength chosen such that exactly
-this much is removed (discrepancy principle): for each page of a time series, and with
---separate-channels for each channel. Images are written in their own format and kind: 16-bit stays
-16-bit, metadata is kept.
+By default the noise is estimated from the image, and the strength is chosen so that exactly this
+much is removed (discrepancy principle). Each page of a time series has its own strength, and with
+--separate-channels so has each channel. Results have the format and the type of the image: 16-bit
+stays 16-bit, and metadata is kept.
 """
 EPILOG = """\
 examples:
-  steepest denoise photo.jpg                       automatic strength -> photo_denoised.jpg
+  steepest denoise photo.jpg                       writes photo_denoised.jpg
   steepest denoise photo.jpg --strength 0.05       this strength, for grey values in [0, 1]
   steepest denoise scan.tif --sigma 0.02           noise of this standard deviation
   steepest denoise scans/ -o clean                 every image of a folder
   steepest denoise 'scans/*.tif' -o clean --json   a glob; results as JSON
-  steepest denoise stack.tif --spacing file        a volume with the slice spacing it states
+  steepest denoise stack.tif --spacing file        a volume, with the slice spacing in the file
   steepest denoise cells.tif --range 0 4095        12-bit data in a 16-bit file
   steepest denoise counts.tif --noise poisson      photon counts
   steepest denoise camera.tif --noise poisson --gain 2.2 --read-noise 3.5 --offset 100
 
-strength and sigma refer to values in [0, 1] for 8- and 16-bit images, and to the values as they
-are for floats; with --range, 0 and 1 are the grey values LOW and HIGH. Larger structures survive
-larger strengths.
+The strength and sigma refer to values in [0, 1] for 8- and 16-bit images, and to the values in the
+file for floats. With --range, 0 and 1 are the grey values LOW and HIGH. The larger a structure is,
+the larger the strength that it survives.
 
-With --noise poisson, strength and certificate refer to the transformed image, whose noise has a
-standard deviation of 1 (less where there are few photons). Results are grey values of the file,
-also with --float.
+With --noise poisson, the strength and the certificate refer to the transformed image, whose noise
+has a standard deviation of 1 (less where there are few photons). Results are grey values as in the
+file, also with --float.
 """
 
 
@@ -57,10 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_strength,
         default="auto",
         metavar="S",
-        help="weight of the total variation, or auto (default)",
+        help="weight of the total variation, or auto (the default)",
     )
     parser.add_argument(
-        "--sigma", type=positive, help="standard deviation of the noise, for the strength auto"
+        "--sigma", type=positive, help="standard deviation of the noise (default: estimated)"
     )
     add_range(parser)
     add_noise(parser)
@@ -94,10 +95,11 @@ def run(arguments: argparse.Namespace) -> int:
         record.describe(image)
         values.report(record)
         parts, certificates, strengths, sigmas = [], [], [], []
-        for page in image.parts:
+        for index, page in enumerate(image.parts):
             start = perf_counter()
             keywords = model_keywords(arguments, image)
-            with progress(label, enabled=not arguments.quiet) as on_step:
+            show = progress(label, enabled=not arguments.quiet)
+            with show as on_step, page_named(image, index):
                 keywords["on_step"] = on_step
                 result, sigma = _denoise(arguments, page, values, keywords)
             certificates.append(certificate(result, perf_counter() - start))
@@ -115,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _denoise(
     arguments: argparse.Namespace, page: np.ndarray, values: Values, keywords: dict[str, Any]
 ) -> tuple[Any, Any]:
-    """One page denoised, and the noise that its strength was chosen from (None: it was given)."""
+    """One page denoised, and the noise its strength was chosen for (None if that was given)."""
     import steepest
 
     part = values.compute(page)

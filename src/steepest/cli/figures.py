@@ -16,7 +16,7 @@ from .pages import Pages
 
 
 def need_figures() -> None:
-    """Say before computing that figures need matplotlib.
+    """Refuse figures without matplotlib, before anything is computed.
 
     Raises
     ------

@@ -16,27 +16,27 @@ from .options import add_bands, add_inputs, add_model, add_outputs, number, numb
 from .pages import Pages, bands_in_words
 from .values import add_range, values_of
 
-HELP = "keep, drop or amplify structures by their contrast and size"
+HELP = "keep, remove or amplify structures by their contrast and size"
 USAGE = "IMAGE [IMAGE ...] --KIND T [options]"
 DESCRIPTION = """\
-Spectral filters of the total variation transform. Time plays the part of the wavelength: small
-and faint structures have small times, large and strong ones large times; edges stay sharp.
-The pages of a time series are filtered one by one, all in the same way.
+Spectral filters of the total variation transform. Time plays the role of the wavelength: small and
+faint structures have small times, large and strong ones have large times. Edges stay sharp. The
+pages of a time series are filtered one by one, all in the same way.
 """
 EPILOG = """\
 examples:
-  steepest filter photo.png --low-pass 0.05         only what lives longer than t = 0.05
-  steepest filter photo.png --high-pass 0.05        only small or faint structures
-  steepest filter photo.png --band-pass 0.01 0.1    only what lies between
-  steepest filter photo.png --band-stop 0.01 0.1    all but that (wrinkles, freckles, grain)
-  steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2           drop, keep, double
-  steepest filter photo.png --gains 2,1,1,1                          four bands, found
-  steepest filter photo.png --gains 1,0 --residual-gain 0            the finer of two bands alone
+  steepest filter photo.png --low-pass 0.05         keep what vanishes after t = 0.05
+  steepest filter photo.png --high-pass 0.05        keep only small or faint structures
+  steepest filter photo.png --band-pass 0.01 0.1    keep what vanishes in between
+  steepest filter photo.png --band-stop 0.01 0.1    remove that (wrinkles, freckles, grain)
+  steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2           remove, keep, double
+  steepest filter photo.png --gains 2,1,1,1                          four bands, found automatically
+  steepest filter photo.png --gains 1,0 --residual-gain 0            only the finer of two bands
   steepest filter film.tif --pages --low-pass 0.05  a time series
   steepest filter photo.png --high-pass 0.05 --float -o detail.tif   signed values, unclipped
 
-High-pass, band-pass and --residual-gain 0 drop the mean: in 8- and 16-bit results zero is then
-mid-grey. Find times worth filtering with "steepest spectrum".
+High-pass, band-pass and --residual-gain 0 remove the mean; zero is then mid-grey in 8- and 16-bit
+results. Find times worth filtering with "steepest spectrum".
 """
 
 
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--residual-gain",
         type=number,
         metavar="G",
-        help="with --gains: factor of what is left after the last time, the mean included "
+        help="with --gains: factor for what is left after the last time, including the mean "
         "(default 1)",
     )
     add_range(parser)

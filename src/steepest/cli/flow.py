@@ -27,25 +27,26 @@ from .options import (
     model_keywords,
     positive,
 )
+from .pages import page_named
 from .progress import progress
 from .values import Computed, add_range, values_of
 
-HELP = "the flow itself: the image at chosen times"
+HELP = "the total variation flow of an image at chosen times"
 USAGE = "IMAGE [IMAGE ...] --times T1,T2,.. [options]"
 DESCRIPTION = """\
 Total variation flow du/dt in -dTV(u), u(0) = image: structures vanish in the order of contrast
-times size, edges stay. Writes the image at every requested time, and says how far it can be from
-the exact flow at most.
+times size, and edges stay sharp. The image is written at every requested time, with a guaranteed
+bound on its distance to the exact flow.
 """
 EPILOG = """\
 examples:
-  steepest flow photo.png --times 0.1               one time -> photo_t0.1.png
-  steepest flow photo.png --times 0.02,0.1,0.5      three times -> folder photo_flow
-  steepest flow photo.png --times 0.02,0.1 --strip  and a figure with all of them
-  steepest flow photo.png --times 0.2 --accuracy 60 certified to 60 dB, as cheap as possible
+  steepest flow photo.png --times 0.1               writes photo_t0.1.png
+  steepest flow photo.png --times 0.02,0.1,0.5      writes a folder, photo_flow
+  steepest flow photo.png --times 0.02,0.1 --strip  also a figure of all times
+  steepest flow photo.png --times 0.2 --accuracy 60  at least 60 dB, with as few steps as possible
   steepest flow scan.tif --times 0.2 --steps 200    a fixed number of time steps
   steepest flow cells.tif --times 0.2 --range 0 4095        12-bit data in a 16-bit file
-  steepest flow photo.png --times 0.1 --method learned      by a network, certified
+  steepest flow photo.png --times 0.1 --method learned      by a network, with a guaranteed error
   steepest flow scans/ --times 0.1 -o flowed        every image of a folder
 
 Times refer to values in [0, 1] for 8- and 16-bit images; with --range, 0 and 1 are the grey values
@@ -58,16 +59,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest flow``."""
     add_inputs(parser)
     parser.add_argument(
-        "--times", "--time", type=increasing, required=True, metavar="T1,T2,..", help="when"
+        "--times",
+        "--time",
+        type=increasing,
+        required=True,
+        metavar="T1,T2,..",
+        help="times to write",
     )
     parser.add_argument(
-        "--accuracy", type=positive, metavar="DB", help="certified PSNR wanted at every time"
+        "--accuracy", type=positive, metavar="DB", help="PSNR to guarantee at every time"
     )
     parser.add_argument("--steps", type=count, metavar="N", help="time steps (default 50)")
     parser.add_argument(
         "--grid", choices=("uniform", "log"), help="spacing of the time steps (default uniform)"
     )
-    parser.add_argument("--strip", action="store_true", help="also a figure of all times (PNG)")
+    parser.add_argument(
+        "--strip", action="store_true", help="also write a figure of all times (PNG)"
+    )
     add_range(parser)
     add_method(parser)
     add_model(parser)
@@ -115,9 +123,10 @@ def _work(
     values.report(record)
     dtype, parts = image.array.dtype, Computed(image, values)
     results, certificates = [], []
-    for part in parts:
+    for index, part in enumerate(parts):
         start = perf_counter()
-        result = _flow(part, image, label, arguments)
+        with page_named(image, index):
+            result = _flow(part, image, label, arguments)
         certificates.append(certificate(result, perf_counter() - start))
         results.append(result)
     with OutputSet(overwrite=arguments.overwrite) as outputs:

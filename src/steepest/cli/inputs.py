@@ -116,7 +116,7 @@ def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool
 
 
 def placed(name: str, output: str, ending: str, several: bool) -> Path:
-    """``output`` where it is a file, else the file in this folder that is called as the image."""
+    """``output`` if it is a file, else the file in this folder with the name of the image."""
     path = Path(output)
     if known_suffix(path.name) and not path.is_dir():
         if several:

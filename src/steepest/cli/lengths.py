@@ -42,8 +42,8 @@ def add_pixel_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pixel-size",
         metavar="SIZE",
-        help="of one pixel, in micrometres or in the unit that follows: 0.25, 4nm, or one for each "
-        "axis, 0.75,0.25,0.25 (default: that of the file; else sizes are in pixels)",
+        help="size of a pixel in micrometres, or with a unit: 0.25, 4nm, or one for each axis, "
+        "0.75,0.25,0.25 (default: that of the file, if it has one; else sizes are in pixels)",
     )
 
 

@@ -22,16 +22,16 @@ from .values import add_range, values_of
 HELP = "a table of all objects: size, contrast and place (CSV)"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
-Measure the objects of an image. The image is split into bands as by "steepest decompose"; the
-connected structures of every band, bright and dark ones, are listed in a table (CSV) with their
-size, contrast, place, and the time at which they vanish from the total variation flow. A disc of
-contrast c and radius r vanishes at t = c r / 2. What noise alone may look like, and rims and other
-fragments of larger structures, are left out. Every channel has objects of its own; give
---separate-channels unless the channels show the same structures.
+Measure the objects in an image. The image is split into bands as by "steepest decompose". The
+connected structures of each band, bright and dark, are listed in a table (CSV) with their size,
+contrast, position, and the time at which they vanish from the total variation flow. A disc of
+contrast c and radius r vanishes at t = c r / 2. Objects that noise could explain are left out, and
+so are rims and other fragments of larger structures. Channels are measured one by one; give
+--separate-channels unless they all show the same structures.
 """
 EPILOG = """\
 examples:
-  steepest objects cells.tif                         -> cells_objects.csv
+  steepest objects cells.tif                         writes cells_objects.csv
   steepest objects cells.tif --bands 4 -o cells.csv
   steepest objects cells.tif --edges 0.5,2 --pixel-size 0.25     sizes in micrometres
   steepest objects scan.tif --range 0 4095           12-bit data
@@ -40,20 +40,20 @@ examples:
 
 columns of the table:
   page, channel, band   counted from 1; page and channel only where there are several
-  area                  or volume, or length: in the unit of the file or of --pixel-size, else in
-                        pixels
-  diameter              of the disc (or ball) of the same area
-  contrast              inside minus surroundings, negative for dark objects: on the scale from 0
-                        to 1 for 8- and 16-bit images and with --range, else in grey values
+  area                  (3-D: volume, 1-D: length) in the unit of the file or of --pixel-size, else
+                        in pixels
+  diameter              of the disc (3-D: ball) with the same area
+  contrast              object minus surroundings, negative for dark objects; on the scale from 0 to
+                        1 for 8- and 16-bit images and with --range, else in grey values
   contrast_grey         the same in grey values of the file
-  scale                 radius of the disc that has this contrast and vanishes at this time: half of
-                        the diameter for discs, less for elongated shapes; clearly more where the
-                        edge of a band splits the object
-  time, peak_time       mean time at which the object vanishes, and time at which most of it does
-  snr                   contrast times the root of the number of pixels, over the noise
-  border                1 where the object touches the border of the image
+  scale                 radius of the disc with this contrast that vanishes at this time: half the
+                        diameter for discs, less for elongated shapes, clearly more if the edge of a
+                        band splits the object
+  time, peak_time       mean time at which the object vanishes; time at which most of it does
+  snr                   contrast times the square root of the number of pixels, divided by the noise
+  border                1 if the object touches the border of the image
   z, y, x               centroid in pixels, from 0
-  unit                  of the sizes
+  unit                  unit of the sizes
 """
 
 
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number,
         default=8.0,
         metavar="R",
-        help="least snr of an object (default 8; noise stays below about 6)",
+        help="smallest signal-to-noise ratio of an object (default 8; noise reaches about 6)",
     )
     add_range(parser)
     add_bands(parser)

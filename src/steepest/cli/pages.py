@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -92,7 +93,7 @@ class Pages:
         """Which pages of a series the edges of the bands come from."""
         if self.edge_pages:
             pages = ", ".join(map(str, self.edge_pages))
-            words = f"chosen from the spectra of pages {pages}; alike on all pages"
+            words = f"chosen from the spectra of pages {pages}, the same on all pages"
             record.lines.append(("edges", words))
             record.values["edge_pages"] = self.edge_pages
 
@@ -105,6 +106,17 @@ def bands_in_words(edges: Sequence[float]) -> str:
     """How many bands, and the times that separate them."""
     inner = ", ".join(f"{edge:.3g}" for edge in edges[1:-1])
     return f"{len(edges) - 1}, separated at t = {inner}" if inner else "1"
+
+
+@contextmanager
+def page_named(image: Image, index: int) -> Iterator[None]:
+    """Errors about one page of a series say which, counted from 1."""
+    try:
+        yield
+    except InputError as error:
+        if len(image.parts) == 1:
+            raise
+        raise InputError(f"page {index + 1} of {len(image.parts)}: {error}") from None
 
 
 class Stack:

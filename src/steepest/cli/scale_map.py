@@ -18,19 +18,20 @@ from .options import add_bands, add_inputs, add_model, add_outputs
 from .pages import Pages, Stack
 from .values import add_range, values_of
 
-HELP = "for each pixel, how large the structure is that it belongs to"
+HELP = "the size of the structure at each pixel"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
-A map of sizes: every pixel gets the radius of the structure that dominates it. A disc of contrast
-c and radius r vanishes from the total variation flow at the time t = c r / 2, so time and contrast
-tell the radius; for other shapes it is that of the disc with the same ratio of area to perimeter.
+A map of sizes: each pixel gets the radius of the structure that dominates there. A disc of contrast
+c and radius r vanishes from the total variation flow at time t = c r / 2, so its radius follows
+from time and contrast. Other shapes get the radius of the disc with the same ratio of area to
+perimeter. Between structures, the map shows how far apart they are.
 
-Sizes are in the unit of the file (or of --pixel-size), else in pixels. The result is a TIFF file of
-32-bit floats (NPY for 1-D signals). Between structures the map tells how far these are apart.
+Sizes are in the unit of the file or of --pixel-size, else in pixels. The result is a TIFF file of
+32-bit floats (NPY for 1-D signals).
 """
 EPILOG = """\
 examples:
-  steepest scale-map cells.tif                        -> cells_scale.tif
+  steepest scale-map cells.tif                        writes cells_scale.tif
   steepest scale-map cells.tif -o scale.tif --pixel-size 0.25
   steepest scale-map stack.tif --pixel-size 0.75,0.25,0.25      a volume, slices 0.75 um apart
   steepest scale-map film.tif --pages                 a time series: one map per page

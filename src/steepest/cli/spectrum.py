@@ -19,21 +19,21 @@ from .options import add_bands, add_inputs, add_model, add_outputs
 from .pages import Pages
 from .values import add_range, values_of
 
-HELP = "how much structure there is at each scale: S(t) as figure and table"
+HELP = "how much structure an image has at each scale: figure and table"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
-The total variation spectrum S(t): how much of an image vanishes at the time t of the flow. Peaks
-are structures of one contrast times size; the valleys between them are good edges for bands.
-The figure of a time series shows one row per page; its table has a column for the page (from 1).
+The total variation spectrum S(t): how much of the image vanishes at time t of the flow. A peak
+means structures of the same contrast times size; the valleys between peaks are good edges for
+bands. For a time series, the figure has one row per page and the table a column for the page.
 """
 EPILOG = """\
 examples:
-  steepest spectrum photo.png                  figure photo_spectrum.png
-  steepest spectrum photo.png --csv            and the numbers, photo_spectrum.csv
+  steepest spectrum photo.png                  writes photo_spectrum.png
+  steepest spectrum photo.png --csv            also the numbers, photo_spectrum.csv
   steepest spectrum photo.png --bands 5        with five bands shaded
   steepest spectrum scans/ -o spectra          every image of a folder
   steepest spectrum film.tif --pages --csv     a time series: one spectrum per page
-  steepest spectrum photo.png --json           the numbers on the terminal
+  steepest spectrum photo.png --json           print the numbers
 """
 
 

@@ -23,8 +23,8 @@ def add_range(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=number,
         metavar=("LOW", "HIGH"),
-        help="grey values of the file that stand for 0 and 1: 0 4095 for 12-bit data (default: all "
-        "that 8 and 16 bits hold; floats as they are). Values outside are kept",
+        help="grey values of the file that stand for 0 and 1, such as 0 4095 for 12-bit data "
+        "(default: the full range of 8 or 16 bits; floats unchanged). Values outside are kept",
     )
 
 

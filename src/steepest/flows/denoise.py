@@ -47,12 +47,12 @@ def denoise(
     ----------
     image : array, 1-D to 3-D, plus optional channel and batch axes
         dtypes as in `flow`: floats as they are, uint8/uint16 scaled to [0, 1] and back.
-        Where a torch tensor requires grad, ``image`` of the result is differentiable, see Notes.
+        If a torch tensor requires grad, ``image`` of the result is differentiable, see Notes.
     strength : float, or array (channels,), optional
         Not negative; unit for total variation: grey value x pixel. A torch scalar may require grad
         (then positive). One number per channel is allowed where the energy treats channels
-        separately (``coupled=False``). Default: what removes as much as the image has noise, see
-        `denoise_discrepancy` (NumPy, one image).
+        separately (``coupled=False``). Default: the strength that removes as much as there is
+        noise, see `denoise_discrepancy` (NumPy, one image).
     energy : Energy, optional
         As in `flow`; default `TotalVariation`.
     tol : float
@@ -66,7 +66,7 @@ def denoise(
         ``iterations`` the iterations, ``image`` is None); returning True stops the solver.
     flux : array (components, \\*image.shape), optional
         A dual field to start with, such as the ``flux`` of an earlier result for similar data. It
-        is made feasible, and used where its dual energy is the smaller one.
+        is made feasible, and used if it has the smaller dual energy.
     raise_on_failure : bool
         Raise `NotConverged` where the tolerance was not met.
 

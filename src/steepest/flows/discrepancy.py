@@ -63,8 +63,8 @@ def denoise_discrepancy(
     rtol : float
         Relative accuracy of the distance.
     tol, data_range, spacing, channel_axis, max_num_iter, on_step, num_threads, raise_on_failure
-        As in `denoise`. ``on_step`` sees all trials; where it stops the search, the result is the
-        trial at work, with the strength that it had.
+        As in `denoise`. ``on_step`` sees all trials. If it stops the search, the result is the
+        current trial, with its strength.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def denoise_discrepancy(
     Raises
     ------
     InputError
-        Where not even the mean is as far from the image as the noise, or options are bad.
+        If ``sigma`` is not below the standard deviation of the image, or for bad options.
     NotConverged
         Only with ``raise_on_failure=True``.
     """
@@ -114,8 +114,8 @@ def discrepancy_strength(
 ) -> float | np.ndarray:
     """The strength for which `denoise_tv` removes just the noise (Morozov's principle).
 
-    This is ``denoise_discrepancy(...).strength`` for total variation; take that function where the
-    denoised image is wanted too.
+    This is ``denoise_discrepancy(...).strength`` for total variation. Use that function if you also
+    want the denoised image.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def discrepancy_strength(
     Raises
     ------
     InputError
-        Where not even the mean is as far from the image as the noise, or options are bad.
+        If ``sigma`` is not below the standard deviation of the image, or for bad options.
     """
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled)
     return denoise_discrepancy(image, sigma, energy, **options).strength

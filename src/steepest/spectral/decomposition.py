@@ -153,7 +153,7 @@ class Decomposition:
         Parameters
         ----------
         gains : float, array (B,), or callable
-            One gain for all, one a band, or a function of time evaluated at `times` (a gain
+            One gain for all, one per band, or a function of time evaluated at `times` (a gain
             curve: applied at every node, independently of the bands).
         residual_gain : float
             Gain of the residual, which holds the mean.

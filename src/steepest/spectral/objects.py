@@ -24,13 +24,13 @@ def objects(
 ) -> np.ndarray:
     """Connected structures in every band, with size, contrast and place: one row per object.
 
-    An object of a band is a connected set of pixels (they share faces) where the band, less its
-    median, is above half of its peak (for dark objects, below); peaks count that stand out from the
-    rest of the band. Two kinds of rows are left out: what noise alone may look like
-    (``min_snr``), and fragments of larger structures, such as parts of their rims. A fragment is
-    known by its time: a structure of contrast c, volume V and surface S vanishes at ``t = c V / S``
-    (a disc of radius r at ``c r / 2``), and of all structures of one volume the ball lives longest.
-    What lived more than 2.5 times as long as the ball did not vanish on its own.
+    An object of a band is a connected set of pixels (connected through faces) where the band minus
+    its median is above half of a peak that stands out from the band (for dark objects, below).
+    Two kinds of objects are left out: those that noise could explain (``min_snr``), and fragments
+    of larger structures, such as parts of their rims. Fragments are recognised by their time. A
+    structure of contrast c, volume V and surface S vanishes at ``t = c V / S`` (a disc of radius r
+    at ``c r / 2``), and of all structures of a given volume the ball lasts longest. What lasted
+    more than 2.5 times as long did not vanish on its own.
 
     Parameters
     ----------
