@@ -192,7 +192,7 @@ def add_method(parser: argparse.ArgumentParser) -> None:
         choices=("solve", "learned"),
         default="solve",
         help="solve the flow (default), or let a network predict it and bound its error (needs "
-        "torch; treats each channel on its own)",
+        "torch; treats channels separately)",
     )
     group.add_argument(
         "--network",
