@@ -101,13 +101,17 @@ PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
      {**IMAGE, **EFFORT, "num_steps": STEPS}),
     (spectral.fuse, {"structure_of": images(2), "texture_of": images(2), "time": STRENGTH},
      {"num_steps": STEPS}),
+    (recomposed, {"gains": numbers([1, [1.0, 2.0], [0.5]]), "residual_gain": STRENGTH,
+                  "time": STRENGTH, "start": STRENGTH, "stop": STRENGTH}, {}),
+]  # fmt: skip
+
+
+MEASURES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (decomposed, {"pages": images()}, SPECTRAL),
     (measured, {"image": images(), "min_snr": STRENGTH, "pixel_size": STRENGTH}, {}),
     (steepest.anscombe, {"x": images()}, CAMERA),
     (steepest.inverse_anscombe, {"y": images()}, CAMERA),
     (steepest.anscombe_noise, {"x": images()}, {**CAMERA, "channel_axis": AXIS}),
-    (recomposed, {"gains": numbers([1, [1.0, 2.0], [0.5]]), "residual_gain": STRENGTH,
-                  "time": STRENGTH, "start": STRENGTH, "stop": STRENGTH}, {}),
 ]  # fmt: skip
 
 
@@ -144,9 +148,9 @@ def check(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
 
 
 @st.composite
-def calls(draw: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+def calls(draw: Any, table: Any = PUBLIC) -> tuple[Callable[..., Any], dict[str, Any]]:
     """A public function and arguments for it."""
-    function, required, options = draw(one_of(PUBLIC))
+    function, required, options = draw(one_of(table))
     arguments = {name: draw(strategy) for name, strategy in required.items()}
     names = (
         draw(st.lists(st.sampled_from(sorted(options)), max_size=3, unique=True)) if options else []
@@ -165,6 +169,12 @@ COMMON: dict[str, Any] = {
 @settings(max_examples=2000, derandomize=True, **COMMON)
 @given(calls())
 def test_random_calls_give_finite_results_or_name_an_argument(call: Any) -> None:
+    check(*call)
+
+
+@settings(max_examples=300, derandomize=True, **COMMON)
+@given(calls(MEASURES))
+def test_random_calls_of_what_measures_and_transforms(call: Any) -> None:
     check(*call)
 
 
