@@ -59,6 +59,88 @@ def test_denoise_finds_the_strength(photo, capsys):
     assert "automatic, for noise of standard deviation" in capsys.readouterr().out
 
 
+def test_every_separate_channel_has_a_strength_of_its_own(capsys):
+    """And every page: two pages with two channels have four strengths, all of them printed."""
+    rng, sigmas = np.random.default_rng(0), np.array([[70.0, 10.0], [35.0, 5.0]])
+    clean = 1000 + 500 * np.kron(np.eye(2), np.ones((16, 16)))
+    film = [[clean + s * rng.standard_normal(clean.shape) for s in page] for page in sigmas]
+    film = np.array(film, np.float32)
+    tifffile.imwrite("film.tif", film, metadata={"axes": "TCYX"})
+    command = ["denoise", "film.tif", "--separate-channels"]
+    assert main([*command, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    assert np.array(record["sigma"]) == pytest.approx(sigmas, rel=0.15)
+    result = tifffile.imread("film_denoised.tif")
+    for page in range(2):
+        for channel in range(2):
+            alone = steepest.denoise_discrepancy(film[page, channel])
+            assert record["strength"][page][channel] == pytest.approx(alone.strength)
+            assert np.array_equal(result[page, channel], alone.image)
+    assert main([*command, "--overwrite"]) == 0
+    out = capsys.readouterr().out
+    for channel, line in enumerate(zip(*record["strength"], strict=True)):
+        words = ", ".join(f"{strength:.4g}" for strength in line)
+        assert f"strength {channel + 1}   {words} (automatic" in out
+
+
+def test_photon_counts_are_made_gaussian_and_brought_back(photo, capsys):
+    """In the grey values of the camera, as integers and as floats."""
+    camera = dict(gain=2.0, read_noise=3.0, offset=100.0)
+    rng = np.random.default_rng(0)
+    counts = 2 * rng.poisson(photo / 8) + 100 + 3 * rng.standard_normal(photo.shape)
+    counts = np.rint(counts).astype(np.uint16)
+    tifffile.imwrite("counts.tif", counts)
+    options = ["--noise", "poisson", "--gain", "2", "--read-noise", "3", "--offset", "100"]
+    assert main(["denoise", "counts.tif", *options, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    sigma = steepest.anscombe_noise(counts, **camera)
+    result = steepest.denoise_discrepancy(steepest.anscombe(counts, **camera), sigma)
+    expected = steepest.inverse_anscombe(result.image, **camera)
+    assert np.array_equal(tifffile.imread("counts_denoised.tif"), np.rint(expected))
+    assert record["strength"] == result.strength
+    assert record["sigma"] == sigma
+    assert record["noise"] == {"model": "poisson", **camera}
+    assert main(["denoise", "counts.tif", *options, "--float", "-o", "float.tif"]) == 0
+    assert tifffile.imread("float.tif") == pytest.approx(expected, rel=1e-5)
+    assert "poisson, gain 2, read noise 3, offset 100" in capsys.readouterr().out
+
+
+def test_12_bit_data_are_as_on_a_scale_of_their_own(photo, capsys):
+    """Strengths and noise refer to the range; what lies outside of it is not clipped."""
+    low, high = 100, 4195
+    scan = (16 * photo.astype(np.uint16)) + np.uint16(low)
+    scan[0, :3] = [0, 5000, 65535]
+    tifffile.imwrite("scan.tif", scan)
+    unit = ((scan - float(low)) / (high - low)).astype(np.float32)
+    command = ["denoise", "scan.tif", "--range", "100", "4195"]
+    assert main([*command, "--strength", "0.02"]) == 0
+    expected = steepest.denoise_tv(unit, 0.02).image * float(high - low) + low
+    result = tifffile.imread("scan_denoised.tif")
+    assert result.dtype == np.uint16
+    assert np.abs(result - expected).max() <= 0.51
+    assert result.max() > high
+    assert "100 to 4195 stand for 0 to 1" in capsys.readouterr().out
+    assert main([*command, "--strength", "0", "-o", "same.tif", "-q"]) == 0
+    assert np.array_equal(tifffile.imread("same.tif"), scan)
+    assert main([*command, "--strength", "0", "--float", "-o", "float.tif", "-q"]) == 0
+    assert np.array_equal(tifffile.imread("float.tif"), unit)
+    assert main([*command, "--sigma", "0.1", "-o", "auto.tif", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    assert record["range"] == [low, high]
+    assert record["strength"] == pytest.approx(steepest.discrepancy_strength(unit, 0.1))
+    assert record["certificate"]["data_range"] == 1
+    assert main([*command, "--sigma", "0.1", "-o", "auto.tif", "--overwrite"]) == 0
+    assert "standard deviation 0.1; 410 in the file" in capsys.readouterr().out
+
+
+def test_floats_keep_their_values_with_a_range():
+    array = 1000 + 500 * np.random.default_rng(0).standard_normal((12, 16))
+    np.save("a.npy", array)
+    assert main(["denoise", "a.npy", "--range", "0", "2000", "--strength", "0.1", "-q"]) == 0
+    expected = steepest.denoise_tv(array, 200.0).image
+    assert np.load("a_denoised.npy") == pytest.approx(expected, abs=1)
+
+
 def test_16_bit_tiff_stays_so_and_keeps_its_spacing():
     volume = np.random.default_rng(0).integers(0, 65536, (6, 16, 18)).astype(np.uint16)
     tifffile.imwrite(
@@ -224,6 +306,10 @@ def test_nothing_is_half_written(photo, capsys, monkeypatch):
         (["filter", "sample:camera", "--gains", "1,2", "--bands", "3"], ["2 factors for 3 bands"]),
         (["filter", "sample:camera", "--low-pass", "1", "--residual-gain", "0"], ["--gains"]),
         (["info", "sample:camera", "--max-pixels", "0"], ["whole number from 1"]),
+        (["denoise", "sample:camera", "--range", "5", "5"], ["--range: 5 is not below 5"]),
+        (["denoise", "sample:camera", "--gain", "2"], ["--gain", "--noise poisson"]),
+        (["denoise", "sample:camera", "--noise", "poisson", "--sigma", "1"], ["--sigma"]),
+        (["denoise", "sample:camera", "--noise", "poisson", "--range", "0", "9"], ["--range"]),
         (["paint"], ["paint"]),
     ],
 )

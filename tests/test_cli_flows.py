@@ -156,7 +156,7 @@ def test_filters_run_the_flow_no_longer_than_needed(photo, monkeypatch):
 
 def test_clipping_is_told(photo, capsys):
     assert main(["filter", "photo.png", "--edges", "0.05,0.5", "--gains", "20,20,1"]) == 0
-    assert "lay outside of [0, 1]" in capsys.readouterr().out
+    assert "of the values did not fit into uint8" in capsys.readouterr().out
 
 
 def test_spectrum(photo, capsys):
@@ -172,7 +172,155 @@ def test_spectrum(photo, capsys):
         assert figure.format == "PNG"
 
 
-def test_pages_are_not_decomposed(capsys):
-    tifffile.imwrite("series.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
-    assert main(["decompose", "series.tif", "--pages"]) == 2
-    one_error(capsys, "series.tif", "--volume")
+@pytest.fixture
+def scan(photo):
+    """12-bit data in a 16-bit file, "scan.tif", and the same on a scale from 0 to 1."""
+    array = photo.astype(np.uint16) * np.uint16(16)
+    tifffile.imwrite("scan.tif", array)
+    return (array / 4095.0).astype(np.float32)
+
+
+def test_a_range_holds_for_flows_and_their_strips(scan, monkeypatch):
+    from steepest import plot
+
+    shown, original = [], plot.flow_strip
+
+    def spy(images, times, **keywords):
+        shown.extend([*images, keywords["limits"]])
+        return original(images, times, **keywords)
+
+    monkeypatch.setattr(plot, "flow_strip", spy)
+    assert main(["flow", "scan.tif", "--times", "0.1", "--range", "0", "4095", "--strip"]) == 0
+    flow = steepest.tv_flow(scan, 0.1)
+    result = tifffile.imread("scan_t0.1.tif")
+    assert result.dtype == np.uint16
+    assert np.abs(result - 4095 * flow.images[0]).max() <= 0.51
+    assert np.array_equal(shown[0], scan)
+    assert np.array_equal(shown[1], flow.images[0])
+    assert shown[2] == (0, 1)
+
+
+def test_a_range_holds_for_bands_and_filters(scan, capsys):
+    between = ["--range", "0", "4095"]
+    assert main(["decompose", "scan.tif", "-o", "out", "--edges", "0.1", *between]) == 0
+    decomposition = steepest.spectral.decompose(scan, edges=[0.1])
+    assert np.array_equal(tifffile.imread("out/band_01.tif"), decomposition.bands[0])
+    assert main(["filter", "scan.tif", "--edges", "0.1", "--gains", "1,1", *between]) == 0
+    assert np.array_equal(tifffile.imread("scan_filtered.tif"), tifffile.imread("scan.tif"))
+    command = ["filter", "scan.tif", "--high-pass", "0.1", *between, "-o", "high.tif"]
+    assert main(command) == 0
+    assert "did not fit" not in capsys.readouterr().out
+    assert abs(tifffile.imread("high.tif").mean() - 2047.5) < 30
+
+
+# ----------------------------------------------------------------------------- time series
+
+
+def make_film(pages=4, name="film.tif"):
+    """A disc that fades and one that grows, a little noise; 16 bit, with the time between pages."""
+    rng, (y, x) = np.random.default_rng(0), np.mgrid[:28, :40]
+    film = np.full((pages, 28, 40), 0.2)
+    for i, page in enumerate(film):
+        page[np.hypot(y - 10, x - 12) < 6] += 0.6 - 0.05 * i
+        page[np.hypot(y - 20, x - 30) < 2 + i / 2] += 0.3
+        page += 0.01 * rng.standard_normal(page.shape)
+    film = (film * 65535).astype(np.uint16)
+    tifffile.imwrite(name, film, imagej=True, metadata={"axes": "TYX", "finterval": 2.0})
+    return film
+
+
+def test_every_page_of_a_series_is_decomposed_into_the_same_bands(capsys):
+    film = make_film()
+    assert main(["decompose", "film.tif", "-o", "out", "--bands", "3"]) == 0
+    names = ["band_01.tif", "band_02.tif", "band_03.tif", "residual.tif"]
+    assert sorted(os.listdir("out")) == sorted([*names, "bands.png", "spectrum.png"])
+    parts = [tifffile.imread(f"out/{name}") for name in names]
+    assert np.abs(sum(part.astype(float) for part in parts) - film / 65535).max() < 1e-6
+    image = read_image("out/band_02.tif")
+    assert image.axes == "TYX"
+    assert image.metadata.extra["finterval"] == 2.0
+    series = steepest.spectral.decompose_series(film, num_bands=3)
+    for i, decomposition in enumerate(series):
+        assert np.array_equal(decomposition.edges, series.edges)
+        for part, band in zip(parts, [*decomposition.bands, decomposition.residual], strict=True):
+            assert np.array_equal(part[i], band)
+    out = capsys.readouterr().out
+    assert "chosen from the spectra of pages 1, 3, 4, the same on all pages" in out
+    assert ", ".join(f"{edge:.3g}" for edge in series.edges[1:-1]) in out
+
+
+def test_pages_are_a_series_where_that_is_asked_for(capsys):
+    """Without a word on time in the file --pages says so; given edges need no other pages."""
+    film = make_film()
+    tifffile.imwrite("pages.tif", film, photometric="minisblack")
+    command = ["decompose", "pages.tif", "--pages", "--edges", "0.1", "--no-figures", "--json"]
+    assert main([*command, "-o", "out"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    assert record["edges"] == [0, 0.1, None]
+    assert "edge_pages" not in record
+    fine = tifffile.imread("out/band_01.tif")
+    for page, band in zip(film, fine, strict=True):
+        alone = steepest.spectral.decompose(page, edges=[0.1])
+        assert np.sqrt(np.mean((alone.bands[0] - band) ** 2)) < 0.01
+
+
+def test_filters_go_page_by_page(capsys):
+    film = make_film()
+    for kind in ("low", "high"):
+        command = ["filter", "film.tif", f"--{kind}-pass", "0.1", "--float", "-q"]
+        assert main([*command, "-o", f"{kind}.tif"]) == 0
+    low, high = tifffile.imread("low.tif"), tifffile.imread("high.tif")
+    assert low.shape == film.shape
+    assert np.abs(low + high - film / 65535).max() < 1e-5
+    assert np.abs(high.mean(axis=(1, 2))).max() < 1e-4
+    assert main(["filter", "film.tif", "--gains", "1,1,1"]) == 0
+    assert np.array_equal(tifffile.imread("film_filtered.tif"), film)
+    assert "chosen from the spectra of pages 1, 3, 4" in capsys.readouterr().out
+
+
+def test_the_spectrum_of_a_series_has_a_column_for_the_page(capsys):
+    film = make_film(3)
+    assert main(["spectrum", "film.tif", "--csv", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    with open("film_spectrum.csv") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["page", "t", "S"]
+    table = np.array(rows[1:], dtype=float)
+    series = steepest.spectral.decompose_series(film)
+    assert record["times"] == pytest.approx(series.nodes[1:-1])
+    for page, decomposition in enumerate(series):
+        own = table[table[:, 0] == page + 1]
+        assert own[:, 1] == pytest.approx(decomposition.times)
+        assert own[:, 2] == pytest.approx(decomposition.spectrum)
+        assert record["spectrum"][page] == pytest.approx(decomposition.spectrum)
+    with Pillow.open("film_spectrum.png") as figure:
+        assert figure.format == "PNG"
+
+
+def test_the_pages_of_a_result_are_not_held_in_memory(monkeypatch):
+    """Results of a series lie in scratch files, of which nothing is left."""
+    from steepest.cli import decompose
+
+    make_film()
+    kept = []
+
+    class Spy(decompose.Stack):
+        def add(self, page):
+            super().add(page)
+            kept.append(type(self.array))
+
+    monkeypatch.setattr(decompose, "Stack", Spy)
+    assert main(["decompose", "film.tif", "--edges", "0.1", "--no-figures", "-o", "a/b", "-q"]) == 0
+    assert set(kept) == {np.memmap}
+    assert sorted(os.listdir()) == ["a", "film.tif"]
+    assert sorted(os.listdir("a/b")) == ["band_01.tif", "band_02.tif", "residual.tif"]
+
+
+def test_what_is_wrong_with_a_page_is_told_with_its_number(capsys):
+    film = np.ones((3, 8, 8), np.float32)
+    film[1, 2, 2] = np.nan
+    tifffile.imwrite("film.tif", film, photometric="minisblack")
+    for command in (["decompose"], ["denoise", "--strength", "0.1"], ["flow", "--times", "0.1"]):
+        assert main([*command, "film.tif", "--pages", "-o", "out"]) == 2
+        one_error(capsys, "film.tif", "page 2 of 3", "NaN")
+        assert os.listdir() == ["film.tif"]

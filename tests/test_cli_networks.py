@@ -57,6 +57,14 @@ def test_network_without_the_method(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--network: also give --method learned" in refusal(main, command, capsys)
 
 
+def test_bands_of_a_series_by_a_network_need_edges(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    np.save("film.npy", np.zeros((3, 16, 16)))
+    for given in ([], ["--edges", "0.1"], ["--t-max", "0.2"]):
+        command = ["decompose", "film.npy", "--pages", "--method", "learned", *given]
+        assert "give --edges and --t-max" in refusal(main, command, capsys)
+
+
 @pytest.mark.parametrize("command", ["flow", "decompose"])
 def test_help_says_how_channels_are_treated(
     command: str, capsys: pytest.CaptureFixture[str]

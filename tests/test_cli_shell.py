@@ -266,7 +266,8 @@ def test_commands_that_take_long_show_progress(photo, monkeypatch, words):
     def recorded(label, *, enabled, **more):
         yield steps.append
 
-    monkeypatch.setattr(f"steepest.cli.{words[0]}.progress", recorded)
+    module = "pages" if words[0] == "decompose" else words[0]
+    monkeypatch.setattr(f"steepest.cli.{module}.progress", recorded)
     assert main(words) == 0
     assert steps
     assert all(_words(step) for step in steps)
@@ -283,3 +284,11 @@ def test_noise_of_large_images_is_that_of_their_middle(here, monkeypatch, capsys
     found = json.loads(capsys.readouterr().out)["results"][0]["noise"]
     assert found == steepest.estimate_noise(noise[16:48, 29:61])
     assert found > 0.9
+
+
+def test_info_has_a_word_on_data_of_fewer_than_16_bits(here, capsys):
+    for top, word in ((4000, "12-bit data: --range 0 4095"), (65000, None), (200, None)):
+        np.save("a.npy", np.array([[0, 1], [2, top]], np.uint16))
+        assert main(["info", "a.npy"]) == 0
+        out = capsys.readouterr().out
+        assert word in out if word else "--range" not in out

@@ -88,3 +88,58 @@ def test_estimated_noise_is_near_the_truth_and_scales() -> None:
         assert steepest.estimate_noise(clean + sigma * noise) == pytest.approx(sigma, rel=0.15)
     eight_bit = np.rint(255 * np.clip(clean + 0.05 * noise, 0, 1)).astype(np.uint8)
     assert steepest.estimate_noise(eight_bit) == pytest.approx(0.05, rel=0.15)
+
+
+def two_channels() -> tuple[np.ndarray, tuple[float, float]]:
+    """One structure, with little noise in the first channel and much in the second."""
+    rng, sigmas = np.random.default_rng(5), (0.02, 0.15)
+    clean = np.kron(np.array([[0.2, 0.8], [0.6, 0.4]]), np.ones((24, 24)))
+    noisy = [clean + sigma * rng.standard_normal(clean.shape) for sigma in sigmas]
+    return np.stack(noisy, axis=-1), sigmas
+
+
+def test_separate_channels_lose_the_noise_that_each_has() -> None:
+    image, sigmas = two_channels()
+    energy = steepest.TotalVariation(coupled=False)
+    result = steepest.denoise_discrepancy(image, sigmas, energy, channel_axis=-1)
+    removed = np.sqrt(np.mean((result.image - image) ** 2, axis=(0, 1)))
+    assert removed == pytest.approx(sigmas, rel=0.011)
+    assert result.strength.shape == (2,)
+    assert result.strength[1] > 4 * result.strength[0]
+    for channel in range(2):
+        alone = steepest.denoise_discrepancy(image[..., channel], sigmas[channel])
+        assert result.strength[channel] == alone.strength
+        assert np.array_equal(result.image[..., channel], alone.image)
+
+
+def test_separate_channels_are_estimated_each_on_its_own() -> None:
+    image, _ = two_channels()
+    strengths = steepest.discrepancy_strength(image, coupled=False, channel_axis=-1)
+    alone = [steepest.discrepancy_strength(image[..., channel]) for channel in range(2)]
+    assert strengths.tolist() == alone
+    coupled = steepest.discrepancy_strength(image, channel_axis=-1)
+    assert isinstance(coupled, float)
+
+
+def test_a_strength_for_each_channel_is_that_of_the_channel() -> None:
+    image, _ = two_channels()
+    both = np.stack([image, 2 * image])
+    result = steepest.denoise_tv(both, [0.02, 0.2], coupled=False, channel_axis=-1, batch_axis=0)
+    for item in range(2):
+        for channel, strength in enumerate((0.02, 0.2)):
+            alone = steepest.denoise_tv(both[item, ..., channel], strength)
+            assert np.array_equal(result.image[item, ..., channel], alone.image)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"strength": [0.1, 0.2]}, "coupled=False"),
+        ({"strength": [0.1, 0.2, 0.3], "coupled": False}, r"allowed are one number and 2"),
+        ({"strength": [0.1, -0.2], "coupled": False}, "zero or positive"),
+    ],
+)
+def test_strengths_that_do_not_fit_the_channels_are_refused(options, words) -> None:
+    image, _ = two_channels()
+    with pytest.raises(steepest.InputError, match=words):
+        steepest.denoise_tv(image, channel_axis=-1, **options)

@@ -57,6 +57,24 @@ def recomposed(gains: Any, residual_gain: Any, time: Any, start: Any, stop: Any)
     return [*found, spectral.band_pass(decomposition, start, stop)]
 
 
+def measured(image: Any, min_snr: Any, pixel_size: Any) -> list[Any]:
+    if isinstance(image, np.ndarray) and image.dtype.name in ("float32", "float64"):
+        decomposition = spectral.decompose(image, num_steps=6, tol=0.1)
+        table = spectral.objects(decomposition, min_snr=min_snr, pixel_size=pixel_size)
+        assert (table["snr"] >= min_snr).all()
+        names = [name for name in table.dtype.names if name != "snr"]
+        return [spectral.scale_map(decomposition, "length"), *(table[name] for name in names)]
+    return []
+
+
+def decomposed(pages: Any, **options: Any) -> list[Any]:
+    options = {"num_steps": 4, "max_num_iter": 30, **options}
+    return list(spectral.decompose_series(pages, **options))
+
+
+CAMERA = {"gain": STRENGTH, "read_noise": STRENGTH, "offset": STRENGTH}
+
+
 # function, required arguments, options
 PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (steepest.tv_flow, {"image": images(), "times": TIMES}, {**TV, **FLOW}),
@@ -85,6 +103,15 @@ PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
      {"num_steps": STEPS}),
     (recomposed, {"gains": numbers([1, [1.0, 2.0], [0.5]]), "residual_gain": STRENGTH,
                   "time": STRENGTH, "start": STRENGTH, "stop": STRENGTH}, {}),
+]  # fmt: skip
+
+
+MEASURES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
+    (decomposed, {"pages": images()}, SPECTRAL),
+    (measured, {"image": images(), "min_snr": STRENGTH, "pixel_size": STRENGTH}, {}),
+    (steepest.anscombe, {"x": images()}, CAMERA),
+    (steepest.inverse_anscombe, {"y": images()}, CAMERA),
+    (steepest.anscombe_noise, {"x": images()}, {**CAMERA, "channel_axis": AXIS}),
 ]  # fmt: skip
 
 
@@ -121,9 +148,9 @@ def check(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
 
 
 @st.composite
-def calls(draw: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+def calls(draw: Any, table: Any = PUBLIC) -> tuple[Callable[..., Any], dict[str, Any]]:
     """A public function and arguments for it."""
-    function, required, options = draw(one_of(PUBLIC))
+    function, required, options = draw(one_of(table))
     arguments = {name: draw(strategy) for name, strategy in required.items()}
     names = (
         draw(st.lists(st.sampled_from(sorted(options)), max_size=3, unique=True)) if options else []
@@ -142,6 +169,12 @@ COMMON: dict[str, Any] = {
 @settings(max_examples=2000, derandomize=True, **COMMON)
 @given(calls())
 def test_random_calls_give_finite_results_or_name_an_argument(call: Any) -> None:
+    check(*call)
+
+
+@settings(max_examples=300, derandomize=True, **COMMON)
+@given(calls(MEASURES))
+def test_random_calls_of_what_measures_and_transforms(call: Any) -> None:
     check(*call)
 
 

@@ -51,6 +51,11 @@ def mask(name: str, image: np.ndarray = IMAGE, least: int = 2, **options: Any) -
     return Case(lambda **given: getattr(masks, name)(*arguments, rng=0, **options, **given), least)
 
 
+def decomposed(pages: np.ndarray, **options: Any) -> Any:
+    """The last page of a series: what went before it is told of, too."""
+    return list(steepest.spectral.decompose_series(pages, **options))[-1]
+
+
 def training(subject: str) -> Case:
     """A training, each in a folder of its own."""
 
@@ -153,6 +158,9 @@ CASES = {
     ),
     "steepest.spectral.decompose": Case(
         lambda **given: steepest.spectral.decompose(SIGNAL, num_steps=10, **given)
+    ),
+    "steepest.spectral.decompose_series": Case(
+        lambda **given: decomposed(np.stack([SIGNAL, 2 * SIGNAL]), num_steps=10, **given)
     ),
     "steepest.spectral.separate_texture": Case(
         lambda **given: steepest.spectral.separate_texture(SIGNAL, 2.0, num_steps=10, **given)

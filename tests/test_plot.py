@@ -126,6 +126,24 @@ def test_bad_spectra_are_refused(times, values):
         plot.spectrum_figure(times, values)
 
 
+def test_spectra_of_a_series_are_rows_under_their_bands():
+    times, rows = np.geomspace(0.001, 1, 30), np.random.default_rng(0).random((7, 30))
+    figure = plot.spectrum_map(times, rows, [0, 0.01, 0.1, np.inf], title="seven")
+    axes = figure.axes[0]
+    assert axes.get_ylim() == (7.5, 0.5)
+    shown = np.ma.getdata(axes.collections[0].get_array()).reshape(7, 30)
+    assert shown == pytest.approx(rows * times)
+    assert [text.get_text() for text in axes.texts] == ["band 1", "band 2", "band 3"]
+    assert pixels(figure).std() > 0
+    assert pixels(plot.spectrum_map(times, np.zeros((1, 30)))).shape[2] == 3
+
+
+@pytest.mark.parametrize("rows", [np.zeros(30), np.zeros((0, 30)), np.zeros((2, 29))])
+def test_bad_rows_of_spectra_are_refused(rows):
+    with pytest.raises(InputError, match="spectra of shape"):
+        plot.spectrum_map(np.geomspace(0.001, 1, 30), rows)
+
+
 def test_strip_shows_every_time_on_one_grey_map():
     images = np.random.default_rng(0).integers(0, 255, (4, 16, 24), dtype=np.uint8)
     figure = plot.flow_strip(images, [0, 0.1, 0.2, 0.4], notes=["", "a", "b", "c"])

@@ -343,3 +343,58 @@ def test_edges_do_not_change_the_time_grid() -> None:
         split = spectral.decompose(image, num_steps=20, edges=edges)
         np.testing.assert_array_equal(split.nodes, free.nodes)
         np.testing.assert_allclose(split.bands.sum(0) + split.residual, image, atol=1e-12)
+
+
+# --- series ---------------------------------------------------------------------------------------
+
+
+def test_all_pages_of_a_series_have_the_same_times_and_bands() -> None:
+    """Also a page without structures, and one whose structures are far weaker."""
+    image = two_structures()[0]
+    pages = [image, 0.01 * image, np.ones_like(image)]
+    series = spectral.decompose_series(pages)
+    assert len(series) == 3
+    assert series.edge_pages == (0, 1, 2)
+    longest = 1.5 * max(steepest.extinction_time(page) for page in pages)
+    assert series.nodes[-1] == pytest.approx(longest)
+    for page, result in zip(pages, series, strict=True):
+        assert np.array_equal(result.nodes, series.nodes)
+        assert np.array_equal(result.edges, series.edges)
+        assert quality(result.bands.sum(0) + result.residual, page) >= DECIBEL[np.float64]
+        assert result.residual == pytest.approx(page.mean(), abs=1e-3)
+
+
+def test_edges_of_a_series_separate_what_any_of_its_pages_holds() -> None:
+    """Structures of two scales on two pages get bands of their own."""
+    small, large = np.zeros((24, 24)), np.zeros((24, 24))
+    small[4:6, 4:6], large[4:16, 4:16] = 0.2, 1.0
+    series = spectral.decompose_series([small, large])
+    shares = [np.abs(r.bands).sum(axis=(1, 2)) / np.abs(r.bands).sum() for r in series]
+    assert shares[0][0] > 0.99
+    assert shares[1][0] < 0.01
+
+
+def test_a_series_of_one_page_is_its_decomposition() -> None:
+    image = two_structures()[0]
+    alone, (page,) = spectral.decompose(image), spectral.decompose_series([image])
+    assert np.array_equal(alone.edges, page.edges)
+    assert np.array_equal(alone.frames, page.frames)
+
+
+@pytest.mark.parametrize(
+    ("pages", "options", "words"),
+    [
+        ([], {}, "pages is empty"),
+        (3, {}, "pages of type int"),
+        (
+            [np.eye(4), np.full((4, 4), np.nan)],
+            {},
+            r"page 2 of 2 \(pages\[1\]\): image holds 16 NaN",
+        ),
+        ([np.eye(4)], {"num_bands": 2, "edges": [1.0]}, "not both"),
+        ([np.eye(4)], {"on_step": 3}, "on_step"),
+    ],
+)
+def test_bad_series_are_refused(pages: Any, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(steepest.InputError, match=words):
+        spectral.decompose_series(pages, **options)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,42 +14,36 @@ from steepest.core.errors import InputError
 from steepest.io import Image, OutputSet, write_image
 
 from .batch import Record, run_batch
-from .certificates import certificate
-from .figures import need_figures, write_figure
+from .figures import need_figures, spectrum_of, write_figure
 from .inputs import check_folder, given_images, own_folder, read, stem
-from .options import (
-    add_bands,
-    add_inputs,
-    add_method,
-    add_model,
-    add_outputs,
-    band_keywords,
-    check_method,
-    learned_keywords,
-    model_keywords,
-)
-from .progress import progress
+from .options import add_bands, add_inputs, add_method, add_model, add_outputs, check_method
+from .pages import Pages, Stack
+from .values import add_range, values_of
 
 HELP = "split an image into its structures by contrast and size"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
-Spectral total variation decomposition: an image becomes a sum of bands, each with the structures
-that vanish in one interval of time of the total variation flow (time: contrast times size), and a
-residual. The sum of all written files is the image, exactly to the rounding of floats.
+Spectral total variation decomposition: the image becomes a sum of bands and a residual. Each band
+holds the structures that vanish from the total variation flow within one interval of time (time is
+contrast times size). The written files add up to the image, up to the rounding of floats. The pages
+of a time series are decomposed one by one, into the same bands.
 """
 EPILOG = """\
 examples:
   steepest decompose sample:camera -o bands              a bundled photograph
-  steepest decompose photo.jpg --bands 4                 at most four -> folder photo_bands
+  steepest decompose photo.jpg --bands 4                 at most four bands
   steepest decompose photo.jpg --edges 0.01,0.05,0.3     four bands, separated by these times
-  steepest decompose scan.tif --t-max 0.5 --no-figures   only the numbers, up to time 0.5
-  steepest decompose scans/ -o split                     a folder in split/ for every image
+  steepest decompose scan.tif --t-max 0.5 --no-figures   no figures, up to time 0.5
+  steepest decompose scans/ -o split                     one folder in split/ for each image
+  steepest decompose film.tif --pages                    a time series, page by page
   steepest decompose photo.jpg --method learned          by a network, up to time 0.25
 
 written into the folder (floating-point TIFF, exact; NPY for 1-D signals):
   band_01.tif, band_02.tif, ...   the bands, fine to coarse, values around zero
   residual.tif                    what is left after the last time
   bands.png, spectrum.png         figures (not with --no-figures)
+For a series, each file has as many pages as the series, bands.png shows the middle page, and
+spectrum.png the spectra of all pages.
 """
 _OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
 
@@ -59,6 +51,7 @@ _OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest decompose``."""
     add_inputs(parser)
+    add_range(parser)
     add_bands(parser)
     parser.add_argument("--no-figures", action="store_true", help="write no PNG figures")
     add_method(parser)
@@ -69,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Decompose every image."""
     check_method(arguments)
+    values_of(arguments)
     if not arguments.no_figures:
         need_figures()
     sources = given_images(arguments)
@@ -79,121 +73,75 @@ def run(arguments: argparse.Namespace) -> int:
         check_folder(folder, arguments.overwrite)
 
     def work(source: str, label: str) -> Record:
-        image = single(read(source, arguments))
+        image = read(source, arguments)
         image = replace(image, metadata=image.metadata.without_display())
         record = Record(source)
         record.describe(image)
-        start = perf_counter()
-        if arguments.method == "learned":
-            decomposition = _learned(image, arguments, label)
-        else:
-            decomposition = decompose_image(image, arguments, label)
-        seconds = perf_counter() - start
+        values_of(arguments).report(record)
+        pages = Pages(image, arguments, label)
+        folder = folders[source]
         with OutputSet(overwrite=arguments.overwrite) as outputs:
-            _write(folders[source], image, decomposition, stem(source), arguments, outputs)
+            decibel = _write(folder, pages, stem(source), outputs)
             record.outputs = list(outputs.paths)
-        _remove_older(folders[source], record.outputs)
-        report_bands(record, decomposition)
-        record.certify(certificate(decomposition.flow, seconds))
+        _remove_older(folder, record.outputs)
+        pages.report(record)
+        text = "exact" if np.isinf(decibel) else f"{decibel:.0f} dB"
+        record.lines.append(("sum", f"bands + residual reproduce the image: {text}"))
+        record.values["reconstruction_psnr"] = decibel
+        pages.certify(record)
         return record
 
     return run_batch(arguments, sources, work)
 
 
-def single(image: Image) -> Image:
-    """An image that is not a series of pages.
-
-    Raises
-    ------
-    InputError
-        It is one.
-    """
-    if image.axes.startswith("T"):
-        raise InputError(
-            f"{image.name}: holds {image.array.shape[0]} pages; decompose them as a --volume, "
-            "or split the file"
-        )
-    return image
-
-
-def decompose_image(image: Image, arguments: argparse.Namespace, label: str) -> Any:
-    """The decomposition of one image as the options say."""
-    from steepest import spectral
-
-    keywords = {**model_keywords(arguments, image), **band_keywords(arguments)}
-    hint = (
-        "" if arguments.t_max else "taking long? --t-max T ends the flow at time T, and is faster"
-    )
-    with progress(label, enabled=not arguments.quiet, then="bands", hint=hint) as on_step:
-        return spectral.decompose(image.array, on_step=on_step, **keywords)
-
-
-def _learned(image: Image, arguments: argparse.Namespace, label: str) -> Any:
-    """The decomposition of one image as a network sees it."""
-    from steepest import learning
-
-    keywords = {**learned_keywords(arguments, image), **band_keywords(arguments)}
-    with progress(label, enabled=not arguments.quiet, then="bands") as on_step:
-        return learning.learned_decomposition(image.array, on_step=on_step, **keywords)
-
-
-def report_bands(record: Record, decomposition: Any) -> None:
-    """Bands, their edges and how exactly they add up to the image."""
-    edges = [float(edge) for edge in decomposition.edges]
-    record.lines.append(("bands", bands_in_words(edges)))
-    image = np.asarray(decomposition.image, dtype=np.float64)
-    total = np.sum(decomposition.bands, axis=0, dtype=np.float64) + decomposition.residual
-    distance = float(np.sqrt(np.mean((total - image) ** 2)))
-    decibel = 20 * np.log10((np.ptp(image) or 1.0) / distance) if distance else np.inf
-    text = "exact" if np.isinf(decibel) else f"{decibel:.0f} dB"
-    record.lines.append(("sum", f"bands + residual reproduce the image: {text}"))
-    record.values.update(edges=edges, reconstruction_psnr=float(decibel))
-
-
-def bands_in_words(edges: Sequence[float]) -> str:
-    """How many bands, and the times that separate them."""
-    inner = ", ".join(f"{edge:.3g}" for edge in edges[1:-1])
-    return f"{len(edges) - 1}, separated at t = {inner}" if inner else "1"
-
-
-def _write(
-    folder: Path,
-    image: Image,
-    decomposition: Any,
-    name: str,
-    arguments: argparse.Namespace,
-    outputs: OutputSet,
-) -> None:
+def _write(folder: Path, pages: Pages, name: str, outputs: OutputSet) -> float:
+    """All files of one image; how exactly its bands and residual add up to it, in dB."""
+    image, figures = replace(pages.image, alpha=None), not pages.arguments.no_figures
     ending = "npy" if image.axes == "X" else "tif"
-    opaque = replace(image, alpha=None)
-    for i, band in enumerate(decomposition.bands):
-        write_image(folder / f"band_{i + 1:02d}.{ending}", _with(opaque, band), outputs=outputs)
-    rest = _with(opaque, decomposition.residual)
-    write_image(folder / f"residual.{ending}", rest, outputs=outputs)
-    if arguments.no_figures:
-        return
+    shown = len(image.parts) // 2  # the page in the figure of the bands
+    stacks: list[Stack] = []
+    spectra, decibels = [], []
+    for i, decomposition in enumerate(pages):
+        parts = [*decomposition.bands, decomposition.residual]
+        stacks = stacks or [Stack(image, part.dtype, folder) for part in parts]
+        for stack, part in zip(stacks, parts, strict=True):
+            stack.add(part)
+        decibels.append(_exactness(decomposition))
+        if figures:
+            spectra.append((decomposition.times, decomposition.spectrum))
+            if i == shown:
+                title = f"{name}, page {i + 1} of {len(image.parts)}" if pages.series else name
+                montage = _montage(decomposition, image, title, bool(pages.arguments.range))
+    names = [f"band_{i + 1:02d}.{ending}" for i in range(len(stacks) - 1)]
+    for file, stack in zip([*names, f"residual.{ending}"], stacks, strict=True):
+        write_image(folder / file, replace(image, array=stack.array), outputs=outputs)
+    if figures:
+        write_figure(folder / "bands.png", montage, outputs)
+        write_figure(folder / "spectrum.png", spectrum_of(spectra, pages, name), outputs)
+    return min(decibels)
+
+
+def _montage(decomposition: Any, image: Image, title: str, ranged: bool) -> Any:
+    """The figure of the bands of one page."""
     from steepest import plot
 
-    figure = plot.band_montage(
+    return plot.band_montage(
         decomposition.bands,
         decomposition.residual,
         decomposition.edges,
         image=decomposition.image,
         channel_axis=image.channel_axis,
-        title=f"{name}: structures by contrast \u00d7 size",
+        limits=(0, 1) if ranged else None,
+        title=f"{title}: structures by contrast \u00d7 size",
     )
-    write_figure(folder / "bands.png", figure, outputs)
-    figure = plot.spectrum_figure(
-        decomposition.times,
-        decomposition.spectrum,
-        decomposition.edges,
-        title=f"{name}: spectrum of the total variation flow",
-    )
-    write_figure(folder / "spectrum.png", figure, outputs)
 
 
-def _with(image: Image, array: Any) -> Image:
-    return replace(image, array=np.ascontiguousarray(array))
+def _exactness(decomposition: Any) -> float:
+    """PSNR of the sum of bands and residual against the image."""
+    image = np.asarray(decomposition.image, dtype=np.float64)
+    total = np.sum(decomposition.bands, axis=0, dtype=np.float64) + decomposition.residual
+    distance = float(np.sqrt(np.mean((total - image) ** 2)))
+    return float(20 * np.log10((np.ptp(image) or 1.0) / distance)) if distance else float("inf")
 
 
 def _remove_older(folder: Path, written: list[Path]) -> None:

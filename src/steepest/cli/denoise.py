@@ -14,28 +14,39 @@ from .batch import Record, run_batch
 from .certificates import certificate, together
 from .inputs import check_targets, given_images, one_target, read
 from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
+from .pages import page_named
 from .progress import progress
+from .values import Values, add_noise, add_range, values_of
 
-HELP = "remove noise, by default as much as the image is found to hold"
+HELP = "remove noise; the strength is found automatically"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
 Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * TV(v), certified.
 
-By default the noise level is estimated from the image and the strength chosen such that exactly
-this much is removed (discrepancy principle). Images are written in their own format and kind:
-16-bit stays 16-bit, metadata is kept.
+By default the noise is estimated from the image, and the strength is chosen so that exactly this
+much is removed (discrepancy principle). Each page of a time series has its own strength, and with
+--separate-channels so has each channel. Results have the format and the type of the image: 16-bit
+stays 16-bit, and metadata is kept.
 """
 EPILOG = """\
 examples:
-  steepest denoise photo.jpg                       automatic strength -> photo_denoised.jpg
+  steepest denoise photo.jpg                       writes photo_denoised.jpg
   steepest denoise photo.jpg --strength 0.05       this strength, for grey values in [0, 1]
   steepest denoise scan.tif --sigma 0.02           noise of this standard deviation
   steepest denoise scans/ -o clean                 every image of a folder
   steepest denoise 'scans/*.tif' -o clean --json   a glob; results as JSON
-  steepest denoise stack.tif --spacing file        a volume with the slice spacing it states
+  steepest denoise stack.tif --spacing file        a volume, with the slice spacing in the file
+  steepest denoise cells.tif --range 0 4095        12-bit data in a 16-bit file
+  steepest denoise counts.tif --noise poisson      photon counts
+  steepest denoise camera.tif --noise poisson --gain 2.2 --read-noise 3.5 --offset 100
 
-strength and sigma refer to values in [0, 1] for 8- and 16-bit images, and to the values as they
-are for floats. Larger structures survive larger strengths.
+The strength and sigma refer to values in [0, 1] for 8- and 16-bit images, and to the values in the
+file for floats. With --range, 0 and 1 are the grey values LOW and HIGH. The larger a structure is,
+the larger the strength that it survives.
+
+With --noise poisson, the strength and the certificate refer to the transformed image, whose noise
+has a standard deviation of 1 (less where there are few photons). Results are grey values as in the
+file, also with --float.
 """
 
 
@@ -47,11 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_strength,
         default="auto",
         metavar="S",
-        help="weight of the total variation, or auto (default)",
+        help="weight of the total variation, or auto (the default)",
     )
     parser.add_argument(
-        "--sigma", type=positive, help="standard deviation of the noise, for the strength auto"
+        "--sigma", type=positive, help="standard deviation of the noise (default: estimated)"
     )
+    add_range(parser)
+    add_noise(parser)
     add_model(parser)
     add_outputs(parser, "file, or folder for several images (default: NAME_denoised here)")
 
@@ -68,6 +81,7 @@ def _strength(text: str) -> float | str:
 def run(arguments: argparse.Namespace) -> int:
     """Denoise every image."""
 
+    values = values_of(arguments)
     sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, "denoised", several) for name in sources}
@@ -79,19 +93,21 @@ def run(arguments: argparse.Namespace) -> int:
         check_target(target, image)
         record = Record(source, outputs=[target])
         record.describe(image)
+        values.report(record)
         parts, certificates, strengths, sigmas = [], [], [], []
-        for part in image.parts:
+        for index, page in enumerate(image.parts):
             start = perf_counter()
             keywords = model_keywords(arguments, image)
-            with progress(label, enabled=not arguments.quiet) as on_step:
+            show = progress(label, enabled=not arguments.quiet)
+            with show as on_step, page_named(image, index):
                 keywords["on_step"] = on_step
-                result, sigma = _denoise(arguments, part, keywords)
+                result, sigma = _denoise(arguments, page, values, keywords)
             certificates.append(certificate(result, perf_counter() - start))
-            parts.append(result.image)
+            parts.append(values.back(result.image, image.array.dtype))
             strengths.append(result.strength)
             sigmas.append(sigma)
         write_image(target, image.with_parts(parts), overwrite=arguments.overwrite)
-        _report(record, strengths, sigmas)
+        _report(record, strengths, sigmas, values, image.array.dtype)
         record.certify(together(certificates))
         return record
 
@@ -99,17 +115,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _denoise(
-    arguments: argparse.Namespace, part: np.ndarray, keywords: dict[str, Any]
-) -> tuple[Any, float | None]:
-    """One image denoised, and the noise level that its strength was chosen from."""
+    arguments: argparse.Namespace, page: np.ndarray, values: Values, keywords: dict[str, Any]
+) -> tuple[Any, Any]:
+    """One page denoised, and the noise its strength was chosen for (None if that was given)."""
     import steepest
 
+    part = values.compute(page)
     if arguments.strength != "auto":
         return steepest.denoise_tv(part, float(arguments.strength), **keywords), None
-    sigma = arguments.sigma
-    if sigma is None:
-        sigma = float(steepest.estimate_noise(part, channel_axis=keywords["channel_axis"]))
     isotropic, coupled = keywords.pop("isotropic"), keywords.pop("coupled")
+    axis, sigma = keywords["channel_axis"], arguments.sigma
+    if sigma is None and (coupled or axis is None):
+        sigma = values.noise(page, axis)
+    elif sigma is None:
+        sigma = [values.noise(channel, None) for channel in np.moveaxis(page, axis, 0)]
     energy = steepest.TotalVariation(
         norm="isotropic" if isotropic else "anisotropic",
         coupled=coupled,
@@ -118,14 +137,32 @@ def _denoise(
     return steepest.denoise_discrepancy(part, sigma, energy, **keywords), sigma
 
 
-def _report(record: Record, strengths: list[float], sigmas: list[float | None]) -> None:
-    low, high = min(strengths), max(strengths)
-    text = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-    known = [sigma for sigma in sigmas if sigma is not None]
-    if known:
-        text += f" (automatic, for noise of standard deviation {np.mean(known):.3g})"
-    record.lines.append(("strength", text))
+def _report(
+    record: Record, strengths: list[Any], sigmas: list[Any], values: Values, dtype: np.dtype
+) -> None:
+    """The strengths, and the noise they were chosen for: (pages,) or (pages, channels)."""
+    table = np.atleast_2d(np.array(strengths, float).T).T
+    for channel in range(table.shape[1]):
+        text = _few(table[:, channel], 4)
+        if sigmas[0] is not None:
+            noise = np.array(sigmas, float).reshape(len(sigmas), -1)
+            noise = np.broadcast_to(noise, table.shape)[:, channel]
+            text += f" (automatic, for noise of standard deviation {_few(noise, 3)}"
+            in_file = values.in_file(noise, dtype)
+            text += ")" if in_file is None else f"; {_few(in_file, 3)} in the file)"
+        several = f" {channel + 1}" if table.shape[1] > 1 else ""
+        record.lines.append((f"strength{several}", text))
     single = len(strengths) == 1
     record.values.update(
         strength=strengths[0] if single else strengths, sigma=sigmas[0] if single else sigmas
     )
+
+
+def _few(values: np.ndarray, digits: int) -> str:
+    """The numbers of all pages; of more than six pages the smallest and the largest."""
+    words = [f"{value:.{digits}g}" for value in values]
+    if len(set(words)) == 1:
+        return words[0]
+    if len(words) <= 6:
+        return ", ".join(words)
+    return f"{values.min():.{digits}g} to {values.max():.{digits}g}"

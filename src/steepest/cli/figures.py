@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from steepest.core.errors import InputError
 from steepest.io import OutputSet, check_kind
 
+from .pages import Pages
+
 
 def need_figures() -> None:
-    """Say before computing that figures need matplotlib.
+    """Refuse figures without matplotlib, before anything is computed.
 
     Raises
     ------
@@ -29,3 +34,16 @@ def write_figure(path: Path, figure: Any, outputs: OutputSet) -> None:
     check_kind(path, "figure")
     with outputs.open(path) as file:
         file.write(plot.figure_png(figure))
+
+
+def spectrum_of(spectra: Sequence[tuple[Any, Any]], pages: Pages, name: str) -> Any:
+    """The figure of the spectra (times, S) of all pages."""
+    from steepest import plot
+
+    times, values = spectra[0]
+    if not pages.series:
+        title = f"{name}: spectrum of the total variation flow"
+        return plot.spectrum_figure(times, values, pages.edges, title=title)
+    rows = [np.interp(times, own, values) for own, values in spectra]  # networks choose own times
+    title = f"{name}: spectra of the total variation flow"
+    return plot.spectrum_map(times, rows, pages.edges, title=title)

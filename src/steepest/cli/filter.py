@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -12,30 +11,32 @@ from steepest.core.errors import InputError
 from steepest.io import check_target, write_image
 
 from .batch import Record, run_batch
-from .certificates import certificate
-from .decompose import bands_in_words, decompose_image, single
-from .inputs import check_targets, given_images, one_target, read, to_kind
+from .inputs import check_targets, given_images, one_target, read
 from .options import add_bands, add_inputs, add_model, add_outputs, number, numbers, positive
+from .pages import Pages, bands_in_words
+from .values import add_range, values_of
 
-HELP = "keep, drop or amplify structures by their contrast and size"
+HELP = "keep, remove or amplify structures by their contrast and size"
 USAGE = "IMAGE [IMAGE ...] --KIND T [options]"
 DESCRIPTION = """\
-Spectral filters of the total variation transform. Time plays the part of the wavelength: small
-and faint structures have small times, large and strong ones large times; edges stay sharp.
+Spectral filters of the total variation transform. Time plays the role of the wavelength: small and
+faint structures have small times, large and strong ones have large times. Edges stay sharp. The
+pages of a time series are filtered one by one, all in the same way.
 """
 EPILOG = """\
 examples:
-  steepest filter photo.png --low-pass 0.05         only what lives longer than t = 0.05
-  steepest filter photo.png --high-pass 0.05        only small or faint structures
-  steepest filter photo.png --band-pass 0.01 0.1    only what lies between
-  steepest filter photo.png --band-stop 0.01 0.1    all but that (wrinkles, freckles, grain)
-  steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2           drop, keep, double
-  steepest filter photo.png --gains 2,1,1,1                          four bands, found
-  steepest filter photo.png --gains 1,0 --residual-gain 0            the finer of two bands alone
+  steepest filter photo.png --low-pass 0.05         keep what vanishes after t = 0.05
+  steepest filter photo.png --high-pass 0.05        keep only small or faint structures
+  steepest filter photo.png --band-pass 0.01 0.1    keep what vanishes in between
+  steepest filter photo.png --band-stop 0.01 0.1    remove that (wrinkles, freckles, grain)
+  steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2           remove, keep, double
+  steepest filter photo.png --gains 2,1,1,1                          four bands, found automatically
+  steepest filter photo.png --gains 1,0 --residual-gain 0            only the finer of two bands
+  steepest filter film.tif --pages --low-pass 0.05  a time series
   steepest filter photo.png --high-pass 0.05 --float -o detail.tif   signed values, unclipped
 
-High-pass, band-pass and --residual-gain 0 drop the mean: in 8- and 16-bit results zero is then
-mid-grey. Find times worth filtering with "steepest spectrum".
+High-pass, band-pass and --residual-gain 0 remove the mean; zero is then mid-grey in 8- and 16-bit
+results. Find times worth filtering with "steepest spectrum".
 """
 
 
@@ -54,15 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--band-stop", type=positive, nargs=2, metavar=("T0", "T1"), help="all other times"
     )
     kinds.add_argument(
-        "--gains", type=numbers, metavar="G1,G2,..", help="one factor a band, fine to coarse"
+        "--gains", type=numbers, metavar="G1,G2,..", help="one factor per band, fine to coarse"
     )
     parser.add_argument(
         "--residual-gain",
         type=number,
         metavar="G",
-        help="with --gains: factor of what is left after the last time, the mean included "
+        help="with --gains: factor for what is left after the last time, including the mean "
         "(default 1)",
     )
+    add_range(parser)
     add_bands(parser)
     add_model(parser, huber=False)
     add_outputs(parser, "file, or folder for several images (default: NAME_filtered here)")
@@ -71,28 +73,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Filter every image."""
     _check(arguments)
+    values = values_of(arguments)
     sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, "filtered", several) for name in sources}
     check_targets(targets.values(), arguments.overwrite)
 
     def work(source: str, label: str) -> Record:
-        image = single(read(source, arguments))
+        image = read(source, arguments)
         check_target(targets[source], image)
         record = Record(source, outputs=[targets[source]])
         record.describe(image)
-        start = perf_counter()
-        decomposition = decompose_image(image, arguments, label)
-        array, words = _apply(decomposition, arguments)
-        seconds = perf_counter() - start
-        if _drops_mean(arguments) and image.array.dtype.kind == "u":
-            array = array + array.dtype.type(0.5)
-            words += "; zero is mid-grey"
+        values.report(record)
+        dtype, outside, results = image.array.dtype, 0, []
+        pages = Pages(image, arguments, label)
+        for decomposition in pages:
+            array, words = _apply(decomposition, arguments)
+            if _drops_mean(arguments) and dtype.kind == "u":
+                array = array + array.dtype.type(0.5)
+                words += "; zero is mid-grey"
+            outside += values.outside(array, dtype)
+            results.append(values.back(array, dtype))
+        write_image(targets[source], image.with_parts(results), overwrite=arguments.overwrite)
         record.lines.append(("filter", words))
         record.values["filter"] = words
-        _report_clipping(record, array, image.array.dtype)
-        write_image(targets[source], to_kind(image, [array]), overwrite=arguments.overwrite)
-        record.certify(certificate(decomposition.flow, seconds))
+        if arguments.gains is not None:
+            pages.report_edges(record)
+        _report_clipping(record, outside / image.array.size, dtype)
+        pages.certify(record)
         return record
 
     return run_batch(arguments, sources, work)
@@ -111,6 +119,7 @@ def _check(arguments: argparse.Namespace) -> None:
     gains = arguments.gains
     if gains is None:
         _stop_early(arguments)
+        arguments.bands, arguments.edges = None, []  # bands play no part: one is enough
         return
     known = len(arguments.edges) + 1 if arguments.edges else arguments.bands
     if known and known != len(gains):
@@ -165,13 +174,11 @@ def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarra
     return decomposition.recompose(np.asarray(arguments.gains), rest), words
 
 
-def _report_clipping(record: Record, array: np.ndarray, dtype: np.dtype) -> None:
-    """Say how many values an integer format had to clip."""
+def _report_clipping(record: Record, share: float, dtype: np.dtype) -> None:
+    """Say how many values were clipped."""
     if dtype.kind != "u":
         return
-    half = 0.5 / np.iinfo(dtype).max
-    share = float(np.mean((array < -half) | (array > 1 + half)))
     record.values["clipped_share"] = share
     if share > 0:
-        words = f"{100 * share:.2g} % of the values lay outside of [0, 1] (--float keeps them)"
+        words = f"{100 * share:.2g} % of the values did not fit into {dtype} (--float keeps them)"
         record.lines.append(("clipped", words))

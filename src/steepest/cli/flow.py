@@ -27,26 +27,30 @@ from .options import (
     model_keywords,
     positive,
 )
+from .pages import page_named
 from .progress import progress
+from .values import Computed, add_range, values_of
 
-HELP = "the flow itself: the image at chosen times"
+HELP = "the total variation flow of an image at chosen times"
 USAGE = "IMAGE [IMAGE ...] --times T1,T2,.. [options]"
 DESCRIPTION = """\
 Total variation flow du/dt in -dTV(u), u(0) = image: structures vanish in the order of contrast
-times size, edges stay. Writes the image at every requested time, and says how far it can be from
-the exact flow at most.
+times size, and edges stay sharp. The image is written at every requested time, with a guaranteed
+bound on its distance to the exact flow.
 """
 EPILOG = """\
 examples:
-  steepest flow photo.png --times 0.1               one time -> photo_t0.1.png
-  steepest flow photo.png --times 0.02,0.1,0.5      three times -> folder photo_flow
-  steepest flow photo.png --times 0.02,0.1 --strip  and a figure with all of them
-  steepest flow photo.png --times 0.2 --accuracy 60 certified to 60 dB, as cheap as possible
+  steepest flow photo.png --times 0.1               writes photo_t0.1.png
+  steepest flow photo.png --times 0.02,0.1,0.5      writes a folder, photo_flow
+  steepest flow photo.png --times 0.02,0.1 --strip  also a figure of all times
+  steepest flow photo.png --times 0.2 --accuracy 60  at least 60 dB, with as few steps as possible
   steepest flow scan.tif --times 0.2 --steps 200    a fixed number of time steps
-  steepest flow photo.png --times 0.1 --method learned      by a network, certified
+  steepest flow cells.tif --times 0.2 --range 0 4095        12-bit data in a 16-bit file
+  steepest flow photo.png --times 0.1 --method learned      by a network, with a guaranteed error
   steepest flow scans/ --times 0.1 -o flowed        every image of a folder
 
-Times refer to values in [0, 1] for 8- and 16-bit images. A disc of radius r pixels and contrast c
+Times refer to values in [0, 1] for 8- and 16-bit images; with --range, 0 and 1 are the grey values
+LOW and HIGH, and --strip shows them as black and white. A disc of radius r pixels and contrast c
 vanishes at about t = c * r / 2.
 """
 
@@ -55,10 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest flow``."""
     add_inputs(parser)
     parser.add_argument(
-        "--times", "--time", type=increasing, required=True, metavar="T1,T2,..", help="when"
+        "--times",
+        "--time",
+        type=increasing,
+        required=True,
+        metavar="T1,T2,..",
+        help="times to write",
     )
     parser.add_argument(
-        "--accuracy", type=positive, metavar="DB", help="certified PSNR wanted at every time"
+        "--accuracy", type=positive, metavar="DB", help="PSNR to guarantee at every time"
     )
     parser.add_argument(
         "--max-steps",
@@ -70,7 +79,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grid", choices=("uniform", "log"), help="spacing of the time steps (default uniform)"
     )
-    parser.add_argument("--strip", action="store_true", help="also a figure of all times (PNG)")
+    parser.add_argument(
+        "--strip", action="store_true", help="also write a figure of all times (PNG)"
+    )
+    add_range(parser)
     add_method(parser)
     add_model(parser)
     add_outputs(parser, "folder (or file for one image at one time; default: NAME_flow here)")
@@ -83,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.max_steps and not arguments.accuracy:
         raise InputError("--max-steps: also give --accuracy")
     check_method(arguments)
+    values_of(arguments)
     if arguments.strip:
         need_figures()
     sources = given_images(arguments)
@@ -109,25 +122,28 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Pa
 def _work(
     source: str, label: str, plans: dict[str, list[Path | None]], arguments: argparse.Namespace
 ) -> Record:
-    image = read(source, arguments)
+    image, values = read(source, arguments), values_of(arguments)
     targets = [path for path in plans[source][:-1] if path is not None]
     for target in targets:
         check_target(target, image)
     record = Record(source)
     record.describe(image)
+    values.report(record)
+    dtype, parts = image.array.dtype, Computed(image, values)
     results, certificates = [], []
-    for part in image.parts:
+    for index, part in enumerate(parts):
         start = perf_counter()
-        result = _flow(part, image, label, arguments)
+        with page_named(image, index):
+            result = _flow(part, image, label, arguments)
         certificates.append(certificate(result, perf_counter() - start))
         results.append(result)
     with OutputSet(overwrite=arguments.overwrite) as outputs:
         for i, target in enumerate(targets):
-            frame = image.with_parts([result.images[i] for result in results])
+            frame = image.with_parts([values.back(result.images[i], dtype) for result in results])
             write_image(target, frame, outputs=outputs)
         strip = plans[source][-1]
         if strip is not None:
-            write_figure(strip, _strip(image, results[0], stem(source)), outputs)
+            write_figure(strip, _strip(parts[0], image, results[0], arguments), outputs)
         record.outputs = list(outputs.paths)
     _report_times(record, arguments.times, results)
     record.certify(together(certificates))
@@ -142,6 +158,7 @@ def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) ->
     if learned:
         keywords = learned_keywords(arguments, image, "steps", "grid", "max_steps")
         keywords["accuracy"] = arguments.accuracy
+        keywords["data_range"] = 1.0 if arguments.range else None
     else:
         keywords = {**model_keywords(arguments, image), **_flow_keywords(arguments)}
     flow = steepest.learning.learned_flow if learned else steepest.tv_flow
@@ -175,15 +192,16 @@ def _flow_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if value is not None}
 
 
-def _strip(image: Image, result: Any, title: str) -> Any:
+def _strip(part: Any, image: Image, result: Any, arguments: argparse.Namespace) -> Any:
     from steepest import plot
 
     notes = [""] + [f"PSNR \u2265 {psnr:.1f} dB" for psnr in result.psnr_bound]
     return plot.flow_strip(
-        [image.parts[0], *result.images],
+        [part, *result.images],
         [0.0, *result.times],
         channel_axis=image.channel_axis,
-        title=f"{title}: total variation flow",
+        limits=(0, 1) if arguments.range else None,
+        title=f"{stem(image.name)}: total variation flow",
         notes=notes,
     )
 

@@ -84,7 +84,7 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
             image.format + (f" ({image.metadata.flavour})" if image.metadata.flavour else ""),
         ),
         ("axes", _axes(image)),
-        ("range", f"{low:g} to {high:g}" if not bad else f"{bad} NaN or infinite values"),
+        ("range", f"{bad} NaN or infinite values" if bad else _range(array, low, high)),
         ("pixel size", _pixel_size(image)),
     ]
     said = notes(image.metadata)
@@ -107,6 +107,15 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
         "noise": noise,
     }
     return record
+
+
+def _range(array: np.ndarray, low: Any, high: Any) -> str:
+    """The smallest and the largest value; a word where 16 bits hold data of fewer."""
+    text = f"{low:g} to {high:g}"
+    bits = int(high).bit_length() if array.dtype == np.uint16 else 16
+    if not 8 < bits < 16:
+        return text
+    return f"{text} (perhaps {bits}-bit data: --range 0 {2**bits - 1})"
 
 
 def _axes(image: Image) -> str:

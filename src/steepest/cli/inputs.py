@@ -19,6 +19,7 @@ from steepest.io.kinds import check_kind, names_a_file
 from steepest.io.outputs import refuse_existing
 
 from .options import stack_of
+from .values import GreyRange
 
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # errors are our own
@@ -124,18 +125,39 @@ def suffix(name: str, arguments: argparse.Namespace) -> str:
 
 
 def read(name: str, arguments: argparse.Namespace) -> Image:
-    """Read an image as the options say; with --float, integers become floats in [0, 1]."""
+    """Read an image as the options say.
+
+    With --float it is in floats, on a scale where 0 and 1 are the ends of --range, or of what
+    integers can hold. Photon counts stay counts.
+    """
     image = read_image(
         name,
         stack=stack_of(arguments),
         channel_axis=arguments.channel_axis,
         max_pixels=arguments.max_pixels,
     )
-    if getattr(arguments, "float", False) and image.array.dtype.kind == "u":
-        maximum = np.float32(np.iinfo(image.array.dtype).max)
-        metadata = image.metadata.without_display()
-        image = replace(image, array=image.array.astype(np.float32) / maximum, metadata=metadata)
-    return image
+    if not getattr(arguments, "float", False):
+        return image
+    array, between = image.array, getattr(arguments, "range", None)
+    if getattr(arguments, "noise", "gaussian") == "poisson":
+        return replace(image, array=array.astype(np.float32) if array.dtype.kind == "u" else array)
+    if between is None and array.dtype.kind != "u":
+        return image
+    if between is not None:
+        array = GreyRange(*between).compute(array)
+    else:
+        array = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
+    return replace(image, array=array, metadata=image.metadata.without_display())
+
+
+def without_copies(image: Image) -> Image:
+    """The image, or one of its channels if all are alike: grey that was saved as colour."""
+    array = image.array
+    if image.channel_axis is None or not bool((array == array[..., :1]).all()):
+        return image
+    stored = image.stored_axes.replace("C", "")
+    one = np.ascontiguousarray(array[..., 0])
+    return replace(image, array=one, axes=image.axes[:-1], stored_axes=stored)
 
 
 def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
@@ -167,6 +189,25 @@ def placed(
             raise InputError(f"{path}: a folder is needed for several images, not a file")
         return path
     return path / subfolder(name, arguments.images) / f"{stem(name)}{ending}"
+
+
+def file_in(name: str, arguments: argparse.Namespace, tag: str, kind: str, several: bool) -> Path:
+    """``-o`` if it names a file, else ``name_tag`` in this folder (default: the present one).
+
+    Images from subfolders go into subfolders of the same name.
+
+    Raises
+    ------
+    InputError
+        ``-o`` is a file of another kind, or one file for several images.
+    """
+    path = Path(arguments.output or ".")
+    if not names_a_file(path):
+        return path / subfolder(name, arguments.images) / f"{stem(name)}_{tag}"
+    if several:
+        raise InputError(f"{path}: a folder is needed for several images, not a file")
+    check_kind(path, kind)
+    return path
 
 
 def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:

@@ -23,6 +23,8 @@ from . import (
     inpaint,
     learn,
     mask,
+    objects,
+    scale_map,
     spectrum,
 )
 from .options import HelpFormatter
@@ -34,6 +36,8 @@ COMMANDS: tuple[Any, ...] = (
     filter,
     flow,
     spectrum,
+    objects,
+    scale_map,
     inpaint,
     mask,
     compress,
@@ -54,6 +58,7 @@ examples:
   steepest filter photo.png --high-pass 0.05     keep only small or faint structures
   steepest flow photo.png --times 0.02,0.1,0.5   the flow at three times
   steepest spectrum scan.tif                     how much structure there is at each scale
+  steepest objects cells.tif --pixel-size 0.25   sizes and contrasts of all objects, as a table
   steepest inpaint photo.png --unknown hole.png  fill in what is white in hole.png
   steepest mask sample:coffee                    the 5 % of its pixels that say most about it
   steepest compress sample:coffee                these as one small file, coffee.stp
@@ -91,7 +96,8 @@ def make_parser() -> Parser:
         "--version", action="version", version=version, help="print the version and exit"
     )
     parser.set_defaults(run=partial(_overview, parser), traceback=False)
-    modules = {module.__name__.rpartition(".")[2]: module for module in COMMANDS}
+    names = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
+    modules = dict(zip(names, COMMANDS, strict=True))
     add_commands(parser, modules, metavar="COMMAND")
     return parser
 

@@ -106,10 +106,10 @@ def add_inputs(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
     )
     stack = group.add_mutually_exclusive_group()
     stack.add_argument(
-        "--volume", action="store_true", help="pages (or a 3-D array) are one volume: the default"
+        "--volume", action="store_true", help="treat pages (or a 3-D array) as one volume (default)"
     )
     stack.add_argument(
-        "--pages", action="store_true", help="pages are images of their own, as time series are"
+        "--pages", action="store_true", help="treat pages one by one, as a time series"
     )
     add_reading(group)
 
@@ -121,7 +121,7 @@ def add_reading(group: Any) -> None:
         type=axis,
         default="auto",
         metavar="N",
-        help="axis of TIFF or NPY arrays that holds channels; none, or auto (default)",
+        help="axis of a TIFF or NPY array that holds the channels; none, or auto (default)",
     )
     add_max_pixels(group, MAX_PIXELS)
 
@@ -133,7 +133,7 @@ def add_max_pixels(group: Any, default: int) -> None:
         type=count,
         default=default,
         metavar="N",
-        help=f"most pixels times channels of a file (default {default:,})",
+        help=f"largest file to read, in pixels times channels (default {default:,})",
     )
 
 
@@ -146,22 +146,22 @@ def add_outputs(parser: argparse.ArgumentParser, where: str, *, images: bool = T
         group.add_argument(
             "--format",
             choices=("png", "jpg", "tif", "npy"),
-            help="format of the results (default: that of the image)",
+            help="format of the results (default: as the image)",
         )
         group.add_argument(
             "--float",
             action="store_true",
-            help="compute and write 32-bit floats (TIFF or NPY): nothing is rounded or clipped",
+            help="compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped",
         )
     add_reporting(group)
     group.add_argument(
-        "--strict", action="store_true", help="exit with 1 where a tolerance was not met"
+        "--strict", action="store_true", help="exit with code 1 if a tolerance was not met"
     )
 
 
 def add_reporting(group: Any) -> None:
     """What is printed."""
-    group.add_argument("--json", action="store_true", help="print one JSON document instead")
+    group.add_argument("--json", action="store_true", help="print the results as JSON")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
 
 
@@ -169,22 +169,24 @@ def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
     """The functional and the solver."""
     group = parser.add_argument_group("total variation")
     group.add_argument(
-        "--anisotropic", action="store_true", help="sum of the differences along the axes"
+        "--anisotropic", action="store_true", help="sum the differences along each axis"
     )
     if huber:
         group.add_argument(
-            "--huber", type=positive, metavar="EPS", help="Huber-TV: smooth below this slope"
+            "--huber", type=positive, metavar="EPS", help="Huber-TV: quadratic below this slope"
         )
     group.add_argument(
-        "--separate-channels", action="store_true", help="compute every channel on its own"
+        "--separate-channels", action="store_true", help="treat each channel on its own"
     )
     group.add_argument(
         "--spacing",
         metavar="A,B,..",
-        help="pixel spacing along each axis, or 'file': the ratios of the pixel sizes in the file",
+        help="pixel spacing along each axis, or 'file' for the ratios of the file's pixel sizes",
     )
-    group.add_argument("--tol", type=positive, metavar="GAP", help="relative duality gap")
-    group.add_argument("--threads", type=count, metavar="N", help="processors to use (default all)")
+    group.add_argument("--tol", type=positive, metavar="GAP", help="relative duality gap to reach")
+    group.add_argument(
+        "--threads", type=count, metavar="N", help="number of threads (default: all processors)"
+    )
 
 
 def add_method(parser: argparse.ArgumentParser) -> None:
@@ -194,8 +196,8 @@ def add_method(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=("solve", "learned"),
         default="solve",
-        help="solve the flow (default), or predict it by a network and certify that (needs torch; "
-        "treats channels separately, as --separate-channels does)",
+        help="solve the flow (default), or let a network predict it and bound its error (needs "
+        "torch; treats channels separately)",
     )
     group.add_argument(
         "--network",
@@ -235,22 +237,25 @@ def learned_keywords(arguments: argparse.Namespace, image: Image, *refused: str)
     return {"network": arguments.network or "mean-flux", "channel_axis": image.channel_axis}
 
 
-def add_bands(parser: argparse.ArgumentParser) -> None:
-    """How finely an image is split."""
-    group = parser.add_argument_group("bands")
-    group.add_argument(
-        "--bands", type=count, metavar="N", help="number of bands at most (default 6)"
-    )
-    group.add_argument(
-        "--edges",
-        type=increasing,
-        metavar="T1,T2,..",
-        help="times that separate the bands: 0.01,0.1 gives three (default: found)",
-    )
+def add_bands(parser: argparse.ArgumentParser, *, times_only: bool = False) -> None:
+    """How finely an image is split; only the times of the flow where bands play no part."""
+    group = parser.add_argument_group("times" if times_only else "bands")
+    if times_only:
+        parser.set_defaults(bands=None, edges=[])
+    else:
+        group.add_argument(
+            "--bands", type=count, metavar="N", help="largest number of bands (default 6)"
+        )
+        group.add_argument(
+            "--edges",
+            type=increasing,
+            metavar="T1,T2,..",
+            help="times that separate the bands: 0.01,0.1 gives three (default: automatic)",
+        )
     group.add_argument(
         "--t-max", type=positive, metavar="T", help="last time (default: until nothing is left)"
     )
-    group.add_argument("--steps", type=count, metavar="N", help="time steps")
+    group.add_argument("--steps", type=count, metavar="N", help="number of time steps")
 
 
 def model_keywords(arguments: argparse.Namespace, image: Image) -> dict[str, Any]:
@@ -263,6 +268,8 @@ def model_keywords(arguments: argparse.Namespace, image: Image) -> dict[str, Any
     }
     if getattr(arguments, "huber", None):
         keywords["huber"] = arguments.huber
+    if getattr(arguments, "range", None):
+        keywords["data_range"] = 1.0
     if arguments.tol is not None:
         keywords["tol"] = arguments.tol
     if arguments.threads is not None:

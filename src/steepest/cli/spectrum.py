@@ -6,41 +6,47 @@ import argparse
 import csv
 import io
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-from steepest.core.errors import InputError
-from steepest.io import OutputSet, check_kind
-from steepest.io.kinds import names_a_file
+import numpy as np
+
+from steepest.io import OutputSet
 
 from .batch import Record, run_batch
-from .certificates import certificate
-from .decompose import bands_in_words, decompose_image, single
-from .figures import need_figures, write_figure
-from .inputs import check_targets, given_images, read, stem, subfolder
+from .figures import need_figures, spectrum_of, write_figure
+from .inputs import check_targets, file_in, given_images, read, stem
 from .options import add_bands, add_inputs, add_model, add_outputs
+from .pages import Pages
+from .values import add_range, values_of
 
-HELP = "how much structure there is at each scale: S(t) as figure and table"
+HELP = "how much structure an image has at each scale: figure and table"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
-The total variation spectrum S(t): how much of an image vanishes at the time t of the flow. Peaks
-are structures of one contrast times size; the valleys between them are good edges for bands.
+The total variation spectrum S(t): how much of the image vanishes at time t of the flow. A peak
+means structures of the same contrast times size; the valleys between peaks are good edges for
+bands. For a time series, the figure has one row per page and the table a column for the page.
 """
 EPILOG = """\
 examples:
-  steepest spectrum photo.png                  figure photo_spectrum.png
-  steepest spectrum photo.png --csv            and the numbers, photo_spectrum.csv
+  steepest spectrum photo.png                  writes photo_spectrum.png
+  steepest spectrum photo.png --csv            also the numbers, photo_spectrum.csv
   steepest spectrum photo.png --bands 5        with five bands shaded
   steepest spectrum scans/ -o spectra          every image of a folder
-  steepest spectrum photo.png --json           the numbers on the terminal
+  steepest spectrum film.tif --pages --csv     a time series: one spectrum per page
+  steepest spectrum photo.png --json           print the numbers
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``steepest spectrum``."""
     add_inputs(parser)
-    parser.add_argument("--csv", action="store_true", help="also a table with columns t, S")
+    parser.add_argument(
+        "--csv",
+        action="store_true",
+        help="also a table with columns t, S (of a series: page, t, S)",
+    )
     parser.add_argument("--no-figures", action="store_true", help="write no PNG figure")
+    add_range(parser)
     add_bands(parser)
     add_model(parser, huber=False)
     add_outputs(parser, "folder, or .png file for one image (default: here)", images=False)
@@ -48,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """The spectrum of every image."""
+    values_of(arguments)
     if not arguments.no_figures:
         need_figures()
     sources = given_images(arguments)
@@ -57,17 +64,17 @@ def run(arguments: argparse.Namespace) -> int:
         check_targets(targets, arguments.overwrite, kind)
 
     def work(source: str, label: str) -> Record:
-        image = single(read(source, arguments))
+        image = read(source, arguments)
         record = Record(source)
         record.describe(image, kept=False)
-        start = perf_counter()
-        decomposition = decompose_image(image, arguments, label)
-        seconds = perf_counter() - start
+        values_of(arguments).report(record)
+        pages = Pages(image, arguments, label)
+        spectra = [(each.times, each.spectrum) for each in pages]
         with OutputSet(overwrite=arguments.overwrite) as outputs:
-            _write(plans[source], decomposition, stem(source), outputs)
+            _write(plans[source], spectra, pages, stem(source), outputs)
             record.outputs = list(outputs.paths)
-        _report(record, decomposition)
-        record.certify(certificate(decomposition.flow, seconds))
+        _report(record, spectra, pages)
+        pages.certify(record)
         return record
 
     return run_batch(arguments, sources, work)
@@ -75,13 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
     """The figure and the table of one image."""
-    output = Path(arguments.output or ".")
-    figure = output / subfolder(name, arguments.images) / f"{stem(name)}_spectrum.png"
-    if names_a_file(output):
-        if several:
-            raise InputError(f"{output}: several images need a folder, not a file")
-        check_kind(output, "table" if arguments.no_figures else "figure")
-        figure = output
+    kind = "table" if arguments.no_figures else "figure"
+    figure = file_in(name, arguments, "spectrum.png", kind, several)
     wanted = {"figure": figure, "table": figure.with_suffix(".csv")}
     if arguments.no_figures:
         del wanted["figure"]
@@ -90,38 +92,38 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[st
     return wanted
 
 
-def _write(plan: dict[str, Path], decomposition: Any, name: str, outputs: OutputSet) -> None:
+def _write(
+    plan: dict[str, Path], spectra: list[Any], pages: Pages, name: str, outputs: OutputSet
+) -> None:
     if "figure" in plan:
-        from steepest import plot
-
-        figure = plot.spectrum_figure(
-            decomposition.times,
-            decomposition.spectrum,
-            decomposition.edges,
-            title=f"{name}: spectrum of the total variation flow",
-        )
-        write_figure(plan["figure"], figure, outputs)
+        write_figure(plan["figure"], spectrum_of(spectra, pages, name), outputs)
     if "table" in plan:
+        rows = [
+            [str(page + 1), repr(float(t)), repr(float(s))]
+            for page, (times, spectrum) in enumerate(spectra)
+            for t, s in zip(times, spectrum, strict=True)
+        ]
+        first = 0 if pages.series else 1
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow(["t", "S"])
-        pairs = zip(decomposition.times, decomposition.spectrum, strict=True)
-        table.writerows([repr(float(t)), repr(float(s))] for t, s in pairs)
+        table.writerows(row[first:] for row in [["page", "t", "S"], *rows])
         with outputs.open(plan["table"]) as file:
             file.write(text.getvalue().encode())
 
 
-def _report(record: Record, decomposition: Any) -> None:
-    """Peaks and edges in words, everything in JSON."""
-    times = [float(t) for t in decomposition.times]
-    values = [float(s) for s in decomposition.spectrum]
-    edges = [float(edge) for edge in decomposition.edges]
+def _report(record: Record, spectra: list[Any], pages: Pages) -> None:
+    """Peaks (of a series those of the mean spectrum) and bands in words, everything in JSON."""
+    times = [float(t) for t in spectra[0][0]]
+    values = np.array([spectrum for _, spectrum in spectra], dtype=float)
+    mean = values.mean(axis=0)
     peaks = [
         times[i]
-        for i in range(1, len(values) - 1)
-        if values[i - 1] < values[i] >= values[i + 1] and values[i] > 0.05 * max(values)
+        for i in range(1, len(mean) - 1)
+        if mean[i - 1] < mean[i] >= mean[i + 1] and mean[i] > 0.05 * max(mean)
     ]
     if peaks:
-        record.lines.append(("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks)))
-    record.lines.append(("bands", bands_in_words(edges)))
-    record.values.update(times=times, spectrum=values, peaks=peaks, edges=edges)
+        where = " (mean over the pages)" if pages.series else ""
+        record.lines.append(("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where))
+    pages.report(record)
+    spectrum = (values if pages.series else values[0]).tolist()
+    record.values.update(times=times, spectrum=spectrum, peaks=peaks)

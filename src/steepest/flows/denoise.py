@@ -11,8 +11,8 @@ from ..convex.energy import Energy
 from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
 from ..core.namespace import detached
-from ..core.numbers import check_number
 from ..core.progress import Callback
+from .channels import each_channel, of_parts
 from .discrepancy import denoise_discrepancy
 from .flux_guess import feasible_part
 from .options import takes_options_of
@@ -47,11 +47,12 @@ def denoise(
     ----------
     image : array, 1-D to 3-D, plus optional channel and batch axes
         dtypes as in `flow`: floats as they are, uint8/uint16 scaled to [0, 1] and back.
-        Where a torch tensor requires grad, ``image`` of the result is differentiable, see Notes.
-    strength : float, optional
+        If a torch tensor requires grad, ``image`` of the result is differentiable, see Notes.
+    strength : float, or array (channels,), optional
         Not negative; unit for total variation: grey value x pixel. A torch scalar may require grad
-        (then positive). Default: what removes as much as the image has noise, see
-        `denoise_discrepancy` (NumPy, one image).
+        (then positive). One number per channel is allowed where the energy treats channels
+        separately (``coupled=False``). Default: the strength that removes as much as there is
+        noise, see `denoise_discrepancy` (NumPy, one image).
     energy : Energy, optional
         As in `flow`; default `TotalVariation`.
     tol : float
@@ -65,7 +66,7 @@ def denoise(
         ``iterations`` the iterations, ``image`` is None); returning True stops the solver.
     flux : array (components, \\*image.shape), optional
         A dual field to start with, such as the ``flux`` of an earlier result for similar data. It
-        is made feasible, and used where its dual energy is the smaller one.
+        is made feasible, and used if it has the smaller dual energy.
     raise_on_failure : bool
         Raise `NotConverged` where the tolerance was not met.
 
@@ -107,7 +108,7 @@ def denoise(
     if tape is not None:
         tape.check(problem)
     return solve(
-        problem, check_number(detached(strength), "strength"), tape=tape, tol=tol,
+        problem, each_channel(detached(strength), "strength", problem), tape=tape, tol=tol,
         max_num_iter=max_num_iter, on_step=on_step, flux=flux, num_threads=num_threads,
         raise_on_failure=raise_on_failure,
     )  # fmt: skip
@@ -160,7 +161,7 @@ def denoise_tv(
 
 def solve(
     problem: Problem,
-    strength: float,
+    strength: float | np.ndarray,
     *,
     tape: Any = None,
     tol: float = 1e-4,
@@ -171,12 +172,14 @@ def solve(
     raise_on_failure: bool = False,
 ) -> DenoiseResult:
     """`denoise` of a prepared problem."""
-    problem.check_times(np.array([strength]), "strength")
+    if tape is not None and np.ndim(strength):
+        raise InputError("strength: where a gradient is asked for, one number is allowed")
+    problem.check_times(np.atleast_1d(strength), "strength")
     plan = make_plan(problem, tol, max_num_iter, num_threads, on_step)
     starts = None
     if flux is not None:
         starts = [feasible_part(flux, problem, i, "flux") for i in range(len(problem.parts))]
-    solved = solve_parts(problem, strength, plan, starts)
+    solved = solve_parts(problem, of_parts(strength, problem), plan, starts)
     result = collect(problem, solved, strength)
     if tape is not None:
         result = tape.denoised(problem, result, solved, tol)

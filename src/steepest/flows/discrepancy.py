@@ -11,14 +11,15 @@ import numpy as np
 from ..convex.energy import Energy
 from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
-from ..core.namespace import is_torch, namespace
+from ..core.namespace import is_torch
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.status import Status
+from .channels import each_channel, of_parts
 from .march import contrast_energy, distance
 from .noise import noise_of
 from .options import takes_options_of
-from .parts import Plan, Solved, checked, collect, make_plan, solve_parts
+from .parts import Plan, Solved, checked, collect, make_plan, solve_part
 from .problem import Problem, make_problem
 from .result import DenoiseResult
 
@@ -45,33 +46,37 @@ def denoise_discrepancy(
 
     Finds ``strength`` with ``||v - image||^2 = sigma^2 N``, N the number of values, by secant
     steps on the distance, which grows with the strength. Each trial starts from the flux of the
-    one before; the last is the result.
+    one before; the last is the result. Where the energy treats channels separately
+    (``coupled=False``), every channel has a strength of its own, which removes the noise of that
+    channel.
 
     Parameters
     ----------
     image : array
         As in `denoise`; no batches, no gradients.
-    sigma : float, optional
+    sigma : float, or array (channels,), optional
         Standard deviation of the Gaussian noise (for uint8/uint16 on the [0, 1] scale); default
-        `estimate_noise`.
+        `estimate_noise`. For separate channels one number holds for each of them, several are
+        theirs in turn, and the default is the estimate of each channel.
     energy : Energy, optional
         As in `denoise`.
     rtol : float
         Relative accuracy of the distance.
     tol, data_range, spacing, channel_axis, max_num_iter, on_step, num_threads, raise_on_failure
-        As in `denoise`. ``on_step`` sees all trials; where it stops the search, the result is the
-        trial at work, with the strength that it had.
+        As in `denoise`. ``on_step`` sees all trials. If it stops the search, the result is the
+        current trial, with its strength.
 
     Returns
     -------
     DenoiseResult
-        ``strength`` is what was found; 0 for ``sigma == 0``. The status is not a success where no
-        strength was found that removes as much.
+        ``strength`` is what was found: a float, or for separate channels an array (channels,); 0
+        for ``sigma == 0``. The status is not a success where no strength was found that removes as
+        much.
 
     Raises
     ------
     InputError
-        Where not even the mean is as far from the image as the noise, or options are bad.
+        If ``sigma`` is not below the standard deviation of the image, or for bad options.
     NotConverged
         Only with ``raise_on_failure=True``.
     """
@@ -85,8 +90,14 @@ def denoise_discrepancy(
     )
     plan = make_plan(problem, tol, max_num_iter, num_threads, on_step)
     if sigma is None:
-        sigma = noise_of(namespace(problem.parts[0]).concatenate(problem.parts)) / problem.scale
-    result = _match_distance(problem, check_number(sigma, "sigma"), rtol, plan)
+        sigmas = [noise_of(part) / problem.scale for part in problem.parts]
+    else:
+        sigmas = of_parts(each_channel(sigma, "sigma", problem), problem)
+    found = [_match_distance(problem, i, each, rtol, plan) for i, each in enumerate(sigmas)]
+    strengths = [strength for _, strength in found]
+    separate = problem.layout.channel_axis is not None and not problem.energy.coupled
+    strength = np.array(strengths) if separate else strengths[0]
+    result = collect(problem, [solved for solved, _ in found], strength)
     return checked(result, raise_on_failure)
 
 
@@ -100,11 +111,11 @@ def discrepancy_strength(
     weights: Any = None,
     coupled: bool = True,
     **options: Any,
-) -> float:
+) -> float | np.ndarray:
     """The strength for which `denoise_tv` removes just the noise (Morozov's principle).
 
-    This is ``denoise_discrepancy(...).strength`` for total variation; take that function where the
-    denoised image is wanted too.
+    This is ``denoise_discrepancy(...).strength`` for total variation. Use that function if you also
+    want the denoised image.
 
     Parameters
     ----------
@@ -118,42 +129,46 @@ def discrepancy_strength(
 
     Returns
     -------
-    float
+    float, or array (channels,) for ``coupled=False`` with a channel axis
         Zero for ``sigma == 0``.
 
     Raises
     ------
     InputError
-        Where not even the mean is as far from the image as the noise, or options are bad.
+        If ``sigma`` is not below the standard deviation of the image, or for bad options.
     """
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled)
     return denoise_discrepancy(image, sigma, energy, **options).strength
 
 
-def _match_distance(problem: Problem, sigma: float, rtol: float, plan: Plan) -> DenoiseResult:
-    """Bracketed secant iteration on log distance against log strength."""
-    wanted = sigma * math.sqrt(problem.size)
+def _match_distance(
+    problem: Problem, index: int, sigma: float, rtol: float, plan: Plan
+) -> tuple[Solved, float]:
+    """One part and its strength, by bracketed secant steps on the logarithms of both."""
+    part = problem.parts[index]
+    size = math.prod(part.shape)
+    wanted = sigma * math.sqrt(size)
     if wanted == 0:
-        return collect(problem, solve_parts(problem, 0.0, plan), 0.0)
-    farthest = math.sqrt(2 * sum(map(contrast_energy, problem.parts))) / problem.scale
+        return solve_part(problem, index, 0.0, plan, None), 0.0
+    farthest = math.sqrt(2 * contrast_energy(part)) / problem.scale
     if wanted >= farthest:
+        whose = f"that of channel {index + 1}" if len(problem.parts) > 1 else "the image's own"
         raise InputError(
-            f"sigma={sigma:g} is not smaller than the image's own standard deviation "
-            f"{farthest / math.sqrt(problem.size):g}; nothing but its mean would remain"
+            f"sigma={sigma:g} is not smaller than {whose} standard deviation "
+            f"{farthest / math.sqrt(size):g}; nothing but its mean would remain"
         )
     low, high, strength = 0.0, math.inf, sigma
     previous: tuple[float, float] | None = None
-    fluxes = None
+    flux = None
     for _ in range(_MOST_TRIALS):
         problem.check_times(np.array([strength]), "sigma")
-        solved = solve_parts(problem, strength, plan, fluxes)
-        removed = _distance(problem, solved)
+        solved = solve_part(problem, index, strength, plan, flux)
+        removed = distance(solved.image, part) / problem.scale  # before any rounding to integers
         if abs(removed - wanted) <= rtol * wanted:
-            return collect(problem, solved, strength)
+            return solved, strength
         if plan.stopped:
-            stopped = [replace(part, status=Status.STOPPED) for part in solved]
-            return collect(problem, stopped, strength)
-        fluxes = [part.flux for part in solved]
+            return replace(solved, status=Status.STOPPED), strength
+        flux = solved.flux
         low, high = (strength, high) if removed < wanted else (low, strength)
         if removed == 0:  # too weak to move anything in this dtype
             strength *= 100
@@ -167,11 +182,4 @@ def _match_distance(problem: Problem, sigma: float, rtol: float, plan: Plan) -> 
         middle = math.sqrt(low * high) if high < math.inf else 2 * low
         middle = middle or high / 2
         strength = proposal if inside else middle
-    missed = [replace(part, status=Status.ACCURACY_NOT_MET) for part in solved]
-    return collect(problem, missed, previous[0] if previous else strength)
-
-
-def _distance(problem: Problem, solved: list[Solved]) -> float:
-    """How far the solution is from the image, before any rounding to integers."""
-    pairs = zip(solved, problem.parts, strict=True)
-    return math.hypot(*(distance(part.image, f) for part, f in pairs)) / problem.scale
+    return replace(solved, status=Status.ACCURACY_NOT_MET), previous[0] if previous else strength

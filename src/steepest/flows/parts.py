@@ -79,22 +79,27 @@ class Solved:
 
 
 def solve_parts(
-    problem: Problem, strength: float, plan: Plan, starts: Sequence[Array] | None = None
+    problem: Problem,
+    strengths: Sequence[float],
+    plan: Plan,
+    starts: Sequence[Array] | None = None,
 ) -> list[Solved]:
-    """Solve every part, from the given fluxes or from coarser grids.
+    """Solve every part with its strength, from the given fluxes or from coarser grids."""
+    return [
+        solve_part(problem, index, strength, plan, None if starts is None else starts[index])
+        for index, strength in enumerate(strengths)
+    ]
 
-    Where the callback stops one, the parts after it get one iteration each.
-    """
-    solved: list[Solved] = []
-    for index in range(len(problem.parts)):
-        start = None if starts is None else starts[index]
-        if plan.stopped:
-            hurried = Plan(replace(plan.goal, max_num_iter=1), plan.num_threads, None)
-            found = _solve_part(problem, index, strength, hurried, start)
-            solved.append(replace(found, status=Status.STOPPED))
-        else:
-            solved.append(_solve_part(problem, index, strength, plan, start))
-    return solved
+
+def solve_part(
+    problem: Problem, index: int, strength: float, plan: Plan, start: Array | None
+) -> Solved:
+    """Solve one part. Where the callback has asked to stop, it gets one iteration."""
+    if plan.stopped:
+        hurried = Plan(replace(plan.goal, max_num_iter=1), plan.num_threads, None)
+        found = _solve_part(problem, index, strength, hurried, start)
+        return replace(found, status=Status.STOPPED)
+    return _solve_part(problem, index, strength, plan, start)
 
 
 def _solve_part(
@@ -127,8 +132,8 @@ def checked(result: DenoiseResult, raise_on_failure: bool) -> DenoiseResult:
     return result
 
 
-def collect(problem: Problem, solved: list[Solved], strength: float) -> DenoiseResult:
-    """Put the parts' solutions together."""
+def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseResult:
+    """Put the parts' solutions together; ``strength`` is what the result reports."""
     gaps = np.array([[s.terms.gap] for s in solved])
     primal = np.array([[s.terms.primal] for s in solved])
     bounds = np.array([[_distance_bound(s)] for s in solved])

@@ -177,7 +177,8 @@ class DenoiseResult(ImageLike):
         The same as a guaranteed PSNR in dB for ``data_range``.
     iterations : int
     status : Status
-    strength : float
+    strength : float, or array (channels,)
+        An array where channels were treated separately, each with a strength of its own.
     data_range : float
         The range that ``psnr_bound`` refers to.
     """
@@ -189,7 +190,7 @@ class DenoiseResult(ImageLike):
     psnr_bound: Any
     iterations: int
     status: Status
-    strength: float
+    strength: float | np.ndarray
     data_range: float
 
     @property
@@ -199,7 +200,8 @@ class DenoiseResult(ImageLike):
 
     def __repr__(self) -> str:
         worst = float(np.min(self.psnr_bound))
+        strengths = ", ".join(f"{each:g}" for each in np.atleast_1d(self.strength))
         return (
-            f"<DenoiseResult: strength {self.strength:g}, {self.iterations} iterations, "
+            f"<DenoiseResult: strength {strengths}, {self.iterations} iterations, "
             f"PSNR >= {worst:.1f} dB, {self.status}>"
         )

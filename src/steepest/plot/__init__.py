@@ -10,7 +10,7 @@ touches pyplot or its global state.
 
 from .canvas import figure_png
 from .montage import band_montage
-from .spectrum import spectrum_figure
+from .spectrum import spectrum_figure, spectrum_map
 from .strip import flow_strip
 
-__all__ = ["band_montage", "figure_png", "flow_strip", "spectrum_figure"]
+__all__ = ["band_montage", "figure_png", "flow_strip", "spectrum_figure", "spectrum_map"]

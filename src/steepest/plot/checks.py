@@ -47,6 +47,14 @@ def check_line(values: Any, name: str) -> np.ndarray:
     return numbers
 
 
+def check_limits(limits: Any) -> tuple[float, float]:
+    """Two numbers, the first the smaller."""
+    values = check_line(limits, "limits")
+    if values.size != 2 or not values[0] < values[1]:
+        raise InputError(f"limits={limits!r}; allowed are two numbers, the first the smaller")
+    return float(values[0]), float(values[1])
+
+
 def check_edges(edges: Any) -> np.ndarray:
     """Times that do not decrease; the last one may be infinite."""
     values = check_list(edges, "edges") or [np.nan]

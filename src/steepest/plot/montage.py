@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from steepest.core.errors import InputError
 
 from .canvas import PanelSheet, band_colours, interval, number, panel_aspect, picture_of, show
-from .checks import check_edges, check_list
+from .checks import check_edges, check_limits, check_list
 
 
 def band_montage(
@@ -21,6 +21,7 @@ def band_montage(
     image: np.ndarray | None = None,
     channel_axis: int | None = None,
     title: str = "",
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """The image, its bands from fine to coarse, and the residual.
 
@@ -37,6 +38,9 @@ def band_montage(
         ``shape``, shown in the first panel if given.
     channel_axis
         Axis of one image that holds channels. Of a volume, the middle slice is shown.
+    limits
+        The values of image and residual that are shown black and white. Default: 0 and 1, or the
+        range of the image if it exceeds these or uses little of them.
 
     Raises
     ------
@@ -53,6 +57,8 @@ def band_montage(
     count = len(pictures) + 1 + (whole is not None)
     sheet = PanelSheet(count, panel_aspect(rest), title=title)
     low, high = _grey_range(rest if whole is None else whole)
+    if limits is not None:
+        low, high = check_limits(limits)
     grey = f"{number(low)} \u2026 {number(high)}"
     panel = 0
     if whole is not None:

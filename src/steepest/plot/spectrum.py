@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_numbers
 
 from .canvas import FAINT, HAIR, INK, Colour, band_colours, new_figure, number
 from .checks import check_edges, check_line, plain
@@ -65,6 +67,90 @@ def spectrum_figure(
         axes.fill_between(nodes, values, floor, color=band_colours(2)[0], alpha=0.25, linewidth=0)
     axes.plot(nodes, values, color=INK, linewidth=1.5, solid_joinstyle="round")
     return figure
+
+
+def spectrum_map(
+    times: np.ndarray | Sequence[float],
+    spectra: np.ndarray | Sequence[Sequence[float]],
+    edges: np.ndarray | Sequence[float] | None = None,
+    *,
+    title: str = "",
+) -> Figure:
+    """t S(t) of a series as colours: one row per page, the logarithm of time along the rows.
+
+    Parameters
+    ----------
+    times
+        (N,) the nodes, the same for all pages; those at or below zero are left out.
+    spectra
+        (T, N) S at the nodes, one row per page. Pages are counted from 1, the first is on top.
+    edges
+        (B + 1,) edges of bands in time, drawn as lines; or None.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, times that do not increase or of which fewer than two are positive;
+        edges that decrease.
+    """
+    nodes, values = check_line(times, "times"), check_numbers(spectra, "spectra")
+    if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] != nodes.size:
+        raise InputError(
+            f"spectra of shape {values.shape}; with {nodes.size} times, (pages, {nodes.size}) is "
+            "needed"
+        )
+    nodes, values = nodes[nodes > 0], (nodes * values)[:, nodes > 0]
+    if len(nodes) < 2 or not (np.diff(nodes) > 0).all():
+        raise InputError("times must increase, and two at least must be positive")
+    bands = None if edges is None else check_edges(edges)
+    title, count = plain(title, "title"), len(values)
+    figure = new_figure(9.0, 4.1)
+    axes = figure.add_axes((0.078, 0.145, 0.815, 0.685 if title else 0.765))
+    if title:
+        figure.text(0.078, 0.945, title, fontsize=12.5, color=INK, fontweight="bold", va="center")
+    between = np.sqrt(nodes[1:] * nodes[:-1])
+    cells = np.concatenate([nodes[:1], between, nodes[-1:]])
+    top = float(values.max())
+    rows = np.arange(count + 1) + 0.5
+    root = PowerNorm(0.5, 0, top if top > 0 else 1.0)  # or the coarse structures outshine the rest
+    mesh = axes.pcolormesh(cells, rows, values, cmap="magma", norm=root)
+    _style_times(axes, nodes)
+    axes.set_ylim(count + 0.5, 0.5)
+    axes.set_ylabel("page", color=INK, fontsize=9.5)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if bands is not None:
+        _mark(axes, nodes, bands)
+    beside = figure.add_axes((0.91, 0.145, 0.016, 0.685 if title else 0.765))
+    bar = figure.colorbar(mesh, cax=beside)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.set_label("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
+    bar.ax.tick_params(colors=FAINT, labelsize=8.5, length=3)
+    bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
+    bar.ax.yaxis.get_offset_text().set(color=FAINT, fontsize=8.5)
+    return figure
+
+
+def _mark(axes: Axes, times: np.ndarray, edges: np.ndarray) -> None:
+    """A line at every edge, and the number of every band above."""
+    first, last = times[0], times[-1]
+    for i in range(len(edges) - 1):
+        start, end = max(edges[i], first), min(edges[i + 1], last)
+        if not end > start:
+            continue
+        if end < last:
+            axes.axvline(end, color="white", linewidth=1.0, linestyle=(0, (4, 3)))
+        width = (np.log(end) - np.log(start)) / (np.log(last) - np.log(first))
+        axes.annotate(
+            f"band {i + 1}" if width > 0.075 else f"{i + 1}",
+            (float(np.sqrt(start * end)), 1),
+            (0, 7),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color=INK,
+            fontsize=8.6,
+            ha="center",
+            va="center",
+        )
 
 
 def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> float:

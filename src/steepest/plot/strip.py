@@ -11,7 +11,7 @@ from steepest.core.errors import InputError
 from steepest.core.namespace import detached
 
 from .canvas import PanelSheet, number, panel_aspect, picture_of, show
-from .checks import check_line, check_list, plain
+from .checks import check_limits, check_line, check_list, plain
 
 
 def flow_strip(
@@ -21,6 +21,7 @@ def flow_strip(
     channel_axis: int | None = None,
     title: str = "",
     notes: Sequence[str] | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """The images of a flow with their times, all on one grey scale.
 
@@ -33,6 +34,8 @@ def flow_strip(
         (T,) times, written above the panels.
     notes
         (T,) more text above the panels, for example the certified PSNR.
+    limits
+        The values that are shown black and white; default: as described under ``images``.
 
     Raises
     ------
@@ -47,7 +50,9 @@ def flow_strip(
         raise InputError(f"{len(images)} images and {len(words)} notes; one for each is needed")
     pictures = [picture_of(image, channel_axis, "images") for image in images]
     dtype = np.asarray(detached(images[0])).dtype
-    if dtype.kind == "u":
+    if limits is not None:
+        low, high = check_limits(limits)
+    elif dtype.kind == "u":
         low, high = 0.0, float(np.iinfo(dtype).max)
     else:
         low, high = float(pictures[0].min()), float(pictures[0].max())

@@ -3,19 +3,24 @@
 from ..flows.extinction import extinction_time
 from .decomposition import Decomposition, decompose
 from .filters import apply_gain, band_pass, band_stop, high_pass, low_pass
+from .objects import objects
 from .scale_map import scale_map
+from .series import DecompositionSeries, decompose_series
 from .texture import fuse, separate_texture
 
 __all__ = [
     "Decomposition",
+    "DecompositionSeries",
     "apply_gain",
     "band_pass",
     "band_stop",
     "decompose",
+    "decompose_series",
     "extinction_time",
     "fuse",
     "high_pass",
     "low_pass",
+    "objects",
     "scale_map",
     "separate_texture",
 ]

@@ -13,7 +13,7 @@ section 4.2.3). Every filter is one linear combination of the frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from ..convex.total_variation import TotalVariation, norm_of
-from ..core.arrays import as_array
+from ..core.arrays import as_array, check_spacing
 from ..core.errors import InputError
 from ..core.namespace import detached, is_torch
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.threads import resolve_num_threads
-from ..flows.extinction import DEFAULT_TOL, extinction_of, shortest_of
+from ..flows.extinction import FLAT, contrast, extinction_estimate, shortest_of
 from ..flows.problem import Problem, make_problem
 from ..flows.result import FlowResult
 from ..flows.run import run
@@ -58,6 +58,11 @@ class Decomposition:
         Band k holds the structures that vanish in ``edges[k] <= t < edges[k + 1]``.
     flow : FlowResult
         Certificate and status of the flow.
+    channel_axis : int or None
+    spacing : tuple of float
+        Pixel spacing along each spatial axis.
+    coupled : bool
+        Whether the channels vanished together (else each on its own).
     """
 
     image: np.ndarray
@@ -65,7 +70,9 @@ class Decomposition:
     frames: np.ndarray
     edges: np.ndarray
     flow: FlowResult
-    channel_axis: int | None = None
+    channel_axis: int | None
+    spacing: tuple[float, ...]
+    coupled: bool = True
 
     @property
     def times(self) -> np.ndarray:
@@ -146,7 +153,7 @@ class Decomposition:
         Parameters
         ----------
         gains : float, array (B,), or callable
-            One gain for all, one a band, or a function of time evaluated at `times` (a gain
+            One gain for all, one per band, or a function of time evaluated at `times` (a gain
             curve: applied at every node, independently of the bands).
         residual_gain : float
             Gain of the residual, which holds the mean.
@@ -258,23 +265,28 @@ def decompose(
     if num_bands is not None and edges is not None:
         raise InputError("give num_bands= or edges=, not both")
     count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
-    band_edges = None if edges is None else _check_edges(edges)
-    energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
-    problem = make_problem(
-        image, energy, channel_axis=channel_axis, spacing=spacing, data_range=data_range
-    ).in_floats()
+    band_edges = None if edges is None else check_edges(edges)
+    problem = problem_of(
+        image, isotropic=isotropic, weights=weights, coupled=coupled, channel_axis=channel_axis,
+        spacing=spacing, data_range=data_range,
+    ).in_floats()  # fmt: skip
     values = problem.image()
     values = values.copy() if np.may_share_memory(values, np.asarray(image)) else values
-    tell = Reporter(on_step)
-    nodes = _nodes(problem, t_max, num_steps, grid, resolve_num_threads(num_threads), tell.stage)
-    flow = run(
-        problem, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
-        on_step=_stop if tell.stopped else tell.stage, num_threads=num_threads,
-        raise_on_failure=raise_on_failure,
-    )  # fmt: skip
+    tell, found, last = Reporter(on_step), False, t_max
+    while not found:
+        nodes = nodes_of([problem], last, num_steps, grid, num_threads, tell.stage)
+        flow = run(
+            problem, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
+            on_step=_stop if tell.stopped else tell.stage, num_threads=num_threads,
+            raise_on_failure=raise_on_failure,
+        )  # fmt: skip
+        given = t_max is not None or isinstance(grid, TimeGrid)
+        found = given or tell.stopped or _is_constant(flow.images[-1], values, channel_axis)
+        last = 2 * float(nodes[-1])
     return from_flow(
         values, flow, edges=band_edges, num_bands=count, exact=num_bands is not None,
-        channel_axis=channel_axis,
+        channel_axis=channel_axis, spacing=check_spacing(spacing, problem.parts[0].ndim - 1),
+        coupled=problem.energy.coupled,
     )  # fmt: skip
 
 
@@ -286,6 +298,8 @@ def from_flow(
     num_bands: int = DEFAULT_NUM_BANDS,
     exact: bool = False,
     channel_axis: int | None = None,
+    spacing: tuple[float, ...] | None = None,
+    coupled: bool = True,
 ) -> Decomposition:
     """The decomposition that a flow of ``image`` amounts to, whoever computed it.
 
@@ -305,32 +319,60 @@ def from_flow(
         raise InputError("the flow has no time after 0: nothing to decompose")
     frames = np.concatenate([image[None], flow.images])
     flow = replace(flow, images=frames[1:])  # one copy of the frames, not two
-    bare = Decomposition(image, nodes, frames, np.array([0.0, np.inf]), flow, channel_axis)
+    steps = spacing or (1.0,) * (image.ndim - (channel_axis is not None))
+    whole = np.array([0.0, np.inf])
+    bare = Decomposition(image, nodes, frames, whole, flow, channel_axis, steps, coupled)
     if edges is None:
         edges = automatic_edges(nodes, bare.spectrum * bare.durations, num_bands, exact=exact)
     return replace(bare, edges=edges)
 
 
-def _nodes(
-    problem: Problem,
+def problem_of(
+    image: Any,
+    *,
+    isotropic: bool = True,
+    weights: Any = None,
+    coupled: bool = True,
+    channel_axis: int | None = None,
+    spacing: float | Sequence[float] | None = None,
+    data_range: float | None = None,
+) -> Problem:
+    """An image and the total variation that decomposes it, checked."""
+    energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
+    return make_problem(
+        image, energy, channel_axis=channel_axis, spacing=spacing, data_range=data_range
+    )
+
+
+def nodes_of(
+    problems: Iterable[Problem],
     t_max: float | None,
     num_steps: int | None,
     grid: str | TimeGrid,
-    num_threads: int,
-    on_step: Callback | None,
+    num_threads: int | None,
+    on_step: Callback | None = None,
 ) -> np.ndarray:
-    """Frame times, 0 first, at least two steps. A logarithmic grid begins at `shortest_of`."""
-    if isinstance(grid, TimeGrid) and t_max is None:
-        last = grid.nodes[-1]
-    elif t_max is None:
-        last = _BEYOND * extinction_of(problem, DEFAULT_TOL, num_threads, on_step) or 1.0
-    else:
-        last = check_number(t_max, "t_max", positive=True)
-    problem.check_times(np.array([last]), "t_max")
+    """Frame times for one or several images: 0 first, at least two steps.
+
+    Without ``t_max`` they end when the last image has probably become constant. A logarithmic grid
+    begins at the smallest `shortest_of`.
+    """
+    threads = resolve_num_threads(num_threads)
+    end = check_number(t_max, "t_max", positive=True) if t_max is not None else None
+    if end is None and isinstance(grid, TimeGrid):
+        end = grid.nodes[-1]
+    ends, starts = [], []
+    for problem in problems:
+        ends.append(
+            _BEYOND * extinction_estimate(problem, threads, on_step) if end is None else end
+        )
+        problem.check_times(np.array([ends[-1] or 1.0]), "t_max")
+        starts.append(shortest_of(problem))
+    last = max(ends) or 1.0
     count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
     count = check_count(count, "num_steps", most=MOST_STEPS)
     if isinstance(grid, str) and grid == "log" and count > 1:
-        start = shortest_of(problem) or last / 1000
+        start = min((start for start in starts if start), default=last / 1000)
         grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
     nodes = make_nodes(grid, np.array([last]), count)
     if nodes.size < 2:
@@ -338,6 +380,15 @@ def _nodes(
             "num_steps and grid give one step; a second derivative needs at least two steps"
         )
     return np.concatenate([[0.0], nodes])
+
+
+def _is_constant(last: np.ndarray, image: np.ndarray, channel_axis: int | None) -> bool:
+    """Whether the flow of ``image`` has come to its end."""
+    left, start = (
+        contrast(u[None] if channel_axis is None else np.moveaxis(u, channel_axis, 0))
+        for u in (last, image)
+    )
+    return left <= FLAT * start
 
 
 def _stop(step: object) -> bool:
@@ -354,7 +405,8 @@ def _numbers(values: Any, name: str) -> np.ndarray:
         return np.asarray(array, dtype=float)
 
 
-def _check_edges(edges: Sequence[float]) -> np.ndarray:
+def check_edges(edges: Sequence[float]) -> np.ndarray:
+    """Times between bands, with 0 and infinity added at the ends."""
     array = _numbers(edges, "edges")
     if array.ndim != 1:
         raise InputError(f"edges must be a list of times, not of shape {array.shape}")

@@ -49,7 +49,7 @@ def apply_gain(
 ) -> np.ndarray:
     """An arbitrary gain curve ``gain(t)``: ``sum_n gain(t_n) phi_n + residual_gain u_r``."""
     if not callable(gain):
-        raise InputError("gain must be a function of time; for one gain a band use recompose")
+        raise InputError("gain must be a function of time; for one gain per band use recompose")
     return decomposition.recompose(gain, residual_gain)
 
 

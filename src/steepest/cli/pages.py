@@ -1,0 +1,148 @@
+"""Images decomposed page by page: what the spectral commands share."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io import Image
+
+from .batch import Record
+from .certificates import Certificate, certificate, together
+from .options import band_keywords, learned_keywords, model_keywords
+from .progress import progress
+from .values import Computed, values_of
+
+
+class Pages:
+    """The decomposition of each page of an image; iterate over it once.
+
+    Only one page is in memory at a time. An image that is no series has one page. ``spacing``
+    replaces that of the options.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        arguments: argparse.Namespace,
+        label: str,
+        spacing: tuple[float, ...] | None = None,
+    ) -> None:
+        self.image, self.arguments, self.label, self.spacing = image, arguments, label, spacing
+        self.parts = Computed(image, values_of(arguments))
+        self.series = image.axes.startswith("T")
+        self.edges: list[float] = []  # known once the first page is there
+        self.edge_pages: list[int] = []  # counted from 1, as programs for images do
+        self.certificates: list[Certificate] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        slow = (
+            ""
+            if self.arguments.t_max
+            else "taking long? --t-max T ends the flow at T, and is faster"
+        )
+        quiet = self.arguments.quiet
+        with progress(self.label, enabled=not quiet, then="bands", hint=slow) as on_step:
+            start = perf_counter()
+            for decomposition in self._decompositions(on_step):
+                seconds = perf_counter() - start
+                self.certificates.append(certificate(decomposition.flow, seconds))
+                self.edges = [float(edge) for edge in decomposition.edges]
+                yield decomposition
+                start = perf_counter()
+
+    def _decompositions(self, on_step: Any) -> Iterator[Any]:
+        from steepest import spectral
+
+        arguments, image = self.arguments, self.image
+        if getattr(arguments, "method", "solve") == "learned":
+            yield from self._learned(on_step)
+            return
+        keywords = {**model_keywords(arguments, image), **band_keywords(arguments)}
+        keywords["spacing"] = self.spacing or keywords["spacing"]
+        if not self.series:
+            yield spectral.decompose(self.parts[0], on_step=on_step, **keywords)
+            return
+        series = spectral.decompose_series(self.parts, on_step=on_step, **keywords)
+        self.edge_pages = [page + 1 for page in series.edge_pages]
+        yield from series
+
+    def _learned(self, on_step: Any) -> Iterator[Any]:
+        """Decompositions by a network."""
+        from steepest import learning
+
+        arguments, image = self.arguments, self.image
+        if self.series and (arguments.edges is None or arguments.t_max is None):
+            raise InputError(
+                f"{image.name}: is a series; with --method learned also give --edges and --t-max, "
+                "so that the bands mean the same on every page"
+            )
+        keywords = {**learned_keywords(arguments, image), **band_keywords(arguments)}
+        for part in self.parts:
+            yield learning.learned_decomposition(part, on_step=on_step, **keywords)
+
+    def report(self, record: Record) -> None:
+        """The bands of all pages."""
+        record.lines.append(("bands", bands_in_words(self.edges)))
+        record.values["edges"] = self.edges
+        self.report_edges(record)
+
+    def report_edges(self, record: Record) -> None:
+        """Which pages of a series the edges of the bands come from."""
+        if self.edge_pages:
+            pages = ", ".join(map(str, self.edge_pages))
+            words = f"chosen from the spectra of pages {pages}, the same on all pages"
+            record.lines.append(("edges", words))
+            record.values["edge_pages"] = self.edge_pages
+
+    def certify(self, record: Record) -> None:
+        """The certificate of all pages together."""
+        record.certify(together(self.certificates))
+
+
+def bands_in_words(edges: Sequence[float]) -> str:
+    """How many bands, and the times that separate them."""
+    inner = ", ".join(f"{edge:.3g}" for edge in edges[1:-1])
+    return f"{len(edges) - 1}, separated at t = {inner}" if inner else "1"
+
+
+@contextmanager
+def page_named(image: Image, index: int) -> Iterator[None]:
+    """Errors about one page of a series say which, counted from 1."""
+    try:
+        yield
+    except InputError as error:
+        if len(image.parts) == 1:
+            raise
+        raise InputError(f"page {index + 1} of {len(image.parts)}: {error}") from None
+
+
+class Stack:
+    """The pages of one result, filled one by one.
+
+    Those of a series are kept in a scratch file beside the result, so that they need not all fit
+    into memory.
+    """
+
+    def __init__(self, image: Image, dtype: Any, folder: Path) -> None:
+        self._series, self._filled = image.axes.startswith("T"), 0
+        if not self._series:
+            self.array = np.empty(image.array.shape, dtype)
+            return
+        while not folder.is_dir():
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder) as scratch:
+            self.array = np.memmap(scratch, dtype, "w+", shape=image.array.shape)
+
+    def add(self, page: np.ndarray) -> None:
+        """The next page."""
+        self.array[self._filled if self._series else ...] = page
+        self._filled += 1

@@ -1,0 +1,208 @@
+"""Photon noise made Gaussian, and back: the generalised Anscombe transform."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import as_array, check_field, check_magnitude, dtype_name, normalize_axis
+from ..core.errors import InputError
+from ..core.namespace import Array, cast, detached, is_torch, namespace, to_float64
+from ..core.numbers import check_number, check_real
+
+_LEAST = 2 * math.sqrt(3 / 8)  # the transform of no photons, where the closed form is zero
+_ROOT = math.sqrt(3 / 2)
+_MOST = 1e12  # of gains, noise, offsets and transformed counts
+_BLOCK = 8  # pixels along each axis: their mean says how many photons there are
+_POINTS = 40  # of the integral over the Gaussian noise
+_LIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 50, 60)])
+
+
+def anscombe(x: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float = 0.0) -> Array:
+    """Generalised Anscombe transform: photon counts to values with noise of standard deviation 1.
+
+    For ``x = gain * Poisson(photons) + Normal(offset, read_noise**2)``,
+
+    ``2 / gain * sqrt(gain * (x - offset) + 3/8 * gain**2 + read_noise**2)``
+
+    (0 where the root is of a negative number) has a variance near 1 whatever the number of photons,
+    if there are about 4 or more per pixel; below that it has less (see `anscombe_noise`). Denoise
+    the result with any method for Gaussian noise, and bring it back by `inverse_anscombe`.
+
+    Parameters
+    ----------
+    x : array of any shape, or torch tensor
+        Counts or grey values. Integers are taken as the numbers they are, uint16 too: they are
+        *not* brought to [0, 1].
+    gain : float
+        Grey values per photon.
+    read_noise : float
+        Standard deviation of the Gaussian noise of the camera, in grey values.
+    offset : float
+        Grey value without light.
+
+    Returns
+    -------
+    array of the same shape
+        float32 for float32, uint8 and uint16, else float64.
+
+    Raises
+    ------
+    InputError
+        Values that are no real and finite numbers, a gain that is not positive, or negative noise.
+
+    References
+    ----------
+    Anscombe, Biometrika 35 (1948) 246-254; Starck, Murtagh & Bijaoui, Image Processing and Data
+    Analysis, Cambridge University Press (1998).
+
+    Examples
+    --------
+    >>> stable, sigma = steepest.anscombe(counts), steepest.anscombe_noise(counts)  # doctest: +SKIP
+    >>> denoised = steepest.denoise_discrepancy(stable, sigma).image                # doctest: +SKIP
+    >>> photons = steepest.inverse_anscombe(denoised)                               # doctest: +SKIP
+    """
+    gain, variance, offset = _camera(gain, read_noise, offset)
+    values = _floats(x)
+    photons = (to_float64(values) - offset) / gain + (3 / 8 + variance)
+    return cast(2 * namespace(values).sqrt(photons.clip(0)), values.dtype)
+
+
+def inverse_anscombe(
+    y: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float = 0.0
+) -> Array:
+    """Exact unbiased inverse of `anscombe`: from a mean of transformed counts to the mean count.
+
+    A denoiser returns an estimate D of the mean of the *transformed* counts. The algebraic inverse
+    of the transform would take it to too small a number of photons; this is the inverse of
+    ``photons -> E[anscombe(x)]`` instead, in closed form:
+
+    ``D**2/4 + sqrt(3/2)/(4 D) - 11/(8 D**2) + 5 sqrt(3/2)/(8 D**3) - 1/8 - (read_noise/gain)**2``
+
+    photons, times ``gain`` plus ``offset``. It is zero photons where this is negative, and where D
+    is below the transform of no photons, ``2 sqrt(3/8)``.
+
+    Parameters
+    ----------
+    y : array of any shape, or torch tensor
+        Floats: what `anscombe` returned, denoised.
+    gain, read_noise, offset
+        As given to `anscombe`.
+
+    Returns
+    -------
+    array of the same shape and type
+        Grey values, not less than ``offset``.
+
+    Raises
+    ------
+    InputError
+        Values that are no finite floats, a gain that is not positive, or negative noise.
+
+    References
+    ----------
+    Mäkitalo & Foi, IEEE Trans. Image Process. 20 (2011) 2697-2698 (the closed form) and 22 (2013)
+    91-103 (with Gaussian noise).
+    """
+    gain, variance, offset = _camera(gain, read_noise, offset)
+    values = check_field(y, "y")
+    d = to_float64(values).clip(_LEAST)
+    largest = float(d.max()) if math.prod(d.shape) else 0.0
+    if largest > _MOST:
+        raise InputError(f"y has values up to {largest:g}; allowed are values up to {_MOST:g}")
+    photons = d * d / 4 + ((0.625 * _ROOT / d - 1.375) / d + 0.25 * _ROOT) / d - (1 / 8 + variance)
+    return cast(gain * photons.clip(0) + offset, values.dtype)
+
+
+def anscombe_noise(
+    x: Any,
+    gain: float = 1.0,
+    read_noise: float = 0.0,
+    offset: float = 0.0,
+    *,
+    channel_axis: int | None = None,
+) -> float:
+    """Standard deviation of the noise of ``anscombe(x)``: 1, or less in images with dark parts.
+
+    The root of the mean over all pixels of ``Var[anscombe(count)]``, which is 1 for about 4 photons
+    or more and falls to 0 without light. The photons of each pixel are taken to be the mean of a
+    block of 8 pixels along each axis. This is the ``sigma`` that `steepest.denoise_discrepancy`
+    needs; 1 would smooth images with dark parts too much.
+
+    Parameters
+    ----------
+    x : array, 1-D to 3-D plus optional channel axis
+        Counts or grey values, as for `anscombe`.
+    gain, read_noise, offset
+        As in `anscombe`.
+    channel_axis : int, optional
+        All channels together give one number.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        As `anscombe`, or a ``channel_axis`` that is no axis of the array.
+    """
+    gain, variance, offset = _camera(gain, read_noise, offset)
+    values = np.asarray(detached(_floats(x)), dtype=np.float64)
+    channels = normalize_axis(channel_axis, values.ndim, "channel_axis")
+    if not 1 <= values.ndim - (channels is not None) <= 3 or values.size == 0:
+        raise InputError(f"x of shape {values.shape}; allowed are images with 1 to 3 spatial axes")
+    weights = np.ones(())
+    for axis, size in enumerate(values.shape):
+        if axis == channels:
+            continue
+        starts = np.arange(0, size, _BLOCK)
+        lengths = np.diff(np.append(starts, size))
+        values = np.add.reduceat(values, starts, axis)
+        weights = np.multiply.outer(weights, lengths)
+    if channels is not None:
+        weights = np.expand_dims(weights, channels)
+    photons = ((values / weights - offset) / gain).clip(0)
+    weights = np.broadcast_to(weights, photons.shape)
+    table = np.array([_variance(light, math.sqrt(variance)) for light in _LIGHTS])
+    return math.sqrt(float(np.average(np.interp(photons, _LIGHTS, table), weights=weights)))
+
+
+def _variance(photons: float, noise: float) -> float:
+    """The variance of the transform, by sums over the photons and the Gaussian noise."""
+    counts = np.arange(int(photons + 12 * math.sqrt(photons) + 40))
+    logs = np.array([math.lgamma(count + 1) for count in counts])
+    chances = np.exp(counts * math.log(photons or 1e-300) - photons - logs)
+    points, weights = np.polynomial.hermite_e.hermegauss(_POINTS)
+    values = counts[:, None] + noise * points + (3 / 8 + noise * noise)
+    roots = 2 * np.sqrt(values.clip(0))
+    weights = weights / weights.sum()
+    mean, square = (float(chances @ (power @ weights)) for power in (roots, roots**2))
+    return max(square - mean * mean, 0.0)
+
+
+def _camera(gain: float, read_noise: float, offset: float) -> tuple[float, float, float]:
+    """The gain, the variance of the read noise in photons, and the offset."""
+    gain = check_number(gain, "gain", positive=True, least=1 / _MOST, most=_MOST)
+    noise = check_number(read_noise, "read_noise", most=_MOST) / gain
+    offset = check_real(offset, "offset")
+    if abs(offset) > _MOST:
+        raise InputError(f"offset={offset!r}; allowed are magnitudes up to {_MOST:g}")
+    return gain, noise * noise, offset
+
+
+def _floats(x: Any) -> Array:
+    """Real and finite numbers as floats."""
+    array = as_array(x, "x")
+    kind = dtype_name(array)
+    if not is_torch(array) and array.dtype.kind in "iuf" and array.dtype.itemsize <= 8:
+        array = array.astype("float32" if kind in ("float16", "uint8", "uint16") else kind)
+        array = array.astype("float64") if array.dtype.kind in "iu" else array
+    elif not kind.startswith("float"):
+        raise InputError(f"x has dtype {kind}; allowed are integers and floats (tensors: floats)")
+    array = check_field(array, "x")
+    if math.prod(array.shape):
+        check_magnitude(array, "x")
+    return array

@@ -1,0 +1,88 @@
+"""Connected components of a mask."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+
+def connected(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the connected parts of a mask: pixels that share a face belong together.
+
+    Parameters
+    ----------
+    mask : Boolean array, 1-D to 3-D
+
+    Returns
+    -------
+    labels : int32 array of the same shape
+        0 where the mask is False, else 1, 2, ..., in the order of the first pixels of the parts.
+    count : int
+        How many parts there are.
+    """
+    volume = np.ascontiguousarray(mask, dtype=bool).reshape((1,) * (3 - mask.ndim) + mask.shape)
+    labels = np.zeros(volume.shape, np.int32)
+    count = _label(volume, labels)
+    return labels.reshape(mask.shape), int(count)
+
+
+@nb.njit(cache=True, nogil=True)
+def _root(parent, i):
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@nb.njit(cache=True, nogil=True)
+def _join(parent, a, b):
+    a, b = _root(parent, a), _root(parent, b)
+    if a < b:
+        parent[b] = a
+    else:
+        parent[a] = b
+
+
+@nb.njit(cache=True, nogil=True)
+def _label(mask, labels):
+    """Two passes: provisional numbers and which of them are one part (union-find), final ones."""
+    depth, height, width = mask.shape
+    parent = np.zeros(mask.size // 2 + 2, np.int32)  # no two neighbours are both new
+    count = 0
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                if not mask[z, y, x]:
+                    continue
+                own = 0
+                if x > 0 and mask[z, y, x - 1]:
+                    own = labels[z, y, x - 1]
+                if y > 0 and mask[z, y - 1, x]:
+                    above = labels[z, y - 1, x]
+                    if own:
+                        _join(parent, own, above)
+                    own = above
+                if z > 0 and mask[z - 1, y, x]:
+                    behind = labels[z - 1, y, x]
+                    if own:
+                        _join(parent, own, behind)
+                    own = behind
+                if not own:
+                    count += 1
+                    parent[count] = count
+                    own = count
+                labels[z, y, x] = own
+    final = np.zeros(count + 1, np.int32)
+    found = 0
+    for i in range(1, count + 1):
+        root = _root(parent, i)
+        if root == i:
+            found += 1
+            final[i] = found
+        else:
+            final[i] = final[root]
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                labels[z, y, x] = final[labels[z, y, x]]
+    return found

@@ -1,0 +1,172 @@
+"""Decompositions of a series of images, such as a film, whose bands mean the same on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.numbers import check_count
+from ..core.progress import Callback, asks_to_stop, check_callback
+from ..core.status import Status
+from ..flows.options import takes_options_of
+from ..flows.result import Step
+from ..flows.time_grid import TimeGrid
+from .decomposition import (
+    DEFAULT_NUM_BANDS,
+    Decomposition,
+    check_edges,
+    decompose,
+    nodes_of,
+    problem_of,
+)
+from .edges import automatic_edges
+
+_PROBLEM = ("isotropic", "weights", "coupled", "spacing", "channel_axis", "data_range")
+
+
+@dataclass(frozen=True, eq=False)
+class DecompositionSeries:
+    """One `Decomposition` for each page, computed when it is iterated over.
+
+    Only the page at work is in memory. All pages share the times of the flow and the edges of the
+    bands.
+
+    Attributes
+    ----------
+    pages : sequence of arrays
+    nodes : array (N + 1,)
+        Times of the frames of every page, 0 first.
+    edges : array (B + 1,)
+        Band k of every page holds the structures that vanish in ``edges[k] <= t < edges[k + 1]``.
+    edge_pages : tuple of int
+        The pages, counted from 0, whose spectra the edges were chosen from. Empty where the edges
+        were given.
+    """
+
+    pages: Sequence[Any]
+    nodes: np.ndarray
+    edges: np.ndarray
+    edge_pages: tuple[int, ...]
+    options: Mapping[str, Any] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.pages)
+
+    def __iter__(self) -> Iterator[Decomposition]:
+        """The pages in order. Where ``on_step`` stops a page, that page is the last."""
+        for index in range(len(self.pages)):
+            decomposition = self._page(index, self.edges, len(self.edge_pages) + index)
+            yield decomposition
+            if decomposition.flow.status is Status.STOPPED:
+                return
+
+    def _page(self, index: int, edges: np.ndarray, before: int) -> Decomposition:
+        """One page, reported as the one that follows ``before`` others."""
+        options = dict(self.options)
+        on_step = options.pop("on_step", None)
+        if on_step is not None:
+            every = len(self.edge_pages) + len(self.pages)
+            options["on_step"] = partial(_tell, on_step, before, every)
+        grid = TimeGrid(tuple(self.nodes[1:]))
+        with _named(index, len(self.pages)):
+            return decompose(self.pages[index], edges=edges.tolist(), grid=grid, **options)
+
+
+@takes_options_of(decompose)
+def decompose_series(
+    pages: Any,
+    *,
+    num_bands: int | None = None,
+    edges: Sequence[float] | None = None,
+    t_max: float | None = None,
+    num_steps: int | None = None,
+    grid: str | TimeGrid = "log",
+    **options: Any,
+) -> DecompositionSeries:
+    """Spectral TV decomposition of every page of a series, with the same bands on every page.
+
+    All pages are decomposed at the same times: the flow of each runs until the last of them has
+    become constant. Unless ``edges`` are given, they are chosen once, from the sum of the spectra
+    of the first, the middle and the last page. These pages are therefore computed twice.
+
+    Parameters
+    ----------
+    pages : array (T, \\*page), or sequence of arrays
+        Each page as ``image`` in `decompose`.
+    num_bands, edges, t_max, num_steps, grid
+        As in `decompose`.
+    **options
+        tol, isotropic, weights, spacing, channel_axis (an axis of one page), coupled, data_range,
+        max_num_iter, on_step, num_threads and raise_on_failure of `decompose`. ``on_step`` is told
+        of the steps of all pages together; where it stops the choice of the edges, there is one
+        band.
+
+    Returns
+    -------
+    DecompositionSeries
+        Iterate over it to get one `Decomposition` per page.
+
+    Raises
+    ------
+    InputError
+        No pages, or what `decompose` refuses; the message gives the number of the page, from 1.
+
+    Examples
+    --------
+    >>> series = steepest.spectral.decompose_series(film, num_bands=4)      # doctest: +SKIP
+    >>> coarse = [decomposition.bands[-1] for decomposition in series]      # doctest: +SKIP
+    """
+    try:
+        total = len(pages)
+    except TypeError:
+        raise InputError(
+            f"pages of type {type(pages).__name__}; allowed are lists and arrays of images"
+        ) from None
+    if total == 0:
+        raise InputError("pages is empty; at least one image is needed")
+    if num_bands is not None and edges is not None:
+        raise InputError("give num_bands= or edges=, not both")
+    count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
+    chosen = None if edges is None else check_edges(edges)
+    described = {name: options[name] for name in _PROBLEM if name in options}
+
+    def problems() -> Iterator[Any]:
+        for index in range(total):
+            with _named(index, total):
+                yield problem_of(pages[index], **described)
+
+    check_callback(options.get("on_step"))
+    nodes = nodes_of(problems(), t_max, num_steps, grid, options.get("num_threads"))
+    if chosen is not None:
+        return DecompositionSeries(pages, nodes, chosen, (), options)
+    whole, sample = check_edges([]), tuple(sorted({0, total // 2, total - 1}))
+    series = DecompositionSeries(pages, nodes, whole, sample, options)
+    masses = np.zeros(nodes.size - 2)
+    for before, index in enumerate(sample):
+        page = series._page(index, whole, before)
+        if page.flow.status is Status.STOPPED:
+            return replace(series, options={**options, "on_step": lambda step: True})
+        masses += page.spectrum * page.durations
+    found = automatic_edges(nodes, masses, count, exact=num_bands is not None)
+    return replace(series, edges=found)
+
+
+def _tell(on_step: Callback, before: int, every: int, step: Step) -> bool:
+    """Report a step of one page as one of the steps of ``every`` page; whether to stop."""
+    done, total = before * step.num_steps, every * step.num_steps
+    return asks_to_stop(on_step, replace(step, step=done + step.step, num_steps=total))
+
+
+@contextmanager
+def _named(index: int, total: int) -> Iterator[None]:
+    """Errors say which page they are about, counted from 1."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"page {index + 1} of {total} (pages[{index}]): {error}") from None

@@ -1,0 +1,155 @@
+"""The command: ``objects`` and ``scale-map``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+
+from cases.terminal import one_error
+from steepest import spectral
+from steepest.cli.main import main
+from steepest.io import read_image
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def cells(seed=0) -> np.ndarray:
+    """Two bright discs and a dark one with noise, 12-bit."""
+    y, x = np.mgrid[:56, :72]
+    image = 0.4 + 0.02 * np.random.default_rng(seed).standard_normal((56, 72))
+    for cy, cx, radius, contrast in ((18, 18, 7, 0.4), (40, 24, 4, 0.5), (28, 52, 9, -0.3)):
+        image[np.hypot(y - cy, x - cx) < radius] += contrast
+    return np.rint(image * 4095).astype(np.uint16)
+
+
+def rows_of(name):
+    with open(name, encoding="ascii") as file:
+        return list(csv.DictReader(file))
+
+
+def test_objects_are_a_table_in_micrometres(capsys):
+    """The file says how large pixels are; contrasts are also in its grey values."""
+    image = cells()
+    tifffile.imwrite("cells.tif", image, imagej=True, resolution=(4, 4), metadata={"unit": "um"})
+    assert main(["objects", "cells.tif", "--range", "0", "4095", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    rows = rows_of("cells_objects.csv")
+    expected = spectral.objects(
+        spectral.decompose((image / 4095).astype(np.float32), data_range=1.0), pixel_size=0.25
+    )
+    assert len(rows) == len(expected) == sum(record["objects"]) == 3
+    assert record["unit"] == "\u00b5m"
+    for row, found in zip(rows, expected, strict=True):
+        for name in ("area", "diameter", "contrast", "scale", "time", "peak_time", "snr"):
+            assert float(row[name]) == pytest.approx(found[name], rel=1e-4)
+        assert float(row["contrast_grey"]) == pytest.approx(4095 * found["contrast"], rel=1e-4)
+        assert int(row["band"]) == found["band"] + 1
+        assert [float(row["y"]), float(row["x"])] == pytest.approx(found["centroid"], abs=1e-3)
+        assert row["unit"] == "um"
+    sizes = sorted(float(row["diameter"]) for row in rows)
+    assert sizes == pytest.approx([2.0, 3.5, 4.5], rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "unit"),
+    [
+        ([], 1.0, "px"),
+        (["--pixel-size", "0.5"], 0.5, "um"),
+        (["--pixel-size", "4nm"], 4.0, "nm"),
+        (["--pixel-size", "4,4nm"], 4.0, "nm"),
+        (["--spacing", "1,1"], 1.0, "px"),
+    ],
+)
+def test_the_pixel_size_may_be_given(options, size, unit):
+    Pillow.fromarray(np.uint8(cells() >> 4)).save("a.png", dpi=(72, 72))  # dots per inch are none
+    assert main(["objects", "a.png", "-o", "table.csv", "-q", *options]) == 0
+    rows = rows_of("table.csv")
+    sizes = sorted(float(row["diameter"]) for row in rows)
+    assert sizes == pytest.approx([8 * size, 14 * size, 18 * size], rel=0.15)
+    assert {row["unit"] for row in rows} == {unit}
+
+
+def test_objects_of_a_series_have_a_page(capsys):
+    film = np.stack([cells(), cells(1), cells(2)])
+    tifffile.imwrite("film.tif", film, photometric="minisblack")
+    assert main(["objects", "film.tif", "--pages", "--range", "0", "4095"]) == 0
+    pages = [int(row["page"]) for row in rows_of("film_objects.csv")]
+    assert pages == sorted(pages)
+    assert {page: pages.count(page) for page in (1, 2, 3)} == {1: 3, 2: 3, 3: 3}
+    assert "chosen from the spectra of pages 1, 2, 3" in capsys.readouterr().out
+
+
+def test_grey_saved_as_colour_is_grey_and_channels_are_told_apart():
+    grey = np.uint8(cells() >> 4)
+    Pillow.fromarray(np.stack([grey] * 3, -1)).save("grey.png")
+    Pillow.fromarray(grey).save("plain.png")
+    Pillow.fromarray(np.stack([grey, grey[::-1], grey], -1)).save("colour.png")
+    for name in ("grey", "plain", "colour"):
+        assert main(["objects", f"{name}.png", "-q", "--separate-channels"]) == 0
+    assert rows_of("grey_objects.csv") == rows_of("plain_objects.csv")
+    channels = [row["channel"] for row in rows_of("colour_objects.csv")]
+    assert {c: channels.count(c) for c in "123"} == {"1": 3, "2": 3, "3": 3}
+
+
+def test_an_empty_image_has_a_table_without_rows(capsys):
+    np.save("flat.npy", np.ones((8, 8)))
+    assert main(["objects", "flat.npy"]) == 0
+    assert "objects      none" in capsys.readouterr().out
+    with open("flat_objects.csv") as file:
+        assert file.read() == (
+            "band,area,diameter,contrast,contrast_grey,scale,time,peak_time,snr,border,y,x,unit\n"
+        )
+
+
+def test_a_scale_map_is_in_the_unit_of_the_file(capsys):
+    tifffile.imwrite("cells.tif", cells(), imagej=True, resolution=(4, 4), metadata={"unit": "um"})
+    assert main(["scale-map", "cells.tif"]) == 0
+    image = read_image("cells_scale.tif")
+    assert image.array.dtype == np.float32
+    assert image.pixel_size == pytest.approx((0.25, 0.25))
+    assert image.array[18, 18] == pytest.approx(7 * 0.25, rel=0.2)
+    assert image.array[28, 52] == pytest.approx(9 * 0.25, rel=0.2)
+    out = capsys.readouterr().out
+    assert "0.25 x 0.25 \u00b5m" in out
+    assert main(["scale-map", "cells.tif", "-o", "px.tif", "--spacing", "1", "-q"]) == 0
+    assert tifffile.imread("px.tif")[18, 18] == pytest.approx(7, rel=0.2)
+
+
+def test_scale_maps_of_series_colours_and_signals():
+    film = np.stack([cells(), cells(1)])
+    tifffile.imwrite("film.tif", film, photometric="minisblack")
+    Pillow.fromarray(np.uint8(np.stack([film[0], film[1], film[0]], -1) >> 4)).save("c.png")
+    np.save("line.npy", film[0, 18] / 4095)
+    assert main(["scale-map", "film.tif", "--pages", "-q"]) == 0
+    assert main(["scale-map", "c.png", "-q"]) == 0
+    assert main(["scale-map", "line.npy", "-q"]) == 0
+    maps = tifffile.imread("film_scale.tif")
+    assert maps.shape == film.shape
+    assert maps[:, 18, 18] == pytest.approx([7, 7], rel=0.2)
+    assert tifffile.imread("c_scale.tif").shape == film[0].shape
+    assert np.load("line_scale.npy").shape == (72,)
+
+
+@pytest.mark.parametrize("command", ["objects", "scale-map"])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--pixel-size", "0"], ["--pixel-size 0", "above zero"]),
+        (["--pixel-size", "1,2,3"], ["--pixel-size 1,2,3", "one number or 2"]),
+        (["--pixel-size", "small"], ["--pixel-size small"]),
+        (["--pixel-size", "1", "--spacing", "2"], ["--spacing"]),
+        (["--spacing", "file"], ["holds no pixel size"]),
+        (["-o", "out.png"], ["out.png"]),
+    ],
+)
+def test_bad_sizes_and_names_are_refused(command, options, words, capsys):
+    np.save("a.npy", np.eye(8))
+    assert main([command, "a.npy", *options]) == 2
+    one_error(capsys, *words)
+    assert os.listdir() == ["a.npy"]
