@@ -21,6 +21,9 @@ from cases import (
     one_dimensional_cases,
     step,
 )
+from steepest.convex.total_variation import TotalVariation
+from steepest.flows.extinction import extinction_estimate
+from steepest.flows.problem import make_problem
 
 NAMED = [*one_dimensional_cases(), *eigen_cases(), *moving_cases()]
 SIGNALS = arrays(np.float64, st.integers(2, 20), elements=st.integers(-16, 16).map(lambda k: k / 8))
@@ -140,3 +143,28 @@ def test_pixels_must_be_finite(bad: float) -> None:
     image[2, 3] = bad
     with pytest.raises(steepest.InputError, match="image"):
         steepest.extinction_time(image)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_estimate_from_averages_of_long_signals(seed: int) -> None:
+    """Signals of structures larger and smaller than the blocks, against the exact merging."""
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(130, 700))
+    widths = rng.integers(1, [3, 20, 150][seed % 3], size=size)
+    signal = np.repeat(rng.integers(-16, 16, size=size) / 8, widths)[:size]
+    problem = make_problem(signal, TotalVariation())
+    found = extinction_estimate(problem, 1)
+    assert 0.9 * extinction_by_merging(signal) <= found
+    details = 0.5 * np.ptp(signal) * 2 ** np.ceil(np.log2(size / 64))
+    assert found <= 2.2 * extinction_by_merging(signal) + 2 * details
+
+
+def test_a_decomposition_goes_on_until_the_image_is_constant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even where the estimate is far too small."""
+    case = box((20, 20), (7, 7), (5, 6))
+    monkeypatch.setattr("steepest.spectral.decomposition.extinction_estimate", lambda *a: 0.1)
+    result = steepest.spectral.decompose(case.image, tol=1e-6, **case.options)
+    assert result.nodes[-1] > (case.extinction or 0) > 1
+    np.testing.assert_allclose(result.residual, case.image.mean(), atol=2e-3 * np.ptp(case.image))
