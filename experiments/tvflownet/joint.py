@@ -30,8 +30,9 @@ def run_joint(image: np.ndarray, num_iter: int | None = None) -> tuple[np.ndarra
     """
     from torch import as_tensor
 
-    from steepest.learning import joint_optimisation
     from steepest.learning.flows.fields import divergence
+
+    from .joint_optimisation import joint_optimisation
 
     compiled = image.size >= _WORTH_COMPILING and which("c++") is not None
     result = joint_optimisation(image, TIMES, num_iter=num_iter, compiled=compiled)

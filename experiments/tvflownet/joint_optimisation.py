@@ -18,6 +18,10 @@ from steepest.learning.flows.losses import weighted_sum
 from steepest.learning.flows.paper_network import FLUX_EPS
 from steepest.learning.flows.units import CONTRAST
 
+EPS = 1e-10
+"""What is added under the root of the total variation, in the paper's units; the paper's is larger,
+`steepest.learning.flows.losses.TV_EPS`."""
+
 _ITERATIONS = ((96, 2_000), (256, 14_000))  # up to this side of the image
 _ITERATIONS_LARGE = 20_000
 
@@ -60,6 +64,7 @@ def joint_optimisation(
     *,
     num_iter: int | None = None,
     lr: float = 5e-3,
+    eps: float = EPS,
     device: str | torch.device = "cpu",
     compiled: bool = False,
     on_step: Callable[[int, dict[str, Tensor]], Any] | None = None,
@@ -86,6 +91,11 @@ def joint_optimisation(
         Default: the paper's for the image's size, see `default_iterations`.
     lr : float
         Learning rate of Adam.
+    eps : float
+        Smoothing of the total variation (default 1e-10); the paper's is
+        `steepest.learning.flows.losses.TV_EPS`, 1e-4. Every flat pixel adds ``sqrt(eps)`` to a sum
+        that the loss squares, so the loss of the exact flow is not 0: with 1e-4 the result is
+        worse, and the more pixels, the worse.
     device : device
         Where to compute.
     compiled : bool
@@ -93,7 +103,7 @@ def joint_optimisation(
     on_step : callable, optional
         Called as ``on_step(iteration, terms)`` after each iteration, ``terms`` being the loss
         before it; returning True stops. Looking at values makes a GPU wait.
-    alpha1, alpha2, eps, tv_term, penalty : optional
+    alpha1, alpha2, tv_term, penalty : optional
         As in `steepest.learning.paper_loss`.
 
     Returns
@@ -122,7 +132,7 @@ def joint_optimisation(
     def evaluate(v: Tensor, phi: Tensor) -> dict[str, Tensor]:
         velocity = (v[1:] - v[:-1]) / step
         initial = (v0[0] - v[0]).square().mean()
-        return weighted_sum(v, velocity, phi[1:], phi, initial, **weights)
+        return weighted_sum(v, velocity, phi[1:], phi, initial, eps=eps, **weights)
 
     objective = torch.compile(evaluate) if compiled else evaluate
     fused = v.device.type in ("cpu", "cuda")

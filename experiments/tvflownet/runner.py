@@ -158,6 +158,7 @@ class Evaluation:
     def _joint(self) -> Table:
         """Each image is stored when it is done: it may have taken hours."""
         from .joint import COUNTS, LABEL, joint, table_1
+        from .joint_optimisation import EPS
 
         scores = {}
         for size, most in COUNTS.items():
@@ -167,7 +168,7 @@ class Evaluation:
             ]
             with self.meter(f"joint optimisation, {size}", len(chosen)) as tick:
                 for index, image in enumerate(chosen):
-                    method = Still(label=f"{LABEL}-{index}")
+                    method = Still(label=f"{LABEL}-{EPS:g}-{index}")
                     known = self._load(LABEL, size, method)
                     if known is None:
                         known = measure(joint(self.truth), [method], [image])[method.label]

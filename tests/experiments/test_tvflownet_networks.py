@@ -194,6 +194,15 @@ def test_joint_optimisation_beside_the_paper() -> None:
     assert table.cell("joint", "div phi, SSIM", "256").ours is None
 
 
+def test_joint_optimisation_as_the_table_runs_it() -> None:
+    from experiments.tvflownet.joint import run_joint
+
+    image = crops_of_camera(12)
+    images, divergences = run_joint(image, num_iter=2)
+    assert images.shape == divergences.shape == (len(TIMES), 12, 12)
+    np.testing.assert_allclose(divergences.sum((1, 2)), 0, atol=1e-3)
+
+
 def _frames(image: np.ndarray) -> np.ndarray:
     return Still().frames(image, TIMES)
 
