@@ -54,7 +54,7 @@ class Evaluation:
     meter
         ``meter(label, total)``: a context whose value is called after every image.
     joint_count
-        Images at each size for the joint optimisation (None: 6, 3 and 3 at 32, 96 and 256).
+        Images at each size for the joint optimisation (None: 6, 6 and 3 at 32, 96 and 256).
     """
 
     methods: Sequence[Method]

@@ -171,6 +171,8 @@ def test_networks_are_loaded_into_their_rows(tmp_path: Path) -> None:
     assert training_size({}, "unet-256") == "256"
     assert training_size({}, "unet") == "32"
     assert training_times({}) == {}
+    continued = {"seconds": 60, "begun_from": {"seconds": 120, "begun_from": {"seconds": 30}}}
+    assert training_times(continued) == {"training (min)": 3.5}
     with pytest.raises(steepest.InputError, match=r"mine@small\.json: cannot be read"):
         load_method(f"{tmp_path / 'mine'}@small")
 
