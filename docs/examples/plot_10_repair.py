@@ -24,16 +24,16 @@ scratch |= np.abs(rows - 160 + 0.25 * columns) < 5
 damaged = np.where(scratch[..., None], 255, photo).astype(np.uint8)
 
 # %%
-# The second argument says which pixels are *known*: all but the scratches.
+# ``unknown`` says which pixels to fill: the scratches.
 
-diffused = steepest.inpaint(damaged, ~scratch, channel_axis=-1)
+diffused = steepest.inpaint(damaged, unknown=scratch, channel_axis=-1)
 print(diffused.status)
 
 # %%
 # Diffusion is fast and has no parameters, but an edge ends at the scratch. Edge-enhancing diffusion
 # carries it across.
 
-joined = inpainting.edge_enhancing(damaged, ~scratch, channel_axis=-1)
+joined = inpainting.edge_enhancing(damaged, unknown=scratch, channel_axis=-1)
 
 
 def psnr(image):

@@ -18,6 +18,10 @@ from steepest.learning.flows.losses import weighted_sum
 from steepest.learning.flows.paper_network import FLUX_EPS
 from steepest.learning.flows.units import CONTRAST
 
+EPS = 1e-10
+"""What is added under the root of the total variation, in the paper's units; the paper's is larger,
+`steepest.learning.flows.losses.TV_EPS`."""
+
 _ITERATIONS = ((96, 2_000), (256, 14_000))  # up to this side of the image
 _ITERATIONS_LARGE = 20_000
 
@@ -63,6 +67,7 @@ def joint_optimisation(
     *,
     num_iter: int | None = None,
     lr: float = 5e-3,
+    eps: float = EPS,
     device: str | torch.device = "cpu",
     compiled: bool = False,
     on_step: Callable[[int, dict[str, Tensor]], Any] | None = None,
@@ -89,6 +94,11 @@ def joint_optimisation(
         Number of iterations; default: the paper's for the image's size (`default_iterations`).
     lr : float
         Learning rate of Adam.
+    eps : float
+        Smoothing of the total variation (default 1e-10); the paper's is
+        `steepest.learning.flows.losses.TV_EPS`, 1e-4. Every flat pixel adds ``sqrt(eps)`` to a sum
+        that the loss squares, so the loss of the exact flow is not 0: with 1e-4 the result is
+        worse, and the more pixels, the worse.
     device : str or torch.device
         The device to compute on.
     compiled : bool
@@ -97,7 +107,7 @@ def joint_optimisation(
     on_step : callable, optional
         Called as ``on_step(iteration, terms)`` after each iteration, where ``terms`` is the loss
         before it. Returning True stops. Reading values makes a GPU wait.
-    alpha1, alpha2, eps, tv_term, penalty : optional
+    alpha1, alpha2, tv_term, penalty : optional
         See `steepest.learning.paper_loss`.
 
     Returns
@@ -126,7 +136,7 @@ def joint_optimisation(
     def evaluate(v: Tensor, phi: Tensor) -> dict[str, Tensor]:
         velocity = (v[1:] - v[:-1]) / step
         initial = (v0[0] - v[0]).square().mean()
-        return weighted_sum(v, velocity, phi[1:], phi, initial, **weights)
+        return weighted_sum(v, velocity, phi[1:], phi, initial, eps=eps, **weights)
 
     objective = torch.compile(evaluate) if compiled else evaluate
     fused = v.device.type in ("cpu", "cuda")

@@ -51,7 +51,7 @@ class Evaluation:
         Seed of the crops and of the generated images.
     medical : path, optional
         A folder of medical images (None: generated phantoms).
-    truth : TruthSource
+        truth : TruthSource
         The solver's flows.
     store : path, optional
         Folder to store scores in (None: they are not stored).
@@ -170,6 +170,7 @@ class Evaluation:
     def _joint(self) -> Table:
         """Table 1. The result of each image is stored separately, as it may have taken hours."""
         from .joint import COUNTS, LABEL, joint, table_1
+        from .joint_optimisation import EPS
 
         scores = {}
         for size, most in COUNTS.items():
@@ -179,7 +180,7 @@ class Evaluation:
             ]
             with self.meter(f"joint optimisation, {size}", len(chosen)) as tick:
                 for index, image in enumerate(chosen):
-                    method = Still(label=f"{LABEL}-{index}")
+                    method = Still(label=f"{LABEL}-{EPS:g}-{index}")
                     known = self._load(LABEL, size, method)
                     if known is None:
                         known = measure(joint(self.truth), [method], [image])[method.label]

@@ -93,11 +93,15 @@ def training_size(metadata: dict[str, Any], stem: str) -> str:
 
 
 def training_times(metadata: dict[str, Any]) -> dict[str, float]:
-    """Minutes of training and seconds per epoch, if the metadata record them (Table 8)."""
+    """Minutes of training and seconds per epoch, if the metadata record them (Table 8).
+
+    The minutes include the trainings that this one continued; the seconds are those of the last.
+    """
     training, seconds = metadata.get("training"), metadata.get("seconds")
     found = {}
     if isinstance(seconds, (int, float)):
-        found["training (min)"] = seconds / 60
+        before = training_times(metadata.get("begun_from") or {}).get("training (min)", 0.0)
+        found["training (min)"] = seconds / 60 + before
         steps = metadata.get("steps")
         if isinstance(training, dict) and isinstance(steps, int) and steps > 0:
             per_epoch = math.ceil(training.get("images", 1) / max(1, training.get("batch", 1)))

@@ -43,6 +43,18 @@ def test_joint_optimisation_approaches_the_certified_flow() -> None:
     assert not result.flux[:, 1, :, -1].any()
 
 
+def test_what_eps_adds_to_the_loss_of_a_flow_that_is_known() -> None:
+    """A constant image stays; the loss is then sqrt(eps) of every pixel, summed and squared."""
+    image, alpha1 = np.full((20, 30), 0.5), 1e-4
+
+    def loss(**options: float) -> float:
+        return float(joint_optimisation(image, GRID, num_iter=1, **options).loss[0])
+
+    expected = alpha1 * losses.TV_EPS * image.size**2
+    assert loss(eps=losses.TV_EPS) == pytest.approx(expected, rel=1e-9)
+    assert loss() < 1e-5 * expected
+
+
 def test_joint_optimisation_finds_the_implicit_euler_scheme() -> None:
     """A step moves linearly, so one backward difference is exact whatever its length."""
     image = step_image()[0, 0].numpy()
@@ -63,7 +75,7 @@ def test_joint_optimisation_starts_from_the_paper_s_values() -> None:
     phi = g / (g.square().sum(1, keepdim=True) + 1e-8).sqrt()
     zero = torch.zeros(())
     terms = losses.weighted_sum(v0, torch.zeros_like(v0), phi, phi, zero)
-    first = joint_optimisation(image, GRID, num_iter=1)
+    first = joint_optimisation(image, GRID, num_iter=1, eps=losses.TV_EPS)
     # the residual is taken at 9 of the 10 times alike: its mean is the same
     assert first.loss[0] == pytest.approx(float(terms["total"]), rel=1e-9)
 

@@ -171,6 +171,8 @@ def test_networks_are_loaded_into_their_rows(tmp_path: Path) -> None:
     assert training_size({}, "unet-256") == "256"
     assert training_size({}, "unet") == "32"
     assert training_times({}) == {}
+    continued = {"seconds": 60, "begun_from": {"seconds": 120, "begun_from": {"seconds": 30}}}
+    assert training_times(continued) == {"training (min)": 3.5}
     with pytest.raises(steepest.InputError, match=r"mine@small\.json: cannot be read"):
         load_method(f"{tmp_path / 'mine'}@small")
 
@@ -192,6 +194,15 @@ def test_joint_optimisation_beside_the_paper() -> None:
     assert cell.paper == Figure(42.05, spread=3.03)
     assert cell.ours == Figure(np.mean(known["u"].psnr), np.std(known["u"].psnr, ddof=1))
     assert table.cell("joint", "div phi, SSIM", "256").ours is None
+
+
+def test_joint_optimisation_as_the_table_runs_it() -> None:
+    from experiments.tvflownet.joint import run_joint
+
+    image = crops_of_camera(12)
+    images, divergences = run_joint(image, num_iter=2)
+    assert images.shape == divergences.shape == (len(TIMES), 12, 12)
+    np.testing.assert_allclose(divergences.sum((1, 2)), 0, atol=1e-3)
 
 
 def _frames(image: np.ndarray) -> np.ndarray:
