@@ -34,6 +34,7 @@ def tasks() -> dict[str, Callable[[], Any]]:
     camera = io.sample("camera")
     crop = np.ascontiguousarray(camera[128:384, 128:384] / np.float32(255), np.float32)
     colour = io.sample("coffee")[:256, :256]
+    volume = np.stack([crop[k : k + 64, k : k + 64] for k in range(64)])
     known = np.random.default_rng(0).random(camera.shape) < 0.05
     times = 0.004 * np.arange(1, 51)
     one = {"num_threads": 1}
@@ -44,8 +45,13 @@ def tasks() -> dict[str, Callable[[], Any]]:
         "flow, 256 x 256, 50 steps to 0.2": lambda: steepest.tv_flow(crop, times, **one),
         "flow, 512 x 512, to 0.1": lambda: steepest.tv_flow(camera, 0.1, **one),
         "flow, 64 x 64, 50 steps": lambda: steepest.tv_flow(crop[:64, :64], times, **one),
+        "flow, 256 x 256 colour, to 0.1": lambda: steepest.tv_flow(
+            colour, 0.1, channel_axis=-1, **one
+        ),
+        "flow, 64 x 64 x 64, to 0.1": lambda: steepest.tv_flow(volume, 0.1, **one),
         "flow certified to 50 dB": lambda: steepest.tv_flow(crop, 0.2, accuracy=50, **one),
         "decompose, 128 x 128": lambda: steepest.spectral.decompose(crop[:128, :128], **one),
+        "decompose, 256 x 256": lambda: steepest.spectral.decompose(crop, **one),
         "discrepancy_strength, 256 x 256": lambda: steepest.discrepancy_strength(
             crop + 0.05 * np.random.default_rng(1).standard_normal(crop.shape).astype(crop.dtype),
             0.05, **one,
