@@ -44,7 +44,7 @@ def interrupt(words: list[str], folder: Path, module: str, later: float) -> tupl
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_ctrl_c_ends_a_command_in_one_line(tmp_path: Path, moment: str) -> None:
-    words = ["decompose", "sample:camera", "--steps", "3000", "-o", "out"]
+    words = ["decompose", "sample:camera", "--steps", "300", "-o", "out"]
     code, told = interrupt(words, tmp_path, *MOMENTS[moment])
     assert told == ["steepest: interrupted"]
     assert code == 130
