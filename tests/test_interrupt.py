@@ -23,6 +23,11 @@ MOMENTS = {
 }
 
 
+def _heed() -> None:
+    """Heed the signal even if the tests run in the background of a shell, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def interrupt(words: list[str], folder: Path, module: str, later: float) -> tuple[int, list[str]]:
     """Run a command with nothing compiled before; its exit code, and what it printed."""
     process = subprocess.Popen(
@@ -32,6 +37,7 @@ def interrupt(words: list[str], folder: Path, module: str, later: float) -> tupl
         text=True,
         cwd=folder,
         env=os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache")},
+        preexec_fn=_heed,
     )
     assert process.stderr is not None
     assert any(line.endswith(f" {module}\n") for line in process.stderr)

@@ -28,7 +28,7 @@ def check_gain(
     ----------
     layer : nn.Module
         An inverse layer, or a network that contains any number of them, including attached ones.
-    example : tensor (N, C, *space), or int
+    example : tensor (N, C, \\*space), or int
         Logits typical of the training, or only their number of spatial axes (1, 2 or 3). With a
         number, nonlinear layers are checked on one-channel Gaussian noise of standard deviations 1
         and 0.01, because some amplify most where values are large and others where the image is
