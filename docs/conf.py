@@ -53,7 +53,7 @@ html_theme = "furo"
 html_title = "steepest"
 html_show_sphinx = False
 html_static_path = ["_static"]
-html_css_files = ["gallery.css"]
+html_css_files = ["site.css"]
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
