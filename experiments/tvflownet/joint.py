@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from shutil import which
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ _WORTH_COMPILING = 96 * 96  # pixels
 
 
 def run_joint(
-    image: np.ndarray, num_iter: int | None = None, **options: float
+    image: np.ndarray, num_iter: int | None = None, **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """``u`` and ``div phi``, (50, H, W), by ``num_iter`` iterations (None: the paper's number).
 
