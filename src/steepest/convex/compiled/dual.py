@@ -36,6 +36,12 @@ class CompiledDual:
         self._axes = max(len(space), 2)
         self._channels = channels
         self._plane = space[1] if len(space) == 3 else 1
+        # None keeps what is not needed from being compiled: half of the wait at the first use
+        self._volume = self._plane if self._axes == 3 else None
+        several = channels > 1 or (self._axes == 3 and not energy.isotropic)
+        self._several = True if several else None
+        grey = channels == 1 and self._axes == 2 and energy.isotropic
+        self._general = None if grey else True
         self._sweeps = _SWEEPS if self._axes == 2 else _VOLUME_SWEEPS
         rows = (channels, int(np.prod(space[:-1])), space[-1])
         weights = energy.weights
@@ -117,8 +123,8 @@ class CompiledDual:
     def _sweep(self, strip: Strip, betas: np.ndarray) -> None:
         one, isotropic = self._dtype(1), self.energy.isotropic
         sweep(
-            strip.state, strip.work, self._axes, self._plane, self._tau, self._step, self._shrink,
-            one, self._tiny, isotropic, strip.radius, betas,
+            strip.state, strip.work, self._volume, self._several, self._tau, self._step,
+            self._shrink, one, self._tiny, isotropic, strip.radius, betas,
         )  # fmt: skip
 
     def _gather(self, kind: int) -> np.ndarray:
@@ -134,7 +140,7 @@ class CompiledDual:
         return self._gather(1)
 
     def _store_primal(self, strip: Strip) -> None:
-        primal(strip.state, strip.stored[:, :, None], self._axes, self._plane, self._tau)
+        primal(strip.state, strip.stored[:, :, None], self._volume, self._tau)
 
     @property
     def image(self) -> np.ndarray:
@@ -177,7 +183,7 @@ class CompiledDual:
 
         def work(strip: Strip) -> tuple[float, np.ndarray]:
             return slack_sums(
-                strip.state, strip.stored[:, :, None], self._axes, self._plane, self._tau,
+                strip.state, strip.stored[:, :, None], self._volume, self._general, self._tau,
                 exact_tau, single, self.energy.isotropic, zero, strip.first, strip.last,
             )  # fmt: skip
 

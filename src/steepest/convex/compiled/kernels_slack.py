@@ -120,14 +120,15 @@ def _planar_row(state, u, r, below, g_x, g_y, zero, largest, sums):
 def _square_row(state, u, c, x, y, z, r, plane, tau, rest, sums):
     """Sums 5 to 8 of one row, in float64: squares of u1-u0, u1, u0 and u1 - u0 - tau div p."""
     change, size, start, residual = 0.0, 0.0, 0.0, 0.0
-    t_x, t_y, t_z = tau[0], tau[1], tau[2]
+    t_x, t_y = tau[0], tau[1]
     above, t_above = (r - 1, t_y) if r > 0 else (0, 0.0)
     rest[0] = -t_x * np.float64(state[x, r, 0])
     for j in range(1, state.shape[2]):
         rest[j] = t_x * (np.float64(state[x, r, j - 1]) - np.float64(state[x, r, j]))
     for j in range(state.shape[2]):
         rest[j] += t_above * np.float64(state[y, above, j]) - t_y * np.float64(state[y, r, j])
-    if z >= 0:
+    if plane is not None:
+        t_z = tau[2]
         before, t_before = (r - plane, t_z) if r >= plane else (0, 0.0)
         for j in range(state.shape[2]):
             rest[j] += t_before * np.float64(state[z, before, j]) - t_z * np.float64(state[z, r, j])
@@ -146,30 +147,40 @@ def _square_row(state, u, c, x, y, z, r, plane, tau, rest, sums):
 
 
 @nb.njit(**OPTIONS)
-def slack_sums(state, stored, axes, plane, tau, exact_tau, gradient, isotropic, zero, first, last):
+def slack_sums(
+    state, stored, plane, general, tau, exact_tau, gradient, isotropic, zero, first, last
+):
     """The largest squared norm of the flux and the nine sums of rows first..last; sets ``stored``.
 
     ``stored`` (C, rows, 1, columns + 1) becomes the image ``u1 = u0 + tau div p``, in float32.
+    ``plane`` as in `kernels_sweep.sweep`; ``general`` is None for a grey image of two axes with
+    isotropic norm, else True.
     """
     height, width, channels = state.shape[1], state.shape[2], stored.shape[0]
+    slot, axes = (state.shape[0] + channels) // 2, state.shape[0] // channels // 2
     sums = np.zeros(9)
     largest = np.zeros(width, state.dtype)
-    work = np.empty((6, width), state.dtype)
     rest = np.empty(width)
-    reach = plane if axes == 3 else 1
+    work = np.empty((6, width), state.dtype)
+    reach = 1
+    if plane is not None:
+        reach = plane
     for r in range(first, min(last + reach, height) + reach):
         if r < min(last + reach, height):
             for c in range(channels):
-                x = channels * (1 + axes) + c
-                z = x + 2 * channels if axes == 3 else -1
-                primal_row(state, c, x, x + channels, z, r, plane, tau, stored, c, r, 0)
+                x = slot + c
+                y, z = x + channels, x + 2 * channels
+                primal_row(state, c, x, y, z, r, plane, tau, stored, c, r, 0)
         r -= reach
         if r < first or r >= last:
             continue
-        at_edge = r + 1 >= height or (axes == 3 and (r + 1) % plane == 0)
-        below = r if at_edge else r + 1
-        behind = r + reach if r + reach < height else r
-        if axes == 2 and channels == 1 and isotropic:
+        below, behind = min(r + 1, height - 1), r
+        if plane is not None:
+            if (r + 1) % plane == 0:
+                below = r
+            if r + reach < height:
+                behind = r + reach
+        if general is None:
             _planar_row(state, stored, r, below, gradient[0], gradient[1], zero, largest, sums)
         else:
             _general_row(
@@ -177,9 +188,9 @@ def slack_sums(state, stored, axes, plane, tau, exact_tau, gradient, isotropic, 
                 sums,
             )  # fmt: skip
         for c in range(channels):
-            x = channels * (1 + axes) + c
-            z = x + 2 * channels if axes == 3 else -1
-            _square_row(state, stored, c, x, x + channels, z, r, plane, exact_tau, rest, sums)
+            x = slot + c
+            y, z = x + channels, x + 2 * channels
+            _square_row(state, stored, c, x, y, z, r, plane, exact_tau, rest, sums)
     return largest.max(), sums
 
 

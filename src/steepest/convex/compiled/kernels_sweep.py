@@ -28,47 +28,34 @@ def primal_row(state, c, x, y, z, r, plane, tau, u, a, b, d):
     """``u[a, b, d] = f + tau div y`` for row r, from the slots c and x, y, z.
 
     ``u`` has one column more, a copy of the last. Rows are indexed, never passed: making a view
-    costs as much as ten pixels.
-
-    ``z`` is -1 for two axes. Nothing flows through the last face of an axis, so that the row above
-    the first one of a plane, which is of another plane, adds nothing.
+    costs as much as ten pixels. ``plane`` is None for two axes (what numba then compiles has no z).
+    Nothing flows through the last face of an axis, so that the row above the first one of a plane,
+    which is of another plane, adds nothing.
     """
-    t_x, t_y, t_z = tau[0], tau[1], tau[2]
+    t_x, t_y = tau[0], tau[1]
     width = state.shape[2]
-    if z >= 0 and r >= plane:
+    if r > 0:
         u[a, b, d, 0] = (
-            state[c, r, 0]
-            + t_x * state[x, r, 0]
-            + t_y * (state[y, r, 0] - state[y, r - 1, 0])
-            + t_z * (state[z, r, 0] - state[z, r - plane, 0])
+            state[c, r, 0] + t_x * state[x, r, 0] + t_y * (state[y, r, 0] - state[y, r - 1, 0])
         )
         for j in range(1, width):
             u[a, b, d, j] = (
                 state[c, r, j]
                 + t_x * (state[x, r, j] - state[x, r, j - 1])
                 + t_y * (state[y, r, j] - state[y, r - 1, j])
-                + t_z * (state[z, r, j] - state[z, r - plane, j])
             )
     else:
-        if r > 0:
-            u[a, b, d, 0] = (
-                state[c, r, 0] + t_x * state[x, r, 0] + t_y * (state[y, r, 0] - state[y, r - 1, 0])
+        u[a, b, d, 0] = state[c, 0, 0] + t_x * state[x, 0, 0] + t_y * state[y, 0, 0]
+        for j in range(1, width):
+            u[a, b, d, j] = (
+                state[c, 0, j] + t_x * (state[x, 0, j] - state[x, 0, j - 1]) + t_y * state[y, 0, j]
             )
-            for j in range(1, width):
-                u[a, b, d, j] = (
-                    state[c, r, j]
-                    + t_x * (state[x, r, j] - state[x, r, j - 1])
-                    + t_y * (state[y, r, j] - state[y, r - 1, j])
-                )
+    if plane is not None:
+        t_z = tau[2]
+        if r >= plane:
+            for j in range(width):
+                u[a, b, d, j] += t_z * (state[z, r, j] - state[z, r - plane, j])
         else:
-            u[a, b, d, 0] = state[c, 0, 0] + t_x * state[x, 0, 0] + t_y * state[y, 0, 0]
-            for j in range(1, width):
-                u[a, b, d, j] = (
-                    state[c, 0, j]
-                    + t_x * (state[x, 0, j] - state[x, 0, j - 1])
-                    + t_y * state[y, 0, j]
-                )
-        if z >= 0:
             for j in range(width):
                 u[a, b, d, j] += t_z * state[z, r, j]
     u[a, b, d, width] = u[a, b, d, width - 1]
@@ -233,12 +220,14 @@ def _slot(r, ring):
 
 
 @nb.njit(**OPTIONS)
-def sweep(state, work, axes, plane, tau, step, shrink, one, tiny, isotropic, radius, betas):
+def sweep(state, work, plane, coupled, tau, step, shrink, one, tiny, isotropic, radius, betas):
     """``len(betas)`` accelerated dual iterations on a strip.
 
     ``work`` is (len(betas), reach + 1, C, at least columns + 1); ``plane`` is the number of rows
-    of a plane; ``tau`` and ``step`` hold the x, y and z value (spacing folded in); ``radius`` is
-    (rows, columns), or (0, 0) for an unweighted ball.
+    of a plane, or None for two axes; ``coupled`` is True for several components of which the row
+    kernels know nothing (channels, an anisotropic volume), else None; ``tau`` and ``step`` hold the
+    x, y and z value (spacing folded in); ``radius`` is (rows, columns), or (0, 0) for an unweighted
+    ball. Only what a None leaves is compiled.
     """
     height, ring, channels = state.shape[1], work.shape[1], work.shape[2]
     reach = ring - 1
@@ -249,24 +238,27 @@ def sweep(state, work, axes, plane, tau, step, shrink, one, tiny, isotropic, rad
             if 0 <= r < height:
                 for c in range(channels):
                     x = channels + c
-                    z = x + 2 * channels if axes == 3 else -1
-                    primal_row(
-                        state, c, x, x + channels, z, r, plane, tau, work, k, _slot(r, ring), c
-                    )
+                    y, z = x + channels, x + 2 * channels
+                    primal_row(state, c, x, y, z, r, plane, tau, work, k, _slot(r, ring), c)
             r -= reach
             if r < 0 or r >= height:
                 continue
             here = _slot(r, ring)
-            at_edge = r + 1 >= height or (axes == 3 and (r + 1) % plane == 0)
-            below = here if at_edge else _slot(r + 1, ring)
-            behind = _slot(r + reach, ring) if r + reach < height else here
-            beta = betas[k]
-            if channels > 1 or (axes == 3 and not isotropic):
+            below, behind, beta = here, here, betas[k]
+            if r + 1 < height:
+                below = _slot(r + 1, ring)
+            if plane is not None:
+                if (r + 1) % plane == 0:
+                    below = here
+                if r + reach < height:
+                    behind = _slot(r + reach, ring)
+            if coupled is not None:
+                axes = state.shape[0] // channels // 2
                 _coupled_row(
                     state, work, k, here, below, behind, axes, r, step, shrink, one, tiny,
                     isotropic, beta, radius, norm,
                 )  # fmt: skip
-            elif axes == 3:
+            elif plane is not None:
                 _volume_row(
                     state, work, k, here, below, behind, r, step, shrink, one, tiny, beta, radius
                 )
@@ -283,11 +275,12 @@ def sweep(state, work, axes, plane, tau, step, shrink, one, tiny, isotropic, rad
 
 
 @nb.njit(**OPTIONS)
-def primal(state, u, axes, plane, tau):
+def primal(state, u, plane, tau):
     """``u = f + tau div p``, (C, rows, 1, columns + 1), on a strip; the last column is repeated."""
     channels = u.shape[0]
+    first = (state.shape[0] + channels) // 2  # slot of p
     for c in range(channels):
-        x = channels * (1 + axes) + c
-        z = x + 2 * channels if axes == 3 else -1
+        x = first + c
+        y, z = x + channels, x + 2 * channels
         for r in range(state.shape[1]):
-            primal_row(state, c, x, x + channels, z, r, plane, tau, u, c, r, 0)
+            primal_row(state, c, x, y, z, r, plane, tau, u, c, r, 0)
