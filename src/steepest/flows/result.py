@@ -67,7 +67,7 @@ class Step:
     def image(self) -> Array:
         """The image after this step.
 
-        Access it only inside the callback, because the solver then overwrites it.
+        Access it first inside the callback. Later, it would be the image of a later step.
         """
         return self.gather()
 
