@@ -1,4 +1,4 @@
-"""Initial fluxes that the caller suggests: check them, and project them onto the dual ball."""
+"""Initial fluxes that the caller suggests: check them, and make them feasible."""
 
 from __future__ import annotations
 
