@@ -176,7 +176,7 @@ def _match_distance(
             return replace(solved, status=Status.STOPPED), strength
         flux = solved.flux
         low, high = (strength, high) if removed < wanted else (low, strength)
-        if removed == 0:  # too weak to move anything in this dtype
+        if removed == 0:  # the strength is too small to change anything in this dtype
             strength *= 100
             continue
         slope = 1.0

@@ -21,12 +21,12 @@ from ..grid.coarsening import average
 from .march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
 from .problem import Problem, make_problem
 
-_FIRST = 1e-3  # share of the largest deviation from the mean that sets the first time
+_FIRST = 1e-3  # share of the largest deviation from the mean; nothing vanishes before it is lost
 FLAT = 1e-3  # relative contrast left at extinction
 _LONGEST = 64  # largest number of pixels per axis of the averages used for an estimate
 _DOUBLINGS = 60
 _MOST_ITERATIONS = 1000
-STAGE = "finding the last time"  # as the user reads it
+STAGE = "finding the last time"  # name of the stage, shown to the user
 DEFAULT_TOL = 3e-3
 
 

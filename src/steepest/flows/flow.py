@@ -101,8 +101,7 @@ def flow(
         ``max_error``.
     state : FlowState, optional
         ``state`` of an earlier result for the same image and energy. The flow continues from that
-        state, and ``times`` must be later than its time. `FlowResult.continue_to` does the same
-        with less typing.
+        state, and ``times`` must be later than its time. `FlowResult.continue_to` is a shortcut.
     flux_guess : array or callable, optional
         Initial flux of each step: an array (steps, \\*flux.shape), or a function
         ``(t_start, t_stop) -> flux``. A poor guess costs iterations, but the certificate remains

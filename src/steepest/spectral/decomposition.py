@@ -338,7 +338,7 @@ def from_flow(
     if nodes.size < 2:
         raise InputError("the flow has no time after 0: nothing to decompose")
     frames = np.concatenate([image[None], flow.images])
-    flow = replace(flow, images=frames[1:])  # one copy of the frames, not two
+    flow = replace(flow, images=frames[1:])  # keep only one copy of the frames
     steps = spacing or (1.0,) * (image.ndim - (channel_axis is not None))
     whole = np.array([0.0, np.inf])
     bare = Decomposition(image, nodes, frames, whole, flow, channel_axis, steps, coupled)
