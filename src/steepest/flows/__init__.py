@@ -1,1 +1,1 @@
-"""Gradient flows of images: time stepping, certificates, results."""
+"""Gradient flows of images: time stepping, certificates and results."""

@@ -1,11 +1,11 @@
-"""Choosing steps and gaps for a certified accuracy that the user asks for.
+"""Choose steps and gaps for a certified accuracy that the user requests.
 
-A step of length tau adds about ``kappa tau^q`` to the certificate. The fewest steps for a given
-sum are those that all add the same, ``theta``. A pilot of a few coarse steps measures what each
-stretch of time costs; from ``c`` for a pilot step follow ``(c/theta)^(1/q)`` steps in its place,
-each adding theta, and theta is what makes the sum meet the budget. So the number of steps is known
-before they are taken. Each run is itself certified and serves as the next pilot if the bound should
-miss the target.
+A step of length tau adds about ``kappa tau^q`` to the certificate. For a given sum, the number of
+steps is smallest if all steps add the same amount, ``theta``. A pilot run with a few coarse steps
+measures the cost of each stretch of time. A pilot step of cost ``c`` is replaced by
+``(c/theta)^(1/q)`` steps, each adding theta, and theta is chosen so that the sum meets the budget.
+The number of steps is therefore known before they are taken. Each run is certified itself, and it
+serves as the next pilot if its bound misses the target.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from ..core.status import Status
 from .march import Hooks, Record, in_double, march
 from .result import PartState
 
-CHOOSING, FLOWING = "choosing the time steps", "flow"  # the stages, as the user reads them
+CHOOSING, FLOWING = "choosing the time steps", "flow"  # names of the stages, shown to the user
 DEFAULT_MAX_STEPS = 20000
-_ORDER = 2.4  # q; chosen by measuring: 2.8 and 3.2 miss the target more often
-_SOLVER_SHARE = 0.85  # of the budget; short warm-started steps cost few iterations, small gaps many
+_ORDER = 2.4  # q; chosen by measurement: 2.8 and 3.2 miss the target more often
+# Share of the budget for the gaps: short warm-started steps cost few iterations, small gaps many.
+_SOLVER_SHARE = 0.85
 _PILOT_STEPS = 10
 _ATTEMPTS = 5
-_FEWEST, _MOST = 1e-3, 1e100  # steps in the place of one
+_FEWEST, _MOST = 1e-3, 1e100  # limits of the number of steps that replace one step
 _TIMED_STEPS = 10
-_ROUNDED = 0.15  # epsilons by which storing an image moves its pixels, in the mean (measured)
+_ROUNDED = 0.15  # mean change of a pixel when an image is stored, in epsilons (measured)
 
 
 def march_to_accuracy(
@@ -49,14 +50,14 @@ def march_to_accuracy(
     num_threads: int | None = None,
     hooks: Hooks = Hooks(),  # noqa: B008 - frozen
 ) -> Record:
-    """`march` with steps and gaps chosen so that the bound at the last time is below ``target``.
+    """Run `march` with steps and gaps such that the bound at the last time is below ``target``.
 
-    The image is computed in float64 where rounding in its own dtype would stand in the way.
+    The image is computed in float64 if rounding in its own dtype would make the bound too large.
 
     Raises
     ------
     TooManySteps
-        More than ``max_num_steps`` are needed. That is known after the pilot.
+        If more than ``max_num_steps`` steps are required. This is known after the pilot run.
     """
     span = wanted[-1] - begin
     nodes = _with(wanted, begin + span * np.geomspace(1 / 200, 1.0, _PILOT_STEPS)[:-1], begin)
@@ -87,9 +88,9 @@ def march_to_accuracy(
         edges = np.concatenate([[begin], nodes])
         share = (1 - _SOLVER_SHARE) * safety * available
         density = _density(np.array(costs), share)
-        if attempt:  # a wide gap hides what a step costs: keep every step
+        if attempt:  # a large gap hides the cost of a step, so keep every step
             density = np.maximum(density, 1.0)
-        slack = 0.5 * _SOLVER_SHARE * safety * available / span  # the gap allowed in unit time
+        slack = 0.5 * _SOLVER_SHARE * safety * available / span  # allowed gap per unit of time
         count = float(density.sum())
         if _rounds_too_much(energy, state, span, count, slack, target):
             state = in_double(state)
@@ -115,25 +116,25 @@ def march_to_accuracy(
 
 
 def _density(costs: np.ndarray, budget: float) -> np.ndarray:
-    """How many steps take the place of each that cost so much: ``(c / theta)^(1/q)``.
+    """Number of steps that replace each step of the given cost: ``(c / theta)^(1/q)``.
 
-    With the theta for which ``theta * sum((c / theta)^(1/q)) = budget``.
+    Here theta satisfies ``theta * sum((c / theta)^(1/q)) = budget``.
     """
     roots = costs ** (1 / _ORDER)
     total = float(roots.sum())
     if total == 0:
         return np.full(costs.shape, _FEWEST)
-    with np.errstate(over="ignore"):  # of an accuracy that cannot be had
+    with np.errstate(over="ignore"):  # overflows if the accuracy cannot be reached
         return np.clip(roots * (np.float64(total) / budget) ** (1 / (_ORDER - 1)), _FEWEST, _MOST)
 
 
 def _loss(times: float) -> float:
-    """The decibels that so many times fewer steps cost."""
+    """Accuracy in decibels that is lost with ``times`` times fewer steps."""
     return 10 * (_ORDER - 1) * math.log10(times)
 
 
 def _divide(edges: np.ndarray, density: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Nodes with so many steps between edges; the wanted times are among them."""
+    """Nodes with ``density`` steps between the edges, and the wanted times."""
     cumulated = np.concatenate([[0.0], np.cumsum(density)])
     count = max(1, int(np.ceil(cumulated[-1])))
     nodes = np.interp(np.linspace(0, cumulated[-1], count + 1)[1:-1], cumulated, edges)
@@ -141,7 +142,7 @@ def _divide(edges: np.ndarray, density: np.ndarray, wanted: np.ndarray) -> np.nd
 
 
 def _with(wanted: np.ndarray, nodes: np.ndarray, begin: float) -> np.ndarray:
-    """The wanted times, and those of the nodes that are not next to one of them."""
+    """The wanted times, and the nodes that are not too close to a wanted time."""
     step = np.diff(nodes, prepend=begin)
     after = np.minimum(np.searchsorted(wanted, nodes), wanted.size - 1)
     near = np.minimum(abs(nodes - wanted[after]), abs(nodes - wanted[np.maximum(after - 1, 0)]))
@@ -151,7 +152,7 @@ def _with(wanted: np.ndarray, nodes: np.ndarray, begin: float) -> np.ndarray:
 def _rounds_too_much(
     energy: Energy, state: PartState, span: float, count: float, slack: float, target: float
 ) -> bool:
-    """Whether ``count`` steps in the dtype of the image would miss the target by rounding."""
+    """Whether rounding would make ``count`` steps in the dtype of the image miss the target."""
     image = state.image
     size = float(abs(image).max())
     floor = count / span * rounding_floor(image, energy, span / count, size)
@@ -168,7 +169,7 @@ def _seconds(
     max_num_iter: int,
     num_threads: int | None,
 ) -> float:
-    """Seconds per step, measured on steps 11 to 20: the first ten compile and warm up."""
+    """Seconds per step, measured on steps 11 to 20. The first ten steps compile and warm up."""
     nodes = begin + tau * np.arange(1, 2 * _TIMED_STEPS + 1)
     seen: list[float] = []
     march(

@@ -1,4 +1,4 @@
-"""Photon noise made Gaussian, and back: the generalised Anscombe transform."""
+"""The generalised Anscombe transform: turn photon noise into Gaussian noise, and back."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from ..core.errors import InputError
 from ..core.namespace import Array, cast, detached, is_torch, namespace, to_float64
 from ..core.numbers import check_number, check_real
 
-_LEAST = 2 * math.sqrt(3 / 8)  # the transform of no photons, where the closed form is zero
+_LEAST = 2 * math.sqrt(3 / 8)  # the transform of zero photons; the closed form is zero there
 _ROOT = math.sqrt(3 / 2)
-_MOST = 1e12  # of gains, noise, offsets and transformed counts
-_BLOCK = 8  # pixels along each axis: their mean says how many photons there are
-_POINTS = 40  # of the integral over the Gaussian noise
+_MOST = 1e12  # largest gain, noise, offset and transformed count
+_BLOCK = 8  # pixels along each axis of the blocks whose mean estimates the number of photons
+_POINTS = 40  # quadrature points for the integral over the Gaussian noise
 _LIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 50, 60)])
 
 
 def anscombe(x: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float = 0.0) -> Array:
-    """Generalised Anscombe transform: photon counts to values with noise of standard deviation 1.
+    """Transform photon counts to values with Gaussian noise of standard deviation 1.
 
-    For ``x = gain * Poisson(photons) + Normal(offset, read_noise**2)``,
+    This is the generalised Anscombe transform. For
+    ``x = gain * Poisson(photons) + Normal(offset, read_noise**2)``, it computes
 
     ``2 / gain * sqrt(gain * (x - offset) + 3/8 * gain**2 + read_noise**2)``
 
-    (0 where the root is of a negative number) has a variance near 1 whatever the number of photons,
-    if there are about 4 or more per pixel; below that it has less (see `anscombe_noise`). Denoise
-    the result with any method for Gaussian noise, and bring it back by `inverse_anscombe`.
+    and 0 where the argument of the root is negative. The result has a variance near 1, whatever the
+    number of photons, if there are about 4 or more photons per pixel. With fewer photons, the
+    variance is smaller (see `anscombe_noise`). Denoise the result by any method for Gaussian noise,
+    then transform it back by `inverse_anscombe`.
 
     Parameters
     ----------
     x : array of any shape, or torch tensor
-        Counts or grey values. Integers are taken as the numbers they are, uint16 too: they are
-        *not* brought to [0, 1].
+        Counts or grey values. Integers, including uint16, are used as they are; they are *not*
+        scaled to [0, 1].
     gain : float
         Grey values per photon.
     read_noise : float
@@ -46,12 +48,13 @@ def anscombe(x: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float =
     Returns
     -------
     array of the same shape
-        float32 for float32, uint8 and uint16, else float64.
+        float32 for float32, uint8 and uint16 input, otherwise float64.
 
     Raises
     ------
     InputError
-        Values that are no real and finite numbers, a gain that is not positive, or negative noise.
+        If ``x`` contains values that are not real and finite, ``gain`` is not positive, or
+        ``read_noise`` is negative.
 
     References
     ----------
@@ -73,21 +76,22 @@ def anscombe(x: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float =
 def inverse_anscombe(
     y: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float = 0.0
 ) -> Array:
-    """Exact unbiased inverse of `anscombe`: from a mean of transformed counts to the mean count.
+    """Transform denoised values of `anscombe` back to counts, by the exact unbiased inverse.
 
     A denoiser returns an estimate D of the mean of the *transformed* counts. The algebraic inverse
-    of the transform would take it to too small a number of photons; this is the inverse of
-    ``photons -> E[anscombe(x)]`` instead, in closed form:
+    of the transform would underestimate the number of photons. This function instead inverts
+    ``photons -> E[anscombe(x)]``, by a closed form for the number of photons:
 
     ``D**2/4 + sqrt(3/2)/(4 D) - 11/(8 D**2) + 5 sqrt(3/2)/(8 D**3) - 1/8 - (read_noise/gain)**2``
 
-    photons, times ``gain`` plus ``offset``. It is zero photons where this is negative, and where D
-    is below the transform of no photons, ``2 sqrt(3/8)``.
+    The result is this number times ``gain``, plus ``offset``. The number of photons is set to zero
+    where the formula is negative, and where D is below the transform of zero photons,
+    ``2 sqrt(3/8)``.
 
     Parameters
     ----------
     y : array of any shape, or torch tensor
-        Floats: what `anscombe` returned, denoised.
+        Denoised output of `anscombe`, in floating point.
     gain, read_noise, offset
         As given to `anscombe`.
 
@@ -99,7 +103,8 @@ def inverse_anscombe(
     Raises
     ------
     InputError
-        Values that are no finite floats, a gain that is not positive, or negative noise.
+        If ``y`` contains values that are not finite floats, ``gain`` is not positive, or
+        ``read_noise`` is negative.
 
     References
     ----------
@@ -124,12 +129,14 @@ def anscombe_noise(
     *,
     channel_axis: int | None = None,
 ) -> float:
-    """Standard deviation of the noise of ``anscombe(x)``: 1, or less in images with dark parts.
+    """Estimate the standard deviation of the noise of ``anscombe(x)``.
 
-    The root of the mean over all pixels of ``Var[anscombe(count)]``, which is 1 for about 4 photons
-    or more and falls to 0 without light. The photons of each pixel are taken to be the mean of a
-    block of 8 pixels along each axis. This is the ``sigma`` that `steepest.denoise_discrepancy`
-    needs; 1 would smooth images with dark parts too much.
+    It is 1, or less for images with dark parts. Use it as ``sigma`` in
+    `steepest.denoise_discrepancy`; a value of 1 would smooth images with dark parts too much.
+
+    The estimate is the square root of the mean of ``Var[anscombe(count)]`` over all pixels. This
+    variance is 1 for about 4 photons or more and falls to 0 without light. The number of photons of
+    each pixel is estimated by the mean of a block of 8 pixels along each axis.
 
     Parameters
     ----------
@@ -138,7 +145,7 @@ def anscombe_noise(
     gain, read_noise, offset
         As in `anscombe`.
     channel_axis : int, optional
-        All channels together give one number.
+        Axis of the channels. The result is a single number for all channels together.
 
     Returns
     -------
@@ -147,7 +154,8 @@ def anscombe_noise(
     Raises
     ------
     InputError
-        As `anscombe`, or a ``channel_axis`` that is no axis of the array.
+        As for `anscombe`, or if ``channel_axis`` is not an axis of ``x``, or ``x`` does not have
+        1 to 3 spatial axes.
     """
     gain, variance, offset = _camera(gain, read_noise, offset)
     values = np.asarray(detached(_floats(x)), dtype=np.float64)
@@ -171,7 +179,7 @@ def anscombe_noise(
 
 
 def _variance(photons: float, noise: float) -> float:
-    """The variance of the transform, by sums over the photons and the Gaussian noise."""
+    """Variance of the transform, from sums over the photons and the Gaussian noise."""
     counts = np.arange(int(photons + 12 * math.sqrt(photons) + 40))
     logs = np.array([math.lgamma(count + 1) for count in counts])
     chances = np.exp(counts * math.log(photons or 1e-300) - photons - logs)
@@ -184,7 +192,7 @@ def _variance(photons: float, noise: float) -> float:
 
 
 def _camera(gain: float, read_noise: float, offset: float) -> tuple[float, float, float]:
-    """The gain, the variance of the read noise in photons, and the offset."""
+    """Check the camera parameters; return gain, variance of the read noise in photons, offset."""
     gain = check_number(gain, "gain", positive=True, least=1 / _MOST, most=_MOST)
     noise = check_number(read_noise, "read_noise", most=_MOST) / gain
     offset = check_real(offset, "offset")
@@ -194,7 +202,7 @@ def _camera(gain: float, read_noise: float, offset: float) -> tuple[float, float
 
 
 def _floats(x: Any) -> Array:
-    """Real and finite numbers as floats."""
+    """Check that the values are real and finite, and return them as floats."""
     array = as_array(x, "x")
     kind = dtype_name(array)
     if not is_torch(array) and array.dtype.kind in "iuf" and array.dtype.itemsize <= 8:

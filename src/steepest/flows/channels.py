@@ -1,4 +1,4 @@
-"""Numbers that hold for all channels of an image, or for one each."""
+"""Parameters that are given as one number for all channels of an image, or one per channel."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .problem import Problem
 
 
 def each_channel(value: Any, name: str, problem: Problem) -> float | np.ndarray:
-    """A number that is not negative, or (where channels are separate) an array (channels,) of them.
+    """Check a non-negative number, or an array (channels,) of them for separate channels.
 
     Raises
     ------
     InputError
-        Bad numbers; several for coupled channels, or not as many as there are channels.
+        If a number is negative or not finite, if several numbers are given for coupled channels,
+        or if the number of values differs from the number of channels.
     """
     if not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0):
         return check_number(value, name)
@@ -34,6 +35,6 @@ def each_channel(value: Any, name: str, problem: Problem) -> float | np.ndarray:
 
 
 def of_parts(value: float | np.ndarray, problem: Problem) -> list[float]:
-    """The number for every part of the problem."""
+    """Repeat the numbers, so that there is one for every part of the problem."""
     one_item = np.broadcast_to(value, (problem.parts_per_item,))
     return [float(each) for each in np.tile(one_item, problem.num_items)]

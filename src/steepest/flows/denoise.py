@@ -1,4 +1,4 @@
-"""One problem ``argmin_v 1/2||v - f||^2 + strength J(v)``, certified: one step of the flow of J."""
+"""Certified denoising: ``argmin_v 1/2||v - f||^2 + strength J(v)``, one step of the flow of J."""
 
 from __future__ import annotations
 
@@ -38,37 +38,41 @@ def denoise(
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> DenoiseResult:
-    """Denoising with a convex energy: ``argmin_v 1/2||v - image||^2 + strength * J(v)``.
+    """Denoise an image with a convex energy: ``argmin_v 1/2||v - image||^2 + strength * J(v)``.
 
-    This is one implicit Euler step of `flow` of length ``strength``. With total variation it starts
-    from the solution on coarser grids.
+    This is one implicit Euler step of `flow` of length ``strength``. With total variation, the
+    solver starts from the solution on coarser grids.
 
     Parameters
     ----------
     image : array, 1-D to 3-D, plus optional channel and batch axes
-        dtypes as in `flow`: floats as they are, uint8/uint16 scaled to [0, 1] and back.
-        If a torch tensor requires grad, ``image`` of the result is differentiable, see Notes.
+        The image to denoise. As in `flow`, floating-point images are used without scaling;
+        uint8 and uint16 images are scaled to [0, 1] and back. If a torch tensor requires grad,
+        ``image`` of the result is differentiable (see Notes).
     strength : float, or array (channels,), optional
-        Not negative; unit for total variation: grey value x pixel. A torch scalar may require grad
-        (then positive). One number per channel is allowed where the energy treats channels
-        separately (``coupled=False``). Default: the strength that removes as much as there is
-        noise, see `denoise_discrepancy` (NumPy, one image).
+        Non-negative weight of the energy. The unit for total variation is grey value x pixel. A
+        torch scalar may require grad; it must then be positive. If the energy treats channels
+        separately (``coupled=False``), one number per channel is allowed. The default is the
+        strength that removes just the noise, see `denoise_discrepancy`; it is available for a
+        single NumPy image.
     energy : Energy, optional
-        As in `flow`; default `TotalVariation`.
+        As in `flow`. The default is `TotalVariation`.
     tol : float
-        Relative duality gap; it bounds the relative suboptimality of the energy.
+        Relative duality gap at which the solver stops. It bounds the relative suboptimality of the
+        energy.
     data_range, spacing, channel_axis, batch_axis, num_threads
         As in `flow`.
     max_num_iter : int
         Largest number of iterations.
     on_step : callable, optional
-        Called with a `Step` whenever the gap is measured (``step`` counts the measurements,
-        ``iterations`` the iterations, ``image`` is None); returning True stops the solver.
+        Called with a `Step` whenever the gap is measured. ``step`` is the number of measurements so
+        far, ``iterations`` is the number of iterations, and ``image`` is None. Return True to stop
+        the solver.
     flux : array (components, \\*image.shape), optional
-        A dual field to start with, such as the ``flux`` of an earlier result for similar data. It
-        is made feasible, and used if it has the smaller dual energy.
+        Initial dual field, such as the ``flux`` of an earlier result for similar data. It is made
+        feasible, and it is used only if its dual energy is smaller than that of the default start.
     raise_on_failure : bool
-        Raise `NotConverged` where the tolerance was not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
@@ -79,14 +83,14 @@ def denoise(
     InputError
         Bad image, strength, energy or options.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the tolerance is not met and ``raise_on_failure=True``.
 
     Notes
     -----
-    Gradients with respect to ``image`` and ``strength`` come from implicit differentiation of the
-    solution (docs/gradients): exact for an exact solution at which the solution is differentiable
-    (almost everywhere), with ``tol`` 1e-4 accurate to some per cent on a photograph. The flux and
-    the certificate are constants.
+    Gradients with respect to ``image`` and ``strength`` (docs/gradients) are computed by implicit
+    differentiation of the solution. They are exact if the solution is exact and differentiable
+    there, which it is almost everywhere. With ``tol=1e-4``, they are accurate to a few per cent on
+    a photograph. The flux and the certificate are treated as constants.
     """
     if strength is None:
         if batch_axis is not None or flux is not None:
@@ -125,10 +129,11 @@ def denoise_tv(
     coupled: bool = True,
     **options: Any,
 ) -> DenoiseResult:
-    """Total variation denoising: ``argmin_v 1/2||v - image||^2 + strength * TV(v)``, certified.
+    """Denoise an image by total variation: ``argmin_v 1/2||v - image||^2 + strength * TV(v)``.
 
-    This is `denoise` with `TotalVariation`. (scikit-image's ``denoise_tv_chambolle`` with
-    ``weight`` solves the same problem.)
+    This is `denoise` with the energy `TotalVariation`; the result is certified. The function
+    ``denoise_tv_chambolle`` of scikit-image solves the same problem, with ``weight`` as the
+    strength.
 
     Parameters
     ----------
@@ -149,7 +154,7 @@ def denoise_tv(
     InputError
         Bad image, strength or options.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the tolerance is not met and ``raise_on_failure=True``.
 
     References
     ----------
@@ -171,7 +176,7 @@ def solve(
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> DenoiseResult:
-    """`denoise` of a prepared problem."""
+    """Apply `denoise` to a prepared problem."""
     if tape is not None and np.ndim(strength):
         raise InputError("strength: where a gradient is asked for, one number is allowed")
     problem.check_times(np.atleast_1d(strength), "strength")

@@ -1,4 +1,4 @@
-"""The strength of denoising by the discrepancy principle: remove as much as there is noise."""
+"""Choose the strength of denoising by the discrepancy principle: remove just the noise."""
 
 from __future__ import annotations
 
@@ -42,43 +42,44 @@ def denoise_discrepancy(
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> DenoiseResult:
-    """Denoise with the strength that removes just the noise (Morozov's principle).
+    """Denoise an image with the strength that removes just the noise (Morozov's principle).
 
-    Finds ``strength`` with ``||v - image||^2 = sigma^2 N``, N the number of values, by secant
-    steps on the distance, which grows with the strength. Each trial starts from the flux of the
-    one before; the last is the result. Where the energy treats channels separately
-    (``coupled=False``), every channel has a strength of its own, which removes the noise of that
-    channel.
+    Finds the ``strength`` for which ``||v - image||^2 = sigma^2 N``, where N is the number of
+    values. The distance grows with the strength, so secant steps find it. Each trial starts from
+    the flux of the previous trial, and the last trial is the result. If the energy treats channels
+    separately (``coupled=False``), each channel has its own strength, which removes the noise of
+    that channel.
 
     Parameters
     ----------
     image : array
-        As in `denoise`; no batches, no gradients.
+        As in `denoise`, but without batches and gradients.
     sigma : float, or array (channels,), optional
-        Standard deviation of the Gaussian noise (for uint8/uint16 on the [0, 1] scale); default
-        `estimate_noise`. For separate channels one number holds for each of them, several are
-        theirs in turn, and the default is the estimate of each channel.
+        Standard deviation of the Gaussian noise, on the [0, 1] scale for uint8 and uint16 images.
+        The default is the result of `estimate_noise`. If channels are separate, a single number
+        applies to every channel, an array gives one value per channel, and the default is estimated
+        for each channel.
     energy : Energy, optional
         As in `denoise`.
     rtol : float
         Relative accuracy of the distance.
     tol, data_range, spacing, channel_axis, max_num_iter, on_step, num_threads, raise_on_failure
-        As in `denoise`. ``on_step`` sees all trials. If it stops the search, the result is the
-        current trial, with its strength.
+        As in `denoise`. ``on_step`` is called in all trials. If it stops the search, the result is
+        the current trial with its strength.
 
     Returns
     -------
     DenoiseResult
-        ``strength`` is what was found: a float, or for separate channels an array (channels,); 0
-        for ``sigma == 0``. The status is not a success where no strength was found that removes as
-        much.
+        ``strength`` is the strength found: a float, or an array (channels,) if channels are
+        separate. It is 0 for ``sigma == 0``. If no strength removes this amount of noise,
+        ``converged`` is False.
 
     Raises
     ------
     InputError
         If ``sigma`` is not below the standard deviation of the image, or for bad options.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the search or its last trial does not converge and ``raise_on_failure=True``.
     """
     rtol = check_number(rtol, "rtol", positive=True)
     problem = make_problem(
@@ -112,10 +113,10 @@ def discrepancy_strength(
     coupled: bool = True,
     **options: Any,
 ) -> float | np.ndarray:
-    """The strength for which `denoise_tv` removes just the noise (Morozov's principle).
+    """Find the strength for which `denoise_tv` removes just the noise (Morozov's principle).
 
-    This is ``denoise_discrepancy(...).strength`` for total variation. Use that function if you also
-    want the denoised image.
+    This is ``denoise_discrepancy(...).strength`` for total variation. Use `denoise_discrepancy` if
+    you also need the denoised image.
 
     Parameters
     ----------
@@ -130,12 +131,14 @@ def discrepancy_strength(
     Returns
     -------
     float, or array (channels,) for ``coupled=False`` with a channel axis
-        Zero for ``sigma == 0``.
+        The strength. It is 0 for ``sigma == 0``.
 
     Raises
     ------
     InputError
         If ``sigma`` is not below the standard deviation of the image, or for bad options.
+    NotConverged
+        If the search or its last trial does not converge and ``raise_on_failure=True``.
     """
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled)
     return denoise_discrepancy(image, sigma, energy, **options).strength
@@ -144,7 +147,10 @@ def discrepancy_strength(
 def _match_distance(
     problem: Problem, index: int, sigma: float, rtol: float, plan: Plan
 ) -> tuple[Solved, float]:
-    """One part and its strength, by bracketed secant steps on the logarithms of both."""
+    """Find the solution and the strength of one part.
+
+    Takes bracketed secant steps on the logarithms of the distance and the strength.
+    """
     part = problem.parts[index]
     size = math.prod(part.shape)
     wanted = sigma * math.sqrt(size)
@@ -170,7 +176,7 @@ def _match_distance(
             return replace(solved, status=Status.STOPPED), strength
         flux = solved.flux
         low, high = (strength, high) if removed < wanted else (low, strength)
-        if removed == 0:  # too weak to move anything in this dtype
+        if removed == 0:  # the strength is too small to change anything in this dtype
             strength *= 100
             continue
         slope = 1.0

@@ -1,4 +1,4 @@
-"""When a total variation flow has become constant."""
+"""Extinction time: the time after which a total variation flow is constant."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ..grid.coarsening import average
 from .march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
 from .problem import Problem, make_problem
 
-_FIRST = 1e-3  # of the largest deviation from the mean: no pixel can vanish sooner
+_FIRST = 1e-3  # share of the largest deviation from the mean; nothing vanishes before it is lost
 FLAT = 1e-3  # relative contrast left at extinction
-_LONGEST = 64  # pixels along an axis of the averages that an estimate is made from
+_LONGEST = 64  # largest number of pixels per axis of the averages used for an estimate
 _DOUBLINGS = 60
 _MOST_ITERATIONS = 1000
-STAGE = "finding the last time"  # as the user reads it
+STAGE = "finding the last time"  # name of the stage, shown to the user
 DEFAULT_TOL = 3e-3
 
 
@@ -44,11 +44,10 @@ def extinction_time(
     on_step: Callback | None = None,
     num_threads: int | None = None,
 ) -> float:
-    """A time after which the TV flow of ``image`` is constant.
+    """Find a time after which the TV flow of ``image`` is constant.
 
-    At most about twice the exact extinction time.
-
-    Marches with steps that double until the contrast has fallen below 1e-3 of the image's.
+    The result is at most about twice the exact extinction time. The flow is computed at times that
+    double from step to step, until its contrast is below 1e-3 of the contrast of the image.
 
     Parameters
     ----------
@@ -57,25 +56,26 @@ def extinction_time(
     tol : float
         Relative duality gap of the steps.
     isotropic, weights, coupled, spacing, channel_axis, batch_axis, num_threads
-        As in `tv_flow`; weights must be positive.
+        As in `tv_flow`. All weights must be positive.
     huber : float
-        Must be 0: the flow of Huber-TV never becomes constant.
+        Must be 0, because the flow of Huber-TV never becomes constant.
     on_step : callable, optional
-        Called with a `steepest.core.progress.Progress` after each step, whose ``residual`` is the
-        contrast that is left. Returning True stops the search: the result is then the time
-        reached, at which the flow is not constant yet.
+        Called with a `steepest.core.progress.Progress` after each step. Its ``residual`` is the
+        remaining contrast. Return True to stop the search; the result is then the time reached, at
+        which the flow is not yet constant.
 
     Returns
     -------
     float
-        Zero for a constant image.
+        The extinction time. It is 0 for a constant image.
 
     Raises
     ------
     InputError
-        Huber-TV, weights that vanish, bad images or options.
+        If ``huber`` is not 0, if a weight is not positive, or for bad images or options.
     NotConverged
-        Weights so unequal that the flow is not constant after 60 doublings of the time.
+        If the flow is not constant after 60 doublings of the time, because the weights are very
+        unequal.
     """
     if check_number(huber, "huber"):
         raise InputError("huber must be 0 here: the Huber-TV flow never becomes constant")
@@ -91,9 +91,12 @@ def extinction_time(
 def extinction_of(
     problem: Problem, tol: float, num_threads: int, on_step: Callback | None = None
 ) -> float:
-    """`extinction_time` of a prepared problem of total variation, or the time where it stopped."""
+    """Compute `extinction_time` for a prepared total variation problem.
+
+    Returns the time reached if the callback stops the search.
+    """
     _check_weights(problem)
-    seen: list[float] = []  # of all steps of all parts
+    seen: list[float] = []  # times of all steps of all parts
     times = []
     for part in problem.parts:
         time, stopped = _extinction(problem, problem.energy, part, tol, num_threads, on_step, seen)
@@ -112,11 +115,12 @@ def _check_weights(problem: Problem) -> None:
 def extinction_estimate(
     problem: Problem, num_threads: int, on_step: Callback | None = None
 ) -> float:
-    """About the time that `extinction_of` finds, in about a hundredth of its time.
+    """Estimate the result of `extinction_of` in about a hundredth of its computing time.
 
-    That of averages over blocks, of which no axis has more than 64, plus what the details within
-    the blocks take at most. Details d of blocks of two pixels per axis, whose sides are s, vanish
-    under a flux that crosses no block and is at most ``|s| max|d| / 2``.
+    The estimate is the extinction time of an image of block averages, with at most 64 blocks per
+    axis, plus an upper bound on the time in which the details within the blocks vanish. Details d
+    in blocks of two pixels per axis, with side lengths s, vanish under a flux that does not cross
+    the block boundaries and is at most ``|s| max|d| / 2``.
     """
     _check_weights(problem)
     seen: list[float] = []
@@ -141,7 +145,7 @@ def extinction_estimate(
 
 
 def _repeated(means: Any, shape: tuple[int, ...]) -> Any:
-    """Every mean in all pixels of its block of two per axis."""
+    """Repeat every mean over the pixels of its block (two pixels per axis)."""
     for axis in range(1, len(shape)):
         if shape[axis] > 1:
             index = (slice(None),) * axis + (np.arange(shape[axis]) // 2,)
@@ -150,16 +154,16 @@ def _repeated(means: Any, shape: tuple[int, ...]) -> Any:
 
 
 def contrast(u: Any) -> float:
-    """Largest deviation from the channel's mean; 0 if it is no more than rounding."""
+    """Largest deviation from the mean of the channel; 0 if it is within rounding."""
     found = max(float(abs(channel - channel.mean()).max()) for channel in u)
     return found if found > 4 * epsilon(u) * float(abs(u).max()) else 0.0
 
 
 def shortest_of(problem: Problem) -> float:
-    """A time before which nothing of the image has vanished.
+    """Return a time before which no structure of the image vanishes.
 
-    1e-3 of the contrast divided by the most that the flow can move a pixel in unit time (for TV
-    2 w / h, here halved). Zero for a constant image, or where nothing moves.
+    It is 1e-3 of the contrast divided by half the largest rate at which the flow can change a pixel
+    (that rate is 2 w / h for TV). It is 0 for a constant image, or if the flow does not move.
     """
     return min(_shortest(problem.energy, part) for part in problem.parts) / problem.scale
 
@@ -180,7 +184,10 @@ def _extinction(
     on_step: Callback | None,
     seen: list[float],
 ) -> tuple[float, bool]:
-    """The time for one part, added to those ``seen``; and whether the callback stopped it."""
+    """Return the extinction time of one part, and whether the callback stopped the search.
+
+    The times of all steps are appended to ``seen``.
+    """
     start, stopped, left = contrast(part), False, 0.0
     if start == 0:
         return 0.0, False

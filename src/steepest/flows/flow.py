@@ -43,66 +43,75 @@ def flow(
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> FlowResult:
-    """Gradient flow of an image under a convex energy, at given times, certified.
+    """Compute the gradient flow of an image under a convex energy, with a certified error bound.
 
     Solves ``du/dt in -dJ(u), u(0) = image`` by implicit Euler steps
-    ``u_n = argmin_v 1/2||v - u_{n-1}||^2 + tau J(v)``, each on its dual, warm-started.
+    ``u_n = argmin_v 1/2||v - u_{n-1}||^2 + tau J(v)``. Each step is solved in its dual form and
+    warm-started from the previous step.
 
     Parameters
     ----------
     image : array, 1-D to 3-D, plus optional channel and batch axes
-        float32 or float64 are computed and returned as such; uint8 and uint16 are divided by 255
-        or 65535, computed in float32 and written back in kind, so that times always refer to
-        values in [0, 1]. Torch tensors (float) stay on their device; where they require grad,
-        ``images`` of the result is differentiable, see Notes.
+        A float32 or float64 image is processed and returned in its own dtype. A uint8 or uint16
+        image is divided by 255 or 65535, processed in float32 and converted back to its dtype, so
+        that times always refer to values in [0, 1]. Floating-point torch tensors stay on their
+        device. If a tensor requires grad, ``images`` of the result is differentiable (see Notes).
     times : float or increasing sequence of floats
-        Times at which to return the flow. A leading 0 returns the image itself. Unit for total
-        variation: grey value x pixel. A torch tensor may require grad.
+        Times at which to return the flow. A leading 0 returns the image itself. The unit for total
+        variation is grey value x pixel. A torch tensor may require grad.
     energy : Energy, optional
         `TotalVariation` (default), `SecondOrderTotalVariation`, `TotalGeneralisedVariation`, or any
         other object with the methods of `steepest.convex.energy.Energy`.
     tol : float
-        Relative duality gap to which each step is solved: relative to the step's energy
-        ``1/2||u_n - u_{n-1}||^2 + tau J(u_n)``, or where larger to 1e-4 of the energy
-        ``1/2||image - mean||^2``, so that nothing is spent on what has all but vanished.
+        Relative duality gap at which a step counts as solved. The gap is divided by the energy of
+        the step, ``1/2||u_n - u_{n-1}||^2 + tau J(u_n)``, or by 1e-4 times
+        ``1/2||image - mean||^2`` if that is larger. The latter saves iterations once the image is
+        almost constant.
     num_steps : int, optional
-        Number of uniform steps up to the last time (default 50); intervals between requested
-        times are divided into equal steps no longer than that.
+        Number of uniform steps up to the last time (default 50). Each interval between requested
+        times is divided into equal steps that are no longer than the uniform step.
     grid : "uniform", "log" or TimeGrid
-        Where the steps end; the requested times are always among them.
+        End points of the steps. The requested times are always added.
     accuracy : float, optional
-        Certified PSNR (dB, for ``data_range``) wanted at every time: steps and gaps are then
-        chosen adaptively, and ``num_steps``, ``grid`` and ``tol`` are not used. The number of
-        steps grows about fivefold with every 10 dB. Beyond about 75 dB everything is computed in
+        Required certified PSNR at every time, in dB, relative to ``data_range``. Steps and gaps
+        are then chosen adaptively, and ``num_steps``, ``grid`` and ``tol`` are not used. The number
+        of steps grows about fivefold with every 10 dB. Above about 75 dB, the flow is computed in
         float64, whatever the dtype of the image.
     max_error : float, optional
-        The same as a certified L2 distance.
+        Like ``accuracy``, but given as a certified L2 distance.
     data_range : float, optional
-        For PSNR; default 1 for integers, else the image's maximum minus minimum.
+        Range of grey values used for the PSNR. The default is 1 for integer images, otherwise the
+        maximum minus the minimum of the image.
     spacing : float, or one per spatial axis, optional
         Pixel spacing (default 1).
     channel_axis : int, optional
-        Axis of the channels (None: the image is grey).
+        Axis of the channels. If None, the image is grey.
     batch_axis : int, optional
-        Axis of independent images; the certificate then has a second axis, the items.
+        Axis of independent images. The arrays of the certificate then have a second axis, with one
+        entry per image.
     max_num_steps : int
-        Largest number of steps that ``accuracy`` or ``max_error`` may choose. A short pilot finds
-        out how many are needed; if more, `TooManySteps` says how many, and how long they take.
+        Largest number of steps allowed with ``accuracy`` or ``max_error``. A short pilot run
+        estimates the number required. If it is larger, `TooManySteps` is raised, and its message
+        gives the number of steps and the time that they would take.
     max_num_iter : int
         Largest number of iterations in one step.
     on_step : callable, optional
-        Called with a `Step` after each step; returning True stops the flow there. ``stage`` of the
-        step is "flow", or "choosing the time steps" during the pilot of ``accuracy``.
+        Called with a `Step` after each step. Return True to stop the flow. The ``stage`` of the
+        step is "flow", or "choosing the time steps" during the pilot run of ``accuracy`` or
+        ``max_error``.
     state : FlowState, optional
-        ``state`` of an earlier result for the same image and energy: the flow goes on from there,
-        and ``times`` lie after it. `FlowResult.continue_to` is the short way.
+        ``state`` of an earlier result for the same image and energy. The flow continues from that
+        state, and ``times`` must be later than its time. `FlowResult.continue_to` is a shortcut.
     flux_guess : array or callable, optional
-        A flux to start each step with: an array (steps, \\*flux.shape), or a function
-        ``(t_start, t_stop) -> flux``. A poor guess costs iterations, not validity.
+        Initial flux of each step: an array (steps, \\*flux.shape), or a function
+        ``(t_start, t_stop) -> flux``. A poor guess costs iterations, but the certificate remains
+        valid.
     num_threads : int, optional
-        Default: ``STEEPEST_NUM_THREADS`` or all processors. Does not change results.
+        Number of threads. The default is ``STEEPEST_NUM_THREADS`` or, if that is not set, the
+        number of processors. It does not change the results.
     raise_on_failure : bool
-        Raise `NotConverged` instead of returning a result whose status is not a success.
+        Whether to raise `NotConverged` if a tolerance is not met. By default, the result is
+        returned, and its ``status`` describes the problem.
 
     Returns
     -------
@@ -111,24 +120,27 @@ def flow(
     Raises
     ------
     InputError
-        Bad image, times, energy or options; the message names the argument.
+        Bad image, times, energy or options. The message names the argument.
     TooManySteps
-        An `InputError`: the accuracy needs more than ``max_num_steps`` steps.
+        If ``accuracy`` or ``max_error`` requires more than ``max_num_steps`` steps. This is a
+        subclass of `InputError`.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If a tolerance is not met and ``raise_on_failure=True``. Stopping the flow by ``on_step``
+        does not raise.
 
     Notes
     -----
-    Total variation with Neumann boundary has compiled kernels for NumPy arrays: an iteration costs
-    about 30 operations per pixel. Other energies, and tensors, take the array code. Memory: about
-    12 images, and the kept frames. The certificate bounds the distance to the flow exact in time
-    (docs/certificate).
+    Total variation with a Neumann boundary has compiled kernels for NumPy arrays. An iteration then
+    costs about 30 operations per pixel. Other energies and torch tensors use the array code. The
+    flow needs memory for about 12 images, plus the returned frames. The certificate bounds the
+    distance to the flow that is exact in time (docs/certificate).
 
-    Gradients (docs/gradients) with respect to ``image`` and ``times`` are those of the implicit
-    Euler steps taken, by implicit differentiation of each; steps between requested times move with
-    these as the grid says, and stand still with ``accuracy`` and ``max_error``. Their accuracy
-    follows that of the steps: with ``tol`` 1e-3, some per cent on a photograph. The flux and the
-    certificate are constants. ``state`` cannot be combined with gradients.
+    Gradients with respect to ``image`` and ``times`` (docs/gradients) are computed by implicit
+    differentiation of each implicit Euler step. When a requested time changes, the other steps move
+    with it as ``grid`` prescribes; with ``accuracy`` or ``max_error``, they stay fixed. The
+    accuracy of the gradients depends on that of the steps: with ``tol=1e-3``, they are accurate to
+    a few per cent on a photograph. The flux and the certificate are treated as constants. ``state``
+    cannot be combined with gradients.
 
     Examples
     --------
@@ -180,20 +192,24 @@ def tv_flow(
     coupled: bool = True,
     **options: Any,
 ) -> FlowResult:
-    """Total variation flow of an image at given times, certified: `flow` with `TotalVariation`.
+    """Compute the total variation flow of an image, with a certified error bound.
+
+    This is `flow` with the energy `TotalVariation`.
 
     Parameters
     ----------
     image, times
-        As in `flow`; the unit of times is grey value x pixel.
+        As in `flow`. The unit of times is grey value x pixel.
     isotropic : bool
-        Isotropic (default) or anisotropic total variation.
+        Whether to use isotropic (default) or anisotropic total variation.
     huber : float
-        Half-width of Huber-TV's quadratic zone, in grey values per pixel; 0: total variation.
+        Half-width of the quadratic zone of Huber-TV, in grey values per pixel. The default, 0,
+        gives total variation.
     weights : array of the spatial shape, optional
         Non-negative spatial weights of the total variation.
     coupled : bool
-        One norm for all channels of a pixel (vectorial TV, default) or each channel alone.
+        Whether to use one norm for all channels of a pixel (vectorial TV, default) or to treat each
+        channel separately.
     **options
         tol, num_steps, grid, accuracy, max_error, data_range, spacing, channel_axis, batch_axis,
         max_num_steps, max_num_iter, on_step, state, flux_guess, num_threads and raise_on_failure
@@ -206,9 +222,11 @@ def tv_flow(
     Raises
     ------
     InputError
-        Bad image, times or options; the message names the argument.
+        Bad image, times or options. The message names the argument.
+    TooManySteps
+        If ``accuracy`` or ``max_error`` requires more than ``max_num_steps`` steps.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If a tolerance is not met and ``raise_on_failure=True``.
 
     References
     ----------
@@ -229,7 +247,7 @@ def tv_flow(
 
 
 def _check_state(state: FlowState | None, problem: Problem) -> None:
-    """The state of a flow of this very problem, or None."""
+    """Check that ``state`` is None or belongs to a flow of the same image and energy."""
     if state is None:
         return
     if not isinstance(state, FlowState):

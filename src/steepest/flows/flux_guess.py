@@ -1,4 +1,4 @@
-"""Flux that the caller suggests as the start of the steps: checked, and put into the dual ball."""
+"""Initial fluxes that the caller suggests: check them, and make them feasible."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Guess = Callable[[int, float, float], Array]  # step, its start and end (scaled)
 def part_guess(
     suggestion: Any, problem: Problem, index: int, num_steps: int | None
 ) -> Guess | None:
-    """The user's ``flux_guess`` as a function that gives one part its flux, step by step.
+    """Return the user's ``flux_guess`` as a function that gives the flux of one part for each step.
 
-    ``num_steps`` is None where the steps are not known beforehand.
+    ``num_steps`` is None if the steps are not known beforehand.
     """
     if suggestion is None:
         return None
@@ -49,12 +49,14 @@ def part_guess(
 
 
 def feasible_part(flux: Any, problem: Problem, index: int, name: str) -> Array:
-    """One part (components, channels, \\*space) of a flux (components, \\*image.shape), feasible.
+    """Extract one part (components, channels, \\*space) of a flux, and make it feasible.
+
+    The flux has the shape (components, \\*image.shape).
 
     Raises
     ------
     InputError
-        Not real floating point, of another shape, NaN or infinite.
+        If the flux is not real floating point, has another shape, or holds NaN or infinite values.
     """
     part = problem.parts[index]
     flux = _like(flux, part, name)
@@ -71,7 +73,7 @@ def feasible_part(flux: Any, problem: Problem, index: int, name: str) -> Array:
 
 
 def _wanted_shape(problem: Problem) -> tuple[int, ...]:
-    """(components, \\*image.shape), with the batch axis."""
+    """Shape of a flux: (components, \\*image.shape), including the batch axis."""
     shape = list(problem.layout.shape)
     if problem.batch_axis is not None:
         shape.insert(problem.batch_axis, problem.num_items)
@@ -79,7 +81,7 @@ def _wanted_shape(problem: Problem) -> tuple[int, ...]:
 
 
 def _like(flux: Any, part: Array, name: str) -> Array:
-    """The flux in the library, on the device and in the dtype of the image."""
+    """Convert the flux to the array library, the device and the dtype of the image."""
     if is_torch(flux):
         flux = flux.detach()
         kind = "f" if flux.is_floating_point() else "other"
@@ -92,5 +94,5 @@ def _like(flux: Any, part: Array, name: str) -> Array:
         return namespace(part).as_tensor(flux, dtype=part.dtype, device=part.device)
     if is_torch(flux):
         flux = flux.double().cpu().numpy()
-    with np.errstate(over="ignore"):  # infinity is refused next
+    with np.errstate(over="ignore"):  # the caller refuses infinite values
         return cast(flux, part.dtype)

@@ -1,11 +1,12 @@
-"""Gradients of denoising and flow on torch tensors, by implicit differentiation of every step.
+"""Gradients of denoising and flows for torch tensors, by implicit differentiation of every step.
 
 A solution ``v`` of ``min 1/2||v - f||^2 + tau J(v)`` with flux ``p`` has the derivative
-``dv = S (df - dtau A* p)`` with a symmetric S (`convex.linearized`). So a loss with gradient
-``r`` with respect to ``v`` has ``S r`` with respect to ``f`` and ``-<S r, A* p>`` with respect to
-``tau``. A flow is a chain of such steps, walked backwards; every step keeps its image and flux.
+``dv = S (df - dtau A* p)`` with a symmetric S (`convex.linearized`). If a loss has the gradient
+``r`` with respect to ``v``, its gradient with respect to ``f`` is ``S r``, and its derivative with
+respect to ``tau`` is ``-<S r, A* p>``. A flow is a chain of such steps. The backward pass walks
+through it in reverse order, using the image and the flux stored for every step.
 
-The solver itself runs outside autograd: compiled, for tensors on the CPU.
+The solver itself runs outside autograd. Tensors on the CPU use the compiled solver.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ from .result import FlowResult, FlowState
 from .time_grid import TimeGrid, node_rates
 
 _LOOSEST, _TIGHTEST = 1e-2, 1e-11  # relative accuracy of the linear systems
-_SHARE = 0.5  # of sqrt(tol): what an inexact solution costs the derivative is more (measured)
-_MOST_ITERATIONS = 5000  # of the linear systems, as many as a step may take by default
+# Tolerance of the linear systems, relative to sqrt(tol). The error that an inexact solution causes
+# in the derivative is larger than this (measured).
+_SHARE = 0.5
+_MOST_ITERATIONS = 5000  # limit for the linear systems, the same as the default for a step
 
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """One step of one part: its end and length, scaled, and its solution."""
+    """One step of one part: its end time and length (both scaled), and its solution."""
 
     time: float
     tau: float
@@ -45,7 +48,9 @@ class _Solved:
 
 
 class Tape:
-    """Solves on a detached copy, remembers every step, and hands tensors with a history back.
+    """Record of every step of a computation on a detached image, for its backward pass.
+
+    The methods `denoised` and `flowed` return results whose tensors have a gradient history.
 
     Parameters
     ----------
@@ -53,12 +58,12 @@ class Tape:
     parameter : Tensor or numbers
         Strength or times.
     name : str
-        What ``parameter`` is called in messages.
+        Name of ``parameter`` in error messages.
 
     Raises
     ------
     InputError
-        ``image`` is no tensor.
+        If ``image`` is not a tensor.
     """
 
     def __init__(self, image: Any, parameter: Any, name: str) -> None:
@@ -73,7 +78,7 @@ class Tape:
         self._steps: dict[int, list[_Solved]] = {}
 
     def check(self, problem: Problem, state: FlowState | None = None) -> None:
-        """Refuse what has no derivative here."""
+        """Refuse an energy that has no derivatives here, and a ``state`` to continue from."""
         if not isinstance(problem.energy, TotalVariation):
             raise InputError(
                 f"energy={type(problem.energy).__name__}() has no derivatives here, so image and "
@@ -85,7 +90,10 @@ class Tape:
             )
 
     def trace(self, part: int) -> Callable[[int, float, float, Any], None]:
-        """What `march` calls after each step of a part; a run from step 0 begins anew."""
+        """Return the function that `march` calls after each step of a part.
+
+        The function clears the record of the part at step 0.
+        """
 
         def remember(index: int, time: float, tau: float, dual: Any) -> None:
             if index == 0:
@@ -95,11 +103,11 @@ class Tape:
         return remember
 
     def tensor(self, array: Array) -> Tensor:
-        """A copy of an array on the image's device (a tensor of the solver's as it is)."""
+        """Copy an array to the device of the image. A tensor is returned unchanged."""
         return array if is_torch(array) else torch.tensor(array, device=self._source.device)
 
     def denoised(self, problem: Problem, result: Any, solved: Sequence[Any], tol: float) -> Any:
-        """A `DenoiseResult` whose image is differentiable."""
+        """Return a `DenoiseResult` whose image is differentiable."""
         if result.strength == 0 and self._parameter is not None and self._parameter.requires_grad:
             raise InputError("strength=0 requires grad; allowed are positive strengths")
         tau = result.strength * problem.scale
@@ -117,9 +125,10 @@ class Tape:
         grid: str | TimeGrid | None,
         tol: float | None,
     ) -> FlowResult:
-        """A `FlowResult` whose images are differentiable.
+        """Return a `FlowResult` whose images are differentiable.
 
-        ``wanted`` are the positive times asked for; ``grid`` and ``tol`` None: chosen adaptively.
+        ``wanted`` holds the requested positive times. ``grid`` and ``tol`` are None if the steps
+        and gaps were chosen adaptively.
         """
         steps = [self._steps.get(part, []) for part in range(len(problem.parts))]
         chain = _Chain(problem, steps, result.times, wanted, grid, tol)
@@ -154,7 +163,7 @@ class Tape:
 
 
 class _Solution(torch.autograd.Function):
-    """Images already computed, as a function of the source and of strength or times."""
+    """Autograd function from the source, and strength or times, to images already computed."""
 
     @staticmethod
     def forward(ctx: Any, source: Tensor, parameter: Tensor, images: Tensor, chain: _Chain) -> Any:
@@ -170,13 +179,14 @@ class _Solution(torch.autograd.Function):
         shape, dtype, device = ctx.parameter_like
         parameter = None
         if with_parameter:
-            rates = np.pad(rates, (math.prod(shape) - len(rates), 0))  # a first time 0 is constant
+            # A leading time 0 has the derivative 0.
+            rates = np.pad(rates, (math.prod(shape) - len(rates), 0))
             parameter = torch.from_numpy(rates).reshape(shape).to(device, dtype)
         return (image.to(gradient.dtype) if with_image else None), parameter, None, None
 
 
 class _Chain:
-    """The steps of all parts, and how to walk them backwards."""
+    """The steps of all parts, and their backward pass."""
 
     def __init__(
         self,
@@ -194,7 +204,7 @@ class _Chain:
         self._tol = min(max(linear, _TIGHTEST), _LOOSEST)
 
     def pull_back(self, gradient: Tensor) -> tuple[Tensor, np.ndarray]:
-        """Gradients in the image and the wanted times, from those of the frames (T, ...)."""
+        """Gradients with respect to image and wanted times, from those of the frames (T, ...)."""
         parts = self._problem.split(gradient, leading=1)
         own: list[Any] = [None] * len(parts)
         rates = np.zeros(len(self._wanted))
@@ -207,14 +217,17 @@ class _Chain:
         return self._problem.assemble(own, integers=False), rates
 
     def _groups(self) -> list[list[int]]:
-        """Parts with the same steps, which are treated together."""
+        """Group the parts that have the same steps, which are processed together."""
         groups: dict[tuple[float, ...], list[int]] = {}
         for index, steps in enumerate(self._steps):
             groups.setdefault(tuple(step.time for step in steps), []).append(index)
         return list(groups.values())
 
     def _walk(self, steps: list[list[_Solved]], frames: Tensor) -> tuple[Tensor, np.ndarray]:
-        """Backwards through the steps of equal parts; ``frames`` (T, parts, channels, \\*space)."""
+        """Go backwards through the steps of parts that have the same steps.
+
+        ``frames`` holds the gradients (T, parts, channels, \\*space) with respect to the frames.
+        """
         nodes = np.array([step.time for step in steps[0]]) / self._problem.scale
         kept = {int(np.searchsorted(nodes, t)): j for j, t in enumerate(self._times) if t > 0}
         lengths = np.zeros(len(nodes) + 1)
@@ -229,7 +242,7 @@ class _Chain:
         return gradient, (lengths[:-1] - lengths[1:]) @ moved
 
     def _step(self, parts: list[_Solved], gradient: Tensor) -> tuple[Tensor, float]:
-        """One step backwards: ``S r`` and ``-<S r, A* p>``."""
+        """Go backwards through one step: return ``S r`` and ``-<S r, A* p>``."""
         tau = parts[0].tau
         if tau == 0:
             return gradient, 0.0
@@ -248,7 +261,7 @@ class _Chain:
 
 
 def _on_tensors(energy: Any) -> Any:
-    """The energy with its weights, if it has any, as a tensor."""
+    """Return the energy with its weights, if any, converted to a tensor."""
     weights = energy.weights
     if weights is None or is_torch(weights):
         return energy
@@ -256,11 +269,14 @@ def _on_tensors(energy: Any) -> Any:
 
 
 def _plain(image: Tensor) -> Array:
-    """The image without its history: on the CPU a NumPy array, which the compiled solver takes."""
+    """Return the image without its gradient history, as a NumPy array if it is on the CPU.
+
+    The compiled solver requires a NumPy array.
+    """
     image = image.detach()
     return image.numpy() if image.device.type == "cpu" else image
 
 
 def _stack(arrays: list[Array], axis: int, like: Tensor) -> Tensor:
-    """Arrays or tensors of all parts in one float64 tensor on the device of ``like``."""
+    """Stack the arrays of all parts to one tensor with the dtype and the device of ``like``."""
     return torch.stack([torch.as_tensor(array) for array in arrays], axis).to(like)

@@ -1,4 +1,4 @@
-"""The one time loop: implicit Euler steps of one image, the certificate carried along."""
+"""The time loop: implicit Euler steps of one image, with the certificate updated in every step."""
 
 from __future__ import annotations
 
@@ -21,18 +21,27 @@ from ..core.status import Status
 from .flux_guess import Guess
 from .result import PartState
 
-NEGLIGIBLE = 1e-4  # share of the contrast energy below which a step is not resolved
+NEGLIGIBLE = 1e-4  # share of the contrast energy below which the energy of a step is not resolved
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a march tells and asks, step by step.
+    """Callbacks of a march.
 
-    ``guess(index, start, end)`` suggests a feasible flux to start a step with;
-    ``watch(terms, iterations)`` sees every measurement inside a step; ``trace(index, time, tau,
-    dual)`` the solved dual; ``after_step(index, time, outcome, bound, image)`` what came out.
-    ``stage(name, num_steps)`` is told before the steps of each stage where there are several.
-    ``watch`` and ``after_step`` stop the march by returning True.
+    Attributes
+    ----------
+    guess : callable, optional
+        ``guess(index, start, end)`` returns a feasible flux to start a step with.
+    watch : callable, optional
+        ``watch(terms, iterations)`` is called after every measurement within a step. It returns
+        True to stop the march.
+    trace : callable, optional
+        ``trace(index, time, tau, dual)`` is called after each step with the solved dual.
+    after_step : callable, optional
+        ``after_step(index, time, outcome, bound, image)`` is called after each step with its
+        outcome. It returns True to stop the march.
+    stage : callable, optional
+        ``stage(name, num_steps)`` is called before each stage, if there are several stages.
     """
 
     guess: Guess | None = None
@@ -44,7 +53,7 @@ class Hooks:
 
 @dataclass
 class Record:
-    """What was kept on the way: a frame, the worst gap and the bound for every kept time."""
+    """Record of a march: a frame, the largest gap and the bound for every kept time."""
 
     times: list[float] = field(default_factory=list)
     frames: list[Array] = field(default_factory=list)
@@ -58,7 +67,10 @@ class Record:
 
 
 def fresh_state(image: Array, expected: int | None = None) -> PartState:
-    """The state at time zero; ``expected`` iterations are done before the first look at the gap."""
+    """Return the state at time zero.
+
+    ``expected`` is the number of iterations before the gap is first measured.
+    """
     momentum = Momentum() if expected is None else Momentum(expected=expected)
     return PartState(image, None, None, Bound(), momentum)
 
@@ -77,12 +89,12 @@ def march(
     hooks: Hooks = Hooks(),
     cold: bool = False,
 ) -> Record:
-    """March through ``nodes`` from time ``begin``, keeping the frames at the nodes ``keep`` marks.
+    """March through ``nodes`` from time ``begin``, and keep the frames at the nodes in ``keep``.
 
-    ``gap_budget`` is an absolute gap allowed in each step (beside the relative tolerance of
-    ``goal``). ``cold``: the steps have nothing to do with the flux before them. Frames have the
-    given ``dtype`` (default: the state's); once steps are too long for float32 (see
-    `needs_double`), the flow goes on in float64 all the same.
+    ``gap_budget`` is the absolute gap allowed in each step, in addition to the relative tolerance
+    of ``goal``. With ``cold``, the steps do not start from the previous flux. Frames have the given
+    ``dtype`` (default: the dtype of the state). If a step is too long for float32 (see
+    `needs_double`), the flow continues in float64, and only the frames are converted.
     """
     dtype = state.image.dtype if dtype is None else dtype
     dual = _resume(state, energy, num_threads)
@@ -141,7 +153,7 @@ def march(
 def _shrink(
     dual: Dual, outcome: Outcome, before: float, tau: float, momentum: Momentum
 ) -> Momentum:
-    """Shorten the last step's flux where the image would vanish within the next step."""
+    """Shrink the flux of the last step if the image would vanish within the next step."""
     share = useful_share(outcome.terms, before, tau)
     if share == 1:
         return momentum
@@ -152,7 +164,7 @@ def _shrink(
 def _keep(
     record: Record, time: float, image: Array, dtype: Any, worst: float, bound: Bound
 ) -> None:
-    """Add a frame in its final dtype; what rounding to it costs goes into its bound."""
+    """Add a frame in its final dtype, and add the error of this conversion to its bound."""
     frame = image if image.dtype == dtype else cast(image, dtype)
     record.times.append(time)
     record.frames.append(frame)
@@ -161,18 +173,18 @@ def _keep(
 
 
 def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:
-    """Where a solver stands after a measured step."""
+    """Return the state of a solver after a measured step."""
     return PartState(dual.image, dual.flux, dual.warm, bound, momentum)
 
 
 def in_double(state: PartState) -> PartState:
-    """The same state in float64."""
+    """Convert a state to float64."""
     warm = None if state.warm is None else tuple(to_float64(array) for array in state.warm)
     return replace(state, image=to_float64(state.image), warm=warm)
 
 
 def contrast_energy(image: Array) -> float:
-    """``1/2||u - mean u||^2``, the means per channel, in float64."""
+    """Compute ``1/2||u - mean u||^2`` in float64, with one mean per channel."""
     return sum(0.5 * sum64((c - c.mean()) ** 2) for c in to_float64(image))
 
 
@@ -181,7 +193,7 @@ def _image_of(dual: Dual) -> Array:
 
 
 def _resume(state: PartState, energy: Energy, num_threads: int | None) -> Dual:
-    """A dual solver where ``state`` stands."""
+    """Create a dual solver that continues from ``state``."""
     dual = make_dual(state.image, energy, num_threads)
     if state.warm is not None:
         dual.warm = state.warm
@@ -189,7 +201,7 @@ def _resume(state: PartState, energy: Energy, num_threads: int | None) -> Dual:
 
 
 def distance(a: Array, b: Array) -> float:
-    """L2 distance in float64, 0 for one and the same array."""
+    """L2 distance in float64, rounded up. It is 0 if both arguments are the same array."""
     if a is b:
         return 0.0
     difference = to_float64(a) - to_float64(b)
@@ -197,6 +209,6 @@ def distance(a: Array, b: Array) -> float:
 
 
 def limit_momentum(momentum: Momentum) -> Momentum:
-    """Carry momentum into the next step with a memory of about one step's iterations."""
+    """Limit the momentum carried into the next step to about the iterations of one step."""
     t = min(momentum.t, max(1.0, float(momentum.expected)))
     return Momentum(t, momentum.expected, momentum.relaxation)

@@ -1,4 +1,4 @@
-"""Estimating Gaussian noise from the image alone."""
+"""Estimate Gaussian noise from a single image."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ _MAD_TO_SIGMA = 0.6744897501960817  # third quartile of the standard normal dist
 
 
 def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
-    """Standard deviation of additive white Gaussian noise: the median of finest-scale details.
+    """Estimate the standard deviation of additive white Gaussian noise.
 
-    ``sigma = median |d| / 0.6745`` with d the Haar detail coefficients that are differences
-    along *every* axis (diagonal details in 2-D), which hold the least of the image itself
-    (Donoho & Johnstone, Biometrika 81 (1994) 425-455).
+    The estimate is ``sigma = median |d| / 0.6745``, where d are the finest Haar detail coefficients
+    that are differences along *every* axis (the diagonal details in 2-D). These coefficients
+    contain the least of the image itself (Donoho & Johnstone, Biometrika 81 (1994) 425-455).
 
     Parameters
     ----------
     image : array, 1-D to 3-D plus optional channel axis
     channel_axis : int, optional
-        The channels' estimates are averaged (root mean square).
+        Axis of the channels. The result is the root mean square of the estimates of all channels.
 
     Returns
     -------
     float
-        In grey values; for uint8/uint16 on the [0, 1] scale. Zero where every axis has one pixel.
+        In grey values, on the [0, 1] scale for uint8 and uint16 images. The result is 0 if the
+        image has a single pixel.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
 
 
 def noise_of(array: Array) -> float:
-    """`estimate_noise` of ``(channels, *space)`` with values near one."""
+    """Apply `estimate_noise` to an array ``(channels, *space)`` with values near one."""
     details = np.asarray(detached(to_float64(array)))
     if all(n < 2 for n in details.shape[1:]):
         return 0.0

@@ -1,4 +1,4 @@
-"""Options that several functions share: listed, documented and checked by one of them."""
+"""Options that several functions share, and that one function lists, documents and checks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 def takes_options_of(*functions: Callable[..., Any]) -> Callable[[Any], Any]:
     """Show the keyword-only parameters of ``functions`` in place of ``**options``.
 
-    For a function that passes ``**options`` on to them: `inspect.signature`, editors and ``help``
-    then list what is allowed, and the list is written once.
+    Use this decorator for a function that passes ``**options`` on to ``functions``.
+    `inspect.signature`, editors and ``help`` then list the allowed options, and the list is written
+    only once.
     """
 
     def decorate(function: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One problem solved part by part, each a march of one step: what denoising and searches share."""
+"""Solve a problem part by part, each by a march of one step, for denoising and its searches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FIRST_LOOK = 40  # iterations before the gap is first measured
 
 @dataclass(frozen=True)
 class Plan:
-    """How the parts of a problem are solved, and who looks on."""
+    """How to solve the parts of a problem: goal, number of threads and callback."""
 
     goal: Goal
     num_threads: int
@@ -40,14 +40,14 @@ class Plan:
 
 
 class Watcher:
-    """Turns the solver's measurements into the user's `Step`, and remembers a wish to stop."""
+    """Passes the measurements of the solver to the user as `Step`, and records a stop request."""
 
     def __init__(self, on_step: Callback, problem: Problem) -> None:
         self._on_step, self._scale, self._seen = on_step, problem.scale, 0
         self.stopped = False
 
     def __call__(self, strength: float, terms: StepTerms, iterations: int) -> bool:
-        """Tell of one measurement; whether to stop."""
+        """Report one measurement. Returns True if the callback asks to stop."""
         self._seen += 1
         bound = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / self._scale
         gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
@@ -59,7 +59,7 @@ class Watcher:
 def make_plan(
     problem: Problem, tol: Any, max_num_iter: Any, num_threads: Any, on_step: Callback | None
 ) -> Plan:
-    """Check the options that say how hard to try."""
+    """Check the options of the solver, and return them as a `Plan`."""
     check_callback(on_step)
     goal = Goal(check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter"))
     watcher = None if on_step is None else Watcher(on_step, problem)
@@ -68,7 +68,10 @@ def make_plan(
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """The solution of one part, at its own scale; ``rounding``: its distance to the solver's."""
+    """The solution of one part, at its own scale.
+
+    ``rounding`` is the distance between the stored image and the image of the solver.
+    """
 
     image: Array
     flux: Array
@@ -84,7 +87,7 @@ def solve_parts(
     plan: Plan,
     starts: Sequence[Array] | None = None,
 ) -> list[Solved]:
-    """Solve every part with its strength, from the given fluxes or from coarser grids."""
+    """Solve every part with its strength, starting from the given fluxes or from coarser grids."""
     return [
         solve_part(problem, index, strength, plan, None if starts is None else starts[index])
         for index, strength in enumerate(strengths)
@@ -94,7 +97,7 @@ def solve_parts(
 def solve_part(
     problem: Problem, index: int, strength: float, plan: Plan, start: Array | None
 ) -> Solved:
-    """Solve one part. Where the callback has asked to stop, it gets one iteration."""
+    """Solve one part. If the callback has asked to stop, run a single iteration."""
     if plan.stopped:
         hurried = Plan(replace(plan.goal, max_num_iter=1), plan.num_threads, None)
         found = _solve_part(problem, index, strength, hurried, start)
@@ -105,7 +108,7 @@ def solve_part(
 def _solve_part(
     problem: Problem, index: int, strength: float, plan: Plan, start: Array | None
 ) -> Solved:
-    """One part: a march of one step that has nothing to go by."""
+    """Solve one part by a march of one step, without a previous step."""
     f, energy = problem.parts[index], problem.energy
     if strength == 0:
         zero = namespace(f).stack([f * 0] * energy.num_components(f.ndim - 1))
@@ -126,14 +129,14 @@ def _solve_part(
 
 
 def checked(result: DenoiseResult, raise_on_failure: bool) -> DenoiseResult:
-    """The result, or `NotConverged` where that was asked for."""
+    """Return the result, or raise `NotConverged` if it failed and ``raise_on_failure`` is True."""
     if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
         raise NotConverged(str(result.status), result)
     return result
 
 
 def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseResult:
-    """Put the parts' solutions together; ``strength`` is what the result reports."""
+    """Combine the solutions of all parts. The result reports the given ``strength``."""
     gaps = np.array([[s.terms.gap] for s in solved])
     primal = np.array([[s.terms.primal] for s in solved])
     bounds = np.array([[_distance_bound(s)] for s in solved])
@@ -156,7 +159,11 @@ def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseRes
 
 
 def _distance_bound(solved: Solved) -> float:
-    """``||u - u*||^2 <= gap``: both energies are 1-strongly convex, and their excesses add up."""
+    """Bound the distance to the minimiser by ``||u - u*||^2 <= gap``, plus rounding.
+
+    The inequality holds because the primal and the dual energy are 1-strongly convex, and the gap
+    is the sum of their excesses.
+    """
     terms = solved.terms
     return math.sqrt(terms.gap + terms.allowance) + terms.residual + solved.rounding
 

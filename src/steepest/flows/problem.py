@@ -1,4 +1,4 @@
-"""From the user's arguments to the independent problems that are solved, and back."""
+"""Convert the user's arguments to independent problems, and their solutions back."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ..core.arrays import (
 from ..core.errors import InputError
 from ..core.namespace import Array, cast, namespace, to_float64
 
-_SOONEST, _LATEST = 1e-100, 1e100  # times beside values near one; squares stay finite
+_SOONEST, _LATEST = 1e-100, 1e100  # allowed times for values near one, so squares stay finite
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """An image cut into independent parts ``(channels, *space)``, and how to put them together.
+    """An image split into independent parts ``(channels, *space)``, and the way to combine them.
 
-    Values far from one are multiplied by ``scale``, a power of two that brings them near it:
-    exact, and neither 1e-12 nor 1e12 can then under- or overflow. By one-homogeneity times scale
-    alike.
+    Values far from one are multiplied by ``scale``, a power of two that brings them near one. This
+    multiplication is exact, and values such as 1e-12 and 1e12 then cause no underflow or overflow.
+    Because the energy is one-homogeneous, times are multiplied by the same factor.
     """
 
     parts: list[Array]
@@ -44,26 +44,29 @@ class Problem:
 
     @property
     def size(self) -> int:
-        """Values in one batch item."""
+        """Number of values in one batch item."""
         return math.prod(self.layout.shape)
 
     def in_floats(self) -> Problem:
-        """The same problem, its results in floating point for integer images too."""
+        """Return the same problem with floating-point results, also for integer images."""
         dtype = self.parts[0].dtype
         return replace(self, layout=replace(self.layout, dtype=dtype))
 
     def image(self) -> Array:
-        """The image in the caller's axes, in floating point; perhaps the caller's own memory."""
+        """Return the image in the caller's axes, in floating point.
+
+        It may share memory with the caller's image.
+        """
         parts = [rescaled(part, 1 / self.scale) for part in self.parts]
         return self.assemble(parts, integers=False)
 
     def owned(self) -> Problem:
-        """The same problem with arrays that nobody else can change."""
+        """Return the same problem with copies of its arrays, which no caller can change."""
         parts = [part * 1 for part in self.parts]
         return replace(self, parts=parts, energy=deepcopy(self.energy))
 
     def check_times(self, times: np.ndarray, name: str) -> None:
-        """Refuse times and strengths too small or too large beside the values of the image."""
+        """Refuse times and strengths too small or too large for the values of the image."""
         scaled = times[times > 0] * self.scale
         if scaled.size and not (scaled.min() >= _SOONEST and scaled.max() <= _LATEST):
             low, high = _SOONEST / self.scale, _LATEST / self.scale
@@ -75,11 +78,11 @@ class Problem:
 
     @property
     def parts_per_item(self) -> int:
-        """Independent parts of one batch item: one, or its channels if they are not coupled."""
+        """Number of parts per batch item: 1, or the number of channels if they are not coupled."""
         return len(self.parts) // self.num_items
 
     def assemble(self, parts: Sequence[Array], leading: int = 0, integers: bool = True) -> Array:
-        """Parts ``(*leading, channels, *space)`` back to the caller's array."""
+        """Combine parts ``(*leading, channels, *space)`` to an array in the caller's axes."""
         xp = namespace(parts[0])
         per_item = self.parts_per_item
         items = []
@@ -93,7 +96,10 @@ class Problem:
         return xp.stack(items, leading + self.batch_axis)
 
     def split(self, array: Array, leading: int = 0) -> list[Array]:
-        """Parts ``(*leading, channels, *space)`` of an array in the caller's axes: views."""
+        """Split an array in the caller's axes into parts ``(*leading, channels, *space)``.
+
+        The parts are views of the array.
+        """
         xp, ahead = namespace(array), (slice(None),) * leading
         items = [array]
         if self.batch_axis is not None:
@@ -109,7 +115,10 @@ class Problem:
         return [part[(*ahead, slice(c, c + 1))] for part in parts for c in channels]
 
     def certificate(self, per_part: np.ndarray, combine: str = "norm") -> np.ndarray:
-        """Values (parts, T) to (T,), or (T, items) with a batch: norms, sums or maxima."""
+        """Combine values (parts, T) of all parts to (T,), or to (T, items) for a batch.
+
+        ``combine`` is "norm", "sum" or "max".
+        """
         per_item = np.asarray(per_part).reshape(self.num_items, -1, np.shape(per_part)[1])
         if combine == "norm":
             largest = np.maximum(per_item.max(1), np.finfo(float).tiny)
@@ -128,7 +137,7 @@ def make_problem(
     spacing: float | Sequence[float] | None = None,
     data_range: float | None = None,
 ) -> Problem:
-    """Check an image, the options that describe it, and the energy against both."""
+    """Check an image, the options that describe it and the energy; return the problem."""
     channel_axis = own_channel_axis(image, channel_axis)
     items, batch, channel_axis = batch_items(image, batch_axis, channel_axis)
     prepared = [prepare_image(item, channel_axis) for item in items]
@@ -154,7 +163,7 @@ def make_problem(
 
 
 def rescaled(array: Array, factor: float) -> Array:
-    """``array * factor`` (a power of two), by way of float64, whose range cannot be left."""
+    """Compute ``array * factor``, for a power of two, in float64 to avoid under- and overflow."""
     if factor == 1.0:
         return array
     return cast(to_float64(array) * factor, array.dtype)

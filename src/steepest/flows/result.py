@@ -1,4 +1,4 @@
-"""What a flow gives back."""
+"""Results of flows and of denoising."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .problem import Problem
 
 @dataclass(frozen=True, eq=False)
 class PartState:
-    """Where one independent part (a batch item, a separate channel) of a flow stands.
+    """Current state of one independent part of a flow (a batch item or a separate channel).
 
-    ``flux`` and ``warm``, the state of its solver, are None at the beginning.
+    ``warm`` is the state of the solver. ``flux`` and ``warm`` are None at time zero.
     """
 
     image: Array
@@ -35,7 +35,7 @@ class PartState:
 
 @dataclass(frozen=True, eq=False)
 class FlowState:
-    """Everything needed to go on with a flow, the image and energy it began with included."""
+    """Everything needed to continue a flow, including its initial image and its energy."""
 
     time: float
     problem: Problem = field(repr=False)
@@ -45,12 +45,13 @@ class FlowState:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One finished implicit Euler step, as `on_step` sees it.
+    """One finished implicit Euler step, as passed to `on_step`.
 
-    ``gap`` is relative; ``error_bound`` the certified L2 distance to the exact flow so far;
-    ``image`` the current image in the caller's axes (floating point), gathered when asked for. Of a
-    batch or of separate channels it is the one item or channel at work. ``stage`` says what the
-    step is part of: "flow", or the search that precedes it.
+    ``gap`` is the relative duality gap. ``error_bound`` is the certified L2 distance to the exact
+    flow at the current time. ``image`` is the current image in the axes of the input, in floating
+    point, and is computed on first access. For a batch or separate channels, it is the item or
+    channel being processed. ``stage`` tells what the step belongs to: "flow", or the search that
+    precedes the flow.
     """
 
     step: int
@@ -64,43 +65,51 @@ class Step:
 
     @cached_property
     def image(self) -> Array:
-        """The image after this step (use it inside the callback: the solver moves on)."""
+        """The image after this step.
+
+        Access it first inside the callback. Later, it would be the image of a later step.
+        """
         return self.gather()
 
 
 @dataclass(frozen=True, eq=False)
 class FlowResult:
-    """A certified flow. With a batch, the certificate arrays have a second axis, the items.
+    """A certified flow.
+
+    For a batch, the arrays of the certificate have a second axis, with one entry per image.
 
     Attributes
     ----------
-    images : array (T, \\*image.shape), the dtype of the input
+    images : array (T, \\*image.shape), dtype of the input
         The flow at ``times``.
     times : array (T,)
-        Requested times that were reached (fewer than asked for if stopped early).
+        Requested times that were reached. There are fewer than requested if the flow was stopped
+        early.
     flux : array (components, \\*image.shape), floating point
-        Dual field at the last time. For total variation it has one component for each spatial
-        axis, ``|flux| <= 1``, and its divergence is the velocity.
+        Dual field at the last time. For total variation, it has one component per spatial axis,
+        ``|flux| <= 1``, and its divergence is the velocity.
     gap : array (T,)
-        Largest relative duality gap of the steps since the time before.
+        Largest relative duality gap of the steps since the previous entry of ``times``.
     error_bound : array (T,)
-        Guaranteed L2 distance (root of the sum of squares over all pixels and channels) to the
-        flow that is exact in time, on this pixel grid. For integer images it refers to the
-        floating-point image before rounding.
+        Guaranteed upper bound on the L2 distance (root of the sum of squares over all pixels and
+        channels) to the flow that is exact in time, on this pixel grid. For integer images, it
+        refers to the floating-point image before rounding.
     psnr_bound : array (T,)
-        The same as a guaranteed PSNR in dB for ``data_range``.
+        The same bound as a guaranteed PSNR, in dB, relative to ``data_range``.
     solver_error : array (T,)
-        The share of ``error_bound**2`` that comes from inexact solution of the steps and rounding.
+        The part of ``error_bound**2`` caused by rounding and the inexact solution of the steps.
     time_error : array (T,)
-        The rest of ``error_bound**2``, from the length of the steps.
+        The rest of ``error_bound**2``, caused by the length of the steps.
     iterations : int
-        Dual iterations in total.
+        Total number of dual iterations.
     status : Status
-        A sentence; ``converged`` says whether every tolerance was met.
+        Describes in a sentence how the computation ended. ``converged`` tells whether every
+        tolerance was met.
     data_range : float
-        The range that ``psnr_bound`` refers to.
+        The range of grey values that ``psnr_bound`` refers to.
     state : FlowState or None
-        Where the flow stands; `continue_to` goes on from there. None where a network computed it.
+        State of the flow at its last time, from which `continue_to` continues. None if a network
+        computed the flow.
     """
 
     images: Array
@@ -119,30 +128,34 @@ class FlowResult:
 
     @property
     def converged(self) -> bool:
-        """Whether every tolerance asked for was met."""
+        """Whether every requested tolerance was met."""
         return self.status.ok
 
     def continue_to(self, times: Any, **options: Any) -> FlowResult:
-        """Go on with the flow to later times: the same image and energy, the same certificate.
+        """Continue the flow of the same image and energy to later times.
 
         Parameters
         ----------
         times : float or increasing sequence of floats
-            After the time at which this result ends.
+            New times. All must be later than the time at which this result ends.
         **options
             ``tol``, ``num_steps``, ``grid``, ``accuracy``, ``max_error``,
             ``max_num_steps``, ``max_num_iter``, ``on_step``, ``flux_guess``, ``num_threads`` and
-            ``raise_on_failure`` of `steepest.flow`, with its defaults.
+            ``raise_on_failure`` of `steepest.flow`, with the same defaults.
 
         Returns
         -------
         FlowResult
-            At the new times. Its bounds are those of the whole flow from time 0.
+            The flow at the new times. Its bounds hold for the whole flow from time 0.
 
         Raises
         ------
         InputError
-            Bad times or options, or a result of a network, which has no state to go on from.
+            Bad times or options, or if a network computed this result, which then has no state.
+        TooManySteps
+            If ``accuracy`` or ``max_error`` requires more than ``max_num_steps`` steps.
+        NotConverged
+            If a tolerance is not met and ``raise_on_failure=True``.
         """
         if self.state is None:
             raise InputError(
@@ -161,7 +174,9 @@ class FlowResult:
 
 @dataclass(frozen=True, eq=False)
 class DenoiseResult(ImageLike):
-    """A certified minimiser. With a batch, gap and bounds have one entry per item.
+    """A certified minimiser.
+
+    For a batch, ``gap`` and the bounds are arrays with one entry per image.
 
     Attributes
     ----------
@@ -169,18 +184,22 @@ class DenoiseResult(ImageLike):
     flux : array (components, \\*image.shape)
         Dual field. For total variation, ``image = f + strength div flux``.
     gap : float
-        Relative duality gap, gap / energy.
+        Relative duality gap: the duality gap divided by the energy.
     error_bound : float
-        Guaranteed L2 distance to the exact minimiser: ``sqrt(gap)``, by strong convexity of the
-        primal and of the dual energy (docs/certificate).
+        Guaranteed upper bound on the L2 distance to the exact minimiser. It is the square root of
+        the absolute duality gap plus a bound on rounding errors, and follows from the strong
+        convexity of the primal and dual energies (docs/certificate).
     psnr_bound : float
-        The same as a guaranteed PSNR in dB for ``data_range``.
+        The same bound as a guaranteed PSNR, in dB, relative to ``data_range``.
     iterations : int
+        Total number of dual iterations.
     status : Status
+        Describes in a sentence how the computation ended.
     strength : float, or array (channels,)
-        An array where channels were treated separately, each with a strength of its own.
+        The strength used. It is an array if each channel was denoised separately with its own
+        strength.
     data_range : float
-        The range that ``psnr_bound`` refers to.
+        The range of grey values that ``psnr_bound`` refers to.
     """
 
     image: Array

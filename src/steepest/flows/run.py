@@ -1,4 +1,4 @@
-"""The flow of a prepared problem: every part marched, the records put together."""
+"""Compute the flow of a prepared problem: march every part, and combine the records."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .problem import Problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import MOST_STEPS, TimeGrid, check_times, make_nodes
 
-_BEST = 300.0  # dB; float64 itself ends at about as much
+_BEST = 300.0  # largest accuracy in dB, about the precision of float64
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """How every part is marched."""
+    """Checked options that apply to the march of every part."""
 
     begin: float
     tol: float
@@ -56,7 +56,7 @@ def run(
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> FlowResult:
-    """`flow` of a prepared problem."""
+    """Compute `flow` for a prepared problem."""
     begin = 0.0 if state is None else state.time
     wanted, starts_at_zero = _check_wanted_times(times, begin)
     problem.check_times(wanted, "times")
@@ -102,7 +102,7 @@ def _run_all(
     nodes: np.ndarray,
     hooks: list[Hooks],
 ) -> list[Record]:
-    """March every part; if the callback stops one, all end at that time."""
+    """March every part. If the callback stops one part, all parts end at the time reached."""
     records: list[Record] = []
     for index, (start, hook) in enumerate(zip(starts, hooks, strict=True)):
         record = _run(problem, index, start, plan, wanted, nodes, hook)
@@ -149,7 +149,7 @@ def _run(
 
 
 def go_on(state: FlowState, times: Any, **options: Any) -> FlowResult:
-    """`FlowResult.continue_to`."""
+    """Implement `FlowResult.continue_to`."""
     return run(state.problem, times, state, **options)
 
 
@@ -163,7 +163,7 @@ def _check_wanted_times(times: Any, begin: float) -> tuple[np.ndarray, bool]:
 
 
 def _target(accuracy: float | None, max_error: float | None, problem: Problem) -> float | None:
-    """The L2 distance (scaled) that one item may have."""
+    """Return the L2 distance (scaled) allowed for each batch item, or None."""
     if accuracy is not None and max_error is not None:
         raise InputError("give accuracy= (dB) or max_error= (L2 distance), not both")
     if max_error is not None:
@@ -176,18 +176,18 @@ def _target(accuracy: float | None, max_error: float | None, problem: Problem) -
 
 
 class _Reports:
-    """Turns what the time loop tells into the user's `Step`, numbered through all parts."""
+    """Passes the steps of the time loop to the user as `Step`, numbered across all parts."""
 
     def __init__(self, on_step: Callback, problem: Problem, total: int | None, tape: Any) -> None:
         self._on_step, self._problem, self._tape = on_step, problem, tape
         self._stage, self._seen, self._total = FLOWING, 0, (total or 0) * len(problem.parts)
 
     def begin(self, stage: str, num_steps: int) -> None:
-        """A stage of so many steps begins."""
+        """Begin a stage of ``num_steps`` steps."""
         self._stage, self._total = stage, self._seen + num_steps
 
     def after_step(self, number: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
-        """Report one step; whether to stop."""
+        """Report one step. Returns True if the callback asks to stop."""
         scale, tape = self._problem.scale, self._tape
 
         def gather() -> Array:
@@ -215,7 +215,7 @@ def _collect(
     begin: float,
     starts_at_zero: bool,
 ) -> FlowResult:
-    """Put the parts' records together."""
+    """Combine the records of all parts."""
     xp, scale = namespace(problem.parts[0]), problem.scale
     kept_times = min(len(record.times) for record in records)
     zero = [0.0] if starts_at_zero else []

@@ -1,4 +1,4 @@
-"""Whether autograd follows a call; torch is imported only where it does."""
+"""Detect whether autograd tracks a call. Torch is imported only if it does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from ..core.namespace import follows
 
 
 def gradient_tape(image: Any, parameter: Any, name: str) -> Any:
-    """A `implicit.Tape` if autograd follows the image or the strength or times, else None."""
+    """Return an `implicit.Tape` if autograd tracks the image, the strength or the times.
+
+    Otherwise, return None.
+    """
     if isinstance(parameter, (list, tuple)) and any(follows(value) for value in parameter):
         raise InputError(f"{name} is a list of tensors that require grad; stack them to one tensor")
     if not (follows(image) or follows(parameter)):

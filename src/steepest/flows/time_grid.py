@@ -1,4 +1,4 @@
-"""Where the implicit Euler steps of a flow end."""
+"""Time grids: the end points of the implicit Euler steps of a flow."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..core.numbers import check_count, check_number, check_numbers
 
 DEFAULT_NUM_STEPS = 50
 MOST_STEPS = 1_000_000
-_SHORTEST = 1e-120  # grid: its first steps are numbers too
+_SHORTEST = 1e-120  # smallest end of a grid, so that its first steps do not underflow
 _DECADES = 3.0  # a logarithmic grid starts at 10**-3 of its end
 
 
 @dataclass(frozen=True)
 class TimeGrid:
-    """Increasing positive times at which implicit Euler steps end (0 is implied).
+    """Increasing positive times at which implicit Euler steps end. The start time 0 is implied.
 
-    Build one with `TimeGrid.uniform`, `TimeGrid.logarithmic` or ``TimeGrid(nodes)``; requested
-    times are added to it, so that each is met exactly.
+    Create a grid by `TimeGrid.uniform`, `TimeGrid.logarithmic` or ``TimeGrid(nodes)``. A flow adds
+    its requested times to the grid, so that it reaches each of them exactly.
     """
 
     nodes: tuple[float, ...]
@@ -32,7 +32,7 @@ class TimeGrid:
 
     @classmethod
     def uniform(cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS) -> TimeGrid:
-        """``num_steps`` equal steps from 0 to ``stop``."""
+        """Create a grid of ``num_steps`` equal steps from 0 to ``stop``."""
         count = check_count(num_steps, "num_steps", most=MOST_STEPS)
         stop = check_number(stop, "stop", positive=True, least=_SHORTEST)
         return cls(tuple(stop * k / count for k in range(1, count + 1)))
@@ -41,7 +41,10 @@ class TimeGrid:
     def logarithmic(
         cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS, start: float | None = None
     ) -> TimeGrid:
-        """``num_steps`` nodes in geometric progression from ``start`` (default stop/1000)."""
+        """Create a grid of ``num_steps`` nodes in geometric progression.
+
+        The nodes range from ``start`` (default ``stop / 1000``) to ``stop``.
+        """
         count = check_count(num_steps, "num_steps", most=MOST_STEPS)
         stop = check_number(stop, "stop", positive=True, least=_SHORTEST)
         first = (
@@ -53,9 +56,9 @@ class TimeGrid:
         return cls(tuple(nodes.tolist()))
 
     def through(self, times: Sequence[float] | np.ndarray, begin: float = 0.0) -> np.ndarray:
-        """The grid from ``begin`` to the last of ``times``, every one of ``times`` a node.
+        """Return the nodes between ``begin`` and the last of ``times``, with all ``times`` added.
 
-        Grid nodes closer to a requested time than a hundredth of the step there give way to it.
+        A node closer to a requested time than a hundredth of the local step is dropped.
         """
         begin = check_number(begin, "begin")
         last = check_times(times, "times", begin)
@@ -68,7 +71,7 @@ class TimeGrid:
 
 
 def check_times(times: Any, name: str = "times", begin: float = 0.0) -> np.ndarray:
-    """One or more increasing finite times after ``begin``, as float64."""
+    """Check that times are finite, increasing and later than ``begin``; return them as float64."""
     array = np.atleast_1d(check_numbers(times, name))
     if array.ndim != 1 or array.size == 0:
         raise InputError(
@@ -84,10 +87,11 @@ def check_times(times: Any, name: str = "times", begin: float = 0.0) -> np.ndarr
 def make_nodes(
     grid: str | TimeGrid, times: np.ndarray, num_steps: int | None, begin: float = 0.0
 ) -> np.ndarray:
-    """The nodes for a ``grid`` argument: a `TimeGrid`, "uniform" or "log".
+    """Return the nodes for a ``grid`` argument: a `TimeGrid`, "uniform" or "log".
 
-    Uniform grids divide every interval between requested times evenly into the fewest steps no
-    longer than ``(times[-1] - begin) / num_steps``: exactly ``num_steps`` if the times fit them.
+    A uniform grid divides every interval between requested times into the fewest equal steps that
+    are no longer than ``(times[-1] - begin) / num_steps``. It has exactly ``num_steps`` steps if
+    the requested times lie on the uniform grid.
     """
     if isinstance(grid, TimeGrid):
         return grid.through(times, begin)
@@ -104,11 +108,12 @@ def make_nodes(
 def node_rates(
     nodes: np.ndarray, times: np.ndarray, grid: str | TimeGrid | None, begin: float = 0.0
 ) -> np.ndarray:
-    """Derivatives of the nodes of `make_nodes` with respect to the times: (nodes, times).
+    """Derivatives (nodes, times) of the nodes of `make_nodes` with respect to the times.
 
-    A requested time moves with itself. Between them, uniform steps keep their proportions, and a
-    logarithmic grid grows with the last time; nodes of a `TimeGrid`, or chosen adaptively (None),
-    stand still. ``nodes`` may end before the last time.
+    A node at a requested time moves with that time. Between requested times, uniform steps keep
+    their proportions, and the nodes of a logarithmic grid scale with the last time. The nodes of a
+    `TimeGrid` and adaptively chosen nodes (``grid=None``) are fixed. ``nodes`` may end before the
+    last time.
     """
     rates = np.zeros((len(nodes), len(times)))
     if isinstance(grid, str) and grid == "uniform":

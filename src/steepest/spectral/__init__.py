@@ -1,4 +1,4 @@
-"""Spectral TV: decompose an image into structures by scale, filter, recompose."""
+"""Spectral TV: decompose an image into structures by scale, filter them and recompose them."""
 
 from ..flows.extinction import extinction_time
 from .decomposition import Decomposition, decompose

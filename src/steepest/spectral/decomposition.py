@@ -1,4 +1,4 @@
-"""The spectral TV transform ``phi(t) = t u_tt(t)``, exactly invertible by construction.
+"""The spectral TV transform ``phi(t) = t u_tt(t)``, which is exactly invertible by construction.
 
 With frames ``u_0 .. u_N`` of the flow at nodes ``0 = t_0 < .. < t_N`` and velocities
 ``v_n = (u_n - u_{n-1}) / (t_n - t_{n-1})``, the second time derivative of the piecewise linear
@@ -7,8 +7,8 @@ Summation by parts gives, for any grid,
 
     u_0 = sum_n t_n (v_{n+1} - v_n) + u_r,      u_r = u_N - t_N v_N,
 
-so masses and residual reproduce the image exactly (Gilboa 2014; residual as in Grossmann et al.,
-section 4.2.3). Every filter is one linear combination of the frames.
+so the masses and the residual reproduce the image exactly (Gilboa 2014; residual as in Grossmann et
+al., section 4.2.3). Every filter is a linear combination of the frames.
 """
 
 from __future__ import annotations
@@ -36,33 +36,34 @@ from .edges import automatic_edges
 
 DEFAULT_NUM_BANDS = 6
 DEFAULT_NUM_STEPS = 60
-_MOST = 1e100  # of gains
-_BEYOND = 1.5  # times the extinction time: the last step must find nothing left to move
+_MOST = 1e100  # largest gain
+_BEYOND = 1.5  # factor beyond the extinction time, so that nothing moves in the last step
 
 Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """An image split into bands of structures by the time at which they vanish.
+    """An image split into bands of structures, by the time at which they vanish under the TV flow.
 
     Attributes
     ----------
     image : array
-        The image, floating point (integers on the [0, 1] scale).
+        The image in floating point. Integer images are on the [0, 1] scale.
     nodes : array (N + 1,)
-        Times of the frames, 0 first.
+        Times of the frames, starting with 0.
     frames : array (N + 1, \\*image.shape)
-        The flow at the nodes, the image first.
+        The flow at the nodes, starting with the image.
     edges : array (B + 1,)
         Band k holds the structures that vanish in ``edges[k] <= t < edges[k + 1]``.
     flow : FlowResult
         Certificate and status of the flow.
     channel_axis : int or None
+        Axis of the channels. None for grey images.
     spacing : tuple of float
         Pixel spacing along each spatial axis.
     coupled : bool
-        Whether the channels vanished together (else each on its own).
+        Whether the flow coupled the channels. If not, each channel has a flow of its own.
     """
 
     image: np.ndarray
@@ -81,17 +82,17 @@ class Decomposition:
 
     @cached_property
     def spectrum(self) -> np.ndarray:
-        """``S(t) = ||phi(t)||_1``, the L1 norm over all pixels of the density, at `times`.
+        """The spectrum ``S(t) = ||phi(t)||_1`` at `times`: the L1 norm of the density.
 
-        Gilboa (2014), Eq. (3.5): mass of each node divided by the length of time it stands for,
-        half of the step before and half of the one after.
+        The norm is taken over all pixels (Gilboa (2014), Eq. (3.5)). The L1 norm of each point mass
+        is divided by the duration of its node: half of the step before plus half of the step after.
         """
         masses = [float(np.abs(self.mass(n)).sum()) for n in range(1, self.nodes.size - 1)]
         return np.array(masses) / self.durations
 
     @property
     def durations(self) -> np.ndarray:
-        """The length of time (N - 1,) that each node stands for."""
+        """The duration (N - 1,) that each inner node represents."""
         return (self.nodes[2:] - self.nodes[:-2]) / 2
 
     def mass(self, node: int) -> np.ndarray:
@@ -101,7 +102,12 @@ class Decomposition:
         return np.asarray(t[node] * (after - (u[1] - u[0]) / (t[node] - t[node - 1])))
 
     def density(self) -> np.ndarray:
-        """``phi(t)`` at `times` as densities, (N - 1, \\*image.shape): masses over durations."""
+        """Return the density ``phi(t)`` at `times`: point masses divided by durations.
+
+        Returns
+        -------
+        array (N - 1, \\*image.shape)
+        """
         masses = [self.mass(n) for n in range(1, self.nodes.size - 1)]
         shape = (-1,) + (1,) * self.image.ndim
         density = np.array(masses).reshape(-1, *self.image.shape) / self.durations.reshape(shape)
@@ -109,12 +115,15 @@ class Decomposition:
 
     @cached_property
     def residual(self) -> np.ndarray:
-        """``u_r = u(T) - T u_t(T)``: what has not vanished by the last time (else the mean)."""
+        """The residual ``u_r = u(T) - T u_t(T)``: what has not vanished by the last time T.
+
+        If everything has vanished, it is the mean of the image.
+        """
         return self.combine(np.zeros(self.times.size), 1.0)
 
     @cached_property
     def bands(self) -> np.ndarray:
-        """The bands (B, \\*image.shape); with `residual` they add up to the image."""
+        """The bands (B, \\*image.shape). The bands and `residual` add up to the image."""
         index = self.band_of_node
         bands = [self.combine((index == k).astype(float), 0.0) for k in range(self.num_bands)]
         return np.array(bands).reshape(-1, *self.image.shape)
@@ -126,11 +135,14 @@ class Decomposition:
 
     @property
     def band_of_node(self) -> np.ndarray:
-        """The band (N - 1,) that each inner node belongs to; -1 or B outside all of them."""
+        """Band index (N - 1,) of each inner node: -1 before the first band, B after the last."""
         return np.searchsorted(self.edges, self.times, side="right") - 1
 
     def combine(self, node_gains: np.ndarray, residual_gain: float) -> np.ndarray:
-        """``sum_n g_n phi_n + g_r u_r`` for a gain at every inner node, as the image's dtype."""
+        """Return ``sum_n g_n phi_n + g_r u_r`` in the dtype of the image.
+
+        ``node_gains`` holds one gain g_n per inner node, and ``residual_gain`` is g_r.
+        """
         t = self.nodes
         weights = np.zeros(t.size)  # w_n = g_n t_n; zero at both ends
         weights[1:-1] = node_gains * t[1:-1]
@@ -148,24 +160,26 @@ class Decomposition:
         return out.astype(self.image.dtype)
 
     def recompose(self, gains: Gains = 1.0, residual_gain: float = 1.0) -> np.ndarray:
-        """The image with every band multiplied by its gain.
+        """Recompose the image after multiplying every band by its gain.
 
         Parameters
         ----------
         gains : float, array (B,), or callable
-            One gain for all, one per band, or a function of time evaluated at `times` (a gain
-            curve: applied at every node, independently of the bands).
+            One gain for all bands, one gain per band, or a gain curve. A gain curve is a function
+            of time that is evaluated at `times` and applied at every node, independently of the
+            bands.
         residual_gain : float
-            Gain of the residual, which holds the mean.
+            Gain of the residual, which contains the mean.
 
         Returns
         -------
-        array of the image's shape, floating point. ``recompose(1.0)`` is the image.
+        array of the shape of the image, floating point
+            ``recompose(1.0)`` is the image.
 
         Raises
         ------
         InputError
-            Gains of another number than bands, or not finite.
+            If the number of gains differs from the number of bands, or a gain is not finite.
         """
         if callable(gains):
             node_gains = _numbers(gains(self.times), "gains(times)")
@@ -219,31 +233,36 @@ def decompose(
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> Decomposition:
-    """Spectral TV decomposition of an image: structures sorted by contrast x size.
+    """Compute the spectral TV decomposition of an image.
+
+    The decomposition sorts structures by contrast x size. There is no option ``huber``, because the
+    transform requires a one-homogeneous functional.
 
     Parameters
     ----------
     image : array, 1-D to 3-D plus an optional channel axis
-        Floats as they are; uint8/uint16 on the [0, 1] scale in float32.
+        Floating-point images are used as they are. uint8 and uint16 images are scaled to [0, 1] and
+        processed in float32.
     num_bands : int, optional
-        Number of bands, their edges chosen from the spectrum (see `steepest.spectral.edges`);
-        default: at most 6, bands that hold next to nothing merged.
+        Number of bands. Their edges are chosen from the spectrum (see `steepest.spectral.edges`).
+        By default, there are at most 6 bands, and bands with almost no content are merged.
     edges : increasing sequence of times, optional
-        The times between the bands instead; 0 and infinity are added at the ends, so that bands
-        and residual always add up to the image.
+        Times that separate the bands, instead of ``num_bands``. 0 and infinity are added at the
+        ends, so that the bands and the residual always add up to the image.
     t_max : float, optional
-        Last time of the flow; default: the extinction time, so that the residual is the mean.
+        Last time of the flow. The default is the extinction time, so that the residual is the mean.
     num_steps : int, optional
-        Steps of the flow (default 60). Times are resolved to about one step.
+        Number of steps of the flow (default 60). Times are resolved to about one step.
     grid : "log" (default), "uniform" or TimeGrid
+        End points of the steps.
     tol, isotropic, weights, spacing, channel_axis, coupled, data_range
         As in `steepest.tv_flow`.
     max_num_iter, num_threads, raise_on_failure
         As in `steepest.tv_flow`.
     on_step : callable, optional
-        As in `steepest.tv_flow`, where ``stage`` is "flow"; without ``t_max`` the search for the
-        extinction time comes first, and reports a `Progress` with the stage "finding the last
-        time". Where it is stopped, the flow takes one step.
+        As in `steepest.tv_flow`, with the ``stage`` "flow". Without ``t_max``, the search for the
+        extinction time comes first and passes a `Progress` with the ``stage`` "finding the last
+        time". If the callback stops the search, the flow takes a single step.
 
     Returns
     -------
@@ -252,8 +271,10 @@ def decompose(
     Raises
     ------
     InputError
-        Bad arguments, ``num_bands`` together with ``edges``, or a last time too small for two
-        steps. (There is no ``huber``: the transform needs a one-homogeneous functional.)
+        For bad arguments, if ``num_bands`` and ``edges`` are both given, or if ``num_steps`` and
+        ``grid`` give fewer than two steps up to the last time.
+    NotConverged
+        If a tolerance is not met and ``raise_on_failure=True``.
 
     References
     ----------
@@ -301,24 +322,23 @@ def from_flow(
     spacing: tuple[float, ...] | None = None,
     coupled: bool = True,
 ) -> Decomposition:
-    """The decomposition that a flow of ``image`` amounts to, whoever computed it.
+    """Compute the decomposition from a given flow of ``image``.
 
-    Whatever the flow's frames are, bands and residual add up to the image: the transform is a sum
-    by parts. Without ``edges`` these are chosen from the spectrum: ``num_bands`` bands if
-    ``exact``, else at most as many.
-
-    Of a flow that was stopped after one step, everything is in the residual.
+    Bands and residual add up to the image for any frames, by summation by parts. Without ``edges``,
+    the edges are chosen from the spectrum. There are then ``num_bands`` bands if ``exact``, and at
+    most ``num_bands`` otherwise. If the flow was stopped after one step, the residual contains the
+    whole image.
 
     Raises
     ------
     InputError
-        The flow has no times.
+        If the flow has no time after 0.
     """
     nodes = np.concatenate([[0.0], flow.times])
     if nodes.size < 2:
         raise InputError("the flow has no time after 0: nothing to decompose")
     frames = np.concatenate([image[None], flow.images])
-    flow = replace(flow, images=frames[1:])  # one copy of the frames, not two
+    flow = replace(flow, images=frames[1:])  # keep only one copy of the frames
     steps = spacing or (1.0,) * (image.ndim - (channel_axis is not None))
     whole = np.array([0.0, np.inf])
     bare = Decomposition(image, nodes, frames, whole, flow, channel_axis, steps, coupled)
@@ -337,7 +357,7 @@ def problem_of(
     spacing: float | Sequence[float] | None = None,
     data_range: float | None = None,
 ) -> Problem:
-    """An image and the total variation that decomposes it, checked."""
+    """Check an image and its options; return the problem of its total variation flow."""
     energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
     return make_problem(
         image, energy, channel_axis=channel_axis, spacing=spacing, data_range=data_range
@@ -352,10 +372,10 @@ def nodes_of(
     num_threads: int | None,
     on_step: Callback | None = None,
 ) -> np.ndarray:
-    """Frame times for one or several images: 0 first, at least two steps.
+    """Choose the frame times for one or several images, starting with 0, with at least two steps.
 
-    Without ``t_max`` they end when the last image has probably become constant. A logarithmic grid
-    begins at the smallest `shortest_of`.
+    Without ``t_max``, the last time is one at which all images have probably become constant. A
+    logarithmic grid begins at the smallest `shortest_of` of the images.
     """
     threads = resolve_num_threads(num_threads)
     end = check_number(t_max, "t_max", positive=True) if t_max is not None else None
@@ -383,7 +403,7 @@ def nodes_of(
 
 
 def _is_constant(last: np.ndarray, image: np.ndarray, channel_axis: int | None) -> bool:
-    """Whether the flow of ``image`` has come to its end."""
+    """Whether the flow of ``image`` has become constant."""
     left, start = (
         contrast(u[None] if channel_axis is None else np.moveaxis(u, channel_axis, 0))
         for u in (last, image)
@@ -392,12 +412,12 @@ def _is_constant(last: np.ndarray, image: np.ndarray, channel_axis: int | None) 
 
 
 def _stop(step: object) -> bool:
-    """The callback of a flow that ends with its first step."""
+    """Callback that stops a flow after its first step."""
     return True
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:
-    """Real numbers, infinity allowed."""
+    """Check that the values are real numbers (infinity is allowed); return them as float64."""
     array = detached(as_array(values, name))
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}={values!r} must be numbers")
@@ -406,7 +426,7 @@ def _numbers(values: Any, name: str) -> np.ndarray:
 
 
 def check_edges(edges: Sequence[float]) -> np.ndarray:
-    """Times between bands, with 0 and infinity added at the ends."""
+    """Check the times between bands; return them with 0 and infinity added at the ends."""
     array = _numbers(edges, "edges")
     if array.ndim != 1:
         raise InputError(f"edges must be a list of times, not of shape {array.shape}")

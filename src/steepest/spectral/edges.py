@@ -1,4 +1,4 @@
-"""Choosing band edges from a spectrum."""
+"""Choose band edges from a spectrum."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from itertools import pairwise
 
 import numpy as np
 
-_NOTHING = 1e-4  # of the largest mass
+_NOTHING = 1e-4  # masses below this share of the largest mass count as gaps
 
 
 def automatic_edges(
     nodes: np.ndarray, masses: np.ndarray, num_bands: int, exact: bool = False
 ) -> np.ndarray:
-    """Edges (at most ``num_bands + 1``, the first 0, the last infinite) between inner nodes.
+    """Choose the edges of at most ``num_bands`` bands, between inner nodes.
 
-    Gaps in the spectrum come first, the widest first; then quantiles of the square root of the
-    L1 mass (so that coarse structures, which hold most of it, do not take all bands), each moved
-    to the deepest valley within a third of the way to its neighbours. An edge lies at the
-    geometric mean of two nodes, so no node is on it.
+    Returns at most ``num_bands + 1`` edges. The first edge is 0, and the last is infinite.
+
+    Gaps in the spectrum are chosen first, in order of decreasing width. Quantiles of the square
+    root of the L1 mass follow. (The square root is used because coarse structures hold most of the
+    mass and would otherwise take all bands.) Each quantile is moved to the deepest valley within a
+    third of the way to its neighbours. Each edge is the geometric mean of two nodes, so that no
+    node lies on an edge.
 
     Parameters
     ----------
     nodes : array (N + 1,)
-        Times of the frames, 0 first.
+        Times of the frames, starting with 0.
     masses : array (N - 1,)
         L1 mass of the transform at the inner nodes.
     exact : bool
-        Give just ``num_bands`` bands where there are as many nodes, even if some hold next to
-        nothing; otherwise bands of less than 1e-3 of the mass are merged into the next.
+        Whether to return exactly ``num_bands`` bands if there are as many nodes, even if some bands
+        are almost empty. Otherwise, bands with less than 1e-3 of the mass are merged into the next.
     """
     inner = nodes[1:-1]
     between = np.sqrt(inner[1:] * inner[:-1])  # candidate edges
@@ -46,14 +49,14 @@ def automatic_edges(
 
 
 def _gaps(masses: np.ndarray) -> list[int]:
-    """Edges in the middle of stretches without mass between structures, the widest first."""
+    """Edges in the middle of the gaps without mass between structures, the widest gap first."""
     held = np.flatnonzero(masses > _NOTHING * masses.max())
     gaps = [(low, high) for low, high in pairwise(held.tolist()) if high - low > 2]
     return [(low + high) // 2 for low, high in sorted(gaps, key=lambda g: g[0] - g[1])]
 
 
 def _valleys(masses: np.ndarray, num_bands: int) -> list[int]:
-    """Indices of edges: quantiles, each moved to a valley of the mass."""
+    """Indices of edges at quantiles of the mass, each moved to a valley of the mass."""
     depth = np.minimum(masses[1:], masses[:-1]) + 0.5 * np.maximum(masses[1:], masses[:-1])
     cumulated = np.cumsum(np.sqrt(masses))
     wanted = np.searchsorted(cumulated[:-1] / cumulated[-1], np.arange(1, num_bands) / num_bands)
@@ -69,14 +72,14 @@ def _valleys(masses: np.ndarray, num_bands: int) -> list[int]:
 
 
 def _splits_a_peak(masses: np.ndarray, k: int) -> bool:
-    """Whether nodes k and k + 1 share one structure: an isolated time lies between them."""
+    """Whether nodes k and k + 1 share one structure that vanishes at a time between them."""
     pair = masses[k] + masses[k + 1]
     around = masses[max(k - 2, 0) : k + 4].sum()
     return bool(pair > 0.9 * around and min(masses[k], masses[k + 1]) > 1e-6 * pair)
 
 
 def _without_empty(chosen: list[int], masses: np.ndarray) -> list[int]:
-    """Only edges with at least 1e-3 of the mass on both sides of them."""
+    """Keep only the edges that have at least 1e-3 of the mass on both sides."""
     cumulated = np.cumsum(masses) / max(masses.sum(), np.finfo(float).tiny)
     kept, previous = [], 0.0
     for index in chosen:

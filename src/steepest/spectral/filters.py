@@ -1,8 +1,8 @@
-"""Filters on a decomposition: an equaliser whose bands are structures.
+"""Filters on a decomposition, like an equaliser whose bands are structures.
 
-Small times are fine, weak structures; large times coarse, strong ones. As in the literature,
-"low pass" keeps the coarse ones. Filters that keep the coarse end keep the residual (the mean).
-Edges are resolved to one step of the decomposition's time grid.
+Fine, weak structures vanish at small times; coarse, strong ones vanish at large times. As in the
+literature, a "low-pass" filter keeps the coarse structures. Filters that keep the coarse end also
+keep the residual (the mean). Edges are resolved to one step of the time grid of the decomposition.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from .decomposition import Decomposition
 
 
 def low_pass(decomposition: Decomposition, time: float) -> np.ndarray:
-    """Structures that vanish at or after ``time``, and the residual."""
+    """Keep the structures that vanish at or after ``time``, and the residual."""
     time = check_limit(time, "time")
     return decomposition.recompose(lambda t: (t >= time).astype(float))
 
 
 def high_pass(decomposition: Decomposition, time: float) -> np.ndarray:
-    """Structures that vanish before ``time``: fine detail, of mean zero."""
+    """Keep the structures that vanish before ``time``. The result is fine detail of mean zero."""
     time = check_limit(time, "time")
     return decomposition.recompose(lambda t: (t < time).astype(float), residual_gain=0.0)
 
 
 def band_pass(decomposition: Decomposition, start: float, stop: float) -> np.ndarray:
-    """Structures with ``start <= t < stop``, of mean zero."""
+    """Keep the structures that vanish at ``start <= t < stop``. The result has mean zero."""
     start, stop = _interval(start, stop)
     return decomposition.recompose(
         lambda t: ((t >= start) & (t < stop)).astype(float), residual_gain=0.0
@@ -37,7 +37,7 @@ def band_pass(decomposition: Decomposition, start: float, stop: float) -> np.nda
 
 
 def band_stop(decomposition: Decomposition, start: float, stop: float) -> np.ndarray:
-    """Everything but the structures with ``start <= t < stop``."""
+    """Remove the structures that vanish at ``start <= t < stop``, and keep everything else."""
     start, stop = _interval(start, stop)
     return decomposition.recompose(lambda t: ((t < start) | (t >= stop)).astype(float))
 
@@ -47,7 +47,7 @@ def apply_gain(
     gain: Callable[[np.ndarray], np.ndarray],
     residual_gain: float = 1.0,
 ) -> np.ndarray:
-    """An arbitrary gain curve ``gain(t)``: ``sum_n gain(t_n) phi_n + residual_gain u_r``."""
+    """Apply a gain curve ``gain(t)``: ``sum_n gain(t_n) phi_n + residual_gain u_r``."""
     if not callable(gain):
         raise InputError("gain must be a function of time; for one gain per band use recompose")
     return decomposition.recompose(gain, residual_gain)

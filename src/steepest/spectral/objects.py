@@ -1,4 +1,4 @@
-"""The objects in each band: their sizes, contrasts and places."""
+"""Find the objects in each band, and measure their size, contrast and position."""
 
 from __future__ import annotations
 
@@ -12,63 +12,67 @@ from ..flows.noise import estimate_noise
 from ..grid.components import connected
 from .decomposition import Decomposition
 
-_FAINTEST = 0.02  # of the largest value of a band
-_NOISE = 3.0  # standard deviations of what a band holds besides its objects
-_ROUNDING = 1e-5  # of the largest value of the image
-_MANY_LEVELS = 32  # of fewer an image was drawn, not measured, and its levels say nothing on noise
-_ROUNDEST = 2.5  # how much larger than a ball an object may seem by its time
+_FAINTEST = 0.02  # least height of an object, relative to the largest value of its band
+_NOISE = 3.0  # least height of an object, in standard deviations of the rest of its band
+_ROUNDING = 1e-5  # least height of an object, relative to the largest value of the image
+_MANY_LEVELS = 32  # an image with fewer grey levels was drawn; its levels do not indicate noise
+_ROUNDEST = 2.5  # largest radius that the time of an object may imply, relative to its ball
 
 
 def objects(
     decomposition: Decomposition, *, min_snr: float = 8.0, pixel_size: float = 1.0
 ) -> np.ndarray:
-    """Connected structures in every band, with size, contrast and place: one row per object.
+    """Find the connected structures in every band, and measure size, contrast and position.
 
-    An object of a band is a connected set of pixels (connected through faces) where the band minus
-    its median is above half of a peak that stands out from the band (for dark objects, below).
-    Two kinds of objects are left out: those that noise could explain (``min_snr``), and fragments
-    of larger structures, such as parts of their rims. Fragments are recognised by their time. A
-    structure of contrast c, volume V and surface S vanishes at ``t = c V / S`` (a disc of radius r
-    at ``c r / 2``), and of all structures of a given volume the ball lasts longest. What lasted
-    more than 2.5 times as long did not vanish on its own.
+    An object is a connected set of pixels (connected through faces) where the band minus its median
+    exceeds half of a peak that stands out from the band. For dark objects, the sign is reversed.
+
+    Two kinds of objects are left out: those that noise could explain (see ``min_snr``), and
+    fragments of larger structures, such as parts of their rims. Fragments are recognised by the
+    time at which they vanish. A structure of contrast c, volume V and surface S vanishes at
+    ``t = c V / S`` (a disc of radius r at ``c r / 2``), and the ball lasts longest of all
+    structures of a given volume. An object that lasts more than 2.5 times as long as this ball is
+    a fragment.
 
     Parameters
     ----------
     decomposition : Decomposition
-        With one or more channels; each channel has objects of its own.
+        The decomposition of an image with one or more channels. Objects are found in each channel
+        separately.
     min_snr : float
-        Least ``snr`` of an object. In pure noise it stays below about 6.
+        Smallest ``snr`` of an object. In pure noise, ``snr`` stays below about 6.
     pixel_size : float
         Length of one unit of ``spacing`` (by default, of one pixel), for example in micrometres.
 
     Returns
     -------
-    structured array (objects,), sorted by band, channel and place in the image, with the fields
+    structured array (objects,), sorted by band, channel and position, with the fields
 
     band, channel : int
-        Both counted from 0.
+        Indices of the band and the channel, counted from 0.
     area : float
-        Area (in 3-D the volume, in 1-D the length), in units of ``pixel_size``.
+        Area (the volume in 3-D, the length in 1-D), in units of ``pixel_size``.
     diameter : float
-        Of the disc (ball, interval) of the same area.
+        Diameter of the disc (ball, interval) of the same area.
     contrast : float
-        Mean of the band inside, less the median of the band; negative for dark objects.
+        Mean of the band over the object minus the median of the band. It is negative for dark
+        objects.
     scale : float
         Radius of the disc that has the same contrast and vanishes at the same time,
-        ``ndim * time / |contrast|``; of coupled channels the contrasts of all of them count, by
-        their Euclidean norm. It is half of the diameter for discs, and smaller for objects that are
-        elongated or rough.
+        ``ndim * time / |contrast|``. For coupled channels, the contrast is the Euclidean norm of
+        the contrasts of all channels. The scale is half of the diameter for discs, and smaller for
+        elongated or rough objects.
     time : float
-        Mean time at which the object vanishes, in units of the decomposition.
+        Mean time at which the object vanishes, in the time units of the decomposition.
     peak_time : float
-        The time at which most of it vanishes.
+        The time at which the largest part of the object vanishes.
     snr : float
-        ``|contrast| * sqrt(pixels) / sigma`` with sigma the noise estimated in the channel, at
-        least that of the rounding to grey levels; infinite without noise.
+        ``|contrast| * sqrt(pixels) / sigma``, where sigma is the noise estimated in the channel,
+        but at least the noise of the rounding to grey levels. It is infinite without noise.
     border : bool
-        Whether the object touches the border of the image, which may cut it.
+        Whether the object touches the border of the image, which may cut it off.
     centroid : float (ndim,)
-        Mean position in pixels, the first pixel is 0.
+        Mean position in pixels, counted from 0.
 
     Raises
     ------
@@ -77,9 +81,9 @@ def objects(
 
     Notes
     -----
-    A structure that touches one of more than twice its contrast in the same band counts as part of
-    its surroundings. Edges of bands that lie within the times of one object split its contrast over
-    two bands; choose them in the valleys of the spectrum.
+    A structure is counted as part of its surroundings if it touches a structure of more than twice
+    its contrast in the same band. A band edge within the range of times of an object splits its
+    contrast over two bands. To avoid this, choose band edges in the valleys of the spectrum.
     """
     min_snr = check_number(min_snr, "min_snr")
     pixel_size = check_number(pixel_size, "pixel_size", positive=True)
@@ -106,29 +110,30 @@ def objects(
             with np.errstate(divide="ignore"):
                 pixels = np.bincount(labels.ravel())[1:]
                 rows["snr"] = np.abs(rows["contrast"]) * np.sqrt(pixels) / noise[channel]
-            room = np.where(rows["border"], 2 ** (len(shape) - 1), 1)  # borders are no surface
+            # The border of the image is not part of the surface, so objects there last longer.
+            room = np.where(rows["border"], 2 ** (len(shape) - 1), 1)
             whole = rows["scale"] <= _ROUNDEST * room * rows["diameter"] / 2
             found.append(rows[whole & (rows["snr"] >= min_snr)])
     return np.concatenate(found)
 
 
 def _channels(array: np.ndarray, axis: int | None) -> Iterator[np.ndarray]:
-    """The channels of one image, in float64."""
+    """Iterate over the channels of an image, in float64."""
     planes = array[None] if axis is None else np.moveaxis(array, axis, 0)
     return (np.asarray(plane, dtype=np.float64) for plane in planes)
 
 
 def _noise(channel: np.ndarray) -> float:
-    """The noise of a channel, at least that of the rounding to its grey levels."""
+    """Noise of a channel, at least the noise of the rounding to its grey levels."""
     levels = np.unique(channel)
     rounding = float(np.diff(levels).min()) / math.sqrt(12) if levels.size >= _MANY_LEVELS else 0.0
     return max(estimate_noise(channel), rounding)
 
 
 def _regions(plane: np.ndarray, rounding: float) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of bright objects, then of dark ones; and their signs."""
+    """Label the bright objects, then the dark ones; return the labels and the signs."""
     raised = plane - np.median(plane)
-    spread = 1.4826 * float(np.median(np.abs(raised)))  # a standard deviation if it is Gaussian
+    spread = 1.4826 * float(np.median(np.abs(raised)))  # standard deviation of Gaussian values
     floor = max(_NOISE * spread, _FAINTEST * float(np.abs(raised).max()), rounding)
     labels = np.zeros(plane.shape, np.int32)
     signs: list[int] = []
@@ -151,7 +156,7 @@ def _measure(
     decomposition: Decomposition,
     pixel_size: float,
 ) -> None:
-    """Sizes, contrasts, times and places of all regions of one band and channel."""
+    """Measure size, contrast, times and position of all regions of one band and channel."""
     flat, ndim = labels.ravel(), labels.ndim
 
     def sums(values: np.ndarray) -> np.ndarray:
@@ -159,7 +164,7 @@ def _measure(
 
     pixels = np.bincount(flat, minlength=signs.size + 1)[1:]
     unit = math.prod(step * pixel_size for step in decomposition.spacing)
-    ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)  # the volume of radius 1
+    ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)  # volume of the unit ball
     rows["area"] = pixels * unit
     rows["diameter"] = 2 * (rows["area"] / ball) ** (1 / ndim)
     rows["contrast"] = sums(plane) / pixels - np.median(plane)
@@ -184,7 +189,7 @@ def _measure(
 def _scale(
     rows: np.ndarray, labels: np.ndarray, planes: Iterable[np.ndarray], pixel_size: float
 ) -> None:
-    """The radius that belongs to the time and the contrast, that of all planes together."""
+    """Compute the radius from the time and the joint contrast of all planes."""
     flat, square = labels.ravel(), np.zeros(rows.size)
     pixels = np.bincount(flat)[1:]
     for plane in planes:

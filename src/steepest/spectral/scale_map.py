@@ -1,4 +1,4 @@
-"""The scale of what each pixel belongs to."""
+"""Map the scale of the structure that each pixel belongs to."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ import numpy as np
 from ..core.numbers import check_choice
 from .decomposition import Decomposition
 
-_AROUND = 1.5  # masses within this factor of a time belong to one structure
+_AROUND = 1.5  # masses whose times differ by no more than this factor belong to one structure
 
 
 def scale_map(
     decomposition: Decomposition, quantity: Literal["time", "length"] = "time"
 ) -> np.ndarray:
-    """For each pixel the scale of the structure that dominates it: its time, or its size.
+    """Compute, for each pixel, the time or the size of the structure that dominates it.
 
-    The dominating structure is that of the largest response ``|phi(t)|`` per logarithm of time.
+    The dominating structure is the one with the largest response ``|phi(t)|`` per unit of
+    logarithmic time.
 
     Parameters
     ----------
     decomposition : Decomposition
     quantity : "time" or "length"
-        "time": the time of that response. "length": ``ndim * t / c`` with c the contrast that the
-        pixel loses around this time (within a factor of 1.5). For a disc, which vanishes at
-        ``t = c r / 2``, that is its radius r; for other structures the radius of the disc with the
-        same ratio of area to perimeter. It is in the units of ``spacing`` (by default, pixels), and
-        at most the longest side of the image. Between structures it tells how far these are apart.
+        "time" gives the time t of the largest response. "length" gives ``ndim * t / c``, where c is
+        the contrast that the pixel loses around this time (within a factor of 1.5). For a disc,
+        which vanishes at ``t = c r / 2``, the length is its radius r. For other structures, it is
+        the radius of the disc with the same ratio of area to perimeter. Between structures, it
+        measures how far apart they are. The length is in units of ``spacing`` (by default, pixels)
+        and at most the longest side of the image.
 
     Returns
     -------
-    array of the spatial shape, the image's dtype
-        0 where nothing ever changes (a constant image). Coupled channels are combined by their
-        Euclidean norm; of separate channels the one with the largest response counts.
+    array of the spatial shape, dtype of the image
+        The map. It is 0 where nothing ever changes (a constant image). Coupled channels are
+        combined by their Euclidean norm. For separate channels, the channel with the largest
+        response determines the value.
 
     Raises
     ------
     InputError
-        Another ``quantity``.
+        If ``quantity`` is neither "time" nor "length".
     """
     check_choice(quantity, "quantity", ("time", "length"))
     axis = decomposition.channel_axis
@@ -54,11 +57,11 @@ def scale_map(
 def _dominant(
     decomposition: Decomposition, quantity: str, channel: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The scale and the response of the dominating structure of all channels, or of one."""
+    """Scale and response of the dominating structure, for all channels together or for one."""
     nodes, axis = decomposition.nodes, decomposition.channel_axis
 
     def chosen(planes: np.ndarray) -> np.ndarray:
-        """Channels that count, (channels, *space)."""
+        """Select the channels to use, as an array (channels, *space)."""
         planes = planes[None] if axis is None else np.moveaxis(planes, axis, 0)
         return planes if channel is None else planes[channel : channel + 1]
 

@@ -1,4 +1,4 @@
-"""Decompositions of a series of images, such as a film, whose bands mean the same on every page."""
+"""Decompose a series of images, such as a film, with the same bands on every page."""
 
 from __future__ import annotations
 
@@ -32,21 +32,22 @@ _PROBLEM = ("isotropic", "weights", "coupled", "spacing", "channel_axis", "data_
 
 @dataclass(frozen=True, eq=False)
 class DecompositionSeries:
-    """One `Decomposition` for each page, computed when it is iterated over.
+    """A series of decompositions. Iterate over it to compute one `Decomposition` per page.
 
-    Only the page at work is in memory. All pages share the times of the flow and the edges of the
+    Only the current page is in memory. All pages share the times of the flow and the edges of the
     bands.
 
     Attributes
     ----------
     pages : sequence of arrays
+        The images of the series.
     nodes : array (N + 1,)
-        Times of the frames of every page, 0 first.
+        Times of the frames of every page, starting with 0.
     edges : array (B + 1,)
         Band k of every page holds the structures that vanish in ``edges[k] <= t < edges[k + 1]``.
     edge_pages : tuple of int
-        The pages, counted from 0, whose spectra the edges were chosen from. Empty where the edges
-        were given.
+        Indices, counted from 0, of the pages whose spectra determined the edges. It is empty if the
+        edges were given.
     """
 
     pages: Sequence[Any]
@@ -59,7 +60,7 @@ class DecompositionSeries:
         return len(self.pages)
 
     def __iter__(self) -> Iterator[Decomposition]:
-        """The pages in order. Where ``on_step`` stops a page, that page is the last."""
+        """Decompose the pages in order. If ``on_step`` stops a page, that page is the last."""
         for index in range(len(self.pages)):
             decomposition = self._page(index, self.edges, len(self.edge_pages) + index)
             yield decomposition
@@ -67,7 +68,7 @@ class DecompositionSeries:
                 return
 
     def _page(self, index: int, edges: np.ndarray, before: int) -> Decomposition:
-        """One page, reported as the one that follows ``before`` others."""
+        """Decompose one page, and report its steps as those of the page after ``before`` others."""
         options = dict(self.options)
         on_step = options.pop("on_step", None)
         if on_step is not None:
@@ -89,23 +90,23 @@ def decompose_series(
     grid: str | TimeGrid = "log",
     **options: Any,
 ) -> DecompositionSeries:
-    """Spectral TV decomposition of every page of a series, with the same bands on every page.
+    """Compute the spectral TV decomposition of every page of a series, with the same bands.
 
-    All pages are decomposed at the same times: the flow of each runs until the last of them has
-    become constant. Unless ``edges`` are given, they are chosen once, from the sum of the spectra
-    of the first, the middle and the last page. These pages are therefore computed twice.
+    All pages are decomposed at the same times: the flow of each page runs until all pages have
+    become constant. Unless ``edges`` is given, the edges are chosen once, from the sum of the
+    spectra of the first, the middle and the last page. These pages are therefore computed twice.
 
     Parameters
     ----------
     pages : array (T, \\*page), or sequence of arrays
-        Each page as ``image`` in `decompose`.
+        The images. Each page is like ``image`` in `decompose`.
     num_bands, edges, t_max, num_steps, grid
         As in `decompose`.
     **options
         tol, isotropic, weights, spacing, channel_axis (an axis of one page), coupled, data_range,
-        max_num_iter, on_step, num_threads and raise_on_failure of `decompose`. ``on_step`` is told
-        of the steps of all pages together; where it stops the choice of the edges, there is one
-        band.
+        max_num_iter, on_step, num_threads and raise_on_failure of `decompose`. ``on_step`` receives
+        the steps of all pages, numbered consecutively. If it stops the flows from which the edges
+        are chosen, there is a single band.
 
     Returns
     -------
@@ -115,7 +116,8 @@ def decompose_series(
     Raises
     ------
     InputError
-        No pages, or what `decompose` refuses; the message gives the number of the page, from 1.
+        If ``pages`` is empty, or for pages or options that `decompose` does not accept. The message
+        gives the number of the page, counted from 1.
 
     Examples
     --------
@@ -158,14 +160,17 @@ def decompose_series(
 
 
 def _tell(on_step: Callback, before: int, every: int, step: Step) -> bool:
-    """Report a step of one page as one of the steps of ``every`` page; whether to stop."""
+    """Report a step of one page, numbered among the steps of all ``every`` pages.
+
+    Returns True if the callback asks to stop.
+    """
     done, total = before * step.num_steps, every * step.num_steps
     return asks_to_stop(on_step, replace(step, step=done + step.step, num_steps=total))
 
 
 @contextmanager
 def _named(index: int, total: int) -> Iterator[None]:
-    """Errors say which page they are about, counted from 1."""
+    """Add the number of the page, counted from 1, to the message of an `InputError`."""
     try:
         yield
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Structure and texture, and images made of one's structure and the other's texture."""
+"""Separate structure and texture, and fuse the structure and texture of two images."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from .filters import low_pass
 def separate_texture(
     image: Any, time: float, *, num_steps: int = 30, grid: Any = "uniform", **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split an image into ``(structure, texture)``: what vanishes after, and before, ``time``.
+    """Split an image into structure and texture.
 
-    The structure is ``u(t) - t u_t(t)``, the ideal low-pass filter of the spectral transform; it
-    keeps the contrast that ``u(t)`` itself loses. Only the flow up to ``time`` is needed.
+    The structure vanishes under the flow at or after ``time``; the texture vanishes before. The
+    structure is ``u(t) - t u_t(t)``, the ideal low-pass filter of the spectral transform. It keeps
+    the contrast that ``u(t)`` itself loses. Only the flow up to ``time`` is computed.
 
     Parameters
     ----------
     image : array
         As in `decompose`.
     time : float
-        The scale of separation (grey value x pixel).
+        The time that separates structure from texture, in grey value x pixel.
     num_steps, grid, **options
-        As in `decompose`. Where ``on_step`` stops the flow, the image is split at the time reached.
+        As in `decompose`. If ``on_step`` stops the flow, the image is split at the time reached.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def separate_texture(
     Raises
     ------
     InputError
-        Bad arguments.
+        Bad image, time or options.
     """
     time = check_number(time, "time", positive=True)
     try:
@@ -54,16 +55,18 @@ def separate_texture(
 
 
 def fuse(structure_of: Any, texture_of: Any, time: float, **options: Any) -> np.ndarray:
-    """The structure of one image with the texture of another, split at ``time``.
+    """Combine the structure of one image with the texture of another.
 
     Parameters
     ----------
     structure_of, texture_of : arrays of the same shape
+        The images that provide the structure and the texture.
     time : float
-        Structures vanishing before it come from ``texture_of``, the rest from ``structure_of``.
+        Everything that vanishes before this time comes from ``texture_of``, the rest from
+        ``structure_of``.
     **options
-        As in `separate_texture`. Where ``on_step`` stops the first flow, both images are split at
-        the time it reached.
+        As in `separate_texture`. If ``on_step`` stops the first flow, both images are split at the
+        time reached.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def fuse(structure_of: Any, texture_of: Any, time: float, **options: Any) -> np.
     Raises
     ------
     InputError
-        Shapes that differ, or bad arguments.
+        If the shapes of the images differ, or for bad arguments.
     """
     channel_axis = options.get("channel_axis")
     first, _ = prepare_image(structure_of, channel_axis, "structure_of")
@@ -90,15 +93,18 @@ def fuse(structure_of: Any, texture_of: Any, time: float, **options: Any) -> np.
 
 
 class _Relay:
-    """One count of steps for two flows; after a stop, the second goes on in silence."""
+    """Number the steps of two flows consecutively.
+
+    If the callback stops the first flow, the second flow runs without reports.
+    """
 
     def __init__(self, on_step: Callback | None) -> None:
         check_callback(on_step)
         self._on_step, self._done, self._last = on_step, 0, 0
-        self.reached = 0.0  # where the first flow was stopped
+        self.reached = 0.0  # time at which the first flow was stopped
 
     def begin_second(self) -> None:
-        """The steps of another flow follow."""
+        """Begin to count the steps of the second flow."""
         self._done = self._last
 
     def __call__(self, step: Step) -> bool:
