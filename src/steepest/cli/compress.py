@@ -1,4 +1,4 @@
-"""``steepest compress``: store an image as a few of its pixels."""
+"""``steepest compress``: compress an image by storing a few of its pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``steepest flow``: the total variation flow at chosen times."""
+"""``steepest flow``: compute the total variation flow at given times."""
 
 from __future__ import annotations
 

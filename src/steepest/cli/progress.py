@@ -79,7 +79,7 @@ class _Line:
     def report(self, step: Any) -> None:
         """Store a report; this is the callback for ``on_step``."""
         stage, last = getattr(step, "stage", ""), self._step
-        if last is not None and step.step <= last.step:  # another page
+        if last is not None and step.step <= last.step:  # the reports are about another page
             self._enter(stage, 0)
         elif stage != self._stage:
             self._enter(stage, step.step - 1)

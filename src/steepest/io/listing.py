@@ -1,4 +1,4 @@
-"""The image files in a folder."""
+"""List the image files in a folder."""
 
 from __future__ import annotations
 

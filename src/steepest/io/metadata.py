@@ -32,7 +32,7 @@ def in_unit(length: float, unit: str, other: str) -> float | None:
     return None if old is None or new is None else length * old / new
 
 
-_FINEST = 1e9  # pixels per unit
+_FINEST = 1e9  # highest resolution, in pixels per unit
 
 
 @dataclass(frozen=True)

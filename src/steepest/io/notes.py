@@ -14,7 +14,7 @@ from .metadata import Metadata
 from .tiff_layout import holds_imagej, layout
 from .tiff_notes import TAG_NAMES
 
-_LONGEST = 120  # characters of a note
+_LONGEST = 120  # maximum number of characters of a note
 _SILENT = {"unit", "spacing", "loop"}  # shown as the pixel size, or not worth showing
 _WORDS = {
     "finterval": "time step",

@@ -73,7 +73,7 @@ def _ome_pages(xml: str, samples: int) -> int:
                 files.add(element.text)
             if element.tag.endswith("}Pixels"):
                 sizes = [int(element.attrib[f"Size{axis}"]) for axis in "ZTC"]
-                together = sizes[2] % samples == 0  # the samples of a pixel are channels
+                together = sizes[2] % samples == 0  # the samples of a pixel are counted as channels
                 count += prod(sizes) // (samples if together else 1)
     except (KeyError, ValueError, ElementTree.ParseError):
         return 0
@@ -160,7 +160,7 @@ def check_segments(series: Any, file: BinaryIO, name: str) -> None:
         If a strip or tile is missing or too large.
     """
     page = series.keyframe
-    if page.is_contiguous:  # read as one piece
+    if page.is_contiguous:  # read as a single block
         return
     packed = page.compression == _PACKBITS or _unpacker(page.compression) is not None
     most = 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
