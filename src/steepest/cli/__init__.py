@@ -1,1 +1,1 @@
-"""The command ``steepest``: flows, denoising and decompositions of image files."""
+"""The ``steepest`` command: flows, denoising and decompositions of image files."""

@@ -1,4 +1,4 @@
-"""``python -m steepest.cli`` is the command ``steepest``."""
+"""Run the ``steepest`` command with ``python -m steepest.cli``."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from .outcome import INTERRUPTED, say_interrupted
 
 
 def program() -> NoReturn:
-    """Run the command and leave the process. After Ctrl-C, threads at work are not waited for."""
+    """Run the command and exit. After Ctrl-C, the process does not wait for running threads."""
     sys.unraisablehook = _pass_on
     try:
-        from .main import main  # here, as Ctrl-C may come while modules are loaded
+        from .main import main  # imported here because Ctrl-C may arrive during imports
 
         code = main()
     except KeyboardInterrupt:
         say_interrupted()
         code = INTERRUPTED
     if code == INTERRUPTED:
-        os._exit(code)  # the files of a command are written or removed by now
+        os._exit(code)  # all output files are written or removed by now
     sys.exit(code)
 
 
 def _pass_on(unraisable: Any) -> None:
-    """Raise Ctrl-C again that came where Python can only ignore it: a destructor, a C callback.
+    """Raise Ctrl-C again if it arrived where Python ignores it (a destructor or C callback).
 
-    At once, but not in here, where it would be ignored as well: with the next call or return.
+    An exception raised in this hook would be ignored as well. KeyboardInterrupt is therefore raised
+    at the next call or return of a Python function.
     """
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.setprofile(_raise)

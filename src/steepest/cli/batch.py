@@ -1,4 +1,4 @@
-"""Process one image after another; an error with one image does not stop the others."""
+"""Process several images in turn. An error in one image does not stop the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .outcome import FAILED, OK, USAGE, one_line
 
 
 class Outcome(Protocol):
-    """How accurate a result is (a certificate or a residual), in words and numbers."""
+    """The accuracy of a result (a certificate or a residual) in words and numbers."""
 
     @property
     def status(self) -> str: ...
@@ -33,7 +33,7 @@ class Outcome(Protocol):
 
 @dataclass
 class Record:
-    """The report about one image: lines to print, and values for JSON."""
+    """The report on one image: lines to print and values for JSON."""
 
     source: str
     outputs: list[Path] = field(default_factory=list)
@@ -43,7 +43,10 @@ class Record:
     image: Image | None = None
 
     def describe(self, image: Image, *, kept: bool = True) -> None:
-        """Add shape and dtype of the image; ``kept``: its metadata should be in the results."""
+        """Add the shape and dtype of the image.
+
+        If ``kept`` is True, metadata that the results cannot store will be reported as lost.
+        """
         self.image = image if kept else None
         self.lines.append(("image", describe(image)))
         self.values.update(
@@ -51,7 +54,7 @@ class Record:
         )
 
     def report_losses(self) -> None:
-        """Add which metadata of the image the first output cannot hold."""
+        """Add the names of the metadata that the first output file cannot store."""
         if self.image is None or not self.outputs:
             return
         names = not_kept(self.image, self.outputs[0])
@@ -60,7 +63,7 @@ class Record:
         self.values["not_kept"] = names
 
     def certify(self, outcome: Outcome, name: str = "certificate") -> None:
-        """Add the guarantee, the effort and the status."""
+        """Add the guaranteed accuracy, the effort and the status."""
         self.outcome = outcome
         self.lines.append((name, outcome.promise))
         self.lines.append(("effort", outcome.effort))
@@ -69,7 +72,7 @@ class Record:
 
 
 def describe(image: Image) -> str:
-    """Shape, dtype and axes: "512 x 512, uint8"."""
+    """Describe shape, dtype and axes in words, for example "512 x 512, uint8"."""
     shape = image.array.shape
     space = [str(n) for n, letter in zip(shape, image.axes, strict=True) if letter not in "TC"]
     words = [" x ".join(space), image.array.dtype.name]
@@ -88,12 +91,12 @@ def run_batch(
     work: Callable[[str, str], Record],
     extra: dict[str, Any] | None = None,
 ) -> int:
-    """Run ``work(source, label)`` for every image, report, and return the exit code.
+    """Run ``work(source, label)`` for each image, print the reports and return the exit code.
 
     ``extra`` is added to the JSON document.
 
-    Exit codes: 0, all images are done; 1, an image failed, or one did not converge and --strict was
-    given; 2, no image could be used.
+    The exit code is 0 if all images were processed, 1 if an image failed or, with --strict, did not
+    converge, and 2 if no image could be used.
     """
     records: list[Record] = []
     failures: list[tuple[str, BaseException]] = []

@@ -1,4 +1,4 @@
-"""The certificate of a result in words and numbers, alike for every command."""
+"""The certificate of a result in words and numbers, in the same form for every command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is guaranteed about one result (the worst of several parts)."""
+    """The guaranteed accuracy of one result, or the worst accuracy of its parts."""
 
     psnr_bound: float
     error_bound: float
@@ -21,7 +21,7 @@ class Certificate:
     status: str
     converged: bool
     seconds: float
-    data_range: float = 1.0  # what psnr_bound refers to
+    data_range: float = 1.0  # reference range of psnr_bound
 
     @property
     def promise(self) -> str:
@@ -30,29 +30,29 @@ class Certificate:
 
     @property
     def effort(self) -> str:
-        """What it cost in one line."""
+        """The computational effort in one line."""
         return f"{self.iterations} iterations, {duration(self.seconds)}"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; what is not finite becomes null."""
+        """Return plain values for JSON; non-finite numbers become null."""
         return {key: finite(value) for key, value in vars(self).items()}
 
 
 def promise(psnr_bound: float, error_bound: float) -> str:
-    """Guaranteed PSNR and L2 distance to the exact result."""
+    """Format the guaranteed PSNR and L2 distance to the exact result."""
     psnr = "exact" if math.isinf(psnr_bound) else f"PSNR >= {psnr_bound:.1f} dB"
     return f"{psnr}, L2 error <= {error_bound:.2g}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds with three digits, at least milliseconds."""
+    """Format a duration in milliseconds, seconds or minutes."""
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
 def certificate(result: Any, seconds: float) -> Certificate:
-    """The certificate of a flow (its worst time) or a denoised image."""
+    """Return the certificate of a denoised image, or of a flow at its worst time."""
     return Certificate(
         psnr_bound=float(np.min(result.psnr_bound)),
         error_bound=float(np.max(result.error_bound)),
@@ -66,7 +66,7 @@ def certificate(result: Any, seconds: float) -> Certificate:
 
 
 def together(parts: Sequence[Certificate]) -> Certificate:
-    """The worst of several pages; their effort is added."""
+    """Combine the certificates of several pages: the worst accuracy and the total effort."""
     failed = [part for part in parts if not part.converged]
     return Certificate(
         psnr_bound=min(part.psnr_bound for part in parts),
@@ -81,7 +81,7 @@ def together(parts: Sequence[Certificate]) -> Certificate:
 
 
 def finite(value: Any) -> Any:
-    """For JSON: numbers that are not finite become None, arrays lists."""
+    """Convert a value for JSON: non-finite numbers become None, and arrays become lists."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):

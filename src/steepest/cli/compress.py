@@ -1,4 +1,4 @@
-"""``steepest compress``: store an image as a few of its pixels."""
+"""``steepest compress``: compress an image by storing a few of its pixels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _DENSITY = 0.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest compress``."""
+    """Add the options of ``steepest compress``."""
     from steepest.inpainting.masks import METHODS
 
     parser.add_argument("image", metavar="IMAGE", help="image file, or sample:camera")

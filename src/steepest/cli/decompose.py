@@ -49,7 +49,7 @@ _OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest decompose``."""
+    """Add the options of ``steepest decompose``."""
     add_inputs(parser)
     add_range(parser)
     add_bands(parser)
@@ -95,10 +95,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(folder: Path, pages: Pages, name: str, outputs: OutputSet) -> float:
-    """All files of one image; how exactly its bands and residual add up to it, in dB."""
+    """Write all files of one image.
+
+    Return the PSNR (in dB) of the sum of bands and residual with respect to the image.
+    """
     image, figures = replace(pages.image, alpha=None), not pages.arguments.no_figures
     ending = "npy" if image.axes == "X" else "tif"
-    shown = len(image.parts) // 2  # the page in the figure of the bands
+    shown = len(image.parts) // 2  # the page shown in bands.png
     stacks: list[Stack] = []
     spectra, decibels = [], []
     for i, decomposition in enumerate(pages):
@@ -122,7 +125,7 @@ def _write(folder: Path, pages: Pages, name: str, outputs: OutputSet) -> float:
 
 
 def _montage(decomposition: Any, image: Image, title: str, ranged: bool) -> Any:
-    """The figure of the bands of one page."""
+    """Create the figure of the bands of one page."""
     from steepest import plot
 
     return plot.band_montage(
@@ -137,7 +140,7 @@ def _montage(decomposition: Any, image: Image, title: str, ranged: bool) -> Any:
 
 
 def _exactness(decomposition: Any) -> float:
-    """PSNR of the sum of bands and residual against the image."""
+    """Return the PSNR in dB of the sum of bands and residual with respect to the image."""
     image = np.asarray(decomposition.image, dtype=np.float64)
     total = np.sum(decomposition.bands, axis=0, dtype=np.float64) + decomposition.residual
     distance = float(np.sqrt(np.mean((total - image) ** 2)))
@@ -145,7 +148,10 @@ def _exactness(decomposition: Any) -> float:
 
 
 def _remove_older(folder: Path, written: list[Path]) -> None:
-    """Bands of an earlier run with more bands, which would no longer add up (--overwrite only)."""
+    """Remove bands left over from an earlier run with more bands (only with --overwrite).
+
+    With these files, the bands in the folder would not add up to the image.
+    """
     for path in folder.iterdir():
         if path not in written and _OWN_FILES.fullmatch(path.name):
             path.unlink()

@@ -32,11 +32,11 @@ Files that were cut short or altered, or are too large, are refused.
 """
 _AXES = {1: "X", 2: "YX", 3: "ZYX"}
 _PLAIN = ("uint8", "uint16")
-_SPARE = 1 << 20  # bytes besides 32 per pixel: more than any image needs
+_SPARE = 1 << 20  # bytes in addition to 32 per pixel: more than any image needs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest decompress``."""
+    """Add the options of ``steepest decompress``."""
     from steepest.compression import MAX_PIXELS
 
     parser.add_argument("file", metavar="FILE.stp", help="file written by compress")

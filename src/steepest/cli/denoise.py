@@ -1,4 +1,4 @@
-"""``steepest denoise``: remove noise by total variation."""
+"""``steepest denoise``: remove noise by total variation denoising."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ file, also with --float.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest denoise``."""
+    """Add the options of ``steepest denoise``."""
     add_inputs(parser)
     parser.add_argument(
         "--strength",
@@ -117,7 +117,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _denoise(
     arguments: argparse.Namespace, page: np.ndarray, values: Values, keywords: dict[str, Any]
 ) -> tuple[Any, Any]:
-    """One page denoised, and the noise its strength was chosen for (None if that was given)."""
+    """Denoise one page.
+
+    Return the result and the standard deviation of the noise used to choose the strength, or None
+    if the strength was given.
+    """
     import steepest
 
     part = values.compute(page)
@@ -140,7 +144,10 @@ def _denoise(
 def _report(
     record: Record, strengths: list[Any], sigmas: list[Any], values: Values, dtype: np.dtype
 ) -> None:
-    """The strengths, and the noise they were chosen for: (pages,) or (pages, channels)."""
+    """Report the strengths and the noise levels used to choose them.
+
+    Both have one entry per page, which is a number or one number per channel.
+    """
     table = np.atleast_2d(np.array(strengths, float).T).T
     for channel in range(table.shape[1]):
         text = _few(table[:, channel], 4)
@@ -159,7 +166,7 @@ def _report(
 
 
 def _few(values: np.ndarray, digits: int) -> str:
-    """The numbers of all pages; of more than six pages the smallest and the largest."""
+    """Format the numbers of all pages; for more than six pages, the smallest and the largest."""
     words = [f"{value:.{digits}g}" for value in values]
     if len(set(words)) == 1:
         return words[0]

@@ -1,4 +1,4 @@
-"""Packages that only some commands need."""
+"""Check for packages that only some commands need."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from steepest.core.errors import InputError
 
 
 def need(what: str, modules: Sequence[str], extra: str) -> None:
-    """Say in one line what to install for ``what`` the user asked for, before it computes.
+    """Check, before any computation, that the modules needed for ``what`` are installed.
 
-    ``extra`` is the extra of this package that brings all ``modules``.
+    ``extra`` is the extra of this package that installs all ``modules``; the error message names
+    it.
 
     Raises
     ------
     InputError
-        One of them is not installed.
+        If one of the modules is not installed.
     """
     for name in modules:
         try:
@@ -29,10 +30,10 @@ def need(what: str, modules: Sequence[str], extra: str) -> None:
 
 
 def need_torch(what: str) -> None:
-    """What runs networks needs torch and safetensors."""
+    """Check for torch and safetensors, which are needed to run networks."""
     need(what, ("torch", "safetensors"), "torch")
 
 
 def need_coder(what: str) -> None:
-    """What reads or writes compressed images needs the entropy coder."""
+    """Check for the entropy coder, which is needed to read and write compressed images."""
     need(what, ("constriction",), "compression")

@@ -1,4 +1,4 @@
-"""Figures as files, if matplotlib is there."""
+"""Write figures to files if matplotlib is installed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .pages import Pages
 
 
 def need_figures() -> None:
-    """Refuse figures without matplotlib, before anything is computed.
+    """Check, before any computation, that matplotlib is installed.
 
     Raises
     ------
     InputError
-        It is not installed.
+        If matplotlib is not installed.
     """
     if find_spec("matplotlib") is None:
         raise InputError("figures need matplotlib: pip install 'steepest[plot]'")
 
 
 def write_figure(path: Path, figure: Any, outputs: OutputSet) -> None:
-    """A matplotlib figure as a PNG file of an output set."""
+    """Write a matplotlib figure as a PNG file of an output set."""
     from steepest import plot
 
     check_kind(path, "figure")
@@ -37,13 +37,13 @@ def write_figure(path: Path, figure: Any, outputs: OutputSet) -> None:
 
 
 def spectrum_of(spectra: Sequence[tuple[Any, Any]], pages: Pages, name: str) -> Any:
-    """The figure of the spectra (times, S) of all pages."""
+    """Create the figure of the spectra (times, S) of all pages."""
     from steepest import plot
 
     times, values = spectra[0]
     if not pages.series:
         title = f"{name}: spectrum of the total variation flow"
         return plot.spectrum_figure(times, values, pages.edges, title=title)
-    rows = [np.interp(times, own, values) for own, values in spectra]  # networks choose own times
+    rows = [np.interp(times, own, values) for own, values in spectra]  # networks use other times
     title = f"{name}: spectra of the total variation flow"
     return plot.spectrum_map(times, rows, pages.edges, title=title)

@@ -41,7 +41,7 @@ results. Find times worth filtering with "steepest spectrum".
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest filter``."""
+    """Add the options of ``steepest filter``."""
     add_inputs(parser)
     kinds = parser.add_argument_group("filter (one of them)").add_mutually_exclusive_group(
         required=True
@@ -107,7 +107,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Intervals are intervals, and gains fit the bands."""
+    """Check that intervals are increasing and that the gains match the bands.
+
+    The number of bands and the last time are set to what the filter needs.
+    """
     if arguments.residual_gain is not None and arguments.gains is None:
         raise InputError("--residual-gain: also give --gains; the other filters have their own")
     for name in ("band_pass", "band_stop"):
@@ -119,7 +122,7 @@ def _check(arguments: argparse.Namespace) -> None:
     gains = arguments.gains
     if gains is None:
         _stop_early(arguments)
-        arguments.bands, arguments.edges = None, []  # bands play no part: one is enough
+        arguments.bands, arguments.edges = None, []  # the filter does not use bands: one is enough
         return
     known = len(arguments.edges) + 1 if arguments.edges else arguments.bands
     if known and known != len(gains):
@@ -129,7 +132,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _stop_early(arguments: argparse.Namespace) -> None:
-    """The flow is needed up to the largest time of the filter only."""
+    """Limit the flow to the largest time of the filter; later times are not needed."""
     times = [arguments.low_pass, arguments.high_pass]
     times += [interval[1] for interval in (arguments.band_pass, arguments.band_stop) if interval]
     last = max(time for time in times if time is not None)
@@ -144,7 +147,7 @@ def _drops_mean(arguments: argparse.Namespace) -> bool:
 
 
 def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarray, str]:
-    """The filtered image as floats, and the filter in words."""
+    """Return the filtered image as floats and a description of the filter."""
     from steepest import spectral
 
     if arguments.low_pass is not None:
@@ -175,7 +178,7 @@ def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarra
 
 
 def _report_clipping(record: Record, share: float, dtype: np.dtype) -> None:
-    """Say how many values were clipped."""
+    """Report the share of values that were clipped."""
     if dtype.kind != "u":
         return
     record.values["clipped_share"] = share

@@ -1,4 +1,4 @@
-"""``steepest flow``: the total variation flow at chosen times."""
+"""``steepest flow``: compute the total variation flow at given times."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ vanishes at about t = c * r / 2.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest flow``."""
+    """Add the options of ``steepest flow``."""
     add_inputs(parser)
     parser.add_argument(
         "--times",
@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The flow of every image."""
+    """Compute the flow of every image."""
     if arguments.accuracy and (arguments.steps or arguments.grid):
         raise InputError("--accuracy chooses the time steps itself: leave --steps and --grid out")
     if arguments.max_steps and not arguments.accuracy:
@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path | None]:
-    """A file for every time, then the strip (or None)."""
+    """Return one file per time, followed by the file of the strip (or None)."""
     times, ending = [f"{time:g}" for time in arguments.times], suffix(name, arguments)
     if len(times) == 1:
         files = [one_target(name, arguments, f"t{times[0]}", several)]
@@ -151,7 +151,7 @@ def _work(
 
 
 def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) -> Any:
-    """The flow of one page, solved or learned."""
+    """Compute the flow of one page with the solver or a network."""
     import steepest
 
     learned = arguments.method == "learned"
@@ -170,7 +170,7 @@ def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) ->
 
 
 def _too_many(accuracy: float, error: Any) -> str:
-    """What the accuracy would take, and what there is instead."""
+    """Describe the steps that the accuracy would need, and suggest alternatives."""
     from steepest.flows.time_grid import MOST_STEPS
 
     lower = accuracy - error.loss
@@ -207,7 +207,7 @@ def _strip(part: Any, image: Image, result: Any, arguments: argparse.Namespace) 
 
 
 def _report_times(record: Record, times: Sequence[float], results: Sequence[Any]) -> None:
-    """The certificate of every time, the worst of the pages."""
+    """Report the certificate at each time, as the worst over all pages."""
     rows = []
     for i, time in enumerate(times):
         psnr = min(float(result.psnr_bound[i]) for result in results)

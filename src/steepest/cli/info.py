@@ -1,4 +1,4 @@
-"""``steepest info``: what a file holds, and which versions are installed."""
+"""``steepest info``: show the contents of a file and the installed versions."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _ENOUGH = 1 << 24  # pixels used to estimate the noise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest info``."""
+    """Add the options of ``steepest info``."""
     add_inputs(parser, needed=False)
     add_reporting(parser.add_argument_group("reporting"))
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Describe every image; without images, the installation."""
+    """Describe every image, or only the installation if no images are given."""
     arguments.strict = False
     sources = given_images(arguments)
     code = run_batch(arguments, sources, lambda name, _: _describe(name, arguments), versions())
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def version(package: str) -> str:
-    """The version of a package, or "not installed"."""
+    """Return the version of a package, or "not installed"."""
     with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
     if package == "steepest":
@@ -63,7 +63,7 @@ def version(package: str) -> str:
 
 
 def versions() -> dict[str, Any]:
-    """Versions of steepest and the packages it uses, and the number of threads."""
+    """Return the versions of steepest and the packages it uses, and the number of threads."""
     from steepest.core.threads import default_num_threads
 
     names = ("steepest", "numba", "numpy", "pillow", "tifffile", "matplotlib", "constriction")
@@ -110,7 +110,7 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
 
 
 def _range(array: np.ndarray, low: Any, high: Any) -> str:
-    """The smallest and the largest value; a word where 16 bits hold data of fewer."""
+    """Format the smallest and largest value, with a hint if 16-bit data may use fewer bits."""
     text = f"{low:g} to {high:g}"
     bits = int(high).bit_length() if array.dtype == np.uint16 else 16
     if not 8 < bits < 16:
@@ -134,7 +134,7 @@ def _pixel_size(image: Image) -> str:
 
 
 def _noise(image: Image) -> float | None:
-    """The estimate from the middle of each page, averaged; None for tiny images."""
+    """Estimate the noise from the middle of each page and average; None for tiny images."""
     import steepest
 
     side = round(_ENOUGH ** (1 / len(image.space)))

@@ -1,4 +1,4 @@
-"""``steepest inpaint``: fill in the pixels of images that are not known."""
+"""``steepest inpaint``: fill in the unknown pixels of images."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one 
 --threshold it may hold any numbers, and be a JPEG file.
 """
 _PLAIN = "diffusion"
-_OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # of steepest.inpainting: no operators
+_OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # not operators
 
 
 @dataclass(frozen=True)
 class Solved:
-    """How well the equation is solved (the worst of several pages)."""
+    """The accuracy with which the equation is solved (the worst over several pages)."""
 
     residual: float
     iterations: int
@@ -61,16 +61,16 @@ class Solved:
 
     @property
     def effort(self) -> str:
-        """What it cost in one line."""
+        """The computational effort in one line."""
         return f"{self.iterations} iterations, {duration(self.seconds)}"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest inpaint``."""
+    """Add the options of ``steepest inpaint``."""
     add_inputs(parser)
     group = parser.add_argument_group("what is known")
     given = group.add_mutually_exclusive_group()
@@ -102,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def operators() -> list[str]:
-    """What can fill in, besides homogeneous diffusion."""
+    """Return the names of the inpainting operators other than homogeneous diffusion."""
     from steepest import inpainting
 
     return [name for name in inpainting.__all__ if name.islower() and name not in _OTHERS]
@@ -159,7 +159,7 @@ def _operator(method: str) -> Callable[..., Any]:
 def _keywords(
     arguments: argparse.Namespace, image: Image, fill: Callable[..., Any]
 ) -> dict[str, Any]:
-    """The options that were given; refused where the method does not know them."""
+    """Return the given options as keywords; reject those that the method does not support."""
     wanted = {
         "spacing": spacing_of(arguments.spacing, image),
         "tol": arguments.tol,
@@ -175,7 +175,7 @@ def _keywords(
 
 
 def _known(arguments: argparse.Namespace, image: Image) -> np.ndarray | None:
-    """Which pixels are known by the mask; None: those that are not NaN."""
+    """Return which pixels are known according to the mask; None if NaN marks unknown pixels."""
     name = arguments.known or arguments.unknown
     if name is None:
         if image.array.dtype.kind != "f":
@@ -193,7 +193,7 @@ def _known(arguments: argparse.Namespace, image: Image) -> np.ndarray | None:
 
 
 def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.ndarray:
-    """Where a mask file is not zero."""
+    """Return where a mask file is nonzero or, with ``threshold``, at least the threshold."""
     if ndim == 2:
         numbers = read_labels(name, lossy=threshold is not None, max_pixels=max_pixels)
     else:

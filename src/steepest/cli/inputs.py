@@ -1,4 +1,4 @@
-"""From the names on the command line to the files that are read and written."""
+"""Resolve the names on the command line to the files that are read and written."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from .options import stack_of
 from .values import GreyRange
 
 SAMPLE = "sample:"
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # errors are our own
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
 
 
 def given_images(arguments: argparse.Namespace) -> list[str]:
-    """The images on the command line.
+    """Return the images given on the command line.
 
-    Where subfolders are searched, the folders for results (of an earlier run) are left out.
+    When subfolders are searched, the output folders are skipped, because they may hold results of
+    an earlier run.
 
     Raises
     ------
     InputError
-        A file or folder does not exist, a glob matches nothing, or a folder holds no image.
+        If a file or folder does not exist, if a glob matches nothing, if a folder contains no
+        image, or if all images are in the output folders.
     """
     options = [getattr(arguments, name, None) for name in ("output", "reconstruction")]
     results = {Path(each).resolve() for each in options if each}
@@ -50,12 +52,15 @@ def given_images(arguments: argparse.Namespace) -> list[str]:
 
 
 def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
-    """The files in folders (with ``recursive``, also below them) and globs, each of them once.
+    """Expand folders and globs to a list of files without duplicates.
+
+    With ``recursive``, subfolders are searched as well.
 
     Raises
     ------
     InputError
-        A file or folder does not exist, a glob matches nothing, or a folder holds no image.
+        If a file or folder does not exist, if a glob matches nothing, or if a folder contains no
+        image.
     """
     found: list[str] = []
     for name in names:
@@ -79,7 +84,7 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
 
 
 def _matches(pattern: str) -> list[Path]:
-    """The files and folders that match; once each, even if links lead there on several ways."""
+    """Return the matching files and folders, each once even if several links lead to it."""
     found = sorted(map(Path, glob.glob(pattern, recursive=True)), key=lambda path: len(path.parts))
     if "**" not in pattern:
         return sorted(found)
@@ -94,7 +99,10 @@ def _images_below(folder: Path) -> list[Path]:
 
 
 def subfolder(name: str, given: Sequence[str]) -> Path:
-    """The path from the given folder (or the part of a glob without *) to that of a file."""
+    """Return the path from the given folder to the folder of a file.
+
+    For a glob, the given folder is the part of the pattern before the first wildcard.
+    """
     if name in given:
         return Path()
     for each in given:
@@ -108,14 +116,17 @@ def subfolder(name: str, given: Sequence[str]) -> Path:
 
 
 def stem(name: str) -> str:
-    """The name of an image without folder and suffix; "camera" for sample:camera."""
+    """Return the name of an image without folder and suffix; "camera" for sample:camera."""
     if name.startswith(SAMPLE):
         return name[len(SAMPLE) :]
     return base_name(name)
 
 
 def suffix(name: str, arguments: argparse.Namespace) -> str:
-    """The suffix of results: --format, else that of the image (floats: .tif for PNG, JPEG)."""
+    """Return the suffix of results: that of --format, or by default that of the image.
+
+    With --float, results of PNG and JPEG images get the suffix .tif.
+    """
     if arguments.format:
         return f".{arguments.format}"
     own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
@@ -125,10 +136,10 @@ def suffix(name: str, arguments: argparse.Namespace) -> str:
 
 
 def read(name: str, arguments: argparse.Namespace) -> Image:
-    """Read an image as the options say.
+    """Read an image as specified by the options.
 
-    With --float it is in floats, on a scale where 0 and 1 are the ends of --range, or of what
-    integers can hold. Photon counts stay counts.
+    With --float, the image is converted to floats, scaled so that 0 and 1 are the limits of --range
+    or, by default, of the integer type. Photon counts are not scaled.
     """
     image = read_image(
         name,
@@ -151,7 +162,7 @@ def read(name: str, arguments: argparse.Namespace) -> Image:
 
 
 def without_copies(image: Image) -> Image:
-    """The image, or one of its channels if all are alike: grey that was saved as colour."""
+    """Return the image, or only one channel if all channels are equal (grey saved as colour)."""
     array = image.array
     if image.channel_axis is None or not bool((array == array[..., :1]).all()):
         return image
@@ -161,13 +172,16 @@ def without_copies(image: Image) -> Image:
 
 
 def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
-    """The image with other (float) pixels, converted to its own dtype."""
+    """Return the image with new (float) pixels, converted to the dtype of the image."""
     dtype = image.array.dtype
     return image.with_parts([from_float(part, dtype) for part in parts])
 
 
 def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
-    """The file for one result: ``-o`` (file or folder), else ``name_tag.suffix`` in this folder."""
+    """Return the file for a single result.
+
+    This is ``-o`` (a file or a folder) or, by default, ``name_tag.suffix`` in the current folder.
+    """
     ending = suffix(name, arguments)
     if arguments.output is not None:
         return placed(name, arguments, arguments.output, ending, several)
@@ -179,9 +193,9 @@ def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool
 def placed(
     name: str, arguments: argparse.Namespace, output: str, ending: str, several: bool
 ) -> Path:
-    """``output`` if it names a file, else a file in this folder with the name of the image.
+    """Return ``output`` if it names a file, or else a file in it with the name of the image.
 
-    Images from subfolders go into subfolders of the same name.
+    Results of images in subfolders are placed in subfolders of the same name.
     """
     path = Path(output)
     if names_a_file(path):
@@ -192,14 +206,15 @@ def placed(
 
 
 def file_in(name: str, arguments: argparse.Namespace, tag: str, kind: str, several: bool) -> Path:
-    """``-o`` if it names a file, else ``name_tag`` in this folder (default: the present one).
+    """Return ``-o`` if it names a file, or else ``name_tag`` in the folder that it names.
 
-    Images from subfolders go into subfolders of the same name.
+    The default folder is the current one. Results of images in subfolders are placed in subfolders
+    of the same name.
 
     Raises
     ------
     InputError
-        ``-o`` is a file of another kind, or one file for several images.
+        If ``-o`` is a file of another kind, or a single file for several images.
     """
     path = Path(arguments.output or ".")
     if not names_a_file(path):
@@ -211,7 +226,10 @@ def file_in(name: str, arguments: argparse.Namespace, tag: str, kind: str, sever
 
 
 def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
-    """The folder for several results of one image: ``-o``, or one in it for each of many images."""
+    """Return the folder for the results of one image.
+
+    This is ``-o`` or, if there are several images, a folder in it with the name of the image.
+    """
     if arguments.output is None:
         if several:
             raise InputError("a folder is needed for the results of several images: give -o FOLDER")
@@ -224,15 +242,15 @@ def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool
 
 
 def check_targets(targets: Iterable[Path], overwrite: bool, kind: str = "image") -> None:
-    """Check the files to be written before anything is computed.
+    """Check the files to be written, before any computation.
 
-    ``kind`` is what will be written, as in `steepest.io.check_kind`.
+    ``kind`` is the kind of data to be written, as in `steepest.io.check_kind`.
 
     Raises
     ------
     InputError
-        Two images have the same target; a target exists and --overwrite is not given; the suffix
-        of a target belongs to another kind of data.
+        If two results have the same target, if a target exists and --overwrite is not given, if
+        the suffix of a target is not one for this kind of data, or if a parent is not a folder.
     """
     seen: set[Path] = set()
     for target in targets:
@@ -250,7 +268,7 @@ def check_targets(targets: Iterable[Path], overwrite: bool, kind: str = "image")
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """Check that a folder for results is new or empty, unless --overwrite is given."""
+    """Check that an output folder is new or empty, unless --overwrite is given."""
     if folder.is_file():
         raise InputError(f"{folder}: is a file; a folder is needed")
     if not overwrite and folder.is_dir() and any(folder.iterdir()):

@@ -62,7 +62,7 @@ _SETTINGS = {  # option: setting of TrainingConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest learn``."""
+    """Add the options of ``steepest learn``."""
     add = parser.add_argument
     add("data", nargs="?", metavar="DATA", help="images to learn from (default mixed)")
     add("-o", "--output", required=True, metavar="FOLDER", help="where everything is written")
@@ -113,7 +113,7 @@ def _add_recipe(group: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, and say what came out."""
+    """Train the network and report the result."""
     need_torch("learning")
     from steepest.learning.flows.training import train
 
@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> Any:
-    """The preset, or what is being resumed, with the options given."""
+    """Return the preset, or the configuration to resume, updated with the given options."""
     from steepest.learning.flows.training import PRESETS as RECIPES
     from steepest.learning.flows.training import TrainingConfig
 
@@ -143,7 +143,7 @@ def _config(arguments: argparse.Namespace) -> Any:
 
 
 def _crop(text: str) -> int | tuple[int, int]:
-    """ "32", or "32,256"."""
+    """Parse a crop size, "32", or a range of sizes, "32,256"."""
     sizes = [count(part) for part in text.split(",")]
     if len(sizes) > 2 or min(sizes) < 2:
         raise argparse.ArgumentTypeError(f"{text!r} must be a size from 2, or LOW,HIGH")

@@ -1,4 +1,4 @@
-"""Lengths in pixels or in the unit of the file, for what measures sizes."""
+"""Lengths in pixels or in physical units, for the commands that measure sizes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SIZES = re.compile(r"([^A-Za-z\u00b5\u03bc]+)([A-Za-z\u00b5\u03bc]*)")
 
 @dataclass(frozen=True)
 class Lengths:
-    """The spacing that an image is computed with, and what its unit is in the world.
+    """The pixel spacing used in computations, and its physical unit.
 
-    Distances along the last axis are the unit of ``spacing``, so that times are those of the other
-    commands.
+    ``spacing`` is relative to the pixel size along the last axis, so that times agree with those of
+    the other commands. One unit of ``spacing`` is ``pixel_size`` in ``unit``.
     """
 
     spacing: tuple[float, ...] | None
@@ -29,7 +29,7 @@ class Lengths:
     unit: str
 
     def report(self, record: Record) -> None:
-        """Say how large pixels are."""
+        """Report the pixel size."""
         if self.unit != "px":
             sizes = [step * self.pixel_size for step in self.spacing or ()]
             words = " x ".join(f"{size:.4g}" for size in sizes)
@@ -38,7 +38,7 @@ class Lengths:
 
 
 def add_pixel_size(parser: argparse.ArgumentParser) -> None:
-    """How large a pixel is."""
+    """Add the option for the pixel size."""
     parser.add_argument(
         "--pixel-size",
         metavar="SIZE",
@@ -48,14 +48,15 @@ def add_pixel_size(parser: argparse.ArgumentParser) -> None:
 
 
 def lengths_of(arguments: argparse.Namespace, image: Image) -> Lengths:
-    """What the options and the file say about the size of pixels.
+    """Determine the pixel size from the options and the file.
 
-    Resolutions in inches say how large an image is to be printed, and are not used.
+    Resolutions in inches are not used, because they specify the size of the printed image.
 
     Raises
     ------
     InputError
-        Bad sizes, or ``--pixel-size`` together with ``--spacing``.
+        If ``--pixel-size`` or ``--spacing`` is invalid, if both are given, or if ``--spacing file``
+        is given and the file does not store a pixel size.
     """
     count = len(image.space)
     if arguments.pixel_size is not None:
@@ -67,7 +68,7 @@ def lengths_of(arguments: argparse.Namespace, image: Image) -> Lengths:
     else:
         known, unit = image.pixel_size, image.metadata.unit
         if arguments.spacing == "file":
-            spacing_of("file", image)  # says what is missing
+            spacing_of("file", image)  # raises an error if no size is stored
         if known is None or None in known or unit in ("", "inch", "in", "pixel", "pixels"):
             return Lengths(spacing_of(arguments.spacing, image), 1.0, "px")
         sizes = tuple(float(size or 0) for size in known)
@@ -76,7 +77,7 @@ def lengths_of(arguments: argparse.Namespace, image: Image) -> Lengths:
 
 
 def _parsed(text: str, count: int) -> tuple[tuple[float, ...], str]:
-    """Sizes and unit from the command line."""
+    """Parse the pixel sizes and the unit from the command line."""
     match = _SIZES.fullmatch(text.strip())
     try:
         values = tuple(positive(part) for part in match[1].split(",")) if match else ()

@@ -1,4 +1,4 @@
-"""The entry point: parse, run, one-line errors, exit codes."""
+"""The entry point: parse arguments, run a command, report errors in one line, set the exit code."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser that reports errors in one line."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **options)
@@ -84,7 +84,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> Parser:
-    """The parser of all commands."""
+    """Create the parser of all commands."""
     parser = Parser(
         prog="steepest",
         usage="steepest [-h] [--version] COMMAND ...",
@@ -103,8 +103,9 @@ def make_parser() -> Parser:
 
 
 def add_commands(parser: Parser, modules: Mapping[str, Any], **options: Any) -> None:
-    """Commands of a program, each from a module with HELP, USAGE, DESCRIPTION, EPILOG,
-    ``add_arguments`` and ``run``.
+    """Add the commands of a program.
+
+    Each command is a module with HELP, USAGE, DESCRIPTION, EPILOG, ``add_arguments`` and ``run``.
     """
     commands = parser.add_subparsers(
         title="commands",
@@ -119,7 +120,7 @@ def add_commands(parser: Parser, modules: Mapping[str, Any], **options: Any) -> 
 
 
 def make_program(name: str, module: Any) -> Parser:
-    """The parser of a module as in :func:`add_commands` that is a program of its own."""
+    """Create the parser of a stand-alone program from a module as in :func:`add_commands`."""
     parser = Parser(prog=name, **_texts(name, module))
     _fill(parser, module)
     return parser
@@ -134,7 +135,7 @@ def _texts(name: str, module: Any) -> dict[str, Any]:
 
 
 def _fill(parser: argparse.ArgumentParser, module: Any) -> None:
-    """Options, and what runs them."""
+    """Add the options of a module and its ``run`` function to a parser."""
     module.add_arguments(parser)
     parser.add_argument(
         "--traceback", action="store_true", help="show where an error arose (for bug reports)"
@@ -143,12 +144,16 @@ def _fill(parser: argparse.ArgumentParser, module: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command of ``steepest``; the exit code."""
+    """Run a ``steepest`` command and return the exit code."""
     return run(make_parser(), argv)
 
 
 def run(parser: Parser, argv: Sequence[str] | None = None) -> int:
-    """Run a program; the exit code (0 done, 1 something failed, 2 bad usage or input)."""
+    """Run a program and return the exit code.
+
+    The exit code is 0 on success, 1 if something failed, 2 for wrong usage or input, and 130 after
+    Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -160,7 +165,7 @@ def run(parser: Parser, argv: Sequence[str] | None = None) -> int:
 
 
 def _overview(parser: Parser, arguments: argparse.Namespace) -> int:
-    """Without a command: say which there are."""
+    """Print the available commands if none is given."""
     parser.print_help(sys.stderr)
     return USAGE
 
@@ -170,7 +175,7 @@ def _guarded(arguments: argparse.Namespace) -> int:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader of our output went away, as in "steepest ... | head"
+    except BrokenPipeError:  # the reader of our output has exited, as in "steepest ... | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:

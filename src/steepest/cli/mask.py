@@ -1,4 +1,4 @@
-"""``steepest mask``: choose the few pixels of an image to keep."""
+"""``steepest mask``: choose a few pixels of an image to keep."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest mask``."""
+    """Add the options of ``steepest mask``."""
     from steepest.inpainting.masks import METHODS
 
     add_inputs(parser)
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Choose the pixels of every image."""
+    """Choose the pixels to keep in every image."""
     sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: _targets(name, arguments, several) for name in sources}
@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Found:
-    """A mask, and the images inpainted from it."""
+    """A mask and the images inpainted from it."""
 
     mask: np.ndarray
     plain: Any
@@ -129,7 +129,7 @@ class _Found:
 
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path]:
-    """The file of the mask and, if wanted, that of the inpainted image."""
+    """Return the file of the mask and, if requested, the file of the inpainted image."""
     own = Path(name).suffix
     ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
     if arguments.output is not None:
@@ -150,7 +150,7 @@ def _space(image: Image) -> tuple[int, ...]:
 
 
 def _mask_image(image: Image, masks: list[np.ndarray]) -> Image:
-    """The masks as an image without channels and metadata."""
+    """Convert the masks to an image without channels and metadata."""
     white = [mask.astype(np.uint8) * np.uint8(255) for mask in masks]
     axes = image.axes.removesuffix("C")
     return Image(np.stack(white) if axes.startswith("T") else white[0], axes, name=image.name)
@@ -204,6 +204,6 @@ def _report(
 
 
 def _psnr(results: list[Any]) -> float:
-    """PSNR in dB; for several pages, from the mean of their relative squared errors."""
+    """Return the PSNR in dB; for several pages, from the mean of their relative squared errors."""
     error = float(np.mean([10 ** (-each.psnr / 10) for each in results]))
     return -10 * math.log10(error) if error > 0 else math.inf

@@ -1,4 +1,4 @@
-"""``steepest objects``: a table of the objects in each band."""
+"""``steepest objects``: write a table of the objects in each band."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ columns of the table:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest objects``."""
+    """Add the options of ``steepest objects``."""
     add_inputs(parser)
     add_pixel_size(parser)
     parser.add_argument(
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The objects of every image."""
+    """Measure the objects in every image."""
     values = values_of(arguments)
     sources = given_images(arguments)
     several, tag = len(sources) > 1, "objects.csv"
@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _table(found: Sequence[np.ndarray], pages: Pages, unit: str) -> str:
-    """The rows of all pages as CSV."""
+    """Format the objects of all pages as CSV."""
     space = pages.image.space
     size = {1: "length", 2: "area", 3: "volume"}[len(space)]
     names = ["diameter", "contrast", "scale", "time", "peak_time", "snr"]
@@ -136,7 +136,7 @@ def _table(found: Sequence[np.ndarray], pages: Pages, unit: str) -> str:
                     axis.lower(): f"{at:.3f}"
                     for axis, at in zip(space, row["centroid"], strict=True)
                 },
-                "unit": unit.replace("\u00b5", "u"),  # spreadsheets take CSV files for ASCII
+                "unit": unit.replace("\u00b5", "u"),  # spreadsheets assume ASCII in CSV files
             }
             rows.append(values)
     columns = [
@@ -159,7 +159,7 @@ def _table(found: Sequence[np.ndarray], pages: Pages, unit: str) -> str:
 
 
 def _report(record: Record, objects: np.ndarray, num_bands: int, unit: str) -> None:
-    """How many objects each band has, and how large they are."""
+    """Report the number and the sizes of the objects in each band."""
     counts = []
     for band in range(num_bands):
         own = objects[objects["band"] == band]

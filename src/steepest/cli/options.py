@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their values are read."""
+"""Options shared by several commands, and the parsing of their values."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .extras import need_torch
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Help with the line breaks of the descriptions kept, a little wider."""
+    """A help formatter that keeps the line breaks of descriptions and uses wider lines."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=30, width=98)
 
 
 def number(text: str) -> float:
-    """A finite number."""
+    """Parse a finite number."""
     try:
         value = float(text)
     except ValueError:
@@ -33,7 +33,7 @@ def number(text: str) -> float:
 
 
 def positive(text: str) -> float:
-    """A finite number above zero."""
+    """Parse a finite positive number."""
     value = number(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text} must be positive")
@@ -41,7 +41,7 @@ def positive(text: str) -> float:
 
 
 def density(text: str) -> float:
-    """A share of the pixels, above 0 and up to 1."""
+    """Parse a share of the pixels, above 0 and at most 1."""
     value = positive(text)
     if value > 1:
         raise argparse.ArgumentTypeError(f"{text} is above 1: all pixels")
@@ -49,31 +49,31 @@ def density(text: str) -> float:
 
 
 def method_name(text: str) -> str:
-    """The name of a function, also with hyphens."""
+    """Convert a method name, which may contain hyphens, to the name of its function."""
     return text.replace("-", "_")
 
 
 def count(text: str) -> int:
-    """A whole number from 1."""
+    """Parse an integer of at least 1."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
     return int(text)
 
 
 def from_zero(text: str) -> int:
-    """A whole number from 0."""
+    """Parse an integer of at least 0."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0")
     return int(text)
 
 
 def numbers(text: str) -> list[float]:
-    """Numbers between commas."""
+    """Parse numbers separated by commas."""
     return [number(part) for part in text.split(",") if part.strip()] or [number(text)]
 
 
 def increasing(text: str) -> list[float]:
-    """Positive increasing times between commas."""
+    """Parse positive increasing times separated by commas."""
     values = numbers(text)
     if values[0] <= 0 or any(b <= a for a, b in pairwise(values)):
         raise argparse.ArgumentTypeError(f"{text} must be positive and increase")
@@ -81,7 +81,7 @@ def increasing(text: str) -> list[float]:
 
 
 def axis(text: str) -> int | str | None:
-    """ "auto", "none", or the number of an axis."""
+    """Parse "auto", "none" (returned as None) or the number of an axis."""
     if text in ("auto", "none"):
         return None if text == "none" else text
     try:
@@ -91,7 +91,7 @@ def axis(text: str) -> int | str | None:
 
 
 def add_inputs(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
-    """The images and how to read them."""
+    """Add the images and the options for reading them."""
     parser.add_argument(
         "images",
         nargs="+" if needed else "*",
@@ -115,7 +115,7 @@ def add_inputs(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
 
 
 def add_reading(group: Any) -> None:
-    """How any image file is read."""
+    """Add the options for reading any image file."""
     group.add_argument(
         "--channel-axis",
         type=axis,
@@ -127,7 +127,7 @@ def add_reading(group: Any) -> None:
 
 
 def add_max_pixels(group: Any, default: int) -> None:
-    """The largest file to read."""
+    """Add the option for the size of the largest file to read."""
     group.add_argument(
         "--max-pixels",
         type=count,
@@ -138,7 +138,7 @@ def add_max_pixels(group: Any, default: int) -> None:
 
 
 def add_outputs(parser: argparse.ArgumentParser, where: str, *, images: bool = True) -> None:
-    """Where results go and what is printed."""
+    """Add the options for the output files and the printed report."""
     group = parser.add_argument_group("writing and reporting")
     group.add_argument("-o", "--output", metavar="PATH", help=where)
     group.add_argument("--overwrite", action="store_true", help="replace existing files")
@@ -160,13 +160,13 @@ def add_outputs(parser: argparse.ArgumentParser, where: str, *, images: bool = T
 
 
 def add_reporting(group: Any) -> None:
-    """What is printed."""
+    """Add the options for the printed report."""
     group.add_argument("--json", action="store_true", help="print the results as JSON")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
 
 
 def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
-    """The functional and the solver."""
+    """Add the options of the functional and the solver."""
     group = parser.add_argument_group("total variation")
     group.add_argument(
         "--anisotropic", action="store_true", help="sum the differences along each axis"
@@ -190,7 +190,7 @@ def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
 
 
 def add_method(parser: argparse.ArgumentParser) -> None:
-    """Solver or network."""
+    """Add the options for choosing the solver or a network."""
     group = parser.add_argument_group("method")
     group.add_argument(
         "--method",
@@ -207,12 +207,13 @@ def add_method(parser: argparse.ArgumentParser) -> None:
 
 
 def check_method(arguments: argparse.Namespace) -> None:
-    """Refuse a method that cannot be used, before any image is read.
+    """Check, before any image is read, that the method can be used.
 
     Raises
     ------
     InputError
-        ``--network`` without ``--method learned``, or that without torch.
+        If ``--network`` is given without ``--method learned``, or if ``--method learned`` is given
+        and torch or safetensors is not installed.
     """
     if arguments.method == "learned":
         need_torch("--method learned")
@@ -221,12 +222,12 @@ def check_method(arguments: argparse.Namespace) -> None:
 
 
 def learned_keywords(arguments: argparse.Namespace, image: Image, *refused: str) -> dict[str, Any]:
-    """The keywords of the networks' functions; options of the solver are refused.
+    """Return the keywords for the functions that use networks.
 
     Raises
     ------
     InputError
-        An option that networks do not know.
+        If an option of the solver or one in ``refused`` is given, or if the image is a volume.
     """
     solver = ("anisotropic", "huber", "spacing", "tol", "threads", *refused)
     given = [f"--{name.replace('_', '-')}" for name in solver if getattr(arguments, name, None)]
@@ -238,7 +239,7 @@ def learned_keywords(arguments: argparse.Namespace, image: Image, *refused: str)
 
 
 def add_bands(parser: argparse.ArgumentParser, *, times_only: bool = False) -> None:
-    """How finely an image is split; only the times of the flow where bands play no part."""
+    """Add the options for the bands and the times of the flow, or only those for the times."""
     group = parser.add_argument_group("times" if times_only else "bands")
     if times_only:
         parser.set_defaults(bands=None, edges=[])
@@ -259,7 +260,7 @@ def add_bands(parser: argparse.ArgumentParser, *, times_only: bool = False) -> N
 
 
 def model_keywords(arguments: argparse.Namespace, image: Image) -> dict[str, Any]:
-    """The keywords of the numerics that these options and this image ask for."""
+    """Return the keywords of the numerical functions for these options and this image."""
     keywords: dict[str, Any] = {
         "channel_axis": image.channel_axis,
         "isotropic": not arguments.anisotropic,
@@ -278,7 +279,10 @@ def model_keywords(arguments: argparse.Namespace, image: Image) -> dict[str, Any
 
 
 def band_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The keywords of ``decompose`` for the options of :func:`add_bands`; bands cover all times."""
+    """Return the keywords of ``decompose`` for the options of :func:`add_bands`.
+
+    The bands cover all times, from 0 to infinity.
+    """
     inner = arguments.edges
     if inner is not None and arguments.bands is not None:
         raise InputError("--edges says how many bands there are: leave --bands out")
@@ -292,12 +296,13 @@ def band_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def spacing_of(text: str | None, image: Image) -> tuple[float, ...] | None:
-    """One number for each spatial axis, from ``--spacing``.
+    """Return the spacing along each spatial axis, as given by ``--spacing``.
 
     Raises
     ------
     InputError
-        Bad numbers, too many, or none in the file.
+        If the numbers are invalid, if their count does not match the axes, or if ``--spacing file``
+        is given and the file does not store the pixel size along every axis.
     """
     if text is None:
         return None
@@ -320,5 +325,5 @@ def spacing_of(text: str | None, image: Image) -> tuple[float, ...] | None:
 
 
 def stack_of(arguments: argparse.Namespace) -> str:
-    """How the pages of a file are to be read."""
+    """Return the ``stack`` argument of ``read_image``: how to read the pages of a file."""
     return "volume" if arguments.volume else "pages" if arguments.pages else "auto"

@@ -1,4 +1,4 @@
-"""Exit codes, and exceptions as one line."""
+"""Exit codes and one-line error messages."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def say_interrupted(rest: str = "") -> None:
-    """Say in one line that Ctrl-C has ended the command; ``rest`` follows "interrupted"."""
-    start = "\n" if sys.stderr.isatty() else ""  # the terminal shows ^C in its line
+    """Print in one line that Ctrl-C ended the command; ``rest`` follows "interrupted"."""
+    start = "\n" if sys.stderr.isatty() else ""  # the terminal has echoed ^C on this line
     print(f"{start}steepest: interrupted{rest}", file=sys.stderr, flush=True)
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as one line for people."""
+    """Format an exception as a one-line message for users."""
     text = " ".join(str(error).split())
     if isinstance(error, (InputError, NotConverged)):
         return text

@@ -1,4 +1,4 @@
-"""Images decomposed page by page: what the spectral commands share."""
+"""Decompose images page by page; shared by the spectral commands."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .values import Computed, values_of
 
 
 class Pages:
-    """The decomposition of each page of an image; iterate over it once.
+    """An iterable over the decompositions of the pages of an image; iterate over it only once.
 
-    Only one page is in memory at a time. An image that is no series has one page. ``spacing``
-    replaces that of the options.
+    Only the decomposition of one page is in memory at a time. An image that is not a series has one
+    page. ``spacing``, if given, replaces the spacing of the options.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class Pages:
         self.image, self.arguments, self.label, self.spacing = image, arguments, label, spacing
         self.parts = Computed(image, values_of(arguments))
         self.series = image.axes.startswith("T")
-        self.edges: list[float] = []  # known once the first page is there
-        self.edge_pages: list[int] = []  # counted from 1, as programs for images do
+        self.edges: list[float] = []  # known after the first page
+        self.edge_pages: list[int] = []  # counted from 1, as in image viewers
         self.certificates: list[Certificate] = []
 
     def __iter__(self) -> Iterator[Any]:
@@ -76,7 +76,7 @@ class Pages:
         yield from series
 
     def _learned(self, on_step: Any) -> Iterator[Any]:
-        """Decompositions by a network."""
+        """Decompose the pages with a network."""
         from steepest import learning
 
         arguments, image = self.arguments, self.image
@@ -90,13 +90,13 @@ class Pages:
             yield learning.learned_decomposition(part, on_step=on_step, **keywords)
 
     def report(self, record: Record) -> None:
-        """The bands of all pages."""
+        """Report the bands of all pages."""
         record.lines.append(("bands", bands_in_words(self.edges)))
         record.values["edges"] = self.edges
         self.report_edges(record)
 
     def report_edges(self, record: Record) -> None:
-        """Which pages of a series the edges of the bands come from."""
+        """Report which pages of a series determined the edges of the bands."""
         if self.edge_pages:
             pages = ", ".join(map(str, self.edge_pages))
             words = f"chosen from the spectra of pages {pages}, the same on all pages"
@@ -104,19 +104,19 @@ class Pages:
             record.values["edge_pages"] = self.edge_pages
 
     def certify(self, record: Record) -> None:
-        """The certificate of all pages together."""
+        """Report the combined certificate of all pages."""
         record.certify(together(self.certificates))
 
 
 def bands_in_words(edges: Sequence[float]) -> str:
-    """How many bands, and the times that separate them."""
+    """Describe the number of bands and the times that separate them."""
     inner = ", ".join(f"{edge:.3g}" for edge in edges[1:-1])
     return f"{len(edges) - 1}, separated at t = {inner}" if inner else "1"
 
 
 @contextmanager
 def page_named(image: Image, index: int) -> Iterator[None]:
-    """Errors about one page of a series say which, counted from 1."""
+    """Add the page number, counted from 1, to errors about one page of a series."""
     try:
         yield
     except InputError as error:
@@ -126,10 +126,10 @@ def page_named(image: Image, index: int) -> Iterator[None]:
 
 
 class Stack:
-    """The pages of one result, filled one by one.
+    """The pages of one result, added one by one.
 
-    Those of a series are kept in a scratch file beside the result, so that they need not all fit
-    into memory.
+    The pages of a series are stored in a temporary file next to the result, so that they do not all
+    have to fit into memory.
     """
 
     def __init__(self, image: Image, dtype: Any, folder: Path) -> None:
@@ -143,6 +143,6 @@ class Stack:
             self.array = np.memmap(scratch, dtype, "w+", shape=image.array.shape)
 
     def add(self, page: np.ndarray) -> None:
-        """The next page."""
+        """Add the next page."""
         self.array[self._filled if self._series else ...] = page
         self._filled += 1

@@ -1,4 +1,4 @@
-"""Progress on the terminal for what takes longer than a second."""
+"""Show progress on the terminal for computations that take longer than a second."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-_TICK = 0.5  # seconds between two drawings
-_DELAY = 1.0  # seconds before the first
-_PATIENCE = 30.0  # seconds, passed and left, after which to say what would be faster
+_TICK = 0.5  # seconds between updates of the line
+_DELAY = 1.0  # seconds before the first update
+_PATIENCE = 30.0  # the hint is printed if both the elapsed and remaining seconds exceed this
 _LAST_STAGES = ("", "flow")
 COMPILING = "compiling (only once, about 15 s)"
 
 
 def _words(step: Any) -> str:
-    """What a report tells besides which step it is."""
-    if hasattr(step, "known"):  # of a mask method
+    """Describe the contents of a progress report other than the step number."""
+    if hasattr(step, "known"):  # from a mask method
         error = "" if step.error is None else f", error {step.error:.4f}"
         return f"{step.known} pixels, goal {step.target}{error}"
     told = ((name, getattr(step, name, None)) for name in ("gap", "residual"))
@@ -32,12 +32,14 @@ def _words(step: Any) -> str:
 def progress(
     label: str, *, enabled: bool = True, then: str = "finishing", hint: str = ""
 ) -> Iterator[Callable[[Any], None] | None]:
-    """A callback for ``on_step`` that draws a line on stderr; None if that is no terminal.
+    """Provide a callback for ``on_step`` that draws a progress line on stderr.
 
-    It takes the reports of every function: ``stage``, ``step`` and ``num_steps``, and what they
-    tell of gap, residual, or known pixels. The line appears after a second and is wiped at the end;
-    between steps the clock in it goes on. Once the last step is done it says what comes ``then``.
-    ``hint``, what would be faster, is printed where much time has passed and much is left.
+    The callback is None if ``enabled`` is False or stderr is not a terminal. It accepts the reports
+    of all functions: ``stage``, ``step`` and ``num_steps``, and the gap, residual or number of
+    known pixels if reported. The line appears after one second and is erased at the end. Its clock
+    keeps running between steps. After the last step, the line shows ``then``, the name of the next
+    task. ``hint``, a suggestion for a faster computation, is printed if more than 30 seconds have
+    passed and the remaining time is more than 30 seconds or unknown.
     """
     if not enabled or not sys.stderr.isatty():
         yield None
@@ -60,31 +62,31 @@ def progress(
 
 
 class _Line:
-    """What is known of a computation, in one line."""
+    """The state of a computation, shown in one line."""
 
     def __init__(self, label: str, then: str, hint: str) -> None:
-        self.compiling = 0  # how many functions, one within the other
+        self.compiling = 0  # number of nested functions being compiled
         self._label, self._then, self._hint = label, then, hint
         self._begun, self._step, self._width = monotonic(), None, 0
         self._enter("", 0)
 
     def _enter(self, stage: str, before: int) -> None:
-        """A stage begins after so many steps."""
+        """Begin a new stage after ``before`` steps."""
         self._stage, self._before = stage, before
         self._changed = monotonic()  # the time of the last step
         self._seen: deque[tuple[float, int]] = deque([(self._changed, 0)], maxlen=20)
 
     def report(self, step: Any) -> None:
-        """The callback for ``on_step``."""
+        """Store a report; this is the callback for ``on_step``."""
         stage, last = getattr(step, "stage", ""), self._step
-        if last is not None and step.step <= last.step:  # another page
+        if last is not None and step.step <= last.step:  # the reports are about another page
             self._enter(stage, 0)
         elif stage != self._stage:
             self._enter(stage, step.step - 1)
         self._step, self._changed = step, monotonic()
 
     def draw(self) -> None:
-        """Draw the line anew, with the present time."""
+        """Redraw the line with the current time."""
         passed = monotonic() - self._begun
         if passed < _DELAY:
             return
@@ -98,7 +100,7 @@ class _Line:
         self._write(": ".join(text for text in (self._label, words) if text), f" [{time}]")
 
     def _present(self) -> tuple[str, float | None]:
-        """What is being done, and the seconds that it will still take, if that is known."""
+        """Return a description of the current task and the remaining seconds (None if unknown)."""
         if self.compiling:
             return COMPILING, None
         step = self._step
@@ -125,7 +127,7 @@ class _Line:
         self._width = len(text)
 
     def wipe(self) -> None:
-        """Leave nothing on the terminal."""
+        """Erase the line from the terminal."""
         if self._width:
             sys.stderr.write("\r" + " " * self._width + "\r")
             sys.stderr.flush()
@@ -133,7 +135,7 @@ class _Line:
 
 
 def _clock(seconds: float) -> str:
-    """ "0:07", "12:30", "1:05:00"."""
+    """Format a duration as in "0:07", "12:30" or "1:05:00"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
@@ -141,7 +143,7 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def _told_of_compiling(line: _Line) -> Iterator[None]:
-    """Tell the line whenever numba compiles: only for functions that are not in its cache."""
+    """Notify the line when numba compiles a function, that is, when its cache does not hold it."""
     from numba.core import event
 
     class Listener(event.Listener):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""``steepest scale-map``: how large the structure is that each pixel belongs to."""
+"""``steepest scale-map``: map the size of the structure to which each pixel belongs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest scale-map``."""
+    """Add the options of ``steepest scale-map``."""
     add_inputs(parser)
     add_pixel_size(parser)
     add_range(parser)
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The scale map of every image."""
+    """Compute the scale map of every image."""
     values = values_of(arguments)
     sources = given_images(arguments)
     targets = {name: _target(name, arguments, len(sources) > 1) for name in sources}

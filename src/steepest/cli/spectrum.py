@@ -1,4 +1,4 @@
-"""``steepest spectrum``: how much structure an image has at each scale."""
+"""``steepest spectrum``: compute the amount of structure of an image at each scale."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``steepest spectrum``."""
+    """Add the options of ``steepest spectrum``."""
     add_inputs(parser)
     parser.add_argument(
         "--csv",
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The spectrum of every image."""
+    """Compute the spectrum of every image."""
     values_of(arguments)
     if not arguments.no_figures:
         need_figures()
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
-    """The figure and the table of one image."""
+    """Return the requested files, figure and table, of one image."""
     kind = "table" if arguments.no_figures else "figure"
     figure = file_in(name, arguments, "spectrum.png", kind, several)
     wanted = {"figure": figure, "table": figure.with_suffix(".csv")}
@@ -112,7 +112,10 @@ def _write(
 
 
 def _report(record: Record, spectra: list[Any], pages: Pages) -> None:
-    """Peaks (of a series those of the mean spectrum) and bands in words, everything in JSON."""
+    """Report the peaks and bands in words, and all values in JSON.
+
+    The peaks of a series are those of its mean spectrum.
+    """
     times = [float(t) for t in spectra[0][0]]
     values = np.array([spectrum for _, spectrum in spectra], dtype=float)
     mean = values.mean(axis=0)

@@ -1,4 +1,4 @@
-"""What the commands that train networks share: options, resuming, progress, the report."""
+"""Shared parts of the commands that train networks: options, resuming, progress, report."""
 
 from __future__ import annotations
 
@@ -49,11 +49,12 @@ SETTINGS = {  # option: setting of a Recipe
 
 @dataclass(frozen=True)
 class Subject:
-    """What is trained by a command.
+    """The training run by a command.
 
-    ``command`` is what the user typed, ``train`` the function that trains, ``measures(row,
-    config)`` the words about an epoch besides its loss, ``best(result)`` those about the best
-    epoch, ``summary(result)`` more values for JSON, ``advice(result)`` a last line or "".
+    ``command`` is the command typed by the user, and ``train`` is the function that trains.
+    ``measures(row, config)`` describes an epoch in addition to its loss. ``best(result)`` describes
+    the best epoch. ``summary(result)`` returns additional values for JSON. ``advice(result)``
+    returns a last line to print, or "".
     """
 
     command: str
@@ -65,7 +66,7 @@ class Subject:
 
 
 def add_recipe(group: Any) -> None:
-    """How a network is trained."""
+    """Add the options for how a network is trained."""
     add = group.add_argument
     add("--epochs", type=count, metavar="N", help="number of epochs")
     add("--batch", type=count, metavar="N", help="images per step")
@@ -81,7 +82,7 @@ def add_recipe(group: Any) -> None:
 
 
 def add_machine(group: Any) -> None:
-    """Where a network is trained, and for how long."""
+    """Add the options for where and for how long a network is trained."""
     add = group.add_argument
     add("--device", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
     add("--precision", choices=("float32", "bfloat16"), help="precision of the convolutions")
@@ -108,7 +109,7 @@ def add_machine(group: Any) -> None:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """A JSON object."""
+    """Parse a JSON object."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -119,7 +120,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def given(arguments: argparse.Namespace, settings: Mapping[str, str]) -> dict[str, Any]:
-    """The settings (by option) that stand on the command line."""
+    """Return the settings given on the command line; ``settings`` maps options to settings."""
     return {
         setting: getattr(arguments, option)
         for option, setting in settings.items()
@@ -128,12 +129,14 @@ def given(arguments: argparse.Namespace, settings: Mapping[str, str]) -> dict[st
 
 
 def stored(folder: Path, kind: type, otherwise: str) -> Any:
-    """The recipe of the training in this folder; ``otherwise`` says how one is begun.
+    """Return the recipe of the training in this folder.
+
+    ``otherwise`` ends the error message and tells the user how to begin a training.
 
     Raises
     ------
     InputError
-        There is none, or one of another kind.
+        If the folder holds no training, or a training of another kind.
     """
     from steepest.learning.training.checkpoint import has_checkpoint, stored_recipe
 
@@ -143,7 +146,7 @@ def stored(folder: Path, kind: type, otherwise: str) -> Any:
 
 
 def run(subject: Subject, config: Any, arguments: argparse.Namespace) -> int:
-    """Train, and say what came out; the exit code."""
+    """Train the network, report the result and return the exit code."""
     import torch
 
     if arguments.threads:
@@ -171,12 +174,12 @@ def run(subject: Subject, config: Any, arguments: argparse.Namespace) -> int:
 
 
 def leads() -> bool:
-    """Whether this is the process that speaks, of those that torchrun has started."""
+    """Whether this is the process, among those started by torchrun, that prints messages."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
-    """The command, if a checkpoint was written before the interruption."""
+    """Describe how to continue, if a checkpoint was written before the interruption."""
     from steepest.learning.training.checkpoint import has_checkpoint
 
     if not has_checkpoint(Path(arguments.output)):
@@ -191,7 +194,10 @@ def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
 def _display(
     subject: Subject, config: Any, quiet: bool
 ) -> Iterator[tuple[Callback | None, Callback | None]]:
-    """Callbacks: a line for every epoch on stdout, a bar on stderr if that is a terminal."""
+    """Provide callbacks that print a line per epoch on stdout and draw a bar on stderr.
+
+    The bar is drawn only if stderr is a terminal.
+    """
     if quiet:
         yield None, None
         return
@@ -222,7 +228,7 @@ def _display(
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Advice of the library as the other messages of the command; of others as it comes."""
+    """Print warnings of this library in the style of the command, and leave others unchanged."""
     with warnings.catch_warnings():
         show = warnings.showwarning
 

@@ -1,4 +1,4 @@
-"""What the numbers of a file mean, and how they are computed with: --range and --noise poisson."""
+"""The meaning of the numbers in a file, set by --range and --noise poisson."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .options import number, positive
 
 
 def add_range(parser: argparse.ArgumentParser) -> None:
-    """Which grey values stand for black and white."""
+    """Add the option for the grey values that represent 0 and 1."""
     parser.add_argument(
         "--range",
         nargs=2,
@@ -29,7 +29,7 @@ def add_range(parser: argparse.ArgumentParser) -> None:
 
 
 def add_noise(parser: argparse.ArgumentParser) -> None:
-    """Gaussian or photon noise."""
+    """Add the options for Gaussian or photon noise."""
     group = parser.add_argument_group("noise")
     group.add_argument(
         "--noise",
@@ -54,51 +54,54 @@ def add_noise(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Values:
-    """Grey values as they are in the file: integers are for the library to scale."""
+    """Grey values as stored in the file; the library scales integers itself."""
 
     def compute(self, part: np.ndarray) -> np.ndarray:
-        """One page of a file as it is computed with."""
+        """Convert a page of the file to the values used in computations."""
         return part
 
     def restore(self, array: np.ndarray, dtype: Any) -> np.ndarray:
-        """A result as grey values of the file, in floating point or as ``dtype``."""
+        """Convert a result to grey values of the file, in floating point or as ``dtype``."""
         dtype = np.dtype(dtype)
         if array.dtype.kind == "f" and dtype.kind == "u":
             return array * float(np.iinfo(dtype).max)
         return array
 
     def back(self, array: np.ndarray, dtype: Any) -> np.ndarray:
-        """A result as the file holds it: integers rounded, and clipped to what they can hold."""
+        """Convert a result to the dtype of the file; integers are rounded and clipped."""
         dtype, values = np.dtype(dtype), self.restore(array, dtype)
         if dtype.kind == "u" and values.dtype != dtype:
             return np.rint(np.clip(values, 0, np.iinfo(dtype).max)).astype(dtype)
         return values.astype(dtype, copy=False)
 
     def outside(self, array: np.ndarray, dtype: Any) -> int:
-        """How many values of a result ``dtype`` has to clip."""
+        """Return the number of values of a result that are clipped by ``dtype``."""
         if np.dtype(dtype).kind != "u":
             return 0
         values, top = self.restore(array, dtype), np.iinfo(dtype).max
         return int(np.count_nonzero((values < -0.5) | (values > top + 0.5)))
 
     def in_file(self, sigma: Any, dtype: Any) -> Any:
-        """A standard deviation in grey values of the file; None where it is that already."""
+        """Convert a standard deviation to grey values of the file.
+
+        Return None if it is already in these units, or if no conversion exists.
+        """
         dtype = np.dtype(dtype)
         return np.asarray(sigma) * np.iinfo(dtype).max if dtype.kind == "u" else None
 
     def noise(self, page: np.ndarray, channel_axis: int | None) -> float:
-        """The estimated standard deviation of the noise of a computed page."""
+        """Estimate the standard deviation of the noise of a page, in units of ``compute``."""
         from steepest import estimate_noise
 
         return estimate_noise(self.compute(page), channel_axis=channel_axis)
 
     def report(self, record: Record) -> None:
-        """What stands for what."""
+        """Report the interpretation of the grey values, unless it is the default."""
 
 
 @dataclass(frozen=True)
 class GreyRange(Values):
-    """Grey values on a scale where ``low`` is 0 and ``high`` is 1, nothing clipped."""
+    """Grey values on a scale where ``low`` is 0 and ``high`` is 1, without clipping."""
 
     low: float
     high: float
@@ -120,7 +123,7 @@ class GreyRange(Values):
 
 @dataclass(frozen=True)
 class PhotonCounts(Values):
-    """Photon counts, made Gaussian."""
+    """Photon counts, converted to Gaussian noise by the Anscombe transform."""
 
     gain: float
     read_noise: float
@@ -153,7 +156,7 @@ class PhotonCounts(Values):
 
 
 class Computed(Sequence[np.ndarray]):
-    """The pages of an image as they are computed with, each made when it is asked for."""
+    """The pages of an image as used in computations, each converted when it is accessed."""
 
     def __init__(self, image: Image, values: Values) -> None:
         self._parts, self.values = image.parts, values
@@ -166,14 +169,14 @@ class Computed(Sequence[np.ndarray]):
 
 
 def values_of(arguments: argparse.Namespace) -> Values:
-    """What the options say about the grey values.
+    """Return the meaning of the grey values as specified by the options.
 
-    With --float the image was brought to [0, 1] when it was read, and --range has been seen to.
+    With --float, ``inputs.read`` has already scaled the image to [0, 1] or applied --range.
 
     Raises
     ------
     InputError
-        A range without extent, or options that do not go together.
+        If LOW of --range is not below HIGH, or if options cannot be combined.
     """
     between = check_range(arguments)
     camera = {name: getattr(arguments, name, None) for name in ("gain", "read_noise", "offset")}
@@ -197,7 +200,7 @@ def values_of(arguments: argparse.Namespace) -> Values:
 
 
 def check_range(arguments: argparse.Namespace) -> list[float] | None:
-    """LOW and HIGH of --range, or None."""
+    """Check --range and return LOW and HIGH, or None if it is not given."""
     between: list[float] | None = getattr(arguments, "range", None)
     if between is not None and between[0] >= between[1]:
         raise InputError(f"--range: {between[0]:g} is not below {between[1]:g}")

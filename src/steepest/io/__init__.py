@@ -1,6 +1,6 @@
-"""Read and write image files: PNG, JPEG, TIFF (one or several pages) and NPY.
+"""Read and write image files: PNG, JPEG, single- and multi-page TIFF, and NPY.
 
-BMP files can be read, but not written.
+BMP files can be read but not written.
 
 >>> from steepest.io import read_image, write_image
 >>> photo = read_image("photo.png")

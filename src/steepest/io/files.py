@@ -1,4 +1,7 @@
-"""Read and write image files. The first bytes of a file tell its format, not its name."""
+"""Read and write image files.
+
+When a file is read, its format is detected from its first bytes, not from its name.
+"""
 
 from __future__ import annotations
 
@@ -43,27 +46,28 @@ def read_image(
 ) -> Image:
     """Read a PNG, JPEG, BMP, TIFF or NPY file, or a bundled photograph ("sample:camera").
 
-    8-bit, 16-bit and floating-point values are returned as stored. Images with a palette become
-    RGB, and 1-bit images uint8; 8-bit ImageJ files with a look-up table give their grey values.
-    Transparency is kept in `Image.alpha`.
+    8-bit, 16-bit and floating-point values are returned as stored. Palette images are converted to
+    RGB and 1-bit images to uint8. For 8-bit ImageJ files with a look-up table, the grey values are
+    returned. Transparency is stored in `Image.alpha`.
 
     Parameters
     ----------
     stack
-        What the pages of a file (or the first axis of a 3-D array) are. "volume": one 3-D image;
-        "pages": separate images; "auto": a volume, unless the file says that they are times.
+        How to interpret the pages of a file, or the first axis of a 3-D array. "volume": as one
+        3-D image. "pages": as separate images. "auto": as a volume, unless the file states that
+        the pages are time points.
     channel_axis
-        The axis of the stored array that holds channels, or None if there is none. "auto": as the
-        file says; in NPY files, a last axis of length 3 or 4.
+        The axis of the stored array that holds the channels, or None if there is none. "auto" uses
+        the information in the file; for NPY files, a last axis of length 3 or 4 holds channels.
     max_pixels
-        The largest number of pixels times channels, all pages together. Larger files are refused
-        after reading the header, before memory is allocated.
+        The maximum number of pixels times channels, summed over all pages. Larger files are
+        rejected after the header is read, before memory is allocated.
 
     Raises
     ------
     InputError
-        The file is missing, unreadable, damaged, cut short or too large, or its contents are not
-        supported. Nothing in a file is ever executed (pickled NPY files are refused).
+        If the file is missing, unreadable, damaged, truncated or too large, or if its contents are
+        not supported. File contents are never executed: pickled NPY files are rejected.
     """
     name = check_path(path)
     whole = isinstance(channel_axis, (int, np.integer)) and not isinstance(channel_axis, bool)
@@ -82,7 +86,7 @@ def read_image(
 
 @contextmanager
 def decoding(name: str) -> Iterator[None]:
-    """Turn all errors while decoding the file ``name`` into an InputError that names it."""
+    """Convert any error raised while decoding the file ``name`` to an InputError with that name."""
     try:
         yield
     except InputError:
@@ -92,7 +96,7 @@ def decoding(name: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or f"damaged or not readable ({_first_line(error)})"
         raise InputError(f"{name}: {reason}") from error
-    except Exception as error:  # decoders raise nearly anything on damaged files
+    except Exception as error:  # decoders raise almost any exception on damaged files
         raise InputError(f"{name}: damaged or not readable ({_first_line(error)})") from error
 
 
@@ -117,12 +121,12 @@ def _first_line(error: BaseException) -> str:
 def check_target(
     path: str | os.PathLike[str], image: Image, dtype: np.dtype | str | None = None
 ) -> str:
-    """The format of a file to be written: "png", "jpeg", "tiff" or "npy".
+    """Return the format of a file to be written: "png", "jpeg", "tiff" or "npy".
 
     Raises
     ------
     InputError
-        The suffix is not that of an image, or the format cannot hold this image without loss.
+        If the suffix is not an image suffix, or if the format cannot represent this image.
     """
     name = check_path(path)
     if not isinstance(image, Image):
@@ -154,17 +158,17 @@ def write_image(
     overwrite: bool = False,
     outputs: OutputSet | None = None,
 ) -> None:
-    """Write an image, with its metadata, in the format of the suffix.
+    """Write an image and its metadata in the format given by the file suffix.
 
-    The file is written completely or not at all. A plain array is taken as a grey image (2-D), a
-    colour image (last axis 3 or 4) or a volume. With ``outputs``, the file appears together with
-    the others of that set. JPEG files have quality 95. `not_kept` lists the metadata that the
-    format cannot hold.
+    The file is written completely or not at all. A plain array is interpreted as a grey image
+    (2-D), a colour image (last axis of length 3 or 4) or a volume. If ``outputs`` is given, the
+    file appears together with the other files of that set. JPEG files are written with quality 95.
+    Use `not_kept` to list the metadata that the format cannot store.
 
     Raises
     ------
     InputError
-        The file exists and ``overwrite`` is False, or the format cannot hold the image.
+        If the file exists and ``overwrite`` is False, or if the format cannot represent the image.
     """
     name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
     if outputs is not None and not isinstance(outputs, OutputSet):

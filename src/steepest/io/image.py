@@ -1,4 +1,4 @@
-"""An image as arrays, with what is needed to write a result like the file it came from."""
+"""An image as arrays, with the metadata needed to write a result in the form of its source file."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DTYPES = ("uint8", "uint16", "float32", "float64")
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """The pixels and the metadata of one file.
+    """The pixels and metadata of one file.
 
     ``axes`` has one letter per axis of ``array``, always in the order T (pages that are processed
-    one by one), Z, Y, X, C (channels): for example "YX", "YXC", "ZYX", "TYXC" or "X". ``alpha``
-    holds transparency and other extra samples, of shape ``(..., k)``; they are never filtered.
-    ``stored_axes`` is the order of the axes in the file.
+    separately), Z, Y, X, C (channels): for example "YX", "YXC", "ZYX", "TYXC" or "X". ``alpha``
+    holds transparency and other extra samples, with shape ``(..., k)``; these samples are never
+    filtered. ``stored_axes`` is the order of the axes in the file.
     """
 
     array: np.ndarray
@@ -53,11 +53,11 @@ class Image:
 
     @property
     def channel_axis(self) -> int | None:
-        """-1 for images with channels, else None, as other functions expect it."""
+        """The channel axis in the form other functions expect: -1, or None without channels."""
         return -1 if self.axes.endswith("C") else None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """The pixels; NumPy functions accept an image as an array."""
+        """Return the pixels, so that NumPy functions accept an image as an array."""
         return np.array(self.array, dtype=dtype, copy=copy)
 
     @property
@@ -72,16 +72,16 @@ class Image:
 
     @property
     def parts(self) -> list[np.ndarray]:
-        """The arrays to process one by one: the pages along T, or the whole array."""
+        """The arrays to process separately: the pages along T, or the whole array."""
         return list(self.array) if self.axes.startswith("T") else [self.array]
 
     def with_parts(self, parts: Sequence[np.ndarray]) -> Image:
-        """The same image with other pixels: one array for each of :attr:`parts`."""
+        """Return a copy of the image with new pixels: one array for each of :attr:`parts`."""
         array = np.stack(parts) if self.axes.startswith("T") else np.asarray(parts[0])
         return replace(self, array=array)
 
     def samples(self) -> np.ndarray:
-        """Pixels and transparency in one array, channels last, as files store them."""
+        """Return pixels and transparency in one array with channels last, as stored in files."""
         if self.alpha is None:
             return self.array
         colour = self.array if self.channel_axis is not None else self.array[..., None]
@@ -91,13 +91,13 @@ class Image:
 def from_float(array: np.ndarray, dtype: Any) -> np.ndarray:
     """Convert floats on the [0, 1] scale to ``dtype``: clip, scale and round.
 
-    Float dtypes are cast without scaling.
+    If ``dtype`` is a floating-point type, the values are cast without scaling.
 
     Raises
     ------
     InputError
-        The array is not of floats, or has values that are NaN, infinite or too large for ``dtype``;
-        or files cannot hold ``dtype``.
+        If the array does not hold floats, if it has values that are NaN, infinite or too large for
+        ``dtype``, or if files cannot store ``dtype``.
     """
     kind, values = np.dtype(check_dtype(dtype)), np.asarray(detached(check_field(array, "array")))
     if kind.kind == "u":
@@ -109,10 +109,10 @@ def from_float(array: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def check_dtype(dtype: Any) -> str:
-    """The name of a dtype that files can hold: one of ``DTYPES``."""
+    """Return the name of a dtype that files can store: one of ``DTYPES``."""
     try:
         name = "" if dtype is None else np.dtype(dtype).name
-    except Exception:  # NumPy raises nearly anything on what is none
+    except Exception:  # NumPy raises almost any exception for an invalid dtype
         name = ""
     if name not in DTYPES:
         raise InputError(f"dtype={dtype!r}; allowed are {', '.join(DTYPES)}")
@@ -120,7 +120,7 @@ def check_dtype(dtype: Any) -> str:
 
 
 def in_kind(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Convert an image to another dtype; integers stand for [0, 1]."""
+    """Convert an image to another dtype; the integer range represents [0, 1]."""
     if array.dtype == dtype:
         return array
     if array.dtype.kind == "u":
@@ -129,12 +129,12 @@ def in_kind(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
-    """A C-contiguous array in native byte order, of a supported dtype.
+    """Return a C-contiguous array in native byte order, after checking its dtype.
 
     Raises
     ------
     InputError
-        The dtype is not uint8, uint16, float32 or float64, or there are no pixels.
+        If the dtype is not uint8, uint16, float32 or float64, or if the array has no pixels.
     """
     if array.size == 0:
         raise InputError(f"{name}: holds no pixels (shape {array.shape})")
@@ -150,11 +150,11 @@ def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
 def label_axes(
     shape: tuple[int, ...], stack: str, channel_axis: int | str | None, name: str
 ) -> str:
-    """Letters for the axes of a plain array (an NPY file).
+    """Return letters for the axes of a plain array, such as the contents of an NPY file.
 
-    ``channel_axis`` "auto": the last of three or four axes holds colours if its length is 3 or 4
-    and the two axes before it are longer than 4. An axis before Y and X is T if ``stack`` is
-    "pages", else Z.
+    With ``channel_axis="auto"``, the last of three or four axes holds colours if its length is 3
+    or 4, the two axes before it are longer than 4, and ``stack`` is not "volume". An axis before
+    Y and X is labelled T if ``stack`` is "pages", and Z otherwise.
     """
     ndim = len(shape)
     if channel_axis == "auto":
@@ -183,13 +183,13 @@ def label_axes(
 
 
 def arrange(array: np.ndarray, stored_axes: str) -> tuple[np.ndarray, str]:
-    """Axes in the canonical order T, Z, Y, X, C."""
+    """Move the axes to the canonical order T, Z, Y, X, C; return the array and its axes."""
     axes = "".join(sorted(stored_axes, key="TZYXC".index))
     return np.transpose(array, [stored_axes.index(axis) for axis in axes]), axes
 
 
 def restore_order(array: np.ndarray, axes: str, stored_axes: str) -> np.ndarray:
-    """Restore the order of the axes in the file."""
+    """Move the axes back to their order in the file."""
     if sorted(axes) != sorted(stored_axes):
         return array
     return np.transpose(array, [axes.index(axis) for axis in stored_axes])

@@ -1,4 +1,4 @@
-"""The suffixes for each kind of data, so that no file of another kind is written over."""
+"""File suffixes for each kind of data, so that files of another kind are not overwritten."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIXES = {
     ".npy": "npy",
 }
 READ_ONLY = {".bmp": "bmp"}
-"""What is read but not written."""
+"""Formats that can be read but not written."""
 KINDS = {
     "image": tuple(SUFFIXES),
     "mask": (".png", ".tif", ".tiff", ".npy"),
@@ -32,18 +32,18 @@ _OTHERS = (
     *(".txt", ".json", ".xml", ".xls", ".xlsx", ".zip", ".gz", ".tar", ".py"),
     *(".pt", ".pth", ".onnx", ".safetensors"),
 )
-"""Suffixes of files that are never written, but that nobody gives to a folder."""
+"""Suffixes that are never written, but that mark a path as a file rather than a folder."""
 
 
 def check_kind(path: str | os.PathLike[str], kind: str) -> str:
-    """Check that a file name has a suffix for this kind of data; the suffix, in lower case.
+    """Check that a file name has a suffix for this kind of data, and return it in lower case.
 
     ``kind`` is "image", "mask", "figure", "table" or "compressed image".
 
     Raises
     ------
     InputError
-        The suffix belongs to another kind of data, or to none.
+        If there is no suffix, or if it is not one for this kind of data.
     """
     name = check_path(path)
     suffix, allowed = Path(name).suffix.lower(), KINDS[kind]
@@ -60,6 +60,6 @@ def check_kind(path: str | os.PathLike[str], kind: str) -> str:
 
 
 def names_a_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a path has the suffix of a file, and is not an existing folder."""
+    """Whether a path has a known file suffix and is not an existing folder."""
     known = {*READ_ONLY, *_OTHERS, *(suffix for each in KINDS.values() for suffix in each)}
     return Path(check_path(path)).suffix.lower() in known and not Path(path).is_dir()

@@ -1,4 +1,4 @@
-"""Masks and label images (one number per pixel), in the forms that other programs write."""
+"""Masks and label images (one number per pixel) in the formats written by other programs."""
 
 from __future__ import annotations
 
@@ -17,32 +17,34 @@ from .files import decoding, read_image
 from .paths import check_path
 from .pictures import open_picture
 
-_JPEG_TINT = 16  # how much red, green and blue of a grey JPEG file may differ
+_JPEG_TINT = 16  # largest difference between red, green and blue in a grey JPEG file
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_labels(
     path: str | os.PathLike[str], *, lossy: bool = False, max_pixels: int = MAX_PIXELS
 ) -> np.ndarray:
-    """The numbers stored in a label file, (H, W) int64.
+    """Read the numbers stored in a label file, as an (H, W) int64 array.
 
-    A palette image gives its indices, not its colours; a grey image gives its grey values (one bit:
-    0 and 255); an RGB image is read if red, green and blue agree. TIFF and NPY files may hold any
-    integers, bool, or floats without a fraction. TIFF files give the numbers that are stored, even
-    if 0 is shown as white (MINISWHITE; one bit is read as it is shown). Transparency is ignored.
+    For a palette image, the indices are returned, not the colours. For a grey image, the grey
+    values are returned (0 and 255 for 1-bit images). An RGB image is accepted if red, green and
+    blue are equal. TIFF and NPY files may hold any integers, Booleans, or floats with integer
+    values. For TIFF files, the stored numbers are returned even if 0 is displayed as white
+    (MINISWHITE); 1-bit files are read as displayed. Transparency is ignored.
 
     Parameters
     ----------
     lossy
-        Whether JPEG files are read, too. JPEG changes numbers: compare them with a threshold.
+        Whether to accept JPEG files. JPEG compression changes the numbers, so compare them with a
+        threshold.
     max_pixels
         As in `read_image`.
 
     Raises
     ------
     InputError
-        The file cannot be read, is too large, is a JPEG file (without ``lossy``), or holds several
-        pages, colours, or numbers that are not whole.
+        If the file cannot be read, is too large, is a JPEG file and ``lossy`` is False, or holds
+        several pages, colours, or non-integer numbers.
     """
     name, most = check_path(path), check_count(max_pixels, "max_pixels")
     check_flag(lossy, "lossy")
@@ -60,7 +62,7 @@ def read_labels(
 
 
 def _stored_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | None:
-    """Palette indices and what `read_image` refuses; None where `read_image` gives the numbers."""
+    """Read the numbers that `read_image` would change or reject; None if it can be used instead."""
     head = file.read(8)
     file.seek(0)
     if head.startswith(b"\x89PNG"):
@@ -82,7 +84,7 @@ def _tiff_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | No
 
 
 def _without_colours(array: np.ndarray, name: str, tolerance: int) -> np.ndarray:
-    """A grey image; of red, green and blue that hardly differ, green is nearest to grey."""
+    """Reduce to a grey image. If red, green and blue hardly differ, green is closest to grey."""
     if array.ndim == 3 and array.shape[-1] in (3, 4):
         differ = array[..., :3] != array[..., 1:2]
         if tolerance:

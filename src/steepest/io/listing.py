@@ -1,4 +1,4 @@
-"""The image files in a folder."""
+"""List the image files in a folder."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .paths import check_path
 
 
 def base_name(path: str | os.PathLike[str]) -> str:
-    """The name of an image file without folder and suffix; ".ome.tif" counts as one suffix."""
+    """Return the name of an image file without folder and suffix; ".ome.tif" is one suffix."""
     base = Path(check_path(path)).stem
     return base[:-4] if base.lower().endswith(".ome") else base
 
 
 def image_files(folder: str | os.PathLike[str], *, recursive: bool = False) -> list[Path]:
-    """PNG, JPEG, BMP, TIFF and NPY files in a folder (with ``recursive``, also below it), in order.
+    """List the PNG, JPEG, BMP, TIFF and NPY files in a folder, sorted by path.
 
-    Hidden files and folders are left out.
+    With ``recursive``, subfolders are searched as well. Hidden files and folders are skipped.
 
     Raises
     ------
     InputError
-        The folder does not exist, or holds no such file.
+        If the folder does not exist or contains no such file.
     """
     place = Path(check_path(folder, "folder"))
     if not place.is_dir():

@@ -1,4 +1,4 @@
-"""The metadata of an image file, in one form for every format."""
+"""The metadata of an image file, in a common form for all formats."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ _MILLIMETRES = {
 
 
 def in_unit(length: float, unit: str, other: str) -> float | None:
-    """Convert a length to another unit; None if the units differ and one of them is unknown."""
+    """Convert a length to another unit; return None if the units differ and one is unknown."""
     if unit == other:
         return length
     old, new = _MILLIMETRES.get(unit), _MILLIMETRES.get(other)
     return None if old is None or new is None else length * old / new
 
 
-_FINEST = 1e9  # pixels per unit
+_FINEST = 1e9  # highest resolution, in pixels per unit
 
 
 @dataclass(frozen=True)
 class Metadata:
     """Resolution, colour profile and notes of an image file.
 
-    ``resolution`` is the number of pixels per ``unit`` along x and y, ``z_step`` the distance
-    between slices in ``unit``. ``unit`` is "inch", "cm", "mm", "µm", ..., or "" if it is unknown.
-    ``flavour`` is "imagej" or "ome" for TIFF files of these programs, and ``extra`` holds what only
-    they store: ImageJ's entries, or the OME-XML under the key "xml". ``tags`` are other TIFF tags
-    that are kept, as (code, type, count, value). ``lost`` names the metadata of the file that are
-    not kept. Metadata do not change any computation. Sizes that no file can hold are dropped.
+    ``resolution`` is the number of pixels per ``unit`` along x and y, and ``z_step`` is the
+    distance between slices in ``unit``. ``unit`` is "inch", "cm", "mm", "µm", ..., or "" if
+    unknown. ``flavour`` is "imagej" or "ome" for TIFF files of these programs. ``extra`` holds
+    program-specific metadata: the ImageJ entries, or the OME-XML under the key "xml". ``tags``
+    holds other TIFF tags that are kept, as (code, type, count, value). ``lost`` names the metadata
+    of the file that are not kept. Metadata do not affect any computation. Resolutions outside the
+    range that files can store are dropped.
     """
 
     resolution: tuple[float, float] | None = None
@@ -65,9 +66,9 @@ class Metadata:
             object.__setattr__(self, "resolution", None)
 
     def pixel_size(self, axes: str) -> tuple[float | None, ...] | None:
-        """The size of a pixel along ``axes`` (letters of "ZYX"), in ``unit``; None if unknown.
+        """Return the pixel size along ``axes`` (letters of "ZYX") in ``unit``; None if unknown.
 
-        An axis without a known size gets None.
+        The size along an axis is None if only that size is unknown.
         """
         x, y = self.resolution or (0.0, 0.0)
         sizes = {"X": 1 / x if x else None, "Y": 1 / y if y else None, "Z": self.z_step}
@@ -75,14 +76,14 @@ class Metadata:
         return values if any(value is not None for value in values) else None
 
     def without_display(self) -> Metadata:
-        """The same without ImageJ's display range, for images with other values."""
+        """Return a copy without ImageJ's display range, for images whose values have changed."""
         shown = {"min", "max", "Ranges"}
         extra = {key: value for key, value in self.extra.items() if key not in shown}
         lost = ("display range",) if len(extra) < len(self.extra) else ()
         return replace(self, extra=extra, lost=(*self.lost, *lost))
 
     def dots_per_inch(self, most: float = 1e8) -> tuple[float, float] | None:
-        """The resolution in pixels per inch; None if it is unknown or higher than ``most``."""
+        """Return the resolution in pixels per inch; None if unknown or higher than ``most``."""
         length = _MILLIMETRES.get(self.unit)
         if self.resolution is None or length is None:
             return None

@@ -1,4 +1,4 @@
-"""The metadata of a file in words, and what another file cannot hold of them."""
+"""Describe the metadata of a file in words, and list those that another file cannot store."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .metadata import Metadata
 from .tiff_layout import holds_imagej, layout
 from .tiff_notes import TAG_NAMES
 
-_LONGEST = 120  # characters of a note
-_SILENT = {"unit", "spacing", "loop"}  # shown as the size of a pixel, or of no interest
+_LONGEST = 120  # maximum number of characters of a note
+_SILENT = {"unit", "spacing", "loop"}  # shown as the pixel size, or not worth showing
 _WORDS = {
     "finterval": "time step",
     "fps": "frames per second",
@@ -37,7 +37,7 @@ _HELD = {
 
 
 def notes(metadata: Metadata) -> dict[str, str]:
-    """The metadata besides the pixel size, in words: channels, wavelengths, time step, ..."""
+    """Describe all metadata except the pixel size: channels, wavelengths, time step, ..."""
     if metadata.flavour == "ome":
         found = ome.notes(str(metadata.extra.get("xml", "")))
     else:
@@ -76,12 +76,12 @@ def _short(text: str) -> str:
 
 
 def not_kept(image: Image, path: str | os.PathLike[str]) -> list[str]:
-    """The names of the metadata that an image has and a file at this path cannot hold.
+    """Return the names of the image metadata that a file at this path cannot store.
 
     Raises
     ------
     InputError
-        The suffix is not that of an image.
+        If the suffix is not an image suffix.
     """
     metadata, kind = image.metadata, SUFFIXES[check_kind(path, "image")]
     stated = {
@@ -102,7 +102,7 @@ def not_kept(image: Image, path: str | os.PathLike[str]) -> list[str]:
 
 
 def _holds_program_notes(image: Image) -> bool:
-    """Whether a TIFF file can hold what only ImageJ, OME or tifffile store."""
+    """Whether a TIFF file can store the metadata specific to ImageJ, OME or tifffile."""
     metadata = image.metadata
     if metadata.flavour == "imagej":
         return holds_imagej(image)

@@ -21,12 +21,12 @@ def read(
 
 
 def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
-    """The array as stored.
+    """Load the array as stored.
 
     Raises
     ------
     InputError
-        The file holds Python objects or more than ``max_pixels`` numbers, or was cut short.
+        If the file holds Python objects or more than ``max_pixels`` numbers, or is truncated.
     """
     version = np.lib.format.read_magic(file)
     header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
@@ -49,14 +49,17 @@ def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
 
 
 def from_array(array: np.ndarray, name: str, stack: str, channel_axis: int | str | None) -> Image:
-    """Label the axes of a plain array."""
+    """Create an image from a plain array by labelling its axes."""
     stored = label_axes(array.shape, stack, channel_axis, name)
     array, axes = arrange(check_pixels(array, name), stored)
     return Image(np.ascontiguousarray(array), axes, format="npy", stored_axes=stored, name=name)
 
 
 def write(file: BinaryIO, image: Image) -> None:
-    """Write the array with its axes in the stored order; transparency becomes the last channel."""
+    """Write the array with its axes in the stored order.
+
+    Transparency, if any, is written as the last channel.
+    """
     if image.alpha is not None:
         array = image.samples()
     else:

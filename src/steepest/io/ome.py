@@ -1,4 +1,4 @@
-"""The XML of OME-TIFF files: read, put into words, and updated for another file."""
+"""Read the XML of OME-TIFF files, describe it in words, and update it for another file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 
 from .metadata import Metadata, in_unit
 
-_OF_PRINTERS = ("", "inch", "cm")  # units of resolutions that microscopes hardly use
+_OF_PRINTERS = ("", "inch", "cm")  # units of printing resolutions, rarely used by microscopes
 _TYPES = {"uint8": "uint8", "uint16": "uint16", "float32": "float", "float64": "double"}
 
 
 def parsed(xml: str) -> Any:
-    """The root element; None if the XML is not well-formed or describes no pixels."""
+    """Return the root element; None if the XML is not well-formed or describes no pixels."""
     try:
         root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError):
@@ -27,7 +27,7 @@ def parsed(xml: str) -> Any:
 
 
 def _all(element: Any, tag: str) -> Iterator[Any]:
-    """The elements below another one, whatever the version of OME's namespace."""
+    """Iterate over the descendants with this tag, for any version of the OME namespace."""
     return (each for each in element.iter() if each.tag.rpartition("}")[2] == tag)
 
 
@@ -36,7 +36,10 @@ def _first(element: Any, tag: str) -> Any:
 
 
 def pixel_sizes(xml: str, common: Metadata) -> Metadata:
-    """Metadata with the pixel size of the first image, in the unit of x; else ``common``."""
+    """Return metadata with the pixel size of the first image, in the unit of x.
+
+    If the size along x or y is unknown, ``common`` is returned.
+    """
     root = parsed(xml)
     if root is None:
         return common
@@ -51,7 +54,7 @@ def pixel_sizes(xml: str, common: Metadata) -> Metadata:
 
 
 def _sizes(attributes: Any) -> dict[str, tuple[float, str]]:
-    """Length and unit of a pixel along each axis that has them."""
+    """Return the length and unit of a pixel along each axis for which they are given."""
     found = {}
     for axis in "XYZ":
         try:
@@ -64,7 +67,7 @@ def _sizes(attributes: Any) -> dict[str, tuple[float, str]]:
 
 
 def notes(xml: str) -> dict[str, str]:
-    """What the XML says besides the pixel size, in words."""
+    """Describe the contents of the XML in words, except for the pixel size."""
     root = parsed(xml)
     if root is None:
         return {}
@@ -89,7 +92,7 @@ def notes(xml: str) -> dict[str, str]:
 
 
 def _channel(channel: Any) -> str:
-    """Name and wavelengths: "GFP (excitation 488 nm, emission 525 nm)"."""
+    """Format name and wavelengths, as in "GFP (excitation 488 nm, emission 525 nm)"."""
     waves = []
     for kind in ("Excitation", "Emission"):
         length = channel.get(f"{kind}Wavelength")
@@ -100,10 +103,10 @@ def _channel(channel: Any) -> str:
 
 
 def for_file(metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
-    """The XML for the array of a file; None if the XML describes another image.
+    """Update the XML for the array to be written; None if the XML describes another image.
 
-    ``axes`` are the axes of the file, "S" for the samples of a pixel. The size in x and y, the type
-    of the values, the order of the planes and, if it was changed, the pixel size are updated.
+    ``axes`` are the axes of the file, with "S" for the samples of a pixel. The size in x and y, the
+    data type, the order of the planes and the pixel size (if it has changed) are updated.
     Everything else is kept.
     """
     root = parsed(str(metadata.extra.get("xml", "")))
@@ -111,7 +114,7 @@ def for_file(metadata: Metadata, array: np.ndarray, axes: str) -> bytes | None:
         return None
     try:
         return _updated(root, metadata, array, axes)
-    except (ValueError, RecursionError):  # sizes that are no numbers; elements in many others
+    except (ValueError, RecursionError):  # sizes that are not numbers; deeply nested elements
         return None
 
 
@@ -123,7 +126,7 @@ def _updated(root: Any, metadata: Metadata, array: np.ndarray, axes: str) -> byt
     if held["C"] != shape.get("C", 1) * samples or stated - {1, samples}:
         return None
     stack = [shape.get(axis, 1) for axis in "ZT"]
-    if 1 in stack:  # pages may be called otherwise than in the file
+    if 1 in stack:  # pages may be labelled differently than in the file
         axes = axes.replace("T", "Z") if held["T"] == 1 else axes.replace("Z", "T")
         stack = [prod(stack), 1] if held["T"] == 1 else [1, prod(stack)]
     if stack != [held["Z"], held["T"]]:
@@ -136,7 +139,7 @@ def _updated(root: Any, metadata: Metadata, array: np.ndarray, axes: str) -> byt
 
 
 def _dimension_order(axes: str, before: str) -> str:
-    """The order of the planes in a file; the first axis changes fastest."""
+    """Return the order of the planes in a file; the first axis varies fastest."""
     written = [axis for axis in reversed(axes) if axis in "ZCT"]
     return "XY" + "".join([*written, *(axis for axis in before[2:] if axis not in written)])
 
@@ -159,7 +162,7 @@ def _update(pixels: Any, metadata: Metadata, shape: dict[str, int], dtype: str) 
 
 
 def _replace_data(pixels: Any, count: int) -> None:
-    """One TiffData for all pages, after the channels."""
+    """Replace the data elements by one TiffData for all pages, placed after the channels."""
     namespace = pixels.tag.rpartition("Pixels")[0]
     for each in list(pixels):
         if each.tag.rpartition("}")[2] in ("TiffData", "BinData", "MetadataOnly"):
@@ -170,7 +173,7 @@ def _replace_data(pixels: Any, count: int) -> None:
 
 
 def _serialised(root: Any) -> bytes:
-    """ASCII, with OME's namespace as the default one."""
+    """Serialise to ASCII, with the OME namespace as the default namespace."""
     body = ElementTree.tostring(root, encoding="unicode")
     prefix = re.match(r"<(ns\d+):", body)
     if prefix:

@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
-    """Check, before anything is computed, that files can be written into a folder.
+    """Check, before any computation, that files can be written to a folder.
 
-    An unnamed temporary file is created there, or in the nearest parent folder that exists.
+    The check creates an unnamed temporary file in the folder or, if the folder does not exist, in
+    its nearest existing parent.
 
     Raises
     ------
     InputError
-        Files cannot be written there.
+        If files cannot be written there.
     """
     place = Path(check_path(folder, "folder")).absolute()
     while not place.exists():
@@ -47,10 +48,11 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
 
 
 class OutputSet:
-    """Several files that are written together: either all of them appear, or none.
+    """A set of files that are written together: either all of them appear, or none.
 
-    Each file is written under a temporary name. Leaving the ``with`` block renames all of them; an
-    exception removes all of them, and the folders created for them.
+    Each file is written under a temporary name. When the ``with`` block ends, all files are
+    renamed. If an exception is raised, all files are removed, together with the folders created
+    for them.
 
     >>> with OutputSet() as outputs:
     ...     with outputs.open("band_01.tif") as file:
@@ -91,7 +93,7 @@ class OutputSet:
             self._folders.append(new)
 
     def commit(self) -> None:
-        """Give every file its name. Existing files are replaced only with ``overwrite``."""
+        """Rename the files to their final names, replacing files only with ``overwrite``."""
         for _, path in self._pending:
             refuse_existing(path, self.overwrite)
         while self._pending:
@@ -101,7 +103,7 @@ class OutputSet:
         self._folders.clear()
 
     def discard(self) -> None:
-        """Remove all files that were not committed."""
+        """Remove all files that have not been committed."""
         for temporary, _ in self._pending:
             with suppress(OSError):
                 temporary.unlink()

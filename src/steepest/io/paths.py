@@ -1,4 +1,4 @@
-"""The check of every path that a caller gives."""
+"""Check the paths passed by callers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from steepest.core.errors import InputError
 
 
 def check_path(value: Any, name: str = "path") -> str:
-    """A path as a string.
+    """Check a path and return it as a string.
 
     Raises
     ------
     InputError
-        The value is neither a string nor a path object, holds a null character, or is too long.
+        If the value is neither a string nor a path object, or if the path is empty, contains a
+        null character, cannot be encoded or is too long.
     """
     path = value if isinstance(value, str) else None
     if isinstance(value, os.PathLike):

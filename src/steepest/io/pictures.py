@@ -1,4 +1,4 @@
-"""Files opened by Pillow: the header is checked before any pixels are decoded."""
+"""Open files with Pillow, checking the header before any pixels are decoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, Tiff
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-_MOST_SCANS = 500  # of a JPEG file: each takes the time of a whole picture, but only a few bytes
+_MOST_SCANS = 500  # JPEG: each scan costs as much time as a whole picture, but only a few bytes
 
 _KINDS = {
     b"\x89P": PngImagePlugin.PngImageFile,
@@ -22,18 +22,18 @@ _KINDS = {
 
 
 def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
-    """Open a PNG, JPEG, BMP or TIFF file; only its header is read.
+    """Open a PNG, JPEG, BMP or TIFF file without decoding its pixels.
 
-    ``Image.open`` is not used, because it has its own limit on the number of pixels, with a warning
-    below it, for the whole process. (Pillow limits compressed text and profiles to 1 MiB each.) The
-    end of the file is checked here, because Pillow fills missing pixels with grey if any package
-    has set ``LOAD_TRUNCATED_IMAGES``.
+    ``Image.open`` is not used, because it applies a process-wide limit on the number of pixels and
+    warns below that limit. (Pillow limits compressed text and profiles to 1 MiB each.) The end of
+    the file is checked here, because Pillow fills missing pixels with grey if any package has set
+    ``LOAD_TRUNCATED_IMAGES``.
 
     Raises
     ------
     InputError
-        The file has more than ``max_pixels`` pixels times channels (3 for a palette) or more than
-        500 JPEG scans, or was cut short.
+        If the file has more than ``max_pixels`` pixels times channels (3 for a palette), has more
+        than 500 JPEG scans, or is truncated.
     """
     file.seek(0)
     kind = _KINDS[file.read(2)]
@@ -57,7 +57,7 @@ def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
 
 
 def _scans(data: bytes) -> tuple[int, bool]:
-    """The number of scans in the first picture of a JPEG file, and whether it is complete."""
+    """Count the scans in the first picture of a JPEG file, and check whether it is complete."""
     at, scans = 2, 0
     while (at := data.find(b"\xff", at)) >= 0 and at + 2 <= len(data):
         marker = data[at + 1]
@@ -72,7 +72,7 @@ def _scans(data: bytes) -> tuple[int, bool]:
 
 
 def _has_last_chunk(file: BinaryIO) -> bool:
-    """Whether a PNG file is complete: it ends with the chunk IEND."""
+    """Whether a PNG file is complete, that is, whether it contains the IEND chunk."""
     at = 8
     while True:
         file.seek(at)
@@ -83,7 +83,7 @@ def _has_last_chunk(file: BinaryIO) -> bool:
 
 
 def _has_all_rows(file: BinaryIO, picture: ImageFile.ImageFile) -> bool:
-    """Whether a BMP file is long enough (the decoder checks files with run lengths)."""
+    """Whether a BMP file is long enough (the decoder checks run-length encoded files)."""
     size = file.seek(0, os.SEEK_END)
     tiles: list[Any] = picture.tile
     return all(

@@ -1,4 +1,4 @@
-"""Colour PNG with 16 bits per sample, which Pillow can neither read nor write."""
+"""Read and write colour PNG files with 16 bits per sample, which Pillow does not support."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def bits_and_samples(file: BinaryIO) -> tuple[int, int]:
-    """Bits per sample and samples per pixel (1 for a palette), from the header of a PNG file."""
+    """Return the bits per sample and samples per pixel (1 for a palette) of a PNG file."""
     head = file.read(26)
     file.seek(0)
     samples = {kind: count for count, kind in _COLOUR_TYPE.items()}
@@ -24,10 +24,10 @@ def bits_and_samples(file: BinaryIO) -> tuple[int, int]:
 
 
 def read_colour16(file: BinaryIO, samples: int) -> np.ndarray:
-    """Decode (H, W, samples) uint16 from a 16-bit PNG with 2, 3 or 4 samples per pixel.
+    """Decode a 16-bit PNG with 2, 3 or 4 samples per pixel to a (H, W, samples) uint16 array.
 
-    Pillow keeps one byte of every sample. Decoding the file once as big-endian and once as
-    little-endian gives the high and the low bytes.
+    Pillow keeps only one byte of each sample. The file is therefore decoded twice, as big-endian
+    and as little-endian, to obtain the high and the low bytes.
     """
     if samples == 2:  # grey + alpha: the four bytes of a pixel are decoded as RGBA
         raw = _decode(file, "RGBA", "RGBA")
@@ -48,7 +48,7 @@ def _decode(file: BinaryIO, mode: str, raw_mode: str) -> np.ndarray:
 
 
 def write16(file: BinaryIO, samples: np.ndarray, metadata: Metadata) -> None:
-    """Encode (H, W) or (H, W, 2|3|4) uint16 (filter "Sub" in every row, no interlacing)."""
+    """Write a (H, W) or (H, W, 2|3|4) uint16 array, with filter "Sub" and no interlacing."""
     height, width = samples.shape[:2]
     count = 1 if samples.ndim == 2 else samples.shape[2]
     step = 2 * count
@@ -66,7 +66,7 @@ def write16(file: BinaryIO, samples: np.ndarray, metadata: Metadata) -> None:
 
 
 def _notes(metadata: Metadata) -> list[tuple[bytes, bytes]]:
-    """The chunks between header and pixels: gamma, profile, pixel size, text, EXIF."""
+    """Return the chunks between header and pixels: gamma, profile, pixel size, text, EXIF."""
     chunks = []
     if metadata.gamma:
         chunks.append((b"gAMA", struct.pack(">I", round(metadata.gamma * 100000))))

@@ -1,4 +1,7 @@
-"""PNG, JPEG and BMP by Pillow (16-bit colour PNG: see png16)."""
+"""Read PNG, JPEG and BMP files and write PNG and JPEG files with Pillow.
+
+16-bit colour PNG files are read, and all 16-bit PNG files are written, by ``png16``.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,15 @@ from .metadata import Metadata
 from .pictures import open_picture
 
 _PNG = "PNG"
-_KINDS = {_PNG: "png", "BMP": "bmp"}  # anything else is JPEG, also with several pictures
+_KINDS = {_PNG: "png", "BMP": "bmp"}  # anything else is JPEG, including MPO (several pictures)
 JPEG_QUALITY = 95
-JPEG_DENSITY = 65535  # dots per inch that a JPEG file can hold
+JPEG_DENSITY = 65535  # largest resolution of a JPEG file, in dots per inch
 
 
 def read(
     file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
 ) -> Image:
-    """Read a PNG, JPEG or BMP file. Only "auto" and the last ``channel_axis`` make sense here."""
+    """Read a PNG, JPEG or BMP file. ``channel_axis`` must be "auto", None or the last axis."""
     if channel_axis not in ("auto", None, -1, 2):
         raise InputError(
             f"{name}: channel_axis={channel_axis!r}; allowed are 'auto', None, -1 and 2 for PNG, "
@@ -50,7 +53,7 @@ def read(
 
 
 def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
-    """(H, W, k) uint8 or uint16 with k = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
+    """Return (H, W, k) uint8 or uint16 samples; k = 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA."""
     if picture.format == _PNG:
         if getattr(picture, "n_frames", 1) > 1:
             raise InputError(f"{name}: is an animated PNG; allowed are single images")
@@ -76,7 +79,7 @@ def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:
 
 
 def _with_key(samples: np.ndarray, key: Any) -> np.ndarray:
-    """Add alpha for a PNG file in which one grey value or colour is transparent."""
+    """Add an alpha channel if the PNG file marks one grey value or colour as transparent."""
     if key is None or isinstance(key, bytes) or samples.shape[2] not in (1, 3):
         return samples
     opaque = np.any(samples != np.asarray(key, dtype=np.int64).reshape(-1), axis=-1)
@@ -100,7 +103,7 @@ def _metadata(picture: Pillow.Image) -> Metadata:
 
 
 def write(file: BinaryIO, image: Image, kind: str) -> None:
-    """Write a grey or RGB image; PNG also with transparency."""
+    """Write a grey or RGB image; PNG files may include transparency."""
     samples = np.squeeze(image.samples(), axis=-1) if _one_channel(image) else image.samples()
     metadata = image.metadata
     if samples.dtype == np.uint16:

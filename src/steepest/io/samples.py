@@ -1,4 +1,4 @@
-"""The photographs that come with the library."""
+"""Photographs bundled with the library."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ SAMPLES = ("camera", "coffee")
 
 
 def sample_bytes(name: str) -> bytes:
-    """The PNG file of a bundled photograph."""
+    """Return the contents of the PNG file of a bundled photograph."""
     check_choice(name, "name", SAMPLES)
     return (resources.files("steepest") / "data" / f"{name}.png").read_bytes()
 
 
 def sample(name: str = "camera") -> np.ndarray:
-    """A bundled CC0 photograph: "camera" (512, 512) or "coffee" (400, 600, 3), uint8.
+    """Return a bundled CC0 photograph: "camera" (512, 512) or "coffee" (400, 600, 3), uint8.
 
     Raises
     ------
     InputError
-        There is no photograph with this name.
+        If there is no photograph with this name.
     """
     return np.array(Image.open(BytesIO(sample_bytes(name))))

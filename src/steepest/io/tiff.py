@@ -1,4 +1,4 @@
-"""TIFF by tifffile: single images, multi-page volumes, ImageJ and OME files."""
+"""Read and write TIFF files with tifffile: single images, volumes, ImageJ and OME files."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .tiff_notes import add_notes, is_look_up_table, read_metadata
 from .tiff_tags import check_tags
 
 _IGNORED: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}
-"""Kinds of TIFF that refer to other files, or have other tables."""
+"""Kinds of TIFF files that refer to other files or use other tables; their support is disabled."""
 _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 
 
 @contextmanager
 def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
-    """Open a TIFF file once its claims are checked; no other file is opened."""
+    """Open a TIFF file after checking the sizes it declares. No other file is opened."""
     claim = check_tags(file, name, max_pixels)
     if not claim.pages:
         raise cut_short(name, 0, 0)
@@ -34,14 +34,14 @@ def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.Tiff
     with tifffile.TiffFile(file, _multifile=False, **_IGNORED) as tif:
         check_promise(tif, claim, name)
         if tif.is_ome and ome_claim(tif.ome_metadata or "") > claim.pixels:
-            tif.is_ome = False  # missing planes, or planes in other files, would be zeros
+            tif.is_ome = False  # planes that are missing or in other files would be read as zeros
         yield tif
 
 
 def read(
     file: BinaryIO, name: str, stack: str, channel_axis: int | str | None, max_pixels: int
 ) -> Image:
-    """Read a TIFF file with one image, or with pages that are all alike."""
+    """Read a TIFF file with one image, or with pages of the same shape and type."""
     with opened(file, name, max_pixels) as tif:
         series = _single_series(tif, name)
         page = series.keyframe
@@ -86,7 +86,7 @@ def read(
 
 
 def _grey_alpha(page: Any) -> bool:
-    """Whether a page is grey with one extra sample, called alpha (1 associated, 2 unassociated)."""
+    """Whether a page is grey with one alpha sample (1: associated, 2: unassociated)."""
     return page.samplesperpixel == 2 and [int(kind) for kind in page.extrasamples] in ([1], [2])
 
 
@@ -105,7 +105,7 @@ def _single_series(tif: tifffile.TiffFile, name: str) -> Any:
 def _pixels(
     series: Any, tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int
 ) -> tuple[np.ndarray, str]:
-    """Pixels and axes of a series; Pillow decompresses what tifffile cannot."""
+    """Read the pixels and axes of a series, using Pillow where tifffile lacks a decoder."""
     check_size(series.shape, max_pixels, f"{name}:")
     check_pages(series, tif, name)
     check_segments(series, file, name)
@@ -127,18 +127,22 @@ def _pixels(
 
 
 def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
-    """The numbers as stored: not inverted, without the colours of a palette.
+    """Read the numbers as stored, without inverting them or applying a palette.
 
     Raises
     ------
     InputError
-        Images of different shape or type, too many pixels, or a compression that cannot be decoded.
+        If the file holds images of different shape or type, has too many pixels, is damaged, or
+        uses a compression that cannot be decoded.
     """
     return _pixels(_single_series(tif, name), tif, file, name, max_pixels)[0]
 
 
 def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> np.ndarray | None:
-    """Decode LZW, JPEG, ... pages with libtiff; None if Pillow would change the numbers."""
+    """Decode compressed (LZW, JPEG, ...) pages with libtiff through Pillow.
+
+    Return None if Pillow would change the numbers.
+    """
     modes = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "F": np.float32}
     pages = []
     with open_picture(file, name, max_pixels) as picture:
@@ -148,7 +152,7 @@ def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -
             if exact is None or series.dtype != exact:
                 return None
             pixels = np.array(picture).astype(exact)
-            # Pillow inverts 8-bit pages where 0 is white; here the numbers of the file are needed.
+            # Pillow inverts 8-bit pages in which 0 is white; undo this to get the stored numbers.
             inverted = picture.mode == "L" and series.keyframe.photometric == _WHITE_IS_ZERO
             pages.append(np.invert(pixels) if inverted else pixels)
     separate = series.keyframe.planarconfig == 2
@@ -166,7 +170,7 @@ def _contiguous_shape(series: Any, separate: bool) -> tuple[int, ...]:
 
 
 def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.ndarray:
-    """RGB from palette indices; uint8 if the 16-bit palette has only 8 significant bits."""
+    """Convert palette indices to RGB; to uint8 if the 16-bit palette has 8 significant bits."""
     table = np.moveaxis(np.asarray(colormap, dtype=np.uint16), 0, -1)
     eight = bits <= 8 and bool(np.all((table % 257 == 0) | (table % 256 == 0)))
     colours = table[array]
@@ -174,7 +178,10 @@ def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.nda
 
 
 def _label(stored: str, stack: str, name: str) -> str:
-    """Axes in the letters of this library: samples are channels, unnamed pages are a volume."""
+    """Convert axis letters to those of this library.
+
+    Samples become channels. Unlabelled pages become a volume unless ``stack`` is "pages".
+    """
     stored = stored.replace("S", "C") if "C" not in stored else stored
     pages = [axis for axis in stored if axis not in "YXC"]
     if len(pages) > 2 or not set("YX") <= set(stored) or "S" in stored:
@@ -190,7 +197,7 @@ def _label(stored: str, stack: str, name: str) -> str:
 
 
 def write(file: BinaryIO, image: Image) -> None:
-    """Write an uncompressed TIFF with the metadata of the image."""
+    """Write an uncompressed TIFF file with the metadata of the image."""
     array, axes = layout(image)
     options: dict[str, Any] = {"software": "steepest"}
     if image.metadata.icc_profile:

@@ -1,4 +1,4 @@
-"""What the contents of a TIFF file claim: its descriptions, and its strips and tiles."""
+"""Check the sizes declared by the descriptions, strips and tiles of a TIFF file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from steepest.core.errors import InputError
 from .tiff_tags import Claim
 
 _PACKBITS = 32773
-_SPARE = 1 << 16  # bytes that a strip or tile may hold besides its pixels
+_SPARE = 1 << 16  # bytes that a strip or tile may hold in addition to its pixels
 
 
 def ome_claim(xml: str) -> float:
-    """The pixels of all images in OME-XML, or its planes or steps if there are more of those."""
+    """Return the number of pixels declared by OME-XML, summed over all images.
+
+    If a plane or step count in the XML is larger, that count is returned.
+    """
     pixels, others = 0, [0.0]
     try:
         for element in ElementTree.fromstring(xml).iter():
@@ -29,7 +32,7 @@ def ome_claim(xml: str) -> float:
                 pixels += prod(int(values[f"Size{axis}"]) for axis in "XYZCT")
             planes = ("PlaneCount", "NumPlanes", "IFD")
             others += [int(values[key]) for key in planes if key in values]
-            if "Start" in values:  # of a modulo
+            if "Start" in values:  # a modulo annotation
                 length = float(values["End"]) - float(values["Start"])
                 others.append(abs(length / float(values.get("Step", 1))))
     except (ArithmeticError, KeyError, ValueError, ElementTree.ParseError):
@@ -38,9 +41,10 @@ def ome_claim(xml: str) -> float:
 
 
 def promised_pages(tif: Any) -> int:
-    """The number of pages according to the description of OME, ImageJ or tifffile; else 0.
+    """Return the number of pages declared by the OME, ImageJ or tifffile description.
 
-    Also 0 for an OME file that is part of a set: its XML describes the pages of other files, too.
+    The number is 0 if it is not declared, and for OME files that are part of a set, because their
+    XML also describes the pages of other files.
     """
     page = tif.pages[0]
     samples = page.samplesperpixel
@@ -49,7 +53,7 @@ def promised_pages(tif: Any) -> int:
     if tif.is_imagej:
         notes = tif.imagej_metadata or {}
         sizes = [int(notes.get(key, 1)) for key in ("frames", "slices", "channels")]
-        if sizes[2] == samples:  # the samples of one page are called channels
+        if sizes[2] == samples:  # the samples of one page are counted as channels
             sizes[2] = 1
         return prod(sizes) if prod(sizes) > 1 else int(notes.get("images", 1)) // samples
     if tif.is_shaped:
@@ -69,7 +73,7 @@ def _ome_pages(xml: str, samples: int) -> int:
                 files.add(element.text)
             if element.tag.endswith("}Pixels"):
                 sizes = [int(element.attrib[f"Size{axis}"]) for axis in "ZTC"]
-                together = sizes[2] % samples == 0  # the samples of a pixel are channels
+                together = sizes[2] % samples == 0  # the samples of a pixel are counted as channels
                 count += prod(sizes) // (samples if together else 1)
     except (KeyError, ValueError, ElementTree.ParseError):
         return 0
@@ -77,12 +81,13 @@ def _ome_pages(xml: str, samples: int) -> int:
 
 
 def check_promise(tif: Any, claim: Claim, name: str) -> None:
-    """Check that the list of pages is complete, and as long as the description says.
+    """Check that the list of pages is complete and as long as the description declares.
 
     Raises
     ------
     InputError
-        The file was cut short, never finished, or holds more pages of this shape.
+        If the file is truncated or unfinished, or if it holds more pages of the same shape than
+        its description declares.
     """
     promised = promised_pages(tif)
     following = tif.pages[1].offset if claim.pages > 1 else tif.filehandle.size
@@ -99,9 +104,9 @@ def check_promise(tif: Any, claim: Claim, name: str) -> None:
 
 
 def _in_a_row(page: Any, end: int) -> int:
-    """How many pages fit between the start of the pixels of a page and ``end``.
+    """Return how many pages fit between the first pixel of a page and ``end``.
 
-    ImageJ and tifffile may store a stack as one table followed by the pixels of all pages.
+    ImageJ and tifffile may store a stack as a single table followed by the pixels of all pages.
     """
     return int(end - page.dataoffsets[0]) // int(page.nbytes) if page.is_contiguous else 0
 
@@ -112,7 +117,7 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
     Raises
     ------
     InputError
-        Some are missing.
+        If a strip or tile lies beyond the end of the file.
     """
     size, needed = tif.filehandle.size, len(series.pages)
     if needed == 1 and series.keyframe.is_contiguous:
@@ -124,7 +129,7 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
 
 
 def _end(page: Any) -> int:
-    """Where the last strip or tile of a page ends."""
+    """Return the position in the file at which the last strip or tile of a page ends."""
     if page.is_contiguous:
         return int(page.dataoffsets[0]) + int(page.nbytes)
     parts = zip(page.dataoffsets, page.databytecounts, strict=False)
@@ -132,7 +137,7 @@ def _end(page: Any) -> int:
 
 
 def cut_short(name: str, held: int, promised: int) -> InputError:
-    """The error that says how many pages can be read, and how many there should be if known."""
+    """Create an error stating how many pages are readable and, if known, how many are expected."""
     if held == 0:
         return InputError(f"{name}: holds no whole page; the file was cut short")
     if promised > held:
@@ -145,15 +150,17 @@ def cut_short(name: str, held: int, promised: int) -> InputError:
 
 
 def check_segments(series: Any, file: BinaryIO, name: str) -> None:
-    """Check that no strip or tile is missing or decompresses to more than its pixels take.
+    """Check that no strip or tile is missing or decompresses to far more than its pixels need.
+
+    The limit is twice the size of the pixels plus 64 KiB.
 
     Raises
     ------
     InputError
-        One is missing or too large.
+        If a strip or tile is missing or too large.
     """
     page = series.keyframe
-    if page.is_contiguous:  # read as one piece
+    if page.is_contiguous:  # read as a single block
         return
     packed = page.compression == _PACKBITS or _unpacker(page.compression) is not None
     most = 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
@@ -162,7 +169,7 @@ def check_segments(series: Any, file: BinaryIO, name: str) -> None:
             raise InputError(
                 f"{name}: damaged: strips or tiles of page {each.index + 1} are missing"
             )
-        if not packed:  # or unpacked by a library that stops at the size asked for
+        if not packed:  # uncompressed, or the decoder stops at the requested size
             continue
         for at, count in zip(each.dataoffsets, each.databytecounts, strict=False):
             file.seek(at)
@@ -187,7 +194,7 @@ def _unpacker(compression: int) -> Any:
 
 
 def _unpacked(compression: int, data: bytes, most: int) -> int:
-    """The length of the decompressed data, or ``most + 1`` if they are longer."""
+    """Return the length of the decompressed data, or more than ``most`` if it exceeds ``most``."""
     if compression != _PACKBITS:
         return len(_unpacker(compression).decompress(data, most + 1))
     at = length = 0

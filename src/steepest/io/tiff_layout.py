@@ -8,15 +8,15 @@ from .image import Image, restore_order
 
 
 def is_colour(image: Image) -> bool:
-    """Whether an image is written as RGB: three channels that are not planes of their own."""
+    """Whether an image is written as RGB, that is, has three channels not stored as planes."""
     stored = image.stored_axes or image.axes
     return image.channel_axis is not None and image.array.shape[-1] == 3 and stored.endswith("C")
 
 
 def holds_imagej(image: Image) -> bool:
-    """Whether an image from ImageJ can be written for ImageJ.
+    """Whether an image from ImageJ can be written in ImageJ format.
 
-    ImageJ has no float64, no RGB of more than 8 bits, and no transparency.
+    ImageJ does not support float64, RGB with more than 8 bits, or transparency.
     """
     dtype = image.array.dtype.name
     wide = dtype == "float64" or (dtype != "uint8" and is_colour(image))
@@ -24,14 +24,14 @@ def holds_imagej(image: Image) -> bool:
 
 
 def layout(image: Image) -> tuple[np.ndarray, str]:
-    """The array to be written, and its axes; "S" is the axis of the samples of a pixel."""
+    """Return the array to be written and its axes; "S" is the axis of the samples of a pixel."""
     if image.alpha is not None or is_colour(image):
         return image.samples(), image.axes.removesuffix("C") + "S"
     return _planes(image)
 
 
 def _planes(image: Image) -> tuple[np.ndarray, str]:
-    """Channels as planes of their own: in the order of the file or of ImageJ, or C before Y."""
+    """Arrange channels as separate planes, in the order of the file or ImageJ, or C before Y."""
     axes, order = image.axes, image.stored_axes
     if holds_imagej(image):
         order = "".join(sorted(axes, key="TZCYX".index))

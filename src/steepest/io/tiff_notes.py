@@ -1,4 +1,4 @@
-"""Metadata of TIFF files, read and written: of ImageJ, of OME, and in tags."""
+"""Read and write the metadata of TIFF files: ImageJ, OME and tags."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CODES = {unit: code for code, unit in _UNITS.items()}
 _COMPUTED = {"ImageJ", "SCIFIO", "images", "channels", "slices", "frames", "hyperstack", "order"}
 _COMPUTED |= {"axes", "shape", "rgb", "colormapped", "colormaped"}
 _BINARY = {"Info", "Labels", "Ranges", "LUTs", "Plot", "ROI", "Overlays", "Properties"}
-"""What ImageJ stores in a tag of its own; everything else is in the description."""
+"""Entries that ImageJ stores in its own tag; all other entries are in the description."""
 TAG_NAMES = {
     269: "document name",
     271: "make",
@@ -34,18 +34,18 @@ TAG_NAMES = {
     **dict.fromkeys((33550, 33922, 34264, 34735, 34736, 34737), "georeference"),
     **dict.fromkeys((42112, 42113), "GDAL metadata"),
 }
-"""Tags that are kept as they are."""
+"""Tags that are kept unchanged."""
 _STRUCTURE = {
     *range(254, 260), 262, 266, 270, 273, *range(277, 285), 292, 293, 296, 297, 305, 317, 320,
     *range(322, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532,
     34675, 50838, 50839, 65420,
 }  # fmt: skip
-"""Tags that describe how pixels are stored, and tags that are read elsewhere."""
-_ROUGH = 16  # neighbouring colours (0 to 255) of a look-up table differ by less on average
+"""Tags that describe how pixels are stored, or that are read elsewhere in this package."""
+_ROUGH = 16  # look-up table: mean difference of neighbouring colours (0 to 255) is below this
 
 
 def read_metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
-    """The metadata of a file, from its first page."""
+    """Read the metadata of a file from its first page."""
     tags = page.tags
     resolution, unit = None, ""
     if "XResolution" in tags and "YResolution" in tags:
@@ -73,7 +73,7 @@ def read_metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
 
 
 def _other_tags(tags: Any) -> tuple[tuple[tuple[int, int, int, Any], ...], tuple[str, ...]]:
-    """The tags that are kept, and the names of those that are not."""
+    """Return the tags that are kept, and the names of the tags that are not."""
     kept, lost = [], []
     for tag in tags:
         if tag.code in TAG_NAMES:
@@ -85,7 +85,7 @@ def _other_tags(tags: Any) -> tuple[tuple[tuple[int, int, int, Any], ...], tuple
 
 
 def _of_single_pages(tif: tifffile.TiffFile, first: Any) -> tuple[str, ...]:
-    """Names of metadata that differ between the first two pages: these are not kept."""
+    """Return the names of metadata that differ between the first two pages and are not kept."""
     if len(tif.pages) < 2:
         return ()
     page: Any = tif.pages.get(1, aspage=True)
@@ -117,7 +117,7 @@ def _imagej(tif: tifffile.TiffFile, page: Any, common: Metadata) -> Metadata:
 
 
 def _is_sound(key: str, value: Any) -> bool:
-    """Whether an entry of ImageJ has the type that it needs to be written again."""
+    """Whether an ImageJ entry has the type required to write it again."""
     values = value if isinstance(value, list) else [value]
     if key == "LUTs":
         return all(isinstance(each, np.ndarray) and each.shape == (3, 256) for each in values)
@@ -131,9 +131,9 @@ def _is_sound(key: str, value: Any) -> bool:
 
 
 def is_look_up_table(colormap: Any) -> bool:
-    """Whether a palette is a look-up table of ImageJ, which shows grey values in colour.
+    """Whether a palette is an ImageJ look-up table, used to display grey values in colour.
 
-    Neighbouring colours of a look-up table are similar, those of a palette are not.
+    Neighbouring colours are similar in a look-up table, but not in a palette.
     """
     if colormap is None or np.shape(colormap) != (3, 256):
         return False
@@ -152,7 +152,7 @@ def add_notes(options: dict[str, Any], image: Image, array: np.ndarray, axes: st
         options.pop("software")
         luts: Any = metadata.extra.get("LUTs")
         if array.dtype == np.uint8 and set(axes) <= set("TZYX") and np.shape(luts) == (1, 3, 256):
-            options["photometric"] = "palette"  # ImageJ takes it from here for a single channel
+            options["photometric"] = "palette"  # where ImageJ looks for a single channel
             options["colormap"] = np.asarray(luts[0], np.uint16) * 257
         options["metadata"] = _imagej_notes(metadata, axes)
         return
@@ -165,7 +165,7 @@ def add_notes(options: dict[str, Any], image: Image, array: np.ndarray, axes: st
         options["ome"] = True
         options["metadata"] = {"axes": axes, **_ome_sizes(metadata)}
     elif metadata.description:
-        options["description"] = metadata.description.encode()  # text would have to be ASCII
+        options["description"] = metadata.description.encode()  # str would have to be ASCII
         options["metadata"] = None
     else:
         extra = {} if metadata.flavour else dict(metadata.extra)
@@ -174,7 +174,7 @@ def add_notes(options: dict[str, Any], image: Image, array: np.ndarray, axes: st
 
 
 def _imagej_notes(metadata: Metadata, axes: str) -> dict[str, Any]:
-    """ImageJ's entries; its description is ASCII, with escapes for other characters."""
+    """Return the ImageJ entries, with non-ASCII characters of the description escaped."""
     notes = {
         key: _escaped(value) if isinstance(value, str) and key not in _BINARY else value
         for key, value in metadata.extra.items()
@@ -191,7 +191,7 @@ def _escaped(text: str) -> str:
 
 
 def _ome_sizes(metadata: Metadata) -> dict[str, Any]:
-    """The pixel size for the XML that tifffile writes."""
+    """Return the pixel size for the XML written by tifffile."""
     sizes = dict(zip("XYZ", metadata.pixel_size("XYZ") or (), strict=False))
     known = {f"PhysicalSize{axis}": size for axis, size in sizes.items() if size}
     return {**known, **{f"{key}Unit": metadata.unit for key in known if metadata.unit}}

@@ -1,7 +1,7 @@
-"""What the tags of a TIFF file claim, checked before anything is allocated.
+"""Check the sizes declared by the tags of a TIFF file before any memory is allocated.
 
-A file of a few bytes can claim any number of pixels, a list of pages that is a loop, or many pages
-that share one long list. Readers that believe such a file run out of memory or time.
+A file of a few bytes can declare any number of pixels, a cyclic list of pages, or many pages that
+share one long list of values. Readers that trust such a file run out of memory or time.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ _WIDTH, _HEIGHT, _DEPTH, _SAMPLES = 256, 257, 32997, 277
 _TILE = {_WIDTH: 322, _HEIGHT: 323, _DEPTH: 32998}
 _SINGLE = {*_TILE, *_TILE.values(), _SAMPLES}
 _SUBIFDS = 330
-_PRIVATE = 32768  # tags from here on belong to single programs; pixels do not depend on them
+_PRIVATE = 32768  # first of the program-specific tags; pixels do not depend on these
 _IMAGEJ = (50838, 50839)
-_RATE = 1 << 16  # samples per byte of a file: more than any compression achieves
-_SHARED = 8  # how often the tags may claim the size of the file: pages may share values
+_RATE = 1 << 16  # samples per byte of file: more than any compression achieves
+_SHARED = 8  # limit on the size of all tags, in file sizes; pages may share values
 
 
 class Claim(NamedTuple):
-    """What the tags of a file claim."""
+    """The contents of a file as declared by its tags."""
 
     pixels: int
-    """Pixels times channels of all pages together."""
+    """Number of pixels times channels, summed over all pages."""
     pages: int
-    """The number of pages whose tags are in the file."""
+    """Number of pages whose tags are in the file."""
     whole: bool
-    """Whether the list of pages ends inside the file; if not, the file was cut short."""
+    """Whether the list of pages ends inside the file; if not, the file is truncated."""
 
 
 def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
-    """Follow the list of pages and add up what their tags claim.
+    """Follow the list of pages and add up the sizes declared by their tags.
 
     Raises
     ------
     InputError
-        There are more pixels than ``max_pixels``, or than a file of this size can hold; or the list
-        of pages is a loop.
+        If the tags declare more pixels than ``max_pixels`` or than a file of this size can hold, if
+        the tags are too large for the file, or if the list of pages is cyclic.
     """
     tags = _Tags(file)
     following, others, seen = tags.first, list[int](), {0}
@@ -80,15 +80,15 @@ def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
 class _Page(NamedTuple):
     sizes: dict[int, int]
     length: int
-    """Bytes of all tags."""
+    """Size of all tags, in bytes."""
     others: list[int]
     """Positions of the SubIFDs."""
     following: int
-    """Position of the next page, 0 after the last one."""
+    """Position of the next page; 0 for the last page."""
 
 
 class _Tags:
-    """The tables of a TIFF file; struct.error for a table outside the file."""
+    """The tables of a TIFF file. Reading a table outside the file raises struct.error."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -99,7 +99,7 @@ class _Tags:
         self.first = self._number(self.pointer, 8 if self.big else 4)
 
     def page(self, at: int) -> _Page:
-        """The table at ``at``; struct.error if pixels depend on a value outside the file."""
+        """Read the table at ``at``; struct.error if pixels depend on a value outside the file."""
         entry = struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
         start = at + (8 if self.big else 2)
         table = self._bytes(start, self._number("Q" if self.big else "H", at) * entry.size)

@@ -1,7 +1,7 @@
-"""Figures of flows and decompositions; needs matplotlib (``pip install "steepest[plot]"``).
+"""Plot flows and decompositions. Requires matplotlib (``pip install "steepest[plot]"``).
 
-Every function takes plain arrays and returns a new ``matplotlib.figure.Figure``. None of them
-touches pyplot or its global state.
+Every plotting function takes plain arrays and returns a new ``matplotlib.figure.Figure``. The
+functions do not use pyplot or its global state.
 
 >>> from steepest import plot
 >>> figure = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)

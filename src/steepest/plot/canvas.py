@@ -1,4 +1,4 @@
-"""What all figures share: colours, fonts, panels with captions, PNG bytes."""
+"""Shared building blocks of figures: colours, fonts, panels with captions, PNG output."""
 
 from __future__ import annotations
 
@@ -27,31 +27,32 @@ HAIR = "#c9ced6"
 MARGIN = 0.28  # inches around the panels
 _STOPS = ["#27407a", "#2f7fa3", "#54a58c", "#b9b553", "#e3993f", "#bf4a36"]
 _SCALE = LinearSegmentedColormap.from_list("steepest", _STOPS)
-_NARROWEST, _WIDEST = 0.4, 3.0  # panels, width over height
-_COARSEST = 20  # dots per inch at which small letters still have a size
-_LARGEST = 1 << 16  # pixels of a figure along an axis
-_MOST_PIXELS = 1400  # of a picture along an axis; more are averaged in blocks first
+_NARROWEST, _WIDEST = 0.4, 3.0  # width over height of a panel
+_COARSEST = 20  # smallest dots per inch at which small text can be drawn
+_LARGEST = 1 << 16  # size limit of a figure along each axis, in pixels
+_MOST_PIXELS = 1400  # along each axis of a picture; larger pictures are block-averaged first
 
 
 def band_colours(count: int) -> list[Colour]:
-    """One colour for each band, from blue (fine) to red (coarse)."""
+    """Return one colour per band, from blue (fine) to red (coarse)."""
     return [_SCALE(i / max(count - 1, 1)) for i in range(count)]
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty white figure of this size in inches."""
+    """Create an empty white figure of the given size in inches."""
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
 def figure_png(figure: Figure, dpi: float = 150) -> bytes:
-    """The figure as the bytes of a PNG file; ``dpi`` is 20 or more.
+    """Render a figure and return the bytes of a PNG file; ``dpi`` must be at least 20.
 
     Raises
     ------
     InputError
-        Not a figure, or more pixels than a figure can have.
+        If ``figure`` is not a matplotlib figure, if ``dpi`` is below 20, or if the picture would
+        have too many pixels.
     """
     if not isinstance(figure, Figure):
         raise InputError(f"figure of type {type(figure).__name__}; allowed are matplotlib's")
@@ -68,7 +69,10 @@ def figure_png(figure: Figure, dpi: float = 150) -> bytes:
 
 
 def number(value: float) -> str:
-    """A time or a contrast in two significant digits, without an exponent where that reads well."""
+    """Format a time or contrast with two significant digits.
+
+    An exponent is used only below 1e-4 and from 1e4.
+    """
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else "\u221e"
     if not 1e-4 <= abs(value) < 1e4:
@@ -80,22 +84,22 @@ def number(value: float) -> str:
 
 
 def interval(start: float, end: float) -> str:
-    """A time interval: from one time to another, or after one time."""
+    """Format a time interval; with infinite ``end``, as all times after ``start``."""
     if math.isinf(end):
         return f"$t$ > {number(start)}"
     return f"$t$ = {number(start)} \u2013 {number(end)}"
 
 
 def picture_of(array: Any, channel_axis: int | None, name: str = "image") -> np.ndarray:
-    """The part of an image that can be shown: (X,), (Y, X) or (Y, X, 3) floats.
+    """Reduce an image to a picture that can be shown: (X,), (Y, X) or (Y, X, 3) floats.
 
-    This is the middle slice of a volume, the mean of channels that are not three, and the means
-    of blocks of a large image.
+    Of a volume, the middle slice is shown. Channels are averaged unless there are three, and large
+    images are averaged in blocks.
 
     Raises
     ------
     InputError
-        No real and finite values, or not one to three spatial axes.
+        If the values are not real and finite, or if there are not one to three spatial axes.
     """
     array = check_image(array, channel_axis, name)
     if channel_axis is not None and array.shape[-1] != 3:
@@ -117,12 +121,12 @@ def picture_of(array: Any, channel_axis: int | None, name: str = "image") -> np.
 
 
 def show(axes: Axes, picture: np.ndarray, low: float, high: float) -> None:
-    """Draw a picture (or a 1-D signal as a line) on the grey scale from ``low`` to ``high``."""
+    """Draw a picture on the grey scale from ``low`` to ``high``, or a 1-D signal as a line."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if high - low <= 1e-12 * max(abs(low), abs(high)):  # nothing but rounding
+    if high - low <= 1e-12 * max(abs(low), abs(high)):  # the values differ only by rounding errors
         high = low + max(1.0, abs(low))
     if picture.ndim == 1:
         axes.set_facecolor("#f4f5f7")
@@ -142,7 +146,10 @@ def show(axes: Axes, picture: np.ndarray, low: float, high: float) -> None:
 
 
 def panel_grid(count: int, aspect: float, wanted: float = 1.7) -> tuple[int, int]:
-    """Rows and columns for ``count`` panels of this width/height that fill a page best."""
+    """Return the rows and columns for ``count`` panels that fill a page best.
+
+    ``aspect`` is the width of a panel divided by its height, and ``wanted`` that of the page.
+    """
 
     def cost(columns: int) -> float:
         rows = math.ceil(count / columns)
@@ -154,14 +161,17 @@ def panel_grid(count: int, aspect: float, wanted: float = 1.7) -> tuple[int, int
 
 
 def panel_aspect(picture: np.ndarray) -> float:
-    """Width over height of a panel, kept within what can be laid out."""
+    """Return the width over height of a panel, clipped to the range that can be laid out."""
     if picture.ndim == 1:
         return 1.8
     return min(max(picture.shape[1] / picture.shape[0], _NARROWEST), _WIDEST)
 
 
 class PanelSheet:
-    """A figure with equal panels in rows, each with a caption above, placed in inches."""
+    """A figure of equally sized panels in rows, each with a caption above it.
+
+    All sizes are in inches.
+    """
 
     def __init__(self, count: int, aspect: float, *, title: str = "", columns: int | None = None):
         title = plain(title, "title")
@@ -190,7 +200,7 @@ class PanelSheet:
             )
 
     def axes(self, index: int) -> Axes:
-        """The axes of panel ``index``, counted along the rows."""
+        """Add and return the axes of panel ``index``, counted row by row from 0."""
         row, column = divmod(index, self.columns)
         width, height = self.size
         left = MARGIN + column * (self.panel[0] + self.gap)
@@ -200,7 +210,7 @@ class PanelSheet:
         return self.figure.add_axes(box)
 
     def label(self, axes: Axes, text: str, note: str = "", colour: Colour | None = None) -> None:
-        """The caption of a panel: name (with a swatch of its colour) left, note right."""
+        """Add the caption of a panel: a colour swatch and a name left, a note right."""
         high = self.panel[1]
         y = 1 + 0.13 / high
         x = 0.0
@@ -217,7 +227,7 @@ class PanelSheet:
             self._fit(axes, name, axes.text(1, y, note, color=FAINT, ha="right", **style))
 
     def _fit(self, axes: Axes, name: Text, note: Text) -> None:
-        """Make both letters of a caption smaller where it is wider than its panel."""
+        """Reduce the font size of a caption that is wider than its panel."""
         renderer = self.figure.canvas.get_renderer()  # type: ignore[attr-defined]
         box = axes.get_window_extent(renderer)
         room = box.x1 - name.get_window_extent(renderer).x0 - 0.1 * self.figure.dpi

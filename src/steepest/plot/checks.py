@@ -1,4 +1,4 @@
-"""Checks of what figures are given."""
+"""Check the arguments of the plotting functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from steepest.core.numbers import check_numbers, check_real
 
 
 def check_image(image: Any, channel_axis: int | None, name: str) -> np.ndarray:
-    """Real finite values in float64 with one to three spatial axes, channels (if any) last."""
+    """Check an image and return it as float64 with any channels on the last axis.
+
+    The values must be real and finite, with one to three spatial axes.
+    """
     array = as_array(image, name)
     if dtype_name(array).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
         raise InputError(f"{name} has dtype {array.dtype}; allowed are real numbers")
@@ -30,7 +33,7 @@ def check_image(image: Any, channel_axis: int | None, name: str) -> np.ndarray:
 
 
 def check_list(values: Any, name: str) -> list[Any]:
-    """The entries of a list, or of an array along its first axis."""
+    """Return the entries of a list, or of an array along its first axis."""
     try:
         return [values[i] for i in range(len(values))]
     except (TypeError, KeyError):
@@ -40,7 +43,7 @@ def check_list(values: Any, name: str) -> list[Any]:
 
 
 def check_line(values: Any, name: str) -> np.ndarray:
-    """A list of finite numbers."""
+    """Check a list of finite numbers and return it as a 1-D array."""
     numbers = check_numbers(values, name)
     if numbers.ndim != 1:
         raise InputError(f"{name} of shape {numbers.shape}; allowed are lists of numbers")
@@ -48,7 +51,7 @@ def check_line(values: Any, name: str) -> np.ndarray:
 
 
 def check_limits(limits: Any) -> tuple[float, float]:
-    """Two numbers, the first the smaller."""
+    """Check a pair of increasing numbers."""
     values = check_line(limits, "limits")
     if values.size != 2 or not values[0] < values[1]:
         raise InputError(f"limits={limits!r}; allowed are two numbers, the first the smaller")
@@ -56,7 +59,7 @@ def check_limits(limits: Any) -> tuple[float, float]:
 
 
 def check_edges(edges: Any) -> np.ndarray:
-    """Times that do not decrease; the last one may be infinite."""
+    """Check a list of non-decreasing times; the last one may be infinite."""
     values = check_list(edges, "edges") or [np.nan]
     last = values[-1]
     if not isinstance(last, (float, np.floating)) or last != np.inf:
@@ -68,7 +71,10 @@ def check_edges(edges: Any) -> np.ndarray:
 
 
 def plain(text: Any, name: str) -> str:
-    """Text that is drawn as it is: matplotlib would read a formula between dollar signs."""
+    """Escape text so that it is drawn literally.
+
+    Without this, matplotlib would interpret text between dollar signs as a formula.
+    """
     if not isinstance(text, str):
         raise InputError(f"{name}={text!r}; allowed are strings")
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,4 +1,4 @@
-"""All bands of a decomposition in one figure."""
+"""Show all bands of a decomposition in one figure."""
 
 from __future__ import annotations
 
@@ -23,30 +23,35 @@ def band_montage(
     title: str = "",
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """The image, its bands from fine to coarse, and the residual.
+    """Plot the image, its bands from fine to coarse, and the residual.
+
+    Of a volume, the middle slice is shown.
 
     Parameters
     ----------
     bands
-        ``(B, *shape)``. Zero is mid-grey, and each band has its own grey scale: from minus to plus
-        the 99.5th percentile of its absolute values, which its caption gives.
+        ``(B, *shape)`` bands. Each band has its own grey scale, on which zero is mid-grey. It
+        extends from minus to plus the 99.5th percentile of the absolute values of the band; this
+        value is given in the caption.
     residual
-        ``shape``, what is left after the last band, on the grey scale of the image.
+        Array of shape ``shape``: what remains after the last band. It is shown on the grey scale of
+        the image.
     edges
-        (B + 1,) times between which the bands lie; the last may be infinite.
+        (B + 1,) times that separate the bands; the last one may be infinite.
     image
-        ``shape``, shown in the first panel if given.
+        Array of shape ``shape``. If given, it is shown in the first panel.
     channel_axis
-        Axis of one image that holds channels. Of a volume, the middle slice is shown.
+        Axis of a single image that holds the channels.
     limits
-        The values of image and residual that are shown black and white. Default: 0 and 1, or the
-        range of the image if it exceeds these or uses little of them.
+        Values of the image and residual that are shown as black and white. The default is 0 and 1,
+        or the range of the image if it exceeds [0, 1] or covers only a small part of it. If
+        ``image`` is None, the range of the residual is used instead.
 
     Raises
     ------
     InputError
-        Images that cannot be shown, edges that decrease, or a number of edges that is not one more
-        than the number of bands.
+        If an image cannot be shown, if the edges decrease, or if the number of edges is not one
+        more than the number of bands.
     """
     bands, edges = check_list(bands, "bands"), check_edges(edges)
     if len(edges) != len(bands) + 1:
@@ -85,7 +90,7 @@ def _half_width(picture: np.ndarray) -> float:
 
 
 def _grey_range(picture: np.ndarray) -> tuple[float, float]:
-    """[0, 1] if the values lie in it and fill a good part of it, else their own range."""
+    """Return [0, 1] if the values lie in it and exceed 0.3, and their own range otherwise."""
     low, high = float(picture.min()), float(picture.max())
     if low >= -1e-3 and high <= 1.001 and high > 0.3:
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""The spectrum and its bands."""
+"""Plot spectra and their bands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from steepest.core.numbers import check_numbers
 from .canvas import FAINT, HAIR, INK, Colour, band_colours, new_figure, number
 from .checks import check_edges, check_line, plain
 
-_RANGE = 1e-4  # of the peak, where the vertical axis ends
+_RANGE = 1e-4  # lower end of the vertical axis, relative to the peak
 
 
 def spectrum_figure(
@@ -26,24 +26,25 @@ def spectrum_figure(
     *,
     title: str = "",
 ) -> Figure:
-    """t S(t) over time on two logarithmic axes, with the bands shaded and numbered.
+    """Plot t S(t) over time on two logarithmic axes, with the bands shaded and numbered.
 
-    t S(t) is the amount of structure per unit of log t, as the integral of S(t) dt is that of
-    t S(t) d(log t). Fine structures hold little of it, so the vertical axis is logarithmic as well,
-    and ends at 1/10,000 of the peak.
+    t S(t) is the amount of structure per unit of log t, because the integral of S(t) dt equals the
+    integral of t S(t) d(log t). Fine structures contribute little to it. The vertical axis is
+    therefore logarithmic as well and ends at about 1/10,000 of the peak.
 
     Parameters
     ----------
     times, spectrum
-        (N,) the nodes and S at them. Nodes at or below zero are left out: the axis is logarithmic.
+        (N,) nodes and the values of S at the nodes. Nodes at or below zero are omitted, because the
+        time axis is logarithmic.
     edges
-        (B + 1,) edges of bands in time, or None.
+        (B + 1,) edges of the bands in time. If None, no bands are shown.
 
     Raises
     ------
     InputError
-        Lengths that differ, times that do not increase, fewer than two positive times, or edges
-        that decrease.
+        If the lengths differ, if the times do not increase, if fewer than two times are positive,
+        or if the edges decrease.
     """
     nodes, values = check_line(times, "times"), check_line(spectrum, "spectrum")
     if nodes.shape != values.shape:
@@ -76,22 +77,23 @@ def spectrum_map(
     *,
     title: str = "",
 ) -> Figure:
-    """t S(t) of a series as colours: one row per page, the logarithm of time along the rows.
+    """Plot t S(t) of a series as a colour map, with one row per page and a logarithmic time axis.
 
     Parameters
     ----------
     times
-        (N,) the nodes, the same for all pages; those at or below zero are left out.
+        (N,) nodes, the same for all pages. Nodes at or below zero are omitted.
     spectra
-        (T, N) S at the nodes, one row per page. Pages are counted from 1, the first is on top.
+        (T, N) values of S at the nodes, one row per page. Pages are numbered from 1; the first page
+        is at the top.
     edges
-        (B + 1,) edges of bands in time, drawn as lines; or None.
+        (B + 1,) edges of the bands in time, drawn as lines. If None, no bands are shown.
 
     Raises
     ------
     InputError
-        Shapes that do not fit, times that do not increase or of which fewer than two are positive;
-        edges that decrease.
+        If the shapes do not match, if the times do not increase, if fewer than two times are
+        positive, or if the edges decrease.
     """
     nodes, values = check_line(times, "times"), check_numbers(spectra, "spectra")
     if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] != nodes.size:
@@ -112,7 +114,7 @@ def spectrum_map(
     cells = np.concatenate([nodes[:1], between, nodes[-1:]])
     top = float(values.max())
     rows = np.arange(count + 1) + 0.5
-    root = PowerNorm(0.5, 0, top if top > 0 else 1.0)  # or the coarse structures outshine the rest
+    root = PowerNorm(0.5, 0, top if top > 0 else 1.0)  # otherwise coarse structures dominate
     mesh = axes.pcolormesh(cells, rows, values, cmap="magma", norm=root)
     _style_times(axes, nodes)
     axes.set_ylim(count + 0.5, 0.5)
@@ -131,7 +133,7 @@ def spectrum_map(
 
 
 def _mark(axes: Axes, times: np.ndarray, edges: np.ndarray) -> None:
-    """A line at every edge, and the number of every band above."""
+    """Draw a line at each edge, and number the bands above the axes."""
     first, last = times[0], times[-1]
     for i in range(len(edges) - 1):
         start, end = max(edges[i], first), min(edges[i + 1], last)
@@ -154,7 +156,7 @@ def _mark(axes: Axes, times: np.ndarray, edges: np.ndarray) -> None:
 
 
 def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> float:
-    """Scales, ticks and names of the axes; the value at the lower end of the vertical one."""
+    """Set the scales, ticks and labels of the axes; return the lower end of the vertical axis."""
     _style_times(axes, times)
     peak = float(spectrum.max())
     floor = 0.7 * max(float(spectrum[spectrum > 0].min()), _RANGE * peak) if peak > 0 else 1.0
@@ -169,7 +171,7 @@ def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> float:
 
 
 def _style_times(axes: Axes, times: np.ndarray) -> None:
-    """A logarithmic axis of time."""
+    """Set up a logarithmic time axis."""
     axes.set_xscale("log")
     axes.set_xlim(times[0], times[-1])
     axes.set_xlabel("time $t$   (contrast \u00d7 size of the structures)", color=INK, fontsize=9.5)
@@ -186,7 +188,7 @@ def _style_times(axes: Axes, times: np.ndarray) -> None:
 
 
 def _shade(axes: Axes, times: np.ndarray, spectrum: np.ndarray, edges: np.ndarray) -> None:
-    """Fill the area of every band in its colour and write its number above."""
+    """Fill the area of each band with its colour and write its number above."""
     logs, first, last = np.log(times), times[0], times[-1]
     floor, heights = axes.get_ylim()[0], axes.get_xaxis_transform()
     for i, colour in enumerate(band_colours(len(edges) - 1)):

@@ -1,4 +1,4 @@
-"""The images of a flow side by side."""
+"""Show the images of a flow side by side."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ def flow_strip(
     notes: Sequence[str] | None = None,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """The images of a flow with their times, all on one grey scale.
+    """Plot the images of a flow with their times, all on the same grey scale.
 
     Parameters
     ----------
     images
-        ``(T, *shape)``. The grey scale is the full range of an integer type, or that of the first
-        image for floats.
+        ``(T, *shape)`` images. By default, the grey scale is the full range of an unsigned integer
+        type; for other types it is the range of the first image.
     times
         (T,) times, written above the panels.
     notes
-        (T,) more text above the panels, for example the certified PSNR.
+        (T,) additional texts above the panels, for example the certified PSNR.
     limits
-        The values that are shown black and white; default: as described under ``images``.
+        Values that are shown as black and white. The default is described under ``images``.
 
     Raises
     ------
     InputError
-        No images, images that cannot be shown, or another number of times or notes than of images.
+        If there are no images, if an image cannot be shown, or if the number of times or notes
+        differs from the number of images.
     """
     images, instants = check_list(images, "images"), check_line(times, "times")
     if len(images) == 0 or len(images) != len(instants):
