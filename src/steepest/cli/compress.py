@@ -17,7 +17,7 @@ from .inputs import check_targets, expand, read, stem
 from .options import add_reading, add_reporting, count, density, from_zero, method_name, positive
 from .progress import progress
 
-HELP = "store an image as a few of its pixels (sparse inpainting)"
+HELP = "compress an image by storing a few of its pixels (sparse inpainting)"
 USAGE = "IMAGE [FILE.stp] [options]"
 DESCRIPTION = """\
 Compress an image: store a few well-chosen pixels; "steepest decompress" fills in the others by
@@ -72,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how to choose the pixels: {METHODS[0]} (default), {', '.join(METHODS[1:])}",
     )
     group.add_argument(
-        "--no-tonal", action="store_true", help="store the values of the image, not optimised ones"
+        "--no-tonal",
+        action="store_true",
+        help="store the original pixel values instead of optimised ones",
     )
     group.add_argument("--seed", type=from_zero, default=0, help="random seed (default 0)")
     group.add_argument("--volume", action="store_true", help="read pages as one volume (default)")

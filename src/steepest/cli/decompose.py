@@ -36,7 +36,7 @@ examples:
   steepest decompose scan.tif --t-max 0.5 --no-figures   no figures, up to time 0.5
   steepest decompose scans/ -o split                     one folder in split/ for each image
   steepest decompose film.tif --pages                    a time series, page by page
-  steepest decompose photo.jpg --method learned          by a network, up to time 0.25
+  steepest decompose photo.jpg --method learned          use a network, up to time 0.25
 
 written into the folder (floating-point TIFF, exact; NPY for 1-D signals):
   band_01.tif, band_02.tif, ...   the bands, fine to coarse, values around zero

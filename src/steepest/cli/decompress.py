@@ -28,7 +28,7 @@ examples:
   steepest decompress photo.stp                            -> photo.png, or photo.tif for floats
   steepest decompress large.stp --max-pixels 200000000     allow larger images
 
-Files that were cut short or altered, or are too large, are refused.
+Truncated, altered or too large files are refused.
 """
 _AXES = {1: "X", 2: "YX", 3: "ZYX"}
 _PLAIN = ("uint8", "uint16")

@@ -28,7 +28,7 @@ examples:
   steepest filter photo.png --low-pass 0.05         keep what vanishes after t = 0.05
   steepest filter photo.png --high-pass 0.05        keep only small or faint structures
   steepest filter photo.png --band-pass 0.01 0.1    keep what vanishes in between
-  steepest filter photo.png --band-stop 0.01 0.1    remove that (wrinkles, freckles, grain)
+  steepest filter photo.png --band-stop 0.01 0.1    remove what does so (wrinkles, grain)
   steepest filter photo.png --edges 0.01,0.1 --gains 0,1,2           remove, keep, double
   steepest filter photo.png --gains 2,1,1,1                          four bands, found automatically
   steepest filter photo.png --gains 1,0 --residual-gain 0            only the finer of two bands

@@ -31,7 +31,7 @@ from .pages import page_named
 from .progress import progress
 from .values import Computed, add_range, values_of
 
-HELP = "the total variation flow of an image at chosen times"
+HELP = "compute the total variation flow of an image at given times"
 USAGE = "IMAGE [IMAGE ...] --times T1,T2,.. [options]"
 DESCRIPTION = """\
 Total variation flow du/dt in -dTV(u), u(0) = image: structures vanish in the order of contrast
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=increasing,
         required=True,
         metavar="T1,T2,..",
-        help="times to write",
+        help="times at which the image is written",
     )
     parser.add_argument(
         "--accuracy", type=positive, metavar="DB", help="PSNR to guarantee at every time"
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-steps",
         type=count,
         metavar="N",
-        help="most time steps that --accuracy may take (default 20000)",
+        help="maximum number of time steps for --accuracy (default 20000)",
     )
     parser.add_argument("--steps", type=count, metavar="N", help="time steps (default 50)")
     parser.add_argument(

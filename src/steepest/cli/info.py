@@ -18,7 +18,7 @@ from .batch import Record, describe, run_batch
 from .inputs import given_images, read
 from .options import add_inputs, add_reporting
 
-HELP = "show shape, dtype, pixel size, metadata and noise of images; versions"
+HELP = "show shape, dtype, pixel size, metadata and noise of images, or the versions"
 USAGE = "[IMAGE ...] [options]"
 DESCRIPTION = """\
 Show what a file holds: shape, dtype, channels, pixel size, metadata and estimated noise. Without a

@@ -20,14 +20,14 @@ from .inputs import check_targets, given_images, one_target, read
 from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
 from .progress import progress
 
-HELP = "fill in unknown pixels: scratches, holes, text, or all but a few"
+HELP = "fill in unknown pixels: scratches, holes, text, or most of the image"
 USAGE = "IMAGE [IMAGE ...] [--known MASK | --unknown MASK] [options]"
 DESCRIPTION = """\
 Fill in the pixels of an image that are not known. Known pixels stay as they are.
 
-Two conventions are about for masks: elsewhere (OpenCV, scikit-image) nonzero means "to be filled",
-for "steepest mask" it means "known". So say which: --known MASK or --unknown MASK. Without either,
-the NaN pixels of a floating-point image are filled.
+Masks follow two conventions: in OpenCV and scikit-image, nonzero pixels are to be filled; in masks
+written by "steepest mask", they are known. Use --unknown MASK or --known MASK accordingly. Without
+either, the NaN pixels of a floating-point image are filled.
 """
 EPILOG = """\
 examples:
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=count,
         metavar="N",
-        help="nonzero means: N or more (for masks of more than two values)",
+        help="treat values of N or more as nonzero (for masks with more than two values)",
     )
     group = parser.add_argument_group("method")
     group.add_argument(

@@ -21,7 +21,7 @@ far (weights.safetensors, weights.json). After Ctrl-C or --max-minutes, --resume
 training as if it had never been stopped.
 
 DATA is a folder of images, or one of: skimage (freely licensed photographs that come with
-scikit-image), generated (our own shapes and textures), mixed (both; what the presets use),
+scikit-image), generated (generated shapes and textures), mixed (both; what the presets use),
 food101:FOLDER, stl10:FOLDER (downloaded by torchvision).
 """
 EPILOG = """\

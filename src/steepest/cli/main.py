@@ -46,22 +46,22 @@ COMMANDS: tuple[Any, ...] = (
     info,
 )
 DESCRIPTION = """\
-Certified total variation flow: denoise images, split them into their structures by contrast and
-size, and mix these anew; every result comes with a guaranteed distance to the exact one. Sparse
-inpainting: fill in unknown pixels, and choose the few that are worth keeping.
+Certified total variation flow: denoise images, split them into structures by contrast and size,
+and recombine these. Every result comes with a guaranteed bound on its distance to the exact result.
+Sparse inpainting: fill in unknown pixels, or choose a small set of pixels to keep.
 """
 EPILOG = """\
 examples:
-  steepest info sample:camera                    what is in a file, and what would be done with it
+  steepest info sample:camera                    show what a file contains
   steepest denoise photo.jpg                     remove noise; the strength is found automatically
   steepest decompose sample:camera -o bands      split a bundled photograph into its structures
   steepest filter photo.png --high-pass 0.05     keep only small or faint structures
   steepest flow photo.png --times 0.02,0.1,0.5   the flow at three times
   steepest spectrum scan.tif                     how much structure there is at each scale
   steepest objects cells.tif --pixel-size 0.25   sizes and contrasts of all objects, as a table
-  steepest inpaint photo.png --unknown hole.png  fill in what is white in hole.png
-  steepest mask sample:coffee                    the 5 % of its pixels that say most about it
-  steepest compress sample:coffee                these as one small file, coffee.stp
+  steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
+  steepest mask sample:coffee                    choose 5 % of the pixels to keep
+  steepest compress sample:coffee                store these pixels in coffee.stp
 
 images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
 folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.

@@ -20,7 +20,7 @@ from .inputs import check_targets, given_images, placed, read, stem, suffix, to_
 from .options import add_inputs, add_reporting, density, from_zero, method_name
 from .progress import progress
 
-HELP = "choose the few pixels from which the others can be inpainted best"
+HELP = "choose a few pixels from which the rest can be inpainted well"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
 Choose which pixels of an image to keep, so that homogeneous diffusion restores the others as well
@@ -32,7 +32,7 @@ examples:
   steepest mask photo.jpg --density 0.1 -o mask.png          10 %
   steepest mask sample:coffee --reconstruction coffee.png    also write the inpainted image
   steepest mask photo.jpg --tonal --reconstruction best.png  with optimised pixel values
-  steepest mask photo.jpg --method laplacian-dither          faster, but less good
+  steepest mask photo.jpg --method laplacian-dither          faster, but lower quality
   steepest mask photos/ -o masks --cycles 2                  slower, but better
 
 "steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels.
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=from_zero,
         default=0,
         metavar="N",
-        help="then try N exchanges of pixels per kept pixel (default 0)",
+        help="afterwards, try N pixel exchanges per kept pixel (default 0)",
     )
     group.add_argument("--seed", type=from_zero, default=0, help="random seed (default 0)")
     group.add_argument(

@@ -19,7 +19,7 @@ from .options import add_bands, add_inputs, add_model, add_outputs, number
 from .pages import Pages
 from .values import add_range, values_of
 
-HELP = "a table of all objects: size, contrast and place (CSV)"
+HELP = "a table of all objects: size, contrast and position (CSV)"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
 Measure the objects in an image. The image is split into bands as by "steepest decompose". The
@@ -49,7 +49,7 @@ columns of the table:
   scale                 radius of the disc with this contrast that vanishes at this time: half the
                         diameter for discs, less for elongated shapes, clearly more if the edge of a
                         band splits the object
-  time, peak_time       mean time at which the object vanishes; time at which most of it does
+  time, peak_time       mean time at which the object vanishes; time at which most of it vanishes
   snr                   contrast times the square root of the number of pixels, divided by the noise
   border                1 if the object touches the border of the image
   z, y, x               centroid in pixels, from 0

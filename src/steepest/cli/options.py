@@ -155,7 +155,7 @@ def add_outputs(parser: argparse.ArgumentParser, where: str, *, images: bool = T
         )
     add_reporting(group)
     group.add_argument(
-        "--strict", action="store_true", help="exit with code 1 if a tolerance was not met"
+        "--strict", action="store_true", help="exit with code 1 if an image did not converge"
     )
 
 
@@ -254,7 +254,10 @@ def add_bands(parser: argparse.ArgumentParser, *, times_only: bool = False) -> N
             help="times that separate the bands: 0.01,0.1 gives three (default: automatic)",
         )
     group.add_argument(
-        "--t-max", type=positive, metavar="T", help="last time (default: until nothing is left)"
+        "--t-max",
+        type=positive,
+        metavar="T",
+        help="last time (default: until the image is constant)",
     )
     group.add_argument("--steps", type=count, metavar="N", help="number of time steps")
 

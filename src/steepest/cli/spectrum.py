@@ -19,11 +19,11 @@ from .options import add_bands, add_inputs, add_model, add_outputs
 from .pages import Pages
 from .values import add_range, values_of
 
-HELP = "how much structure an image has at each scale: figure and table"
+HELP = "show how much structure an image has at each scale, as a figure and a table"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
 The total variation spectrum S(t): how much of the image vanishes at time t of the flow. A peak
-means structures of the same contrast times size; the valleys between peaks are good edges for
+indicates structures of the same contrast times size; the valleys between peaks are good edges for
 bands. For a time series, the figure has one row per page and the table a column for the page.
 """
 EPILOG = """\
