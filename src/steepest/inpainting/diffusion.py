@@ -47,7 +47,7 @@ def inpaint(
         default, the pixels that are neither NaN nor masked in any channel are known.
     unknown : array of the spatial shape, optional
         The inverse of ``known``, given in its place: True at the pixels to fill, as in scikit-image
-        and OpenCV. In a non-Boolean array of two values, the nonzero value marks the pixels to
+        and OpenCV. A non-Boolean array may hold 0 and one other number, which marks the pixels to
         fill.
     channel_axis : int, optional
         Axis that holds the channels.

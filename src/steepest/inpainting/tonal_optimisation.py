@@ -18,7 +18,7 @@ from .tonal_levels import Levels, check_levels, round_values
 
 _ROUGH = 1e-2  # tolerance of the preconditioner's solve
 _INNER = 0.05  # tolerance of the solves, relative to that of the iteration
-_FIRST = 0.001  # the same for the first solve, to which the others only add
+_FIRST = 0.001  # relative tolerance of the first solve, to which the others only add
 _LAST = 1e-6  # tolerance of the inpainting from values on levels
 _ROUNDING = 1e-15  # relative residual below which nothing can be gained
 _MOST_LEVELS = 65536
