@@ -62,7 +62,7 @@ def biharmonic(
     num_threads : int, optional
         Number of threads that share the channels.
     raise_on_failure : bool
-        If True, raise `NotConverged` if the tolerance is not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
@@ -77,10 +77,12 @@ def biharmonic(
     NotConverged
         If the tolerance is not met and ``raise_on_failure`` is True.
 
-    Notes ----- The solver is the conjugate gradient method. Its preconditioner solves ``-L z = r``
-    with the same mask twice, each time approximately by two multigrid cycles. The cost is O(pixels)
-    per iteration. scikit-image's ``inpaint_biharmonic`` solves the same equations with a sparse
-    direct solver and then clips each channel to the range of its known values.
+    Notes
+    -----
+    The solver is the conjugate gradient method. Its preconditioner solves ``-L z = r`` with the
+    same mask twice, each time approximately by two multigrid cycles. The cost is O(pixels) per
+    iteration. scikit-image's ``inpaint_biharmonic`` solves the same equations with a sparse direct
+    solver and then clips each channel to the range of its known values.
 
     References
     ----------

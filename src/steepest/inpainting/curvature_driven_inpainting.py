@@ -76,7 +76,7 @@ def curvature_driven(
     num_threads : int, optional
         Number of threads that share the channels.
     raise_on_failure : bool
-        If True, raise `NotConverged` if the tolerance is not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------

@@ -68,7 +68,7 @@ def inpaint(
         Number of threads that share the channels and holes (default: STEEPEST_NUM_THREADS if set,
         otherwise all processors).
     raise_on_failure : bool
-        If True, raise `NotConverged` if the tolerance is not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------

@@ -74,7 +74,7 @@ def edge_enhancing(
     num_threads : int, optional
         Number of threads that share the channels.
     raise_on_failure : bool
-        If True, raise `NotConverged` if the tolerance is not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------

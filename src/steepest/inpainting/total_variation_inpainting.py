@@ -70,7 +70,7 @@ def total_variation(
     num_threads : int, optional
         Number of threads that share the channels.
     raise_on_failure : bool
-        If True, raise `NotConverged` if the tolerance is not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------

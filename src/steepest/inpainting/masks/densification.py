@@ -50,7 +50,7 @@ def densify(
         it returns True, no further inpainting is done: the missing pixels are added according to
         the last errors, in as few rounds as the number of cells allows.
     rounds : int
-        Number of inpaintings. More give a better mask but take longer.
+        Number of inpaintings. More inpaintings give a better mask but take longer.
     first : float
         Share of the requested pixels to start with, above 0 and up to 1.
     norm : {"l2", "l1"}

@@ -74,8 +74,10 @@ def echo(
     InputError
         If the image, the density or an option is invalid.
 
-    Notes ----- The run time is about 10 microseconds per pixel of a colour image on one core, at 5
-    %. The method takes about 200 bytes of memory per pixel. Computations are in float32.
+    Notes
+    -----
+    At 5 %, the run time is about 10 microseconds per pixel of a colour image on one core. The
+    method takes about 200 bytes of memory per pixel. Computations are in float32.
     """
     tell = Reporter(on_step)
     absolute, random, cycles = _options(norm, rng, cycles)

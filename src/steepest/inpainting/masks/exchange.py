@@ -72,8 +72,8 @@ def nonlocal_pixel_exchange(
     -----
     Mainberger et al. leave m and n to the user. Peter (2022) takes 5 cycles and does not state m
     and n. The defaults were chosen by the mean absolute error after one or two cycles on a colour
-    crop of 128 x 128 at 5 %. There, m = 4 and m = 30 are 1 to 4 % worse, m = 100 and n = 2 are more
-    than that, and m = 400 is a tenth worse. Starting from `densify` or from
+    crop of 128 x 128 at 5 %. There, m = 4 and m = 30 are 1 to 4 % worse, m = 100 and n = 2 are
+    worse than that, and m = 400 is a tenth worse. Starting from `densify` or from
     `probabilistic_sparsification` made a difference of less than 1 % after three cycles.
 
     References

@@ -69,8 +69,8 @@ def probabilistic_sparsification(
 
     The defaults were chosen by the mean absolute error on two or three colour crops of 128 x 128.
     With the same number of inpaintings at 5 %, p = 0.02 is half worse, and p = 0.5 is 7 % better
-    but 7 % worse at 20 %. q = 0.005 changes the error by 1 % at four times the cost. q = 0.1 is 10
-    % worse (2 % at 20 %) at a fifth of the cost.
+    but 7 % worse at 20 %. q = 0.005 changes the error by 1 % at four times the cost. q = 0.1 is
+    10 % worse (2 % at 20 %) at a fifth of the cost.
 
     References
     ----------
