@@ -153,7 +153,7 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
 
 
 def grow(echoes: Echoes) -> None:
-    """Give each tile that needs more room a new region, half as large again as requested.
+    """Give each tile that needs more room a new region, 1.5 times as large as requested.
 
     The new regions lie behind the others. The arena is enlarged in place if necessary, so no other
     array may refer to its memory.

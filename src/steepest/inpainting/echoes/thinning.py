@@ -16,7 +16,7 @@ from .tiles import Kernel, counts, for_all, phases
 
 _SHARE = 0.2  # share of the known pixels that a round removes
 _TOWARDS = 0.9  # largest share of the pixels still to be removed that a round removes
-_LAST = 0.01  # this share of the known pixels is removed one by one, not in a round
+_LAST = 0.01  # up to this share of the known pixels is removed one by one, not in a round
 TOLERANCE, SHARE, REACH = 0.005, 0.002, 24
 """Thresholds at which echoes (TOLERANCE), flows into neighbours (SHARE, relative to their sum) and
 windows (REACH, in pixels from their centre) are truncated."""
@@ -86,9 +86,9 @@ def thin_to(
     """Remove pixels until ``target`` are left or ``after`` asks to stop; return True if it did.
 
     An image of several tiles is thinned in rounds. A round removes, tile by tile, the pixels whose
-    key is below the threshold that a fifth of all keys are below. The last pixels are chosen among
-    all tiles. ``rank`` (N,), initially zero, is set to the number of pixels left after each
-    removal. Threads share the tiles; the result does not depend on their number.
+    keys are below the 20th percentile of all keys. The last pixels are chosen among all tiles.
+    ``rank`` (N,), initially zero, is set to the number of pixels left after each removal. Threads
+    share the tiles; the result does not depend on their number.
     """
     while (size := int(echoes.tile_size.sum())) > target:
         threshold = _threshold(echoes, size, target)
@@ -161,7 +161,7 @@ def _round(
 
 
 def _note(echoes: Echoes, size: int, rank: np.ndarray) -> None:
-    """Set the ranks of those of ``size`` known pixels that are no longer known.
+    """Set the ranks of those of ``size`` known pixels that have been removed.
 
     Tiles are merged by the level that they had reached.
     """
