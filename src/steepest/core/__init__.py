@@ -1,1 +1,1 @@
-"""Errors, outcomes and the array conventions: what every other room stands on."""
+"""Errors, outcomes and array conventions, on which all other packages are based."""

@@ -1,11 +1,11 @@
-"""From the user's array to the one the numerics work on, and back.
+"""Conversion of the user's array to the one used in computations, and back.
 
-Inside, every image is a C-contiguous float array of shape ``(channels, *space)`` with one to
-three spatial axes. The rule for dtypes: float32 and float64 are computed and returned as such;
-uint8 and uint16 are divided by 255 and 65535, computed in float32, and written back in kind
-(clipped and rounded); float16 is computed in float32 and written back; Booleans are 0 and 1 in
-float32. Byte order, memory order and read-only memory do not matter. Anything else is refused with
-advice on how to convert it.
+Internally, every image is a C-contiguous float array of shape ``(channels, *space)`` with one to
+three spatial axes. The dtypes follow these rules: float32 and float64 are used and returned
+unchanged. uint8 and uint16 are divided by 255 and 65535, computed in float32, and converted back
+(clipped and rounded). float16 is computed in float32 and converted back. Booleans become 0 and 1
+in float32. Byte order, memory order and read-only memory do not matter. Any other dtype is
+rejected with advice on how to convert it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .numbers import check_number, check_numbers
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
 _FLOATS = ("float32", "float64")
 _WIDENED = ("float16", "bool")  # computed in float32
-_FARTHEST = 1e12  # of pixel spacings: from an atom to the sun, in any unit of length
-_HEAVIEST = 1e12  # of weights
+_FARTHEST = 1e12  # largest pixel spacing: from an atom to the sun, in any unit of length
+_HEAVIEST = 1e12  # largest weight
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How an image was given: what is needed to write a result back in kind."""
+    """How an image was given, as needed to convert a result back to the same form."""
 
     dtype: Any
     channel_axis: int | None
@@ -41,7 +41,10 @@ class Layout:
         return _INTEGER_MAXIMUM.get(_name(self.dtype))
 
     def restore(self, array: Array, leading: int = 0) -> Array:
-        """``(..., channels, *space)`` to the user's axes and dtype; ``leading`` axes stay first."""
+        """Convert ``(..., channels, *space)`` to the user's axes and dtype.
+
+        The first ``leading`` axes stay first.
+        """
         xp = namespace(array)
         array = self.restore_axes(array, leading)
         if self.integer_maximum is not None:
@@ -49,7 +52,7 @@ class Layout:
         return array.astype(np.float16) if _name(self.dtype) == "float16" else array
 
     def restore_axes(self, array: Array, leading: int = 0) -> Array:
-        """``(..., channels, *space)`` to the user's axes, the floating-point dtype kept."""
+        """Convert ``(..., channels, *space)`` to the user's axes; keep the floating-point dtype."""
         xp = namespace(array)
         if self.channel_axis is None:
             return array[(slice(None),) * leading + (0,)]
@@ -57,7 +60,7 @@ class Layout:
 
 
 def dtype_name(array: Array) -> str:
-    """'float32' for both ``np.float32``, of either byte order, and ``torch.float32``."""
+    """Return 'float32' for both ``np.float32``, of either byte order, and ``torch.float32``."""
     return _name(array.dtype)
 
 
@@ -72,16 +75,17 @@ def prepare_image(
     *,
     any_size: bool = False,
 ) -> tuple[Array, Layout]:
-    """Check an image and bring it to ``(channels, *space)`` floats.
+    """Check an image and convert it to ``(channels, *space)`` floats.
 
-    ``any_size``: leave it to the caller to look at the magnitude of the values.
+    If ``any_size`` is True, the magnitude of the values is not checked; the caller must do so.
 
     Raises
     ------
     InputError
-        Not numeric, complex or of an unsupported integer type; a masked array; empty; NaN or
-        infinite; the largest magnitude beyond what `check_magnitude` allows; not one to three
-        spatial axes; a ``channel_axis`` that is not an axis of the image.
+        If the image is a masked array, is not numeric, is complex or of an unsupported integer
+        type, is empty, holds NaN or infinite values, has a largest magnitude that `check_magnitude`
+        does not allow, or does not have one to three spatial axes, or if ``channel_axis`` is not an
+        axis of the image.
     """
     channel_axis = own_channel_axis(image, channel_axis)
     array = as_array(image, name)
@@ -123,14 +127,14 @@ def prepare_image(
 
 
 def own_channel_axis(image: Any, channel_axis: int | None) -> int | None:
-    """The axis given, or that of an image which knows its own (`steepest.io.read_image`)."""
+    """Return the given axis, or that of an image with its own axis (`steepest.io.read_image`)."""
     if channel_axis is None and not is_torch(image) and not isinstance(image, np.ndarray):
         return getattr(image, "channel_axis", None)
     return channel_axis
 
 
 def _advice(array: Array, name: str) -> str:
-    """What to do with an image of a type that is refused."""
+    """Return advice on how to convert an image of a type that is rejected."""
     if is_torch(array):
         return f"allowed are float32 and float64 (convert with {name}.float())"
     allowed = "allowed are float16, float32, float64, uint8, uint16 and bool"
@@ -149,13 +153,13 @@ def _advice(array: Array, name: str) -> str:
 
 
 def as_array(values: Any, name: str) -> Array:
-    """A NumPy array, or the tensor as it is: the gate that every array of a caller passes.
+    """Return a NumPy array, or a tensor unchanged; every array from a caller passes here.
 
     Raises
     ------
     InputError
-        A masked array (its masked pixels would be used as if they were known), or nothing that
-        NumPy makes an array of.
+        If ``values`` is a masked array, whose masked pixels would be used as if they were known, or
+        cannot be converted to a NumPy array.
     """
     if is_torch(values):
         return values
@@ -173,9 +177,9 @@ def as_array(values: Any, name: str) -> Array:
 
 
 def check_magnitude(array: Array, name: str) -> float:
-    """The largest magnitude of finite values; 0, or in a range that leaves room in the dtype.
+    """Return the largest magnitude of finite values, which must leave room in the dtype.
 
-    1e-100 to 1e100, for float32 1e-34 to 1e37.
+    It must be 0 or from 1e-100 to 1e100; for float32, from 1e-34 to 1e37.
     """
     least, most = (1e-34, 1e37) if dtype_name(array) == "float32" else (1e-100, 1e100)
     largest = float(abs(array).max())
@@ -188,7 +192,7 @@ def check_magnitude(array: Array, name: str) -> float:
 
 
 def check_field(values: Any, name: str) -> Array:
-    """A real floating-point array or tensor (float32, float64) with finite values, any shape."""
+    """Check a float32 or float64 array or tensor of any shape with finite values."""
     array = as_array(values, name)
     if dtype_name(array) not in _FLOATS:
         raise InputError(f"{name} has dtype {dtype_name(array)}; allowed are float32 and float64")
@@ -198,7 +202,7 @@ def check_field(values: Any, name: str) -> Array:
 
 
 def normalize_axis(axis: int | None, ndim: int, name: str) -> int | None:
-    """A non-negative axis number, or None."""
+    """Return a non-negative axis number, or None."""
     if axis is None:
         return None
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
@@ -211,7 +215,7 @@ def normalize_axis(axis: int | None, ndim: int, name: str) -> int | None:
 def batch_items(
     image: Any, batch_axis: int | None, channel_axis: int | None
 ) -> tuple[list[Any], int | None, int | None]:
-    """The items of a batch, the batch axis and the channel axis of an item."""
+    """Return the items of a batch, the batch axis and the channel axis of an item."""
     if batch_axis is None:
         return [image], None, channel_axis
     array = image if isinstance(image, np.ma.MaskedArray) else as_array(image, "image")
@@ -230,7 +234,7 @@ def batch_items(
 
 
 def check_spacing(spacing: float | Sequence[float] | None, num_space: int) -> tuple[float, ...]:
-    """Pixel spacing per spatial axis, as floats (default 1)."""
+    """Return the pixel spacing per spatial axis as floats (default 1)."""
     if spacing is None:
         return (1.0,) * num_space
     values = np.atleast_1d(check_numbers(spacing, "spacing"))
@@ -249,7 +253,7 @@ def check_spacing(spacing: float | Sequence[float] | None, num_space: int) -> tu
 
 
 def check_weights(weights: Any, space: tuple[int, ...], like: Array) -> Array | None:
-    """Spatial weights of the total variation: non-negative, finite, of the spatial shape."""
+    """Check spatial weights of the total variation: non-negative, finite, of the spatial shape."""
     if weights is None:
         return None
     if follows(weights):
@@ -269,7 +273,11 @@ def check_weights(weights: Any, space: tuple[int, ...], like: Array) -> Array | 
 
 
 def check_data_range(value: Any, arrays: Sequence[Array], layout: Layout) -> float:
-    """The range PSNR refers to; by default 1 for integers, else what the images span (1 if 0)."""
+    """Return the range that the PSNR refers to.
+
+    The default is 1 for integer images, otherwise the range of the values of the images (1 if it is
+    0).
+    """
     if value is None:
         span = max(float(a.max()) for a in arrays) - min(float(a.min()) for a in arrays)
         value = 1.0 if layout.integer_maximum is not None or span == 0 else span

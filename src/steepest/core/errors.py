@@ -6,14 +6,15 @@ import math
 
 
 class InputError(ValueError):
-    """An argument cannot be used; the message names it, what was given and what is allowed."""
+    """An argument is invalid; the message names it, what was given and what is allowed."""
 
 
 class TooManySteps(InputError):
-    """The accuracy asked for needs more time steps than are allowed.
+    """The requested accuracy needs more time steps than allowed.
 
-    ``num_steps`` and ``seconds`` estimate what it takes on this machine, ``limit`` is the number of
-    steps allowed, and ``loss`` says how many decibels less can be had with that many.
+    ``num_steps`` and ``seconds`` estimate the time steps needed and their duration on this machine.
+    ``limit`` is the number of steps allowed. ``loss`` is the number of decibels by which the
+    accuracy would be lower with that many steps.
     """
 
     def __init__(self, num_steps: float, seconds: float, limit: int, loss: float) -> None:
@@ -25,7 +26,7 @@ class TooManySteps(InputError):
 
     @property
     def effort(self) -> str:
-        """ "needs about 5,600 time steps, about 2 minutes on this machine"."""
+        """A phrase: "needs about 5,600 time steps, about 2 minutes on this machine"."""
         if not self.num_steps < 1e12:
             return "needs more time steps than any computer can take"
         steps = f"{float(f'{self.num_steps:.2g}'):,.0f}"
@@ -33,9 +34,9 @@ class TooManySteps(InputError):
 
 
 class NotConverged(RuntimeError):
-    """A tolerance was not met and the caller asked for an exception (``raise_on_failure=True``).
+    """A tolerance was not met and the caller requested an exception (``raise_on_failure=True``).
 
-    The result computed so far is kept in :attr:`result`.
+    :attr:`result` holds the result computed so far.
     """
 
     def __init__(self, message: str, result: object = None) -> None:
@@ -44,7 +45,7 @@ class NotConverged(RuntimeError):
 
 
 def in_words(seconds: float) -> str:
-    """A duration, roughly: "40 seconds", "3 minutes", "5 hours", "2 days"."""
+    """Return an approximate duration: "40 seconds", "3 minutes", "5 hours" or "2 days"."""
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= 1.5 * length:
             return f"{seconds / length:,.0f} {unit}s"

@@ -1,4 +1,4 @@
-"""One grey image in [0, 1] from whatever pixels a photograph has."""
+"""Conversion of a photograph to one grey image in [0, 1]."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import numpy as np
 from .errors import InputError
 
 LUMA = (0.299, 0.587, 0.114)
-_SLACK = 1e-4  # what resampling may overshoot by
+_SLACK = 1e-4  # allowed overshoot of resampling
 
 
 def to_grey(array: np.ndarray, name: str = "image") -> np.ndarray:
-    """Pixels (H, W) or (H, W, 3) as float32 (H, W) in [0, 1].
+    """Convert pixels (H, W) or (H, W, 3) to float32 (H, W) in [0, 1].
 
-    uint8 and uint16 are divided by their maximum; colour becomes the luma of ITU-R BT.601,
+    uint8 and uint16 are divided by their maximum. Colour is converted to the luma of ITU-R BT.601,
     ``0.299 R + 0.587 G + 0.114 B``, without rounding. Floats up to 1.0001 are clipped to 1.
 
     Raises
     ------
     InputError
-        Another shape, or floats outside [0, 1]; names the image ``name``.
+        If the shape is any other, or floats are outside [0, 1]. The message calls the image
+        ``name``.
     """
     values = np.asarray(array)
     scale = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1

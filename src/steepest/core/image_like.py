@@ -11,20 +11,20 @@ from .namespace import detached
 
 
 class ImageLike(NDArrayOperatorsMixin):
-    """A result with an ``image``: NumPy functions and arithmetic take it as that image.
+    """A result with an ``image`` that NumPy functions and arithmetic use in its place.
 
-    ``np.asarray(result)``, ``plt.imshow(result)``, ``result - image`` do what they would do with
-    ``result.image``; tensors are brought to the CPU, without their history.
+    ``np.asarray(result)``, ``plt.imshow(result)`` and ``result - image`` work as with
+    ``result.image``. Tensors are moved to the CPU and detached from their history.
     """
 
     image: Any
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """``image`` as a NumPy array."""
+        """Return ``image`` as a NumPy array."""
         array = detached(self.image)
         return np.array(array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """The function of the arrays."""
+        """Apply the function to the arrays."""
         arrays = [np.asarray(x) if isinstance(x, ImageLike) else x for x in inputs]
         return getattr(ufunc, method)(*arrays, **options)

@@ -1,4 +1,4 @@
-"""Packages whose public names are imported on first use."""
+"""Packages that import their public names on first use."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _EXTRA = ("torch", "safetensors")
 def lazily(
     package: str, where: Mapping[str, str], modules: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package.
+    """Return ``__getattr__`` and ``__dir__`` of a package.
 
-    ``where[name]`` is the submodule that defines ``name``; ``modules`` are submodules to be reached
-    as attributes. What was imported stays. Where an extra is missing, the error says which.
+    ``where[name]`` is the submodule that defines ``name``; ``modules`` are the submodules available
+    as attributes. Imported names are kept. If an optional dependency is missing, the error names
+    it.
     """
     names = sorted([*where, *modules])
 

@@ -1,4 +1,4 @@
-"""How many pixels a file may ask for."""
+"""Limits on the number of pixels that a file may request."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from math import prod
 from .errors import InputError
 
 MAX_PIXELS = 1 << 27
-"""Pixels times channels of a file, unless told otherwise: 44 megapixels in colour, 512^3 voxels."""
+"""Default limit on pixels times channels of a file: 44 megapixels in colour, or 512^3 voxels."""
 
 
 def check_size(shape: Iterable[int], max_pixels: int, name: str) -> int:
-    """The product of ``shape``, at most ``max_pixels``: asked before anything is allocated."""
+    """Return the product of ``shape``, which must be at most ``max_pixels``.
+
+    Call this before anything is allocated.
+    """
     size = prod(map(int, shape))
     if size > max_pixels:
         raise InputError(

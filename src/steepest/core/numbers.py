@@ -1,7 +1,7 @@
-"""The gate for numbers: every number that a caller gives passes one of these functions.
+"""Validation of numbers: every number from a caller passes one of these functions.
 
-What passes is a finite Python float or int in a range in which neither it nor its square leaves
-double precision; everything else is an `InputError` that names the argument.
+They return a finite Python float or int. The number and its square lie in the range of double
+precision. Anything else raises an `InputError` that names the argument.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 from .errors import InputError
 from .namespace import detached
 
-SMALLEST, LARGEST = 1e-150, 1e150  # of magnitudes other than zero: their squares are finite
+SMALLEST, LARGEST = 1e-150, 1e150  # range of nonzero magnitudes: their squares are finite
 
 
 def check_real(value: Any, name: str) -> float:
-    """A finite real number of either sign, of magnitude zero or 1e-150 to 1e150.
+    """Check a finite real number of either sign, with magnitude 0 or 1e-150 to 1e150.
 
-    Python and NumPy numbers and arrays or tensors without axes; no Booleans, strings or complex
-    numbers.
+    Python and NumPy numbers are allowed, and arrays or tensors without axes, but no Booleans,
+    strings or complex numbers.
     """
     number = _as_float(value)
     if number is None:
@@ -43,7 +43,10 @@ def check_number(
     least: float = 0.0,
     most: float = LARGEST,
 ) -> float:
-    """A finite real number from ``least`` (default 0) to ``most``; positive: not zero either."""
+    """Check a finite real number from ``least`` (default 0) to ``most``.
+
+    If ``positive`` is True, zero is not allowed.
+    """
     number = check_real(value, name)
     if positive and number <= 0:
         raise InputError(f"{name}={value!r} must be finite and positive")
@@ -55,7 +58,7 @@ def check_number(
 
 
 def check_numbers(values: Any, name: str) -> np.ndarray:
-    """Finite real numbers in float64, of any shape: an array, a tensor, nested lists."""
+    """Return finite real numbers of any shape (array, tensor or nested lists) in float64."""
     array = _as_array(values)
     if array is None or array.dtype.kind not in "iuf":
         raise InputError(f"{name}={values!r} is not a number or a list of numbers")
@@ -70,7 +73,7 @@ def check_numbers(values: Any, name: str) -> np.ndarray:
 
 
 def check_limit(value: Any, name: str) -> float:
-    """A number that is not negative, or infinity."""
+    """Check a number that is not negative and may be infinite."""
     array = _as_array(value)
     if array is not None and array.shape == () and array.dtype.kind == "f" and array == np.inf:
         return float("inf")
@@ -78,7 +81,7 @@ def check_limit(value: Any, name: str) -> float:
 
 
 def check_fraction(value: Any, name: str) -> float:
-    """A number above 0 and up to 1."""
+    """Check a number above 0 and up to 1."""
     array = _as_array(value)
     if array is None or array.shape != () or array.dtype.kind not in "iuf" or not 0 < array <= 1:
         raise InputError(f"{name}={value!r}; allowed are numbers above 0 and up to 1")
@@ -86,7 +89,7 @@ def check_fraction(value: Any, name: str) -> float:
 
 
 def check_count(value: Any, name: str, *, least: int = 1, most: int = 2**53) -> int:
-    """An integer from ``least`` (default 1) to ``most``."""
+    """Check an integer from ``least`` (default 1) to ``most``."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
     if not whole or value < least:
         allowed = "a positive integer" if least == 1 else f"an integer of at least {least}"
@@ -97,21 +100,21 @@ def check_count(value: Any, name: str, *, least: int = 1, most: int = 2**53) -> 
 
 
 def check_flag(value: Any, name: str) -> bool:
-    """True or False."""
+    """Check a value that must be True or False."""
     if not isinstance(value, (bool, np.bool_)) and not (type(value) is int and value in (0, 1)):
         raise InputError(f"{name}={value!r} must be True or False")
     return bool(value)
 
 
 def check_choice(value: Any, name: str, allowed: Sequence[str]) -> str:
-    """One of the strings ``allowed``."""
+    """Check a value that must be one of the strings ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
         raise InputError(f"{name}={value!r}; allowed is one of {', '.join(allowed)}")
     return value
 
 
 def _as_float(value: Any) -> float | None:
-    """A real number of any kind as a float, infinite where it is too large; None for the rest."""
+    """Convert any real number to a float, infinite if it is too large; None for anything else."""
     if isinstance(value, (Real, Decimal)) and not isinstance(value, (bool, np.timedelta64)):
         try:
             return float(value)
@@ -124,7 +127,7 @@ def _as_float(value: Any) -> float | None:
 
 
 def _as_array(values: Any) -> np.ndarray | None:
-    """The values as a plain array, or None where NumPy makes none of them."""
+    """Convert the values to a plain array; None if NumPy cannot convert them."""
     if isinstance(values, np.ma.MaskedArray):
         return None
     try:

@@ -1,4 +1,4 @@
-"""A photograph as the planes a network takes."""
+"""Conversion of a photograph to the planes that a network takes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ CHANNELS = (1, 3)
 
 
 def to_planes(pixels: np.ndarray, channels: int | None = None, name: str = "image") -> np.ndarray:
-    """Pixels (H, W) or (H, W, C) as float32 (``channels``, H, W) in [0, 1].
+    """Convert pixels (H, W) or (H, W, C) to float32 (``channels``, H, W) in [0, 1].
 
-    uint8 and uint16 are divided by their maximum, bool becomes 0 and 1, floats must lie in [0, 1].
-    C is 1, 2 (grey), 3 or 4 (RGB); a second or fourth channel is transparency and is left out.
+    uint8 and uint16 are divided by their maximum, bool becomes 0 and 1, and floats must lie in
+    [0, 1]. C is 1, 2 (grey), 3 or 4 (RGB). A second or fourth channel is transparency and is
+    dropped.
 
     Parameters
     ----------
+    pixels : array
+        The photograph.
     channels : 1, 3 or None
-        1: colour becomes luma (see `steepest.core.grey.to_grey`); 3: grey is repeated; None: as
-        the image is.
+        1 converts colour to luma (see `steepest.core.grey.to_grey`), 3 repeats grey, and None keeps
+        the channels of the image.
     name : str
-        What error messages call the image.
+        Name of the image in error messages.
 
     Raises
     ------
     InputError
-        Another shape or type, or floats outside [0, 1].
+        If the shape or the type is any other, or floats are outside [0, 1].
     """
     if channels not in (None, *CHANNELS):
         raise InputError(f"channels={channels!r}; allowed are 1, 3 and None (as the image is)")

@@ -1,10 +1,10 @@
 """Progress and stopping: one contract for everything that iterates.
 
-Where a function has ``on_step``, it calls it with a report after each step. Every report has
-``step`` (1 for the first) and ``num_steps`` (0 where the number is not known beforehand). A
-function that works in stages names the present one in ``stage``; ``num_steps`` then counts to the
-end of that stage. Where the callback returns True, the function stops there and returns the best
-it has so far; results with a status have `Status.STOPPED`.
+A function that takes ``on_step`` calls it with a report after each step. Every report has ``step``
+(starting from 1) and ``num_steps`` (0 if the number is not known beforehand). A function that works
+in stages gives the name of the current stage in ``stage``; ``num_steps`` then counts to the end of
+that stage. If the callback returns True, the function stops and returns the best result so far.
+Results with a status then have `Status.STOPPED`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Callback = Callable[[Any], object]
 
 @dataclass(frozen=True)
 class Progress:
-    """The plain report: which step it is, of how many, and how large the residual still is.
+    """The basic report: the current step, the number of steps and the current residual.
 
-    ``stage`` says what is being done, where there is more than one thing to do.
+    ``stage`` names the current stage if there are several.
     """
 
     step: int
@@ -34,13 +34,13 @@ class Progress:
 
 
 def check_callback(on_step: Callback | None, name: str = "on_step") -> None:
-    """Callable, or None."""
+    """Check that ``on_step`` is callable or None."""
     if on_step is not None and not callable(on_step):
         raise InputError(f"{name}={on_step!r}; allowed are a callable or None")
 
 
 def asks_to_stop(on_step: Callback | None, report: Any) -> bool:
-    """Tell the callback, if there is one; True where it asks to stop."""
+    """Call the callback, if there is one, and return True if it asks to stop."""
     if on_step is None:
         return False
     answer = on_step(report)
@@ -48,14 +48,14 @@ def asks_to_stop(on_step: Callback | None, report: Any) -> bool:
 
 
 class Reporter:
-    """One sequence of reports, whatever stages a function has: it numbers them from 1.
+    """A sequence of reports, numbered from 1 across all stages of a function.
 
-    ``stopped`` says whether the callback has asked to stop; it is not called again after that.
+    ``stopped`` is True if the callback has asked to stop; it is not called again after that.
 
     Raises
     ------
     InputError
-        ``on_step`` is neither callable nor None.
+        If ``on_step`` is neither callable nor None.
     """
 
     def __init__(self, on_step: Callback | None) -> None:
@@ -66,26 +66,26 @@ class Reporter:
 
     @property
     def listens(self) -> bool:
-        """Whether anybody wants reports: if not, there is no need to compute what they tell."""
+        """True if reports are wanted; if not, there is no need to compute their contents."""
         return self._on_step is not None and not self.stopped
 
     def __call__(self, report: Any) -> bool:
-        """Hand on a report (its ``step`` is set here); True where the function is to stop."""
+        """Pass on a report (its ``step`` is set here); return True if the function must stop."""
         if self.listens:
             self._count += 1
             self.stopped = asks_to_stop(self._on_step, replace(report, step=self._count))
         return self.stopped
 
     def residual(self, value: float | None, num_steps: int = 0) -> bool:
-        """The same with a plain `Progress`."""
+        """Pass on a plain `Progress` with this residual; return True if the function must stop."""
         return self(Progress(0, num_steps, value))
 
     @property
     def stage(self) -> Callback | None:
-        """The ``on_step`` of one stage of several; None where nobody listens.
+        """The ``on_step`` for one of several stages, or None if no reports are wanted.
 
-        The number of its steps is handed on if the stage has a name: else nobody could tell what
-        it counts.
+        The number of steps of the stage is passed on only if the stage has a name; without a name,
+        it would be unclear what the number counts.
         """
         if not self.listens:
             return None
@@ -99,5 +99,5 @@ class Reporter:
 
     @property
     def watch(self) -> Callable[[float], bool] | None:
-        """What an iteration is to call with its residual; None where nobody listens."""
+        """The function that an iteration calls with its residual; None if no reports are wanted."""
         return self.residual if self.listens else None

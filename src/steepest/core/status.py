@@ -1,4 +1,4 @@
-"""Outcomes of a computation; the value of each is the sentence the user reads."""
+"""Outcomes of a computation; the value of each is the sentence shown to the user."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from enum import Enum
 
 
 class Status(str, Enum):
-    """How a solver ended. ``str(status)`` is a sentence; ``status.ok`` says whether to trust it."""
+    """How a solver ended.
+
+    ``str(status)`` is a sentence; ``status.ok`` says whether to trust the result.
+    """
 
     CONVERGED = "converged: the tolerance was met"
     ROUNDING = "converged: as accurate as the floating-point type allows"
@@ -17,7 +20,7 @@ class Status(str, Enum):
 
     @property
     def ok(self) -> bool:
-        """True where every tolerance asked for was met."""
+        """True if every requested tolerance was met."""
         return self in (Status.CONVERGED, Status.ROUNDING, Status.LEARNED)
 
     def __str__(self) -> str:
@@ -25,6 +28,6 @@ class Status(str, Enum):
 
     @staticmethod
     def worst(statuses: list[Status]) -> Status:
-        """The outcome of several parts together: the last of them in the order of definition."""
+        """Return the combined outcome of several parts: the last one in the order of definition."""
         order = list(Status)
         return max(statuses, key=order.index)

@@ -1,7 +1,7 @@
 """Running the strips of an image on several cores with plain Python threads.
 
-The compiled kernels release the GIL, so threads suffice: no OpenMP runtime is started, forking
-stays safe, and other libraries' thread pools are not touched.
+The compiled kernels release the GIL, so threads suffice. No OpenMP runtime is started, forking is
+safe, and the thread pools of other libraries are not affected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .numbers import check_count
 
 
 def default_num_threads() -> int:
-    """``STEEPEST_NUM_THREADS``, or the number of processors this process may use."""
+    """Return ``STEEPEST_NUM_THREADS``, or the number of processors this process may use."""
     given = os.environ.get("STEEPEST_NUM_THREADS", "")
     if given.isdigit() and int(given) > 0:
         return int(given)
@@ -27,7 +27,7 @@ def default_num_threads() -> int:
 
 
 def resolve_num_threads(num_threads: int | None) -> int:
-    """The number of threads to use: the caller's, or the default."""
+    """Return the number of threads to use: ``num_threads`` if given, otherwise the default."""
     return default_num_threads() if num_threads is None else check_count(num_threads, "num_threads")
 
 
@@ -38,7 +38,10 @@ def _pool(size: int, process: int) -> ThreadPoolExecutor:
 
 
 def run_all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """``[function(item) for item in items]``, all at once; this thread takes the first."""
+    """Compute ``[function(item) for item in items]`` in parallel.
+
+    The calling thread takes the first item.
+    """
     if len(items) == 1:
         return [function(items[0])]
     pool = _pool(len(items) - 1, os.getpid())
@@ -49,10 +52,10 @@ def run_all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
 def share_out(
     worker: Callable[[], Callable[[Any], Any]], items: Any, num_threads: int
 ) -> list[Any]:
-    """``[worker()(item) for item in items]``, shared by at most ``num_threads`` threads.
+    """Compute ``[worker()(item) for item in items]`` with at most ``num_threads`` threads.
 
-    ``worker`` is called once per thread, so what it makes is shared by the items of that thread and
-    touched by no other.
+    ``worker`` is called once per thread. The items of a thread share what it creates, and no other
+    thread uses it.
     """
     count = max(min(num_threads, len(items)), 1)
 

@@ -1,6 +1,6 @@
-"""Sparse inpainting: filling unknown pixels, and choosing which pixels to keep.
+"""Sparse inpainting: fill in unknown pixels, and choose which pixels to keep.
 
-Everything is imported on first use.
+All names are imported on first use.
 """
 
 from __future__ import annotations

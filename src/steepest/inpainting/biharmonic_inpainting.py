@@ -32,54 +32,57 @@ def biharmonic(
 ) -> InpaintResult:
     """Fill in the unknown pixels by a biharmonic surface.
 
-    Minimises ``sum over all pixels of (L u)^2`` with ``u = image`` at known pixels, where L is the
-    Laplacian of `inpaint` (5 or 7 points, reflecting boundary, spacing 1): ``L L u = 0`` at unknown
-    pixels. The boundary conditions of the image's border are those that the minimum has with a
-    reflecting L: the surface meets the border at a right angle. Values overshoot: there is no
-    maximum principle. Polynomials up to degree 3 are reproduced where the outer two layers of
+    Minimises ``sum over all pixels of (L u)^2`` subject to ``u = image`` at known pixels, where L
+    is the Laplacian of `inpaint` (5 or 7 points, reflecting boundary, spacing 1). Hence
+    ``L L u = 0`` at unknown pixels. The conditions at the image border are the natural ones for a
+    reflecting L: the surface meets the border at a right angle. There is no maximum principle, so
+    values can overshoot. Polynomials up to degree 3 are reproduced if the outer two layers of
     pixels are known.
 
     Parameters
     ----------
     image : array
-        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy (also masked). Unknown pixels may hold anything.
+        Image with one to three spatial axes and an optional channel axis: a NumPy array (plain or
+        masked) of dtype float32, float64, uint8 or uint16. Unknown pixels may hold any value.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+        True at known pixels, which are kept exactly. By default, the pixels that are neither NaN
+        nor masked are known.
     unknown : Boolean array of the spatial shape, optional
-        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
+        The inverse of ``known``, given in its place: True at the pixels to fill, as in
+        scikit-image.
     channel_axis : int, optional
+        Axis that holds the channels.
     tol : float
         Relative residual at which the iteration stops.
     max_num_iter : int
-        Most iterations: about 25 for random masks of 10 %, more for large holes.
+        Maximum number of iterations. Random masks of 10 % need about 25; large holes need more.
     on_step : callable, optional
-        Called with a `Progress` after each iteration, all channels taken together: their largest
-        residual. Where it returns True, the iteration stops.
+        Called with a `Progress` after each iteration; its residual is the largest over all
+        channels. If it returns True, the iteration stops.
     num_threads : int, optional
-        Threads that share the channels.
+        Number of threads that share the channels.
     raise_on_failure : bool
-        Raise `NotConverged` where the tolerance was not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
     InpaintResult
-        ``residual`` is ``|L L u| / |b|`` over unknown pixels, the largest of all channels; b is
-        ``L L`` of the known values alone.
+        ``residual`` is ``|L L u| / |b|`` over the unknown pixels, the largest over all channels,
+        where b is ``L L`` of the known values alone.
 
     Raises
     ------
     InputError
-        Bad image or mask, a torch tensor, no known pixel.
+        If the image or the mask is invalid, the image is a torch tensor, or no pixel is known.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the tolerance is not met and ``raise_on_failure`` is True.
 
     Notes
     -----
-    Conjugate gradients, preconditioned by two approximate solutions of ``-L z = r`` with the same
-    mask, each two multigrid cycles: O(pixels) per iteration. scikit-image's ``inpaint_biharmonic``
-    solves the same equations with a sparse direct solver, and then clips each channel to the range
-    of its known values.
+    The solver is the conjugate gradient method. Its preconditioner solves ``-L z = r`` with the
+    same mask twice, each time approximately by two multigrid cycles. The cost is O(pixels) per
+    iteration. scikit-image's ``inpaint_biharmonic`` solves the same equations with a sparse direct
+    solver and then clips each channel to the range of its known values.
 
     References
     ----------
@@ -116,8 +119,9 @@ def _system(known: np.ndarray) -> System:
         cycle = one_cycle(held)
 
         def approximately(r: np.ndarray) -> np.ndarray:
-            # The product squares the error of a cycle: one alone takes 4 times as many iterations
-            # for a hole of 128x128 (127 against 31), two cost half as much again for 10 % known.
+            # The product squares the error of a cycle. For a hole of 128x128, one cycle instead of
+            # two takes 4 times as many iterations (127 against 31). With 10 % known pixels, two
+            # cycles cost half as much again as one.
             z = cycle(r)
             return z + cycle(r - restricted(z))
 

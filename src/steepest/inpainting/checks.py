@@ -1,4 +1,4 @@
-"""Arguments that all iterations of inpainting share."""
+"""Checks of the arguments that all iterative inpainting methods share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from ..core.threads import resolve_num_threads
 
 
 def check_scale(value: Any, name: str) -> float:
-    """A parameter of an equation for values of range 1: float32 holds its square and its inverse.
+    """Check a parameter of an equation for values of range 1.
+
+    float32 can represent the square and the inverse of the parameter.
 
     Raises
     ------
     InputError
-        No number from 1e-12 to 1e12.
+        If ``value`` is not a number from 1e-12 to 1e12.
     """
     return check_number(value, name, positive=True, least=1e-12, most=1e12)
 
@@ -22,13 +24,15 @@ def check_scale(value: Any, name: str) -> float:
 def check_iteration(
     tol: Any, max_num_iter: Any, num_threads: Any, raise_on_failure: Any = False
 ) -> tuple[float, int, int]:
-    """A positive tolerance, a positive number of iterations, and how many threads to use.
+    """Check the tolerance and the number of iterations, and return the number of threads to use.
+
+    Returns the tolerance, the maximum number of iterations and the number of threads.
 
     Raises
     ------
     InputError
-        ``tol`` no positive number; ``max_num_iter`` or ``num_threads`` no positive integer;
-        ``raise_on_failure`` not True or False.
+        If ``tol`` is not a positive number, ``max_num_iter`` or ``num_threads`` is not a positive
+        integer, or ``raise_on_failure`` is not True or False.
     """
     check_flag(raise_on_failure, "raise_on_failure")
     return (

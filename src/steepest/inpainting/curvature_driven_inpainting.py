@@ -1,4 +1,4 @@
-"""Curvature-driven diffusion (CDD) inpainting: strong where level lines bend."""
+"""Curvature-driven diffusion (CDD) inpainting: strong diffusion where level lines bend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .lagged import Linearised, iterate
 from .normalised import masked
 from .result import InpaintResult
 
-_DAMPING = 0.6  # exponent of the newest coefficients; with 1, the iteration stalled at 2e-3
+_DAMPING = 0.6  # exponent of the newest coefficients; with 1, the iteration stalls at 2e-3
 
 
 def curvature_driven(
@@ -37,65 +37,71 @@ def curvature_driven(
 ) -> InpaintResult:
     """Fill in the unknown pixels by curvature-driven diffusion.
 
-    Solves ``div(d grad u) = 0`` at unknown pixels with ``u = image`` at known ones, where::
+    Solves ``div(d grad u) = 0`` at unknown pixels with ``u = image`` at known pixels, where::
 
         d = (floor + |kappa|) / s,   s = sqrt(|grad u|^2 + slope^2),   kappa = div(grad u / s).
 
-    Without ``kappa`` this is total variation; the curvature of level lines drives them to
-    straighten and so to join across gaps. Channels share d: ``|grad u|`` and ``|kappa|`` are
-    Euclidean norms over them.
+    Without ``kappa``, this is total variation inpainting. The curvature term drives level lines to
+    straighten and thus to connect across gaps. All channels share d: ``|grad u|`` and ``|kappa|``
+    are Euclidean norms over the channels.
 
     Parameters
     ----------
     image : array
-        Two spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, NumPy
-        (also masked). Unknown pixels may hold anything.
+        Image with two spatial axes and an optional channel axis: a NumPy array (plain or masked) of
+        dtype float32, float64, uint8 or uint16. Unknown pixels may hold any value.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+        True at known pixels, which are kept exactly. By default, the pixels that are neither NaN
+        nor masked are known.
     unknown : Boolean array of the spatial shape, optional
-        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
+        The inverse of ``known``, given in its place: True at the pixels to fill, as in
+        scikit-image.
     channel_axis : int, optional
+        Axis that holds the channels.
     slope : float
-        Below such gradients the diffusivity is bounded; a fraction of the range of the known values
-        per pixel. On 10 % random pixels of a photograph, 0.03 was 0.1 to 0.2 dB better than 0.01
-        and 0.1.
+        Gradient magnitude below which the diffusivity is bounded, as a fraction of the range of the
+        known values per pixel. On 10 % random pixels of a photograph, 0.03 was 0.1 to 0.2 dB better
+        than 0.01 and 0.1.
     floor : float
-        In 1 / pixel, the diffusivity left where level lines are straight (positive: the problem
-        would else be singular). 0.3 to 1 were best, by 0.2 dB over 0.01; less converges slower.
+        Diffusivity in 1 / pixel that remains where level lines are straight. It must be positive;
+        otherwise the problem would be singular. Values of 0.3 to 1 were best, 0.2 dB better than
+        0.01. Smaller values converge more slowly.
     tol : float
         Relative residual at which the iteration stops.
     max_num_iter : int
-        Most linear problems; 20 to 40 are usual.
+        Maximum number of linear problems; 20 to 40 are usual.
     on_step : callable, optional
-        Called with a `Progress` after each linear problem. Where it returns True, the image of the
-        smallest residual so far comes back.
+        Called with a `Progress` after each linear problem. If it returns True, the iteration stops
+        and the image with the smallest residual so far is returned.
     num_threads : int, optional
-        Threads that share the channels.
+        Number of threads that share the channels.
     raise_on_failure : bool
-        Raise `NotConverged` where the tolerance was not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
     InpaintResult
-        ``residual`` is ``|div(d(u) grad u)| / |b|`` over unknown pixels with d of the result
-        itself, the largest of all channels; b is ``div(d grad)`` of the known values alone.
-        ``iterations`` counts linear problems. Every one obeys the maximum principle, and so does
-        the result, up to the tolerance.
+        ``residual`` is ``|div(d(u) grad u)| / |b|`` over the unknown pixels, with d computed from
+        the result itself. It is the largest over all channels; b is ``div(d grad)`` of the known
+        values alone. ``iterations`` is the number of linear problems. Each linear problem obeys the
+        maximum principle, and so does the result, up to the tolerance.
 
     Raises
     ------
     InputError
-        Bad image, mask or option, a torch tensor, not two spatial axes.
+        If the image, the mask or an option is invalid, the image is a torch tensor, or the number
+        of spatial axes is not two.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the tolerance is not met and ``raise_on_failure`` is True.
 
     Notes
     -----
-    Differences between neighbours, and half-sums of them for the other component of the gradient;
-    five points for given d, solved as by `inpaint`: O(pixels) per iteration. The coefficients of a
-    linear problem are geometric means of the last ones' and those of the last image. The equation
-    is not the gradient of an energy and may have several solutions; the one that is found is near
-    homogeneous diffusion. Convergence is not proven; the residual shows it (with two known pixels
+    The discretisation takes differences between neighbours, and half-sums of these for the other
+    component of the gradient. For given d, this is a five-point equation, which is solved as in
+    `inpaint` at O(pixels) per iteration. The coefficients of each linear problem are a geometric
+    mean of the previous coefficients and those of the latest image. The equation is not the
+    gradient of an energy and may have several solutions; the iteration finds one near homogeneous
+    diffusion. There is no convergence proof; check the residual (with two known pixels in an image
     of 40 x 40 it stays at 4e-3).
 
     References
@@ -113,7 +119,7 @@ def curvature_driven(
         logarithms: list[np.ndarray] = []
 
         def solved(weights: list[np.ndarray], u: np.ndarray, **options: Any) -> Solution:
-            # Scaled, for float32; norms are those of the equation as it was.
+            # The weights are scaled for float32. The norms refer to the equation before scaling.
             top = max((float(w.max()) for w in weights if w.size), default=1.0)
             hierarchy = build(Operator(excess, _padded([w / top for w in weights])))
             found = solve(hierarchy, u, **options)
@@ -135,13 +141,16 @@ def curvature_driven(
 
         return linearise
 
-    # In one piece: of several solutions, another one might be found in its pieces.
+    # Solve in one piece: the equation has several solutions, and pieces might find another one.
     pieces = whole(~problem.known)
     return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 
 def diffusivity(u: np.ndarray, slope: float, floor: float) -> list[np.ndarray]:
-    """d between vertical neighbours, (H - 1, W), and horizontal ones, (H, W - 1), of (C, H, W)."""
+    """Compute d between neighbouring pixels of u (C, H, W).
+
+    Returns d between vertical neighbours, (H - 1, W), and horizontal neighbours, (H, W - 1).
+    """
     down, across = np.diff(u, axis=1), np.diff(u, axis=2)
     size_down = np.sqrt((down**2 + _tangential(across, 2) ** 2).sum(0) + slope**2)
     size_across = np.sqrt((across**2 + _tangential(down, 1) ** 2).sum(0) + slope**2)
@@ -155,12 +164,12 @@ def diffusivity(u: np.ndarray, slope: float, floor: float) -> list[np.ndarray]:
 
 
 def _closed(differences: np.ndarray, axis: int) -> np.ndarray:
-    """Differences along an axis with the zero ones through the border."""
+    """Pad the differences along an axis with the zero differences across the border."""
     return np.pad(differences, [(1, 1) if a == axis else (0, 0) for a in range(3)])
 
 
 def _tangential(differences: np.ndarray, axis: int) -> np.ndarray:
-    """Differences along one axis, averaged to the middle of neighbours along the other one."""
+    """Average differences along one axis to the midpoints of neighbours along the other axis."""
     closed = np.moveaxis(_closed(differences, axis), axis, 2)
     central = np.moveaxis((closed[..., 1:] + closed[..., :-1]) / 2, 2, axis)
     other = np.moveaxis(central, 3 - axis, 2)
@@ -168,6 +177,6 @@ def _tangential(differences: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _padded(weights: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Weights as `Operator` takes them."""
+    """Pad the weights to the form that `Operator` takes."""
     down, across = weights
     return np.pad(down, ((0, 1), (0, 0))), np.pad(across, ((0, 0), (0, 1)))

@@ -31,65 +31,71 @@ def inpaint(
 ) -> InpaintResult:
     """Fill in the unknown pixels by homogeneous diffusion.
 
-    Solves ``-Laplacian u = 0`` at unknown pixels with ``u = image`` at known ones; with
-    confidences c in [0, 1], ``c (u - image) - (1 - c) Laplacian u = 0`` everywhere. The Laplacian
-    has 5 points (7 in a volume) and reflecting boundaries. Channels are filled one by one from the
-    same mask.
+    Solves ``-Laplacian u = 0`` at unknown pixels with ``u = image`` at known pixels. If ``known``
+    holds confidences c in [0, 1], the equation is ``c (u - image) - (1 - c) Laplacian u = 0`` at
+    every pixel. The Laplacian has 5 points (7 in a volume) and reflecting boundaries. The channels
+    are filled one by one and share the mask.
 
     Parameters
     ----------
     image : array
-        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16
-        (also as a masked array), or a torch tensor (float32, float64). Unknown pixels may hold
-        anything.
+        Image with one to three spatial axes and an optional channel axis: a NumPy array (plain or
+        masked) of dtype float32, float64, uint8 or uint16, or a torch tensor of dtype float32 or
+        float64. Unknown pixels may hold any value.
     known : array of the spatial shape, optional
-        Boolean (True: known), or confidences in [0, 1] as floats. Default: the pixels that are
-        neither NaN nor masked (in any channel).
+        Boolean array that is True at known pixels, or floating-point confidences in [0, 1]. By
+        default, the pixels that are neither NaN nor masked in any channel are known.
     unknown : array of the spatial shape, optional
-        The opposite, instead of ``known``: True (or, of two values, the one that is not 0) where
-        pixels are to be filled, as in scikit-image and OpenCV.
+        The inverse of ``known``, given in its place: True at the pixels to fill, as in scikit-image
+        and OpenCV. A non-Boolean array may hold 0 and one other number, which marks the pixels to
+        fill.
     channel_axis : int, optional
-        Which axis holds channels.
+        Axis that holds the channels.
     batch_axis : int, optional
-        Which axis holds independent images: each is filled as if alone. The mask is one for all
-        images, of the spatial shape, or one per image, of the shape ``(images, *space)``.
+        Axis that holds independent images. Each image is filled separately. Pass one mask of the
+        spatial shape for all images, or one mask per image in an array of shape
+        ``(images, *space)``.
     spacing : float or sequence, optional
-        Pixel spacing, one number or one per spatial axis (default 1).
+        Pixel spacing, as one number or one number per spatial axis (default 1).
     tol : float
         Relative residual of the linear system at which the iteration stops.
     max_num_iter : int
-        Most iterations; about 7 reach 1e-6 whatever the mask and the size of the image.
+        Maximum number of iterations. About 7 reach 1e-6, regardless of the mask and the image size.
     on_step : callable, optional
-        Called with a `Progress` after each iteration, all channels and holes taken together: their
-        largest residual. Where it returns True, the iteration stops.
+        Called with a `Progress` after each iteration; its residual is the largest over all channels
+        and holes. If it returns True, the iteration stops.
     num_threads : int, optional
-        Threads that share channels and holes (default: all processors, or STEEPEST_NUM_THREADS).
+        Number of threads that share the channels and holes (default: STEEPEST_NUM_THREADS if set,
+        otherwise all processors).
     raise_on_failure : bool
-        Raise `NotConverged` where the tolerance was not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
     InpaintResult
-        ``residual`` is ``|b - A u| / |b|``, the largest of all channels, computed in float64 from
-        the solution; b holds what known pixels, less their mean, contribute. The dtype of
-        ``image`` is the input's; computations are in float64 (preconditioner: float32). With
-        ``batch_axis`` there is one ``residual``, number of ``iterations`` and status per image.
+        ``image`` has the dtype of the input; computations are in float64 (preconditioner: float32).
+        ``residual`` is ``|b - A u| / |b|``, the largest over all channels, computed in float64 from
+        the solution, where b is the contribution of the known pixels after their mean is
+        subtracted. With ``batch_axis``, there is one ``residual``, one number of ``iterations`` and
+        one status per image.
 
     Raises
     ------
     InputError
-        Bad image; a mask of the wrong shape or type, or with no known pixel; both ``known`` and
-        ``unknown``.
+        If the image is invalid, if a mask has the wrong shape or type or no known pixel, or if both
+        ``known`` and ``unknown`` are given.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the tolerance is not met and ``raise_on_failure`` is True.
 
     Notes
     -----
-    Conjugate gradients, preconditioned by a multigrid cycle (docs/inpainting): a fixed number of
-    operations per pixel. Small holes are solved in the boxes around them. The result obeys the
-    maximum principle up to the tolerance. On torch tensors it is differentiable in ``image`` and
-    in confidences; a gradient whose own equation is not solved to ``tol`` within ``max_num_iter``
-    gives a RuntimeWarning.
+    The solver is the conjugate gradient method, preconditioned by a multigrid cycle
+    (docs/inpainting). It takes a fixed number of operations per pixel. Small holes are solved in
+    their bounding boxes. The result obeys the maximum principle up to the tolerance.
+
+    For torch tensors, the result is differentiable with respect to ``image`` and to confidences. If
+    the adjoint equation of the gradient is not solved to ``tol`` within ``max_num_iter``
+    iterations, a RuntimeWarning is issued.
 
     References
     ----------
@@ -105,7 +111,7 @@ def inpaint(
         all_known, all_unknown = _masks(known, "known", *shape), _masks(unknown, "unknown", *shape)
     results = []
     for item, own_known, own_unknown in zip(items, all_known, all_unknown, strict=True):
-        # Once stopped, the images that are left take one step.
+        # After a stop, each remaining image takes one step.
         watch = (lambda _: True) if tell.stopped else tell.watch
         options = {"tol": tol, "max_num_iter": max_num_iter, "num_threads": threads, "watch": watch}
         problem = prepare(item, own_known, own_unknown, channel_axis, spacing)
@@ -114,7 +120,7 @@ def inpaint(
 
 
 def _masks(mask: Any, name: str, count: int, num_space: int) -> list[Any]:
-    """The mask of each of ``count`` images: one for all, or (images, \\*space)."""
+    """Return one mask for each of ``count`` images, from a shared mask or (images, \\*space)."""
     if mask is None:
         return [None] * count
     array = as_array(mask, name)
@@ -122,7 +128,7 @@ def _masks(mask: Any, name: str, count: int, num_space: int) -> list[Any]:
 
 
 def _solve(problem: Problem, known: Any, tell: Reporter, options: dict[str, Any]) -> InpaintResult:
-    """One image."""
+    """Inpaint one image."""
     if follows(known) and not is_torch(problem.values):
         raise InputError("known requires grad, so image must be a torch tensor, too")
     if is_torch(problem.values):

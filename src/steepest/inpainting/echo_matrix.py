@@ -1,4 +1,4 @@
-"""The linear map from values at a mask to their inpainting, whose columns are the echoes."""
+"""The linear map from values at a mask to their inpainting; its columns are the echoes."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from .problem import grid_of
 
 @dataclass(frozen=True, eq=False)
 class EchoMatrix:
-    """B and its adjoint, one multigrid solve each: no echo is formed. May be shared by threads.
+    """B and its adjoint, each applied by one multigrid solve without computing echoes.
 
-    Values and images are float64 arrays of the shape of ``held``, the grid of the elliptic solver;
-    values are zero where nothing is held. ``accuracy`` is the relative residual of the solve.
+    Threads may share an instance. Values and images are float64 arrays of the shape of ``held``,
+    the grid of the elliptic solver. Values are zero outside ``held``. ``accuracy`` is the relative
+    residual of the solve.
     """
 
     hierarchy: Hierarchy
     held: np.ndarray
 
     def apply(self, values: np.ndarray, accuracy: float) -> np.ndarray:
-        """``B g``: the inpainting from values at the mask (others are not read)."""
-        # The mean solves its own part: without it, the residual is the same for g and g + 1000.
+        """Compute ``B g``, the inpainting from the values at the mask; others are not read."""
+        # Constants solve the equation. Subtract the mean so that g and g + 1000 have the same
+        # residual.
         mean = values[self.held].mean()
         start = np.where(self.held, values - mean, 0)[None]
         filled = solve(self.hierarchy, start, tol=accuracy).image[0]
         return np.where(self.held, values, filled + mean)
 
     def adjoint(self, image: np.ndarray, accuracy: float) -> np.ndarray:
-        """``B^T r``: at each pixel of the mask the inner product of its echo with an image."""
+        """Compute ``B^T r``: at each mask pixel, the inner product of its echo with an image."""
         right = np.where(self.held, 0, image)[None]
         m = solve(self.hierarchy, np.zeros_like(right), right, tol=accuracy).image[0]
         laplacian = Operator(np.zeros(self.held.shape), self.hierarchy.operator.weights)
@@ -40,7 +42,7 @@ class EchoMatrix:
 
 
 def echo_matrix(mask: np.ndarray) -> EchoMatrix:
-    """B for a Boolean mask (\\*space) and the Laplacian of `inpaint` with spacing 1."""
+    """Return B for a Boolean mask (\\*space) and the Laplacian of `inpaint` with spacing 1."""
     held = mask.reshape(grid_of(mask.shape))
     operator = Operator(np.where(held, np.inf, 0.0), (1.0,) * held.ndim)
     return EchoMatrix(build(operator), held)

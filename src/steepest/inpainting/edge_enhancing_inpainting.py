@@ -1,4 +1,4 @@
-"""Edge-enhancing anisotropic diffusion (EED) inpainting: along edges, and hardly across."""
+"""Edge-enhancing anisotropic diffusion (EED) inpainting: along edges, hardly across them."""
 
 from __future__ import annotations
 
@@ -36,62 +36,68 @@ def edge_enhancing(
 ) -> InpaintResult:
     """Fill in the unknown pixels by edge-enhancing diffusion.
 
-    Solves ``div(D grad u) = 0`` at unknown pixels with ``u = image`` at known ones, where
-    ``D = g(J)`` is that function of the matrix ``J = sum over channels of grad u_s grad u_s^T``,
-    u_s = u convolved with a Gaussian, and ``g(m) = 1 / sqrt(1 + m / contrast^2)`` (Charbonnier).
-    In a grey image, D has the eigenvalue ``g(|grad u_s|^2)`` across edges and 1 along them. All
-    channels share D. Values may overshoot: the discretisation has no maximum principle.
+    Solves ``div(D grad u) = 0`` at unknown pixels with ``u = image`` at known pixels. The diffusion
+    tensor is ``D = g(J)``, the function ``g(m) = 1 / sqrt(1 + m / contrast^2)`` (Charbonnier) of
+    the matrix ``J = sum over channels of grad u_s grad u_s^T``, where u_s is u convolved with a
+    Gaussian. In a grey image, D has the eigenvalue ``g(|grad u_s|^2)`` across edges and 1 along
+    them. All channels share D. The discretisation has no maximum principle, so values may
+    overshoot.
 
     Parameters
     ----------
     image : array
-        Two spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16, NumPy
-        (also masked). Unknown pixels may hold anything.
+        Image with two spatial axes and an optional channel axis: a NumPy array (plain or masked) of
+        dtype float32, float64, uint8 or uint16. Unknown pixels may hold any value.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+        True at known pixels, which are kept exactly. By default, the pixels that are neither NaN
+        nor masked are known.
     unknown : Boolean array of the spatial shape, optional
-        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
+        The inverse of ``known``, given in its place: True at the pixels to fill, as in
+        scikit-image.
     channel_axis : int, optional
+        Axis that holds the channels.
     contrast : float
-        Gradients above this are edges: a fraction of the range of the known values per pixel. On 5
-        to 20 % random pixels of three photographs 0.005 to 0.01 were best, by 0.1 to 0.4 dB over
-        0.02.
+        Gradient magnitude above which a gradient counts as an edge, as a fraction of the range of
+        the known values per pixel. On 5 to 20 % random pixels of three photographs, 0.005 to 0.01
+        was best, 0.1 to 0.4 dB better than 0.02.
     sigma : float
-        Standard deviation of the Gaussian in pixels, up to 1000; 0 for none. 0.8 to 1.4 were best,
-        within 0.15 dB.
+        Standard deviation of the Gaussian in pixels, from 0 (no smoothing) to 1000. Values of 0.8
+        to 1.4 were best, within 0.15 dB.
     tol : float
-        Relative residual at which the iteration stops; the PSNR is then final to 0.02 dB.
+        Relative residual at which the iteration stops. At the default, the PSNR is final to
+        0.02 dB.
     max_num_iter : int
-        Most linear problems; 5 to 30 are usual, more for a smaller contrast.
+        Maximum number of linear problems. 5 to 30 are usual; a smaller contrast needs more.
     on_step : callable, optional
-        Called with a `Progress` after each linear problem. Where it returns True, the image of the
-        smallest residual so far comes back.
+        Called with a `Progress` after each linear problem. If it returns True, the iteration stops
+        and the image with the smallest residual so far is returned.
     num_threads : int, optional
-        Threads that share the channels.
+        Number of threads that share the channels.
     raise_on_failure : bool
-        Raise `NotConverged` where the tolerance was not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
     InpaintResult
-        ``residual`` is ``|div(D(u) grad u)| / |b|`` over unknown pixels with the tensor of the
-        result itself, the largest of all channels; b is ``div(D grad)`` of the known values alone.
-        ``iterations`` counts linear problems.
+        ``residual`` is ``|div(D(u) grad u)| / |b|`` over the unknown pixels, with the tensor
+        computed from the result itself. It is the largest over all channels; b is ``div(D grad)``
+        of the known values alone. ``iterations`` is the number of linear problems.
 
     Raises
     ------
     InputError
-        Bad image, mask or option, a torch tensor, not two spatial axes.
+        If the image, the mask or an option is invalid, the image is a torch tensor, or the number
+        of spatial axes is not two.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the tolerance is not met and ``raise_on_failure`` is True.
 
     Notes
     -----
-    Lagged diffusivity: the tensor of the last image, a linear problem, the next tensor. The
-    problems are solved on 3x3 pixels (`nine_point`) by conjugate gradients, preconditioned with a
-    multigrid cycle for the tensor's diagonal: O(pixels) per iteration. The starting point is
-    homogeneous diffusion. Convergence of the outer iteration is not proven; the
-    residual shows it.
+    The method is lagged diffusivity: it alternates between computing the tensor from the latest
+    image and solving the linear problem with that tensor. The linear problems have 3x3 stencils
+    (`nine_point`). They are solved by conjugate gradients, preconditioned by a multigrid cycle for
+    the diagonal of the tensor, at O(pixels) per iteration. The starting point is homogeneous
+    diffusion. There is no convergence proof for the outer iteration; check the residual.
 
     References
     ----------
@@ -115,14 +121,14 @@ def edge_enhancing(
 
         return linearise
 
-    pieces = cut(~problem.known, 2 + radius(sigma))  # the tensor on the cells around a pixel
+    pieces = cut(~problem.known, 2 + radius(sigma))  # reach of the tensor on cells around a pixel
     return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 
 def diffusion_tensor(
     u: np.ndarray, contrast: float, sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Entries xx, xy, yy of D on the cells between pixels, (H + 1, W + 1) each, of (C, H, W)."""
+    """Compute xx, xy, yy of D for (C, H, W) on the cells between pixels, (H + 1, W + 1) each."""
     xx = xy = yy = np.zeros(())
     for channel in u:
         dx, dy = cell_differences(gaussian(channel, sigma))
@@ -137,7 +143,7 @@ def diffusion_tensor(
 
 
 def cell_differences(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean differences along x (last axis) and y of every cell, mirrored over the border."""
+    """Compute mean differences along x (last axis) and y in each cell, mirrored at the border."""
     padded = np.pad(u, 1, mode="edge")
     dx, dy = np.diff(padded, axis=1), np.diff(padded, axis=0)
     return (dx[:-1] + dx[1:]) / 2, (dy[:, :-1] + dy[:, 1:]) / 2

@@ -1,10 +1,11 @@
-"""Small holes: only the boxes around them are solved.
+"""Small holes, which are solved in their bounding boxes only.
 
-Known pixels separate: where the equation of a pixel reads only pixels up to ``reach`` away, holes
-that are farther apart than that are independent. So each hole is solved in its bounding box with
-``reach`` pixels around it. Pixels of other holes in that box count as known: no equation reads
-them. Where the box ends inside the image, its outer pixels are known, and what happens beyond them
-does not matter; where it ends at the border of the image, so does the equation.
+Known pixels separate holes: if the equation of a pixel reads only pixels up to ``reach`` away,
+then holes that are farther apart are independent. Each hole is therefore solved in its bounding
+box, extended by ``reach`` pixels. Pixels of other holes in this box count as known, because no
+equation reads them. Where the box ends inside the image, its outer pixels are known, and the
+pixels beyond them do not matter. Where the box ends at the image border, the equation ends there,
+too.
 """
 
 from __future__ import annotations
@@ -18,28 +19,28 @@ import numpy as np
 
 Box = tuple[Any, ...]  # slices
 
-_SHARE = 0.5  # of the image: if the boxes hold more, the image is solved in one piece
-_EACH_PIECE = 2000  # pixels, whose solution takes as long as the calls for one more piece
-_EACH_BOX = 30  # the same for one more box
+_SHARE = 0.5  # if the boxes hold more than this share of the image, it is solved in one piece
+_EACH_PIECE = 2000  # overhead of a piece, as the number of pixels solved in the same time
+_EACH_BOX = 30  # the same for a box
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Boxes of one shape, joined along the first axis: an image with an equation of its own.
+    """Boxes of one shape, joined along the first axis: an image with its own equation.
 
-    ``own`` is True at the unknown pixels that are solved for.
+    ``own`` is True at the unknown pixels to solve for.
     """
 
     boxes: tuple[Box, ...]
     own: np.ndarray
 
     def take(self, array: np.ndarray) -> np.ndarray:
-        """The pixels of (\\*leading, \\*grid)."""
+        """Return the pixels of the boxes from (\\*leading, \\*grid)."""
         parts = [array[(..., *box)] for box in self.boxes]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-self.own.ndim)
 
     def put(self, array: np.ndarray, part: np.ndarray) -> None:
-        """Write its own pixels of what `take` would give."""
+        """Write the pixels where ``own`` is True from ``part``, an array as `take` returns it."""
         count, axis = len(self.boxes), -self.own.ndim
         parts, masks = np.split(part, count, axis), np.split(self.own, count)
         for box, values, own in zip(self.boxes, parts, masks, strict=True):
@@ -47,19 +48,19 @@ class Piece:
 
 
 def whole(unknown: np.ndarray) -> list[Piece]:
-    """The image in one piece."""
+    """Return the image as one piece."""
     return [Piece((tuple(slice(0, n) for n in unknown.shape),), unknown)]
 
 
 def cut(unknown: np.ndarray, reach: int) -> list[Piece]:
-    """Pieces that hold all unknown pixels; the whole image where they would save little.
+    """Return pieces that hold all unknown pixels, or the whole image if they would save little.
 
     Parameters
     ----------
     unknown
         (\\*grid) Boolean, two or three axes.
     reach
-        How far, along every axis, the equation of a pixel reads.
+        Distance, along every axis, up to which the equation of a pixel reads other pixels.
     """
     most = _SHARE * unknown.size
     if not 0 < np.count_nonzero(unknown) <= most:
@@ -69,7 +70,7 @@ def cut(unknown: np.ndarray, reach: int) -> list[Piece]:
     effort = sides.prod(1).sum() + _EACH_BOX * len(boxes)
     if effort > most:
         return whole(unknown)
-    # A box at the border of the image reflects there: it has no known pixels to be joined by.
+    # A box at the image border reflects there: it has no known pixels to join it to another box.
     inside = np.all((boxes[:, 0] > 0) & (boxes[:, 1] < unknown.shape), axis=1)
     groups: dict[Any, list[int]] = {}
     for k, size in enumerate(sides.tolist()):
@@ -86,7 +87,7 @@ def cut(unknown: np.ndarray, reach: int) -> list[Piece]:
 
 
 def _components(unknown: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers from 1 of the holes, (\\*grid), and their boxes with ``reach`` pixels around.
+    """Label the holes from 1 in (\\*grid), and return their boxes extended by ``reach`` pixels.
 
     Boxes are (K, 2, axes): the first pixel and the one after the last.
     """
@@ -113,7 +114,7 @@ def _flood(
     shape: tuple[int, int, int],
     found: np.ndarray,
 ) -> int:
-    """Number the sets of pixels that ``steps`` connect, find their boxes; how many there are."""
+    """Label the sets of pixels that ``steps`` connect, find their boxes and return their count."""
     plane, width = shape[1] * shape[2], shape[2]
     stack = np.empty(len(ones), np.int64)
     number = 0

@@ -1,15 +1,16 @@
 """Diffusion inpainting of torch tensors, differentiable by an adjoint solve.
 
-The equation is ``F(u) = c (u - f) + (1 - c) L u = 0``, L the negative Laplacian. For a loss with
-gradient g with respect to u, the adjoint ``c a + L ((1 - c) a) = g`` gives
+The equation is ``F(u) = c (u - f) + (1 - c) L u = 0``, where L is the negative Laplacian. For a
+loss with gradient g with respect to u, the adjoint ``c a + L ((1 - c) a) = g`` gives
 
     gradient with respect to f:   c a
     gradient with respect to c:   -a (u - f - L u), summed over the channels.
 
-With ``m = (1 - c) a`` it is the forward equation again, held at zero where c = 1:
-``(c / (1 - c) + L) m = g``. By the two equations ``c a = g - L m`` and ``c (u - f - L u) = -L u``,
-used where c >= 1/2; below, ``a = m / (1 - c)`` and ``(1 - c) (u - f - L u) = u - f``. So nothing
-is divided by a small number, and both gradients hold for every c in [0, 1], its ends included.
+With ``m = (1 - c) a``, the adjoint is the forward equation again, ``(c / (1 - c) + L) m = g``,
+with m held at zero where c = 1. The two equations give ``c a = g - L m`` and
+``c (u - f - L u) = -L u``, which are used where c >= 1/2. Elsewhere, ``a = m / (1 - c)`` and
+``(1 - c) (u - f - L u) = u - f`` are used. So nothing is divided by a small number, and both
+gradients hold for every c in [0, 1], including the ends.
 """
 
 from __future__ import annotations
@@ -39,14 +40,15 @@ def diffuse(
     num_threads: int,
     watch: Watch | None = None,
 ) -> tuple[Tensor, Solution]:
-    """Fill (C, \\*space) and keep what its gradient needs; ``confidence`` where that requires one.
+    """Fill (C, \\*space) and keep what its gradient needs.
 
-    The adjoint equation is solved in full even where ``watch`` has stopped the solution.
+    ``confidence`` is given if it requires a gradient. The adjoint equation is solved completely
+    even if ``watch`` has stopped the forward solve.
 
     Raises
     ------
     InputError
-        ``confidence`` requires grad and the image is NaN somewhere.
+        If ``confidence`` requires grad and the image is not finite everywhere.
     """
     if confidence is not None and problem.missing is not None and problem.missing.any():
         raise InputError(
@@ -100,7 +102,7 @@ def _adjoint(
     options: dict[str, Any],
     near: Tensor,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients with respect to f (C, \\*space) and c (\\*space)."""
+    """Return the gradients with respect to f (C, \\*space) and c (\\*space)."""
     space = u.shape[1:]
     grid = grid_of(space)
     spacing = problem.spacing if len(space) > 1 else (1.0, *problem.spacing)
@@ -121,9 +123,9 @@ def _adjoint(
 def _solved(
     near: Tensor, operator: Operator, right: np.ndarray, options: dict[str, Any]
 ) -> np.ndarray:
-    """The solution of the adjoint equation; a warning where it misses the tolerance.
+    """Solve the adjoint equation; warn if the tolerance is not met.
 
-    NaN in channels whose right-hand side is not finite: the solver would give zero.
+    Channels whose right-hand side is not finite are NaN, for which the solver would return zero.
     """
     unit = unit_of(right)
     solution = solve_near(near, operator, np.zeros_like(right), right / unit, **options)

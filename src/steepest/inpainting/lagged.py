@@ -1,4 +1,7 @@
-"""Nonlinear diffusion by lagged diffusivity: linear problems with the last image's coefficients."""
+"""Nonlinear diffusion by lagged diffusivity.
+
+Each step solves a linear problem with the coefficients of the last image.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,13 @@ from .holes import Piece
 from .normalised import Masked
 from .result import InpaintResult
 
-# How well (C, *grid) solves the equation with its own coefficients, and what improves it: from the
-# relative residual and the number of inner iterations allowed to the next image.
+# How well (C, *grid) solves the equation with its own coefficients, and a function that improves
+# it. The function takes the relative residual to reach and the maximum number of inner iterations,
+# and returns the next image.
 Linearised = tuple[Solution, Callable[[float, int], np.ndarray]]
 
-_INNER = 0.1  # of the nonlinear residual: a hundredth saved no outer steps
-_MOST = 200  # inner iterations
+_INNER = 0.1  # inner tolerance as a share of the nonlinear residual; 0.01 saved no outer steps
+_MOST = 200  # maximum number of inner iterations
 
 
 def iterate(
@@ -32,12 +36,13 @@ def iterate(
     tell: Reporter,
     raise_on_failure: bool,
 ) -> InpaintResult:
-    """Solve ``A(u) u = 0`` by ``A(u_k) u_{k+1} = 0``, u given at known pixels.
+    """Solve ``A(u) u = 0`` by ``A(u_k) u_{k+1} = 0`` with u given at known pixels.
 
-    ``pose`` makes, from what is known of one of the independent ``pieces``, what linearises
-    there. Each piece goes on until the whole has converged. The residual is ``|A(u) u| / |b(u)|``
-    of the nonlinear equation, all pieces taken together; b is what known values contribute. Where
-    the callback has stopped the iteration, the image of the smallest residual comes back.
+    ``pose`` takes the known pixels of one of the independent ``pieces`` and returns the function
+    that linearises the equation there. Each piece iterates until the whole image has converged. The
+    residual is ``|A(u) u| / |b(u)|`` of the nonlinear equation over all pieces, where b is the
+    contribution of the known values. If the callback stops the iteration, the image with the
+    smallest residual is returned.
     """
     start = problem.first_guess(num_threads)
     linearise = [pose(~piece.own) for piece in pieces]

@@ -1,4 +1,4 @@
-"""Mumford-Shah inpainting in the approximation of Ambrosio and Tortorelli."""
+"""Mumford-Shah inpainting with the Ambrosio-Tortorelli approximation."""
 
 from __future__ import annotations
 
@@ -38,65 +38,73 @@ def mumford_shah(
 ) -> InpaintResult:
     """Fill in the unknown pixels by a piecewise smooth image with short edges.
 
-    Lowers the energy of Ambrosio and Tortorelli, in which v is 1 away from edges and near 0 there::
+    Decreases the energy of Ambrosio and Tortorelli, in which v is 1 away from edges and close to 0
+    at edges::
 
         E(u, v) = sum (v^2 + floor) |grad u|^2 + contrast^2 ((1 - v)^2 + width^2 |grad v|^2),
 
-    with ``u = image`` at known pixels: ``div((v^2 + floor) grad u) = 0`` at unknown ones. (Their
-    epsilon is ``width / 2``, and the length of edges costs ``2 width contrast^2`` per pixel.) There
-    is no Euler term: level lines do not bend to join. Channels share v.
+    subject to ``u = image`` at known pixels. Hence ``div((v^2 + floor) grad u) = 0`` at unknown
+    pixels. (Their epsilon is ``width / 2``, and the length of edges costs ``2 width contrast^2``
+    per pixel.) There is no Euler term, so level lines do not bend to connect. All channels share v.
 
     Parameters
     ----------
     image : array
-        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy (also masked). Unknown pixels may hold anything.
+        Image with one to three spatial axes and an optional channel axis: a NumPy array (plain or
+        masked) of dtype float32, float64, uint8 or uint16. Unknown pixels may hold any value.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+        True at known pixels, which are kept exactly. By default, the pixels that are neither NaN
+        nor masked are known.
     unknown : Boolean array of the spatial shape, optional
-        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
+        The inverse of ``known``, given in its place: True at the pixels to fill, as in
+        scikit-image.
     channel_axis : int, optional
+        Axis that holds the channels.
     contrast : float
-        Gradients above this become edges: a fraction of the range of the known values per pixel.
-        Between 0.02 and 0.1 the PSNR of random pixels of a photograph changed by 0.1 dB.
+        Gradient magnitude above which edges form, as a fraction of the range of the known values
+        per pixel. Between 0.02 and 0.1, the PSNR for random pixels of a photograph changed by
+        0.1 dB.
     width : float
-        Of edges, in pixels; not negative. 4 gave 0.05 dB more than 2, 1 gave 0.1 dB less.
+        Width of edges in pixels; not negative. A width of 4 gave 0.05 dB more than 2, and 1 gave
+        0.1 dB less.
     floor : float
-        Positive: what edges let through. Random pixels want much (0.01: 0.9 dB below 0.1), as every
-        one of them looks like an edge; for a few large holes 0.001 is usual.
+        Diffusivity that remains across edges; positive. Masks of random pixels need a large value
+        (0.01 was 0.9 dB worse than 0.1), because every known pixel looks like an edge. For a few
+        large holes, 0.001 is usual.
     tol : float
         Relative residual at which the iteration stops.
     max_num_iter : int
-        Most steps in u; 3 to 20 are usual.
+        Maximum number of steps in u; 3 to 20 are usual.
     on_step : callable, optional
-        Called with a `Progress` after each step in u. Where it returns True, the image of the
-        smallest residual so far comes back.
+        Called with a `Progress` after each step in u. If it returns True, the iteration stops and
+        the image with the smallest residual so far is returned.
     num_threads : int, optional
-        Threads that share the channels.
+        Number of threads that share the channels.
     raise_on_failure : bool
-        Raise `NotConverged` where the tolerance was not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
     InpaintResult
-        ``residual`` is ``|div((v^2 + floor) grad u)| / |b|`` over unknown pixels, where v is the
-        minimiser for the returned u, the largest of all channels; b is what the known values
-        alone contribute. ``iterations`` counts steps in u. Values stay in the range of the known
-        ones up to the tolerance.
+        ``residual`` is ``|div((v^2 + floor) grad u)| / |b|`` over the unknown pixels, the largest
+        over all channels. Here v is the minimiser for the returned u, and b is the contribution of
+        the known values alone. ``iterations`` is the number of steps in u. Values stay in the range
+        of the known values up to the tolerance.
 
     Raises
     ------
     InputError
-        Bad image, mask or option, a torch tensor.
+        If the image, the mask or an option is invalid, or the image is a torch tensor.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the tolerance is not met and ``raise_on_failure`` is True.
 
     Notes
     -----
-    v for given u and u for given v solve linear equations with 5 (7) points, where ``v^2`` between
-    pixels is the mean of theirs; each is solved by conjugate gradients from the last one, as in
-    `inpaint`, so that E never rises. E is not convex: the result is a stationary point, reached
-    from homogeneous diffusion. O(pixels) per step.
+    For given u, v solves a linear equation with 5 (7) points, and so does u for given v. Between
+    two pixels, ``v^2`` is the mean of their values. Each equation is solved by conjugate gradients
+    from the previous solution, as in `inpaint`, so that E never increases. E is not convex: the
+    result is a stationary point, reached from homogeneous diffusion. The cost is O(pixels) per
+    step.
 
     References
     ----------
@@ -124,12 +132,12 @@ def mumford_shah(
 
         return linearise
 
-    pieces = whole(~problem.known)  # v depends on all pixels, known ones too
+    pieces = whole(~problem.known)  # v depends on all pixels, including known ones
     return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
 
 
 def edge_map(u: np.ndarray, start: np.ndarray, contrast: float, width: float) -> np.ndarray:
-    """The minimiser v of E for given u (C, \\*space): in [0, 1], from a first guess."""
+    """Find the minimiser v of E, in [0, 1], for given u (C, \\*space) from a first guess."""
     ndim = start.ndim
     slopes = np.zeros(start.shape)
     for axis in range(ndim):
@@ -143,7 +151,7 @@ def edge_map(u: np.ndarray, start: np.ndarray, contrast: float, width: float) ->
 
 
 def conductivities(edges: np.ndarray, floor: float) -> tuple[np.ndarray, ...]:
-    """``v^2 + floor`` between neighbours along each axis, as `Operator` takes them."""
+    """Compute ``v^2 + floor`` between neighbours along each axis, in the form `Operator` takes."""
     weights = []
     for axis in range(edges.ndim):
         head, tail = neighbours(axis, edges.ndim)
@@ -154,7 +162,7 @@ def conductivities(edges: np.ndarray, floor: float) -> tuple[np.ndarray, ...]:
 
 
 def energy(u: np.ndarray, edges: np.ndarray, contrast: float, width: float, floor: float) -> float:
-    """E of (C, \\*space) and its edge map."""
+    """Compute E for u (C, \\*space) and its edge map."""
     total = contrast**2 * float(((1 - edges) ** 2).sum())
     for axis, w in enumerate(conductivities(edges, floor)):
         head, tail = neighbours(axis, edges.ndim)

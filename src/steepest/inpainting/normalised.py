@@ -1,4 +1,4 @@
-"""Masked problems on a common scale, for the operators that take NumPy arrays and Boolean masks."""
+"""Inpainting problems on a common scale, for operators on NumPy arrays with Boolean masks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .problem import Problem, grid_of, prepare
 from .result import InpaintResult, finished
 from .steady_state import fill
 
-_FIRST_GUESS = 1e-3  # relative residual of homogeneous diffusion where it is only a start
+_FIRST_GUESS = 1e-3  # relative residual of homogeneous diffusion as a first guess
 
 
 @dataclass(frozen=True, eq=False)
 class Masked:
-    """A problem of which the known values span [-1/2, 1/2].
+    """An inpainting problem whose known values span [-1/2, 1/2].
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Masked:
     span: float
 
     def first_guess(self, num_threads: int) -> np.ndarray:
-        """The inpainting by homogeneous diffusion, (C, \\*grid)."""
+        """Return the inpainting by homogeneous diffusion, (C, \\*grid)."""
         spacing = (1.0,) * self.known.ndim
         filled = fill(self.values, self.known, spacing, _FIRST_GUESS, num_threads=num_threads)
         return filled.image
@@ -44,7 +44,7 @@ class Masked:
     def result(
         self, u: np.ndarray, residual: float, iterations: int, status: Status, raising: bool
     ) -> InpaintResult:
-        """The user's image from (C, \\*grid), known pixels as they were given."""
+        """Convert (C, \\*grid) to the user's image, with known pixels exactly as given."""
         problem = self.problem
         given = problem.values
         image = (self.middle + self.span * u).reshape(given.shape).astype(given.dtype)
@@ -60,16 +60,16 @@ def masked(
     channel_axis: int | None,
     dimensions: tuple[int, ...] = (1, 2, 3),
 ) -> Masked:
-    """Check an image and its mask, and put the known values on [-1/2, 1/2].
+    """Check an image and its mask, and scale the known values to [-1/2, 1/2].
 
-    One scale for all channels, so that what is filled in commutes with changes of brightness and
+    All channels share one scale. Inpainting therefore commutes with changes of brightness and
     contrast, and parameters are fractions of the range of the known values.
 
     Raises
     ------
     InputError
-        A torch tensor; confidences other than 0 and 1; a number of spatial axes that is not in
-        ``dimensions``; everything that `inpaint` refuses.
+        If an argument is a torch tensor, if confidences other than 0 and 1 are given, if the number
+        of spatial axes is not in ``dimensions``, or if `inpaint` would reject the input.
     """
     if is_torch(image) or is_torch(known) or is_torch(unknown):
         raise InputError(

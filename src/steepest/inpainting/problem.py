@@ -1,4 +1,4 @@
-"""From the user's image and mask to arrays, and back."""
+"""Conversion of the user's image and mask to arrays, and back."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ..core.arrays import (
 from ..core.errors import InputError
 from ..core.namespace import Array, detached, is_torch, namespace
 
-_LARGEST = 1e150  # squares of more would overflow
-_FARTHEST = 1e15  # squares stay in the range of float32
+_LARGEST = 1e150  # squares of larger values would overflow
+_FARTHEST = 1e15  # largest spacing; its square stays in the range of float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,8 @@ class Problem:
     spacing : tuple
         One number per spatial axis.
     missing : ndarray (\\*space) or None
-        Where the image was masked, NaN, or infinite with a mask given; None for plain integers.
+        True where the image was masked or NaN, or infinite if a mask was given. None for plain
+        integer images.
     """
 
     values: Array
@@ -50,12 +51,12 @@ class Problem:
 
     @property
     def known(self) -> np.ndarray:
-        """Boolean (\\*space): pixels that keep their values exactly."""
+        """Boolean (\\*space): the pixels that keep their values exactly."""
         return self.confidence.astype(bool) if self.is_mask else self.confidence == 1
 
     @property
     def is_mask(self) -> bool:
-        """Whether pixels are either known or not."""
+        """True if every pixel is either known or unknown."""
         return self.confidence.dtype == bool
 
 
@@ -66,22 +67,28 @@ def prepare(
     channel_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
 ) -> Problem:
-    """Check an image and what is known of it.
+    """Check an image and its known pixels.
 
     Parameters
     ----------
     image : array
-        As in `steepest.inpaint`. Values of unknown pixels may be anything, NaN included.
+        As in `steepest.inpaint`. Unknown pixels may hold any value, including NaN.
     known : array of the spatial shape, or None
         Boolean, or confidences in [0, 1].
     unknown : array of the spatial shape, or None
-        The opposite. With neither, pixels that are neither NaN nor masked in any channel are known.
+        The inverse of ``known``. If both are None, the pixels that are neither NaN nor masked in
+        any channel are known.
+    channel_axis : int, optional
+        Axis that holds the channels.
+    spacing : float or sequence, optional
+        Pixel spacing, as one number or one number per spatial axis (default 1).
 
     Raises
     ------
     InputError
-        Bad image; both ``known`` and ``unknown``; a mask of the wrong shape or type, out of range,
-        with no known pixel, or with known pixels where the image is NaN, infinite or masked.
+        If the image is invalid, if both ``known`` and ``unknown`` are given, or if the mask has the
+        wrong shape or type, is out of range, has no known pixel, or marks pixels as known where the
+        image is NaN, infinite or masked.
     """
     if known is not None and unknown is not None:
         raise InputError("known and unknown are both given; allowed is one of them")
@@ -136,14 +143,17 @@ def prepare(
 def prepare_numpy(
     image: Any, channel_axis: int | None, name: str = "image", *, any_size: bool = False
 ) -> tuple[np.ndarray, Layout]:
-    """`prepare_image` where NumPy computes: of a tensor, its values."""
+    """Run `prepare_image` for computations in NumPy; of a tensor, the values are used."""
     values = image.detach() if is_torch(image) else image
     array, layout = prepare_image(values, channel_axis, name, any_size=any_size)
     return np.asarray(detached(array)), layout
 
 
 def unit_of(values: np.ndarray, known: np.ndarray | bool = True) -> float:
-    """A power of two; (C, \\*space) over it has no square that over- or underflows; mostly 1."""
+    """Return a power of two, mostly 1, that scales (C, \\*space) safely.
+
+    Divided by it, no value has a square that overflows or underflows.
+    """
     largest = float(np.abs(values).max(initial=0, where=known))
     if largest == 0 or 1e-100 < largest < 1e100:
         return 1.0
@@ -151,17 +161,18 @@ def unit_of(values: np.ndarray, known: np.ndarray | bool = True) -> float:
 
 
 def grid_of(space: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape in which the elliptic solver takes an image: (1, n) for one axis."""
+    """Return the shape in which the elliptic solver takes an image: (1, n) for one axis."""
     return space if len(space) > 1 else (1, *space)
 
 
 def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.ndarray:
-    """A Boolean mask, or confidences in float64 of which some are neither 0 nor 1.
+    """Return a Boolean mask, or float64 confidences of which some are neither 0 nor 1.
 
     Raises
     ------
     InputError
-        Not of the spatial shape; neither Boolean nor floating; confidences outside [0, 1].
+        If ``known`` does not have the spatial shape, is neither Boolean nor floating-point, or has
+        confidences outside [0, 1].
     """
     array = _spatial(known, name, space)
     kind = dtype_name(array) if is_torch(array) else array.dtype.name
@@ -183,9 +194,9 @@ def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.n
 
 
 def _marked(unknown: Any, space: tuple[int, ...]) -> np.ndarray:
-    """Boolean: the pixels to be filled, of a Boolean mask or of one with two values, one of them 0.
+    """Return the pixels to fill, as a Boolean array, from a mask with at most one nonzero value.
 
-    Such masks are what scikit-image and OpenCV take: Booleans, 0 and 1, or 0 and 255.
+    scikit-image and OpenCV take such masks: Booleans, 0 and 1, or 0 and 255.
     """
     array = _spatial(unknown, "unknown", space)
     if dtype_name(array).lstrip("u").rstrip("0123456789") not in ("int", "float", "bool"):
@@ -201,7 +212,7 @@ def _marked(unknown: Any, space: tuple[int, ...]) -> np.ndarray:
 
 
 def _spatial(mask: Any, name: str, space: tuple[int, ...]) -> Array:
-    """A mask as an array; `InputError` where it has not the spatial shape."""
+    """Return a mask as an array; raise `InputError` if it does not have the spatial shape."""
     array = as_array(mask, name)
     if tuple(array.shape) != space:
         raise InputError(

@@ -1,4 +1,4 @@
-"""How good a mask is: the inpainting from it, and its distance to the image."""
+"""Quality of a mask: inpaint from it and compare the result with the image."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction(ImageLike):
-    """An image stored in a few of its pixels.
+    """An image reconstructed from a few of its pixels.
 
     Attributes
     ----------
     image : array
-        The inpainting, of the shape of the image, float32 or float64, not clipped.
+        The inpainting, with the shape of the image, float32 or float64, not clipped.
     mae, mse : float
-        Mean absolute and mean squared error over pixels and channels; integer images on the
-        [0, 1] scale.
+        Mean absolute and mean squared error over pixels and channels, on the [0, 1] scale for
+        integer images.
     psnr : float
-        In dB, ``10 log10(data_range^2 / mse)``; infinite where the error is zero.
+        Peak signal-to-noise ratio in dB, ``10 log10(data_range^2 / mse)``; infinite if the error
+        is zero.
     density : float
-        Known pixels / all pixels.
+        Number of known pixels divided by the number of all pixels.
     """
 
     image: np.ndarray
@@ -52,26 +53,34 @@ def reconstruct(
     data_range: float | None = None,
     on_step: Callback | None = None,
 ) -> Reconstruction:
-    """Inpaint an image from a mask by homogeneous diffusion and compare.
+    """Inpaint an image from a mask by homogeneous diffusion and compare it with the original.
 
     Parameters
     ----------
     image : array
-        As in `inpaint`, NumPy.
+        As in `inpaint`, but computations are in NumPy.
     mask : Boolean array of the spatial shape
+        True at the pixels to inpaint from.
     channel_axis : int, optional
+        Axis that holds the channels.
     values : array of the shape of ``image``, optional
-        What to keep at the mask instead of the image's values, such as what `tonal` gives; on the
-        [0, 1] scale for integer images.
+        Values to use at the mask instead of those of the image, for example the result of `tonal`;
+        on the [0, 1] scale for integer images.
     data_range : float, optional
-        What PSNR refers to; default 1 for integers, else what the image spans.
+        Range that the PSNR refers to. The default is 1 for integer images and otherwise the
+        difference between the largest and smallest value of the image.
     on_step : callable, optional
-        As in `inpaint`; where it stops the iteration, the image so far is compared.
+        As in `inpaint`. If it stops the iteration, the current inpainting is compared.
+
+    Returns
+    -------
+    Reconstruction
+        The inpainting and its errors.
 
     Raises
     ------
     InputError
-        Bad image, mask or values.
+        If the image, the mask or the values are invalid.
     """
     tell = Reporter(on_step)
     array, layout = prepare_numpy(image, channel_axis)

@@ -1,4 +1,4 @@
-"""What every inpainting returns."""
+"""The result that every inpainting function returns."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ class InpaintResult(ImageLike):
     Attributes
     ----------
     image : array
-        Shape and dtype of the input; known pixels are the input's.
-    residual : float, or array (N,) of a batch
-        Of the equation, relative, recomputed from ``image`` before it is rounded to its dtype;
-        what it is relative to is said by the function. The largest of all channels.
-    iterations : int, or array (N,) of a batch
-        The most that any channel took.
+        The filled image, with the shape and dtype of the input and the input's known pixels.
+    residual : float, or array (N,) for a batch
+        Relative residual of the equation, the largest over all channels. It is recomputed from
+        ``image`` before ``image`` is rounded to its dtype. Each function documents what the
+        residual is relative to.
+    iterations : int, or array (N,) for a batch
+        Number of iterations, the largest over all channels.
     status : Status
-        Of a batch the worst one.
+        Outcome of the computation; for a batch, the worst one.
     statuses : tuple of Status
-        Of a batch one per image; else empty.
+        For a batch, one status per image; otherwise empty.
     """
 
     image: Array
@@ -40,12 +41,12 @@ class InpaintResult(ImageLike):
 
     @property
     def converged(self) -> bool:
-        """Whether the tolerance was met."""
+        """True if the tolerance was met."""
         return self.status.ok
 
 
 def stacked(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
-    """The results of the images of a batch as one."""
+    """Combine the results of the images of a batch into one."""
     images = [result.image for result in results]
     statuses = tuple(result.status for result in results)
     return InpaintResult(
@@ -58,7 +59,7 @@ def stacked(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
 
 
 def finished(result: InpaintResult, raise_on_failure: bool) -> InpaintResult:
-    """The result, or `NotConverged` where that was asked for."""
+    """Return the result, or raise `NotConverged` if requested and the tolerance was not met."""
     if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
         raise NotConverged(str(result.status), result)
     return result

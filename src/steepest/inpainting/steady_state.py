@@ -16,17 +16,17 @@ from ..elliptic.watching import Watch
 from .holes import Piece, cut, whole
 from .problem import grid_of, unit_of
 
-_ROUNDING = 1e-3  # a relative residual above is not put down to rounding
+_ROUNDING = 1e-3  # largest relative residual that is attributed to rounding
 
 
 def equation(
     confidence: np.ndarray, spacing: Sequence[float]
 ) -> tuple[Operator, np.ndarray | None, np.ndarray | None]:
-    """The operator of diffusion inpainting, its excess where finite, and 1 - c.
+    """Return the operator of diffusion inpainting, its excess where finite, and 1 - c.
 
-    Divided by ``1 - c``, the equation is ``(d - Laplacian) u = d f`` with ``d = c / (1 - c)``:
-    symmetric. The residual is multiplied by ``1 - c``, so that it is that of the equation.
-    Both arrays are None for Boolean masks, where d is zero or infinite.
+    Divided by ``1 - c``, the equation is the symmetric ``(d - Laplacian) u = d f`` with
+    ``d = c / (1 - c)``. Multiplying the residual by ``1 - c`` gives the residual of the original
+    equation. Both arrays are None for Boolean masks, where d is zero or infinite.
     """
     weights = tuple(1 / h**2 for h in spacing)
     if confidence.dtype == bool:
@@ -48,11 +48,13 @@ def fill(
     near: Any = None,
     watch: Watch | None = None,
 ) -> Solution:
-    """`inpaint` on prepared arrays: (C, \\*space) values, Boolean or float64 confidence (\\*space).
+    """Run `inpaint` on prepared arrays.
 
-    ``start`` (C, \\*space) is a first guess at unknown pixels (default: the mean of what is known,
-    which is near the solution where confidences are tiny). The solution is in float64. ``near`` is
-    a tensor on whose device to compute, or None; ``watch`` as in `steepest.elliptic.solve.solve`.
+    ``values`` is (C, \\*space), and ``confidence`` (\\*space) is Boolean or float64. ``start``
+    (C, \\*space) is a first guess at unknown pixels. The default is the mean of the known values,
+    which is close to the solution where confidences are tiny. The solution is in float64. ``near``
+    is None or a tensor that gives the device to compute on. ``watch`` is as in
+    `steepest.elliptic.solve.solve`.
     """
     given = np.asarray(values, np.float64)
     unit = unit_of(given, confidence > 0)
@@ -61,7 +63,7 @@ def fill(
     spacing = tuple(spacing) if len(space) > 1 else (1.0, *spacing)
     confidence = confidence.reshape(grid)
     values = (given / unit).reshape(-1, *grid)
-    # The mean solves its own part: without it, the residual is the same for f and f + 1000.
+    # Constants solve the equation. Subtract the mean so that f and f + 1000 have the same residual.
     mean = _mean(values, confidence)
     guess = None if start is None else np.reshape(start, values.shape) / unit - mean
 
@@ -91,7 +93,7 @@ def fill(
 
 
 def outcome(solution: Solution, tol: float, max_num_iter: int, stopped: bool = False) -> Status:
-    """Whether all right-hand sides met the tolerance, and if not, why."""
+    """Return whether all right-hand sides met the tolerance and, if not, the reason."""
     if stopped:
         return Status.STOPPED
     if solution.residual.max() <= tol:
@@ -102,6 +104,6 @@ def outcome(solution: Solution, tol: float, max_num_iter: int, stopped: bool = F
 
 
 def _mean(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-    """Weighted means of the channels, to broadcast against them."""
+    """Return the weighted means of the channels, in a shape that broadcasts against the values."""
     total = np.einsum("cp,p->c", values.reshape(len(values), -1), confidence.ravel())
     return (total / confidence.sum()).reshape(-1, *(1,) * (values.ndim - 1))

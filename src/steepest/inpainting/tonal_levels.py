@@ -1,4 +1,4 @@
-"""The best values on a grid of levels: rounding, and what other values can make up for it."""
+"""Optimised values on a grid of levels: rounding, and compensation by the other values."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from ..core.threads import share_out
 from ..elliptic.watching import Iteration, iterate_all
 from .echo_matrix import EchoMatrix
 
-_BLOCKS = 8  # 16, or a second sweep, gain about 0.01 dB for twice the time
+_BLOCKS = 8  # 16 blocks or a second sweep gain about 0.01 dB for twice the time
 _ROUGH = 5e-2  # tolerance of the solves for changes; 1e-3 gains less than 0.002 dB
-_FIRST = 1e-5  # of that for the first values, to which changes only add
+_FIRST = 1e-5  # tolerance of the solve for the first values, to which changes only add
 
 Block = tuple[np.ndarray, np.ndarray]
-"""Some of the pixels of a mask as a Boolean array, and the row sums of ``B_S^T B_S`` there."""
+"""Part S of a mask as a Boolean array, and the row sums of ``B_S^T B_S`` at its pixels."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """``count`` (2 or more) equally spaced numbers from ``low`` to ``high``."""
+    """``count`` (at least 2) equally spaced numbers from ``low`` to ``high``."""
 
     low: float
     high: float
     count: int
 
     def nearest(self, values: np.ndarray) -> np.ndarray:
-        """The nearest of them, in float64."""
+        """Round values to the nearest levels, in float64."""
         top, span = self.count - 1, self.high - self.low or 1.0
         share = np.clip(np.rint((values - self.low) / span * top), 0, top) / top
         return (1 - share) * self.low + share * self.high
 
 
 def check_levels(levels: Any, most: int) -> int:
-    """A number of levels from 2 to ``most``.
+    """Check a number of levels, which must be from 2 to ``most``.
 
     Raises
     ------
     InputError
-        No integer, or out of this range.
+        If ``levels`` is not an integer or is out of this range.
     """
     whole = isinstance(levels, (int, np.integer)) and not isinstance(levels, bool)
     if not whole or not 2 <= levels <= most:
@@ -58,23 +58,27 @@ def round_values(
     num_threads: int,
     tell: Reporter,
 ) -> np.ndarray:
-    """Values on the levels whose inpainting is near to the image, from those nearest to ``values``.
+    """Find values on the levels whose inpainting is close to the image.
 
-    Lowers ``|B g - f|^2`` by one step in each block S of the mask. With D the row sums of
-    ``B_S^T B_S``, whose entries are not negative, ``D - B_S^T B_S`` is positive semidefinite. So
-    replacing all of ``g_S`` at once by the levels nearest to ``g_S + D^-1 B_S^T (f - B g)``
-    minimises a bound of the error that is exact at g: no step can raise the error (but for the
-    tolerance of the solves). The smaller the blocks, the closer to coordinate descent.
+    Starts from the levels nearest to ``values`` and decreases ``|B g - f|^2`` by one step in each
+    block S of the mask. Let D be the row sums of ``B_S^T B_S``, whose entries are not negative;
+    then ``D - B_S^T B_S`` is positive semidefinite. So replacing all of ``g_S`` at once by the
+    levels nearest to ``g_S + D^-1 B_S^T (f - B g)`` minimises a bound of the error that is exact at
+    g. No step can increase the error, apart from the tolerance of the solves. The smaller the
+    blocks, the closer the method is to coordinate descent.
 
     Parameters
     ----------
     matrix : EchoMatrix
+        The linear map B.
     image, values : float64 (C, \\*grid)
-        f, and where to start; values are read at the mask only.
+        The image f and the starting values; values are read at the mask only.
     levels : Levels
+        The levels that the values may take.
     num_threads : int
+        Number of threads that share the channels and the blocks.
     tell : Reporter
-        Where it says so, the values are those of the steps so far; rounded they are in any case.
+        If it asks to stop, the values after the steps so far are returned, in any case rounded.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def round_values(
 
     Notes
     -----
-    16 solves for the blocks, which all channels share, and 17 per channel.
+    The blocks take 16 solves, shared by all channels. Each channel takes another 17.
     """
     blocks = [] if tell.stopped else _blocks(matrix, num_threads)
     if tell.residual(None):
@@ -108,7 +112,7 @@ def round_values(
 
 
 def _blocks(matrix: EchoMatrix, num_threads: int) -> list[Block]:
-    """The mask in parts of almost equal size, drawn at random: the same ones at every call."""
+    """Split the mask at random into parts of almost equal size, the same for every call."""
     count = int(matrix.held.sum())
     number = np.full(matrix.held.shape, -1)
     number[matrix.held] = np.random.default_rng(0).permutation(count) % _BLOCKS

@@ -1,4 +1,4 @@
-"""The best values for a mask: those whose inpainting is nearest to the image."""
+"""Tonal optimisation: values for a mask whose inpainting is closest to the image."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .problem import prepare_numpy, unit_of
 from .tonal_levels import Levels, check_levels, round_values
 
 _ROUGH = 1e-2  # tolerance of the preconditioner's solve
-_INNER = 0.05  # tolerance of the solves, in units of that of the iteration
-_FIRST = 0.001  # of the first, to which the others only add
-_LAST = 1e-6  # of the inpainting from values on levels
-_ROUNDING = 1e-15  # relative residual below which there is nothing to gain
+_INNER = 0.05  # tolerance of the solves, relative to that of the iteration
+_FIRST = 0.001  # relative tolerance of the first solve, to which the others only add
+_LAST = 1e-6  # tolerance of the inpainting from values on levels
+_ROUNDING = 1e-15  # relative residual below which nothing can be gained
 _MOST_LEVELS = 65536
 
 
@@ -37,56 +37,61 @@ def tonal(
 ) -> np.ndarray:
     """Optimise the values at the pixels of a mask for homogeneous diffusion inpainting.
 
-    Finds g, which lives on the mask, with the least ``|B g - image|^2``; ``B g`` is the inpainting
-    from g, its columns are the echoes. Conjugate gradients on ``B^T B g = B^T image`` from the
-    image's own values, preconditioned by the sums of the echoes, ``B^T 1``; B and its adjoint are
-    one multigrid solve each, and no echo is formed.
+    Finds the values g on the mask that minimise ``|B g - image|^2``, where ``B g`` is the
+    inpainting from g. The columns of B are the echoes. The solver applies conjugate gradients to
+    ``B^T B g = B^T image``, starting from the image's own values and preconditioned by the sums of
+    the echoes, ``B^T 1``. Each application of B or its adjoint is one multigrid solve, so no echo
+    is computed explicitly.
 
     Parameters
     ----------
     image : array
-        One to three spatial axes and maybe a channel axis; float32, float64, uint8 or uint16.
+        Image with one to three spatial axes and an optional channel axis; float32, float64, uint8
+        or uint16.
     mask : Boolean array of the spatial shape
+        True at the pixels whose values are optimised.
     channel_axis : int, optional
+        Axis that holds the channels.
     tol : float
-        Of ``|B^T (B g - image)|``, in the norm of the preconditioner, relative to its first value:
-        at the default the PSNR is within 0.02 dB of the best (docs/inpainting).
+        Tolerance for ``|B^T (B g - image)|``, in the norm of the preconditioner and relative to its
+        initial value. At the default, the PSNR is within 0.02 dB of the optimum (docs/inpainting).
     max_num_iter : int
-        Most iterations.
+        Maximum number of iterations.
     levels : int, optional
-        2 to 65536: g takes only this many values, equally spaced from 0 to 1 for integer images,
-        from the least to the greatest value of the image (of all channels) for floats.
+        Number of values that g may take, from 2 to 65536. They are equally spaced, from 0 to 1 for
+        integer images and from the minimum to the maximum of the image over all channels for
+        floating-point images.
     on_step : callable, optional
-        Called with a `Progress` after each iteration, all channels taken together (the residual is
-        what ``tol`` is compared with), and with ``levels`` after the blocks are set up and after
-        each of the eight steps. Where it returns True, the best values so far are used.
+        Called with a `Progress` after each iteration of all channels; its residual is the quantity
+        compared with ``tol``. With ``levels``, it is also called after the blocks are set up and
+        after each of the eight steps. If it returns True, the best values so far are used.
     num_threads : int, optional
-        Threads that share the channels, and with ``levels`` the blocks.
+        Number of threads that share the channels and, with ``levels``, the blocks.
 
     Returns
     -------
     array of the shape of ``image``, float32 (float64 for float64)
-        The inpainting from the best values: at the mask it holds them. Without ``levels`` it may
-        leave the range of the image. Integer images are on the [0, 1] scale.
+        Inpainting from the optimised values; at the mask it equals these values. Without
+        ``levels``, it may leave the range of the image. Integer images are on the [0, 1] scale.
 
     Raises
     ------
     InputError
-        Bad image, mask or options.
+        If the image, the mask or an option is invalid.
 
     Notes
     -----
-    O(pixels) for each solve: two per iteration, of which 5 are usual.
+    Each iteration takes two solves of O(pixels), and about 5 iterations are usual.
 
-    With ``levels`` the best values are rounded, and the error is then lowered further by eight
-    steps that change an eighth of the values each, to the levels where a bound of the error is
-    least (`tonal_levels.round_values`): another 16 solves, and 18 per channel. The result is near
-    that of coordinate descent, not the best of all: better than rounding by 0.02 dB with 256
-    levels, 0.07 dB with 16, 0.2 dB with 8 (docs/inpainting).
+    With ``levels``, the optimised values are rounded first. Eight steps then reduce the error
+    further. Each step changes one eighth of the values to the levels that minimise a bound of the
+    error (`tonal_levels.round_values`). This takes another 16 solves, plus 18 per channel. The
+    result is close to that of coordinate descent but not the global optimum. It is better than
+    rounding by 0.02 dB with 256 levels, 0.07 dB with 16 and 0.2 dB with 8 (docs/inpainting).
 
     References
     ----------
-    Mainberger et al., SSVM 2011, Section 4 (there: Gauss-Seidel on all echoes).
+    Mainberger et al., SSVM 2011, Section 4 (with Gauss-Seidel on all echoes).
     """
     tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
     count = None if levels is None else check_levels(levels, _MOST_LEVELS)
@@ -110,7 +115,7 @@ def tonal(
 
 
 def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) -> Iteration:
-    """Conjugate gradients for least squares; the inpainting is kept up to date as ``u``."""
+    """Solve the least-squares problem by conjugate gradients, and update the inpainting ``u``."""
     inner = max(_INNER * tol, 1e-12)
     u = matrix.apply(f, max(_FIRST * tol, 1e-12))
     r = f - u

@@ -1,4 +1,4 @@
-"""Total variation inpainting, with a certificate: a relative duality gap."""
+"""Total variation inpainting with a certificate: a relative duality gap."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .checks import check_iteration
 from .normalised import Masked, masked
 from .result import InpaintResult
 
-_PENALTY = 10.0  # for values of range 1; of 3, 10 and 30 the best or nearly, at all masks tried
-_FIRST_FLUX = 0.05  # gradient from which the first flux is a unit vector
-_FLAT = 1e-12  # steeper, the first field for the bound is a unit vector: exact for full masks
+_PENALTY = 10.0  # for values of range 1; best or nearly best of 3, 10, 30 on all masks tried
+_FIRST_FLUX = 0.05  # the first flux is a unit vector where the gradient is at least this
+_FLAT = 1e-12  # above it, the first field for the bound is a unit vector: exact for full masks
 _RELAXATION = 1.8
 _INNER = 2  # conjugate gradient iterations per step; a third saves no steps
 _LOOK_EVERY = 10
@@ -39,60 +39,65 @@ def total_variation(
     num_threads: int | None = None,
     raise_on_failure: bool = False,
 ) -> InpaintResult:
-    """Fill in the unknown pixels so that the total variation is least.
+    """Fill in the unknown pixels with minimal total variation.
 
-    Minimises ``J(u) = sum |grad u|`` with ``u = image`` at known pixels, J as in
-    `steepest.total_variation`: forward differences, isotropic, channels coupled. The minimiser
-    need not be unique (between two known values every monotone profile is one); J of the result
-    is certified. Values stay in the range of the known ones.
+    Minimises ``J(u) = sum |grad u|`` subject to ``u = image`` at known pixels, with J as in
+    `steepest.total_variation`: forward differences, isotropic, channels coupled. The minimiser need
+    not be unique (between two known values, every monotone profile is a minimiser), but J of the
+    result is certified. Values stay in the range of the known values.
 
     Parameters
     ----------
     image : array
-        One to three spatial axes, and maybe a channel axis; float32, float64, uint8 or uint16,
-        NumPy (also masked). Unknown pixels may hold anything.
+        Image with one to three spatial axes and an optional channel axis: a NumPy array (plain or
+        masked) of dtype float32, float64, uint8 or uint16. Unknown pixels may hold any value.
     known : Boolean array of the spatial shape, optional
-        True: known, kept exactly. Default: the pixels that are neither NaN nor masked.
+        True at known pixels, which are kept exactly. By default, the pixels that are neither NaN
+        nor masked are known.
     unknown : Boolean array of the spatial shape, optional
-        The opposite, instead of ``known``: True where pixels are to be filled, as in scikit-image.
+        The inverse of ``known``, given in its place: True at the pixels to fill, as in
+        scikit-image.
     channel_axis : int, optional
+        Axis that holds the channels.
     tol : float
         Relative duality gap at which the iteration stops.
     max_num_iter : int
-        Most iterations; 50 to 300 reach 1e-3.
+        Maximum number of iterations; 50 to 300 reach 1e-3.
     on_step : callable, optional
-        Called with a `Progress` after each iteration; its residual is the gap, which is measured
-        every ten. Where it returns True, the image of the least total variation so far comes back.
+        Called with a `Progress` after each iteration; its residual is the gap, which is updated
+        every ten iterations. If it returns True, the iteration stops and the image with the
+        smallest total variation so far is returned.
     num_threads : int, optional
-        Threads that share the channels.
+        Number of threads that share the channels.
     raise_on_failure : bool
-        Raise `NotConverged` where the tolerance was not met.
+        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
     InpaintResult
-        ``residual`` is a relative duality gap, ``(J(u) - D) / J(u)``: the exact minimum is between
-        D and J(u) (up to rounding of u to its dtype).
+        ``residual`` is the relative duality gap ``(J(u) - D) / J(u)``. The exact minimum lies
+        between D and J(u), up to the rounding of u to its dtype.
 
     Raises
     ------
     InputError
-        Bad image or mask, a torch tensor.
+        If the image or the mask is invalid, or the image is a torch tensor.
     NotConverged
-        Only with ``raise_on_failure=True``.
+        If the tolerance is not met and ``raise_on_failure`` is True.
 
     Notes
     -----
-    Alternating direction method of multipliers: with d for ``grad u``, a Poisson equation with the
-    mask for u (two multigrid-preconditioned conjugate gradient iterations from the last u),
-    shrinkage for d. Over-relaxed by 1.8. Lagged diffusivity took three times as long to a gap of
-    1e-2.
+    The solver is the alternating direction method of multipliers (ADMM), over-relaxed by 1.8. With
+    d in place of ``grad u``, each iteration solves a Poisson equation with the mask for u (two
+    multigrid-preconditioned conjugate gradient iterations from the previous u) and updates d by
+    shrinkage. Lagged diffusivity took three times as long to reach a gap of 1e-2.
 
-    The bound: a minimiser lies in the box of the known values' ranges (clipping does not raise J),
-    so for every field p with ``|p| <= 1`` and every minimiser u,
-    ``J(u) >= <grad u, p> = -<u, div p> >= D(p)``, where D takes the known values, and at unknown
-    pixels the end of the range that makes it least. The field is the multiplier after the Poisson
-    step, whose divergence is nearly zero there, projected onto ``|p| <= 1``.
+    The lower bound follows from duality. Some minimiser lies in the box given by the ranges of the
+    known values, because clipping does not increase J. So for every field p with ``|p| <= 1`` and
+    every such minimiser u, ``J(u) >= <grad u, p> = -<u, div p> >= D(p)``. D(p) uses the known
+    values and, at each unknown pixel, the end of the range that makes it smallest. The field p is
+    the multiplier after the Poisson step, projected onto ``|p| <= 1``. Before the projection, its
+    divergence at unknown pixels is nearly zero.
 
     References
     ----------
@@ -110,7 +115,7 @@ def total_variation(
 
 @dataclass(eq=False)
 class Best:
-    """The image with the least total variation so far, and the largest lower bound."""
+    """The image with the smallest total variation so far, and the largest lower bound."""
 
     problem: Masked
     functional: TotalVariation
@@ -125,11 +130,11 @@ class Best:
 
     @property
     def gap(self) -> float:
-        """Relative to the value; 0 for an image without variation."""
+        """The duality gap relative to the value; 0 for an image without variation."""
         return max(self.value - self.bound, 0.0) / self.value if self.value > 0 else 0.0
 
     def see(self, u: np.ndarray, p: np.ndarray) -> None:
-        """Take an image, clipped, and any field, projected, where they are better."""
+        """Clip an image and project a field; keep each if it improves on the best so far."""
         clipped = np.clip(u, self.low, self.high)
         value = self.functional.value(clipped)
         if value < self.value:
@@ -137,7 +142,7 @@ class Best:
         self.bound = max(self.bound, self.lower_bound(self.functional.project(p)))
 
     def lower_bound(self, p: np.ndarray) -> float:
-        """D(p) for ``|p| <= 1``: at most the least total variation."""
+        """Compute D(p) for ``|p| <= 1``, a lower bound of the minimal total variation."""
         d = divergence(p, self.functional.steps)
         least = np.maximum(self.low * d, self.high * d)
         return -float(np.where(self.problem.known, self.problem.values * d, least).sum())
@@ -168,7 +173,7 @@ def _minimise(
         if tell.residual(best.gap) and not looked:
             best.see(u, multiplier + _PENALTY * (slopes - d))
         total = multiplier + _PENALTY * (_RELAXATION * slopes + (1 - _RELAXATION) * d)
-        # Shrinkage is what projection leaves over.
+        # Shrinkage is the remainder of the projection.
         multiplier = functional.project(total)
         d = (total - multiplier) / _PENALTY
     return best, max_num_iter

@@ -1,1 +1,1 @@
-"""Inpainting echoes: how the inpainting answers to each known pixel, kept while masks change."""
+"""Inpainting echoes: the response of the inpainting to each known pixel, kept as masks change."""

@@ -1,4 +1,4 @@
-"""Binary heaps of pixels by key, one per tile, in which every pixel knows its place."""
+"""Binary heaps of pixels ordered by key, one per tile, with the place of every pixel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .state import TILE
 
 @nb.njit(**PLAIN)
 def tile_of(echoes, pixel):
-    """The number of the tile in which a pixel lies."""
+    """Return the number of the tile that contains a pixel."""
     width = echoes.image.shape[2]
     return (pixel // width) // TILE * (-(-width // TILE)) + pixel % width // TILE
 
@@ -79,7 +79,7 @@ def push(echoes, pixel, value):
 
 @nb.njit(**PLAIN)
 def drop(echoes, pixel):
-    """Take a pixel out."""
+    """Remove a pixel."""
     heap, place, key = echoes.heap, echoes.place, echoes.key
     tile = tile_of(echoes, pixel)
     base, size = echoes.tile_start[tile], echoes.tile_size[tile] - 1
@@ -93,13 +93,13 @@ def drop(echoes, pixel):
 
 @nb.njit(**PLAIN)
 def first(echoes, tile):
-    """The pixel with the smallest key of a tile that is not empty."""
+    """Return the pixel with the smallest key of a nonempty tile."""
     return echoes.heap[echoes.tile_start[tile]]
 
 
 @nb.njit(**PLAIN)
 def second_key(echoes, tile):
-    """The smallest key of a tile but for the first (infinite: there is none)."""
+    """Return the second smallest key of a tile (infinite if there is none)."""
     best, base = np.float32(np.inf), echoes.tile_start[tile]
     for k in range(1, min(echoes.tile_size[tile], 3)):
         best = min(best, echoes.key[echoes.heap[base + k]])
@@ -108,7 +108,7 @@ def second_key(echoes, tile):
 
 @nb.njit(**PLAIN)
 def best_tile(echoes):
-    """The tile that holds the smallest key of all."""
+    """Return the tile with the smallest key of all."""
     best, smallest = -1, np.float32(np.inf)
     for tile in range(echoes.tile_size.shape[0]):
         if echoes.tile_size[tile] > 0:
@@ -120,7 +120,7 @@ def best_tile(echoes):
 
 @nb.njit(**PLAIN)
 def gather(echoes):
-    """List the known pixels of each tile, with any keys, as its heap; `arrange` makes it one."""
+    """List the known pixels of each tile, regardless of keys; `arrange` makes the list a heap."""
     height, width = echoes.known.shape
     echoes.tile_size[:] = 0
     for y in range(height):

@@ -1,4 +1,4 @@
-"""Adding known pixels, and exchanging them for others."""
+"""Insertion of known pixels, and exchange with others."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .removing import add_to_error, neighbours, remove_best
 from .score import removal
 from .windows import at, reshape, set_window, window_of
 
-_RADII = 2.6  # of a window, in units of the distance between known pixels around
-_OMEGA = np.float32(1.5)  # over-relaxation
+_RADII = 2.6  # radius of a window, in units of the local distance between known pixels
+_OMEGA = np.float32(1.5)  # over-relaxation factor
 _MOST_SWEEPS = 60
-_FINER = np.float32(0.1)  # the relaxation stops at this part of what is cut off
+_FINER = np.float32(0.1)  # the relaxation stops at this fraction of the truncation tolerance
 
 
 @nb.njit(**PLAIN)
 def _radius(echoes, y, x, reach):
-    """Half the side of the window for a new echo, from the density of known pixels around."""
+    """Return half the side of the window for a new echo, from the local density of known pixels."""
     height, width = echoes.known.shape
     radius = 4
     while radius < reach:
@@ -39,9 +39,10 @@ def _radius(echoes, y, x, reach):
 
 @nb.njit(**PLAIN)
 def place(echoes, pixel, limits, work):
-    """Compute the echo a pixel would have if it were known: over-relaxation in its window.
+    """Compute the echo that a pixel would have if it were known, by over-relaxation in its window.
 
-    Zero at known pixels and outside the window. False where there is no room.
+    The echo is zero at other known pixels and outside the window. Returns False if there is no
+    room.
     """
     height, width = echoes.known.shape
     y, x = pixel // width, pixel % width
@@ -62,7 +63,7 @@ def place(echoes, pixel, limits, work):
 
 @nb.njit(**PLAIN)
 def _relax(b, known, y0, x0, center_y, center_x):
-    """One sweep; the largest change."""
+    """Run one sweep and return the largest change."""
     rows, columns = b.shape
     height, width = known.shape
     largest = np.float32(0)
@@ -95,7 +96,7 @@ def _relax(b, known, y0, x0, center_y, center_x):
 
 @nb.njit(**PLAIN)
 def _subtract(echoes, pixel, other, factor):
-    """``b_pixel -= factor b_other`` inside the window of ``pixel``, not below zero."""
+    """Compute ``b_pixel -= factor b_other`` inside the window of ``pixel``, clipped at zero."""
     own_y, own_x, own_rows, own_columns = window_of(echoes.window, pixel)
     y0, x0, rows, columns = window_of(echoes.window, other)
     arena, start, begin = echoes.arena, echoes.offset[pixel], echoes.offset[other]
@@ -109,7 +110,10 @@ def _subtract(echoes, pixel, other, factor):
 
 @nb.njit(**PLAIN)
 def insert(echoes, pixel, limits, absolute, work):
-    """Put an unknown pixel into the mask: its error becomes zero. False where there is no room."""
+    """Add an unknown pixel to the mask, so that its error becomes zero.
+
+    Returns False if there is no room.
+    """
     if not place(echoes, pixel, limits, work):
         return False
     t, found = work.t, work.found
@@ -133,7 +137,7 @@ def insert(echoes, pixel, limits, absolute, work):
 
 @nb.njit(**PLAIN)
 def _worst(echoes, candidates):
-    """The unknown pixel with the largest error, or -1 if there is none with any."""
+    """Return the unknown pixel with the largest error, or -1 if none has an error."""
     channels, _, width = echoes.image.shape
     best, largest = -1, np.float32(0)
     for pixel in candidates:
@@ -150,11 +154,12 @@ def _worst(echoes, candidates):
 
 @nb.njit(**OPTIONS)
 def exchange(echoes, work, candidates, size, limits, absolute):
-    """For each group of candidates (rows): insert the one with the largest error, then remove the
-    least harmful of the ``size + 1`` known pixels, which may be the same.
+    """Exchange one pixel for each group of candidates (rows).
 
-    Returns how many groups were done: fewer than all where there is no room. Called again with the
-    others and more room, it goes on where it was.
+    Inserts the candidate with the largest error and then removes the least harmful of the
+    ``size + 1`` known pixels, possibly the same one. Returns the number of groups done, which is
+    less than all if there is no room. If it is called again with the remaining groups and more
+    room, it continues where it stopped.
     """
     count = echoes.tile_size.sum()
     for group in range(candidates.shape[0]):
@@ -172,9 +177,9 @@ def exchange(echoes, work, candidates, size, limits, absolute):
 
 @nb.njit(**OPTIONS)
 def place_tile(echoes, work, tile, limits):
-    """Compute the echoes of the known pixels of a tile that have none.
+    """Compute the echoes of those known pixels of a tile that have none.
 
-    False where there is no room: call again with more.
+    Returns False if there is no room; call it again with more room.
     """
     base = echoes.tile_start[tile]
     for pixel in echoes.heap[base : base + echoes.tile_size[tile]]:

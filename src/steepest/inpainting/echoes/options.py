@@ -1,8 +1,8 @@
-"""How the functions on echoes are compiled."""
+"""Compilation options of the functions on echoes."""
 
 from __future__ import annotations
 
 from ...elliptic.kernels import OPTIONS
 
-# Without reference counts: they took more than half of the time. Such functions cannot allocate.
+# Without reference counting, which took more than half of the time. Such functions cannot allocate.
 PLAIN = {**OPTIONS, "_nrt": False}

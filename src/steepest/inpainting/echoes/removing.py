@@ -1,4 +1,4 @@
-"""Removing known pixels, the least harmful first."""
+"""Removal of known pixels, starting with the least harmful."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .windows import add_window, at, measure, widen, window_of
 
 @nb.njit(**PLAIN)
 def _flows(known, arena, start, window, pixel, found, flows):
-    """Known pixels j next to the support of an echo, and the flow into them, ``(-L b_i)_j``."""
+    """Find known pixels j next to the support of an echo and the flow into them, ``(-L b_i)_j``."""
     height, width = known.shape
     y0, x0, rows, columns = window
     count = 0
@@ -34,9 +34,10 @@ def _flows(known, arena, start, window, pixel, found, flows):
 
 @nb.njit(**PLAIN)
 def neighbours(echoes, pixel, delta, work):
-    """Known pixels next to the support of an echo, and the flows into them as shares of one.
+    """Find the known pixels next to the support of an echo, and the shares of the flow into them.
 
-    Shares below ``delta`` are dropped. Returns how many are found.
+    Shares below ``delta`` are dropped, and the others scaled to sum to 1. Returns the number of
+    pixels found.
     """
     found, shares, place = work.found, work.shares, window_of(echoes.window, pixel)
     count = _flows(echoes.known, echoes.arena, echoes.offset[pixel], place, pixel, found, shares)
@@ -56,7 +57,7 @@ def neighbours(echoes, pixel, delta, work):
 
 @nb.njit(**PLAIN)
 def add_to_error(echoes, pixel, t):
-    """``error += t b_pixel``."""
+    """Compute ``error += t b_pixel``."""
     y0, x0, rows, columns = window_of(echoes.window, pixel)
     error, arena, start = echoes.error, echoes.arena, echoes.offset[pixel]
     for c in range(t.shape[0]):
@@ -68,10 +69,10 @@ def add_to_error(echoes, pixel, t):
 
 @nb.njit(**PLAIN)
 def remove(echoes, pixel, limits, absolute, work):
-    """Take a known pixel out of the mask: b_j += s_j b_i for its neighbours j (a star-mesh step).
+    """Remove a known pixel i from the mask: b_j += s_j b_i for its neighbours j (a star-mesh step).
 
-    ``work.t`` is what `removal` gave. False where there is no room: then windows may be larger,
-    but echoes are what they were.
+    ``work.t`` must be as set by `removal`. Returns False if there is no room; windows may then be
+    larger, but the echoes are unchanged.
     """
     found, shares = work.found, work.shares
     width = echoes.image.shape[2]
@@ -96,9 +97,10 @@ def remove(echoes, pixel, limits, absolute, work):
 def thin(echoes, work, tiles, progress, threshold, limits, absolute):
     """Remove the pixels of some tiles whose keys are below a threshold, at most ``progress[0]``.
 
-    Tile by tile, the least harmful first. ``progress`` counts down how many may still go, and up
-    how many tiles are done. False where there is no room: call again with more. A key is computed
-    anew before its pixel is removed; if it is no longer the smallest, the pixel is put back.
+    The tiles are processed in turn, each starting with its least harmful pixel. ``progress[0]``
+    counts down the pixels that may still be removed, and ``progress[1]`` counts the finished tiles.
+    Returns False if there is no room; call it again with more room. Each key is recomputed before
+    its pixel is removed. If it is no longer the smallest, the pixel is put back.
     """
     key, level = echoes.key, echoes.level
     while progress[1] < tiles.shape[0]:
@@ -122,9 +124,9 @@ def thin(echoes, work, tiles, progress, threshold, limits, absolute):
 
 @nb.njit(**PLAIN)
 def remove_best(echoes, limits, absolute, work):
-    """Remove the least harmful pixel of all. Returns it, or -1 where there is no room.
+    """Remove the least harmful pixel of all and return it, or -1 if there is no room.
 
-    As in `thin`, but a pixel is put back if any other is now less harmful.
+    This works as in `thin`, but a pixel is put back if any other pixel is now less harmful.
     """
     while True:
         pixel = first(echoes, best_tile(echoes))
@@ -138,9 +140,9 @@ def remove_best(echoes, limits, absolute, work):
 
 @nb.njit(**OPTIONS)
 def thin_all(echoes, work, left, limits, absolute):
-    """Remove ``left[0]`` pixels, the least harmful of all first; ``left`` counts down.
+    """Remove ``left[0]`` pixels, always the least harmful of all; ``left`` counts down.
 
-    False where there is no room: call again with more.
+    Returns False if there is no room; call it again with more room.
     """
     while left[0] > 0:
         pixel = remove_best(echoes, limits, absolute, work)

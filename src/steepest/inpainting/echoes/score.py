@@ -1,4 +1,4 @@
-"""What a change of one known pixel does to the error."""
+"""The effect of a change of one known pixel on the error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _steps(image, error, arena, start, window, pixel, out):
         conductance += np.float32(1) - at(arena, start, y0, x0, rows, columns, yy, xx)
         for c in range(channels):
             out[c] += image[c, yy, xx] + error[c, yy, xx] - image[c, y, x] - error[c, y, x]
-    if conductance < _SMALLEST:  # it has no neighbours: nothing would replace its value
+    if conductance < _SMALLEST:  # without neighbours, nothing could replace the pixel's value
         for c in range(channels):
             out[c] = np.float32(0)
         return False
@@ -74,11 +74,11 @@ def _change(error, arena, start, window, t, absolute):
 
 @nb.njit(**PLAIN)
 def removal(echoes, pixel, t, absolute):
-    """Key of a pixel: change of the summed absolute (or squared) error when it is removed, and
-    jitter.
+    """Return the key of a pixel.
 
-    Sets ``t``, by how much each channel changes there: ``t = -(L u)_i / (L b_i)_i``, since then
-    u + t b_i is harmonic at i, too. Infinite where it cannot be removed.
+    The key is the change of the summed absolute (or squared) error when the pixel is removed, plus
+    jitter. It is infinite if the pixel cannot be removed. Also sets ``t`` to the change of each
+    channel at the pixel, ``t = -(L u)_i / (L b_i)_i``, which makes u + t b_i harmonic at i, too.
     """
     place = window_of(echoes.window, pixel)
     image, error, arena, start = echoes.image, echoes.error, echoes.arena, echoes.offset[pixel]
@@ -89,7 +89,7 @@ def removal(echoes, pixel, t, absolute):
 
 @nb.njit(**OPTIONS)
 def score(echoes, work, tile, absolute):
-    """Compute the keys of all pixels of a tile anew, and order it by them."""
+    """Recompute the keys of all pixels of a tile, and order the tile by them."""
     base = echoes.tile_start[tile]
     for pixel in echoes.heap[base : base + echoes.tile_size[tile]]:
         echoes.key[pixel] = removal(echoes, pixel, work.t, absolute)

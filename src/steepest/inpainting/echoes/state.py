@@ -1,10 +1,10 @@
-"""What is kept while a mask changes: the error, the echoes, and an estimate for every removal.
+"""State kept while a mask changes: the error, the echoes, and a score for every removal.
 
 The echo b_i of a known pixel i is the inpainting of the image that is 1 at i and 0 at all other
-known pixels. The inpainting of f is ``sum_i f_i b_i``. Echoes are kept in windows: rectangles
-outside which they are below a tolerance. All windows lie in one arena, those of a tile in a region
-of their own, each in a block with some room to grow; blocks that were left are reclaimed by moving
-the others down.
+known pixels. The inpainting of f is ``sum_i f_i b_i``. Echoes are stored in windows: rectangles
+outside which they are below a tolerance. All windows lie in one arena. Those of a tile lie in the
+tile's own region, each in a block with some room to grow. When the region runs out, the blocks in
+use are moved down over the abandoned ones.
 """
 
 from __future__ import annotations
@@ -13,30 +13,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-TILE = 64  # its windows fit into a second-level cache
-MOST_NEIGHBOURS = 1024  # whose echoes a change reaches
-_FIRST_ROOM = 4  # floats a window begins with
-_FLOATS_PER_PIXEL = 26  # of a region; most tiles of photographs need less
-_SPARE = 5  # fourths of that for the arena; its end is for tiles that need more, untouched before
-_LEAST_WINDOWS = 16  # of the largest size, that a region has room for
+TILE = 64  # side in pixels; the windows of a tile fit into a second-level cache
+MOST_NEIGHBOURS = 1024  # largest number of neighbours whose echoes a change reaches
+_FIRST_ROOM = 4  # initial room of a window in floats
+_FLOATS_PER_PIXEL = 26  # size of a region; most tiles of photographs need less
+_SPARE = 5  # quarters of the regions in the arena; the end, at first untouched, is for growth
+_LEAST_WINDOWS = 16  # every region has room for this many windows of the largest size
 
 
 class Echoes(NamedTuple):
-    """Plain arrays, for compiled code. N pixels are numbered row by row, T tiles as well.
+    """Plain arrays, for compiled code. N pixels and T tiles are numbered row by row.
 
-    ``image`` and ``error`` (inpainting minus image) are (C, H, W) float32, ``known`` (H, W) uint8.
-    ``window`` (N, 4): first row, first column, height, width; ``offset`` (N,) into ``arena``,
-    ``room`` (N,) floats of the block (0: none). ``key`` (N,) is the change of the error that a
-    removal makes, plus ``jitter``, which breaks ties. Known pixels are ordered by it in one heap
-    a tile of `TILE` x `TILE` pixels, so that work stays near in memory: a heap is ``tile_size``
+    ``image`` and ``error`` (inpainting minus image) are (C, H, W) float32; ``known`` is (H, W)
+    uint8. ``window`` (N, 4) holds first row, first column, height and width of each window.
+    ``offset`` (N,) is its position in ``arena``, and ``room`` (N,) the number of floats in its
+    block (0: no block). ``key`` (N,) is the change of the error if the pixel is removed, plus
+    ``jitter``, which breaks ties. The known pixels of each tile of `TILE` x `TILE` pixels form one
+    heap, ordered by key, so that accesses stay local in memory. The heap of a tile is ``tile_size``
     entries of ``heap`` from ``tile_start`` on, and ``place`` (N,) counts from there.
 
-    Blocks of a tile lie in its ``region`` (T, 2), from the first number to the second, up to
-    ``top[tile]``; they are moved together when they would pass ``limit[tile]``. Where that is
-    beyond the region, more room is wanted.
+    The blocks of a tile lie in its ``region`` (T, 2), given by its first position and its end, up
+    to ``top[tile]``. They are compacted when they would exceed ``limit[tile]``. If ``limit[tile]``
+    is beyond the region, the tile needs more room.
 
-    Of pixels that were removed, ``key`` is the ``level`` (T,) their tile had come to (the largest
-    key of all that were removed from it in this round), and ``place`` how many were left there.
+    For removed pixels, ``key`` is the ``level`` (T,) that their tile had reached (the largest key
+    of all pixels removed from it in this round), and ``place`` is the number of pixels left in the
+    tile.
     """
 
     image: np.ndarray
@@ -59,9 +61,11 @@ class Echoes(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What one thread works in: ``window`` holds the largest window, ``extent`` (2, side) its rows'
-    and columns' largest values, ``blocks`` those of a tile, ``found`` and ``shares`` the neighbours
-    of a pixel, ``t`` (C,) the change of its value.
+    """The buffers of one thread.
+
+    ``window`` holds the largest window, ``extent`` (2, side) the largest values of its rows and
+    columns, and ``blocks`` the blocks of a tile. ``found`` and ``shares`` hold the neighbours of a
+    pixel, and ``t`` (C,) the change of its value.
     """
 
     window: np.ndarray
@@ -73,7 +77,7 @@ class Work(NamedTuple):
 
 
 def work_for(echoes: Echoes, reach: int) -> Work:
-    """Room for one thread."""
+    """Allocate the buffers of one thread."""
     side = 2 * reach + 1
     return Work(
         window=np.zeros(side * side, np.float32),
@@ -86,7 +90,10 @@ def work_for(echoes: Echoes, reach: int) -> Work:
 
 
 def full(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
-    """Every pixel is known: each echo is one pixel, the error zero. Heaps are not yet made."""
+    """Return the state in which every pixel is known.
+
+    Each echo is one pixel and the error is zero. The heaps are not built yet.
+    """
     echoes = empty(image, jitter, reach)
     height, width = echoes.known.shape
     y, x = np.arange(height)[:, None], np.arange(width)
@@ -101,7 +108,7 @@ def full(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
 
 
 def empty(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
-    """No pixel is known, no echo there; the error is zero."""
+    """Return the state in which no pixel is known: there is no echo, and the error is zero."""
     height, width = image.shape[1:]
     number = height * width
     index = np.arange(number, dtype=np.int32)
@@ -133,7 +140,7 @@ def empty(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
 
 
 def _tiles(height: int, width: int) -> np.ndarray:
-    """(T + 1,): how many pixels lie in the tiles before each, and in all."""
+    """Return (T + 1,) counts of the pixels in all tiles before each tile, and in total."""
     rows, columns = -(-height // TILE), -(-width // TILE)
     heights = np.minimum(height - TILE * np.arange(rows), TILE)
     widths = np.minimum(width - TILE * np.arange(columns), TILE)
@@ -141,15 +148,15 @@ def _tiles(height: int, width: int) -> np.ndarray:
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:
-    """Where each part begins, and where the last one ends."""
+    """Return the start of each part, and the end of the last one."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 def grow(echoes: Echoes) -> None:
-    """Give tiles that want more room a region of half as much again as they want.
+    """Give each tile that needs more room a new region, 1.5 times as large as requested.
 
-    It is new, behind the others. If need be, the arena is enlarged in place: no other array may
-    refer to its memory.
+    The new regions lie behind the others. The arena is enlarged in place if necessary, so no other
+    array may refer to its memory.
     """
     tiles = np.flatnonzero(echoes.limit > echoes.region[:, 1])
     sizes = (echoes.limit - echoes.region[:, 0])[tiles] * 3 // 2
@@ -167,7 +174,7 @@ def grow(echoes: Echoes) -> None:
 
 
 def _tile_map(shape: tuple[int, ...]) -> np.ndarray:
-    """The tile of each pixel (H, W)."""
+    """Return the tile of each pixel (H, W)."""
     height, width = shape
     columns = -(-width // TILE)
     return np.arange(height)[:, None] // TILE * columns + np.arange(width) // TILE

@@ -1,4 +1,4 @@
-"""From an image to nested masks: removing all pixels but a few, in rounds."""
+"""Nested masks of an image: remove all pixels but a few, in rounds."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from .score import score
 from .state import Echoes, empty, full, grow, work_for
 from .tiles import Kernel, counts, for_all, phases
 
-_SHARE = 0.2  # of the known pixels that a round removes
-_TOWARDS = 0.9  # of what is to be removed, that a round removes at most
-_LAST = 0.01  # of the known pixels: so many are not removed in a round, but one by one
+_SHARE = 0.2  # share of the known pixels that a round removes
+_TOWARDS = 0.9  # largest share of the pixels still to be removed that a round removes
+_LAST = 0.01  # up to this share of the known pixels is removed one by one, not in a round
 TOLERANCE, SHARE, REACH = 0.005, 0.002, 24
-"""Echoes are cut off below the first, flows into neighbours below the second (of their sum), and
-windows at the third (pixels from their centre)."""
-_EXACT = 1e-5  # relative residual
+"""Thresholds at which echoes (TOLERANCE), flows into neighbours (SHARE, relative to their sum) and
+windows (REACH, in pixels from their centre) are truncated."""
+_EXACT = 1e-5  # relative residual of the exact inpainting
 Limits = tuple[np.float32, np.float32, int]
 LIMITS: Limits = (np.float32(TOLERANCE), np.float32(SHARE), REACH)
 
 
 def _jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What breaks ties between removals: far below what can be seen."""
+    """Return random numbers that break ties between removals, far below what is visible."""
     return rng.random(image[0].size, np.float32) * np.float32(1e-6 * max(np.ptp(image), 1e-30))
 
 
 def begin(
     image: np.ndarray, absolute: bool, rng: np.random.Generator, num_threads: int = 1
 ) -> Echoes:
-    """All pixels of (C, H, W) float32 known, ordered by what their removal does."""
+    """Return the state of (C, H, W) float32 with all pixels known, ordered by effect of removal."""
     echoes = full(image, _jitter(image, rng), REACH)
     gather(echoes)
     _score(echoes, absolute, num_threads)
@@ -47,7 +47,7 @@ def begin_from(
     rng: np.random.Generator,
     num_threads: int = 1,
 ) -> Echoes:
-    """The echoes of a mask (H, W), computed one by one, ordered by what their removal does."""
+    """Compute the echoes of a mask (H, W) one by one, ordered by the effect of removal."""
     echoes = empty(image, _jitter(image, rng), REACH)
     echoes.known[:] = mask
     gather(echoes)
@@ -57,7 +57,7 @@ def begin_from(
 
 
 def refresh(echoes: Echoes, absolute: bool, num_threads: int = 1) -> None:
-    """Replace the error by that of the exact inpainting, and all keys."""
+    """Recompute the error from the exact inpainting, and then all keys."""
     known = echoes.known > 0
     filled = fill(echoes.image, known, (1.0, 1.0), _EXACT, num_threads=num_threads).image
     echoes.error[:] = filled - echoes.image
@@ -65,12 +65,12 @@ def refresh(echoes: Echoes, absolute: bool, num_threads: int = 1) -> None:
 
 
 def _score(echoes: Echoes, absolute: bool, num_threads: int) -> None:
-    """All keys anew."""
+    """Recompute all keys."""
     _for_tiles(echoes, lambda state, work, tile: score(state, work, tile, absolute), num_threads)
 
 
 def _for_tiles(echoes: Echoes, kernel: Kernel, num_threads: int) -> None:
-    """A kernel that writes into no other tile, for all of them at once."""
+    """Run a kernel that writes only into its own tile on all tiles in parallel."""
     for_all(echoes, kernel, range(len(echoes.tile_size)), REACH, num_threads)
 
 
@@ -83,12 +83,12 @@ def thin_to(
     rank: np.ndarray | None = None,
     after: Callable[[Echoes], bool] | None = None,
 ) -> bool:
-    """Remove pixels until ``target`` are left, or until ``after`` says so; True in that case.
+    """Remove pixels until ``target`` are left or ``after`` asks to stop; return True if it did.
 
-    An image of several tiles is thinned in rounds: a round removes, tile by tile, what is below
-    the key that a fifth of all are below; the last pixels are chosen among all. ``rank`` (N,), of
-    zeros, is set to how many were left after each. Threads share the tiles; the result is the same
-    for any number of them.
+    An image of several tiles is thinned in rounds. A round removes, tile by tile, the pixels whose
+    keys are below the 20th percentile of all keys. The last pixels are chosen among all tiles.
+    ``rank`` (N,), initially zero, is set to the number of pixels left after each removal. Threads
+    share the tiles; the result does not depend on their number.
     """
     while (size := int(echoes.tile_size.sum())) > target:
         threshold = _threshold(echoes, size, target)
@@ -110,7 +110,10 @@ def thin_to(
 
 
 def drop_to(echoes: Echoes, target: int, rank: np.ndarray | None = None) -> None:
-    """Leave the ``target`` known pixels of largest keys; only ``known`` and ``rank`` follow."""
+    """Keep the ``target`` known pixels with the largest keys.
+
+    Only ``known`` and ``rank`` are updated.
+    """
     known = np.flatnonzero(echoes.known)
     order = known[np.argsort(echoes.key[known], kind="stable")]
     gone = order[: len(known) - target]
@@ -120,7 +123,10 @@ def drop_to(echoes: Echoes, target: int, rank: np.ndarray | None = None) -> None
 
 
 def _threshold(echoes: Echoes, size: int, target: int) -> np.float32:
-    """Keys below this are for the next round; infinite: the rest is to be removed one by one."""
+    """Return the key below which the next round removes pixels.
+
+    It is infinite if the remaining pixels are to be removed one by one.
+    """
     if len(echoes.tile_size) == 1 or size - target <= _LAST * size:
         return np.float32(np.inf)
     number = int(min(_SHARE * size, _TOWARDS * (size - target)))
@@ -132,10 +138,10 @@ def _threshold(echoes: Echoes, size: int, target: int) -> np.float32:
 def _round(
     echoes: Echoes, most: int, threshold: np.float32, absolute: bool, num_threads: int
 ) -> None:
-    """Remove pixels whose key is below the threshold, ``most`` at most.
+    """Remove at most ``most`` pixels whose key is below the threshold.
 
-    How many a block may remove is settled beforehand: ``most``, in proportion to how many are below
-    the threshold.
+    The number that each block may remove is fixed in advance: its share of ``most``, in proportion
+    to the number of its pixels below the threshold.
     """
     echoes.level[:] = -np.inf
     shape = echoes.known.shape
@@ -155,15 +161,17 @@ def _round(
 
 
 def _note(echoes: Echoes, size: int, rank: np.ndarray) -> None:
-    """Ranks of those of ``size`` known pixels that are no longer known: tiles are merged by the
-    level they had come to."""
+    """Set the ranks of those of ``size`` known pixels that have been removed.
+
+    Tiles are merged by the level that they had reached.
+    """
     gone = np.flatnonzero((echoes.known.ravel() == 0) & (rank == 0))
     order = np.lexsort((-echoes.place[gone], echoes.key[gone]))
     rank[gone[order]] = size - 1 - np.arange(len(gone))
 
 
 def exchange_groups(echoes: Echoes, candidates: np.ndarray, size: int, absolute: bool) -> None:
-    """`exchange` for all rows of candidates, with more room where it is needed."""
+    """Run `exchange` for all rows of candidates, and provide more room when needed."""
     done = 0
     while done < len(candidates):
         work = work_for(echoes, REACH)

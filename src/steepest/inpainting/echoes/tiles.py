@@ -1,10 +1,10 @@
-"""Tiles that several threads can work on at the same time, with the same result as one.
+"""Tiles that several threads can process in parallel, with the same result as one thread.
 
 A removal changes the error, and the windows and keys of known pixels, at most ``reach + 1`` pixels
-away, and depends on what is at most ``2 reach + 1`` away. Tiles are therefore taken in blocks of
-two by two, and blocks that have another one between them at once: none reads what another writes
-as long as ``3 reach + 1`` is at most two tiles, nor do both write into one tile as long as ``reach
-+ 1`` is at most one.
+away. It depends on pixels at most ``2 reach + 1`` away. Tiles are therefore grouped into blocks of
+two by two, and blocks that have another block between them are processed in parallel. No block
+reads what another writes if ``3 reach + 1`` is at most two tiles, and no two blocks write into the
+same tile if ``reach + 1`` is at most one tile.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import numpy as np
 from ...core.threads import run_all
 from .state import TILE, Echoes, Work, grow, work_for
 
-_SIDE = 2  # tiles of a block
+_SIDE = 2  # side of a block in tiles
 Kernel = Callable[[Echoes, Work, Any], bool]
 
 
 def for_all(
     echoes: Echoes, kernel: Kernel, items: Sequence[Any], reach: int, num_threads: int
 ) -> None:
-    """``kernel(echoes, work, item)`` for all items, no two of which may write into one tile.
+    """Call ``kernel(echoes, work, item)`` for all items; no two may write into the same tile.
 
-    A thread that is ready takes the next item. False says that a tile wants more room: it gets
-    that, and the kernel is called again.
+    Each idle thread takes the next item. If the kernel returns False, a tile needs more room; the
+    tile gets it, and the kernel is called again.
     """
     while items:
         items = _run(echoes, kernel, items, reach, num_threads)
@@ -38,7 +38,7 @@ def for_all(
 def _run(
     echoes: Echoes, kernel: Kernel, items: Sequence[Any], reach: int, num_threads: int
 ) -> list[Any]:
-    """The items for which the kernel returned False."""
+    """Return the items for which the kernel returned False."""
     queue = iter(items)
 
     def drain(_: int) -> list[Any]:
@@ -50,7 +50,7 @@ def _run(
 
 
 def counts(chosen: np.ndarray) -> np.ndarray:
-    """How many pixels of a Boolean (H, W) are True in each block."""
+    """Count the True pixels of a Boolean (H, W) array in each block."""
     for axis in (0, 1):
         starts = np.arange(0, chosen.shape[axis], _SIDE * TILE)
         chosen = np.add.reduceat(chosen, starts, axis, np.int64)
@@ -58,7 +58,7 @@ def counts(chosen: np.ndarray) -> np.ndarray:
 
 
 def phases(shape: tuple[int, ...]) -> list[list[tuple[int, np.ndarray]]]:
-    """All blocks by number, with their tiles, in groups that can be worked on at once."""
+    """Return all numbered blocks with their tiles, in groups that can be processed in parallel."""
     rows, columns = (-(-length // TILE) for length in shape)
     tiles = np.arange(rows * columns).reshape(rows, columns)
     blocks = [

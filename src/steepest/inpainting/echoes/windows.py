@@ -1,4 +1,4 @@
-"""Windows in the arena: reading, moving, adding."""
+"""Windows in the arena: reading, moving and adding them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .options import PLAIN
 
 @nb.njit(**PLAIN)
 def window_of(window, pixel):
-    """First row, first column, height, width."""
+    """Return first row, first column, height and width of the window of a pixel."""
     return window[pixel, 0], window[pixel, 1], window[pixel, 2], window[pixel, 3]
 
 
 @nb.njit(**PLAIN)
 def set_window(window, pixel, y0, x0, rows, columns):
-    """The same, to write."""
+    """Set first row, first column, height and width of the window of a pixel."""
     window[pixel, 0], window[pixel, 1], window[pixel, 2], window[pixel, 3] = y0, x0, rows, columns
 
 
 @nb.njit(**PLAIN)
 def at(arena, start, y0, x0, rows, columns, y, x):
-    """The echo at row y, column x of the image; its window is given by five numbers."""
+    """Return the echo at row y, column x of the image, from the window given by five numbers."""
     a, b = y - y0, x - x0
     if a < 0 or b < 0 or a >= rows or b >= columns:
         return np.float32(0)
@@ -54,9 +54,9 @@ def _compact(echoes, tile, blocks):
 
 @nb.njit(**PLAIN)
 def _allocate(echoes, pixel, size, blocks):
-    """A new block for a pixel, with a quarter more than asked for.
+    """Allocate a new block for a pixel, a quarter larger than requested.
 
-    False where its tile wants more room than it has, which ``limit`` then says.
+    Returns False if the tile needs more room than it has; ``limit`` then says how much.
     """
     tile = tile_of(echoes, pixel)
     room = (size * 5 // 4 + 3) // 4 * 4
@@ -74,9 +74,9 @@ def _allocate(echoes, pixel, size, blocks):
 
 @nb.njit(**PLAIN)
 def reshape(echoes, pixel, y0, x0, height, width, work):
-    """Give a window another rectangle; what is outside is lost, what is new is zero.
+    """Change the rectangle of a window; values outside it are lost, and new values are zero.
 
-    False, and the window stays as it is, where there is no room.
+    Returns False and leaves the window unchanged if there is no room.
     """
     window = echoes.window
     before_y, before_x, rows, columns = window_of(window, pixel)
@@ -103,10 +103,11 @@ def reshape(echoes, pixel, y0, x0, height, width, work):
 
 @nb.njit(**PLAIN)
 def widen(echoes, k, other, limits, work):
-    """Make the window of neighbour ``k`` hold ``s_k b_other`` where that is at least the tolerance
-    and within reach; where it nowhere is, ``s_k`` becomes zero. False where there is no room.
+    """Widen the window of neighbour ``k`` to hold ``s_k b_other``.
 
-    ``work.extent`` holds the largest value of each row and column of the other window.
+    The window covers the pixels within reach where ``s_k b_other`` is at least the tolerance. If
+    there are none, ``s_k`` is set to zero. ``work.extent`` holds the largest value of each row and
+    column of the other window. Returns False if there is no room.
     """
     tolerance, _, reach = limits
     pixel = work.found[k]
@@ -130,7 +131,7 @@ def widen(echoes, k, other, limits, work):
 
 @nb.njit(**PLAIN)
 def add_window(echoes, pixel, other, factor):
-    """``b_pixel += factor b_other`` inside the window of ``pixel``."""
+    """Compute ``b_pixel += factor b_other`` inside the window of ``pixel``."""
     own_y, own_x, own_rows, own_columns = window_of(echoes.window, pixel)
     y0, x0, rows, columns = window_of(echoes.window, other)
     first, last = max(own_x, x0), min(own_x + own_columns, x0 + columns)
@@ -145,7 +146,7 @@ def add_window(echoes, pixel, other, factor):
 
 @nb.njit(**PLAIN)
 def _inside(largest, a, count, threshold):
-    """First and last index at which the threshold is reached (last < first: none)."""
+    """Return the first and last index that reach the threshold (last < first if there are none)."""
     first, last = 0, count - 1
     while first < count and largest[a, first] < threshold:
         first += 1
@@ -156,7 +157,7 @@ def _inside(largest, a, count, threshold):
 
 @nb.njit(**PLAIN)
 def measure(echoes, pixel, extent):
-    """Largest value of each row (``extent[0]``) and column (``extent[1]``) of a window."""
+    """Compute the largest value of each row (``extent[0]``) and column (``extent[1]``)."""
     _, _, rows, columns = window_of(echoes.window, pixel)
     arena, start = echoes.arena, echoes.offset[pixel]
     for x in range(columns):

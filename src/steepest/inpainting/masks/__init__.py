@@ -1,11 +1,11 @@
-"""Which few pixels to keep: methods from an image and a density to a Boolean mask.
+"""Mask selection: methods that choose a few pixels to keep, given an image and a density.
 
 >>> from steepest.inpainting import masks
 >>> mask = masks.laplacian_dither(image, 0.05)                             # doctest: +SKIP
 
-Every method keeps exactly ``max(1, round(density * N))`` of the N pixels, one mask for all
-channels. Everything is imported on first use. (No module has the name of a function here: the
-module would hide it once imported.)
+Every method returns a Boolean mask, shared by all channels, that keeps exactly
+``max(1, round(density * N))`` of the N pixels. All names are imported on first use. (No module
+here has the name of a function, because the module would hide the function once imported.)
 """
 
 from __future__ import annotations

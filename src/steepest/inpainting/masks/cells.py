@@ -1,4 +1,4 @@
-"""The cells of a mask: for each of its pixels, those nearer to it than to the others."""
+"""The cells of a mask: for each mask pixel, the pixels nearest to it."""
 
 from __future__ import annotations
 
@@ -7,35 +7,38 @@ import numpy as np
 
 
 def worst_pixels(error: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
-    """The pixels of largest error of the cells of largest total error.
+    """Find the pixel with the largest error in each of the cells with the largest total error.
 
-    A cell holds the pixels that a breadth-first search from all mask pixels at once reaches from
-    the same one: discrete Voronoi cells for the city-block distance. O(N) and a sort of the cells.
+    A breadth-first search starts from all mask pixels at once. A cell is the set of pixels that it
+    reaches from the same mask pixel: a discrete Voronoi cell for the city-block distance. The cost
+    is O(N) and a sort of the cells.
 
     Parameters
     ----------
     error : array, 1-D to 3-D
-        Not negative, zero on the mask.
-    mask : Boolean array of the same shape, not empty
+        Error of each pixel; not negative, zero on the mask.
+    mask : Boolean array of the same shape
+        The mask, with at least one pixel.
     count : int
-        Largest number of pixels.
+        Maximum number of pixels to return.
 
     Returns
     -------
-    array of at most ``count`` distinct flat indices, none in the mask, at most one from each cell;
-    the worst cell first
+    array of at most ``count`` integers
+        Distinct flat indices, none in the mask and at most one from each cell, starting with the
+        worst cell.
     """
     volume = (1, 1, *error.shape)[-3:]
     owners = np.flatnonzero(mask)
     total, worst = _cells(error.reshape(-1), owners, np.array(volume))
     order = np.argsort(-total, kind="stable")
-    order = order[worst[order] >= 0]  # cells of one pixel have none to give
+    order = order[worst[order] >= 0]  # cells of one pixel have no other pixel
     return worst[order[:count]]
 
 
 @nb.njit(cache=True, nogil=True)
 def _cells(error, owners, volume):  # type: ignore[no-untyped-def]
-    """Total error of each cell and its worst pixel that is not its owner (-1: there is none)."""
+    """Return the total error of each cell and its worst pixel other than its owner (-1 if none)."""
     _, height, width = volume
     cell = np.full(error.size, -1)
     queue = np.empty(error.size, dtype=np.int64)

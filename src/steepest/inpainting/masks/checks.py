@@ -1,4 +1,4 @@
-"""Arguments that the mask methods share, and what they tell on the way."""
+"""Arguments that the mask methods share, and their progress reports."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class MaskStep:
     Attributes
     ----------
     step : int
-        Which report it is; 1 for the first.
+        Number of this report, starting from 1.
     num_steps : int
-        How many there will be, where that is known beforehand, else 0.
+        Total number of reports if known beforehand, otherwise 0.
     known : int
-        Pixels in the mask now.
+        Current number of pixels in the mask.
     target : int
-        Pixels it will have.
+        Final number of pixels in the mask.
     error : float or None
-        Mean absolute error of the inpainting, integer images on the [0, 1] scale; of which mask,
-        the method says. None where the method does not inpaint.
+        Mean absolute error of the inpainting, on the [0, 1] scale for integer images. Each method
+        documents which mask it refers to. None if the method does not inpaint.
     """
 
     step: int
@@ -43,23 +43,23 @@ class MaskStep:
 
 
 def prepare(image: Any, density: Any, channel_axis: int | None) -> tuple[np.ndarray, int]:
-    """The image as ``(channels, *space)`` in float64 and the number of pixels to keep."""
+    """Return the image as ``(channels, *space)`` in float64, and the number of pixels to keep."""
     values = double(image, channel_axis)
     return values, count_of(density, int(np.prod(values.shape[1:])))
 
 
 def double(image: Any, channel_axis: int | None) -> np.ndarray:
-    """The image as ``(channels, *space)`` in float64, integers divided by their maximum."""
+    """Return the image as ``(channels, *space)`` in float64, integers divided by their maximum."""
     return np.ascontiguousarray(prepare_numpy(image, channel_axis)[0], np.float64)
 
 
 def count_of(density: Any, num_pixels: int) -> int:
-    """``max(1, round(density * num_pixels))`` for a density above 0 and up to 1."""
+    """Return ``max(1, round(density * num_pixels))`` for a density above 0 and up to 1."""
     return max(1, round(check_fraction(density, "density") * num_pixels))
 
 
 def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
-    """A copy of a Boolean mask of the spatial shape with a pixel in it."""
+    """Return a copy of a nonempty Boolean mask of the spatial shape."""
     array = as_array(mask, "mask")
     if dtype_name(array) != "bool" or tuple(array.shape) != space:
         raise InputError(
@@ -72,7 +72,7 @@ def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
 
 
 def generator(rng: Rng) -> np.random.Generator:
-    """``rng`` itself, or a new generator seeded with it (None: from the operating system)."""
+    """Return ``rng`` itself, or a new generator seeded with it (None: by the operating system)."""
     seed = isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0
     if rng is None or seed or isinstance(rng, np.random.Generator):
         return np.random.default_rng(rng)
@@ -80,5 +80,5 @@ def generator(rng: Rng) -> np.random.Generator:
 
 
 def exponent(norm: Any) -> int:
-    """1 for ``norm="l1"``, 2 for ``"l2"``."""
+    """Return 1 for ``norm="l1"`` and 2 for ``"l2"``."""
     return 1 if check_choice(norm, "norm", ("l1", "l2")) == "l1" else 2

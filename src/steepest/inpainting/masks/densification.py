@@ -1,4 +1,4 @@
-"""Densification: from few pixels to many, each added where the inpainting is worst."""
+"""Densification: add pixels where the inpainting is worst."""
 
 from __future__ import annotations
 
@@ -26,47 +26,50 @@ def densify(
     norm: str = "l2",
     reconstruct: Reconstruct = diffusion,
 ) -> np.ndarray:
-    """Repeatedly inpaint, and add the worst pixel of each of the cells of largest total error.
+    """Choose a mask by repeatedly adding pixels where the inpainting is worst.
 
-    Starts from the lattice of `regular` with the share ``first`` of the pixels wanted. In each of
-    ``rounds`` rounds it inpaints, gives every pixel to the mask pixel nearest to it (city-block
-    distance), and adds in the cells of largest total error the pixel of largest error; the number
-    is the same in every round, but no more than there are cells. So what is added is spread, and
-    cells where much is wrong are split first. Chizhov & Weickert do this with the triangles of a
-    Delaunay mesh; cells need no mesh and exist in any dimension. The mask is the same every time.
-    One inpainting and O(N) a round, a few rounds more where ``first`` is so small that the number
-    of cells limits them.
+    Starts from the lattice of `regular` with the share ``first`` of the requested pixels. Each of
+    the ``rounds`` rounds inpaints and assigns every pixel to the nearest mask pixel (city-block
+    distance), which splits the image into cells. In the cells with the largest total error, it adds
+    the pixel with the largest error. The number of pixels is the same in every round but at most
+    the number of cells. The added pixels are therefore spread out, and cells with a large error are
+    split first.
+
+    Chizhov & Weickert do this with the triangles of a Delaunay mesh. Cells need no mesh and exist
+    in any dimension. The method is deterministic. A round costs one inpainting and O(N). It takes a
+    few rounds more if ``first`` is so small that the number of cells limits the additions.
 
     Parameters
     ----------
     image, density, channel_axis
         As in `random`.
     rng
-        Checked and not used: the mask methods share their arguments.
+        Checked but not used; all mask methods share this argument.
     on_step : callable, optional
-        Called with a `MaskStep` each round; its error is that of the mask before the round. Where
-        it returns True, there is no further inpainting: the pixels that are missing are added by
-        the errors of the last one, in as few rounds as there are cells for.
+        Called with a `MaskStep` in each round; its error is that of the mask before the round. If
+        it returns True, no further inpainting is done: the missing pixels are added according to
+        the last errors, in as few rounds as the number of cells allows.
     rounds : int
-        Inpaintings; more are better and slower.
+        Number of inpaintings. More inpaintings give a better mask but take longer.
     first : float
-        Share of the pixels to start with, above 0 and up to 1.
+        Share of the requested pixels to start with, above 0 and up to 1.
     norm : {"l2", "l1"}
-        Error of a pixel: squares or magnitudes, summed over the channels. With squares the mean
-        absolute error was 3 to 5 % lower, too.
+        Error of a pixel: the sum of squares or magnitudes over the channels. Squares also gave a
+        mean absolute error that was 3 to 5 % lower.
     reconstruct : callable
         ``reconstruct(values, known, start)`` inpaints ``values`` (channels, \\*space) from the
-        Boolean array ``known`` (\\*space), where ``start`` is the inpainting before or None. The
+        Boolean array ``known`` (\\*space), where ``start`` is the previous inpainting or None. The
         default is homogeneous diffusion to a relative residual of 1e-6.
 
     Returns
     -------
-    Boolean array of the spatial shape, True: kept.
+    Boolean array of the spatial shape
+        True at the pixels to keep.
 
     Raises
     ------
     InputError
-        Bad image, density or options.
+        If the image, the density or an option is invalid.
 
     References
     ----------

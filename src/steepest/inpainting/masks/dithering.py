@@ -1,37 +1,38 @@
-"""Error diffusion: from a map of densities to a mask of exactly as many pixels as asked for."""
+"""Error diffusion: turn a density map into a mask with exactly the requested number of pixels."""
 
 from __future__ import annotations
 
 import numba as nb
 import numpy as np
 
-# Floyd and Steinberg: the next pixel, then the next row behind, below and ahead; the last is ours:
-# the same pixel of the next plane of a volume
+# Floyd and Steinberg: the next pixel, then behind, below and ahead in the next row. Our addition is
+# the last weight, for the same pixel in the next plane of a volume.
 _WEIGHTS = np.array([7.0, 3.0, 5.0, 1.0, 8.0])
 
 
 def dither(importance: np.ndarray, count: int) -> np.ndarray:
-    """A mask of exactly ``count`` pixels whose local density is proportional to ``importance``.
+    """Return a mask of exactly ``count`` pixels with local density proportional to ``importance``.
 
-    The densities are ``min(1, s * importance)``, with s such that they sum to ``count``. They are
-    rounded to 0 or 1 one after the other, row by row in alternating directions, and the error of
-    each rounding is handed to the pixels that follow, with the weights of Floyd & Steinberg
-    (Proc. SID 17 (1976) 75-77); in a volume a third of it goes to the next plane. Nothing is lost
-    at the boundary, where the weights of the neighbours that exist are scaled to sum to 1, so the
-    count is met but for rare roundings at the end; those are made up for where the decision was
-    closest. O(N log N) for the scale, O(N) else.
+    The densities are ``min(1, s * importance)``, with s chosen so that they sum to ``count``. They
+    are rounded to 0 or 1 in turn, row by row in alternating directions. The error of each rounding
+    is passed to the following pixels with the weights of Floyd & Steinberg (Proc. SID 17 (1976)
+    75-77). In a volume, a third of it goes to the next plane. At the boundary, the weights of the
+    existing neighbours are scaled to sum to 1, so that no error is lost. The count is then met
+    except for rare roundings at the end, which are corrected where the decision was closest. The
+    scale takes O(N log N), the rest O(N).
 
     Parameters
     ----------
     importance : array, 1-D to 3-D
-        Not negative. Where fewer than ``count`` pixels are positive, the others get what is left,
-        evenly.
+        Importance of each pixel; not negative. If fewer than ``count`` pixels are positive, the
+        rest of the count is distributed evenly over the other pixels.
     count : int
-        At most the number of pixels.
+        Number of pixels in the mask, at most the number of pixels of ``importance``.
 
     Returns
     -------
     Boolean array of the shape of ``importance``
+        The mask.
     """
     density = scale_to(importance.reshape(-1).astype(np.float64), count)
     mask, margin = _diffuse(density.reshape((1, 1, *importance.shape)[-3:]), _WEIGHTS)
@@ -39,15 +40,15 @@ def dither(importance: np.ndarray, count: int) -> np.ndarray:
 
 
 def scale_to(importance: np.ndarray, count: int) -> np.ndarray:
-    """``min(1, s * importance)`` with the sum ``count``, the base of `dither`."""
+    """Return ``min(1, s * importance)`` with sum ``count``, the basis of `dither`."""
     peak = float(importance.max(initial=0.0))
-    # the floor gives pixels of importance 0 something where the others do not suffice
+    # The floor gives pixels of importance 0 a density if the others do not suffice.
     raised = importance / peak + 1e-9 if peak > 0 else np.ones(importance.shape)
     ordered = np.sort(raised)[::-1]
     rest = np.cumsum(ordered[::-1])[::-1]  # sum of all from k on
     full = np.arange(len(ordered))
-    # with the k largest at 1 the scale is (count - k) / rest[k]; the first k for which the
-    # largest of the others stays below 1 is the right one
+    # With the k largest densities at 1, the scale is (count - k) / rest[k]. The right k is the
+    # first one for which the largest of the other densities does not exceed 1.
     fits = (count - full) * ordered <= rest
     k = int(np.argmax(fits)) if fits.any() else len(ordered)
     scale = (count - k) / rest[k] if k < len(ordered) else 1 / ordered[-1]
@@ -55,7 +56,7 @@ def scale_to(importance: np.ndarray, count: int) -> np.ndarray:
 
 
 def _exactly(mask: np.ndarray, margin: np.ndarray, count: int) -> np.ndarray:
-    """Add the pixels nearest to being chosen, or drop those nearest to not being."""
+    """Add the pixels closest to being chosen, or drop those closest to not being chosen."""
     missing = count - int(mask.sum())
     if missing == 0:
         return mask
@@ -68,7 +69,7 @@ def _exactly(mask: np.ndarray, margin: np.ndarray, count: int) -> np.ndarray:
 
 @nb.njit(cache=True, nogil=True)
 def _diffuse(density, weights):  # type: ignore[no-untyped-def]
-    """The mask, and the values that were rounded."""
+    """Return the mask and the values that were rounded."""
     depth, height, width = density.shape
     value = density.copy()
     mask = np.zeros(density.shape, dtype=np.bool_)

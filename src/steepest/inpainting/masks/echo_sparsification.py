@@ -1,4 +1,4 @@
-"""Echo sparsification: every removal's effect on the whole image is known without a solve."""
+"""Echo sparsification: score the effect of every removal on the whole image without a solve."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..echoes.thinning import begin, begin_from, drop_to, exchange_groups, refre
 from ..problem import prepare_numpy
 from .checks import MaskStep, Rng, check_mask, count_of, exponent, generator
 
-_CANDIDATES = 10  # of which the one with the largest error is inserted
-_PARTS = 20  # in which a cycle of exchanges is done, for its progress
-_LEAST = 64  # exchanges of a part
+_CANDIDATES = 10  # pixels per exchange; the one with the largest error is inserted
+_PARTS = 20  # parts of a cycle of exchanges, each followed by a progress report
+_LEAST = 64  # minimum number of exchanges in a part
 
 
 def echo(
@@ -32,49 +32,52 @@ def echo(
     cycles: int = 0,
     num_threads: int | None = None,
 ) -> np.ndarray:
-    """Remove pixels one by one, always the one that harms the whole inpainting least.
+    """Choose a mask by removing pixels one by one, always the one that does the least harm.
 
-    The echo b_i of a mask pixel i is the inpainting's answer to a unit change there. Without i,
-    diffusion gives ``u + t b_i`` with ``t = -(L u)_i / (L b_i)_i``, L the Laplacian: the change of
-    the error of the whole image is a sum over the echo, and no equation is solved. The other
-    echoes become ``b_j + s_j b_i`` with ``s_j`` the share of j in the flow out of i (a star-mesh
-    step). Starts from the full mask.
+    The echo b_i of a mask pixel i is the response of the inpainting to a unit change at i. Without
+    i, diffusion gives ``u + t b_i`` with ``t = -(L u)_i / (L b_i)_i``, where L is the Laplacian.
+    The change of the error over the whole image is thus a sum over the echo, without solving an
+    equation. The other echoes become ``b_j + s_j b_i``, where ``s_j`` is the share of j in the flow
+    out of i (a star-mesh step). The method starts from the full mask.
 
-    Echoes are cut off where they are below 0.005 and more than 24 pixels away; pixels whose echo
-    changed are scored anew, others when their turn comes. Images above 64 x 64 are thinned in
-    rounds, tile by tile (docs/inpainting has what each of these costs).
+    Echoes are truncated where they are below 0.005 and where they are more than 24 pixels away.
+    Pixels whose echo has changed are scored again at once, all others when their turn comes. Images
+    larger than 64 x 64 are thinned in rounds, tile by tile. docs/inpainting gives the cost of each
+    of these approximations.
 
     Parameters
     ----------
     image : array
-        Two spatial axes and maybe a channel axis.
+        Image with two spatial axes and an optional channel axis.
     density, channel_axis, rng
-        As in `random`; ``rng`` breaks ties and draws candidates of exchanges.
+        As in `random`; ``rng`` breaks ties and draws the candidates of exchanges.
     on_step : callable, optional
-        Called with a `MaskStep` before the first round and after each; its error is estimated from
-        the echoes. Where it returns True, the pixels that are too many go at once, those whose
-        loss seems to harm least, and no exchanges follow.
+        Called with a `MaskStep` before the first round and after each round; its error is estimated
+        from the echoes. If it returns True, the excess pixels that seem to harm least are removed
+        at once, and no exchanges follow.
     norm : {"l1", "l2"}
-        Sum over pixels and channels of the error's magnitudes, or of its squares.
+        Error to minimise: the sum of its magnitudes or squares over pixels and channels.
     cycles : int
-        Cycles of `echo_exchange` afterwards.
+        Number of cycles of `echo_exchange` to run afterwards.
     num_threads : int, optional
-        Threads that share the tiles of an image (up to 256 x 256 all removals are one thread's);
-        all processors unless given. The mask is the same for any number.
+        Number of threads that share the tiles of an image (default: all processors). Up to
+        256 x 256 pixels, one thread does all removals. The mask does not depend on the number of
+        threads.
 
     Returns
     -------
-    Boolean array of the spatial shape.
+    Boolean array of the spatial shape
+        True at the pixels to keep.
 
     Raises
     ------
     InputError
-        Bad image, density or options.
+        If the image, the density or an option is invalid.
 
     Notes
     -----
-    About 10 microseconds per pixel of a colour image on one core, at 5 %. Memory: about 200 bytes
-    per pixel. Computed in float32.
+    At 5 %, the run time is about 10 microseconds per pixel of a colour image on one core. The
+    method takes about 200 bytes of memory per pixel. Computations are in float32.
     """
     tell = Reporter(on_step)
     absolute, random, cycles = _options(norm, rng, cycles)
@@ -99,24 +102,25 @@ def echo_ranking(
     density: float = 0.01,
     num_threads: int | None = None,
 ) -> np.ndarray:
-    """Masks of `echo` for all densities from one run: ``ranking < k`` is that of k pixels.
+    """Compute the masks of `echo` for all densities in one run.
+
+    The mask of k pixels is ``ranking < k``.
 
     Parameters
     ----------
     image, channel_axis, rng, on_step, norm
-        As in `echo`; a ranking that was stopped is complete, too.
+        As in `echo`. The ranking is complete even if ``on_step`` stops the method.
     density : float
-        The smallest density of interest; the pixels left then all have rank 0.
+        Smallest density of interest. All pixels that remain at this density have rank 0.
     num_threads : int, optional
         As in `echo`.
 
     Returns
     -------
     int32 array of the spatial shape
-        How many pixels were left when this one was removed. The masks are nested, and
-        ``ranking < k`` has k pixels for every k from ``max(1, round(density * N))`` on. Above
-        64 x 64 pixels one or two in a hundred of them are others than in `echo`, whose last rounds
-        end elsewhere.
+        Number of pixels left when this pixel was removed. The masks are nested, and ``ranking < k``
+        has k pixels for every k from ``max(1, round(density * N))``. Above 64 x 64 pixels, one or
+        two in a hundred of the pixels differ from those of `echo`, whose last rounds end elsewhere.
 
     Raises
     ------
@@ -144,40 +148,42 @@ def echo_exchange(
     cycles: int = 5,
     num_threads: int | None = None,
 ) -> np.ndarray:
-    """Nonlocal pixel exchange with echoes: insert a pixel, remove the least harmful one.
+    """Improve a mask by nonlocal pixel exchange with echoes.
 
-    Each of ``cycles * |mask|`` exchanges draws ten pixels, inserts the one with the largest error,
-    whose echo is computed in a window, and removes the mask pixel that harms least, which may be
-    the same: as far as the echoes are exact, the error never grows. After each cycle the error is
-    computed anew by a solve.
+    Each of ``cycles * |mask|`` exchanges draws ten pixels and inserts the one with the largest
+    error. It computes the echo of this pixel in a window, and then removes the mask pixel that
+    harms the inpainting least, possibly the same one. As far as the echoes are exact, the error
+    never increases. After each cycle, a solve computes the error again.
 
     Parameters
     ----------
     image, channel_axis, rng, norm
         As in `echo`.
     mask : Boolean array of the spatial shape
-        Not changed.
+        Mask to improve; it is not modified.
     on_step : callable, optional
-        Called with a `MaskStep` twenty times a cycle; where it returns True, the mask so far comes
-        back.
+        Called with a `MaskStep` twenty times per cycle. If it returns True, the current mask is
+        returned.
     cycles : int
-        Exchanges, as a multiple of the pixels in the mask.
+        Number of exchanges, as a multiple of the number of pixels in the mask.
     num_threads : int, optional
-        Threads that share the echoes of the mask at the beginning and the channels of a solve; all
-        processors unless given. Exchanges follow one another. The mask is the same for any number.
+        Number of threads that share the initial echoes of the mask and the channels of a solve
+        (default: all processors). The exchanges themselves run one after another. The mask does not
+        depend on the number of threads.
 
     Returns
     -------
-    Boolean array of the spatial shape with as many pixels as ``mask``.
+    Boolean array of the spatial shape
+        The improved mask, with as many pixels as ``mask``.
 
     Raises
     ------
     InputError
-        Bad image, mask or options.
+        If the image, the mask or an option is invalid.
 
     Notes
     -----
-    About 0.1 ms an exchange on one core in colour at 5 %.
+    The run time is about 0.1 ms per exchange on one core for colour images at 5 %.
     """
     tell = Reporter(on_step)
     absolute, random, cycles = _options(norm, rng, cycles)
@@ -196,9 +202,10 @@ def _options(norm: str, rng: Rng, cycles: Any) -> tuple[bool, np.random.Generato
 
 
 def _planar(image: Any, channel_axis: int | None) -> tuple[np.ndarray, float]:
-    """(C, H, W) in float32 with values from -1 to 1, in units of the second result.
+    """Return the image as (C, H, W) float32 with values from -1 to 1, and the unit of these values.
 
-    A constant is taken from each channel, which no mask depends on: float32 keeps the rest better.
+    A constant, on which no mask depends, is subtracted from each channel so that float32 represents
+    the rest more accurately.
     """
     values, layout = prepare_numpy(image, channel_axis, any_size=True)
     if values.ndim != 3:
@@ -235,7 +242,7 @@ def _thinned(
     after: Callable[[Echoes], bool],
     rank: np.ndarray | None = None,
 ) -> Echoes:
-    """From all pixels to ``target``; where ``after`` stops it, what is too much goes at once."""
+    """Thin from all pixels to ``target``; if ``after`` stops it, drop the excess pixels at once."""
     echoes = begin(values, absolute, random, num_threads)
     if after(echoes) or thin_to(echoes, target, absolute, num_threads, rank=rank, after=after):
         drop_to(echoes, target, rank)
@@ -264,5 +271,5 @@ def _exchanged(
 
 
 def _part(size: int) -> int:
-    """Exchanges between two reports."""
+    """Return the number of exchanges between two reports."""
     return max(-(-size // _PARTS), _LEAST)

@@ -1,4 +1,4 @@
-"""Nonlocal pixel exchange: mask pixels moved to where the inpainting is wrong."""
+"""Nonlocal pixel exchange: move mask pixels to where the inpainting error is large."""
 
 from __future__ import annotations
 
@@ -26,53 +26,55 @@ def nonlocal_pixel_exchange(
     norm: str = "l1",
     reconstruct: Reconstruct = diffusion,
 ) -> np.ndarray:
-    """Try to move mask pixels to where the error is large; keep each move that lowers the error.
+    """Improve a mask by moving pixels to where the error is large.
 
-    Each of ``cycles * |mask|`` iterations draws ``m`` pixels that are not in the mask, exchanges
-    the ``n`` of largest error with ``n`` random pixels of the mask, inpaints, and undoes the
-    exchange unless the total error became smaller. So the error, as computed by ``reconstruct``,
-    never grows.
+    Each of ``cycles * |mask|`` iterations draws ``m`` pixels outside the mask and exchanges the
+    ``n`` of them with the largest error for ``n`` random pixels of the mask. It then inpaints, and
+    undoes the exchange unless the total error has decreased. The error computed with
+    ``reconstruct`` therefore never increases.
 
     An iteration costs one inpainting and O(N). As only n pixels change, the inpainting starts from
-    the one kept: with conjugate gradients without a preconditioner that halves its time at
-    5 %; the multigrid of the default takes fewer iterations, but its set-up stays.
+    the last one that was kept. With conjugate gradients without a preconditioner, this halves the
+    time at 5 %. The default multigrid solver takes fewer iterations, but its set-up time remains.
 
     Parameters
     ----------
     image, channel_axis, rng
         As in `random`.
     mask : Boolean array of the spatial shape
-        The mask to improve, with at least one pixel; it is not changed.
+        Mask to improve, with at least one pixel; it is not modified.
     on_step : callable, optional
-        Called with a `MaskStep` each iteration; its error is that of the mask. Where it returns
-        True, the mask so far comes back.
+        Called with a `MaskStep` in each iteration; its error is that of the mask. If it returns
+        True, the current mask is returned.
     cycles : int
-        Iterations, as a multiple of the pixels in the mask.
+        Number of iterations, as a multiple of the number of pixels in the mask.
     m : int
-        Candidates of an iteration; fewer where fewer pixels are left.
+        Number of candidates per iteration; fewer if fewer pixels are left.
     n : int
-        Pixels exchanged in an iteration, up to ``m``; at most all in the mask, or all others.
+        Number of pixels exchanged per iteration, at most ``m``. It is limited to the number of
+        pixels in the mask and outside it.
     norm : {"l1", "l2"}
-        What is minimised: the sum over pixels and channels of the error's magnitudes or squares.
+        Error to minimise: the sum of its magnitudes or squares over pixels and channels.
     reconstruct : callable
         As in `probabilistic_sparsification`.
 
     Returns
     -------
-    Boolean array of the spatial shape with as many pixels as ``mask``.
+    Boolean array of the spatial shape
+        The improved mask, with as many pixels as ``mask``.
 
     Raises
     ------
     InputError
-        Bad image, mask or options.
+        If the image, the mask or an option is invalid.
 
     Notes
     -----
-    Mainberger et al. leave m and n to the user; Peter (2022) takes 5 cycles and does not state m
-    and n. The defaults are measured, by the mean absolute error after one or two cycles on a colour
-    crop of 128 x 128 at 5 %: m = 4 and 30 are 1 to 4 % worse, m = 100 and n = 2 more, m = 400 a
-    tenth. Starting from `densify` or from `probabilistic_sparsification` made no difference of 1 %
-    after three cycles.
+    Mainberger et al. leave m and n to the user. Peter (2022) takes 5 cycles and does not state m
+    and n. The defaults were chosen by the mean absolute error after one or two cycles on a colour
+    crop of 128 x 128 at 5 %. There, m = 4 and m = 30 are 1 to 4 % worse, m = 100 and n = 2 are
+    worse than that, and m = 400 is a tenth worse. Starting from `densify` or from
+    `probabilistic_sparsification` made a difference of less than 1 % after three cycles.
 
     References
     ----------
@@ -118,6 +120,6 @@ def nonlocal_pixel_exchange(
 def swap(
     flat: np.ndarray, inside: np.ndarray, leave: np.ndarray, outside: np.ndarray, enter: np.ndarray
 ) -> None:
-    """Exchange the mask pixels ``inside[leave]`` with ``outside[enter]``; its own inverse."""
+    """Exchange the mask pixels ``inside[leave]`` with ``outside[enter]``; it is its own inverse."""
     flat[inside[leave]], flat[outside[enter]] = False, True
     inside[leave], outside[enter] = outside[enter], inside[leave]

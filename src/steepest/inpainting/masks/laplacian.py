@@ -1,4 +1,4 @@
-"""Density proportional to the magnitude of the Laplacian, by error diffusion."""
+"""Density proportional to the magnitude of the Laplacian, turned into a mask by error diffusion."""
 
 from __future__ import annotations
 
@@ -23,34 +23,37 @@ def laplacian_dither(
     on_step: Callback | None = None,
     sigma: float | None = None,
 ) -> np.ndarray:
-    """Many pixels where the smoothed image is curved: local density ~ ``|Laplacian u_sigma|``.
+    """Choose a mask whose local density is proportional to ``|Laplacian u_sigma|``.
 
-    By asymptotic analysis the best density of a mask for homogeneous diffusion inpainting grows
-    with the magnitude of the Laplacian (Belhachmi et al.). Colour: the sum over the channels. The
-    density, cut at 1, is made a mask by Floyd-Steinberg error diffusion, row by row in alternating
-    directions; in a volume a third of each error goes to the next plane. The mask is the same
-    every time. O(N log N), no inpainting.
+    Keeps many pixels where the smoothed image is curved. By asymptotic analysis, the optimal mask
+    density for homogeneous diffusion inpainting increases with the magnitude of the Laplacian
+    (Belhachmi et al.). For colour images, the magnitudes are summed over the channels. The density,
+    clipped at 1, is turned into a mask by Floyd-Steinberg error diffusion, row by row in
+    alternating directions. In a volume, a third of each error goes to the next plane. The method is
+    deterministic, takes O(N log N) and needs no inpainting.
 
     Parameters
     ----------
     image, density, channel_axis, on_step
         As in `random`.
     rng
-        Checked and not used: the mask methods share their arguments.
+        Checked but not used; all mask methods share this argument.
     sigma : float, optional
-        Standard deviation in pixels of the Gaussian that smooths the image first, with reflecting
-        boundary; 0: none; at most 1000. Default ``min(0.14 / density, 8)``: a sparse mask cannot
-        follow fine detail. It was within 1 % of the best sigma at densities of 5, 10 and 20 % on
-        eight crops of photographs, where a sigma of 1 is 15 % worse at 5 %.
+        Standard deviation in pixels, at most 1000, of the Gaussian that smooths the image first,
+        with reflecting boundary; 0 disables smoothing. The default is ``min(0.14 / density, 8)``,
+        because a sparse mask cannot follow fine detail. It was within 1 % of the best sigma at
+        densities of 5, 10 and 20 % on eight crops of photographs, where a sigma of 1 is 15 % worse
+        at 5 %.
 
     Returns
     -------
-    Boolean array of the spatial shape, True: kept.
+    Boolean array of the spatial shape
+        True at the pixels to keep.
 
     Raises
     ------
     InputError
-        Bad image, density, ``rng``, ``on_step`` or ``sigma``.
+        If the image, the density, ``rng``, ``on_step`` or ``sigma`` is invalid.
 
     References
     ----------

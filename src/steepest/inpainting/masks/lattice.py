@@ -1,4 +1,4 @@
-"""A lattice of pixels."""
+"""Masks that are regular lattices."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ def regular(
     rng: Rng = None,
     on_step: Callback | None = None,
 ) -> np.ndarray:
-    """A lattice, as even as ``max(1, round(density * N))`` pixels on any shape allow.
+    """Choose a lattice of ``max(1, round(density * N))`` pixels, as even as the shape allows.
 
-    Along the first axis the lattice has ``N_0 (n / N)^(1/d)`` slices (rounded; n of N pixels, d
-    axes), at the centres of as many equal intervals; the n pixels are shared among the slices, no
-    two of which differ by more than one, and each slice is a lattice by the same rule. Where n is
-    a power that divides the shape, this is the usual square lattice with spacing
-    ``(N / n)^(1/d)``. Of the image only the shape is used. O(N).
+    With n of the N pixels to keep and d axes, the lattice has ``N_0 (n / N)^(1/d)`` slices
+    (rounded) along the first axis, at the centres of as many equal intervals. The n pixels are
+    distributed over the slices, with counts that differ by at most one, and each slice is a lattice
+    by the same rule. If n is a power that divides the shape, this is the usual square lattice with
+    spacing ``(N / n)^(1/d)``. Only the shape of the image is used. The cost is O(N).
 
     Parameters
     ----------
     image, density, channel_axis, on_step
         As in `random`.
     rng
-        Checked and not used: the mask methods share their arguments.
+        Checked but not used; all mask methods share this argument.
 
     Returns
     -------
-    Boolean array of the spatial shape, True: kept.
+    Boolean array of the spatial shape
+        True at the pixels to keep.
 
     Raises
     ------
     InputError
-        Bad image, density, ``rng`` or ``on_step``.
+        If the image, the density, ``rng`` or ``on_step`` is invalid.
     """
     tell = Reporter(on_step)
     generator(rng)
@@ -52,7 +53,7 @@ def regular(
 
 
 def lattice(space: tuple[int, ...], count: int) -> np.ndarray:
-    """The Boolean array of `regular` with ``1 <= count <= prod(space)`` pixels."""
+    """Return the mask of `regular` with ``count`` pixels, where ``1 <= count <= prod(space)``."""
     mask = np.zeros(space, dtype=bool)
     _place(mask, count)
     return mask
@@ -64,7 +65,7 @@ def _place(part: np.ndarray, count: int) -> None:
         return
     length, capacity = len(part), prod(part.shape[1:])
     wanted = round(length * (count / part.size) ** (1 / part.ndim))
-    # enough slices to hold the pixels, and no slice without one
+    # Enough slices to hold the pixels, but no empty slice.
     slices = min(max(wanted, ceil(count / capacity), 1), length, count)
     shares = np.diff(np.arange(slices + 1) * count // slices)
     for where, share in zip(_centres(slices, length), shares, strict=True):
@@ -72,5 +73,5 @@ def _place(part: np.ndarray, count: int) -> None:
 
 
 def _centres(count: int, length: int) -> np.ndarray:
-    """Middles of ``count`` equal intervals, no two alike for ``count <= length``."""
+    """Return the centres of ``count`` equal intervals, all distinct if ``count <= length``."""
     return (2 * np.arange(count) + 1) * length // (2 * count)

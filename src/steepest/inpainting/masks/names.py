@@ -1,4 +1,4 @@
-"""The methods that commands and compression offer."""
+"""The mask methods that the commands and the compression offer."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ METHODS = (
     "random",
     "regular",
 )
-"""Names of the methods that need no mask to start from, the default of the commands first."""
+"""Names of the methods that need no initial mask; the first is the default of the commands."""

@@ -1,4 +1,4 @@
-"""Gaussian smoothing of one spatial map."""
+"""Gaussian smoothing of a spatial map."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from math import ceil
 import numpy as np
 
 WIDEST = 1000.0
-"""The largest sigma, in pixels: the work grows with it."""
+"""The largest sigma in pixels, limited because the cost increases with sigma."""
 
 
 def radius(sigma: float) -> int:
-    """How many pixels away `gaussian` looks."""
+    """Return the radius of the kernel of `gaussian` in pixels."""
     return 0 if sigma < 0.1 else ceil(4 * sigma)
 
 
 def gaussian(array: np.ndarray, sigma: float) -> np.ndarray:
-    """Convolution with a Gaussian along every axis, cut at 4 sigma, reflecting boundary.
+    """Convolve with a Gaussian along every axis, truncated at 4 sigma, with reflecting boundary.
 
-    The weights of each axis sum to 1, so constants stay and, the boundary being reflecting, sums
-    stay. ``sigma`` in pixels; below 0.1, where the neighbours' weights are below rounding, the
-    array itself. O(sigma) operations per pixel.
+    The weights of each axis sum to 1, so constants are preserved. Sums are preserved, too, because
+    the boundary is reflecting. ``sigma`` is in pixels. If it is below 0.1, where the neighbours'
+    weights are below rounding, the array itself is returned. The cost is O(sigma) per pixel.
     """
     cut = radius(sigma)
     if cut == 0:

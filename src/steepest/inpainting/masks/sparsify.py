@@ -1,4 +1,4 @@
-"""Probabilistic sparsification: from all pixels to few, dropping what its neighbours predict."""
+"""Probabilistic sparsification: drop pixels that their neighbours predict well."""
 
 from __future__ import annotations
 
@@ -24,51 +24,53 @@ def probabilistic_sparsification(
     norm: str = "l1",
     reconstruct: Reconstruct = diffusion,
 ) -> np.ndarray:
-    """Repeatedly drop the candidates that inpainting without them predicts best.
+    """Choose a mask by repeatedly dropping the pixels that inpainting predicts best.
 
-    Starts from all pixels. Each step draws a share ``p`` of the mask's pixels as candidates,
-    inpaints without any of them, and puts back those of largest error there; the share ``q`` of the
-    candidates with the smallest error stays out. Each step keeps ``1 - p q`` of the mask (at least
-    one pixel goes), so there are about ``ln(1 / density) / (p q)`` inpaintings: 500 by default at
-    5 %. Each starts from the one before.
+    Starts from all pixels. Each step draws a share ``p`` of the mask pixels as candidates and
+    inpaints without all of them. The share ``q`` of the candidates with the smallest error is
+    dropped; the other candidates are put back. Each step therefore keeps ``1 - p q`` of the mask
+    (and drops at least one pixel), which takes about ``ln(1 / density) / (p q)`` inpaintings: 500
+    by default at 5 %. Each inpainting starts from the previous one.
 
     Parameters
     ----------
     image, density, channel_axis, rng
         As in `random`.
     on_step : callable, optional
-        Called with a `MaskStep` before the first step and after each; its error is that of the
-        step's inpainting, without all candidates. Where it returns True, what is too much is
-        dropped at random.
+        Called with a `MaskStep` before the first step and after each step; its error is that of the
+        step's inpainting, without all candidates. If it returns True, the excess pixels are dropped
+        at random.
     p : float
-        Candidates, as a share of the mask, above 0 and up to 1.
+        Candidates as a share of the mask, above 0 and up to 1.
     q : float
-        Share of the candidates that is dropped, above 0 and up to 1.
+        Share of the candidates to drop, above 0 and up to 1.
     norm : {"l1", "l2"}
-        Error of a pixel: magnitudes or squares, summed over the channels. It only ranks, so that
-        for grey images both give the same mask.
+        Error of a pixel: the sum of magnitudes or squares over the channels. It only ranks the
+        pixels, so both give the same mask for grey images.
     reconstruct : callable
         ``reconstruct(values, known, start)`` inpaints ``values`` (channels, \\*space) from the
-        Boolean array ``known`` (\\*space), where ``start`` is the inpainting before or None. The
+        Boolean array ``known`` (\\*space), where ``start`` is the previous inpainting or None. The
         default is homogeneous diffusion to a relative residual of 1e-6.
 
     Returns
     -------
-    Boolean array of the spatial shape, True: kept.
+    Boolean array of the spatial shape
+        True at the pixels to keep.
 
     Raises
     ------
     InputError
-        Bad image, density or options.
+        If the image, the density or an option is invalid.
 
     Notes
     -----
-    Mainberger et al. leave p and q to the user; Peter (2022), whose tables these masks are
-    compared with, does not state them (the ratios of his run times fit ``p q`` of about 0.0013).
-    The defaults are measured, by the mean absolute error on two or three colour crops of
-    128 x 128: at 5 %, with as many inpaintings, p = 0.02 is half worse and p = 0.5 7 % better,
-    which is 7 % worse at 20 %; q = 0.005 changes 1 % at four times the cost, and q = 0.1 loses 10 %
-    (at 20 %: 2 %) at a fifth of it.
+    Mainberger et al. leave p and q to the user. Peter (2022), whose tables these masks are compared
+    with, does not state them; the ratios of the run times there fit ``p q`` of about 0.0013.
+
+    The defaults were chosen by the mean absolute error on two or three colour crops of 128 x 128.
+    With the same number of inpaintings at 5 %, p = 0.02 is half worse, and p = 0.5 is 7 % better
+    but 7 % worse at 20 %. q = 0.005 changes the error by 1 % at four times the cost. q = 0.1 is
+    10 % worse (2 % at 20 %) at a fifth of the cost.
 
     References
     ----------
@@ -85,7 +87,7 @@ def probabilistic_sparsification(
     kept = np.arange(mask.size)
     tell(MaskStep(0, 0, mask.size, count, 0.0))
     while len(kept) > count and not tell.stopped:
-        # at least one pixel must stay known while the candidates are out
+        # At least one pixel must stay known while the candidates are removed.
         tried = min(max(1, round(candidates * len(kept))), len(kept) - 1)
         out = min(max(1, round(removed * tried)), len(kept) - count)
         drawn = random.choice(len(kept), tried, replace=False, shuffle=False)

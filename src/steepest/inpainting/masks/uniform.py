@@ -1,4 +1,4 @@
-"""Pixels drawn at random."""
+"""Masks of uniformly random pixels."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ def random(
     rng: Rng = None,
     on_step: Callback | None = None,
 ) -> np.ndarray:
-    """Exactly ``max(1, round(density * N))`` of the N pixels, drawn uniformly.
+    """Draw exactly ``max(1, round(density * N))`` of the N pixels uniformly at random.
 
-    With the same ``rng`` seed, masks of the same shape are nested: a larger density only adds
-    pixels. Of the image only the shape is used. O(N).
+    Masks of the same shape from the same ``rng`` seed are nested: a larger density only adds
+    pixels. Only the shape of the image is used. The cost is O(N).
 
     Parameters
     ----------
     image : array, 1-D to 3-D, plus optional channel axis
-        float32, float64, uint8 or uint16.
+        Image of dtype float32, float64, uint8 or uint16.
     density : float
         Share of the pixels to keep, above 0 and up to 1.
     channel_axis : int, optional
-        Axis of the channels; they share one mask.
+        Axis that holds the channels, which share one mask.
     rng : None, int or numpy.random.Generator
-        Randomness, or the seed of it.
+        Random number generator or its seed.
     on_step : callable, optional
-        Called with a `MaskStep` when done: there is nothing left to stop.
+        Called with a `MaskStep` at the end, when there is nothing left to stop.
 
     Returns
     -------
-    Boolean array of the spatial shape, True: kept.
+    Boolean array of the spatial shape
+        True at the pixels to keep.
 
     Raises
     ------
     InputError
-        Bad image, density, ``rng`` or ``on_step``.
+        If the image, the density, ``rng`` or ``on_step`` is invalid.
     """
     tell = Reporter(on_step)
     values, count = prepare(image, density, channel_axis)
