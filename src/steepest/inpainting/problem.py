@@ -21,7 +21,6 @@ from ..core.errors import InputError
 from ..core.namespace import Array, detached, is_torch, namespace
 
 _LARGEST = 1e150  # squares of larger values would overflow
-_FARTHEST = 1e15  # largest spacing; its square stays in the range of float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +134,6 @@ def prepare(
     if largest > _LARGEST:
         raise InputError(f"image has values up to {largest:g}; allowed are magnitudes up to 1e150")
     steps = check_spacing(spacing, len(space))
-    if max(steps) > _FARTHEST or min(steps) < 1 / _FARTHEST:
-        raise InputError(f"spacing={spacing!r}; allowed are numbers from 1e-15 to 1e15")
     return Problem(values, confidence, layout, steps, missing)
 
 
