@@ -216,12 +216,10 @@ def file_in(name: str, arguments: argparse.Namespace, tag: str, kind: str, sever
     InputError
         If ``-o`` is a file of another kind, or a single file for several images.
     """
-    path = Path(arguments.output or ".")
-    if not names_a_file(path):
-        return path / subfolder(name, arguments.images) / f"{stem(name)}_{tag}"
-    if several:
-        raise InputError(f"{path}: a folder is needed for several images, not a file")
-    check_kind(path, kind)
+    output = arguments.output or "."
+    path = placed(name, arguments, output, f"_{tag}", several)
+    if names_a_file(output):
+        check_kind(path, kind)
     return path
 
 

@@ -107,6 +107,20 @@ def check_energy(energy: Any) -> Any:
     return energy
 
 
+def steps_of(energy: Any) -> tuple[float, ...]:
+    """The pixel spacing that an energy was given.
+
+    Raises
+    ------
+    InputError
+        If it is not set.
+    """
+    if energy.spacing is None:
+        raise InputError("spacing=None: give it, or call .on(image, spacing) first")
+    steps: tuple[float, ...] = energy.spacing
+    return steps
+
+
 def own_spacing(energy: Any, spacing: Any, ndim: int) -> tuple[float, ...]:
     """The spacing of the image; an energy that has its own spacing must have the same."""
     steps = check_spacing(spacing, ndim)

@@ -8,11 +8,10 @@ from typing import Any, Self
 import numpy as np
 
 from ..core.arrays import check_weights
-from ..core.errors import InputError
 from ..core.namespace import Array, cast, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
 from ..grid.differences import FLUX_BOUNDARIES
-from .energy import own_spacing
+from .energy import own_spacing, steps_of
 
 NORMS = ("isotropic", "anisotropic")
 _EPS = float(np.finfo(np.float64).eps)
@@ -101,9 +100,7 @@ class PointwiseEnergy:
         InputError
             If it is not set.
         """
-        if self.spacing is None:
-            raise InputError("spacing=None: give it, or call .on(image, spacing) first")
-        return self.spacing
+        return steps_of(self)
 
     @property
     def isotropic(self) -> bool:

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..core.errors import InputError
 from ..core.namespace import Array, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
 from ..grid.differences import FLUX_BOUNDARIES, gradient
@@ -18,7 +17,7 @@ from ..grid.second_order import (
     symmetrised_divergence,
     symmetrised_gradient,
 )
-from .energy import own_spacing
+from .energy import own_spacing, steps_of
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -88,9 +87,7 @@ class TotalGeneralisedVariation:
         InputError
             If it is not set.
         """
-        if self.spacing is None:
-            raise InputError("spacing=None: give it, or call .on(image, spacing) first")
-        return self.spacing
+        return steps_of(self)
 
     @property
     def one_homogeneous(self) -> bool:
