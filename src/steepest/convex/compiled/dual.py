@@ -12,9 +12,8 @@ from ...core.threads import resolve_num_threads, run_all
 from ..certificate import StepTerms, assemble
 from ..dual import Warm
 from ..total_variation import TotalVariation
-from .kernels_measure import certificate_sums, exact_primal, largest_norm
-from .kernels_slack import MOST_COMPONENTS, WIDEST, slack_sums, upper_sums
-from .kernels_sweep import primal, sweep
+from .kernels_measure import MOST_COMPONENTS, WIDEST, measure, upper_sums
+from .kernels_sweep import sweep
 from .multilevel import coarse_flux, corrected_flux
 from .strips import Strip, exchange_halos, make_strips
 
@@ -35,32 +34,31 @@ class CompiledDual:
         channels, space = f.shape[0], f.shape[1:]
         self._axes = max(len(space), 2)
         self._channels = channels
-        self._plane = space[1] if len(space) == 3 else 1
-        # None keeps what is not needed from being compiled: half of the wait at the first use
-        self._volume = self._plane if self._axes == 3 else None
-        several = channels > 1 or (self._axes == 3 and not energy.isotropic)
-        self._several = True if several else None
-        grey = channels == 1 and self._axes == 2 and energy.isotropic
-        self._general = None if grey else True
+        self._rows = (int(np.prod(space[:-1])), space[-1])
         self._sweeps = _SWEEPS if self._axes == 2 else _VOLUME_SWEEPS
-        rows = (channels, int(np.prod(space[:-1])), space[-1])
         weights = energy.weights
         self._strips = make_strips(
-            f.reshape(rows),
+            f.reshape(channels, *self._rows),
             self._axes,
-            unit=self._plane,
+            unit=space[1] if len(space) == 3 else 1,
             sweeps=self._sweeps,
-            weights=None if weights is None else weights.reshape(rows[1:]),
+            weights=None if weights is None else weights.reshape(self._rows),
             num_threads=resolve_num_threads(num_threads),
         )
+        # None keeps what is not needed from being compiled: half of the wait at the first use
+        self._kind = (
+            True if self._axes == 3 else None,
+            None if energy.isotropic else True,
+            True if channels > 1 else None,
+        )
+        self._huber = energy.huber if energy.huber > 0 else None
         spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # in the kernels' order x, y, z
         self._inverse_spacing = np.array([1 / h for h in spacing])
         self._norm = energy.norm_squared(space)
         self._dtype = f.dtype.type
-        self._tiny = self._dtype(1e-30)
         self._largest = 1.0
         plain = energy.huber == 0 and energy.weights is None
-        few = rows[2] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
+        few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
         self._in_single = plain and few and self._dtype is np.float32
         self._single_is_enough = self._in_single
         self.set_step(1.0)
@@ -71,7 +69,8 @@ class CompiledDual:
         self.step_size = relaxation / (tau * self._norm)
         self._tau = (tau * self._inverse_spacing).astype(self._dtype)
         self._step = (self.step_size * self._inverse_spacing).astype(self._dtype)
-        self._shrink = self._dtype(1.0 / (1.0 + self.step_size * self.energy.huber))
+        shrink = 1.0 / (1.0 + self.step_size * self.energy.huber)
+        self._scalars = np.array([shrink, 1e-30], self._dtype)
 
     def _slots(self, kind: int) -> slice:
         """Slots of y (kind 0) or p (kind 1)."""
@@ -90,15 +89,13 @@ class CompiledDual:
     @warm.setter
     def warm(self, arrays: Warm) -> None:
         for kind, flux in zip((1, 0), arrays, strict=True):
-            rows = np.zeros((self._axes, self._channels, *self._rows()), self._dtype)
-            rows[: flux.shape[0]] = _closed(flux)[::-1].reshape(-1, self._channels, *self._rows())
-            rows = rows.reshape(-1, *self._rows())
+            rows = np.zeros((self._axes, self._channels, *self._rows), self._dtype)
+            rows[: flux.shape[0]] = _closed(flux)[::-1].reshape(-1, self._channels, *self._rows)
+            rows = rows.reshape(-1, *self._rows)
             for strip in self._strips:
-                stop = strip.start + strip.state.shape[1]
-                strip.state[self._slots(kind)] = rows[:, strip.start : stop]
-
-    def _rows(self) -> tuple[int, int]:
-        return int(np.prod(self._shape[1:-1])), self._shape[-1]
+                stop = strip.start + strip.stored.shape[1]
+                own = strip.state[self._slots(kind), 1:, : self._rows[1]]
+                own[:] = rows[:, strip.start : stop]
 
     def shrink_flux(self, factor: float) -> None:
         """Multiply the flux by a number in [0, 1] and reset the momentum."""
@@ -121,16 +118,16 @@ class CompiledDual:
             run_all(partial(self._sweep, betas=part), self._strips)
 
     def _sweep(self, strip: Strip, betas: np.ndarray) -> None:
-        one, isotropic = self._dtype(1), self.energy.isotropic
         sweep(
-            strip.state, strip.work, self._volume, self._several, self._tau, self._step,
-            self._shrink, one, self._tiny, isotropic, strip.radius, betas,
+            strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
+            self._scalars, betas,
         )  # fmt: skip
 
     def _gather(self, kind: int) -> np.ndarray:
-        out = np.empty((self._axes * self._channels, *self._rows()), self._dtype)
+        out = np.empty((self._axes * self._channels, *self._rows), self._dtype)
         for strip in self._strips:
-            out[:, strip.image_rows] = strip.state[self._slots(kind), strip.rows]
+            own = strip.state[self._slots(kind), strip.state_rows, : self._rows[1]]
+            out[:, strip.image_rows] = own
         ndim = len(self._shape) - 1
         return out.reshape(self._axes, *self._shape)[:ndim][::-1].copy()
 
@@ -139,15 +136,12 @@ class CompiledDual:
         """The current flux, (ndim, channels, \\*space)."""
         return self._gather(1)
 
-    def _store_primal(self, strip: Strip) -> None:
-        primal(strip.state, strip.stored[:, :, None], self._volume, self._tau)
-
     @property
     def image(self) -> np.ndarray:
         """``f + tau div p`` as of the last `measure`, (channels, \\*space)."""
-        out = np.empty((self._channels, *self._rows()), self._dtype)
+        out = np.empty((self._channels, *self._rows), self._dtype)
         for strip in self._strips:
-            out[:, strip.image_rows] = strip.stored[:, strip.rows, :-1]
+            out[:, strip.image_rows] = strip.stored[:, strip.rows, : self._rows[1]]
         return out.reshape(self._shape)
 
     def measure(self) -> StepTerms:
@@ -170,26 +164,16 @@ class CompiledDual:
             self._shape,
             self.tau,
             gap=self.tau * total[0],
-            integral=2 * self.tau * total[1],
+            integral=2 * self.tau * (0.5 * (total[0] + total[1]) - 0.25 * total[4]),
             values=(total[2], total[3]),
-            squares=tuple(total[4:8]),
-            dual=total[8],
+            squares=tuple(total[5:9]),
+            dual=total[9],
         )
 
     def _measured_in_single(self) -> StepTerms | None:
         """The terms from sums in float32 with allowances, or None where that is too coarse."""
-        exact_tau, gradient = self.tau * self._inverse_spacing, self._inverse_spacing
-        single, zero = gradient.astype(self._dtype), self._dtype(0)
-
-        def work(strip: Strip) -> tuple[float, np.ndarray]:
-            return slack_sums(
-                strip.state, strip.stored[:, :, None], self._volume, self._general, self._tau,
-                exact_tau, single, self.energy.isotropic, zero, strip.first, strip.last,
-            )  # fmt: skip
-
-        results = run_all(work, self._strips)
-        norm = math.sqrt(max(square for square, _ in results)) * (1 + 1.3e-7)
-        total = np.sum([sums for _, sums in results], axis=0)
+        norm, total = self._sums(None)
+        norm *= 1 + 1.3e-7
         feasible = (1 - 4 * _EPS) / max(1.0, norm)
         upper = upper_sums(
             norm, feasible, total, self._shape[-1], self._axes * self._channels,
@@ -211,38 +195,40 @@ class CompiledDual:
             dual=0.0,
         )
 
-    def _sums(self, feasible: float) -> tuple[float, np.ndarray]:
-        """The largest norm of the flux, and the certificate's sums for ``feasible`` times it."""
-        tau = self.tau * self._inverse_spacing
-        kind = (self._axes, self._channels)
+    def _sums(self, feasible: float | None) -> tuple[float, np.ndarray]:
+        """The largest norm of the flux, and the certificate's sums.
+
+        They are those of ``feasible`` times the flux, in float64, or, for None, of the flux and the
+        stored image, mostly in float32.
+        """
+        tau, exact = self.tau * self._inverse_spacing, True if feasible is not None else None
+        share = 1.0 if feasible is None else feasible
 
         def work(strip: Strip) -> tuple[float, np.ndarray]:
-            self._store_primal(strip)
-            exact_primal(strip.state, strip.exact, *kind, self._plane, tau, feasible)
-            own = (strip.first, strip.last)
-            isotropic, huber = self.energy.isotropic, self.energy.huber
-            norm = largest_norm(strip.state, *kind, isotropic, strip.radius, *own)
-            return norm, certificate_sums(
-                strip.state, strip.exact, strip.stored, *kind, self._plane, self._inverse_spacing,
-                isotropic, huber, strip.radius, feasible, *own,
+            return measure(
+                strip.state, strip.stored, strip.work[0] if exact is None else strip.exact,
+                strip.edge, strip.radius, self._huber, *self._kind, exact, tau,
+                self._inverse_spacing, share, strip.first, strip.last,
             )  # fmt: skip
 
         results = run_all(work, self._strips)
-        return max(norm for norm, _ in results), np.sum([sums for _, sums in results], axis=0)
+        square = max(square for square, _ in results)
+        return math.sqrt(square) / share, np.sum([sums for _, sums in results], axis=0)
 
     def advance(self) -> None:
         """Make the measured image the data of the next step; keep flux and momentum."""
         for strip in self._strips:
-            strip.state[: self._channels, strip.rows] = strip.stored[:, strip.rows, :-1]
+            strip.state[: self._channels, strip.state_rows] = strip.stored[:, strip.rows]
 
     def _coarser(self, f: np.ndarray, energy: TotalVariation) -> CompiledDual:
         return CompiledDual(f, energy, self._num_threads)
 
     def coarse_flux(self) -> np.ndarray | None:
         """A flux from coarser grids for the present step, or None for tiny images."""
-        f = np.empty((self._channels, *self._rows()), self._dtype)
+        f = np.empty((self._channels, *self._rows), self._dtype)
         for strip in self._strips:
-            f[:, strip.image_rows] = strip.state[: self._channels, strip.rows]
+            own = strip.state[: self._channels, strip.state_rows, : self._rows[1]]
+            f[:, strip.image_rows] = own
         return coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
 
     def correct(self) -> bool:

@@ -1,278 +1,212 @@
-"""Compiled evaluation of the certificate's sums in float64, for strips of any kind.
+"""The compiled certificate: the sums over a strip from which it is assembled, in one pass.
 
-The flux is multiplied by ``feasible`` (slightly less than one over its largest norm), so that it
-lies in the dual ball. Sums run over the strip's own rows, without the halo.
+The next image is evaluated in float64 and stored in the dtype of the strip. Differences are then
+taken of the stored images in the dtype of ``rows`` (float32: fast, with the allowances of
+`upper_sums`), or, where ``rows`` is float64 and the image is not, of the exact ones.
 """
 
 from __future__ import annotations
 
+import math
+
 import numba as nb
 import numpy as np
 
-from .kernels_sweep import OPTIONS
+from .kernels_sweep import divergence
+from .vectors import (
+    LANES,
+    OPTIONS,
+    convert,
+    fill,
+    largest,
+    load,
+    maximum,
+    root,
+    store,
+    total,
+    where_less,
+)
+
+WIDEST = 16384  # columns; a row is summed in float32
+MOST_COMPONENTS = 16  # of the flux of a pixel; they are, too
+NUM_SUMS = 10
+_EPS = 2.0**-24
+_TINY = 1e-18  # what a square that underflows may hide
 
 
 @nb.njit(**OPTIONS)
-def largest_norm(state, num_axes, num_channels, isotropic, radius, first, last):
-    """The largest ``|p| / w`` over the rows first..last; for w = 0, 0 if p is 0 and inf if not."""
-    width = state.shape[2]
-    base = num_channels * (1 + num_axes)
-    squares = np.empty(width)
-    largest = np.zeros(width)
-    for r in range(first, last):
-        for a in range(num_axes):
-            if a == 0 or not isotropic:
-                squares[:] = 0.0
-            for c in range(num_channels):
-                p = state[base + a * num_channels + c, r]
-                for j in range(width):
-                    squares[j] += np.float64(p[j]) * np.float64(p[j])
-            if a == num_axes - 1 or not isotropic:
-                if radius.shape[0] == 0:
-                    for j in range(width):
-                        largest[j] = max(largest[j], squares[j])
-                else:
-                    for j in range(width):
-                        w = np.float64(radius[r, j])
-                        if squares[j] > 0.0:
-                            largest[j] = max(largest[j], squares[j] / (w * w) if w > 0 else np.inf)
-    return np.sqrt(largest.max())
+def _density(square, w, huber, half_huber):
+    """The density of Huber's total variation, from a squared norm."""
+    n = root(square)
+    return where_less(n, w * huber, square / (huber + huber), w * n - half_huber * w * w)
 
 
 @nb.njit(**OPTIONS)
-def exact_primal(state, exact, num_axes, num_channels, rows_per_plane, tau, feasible):
-    """``f + tau div(feasible p)`` in float64 on the whole strip, with its last column repeated."""
-    width = state.shape[2]
-    base = num_channels * (1 + num_axes)
-    t_x, t_y = tau[0] * feasible, tau[1] * feasible
-    t_z = tau[2] * feasible
-    for c in range(num_channels):
-        for r in range(state.shape[1]):
-            out = exact[c, r]
-            f = state[c, r]
-            x = state[base + c, r]
-            y = state[base + num_channels + c, r]
-            out[0] = np.float64(f[0]) + t_x * np.float64(x[0]) + t_y * np.float64(y[0])
-            for j in range(1, width):
-                out[j] = (
-                    np.float64(f[j])
-                    + t_x * (np.float64(x[j]) - np.float64(x[j - 1]))
-                    + t_y * np.float64(y[j])
-                )
-            if r > 0:
-                above = state[base + num_channels + c, r - 1]
-                for j in range(width):
-                    out[j] -= t_y * np.float64(above[j])
-            if num_axes == 3:
-                z = state[base + 2 * num_channels + c, r]
-                for j in range(width):
-                    out[j] += t_z * np.float64(z[j])
-                if r >= rows_per_plane:
-                    z = state[base + 2 * num_channels + c, r - rows_per_plane]
-                    for j in range(width):
-                        out[j] -= t_z * np.float64(z[j])
-            out[width] = out[width - 1]
+def measure(
+    state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau, gradient,
+    feasible, first, last,
+):  # fmt: skip
+    """The largest squared ``|p| / w`` of the rows first..last, and their sums; sets ``stored``.
 
+    The sums: the slacks s(u1) and s(u0), J(u0), J(u1), the bend ``J(u0) + J(u1) - J(u0 + u1)``,
+    the squares of u1 - u0, u1, u0 and of (stored image - u1), and Huber's term R(p).
 
-@nb.njit(**OPTIONS)
-def _add_squares(exact, state, stored, c, r, sums):
-    """Add ``||u1-u0||^2, ||u1||^2, ||u0||^2, ||stored-u1||^2`` of one row."""
-    u1, u0, s = exact[c, r], state[c, r], stored[c, r]
-    change, size, start, residual = 0.0, 0.0, 0.0, 0.0
-    for j in range(state.shape[2]):
-        b = u1[j]
-        a = np.float64(u0[j])
-        d = np.float64(s[j]) - b
-        change += (b - a) * (b - a)
-        size += b * b
-        start += a * a
-        residual += d * d
-    sums[4] += change
-    sums[5] += size
-    sums[6] += start
-    sums[7] += residual
-
-
-@nb.njit(**OPTIONS)
-def _planar_row(state, exact, r, below, gradient, isotropic, sums, feasible):
-    """Total-variation sums of one row of an unweighted scalar planar strip (the common case)."""
-    f, fb = state[0, r], state[0, below]
-    u, ub = exact[0, r], exact[0, below]
-    p_x, p_y = state[3, r], state[4, r]
-    g_x, g_y = gradient[0], gradient[1]
-    last = state.shape[2] - 1
-    v0, v1, vm, s0, s1 = 0.0, 0.0, 0.0, 0.0, 0.0
-    for j in range(last):
-        a_x = g_x * (np.float64(f[j + 1]) - np.float64(f[j]))
-        a_y = g_y * (np.float64(fb[j]) - np.float64(f[j]))
-        b_x = g_x * (u[j + 1] - u[j])
-        b_y = g_y * (ub[j] - u[j])
-        x = feasible * np.float64(p_x[j])
-        y = feasible * np.float64(p_y[j])
-        if isotropic:
-            n0 = np.sqrt(a_x * a_x + a_y * a_y)
-            n1 = np.sqrt(b_x * b_x + b_y * b_y)
-            nm = np.sqrt((a_x + b_x) * (a_x + b_x) + (a_y + b_y) * (a_y + b_y))
-        else:
-            n0 = abs(a_x) + abs(a_y)
-            n1 = abs(b_x) + abs(b_y)
-            nm = abs(a_x + b_x) + abs(a_y + b_y)
-        v0 += n0
-        v1 += n1
-        vm += nm
-        s0 += n0 - x * a_x - y * a_y
-        s1 += n1 - x * b_x - y * b_y
-    a_y = g_y * (np.float64(fb[last]) - np.float64(f[last]))
-    b_y = g_y * (ub[last] - u[last])
-    y = feasible * np.float64(p_y[last])
-    v0 += abs(a_y)
-    v1 += abs(b_y)
-    vm += abs(a_y + b_y)
-    s0 += abs(a_y) - y * a_y
-    s1 += abs(b_y) - y * b_y
-    sums[0] += s1
-    sums[1] += 0.5 * (s0 + s1) + 0.25 * (vm - v0 - v1)
-    sums[2] += v0
-    sums[3] += v1
-
-
-@nb.njit(**OPTIONS)
-def _accumulate(f, f_ahead, u, u_ahead, p, shift, gradient, half_huber, feasible, work):
-    """Add one component's squares and products to the row's six sums (see `_general_row`).
-
-    ``shift`` is 1 for differences along the row (then ahead is the row itself), else 0.
+    Parameters
+    ----------
+    state, edge, radius, volume, anisotropic, coupled
+        As in `kernels_sweep.sweep`.
+    stored : (C, rows, stride)
+        Becomes the image ``u1 = u0 + tau div p``.
+    rows : (reach + 1, C, stride + LANES)
+        Rolling rows of u1; zero beyond the stride. Their dtype is that of differences and norms.
+    huber : float, or None for none
+    exact : True or None
+        Whether u1 is ``u0 + tau div(feasible p)``, unrounded, and the flux is multiplied by
+        ``feasible``; else it is the stored image.
+    tau, gradient : (3,), float64
+        ``tau`` and 1 over the spacing along x, y and z.
     """
-    last = f.shape[0] - shift
-    for j in range(last):
-        d0 = gradient * (np.float64(f_ahead[j + shift]) - np.float64(f[j]))
-        d1 = gradient * (u_ahead[j + shift] - u[j])
-        q = feasible * np.float64(p[j])
-        work[0, j] += d0 * d0
-        work[1, j] += d1 * d1
-        work[2, j] += (d0 + d1) * (d0 + d1)
-        work[3, j] += q * d0
-        work[4, j] += q * d1
-        work[5, j] += half_huber * q * q
-
-
-@nb.njit(**OPTIONS)
-def _density(square, w, huber):
-    n = np.sqrt(square)
-    quadratic = square / (2.0 * huber) if huber > 0.0 else 0.0
-    return quadratic if n < w * huber else w * n - 0.5 * huber * w * w
-
-
-@nb.njit(**OPTIONS)
-def _add_row(work, radius, r, huber, sums):
-    """Turn the six sums of a row into densities, slacks and values."""
-    h0, h1, hm, slack, segment, dual = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    width = work.shape[1]
-    if huber == 0.0 and radius.shape[0] == 0:
-        for j in range(width):
-            b = np.sqrt(work[1, j])
-            h0 += np.sqrt(work[0, j])
-            h1 += b
-            hm += 0.5 * np.sqrt(work[2, j])
-            slack += b - work[4, j]
-            segment += 0.5 * (work[3, j] + work[4, j])
-    else:
-        for j in range(width):
-            w = np.float64(radius[r, j]) if radius.shape[0] > 0 else 1.0
-            b = _density(work[1, j], w, huber)
-            h0 += _density(work[0, j], w, huber)
-            h1 += b
-            hm += _density(0.25 * work[2, j], w, huber)
-            slack += b - work[4, j] + work[5, j]
-            segment += 0.5 * (work[3, j] + work[4, j])
-            dual += work[5, j]
-    sums[0] += slack
-    sums[1] += 0.25 * (h0 + 2.0 * hm + h1) - segment + dual
-    sums[2] += h0
-    sums[3] += h1
-    sums[8] += dual
-
-
-@nb.njit(**OPTIONS)
-def _general_row(
-    state, exact, r, aheads, gradient, num_channels, isotropic, huber, radius, sums, feasible, work
-):
-    """Total-variation sums of one row for channels, weights, Huber and three axes.
-
-    ``work`` holds |grad u0|^2, |grad u1|^2, |grad u0 + grad u1|^2, <p, grad u0>, <p, grad u1> and
-    (eps/2)|p|^2 of every pixel of the row.
-    """
-    num_axes = aheads.shape[0]
-    base = num_channels * (1 + num_axes)
-    for a in range(num_axes):
-        if a == 0 or not isotropic:
-            work[:] = 0.0
-        for c in range(num_channels):
-            p = state[base + a * num_channels + c, r]
-            _accumulate(
-                state[c, r],
-                state[c, aheads[a]],
-                exact[c, r, : p.shape[0]],
-                exact[c, aheads[a], : p.shape[0]],
-                p,
-                1 if a == 0 else 0,
-                gradient[a],
-                0.5 * huber,
-                feasible,
-                work,
-            )
-        if a == num_axes - 1 or not isotropic:
-            _add_row(work, radius, r, huber, sums)
-
-
-@nb.njit(**OPTIONS)
-def certificate_sums(
-    state,
-    exact,
-    stored,
-    num_axes,
-    num_channels,
-    rows_per_plane,
-    gradient,
-    isotropic,
-    huber,
-    radius,
-    feasible,
-    first,
-    last,
-):
-    """Sums over the rows first..last: slack at the stop, slack along the segment, J at start and
-    stop, ``||u1-u0||^2, ||u1||^2, ||u0||^2, ||stored-u1||^2`` and ``(eps/2)||p||^2``."""
-    height, width = state.shape[1], state.shape[2]
-    sums = np.zeros(9)
-    row_sums = np.zeros(9)
-    work = np.empty((6, width))
-    aheads = np.empty(num_axes, np.int64)
-    plain = num_axes == 2 and num_channels == 1 and huber == 0.0 and radius.shape[0] == 0
-    for r in range(first, last):
-        row_sums[:] = 0.0
-        at_edge = r + 1 >= height or (num_axes == 3 and (r + 1) % rows_per_plane == 0)
-        aheads[0] = r
-        aheads[1] = r if at_edge else r + 1
-        if num_axes == 3:
-            aheads[2] = r + rows_per_plane if r + rows_per_plane < height else r
-        if plain:
-            _planar_row(state, exact, r, aheads[1], gradient, isotropic, row_sums, feasible)
+    height, stride = state.shape[1] - 1, state.shape[2]
+    reach, wide = rows.shape[0] - 1, rows.shape[2]
+    size = (height + 1) * stride
+    channels, axes = 1, 2
+    if coupled is not None:
+        channels = stored.shape[0]
+    if volume is not None:
+        axes = 3
+    flux = channels * (1 + axes) * size
+    share = 1.0
+    if exact is not None:
+        share = feasible
+    t_x, t_y, t_z = fill(tau, share * tau[0]), fill(tau, share * tau[1]), fill(tau, share * tau[2])
+    none, one, factor = fill(rows, 0.0), fill(rows, 1.0), fill(rows, share)
+    if huber is not None:
+        h, half, quarter = fill(rows, huber), fill(rows, 0.5 * huber), fill(rows, 0.25)
+    top = none
+    sums = np.zeros(NUM_SUMS)
+    end = min(last + reach, height)
+    for r in range(first, last + reach):
+        q = r - reach
+        new, here, below = r % (reach + 1), q % (reach + 1), (q + 1) % (reach + 1)
+        at, own = (r + 1) * stride, (q + 1) * stride
+        before = 0
+        if volume is not None and r >= reach:
+            before = at - reach * stride
+        # at the last face of an axis, a row is compared with itself
+        if volume is None:
+            down = stride if q + 1 < height else 0
         else:
-            _general_row(
-                state,
-                exact,
-                r,
-                aheads,
-                gradient,
-                num_channels,
-                isotropic,
-                huber,
-                radius,
-                row_sums,
-                feasible,
-                work,
-            )
-        for c in range(num_channels):
-            _add_squares(exact, state, stored, c, r, row_sums)
-        sums += row_sums
-    return sums
+            down = stride if (q + 1) % reach != 0 else 0
+        back = reach * stride if q + reach < height else 0
+        below = below if down > 0 else here
+        behind = new if back > 0 else here
+        change = fill(tau, 0.0)
+        length, start, residual = change, change, change
+        s0, s1, v0, v1, bend, dual = none, none, none, none, none, none
+        for j in range(0, stride, LANES):
+            if r < end:
+                for c in range(channels):
+                    u0 = convert(load(state, c * size + at + j), tau)
+                    u1 = u0 + divergence(
+                        state, flux + c * size, channels * size, at + j, at + j - stride,
+                        before + j, volume, t_x, t_y, t_z, tau,
+                    )  # fmt: skip
+                    place = (c * height + r) * stride + j
+                    store(stored, place, u1)
+                    u = convert(load(stored, place), tau)
+                    if r < last:
+                        residual += (u - u1) * (u - u1)
+                        if exact is None:
+                            u1 = u
+                        change += (u1 - u0) * (u1 - u0)
+                        length += u1 * u1
+                        start += u0 * u0
+                    if exact is None:
+                        u1 = u
+                    store(rows, (new * channels + c) * wide + j, u1)
+            if q >= first:
+                w = one
+                if radius is not None:
+                    w = convert(load(radius, own + j), rows)
+                a2, b2, m2, ap, bp, p2 = none, none, none, none, none, none
+                for axis in range(axes):
+                    step, ahead = 1, here
+                    grad = fill(rows, gradient[axis])
+                    if axis == 0:
+                        grad = grad * convert(load(edge, j), rows)
+                    elif axis == 1:
+                        step, ahead = down, below
+                    else:
+                        step, ahead = back, behind
+                    for c in range(channels):
+                        f = c * size + own + j
+                        u = (here * channels + c) * wide + j
+                        v = (ahead * channels + c) * wide + j
+                        if axis == 0:
+                            v += 1
+                        a = grad * (
+                            convert(load(state, f + step), rows) - convert(load(state, f), rows)
+                        )
+                        b = grad * (load(rows, v) - load(rows, u))
+                        p = factor * convert(
+                            load(state, flux + axis * channels * size + f), rows
+                        )
+                        a2 += a * a
+                        b2 += b * b
+                        m2 += (a + b) * (a + b)
+                        ap += p * a
+                        bp += p * b
+                        p2 += p * p
+                    if anisotropic is None and axis + 1 < axes:
+                        continue
+                    if huber is None:
+                        n0, n1, nm = w * root(a2), w * root(b2), w * root(m2)
+                        s0 += n0 - ap
+                        s1 += n1 - bp
+                    else:
+                        n0 = _density(a2, w, h, half)
+                        n1 = _density(b2, w, h, half)
+                        nm = _density(quarter * m2, w, h, half)
+                        nm = nm + nm
+                        s0 += n0 - ap + half * p2
+                        s1 += n1 - bp + half * p2
+                        dual += half * p2
+                    v0 += n0
+                    v1 += n1
+                    bend += n0 + n1 - nm
+                    if radius is not None:
+                        p2 = where_less(none, p2, p2 / (w * w), none)
+                    top = maximum(top, p2)
+                    a2, b2, m2, ap, bp, p2 = none, none, none, none, none, none
+        sums[0] += total(s1)
+        sums[1] += total(s0)
+        sums[2] += total(v0)
+        sums[3] += total(v1)
+        sums[4] += total(bend)
+        sums[5] += total(change)
+        sums[6] += total(length)
+        sums[7] += total(start)
+        sums[8] += total(residual)
+        sums[9] += total(dual)
+    return largest(top), sums
+
+
+def upper_sums(
+    norm: float, feasible: float, sums: np.ndarray, width: int, components: int, num_values: int
+) -> tuple[float, float] | None:
+    """Upper bounds of s(u1) and of half the segment's integral, for ``feasible`` times the flux.
+
+    None where rounding in float32 is more than a hundredth of them. With unit roundoff e, a
+    summand of m ``components`` is wrong by at most (18 + 3 m) e of the norms it is made of, a row's
+    sum of summands by ``width`` e of itself, and ``(1 - feasible) <p, grad u>`` is at most
+    ``(1 - feasible) |p| J(u)``. docs/certificate has the count.
+    """
+    values, stop = 1.01 * (sums[2] + sums[3]), 1.01 * sums[3]
+    rounding = (18 + 3 * components) * _EPS + (1 - feasible) * norm
+    growth, hidden = 4 * width * _EPS, _TINY * num_values
+    slack, segment = sums[0], 0.5 * (sums[0] + sums[1]) - 0.25 * sums[4]
+    lost = growth * slack + rounding * stop + hidden
+    lost_along = growth * segment + rounding * values + hidden
+    if not (lost <= 0.01 * slack and lost_along <= 0.01 * segment and math.isfinite(segment)):
+        return None
+    return slack + lost, segment + lost_along

@@ -1,12 +1,12 @@
 """Compiled kernels of the dual iteration: several iterations in one sweep.
 
 A strip is ``state[slot, row, column]``: the C channels of f, then of y_x, y_y (and y_z), then of p.
-The rows of a volume run through its planes one after another. One sweep runs ``len(betas)``
-iterations as a wavefront over the rows: each iteration works ``reach + 1`` rows behind the one
-before it, where ``reach`` is 1, or the number of rows of a plane. A row is thus loaded once and
-stays in cache for all iterations, and each iteration needs only ``reach + 1`` rolling rows of the
-primal image ``u = f + tau div y``. All arithmetic is in the dtype of the strip, which every scalar
-argument must have as well.
+Row 0 of every slot is zero (nothing flows in from above), row r of the strip is row r + 1, and rows
+are padded with zeros to whole vectors. The rows of a volume run through its planes one after
+another. One sweep runs ``len(betas)`` iterations as a wavefront over the rows: an iteration needs
+``reach + 1`` rolling rows of the primal image ``u = f + tau div y``, where ``reach`` is 1, or the
+number of rows of a plane, and works ``reach`` rows behind the iteration before it. A row is thus
+loaded once and stays in cache for all iterations. All arithmetic is in the dtype of the strip.
 """
 
 from __future__ import annotations
@@ -14,273 +14,172 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-# NaN and infinity are respected; sums may be reordered so that they vectorise.
-OPTIONS = {
-    "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-}
+from .vectors import LANES, OPTIONS, convert, fill, load, maximum, minimum, root, store
 
 
 @nb.njit(**OPTIONS)
-def primal_row(state, c, x, y, z, r, plane, tau, u, a, b, d):
-    """``u[a, b, d] = f + tau div y`` for row r, from the slots c and x, y, z.
+def divergence(state, slot, size, at, above, before, volume, t_x, t_y, t_z, like):
+    """``tau div`` of 16 pixels of the flux whose x component is in ``slot``, y and z ``size`` on.
 
-    ``u`` has one column more, a copy of the last. Rows are indexed, never passed: making a view
-    costs as much as ten pixels. ``plane`` is None for two axes (what numba then compiles has no z).
-    Nothing flows through the last face of an axis, so that the row above the first one of a plane,
-    which is of another plane, adds nothing.
+    ``at`` is their position in a slot, ``above`` and ``before`` that of the rows before them along
+    y and z. Nothing flows through the last face of a row, so that the value before a row is zero.
+    The result has the dtype of ``like``, as the three factors have.
     """
-    t_x, t_y = tau[0], tau[1]
-    width = state.shape[2]
-    if r > 0:
-        u[a, b, d, 0] = (
-            state[c, r, 0] + t_x * state[x, r, 0] + t_y * (state[y, r, 0] - state[y, r - 1, 0])
-        )
-        for j in range(1, width):
-            u[a, b, d, j] = (
-                state[c, r, j]
-                + t_x * (state[x, r, j] - state[x, r, j - 1])
-                + t_y * (state[y, r, j] - state[y, r - 1, j])
-            )
+    x, y = slot + at, slot + size
+    change = t_x * (convert(load(state, x), like) - convert(load(state, x - 1), like))
+    change += t_y * (convert(load(state, y + at), like) - convert(load(state, y + above), like))
+    if volume is not None:
+        z = slot + 2 * size
+        inflow = convert(load(state, z + before), like)
+        change += t_z * (convert(load(state, z + at), like) - inflow)
+    return change
+
+
+@nb.njit(**OPTIONS)
+def _ascent(state, y, work, here, ahead, shrink, step):
+    """``shrink (y + step grad u)`` of 16 values of one component."""
+    return shrink * (load(state, y) + step * (load(work, ahead) - load(work, here)))
+
+
+@nb.njit(**OPTIONS)
+def _factor(square, radius, at, one, tiny):
+    """The factor that projects vectors of the given squared norm to the ball."""
+    if radius is None:
+        return one / root(maximum(square, one))
+    w = load(radius, at)
+    return w / root(maximum(square, maximum(w * w, tiny)))
+
+
+@nb.njit(**OPTIONS)
+def _clamped(value, radius, at, one):
+    """The projection of single components, exact at the boundary of the ball."""
+    w = one
+    if radius is not None:
+        w = load(radius, at)
+    return minimum(maximum(value, w - w - w), w)
+
+
+@nb.njit(**OPTIONS)
+def _replace(state, y, p, value, beta):
+    """Make ``value`` the new flux, and extrapolate."""
+    store(state, y, value + beta * (value - load(state, p)))
+    store(state, p, value)
+
+
+@nb.njit(**OPTIONS)
+def _project(
+    state, work, radius, volume, anisotropic, coupled, channels, size, at, here, below, behind, wide,
+    shrink, s_x, s_y, s_z, one, tiny, beta,
+):  # fmt: skip
+    """The dual step of 16 pixels. ``at`` is their position in a slot, ``here`` that in the rolling
+    rows, where the rows of a channel are ``wide`` apart from those of the one before it."""
+    y_x = channels * size + at
+    y_y = y_x + channels * size
+    y_z = y_y + channels * size
+    axes = 2 if volume is None else 3
+    flux = axes * channels * size
+    x_norm = one - one
+    y_norm, z_norm = x_norm, x_norm
+    for c in range(channels):
+        s, u = c * size, c * wide
+        x = _ascent(state, y_x + s, work, here + u, here + u + 1, shrink, s_x)
+        y = _ascent(state, y_y + s, work, here + u, below + u, shrink, s_y)
+        x_norm += x * x
+        y_norm += y * y
+        if volume is not None:
+            z = _ascent(state, y_z + s, work, here + u, behind + u, shrink, s_z)
+            z_norm += z * z
+    if coupled is None:
+        if anisotropic is not None:
+            x = _ascent(state, y_x, work, here, here + 1, shrink, s_x)
+            y = _ascent(state, y_y, work, here, below, shrink, s_y)
+            if volume is not None:
+                z = _ascent(state, y_z, work, here, behind, shrink, s_z)
+                _replace(state, y_z, y_z + flux, _clamped(z, radius, at, one), beta)
+            _replace(state, y_x, y_x + flux, _clamped(x, radius, at, one), beta)
+            _replace(state, y_y, y_y + flux, _clamped(y, radius, at, one), beta)
+            return
+    if anisotropic is None:
+        x_scale = _factor(x_norm + y_norm + z_norm, radius, at, one, tiny)
+        y_scale, z_scale = x_scale, x_scale
     else:
-        u[a, b, d, 0] = state[c, 0, 0] + t_x * state[x, 0, 0] + t_y * state[y, 0, 0]
-        for j in range(1, width):
-            u[a, b, d, j] = (
-                state[c, 0, j] + t_x * (state[x, 0, j] - state[x, 0, j - 1]) + t_y * state[y, 0, j]
-            )
-    if plane is not None:
-        t_z = tau[2]
-        if r >= plane:
-            for j in range(width):
-                u[a, b, d, j] += t_z * (state[z, r, j] - state[z, r - plane, j])
-        else:
-            for j in range(width):
-                u[a, b, d, j] += t_z * state[z, r, j]
-    u[a, b, d, width] = u[a, b, d, width - 1]
+        x_scale = _factor(x_norm, radius, at, one, tiny)
+        y_scale = _factor(y_norm, radius, at, one, tiny)
+        z_scale = _factor(z_norm, radius, at, one, tiny)
+    for c in range(channels):
+        s, u = c * size, c * wide
+        x = x_scale * _ascent(state, y_x + s, work, here + u, here + u + 1, shrink, s_x)
+        y = y_scale * _ascent(state, y_y + s, work, here + u, below + u, shrink, s_y)
+        if volume is not None:
+            z = z_scale * _ascent(state, y_z + s, work, here + u, behind + u, shrink, s_z)
+            _replace(state, y_z + s, y_z + flux + s, z, beta)
+        _replace(state, y_x + s, y_x + flux + s, x, beta)
+        _replace(state, y_y + s, y_y + flux + s, y, beta)
 
 
 @nb.njit(**OPTIONS)
-def _isotropic_row(state, u, k, here, below, r, s_x, s_y, shrink, one, beta):
-    for j in range(state.shape[2]):
-        x = shrink * (state[1, r, j] + s_x * (u[k, here, 0, j + 1] - u[k, here, 0, j]))
-        y = shrink * (state[2, r, j] + s_y * (u[k, below, 0, j] - u[k, here, 0, j]))
-        scale = one / np.sqrt(max(x * x + y * y, one))
-        x *= scale
-        y *= scale
-        state[1, r, j] = x + beta * (x - state[3, r, j])
-        state[2, r, j] = y + beta * (y - state[4, r, j])
-        state[3, r, j] = x
-        state[4, r, j] = y
-
-
-@nb.njit(**OPTIONS)
-def _weighted_row(state, u, k, here, below, r, s_x, s_y, shrink, tiny, beta, radius):
-    for j in range(state.shape[2]):
-        w = radius[r, j]
-        x = shrink * (state[1, r, j] + s_x * (u[k, here, 0, j + 1] - u[k, here, 0, j]))
-        y = shrink * (state[2, r, j] + s_y * (u[k, below, 0, j] - u[k, here, 0, j]))
-        scale = w / np.sqrt(max(x * x + y * y, max(w * w, tiny)))
-        x *= scale
-        y *= scale
-        state[1, r, j] = x + beta * (x - state[3, r, j])
-        state[2, r, j] = y + beta * (y - state[4, r, j])
-        state[3, r, j] = x
-        state[4, r, j] = y
-
-
-@nb.njit(**OPTIONS)
-def _anisotropic_row(state, u, k, here, below, r, s_x, s_y, shrink, one, beta, radius):
-    for j in range(state.shape[2]):
-        w = radius[r, j] if radius.shape[0] > 0 else one
-        x = shrink * (state[1, r, j] + s_x * (u[k, here, 0, j + 1] - u[k, here, 0, j]))
-        y = shrink * (state[2, r, j] + s_y * (u[k, below, 0, j] - u[k, here, 0, j]))
-        x = min(max(x, -w), w)
-        y = min(max(y, -w), w)
-        state[1, r, j] = x + beta * (x - state[3, r, j])
-        state[2, r, j] = y + beta * (y - state[4, r, j])
-        state[3, r, j] = x
-        state[4, r, j] = y
-
-
-@nb.njit(**OPTIONS)
-def _volume_row(state, u, k, here, below, behind, r, step, shrink, one, tiny, beta, radius):
-    """A row of a grey volume with isotropic norm."""
-    s_x, s_y, s_z = step[0], step[1], step[2]
-    weighted = radius.shape[0] > 0
-    for j in range(state.shape[2]):
-        x = shrink * (state[1, r, j] + s_x * (u[k, here, 0, j + 1] - u[k, here, 0, j]))
-        y = shrink * (state[2, r, j] + s_y * (u[k, below, 0, j] - u[k, here, 0, j]))
-        z = shrink * (state[3, r, j] + s_z * (u[k, behind, 0, j] - u[k, here, 0, j]))
-        if weighted:
-            w = radius[r, j]
-            scale = w / np.sqrt(max(x * x + y * y + z * z, max(w * w, tiny)))
-        else:
-            scale = one / np.sqrt(max(x * x + y * y + z * z, one))
-        x *= scale
-        y *= scale
-        z *= scale
-        state[1, r, j] = x + beta * (x - state[4, r, j])
-        state[2, r, j] = y + beta * (y - state[5, r, j])
-        state[3, r, j] = z + beta * (z - state[6, r, j])
-        state[4, r, j] = x
-        state[5, r, j] = y
-        state[6, r, j] = z
-
-
-@nb.njit(**OPTIONS)
-def _add_square(state, slot, r, u, k, here, ahead, c, along, step, norm):
-    """Add the square of one component of the ascent step, computed here and again in `_update`.
-
-    ``along``: differences within the row ``here``, else between it and the row ``ahead``.
-    """
-    if along:
-        for j in range(state.shape[2]):
-            v = state[slot, r, j] + step * (u[k, here, c, j + 1] - u[k, here, c, j])
-            norm[j] += v * v
-    else:
-        for j in range(state.shape[2]):
-            v = state[slot, r, j] + step * (u[k, ahead, c, j] - u[k, here, c, j])
-            norm[j] += v * v
-
-
-@nb.njit(**OPTIONS)
-def _scale_row(norm, r, shrink, one, tiny, radius):
-    """Turn squared norms into what shrinking and projection multiply the ascent step by."""
-    if radius.shape[0] > 0:
-        for j in range(norm.shape[0]):
-            w = radius[r, j]
-            square = shrink * shrink * norm[j]
-            norm[j] = shrink * w / np.sqrt(max(square, max(w * w, tiny)))
-    else:
-        for j in range(norm.shape[0]):
-            norm[j] = shrink / np.sqrt(max(shrink * shrink * norm[j], one))
-
-
-@nb.njit(**OPTIONS)
-def _update(state, y, p, r, u, k, here, ahead, c, along, step, scale, beta):
-    """The ascent step of one component, projected and extrapolated."""
-    if along:
-        for j in range(state.shape[2]):
-            q = state[y, r, j] + step * (u[k, here, c, j + 1] - u[k, here, c, j])
-            q *= scale[j]
-            state[y, r, j] = q + beta * (q - state[p, r, j])
-            state[p, r, j] = q
-    else:
-        for j in range(state.shape[2]):
-            q = state[y, r, j] + step * (u[k, ahead, c, j] - u[k, here, c, j])
-            q *= scale[j]
-            state[y, r, j] = q + beta * (q - state[p, r, j])
-            state[p, r, j] = q
-
-
-@nb.njit(**OPTIONS)
-def _coupled_row(
-    state,
-    u,
-    k,
-    here,
-    below,
-    behind,
-    axes,
-    r,
-    step,
-    shrink,
-    one,
-    tiny,
-    isotropic,
-    beta,
-    radius,
-    norm,
-):
-    """A row of any number of channels and axes with one norm."""
-    channels = u.shape[2]
-    size = axes * channels
-    for begin in range(0, axes, axes if isotropic else 1):
-        end = axes if isotropic else begin + 1
-        norm[:] = 0
-        for a in range(begin, end):
-            ahead = here if a == 0 else below if a == 1 else behind
-            for c in range(channels):
-                slot = (1 + a) * channels + c
-                _add_square(state, slot, r, u, k, here, ahead, c, a == 0, step[a], norm)
-        _scale_row(norm, r, shrink, one, tiny, radius)
-        for a in range(begin, end):
-            ahead = here if a == 0 else below if a == 1 else behind
-            for c in range(channels):
-                y = (1 + a) * channels + c
-                _update(state, y, y + size, r, u, k, here, ahead, c, a == 0, step[a], norm, beta)
-
-
-@nb.njit(**OPTIONS)
-def _slot(r, ring):
-    """``r % ring``, without a division for planes."""
-    return r & 1 if ring == 2 else r % ring
-
-
-@nb.njit(**OPTIONS)
-def sweep(state, work, plane, coupled, tau, step, shrink, one, tiny, isotropic, radius, betas):
+def sweep(state, work, edge, radius, volume, anisotropic, coupled, tau, step, scalars, betas):
     """``len(betas)`` accelerated dual iterations on a strip.
 
-    ``work`` is (len(betas), reach + 1, C, at least columns + 1); ``plane`` is the number of rows
-    of a plane, or None for two axes; ``coupled`` is True for several components of which the row
-    kernels know nothing (channels, an anisotropic volume), else None; ``tau`` and ``step`` hold the
-    x, y and z value (spacing folded in); ``radius`` is (rows, columns), or (0, 0) for an unweighted
-    ball. Only what a None leaves is compiled.
+    Parameters
+    ----------
+    state : (slots, rows + 1, stride)
+    work : (at least len(betas), reach + 1, C, stride + LANES)
+        The rolling rows; zero beyond the stride.
+    edge : (stride,)
+        0 from the last column of the image on, 1 before it.
+    radius : (rows + 1, stride), or None for an unweighted ball
+    volume, anisotropic, coupled : True or None
+        Whether there are three axes, one norm per axis, several channels. Only what a None leaves
+        is compiled.
+    tau, step : (3,)
+        The x, y and z value (spacing folded in).
+    scalars : (2,)
+        What Huber's term shrinks the ascent step by, and the smallest square of a radius.
+    betas : (iterations,)
     """
-    height, ring, channels = state.shape[1], work.shape[1], work.shape[2]
-    reach = ring - 1
-    norm = np.empty(state.shape[2], state.dtype)
-    for front in range(height + ring * betas.shape[0]):
+    height, stride = state.shape[1] - 1, state.shape[2]
+    reach = work.shape[1] - 1
+    size, wide = (height + 1) * stride, work.shape[3]
+    channels = 1
+    if coupled is not None:
+        channels = work.shape[2]
+    one, zero = fill(state, 1.0), fill(state, 0.0)
+    shrink, tiny = fill(state, scalars[0]), fill(state, scalars[1])
+    t_x, t_y, t_z = fill(state, tau[0]), fill(state, tau[1]), fill(state, tau[2])
+    s_x = fill(state, step[0])
+    for front in range(height + reach * betas.shape[0]):
         for k in range(betas.shape[0]):
-            r = front - ring * k
-            if 0 <= r < height:
-                for c in range(channels):
-                    x = channels + c
-                    y, z = x + channels, x + 2 * channels
-                    primal_row(state, c, x, y, z, r, plane, tau, work, k, _slot(r, ring), c)
-            r -= reach
-            if r < 0 or r >= height:
+            r = front - reach * k
+            q = r - reach
+            if r < 0 or q >= height:
                 continue
-            here = _slot(r, ring)
-            below, behind, beta = here, here, betas[k]
-            if r + 1 < height:
-                below = _slot(r + 1, ring)
-            if plane is not None:
-                if (r + 1) % plane == 0:
-                    below = here
-                if r + reach < height:
-                    behind = _slot(r + reach, ring)
-            if coupled is not None:
-                axes = state.shape[0] // channels // 2
-                _coupled_row(
-                    state, work, k, here, below, behind, axes, r, step, shrink, one, tiny,
-                    isotropic, beta, radius, norm,
-                )  # fmt: skip
-            elif plane is not None:
-                _volume_row(
-                    state, work, k, here, below, behind, r, step, shrink, one, tiny, beta, radius
-                )
-            elif not isotropic:
-                _anisotropic_row(
-                    state, work, k, here, below, r, step[0], step[1], shrink, one, beta, radius
-                )
-            elif radius.shape[0] > 0:
-                _weighted_row(
-                    state, work, k, here, below, r, step[0], step[1], shrink, tiny, beta, radius
-                )
-            else:
-                _isotropic_row(state, work, k, here, below, r, step[0], step[1], shrink, one, beta)
-
-
-@nb.njit(**OPTIONS)
-def primal(state, u, plane, tau):
-    """``u = f + tau div p``, (C, rows, 1, columns + 1), on a strip; the last column is repeated."""
-    channels = u.shape[0]
-    first = (state.shape[0] + channels) // 2  # slot of p
-    for c in range(channels):
-        x = first + c
-        y, z = x + channels, x + 2 * channels
-        for r in range(state.shape[1]):
-            primal_row(state, c, x, y, z, r, plane, tau, u, c, r, 0)
+            rows = k * (reach + 1)
+            new = (rows + r % (reach + 1)) * channels * wide
+            here = (rows + q % (reach + 1)) * channels * wide
+            below = (rows + (q + 1) % (reach + 1)) * channels * wide
+            at = (r + 1) * stride
+            before = 0
+            if volume is not None and r >= reach:
+                before = at - reach * stride
+            closed_y, closed_z = q + 1 >= height, q + reach >= height
+            if volume is not None:
+                closed_y = (q + 1) % reach == 0
+            s_y = zero if closed_y else fill(state, step[1])
+            s_z = zero if closed_z else fill(state, step[2])
+            beta = fill(state, betas[k])
+            for j in range(0, stride, LANES):
+                if r < height:
+                    for c in range(channels):
+                        x = (channels + c) * size
+                        u = load(state, c * size + at + j) + divergence(
+                            state, x, channels * size, at + j, at + j - stride, before + j, volume,
+                            t_x, t_y, t_z, state,
+                        )  # fmt: skip
+                        store(work, new + c * wide + j, u)
+                if q >= 0:
+                    _project(
+                        state, work, radius, volume, anisotropic, coupled, channels, size,
+                        (q + 1) * stride + j, here + j, below + j, new + j, wide, 
+                        shrink, s_x * load(edge, j), s_y, s_z, one, tiny, beta,
+                    )  # fmt: skip
