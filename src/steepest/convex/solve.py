@@ -19,8 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.arrays import dtype_name
-from ..core.namespace import Array
+from ..core.namespace import Array, epsilon
 from ..core.status import Status
 from .certificate import StepTerms
 from .dual import Dual
@@ -84,7 +83,7 @@ def needs_double(f: Array, energy: Energy, tau: float, size: float) -> bool:
     scalars in the iteration come near the limits of float32. ``size`` is the largest magnitude in
     the image.
     """
-    if dtype_name(f) != "float32":
+    if f.dtype.itemsize != 4:
         return False
     norm = energy.norm_squared(tuple(f.shape[1:]))
     moved = tau * math.sqrt(norm)  # change of the image by a unit flux
@@ -97,7 +96,7 @@ def rounding_floor(f: Array, energy: Energy, tau: float, size: float) -> float:
 
     ``size`` is the largest magnitude in the image.
     """
-    eps, slope = float(np.finfo(dtype_name(f)).eps), energy.reach
+    eps, slope = epsilon(f), energy.reach
     noise = slope * eps * (size / 8 + tau * slope / 16)  # of A (f - tau A* p)
     if energy.smoothing > 0:  # the energy is quadratic there, so noise enters squared
         noise *= min(1.0, noise / (2 * energy.smoothing))

@@ -16,7 +16,7 @@ from ..convex.energy import Energy
 from ..convex.registry import make_dual
 from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, useful_share
 from ..convex.step import solve_step
-from ..core.namespace import Array, cast, sum64, to_float64
+from ..core.namespace import Array, cast, is_torch, sum64, to_float64
 from ..core.status import Status
 from .flux_guess import Guess
 from .result import PartState
@@ -53,10 +53,14 @@ class Hooks:
 
 @dataclass
 class Record:
-    """Record of a march: a frame, the largest gap and the bound for every kept time."""
+    """Record of a march: a frame, the largest gap and the bound for every kept time.
 
+    ``room`` has one frame more than there will be: the first is for the image at the beginning, the
+    one of time ``times[i]`` is ``room[i + 1]``.
+    """
+
+    room: Array
     times: list[float] = field(default_factory=list)
-    frames: list[Array] = field(default_factory=list)
     gaps: list[float] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
@@ -100,7 +104,7 @@ def march(
     dual = _resume(state, energy, num_threads)
     working, momentum, bound, time = state.image, state.momentum, state.bound, begin
     size = float(abs(state.image).max())
-    record, worst = Record(), 0.0
+    record, worst = Record(_room(state.image, 2 + int(np.sum(keep)), dtype)), 0.0
     last: tuple[Outcome, float] | None = None
     for index, node in enumerate(nodes):
         tau = float(node - time)
@@ -139,7 +143,7 @@ def march(
             and hooks.after_step(index, time, outcome, bound, image) is True
         )
         if keep[index] or stop:
-            _keep(record, time, dual.image, dtype, worst, bound)
+            _keep(record, time, dual.image, worst, bound)
             worst = 0.0
         record.last = outcome.terms
         dual.advance()
@@ -161,15 +165,22 @@ def _shrink(
     return Momentum(1.0, momentum.expected, momentum.relaxation)
 
 
-def _keep(
-    record: Record, time: float, image: Array, dtype: Any, worst: float, bound: Bound
-) -> None:
+def _room(image: Array, count: int, dtype: Any) -> Array:
+    """Make room for frames: in one piece, which is faster to fill than one array per frame."""
+    shape = (count, *image.shape)
+    if is_torch(image):
+        return image.new_empty(shape, dtype=dtype)
+    return np.empty(shape, dtype)
+
+
+def _keep(record: Record, time: float, image: Array, worst: float, bound: Bound) -> None:
     """Add a frame in its final dtype, and add the error of this conversion to its bound."""
-    frame = image if image.dtype == dtype else cast(image, dtype)
     record.times.append(time)
-    record.frames.append(frame)
+    frame = record.room[len(record.times)]
+    frame[:] = image
     record.gaps.append(worst)
-    record.bounds.append(bound.moved(distance(frame, image)))
+    same = frame.dtype == image.dtype
+    record.bounds.append(bound if same else bound.moved(distance(frame, image)))
 
 
 def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:

@@ -118,12 +118,12 @@ def _solve_part(
     watch = None if plan.watcher is None else partial(plan.watcher, strength)
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
-        np.array([True]), plan.goal, num_threads=plan.num_threads, cold=True,
+        np.array([False]), plan.goal, num_threads=plan.num_threads, cold=True,
         hooks=Hooks(guess=guess, watch=watch),
     )  # fmt: skip
     assert record.last is not None
     assert record.state is not None
-    image, flux = record.frames[0], cast(record.state.flux, f.dtype)
+    image, flux = cast(record.state.image, f.dtype), cast(record.state.flux, f.dtype)
     rounding = distance(image, record.state.image)
     return Solved(image, flux, record.last, rounding, record.iterations, record.statuses[-1])
 

@@ -216,13 +216,14 @@ def _collect(
     starts_at_zero: bool,
 ) -> FlowResult:
     """Combine the records of all parts."""
-    xp, scale = namespace(problem.parts[0]), problem.scale
+    scale = problem.scale
     kept_times = min(len(record.times) for record in records)
     zero = [0.0] if starts_at_zero else []
     frames = []
     for part, record in zip(problem.parts, records, strict=True):
-        kept = ([part] if starts_at_zero else []) + record.frames[:kept_times]
-        frames.append(rescaled(xp.stack(kept), 1 / scale))
+        if starts_at_zero:
+            record.room[0] = part
+        frames.append(rescaled(record.room[1 - len(zero) : 1 + kept_times], 1 / scale))
     bounds = [record.bounds[:kept_times] for record in records]
     distance = np.array([zero + [b.distance / scale for b in part] for part in bounds])
     solver = np.array([zero + [b.solver_share / scale / scale for b in part] for part in bounds])
@@ -253,7 +254,10 @@ def _collect(
 
 
 def _flux(problem: Problem, states: tuple[PartState, ...]) -> Array:
-    xp, part = namespace(problem.parts[0]), problem.parts[0]
-    nothing = xp.stack([part * 0] * problem.energy.num_components(part.ndim - 1))
-    fluxes = [nothing if state.flux is None else state.flux for state in states]
-    return problem.assemble(fluxes, leading=1, integers=False)
+    def of(state: PartState) -> Array:
+        if state.flux is not None:
+            return state.flux
+        components = problem.energy.num_components(state.image.ndim - 1)
+        return namespace(state.image).stack([state.image * 0] * components)
+
+    return problem.assemble([of(state) for state in states], leading=1, integers=False)
