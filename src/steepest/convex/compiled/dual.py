@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from ...core.threads import resolve_num_threads, run_all
+from ...core.threads import resolve_num_threads
 from ..certificate import StepTerms, assemble
 from ..dual import Warm
 from ..total_variation import TotalVariation
@@ -16,6 +17,7 @@ from .kernels_measure import MOST_COMPONENTS, WIDEST, measure, upper_sums
 from .kernels_sweep import sweep
 from .multilevel import coarse_flux, corrected_flux
 from .strips import Strip, exchange_halos, make_strips
+from .team import run_together
 
 _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
@@ -115,12 +117,12 @@ class CompiledDual:
         for begin in range(0, len(factors), block):
             part = factors[begin : begin + block]
             exchange_halos(self._strips)
-            run_all(partial(self._sweep, betas=part), self._strips)
+            run_together(partial(self._sweep, part), self._strips)
 
-    def _sweep(self, strip: Strip, betas: np.ndarray) -> None:
+    def _sweep(self, betas: np.ndarray, strip: Strip, *team: Any) -> None:
         sweep(
             strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
-            self._scalars, betas,
+            self._scalars, betas, *team,
         )  # fmt: skip
 
     def _gather(self, kind: int) -> np.ndarray:
@@ -152,28 +154,28 @@ class CompiledDual:
             if terms is not None:
                 return terms
         feasible = (1 - 4 * _EPS) / max(1.0, self._largest)  # guess: the last norm still holds
-        norm, total = self._sums(feasible)
-        if norm * feasible > 1 - 2 * _EPS:
-            feasible = (1 - 4 * _EPS) / norm
-            _, total = self._sums(feasible)
-        self._largest = norm
+        total = self._sums(feasible)
+        self._largest = float(total[0])
+        if self._largest * feasible > 1 - 2 * _EPS:
+            feasible = (1 - 4 * _EPS) / self._largest
+            total = self._sums(feasible)
         # the next look will probably see a gap like this one
-        self._single_is_enough = self._in_single and total[0] > 2.5e-4 * total[3]
+        self._single_is_enough = self._in_single and total[1] > 2.5e-4 * total[4]
         return assemble(
             self.energy,
             self._shape,
             self.tau,
-            gap=self.tau * total[0],
-            integral=2 * self.tau * (0.5 * (total[0] + total[1]) - 0.25 * total[4]),
-            values=(total[2], total[3]),
-            squares=tuple(total[5:9]),
-            dual=total[9],
+            gap=self.tau * total[1],
+            integral=2 * self.tau * (0.5 * (total[1] + total[2]) - 0.25 * total[5]),
+            values=(total[3], total[4]),
+            squares=tuple(total[6:10]),
+            dual=total[10],
         )
 
     def _measured_in_single(self) -> StepTerms | None:
         """The terms from sums in float32 with allowances, or None where that is too coarse."""
-        norm, total = self._sums(None)
-        norm *= 1 + 1.3e-7
+        total = self._sums(None)
+        norm = float(total[0]) * (1 + 1.3e-7)
         feasible = (1 - 4 * _EPS) / max(1.0, norm)
         upper = upper_sums(
             norm, feasible, total, self._shape[-1], self._axes * self._channels,
@@ -182,21 +184,21 @@ class CompiledDual:
         if upper is None:
             return None
         self._largest = norm
-        shrunk = (1 - feasible) * (math.sqrt(total[5]) + math.sqrt(total[8]))
-        residual = (math.sqrt(total[8]) + shrunk) ** 2
+        shrunk = (1 - feasible) * (math.sqrt(total[6]) + math.sqrt(total[9]))
+        residual = (math.sqrt(total[9]) + shrunk) ** 2
         return assemble(
             self.energy,
             self._shape,
             self.tau,
             gap=self.tau * upper[0] + 0.5 * residual,
             integral=2 * self.tau * upper[1],
-            values=(total[2], total[3]),
-            squares=(total[5], total[6], total[7], residual),
+            values=(total[3], total[4]),
+            squares=(total[6], total[7], total[8], residual),
             dual=0.0,
         )
 
-    def _sums(self, feasible: float | None) -> tuple[float, np.ndarray]:
-        """The largest norm of the flux, and the certificate's sums.
+    def _sums(self, feasible: float | None) -> np.ndarray:
+        """The largest norm of the flux, and the certificate's sums (see `kernels_measure`).
 
         They are those of ``feasible`` times the flux, in float64, or, for None, of the flux and the
         stored image, mostly in float32.
@@ -204,16 +206,17 @@ class CompiledDual:
         tau, exact = self.tau * self._inverse_spacing, True if feasible is not None else None
         share = 1.0 if feasible is None else feasible
 
-        def work(strip: Strip) -> tuple[float, np.ndarray]:
-            return measure(
+        def work(strip: Strip, *team: Any) -> None:
+            measure(
                 strip.state, strip.stored, strip.work[0] if exact is None else strip.exact,
                 strip.edge, strip.radius, self._huber, *self._kind, exact, tau,
-                self._inverse_spacing, share, strip.first, strip.last,
+                self._inverse_spacing, share, strip.first, strip.last, strip.sums, *team,
             )  # fmt: skip
 
-        results = run_all(work, self._strips)
-        square = max(square for square, _ in results)
-        return math.sqrt(square) / share, np.sum([sums for _, sums in results], axis=0)
+        run_together(work, self._strips)
+        total = np.sum([strip.sums for strip in self._strips], axis=0)
+        total[0] = math.sqrt(max(strip.sums[0] for strip in self._strips)) / share
+        return total
 
     def advance(self) -> None:
         """Make the measured image the data of the next step; keep flux and momentum."""

@@ -13,6 +13,7 @@ import numba as nb
 import numpy as np
 
 from .kernels_sweep import divergence
+from .team import begin, finish
 from .vectors import (
     LANES,
     OPTIONS,
@@ -29,7 +30,7 @@ from .vectors import (
 
 WIDEST = 16384  # columns; a row is summed in float32
 MOST_COMPONENTS = 16  # of the flux of a pixel; they are, too
-NUM_SUMS = 10
+NUM_SUMS = 11
 _EPS = 2.0**-24
 _TINY = 1e-18  # what a square that underflows may hide
 
@@ -44,11 +45,11 @@ def _density(square, w, huber, half_huber):
 @nb.njit(**OPTIONS)
 def measure(
     state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau, gradient,
-    feasible, first, last,
+    feasible, first, last, sums, flags, member, ticket,
 ):  # fmt: skip
-    """The largest squared ``|p| / w`` of the rows first..last, and their sums; sets ``stored``.
+    """The sums of the rows first..last; sets ``stored``.
 
-    The sums: the slacks s(u1) and s(u0), J(u0), J(u1), the bend ``J(u0) + J(u1) - J(u0 + u1)``,
+    ``sums`` becomes: the largest squared ``|p| / w``; the slacks s(u1) and s(u0), J(u0), J(u1), the bend ``J(u0) + J(u1) - J(u0 + u1)``,
     the squares of u1 - u0, u1, u0 and of (stored image - u1), and Huber's term R(p).
 
     Parameters
@@ -65,7 +66,10 @@ def measure(
         ``feasible``; else it is the stored image.
     tau, gradient : (3,), float64
         ``tau`` and 1 over the spacing along x, y and z.
+    flags, member, ticket
+        See `team`.
     """
+    begin(flags, member, ticket)
     height, stride = state.shape[1] - 1, state.shape[2]
     reach, wide = rows.shape[0] - 1, rows.shape[2]
     size = (height + 1) * stride
@@ -83,7 +87,7 @@ def measure(
     if huber is not None:
         h, half, quarter = fill(rows, huber), fill(rows, 0.5 * huber), fill(rows, 0.25)
     top = none
-    sums = np.zeros(NUM_SUMS)
+    sums[:] = 0.0
     end = min(last + reach, height)
     for r in range(first, last + reach):
         q = r - reach
@@ -178,17 +182,18 @@ def measure(
                         p2 = where_less(none, p2, p2 / (w * w), none)
                     top = maximum(top, p2)
                     a2, b2, m2, ap, bp, p2 = none, none, none, none, none, none
-        sums[0] += total(s1)
-        sums[1] += total(s0)
-        sums[2] += total(v0)
-        sums[3] += total(v1)
-        sums[4] += total(bend)
-        sums[5] += total(change)
-        sums[6] += total(length)
-        sums[7] += total(start)
-        sums[8] += total(residual)
-        sums[9] += total(dual)
-    return largest(top), sums
+        sums[1] += total(s1)
+        sums[2] += total(s0)
+        sums[3] += total(v0)
+        sums[4] += total(v1)
+        sums[5] += total(bend)
+        sums[6] += total(change)
+        sums[7] += total(length)
+        sums[8] += total(start)
+        sums[9] += total(residual)
+        sums[10] += total(dual)
+    sums[0] = largest(top)
+    finish(flags, member, ticket)
 
 
 def upper_sums(
@@ -201,10 +206,10 @@ def upper_sums(
     sum of summands by ``width`` e of itself, and ``(1 - feasible) <p, grad u>`` is at most
     ``(1 - feasible) |p| J(u)``. docs/certificate has the count.
     """
-    values, stop = 1.01 * (sums[2] + sums[3]), 1.01 * sums[3]
+    values, stop = 1.01 * (sums[3] + sums[4]), 1.01 * sums[4]
     rounding = (18 + 3 * components) * _EPS + (1 - feasible) * norm
     growth, hidden = 4 * width * _EPS, _TINY * num_values
-    slack, segment = sums[0], 0.5 * (sums[0] + sums[1]) - 0.25 * sums[4]
+    slack, segment = sums[1], 0.5 * (sums[1] + sums[2]) - 0.25 * sums[5]
     lost = growth * slack + rounding * stop + hidden
     lost_along = growth * segment + rounding * values + hidden
     if not (lost <= 0.01 * slack and lost_along <= 0.01 * segment and math.isfinite(segment)):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from .team import begin, finish
 from .vectors import LANES, OPTIONS, convert, fill, load, maximum, minimum, root, store
 
 
@@ -118,7 +119,10 @@ def _project(
 
 
 @nb.njit(**OPTIONS)
-def sweep(state, work, edge, radius, volume, anisotropic, coupled, tau, step, scalars, betas):
+def sweep(
+    state, work, edge, radius, volume, anisotropic, coupled, tau, step, scalars, betas, flags,
+    member, ticket,
+):  # fmt: skip
     """``len(betas)`` accelerated dual iterations on a strip.
 
     Parameters
@@ -137,7 +141,10 @@ def sweep(state, work, edge, radius, volume, anisotropic, coupled, tau, step, sc
     scalars : (2,)
         What Huber's term shrinks the ascent step by, and the smallest square of a radius.
     betas : (iterations,)
+    flags, member, ticket
+        See `team`.
     """
+    begin(flags, member, ticket)
     height, stride = state.shape[1] - 1, state.shape[2]
     reach = work.shape[1] - 1
     size, wide = (height + 1) * stride, work.shape[3]
@@ -183,3 +190,4 @@ def sweep(state, work, edge, radius, volume, anisotropic, coupled, tau, step, sc
                         (q + 1) * stride + j, here + j, below + j, new + j, wide, 
                         shrink, s_x * load(edge, j), s_y, s_z, one, tiny, beta,
                     )  # fmt: skip
+    finish(flags, member, ticket)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .kernels_measure import NUM_SUMS
 from .vectors import LANES
 
 _PIXELS_PER_THREAD = 8192  # less work per thread does not pay
@@ -18,7 +19,7 @@ class Strip:
 
     ``state`` is (slots, rows + 1, stride), with f, y, p (see `kernels_sweep`); ``stored`` is the
     next image (channels, rows, stride); ``work`` and ``exact`` are rolling rows of a primal image,
-    in the image's dtype and in float64; ``edge`` is 0 from the last column on and 1 before it.
+    in the image's dtype and in float64; ``sums`` is what was last measured; ``edge`` is 0 from the last column on and 1 before it.
     """
 
     state: np.ndarray
@@ -27,6 +28,7 @@ class Strip:
     exact: np.ndarray
     edge: np.ndarray
     radius: np.ndarray | None
+    sums: np.ndarray
     start: int
     first: int
     last: int
@@ -86,6 +88,7 @@ def make_strips(
                 exact=aligned_zeros(rolling, np.dtype(np.float64)),
                 edge=edge,
                 radius=radius,
+                sums=np.zeros(NUM_SUMS),
                 start=start,
                 first=low - start,
                 last=high - start,
