@@ -80,6 +80,10 @@ class ReferenceDual:
         """``f - tau A* p`` as of the last `measure`, (channels, \\*space)."""
         return self._image
 
+    def write_image(self, out: Array) -> None:
+        """Write this image into an array of any dtype."""
+        out[:] = self._image
+
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux."""
         self._image = self.f - self.tau * self.energy.adjoint(self.p)

@@ -96,6 +96,10 @@ class SaddleDual:
         """``f - tau H* q`` as of the last `measure`, with the feasible q, (channels, \\*space)."""
         return self._image
 
+    def write_image(self, out: Array) -> None:
+        """Write this image into an array of any dtype."""
+        out[:] = self._image
+
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current state."""
         q, w = self.energy.feasible(self.q), to_float64(self.w)

@@ -143,7 +143,7 @@ def march(
             and hooks.after_step(index, time, outcome, bound, image) is True
         )
         if keep[index] or stop:
-            _keep(record, time, dual.image, worst, bound)
+            _keep(record, time, dual, working.dtype, worst, bound)
             worst = 0.0
         record.last = outcome.terms
         dual.advance()
@@ -173,14 +173,15 @@ def _room(image: Array, count: int, dtype: Any) -> Array:
     return np.empty(shape, dtype)
 
 
-def _keep(record: Record, time: float, image: Array, worst: float, bound: Bound) -> None:
-    """Add a frame in its final dtype, and add the error of this conversion to its bound."""
+def _keep(record: Record, time: float, dual: Dual, dtype: Any, worst: float, bound: Bound) -> None:
+    """Add a frame, and add the error of the conversion from the ``dtype`` of the solver."""
     record.times.append(time)
     frame = record.room[len(record.times)]
-    frame[:] = image
+    dual.write_image(frame)
     record.gaps.append(worst)
-    same = frame.dtype == image.dtype
-    record.bounds.append(bound if same else bound.moved(distance(frame, image)))
+    if dtype != frame.dtype:
+        bound = bound.moved(distance(frame, dual.image))
+    record.bounds.append(bound)
 
 
 def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:

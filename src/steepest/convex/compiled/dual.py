@@ -14,7 +14,7 @@ from ..certificate import StepTerms, assemble
 from ..dual import Warm
 from ..total_variation import TotalVariation
 from .kernels_measure import MOST_COMPONENTS, WIDEST, measure, upper_sums
-from .kernels_sweep import sweep
+from .kernels_sweep import copy_rows, sweep
 from .multilevel import coarse_flux, corrected_flux
 from .strips import Strip, exchange_halos, make_strips
 from .team import run_together
@@ -141,10 +141,19 @@ class CompiledDual:
     @property
     def image(self) -> np.ndarray:
         """``f + tau div p`` as of the last `measure`, (channels, \\*space)."""
-        out = np.empty((self._channels, *self._rows), self._dtype)
-        for strip in self._strips:
-            out[:, strip.image_rows] = strip.stored[:, strip.rows, : self._rows[1]]
-        return out.reshape(self._shape)
+        out = np.empty(self._shape, self._dtype)
+        self.write_image(out)
+        return out
+
+    def write_image(self, out: np.ndarray) -> None:
+        """Write this image into a contiguous array of any dtype."""
+        rows = out.reshape(self._channels, *self._rows)
+
+        def work(strip: Strip, *team: Any) -> None:
+            count, start = strip.last - strip.first, strip.start + strip.first
+            copy_rows(strip.stored, strip.first, rows, start, count, self._rows[1], *team)
+
+        run_together(work, self._strips)
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux."""
@@ -220,8 +229,12 @@ class CompiledDual:
 
     def advance(self) -> None:
         """Make the measured image the data of the next step; keep flux and momentum."""
-        for strip in self._strips:
-            strip.state[: self._channels, strip.state_rows] = strip.stored[:, strip.rows]
+
+        def work(strip: Strip, *team: Any) -> None:
+            f, count = strip.state[: self._channels], strip.last - strip.first
+            copy_rows(strip.stored, strip.first, f, strip.first + 1, count, self._rows[1], *team)
+
+        run_together(work, self._strips)
 
     def _coarser(self, f: np.ndarray, energy: TotalVariation) -> CompiledDual:
         return CompiledDual(f, energy, self._num_threads)

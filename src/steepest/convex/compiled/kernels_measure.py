@@ -12,8 +12,8 @@ import math
 import numba as nb
 import numpy as np
 
+from .flags import begin, finish
 from .kernels_sweep import divergence
-from .team import begin, finish
 from .vectors import (
     LANES,
     OPTIONS,
@@ -49,8 +49,9 @@ def measure(
 ):  # fmt: skip
     """The sums of the rows first..last; sets ``stored``.
 
-    ``sums`` becomes: the largest squared ``|p| / w``; the slacks s(u1) and s(u0), J(u0), J(u1), the bend ``J(u0) + J(u1) - J(u0 + u1)``,
-    the squares of u1 - u0, u1, u0 and of (stored image - u1), and Huber's term R(p).
+    ``sums`` becomes: the largest squared ``|p| / w``; the slacks s(u1) and s(u0); J(u0), J(u1) and
+    the bend ``J(u0) + J(u1) - J(u0 + u1)``; the squares of u1 - u0, u1, u0 and of (stored image -
+    u1); Huber's term R(p).
 
     Parameters
     ----------
@@ -152,9 +153,7 @@ def measure(
                             convert(load(state, f + step), rows) - convert(load(state, f), rows)
                         )
                         b = grad * (load(rows, v) - load(rows, u))
-                        p = factor * convert(
-                            load(state, flux + axis * channels * size + f), rows
-                        )
+                        p = factor * convert(load(state, flux + axis * channels * size + f), rows)
                         a2 += a * a
                         b2 += b * b
                         m2 += (a + b) * (a + b)

@@ -12,9 +12,8 @@ loaded once and stays in cache for all iterations. All arithmetic is in the dtyp
 from __future__ import annotations
 
 import numba as nb
-import numpy as np
 
-from .team import begin, finish
+from .flags import begin, finish
 from .vectors import LANES, OPTIONS, convert, fill, load, maximum, minimum, root, store
 
 
@@ -69,8 +68,8 @@ def _replace(state, y, p, value, beta):
 
 @nb.njit(**OPTIONS)
 def _project(
-    state, work, radius, volume, anisotropic, coupled, channels, size, at, here, below, behind, wide,
-    shrink, s_x, s_y, s_z, one, tiny, beta,
+    state, work, radius, volume, anisotropic, coupled, channels, size, at, here, below, behind,
+    wide, shrink, s_x, s_y, s_z, one, tiny, beta,
 ):  # fmt: skip
     """The dual step of 16 pixels. ``at`` is their position in a slot, ``here`` that in the rolling
     rows, where the rows of a channel are ``wide`` apart from those of the one before it."""
@@ -79,6 +78,16 @@ def _project(
     y_z = y_y + channels * size
     axes = 2 if volume is None else 3
     flux = axes * channels * size
+    if coupled is None:  # noqa: SIM102 - two tests: numba leaves out only what one test of None decides
+        if anisotropic is not None:
+            x = _ascent(state, y_x, work, here, here + 1, shrink, s_x)
+            y = _ascent(state, y_y, work, here, below, shrink, s_y)
+            if volume is not None:
+                z = _ascent(state, y_z, work, here, behind, shrink, s_z)
+                _replace(state, y_z, y_z + flux, _clamped(z, radius, at, one), beta)
+            _replace(state, y_x, y_x + flux, _clamped(x, radius, at, one), beta)
+            _replace(state, y_y, y_y + flux, _clamped(y, radius, at, one), beta)
+            return
     x_norm = one - one
     y_norm, z_norm = x_norm, x_norm
     for c in range(channels):
@@ -90,16 +99,6 @@ def _project(
         if volume is not None:
             z = _ascent(state, y_z + s, work, here + u, behind + u, shrink, s_z)
             z_norm += z * z
-    if coupled is None:
-        if anisotropic is not None:
-            x = _ascent(state, y_x, work, here, here + 1, shrink, s_x)
-            y = _ascent(state, y_y, work, here, below, shrink, s_y)
-            if volume is not None:
-                z = _ascent(state, y_z, work, here, behind, shrink, s_z)
-                _replace(state, y_z, y_z + flux, _clamped(z, radius, at, one), beta)
-            _replace(state, y_x, y_x + flux, _clamped(x, radius, at, one), beta)
-            _replace(state, y_y, y_y + flux, _clamped(y, radius, at, one), beta)
-            return
     if anisotropic is None:
         x_scale = _factor(x_norm + y_norm + z_norm, radius, at, one, tiny)
         y_scale, z_scale = x_scale, x_scale
@@ -187,7 +186,18 @@ def sweep(
                 if q >= 0:
                     _project(
                         state, work, radius, volume, anisotropic, coupled, channels, size,
-                        (q + 1) * stride + j, here + j, below + j, new + j, wide, 
+                        (q + 1) * stride + j, here + j, below + j, new + j, wide,
                         shrink, s_x * load(edge, j), s_y, s_z, one, tiny, beta,
                     )  # fmt: skip
+    finish(flags, member, ticket)
+
+
+@nb.njit(**OPTIONS)
+def copy_rows(source, first, target, start, count, width, flags, member, ticket):
+    """``target[c, start + r, :width] = source[c, first + r, :width]`` for r < count and every c."""
+    begin(flags, member, ticket)
+    for c in range(source.shape[0]):
+        for r in range(count):
+            for j in range(width):
+                target[c, start + r, j] = source[c, first + r, j]
     finish(flags, member, ticket)

@@ -19,7 +19,8 @@ class Strip:
 
     ``state`` is (slots, rows + 1, stride), with f, y, p (see `kernels_sweep`); ``stored`` is the
     next image (channels, rows, stride); ``work`` and ``exact`` are rolling rows of a primal image,
-    in the image's dtype and in float64; ``sums`` is what was last measured; ``edge`` is 0 from the last column on and 1 before it.
+    in the image's dtype and in float64; ``sums`` is what was last measured; ``edge`` is 0 from the
+    last column on and 1 before it.
     """
 
     state: np.ndarray

@@ -1,7 +1,7 @@
 """Threads that work on the strips of one image together, and start within microseconds.
 
 A sweep takes a fraction of a millisecond, about as long as waking a thread takes. A worker that has
-finished its strip therefore stays in compiled code for a moment (`_SPINS`), without the GIL, and
+finished its strip therefore stays in compiled code for a moment (`flags.finish`), without the GIL, and
 looks for the next ticket there; only then it goes to sleep. The first thread announces a ticket
 when it has entered compiled code itself, so that the GIL is free for the others, and waits at the
 end of its strip until all have finished theirs.
@@ -17,67 +17,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import numba as nb
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
-from .vectors import OPTIONS
-
-_SPINS = 1_000_000  # looks at a flag before a thread gives up: about 100 microseconds
-_APART = 16  # flags are this far apart, in different cache lines
-
-
-def _flag(context: Any, builder: Any, array: Any, args: Any) -> Any:
-    data = context.make_array(array)(context, builder, args[0]).data
-    return builder.gep(data, [args[1]], inbounds=True)
-
-
-@intrinsic
-def _read(typing_context: Any, flags: Any, index: Any) -> Any:
-    """A flag; what another thread wrote before it set this flag is visible after that."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load_atomic(_flag(context, builder, flags, args), "acquire", 8)
-
-    return types.int64(flags, types.intp), generate
-
-
-@intrinsic
-def _write(typing_context: Any, flags: Any, index: Any, value: Any) -> Any:
-    """Set a flag, after everything written before."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        where = _flag(context, builder, flags, args)
-        builder.store_atomic(args[2], where, "release", 8)
-        return context.get_dummy_value()
-
-    return types.void(flags, types.intp, types.int64), generate
-
-
-@nb.njit(**OPTIONS)
-def begin(flags, member, ticket):
-    """What every kernel calls first: the first thread announces the ticket."""
-    if member == 0 and flags.shape[0] > 0:
-        _write(flags, 0, np.int64(ticket))
-
-
-@nb.njit(**OPTIONS)
-def finish(flags, member, ticket):
-    """What every kernel calls last: wait for the others, or for the next ticket."""
-    if flags.shape[0] == 0:
-        return
-    if member > 0:
-        _write(flags, member * _APART, np.int64(ticket))
-        for _ in range(_SPINS):
-            if _read(flags, 0) != ticket:
-                return
-    for other in range(_APART, flags.shape[0], _APART):
-        for _ in range(_SPINS):
-            if member > 0 or _read(flags, other) == ticket:
-                break
-
+from .flags import APART
 
 ALONE = np.zeros(0, np.int64)  # the flags of a thread without a team
 
@@ -110,7 +52,7 @@ class _Member:
                 work(item, self.team.flags, self.number, ticket)
             except BaseException as error:  # given to the first thread, which raises it
                 self.error = error
-            self.team.flags[self.number * _APART] = ticket
+            self.team.flags[self.number * APART] = ticket
             if self.awaited:
                 self.finished.set()
 
@@ -124,7 +66,7 @@ class _Member:
     def wait(self, ticket: int) -> None:
         """Wait until the job is done, and raise what it raised."""
         self.awaited = True
-        while self.team.flags[self.number * _APART] != ticket:
+        while self.team.flags[self.number * APART] != ticket:
             self.finished.wait(0.1)
             self.finished.clear()
         self.awaited = False
@@ -137,7 +79,7 @@ class Team:
     """The calling thread and ``size - 1`` workers."""
 
     def __init__(self, size: int) -> None:
-        self.flags = np.zeros(size * _APART, np.int64)
+        self.flags = np.zeros(size * APART, np.int64)
         self._ticket = 0
         self._busy = threading.Lock()
         self._others = [_Member(self, number) for number in range(1, size)]
@@ -158,7 +100,7 @@ class Team:
                 member.give(work, item, ticket)
             work(items[0], self.flags, 0, ticket)
             for member in self._others:
-                if member.error or self.flags[member.number * _APART] != ticket:
+                if member.error or self.flags[member.number * APART] != ticket:
                     member.wait(ticket)
         finally:
             self._busy.release()
