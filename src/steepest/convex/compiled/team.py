@@ -1,10 +1,10 @@
 """Threads that work on the strips of one image together, and start within microseconds.
 
 A sweep takes a fraction of a millisecond, about as long as waking a thread takes. A worker that has
-finished its strip therefore stays in compiled code for a moment (`flags.finish`), without the GIL, and
-looks for the next ticket there; only then it goes to sleep. The first thread announces a ticket
-when it has entered compiled code itself, so that the GIL is free for the others, and waits at the
-end of its strip until all have finished theirs.
+finished its strip therefore stays in compiled code for a moment (`flags.finish`), without the GIL,
+and looks for the next ticket there; only then does it go to sleep. The first thread announces a
+ticket when it has entered compiled code itself, so that the GIL is free for the others, and waits
+at the end of its strip until all have finished theirs.
 
 These are plain Python threads: no OpenMP runtime is started, and forking stays safe.
 """
@@ -52,6 +52,7 @@ class _Member:
                 work(item, self.team.flags, self.number, ticket)
             except BaseException as error:  # given to the first thread, which raises it
                 self.error = error
+            del work, item  # or they would be kept until the next job
             self.team.flags[self.number * APART] = ticket
             if self.awaited:
                 self.finished.set()
