@@ -100,6 +100,7 @@ def test_torch_integers_and_bad_tensors() -> None:
     ("shape", "options"),
     [
         ((70, 33), {}),
+        ((70, 32), {}),
         ((33, 130), {"isotropic": False}),
         ((64, 40), {"huber": 0.1}),
         ((41, 30, 3), {"channel_axis": -1}),
@@ -110,8 +111,14 @@ def test_torch_integers_and_bad_tensors() -> None:
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_number_of_threads_does_not_change_the_result(
-    shape: tuple[int, ...], options: dict[str, Any], dtype: type
+    shape: tuple[int, ...],
+    options: dict[str, Any],
+    dtype: type,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from steepest.convex.compiled import strips
+
+    monkeypatch.setattr(strips, "_PIXELS_PER_THREAD", 1)  # or these images would have one strip
     image = np.random.default_rng(4).random(shape).astype(dtype)
     results = [
         steepest.tv_flow(image, TIMES, num_steps=4, num_threads=n, **options) for n in (1, 2, 3)

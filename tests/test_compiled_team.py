@@ -1,0 +1,130 @@
+"""The compiled solver on images of every width, and threads that work together on an image."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steepest
+from steepest.convex.compiled import strips
+from steepest.convex.compiled.dual import CompiledDual
+from steepest.convex.compiled.team import Team, run_together
+from steepest.convex.reference import ReferenceDual
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1),
+        (1, 40),
+        (40, 1),
+        (5, 15),
+        (5, 16),
+        (5, 17),
+        (9, 32),
+        (47, 33),
+        (2, 3, 16),
+        (4, 5, 33),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("norm", ["isotropic", "anisotropic"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_of_any_length(
+    shape: tuple[int, ...], channels: int, norm: str, weighted: bool
+) -> None:
+    """Rows are padded to whole vectors; what is in the padding must never be seen."""
+    rng = np.random.default_rng(0)
+    f = rng.random((channels, *shape)) + 3
+    energy = steepest.TotalVariation(
+        norm=norm, huber=0.1 * weighted, weights=rng.random(shape) if weighted else None
+    ).on(f, (0.5, 1.0, 2.0)[: len(shape)])
+    betas = rng.uniform(0, 0.9, 19)
+    duals = [CompiledDual(f, energy, 1), ReferenceDual(f, energy)]
+    for dual in duals:
+        dual.set_step(0.7)
+        for part in (betas[:11], betas[11:]):
+            dual.iterate(part)
+    ours, theirs = (dual.measure() for dual in duals)
+    np.testing.assert_allclose(duals[0].flux, duals[1].flux, atol=1e-13)
+    np.testing.assert_allclose(duals[0].image, duals[1].image, atol=1e-13)
+    for name in ("gap", "primal", "dual_energy", "integral", "value", "start_value"):
+        expected = getattr(theirs, name)
+        assert getattr(ours, name) == pytest.approx(expected, rel=1e-11, abs=1e-13), name
+
+
+def test_every_member_works_on_its_own_item() -> None:
+    seen: dict[int, int] = {}
+
+    def work(item: int, flags: np.ndarray, member: int, ticket: int) -> None:
+        seen[member] = item
+
+    team = Team(3)
+    for k in range(20):
+        seen.clear()
+        team.run(work, [k, k + 1, k + 2])
+        assert seen == {0: k, 1: k + 1, 2: k + 2}
+
+
+def test_an_error_in_a_thread_reaches_the_caller_and_the_team_goes_on() -> None:
+    def work(item: int, *_: Any) -> None:
+        if item == 13:
+            raise MemoryError("of one strip")
+
+    team = Team(2)
+    with pytest.raises(MemoryError, match="of one strip"):
+        team.run(work, [0, 13])
+    with pytest.raises(MemoryError, match="of one strip"):
+        team.run(work, [13, 0])
+    team.run(work, [1, 2])
+
+
+def test_jobs_are_forgotten_when_done() -> None:
+    """Or the last image would be kept in memory."""
+    import gc
+    import weakref
+
+    team = Team(2)
+    item = np.zeros(3)
+    kept = weakref.ref(item)
+    run_twice = [lambda item, *_: None] * 2
+    for work in run_twice:
+        team.run(work, [item, item])
+    del item
+    for _ in range(200):
+        gc.collect()
+        if kept() is None:
+            break
+        threading.Event().wait(0.01)
+    assert kept() is None
+
+
+def test_two_callers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team serves one caller; the other works alone, with the same result."""
+    monkeypatch.setattr(strips, "_PIXELS_PER_THREAD", 1)
+    image = np.random.default_rng(2).random((80, 70))
+    expected = steepest.tv_flow(image, [0.2], num_steps=20, tol=1e-6, num_threads=1).images
+    found: list[np.ndarray] = []
+
+    def call() -> None:
+        for _ in range(5):
+            result = steepest.tv_flow(image, [0.2], num_steps=20, tol=1e-6, num_threads=2)
+            found.append(result.images)
+
+    callers = [threading.Thread(target=call) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(found) == 15
+    for images in found:
+        np.testing.assert_allclose(images, expected, atol=1e-12)
+
+
+def test_alone_without_threads() -> None:
+    seen = []
+    run_together(lambda item, flags, member, ticket: seen.append((item, flags.size)), ["one"])
+    assert seen == [("one", 0)]
