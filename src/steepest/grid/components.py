@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
+from numba.extending import register_jitable
 
 
 def connected(mask: np.ndarray) -> tuple[np.ndarray, int]:
@@ -26,7 +27,7 @@ def connected(mask: np.ndarray) -> tuple[np.ndarray, int]:
     return labels.reshape(mask.shape), int(count)
 
 
-@nb.njit(cache=True, nogil=True)
+@register_jitable
 def _root(parent, i):
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -34,7 +35,7 @@ def _root(parent, i):
     return i
 
 
-@nb.njit(cache=True, nogil=True)
+@register_jitable
 def _join(parent, a, b):
     a, b = _root(parent, a), _root(parent, b)
     if a < b:

@@ -6,13 +6,12 @@ lies in the dual ball. Sums run over the strip's own rows, without the halo.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from .kernels_sweep import OPTIONS
+from ...core.compiled import helper, kernel
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def largest_norm(state, num_axes, num_channels, isotropic, radius, first, last):
     """The largest ``|p| / w`` over the rows first..last; for w = 0, 0 if p is 0 and inf if not."""
     width = state.shape[2]
@@ -39,7 +38,7 @@ def largest_norm(state, num_axes, num_channels, isotropic, radius, first, last):
     return np.sqrt(largest.max())
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def exact_primal(state, exact, num_axes, num_channels, rows_per_plane, tau, feasible):
     """``f + tau div(feasible p)`` in float64 on the whole strip, with its last column repeated."""
     width = state.shape[2]
@@ -74,7 +73,7 @@ def exact_primal(state, exact, num_axes, num_channels, rows_per_plane, tau, feas
             out[width] = out[width - 1]
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _add_squares(exact, state, stored, c, r, sums):
     """Add ``||u1-u0||^2, ||u1||^2, ||u0||^2, ||stored-u1||^2`` of one row."""
     u1, u0, s = exact[c, r], state[c, r], stored[c, r]
@@ -93,7 +92,7 @@ def _add_squares(exact, state, stored, c, r, sums):
     sums[7] += residual
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _planar_row(state, exact, r, below, gradient, isotropic, sums, feasible):
     """Total-variation sums of one row of an unweighted scalar planar strip (the common case)."""
     f, fb = state[0, r], state[0, below]
@@ -136,7 +135,7 @@ def _planar_row(state, exact, r, below, gradient, isotropic, sums, feasible):
     sums[3] += v1
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _accumulate(f, f_ahead, u, u_ahead, p, shift, gradient, half_huber, feasible, work):
     """Add one component's squares and products to the row's six sums (see `_general_row`).
 
@@ -155,14 +154,14 @@ def _accumulate(f, f_ahead, u, u_ahead, p, shift, gradient, half_huber, feasible
         work[5, j] += half_huber * q * q
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _density(square, w, huber):
     n = np.sqrt(square)
     quadratic = square / (2.0 * huber) if huber > 0.0 else 0.0
     return quadratic if n < w * huber else w * n - 0.5 * huber * w * w
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _add_row(work, radius, r, huber, sums):
     """Turn the six sums of a row into densities, slacks and values."""
     h0, h1, hm, slack, segment, dual = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -192,7 +191,7 @@ def _add_row(work, radius, r, huber, sums):
     sums[8] += dual
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _general_row(
     state, exact, r, aheads, gradient, num_channels, isotropic, huber, radius, sums, feasible, work
 ):
@@ -224,7 +223,7 @@ def _general_row(
             _add_row(work, radius, r, huber, sums)
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def certificate_sums(
     state,
     exact,

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
-from .kernels_sweep import OPTIONS, primal_row
+from ...core.compiled import helper, kernel
+from .kernels_sweep import primal_row
 
 WIDEST = 16384  # columns; a row is summed in float32
 MOST_COMPONENTS = 16  # of the flux of a pixel; they are, too
@@ -21,7 +21,7 @@ _EPS = 2.0**-24
 _TINY = 1e-18  # what a square that underflows may hide
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _component(state, u, c, p, r, ahead, along, g, work):
     """Add one component of a row: squares of its differences a of u0, b of u1 and a + b, its
     products with the flux, and the square of the flux."""
@@ -49,7 +49,7 @@ def _component(state, u, c, p, r, ahead, along, g, work):
             work[5, j] += q * q
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _add_row(work, zero, largest, sums):
     """Sums 0 to 4 of one row: s(u1), s(u0), J(u0), J(u1), J(u0) + J(u1) - J(u0 + u1)."""
     s0, s1, v0, v1, bend = zero, zero, zero, zero, zero
@@ -70,7 +70,7 @@ def _add_row(work, zero, largest, sums):
     sums[4] += bend
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _general_row(state, u, r, below, behind, axes, gradient, isotropic, zero, work, largest, sums):
     channels = u.shape[0]
     for a in range(axes):
@@ -84,7 +84,7 @@ def _general_row(state, u, r, below, behind, axes, gradient, isotropic, zero, wo
             _add_row(work, zero, largest, sums)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _planar_row(state, u, r, below, g_x, g_y, zero, largest, sums):
     """`_component` and `_add_row` at once for a grey image with isotropic norm: the common case."""
     last = state.shape[2] - 1
@@ -116,7 +116,7 @@ def _planar_row(state, u, r, below, g_x, g_y, zero, largest, sums):
     sums[4] += bend + n0 + n1 - abs(a_y + b_y)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _square_row(state, u, c, x, y, z, r, plane, tau, rest, sums):
     """Sums 5 to 8 of one row, in float64: squares of u1-u0, u1, u0 and u1 - u0 - tau div p."""
     change, size, start, residual = 0.0, 0.0, 0.0, 0.0
@@ -146,7 +146,7 @@ def _square_row(state, u, c, x, y, z, r, plane, tau, rest, sums):
     sums[8] += residual
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def slack_sums(
     state, stored, plane, general, tau, exact_tau, gradient, isotropic, zero, first, last
 ):

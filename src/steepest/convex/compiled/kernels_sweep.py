@@ -11,19 +11,12 @@ argument must have as well.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-# NaN and infinity are respected; sums may be reordered so that they vectorise.
-OPTIONS = {
-    "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-}
+from ...core.compiled import helper, kernel
 
 
-@nb.njit(**OPTIONS)
+@helper
 def primal_row(state, c, x, y, z, r, plane, tau, u, a, b, d):
     """``u[a, b, d] = f + tau div y`` for row r, from the slots c and x, y, z.
 
@@ -61,7 +54,7 @@ def primal_row(state, c, x, y, z, r, plane, tau, u, a, b, d):
     u[a, b, d, width] = u[a, b, d, width - 1]
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _isotropic_row(state, u, k, here, below, r, s_x, s_y, shrink, one, beta):
     for j in range(state.shape[2]):
         x = shrink * (state[1, r, j] + s_x * (u[k, here, 0, j + 1] - u[k, here, 0, j]))
@@ -75,7 +68,7 @@ def _isotropic_row(state, u, k, here, below, r, s_x, s_y, shrink, one, beta):
         state[4, r, j] = y
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _weighted_row(state, u, k, here, below, r, s_x, s_y, shrink, tiny, beta, radius):
     for j in range(state.shape[2]):
         w = radius[r, j]
@@ -90,7 +83,7 @@ def _weighted_row(state, u, k, here, below, r, s_x, s_y, shrink, tiny, beta, rad
         state[4, r, j] = y
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _anisotropic_row(state, u, k, here, below, r, s_x, s_y, shrink, one, beta, radius):
     for j in range(state.shape[2]):
         w = radius[r, j] if radius.shape[0] > 0 else one
@@ -104,7 +97,7 @@ def _anisotropic_row(state, u, k, here, below, r, s_x, s_y, shrink, one, beta, r
         state[4, r, j] = y
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _volume_row(state, u, k, here, below, behind, r, step, shrink, one, tiny, beta, radius):
     """A row of a grey volume with isotropic norm."""
     s_x, s_y, s_z = step[0], step[1], step[2]
@@ -129,7 +122,7 @@ def _volume_row(state, u, k, here, below, behind, r, step, shrink, one, tiny, be
         state[6, r, j] = z
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _add_square(state, slot, r, u, k, here, ahead, c, along, step, norm):
     """Add the square of one component of the ascent step, computed here and again in `_update`.
 
@@ -145,7 +138,7 @@ def _add_square(state, slot, r, u, k, here, ahead, c, along, step, norm):
             norm[j] += v * v
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _scale_row(norm, r, shrink, one, tiny, radius):
     """Turn squared norms into what shrinking and projection multiply the ascent step by."""
     if radius.shape[0] > 0:
@@ -158,7 +151,7 @@ def _scale_row(norm, r, shrink, one, tiny, radius):
             norm[j] = shrink / np.sqrt(max(shrink * shrink * norm[j], one))
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _update(state, y, p, r, u, k, here, ahead, c, along, step, scale, beta):
     """The ascent step of one component, projected and extrapolated."""
     if along:
@@ -175,7 +168,7 @@ def _update(state, y, p, r, u, k, here, ahead, c, along, step, scale, beta):
             state[p, r, j] = q
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _coupled_row(
     state,
     u,
@@ -213,13 +206,13 @@ def _coupled_row(
                 _update(state, y, y + size, r, u, k, here, ahead, c, a == 0, step[a], norm, beta)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _slot(r, ring):
     """``r % ring``, without a division for planes."""
     return r & 1 if ring == 2 else r % ring
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def sweep(state, work, plane, coupled, tau, step, shrink, one, tiny, isotropic, radius, betas):
     """``len(betas)`` accelerated dual iterations on a strip.
 
@@ -274,7 +267,7 @@ def sweep(state, work, plane, coupled, tau, step, shrink, one, tiny, isotropic, 
                 _isotropic_row(state, work, k, here, below, r, step[0], step[1], shrink, one, beta)
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def primal(state, u, plane, tau):
     """``u = f + tau div p``, (C, rows, 1, columns + 1), on a strip; the last column is repeated."""
     channels = u.shape[0]
