@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..certificate import StepTerms, assemble
 from ..dual import Warm
 from ..total_variation import TotalVariation
 from .kernels_measure import certificate_sums, exact_primal, largest_norm
-from .kernels_slack import MOST_COMPONENTS, WIDEST, slack_sums, upper_sums
+from .kernels_slack import MOST_COMPONENTS, WIDEST, round_to, slack_sums, upper_sums, widen
 from .kernels_sweep import primal, sweep
 from .multilevel import coarse_flux, corrected_flux
 from .strips import Strip, exchange_halos, make_strips
@@ -61,6 +61,8 @@ class CompiledDual:
         self._largest = 1.0
         plain = energy.huber == 0 and energy.weights is None
         few = rows[2] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
+        self._doubles: dict[int, np.ndarray] = {}  # the states of the strips in float64
+        self._sums = self._plain_sums if plain else self._general_sums
         self._in_single = plain and few and self._dtype is np.float32
         self._single_is_enough = self._in_single
         self.set_step(1.0)
@@ -139,9 +141,6 @@ class CompiledDual:
         """The current flux, (ndim, channels, \\*space)."""
         return self._gather(1)
 
-    def _store_primal(self, strip: Strip) -> None:
-        primal(strip.state, strip.stored[:, :, None], self._volume, self._tau)
-
     @property
     def image(self) -> np.ndarray:
         """``f + tau div p`` as of the last `measure`, (channels, \\*space)."""
@@ -211,13 +210,43 @@ class CompiledDual:
             dual=0.0,
         )
 
-    def _sums(self, feasible: float) -> tuple[float, np.ndarray]:
-        """The largest norm of the flux, and the certificate's sums for ``feasible`` times it."""
+    def _plain_sums(self, feasible: float) -> tuple[float, np.ndarray]:
+        """The largest norm of the flux, and the certificate's sums for ``feasible`` times it.
+
+        In float64, for energies without weights and Huber smoothing.
+        """
+        tau = self.tau * self._inverse_spacing
+
+        def work(strip: Strip) -> tuple[float, np.ndarray]:
+            if strip.start not in self._doubles:
+                self._doubles[strip.start] = np.empty(strip.state.shape)
+            double = self._doubles[strip.start]
+            widen(double, strip.state, self._channels, feasible)
+            square, (stop, start, *values, bend, change, size, before, _) = slack_sums(
+                double, strip.exact[:, :, None], self._volume, self._general, tau, tau,
+                self._inverse_spacing, self.energy.isotropic, 0.0, strip.first, strip.last,
+            )  # fmt: skip
+            rest = round_to(strip.stored, strip.exact, strip.first, strip.last)
+            segment = 0.5 * (start + stop) - 0.25 * bend
+            return math.sqrt(square) / feasible, np.array(
+                [stop, segment, *values, change, size, before, rest, 0.0]
+            )
+
+        return self._largest_and_total(work)
+
+    def _largest_and_total(
+        self, work: Callable[[Strip], tuple[float, np.ndarray]]
+    ) -> tuple[float, np.ndarray]:
+        results = run_all(work, self._strips)
+        return max(norm for norm, _ in results), np.sum([sums for _, sums in results], axis=0)
+
+    def _general_sums(self, feasible: float) -> tuple[float, np.ndarray]:
+        """The same as `_plain_sums` for any energy."""
         tau = self.tau * self._inverse_spacing
         kind = (self._axes, self._channels)
 
         def work(strip: Strip) -> tuple[float, np.ndarray]:
-            self._store_primal(strip)
+            primal(strip.state, strip.stored[:, :, None], self._volume, self._tau)
             exact_primal(strip.state, strip.exact, *kind, self._plane, tau, feasible)
             own = (strip.first, strip.last)
             isotropic, huber = self.energy.isotropic, self.energy.huber
@@ -227,8 +256,7 @@ class CompiledDual:
                 isotropic, huber, strip.radius, feasible, *own,
             )  # fmt: skip
 
-        results = run_all(work, self._strips)
-        return max(norm for norm, _ in results), np.sum([sums for _, sums in results], axis=0)
+        return self._largest_and_total(work)
 
     def advance(self) -> None:
         """Make the measured image the data of the next step; keep flux and momentum."""

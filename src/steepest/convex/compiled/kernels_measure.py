@@ -1,4 +1,4 @@
-"""Compiled evaluation of the certificate's sums in float64, for strips of any kind.
+"""The certificate's sums in float64 for weights and Huber smoothing (`kernels_slack`: others).
 
 The flux is multiplied by ``feasible`` (slightly less than one over its largest norm), so that it
 lies in the dual ball. Sums run over the strip's own rows, without the halo.
@@ -35,7 +35,10 @@ def largest_norm(state, num_axes, num_channels, isotropic, radius, first, last):
                         w = np.float64(radius[r, j])
                         if squares[j] > 0.0:
                             largest[j] = max(largest[j], squares[j] / (w * w) if w > 0 else np.inf)
-    return np.sqrt(largest.max())
+    square = largest[0]
+    for j in range(1, width):  # NumPy's max takes longer to compile than this whole function
+        square = max(square, largest[j])
+    return np.sqrt(square)
 
 
 @kernel
@@ -90,49 +93,6 @@ def _add_squares(exact, state, stored, c, r, sums):
     sums[5] += size
     sums[6] += start
     sums[7] += residual
-
-
-@helper
-def _planar_row(state, exact, r, below, gradient, isotropic, sums, feasible):
-    """Total-variation sums of one row of an unweighted scalar planar strip (the common case)."""
-    f, fb = state[0, r], state[0, below]
-    u, ub = exact[0, r], exact[0, below]
-    p_x, p_y = state[3, r], state[4, r]
-    g_x, g_y = gradient[0], gradient[1]
-    last = state.shape[2] - 1
-    v0, v1, vm, s0, s1 = 0.0, 0.0, 0.0, 0.0, 0.0
-    for j in range(last):
-        a_x = g_x * (np.float64(f[j + 1]) - np.float64(f[j]))
-        a_y = g_y * (np.float64(fb[j]) - np.float64(f[j]))
-        b_x = g_x * (u[j + 1] - u[j])
-        b_y = g_y * (ub[j] - u[j])
-        x = feasible * np.float64(p_x[j])
-        y = feasible * np.float64(p_y[j])
-        if isotropic:
-            n0 = np.sqrt(a_x * a_x + a_y * a_y)
-            n1 = np.sqrt(b_x * b_x + b_y * b_y)
-            nm = np.sqrt((a_x + b_x) * (a_x + b_x) + (a_y + b_y) * (a_y + b_y))
-        else:
-            n0 = abs(a_x) + abs(a_y)
-            n1 = abs(b_x) + abs(b_y)
-            nm = abs(a_x + b_x) + abs(a_y + b_y)
-        v0 += n0
-        v1 += n1
-        vm += nm
-        s0 += n0 - x * a_x - y * a_y
-        s1 += n1 - x * b_x - y * b_y
-    a_y = g_y * (np.float64(fb[last]) - np.float64(f[last]))
-    b_y = g_y * (ub[last] - u[last])
-    y = feasible * np.float64(p_y[last])
-    v0 += abs(a_y)
-    v1 += abs(b_y)
-    vm += abs(a_y + b_y)
-    s0 += abs(a_y) - y * a_y
-    s1 += abs(b_y) - y * b_y
-    sums[0] += s1
-    sums[1] += 0.5 * (s0 + s1) + 0.25 * (vm - v0 - v1)
-    sums[2] += v0
-    sums[3] += v1
 
 
 @helper
@@ -246,7 +206,6 @@ def certificate_sums(
     row_sums = np.zeros(9)
     work = np.empty((6, width))
     aheads = np.empty(num_axes, np.int64)
-    plain = num_axes == 2 and num_channels == 1 and huber == 0.0 and radius.shape[0] == 0
     for r in range(first, last):
         row_sums[:] = 0.0
         at_edge = r + 1 >= height or (num_axes == 3 and (r + 1) % rows_per_plane == 0)
@@ -254,23 +213,10 @@ def certificate_sums(
         aheads[1] = r if at_edge else r + 1
         if num_axes == 3:
             aheads[2] = r + rows_per_plane if r + rows_per_plane < height else r
-        if plain:
-            _planar_row(state, exact, r, aheads[1], gradient, isotropic, row_sums, feasible)
-        else:
-            _general_row(
-                state,
-                exact,
-                r,
-                aheads,
-                gradient,
-                num_channels,
-                isotropic,
-                huber,
-                radius,
-                row_sums,
-                feasible,
-                work,
-            )
+        _general_row(
+            state, exact, r, aheads, gradient, num_channels, isotropic, huber, radius, row_sums,
+            feasible, work,
+        )  # fmt: skip
         for c in range(num_channels):
             _add_squares(exact, state, stored, c, r, row_sums)
         sums += row_sums

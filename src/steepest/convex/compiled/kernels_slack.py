@@ -1,9 +1,10 @@
-"""The certificate's sums of float32 strips in one pass, mostly in float32.
+"""The certificate's sums in one pass, for total variation without weights and Huber smoothing.
 
-Differences of stored float32 images have a small *relative* error, and the certificate's summands
-are slacks of these differences. Their float32 rounding is therefore a small multiple of
-``J(u0) + J(u1)``, which `upper_sums` adds (docs/certificate). What must be known to more digits
-(the residual, ``||u1||^2``) is summed in float64 all the same.
+Most of them are computed in the dtype of the strip. In float64 that is all there is to it. In
+float32, differences of stored images have a small *relative* error, and the summands are slacks of
+these differences. Their rounding is therefore a small multiple of ``J(u0) + J(u1)``, which
+`upper_sums` adds (docs/certificate). What must be known to more digits (the residual, ``||u1||^2``)
+is summed in float64 all the same.
 """
 
 from __future__ import annotations
@@ -158,10 +159,11 @@ def slack_sums(
     """
     height, width, channels = state.shape[1], state.shape[2], stored.shape[0]
     slot, axes = (state.shape[0] + channels) // 2, state.shape[0] // channels // 2
-    sums = np.zeros(9)
+    sums, rest = np.zeros(9), np.zeros(width)
     largest = np.zeros(width, state.dtype)
-    rest = np.empty(width)
-    work = np.empty((6, width), state.dtype)
+    if general is not None:
+        work = np.empty((6, width), state.dtype)
+    only = np.int64(0)  # a literal 0 would have `primal_row` compiled once more
     reach = 1
     if plane is not None:
         reach = plane
@@ -170,7 +172,7 @@ def slack_sums(
             for c in range(channels):
                 x = slot + c
                 y, z = x + channels, x + 2 * channels
-                primal_row(state, c, x, y, z, r, plane, tau, stored, c, r, 0)
+                primal_row(state, c, x, y, z, r, plane, tau, stored, c, r, only)
         r -= reach
         if r < first or r >= last:
             continue
@@ -191,7 +193,38 @@ def slack_sums(
             x = slot + c
             y, z = x + channels, x + 2 * channels
             _square_row(state, stored, c, x, y, z, r, plane, exact_tau, rest, sums)
-    return largest.max(), sums
+    square = largest[0]
+    for j in range(1, width):  # NumPy's max takes longer to compile than this whole function
+        square = max(square, largest[j])
+    return square, sums
+
+
+@kernel
+def widen(double, state, channels, feasible):
+    """``double`` becomes f and ``feasible p`` of the strip, in float64."""
+    first = (state.shape[0] + channels) // 2
+    for slot in range(state.shape[0]):
+        if channels <= slot < first:
+            continue
+        factor = 1.0 if slot < channels else feasible
+        for r in range(state.shape[1]):
+            for j in range(state.shape[2]):
+                double[slot, r, j] = factor * np.float64(state[slot, r, j])
+
+
+@kernel
+def round_to(stored, exact, first, last):
+    """``stored`` becomes ``exact``, rounded to its dtype; return the square of the difference."""
+    total = 0.0
+    for c in range(stored.shape[0]):
+        for r in range(first, last):
+            row = 0.0
+            for j in range(stored.shape[2] - 1):
+                stored[c, r, j] = exact[c, r, j]
+                rest = np.float64(stored[c, r, j]) - exact[c, r, j]
+                row += rest * rest
+            total += row
+    return total
 
 
 def upper_sums(

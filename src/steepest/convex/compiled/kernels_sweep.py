@@ -272,8 +272,9 @@ def primal(state, u, plane, tau):
     """``u = f + tau div p``, (C, rows, 1, columns + 1), on a strip; the last column is repeated."""
     channels = u.shape[0]
     first = (state.shape[0] + channels) // 2  # slot of p
+    only = np.int64(0)
     for c in range(channels):
         x = first + c
         y, z = x + channels, x + 2 * channels
         for r in range(state.shape[1]):
-            primal_row(state, c, x, y, z, r, plane, tau, u, c, r, 0)
+            primal_row(state, c, x, y, z, r, plane, tau, u, c, r, only)
