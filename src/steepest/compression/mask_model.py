@@ -15,10 +15,10 @@ from __future__ import annotations
 from functools import lru_cache
 from math import isqrt
 
-import numba
 import numpy as np
 from numba.extending import register_jitable
 
+from ..core.compiled import exact_kernel
 from .coder import next_bit, used_up
 from .logistic import LARGEST, ONE, tables
 
@@ -113,7 +113,7 @@ def _learn(mask, blocks, wave, near, weights, rate, out):  # type: ignore[no-unt
             blocks[i // _BLOCK + 1, (wave - SLANT * i) // _BLOCK + 1] = True
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _all_waves(mask, blocks, near, weights, rate, squash, bits, out):  # type: ignore[no-untyped-def]
     """The decoder's pass over all waves, for a known mask: bits and probabilities."""
     rows, columns = mask.shape
@@ -128,7 +128,7 @@ def _all_waves(mask, blocks, near, weights, rate, squash, bits, out):  # type: i
     return at
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def _decode(  # type: ignore[no-untyped-def]
     state, words, mask, wanted, blocks, near, weights, rate, squash, out
 ):

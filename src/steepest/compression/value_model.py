@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numba.extending import register_jitable
 
+from ..core.compiled import exact_kernel
 from .coder import next_bit, used_up
 from .experts import EXPERTS, count, new_histograms, references, sum_up
 from .logistic import LARGEST, ONE, tables
@@ -120,7 +120,7 @@ def _learn(value, state, bits, out):  # type: ignore[no-untyped-def]
     return at
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def all_values(values, other, near, square, state, bits, out):  # type: ignore[no-untyped-def]
     """Write bits and probabilities of all values of a channel; return their number."""
     at = 0
@@ -130,7 +130,7 @@ def all_values(values, other, near, square, state, bits, out):  # type: ignore[n
     return at
 
 
-@numba.njit(cache=True)
+@exact_kernel
 def decode_values(state, words, values, other, near, square, arrays):  # type: ignore[no-untyped-def]
     """Decode into ``values``, each predicted from those before it; False if the data are invalid.
 

@@ -6,6 +6,7 @@ file in the cache, which were a third of the compile time; called from Python it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numba import njit
@@ -17,11 +18,25 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "no_cfunc_wrapper": True,  # nobody calls kernels from C
 }
-_njit: Any = njit  # its types do not know of all options
 
-kernel = _njit(cache=True, nogil=True, **_OPTIONS)
+
+def _kernel(**options: Any) -> Any:
+    """The decorator ``njit`` with a cache, if numba finds any folder that it can write."""
+    compiled: Any = njit  # its types do not know of all options
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        try:
+            return compiled(cache=True, nogil=True, **options)(function)
+        except RuntimeError:  # neither the package's folder nor the user's
+            return compiled(nogil=True, **options)(function)
+
+    return decorate
+
+
+kernel = _kernel(**_OPTIONS)
+exact_kernel = _kernel()  # sums in the order in which they are written
 helper = register_jitable(**_OPTIONS)
 # Without reference counting, which takes more than half of the time of functions as small as those
 # on echoes. They cannot allocate.
-lean_kernel = _njit(cache=True, nogil=True, _nrt=False, **_OPTIONS)
+lean_kernel = _kernel(_nrt=False, **_OPTIONS)
 lean_helper = register_jitable(_nrt=False, **_OPTIONS)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numba.extending import register_jitable
+
+from ..core.compiled import exact_kernel
 
 
 def connected(mask: np.ndarray) -> tuple[np.ndarray, int]:
@@ -44,7 +45,7 @@ def _join(parent, a, b):
         parent[a] = b
 
 
-@nb.njit(cache=True, nogil=True)
+@exact_kernel
 def _label(mask, labels):
     """Two passes: provisional numbers and which of them are one part (union-find), final ones."""
     depth, height, width = mask.shape
