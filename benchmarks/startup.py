@@ -1,12 +1,15 @@
-"""Time of the import and the first call: ``python -m benchmarks.startup``.
+"""Time of the import, the first call and README's commands: ``python -m benchmarks.startup``.
 
-Starts new processes with an empty and with a filled numba cache. steepest must be importable.
+Starts new processes with an empty and with a filled numba cache. steepest must be importable. The
+commands are timed by their processor time on one thread, so that other work on the machine counts
+little; ``python -m benchmarks.startup commands`` runs these alone and only prints.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +33,43 @@ print(json.dumps({"import": imported - start, "first call": first - begin}))
 """
 
 
+_COMMANDS = (
+    "decompose sample:camera -o {}/bands",
+    "denoise sample:camera -o {}/denoised.png",
+    "flow sample:camera --times 0.02,0.1,0.5 -o {}/flow",
+    "mask sample:coffee --density 0.05 -o {}/mask.png",
+    "inpaint sample:coffee --known {}/mask.png -o {}/filled.png",
+    "compress sample:coffee {}/coffee.stp --density 0.05",
+    "decompress {}/coffee.stp {}/back.png",
+)
+
+
+def commands() -> list[tuple[str, float, float]]:
+    """README's commands, with their seconds at the first and at the second run."""
+    rows: list[tuple[str, float, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, command in enumerate(_COMMANDS):
+            words = command.replace("{}", folder).split()
+            times: list[float] = []
+            for _ in range(2):
+                environment = {
+                    **os.environ,
+                    "NUMBA_CACHE_DIR": f"{folder}/cache{number}",
+                    "STEEPEST_NUM_THREADS": "1",
+                }
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                subprocess.run(
+                    [sys.executable, "-m", "steepest.cli", *words, "--overwrite", "-q"],
+                    env=environment,
+                    check=True,
+                )
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            rows.append((command.replace("{}/", ""), times[0], times[1]))
+            print(rows[-1], flush=True)
+    return rows
+
+
 def probe(cache: str) -> dict[str, float]:
     """Seconds of import and first call in a new process."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
@@ -51,6 +91,9 @@ def describe() -> str:
 
 def main() -> None:
     """Measure, print and store as Markdown."""
+    timed = commands()
+    if sys.argv[1:] == ["commands"]:
+        return
     with tempfile.TemporaryDirectory() as cache:
         cold = probe(cache)
         warm = [probe(cache) for _ in range(_WARM_RUNS)]
@@ -62,6 +105,10 @@ def main() -> None:
     ]
     lines = ["| | seconds |", "|---|---|", *(f"| {name} | {value:.2f} |" for name, value in rows)]
     text = "\n".join(["# First calls", "", "`python -m benchmarks.startup`", "", *lines, ""])
+    text += "\nREADME's commands, each with a cache of its own: seconds of processor time.\n\n"
+    text += "| | first run | second run | compiling |\n|---|---|---|---|\n"
+    for name, first_run, second in timed:
+        text += f"| `{name}` | {first_run:.1f} | {second:.1f} | {first_run - second:.1f} |\n"
     text += f"\n{describe()}\n"
     print(text)
     Path(__file__).with_name("results").mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ _TICK = 0.5  # seconds between updates of the line
 _DELAY = 1.0  # seconds before the first update
 _PATIENCE = 30.0  # the hint is printed if both the elapsed and remaining seconds exceed this
 _LAST_STAGES = ("", "flow")
-COMPILING = "compiling (only once, about 15 s)"
+COMPILING = "compiling (only once, 5 to 20 s)"
 
 
 def _words(step: Any) -> str:

@@ -7,17 +7,15 @@ needs no function call per bit, and it detects when the code is used up.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from ..core.compiled import exact_kernel
 from ..core.errors import InputError
 from .logistic import ONE
 
 _WORD = np.dtype(">u4")
 _SPARE = 5  # words past the end that may be needed: two fill the decoder, two seal the code
 _PRECISION, _HALF, _LEAST = np.uint64(24), np.uint64(32), np.uint64(1 << 32)
-
-_compile = numba.njit(cache=True)
 
 
 def encode_bits(bits: np.ndarray, probabilities: np.ndarray) -> bytes:
@@ -54,7 +52,7 @@ def start(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     return np.array([0, 2**64 - 1, int(words[0]) << 32 | int(words[1]), 2], np.uint64), words[:-2]
 
 
-@_compile
+@exact_kernel
 def next_bit(state, words, p):  # type: ignore[no-untyped-def]
     """The next bit, which is 1 with probability p / 65536; -1 if the data are invalid."""
     unit = state[1] >> _PRECISION
@@ -80,7 +78,7 @@ def next_bit(state, words, p):  # type: ignore[no-untyped-def]
     return bit
 
 
-@_compile
+@exact_kernel
 def used_up(state, words):  # type: ignore[no-untyped-def]
     """Whether all further bits are 0, so that the encoder omitted them as trailing zeros."""
     return np.int64(state[3]) >= words.size and state[2] == state[0]

@@ -14,15 +14,13 @@ All arithmetic is in integers.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numba.extending import register_jitable
 
 EXPERTS = 6
 _CONTEXTS = 6
 _MOST = 1 << 20  # a histogram is halved when an entry exceeds this
 _GAIN = 128  # added to the entry of a value; neighbouring entries get less
-
-_compile = numba.njit(cache=True)
 
 
 def new_histograms(alphabet: int, typical: int) -> np.ndarray:
@@ -37,7 +35,7 @@ def new_histograms(alphabet: int, typical: int) -> np.ndarray:
     return histograms
 
 
-@_compile
+@register_jitable
 def references(  # type: ignore[no-untyped-def]
     values, other, near, square, s, alphabet, refs, contexts
 ):
@@ -71,7 +69,7 @@ def references(  # type: ignore[no-untyped-def]
     contexts[5] = min(least, 5) if best >= 0 else 5
 
 
-@_compile
+@register_jitable
 def sum_up(histograms, refs, contexts, sums):  # type: ignore[no-untyped-def]
     """Write the cumulative sums of every expert's histogram into (EXPERTS, alphabet + 1)."""
     alphabet = sums.shape[1] - 1
@@ -84,7 +82,7 @@ def sum_up(histograms, refs, contexts, sums):  # type: ignore[no-untyped-def]
         sums[k, alphabet] = total
 
 
-@_compile
+@register_jitable
 def count(histograms, refs, contexts, value):  # type: ignore[no-untyped-def]
     """Add a value to the histograms, with a smaller weight for its neighbours."""
     length = histograms.shape[2]

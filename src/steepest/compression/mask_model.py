@@ -15,9 +15,10 @@ from __future__ import annotations
 from functools import lru_cache
 from math import isqrt
 
-import numba
 import numpy as np
+from numba.extending import register_jitable
 
+from ..core.compiled import exact_kernel
 from .coder import next_bit, used_up
 from .logistic import LARGEST, ONE, tables
 
@@ -27,8 +28,6 @@ _SHIFT = 24  # weights are logits times 2**24
 _RATE = 2560  # largest learning rate
 _BLOCK = 16  # pixels along an axis; no neighbour is farther away
 _STABLE = 12  # lowers the rate where a whole wave would overshoot: dense masks, large images
-
-_compile = numba.njit(cache=True)
 
 
 @lru_cache(maxsize=16)
@@ -59,14 +58,14 @@ def reach(size: int, count: int) -> int:
     return min(max(isqrt(9 * size // (4 * max(count, 1))), _NEAR), _BLOCK)
 
 
-@_compile
+@register_jitable
 def wave_rows(wave: int, rows: int, columns: int) -> tuple[int, int]:
     """The first row, and one past the last row, that have a pixel in a wave."""
     first = max(0, (wave - columns + SLANT) // SLANT)
     return first, max(first, min(rows, wave // SLANT + 1))
 
 
-@_compile
+@register_jitable
 def _alone(blocks, i, j):  # type: ignore[no-untyped-def]
     """Whether the blocks that can contain neighbours of a pixel have no known pixel."""
     row, column = i // _BLOCK + 1, j // _BLOCK + 1  # the array has a border of one block
@@ -77,7 +76,7 @@ def _alone(blocks, i, j):  # type: ignore[no-untyped-def]
     return True
 
 
-@_compile
+@register_jitable
 def _predict(mask, blocks, wave, near, weights, squash, out):  # type: ignore[no-untyped-def]
     """Write the probabilities of a wave's pixels to ``out``; return their number."""
     rows, columns = mask.shape
@@ -95,7 +94,7 @@ def _predict(mask, blocks, wave, near, weights, squash, out):  # type: ignore[no
     return last - first
 
 
-@_compile
+@register_jitable
 def _learn(mask, blocks, wave, near, weights, rate, out):  # type: ignore[no-untyped-def]
     """Update the weights after a wave whose pixels are in ``mask``."""
     rows, columns = mask.shape
@@ -114,7 +113,7 @@ def _learn(mask, blocks, wave, near, weights, rate, out):  # type: ignore[no-unt
             blocks[i // _BLOCK + 1, (wave - SLANT * i) // _BLOCK + 1] = True
 
 
-@_compile
+@exact_kernel
 def _all_waves(mask, blocks, near, weights, rate, squash, bits, out):  # type: ignore[no-untyped-def]
     """The decoder's pass over all waves, for a known mask: bits and probabilities."""
     rows, columns = mask.shape
@@ -129,7 +128,7 @@ def _all_waves(mask, blocks, near, weights, rate, squash, bits, out):  # type: i
     return at
 
 
-@_compile
+@exact_kernel
 def _decode(  # type: ignore[no-untyped-def]
     state, words, mask, wanted, blocks, near, weights, rate, squash, out
 ):

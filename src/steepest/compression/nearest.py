@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numba
 import numpy as np
+
+from ..core.compiled import exact_kernel
 
 NEAREST = 6
 _REACH = 16  # search radius in pixels
 FAR = 1 << 20  # squared distance reported for pixels farther away
-
-_compile = numba.njit(cache=True)
 
 
 @lru_cache(maxsize=1)
@@ -27,7 +26,7 @@ def _before() -> np.ndarray:
     return np.array([(dy, dx, square) for square, dy, dx in sorted(found)], np.int64)
 
 
-@_compile
+@exact_kernel
 def _find(numbers, before, near, square):  # type: ignore[no-untyped-def]
     """Find the nearest earlier known pixels of each known pixel; fill up with the last before."""
     rows, columns = numbers.shape

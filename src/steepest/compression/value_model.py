@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
+from numba.extending import register_jitable
 
+from ..core.compiled import exact_kernel
 from .coder import next_bit, used_up
 from .experts import EXPERTS, count, new_histograms, references, sum_up
 from .logistic import LARGEST, ONE, tables
@@ -21,8 +22,6 @@ from .logistic import LARGEST, ONE, tables
 DEPTH = 9  # largest depth of the tree: alphabets have up to 511 values
 _SHIFT = 16  # weights are multiples of 2**-16
 _RATE = 6  # learning rate
-
-_compile = numba.njit(cache=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ def new_model(alphabet: int, typical: int) -> Model:
     )
 
 
-@_compile
+@register_jitable
 def power(alphabet: int) -> int:
     """The number of leaves: the alphabet rounded up to a power of two."""
     size = 1
@@ -71,7 +70,7 @@ def power(alphabet: int) -> int:
     return size
 
 
-@_compile
+@register_jitable
 def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
     """The probability of "right" at a node, or 0 if there is no choice; stores the experts' logits.
 
@@ -92,7 +91,7 @@ def _node(state, depth, low, size):  # type: ignore[no-untyped-def]
     return max(16, p >> 4 << 4)
 
 
-@_compile
+@register_jitable
 def _expect(values, other, near, square, s, state):  # type: ignore[no-untyped-def]
     """Compute the experts' predictions for value number s."""
     histograms, _, sums, reference, context = state[:5]
@@ -100,7 +99,7 @@ def _expect(values, other, near, square, s, state):  # type: ignore[no-untyped-d
     sum_up(histograms, reference, context, sums)
 
 
-@_compile
+@register_jitable
 def _learn(value, state, bits, out):  # type: ignore[no-untyped-def]
     """Adapt to a value; write the bits of its path and their probabilities, return their number."""
     histograms, weights, sums, reference, context, inputs = state[:6]
@@ -121,7 +120,7 @@ def _learn(value, state, bits, out):  # type: ignore[no-untyped-def]
     return at
 
 
-@_compile
+@exact_kernel
 def all_values(values, other, near, square, state, bits, out):  # type: ignore[no-untyped-def]
     """Write bits and probabilities of all values of a channel; return their number."""
     at = 0
@@ -131,7 +130,7 @@ def all_values(values, other, near, square, state, bits, out):  # type: ignore[n
     return at
 
 
-@_compile
+@exact_kernel
 def decode_values(state, words, values, other, near, square, arrays):  # type: ignore[no-untyped-def]
     """Decode into ``values``, each predicted from those before it; False if the data are invalid.
 

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
+from ..core.compiled import helper, kernel
 from .kernels import (
-    OPTIONS,
     num_planes,
     num_rows,
     prolong,
@@ -36,39 +35,39 @@ INVERSE, DIAGONAL, EXCESS, WEIGHTS = 0, 1, 2, 3  # slots of coefficients (three 
 UNKNOWN, RIGHT, SCRATCH = 0, 1, 2  # slots of work
 
 
-@nb.njit(**OPTIONS)
+@helper
 def level_of(buffer, slot, levels, level):
     """A slot of one level, as ``(rows, width + 2)``."""
     rows, width, offset = levels[level, 0], levels[level, 1], levels[level, 2]
     return buffer[slot, offset : offset + rows * width].reshape(rows, width)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def weights_of(buffer, levels, level):
     """The three weights of one level, as ``(3, rows, width + 2)``."""
     rows, width, offset = levels[level, 0], levels[level, 1], levels[level, 7]
     return buffer[offset : offset + 3 * rows * width].reshape(3, rows, width)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def plane_of(volume, levels, level):
     if volume is None:
         return None
     return levels[level, 3]
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _factors(levels, level):
     return levels[level, 4], levels[level, 5], levels[level, 6]
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _smooth(u, scratch, r, inverse, along, weights, plane, first, second):
     relax(scratch, u, r, inverse, along, weights, plane, first)
     relax(u, scratch, r, inverse, along, weights, plane, second)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _descend(level, first, coefficients, couplings, work, levels, along, uniform, volume, total):
     """Smooth, and restrict the residual to the next level."""
     inverse = level_of(coefficients, INVERSE, levels, level)
@@ -97,7 +96,7 @@ def _descend(level, first, coefficients, couplings, work, levels, along, uniform
         restrict(coarse, u, r, diagonal, along, w, plane, below, factors, total)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _ascend(level, coefficients, couplings, work, levels, along, uniform, volume):
     """Add the correction from the next level, and smooth."""
     inverse = level_of(coefficients, INVERSE, levels, level)
@@ -115,7 +114,7 @@ def _ascend(level, coefficients, couplings, work, levels, along, uniform, volume
         _smooth(u, scratch, r, inverse, along, w, plane, two, one)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _solve_coarsest(level, first, coefficients, couplings, work, levels, along, uniform, volume):
     u = level_of(work, UNKNOWN, levels, level)
     r = level_of(work, RIGHT, levels, level)
@@ -130,7 +129,7 @@ def _solve_coarsest(level, first, coefficients, couplings, work, levels, along, 
         sweep_exactly(u, r, diagonal, along, w, plane, _SWEEPS)
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def cycle(coefficients, couplings, work, levels, along, uniform, volume, total):
     """``work[UNKNOWN] = M work[RIGHT]`` on the finest level: one cycle, starting from zero."""
     last = levels.shape[0] - 1
@@ -160,7 +159,7 @@ def cycle(coefficients, couplings, work, levels, along, uniform, volume, total):
                 level -= 1
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _sum_into(level, coefficients, couplings, levels, along, uniform, volume):
     """Compute excesses and couplings of ``level + 1`` as sums over its aggregates."""
     inverse = level_of(coefficients, INVERSE, levels, level)
@@ -204,14 +203,14 @@ def _sum_into(level, coefficients, couplings, levels, along, uniform, volume):
                     coarse[a, c, i] += value * (SCALE if factor == 2 else np.float32(1))
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _edge(w, along, a, k, j):
     if w is None:
         return along[a]
     return w[a, k, j]
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _count(diagonal, leak, excess, other_k, other_j, w):
     """Add a coupling to the diagonal and, if the other pixel is held at zero, to the leak."""
     other = excess[other_k, other_j]
@@ -220,7 +219,7 @@ def _count(diagonal, leak, excess, other_k, other_j, w):
     return diagonal + w, leak + (w if np.isinf(other) else 0.0)
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def set_finest(excess, diagonal, coefficients, levels, along, weights, volume):
     """Compute the diagonal in float64, and the finest diagonal, inverse and excess in float32.
 
@@ -252,7 +251,7 @@ def set_finest(excess, diagonal, coefficients, levels, along, weights, volume):
                 inverse[k, j] = 1.0 / d if d > 0.0 else 0.0
 
 
-@nb.njit(**OPTIONS)
+@helper
 def invert_diagonal(level, coefficients, couplings, levels, volume):
     """Compute the diagonal of a level, from its excesses and couplings, and the inverse."""
     inverse = level_of(coefficients, INVERSE, levels, level)
@@ -271,7 +270,7 @@ def invert_diagonal(level, coefficients, couplings, levels, volume):
                 inverse[k, j] = np.float32(1) / d if d > np.float32(0) else np.float32(0)
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def coarsen(coefficients, couplings, levels, along, uniform, volume):
     """Compute all levels below the finest."""
     for level in range(levels.shape[0] - 1):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from ..core.compiled import helper, kernel
 from .cycle import RIGHT, UNKNOWN, cycle, level_of, plane_of
-from .kernels import OPTIONS, coupled, num_planes, num_rows, row_of
+from .kernels import coupled, num_planes, num_rows, row_of
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _apply_row(out, u, diagonal, k, along, weights, plane):
     """Compute ``out = A u`` in row k; return its part of ``<u, A u>``."""
     total = 0.0
@@ -21,7 +21,7 @@ def _apply_row(out, u, diagonal, k, along, weights, plane):
     return total
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def apply(out, u, diagonal, along, weights, plane):
     """Compute ``out = A u`` at active pixels; return ``<u, A u>``."""
     total = 0.0
@@ -31,7 +31,7 @@ def apply(out, u, diagonal, along, weights, plane):
     return total
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def _inner_row(z, r):
     total = 0.0
     for j in range(z.shape[0]):
@@ -44,13 +44,13 @@ def inner(a: np.ndarray, b: np.ndarray) -> float:
     return float(_inner_row(a.ravel(), b.ravel()))
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _turn_row(p, z, beta):
     for j in range(p.shape[0]):
         p[j] = z[j] + beta * p[j]
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _advance_row(x, r, p, q, right, step, unit):
     total = 0.0
     for j in range(x.shape[0]):
@@ -62,7 +62,7 @@ def _advance_row(x, r, p, q, right, step, unit):
     return total
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _square_row(r, scale):
     total = 0.0
     for j in range(r.shape[0]):
@@ -70,7 +70,7 @@ def _square_row(r, scale):
     return total
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def norm_squared(r, scale):
     """``|scale r|^2``, or ``|r|^2`` if ``scale`` is None."""
     total = 0.0
@@ -82,7 +82,7 @@ def norm_squared(r, scale):
     return total
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def residual(r, x, right, diagonal, along, weights, plane):
     """Compute ``r = right - A x`` at active pixels; x may be nonzero at inactive pixels."""
     apply(r, x, diagonal, along, weights, plane)
@@ -97,7 +97,7 @@ def residual(r, x, right, diagonal, along, weights, plane):
                 out[j] = b[j] - out[j] if d[j] > 0.0 else 0.0
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def conjugate_gradients(
     x, r, p, q, diagonal, scale, along, weights, volume,
     coefficients, couplings, work, levels, along32, total, state, target, max_num_iter,

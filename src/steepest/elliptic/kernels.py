@@ -10,19 +10,12 @@ images are zero.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-# NaN and infinity are respected; sums may be reordered so that they vectorise.
-OPTIONS = {
-    "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-}
+from ..core.compiled import helper
 
 
-@nb.njit(**OPTIONS)
+@helper
 def coupled(u, k, j, along, weights, plane):
     """``sum over neighbours q of w_q u_q`` at row k, column j; the compiler inlines it."""
     if weights is None:
@@ -37,7 +30,7 @@ def coupled(u, k, j, along, weights, plane):
     return total
 
 
-@nb.njit(**OPTIONS)
+@helper
 def num_planes(u, plane):
     """The number of planes without the border."""
     if plane is None:
@@ -45,7 +38,7 @@ def num_planes(u, plane):
     return u.shape[0] // plane - 2
 
 
-@nb.njit(**OPTIONS)
+@helper
 def num_rows(u, plane):
     """The number of rows of a plane without the border."""
     if plane is None:
@@ -53,7 +46,7 @@ def num_rows(u, plane):
     return plane - 2
 
 
-@nb.njit(**OPTIONS)
+@helper
 def row_of(z, y, plane):
     """The index of line y in plane z, both counted from 0 without the border."""
     if plane is None:
@@ -61,7 +54,7 @@ def row_of(z, y, plane):
     return (z + 1) * plane + y + 1
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _relax_row(out, u, r, inverse, k, along, weights, plane, omega):
     rest = np.float32(1) - omega
     for j in range(1, out.shape[1] - 1):
@@ -69,7 +62,7 @@ def _relax_row(out, u, r, inverse, k, along, weights, plane, omega):
         out[k, j] = rest * u[k, j] + omega * inverse[k, j] * total
 
 
-@nb.njit(**OPTIONS)
+@helper
 def relax(out, u, r, inverse, along, weights, plane, omega):
     """One damped Jacobi step: ``out = u + omega D^-1 (r - A u)``."""
     for z in range(num_planes(u, plane)):
@@ -77,7 +70,7 @@ def relax(out, u, r, inverse, along, weights, plane, omega):
             _relax_row(out, u, r, inverse, row_of(z, y, plane), along, weights, plane, omega)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def start(out, r, inverse, omega):
     """One damped Jacobi step from zero: ``out = omega D^-1 r``."""
     for k in range(out.shape[0]):
@@ -86,14 +79,14 @@ def start(out, r, inverse, omega):
             o[j] = omega * d[j] * right[j]
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _add_residual(total, u, r, diagonal, k, along, weights, plane):
     for j in range(1, u.shape[1] - 1):
         value = r[k, j] + coupled(u, k, j, along, weights, plane) - diagonal[k, j] * u[k, j]
         total[j] += value if diagonal[k, j] > np.float32(0) else np.float32(0)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def restrict(coarse, u, r, diagonal, along, weights, plane, coarse_plane, factors, total):
     """``coarse = P^T (r - A u)``: the residual summed over the pixels of each coarse pixel."""
     depth, height = num_planes(u, plane), num_rows(u, plane)
@@ -114,7 +107,7 @@ def restrict(coarse, u, r, diagonal, along, weights, plane, coarse_plane, factor
                     out[j] = total[2 * j - 1] + total[2 * j]
 
 
-@nb.njit(**OPTIONS)
+@helper
 def prolong(u, coarse, inverse, plane, coarse_plane, factors):
     """``u += P coarse``: add the value of its coarse pixel to every active pixel."""
     f_z, f_y, f_x = factors
@@ -128,7 +121,7 @@ def prolong(u, coarse, inverse, plane, coarse_plane, factors):
                 out[j] += value if d[j] > np.float32(0) else np.float32(0)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def sweep_exactly(u, r, diagonal, along, weights, plane, num_sweeps):
     """Symmetric Gauss-Seidel sweeps, row by row, for the few pixels of the coarsest level."""
     height, width = num_rows(u, plane), u.shape[1] - 2

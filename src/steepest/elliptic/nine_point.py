@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
+from ..core.compiled import exact_kernel
 from .hierarchy import build
 from .operator import Operator
 from .preconditioned import Map, System, one_cycle
@@ -48,7 +48,7 @@ class Couplings:
         return out
 
 
-@nb.njit(cache=True, nogil=True)
+@exact_kernel
 def _apply(
     out: np.ndarray,
     u: np.ndarray,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+from numba.extending import register_jitable
+
+from ..core.compiled import exact_kernel
 
 
 def connected(mask: np.ndarray) -> tuple[np.ndarray, int]:
@@ -26,7 +28,7 @@ def connected(mask: np.ndarray) -> tuple[np.ndarray, int]:
     return labels.reshape(mask.shape), int(count)
 
 
-@nb.njit(cache=True, nogil=True)
+@register_jitable
 def _root(parent, i):
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -34,7 +36,7 @@ def _root(parent, i):
     return i
 
 
-@nb.njit(cache=True, nogil=True)
+@register_jitable
 def _join(parent, a, b):
     a, b = _root(parent, a), _root(parent, b)
     if a < b:
@@ -43,7 +45,7 @@ def _join(parent, a, b):
         parent[a] = b
 
 
-@nb.njit(cache=True, nogil=True)
+@exact_kernel
 def _label(mask, labels):
     """Two passes: provisional numbers and which of them are one part (union-find), final ones."""
     depth, height, width = mask.shape

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import numba as nb
 import numpy as np
+
+from ..core.compiled import exact_kernel
 
 Box = tuple[Any, ...]  # slices
 
@@ -106,7 +107,7 @@ def _components(unknown: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray
     return inside.reshape(unknown.shape), boxes[:, :, 3 - unknown.ndim :]
 
 
-@nb.njit(cache=True, nogil=True)
+@exact_kernel
 def _flood(
     labels: np.ndarray,
     ones: np.ndarray,

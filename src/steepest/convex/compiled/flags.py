@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from .vectors import OPTIONS
+from ...core.compiled import helper
 
 APART = 16  # flags are this far apart, in different cache lines
 _SPINS = 1_000_000  # looks at a flag before a thread gives up: about 0.2 ms
@@ -42,14 +41,14 @@ def _write(typing_context: Any, flags: Any, index: Any, value: Any) -> Any:
     return types.void(flags, types.intp, types.int64), generate
 
 
-@nb.njit(**OPTIONS)
+@helper
 def begin(flags, member, ticket):
     """What every kernel calls first: the first thread announces the ticket."""
     if member == 0 and flags.shape[0] > 0:
         _write(flags, 0, np.int64(ticket))
 
 
-@nb.njit(**OPTIONS)
+@helper
 def finish(flags, member, ticket):
     """What every kernel calls last: wait for the others, or for the next ticket."""
     if flags.shape[0] == 0:

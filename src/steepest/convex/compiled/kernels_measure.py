@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
+from ...core.compiled import helper, kernel
 from .flags import begin, finish
 from .kernels_sweep import divergence
 from .vectors import (
     LANES,
-    OPTIONS,
     convert,
     fill,
     largest,
@@ -35,14 +34,14 @@ _EPS = 2.0**-24
 _TINY = 1e-18  # what a square that underflows may hide
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _density(square, w, huber, half_huber):
     """The density of Huber's total variation, from a squared norm."""
     n = root(square)
     return where_less(n, w * huber, square / (huber + huber), w * n - half_huber * w * w)
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def measure(
     state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau, gradient,
     feasible, first, last, sums, flags, member, ticket,

@@ -11,13 +11,12 @@ loaded once and stays in cache for all iterations. All arithmetic is in the dtyp
 
 from __future__ import annotations
 
-import numba as nb
-
+from ...core.compiled import helper, kernel
 from .flags import begin, finish
-from .vectors import LANES, OPTIONS, convert, fill, load, maximum, minimum, root, store
+from .vectors import LANES, convert, fill, load, maximum, minimum, root, store
 
 
-@nb.njit(**OPTIONS)
+@helper
 def divergence(state, slot, size, at, above, before, volume, t_x, t_y, t_z, like):
     """``tau div`` of 16 pixels of the flux whose x component is in ``slot``, y and z ``size`` on.
 
@@ -35,13 +34,13 @@ def divergence(state, slot, size, at, above, before, volume, t_x, t_y, t_z, like
     return change
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _ascent(state, y, work, here, ahead, shrink, step):
     """``shrink (y + step grad u)`` of 16 values of one component."""
     return shrink * (load(state, y) + step * (load(work, ahead) - load(work, here)))
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _factor(square, radius, at, one, tiny):
     """The factor that projects vectors of the given squared norm to the ball."""
     if radius is None:
@@ -50,7 +49,7 @@ def _factor(square, radius, at, one, tiny):
     return w / root(maximum(square, maximum(w * w, tiny)))
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _clamped(value, radius, at, one):
     """The projection of single components, exact at the boundary of the ball."""
     w = one
@@ -59,14 +58,14 @@ def _clamped(value, radius, at, one):
     return minimum(maximum(value, w - w - w), w)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _replace(state, y, p, value, beta):
     """Make ``value`` the new flux, and extrapolate."""
     store(state, y, value + beta * (value - load(state, p)))
     store(state, p, value)
 
 
-@nb.njit(**OPTIONS)
+@helper
 def _project(
     state, work, radius, volume, anisotropic, coupled, channels, size, at, here, below, behind,
     wide, shrink, s_x, s_y, s_z, one, tiny, beta,
@@ -117,7 +116,7 @@ def _project(
         _replace(state, y_y + s, y_y + flux + s, y, beta)
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def sweep(
     state, work, edge, radius, volume, anisotropic, coupled, tau, step, scalars, betas, flags,
     member, ticket,
@@ -192,7 +191,7 @@ def sweep(
     finish(flags, member, ticket)
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def copy_rows(source, first, target, start, count, width, flags, member, ticket):
     """``target[c, start + r, :width] = source[c, first + r, :width]`` for r < count and every c."""
     begin(flags, member, ticket)

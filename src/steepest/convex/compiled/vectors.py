@@ -22,14 +22,6 @@ from numba.extending import intrinsic, models, register_model
 
 LANES = 16
 
-# NaN and infinity are respected; sums may be reordered, and roots be approximated.
-OPTIONS: Any = {
-    "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"},
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-}
-
 
 class Vector(types.Type):
     """The numba type of `LANES` values of one floating-point type."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from .options import PLAIN
+from ...core.compiled import lean_helper, lean_kernel
 from .state import TILE
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def tile_of(echoes, pixel):
     """Return the number of the tile that contains a pixel."""
     width = echoes.image.shape[2]
     return (pixel // width) // TILE * (-(-width // TILE)) + pixel % width // TILE
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _rise(heap, place, key, base, k):
     pixel = heap[base + k]
     value = key[pixel]
@@ -32,7 +31,7 @@ def _rise(heap, place, key, base, k):
     place[pixel] = k
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _sink(heap, place, key, base, size, k):
     pixel = heap[base + k]
     value = key[pixel]
@@ -52,7 +51,7 @@ def _sink(heap, place, key, base, size, k):
     place[pixel] = k
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def set_key(echoes, pixel, value):
     """Change the key of a known pixel."""
     heap, place, key = echoes.heap, echoes.place, echoes.key
@@ -66,7 +65,7 @@ def set_key(echoes, pixel, value):
         _sink(heap, place, key, base, echoes.tile_size[tile], place[pixel])
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def push(echoes, pixel, value):
     """Add a pixel."""
     heap, place, key = echoes.heap, echoes.place, echoes.key
@@ -77,7 +76,7 @@ def push(echoes, pixel, value):
     _rise(heap, place, key, base, k)
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def drop(echoes, pixel):
     """Remove a pixel."""
     heap, place, key = echoes.heap, echoes.place, echoes.key
@@ -91,13 +90,13 @@ def drop(echoes, pixel):
         _rise(heap, place, key, base, place[last])
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def first(echoes, tile):
     """Return the pixel with the smallest key of a nonempty tile."""
     return echoes.heap[echoes.tile_start[tile]]
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def second_key(echoes, tile):
     """Return the second smallest key of a tile (infinite if there is none)."""
     best, base = np.float32(np.inf), echoes.tile_start[tile]
@@ -106,7 +105,7 @@ def second_key(echoes, tile):
     return best
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def best_tile(echoes):
     """Return the tile with the smallest key of all."""
     best, smallest = -1, np.float32(np.inf)
@@ -118,7 +117,7 @@ def best_tile(echoes):
     return best
 
 
-@nb.njit(**PLAIN)
+@lean_kernel
 def gather(echoes):
     """List the known pixels of each tile, regardless of keys; `arrange` makes the list a heap."""
     height, width = echoes.known.shape
@@ -133,7 +132,7 @@ def gather(echoes):
                 echoes.tile_size[tile] = k + 1
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def arrange(echoes, tile):
     """Order the pixels of a tile by their keys."""
     base, size = echoes.tile_start[tile], echoes.tile_size[tile]

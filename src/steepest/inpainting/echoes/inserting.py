@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
-from ...elliptic.kernels import OPTIONS
+from ...core.compiled import kernel, lean_helper
 from .heap import push, set_key
-from .options import PLAIN
 from .removing import add_to_error, neighbours, remove_best
 from .score import removal
 from .windows import at, reshape, set_window, window_of
@@ -20,7 +18,7 @@ _MOST_SWEEPS = 60
 _FINER = np.float32(0.1)  # the relaxation stops at this fraction of the truncation tolerance
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _radius(echoes, y, x, reach):
     """Return half the side of the window for a new echo, from the local density of known pixels."""
     height, width = echoes.known.shape
@@ -37,7 +35,7 @@ def _radius(echoes, y, x, reach):
     return reach
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def place(echoes, pixel, limits, work):
     """Compute the echo that a pixel would have if it were known, by over-relaxation in its window.
 
@@ -61,7 +59,7 @@ def place(echoes, pixel, limits, work):
     return True
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _relax(b, known, y0, x0, center_y, center_x):
     """Run one sweep and return the largest change."""
     rows, columns = b.shape
@@ -94,7 +92,7 @@ def _relax(b, known, y0, x0, center_y, center_x):
     return largest
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _subtract(echoes, pixel, other, factor):
     """Compute ``b_pixel -= factor b_other`` inside the window of ``pixel``, clipped at zero."""
     own_y, own_x, own_rows, own_columns = window_of(echoes.window, pixel)
@@ -108,7 +106,7 @@ def _subtract(echoes, pixel, other, factor):
             arena[to + x] = max(arena[to + x] - factor * arena[of + x], np.float32(0))
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def insert(echoes, pixel, limits, absolute, work):
     """Add an unknown pixel to the mask, so that its error becomes zero.
 
@@ -135,7 +133,7 @@ def insert(echoes, pixel, limits, absolute, work):
     return True
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _worst(echoes, candidates):
     """Return the unknown pixel with the largest error, or -1 if none has an error."""
     channels, _, width = echoes.image.shape
@@ -152,7 +150,7 @@ def _worst(echoes, candidates):
     return best
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def exchange(echoes, work, candidates, size, limits, absolute):
     """Exchange one pixel for each group of candidates (rows).
 
@@ -175,7 +173,7 @@ def exchange(echoes, work, candidates, size, limits, absolute):
     return candidates.shape[0]
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def place_tile(echoes, work, tile, limits):
     """Compute the echoes of those known pixels of a tile that have none.
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from ...elliptic.kernels import OPTIONS
+from ...core.compiled import kernel, lean_helper
 from .heap import best_tile, drop, first, second_key, set_key
-from .options import PLAIN
 from .score import removal
 from .windows import add_window, at, measure, widen, window_of
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _flows(known, arena, start, window, pixel, found, flows):
     """Find known pixels j next to the support of an echo and the flow into them, ``(-L b_i)_j``."""
     height, width = known.shape
@@ -32,7 +30,7 @@ def _flows(known, arena, start, window, pixel, found, flows):
     return count
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def neighbours(echoes, pixel, delta, work):
     """Find the known pixels next to the support of an echo, and the shares of the flow into them.
 
@@ -55,7 +53,7 @@ def neighbours(echoes, pixel, delta, work):
     return kept
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def add_to_error(echoes, pixel, t):
     """Compute ``error += t b_pixel``."""
     y0, x0, rows, columns = window_of(echoes.window, pixel)
@@ -67,7 +65,7 @@ def add_to_error(echoes, pixel, t):
                 error[c, y0 + y, x0 + k] += t[c] * arena[first + k]
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def remove(echoes, pixel, limits, absolute, work):
     """Remove a known pixel i from the mask: b_j += s_j b_i for its neighbours j (a star-mesh step).
 
@@ -93,7 +91,7 @@ def remove(echoes, pixel, limits, absolute, work):
     return True
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def thin(echoes, work, tiles, progress, threshold, limits, absolute):
     """Remove the pixels of some tiles whose keys are below a threshold, at most ``progress[0]``.
 
@@ -122,7 +120,7 @@ def thin(echoes, work, tiles, progress, threshold, limits, absolute):
     return True
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def remove_best(echoes, limits, absolute, work):
     """Remove the least harmful pixel of all and return it, or -1 if there is no room.
 
@@ -138,7 +136,7 @@ def remove_best(echoes, limits, absolute, work):
         return pixel if remove(echoes, pixel, limits, absolute, work) else -1
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def thin_all(echoes, work, left, limits, absolute):
     """Remove ``left[0]`` pixels, always the least harmful of all; ``left`` counts down.
 

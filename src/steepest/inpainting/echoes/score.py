@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from ...elliptic.kernels import OPTIONS
+from ...core.compiled import kernel, lean_helper
 from .heap import arrange
-from .options import PLAIN
 from .windows import at, window_of
 
 _SMALLEST = np.float32(1e-6)
 _DOWN, _RIGHT = (1, -1, 0, 0), (0, 0, 1, -1)
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _steps(image, error, arena, start, window, pixel, out):
     channels, height, width = image.shape
     y, x = pixel // width, pixel % width
@@ -38,7 +36,7 @@ def _steps(image, error, arena, start, window, pixel, out):
     return True
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _absolute(error, c, y, x0, arena, start, columns, t):
     total = np.float32(0)
     for k in range(columns):
@@ -47,7 +45,7 @@ def _absolute(error, c, y, x0, arena, start, columns, t):
     return total
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _square(error, c, y, x0, arena, start, columns, t):
     total = np.float32(0)
     for k in range(columns):
@@ -56,7 +54,7 @@ def _square(error, c, y, x0, arena, start, columns, t):
     return total
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _change(error, arena, start, window, t, absolute):
     y0, x0, rows, columns = window
     total = np.float32(0)
@@ -72,7 +70,7 @@ def _change(error, arena, start, window, t, absolute):
     return total
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def removal(echoes, pixel, t, absolute):
     """Return the key of a pixel.
 
@@ -87,7 +85,7 @@ def removal(echoes, pixel, t, absolute):
     return _change(error, arena, start, place, t, absolute) + echoes.jitter[pixel]
 
 
-@nb.njit(**OPTIONS)
+@kernel
 def score(echoes, work, tile, absolute):
     """Recompute the keys of all pixels of a tile, and order the tile by them."""
     base = echoes.tile_start[tile]

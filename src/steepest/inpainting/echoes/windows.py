@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from ...core.compiled import lean_helper
 from .heap import tile_of
-from .options import PLAIN
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def window_of(window, pixel):
     """Return first row, first column, height and width of the window of a pixel."""
     return window[pixel, 0], window[pixel, 1], window[pixel, 2], window[pixel, 3]
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def set_window(window, pixel, y0, x0, rows, columns):
     """Set first row, first column, height and width of the window of a pixel."""
     window[pixel, 0], window[pixel, 1], window[pixel, 2], window[pixel, 3] = y0, x0, rows, columns
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def at(arena, start, y0, x0, rows, columns, y, x):
     """Return the echo at row y, column x of the image, from the window given by five numbers."""
     a, b = y - y0, x - x0
@@ -30,13 +29,13 @@ def at(arena, start, y0, x0, rows, columns, y, x):
     return arena[start + a * columns + b]
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _add(arena, to, of, count, factor):
     for k in range(count):
         arena[to + k] += factor * arena[of + k]
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _compact(echoes, tile, blocks):
     """Move the windows of the known pixels of a tile to the front of its region."""
     arena, begin, count = echoes.arena, echoes.region[tile, 0], 0
@@ -52,7 +51,7 @@ def _compact(echoes, tile, blocks):
     echoes.top[tile] = begin + count
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _allocate(echoes, pixel, size, blocks):
     """Allocate a new block for a pixel, a quarter larger than requested.
 
@@ -72,7 +71,7 @@ def _allocate(echoes, pixel, size, blocks):
     return True
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def reshape(echoes, pixel, y0, x0, height, width, work):
     """Change the rectangle of a window; values outside it are lost, and new values are zero.
 
@@ -101,7 +100,7 @@ def reshape(echoes, pixel, y0, x0, height, width, work):
     return True
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def widen(echoes, k, other, limits, work):
     """Widen the window of neighbour ``k`` to hold ``s_k b_other``.
 
@@ -129,7 +128,7 @@ def widen(echoes, k, other, limits, work):
     return reshape(echoes, pixel, first_y, first_x, height, width, work)
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def add_window(echoes, pixel, other, factor):
     """Compute ``b_pixel += factor b_other`` inside the window of ``pixel``."""
     own_y, own_x, own_rows, own_columns = window_of(echoes.window, pixel)
@@ -144,7 +143,7 @@ def add_window(echoes, pixel, other, factor):
         _add(echoes.arena, to + first, of + first, last - first, factor)
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def _inside(largest, a, count, threshold):
     """Return the first and last index that reach the threshold (last < first if there are none)."""
     first, last = 0, count - 1
@@ -155,7 +154,7 @@ def _inside(largest, a, count, threshold):
     return first, last
 
 
-@nb.njit(**PLAIN)
+@lean_helper
 def measure(echoes, pixel, extent):
     """Compute the largest value of each row (``extent[0]``) and column (``extent[1]``)."""
     _, _, rows, columns = window_of(echoes.window, pixel)

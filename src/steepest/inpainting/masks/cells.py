@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from ...core.compiled import exact_kernel
 
 
 def worst_pixels(error: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
@@ -36,7 +37,7 @@ def worst_pixels(error: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     return worst[order[:count]]
 
 
-@nb.njit(cache=True, nogil=True)
+@exact_kernel
 def _cells(error, owners, volume):  # type: ignore[no-untyped-def]
     """Return the total error of each cell and its worst pixel other than its owner (-1 if none)."""
     _, height, width = volume

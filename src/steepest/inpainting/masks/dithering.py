@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from ...core.compiled import exact_kernel
 
 # Floyd and Steinberg: the next pixel, then behind, below and ahead in the next row. Our addition is
 # the last weight, for the same pixel in the next plane of a volume.
@@ -67,7 +68,7 @@ def _exactly(mask: np.ndarray, margin: np.ndarray, count: int) -> np.ndarray:
     return mask
 
 
-@nb.njit(cache=True, nogil=True)
+@exact_kernel
 def _diffuse(density, weights):  # type: ignore[no-untyped-def]
     """Return the mask and the values that were rounded."""
     depth, height, width = density.shape
