@@ -80,11 +80,11 @@ def test_never_below_double(
 
 def test_refused_where_rounding_would_show() -> None:
     """A slack of a few float32 roundings of J cannot be told from rounding."""
-    sums = np.array([1e-5, 1e-5, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0])
+    sums = np.array([1.0, 1e-5, 1e-5, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0])
     assert upper_sums(1.0, 1.0, sums, 256, 2, 256**2) is None
-    sums[:2] = 1e-2
+    sums[1:3] = 1e-2
     slack, segment = upper_sums(1.0, 1.0, sums, 256, 2, 256**2)
     assert 1e-2 < slack < 1.01e-2
     assert 1e-2 < segment < 1.01e-2
-    sums[3] = np.inf
+    sums[4] = np.inf
     assert upper_sums(1.0, 1.0, sums, 256, 2, 256**2) is None
