@@ -32,7 +32,7 @@ from steepest.flows.march import NEGLIGIBLE, contrast_energy, limit_momentum
 from steepest.flows.problem import make_problem
 
 RHO = 4 / 3
-TIMES, COUNTS, TOLS = (0.02, 0.2, 1.0), (5, 10, 20, 40), (1e-3, 1e-4)
+TIMES, COUNTS, TOLS = (0.02, 0.2, 1.0), (10, 20, 40), (1e-3, 1e-4)
 
 
 @dataclass
