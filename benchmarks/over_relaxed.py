@@ -2,8 +2,8 @@
 
 A step of length h from u with the flux p of the step before has the data ``f = u + mu div p`` and
 the strength ``h - mu``, where ``mu = (1 - 1/rho) h`` is at most the strength of the step before.
-It is compared with implicit Euler with as many steps, and with twice as many. Certificates follow
-the path by f (what the step costs nothing to know) or the better of this path and the straight one.
+It is compared with implicit Euler with as many steps, and with twice as many. The certificate
+follows the path through f, or the better of this path and the straight one.
 
 ``--check`` looks for violations of the maximum principle, of the mean and of the decrease of total
 variation on small images instead.
