@@ -182,7 +182,8 @@ def solve_flow(
     return frames
 
 
-def _cached(name: str, image: Image, compute: Callable[[], Image]) -> Image:
+def cached(name: str, image: Image, compute: Callable[[], Image]) -> Image:
+    """Return ``compute()`` for this image from the cache, or compute and store it."""
     digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:12]
     path = CACHE / f"{name}-{digest}.npy"
     if path.exists():
@@ -199,16 +200,16 @@ def _cached(name: str, image: Image, compute: Callable[[], Image]) -> Image:
 def rof_reference(image: Image, strength: float, rtol: float = 1e-9) -> Image:
     """Cached solution of the ROF problem to a relative duality gap of ``rtol``."""
     name = f"rof-{image.shape[0]}-{strength:g}-{rtol:g}"
-    return _cached(name, image, lambda: solve_rof(image, strength, rtol)[0])
+    return cached(name, image, lambda: solve_rof(image, strength, rtol)[0])
 
 
 def flow_reference(image: Image, tau: float, num_steps: int, rtol: float = 1e-8) -> Image:
     """Cached frames (num_steps, rows, columns) of the implicit Euler flow."""
     name = f"flow-{image.shape[0]}-{tau:g}x{num_steps}-{rtol:g}"
-    return _cached(name, image, lambda: solve_flow(image, tau, num_steps, rtol))
+    return cached(name, image, lambda: solve_flow(image, tau, num_steps, rtol))
 
 
 def final_frame_reference(image: Image, time: float, num_steps: int, rtol: float = 1e-7) -> Image:
     """Cached last frame of a flow with many small steps, which approximates the exact flow."""
     name = f"last-{image.shape[0]}-{time:g}x{num_steps}-{rtol:g}"
-    return _cached(name, image, lambda: solve_flow(image, time / num_steps, num_steps, rtol)[-1])
+    return cached(name, image, lambda: solve_flow(image, time / num_steps, num_steps, rtol)[-1])

@@ -110,9 +110,10 @@ def test_huber_is_not_one_homogeneous() -> None:
 @pytest.mark.parametrize("problem", random_problems(), ids=str)
 def test_semigroup_on_aligned_steps(problem: Problem) -> None:
     """Flowing to 0.1 and then by 0.2 is flowing to 0.3, with the same implicit steps."""
-    through = flow(problem.image, [0.1, 0.3], num_steps=6, **problem.options).images
-    half = flow(problem.image, [0.1], num_steps=2, **problem.options).images[0]
-    rest = flow(half, [0.2], num_steps=4, **problem.options).images[0]
+    options = {"grid": "uniform", **problem.options}
+    through = flow(problem.image, [0.1, 0.3], num_steps=6, **options).images
+    half = flow(problem.image, [0.1], num_steps=2, **options).images[0]
+    rest = flow(half, [0.2], num_steps=4, **options).images[0]
     room = allowed(problem.image, **problem.options)
     assert distance(through[0], half) <= room
     assert distance(through[1], rest) <= 2 * room
@@ -161,7 +162,7 @@ def test_many_steps_approach_the_true_flow(problem: Problem) -> None:
     assert errors[1] <= 5e-3 * spread
 
 
-@pytest.mark.parametrize("grid", ["uniform", "log"])
+@pytest.mark.parametrize("grid", ["graded", "uniform", "log"])
 def test_grids_meet_the_times_asked_for(grid: str) -> None:
     image = np.random.default_rng(5).random((6, 7))
     times = [0.013, 0.1, 0.37]
@@ -177,8 +178,48 @@ def test_a_time_grid_of_ones_own() -> None:
     image = np.random.default_rng(5).random((6, 7))
     own = steepest.TimeGrid((0.1, 0.2, 0.3))
     by_grid = steepest.tv_flow(image, [0.3], grid=own, tol=TOL).images[-1]
-    by_count = steepest.tv_flow(image, [0.3], num_steps=3, tol=TOL).images[-1]
+    by_count = steepest.tv_flow(image, [0.3], num_steps=3, grid="uniform", tol=TOL).images[-1]
     assert distance(by_grid, by_count) <= allowed(image)
+
+
+def times_of_steps(times: Any, **options: Any) -> np.ndarray:
+    seen: list[float] = []
+    steepest.tv_flow(
+        np.eye(4), times, on_step=lambda step: seen.append(step.time), **{"tol": 1e-2, **options}
+    )
+    return np.array(seen)
+
+
+def test_the_default_steps_grow_like_a_power_of_their_number() -> None:
+    steps = np.arange(1, 9) / 8
+    np.testing.assert_allclose(times_of_steps(0.3, num_steps=8), 0.3 * steps**1.5, rtol=1e-12)
+    own = steepest.TimeGrid.graded(0.3, 8, exponent=2)
+    np.testing.assert_allclose(times_of_steps(0.3, grid=own), 0.3 * steps**2, rtol=1e-12)
+    even = steepest.TimeGrid.graded(0.3, 8, exponent=1)
+    np.testing.assert_allclose(even.nodes, steepest.TimeGrid.uniform(0.3, 8).nodes, rtol=1e-12)
+
+
+def test_default_steps_between_requested_times() -> None:
+    """Every time is met exactly, no step is wasted, and none is longer than the longest needed."""
+    wanted = [0.01, 0.05, 0.2]
+    found = times_of_steps(wanted, num_steps=20)
+    assert len(found) == 20
+    assert set(wanted) <= set(found)
+    assert np.all(np.diff(found) > 0)
+    lengths = np.diff(np.concatenate([[0], found]) ** (1 / 1.5))
+    fewest = np.diff(np.concatenate([[0], wanted]) ** (1 / 1.5)) / lengths.max()
+    assert sum(np.ceil(fewest * (1 - 1e-9))) <= 20 < sum(np.ceil(fewest * 1.1)) + 2
+    assert len(times_of_steps(0.004 * np.arange(1, 51))) == 50  # the times alone
+    assert len(times_of_steps(0.004 * np.arange(1, 51), num_steps=5)) == 50
+
+
+def test_stopping_and_continuing_keeps_the_default_steps() -> None:
+    image = np.random.default_rng(5).random((6, 7))
+    whole = steepest.tv_flow(image, 0.3, num_steps=7, tol=TOL)
+    first = steepest.tv_flow(image, 0.3, num_steps=7, tol=TOL, on_step=lambda step: step.step == 3)
+    rest = first.continue_to(0.3, num_steps=4, tol=TOL)
+    assert distance(rest.images[-1], whole.images[-1]) <= allowed(image)
+    np.testing.assert_allclose(rest.error_bound, whole.error_bound, rtol=0.02)
 
 
 def test_a_single_time_may_be_a_number() -> None:

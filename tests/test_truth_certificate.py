@@ -26,6 +26,7 @@ from cases import (
     solve_flow,
     solve_rof,
 )
+from steepest import io
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 STEPS = st.sampled_from([1, 2, 5, 23])
@@ -62,6 +63,28 @@ def test_bound_holds_in_1d(
     times = np.array([0.05, 0.4, 1.5])
     result = steepest.tv_flow(given_signal, times, num_steps=num_steps, tol=tol, max_num_iter=limit)
     check_distances(result, flow_by_merging(given_signal, times))
+
+
+@settings(max_examples=40)
+@given(SIGNALS, DTYPES, TOLS, st.integers(0, 999))
+def test_bound_holds_for_steps_of_any_length(
+    signal: np.ndarray, dtype: type, tol: float, seed: int
+) -> None:
+    """Long steps and short ones in any order, over seven decades."""
+    given_signal, times = signal.astype(dtype), np.array([0.05, 0.4, 1.5])
+    steps = 10 ** np.random.default_rng(seed).uniform(-7, 0, 12)
+    own = steepest.TimeGrid(tuple(1.5 * np.cumsum(steps) / steps.sum()))
+    result = steepest.tv_flow(given_signal, times, grid=own, tol=tol)
+    check_distances(result, flow_by_merging(given_signal, times))
+
+
+def test_default_steps_certify_more_than_equal_ones() -> None:
+    image = io.sample("camera")[128:224, 128:224]
+    graded, even = (
+        steepest.tv_flow(image, 0.2, num_steps=20, grid=grid) for grid in ("graded", "uniform")
+    )
+    assert graded.num_steps == even.num_steps == 20
+    assert float(graded.psnr_bound[0]) > float(even.psnr_bound[0]) + 2
 
 
 @settings(max_examples=20, phases=[Phase.explicit, Phase.generate])  # too slow to shrink

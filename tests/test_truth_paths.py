@@ -147,7 +147,7 @@ def test_on_step_sees_every_step() -> None:
         seen.append(step)
         images.append(np.array(step.image))
 
-    result = steepest.tv_flow(PLANE, [0.1, 0.2], num_steps=10, on_step=look)
+    result = steepest.tv_flow(PLANE, [0.1, 0.2], num_steps=10, grid="uniform", on_step=look)
     assert [s.step for s in seen] == list(range(1, 11))
     assert all(s.num_steps == 10 for s in seen)
     np.testing.assert_allclose([s.time for s in seen], np.linspace(0.02, 0.2, 10))
@@ -160,16 +160,17 @@ def test_on_step_sees_every_step() -> None:
 @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
 def test_stopped_and_continued_is_uninterrupted(problem: Problem) -> None:
     tol, times = 1e-8, [0.1, 0.2, 0.3]
-    whole = steepest.tv_flow(problem.image, times, num_steps=6, tol=tol, **problem.options)
+    options = {"grid": "uniform", **problem.options}
+    whole = steepest.tv_flow(problem.image, times, num_steps=6, tol=tol, **options)
     first = steepest.tv_flow(
-        problem.image, times, num_steps=6, tol=tol, **problem.options,
+        problem.image, times, num_steps=6, tol=tol, **options,
         on_step=lambda step: step.time > 0.149,
     )  # fmt: skip
     assert first.status is steepest.Status.STOPPED
     assert not first.converged
     np.testing.assert_allclose(first.times, [0.1, 0.15])
     rest = steepest.tv_flow(
-        problem.image, [0.2, 0.3], num_steps=3, tol=tol, state=first.state, **problem.options
+        problem.image, [0.2, 0.3], num_steps=3, tol=tol, state=first.state, **options
     )
     room = same_steps(problem.image, 0.3, tol, 8, **problem.options)
     assert distance(first.images[0], whole.images[0]) <= room
@@ -196,6 +197,7 @@ def test_continuing_does_not_silently_depend_on_the_image_given_along() -> None:
 def test_stopping_once_stops_all_parts_at_one_time(options: dict[str, Any]) -> None:
     """A callback that returns True once leaves a consistent state."""
     image = np.stack([PLANE, 2 * PLANE, PLANE**2])
+    options = {"grid": "uniform", **options}
     calls: list[float] = []
 
     def once(step: Any) -> bool:

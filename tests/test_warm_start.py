@@ -30,7 +30,7 @@ def converged_fluxes(image: Any, **options: Any) -> list[np.ndarray]:
 
 
 def flow(image: Any, tol: float = 1e-5, **options: Any) -> Any:
-    return steepest.tv_flow(image, STOP, num_steps=STEPS, tol=tol, **options)
+    return steepest.tv_flow(image, STOP, num_steps=STEPS, grid="uniform", tol=tol, **options)
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,13 @@ def true_psnr(images):
 
 
 # %%
-# Here are 50 uniform and 50 logarithmic steps. The first uniform step is much too long for a fresh
-# image, where fine structures vanish at once. Logarithmic steps begin short and end long.
+# Here are 50 uniform, 50 graded and 50 logarithmic steps. The first uniform step is much too long
+# for a fresh image, where fine structures vanish at once. Graded steps, the default, grow like the
+# square root of their number. Logarithmic steps begin very short and end long.
 
 figure, axes = plt.subplots(figsize=(8, 4.5))
-for grid, colour in (("uniform", "tab:blue"), ("log", "tab:orange")):
+colours = {"uniform": "tab:blue", "graded": "tab:green", "log": "tab:orange"}
+for grid, colour in colours.items():
     result = steepest.tv_flow(image, times, num_steps=50, grid=grid, tol=1e-4)
     axes.plot(times, true_psnr(result.images), color=colour, label=f"{grid}: true")
     axes.plot(times, result.psnr_bound, "--", color=colour, label=f"{grid}: certified")

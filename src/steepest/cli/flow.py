@@ -77,7 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=count, metavar="N", help="time steps (default 50)")
     parser.add_argument(
-        "--grid", choices=("uniform", "log"), help="spacing of the time steps (default uniform)"
+        "--grid",
+        choices=("graded", "uniform", "log"),
+        help="spacing of the time steps (default graded: short steps first)",
     )
     parser.add_argument(
         "--strip", action="store_true", help="also write a figure of all times (PNG)"

@@ -18,7 +18,7 @@ from .problem import Problem, make_problem
 from .result import FlowResult, FlowState
 from .run import run
 from .tape import gradient_tape
-from .time_grid import TimeGrid
+from .time_grid import DEFAULT_GRID, TimeGrid
 
 
 def flow(
@@ -28,7 +28,7 @@ def flow(
     *,
     tol: float = 1e-3,
     num_steps: int | None = None,
-    grid: str | TimeGrid = "uniform",
+    grid: str | TimeGrid = DEFAULT_GRID,
     accuracy: float | None = None,
     max_error: float | None = None,
     data_range: float | None = None,
@@ -68,10 +68,14 @@ def flow(
         ``1/2||image - mean||^2`` if that is larger. The latter saves iterations once the image is
         almost constant.
     num_steps : int, optional
-        Number of uniform steps up to the last time (default 50). Each interval between requested
-        times is divided into equal steps that are no longer than the uniform step.
-    grid : "uniform", "log" or TimeGrid
-        End points of the steps. The requested times are always added.
+        Number of steps up to the last time (default 50). At least one step is taken to each
+        requested time.
+    grid : "graded", "uniform", "log" or TimeGrid
+        End points of the steps. The requested times are always among them. "graded" (default):
+        short steps first, ``t_k = T (k / num_steps)**1.5`` for a single time T. With several times,
+        the same number of steps is shared out between them. "uniform": each interval between
+        requested times is divided into equal steps that are no longer than ``T / num_steps``.
+        "log": geometric progression from ``T / 1000`` to T.
     accuracy : float, optional
         Required certified PSNR at every time, in dB, relative to ``data_range``. Steps and gaps
         are then chosen adaptively, and ``num_steps``, ``grid`` and ``tol`` are not used. The number

@@ -21,7 +21,7 @@ from .flux_guess import part_guess
 from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, march
 from .problem import Problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
-from .time_grid import MOST_STEPS, TimeGrid, check_times, make_nodes
+from .time_grid import DEFAULT_GRID, MOST_STEPS, TimeGrid, check_times, make_nodes
 
 _BEST = 300.0  # largest accuracy in dB, about the precision of float64
 
@@ -46,7 +46,7 @@ def run(
     tape: Any = None,
     tol: float = 1e-3,
     num_steps: int | None = None,
-    grid: str | TimeGrid = "uniform",
+    grid: str | TimeGrid = DEFAULT_GRID,
     accuracy: float | None = None,
     max_error: float | None = None,
     max_num_steps: int = DEFAULT_MAX_STEPS,

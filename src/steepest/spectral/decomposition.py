@@ -253,7 +253,7 @@ def decompose(
         Last time of the flow. The default is the extinction time, so that the residual is the mean.
     num_steps : int, optional
         Number of steps of the flow (default 60). Times are resolved to about one step.
-    grid : "log" (default), "uniform" or TimeGrid
+    grid : "log" (default), "graded", "uniform" or TimeGrid
         End points of the steps.
     tol, isotropic, weights, spacing, channel_axis, coupled, data_range
         As in `steepest.tv_flow`.
