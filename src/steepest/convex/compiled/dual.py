@@ -11,15 +11,17 @@ import numpy as np
 from ...core.threads import resolve_num_threads, run_all
 from ..certificate import StepTerms, assemble
 from ..dual import Warm
+from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels_measure import certificate_sums, exact_primal, largest_norm
 from .kernels_slack import MOST_COMPONENTS, WIDEST, slack_sums, upper_sums
 from .kernels_sweep import primal, sweep
-from .multilevel import coarse_flux, corrected_flux
+from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
 
 _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
+_SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -245,13 +247,22 @@ class CompiledDual:
             f[:, strip.image_rows] = strip.state[: self._channels, strip.rows]
         return coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
 
-    def correct(self) -> bool:
-        """Correct the flux on all coarser grids and reset the momentum; False if not possible."""
-        flux = corrected_flux(self, self.energy, self._coarser)
-        if flux is None:
+    def correct(self, energy: float) -> bool:
+        """Correct the flux, just measured, on all coarser grids and reset the momentum.
+
+        Returns False, and keeps the flux, if that does not lower its dual ``energy``.
+        """
+        flux, standing = self.warm
+        change = correction(self.image, flux, self.energy, self.tau, self._coarser)
+        if change is None:
             return False
-        self.set_flux(flux)
-        return True
+        for share in (1.0, 0.5):
+            self.set_flux(flux + self._dtype(share) * change)
+            self.iterate(Momentum().factors(_SMOOTHING)[0])  # the first one projects to the ball
+            if self.measure().dual_energy < energy:
+                return True
+        self.warm = (flux, standing)
+        return False
 
 
 def _closed(flux: np.ndarray) -> np.ndarray:
