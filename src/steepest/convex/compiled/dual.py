@@ -250,8 +250,12 @@ class CompiledDual:
     def correct(self, energy: float) -> bool:
         """Correct the flux, just measured, on all coarser grids and reset the momentum.
 
-        Returns False, and keeps the flux, if that does not lower its dual ``energy``.
+        Returns False, and keeps the flux, if that does not lower its dual ``energy``, and where
+        weights vanish: coarser grids do not see walls.
         """
+        weights = self.energy.weights
+        if weights is not None and not weights.all():
+            return False
         flux, standing = self.warm
         change = correction(self.image, flux, self.energy, self.tau, self._coarser)
         if change is None:

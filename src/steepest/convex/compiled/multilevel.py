@@ -23,6 +23,7 @@ from ..total_variation import TotalVariation
 
 _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
 _SWEEPS = 80  # iterations on each coarse level; measured: more do not pay off
+_CORRECTION_SWEEPS = 100
 
 Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coarser grid
 
@@ -64,13 +65,15 @@ def correction(
     radius = energy.magnitude(centre) + np.maximum(smallest(room, u.ndim - 1), 0)
     if not energy.isotropic:
         radius = radius.max(0)
-    coarse = replace(energy, spacing=spacing, weights=np.ascontiguousarray(radius, u.dtype))
+    coarse = replace(energy, spacing=spacing, weights=np.ascontiguousarray(radius, np.float32))
     mean = average(u)
-    dual = solver((mean + tau * coarse.adjoint(centre)).astype(u.dtype), coarse)
+    data = mean + tau * coarse.adjoint(centre)
+    data -= data.mean(tuple(range(1, u.ndim)), keepdims=True)  # float32 then holds its contrast
+    dual = solver(data.astype(np.float32), coarse)
     change = correction(mean, centre, coarse, tau, solver)
     dual.set_flux(centre if change is None else centre + change)
     dual.set_step(tau, RELAXATION)
-    dual.iterate(Momentum().factors(_SWEEPS)[0])
+    dual.iterate(Momentum().factors(_CORRECTION_SWEEPS)[0])
     return prolong(dual.flux - centre, u.shape)
 
 
