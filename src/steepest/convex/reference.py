@@ -97,6 +97,6 @@ class ReferenceDual:
         """None: this solver has no coarser grids."""
         return None
 
-    def correct(self) -> bool:
+    def correct(self, energy: float) -> bool:
         """False: this solver has no coarse-grid correction."""
         return False

@@ -118,7 +118,7 @@ class SaddleDual:
         """None: this solver has no coarser grids."""
         return None
 
-    def correct(self) -> bool:
+    def correct(self, energy: float) -> bool:
         """False: this solver has no coarse-grid correction."""
         return False
 

@@ -27,6 +27,8 @@ from .energy import Energy
 
 RELAXATION = 4.0 / 3.0
 _FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its cost
+_LONG_STEP = 40  # expected iterations of a step that is measured, and corrected, at its start
+_FIRST_LOOK = 40  # iterations before the next measurement of such a step
 _CORRECT_ABOVE = 5e-3  # relative gap; below it, losing the momentum costs more than is gained
 _RESTART_BELOW = 1e-4  # relative gap; above it, slow progress is no reason to restart
 _LONG = 50  # iterations between measurements needed to estimate the rate
@@ -147,16 +149,19 @@ def solve(
     """Iterate on the step of length ``tau`` until the goal is reached.
 
     `Dual.correct` is called after 100, 200, 400, ... iterations while the relative gap is above
-    5e-3. ``watch(terms, iterations)`` is called at every measurement and stops the solver by
-    returning True.
+    5e-3. A step that is expected to take more than 40 iterations is measured, and corrected, before
+    the first; it may be solved already. Iterations within a correction are not counted.
+    ``watch(terms, iterations)`` is called at every measurement and stops the solver by returning
+    True.
 
     The gap falls about like 1/k^2. This predicts when to measure next, and how many iterations the
     next step will need.
     """
     relaxation = momentum.relaxation
     dual.set_step(tau, relaxation)
-    done, chunk, rises, energy, gap = 0, momentum.expected, 0, math.inf, math.inf
-    next_correction, best, best_at = _FIRST_CORRECTION, math.inf, 0
+    long = momentum.expected > _LONG_STEP
+    done, chunk, rises, energy, gap = 0, 0 if long else momentum.expected, 0, math.inf, math.inf
+    next_correction, best, best_at = 0 if long else _FIRST_CORRECTION, math.inf, 0
     while True:
         betas, t = momentum.factors(min(chunk, goal.max_num_iter - done))
         dual.iterate(betas)
@@ -192,8 +197,8 @@ def solve(
         energy = terms.dual_energy
         far = goal.relative_gap(terms) > _CORRECT_ABOVE
         if far and done >= next_correction:
-            next_correction = 2 * done
-            if dual.correct():
+            next_correction = max(2 * done, _FIRST_CORRECTION)
+            if dual.correct(terms.dual_energy):
                 momentum = replace(momentum, t=1.0)
-        ahead = done * (math.sqrt(min(excess, 4.0)) - 1)
+        ahead = done * (math.sqrt(min(excess, 4.0)) - 1) if done else _FIRST_LOOK
         chunk = max(2, done // 16, min(round(ahead), 100))

@@ -7,7 +7,7 @@ The functions accept NumPy arrays and torch tensors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,16 +20,52 @@ def average(u: Array) -> Array:
 
     If the length of an axis is odd, the last pixel is kept.
     """
-    xp = namespace(u)
     for axis in range(1, u.ndim):
-        if u.shape[axis] > 1:
-            index = (slice(None),) * axis
-            even, odd = u[(*index, slice(0, None, 2))], u[(*index, slice(1, None, 2))]
-            pairs = odd.shape[axis]
-            u = (even[part(axis, 0, pairs)] + odd) / 2
-            if even.shape[axis] > pairs:
-                u = xp.concatenate((u, even[part(axis, pairs, None)]), axis)
+        u = _in_pairs(u, axis, _mean)
     return u if is_torch(u) else np.ascontiguousarray(u)
+
+
+def smallest(values: np.ndarray, num_axes: int) -> np.ndarray:
+    """The smallest value of each block that `average` averages over, along the last axes."""
+    for axis in range(values.ndim - num_axes, values.ndim):
+        values = _in_pairs(values, axis, np.minimum)
+    return values
+
+
+def restrict(p: np.ndarray) -> np.ndarray:
+    """The mean flux (d, channels, \\*coarse) through each coarse face, of (d, channels, \\*space).
+
+    Its divergence on the coarse grid is the average of that of ``p``.
+    """
+    return np.stack([_restricted(p[a], a + 1) for a in range(p.shape[0])])
+
+
+def _restricted(q: np.ndarray, across: int) -> np.ndarray:
+    """Restrict one component, the flux along the axis ``across``."""
+    for axis in range(1, q.ndim):
+        q = _in_pairs(q, axis, _second if axis == across else _mean)
+    return q
+
+
+def _in_pairs(u: Array, axis: int, combine: Callable[[Array, Array], Array]) -> Array:
+    """Combine pairs of entries along an axis; if their number is odd, the last one is kept."""
+    if u.shape[axis] == 1:
+        return u
+    index = (slice(None),) * axis
+    even, odd = u[(*index, slice(0, None, 2))], u[(*index, slice(1, None, 2))]
+    pairs = odd.shape[axis]
+    combined = combine(even[part(axis, 0, pairs)], odd)
+    if even.shape[axis] == pairs:
+        return combined
+    return namespace(u).concatenate((combined, even[part(axis, pairs, None)]), axis)
+
+
+def _mean(a: Array, b: Array) -> Array:
+    return (a + b) / 2
+
+
+def _second(a: Array, b: Array) -> Array:
+    return b
 
 
 def prolong(p: Array, shape: Sequence[int]) -> Array:

@@ -37,6 +37,7 @@ from .edges import automatic_edges
 DEFAULT_NUM_BANDS = 6
 DEFAULT_NUM_STEPS = 60
 _MOST = 1e100  # largest gain
+_PER_TIME = ("images", "times", "gap", "error_bound", "psnr_bound", "solver_error", "time_error")
 _BEYOND = 1.5  # factor beyond the extinction time, so that nothing moves in the last step
 
 Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
@@ -87,7 +88,15 @@ class Decomposition:
         The norm is taken over all pixels (Gilboa (2014), Eq. (3.5)). The L1 norm of each point mass
         is divided by the duration of its node: half of the step before plus half of the step after.
         """
-        masses = [float(np.abs(self.mass(n)).sum()) for n in range(1, self.nodes.size - 1)]
+        before, after, change = np.empty((3, *self.image.shape))
+        masses = []
+        for n, duration in enumerate(np.diff(self.nodes)):  # each velocity once, in place
+            np.subtract(self.frames[n + 1], self.frames[n], out=after, dtype=np.float64)
+            after /= duration
+            if n:
+                np.abs(np.subtract(after, before, out=change), out=change)
+                masses.append(self.nodes[n] * float(change.sum()))
+            before, after = after, before
         return np.array(masses) / self.durations
 
     @property
@@ -297,7 +306,7 @@ def decompose(
     while not found:
         nodes = nodes_of([problem], last, num_steps, grid, num_threads, tell.stage)
         flow = run(
-            problem, nodes[1:], tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
+            problem, nodes, tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
             on_step=_stop if tell.stopped else tell.stage, num_threads=num_threads,
             raise_on_failure=raise_on_failure,
         )  # fmt: skip
@@ -334,11 +343,16 @@ def from_flow(
     InputError
         If the flow has no time after 0.
     """
+    if flow.times.size and flow.times[0] == 0:
+        frames = flow.images
+        frames[0] = image  # it may have been scaled and back
+        flow = replace(flow, **{name: getattr(flow, name)[1:] for name in _PER_TIME})
+    else:
+        frames = np.concatenate([image[None], flow.images])
+        flow = replace(flow, images=frames[1:])  # keep only one copy of the frames
     nodes = np.concatenate([[0.0], flow.times])
     if nodes.size < 2:
         raise InputError("the flow has no time after 0: nothing to decompose")
-    frames = np.concatenate([image[None], flow.images])
-    flow = replace(flow, images=frames[1:])  # keep only one copy of the frames
     steps = spacing or (1.0,) * (image.ndim - (channel_axis is not None))
     whole = np.array([0.0, np.inf])
     bare = Decomposition(image, nodes, frames, whole, flow, channel_axis, steps, coupled)

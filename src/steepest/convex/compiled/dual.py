@@ -12,15 +12,17 @@ import numpy as np
 from ...core.threads import resolve_num_threads
 from ..certificate import StepTerms, assemble
 from ..dual import Warm
+from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels_measure import MOST_COMPONENTS, WIDEST, measure, upper_sums
 from .kernels_sweep import copy_rows, sweep
-from .multilevel import coarse_flux, corrected_flux
+from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
 from .team import run_together
 
 _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
+_SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -247,13 +249,26 @@ class CompiledDual:
             f[:, strip.image_rows] = own
         return coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
 
-    def correct(self) -> bool:
-        """Correct the flux on all coarser grids and reset the momentum; False if not possible."""
-        flux = corrected_flux(self, self.energy, self._coarser)
-        if flux is None:
+    def correct(self, energy: float) -> bool:
+        """Correct the flux, just measured, on all coarser grids and reset the momentum.
+
+        Returns False, and keeps the flux, if that does not lower its dual ``energy``, and where
+        weights vanish: coarser grids do not see walls.
+        """
+        weights = self.energy.weights
+        if weights is not None and not weights.all():
             return False
-        self.set_flux(flux)
-        return True
+        flux, standing = self.warm
+        change = correction(self.image, flux, self.energy, self.tau, self._coarser)
+        if change is None:
+            return False
+        for share in (1.0, 0.5):
+            self.set_flux(flux + self._dtype(share) * change)
+            self.iterate(Momentum().factors(_SMOOTHING)[0])  # the first one projects to the ball
+            if self.measure().dual_energy < energy:
+                return True
+        self.warm = (flux, standing)
+        return False
 
 
 def _closed(flux: np.ndarray) -> np.ndarray:

@@ -3,10 +3,10 @@
 For images that are constant on 2 x 2 blocks, averaging the blocks and doubling the spacing leaves
 the ROF problem unchanged. A coarse flux becomes the flux through each fine face of the coarse face,
 interpolated linearly across the cell. With this interpolation P the divergence of ``P q`` is
-constant on blocks. The best correction ``p + P q`` therefore solves a *weighted* ROF problem on the
-coarse grid: its data is the averaged image, its weights are the room ``w - |p|`` left in the fine
-ball. The correction never increases the dual energy. It matters at late times, when large regions
-are flat.
+constant on blocks. The best correction ``p + P (Q - c)``, c being the mean of p over coarse faces,
+therefore solves a *weighted* ROF problem on the coarse grid. Its data is the averaged image without
+what c moves. Q may turn and shrink freely, and grow by the room that p leaves in the fine ball: its
+weights are ``|c| + min(w - |p|)``. Corrections matter at late times, when large regions are flat.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...grid.coarsening import average, prolong
+from ...grid.coarsening import average, prolong, restrict, smallest
 from ..dual import Dual
 from ..solve import RELAXATION, Momentum
 from ..total_variation import TotalVariation
 
 _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
 _SWEEPS = 80  # iterations on each coarse level; measured: more do not pay off
-_CORRECTION_SWEEPS = 40
+_CORRECTION_SWEEPS = 100
 
 Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coarser grid
 
@@ -50,60 +50,31 @@ def coarse_flux(
     return prolong(dual.flux, f.shape)  # the first iteration projects it to the ball
 
 
-def corrected_flux(dual: Dual, energy: TotalVariation, solver: Solver) -> np.ndarray | None:
-    """The flux of ``dual``, corrected on all coarser grids.
-
-    None for tiny images, and for Huber-TV, whose additional term does not have this form.
-    """
-    if energy.huber > 0:
-        return None
-    dual.measure()
-    p = dual.flux
-    change = _correction(dual.image, p, energy, dual.tau, solver)
-    return None if change is None else np.asarray(p + change)
-
-
-def _correction(
+def correction(
     u: np.ndarray, p: np.ndarray, energy: TotalVariation, tau: float, solver: Solver
 ) -> np.ndarray | None:
-    """``P q``, where q (nearly) minimises ``1/2||u + tau div P q||^2`` within the room of ``p``."""
-    if max(u.shape[1:]) < _SMALLEST:
+    """The change ``P (Q - c)`` of the flux ``p`` of the image u, found on all coarser grids.
+
+    ``p`` plus the change may lie slightly outside the ball. None for tiny images, and for Huber-TV,
+    whose additional term does not have this form.
+    """
+    if max(u.shape[1:]) < _SMALLEST or energy.huber > 0:
         return None
-    coarse = average(u)
-    coarse_energy = replace(
-        energy,
-        norm="isotropic",
-        spacing=_doubled(energy, u),
-        weights=_coarse_room(energy, p),
-    )
-    dual = solver(coarse, coarse_energy)
-    nothing = np.zeros((p.shape[0], *coarse.shape), u.dtype)
-    start = _correction(coarse, nothing, coarse_energy, tau, solver)
-    if start is not None:
-        dual.set_flux(start)
+    spacing, centre = _doubled(energy, u), restrict(p)
+    room = (1.0 if energy.weights is None else energy.weights) - energy.magnitude(p)
+    radius = energy.magnitude(centre) + np.maximum(smallest(room, u.ndim - 1), 0)
+    if not energy.isotropic:
+        radius = radius.max(0)
+    coarse = replace(energy, spacing=spacing, weights=np.ascontiguousarray(radius, np.float32))
+    mean = average(u)
+    data = mean + tau * coarse.adjoint(centre)
+    data -= data.mean(tuple(range(1, u.ndim)), keepdims=True)  # float32 then holds its contrast
+    dual = solver(data.astype(np.float32), coarse)
+    change = correction(mean, centre, coarse, tau, solver)
+    dual.set_flux(centre if change is None else centre + change)
     dual.set_step(tau, RELAXATION)
     dual.iterate(Momentum().factors(_CORRECTION_SWEEPS)[0])
-    return prolong(dual.flux, u.shape)
-
-
-def _coarse_room(energy: TotalVariation, p: np.ndarray) -> np.ndarray:
-    """The radius for coarse fluxes q that keeps ``p + P q`` in the fine ball."""
-    room = (1.0 if energy.weights is None else energy.weights) - energy.magnitude(p)
-    if not energy.isotropic:
-        room = room.min(0)
-    room = np.maximum(room, 0)
-    for axis in range(room.ndim):  # the smallest over each block
-        if room.shape[axis] > 1:
-            starts = range(0, room.shape[axis], 2)
-            room = np.minimum.reduceat(room, starts, axis)
-    out = room.copy()
-    for axis in range(room.ndim):  # and over the next block, which interpolation also reaches
-        head = (slice(None),) * axis + (slice(None, -1),)
-        tail = (slice(None),) * axis + (slice(1, None),)
-        out[head] = np.minimum(out[head], room[tail])
-    components = 1 if energy.isotropic else p.shape[0]
-    reach = np.sqrt(p.shape[0]) if components == 1 else 1.0  # components come from different cells
-    return np.ascontiguousarray(out / reach).astype(p.dtype)
+    return prolong(dual.flux - centre, u.shape)
 
 
 def _doubled(energy: TotalVariation, u: np.ndarray) -> tuple[float, ...]:

@@ -1,0 +1,89 @@
+"""Corrections on coarser grids: they stay in the dual ball, lower the energy, and are worth it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from steepest.convex.compiled.dual import CompiledDual
+from steepest.convex.solve import Goal, Momentum, solve
+from steepest.convex.total_variation import TotalVariation
+from steepest.core.status import Status
+
+Shape = tuple[int, ...]
+
+
+def _dual(shape: Shape, tau: float, **options: object) -> CompiledDual:
+    """A solver after a few iterations on smoothed noise, measured."""
+    rng = np.random.default_rng(len(shape))
+    f = rng.standard_normal(shape).cumsum(-1)
+    energy = TotalVariation(**options).on(f, tuple((1.0, 2.0, 0.5)[: len(shape) - 1]))  # type: ignore[arg-type]
+    dual = CompiledDual(f, energy, 1)
+    dual.set_step(tau)
+    dual.iterate(Momentum().factors(10)[0])
+    return dual
+
+
+@pytest.mark.parametrize("tau", [0.1, 30.0])
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((1, 64, 64), {}),
+        ((1, 41, 70), {"norm": "anisotropic"}),
+        ((3, 33, 32), {}),
+        ((1, 20, 17, 16), {}),
+        ((2, 16, 9, 16), {"norm": "anisotropic"}),
+        ((1, 200), {}),
+        ((1, 64, 64), {"weights": np.random.default_rng(0).random((64, 64))}),
+    ],
+)
+def test_a_correction_is_feasible_and_never_raises_the_dual_energy(
+    shape: Shape, options: dict[str, object], tau: float
+) -> None:
+    dual = _dual(shape, tau, **options)
+    before, flux = dual.measure().dual_energy, dual.flux
+    helped = dual.correct(before)
+    after = dual.measure().dual_energy
+    assert after < before if helped else after == before
+    assert np.all(dual.energy.magnitude(dual.flux) <= (1 + 1e-12) * _radius(dual.energy))
+    if not helped:
+        np.testing.assert_array_equal(dual.flux, flux)
+
+
+def _radius(energy: TotalVariation) -> np.ndarray:
+    return np.asarray(1.0 if energy.weights is None else energy.weights)
+
+
+def test_it_is_kept_as_it_is_where_nothing_helps() -> None:
+    """A correction that cannot lower the energy (here, below anything) leaves no trace."""
+    dual = _dual((1, 64, 64), 10.0)
+    dual.measure()
+    before = dual.warm
+    assert not dual.correct(-1.0)
+    for array, kept in zip(dual.warm, before, strict=True):
+        np.testing.assert_array_equal(array, kept)
+
+
+def test_one_correction_is_worth_many_iterations() -> None:
+    """Two large discs that exchange grey value with all the rest, far away."""
+    y, x = np.mgrid[:128, :128]
+    f = 1.0 * (np.hypot(y - 40, x - 40) < 20) - 1.0 * (np.hypot(y - 90, x - 80) < 25)
+    energy = TotalVariation().on(f[None], (1.0, 1.0))
+    corrected, plain = (CompiledDual(f[None], energy, 1) for _ in range(2))
+    for dual in (corrected, plain):
+        dual.set_step(8.0)
+        dual.iterate(Momentum().factors(20)[0])
+    assert corrected.correct(corrected.measure().dual_energy)
+    plain.iterate(Momentum().factors(200)[0])
+    assert corrected.measure().gap < plain.measure().gap
+
+
+def test_a_step_that_should_take_long_is_looked_at_first() -> None:
+    """It may be solved already, as all are after the extinction time."""
+    dual = CompiledDual(
+        np.full((1, 20, 20), 0.25), TotalVariation().on(np.zeros((1, 20, 20)), (1.0, 1.0))
+    )
+    outcome = solve(dual, 10.0, Goal(1e-2, 100, reference=1.0), Momentum(expected=80))
+    assert outcome.status is Status.CONVERGED
+    assert outcome.iterations == 0
+    np.testing.assert_array_equal(dual.image, 0.25)
