@@ -21,10 +21,15 @@ _OWN: dict[type, tuple[str, str, _Takes]] = {
     TotalVariation: (
         ".compiled.dual",
         "CompiledDual",
-        lambda f, energy: not is_torch(f) and energy.boundary == "neumann",
+        lambda f, energy: not is_torch(f) and is_compiled(energy),
     ),
     TotalGeneralisedVariation: (".saddle", "SaddleDual", lambda f, energy: True),
 }
+
+
+def is_compiled(energy: Energy) -> bool:
+    """Whether the energy has a compiled solver for arrays in main memory."""
+    return type(energy) is TotalVariation and energy.boundary == "neumann"
 
 
 def make_dual(f: Array, energy: Energy, num_threads: int | None = None) -> Dual:
