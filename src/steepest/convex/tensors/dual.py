@@ -22,34 +22,43 @@ from .together import Together, joint_terms
 # Compilation takes seconds. It begins after as much work as about two seconds of a large GPU.
 _LAUNCHES = 2e6
 _WORTH = 2e10
+_MOST_KINDS = 6  # torch compiles a function eight times and then warns
 
 
 class Fusion:
-    """An iteration in array code, compiled after enough work or never.
+    """An iteration in array code that is compiled for a kind of problem after enough work on it.
 
-    The compiled iteration gives the same result to rounding. Without a working compiler, the array
-    code stays in use.
+    The compiled iteration gives the same result to rounding. Without a working compiler, and for
+    more than a few kinds of problems, the array code stays in use.
     """
 
     def __init__(self, worth: float = _WORTH) -> None:
-        self._left = worth
-        self._compiled: Callable[..., Any] | None = None
-        self.failed = False
+        self._worth = worth
+        self._work: dict[Any, float] = {}
+        self._compiled: dict[Any, Callable[..., Any]] = {}
+        self._failed = False
 
-    def __call__(self, *args: Any) -> tuple[Array, Array]:
-        """One `iteration`."""
-        self._left -= max(args[1].numel(), _LAUNCHES)
-        if self._left > 0 or self.failed:
-            return iteration(*args)
+    def __call__(
+        self, kind: Any, energy: Any, f: Array, p: Array, y: Array, *numbers: float
+    ) -> tuple[Array, Array]:
+        """One `iteration` of a problem of this kind."""
+        if not self._is_worth_it(kind, f.numel()):
+            return iteration(energy, f, p, y, *numbers)
         try:
-            self._compiled = self._compiled or torch.compile(iteration)
-            # numbers become tensors, so that a new number is no reason to compile again
-            numbers = (torch.tensor(number, dtype=args[1].dtype) for number in args[4:])
-            out: tuple[Array, Array] = self._compiled(*args[:4], *numbers)
+            if kind not in self._compiled:
+                self._compiled[kind] = torch.compile(iteration, dynamic=False)
+            y = p.clone() if y is p else y  # one array in two roles would be compiled again,
+            tensors = (torch.tensor(number, dtype=f.dtype) for number in numbers)  # as numbers are
+            out: tuple[Array, Array] = self._compiled[kind](energy, f, p, y, *tensors)
         except Exception:  # anything from a missing compiler to an unknown device
-            self.failed = True
-            return iteration(*args)
+            self._failed = True
+            return iteration(energy, f, p, y, *numbers)
         return out
+
+    def _is_worth_it(self, kind: Any, size: int) -> bool:
+        self._work[kind] = self._work.get(kind, 0.0) + max(size, _LAUNCHES)
+        known = kind in self._compiled or len(self._compiled) < _MOST_KINDS
+        return known and not self._failed and self._work[kind] > self._worth
 
 
 def iteration(
@@ -84,6 +93,8 @@ class TensorDual(ReferenceDual):
         self.p = self.y = self.p.reshape(-1, *self._inner)
         self.items: list[StepTerms] = []
         self._size = float(abs(f).max())
+        plain = self.energy.weights is None
+        self._kind = (type(self.energy), repr(self.energy), plain, self._inner, f.dtype, f.device)
 
     def set_flux(self, p: Array) -> None:
         """Start from a given flux, without momentum."""
@@ -114,9 +125,10 @@ class TensorDual(ReferenceDual):
 
     def iterate(self, betas: Sequence[float]) -> None:
         """Do one iteration for each momentum factor."""
+        numbers = (self.tau, self.step_size)
         for beta in betas:
             self.p, self.y = _fusion(
-                self.energy, self.f, self.p, self.y, self.tau, self.step_size, beta
+                self._kind, self.energy, self.f, self.p, self.y, *numbers, beta
             )
 
     def measure(self) -> StepTerms:

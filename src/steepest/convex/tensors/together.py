@@ -26,9 +26,7 @@ class Together:
         return getattr(self.each, name)
 
 
-def joint_terms(
-    items: Sequence[StepTerms], references: Sequence[float], floor: float
-) -> StepTerms:
+def joint_terms(items: Sequence[StepTerms], references: Sequence[float], floor: float) -> StepTerms:
     """The terms by which the solver decides: as if all images were like the worst of them.
 
     The worst has the largest gap relative to its energy or reference, among those with a gap above
