@@ -382,6 +382,14 @@ for real, channels, isotropic, weighted in [("fp32", 1, True, False), ("fp64", 3
     subprocess.run([sys.executable, "-c", program], check=True, env=environment, timeout=300)
 
 
+def test_devices_without_double_precision_are_refused() -> None:
+    class OnMps(torch.Tensor):
+        device = torch.device("mps")
+
+    with pytest.raises(steepest.InputError, match=r"image is on the device mps.*image\.cpu\(\)"):
+        steepest.tv_flow(torch.rand(4, 4).as_subclass(OnMps), 0.1)
+
+
 @pytest.mark.cuda
 def test_cuda_uses_the_kernel_and_graphs() -> None:
     f = torch.rand(3, 70, 130, device="cuda")
