@@ -15,7 +15,8 @@ from ..total_variation import TotalVariation
 from .dual import TensorDual
 
 _MOST_CHANNELS = 16  # that the kernel holds at a time
-_CLOSE = 1e-4
+_MOST_ROWS, _MOST_PIXELS = 65535, 2**31 - 1  # of its grid, and of its indices within an image
+_CLOSE = 1e-4  # flux after 21 iterations, in float32
 
 
 def tensor_dual(f: Array, energy: Any) -> Dual:
@@ -23,8 +24,9 @@ def tensor_dual(f: Array, energy: Any) -> Dual:
     each = getattr(energy, "each", energy)
     images = len(getattr(energy, "references", (0,)))
     planar = f.ndim == 3 and f.shape[0] // images <= _MOST_CHANNELS
+    fits = planar and f.shape[1] <= _MOST_ROWS and f[0].numel() <= _MOST_PIXELS
     total_variation = type(each) is TotalVariation and each.boundary == "neumann"
-    if f.is_cuda and planar and total_variation and kernel_works(f.device, f.dtype):
+    if f.is_cuda and fits and total_variation and kernel_works(f.device, f.dtype):
         from .fused import FusedDual
 
         return FusedDual(f, energy)

@@ -7,6 +7,7 @@ once instead of ten times. Several images of one shape are solved together (see 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -93,6 +94,8 @@ class TensorDual(ReferenceDual):
         self.p = self.y = self.p.reshape(-1, *self._inner)
         self.items: list[StepTerms] = []
         self._size = float(abs(f).max())
+        # read once, as each look at the weights waits for the device
+        self._bounds: Any = SimpleNamespace(reach=self.energy.reach, radius=self.energy.radius)
         plain = self.energy.weights is None
         self._kind = (type(self.energy), repr(self.energy), plain, self._inner, f.dtype, f.device)
 
@@ -145,7 +148,7 @@ class TensorDual(ReferenceDual):
     def _assembled(self, shape: tuple[int, ...], row: list[float]) -> StepTerms:
         before, halfway, after, *values, dual, change, stop, start, residual = row
         return assemble(
-            self.energy,
+            self._bounds,
             shape,
             self.tau,
             gap=self.tau * after,

@@ -90,11 +90,17 @@ class FusedDual(TensorDual):
             self._compiled = True
             return
         if count not in self._graphs:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                self._launch(count)
-            self._graphs[count] = graph
+            self._graphs[count] = self._recorded(count)
         self._graphs[count].replay()
+
+    def _recorded(self, count: int) -> Any:
+        """The graph of ``count`` iterations, without the waiting of ``torch.cuda.graph``."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.stream(torch.cuda.Stream()):
+            graph.capture_begin(capture_error_mode="thread_local")
+            self._launch(count)
+            graph.capture_end()
+        return graph
 
     def _launch(self, count: int) -> None:
         channels, images, height, width = self._inner
