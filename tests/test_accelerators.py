@@ -160,6 +160,35 @@ def test_kernel_leaves_what_it_gave_and_was_given() -> None:
     assert all(torch.equal(*pair) for pair in zip(given, copies, strict=True))
 
 
+@pytest.mark.skipif(DEVICE != "cpu", reason="real graphs are tested with -m cuda")
+def test_recorded_iterations_are_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for graphs: as them, it works on the arrays that it was recorded with."""
+    replayed = []
+
+    class Graph:
+        def __init__(self, solver: Any, count: int) -> None:
+            self.solver, self.count = solver, count
+            self.arrays = (solver.f, solver.p, solver.y)
+
+        def replay(self) -> None:
+            replayed.append(self.count)
+            self.solver._launch(self.count)
+            now = (self.solver.f, self.solver.p, self.solver.y)
+            assert all(one is two for one, two in zip(self.arrays, now, strict=True))
+
+    kind, f = fused(), image(1, 5, 4)
+    monkeypatch.setattr(kind, "_recorded", lambda solver, count: Graph(solver, count))
+    energy = TotalVariation(huber=0.1).on(f, (1.0, 2.0))
+    solver, other = kind(f, energy), ReferenceDual(f, energy)
+    solver._records = True
+    assert_same_work(solver, other, 2e-6)
+    for each in (solver, other):
+        each.iterate(Momentum().factors(47)[0])
+    np.testing.assert_allclose(solver.flux.cpu(), other.flux.cpu(), atol=2e-6)
+    assert set(replayed) == {2, 4, 8, 32}
+    assert set(solver._graphs) == set(replayed)
+
+
 @pytest.mark.parametrize("with_kernel", [False, True])
 def test_images_together_are_the_images_alone(with_kernel: bool) -> None:
     kind = fused() if with_kernel else dual.TensorDual
@@ -351,6 +380,14 @@ def test_the_kernel_is_checked_before_its_first_use(monkeypatch: pytest.MonkeyPa
         patch.setattr(choice, "find_spec", lambda name: None)
         assert not choice.kernel_works(device, torch.float32)
     choice.kernel_works.cache_clear()
+
+
+def test_arrays_need_neither_torch_nor_triton() -> None:
+    program = (
+        "import sys, numpy, steepest; steepest.tv_flow(numpy.eye(4)[None], 0.1, batch_axis=0);"
+        "sys.exit('torch' in sys.modules or 'triton' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
 
 
 def test_tensors_on_the_cpu_never_use_the_kernel() -> None:

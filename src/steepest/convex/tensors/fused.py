@@ -37,7 +37,8 @@ class FusedDual(TensorDual):
         self._weights = self.f if self.energy.weights is None else self.energy.weights.contiguous()
         self._numbers = self.f.new_empty(_FIXED + _LONGEST)
         self._graphs: dict[int, Any] = {}
-        self._compiled = False
+        self._records = self.f.is_cuda
+        self._compiled = False  # by the first launch; a graph cannot record that
 
     @property
     def warm(self) -> Warm:
@@ -85,7 +86,7 @@ class FusedDual(TensorDual):
 
     def _run(self, count: int) -> None:
         """Do ``count`` iterations, as a graph where that is possible."""
-        if not (self.f.is_cuda and self._compiled and count > 1):
+        if not (self._records and self._compiled and count > 1):
             self._launch(count)
             self._compiled = True
             return
