@@ -122,6 +122,10 @@ class TensorDual(ReferenceDual):
         """``f - tau A* p`` as of the last `measure`, (channels, \\*space)."""
         return self._image.reshape(self._outer)
 
+    def write_image(self, out: Array) -> None:
+        """Write this image into an array of any dtype."""
+        out.copy_(self.image)
+
     def shrink_flux(self, factor: float) -> None:
         """Multiply the flux by a number in [0, 1] and reset the momentum."""
         self.p = self.y = self.p * factor
