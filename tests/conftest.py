@@ -15,6 +15,10 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # and torch: its threads wait for each other busily
 sys.path.insert(0, str(Path(__file__).parent))
+if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/kfd")):
+    os.environ.setdefault(
+        "TRITON_INTERPRET", "1"
+    )  # before Triton is imported: kernels run on the CPU
 
 settings.register_profile(
     "steepest",

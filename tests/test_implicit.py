@@ -301,12 +301,13 @@ def test_what_cannot_be_differentiated_is_refused() -> None:
 
 def test_solving_on_tensors_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code path of other devices, run on the CPU."""
-    from steepest.flows import implicit
+    from steepest.flows import implicit, main_memory
 
     weights = torch.from_numpy(np.linspace(0.5, 1.0, 30).reshape(6, 5))
     gradients = []
     for plain in (implicit._plain, lambda image: image.detach()):
         monkeypatch.setattr(implicit, "_plain", plain)
+        monkeypatch.setattr(main_memory, "in_main_memory", lambda array: False)
         f, t = leaf(2, 6, 5), scalar(0.1)
         flow = steepest.tv_flow(f, t, num_steps=2, batch_axis=0, weights=weights, tol=1e-14)
         strong = steepest.denoise_tv(f, t, batch_axis=0, weights=weights, tol=1e-14)

@@ -63,8 +63,12 @@ def test_compiled_iterations_are_the_reference_iterations(problem: Problem, coun
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_torch_tensors_give_the_same(problem: Problem, dtype: str) -> None:
+def test_torch_tensors_give_the_same(
+    problem: Problem, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The array code, as on other devices."""
     torch = pytest.importorskip("torch")
+    monkeypatch.setattr("steepest.flows.main_memory.in_main_memory", lambda array: False)
     tol = 1e-4 if dtype == "float32" else 1e-8
     array = problem.image.astype(dtype)
     tensor = torch.from_numpy(array.copy())
@@ -86,6 +90,29 @@ def test_torch_tensors_give_the_same(problem: Problem, dtype: str) -> None:
     assert distance(denoised.image.numpy(), expected.image) <= (
         float(denoised.error_bound) + float(expected.error_bound)
     )
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+def test_tensors_in_main_memory_give_the_same_bits(problem: Problem) -> None:
+    torch = pytest.importorskip("torch")
+    array = problem.image.astype("float32")
+    tensor, seen = torch.from_numpy(array.copy()), []
+    options = dict(problem.options, num_steps=4)
+    one = steepest.tv_flow(array, TIMES, **options)
+    two = steepest.tv_flow(tensor, TIMES, on_step=lambda step: seen.append(step.image), **options)
+    assert isinstance(two.images, torch.Tensor)
+    assert all(isinstance(image, torch.Tensor) for image in seen)
+    np.testing.assert_array_equal(two.images, one.images)
+    np.testing.assert_array_equal(two.flux, one.flux)
+    np.testing.assert_array_equal(two.error_bound, one.error_bound)
+    np.testing.assert_array_equal(
+        two.continue_to(0.9, num_steps=2).images, one.continue_to(0.9, num_steps=2).images
+    )
+    start = steepest.denoise_tv(array, 0.2, **problem.options).flux
+    again = steepest.denoise_tv(array, 0.2, flux=start, **problem.options)
+    tensors = steepest.denoise_tv(tensor, 0.2, flux=torch.from_numpy(start), **problem.options)
+    np.testing.assert_array_equal(tensors.image, again.image)
+    np.testing.assert_array_equal(tensor, array)
 
 
 def test_torch_integers_and_bad_tensors() -> None:

@@ -19,6 +19,7 @@ from ..convex.step import solve_step
 from ..core.namespace import Array, cast, is_torch, sum64, to_float64
 from ..core.status import Status
 from .flux_guess import Guess
+from .main_memory import tensors_as_arrays
 from .result import PartState
 
 NEGLIGIBLE = 1e-4  # share of the contrast energy below which the energy of a step is not resolved
@@ -79,6 +80,7 @@ def fresh_state(image: Array, expected: int | None = None) -> PartState:
     return PartState(image, None, None, Bound(), momentum)
 
 
+@tensors_as_arrays
 def march(
     energy: Energy,
     state: PartState,

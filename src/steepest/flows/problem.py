@@ -20,7 +20,7 @@ from ..core.arrays import (
     prepare_image,
 )
 from ..core.errors import InputError
-from ..core.namespace import Array, cast, namespace, to_float64
+from ..core.namespace import Array, cast, is_torch, namespace, to_float64
 
 _SOONEST, _LATEST = 1e-100, 1e100  # allowed times for values near one, so squares stay finite
 
@@ -139,6 +139,11 @@ def make_problem(
 ) -> Problem:
     """Check an image, the options that describe it and the energy; return the problem."""
     channel_axis = own_channel_axis(image, channel_axis)
+    if is_torch(image) and image.device.type == "mps":
+        raise InputError(
+            "image is on the device mps, which has no float64, and the certificate needs it; "
+            "allowed are other devices (image.cpu() uses the compiled solver)"
+        )
     items, batch, channel_axis = batch_items(image, batch_axis, channel_axis)
     prepared = [prepare_image(item, channel_axis) for item in items]
     arrays, layout = [array for array, _ in prepared], prepared[0][1]

@@ -22,6 +22,7 @@ from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, marc
 from .problem import Problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import DEFAULT_GRID, MOST_STEPS, TimeGrid, check_times, make_nodes
+from .together import can_march_together, march_together
 
 _BEST = 300.0  # largest accuracy in dB, about the precision of float64
 
@@ -103,6 +104,10 @@ def _run_all(
     hooks: list[Hooks],
 ) -> list[Record]:
     """March every part. If the callback stops one part, all parts end at the time reached."""
+    if plan.target is None and can_march_together(problem, hooks) and wanted.size:
+        goals = [_goal(plan, part) for part in problem.parts]
+        begin, keep = plan.begin * problem.scale, np.isin(nodes, wanted)
+        return march_together(problem, starts, begin, nodes * problem.scale, keep, goals, hooks)
     records: list[Record] = []
     for index, (start, hook) in enumerate(zip(starts, hooks, strict=True)):
         record = _run(problem, index, start, plan, wanted, nodes, hook)
@@ -143,9 +148,12 @@ def _run(
             energy, start, begin, wanted * scale, share, plan.max_num_iter, plan.max_num_steps,
             **common,
         )  # fmt: skip
-    goal = Goal(plan.tol, plan.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
     keep = np.isin(nodes, wanted)
-    return march(energy, start, begin, nodes * scale, keep, goal, **common)
+    return march(energy, start, begin, nodes * scale, keep, _goal(plan, part), **common)
+
+
+def _goal(plan: _Plan, part: Array) -> Goal:
+    return Goal(plan.tol, plan.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
 
 
 def go_on(state: FlowState, times: Any, **options: Any) -> FlowResult:

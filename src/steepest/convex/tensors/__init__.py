@@ -1,0 +1,1 @@
+"""Solvers for torch tensors on an accelerator, with the interface of `convex.dual`."""
