@@ -288,7 +288,9 @@ def test_a_batch_reports_every_image_and_stops(accelerator: str) -> None:
         return step.step == 4
 
     images = image(2, 4, 5)
-    result = steepest.tv_flow(images, 0.1, num_steps=5, batch_axis=0, on_step=on_step)
+    result = steepest.tv_flow(
+        images, 0.1, num_steps=5, grid="uniform", batch_axis=0, on_step=on_step
+    )
     assert [(step, total) for step, total, *_ in seen] == [(k, 10) for k in (1, 2, 3, 4)]
     assert not result.converged
     np.testing.assert_allclose(result.times, [0.04])

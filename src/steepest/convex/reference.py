@@ -6,6 +6,7 @@ device), and the solver for every energy without a compiled path.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ..core.namespace import Array, namespace
@@ -24,6 +25,7 @@ class ReferenceDual:
     """
 
     patience = 400
+    correction_cost = math.inf
 
     def __init__(self, f: Array, energy: ProximalEnergy, num_threads: int | None = None):
         del num_threads  # NumPy and torch choose their own

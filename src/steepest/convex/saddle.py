@@ -11,6 +11,7 @@ in q, each followed by a projection, and an ascent step in w. It has no momentum
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ..core.namespace import Array, cast, namespace, to_float64
@@ -28,6 +29,7 @@ class SaddleDual:
     """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux is q."""
 
     patience = 10_000  # long plateaus are common
+    correction_cost = math.inf
 
     def __init__(self, f: Array, energy: TotalGeneralisedVariation, num_threads: int | None = None):
         del num_threads  # NumPy and torch choose their own

@@ -26,8 +26,8 @@ from .dual import Dual
 from .energy import Energy
 
 RELAXATION = 4.0 / 3.0
-_FIRST_CORRECTION = 100  # iterations before a coarse correction is worth its cost
-_LONG_STEP = 40  # expected iterations of a step that is measured, and corrected, at its start
+_LONG_STEP = 40  # expected iterations of a step that is measured before it begins
+_WORTHWHILE = 0.4  # share of a correction's cost: longer steps are then corrected, too
 _FIRST_LOOK = 40  # iterations before the next measurement of such a step
 _CORRECT_ABOVE = 5e-3  # relative gap; below it, losing the momentum costs more than is gained
 _RESTART_BELOW = 1e-4  # relative gap; above it, slow progress is no reason to restart
@@ -148,9 +148,11 @@ def solve(
 ) -> Outcome:
     """Iterate on the step of length ``tau`` until the goal is reached.
 
-    `Dual.correct` is called after 100, 200, 400, ... iterations while the relative gap is above
-    5e-3. A step that is expected to take more than 40 iterations is measured, and corrected, before
-    the first; it may be solved already. Iterations within a correction are not counted.
+    `Dual.correct` is called after ``dual.correction_cost`` iterations, twice, four times as many
+    ..., while the relative gap is above 5e-3. A step that is expected to take more than 40
+    iterations is measured before the first; it may be solved already. If it is expected to take
+    more than 0.4 times the cost of a correction, it is also corrected. Iterations within a
+    correction are not counted.
     ``watch(terms, iterations)`` is called at every measurement and stops the solver by returning
     True.
 
@@ -161,7 +163,8 @@ def solve(
     dual.set_step(tau, relaxation)
     long = momentum.expected > _LONG_STEP
     done, chunk, rises, energy, gap = 0, 0 if long else momentum.expected, 0, math.inf, math.inf
-    next_correction, best, best_at = 0 if long else _FIRST_CORRECTION, math.inf, 0
+    at_once = momentum.expected > max(_LONG_STEP, _WORTHWHILE * dual.correction_cost)
+    next_correction, best, best_at = 0.0 if at_once else dual.correction_cost, math.inf, 0
     while True:
         betas, t = momentum.factors(min(chunk, goal.max_num_iter - done))
         dual.iterate(betas)
@@ -197,7 +200,7 @@ def solve(
         energy = terms.dual_energy
         far = goal.relative_gap(terms) > _CORRECT_ABOVE
         if far and done >= next_correction:
-            next_correction = max(2 * done, _FIRST_CORRECTION)
+            next_correction = max(2.0 * done, dual.correction_cost)
             if dual.correct(terms.dual_energy):
                 momentum = replace(momentum, t=1.0)
         ahead = done * (math.sqrt(min(excess, 4.0)) - 1) if done else _FIRST_LOOK

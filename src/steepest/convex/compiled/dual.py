@@ -22,6 +22,7 @@ from .team import run_together
 
 _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
+_MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 _SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -61,6 +62,7 @@ class CompiledDual:
         self._norm = energy.norm_squared(space)
         self._dtype = f.dtype.type
         self._largest = 1.0
+        self.correction_cost = 100 * (1 + _MANAGED / f.size)
         plain = energy.huber == 0 and energy.weights is None
         few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
         self._in_single = plain and few and self._dtype is np.float32
