@@ -1,7 +1,8 @@
 """Sparse depth: the disparity map of scikit-image's wheel from 1, 2 and 5 per cent of its pixels.
 
-``python -m benchmarks.inpainting_depth`` writes ``results/inpainting/depth.md``: the error over the
-pixels that the map knows, the mean of three random masks, and processor time (one thread).
+``python -m benchmarks.inpainting_depth`` writes ``results/inpainting/depth.md``: the errors over
+the pixels of a detail that the map knows, the mean of three random masks, and processor time (one
+thread).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "homogeneous diffusion": inpaint,
     "biharmonic": inpainting.biharmonic,
     "edge-enhancing": inpainting.edge_enhancing,
-    "total variation": inpainting.total_variation,
+    "total variation": partial(inpainting.total_variation, tol=1e-2),
     "infinity-harmonic, reach 1": partial(inpainting.infinity_harmonic, reach=1),
     "infinity-harmonic, reach 2": inpainting.infinity_harmonic,
 }
@@ -38,11 +39,11 @@ def disparity() -> np.ndarray:
 
 def main() -> None:
     """Write the table."""
-    truth = disparity()
+    truth = disparity()[100:420, 200:520]
     there = np.isfinite(truth)
     peak = truth[there].max() - truth[there].min()
     lines = [
-        "Disparity map of the motorcycle, "
+        "Detail of the disparity map of the motorcycle, "
         f"{truth.shape[0]} x {truth.shape[1]}; PSNR relative to its range, {peak:.1f} pixels.",
         "",
         "| known | method | PSNR | mean error | median error | largest overshoot | CPU time |",
