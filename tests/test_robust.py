@@ -170,7 +170,7 @@ def test_denoise_cauchy_is_better_than_the_window(scale: float) -> None:
 
     assert robust.estimate_cauchy_noise(noisy) == pytest.approx(scale, rel=0.2)
     window, patches = robust.myriad_filter(noisy), robust.denoise_cauchy(noisy)
-    assert error(patches) < 0.6 * error(window)
+    assert error(patches) < 0.75 * error(window)
     shifted = robust.denoise_cauchy(7 - 100 * noisy)
     assert np.abs((7 - shifted) / 100 - patches).max() < 0.01
 

@@ -57,6 +57,7 @@ figure.tight_layout()
 with np.load(Path(data_dir) / "motorcycle_disp.npz") as file:
     depth = file["arr_0"][100:340, 200:440].astype(float)
 there = np.isfinite(depth)
+depth[~there] = np.nan
 known = there & (np.random.default_rng(0).random(depth.shape) < 0.03)
 
 figure, panels = plt.subplots(1, 4, figsize=(13, 3.6))
@@ -68,9 +69,8 @@ shown = {
 }
 for axes, (name, surface) in zip(panels, shown.items()):
     axes.imshow(np.where(there, surface, np.nan), cmap="viridis", vmin=8, vmax=58)
-    axes.set_title(
-        f"{name}: {np.abs(surface - depth)[there].mean():.2f}" if name != "true" else name
-    )
+    error = np.abs(surface - depth)[there].mean()
+    axes.set_title(f"{name}: mean error {error:.1f}" if error else name)
     axes.axis("off")
 figure.tight_layout()
 

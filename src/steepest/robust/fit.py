@@ -133,8 +133,11 @@ def student_t_fit(x: Any, dof: float, axis: int | None = None, *, weights: Any =
         )
     bad = iterations < 0
     location, scale = middle + unit * location, unit * scale
-    results = [a.reshape(shape)[()] for a in (location, scale, np.abs(iterations))]
-    return Fit(*results, Status.MAX_ITERATIONS if bad.any() else Status.CONVERGED)
+    location, scale, iterations = (
+        a.reshape(shape)[()] for a in (location, scale, np.abs(iterations))
+    )
+    status = Status.MAX_ITERATIONS if bad.any() else Status.CONVERGED
+    return Fit(location, scale, iterations, status)
 
 
 def _rows(x: Any, axis: int | None) -> tuple[np.ndarray, tuple[int, ...]]:
