@@ -51,8 +51,8 @@ figure.tight_layout()
 
 # %%
 # A disparity map has jumps. The surface with the least slopes bridges them by ramps, and its mean
-# error is larger than that of diffusion; edge-enhancing diffusion, which keeps jumps, is the method to use
-# here (:doc:`/inpainting_results`).
+# error is larger than that of diffusion; edge-enhancing diffusion, which keeps jumps, is
+# the method to use here (:doc:`/inpainting_results`).
 
 with np.load(Path(data_dir) / "motorcycle_disp.npz") as file:
     depth = file["arr_0"][100:340, 200:440].astype(float)
