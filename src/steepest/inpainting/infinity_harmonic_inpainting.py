@@ -111,7 +111,8 @@ def infinity_harmonic(
     nothing changes. The first guess comes from coarser grids. Neighbours are the pixels in all
     directions that differ; closer to the image border than ``reach``, a smaller reach is used, so
     that the neighbours stay symmetric. Linear images are therefore reproduced if the border is
-    known.
+    known. With several channels and very unequal spacing, the sweeps may fail to converge (about 1
+    of 400 random problems with ratios of up to 100; none with equal spacing).
 
     The error has two parts: the angle between the directions, which shrinks as ``reach`` grows,
     and the distance to the neighbours, which grows with ``reach * spacing``. For Aronsson's
