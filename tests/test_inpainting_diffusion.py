@@ -21,7 +21,14 @@ SPACES = st.lists(st.integers(1, 12), min_size=1, max_size=2).map(tuple) | st.tu
     *[st.integers(1, 6)] * 3
 )
 SEEDS = st.integers(0, 999)
-OPERATORS = ("biharmonic", "edge_enhancing", "curvature_driven", "mumford_shah", "total_variation")
+OPERATORS = (
+    "biharmonic",
+    "edge_enhancing",
+    "curvature_driven",
+    "mumford_shah",
+    "total_variation",
+    "infinity_harmonic",
+)
 
 
 def random_mask(space: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -16,10 +16,13 @@ from steepest import inpainting
 from steepest.core.errors import InputError, NotConverged
 from steepest.core.status import Status
 
-NAMES = ("biharmonic", "edge_enhancing", "curvature_driven", "mumford_shah", "total_variation")
+NAMES = (
+    "biharmonic", "edge_enhancing", "curvature_driven", "mumford_shah", "infinity_harmonic",
+    "total_variation",
+)  # fmt: skip
 PLANAR = ("edge_enhancing", "curvature_driven")
-BOUNDED = ("curvature_driven", "mumford_shah", "total_variation")
-TIGHT = {"biharmonic": 1e-10, "total_variation": 1e-4}
+BOUNDED = ("curvature_driven", "mumford_shah", "infinity_harmonic", "total_variation")
+TIGHT = {"biharmonic": 1e-10, "infinity_harmonic": 1e-9, "total_variation": 1e-4}
 SYMMETRIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "transposed": lambda a: a.swapaxes(0, 1),
     "flipped": lambda a: a[::-1],
@@ -122,8 +125,10 @@ def test_maximum_principle(name: str, seed: int, density: float) -> None:
 def test_slices_of_a_volume_that_does_not_vary(name: str) -> None:
     """A volume that is the same along one axis, mask included, is filled slice by slice."""
     image, known = photograph(10, 9, 1)[..., 0], mask((10, 9), 0.3)
-    plane = solved(name, image, known).image
-    volume = solved(name, np.stack([image] * 4), np.stack([known] * 4)).image
+    # In a volume, neighbours farther away see pixels of the plane that it does not see itself.
+    options = {"reach": 1} if name == "infinity_harmonic" else {}
+    plane = solved(name, image, known, **options).image
+    volume = solved(name, np.stack([image] * 4), np.stack([known] * 4), **options).image
     if name == "total_variation":
         value = steepest.total_variation(plane)
         assert abs(steepest.total_variation(volume) / 4 - value) < 2e-4 * value
@@ -196,6 +201,8 @@ def test_only_planes(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "option"),
     [
+        ("infinity_harmonic", {"reach": 0}),
+        ("infinity_harmonic", {"reach": 9}),
         ("edge_enhancing", {"contrast": 0}),
         ("edge_enhancing", {"sigma": -1}),
         ("curvature_driven", {"slope": 0}),

@@ -106,6 +106,7 @@ CASES = {
     "steepest.inpainting.edge_enhancing": operator("edge_enhancing"),
     "steepest.inpainting.curvature_driven": operator("curvature_driven"),
     "steepest.inpainting.mumford_shah": operator("mumford_shah"),
+    "steepest.inpainting.infinity_harmonic": operator("infinity_harmonic"),
     "steepest.inpainting.total_variation": operator("total_variation"),
     "steepest.inpainting.reconstruct": Case(
         lambda **given: inpainting.reconstruct(COLOUR, KNOWN, channel_axis=-1, **given)
@@ -278,6 +279,7 @@ OPERATORS = [
     "edge_enhancing",
     "curvature_driven",
     "mumford_shah",
+    "infinity_harmonic",
     "total_variation",
 ]
 

@@ -46,6 +46,7 @@ _WHERE = {
 _MODULES = (
     "spectral",
     "inpainting",
+    "robust",
     "compression",
     "layers",
     "learning",

@@ -17,6 +17,7 @@ _WHERE = {
     "edge_enhancing": "edge_enhancing_inpainting",
     "curvature_driven": "curvature_driven_inpainting",
     "mumford_shah": "mumford_shah_inpainting",
+    "infinity_harmonic": "infinity_harmonic_inpainting",
     "total_variation": "total_variation_inpainting",
 }
 _MODULES = ("masks",)

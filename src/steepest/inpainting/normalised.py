@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +28,14 @@ class Masked:
         (C, \\*grid) float64; zero at unknown pixels. One-dimensional images have a grid (1, n).
     known
         (\\*grid) Boolean.
+    spacing
+        One number per axis of the grid.
     """
 
     problem: Problem
     values: np.ndarray
     known: np.ndarray
+    spacing: tuple[float, ...]
     middle: float
     span: float
 
@@ -59,6 +63,7 @@ def masked(
     unknown: Any,
     channel_axis: int | None,
     dimensions: tuple[int, ...] = (1, 2, 3),
+    spacing: float | Sequence[float] | None = None,
 ) -> Masked:
     """Check an image and its mask, and scale the known values to [-1/2, 1/2].
 
@@ -76,7 +81,7 @@ def masked(
             "image, known and unknown must be NumPy arrays here: only inpaint takes torch tensors "
             "(convert with .detach().cpu().numpy())"
         )
-    problem = prepare(image, known, unknown, channel_axis)
+    problem = prepare(image, known, unknown, channel_axis, spacing)
     if not problem.is_mask:
         raise InputError(
             "known holds confidences; allowed is a Boolean mask (only inpaint takes confidences)"
@@ -92,4 +97,6 @@ def masked(
     span = span if span > 0 else 1.0
     grid = grid_of(problem.known.shape)
     scaled = np.where(problem.known, (values - middle) / span, 0)
-    return Masked(problem, scaled.reshape(-1, *grid), problem.known.reshape(grid), middle, span)
+    values, on_grid = scaled.reshape(-1, *grid), problem.known.reshape(grid)
+    steps = (1.0,) * (len(grid) - ndim) + problem.spacing
+    return Masked(problem, values, on_grid, steps, middle, span)
