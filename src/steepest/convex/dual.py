@@ -18,8 +18,8 @@ class Dual(Protocol):
     ``image``; ``write_image`` writes that into an array of any dtype. ``advance`` makes this image
     the data of the next step. ``warm`` is the state, which can be assigned to another solver for
     the same image and energy. If the gap is near its rounding floor and does not decrease for
-    ``patience`` iterations, the solver stops because of rounding. ``correct`` takes as long as about
-    ``correction_cost`` iterations (infinity: there are no corrections).
+    ``patience`` iterations, the solver stops because of rounding. ``correct`` takes about as long
+    as ``correction_cost`` iterations (infinity: there are no corrections).
     """
 
     tau: float
