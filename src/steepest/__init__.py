@@ -45,6 +45,7 @@ _WHERE = {
 }
 _MODULES = (
     "spectral",
+    "segmentation",
     "inpainting",
     "compression",
     "layers",

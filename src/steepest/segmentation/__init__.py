@@ -1,0 +1,8 @@
+"""Segmentation with proof: the labels of a result are global minimisers, or it says where not."""
+
+from .chan_vese import chan_vese
+from .cut import cut
+from .result import Segmentation
+from .threshold_rof import threshold_rof
+
+__all__ = ["Segmentation", "chan_vese", "cut", "threshold_rof"]

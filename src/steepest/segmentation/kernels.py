@@ -1,0 +1,169 @@
+"""Compiled parts of the proof (docs/certificate): flow, potential, contour, and what may be wrong.
+
+Arrays are (z, y, x). The flow ``q[a]`` runs through the faces between the pixels i and
+``i + offsets[a]``; at most ``capacity[a] * weight[i]`` can flow, and the potential is
+``u[i] = f[i] + sum over a of (q[a, i] - q[a, i - offsets[a]])``. Everything is in float64.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+import numba as nb
+import numpy as np
+
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_SNAP = 1e-6  # a flux as near to its bound as this is set to it; u is computed afterwards
+
+
+@nb.njit(**_OPTIONS)
+def _inside(shape, z, y, x):
+    return 0 <= z < shape[0] and 0 <= y < shape[1] and 0 <= x < shape[2]
+
+
+@nb.njit(**_OPTIONS)
+def _limit(capacity, weights, a, z, y, x):
+    """What can flow through a face; always computed alike, so that saturation is exact."""
+    if weights.size > 0:
+        return capacity[a] * np.float64(weights[z, y, x])
+    return capacity[a]
+
+
+@nb.njit(**_OPTIONS)
+def flow_of(p, weights, capacity, offsets, q):
+    """The flow ``q`` of the flux ``p``, feasible whatever the rounding of ``p``."""
+    shape = q.shape[1:]
+    for a in range(q.shape[0]):
+        dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
+        for z in range(shape[0]):
+            for y in range(shape[1]):
+                for x in range(shape[2]):
+                    if not _inside(shape, z + dz, y + dy, x + dx):
+                        q[a, z, y, x] = 0.0
+                        continue
+                    limit = _limit(capacity, weights, a, z, y, x)
+                    share = np.float64(p[a, z, y, x])
+                    if weights.size > 0:
+                        w = np.float64(weights[z, y, x])
+                        share = share / w if w > 0 else 0.0
+                    if share > 1.0 - _SNAP:
+                        q[a, z, y, x] = limit
+                    elif share < _SNAP - 1.0:
+                        q[a, z, y, x] = -limit
+                    else:
+                        q[a, z, y, x] = limit * share
+
+
+@nb.njit(**_OPTIONS)
+def potential(f, q, offsets, u):
+    """``u = f + div q``."""
+    shape = f.shape
+    u[:] = f
+    for a in range(q.shape[0]):
+        dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
+        for z in range(shape[0]):
+            for y in range(shape[1]):
+                for x in range(shape[2]):
+                    if _inside(shape, z + dz, y + dy, x + dx):
+                        u[z, y, x] += q[a, z, y, x]
+                        u[z + dz, y + dy, x + dx] -= q[a, z, y, x]
+
+
+@nb.njit(**_OPTIONS)
+def deficits(u, q, weights, capacity, offsets, level):
+    """The length of the contour of ``{u > level}``, and its faces that lack flow.
+
+    Of these, the two pixels (n, 2) and what they lack (n,).
+    """
+    shape = u.shape
+    plane, row = shape[1] * shape[2], shape[2]
+    pairs, lacks, length = [(0, 0)], [0.0], 0.0
+    for a in range(q.shape[0]):
+        dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
+        step = dz * plane + dy * row + dx
+        for z in range(shape[0]):
+            for y in range(shape[1]):
+                for x in range(shape[2]):
+                    if not _inside(shape, z + dz, y + dy, x + dx):
+                        continue
+                    outside = u[z, y, x] <= level
+                    if outside == (u[z + dz, y + dy, x + dx] <= level):
+                        continue
+                    limit = _limit(capacity, weights, a, z, y, x)
+                    length += limit
+                    lack = limit - q[a, z, y, x] if outside else limit + q[a, z, y, x]
+                    if lack > 0:
+                        i = z * plane + y * row + x
+                        pairs.append((i, i + step))
+                        lacks.append(lack)
+    ends = np.empty((len(lacks) - 1, 2), np.int64)
+    amounts = np.empty(len(lacks) - 1)
+    for k in range(1, len(lacks)):
+        ends[k - 1, 0], ends[k - 1, 1] = pairs[k]
+        amounts[k - 1] = lacks[k]
+    return length, ends, amounts
+
+
+@nb.njit(**_OPTIONS)
+def reach(margin, offsets, seeds, part, radius):
+    """The pixels within the radius of their part from a seed; each costs its margin.
+
+    Paths stay within a part, ``part[i] - 1`` is the place of its radius, and 0 is no part.
+    """
+    shape = margin.shape
+    plane, row = shape[1] * shape[2], shape[2]
+    flat, parts = margin.ravel(), part.ravel()
+    distance = np.full(flat.size, np.inf)
+    heap = [(0.0, 0)]
+    heap.pop()
+    for i in seeds:
+        if parts[i] > 0 and flat[i] <= radius[parts[i] - 1] and flat[i] < distance[i]:
+            distance[i] = flat[i]
+            heapq.heappush(heap, (flat[i], i))
+    while len(heap) > 0:
+        so_far, i = heapq.heappop(heap)
+        if so_far > distance[i]:
+            continue
+        z, y, x = i // plane, i % plane // row, i % row
+        for a in range(offsets.shape[0]):
+            for sign in (-1, 1):
+                dz, dy, dx = sign * offsets[a, 0], sign * offsets[a, 1], sign * offsets[a, 2]
+                if not _inside(shape, z + dz, y + dy, x + dx):
+                    continue
+                j = i + dz * plane + dy * row + dx
+                if parts[j] != parts[i]:
+                    continue
+                cost = so_far + flat[j]
+                if cost < distance[j] and cost <= radius[parts[i] - 1]:
+                    distance[j] = cost
+                    heapq.heappush(heap, (cost, j))
+    return (distance < np.inf).reshape(shape)
+
+
+@nb.njit(**_OPTIONS)
+def numbered(mask, offsets):
+    """The connected parts of a mask, numbered from 1 in the order of their first pixels."""
+    shape = mask.shape
+    plane, row = shape[1] * shape[2], shape[2]
+    flat, part = mask.ravel(), np.zeros(mask.size, np.int32)
+    queue, count = np.empty(mask.size, np.int64), 0
+    for first in range(flat.size):
+        if not flat[first] or part[first] > 0:
+            continue
+        count += 1
+        part[first] = count
+        queue[0], done, end = first, 0, 1
+        while done < end:
+            i = queue[done]
+            done += 1
+            z, y, x = i // plane, i % plane // row, i % row
+            for a in range(offsets.shape[0]):
+                for sign in (-1, 1):
+                    dz, dy, dx = sign * offsets[a, 0], sign * offsets[a, 1], sign * offsets[a, 2]
+                    if _inside(shape, z + dz, y + dy, x + dx):
+                        j = i + dz * plane + dy * row + dx
+                        if flat[j] and part[j] == 0:
+                            part[j] = count
+                            queue[end] = j
+                            end += 1
+    return part.reshape(shape), count
