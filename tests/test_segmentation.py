@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 import steepest
 from steepest import InputError, NotConverged, Status
-from steepest.segmentation import chan_vese, cut, threshold_rof
+from steepest.grid.components import connected
+from steepest.segmentation import chan_vese, cut, regions, threshold_rof
 from steepest.segmentation.classes import kmeans
 
 ANISOTROPIC = dict(isotropic=False)
@@ -274,3 +275,38 @@ def test_stopping_and_failing():
 def test_bad_input(call, words):
     with pytest.raises(InputError, match=words):
         call(np.random.default_rng(0).random((5, 6)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), limit=st.sampled_from([3, 10, 30, 100]))
+def test_the_area_of_every_object_lies_between_its_bounds(seed, limit):
+    unary = np.random.default_rng(seed).integers(-9, 10, (12, 14))
+    result = cut(unary.astype(float), 2, max_num_iter=limit, spacing=(1, 1))
+    found = regions(result, pixel_size=0.5)
+    table = found.table
+    assert np.all(table["area_certain"] <= table["area"])
+    assert np.all(table["area"] <= table["area_possible"])
+    assert table["area"].sum() == 0.25 * result.labels.sum()
+    for exact in smallest_and_largest(unary, 2):
+        parts, _ = connected(exact)
+        for row in table[table["area_certain"] > 0]:
+            core, _ = connected((found.labels == row["label"]) & result.certain)
+            inside = np.unique(parts[core == 1 + np.argmax(np.bincount(core.ravel())[1:])])
+            assert inside.size == 1
+            assert inside[0] > 0
+            area = 0.25 * np.sum(parts == inside[0])
+            assert row["area_certain"] <= area <= row["area_possible"]
+
+
+def test_regions_are_those_of_regionprops():
+    measure = pytest.importorskip("skimage.measure")
+    f = np.random.default_rng(0).random((40, 50))
+    result = threshold_rof(f, 0.15, 3)
+    found = regions(result)
+    props = measure.regionprops(found.labels)
+    assert [p.area for p in props] == found.table["area"].tolist()
+    assert [p.bbox for p in props] == [tuple(row) for row in found.table["bbox"].tolist()]
+    assert np.allclose([p.centroid for p in props], found.table["centroid"])
+    assert np.array_equal(found.labels > 0, result.labels > 0)
+    parts = measure.label(result.labels, connectivity=1)
+    assert len(np.unique(parts[parts > 0] * 10**6 + found.labels[parts > 0])) == parts.max()

@@ -2,7 +2,8 @@
 
 from .chan_vese import chan_vese
 from .cut import cut
+from .regions import Regions, regions
 from .result import Segmentation
 from .threshold_rof import threshold_rof
 
-__all__ = ["Segmentation", "chan_vese", "cut", "threshold_rof"]
+__all__ = ["Regions", "Segmentation", "chan_vese", "cut", "regions", "threshold_rof"]
