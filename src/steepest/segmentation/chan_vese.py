@@ -90,6 +90,7 @@ class _Search:
 
     def __init__(self, inputs: Inputs, f: np.ndarray, mu: float) -> None:
         self.inputs, self.f, self.mu = inputs, f, mu
+        self._total = f.reshape(len(f), -1).sum(1)
         self.means = self._means_of(_brighter(f), np.zeros((2, len(f))))
         self.rof = inputs.rof(f[0])
         self._coarse = _COARSE
@@ -142,8 +143,12 @@ class _Search:
 
     def _means_of(self, inside: np.ndarray, before: np.ndarray) -> np.ndarray:
         """The means (2, channels) of f outside and inside; an empty class keeps its mean."""
-        parts = zip((~inside, inside), before, strict=True)
-        return np.array([self.f[:, p].mean(1) if p.any() else m for p, m in parts])
+        pixels = self.f.reshape(len(self.f), -1)
+        # einsum, because matrix products start threads of their own
+        count, above = np.count_nonzero(inside), np.einsum("ci,i->c", pixels, inside.ravel())
+        outside = inside.size - count
+        low = (self._total - above) / outside if outside else before[0]
+        return np.array([low, above / count if count else before[1]])
 
 
 def _brighter(f: np.ndarray) -> np.ndarray:

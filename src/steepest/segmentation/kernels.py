@@ -22,6 +22,12 @@ def _inside(shape, z, y, x):
 
 
 @nb.njit(**_OPTIONS)
+def _range(size, step):
+    """The first pixel along an axis that has a neighbour ``step`` further, and the end of these."""
+    return max(0, -step), size - max(0, step)
+
+
+@nb.njit(**_OPTIONS)
 def _limit(capacity, weights, a, z, y, x):
     """What can flow through a face; always computed alike, so that saturation is exact."""
     if weights.size > 0:
@@ -33,25 +39,21 @@ def _limit(capacity, weights, a, z, y, x):
 def flow_of(p, weights, capacity, offsets, q):
     """The flow ``q`` of the flux ``p``, feasible whatever the rounding of ``p``."""
     shape = q.shape[1:]
+    q[:] = 0.0
     for a in range(q.shape[0]):
-        dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
-        for z in range(shape[0]):
-            for y in range(shape[1]):
-                for x in range(shape[2]):
-                    if not _inside(shape, z + dz, y + dy, x + dx):
-                        q[a, z, y, x] = 0.0
-                        continue
-                    limit = _limit(capacity, weights, a, z, y, x)
+        z0, z1 = _range(shape[0], offsets[a, 0])
+        y0, y1 = _range(shape[1], offsets[a, 1])
+        x0, x1 = _range(shape[2], offsets[a, 2])
+        for z in range(z0, z1):
+            for y in range(y0, y1):
+                for x in range(x0, x1):
                     share = np.float64(p[a, z, y, x])
                     if weights.size > 0:
                         w = np.float64(weights[z, y, x])
                         share = share / w if w > 0 else 0.0
-                    if share > 1.0 - _SNAP:
-                        q[a, z, y, x] = limit
-                    elif share < _SNAP - 1.0:
-                        q[a, z, y, x] = -limit
-                    else:
-                        q[a, z, y, x] = limit * share
+                    if abs(share) > 1.0 - _SNAP:
+                        share = np.copysign(1.0, share)
+                    q[a, z, y, x] = share * _limit(capacity, weights, a, z, y, x)
 
 
 @nb.njit(**_OPTIONS)
@@ -61,12 +63,15 @@ def potential(f, q, offsets, u):
     u[:] = f
     for a in range(q.shape[0]):
         dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
-        for z in range(shape[0]):
-            for y in range(shape[1]):
-                for x in range(shape[2]):
-                    if _inside(shape, z + dz, y + dy, x + dx):
-                        u[z, y, x] += q[a, z, y, x]
-                        u[z + dz, y + dy, x + dx] -= q[a, z, y, x]
+        z0, z1 = _range(shape[0], dz)
+        y0, y1 = _range(shape[1], dy)
+        x0, x1 = _range(shape[2], dx)
+        for z in range(z0, z1):
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    u[z, y, x] += q[a, z, y, x]
+                for x in range(x0, x1):
+                    u[z + dz, y + dy, x + dx] -= q[a, z, y, x]
 
 
 @nb.njit(**_OPTIONS)
@@ -81,11 +86,12 @@ def deficits(u, q, weights, capacity, offsets, level):
     for a in range(q.shape[0]):
         dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
         step = dz * plane + dy * row + dx
-        for z in range(shape[0]):
-            for y in range(shape[1]):
-                for x in range(shape[2]):
-                    if not _inside(shape, z + dz, y + dy, x + dx):
-                        continue
+        z0, z1 = _range(shape[0], dz)
+        y0, y1 = _range(shape[1], dy)
+        x0, x1 = _range(shape[2], dx)
+        for z in range(z0, z1):
+            for y in range(y0, y1):
+                for x in range(x0, x1):
                     outside = u[z, y, x] <= level
                     if outside == (u[z + dz, y + dy, x + dx] <= level):
                         continue
@@ -102,6 +108,19 @@ def deficits(u, q, weights, capacity, offsets, level):
         ends[k - 1, 0], ends[k - 1, 1] = pairs[k]
         amounts[k - 1] = lacks[k]
     return length, ends, amounts
+
+
+@nb.njit(**_OPTIONS)
+def ties(u, level, near):
+    """The number of values within ``near`` of the level, and the sum of their distances."""
+    count, total = 0, 0.0
+    flat = u.ravel()
+    for i in range(flat.size):
+        distance = abs(flat[i] - level)
+        if distance <= near:
+            count += 1
+            total += distance
+    return count, total
 
 
 @nb.njit(**_OPTIONS)

@@ -11,12 +11,13 @@ less energy than ``-sum (u - level)+``. ``{u > level}`` exceeds this by its lack
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..convex.energy import Energy
 from ..core.namespace import Array, to_float64
-from .kernels import deficits, flow_of, numbered, potential, reach
+from .kernels import deficits, flow_of, numbered, potential, reach, ties
 
 _EPS = float(np.finfo(np.float64).eps)
 _NEAR = 1e-6  # relative to the range of the image: pixels that are almost at a level
@@ -70,6 +71,16 @@ class State:
     q: np.ndarray
     u: np.ndarray
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest magnitude of f."""
+        return float(max(self.f.max(), -self.f.min()))
+
+    @cached_property
+    def span(self) -> float:
+        """The range of f."""
+        return float(self.f.max() - self.f.min())
+
     @staticmethod
     def of(f: np.ndarray, faces: Faces, q: np.ndarray) -> State:
         """The state of a flow; u is evaluated anew."""
@@ -80,11 +91,11 @@ class State:
     def prove(self, level: float) -> Level:
         """What the flux proves about ``{u > level}``.
 
-        Where pixels are almost at the level, all of them may be counted to either side of it.
+        Pixels that are almost at the level may all be counted to one side of it.
         """
         plain = self._contour(level, 0.0)
-        near = _NEAR * (float(self.f.max()) - float(self.f.min()))
-        if plain.gap == 0 or not (np.abs(self.u - level) <= near).any():
+        near = _NEAR * self.span
+        if not (np.abs(self.u.ravel()[plain.ends] - level) <= near).any():
             return plain
         others = (self._contour(level, near), self._contour(level, -near))
         return min(plain, *others, key=lambda each: each.gap)
@@ -95,13 +106,12 @@ class State:
             self.u, self.q, self.faces.weights, self.faces.capacity, self.faces.offsets,
             level + shift,
         )  # fmt: skip
-        size = float(np.abs(self.f).max()) + abs(level) + self.faces.largest
+        size = self.largest + abs(level) + self.faces.largest
         rounding = (2 * len(self.faces.capacity) + 4) * _EPS * size
-        margin = np.abs(self.u - level) - rounding
-        tied = margin <= abs(shift)
-        slack = 2 * float((margin[tied] + 2 * rounding).sum())
-        margin[tied] = 0
-        return Level(self, level, shift, length, ends, amounts, margin, slack)
+        near = abs(shift) + rounding
+        count, total = ties(self.u, level, near)
+        slack = 2 * (total + rounding * count)
+        return Level(self, level, shift, length, ends, amounts, near, rounding, slack)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +126,8 @@ class Level:
         The length of its contour, times the strength.
     ends, amounts : arrays (n, 2), (n,)
         The pixels on both sides of each contour face that lacks flow, and what it lacks.
-    margin : array (z, y, x)
-        ``|u - level|``, less its rounding error; 0 for ties.
+    near, rounding : float
+        Pixels this near to the level count as ties; the rounding error of u is below ``rounding``.
     slack : float
         Bound on the change of the energy by ties.
     """
@@ -128,7 +138,8 @@ class Level:
     length: float
     ends: np.ndarray
     amounts: np.ndarray
-    margin: np.ndarray
+    near: float
+    rounding: float
     slack: float
 
     @property
@@ -154,12 +165,16 @@ class Level:
         such a face, where each pixel is as long as its ``|u - level|``. The same holds with the
         faces that touch one connected part of these pixels, and so on.
         """
-        offsets, shape = self.state.faces.offsets, self.margin.shape
-        seeds = np.concatenate([self.ends.ravel(), np.flatnonzero(self.margin == 0)])
+        if self.gap == 0:
+            return np.zeros(self.state.u.shape, bool), 0
+        offsets, shape = self.state.faces.offsets, self.state.u.shape
+        margin = np.abs(self.state.u - self.level)
+        margin = np.where(margin <= self.near, 0.0, margin - self.rounding)
+        seeds = np.concatenate([self.ends.ravel(), np.flatnonzero(margin == 0)])
         part, radius = np.ones(shape, np.int32), np.array([self.gap])
         reached, before = np.zeros(shape, bool), -1
         for _ in range(_MOST_ROUNDS if seeds.size else 0):
-            reached = reach(self.margin, offsets, seeds, part, radius)
+            reached = reach(margin, offsets, seeds, part, radius)
             now = int(np.count_nonzero(reached))
             if now in (0, before):
                 break
@@ -168,7 +183,7 @@ class Level:
         where = np.flatnonzero(reached)
         if not where.size:
             return reached, 0
-        return reached, _most_within(self.margin.ravel()[where], part.ravel()[where], radius)
+        return reached, _most_within(margin.ravel()[where], part.ravel()[where], radius)
 
     def _lacks(self, part: np.ndarray, count: int) -> np.ndarray:
         """What the faces that touch each part lack."""

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_flag, check_number, check_numbers
 from ..core.progress import Callback
-from .classes import between, class_means, kmeans, rest
+from .classes import between, class_means, kmeans, rest, rough_kmeans
 from .inputs import Inputs, grey, inputs_of
 from .proof import Level, State
 from .result import Segmentation, assembled, finished
@@ -115,6 +115,8 @@ def threshold_rof(
     search = _Search(inputs, num_classes, fixed, values)
     rof = inputs.rof(f)
     found = rof.solve(strength, search.look)
+    if not search.done:
+        search.finish()
     energy, wanted = search.total("energy"), num_classes
     if fixed is None:
         energy += 0.5 * float(((f - search.means[0]) ** 2).sum())
@@ -152,30 +154,37 @@ class _Search:
     def look(self, state: State, gap: float) -> bool:
         """Whether the tolerance is met.
 
-        The classes are computed again where the relative gap has become much smaller, and at the
-        end.
+        The classes are found again where the relative gap has become much smaller, at first
+        roughly, and exactly where the sets at the rough thresholds are proven.
         """
-        fresh = gap <= _RENEW * self._renewed
-        if fresh:
-            self._renew(state, gap)
+        exact = self._fixed is not None
+        if gap <= _RENEW * self._renewed:
+            self._renewed = gap
+            self._renew(state, exact)
         self._examine(state)
-        if not fresh and self.done:
-            self._renew(state, gap)
+        if not exact and self.done:
+            self._renew(state, True)
             self._examine(state)
         return self._inputs.report(self.total("gap"), self.total("length")) or self.done
 
-    def _renew(self, state: State, gap: float) -> None:
-        self._renewed, of_image = gap, self._values == "image"
+    def finish(self) -> None:
+        """Find the classes of the last state exactly."""
+        self._renew(self._state, True)
+        self._examine(self._state)
+
+    def _renew(self, state: State, exact: bool) -> None:
+        of_image = self._values == "image"
         if self._fixed is not None:
             self._thresholds = self._fixed
             self.means = class_means(state.f if of_image else state.u, state.u, self._fixed)
             return
-        self.means = kmeans(state.u, self._num_classes)
+        self.means = (kmeans if exact else rough_kmeans)(state.u, self._num_classes)
         self._thresholds = between(self.means)
         if of_image and self._thresholds.size:
             self.means, self._thresholds = rest(state.f, state.u, self._thresholds)
 
     def _examine(self, state: State) -> None:
+        self._state = state
         self.levels = [state.prove(float(level)) for level in self._thresholds]
 
     @property
