@@ -55,9 +55,11 @@ def test_labels_pictures_and_table(capsys):
 def test_chan_vese_of_colours_and_numbered_objects(capsys):
     grey = (cells() // 16).astype(np.uint8)
     Pillow.fromarray(np.stack([grey, grey // 2, 255 - grey], -1)).save("c.png")
-    assert main(["segment", "c.png", "--mu", "0.1", "--objects"]) == 0
+    assert main(["segment", "c.png", "--mu", "0.1", "--objects", "--connectivity", "2"]) == 0
     assert "all labels are proven" in capsys.readouterr().out
-    expected = regions(chan_vese(np.asarray(Pillow.open("c.png")), 0.1, channel_axis=-1))
+    expected = regions(
+        chan_vese(np.asarray(Pillow.open("c.png")), 0.1, channel_axis=-1, connectivity=2)
+    )
     assert np.array_equal(read_image("c_labels.png").array, expected.labels)
 
 

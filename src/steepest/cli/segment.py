@@ -80,6 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_range(parser)
     add_pixel_size(parser)
+    group.add_argument(
+        "--connectivity",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="length of contours: 1 along the axes (default), 2 along diagonals as well, which "
+        "avoids staircases (2-D only)",
+    )
     group.add_argument("--spacing", metavar="A,B,..", help="pixel spacing, or 'file'")
     group.add_argument("--threads", type=count, metavar="N", help="number of threads")
     add_outputs(
@@ -195,6 +203,7 @@ def _segmented(
 
     page = values.compute(part)
     options = {
+        "connectivity": arguments.connectivity,
         "spacing": lengths.spacing,
         "num_threads": arguments.threads,
         "on_step": on_step,

@@ -70,8 +70,8 @@ def bias_corrected(
         Positive weight of the smoothness of the bias, in squared grey values x pixel^2. If it is
         too small, the bias explains the objects as well.
     **options
-        tol, spacing, weights, max_num_iter, on_step, num_threads and raise_on_failure of
-        `threshold_rof`.
+        tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads and
+        raise_on_failure of `threshold_rof`.
 
     Returns
     -------

@@ -38,12 +38,12 @@ def chan_vese(
     image : array, 1-D to 3-D, plus an optional channel axis
         The image. Several channels are segmented together; they share one scale.
     mu : float
-        Weight of the length of the contour, which is measured along the axes.
+        Weight of the length of the contour.
     channel_axis : int, optional
         Axis of the channels.
     **options
-        tol, spacing, weights, max_num_iter, on_step, num_threads and raise_on_failure of
-        `threshold_rof`.
+        tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads and
+        raise_on_failure of `threshold_rof`.
 
     Returns
     -------

@@ -21,6 +21,7 @@ def cut(
     length: float,
     *,
     tol: float = 1e-9,
+    connectivity: int = 1,
     spacing: float | Sequence[float] | None = None,
     weights: Any = None,
     max_num_iter: int = 5000,
@@ -42,8 +43,8 @@ def cut(
     unary : array, 1-D to 3-D
         The cost of each pixel. The size of numbers that decide on their own does not matter.
     length : float
-        Weight of the length of the contour, measured along the axes.
-    tol, spacing, weights, max_num_iter, on_step, num_threads, raise_on_failure
+        Weight of the length of the contour.
+    tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads, raise_on_failure
         As in `threshold_rof`. ``weights`` make the contour cheap where they are small, such as at
         edges.
 
@@ -61,7 +62,7 @@ def cut(
     """
     raise_on_failure = check_flag(raise_on_failure, "raise_on_failure")
     inputs = inputs_of(
-        unary, name="unary", tol=tol, spacing=spacing, weights=weights,
+        unary, name="unary", tol=tol, connectivity=connectivity, spacing=spacing, weights=weights,
         max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
     )  # fmt: skip
     length = check_number(length, "length")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convex.crofton import CroftonTotalVariation
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_spacing, prepare_image
 from ..core.errors import InputError
@@ -63,6 +64,7 @@ def inputs_of(
     name: str = "image",
     any_size: bool = False,
     tol: Any = 1e-9,
+    connectivity: Any = 1,
     spacing: float | Sequence[float] | None = None,
     weights: Any = None,
     max_num_iter: Any = 5000,
@@ -72,7 +74,14 @@ def inputs_of(
     """Check the arguments; the names are those of the functions that users call."""
     array, _ = prepare_image(detached(image), channel_axis, name, any_size=any_size)
     array = to_float64(array)
-    energy = TotalVariation(norm="anisotropic", weights=weights)
+    if check_count(connectivity, "connectivity", most=2) == 1:
+        energy: Any = TotalVariation(norm="anisotropic", weights=weights)
+    elif array.ndim == 3:
+        energy = CroftonTotalVariation(weights=weights)
+    else:
+        raise InputError(
+            f"connectivity=2 with {array.ndim - 1} spatial axes of {name}; allowed for 2-D images"
+        )
     return Inputs(
         image=array,
         energy=energy.on(array, check_spacing(spacing, array.ndim - 1)),

@@ -28,6 +28,7 @@ def threshold_rof(
     thresholds: Sequence[float] | None = None,
     values: str = "denoised",
     tol: float = 1e-9,
+    connectivity: int = 1,
     spacing: float | Sequence[float] | None = None,
     weights: Any = None,
     max_num_iter: int = 5000,
@@ -69,6 +70,10 @@ def threshold_rof(
     tol : float
         Largest ``gap``, relative to the length of all contours. With the default, the solver runs
         until all labels are proven (except for ties), or up to ``max_num_iter``.
+    connectivity : 1 or 2
+        How the length of contours is measured. 1: along the axes, so that a diagonal counts as its
+        two sides. 2: also along diagonals (2-D only), which is nearly the Euclidean length, without
+        staircases; slower. See `steepest.CroftonTotalVariation`.
     spacing, weights
         As in `steepest.denoise_tv`.
     max_num_iter : int
@@ -107,8 +112,8 @@ def threshold_rof(
     values = check_choice(values, "values", VALUES)
     raise_on_failure = check_flag(raise_on_failure, "raise_on_failure")
     inputs = inputs_of(
-        image, tol=tol, spacing=spacing, weights=weights, max_num_iter=max_num_iter,
-        on_step=on_step, num_threads=num_threads,
+        image, tol=tol, connectivity=connectivity, spacing=spacing, weights=weights,
+        max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
     )  # fmt: skip
     f = grey(inputs, "image", "segment them one by one, or together with chan_vese")
     fixed = None if thresholds is None else _increasing(thresholds)
