@@ -52,7 +52,7 @@ examples:
   steepest segment nuclei.png --objects --areas nuclei.csv      a number for each object
   steepest segment cells.tif --overlay cells.png --doubt doubt.png
   steepest segment scan.tif --range 0 4095 --thresholds 0.2,0.6
-  steepest segment scans/ -o labels --overlay pictures one result for each image of a folder
+  steepest segment scans/ -o labels --overlay pics     one result for each image of a folder
 
 The strength is in grey value x pixel, where grey values are between 0 and 1 for 8- and 16-bit
 images and with --range. Objects of contrast c and radius r vanish at a strength of about c r / 2.
