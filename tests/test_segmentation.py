@@ -231,6 +231,20 @@ def test_a_constant_image_has_one_class(function):
     assert result.values[0] == 3.0
 
 
+def test_a_strength_that_leaves_one_grey_value():
+    result = threshold_rof(np.random.default_rng(0).random((30, 40)), 100.0, 3)
+    assert result.status is Status.EMPTY_CLASS
+    assert result.values.shape == (1,)
+    assert result.certain.all()
+
+
+def test_an_image_from_a_file_knows_its_channels():
+    image = steepest.io.read_image("sample:coffee")
+    result = chan_vese(image)
+    assert result.labels.shape == image.array.shape[:2]
+    assert result.values.shape == (2, 3)
+
+
 def test_stopping_and_failing():
     f = np.random.default_rng(0).random((40, 50))
     seen = []

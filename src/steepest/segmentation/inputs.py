@@ -10,7 +10,7 @@ import numpy as np
 
 from ..convex.crofton import CroftonTotalVariation
 from ..convex.total_variation import TotalVariation
-from ..core.arrays import check_spacing, prepare_image
+from ..core.arrays import check_spacing, own_channel_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import detached, to_float64
 from ..core.numbers import check_count, check_number
@@ -62,7 +62,6 @@ def inputs_of(
     channel_axis: int | None = None,
     *,
     name: str = "image",
-    any_size: bool = False,
     tol: Any = 1e-9,
     connectivity: Any = 1,
     spacing: float | Sequence[float] | None = None,
@@ -72,7 +71,8 @@ def inputs_of(
     num_threads: Any = None,
 ) -> Inputs:
     """Check the arguments; the names are those of the functions that users call."""
-    array, _ = prepare_image(detached(image), channel_axis, name, any_size=any_size)
+    axis = own_channel_axis(image, channel_axis)
+    array, _ = prepare_image(detached(image), axis, name)
     array = to_float64(array)
     if check_count(connectivity, "connectivity", most=2) == 1:
         energy: Any = TotalVariation(norm="anisotropic", weights=weights)

@@ -16,6 +16,7 @@ from .proof import Level, State
 from .result import Segmentation, assembled, finished
 
 _RENEW = 0.25  # of the relative gap: when the classes are computed again
+_CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
 _MOST_CLASSES = 255
 VALUES = ("denoised", "image")
 
@@ -120,7 +121,7 @@ def threshold_rof(
     search = _Search(inputs, num_classes, fixed, values)
     rof = inputs.rof(f)
     found = rof.solve(strength, search.look)
-    if not search.done:
+    if fixed is not None or not search.done:
         search.finish()
     energy, wanted = search.total("energy"), num_classes
     if fixed is None:
@@ -173,7 +174,7 @@ class _Search:
         return self._inputs.report(self.total("gap"), self.total("length")) or self.done
 
     def finish(self) -> None:
-        """Find the classes of the last state exactly."""
+        """Find the values and classes of the last state exactly."""
         self._renew(self._state, True)
         self._examine(self._state)
 
@@ -183,7 +184,9 @@ class _Search:
             self._thresholds = self._fixed
             self.means = class_means(state.f if of_image else state.u, state.u, self._fixed)
             return
-        self.means = (kmeans if exact else rough_kmeans)(state.u, self._num_classes)
+        constant = np.ptp(state.u) <= _CONSTANT * state.span  # what is left are rounding errors
+        classes = 1 if constant else self._num_classes
+        self.means = (kmeans if exact else rough_kmeans)(state.u, classes)
         self._thresholds = between(self.means)
         if of_image and self._thresholds.size:
             self.means, self._thresholds = rest(state.f, state.u, self._thresholds)
