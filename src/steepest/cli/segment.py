@@ -55,7 +55,7 @@ examples:
   steepest segment scans/ -o labels --overlay pics     one result for each image of a folder
 
 The strength is in grey value x pixel, where grey values are between 0 and 1 for 8- and 16-bit
-images and with --range. Objects of contrast c and radius r vanish at a strength of about c r / 2.
+images and with --range. Objects of contrast c and radius r are lost at a strength of about c r / 4.
 """
 _STRENGTH = 0.1  # default, relative to the range of the image
 _SIZES = {1: "length", 2: "area", 3: "volume"}

@@ -69,11 +69,9 @@ class Segmentation:
         return self.status.ok
 
     def __repr__(self) -> str:
-        share = 100 * float(self.certain.mean())
-        classes = self.thresholds.size + 1
-        return (
-            f"<Segmentation: {classes} classes, {share:.4g} % of the labels certain, {self.status}>"
-        )
+        share = f"{100 * float(self.certain.mean()):.4g} % of the labels certain"
+        classes = f"{self.thresholds.size + 1} class" + ("es" if self.thresholds.size else "")
+        return f"<{type(self).__name__}: {classes}, {share}, {self.status}>"
 
 
 def assembled(

@@ -60,7 +60,7 @@ def threshold_rof(
         scaled to [0, 1].
     strength : float
         Weight of the length of the contours, in grey value x pixel. Objects of contrast c and
-        radius r vanish at about ``c * r / 2``.
+        radius r lose their label at about ``c * r / 4`` if the threshold is half-way.
     num_classes : int
         Number of classes, 2 to 255.
     thresholds : increasing sequence of floats, optional
