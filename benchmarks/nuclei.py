@@ -63,7 +63,7 @@ def plain(inside: np.ndarray) -> np.ndarray:
 SETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "Otsu": otsu,
     "local threshold (window 51)": local,
-    "scikit-image `chan_vese`, mu = 0.25": contour,
+    "scikit-image `chan_vese`, mu = 0.25, 100 iterations": contour,
     "steepest `chan_vese`, mu = 0.25": lambda f: chan_vese(f, _MU).labels > 0,
     "steepest `threshold_rof`, strength 0.1": lambda f: threshold_rof(f, 0.1).labels > 0,
     "steepest `bias_corrected`, 0.05, 300": lambda f: (
