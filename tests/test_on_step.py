@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest import inpainting
+from steepest import inpainting, segmentation
 from steepest.core.errors import InputError
 from steepest.core.status import Status
 from steepest.inpainting import masks
@@ -165,6 +165,18 @@ CASES = {
     ),
     "steepest.spectral.separate_texture": Case(
         lambda **given: steepest.spectral.separate_texture(SIGNAL, 2.0, num_steps=10, **given)
+    ),
+    "steepest.segmentation.threshold_rof": Case(
+        lambda **given: segmentation.threshold_rof(LARGE, 1.0, 6, **given)
+    ),
+    "steepest.segmentation.chan_vese": Case(
+        lambda **given: segmentation.chan_vese(COLOUR, 0.25, channel_axis=-1, **given)
+    ),
+    "steepest.segmentation.cut": Case(
+        lambda **given: segmentation.cut(0.5 - LARGE / 255, 1.0, connectivity=2, **given)
+    ),
+    "steepest.segmentation.bias_corrected": Case(
+        lambda **given: segmentation.bias_corrected(IMAGE, 0.05, 30.0, **given)
     ),
     "steepest.spectral.fuse": Case(
         lambda **given: steepest.spectral.fuse(SIGNAL, SIGNAL[::-1], 2.0, num_steps=10, **given)

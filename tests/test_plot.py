@@ -190,3 +190,20 @@ def test_colours_differ():
 def test_pyplot_is_never_loaded():
     code = "import sys, steepest.plot; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_overlay_shows_contours_and_doubt() -> None:
+    image = np.zeros((20, 30))
+    labels = np.zeros((20, 30), np.uint8)
+    labels[5:12, 8:20] = 2
+    certain = np.ones((20, 30), bool)
+    certain[:, 25:] = False
+    figure = plot.label_overlay(image, labels, certain)
+    collections = figure.axes[0].collections
+    drawn = sum(len(each.get_segments()) for each in collections if hasattr(each, "get_segments"))
+    assert drawn == 2 * (7 + 12)  # each edge of the rectangle once
+    assert plot.label_overlay(np.stack([image] * 3), np.stack([labels] * 3)).axes
+    with pytest.raises(InputError, match="labels"):
+        plot.label_overlay(image, labels[:5])
+    with pytest.raises(InputError, match="certain"):
+        plot.label_overlay(image, labels, certain.astype(float))

@@ -31,6 +31,7 @@ _WHERE = {
     "inverse_anscombe": "flows.anscombe",
     "extinction_time": "flows.extinction",
     "TotalVariation": "convex.total_variation",
+    "CroftonTotalVariation": "convex.crofton",
     "SecondOrderTotalVariation": "convex.second_order",
     "TotalGeneralisedVariation": "convex.total_generalised_variation",
     "total_variation": "convex.total_variation",
@@ -45,6 +46,7 @@ _WHERE = {
 }
 _MODULES = (
     "spectral",
+    "segmentation",
     "inpainting",
     "robust",
     "compression",

@@ -25,6 +25,7 @@ from . import (
     mask,
     objects,
     scale_map,
+    segment,
     spectrum,
 )
 from .options import HelpFormatter
@@ -38,6 +39,7 @@ COMMANDS: tuple[Any, ...] = (
     spectrum,
     objects,
     scale_map,
+    segment,
     inpaint,
     mask,
     compress,
@@ -59,6 +61,7 @@ examples:
   steepest flow photo.png --times 0.02,0.1,0.5   the flow at three times
   steepest spectrum scan.tif                     how much structure there is at each scale
   steepest objects cells.tif --pixel-size 0.25   sizes and contrasts of all objects, as a table
+  steepest segment cells.tif --classes 3         classes by brightness, each label proven
   steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
   steepest mask sample:coffee                    choose 5 % of the pixels to keep
   steepest compress sample:coffee                store these pixels in coffee.stp

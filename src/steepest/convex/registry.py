@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from ..core.errors import InputError
 from ..core.namespace import Array, is_torch
+from .crofton import CroftonTotalVariation
 from .dual import Dual
 from .energy import Energy, ProximalEnergy
 from .reference import ReferenceDual
@@ -23,6 +24,11 @@ _OWN: dict[type, tuple[str, str, _Takes]] = {
         ".compiled.dual",
         "CompiledDual",
         lambda f, energy: not is_torch(f) and is_compiled(energy),
+    ),
+    CroftonTotalVariation: (
+        ".compiled.crofton",
+        "CroftonDual",
+        lambda f, energy: not is_torch(f) and f.shape[0] == 1 and not energy.huber,
     ),
     TotalGeneralisedVariation: (".saddle", "SaddleDual", lambda f, energy: True),
 }

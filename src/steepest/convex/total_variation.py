@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..core.arrays import check_spacing, prepare_image
 from ..core.namespace import Array
 from ..core.numbers import check_flag
@@ -39,6 +41,13 @@ class TotalVariation(PointwiseEnergy):
     def adjoint(self, p: Array) -> Array:
         """Minus the divergence."""
         return -divergence(p, self.steps, self.boundary)
+
+    def faces(self, ndim: int) -> tuple[np.ndarray, np.ndarray]:
+        """Offsets (A, 3) along z, y, x and shares (A,) of an anisotropic norm.
+
+        ``J(u) = sum_a share_a sum_i w_i |u(i + offset_a) - u(i)|``, which has a coarea formula.
+        """
+        return np.eye(3, dtype=np.int64)[3 - ndim :], 1 / np.array(self.steps)
 
     def norm_squared(self, space: tuple[int, ...]) -> float:
         """The sum of ``4 / h_a^2``; 1 for an image of one pixel."""

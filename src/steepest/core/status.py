@@ -16,6 +16,7 @@ class Status(str, Enum):
     LEARNED = "predicted by a network: the certificate says how well"
     STOPPED = "stopped early: the on_step callback asked for it"
     MAX_ITERATIONS = "not converged: the iteration limit was reached before the tolerance was met"
+    EMPTY_CLASS = "not converged: a class has no pixels; ask for fewer classes or less smoothing"
     ACCURACY_NOT_MET = "not converged: the certified accuracy asked for was not reached"
 
     @property

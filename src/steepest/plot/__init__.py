@@ -9,8 +9,16 @@ functions do not use pyplot or its global state.
 """
 
 from .canvas import figure_png
+from .labels import label_overlay
 from .montage import band_montage
 from .spectrum import spectrum_figure, spectrum_map
 from .strip import flow_strip
 
-__all__ = ["band_montage", "figure_png", "flow_strip", "spectrum_figure", "spectrum_map"]
+__all__ = [
+    "band_montage",
+    "figure_png",
+    "flow_strip",
+    "label_overlay",
+    "spectrum_figure",
+    "spectrum_map",
+]

@@ -1,0 +1,346 @@
+"""``steepest segment``: classes by brightness, with a proof for each label."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.core.grey import LUMA
+from steepest.io import Image, OutputSet, check_kind, check_target, write_image
+
+from .batch import Record, run_batch
+from .certificates import duration
+from .figures import need_figures, write_figure
+from .inputs import check_targets, given_images, placed, read, stem, without_copies
+from .lengths import Lengths, add_pixel_size, lengths_of
+from .options import add_inputs, add_outputs, count, numbers, positive
+from .pages import page_named
+from .progress import progress
+from .values import Values, add_range, values_of
+
+HELP = "classes by brightness, with a proof for each label"
+USAGE = "IMAGE [IMAGE ...] [options]"
+DESCRIPTION = """\
+Divide an image into classes by brightness, with smooth contours, and say which labels are certain.
+The image is denoised by total variation and compared with thresholds; these are found from the
+image unless --thresholds gives them. Class 0 is the darkest. The labels minimise
+
+  strength * length of the contours + half of the squared distance of the image to the values
+
+among all labelings, and the program proves it: a label is called certain if no better or equally
+good labeling has another one there. Areas are printed with the range in which those of the exact
+solution lie.
+
+With --mu, there are two classes, as in scikit-image's chan_vese with the same mu. All channels are
+then used together; otherwise colours are converted to brightness.
+"""
+EPILOG = """\
+examples:
+  steepest segment cells.tif                           writes cells_labels.tif: 0 and 1
+  steepest segment photo.tif --classes 3 --strength 0.3
+  steepest segment photo.png --mu 0.25                 two classes, as scikit-image's chan_vese
+  steepest segment nuclei.png --objects --areas nuclei.csv      a number for each object
+  steepest segment cells.tif --overlay cells.png --doubt doubt.png
+  steepest segment scan.tif --range 0 4095 --thresholds 0.2,0.6
+  steepest segment scans/ -o labels --overlay pics     one result for each image of a folder
+
+The strength is in grey value x pixel, where grey values are between 0 and 1 for 8- and 16-bit
+images and with --range. Objects of contrast c and radius r are lost at a strength of about c r / 4.
+"""
+_STRENGTH = 0.1  # default, relative to the range of the image
+_SIZES = {1: "length", 2: "area", 3: "volume"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``steepest segment``."""
+    add_inputs(parser)
+    group = parser.add_argument_group("classes")
+    group.add_argument("--classes", type=count, metavar="N", help="number of classes (default 2)")
+    group.add_argument(
+        "--strength",
+        type=positive,
+        metavar="S",
+        help="weight of the length of the contours (default: a tenth of the range of the image)",
+    )
+    group.add_argument(
+        "--thresholds", type=numbers, metavar="T1,T2,..", help="fixed thresholds between classes"
+    )
+    group.add_argument(
+        "--mu", type=positive, metavar="MU", help="two classes, as scikit-image's chan_vese"
+    )
+    add_range(parser)
+    add_pixel_size(parser)
+    group.add_argument(
+        "--connectivity",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="length of contours: 1 along the axes (default), 2 along diagonals as well, which "
+        "avoids staircases (2-D only)",
+    )
+    group.add_argument("--spacing", metavar="A,B,..", help="pixel spacing, or 'file'")
+    group.add_argument("--threads", type=count, metavar="N", help="number of threads")
+    add_outputs(
+        parser, "labels: file, or folder for several images (default: NAME_labels here)",
+        images=False,
+    )  # fmt: skip
+    group = parser.add_argument_group("more results (files, or folders for several images)")
+    group.add_argument(
+        "--objects", action="store_true", help="label each connected object, not its class"
+    )
+    group.add_argument(
+        "--overlay", metavar="PATH", help="picture (PNG): contours; labels not certain are hatched"
+    )
+    group.add_argument("--doubt", metavar="PATH", help="image, white where the label is uncertain")
+    group.add_argument("--areas", metavar="PATH", help="table of all objects (CSV)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment every image."""
+    values = values_of(arguments)
+    _check(arguments)
+    sources = given_images(arguments)
+    several = len(sources) > 1
+    targets = {name: _targets(name, arguments, several) for name in sources}
+    for option, kind in (
+        ("labels", "mask"),
+        ("overlay", "figure"),
+        ("doubt", "mask"),
+        ("areas", "table"),
+    ):
+        paths = [each[option] for each in targets.values() if option in each]
+        check_targets(paths, arguments.overwrite, kind)
+
+    def work(source: str, label: str) -> Record:
+        image, paths = without_copies(read(source, arguments)), targets[source]
+        lengths = lengths_of(arguments, image)
+        blank = [np.zeros(part.shape[: len(image.space)], np.uint8) for part in image.parts]
+        for option in {"labels", "doubt"} & set(paths):
+            check_target(paths[option], _label_image(image, blank))
+        record = Record(source, outputs=list(paths.values()))
+        record.describe(image)
+        values.report(record)
+        lengths.report(record)
+        start, pages = perf_counter(), []
+        with progress(label, enabled=not arguments.quiet) as on_step:
+            for index, part in enumerate(image.parts):
+                with page_named(image, index):
+                    pages.append(_segmented(arguments, image, part, values, lengths, on_step))
+        seconds = perf_counter() - start
+        found = _Found(image, lengths, pages)
+        with OutputSet(overwrite=arguments.overwrite) as outputs:
+            found.write(paths, arguments, outputs)
+        found.report(record, values)
+        record.certify(_Proof(pages, seconds))
+        return record
+
+    return run_batch(arguments, sources, work)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Check that the options go together, before any image is read."""
+    if arguments.mu is not None:
+        names = ("classes", "strength", "thresholds")
+        given = [f"--{name}" for name in names if getattr(arguments, name) is not None]
+        if given:
+            raise InputError(f"{', '.join(given)}: cannot be combined with --mu")
+    if arguments.thresholds is not None and arguments.classes is not None:
+        raise InputError("--classes: follows from --thresholds; give only one of them")
+    if arguments.overlay is not None:
+        need_figures()
+
+
+def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
+    """The files of the labels and of the other results that were asked for."""
+    own = Path(name).suffix
+    ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
+    if arguments.output is not None:
+        paths = {"labels": placed(name, arguments, arguments.output, ending, several)}
+    elif several:
+        raise InputError("several images need a folder for the results: give -o FOLDER")
+    else:
+        paths = {"labels": Path(f"{stem(name)}_labels{ending}")}
+    for option, suffix in (("overlay", ".png"), ("doubt", ending), ("areas", ".csv")):
+        output = getattr(arguments, option)
+        if output is not None:
+            tag = f"_{option}" if not several else ""
+            paths[option] = placed(name, arguments, output, tag + suffix, several)
+    if len(set(paths.values())) < len(paths):
+        raise InputError(f"{name}: two results would have the same name; give different paths")
+    check_kind(paths["labels"], "mask")
+    return paths
+
+
+def _label_image(image: Image, parts: Sequence[np.ndarray]) -> Image:
+    """An image of labels with the pixel size of the image."""
+    axes = image.axes.removesuffix("C")
+    stored = image.stored_axes.replace("C", "")
+    array = np.stack(parts) if axes.startswith("T") else parts[0]
+    metadata = image.metadata.without_display()
+    return replace(image, array=array, axes=axes, stored_axes=stored, alpha=None, metadata=metadata)
+
+
+def _segmented(
+    arguments: argparse.Namespace,
+    image: Image,
+    part: np.ndarray,
+    values: Values,
+    lengths: Lengths,
+    on_step: Any,
+) -> Any:
+    """Segment one page."""
+    from steepest.segmentation import chan_vese, threshold_rof
+
+    page = values.compute(part)
+    options = {
+        "connectivity": arguments.connectivity,
+        "spacing": lengths.spacing,
+        "num_threads": arguments.threads,
+        "on_step": on_step,
+    }
+    if arguments.mu is not None:
+        return chan_vese(page, arguments.mu, channel_axis=image.channel_axis, **options)
+    page = page / np.iinfo(page.dtype).max if page.dtype.kind == "u" else page.astype(np.float64)
+    if image.channel_axis is not None:
+        if page.shape[-1] != 3:
+            raise InputError(
+                f"{image.name}: {page.shape[-1]} channels; give --mu M to segment them together"
+            )
+        page = page @ np.array(LUMA)
+    strength = arguments.strength or _STRENGTH * float(np.ptp(page))
+    return threshold_rof(
+        page, strength, arguments.classes or 2, thresholds=arguments.thresholds, **options
+    )
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """How much of the labels is proven."""
+
+    pages: Sequence[Any]
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        return str(next((p for p in self.pages if not p.converged), self.pages[0]).status)
+
+    @property
+    def converged(self) -> bool:
+        return all(page.converged for page in self.pages)
+
+    @property
+    def promise(self) -> str:
+        total = sum(page.labels.size for page in self.pages)
+        doubtful = sum(int((~page.certain).sum()) for page in self.pages)
+        if not doubtful:
+            return "all labels are proven"
+        wrong = sum(page.doubtful_bound for page in self.pages)
+        share = 100 * (total - doubtful) / total
+        return f"{share:.4g} % of the labels are proven; of the rest, at most {wrong} are wrong"
+
+    @property
+    def effort(self) -> str:
+        return f"{sum(p.iterations for p in self.pages)} iterations, {duration(self.seconds)}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "doubtful": sum(int((~page.certain).sum()) for page in self.pages),
+            "doubtful_bound": sum(page.doubtful_bound for page in self.pages),
+            "gap": max(page.gap for page in self.pages),
+            "energy": [page.energy for page in self.pages],
+            "iterations": sum(page.iterations for page in self.pages),
+            "converged": self.converged,
+            "status": self.status,
+            "seconds": self.seconds,
+        }
+
+
+class _Found:
+    """The segmentations of all pages of an image."""
+
+    def __init__(self, image: Image, lengths: Lengths, pages: Sequence[Any]) -> None:
+        from steepest.segmentation import regions
+
+        self.image, self.lengths, self.pages = image, lengths, pages
+        self.regions = [regions(page, pixel_size=lengths.pixel_size) for page in pages]
+
+    def write(
+        self, paths: dict[str, Path], arguments: argparse.Namespace, outputs: OutputSet
+    ) -> None:
+        """Write all files."""
+        parts = [page.labels for page in self.pages]
+        if arguments.objects:
+            most = max(int(each.labels.max()) for each in self.regions)
+            if most > np.iinfo(np.uint16).max:
+                raise InputError(f"{self.image.name}: {most} objects; files hold up to 65535")
+            parts = [each.labels.astype(np.uint16) for each in self.regions]
+        write_image(paths["labels"], _label_image(self.image, parts), outputs=outputs)
+        if "doubt" in paths:
+            doubt = [(~page.certain).astype(np.uint8) * np.uint8(255) for page in self.pages]
+            write_image(paths["doubt"], _label_image(self.image, doubt), outputs=outputs)
+        if "areas" in paths:
+            with outputs.open(paths["areas"]) as file:
+                file.write(self._table().encode())
+        if "overlay" in paths:
+            from steepest import plot
+
+            first, middle = self.pages[0], len(self.pages) > 1
+            figure = plot.label_overlay(
+                self.image.parts[0], first.labels, first.certain,
+                channel_axis=self.image.channel_axis, note="page 1" if middle else "",
+            )  # fmt: skip
+            write_figure(paths["overlay"], figure, outputs)
+
+    def _table(self) -> str:
+        """The objects of all pages as CSV."""
+        size, space = _SIZES[len(self.image.space)], self.image.space.lower()
+        sizes = [size, f"{size}_certain", f"{size}_possible"]
+        columns = ["page", "object", "class", *sizes, "border", *space, "unit"]
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(columns)
+        for page, found in enumerate(self.regions):
+            for row in found.table:
+                areas = [f"{row[name]:.6g}" for name in ("area", "area_certain", "area_possible")]
+                place = [f"{at:.3f}" for at in row["centroid"]]
+                unit = self.lengths.unit.replace("\u00b5", "u")
+                head = [page + 1, row["label"], row["class"]]
+                table.writerow([*head, *areas, int(row["border"]), *place, unit])
+        return text.getvalue()
+
+    def report(self, record: Record, values: Values) -> None:
+        """Report the values and the areas of the classes, and the number of objects."""
+        page, several = self.pages[0], len(self.pages) > 1
+        where = " (page 1)" if several else ""
+        power = {1: "", 2: "\u00b2", 3: "\u00b3"}[len(self.image.space)]
+        unit = self.lengths.unit + power
+        pixel = math.prod(h * self.lengths.pixel_size for h in page.spacing)
+        if page.thresholds.size and page.values.ndim == 1:
+            levels = ", ".join(f"{level:.4g}" for level in page.thresholds)
+            record.lines.append(("thresholds", levels + where))
+        areas = []
+        for k in range(page.thresholds.size + 1):
+            own = np.count_nonzero(page.labels == k) * pixel
+            least = np.count_nonzero((page.labels == k) & page.certain) * pixel
+            most = np.count_nonzero((page.lowest <= k) & (k <= page.highest)) * pixel
+            value = ", ".join(f"{each:.4g}" for each in np.atleast_1d(page.values[k]))
+            between = "" if least == most else f", between {least:.6g} and {most:.6g}"
+            size = _SIZES[len(self.image.space)]
+            record.lines.append((f"class {k}", f"value {value}, {size} {own:.6g} {unit}{between}"))
+            areas.append([own, least, most])
+        objects = [len(each.table) for each in self.regions]
+        record.lines.append(("objects", ", ".join(map(str, objects[:12]))))
+        record.values.update(
+            thresholds=[p.thresholds for p in self.pages], values=[p.values for p in self.pages],
+            areas=areas, objects=objects,
+        )  # fmt: skip

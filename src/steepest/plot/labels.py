@@ -1,0 +1,113 @@
+"""Show a segmentation on its image, with the labels that are not certain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from steepest.core.arrays import as_array
+from steepest.core.errors import InputError
+from steepest.core.namespace import detached
+
+from .canvas import PanelSheet, band_colours, panel_aspect, picture_of, show
+from .checks import plain
+
+_DOUBT = "#ffd400"
+_LARGER = 2.0  # than other pictures: contours are fine
+
+
+def label_overlay(
+    image: Any,
+    labels: Any,
+    certain: Any = None,
+    *,
+    channel_axis: int | None = None,
+    title: str = "",
+    note: str = "",
+) -> Figure:
+    """Draw the contours of labels on an image, and hatch the pixels whose label is not certain.
+
+    Contours between certain pixels are solid lines in the colour of the class with the larger
+    number; other contours are thin and yellow. Of a volume, the middle slice is shown.
+
+    Parameters
+    ----------
+    image : array, 2-D or 3-D, plus an optional channel axis
+    labels : integer array of its spatial shape
+    certain : Boolean array of its spatial shape, optional
+        Where the labels are certain, such as ``certain`` of a `steepest.segmentation.Segmentation`.
+        Default: everywhere.
+    channel_axis : int, optional
+        Axis of the channels of ``image``.
+    title, note : str
+        Texts above the picture, left and right.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be shown, or if the shapes do not fit together.
+    """
+    picture = picture_of(image, channel_axis, "image")
+    shape = list(np.shape(image))
+    if channel_axis is not None:
+        del shape[channel_axis]
+    numbers = _plane(labels, "labels", tuple(shape))
+    sure = np.ones(numbers.shape, bool)
+    if certain is not None:
+        sure = _plane(certain, "certain", tuple(shape)).astype(bool)
+    sheet = PanelSheet(1, panel_aspect(picture), title=title)
+    axes = sheet.axes(0)
+    show(axes, picture, float(picture.min()), float(picture.max()))
+    height, width = numbers.shape
+    axes.images[0].set_extent((0, width, height, 0))
+    classes = int(numbers.max(initial=0))
+    colours = [*band_colours(max(classes, 2))[::-1]]
+    for k in range(1, classes + 1):
+        axes.add_collection(
+            LineCollection(_edges(numbers, sure, k, True), colors=[colours[k - 1]], linewidths=1.0)
+        )
+        axes.add_collection(
+            LineCollection(_edges(numbers, sure, k, False), colors=_DOUBT, linewidths=0.7)
+        )
+    if not sure.all():
+        doubt = np.pad(~sure, 1).astype(float)
+        x, y = np.arange(width + 2) - 0.5, np.arange(height + 2) - 0.5
+        area = axes.contourf(x, y, doubt, levels=[0.5, 1.5], colors="none", hatches=["//////"])
+        area.set_edgecolor(_DOUBT)
+        area.set_linewidth(0)
+    sheet.figure.set_size_inches(_LARGER * sheet.size[0], _LARGER * sheet.size[1])
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    sheet.label(axes, "contours; hatched: not certain", plain(note, "note"))
+    return sheet.figure
+
+
+def _plane(array: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The middle slice of labels or of a mask with the shape of the image."""
+    values = np.asarray(detached(as_array(array, name)))
+    if values.shape != shape or len(shape) not in (2, 3) or values.dtype.kind not in "biu":
+        raise InputError(
+            f"{name} of shape {values.shape} and dtype {values.dtype}; whole numbers of shape "
+            f"{shape} are needed, with two or three axes"
+        )
+    return values[shape[0] // 2] if len(shape) == 3 else values
+
+
+def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> list[Any]:
+    """The pixel edges (n, 2, 2) between class k and lower ones, with this certainty."""
+    lines = []
+    for axis in range(2):
+        here, ahead = range(labels.shape[axis] - 1), range(1, labels.shape[axis])
+        first, second = labels.take(here, axis), labels.take(ahead, axis)
+        both = sure.take(here, axis) & sure.take(ahead, axis)
+        there = (first != second) & (np.maximum(first, second) == k) & (both == certain)
+        y, x = np.nonzero(there)
+        if axis == 0:  # the edge below the pixel
+            ends = [np.stack([x, y + 1], -1), np.stack([x + 1, y + 1], -1)]
+        else:  # to the right of it
+            ends = [np.stack([x + 1, y], -1), np.stack([x + 1, y + 1], -1)]
+        lines.append(np.stack(ends, 1))
+    return list(np.concatenate(lines))

@@ -1,0 +1,19 @@
+"""Segmentation with proof: the labels of a result are global minimisers, or it says where not."""
+
+from .bias import BiasCorrection, bias_corrected
+from .chan_vese import chan_vese
+from .cut import cut
+from .regions import Regions, regions
+from .result import Segmentation
+from .threshold_rof import threshold_rof
+
+__all__ = [
+    "BiasCorrection",
+    "Regions",
+    "Segmentation",
+    "bias_corrected",
+    "chan_vese",
+    "cut",
+    "regions",
+    "threshold_rof",
+]

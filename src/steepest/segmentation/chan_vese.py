@@ -1,0 +1,162 @@
+"""Two classes with free means: the piecewise constant model of Chan and Vese."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.numbers import check_flag, check_number
+from ..core.status import Status
+from ..flows.options import takes_options_of
+from .inputs import Inputs, inputs_of
+from .proof import State
+from .result import Segmentation, assembled, finished
+from .threshold_rof import threshold_rof
+
+_COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
+_MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
+
+
+@takes_options_of(threshold_rof)
+def chan_vese(
+    image: Any, mu: float = 0.25, *, channel_axis: int | None = None, **options: Any
+) -> Segmentation:
+    """Segment an image into two classes, each about as bright as its mean.
+
+    The labels minimise
+
+        ``mu * length + sum over class 1 of |f - m1|^2 + sum over class 0 of |f - m0|^2``,
+
+    where f is the image with its range scaled to [0, 1], as in ``skimage.segmentation.chan_vese``
+    with ``lambda1 = lambda2 = 1``, so that ``mu`` means the same there and here. Labels and means
+    are updated in turn. The labels of the result are a *global* minimiser for its two means, and
+    the means are those of the labels. Other pairs of means may have a smaller energy.
+
+    Parameters
+    ----------
+    image : array, 1-D to 3-D, plus an optional channel axis
+        The image. Several channels are segmented together; they share one scale.
+    mu : float
+        Weight of the length of the contour.
+    channel_axis : int, optional
+        Axis of the channels.
+    **options
+        tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads and
+        raise_on_failure of `threshold_rof`.
+
+    Returns
+    -------
+    Segmentation
+        Class 1 is the brighter one. ``energy`` and ``gap`` refer to the scaled image; ``values``,
+        ``thresholds`` and ``image`` are on the scale of the image. With channels, ``image`` is the
+        brightness along the line through both values.
+
+    Raises
+    ------
+    InputError
+        Bad image or options.
+    NotConverged
+        If the tolerance is not met or a class is empty, and ``raise_on_failure=True``.
+
+    References
+    ----------
+    Chan & Vese, IEEE Trans. Image Process. 10 (2001) 266-277.
+    """
+    raise_on_failure = check_flag(options.pop("raise_on_failure", False), "raise_on_failure")
+    mu = check_number(mu, "mu")
+    inputs = inputs_of(image, channel_axis, **options)
+    low = float(inputs.image.min())
+    width = (float(inputs.image.max()) - low) or 1.0
+    search = _Search(inputs, (inputs.image - low) / width, mu)
+    found = search.run()
+    level, step, f = search.level, search.distance, search.f
+    inside = level.inside.reshape(inputs.space)
+    energy = 2 * step * level.length
+    for part, mean in zip((~inside, inside), search.means, strict=True):
+        energy += float(((f[:, part] - mean[:, None]) ** 2).sum())
+    values = search.means * width + low
+    result = assembled(
+        [level], inputs, found, search.rof.iterations,
+        values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
+        energy=energy, gap=2 * step * level.gap, proven=search.proven,
+        offset=low * float(search.direction.sum()), factor=width,
+    )  # fmt: skip
+    return finished(result, raise_on_failure)
+
+
+class _Search:
+    """Updates labels and means in turn until both rest."""
+
+    def __init__(self, inputs: Inputs, f: np.ndarray, mu: float) -> None:
+        self.inputs, self.f, self.mu = inputs, f, mu
+        self._total = f.reshape(len(f), -1).sum(1)
+        self.means = self._means_of(_brighter(f), np.zeros((2, len(f))))
+        self.rof = inputs.rof(f[0])
+        self._coarse = _COARSE
+
+    @property
+    def distance(self) -> float:
+        """The distance of the two means."""
+        return float(np.linalg.norm(self.means[1] - self.means[0]))
+
+    @property
+    def direction(self) -> np.ndarray:
+        """The direction from the darker to the brighter mean."""
+        step = self.means[1] - self.means[0]
+        return step / self.distance if self.distance else np.eye(len(step))[0]
+
+    @property
+    def proven(self) -> bool:
+        """Whether the labels meet the tolerance for the means, and the means are theirs."""
+        rests = np.array_equal(self._next(), self.means) or self.distance == 0
+        return rests and self.inputs.done(self.level.gap, self.level.length)
+
+    def run(self) -> Status:
+        """Alternate; returns the status of the last solution."""
+        for _ in range(_MOST_ROUNDS):
+            line = self.f[0] if len(self.f) == 1 else np.tensordot(self.direction, self.f, 1)
+            if line is not self.rof.data:
+                self.rof.data = line
+            self._threshold = float(self.direction @ (self.means[0] + self.means[1])) / 2
+            found = self.rof.solve(
+                self.mu / (2 * self.distance) if self.distance else 0.0, self._look
+            )
+            self._coarse /= 4
+            if self.proven or self.inputs.tell.stopped or not found.ok:
+                break
+            means = self._next()
+            if np.array_equal(means[0], means[1]):
+                break
+            self.means = means
+        return found
+
+    def _look(self, state: State, gap: float) -> bool:
+        self.level = state.prove(self._threshold)
+        stop = self.inputs.report(self.level.gap, self.level.length)
+        early = gap < self._coarse and not np.array_equal(self._next(), self.means)
+        return stop or early or self.inputs.done(self.level.gap, self.level.length)
+
+    def _next(self) -> np.ndarray:
+        """The means of the labels."""
+        return self._means_of(self.level.inside.reshape(self.f.shape[1:]), self.means)
+
+    def _means_of(self, inside: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """The means (2, channels) of f outside and inside; an empty class keeps its mean."""
+        pixels = self.f.reshape(len(self.f), -1)
+        # einsum, because matrix products start threads of their own
+        count, above = np.count_nonzero(inside), np.einsum("ci,i->c", pixels, inside.ravel())
+        outside = inside.size - count
+        low = (self._total - above) / outside if outside else before[0]
+        return np.array([low, above / count if count else before[1]])
+
+
+def _brighter(f: np.ndarray) -> np.ndarray:
+    """The pixels above the mean along the line along which the channels vary most."""
+    centred = f - f.reshape(len(f), -1).mean(1).reshape(-1, *[1] * (f.ndim - 1))
+    if len(f) == 1:
+        return centred[0] > 0
+    pixels = centred.reshape(len(f), -1)
+    line = np.linalg.eigh(pixels @ pixels.T)[1][:, -1]
+    line = line if line[np.argmax(np.abs(line))] > 0 else -line
+    return np.tensordot(line, centred, 1) > 0

@@ -1,0 +1,107 @@
+"""One set of least length and cost: any two-class problem with a cost per pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.numbers import check_flag, check_number
+from ..core.progress import Callback
+from ..core.status import Status
+from .inputs import Inputs, grey, inputs_of
+from .proof import Faces, Level, State
+from .result import Segmentation, assembled, finished
+from .rof import Rof
+
+
+def cut(
+    unary: Any,
+    length: float,
+    *,
+    tol: float = 1e-9,
+    connectivity: int = 1,
+    spacing: float | Sequence[float] | None = None,
+    weights: Any = None,
+    max_num_iter: int = 5000,
+    on_step: Callback | None = None,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> Segmentation:
+    """Find the set E with the least ``length * (length of its contour) + sum over E of unary``.
+
+    This is the problem of a graph cut. The cost ``unary`` says what it costs to put a pixel into E:
+    negative numbers draw it in. Examples are
+
+    - ``|f - m1|^2 - |f - m0|^2``, summed over channels, for classes with known means or colours,
+    - ``log((1 - p) / p)`` for the probabilities p of a network,
+    - the same with large negative or positive numbers at seeds that must be inside or outside.
+
+    Parameters
+    ----------
+    unary : array, 1-D to 3-D
+        The cost of each pixel. The size of numbers that decide on their own does not matter.
+    length : float
+        Weight of the length of the contour.
+    tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads, raise_on_failure
+        As in `threshold_rof`. ``weights`` make the contour cheap where they are small, such as at
+        edges.
+
+    Returns
+    -------
+    Segmentation
+        ``labels`` are 1 in E and 0 elsewhere, and ``values`` the mean of ``-unary`` in each class.
+
+    Raises
+    ------
+    InputError
+        Bad costs, length or options.
+    NotConverged
+        If the tolerance is not met or a class is empty, and ``raise_on_failure=True``.
+    """
+    raise_on_failure = check_flag(raise_on_failure, "raise_on_failure")
+    inputs = inputs_of(
+        unary, name="unary", tol=tol, connectivity=connectivity, spacing=spacing, weights=weights,
+        max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
+    )  # fmt: skip
+    length = check_number(length, "length")
+    costs = grey(inputs, "unary", "add the costs of the channels")
+    rof, level, found = least_set(inputs, costs, length)
+    result = assembled(
+        [level], inputs, found, rof.iterations, values=_means(-costs, level),
+        energy=level.length + float(costs[level.inside.reshape(inputs.space)].sum()),
+        gap=level.gap, proven=inputs.done(level.gap, level.length),
+    )  # fmt: skip
+    return finished(result, raise_on_failure)
+
+
+def least_set(
+    inputs: Inputs, costs: np.ndarray, length: float, rof: Rof | None = None
+) -> tuple[Rof, Level, Status]:
+    """Solve the problem of `cut`, from the flux of ``rof`` if there is one.
+
+    A pixel whose cost exceeds what can flow to it decides on its own, however much it costs.
+    """
+    faces = Faces.of(inputs.energy, inputs.space, length)
+    enough = 2 * faces.largest
+    f = np.clip(-costs, -enough, enough) if enough > 0 else np.sign(-costs)
+    if rof is None:
+        rof = inputs.rof(f)
+    else:
+        rof.data = f
+    last: list[Level] = []
+
+    def look(state: State, gap: float) -> bool:
+        last[:] = [state.prove(0.0)]
+        excess, size = last[0].gap, last[0].length
+        return inputs.report(excess, size) or inputs.done(excess, size)
+
+    found = rof.solve(length, look)
+    return rof, last[0], found
+
+
+def _means(f: np.ndarray, level: Level) -> np.ndarray:
+    """The means of f outside and inside a set; 0 for the mean over no pixels."""
+    inside = level.inside.reshape(f.shape)
+    return np.array([f[part].mean() if part.any() else 0.0 for part in (~inside, inside)])

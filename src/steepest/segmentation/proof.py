@@ -1,0 +1,204 @@
+"""What a flux proves about the superlevel sets of the exact ROF image (docs/certificate).
+
+For the flow q of a flux and ``u = f + div q``, the energy of a set E is
+
+    G(E) = length of E + sum over E of (level - f) = lack(E) + sum over E of (level - u),
+
+where ``lack(E) >= 0`` is what the faces on the contour of E could still let through. No set has
+less energy than ``-sum (u - level)+``. ``{u > level}`` exceeds this by its lack alone: the *gap*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..convex.energy import Energy
+from ..core.namespace import Array, to_float64
+from .kernels import deficits, flow_of, numbered, potential, reach, ties
+
+_EPS = float(np.finfo(np.float64).eps)
+_NEAR = 1e-6  # relative to the range of the image: pixels that are almost at a level
+_MOST_ROUNDS = 100  # of the refinement of the doubtful pixels; each of them is a valid end
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """The faces between pixels: offsets (A, 3), capacities (A,) and weights of the pixels.
+
+    ``weights`` is (z, y, x), or (0, 0, 0) where all are one.
+    """
+
+    offsets: np.ndarray
+    capacity: np.ndarray
+    weights: np.ndarray
+
+    @staticmethod
+    def of(energy: Energy, space: tuple[int, ...], strength: float) -> Faces:
+        """The faces of an energy ``strength * J`` with coarea formula."""
+        offsets, shares = energy.faces(len(space))  # type: ignore[attr-defined]
+        weights = np.zeros((0, 0, 0))
+        if energy.weights is not None:  # type: ignore[attr-defined]
+            weights = volume(to_float64(energy.weights))  # type: ignore[attr-defined]
+        return Faces(offsets, strength * shares, weights)
+
+    @property
+    def largest(self) -> float:
+        """Bound on the change of a pixel by any flow."""
+        return 2 * float(self.capacity.sum()) * (self.weights.max() if self.weights.size else 1.0)
+
+    def flow(self, flux: Array) -> np.ndarray:
+        """The flow (A, z, y, x) of a flux (A, 1, \\*space)."""
+        p = np.stack([volume(part[0]) for part in flux])
+        q = np.empty(p.shape)
+        flow_of(p, self.weights, self.capacity, self.offsets, q)
+        return q
+
+
+def volume(array: np.ndarray) -> np.ndarray:
+    """An array of one to three axes as (z, y, x)."""
+    return np.ascontiguousarray(array).reshape((1,) * (3 - array.ndim) + array.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """An image f, its faces, a flow q, and the potential ``u = f + div q``; all (z, y, x)."""
+
+    f: np.ndarray
+    faces: Faces
+    q: np.ndarray
+    u: np.ndarray
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest magnitude of f."""
+        return float(max(self.f.max(), -self.f.min()))
+
+    @cached_property
+    def span(self) -> float:
+        """The range of f."""
+        return float(self.f.max() - self.f.min())
+
+    @staticmethod
+    def of(f: np.ndarray, faces: Faces, q: np.ndarray) -> State:
+        """The state of a flow; u is evaluated anew."""
+        u = np.empty_like(f)
+        potential(f, q, faces.offsets, u)
+        return State(f, faces, q, u)
+
+    def prove(self, level: float) -> Level:
+        """What the flux proves about ``{u > level}``.
+
+        Pixels that are almost at the level may all be counted to one side of it.
+        """
+        plain = self._contour(level, 0.0)
+        near = _NEAR * self.span
+        if not (np.abs(self.u.ravel()[plain.ends] - level) <= near).any():
+            return plain
+        others = (self._contour(level, near), self._contour(level, -near))
+        return min(plain, *others, key=lambda each: each.gap)
+
+    def _contour(self, level: float, shift: float) -> Level:
+        """The contour of ``{u > level + shift}``, what it lacks, and the pixels in between."""
+        length, ends, amounts = deficits(
+            self.u, self.q, self.faces.weights, self.faces.capacity, self.faces.offsets,
+            level + shift,
+        )  # fmt: skip
+        size = self.largest + abs(level) + self.faces.largest
+        rounding = (2 * len(self.faces.capacity) + 4) * _EPS * size
+        near = abs(shift) + rounding
+        count, total = ties(self.u, level, near)
+        slack = 2 * (total + rounding * count)
+        return Level(self, level, shift, length, ends, amounts, near, rounding, slack)
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The set ``{u > level}`` of a state, and what may be wrong about it.
+
+    Attributes
+    ----------
+    shift : float
+        The set is ``{u > level + shift}``, with a tiny shift.
+    length : float
+        The length of its contour, times the strength.
+    ends, amounts : arrays (n, 2), (n,)
+        The pixels on both sides of each contour face that lacks flow, and what it lacks.
+    near, rounding : float
+        Pixels this near to the level count as ties; the rounding error of u is below ``rounding``.
+    slack : float
+        Bound on the change of the energy by ties.
+    """
+
+    state: State
+    level: float
+    shift: float
+    length: float
+    ends: np.ndarray
+    amounts: np.ndarray
+    near: float
+    rounding: float
+    slack: float
+
+    @property
+    def gap(self) -> float:
+        """The most by which the energy of the set may exceed the least one."""
+        return float(self.amounts.sum()) * (1 + 1e-9) + self.slack
+
+    @property
+    def energy(self) -> float:
+        """``length + sum over the set of (level - f)``."""
+        return self.length + float((self.level - self.state.f)[self.inside].sum())
+
+    @property
+    def inside(self) -> np.ndarray:
+        """The set, (z, y, x)."""
+        return self.state.u > self.level + self.shift
+
+    def doubtful(self) -> tuple[np.ndarray, int]:
+        """The pixels where an exact minimiser may differ, and how many can do so at once.
+
+        Where the set and a minimiser differ on a connected part C, the sum of ``|u - level|`` over
+        C is at most what the contour faces that touch C lack. So C lies within this distance of
+        such a face, where each pixel is as long as its ``|u - level|``. The same holds with the
+        faces that touch one connected part of these pixels, and so on.
+        """
+        if self.gap == 0:
+            return np.zeros(self.state.u.shape, bool), 0
+        offsets, shape = self.state.faces.offsets, self.state.u.shape
+        margin = np.abs(self.state.u - self.level)
+        margin = np.where(margin <= self.near, 0.0, margin - self.rounding)
+        seeds = np.concatenate([self.ends.ravel(), np.flatnonzero(margin == 0)])
+        part, radius = np.ones(shape, np.int32), np.array([self.gap])
+        reached, before = np.zeros(shape, bool), -1
+        for _ in range(_MOST_ROUNDS if seeds.size else 0):
+            reached = reach(margin, offsets, seeds, part, radius)
+            now = int(np.count_nonzero(reached))
+            if now in (0, before):
+                break
+            part, count = numbered(reached, offsets)
+            radius, before = self._lacks(part, count), now
+        where = np.flatnonzero(reached)
+        if not where.size:
+            return reached, 0
+        return reached, _most_within(margin.ravel()[where], part.ravel()[where], radius)
+
+    def _lacks(self, part: np.ndarray, count: int) -> np.ndarray:
+        """What the faces that touch each part lack."""
+        first, second = part.ravel()[self.ends[:, 0]], part.ravel()[self.ends[:, 1]]
+        second = np.where(second == first, 0, second)
+        total = np.bincount(first, self.amounts, count + 1)
+        total = total + np.bincount(second, self.amounts, count + 1)
+        return total[1:] * (1 + 1e-9) + self.slack
+
+
+def _most_within(margin: np.ndarray, part: np.ndarray, radius: np.ndarray) -> int:
+    """The largest number of pixels whose margins add up to at most the radius of their part."""
+    order = np.lexsort((margin, part))
+    sums, parts = np.cumsum(margin[order]), part[order]
+    start = np.searchsorted(parts, parts)  # the first pixel of the own part
+    before = np.where(start > 0, sums[start - 1], 0.0)
+    fits = sums - before - 1e-9 * sums <= radius[parts - 1]  # 1e-9: the rounding of the sums
+    return int(np.count_nonzero(fits))

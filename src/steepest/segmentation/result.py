@@ -1,0 +1,133 @@
+"""The result of every segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.errors import NotConverged
+from ..core.status import Status
+from .inputs import Inputs
+from .proof import Level
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Labels with a proof.
+
+    Grey values (``values``, ``thresholds``, ``image``) are on the scale from 0 to 1 for uint8 and
+    uint16 images, and on that of the image otherwise.
+
+    Attributes
+    ----------
+    labels : unsigned integer array (\\*space)
+        The class of each pixel, from 0, in the order of the thresholds.
+    values : float64 array (K,), or (K, channels)
+        The value of each class.
+    thresholds : float64 array (K - 1,)
+        ``labels`` is the number of thresholds that are below ``image``.
+    image : float64 array (\\*space)
+        The denoised image that is compared with the thresholds.
+    energy : float
+        The energy of the labels. Each function says which.
+    gap : float
+        The most by which ``energy`` may exceed the least energy. Zero: the labels are a global
+        minimiser.
+    certain : Boolean array (\\*space)
+        Where every minimiser has this label: ``lowest == highest``.
+    lowest, highest : unsigned integer arrays (\\*space)
+        The labels of all minimisers lie between the two.
+    doubtful_bound : int
+        The most labels that may be wrong at once, among those that are not certain.
+    iterations : int
+        Number of iterations of the solver.
+    status : Status
+        How the computation ended.
+    spacing : tuple of floats
+        The pixel spacing.
+    """
+
+    labels: np.ndarray
+    values: np.ndarray
+    thresholds: np.ndarray
+    image: np.ndarray
+    energy: float
+    gap: float
+    certain: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+    doubtful_bound: int
+    iterations: int
+    status: Status
+    spacing: tuple[float, ...]
+
+    @property
+    def converged(self) -> bool:
+        """True if the tolerance was met and no class is empty."""
+        return self.status.ok
+
+    def __repr__(self) -> str:
+        share = f"{100 * float(self.certain.mean()):.4g} % of the labels certain"
+        classes = f"{self.thresholds.size + 1} class" + ("es" if self.thresholds.size else "")
+        return f"<{type(self).__name__}: {classes}, {share}, {self.status}>"
+
+
+def assembled(
+    levels: Sequence[Level],
+    inputs: Inputs,
+    found: Status,
+    iterations: int,
+    *,
+    values: np.ndarray,
+    energy: float,
+    gap: float,
+    proven: bool,
+    wanted: int = 2,
+    offset: float = 0.0,
+    factor: float = 1.0,
+) -> Segmentation:
+    """The result of proven sets, each inside the one before it.
+
+    ``factor`` and ``offset`` bring the potential to the scale of the image. ``wanted`` is the
+    number of classes asked for.
+    """
+    shape, state = inputs.space, levels[0].state if levels else None
+    kind = np.uint8
+    lowest, highest, labels = (np.zeros(shape, kind) for _ in range(3))
+    bound = 0
+    for level in levels:
+        doubtful, wrong = level.doubtful()
+        inside = level.inside
+        labels += inside.reshape(shape)
+        lowest += (inside & ~doubtful).reshape(shape)
+        highest += (inside | doubtful).reshape(shape)
+        bound += wrong
+    certain = lowest == highest
+    status = inputs.status(found, proven)
+    if status.ok and np.unique(labels).size < wanted:
+        status = Status.EMPTY_CLASS
+    u = inputs.image[0] if state is None else state.u.reshape(shape)
+    return Segmentation(
+        labels=labels,
+        values=values,
+        thresholds=np.array([level.level for level in levels]) * factor + offset,
+        image=u * factor + offset,
+        energy=energy,
+        gap=gap,
+        certain=certain,
+        lowest=lowest,
+        highest=highest,
+        doubtful_bound=min(bound, int(np.count_nonzero(~certain))),
+        iterations=iterations,
+        status=status,
+        spacing=inputs.energy.spacing,
+    )
+
+
+def finished(result: Segmentation, raise_on_failure: bool) -> Segmentation:
+    """Return the result, or raise `NotConverged` if requested and the tolerance was not met."""
+    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
+        raise NotConverged(str(result.status), result)
+    return result

@@ -1,0 +1,122 @@
+"""Solve the ROF problem of one image, and look at every flux on the way for what it proves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..convex.certificate import StepTerms
+from ..convex.energy import Energy
+from ..convex.registry import make_dual
+from ..convex.solve import Goal, Momentum, needs_double, rounding_floor
+from ..convex.step import solve_step
+from ..core.errors import InputError
+from ..core.status import Status
+from .proof import Faces, State, volume
+
+_FIRST_LOOK = 20  # iterations before the first look
+_SPARSE = 1.2  # ratio of the iterations at two looks, at least
+_FINEST = 1e-13  # relative gap at which even float64 has nothing left to solve
+_LEAST, _MOST = 1e-30, 1e30  # strength relative to half of the range of the image
+
+
+class Rof:
+    """The problem ``argmin 1/2||u - f||^2 + strength J(u)`` for one f and any number of strengths.
+
+    The iteration runs in float32 as long as that helps, on an image shifted and scaled to magnitude
+    one. A proof needs no more than a feasible flux, so nothing of this affects it: ``u`` is
+    evaluated anew from ``f`` in float64.
+
+    Parameters
+    ----------
+    f : float64 array (\\*space)
+    energy : Energy
+        With coarea formula, ``on`` the image.
+    max_num_iter : int
+        Limit for the iterations of all strengths together.
+    """
+
+    def __init__(
+        self, f: np.ndarray, energy: Energy, *, max_num_iter: int, num_threads: int | None
+    ) -> None:
+        self._energy, self._num_threads, self._left = energy, num_threads, max_num_iter
+        self._flux: np.ndarray | None = None
+        self._double = False
+        self.iterations = 0
+        self.data = f
+
+    @property
+    def data(self) -> np.ndarray:
+        """The image f; a new one is solved from the flux of the last one."""
+        return self._data
+
+    @data.setter
+    def data(self, f: np.ndarray) -> None:
+        self._data, self._f = f, volume(f)
+        low, high = float(f.min()), float(f.max())
+        self._scale = 2.0 ** -math.frexp((high - low) / 2)[1] if high > low else 0.0
+        self._centred = ((f - (low / 2 + high / 2)) * self._scale)[None]
+
+    def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
+        """Solve until ``look(state, gap)`` returns True, from the flux of the last time.
+
+        ``gap`` is the relative duality gap. The last look is always at the flux where the
+        iteration ended. Returns CONVERGED if it was ended by ``look`` or by a gap of zero.
+
+        Raises
+        ------
+        InputError
+            If the strength is too small or too large for the values of the image.
+        """
+        faces = Faces.of(self._energy, self._data.shape, strength)
+        tau = strength * self._scale
+        if tau == 0:
+            nothing = np.zeros((len(faces.offsets), *self._f.shape))
+            look(State.of(self._f, faces, nothing), 0.0)
+            return Status.CONVERGED
+        if not _LEAST <= tau <= _MOST:
+            raise InputError(
+                f"strength={strength:g}; with the values of this image, allowed are 0 and numbers "
+                f"from {_LEAST / self._scale:.2g} to {_MOST / self._scale:.2g}"
+            )
+        while True:
+            status = self._solve(tau, faces, look)
+            if status is not Status.ROUNDING or self._double:
+                return status
+            self._double = True
+
+    def _solve(self, tau: float, faces: Faces, look: Callable[[State, float], bool]) -> Status:
+        single = self._centred.astype(np.float32)
+        self._double |= needs_double(single, self._energy, tau, 1.0)
+        f = self._centred if self._double else single
+        energy = self._energy.on(f, self._energy.spacing)  # type: ignore[attr-defined]
+        dual = make_dual(f, energy, self._num_threads)
+        cold = self._flux is None
+        if self._flux is not None:
+            dual.set_flux(self._flux.astype(f.dtype))
+        goal = Goal(_FINEST, self._left, floor=rounding_floor(f, energy, tau, 1.0))
+        looked, proven = 0, False
+
+        def watch(terms: StepTerms, iterations: int) -> bool:
+            nonlocal looked, proven
+            last = goal.reached(terms, iterations) is not None
+            if iterations < _SPARSE * looked and not last:
+                return False
+            looked = iterations
+            proven = look(State.of(self._f, faces, faces.flow(dual.flux)), goal.relative_gap(terms))
+            return proven
+
+        outcome = solve_step(
+            dual, tau, goal, Momentum(expected=_FIRST_LOOK), cold=cold, watch=watch
+        )
+        self.iterations += outcome.iterations
+        self._left = max(self._left - outcome.iterations, 1)
+        self._flux = dual.flux
+        if proven:
+            return Status.CONVERGED
+        if looked != outcome.iterations:
+            state = State.of(self._f, faces, faces.flow(dual.flux))
+            proven = look(state, outcome.relative_gap)
+        return Status.CONVERGED if proven else outcome.status

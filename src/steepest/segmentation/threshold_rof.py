@@ -1,0 +1,207 @@
+"""Denoise by total variation and threshold: any number of classes, each contour with a proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.numbers import check_choice, check_count, check_flag, check_number, check_numbers
+from ..core.progress import Callback
+from .classes import between, class_means, kmeans, rest, rough_kmeans
+from .inputs import Inputs, grey, inputs_of
+from .proof import Level, State
+from .result import Segmentation, assembled, finished
+
+_RENEW = 0.25  # of the relative gap: when the classes are computed again
+_CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
+_MOST_CLASSES = 255
+VALUES = ("denoised", "image")
+
+
+def threshold_rof(
+    image: Any,
+    strength: float,
+    num_classes: int = 2,
+    *,
+    thresholds: Sequence[float] | None = None,
+    values: str = "denoised",
+    tol: float = 1e-9,
+    connectivity: int = 1,
+    spacing: float | Sequence[float] | None = None,
+    weights: Any = None,
+    max_num_iter: int = 5000,
+    on_step: Callback | None = None,
+    num_threads: int | None = None,
+    raise_on_failure: bool = False,
+) -> Segmentation:
+    """Segment an image by its grey values, with smooth contours.
+
+    The image is denoised, ``u = argmin 1/2||u - f||^2 + strength * TV(u)`` with anisotropic total
+    variation, and each pixel gets the number of thresholds below its u. Each set of pixels above a
+    threshold t is a *global* minimiser of
+
+        ``strength * length + sum over the set of (t - f)``,
+
+    as ``gap`` and ``certain`` prove.
+
+    By default the thresholds are half-way between the centres m of the best k-means clustering of
+    u. The labelled image q, with the value ``m_k`` in class k, then minimises
+    ``strength * TV(q) + 1/2||q - f||^2`` among all images with these values, and no other K values
+    allow less. In this model, the contour between two classes costs in proportion to the difference
+    of their values.
+
+    Parameters
+    ----------
+    image : array, 1-D to 3-D
+        The image. Floating-point images are used without scaling; uint8 and uint16 images are
+        scaled to [0, 1].
+    strength : float
+        Weight of the length of the contours, in grey value x pixel. Objects of contrast c and
+        radius r lose their label at about ``c * r / 4`` if the threshold is half-way.
+    num_classes : int
+        Number of classes, 2 to 255.
+    thresholds : increasing sequence of floats, optional
+        Fixed thresholds, on the scale of ``strength``. ``num_classes`` is then not used.
+    values : "denoised" or "image"
+        The values of the classes: means of the denoised image, or of the image itself. With
+        "image", the thresholds are half-way between these means, found by the iteration T-ROF.
+    tol : float
+        Largest ``gap``, relative to the length of all contours. With the default, the solver runs
+        until all labels are proven (except for ties), or up to ``max_num_iter``.
+    connectivity : 1 or 2
+        How the length of contours is measured. 1: along the axes, so that a diagonal counts as its
+        two sides. 2: also along diagonals (2-D only), which is nearly the Euclidean length, without
+        staircases; slower. See `steepest.CroftonTotalVariation`.
+    spacing, weights
+        As in `steepest.denoise_tv`.
+    max_num_iter : int
+        Largest number of iterations.
+    on_step : callable, optional
+        Called with a `steepest.core.progress.Progress` when the labels are examined; ``residual``
+        is the gap relative to the length. Return True to stop.
+    num_threads : int, optional
+        Number of threads; default all processors.
+    raise_on_failure : bool
+        Whether to raise `NotConverged` if the tolerance is not met or a class is empty.
+
+    Returns
+    -------
+    Segmentation
+        ``energy`` is ``strength * TV(q) + 1/2||q - f||^2`` for ``values="denoised"`` and "image";
+        for fixed thresholds, it is the sum of the energies of their sets. ``gap`` bounds its
+        excess, for these thresholds. If there are fewer different values than classes, the result
+        has fewer classes and the status `Status.EMPTY_CLASS`.
+
+    Raises
+    ------
+    InputError
+        Bad image, strength, thresholds or options.
+    NotConverged
+        See ``raise_on_failure``.
+
+    References
+    ----------
+    Chambolle, J. Math. Imaging Vis. 20 (2004) 89-97 (a threshold of ROF is a minimal set).
+    Cai & Steidl, EMMCVPR 2013, LNCS 8081, 237-250; Cai, Chan, Schoenlieb, Steidl & Zeng, SIAM J.
+    Sci. Comput. 41 (2019) B1310-B1340 (T-ROF).
+    """
+    strength = check_number(strength, "strength")
+    num_classes = check_count(num_classes, "num_classes", least=2, most=_MOST_CLASSES)
+    values = check_choice(values, "values", VALUES)
+    raise_on_failure = check_flag(raise_on_failure, "raise_on_failure")
+    inputs = inputs_of(
+        image, tol=tol, connectivity=connectivity, spacing=spacing, weights=weights,
+        max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
+    )  # fmt: skip
+    f = grey(inputs, "image", "segment them one by one, or together with chan_vese")
+    fixed = None if thresholds is None else _increasing(thresholds)
+    search = _Search(inputs, num_classes, fixed, values)
+    rof = inputs.rof(f)
+    found = rof.solve(strength, search.look)
+    if fixed is not None or not search.done:
+        search.finish()
+    energy, wanted = search.total("energy"), num_classes
+    if fixed is None:
+        energy += 0.5 * float(((f - search.means[0]) ** 2).sum())
+    else:
+        wanted = fixed.size + 1
+    result = assembled(
+        search.levels, inputs, found, rof.iterations, values=search.means, energy=energy,
+        gap=search.total("gap"), proven=search.done, wanted=wanted,
+    )  # fmt: skip
+    return finished(result, raise_on_failure)
+
+
+def _increasing(thresholds: Any) -> np.ndarray:
+    """Check thresholds."""
+    levels = np.atleast_1d(check_numbers(thresholds, "thresholds"))
+    if levels.ndim != 1 or not 1 <= levels.size < _MOST_CLASSES or not (np.diff(levels) > 0).all():
+        raise InputError(
+            f"thresholds={thresholds!r}; allowed are 1 to {_MOST_CLASSES - 1} increasing numbers"
+        )
+    return levels
+
+
+class _Search:
+    """Looks at the fluxes of a solver until the sets at the thresholds are proven."""
+
+    def __init__(
+        self, inputs: Inputs, num_classes: int, fixed: np.ndarray | None, values: str
+    ) -> None:
+        self._inputs, self._num_classes, self._values = inputs, num_classes, values
+        self._fixed, self._renewed = fixed, np.inf
+        self._thresholds = np.zeros(0)
+        self.means = np.zeros(0)
+        self.levels: list[Level] = []
+
+    def look(self, state: State, gap: float) -> bool:
+        """Whether the tolerance is met.
+
+        The classes are found again where the relative gap has become much smaller, at first
+        roughly, and exactly where the sets at the rough thresholds are proven.
+        """
+        exact = self._fixed is not None
+        if gap <= _RENEW * self._renewed:
+            self._renewed = gap
+            self._renew(state, exact)
+        self._examine(state)
+        if not exact and self.done:
+            self._renew(state, True)
+            self._examine(state)
+        return self._inputs.report(self.total("gap"), self.total("length")) or self.done
+
+    def finish(self) -> None:
+        """Find the values and classes of the last state exactly."""
+        self._renew(self._state, True)
+        self._examine(self._state)
+
+    def _renew(self, state: State, exact: bool) -> None:
+        of_image = self._values == "image"
+        if self._fixed is not None:
+            self._thresholds = self._fixed
+            self.means = class_means(state.f if of_image else state.u, state.u, self._fixed)
+            return
+        constant = np.ptp(state.u) <= _CONSTANT * state.span  # what is left are rounding errors
+        classes = 1 if constant else self._num_classes
+        self.means = (kmeans if exact else rough_kmeans)(state.u, classes)
+        self._thresholds = between(self.means)
+        if of_image and self._thresholds.size:
+            self.means, self._thresholds = rest(state.f, state.u, self._thresholds)
+
+    def _examine(self, state: State) -> None:
+        self._state = state
+        self.levels = [state.prove(float(level)) for level in self._thresholds]
+
+    @property
+    def done(self) -> bool:
+        """Whether the sets meet the tolerance."""
+        return self._inputs.done(self.total("gap"), self.total("length"))
+
+    def total(self, name: str) -> float:
+        """The sum of gaps, lengths or energies, weighted by the steps between free values."""
+        weights = np.diff(self.means) if self._fixed is None else np.ones(len(self.levels))
+        numbers = [getattr(level, name) for level in self.levels]
+        return sum(float(w) * each for w, each in zip(weights, numbers, strict=True))

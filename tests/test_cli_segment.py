@@ -1,0 +1,91 @@
+"""The command ``segment``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+
+from cases.terminal import one_error
+from steepest.cli.main import main
+from steepest.io import read_image, read_labels
+from steepest.segmentation import chan_vese, regions, threshold_rof
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def cells(seed=0) -> np.ndarray:
+    """Two bright discs and a dark one with noise, 12-bit."""
+    y, x = np.mgrid[:56, :72]
+    image = 0.4 + 0.03 * np.random.default_rng(seed).standard_normal((56, 72))
+    for cy, cx, radius, contrast in ((18, 18, 7, 0.4), (40, 24, 4, 0.5), (28, 52, 9, -0.3)):
+        image[np.hypot(y - cy, x - cx) < radius] += contrast
+    return np.rint(image * 4095).astype(np.uint16)
+
+
+def test_labels_pictures_and_table(capsys):
+    image = cells()
+    tifffile.imwrite("cells.tif", image, imagej=True, resolution=(4, 4), metadata={"unit": "um"})
+    files = ["--overlay", "o.png", "--doubt", "d.tif", "--areas", "a.csv"]
+    options = ["--range", "0", "4095", "--classes", "3", "--strength", "0.2"]
+    assert main(["segment", "cells.tif", *options, *files, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    expected = threshold_rof(image.astype(np.float32) / 4095, 0.2, 3)
+    assert np.array_equal(read_labels("cells_labels.tif"), expected.labels)
+    assert not read_labels("d.tif").any()
+    assert Pillow.open("o.png").width > 500
+    with tifffile.TiffFile("cells_labels.tif") as tif:
+        assert tif.imagej_metadata["unit"] in ("um", "\\u00B5m")
+    with open("a.csv", encoding="ascii") as file:
+        rows = list(csv.DictReader(file))
+    table = regions(expected, pixel_size=0.25).table
+    assert [float(row["area"]) for row in rows] == pytest.approx(table["area"].tolist(), rel=1e-5)
+    assert [row["area_possible"] for row in rows] == [row["area"] for row in rows]
+    assert {row["unit"] for row in rows} == {"um"}
+    assert record["objects"] == [len(table)]
+    assert record["certificate"]["doubtful"] == 0
+    assert sum(area for area, _, _ in record["areas"]) == pytest.approx(56 * 72 / 16)
+
+
+def test_chan_vese_of_colours_and_numbered_objects(capsys):
+    grey = (cells() // 16).astype(np.uint8)
+    Pillow.fromarray(np.stack([grey, grey // 2, 255 - grey], -1)).save("c.png")
+    assert main(["segment", "c.png", "--mu", "0.1", "--objects", "--connectivity", "2"]) == 0
+    assert "all labels are proven" in capsys.readouterr().out
+    expected = regions(
+        chan_vese(np.asarray(Pillow.open("c.png")), 0.1, channel_axis=-1, connectivity=2)
+    )
+    assert np.array_equal(read_image("c_labels.png").array, expected.labels)
+
+
+def test_a_series_is_segmented_page_by_page():
+    film = np.stack([cells(0), cells(1)])
+    tifffile.imwrite("film.tif", film)
+    assert main(["segment", "film.tif", "--pages", "--classes", "3", "-q", "-o", "l.tif"]) == 0
+    for page, labels in zip(film, read_image("l.tif", stack="pages").array, strict=True):
+        strength = 0.1 * np.ptp(page / 65535)
+        assert np.array_equal(labels, threshold_rof(page / 65535, strength, 3).labels)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--mu", "0.2", "--classes", "2"], "--classes"),
+        (["--thresholds", "0.2", "--classes", "2"], "--thresholds"),
+        (["--thresholds", "0.5,0.2"], "thresholds"),
+        (["--classes", "1"], "num_classes"),
+        (["--overlay", "o.tif"], "o.tif"),
+        (["-o", "o.jpg"], "o.jpg"),
+        (["-o", "o.png", "--doubt", "o.png"], "same name"),
+    ],
+)
+def test_bad_options(options, words, capsys):
+    Pillow.fromarray((cells() // 16).astype(np.uint8)).save("c.png")
+    assert main(["segment", "c.png", *options]) == 2
+    assert words in one_error(capsys)
+    assert os.listdir() == ["c.png"]

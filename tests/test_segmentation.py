@@ -1,0 +1,326 @@
+"""The labels of steepest.segmentation against brute force, maximum flows and closed forms."""
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+import steepest
+from steepest import InputError, NotConverged, Status
+from steepest.grid.components import connected
+from steepest.segmentation import chan_vese, cut, regions, threshold_rof
+from steepest.segmentation.classes import kmeans
+
+ANISOTROPIC = dict(isotropic=False)
+
+
+def pairs(shape):
+    """Neighbouring pixels along the axes (first, second) and the axis of each pair."""
+    index = np.arange(np.prod(shape)).reshape(shape)
+    for axis in range(len(shape)):
+        first = np.take(index, range(shape[axis] - 1), axis).ravel()
+        yield axis, first, np.take(index, range(1, shape[axis]), axis).ravel()
+
+
+def smallest_and_largest(unary, length, weights=None, steps=None):
+    """The smallest and the largest minimiser of a cut with integer costs, by maximum flow."""
+    n = unary.size
+    steps = steps or (1,) * unary.ndim
+    w = np.ones(n, int) if weights is None else weights.ravel()
+    rows, columns, sizes = [], [], []
+
+    def add(i, j, c):
+        rows.append(i), columns.append(j), sizes.append(c)
+
+    for axis, i, j in pairs(unary.shape):
+        c = length * w[i] // steps[axis]
+        add(i, j, c), add(j, i, c)
+    cost, pixels = unary.ravel(), np.arange(n)
+    add(np.full(n, n), pixels, np.maximum(-cost, 0))
+    add(pixels, np.full(n, n + 1), np.maximum(cost, 0))
+    entries = (np.concatenate(rows), np.concatenate(columns))
+    graph = coo_array((np.concatenate(sizes).astype(np.int32), entries), (n + 2, n + 2)).tocsr()
+    rest = graph - maximum_flow(graph, n, n + 1).flow
+    rest.data = (rest.data > 0).astype(np.int32)
+    rest.eliminate_zeros()
+    small, large = np.zeros(n + 2, bool), np.ones(n + 2, bool)
+    small[breadth_first_order(rest, n, return_predecessors=False)] = True
+    large[breadth_first_order(rest.T.tocsr(), n + 1, return_predecessors=False)] = False
+    return small[:n].reshape(unary.shape), large[:n].reshape(unary.shape)
+
+
+def energy(labels, unary, length, **options):
+    options = {**ANISOTROPIC, **options}
+    contour = steepest.total_variation(labels.astype(float), **options)
+    return length * contour + unary[labels > 0].sum()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.sampled_from([(40,), (9, 11), (3, 30), (4, 5, 6)]),
+    largest=st.sampled_from([2, 5, 20]),
+    length=st.integers(1, 6),
+    weighted=st.booleans(),
+    limit=st.sampled_from([1, 3, 10, 30, 100, 5000]),
+    tol=st.sampled_from([0.0, 1e-6, 1e-3, 1e-1]),
+)
+def test_no_certain_label_is_wrong(seed, shape, largest, length, weighted, limit, tol):
+    random = np.random.default_rng(seed)
+    unary = random.integers(-largest, largest + 1, shape)
+    weights = random.integers(0, 4, shape) if weighted else None
+    result = cut(
+        unary.astype(float), length, weights=weights, max_num_iter=limit, tol=tol, num_threads=1
+    )
+    small, large = smallest_and_largest(unary, length, weights)
+    assert not np.any(result.certain & (result.labels != small))
+    assert not np.any(result.certain & (result.labels != large))
+    least = energy(small, unary, length, weights=weights)
+    ours = energy(result.labels, unary, length, weights=weights)
+    assert result.energy == pytest.approx(ours, abs=1e-9)
+    assert result.gap >= 0
+    assert ours - least <= result.gap + 1e-9
+    # no set that is a minimiser differs in more pixels than the bound says
+    assert max(np.sum(result.labels != small), np.sum(result.labels != large)) <= max(
+        result.doubtful_bound, 0
+    )
+    if result.gap == 0:
+        assert ours == pytest.approx(least, abs=1e-9)
+
+
+def test_spacing_and_large_costs_against_maximum_flow():
+    random = np.random.default_rng(3)
+    unary = random.integers(-9, 10, (12, 15))
+    unary[:3, :3], unary[-3:, -3:] = -(10**6), 10**6  # seeds
+    small, large = smallest_and_largest(unary, 4, steps=(2, 1))
+    result = cut(unary.astype(float), 4, spacing=(2, 1))
+    assert np.array_equal(result.certain, small == large) or result.certain.mean() > 0.9
+    assert not np.any(result.certain & (result.labels != small))
+    assert result.energy == pytest.approx(energy(small, unary, 4, spacing=(2, 1)), rel=1e-12)
+
+
+def test_all_labelings_of_a_tiny_image():
+    images = np.array(list(product([0, 1], repeat=12))).reshape(-1, 3, 4)
+    for seed in range(5):
+        f = np.random.default_rng(seed).random((3, 4))
+        result = threshold_rof(f, 0.1, thresholds=[0.4])
+        unary = 0.4 - f
+        least = min(energy(labels, unary, 0.1) for labels in images)
+        assert result.gap == 0
+        assert result.energy == pytest.approx(least, abs=1e-12)
+        assert energy(result.labels, unary, 0.1) == pytest.approx(least, abs=1e-12)
+
+
+@pytest.mark.parametrize("values", ["denoised", "image"])
+def test_all_images_with_three_values(values):
+    indices = np.array(list(product(range(3), repeat=9))).reshape(-1, 3, 3)
+    f = np.random.default_rng(1).random((3, 3))
+    result = threshold_rof(f, 0.05, 3, values=values)
+    images = result.values[indices]
+    length = np.abs(np.diff(images, axis=1)).sum((1, 2)) + np.abs(np.diff(images)).sum((1, 2))
+    energies = 0.05 * length + 0.5 * ((images - f) ** 2).sum((1, 2))
+    assert result.gap == 0
+    assert result.energy == pytest.approx(energies.min(), abs=1e-12)
+    if values == "image":
+        means = [f[result.labels == k].mean() for k in range(3)]
+        assert result.values == pytest.approx(means, abs=1e-12)
+
+
+@pytest.mark.parametrize(("strength", "inside"), [(1.9, 256), (2.1, 0)])
+def test_the_square_vanishes_at_a_eighth_of_its_side(strength, inside):
+    f = np.zeros((64, 64))
+    f[20:36, 24:40] = 1
+    result = threshold_rof(f, strength, thresholds=[0.5])
+    assert result.labels.sum() == inside
+    assert result.gap == 0
+    assert result.certain.all()
+    assert result.status is (Status.CONVERGED if inside else Status.EMPTY_CLASS)
+    if inside:
+        assert np.array_equal(result.labels, f)
+
+
+def test_ties_are_uncertain():
+    f = np.zeros((32, 32))
+    f[8:24, 8:24] = 1
+    result = threshold_rof(f, 2.0, thresholds=[0.5])  # the square costs as much as nothing
+    assert not result.certain[8:24, 8:24].any()
+    assert not result.lowest.any()
+    assert np.array_equal(result.highest, f)
+
+
+def test_chan_vese_is_the_best_labeling_for_its_means_and_they_are_its_means():
+    images = np.array(list(product([0, 1], repeat=12))).reshape(-1, 3, 4)
+    for seed in range(5):
+        f = np.random.default_rng(seed).random((3, 4, 2))
+        f = (f - f.min()) / np.ptp(f)
+        result = chan_vese(f, 0.1, channel_axis=-1)
+        below, above = result.values
+        unary = ((f - above) ** 2 - (f - below) ** 2).sum(-1)
+        least = min(energy(labels, unary, 0.1) for labels in images)
+        assert energy(result.labels, unary, 0.1) == pytest.approx(least, abs=1e-12)
+        assert result.energy == pytest.approx(least + ((f - below) ** 2).sum(), abs=1e-12)
+        for k in range(2):
+            assert result.values[k] == pytest.approx(f[result.labels == k].mean(0), abs=1e-12)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("coins", 2388.8999), ("camera", 4298.8790)])
+def test_chan_vese_reaches_the_energies_of_maximum_flow(name, expected):
+    data = pytest.importorskip("skimage.data")
+    result = chan_vese(getattr(data, name)().astype(float))
+    assert result.energy == pytest.approx(expected, abs=5e-5)
+    assert result.gap == 0
+    assert result.certain.all()
+    assert result.doubtful_bound == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_kmeans_against_all_splits(seed):
+    random = np.random.default_rng(seed)
+    values = np.sort(random.integers(0, 12, 14) + 0.0)
+    count = int(random.integers(1, 5))
+
+    def cost(ends):
+        return sum(len(p) * p.var() for p in np.split(values, ends) if len(p))
+
+    best = min(cost(list(ends)) for ends in combinations(range(1, 14), count - 1))
+    centres = kmeans(values, count)
+    assert np.all(np.diff(centres) > 0)
+    ours = ((values[:, None] - centres) ** 2).min(1).sum()
+    assert ours == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(200,), (30, 40), (12, 10, 14)])
+def test_the_scale_of_the_image_does_not_matter(shape):
+    f = np.random.default_rng(0).random(shape)
+    result = threshold_rof(f, 0.1, 3)
+    for scale, shift in ((2.0**80, 0.0), (2.0**-80, 0.0), (4.0, 1024.0)):
+        scaled = threshold_rof(scale * f + shift, scale * 0.1, 3)
+        assert np.array_equal(scaled.labels, result.labels)
+        assert scaled.certain.all()
+        assert scaled.values == pytest.approx(scale * result.values + shift, rel=1e-9)
+
+
+def test_threads_do_not_change_the_labels():
+    f = np.random.default_rng(0).random((200, 300))
+    one = threshold_rof(f, 0.3, 3, num_threads=1)
+    two = threshold_rof(f, 0.3, 3, num_threads=2)
+    assert one.certain.all()
+    assert np.array_equal(one.labels, two.labels)
+
+
+def test_integer_images_are_scaled_to_one():
+    f = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
+    result = threshold_rof(f, 0.1)
+    same = threshold_rof(f.astype(np.float32) / np.float32(255), 0.1)
+    assert np.array_equal(result.labels, same.labels)
+    assert np.array_equal(result.values, same.values)
+    assert result.labels.dtype == np.uint8
+    assert np.array_equal(chan_vese(f).labels, chan_vese(f.astype(float)).labels)
+
+
+@pytest.mark.parametrize("function", [lambda f: threshold_rof(f, 0.1), chan_vese])
+def test_a_constant_image_has_one_class(function):
+    result = function(np.full((6, 7), 3.0))
+    assert result.status is Status.EMPTY_CLASS
+    assert not result.labels.any()
+    assert np.isfinite(result.values).all()
+    assert result.values[0] == 3.0
+
+
+def test_a_strength_that_leaves_one_grey_value():
+    result = threshold_rof(np.random.default_rng(0).random((30, 40)), 100.0, 3)
+    assert result.status is Status.EMPTY_CLASS
+    assert result.values.shape == (1,)
+    assert result.certain.all()
+
+
+def test_an_image_from_a_file_knows_its_channels():
+    image = steepest.io.read_image("sample:coffee")
+    result = chan_vese(image)
+    assert result.labels.shape == image.array.shape[:2]
+    assert result.values.shape == (2, 3)
+
+
+def test_stopping_and_failing():
+    f = np.random.default_rng(0).random((40, 50))
+    seen = []
+    stopped = threshold_rof(f, 0.5, 4, on_step=lambda step: seen.append(step) or True)
+    assert stopped.status is Status.STOPPED
+    assert len(seen) == 1
+    assert seen[0].residual > 0
+    result = threshold_rof(f, 0.5, 4, max_num_iter=1)
+    assert result.status is Status.MAX_ITERATIONS
+    assert not result.certain.all()
+    assert result.doubtful_bound > 0
+    with pytest.raises(NotConverged):
+        chan_vese(f, max_num_iter=1, raise_on_failure=True)
+    loose = threshold_rof(f, 0.5, 4, tol=1.0)
+    assert loose.status is Status.CONVERGED
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda f: threshold_rof(f, -1), "strength"),
+        (lambda f: threshold_rof(f, 0.1, 1), "num_classes"),
+        (lambda f: threshold_rof(f, 0.1, 256), "num_classes"),
+        (lambda f: threshold_rof(f, 0.1, thresholds=[0.5, 0.2]), "thresholds"),
+        (lambda f: threshold_rof(f, 0.1, thresholds=[]), "thresholds"),
+        (lambda f: threshold_rof(f, 0.1, thresholds=[np.nan]), "thresholds"),
+        (lambda f: threshold_rof(f, 0.1, values="median"), "values"),
+        (lambda f: threshold_rof(f, 0.1, weights=np.ones((2, 2))), "weights"),
+        (lambda f: threshold_rof(f, 0.1, spacing=(1, 2, 3)), "spacing"),
+        (lambda f: threshold_rof(f, 0.1, tol=-1), "tol"),
+        (lambda f: threshold_rof(f, 0.1, max_num_iter=0), "max_num_iter"),
+        (lambda f: threshold_rof(f, 1e120), "strength"),
+        (lambda f: threshold_rof(f * np.nan, 0.1), "image"),
+        (lambda f: chan_vese(f, mu=np.inf), "mu"),
+        (lambda f: chan_vese(f, channel_axis=5), "channel_axis"),
+        (lambda f: chan_vese(f, on_step=1), "on_step"),
+        (lambda f: cut(f * np.nan, 1), "unary"),
+        (lambda f: cut(f, "long"), "length"),
+        (lambda f: cut(np.ma.masked_array(f), 1), "unary"),
+    ],
+)
+def test_bad_input(call, words):
+    with pytest.raises(InputError, match=words):
+        call(np.random.default_rng(0).random((5, 6)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), limit=st.sampled_from([3, 10, 30, 100]))
+def test_the_area_of_every_object_lies_between_its_bounds(seed, limit):
+    unary = np.random.default_rng(seed).integers(-9, 10, (12, 14))
+    result = cut(unary.astype(float), 2, max_num_iter=limit, spacing=(1, 1))
+    found = regions(result, pixel_size=0.5)
+    table = found.table
+    assert np.all(table["area_certain"] <= table["area"])
+    assert np.all(table["area"] <= table["area_possible"])
+    assert table["area"].sum() == 0.25 * result.labels.sum()
+    for exact in smallest_and_largest(unary, 2):
+        parts, _ = connected(exact)
+        for row in table[table["area_certain"] > 0]:
+            core, _ = connected((found.labels == row["label"]) & result.certain)
+            inside = np.unique(parts[core == 1 + np.argmax(np.bincount(core.ravel())[1:])])
+            assert inside.size == 1
+            assert inside[0] > 0
+            area = 0.25 * np.sum(parts == inside[0])
+            assert row["area_certain"] <= area <= row["area_possible"]
+
+
+def test_regions_are_those_of_regionprops():
+    measure = pytest.importorskip("skimage.measure")
+    f = np.random.default_rng(0).random((40, 50))
+    result = threshold_rof(f, 0.15, 3)
+    found = regions(result)
+    props = measure.regionprops(found.labels)
+    assert [p.area for p in props] == found.table["area"].tolist()
+    assert [p.bbox for p in props] == [tuple(row) for row in found.table["bbox"].tolist()]
+    assert np.allclose([p.centroid for p in props], found.table["centroid"])
+    assert np.array_equal(found.labels > 0, result.labels > 0)
+    parts = measure.label(result.labels, connectivity=1)
+    assert len(np.unique(parts[parts > 0] * 10**6 + found.labels[parts > 0])) == parts.max()
