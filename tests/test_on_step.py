@@ -125,6 +125,9 @@ CASES = {
     "steepest.inpainting.masks.echo": mask("echo", LARGE, cycles=1),
     "steepest.inpainting.masks.echo_ranking": mask("echo_ranking", LARGE),
     "steepest.inpainting.masks.echo_exchange": mask("echo_exchange", LARGE, cycles=1),
+    "steepest.robust.denoise_cauchy": Case(
+        lambda **given: steepest.robust.denoise_cauchy(IMAGE, 0.02, patch_distance=3, **given)
+    ),
     "steepest.compression.pack": compression("pack"),
     "steepest.compression.compress": compression("compress"),
     "steepest.learning.learned_flow": learned("learned_flow", times=[0.02, 0.1], num_nodes=6),
