@@ -227,8 +227,11 @@ class CompiledDual:
             )  # fmt: skip
 
         run_together(work, self._strips)
-        total = np.sum([strip.sums for strip in self._strips], axis=0)
-        total[0] = math.sqrt(max(strip.sums[0] for strip in self._strips)) / share
+        total = self._strips[0].sums.copy()
+        for strip in self._strips[1:]:
+            total[1:] += strip.sums[1:]
+            total[0] = max(total[0], strip.sums[0])
+        total[0] = math.sqrt(total[0]) / share
         return total
 
     def advance(self) -> None:
