@@ -130,12 +130,24 @@ class CompiledDual:
         )  # fmt: skip
 
     def _gather(self, kind: int) -> np.ndarray:
-        out = np.empty((self._axes * self._channels, *self._rows), self._dtype)
-        for strip in self._strips:
-            own = strip.state[self._slots(kind), strip.state_rows, : self._rows[1]]
-            out[:, strip.image_rows] = own
-        ndim = len(self._shape) - 1
-        return out.reshape(self._axes, *self._shape)[:ndim][::-1].copy()
+        """Collect y (kind 0) or p (kind 1), with the axes in NumPy's order."""
+        ndim, channels = len(self._shape) - 1, self._channels
+        out = np.empty((ndim, *self._shape), self._dtype)
+        for axis, rows in enumerate(out.reshape(ndim, channels, *self._rows)):
+            begin = self._slots(kind).start + (ndim - 1 - axis) * channels
+
+            def work(strip: Strip, *team: Any, rows: Any = rows, begin: int = begin) -> None:
+                self._copy(strip, strip.state[begin : begin + channels], 1, rows, team)
+
+            run_together(work, self._strips)
+        return out
+
+    def _copy(
+        self, strip: Strip, source: np.ndarray, above: int, rows: np.ndarray, team: Any
+    ) -> None:
+        """Copy a strip's own rows of ``source``, which has ``above`` rows before them, to rows."""
+        count, start = strip.last - strip.first, strip.start + strip.first
+        copy_rows(source, strip.first + above, rows, start, count, self._rows[1], *team)
 
     @property
     def flux(self) -> np.ndarray:
@@ -154,8 +166,7 @@ class CompiledDual:
         rows = out.reshape(self._channels, *self._rows)
 
         def work(strip: Strip, *team: Any) -> None:
-            count, start = strip.last - strip.first, strip.start + strip.first
-            copy_rows(strip.stored, strip.first, rows, start, count, self._rows[1], *team)
+            self._copy(strip, strip.stored, 0, rows, team)
 
         run_together(work, self._strips)
 
