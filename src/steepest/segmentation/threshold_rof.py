@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_flag, check_number, check_numbers
 from ..core.progress import Callback
-from .classes import between, class_means, kmeans, rest, rough_kmeans
+from .classes import between, class_means, kmeans, rest
 from .inputs import Inputs, grey, inputs_of
 from .proof import Level, State
 from .result import Segmentation, assembled, finished
@@ -164,9 +164,11 @@ class _Search:
         roughly, and exactly where the sets at the rough thresholds are proven.
         """
         exact = self._fixed is not None
-        if gap <= _RENEW * self._renewed:
+        if exact:
+            self._thresholds = self._fixed
+        elif gap <= _RENEW * self._renewed:
             self._renewed = gap
-            self._renew(state, exact)
+            self._renew(state, False)
         self._examine(state)
         if not exact and self.done:
             self._renew(state, True)
@@ -186,7 +188,7 @@ class _Search:
             return
         constant = np.ptp(state.u) <= _CONSTANT * state.span  # what is left are rounding errors
         classes = 1 if constant else self._num_classes
-        self.means = (kmeans if exact else rough_kmeans)(state.u, classes)
+        self.means = kmeans(state.u, classes, exact)
         self._thresholds = between(self.means)
         if of_image and self._thresholds.size:
             self.means, self._thresholds = rest(state.f, state.u, self._thresholds)
