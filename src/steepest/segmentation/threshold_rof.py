@@ -163,14 +163,13 @@ class _Search:
         The classes are found again where the relative gap has become much smaller, at first
         roughly, and exactly where the sets at the rough thresholds are proven.
         """
-        exact = self._fixed is not None
-        if exact:
+        if self._fixed is not None:
             self._thresholds = self._fixed
         elif gap <= _RENEW * self._renewed:
             self._renewed = gap
             self._renew(state, False)
         self._examine(state)
-        if not exact and self.done:
+        if self._fixed is None and self.done:
             self._renew(state, True)
             self._examine(state)
         return self._inputs.report(self.total("gap"), self.total("length")) or self.done
