@@ -72,7 +72,7 @@ def _may_be_split(sums: np.ndarray, num_classes: int) -> np.ndarray:
     least = np.full(size, np.inf)
     for k in range(num_classes - 1):  # k + 1 classes before the bin, the others after it
         least = np.minimum(least, before[k, :-1] + after[num_classes - 2 - k, 1:])
-    return np.flatnonzero(least <= upper[-1, -1] + 1e-9 * sums[2, -1])
+    return np.flatnonzero(least <= upper[(num_classes - 1) % 2, -1] + 1e-9 * sums[2, -1])
 
 
 def between(values: np.ndarray) -> np.ndarray:
@@ -153,15 +153,18 @@ def _cost(weight, first, second, i, j):
 def _layers(weight, first, second, num_classes, skipped):
     """The least cost of the first j items in k + 1 classes, and where the last class begins.
 
-    Each but the first class begins ``skipped`` items late; these cost nothing.
+    Each but the first class begins ``skipped`` items late; these cost nothing. If none are skipped,
+    the costs are kept of two numbers of classes only, k odd and even.
     """
     n = weight.size - 1
-    best = np.full((num_classes, n + 1), np.inf)
+    kept = num_classes if skipped else 2
+    best = np.full((kept, n + 1), np.inf)
     splits = np.zeros((num_classes, n + 1), np.int32)
     for j in range(n + 1):
         best[0, j] = _cost(weight, first, second, 0, j)
     stack = np.empty((128, 4), np.int64)
     for k in range(1, num_classes):
+        before, own = best[(k - 1) % kept], best[k % kept]
         # The best split grows with the end, so that the one in the middle halves the search. Of
         # the last class, only the end of all items is of interest if none are skipped.
         if skipped:
@@ -175,10 +178,10 @@ def _layers(weight, first, second, num_classes, skipped):
             middle = (low + high) // 2
             found, at = np.inf, left
             for i in range(left, min(right, middle - 1 + skipped) + 1):
-                cost = best[k - 1, i] + _cost(weight, first, second, i + skipped, middle)
+                cost = before[i] + _cost(weight, first, second, i + skipped, middle)
                 if cost < found:
                     found, at = cost, i
-            best[k, middle] = found
+            own[middle] = found
             splits[k, middle] = at
             if low < middle:
                 stack[size] = (low, middle - 1, left, at)
