@@ -27,56 +27,30 @@ _SMOOTHING = 8  # iterations after a correction, which mend what it broke locall
 _EPS = float(np.finfo(np.float64).eps)
 
 
-class CompiledDual:
-    """The state and methods of `reference.ReferenceDual`, compiled, for NumPy arrays."""
+class StripDual:
+    """A flux on strips, one per thread, and how to iterate on it."""
 
     patience = 400
 
-    def __init__(self, f: np.ndarray, energy: TotalVariation, num_threads: int | None = None):
+    def __init__(
+        self, f: np.ndarray, energy: Any, axes: int, sweeps: int, num_threads: int | None
+    ) -> None:
         self.energy = energy
         self._num_threads = num_threads
         self._shape = f.shape
-        channels, space = f.shape[0], f.shape[1:]
-        self._axes = max(len(space), 2)
-        self._channels = channels
+        self._axes, self._channels, self._sweeps = axes, f.shape[0], sweeps
+        space = f.shape[1:]
         self._rows = (int(np.prod(space[:-1])), space[-1])
-        self._sweeps = _SWEEPS if self._axes == 2 else _VOLUME_SWEEPS
+        self._dtype = f.dtype.type
         weights = energy.weights
         self._strips = make_strips(
-            f.reshape(channels, *self._rows),
-            self._axes,
+            f.reshape(self._channels, *self._rows),
+            axes,
             unit=space[1] if len(space) == 3 else 1,
-            sweeps=self._sweeps,
+            sweeps=sweeps,
             weights=None if weights is None else weights.reshape(self._rows),
             num_threads=resolve_num_threads(num_threads),
         )
-        # None keeps what is not needed from being compiled: half of the wait at the first use
-        self._kind = (
-            True if self._axes == 3 else None,
-            None if energy.isotropic else True,
-            True if channels > 1 else None,
-        )
-        self._huber = energy.huber if energy.huber > 0 else None
-        spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # in the kernels' order x, y, z
-        self._inverse_spacing = np.array([1 / h for h in spacing])
-        self._norm = energy.norm_squared(space)
-        self._dtype = f.dtype.type
-        self._largest = 1.0
-        self.correction_cost = 100 * (1 + _MANAGED / f.size)
-        plain = energy.huber == 0 and energy.weights is None
-        few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
-        self._in_single = plain and few and self._dtype is np.float32
-        self._single_is_enough = self._in_single
-        self.set_step(1.0)
-
-    def set_step(self, tau: float, relaxation: float = 1.0) -> None:
-        """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
-        self.tau = tau
-        self.step_size = relaxation / (tau * self._norm)
-        self._tau = (tau * self._inverse_spacing).astype(self._dtype)
-        self._step = (self.step_size * self._inverse_spacing).astype(self._dtype)
-        shrink = 1.0 / (1.0 + self.step_size * self.energy.huber)
-        self._scalars = np.array([shrink, 1e-30], self._dtype)
 
     def _slots(self, kind: int) -> slice:
         """Slots of y (kind 0) or p (kind 1)."""
@@ -89,15 +63,13 @@ class CompiledDual:
 
     @property
     def warm(self) -> Warm:
-        """The flux and the extrapolated flux, (ndim, channels, \\*space) each."""
+        """The flux and the extrapolated flux, (components, channels, \\*space) each."""
         return (self._gather(1), self._gather(0))
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
         for kind, flux in zip((1, 0), arrays, strict=True):
-            rows = np.zeros((self._axes, self._channels, *self._rows), self._dtype)
-            rows[: flux.shape[0]] = _closed(flux)[::-1].reshape(-1, self._channels, *self._rows)
-            rows = rows.reshape(-1, *self._rows)
+            rows = self._to_slots(flux).reshape(-1, *self._rows)
             for strip in self._strips:
                 stop = strip.start + strip.stored.shape[1]
                 own = strip.state[self._slots(kind), 1:, : self._rows[1]]
@@ -124,17 +96,24 @@ class CompiledDual:
             run_together(partial(self._sweep, part), self._strips)
 
     def _sweep(self, betas: np.ndarray, strip: Strip, *team: Any) -> None:
-        sweep(
-            strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
-            self._scalars, betas, *team,
-        )  # fmt: skip
+        """Do at most ``sweeps`` iterations on a strip."""
+        raise NotImplementedError
+
+    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
+        """The components of a flux in the order of the slots; zero where there is no face."""
+        raise NotImplementedError
+
+    @property
+    def _order(self) -> Sequence[int]:
+        """Among the slots of a flux, the place of each component."""
+        raise NotImplementedError
 
     def _gather(self, kind: int) -> np.ndarray:
-        """Collect y (kind 0) or p (kind 1), with the axes in NumPy's order."""
-        ndim, channels = len(self._shape) - 1, self._channels
-        out = np.empty((ndim, *self._shape), self._dtype)
-        for axis, rows in enumerate(out.reshape(ndim, channels, *self._rows)):
-            begin = self._slots(kind).start + (ndim - 1 - axis) * channels
+        order, channels = self._order, self._channels
+        out = np.empty((len(order), *self._shape), self._dtype)
+        parts = out.reshape(len(order), channels, *self._rows)
+        for slot, rows in zip(order, parts, strict=True):
+            begin = self._slots(kind).start + slot * channels
 
             def work(strip: Strip, *team: Any, rows: Any = rows, begin: int = begin) -> None:
                 self._copy(strip, strip.state[begin : begin + channels], 1, rows, team)
@@ -151,8 +130,60 @@ class CompiledDual:
 
     @property
     def flux(self) -> np.ndarray:
-        """The current flux, (ndim, channels, \\*space)."""
+        """The current flux, (components, channels, \\*space)."""
         return self._gather(1)
+
+
+class CompiledDual(StripDual):
+    """The state and methods of `reference.ReferenceDual`, compiled, for NumPy arrays."""
+
+    energy: TotalVariation
+
+    def __init__(self, f: np.ndarray, energy: TotalVariation, num_threads: int | None = None):
+        channels, space = f.shape[0], f.shape[1:]
+        axes = max(len(space), 2)
+        super().__init__(f, energy, axes, _SWEEPS if axes == 2 else _VOLUME_SWEEPS, num_threads)
+        # None keeps what is not needed from being compiled: half of the wait at the first use
+        self._kind = (
+            True if self._axes == 3 else None,
+            None if energy.isotropic else True,
+            True if channels > 1 else None,
+        )
+        self._huber = energy.huber if energy.huber > 0 else None
+        spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # in the kernels' order x, y, z
+        self._inverse_spacing = np.array([1 / h for h in spacing])
+        self._norm = energy.norm_squared(space)
+        self._largest = 1.0
+        self.correction_cost = 100 * (1 + _MANAGED / f.size)
+        plain = energy.huber == 0 and energy.weights is None
+        few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
+        self._in_single = plain and few and self._dtype is np.float32
+        self._single_is_enough = self._in_single
+        self.set_step(1.0)
+
+    def set_step(self, tau: float, relaxation: float = 1.0) -> None:
+        """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
+        self.tau = tau
+        self.step_size = relaxation / (tau * self._norm)
+        self._tau = (tau * self._inverse_spacing).astype(self._dtype)
+        self._step = (self.step_size * self._inverse_spacing).astype(self._dtype)
+        shrink = 1.0 / (1.0 + self.step_size * self.energy.huber)
+        self._scalars = np.array([shrink, 1e-30], self._dtype)
+
+    def _sweep(self, betas: np.ndarray, strip: Strip, *team: Any) -> None:
+        sweep(
+            strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
+            self._scalars, betas, *team,
+        )  # fmt: skip
+
+    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
+        slots = np.zeros((self._axes, *self._shape), self._dtype)
+        slots[: flux.shape[0]] = _closed(flux)[::-1]
+        return slots
+
+    @property
+    def _order(self) -> Sequence[int]:
+        return range(len(self._shape) - 2, -1, -1)
 
     @property
     def image(self) -> np.ndarray:
