@@ -62,7 +62,7 @@ def test_every_member_works_on_its_own_item() -> None:
     def work(item: int, flags: np.ndarray, member: int, ticket: int) -> None:
         seen[member] = item
 
-    team = Team(3)
+    team = Team()
     for k in range(20):
         seen.clear()
         team.run(work, [k, k + 1, k + 2])
@@ -74,7 +74,7 @@ def test_an_error_in_a_thread_reaches_the_caller_and_the_team_goes_on() -> None:
         if item == 13:
             raise MemoryError("of one strip")
 
-    team = Team(2)
+    team = Team()
     with pytest.raises(MemoryError, match="of one strip"):
         team.run(work, [0, 13])
     with pytest.raises(MemoryError, match="of one strip"):
@@ -82,12 +82,39 @@ def test_an_error_in_a_thread_reaches_the_caller_and_the_team_goes_on() -> None:
     team.run(work, [1, 2])
 
 
+def test_an_error_of_an_interrupted_call_is_not_raised_by_the_next() -> None:
+    team, go_on = Team(), threading.Event()
+
+    def interrupted(item: int, *_: Any) -> None:
+        if item == 0:
+            raise KeyboardInterrupt
+        go_on.wait(5)
+        raise MemoryError
+
+    with pytest.raises(KeyboardInterrupt):
+        team.run(interrupted, [0, 1])
+    go_on.set()
+    seen = []
+    team.run(lambda item, *_: seen.append(item), [0, 1])
+    assert sorted(seen) == [0, 1]
+
+
+def test_calls_of_every_size_share_their_threads() -> None:
+    before, team = threading.active_count(), Team()
+    for _ in range(3):
+        for size in range(2, 14):
+            seen: list[int] = []
+            team.run(lambda item, *_: seen.append(item), range(size))  # noqa: B023
+            assert sorted(seen) == list(range(size))
+    assert threading.active_count() - before <= 12
+
+
 def test_jobs_are_forgotten_when_done() -> None:
     """Or the last image would be kept in memory."""
     import gc
     import weakref
 
-    team = Team(2)
+    team = Team()
     item = np.zeros(3)
     kept = weakref.ref(item)
     run_twice = [lambda item, *_: None] * 2

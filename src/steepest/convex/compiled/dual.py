@@ -244,12 +244,15 @@ class CompiledDual:
         return CompiledDual(f, energy, self._num_threads)
 
     def coarse_flux(self) -> np.ndarray | None:
-        """A flux from coarser grids for the present step, or None for tiny images."""
+        """A feasible flux from coarser grids for the present step, or None for tiny images."""
         f = np.empty((self._channels, *self._rows), self._dtype)
         for strip in self._strips:
             own = strip.state[: self._channels, strip.state_rows, : self._rows[1]]
             f[:, strip.image_rows] = own
-        return coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
+        flux = coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
+        if flux is None or self.energy.weights is None:
+            return flux
+        return self.energy.project(flux)  # weights averaged over blocks exceed those of some pixels
 
     def correct(self, energy: float) -> bool:
         """Correct the flux, just measured, on all coarser grids and reset the momentum.
