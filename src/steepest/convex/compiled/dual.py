@@ -24,6 +24,7 @@ _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough t
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 _SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
+_AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -41,11 +42,12 @@ class CompiledDual:
         self._channels = channels
         self._rows = (int(np.prod(space[:-1])), space[-1])
         self._sweeps = _SWEEPS if self._axes == 2 else _VOLUME_SWEEPS
+        self._unit = space[1] if len(space) == 3 else 1  # rows of a plane
         weights = energy.weights
         self._strips = make_strips(
             f.reshape(channels, *self._rows),
             self._axes,
-            unit=space[1] if len(space) == 3 else 1,
+            unit=self._unit,
             sweeps=self._sweeps,
             weights=None if weights is None else weights.reshape(self._rows),
             num_threads=resolve_num_threads(num_threads),
@@ -121,12 +123,15 @@ class CompiledDual:
         for begin in range(0, len(factors), block):
             part = factors[begin : begin + block]
             exchange_halos(self._strips)
-            run_together(partial(self._sweep, part), self._strips)
+            for share in _shares(len(part) * self._strips[0].stored.size, self._rows[0]):
+                run_together(partial(self._sweep, part, share), self._strips)
 
-    def _sweep(self, betas: np.ndarray, strip: Strip, *team: Any) -> None:
+    def _sweep(
+        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
+    ) -> None:
         sweep(
             strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
-            self._scalars, betas, *team,
+            self._scalars, betas, *share, *team,
         )  # fmt: skip
 
     def _gather(self, kind: int) -> np.ndarray:
@@ -219,16 +224,22 @@ class CompiledDual:
         tau, exact = self.tau * self._inverse_spacing, True if feasible is not None else None
         share = 1.0 if feasible is None else feasible
 
-        def work(strip: Strip, *team: Any) -> None:
+        def work(part: tuple[float, float], strip: Strip, *team: Any) -> None:
+            first, last = (strip.first + int(x * (strip.last - strip.first)) for x in part)
             measure(
                 strip.state, strip.stored, strip.work[0] if exact is None else strip.exact,
                 strip.edge, strip.radius, self._huber, *self._kind, exact, tau,
-                self._inverse_spacing, share, strip.first, strip.last, strip.sums, *team,
+                self._inverse_spacing, share, first, last, strip.sums, *team,
             )  # fmt: skip
 
-        run_together(work, self._strips)
-        total = np.sum([strip.sums for strip in self._strips], axis=0)
-        total[0] = math.sqrt(max(strip.sums[0] for strip in self._strips)) / share
+        sums = []
+        units = self._rows[0] // self._unit // len(self._strips)
+        # each stretch evaluates a row or plane more than it sums
+        for part in _shares(4 * self._strips[0].stored.size, max(units // 4, 1)):
+            run_together(partial(work, part), self._strips)
+            sums += [strip.sums.copy() for strip in self._strips]
+        total = np.sum(sums, axis=0)
+        total[0] = math.sqrt(np.max(sums, axis=0)[0]) / share
         return total
 
     def advance(self) -> None:
@@ -274,6 +285,12 @@ class CompiledDual:
                 return True
         self.warm = (flux, standing)
         return False
+
+
+def _shares(work: int, most: int) -> list[tuple[float, float]]:
+    """Equal stretches from 0 to 1: at most so many, of `_AT_ONCE` if that is enough."""
+    count = min(-(-work // _AT_ONCE), most)
+    return [(i / count, (i + 1) / count) for i in range(count)]
 
 
 def _closed(flux: np.ndarray) -> np.ndarray:
