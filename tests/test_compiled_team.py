@@ -44,11 +44,11 @@ def test_rows_of_any_length(
     ).on(f, (0.5, 1.0, 2.0)[: len(shape)])
     betas = rng.uniform(0, 0.9, 19)
     duals = [CompiledDual(f, energy, 1), ReferenceDual(f, energy)]
-    for dual in duals:
-        dual.set_step(0.7)
+    for solver in duals:
+        solver.set_step(0.7)
         for part in (betas[:11], betas[11:]):
-            dual.iterate(part)
-    ours, theirs = (dual.measure() for dual in duals)
+            solver.iterate(part)
+    ours, theirs = (solver.measure() for solver in duals)
     np.testing.assert_allclose(duals[0].flux, duals[1].flux, atol=1e-13)
     np.testing.assert_allclose(duals[0].image, duals[1].image, atol=1e-13)
     for name in ("gap", "primal", "dual_energy", "integral", "value", "start_value"):
