@@ -12,6 +12,8 @@ from ..certificate import StepTerms, assemble
 from ..crofton import CroftonTotalVariation
 from ..reference import ReferenceDual
 
+_AT_ONCE = 2**21  # pixels times iterations of a compiled call, for which Ctrl-C waits
+
 
 class CroftonDual(ReferenceDual):
     """`ReferenceDual` with compiled loops; without Huber smoothing."""
@@ -31,10 +33,12 @@ class CroftonDual(ReferenceDual):
         y, p = self.y[:, 0].copy(), self.p[:, 0].copy()
         kind = self.f.dtype.type
         tau, step = (factor * self._shares for factor in (self.tau, self.step_size))
-        _iterate(
-            self.f[0], y, p, self._radius, self._offsets, tau.astype(kind), step.astype(kind),
-            np.asarray(betas, kind), kind(1),
-        )  # fmt: skip
+        factors, block = np.asarray(betas, kind), max(_AT_ONCE // self.f.size, 1)
+        for begin in range(0, len(factors), block):
+            _iterate(
+                self.f[0], y, p, self._radius, self._offsets, tau.astype(kind), step.astype(kind),
+                factors[begin : begin + block], kind(1),
+            )  # fmt: skip
         self.y, self.p = y[:, None], p[:, None]
 
     def measure(self) -> StepTerms:
@@ -44,7 +48,8 @@ class CroftonDual(ReferenceDual):
         _project(p, radius)
         u = _primal(f, p, self.tau * self._shares, self._offsets)
         self._image = u.astype(self.f.dtype)[None]
-        start, half, stop, before, after = _slacks(f, u, p, radius, self._offsets, self._shares)
+        sums = _slacks(f, u, p, radius, self._offsets, self._shares)
+        start, half, stop, before, after = sums.tolist()
         return assemble(
             self.energy,
             tuple(self.f.shape),
@@ -141,12 +146,13 @@ def _project(p, radius):
 
 @kernel
 def _slacks(f, u, p, radius, offsets, shares):
-    """Slacks of f, of (f + u) / 2 and of u, and J of f and of u."""
-    start, half, stop, before, after = 0.0, 0.0, 0.0, 0.0, 0.0
+    """Slacks of f, of (f + u) / 2 and of u, and J of f and of u, summed row by row."""
+    sums = np.zeros(5)
     height, width = f.shape
     for a in range(p.shape[0]):
         dy, dx, share = offsets[a, 1], offsets[a, 2], shares[a]
         for r in range(height - dy):
+            start, half, stop, before, after = 0.0, 0.0, 0.0, 0.0, 0.0
             for j in range(max(0, -dx), width - max(0, dx)):
                 w = radius[r, j] if radius.shape[0] > 0 else 1.0
                 d0 = share * (f[r + dy, j + dx] - f[r, j])
@@ -158,4 +164,9 @@ def _slacks(f, u, p, radius, offsets, shares):
                 start += w * abs(d0) - q * d0
                 half += w * abs(middle) - q * middle
                 stop += w * abs(d1) - q * d1
-    return start, half, stop, before, after
+            sums[0] += start
+            sums[1] += half
+            sums[2] += stop
+            sums[3] += before
+            sums[4] += after
+    return sums
