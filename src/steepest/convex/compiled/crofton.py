@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,10 @@ class CroftonDual(StripDual):
         self._tau = (tau * self._shares).astype(self._dtype)
         self._steps = (self.step_size * self._shares).astype(self._dtype)[:, None] * self._edges
 
-    def _sweep(self, betas: np.ndarray, strip: Strip, *team: Any) -> None:
-        _sweep(strip.state, strip.work, strip.radius, self._tau, self._steps, betas, *team)
+    def _sweep(
+        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
+    ) -> None:
+        _sweep(strip.state, strip.work, strip.radius, self._tau, self._steps, betas, *share, *team)
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
         slots = (flux * self._edges[:, None, None, : self._shape[-1]]).astype(self._dtype)
@@ -116,8 +119,8 @@ def _inflow(state, flux, size, at, stride, tau):
 
 
 @kernel
-def _sweep(state, work, radius, tau, steps, betas, flags, member, ticket):
-    """``len(betas)`` iterations on a strip (see `kernels_sweep.sweep`).
+def _sweep(state, work, radius, tau, steps, betas, begins, ends, flags, member, ticket):
+    """``len(betas)`` iterations on a strip, or a stretch of them (see `kernels_sweep.sweep`).
 
     ``steps`` (4, stride) are the dual steps, 0 where there is no face. The components point right,
     down right, down, and down left. A row of the primal image is complete before the row above it
@@ -127,7 +130,8 @@ def _sweep(state, work, radius, tau, steps, betas, flags, member, ticket):
     height, stride = state.shape[1] - 1, state.shape[2]
     size, wide = (height + 1) * stride, work.shape[3]
     one, zero = fill(state, 1.0), fill(state, 0.0)
-    for front in range(height + betas.shape[0]):
+    way = height + betas.shape[0]
+    for front in range(int(begins * way), int(ends * way)):
         for k in range(betas.shape[0]):
             r = front - k
             q = r - 1

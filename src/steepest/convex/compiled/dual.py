@@ -14,7 +14,7 @@ from ..certificate import StepTerms, assemble
 from ..dual import Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
-from .kernels_measure import MOST_COMPONENTS, WIDEST, measure, upper_sums
+from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure, upper_sums
 from .kernels_sweep import copy_rows, sweep
 from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
@@ -24,6 +24,7 @@ _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough t
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 _SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
+_AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -42,11 +43,12 @@ class StripDual:
         space = f.shape[1:]
         self._rows = (int(np.prod(space[:-1])), space[-1])
         self._dtype = f.dtype.type
+        self._unit = space[1] if len(space) == 3 else 1  # rows of a plane
         weights = energy.weights
         self._strips = make_strips(
             f.reshape(self._channels, *self._rows),
             axes,
-            unit=space[1] if len(space) == 3 else 1,
+            unit=self._unit,
             sweeps=sweeps,
             weights=None if weights is None else weights.reshape(self._rows),
             num_threads=resolve_num_threads(num_threads),
@@ -93,10 +95,13 @@ class StripDual:
         for begin in range(0, len(factors), block):
             part = factors[begin : begin + block]
             exchange_halos(self._strips)
-            run_together(partial(self._sweep, part), self._strips)
+            for share in _shares(len(part) * self._strips[0].stored.size, self._rows[0]):
+                run_together(partial(self._sweep, part, share), self._strips)
 
-    def _sweep(self, betas: np.ndarray, strip: Strip, *team: Any) -> None:
-        """Do at most ``sweeps`` iterations on a strip."""
+    def _sweep(
+        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
+    ) -> None:
+        """Do at most ``sweeps`` iterations on a strip, or a stretch of them."""
         raise NotImplementedError
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
@@ -170,10 +175,12 @@ class CompiledDual(StripDual):
         shrink = 1.0 / (1.0 + self.step_size * self.energy.huber)
         self._scalars = np.array([shrink, 1e-30], self._dtype)
 
-    def _sweep(self, betas: np.ndarray, strip: Strip, *team: Any) -> None:
+    def _sweep(
+        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
+    ) -> None:
         sweep(
             strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
-            self._scalars, betas, *team,
+            self._scalars, betas, *share, *team,
         )  # fmt: skip
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
@@ -261,18 +268,22 @@ class CompiledDual(StripDual):
         tau, exact = self.tau * self._inverse_spacing, True if feasible is not None else None
         share = 1.0 if feasible is None else feasible
 
-        def work(strip: Strip, *team: Any) -> None:
+        def work(part: tuple[float, float], strip: Strip, *team: Any) -> None:
+            first, last = (strip.first + int(x * (strip.last - strip.first)) for x in part)
             measure(
                 strip.state, strip.stored, strip.work[0] if exact is None else strip.exact,
                 strip.edge, strip.radius, self._huber, *self._kind, exact, tau,
-                self._inverse_spacing, share, strip.first, strip.last, strip.sums, *team,
+                self._inverse_spacing, share, first, last, strip.sums, *team,
             )  # fmt: skip
 
-        run_together(work, self._strips)
-        total = self._strips[0].sums.copy()
-        for strip in self._strips[1:]:
-            total[1:] += strip.sums[1:]
-            total[0] = max(total[0], strip.sums[0])
+        total = np.zeros(NUM_SUMS)
+        units = self._rows[0] // self._unit // len(self._strips)
+        # each stretch evaluates a row or plane more than it sums
+        for part in _shares(4 * self._strips[0].stored.size, max(units // 4, 1)):
+            run_together(partial(work, part), self._strips)
+            for strip in self._strips:
+                total[1:] += strip.sums[1:]
+                total[0] = max(total[0], strip.sums[0])
         total[0] = math.sqrt(total[0]) / share
         return total
 
@@ -289,12 +300,15 @@ class CompiledDual(StripDual):
         return CompiledDual(f, energy, self._num_threads)
 
     def coarse_flux(self) -> np.ndarray | None:
-        """A flux from coarser grids for the present step, or None for tiny images."""
+        """A feasible flux from coarser grids for the present step, or None for tiny images."""
         f = np.empty((self._channels, *self._rows), self._dtype)
         for strip in self._strips:
             own = strip.state[: self._channels, strip.state_rows, : self._rows[1]]
             f[:, strip.image_rows] = own
-        return coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
+        flux = coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
+        if flux is None or self.energy.weights is None:
+            return flux
+        return self.energy.project(flux)  # weights averaged over blocks exceed those of some pixels
 
     def correct(self, energy: float) -> bool:
         """Correct the flux, just measured, on all coarser grids and reset the momentum.
@@ -316,6 +330,12 @@ class CompiledDual(StripDual):
                 return True
         self.warm = (flux, standing)
         return False
+
+
+def _shares(work: int, most: int) -> list[tuple[float, float]]:
+    """Equal stretches from 0 to 1: at most so many, of `_AT_ONCE` if that is enough."""
+    count = min(-(-work // _AT_ONCE), most)
+    return [(i / count, (i + 1) / count) for i in range(count)]
 
 
 def _closed(flux: np.ndarray) -> np.ndarray:
