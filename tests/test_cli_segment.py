@@ -120,3 +120,12 @@ def test_pixels_that_are_nan_are_named(capsys):
     np.save("nan.npy", image)
     assert main(["segment", "nan.npy"]) == 2
     assert "image holds 1 NaN or infinite pixels" in one_error(capsys)
+
+
+def test_small_pixels_in_centimetres_are_reported_in_micrometres(capsys):
+    size = (40_000, 40_000)  # pixels per cm: 0.25 micrometres each
+    tifffile.imwrite("cells.tif", cells(), resolution=size, resolutionunit=3)
+    assert main(["segment", "cells.tif", "--range", "0", "4095", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    assert record["unit"] == "\u00b5m"
+    assert sum(area for area, _, _ in record["areas"]) == pytest.approx(56 * 72 / 16)
