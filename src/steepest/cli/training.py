@@ -133,10 +133,7 @@ def stored(folder: Path, kind: type, otherwise: str) -> Any:
 
     ``otherwise`` ends the error message and tells the user how to begin a training.
 
-    Raises
-    ------
-    InputError
-        If the folder holds no training, or a training of another kind.
+    Raises `InputError` if the folder holds no training, or a training of another kind.
     """
     from steepest.learning.training.checkpoint import has_checkpoint, stored_recipe
 

@@ -77,11 +77,8 @@ def smallest_above(
 
     The other parameters are those of `largest_below`.
 
-    Raises
-    ------
-    InputError
-        If even all pixels, rounded to their levels, do not reach it, or the search was stopped
-        before a trial did.
+    Raises `InputError` if even all pixels, rounded to their levels, do not reach it, or the search
+    was stopped before a trial did.
     """
 
     def excess(trial: T) -> float:

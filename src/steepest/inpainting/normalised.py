@@ -70,11 +70,9 @@ def masked(
     All channels share one scale. Inpainting therefore commutes with changes of brightness and
     contrast, and parameters are fractions of the range of the known values.
 
-    Raises
-    ------
-    InputError
-        If an argument is a torch tensor, if confidences other than 0 and 1 are given, if the number
-        of spatial axes is not in ``dimensions``, or if `inpaint` would reject the input.
+    Raises `InputError` if an argument is a torch tensor, if confidences other than 0 and 1 are
+    given, if the number of spatial axes is not in ``dimensions``, or if `inpaint` would reject the
+    input.
     """
     if is_torch(image) or is_torch(known) or is_torch(unknown):
         raise InputError(

@@ -165,11 +165,8 @@ def grid_of(space: tuple[int, ...]) -> tuple[int, ...]:
 def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.ndarray:
     """Return a Boolean mask, or float64 confidences of which some are neither 0 nor 1.
 
-    Raises
-    ------
-    InputError
-        If ``known`` does not have the spatial shape, is neither Boolean nor floating-point, or has
-        confidences outside [0, 1].
+    Raises `InputError` if ``known`` does not have the spatial shape, is neither Boolean nor
+    floating-point, or has confidences outside [0, 1].
     """
     array = _spatial(known, name, space)
     kind = dtype_name(array) if is_torch(array) else array.dtype.name

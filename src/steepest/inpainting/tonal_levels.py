@@ -39,10 +39,7 @@ class Levels:
 def check_levels(levels: Any, most: int) -> int:
     """Check a number of levels, which must be from 2 to ``most``.
 
-    Raises
-    ------
-    InputError
-        If ``levels`` is not an integer or is out of this range.
+    Raises `InputError` if ``levels`` is not an integer or is out of this range.
     """
     whole = isinstance(levels, (int, np.integer)) and not isinstance(levels, bool)
     if not whole or not 2 <= levels <= most:

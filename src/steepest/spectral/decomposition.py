@@ -338,10 +338,7 @@ def from_flow(
     most ``num_bands`` otherwise. If the flow was stopped after one step, the residual contains the
     whole image.
 
-    Raises
-    ------
-    InputError
-        If the flow has no time after 0.
+    Raises `InputError` if the flow has no time after 0.
     """
     if flow.times.size and flow.times[0] == 0:
         frames = flow.images

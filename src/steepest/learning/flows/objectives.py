@@ -68,11 +68,8 @@ def find_objective(name: str, options: Mapping[str, Any] | None = None) -> Objec
 def check_objective(name: str, network: object) -> None:
     """Refuse an objective that calls a method this network does not have.
 
-    Raises
-    ------
-    InputError
-        If the method is missing: ``propose`` for "paper" and "report", ``mean_flux`` for "gap",
-        ``solve`` for "distillation".
+    Raises `InputError` if the method is missing: ``propose`` for "paper" and "report",
+    ``mean_flux`` for "gap", ``solve`` for "distillation".
     """
     method = _NEEDS.get(name)
     if method is not None and not hasattr(network, method):

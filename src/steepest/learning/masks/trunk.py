@@ -69,10 +69,7 @@ class Hourglass(nn.Module):
 def check_noise(noise: str) -> str:
     """``noise``, if it is one of `NOISES`.
 
-    Raises
-    ------
-    InputError
-        If it is not.
+    Raises `InputError` if it is not.
     """
     if noise not in NOISES:
         raise InputError(f"noise={noise!r}; allowed are {', '.join(NOISES)}")
@@ -93,12 +90,6 @@ def draw_seed(noise: str, like: Tensor, generator: torch.Generator | None = None
 
 
 def check_batch(batch: Tensor, channels: int, name: str) -> None:
-    """Check that ``batch`` has the shape (N, channels, H, W).
-
-    Raises
-    ------
-    InputError
-        If it has not.
-    """
+    """Raise `InputError` unless ``batch`` has the shape (N, channels, H, W)."""
     if batch.ndim != 4 or batch.shape[1] != channels:
         raise InputError(f"{name} of shape {tuple(batch.shape)}; allowed is (N, {channels}, H, W)")

@@ -36,10 +36,7 @@ class Setting:
 def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
     """Save a checkpoint and the best network so far; there is none before the first validation.
 
-    Raises
-    ------
-    NotConverged
-        If the loss or the weights are not finite. The last checkpoint is kept.
+    Raises `NotConverged` if the loss or the weights are not finite. The last checkpoint is kept.
     """
     check_finite(setting, learner)
     save_checkpoint(setting.folder, learner, setting.recipe, log_bytes)
@@ -50,11 +47,8 @@ def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
 def check_finite(setting: Setting, learner: Learner) -> None:
     """Stop if the loss or the weights are NaN or infinite; first save the best weights so far.
 
-    Raises
-    ------
-    NotConverged
-        If the loss of this epoch or the weights are not finite. The message gives the task's hint,
-        if it has one.
+    Raises `NotConverged` if the loss of this epoch or the weights are not finite. The message gives
+    the task's hint, if it has one.
     """
     total = float(learner.sums.get("total", 0.0))
     finite = all(bool(torch.isfinite(p).all()) for p in learner.network.parameters())

@@ -176,10 +176,7 @@ def is_count(value: object, least: int) -> bool:
 def check_counts(recipe: Recipe, names: tuple[str, ...], least: int) -> None:
     """Check that the settings ``names`` are integers of at least ``least``.
 
-    Raises
-    ------
-    InputError
-        If one of them is not.
+    Raises `InputError` if one of them is not.
     """
     for name in names:
         bad = not is_count(getattr(recipe, name), least)
@@ -187,12 +184,6 @@ def check_counts(recipe: Recipe, names: tuple[str, ...], least: int) -> None:
 
 
 def refuse(bad: bool, recipe: Recipe, name: str, allowed: str) -> None:
-    """If ``bad``, raise an error that states which values of the setting ``name`` are allowed.
-
-    Raises
-    ------
-    InputError
-        ``name=value; allowed is ..``.
-    """
+    """If ``bad``, raise `InputError`: "name=value; allowed is ..", for the setting ``name``."""
     if bad:
         raise InputError(f"{name}={getattr(recipe, name)!r}; allowed is {allowed}")

@@ -47,10 +47,7 @@ class Registry:
     def network_class(self, name: str) -> type[nn.Module]:
         """The class of this name.
 
-        Raises
-        ------
-        InputError
-            If there is no network of this name.
+        Raises `InputError` if there is no network of this name.
         """
         if not isinstance(name, str) or name not in self.networks:
             raise InputError(f"network={name!r}; allowed are {', '.join(self.networks)}")
@@ -61,10 +58,7 @@ class Registry:
     def network_name(self, network: nn.Module) -> str:
         """The name of this network's class.
 
-        Raises
-        ------
-        InputError
-            If the class is not in the registry.
+        Raises `InputError` if the class is not in the registry.
         """
         kind = type(network)
         where = f"{kind.__module__.removeprefix(f'{self.package}.')}:{kind.__qualname__}"
@@ -210,11 +204,8 @@ class Registry:
 
         ``name_or_path`` is as in `load`.
 
-        Raises
-        ------
-        InputError
-            If the file is missing, is not JSON, lacks the network or the config, or has unknown
-            entries.
+        Raises `InputError` if the file is missing, is not JSON, lacks the network or the config, or
+        has unknown entries.
         """
         path = _find(self, name_or_path)[1]
         content = _read(self, path)
