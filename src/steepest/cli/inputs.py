@@ -171,12 +171,15 @@ def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
     return image.with_parts([from_float(part, dtype) for part in parts])
 
 
-def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
+def one_target(
+    name: str, arguments: argparse.Namespace, tag: str, several: bool, ending: str = ""
+) -> Path:
     """Return the file for a single result.
 
-    This is ``-o`` (a file or a folder) or, by default, ``name_tag.suffix`` in the current folder.
+    This is ``-o`` (a file or a folder) or, by default, ``name_tag`` in the current folder, with
+    the suffix ``ending`` (default: `suffix`).
     """
-    ending = suffix(name, arguments)
+    ending = ending or suffix(name, arguments)
     if arguments.output is not None:
         return placed(name, arguments, arguments.output, ending, several)
     if several:

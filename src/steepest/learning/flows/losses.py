@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from ...core.errors import InputError
-from ...core.numbers import check_number
+from ...core.numbers import check_choice, check_number
 from ...layers.forward_mode import jvp
 from .fields import divergence, gradient, norm, squared_norm, total_variation
-from .paper_network import check_choice
 from .units import CONTRAST
 
 TV_EPS = 1e-4

@@ -66,16 +66,6 @@ class Hourglass(nn.Module):
         return result[..., :height, :width]
 
 
-def check_noise(noise: str) -> str:
-    """``noise``, if it is one of `NOISES`.
-
-    Raises `InputError` if it is not.
-    """
-    if noise not in NOISES:
-        raise InputError(f"noise={noise!r}; allowed are {', '.join(NOISES)}")
-    return noise
-
-
 def draw_seed(noise: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """The random seed r of a generator, with the shape, dtype and device of ``like``.
 
