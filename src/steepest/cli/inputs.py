@@ -187,6 +187,15 @@ def one_target(
     return Path(f"{stem(name)}_{tag}{ending}")
 
 
+def targets_of(arguments: argparse.Namespace, tag: str, ending: str = "") -> dict[str, Path]:
+    """Return the file for the result of each image given, as `one_target`, after checking them."""
+    sources = given_images(arguments)
+    several = len(sources) > 1
+    targets = {name: one_target(name, arguments, tag, several, ending) for name in sources}
+    check_targets(targets.values(), arguments.overwrite)
+    return targets
+
+
 def placed(
     name: str, arguments: argparse.Namespace, output: str, ending: str, several: bool
 ) -> Path:

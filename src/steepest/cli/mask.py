@@ -46,11 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser)
     group = parser.add_argument_group("choosing")
     group.add_argument(
-        "--density",
-        type=density,
-        default=0.05,
-        metavar="D",
-        help="share of pixels to keep (0.05)",
+        "--density", type=density, default=0.05, metavar="D", help="share of pixels to keep (0.05)"
     )
     group.add_argument(
         "--method",

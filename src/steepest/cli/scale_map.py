@@ -10,7 +10,7 @@ import numpy as np
 from steepest.io import OutputSet, check_target, write_image
 
 from .batch import Record, run_batch
-from .inputs import check_targets, given_images, one_target, read, without_copies
+from .inputs import read, targets_of, without_copies
 from .lengths import add_pixel_size, lengths_of
 from .options import add_bands, add_inputs, add_model, add_outputs
 from .pages import Pages, Stack
@@ -52,10 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute the scale map of every image."""
     values = values_of(arguments)
-    sources = given_images(arguments)
-    several = len(sources) > 1
-    targets = {name: one_target(name, arguments, "scale", several, ".tif") for name in sources}
-    check_targets(targets.values(), arguments.overwrite)
+    targets = targets_of(arguments, "scale", ".tif")
 
     def work(source: str, label: str) -> Record:
         from steepest import spectral
@@ -87,4 +84,4 @@ def run(arguments: argparse.Namespace) -> int:
         pages.certify(record)
         return record
 
-    return run_batch(arguments, sources, work)
+    return run_batch(arguments, list(targets), work)

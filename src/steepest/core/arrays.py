@@ -69,11 +69,7 @@ def _name(dtype: Any) -> str:
 
 
 def prepare_image(
-    image: Any,
-    channel_axis: int | None = None,
-    name: str = "image",
-    *,
-    any_size: bool = False,
+    image: Any, channel_axis: int | None = None, name: str = "image", *, any_size: bool = False
 ) -> tuple[Array, Layout]:
     """Check an image and convert it to ``(channels, *space)`` floats.
 

@@ -85,6 +85,7 @@ def _save_best(setting: Setting, learner: Learner) -> None:
 def _metadata(setting: Setting, learner: Learner) -> dict[str, Any]:
     import steepest
 
+    device = setting.team.device
     return {
         "steepest": steepest.__version__,
         "torch": torch.__version__,
@@ -93,12 +94,8 @@ def _metadata(setting: Setting, learner: Learner) -> dict[str, Any]:
         "seconds": round(learner.seconds, 1),
         "processes": setting.team.size,
         "threads": torch.get_num_threads(),
-        "device": _device_name(setting.team.device),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "best_epoch": learner.best_epoch,
         "best_score": learner.best_score,
         **setting.task.metadata(),
     }
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

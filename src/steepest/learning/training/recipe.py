@@ -9,10 +9,7 @@ from typing import Any, ClassVar, Self
 
 from ...core.errors import InputError
 
-_CHOICES = {
-    "schedule": ("constant", "cosine"),
-    "precision": ("float32", "bfloat16"),
-}
+_CHOICES = {"schedule": ("constant", "cosine"), "precision": ("float32", "bfloat16")}
 _NUMBERS = ("learning_rate", "clip", "ema", "checkpoint_minutes")
 _AT_LEAST_ONE = ("images", "epochs", "batch", "parts", "validate_every")
 
@@ -77,12 +74,7 @@ class Recipe:
     CRITERIA: ClassVar[tuple[str, ...]] = ("loss",)
     """The allowed values of ``criterion``."""
 
-    FREE: ClassVar[tuple[str, ...]] = (
-        "device",
-        "max_minutes",
-        "checkpoint_minutes",
-        "tensorboard",
-    )
+    FREE: ClassVar[tuple[str, ...]] = ("device", "max_minutes", "checkpoint_minutes", "tensorboard")
     """The settings that may differ from the stored recipe when a training is resumed."""
 
     images: int

@@ -153,9 +153,7 @@ class Registry:
                     file.write(content)
 
     def load(
-        self,
-        name_or_path: str | os.PathLike[str],
-        map_location: str | torch.device = "cpu",
+        self, name_or_path: str | os.PathLike[str], map_location: str | torch.device = "cpu"
     ) -> nn.Module:
         """Load a trained network, in evaluation mode. Code in a file is never executed.
 
