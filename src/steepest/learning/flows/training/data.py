@@ -15,10 +15,9 @@ __all__ = ["PHOTOGRAPHS", "open_data"]
 _NUM_GENERATED = 512
 _SMALLEST_GENERATED = 160
 _SHARES = (0.75, 0.25)
-_SEED = 0  # independent of the training's seed
 
 
-def open_data(name: str, *, held_out: bool, largest_crop: int) -> Source:
+def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) -> Source:
     """Open the images called ``name``, either for training or those held out for validation.
 
     Parameters
@@ -34,6 +33,8 @@ def open_data(name: str, *, held_out: bool, largest_crop: int) -> Source:
         False: all others. The only image of a folder is in both.
     largest_crop : int
         Generated images have sides a quarter longer than this, and at least 160 pixels.
+    seed : int
+        Seed of the generated images.
 
     Raises
     ------
@@ -41,18 +42,18 @@ def open_data(name: str, *, held_out: bool, largest_crop: int) -> Source:
         If there is no such folder or data set, or it contains no readable image.
     """
     if name == "generated":
-        return _generated(held_out, largest_crop)
+        return _generated(held_out, largest_crop, seed)
     if name == "mixed":
         photographs = open_photographs("skimage", held_out=held_out)
-        return Mixture((photographs, _generated(held_out, largest_crop)), _SHARES)
+        return Mixture((photographs, _generated(held_out, largest_crop, seed)), _SHARES)
     return open_photographs(name, held_out=held_out, others=("generated", "mixed"))
 
 
-def _generated(held_out: bool, largest_crop: int) -> Collection:
+def _generated(held_out: bool, largest_crop: int, seed: int) -> Collection:
     size = max(_SMALLEST_GENERATED, largest_crop * 5 // 4)
 
     def read(index: int) -> np.ndarray:
-        return generate_image(stream(_SEED, GENERATED, int(held_out), index), size)
+        return generate_image(stream(seed, GENERATED, int(held_out), index), size)
 
     licence = {"generated": "made by steepest.learning.flows.training.generate"}
     return Collection("generated", _NUM_GENERATED, read, (1.0,), licences=licence)
