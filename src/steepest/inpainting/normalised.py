@@ -22,14 +22,8 @@ _FIRST_GUESS = 1e-3  # relative residual of homogeneous diffusion as a first gue
 class Masked:
     """An inpainting problem whose known values span [-1/2, 1/2].
 
-    Attributes
-    ----------
-    values
-        (C, \\*grid) float64; zero at unknown pixels. One-dimensional images have a grid (1, n).
-    known
-        (\\*grid) Boolean.
-    spacing
-        One number per axis of the grid.
+    ``values`` (C, \\*grid) are float64 and zero at unknown pixels, ``known`` (\\*grid) is Boolean,
+    and ``spacing`` has one number per axis of the grid. 1-D images have a grid (1, n).
     """
 
     problem: Problem

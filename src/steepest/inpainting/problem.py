@@ -27,19 +27,11 @@ _LARGEST = 1e150  # squares of larger values would overflow
 class Problem:
     """An image with known and unknown pixels.
 
-    Attributes
-    ----------
-    values : array (C, \\*space)
-        float32 or float64, NumPy or torch; finite, zero where the image was missing.
-    confidence : ndarray (\\*space)
-        Boolean, or float64 in [0, 1].
-    layout : Layout
-        How the image was given.
-    spacing : tuple
-        One number per spatial axis.
-    missing : ndarray (\\*space) or None
-        True where the image was masked or NaN, or infinite if a mask was given. None for plain
-        integer images.
+    ``values`` (C, \\*space) are float32 or float64, NumPy or torch; finite, zero where the image
+    was missing. ``confidence`` (\\*space) is Boolean, or float64 in [0, 1]. ``layout`` is how the
+    image was given. ``spacing`` has one number per spatial axis. ``missing`` (\\*space) is True
+    where the image was masked or NaN, or infinite if a mask was given; None for plain integer
+    images.
     """
 
     values: Array

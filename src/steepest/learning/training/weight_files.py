@@ -74,11 +74,8 @@ class Registry:
 
         The global random state is not changed. Error messages name ``where``.
 
-        Raises
-        ------
-        InputError
-            If the name is unknown, or ``config`` is not a dictionary, has unknown keys or has
-            values that the constructor refuses.
+        Raises `InputError` if the name is unknown, or ``config`` is not a dictionary, has unknown
+        keys or has values that the constructor refuses.
         """
         kind = self.network_class(name)
         if not isinstance(config, dict):
