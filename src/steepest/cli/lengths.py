@@ -52,11 +52,8 @@ def lengths_of(arguments: argparse.Namespace, image: Image) -> Lengths:
 
     Resolutions in inches are not used, because they specify the size of the printed image.
 
-    Raises
-    ------
-    InputError
-        If ``--pixel-size`` or ``--spacing`` is invalid, if both are given, or if ``--spacing file``
-        is given and the file does not store a pixel size.
+    Raises `InputError` if ``--pixel-size`` or ``--spacing`` is invalid, if both are given, or if
+    ``--spacing file`` is given and the file does not store a pixel size.
     """
     count = len(image.space)
     if arguments.pixel_size is not None:
