@@ -36,12 +36,7 @@ def check_real(value: Any, name: str) -> float:
 
 
 def check_number(
-    value: Any,
-    name: str,
-    *,
-    positive: bool = False,
-    least: float = 0.0,
-    most: float = LARGEST,
+    value: Any, name: str, *, positive: bool = False, least: float = 0.0, most: float = LARGEST
 ) -> float:
     """Check a finite real number from ``least`` (default 0) to ``most``.
 

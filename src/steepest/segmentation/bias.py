@@ -68,7 +68,7 @@ def bias_corrected(
         Weight of the length of the contour, in squared grey values x pixel.
     bias_strength : float
         Positive weight of the smoothness of the bias, in squared grey values x pixel^2. If it is
-        too small, the bias explains the objects as well.
+        too small, the bias follows the objects.
     **options
         tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads and
         raise_on_failure of `threshold_rof`.

@@ -10,7 +10,7 @@ import numpy as np
 from .kernels_measure import NUM_SUMS
 from .vectors import LANES
 
-_PIXELS_PER_THREAD = 8192  # less work per thread does not pay
+_PIXELS_PER_THREAD = 16384  # less work per thread does not pay
 
 
 @dataclass(frozen=True)
