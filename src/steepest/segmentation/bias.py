@@ -101,9 +101,10 @@ def bias_corrected(
     searches = [_Search(inputs, f, length, strength, start) for start in _STARTS]
     search = min(searches, key=lambda each: each.energy)
     level, b, found = search.level, search.bias, search.found
+    ended = found.ok and not inputs.tell.stopped
     result = assembled(
         [level], inputs, found, search.iterations, values=search.values, energy=search.energy,
-        gap=level.gap, proven=found.ok and inputs.done(level.gap, level.length),
+        gap=level.gap, proven=ended and inputs.done(level.gap, level.length),
     )  # fmt: skip
     tiny = np.finfo(float).tiny
     corrected = f / np.where(np.abs(b) > tiny, b, 1.0)
