@@ -21,7 +21,7 @@ from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 from .batch import Record, run_batch
 from .certificates import duration
 from .figures import need_figures, write_figure
-from .inputs import check_targets, given_images, placed, read, stem, without_copies
+from .inputs import check_targets, given_images, one_target, placed, read, without_copies
 from .lengths import Lengths, add_pixel_size, lengths_of
 from .options import add_inputs, add_outputs, count, from_zero, numbers, positive
 from .pages import page_named
@@ -178,12 +178,7 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[st
     """The files of the labels and of the other results that were asked for."""
     own = Path(name).suffix
     ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
-    if arguments.output is not None:
-        paths = {"labels": placed(name, arguments, arguments.output, ending, several)}
-    elif several:
-        raise InputError("several images need a folder for the results: give -o FOLDER")
-    else:
-        paths = {"labels": Path(f"{stem(name)}_labels{ending}")}
+    paths = {"labels": one_target(name, arguments, "labels", several, ending)}
     for option, suffix in (("overlay", ".png"), ("doubt", ending), ("areas", ".csv")):
         output = getattr(arguments, option)
         if output is not None:

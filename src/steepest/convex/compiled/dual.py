@@ -114,24 +114,24 @@ class StripDual:
         raise NotImplementedError
 
     def _gather(self, kind: int) -> np.ndarray:
+        """Collect y (kind 0) or p (kind 1)."""
         order, channels = self._order, self._channels
         out = np.empty((len(order), *self._shape), self._dtype)
-        parts = out.reshape(len(order), channels, *self._rows)
-        for slot, rows in zip(order, parts, strict=True):
+        for slot, component in zip(order, out, strict=True):
             begin = self._slots(kind).start + slot * channels
-
-            def work(strip: Strip, *team: Any, rows: Any = rows, begin: int = begin) -> None:
-                self._copy(strip, strip.state[begin : begin + channels], 1, rows, team)
-
-            run_together(work, self._strips)
+            self._collect(component, slice(begin, begin + channels))
         return out
 
-    def _copy(
-        self, strip: Strip, source: np.ndarray, above: int, rows: np.ndarray, team: Any
-    ) -> None:
-        """Copy a strip's own rows of ``source``, which has ``above`` rows before them, to rows."""
-        count, start = strip.last - strip.first, strip.start + strip.first
-        copy_rows(source, strip.first + above, rows, start, count, self._rows[1], *team)
+    def _collect(self, out: np.ndarray, slots: slice | None = None) -> None:
+        """Copy slots of all strips, or with None the next image, into (channels, \\*space)."""
+        rows, above = out.reshape(self._channels, *self._rows), 0 if slots is None else 1
+
+        def work(strip: Strip, *team: Any) -> None:
+            source = strip.stored if slots is None else strip.state[slots]
+            count, start = strip.last - strip.first, strip.start + strip.first
+            copy_rows(source, strip.first + above, rows, start, count, self._rows[1], *team)
+
+        run_together(work, self._strips)
 
     @property
     def flux(self) -> np.ndarray:
@@ -201,12 +201,7 @@ class CompiledDual(StripDual):
 
     def write_image(self, out: np.ndarray) -> None:
         """Write this image into a contiguous array of any dtype."""
-        rows = out.reshape(self._channels, *self._rows)
-
-        def work(strip: Strip, *team: Any) -> None:
-            self._copy(strip, strip.stored, 0, rows, team)
-
-        run_together(work, self._strips)
+        self._collect(out)
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux."""
@@ -301,11 +296,9 @@ class CompiledDual(StripDual):
 
     def coarse_flux(self) -> np.ndarray | None:
         """A feasible flux from coarser grids for the present step, or None for tiny images."""
-        f = np.empty((self._channels, *self._rows), self._dtype)
-        for strip in self._strips:
-            own = strip.state[: self._channels, strip.state_rows, : self._rows[1]]
-            f[:, strip.image_rows] = own
-        flux = coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
+        f = np.empty(self._shape, self._dtype)
+        self._collect(f, slice(self._channels))
+        flux = coarse_flux(f, self.energy, self.tau, self._coarser)
         if flux is None or self.energy.weights is None:
             return flux
         return self.energy.project(flux)  # weights averaged over blocks exceed those of some pixels

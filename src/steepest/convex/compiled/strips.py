@@ -35,13 +35,8 @@ class Strip:
     last: int
 
     @property
-    def rows(self) -> slice:
-        """The strip's own rows, halo excluded, in its images."""
-        return slice(self.first, self.last)
-
-    @property
     def state_rows(self) -> slice:
-        """The same rows in its state."""
+        """The strip's own rows, halo excluded, in its state."""
         return slice(self.first + 1, self.last + 1)
 
     @property
