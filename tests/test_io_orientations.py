@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,14 +86,14 @@ def test_only_changed_orientations_are_rewritten(text, name):
     got = read_orientations(stored(text, name))
     copy = f"copy_{name}"
     write_orientations(copy, got)
-    assert open(copy, newline="", encoding="utf-8").read() == text
+    assert Path(copy).read_bytes() == text.encode()
     rotations = Rotation.random(got.phase.size, rng=1).as_quat().reshape(got.quaternions.shape)
     values = np.where(got.indexed[..., None], rotations, got.quaternions)
     write_orientations(copy, replace(got, quaternions=values), overwrite=True)
     again = read_orientations(copy)
     turn = Rotation.from_quat(again.quaternions.reshape(-1, 4)).inv()
     assert (turn * Rotation.from_quat(values.reshape(-1, 4))).magnitude().max() < 1e-5
-    before, after = text.splitlines(), open(copy, encoding="utf-8").read().splitlines()
+    before, after = text.splitlines(), Path(copy).read_text().splitlines()
     assert len(after) == len(before)
     for old, new in zip(before[-6:], after[-6:], strict=True):
         kept = slice(8, None) if name.endswith("ctf") else slice(3, None)
@@ -109,7 +110,7 @@ def test_decimal_commas_are_read_and_written():
     values = got.quaternions.copy()
     values[0, 0] = values[0, 1]
     write_orientations("c.ctf", replace(got, quaternions=values))
-    assert b"\t10,6000\t20,2500\t30,1250\t0,5" in open("c.ctf", "rb").read()
+    assert b"\t10,6000\t20,2500\t30,1250\t0,5" in Path("c.ctf").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Plot flows, decompositions, phases, directions, orientations and tensors. Requires matplotlib (``pip install "steepest[plot]"``).
+"""Plot flows, decompositions, phases, directions, orientations and tensors.
+
+Requires matplotlib (``pip install "steepest[plot]"``).
 
 Every plotting function takes plain arrays and returns a new ``matplotlib.figure.Figure``. The
 functions do not use pyplot or its global state.

@@ -64,7 +64,8 @@ def direction_figure(directions: Any, *, known: Any = None, title: str = "") -> 
     """Show unit vectors in the plane (H, W, 2) or in space (H, W, 3), with a colour wheel.
 
     The colours are those of `direction_colours`. In the wheel, x points right and y up. In space,
-    there is a wheel for each hemisphere: z > 0, with white in the middle, and z < 0. The other parameters are those of `phase_figure`.
+    there is a wheel for each hemisphere: z > 0, with white in the middle, and z < 0. The other
+    parameters are those of `phase_figure`.
 
     Raises
     ------
@@ -299,8 +300,8 @@ def _triangle(axes: Axes, key: str) -> None:
     middle = outline.mean(0)
     for corner, name in zip(_stereographic(corners), _NAMES[key], strict=True):
         away = (corner - middle) / np.hypot(*(corner - middle))
-        place = corner + away * 0.55 * room
-        axes.text(*place, name, color=INK, fontsize=7.5, ha="center", va="center")
+        place = corner + away * 0.7 * room
+        axes.text(place[0], place[1], name, color=INK, fontsize=7.5, ha="center", va="center")
 
 
 def _stereographic(vectors: np.ndarray) -> np.ndarray:
