@@ -53,39 +53,39 @@ def _eigen(a, v):
 
 
 @exact_helper
-def _cholesky(a, l):
-    """Write the lower triangular l with l l^T = a; above the diagonal ``l`` is left as it is."""
+def _cholesky(a, g):
+    """Write the lower triangular g with g g^T = a; above the diagonal ``g`` is left as it is."""
     for i in range(len(a)):
         for j in range(i + 1):
             total = a[i, j]
             for k in range(j):
-                total -= l[i, k] * l[j, k]
-            l[i, j] = np.sqrt(max(total, _SMALLEST)) if i == j else total / l[j, j]
+                total -= g[i, k] * g[j, k]
+            g[i, j] = np.sqrt(max(total, _SMALLEST)) if i == j else total / g[j, j]
 
 
 @exact_helper
-def _divide(l, a):
-    """Replace ``a`` by l^-1 a."""
+def _divide(g, a):
+    """Replace ``a`` by g^-1 a."""
     size = len(a)
     for i in range(size):
         for j in range(size):
             total = a[i, j]
             for k in range(i):
-                total -= l[i, k] * a[k, j]
-            a[i, j] = total / l[i, i]
+                total -= g[i, k] * a[k, j]
+            a[i, j] = total / g[i, i]
 
 
 @exact_helper
-def _relative(x, y, l, a):
-    """Write the Cholesky factor l of ``x`` and a = l^-1 y l^-T."""
+def _relative(x, y, g, a):
+    """Write the Cholesky factor g of ``x`` and a = g^-1 y g^-T."""
     size = len(x)
-    _cholesky(x, l)
+    _cholesky(x, g)
     a[:] = y
-    _divide(l, a)
+    _divide(g, a)
     for i in range(size):
         for j in range(i + 1, size):
             a[i, j], a[j, i] = a[j, i], a[i, j]
-    _divide(l, a)
+    _divide(g, a)
     for i in range(size):  # symmetric up to rounding
         for j in range(i):
             a[i, j] = a[j, i] = 0.5 * (a[i, j] + a[j, i])
@@ -142,9 +142,9 @@ def _conjugation(q, out):
             column = 0
             outer = 1.0 if i == j else _ROOT
             for k in range(len(q)):
-                for l in range(k + 1):
-                    inner = 0.5 if k == l else 1 / _ROOT
-                    both = q[i, k] * q[j, l] + q[i, l] * q[j, k]
+                for m in range(k + 1):
+                    inner = 0.5 if k == m else 1 / _ROOT
+                    both = q[i, k] * q[j, m] + q[i, m] * q[j, k]
                     out[row, column] = outer * inner * both
                     column += 1
             row += 1
@@ -190,9 +190,9 @@ def matrix_exp(coordinates, out):
 @exact_kernel
 def distance(x, y, out):
     size = x.shape[1]
-    l, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
+    g, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
     for i in range(len(x)):
-        _relative(x[i], y[i], l, a)
+        _relative(x[i], y[i], g, a)
         _eigen(a, v)
         _logarithms(a)
         total = 0.0
@@ -204,9 +204,9 @@ def distance(x, y, out):
 @exact_kernel
 def log(x, y, out):
     size = x.shape[1]
-    l, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
+    g, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
     for i in range(len(x)):
-        _relative(x[i], y[i], l, a)
+        _relative(x[i], y[i], g, a)
         _eigen(a, v)
         _logarithms(a)
         _gather(a, v, out[i])
@@ -214,11 +214,11 @@ def log(x, y, out):
 
 @exact_kernel
 def exp(x, xi, out):
-    """l exp(s) l^T as b b^T with b = l v exp(a / 2) for s = v a v^T."""
+    """g exp(s) g^T as b b^T with b = g v exp(a / 2) for s = v a v^T."""
     size = x.shape[1]
-    l, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
+    g, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
     for i in range(len(x)):
-        _cholesky(x[i], l)
+        _cholesky(x[i], g)
         _scatter(xi[i], a)
         _eigen(a, v)
         for k in range(size):
@@ -226,45 +226,45 @@ def exp(x, xi, out):
             for j in range(size - 1, -1, -1):
                 total = 0.0
                 for m in range(j + 1):
-                    total += l[j, m] * v[m, k]
+                    total += g[j, m] * v[m, k]
                 v[j, k] = root * total
         _squares(v, out[i])
 
 
 @exact_kernel
 def transport(x, y, out):
-    """Conjugation by the orthogonal exp(-s / 2) l_x^-1 l_y, for exp(s) = l_x^-1 y l_x^-T."""
+    """Conjugation by the orthogonal exp(-s / 2) g_x^-1 g_y, for exp(s) = g_x^-1 y g_x^-T."""
     size = x.shape[1]
-    l, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
+    g, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
     b, q = np.zeros((size, size)), np.empty((size, size))
     for i in range(len(x)):
-        _relative(x[i], y[i], l, a)
+        _relative(x[i], y[i], g, a)
         _eigen(a, v)
         b[:] = 0.0
         _cholesky(y[i], b)
-        _divide(l, b)
+        _divide(g, b)
         for m in range(size):
             for n in range(size):
-                l[m, n] = 0.0  # v^T b, then divided by the roots of the eigenvalues
+                g[m, n] = 0.0  # v^T b, then divided by the roots of the eigenvalues
                 for k in range(size):
-                    l[m, n] += v[k, m] * b[k, n]
-                l[m, n] /= np.sqrt(max(a[m, m], _SMALLEST))
+                    g[m, n] += v[k, m] * b[k, n]
+                g[m, n] /= np.sqrt(max(a[m, m], _SMALLEST))
         for m in range(size):
             for n in range(size):
                 q[m, n] = 0.0
                 for k in range(size):
-                    q[m, n] += v[m, k] * l[k, n]
+                    q[m, n] += v[m, k] * g[k, n]
         _conjugation(q, out[i])
 
 
 @exact_kernel
 def halving(x, z, out):
-    """1 / (2 cosh((s_i - s_j) / 4)) along v_i v_j^T + v_j v_i^T for exp(v s v^T) = l^-1 z l^-T."""
+    """1 / (2 cosh((s_i - s_j) / 4)) along v_i v_j^T + v_j v_i^T for exp(v s v^T) = g^-1 z g^-T."""
     size, dimension = x.shape[1], out.shape[1]
-    l, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
+    g, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
     change, factors = np.empty((dimension, dimension)), np.empty(dimension)
     for i in range(len(x)):
-        _relative(x[i], z[i], l, a)
+        _relative(x[i], z[i], g, a)
         _eigen(a, v)
         _logarithms(a)
         place = 0
