@@ -47,6 +47,7 @@ _WHERE = {
 _MODULES = (
     "spectral",
     "segmentation",
+    "manifold",
     "inpainting",
     "robust",
     "compression",
