@@ -48,6 +48,7 @@ _WHERE = {
 _MODULES = (
     "spectral",
     "segmentation",
+    "manifold",
     "inpainting",
     "robust",
     "compression",
