@@ -33,6 +33,7 @@ _WHERE = {
     "TotalVariation": "convex.total_variation",
     "CroftonTotalVariation": "convex.crofton",
     "SecondOrderTotalVariation": "convex.second_order",
+    "CombinedTotalVariation": "convex.combined",
     "TotalGeneralisedVariation": "convex.total_generalised_variation",
     "total_variation": "convex.total_variation",
     "inpaint": "inpainting.diffusion",
@@ -47,6 +48,7 @@ _WHERE = {
 _MODULES = (
     "spectral",
     "segmentation",
+    "manifold",
     "inpainting",
     "robust",
     "compression",
