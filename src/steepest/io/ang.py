@@ -26,7 +26,7 @@ _UNINDEXED = 4 * np.pi - 0.01  # Euler angles of points that were not indexed
 _COLUMNS = [0, 1, 2, 3, 4, 6, 7]  # phi1, Phi, phi2, x, y, confidence index, phase
 
 
-def parse(source: bytes, name: str, max_points: int) -> Table:
+def parse(source: bytes, name: str, max_pixels: int) -> Table:
     """Parse the contents of an .ang file."""
     lines = source.splitlines()
     header = [line[1:].decode("utf-8", "replace") for line in lines if line.startswith(b"#")]
@@ -42,7 +42,7 @@ def parse(source: bytes, name: str, max_points: int) -> Table:
         raise InputError(
             f"{name}: NCOLS_ODD, NROWS, XSTEP and YSTEP must be stated as numbers ({error})"
         ) from None
-    check_grid(columns, rows, steps, max_points, name)
+    check_grid(columns, rows, steps, max_pixels, name)
     at = [k for k, line in enumerate(lines) if line.strip() and not line.startswith(b"#")]
     table = numbers([lines[k] for k in at], _COLUMNS, (rows, columns), name)
     check_places(table[..., 3:5], steps, name)

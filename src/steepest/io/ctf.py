@@ -25,7 +25,7 @@ _LONGEST_HEADER, _MOST_PHASES = 300, 100
 _NEEDED = ("phase", "x", "y", "euler1", "euler2", "euler3")
 
 
-def parse(source: bytes, name: str, max_points: int) -> Table:
+def parse(source: bytes, name: str, max_pixels: int) -> Table:
     """Parse the contents of a .ctf file."""
     lines = source.splitlines()
     start = _table_line(lines, name)
@@ -39,7 +39,7 @@ def parse(source: bytes, name: str, max_points: int) -> Table:
             f"{name}: XCells, YCells, XStep and YStep must be stated as numbers ({error}); only "
             "grids are supported"
         ) from None
-    check_grid(columns, rows, steps, max_points, name)
+    check_grid(columns, rows, steps, max_pixels, name)
     phases = _phases(header, name)
     names = lines[start - 1].decode("utf-8", "replace").lower().split()
     at = [names.index(each) for each in _NEEDED]

@@ -66,7 +66,7 @@ class OrientationMap:
 
 
 def read_orientations(
-    path: str | os.PathLike[str], *, max_points: int = MAX_POINTS
+    path: str | os.PathLike[str], *, max_pixels: int = MAX_POINTS
 ) -> OrientationMap:
     """Read an orientation map: a .ctf file (Oxford Instruments), an .ang file (EDAX), or a sample.
 
@@ -76,7 +76,7 @@ def read_orientations(
 
     Parameters
     ----------
-    max_points
+    max_pixels
         Larger maps are rejected after the header is read.
 
     Raises
@@ -86,7 +86,7 @@ def read_orientations(
         rectangular grid in rows (hexagonal grids are not supported), or if the symmetry of a phase
         is unknown.
     """
-    name, most = check_path(path), check_count(max_points, "max_points")
+    name, most = check_path(path), check_count(max_pixels, "max_pixels")
     with decoding(name):
         if name.startswith("sample:"):
             source = gzip.decompress(sample_bytes(name[7:]))

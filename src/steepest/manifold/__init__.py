@@ -14,6 +14,7 @@ _WHERE = {
     "Sphere": "sphere",
     "SPD": "spd",
     "denoise_tv": "denoise",
+    "neighbour_distances": "neighbours",
 }
 
 __all__ = [*_WHERE]
