@@ -339,8 +339,8 @@ def _ellipses(axes: Axes, image: np.ndarray, step: int | None) -> None:
     count = values.shape[-1]
     sharp = np.sqrt((spread**2).sum(-1) / ((values / values.mean(-1, keepdims=True)) ** 2).sum(-1))
     sharp = np.clip(sharp * math.sqrt(count / (count - 1)), 0, 1)[:, None]  # fractional anisotropy
-    pure = direction_colours(vectors[..., -1], axial=True)
-    colours = 0.80 + (pure - 0.80) * np.minimum(1.35 * sharp, 1)
+    pure = 0.14 + 0.74 * direction_colours(vectors[..., -1], axial=True)
+    colours = 0.82 + (pure - 0.82) * np.minimum(1.3 * sharp, 1)
     glyphs = EllipseCollection(
         size[:, 1], size[:, 0], angle, units="xy", offset_transform=axes.transData,
         offsets=np.stack([columns.ravel(), rows.ravel()], -1),
