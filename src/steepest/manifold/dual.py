@@ -19,14 +19,16 @@ _STRIP = 8192  # coordinates for which a thread is worth it
 
 @dataclass(frozen=True)
 class Measured:
-    """The model at the primal point of a flux: its value, that of the dual, and the step.
+    """The model at the primal point of a flux, without damping, and lower bounds of it.
 
-    ``model`` is the value without the weight on the step.
+    ``dual`` bounds the model, ``gap`` is the duality gap with damping, and ``merit`` is what the
+    iterations increase.
     """
 
     model: float
     dual: float
     gap: float
+    merit: float
     largest: float
 
 
@@ -41,7 +43,7 @@ class Dual:
         )
         self.xi = np.zeros((d, n), self.dtype)
         self.radius = problem.radius.astype(self.dtype)
-        self._sums = np.zeros((-(-n // CHUNK), 5))
+        self._sums = np.zeros((-(-n // CHUNK), 6))
         strips = max(1, min(problem.num_threads, n * d * terms // _STRIP, n // CHUNK))
         chunks = -(-n // CHUNK)
         cuts = [chunks * i // strips * CHUNK for i in range(strips)]
@@ -55,11 +57,7 @@ class Dual:
         mass = np.ones(n) if problem.known is None else problem.known.astype(float)
         extra = damping + UNKNOWN * (1 - mass)
         inverse = 1 / (mass + extra)
-        self._extra = extra if extra.any() else None
-        logs = linear.data
-        self._constant = 0.0
-        if damping:
-            self._constant = float(np.sum(np.sum(logs**2, axis=0) * mass * extra * inverse)) / 2
+        self._damping, logs = damping, linear.data
         kept: Any = self.dtype
         self._fixed = (
             (logs * (mass * inverse)).astype(kept),
@@ -114,15 +112,17 @@ class Dual:
         room = np.zeros((*self.phi.shape[:2], CHUNK), self.dtype)
         for kernel in measure, measure_residuals:
             kernel(
-                self.phi, self.xi, room, *self._fixed, self._sums, 0, self.problem.num_pixels
-            )
-        norms, products, pulled, _, largest = (*self._sums[:, :4].sum(axis=0), self._sums[:, 4].max())
-        model = norms + pulled / 2 + self._constant
-        dual = products + pulled / 2 + self._constant
-        gap = norms - products
-        if self._extra is not None:
-            model -= float(np.sum(self._extra * np.sum(self.xi.astype(float) ** 2, axis=0))) / 2
-        return Measured(model, dual, max(gap, 0.0), float(largest) ** 0.5)
+                self.phi, self.xi, room, *self._fixed, self._sums, self._damping, 0,
+                self.problem.num_pixels,
+            )  # fmt: skip
+        norms, products, fit, conjugate, damped = self._sums[:, :5].sum(axis=0)
+        return Measured(
+            model=norms + fit,
+            dual=products + conjugate,
+            gap=max(norms - products, 0.0),
+            merit=products + (conjugate if self._damping == 0 else fit + damped / 2),
+            largest=float(self._sums[:, 5].max()) ** 0.5,
+        )
 
     def restart(self) -> None:
         """Forget the momentum."""

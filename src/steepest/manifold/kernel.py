@@ -180,13 +180,16 @@ def sweep(
 
 @lean_kernel
 def measure(
-    phi, xi, r, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums, low,
-    high,
+    phi, xi, r, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums, damping,
+    low, high,
 ):  # fmt: skip
     """The primal point ``xi`` of ``phi`` at pixels low to high, and sums for each `CHUNK` of them.
 
-    ``sums[chunk]`` becomes ``sum radius |r|, sum phi r, sum v |B^T phi|^2, sum |xi|^2`` and the
-    largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK. ``xi`` has the size of the image.
+    With ``q = B^T phi`` and the weights ``w = 1 / v - damping`` and data ``L = c / (v w)`` of the
+    problem without damping, ``sums[chunk]`` becomes ``sum radius |r|``, ``sum phi r``,
+    ``sum w |xi - L|^2 / 2``, ``sum q (L - xi) - |q|^2 / (2 w)``, ``sum |xi|^2`` times the damping,
+    and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK; ``xi`` has the size of the
+    image.
     """
     n = v.shape[0]
     d = c.shape[0]
@@ -194,23 +197,28 @@ def measure(
     while i < high:
         j = min(i + CHUNK, high)
         _primal(xi, phi, c, v, offsets, numbers, which, blocks, 0, i, j)
-        quadratic, moved, largest = 0.0, 0.0, 0.0
+        fit, conjugate, moved, largest = 0.0, 0.0, 0.0, 0.0
         for k in range(i, j):
-            pulled, here = 0.0, 0.0
+            weight = 1.0 / v[k] - damping
+            here = 0.0
             for p in range(d):
-                pulled += (c[p, k] - xi[p, k]) ** 2
-                here += xi[p, k] ** 2
-            quadratic += pulled / v[k]
+                own, centre = np.float64(xi[p, k]), np.float64(c[p, k])
+                q = (centre - own) / v[k]
+                away = centre / (v[k] * weight) - own
+                fit += weight * away * away / 2
+                conjugate += q * (away - q / (2 * weight))
+                here += own * own
             moved += here
             largest = max(largest, here)
-        sums[i // CHUNK, 2], sums[i // CHUNK, 3], sums[i // CHUNK, 4] = quadratic, moved, largest
+        sums[i // CHUNK, 2], sums[i // CHUNK, 3] = fit, conjugate
+        sums[i // CHUNK, 4], sums[i // CHUNK, 5] = damping * moved, largest
         i = j
 
 
 @lean_kernel
 def measure_residuals(
-    phi, xi, r, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums, low,
-    high,
+    phi, xi, r, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums, damping,
+    low, high,
 ):  # fmt: skip
     """The first two of the sums of `measure`, once ``xi`` is known everywhere."""
     d = c.shape[0]

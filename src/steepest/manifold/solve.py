@@ -52,7 +52,7 @@ def solve(
     while True:
         gap = max(linear.energy - measured.dual, 0.0)
         status = None
-        if damping == 0 and gap <= tol * linear.energy:
+        if gap <= tol * linear.energy:
             status = Status.CONVERGED
         elif done >= max_num_iter:
             status = Status.MAX_ITERATIONS
@@ -82,7 +82,7 @@ def solve(
         done += count
         momentum = Momentum(t)
         measured = dual.measure()
-        if measured.dual < before:
+        if measured.merit < before:
             dual.restart()
             momentum = Momentum()
             rises += 1
@@ -91,4 +91,4 @@ def solve(
                 dual.load(linear, damping, relaxation)
         else:
             rises = 0
-        before = measured.dual
+        before = measured.merit
