@@ -126,7 +126,7 @@ def denoise_tv(
         )
         return reporter(report)
 
-    solution = solve(problem, start, tol, max_num_iter, watch if reporter.listens else None)
+    solution = solve(problem, _start(problem), tol, max_num_iter, watch if reporter.listens else None)
     proof = certify(problem, solution)
     energy = proof.linear.energy
     return ManifoldResult(
@@ -139,6 +139,35 @@ def denoise_tv(
         iterations=solution.num_iter,
         status=proof.status,
     )
+
+
+def _start(problem: Problem) -> np.ndarray:
+    """Where to start: for phases, which have wraps to choose, from an image with less noise.
+
+    That is the mean over 3 x 3 pixels in the embedding or, for second order, the embedded solution
+    of half the strength; the energies found are lower than from the data (measured).
+    """
+    manifold, data, space = problem.manifold, problem.data, problem.space
+    if manifold.point_shape != () or problem.first == problem.second == 0:
+        return data
+    if problem.second > 0 and problem.known is None:
+        from .embedded import denoise_embedded
+
+        weights = None if problem.weights is None else problem.weights.reshape(space)
+        image = data.reshape(space)
+        points, _ = denoise_embedded(
+            image, problem.first / 2, problem.second / 2, manifold, isotropic=problem.isotropic,
+            weights=weights, spacing=problem.spacing, tol=1e-2, num_threads=problem.num_threads,
+        )  # fmt: skip
+        return np.ascontiguousarray(points.ravel())
+    ambient = manifold.embed(data).reshape(*space, -1)
+    for axis in range(len(space)):
+        wide = np.moveaxis(ambient, axis, 0)
+        total = wide.copy()
+        total[1:] += wide[:-1]
+        total[:-1] += wide[1:]
+        ambient = np.moveaxis(total, 0, axis)
+    return np.asarray(manifold.project(np.ascontiguousarray(ambient).reshape(len(data), -1)))
 
 
 def _embedded(
