@@ -110,6 +110,14 @@ def test_pages_are_denoised_one_by_one():
         assert np.abs(wrapped(got - expected)).max() < 1e-5
 
 
+def test_embedded_results_are_not_called_certified(capsys):
+    np.save("f.npy", fringes())
+    assert main(["phase", "f.npy", "--strength", "0.3", "--embedded"]) == 0
+    assert "none on the circle" in capsys.readouterr().out
+    expected = denoise_tv(fringes(), 0.3, manifold="circle", embedded=True).image
+    assert np.abs(wrapped(read_image("f_denoised.npy").array - expected)).max() < 1e-6
+
+
 @pytest.mark.parametrize(
     ("image", "options", "words"),
     [

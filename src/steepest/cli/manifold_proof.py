@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from steepest.core.status import Status
+
 from .certificates import duration
 
 
@@ -27,6 +29,8 @@ class ManifoldProof:
 
     @property
     def promise(self) -> str:
+        if any(each.status is Status.EMBEDDED for each in self.results):
+            return "none on the circle: denoised in the embedding"
         gaps = [each.gap for each in self.results]
         if None in gaps:
             return "a stationary point; no bound on the error (the problem is not convex)"
