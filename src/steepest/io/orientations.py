@@ -6,7 +6,6 @@ import gzip
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -189,12 +188,10 @@ def _replaced(orientations: OrientationMap, values: np.ndarray) -> bytes:
     euler = _euler_angles(_file_frame(values, table, -1))
     if table.degrees:
         euler = np.degrees(euler)
-    decimals = _DECIMALS[table.format]
+    replaced = table.replacer(_DECIMALS[table.format])
     lines = orientations.source.splitlines(keepends=True)
-    words = partial(table.with_angles, decimals=decimals)
-    for row, column in zip(*np.nonzero(changed), strict=True):
-        at = table.lines[row * changed.shape[1] + column]
-        lines[at] = words(lines[at], euler[row, column])
+    for at, angles in zip(table.lines[changed.ravel()], euler[changed].tolist(), strict=True):
+        lines[at] = replaced(lines[at], angles)
     return b"".join(lines)
 
 

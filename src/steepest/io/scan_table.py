@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -11,7 +12,6 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-_WORD = re.compile(rb"\S+")
 _LARGEST_ANGLE = 1e4
 
 
@@ -36,16 +36,29 @@ class Table:
     columns: tuple[int, int, int]  # of the Euler angles
     degrees: bool
 
-    def with_angles(self, line: bytes, angles: np.ndarray, decimals: int) -> bytes:
-        """Return a line with new Euler angles; everything else is kept as it is."""
-        words = list(_WORD.finditer(line))
-        comma = b"," in line
-        for column, angle in sorted(zip(self.columns, angles, strict=True), reverse=True):
-            start, end = words[column].span()
-            text = f"{angle:.{decimals}f}".encode()
-            text = text.replace(b".", b",") if comma else text
-            line = line[:start] + text.rjust(end - start) + line[end:]
-        return line
+    def replacer(self, decimals: int) -> Callable[[bytes, Sequence[float]], bytes]:
+        """Return a function of a line and new Euler angles; it keeps everything else in the line.
+
+        The new numbers are padded to the width of the old ones.
+        """
+        order = np.argsort(self.columns)
+        skipped = np.diff([-1, *np.sort(self.columns)]) - 1
+        parts = [rb"(\s*(?:\S+\s+){%d})(\S+)" % count for count in skipped]
+        pattern, form = re.compile(b"".join(parts)), f"%.{decimals}f"
+
+        def replaced(line: bytes, angles: Sequence[float]) -> bytes:
+            found = pattern.match(line)
+            if found is None:  # impossible after `numbers`
+                raise InputError("a line has too few columns")
+            out, comma = b"", b"," in line
+            for k, column in enumerate(order):
+                text = (form % angles[column]).encode()
+                old = found.group(2 * k + 2)
+                text = text.replace(b".", b",") if comma else text
+                out += found.group(2 * k + 1) + text.rjust(len(old))
+            return out + line[found.end() :]
+
+        return replaced
 
 
 def check_grid(columns: int, rows: int, steps: tuple[float, float], most: int, name: str) -> None:
