@@ -1,4 +1,4 @@
-"""The state of the dual iteration, in arrays for `kernel`."""
+"""The state of the dual iteration, in arrays for `compiled.tangent`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.compiled.team import run_together
-from .kernel import CHUNK, measure, measure_residuals, sweep
+from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
 from .problem import Linear, Problem, frames
 
 UNKNOWN = 0.05  # weight on the step of pixels without data, which makes the model convex there
@@ -178,7 +178,9 @@ def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     weighted = columns * inverse
     steps = []
     for term, norms in zip(problem.terms, linear.norms, strict=True):
-        total = sum(norm * weighted[corner] for corner, norm in zip(term.corners, norms, strict=True))
+        total = sum(
+            norm * weighted[corner] for corner, norm in zip(term.corners, norms, strict=True)
+        )
         steps.append(np.where(term.valid, 1 / np.where(total > 0, total, 1), np.inf))
     for start, stop in zip(problem.groups[:-1], problem.groups[1:], strict=True):
         least = np.min(steps[start:stop], axis=0)

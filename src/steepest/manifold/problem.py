@@ -1,4 +1,4 @@
-"""The problem: data on a manifold, the terms of the energy, and its linearisation in tangent spaces.
+"""The problem: data on a manifold, the terms of the energy, its linearisation in tangent spaces.
 
     F(x) = 1/2 sum_i m_i d(x_i, f_i)^2 + alpha sum_i w_i |(d(x_i, x_j) / h)_j|
            + beta sum_i w_i |second differences|
@@ -71,7 +71,8 @@ class Problem:
         """All differences: those of first order, one per axis, before those of second order."""
         index = np.arange(self.num_pixels).reshape(self.space)
         strides = [int(np.prod(self.space[a + 1 :])) for a in range(index.ndim)]
-        axes, made = range(index.ndim), []
+        axes = range(index.ndim)
+        made: list[Term] = []
 
         def add(kind: str, steps: Sequence[dict[int, int]], numbers: Sequence[float]) -> None:
             inside = np.ones(self.space, bool)
@@ -152,7 +153,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """The linearisation at x, in the arrays that `kernel` takes, float64.
+    """The linearisation at x, in the arrays that `compiled.tangent` takes, float64.
 
     ``data`` (d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n) are the
     residuals at x; ``blocks`` (B, d, d, n). ``norms`` are bounds of the norms of the blocks,
@@ -180,7 +181,9 @@ def linearise(problem: Problem, x: np.ndarray) -> Linear:
     offsets = np.zeros((len(terms), width), np.int64)
     numbers = np.zeros((len(terms), width))
     which = np.full((len(terms), width), -1)
-    vectors, blocks, norms = [], [], []
+    vectors: list[np.ndarray] = []
+    blocks: list[np.ndarray] = []
+    norms: list[list[Any]] = []
     for t, term in enumerate(terms):
         vector, parts = _difference(problem, term, x, blocks=True)
         vectors.append(np.where(term.valid[:, None], vector, 0.0).T)

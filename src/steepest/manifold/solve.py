@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -68,8 +67,9 @@ def solve(
         wanted = max(_PART * promised, _SAFE * tol * linear.energy)
         ready = promised > 0 and measured.gap <= wanted
         if (ready or status is not None) and watch is not None:
-            if watch(linear, gap / linear.energy if linear.energy > 0 else 0.0, done):
-                status = status or Status.STOPPED
+            relative = gap / linear.energy if linear.energy > 0 else 0.0
+            if watch(linear, relative, done) and status is None:
+                status = Status.STOPPED
         if status is not None:
             return Solution(linear, dual.phi, gap, measured.largest, done, status)
         if ready:

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..convex.compiled.flags import begin, finish
-from ..core.compiled import lean_helper, lean_kernel
+from ...convex.compiled.flags import begin, finish
+from ...core.compiled import lean_helper, lean_kernel
 
 CHUNK = 512  # pixels worked on at a time: they stay in the first cache
 
@@ -236,10 +236,9 @@ def measure(
     With ``q = B^T phi`` and the weights ``w = 1 / v - damping`` and data ``L = c / (v w)`` of the
     problem without damping, ``sums[chunk]`` becomes ``sum radius |r|``, ``sum phi r``,
     ``sum w |xi - L|^2 / 2``, ``sum q (L - xi) - |q|^2 / (2 w)``, ``sum |xi|^2`` times the damping,
-    and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK; ``xi`` has the size of the
-    image.
+    and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK; ``xi`` has the size of
+    the image.
     """
-    n = v.shape[0]
     d = c.shape[0]
     i = low
     while i < high:
