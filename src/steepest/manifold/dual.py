@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.compiled.team import run_together
+from ..core.threads import run_all
 from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
 from .problem import Linear, Problem, frames
 
@@ -48,7 +49,6 @@ class Dual:
         chunks = -(-n // CHUNK)
         cuts = [chunks * i // strips * CHUNK for i in range(strips)]
         self._strips = list(zip(cuts, [*cuts[1:], n], strict=True))
-        self._last_steps: tuple[float, np.ndarray] | None = None
         self._room: dict[int, list[tuple[np.ndarray, ...]]] = {}
 
     def load(self, linear: Linear, damping: float, relaxation: float) -> None:
@@ -77,9 +77,9 @@ class Dual:
         """`_steps`, computed once if the norms of the blocks do not depend on the point."""
         if any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
             return _steps(self.problem, linear, inverse)
-        if self._last_steps is None or self._last_steps[0] != damping:
-            self._last_steps = damping, _steps(self.problem, linear, inverse)
-        return self._last_steps[1]
+        if damping not in self.problem.steps:
+            self.problem.steps[damping] = _steps(self.problem, linear, inverse)
+        return self.problem.steps[damping]
 
     def run(self, betas: Sequence[float]) -> None:
         """One iteration per extrapolation factor."""
@@ -118,12 +118,13 @@ class Dual:
 
     def measure(self) -> Measured:
         """The model and its dual at the current flux; `xi` is the primal point."""
-        room = np.zeros((*self.phi.shape[:2], CHUNK), self.dtype)
         for kernel in measure, measure_residuals:
-            kernel(
-                self.phi, self.xi, room, *self._fixed, self._sums, self._damping, 0,
-                self.problem.num_pixels,
-            )  # fmt: skip
+
+            def work(strip: tuple[int, int], kernel: Any = kernel) -> None:
+                room = np.empty((*self.phi.shape[:2], CHUNK), self.dtype), np.empty(CHUNK)
+                kernel(self.phi, self.xi, *room, *self._fixed, self._sums, self._damping, *strip)
+
+            run_all(work, self._strips)
         norms, products, fit, conjugate, damped = self._sums[:, :5].sum(axis=0)
         return Measured(
             model=norms + fit,

@@ -9,10 +9,11 @@ import numpy as np
 
 from ..convex.solve import RELAXATION, Momentum
 from ..core.status import Status
-from .dual import Dual, feasible
+from .dual import Dual
 from .problem import Linear, Problem, linearise
 
-_PART = 0.25  # a model is solved to this part of the progress that it promises
+_PART = 0.25  # a model is solved to this part of the progress that it promises,
+_PART_FLAT = .5  # or to this one where it is exact but for the wraps
 _SAFE = 0.8  # part of the tolerance to which a model is solved at most
 _ENOUGH = 1e-4  # part of the promised progress that a step must make
 _GOOD = 0.75  # part above which the next step may be bolder
@@ -38,11 +39,8 @@ def solve(
     tol: float,
     max_num_iter: int,
     watch: Callable[[Linear, float, int], bool] | None = None,
-    flux: np.ndarray | None = None,
 ) -> Solution:
     """Minimise the energy from x until ``F(x) - dual <= tol F(x)``, the dual of the model at x.
-
-    ``flux`` (T, d, n), in the frames at x, is where the dual iteration starts, else 0.
 
     ``watch(linear, relative_gap, iterations)`` is called before every step and stops the solver
     by returning True.
@@ -52,9 +50,6 @@ def solve(
     momentum, relaxation = Momentum(), RELAXATION
     damping, done, rises, before = 0.0, 0, 0, -np.inf
     dual.load(linear, damping, relaxation)
-    if flux is not None:
-        dual.phi[:] = feasible(problem, flux.astype(np.float64))
-        dual.restart()
     measured = dual.measure()
     while True:
         gap = max(linear.energy - measured.dual, 0.0)
@@ -90,7 +85,7 @@ def solve(
             if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:
                 continue
         ahead_of = done * (np.sqrt(measured.gap / wanted) - 1) if wanted > 0 else 0.0
-        count = int(np.clip(ahead_of, 8 if done < 64 else done // 16, 64))
+        count = int(np.clip(ahead_of, 8, 32 if done < 512 else 64))
         count = min(count, max(max_num_iter - done, 1))
         betas, t = momentum.factors(count)
         dual.run(betas)
