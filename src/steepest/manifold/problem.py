@@ -254,4 +254,6 @@ def frames(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
     if term.kind != SQUARE:
         return x
     corners = term.corners
-    return np.asarray(problem.spread(problem.manifold.midpoint, x.take(corners[1], 0), x.take(corners[2], 0)))
+    return np.asarray(
+        problem.spread(problem.manifold.midpoint, x.take(corners[1], 0), x.take(corners[2], 0))
+    )

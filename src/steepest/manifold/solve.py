@@ -13,8 +13,9 @@ from .dual import Dual
 from .problem import Linear, Problem, linearise
 
 _PART = 0.25  # a model is solved to this part of the progress that it promises,
-_PART_FLAT = .5  # or to this one where it is exact but for the wraps
+_PART_FLAT = 0.5  # or to this one where it is exact but for the wraps
 _SAFE = 0.8  # part of the tolerance to which a model is solved at most
+_ROUNDING = 1e-13  # part of the energy that rounding hides
 _ENOUGH = 1e-4  # part of the promised progress that a step must make
 _GOOD = 0.75  # part above which the next step may be bolder
 _FIRST_DAMPING, _LARGEST_DAMPING, _SMALLEST_DAMPING = 0.5, 1e6, 1e-2
@@ -49,6 +50,7 @@ def solve(
     linear = linearise(problem, x)
     momentum, relaxation = Momentum(), RELAXATION
     damping, done, rises, before = 0.0, 0, 0, -np.inf
+    floor = _ROUNDING * float(np.sum(problem.radius))  # differences of the size of rounding
     dual.load(linear, damping, relaxation)
     measured = dual.measure()
     while True:
@@ -56,6 +58,8 @@ def solve(
         status = None
         if gap <= tol * linear.energy:
             status = Status.CONVERGED
+        elif gap <= floor:
+            status = Status.ROUNDING
         elif done >= max_num_iter:
             status = Status.MAX_ITERATIONS
         promised = linear.energy - measured.model
@@ -79,7 +83,9 @@ def solve(
             elif damping < _LARGEST_DAMPING:
                 damping = max(4 * damping, _FIRST_DAMPING)
             else:
-                return Solution(linear, dual.phi, gap, measured.largest, done, Status.ROUNDING)
+                rounding = promised <= _ROUNDING * linear.energy
+                status = Status.ROUNDING if rounding else Status.NO_DESCENT
+                return Solution(linear, dual.phi, gap, measured.largest, done, status)
             dual.load(linear, damping, relaxation)
             before, measured = -np.inf, dual.measure()
             if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:
