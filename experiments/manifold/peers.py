@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,24 +25,18 @@ def peers(case: Case) -> Iterator[tuple[str, list[Method]]]:
     """Names, and the method with each of the settings to choose from."""
     f, name = case.noisy, type(case.manifold).__name__
     if name == "Circle":
-        yield "boxcar of the complex image", [lambda k=k: boxcar(f, k) for k in (3, 5, 7)]
-        yield (
-            "Gaussian of the complex image",
-            [lambda s=s: gaussian(f, s) for s in (0.7, 1, 1.5, 2)],
-        )
-        yield "Goldstein", [lambda a=a: goldstein(f, a) for a in (0.4, 0.6, 0.8, 1.0)]
+        yield "boxcar of the complex image", [partial(boxcar, f, k) for k in (3, 5, 7)]
+        yield "Gaussian of the complex image", [partial(gaussian, f, s) for s in (0.7, 1, 1.5, 2)]
+        yield "Goldstein", [partial(goldstein, f, a) for a in (0.4, 0.6, 0.8, 1.0)]
         yield (
             "scikit-image `unwrap_phase`, `denoise_tv_chambolle`",
-            [lambda w=w: unwrapped(f, w) for w in (0.2, 0.3, 0.4, 0.6)],
+            [partial(unwrapped, f, w) for w in (0.2, 0.3, 0.4, 0.6)],
         )
     else:
+        radii = (0.05, 0.1) if name == "Rotations" else (0.5, 1.0, 2.0, 9.0)
         yield (
-            "3 x 3 and 5 x 5 means within a distance",
-            [
-                lambda k=k, r=r: local_mean(case, k, r)
-                for k in (3, 5)
-                for r in ((0.05, 0.1) if name == "Rotations" else (0.5, 1.0, 2.0, 9.0))
-            ],
+            "means of 3 and 5 pixels per axis, within a distance",
+            [partial(local_mean, case, k, r) for k in (3, 5) for r in radii],
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,39 +12,26 @@ from steepest import manifold
 
 from .cases import Case
 from .cyclic import cyclic_points
-from .peers import embedded, peers
+from .peers import Method, embedded, peers
 
-_TOL = 1e-3
+_TOL, _MOST = 1e-3, 1000
 
 
 def quality(case: Case) -> list[str]:
     """A Markdown table."""
     lines = [f"| {case.title} | error | strengths | CPU time |", "|---|---|---|---|"]
     lines.append(f"| noisy | {case.error(case.noisy):.4g} | | |")
-    tries: list[tuple[str, list[tuple[str, Callable[[], np.ndarray]]]]] = []
-    for order, pairs in (("TV", [(s, 0.0) for s in case.first]), ("second order", case.both)):
+    tries: list[tuple[str, list[tuple[str, Method]]]] = []
+    for order, pairs in (("TV", tuple((s, 0.0) for s in case.first)), ("second order", case.both)):
         for isotropic in (True, False):
+            options: dict[str, Any] = {"isotropic": isotropic, "tol": _TOL, "num_threads": 1}
             how = f"{order}, {'isotropic' if isotropic else 'anisotropic'}"
             for name, method in (("intrinsic", _intrinsic), ("embedded", embedded)):
-                options = {"isotropic": isotropic, "tol": _TOL, "num_threads": 1}
-                tries.append(
-                    (
-                        f"{name} {how}",
-                        [
-                            (
-                                f"{a:g}, {b:g}",
-                                lambda m=method, a=a, b=b, o=options: m(case, a, b, **o),
-                            )
-                            for a, b in pairs
-                        ],
-                    )
-                )
-    tries.append(
-        (
-            "cyclic proximal points, TV, anisotropic",
-            [(f"{a:g}, 0", lambda a=a: _cyclic(case, a)) for a in case.first],
-        )
-    )
+                calls = [partial(method, case, a, b, **options) for a, b in pairs]
+                labels = [f"{a:g}, {b:g}" for a, b in pairs]
+                tries.append((f"{name} {how}", list(zip(labels, calls, strict=True))))
+    cyclic = [(f"{a:g}, 0", partial(_cyclic, case, a)) for a in case.first]
+    tries.append(("cyclic proximal points, TV, anisotropic", list(cyclic)))
     tries += [(name, [("", method) for method in methods]) for name, methods in peers(case)]
     for name, methods in tries:
         best = (np.inf, "", 0.0)
@@ -56,9 +44,14 @@ def quality(case: Case) -> list[str]:
     return lines
 
 
-def _intrinsic(case: Case, first: float, second: float, **options: object) -> np.ndarray:
+def _intrinsic(case: Case, first: float, second: float, **options: Any) -> np.ndarray:
     return manifold.denoise_tv(
-        case.noisy, first, manifold=case.manifold, second_order=second, **options
+        case.noisy,
+        first,
+        manifold=case.manifold,
+        second_order=second,
+        max_num_iter=_MOST,
+        **options,
     ).image
 
 

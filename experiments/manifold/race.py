@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,10 @@ def solvers(case: Case, second: float) -> dict[str, Callable[[Clock, float, floa
     """Every solver that can take the energy, with its best settings of a few tried."""
     data, kind, space = case.flat(case.noisy), case.manifold, case.space
 
-    def engine(clock: Clock, first: float, second: float) -> Any:
+    def engine(clock: Clock, first: float, second: float, tol: float = 1e-4) -> Any:
         result = manifold.denoise_tv(
             case.noisy, first, manifold=kind, second_order=second, isotropic=False,
-            tol=1e-9, max_num_iter=_FOREVER, num_threads=1,
+            tol=tol, max_num_iter=_FOREVER, num_threads=1,
             on_step=lambda step: clock(case.flat(step.image)),
         )  # fmt: skip
         clock.note(case.flat(result.image))
@@ -66,12 +67,15 @@ def solvers(case: Case, second: float) -> dict[str, Callable[[Clock, float, floa
         cyclic_points(kind, data, space, first, second, sweeps=_FOREVER, watch=clock)
 
     def parallel(clock: Clock, first: float, second: float) -> Any:
-        douglas_rachford(kind, data, space, first, sweeps=_FOREVER, watch=clock)
+        step = 2.0 if kind.curvature == "nonpositive" else 0.1
+        douglas_rachford(kind, data, space, first, sweeps=_FOREVER, step=step, watch=clock)
 
     def reweighted(clock: Clock, first: float, second: float) -> Any:
         half_quadratic(kind, data, space, first, eps=1e-3, sweeps=_FOREVER, watch=clock)
 
-    both = {"`manifold.denoise_tv`": engine, "cyclic proximal points": cyclic}
+    both: dict[str, Callable[..., Any]] = {"`manifold.denoise_tv`": engine}
+    both["`manifold.denoise_tv`, `tol=1e-9`"] = partial(engine, tol=1e-9)
+    both["cyclic proximal points"] = cyclic
     if second:
         return both
     return {**both, "Douglas-Rachford": parallel, "half-quadratic": reweighted}
