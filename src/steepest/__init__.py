@@ -33,6 +33,7 @@ _WHERE = {
     "TotalVariation": "convex.total_variation",
     "CroftonTotalVariation": "convex.crofton",
     "SecondOrderTotalVariation": "convex.second_order",
+    "CombinedTotalVariation": "convex.combined",
     "TotalGeneralisedVariation": "convex.total_generalised_variation",
     "total_variation": "convex.total_variation",
     "inpaint": "inpainting.diffusion",

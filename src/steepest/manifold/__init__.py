@@ -7,10 +7,13 @@ from ..core.lazy import lazily
 _WHERE = {
     "Circle": "circle",
     "Euclidean": "euclidean",
+    "ManifoldResult": "result",
+    "ManifoldStep": "result",
     "Product": "product",
     "Rotations": "rotations",
     "Sphere": "sphere",
     "SPD": "spd",
+    "denoise_tv": "denoise",
 }
 
 __all__ = [*_WHERE]

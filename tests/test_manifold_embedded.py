@@ -1,0 +1,82 @@
+"""Manifold-valued images denoised in a Euclidean embedding."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import steepest
+from steepest.manifold import Circle, Euclidean, Sphere
+from steepest.manifold.embedded import denoise_embedded
+
+RNG = np.random.default_rng(5)
+
+
+def directions(shape: tuple[int, ...], spread: float = 0.4) -> np.ndarray:
+    v = np.array([0.0, 0.0, 1.0]) + spread * RNG.standard_normal((*shape, 3))
+    return np.asarray(v / np.linalg.norm(v, axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("shape", [(9,), (6, 7), (4, 3, 5)], ids=str)
+@pytest.mark.parametrize(("strength", "second"), [(0.3, 0.0), (0.2, 0.1), (0.0, 0.2)])
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_vectors_are_denoised_by_the_sum_of_both_orders(
+    shape: tuple[int, ...], strength: float, second: float, isotropic: bool
+) -> None:
+    """In a Euclidean space, nothing is lost: it is the vectorial problem with its certificate."""
+    u = RNG.standard_normal((*shape, 2))
+    points, found = denoise_embedded(
+        u, strength, second, Euclidean(2), isotropic=isotropic, tol=1e-9
+    )
+    norm = "isotropic" if isotropic else "anisotropic"
+    energy = steepest.CombinedTotalVariation(alpha=strength, beta=second, norm=norm)
+    wanted = steepest.denoise(u, 1.0, energy, tol=1e-9, channel_axis=-1)
+    np.testing.assert_array_equal(points, found.image)
+    assert np.linalg.norm(points - wanted.image) <= found.error_bound + wanted.error_bound <= 1e-3
+
+
+@pytest.mark.parametrize("shape", [(9,), (6, 7), (4, 3, 5)], ids=str)
+def test_results_are_points_and_constants_stay(shape: tuple[int, ...]) -> None:
+    v, _ = denoise_embedded(directions(shape), 0.5, 0.1, Sphere(2), tol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(v, axis=-1), 1, rtol=1e-14)
+    still = np.full(shape, 3.0)
+    angles, found = denoise_embedded(still, 0.5, 0.1, Circle(), tol=1e-6)
+    np.testing.assert_allclose(angles, still, atol=1e-12)
+    assert found.image.shape == (*shape, 2)
+
+
+def test_turned_directions_give_the_turned_result() -> None:
+    u = directions((8, 9))
+    turn = np.linalg.qr(RNG.standard_normal((3, 3)))[0]
+    one, certificate = denoise_embedded(u, 0.2, 0.1, Sphere(2), tol=1e-10)
+    other, _ = denoise_embedded(u @ turn.T, 0.2, 0.1, Sphere(2), tol=1e-10)
+    assert certificate.error_bound < 1e-3
+    np.testing.assert_allclose(one @ turn.T, other, atol=1e-3)
+
+
+def test_phases_are_denoised_across_the_jump_of_two_pi() -> None:
+    clean = np.full((20, 20), np.pi)
+    noisy = clean + 0.3 * RNG.standard_normal(clean.shape)
+    circle = Circle()
+    angles, _ = denoise_embedded(
+        circle.check(noisy.ravel(), "image").reshape(20, 20), 2.0, 0.0, circle
+    )
+    assert np.abs(np.angle(np.exp(1j * (angles - clean)))).max() < 0.1
+
+
+def test_weights_keep_an_edge() -> None:
+    angles = np.repeat([[0.0, 1.0]], 6, axis=0).repeat(4, axis=1)
+    weights = np.ones(angles.shape)
+    weights[:, 3] = 0.0  # differences belong to the pixel before them
+    kept, _ = denoise_embedded(angles, 0.4, 0.0, Circle(), weights=weights, tol=1e-8)
+    np.testing.assert_allclose(kept, angles, atol=1e-4)
+    less, _ = denoise_embedded(angles, 0.4, 0.0, Circle(), tol=1e-8)
+    assert np.abs(less - angles).min() > 0.05
+
+
+def test_a_manifold_without_embedding_is_refused() -> None:
+    stub = SimpleNamespace(embedding_shape=None, point_shape=())
+    with pytest.raises(steepest.InputError, match="embedded=True"):
+        denoise_embedded(np.zeros((3, 3)), 0.1, 0.0, stub)
