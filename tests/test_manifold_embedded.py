@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 import steepest
-from steepest.manifold import Circle, Euclidean, Sphere
+from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere
 from steepest.manifold.embedded import denoise_embedded
 
 RNG = np.random.default_rng(5)
@@ -76,7 +74,24 @@ def test_weights_keep_an_edge() -> None:
     assert np.abs(less - angles).min() > 0.05
 
 
-def test_a_manifold_without_embedding_is_refused() -> None:
-    stub = SimpleNamespace(embedding_shape=None, point_shape=())
+def test_rotations_about_one_axis_are_denoised_as_phases() -> None:
+    angles = np.repeat([0.2, 0.9], 8) + 0.1 * RNG.standard_normal((10, 16))
+    half = angles[..., None] / 2
+    q = np.concatenate([np.zeros((10, 16, 2)), np.sin(half), np.cos(half)], -1)
+    turned, _ = denoise_embedded(q, 0.3, 0.1, Rotations(), tol=1e-10)
+    phases, _ = denoise_embedded(angles, 0.3, 0.1, Circle(), tol=1e-10)
+    np.testing.assert_allclose(2 * np.arctan2(turned[..., 2], turned[..., 3]), phases, atol=1e-4)
+
+
+def test_diagonal_tensors_are_denoised_as_vectors_of_logarithms() -> None:
+    logs = RNG.standard_normal((6, 7, 3))
+    tensors = np.exp(logs)[..., None] * np.eye(3)
+    found, _ = denoise_embedded(tensors, 0.3, 0.0, SPD(), tol=1e-9)
+    wanted = steepest.denoise_tv(logs, 0.3, tol=1e-9, channel_axis=-1)
+    np.testing.assert_allclose(np.log(found[..., range(3), range(3)]), wanted.image, atol=1e-3)
+
+
+def test_orientations_of_crystals_are_refused() -> None:
+    q = np.tile([0, 0, 0, 1.0], (3, 3, 1))
     with pytest.raises(steepest.InputError, match="embedded=True"):
-        denoise_embedded(np.zeros((3, 3)), 0.1, 0.0, stub)
+        denoise_embedded(q, 0.1, 0.0, Rotations(symmetry="m-3m"))

@@ -1,8 +1,8 @@
 """Denoising of manifold-valued images by way of a Euclidean embedding.
 
-The points are embedded (phases as cosine and sine, unit vectors as they are, tensors as matrix
-logarithms), denoised as one vector-valued image with channels that share their edges, and replaced
-by the nearest points of the manifold:
+The points are embedded (phases as cosine and sine, unit vectors as they are, rotations as matrices
+over the root of 2, tensors as matrix logarithms), denoised as one vector-valued image with channels
+that share their edges, and replaced by the nearest points of the manifold:
 
     P(y),    y = argmin 1/2 sum |y_i - E(f_i)|^2 + strength TV(y) + second_order TV2(y).
 
@@ -22,7 +22,6 @@ from ..convex.combined import CombinedTotalVariation
 from ..convex.energy import Energy
 from ..convex.second_order import SecondOrderTotalVariation
 from ..convex.total_variation import TotalVariation, norm_of
-from ..core.errors import InputError
 from ..flows.denoise import denoise
 from ..flows.result import DenoiseResult
 
@@ -63,12 +62,8 @@ def denoise_embedded(
     Raises
     ------
     InputError
-        If the manifold has no embedding, or an option is not valid.
+        If the manifold has no embedding (`Rotations` with a symmetry), or an option is not valid.
     """
-    if manifold.embedding_shape is None:
-        raise InputError(
-            f"embedded=True: {manifold!r} has no Euclidean embedding; use embedded=False"
-        )
     shape = manifold.point_shape
     space = image.shape[: image.ndim - len(shape)]
     ambient = manifold.embed(np.ascontiguousarray(image).reshape(-1, *shape))
