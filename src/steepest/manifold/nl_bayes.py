@@ -23,9 +23,9 @@ def denoise_nl_bayes(
     sigma: float,
     *,
     manifold: Any,
-    patch_size: int = 5,
+    patch_size: int = 4,
     patch_distance: int = 9,
-    num_similar: int = 80,
+    num_similar: int = 40,
     num_threads: int | None = None,
 ) -> np.ndarray:
     """Denoise an image of phases, directions, rotations or tensors by groups of similar patches.
@@ -40,8 +40,8 @@ def denoise_nl_bayes(
     groups and S in the result of the first and applies S (S + sigma^2)^-1 to the noisy image. All
     estimates of a pixel are averaged on the manifold.
 
-    It has no penalty on variation, so it keeps texture and curved surfaces better than total
-    variation, but nothing is certified about the result.
+    It keeps slopes and repeated structure better than total variation, which flattens them;
+    nothing is certified about the result.
 
     Parameters
     ----------
