@@ -17,11 +17,19 @@ MANIFOLDS = {
     "sphere": manifold.Sphere(),
     "sphere3": manifold.Sphere(3),
     "euclidean": manifold.Euclidean(2),
+    "rotations": manifold.Rotations(),
+    "cubic": manifold.Rotations(symmetry="m-3m"),
+    "spd": manifold.SPD(),
+    "spd2": manifold.SPD(2),
+    "log-euclidean": manifold.SPD(metric="log-euclidean"),
+    "product": manifold.Product((manifold.Circle(), manifold.Sphere())),
 }
 
 
 def one_point(space, rng):
     """A random point of any of the manifolds."""
+    if isinstance(space, manifold.Product):
+        return np.concatenate([np.ravel(one_point(factor, rng)) for factor in space.factors])
     shape = space.point_shape
     if len(shape) == 2:  # tensors
         a = 0.5 * rng.standard_normal(shape)
@@ -99,7 +107,7 @@ def test_weights_and_both_orders_of_a_signal_agree_with_the_house():
     assert ours.error_bound < 1e-3
 
 
-@pytest.mark.parametrize("kind", ["sphere", "sphere3"])
+@pytest.mark.parametrize("kind", ["sphere", "sphere3", "rotations", "spd", "spd2"])
 def test_a_signal_on_a_geodesic_is_denoised_by_arc_length(kind):
     space = MANIFOLDS[kind]
     arcs = np.random.default_rng(5).uniform(-0.6, 0.6, 30)
@@ -184,6 +192,82 @@ def test_the_gap_on_the_circle_bounds_what_a_long_run_still_gains():
         assert rough.energy - best.energy <= rough.gap * rough.energy + best.gap * best.energy
         assert np.linalg.norm(away) <= rough.error_bound + best.error_bound
         assert rough.gap <= tol
+
+
+def tensors(shape, seed=0):
+    return some_points(manifold.SPD(), shape, spread=0.5, seed=seed)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_diagonal_tensors_are_denoised_as_their_logarithms(isotropic):
+    logs = np.random.default_rng(10).standard_normal((12, 13, 3))
+    image = np.exp(logs)[..., None] * np.eye(3)
+    ours = manifold.denoise_tv(image, 0.3, manifold="spd", isotropic=isotropic, tol=1e-11)
+    house = steepest.denoise_tv(logs, 0.3, isotropic=isotropic, tol=1e-11, channel_axis=-1)
+    diagonal = np.log(np.diagonal(ours.image, axis1=-2, axis2=-1))
+    assert np.linalg.norm(diagonal - house.image) <= ours.error_bound + house.error_bound
+    assert ours.error_bound + house.error_bound < 2e-4
+    assert ours.gap is None and ours.status is Status.CONVERGED
+
+
+def test_tensors_in_other_coordinates_give_the_same_image():
+    image, a = tensors((9, 8)), np.random.default_rng(11).standard_normal((3, 3))
+    plain = manifold.denoise_tv(image, 0.3, manifold="spd", tol=1e-10)
+    other = manifold.denoise_tv(a @ image @ a.T, 0.3, manifold="spd", tol=1e-10)
+    turned = (a @ plain.image @ a.T).reshape(-1, 3, 3)
+    apart = np.linalg.norm(manifold.SPD().distance(turned, other.image.reshape(-1, 3, 3)))
+    assert apart <= plain.error_bound + other.error_bound
+    assert other.energy == pytest.approx(plain.energy, rel=1e-9)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_the_bound_of_tensors_is_never_below_the_distance_to_a_long_run(isotropic):
+    image = tensors((14, 15))
+    image[:, 8:] *= 5
+    options = dict(manifold="spd", isotropic=isotropic)
+    best = manifold.denoise_tv(image, 0.4, tol=1e-13, **options)
+    assert best.error_bound < 1e-4
+    for tol in (1e-1, 1e-2, 1e-3, 1e-5):
+        rough = manifold.denoise_tv(image, 0.4, tol=tol, **options)
+        apart = manifold.SPD().distance(
+            rough.image.reshape(-1, 3, 3), best.image.reshape(-1, 3, 3)
+        )
+        assert np.linalg.norm(apart) <= rough.error_bound + best.error_bound
+
+
+def test_equivalent_orientations_are_one_orientation():
+    space = MANIFOLDS["cubic"]
+    image = some_points(space, (8, 9), spread=0.05)
+    from scipy.spatial.transform import Rotation
+
+    rng = np.random.default_rng(12)
+    chosen = space.operators[rng.integers(len(space.operators), size=72)]
+    other = Rotation.from_quat(image.reshape(-1, 4)) * Rotation.from_quat(chosen)
+    first = manifold.denoise_tv(image, 0.02, manifold=space, tol=1e-9)
+    second = manifold.denoise_tv(
+        other.as_quat().reshape(image.shape), 0.02, manifold=space, tol=1e-9
+    )
+    apart = space.distance(first.image.reshape(-1, 4), second.image.reshape(-1, 4))
+    assert apart == pytest.approx(0, abs=1e-5)
+    assert first.energy == pytest.approx(second.energy, rel=1e-7)
+    assert first.status is Status.STATIONARY and first.error_bound is None
+
+
+def test_a_product_with_phases_is_not_called_global():
+    space = manifold.Product((manifold.Circle(), manifold.SPD(2)))
+    image = np.tile(np.array([0.3, 1, 0, 0, 1]), (5, 5, 1))
+    result = manifold.denoise_tv(image, 0.1, manifold=space)
+    assert result.error_bound is None and result.status is Status.STATIONARY
+
+
+@pytest.mark.parametrize("kind", ["circle", "sphere", "spd"])
+def test_embedded_denoising_says_that_nothing_is_certified(kind):
+    image = some_points(kind, (10, 11), spread=0.3)
+    result = manifold.denoise_tv(image, 0.2, manifold=kind, embedded=True)
+    intrinsic = manifold.denoise_tv(image, 0.2, manifold=kind, tol=1e-6)
+    assert result.status is Status.EMBEDDED
+    assert result.gap is None and result.error_bound is None
+    assert intrinsic.energy <= result.energy < 1.2 * intrinsic.energy
 
 
 @pytest.mark.parametrize("threads", [2, 3])
@@ -272,6 +356,10 @@ PHASES = np.zeros((4, 5))
         (dict(image=PHASES, strength=1, manifold="circle", known=PHASES > 1), "False everywhere"),
         (dict(image=PHASES, strength=1, manifold="circle", weights=-PHASES - 1), "weights"),
         (dict(image=PHASES, strength=1, manifold="circle", spacing=(1, 2, 3)), "spacing"),
+        (
+            dict(image=PHASES, strength=1, manifold="circle", known=PHASES == 0, embedded=True),
+            "embedded",
+        ),
         (dict(image=PHASES, strength=1, manifold="circle", tol=0), "tol=0"),
         (dict(image=PHASES, strength=1, manifold="circle", on_step=3), "on_step=3"),
         (dict(image=PHASES, strength=1, manifold="circle", second_order=-2), "second_order=-2"),

@@ -15,6 +15,7 @@ _WHERE = {
     "SPD": "spd",
     "denoise_nl_bayes": "nl_bayes",
     "denoise_tv": "denoise",
+    "neighbour_distances": "neighbours",
 }
 
 __all__ = [*_WHERE]

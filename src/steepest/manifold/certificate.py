@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ..core.status import Status
-from .dual import Dual
+from .circle import Circle
+from .dual import Dual, feasible
 from .problem import Linear, Problem, linearise
 from .solve import Solution
 
 _ROUNDING = 1e-13  # of sums, relative
 _INSIDE = 1e-3  # a flux this far inside its ball belongs to an edge without a jump
-_ITERATIONS = 400  # for the flux within constant parts
+_LOOKS, _BETWEEN = 20, 20  # looks at the bound, and iterations between them
+_WORTHWHILE = 0.95  # a look that does not improve the bound by this factor is the last
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,21 +36,29 @@ def certify(problem: Problem, solution: Solution) -> Proof:
     strong convexity of both, the distance is at most ``step / 2 + sqrt(gap - step^2 / 4)``, with
     the distance ``step`` to the primal point of the flux.
 
-    Nonpositive curvature: F is strongly convex along geodesics, so the norm of any subgradient
-    bounds the distance. Curved otherwise, or with pixels without data: nothing.
+    Nonpositive curvature, without closed geodesics: F is strongly convex along geodesics, so the
+    norm of any subgradient bounds the distance. Curved otherwise, or with pixels without data:
+    nothing.
     """
     linear, status = solution.linear, solution.status
     if problem.known is not None or (problem.second > 0 and not problem.is_flat):
         return Proof(linear, None, None, _stationary(status))
     if problem.is_flat:
         gap, bound = _flat(problem, solution)
-        if status is Status.CONVERGED and problem.manifold.point_shape == ():
+        if status is Status.CONVERGED and _has_wraps(problem.manifold):
             status = Status.THESE_WRAPS
         return Proof(linear, gap / linear.energy if linear.energy > 0 else 0.0, bound, status)
-    if problem.manifold.curvature == "nonpositive":
+    if problem.manifold.curvature == "nonpositive" and not _has_wraps(problem.manifold):
         found, bound = _hadamard(problem, solution)
         return Proof(found, None, bound, status)
     return Proof(linear, None, None, _stationary(status))
+
+
+def _has_wraps(manifold: Any) -> bool:
+    """Whether a factor is a circle, so that F is convex only once the wraps are chosen."""
+    return any(_has_wraps(part) for part in getattr(manifold, "factors", ())) or isinstance(
+        manifold, Circle
+    )
 
 
 def _stationary(status: Status) -> Status:
@@ -57,7 +68,7 @@ def _stationary(status: Status) -> Status:
 def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
     linear = solution.linear
     exact = Dual(problem, np.float64)
-    exact.phi[:] = _feasible(problem, solution.flux.astype(np.float64))
+    exact.phi[:] = feasible(problem, solution.flux.astype(np.float64))
     exact.load(linear, 0.0, 1.0)
     measured = exact.measure()
     size = linear.energy + abs(measured.dual) + measured.model
@@ -65,14 +76,6 @@ def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
     step = float(np.sqrt(np.sum(exact.xi**2)))
     half = step / 2
     return gap, min(half + max(gap - half**2, 0.0) ** 0.5, (2 * gap) ** 0.5)
-
-
-def _feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
-    for g, radius in enumerate(problem.radius):
-        part = slice(problem.groups[g], problem.groups[g + 1])
-        norm = np.sqrt(np.sum(flux[part] ** 2, axis=(0, 1)))
-        flux[part] *= np.minimum(1, radius / np.maximum(norm, 1e-300))
-    return flux
 
 
 def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
@@ -108,19 +111,19 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     exact.radius = free
     exact.load(rest, 0.0, 1.0)
     size = np.sqrt(np.sum(pulled.xi**2))
-    for _ in range(_ITERATIONS // 40):
-        exact.run(_betas(40))
+    best = np.inf
+    for _ in range(_LOOKS):
+        exact.run([k / (k + 3) for k in range(_BETWEEN)])
         exact.restart()
-    exact.measure()
-    bound = float(np.sqrt(np.sum(exact.xi**2))) + _ROUNDING * float(size)
+        exact.measure()
+        before, best = best, float(np.sqrt(np.sum(exact.xi**2)))
+        if best > _WORTHWHILE * before:
+            break
+    bound = best + _ROUNDING * float(size)
     if linear.energy <= original.energy:
         return linear, bound
     away = float(np.sqrt(np.sum(problem.manifold.distance(original.x, x) ** 2)))
     return original, bound + away
-
-
-def _betas(count: int) -> list[float]:
-    return [k / (k + 3) for k in range(count)]
 
 
 def _parts(problem: Problem, flux: np.ndarray) -> np.ndarray:

@@ -48,6 +48,7 @@ class Dual:
         chunks = -(-n // CHUNK)
         cuts = [chunks * i // strips * CHUNK for i in range(strips)]
         self._strips = list(zip(cuts, [*cuts[1:], n], strict=True))
+        self._last_steps: tuple[float, np.ndarray] | None = None
         self._room: dict[int, list[tuple[np.ndarray, ...]]] = {}
 
     def load(self, linear: Linear, damping: float, relaxation: float) -> None:
@@ -68,9 +69,17 @@ class Dual:
             linear.which,
             linear.blocks.astype(kept),
             self.radius,
-            (relaxation * _steps(problem, linear, inverse)).astype(kept),
+            (relaxation * self._steps(linear, inverse, damping)).astype(kept),
             problem.groups,
         )
+
+    def _steps(self, linear: Linear, inverse: np.ndarray, damping: float) -> np.ndarray:
+        """`_steps`, computed once if the norms of the blocks do not depend on the point."""
+        if any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
+            return _steps(self.problem, linear, inverse)
+        if self._last_steps is None or self._last_steps[0] != damping:
+            self._last_steps = damping, _steps(self.problem, linear, inverse)
+        return self._last_steps[1]
 
     def run(self, betas: Sequence[float]) -> None:
         """One iteration per extrapolation factor."""
@@ -146,6 +155,15 @@ class Dual:
                 field[t] = np.einsum("pqn,qn->pn", turn, field[t])
 
 
+def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
+    """Shrink the vectors of a flux (T, d, n) to their balls, in place."""
+    for g, radius in enumerate(problem.radius):
+        part = slice(problem.groups[g], problem.groups[g + 1])
+        norm = np.sqrt(np.sum(flux[part] ** 2, axis=(0, 1)))
+        flux[part] *= np.minimum(1, radius / np.maximum(norm, 1e-300))
+    return flux
+
+
 def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     """(T, n): dual steps with ``|S^1/2 B V^1/2| <= 1``, equal within a ball; 0 at invalid rows.
 
@@ -156,7 +174,7 @@ def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     columns = np.zeros(n)
     for term, norms in zip(problem.terms, linear.norms, strict=True):
         for corner, norm in zip(term.corners, norms, strict=True):
-            np.add.at(columns, corner[term.valid], np.broadcast_to(norm, n)[term.valid])
+            columns += np.bincount(corner, term.valid * norm, n)
     weighted = columns * inverse
     steps = []
     for term, norms in zip(problem.terms, linear.norms, strict=True):

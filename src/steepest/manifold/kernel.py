@@ -43,6 +43,29 @@ def _copy(target, source):
 
 
 @lean_helper
+def _is_pair(offsets, numbers, which, t):
+    """Whether term t is a multiple of ``xi_(e + offset) - xi_e``."""
+    if which[t, 0] >= 0 or which[t, 1] >= 0 or numbers[t, 0] != -numbers[t, 1]:
+        return False
+    for k in range(2, offsets.shape[1]):
+        if which[t, k] >= 0 or numbers[t, k] != 0:
+            return False
+    return offsets[t, 0] == 0 and offsets[t, 1] > 0
+
+
+@lean_helper
+def _add_difference(target, factor, first, second):
+    for i in range(target.shape[0]):
+        target[i] += factor * (first[i] - second[i])
+
+
+@lean_helper
+def _difference(target, start, factor, first, second):
+    for i in range(target.shape[0]):
+        target[i] = start[i] + factor * (first[i] - second[i])
+
+
+@lean_helper
 def _primal(xi, y, c, v, offsets, numbers, which, blocks, base, a, b):
     """``xi = c - v B^T y`` at pixels a to b; y and xi begin at pixel ``base``."""
     terms, blocks_per_term = offsets.shape
@@ -52,6 +75,18 @@ def _primal(xi, y, c, v, offsets, numbers, which, blocks, base, a, b):
         for i in range(b - a):
             zeros[i] = 0
     for t in range(terms):
+        if _is_pair(offsets, numbers, which, t):
+            offset, number = offsets[t, 1], numbers[t, 1]
+            low = min(max(a, offset), b)
+            for p in range(d):
+                _add_difference(
+                    xi[p, low - base : b - base],
+                    number,
+                    y[t, p, low - offset - base : b - offset - base],
+                    y[t, p, low - base : b - base],
+                )
+                _add_scaled(xi[p, a - base : low - base], -number, y[t, p, a - base : low - base])
+            continue
         for k in range(blocks_per_term):
             offset = offsets[t, k]
             low, high = max(a, offset), min(b, n + offset)
@@ -82,6 +117,19 @@ def _residual(r, xi, offset_vectors, offsets, numbers, which, blocks, base, a, b
     terms, blocks_per_term = offsets.shape
     d, n = offset_vectors.shape[1:]
     for t in range(terms):
+        if _is_pair(offsets, numbers, which, t):
+            offset, number = offsets[t, 1], numbers[t, 1]
+            high = max(min(b, n - offset), a)
+            for p in range(d):
+                _difference(
+                    r[t, p, : high - a],
+                    offset_vectors[t, p, a:high],
+                    number,
+                    xi[p, a + offset - base : high + offset - base],
+                    xi[p, a - base : high - base],
+                )
+                _copy(r[t, p, high - a : b - a], offset_vectors[t, p, high:b])
+            continue
         for p in range(d):
             _copy(r[t, p, : b - a], offset_vectors[t, p, a:b])
         for k in range(blocks_per_term):

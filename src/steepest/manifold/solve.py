@@ -10,11 +10,13 @@ import numpy as np
 
 from ..convex.solve import RELAXATION, Momentum
 from ..core.status import Status
-from .dual import Dual
+from .dual import Dual, feasible
 from .problem import Linear, Problem, linearise
 
 _PART = 0.25  # a model is solved to this part of the progress that it promises
+_SAFE = 0.8  # part of the tolerance to which a model is solved at most
 _ENOUGH = 1e-4  # part of the promised progress that a step must make
+_GOOD = 0.75  # part above which the next step may be bolder
 _FIRST_DAMPING, _LARGEST_DAMPING, _SMALLEST_DAMPING = 0.5, 1e6, 1e-2
 _SINGLE = 2e-6  # relative tolerance above which the flux is in float32
 
@@ -37,8 +39,11 @@ def solve(
     tol: float,
     max_num_iter: int,
     watch: Callable[[Linear, float, int], bool] | None = None,
+    flux: np.ndarray | None = None,
 ) -> Solution:
     """Minimise the energy from x until ``F(x) - dual <= tol F(x)``, the dual of the model at x.
+
+    ``flux`` (T, d, n), in the frames at x, is where the dual iteration starts, else 0.
 
     ``watch(linear, relative_gap, iterations)`` is called before every step and stops the solver
     by returning True.
@@ -48,6 +53,9 @@ def solve(
     momentum, relaxation = Momentum(), RELAXATION
     damping, done, rises, before = 0.0, 0, 0, -np.inf
     dual.load(linear, damping, relaxation)
+    if flux is not None:
+        dual.phi[:] = feasible(problem, flux.astype(np.float64))
+        dual.restart()
     measured = dual.measure()
     while True:
         gap = max(linear.energy - measured.dual, 0.0)
@@ -57,7 +65,8 @@ def solve(
         elif done >= max_num_iter:
             status = Status.MAX_ITERATIONS
         promised = linear.energy - measured.model
-        ready = promised > 0 and measured.gap <= _PART * promised
+        wanted = max(_PART * promised, _SAFE * tol * linear.energy)
+        ready = promised > 0 and measured.gap <= wanted
         if (ready or status is not None) and watch is not None:
             if watch(linear, gap / linear.energy if linear.energy > 0 else 0.0, done):
                 status = status or Status.STOPPED
@@ -66,17 +75,23 @@ def solve(
         if ready:
             step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)
             ahead = linearise(problem, problem.spread(problem.manifold.exp, linear.x, step))
-            if ahead.energy <= linear.energy - _ENOUGH * promised:
+            kept_part = (linear.energy - ahead.energy) / promised
+            if kept_part >= _ENOUGH:
                 dual.move(ahead.x)
                 linear = ahead
-                damping = damping / 4 if damping > _SMALLEST_DAMPING else 0.0
+                if kept_part > _GOOD:
+                    damping = damping / 4 if damping > _SMALLEST_DAMPING else 0.0
             elif damping < _LARGEST_DAMPING:
                 damping = max(4 * damping, _FIRST_DAMPING)
             else:
                 return Solution(linear, dual.phi, gap, measured.largest, done, Status.ROUNDING)
             dual.load(linear, damping, relaxation)
-            before = -np.inf
-        count = min(max(8, done // 8), 64, max(max_num_iter - done, 1))
+            before, measured = -np.inf, dual.measure()
+            if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:
+                continue
+        ahead_of = done * (np.sqrt(measured.gap / wanted) - 1) if wanted > 0 else 0.0
+        count = int(np.clip(ahead_of, 8 if done < 64 else done // 16, 64))
+        count = min(count, max(max_num_iter - done, 1))
         betas, t = momentum.factors(count)
         dual.run(betas)
         done += count
