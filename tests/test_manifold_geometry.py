@@ -165,6 +165,11 @@ def test_project_inverts_embed_and_neighbours_are_embedded_at_their_distance(man
     ambient = manifold.embed(x)
     assert ambient.shape == (20, *manifold.embedding_shape)
     assert same(manifold, manifold.project(ambient), x, 1e-12)
+    if getattr(manifold, "metric", "") != "affine-invariant" and not isinstance(manifold, Product):
+        step = np.zeros((20, manifold.dimension))
+        step[:, 0] = 1e-4
+        moved = manifold.embed(manifold.exp(x, step)) - ambient
+        np.testing.assert_allclose(np.linalg.norm(moved.reshape(20, -1), axis=1), 1e-4, rtol=1e-6)
 
 
 @pytest.mark.parametrize("manifold", [Circle(), Sphere(2), Rotations()], ids=repr)
