@@ -23,6 +23,7 @@ class Status(str, Enum):
     EMBEDDED = "converged in the embedding: nothing is certified on the manifold"
     STOPPED = "stopped early: the on_step callback asked for it"
     MAX_ITERATIONS = "not converged: the iteration limit was reached before the tolerance was met"
+    NO_DESCENT = "not converged: no further step lowers the energy, which is not smooth nearby"
     EMPTY_CLASS = "not converged: a class has no pixels; ask for fewer classes or less smoothing"
     ACCURACY_NOT_MET = "not converged: the certified accuracy asked for was not reached"
 

@@ -85,7 +85,9 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     ball where all differences are exactly 0.
     """
     original = solution.linear
-    labels = _parts(problem, solution.flux)
+    # a likely error of the points; smaller differences are no jumps
+    least = solution.largest_step + (2 * solution.model_gap / problem.num_pixels) ** 0.5
+    labels = _parts(problem, solution, least)
     x = _joined(problem, original.x, labels)
     linear = linearise(problem, x)
     for t, term in enumerate(problem.terms):
@@ -126,14 +128,16 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     return original, bound + away
 
 
-def _parts(problem: Problem, flux: np.ndarray) -> np.ndarray:
-    """Labels (n,) of the parts in which the flux forbids jumps."""
+def _parts(problem: Problem, solution: Solution, least: float) -> np.ndarray:
+    """Labels (n,) of the parts in which the flux forbids jumps, or in which they are small."""
+    flux, vectors = solution.flux, solution.linear.vectors
     labels = np.arange(problem.num_pixels)
     pairs = []
     for g, radius in enumerate(problem.radius):
         part = range(problem.groups[g], problem.groups[g + 1])
         norm = np.sqrt(np.sum(flux[part.start : part.stop].astype(float) ** 2, axis=(0, 1)))
         inside = norm < (1 - _INSIDE) * radius
+        inside |= np.sqrt(np.sum(vectors[part.start : part.stop] ** 2, axis=(0, 1))) < least
         for t in part:
             pairs.append(problem.terms[t].corners[:2, inside & problem.terms[t].valid])
     i, j = np.concatenate(pairs, axis=1)

@@ -121,12 +121,12 @@ def denoise_tv(
         return _embedded(problem, start, tol, max_num_iter, reporter, shaped)
 
     def watch(linear: Linear, gap: float, iterations: int) -> bool:
-        report = ManifoldStep(
-            0, 0, linear.energy, gap, iterations, lambda: shaped(linear.x)
-        )
+        report = ManifoldStep(0, 0, linear.energy, gap, iterations, lambda: shaped(linear.x))
         return reporter(report)
 
-    solution = solve(problem, _start(problem), tol, max_num_iter, watch if reporter.listens else None)
+    solution = solve(
+        problem, _start(problem), tol, max_num_iter, watch if reporter.listens else None
+    )
     proof = certify(problem, solution)
     energy = proof.linear.energy
     return ManifoldResult(

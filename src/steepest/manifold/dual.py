@@ -1,4 +1,4 @@
-"""The state of the dual iteration, in arrays for `kernel`."""
+"""The state of the dual iteration, in arrays for `compiled.tangent`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.compiled.team import run_together
-from .kernel import CHUNK, measure, measure_residuals, sweep
+from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
 from .problem import Linear, Problem, frames
 
 UNKNOWN = 0.05  # weight on the step of pixels without data, which makes the model convex there
@@ -48,7 +48,6 @@ class Dual:
         chunks = -(-n // CHUNK)
         cuts = [chunks * i // strips * CHUNK for i in range(strips)]
         self._strips = list(zip(cuts, [*cuts[1:], n], strict=True))
-        self._last_steps: tuple[float, np.ndarray] | None = None
         self._room: dict[int, list[tuple[np.ndarray, ...]]] = {}
 
     def load(self, linear: Linear, damping: float, relaxation: float) -> None:
@@ -77,9 +76,9 @@ class Dual:
         """`_steps`, computed once if the norms of the blocks do not depend on the point."""
         if any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
             return _steps(self.problem, linear, inverse)
-        if self._last_steps is None or self._last_steps[0] != damping:
-            self._last_steps = damping, _steps(self.problem, linear, inverse)
-        return self._last_steps[1]
+        if damping not in self.problem.steps:
+            self.problem.steps[damping] = _steps(self.problem, linear, inverse)
+        return self.problem.steps[damping]
 
     def run(self, betas: Sequence[float]) -> None:
         """One iteration per extrapolation factor."""
@@ -118,12 +117,18 @@ class Dual:
 
     def measure(self) -> Measured:
         """The model and its dual at the current flux; `xi` is the primal point."""
-        room = np.zeros((*self.phi.shape[:2], CHUNK), self.dtype)
         for kernel in measure, measure_residuals:
-            kernel(
-                self.phi, self.xi, room, *self._fixed, self._sums, self._damping, 0,
-                self.problem.num_pixels,
-            )  # fmt: skip
+
+            def work(
+                strip: Any, flags: np.ndarray, member: int, ticket: int, kernel: Any = kernel
+            ) -> None:
+                room = np.empty((*self.phi.shape[:2], CHUNK), self.dtype), np.empty(CHUNK)
+                kernel(
+                    self.phi, self.xi, *room, *self._fixed, self._sums, self._damping, *strip,
+                    flags, member, ticket,
+                )  # fmt: skip
+
+            run_together(work, self._strips)
         norms, products, fit, conjugate, damped = self._sums[:, :5].sum(axis=0)
         return Measured(
             model=norms + fit,
@@ -178,7 +183,9 @@ def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     weighted = columns * inverse
     steps = []
     for term, norms in zip(problem.terms, linear.norms, strict=True):
-        total = sum(norm * weighted[corner] for corner, norm in zip(term.corners, norms, strict=True))
+        total = sum(
+            norm * weighted[corner] for corner, norm in zip(term.corners, norms, strict=True)
+        )
         steps.append(np.where(term.valid, 1 / np.where(total > 0, total, 1), np.inf))
     for start, stop in zip(problem.groups[:-1], problem.groups[1:], strict=True):
         least = np.min(steps[start:stop], axis=0)

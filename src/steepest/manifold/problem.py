@@ -1,4 +1,4 @@
-"""The problem: data on a manifold, the terms of the energy, and its linearisation in tangent spaces.
+"""The problem: data on a manifold, the terms of the energy, its linearisation in tangent spaces.
 
     F(x) = 1/2 sum_i m_i d(x_i, f_i)^2 + alpha sum_i w_i |(d(x_i, x_j) / h)_j|
            + beta sum_i w_i |second differences|
@@ -19,7 +19,7 @@ import numpy as np
 
 from ..core.threads import run_all
 
-_SHARE = 4096  # points for which a thread is worth starting
+_SHARE = 8192  # coordinates for which a thread is worth starting; phases are too quick for it
 
 EDGE, LINE, SQUARE = "edge", "line", "square"
 
@@ -71,7 +71,8 @@ class Problem:
         """All differences: those of first order, one per axis, before those of second order."""
         index = np.arange(self.num_pixels).reshape(self.space)
         strides = [int(np.prod(self.space[a + 1 :])) for a in range(index.ndim)]
-        axes, made = range(index.ndim), []
+        axes = range(index.ndim)
+        made: list[Term] = []
 
         def add(kind: str, steps: Sequence[dict[int, int]], numbers: Sequence[float]) -> None:
             inside = np.ones(self.space, bool)
@@ -116,10 +117,15 @@ class Problem:
             radii.append(strength * some * (1.0 if self.weights is None else self.weights))
         return np.array(radii).reshape(len(radii), self.num_pixels)
 
+    @cached_property
+    def steps(self) -> dict[float, np.ndarray]:
+        """Dual steps by damping, kept by `Dual` if they are the same everywhere."""
+        return {}
+
     def spread(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
         """``function(*arrays)`` of arrays with one entry per point, on several threads."""
         size = len(arrays[0])
-        count = max(1, min(self.num_threads, size // _SHARE))
+        count = max(1, min(self.num_threads, size * (self.manifold.dimension - 1) // _SHARE))
         cuts = [size * i // count for i in range(count + 1)]
         parts = run_all(
             lambda k: function(*(array[cuts[k] : cuts[k + 1]] for array in arrays)), range(count)
@@ -130,29 +136,25 @@ class Problem:
             return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
         return np.concatenate(parts)
 
-    def difference(self, term: Term, x: np.ndarray) -> np.ndarray:
-        """The residual of one term at x (n, d), without the blocks."""
-        return _difference(self, term, x)[0]
-
     def energy(self, x: np.ndarray) -> float:
         """``F(x)``."""
         moved = self.spread(self.manifold.distance, x, self.data) ** 2
         total = float(np.sum(moved if self.known is None else moved[self.known])) / 2
-        squares = [np.sum(self.difference(t, x) ** 2, axis=1) for t in self.terms]
+        squares = [np.sum(_difference(self, t, x)[0] ** 2, axis=1) for t in self.terms]
         return total + self.regulariser(squares)
 
     def regulariser(self, squares: Sequence[np.ndarray]) -> float:
         """The sum over groups of radius times norm, of the squared norms of all terms."""
         bounds = zip(self.groups[:-1], self.groups[1:], self.radius, strict=True)
         return sum(
-            float(np.sum(radius * np.sqrt(np.sum(squares[start:stop], axis=0))))
+            float(np.vdot(radius, np.sqrt(sum(squares[start:stop]))))
             for start, stop, radius in bounds
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """The linearisation at x, in the arrays that `kernel` takes, float64.
+    """The linearisation at x, in the arrays that `compiled.tangent` takes, float64.
 
     ``data`` (d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n) are the
     residuals at x; ``blocks`` (B, d, d, n). ``norms`` are bounds of the norms of the blocks,
@@ -180,10 +182,12 @@ def linearise(problem: Problem, x: np.ndarray) -> Linear:
     offsets = np.zeros((len(terms), width), np.int64)
     numbers = np.zeros((len(terms), width))
     which = np.full((len(terms), width), -1)
-    vectors, blocks, norms = [], [], []
+    vectors: list[np.ndarray] = []
+    blocks: list[np.ndarray] = []
+    norms: list[list[Any]] = []
     for t, term in enumerate(terms):
         vector, parts = _difference(problem, term, x, blocks=True)
-        vectors.append(np.where(term.valid[:, None], vector, 0.0).T)
+        vectors.append(vector.T)
         norms.append([])
         for k, part in enumerate(parts):
             offsets[t, k] = term.offsets[k]
@@ -198,7 +202,7 @@ def linearise(problem: Problem, x: np.ndarray) -> Linear:
     d, n = manifold.dimension, problem.num_pixels
     stacked = np.ascontiguousarray(blocks) if blocks else np.zeros((0, d, d, n))
     energy = float(np.sum(logs**2)) / 2
-    energy += problem.regulariser([np.sum(vector**2, axis=0) for vector in vectors])
+    energy += problem.regulariser([np.einsum("pn,pn->n", v, v) for v in vectors])
     G = np.ascontiguousarray(vectors).reshape(len(terms), d, n)
     return Linear(
         x, np.ascontiguousarray(logs.T), G, offsets, numbers, which, stacked, norms, energy
@@ -209,15 +213,16 @@ def _difference(
     problem: Problem, term: Term, x: np.ndarray, blocks: bool = False
 ) -> tuple[np.ndarray, list[Any]]:
     """The residual of a term (n, d) and, if wanted, its blocks: numbers, or arrays with norms."""
-    if problem.is_flat:
+    if problem.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
         return _flat_difference(problem, term, x), list(term.numbers)
     if term.kind != EDGE:
         from .second_order import curved_difference
 
-        return curved_difference(problem, term, x, blocks)
+        vector, parts = curved_difference(problem, term, x, blocks)
+        return vector * term.valid[:, None], parts
     scale = term.numbers[1]
-    ahead = x[term.corners[1]]
-    vector = scale * problem.spread(problem.manifold.log, x, ahead)
+    ahead = x.take(term.corners[1], 0)
+    vector = scale * problem.spread(problem.manifold.log, x, ahead) * term.valid[:, None]
     if not blocks:
         return vector, []
     turned = problem.spread(problem.manifold.transport, x, ahead)
@@ -232,15 +237,15 @@ def _flat_difference(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
     """
     manifold, corners = problem.manifold, term.corners
     if term.kind == EDGE:
-        return term.numbers[1] * problem.spread(manifold.log, x, x[corners[1]])
+        return term.numbers[1] * problem.spread(manifold.log, x, x.take(corners[1], 0))
     if term.kind == LINE:
         centre = x
-        total = problem.spread(manifold.log, x, x[corners[0]])
-        total += problem.spread(manifold.log, x, x[corners[2]])
+        total = problem.spread(manifold.log, x, x.take(corners[0], 0))
+        total += problem.spread(manifold.log, x, x.take(corners[2], 0))
     else:
-        centre = x[corners[1]]
-        total = problem.spread(manifold.log, centre, x[corners[0]])
-        total += problem.spread(manifold.log, x[corners[2]], x[corners[3]])
+        centre = x.take(corners[1], 0)
+        total = problem.spread(manifold.log, centre, x.take(corners[0], 0))
+        total += problem.spread(manifold.log, x.take(corners[2], 0), x.take(corners[3], 0))
     ahead = problem.spread(manifold.exp, centre, total)
     return term.numbers[0] * problem.spread(manifold.log, centre, ahead)
 
@@ -250,4 +255,6 @@ def frames(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
     if term.kind != SQUARE:
         return x
     corners = term.corners
-    return np.asarray(problem.spread(problem.manifold.midpoint, x[corners[1]], x[corners[2]]))
+    return np.asarray(
+        problem.spread(problem.manifold.midpoint, x.take(corners[1], 0), x.take(corners[2], 0))
+    )

@@ -89,6 +89,4 @@ class ManifoldResult(ImageLike):
             parts.append(f"gap {self.gap:.1e}")
         if self.error_bound is not None:
             parts.append(f"error <= {self.error_bound:.2g}")
-        return (
-            f"<ManifoldResult: {', '.join(parts)}, {self.iterations} iterations, {self.status}>"
-        )
+        return f"<ManifoldResult: {', '.join(parts)}, {self.iterations} iterations, {self.status}>"

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..convex.compiled.flags import begin, finish
-from ..core.compiled import lean_helper, lean_kernel
+from ...convex.compiled.flags import begin, finish
+from ...core.compiled import lean_helper, lean_kernel
 
 CHUNK = 512  # pixels worked on at a time: they stay in the first cache
 
@@ -228,62 +228,74 @@ def sweep(
 
 @lean_kernel
 def measure(
-    phi, xi, r, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums, damping,
-    low, high,
+    phi, xi, r, square, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums,
+    damping, low, high, flags, member, ticket,
 ):  # fmt: skip
     """The primal point ``xi`` of ``phi`` at pixels low to high, and sums for each `CHUNK` of them.
 
     With ``q = B^T phi`` and the weights ``w = 1 / v - damping`` and data ``L = c / (v w)`` of the
     problem without damping, ``sums[chunk]`` becomes ``sum radius |r|``, ``sum phi r``,
     ``sum w |xi - L|^2 / 2``, ``sum q (L - xi) - |q|^2 / (2 w)``, ``sum |xi|^2`` times the damping,
-    and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK; ``xi`` has the size of the
-    image.
+    and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK; ``xi`` has the size of
+    the image.
     """
-    n = v.shape[0]
+    begin(flags, member, ticket)
     d = c.shape[0]
     i = low
     while i < high:
         j = min(i + CHUNK, high)
         _primal(xi, phi, c, v, offsets, numbers, which, blocks, 0, i, j)
         fit, conjugate, moved, largest = 0.0, 0.0, 0.0, 0.0
-        for k in range(i, j):
-            weight = 1.0 / v[k] - damping
-            here = 0.0
-            for p in range(d):
-                own, centre = np.float64(xi[p, k]), np.float64(c[p, k])
-                q = (centre - own) / v[k]
-                away = centre / (v[k] * weight) - own
-                fit += weight * away * away / 2
-                conjugate += q * (away - q / (2 * weight))
-                here += own * own
-            moved += here
-            largest = max(largest, here)
+        here, centre, inverse = square[: j - i], c[:, i:j], v[i:j]
+        for k in range(j - i):
+            here[k] = 0
+        for p in range(d):
+            point, data = xi[p, i:j], centre[p]
+            for k in range(j - i):
+                w = 1.0 / inverse[k]
+                own, mid = np.float64(point[k]), np.float64(data[k])
+                q = (mid - own) * w
+                away = mid * w / (w - damping) - own
+                fit += (w - damping) * away * away / 2
+                conjugate += q * (away - q / (2 * (w - damping)))
+                here[k] += own * own
+        for k in range(j - i):
+            moved += here[k]
+            largest = max(largest, here[k])
         sums[i // CHUNK, 2], sums[i // CHUNK, 3] = fit, conjugate
         sums[i // CHUNK, 4], sums[i // CHUNK, 5] = damping * moved, largest
         i = j
+    finish(flags, member, ticket)
 
 
 @lean_kernel
 def measure_residuals(
-    phi, xi, r, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums, damping,
-    low, high,
+    phi, xi, r, square, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums,
+    damping, low, high, flags, member, ticket,
 ):  # fmt: skip
     """The first two of the sums of `measure`, once ``xi`` is known everywhere."""
+    begin(flags, member, ticket)
     d = c.shape[0]
     i = low
     while i < high:
         j = min(i + CHUNK, high)
         _residual(r, xi, vectors, offsets, numbers, which, blocks, 0, i, j)
         norms, products = 0.0, 0.0
+        own = square[: j - i]
         for g in range(groups.shape[0] - 1):
-            for k in range(i, j):
-                square = 0.0
-                for t in range(groups[g], groups[g + 1]):
-                    if step[t, k] > 0:
-                        for p in range(d):
-                            value = np.float64(r[t, p, k - i])
-                            square += value * value
-                            products += value * phi[t, p, k]
-                norms += radius[g, k] * np.sqrt(square)
+            for k in range(j - i):
+                own[k] = 0
+            for t in range(groups[g], groups[g + 1]):
+                valid = step[t, i:j]
+                for p in range(d):
+                    value, flux = r[t, p, : j - i], phi[t, p, i:j]
+                    for k in range(j - i):
+                        inside = np.float64(value[k]) if valid[k] > 0 else 0.0
+                        own[k] += inside * inside
+                        products += inside * flux[k]
+            ball = radius[g, i:j]
+            for k in range(j - i):
+                norms += ball[k] * np.sqrt(own[k])
         sums[i // CHUNK, 0], sums[i // CHUNK, 1] = norms, products
         i = j
+    finish(flags, member, ticket)
