@@ -24,6 +24,8 @@ from . import (
     learn,
     mask,
     objects,
+    orientations,
+    phase,
     scale_map,
     segment,
     spectrum,
@@ -40,6 +42,8 @@ COMMANDS: tuple[Any, ...] = (
     objects,
     scale_map,
     segment,
+    phase,
+    orientations,
     inpaint,
     mask,
     compress,
@@ -62,6 +66,8 @@ examples:
   steepest spectrum scan.tif                     how much structure there is at each scale
   steepest objects cells.tif --pixel-size 0.25   sizes and contrasts of all objects, as a table
   steepest segment cells.tif --classes 3         classes by brightness, each label proven
+  steepest phase scan.tif --strength 0.35        wrapped phases, such as radar interferograms
+  steepest orientations map.ctf --strength 0.5   crystal orientations (EBSD maps: .ctf, .ang)
   steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
   steepest mask sample:coffee                    choose 5 % of the pixels to keep
   steepest compress sample:coffee                store these pixels in coffee.stp

@@ -1,6 +1,7 @@
 """Read and write image files: PNG, JPEG, single- and multi-page TIFF, and NPY.
 
-BMP files can be read but not written.
+BMP files can be read but not written. `read_orientations` reads the orientation maps (.ctf, .ang)
+of electron backscatter diffraction.
 
 >>> from steepest.io import read_image, write_image
 >>> photo = read_image("photo.png")
@@ -14,8 +15,15 @@ from .labels import read_labels
 from .listing import base_name, image_files
 from .metadata import Metadata
 from .notes import not_kept, notes
+from .orientations import (
+    OrientationMap,
+    check_orientation_target,
+    read_orientations,
+    write_orientations,
+)
 from .outputs import OutputSet, check_writable
 from .samples import SAMPLES, sample
+from .scan_table import Phase
 
 __all__ = [
     "READ_ONLY",
@@ -23,9 +31,12 @@ __all__ = [
     "SUFFIXES",
     "Image",
     "Metadata",
+    "OrientationMap",
     "OutputSet",
+    "Phase",
     "base_name",
     "check_kind",
+    "check_orientation_target",
     "check_target",
     "check_writable",
     "from_float",
@@ -34,6 +45,8 @@ __all__ = [
     "notes",
     "read_image",
     "read_labels",
+    "read_orientations",
     "sample",
     "write_image",
+    "write_orientations",
 ]

@@ -13,7 +13,9 @@ _WHERE = {
     "Rotations": "rotations",
     "Sphere": "sphere",
     "SPD": "spd",
+    "denoise_nl_bayes": "nl_bayes",
     "denoise_tv": "denoise",
+    "neighbour_distances": "neighbours",
 }
 
 __all__ = [*_WHERE]

@@ -32,9 +32,8 @@ class SPD(Manifold):
     Notes
     -----
     Coordinates at ``x`` are those of a symmetric matrix: the diagonal and sqrt(2) times the lower
-    triangle, row by row. For a tangent vector u,
-    that matrix is L^-1 u L^-T with the Cholesky factor L of x.
-    Embedded points are the coordinates of the matrix logarithm.
+    triangle, row by row. For a tangent vector u, that matrix is L^-1 u L^-T with the Cholesky
+    factor L of x. Embedded points are the coordinates of the matrix logarithm.
     """
 
     size: int = 3

@@ -114,13 +114,12 @@ def transport(x, y, out):
     a, b, column = np.empty(size), np.empty(size), np.empty(size)
     for i in range(len(x)):
         angle = _towards(x[i], y[i], a)
-        if angle < np.pi:
-            _towards(y[i], x[i], b)
-        else:  # the same geodesic back
-            b[:] = 0.0
-            b[0] = 1.0
-            _reflect(x[i], b)
-            _reflect(y[i], b)
+        a[size - 1] = 0.0
+        b[:] = a
+        _reflect(x[i], b)
+        for k in range(size):
+            b[k] = np.sin(angle) * x[i, k] - np.cos(angle) * b[k]
+        _reflect(y[i], b)
         fall = 2 * np.sin(angle / 2) ** 2
         for n in range(size - 1):
             column[:] = 0.0
