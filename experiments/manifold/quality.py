@@ -26,8 +26,8 @@ def quality(case: Case) -> list[str]:
         for isotropic in (True, False):
             options: dict[str, Any] = {"isotropic": isotropic, "tol": _TOL, "num_threads": 1}
             how = f"{order}, {'isotropic' if isotropic else 'anisotropic'}"
-            for name, method in (("intrinsic", _intrinsic), ("embedded", embedded)):
-                calls = [partial(method, case, a, b, **options) for a, b in pairs]
+            for name, solve in (("intrinsic", _intrinsic), ("embedded", embedded)):
+                calls = [partial(solve, case, a, b, **options) for a, b in pairs]
                 labels = [f"{a:g}, {b:g}" for a, b in pairs]
                 tries.append((f"{name} {how}", list(zip(labels, calls, strict=True))))
     cyclic = [(f"{a:g}, 0", partial(_cyclic, case, a)) for a in case.first]

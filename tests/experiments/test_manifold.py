@@ -61,6 +61,25 @@ def test_all_solvers_find_the_same_energy(manifold: Any) -> None:
     assert max(found) <= min(found) * (1 + 1e-3) < energy(manifold, f, f, terms)
 
 
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
+@pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.0), (0.05, 0.03)])
+def test_the_library_finds_the_energy_of_cyclic_proximal_points(
+    manifold: Any, alpha: float, beta: float
+) -> None:
+    space = (4, 5)
+    f = points(manifold, space, 0.2)
+    terms = groups(space, alpha, beta)
+    sweeps, excess, tol = (100, 5e-2, 1e-5) if beta else (2000, 2e-3, 1e-8)
+    slow = cyclic_points(manifold, f, space, alpha, beta, sweeps=sweeps)
+    result = steepest.manifold.denoise_tv(
+        f.reshape(*space, *manifold.point_shape), alpha, second_order=beta, manifold=manifold,
+        isotropic=False, tol=tol,
+    )  # fmt: skip
+    found = energy(manifold, result.image.reshape(f.shape), f, terms)
+    assert result.energy == pytest.approx(found, rel=1e-9)  # the same energy
+    assert found <= energy(manifold, slow, f, terms) <= found * (1 + excess)
+
+
 @pytest.mark.parametrize(("alpha", "beta"), [(0.2, 0.0), (0.0, 0.1), (0.1, 0.05)])
 def test_phases_in_half_a_turn_are_numbers(alpha: float, beta: float) -> None:
     """Without wraps, cyclic proximal points solve the problem of real numbers, both orders."""

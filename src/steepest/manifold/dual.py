@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..convex.compiled.team import run_together
-from ..core.threads import run_all
 from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
 from .problem import Linear, Problem, frames
 
@@ -120,11 +119,16 @@ class Dual:
         """The model and its dual at the current flux; `xi` is the primal point."""
         for kernel in measure, measure_residuals:
 
-            def work(strip: tuple[int, int], kernel: Any = kernel) -> None:
+            def work(
+                strip: Any, flags: np.ndarray, member: int, ticket: int, kernel: Any = kernel
+            ) -> None:
                 room = np.empty((*self.phi.shape[:2], CHUNK), self.dtype), np.empty(CHUNK)
-                kernel(self.phi, self.xi, *room, *self._fixed, self._sums, self._damping, *strip)
+                kernel(
+                    self.phi, self.xi, *room, *self._fixed, self._sums, self._damping, *strip,
+                    flags, member, ticket,
+                )  # fmt: skip
 
-            run_all(work, self._strips)
+            run_together(work, self._strips)
         norms, products, fit, conjugate, damped = self._sums[:, :5].sum(axis=0)
         return Measured(
             model=norms + fit,

@@ -147,7 +147,7 @@ class Problem:
         """The sum over groups of radius times norm, of the squared norms of all terms."""
         bounds = zip(self.groups[:-1], self.groups[1:], self.radius, strict=True)
         return sum(
-            float(np.sum(radius * np.sqrt(np.sum(squares[start:stop], axis=0))))
+            float(np.vdot(radius, np.sqrt(sum(squares[start:stop]))))
             for start, stop, radius in bounds
         )
 
@@ -187,7 +187,7 @@ def linearise(problem: Problem, x: np.ndarray) -> Linear:
     norms: list[list[Any]] = []
     for t, term in enumerate(terms):
         vector, parts = _difference(problem, term, x, blocks=True)
-        vectors.append(np.where(term.valid[:, None], vector, 0.0).T)
+        vectors.append(vector.T)
         norms.append([])
         for k, part in enumerate(parts):
             offsets[t, k] = term.offsets[k]
@@ -202,7 +202,7 @@ def linearise(problem: Problem, x: np.ndarray) -> Linear:
     d, n = manifold.dimension, problem.num_pixels
     stacked = np.ascontiguousarray(blocks) if blocks else np.zeros((0, d, d, n))
     energy = float(np.sum(logs**2)) / 2
-    energy += problem.regulariser([np.sum(vector**2, axis=0) for vector in vectors])
+    energy += problem.regulariser([np.einsum("pn,pn->n", v, v) for v in vectors])
     G = np.ascontiguousarray(vectors).reshape(len(terms), d, n)
     return Linear(
         x, np.ascontiguousarray(logs.T), G, offsets, numbers, which, stacked, norms, energy
@@ -213,15 +213,16 @@ def _difference(
     problem: Problem, term: Term, x: np.ndarray, blocks: bool = False
 ) -> tuple[np.ndarray, list[Any]]:
     """The residual of a term (n, d) and, if wanted, its blocks: numbers, or arrays with norms."""
-    if problem.is_flat:
+    if problem.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
         return _flat_difference(problem, term, x), list(term.numbers)
     if term.kind != EDGE:
         from .second_order import curved_difference
 
-        return curved_difference(problem, term, x, blocks)
+        vector, parts = curved_difference(problem, term, x, blocks)
+        return vector * term.valid[:, None], parts
     scale = term.numbers[1]
     ahead = x.take(term.corners[1], 0)
-    vector = scale * problem.spread(problem.manifold.log, x, ahead)
+    vector = scale * problem.spread(problem.manifold.log, x, ahead) * term.valid[:, None]
     if not blocks:
         return vector, []
     turned = problem.spread(problem.manifold.transport, x, ahead)

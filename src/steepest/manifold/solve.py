@@ -50,6 +50,7 @@ def solve(
     linear = linearise(problem, x)
     momentum, relaxation = Momentum(), RELAXATION
     damping, done, rises, before = 0.0, 0, 0, -np.inf
+    least = 24 if problem.is_flat else 8  # iterations between measurements: steps cost as much
     floor = _ROUNDING * float(np.sum(problem.radius))  # differences of the size of rounding
     dual.load(linear, damping, relaxation)
     measured = dual.measure()
@@ -91,7 +92,7 @@ def solve(
             if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:
                 continue
         ahead_of = done * (np.sqrt(measured.gap / wanted) - 1) if wanted > 0 else 0.0
-        count = int(np.clip(ahead_of, 8, 32 if done < 512 else 64))
+        count = int(np.clip(ahead_of, least, 32 if done < 512 else 64))
         count = min(count, max(max_num_iter - done, 1))
         betas, t = momentum.factors(count)
         dual.run(betas)

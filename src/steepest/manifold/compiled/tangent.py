@@ -229,7 +229,7 @@ def sweep(
 @lean_kernel
 def measure(
     phi, xi, r, square, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums,
-    damping, low, high,
+    damping, low, high, flags, member, ticket,
 ):  # fmt: skip
     """The primal point ``xi`` of ``phi`` at pixels low to high, and sums for each `CHUNK` of them.
 
@@ -239,6 +239,7 @@ def measure(
     and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK; ``xi`` has the size of
     the image.
     """
+    begin(flags, member, ticket)
     d = c.shape[0]
     i = low
     while i < high:
@@ -264,14 +265,16 @@ def measure(
         sums[i // CHUNK, 2], sums[i // CHUNK, 3] = fit, conjugate
         sums[i // CHUNK, 4], sums[i // CHUNK, 5] = damping * moved, largest
         i = j
+    finish(flags, member, ticket)
 
 
 @lean_kernel
 def measure_residuals(
     phi, xi, r, square, c, v, vectors, offsets, numbers, which, blocks, radius, step, groups, sums,
-    damping, low, high,
+    damping, low, high, flags, member, ticket,
 ):  # fmt: skip
     """The first two of the sums of `measure`, once ``xi`` is known everywhere."""
+    begin(flags, member, ticket)
     d = c.shape[0]
     i = low
     while i < high:
@@ -295,3 +298,4 @@ def measure_residuals(
                 norms += ball[k] * np.sqrt(own[k])
         sums[i // CHUNK, 0], sums[i // CHUNK, 1] = norms, products
         i = j
+    finish(flags, member, ticket)
