@@ -66,7 +66,10 @@ def cyclic_points(
 def _proximal(manifold: Any, x: np.ndarray, group: Group, step: float) -> None:
     """Replace the points of a group by the proximal points of its terms."""
     parts = [x[column] for column in group.pixels.T]
-    moved = approach(manifold, *parts, step) if len(parts) == 2 else bend(manifold, parts, step)
+    if len(parts) == 2:
+        moved = approach(manifold, parts[0], parts[1], step)
+    else:
+        moved = bend(manifold, parts, step)
     for column, points in zip(group.pixels.T, moved, strict=True):
         x[column] = points
 

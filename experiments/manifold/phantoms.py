@@ -123,7 +123,7 @@ def grains(size: int = 128, count: int = 40, bend: float = 0.02, seed: int = 0) 
     Inside a grain, the rotation vector changes by ``bend`` (radians) over the image.
     """
     rng = np.random.default_rng(seed)
-    places = np.stack(np.mgrid[:size, :size], axis=-1) / size
+    places = np.moveaxis(np.mgrid[:size, :size], 0, -1) / size
     seeds = rng.random((count, 2))
     label = ((places[:, :, None] - seeds) ** 2).sum(-1).argmin(-1)
     whole = rng.standard_normal((count, 4))

@@ -14,9 +14,10 @@ from experiments.manifold.cyclic import cyclic_points
 from experiments.manifold.douglas_rachford import douglas_rachford
 from experiments.manifold.half_quadratic import half_quadratic
 from experiments.manifold.model import energy, groups
-from steepest.manifold import Circle, Sphere
+from steepest.manifold import SPD, Circle, Rotations, Sphere
 
 Solver = Callable[..., np.ndarray]
+MANIFOLDS = [Circle(), Sphere(2), Rotations(symmetry="m-3m"), SPD()]
 SOLVERS: dict[str, tuple[Solver, dict[str, Any]]] = {
     "cyclic": (cyclic_points, {"sweeps": 3000}),
     "douglas-rachford": (douglas_rachford, {"sweeps": 300}),
@@ -27,17 +28,19 @@ SOLVERS: dict[str, tuple[Solver, dict[str, Any]]] = {
 def points(manifold: Any, shape: tuple[int, ...], spread: float, seed: int = 0) -> np.ndarray:
     """Random points around one point, (n, *point_shape)."""
     start = np.zeros((*shape, *manifold.point_shape))
-    if manifold.point_shape:
+    if manifold.point_shape == (3, 3):
+        start[:] = np.diag([1.0, 2.0, 3.0])
+    elif manifold.point_shape:
         start[..., -1] = 1.0
     return phantoms.noisy(manifold, start, spread, seed).reshape(-1, *manifold.point_shape)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
-@pytest.mark.parametrize("manifold", [Circle(), Sphere(2)], ids=repr)
-@pytest.mark.parametrize("alpha", [0.1, 5.0])
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
+@pytest.mark.parametrize("alpha", [0.05, 5.0])
 def test_two_pixels_move_towards_each_other(name: str, manifold: Any, alpha: float) -> None:
     """Each by min(alpha, d/2) on the geodesic between them."""
-    f = points(manifold, (2,), 0.5)
+    f = points(manifold, (2,), 0.2)
     solve, options = SOLVERS[name]
     x = solve(manifold, f, (2,), alpha, **options)
     apart = float(manifold.distance(f[:1], f[1:])[0])
@@ -46,16 +49,35 @@ def test_two_pixels_move_towards_each_other(name: str, manifold: Any, alpha: flo
     assert manifold.distance(x[:1], x[1:])[0] == pytest.approx(apart - 2 * moved, abs=4e-3)
 
 
-@pytest.mark.parametrize("manifold", [Circle(), Sphere(2)], ids=repr)
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
 def test_all_solvers_find_the_same_energy(manifold: Any) -> None:
     space = (6, 5)
-    f = points(manifold, space, 0.5)
-    terms = groups(space, 0.2)
+    f = points(manifold, space, 0.2)
+    terms = groups(space, 0.1)
     found = [
-        energy(manifold, solve(manifold, f, space, 0.2, **options), f, terms)
+        energy(manifold, solve(manifold, f, space, 0.1, **options), f, terms)
         for solve, options in SOLVERS.values()
     ]
     assert max(found) <= min(found) * (1 + 1e-3) < energy(manifold, f, f, terms)
+
+
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
+@pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.0), (0.05, 0.03)])
+def test_the_library_finds_the_energy_of_cyclic_proximal_points(
+    manifold: Any, alpha: float, beta: float
+) -> None:
+    space = (4, 5)
+    f = points(manifold, space, 0.2)
+    terms = groups(space, alpha, beta)
+    sweeps, excess = (200, 3e-2) if beta else (2000, 2e-3)
+    slow = cyclic_points(manifold, f, space, alpha, beta, sweeps=sweeps)
+    result = steepest.manifold.denoise_tv(
+        f.reshape(*space, *manifold.point_shape), alpha, second_order=beta, manifold=manifold,
+        isotropic=False, tol=1e-8,
+    )  # fmt: skip
+    found = energy(manifold, result.image.reshape(f.shape), f, terms)
+    assert result.energy == pytest.approx(found, rel=1e-9)  # the same energy
+    assert found <= energy(manifold, slow, f, terms) <= found * (1 + excess)
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.2, 0.0), (0.0, 0.1), (0.1, 0.05)])

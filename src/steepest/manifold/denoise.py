@@ -176,21 +176,21 @@ def _embedded(
 ) -> ManifoldResult:  # fmt: skip
     from .embedded import denoise_embedded
 
-    if problem.known is not None:
-        raise InputError("known with embedded=True; allowed is embedded=False")
+    known = None if problem.known is None else problem.known.reshape(problem.space)
     weights = problem.weights
     points, found = denoise_embedded(
         start.reshape(*problem.space, *problem.manifold.point_shape), problem.first, problem.second,
-        problem.manifold, isotropic=problem.isotropic,
+        problem.manifold, known=known, isotropic=problem.isotropic,
         weights=None if weights is None else weights.reshape(problem.space),
         spacing=problem.spacing, tol=tol, max_num_iter=max_num_iter,
         num_threads=problem.num_threads, on_step=reporter.stage,
     )  # fmt: skip
     linear = linearise(problem, points.reshape(start.shape))
     status = Status.EMBEDDED if found.status.ok else found.status
+    gap = found.model_gap if isinstance(found, ManifoldResult) else found.gap
     return ManifoldResult(
         image=shaped(linear.x), energy=linear.energy, gap=None, error_bound=None,
-        model_gap=float(found.gap), largest_step=float("nan"), iterations=found.iterations,
+        model_gap=float(gap), largest_step=float("nan"), iterations=found.iterations,
         status=status,
     )  # fmt: skip
 

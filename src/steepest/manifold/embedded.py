@@ -1,8 +1,8 @@
 """Denoising of manifold-valued images by way of a Euclidean embedding.
 
-The points are embedded (phases as cosine and sine, unit vectors as they are, tensors as matrix
-logarithms), denoised as one vector-valued image with channels that share their edges, and replaced
-by the nearest points of the manifold:
+The points are embedded (phases as cosine and sine, unit vectors as they are, rotations as matrices
+over the root of 2, tensors as matrix logarithms), denoised as one vector-valued image with channels
+that share their edges, and replaced by the nearest points of the manifold:
 
     P(y),    y = argmin 1/2 sum |y_i - E(f_i)|^2 + strength TV(y) + second_order TV2(y).
 
@@ -18,13 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.combined import CombinedTotalVariation
-from ..convex.energy import Energy
-from ..convex.second_order import SecondOrderTotalVariation
-from ..convex.total_variation import TotalVariation, norm_of
-from ..core.errors import InputError
-from ..flows.denoise import denoise
+from ..flows.denoise import denoise_tv as denoise_vectors
 from ..flows.result import DenoiseResult
+from .euclidean import Euclidean
+from .result import ManifoldResult
 
 
 def denoise_embedded(
@@ -33,10 +30,9 @@ def denoise_embedded(
     second_order: float,
     manifold: Any,
     *,
-    isotropic: bool = True,
-    weights: Any = None,
+    known: Any = None,
     **options: Any,
-) -> tuple[np.ndarray, DenoiseResult]:
+) -> tuple[np.ndarray, DenoiseResult | ManifoldResult]:
     """Denoise in the embedding and project the result to the manifold.
 
     Parameters
@@ -44,18 +40,20 @@ def denoise_embedded(
     image : array (\\*space, \\*point_shape)
         Points in float64 as `Manifold.check` returns them, with one to three axes of space.
     strength, second_order : float
-        Weights of total variation and of second-order total variation.
+        Weights of total variation and of second-order total variation, see
+        `steepest.manifold.denoise_tv`.
     manifold : Manifold
         Gives the embedding and the projection.
-    isotropic, weights
-        As in `steepest.denoise_tv`, for both orders.
+    known : Boolean array (\\*space), optional
+        False where the image has no data; there it must hold points to start from.
     **options
-        spacing, tol, max_num_iter, num_threads and on_step of `steepest.denoise`.
+        isotropic, weights, spacing, tol, max_num_iter, num_threads and on_step of
+        `steepest.manifold.denoise_tv`.
 
     Returns
     -------
     points : array like ``image``
-    embedded : DenoiseResult
+    embedded : DenoiseResult or ManifoldResult
         The vector-valued image before the projection, (\\*space, components), with its gap and
         error bound. They say nothing about the distance of ``points`` from a minimiser on the
         manifold.
@@ -63,28 +61,21 @@ def denoise_embedded(
     Raises
     ------
     InputError
-        If the manifold has no embedding, or an option is not valid.
+        If the manifold has no embedding (`Rotations` with a symmetry), or an option is not valid.
     """
-    if manifold.embedding_shape is None:
-        raise InputError(
-            f"embedded=True: {manifold!r} has no Euclidean embedding; use embedded=False"
-        )
     shape = manifold.point_shape
     space = image.shape[: image.ndim - len(shape)]
     ambient = manifold.embed(np.ascontiguousarray(image).reshape(-1, *shape))
-    energy, factor = _energy(strength, second_order, isotropic, weights)
-    found = denoise(ambient.reshape(*space, -1), factor, energy, channel_axis=-1, **options)
+    ambient = ambient.reshape(*space, -1)
+    found: DenoiseResult | ManifoldResult
+    if second_order == 0 and known is None:  # the fastest solver of this case
+        found = denoise_vectors(ambient, strength, channel_axis=-1, **options)
+    else:
+        from .denoise import denoise_tv
+
+        flat = Euclidean(ambient.shape[-1])
+        found = denoise_tv(
+            ambient, strength, second_order=second_order, manifold=flat, known=known, **options
+        )
     vectors = np.ascontiguousarray(found.image).reshape(-1, *manifold.embedding_shape)
     return np.asarray(manifold.project(vectors)).reshape(image.shape), found
-
-
-def _energy(
-    strength: float, second_order: float, isotropic: bool, weights: Any
-) -> tuple[Energy, float]:
-    """The energy and its factor. A single order has its own energy, whose solver is faster."""
-    given: dict[str, Any] = {"norm": norm_of(isotropic), "weights": weights}
-    if second_order == 0:
-        return TotalVariation(**given), strength
-    if strength == 0:
-        return SecondOrderTotalVariation(**given), second_order
-    return CombinedTotalVariation(alpha=strength, beta=second_order, **given), 1.0

@@ -59,7 +59,7 @@ class Rotations(Manifold):
         return unit(points, name, 4, "unit quaternions (scalar last)")
 
     def embed(self, points: np.ndarray) -> np.ndarray:
-        """Return rotation matrices (n, 3, 3).
+        """Return rotation matrices (n, 3, 3) over the root of 2: near points keep their distance.
 
         Raises
         ------
@@ -69,6 +69,7 @@ class Rotations(Manifold):
         self._check_embedding()
         out = np.empty((len(points), 3, 3))
         compiled.matrices(points, out)
+        out /= 2**0.5
         return out
 
     def project(self, ambient: np.ndarray) -> np.ndarray:
