@@ -384,12 +384,7 @@ SOME = np.eye(4, 5) > 0
         (dict(image=PHASES, strength=1, manifold="circle", known=PHASES > 1), "False everywhere"),
         (dict(image=PHASES, strength=1, manifold="circle", weights=-PHASES - 1), "weights"),
         (dict(image=PHASES, strength=1, manifold="circle", spacing=(1, 2, 3)), "spacing"),
-        (
-            dict(
-                image=PHASES, strength=1, manifold="circle", known=np.eye(4, 5) > 0, embedded=True
-            ),
-            "embedded",
-        ),
+        (dict(image=PHASES, strength=1, manifold="circle", embedded=2), "embedded=2"),
         (dict(image=PHASES, strength=1, manifold="circle", tol=0), "tol=0"),
         (dict(image=PHASES, strength=1, manifold="circle", on_step=3), "on_step=3"),
         (dict(image=PHASES, strength=1, manifold="circle", second_order=-2), "second_order=-2"),

@@ -19,7 +19,8 @@ _ROUNDING = 1e-13  # part of the energy that rounding hides
 _ENOUGH = 1e-4  # part of the promised progress that a step must make
 _GOOD = 0.75  # part above which the next step may be bolder
 _FIRST_DAMPING, _LARGEST_DAMPING, _SMALLEST_DAMPING = 0.5, 1e6, 1e-2
-_SINGLE = 2e-6  # relative tolerance above which the flux is in float32
+_SINGLE = 1e-5  # relative tolerance above which the flux is in float32,
+_MARGIN = 0.9  # and the part of it that is then asked for: the certificate is in float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,8 @@ def solve(
     by returning True.
     """
     dual = Dual(problem, np.float32 if tol >= _SINGLE else np.float64)
+    if tol >= _SINGLE:
+        tol *= _MARGIN
     linear = linearise(problem, x)
     momentum, relaxation = Momentum(), RELAXATION
     damping, done, rises, before = 0.0, 0, 0, -np.inf
