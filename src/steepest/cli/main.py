@@ -193,5 +193,6 @@ def _guarded(arguments: argparse.Namespace) -> int:
     except Exception as error:
         if arguments.traceback:
             raise
-        print(f"steepest: error: {one_line(error)}", file=sys.stderr)
+        message = one_line(error).replace("overwrite=True", "--overwrite")
+        print(f"steepest: error: {message}", file=sys.stderr)
         return USAGE if isinstance(error, InputError) else FAILED
