@@ -7,7 +7,7 @@ BMP files can be read but not written.
 >>> write_image("copy.png", photo)
 """
 
-from .files import check_target, read_image, write_image
+from .files import check_target, decode_image, encode_image, read_image, write_image
 from .image import Image, from_float
 from .kinds import READ_ONLY, SUFFIXES, check_kind
 from .labels import read_labels
@@ -28,6 +28,8 @@ __all__ = [
     "check_kind",
     "check_target",
     "check_writable",
+    "decode_image",
+    "encode_image",
     "from_float",
     "image_files",
     "not_kept",
