@@ -16,6 +16,7 @@ from ..spectral import Decomposition
 
 MOST_BANDS = 32
 LARGEST_GAIN = 100.0
+_IMPORTS = "import numpy as np\nfrom steepest import io, spectral\n\n"
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,30 @@ class Recipe:
 
     def python(self, name: str, flow: dict[str, Any]) -> str:
         """Return Python code that computes what `apply` does, from the file ``name``."""
+        return (
+            f"{_IMPORTS}image = io.read_image({name!r})\n"
+            f"{self._steps('image.array', 'image.channel_axis', flow)}"
+            "result = image.with_parts([io.from_float(result, image.array.dtype)])\n"
+            f"io.write_image({target(name)!r}, result)\n"
+        )
+
+    def python_of_array(self, channel_axis: int | None, flow: dict[str, Any]) -> str:
+        """Return Python code that computes what `apply` does, from the array ``image``."""
+        return (
+            f"{_IMPORTS}{self._steps('image', repr(channel_axis), flow)}"
+            "result = io.from_float(result, image.dtype)\n"
+        )
+
+    def _steps(self, array: str, channel_axis: str, flow: dict[str, Any]) -> str:
         shift = ""
         if self.residual_gain == 0:
             shift = (
-                'if image.array.dtype.kind == "u":\n'
+                f'if {array}.dtype.kind == "u":\n'
                 "    result = result + np.float32(0.5)  # without the mean, zero is mid-grey\n"
             )
         return (
-            "import numpy as np\n"
-            "from steepest import io, spectral\n\n"
-            f"image = io.read_image({name!r})\n"
             "decomposition = spectral.decompose(\n"
-            f"    image.array, channel_axis=image.channel_axis, {_keywords(flow)}\n"
+            f"    {array}, channel_axis={channel_axis}, {_keywords(flow)}\n"
             ")\n"
             f"edges = {list(self.edges)}\n"
             f"gains = np.array({list(self.gains)})\n"
@@ -80,8 +93,6 @@ class Recipe:
             f" residual_gain={self.residual_gain}\n"
             ")\n"
             f"{shift}"
-            "result = image.with_parts([io.from_float(result, image.array.dtype)])\n"
-            f"io.write_image({target(name)!r}, result)\n"
         )
 
     def command(self, name: str, flow: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -86,11 +86,12 @@ class Session:
         self._lock = threading.Lock()
         self._work: _Work | None = None
         self._thread: threading.Thread | None = None
+        self._kept: Recipe | None = None  # the sliders of the page
         self._number = 0  # of the image, so that a page can tell that it has changed
         self._operations: dict[str, Callable[[Mapping[str, Any], Sequence[bytes]], Answer]] = {
             "open": self._open, "state": self._state, "layers": self._layers,
             "cancel": self._cancel, "compute": self._compute, "export": self._export,
-            "code": self._code, "ruler": self._ruler,
+            "code": self._code, "ruler": self._ruler, "keep": self._keep,
         }  # fmt: skip
         if image is not None:
             self.open(image)
@@ -140,6 +141,23 @@ class Session:
             if self._work is not None:
                 self._work.stop.set()
             self._work = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The edges, gains and residual gain that the page has told last."""
+        kept = self._kept or Recipe(self._busy().edges, (1.0,) * (len(self._busy().edges) + 1))
+        return asdict(kept)
+
+    def result(self) -> Image:
+        """Wait for the flow and return the image for the `settings`.
+
+        Raises
+        ------
+        InputError
+            If no image is open, or the flow was cancelled or failed.
+        """
+        self.wait()
+        return _recipe(self.settings).apply(_finished(self._busy()), self._busy().image)
 
     # requests
 
@@ -214,16 +232,21 @@ class Session:
     def _export(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """The result as a file at full depth, with alpha and metadata."""
         work, recipe = self._busy(), _recipe(args)
-        if work.decomposition is None:
-            raise InputError("the flow has not finished; wait for it, or continue it")
         name = target(work.image.name)
-        result = recipe.apply(work.decomposition, work.image)
+        result = recipe.apply(_finished(work), work.image)
         return {"name": name}, [encode_image(result, name)]
 
     def _code(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         work, recipe = self._busy(), _recipe(args)
         name, flow = work.image.name, work.options
+        if not work.image.format:  # an array of a notebook
+            return {"python": recipe.python_of_array(work.image.channel_axis, flow)}, []
         return {"python": recipe.python(name, flow), "command": recipe.command(name, flow)}, []
+
+    def _keep(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Remember the sliders for `result`."""
+        self._kept = _recipe(args)
+        return {}, []
 
     def _ruler(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Time, contrast and radius of the structure at pixel ``x``, ``y``; null if too faint."""
@@ -260,7 +283,8 @@ class Session:
                     work.preview, work.edges = self._work.preview, self._work.edges
                     work.spectrum = self._work.spectrum
             self._work = work
-            self._number += not same
+            if not same:
+                self._number, self._kept = self._number + 1, None
             before = self._thread
             self._thread = threading.Thread(target=_run, args=(work, before), daemon=True)
             self._thread.start()
@@ -352,6 +376,12 @@ def _best(work: _Work, time: float) -> tuple[np.ndarray, str]:
         return work.values, "missing"
     rough = low_pass(small.nodes, small.frames, time)
     return enlarge(rough, small.factor, work.values.shape), "preview"
+
+
+def _finished(work: _Work) -> Decomposition:
+    if work.decomposition is None:
+        raise InputError("the flow has not finished; wait for it, or continue it")
+    return work.decomposition
 
 
 def _recipe(args: Mapping[str, Any]) -> Recipe:

@@ -197,7 +197,7 @@ const PAGE = `
   </aside>
   <dialog data-r="exportBox" aria-labelledby="export-title"><h2 id="export-title">Export</h2><p data-r="exportNote"></p>
     <h3>Python <button data-r="copyPython">Copy</button></h3><pre data-r="python" tabindex="0"></pre>
-    <h3>Command line <button data-r="copyCommand">Copy</button></h3><pre data-r="command" tabindex="0"></pre>
+    <h3 data-r="commandTitle">Command line <button data-r="copyCommand">Copy</button></h3><pre data-r="command" tabindex="0"></pre>
     <div class="row"><button data-r="exportClose">Close</button><button class="primary" data-r="download">Download image</button></div></dialog>
   <dialog data-r="helpBox" aria-labelledby="help-title"><h2 id="help-title">Keyboard</h2><dl>
     <dt><kbd>Tab</kbd></dt><dd>from slider to slider, and to the edges of the spectrum</dd>
@@ -371,10 +371,11 @@ function hardwareContext(canvas, wanted) {
  * Build the equaliser in an element.
  * @param {HTMLElement} element
  * @param {{request: (op: string, args?: object, buffers?: ArrayBuffer[]) => Promise<[any, ArrayBuffer[]]>,
- *   renderer?: "auto" | "webgl2" | "arrays"}} options
+ *   renderer?: "auto" | "webgl2" | "arrays", keys?: EventTarget}} options `keys`: where shortcuts are
+ *   heard; by default only inside the element, as a notebook has shortcuts of its own
  * @returns {{destroy: () => void, stats: () => object, settings: () => object}}
  */
-export function createEqualiser(element, { request, renderer: wanted = "auto" }) {
+export function createEqualiser(element, { request, renderer: wanted = "auto", keys = null }) {
   const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(STYLE);
@@ -495,6 +496,13 @@ export function createEqualiser(element, { request, renderer: wanted = "auto" })
     if (fitted) fit();
   }
 
+  let keeping = 0;
+  /** Tell Python the sliders, so that a notebook can ask for the result. */
+  function keep() {
+    clearTimeout(keeping);
+    const number = state.number;
+    keeping = setTimeout(() => { if (number === state.number) quietly(ask("keep", recipe())); }, 250);
+  }
   let waiting = 0;
   function paint() {
     if (waiting) return;
@@ -504,6 +512,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto" })
       if (!mix || !mix.keys.every((key) => quality.has(key))) return;
       const start = performance.now();
       renderer.draw(mix, held);
+      keep();
       frames.push(performance.now() - start);
       if (frames.length > 240) frames.shift();
     });
@@ -716,8 +725,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto" })
     if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
       change({ ...settings, edges: settings.edges.filter((_, j) => j !== k), gains: settings.gains.filter((_, j) => j !== k + 1) });
+      ($.spectrum.querySelector(`[data-edge="${Math.max(k - 1, 0)}"]`) ?? $.stage).focus();
     }
-    event.stopPropagation();
   });
 
   // zoom, pan, split
@@ -845,7 +854,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto" })
     const [code] = await ask("code", recipe());
     const { image, status } = state;
     $.python.textContent = code.python;
-    $.command.textContent = code.command;
+    $.command.textContent = code.command ?? "";
+    $.command.hidden = $.commandTitle.hidden = !code.command;
     const done = status === "done";
     $.exportNote.textContent = done ? `${image.result}: ${image.width} × ${image.height}, ${image.dtype}${image.alpha ? ", with alpha" : ""}. Code and command make exactly this image.`
       : "The image can be exported as soon as the bands are refined. Code and command work at once.";
@@ -888,7 +898,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto" })
   };
   for (const [name, act] of Object.entries(actions)) on($[name], "click", act);
   const KEYS = { s: "split", r: "measure", t: "theme", o: "open", e: "export", "?": "help", "+": "zoomIn", "=": "zoomIn", "-": "zoomOut", 0: "fit" };
-  on(app, "keydown", (event) => {
+  on(keys ?? app, "keydown", (event) => {
     if (root.querySelector("dialog[open]")) return;
     const key = event.key.toLowerCase();
     if (event.ctrlKey || event.metaKey) {
@@ -902,7 +912,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto" })
     if (key === "1") return zoomBy(1 / devicePixelRatio / scale);
     if (KEYS[key] && !$[KEYS[key]].disabled) { event.preventDefault(); actions[KEYS[key]](); }
   });
-  on(app, "keyup", (event) => { if (event.key.toLowerCase() === "b") setPressed(false); });
+  on(keys ?? app, "keyup", (event) => { if (event.key.toLowerCase() === "b") setPressed(false); });
   const sizes = new ResizeObserver(() => { if (state?.image && !$.view.hidden) fitted ? fit() : place(); });
   sizes.observe($.stage);
   const widths = new ResizeObserver(() => drawSpectrum());
@@ -917,7 +927,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto" })
   quietly(poll().catch((error) => { describe(); throw error; }));
 
   return {
-    destroy() { gone.abort(); clearTimeout(timer); sizes.disconnect(); widths.disconnect(); root.textContent = ""; },
+    destroy() { gone.abort(); clearTimeout(timer); clearTimeout(keeping); sizes.disconnect(); widths.disconnect(); root.textContent = ""; },
     stats: () => ({ renderer: renderer?.name, frames: [...frames], status: state?.status, quality: Object.fromEntries(quality) }),
     settings: () => structuredClone(settings),
     repaint: paint,

@@ -5,7 +5,7 @@ const KEY = "steepest-token";
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
   sessionStorage.setItem(KEY, given);
-  history.replaceState(null, "", location.pathname); // the secret leaves the address bar
+  history.replaceState(null, "", location.pathname + location.search); // the secret leaves the address bar
 }
 
 /** Send one message as in wire.py: a length, JSON, and raw buffers. */
@@ -42,5 +42,6 @@ element.id = "equaliser";
 document.body.append(element);
 element.equaliser = createEqualiser(element, {
   request,
+  keys: document,
   renderer: new URLSearchParams(location.search).get("renderer") ?? "auto",
 });
