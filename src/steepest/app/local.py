@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import os
 import secrets
+import signal
 import socket
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..core.errors import InputError
@@ -81,12 +83,26 @@ def serve(
                 access_log=False, lifespan="off", ws="none", proxy_headers=False,
                 timeout_graceful_shutdown=2,
             )  # fmt: skip
-            with _redirect(url) as file:
+            with ExitStack() as stack:
+                stack.enter_context(_interruptible())
                 if browse:
-                    webbrowser.open(file.as_uri())
+                    webbrowser.open(stack.enter_context(_redirect(url)).as_uri())
                 uvicorn.Server(config).run(sockets=[listener])
     finally:
         session.close()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C and, in the main thread, SIGTERM end the block, so that it is tidied up."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if main else None
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again after shutting down
+            yield
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
