@@ -1,8 +1,8 @@
 """The equaliser in headless Chromium without a GPU: ``python -m benchmarks.app``.
 
-For an image of 1.08 megapixels in colour and six bands: seconds until the preview and until all bands are
-final; milliseconds of CPU per frame while a slider moves (all work of the page's main thread, and
-the drawing alone); bytes of the page.
+For an image of 1.08 megapixels in colour and six bands: seconds until the preview and until all
+bands are final; milliseconds of CPU per frame while a slider moves (all work of the page's main
+thread, and the drawing alone); bytes of the page. Needs Chromium and Playwright.
 """
 
 from __future__ import annotations

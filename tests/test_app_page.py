@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from steepest.app.session import Session
-from steepest.io import decode_image, encode_image, from_float, sample
 from steepest.io import Image as Picture
+from steepest.io import decode_image, encode_image, from_float, sample
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 uvicorn = pytest.importorskip("uvicorn")
@@ -121,6 +121,20 @@ def test_unit_gains_show_the_image_and_presets_what_python_exports(start, render
     assert np.abs(shown - made).max() <= 1
 
 
+def test_dark_and_signed_images_without_base_look_as_exported(start):
+    rng = np.random.default_rng(1)
+    dark = Picture(rng.integers(800, 4000, (40, 50)).astype(np.uint16), "YX", format="png")
+    signed = Picture(rng.normal(5, 2, (40, 50)).astype(np.float32), "YX", format="tiff")
+    for image in (dark, signed):
+        app = start(image)
+        low, high = app.session.handle("state")[0]["image"]["limits"]
+        scale = 65535 if image is dark else 1
+        for key in ("Home", "End"):
+            app.page.get_by_label("base", exact=True).press(key)
+            wanted = np.clip((app.export() / scale - low) / (high - low), 0, 1) * 255
+            np.testing.assert_allclose(app.pixels()[..., 0], wanted, atol=1.5)
+
+
 def test_grey_images_look_the_same_in_both_renderers(start):
     grey = Picture(from_float(COFFEE.array[..., 1] / 255.0, "uint16"), "YX", format="png")
     shown = []
@@ -218,7 +232,7 @@ def test_cancel_and_continue(start):
 def test_an_image_is_chosen_after_a_bad_file(start):
     app = start(None, wait=False)
     app.page.get_by_text("An equaliser for images").wait_for()
-    chooser = app.page.locator("input[type=file]")
+    chooser = app.page.locator("[data-r=chooser]")
     chooser.set_input_files({"name": "a.gif", "mimeType": "image/gif", "buffer": b"GIF89a"})
     app.page.get_by_role("alert").get_by_text("not a supported image file").wait_for()
     file = encode_image(COFFEE, "b.png")
@@ -241,6 +255,57 @@ def test_the_ruler_speaks_under_the_cursor(start):
     width, contrast = re.findall(r"[\d.]+", words.inner_text())
     assert float(width) == pytest.approx(18, rel=0.15)
     assert float(contrast) == pytest.approx(0.1, rel=0.15)
+
+
+def test_regions_are_drawn_over_the_image_with_their_legend(start):
+    y, x = np.mgrid[:90, :120]
+    pixels = from_float(0.2 + 0.6 * (np.hypot(y - 45, x - 60) < 25), "uint8")
+    app = start(Picture(pixels, "YX", format="png", name="disc.png"))
+    app.page.get_by_role("tab", name="Regions").click()
+    app.page.get_by_label("Classes").fill("2")
+    app.page.get_by_role("button", name="Find regions").click()
+    app.page.get_by_text("labels are proven").wait_for()
+    colours = app.page.locator("[data-r=over]").evaluate(
+        "e => [[60, 45], [5, 5]].map(([x, y]) =>"
+        " [...e.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3))"
+    )
+    assert colours[0] != colours[1]
+    legend = app.page.locator(".legend").inner_text()
+    shares = [float(each) for each in re.findall(r"([\d.]+) %", legend)]
+    assert shares[1] == pytest.approx(100 * (pixels > 128).mean(), abs=0.2)
+    app.page.get_by_role("tab", name="Bands").click()
+    assert app.page.locator("[data-r=over]").is_hidden()
+
+
+def test_the_texture_of_a_second_image(start):
+    app = start()
+    other = COFFEE.with_parts([np.ascontiguousarray(COFFEE.array[:, ::-1])])
+    app.page.get_by_role("tab", name="Fuse").click()
+    file = {"name": "b.png", "mimeType": "image/png", "buffer": encode_image(other, "b.png")}
+    app.page.get_by_label("Other image").set_input_files(file)
+    app.page.get_by_text("Texture of b.png").wait_for()
+    app.page.get_by_label("Texture of this image").fill("50")
+    with app.page.expect_download() as waiting:
+        app.page.get_by_role("button", name="Download this image").click()
+    with open(waiting.value.path(), "rb") as download:
+        made = decode_image(download.read()).array.astype(int)
+    url = app.page.locator("[data-r=over]").evaluate("e => e.toDataURL()")
+    shown = decode_image(base64.b64decode(url.partition(",")[2])).array
+    assert np.abs(shown - made).max() <= 1
+    assert np.abs(made - COFFEE.array).max() > 10
+
+
+def test_few_pixels_follow_the_slider(start):
+    app = start()
+    app.page.get_by_role("tab", name="Few pixels").click()
+    words = app.page.locator("[data-r=thinText]")
+    app.until(lambda: "PSNR" in words.inner_text())
+    first = words.inner_text()
+    assert first.startswith("1,600 pixels")
+    app.page.get_by_label("Pixels kept").press("End")
+    app.until(lambda: words.inner_text() != first)
+    quality = [float(re.search(r"PSNR ([\d.]+)", text)[1]) for text in (first, words.inner_text())]
+    assert quality[1] > quality[0] + 5
 
 
 def test_every_control_has_a_name_and_can_be_reached(start):

@@ -3,6 +3,8 @@
 import shlex
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -162,6 +164,92 @@ def test_the_ruler_measures_discs_within_15_percent(radius, contrast):
     assert session.handle("ruler", {"x": 2, "y": 2})[0]["found"] is None
 
 
+def job(session, op, args):
+    session.handle(op, args)
+    while True:
+        answer, buffers = session.handle("job")
+        if answer["status"] != "busy":
+            return answer, buffers
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("uint8", 3), ("uint16", 1), ("float32", 1)])
+def test_code_and_command_make_exactly_the_labels(dtype, channels, tmp_path):
+    image = picture(dtype, channels)
+    name = "c.tif" if dtype == "float32" else "c.png"
+    write_image(tmp_path / name, image)
+    session = Session(decode_image((tmp_path / name).read_bytes(), name))
+    answer, (labels, certain) = job(session, "segment", {"classes": 3, "smoothness": 0.05})
+    labels = np.frombuffer(labels, np.uint8).reshape(image.array.shape[:2])
+    certain = np.frombuffer(certain, np.uint8).reshape(labels.shape)
+    assert set(np.unique(labels)) == {0, 1, 2}
+    assert answer["certain"] == certain.mean()
+    end = "np.savez('found.npz', labels=labels, certain=certain)"
+    code = answer["python"] + end
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    made = np.load(tmp_path / "found.npz")
+    np.testing.assert_array_equal(made["labels"], labels)
+    np.testing.assert_array_equal(made["certain"], certain.astype(bool))
+    words = [*shlex.split(answer["command"])[1:], "-q", "-o", "labels.tif"]
+    subprocess.run([sys.executable, "-m", "steepest.cli", *words], cwd=tmp_path, check=True)
+    found = decode_image((tmp_path / "labels.tif").read_bytes()).array
+    np.testing.assert_array_equal(found, labels)
+
+
+def test_few_pixels_are_kept_exactly_and_the_code_makes_the_rest():
+    image = replace(picture(), format="")
+    session = Session(image)
+    answer, (filled, mask) = job(session, "thin", {"density": 0.1})
+    mask = np.frombuffer(mask, np.uint8).reshape(image.array.shape[:2]).astype(bool)
+    filled = np.frombuffer(filled, np.float16).reshape(image.array.shape)
+    assert mask.sum() == answer["kept"] == round(0.1 * mask.size)
+    shown = np.rint(np.clip(filled.astype(np.float32) * 255, 0, 255))
+    np.testing.assert_array_equal(shown[mask], image.array[mask])
+    names = {"image": image.array}
+    exec(answer["python"], names)
+    np.testing.assert_array_equal(names["mask"], mask)
+    np.testing.assert_allclose(names["result"], shown, atol=1)
+    assert answer["psnr"] > 20
+
+
+def test_fusion_is_what_its_code_makes_and_what_fuse_computes(tmp_path):
+    first, second = picture(), picture(channels=3, size=40)
+    second = second.with_parts([np.ascontiguousarray(second.array[::-1])])
+    for name, image in (("a.png", first), ("b.png", second)):
+        write_image(tmp_path / name, image)
+    files = {name: (tmp_path / name).read_bytes() for name in ("a.png", "b.png")}
+    session = Session(decode_image(files["a.png"], "a.png"))
+    session.handle("fuse", {"name": "b.png", "time": 0.1}, [files["b.png"]])
+    while session.handle("job")[0]["status"] == "busy":
+        time.sleep(0.01)
+    answer, (file,) = session.handle("fused", {"own": 0, "other": 1})
+    subprocess.run([sys.executable, "-c", answer["python"]], cwd=tmp_path, check=True)
+    assert (tmp_path / "a_equalised.png").read_bytes() == file
+    wanted = spectral.fuse(first.array, second.array, 0.1, channel_axis=-1)
+    made = decode_image(file).array / 255
+    np.testing.assert_allclose(made, np.clip(wanted, 0, 1), atol=0.51 / 255)
+    assert np.abs(made - first.array / 255).max() > 0.02
+
+
+def test_fusion_refuses_another_size(ready):
+    small = encode_image(picture(size=20), "s.png")
+    with pytest.raises(InputError, match="same size"):
+        ready.handle("fuse", {"name": "s.png", "time": 0.1}, [small])
+    with pytest.raises(InputError, match="second image"):
+        ready.handle("fused", {"own": 0, "other": 1})
+
+
+def test_a_job_that_is_stopped_still_answers(ready):
+    ready.handle("segment", {"classes": 4, "smoothness": 1.0})
+    ready.handle("stop")
+    answer, buffers = ready.handle("job")
+    while answer["status"] == "busy":
+        time.sleep(0.01)
+        answer, buffers = ready.handle("job")
+    assert len(buffers) == 2
+    assert 0 <= answer["certain"] <= 1
+
+
 SETTINGS = {"edges": [0.1], "gains": [1, 2]}
 BAD = [
     ("nothing", {}, "op="),
@@ -181,6 +269,11 @@ BAD = [
     ("code", {**SETTINGS, "residual_gain": None}, "residual_gain"),
     ("open", {"name": "a"}, "one file"),
     ("compute", {"all": 1}, "all="),
+    ("segment", {"classes": 1, "smoothness": 0.1}, "classes"),
+    ("segment", {"classes": 3, "smoothness": 0}, "smoothness"),
+    ("segment", {"classes": 3}, "smoothness"),
+    ("thin", {"density": 2}, "density"),
+    ("thin", {}, "density"),
 ]
 
 

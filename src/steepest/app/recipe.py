@@ -59,13 +59,13 @@ class Recipe:
             result = result + np.float32(0.5)  # without the mean, zero is mid-grey
         return image.with_parts([from_float(result, image.array.dtype)])
 
-    def python(self, name: str, flow: dict[str, Any]) -> str:
-        """Return Python code that computes what `apply` does, from the file ``name``."""
+    def python(self, image: Image, flow: dict[str, Any]) -> str:
+        """Return Python code that computes what `apply` does, from the file of the image."""
         return (
-            f"{_IMPORTS}image = io.read_image({name!r})\n"
+            f"{_IMPORTS}image = io.read_image({image.name!r})\n"
             f"{self._steps('image.array', 'image.channel_axis', flow)}"
             "result = image.with_parts([io.from_float(result, image.array.dtype)])\n"
-            f"io.write_image({target(name)!r}, result)\n"
+            f"io.write_image({target(image)!r}, result)\n"
         )
 
     def python_of_array(self, channel_axis: int | None, flow: dict[str, Any]) -> str:
@@ -95,22 +95,25 @@ class Recipe:
             f"{shift}"
         )
 
-    def command(self, name: str, flow: dict[str, Any]) -> str:
+    def command(self, image: Image, flow: dict[str, Any]) -> str:
         """Return the ``steepest`` command that computes what `apply` does."""
+        name = image.name
         words = ["steepest", "filter", f"./{name}" if name.startswith("-") else name]
         if self.edges:
             words.append(f"--edges={_listed(self.edges)}")
         words += [f"--gains={_listed(self.gains)}", f"--residual-gain={self.residual_gain!r}"]
         if "t_max" in flow:
             words.append(f"--t-max={flow['t_max']!r}")
-        words += [f"--steps={flow['num_steps']}", "-o", f"./{target(name)}"]
+        words += [f"--steps={flow['num_steps']}", "-o", f"./{target(image)}"]
         return shlex.join(words)
 
 
-def target(name: str) -> str:
+def target(image: Image) -> str:
     """Return the name of the result: lossless, and able to hold what the image holds."""
-    path = PurePath(name.removeprefix("sample:"))
-    suffix = path.suffix.lower() if path.suffix.lower() in (".tif", ".tiff", ".npy") else ".png"
+    path = PurePath(image.name.removeprefix("sample:"))
+    suffix = path.suffix.lower()
+    if suffix not in (".tif", ".tiff", ".npy"):
+        suffix = ".png" if image.array.dtype.kind == "u" else ".tif"
     return f"{path.stem or 'image'}_equalised{suffix}"
 
 

@@ -8,6 +8,7 @@ that the user opens, behind the ``#``. There are no cookies.
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
@@ -24,6 +25,7 @@ from ..core.errors import InputError
 from .session import Session
 from .wire import pack, unpack
 
+_log = logging.getLogger(__name__)
 MAX_BODY = 1 << 28  # bytes of a request: the largest image file
 _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -80,6 +82,9 @@ def make_server(
             return Response(status_code=400)
         except MemoryError:
             return _refusal(507, "not enough memory")
+        except Exception:
+            _log.exception("request %s", request.path_params["op"])
+            return _refusal(500, "unexpected error; the terminal shows where")
         message = await run_in_threadpool(pack, *answer)
         return Response(message, media_type="application/octet-stream")
 

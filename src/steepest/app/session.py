@@ -7,62 +7,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..io import Image, decode_image, encode_image
-from ..spectral import Decomposition, decompose
-from .lowpass import enlarge, low_pass, shrink
+from ..spectral import Decomposition
+from .fusion import Fusion, fusing
+from .job import Answer, Job
 from .recipe import MOST_BANDS, Recipe, target
 from .ruler import measure
+from .tools import segmenting, thinning
+from .work import Work, begun, best_low_pass, compute, default_options
 
-MAX_PIXELS = 1 << 24  # pixels times channels: the frames of the flow take 150 bytes for each
-NUM_BANDS = 6
-_T_MAX, _NUM_STEPS = 0.5, 36
+MAX_PIXELS = 1 << 24  # pixels times channels: the frames of the flow take up to 300 bytes for each
 _ALL_STEPS = 60  # up to the extinction time
-_PREVIEW = 1 << 16  # pixels of the preview
 _FAINTEST = 0.02  # contrast below which the ruler shows nothing, as a share of the range
-
-Answer = tuple[dict[str, Any], list[bytes]]
-
-
-@dataclass(eq=False)
-class _Frames:
-    """The frames (H, W, C) of a flow, as they arrive. ``factor``: pixels per frame pixel."""
-
-    nodes: list[float]
-    frames: Any  # list or array
-    factor: int = 1
-    complete: bool = False
-
-    def reaches(self, time: float) -> bool:
-        """Whether the low-pass image of this time is known."""
-        return self.complete or (len(self.nodes) > 1 and self.nodes[-1] >= time)
-
-
-@dataclass(eq=False)
-class _Work:
-    """One image and the state of its computation; replaced as a whole by the next image."""
-
-    image: Image
-    values: np.ndarray  # (H, W, C), the image in floating point
-    limits: tuple[float, float]
-    options: dict[str, Any]
-    stop: threading.Event = field(default_factory=threading.Event)
-    status: str = "busy"  # then "done", "cancelled" or "failed"
-    stage: str = "preview"
-    fraction: float = 0.0
-    error: str = ""
-    preview: _Frames | None = None
-    full: _Frames | None = None
-    decomposition: Decomposition | None = None
-    edges: tuple[float, ...] = ()
-    spectrum: tuple[list[float], list[float]] = ((), ())  # type: ignore[assignment]
 
 
 class Session:
@@ -84,14 +47,18 @@ class Session:
     def __init__(self, image: Image | None = None, *, max_pixels: int = MAX_PIXELS) -> None:
         self._max_pixels = check_count(max_pixels, "max_pixels")
         self._lock = threading.Lock()
-        self._work: _Work | None = None
+        self._work: Work | None = None
         self._thread: threading.Thread | None = None
+        self._job: Job | None = None
+        self._fusion: Fusion | None = None
         self._kept: Recipe | None = None  # the sliders of the page
         self._number = 0  # of the image, so that a page can tell that it has changed
         self._operations: dict[str, Callable[[Mapping[str, Any], Sequence[bytes]], Answer]] = {
             "open": self._open, "state": self._state, "layers": self._layers,
             "cancel": self._cancel, "compute": self._compute, "export": self._export,
             "code": self._code, "ruler": self._ruler, "keep": self._keep,
+            "segment": self._segment, "thin": self._thin, "job": self._poll_job,
+            "stop": self._stop_job, "fuse": self._fuse, "fused": self._fused,
         }  # fmt: skip
         if image is not None:
             self.open(image)
@@ -123,11 +90,7 @@ class Session:
                 f"{image.name}: has {image.array.size:,} pixels (times channels); "
                 f"allowed are {self._max_pixels:,} (max_pixels)"
             )
-        planes, _ = prepare_image(image.array, image.channel_axis)
-        values = np.moveaxis(planes, 0, -1)
-        limits = _limits(values, image.array.dtype)
-        t_max = float(f"{_T_MAX * (limits[1] - limits[0]):.3g}")
-        self._start(_Work(image, values, limits, {"t_max": t_max, "num_steps": _NUM_STEPS}))
+        self._start(begun(image))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the flow has ended; return False after ``timeout`` seconds."""
@@ -140,7 +103,9 @@ class Session:
         with self._lock:
             if self._work is not None:
                 self._work.stop.set()
-            self._work = None
+            if self._job is not None:
+                self._job.stop()
+            self._work = self._job = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -181,7 +146,7 @@ class Session:
             "image": {
                 "name": work.image.name, "width": width, "height": height, "channels": channels,
                 "dtype": work.image.array.dtype.name, "alpha": work.image.alpha is not None,
-                "limits": list(work.limits), "result": target(work.image.name),
+                "limits": list(work.limits), "result": target(work.image),
             },
             "status": work.status, "stage": work.stage, "fraction": work.fraction,
             "error": work.error, "all": "t_max" not in work.options,
@@ -205,7 +170,7 @@ class Session:
         quality, images = [], []
         for each in times:
             time = np.inf if each is None else check_number(each, "times")
-            found, what = _best(work, time)
+            found, what = best_low_pass(work, time)
             quality.append(what)
             images.append(((found - low) / (high - low)).astype(np.float16).tobytes())
         return {"quality": quality, "number": self._number}, images
@@ -221,31 +186,74 @@ class Session:
         everything = args.get("all", "t_max" not in work.options)
         if not isinstance(everything, bool):
             raise InputError(f"all={everything!r:.40}; allowed are true and false")
-        if everything:
-            options: dict[str, Any] = {"num_steps": _ALL_STEPS}
-        else:
-            t_max = float(f"{_T_MAX * (work.limits[1] - work.limits[0]):.3g}")
-            options = {"t_max": t_max, "num_steps": _NUM_STEPS}
-        self._start(_Work(work.image, work.values, work.limits, options), same=True)
+        options = {"num_steps": _ALL_STEPS} if everything else default_options(work.limits)
+        self._start(Work(work.image, work.values, work.limits, options), same=True)
         return self._state({}, ())
 
     def _export(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """The result as a file at full depth, with alpha and metadata."""
         work, recipe = self._busy(), _recipe(args)
-        name = target(work.image.name)
+        name = target(work.image)
         result = recipe.apply(_finished(work), work.image)
         return {"name": name}, [encode_image(result, name)]
 
     def _code(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         work, recipe = self._busy(), _recipe(args)
-        name, flow = work.image.name, work.options
-        if not work.image.format:  # an array of a notebook
-            return {"python": recipe.python_of_array(work.image.channel_axis, flow)}, []
-        return {"python": recipe.python(name, flow), "command": recipe.command(name, flow)}, []
+        image, flow = work.image, work.options
+        if not image.format:  # an array of a notebook
+            return {"python": recipe.python_of_array(image.channel_axis, flow)}, []
+        return {"python": recipe.python(image, flow), "command": recipe.command(image, flow)}, []
 
     def _keep(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Remember the sliders for `result`."""
         self._kept = _recipe(args)
+        return {}, []
+
+    def _segment(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        work = self._busy()
+        return self._begin(segmenting(work.image, work.limits, args))
+
+    def _thin(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        work = self._busy()
+        return self._begin(thinning(work.image, work.values, work.limits, args))
+
+    def _fuse(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Separate the textures of this and a second image, for `_fused`."""
+        work = self._busy()
+        separate = fusing(work.image, args, buffers, self._max_pixels)
+
+        def keep(on_step: Callable[[Any], bool]) -> Answer:
+            fusion = separate(on_step)
+            if work is self._work:
+                self._fusion = fusion
+            return fusion.answer(work.limits)
+
+        return self._begin(keep)
+
+    def _fused(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """The fused image as a file, and the code that computes it."""
+        if self._fusion is None:
+            raise InputError("no second image is open")
+        name = target(self._fusion.image)
+        file = encode_image(self._fusion.result(args), name)
+        return {"name": name, "python": self._fusion.python(args)}, [file]
+
+    def _begin(self, work: Callable[[Callable[[Any], bool]], Answer]) -> Answer:
+        """Start a computation besides the flow; the one before is stopped."""
+        with self._lock:
+            if self._job is not None:
+                self._job.stop()
+            self._job = Job(work)
+        return {"status": "busy"}, []
+
+    def _poll_job(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        job = self._job
+        return job.poll() if job is not None else ({"status": "none"}, [])
+
+    def _stop_job(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        job = self._job
+        if job is not None:
+            job.stop()
         return {}, []
 
     def _ruler(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -270,12 +278,12 @@ class Session:
 
     # the flow
 
-    def _busy(self) -> _Work:
+    def _busy(self) -> Work:
         if self._work is None:
             raise InputError("no image is open")
         return self._work
 
-    def _start(self, work: _Work, *, same: bool = False) -> None:
+    def _start(self, work: Work, *, same: bool = False) -> None:
         with self._lock:
             if self._work is not None:
                 self._work.stop.set()
@@ -283,102 +291,17 @@ class Session:
                     work.preview, work.edges = self._work.preview, self._work.edges
                     work.spectrum = self._work.spectrum
             self._work = work
+            if self._job is not None and not same:
+                self._job.stop()
+                self._job = None
             if not same:
-                self._number, self._kept = self._number + 1, None
+                self._number, self._kept, self._fusion = self._number + 1, None, None
             before = self._thread
-            self._thread = threading.Thread(target=_run, args=(work, before), daemon=True)
+            self._thread = threading.Thread(target=compute, args=(work, before), daemon=True)
             self._thread.start()
 
 
-def _run(work: _Work, before: threading.Thread | None) -> None:
-    """Compute the preview and the flow of one image, after the thread before has ended."""
-    if before is not None:
-        before.join()
-    try:
-        if work.preview is None:
-            _compute_preview(work)
-        if not work.stop.is_set():
-            _compute_flow(work)
-        if work.stop.is_set() and work.status == "busy":
-            work.status = "cancelled"
-    except Exception as error:
-        work.error = str(error) if isinstance(error, InputError) else f"{type(error).__name__}"
-        if isinstance(error, MemoryError):
-            work.error = "not enough memory for the flow of this image"
-        work.status = "failed"
-
-
-def _compute_preview(work: _Work) -> None:
-    height, width, _ = work.values.shape
-    factor = max(1, int(np.ceil(np.sqrt(height * width / _PREVIEW))))
-    if factor == 1:
-        return  # the flow itself is as fast
-    small = decompose(
-        shrink(work.values, factor), channel_axis=-1, spacing=factor, num_bands=NUM_BANDS,
-        t_max=work.options.get("t_max", _T_MAX), num_steps=_NUM_STEPS // 2,
-        on_step=lambda step: work.stop.is_set(),
-    )  # fmt: skip
-    if not work.stop.is_set():
-        _describe(work, small, factor**2)
-        frames = list(small.frames)
-        work.preview = _Frames(small.nodes.tolist(), frames, factor, complete=True)
-
-
-def _compute_flow(work: _Work) -> None:
-    work.stage = "flow"
-    frames: list[np.ndarray] = [work.values]
-    work.full = full = _Frames([0.0], frames)
-
-    def on_step(step: Any) -> bool:
-        if step.stage == "flow":
-            if step.time <= full.nodes[-1]:  # the flow starts again with a later last time
-                del full.nodes[1:], frames[1:]
-            frames.append(np.asarray(step.image, dtype=work.values.dtype))
-            full.nodes.append(float(step.time))
-            work.fraction = min((len(frames) - 1) / work.options["num_steps"], 1.0)
-        return work.stop.is_set()
-
-    # with an axis for the single channel of grey images, the flow is the same
-    found = decompose(
-        work.values, channel_axis=-1, num_bands=NUM_BANDS, on_step=on_step, **work.options
-    )
-    if work.stop.is_set():
-        return
-    _describe(work, found, 1)
-    work.full = _Frames(found.nodes.tolist(), found.frames, complete=True)
-    own = None if work.image.channel_axis is None else -1
-    if own is None:
-        found = replace(found, image=found.image[..., 0], frames=found.frames[..., 0],
-                        channel_axis=None)  # fmt: skip
-    work.decomposition = found
-    work.fraction, work.status = 1.0, "done"
-
-
-def _describe(work: _Work, found: Decomposition, area: int) -> None:
-    """Note edges (rounded, so that they can be printed) and spectrum."""
-    edges = [float(f"{edge:.3g}") for edge in found.edges[1:-1]]
-    work.edges = tuple(dict.fromkeys(edges))
-    masses = found.spectrum * found.durations * area
-    share = masses / (masses.sum() or 1.0)
-    work.spectrum = (found.times.tolist(), share.tolist())
-
-
-def _best(work: _Work, time: float) -> tuple[np.ndarray, str]:
-    """Return the best low-pass image (H, W, C) known so far."""
-    if time <= 0:
-        return work.values, "final"
-    full = work.full
-    if full is not None and full.reaches(time):
-        count = len(full.nodes)  # frames arrive before their nodes
-        return low_pass(full.nodes[:count], full.frames[:count], time), "final"
-    small = work.preview
-    if small is None:
-        return work.values, "missing"
-    rough = low_pass(small.nodes, small.frames, time)
-    return enlarge(rough, small.factor, work.values.shape), "preview"
-
-
-def _finished(work: _Work) -> Decomposition:
+def _finished(work: Work) -> Decomposition:
     if work.decomposition is None:
         raise InputError("the flow has not finished; wait for it, or continue it")
     return work.decomposition
@@ -386,16 +309,3 @@ def _finished(work: _Work) -> Decomposition:
 
 def _recipe(args: Mapping[str, Any]) -> Recipe:
     return Recipe(args.get("edges", ()), args.get("gains", ()), args.get("residual_gain", 1.0))
-
-
-def _limits(values: np.ndarray, dtype: np.dtype) -> tuple[float, float]:
-    """Return the values shown as black and white.
-
-    They are 0 and 1, unless the image uses little of this range, or more than it.
-    """
-    low, high = float(values.min()), float(values.max())
-    if dtype == np.uint8 or (low >= 0 and 0.25 < high <= 1):
-        return 0.0, 1.0
-    if dtype.kind == "u" and low >= 0:
-        low = 0.0
-    return (low, high) if high > low else (low, low + 1.0)

@@ -81,7 +81,7 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .empty .art { width: 190px; height: 84px; }
 .stage.drop .empty, .stage.drop::after { border-color: var(--accent); }
 .stage.drop::after { content: "Drop to open"; position: absolute; inset: 16px; border: 2px dashed var(--accent); border-radius: 18px; display: grid; place-items: center; background: color-mix(in srgb, var(--stage) 75%, transparent); font-size: 20px; font-weight: 600; }
-.toast { position: absolute; top: 16px; left: 50%; transform: translateX(-50%); background: var(--raised); border: 1px solid var(--danger); border-left-width: 5px; border-radius: 10px; padding: 10px 10px 10px 14px; display: flex; gap: 12px; align-items: center; max-width: min(560px, 90%); box-shadow: var(--shadow); cursor: default; overflow-wrap: anywhere; }
+.toast { position: absolute; top: 16px; left: 50%; transform: translateX(-50%); background: var(--raised); border: 1px solid var(--danger); border-left-width: 5px; border-radius: 10px; padding: 10px 10px 10px 14px; display: flex; gap: 12px; align-items: center; width: max-content; max-width: min(560px, 90%); box-shadow: var(--shadow); cursor: default; overflow-wrap: anywhere; }
 .panel { grid-area: panel; border-left: 1px solid var(--line); background: var(--panel); padding: 16px; overflow: auto; display: flex; flex-direction: column; gap: 16px; }
 .panel h2 { font-size: 12px; font-weight: 600; margin: 0 0 8px; color: var(--soft); display: flex; justify-content: space-between; align-items: baseline; }
 .panel h2 small { font-weight: 400; font-size: 12px; }
@@ -114,6 +114,24 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .slot input::-moz-range-track { background: transparent; }
 .slot input::-webkit-slider-thumb { appearance: none; width: 24px; height: 14px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); box-shadow: 0 0 0 1px var(--band), 0 1px 4px #0006; }
 .slot input::-moz-range-thumb { width: 22px; height: 12px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); }
+.tabs { display: flex; gap: 2px; background: var(--bg); border-radius: 10px; padding: 3px; }
+.tabs button { flex: 1; border: 0; background: none; color: var(--soft); min-height: 32px; padding: 4px 6px; }
+.tabs button[aria-selected=true] { background: var(--raised); color: var(--text); box-shadow: 0 1px 3px #0004; }
+.pane { display: flex; flex-direction: column; gap: 16px; flex: 1 0 auto; }
+.pane p { margin: 0; color: var(--soft); }
+.field { display: grid; grid-template-columns: 1fr auto; gap: 4px 10px; }
+.field span { font-variant-numeric: tabular-nums; } .field input { grid-column: 1 / -1; width: 100%; accent-color: var(--accent); }
+.check { display: flex; gap: 9px; align-items: center; } .check input { width: 17px; height: 17px; accent-color: var(--accent); }
+.legend { display: grid; grid-template-columns: 16px 1fr auto; gap: 7px 10px; align-items: center; margin: 0; padding: 0; list-style: none; }
+.legend li { display: contents; } .legend i { width: 16px; height: 16px; border-radius: 4px; background: var(--band); }
+.legend i.doubt { background: repeating-linear-gradient(135deg, #fff 0 2px, #333 2px 5px); }
+.result { display: flex; flex-direction: column; gap: 12px; } .result strong { font-size: 15px; }
+.result pre { margin: 8px 0 0; background: var(--bg); border: 1px solid var(--line); border-radius: 9px; padding: 10px; overflow: auto; max-height: 190px; font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+summary { cursor: pointer; }
+.job { display: flex; gap: 12px; align-items: center; } .job .track { flex: 1; margin: 0; }
+.track.wait i { width: 30%; transform: none !important; animation: slide 1.1s ease-in-out infinite alternate; }
+@keyframes slide { from { margin-left: 0; } to { margin-left: 70%; } }
+.vacant .pane { opacity: .35; }
 .row { display: flex; gap: 8px; } .row > * { flex: 1; }
 dialog { border: 1px solid var(--line); border-radius: 14px; background: var(--panel); color: var(--text); padding: 20px; width: min(680px, 92vw); box-shadow: var(--shadow); }
 dialog::backdrop { background: #0008; }
@@ -132,7 +150,7 @@ kbd { border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5p
   .brand span, .wide { display: none; } .faders { min-height: 170px; }
 }
 @container (min-width: 2400px) { .app { grid-template-columns: minmax(0, 1fr) 500px; font-size: 16px; } .fader label, .fader output { font-size: 14px; } }
-@media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
+@media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
 `;
 
 const LOGO = `<svg viewBox="0 0 24 24" aria-hidden="true"><rect width="24" height="24" rx="6" fill="#1d2736"/>
@@ -165,6 +183,7 @@ const PAGE = `
   <main class="stage" data-r="stage" tabindex="0" aria-label="Image. Arrow keys move it, plus and minus zoom.">
     <div class="view" data-r="view" hidden>
       <canvas data-r="canvas" role="img" aria-label="Result"></canvas>
+      <canvas data-r="over" aria-hidden="true" hidden></canvas>
       <canvas class="before" data-r="before" aria-hidden="true"></canvas>
     </div>
     <div class="tag left" data-r="tagLeft" hidden>original</div><div class="tag right" data-r="tagRight" hidden>result</div>
@@ -188,12 +207,43 @@ const PAGE = `
     <div class="toast" data-r="toast" role="alert" hidden><span data-r="toastText"></span><button data-r="toastClose">Close</button></div>
   </main>
   <aside class="panel" data-r="panel" aria-label="Equaliser">
+    <div class="tabs" data-r="tabs" role="tablist" aria-label="Tools">${["Bands", "Regions", "Few pixels", "Fuse"].map((name, k) =>
+      `<button role="tab" id="tab-${k}" aria-controls="pane-${k}" aria-selected="${k === 0}" tabindex="${k ? -1 : 0}">${name}</button>`).join("")}</div>
+    <div class="pane" id="pane-0" role="tabpanel" aria-labelledby="tab-0">
     <section><h2>Presets</h2><div class="presets" data-r="presets" role="group" aria-label="Presets"></div></section>
     <section><h2>Spectrum <small>contrast × size →</small></h2>
       <svg class="spectrum" data-r="spectrum" role="group" aria-label="Spectrum with the edges between bands"></svg></section>
     <section class="faders" data-r="faders" role="group" aria-label="Gains of the bands"></section>
     <div class="row"><button data-r="reset" title="All sliders to 1">Reset</button>
       <button data-r="more" title="Continue the flow until the image is flat: separates the largest shapes too">Larger structures</button></div>
+    </div>
+    <div class="pane" id="pane-1" role="tabpanel" aria-labelledby="tab-1" hidden>
+      <p>Divides the image into classes by brightness, with smooth contours. A label is proven where no division as good as this one has another.</p>
+      <label class="field">Classes <span data-r="classesText"></span><input data-r="classes" type="range" min="2" max="6" value="3"></label>
+      <label class="field">Smoothness <span data-r="smoothText"></span><input data-r="smooth" type="range" min="-2" max="0.5" step="0.05" value="-1"></label>
+      <button class="primary" data-r="segment">Find regions</button>
+      <div class="result" data-r="regions" hidden><strong data-r="proven" aria-live="polite"></strong><ul class="legend" data-r="legend"></ul>
+        <details><summary>Code and command</summary><pre data-r="regionsCode" tabindex="0"></pre></details></div>
+    </div>
+    <div class="pane" id="pane-2" role="tabpanel" aria-labelledby="tab-2" hidden>
+      <p>Keeps a share of the pixels and fills in all others from these, by diffusion: the idea behind <em>steepest compress</em>.</p>
+      <label class="field">Pixels kept <span data-r="densityText"></span><input data-r="density" type="range" min="-2.3" max="-0.3" step="0.05" value="-1.3"></label>
+      <label class="check"><input type="checkbox" data-r="onlyKept">Show the kept pixels only</label>
+      <div class="result" data-r="thin" hidden><strong data-r="thinText" aria-live="polite"></strong>
+        <details><summary>Code</summary><pre data-r="thinCode" tabindex="0"></pre></details></div>
+    </div>
+    <div class="pane" id="pane-3" role="tabpanel" aria-labelledby="tab-3" hidden>
+      <p>Gives this image the texture of another one of the same size.</p>
+      <button class="primary" data-r="second">Choose the other image…</button>
+      <input type="file" hidden data-r="secondChooser" accept=".png,.jpg,.jpeg,.tif,.tiff,.bmp,.npy" aria-label="Other image">
+      <div class="result" data-r="fusion" hidden><strong data-r="fusionText" aria-live="polite"></strong>
+        <label class="field">Texture up to time <span data-r="timeText"></span><input data-r="time" type="range" min="-2.3" max="-0.3" step="0.05" value="-1.3"></label>
+        <label class="field">Texture of this image <span data-r="ownText"></span><input data-r="own" type="range" min="0" max="200" value="0"></label>
+        <label class="field">Texture of the other <span data-r="otherText"></span><input data-r="other" type="range" min="0" max="200" value="100"></label>
+        <button data-r="fusedDownload">Download this image</button>
+        <details data-r="fusedDetails"><summary>Code</summary><pre data-r="fusedCode" tabindex="0"></pre></details></div>
+    </div>
+    <div class="job" data-r="job" hidden><div class="track" data-r="jobBar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><i></i></div><button data-r="jobStop">Stop</button></div>
   </aside>
   <dialog data-r="exportBox" aria-labelledby="export-title"><h2 id="export-title">Export</h2><p data-r="exportNote"></p>
     <h3>Python <button data-r="copyPython">Copy</button></h3><pre data-r="python" tabindex="0"></pre>
@@ -252,7 +302,7 @@ class ArrayRenderer {
   }
   set(key, bits) { this.layers.set(key, fromHalf(bits)); this.held = null; }
   delete(key) { this.layers.delete(key); this.held = null; }
-  /** @param {{keys: string[], weights: number[], shift: number}} mix @param {number|null} slider */
+  /** @param {{keys: string[], gains: number[], shift: number}} mix @param {number|null} slider */
   draw({ keys, gains, shift }, slider) {
     if (slider === null) this.held = null;
     const signature = slider === null ? "" : `${slider};${keys};${gains.map((g, k) => (k === slider ? "*" : g))};${shift}`;
@@ -406,7 +456,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   const quietly = (promise) => promise.catch(() => {}); // `ask` has shown the error
   function complain(text) { $.toastText.textContent = text; $.toast.hidden = false; }
 
-  let timer = 0;
+  let timer = 0, since = performance.now();
   async function poll() {
     clearTimeout(timer);
     const [now] = await ask("state");
@@ -424,19 +474,32 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
 
   /** Show another image. */
   function begin() {
+    since = performance.now();
+    clearTimeout(keeping);
     past = []; future = []; touched = false; quality = new Map(); held = null; frames = [];
     settings = { edges: [], gains: [1], base: 1 };
     renderer = null; fitted = true;
     for (const name of ["view", "zoom"]) $[name].hidden = true;
+    forgetTools();
     if (!state.image) return;
+    makeRenderer(wanted);
+  }
+
+  function makeRenderer(kind) {
     const { width, height, channels } = state.image;
     const fresh = document.createElement("canvas");
     for (const { name, value } of $.canvas.attributes) fresh.setAttribute(name, value);
     $.canvas.replaceWith(fresh);
     $.canvas = fresh;
-    const gl = hardwareContext(document.createElement("canvas"), wanted) && fresh.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: true });
+    const gl = hardwareContext(document.createElement("canvas"), kind) && fresh.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: true });
     renderer = gl ? new GpuRenderer(fresh, width, height, channels, gl) : new ArrayRenderer(fresh, width, height, channels);
     fresh.dataset.renderer = renderer.name;
+    on(fresh, "webglcontextlost", () => {
+      if ($.canvas !== fresh) return;
+      makeRenderer("arrays");
+      quality = new Map();
+      quietly(refresh());
+    });
   }
 
   /** Take edges chosen from the spectrum; gains stay as far as there are bands. */
@@ -482,8 +545,10 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   }
 
   function mixOf({ edges, gains, base }) {
-    const whole = base === 0 && state.image.dtype.startsWith("uint");
-    return { keys: keysOf(edges), gains: [...gains, base], shift: whole ? 0.5 : 0 };
+    const { dtype, limits: [low, high] } = state.image;
+    // layers are (L - low) / (high - low), with weights that add up to the gain of the base
+    const grey = base === 0 && dtype.startsWith("uint") ? 0.5 : 0; // as in recipe.py
+    return { keys: keysOf(edges), gains: [...gains, base], shift: (grey + (base - 1) * low) / (high - low) };
   }
 
   /** The original, drawn once by the same renderer and copied. */
@@ -524,6 +589,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const image = state?.image;
     app.classList.toggle("vacant", !image);
     $.empty.hidden = Boolean(image);
+    for (const name of ["classes", "smooth", "density", "onlyKept", "segment", "second"]) $[name].disabled = !image;
+    for (const each of $.faders.querySelectorAll("input")) each.disabled = !image;
     for (const name of ["press", "split", "measure", "export", "reset", "more"]) $[name].disabled = !image;
     $.presets.querySelectorAll("button").forEach((each) => { each.disabled = !state?.edges.length; });
     $.file.textContent = "";
@@ -539,7 +606,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const percent = Math.round(100 * (state?.fraction ?? 0));
     $.bar.setAttribute("aria-valuenow", String(percent));
     $.bar.firstElementChild.style.transform = `scaleX(${state?.fraction ?? 0})`;
-    $.statusText.textContent = busy ? (state.stage === "preview" ? "Preparing a preview…" : `Refining the bands, ${percent} %`)
+    $.statusText.textContent = busy ? (state.stage === "preview" ? (performance.now() - since > 3000 ? "Preparing… The first run compiles for 10 seconds." : "Preparing a preview…") : `Refining the bands, ${percent} %`)
       : stopped ? "Stopped. The bands are a preview." : state?.error ?? "";
     $.cancel.textContent = busy ? "Cancel" : stopped ? "Continue" : "Try again";
     $.more.disabled = !image || busy || state.all;
@@ -578,6 +645,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       label.htmlFor = input.id = `gain-${k}`;
       output.htmlFor = input.id;
       input.dataset.k = String(k);
+      input.disabled = !state?.image;
       on(input, "input", () => { held = k; setGain(k, gainOf(Number(input.value)), true); });
       on(input, "change", () => { held = null; before = null; describe(); });
       on(input, "dblclick", () => { remember(); setGain(k, 1); });
@@ -609,7 +677,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       fill.style.height = `${Math.abs(position - 100) / 2}%`;
     });
     const chosen = Object.keys(PRESETS).find((name) => String(presetGains(name)) === String(settings.gains) && settings.base === 1);
-    $.presets.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(each.textContent === chosen)));
+    $.presets.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(Boolean(state?.image) && each.textContent === chosen)));
     drawSpectrum();
   }
 
@@ -833,6 +901,170 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       asking = false;
     }
   }
+  // regions and few pixels: results are drawn over the image while their tab is open
+
+  let jobs = 0, tab = 0, regions = null, thinned = null, fused = null, second = null;
+  /** Start a computation besides the flow; null if another one takes its place. */
+  async function run(op, args, files) {
+    const mine = ++jobs;
+    $.job.hidden = false;
+    try {
+      await ask(op, args, files);
+      for (;;) {
+        await new Promise((resolve) => setTimeout(resolve, 120));
+        if (mine !== jobs || gone.signal.aborted) return null;
+        const [answer, buffers] = await ask("job");
+        if (mine !== jobs || answer.status === "none") return null;
+        if (answer.status === "done") return [answer, buffers];
+        $.jobBar.classList.toggle("wait", answer.fraction === null);
+        $.jobBar.firstElementChild.style.transform = `scaleX(${answer.fraction ?? 0})`;
+      }
+    } finally {
+      if (mine === jobs) $.job.hidden = true;
+    }
+  }
+  function forgetTools() {
+    jobs++;
+    regions = thinned = fused = second = null;
+    $.job.hidden = $.fusion.hidden = $.regions.hidden = $.thin.hidden = $.over.hidden = true;
+  }
+  const splitTime = () => {
+    const { limits } = state?.image ?? { limits: [0, 1] };
+    return Number(((limits[1] - limits[0]) * 10 ** Number($.time.value)).toPrecision(2));
+  };
+  const textures = () => ({ own: gainOf(Number($.own.value)), other: gainOf(Number($.other.value)) });
+  async function fuse() {
+    if (!second) return;
+    const found = await run("fuse", { name: second.name, time: splitTime() }, [second.data.slice(0)]);
+    if (!found) return;
+    const [answer, parts] = found;
+    fused = parts.map((each) => fromHalf(new Uint16Array(each)));
+    $.fusionText.textContent = `Texture of ${answer.name}`;
+    $.fusion.hidden = false;
+    drawOver();
+    showFusedCode();
+  }
+  const showFusedCode = () => {
+    if (fused && $.fusedDetails.open) quietly(ask("fused", textures()).then(([answer]) => { $.fusedCode.textContent = answer.python; }));
+  };
+  on($.fusedDetails, "toggle", showFusedCode);
+  on($.secondChooser, "change", () => {
+    const file = $.secondChooser.files[0];
+    if (file) quietly(file.arrayBuffer().then((data) => { second = { name: file.name, data }; return fuse(); }));
+    $.secondChooser.value = "";
+  });
+  let fuseTimer = 0;
+  on($.time, "input", () => { clearTimeout(fuseTimer); fuseTimer = setTimeout(() => quietly(fuse()), 300); });
+  const smoothness = () => Number((10 ** Number($.smooth.value)).toPrecision(2));
+  const density = () => Number((10 ** Number($.density.value)).toPrecision(2));
+  const percent = (share) => `${(100 * share).toFixed(share > 0.9995 && share < 1 ? 3 : 1)} %`;
+  function tell() {
+    $.classesText.textContent = $.classes.value;
+    $.smoothText.textContent = String(smoothness());
+    $.densityText.textContent = percent(density());
+    $.timeText.textContent = String(splitTime());
+    const { own, other } = textures();
+    $.ownText.textContent = own.toFixed(2);
+    $.otherText.textContent = other.toFixed(2);
+  }
+  async function segment() {
+    const count = Number($.classes.value);
+    const found = await run("segment", { classes: count, smoothness: smoothness() });
+    if (!found) return;
+    const [answer, [labels, certain]] = found;
+    regions = { count, labels: new Uint8Array(labels), certain: new Uint8Array(certain) };
+    $.proven.textContent = answer.certain === 1 ? "All labels are proven" : `${percent(answer.certain)} of the labels are proven`;
+    $.legend.textContent = "";
+    const rows = answer.shares.map((share, k) => [classColour(k, count), k === 0 ? "darkest" : k === count - 1 ? "brightest" : `class ${k + 1}`, percent(share)]);
+    if (answer.certain < 1) rows.push([null, "not proven", percent(1 - answer.certain)]);
+    for (const [colour, name, share] of rows) {
+      const row = document.createElement("li");
+      row.innerHTML = "<i></i><span></span><span></span>";
+      if (colour) row.firstChild.style.setProperty("--band", colour); else row.firstChild.className = "doubt";
+      row.children[1].textContent = name;
+      row.children[2].textContent = share;
+      $.legend.append(row);
+    }
+    $.regionsCode.textContent = answer.python + (answer.command ? `\n# or, on the command line:\n# ${answer.command}\n` : "");
+    $.regions.hidden = false;
+    drawOver();
+  }
+  const classColour = (k, count) => COLOURS[Math.round((k * (COLOURS.length - 1)) / (count - 1))];
+  let thinTimer = 0;
+  async function thin() {
+    const found = await run("thin", { density: density() });
+    if (!found) return;
+    const [answer, [values, known]] = found;
+    thinned = { values: fromHalf(new Uint16Array(values)), known: new Uint8Array(known) };
+    $.thinText.textContent = `${answer.kept.toLocaleString("en")} pixels` + (answer.psnr === null ? "" : `, PSNR ${answer.psnr.toFixed(1)} dB`);
+    $.thinCode.textContent = answer.python;
+    $.thin.hidden = false;
+    drawOver();
+  }
+  function drawOver() {
+    const shown = tab === 1 ? regions : tab === 2 ? thinned : tab === 3 ? fused : null;
+    $.over.hidden = !shown;
+    if (!shown) return;
+    const { width, height, channels } = state.image, picture = new ImageData(width, height), { data } = picture;
+    if (tab === 1) {
+      const { labels, certain, count } = shown;
+      const colours = [...Array(count).keys()].map((k) => [1, 3, 5].map((at) => parseInt(classColour(k, count).slice(at, at + 2), 16)));
+      const wide = Math.max(Math.round(Math.min(width, height) / 160), 3); // of the hatching
+      for (let y = 0, i = 0, j = 0; y < height; y++) for (let x = 0; x < width; x++, i++, j += 4) {
+        const label = labels[i];
+        const contour = (x + 1 < width && labels[i + 1] !== label) || (y + 1 < height && labels[i + width] !== label);
+        const hatch = !certain[i] && (x + y) % (2 * wide) < wide;
+        [data[j], data[j + 1], data[j + 2]] = contour || hatch ? [255, 255, 255] : colours[label];
+        data[j + 3] = contour ? 255 : hatch ? 225 : certain[i] ? 105 : 170;
+      }
+    } else if (tab === 3) {
+      const [structure, texture, extra] = shown, { own, other } = textures();
+      for (let i = 0, j = 0; j < data.length; j += 4, i += channels) {
+        for (let c = 0; c < 3; c++) {
+          const at = channels === 3 ? i + c : i;
+          data[j + c] = 255 * (structure[at] + own * texture[at] + other * extra[at]);
+        }
+        data[j + 3] = 255;
+      }
+    } else {
+      const { values, known } = shown, only = $.onlyKept.checked;
+      for (let i = 0, j = 0; i < known.length; i++, j += 4) {
+        for (let c = 0; c < 3; c++) data[j + c] = only && !known[i] ? 12 : 255 * values[channels === 3 ? 3 * i + c : i];
+        data[j + 3] = 255;
+      }
+    }
+    Object.assign($.over, { width, height });
+    $.over.getContext("2d").putImageData(picture, 0, 0);
+  }
+  function openTab(k) {
+    tab = k;
+    [...$.tabs.children].forEach((each, j) => {
+      each.setAttribute("aria-selected", String(j === k));
+      each.tabIndex = j === k ? 0 : -1;
+      root.getElementById(`pane-${j}`).hidden = j !== k;
+    });
+    if (k === 0) drawSpectrum();
+    if (k === 2 && state?.image && !thinned) quietly(thin());
+    drawOver();
+  }
+  [...$.tabs.children].forEach((each, k) => on(each, "click", () => openTab(k)));
+  on($.tabs, "keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: 3 }[event.key];
+    if (!step) return;
+    openTab((tab + step) % 4);
+    $.tabs.children[tab].focus();
+    event.stopPropagation();
+  });
+  for (const name of ["classes", "smooth", "density", "time", "own", "other"]) on($[name], "input", tell);
+  let drawing = 0;
+  for (const name of ["own", "other"]) {
+    on($[name], "input", () => { drawing ||= requestAnimationFrame(() => { drawing = 0; drawOver(); }); });
+    on($[name], "change", showFusedCode);
+  }
+  on($.density, "input", () => { clearTimeout(thinTimer); if (state?.image) thinTimer = setTimeout(() => quietly(thin()), 250); });
+  on($.onlyKept, "change", drawOver);
+  tell();
+
   on($.stage, "pointerleave", () => { next = null; $.ruler.hidden = $.ring.hidden = true; });
 
   // open and export
@@ -863,13 +1095,15 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.exportBox.showModal();
   }
   async function download() {
-    const [answer, [data]] = await ask("export", recipe());
+    save(await ask("export", recipe()));
+    $.exportBox.close();
+  }
+  function save([answer, [data]]) {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([data]));
     link.download = answer.name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    $.exportBox.close();
   }
   for (const [button, text] of [["copyPython", "python"], ["copyCommand", "command"]]) on($[button], "click", async () => {
     await navigator.clipboard.writeText($[text].textContent);
@@ -891,6 +1125,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     help: () => $.helpBox.showModal(), helpClose: () => $.helpBox.close(),
     open: () => $.chooser.click(), choose: () => $.chooser.click(),
     export: () => quietly(showExport()), exportClose: () => $.exportBox.close(), download: () => quietly(download()),
+    segment: () => quietly(segment()), second: () => $.secondChooser.click(), fusedDownload: () => quietly(ask("fused", textures()).then(save)),
+    jobStop: () => { if (tab === 3) { jobs++; $.job.hidden = true; } quietly(ask("stop")); },
     toastClose: () => { $.toast.hidden = true; },
     zoomIn: () => zoomBy(1.25), zoomOut: () => zoomBy(0.8), fit: () => state?.image && fit(),
     more: () => { for (const [key, value] of quality) if (value === "final" && key !== "0") quality.set(key, "preview"); quietly(ask("compute", { all: true }).then(poll)); },
