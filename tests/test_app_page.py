@@ -62,7 +62,8 @@ class App:
 
     def pixels(self):
         """What the canvas shows, (H, W, 3)."""
-        self.page.wait_for_timeout(80)
+        frame = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        self.page.evaluate(frame)
         url = self.page.evaluate(
             "document.querySelector('#equaliser').shadowRoot.querySelector('canvas').toDataURL()"
         )
