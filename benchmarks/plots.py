@@ -49,6 +49,7 @@ def _race(path: Path, rows: list[Row], keys: tuple[str, ...], title: str) -> Non
         colours = [OURS if name.startswith("steepest") else THEIRS for name in names]
         axis.barh(names, medians, xerr=spread, color=colours, error_kw={"linewidth": 0.8})
         axis.set_xscale("log")
+        axis.set_xlim(left=0.5 * min(medians, default=1.0))
         axis.set_title(title.format(*case), fontsize=9)
         axis.set_xlabel("seconds (median; least to largest)", fontsize=8)
         axis.tick_params(labelsize=7)

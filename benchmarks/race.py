@@ -11,7 +11,8 @@ import numpy as np
 from benchmarks import ours, reference
 from benchmarks.contender import Array, Contender
 from benchmarks.images import camera_crop
-from benchmarks.search import Found, best_variant
+from benchmarks.peers import package_version
+from benchmarks.search import Found, best_variant, remembered
 from benchmarks.settings import FlowCase, Settings
 from benchmarks.timing import interleave
 
@@ -44,7 +45,8 @@ def rof_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
             label = {"size": size, "accuracy": accuracy}
             print(f"ROF {size}x{size} to a relative suboptimality of {accuracy:g}", flush=True)
             reached = partial(_at_most, excess, accuracy)
-            race = _race(contenders, "rof", (image, strength), reached, excess, settings, efforts)
+            arguments = (image, strength)
+            race = _race(contenders, "rof", arguments, reached, excess, accuracy, settings, efforts)
             promised = _as_promised(contenders, (image, strength), accuracy, excess, settings)
             rows.extend({**label, **row} for row in race + promised)
     return rows
@@ -62,7 +64,9 @@ def flow_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
             print(f"flow {case} to {decibels:g} dB", flush=True)
             reached = partial(_at_least, quality, decibels)
             arguments = (image, case.tau, case.num_steps)
-            race = _race(contenders, "flow", arguments, reached, quality, settings, efforts)
+            race = _race(
+                contenders, "flow", arguments, reached, quality, decibels, settings, efforts
+            )
             rows.extend({**_flow_label(case, decibels), **row} for row in race)
     return rows
 
@@ -90,13 +94,14 @@ def _race(
     arguments: tuple[Any, ...],
     reached: Callable[[Array], bool],
     quality: Quality,
+    accuracy: float,
     settings: Settings,
     efforts: dict[str, int],
 ) -> list[Row]:
     """Search for the effort that each contender needs, then time all contenders in turn.
 
     ``efforts`` has the effort needed for an easier accuracy, from which the search starts; it is
-    updated.
+    updated. The efforts of other packages are remembered from one run to the next, by version.
     """
     found: dict[str, Found] = {}
     calls: dict[str, Callable[[], Array]] = {}
@@ -108,7 +113,14 @@ def _race(
         }
         start = ours.PER_DECADE if contender.package == "steepest" else 8
         start = efforts.get(contender.name, start)
-        best = best_variant(contender, runs, reached, start=start, budget_s=settings.search_budget)
+        budget = settings.search_budget
+        search = partial(best_variant, contender, runs, reached, start=start, budget_s=budget)
+        if contender.package == "steepest":
+            best = search()
+        else:
+            key = (contender.name, package_version(contender.package), task)
+            numbers = (*arguments[0].shape, *arguments[1:], accuracy, budget)
+            best = remembered(", ".join(map(str, (*key, *numbers))), search)
         if best is None:
             rows.append({"contender": contender.name, "seconds": None, "note": contender.note})
             print(f"  {contender.name}: not within {settings.search_budget:g} s", flush=True)

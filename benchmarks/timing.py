@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 SHORT_S = 0.02  # a call shorter than this is repeated several times per round
+WARM_S = 5.0  # an untimed call comes before calls shorter than this
 PAUSE_S = 0.01  # lets the threads of the previous contender go to sleep
 
 
@@ -45,8 +46,8 @@ def interleave(
     """Time the calls in turn, for ``repeats`` rounds after one untimed round.
 
     A contender that has used ``budget_s`` seconds and has ``least`` samples skips the remaining
-    rounds. Short calls are repeated up to five times per round, after an untimed call that refills
-    the caches.
+    rounds. Short calls are repeated up to five times per round. An untimed call before them refills
+    the caches, and gets the memory from the system again that the last contender gave back.
     """
     samples: dict[str, list[float]] = {name: [] for name in calls}
     warm = {name: _timed(call) for name, call in calls.items()}
@@ -60,7 +61,7 @@ def interleave(
                     continue
                 time.sleep(PAUSE_S)
                 inner = 1 + min(4, int(SHORT_S / max(warm[name], 1e-4)))
-                if warm[name] < 5 * SHORT_S:
+                if warm[name] < WARM_S:
                     call()
                 taken.extend(_timed(call) for _ in range(inner))
     finally:

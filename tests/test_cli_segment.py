@@ -89,3 +89,43 @@ def test_bad_options(options, words, capsys):
     assert main(["segment", "c.png", *options]) == 2
     assert words in one_error(capsys)
     assert os.listdir() == ["c.png"]
+
+
+def test_dark_objects_on_a_bright_background(capsys):
+    image = np.full((40, 50), 230, np.uint8)
+    image[5:15, 5:20] = image[25:35, 20:45] = 60
+    Pillow.fromarray(image).save("slide.png")
+    options = ["segment", "slide.png", "--objects", "--strength", "0.05"]
+    assert main([*options, "--background", "1", "--areas", "a.csv"]) == 0
+    numbers = read_labels("slide_labels.png")
+    assert np.array_equal(numbers > 0, image == 60)
+    assert numbers.max() == 2
+    with open("a.csv", encoding="ascii") as file:
+        assert [float(row["area"]) for row in csv.DictReader(file)] == [150, 250]
+    capsys.readouterr()
+    assert main([*options, "--background", "2", "--overwrite"]) == 2
+    assert "the classes are 0 to 1" in one_error(capsys)
+
+
+def test_thresholds_in_grey_values_of_the_file_are_refused(capsys):
+    Pillow.fromarray((cells() // 16).astype(np.uint8)).save("c.png")
+    assert main(["segment", "c.png", "--thresholds", "120"]) == 2
+    assert "--thresholds 120: grey values lie between 0 and 1" in one_error(capsys)
+    assert main(["segment", "c.png", "--thresholds", "120", "--range", "0", "1"]) == 0
+
+
+def test_pixels_that_are_nan_are_named(capsys):
+    image = np.random.default_rng(0).random((20, 20))
+    image[3, 4] = np.nan
+    np.save("nan.npy", image)
+    assert main(["segment", "nan.npy"]) == 2
+    assert "image holds 1 NaN or infinite pixels" in one_error(capsys)
+
+
+def test_small_pixels_in_centimetres_are_reported_in_micrometres(capsys):
+    size = (40_000, 40_000)  # pixels per cm: 0.25 micrometres each
+    tifffile.imwrite("cells.tif", cells(), resolution=size, resolutionunit=3)
+    assert main(["segment", "cells.tif", "--range", "0", "4095", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    assert record["unit"] == "\u00b5m"
+    assert sum(area for area, _, _ in record["areas"]) == pytest.approx(56 * 72 / 16)

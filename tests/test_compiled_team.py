@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.convex.compiled import strips
+from steepest.convex.compiled import dual, strips
 from steepest.convex.compiled.dual import CompiledDual
 from steepest.convex.compiled.team import Team, run_together
 from steepest.convex.reference import ReferenceDual
@@ -44,11 +44,11 @@ def test_rows_of_any_length(
     ).on(f, (0.5, 1.0, 2.0)[: len(shape)])
     betas = rng.uniform(0, 0.9, 19)
     duals = [CompiledDual(f, energy, 1), ReferenceDual(f, energy)]
-    for dual in duals:
-        dual.set_step(0.7)
+    for solver in duals:
+        solver.set_step(0.7)
         for part in (betas[:11], betas[11:]):
-            dual.iterate(part)
-    ours, theirs = (dual.measure() for dual in duals)
+            solver.iterate(part)
+    ours, theirs = (solver.measure() for solver in duals)
     np.testing.assert_allclose(duals[0].flux, duals[1].flux, atol=1e-13)
     np.testing.assert_allclose(duals[0].image, duals[1].image, atol=1e-13)
     for name in ("gap", "primal", "dual_energy", "integral", "value", "start_value"):
@@ -62,7 +62,7 @@ def test_every_member_works_on_its_own_item() -> None:
     def work(item: int, flags: np.ndarray, member: int, ticket: int) -> None:
         seen[member] = item
 
-    team = Team(3)
+    team = Team()
     for k in range(20):
         seen.clear()
         team.run(work, [k, k + 1, k + 2])
@@ -74,7 +74,7 @@ def test_an_error_in_a_thread_reaches_the_caller_and_the_team_goes_on() -> None:
         if item == 13:
             raise MemoryError("of one strip")
 
-    team = Team(2)
+    team = Team()
     with pytest.raises(MemoryError, match="of one strip"):
         team.run(work, [0, 13])
     with pytest.raises(MemoryError, match="of one strip"):
@@ -82,12 +82,39 @@ def test_an_error_in_a_thread_reaches_the_caller_and_the_team_goes_on() -> None:
     team.run(work, [1, 2])
 
 
+def test_an_error_of_an_interrupted_call_is_not_raised_by_the_next() -> None:
+    team, go_on = Team(), threading.Event()
+
+    def interrupted(item: int, *_: Any) -> None:
+        if item == 0:
+            raise KeyboardInterrupt
+        go_on.wait(5)
+        raise MemoryError
+
+    with pytest.raises(KeyboardInterrupt):
+        team.run(interrupted, [0, 1])
+    go_on.set()
+    seen = []
+    team.run(lambda item, *_: seen.append(item), [0, 1])
+    assert sorted(seen) == [0, 1]
+
+
+def test_calls_of_every_size_share_their_threads() -> None:
+    before, team = threading.active_count(), Team()
+    for _ in range(3):
+        for size in range(2, 14):
+            seen: list[int] = []
+            team.run(lambda item, *_: seen.append(item), range(size))  # noqa: B023
+            assert sorted(seen) == list(range(size))
+    assert threading.active_count() - before <= 12
+
+
 def test_jobs_are_forgotten_when_done() -> None:
     """Or the last image would be kept in memory."""
     import gc
     import weakref
 
-    team = Team(2)
+    team = Team()
     item = np.zeros(3)
     kept = weakref.ref(item)
     run_twice = [lambda item, *_: None] * 2
@@ -128,3 +155,26 @@ def test_alone_without_threads() -> None:
     seen = []
     run_together(lambda item, flags, member, ticket: seen.append((item, flags.size)), ["one"])
     assert seen == [("one", 0)]
+
+
+@pytest.mark.parametrize("shape", [(1, 50, 40), (2, 33, 17), (1, 9, 5, 20)])
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_stretches_of_a_sweep_and_of_a_measurement(
+    shape: tuple[int, ...], num_threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images so large that Ctrl-C would wait are worked on in stretches, with the same result."""
+    monkeypatch.setattr(strips, "_PIXELS_PER_THREAD", 1)
+    f = np.random.default_rng(3).random(shape)
+    energy = steepest.TotalVariation().on(f, 1.0)
+    found = []
+    for at_once in (2**24, 200):
+        monkeypatch.setattr(dual, "_AT_ONCE", at_once)
+        solver = CompiledDual(f, energy, num_threads)
+        solver.set_step(0.5)
+        solver.iterate(np.linspace(0, 0.8, 11))
+        found.append((solver.measure(), solver.flux, solver.image))
+    (terms, *arrays), (others, *other_arrays) = found
+    np.testing.assert_array_equal(arrays[0], other_arrays[0])
+    np.testing.assert_array_equal(arrays[1], other_arrays[1])
+    for name in ("gap", "primal", "integral", "value", "residual"):
+        assert getattr(terms, name) == pytest.approx(getattr(others, name), rel=1e-12), name

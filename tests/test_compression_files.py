@@ -203,7 +203,7 @@ def test_levels_follow_the_error() -> None:
         ({"max_bytes": -1}, "max_bytes=-1"),
         ({"psnr": float("nan")}, "psnr=nan"),
         ({"mask": np.ones((3, 3), bool)}, "mask=bool array of shape"),
-        ({"mask": np.zeros((64, 64), bool)}, "with at least one True"),
+        ({"mask": np.zeros((64, 64), bool)}, "at least one of its pixels must be True"),
     ],
 )
 def test_bad_arguments(options: dict[str, Any], words: str) -> None:

@@ -116,3 +116,15 @@ def test_bad_input():
         threshold_rof(np.ones((3, 4)), 0.1, connectivity=3)
     with pytest.raises(InputError, match="spatial axes"):
         steepest.denoise(np.ones((3, 4, 5)), 0.1, CroftonTotalVariation())
+
+
+@pytest.mark.parametrize("width", [128, 141])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_two_threads_compute_the_same_as_one(width, weighted):
+    f = RANDOM.random((1, 150, width))
+    energy = CroftonTotalVariation(weights=RANDOM.random(f.shape[1:]) if weighted else None)
+    alone, together = (make_dual(f, energy.on(f, (1.0, 1.0)), count) for count in (1, 2))
+    for dual in (alone, together):
+        dual.set_step(0.3, 4 / 3)
+        dual.iterate([0.5] * 20)
+    assert np.array_equal(alone.flux, together.flux)

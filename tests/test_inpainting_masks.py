@@ -286,7 +286,7 @@ def test_bad_options() -> None:
         with pytest.raises(InputError, match=words):
             masks.probabilistic_sparsification(image, 0.2, **options)
     for options, words in (
-        ({"mask": mask[:5]}, r"shape \(5, 6\); allowed is a Boolean array of the spatial shape"),
+        ({"mask": mask[:5]}, r"shape \(5, 6\); allowed is a Boolean array of the image.s"),
         ({"mask": mask.astype(int)}, "mask=int64 array"),
         ({"mask": mask & False}, "mask is empty"),
         ({"m": 3, "n": 4}, "n=4; allowed are 1 to m=3"),

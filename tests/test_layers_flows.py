@@ -246,7 +246,7 @@ def test_any_operator() -> None:
         (lambda: InverseEvolution(3, 1, 0.1), "callable"),  # type: ignore[arg-type]
         (lambda: InverseTotalVariation(1, 0.1, eps=0), "eps=0"),
         (lambda: InverseCurvature(1, 0.1, boundary="reflect"), "periodic"),
-        (lambda: InversePorousMedium(1, 0.1, exponent=0.5), "at least 1"),
+        (lambda: InversePorousMedium(1, 0.1, exponent=0.5), "from 1 to 100"),
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1, np.inf)), "must be finite"),
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, 2.0), "sequence"),  # type: ignore
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,), scheme="eno"), "upwind"),
@@ -254,8 +254,8 @@ def test_any_operator() -> None:
         (lambda: InverseEvolution(lambda u: u[:1, :1], 1, 0.1)(noise(2, 2, 4, 4)), "shape"),
         (lambda: InverseAdvectionDiffusionReaction(1, 0.1, (1,))(noise(2, 2, 4, 4)), "1 spatial"),
         (lambda: AdvectionDiffusionReactionFlow((1,))(noise(2, 2, 4, 4)), "per spatial axis"),
-        (lambda: InverseTotalVariation(1, 0.1, eps=1e-16), "at least 1e-15"),
-        (lambda: InverseCurvature(1, 0.1, eps=1e-30), "at least 1e-15"),
+        (lambda: InverseTotalVariation(1, 0.1, eps=1e-16), "from 1e-15"),
+        (lambda: InverseCurvature(1, 0.1, eps=1e-30), "from 1e-15"),
         (lambda: InverseAllenCahn(1, 0.25, eps=0.5), r"below eps\^2 = 0\.25.*no Lipschitz"),
     ],
 )

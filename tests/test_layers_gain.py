@@ -178,8 +178,8 @@ def test_set_scale() -> None:
     with pytest.raises(InputError, match="no inverse layer"):
         set_scale(nn.Identity(), 0.5)
     for bad, words in (
-        (-0.1, "between 0 and 1"),
-        (1.5, "between 0 and 1"),
+        (-0.1, "from 0 to 1"),
+        (1.5, "from 0 to 1"),
         (float("nan"), "must be finite"),
         ("half", "not a number"),
     ):

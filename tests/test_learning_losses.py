@@ -222,8 +222,8 @@ def test_report_is_the_same_function_with_other_arguments() -> None:
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"tv_term": "max"}, "tv_term.*'sum'"),
-        ({"penalty": "cube"}, "penalty.*'squared'"),
+        ({"tv_term": "max"}, "tv_term.*one of sum"),
+        ({"penalty": "cube"}, "penalty.*one of squared"),
         ({"alpha1": -1}, "alpha1"),
         ({"alpha2": float("nan")}, "alpha2"),
         ({"eps": -1e-4}, "eps"),

@@ -257,11 +257,11 @@ def test_frozen_weights_get_no_gradient_but_inputs_do() -> None:
     [
         (lambda: InpaintingGenerator(3, 6), "base_channels=6; allowed are positive multiples of 4"),
         (lambda: InpaintingGenerator(0, 8), "channels=0"),
-        (lambda: MaskGenerator(noise="pink"), "noise='pink'; allowed are uniform, normal"),
-        (lambda: MaskGenerator(binarisation="soft"), "binarisation='soft'; allowed are hard"),
+        (lambda: MaskGenerator(noise="pink"), "noise='pink'; allowed is one of uniform, normal"),
+        (lambda: MaskGenerator(binarisation="soft"), "binarisation='soft'; allowed is one of hard"),
         (lambda: binarise(torch.zeros(1), "soft"), "binarisation='soft'"),
-        (lambda: Critic(norm="inf"), "norm='inf'; allowed are layer, filter"),
-        (lambda: MaskGAN("all"), "mode='all'; allowed are joint, inpainting, diffusion"),
+        (lambda: Critic(norm="inf"), "norm='inf'; allowed is one of layer, filter"),
+        (lambda: MaskGAN("all"), "mode='all'; allowed is one of joint, inpainting, diffusion"),
         (
             lambda: Critic(3, 4)(random(1, 1, 8, 8), random(1, 1, 8, 8)),
             r"images of shape \(1, 1, 8, 8\); allowed is \(N, 3, H, W\)",

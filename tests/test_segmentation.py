@@ -324,3 +324,19 @@ def test_regions_are_those_of_regionprops():
     assert np.array_equal(found.labels > 0, result.labels > 0)
     parts = measure.label(result.labels, connectivity=1)
     assert len(np.unique(parts[parts > 0] * 10**6 + found.labels[parts > 0])) == parts.max()
+
+
+def test_dark_objects_are_those_of_the_negative():
+    image = 0.5 + 0.2 * np.random.default_rng(0).standard_normal((30, 40))
+    bright = regions(threshold_rof(-image, 0.2, thresholds=[-0.5]))
+    dark = regions(threshold_rof(image, 0.2, thresholds=[0.5]), background=1)
+    assert np.array_equal(dark.labels, bright.labels)
+    assert np.array_equal(dark.table["area"], bright.table["area"])
+    assert set(dark.table["class"]) == {0}
+
+
+def test_regions_of_an_array_are_refused():
+    with pytest.raises(InputError, match="result is of type ndarray"):
+        regions(np.ones((3, 3), int))
+    with pytest.raises(InputError, match="background=-1"):
+        regions(threshold_rof(np.eye(4), 0.1), background=-1)

@@ -171,7 +171,7 @@ def test_option_of_the_gap():
         ("gap", {"alpha1": 1}, "'gap' has no 'alpha1'; allowed are excess_weight$"),
         ("gap", {"generator": 1}, "'gap' has no 'generator'"),
         ("paper", {"alpha1": -1}, "alpha1=-1 must be"),
-        ("paper", {"tv_term": "max"}, "tv_term='max' must be"),
+        ("paper", {"tv_term": "max"}, "tv_term='max'; allowed is one of"),
         ("gap", {"excess_weight": "much"}, "objective_options=.*much"),
     ],
 )

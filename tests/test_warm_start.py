@@ -170,3 +170,14 @@ def test_tensors_suggest_and_are_suggested_to() -> None:
     before = fluxes.copy()
     flow(tensor, flux_guess=fluxes)
     np.testing.assert_array_equal(fluxes, before)
+
+
+def test_a_suggestion_where_a_single_column_has_no_weight() -> None:
+    """Coarser grids, which are tried too, do not see the column: their flux must be projected."""
+    image = np.random.default_rng(0).random((64, 64))
+    weights = np.ones(image.shape)
+    weights[:, 31] = 0
+    expected = steepest.denoise_tv(image, 0.3, weights=weights)
+    found = steepest.denoise_tv(image, 0.3, weights=weights, flux=np.zeros((2, 64, 64)))
+    assert found.converged
+    assert distance(found.image, expected.image) <= found.error_bound + expected.error_bound

@@ -143,9 +143,7 @@ def _print_record(record: Record) -> None:
 
 
 def _print_json(
-    head: dict[str, Any],
-    records: Sequence[Record],
-    failures: Sequence[tuple[str, BaseException]],
+    head: dict[str, Any], records: Sequence[Record], failures: Sequence[tuple[str, BaseException]]
 ) -> None:
     document = {
         **head,

@@ -45,10 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("image", metavar="IMAGE", help="image file, or sample:camera")
     parser.add_argument(
-        "output",
-        nargs="?",
-        metavar="FILE.stp",
-        help="file to write (default: NAME.stp here)",
+        "output", nargs="?", metavar="FILE.stp", help="file to write (default: NAME.stp here)"
     )
     goal = parser.add_argument_group("how much to keep").add_mutually_exclusive_group()
     goal.add_argument(

@@ -41,10 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("file", metavar="FILE.stp", help="file written by compress")
     parser.add_argument(
-        "output",
-        nargs="?",
-        metavar="IMAGE",
-        help="image file (default: NAME.png, or NAME.tif)",
+        "output", nargs="?", metavar="IMAGE", help="image file (default: NAME.png, or NAME.tif)"
     )
     add_max_pixels(parser, MAX_PIXELS)
     group = parser.add_argument_group("writing and reporting")

@@ -12,7 +12,7 @@ from steepest.io import check_target, write_image
 
 from .batch import Record, run_batch
 from .certificates import certificate, together
-from .inputs import check_targets, given_images, one_target, read
+from .inputs import read, targets_of
 from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
 from .pages import page_named
 from .progress import progress
@@ -82,10 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Denoise every image."""
 
     values = values_of(arguments)
-    sources = given_images(arguments)
-    several = len(sources) > 1
-    targets = {name: one_target(name, arguments, "denoised", several) for name in sources}
-    check_targets(targets.values(), arguments.overwrite)
+    targets = targets_of(arguments, "denoised")
 
     def work(source: str, label: str) -> Record:
         image = read(source, arguments)
@@ -111,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
         record.certify(together(certificates))
         return record
 
-    return run_batch(arguments, sources, work)
+    return run_batch(arguments, list(targets), work)
 
 
 def _denoise(

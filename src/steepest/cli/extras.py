@@ -14,10 +14,7 @@ def need(what: str, modules: Sequence[str], extra: str) -> None:
     ``extra`` is the extra of this package that installs all ``modules``; the error message names
     it.
 
-    Raises
-    ------
-    InputError
-        If one of the modules is not installed.
+    Raises `InputError` if one of the modules is not installed.
     """
     for name in modules:
         try:

@@ -18,10 +18,7 @@ from .pages import Pages
 def need_figures() -> None:
     """Check, before any computation, that matplotlib is installed.
 
-    Raises
-    ------
-    InputError
-        If matplotlib is not installed.
+    Raises `InputError` if matplotlib is not installed.
     """
     if find_spec("matplotlib") is None:
         raise InputError("figures need matplotlib: pip install 'steepest[plot]'")

@@ -11,7 +11,7 @@ from steepest.core.errors import InputError
 from steepest.io import check_target, write_image
 
 from .batch import Record, run_batch
-from .inputs import check_targets, given_images, one_target, read
+from .inputs import read, targets_of
 from .options import add_bands, add_inputs, add_model, add_outputs, number, numbers, positive
 from .pages import Pages, bands_in_words
 from .values import add_range, values_of
@@ -74,10 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Filter every image."""
     _check(arguments)
     values = values_of(arguments)
-    sources = given_images(arguments)
-    several = len(sources) > 1
-    targets = {name: one_target(name, arguments, "filtered", several) for name in sources}
-    check_targets(targets.values(), arguments.overwrite)
+    targets = targets_of(arguments, "filtered")
 
     def work(source: str, label: str) -> Record:
         image = read(source, arguments)
@@ -103,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         pages.certify(record)
         return record
 
-    return run_batch(arguments, sources, work)
+    return run_batch(arguments, list(targets), work)
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from steepest.io import Image, check_target, read_image, read_labels, write_imag
 
 from .batch import Record, run_batch
 from .certificates import duration
-from .inputs import check_targets, given_images, one_target, read
+from .inputs import read, targets_of
 from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
 from .progress import progress
 
@@ -118,10 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threshold and not (arguments.known or arguments.unknown):
         raise InputError("--threshold: also give --known or --unknown")
     fill = _operator(arguments.method)
-    sources = given_images(arguments)
-    several = len(sources) > 1
-    targets = {name: one_target(name, arguments, "inpainted", several) for name in sources}
-    check_targets(targets.values(), arguments.overwrite)
+    targets = targets_of(arguments, "inpainted")
 
     def work(source: str, label: str) -> Record:
         image = read(source, arguments)
@@ -143,7 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
         record.certify(_worst(results, seconds), "residual")
         return record
 
-    return run_batch(arguments, sources, work)
+    return run_batch(arguments, list(targets), work)
 
 
 def _operator(method: str) -> Callable[..., Any]:

@@ -31,11 +31,8 @@ def given_images(arguments: argparse.Namespace) -> list[str]:
     When subfolders are searched, the output folders are skipped, because they may hold results of
     an earlier run.
 
-    Raises
-    ------
-    InputError
-        If a file or folder does not exist, if a glob matches nothing, if a folder contains no
-        image, or if all images are in the output folders.
+    Raises `InputError` if a file or folder does not exist, if a glob matches nothing, if a folder
+    contains no image, or if all images are in the output folders.
     """
     options = [getattr(arguments, name, None) for name in ("output", "reconstruction")]
     results = {Path(each).resolve() for each in options if each}
@@ -56,11 +53,8 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
 
     With ``recursive``, subfolders are searched as well.
 
-    Raises
-    ------
-    InputError
-        If a file or folder does not exist, if a glob matches nothing, or if a folder contains no
-        image.
+    Raises `InputError` if a file or folder does not exist, if a glob matches nothing, or if a
+    folder contains no image.
     """
     found: list[str] = []
     for name in names:
@@ -177,17 +171,29 @@ def to_kind(image: Image, parts: Sequence[np.ndarray]) -> Image:
     return image.with_parts([from_float(part, dtype) for part in parts])
 
 
-def one_target(name: str, arguments: argparse.Namespace, tag: str, several: bool) -> Path:
+def one_target(
+    name: str, arguments: argparse.Namespace, tag: str, several: bool, ending: str = ""
+) -> Path:
     """Return the file for a single result.
 
-    This is ``-o`` (a file or a folder) or, by default, ``name_tag.suffix`` in the current folder.
+    This is ``-o`` (a file or a folder) or, by default, ``name_tag`` in the current folder, with
+    the suffix ``ending`` (default: `suffix`).
     """
-    ending = suffix(name, arguments)
+    ending = ending or suffix(name, arguments)
     if arguments.output is not None:
         return placed(name, arguments, arguments.output, ending, several)
     if several:
         raise InputError("a folder is needed for the results of several images: give -o FOLDER")
     return Path(f"{stem(name)}_{tag}{ending}")
+
+
+def targets_of(arguments: argparse.Namespace, tag: str, ending: str = "") -> dict[str, Path]:
+    """Return the file for the result of each image given, as `one_target`, after checking them."""
+    sources = given_images(arguments)
+    several = len(sources) > 1
+    targets = {name: one_target(name, arguments, tag, several, ending) for name in sources}
+    check_targets(targets.values(), arguments.overwrite)
+    return targets
 
 
 def placed(
@@ -211,10 +217,7 @@ def file_in(name: str, arguments: argparse.Namespace, tag: str, kind: str, sever
     The default folder is the current one. Results of images in subfolders are placed in subfolders
     of the same name.
 
-    Raises
-    ------
-    InputError
-        If ``-o`` is a file of another kind, or a single file for several images.
+    Raises `InputError` if ``-o`` is a file of another kind, or a single file for several images.
     """
     output = arguments.output or "."
     path = placed(name, arguments, output, f"_{tag}", several)
@@ -244,11 +247,9 @@ def check_targets(targets: Iterable[Path], overwrite: bool, kind: str = "image")
 
     ``kind`` is the kind of data to be written, as in `steepest.io.check_kind`.
 
-    Raises
-    ------
-    InputError
-        If two results have the same target, if a target exists and --overwrite is not given, if
-        the suffix of a target is not one for this kind of data, or if a parent is not a folder.
+    Raises `InputError` if two results have the same target, if a target exists and --overwrite is
+    not given, if the suffix of a target is not one for this kind of data, or if a parent is not a
+    folder.
     """
     seen: set[Path] = set()
     for target in targets:

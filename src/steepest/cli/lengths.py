@@ -52,11 +52,8 @@ def lengths_of(arguments: argparse.Namespace, image: Image) -> Lengths:
 
     Resolutions in inches are not used, because they specify the size of the printed image.
 
-    Raises
-    ------
-    InputError
-        If ``--pixel-size`` or ``--spacing`` is invalid, if both are given, or if ``--spacing file``
-        is given and the file does not store a pixel size.
+    Raises `InputError` if ``--pixel-size`` or ``--spacing`` is invalid, if both are given, or if
+    ``--spacing file`` is given and the file does not store a pixel size.
     """
     count = len(image.space)
     if arguments.pixel_size is not None:
@@ -72,6 +69,8 @@ def lengths_of(arguments: argparse.Namespace, image: Image) -> Lengths:
         if known is None or None in known or unit in ("", "inch", "in", "pixel", "pixels"):
             return Lengths(spacing_of(arguments.spacing, image), 1.0, "px")
         sizes = tuple(float(size or 0) for size in known)
+        if unit == "cm" and max(sizes) < 0.01:  # the smallest unit that plain TIFF files know
+            sizes, unit = tuple(1e4 * size for size in sizes), "\u00b5m"
     unit = "\u00b5m" if unit in _MICRONS else unit
     return Lengths(tuple(size / sizes[-1] for size in sizes), sizes[-1], unit)
 

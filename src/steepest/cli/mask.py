@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.core.errors import InputError
 from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
 from .certificates import duration
-from .inputs import check_targets, given_images, placed, read, stem, suffix, to_kind
+from .inputs import check_targets, given_images, one_target, placed, read, suffix, to_kind
 from .options import add_inputs, add_reporting, density, from_zero, method_name
 from .progress import progress
 
@@ -47,11 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inputs(parser)
     group = parser.add_argument_group("choosing")
     group.add_argument(
-        "--density",
-        type=density,
-        default=0.05,
-        metavar="D",
-        help="share of pixels to keep (0.05)",
+        "--density", type=density, default=0.05, metavar="D", help="share of pixels to keep (0.05)"
     )
     group.add_argument(
         "--method",
@@ -132,12 +127,7 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Pa
     """Return the file of the mask and, if requested, the file of the inpainted image."""
     own = Path(name).suffix
     ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
-    if arguments.output is not None:
-        first = placed(name, arguments, arguments.output, ending, several)
-    elif several:
-        raise InputError("several images need a folder for the results: give -o FOLDER")
-    else:
-        first = Path(f"{stem(name)}_mask{ending}")
+    first = one_target(name, arguments, "mask", several, ending)
     check_kind(first, "mask")
     if arguments.reconstruction is None:
         return [first]

@@ -139,18 +139,8 @@ def _table(found: Sequence[np.ndarray], pages: Pages, unit: str) -> str:
                 "unit": unit.replace("\u00b5", "u"),  # spreadsheets assume ASCII in CSV files
             }
             rows.append(values)
-    columns = [
-        "page",
-        "channel",
-        "band",
-        size,
-        *names[:2],
-        "contrast_grey",
-        *names[2:],
-        "border",
-        *space.lower(),
-        "unit",
-    ]
+    columns = ["page", "channel", "band", size, *names[:2], "contrast_grey", *names[2:]]
+    columns += ["border", *space.lower(), "unit"]
     kept = [name for name in columns if name not in left_out]
     table = csv.DictWriter(text, kept, extrasaction="ignore", lineterminator="\n")
     table.writeheader()

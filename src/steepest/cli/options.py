@@ -209,11 +209,8 @@ def add_method(parser: argparse.ArgumentParser) -> None:
 def check_method(arguments: argparse.Namespace) -> None:
     """Check, before any image is read, that the method can be used.
 
-    Raises
-    ------
-    InputError
-        If ``--network`` is given without ``--method learned``, or if ``--method learned`` is given
-        and torch or safetensors is not installed.
+    Raises `InputError` if ``--network`` is given without ``--method learned``, or if ``--method
+    learned`` is given and torch or safetensors is not installed.
     """
     if arguments.method == "learned":
         need_torch("--method learned")
@@ -224,10 +221,8 @@ def check_method(arguments: argparse.Namespace) -> None:
 def learned_keywords(arguments: argparse.Namespace, image: Image, *refused: str) -> dict[str, Any]:
     """Return the keywords for the functions that use networks.
 
-    Raises
-    ------
-    InputError
-        If an option of the solver or one in ``refused`` is given, or if the image is a volume.
+    Raises `InputError` if an option of the solver or one in ``refused`` is given, or if the image
+    is a volume.
     """
     solver = ("anisotropic", "huber", "spacing", "tol", "threads", *refused)
     given = [f"--{name.replace('_', '-')}" for name in solver if getattr(arguments, name, None)]
@@ -301,11 +296,8 @@ def band_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
 def spacing_of(text: str | None, image: Image) -> tuple[float, ...] | None:
     """Return the spacing along each spatial axis, as given by ``--spacing``.
 
-    Raises
-    ------
-    InputError
-        If the numbers are invalid, if their count does not match the axes, or if ``--spacing file``
-        is given and the file does not store the pixel size along every axis.
+    Raises `InputError` if the numbers are invalid, if their count does not match the axes, or if
+    ``--spacing file`` is given and the file does not store the pixel size along every axis.
     """
     if text is None:
         return None

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from steepest.core.errors import InputError
 from steepest.io import OutputSet, check_target, write_image
 
 from .batch import Record, run_batch
-from .inputs import check_targets, given_images, placed, read, stem, without_copies
+from .inputs import read, targets_of, without_copies
 from .lengths import add_pixel_size, lengths_of
 from .options import add_bands, add_inputs, add_model, add_outputs
 from .pages import Pages, Stack
@@ -54,9 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compute the scale map of every image."""
     values = values_of(arguments)
-    sources = given_images(arguments)
-    targets = {name: _target(name, arguments, len(sources) > 1) for name in sources}
-    check_targets(targets.values(), arguments.overwrite)
+    targets = targets_of(arguments, "scale", ".tif")
 
     def work(source: str, label: str) -> Record:
         from steepest import spectral
@@ -88,12 +84,4 @@ def run(arguments: argparse.Namespace) -> int:
         pages.certify(record)
         return record
 
-    return run_batch(arguments, sources, work)
-
-
-def _target(name: str, arguments: argparse.Namespace, several: bool) -> Path:
-    if arguments.output is not None:
-        return placed(name, arguments, arguments.output, ".tif", several)
-    if several:
-        raise InputError("several images need a folder for the results: give -o FOLDER")
-    return Path(f"{stem(name)}_scale.tif")
+    return run_batch(arguments, list(targets), work)

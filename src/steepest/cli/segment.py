@@ -21,9 +21,9 @@ from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 from .batch import Record, run_batch
 from .certificates import duration
 from .figures import need_figures, write_figure
-from .inputs import check_targets, given_images, placed, read, stem, without_copies
+from .inputs import check_targets, given_images, one_target, placed, read, without_copies
 from .lengths import Lengths, add_pixel_size, lengths_of
-from .options import add_inputs, add_outputs, count, numbers, positive
+from .options import add_inputs, add_outputs, count, from_zero, numbers, positive
 from .pages import page_named
 from .progress import progress
 from .values import Values, add_range, values_of
@@ -50,6 +50,7 @@ examples:
   steepest segment photo.tif --classes 3 --strength 0.3
   steepest segment photo.png --mu 0.25                 two classes, as scikit-image's chan_vese
   steepest segment nuclei.png --objects --areas nuclei.csv      a number for each object
+  steepest segment stained.png --objects --background 1         dark nuclei on a bright slide
   steepest segment cells.tif --overlay cells.png --doubt doubt.png
   steepest segment scan.tif --range 0 4095 --thresholds 0.2,0.6
   steepest segment scans/ -o labels --overlay pics     one result for each image of a folder
@@ -103,6 +104,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--doubt", metavar="PATH", help="image, white where the label is uncertain")
     group.add_argument("--areas", metavar="PATH", help="table of all objects (CSV)")
+    group.add_argument(
+        "--background",
+        type=from_zero,
+        default=0,
+        metavar="K",
+        help="class that holds no objects (default 0, the darkest); 1 for dark objects on a bright "
+        "background with two classes",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -137,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
                 with page_named(image, index):
                     pages.append(_segmented(arguments, image, part, values, lengths, on_step))
         seconds = perf_counter() - start
-        found = _Found(image, lengths, pages)
+        found = _Found(image, lengths, pages, arguments.background)
         with OutputSet(overwrite=arguments.overwrite) as outputs:
             found.write(paths, arguments, outputs)
         found.report(record, values)
@@ -156,6 +165,11 @@ def _check(arguments: argparse.Namespace) -> None:
             raise InputError(f"{', '.join(given)}: cannot be combined with --mu")
     if arguments.thresholds is not None and arguments.classes is not None:
         raise InputError("--classes: follows from --thresholds; give only one of them")
+    classes = len(arguments.thresholds or ()) + 1 if arguments.thresholds else arguments.classes
+    if arguments.background >= (classes or 2):
+        raise InputError(
+            f"--background {arguments.background}: the classes are 0 to {(classes or 2) - 1}"
+        )
     if arguments.overlay is not None:
         need_figures()
 
@@ -164,12 +178,7 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[st
     """The files of the labels and of the other results that were asked for."""
     own = Path(name).suffix
     ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
-    if arguments.output is not None:
-        paths = {"labels": placed(name, arguments, arguments.output, ending, several)}
-    elif several:
-        raise InputError("several images need a folder for the results: give -o FOLDER")
-    else:
-        paths = {"labels": Path(f"{stem(name)}_labels{ending}")}
+    paths = {"labels": one_target(name, arguments, "labels", several, ending)}
     for option, suffix in (("overlay", ".png"), ("doubt", ending), ("areas", ".csv")):
         output = getattr(arguments, option)
         if output is not None:
@@ -210,14 +219,23 @@ def _segmented(
     }
     if arguments.mu is not None:
         return chan_vese(page, arguments.mu, channel_axis=image.channel_axis, **options)
-    page = page / np.iinfo(page.dtype).max if page.dtype.kind == "u" else page.astype(np.float64)
+    if page.dtype.kind == "u":
+        page = page / np.iinfo(page.dtype).max
+        outside = [level for level in arguments.thresholds or () if not 0 <= level <= 1]
+        if outside:
+            raise InputError(
+                f"--thresholds {outside[0]:g}: grey values lie between 0 and 1 here; to give "
+                "thresholds on another scale, see --range"
+            )
+    page = page.astype(np.float64, copy=False)
     if image.channel_axis is not None:
         if page.shape[-1] != 3:
             raise InputError(
                 f"{image.name}: {page.shape[-1]} channels; give --mu M to segment them together"
             )
         page = page @ np.array(LUMA)
-    strength = arguments.strength or _STRENGTH * float(np.ptp(page))
+    finite = page[np.isfinite(page)]  # threshold_rof tells of the others
+    strength = arguments.strength or _STRENGTH * float(np.ptp(finite) if finite.size else 0)
     return threshold_rof(
         page, strength, arguments.classes or 2, thresholds=arguments.thresholds, **options
     )
@@ -268,11 +286,14 @@ class _Proof:
 class _Found:
     """The segmentations of all pages of an image."""
 
-    def __init__(self, image: Image, lengths: Lengths, pages: Sequence[Any]) -> None:
+    def __init__(
+        self, image: Image, lengths: Lengths, pages: Sequence[Any], background: int
+    ) -> None:
         from steepest.segmentation import regions
 
         self.image, self.lengths, self.pages = image, lengths, pages
-        self.regions = [regions(page, pixel_size=lengths.pixel_size) for page in pages]
+        size = lengths.pixel_size
+        self.regions = [regions(page, pixel_size=size, background=background) for page in pages]
 
     def write(
         self, paths: dict[str, Path], arguments: argparse.Namespace, outputs: OutputSet

@@ -11,12 +11,13 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from steepest.core.errors import InputError
 from steepest.io import check_writable
+from steepest.learning.training.recipe import Recipe
 
 from .certificates import finite
 from .options import count, from_zero, number, positive
@@ -24,27 +25,9 @@ from .outcome import INTERRUPTED, OK, say_interrupted
 
 Callback = Callable[[Any], None]
 
-SETTINGS = {  # option: setting of a Recipe
-    name: name
-    for name in (
-        "epochs",
-        "batch",
-        "parts",
-        "learning_rate",
-        "schedule",
-        "warmup",
-        "clip",
-        "ema",
-        "seed",
-        "precision",
-        "device",
-        "criterion",
-        "validate_every",
-        "checkpoint_minutes",
-        "max_minutes",
-        "tensorboard",
-    )
-}
+_FIXED = ("images", "betas", "channels_last")  # settings without an option
+SETTINGS = {each.name: each.name for each in fields(Recipe) if each.name not in _FIXED}
+"""The setting of a Recipe that each option sets."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +116,7 @@ def stored(folder: Path, kind: type, otherwise: str) -> Any:
 
     ``otherwise`` ends the error message and tells the user how to begin a training.
 
-    Raises
-    ------
-    InputError
-        If the folder holds no training, or a training of another kind.
+    Raises `InputError` if the folder holds no training, or a training of another kind.
     """
     from steepest.learning.training.checkpoint import has_checkpoint, stored_recipe
 

@@ -173,10 +173,7 @@ def values_of(arguments: argparse.Namespace) -> Values:
 
     With --float, ``inputs.read`` has already scaled the image to [0, 1] or applied --range.
 
-    Raises
-    ------
-    InputError
-        If LOW of --range is not below HIGH, or if options cannot be combined.
+    Raises `InputError` if LOW of --range is not below HIGH, or if options cannot be combined.
     """
     between = check_range(arguments)
     camera = {name: getattr(arguments, name, None) for name in ("gain", "read_noise", "offset")}

@@ -23,10 +23,7 @@ def encode_bits(bits: np.ndarray, probabilities: np.ndarray) -> bytes:
 
     Trailing zero bytes are omitted; the decoder restores them.
 
-    Raises
-    ------
-    ModuleNotFoundError
-        If ``constriction`` is missing: install ``steepest[compression]``.
+    Raises `ModuleNotFoundError` if ``constriction`` is missing: install ``steepest[compression]``.
     """
     try:
         from constriction import stream

@@ -115,11 +115,8 @@ def write(header: Header, code: bytes) -> bytes:
 def read(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[Header, bytes]:
     """Header and entropy code of a file; all limits are checked before memory is allocated.
 
-    Raises
-    ------
-    InputError
-        If the data are not such a file, have another version, are truncated or altered, or the
-        image has more than ``max_pixels`` pixels times channels.
+    Raises `InputError` if the data are not such a file, have another version, are truncated or
+    altered, or the image has more than ``max_pixels`` pixels times channels.
     """
     if not data.startswith(MAGIC):
         raise InputError(

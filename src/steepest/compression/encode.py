@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, as_array, dtype_name
+from ..core.arrays import Layout, dtype_name
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.numbers import check_flag, check_fraction, check_number
 from ..core.progress import Callback, Reporter
+from ..inpainting.masks.checks import check_mask
 from ..inpainting.problem import prepare_numpy
 from ..inpainting.tonal_levels import check_levels
 from . import streams
@@ -143,7 +144,7 @@ def pack(
             f"allowed is exactly one of {', '.join(goals)}"
         )
     if mask is not None:
-        return task.run(_check_mask(mask, task.planes.shape[1:]))
+        return task.run(check_mask(mask, task.planes.shape[1:]))
 
     options = {"rng": rng, "on_step": tell.stage}
     if density is not None:
@@ -212,13 +213,3 @@ class _Task:
         difference = (image.astype(np.float64) - self.original.astype(np.float64)) / span
         error = float(np.mean(difference**2))
         return inf if error == 0 else -10 * log10(error)
-
-
-def _check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
-    array = as_array(mask, "mask")
-    if dtype_name(array) != "bool" or tuple(array.shape) != space or not bool(array.any()):
-        raise InputError(
-            f"mask={dtype_name(array)} array of shape {tuple(array.shape)}; allowed is a Boolean "
-            f"array of the image's spatial shape {space} with at least one True"
-        )
-    return np.asarray(detached(array))

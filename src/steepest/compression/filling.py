@@ -30,10 +30,7 @@ def mask_chooser(image: np.ndarray, method: str, **options: Any) -> Callable[[fl
     The method "echo" ranks all pixels once, and again only for a density lower than any before. Its
     masks are nested, and all but the first cost nothing.
 
-    Raises
-    ------
-    InputError
-        If the method is unknown.
+    Raises `InputError` if the method is unknown.
     """
     if _checked(method) != "echo":
         return lambda density: choose_mask(image, density, method, **options)
@@ -55,10 +52,7 @@ def choose_mask(image: np.ndarray, density: float, method: str, **options: Any) 
 
     ``options`` are the method's ``rng`` and ``on_step``.
 
-    Raises
-    ------
-    InputError
-        If the method is unknown, or the density or an option is not valid.
+    Raises `InputError` if the method is unknown, or the density or an option is not valid.
     """
     mask = getattr(masks, _checked(method))(image, density, channel_axis=0, **options)
     return np.asarray(mask, bool)

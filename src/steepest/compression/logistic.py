@@ -21,13 +21,8 @@ SMALLEST = 4  # smallest distance of a probability from 0 and from ONE
 def tables() -> tuple[np.ndarray, np.ndarray]:
     """Lookup tables from logits to probabilities (``squash``) and back (``stretch``).
 
-    Returns
-    -------
-    squash : int64 (2 * LARGEST + 1,)
-        ``squash[x + LARGEST]`` is the probability of the logit x, in
-        [SMALLEST, ONE - SMALLEST].
-    stretch : int64 (4096,)
-        ``stretch[p >> 4]`` is the logit of the probability p.
+    ``squash[x + LARGEST]`` is the probability of the logit x, in [SMALLEST, ONE - SMALLEST];
+    ``stretch[p >> 4]`` is the logit of the probability p. Both are int64.
     """
     with localcontext() as context:
         context.prec = 30

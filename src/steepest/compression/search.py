@@ -36,33 +36,18 @@ def largest_below(
 ) -> T:
     """The trial of the highest density found whose size is at most ``max_bytes``.
 
-    Parameters
-    ----------
-    attempt : callable
-        Maps a density in (0, 1] to a trial.
-    max_bytes : float
-        The largest size allowed.
-    start, fewest : float
-        The first and the lowest density to try.
-    tell : Reporter
-        Ends the search if it was asked to stop.
+    ``attempt`` maps a density in (0, 1] to a trial; ``start`` and ``fewest`` are the first and the
+    lowest density to try. ``tell`` ends the search if it was asked to stop.
 
-    Raises
-    ------
-    InputError
-        If even the lowest density takes more bytes, or the search was stopped before a trial was
-        small enough.
+    Raises `InputError` if even the lowest density takes more bytes, or the search was stopped
+    before a trial was small enough.
     """
     goal = log(max_bytes)
-    best = _search(
-        attempt,
-        lambda trial: log(len(trial.data)) - goal,
-        start,
-        fewest,
-        wanted=-1,
-        close=-log(_ENOUGH),
-        tell=tell,
-    )
+
+    def excess(trial: T) -> float:
+        return log(len(trial.data)) - goal
+
+    best = _search(attempt, excess, start, fewest, wanted=-1, close=-log(_ENOUGH), tell=tell)
     if best is None:
         _refuse(tell, "max_bytes", max_bytes)
         least = len(attempt(fewest).data)
@@ -77,11 +62,8 @@ def smallest_above(
 
     The other parameters are those of `largest_below`.
 
-    Raises
-    ------
-    InputError
-        If even all pixels, rounded to their levels, do not reach it, or the search was stopped
-        before a trial did.
+    Raises `InputError` if even all pixels, rounded to their levels, do not reach it, or the search
+    was stopped before a trial did.
     """
 
     def excess(trial: T) -> float:

@@ -52,10 +52,7 @@ def decode(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The mask and the values that were given to :func:`encode`.
 
-    Raises
-    ------
-    InputError
-        If the data are invalid.
+    Raises `InputError` if the data are invalid.
     """
     reader = start(data)
     mask = decode_mask(*reader, shape, count)

@@ -169,7 +169,7 @@ def solve(
         betas, t = momentum.factors(min(chunk, goal.max_num_iter - done))
         dual.iterate(betas)
         done += len(betas)
-        momentum = replace(momentum, t=t)
+        momentum = Momentum(t, momentum.expected, relaxation)  # `replace` takes 4 microseconds
         terms = dual.measure()
         status, excess = goal.reached(terms, done), goal.excess(terms)
         if terms.gap < 0.9 * best:
@@ -181,11 +181,8 @@ def solve(
             status = status or Status.STOPPED
         if status is not None:
             wanted = done * min(max(math.sqrt(excess / 0.7), 0.6), 1.5)
-            momentum = replace(
-                momentum,
-                expected=min(max(round((momentum.expected + wanted) / 2), 2), _MOST_EXPECTED),
-                relaxation=relaxation,
-            )
+            expected = min(max(round((momentum.expected + wanted) / 2), 2), _MOST_EXPECTED)
+            momentum = Momentum(t, expected, relaxation)
             return Outcome(terms, goal.relative_gap(terms), done, status, momentum)
         rises = rises + 1 if terms.dual_energy > energy else 0
         near = goal.relative_gap(terms) < _RESTART_BELOW and len(betas) >= _LONG

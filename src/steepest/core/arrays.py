@@ -69,23 +69,16 @@ def _name(dtype: Any) -> str:
 
 
 def prepare_image(
-    image: Any,
-    channel_axis: int | None = None,
-    name: str = "image",
-    *,
-    any_size: bool = False,
+    image: Any, channel_axis: int | None = None, name: str = "image", *, any_size: bool = False
 ) -> tuple[Array, Layout]:
     """Check an image and convert it to ``(channels, *space)`` floats.
 
     If ``any_size`` is True, the magnitude of the values is not checked; the caller must do so.
 
-    Raises
-    ------
-    InputError
-        If the image is a masked array, is not numeric, is complex or of an unsupported integer
-        type, is empty, holds NaN or infinite values, has a largest magnitude that `check_magnitude`
-        does not allow, or does not have one to three spatial axes, or if ``channel_axis`` is not an
-        axis of the image.
+    Raises `InputError` if the image is a masked array, is not numeric, is complex or of an
+    unsupported integer type, is empty, holds NaN or infinite values, has a largest magnitude that
+    `check_magnitude` does not allow, or does not have one to three spatial axes, or if
+    ``channel_axis`` is not an axis of the image.
     """
     channel_axis = own_channel_axis(image, channel_axis)
     array = as_array(image, name)
@@ -155,11 +148,8 @@ def _advice(array: Array, name: str) -> str:
 def as_array(values: Any, name: str) -> Array:
     """Return a NumPy array, or a tensor unchanged; every array from a caller passes here.
 
-    Raises
-    ------
-    InputError
-        If ``values`` is a masked array, whose masked pixels would be used as if they were known, or
-        cannot be converted to a NumPy array.
+    Raises `InputError` if ``values`` is a masked array, whose masked pixels would be used as if
+    they were known, or cannot be converted to a NumPy array.
     """
     if is_torch(values):
         return values

@@ -36,6 +36,7 @@ def _kernel(**options: Any) -> Any:
 kernel = _kernel(**_OPTIONS)
 exact_kernel = _kernel()  # sums in the order in which they are written
 helper = register_jitable(**_OPTIONS)
+exact_helper = register_jitable
 # Without reference counting, which takes more than half of the time of functions as small as those
 # on echoes. They cannot allocate.
 lean_kernel = _kernel(_nrt=False, **_OPTIONS)

@@ -16,11 +16,8 @@ def to_grey(array: np.ndarray, name: str = "image") -> np.ndarray:
     uint8 and uint16 are divided by their maximum. Colour is converted to the luma of ITU-R BT.601,
     ``0.299 R + 0.587 G + 0.114 B``, without rounding. Floats up to 1.0001 are clipped to 1.
 
-    Raises
-    ------
-    InputError
-        If the shape is any other, or floats are outside [0, 1]. The message calls the image
-        ``name``.
+    Raises `InputError` if the shape is any other, or floats are outside [0, 1]. The message calls
+    the image ``name``.
     """
     values = np.asarray(array)
     scale = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1

@@ -36,12 +36,7 @@ def check_real(value: Any, name: str) -> float:
 
 
 def check_number(
-    value: Any,
-    name: str,
-    *,
-    positive: bool = False,
-    least: float = 0.0,
-    most: float = LARGEST,
+    value: Any, name: str, *, positive: bool = False, least: float = 0.0, most: float = LARGEST
 ) -> float:
     """Check a finite real number from ``least`` (default 0) to ``most``.
 
@@ -50,7 +45,7 @@ def check_number(
     number = check_real(value, name)
     if positive and number <= 0:
         raise InputError(f"{name}={value!r} must be finite and positive")
-    if number < 0 and least == 0:
+    if number < 0 and least == 0 and most == LARGEST:
         raise InputError(f"{name}={value!r} must be finite and zero or positive")
     if not least <= number <= most:
         raise InputError(f"{name}={value!r}; allowed are numbers from {least:g} to {most:g}")

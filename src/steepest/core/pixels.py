@@ -17,20 +17,10 @@ def to_planes(pixels: np.ndarray, channels: int | None = None, name: str = "imag
     [0, 1]. C is 1, 2 (grey), 3 or 4 (RGB). A second or fourth channel is transparency and is
     dropped.
 
-    Parameters
-    ----------
-    pixels : array
-        The photograph.
-    channels : 1, 3 or None
-        1 converts colour to luma (see `steepest.core.grey.to_grey`), 3 repeats grey, and None keeps
-        the channels of the image.
-    name : str
-        Name of the image in error messages.
+    ``channels`` 1 converts colour to luma (see `steepest.core.grey.to_grey`), 3 repeats grey, and
+    None keeps the channels of the image. ``name`` is the name of the image in error messages.
 
-    Raises
-    ------
-    InputError
-        If the shape or the type is any other, or floats are outside [0, 1].
+    Raises `InputError` if the shape or the type is any other, or floats are outside [0, 1].
     """
     if channels not in (None, *CHANNELS):
         raise InputError(f"channels={channels!r}; allowed are 1, 3 and None (as the image is)")

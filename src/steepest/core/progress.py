@@ -52,10 +52,7 @@ class Reporter:
 
     ``stopped`` is True if the callback has asked to stop; it is not called again after that.
 
-    Raises
-    ------
-    InputError
-        If ``on_step`` is neither callable nor None.
+    Raises `InputError` if ``on_step`` is neither callable nor None.
     """
 
     def __init__(self, on_step: Callback | None) -> None:

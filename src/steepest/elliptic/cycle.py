@@ -17,16 +17,7 @@ import math
 import numpy as np
 
 from ..core.compiled import helper, kernel
-from .kernels import (
-    num_planes,
-    num_rows,
-    prolong,
-    relax,
-    restrict,
-    row_of,
-    start,
-    sweep_exactly,
-)
+from .kernels import num_planes, num_rows, prolong, relax, restrict, row_of, start, sweep_exactly
 
 SCALE = np.float32(0.55)
 OMEGAS = tuple(np.float32(1 / (1.25 + sign * 0.75 * math.sqrt(0.5))) for sign in (1, -1))

@@ -116,7 +116,7 @@ def march(
             working = to_float64(working)
         budget = goal.gap if gap_budget is None else float(gap_budget[index])
         floor = rounding_floor(working, energy, tau, size)
-        step_goal = replace(goal, gap=budget, floor=floor)
+        step_goal = Goal(goal.tol, goal.max_num_iter, budget, floor, goal.reference)
         if last is not None and energy.one_homogeneous:
             momentum = _shrink(dual, *last, tau, momentum)
         guess = None if hooks.guess is None else hooks.guess(index, time, float(node))

@@ -11,16 +11,8 @@ from ..core.compiled import exact_kernel
 def connected(mask: np.ndarray) -> tuple[np.ndarray, int]:
     """Number the connected parts of a mask: pixels that share a face belong together.
 
-    Parameters
-    ----------
-    mask : Boolean array, 1-D to 3-D
-
-    Returns
-    -------
-    labels : int32 array of the same shape
-        0 where the mask is False, else 1, 2, ..., in the order of the first pixels of the parts.
-    count : int
-        How many parts there are.
+    Returns int32 labels of the shape of the mask (1-D to 3-D), which are 0 where it is False, else
+    1, 2, ..., in the order of the first pixels of the parts; and how many parts there are.
     """
     volume = np.ascontiguousarray(mask, dtype=bool).reshape((1,) * (3 - mask.ndim) + mask.shape)
     labels = np.zeros(volume.shape, np.int32)

@@ -67,14 +67,12 @@ def forward_difference(
     return out
 
 
-def backward_difference(
-    u: Array, axis: int, boundary: str = "neumann", out: np.ndarray | None = None
-) -> Array:
+def backward_difference(u: Array, axis: int, boundary: str = "neumann") -> Array:
     """``u_i - u_{i-1}`` along ``axis``; zero at the first pixel for "neumann"."""
     size, (before, _) = u.shape[axis], outside(u, axis, boundary)
     if is_torch(u):
         return u - namespace(u).concatenate((before, u), axis)[part(axis, 0, size)]
-    out = np.empty_like(u) if out is None else out
+    out = np.empty_like(u)
     tail, first = part(axis, 1, size), part(axis, 0, 1)
     np.subtract(u[tail], u[part(axis, 0, size - 1)], out=out[tail])
     np.subtract(u[first], before, out=out[first])

@@ -13,10 +13,7 @@ def check_scale(value: Any, name: str) -> float:
 
     float32 can represent the square and the inverse of the parameter.
 
-    Raises
-    ------
-    InputError
-        If ``value`` is not a number from 1e-12 to 1e12.
+    Raises `InputError` if ``value`` is not a number from 1e-12 to 1e12.
     """
     return check_number(value, name, positive=True, least=1e-12, most=1e12)
 
@@ -28,11 +25,8 @@ def check_iteration(
 
     Returns the tolerance, the maximum number of iterations and the number of threads.
 
-    Raises
-    ------
-    InputError
-        If ``tol`` is not a positive number, ``max_num_iter`` or ``num_threads`` is not a positive
-        integer, or ``raise_on_failure`` is not True or False.
+    Raises `InputError` if ``tol`` is not a positive number, ``max_num_iter`` or ``num_threads`` is
+    not a positive integer, or ``raise_on_failure`` is not True or False.
     """
     check_flag(raise_on_failure, "raise_on_failure")
     return (

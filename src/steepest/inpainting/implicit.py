@@ -45,10 +45,7 @@ def diffuse(
     ``confidence`` is given if it requires a gradient. The adjoint equation is solved completely
     even if ``watch`` has stopped the forward solve.
 
-    Raises
-    ------
-    InputError
-        If ``confidence`` requires grad and the image is not finite everywhere.
+    Raises `InputError` if ``confidence`` requires grad and the image is not finite everywhere.
     """
     if confidence is not None and problem.missing is not None and problem.missing.any():
         raise InputError(

@@ -59,14 +59,9 @@ def infinity_harmonic(
     Parameters
     ----------
     image : array
-        Image with one to three spatial axes and an optional channel axis: a NumPy array (plain or
-        masked) of dtype float32, float64, uint8 or uint16. Unknown pixels may hold any value.
-    known : Boolean array of the spatial shape, optional
-        True at known pixels, which are kept exactly. By default, the pixels that are neither NaN
-        nor masked are known.
-    unknown : Boolean array of the spatial shape, optional
-        The inverse of ``known``, given in its place: True at the pixels to fill, as in
-        scikit-image.
+        As in `inpaint`, with one to three spatial axes; a NumPy array, not a torch tensor.
+    known, unknown : Boolean arrays of the spatial shape, optional
+        As in `inpaint`, but without confidences. Known pixels are kept exactly.
     channel_axis : int, optional
         Axis that holds the channels.
     spacing : float or sequence, optional

@@ -22,14 +22,8 @@ _FIRST_GUESS = 1e-3  # relative residual of homogeneous diffusion as a first gue
 class Masked:
     """An inpainting problem whose known values span [-1/2, 1/2].
 
-    Attributes
-    ----------
-    values
-        (C, \\*grid) float64; zero at unknown pixels. One-dimensional images have a grid (1, n).
-    known
-        (\\*grid) Boolean.
-    spacing
-        One number per axis of the grid.
+    ``values`` (C, \\*grid) are float64 and zero at unknown pixels, ``known`` (\\*grid) is Boolean,
+    and ``spacing`` has one number per axis of the grid. 1-D images have a grid (1, n).
     """
 
     problem: Problem
@@ -70,11 +64,9 @@ def masked(
     All channels share one scale. Inpainting therefore commutes with changes of brightness and
     contrast, and parameters are fractions of the range of the known values.
 
-    Raises
-    ------
-    InputError
-        If an argument is a torch tensor, if confidences other than 0 and 1 are given, if the number
-        of spatial axes is not in ``dimensions``, or if `inpaint` would reject the input.
+    Raises `InputError` if an argument is a torch tensor, if confidences other than 0 and 1 are
+    given, if the number of spatial axes is not in ``dimensions``, or if `inpaint` would reject the
+    input.
     """
     if is_torch(image) or is_torch(known) or is_torch(unknown):
         raise InputError(

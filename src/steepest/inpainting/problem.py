@@ -27,19 +27,11 @@ _LARGEST = 1e150  # squares of larger values would overflow
 class Problem:
     """An image with known and unknown pixels.
 
-    Attributes
-    ----------
-    values : array (C, \\*space)
-        float32 or float64, NumPy or torch; finite, zero where the image was missing.
-    confidence : ndarray (\\*space)
-        Boolean, or float64 in [0, 1].
-    layout : Layout
-        How the image was given.
-    spacing : tuple
-        One number per spatial axis.
-    missing : ndarray (\\*space) or None
-        True where the image was masked or NaN, or infinite if a mask was given. None for plain
-        integer images.
+    ``values`` (C, \\*space) are float32 or float64, NumPy or torch; finite, zero where the image
+    was missing. ``confidence`` (\\*space) is Boolean, or float64 in [0, 1]. ``layout`` is how the
+    image was given. ``spacing`` has one number per spatial axis. ``missing`` (\\*space) is True
+    where the image was masked or NaN, or infinite if a mask was given; None for plain integer
+    images.
     """
 
     values: Array
@@ -66,28 +58,14 @@ def prepare(
     channel_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
 ) -> Problem:
-    """Check an image and its known pixels.
+    """Check an image, its known pixels and the other arguments, which are those of `inpaint`.
 
-    Parameters
-    ----------
-    image : array
-        As in `steepest.inpaint`. Unknown pixels may hold any value, including NaN.
-    known : array of the spatial shape, or None
-        Boolean, or confidences in [0, 1].
-    unknown : array of the spatial shape, or None
-        The inverse of ``known``. If both are None, the pixels that are neither NaN nor masked in
-        any channel are known.
-    channel_axis : int, optional
-        Axis that holds the channels.
-    spacing : float or sequence, optional
-        Pixel spacing, as one number or one number per spatial axis (default 1).
+    If ``known`` and ``unknown`` are both None, the pixels that are neither NaN nor masked in any
+    channel are known.
 
-    Raises
-    ------
-    InputError
-        If the image is invalid, if both ``known`` and ``unknown`` are given, or if the mask has the
-        wrong shape or type, is out of range, has no known pixel, or marks pixels as known where the
-        image is NaN, infinite or masked.
+    Raises `InputError` if the image is invalid, if both ``known`` and ``unknown`` are given, or if
+    the mask has the wrong shape or type, is out of range, has no known pixel, or marks pixels as
+    known where the image is NaN, infinite or masked.
     """
     if known is not None and unknown is not None:
         raise InputError("known and unknown are both given; allowed is one of them")
@@ -162,29 +140,26 @@ def grid_of(space: tuple[int, ...]) -> tuple[int, ...]:
     return space if len(space) > 1 else (1, *space)
 
 
-def check_known(known: Any, space: tuple[int, ...], name: str = "known") -> np.ndarray:
+def check_known(known: Any, space: tuple[int, ...]) -> np.ndarray:
     """Return a Boolean mask, or float64 confidences of which some are neither 0 nor 1.
 
-    Raises
-    ------
-    InputError
-        If ``known`` does not have the spatial shape, is neither Boolean nor floating-point, or has
-        confidences outside [0, 1].
+    Raises `InputError` if ``known`` does not have the spatial shape, is neither Boolean nor
+    floating-point, or has confidences outside [0, 1].
     """
-    array = _spatial(known, name, space)
+    array = _spatial(known, "known", space)
     kind = dtype_name(array) if is_torch(array) else array.dtype.name
     if kind not in ("bool", "float16", "float32", "float64"):
         raise InputError(
-            f"{name} has dtype {array.dtype}; allowed are bool, and floats in [0, 1] "
-            f"(for an integer mask give {name} > 0; a mask that marks what is to be filled is "
-            "given as unknown=)"
+            f"known has dtype {array.dtype}; allowed are bool, and floats in [0, 1] (for an "
+            "integer mask give known > 0; a mask that marks what is to be filled is given as "
+            "unknown=)"
         )
     array = detached(array)
     if kind == "bool":
         return np.asarray(array)
     values = array.astype(np.float64)
     if not bool(((values >= 0) & (values <= 1)).all()):
-        raise InputError(f"{name} must be finite and in [0, 1]")
+        raise InputError("known must be finite and in [0, 1]")
     if bool(((values == 0) | (values == 1)).all()):
         return values == 1
     return values

@@ -39,10 +39,7 @@ class Levels:
 def check_levels(levels: Any, most: int) -> int:
     """Check a number of levels, which must be from 2 to ``most``.
 
-    Raises
-    ------
-    InputError
-        If ``levels`` is not an integer or is out of this range.
+    Raises `InputError` if ``levels`` is not an integer or is out of this range.
     """
     whole = isinstance(levels, (int, np.integer)) and not isinstance(levels, bool)
     if not whole or not 2 <= levels <= most:
@@ -67,26 +64,11 @@ def round_values(
     g. No step can increase the error, apart from the tolerance of the solves. The smaller the
     blocks, the closer the method is to coordinate descent.
 
-    Parameters
-    ----------
-    matrix : EchoMatrix
-        The linear map B.
-    image, values : float64 (C, \\*grid)
-        The image f and the starting values; values are read at the mask only.
-    levels : Levels
-        The levels that the values may take.
-    num_threads : int
-        Number of threads that share the channels and the blocks.
-    tell : Reporter
-        If it asks to stop, the values after the steps so far are returned, in any case rounded.
+    ``image``, f, and the starting ``values``, which are read at the mask only, are float64
+    (C, \\*grid). ``num_threads`` threads share the channels and the blocks. If ``tell`` asks to
+    stop, the values after the steps so far are returned, in any case rounded. Returns float64
+    (C, \\*grid): levels at the mask, zero elsewhere.
 
-    Returns
-    -------
-    float64 (C, \\*grid)
-        Levels at the mask, zero elsewhere.
-
-    Notes
-    -----
     The blocks take 16 solves, shared by all channels. Each channel takes another 17.
     """
     blocks = [] if tell.stopped else _blocks(matrix, num_threads)

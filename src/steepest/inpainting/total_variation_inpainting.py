@@ -49,14 +49,9 @@ def total_variation(
     Parameters
     ----------
     image : array
-        Image with one to three spatial axes and an optional channel axis: a NumPy array (plain or
-        masked) of dtype float32, float64, uint8 or uint16. Unknown pixels may hold any value.
-    known : Boolean array of the spatial shape, optional
-        True at known pixels, which are kept exactly. By default, the pixels that are neither NaN
-        nor masked are known.
-    unknown : Boolean array of the spatial shape, optional
-        The inverse of ``known``, given in its place: True at the pixels to fill, as in
-        scikit-image.
+        As in `inpaint`, with one to three spatial axes; a NumPy array, not a torch tensor.
+    known, unknown : Boolean arrays of the spatial shape, optional
+        As in `inpaint`, but without confidences. Known pixels are kept exactly.
     channel_axis : int, optional
         Axis that holds the channels.
     tol : float
@@ -67,10 +62,8 @@ def total_variation(
         Called with a `Progress` after each iteration; its residual is the gap, which is updated
         every ten iterations. If it returns True, the iteration stops and the image with the
         smallest total variation so far is returned.
-    num_threads : int, optional
-        Number of threads that share the channels.
-    raise_on_failure : bool
-        Whether to raise `NotConverged` if the tolerance is not met.
+    num_threads, raise_on_failure
+        As in `inpaint`.
 
     Returns
     -------

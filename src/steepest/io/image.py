@@ -131,10 +131,8 @@ def in_kind(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
     """Return a C-contiguous array in native byte order, after checking its dtype.
 
-    Raises
-    ------
-    InputError
-        If the dtype is not uint8, uint16, float32 or float64, or if the array has no pixels.
+    Raises `InputError` if the dtype is not uint8, uint16, float32 or float64, or if the array has
+    no pixels.
     """
     if array.size == 0:
         raise InputError(f"{name}: holds no pixels (shape {array.shape})")

@@ -23,10 +23,8 @@ def read(
 def load(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     """Load the array as stored.
 
-    Raises
-    ------
-    InputError
-        If the file holds Python objects or more than ``max_pixels`` numbers, or is truncated.
+    Raises `InputError` if the file holds Python objects or more than ``max_pixels`` numbers, or is
+    truncated.
     """
     version = np.lib.format.read_magic(file)
     header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}

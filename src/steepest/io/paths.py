@@ -11,11 +11,8 @@ from steepest.core.errors import InputError
 def check_path(value: Any, name: str = "path") -> str:
     """Check a path and return it as a string.
 
-    Raises
-    ------
-    InputError
-        If the value is neither a string nor a path object, or if the path is empty, contains a
-        null character, cannot be encoded or is too long.
+    Raises `InputError` if the value is neither a string nor a path object, or if the path is empty,
+    contains a null character, cannot be encoded or is too long.
     """
     path = value if isinstance(value, str) else None
     if isinstance(value, os.PathLike):

@@ -29,11 +29,8 @@ def open_picture(file: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageF
     the file is checked here, because Pillow fills missing pixels with grey if any package has set
     ``LOAD_TRUNCATED_IMAGES``.
 
-    Raises
-    ------
-    InputError
-        If the file has more than ``max_pixels`` pixels times channels (3 for a palette), has more
-        than 500 JPEG scans, or is truncated.
+    Raises `InputError` if the file has more than ``max_pixels`` pixels times channels (3 for a
+    palette), has more than 500 JPEG scans, or is truncated.
     """
     file.seek(0)
     kind = _KINDS[file.read(2)]

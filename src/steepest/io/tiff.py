@@ -129,11 +129,8 @@ def _pixels(
 def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     """Read the numbers as stored, without inverting them or applying a palette.
 
-    Raises
-    ------
-    InputError
-        If the file holds images of different shape or type, has too many pixels, is damaged, or
-        uses a compression that cannot be decoded.
+    Raises `InputError` if the file holds images of different shape or type, has too many pixels, is
+    damaged, or uses a compression that cannot be decoded.
     """
     return _pixels(_single_series(tif, name), tif, file, name, max_pixels)[0]
 

@@ -83,11 +83,8 @@ def _ome_pages(xml: str, samples: int) -> int:
 def check_promise(tif: Any, claim: Claim, name: str) -> None:
     """Check that the list of pages is complete and as long as the description declares.
 
-    Raises
-    ------
-    InputError
-        If the file is truncated or unfinished, or if it holds more pages of the same shape than
-        its description declares.
+    Raises `InputError` if the file is truncated or unfinished, or if it holds more pages of the
+    same shape than its description declares.
     """
     promised = promised_pages(tif)
     following = tif.pages[1].offset if claim.pages > 1 else tif.filehandle.size
@@ -114,10 +111,7 @@ def _in_a_row(page: Any, end: int) -> int:
 def check_pages(series: Any, tif: Any, name: str) -> None:
     """Check that the strips and tiles of all pages are in the file.
 
-    Raises
-    ------
-    InputError
-        If a strip or tile lies beyond the end of the file.
+    Raises `InputError` if a strip or tile lies beyond the end of the file.
     """
     size, needed = tif.filehandle.size, len(series.pages)
     if needed == 1 and series.keyframe.is_contiguous:
@@ -154,10 +148,7 @@ def check_segments(series: Any, file: BinaryIO, name: str) -> None:
 
     The limit is twice the size of the pixels plus 64 KiB.
 
-    Raises
-    ------
-    InputError
-        If a strip or tile is missing or too large.
+    Raises `InputError` if a strip or tile is missing or too large.
     """
     page = series.keyframe
     if page.is_contiguous:  # read as a single block

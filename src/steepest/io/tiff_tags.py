@@ -40,11 +40,8 @@ class Claim(NamedTuple):
 def check_tags(file: BinaryIO, name: str, max_pixels: int) -> Claim:
     """Follow the list of pages and add up the sizes declared by their tags.
 
-    Raises
-    ------
-    InputError
-        If the tags declare more pixels than ``max_pixels`` or than a file of this size can hold, if
-        the tags are too large for the file, or if the list of pages is cyclic.
+    Raises `InputError` if the tags declare more pixels than ``max_pixels`` or than a file of this
+    size can hold, if the tags are too large for the file, or if the list of pages is cyclic.
     """
     tags = _Tags(file)
     following, others, seen = tags.first, list[int](), {0}

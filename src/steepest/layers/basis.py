@@ -22,12 +22,8 @@ def laplace_basis(
 ) -> tuple[Tensor, Tensor]:
     """Eigenvectors and eigenvalues of the negative second difference.
 
-    Returns
-    -------
-    basis : tensor (size, size)
-        The orthonormal eigenvectors, as rows.
-    eigenvalues : tensor (size,)
-        Between 0 and 4.
+    Returns the orthonormal eigenvectors as rows, (size, size), and the eigenvalues (size,), between
+    0 and 4.
     """
     index = torch.arange(size, device=device)
     if boundary == "neumann":

@@ -91,10 +91,4 @@ class InverseEvolution(InverseLayer):
 
 def check_width(eps: float) -> float:
     """A positive number whose square neither under- nor overflows in float32."""
-    number = check_number(eps, "eps", positive=True)
-    if not 1e-15 <= number <= LARGEST:
-        raise InputError(
-            f"eps={eps!r}; allowed is at least 1e-15 (the square of less underflows) and at most "
-            "1e12"
-        )
-    return number
+    return check_number(eps, "eps", positive=True, least=1e-15, most=LARGEST)

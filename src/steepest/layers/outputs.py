@@ -39,11 +39,8 @@ def transform_output(function: Transform, output: Any, keys: tuple[Hashable, ...
     | tuple | the first entry | the entries at these positions (named tuples: or names) |
     | list | every entry (deep supervision) | the entries at these positions |
 
-    Raises
-    ------
-    InputError
-        If ``output`` has another type, a key is missing, an entry is not a tensor, or the output
-        contains a ``loss`` (which was computed without ``function``).
+    Raises `InputError` if ``output`` has another type, a key is missing, an entry is not a tensor,
+    or the output contains a ``loss`` (which was computed without ``function``).
     """
     if isinstance(output, Tensor):
         return function(output)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..grid.differences import check_boundary, laplacian
 from .base import space_axes
@@ -71,11 +70,6 @@ class InversePorousMedium(InverseEvolution):
         max_gain: float | None = DEFAULT_LIMIT,
         spatial_ndim: int | None = None,
     ) -> None:
-        power = check_number(exponent, "exponent")
-        if not 1 <= power <= _LARGEST_EXPONENT:
-            raise InputError(
-                f"exponent={exponent!r}; allowed is at least 1 (1 is heat) and at most "
-                f"{_LARGEST_EXPONENT:g}"
-            )
+        power = check_number(exponent, "exponent", least=1, most=_LARGEST_EXPONENT)
         operator = PorousMediumFlow(power, check_boundary(boundary))
         super().__init__(operator, steps, dt, max_gain, spatial_ndim)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..core.errors import InputError
-from ..core.numbers import check_real
+from ..core.numbers import check_number, check_real
 from .hooks import inverse_layers
 from .training_only import check_module
 
@@ -31,7 +31,7 @@ def linear_ramp(
     begin, end = check_real(begin, "begin"), check_real(end, "end")
     if end < begin:
         raise InputError(f"begin={begin}, end={end}; allowed is begin <= end")
-    first, last = check_scale(first, "first"), check_scale(last, "last")
+    first, last = check_number(first, "first", most=1), check_number(last, "last", most=1)
     if step >= end:
         return last
     if step <= begin:
@@ -63,7 +63,7 @@ def set_scale(network: nn.Module, scale: float) -> int:
     InputError
         If ``scale`` is out of range, or ``network`` is not a module or has no inverse layer.
     """
-    value = check_scale(scale)
+    value = check_number(scale, "scale", most=1)
     check_module(network, "network")
     layers = list(inverse_layers(network))
     if not layers:
@@ -72,11 +72,3 @@ def set_scale(network: nn.Module, scale: float) -> int:
         for layer in layers:
             layer.scale.fill_(value)
     return len(layers)
-
-
-def check_scale(value: float, name: str = "scale") -> float:
-    """A number between 0 and 1."""
-    number = check_real(value, name)
-    if not 0 <= number <= 1:
-        raise InputError(f"{name}={value!r}; allowed is a number between 0 and 1")
-    return number

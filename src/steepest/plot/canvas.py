@@ -96,10 +96,8 @@ def picture_of(array: Any, channel_axis: int | None, name: str = "image") -> np.
     Of a volume, the middle slice is shown. Channels are averaged unless there are three, and large
     images are averaged in blocks.
 
-    Raises
-    ------
-    InputError
-        If the values are not real and finite, or if there are not one to three spatial axes.
+    Raises `InputError` if the values are not real and finite, or if there are not one to three
+    spatial axes.
     """
     array = check_image(array, channel_axis, name)
     if channel_axis is not None and array.shape[-1] != 3:

@@ -81,7 +81,8 @@ def label_overlay(
     sheet.figure.set_size_inches(_LARGER * sheet.size[0], _LARGER * sheet.size[1])
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
-    sheet.label(axes, "contours; hatched: not certain", plain(note, "note"))
+    heading = "contours" if sure.all() else "contours; hatched: not certain"
+    sheet.label(axes, heading, plain(note, "note"))
     return sheet.figure
 
 

@@ -68,7 +68,7 @@ def bias_corrected(
         Weight of the length of the contour, in squared grey values x pixel.
     bias_strength : float
         Positive weight of the smoothness of the bias, in squared grey values x pixel^2. If it is
-        too small, the bias explains the objects as well.
+        too small, the bias follows the objects.
     **options
         tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads and
         raise_on_failure of `threshold_rof`.
@@ -101,9 +101,10 @@ def bias_corrected(
     searches = [_Search(inputs, f, length, strength, start) for start in _STARTS]
     search = min(searches, key=lambda each: each.energy)
     level, b, found = search.level, search.bias, search.found
+    ended = found.ok and not inputs.tell.stopped
     result = assembled(
         [level], inputs, found, search.iterations, values=search.values, energy=search.energy,
-        gap=level.gap, proven=found.ok and inputs.done(level.gap, level.length),
+        gap=level.gap, proven=ended and inputs.done(level.gap, level.length),
     )  # fmt: skip
     tiny = np.finfo(float).tiny
     corrected = f / np.where(np.abs(b) > tiny, b, 1.0)

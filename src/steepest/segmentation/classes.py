@@ -4,46 +4,75 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.compiled import exact_kernel
+from ..core.compiled import exact_helper, exact_kernel
 
-_LEVELS = 4096  # of rough k-means
+_BINS = 4096  # of k-means
 _MOST_ROUNDS = 1000  # of T-ROF; measured: 6 to 52
 
 
-def rough_kmeans(values: np.ndarray, num_classes: int) -> np.ndarray:
-    """`kmeans` of values rounded to 4096 levels, which is much faster."""
-    low, high = float(values.min()), float(values.max())
-    if not high > low:
-        return np.array([low])
-    step = (high - low) / (_LEVELS - 1)
-    counts = np.bincount(np.rint((values.ravel() - low) / step).astype(np.int64))
-    found = np.flatnonzero(counts)
-    return _best(low + step * found, counts[found], num_classes)
-
-
-def kmeans(values: np.ndarray, num_classes: int) -> np.ndarray:
+def kmeans(values: np.ndarray, num_classes: int, exact: bool = True) -> np.ndarray:
     """The centres of the best k-means clustering of numbers, by dynamic programming.
 
     No other centres have a smaller ``sum of min_k (value - centre_k)^2``. There are fewer than
-    ``num_classes`` if there are fewer different values.
+    ``num_classes`` if there are fewer different values. ``exact=False`` takes only classes that
+    consist of whole bins, of 4096.
 
     References
     ----------
     Wang & Song, Ckmeans.1d.dp, The R Journal 3 (2011) 29-33; divide and conquer over the splits.
     """
-    distinct, counts = np.unique(values, return_counts=True)
-    return _best(distinct, counts, num_classes)
+    low, high = float(values.min()), float(values.max())
+    if not high > low:
+        return np.array([low])
+    x = (values.ravel() - low) / (high - low) * (_BINS - 1)  # its integer part is the bin
+    moments = _moments(x)
+    used = np.flatnonzero(moments[0])
+    sums = _sums(moments[:, used])
+    if exact:
+        split = np.zeros(_BINS, bool)
+        split[used[_may_be_split(sums, num_classes)]] = True
+        single, counts = np.unique(_chosen(x, split), return_counts=True)
+        whole = used[~split[used]]
+        items = np.hstack([moments[:, whole], counts * single ** np.array([[0], [1], [2]])])
+        order = np.argsort(np.concatenate([whole, single.astype(np.int64)]), kind="stable")
+        sums = _sums(items[:, order])
+    return low + _best(sums, num_classes) / (_BINS - 1) * (high - low)
 
 
-def _best(distinct: np.ndarray, counts: np.ndarray, num_classes: int) -> np.ndarray:
-    """The best centres of increasing values that occur ``counts`` times."""
-    num_classes = min(num_classes, distinct.size)
-    middle = distinct[distinct.size // 2]
-    weight = np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
-    first = np.concatenate([[0.0], np.cumsum(counts * (distinct - middle))])
-    second = np.concatenate([[0.0], np.cumsum(counts * (distinct - middle) ** 2)])
-    ends = _splits(weight, first, second, num_classes)
-    return middle + np.diff(first[ends]) / np.diff(weight[ends])
+def _sums(items: np.ndarray) -> np.ndarray:
+    """The sums of the first 0, 1, ... items, along the last axis."""
+    return np.pad(np.cumsum(items, axis=1), ((0, 0), (1, 0)))
+
+
+def _best(sums: np.ndarray, num_classes: int) -> np.ndarray:
+    """The best centres of increasing values, given as sums."""
+    num_classes = min(num_classes, sums.shape[1] - 1)
+    _, splits = _layers(*sums, num_classes, 0)
+    ends = [sums.shape[1] - 1]
+    for k in range(num_classes - 1, 0, -1):
+        ends.append(splits[k, ends[-1]])
+    ends = [0, *ends[::-1]]
+    return np.diff(sums[1, ends]) / np.diff(sums[0, ends])
+
+
+def _may_be_split(sums: np.ndarray, num_classes: int) -> np.ndarray:
+    """The bins that the best classes may split, or have an end at, among those with values.
+
+    Without the values of the bins that are split, classes cost at most what they cost with them.
+    This is a lower bound, and classes of whole bins give an upper bound.
+    """
+    size = sums.shape[1] - 1
+    if size <= num_classes:
+        return np.arange(size)
+    upper, _ = _layers(*sums, num_classes, 0)
+    others = max(num_classes - 1, 1)
+    before, _ = _layers(*sums, others, 1)
+    after, _ = _layers(*(sums[:, -1:] - sums[:, ::-1]), others, 1)
+    after = after[:, ::-1]
+    least = np.full(size, np.inf)
+    for k in range(num_classes - 1):  # k + 1 classes before the bin, the others after it
+        least = np.minimum(least, before[k, :-1] + after[num_classes - 2 - k, 1:])
+    return np.flatnonzero(least <= upper[(num_classes - 1) % 2, -1] + 1e-9 * sums[2, -1])
 
 
 def between(values: np.ndarray) -> np.ndarray:
@@ -56,7 +85,10 @@ def class_means(f: np.ndarray, u: np.ndarray, thresholds: np.ndarray) -> np.ndar
 
     The mean of an empty class is half-way between its thresholds, or its only threshold.
     """
-    labels = np.searchsorted(thresholds, u, side="left").ravel()
+    labels = np.zeros(u.shape, np.uint8)
+    for threshold in thresholds:
+        labels += u > threshold
+    labels = labels.ravel()
     counts = np.bincount(labels, minlength=thresholds.size + 1)
     edges = np.concatenate([thresholds[:1], thresholds, thresholds[-1:]])
     means = np.bincount(labels, f.ravel(), thresholds.size + 1) / np.maximum(counts, 1)
@@ -87,38 +119,69 @@ def rest(f: np.ndarray, u: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarr
 
 
 @exact_kernel
-def _cost(weight, first, second, i, j):
-    """Sum of squares about the mean of the values i .. j - 1."""
-    total = first[j] - first[i]
-    return second[j] - second[i] - total * total / (weight[j] - weight[i])
+def _moments(x):
+    """The sums of ``x^k`` of each bin, for k = 0, 1, 2."""
+    out = np.zeros((_BINS, 3))
+    for i in range(x.size):
+        own = out[int(x[i])]
+        own[0] += 1.0
+        own[1] += x[i]
+        own[2] += x[i] * x[i]
+    return np.ascontiguousarray(out.T)
 
 
 @exact_kernel
-def _splits(weight, first, second, num_classes):
-    """The ends (num_classes + 1,) of the best classes."""
+def _chosen(x, wanted):
+    """The values in the wanted bins."""
+    out, count = np.empty(x.size), 0
+    for i in range(x.size):
+        out[count] = x[i]
+        count += wanted[int(x[i])]
+    return out[:count].copy()
+
+
+@exact_helper
+def _cost(weight, first, second, i, j):
+    """Sum of squares about the mean of the items i .. j - 1; 0 for none."""
+    if j <= i:
+        return 0.0
+    total = first[j] - first[i]
+    return max(second[j] - second[i] - total * total / (weight[j] - weight[i]), 0.0)
+
+
+@exact_kernel
+def _layers(weight, first, second, num_classes, skipped):
+    """The least cost of the first j items in k + 1 classes, and where the last class begins.
+
+    Each but the first class begins ``skipped`` items late; these cost nothing. If none are skipped,
+    the costs are kept of two numbers of classes only, k odd and even.
+    """
     n = weight.size - 1
-    best = np.empty(n + 1)
-    best[0] = 0.0
-    for j in range(1, n + 1):
-        best[j] = _cost(weight, first, second, 0, j)
+    kept = num_classes if skipped else 2
+    best = np.full((kept, n + 1), np.inf)
     splits = np.zeros((num_classes, n + 1), np.int32)
+    for j in range(n + 1):
+        best[0, j] = _cost(weight, first, second, 0, j)
     stack = np.empty((128, 4), np.int64)
     for k in range(1, num_classes):
-        least = np.full(n + 1, np.inf)
+        before, own = best[(k - 1) % kept], best[k % kept]
         # The best split grows with the end, so that the one in the middle halves the search. Of
-        # the last class, only the end of all values is of interest.
-        stack[0] = (k + 1 if k < num_classes - 1 else n, n, k, n - 1)
+        # the last class, only the end of all items is of interest if none are skipped.
+        if skipped:
+            stack[0] = (0, n, 0, n - 1)
+        else:
+            stack[0] = (n if k == num_classes - 1 else k + 1, n, k, n - 1)
         size = 1
         while size > 0:
             size -= 1
             low, high, left, right = stack[size]
             middle = (low + high) // 2
             found, at = np.inf, left
-            for i in range(left, min(right, middle - 1) + 1):
-                cost = best[i] + _cost(weight, first, second, i, middle)
+            for i in range(left, min(right, middle - 1 + skipped) + 1):
+                cost = before[i] + _cost(weight, first, second, i + skipped, middle)
                 if cost < found:
                     found, at = cost, i
-            least[middle] = found
+            own[middle] = found
             splits[k, middle] = at
             if low < middle:
                 stack[size] = (low, middle - 1, left, at)
@@ -126,9 +189,4 @@ def _splits(weight, first, second, num_classes):
             if middle < high:
                 stack[size] = (middle + 1, high, at, right)
                 size += 1
-        best = least
-    ends = np.zeros(num_classes + 1, np.int64)
-    ends[num_classes] = n
-    for k in range(num_classes - 1, 0, -1):
-        ends[k] = splits[k, ends[k + 1]]
-    return ends
+    return best, splits

@@ -11,9 +11,10 @@ import heapq
 
 import numpy as np
 
-from ..core.compiled import exact_kernel
+from ..core.compiled import exact_helper, exact_kernel
 
 _SNAP = 1e-6  # a flux as near to its bound as this is set to it; u is computed afterwards
+_CHUNK = 64  # pixels of a row that are looked at together; most have nothing of interest
 
 
 @exact_kernel
@@ -35,43 +36,91 @@ def _limit(capacity, weights, a, z, y, x):
     return capacity[a]
 
 
+@exact_helper
+def _capped(flux, limit, flow):
+    """The flow through the faces of a row, all with one limit."""
+    for j in range(flow.size):
+        share = np.float64(flux[j])
+        full = np.copysign(1.0, share)
+        flow[j] = (full if abs(share) > 1.0 - _SNAP else share) * limit
+
+
+@exact_helper
+def _capped_by_weights(flux, weights, capacity, flow):
+    """The same where each face has its own limit."""
+    for j in range(flow.size):
+        w = np.float64(weights[j])
+        share = np.float64(flux[j]) / w if w > 0 else 0.0
+        full = np.copysign(1.0, share)
+        flow[j] = (full if abs(share) > 1.0 - _SNAP else share) * (capacity * w)
+
+
 @exact_kernel
 def flow_of(p, weights, capacity, offsets, q):
-    """The flow ``q`` of the flux ``p``, feasible whatever the rounding of ``p``."""
+    """The flow ``q`` of the flux ``p``, feasible whatever the rounding of ``p``.
+
+    Here and below, loops run along views of rows: an index whose sign is unknown keeps loops from
+    being vectorised.
+    """
     shape = q.shape[1:]
-    q[:] = 0.0
     for a in range(q.shape[0]):
         z0, z1 = _range(shape[0], offsets[a, 0])
         y0, y1 = _range(shape[1], offsets[a, 1])
         x0, x1 = _range(shape[2], offsets[a, 2])
-        for z in range(z0, z1):
-            for y in range(y0, y1):
-                for x in range(x0, x1):
-                    share = np.float64(p[a, z, y, x])
-                    if weights.size > 0:
-                        w = np.float64(weights[z, y, x])
-                        share = share / w if w > 0 else 0.0
-                    if abs(share) > 1.0 - _SNAP:
-                        share = np.copysign(1.0, share)
-                    q[a, z, y, x] = share * _limit(capacity, weights, a, z, y, x)
+        for z in range(shape[0]):
+            for y in range(shape[1]):
+                flow = q[a, z, y]
+                if not (z0 <= z < z1 and y0 <= y < y1 and x0 < x1):
+                    flow[:] = 0.0
+                    continue
+                flow[:x0] = 0.0
+                flow[x1:] = 0.0
+                if weights.size > 0:
+                    _capped_by_weights(
+                        p[a, z, y, x0:x1], weights[z, y, x0:x1], capacity[a], flow[x0:x1]
+                    )
+                else:
+                    _capped(p[a, z, y, x0:x1], capacity[a], flow[x0:x1])
+
+
+@exact_helper
+def _add(u, q):
+    for j in range(u.size):
+        u[j] += q[j]
+
+
+@exact_helper
+def _subtract(u, q):
+    for j in range(u.size):
+        u[j] -= q[j]
 
 
 @exact_kernel
 def potential(f, q, offsets, u):
     """``u = f + div q``."""
     shape = f.shape
-    u[:] = f
-    for a in range(q.shape[0]):
-        dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
-        z0, z1 = _range(shape[0], dz)
-        y0, y1 = _range(shape[1], dy)
-        x0, x1 = _range(shape[2], dx)
-        for z in range(z0, z1):
-            for y in range(y0, y1):
-                for x in range(x0, x1):
-                    u[z, y, x] += q[a, z, y, x]
-                for x in range(x0, x1):
-                    u[z + dz, y + dy, x + dx] -= q[a, z, y, x]
+    for z in range(shape[0]):
+        for y in range(shape[1]):
+            row = u[z, y]
+            row[:] = f[z, y]
+            for a in range(q.shape[0]):
+                dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
+                x0, x1 = _range(shape[2], dx)
+                if x0 >= x1:
+                    continue
+                if _inside(shape, z + dz, y + dy, x0 + dx):
+                    _add(row[x0:x1], q[a, z, y, x0:x1])
+                if _inside(shape, z - dz, y - dy, x0):
+                    _subtract(row[x0 + dx : x1 + dx], q[a, z - dz, y - dy, x0:x1])
+
+
+@exact_helper
+def _crossings(here, ahead, level):
+    """The number of neighbours on different sides of the level."""
+    count = 0
+    for j in range(here.size):
+        count += (here[j] <= level) != (ahead[j] <= level)
+    return count
 
 
 @exact_kernel
@@ -91,17 +140,23 @@ def deficits(u, q, weights, capacity, offsets, level):
         x0, x1 = _range(shape[2], dx)
         for z in range(z0, z1):
             for y in range(y0, y1):
-                for x in range(x0, x1):
-                    outside = u[z, y, x] <= level
-                    if outside == (u[z + dz, y + dy, x + dx] <= level):
+                for first in range(x0, x1, _CHUNK):
+                    last = min(first + _CHUNK, x1)
+                    here = u[z, y, first:last]
+                    ahead = u[z + dz, y + dy, first + dx : last + dx]
+                    if _crossings(here, ahead, level) == 0:
                         continue
-                    limit = _limit(capacity, weights, a, z, y, x)
-                    length += limit
-                    lack = limit - q[a, z, y, x] if outside else limit + q[a, z, y, x]
-                    if lack > 0:
-                        i = z * plane + y * row + x
-                        pairs.append((i, i + step))
-                        lacks.append(lack)
+                    for x in range(first, last):
+                        outside = here[x - first] <= level
+                        if outside == (ahead[x - first] <= level):
+                            continue
+                        limit = _limit(capacity, weights, a, z, y, x)
+                        length += limit
+                        lack = limit - q[a, z, y, x] if outside else limit + q[a, z, y, x]
+                        if lack > 0:
+                            i = z * plane + y * row + x
+                            pairs.append((i, i + step))
+                            lacks.append(lack)
     ends = np.empty((len(lacks) - 1, 2), np.int64)
     amounts = np.empty(len(lacks) - 1)
     for k in range(1, len(lacks)):
@@ -110,16 +165,28 @@ def deficits(u, q, weights, capacity, offsets, level):
     return length, ends, amounts
 
 
+@exact_helper
+def _count_near(values, level, near):
+    count = 0
+    for j in range(values.size):
+        count += abs(values[j] - level) <= near
+    return count
+
+
 @exact_kernel
 def ties(u, level, near):
     """The number of values within ``near`` of the level, and the sum of their distances."""
     count, total = 0, 0.0
     flat = u.ravel()
-    for i in range(flat.size):
-        distance = abs(flat[i] - level)
-        if distance <= near:
-            count += 1
-            total += distance
+    for first in range(0, flat.size, _CHUNK):
+        chunk = flat[first : min(first + _CHUNK, flat.size)]
+        found = _count_near(chunk, level, near)
+        if found > 0:
+            count += found
+            for j in range(chunk.size):
+                distance = abs(chunk[j] - level)
+                if distance <= near:
+                    total += distance
     return count, total
 
 

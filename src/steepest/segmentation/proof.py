@@ -51,7 +51,7 @@ class Faces:
 
     def flow(self, flux: Array) -> np.ndarray:
         """The flow (A, z, y, x) of a flux (A, 1, \\*space)."""
-        p = np.stack([volume(part[0]) for part in flux])
+        p = np.ascontiguousarray(flux).reshape(len(flux), *volume(flux[0, 0]).shape)
         q = np.empty(p.shape)
         flow_of(p, self.weights, self.capacity, self.offsets, q)
         return q

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.numbers import check_number
+from ..core.errors import InputError
+from ..core.numbers import check_count, check_number
 from ..grid.components import connected
 from .result import Segmentation
+
+_MOST = 254  # largest label
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,18 +31,20 @@ class Regions:
     table: np.ndarray
 
 
-def regions(result: Segmentation, *, pixel_size: float = 1.0) -> Regions:
+def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 0) -> Regions:
     """Measure the connected objects of a segmentation, with bounds on their areas.
 
-    An object is a connected set of pixels with the same label other than 0; pixels that share a
-    face are connected. ``skimage.measure.regionprops(regions(result).labels)`` measures the same
-    objects in other ways.
+    An object is a connected set of pixels with the same label, other than that of the background;
+    pixels that share a face are connected. ``skimage.measure.regionprops(regions(result).labels)``
+    measures the same objects in other ways.
 
     Parameters
     ----------
     result : Segmentation
     pixel_size : float
         Length of one unit of ``spacing`` (by default, of one pixel), for example in micrometres.
+    background : int
+        The label of the background. With two classes, give 1 for dark objects.
 
     Returns
     -------
@@ -68,13 +73,21 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0) -> Regions:
     Raises
     ------
     InputError
-        Bad ``pixel_size``.
+        Bad ``result``, ``pixel_size`` or ``background``.
     """
+    if not isinstance(result, Segmentation):
+        raise InputError(
+            f"result is of type {type(result).__name__}; allowed is a Segmentation, such as "
+            "threshold_rof returns (for arrays of labels, see skimage.measure.regionprops)"
+        )
     pixel_size = check_number(pixel_size, "pixel_size", positive=True)
+    background = check_count(background, "background", least=0, most=_MOST)
     unit = math.prod(h * pixel_size for h in result.spacing)
     shape = result.labels.shape
     labels, rows = np.zeros(shape, np.int32), [_table(0, len(shape))]
-    for k in range(1, result.thresholds.size + 1):
+    for k in range(result.thresholds.size + 1):
+        if k == background:
+            continue
         own, count = connected(result.labels == k)
         if not count:
             continue

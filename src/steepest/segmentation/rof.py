@@ -16,7 +16,7 @@ from ..core.errors import InputError
 from ..core.status import Status
 from .proof import Faces, State, volume
 
-_FIRST_LOOK = 20  # iterations before the first look
+_FIRST_LOOK = 40  # iterations before the first look
 _SPARSE = 1.2  # ratio of the iterations at two looks, at least
 _FINEST = 1e-13  # relative gap at which even float64 has nothing left to solve
 _LEAST, _MOST = 1e-30, 1e30  # strength relative to half of the range of the image

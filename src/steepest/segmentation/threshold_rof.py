@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_flag, check_number, check_numbers
 from ..core.progress import Callback
-from .classes import between, class_means, kmeans, rest, rough_kmeans
+from .classes import between, class_means, kmeans, rest
 from .inputs import Inputs, grey, inputs_of
 from .proof import Level, State
 from .result import Segmentation, assembled, finished
@@ -163,12 +163,13 @@ class _Search:
         The classes are found again where the relative gap has become much smaller, at first
         roughly, and exactly where the sets at the rough thresholds are proven.
         """
-        exact = self._fixed is not None
-        if gap <= _RENEW * self._renewed:
+        if self._fixed is not None:
+            self._thresholds = self._fixed
+        elif gap <= _RENEW * self._renewed:
             self._renewed = gap
-            self._renew(state, exact)
+            self._renew(state, False)
         self._examine(state)
-        if not exact and self.done:
+        if self._fixed is None and self.done:
             self._renew(state, True)
             self._examine(state)
         return self._inputs.report(self.total("gap"), self.total("length")) or self.done
@@ -186,7 +187,7 @@ class _Search:
             return
         constant = np.ptp(state.u) <= _CONSTANT * state.span  # what is left are rounding errors
         classes = 1 if constant else self._num_classes
-        self.means = (kmeans if exact else rough_kmeans)(state.u, classes)
+        self.means = kmeans(state.u, classes, exact)
         self._thresholds = between(self.means)
         if of_image and self._thresholds.size:
             self.means, self._thresholds = rest(state.f, state.u, self._thresholds)

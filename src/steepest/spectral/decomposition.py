@@ -307,7 +307,7 @@ def decompose(
         nodes = nodes_of([problem], last, num_steps, grid, num_threads, tell.stage)
         flow = run(
             problem, nodes, tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
-            on_step=_stop if tell.stopped else tell.stage, num_threads=num_threads,
+            on_step=(lambda _: True) if tell.stopped else tell.stage, num_threads=num_threads,
             raise_on_failure=raise_on_failure,
         )  # fmt: skip
         given = t_max is not None or isinstance(grid, TimeGrid)
@@ -338,10 +338,7 @@ def from_flow(
     most ``num_bands`` otherwise. If the flow was stopped after one step, the residual contains the
     whole image.
 
-    Raises
-    ------
-    InputError
-        If the flow has no time after 0.
+    Raises `InputError` if the flow has no time after 0.
     """
     if flow.times.size and flow.times[0] == 0:
         frames = flow.images
@@ -423,11 +420,6 @@ def _is_constant(last: np.ndarray, image: np.ndarray, channel_axis: int | None) 
         for u in (last, image)
     )
     return left <= FLAT * start
-
-
-def _stop(step: object) -> bool:
-    """Callback that stops a flow after its first step."""
-    return True
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:

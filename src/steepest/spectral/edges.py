@@ -22,15 +22,10 @@ def automatic_edges(
     third of the way to its neighbours. Each edge is the geometric mean of two nodes, so that no
     node lies on an edge.
 
-    Parameters
-    ----------
-    nodes : array (N + 1,)
-        Times of the frames, starting with 0.
-    masses : array (N - 1,)
-        L1 mass of the transform at the inner nodes.
-    exact : bool
-        Whether to return exactly ``num_bands`` bands if there are as many nodes, even if some bands
-        are almost empty. Otherwise, bands with less than 1e-3 of the mass are merged into the next.
+    ``nodes`` (N + 1,) are the times of the frames, starting with 0, and ``masses`` (N - 1,) the L1
+    masses of the transform at the inner nodes. If ``exact``, there are ``num_bands`` bands if there
+    are as many nodes, even if some are almost empty. Otherwise, bands with less than 1e-3 of the
+    mass are merged into the next.
     """
     inner = nodes[1:-1]
     between = np.sqrt(inner[1:] * inner[:-1])  # candidate edges

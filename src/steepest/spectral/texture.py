@@ -10,7 +10,7 @@ import numpy as np
 from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..core.numbers import check_number
-from ..core.progress import Callback, asks_to_stop, check_callback
+from ..core.progress import Reporter
 from ..flows.result import Step
 from .decomposition import decompose
 from .filters import low_pass
@@ -85,35 +85,17 @@ def fuse(structure_of: Any, texture_of: Any, time: float, **options: Any) -> np.
             f"structure_of and texture_of must have the same shape; "
             f"given: {np.shape(structure_of)} and {np.shape(texture_of)}"
         )
-    relay = _Relay(options.pop("on_step", None))
-    structure, _ = separate_texture(structure_of, time, **options, on_step=relay)
-    relay.begin_second()
-    _, texture = separate_texture(texture_of, relay.reached or time, **options, on_step=relay)
+    tell, reached = Reporter(options.pop("on_step", None)), time
+
+    def first_flow(step: Step) -> bool:
+        nonlocal reached
+        reached = step.time if second_flow(step) else reached
+        return tell.stopped
+
+    def second_flow(step: Step) -> bool:
+        return tell(replace(step, num_steps=2 * step.num_steps))
+
+    structure, _ = separate_texture(structure_of, time, **options, on_step=first_flow)
+    watch = None if tell.stopped else second_flow
+    _, texture = separate_texture(texture_of, reached, **options, on_step=watch)
     return structure + texture
-
-
-class _Relay:
-    """Number the steps of two flows consecutively.
-
-    If the callback stops the first flow, the second flow runs without reports.
-    """
-
-    def __init__(self, on_step: Callback | None) -> None:
-        check_callback(on_step)
-        self._on_step, self._done, self._last = on_step, 0, 0
-        self.reached = 0.0  # time at which the first flow was stopped
-
-    def begin_second(self) -> None:
-        """Begin to count the steps of the second flow."""
-        self._done = self._last
-
-    def __call__(self, step: Step) -> bool:
-        self._last = self._done + step.step
-        if self.reached:
-            return False
-        num_steps = 2 * step.num_steps
-        report = replace(step, step=self._last, num_steps=num_steps)
-        stop = asks_to_stop(self._on_step, report)
-        if stop and not self._done:
-            self.reached = step.time
-        return stop

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,44 +12,88 @@ from ...core.compiled import helper, kernel
 from ...core.namespace import sum64
 from ..certificate import StepTerms, assemble
 from ..crofton import CroftonTotalVariation
-from ..reference import ReferenceDual
+from .dual import StripDual
+from .flags import begin, finish
+from .strips import Strip
+from .vectors import LANES, fill, load, maximum, minimum, store
+
+_SWEEPS = 8  # iterations per wavefront
 
 
-class CroftonDual(ReferenceDual):
-    """`ReferenceDual` with compiled loops; without Huber smoothing."""
+class CroftonDual(StripDual):
+    """`ReferenceDual` compiled, without Huber smoothing."""
 
     energy: CroftonTotalVariation
+    correction_cost = math.inf
 
     def __init__(
         self, f: np.ndarray, energy: CroftonTotalVariation, num_threads: int | None = None
     ) -> None:
-        super().__init__(f, energy, num_threads)
-        self._offsets, self._shares = energy.faces(2)
-        weights = energy.weights
-        self._radius = np.zeros((0, 0), f.dtype) if weights is None else weights.astype(f.dtype)
+        self._offsets, self._shares = energy.faces(f.ndim - 1)
+        super().__init__(f, energy, len(self._shares), _SWEEPS, num_threads)
+        self._f = self._image = f
+        weights, width = energy.weights, f.shape[-1]
+        self._weights = np.zeros((0, 0)) if weights is None else weights.astype(np.float64)
+        self._edges = np.zeros((len(self._shares), self._strips[0].edge.size), f.dtype)
+        for edge, dx in zip(self._edges, self._offsets[:, 2], strict=True):
+            edge[max(0, -dx) : width - max(0, dx)] = 1
+        self._norm = energy.norm_squared(f.shape[1:])
+        self.set_step(1.0)
 
-    def iterate(self, betas: Sequence[float]) -> None:
-        """Do one iteration for each momentum factor."""
-        y, p = self.y[:, 0].copy(), self.p[:, 0].copy()
-        kind = self.f.dtype.type
-        tau, step = (factor * self._shares for factor in (self.tau, self.step_size))
-        _iterate(
-            self.f[0], y, p, self._radius, self._offsets, tau.astype(kind), step.astype(kind),
-            np.asarray(betas, kind), kind(1),
-        )  # fmt: skip
-        self.y, self.p = y[:, None], p[:, None]
+    def set_step(self, tau: float, relaxation: float = 1.0) -> None:
+        """Set the step length ``tau`` and the dual step size, relaxation / (tau ||A||^2)."""
+        self.tau = tau
+        self.step_size = relaxation / (tau * self._norm)
+        self._tau = (tau * self._shares).astype(self._dtype)
+        self._steps = (self.step_size * self._shares).astype(self._dtype)[:, None] * self._edges
+
+    def _sweep(
+        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
+    ) -> None:
+        _sweep(strip.state, strip.work, strip.radius, self._tau, self._steps, betas, *share, *team)
+
+    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
+        slots = (flux * self._edges[:, None, None, : self._shape[-1]]).astype(self._dtype)
+        slots[1:, :, -1] = 0
+        return slots
+
+    @property
+    def _order(self) -> Sequence[int]:
+        return range(len(self._offsets))
+
+    @property
+    def image(self) -> np.ndarray:
+        """``f + tau div p`` as of the last `measure`, (1, H, W)."""
+        return self._image
+
+    def write_image(self, out: np.ndarray) -> None:
+        """Write this image into an array of any dtype."""
+        out[:] = self._image
+
+    def advance(self) -> None:
+        """Make the measured image the data of the next step; keep flux and momentum."""
+        self._f = self._image
+        for strip in self._strips:
+            strip.state[:1, strip.state_rows, : self._rows[1]] = self._f[:, strip.image_rows]
+
+    def coarse_flux(self) -> None:
+        """None: this solver has no coarser grids."""
+
+    def correct(self, energy: float) -> bool:
+        """False: this solver has no coarse-grid correction."""
+        return False
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux, in float64."""
-        f, p = self.f[0].astype(np.float64), self.p[:, 0].astype(np.float64)
-        radius = self._radius.astype(np.float64)
+        f, p = self._f[0].astype(np.float64), self.flux[:, 0].astype(np.float64)
+        radius = self._weights
         _project(p, radius)
         u = _primal(f, p, self.tau * self._shares, self._offsets)
-        self._image = u.astype(self.f.dtype)[None]
+        self._image = u.astype(self._dtype)[None]
         start, half, stop, before, after = _slacks(f, u, p, radius, self._offsets, self._shares)
         return assemble(
             self.energy,
-            tuple(self.f.shape),
+            self._shape,
             self.tau,
             gap=self.tau * stop,
             integral=0.5 * self.tau * (start + 2 * half + stop),
@@ -57,6 +103,65 @@ class CroftonDual(ReferenceDual):
             ),
             dual=0.0,
         )  # fmt: skip
+
+
+@helper
+def _inflow(state, flux, size, at, stride, tau):
+    """``tau div`` of 16 pixels of the flux whose first component is in ``flux``.
+
+    What comes from the pixels to the left, above left, above and above right is what these send.
+    """
+    change = fill(state, tau[0]) * (load(state, flux + at) - load(state, flux + at - 1))
+    for a in range(1, 4):
+        y = flux + a * size + at
+        change += fill(state, tau[a]) * (load(state, y) - load(state, y - stride + a - 2))
+    return change
+
+
+@kernel
+def _sweep(state, work, radius, tau, steps, betas, begins, ends, flags, member, ticket):
+    """``len(betas)`` iterations on a strip, or a stretch of them (see `kernels_sweep.sweep`).
+
+    ``steps`` (4, stride) are the dual steps, 0 where there is no face. The components point right,
+    down right, down, and down left. A row of the primal image is complete before the row above it
+    is projected.
+    """
+    begin(flags, member, ticket)
+    height, stride = state.shape[1] - 1, state.shape[2]
+    size, wide = (height + 1) * stride, work.shape[3]
+    one, zero = fill(state, 1.0), fill(state, 0.0)
+    way = height + betas.shape[0]
+    for front in range(int(begins * way), int(ends * way)):
+        for k in range(betas.shape[0]):
+            r = front - k
+            q = r - 1
+            if r < 0 or q >= height:
+                continue
+            new, here = (2 * k + r % 2) * wide, (2 * k + q % 2) * wide
+            if r < height:
+                at = (r + 1) * stride
+                for j in range(0, stride, LANES):
+                    u = load(state, at + j) + _inflow(state, size, size, at + j, stride, tau)
+                    store(work, new + j, u)
+            if q < 0:
+                continue
+            beta, open_ = fill(state, betas[k]), one if r < height else zero
+            for j in range(0, stride, LANES):
+                at = (q + 1) * stride + j
+                w = one
+                if radius is not None:
+                    w = load(radius, at)
+                centre = load(work, here + j)
+                for a in range(4):
+                    ahead, step = here + j + 1, load(steps, a * stride + j)
+                    if a > 0:
+                        ahead, step = new + j + 2 - a, step * open_
+                    y = (1 + a) * size + at
+                    value = load(state, y) + step * (load(work, ahead) - centre)
+                    value = minimum(maximum(value, zero - w), w)
+                    store(state, y, value + beta * (value - load(state, y + 4 * size)))
+                    store(state, y + 4 * size, value)
+    finish(flags, member, ticket)
 
 
 @helper
@@ -83,23 +188,6 @@ def _primal_row(f, y, tau, offsets, r, u):
                 _add(u[:dx], -tau[a], above[-dx:])
 
 
-@helper
-def _step(y, p, here, ahead, s, beta, one):
-    for j in range(y.size):
-        q = min(max(y[j] + s * (ahead[j] - here[j]), -one), one)
-        y[j] = q + beta * (q - p[j])
-        p[j] = q
-
-
-@helper
-def _weighted_step(y, p, here, ahead, s, beta, radius):
-    for j in range(y.size):
-        w = radius[j]
-        q = min(max(y[j] + s * (ahead[j] - here[j]), -w), w)
-        y[j] = q + beta * (q - p[j])
-        p[j] = q
-
-
 @kernel
 def _primal(f, y, tau, offsets):
     """``f + tau div y``."""
@@ -109,24 +197,16 @@ def _primal(f, y, tau, offsets):
     return u
 
 
-@kernel
-def _iterate(f, y, p, radius, offsets, tau, step, betas, one):
-    """One iteration for each of ``betas``; y and p are changed in place."""
-    height, width = f.shape
-    u = np.empty_like(f)
-    for k in range(betas.shape[0]):
-        beta = betas[k]
-        for r in range(height):
-            _primal_row(f, y, tau, offsets, r, u[r])
-        for a in range(y.shape[0]):
-            dy, dx = offsets[a, 1], offsets[a, 2]
-            x0, x1 = max(0, -dx), width - max(0, dx)
-            for r in range(height - dy):
-                rows = (y[a, r, x0:x1], p[a, r, x0:x1], u[r, x0:x1], u[r + dy, x0 + dx : x1 + dx])
-                if radius.shape[0] > 0:
-                    _weighted_step(*rows, step[a], beta, radius[r, x0:x1])
-                else:
-                    _step(*rows, step[a], beta, one)
+@helper
+def _clip(p, w):
+    for j in range(p.size):
+        p[j] = min(max(p[j], -w), w)
+
+
+@helper
+def _clip_to(p, w):
+    for j in range(p.size):
+        p[j] = min(max(p[j], -w[j]), w[j])
 
 
 @kernel
@@ -134,9 +214,26 @@ def _project(p, radius):
     """Bring p into the dual ball, in place; a flux from elsewhere may leave it."""
     for a in range(p.shape[0]):
         for r in range(p.shape[1]):
-            for j in range(p.shape[2]):
-                w = radius[r, j] if radius.shape[0] > 0 else 1.0
-                p[a, r, j] = min(max(p[a, r, j], -w), w)
+            if radius.shape[0] > 0:
+                _clip_to(p[a, r], radius[r])
+            else:
+                _clip(p[a, r], 1.0)
+
+
+@helper
+def _row_slacks(p, f, f_ahead, u, u_ahead, w, share):
+    """The sums of `_slacks` over the faces of a row."""
+    start, half, stop, before, after = 0.0, 0.0, 0.0, 0.0, 0.0
+    for j in range(p.size):
+        own = w[j]
+        d0, d1 = share * (f_ahead[j] - f[j]), share * (u_ahead[j] - u[j])
+        middle = 0.5 * (d0 + d1)
+        before += own * abs(d0)
+        after += own * abs(d1)
+        start += own * abs(d0) - p[j] * d0
+        half += own * abs(middle) - p[j] * middle
+        stop += own * abs(d1) - p[j] * d1
+    return start, half, stop, before, after
 
 
 @kernel
@@ -144,18 +241,21 @@ def _slacks(f, u, p, radius, offsets, shares):
     """Slacks of f, of (f + u) / 2 and of u, and J of f and of u."""
     start, half, stop, before, after = 0.0, 0.0, 0.0, 0.0, 0.0
     height, width = f.shape
+    ones = np.ones(width)
     for a in range(p.shape[0]):
         dy, dx, share = offsets[a, 1], offsets[a, 2], shares[a]
+        x0, x1 = max(0, -dx), width - max(0, dx)
         for r in range(height - dy):
-            for j in range(max(0, -dx), width - max(0, dx)):
-                w = radius[r, j] if radius.shape[0] > 0 else 1.0
-                d0 = share * (f[r + dy, j + dx] - f[r, j])
-                d1 = share * (u[r + dy, j + dx] - u[r, j])
-                middle = 0.5 * (d0 + d1)
-                q = p[a, r, j]
-                before += w * abs(d0)
-                after += w * abs(d1)
-                start += w * abs(d0) - q * d0
-                half += w * abs(middle) - q * middle
-                stop += w * abs(d1) - q * d1
+            w = ones
+            if radius.shape[0] > 0:
+                w = radius[r]
+            row = _row_slacks(
+                p[a, r, x0:x1], f[r, x0:x1], f[r + dy, x0 + dx : x1 + dx], u[r, x0:x1],
+                u[r + dy, x0 + dx : x1 + dx], w[x0:x1], share,
+            )  # fmt: skip
+            start += row[0]
+            half += row[1]
+            stop += row[2]
+            before += row[3]
+            after += row[4]
     return start, half, stop, before, after

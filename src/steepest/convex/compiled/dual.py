@@ -14,7 +14,7 @@ from ..certificate import StepTerms, assemble
 from ..dual import Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
-from .kernels_measure import MOST_COMPONENTS, WIDEST, measure, upper_sums
+from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure, upper_sums
 from .kernels_sweep import copy_rows, sweep
 from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
@@ -24,59 +24,35 @@ _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough t
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 _SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
+_AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
 _EPS = float(np.finfo(np.float64).eps)
 
 
-class CompiledDual:
-    """The state and methods of `reference.ReferenceDual`, compiled, for NumPy arrays."""
+class StripDual:
+    """A flux on strips, one per thread, and how to iterate on it."""
 
     patience = 400
 
-    def __init__(self, f: np.ndarray, energy: TotalVariation, num_threads: int | None = None):
+    def __init__(
+        self, f: np.ndarray, energy: Any, axes: int, sweeps: int, num_threads: int | None
+    ) -> None:
         self.energy = energy
         self._num_threads = num_threads
         self._shape = f.shape
-        channels, space = f.shape[0], f.shape[1:]
-        self._axes = max(len(space), 2)
-        self._channels = channels
+        self._axes, self._channels, self._sweeps = axes, f.shape[0], sweeps
+        space = f.shape[1:]
         self._rows = (int(np.prod(space[:-1])), space[-1])
-        self._sweeps = _SWEEPS if self._axes == 2 else _VOLUME_SWEEPS
+        self._dtype = f.dtype.type
+        self._unit = space[1] if len(space) == 3 else 1  # rows of a plane
         weights = energy.weights
         self._strips = make_strips(
-            f.reshape(channels, *self._rows),
-            self._axes,
-            unit=space[1] if len(space) == 3 else 1,
-            sweeps=self._sweeps,
+            f.reshape(self._channels, *self._rows),
+            axes,
+            unit=self._unit,
+            sweeps=sweeps,
             weights=None if weights is None else weights.reshape(self._rows),
             num_threads=resolve_num_threads(num_threads),
         )
-        # None keeps what is not needed from being compiled: half of the wait at the first use
-        self._kind = (
-            True if self._axes == 3 else None,
-            None if energy.isotropic else True,
-            True if channels > 1 else None,
-        )
-        self._huber = energy.huber if energy.huber > 0 else None
-        spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # in the kernels' order x, y, z
-        self._inverse_spacing = np.array([1 / h for h in spacing])
-        self._norm = energy.norm_squared(space)
-        self._dtype = f.dtype.type
-        self._largest = 1.0
-        self.correction_cost = 100 * (1 + _MANAGED / f.size)
-        plain = energy.huber == 0 and energy.weights is None
-        few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
-        self._in_single = plain and few and self._dtype is np.float32
-        self._single_is_enough = self._in_single
-        self.set_step(1.0)
-
-    def set_step(self, tau: float, relaxation: float = 1.0) -> None:
-        """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
-        self.tau = tau
-        self.step_size = relaxation / (tau * self._norm)
-        self._tau = (tau * self._inverse_spacing).astype(self._dtype)
-        self._step = (self.step_size * self._inverse_spacing).astype(self._dtype)
-        shrink = 1.0 / (1.0 + self.step_size * self.energy.huber)
-        self._scalars = np.array([shrink, 1e-30], self._dtype)
 
     def _slots(self, kind: int) -> slice:
         """Slots of y (kind 0) or p (kind 1)."""
@@ -89,15 +65,13 @@ class CompiledDual:
 
     @property
     def warm(self) -> Warm:
-        """The flux and the extrapolated flux, (ndim, channels, \\*space) each."""
+        """The flux and the extrapolated flux, (components, channels, \\*space) each."""
         return (self._gather(1), self._gather(0))
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
         for kind, flux in zip((1, 0), arrays, strict=True):
-            rows = np.zeros((self._axes, self._channels, *self._rows), self._dtype)
-            rows[: flux.shape[0]] = _closed(flux)[::-1].reshape(-1, self._channels, *self._rows)
-            rows = rows.reshape(-1, *self._rows)
+            rows = self._to_slots(flux).reshape(-1, *self._rows)
             for strip in self._strips:
                 stop = strip.start + strip.stored.shape[1]
                 own = strip.state[self._slots(kind), 1:, : self._rows[1]]
@@ -121,26 +95,102 @@ class CompiledDual:
         for begin in range(0, len(factors), block):
             part = factors[begin : begin + block]
             exchange_halos(self._strips)
-            run_together(partial(self._sweep, part), self._strips)
+            for share in _shares(len(part) * self._strips[0].stored.size, self._rows[0]):
+                run_together(partial(self._sweep, part, share), self._strips)
 
-    def _sweep(self, betas: np.ndarray, strip: Strip, *team: Any) -> None:
-        sweep(
-            strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
-            self._scalars, betas, *team,
-        )  # fmt: skip
+    def _sweep(
+        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
+    ) -> None:
+        """Do at most ``sweeps`` iterations on a strip, or a stretch of them."""
+        raise NotImplementedError
+
+    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
+        """The components of a flux in the order of the slots; zero where there is no face."""
+        raise NotImplementedError
+
+    @property
+    def _order(self) -> Sequence[int]:
+        """Among the slots of a flux, the place of each component."""
+        raise NotImplementedError
 
     def _gather(self, kind: int) -> np.ndarray:
-        out = np.empty((self._axes * self._channels, *self._rows), self._dtype)
-        for strip in self._strips:
-            own = strip.state[self._slots(kind), strip.state_rows, : self._rows[1]]
-            out[:, strip.image_rows] = own
-        ndim = len(self._shape) - 1
-        return out.reshape(self._axes, *self._shape)[:ndim][::-1].copy()
+        """Collect y (kind 0) or p (kind 1)."""
+        order, channels = self._order, self._channels
+        out = np.empty((len(order), *self._shape), self._dtype)
+        for slot, component in zip(order, out, strict=True):
+            begin = self._slots(kind).start + slot * channels
+            self._collect(component, slice(begin, begin + channels))
+        return out
+
+    def _collect(self, out: np.ndarray, slots: slice | None = None) -> None:
+        """Copy slots of all strips, or with None the next image, into (channels, \\*space)."""
+        rows, above = out.reshape(self._channels, *self._rows), 0 if slots is None else 1
+
+        def work(strip: Strip, *team: Any) -> None:
+            source = strip.stored if slots is None else strip.state[slots]
+            count, start = strip.last - strip.first, strip.start + strip.first
+            copy_rows(source, strip.first + above, rows, start, count, self._rows[1], *team)
+
+        run_together(work, self._strips)
 
     @property
     def flux(self) -> np.ndarray:
-        """The current flux, (ndim, channels, \\*space)."""
+        """The current flux, (components, channels, \\*space)."""
         return self._gather(1)
+
+
+class CompiledDual(StripDual):
+    """The state and methods of `reference.ReferenceDual`, compiled, for NumPy arrays."""
+
+    energy: TotalVariation
+
+    def __init__(self, f: np.ndarray, energy: TotalVariation, num_threads: int | None = None):
+        channels, space = f.shape[0], f.shape[1:]
+        axes = max(len(space), 2)
+        super().__init__(f, energy, axes, _SWEEPS if axes == 2 else _VOLUME_SWEEPS, num_threads)
+        # None keeps what is not needed from being compiled: half of the wait at the first use
+        self._kind = (
+            True if self._axes == 3 else None,
+            None if energy.isotropic else True,
+            True if channels > 1 else None,
+        )
+        self._huber = energy.huber if energy.huber > 0 else None
+        spacing = (*energy.steps[::-1], 1.0, 1.0)[:3]  # in the kernels' order x, y, z
+        self._inverse_spacing = np.array([1 / h for h in spacing])
+        self._norm = energy.norm_squared(space)
+        self._largest = 1.0
+        self.correction_cost = 100 * (1 + _MANAGED / f.size)
+        plain = energy.huber == 0 and energy.weights is None
+        few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
+        self._in_single = plain and few and self._dtype is np.float32
+        self._single_is_enough = self._in_single
+        self.set_step(1.0)
+
+    def set_step(self, tau: float, relaxation: float = 1.0) -> None:
+        """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
+        self.tau = tau
+        self.step_size = relaxation / (tau * self._norm)
+        self._tau = (tau * self._inverse_spacing).astype(self._dtype)
+        self._step = (self.step_size * self._inverse_spacing).astype(self._dtype)
+        shrink = 1.0 / (1.0 + self.step_size * self.energy.huber)
+        self._scalars = np.array([shrink, 1e-30], self._dtype)
+
+    def _sweep(
+        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
+    ) -> None:
+        sweep(
+            strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
+            self._scalars, betas, *share, *team,
+        )  # fmt: skip
+
+    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
+        slots = np.zeros((self._axes, *self._shape), self._dtype)
+        slots[: flux.shape[0]] = _closed(flux)[::-1]
+        return slots
+
+    @property
+    def _order(self) -> Sequence[int]:
+        return range(len(self._shape) - 2, -1, -1)
 
     @property
     def image(self) -> np.ndarray:
@@ -151,13 +201,7 @@ class CompiledDual:
 
     def write_image(self, out: np.ndarray) -> None:
         """Write this image into a contiguous array of any dtype."""
-        rows = out.reshape(self._channels, *self._rows)
-
-        def work(strip: Strip, *team: Any) -> None:
-            count, start = strip.last - strip.first, strip.start + strip.first
-            copy_rows(strip.stored, strip.first, rows, start, count, self._rows[1], *team)
-
-        run_together(work, self._strips)
+        self._collect(out)
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux."""
@@ -219,16 +263,23 @@ class CompiledDual:
         tau, exact = self.tau * self._inverse_spacing, True if feasible is not None else None
         share = 1.0 if feasible is None else feasible
 
-        def work(strip: Strip, *team: Any) -> None:
+        def work(part: tuple[float, float], strip: Strip, *team: Any) -> None:
+            first, last = (strip.first + int(x * (strip.last - strip.first)) for x in part)
             measure(
                 strip.state, strip.stored, strip.work[0] if exact is None else strip.exact,
                 strip.edge, strip.radius, self._huber, *self._kind, exact, tau,
-                self._inverse_spacing, share, strip.first, strip.last, strip.sums, *team,
+                self._inverse_spacing, share, first, last, strip.sums, *team,
             )  # fmt: skip
 
-        run_together(work, self._strips)
-        total = np.sum([strip.sums for strip in self._strips], axis=0)
-        total[0] = math.sqrt(max(strip.sums[0] for strip in self._strips)) / share
+        total = np.zeros(NUM_SUMS)
+        units = self._rows[0] // self._unit // len(self._strips)
+        # each stretch evaluates a row or plane more than it sums
+        for part in _shares(4 * self._strips[0].stored.size, max(units // 4, 1)):
+            run_together(partial(work, part), self._strips)
+            for strip in self._strips:
+                total[1:] += strip.sums[1:]
+                total[0] = max(total[0], strip.sums[0])
+        total[0] = math.sqrt(total[0]) / share
         return total
 
     def advance(self) -> None:
@@ -244,12 +295,13 @@ class CompiledDual:
         return CompiledDual(f, energy, self._num_threads)
 
     def coarse_flux(self) -> np.ndarray | None:
-        """A flux from coarser grids for the present step, or None for tiny images."""
-        f = np.empty((self._channels, *self._rows), self._dtype)
-        for strip in self._strips:
-            own = strip.state[: self._channels, strip.state_rows, : self._rows[1]]
-            f[:, strip.image_rows] = own
-        return coarse_flux(f.reshape(self._shape), self.energy, self.tau, self._coarser)
+        """A feasible flux from coarser grids for the present step, or None for tiny images."""
+        f = np.empty(self._shape, self._dtype)
+        self._collect(f, slice(self._channels))
+        flux = coarse_flux(f, self.energy, self.tau, self._coarser)
+        if flux is None or self.energy.weights is None:
+            return flux
+        return self.energy.project(flux)  # weights averaged over blocks exceed those of some pixels
 
     def correct(self, energy: float) -> bool:
         """Correct the flux, just measured, on all coarser grids and reset the momentum.
@@ -271,6 +323,12 @@ class CompiledDual:
                 return True
         self.warm = (flux, standing)
         return False
+
+
+def _shares(work: int, most: int) -> list[tuple[float, float]]:
+    """Equal stretches from 0 to 1: at most so many, of `_AT_ONCE` if that is enough."""
+    count = min(-(-work // _AT_ONCE), most)
+    return [(i / count, (i + 1) / count) for i in range(count)]
 
 
 def _closed(flux: np.ndarray) -> np.ndarray:

@@ -118,10 +118,10 @@ def _project(
 
 @kernel
 def sweep(
-    state, work, edge, radius, volume, anisotropic, coupled, tau, step, scalars, betas, flags,
-    member, ticket,
+    state, work, edge, radius, volume, anisotropic, coupled, tau, step, scalars, betas, begins,
+    ends, flags, member, ticket,
 ):  # fmt: skip
-    """``len(betas)`` accelerated dual iterations on a strip.
+    """``len(betas)`` accelerated dual iterations on a strip, or a stretch of them.
 
     Parameters
     ----------
@@ -139,6 +139,8 @@ def sweep(
     scalars : (2,)
         What Huber's term shrinks the ascent step by, and the smallest square of a radius.
     betas : (iterations,)
+    begins, ends : float
+        The stretch, as shares of the wavefront's way. Between stretches, ``work`` must be kept.
     flags, member, ticket
         See `team`.
     """
@@ -153,7 +155,8 @@ def sweep(
     shrink, tiny = fill(state, scalars[0]), fill(state, scalars[1])
     t_x, t_y, t_z = fill(state, tau[0]), fill(state, tau[1]), fill(state, tau[2])
     s_x = fill(state, step[0])
-    for front in range(height + reach * betas.shape[0]):
+    way = height + reach * betas.shape[0]
+    for front in range(int(begins * way), int(ends * way)):
         for k in range(betas.shape[0]):
             r = front - reach * k
             q = r - reach

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -29,10 +30,11 @@ Work = Callable[[Any, np.ndarray, int, int], object]
 class _Member:
     """One worker of a team, and its letter box."""
 
-    def __init__(self, team: Team, number: int) -> None:
-        self.team, self.number = team, number
-        self.job: tuple[Work, Any, int] | None = None
-        self.error: BaseException | None = None
+    def __init__(self, number: int) -> None:
+        self.number = number
+        # One job at most: a later one replaces one whose caller was interrupted
+        self.jobs: deque[tuple[Work, Any, np.ndarray, int]] = deque(maxlen=1)
+        self.error: tuple[int, BaseException] | None = None
         self.asleep = self.awaited = False
         self.wake, self.finished = threading.Event(), threading.Event()
         threading.Thread(target=self.serve, name="steepest", daemon=True).start()
@@ -40,50 +42,51 @@ class _Member:
     def serve(self) -> None:
         """Take jobs for ever."""
         while True:
-            if self.job is None:
+            if not self.jobs:
                 self.asleep = True
-                if self.job is None:  # looked at again: it may have come before `asleep` was set
+                if not self.jobs:  # looked at again: one may have come before `asleep` was set
                     self.wake.wait()
                 self.wake.clear()
                 self.asleep = False
                 continue
-            (work, item, ticket), self.job = self.job, None
+            work, item, flags, ticket = self.jobs.popleft()
             try:
-                work(item, self.team.flags, self.number, ticket)
+                work(item, flags, self.number, ticket)
             except BaseException as error:  # given to the first thread, which raises it
-                self.error = error
-            del work, item  # or they would be kept until the next job
-            self.team.flags[self.number * APART] = ticket
+                self.error = (ticket, error)
+            flags[self.number * APART] = ticket
+            del work, item, flags  # or they would be kept until the next job
             if self.awaited:
                 self.finished.set()
 
-    def give(self, work: Work, item: Any, ticket: int) -> None:
+    def give(self, work: Work, item: Any, flags: np.ndarray, ticket: int) -> None:
         """Hand over a job."""
         self.finished.clear()
-        self.job = (work, item, ticket)
+        self.jobs.append((work, item, flags, ticket))
         if self.asleep:
             self.wake.set()
 
-    def wait(self, ticket: int) -> None:
+    def wait(self, flags: np.ndarray, ticket: int) -> None:
         """Wait until the job is done, and raise what it raised."""
         self.awaited = True
-        while self.team.flags[self.number * APART] != ticket:
+        while flags[self.number * APART] != ticket:
             self.finished.wait(0.1)
             self.finished.clear()
         self.awaited = False
         if self.error is not None:
-            error, self.error = self.error, None
-            raise error
+            (failed, error), self.error = self.error, None
+            if failed == ticket:  # not in a job whose caller was interrupted
+                raise error
 
 
 class Team:
-    """The calling thread and ``size - 1`` workers."""
+    """The calling thread, and as many workers as were ever needed at once."""
 
-    def __init__(self, size: int) -> None:
-        self.flags = np.zeros(size * APART, np.int64)
+    def __init__(self) -> None:
+        self._flags = np.zeros(APART, np.int64)
         self._ticket = 0
         self._busy = threading.Lock()
-        self._others = [_Member(self, number) for number in range(1, size)]
+        self._others: list[_Member] = []
 
     def run(self, work: Work, items: Sequence[Any]) -> None:
         """Call ``work(item, flags, member, ticket)`` for every item, each in its own thread.
@@ -95,14 +98,20 @@ class Team:
             run_alone(work, items)
             return
         try:
+            size = len(items)
+            while len(self._others) < size - 1:
+                self._others.append(_Member(len(self._others) + 1))
+            if self._flags.size < size * APART:
+                self._flags = np.zeros(size * APART, np.int64)
+            flags, others = self._flags[: size * APART], self._others[: size - 1]
             self._ticket += 1
             ticket = self._ticket
-            for member, item in zip(self._others, items[1:], strict=True):
-                member.give(work, item, ticket)
-            work(items[0], self.flags, 0, ticket)
-            for member in self._others:
-                if member.error or self.flags[member.number * APART] != ticket:
-                    member.wait(ticket)
+            for member, item in zip(others, items[1:], strict=True):
+                member.give(work, item, flags, ticket)
+            work(items[0], flags, 0, ticket)
+            for member in others:
+                if member.error or flags[member.number * APART] != ticket:
+                    member.wait(flags, ticket)
         finally:
             self._busy.release()
 
@@ -113,10 +122,10 @@ def run_alone(work: Work, items: Sequence[Any]) -> None:
         work(item, ALONE, 0, 0)
 
 
-@lru_cache(maxsize=8)
-def _team(size: int, process: int) -> Team:
+@lru_cache(maxsize=1)
+def _team(process: int) -> Team:
     del process  # a forked child must not inherit its parent's threads
-    return Team(size)
+    return Team()
 
 
 def run_together(work: Work, items: Sequence[Any]) -> None:
@@ -124,4 +133,4 @@ def run_together(work: Work, items: Sequence[Any]) -> None:
     if len(items) == 1:
         run_alone(work, items)
     else:
-        _team(len(items), os.getpid()).run(work, items)
+        _team(os.getpid()).run(work, items)

@@ -14,20 +14,9 @@ def worst_pixels(error: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     reaches from the same mask pixel: a discrete Voronoi cell for the city-block distance. The cost
     is O(N) and a sort of the cells.
 
-    Parameters
-    ----------
-    error : array, 1-D to 3-D
-        Error of each pixel; not negative, zero on the mask.
-    mask : Boolean array of the same shape
-        The mask, with at least one pixel.
-    count : int
-        Maximum number of pixels to return.
-
-    Returns
-    -------
-    array of at most ``count`` integers
-        Distinct flat indices, none in the mask and at most one from each cell, starting with the
-        worst cell.
+    ``error``, 1-D to 3-D, is not negative and is zero on the ``mask``, which has the same shape and
+    at least one pixel. Returns at most ``count`` distinct flat indices, none in the mask and at
+    most one from each cell, starting with the worst cell.
     """
     volume = (1, 1, *error.shape)[-3:]
     owners = np.flatnonzero(mask)

@@ -64,7 +64,7 @@ def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     if dtype_name(array) != "bool" or tuple(array.shape) != space:
         raise InputError(
             f"mask={array.dtype} array of shape {tuple(array.shape)}; allowed is a Boolean array "
-            f"of the spatial shape {space}"
+            f"of the image's spatial shape {space}"
         )
     if not array.any():
         raise InputError("mask is empty; at least one of its pixels must be True")

@@ -57,9 +57,7 @@ def densify(
         Error of a pixel: the sum of squares or magnitudes over the channels. Squares also gave a
         mean absolute error that was 3 to 5 % lower.
     reconstruct : callable
-        ``reconstruct(values, known, start)`` inpaints ``values`` (channels, \\*space) from the
-        Boolean array ``known`` (\\*space), where ``start`` is the previous inpainting or None. The
-        default is homogeneous diffusion to a relative residual of 1e-6.
+        As in `probabilistic_sparsification`.
 
     Returns
     -------

@@ -22,18 +22,8 @@ def dither(importance: np.ndarray, count: int) -> np.ndarray:
     except for rare roundings at the end, which are corrected where the decision was closest. The
     scale takes O(N log N), the rest O(N).
 
-    Parameters
-    ----------
-    importance : array, 1-D to 3-D
-        Importance of each pixel; not negative. If fewer than ``count`` pixels are positive, the
-        rest of the count is distributed evenly over the other pixels.
-    count : int
-        Number of pixels in the mask, at most the number of pixels of ``importance``.
-
-    Returns
-    -------
-    Boolean array of the shape of ``importance``
-        The mask.
+    ``importance``, 1-D to 3-D, is not negative. If fewer than ``count`` pixels are positive, the
+    rest of the count is distributed evenly over the other pixels.
     """
     density = scale_to(importance.reshape(-1).astype(np.float64), count)
     mask, margin = _diffuse(density.reshape((1, 1, *importance.shape)[-3:]), _WEIGHTS)

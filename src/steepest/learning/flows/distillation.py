@@ -12,10 +12,7 @@ _ACCURACY = 55.0  # guaranteed PSNR of the teacher in dB; its true error is far 
 
 
 def distillation_loss(
-    network: torch.nn.Module,
-    u0: Tensor,
-    t: Tensor,
-    generator: torch.Generator | None = None,
+    network: torch.nn.Module, u0: Tensor, t: Tensor, generator: torch.Generator | None = None
 ) -> dict[str, Tensor]:
     """Mean of ``||u - u*(t)|| / sqrt(pixels)`` over the batch; `steepest.tv_flow` gives ``u*``.
 

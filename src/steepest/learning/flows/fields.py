@@ -79,10 +79,7 @@ def times_of(t: Any, u0: Any) -> Any:
 
     Anything else is left to `check_inputs`. Tensors keep their history.
 
-    Raises
-    ------
-    InputError
-        A number that is not finite or is negative.
+    Raises `InputError` for a number that is not finite or is negative.
     """
     if not isinstance(u0, Tensor) or u0.ndim != 4:
         return t
@@ -98,12 +95,9 @@ def check_inputs(
 ) -> None:
     """Check images and times for a network of the given ``dtype`` (None: any).
 
-    Raises
-    ------
-    InputError
-        If ``u0`` is not a finite floating-point tensor (N, 1, H, W) of at least ``min_size`` pixels
-        per side, or ``t`` is not a finite tensor (N,) of non-negative times of the same dtype and
-        device.
+    Raises `InputError` if ``u0`` is not a finite floating-point tensor (N, 1, H, W) of at least
+    ``min_size`` pixels per side, or ``t`` is not a finite tensor (N,) of non-negative times of the
+    same dtype and device.
     """
     if not isinstance(u0, Tensor) or u0.ndim != 4 or u0.shape[1] != 1:
         given = tuple(u0.shape) if isinstance(u0, Tensor) else type(u0).__name__

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from ...core.errors import InputError
-from ...core.numbers import check_number
+from ...core.numbers import check_choice, check_number
 from ...layers.forward_mode import jvp
 from .fields import divergence, gradient, norm, squared_norm, total_variation
-from .paper_network import check_choice
 from .units import CONTRAST
 
 TV_EPS = 1e-4
@@ -102,31 +101,13 @@ def weighted_sum(
 ) -> dict[str, Tensor]:
     """All terms of the loss and their weighted sum, from fields in the paper's units.
 
-    Parameters
-    ----------
-    v : tensor (N, 1, H, W)
-        The images.
-    velocity : tensor (M, 1, H, W)
-        ``v_tau`` at the times where it is known.
-    velocity_phi : tensor (M, 2, H, W)
-        The flux at the same times.
-    phi : tensor (N, 2, H, W)
-        The flux before projection.
-    initial : scalar tensor
-        The initial-condition term.
-    alpha1, alpha2, eps, tv_term, penalty
-        See `paper_loss`.
+    ``v`` (N, 1, H, W) are the images and ``phi`` (N, 2, H, W) the flux before projection.
+    ``velocity`` (M, 1, H, W) is ``v_tau`` at the times where it is known, ``velocity_phi`` the flux
+    at the same times, and ``initial`` the initial-condition term. The other arguments and the
+    errors are those of `paper_loss`.
 
-    Returns
-    -------
-    dict of scalar tensors
-        "total", differentiable, and the unweighted terms, detached: "residual", "variation",
-        "penalty", "initial", "minimal_norm".
-
-    Raises
-    ------
-    InputError
-        If a weight is negative or not finite, or the form of a term is unknown.
+    Returns "total", differentiable, and the unweighted terms, detached: "residual", "variation",
+    "penalty", "initial", "minimal_norm".
     """
     check_number(alpha1, "alpha1")
     check_number(alpha2, "alpha2")

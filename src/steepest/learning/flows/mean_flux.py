@@ -27,15 +27,7 @@ from torch.nn.functional import interpolate, pad, pixel_shuffle, pixel_unshuffle
 from ...core.errors import InputError
 from ...core.numbers import check_count
 from ...layers.forward_mode import jvp
-from .fields import (
-    check_inputs,
-    divergence,
-    drop_unused,
-    gradient,
-    project,
-    squared_norm,
-    times_of,
-)
+from .fields import check_inputs, divergence, drop_unused, gradient, project, squared_norm, times_of
 
 _EARLIEST = 1e-6  # times the largest slope: replaces t = 0, when every slope counts as an edge
 _STEEPEST = 1e15  # caps slopes, whose squares would overflow

@@ -35,20 +35,13 @@ _NEEDS = {"paper": "propose", "report": "propose", "gap": "mean_flux", "distilla
 def find_objective(name: str, options: Mapping[str, Any] | None = None) -> Objective:
     """The objective of the given name, with options.
 
-    Parameters
-    ----------
-    name : str
-        "paper" (Eq. 12 of the paper), "report" (Eq. 9 of the preliminary report), "gap" (for
-        mean-flux networks) or "distillation" (supervised by the solver).
-    options : mapping, optional
-        Keyword arguments passed to every call: ``alpha1``, ``alpha2``, ``eps``, ``tv_term`` and
-        ``penalty`` of `losses.paper_loss` for "paper" and "report", ``excess_weight`` of
-        `mean_flux_loss.gap_loss` for "gap". Their values are checked when the objective is called.
+    ``name`` is "paper" (Eq. 12 of the paper), "report" (Eq. 9 of the preliminary report), "gap"
+    (for mean-flux networks) or "distillation" (supervised by the solver). ``options`` are keyword
+    arguments passed to every call: ``alpha1``, ``alpha2``, ``eps``, ``tv_term`` and ``penalty`` of
+    `losses.paper_loss` for "paper" and "report", ``excess_weight`` of `mean_flux_loss.gap_loss` for
+    "gap". Their values are checked when the objective is called.
 
-    Raises
-    ------
-    InputError
-        If the name is unknown, or the objective does not have one of the options.
+    Raises `InputError` if the name is unknown, or the objective does not have one of the options.
     """
     if name not in OBJECTIVES:
         raise InputError(f"objective={name!r}; allowed are {', '.join(OBJECTIVES)}")
@@ -68,11 +61,8 @@ def find_objective(name: str, options: Mapping[str, Any] | None = None) -> Objec
 def check_objective(name: str, network: object) -> None:
     """Refuse an objective that calls a method this network does not have.
 
-    Raises
-    ------
-    InputError
-        If the method is missing: ``propose`` for "paper" and "report", ``mean_flux`` for "gap",
-        ``solve`` for "distillation".
+    Raises `InputError` if the method is missing: ``propose`` for "paper" and "report",
+    ``mean_flux`` for "gap", ``solve`` for "distillation".
     """
     method = _NEEDS.get(name)
     if method is not None and not hasattr(network, method):

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import InputError
 from .fields import check_inputs, drop_unused, initial_flux, project, times_of
 from .units import CONTRAST
 
@@ -94,10 +93,3 @@ def network_input(v0: Tensor, tau: Tensor, phi0: Tensor) -> Tensor:
 def split_output(output: Tensor) -> tuple[Tensor, Tensor]:
     """Split three channels (N, 3, H, W) into the change of the image and the flux."""
     return output[:, :1], output[:, 1:]
-
-
-def check_choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
-    """``value``, if it is one of the allowed words."""
-    if value not in allowed:
-        raise InputError(f"{name}={value!r} must be one of {', '.join(map(repr, allowed))}")
-    return str(value)

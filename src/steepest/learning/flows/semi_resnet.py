@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...core.errors import InputError
-from ...core.numbers import check_count
-from .paper_network import PaperNetwork, check_choice, network_input, split_output
+from ...core.numbers import check_choice, check_count
+from .paper_network import PaperNetwork, network_input, split_output
 
 _ACTIVATIONS = {
     "relu-softplus": (nn.ReLU, nn.Softplus),

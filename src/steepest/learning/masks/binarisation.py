@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...core.errors import InputError
+from ...core.numbers import check_choice
 
 BINARISATIONS = ("hard", "stochastic", "noise")
 _LARGEST_NOISE = 0.5
@@ -53,13 +53,11 @@ def binarise(
     one-sided; that of Theis et al. is in $[-1/2, 1/2]$.
     """
     x = confidence.detach()
-    if method == "hard":
+    if check_choice(method, "binarisation", BINARISATIONS) == "hard":
         mask = torch.floor(x + 0.5)
-    elif method in BINARISATIONS:
+    else:
         random = torch.rand(x.shape, generator=generator, device=x.device, dtype=torch.float32)
         noisy = (x + _LARGEST_NOISE * random).clamp(max=1)
         mask = noisy if method == "noise" else (random < x)
-    else:
-        raise InputError(f"binarisation={method!r}; allowed are {', '.join(BINARISATIONS)}")
     mask = mask.to(x.dtype)
     return mask + (confidence - x)  # adds zero, with derivative one

@@ -18,10 +18,7 @@ _SHARES = (2, 4, 4)  # a half, a quarter and a quarter of the channels
 def check_channels(value: int, name: str) -> int:
     """``value``, if it is a positive multiple of 4, as the split over three dilations requires.
 
-    Raises
-    ------
-    InputError
-        If it is not.
+    Raises `InputError` if it is not.
     """
     number = check_count(value, name)
     if number % 4:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, linear
 
-from ...core.errors import InputError
-from ...core.numbers import check_count
+from ...core.numbers import check_choice, check_count
 from .blocks import KERNEL, check_channels
 from .trunk import check_batch
 
@@ -83,9 +82,7 @@ class Critic(nn.Module):
         super().__init__()
         self.channels = check_count(channels, "channels")
         self.base_channels = check_channels(base_channels, "base_channels")
-        if norm not in NORMS:
-            raise InputError(f"norm={norm!r}; allowed are {', '.join(NORMS)}")
-        self.norm = norm
+        self.norm = check_choice(norm, "norm", NORMS)
         widths = [self.channels + 1, *(n * self.base_channels // 2 for n in _WIDTHS)]
         pairs = zip(widths[:-1], widths[1:], strict=True)
         self.blocks = nn.Sequential(*(FBlock(before, after, norm) for before, after in pairs))
@@ -93,11 +90,8 @@ class Critic(nn.Module):
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments that JSON can store."""
-        return {
-            "channels": self.channels,
-            "base_channels": self.base_channels,
-            "norm": self.norm,
-        }
+        names = ("channels", "base_channels", "norm")
+        return {name: getattr(self, name) for name in names}
 
     def forward(self, images: Tensor, confidence: Tensor) -> Tensor:
         """Map images (N, C, H, W) and confidences (N, 1, H, W) of any size to values (N,).

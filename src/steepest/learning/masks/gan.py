@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from ...core.errors import InputError
+from ...core.numbers import check_choice
 from .critic import Critic
 from .generator import InpaintingGenerator
 from .mask_generator import MaskGenerator
@@ -53,10 +53,8 @@ class MaskGAN(nn.Module):
         norm: str = "layer",
     ) -> None:
         super().__init__()
-        if mode not in MODES:
-            raise InputError(f"mode={mode!r}; allowed are {', '.join(MODES)}")
         common = (channels, base_channels, noise)
-        parts = MODES[mode]
+        parts = MODES[check_choice(mode, "mode", tuple(MODES))]
         self.mask = MaskGenerator(*common, binarisation) if "mask" in parts else None
         self.generator = InpaintingGenerator(*common) if "generator" in parts else None
         self.critic = Critic(channels, base_channels, norm) if "critic" in parts else None

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid
 
-from ...core.numbers import check_count
+from ...core.numbers import check_choice, check_count
 from .blocks import check_channels
-from .trunk import Hourglass, check_batch, check_noise
+from .trunk import NOISES, Hourglass, check_batch
 
 
 class InpaintingGenerator(nn.Module):
@@ -49,16 +49,13 @@ class InpaintingGenerator(nn.Module):
         super().__init__()
         self.channels = check_count(channels, "channels")
         self.base_channels = check_channels(base_channels, "base_channels")
-        self.noise = check_noise(noise)
+        self.noise = check_choice(noise, "noise", NOISES)
         self.trunk = Hourglass(2 * self.channels + 1, self.channels, self.base_channels)
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments that JSON can store."""
-        return {
-            "channels": self.channels,
-            "base_channels": self.base_channels,
-            "noise": self.noise,
-        }
+        names = ("channels", "base_channels", "noise")
+        return {name: getattr(self, name) for name in names}
 
     def forward(self, seed: Tensor, confidence: Tensor, known: Tensor) -> Tensor:
         """The inpainted images, (N, C, H, W); where c = 1 they equal ``known`` exactly.

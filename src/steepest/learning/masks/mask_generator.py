@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid
 
-from ...core.errors import InputError
-from ...core.numbers import check_count
+from ...core.numbers import check_choice, check_count
 from .binarisation import BINARISATIONS, binarise
 from .blocks import check_channels
-from .trunk import Hourglass, check_batch, check_noise
+from .trunk import NOISES, Hourglass, check_batch
 
 
 class MaskGenerator(nn.Module):
@@ -54,11 +53,8 @@ class MaskGenerator(nn.Module):
         super().__init__()
         self.channels = check_count(channels, "channels")
         self.base_channels = check_channels(base_channels, "base_channels")
-        self.noise = check_noise(noise)
-        if binarisation not in BINARISATIONS:
-            allowed = ", ".join(BINARISATIONS)
-            raise InputError(f"binarisation={binarisation!r}; allowed are {allowed}")
-        self.binarisation = binarisation
+        self.noise = check_choice(noise, "noise", NOISES)
+        self.binarisation = check_choice(binarisation, "binarisation", BINARISATIONS)
         self.trunk = Hourglass(2 * self.channels, 1, self.base_channels)
 
     @property
@@ -68,12 +64,8 @@ class MaskGenerator(nn.Module):
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments that JSON can store."""
-        return {
-            "channels": self.channels,
-            "base_channels": self.base_channels,
-            "noise": self.noise,
-            "binarisation": self.binarisation,
-        }
+        names = ("channels", "base_channels", "noise", "binarisation")
+        return {name: getattr(self, name) for name in names}
 
     def logits(self, seed: Tensor, images: Tensor) -> Tensor:
         """The input of the hard sigmoid, (N, 1, H, W).

@@ -41,13 +41,8 @@ def train(
 
     Raises
     ------
-    InputError
-        If a setting is wrong, or ``folder`` contains a training that is damaged or has other
-        settings.
-    NotConverged
-        If the losses or the weights are no longer finite.
-    KeyboardInterrupt
-        After Ctrl-C or SIGTERM, once the checkpoint is written.
+    InputError, NotConverged, KeyboardInterrupt
+        As `steepest.learning.training.run_training`.
     """
     return run_training(
         config, folder, make_task, on_epoch=on_epoch, on_step=on_step, resume=resume

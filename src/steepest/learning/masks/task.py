@@ -44,10 +44,7 @@ class MaskTask:
     def rehearse(self, network: nn.Module) -> None:
         """Draw a crop to train on and, in mode "diffusion", import the solver.
 
-        Raises
-        ------
-        InputError
-            If no image is as large as the crops.
+        Raises `InputError` if no image is as large as the crops.
         """
         draw_crops(self.source, self.config.crop, self.config.seed, TRAINING, 0, [0])
         if self.config.mode == "diffusion":
@@ -84,10 +81,7 @@ class MaskTask:
 def make_task(config: MaskTrainingConfig, team: Team) -> MaskTask:
     """Open the images and draw the validation batches.
 
-    Raises
-    ------
-    InputError
-        If the images do not exist, or none is as large as the crops.
+    Raises `InputError` if the images do not exist, or none is as large as the crops.
     """
     source = open_photographs(config.data, held_out=False, channels=config.channels)
     other = open_photographs(

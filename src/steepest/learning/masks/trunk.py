@@ -66,19 +66,6 @@ class Hourglass(nn.Module):
         return result[..., :height, :width]
 
 
-def check_noise(noise: str) -> str:
-    """``noise``, if it is one of `NOISES`.
-
-    Raises
-    ------
-    InputError
-        If it is not.
-    """
-    if noise not in NOISES:
-        raise InputError(f"noise={noise!r}; allowed are {', '.join(NOISES)}")
-    return noise
-
-
 def draw_seed(noise: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """The random seed r of a generator, with the shape, dtype and device of ``like``.
 
@@ -93,12 +80,6 @@ def draw_seed(noise: str, like: Tensor, generator: torch.Generator | None = None
 
 
 def check_batch(batch: Tensor, channels: int, name: str) -> None:
-    """Check that ``batch`` has the shape (N, channels, H, W).
-
-    Raises
-    ------
-    InputError
-        If it has not.
-    """
+    """Raise `InputError` unless ``batch`` has the shape (N, channels, H, W)."""
     if batch.ndim != 4 or batch.shape[1] != channels:
         raise InputError(f"{name} of shape {tuple(batch.shape)}; allowed is (N, {channels}, H, W)")

@@ -69,10 +69,7 @@ def save_checkpoint(folder: Path, learner: Learner, recipe: Recipe, log_bytes: i
 def read_checkpoint(folder: Path) -> dict[str, Any]:
     """The JSON part of the checkpoint.
 
-    Raises
-    ------
-    InputError
-        If it is damaged, lacks an entry, or has another format version.
+    Raises `InputError` if it is damaged, lacks an entry, or has another format version.
     """
     path = folder / _NAME
     try:
@@ -92,10 +89,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
 def stored_recipe(folder: Path, kind: type[R]) -> R:
     """The recipe of the training in this folder, of the class ``kind``.
 
-    Raises
-    ------
-    InputError
-        If the checkpoint is damaged, or belongs to another kind of training.
+    Raises `InputError` if the checkpoint is damaged, or belongs to another kind of training.
     """
     return kind.from_json(read_checkpoint(folder)["config"])
 
@@ -103,10 +97,7 @@ def stored_recipe(folder: Path, kind: type[R]) -> R:
 def restore(folder: Path, document: dict[str, Any], learner: Learner) -> None:
     """Restore the stored state of a learner, bit for bit.
 
-    Raises
-    ------
-    InputError
-        If the safetensors file is missing, damaged or belongs to another network.
+    Raises `InputError` if the safetensors file is missing, damaged or belongs to another network.
     """
     path = folder / document["tensors"]
     try:

@@ -15,10 +15,8 @@ def automatic(name: str) -> str:
 def usable_device(name: str | torch.device, argument: str = "device") -> torch.device:
     """The device of this name.
 
-    Raises
-    ------
-    InputError
-        If the device cannot be used on this machine; the message names ``argument``.
+    Raises `InputError` if the device cannot be used on this machine; the message names
+    ``argument``.
     """
     try:
         device = torch.device(name)

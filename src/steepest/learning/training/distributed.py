@@ -57,10 +57,7 @@ def team(device: str) -> Iterator[Team]:
     The backend is gloo on CPUs and nccl on GPUs, with one GPU per process. ``device="auto"`` is
     CUDA if it is available.
 
-    Raises
-    ------
-    InputError
-        If the device cannot be used on this machine.
+    Raises `InputError` if the device cannot be used on this machine.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))

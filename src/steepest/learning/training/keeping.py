@@ -36,10 +36,7 @@ class Setting:
 def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
     """Save a checkpoint and the best network so far; there is none before the first validation.
 
-    Raises
-    ------
-    NotConverged
-        If the loss or the weights are not finite. The last checkpoint is kept.
+    Raises `NotConverged` if the loss or the weights are not finite. The last checkpoint is kept.
     """
     check_finite(setting, learner)
     save_checkpoint(setting.folder, learner, setting.recipe, log_bytes)
@@ -50,11 +47,8 @@ def store(setting: Setting, learner: Learner, log_bytes: int) -> None:
 def check_finite(setting: Setting, learner: Learner) -> None:
     """Stop if the loss or the weights are NaN or infinite; first save the best weights so far.
 
-    Raises
-    ------
-    NotConverged
-        If the loss of this epoch or the weights are not finite. The message gives the task's hint,
-        if it has one.
+    Raises `NotConverged` if the loss of this epoch or the weights are not finite. The message gives
+    the task's hint, if it has one.
     """
     total = float(learner.sums.get("total", 0.0))
     finite = all(bool(torch.isfinite(p).all()) for p in learner.network.parameters())
@@ -91,6 +85,7 @@ def _save_best(setting: Setting, learner: Learner) -> None:
 def _metadata(setting: Setting, learner: Learner) -> dict[str, Any]:
     import steepest
 
+    device = setting.team.device
     return {
         "steepest": steepest.__version__,
         "torch": torch.__version__,
@@ -99,12 +94,8 @@ def _metadata(setting: Setting, learner: Learner) -> dict[str, Any]:
         "seconds": round(learner.seconds, 1),
         "processes": setting.team.size,
         "threads": torch.get_num_threads(),
-        "device": _device_name(setting.team.device),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "best_epoch": learner.best_epoch,
         "best_score": learner.best_score,
         **setting.task.metadata(),
     }
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

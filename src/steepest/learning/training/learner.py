@@ -36,13 +36,11 @@ class Learner:
         """The network that is validated and kept: the average if there is one."""
         return self.network if self.average is None else self.average
 
-    def keep_best(self, score: float, epoch: int) -> bool:
-        """Remember the candidate if its score is the smallest so far; return whether it is."""
-        if not score < self.best_score:
-            return False
-        self.best_score, self.best_epoch = score, epoch
-        self.best = snapshot(self.candidate)
-        return True
+    def keep_best(self, score: float, epoch: int) -> None:
+        """Remember the candidate if its score is the smallest so far."""
+        if score < self.best_score:
+            self.best_score, self.best_epoch = score, epoch
+            self.best = snapshot(self.candidate)
 
 
 def make_learner(network: nn.Module, recipe: Recipe) -> Learner:

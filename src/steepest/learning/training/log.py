@@ -21,10 +21,7 @@ class Log:
     All rows have the columns of the first row. NaN becomes an empty cell. Numbers are written with
     enough digits to read back the same float.
 
-    Raises
-    ------
-    InputError
-        If ``tensorboard`` is True but tensorboard is not installed.
+    Raises `InputError` if ``tensorboard`` is True but tensorboard is not installed.
     """
 
     def __init__(self, folder: Path, size: int = 0, *, tensorboard: bool = False) -> None:

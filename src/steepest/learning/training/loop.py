@@ -248,10 +248,7 @@ def _tell(output: _Output, step: int, recipe: Recipe, row: Mapping[str, float]) 
 def _end_epoch(setting: Setting, learner: Learner) -> dict[str, float]:
     """The epoch's row of the log: means over the epoch, and the validation (NaN if not due).
 
-    Raises
-    ------
-    NotConverged
-        If the loss or the weights are NaN or infinite.
+    Raises `NotConverged` if the loss or the weights are NaN or infinite.
     """
     check_finite(setting, learner)
     recipe = setting.recipe

@@ -47,26 +47,17 @@ def open_photographs(
 ) -> Collection:
     """Open the images called ``name``, either for training or those held out for validation.
 
-    Parameters
-    ----------
-    name : str
-        A folder of PNG, JPEG, TIFF and NPY images, including its subfolders. "skimage": the freely
-        licensed :data:`PHOTOGRAPHS` of scikit-image. "food101:FOLDER" or "stl10:FOLDER": a data set
-        that torchvision has downloaded to that folder.
-    held_out : bool
-        True: the images for validation, namely the photograph of Chelsea, every tenth image of a
-        folder, or the test images of a data set. False: all others. The only image of a folder is
-        in both.
-    channels : int
-        1: images are (H, W), and colour is converted to luma. 3: images are (H, W, 3), and
-        greyscale is repeated.
-    others : tuple of str
-        Further names that the caller accepts, for the error message.
+    ``name`` is a folder of PNG, JPEG, TIFF and NPY images, including its subfolders; "skimage", the
+    freely licensed :data:`PHOTOGRAPHS` of scikit-image; or "food101:FOLDER" or "stl10:FOLDER", a
+    data set that torchvision has downloaded to that folder. ``others`` are further names that the
+    caller accepts, for the error message.
 
-    Raises
-    ------
-    InputError
-        If there is no such folder or data set, or it contains no readable image.
+    Held out are the photograph of Chelsea, every tenth image of a folder, or the test images of a
+    data set. The only image of a folder is also used for training. With 1 of ``channels``, images
+    are (H, W), and colour is converted to luma; with 3, they are (H, W, 3), and greyscale is
+    repeated.
+
+    Raises `InputError` if there is no such folder or data set, or it contains no readable image.
     """
     if name == "skimage":
         return _skimage(held_out, channels)

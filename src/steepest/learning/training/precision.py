@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,11 +32,7 @@ class InBfloat16(nn.Module):
         if name == "network":
             return super().__getattr__(name)
         value = getattr(self.network, name)
-        return _in_bfloat16(value) if name in self._methods else value
-
-
-def _in_bfloat16(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arguments: _run(function, *arguments)
+        return partial(_run, value) if name in self._methods else value
 
 
 def _run(function: Callable[..., Any], *arguments: Tensor) -> Any:

@@ -9,10 +9,7 @@ from typing import Any, ClassVar, Self
 
 from ...core.errors import InputError
 
-_CHOICES = {
-    "schedule": ("constant", "cosine"),
-    "precision": ("float32", "bfloat16"),
-}
+_CHOICES = {"schedule": ("constant", "cosine"), "precision": ("float32", "bfloat16")}
 _NUMBERS = ("learning_rate", "clip", "ema", "checkpoint_minutes")
 _AT_LEAST_ONE = ("images", "epochs", "batch", "parts", "validate_every")
 
@@ -77,12 +74,7 @@ class Recipe:
     CRITERIA: ClassVar[tuple[str, ...]] = ("loss",)
     """The allowed values of ``criterion``."""
 
-    FREE: ClassVar[tuple[str, ...]] = (
-        "device",
-        "max_minutes",
-        "checkpoint_minutes",
-        "tensorboard",
-    )
+    FREE: ClassVar[tuple[str, ...]] = ("device", "max_minutes", "checkpoint_minutes", "tensorboard")
     """The settings that may differ from the stored recipe when a training is resumed."""
 
     images: int
@@ -176,10 +168,7 @@ def is_count(value: object, least: int) -> bool:
 def check_counts(recipe: Recipe, names: tuple[str, ...], least: int) -> None:
     """Check that the settings ``names`` are integers of at least ``least``.
 
-    Raises
-    ------
-    InputError
-        If one of them is not.
+    Raises `InputError` if one of them is not.
     """
     for name in names:
         bad = not is_count(getattr(recipe, name), least)
@@ -187,12 +176,6 @@ def check_counts(recipe: Recipe, names: tuple[str, ...], least: int) -> None:
 
 
 def refuse(bad: bool, recipe: Recipe, name: str, allowed: str) -> None:
-    """If ``bad``, raise an error that states which values of the setting ``name`` are allowed.
-
-    Raises
-    ------
-    InputError
-        ``name=value; allowed is ..``.
-    """
+    """If ``bad``, raise `InputError`: "name=value; allowed is ..", for the setting ``name``."""
     if bad:
         raise InputError(f"{name}={getattr(recipe, name)!r}; allowed is {allowed}")

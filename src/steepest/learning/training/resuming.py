@@ -14,11 +14,9 @@ from .recipe import Recipe
 def find_checkpoint(folder: Path, recipe: Recipe, resume: bool) -> dict[str, Any] | None:
     """The checkpoint to continue from; None to start a new training.
 
-    Raises
-    ------
-    InputError
-        If the checkpoint is damaged or has other settings, there is a checkpoint but ``resume`` is
-        False, ``folder`` contains weights without a checkpoint, or ``folder`` is a file.
+    Raises `InputError` if the checkpoint is damaged or has other settings, there is a checkpoint
+    but ``resume`` is False, ``folder`` contains weights without a checkpoint, or ``folder`` is a
+    file.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file, a folder is needed")

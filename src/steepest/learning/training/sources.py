@@ -48,10 +48,7 @@ class Collection:
     def pick(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """A random image with sides of at least ``size``; smaller ones are skipped.
 
-        Raises
-        ------
-        InputError
-            If none of 200 random images is large enough.
+        Raises `InputError` if none of 200 random images is large enough.
         """
         chances = None if self.weights is None else np.asarray(self.weights) / np.sum(self.weights)
         for _ in range(_TRIES):

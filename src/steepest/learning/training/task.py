@@ -40,10 +40,7 @@ class Task(Protocol):
     def rehearse(self, network: nn.Module) -> None:
         """Try everything that may fail, such as options of the loss, before files are written.
 
-        Raises
-        ------
-        InputError
-            If something fails; the message says what to change.
+        Raises `InputError` if something fails; the message says what to change.
         """
 
     def loss(

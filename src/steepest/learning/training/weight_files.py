@@ -47,10 +47,7 @@ class Registry:
     def network_class(self, name: str) -> type[nn.Module]:
         """The class of this name.
 
-        Raises
-        ------
-        InputError
-            If there is no network of this name.
+        Raises `InputError` if there is no network of this name.
         """
         if not isinstance(name, str) or name not in self.networks:
             raise InputError(f"network={name!r}; allowed are {', '.join(self.networks)}")
@@ -61,10 +58,7 @@ class Registry:
     def network_name(self, network: nn.Module) -> str:
         """The name of this network's class.
 
-        Raises
-        ------
-        InputError
-            If the class is not in the registry.
+        Raises `InputError` if the class is not in the registry.
         """
         kind = type(network)
         where = f"{kind.__module__.removeprefix(f'{self.package}.')}:{kind.__qualname__}"
@@ -80,11 +74,8 @@ class Registry:
 
         The global random state is not changed. Error messages name ``where``.
 
-        Raises
-        ------
-        InputError
-            If the name is unknown, or ``config`` is not a dictionary, has unknown keys or has
-            values that the constructor refuses.
+        Raises `InputError` if the name is unknown, or ``config`` is not a dictionary, has unknown
+        keys or has values that the constructor refuses.
         """
         kind = self.network_class(name)
         if not isinstance(config, dict):
@@ -159,9 +150,7 @@ class Registry:
                     file.write(content)
 
     def load(
-        self,
-        name_or_path: str | os.PathLike[str],
-        map_location: str | torch.device = "cpu",
+        self, name_or_path: str | os.PathLike[str], map_location: str | torch.device = "cpu"
     ) -> nn.Module:
         """Load a trained network, in evaluation mode. Code in a file is never executed.
 
@@ -210,11 +199,8 @@ class Registry:
 
         ``name_or_path`` is as in `load`.
 
-        Raises
-        ------
-        InputError
-            If the file is missing, is not JSON, lacks the network or the config, or has unknown
-            entries.
+        Raises `InputError` if the file is missing, is not JSON, lacks the network or the config, or
+        has unknown entries.
         """
         path = _find(self, name_or_path)[1]
         content = _read(self, path)

@@ -30,12 +30,7 @@ def random_times(config: TrainingConfig, rng: np.random.Generator) -> np.ndarray
 
 
 def draw_batch(
-    source: Source,
-    config: TrainingConfig,
-    seed: int,
-    kind: int,
-    step: int,
-    indices: Sequence[int],
+    source: Source, config: TrainingConfig, seed: int, kind: int, step: int, indices: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
     """Draw the images ``indices`` of a step, each repeated for its times.
 

@@ -98,11 +98,8 @@ class FlowTask:
 def make_task(config: TrainingConfig, team: Team) -> FlowTask:
     """Open the images and draw the validation batches.
 
-    Raises
-    ------
-    InputError
-        If the network, the objective, an option or the data are unknown, or the objective is not
-        for this network.
+    Raises `InputError` if the network, the objective, an option or the data are unknown, or the
+    objective is not for this network.
     """
     with torch.device("meta"):  # checks the settings before minutes are spent on images
         network = REGISTRY.build(config.network, dict(config.network_config))
