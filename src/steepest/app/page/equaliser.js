@@ -58,6 +58,7 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
   background: repeating-conic-gradient(var(--check) 0 25%, transparent 0 50%) 0 0 / 16px 16px; }
 .view canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
 .view.sharp canvas { image-rendering: pixelated; }
+.view .live { inset: auto; }
 .before { visibility: hidden; }
 .divider { position: absolute; top: 0; bottom: 0; width: 28px; margin-left: -14px; cursor: ew-resize; touch-action: none; }
 .divider::before { content: ""; position: absolute; left: 13px; top: 0; bottom: 0; width: 2px; background: #fff; box-shadow: 0 0 6px #000a; }
@@ -99,13 +100,13 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .edge:focus-visible line { stroke: var(--accent); stroke-width: 2.5; }
 .faders { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 2px; flex: 1; min-height: 230px; max-height: 430px; }
 .fader { display: grid; grid-template-rows: auto minmax(0, 1fr) 34px; justify-items: center; gap: 6px; min-width: 0; }
-.fader output { font-size: 12px; font-variant-numeric: tabular-nums; color: var(--soft); }
+.fader output { font-size: 12px; contain: strict; width: 100%; height: 1.4em; text-align: center; font-variant-numeric: tabular-nums; color: var(--soft); }
 .fader.changed output { color: var(--text); font-weight: 600; }
 .fader label { font-size: 11.5px; line-height: 1.25; text-align: center; color: var(--soft); max-width: 100%; overflow-wrap: break-word; hyphens: auto; }
 .fader.changed label { color: var(--text); }
 .slot { position: relative; height: 100%; width: 30px; }
 .slot::before { content: ""; position: absolute; left: 4px; right: 4px; top: 50%; border-top: 1px solid var(--line); }
-.slot i { position: absolute; left: 13px; width: 4px; border-radius: 2px; background: var(--band); pointer-events: none; }
+.slot i { position: absolute; left: 13px; width: 4px; top: 0; height: 100%; transform-origin: 0 0; background: var(--band); pointer-events: none; }
 .slot input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; writing-mode: vertical-lr; direction: rtl;
   appearance: none; background: transparent; cursor: ns-resize; touch-action: none; border-radius: 8px; }
 .slot::after { content: ""; position: absolute; left: 13px; width: 4px; top: 0; bottom: 0; border-radius: 2px; background: var(--line); z-index: 0; }
@@ -183,6 +184,7 @@ const PAGE = `
   <main class="stage" data-r="stage" tabindex="0" aria-label="Image. Arrow keys move it, plus and minus zoom.">
     <div class="view" data-r="view" hidden>
       <canvas data-r="canvas" role="img" aria-label="Result"></canvas>
+      <canvas class="live" data-r="live" aria-hidden="true" hidden></canvas>
       <canvas data-r="over" aria-hidden="true" hidden></canvas>
       <canvas class="before" data-r="before" aria-hidden="true"></canvas>
     </div>
@@ -258,7 +260,6 @@ const PAGE = `
     <dt><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> <kbd>1</kbd></dt><dd>zoom in, out; fit; one image pixel per screen pixel</dd>
     <dt><kbd>O</kbd> <kbd>E</kbd> <kbd>T</kbd></dt><dd>open; export; theme</dd></dl>
     <div class="row"><button data-r="helpClose">Close</button></div></dialog>
-  <div class="quiet" data-r="live" aria-live="polite"></div>
 </div>`;
 
 // numbers
@@ -288,58 +289,108 @@ const shown = (value) => (value >= 0.01 ? round3(value).toString() : value.toPre
 
 // renderers: both draw `shift + sum_k weights[k] layers[k]` (values 0 to 1)
 
-/** Typed arrays: while one slider moves, out = A + g B, with A and B summed once. */
+/**
+ * Typed arrays. While a slider is held, `live` shows out = A + g B for the visible part of the image,
+ * at the resolution of the screen, with A and B summed once as integers; after that, `canvas` shows
+ * all pixels.
+ */
 class ArrayRenderer {
   name = "arrays";
-  constructor(canvas, width, height, channels) {
+  constructor(canvas, width, height, channels, live) {
     Object.assign(canvas, { width, height });
-    this.context = canvas.getContext("2d");
+    Object.assign(this, { width, height, channels, live, layers: new Map(), held: null });
+    this.context = canvas.getContext("2d", { alpha: false });
     this.picture = new ImageData(width, height);
-    this.channels = channels;
-    this.layers = new Map();
-    this.size = width * height * channels;
-    new Uint32Array(this.picture.data.buffer).fill(0xffffffff);
+    this.total = new Float32Array(width * height * channels);
   }
   set(key, bits) { this.layers.set(key, fromHalf(bits)); this.held = null; }
   delete(key) { this.layers.delete(key); this.held = null; }
-  /** @param {{keys: string[], gains: number[], shift: number}} mix @param {number|null} slider */
-  draw({ keys, gains, shift }, slider) {
-    if (slider === null) this.held = null;
-    const signature = slider === null ? "" : `${slider};${keys};${gains.map((g, k) => (k === slider ? "*" : g))};${shift}`;
-    if (slider === null || this.held?.signature !== signature) {
-      const fixed = slider === null ? gains : gains.map((g, k) => (k === slider ? 0 : g));
-      const rest = this.sum(keys, fixed, shift);
-      if (slider === null) return this.show(rest, null, 0);
-      const unit = gains.map((g, k) => (k === slider ? 1 : 0));
-      this.held = { signature, rest, band: this.sum(keys, unit, 0) };
+  /**
+   * @param {{keys: string[], gains: number[], shift: number}} mix
+   * @param {number|null} slider the slider that is held
+   * @param {{x: number, y: number, width: number, height: number, step: number}} view the visible
+   *   part, and the number of image pixels per pixel of the screen, along each axis
+   */
+  draw({ keys, gains, shift }, slider = null, view = null) {
+    if (slider === null) {
+      this.held = null;
+      this.sum(keys, gains, shift);
+      const { data } = this.picture, { total, channels } = this;
+      for (let i = 0, j = 0; j < data.length; i += channels, j += 4) {
+        data[j] = total[i];
+        data[j + 1] = total[i + (channels === 3 ? 1 : 0)];
+        data[j + 2] = total[i + (channels === 3 ? 2 : 0)];
+        data[j + 3] = 255;
+      }
+      this.context.putImageData(this.picture, 0, 0);
+      this.live.hidden = true;
+      return;
     }
-    this.show(this.held.rest, this.held.band, gains[slider]);
+    const signature = JSON.stringify([slider, keys, gains.map((gain, k) => k === slider || gain), shift, view]);
+    if (this.held?.signature !== signature) {
+      this.sum(keys, gains.map((gain, k) => (k === slider ? 0 : gain)), shift);
+      const rest = this.integers(view);
+      this.sum(keys, gains.map((_, k) => (k === slider ? 1 : 0)), 0);
+      const band = this.integers(view);
+      const width = Math.ceil(view.width / view.step), height = Math.ceil(view.height / view.step);
+      Object.assign(this.live, { width, height });
+      const style = { left: view.x, top: view.y, width: width * view.step, height: height * view.step };
+      for (const [name, value] of Object.entries(style)) this.live.style[name] = `${value}px`;
+      const picture = new ImageData(width, height), words = new Uint32Array(picture.data.buffer);
+      this.held = { signature, rest, band, picture, words, context: this.live.getContext("2d", { alpha: false }) };
+    }
+    const { rest, band, picture, words, context } = this.held;
+    this.live.hidden = false;
+    (this.channels === 3 ? mixColours : mixGreys)(rest, band, Math.round(1024 * gains[slider]), words);
+    context.putImageData(picture, 0, 0);
   }
-  /** 255 times the weighted sum, in a new array. */
+  /** Set `total` to 255 times the weighted sum. */
   sum(keys, gains, shift) {
-    const out = new Float32Array(this.size).fill(255 * shift);
+    const { total } = this;
+    total.fill(255 * shift);
     gains.forEach((gain, k) => {
       const weight = 255 * (gain - (k ? gains[k - 1] : 0));
       const layer = this.layers.get(keys[k]);
-      if (weight) for (let i = 0; i < out.length; i++) out[i] += weight * layer[i];
+      if (weight) for (let i = 0; i < total.length; i++) total[i] += weight * layer[i];
     });
+  }
+  /** 32 times `total`, within a part of the image; of `step` x `step` pixels, the mean. */
+  integers({ x, y, width, height, step }) {
+    const { total, channels } = this, across = Math.ceil(width / step);
+    const out = new Int16Array(across * Math.ceil(height / step) * channels);
+    for (let v = 0, at = 0; v < height; v += step) for (let u = 0; u < width; u += step) {
+      const right = Math.min(u + step, width), bottom = Math.min(v + step, height);
+      const factor = 32 / ((right - u) * (bottom - v));
+      for (let c = 0; c < channels; c++, at++) {
+        let mean = 0;
+        for (let row = v; row < bottom; row++) for (let column = u; column < right; column++) {
+          mean += total[((y + row) * this.width + x + column) * channels + c];
+        }
+        out[at] = clamp(Math.round(factor * mean), -32767, 32767);
+      }
+    }
     return out;
   }
-  show(rest, band, gain) {
-    const { data } = this.picture;
-    const pixels = data.length;
-    if (this.channels === 3) {
-      if (band) for (let i = 0, j = 0; j < pixels; i += 3, j += 4) {
-        data[j] = rest[i] + gain * band[i];
-        data[j + 1] = rest[i + 1] + gain * band[i + 1];
-        data[j + 2] = rest[i + 2] + gain * band[i + 2];
-      } else for (let i = 0, j = 0; j < pixels; i += 3, j += 4) {
-        data[j] = rest[i]; data[j + 1] = rest[i + 1]; data[j + 2] = rest[i + 2];
-      }
-    } else for (let i = 0, j = 0; j < pixels; i++, j += 4) {
-      data[j] = data[j + 1] = data[j + 2] = band ? rest[i] + gain * band[i] : rest[i];
+}
+
+/** Pixels (rest + gain * band) / 32, where `gain` is 1024 for 1; each is one word, opaque. */
+function mixColours(rest, band, gain, words) {
+  for (let i = 0, j = 0; j < words.length; i += 3, j++) {
+    let r = ((rest[i] << 10) + Math.imul(gain, band[i]) + 16384) >> 15;
+    let g = ((rest[i + 1] << 10) + Math.imul(gain, band[i + 1]) + 16384) >> 15;
+    let b = ((rest[i + 2] << 10) + Math.imul(gain, band[i + 2]) + 16384) >> 15;
+    if ((r | g | b) & -256) { // at least one is below 0 or above 255
+      r = r < 0 ? 0 : r > 255 ? 255 : r;
+      g = g < 0 ? 0 : g > 255 ? 255 : g;
+      b = b < 0 ? 0 : b > 255 ? 255 : b;
     }
-    this.context.putImageData(this.picture, 0, 0);
+    words[j] = r | (g << 8) | (b << 16) | 0xff000000;
+  }
+}
+function mixGreys(rest, band, gain, words) {
+  for (let j = 0; j < words.length; j++) {
+    const value = ((rest[j] << 10) + Math.imul(gain, band[j]) + 16384) >> 15;
+    words[j] = (value < 0 ? 0 : value > 255 ? 255 : value) * 0x010101 | 0xff000000;
   }
 }
 
@@ -441,7 +492,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   let settings = { edges: [], gains: [1], base: 1 };
   let past = [], future = [], touched = false;
   let renderer = null, quality = new Map(), held = null, frames = [];
-  let scale = 1, offset = [0, 0], fitted = true, splitAt = 0.5, pressed = false;
+  let scale = 1, offset = [0, 0], fitted = true, splitAt = 0.5, pressed = false, stage = null;
 
   // talking to Python
 
@@ -492,7 +543,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.canvas.replaceWith(fresh);
     $.canvas = fresh;
     const gl = hardwareContext(document.createElement("canvas"), kind) && fresh.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: true });
-    renderer = gl ? new GpuRenderer(fresh, width, height, channels, gl) : new ArrayRenderer(fresh, width, height, channels);
+    renderer = gl ? new GpuRenderer(fresh, width, height, channels, gl) : new ArrayRenderer(fresh, width, height, channels, $.live);
     fresh.dataset.renderer = renderer.name;
     on(fresh, "webglcontextlost", () => {
       if ($.canvas !== fresh) return;
@@ -554,7 +605,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   /** The original, drawn once by the same renderer and copied. */
   function showOriginal() {
     const { width, height } = state.image;
-    renderer.draw({ keys: ["0"], gains: [1], shift: 0 }, null);
+    renderer.draw({ keys: ["0"], gains: [1], shift: 0 });
     Object.assign($.before, { width, height });
     $.before.getContext("2d").drawImage($.canvas, 0, 0);
     $.view.hidden = $.zoom.hidden = false;
@@ -573,10 +624,11 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     if (waiting) return;
     waiting = requestAnimationFrame(() => {
       waiting = 0;
-      const mix = renderer && mixOf(settings);
+      showGains();
+      const mix = renderer && state?.image && mixOf(settings);
       if (!mix || !mix.keys.every((key) => quality.has(key))) return;
       const start = performance.now();
-      renderer.draw(mix, held);
+      renderer.draw(mix, held, held === null ? null : visible());
       keep();
       frames.push(performance.now() - start);
       if (frames.length > 240) frames.shift();
@@ -647,7 +699,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       input.dataset.k = String(k);
       input.disabled = !state?.image;
       on(input, "input", () => { held = k; setGain(k, gainOf(Number(input.value)), true); });
-      on(input, "change", () => { held = null; before = null; describe(); });
+      on(input, "change", () => { held = null; before = null; paint(); describe(); });
       on(input, "dblclick", () => { remember(); setGain(k, 1); });
       $.faders.append(fader);
     });
@@ -660,26 +712,32 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     if (dragging && !before) { remember(); before = true; }
     if (k < settings.gains.length) settings = { ...settings, gains: settings.gains.map((g, j) => (j === k ? gain : g)) };
     else settings = { ...settings, base: gain };
-    showGains();
     paint();
   }
 
+  /** Show the gains: only attributes change, so that a held slider needs no layout. */
   function showGains() {
     const gains = [...settings.gains, settings.base];
+    const areas = $.spectrum.querySelectorAll(".area");
     [...$.faders.children].forEach((fader, k) => {
+      if (fader.gain === gains[k]) return;
+      fader.gain = gains[k];
       const [output, slot] = fader.children, [fill, input] = slot.children;
       const position = positionOf(gains[k]);
       output.textContent = gains[k].toFixed(2);
       if (Number(input.value) !== Math.round(position)) input.value = String(position);
       input.setAttribute("aria-valuetext", `${names()[k]}: ${gains[k].toFixed(2)} times`);
       fader.classList.toggle("changed", gains[k] !== 1);
-      fill.style.top = `${Math.min(50, 100 - position / 2)}%`;
-      fill.style.height = `${Math.abs(position - 100) / 2}%`;
+      fill.style.transform = `translateY(${Math.min(50, 100 - position / 2)}%) scaleY(${Math.abs(position - 100) / 200})`;
+      areas[k]?.setAttribute("fill-opacity", String(opacityOf(gains[k])));
     });
-    const chosen = Object.keys(PRESETS).find((name) => String(presetGains(name)) === String(settings.gains) && settings.base === 1);
-    $.presets.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(Boolean(state?.image) && each.textContent === chosen)));
-    drawSpectrum();
+    const chosen = state?.image && Object.keys(PRESETS).find((name) => String(presetGains(name)) === String(settings.gains) && settings.base === 1);
+    for (const each of $.presets.children) {
+      const now = String(each.textContent === chosen);
+      if (each.getAttribute("aria-pressed") !== now) each.setAttribute("aria-pressed", now);
+    }
   }
+  const opacityOf = (gain) => clamp(0.12 + 0.55 * gain, 0.12, 1);
 
   function presetGains(name) {
     const points = PRESETS[name], count = settings.gains.length;
@@ -739,7 +797,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const cuts = [BOX.left, ...settings.edges.map(xOf), BOX.right];
     const bands = settings.gains.map((gain, k) =>
       `<clipPath id="band-${k}"><rect x="${cuts[k]}" y="0" width="${Math.max(cuts[k + 1] - cuts[k], 0)}" height="${BOX.floor}"/></clipPath>
-       <path d="${area}" clip-path="url(#band-${k})" fill="${colour(k)}" fill-opacity="${clamp(0.12 + 0.55 * gain, 0.12, 1)}"/>`);
+       <path d="${area}" clip-path="url(#band-${k})" fill="${colour(k)}" class="area" fill-opacity="${opacityOf(gain)}"/>`);
     const decades = [];
     for (let power = Math.ceil(Math.log10(low)); 10 ** power <= high; power++) decades.push(10 ** power);
     $.spectrum.innerHTML = `${bands.join("")}<path class="curve" d="${line}"/>
@@ -802,13 +860,14 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   function place() {
     if (!state?.image) return;
     const { width, height } = state.image;
+    stage = $.stage.getBoundingClientRect();
     $.view.style.width = `${width}px`;
     $.view.style.height = `${height}px`;
     $.view.style.transform = `translate(${offset[0]}px, ${offset[1]}px) scale(${scale})`;
     $.view.classList.toggle("sharp", scale >= 2);
     $.zoomText.textContent = `${Math.round(100 * scale * devicePixelRatio)} %`;
-    const split = $.split.getAttribute("aria-pressed") === "true", box = $.stage.getBoundingClientRect();
-    const x = clamp((splitAt * box.width - offset[0]) / (width * scale), 0, 1);
+    const split = $.split.getAttribute("aria-pressed") === "true";
+    const x = clamp((splitAt * stage.width - offset[0]) / (width * scale), 0, 1);
     $.divider.hidden = !split || $.view.hidden;
     $.divider.style.left = `${100 * splitAt}%`;
     $.divider.setAttribute("aria-valuenow", String(Math.round(100 * splitAt)));
@@ -816,6 +875,15 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.before.style.clipPath = pressed ? "none" : `inset(0 ${100 * (1 - x)}% 0 0)`;
     $.tagLeft.hidden = !(split || pressed) || $.view.hidden;
     $.tagRight.hidden = !split || pressed || $.view.hidden;
+  }
+  /** The visible part of the image, in whole pixels, and how many of them share a screen pixel. */
+  function visible() {
+    const { width, height } = state.image, step = clamp(Math.floor(1 / (scale * devicePixelRatio)), 1, 16);
+    const from = offset.map((each) => clamp(Math.floor(-each / scale), 0, Infinity));
+    const x = Math.min(from[0], width - 1), y = Math.min(from[1], height - 1);
+    const right = clamp(Math.ceil((stage.width - offset[0]) / scale), x + 1, width);
+    const bottom = clamp(Math.ceil((stage.height - offset[1]) / scale), y + 1, height);
+    return { x, y, width: right - x, height: bottom - y, step };
   }
   function fit() {
     const box = $.stage.getBoundingClientRect(), { width, height } = state.image;
