@@ -72,14 +72,15 @@ def serve(
     token = secrets.token_urlsafe(32)
     try:
         with _listening(host, port) as listener:
-            address = f"{_bracketed(host)}:{listener.getsockname()[1]}"
+            bound = listener.getsockname()[1]
+            address = _bracketed(host) + (f":{bound}" if bound != 80 else "")  # as browsers do
             hosts = [address]
             if host == LOCAL:
                 hosts.append(address.replace(LOCAL, "localhost"))
             url = f"http://{address}/#token={token}"
             say(f"equaliser at {url}\n(Ctrl-C ends it)")
             config = uvicorn.Config(
-                make_server(session, token, hosts), log_level="error", server_header=False,
+                make_server(session, token, hosts), log_level="critical", server_header=False,
                 access_log=False, lifespan="off", ws="none", proxy_headers=False,
                 timeout_graceful_shutdown=2,
             )  # fmt: skip
@@ -94,15 +95,21 @@ def serve(
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C and, in the main thread, SIGTERM end the block, so that it is tidied up."""
+    """Let Ctrl-C end the block, so that it is tidied up.
+
+    In the main thread, SIGTERM and closing the terminal do the same.
+    """
     main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if main else None
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP") if main]
+    taken = [each for each in numbers if each and signal.getsignal(each) is signal.SIG_DFL]
+    for each in taken:
+        signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with suppress(KeyboardInterrupt):  # uvicorn raises it again after shutting down
             yield
     finally:
-        if main:
-            signal.signal(signal.SIGTERM, before)
+        for each in taken:
+            signal.signal(each, signal.SIG_DFL)
 
 
 @contextmanager

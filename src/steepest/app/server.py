@@ -12,7 +12,6 @@ import logging
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +25,7 @@ from .session import Session
 from .wire import pack, unpack
 
 _log = logging.getLogger(__name__)
+_BINARY = "application/octet-stream"
 MAX_BODY = 1 << 28  # bytes of a request: the largest image file
 _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -67,6 +67,8 @@ def make_server(
         given = request.headers.get("x-steepest-token", "")
         if not hmac.compare_digest(given.encode(), token.encode()):
             return _refusal(403, "the token is missing or wrong: open the address again")
+        if request.headers.get("content-type", _BINARY) != _BINARY:
+            return _refusal(415, f"the request is not {_BINARY}")
         length = request.headers.get("content-length", "")
         if "transfer-encoding" in request.headers or not length.isdecimal():
             return _refusal(411, "the request does not state its length")
@@ -86,11 +88,13 @@ def make_server(
             _log.exception("request %s", request.path_params["op"])
             return _refusal(500, "unexpected error; the terminal shows where")
         message = await run_in_threadpool(pack, *answer)
-        return Response(message, media_type="application/octet-stream")
+        return Response(message, media_type=_BINARY)
 
     routes: list[Any] = [Route("/api/{op}", api, methods=["POST"])]
     routes += [Route(path, _static(*file), methods=["GET"]) for path, file in _FILES.items()]
-    return _Guard(Starlette(routes=routes), hosts)
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return _Guard(app, hosts)
 
 
 def _static(name: str, kind: str) -> Any:
@@ -119,14 +123,14 @@ class _Guard:
                 message = {**message, "headers": [*message.get("headers", []), *extra]}
             await send(message)
 
-        origin = request.headers.get("origin")
+        hosts, origins = map(request.headers.getlist, ("host", "origin"))
         app: ASGIApp = self._app
-        if request.headers.getlist("host") not in [[host] for host in self._hosts]:
+        if hosts not in [[host] for host in self._hosts]:
             app = _refusal(421, "this server answers only to its own address")
-        elif origin is not None and urlsplit(origin)[:2] != ("http", request.headers["host"]):
+        elif origins not in ([], [f"http://{hosts[0]}"]):
             app = _refusal(403, "requests from other pages are refused")
         await app(scope, receive, guarded)
 
 
 def _refusal(status: int, why: str) -> Response:
-    return Response(pack({"error": why}), status, media_type="application/octet-stream")
+    return Response(pack({"error": why}), status, media_type=_BINARY)
