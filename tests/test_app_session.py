@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from steepest import InputError, spectral
-from steepest.app.lowpass import enlarge, low_pass, shrink
+from steepest.app.lowpass import low_pass
 from steepest.app.session import Session
 from steepest.io import Image, decode_image, encode_image, from_float, write_image
 
@@ -55,14 +55,6 @@ def test_low_pass_images_weighted_by_gains_are_the_recomposed_image():
     mixed = sum(step * base for step, base in zip(steps, bases, strict=True))
     wanted = found.recompose(lambda t: gains[np.searchsorted(edges, t, side="right")], rest)
     np.testing.assert_allclose(mixed, wanted, atol=1e-12)
-
-
-@pytest.mark.parametrize("factor", [2, 3, 5])
-def test_enlarging_reverses_shrinking_for_linear_ramps(factor):
-    ramp = np.add.outer(np.arange(30.0), 2 * np.arange(60.0))[..., None].astype(np.float32)
-    back = enlarge(shrink(ramp, factor), factor, ramp.shape)
-    inner = (slice(factor, -factor),) * 2
-    np.testing.assert_allclose(back[inner], ramp[inner], rtol=1e-6)
 
 
 def test_layer_zero_shows_every_8_bit_pixel_exactly():

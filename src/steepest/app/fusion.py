@@ -13,16 +13,16 @@ from ..core.numbers import check_number
 from ..io import Image, decode_image, from_float
 from ..spectral import separate_texture
 from .job import Answer
-from .recipe import target
+from .source import Source, target
 
 _MOST = 100.0
 
 
 @dataclass(frozen=True, eq=False)
 class Fusion:
-    """The structure and texture of an image, and the texture of another one, split at ``time``."""
+    """The structure and texture of the image, and the texture of another one, split at ``time``."""
 
-    image: Image
+    source: Source
     name: str  # of the other image
     time: float
     structure: np.ndarray
@@ -39,29 +39,26 @@ class Fusion:
         """Return the sum for the gains ``own`` and ``other`` of the two textures."""
         own, other = _gains(args)
         total = self.structure + own * self.texture + other * self.other
-        return self.image.with_parts([from_float(total, self.image.array.dtype)])
+        image = self.source.image
+        return image.with_parts([from_float(total, image.array.dtype)])
 
     def python(self, args: Mapping[str, Any]) -> str:
         """Return Python code that computes `result`."""
         own, other = _gains(args)
-        first = f"image = io.read_image({self.image.name!r})\n"
-        if not self.image.format:
-            first = f'image = io.Image(image, "{self.image.axes}")  # the array\n'
         split = f"{self.time!r}, channel_axis=image.channel_axis"
         return (
-            "from steepest import io, spectral\n\n"
-            f"{first}"
+            f"{self.source.python('spectral')}"
             f"second = io.read_image({self.name!r})\n"
             f"structure, texture = spectral.separate_texture(image.array, {split})\n"
             f"_, other = spectral.separate_texture(second.array, {split})\n"
             f"result = structure + {own!r} * texture + {other!r} * other\n"
             "result = image.with_parts([io.from_float(result, image.array.dtype)])\n"
-            f"io.write_image({target(self.image)!r}, result)\n"
+            f"io.write_image({target(self.source.image)!r}, result)\n"
         )
 
 
 def fusing(
-    image: Image, args: Mapping[str, Any], buffers: Sequence[bytes], max_pixels: int
+    source: Source, args: Mapping[str, Any], buffers: Sequence[bytes], max_pixels: int
 ) -> Callable[[Callable[[Any], bool]], Fusion]:
     """Check the arguments and return the computation.
 
@@ -74,6 +71,7 @@ def fusing(
         raise InputError(f"name={name!r:.40}; allowed are printable file names")
     if len(buffers) != 1:
         raise InputError(f"fuse takes the contents of one file; given: {len(buffers)}")
+    image = source.image
     second = decode_image(bytes(buffers[0]), name, max_pixels=max_pixels)
     if second.array.shape != image.array.shape:
         raise InputError(
@@ -82,24 +80,11 @@ def fusing(
         )
 
     def work(on_step: Callable[[Any], bool]) -> Fusion:
-        stopped = False
-
-        def watched(step: Any) -> bool:
-            nonlocal stopped
-            stopped = on_step(step)
-            return stopped
-
-        def split(each: Image) -> tuple[np.ndarray, np.ndarray]:
-            parts = separate_texture(
-                each.array, time, channel_axis=image.channel_axis, on_step=watched
-            )
-            if stopped:
-                raise InputError("stopped before the textures were separated")
-            return parts
-
-        structure, texture = split(image)
-        _, other = split(second)
-        return Fusion(image, name, time, structure, texture, other)
+        (structure, texture), (_, other) = (
+            separate_texture(each.array, time, channel_axis=image.channel_axis, on_step=on_step)
+            for each in (image, second)
+        )
+        return Fusion(source, name, time, structure, texture, other)
 
     return work
 

@@ -15,10 +15,13 @@ class Job:
     """Run ``work(on_step)`` in a thread.
 
     A job that is stopped still answers, with the best result so far, as all functions that take
-    ``on_step`` do.
+    ``on_step`` do; but not if a ``partial`` result is of no use.
     """
 
-    def __init__(self, work: Callable[[Callable[[Any], bool]], Answer]) -> None:
+    def __init__(
+        self, work: Callable[[Callable[[Any], bool]], Answer], *, partial: bool = True
+    ) -> None:
+        self._partial = partial
         self._stop = threading.Event()
         self._answer: Answer | None = None
         self._error = ""
@@ -29,6 +32,11 @@ class Job:
     def stop(self) -> None:
         """Ask the computation to stop."""
         self._stop.set()
+
+    @property
+    def done(self) -> bool:
+        """Whether there is an answer."""
+        return self._answer is not None
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait for the end."""
@@ -51,7 +59,10 @@ class Job:
 
     def _run(self, work: Callable[[Callable[[Any], bool]], Answer]) -> None:
         try:
-            self._answer = work(self._on_step)
+            answer = work(self._on_step)
+            if self._partial or not self._stop.is_set():
+                self._answer = answer
+            self._error = "stopped"
         except MemoryError:
             self._error = "not enough memory"
         except Exception as error:

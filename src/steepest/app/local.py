@@ -15,9 +15,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..core.errors import InputError
+from ..core.limits import MAX_PIXELS
 from ..core.numbers import check_count
 from ..io import Image
-from .session import MAX_PIXELS, Session
+from .session import Session
 
 LOCAL = "127.0.0.1"
 

@@ -36,15 +36,3 @@ def shrink(image: np.ndarray, factor: int) -> np.ndarray:
     padded = np.pad(image, rest, mode="edge")
     h, w = padded.shape[0] // factor, padded.shape[1] // factor
     return padded.reshape(h, factor, w, factor, channels).mean(axis=(1, 3), dtype=np.float32)
-
-
-def enlarge(image: np.ndarray, factor: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return blocks (h, w, C) as an image of ``shape``, linear between the centres of blocks."""
-    for axis in (0, 1):
-        at = (np.arange(shape[axis]) + 0.5) / factor - 0.5
-        at = np.clip(at, 0, image.shape[axis] - 1)
-        low = np.minimum(at.astype(int), max(image.shape[axis] - 2, 0))
-        high = np.minimum(low + 1, image.shape[axis] - 1)
-        weight = (at - low).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        image = image.take(low, axis) * (1 - weight) + image.take(high, axis) * weight
-    return image

@@ -19,8 +19,9 @@ except ModuleNotFoundError as error:
 
 from ..core.arrays import as_array, normalize_axis
 from ..core.errors import InputError
+from ..core.limits import MAX_PIXELS
 from ..io import Image
-from .session import MAX_PIXELS, Session
+from .session import Session
 
 
 def equaliser(

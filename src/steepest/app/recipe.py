@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -13,10 +11,10 @@ from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..io import Image, from_float
 from ..spectral import Decomposition
+from .source import Source, target
 
 MOST_BANDS = 32
 LARGEST_GAIN = 100.0
-_IMPORTS = "import numpy as np\nfrom steepest import io, spectral\n\n"
 
 
 @dataclass(frozen=True)
@@ -59,32 +57,24 @@ class Recipe:
             result = result + np.float32(0.5)  # without the mean, zero is mid-grey
         return image.with_parts([from_float(result, image.array.dtype)])
 
-    def python(self, image: Image, flow: dict[str, Any]) -> str:
-        """Return Python code that computes what `apply` does, from the file of the image."""
-        return (
-            f"{_IMPORTS}image = io.read_image({image.name!r})\n"
-            f"{self._steps('image.array', 'image.channel_axis', flow)}"
-            "result = image.with_parts([io.from_float(result, image.array.dtype)])\n"
-            f"io.write_image({target(image)!r}, result)\n"
-        )
-
-    def python_of_array(self, channel_axis: int | None, flow: dict[str, Any]) -> str:
-        """Return Python code that computes what `apply` does, from the array ``image``."""
-        return (
-            f"{_IMPORTS}{self._steps('image', repr(channel_axis), flow)}"
-            "result = io.from_float(result, image.dtype)\n"
-        )
-
-    def _steps(self, array: str, channel_axis: str, flow: dict[str, Any]) -> str:
+    def python(self, source: Source, flow: dict[str, Any]) -> str:
+        """Return Python code that computes what `apply` does."""
         shift = ""
         if self.residual_gain == 0:
             shift = (
-                f'if {array}.dtype.kind == "u":\n'
+                'if image.array.dtype.kind == "u":\n'
                 "    result = result + np.float32(0.5)  # without the mean, zero is mid-grey\n"
             )
+        end = "result = io.from_float(result, image.array.dtype)\n"
+        if source.image.format:
+            end = (
+                "result = image.with_parts([io.from_float(result, image.array.dtype)])\n"
+                f"io.write_image({target(source.image)!r}, result)\n"
+            )
         return (
+            f"{source.python('spectral', numpy=True)}"
             "decomposition = spectral.decompose(\n"
-            f"    {array}, channel_axis={channel_axis}, {_keywords(flow)}\n"
+            f"    image.array, channel_axis=image.channel_axis, {_keywords(flow)}\n"
             ")\n"
             f"edges = {list(self.edges)}\n"
             f"gains = np.array({list(self.gains)})\n"
@@ -92,29 +82,17 @@ class Recipe:
             '    lambda t: gains[np.searchsorted(edges, t, side="right")],'
             f" residual_gain={self.residual_gain}\n"
             ")\n"
-            f"{shift}"
+            f"{shift}{end}"
         )
 
-    def command(self, image: Image, flow: dict[str, Any]) -> str:
-        """Return the ``steepest`` command that computes what `apply` does."""
-        name = image.name
-        words = ["steepest", "filter", f"./{name}" if name.startswith("-") else name]
-        if self.edges:
-            words.append(f"--edges={_listed(self.edges)}")
+    def command(self, source: Source, flow: dict[str, Any]) -> str | None:
+        """Return the ``steepest`` command that computes what `apply` does, if it can."""
+        words = [f"--edges={_listed(self.edges)}"] if self.edges else []
         words += [f"--gains={_listed(self.gains)}", f"--residual-gain={self.residual_gain!r}"]
         if "t_max" in flow:
             words.append(f"--t-max={flow['t_max']!r}")
-        words += [f"--steps={flow['num_steps']}", "-o", f"./{target(image)}"]
-        return shlex.join(words)
-
-
-def target(image: Image) -> str:
-    """Return the name of the result: lossless, and able to hold what the image holds."""
-    path = PurePath(image.name.removeprefix("sample:"))
-    suffix = path.suffix.lower()
-    if suffix not in (".tif", ".tiff", ".npy"):
-        suffix = ".png" if image.array.dtype.kind == "u" else ".tif"
-    return f"{path.stem or 'image'}_equalised{suffix}"
+        words += [f"--steps={flow['num_steps']}", "-o", f"./{target(source.image)}"]
+        return source.command("filter", *words)
 
 
 def _gain(value: Any, name: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,13 +13,15 @@ from ..inpainting import inpaint, masks
 from ..io import Image
 from ..segmentation import threshold_rof
 from .job import Answer
+from .source import Source
 
 _MOST_CLASSES = 8
+_RANKING: dict[str, Any] = {"density": 0.005, "rng": 0}
 Progress = Callable[[Any], bool]
 
 
 def segmenting(
-    image: Image, limits: tuple[float, float], args: Mapping[str, Any]
+    source: Source, limits: tuple[float, float], args: Mapping[str, Any]
 ) -> Callable[[Progress], Answer]:
     """Check the arguments and return the computation of labels.
 
@@ -32,13 +33,15 @@ def segmenting(
     strength = float(f"{share * (limits[1] - limits[0]):.3g}")
 
     def work(on_step: Progress) -> Answer:
-        found = threshold_rof(_grey(image), strength, classes, on_step=on_step)
+        found = threshold_rof(_grey(source.image), strength, classes, on_step=on_step)
         certain = found.certain.astype(np.uint8)
         shares = np.bincount(found.labels.ravel(), minlength=classes) / found.labels.size
         fields = {
             "certain": float(certain.mean()), "shares": shares.tolist(),
-            "python": _segment_code(image, strength, classes),
-            "command": _segment_command(image, strength, classes),
+            "python": _segment_code(source, strength, classes),
+            "command": source.command(
+                "segment", "--classes", str(classes), f"--strength={strength!r}"
+            ),
         }  # fmt: skip
         return fields, [found.labels.astype(np.uint8).tobytes(), certain.tobytes()]
 
@@ -46,25 +49,49 @@ def segmenting(
 
 
 def thinning(
-    image: Image, values: np.ndarray, limits: tuple[float, float], args: Mapping[str, Any]
+    source: Source,
+    values: np.ndarray,
+    limits: tuple[float, float],
+    ranking: np.ndarray | None,
+    args: Mapping[str, Any],
 ) -> Callable[[Progress], Answer]:
     """Check the arguments and return the computation of an image from a share of its pixels.
 
-    The buffers of the answer are the image as float16 (H, W, C), and the mask (H, W), uint8.
+    The pixels come from the ``ranking``, or from `laplacian_dither` as long as there is none. The
+    buffers of the answer are the image as float16 (H, W, C), and the mask (H, W), uint8.
     """
     density = check_fraction(args.get("density"), "density")
 
     def work(on_step: Progress) -> Answer:
-        known = masks.laplacian_dither(values, density, channel_axis=-1)
+        if ranking is None:
+            known = masks.laplacian_dither(values, density, channel_axis=-1)
+        else:
+            known = ranking < max(1, round(density * ranking.size))
         found = inpaint(values, known, channel_axis=-1, on_step=on_step).image
         low, high = limits
         error = float(np.mean((np.clip(found, low, high) - values) ** 2)) / (high - low) ** 2
         fields = {
             "psnr": -10 * np.log10(error) if error else None, "kept": int(known.sum()),
-            "python": _thin_code(image, density), "command": None,
+            "ranked": ranking is not None,
+            "python": _thin_code(source, density, ranking is not None), "command": None,
         }  # fmt: skip
         shown = ((found - low) / (high - low)).astype(np.float16)
         return fields, [shown.tobytes(), known.astype(np.uint8).tobytes()]
+
+    return work
+
+
+def ranking(image: Image) -> Callable[[Progress], Answer]:
+    """Return the computation of the masks of all densities.
+
+    The buffer of the answer has one int32 for each pixel: the k best pixels have ranks below k.
+    """
+
+    def work(on_step: Progress) -> Answer:
+        ranks = masks.echo_ranking(
+            image.array, channel_axis=image.channel_axis, on_step=on_step, **_RANKING
+        )
+        return {}, [ranks.tobytes()]
 
     return work
 
@@ -78,7 +105,8 @@ def _grey(image: Image) -> np.ndarray:
     return np.asarray(page[..., 0] if page.shape[-1] == 1 else page @ np.array(LUMA))
 
 
-def _segment_code(image: Image, strength: float, classes: int) -> str:
+def _segment_code(source: Source, strength: float, classes: int) -> str:
+    image = source.image
     array = image.array
     single = image.channel_axis is not None and array.shape[-1] == 1
     grey = "image.array[..., 0]" if single else "image.array"
@@ -87,33 +115,25 @@ def _segment_code(image: Image, strength: float, classes: int) -> str:
     if image.channel_axis is not None and not single:
         grey += f" @ np.array({list(LUMA)})"
     return (
-        "import numpy as np\nfrom steepest import io, segmentation\n\n"
-        f"{_source(image)}"
+        f"{source.python('segmentation', numpy=True)}"
         f"grey = {grey}\n"
         f"found = segmentation.threshold_rof(grey, {strength!r}, {classes})\n"
         "labels, certain = found.labels, found.certain\n"
     )
 
 
-def _segment_command(image: Image, strength: float, classes: int) -> str | None:
-    if not image.format:
-        return None
-    name = f"./{image.name}" if image.name.startswith("-") else image.name
-    words = ["steepest", "segment", name, "--classes", str(classes), f"--strength={strength!r}"]
-    return shlex.join(words)
-
-
-def _thin_code(image: Image, density: float) -> str:
+def _thin_code(source: Source, density: float, ranked: bool) -> str:
+    which = f"image.array, {density!r}, channel_axis=axis"
+    mask = f"mask = inpainting.masks.laplacian_dither({which})\n"
+    if ranked:
+        given = ", ".join(f"{key}={value!r}" for key, value in _RANKING.items())
+        mask = (
+            f"ranking = inpainting.masks.echo_ranking(image.array, {given}, channel_axis=axis)\n"
+            f"mask = ranking < max(1, round({density!r} * ranking.size))\n"
+        )
     return (
-        "from steepest import inpainting, io\n\n"
-        f"{_source(image)}"
+        f"{source.python('inpainting')}"
         "axis = image.channel_axis\n"
-        f"mask = inpainting.masks.laplacian_dither(image.array, {density!r}, channel_axis=axis)\n"
+        f"{mask}"
         "result = inpainting.inpaint(image.array, mask, channel_axis=axis).image\n"
     )
-
-
-def _source(image: Image) -> str:
-    if image.format:
-        return f"image = io.read_image({image.name!r})\n"
-    return f'image = io.Image(image, "{image.axes}")  # the array\n'

@@ -10,13 +10,14 @@ import numpy as np
 
 from ..core.arrays import prepare_image
 from ..core.errors import InputError
-from ..io import Image
 from ..spectral import Decomposition, decompose
-from .lowpass import enlarge, low_pass, shrink
+from .lowpass import low_pass, shrink
+from .source import Source
 
 _NUM_BANDS = 6
 _T_MAX, _NUM_STEPS = 0.5, 36
 _PREVIEW = 1 << 16  # pixels of the preview
+MOST_WORKED = 1 << 24  # pixels times channels whose frames are kept, up to 300 bytes for each
 
 
 @dataclass(eq=False)
@@ -37,28 +38,34 @@ class _Frames:
 class Work:
     """One image and the state of its computation; replaced as a whole by the next image."""
 
-    image: Image
-    values: np.ndarray  # (H, W, C), the image in floating point
+    source: Source
+    values: np.ndarray  # (H, W, C), the image in floating point, reduced by ``factor``
     limits: tuple[float, float]
     options: dict[str, Any]
+    factor: int = 1
     stop: threading.Event = field(default_factory=threading.Event)
     status: str = "busy"  # then "done", "cancelled" or "failed"
     stage: str = "preview"
     fraction: float = 0.0
     error: str = ""
     preview: _Frames | None = None
+    stale: bool = False  # whether the preview is of the image before a repair
     full: _Frames | None = None
     decomposition: Decomposition | None = None
     edges: tuple[float, ...] = ()
     spectrum: tuple[list[float], list[float]] = ((), ())  # type: ignore[assignment]
 
 
-def begun(image: Image) -> Work:
+def begun(source: Source) -> Work:
     """Return the work on an image, before anything is computed."""
+    image = source.image
     planes, _ = prepare_image(image.array, image.channel_axis)
     values = np.moveaxis(planes, 0, -1)
     limits = _limits(values, image.array.dtype)
-    return Work(image, values, limits, default_options(limits))
+    factor = int(np.ceil(np.sqrt(values.size / MOST_WORKED)))
+    if factor > 1:
+        values = shrink(values, factor)
+    return Work(source, values, limits, default_options(limits), factor)
 
 
 def compute(work: Work, before: threading.Thread | None) -> None:
@@ -66,7 +73,7 @@ def compute(work: Work, before: threading.Thread | None) -> None:
     if before is not None:
         before.join()
     try:
-        if work.preview is None:
+        if work.preview is None or work.stale:
             _compute_preview(work)
         if not work.stop.is_set():
             _compute_flow(work)
@@ -85,7 +92,8 @@ def _compute_preview(work: Work) -> None:
     if factor == 1:
         return  # the flow itself is as fast
     small = decompose(
-        shrink(work.values, factor), channel_axis=-1, spacing=factor, num_bands=_NUM_BANDS,
+        shrink(work.values, factor), channel_axis=-1, spacing=factor * work.factor,
+        num_bands=_NUM_BANDS,
         on_step=lambda step: work.stop.is_set(),
         **{**default_options(work.limits), "num_steps": _NUM_STEPS // 2},
     )  # fmt: skip
@@ -93,6 +101,7 @@ def _compute_preview(work: Work) -> None:
         _describe(work, small, factor**2)
         frames = list(small.frames)
         work.preview = _Frames(small.nodes.tolist(), frames, factor, complete=True)
+        work.stale = False
 
 
 def _compute_flow(work: Work) -> None:
@@ -111,14 +120,14 @@ def _compute_flow(work: Work) -> None:
 
     # with an axis for the single channel of grey images, the flow is the same
     found = decompose(
-        work.values, channel_axis=-1, num_bands=_NUM_BANDS, on_step=on_step, **work.options
-    )
+        work.values, channel_axis=-1, spacing=work.factor, num_bands=_NUM_BANDS,
+        on_step=on_step, **work.options,
+    )  # fmt: skip
     if work.stop.is_set():
         return
     _describe(work, found, 1)
     work.full = _Frames(found.nodes.tolist(), found.frames, complete=True)
-    own = None if work.image.channel_axis is None else -1
-    if own is None:
+    if work.source.image.channel_axis is None:
         found = replace(found, image=found.image[..., 0], frames=found.frames[..., 0],
                         channel_axis=None)  # fmt: skip
     work.decomposition = found
@@ -134,19 +143,23 @@ def _describe(work: Work, found: Decomposition, area: int) -> None:
     work.spectrum = (found.times.tolist(), share.tolist())
 
 
-def best_low_pass(work: Work, time: float) -> tuple[np.ndarray, str]:
-    """Return the best low-pass image (H, W, C) known so far."""
+def best_low_pass(work: Work, time: float) -> tuple[np.ndarray, int, str]:
+    """Return the best low-pass image known so far, its pixels per pixel, and what it is.
+
+    The image (h, w, C) is "final", or "preview" if it has fewer pixels, or "missing" if another
+    one takes its place.
+    """
     if time <= 0:
-        return work.values, "final"
+        return work.values, 1, "final"
     full = work.full
     if full is not None and full.reaches(time):
         count = len(full.nodes)  # frames arrive before their nodes
-        return low_pass(full.nodes[:count], full.frames[:count], time), "final"
+        return low_pass(full.nodes[:count], full.frames[:count], time), 1, "final"
     small = work.preview
     if small is None:
-        return work.values, "missing"
-    rough = low_pass(small.nodes, small.frames, time)
-    return enlarge(rough, small.factor, work.values.shape), "preview"
+        return work.values, 1, "missing"
+    found = low_pass(small.nodes, small.frames, time)
+    return found, small.factor, "missing" if work.stale else "preview"
 
 
 def default_options(limits: tuple[float, float]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..core.limits import MAX_PIXELS
 from .extras import need
 from .options import add_max_pixels, from_zero
 from .outcome import OK
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=from_zero, default=0, metavar="N", help="port (default: any free one)"
     )
     group.add_argument("--no-browser", action="store_true", help="do not open the browser")
-    add_max_pixels(group, 1 << 24)
+    add_max_pixels(group, MAX_PIXELS)
 
 
 def run(arguments: argparse.Namespace) -> int:

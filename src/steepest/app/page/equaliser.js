@@ -18,7 +18,9 @@ const PRESETS = {
   "Remove texture": [[0, 0.9], [0.2, 0.1], [0.45, 0.25], [0.7, 0.9], [1, 1]],
   Enhance: [[0, 1], [0.2, 1.7], [0.5, 1.9], [0.8, 1.3], [1, 1]],
   Cartoon: [[0, 0], [0.45, 0], [0.65, 0.7], [1, 1.25]],
+  "Flatten light": [[0, 1], [0.4, 1.15], [0.7, 0.7], [1, 0.15]],
 };
+const TABS = ["Bands", "Repair", "Regions", "Few pixels", "Fuse"];
 const MOST_BANDS = 12;
 
 const STYLE = `
@@ -54,11 +56,13 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .group { display: flex; gap: 4px; }
 .stage { grid-area: stage; position: relative; overflow: hidden; background: var(--stage); touch-action: none; cursor: grab; outline-offset: -3px; }
 .stage.panning { cursor: grabbing; }
+.stage.painting { cursor: crosshair; }
 .view { position: absolute; left: 0; top: 0; transform-origin: 0 0; box-shadow: var(--shadow);
   background: repeating-conic-gradient(var(--check) 0 25%, transparent 0 50%) 0 0 / 16px 16px; }
 .view canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
 .view.sharp canvas { image-rendering: pixelated; }
 .view .live { inset: auto; }
+.ink { opacity: .55; }
 .before { visibility: hidden; }
 .divider { position: absolute; top: 0; bottom: 0; width: 28px; margin-left: -14px; cursor: ew-resize; touch-action: none; }
 .divider::before { content: ""; position: absolute; left: 13px; top: 0; bottom: 0; width: 2px; background: #fff; box-shadow: 0 0 6px #000a; }
@@ -186,6 +190,7 @@ const PAGE = `
       <canvas data-r="canvas" role="img" aria-label="Result"></canvas>
       <canvas class="live" data-r="live" aria-hidden="true" hidden></canvas>
       <canvas data-r="over" aria-hidden="true" hidden></canvas>
+      <canvas class="ink" data-r="ink" aria-hidden="true" hidden></canvas>
       <canvas class="before" data-r="before" aria-hidden="true"></canvas>
     </div>
     <div class="tag left" data-r="tagLeft" hidden>original</div><div class="tag right" data-r="tagRight" hidden>result</div>
@@ -209,7 +214,7 @@ const PAGE = `
     <div class="toast" data-r="toast" role="alert" hidden><span data-r="toastText"></span><button data-r="toastClose">Close</button></div>
   </main>
   <aside class="panel" data-r="panel" aria-label="Equaliser">
-    <div class="tabs" data-r="tabs" role="tablist" aria-label="Tools">${["Bands", "Regions", "Few pixels", "Fuse"].map((name, k) =>
+    <div class="tabs" data-r="tabs" role="tablist" aria-label="Tools">${TABS.map((name, k) =>
       `<button role="tab" id="tab-${k}" aria-controls="pane-${k}" aria-selected="${k === 0}" tabindex="${k ? -1 : 0}">${name}</button>`).join("")}</div>
     <div class="pane" id="pane-0" role="tabpanel" aria-labelledby="tab-0">
     <section><h2>Presets</h2><div class="presets" data-r="presets" role="group" aria-label="Presets"></div></section>
@@ -220,6 +225,13 @@ const PAGE = `
       <button data-r="more" title="Continue the flow until the image is flat: separates the largest shapes too">Larger structures</button></div>
     </div>
     <div class="pane" id="pane-1" role="tabpanel" aria-labelledby="tab-1" hidden>
+      <p>Paint over scratches, dust or writing. The pixels below the brush are filled in from those around them.</p>
+      <label class="field">Width of the brush <span data-r="brushText"></span><input data-r="brush" type="range" min="0.3" max="2.3" step="0.02" value="1.1"></label>
+      <div class="row"><button data-r="mendNone">Remove all repairs</button></div>
+      <p class="hint">The right mouse button moves the image, and the wheel zooms. With the keyboard, go to the image: arrow keys move the brush, <kbd>Space</kbd> paints, <kbd>Shift</kbd> with an arrow key draws, and <kbd>[</kbd> <kbd>]</kbd> change the width.</p>
+      <strong data-r="mendText" aria-live="polite"></strong>
+    </div>
+    <div class="pane" id="pane-2" role="tabpanel" aria-labelledby="tab-2" hidden>
       <p>Divides the image into classes by brightness, with smooth contours. A label is proven where no division as good as this one has another.</p>
       <label class="field">Classes <span data-r="classesText"></span><input data-r="classes" type="range" min="2" max="6" value="3"></label>
       <label class="field">Smoothness <span data-r="smoothText"></span><input data-r="smooth" type="range" min="-2" max="0.5" step="0.05" value="-1"></label>
@@ -227,14 +239,14 @@ const PAGE = `
       <div class="result" data-r="regions" hidden><strong data-r="proven" aria-live="polite"></strong><ul class="legend" data-r="legend"></ul>
         <details><summary>Code and command</summary><pre data-r="regionsCode" tabindex="0"></pre></details></div>
     </div>
-    <div class="pane" id="pane-2" role="tabpanel" aria-labelledby="tab-2" hidden>
+    <div class="pane" id="pane-3" role="tabpanel" aria-labelledby="tab-3" hidden>
       <p>Keeps a share of the pixels and fills in all others from these, by diffusion: the idea behind <em>steepest compress</em>.</p>
       <label class="field">Pixels kept <span data-r="densityText"></span><input data-r="density" type="range" min="-2.3" max="-0.3" step="0.05" value="-1.3"></label>
       <label class="check"><input type="checkbox" data-r="onlyKept">Show the kept pixels only</label>
-      <div class="result" data-r="thin" hidden><strong data-r="thinText" aria-live="polite"></strong>
+      <div class="result" data-r="thin" hidden><div><strong data-r="thinText" aria-live="polite"></strong><p data-r="thinNote"></p></div>
         <details><summary>Code</summary><pre data-r="thinCode" tabindex="0"></pre></details></div>
     </div>
-    <div class="pane" id="pane-3" role="tabpanel" aria-labelledby="tab-3" hidden>
+    <div class="pane" id="pane-4" role="tabpanel" aria-labelledby="tab-4" hidden>
       <p>Gives this image the texture of another one of the same size.</p>
       <button class="primary" data-r="second">Choose the other image…</button>
       <input type="file" hidden data-r="secondChooser" accept=".png,.jpg,.jpeg,.tif,.tiff,.bmp,.npy" aria-label="Other image">
@@ -245,12 +257,13 @@ const PAGE = `
         <button data-r="fusedDownload">Download this image</button>
         <details data-r="fusedDetails"><summary>Code</summary><pre data-r="fusedCode" tabindex="0"></pre></details></div>
     </div>
-    <div class="job" data-r="job" hidden><div class="track" data-r="jobBar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><i></i></div><button data-r="jobStop">Stop</button></div>
+    <p class="hint" data-r="tooLarge" hidden>This tool takes images of up to 5.6 megapixels in colour, 16.8 in grey. Open a smaller copy, or use the command line.</p>
+    <div class="job" data-r="job" hidden><span data-r="jobText"></span><div class="track" data-r="jobBar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><i></i></div><button data-r="jobStop">Stop</button></div>
   </aside>
   <dialog data-r="exportBox" aria-labelledby="export-title"><h2 id="export-title">Export</h2><p data-r="exportNote"></p>
     <h3>Python <button data-r="copyPython">Copy</button></h3><pre data-r="python" tabindex="0"></pre>
     <h3 data-r="commandTitle">Command line <button data-r="copyCommand">Copy</button></h3><pre data-r="command" tabindex="0"></pre>
-    <div class="row"><button data-r="exportClose">Close</button><button class="primary" data-r="download">Download image</button></div></dialog>
+    <div class="row"><button data-r="mask" hidden></button><button data-r="exportClose">Close</button><button class="primary" data-r="download">Download image</button></div></dialog>
   <dialog data-r="helpBox" aria-labelledby="help-title"><h2 id="help-title">Keyboard</h2><dl>
     <dt><kbd>Tab</kbd></dt><dd>from slider to slider, and to the edges of the spectrum</dd>
     <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>on a slider: its gain; <kbd>Home</kbd> <kbd>End</kbd>: remove, largest</dd>
@@ -258,6 +271,7 @@ const PAGE = `
     <dt><kbd>Ctrl</kbd> <kbd>Z</kbd></dt><dd>undo; with <kbd>Shift</kbd>: redo</dd>
     <dt><kbd>B</kbd> <kbd>S</kbd> <kbd>R</kbd></dt><dd>original while held; split view; ruler</dd>
     <dt><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> <kbd>1</kbd></dt><dd>zoom in, out; fit; one image pixel per screen pixel</dd>
+    <dt><kbd>Space</kbd> <kbd>[</kbd> <kbd>]</kbd></dt><dd>on the image, in Repair: paint; a narrower, wider brush</dd>
     <dt><kbd>O</kbd> <kbd>E</kbd> <kbd>T</kbd></dt><dd>open; export; theme</dd></dl>
     <div class="row"><button data-r="helpClose">Close</button></div></dialog>
 </div>`;
@@ -280,10 +294,34 @@ function fromHalf(bits) {
   return out;
 }
 
+/** Linear between the centres of blocks of `factor` x `factor` pixels; the last may be incomplete. */
+function enlarge(values, factor, { width, height, channels }) {
+  if (factor === 1) return values;
+  const across = Math.ceil(width / factor), down = Math.ceil(height / factor);
+  const out = new Float32Array(width * height * channels);
+  const place = (i, count) => {
+    const at = clamp((i + 0.5) / factor - 0.5, 0, count - 1), low = Math.min(Math.floor(at), Math.max(count - 2, 0));
+    return [low, Math.min(low + 1, count - 1), at - low];
+  };
+  const columns = [...Array(width).keys()].map((x) => place(x, across));
+  for (let y = 0, at = 0; y < height; y++) {
+    const [above, below, v] = place(y, down);
+    for (let x = 0; x < width; x++) {
+      const [left, right, u] = columns[x];
+      for (let c = 0; c < channels; c++, at++) {
+        const one = (row, column) => values[(row * across + column) * channels + c];
+        out[at] = (1 - v) * ((1 - u) * one(above, left) + u * one(above, right)) + v * ((1 - u) * one(below, left) + u * one(below, right));
+      }
+    }
+  }
+  return out;
+}
+
 /** The gain of a slider position: 0 to 1 in the lower half, 1 to 3 in the upper. */
 const gainOf = (position) => Math.round(100 * (position <= 100 ? position / 100 : 1 + (position - 100) / 50)) / 100;
 const positionOf = (gain) => (gain <= 1 ? 100 * gain : 100 + 50 * (gain - 1));
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+const round2 = (value) => Math.round(100 * value) / 100;
 const round3 = (value) => Number(value.toPrecision(3));
 const shown = (value) => (value >= 0.01 ? round3(value).toString() : value.toPrecision(2));
 
@@ -303,7 +341,8 @@ class ArrayRenderer {
     this.picture = new ImageData(width, height);
     this.total = new Float32Array(width * height * channels);
   }
-  set(key, bits) { this.layers.set(key, fromHalf(bits)); this.held = null; }
+  /** @param {number} factor image pixels per value along each axis, above 1 for previews */
+  set(key, bits, factor) { this.layers.set(key, enlarge(fromHalf(bits), factor, this)); this.held = null; }
   delete(key) { this.layers.delete(key); this.held = null; }
   /**
    * @param {{keys: string[], gains: number[], shift: number}} mix
@@ -405,24 +444,27 @@ class GpuRenderer {
     gl.bindVertexArray(gl.createVertexArray());
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
   }
-  set(key, bits) {
+  set(key, bits, factor) {
     const { gl } = this, grey = this.channels === 1;
-    const texture = this.layers.get(key) ?? gl.createTexture();
+    const across = Math.ceil(this.width / factor), down = Math.ceil(this.height / factor);
+    const texture = this.layers.get(key)?.texture ?? gl.createTexture();
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, texture);
-    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);
+    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, factor === 1 ? gl.NEAREST : gl.LINEAR);
     for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, name, gl.CLAMP_TO_EDGE);
-    gl.texImage2D(gl.TEXTURE_2D, 0, grey ? gl.R16F : gl.RGB16F, this.width, this.height, 0, grey ? gl.RED : gl.RGB, gl.HALF_FLOAT, bits);
-    this.layers.set(key, texture);
+    gl.texImage2D(gl.TEXTURE_2D, 0, grey ? gl.R16F : gl.RGB16F, across, down, 0, grey ? gl.RED : gl.RGB, gl.HALF_FLOAT, bits);
+    this.layers.set(key, { texture, size: [across * factor, down * factor] });
   }
-  delete(key) { this.gl.deleteTexture(this.layers.get(key)); this.layers.delete(key); }
+  delete(key) { this.gl.deleteTexture(this.layers.get(key)?.texture); this.layers.delete(key); }
   draw({ keys, gains, shift }) {
     const { gl } = this, count = keys.length, program = this.program(count);
     gl.useProgram(program);
     keys.forEach((key, k) => {
       gl.activeTexture(gl.TEXTURE0 + k);
-      gl.bindTexture(gl.TEXTURE_2D, this.layers.get(key));
+      const { texture, size } = this.layers.get(key);
+      gl.bindTexture(gl.TEXTURE_2D, texture);
       gl.uniform1i(gl.getUniformLocation(program, `layer${k}`), k);
+      gl.uniform2f(gl.getUniformLocation(program, `size${k}`), ...size);
     });
     const weights = gains.map((gain, k) => gain - (k ? gains[k - 1] : 0));
     gl.uniform1fv(gl.getUniformLocation(program, "weight"), weights);
@@ -439,10 +481,10 @@ class GpuRenderer {
       [gl.VERTEX_SHADER, "#version 300 es\nvoid main() { vec2 p = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0; gl_Position = vec4(p, 0, 1); }"],
       [gl.FRAGMENT_SHADER, `#version 300 es
 precision highp float; precision highp sampler2D;
-${each.map((k) => `uniform sampler2D layer${k};`).join("\n")}
+${each.map((k) => `uniform sampler2D layer${k}; uniform vec2 size${k};`).join("\n")}
 uniform float weight[${count}]; uniform float shift; out vec4 colour;
-void main() { ivec2 p = ivec2(gl_FragCoord.x, ${this.height}.0 - gl_FragCoord.y); vec3 c = vec3(shift);
-${each.map((k) => `c += weight[${k}] * texelFetch(layer${k}, p, 0)${part};`).join("\n")}
+void main() { vec2 p = vec2(gl_FragCoord.x, ${this.height}.0 - gl_FragCoord.y); vec3 c = vec3(shift);
+${each.map((k) => `c += weight[${k}] * texture(layer${k}, p / size${k})${part};`).join("\n")}
 colour = vec4(clamp(c, 0.0, 1.0), 1); }`],
     ];
     for (const [kind, source] of sources) {
@@ -489,7 +531,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   const on = (target, type, act, options = {}) => target.addEventListener(type, act, { signal: gone.signal, ...options });
 
   let state = null; // the last answer to "state"
-  let settings = { edges: [], gains: [1], base: 1 };
+  const NOTHING = { edges: [], gains: [1], base: 1, strokes: [] };
+  let settings = NOTHING; // strokes of the brush: [radius, x, y, x, y, ..] in image pixels
   let past = [], future = [], touched = false;
   let renderer = null, quality = new Map(), held = null, frames = [];
   let scale = 1, offset = [0, 0], fitted = true, splitAt = 0.5, pressed = false, stage = null;
@@ -528,7 +571,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     since = performance.now();
     clearTimeout(keeping);
     past = []; future = []; touched = false; quality = new Map(); held = null; frames = [];
-    settings = { edges: [], gains: [1], base: 1 };
+    settings = NOTHING; mended = settled = "[]"; stroke = null;
     renderer = null; fitted = true;
     for (const name of ["view", "zoom"]) $[name].hidden = true;
     forgetTools();
@@ -562,7 +605,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   }
 
   const keysOf = (edges) => ["0", ...edges.map(String), "rest"];
-  let fetching = false;
+  let fetching = false, original = null; // the number of the image that `before` shows
   /** Fetch the low-pass images that are missing, or known better by now. */
   async function refresh() {
     if (fetching) return;
@@ -581,13 +624,13 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
         const [answer, buffers] = await ask("layers", { times });
         if (answer.number !== number || number !== state.number) break;
         wants.forEach((key, k) => {
-          renderer.set(key, new Uint16Array(buffers[k].buffer ?? buffers[k], buffers[k].byteOffset ?? 0, buffers[k].byteLength / 2));
+          renderer.set(key, new Uint16Array(buffers[k].buffer ?? buffers[k], buffers[k].byteOffset ?? 0, buffers[k].byteLength / 2), answer.factors[k]);
           quality.set(key, answer.quality[k]);
         });
         const needed = new Set(keysOf(settings.edges));
         for (const key of [...quality.keys()]) if (!needed.has(key)) { quality.delete(key); renderer.delete(key); }
         again = [...needed].some((key) => !quality.has(key));
-        if (wants.includes("0")) showOriginal();
+        if (wants.includes("0")) showSource(number);
         paint();
       }
     } finally {
@@ -602,12 +645,18 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     return { keys: keysOf(edges), gains: [...gains, base], shift: (grey + (base - 1) * low) / (high - low) };
   }
 
-  /** The original, drawn once by the same renderer and copied. */
-  function showOriginal() {
+  /** Copy what everything is computed from to a canvas; the same renderer draws it. */
+  function copySource(canvas) {
     const { width, height } = state.image;
     renderer.draw({ keys: ["0"], gains: [1], shift: 0 });
-    Object.assign($.before, { width, height });
-    $.before.getContext("2d").drawImage($.canvas, 0, 0);
+    Object.assign(canvas, { width, height });
+    canvas.getContext("2d").drawImage($.canvas, 0, 0);
+  }
+  /** The first source is the original; others have been repaired. */
+  function showSource(number) {
+    if (original !== number) copySource($.before);
+    original = number;
+    if (tab === "Repair") drawOver();
     $.view.hidden = $.zoom.hidden = false;
     if (fitted) fit();
   }
@@ -641,7 +690,10 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const image = state?.image;
     app.classList.toggle("vacant", !image);
     $.empty.hidden = Boolean(image);
-    for (const name of ["classes", "smooth", "density", "onlyKept", "segment", "second"]) $[name].disabled = !image;
+    for (const name of ["classes", "smooth", "density", "onlyKept", "segment", "second", "brush"]) $[name].disabled = !image || image.factor > 1;
+    $.tooLarge.hidden = !(image?.factor > 1) || tab === "Bands";
+    $.mendNone.disabled = !settings.strokes.length;
+    $.mendText.textContent = settings.strokes.length ? `${settings.strokes.length} ${settings.strokes.length === 1 ? "stroke" : "strokes"}` : "";
     for (const each of $.faders.querySelectorAll("input")) each.disabled = !image;
     for (const name of ["press", "split", "measure", "export", "reset", "more"]) $[name].disabled = !image;
     $.presets.querySelectorAll("button").forEach((each) => { each.disabled = !state?.edges.length; });
@@ -650,7 +702,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       const name = document.createElement("b");
       name.textContent = image.name;
       const kind = image.dtype === "uint8" ? "8-bit" : image.dtype === "uint16" ? "16-bit" : "float";
-      $.file.append(name, `  ${image.width} × ${image.height}, ${kind} ${image.channels === 1 ? "grey" : "RGB"}${image.alpha ? " with alpha" : ""}`);
+      const [width, height] = image.size;
+      $.file.append(name, `  ${width} × ${height}, ${kind} ${image.channels === 1 ? "grey" : "RGB"}${image.alpha ? " with alpha" : ""}${image.factor > 1 ? `, shown at 1/${image.factor} of its size` : ""}`);
     }
     const busy = state?.status === "busy", stopped = state?.status === "cancelled";
     $.status.hidden = !image || state.status === "done";
@@ -767,6 +820,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const same = String(next.edges) === String(settings.edges);
     settings = next;
     held = null;
+    if (JSON.stringify(next.strokes) !== mended) quietly(tab === "Repair" ? mend() : settle());
     if (same) { showGains(); paint(); } else { touched = true; buildFaders(); quietly(refresh()); paint(); }
     describe();
   }
@@ -902,6 +956,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     fitted = false;
     place();
   }
+  const pixelAt = ([x, y]) => [(x - offset[0]) / scale, (y - offset[1]) / scale];
   const local = (event) => { const box = $.stage.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
   on($.stage, "wheel", (event) => { event.preventDefault(); zoomBy(Math.exp(-0.0015 * event.deltaY), ...local(event)); }, { passive: false });
   const pointers = new Map();
@@ -909,12 +964,19 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     if (event.target.closest("button, .divider, .toast, .status, .zoom, .empty") || !state?.image) return;
     pointers.set(event.pointerId, local(event));
     $.stage.setPointerCapture(event.pointerId);
+    if (pointers.size > 1) dropStroke(); // to pinch
+    else if (canPaint() && event.button === 0) return beginStroke(pixelAt(local(event)));
     $.stage.classList.add("panning");
   });
+  on($.stage, "contextmenu", (event) => { if (canPaint()) event.preventDefault(); });
   on($.stage, "pointermove", (event) => {
     const now = local(event), last = pointers.get(event.pointerId);
-    if (!last) return measureAt(now, event.target);
-    if (pointers.size === 2) { // pinch
+    if (canPaint()) showBrush(now);
+    else if (!last) return measureAt(now, event.target);
+    if (!last) return;
+    if (stroke) {
+      for (const each of event.getCoalescedEvents?.() ?? [event]) extendStroke(pixelAt(local(each)));
+    } else if (pointers.size === 2) { // pinch
       const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
       zoomBy(Math.hypot(now[0] - other[0], now[1] - other[1]) / Math.max(Math.hypot(last[0] - other[0], last[1] - other[1]), 1), ...other);
     } else {
@@ -924,7 +986,11 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     }
     pointers.set(event.pointerId, now);
   });
-  for (const end of ["pointerup", "pointercancel"]) on($.stage, end, (event) => { pointers.delete(event.pointerId); if (!pointers.size) $.stage.classList.remove("panning"); });
+  for (const end of ["pointerup", "pointercancel"]) on($.stage, end, (event) => {
+    pointers.delete(event.pointerId);
+    if (!pointers.size) $.stage.classList.remove("panning");
+    if (stroke && end === "pointerup") endStroke(); else dropStroke();
+  });
   on($.divider, "pointerdown", (event) => { event.preventDefault(); $.divider.focus(); $.divider.setPointerCapture(event.pointerId); });
   on($.divider, "pointermove", (event) => {
     if (!$.divider.hasPointerCapture(event.pointerId)) return;
@@ -943,7 +1009,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
 
   let asking = false, next = null;
   function measureAt([x, y], target) {
-    const pixel = [Math.floor((x - offset[0]) / scale), Math.floor((y - offset[1]) / scale)];
+    const pixel = pixelAt([x, y]).map(Math.floor);
     const inside = state?.image && !$.view.hidden && pixel[0] >= 0 && pixel[1] >= 0 && pixel[0] < state.image.width && pixel[1] < state.image.height;
     const wanted = inside && $.measure.getAttribute("aria-pressed") === "true" && ($.view.contains(target) || target === $.stage);
     if (!wanted) { next = null; $.ruler.hidden = $.ring.hidden = true; return; }
@@ -959,7 +1025,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
         const [{ found }] = await request("ruler", { x: pixel[0], y: pixel[1] });
         $.ruler.hidden = $.ring.hidden = !found;
         if (!found) continue;
-        const wide = 2 * found.radius, size = wide * scale;
+        const wide = 2 * found.radius, size = (wide * scale) / state.image.factor;
         const { limits } = state.image;
         $.ruler.textContent = `about ${wide < 10 ? wide.toPrecision(2) : Math.round(wide)} px wide, contrast ${(found.contrast / (limits[1] - limits[0])).toFixed(2)}`;
         $.ring.style.width = $.ring.style.height = `${size}px`;
@@ -969,13 +1035,86 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       asking = false;
     }
   }
+  // repair: the page knows the strokes, Python fills what they cover
+
+  let stroke = null, brushAt = null; // image pixels
+  let mended = "[]", settled = "[]"; // strokes, as JSON, that Python has filled, and that bands know
+  let mending = null;
+  const canPaint = () => tab === "Repair" && Boolean(state?.image) && state.image.factor === 1 && original !== null;
+  const radius = () => Number((10 ** Number($.brush.value) / 2).toPrecision(3));
+  function showBrush([x, y]) {
+    brushAt = pixelAt([x, y]);
+    $.ring.hidden = false;
+    $.ring.style.width = $.ring.style.height = `${2 * radius() * scale}px`;
+    $.ring.style.left = `${x}px`;
+    $.ring.style.top = `${y}px`;
+  }
+  function beginStroke(point) {
+    stroke = [radius(), ...point.map(round2)];
+    Object.assign($.ink, { width: state.image.width, height: state.image.height, hidden: false });
+    extendStroke(point);
+  }
+  function extendStroke(point) {
+    const context = $.ink.getContext("2d"), [x, y] = stroke.slice(-2);
+    if (point.some((each, k) => Math.abs(each - [x, y][k]) > 0.01)) stroke.push(...point.map(round2));
+    Object.assign(context, { lineWidth: 2 * stroke[0], lineCap: "round", strokeStyle: "#ff4d6a" });
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(...point);
+    context.stroke();
+  }
+  function dropStroke() { stroke = null; $.ink.hidden = mending === null; }
+  function endStroke() {
+    const [r, ...points] = stroke, { width, height } = state.image;
+    stroke = null;
+    const meets = points.some((_, k) => k % 2 === 0 && points[k] > -r && points[k] < width + r && points[k + 1] > -r && points[k + 1] < height + r);
+    if (meets) change({ ...settings, strokes: [...settings.strokes, [r, ...points]] });
+    else $.ink.hidden = true;
+  }
+  /** Bring the filled pixels up to date with the strokes. */
+  const mend = () => (mending ??= sendStrokes().finally(() => { mending = null; $.ink.hidden = stroke === null; }));
+  async function sendStrokes() {
+    for (let wanted; (wanted = JSON.stringify(settings.strokes)) !== mended; ) {
+      try {
+        const [{ box }, [data]] = await ask("repair", { strokes: JSON.parse(wanted) });
+        mended = wanted;
+        if (box && tab === "Repair") putValues($.over, fromHalf(new Uint16Array(data)), box);
+      } catch (error) {
+        settings = { ...settings, strokes: JSON.parse(mended) };
+        throw error;
+      }
+    }
+  }
+  /** Compute the bands of the repaired image. */
+  async function settle() {
+    await mend();
+    if (mended === settled) return;
+    settled = mended;
+    touched = true; // edges and gains stay
+    quality = new Map();
+    forgetTools();
+    await ask("settle");
+    await poll();
+  }
+  /** Draw values from 0 to 1, with one or three channels, at a part of a canvas. */
+  function putValues(canvas, values, [x, y, width, height]) {
+    const picture = new ImageData(width, height), { data } = picture, colours = values.length / (width * height) === 3;
+    for (let j = 0, i = 0; j < data.length; j += 4, i += colours ? 3 : 1) {
+      for (let c = 0; c < 3; c++) data[j + c] = 255 * values[colours ? i + c : i];
+      data[j + 3] = 255;
+    }
+    canvas.getContext("2d").putImageData(picture, x, y);
+  }
+  on($.brush, "input", () => tell());
+
   // regions and few pixels: results are drawn over the image while their tab is open
 
-  let jobs = 0, tab = 0, regions = null, thinned = null, fused = null, second = null;
+  let jobs = 0, tab = "Bands", regions = null, thinned = null, ranks = null, fused = null, second = null;
   /** Start a computation besides the flow; null if another one takes its place. */
-  async function run(op, args, files) {
+  async function run(op, args, files, title = "") {
     const mine = ++jobs;
     $.job.hidden = false;
+    $.jobText.textContent = title;
     try {
       await ask(op, args, files);
       for (;;) {
@@ -993,7 +1132,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   }
   function forgetTools() {
     jobs++;
-    regions = thinned = fused = second = null;
+    regions = thinned = ranks = fused = second = null;
     $.job.hidden = $.fusion.hidden = $.regions.hidden = $.thin.hidden = $.over.hidden = true;
   }
   const splitTime = () => {
@@ -1030,6 +1169,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.classesText.textContent = $.classes.value;
     $.smoothText.textContent = String(smoothness());
     $.densityText.textContent = percent(density());
+    $.brushText.textContent = `${shown(2 * radius())} px`;
     $.timeText.textContent = String(splitTime());
     const { own, other } = textures();
     $.ownText.textContent = own.toFixed(2);
@@ -1060,21 +1200,47 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   const classColour = (k, count) => COLOURS[Math.round((k * (COLOURS.length - 1)) / (count - 1))];
   let thinTimer = 0;
   async function thin() {
+    clearTimeout(thinTimer);
     const found = await run("thin", { density: density() });
     if (!found) return;
     const [answer, [values, known]] = found;
-    thinned = { values: fromHalf(new Uint16Array(values)), known: new Uint8Array(known) };
+    thinned = { values: fromHalf(new Uint16Array(values)), known: new Uint8Array(known), waiting: false };
     $.thinText.textContent = `${answer.kept.toLocaleString("en")} pixels` + (answer.psnr === null ? "" : `, PSNR ${answer.psnr.toFixed(1)} dB`);
+    $.thinNote.textContent = answer.ranked ? "The best pixels, chosen by echoes." : "Choosing better pixels in the background…";
     $.thinCode.textContent = answer.python;
     $.thin.hidden = false;
     drawOver();
+    if (!ranks) quietly(rank());
   }
+  /** Fetch the ranks of all pixels, which give the pixels to keep for any share. */
+  async function rank() {
+    if (ranks) return;
+    const mine = (ranks = []), { number } = state;
+    for (;;) {
+      const [answer, buffers] = await ask("rank");
+      if (ranks !== mine || number !== state.number || gone.signal.aborted) return;
+      if (answer.status === "done") { ranks = new Int32Array(buffers[0]); break; }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    if (tab === "Few pixels") await thin();
+  }
+  on($.density, "input", () => {
+    if (!state?.image) return;
+    clearTimeout(thinTimer);
+    thinTimer = setTimeout(() => quietly(thin()), 250);
+    if (!thinned || !ranks?.length) return;
+    const count = Math.max(1, Math.round(density() * ranks.length));
+    Object.assign(thinned, { known: ranks.map((each) => each < count), waiting: true });
+    $.thinText.textContent = `${count.toLocaleString("en")} pixels`;
+    drawSoon();
+  });
   function drawOver() {
-    const shown = tab === 1 ? regions : tab === 2 ? thinned : tab === 3 ? fused : null;
-    $.over.hidden = !shown;
+    const shown = { Regions: regions, "Few pixels": thinned, Fuse: fused }[tab];
+    $.over.hidden = !shown && !canPaint();
+    if (canPaint() && !mending) { copySource($.over); paint(); if (mended !== settled) { mended = settled; quietly(mend()); } }
     if (!shown) return;
     const { width, height, channels } = state.image, picture = new ImageData(width, height), { data } = picture;
-    if (tab === 1) {
+    if (tab === "Regions") {
       const { labels, certain, count } = shown;
       const colours = [...Array(count).keys()].map((k) => [1, 3, 5].map((at) => parseInt(classColour(k, count).slice(at, at + 2), 16)));
       const wide = Math.max(Math.round(Math.min(width, height) / 160), 3); // of the hatching
@@ -1085,7 +1251,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
         [data[j], data[j + 1], data[j + 2]] = contour || hatch ? [255, 255, 255] : colours[label];
         data[j + 3] = contour ? 255 : hatch ? 225 : certain[i] ? 105 : 170;
       }
-    } else if (tab === 3) {
+    } else if (tab === "Fuse") {
       const [structure, texture, extra] = shown, { own, other } = textures();
       for (let i = 0, j = 0; j < data.length; j += 4, i += channels) {
         for (let c = 0; c < 3; c++) {
@@ -1095,7 +1261,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
         data[j + 3] = 255;
       }
     } else {
-      const { values, known } = shown, only = $.onlyKept.checked;
+      const { values, known } = shown, only = $.onlyKept.checked || shown.waiting;
       for (let i = 0, j = 0; i < known.length; i++, j += 4) {
         for (let c = 0; c < 3; c++) data[j + c] = only && !known[i] ? 12 : 255 * values[channels === 3 ? 3 * i + c : i];
         data[j + 3] = 255;
@@ -1105,31 +1271,36 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.over.getContext("2d").putImageData(picture, 0, 0);
   }
   function openTab(k) {
-    tab = k;
+    const before = tab;
+    tab = TABS[k];
     [...$.tabs.children].forEach((each, j) => {
       each.setAttribute("aria-selected", String(j === k));
       each.tabIndex = j === k ? 0 : -1;
       root.getElementById(`pane-${j}`).hidden = j !== k;
     });
-    if (k === 0) drawSpectrum();
-    if (k === 2 && state?.image && !thinned) quietly(thin());
+    $.ring.hidden = $.ruler.hidden = true;
+    $.stage.classList.toggle("painting", canPaint());
+    if (before === "Repair" && tab !== "Repair") quietly(settle().then(openFew)); else openFew();
+    describe();
     drawOver();
   }
+  const openFew = () => { if (tab === "Few pixels" && state?.image?.factor === 1 && !thinned) quietly(thin()); };
   [...$.tabs.children].forEach((each, k) => on(each, "click", () => openTab(k)));
   on($.tabs, "keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: 3 }[event.key];
+    const step = { ArrowRight: 1, ArrowLeft: TABS.length - 1 }[event.key];
     if (!step) return;
-    openTab((tab + step) % 4);
-    $.tabs.children[tab].focus();
+    const k = (TABS.indexOf(tab) + step) % TABS.length;
+    openTab(k);
+    $.tabs.children[k].focus();
     event.stopPropagation();
   });
   for (const name of ["classes", "smooth", "density", "time", "own", "other"]) on($[name], "input", tell);
   let drawing = 0;
+  function drawSoon() { drawing ||= requestAnimationFrame(() => { drawing = 0; drawOver(); }); }
   for (const name of ["own", "other"]) {
-    on($[name], "input", () => { drawing ||= requestAnimationFrame(() => { drawing = 0; drawOver(); }); });
+    on($[name], "input", drawSoon);
     on($[name], "change", showFusedCode);
   }
-  on($.density, "input", () => { clearTimeout(thinTimer); if (state?.image) thinTimer = setTimeout(() => quietly(thin()), 250); });
   on($.onlyKept, "change", drawOver);
   tell();
 
@@ -1151,20 +1322,28 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   });
   const recipe = () => ({ edges: settings.edges, gains: settings.gains, residual_gain: settings.base });
   async function showExport() {
+    await settle();
     const [code] = await ask("code", recipe());
     const { image, status } = state;
     $.python.textContent = code.python;
     $.command.textContent = code.command ?? "";
     $.command.hidden = $.commandTitle.hidden = !code.command;
     const done = status === "done";
-    $.exportNote.textContent = done ? `${image.result}: ${image.width} × ${image.height}, ${image.dtype}${image.alpha ? ", with alpha" : ""}. Code and command make exactly this image.`
+    const [width, height] = image.size;
+    $.mask.hidden = !code.mask;
+    $.mask.textContent = `Download ${code.mask}`;
+    $.exportNote.textContent = done ? `${image.result}: ${width} × ${height}, ${image.dtype}${image.alpha ? ", with alpha" : ""}. Code and command make exactly this image.${
+      image.factor > 1 ? " The page shows a smaller copy; the export is computed now, at full size, and takes some time." : ""}${code.mask ? ` They read the repaired pixels from ${code.mask}.` : ""}`
       : "The image can be exported as soon as the bands are refined. Code and command work at once.";
     $.download.disabled = !done;
     $.exportBox.showModal();
   }
   async function download() {
-    save(await ask("export", recipe()));
     $.exportBox.close();
+    const large = state.image.factor > 1;
+    if (large) openTab(0);
+    const made = await (large ? run("export", recipe(), [], "Export at full size") : ask("export", recipe()));
+    if (made) save(made);
   }
   function save([answer, [data]]) {
     const link = document.createElement("a");
@@ -1194,7 +1373,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     open: () => $.chooser.click(), choose: () => $.chooser.click(),
     export: () => quietly(showExport()), exportClose: () => $.exportBox.close(), download: () => quietly(download()),
     segment: () => quietly(segment()), second: () => $.secondChooser.click(), fusedDownload: () => quietly(ask("fused", textures()).then(save)),
-    jobStop: () => { if (tab === 3) { jobs++; $.job.hidden = true; } quietly(ask("stop")); },
+    jobStop: () => { if (tab === "Fuse" || tab === "Bands") { jobs++; $.job.hidden = true; } quietly(ask("stop")); },
+    mendNone: () => change({ ...settings, strokes: [] }), mask: () => quietly(ask("mask").then(save)),
     toastClose: () => { $.toast.hidden = true; },
     zoomIn: () => zoomBy(1.25), zoomOut: () => zoomBy(0.8), fit: () => state?.image && fit(),
     more: () => { for (const [key, value] of quality) if (value === "final" && key !== "0") quality.set(key, "preview"); quietly(ask("compute", { all: true }).then(poll)); },
@@ -1210,12 +1390,22 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       return;
     }
     if (event.altKey) return;
+    const steps = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] }[key];
+    if (canPaint() && root.activeElement === $.stage && (steps || key === " ")) return moveBrush(event, steps);
+    if (canPaint() && (key === "[" || key === "]")) { $.brush.value = String(Number($.brush.value) + (key === "]" ? 0.1 : -0.1)); tell(); if (brushAt) moveBrush(event, [0, 0]); return; }
     const move = { arrowleft: [60, 0], arrowright: [-60, 0], arrowup: [0, 60], arrowdown: [0, -60] }[key];
     if (move && root.activeElement === $.stage) { offset = [offset[0] + move[0], offset[1] + move[1]]; fitted = false; place(); event.preventDefault(); return; }
     if (key === "b") return setPressed(true);
     if (key === "1") return zoomBy(1 / devicePixelRatio / scale);
     if (KEYS[key] && !$[KEYS[key]].disabled) { event.preventDefault(); actions[KEYS[key]](); }
   });
+  function moveBrush(event, steps) {
+    event.preventDefault();
+    const { width, height } = state.image, from = brushAt ?? [width / 2, height / 2];
+    const to = steps ? from.map((each, k) => clamp(each + steps[k] * Math.max(radius(), 1 / scale), 0, [width, height][k])) : from;
+    if (!steps || (event.shiftKey && steps.some(Boolean))) { beginStroke(from); extendStroke(to); endStroke(); }
+    showBrush(to.map((each, k) => each * scale + offset[k]));
+  }
   on(keys ?? app, "keyup", (event) => { if (event.key.toLowerCase() === "b") setPressed(false); });
   const sizes = new ResizeObserver(() => { if (state?.image && !$.view.hidden) fitted ? fit() : place(); });
   sizes.observe($.stage);
