@@ -2,111 +2,16 @@
 
 import base64
 import re
-import shutil
-import socket
-import threading
-import time
+import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from steepest.app.session import Session
+from cases.page import COFFEE
 from steepest.io import Image as Picture
-from steepest.io import decode_image, encode_image, from_float, sample
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-uvicorn = pytest.importorskip("uvicorn")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-TOKEN = "secret"
-COFFEE = Picture(sample("coffee")[100:260, 150:350], "YXC", format="png", name="coffee.png")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        options = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
-
-
-class App:
-    """A page, the session behind it, and everything the page has asked for."""
-
-    def __init__(self, browser, session, address, query):
-        self.session, self.address = session, address
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        self.page, self.requests, self.errors = context.new_page(), [], []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(f"http://{address}/{query}#token={TOKEN}")
-
-    def call(self, name):
-        return self.page.evaluate(f"document.querySelector('#equaliser').equaliser.{name}()")
-
-    def until(self, holds, seconds=60):  # the page's CSP refuses wait_for_function
-        end = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < end, (self.call("stats"), self.errors)
-            time.sleep(0.03)
-
-    def ready(self):
-        def refined():
-            stats = self.call("stats")
-            known = list(stats["quality"].values())
-            return stats["status"] == "done" and len(known) > 2 and set(known) == {"final"}
-
-        self.until(refined)
-        return self
-
-    def pixels(self):
-        """What the canvas shows, (H, W, 3)."""
-        frame = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        self.page.evaluate(frame)
-        url = self.page.evaluate(
-            "document.querySelector('#equaliser').shadowRoot.querySelector('canvas').toDataURL()"
-        )
-        image = decode_image(base64.b64decode(url.partition(",")[2])).array
-        return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-
-    def export(self):
-        settings = self.call("settings")
-        recipe = {key: settings[key] for key in ("edges", "gains")}
-        _, (file,) = self.session.handle("export", {**recipe, "residual_gain": settings["base"]})
-        return decode_image(file).array
-
-
-@pytest.fixture
-def start(browser):
-    """Start a server and open its page."""
-    from steepest.app.server import make_server
-
-    ends = []
-
-    def begin(image=COFFEE, query="", wait=True):
-        listener = socket.create_server(("127.0.0.1", 0))
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        session = Session(image)
-        config = uvicorn.Config(
-            make_server(session, TOKEN, [address]), log_level="error", lifespan="off"
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        app = App(browser, session, address, query)
-        ends.append((app, server, thread, listener))
-        return app.ready() if wait else app
-
-    yield begin
-    for app, server, thread, listener in ends:
-        app.page.context.close()
-        server.should_exit = True
-        thread.join()
-        app.session.close()
-        listener.close()
-        assert app.errors == []
-
+from steepest.io import decode_image, encode_image, from_float
 
 RENDERERS = ["arrays", "webgl2"]
 
@@ -209,16 +114,43 @@ def test_original_while_pressed_and_split_view(start):
     assert before.evaluate("e => getComputedStyle(e).visibility") == "visible"
 
 
-def test_download_is_the_export(start):
-    app = start()
-    app.page.get_by_role("button", name="Cartoon").click()
+def test_download_snippet_and_command_are_the_same_file(start, tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = from_float(COFFEE.array / 255.0, "uint16") ^ rng.integers(0, 256, COFFEE.array.shape)
+    alpha = rng.integers(0, 65536, (*pixels.shape[:2], 1)).astype(np.uint16)
+    deep = Picture(pixels.astype(np.uint16), "YXC", alpha=alpha, name="a photo.png")
+    file = encode_image(deep, deep.name)
+    app = start(None, wait=False)
+    app.give("chooser", deep.name, file)
+    app.ready()
+    words = app.page.locator("[data-r=file]")
+    assert all(each in words.inner_text() for each in ("200", "160", "16-bit RGB with alpha"))
+
+    app.button("Export…").click()
+    name, unit = app.download("Download image")
+    same = decode_image(unit)
+    np.testing.assert_array_equal(same.array, deep.array)
+    np.testing.assert_array_equal(same.alpha, alpha)
+
+    app.page.keyboard.press("Escape")
+    app.button("Cartoon").click()
+    app.page.get_by_label("base", exact=True).press("ArrowDown")
     app.page.keyboard.press("e")
     app.page.get_by_text("spectral.decompose").wait_for()
-    with app.page.expect_download() as waiting:
-        app.page.get_by_role("button", name="Download image").click()
-    assert waiting.value.suggested_filename == "coffee_equalised.png"
-    with open(waiting.value.path(), "rb") as file:
-        np.testing.assert_array_equal(decode_image(file.read()).array, app.export())
+    name, file_of_page = app.download("Download image")
+    assert name == "a photo_equalised.png"
+    assert np.abs(decode_image(file_of_page).array.astype(int) - deep.array).max() > 2000
+    python, command = (
+        app.page.locator(f"[data-r={key}]").inner_text() for key in ("python", "command")
+    )
+    words = shlex.split(command)
+    assert words[0] == "steepest"
+    for run in (["-c", python], ["-m", "steepest.cli", *words[1:], "-q"]):
+        folder = tmp_path / run[0]
+        folder.mkdir()
+        (folder / deep.name).write_bytes(file)
+        subprocess.run([sys.executable, *run], cwd=folder, check=True)
+        assert (folder / name).read_bytes() == file_of_page
 
 
 def test_cancel_and_continue(start):
@@ -258,63 +190,13 @@ def test_the_ruler_speaks_under_the_cursor(start):
     assert float(contrast) == pytest.approx(0.1, rel=0.15)
 
 
-def test_regions_are_drawn_over_the_image_with_their_legend(start):
-    y, x = np.mgrid[:90, :120]
-    pixels = from_float(0.2 + 0.6 * (np.hypot(y - 45, x - 60) < 25), "uint8")
-    app = start(Picture(pixels, "YX", format="png", name="disc.png"))
-    app.page.get_by_role("tab", name="Regions").click()
-    app.page.get_by_label("Classes").fill("2")
-    app.page.get_by_role("button", name="Find regions").click()
-    app.page.get_by_text("labels are proven").wait_for()
-    colours = app.page.locator("[data-r=over]").evaluate(
-        "e => [[60, 45], [5, 5]].map(([x, y]) =>"
-        " [...e.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3))"
-    )
-    assert colours[0] != colours[1]
-    legend = app.page.locator(".legend").inner_text()
-    shares = [float(each) for each in re.findall(r"([\d.]+) %", legend)]
-    assert shares[1] == pytest.approx(100 * (pixels > 128).mean(), abs=0.2)
-    app.page.get_by_role("tab", name="Bands").click()
-    assert app.page.locator("[data-r=over]").is_hidden()
-
-
-def test_the_texture_of_a_second_image(start):
-    app = start()
-    other = COFFEE.with_parts([np.ascontiguousarray(COFFEE.array[:, ::-1])])
-    app.page.get_by_role("tab", name="Fuse").click()
-    file = {"name": "b.png", "mimeType": "image/png", "buffer": encode_image(other, "b.png")}
-    app.page.get_by_label("Other image").set_input_files(file)
-    app.page.get_by_text("Texture of b.png").wait_for()
-    app.page.get_by_label("Texture of this image").fill("50")
-    with app.page.expect_download() as waiting:
-        app.page.get_by_role("button", name="Download this image").click()
-    with open(waiting.value.path(), "rb") as download:
-        made = decode_image(download.read()).array.astype(int)
-    url = app.page.locator("[data-r=over]").evaluate("e => e.toDataURL()")
-    shown = decode_image(base64.b64decode(url.partition(",")[2])).array
-    assert np.abs(shown - made).max() <= 1
-    assert np.abs(made - COFFEE.array).max() > 10
-
-
-def test_few_pixels_follow_the_slider(start):
-    app = start()
-    app.page.get_by_role("tab", name="Few pixels").click()
-    words = app.page.locator("[data-r=thinText]")
-    app.until(lambda: "PSNR" in words.inner_text())
-    first = words.inner_text()
-    assert first.startswith("1,600 pixels")
-    app.page.get_by_label("Pixels kept").press("End")
-    app.until(lambda: words.inner_text() != first)
-    quality = [float(re.search(r"PSNR ([\d.]+)", text)[1]) for text in (first, words.inner_text())]
-    assert quality[1] > quality[0] + 5
-
-
 def test_every_control_has_a_name_and_can_be_reached(start):
     app = start()
     unnamed = app.page.evaluate(
         """() => [...document.querySelector('#equaliser').shadowRoot
         .querySelectorAll('button, input, [role=slider], [role=progressbar]')]
-        .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length))
+        .filter(e => !e.hidden && !(e.getAttribute('aria-label') || e.textContent.trim()
+          || e.labels?.length))
         .map(e => e.outerHTML)"""
     )
     assert unnamed == []
@@ -328,48 +210,140 @@ def test_every_control_has_a_name_and_can_be_reached(start):
     assert {"open", "export", "stage", "gain-0", "gain-1", "reset", "Denoise", "0"} <= seen
 
 
-def test_the_widget_runs_the_same_page(browser):
-    """The module that notebooks load, with a stand-in for the notebook's connection."""
-    pytest.importorskip("anywidget")
-    from steepest.app import equaliser
-
-    widget = equaliser(COFFEE.array, channel_axis=-1)
-    answers = []
-    widget.send = lambda content, buffers=None: answers.append((content, buffers or []))
-
-    def ask(source, message):
-        widget._receive(widget, message, [])
-        content, buffers = answers.pop()
-        return {"content": content, "data": [base64.b64encode(b).decode() for b in buffers]}
-
-    page = browser.new_page(viewport={"width": 1000, "height": 700})
-    page.expose_binding("kernel", ask)
-    page.evaluate(
-        """async (source) => {
-        const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-        const { default: widget } = await import(url);
-        const act = new Set(), el = document.body.appendChild(document.createElement("div"));
-        const model = { on: (_, f) => act.add(f), off: (_, f) => act.delete(f),
-          send: async (message) => {
-            const { content, data } = await window.kernel(message);
-            const buffers = data.map((text) => new DataView(
-              Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
-            for (const f of act) f(content, buffers);
-          } };
-        el.id = "widget";
-        window.close_widget = widget.render({ model, el });
-    }""",
-        widget._esm,
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_a_held_slider_shows_what_is_exported_when_it_is_let_go(start, renderer):
+    app = start(query=f"?renderer={renderer}")
+    slider = app.page.get_by_label("texture", exact=True)
+    box = slider.bounding_box()
+    x, middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    app.page.mouse.move(x, middle)
+    app.page.mouse.down()
+    app.page.mouse.move(x, box["y"] + 12, steps=6)
+    gain = app.call("settings")["gains"][2]
+    assert gain > 2
+    shown = app.page.locator(".stage").screenshot()
+    app.page.mouse.up()
+    app.page.mouse.move(5, 300)
+    assert np.abs(app.pixels().astype(int) - app.export()).max() <= 1
+    assert np.abs(app.pixels().astype(int) - COFFEE.array).max() > 20
+    held, still = (
+        decode_image(each).array.astype(int)
+        for each in (shown, app.page.locator(".stage").screenshot())
     )
-    widget._session.wait()
-    page.get_by_role("button", name="Cartoon").click()
-    end = time.monotonic() + 30
-    while widget.settings["gains"][0] == 1 and time.monotonic() < end:
-        page.wait_for_timeout(100)
-    shown = page.locator("canvas").first.evaluate("e => e.toDataURL()")
-    pixels = decode_image(base64.b64decode(shown.partition(",")[2])).array.astype(int)
-    assert np.abs(pixels - widget.result()).max() <= 1
-    assert np.abs(pixels - COFFEE.array).max() > 20
-    page.evaluate("window.close_widget()")
-    page.close()
-    widget.close()
+    assert np.abs(held - still)[:-80].mean() < 1  # without the buttons below, that fade
+    app.page.keyboard.press("Control+z")  # one step back for the whole drag
+    np.testing.assert_array_equal(app.pixels(), COFFEE.array)
+    slider.dblclick()
+    assert app.call("settings")["gains"][2] == 1
+
+
+def test_every_preset_shows_what_is_exported(start):
+    app = start()
+    presets = app.page.get_by_role("group", name="Presets").get_by_role("button")
+    names = presets.all_inner_texts()
+    assert {"Original", "Denoise", "Remove texture", "Enhance", "Cartoon", "Flatten light"} <= set(
+        names
+    )
+    seen = set()
+    for name in names:
+        app.button(name).click()
+        shown = app.pixels()
+        assert np.abs(shown.astype(int) - app.export()).max() <= 1
+        assert app.button(name).get_attribute("aria-pressed") == "true"
+        seen.add(shown.tobytes())
+    assert len(seen) == len(names)
+
+
+def test_zoom_and_pan_by_wheel_mouse_buttons_and_keys(start):
+    app = start()
+    zoom = app.page.locator("[data-r=zoomText]")
+    fitted = app.image_box()
+    point = np.add(fitted[:2], (60, 40))
+    app.page.mouse.move(*point)
+    app.page.mouse.wheel(0, -400)
+    now = app.image_box()
+    factor = now[2] / fitted[2]
+    assert factor > 1.5
+    np.testing.assert_allclose(
+        point - now[:2], (point - fitted[:2]) * factor, atol=1
+    )  # stays there
+    app.drag(point, np.add(point, (70, 30)))
+    np.testing.assert_allclose(app.image_box()[:2] - now[:2], [70, 30], atol=1)
+    app.button("Zoom out").click()
+    assert app.image_box()[2] < now[2]
+    app.page.keyboard.press("1")
+    assert zoom.inner_text() == "100 %"
+    assert app.image_box()[2] == pytest.approx(200)
+    app.page.keyboard.press("+")
+    assert app.image_box()[2] > 200
+    app.page.locator(".stage").focus()
+    before = app.image_box()
+    app.page.keyboard.press("ArrowRight")
+    assert app.image_box()[0] != before[0]
+    app.page.keyboard.press("0")
+    np.testing.assert_allclose(app.image_box(), fitted, atol=1)
+
+
+def test_the_divider_is_dragged_between_original_and_result(start):
+    app = start()
+    app.button("Cartoon").click()
+    app.page.mouse.move(5, 300)
+    left, top, width, height = app.image_box()
+    middle, y = left + width / 2, int(top + height / 2)  # where the image is fitted
+
+    def row():
+        shot = decode_image(app.page.screenshot()).array.astype(int)
+        return shot[y - 100 : y - 50, int(left) + 2 : int(left + width) - 2]
+
+    result = row()
+    app.page.keyboard.down("b")
+    original = row()
+    app.page.keyboard.up("b")
+    assert np.abs(result - original).mean() > 1
+    app.button("Split view").click()
+    app.drag((middle, y), (left + 0.75 * width, y))
+    app.page.mouse.move(5, 300)
+    both, at = row(), int(0.75 * width)
+    np.testing.assert_array_equal(both[:, : at - 20], original[:, : at - 20])
+    np.testing.assert_array_equal(both[:, at + 20 :], result[:, at + 20 :])
+
+
+def test_at_100_percent_pixels_are_those_of_the_image(start):
+    app = start()
+    app.page.keyboard.press("1")
+    app.page.mouse.move(5, 300)
+    x, y, *_ = np.rint(app.image_box()).astype(int)
+    shot = decode_image(app.page.screenshot()).array
+    np.testing.assert_array_equal(shot[y : y + 160, x : x + 200], COFFEE.array)
+
+
+def test_the_keyboard_opens_help_theme_and_files(start):
+    app = start()
+    app.page.keyboard.press("?")
+    app.page.get_by_role("heading", name="Keyboard").wait_for()
+    app.page.keyboard.press("Escape")
+    dark = app.page.locator(".app.light").count()
+    app.page.keyboard.press("t")
+    assert app.page.locator(".app.light").count() != dark
+    with app.page.expect_file_chooser():
+        app.page.keyboard.press("o")
+
+
+def test_a_file_that_is_dropped_is_opened(start):
+    app = start(None, wait=False)
+    file = base64.b64encode(encode_image(COFFEE, "d.png")).decode()
+    app.page.get_by_text("An equaliser for images").wait_for()
+    app.page.locator(".stage").evaluate(
+        """(stage, text) => {
+        const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([bytes], "d.png"));
+        for (const type of ["dragenter", "dragover", "drop"]) {
+          const how = { dataTransfer, bubbles: true, composed: true, cancelable: true };
+          stage.dispatchEvent(new DragEvent(type, how));
+        }
+    }""",
+        file,
+    )
+    app.ready()
+    np.testing.assert_array_equal(app.pixels(), COFFEE.array)

@@ -86,7 +86,7 @@ def repaired(image: Image, args: Mapping[str, Any]) -> Source:
     for stroke in strokes:
         if not isinstance(stroke, list) or not 3 <= len(stroke) <= _MOST_POINTS:
             raise InputError(f"strokes: {stroke!r:.40} is not a radius and points")
-        radius, *numbers = (check_number(each, "strokes", most=1e6) for each in stroke)
+        radius, *numbers = (check_number(each, "strokes", least=-1e6, most=1e6) for each in stroke)
         if not 0 < radius <= _WIDEST or len(numbers) % 2:
             raise InputError(f"strokes: {stroke!r:.40} is not a radius and points")
         points = np.array(numbers).reshape(-1, 2)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from ..core.errors import InputError
 
-_DEEPEST = 1 << 16  # bytes of JSON in a request
+_DEEPEST = 1 << 22  # bytes of JSON in a request: strokes of a brush are long
 
 
 def pack(fields: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> bytes:

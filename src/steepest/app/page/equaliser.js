@@ -917,7 +917,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     stage = $.stage.getBoundingClientRect();
     $.view.style.width = `${width}px`;
     $.view.style.height = `${height}px`;
-    $.view.style.transform = `translate(${offset[0]}px, ${offset[1]}px) scale(${scale})`;
+    const [left, top] = offset.map((each) => Math.round(each * devicePixelRatio) / devicePixelRatio); // sharp at 100 %
+    $.view.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
     $.view.classList.toggle("sharp", scale >= 2);
     $.zoomText.textContent = `${Math.round(100 * scale * devicePixelRatio)} %`;
     const split = $.split.getAttribute("aria-pressed") === "true";
