@@ -60,6 +60,7 @@ class Session:
         self._fusion: Fusion | None = None
         self._original: Image | None = None  # without repairs
         self._repaired: Source | None = None  # not yet in use
+        self._strokes: list[list[float]] = []  # of the brush
         self._kept: Recipe | None = None  # the sliders of the page
         self._number = 0  # of the image, so that a page can tell that it has changed
         self._operations: dict[str, Callable[[Mapping[str, Any], Sequence[bytes]], Answer]] = {
@@ -153,7 +154,7 @@ class Session:
         full, image = work.full, work.source.image
         height, width, channels = work.values.shape
         return {
-            "number": self._number,
+            "number": self._number, "strokes": self._strokes,
             "image": {
                 "name": image.name, "width": width, "height": height, "channels": channels,
                 "dtype": image.array.dtype.name, "alpha": image.alpha is not None,
@@ -243,7 +244,7 @@ class Session:
         work = self._exact()
         before = self._repaired or work.source
         source = repaired(self._original or work.source.image, args)
-        self._repaired = source
+        self._repaired, self._strokes = source, args["strokes"]
         changed = np.zeros(source.image.array.shape[:2], bool)
         for each in (before, source):
             if each.mask is not None:
@@ -382,7 +383,7 @@ class Session:
                 self._stop_jobs()
             if not same:
                 self._number, self._kept = self._number + 1, None
-                self._original, self._repaired = work.source.image, None
+                self._original, self._repaired, self._strokes = work.source.image, None, []
             self._work = work
             before = self._thread
             self._thread = threading.Thread(target=compute, args=(work, before), daemon=True)

@@ -157,7 +157,8 @@ def best_low_pass(work: Work, time: float) -> tuple[np.ndarray, int, str]:
         return low_pass(full.nodes[:count], full.frames[:count], time), 1, "final"
     small = work.preview
     if small is None:
-        return work.values, 1, "missing"
+        mean = work.values.mean(axis=(0, 1), keepdims=True)
+        return mean, max(work.values.shape[:2]), "missing"
     found = low_pass(small.nodes, small.frames, time)
     return found, small.factor, "missing" if work.stale else "preview"
 

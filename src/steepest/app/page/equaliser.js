@@ -298,20 +298,25 @@ function fromHalf(bits) {
 function enlarge(values, factor, { width, height, channels }) {
   if (factor === 1) return values;
   const across = Math.ceil(width / factor), down = Math.ceil(height / factor);
-  const out = new Float32Array(width * height * channels);
-  const place = (i, count) => {
-    const at = clamp((i + 0.5) / factor - 0.5, 0, count - 1), low = Math.min(Math.floor(at), Math.max(count - 2, 0));
-    return [low, Math.min(low + 1, count - 1), at - low];
+  /** Where pixels lie between blocks: the block before, the one after, and the weight of that. */
+  const between = (length, count) => {
+    const before = new Int32Array(length), after = new Int32Array(length), weight = new Float32Array(length);
+    for (let i = 0; i < length; i++) {
+      const at = clamp((i + 0.5) / factor - 0.5, 0, count - 1);
+      before[i] = Math.floor(at);
+      after[i] = Math.min(before[i] + 1, count - 1);
+      weight[i] = at - before[i];
+    }
+    return [before, after, weight];
   };
-  const columns = [...Array(width).keys()].map((x) => place(x, across));
+  const [left, right, u] = between(width, across), [above, below, v] = between(height, down);
+  const out = new Float32Array(width * height * channels), row = new Float32Array(across * channels);
   for (let y = 0, at = 0; y < height; y++) {
-    const [above, below, v] = place(y, down);
+    const first = above[y] * row.length, second = below[y] * row.length;
+    for (let i = 0; i < row.length; i++) row[i] = values[first + i] + v[y] * (values[second + i] - values[first + i]);
     for (let x = 0; x < width; x++) {
-      const [left, right, u] = columns[x];
-      for (let c = 0; c < channels; c++, at++) {
-        const one = (row, column) => values[(row * across + column) * channels + c];
-        out[at] = (1 - v) * ((1 - u) * one(above, left) + u * one(above, right)) + v * ((1 - u) * one(below, left) + u * one(below, right));
-      }
+      const one = left[x] * channels, other = right[x] * channels;
+      for (let c = 0; c < channels; c++) out[at++] = row[one + c] + u[x] * (row[other + c] - row[one + c]);
     }
   }
   return out;
@@ -348,7 +353,7 @@ class ArrayRenderer {
    * @param {{keys: string[], gains: number[], shift: number}} mix
    * @param {number|null} slider the slider that is held
    * @param {{x: number, y: number, width: number, height: number, step: number}} view the visible
-   *   part, and the number of image pixels per pixel of the screen, along each axis
+   *   part, and the image pixels per pixel of the screen along each axis, at least 1
    */
   draw({ keys, gains, shift }, slider = null, view = null) {
     if (slider === null) {
@@ -393,19 +398,26 @@ class ArrayRenderer {
       if (weight) for (let i = 0; i < total.length; i++) total[i] += weight * layer[i];
     });
   }
-  /** 32 times `total`, within a part of the image; of `step` x `step` pixels, the mean. */
+  /** 32 times `total`, within a part of the image; means over squares of `step` pixels. */
   integers({ x, y, width, height, step }) {
-    const { total, channels } = this, across = Math.ceil(width / step);
-    const out = new Int16Array(across * Math.ceil(height / step) * channels);
-    for (let v = 0, at = 0; v < height; v += step) for (let u = 0; u < width; u += step) {
-      const right = Math.min(u + step, width), bottom = Math.min(v + step, height);
-      const factor = 32 / ((right - u) * (bottom - v));
-      for (let c = 0; c < channels; c++, at++) {
-        let mean = 0;
-        for (let row = v; row < bottom; row++) for (let column = u; column < right; column++) {
-          mean += total[((y + row) * this.width + x + column) * channels + c];
-        }
-        out[at] = clamp(Math.round(factor * mean), -32767, 32767);
+    const { total, channels } = this, across = Math.ceil(width / step), down = Math.ceil(height / step);
+    const out = new Int16Array(across * down * channels), line = new Float32Array(width * channels);
+    const mean = new Float32Array(channels);
+    /** Call `act` with the pixels that share a square, and the length they share. */
+    const each = (k, length, act) => {
+      const from = k * step, to = Math.min(from + step, length);
+      for (let i = Math.floor(from); i < to; i++) act(i, (Math.min(i + 1, to) - Math.max(i, from)) / (to - from));
+    };
+    for (let v = 0, at = 0; v < down; v++) {
+      line.fill(0);
+      each(v, height, (row, share) => {
+        const start = ((y + row) * this.width + x) * channels;
+        for (let i = 0; i < line.length; i++) line[i] += share * total[start + i];
+      });
+      for (let u = 0; u < across; u++) {
+        mean.fill(0);
+        each(u, width, (column, share) => { for (let c = 0; c < channels; c++) mean[c] += share * line[column * channels + c]; });
+        for (let c = 0; c < channels; c++) out[at++] = clamp(Math.round(32 * mean[c]), -32767, 32767);
       }
     }
     return out;
@@ -571,7 +583,9 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     since = performance.now();
     clearTimeout(keeping);
     past = []; future = []; touched = false; quality = new Map(); held = null; frames = [];
-    settings = NOTHING; mended = settled = "[]"; stroke = null;
+    settings = { ...NOTHING, strokes: state.strokes ?? [] };
+    mended = settled = JSON.stringify(settings.strokes);
+    stroke = null;
     renderer = null; fitted = true;
     for (const name of ["view", "zoom"]) $[name].hidden = true;
     forgetTools();
@@ -930,9 +944,9 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.tagLeft.hidden = !(split || pressed) || $.view.hidden;
     $.tagRight.hidden = !split || pressed || $.view.hidden;
   }
-  /** The visible part of the image, in whole pixels, and how many of them share a screen pixel. */
+  /** The visible part of the image, in whole pixels, and how many of them a screen pixel shows. */
   function visible() {
-    const { width, height } = state.image, step = clamp(Math.floor(1 / (scale * devicePixelRatio)), 1, 16);
+    const { width, height } = state.image, step = clamp(1 / (scale * devicePixelRatio), 1, 16);
     const from = offset.map((each) => clamp(Math.floor(-each / scale), 0, Infinity));
     const x = Math.min(from[0], width - 1), y = Math.min(from[1], height - 1);
     const right = clamp(Math.ceil((stage.width - offset[0]) / scale), x + 1, width);
