@@ -30,7 +30,6 @@ from .work import MOST_WORKED, Work, begun, best_low_pass, compute, default_opti
 _BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
 _SHARE = 0.8  # of the memory that a flow may use
 _ALL_STEPS = 60  # up to the extinction time
-_FAINTEST = 0.02  # contrast below which the ruler shows nothing, as a share of the range
 
 
 class Session:
@@ -201,7 +200,9 @@ class Session:
         if not isinstance(everything, bool):
             raise InputError(f"all={everything!r:.40}; allowed are true and false")
         options = {"num_steps": _ALL_STEPS} if everything else default_options(work.limits)
-        self._start(Work(work.source, work.values, work.limits, options, work.factor))
+        self._start(
+            Work(work.source, work.values, work.limits, options, work.faintest, work.factor)
+        )
         return self._state({}, ())
 
     def _export(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -344,10 +345,9 @@ class Session:
         flow = work.full if work.full is not None and work.full.complete else work.preview
         if flow is None:
             return {"found": None}, []
-        least = _FAINTEST * (work.limits[1] - work.limits[0])
         count = len(flow.nodes)
         at = (int(x) // flow.factor, int(y) // flow.factor)
-        found = measure(flow.nodes[:count], flow.frames[:count], *at, least)
+        found = measure(flow.nodes[:count], flow.frames[:count], *at, work.faintest)
         if found is None:
             return {"found": None}, []
         time, contrast, radius = found

@@ -12,6 +12,7 @@ from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..spectral import Decomposition, decompose
 from .lowpass import low_pass, shrink
+from .ruler import faintest
 from .source import Source
 
 _NUM_BANDS = 6
@@ -42,6 +43,7 @@ class Work:
     values: np.ndarray  # (H, W, C), the image in floating point, reduced by ``factor``
     limits: tuple[float, float]
     options: dict[str, Any]
+    faintest: float  # contrast that the ruler shows
     factor: int = 1
     stop: threading.Event = field(default_factory=threading.Event)
     status: str = "busy"  # then "done", "cancelled" or "failed"
@@ -65,7 +67,7 @@ def begun(source: Source) -> Work:
     factor = int(np.ceil(np.sqrt(values.size / MOST_WORKED)))
     if factor > 1:
         values = shrink(values, factor)
-    return Work(source, values, limits, default_options(limits), factor)
+    return Work(source, values, limits, default_options(limits), faintest(values, limits), factor)
 
 
 def compute(work: Work, before: threading.Thread | None) -> None:

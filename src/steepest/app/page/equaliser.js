@@ -51,8 +51,9 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
   border-bottom: 1px solid var(--line); background: var(--panel); }
 .brand { display: flex; align-items: center; gap: 9px; font-weight: 650; letter-spacing: -.01em; }
 .brand svg { width: 22px; height: 22px; }
-.file { color: var(--soft); min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; margin-left: 10px; flex: 1; }
-.file b { color: var(--text); font-weight: 550; }
+.file { color: var(--soft); min-width: 0; display: flex; gap: 8px; white-space: nowrap; margin-left: 10px; flex: 1; }
+.file > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; } .file span { flex: 0 1 auto; }
+.file b { color: var(--text); font-weight: 550; flex: 0 5 auto; }
 .group { display: flex; gap: 4px; }
 .stage { grid-area: stage; position: relative; overflow: hidden; background: var(--stage); touch-action: none; cursor: grab; outline-offset: -3px; }
 .stage.panning { cursor: grabbing; }
@@ -76,8 +77,8 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .zoom output { min-width: 56px; text-align: center; }
 .zoom button, .zoom output, .status { box-shadow: 0 1px 8px #0004; }
 .zoom output { background: var(--raised); border: 1px solid var(--line); border-radius: 8px; padding: 6px 8px; min-height: 34px; font-size: 12.5px; font-variant-numeric: tabular-nums; }
-.status { position: absolute; right: 14px; bottom: 14px; background: var(--raised); border: 1px solid var(--line); border-radius: 10px; padding: 9px 10px 9px 14px; display: flex; align-items: center; gap: 12px; min-width: 250px; }
-.status div { flex: 1; }
+.status { position: absolute; right: 14px; bottom: 14px; background: var(--raised); border: 1px solid var(--line); border-radius: 10px; padding: 9px 10px 9px 14px; display: flex; align-items: center; gap: 12px; min-width: 250px; max-width: min(460px, calc(100% - 28px)); }
+.status div { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 .track { height: 4px; border-radius: 4px; background: var(--line); overflow: hidden; margin-top: 6px; }
 .track i { display: block; height: 100%; width: 100%; transform-origin: left; background: var(--accent); transition: transform .2s; }
 .empty { position: absolute; inset: 24px; border: 2px dashed var(--line); border-radius: 18px; display: grid; place-content: center; justify-items: center; gap: 14px; text-align: center; padding: 24px; cursor: default; }
@@ -122,7 +123,8 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .tabs { display: flex; gap: 2px; background: var(--bg); border-radius: 10px; padding: 3px; }
 .tabs button { flex: 1; border: 0; background: none; color: var(--soft); min-height: 32px; padding: 4px 6px; }
 .tabs button[aria-selected=true] { background: var(--raised); color: var(--text); box-shadow: 0 1px 3px #0004; }
-.pane { display: flex; flex-direction: column; gap: 16px; flex: 1 0 auto; }
+.pane { display: flex; flex-direction: column; gap: 16px; flex: 0 0 auto; }
+#pane-0 { flex-grow: 1; }
 .pane p { margin: 0; color: var(--soft); }
 .field { display: grid; grid-template-columns: 1fr auto; gap: 4px 10px; }
 .field span { font-variant-numeric: tabular-nums; } .field input { grid-column: 1 / -1; width: 100%; accent-color: var(--accent); }
@@ -136,8 +138,10 @@ summary { cursor: pointer; }
 .job { display: flex; gap: 12px; align-items: center; } .job .track { flex: 1; margin: 0; }
 .track.wait i { width: 30%; transform: none !important; animation: slide 1.1s ease-in-out infinite alternate; }
 @keyframes slide { from { margin-left: 0; } to { margin-left: 70%; } }
-.vacant .pane { opacity: .35; }
-.row { display: flex; gap: 8px; } .row > * { flex: 1; }
+.vacant .pane, .note:not([hidden]) ~ .pane { opacity: .35; }
+.note { margin: 0; padding: 10px 12px; border: 1px solid var(--line); border-left: 4px solid var(--accent); border-radius: 9px; background: var(--raised); }
+.hint { font-size: 13px; }
+.row { display: flex; gap: 8px; align-items: center; } .row > * { flex: 1; }
 dialog { border: 1px solid var(--line); border-radius: 14px; background: var(--panel); color: var(--text); padding: 20px; width: min(680px, 92vw); box-shadow: var(--shadow); }
 dialog::backdrop { background: #0008; }
 dialog h2 { margin: 0 0 4px; font-size: 19px; letter-spacing: -.01em; } dialog p { margin: 0 0 14px; color: var(--soft); }
@@ -154,7 +158,7 @@ kbd { border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5p
   .panel { border-left: 0; border-top: 1px solid var(--line); max-height: 46vh; }
   .brand span, .wide { display: none; } .faders { min-height: 170px; }
 }
-@container (min-width: 2400px) { .app { grid-template-columns: minmax(0, 1fr) 500px; font-size: 16px; } .fader label, .fader output { font-size: 14px; } }
+@container (min-width: 2400px) { .app { grid-template-columns: minmax(0, 1fr) 560px; } .bar, .panel, .zoom, .status, .toast, .tag, dialog { zoom: 1.5; } .faders { max-height: 560px; } }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
 `;
 
@@ -199,7 +203,8 @@ const PAGE = `
     <div class="zoom" data-r="zoom" hidden><button class="icon" data-r="zoomOut" aria-label="Zoom out" title="Zoom out (−)">${icon("minus")}</button>
       <output data-r="zoomText" aria-label="Zoom"></output>
       <button class="icon" data-r="zoomIn" aria-label="Zoom in" title="Zoom in (+)">${icon("plus")}</button>
-      <button data-r="fit" title="Fit to the window (0)">Fit</button></div>
+      <button data-r="fit" title="Fit to the window (0)">Fit</button>
+      <output data-r="reduced" title="Large images are shown, and their bands computed, from a smaller copy. The export has the full size." hidden></output></div>
     <div class="status" data-r="status" hidden><div><span data-r="statusText"></span>
       <div class="track" data-r="bar" role="progressbar" aria-label="Progress of the flow" aria-valuemin="0" aria-valuemax="100"><i></i></div></div>
       <button data-r="cancel">Cancel</button></div>
@@ -216,6 +221,7 @@ const PAGE = `
   <aside class="panel" data-r="panel" aria-label="Equaliser">
     <div class="tabs" data-r="tabs" role="tablist" aria-label="Tools">${TABS.map((name, k) =>
       `<button role="tab" id="tab-${k}" aria-controls="pane-${k}" aria-selected="${k === 0}" tabindex="${k ? -1 : 0}">${name}</button>`).join("")}</div>
+    <p class="note" data-r="tooLarge" hidden>This tool takes images of up to 5.6 megapixels in colour, or 16.8 in grey. For larger ones, use the command line.</p>
     <div class="pane" id="pane-0" role="tabpanel" aria-labelledby="tab-0">
     <section><h2>Presets</h2><div class="presets" data-r="presets" role="group" aria-label="Presets"></div></section>
     <section><h2>Spectrum <small>contrast × size →</small></h2>
@@ -227,9 +233,8 @@ const PAGE = `
     <div class="pane" id="pane-1" role="tabpanel" aria-labelledby="tab-1" hidden>
       <p>Paint over scratches, dust or writing. The pixels below the brush are filled in from those around them.</p>
       <label class="field">Width of the brush <span data-r="brushText"></span><input data-r="brush" type="range" min="0.3" max="2.3" step="0.02" value="1.1"></label>
-      <div class="row"><button data-r="mendNone">Remove all repairs</button></div>
+      <div class="row"><button data-r="mendNone">Remove all repairs</button><strong data-r="mendText" aria-live="polite"></strong></div>
       <p class="hint">The right mouse button moves the image, and the wheel zooms. With the keyboard, go to the image: arrow keys move the brush, <kbd>Space</kbd> paints, <kbd>Shift</kbd> with an arrow key draws, and <kbd>[</kbd> <kbd>]</kbd> change the width.</p>
-      <strong data-r="mendText" aria-live="polite"></strong>
     </div>
     <div class="pane" id="pane-2" role="tabpanel" aria-labelledby="tab-2" hidden>
       <p>Divides the image into classes by brightness, with smooth contours. A label is proven where no division as good as this one has another.</p>
@@ -257,13 +262,12 @@ const PAGE = `
         <button data-r="fusedDownload">Download this image</button>
         <details data-r="fusedDetails"><summary>Code</summary><pre data-r="fusedCode" tabindex="0"></pre></details></div>
     </div>
-    <p class="hint" data-r="tooLarge" hidden>This tool takes images of up to 5.6 megapixels in colour, 16.8 in grey. Open a smaller copy, or use the command line.</p>
     <div class="job" data-r="job" hidden><span data-r="jobText"></span><div class="track" data-r="jobBar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><i></i></div><button data-r="jobStop">Stop</button></div>
   </aside>
   <dialog data-r="exportBox" aria-labelledby="export-title"><h2 id="export-title">Export</h2><p data-r="exportNote"></p>
     <h3>Python <button data-r="copyPython">Copy</button></h3><pre data-r="python" tabindex="0"></pre>
     <h3 data-r="commandTitle">Command line <button data-r="copyCommand">Copy</button></h3><pre data-r="command" tabindex="0"></pre>
-    <div class="row"><button data-r="mask" hidden></button><button data-r="exportClose">Close</button><button class="primary" data-r="download">Download image</button></div></dialog>
+    <div class="row"><button data-r="mask" hidden>Download the mask</button><button data-r="exportClose">Close</button><button class="primary" data-r="download">Download image</button></div></dialog>
   <dialog data-r="helpBox" aria-labelledby="help-title"><h2 id="help-title">Keyboard</h2><dl>
     <dt><kbd>Tab</kbd></dt><dd>from slider to slider, and to the edges of the spectrum</dd>
     <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>on a slider: its gain; <kbd>Home</kbd> <kbd>End</kbd>: remove, largest</dd>
@@ -568,7 +572,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const [now] = await ask("state");
     const another = now.number !== state?.number;
     const finished = state?.status === "busy" && now.status === "done";
-    const first = another || (!state?.edges.length && now.edges.length);
+    const first = another || (!state?.edges?.length && now.edges.length);
     state = now;
     if (another) begin();
     if (now.image && (first || (finished && !touched))) adopt(now.edges);
@@ -710,23 +714,32 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.mendText.textContent = settings.strokes.length ? `${settings.strokes.length} ${settings.strokes.length === 1 ? "stroke" : "strokes"}` : "";
     for (const each of $.faders.querySelectorAll("input")) each.disabled = !image;
     for (const name of ["press", "split", "measure", "export", "reset", "more"]) $[name].disabled = !image;
-    $.presets.querySelectorAll("button").forEach((each) => { each.disabled = !state?.edges.length; });
+    $.presets.querySelectorAll("button").forEach((each) => { each.disabled = !state?.edges?.length; });
     $.file.textContent = "";
     if (image) {
       const name = document.createElement("b");
       name.textContent = image.name;
       const kind = image.dtype === "uint8" ? "8-bit" : image.dtype === "uint16" ? "16-bit" : "float";
       const [width, height] = image.size;
-      $.file.append(name, `  ${width} × ${height}, ${kind} ${image.channels === 1 ? "grey" : "RGB"}${image.alpha ? " with alpha" : ""}${image.factor > 1 ? `, shown at 1/${image.factor} of its size` : ""}`);
+      const what = document.createElement("span");
+      what.textContent = `${width} × ${height}, ${kind} ${image.channels === 1 ? "grey" : "RGB"}${image.alpha ? " with alpha" : ""}`;
+      $.file.append(name, what);
+      $.reduced.textContent = `shown at 1/${image.factor} of its size`;
+      $.reduced.hidden = image.factor === 1;
     }
     const busy = state?.status === "busy", stopped = state?.status === "cancelled";
-    $.status.hidden = !image || state.status === "done";
-    $.bar.hidden = !busy;
+    $.status.hidden = !opening && (!image || state.status === "done");
+    $.bar.hidden = !busy && !opening;
+    $.bar.classList.toggle("wait", Boolean(opening) || (busy && state.stage === "preview"));
+    $.cancel.hidden = Boolean(opening);
     const percent = Math.round(100 * (state?.fraction ?? 0));
     $.bar.setAttribute("aria-valuenow", String(percent));
     $.bar.firstElementChild.style.transform = `scaleX(${state?.fraction ?? 0})`;
-    $.statusText.textContent = busy ? (state.stage === "preview" ? (performance.now() - since > 3000 ? "Preparing… The first run compiles for 10 seconds." : "Preparing a preview…") : `Refining the bands, ${percent} %`)
-      : stopped ? "Stopped. The bands are a preview." : state?.error ?? "";
+    const preparing = performance.now() - since > 3000 ? "Preparing… The first run compiles for 10 seconds." : "Preparing a preview…";
+    $.statusText.textContent = opening ? `Opening ${opening}…`
+      : busy ? (state.stage === "preview" ? preparing : `Refining the bands, ${percent} %`)
+      : !stopped ? state?.error ?? ""
+      : state.edges.length ? "Stopped. The bands are a preview." : "Stopped before there were any bands.";
     $.cancel.textContent = busy ? "Cancel" : stopped ? "Continue" : "Try again";
     $.more.disabled = !image || busy || state.all;
     $.undo.disabled = !past.length;
@@ -933,7 +946,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.view.style.height = `${height}px`;
     $.view.style.transform = `translate(${offset[0]}px, ${offset[1]}px) scale(${scale})`;
     $.view.classList.toggle("sharp", scale >= 2);
-    $.zoomText.textContent = `${Math.round(100 * scale * devicePixelRatio)} %`;
+    $.zoomText.textContent = `${Math.round((100 * scale * devicePixelRatio) / state.image.factor)} %`;
     const split = $.split.getAttribute("aria-pressed") === "true";
     const x = clamp((splitAt * stage.width - offset[0]) / (width * scale), 0, 1);
     $.divider.hidden = !split || $.view.hidden;
@@ -1322,11 +1335,18 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
 
   // open and export
 
+  let opening = ""; // the name of a file that Python is reading
   async function open(file) {
     if (!file) return;
     $.toast.hidden = true;
-    await ask("open", { name: file.name || "image" }, [await file.arrayBuffer()]);
-    await poll();
+    opening = file.name || "image";
+    describe();
+    try {
+      await ask("open", { name: opening }, [await file.arrayBuffer()]);
+    } finally {
+      opening = "";
+      await poll();
+    }
   }
   on($.chooser, "change", () => { quietly(open($.chooser.files[0])); $.chooser.value = ""; });
   for (const type of ["dragover", "dragleave", "drop"]) on(app, type, (event) => {
