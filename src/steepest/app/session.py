@@ -154,6 +154,7 @@ class Session:
         height, width, channels = work.values.shape
         return {
             "number": self._number, "strokes": self._strokes,
+            "kept": asdict(self._kept) if self._kept is not None else None,
             "image": {
                 "name": image.name, "width": width, "height": height, "channels": channels,
                 "dtype": image.array.dtype.name, "alpha": image.alpha is not None,

@@ -118,7 +118,7 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .slot i, .slot input { z-index: 1; }
 .slot input::-webkit-slider-runnable-track { background: transparent; }
 .slot input::-moz-range-track { background: transparent; }
-.slot input::-webkit-slider-thumb { appearance: none; width: 24px; height: 14px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); box-shadow: 0 0 0 1px var(--band), 0 1px 4px #0006; }
+.slot input::-webkit-slider-thumb { appearance: none; width: 24px; height: 14px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); box-shadow: 0 0 0 1px color-mix(in srgb, var(--band) 65%, var(--text)), 0 1px 4px #0006; }
 .slot input::-moz-range-thumb { width: 22px; height: 12px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); }
 .tabs { display: flex; gap: 2px; background: var(--bg); border-radius: 10px; padding: 3px; }
 .tabs button { flex: 1; border: 0; background: none; color: var(--soft); min-height: 32px; padding: 4px 6px; }
@@ -234,7 +234,7 @@ const PAGE = `
       <p>Paint over scratches, dust or writing. The pixels below the brush are filled in from those around them.</p>
       <label class="field">Width of the brush <span data-r="brushText"></span><input data-r="brush" type="range" min="0.3" max="2.3" step="0.02" value="1.1"></label>
       <div class="row"><button data-r="mendNone">Remove all repairs</button><strong data-r="mendText" aria-live="polite"></strong></div>
-      <p class="hint">The right mouse button moves the image, and the wheel zooms. With the keyboard, go to the image: arrow keys move the brush, <kbd>Space</kbd> paints, <kbd>Shift</kbd> with an arrow key draws, and <kbd>[</kbd> <kbd>]</kbd> change the width.</p>
+      <p class="hint">The right mouse button or two fingers move the image, and the wheel zooms. With the keyboard, go to the image: arrow keys move the brush, <kbd>Space</kbd> paints, <kbd>Shift</kbd> with an arrow key draws, and <kbd>[</kbd> <kbd>]</kbd> change the width.</p>
     </div>
     <div class="pane" id="pane-2" role="tabpanel" aria-labelledby="tab-2" hidden>
       <p>Divides the image into classes by brightness, with smooth contours. A label is proven where no division as good as this one has another.</p>
@@ -271,7 +271,7 @@ const PAGE = `
   <dialog data-r="helpBox" aria-labelledby="help-title"><h2 id="help-title">Keyboard</h2><dl>
     <dt><kbd>Tab</kbd></dt><dd>from slider to slider, and to the edges of the spectrum</dd>
     <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>on a slider: its gain; <kbd>Home</kbd> <kbd>End</kbd>: remove, largest</dd>
-    <dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>on an edge: move it; <kbd>Delete</kbd>: join the two bands. Double-click the spectrum to split a band</dd>
+    <dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>on an edge: move it; <kbd>Delete</kbd>: join the two bands; <kbd>Enter</kbd> or a double click: split a band</dd>
     <dt><kbd>Ctrl</kbd> <kbd>Z</kbd></dt><dd>undo; with <kbd>Shift</kbd>: redo</dd>
     <dt><kbd>B</kbd> <kbd>S</kbd> <kbd>R</kbd></dt><dd>original while held; split view; ruler</dd>
     <dt><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> <kbd>1</kbd></dt><dd>zoom in, out; fit; one image pixel per screen pixel</dd>
@@ -575,7 +575,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const first = another || (!state?.edges?.length && now.edges.length);
     state = now;
     if (another) begin();
-    if (now.image && (first || (finished && !touched))) adopt(now.edges);
+    if (now.image && (first || (finished && !touched))) adopt(touched ? settings.edges : now.edges);
     describe();
     if (now.image) await refresh();
     if (gone.signal.aborted) return;
@@ -588,6 +588,11 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     clearTimeout(keeping);
     past = []; future = []; touched = false; quality = new Map(); held = null; frames = [];
     settings = { ...NOTHING, strokes: state.strokes ?? [] };
+    if (state.kept) { // the page was loaded again
+      const { edges, gains, residual_gain: base } = state.kept;
+      settings = { ...settings, edges, gains, base };
+      touched = true;
+    }
     mended = settled = JSON.stringify(settings.strokes);
     stroke = null;
     renderer = null; fitted = true;
@@ -696,7 +701,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       if (!mix || !mix.keys.every((key) => quality.has(key))) return;
       const start = performance.now();
       renderer.draw(mix, held, held === null ? null : visible());
-      keep();
+      if (past.length || future.length) keep();
       frames.push(performance.now() - start);
       if (frames.length > 240) frames.shift();
     });
@@ -918,17 +923,21 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     for (const end of ["pointerup", "pointercancel"]) $.spectrum.addEventListener(end, () => { drag.abort(); describe(); }, { signal: drag.signal });
   });
   on($.spectrum, "dblclick", (event) => {
-    const time = round3(timeAt(spectrumX(event))), { edges, gains } = settings;
-    if (!state?.image || edges.includes(time) || gains.length >= MOST_BANDS || event.target.closest("[data-edge]")) return;
+    if (!event.target.closest("[data-edge]")) splitBand(timeAt(spectrumX(event)));
+  });
+  function splitBand(at) {
+    const time = round3(at), { edges, gains } = settings;
+    if (!state?.image || edges.includes(time) || gains.length >= MOST_BANDS) return;
     const k = edges.filter((t) => t < time).length;
     change({ ...settings, edges: [...edges.slice(0, k), time, ...edges.slice(k)], gains: [...gains.slice(0, k), gains[k], ...gains.slice(k)] });
-  });
+  }
   on($.spectrum, "keydown", (event) => {
     const handle = event.target.closest("[data-edge]");
     if (!handle) return;
     const k = Number(handle.dataset.edge);
     const factor = { ArrowRight: 1.05, ArrowUp: 1.05, ArrowLeft: 1 / 1.05, ArrowDown: 1 / 1.05, PageUp: 1.5, PageDown: 1 / 1.5 }[event.key];
     if (factor) { event.preventDefault(); remember(); moveEdge(k, settings.edges[k] * factor); describe(); }
+    if (event.key === "Enter") splitBand(Math.sqrt(settings.edges[k] * (settings.edges[k + 1] ?? range()[1] / 1.3)));
     if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
       change({ ...settings, edges: settings.edges.filter((_, j) => j !== k), gains: settings.gains.filter((_, j) => j !== k + 1) });
