@@ -30,7 +30,6 @@ from .work import MOST_WORKED, Work, begun, best_low_pass, compute, default_opti
 _BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
 _SHARE = 0.8  # of the memory that a flow may use
 _ALL_STEPS = 60  # up to the extinction time
-_FAINTEST = 0.02  # contrast below which the ruler shows nothing, as a share of the range
 
 
 class Session:
@@ -60,6 +59,7 @@ class Session:
         self._fusion: Fusion | None = None
         self._original: Image | None = None  # without repairs
         self._repaired: Source | None = None  # not yet in use
+        self._strokes: list[list[float]] = []  # of the brush
         self._kept: Recipe | None = None  # the sliders of the page
         self._number = 0  # of the image, so that a page can tell that it has changed
         self._operations: dict[str, Callable[[Mapping[str, Any], Sequence[bytes]], Answer]] = {
@@ -153,7 +153,8 @@ class Session:
         full, image = work.full, work.source.image
         height, width, channels = work.values.shape
         return {
-            "number": self._number,
+            "number": self._number, "strokes": self._strokes,
+            "kept": asdict(self._kept) if self._kept is not None else None,
             "image": {
                 "name": image.name, "width": width, "height": height, "channels": channels,
                 "dtype": image.array.dtype.name, "alpha": image.alpha is not None,
@@ -200,7 +201,9 @@ class Session:
         if not isinstance(everything, bool):
             raise InputError(f"all={everything!r:.40}; allowed are true and false")
         options = {"num_steps": _ALL_STEPS} if everything else default_options(work.limits)
-        self._start(Work(work.source, work.values, work.limits, options, work.factor))
+        self._start(
+            Work(work.source, work.values, work.limits, options, work.faintest, work.factor)
+        )
         return self._state({}, ())
 
     def _export(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -243,7 +246,7 @@ class Session:
         work = self._exact()
         before = self._repaired or work.source
         source = repaired(self._original or work.source.image, args)
-        self._repaired = source
+        self._repaired, self._strokes = source, args["strokes"]
         changed = np.zeros(source.image.array.shape[:2], bool)
         for each in (before, source):
             if each.mask is not None:
@@ -343,10 +346,9 @@ class Session:
         flow = work.full if work.full is not None and work.full.complete else work.preview
         if flow is None:
             return {"found": None}, []
-        least = _FAINTEST * (work.limits[1] - work.limits[0])
         count = len(flow.nodes)
         at = (int(x) // flow.factor, int(y) // flow.factor)
-        found = measure(flow.nodes[:count], flow.frames[:count], *at, least)
+        found = measure(flow.nodes[:count], flow.frames[:count], *at, work.faintest)
         if found is None:
             return {"found": None}, []
         time, contrast, radius = found
@@ -382,7 +384,7 @@ class Session:
                 self._stop_jobs()
             if not same:
                 self._number, self._kept = self._number + 1, None
-                self._original, self._repaired = work.source.image, None
+                self._original, self._repaired, self._strokes = work.source.image, None, []
             self._work = work
             before = self._thread
             self._thread = threading.Thread(target=compute, args=(work, before), daemon=True)

@@ -12,6 +12,7 @@ from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..spectral import Decomposition, decompose
 from .lowpass import low_pass, shrink
+from .ruler import faintest
 from .source import Source
 
 _NUM_BANDS = 6
@@ -42,6 +43,7 @@ class Work:
     values: np.ndarray  # (H, W, C), the image in floating point, reduced by ``factor``
     limits: tuple[float, float]
     options: dict[str, Any]
+    faintest: float  # contrast that the ruler shows
     factor: int = 1
     stop: threading.Event = field(default_factory=threading.Event)
     status: str = "busy"  # then "done", "cancelled" or "failed"
@@ -65,7 +67,7 @@ def begun(source: Source) -> Work:
     factor = int(np.ceil(np.sqrt(values.size / MOST_WORKED)))
     if factor > 1:
         values = shrink(values, factor)
-    return Work(source, values, limits, default_options(limits), factor)
+    return Work(source, values, limits, default_options(limits), faintest(values, limits), factor)
 
 
 def compute(work: Work, before: threading.Thread | None) -> None:
@@ -157,7 +159,8 @@ def best_low_pass(work: Work, time: float) -> tuple[np.ndarray, int, str]:
         return low_pass(full.nodes[:count], full.frames[:count], time), 1, "final"
     small = work.preview
     if small is None:
-        return work.values, 1, "missing"
+        mean = work.values.mean(axis=(0, 1), keepdims=True)
+        return mean, max(work.values.shape[:2]), "missing"
     found = low_pass(small.nodes, small.frames, time)
     return found, small.factor, "missing" if work.stale else "preview"
 

@@ -51,8 +51,9 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
   border-bottom: 1px solid var(--line); background: var(--panel); }
 .brand { display: flex; align-items: center; gap: 9px; font-weight: 650; letter-spacing: -.01em; }
 .brand svg { width: 22px; height: 22px; }
-.file { color: var(--soft); min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; margin-left: 10px; flex: 1; }
-.file b { color: var(--text); font-weight: 550; }
+.file { color: var(--soft); min-width: 0; display: flex; gap: 8px; white-space: nowrap; margin-left: 10px; flex: 1; }
+.file > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; } .file span { flex: 0 1 auto; }
+.file b { color: var(--text); font-weight: 550; flex: 0 5 auto; }
 .group { display: flex; gap: 4px; }
 .stage { grid-area: stage; position: relative; overflow: hidden; background: var(--stage); touch-action: none; cursor: grab; outline-offset: -3px; }
 .stage.panning { cursor: grabbing; }
@@ -76,8 +77,8 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .zoom output { min-width: 56px; text-align: center; }
 .zoom button, .zoom output, .status { box-shadow: 0 1px 8px #0004; }
 .zoom output { background: var(--raised); border: 1px solid var(--line); border-radius: 8px; padding: 6px 8px; min-height: 34px; font-size: 12.5px; font-variant-numeric: tabular-nums; }
-.status { position: absolute; right: 14px; bottom: 14px; background: var(--raised); border: 1px solid var(--line); border-radius: 10px; padding: 9px 10px 9px 14px; display: flex; align-items: center; gap: 12px; min-width: 250px; }
-.status div { flex: 1; }
+.status { position: absolute; right: 14px; bottom: 14px; background: var(--raised); border: 1px solid var(--line); border-radius: 10px; padding: 9px 10px 9px 14px; display: flex; align-items: center; gap: 12px; min-width: 250px; max-width: min(460px, calc(100% - 28px)); }
+.status div { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 .track { height: 4px; border-radius: 4px; background: var(--line); overflow: hidden; margin-top: 6px; }
 .track i { display: block; height: 100%; width: 100%; transform-origin: left; background: var(--accent); transition: transform .2s; }
 .empty { position: absolute; inset: 24px; border: 2px dashed var(--line); border-radius: 18px; display: grid; place-content: center; justify-items: center; gap: 14px; text-align: center; padding: 24px; cursor: default; }
@@ -117,12 +118,13 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .slot i, .slot input { z-index: 1; }
 .slot input::-webkit-slider-runnable-track { background: transparent; }
 .slot input::-moz-range-track { background: transparent; }
-.slot input::-webkit-slider-thumb { appearance: none; width: 24px; height: 14px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); box-shadow: 0 0 0 1px var(--band), 0 1px 4px #0006; }
+.slot input::-webkit-slider-thumb { appearance: none; width: 24px; height: 14px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); box-shadow: 0 0 0 1px color-mix(in srgb, var(--band) 65%, var(--text)), 0 1px 4px #0006; }
 .slot input::-moz-range-thumb { width: 22px; height: 12px; border-radius: 5px; background: var(--band); border: 2px solid var(--panel); }
 .tabs { display: flex; gap: 2px; background: var(--bg); border-radius: 10px; padding: 3px; }
 .tabs button { flex: 1; border: 0; background: none; color: var(--soft); min-height: 32px; padding: 4px 6px; }
 .tabs button[aria-selected=true] { background: var(--raised); color: var(--text); box-shadow: 0 1px 3px #0004; }
-.pane { display: flex; flex-direction: column; gap: 16px; flex: 1 0 auto; }
+.pane { display: flex; flex-direction: column; gap: 16px; flex: 0 0 auto; }
+#pane-0 { flex-grow: 1; }
 .pane p { margin: 0; color: var(--soft); }
 .field { display: grid; grid-template-columns: 1fr auto; gap: 4px 10px; }
 .field span { font-variant-numeric: tabular-nums; } .field input { grid-column: 1 / -1; width: 100%; accent-color: var(--accent); }
@@ -136,8 +138,10 @@ summary { cursor: pointer; }
 .job { display: flex; gap: 12px; align-items: center; } .job .track { flex: 1; margin: 0; }
 .track.wait i { width: 30%; transform: none !important; animation: slide 1.1s ease-in-out infinite alternate; }
 @keyframes slide { from { margin-left: 0; } to { margin-left: 70%; } }
-.vacant .pane { opacity: .35; }
-.row { display: flex; gap: 8px; } .row > * { flex: 1; }
+.vacant .pane, .note:not([hidden]) ~ .pane { opacity: .35; }
+.note { margin: 0; padding: 10px 12px; border: 1px solid var(--line); border-left: 4px solid var(--accent); border-radius: 9px; background: var(--raised); }
+.hint { font-size: 13px; }
+.row { display: flex; gap: 8px; align-items: center; } .row > * { flex: 1; }
 dialog { border: 1px solid var(--line); border-radius: 14px; background: var(--panel); color: var(--text); padding: 20px; width: min(680px, 92vw); box-shadow: var(--shadow); }
 dialog::backdrop { background: #0008; }
 dialog h2 { margin: 0 0 4px; font-size: 19px; letter-spacing: -.01em; } dialog p { margin: 0 0 14px; color: var(--soft); }
@@ -154,7 +158,7 @@ kbd { border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5p
   .panel { border-left: 0; border-top: 1px solid var(--line); max-height: 46vh; }
   .brand span, .wide { display: none; } .faders { min-height: 170px; }
 }
-@container (min-width: 2400px) { .app { grid-template-columns: minmax(0, 1fr) 500px; font-size: 16px; } .fader label, .fader output { font-size: 14px; } }
+@container (min-width: 2400px) { .app { grid-template-columns: minmax(0, 1fr) 560px; } .bar, .panel, .zoom, .status, .toast, .tag, dialog { zoom: 1.5; } .faders { max-height: 560px; } }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
 `;
 
@@ -199,7 +203,8 @@ const PAGE = `
     <div class="zoom" data-r="zoom" hidden><button class="icon" data-r="zoomOut" aria-label="Zoom out" title="Zoom out (−)">${icon("minus")}</button>
       <output data-r="zoomText" aria-label="Zoom"></output>
       <button class="icon" data-r="zoomIn" aria-label="Zoom in" title="Zoom in (+)">${icon("plus")}</button>
-      <button data-r="fit" title="Fit to the window (0)">Fit</button></div>
+      <button data-r="fit" title="Fit to the window (0)">Fit</button>
+      <output data-r="reduced" title="Large images are shown, and their bands computed, from a smaller copy. The export has the full size." hidden></output></div>
     <div class="status" data-r="status" hidden><div><span data-r="statusText"></span>
       <div class="track" data-r="bar" role="progressbar" aria-label="Progress of the flow" aria-valuemin="0" aria-valuemax="100"><i></i></div></div>
       <button data-r="cancel">Cancel</button></div>
@@ -216,6 +221,7 @@ const PAGE = `
   <aside class="panel" data-r="panel" aria-label="Equaliser">
     <div class="tabs" data-r="tabs" role="tablist" aria-label="Tools">${TABS.map((name, k) =>
       `<button role="tab" id="tab-${k}" aria-controls="pane-${k}" aria-selected="${k === 0}" tabindex="${k ? -1 : 0}">${name}</button>`).join("")}</div>
+    <p class="note" data-r="tooLarge" hidden>This tool takes images of up to 5.6 megapixels in colour, or 16.8 in grey. For larger ones, use the command line.</p>
     <div class="pane" id="pane-0" role="tabpanel" aria-labelledby="tab-0">
     <section><h2>Presets</h2><div class="presets" data-r="presets" role="group" aria-label="Presets"></div></section>
     <section><h2>Spectrum <small>contrast × size →</small></h2>
@@ -227,9 +233,8 @@ const PAGE = `
     <div class="pane" id="pane-1" role="tabpanel" aria-labelledby="tab-1" hidden>
       <p>Paint over scratches, dust or writing. The pixels below the brush are filled in from those around them.</p>
       <label class="field">Width of the brush <span data-r="brushText"></span><input data-r="brush" type="range" min="0.3" max="2.3" step="0.02" value="1.1"></label>
-      <div class="row"><button data-r="mendNone">Remove all repairs</button></div>
-      <p class="hint">The right mouse button moves the image, and the wheel zooms. With the keyboard, go to the image: arrow keys move the brush, <kbd>Space</kbd> paints, <kbd>Shift</kbd> with an arrow key draws, and <kbd>[</kbd> <kbd>]</kbd> change the width.</p>
-      <strong data-r="mendText" aria-live="polite"></strong>
+      <div class="row"><button data-r="mendNone">Remove all repairs</button><strong data-r="mendText" aria-live="polite"></strong></div>
+      <p class="hint">The right mouse button or two fingers move the image, and the wheel zooms. With the keyboard, go to the image: arrow keys move the brush, <kbd>Space</kbd> paints, <kbd>Shift</kbd> with an arrow key draws, and <kbd>[</kbd> <kbd>]</kbd> change the width.</p>
     </div>
     <div class="pane" id="pane-2" role="tabpanel" aria-labelledby="tab-2" hidden>
       <p>Divides the image into classes by brightness, with smooth contours. A label is proven where no division as good as this one has another.</p>
@@ -257,17 +262,16 @@ const PAGE = `
         <button data-r="fusedDownload">Download this image</button>
         <details data-r="fusedDetails"><summary>Code</summary><pre data-r="fusedCode" tabindex="0"></pre></details></div>
     </div>
-    <p class="hint" data-r="tooLarge" hidden>This tool takes images of up to 5.6 megapixels in colour, 16.8 in grey. Open a smaller copy, or use the command line.</p>
     <div class="job" data-r="job" hidden><span data-r="jobText"></span><div class="track" data-r="jobBar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><i></i></div><button data-r="jobStop">Stop</button></div>
   </aside>
   <dialog data-r="exportBox" aria-labelledby="export-title"><h2 id="export-title">Export</h2><p data-r="exportNote"></p>
     <h3>Python <button data-r="copyPython">Copy</button></h3><pre data-r="python" tabindex="0"></pre>
     <h3 data-r="commandTitle">Command line <button data-r="copyCommand">Copy</button></h3><pre data-r="command" tabindex="0"></pre>
-    <div class="row"><button data-r="mask" hidden></button><button data-r="exportClose">Close</button><button class="primary" data-r="download">Download image</button></div></dialog>
+    <div class="row"><button data-r="mask" hidden>Download the mask</button><button data-r="exportClose">Close</button><button class="primary" data-r="download">Download image</button></div></dialog>
   <dialog data-r="helpBox" aria-labelledby="help-title"><h2 id="help-title">Keyboard</h2><dl>
     <dt><kbd>Tab</kbd></dt><dd>from slider to slider, and to the edges of the spectrum</dd>
     <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>on a slider: its gain; <kbd>Home</kbd> <kbd>End</kbd>: remove, largest</dd>
-    <dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>on an edge: move it; <kbd>Delete</kbd>: join the two bands. Double-click the spectrum to split a band</dd>
+    <dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>on an edge: move it; <kbd>Delete</kbd>: join the two bands; <kbd>Enter</kbd> or a double click: split a band</dd>
     <dt><kbd>Ctrl</kbd> <kbd>Z</kbd></dt><dd>undo; with <kbd>Shift</kbd>: redo</dd>
     <dt><kbd>B</kbd> <kbd>S</kbd> <kbd>R</kbd></dt><dd>original while held; split view; ruler</dd>
     <dt><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> <kbd>1</kbd></dt><dd>zoom in, out; fit; one image pixel per screen pixel</dd>
@@ -298,20 +302,25 @@ function fromHalf(bits) {
 function enlarge(values, factor, { width, height, channels }) {
   if (factor === 1) return values;
   const across = Math.ceil(width / factor), down = Math.ceil(height / factor);
-  const out = new Float32Array(width * height * channels);
-  const place = (i, count) => {
-    const at = clamp((i + 0.5) / factor - 0.5, 0, count - 1), low = Math.min(Math.floor(at), Math.max(count - 2, 0));
-    return [low, Math.min(low + 1, count - 1), at - low];
+  /** Where pixels lie between blocks: the block before, the one after, and the weight of that. */
+  const between = (length, count) => {
+    const before = new Int32Array(length), after = new Int32Array(length), weight = new Float32Array(length);
+    for (let i = 0; i < length; i++) {
+      const at = clamp((i + 0.5) / factor - 0.5, 0, count - 1);
+      before[i] = Math.floor(at);
+      after[i] = Math.min(before[i] + 1, count - 1);
+      weight[i] = at - before[i];
+    }
+    return [before, after, weight];
   };
-  const columns = [...Array(width).keys()].map((x) => place(x, across));
+  const [left, right, u] = between(width, across), [above, below, v] = between(height, down);
+  const out = new Float32Array(width * height * channels), row = new Float32Array(across * channels);
   for (let y = 0, at = 0; y < height; y++) {
-    const [above, below, v] = place(y, down);
+    const first = above[y] * row.length, second = below[y] * row.length;
+    for (let i = 0; i < row.length; i++) row[i] = values[first + i] + v[y] * (values[second + i] - values[first + i]);
     for (let x = 0; x < width; x++) {
-      const [left, right, u] = columns[x];
-      for (let c = 0; c < channels; c++, at++) {
-        const one = (row, column) => values[(row * across + column) * channels + c];
-        out[at] = (1 - v) * ((1 - u) * one(above, left) + u * one(above, right)) + v * ((1 - u) * one(below, left) + u * one(below, right));
-      }
+      const one = left[x] * channels, other = right[x] * channels;
+      for (let c = 0; c < channels; c++) out[at++] = row[one + c] + u[x] * (row[other + c] - row[one + c]);
     }
   }
   return out;
@@ -348,7 +357,7 @@ class ArrayRenderer {
    * @param {{keys: string[], gains: number[], shift: number}} mix
    * @param {number|null} slider the slider that is held
    * @param {{x: number, y: number, width: number, height: number, step: number}} view the visible
-   *   part, and the number of image pixels per pixel of the screen, along each axis
+   *   part, and the image pixels per pixel of the screen along each axis, at least 1
    */
   draw({ keys, gains, shift }, slider = null, view = null) {
     if (slider === null) {
@@ -393,19 +402,26 @@ class ArrayRenderer {
       if (weight) for (let i = 0; i < total.length; i++) total[i] += weight * layer[i];
     });
   }
-  /** 32 times `total`, within a part of the image; of `step` x `step` pixels, the mean. */
+  /** 32 times `total`, within a part of the image; means over squares of `step` pixels. */
   integers({ x, y, width, height, step }) {
-    const { total, channels } = this, across = Math.ceil(width / step);
-    const out = new Int16Array(across * Math.ceil(height / step) * channels);
-    for (let v = 0, at = 0; v < height; v += step) for (let u = 0; u < width; u += step) {
-      const right = Math.min(u + step, width), bottom = Math.min(v + step, height);
-      const factor = 32 / ((right - u) * (bottom - v));
-      for (let c = 0; c < channels; c++, at++) {
-        let mean = 0;
-        for (let row = v; row < bottom; row++) for (let column = u; column < right; column++) {
-          mean += total[((y + row) * this.width + x + column) * channels + c];
-        }
-        out[at] = clamp(Math.round(factor * mean), -32767, 32767);
+    const { total, channels } = this, across = Math.ceil(width / step), down = Math.ceil(height / step);
+    const out = new Int16Array(across * down * channels), line = new Float32Array(width * channels);
+    const mean = new Float32Array(channels);
+    /** Call `act` with the pixels that share a square, and the length they share. */
+    const each = (k, length, act) => {
+      const from = k * step, to = Math.min(from + step, length);
+      for (let i = Math.floor(from); i < to; i++) act(i, (Math.min(i + 1, to) - Math.max(i, from)) / (to - from));
+    };
+    for (let v = 0, at = 0; v < down; v++) {
+      line.fill(0);
+      each(v, height, (row, share) => {
+        const start = ((y + row) * this.width + x) * channels;
+        for (let i = 0; i < line.length; i++) line[i] += share * total[start + i];
+      });
+      for (let u = 0; u < across; u++) {
+        mean.fill(0);
+        each(u, width, (column, share) => { for (let c = 0; c < channels; c++) mean[c] += share * line[column * channels + c]; });
+        for (let c = 0; c < channels; c++) out[at++] = clamp(Math.round(32 * mean[c]), -32767, 32767);
       }
     }
     return out;
@@ -556,10 +572,10 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const [now] = await ask("state");
     const another = now.number !== state?.number;
     const finished = state?.status === "busy" && now.status === "done";
-    const first = another || (!state?.edges.length && now.edges.length);
+    const first = another || (!state?.edges?.length && now.edges.length);
     state = now;
     if (another) begin();
-    if (now.image && (first || (finished && !touched))) adopt(now.edges);
+    if (now.image && (first || (finished && !touched))) adopt(touched ? settings.edges : now.edges);
     describe();
     if (now.image) await refresh();
     if (gone.signal.aborted) return;
@@ -571,7 +587,14 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     since = performance.now();
     clearTimeout(keeping);
     past = []; future = []; touched = false; quality = new Map(); held = null; frames = [];
-    settings = NOTHING; mended = settled = "[]"; stroke = null;
+    settings = { ...NOTHING, strokes: state.strokes ?? [] };
+    if (state.kept) { // the page was loaded again
+      const { edges, gains, residual_gain: base } = state.kept;
+      settings = { ...settings, edges, gains, base };
+      touched = true;
+    }
+    mended = settled = JSON.stringify(settings.strokes);
+    stroke = null;
     renderer = null; fitted = true;
     for (const name of ["view", "zoom"]) $[name].hidden = true;
     forgetTools();
@@ -678,7 +701,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       if (!mix || !mix.keys.every((key) => quality.has(key))) return;
       const start = performance.now();
       renderer.draw(mix, held, held === null ? null : visible());
-      keep();
+      if (past.length || future.length) keep();
       frames.push(performance.now() - start);
       if (frames.length > 240) frames.shift();
     });
@@ -696,23 +719,32 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.mendText.textContent = settings.strokes.length ? `${settings.strokes.length} ${settings.strokes.length === 1 ? "stroke" : "strokes"}` : "";
     for (const each of $.faders.querySelectorAll("input")) each.disabled = !image;
     for (const name of ["press", "split", "measure", "export", "reset", "more"]) $[name].disabled = !image;
-    $.presets.querySelectorAll("button").forEach((each) => { each.disabled = !state?.edges.length; });
+    $.presets.querySelectorAll("button").forEach((each) => { each.disabled = !state?.edges?.length; });
     $.file.textContent = "";
     if (image) {
       const name = document.createElement("b");
       name.textContent = image.name;
       const kind = image.dtype === "uint8" ? "8-bit" : image.dtype === "uint16" ? "16-bit" : "float";
       const [width, height] = image.size;
-      $.file.append(name, `  ${width} × ${height}, ${kind} ${image.channels === 1 ? "grey" : "RGB"}${image.alpha ? " with alpha" : ""}${image.factor > 1 ? `, shown at 1/${image.factor} of its size` : ""}`);
+      const what = document.createElement("span");
+      what.textContent = `${width} × ${height}, ${kind} ${image.channels === 1 ? "grey" : "RGB"}${image.alpha ? " with alpha" : ""}`;
+      $.file.append(name, what);
+      $.reduced.textContent = `shown at 1/${image.factor} of its size`;
+      $.reduced.hidden = image.factor === 1;
     }
     const busy = state?.status === "busy", stopped = state?.status === "cancelled";
-    $.status.hidden = !image || state.status === "done";
-    $.bar.hidden = !busy;
+    $.status.hidden = !opening && (!image || state.status === "done");
+    $.bar.hidden = !busy && !opening;
+    $.bar.classList.toggle("wait", Boolean(opening) || (busy && state.stage === "preview"));
+    $.cancel.hidden = Boolean(opening);
     const percent = Math.round(100 * (state?.fraction ?? 0));
     $.bar.setAttribute("aria-valuenow", String(percent));
     $.bar.firstElementChild.style.transform = `scaleX(${state?.fraction ?? 0})`;
-    $.statusText.textContent = busy ? (state.stage === "preview" ? (performance.now() - since > 3000 ? "Preparing… The first run compiles for 10 seconds." : "Preparing a preview…") : `Refining the bands, ${percent} %`)
-      : stopped ? "Stopped. The bands are a preview." : state?.error ?? "";
+    const preparing = performance.now() - since > 3000 ? "Preparing… The first run compiles for 10 seconds." : "Preparing a preview…";
+    $.statusText.textContent = opening ? `Opening ${opening}…`
+      : busy ? (state.stage === "preview" ? preparing : `Refining the bands, ${percent} %`)
+      : !stopped ? state?.error ?? ""
+      : state.edges.length ? "Stopped. The bands are a preview." : "Stopped before there were any bands.";
     $.cancel.textContent = busy ? "Cancel" : stopped ? "Continue" : "Try again";
     $.more.disabled = !image || busy || state.all;
     $.undo.disabled = !past.length;
@@ -891,17 +923,21 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     for (const end of ["pointerup", "pointercancel"]) $.spectrum.addEventListener(end, () => { drag.abort(); describe(); }, { signal: drag.signal });
   });
   on($.spectrum, "dblclick", (event) => {
-    const time = round3(timeAt(spectrumX(event))), { edges, gains } = settings;
-    if (!state?.image || edges.includes(time) || gains.length >= MOST_BANDS || event.target.closest("[data-edge]")) return;
+    if (!event.target.closest("[data-edge]")) splitBand(timeAt(spectrumX(event)));
+  });
+  function splitBand(at) {
+    const time = round3(at), { edges, gains } = settings;
+    if (!state?.image || edges.includes(time) || gains.length >= MOST_BANDS) return;
     const k = edges.filter((t) => t < time).length;
     change({ ...settings, edges: [...edges.slice(0, k), time, ...edges.slice(k)], gains: [...gains.slice(0, k), gains[k], ...gains.slice(k)] });
-  });
+  }
   on($.spectrum, "keydown", (event) => {
     const handle = event.target.closest("[data-edge]");
     if (!handle) return;
     const k = Number(handle.dataset.edge);
     const factor = { ArrowRight: 1.05, ArrowUp: 1.05, ArrowLeft: 1 / 1.05, ArrowDown: 1 / 1.05, PageUp: 1.5, PageDown: 1 / 1.5 }[event.key];
     if (factor) { event.preventDefault(); remember(); moveEdge(k, settings.edges[k] * factor); describe(); }
+    if (event.key === "Enter") splitBand(Math.sqrt(settings.edges[k] * (settings.edges[k + 1] ?? range()[1] / 1.3)));
     if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
       change({ ...settings, edges: settings.edges.filter((_, j) => j !== k), gains: settings.gains.filter((_, j) => j !== k + 1) });
@@ -920,7 +956,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const [left, top] = offset.map((each) => Math.round(each * devicePixelRatio) / devicePixelRatio); // sharp at 100 %
     $.view.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
     $.view.classList.toggle("sharp", scale >= 2);
-    $.zoomText.textContent = `${Math.round(100 * scale * devicePixelRatio)} %`;
+    $.zoomText.textContent = `${Math.round((100 * scale * devicePixelRatio) / state.image.factor)} %`;
     const split = $.split.getAttribute("aria-pressed") === "true";
     const x = clamp((splitAt * stage.width - offset[0]) / (width * scale), 0, 1);
     $.divider.hidden = !split || $.view.hidden;
@@ -931,9 +967,9 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.tagLeft.hidden = !(split || pressed) || $.view.hidden;
     $.tagRight.hidden = !split || pressed || $.view.hidden;
   }
-  /** The visible part of the image, in whole pixels, and how many of them share a screen pixel. */
+  /** The visible part of the image, in whole pixels, and how many of them a screen pixel shows. */
   function visible() {
-    const { width, height } = state.image, step = clamp(Math.floor(1 / (scale * devicePixelRatio)), 1, 16);
+    const { width, height } = state.image, step = clamp(1 / (scale * devicePixelRatio), 1, 16);
     const from = offset.map((each) => clamp(Math.floor(-each / scale), 0, Infinity));
     const x = Math.min(from[0], width - 1), y = Math.min(from[1], height - 1);
     const right = clamp(Math.ceil((stage.width - offset[0]) / scale), x + 1, width);
@@ -1309,11 +1345,18 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
 
   // open and export
 
+  let opening = ""; // the name of a file that Python is reading
   async function open(file) {
     if (!file) return;
     $.toast.hidden = true;
-    await ask("open", { name: file.name || "image" }, [await file.arrayBuffer()]);
-    await poll();
+    opening = file.name || "image";
+    describe();
+    try {
+      await ask("open", { name: opening }, [await file.arrayBuffer()]);
+    } finally {
+      opening = "";
+      await poll();
+    }
   }
   on($.chooser, "change", () => { quietly(open($.chooser.files[0])); $.chooser.value = ""; });
   for (const type of ["dragover", "dragleave", "drop"]) on(app, type, (event) => {
