@@ -5,22 +5,21 @@ They are written to the folder of the environment variable STEEPEST_SCREENSHOTS,
 
 import numpy as np
 import pytest
-from cases.page import COFFEE, picture_of
 
+from cases.page import COFFEE, picture_of
 from steepest.io import Image, sample
 
 SIZES = {
     "1024": ({"width": 1024, "height": 700}, 1),
     "1280": ({"width": 1280, "height": 800}, 1),
     "4k": ({"width": 3840, "height": 2160}, 1),
-    "retina": ({"width": 1280, "height": 800}, 2),
     "tablet": ({"width": 820, "height": 1180}, 2),
-    "tablet-wide": ({"width": 1180, "height": 820}, 2),
 }
 # visible controls that the window cuts off, and whether the page is wider than the window
 CUT_OFF = """() => {
   const root = document.querySelector('#equaliser').shadowRoot;
-  const cut = [...root.querySelectorAll('button, input, [role=slider], output, label, h2')].filter(e => {
+  const controls = 'button, input, [role=slider], output, label, h2';
+  const cut = [...root.querySelectorAll(controls)].filter(e => {
     const box = e.getBoundingClientRect();
     if (!box.width || !e.checkVisibility({ visibilityProperty: true })) return false;
     const panel = e.closest('.panel, .stage')?.getBoundingClientRect();
@@ -46,7 +45,8 @@ FAINT = """() => {
   const found = [];
   for (const e of root.querySelectorAll('*')) {
     const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !e.checkVisibility({ visibilityProperty: true }) || e.closest('svg, :disabled, .vacant .pane, .tag, .ruler')) continue;
+    const visible = e.checkVisibility({ visibilityProperty: true });
+    if (!own || !visible || e.closest('svg, :disabled, .vacant .pane, .tag, .ruler')) continue;
     const behind = [];
     for (let at = e; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
     const [front, back] = [rgb([...behind, getComputedStyle(e).color]), rgb(behind)].map(light);
@@ -81,45 +81,47 @@ def test_the_layout_fits_the_window(start, size, tmp_path):
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_each_state_is_legible_in_both_themes(start, theme, tmp_path):
+def test_empty_and_error_states(start, theme, tmp_path):
     app = start(None, wait=False, color_scheme=theme)
     app.page.get_by_text("An equaliser for images").wait_for()
-    pictures = [check(app, f"empty-{theme}", tmp_path)]
+    empty = check(app, f"empty-{theme}", tmp_path)
+    assert (empty.mean() < 100) == (theme == "dark")
     app.give("chooser", "broken.png", b"\x89PNG\r\n\x1a\nbroken")
     app.page.get_by_role("alert").wait_for()
-    pictures.append(check(app, f"error-{theme}", tmp_path))
-    assert (pictures[0].mean() < 100) == (theme == "dark")
+    check(app, f"error-{theme}", tmp_path)
 
-    app = start(Image(np.tile(sample("coffee"), (2, 1, 1)), "YXC", format="png", name="coffee.png"),
-                wait=False, color_scheme=theme)  # fmt: skip
+
+def test_busy_and_cancelled_states(start, tmp_path):
+    pixels = np.tile(sample("coffee"), (2, 1, 1))
+    app = start(Image(pixels, "YXC", format="png", name="coffee.png"), wait=False)
     app.until(lambda: len(app.call("stats")["quality"]) > 2)
     assert app.page.get_by_role("progressbar", name="flow").is_visible()
-    pictures.append(check(app, f"busy-{theme}", tmp_path))
+    check(app, "busy", tmp_path)
     app.button("Cancel").click()
     app.button("Continue").wait_for()
-    pictures.append(check(app, f"cancelled-{theme}", tmp_path))
+    check(app, "cancelled", tmp_path)
 
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_dialogs_and_tabs_are_legible(start, theme, tmp_path):
     app = start(color_scheme=theme)
     app.button("Remove texture").click()
     app.page.keyboard.press("s")
-    pictures.append(check(app, f"split-{theme}", tmp_path))
+    check(app, f"split-{theme}", tmp_path)
     app.page.keyboard.press("s")
     app.page.keyboard.press("e")
     app.page.get_by_text("spectral.decompose").wait_for()
-    pictures.append(check(app, f"export-{theme}", tmp_path))
+    check(app, f"export-{theme}", tmp_path)
     app.page.keyboard.press("Escape")
     app.page.keyboard.press("?")
-    pictures.append(check(app, f"help-{theme}", tmp_path))
+    check(app, f"help-{theme}", tmp_path)
     app.page.keyboard.press("Escape")
     for tab in ("Repair", "Regions", "Few pixels", "Fuse"):
         app.tab(tab)
         if tab == "Regions":
             app.button("Find regions").click()
             app.page.get_by_text("labels are proven").wait_for()
-        if tab == "Few pixels":
-            app.page.get_by_text("PSNR").wait_for()
-        pictures.append(check(app, f"{tab.lower().replace(' ', '-')}-{theme}", tmp_path))
-    assert len({each.tobytes() for each in pictures}) == len(pictures)
+        check(app, f"{tab.lower().replace(' ', '-')}-{theme}", tmp_path)
 
 
 def test_the_image_fits_again_when_the_window_changes(start):
@@ -140,7 +142,7 @@ def test_controls_say_what_they_do_to_a_screen_reader(start):
     app = start()
     slider = app.page.get_by_label("grain", exact=True)
     slider.press("Home")
-    assert slider.get_attribute("aria-valuetext") == "grain: 0.00 times"
+    app.until(lambda: slider.get_attribute("aria-valuetext") == "grain: 0.00 times")
     tree = app.page.locator("#equaliser").aria_snapshot()
     for words in ('button "Export…"', 'slider "grain"', 'slider "base"', 'tab "Bands" [selected]',
                   'img "Result"', 'group "Presets"', 'slider "Edge between'):  # fmt: skip

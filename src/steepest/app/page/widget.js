@@ -18,7 +18,7 @@ export default {
       waiting.set(id, { resolve, reject });
       model.send({ id, op, args }, undefined, buffers);
     });
-    el.style.height = "680px";
+    el.style.height = "710px";
     const equaliser = createEqualiser(el, { request });
     return () => { model.off("msg:custom", answer); equaliser.destroy(); };
   },
