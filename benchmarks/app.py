@@ -8,19 +8,24 @@ thread, and the drawing alone); bytes of the page. Needs Chromium and Playwright
 from __future__ import annotations
 
 import argparse
-import shutil
-import socket
-import threading
+import datetime
+import platform
+import subprocess
+import sys
 import time
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from steepest.app.server import make_server
 from steepest.app.session import Session
 from steepest.io import Image, sample
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from cases.page import CHROMIUM, FLAGS, App, served
+
+RESULT = Path(__file__).parent / "results" / "app.md"
 FRAMES = 120
 _MOVE = """async (count) => {
   const root = document.querySelector("#equaliser").shadowRoot;
@@ -34,43 +39,61 @@ _MOVE = """async (count) => {
 
 
 def main() -> None:
-    """Print the measurements."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    import uvicorn
+    """Print the measurements; with ``--save``, write them to results/app.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/app.md")
+    save = parser.parse_args().save
     from playwright.sync_api import sync_playwright
 
     pixels = np.tile(sample("coffee"), (3, 2, 1))[:900]
     image = Image(pixels, "YXC", format="png", name="coffee.png")
     Session(Image(pixels[:64, :64].copy(), "YXC")).wait()  # compiles
-    folder = resources.files("steepest.app") / "page"
-    names = ("index.html", "main.js", "equaliser.js")
-    print(f"page: {sum(len((folder / name).read_bytes()) for name in names):,} bytes")
     with sync_playwright() as playwright:
-        for renderer in ("arrays", "webgl2"):
-            listener = socket.create_server(("127.0.0.1", 0))
-            host = f"127.0.0.1:{listener.getsockname()[1]}"
-            session = Session()
-            config = uvicorn.Config(
-                make_server(session, "secret", [host]), log_level="error", lifespan="off"
-            )
-            server = uvicorn.Server(config)
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-            thread.start()
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"),
-                args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
-            )
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
-            start = time.perf_counter()
-            session.open(image)
-            page.goto(f"http://{host}/?renderer={renderer}#token=secret")
-            preview, final = _wait(page, start)
-            print(f"{renderer}: preview {preview:.2f} s, final {final:.2f} s", end=", ")
-            print("frame {:.1f} ms main thread, {:.1f} ms drawing".format(*_frames(page)))
-            browser.close()
-            server.should_exit = True
-            thread.join()
-            session.close()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        rows = [_measure(browser, image, name) for name in ("arrays", "webgl2")]
+        version = browser.version
+        browser.close()
+    report = (
+        "# The equaliser in a browser\n\n"
+        f"{pixels.shape[1]} x {pixels.shape[0]} pixels in colour, six bands. Chromium {version}, "
+        "headless and without a GPU: WebGL runs in software (SwiftShader), and the page chooses "
+        f"arrays by itself. {_machine()}, {datetime.date.today()}.\n\n"
+        "| renderer | preview, s | all bands, s | frame, ms CPU | of this drawing, ms |\n"
+        "|---|---|---|---|---|\n"
+        f"{''.join(rows)}\n"
+        f"The page has {_page_bytes():,} bytes. A frame is all work of the page's main thread "
+        f"while a slider moves, the mean of {FRAMES}; drawing is the median. Times to the preview "
+        "and to all bands begin when the image is given to Python, and include loading the page.\n"
+    )
+    print(report)
+    if save:
+        RESULT.write_text(report, encoding="utf-8")
+
+
+def _page_bytes() -> int:
+    folder = resources.files("steepest.app") / "page"
+    return sum(
+        len((folder / name).read_bytes()) for name in ("index.html", "main.js", "equaliser.js")
+    )
+
+
+def _machine() -> str:
+    found = subprocess.run(["lscpu"], capture_output=True, text=True).stdout.splitlines()
+    names = [line.partition(":")[2].strip() for line in found if line.startswith("Model name")]
+    return f"{names[0] if names else platform.processor()}, Python {platform.python_version()}"
+
+
+def _measure(browser: Any, image: Image, renderer: str) -> str:
+    session = Session()
+    with served(session) as address:
+        start = time.perf_counter()
+        session.open(image)
+        size = {"width": 1400, "height": 900}
+        app = App(browser, session, address, f"?renderer={renderer}", viewport=size)
+        preview, final = _wait(app.page, start)
+        frame, drawing = _frames(app.page)
+        app.page.context.close()
+    return f"| {renderer} | {preview:.2f} | {final:.1f} | {frame:.1f} | {drawing:.1f} |\n"
 
 
 def _wait(page: Any, start: float) -> tuple[float, float]:
