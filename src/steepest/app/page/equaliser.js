@@ -406,38 +406,39 @@ class ArrayRenderer {
   }
   /** 32 times factor (values - others), within a part; means over squares of `step` pixels. */
   integers({ x, y, width, height, step }, factor, values, others = null) {
-    const { channels } = this, across = Math.ceil(width / step), down = Math.ceil(height / step);
-    const out = new Int16Array(across * down * channels), line = new Float32Array(width * channels);
-    /** The first and the last pixel of a square and what of the two is not in it; 1 / its length. */
-    const square = (k, length) => {
-      const from = k * step, to = Math.min(from + step, length), first = Math.floor(from), last = Math.ceil(to) - 1;
-      return [first, last, from - first, last + 1 - to, 1 / (to - from)];
-    };
-    const columns = [...Array(across).keys()].map((u) => square(u, width));
-    for (let v = 0, at = 0; v < down; v++) {
-      const [first, last, before, after, part] = square(v, height);
-      line.fill(0);
-      for (let row = first; row <= last; row++) {
-        const share = 32 * factor * part * (1 - (row === first ? before : 0) - (row === last ? after : 0));
-        const start = ((y + row) * this.width + x) * channels;
-        add(line, values, start, share);
-        if (others) add(line, others, start, -share);
+    const { channels } = this, across = Math.ceil(width / step) * channels, down = Math.ceil(height / step);
+    const [column, left, right] = squares(width, step), [line, above, below] = squares(height, step);
+    const sums = new Float32Array(across * down), row = new Float32Array(across);
+    for (let v = 0; v < height; v++) {
+      row.fill(0);
+      let i = ((y + v) * this.width + x) * channels;
+      for (let u = 0; u < width; u++) for (let c = 0, j = column[u] * channels; c < channels; c++, i++, j++) {
+        const value = others ? values[i] - others[i] : values[i];
+        row[j] += left[u] * value;
+        if (right[u]) row[j + channels] += right[u] * value;
       }
-      for (let u = 0; u < across; u++) {
-        const [left, right, outside, beyond, share] = columns[u];
-        for (let c = 0; c < channels; c++) {
-          let sum = -outside * line[left * channels + c] - beyond * line[right * channels + c];
-          for (let column = left, i = left * channels + c; column <= right; column++, i += channels) sum += line[i];
-          out[at++] = clamp(Math.round(share * sum), -32767, 32767);
-        }
+      for (let j = 0, at = line[v] * across; j < across; j++, at++) {
+        sums[at] += above[v] * row[j];
+        if (below[v]) sums[at + across] += below[v] * row[j];
       }
     }
+    const out = new Int16Array(sums.length);
+    for (let j = 0; j < out.length; j++) out[j] = clamp(Math.round(32 * factor * sums[j]), -32767, 32767);
     return out;
   }
 }
 
-function add(line, values, start, weight) {
-  for (let i = 0; i < line.length; i++) line[i] += weight * values[start + i];
+/** For each pixel: the square it begins in, its share of this one, and of the next. */
+function squares(length, step) {
+  const square = new Int32Array(length), own = new Float32Array(length), next = new Float32Array(length);
+  const size = (k) => Math.min(step, length - k * step);
+  for (let i = 0; i < length; i++) {
+    const k = Math.floor(i / step), inside = Math.min(1, (k + 1) * step - i);
+    square[i] = k;
+    own[i] = inside / size(k);
+    if (inside < 1 && (k + 1) * step < length) next[i] = (1 - inside) / size(k + 1);
+  }
+  return [square, own, next];
 }
 
 /** Pixels (rest + gain * band) / 32, where `gain` is 1024 for 1; each is one word, opaque. */
