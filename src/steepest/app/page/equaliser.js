@@ -338,31 +338,31 @@ const shown = (value) => (value >= 0.01 ? round3(value).toString() : value.toPre
 
 /**
  * Typed arrays. While a slider is held, `live` shows out = A + g B for the visible part of the image,
- * at the resolution of the screen, with A and B summed once as integers; after that, `canvas` shows
+ * at the resolution of the screen, with A and B computed once as integers; after that, `canvas` shows
  * all pixels.
  */
 class ArrayRenderer {
   name = "arrays";
   constructor(canvas, width, height, channels, live) {
     Object.assign(canvas, { width, height });
-    Object.assign(this, { width, height, channels, live, layers: new Map(), held: null });
+    Object.assign(this, { width, height, channels, live, layers: new Map(), held: null, drawn: null });
     this.context = canvas.getContext("2d", { alpha: false });
     this.picture = new ImageData(width, height);
     this.total = new Float32Array(width * height * channels);
   }
   /** @param {number} factor image pixels per value along each axis, above 1 for previews */
-  set(key, bits, factor) { this.layers.set(key, enlarge(fromHalf(bits), factor, this)); this.held = null; }
-  delete(key) { this.layers.delete(key); this.held = null; }
+  set(key, bits, factor) { this.layers.set(key, enlarge(fromHalf(bits), factor, this)); this.drawn = this.held = null; }
+  delete(key) { this.layers.delete(key); this.drawn = this.held = null; }
   /**
    * @param {{keys: string[], gains: number[], shift: number}} mix
    * @param {number|null} slider the slider that is held
    * @param {{x: number, y: number, width: number, height: number, step: number}} view the visible
    *   part, and the image pixels per pixel of the screen along each axis, at least 1
    */
-  draw({ keys, gains, shift }, slider = null, view = null) {
+  draw(mix, slider = null, view = null) {
     if (slider === null) {
       this.held = null;
-      this.sum(keys, gains, shift);
+      this.sum(mix);
       const { data } = this.picture, { total, channels } = this;
       for (let i = 0, j = 0; j < data.length; i += channels, j += 4) {
         data[j] = total[i];
@@ -374,12 +374,13 @@ class ArrayRenderer {
       this.live.hidden = true;
       return;
     }
-    const signature = JSON.stringify([slider, keys, gains.map((gain, k) => k === slider || gain), shift, view]);
+    const others = ({ keys, gains, shift }) => JSON.stringify([keys, gains.map((gain, k) => k === slider || gain), shift]);
+    const signature = JSON.stringify([slider, others(mix), view]);
     if (this.held?.signature !== signature) {
-      this.sum(keys, gains.map((gain, k) => (k === slider ? 0 : gain)), shift);
-      const rest = this.integers(view);
-      this.sum(keys, gains.map((_, k) => (k === slider ? 1 : 0)), 0);
-      const band = this.integers(view);
+      if (!this.drawn || others(this.drawn) !== others(mix)) this.sum(mix);
+      const band = this.integers(view, 255, this.layers.get(mix.keys[slider]), this.layers.get(mix.keys[slider + 1]));
+      const rest = this.integers(view, 1, this.total), gain = this.drawn.gains[slider];
+      for (let i = 0; i < rest.length; i++) rest[i] = clamp(Math.round(rest[i] - gain * band[i]), -32767, 32767);
       const width = Math.ceil(view.width / view.step), height = Math.ceil(view.height / view.step);
       Object.assign(this.live, { width, height });
       const style = { left: view.x, top: view.y, width: width * view.step, height: height * view.step };
@@ -389,12 +390,13 @@ class ArrayRenderer {
     }
     const { rest, band, picture, words, context } = this.held;
     this.live.hidden = false;
-    (this.channels === 3 ? mixColours : mixGreys)(rest, band, Math.round(1024 * gains[slider]), words);
+    (this.channels === 3 ? mixColours : mixGreys)(rest, band, Math.round(1024 * mix.gains[slider]), words);
     context.putImageData(picture, 0, 0);
   }
   /** Set `total` to 255 times the weighted sum. */
-  sum(keys, gains, shift) {
-    const { total } = this;
+  sum(mix) {
+    const { total } = this, { keys, gains, shift } = mix;
+    this.drawn = mix;
     total.fill(255 * shift);
     gains.forEach((gain, k) => {
       const weight = 255 * (gain - (k ? gains[k - 1] : 0));
@@ -402,30 +404,41 @@ class ArrayRenderer {
       if (weight) for (let i = 0; i < total.length; i++) total[i] += weight * layer[i];
     });
   }
-  /** 32 times `total`, within a part of the image; means over squares of `step` pixels. */
-  integers({ x, y, width, height, step }) {
-    const { total, channels } = this, across = Math.ceil(width / step), down = Math.ceil(height / step);
-    const out = new Int16Array(across * down * channels), line = new Float32Array(width * channels);
-    const mean = new Float32Array(channels);
-    /** Call `act` with the pixels that share a square, and the length they share. */
-    const each = (k, length, act) => {
-      const from = k * step, to = Math.min(from + step, length);
-      for (let i = Math.floor(from); i < to; i++) act(i, (Math.min(i + 1, to) - Math.max(i, from)) / (to - from));
-    };
-    for (let v = 0, at = 0; v < down; v++) {
-      line.fill(0);
-      each(v, height, (row, share) => {
-        const start = ((y + row) * this.width + x) * channels;
-        for (let i = 0; i < line.length; i++) line[i] += share * total[start + i];
-      });
-      for (let u = 0; u < across; u++) {
-        mean.fill(0);
-        each(u, width, (column, share) => { for (let c = 0; c < channels; c++) mean[c] += share * line[column * channels + c]; });
-        for (let c = 0; c < channels; c++) out[at++] = clamp(Math.round(32 * mean[c]), -32767, 32767);
+  /** 32 times factor (values - others), within a part; means over squares of `step` pixels. */
+  integers({ x, y, width, height, step }, factor, values, others = null) {
+    const { channels } = this, across = Math.ceil(width / step) * channels, down = Math.ceil(height / step);
+    const [column, left, right] = squares(width, step), [line, above, below] = squares(height, step);
+    const sums = new Float32Array(across * down), row = new Float32Array(across);
+    for (let v = 0; v < height; v++) {
+      row.fill(0);
+      let i = ((y + v) * this.width + x) * channels;
+      for (let u = 0; u < width; u++) for (let c = 0, j = column[u] * channels; c < channels; c++, i++, j++) {
+        const value = others ? values[i] - others[i] : values[i];
+        row[j] += left[u] * value;
+        if (right[u]) row[j + channels] += right[u] * value;
+      }
+      for (let j = 0, at = line[v] * across; j < across; j++, at++) {
+        sums[at] += above[v] * row[j];
+        if (below[v]) sums[at + across] += below[v] * row[j];
       }
     }
+    const out = new Int16Array(sums.length);
+    for (let j = 0; j < out.length; j++) out[j] = clamp(Math.round(32 * factor * sums[j]), -32767, 32767);
     return out;
   }
+}
+
+/** For each pixel: the square it begins in, its share of this one, and of the next. */
+function squares(length, step) {
+  const square = new Int32Array(length), own = new Float32Array(length), next = new Float32Array(length);
+  const size = (k) => Math.min(step, length - k * step);
+  for (let i = 0; i < length; i++) {
+    const k = Math.floor(i / step), inside = Math.min(1, (k + 1) * step - i);
+    square[i] = k;
+    own[i] = inside / size(k);
+    if (inside < 1 && (k + 1) * step < length) next[i] = (1 - inside) / size(k + 1);
+  }
+  return [square, own, next];
 }
 
 /** Pixels (rest + gain * band) / 32, where `gain` is 1024 for 1; each is one word, opaque. */
