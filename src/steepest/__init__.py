@@ -56,6 +56,7 @@ _MODULES = (
     "learning",
     "io",
     "plot",
+    "app",
 )
 
 __all__ = [*_WHERE, *_MODULES, "__version__"]

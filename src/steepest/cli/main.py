@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from steepest.core.errors import InputError
 
 from . import (
+    app,
     compress,
     decompose,
     decompress,
@@ -49,6 +50,7 @@ COMMANDS: tuple[Any, ...] = (
     compress,
     decompress,
     learn,
+    app,
     info,
 )
 DESCRIPTION = """\
@@ -71,6 +73,7 @@ examples:
   steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
   steepest mask sample:coffee                    choose 5 % of the pixels to keep
   steepest compress sample:coffee                store these pixels in coffee.stp
+  steepest app photo.jpg                         all bands under sliders, in the browser
 
 images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
 folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.

@@ -8,7 +8,7 @@ of electron backscatter diffraction.
 >>> write_image("copy.png", photo)
 """
 
-from .files import check_target, read_image, write_image
+from .files import check_target, decode_image, encode_image, read_image, write_image
 from .image import Image, from_float
 from .kinds import READ_ONLY, SUFFIXES, check_kind
 from .labels import read_labels
@@ -39,6 +39,8 @@ __all__ = [
     "check_orientation_target",
     "check_target",
     "check_writable",
+    "decode_image",
+    "encode_image",
     "from_float",
     "image_files",
     "not_kept",
