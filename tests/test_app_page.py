@@ -297,15 +297,25 @@ def test_the_divider_is_dragged_between_original_and_result(start):
 
     result = row()
     app.page.keyboard.down("b")
+    app.until(lambda: np.abs(row() - result).mean() > 1)
     original = row()
     app.page.keyboard.up("b")
-    assert np.abs(result - original).mean() > 1
+    app.until(lambda: np.array_equal(row(), result))
     app.button("Split view").click()
     app.drag((middle, y), (left + 0.75 * width, y))
     app.page.mouse.move(5, 300)
-    both, at = row(), int(0.75 * width)
-    np.testing.assert_array_equal(both[:, : at - 20], original[:, : at - 20])
-    np.testing.assert_array_equal(both[:, at + 20 :], result[:, at + 20 :])
+    at = int(0.75 * width)
+
+    def differ(one, two):  # at the edges of enlarged pixels, the two layers round differently
+        return (np.abs(one - two).max(-1) > 2).mean()
+
+    def split():
+        both = row()
+        before = differ(both[:, : at - 20], original[:, : at - 20])
+        after = differ(both[:, at + 20 :], result[:, at + 20 :])
+        return before < 0.05 and after < 0.05
+
+    app.until(split)
 
 
 def test_at_100_percent_pixels_are_those_of_the_image(start):
