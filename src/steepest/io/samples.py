@@ -25,7 +25,7 @@ def sample(name: str = "camera") -> np.ndarray:
     """Return a bundled image.
 
     - "camera" (512, 512) and "coffee" (400, 600, 3), uint8: photographs.
-    - "interferogram" (60, 100) and "head" (51, 51), float32: phases in radians, from radar and
+    - "interferogram" (189, 192) and "head" (51, 51), float32: phases in radians, from radar and
       from magnetic resonance imaging.
 
     `read_orientations` reads the orientation map "sample:nickel". The sources and licences are

@@ -75,7 +75,7 @@ def denoise_nl_bayes(
     Laus, Nikolova, Persch & Steidl, SIAM J. Imaging Sci. 10 (2017) 416-448; for real numbers,
     Lebrun, Buades & Morel, SIAM J. Imaging Sci. 6 (2013) 1665-1688.
     """
-    problem, noisy, dtype = prepare(image, 0.0, manifold, num_threads=num_threads)
+    problem, noisy, shaped = prepare(image, 0.0, manifold, num_threads=num_threads)
     sigma = check_number(sigma, "sigma", positive=True)
     patch_size = check_count(patch_size, "patch_size")
     patch_distance = check_count(patch_distance, "patch_distance")
@@ -87,7 +87,7 @@ def denoise_nl_bayes(
     patches = _Patches(problem.space, patch_size, patch_distance, num_similar)
     result = _filtered(problem, patches, noisy, None, sigma)
     result = _filtered(problem, patches, noisy, result, sigma)
-    return result.reshape(*problem.space, *problem.manifold.point_shape).astype(dtype)
+    return shaped(result)
 
 
 @dataclass(frozen=True)
