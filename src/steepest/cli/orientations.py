@@ -32,13 +32,13 @@ from .progress import progress
 HELP = "remove noise from maps of crystal orientations (EBSD)"
 USAGE = "MAP [MAP ...] --strength S [options]"
 DESCRIPTION = """\
-Denoise maps of crystal orientations (.ctf, .ang): the orientations v near which
-1/2 d(v, map)^2 + strength * TV(v) is smallest, where d is the misorientation angle under the
-crystal symmetry stated in the file, and TV adds up the misorientations of neighbours. Noise within
-grains goes, and grain boundaries stay sharp.
+Denoise maps of crystal orientations (.ctf, .ang). The result v is a local minimiser of
+1/2 d(v, map)^2 + strength * TV(v), where d is the misorientation angle under the crystal symmetry
+stated in the file, and TV adds up the misorientations of neighbours. This removes noise within
+grains and keeps grain boundaries sharp.
 
-The result is a copy of the file in which only the Euler angles are replaced. Points that were not
-indexed are left as they are. Each crystal phase is denoised on its own.
+The result is a copy of the file in which only the Euler angles are new. Points that were not
+indexed stay as they are, unless you give --fill. Each crystal phase is denoised on its own.
 """
 EPILOG = """\
 examples:
@@ -48,9 +48,9 @@ examples:
   steepest orientations map.ctf --strength 0.5 -o map.npy     quaternions (H, W, 4), scalar last
   steepest orientations 'maps/*.ctf' --strength 0.5 -o clean
 
-The strength is in degree x point. Try one to two times the misorientation of neighbours within
-grains, which is printed. A grain of radius r points that differs by c degrees from all around it
-vanishes at a strength of about c r / 2.
+The strength is in degrees x points. Try one to two times the misorientation of neighbours within
+grains, which is printed. A grain with a radius of r points that differs from its surroundings by c
+degrees vanishes at a strength of about c r / 2.
 """
 
 
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         required=True,
         metavar="S",
-        help="weight of total variation, in degrees",
+        help="weight of total variation, in degrees x points",
     )
     group.add_argument(
         "--boundary",
@@ -79,6 +79,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--anisotropic", action="store_true", help="sum the differences along each axis"
+    )
+    group.add_argument(
+        "--fill",
+        action="store_true",
+        help="give points that were not indexed the phase of the nearest indexed point, and an "
+        "orientation",
     )
     group.add_argument("--tol", type=positive, metavar="GAP", help="relative gap to reach")
     group.add_argument(
@@ -130,19 +136,20 @@ def run(arguments: argparse.Namespace) -> int:
     def work(source: str, label: str) -> Record:
         given = read_orientations(source, max_pixels=arguments.max_pixels)
         check_orientation_target(targets[source], given)
+        wanted = _filled(given) if arguments.fill else given.phase
         record = Record(source, outputs=[targets[source], *pictures[source].values()])
         start = perf_counter()
         with progress(label, enabled=not arguments.quiet) as on_step:
-            values, results = _denoised(arguments, given, on_step)
+            values, results = _denoised(arguments, given, wanted, on_step)
         seconds = perf_counter() - start
         found = _Faces.of(given, values, arguments.boundary)
         with OutputSet(overwrite=arguments.overwrite) as outputs:
-            clean = replace(given, quaternions=values)
+            clean = replace(given, quaternions=values, phase=wanted)
             write_orientations(targets[source], clean, outputs=outputs)
             for option, path in pictures[source].items():
                 draw = _colours if option == "picture" else _angles
-                write_figure(path, draw(arguments, given, values, found), outputs)
-        _report(record, given, found)
+                write_figure(path, draw(arguments, given, clean, found), outputs)
+        _report(record, given, clean, found)
         record.certify(ManifoldProof(results, seconds))
         return record
 
@@ -161,10 +168,22 @@ def _target(name: str, arguments: argparse.Namespace, several: bool) -> Path:
     return one_target(name, arguments, "denoised", several, ending)
 
 
+def _filled(given: OrientationMap) -> np.ndarray:
+    """The phase of each point, or of the indexed point nearest to it."""
+    from steepest.manifold.neighbours import nearest_known
+
+    if not given.indexed.any():
+        return given.phase
+    return given.phase.ravel()[nearest_known(given.indexed)].reshape(given.phase.shape)
+
+
 def _denoised(
-    arguments: argparse.Namespace, given: OrientationMap, on_step: Any
+    arguments: argparse.Namespace, given: OrientationMap, wanted: np.ndarray, on_step: Any
 ) -> tuple[np.ndarray, list[Any]]:
-    """Denoise each crystal phase; return all quaternions and the results."""
+    """Denoise each crystal phase; return all quaternions and the results.
+
+    ``wanted`` is the phase of each point, also of those that are to be filled.
+    """
     from steepest.manifold import Rotations, denoise_tv
 
     values, results = given.quaternions.copy(), []
@@ -188,7 +207,7 @@ def _denoised(
             on_step=on_step,
             **keywords,
         )
-        values[own] = result.image[own]
+        values[wanted == number] = result.image[wanted == number]
         results.append(result)
     if not results:
         raise InputError(f"{given.name}: no point was indexed")
@@ -243,14 +262,14 @@ def _misorientations(given: OrientationMap, values: np.ndarray) -> tuple[np.ndar
     return found
 
 
-def _report(record: Record, given: OrientationMap, found: _Faces) -> None:
+def _report(record: Record, given: OrientationMap, clean: OrientationMap, found: _Faces) -> None:
     """Report the map, the misorientation within grains and the boundaries, before and after."""
     height, width = given.phase.shape
     step = " x ".join(f"{each:g}" for each in dict.fromkeys(given.spacing[::-1]))
     share = 100 * float(given.indexed.mean())
-    record.lines.append(
-        ("map", f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed")
-    )
+    filled = int(np.count_nonzero(clean.indexed & ~given.indexed))
+    text = f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed"
+    record.lines.append(("map", text + (f", {filled} points filled" if filled else "")))
     for number, phase in enumerate(given.phases, 1):
         part = 100 * float((given.phase == number).mean())
         record.lines.append(
@@ -271,14 +290,14 @@ def _report(record: Record, given: OrientationMap, found: _Faces) -> None:
     record.lines.append(("boundaries", text + (f", {new} new" if new else "")))
     record.values.update(
         shape=[height, width], spacing=list(given.spacing), indexed=float(given.indexed.mean()),
-        phases=[{"name": phase.name, "symmetry": phase.symmetry} for phase in given.phases],
+        filled=filled, phases=[{"name": phase.name, "symmetry": phase.symmetry} for phase in given.phases],
         misorientation=inside, boundary=limit,
         boundaries={"before": int(np.count_nonzero(across)), "kept": kept, "new": new},
     )  # fmt: skip
 
 
 def _colours(
-    arguments: argparse.Namespace, given: OrientationMap, values: np.ndarray, found: _Faces
+    arguments: argparse.Namespace, given: OrientationMap, clean: OrientationMap, found: _Faces
 ) -> Any:
     """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
     from steepest import plot
@@ -288,16 +307,16 @@ def _colours(
     phase = given.phases[number]
     axis = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}[arguments.direction]
     return plot.orientation_figure(
-        {"measured": given.quaternions, "denoised": values},
+        {"measured": given.quaternions, "denoised": clean.quaternions},
         phase.symmetry,
         direction=axis,
-        known=given.phase == number + 1,
+        known={"measured": given.phase == number + 1, "denoised": clean.phase == number + 1},
         title=f"{phase.name or 'crystal'}, inverse pole figure along {arguments.direction}",
     )
 
 
 def _angles(
-    arguments: argparse.Namespace, given: OrientationMap, values: np.ndarray, found: _Faces
+    arguments: argparse.Namespace, given: OrientationMap, clean: OrientationMap, found: _Faces
 ) -> Any:
     from steepest import plot
 

@@ -16,6 +16,7 @@ from ..core.status import Status
 from ..core.threads import resolve_num_threads
 from .certificate import certify
 from .geometry import as_manifold
+from .neighbours import nearest_known
 from .problem import Linear, Problem, linearise
 from .result import ManifoldResult, ManifoldStep
 from .solve import solve
@@ -222,7 +223,7 @@ def prepare(
     points = np.ascontiguousarray(array, np.float64).reshape(-1, *own)
     mask = _mask(known, space)
     if mask is not None:
-        points = points[_nearest(mask.reshape(space))]
+        points = points[nearest_known(mask.reshape(space))]
     data = np.ascontiguousarray(space_of.check(points, "image"))
     weight = check_weights(weights, space, np.zeros(1))
     problem = Problem(
@@ -256,16 +257,3 @@ def _mask(known: Any, space: tuple[int, ...]) -> np.ndarray | None:
     if not array.any():
         raise InputError("known is False everywhere; at least one pixel must be known")
     return None if array.all() else array.ravel().copy()
-
-
-def _nearest(known: np.ndarray) -> np.ndarray:
-    """The index of the known pixel that is the fewest steps between neighbours away (n,)."""
-    index = np.where(known, np.arange(known.size).reshape(known.shape), -1)
-    while (index < 0).any():
-        before = index.copy()
-        for axis in range(index.ndim):
-            new, old = np.moveaxis(index, axis, 0), np.moveaxis(before, axis, 0)
-            for to, source in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
-                empty = new[to] < 0
-                new[to][empty] = old[source][empty]
-    return index.ravel()
