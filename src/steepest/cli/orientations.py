@@ -83,8 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fill",
         action="store_true",
-        help="give points that were not indexed the phase of the nearest indexed point, and an "
-        "orientation",
+        help="give points that were not indexed the phase and the denoised orientation of the "
+        "nearest indexed point",
     )
     group.add_argument("--tol", type=positive, metavar="GAP", help="relative gap to reach")
     group.add_argument(
@@ -136,15 +136,15 @@ def run(arguments: argparse.Namespace) -> int:
     def work(source: str, label: str) -> Record:
         given = read_orientations(source, max_pixels=arguments.max_pixels)
         check_orientation_target(targets[source], given)
-        wanted = _filled(given) if arguments.fill else given.phase
         record = Record(source, outputs=[targets[source], *pictures[source].values()])
         start = perf_counter()
         with progress(label, enabled=not arguments.quiet) as on_step:
-            values, results = _denoised(arguments, given, wanted, on_step)
+            values, results = _denoised(arguments, given, on_step)
         seconds = perf_counter() - start
         found = _Faces.of(given, values, arguments.boundary)
         with OutputSet(overwrite=arguments.overwrite) as outputs:
-            clean = replace(given, quaternions=values, phase=wanted)
+            clean = replace(given, quaternions=values)
+            clean = _filled(clean) if arguments.fill else clean
             write_orientations(targets[source], clean, outputs=outputs)
             for option, path in pictures[source].items():
                 draw = _colours if option == "picture" else _angles
@@ -168,22 +168,22 @@ def _target(name: str, arguments: argparse.Namespace, several: bool) -> Path:
     return one_target(name, arguments, "denoised", several, ending)
 
 
-def _filled(given: OrientationMap) -> np.ndarray:
-    """The phase of each point, or of the indexed point nearest to it."""
+def _filled(clean: OrientationMap) -> OrientationMap:
+    """Give each point the phase and orientation of the indexed point nearest to it."""
     from steepest.manifold.neighbours import nearest_known
 
-    if not given.indexed.any():
-        return given.phase
-    return given.phase.ravel()[nearest_known(given.indexed)].reshape(given.phase.shape)
+    nearest = nearest_known(clean.indexed)
+    values, phase = clean.quaternions.reshape(-1, 4)[nearest], clean.phase.ravel()[nearest]
+    return replace(
+        clean, quaternions=values.reshape(clean.quaternions.shape),
+        phase=phase.reshape(clean.phase.shape),
+    )  # fmt: skip
 
 
 def _denoised(
-    arguments: argparse.Namespace, given: OrientationMap, wanted: np.ndarray, on_step: Any
+    arguments: argparse.Namespace, given: OrientationMap, on_step: Any
 ) -> tuple[np.ndarray, list[Any]]:
-    """Denoise each crystal phase; return all quaternions and the results.
-
-    ``wanted`` is the phase of each point, also of those that are to be filled.
-    """
+    """Denoise each crystal phase; return all quaternions and the results."""
     from steepest.manifold import Rotations, denoise_tv
 
     values, results = given.quaternions.copy(), []
@@ -207,7 +207,7 @@ def _denoised(
             on_step=on_step,
             **keywords,
         )
-        values[wanted == number] = result.image[wanted == number]
+        values[own] = result.image[own]
         results.append(result)
     if not results:
         raise InputError(f"{given.name}: no point was indexed")
@@ -290,7 +290,8 @@ def _report(record: Record, given: OrientationMap, clean: OrientationMap, found:
     record.lines.append(("boundaries", text + (f", {new} new" if new else "")))
     record.values.update(
         shape=[height, width], spacing=list(given.spacing), indexed=float(given.indexed.mean()),
-        filled=filled, phases=[{"name": phase.name, "symmetry": phase.symmetry} for phase in given.phases],
+        filled=filled,
+        phases=[{"name": phase.name, "symmetry": phase.symmetry} for phase in given.phases],
         misorientation=inside, boundary=limit,
         boundaries={"before": int(np.count_nonzero(across)), "kept": kept, "new": new},
     )  # fmt: skip
