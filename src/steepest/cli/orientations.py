@@ -26,7 +26,7 @@ from .batch import Record, run_batch
 from .figures import need_figures, write_figure
 from .inputs import SAMPLE, check_targets, expand, one_target, placed
 from .manifold_proof import ManifoldProof
-from .options import add_max_pixels, add_outputs, count, positive
+from .options import add_max_pixels, add_outputs, add_solver, positive
 from .progress import progress
 
 HELP = "remove noise from maps of crystal orientations (EBSD)"
@@ -86,10 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="give points that were not indexed the phase and the denoised orientation of the "
         "nearest indexed point",
     )
-    group.add_argument("--tol", type=positive, metavar="GAP", help="relative gap to reach")
-    group.add_argument(
-        "--threads", type=count, metavar="N", help="number of threads (default: all processors)"
-    )
+    add_solver(group, spacing=False)
     add_outputs(
         parser,
         "file (.ctf or .ang as the map, or .npy), or folder for several maps (default: "

@@ -18,7 +18,7 @@ from .batch import Record, run_batch
 from .figures import need_figures, write_figure
 from .inputs import SAMPLE, check_targets, given_images, one_target, placed, read, without_copies
 from .manifold_proof import ManifoldProof
-from .options import add_inputs, add_outputs, count, positive, spacing_of
+from .options import add_inputs, add_outputs, add_solver, positive, spacing_of
 from .pages import page_named
 from .progress import progress
 
@@ -76,15 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--anisotropic", action="store_true", help="sum the differences along each axis"
     )
-    group.add_argument(
-        "--spacing",
-        metavar="A,B,..",
-        help="pixel spacing along each axis, or 'file' for the ratios of the file's pixel sizes",
-    )
-    group.add_argument("--tol", type=positive, metavar="GAP", help="relative gap to reach")
-    group.add_argument(
-        "--threads", type=count, metavar="N", help="number of threads (default: all processors)"
-    )
+    add_solver(group)
     add_outputs(
         parser, "file, or folder for several images (default: NAME_denoised here)", images=False
     )
