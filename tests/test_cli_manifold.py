@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from cases.terminal import one_error
 from steepest.cli.main import main
+from steepest.core.errors import InputError
 from steepest.io import read_image, read_orientations, write_orientations
 from steepest.manifold import Rotations, denoise_tv, neighbour_distances
 
@@ -211,6 +212,34 @@ def test_phases_do_not_mix_and_unindexed_points_stay(capsys):
     assert main(["orientations", "other.ctf", "--strength", "0.8", "-q"]) == 0
     again = read_orientations("other_denoised.ctf").quaternions
     assert np.array_equal(again[phase == 1], got.quaternions[phase == 1])
+
+
+def test_unindexed_points_are_filled_if_wanted():
+    phase = np.ones((12, 16), int)
+    phase[:, 11:] = 2
+    phase[4:6, 3:5] = 0
+    phase[4:8, 6:8] = 0
+    phase[2, 13] = 0
+    bicrystal(phase)
+    options = ["--strength", "0.8", "-q", "--fill"]
+    assert main(["orientations", "map.ctf", *options]) == 0
+    given, got = read_orientations("map.ctf"), read_orientations("map_denoised.ctf")
+    assert got.indexed.all()
+    assert np.array_equal(got.phase[phase > 0], phase[phase > 0])
+    assert got.phase[2, 13] == 2
+    assert (got.phase[4:6, 3:5] == 1).all()
+    cubic = Rotations(symmetry="m-3m")
+    # a filled point between two grains belongs to one of them
+    angles = np.concatenate(
+        [x.ravel() for x in neighbour_distances(got.quaternions[:, :11], cubic)]
+    )
+    assert np.all((np.degrees(angles) < 3) | (np.degrees(angles) > 20))
+    # the indexed points do not depend on it
+    assert main(["orientations", "map.ctf", *options[:-1], "-o", "left.ctf"]) == 0
+    left = read_orientations("left.ctf")
+    assert np.array_equal(left.quaternions[phase > 0], got.quaternions[phase > 0])
+    with pytest.raises(InputError, match="not indexed"):
+        write_orientations("x.ctf", replace(given, phase=np.ones((12, 16), int)))
 
 
 def test_errors_leave_no_file(capsys):

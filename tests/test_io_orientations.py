@@ -102,6 +102,17 @@ def test_only_changed_orientations_are_rewritten(text, name):
     assert np.array_equal(np.load("q.npy"), values)
 
 
+def test_filled_points_of_ang_maps_count_as_indexed():
+    got = read_orientations(stored(ANG, "map.ang"))
+    values = got.quaternions.copy()
+    values[1] = values[0]
+    write_orientations("f.ang", replace(got, quaternions=values, phase=np.ones((2, 2), int)))
+    again = read_orientations("f.ang")
+    assert again.indexed.all()
+    np.testing.assert_allclose(np.abs((again.quaternions * values).sum(-1)), 1, atol=1e-9)
+    assert b"11.0  0.000  0    1.0  0.7" in Path("f.ang").read_bytes()
+
+
 def test_decimal_commas_are_read_and_written():
     head, table = CTF.split("BS\r\n")
     text = head.replace("0.25", "0,25").replace("0.5", "0,5") + "BS\r\n" + table.replace(".", ",")
@@ -178,3 +189,5 @@ def test_samples():
         assert np.abs(sample(name)).max() <= np.float32(np.pi)
     with pytest.raises(InputError, match="nickel"):
         sample("nickel")
+    with pytest.raises(InputError, match="nickel"):
+        read_orientations("sample:head")

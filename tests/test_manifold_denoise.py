@@ -311,12 +311,25 @@ def test_a_hole_between_two_constants_is_filled_with_one_of_them_or_between():
     assert filled[0] == pytest.approx(0.05 / 7, abs=1e-3)
 
 
-def test_strength_zero_changes_nothing():
-    phases = np.random.default_rng(0).uniform(-3, 3, (8, 9))
-    result = manifold.denoise_tv(phases, 0.0, manifold="circle")
-    np.testing.assert_array_equal(result.image, phases)
-    assert result.energy == 0
+@pytest.mark.parametrize("kind", ["circle", "spd"])
+def test_strength_zero_changes_nothing(kind):
+    image = some_points(kind, (8, 9))
+    result = manifold.denoise_tv(image, 0.0, manifold=kind)
+    np.testing.assert_allclose(result.image, image, rtol=1e-15)
+    assert result.energy == pytest.approx(0, abs=1e-20)
+    assert result.error_bound == pytest.approx(0, abs=1e-10)
     assert result.converged
+
+
+def test_tensors_come_back_as_tensors_on_their_device():
+    torch = pytest.importorskip("torch")
+    phases = torch.linspace(-3, 3, 20).reshape(4, 5)
+    got = manifold.denoise_tv(phases, 0.2, manifold="circle").image
+    expected = manifold.denoise_tv(phases.numpy(), 0.2, manifold="circle").image
+    assert got.dtype == torch.float32
+    np.testing.assert_array_equal(got.numpy(), expected)
+    with pytest.raises(InputError, match="requires grad"):
+        manifold.denoise_tv(phases.requires_grad_(), 0.2, manifold="circle")
 
 
 @pytest.mark.parametrize("kind", MANIFOLDS)

@@ -272,6 +272,9 @@ def test_manifolds_by_name_take_their_size_from_the_image():
         (SPD(2), np.array([[[1.0, 0.5], [0.0, 1.0]]]), "not symmetric"),
         (SPD(2), np.array([[[1.0, 2.0], [2.0, 1.0]]]), "from -1 to 3"),
         (SPD(2), np.zeros((1, 2, 2)), "positive definite"),
+        (SPD(2), 1e-160 * np.array([[[2.0, 1.0], [1.0, 2.0]]]), "other units"),
+        (SPD(2), 1e160 * np.array([[[2.0, 1.0], [1.0, 2.0]]]), "other units"),
+        (Circle(), np.array([0.0, -1e20]), "-1e\\+20; allowed are angles"),
         (Product((Circle(), Sphere(2))), np.ones((4, 4)), "length 1.73205"),
     ],
 )
@@ -294,6 +297,7 @@ def test_check_keeps_points_and_reads_single_precision(manifold):
     [
         lambda: as_manifold("torus"),
         lambda: as_manifold(None),
+        lambda: as_manifold(SPD),
         lambda: Sphere(1),
         lambda: Euclidean(0),
         lambda: SPD(0),

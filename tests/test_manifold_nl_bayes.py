@@ -7,6 +7,7 @@ import pytest
 
 from steepest import InputError
 from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, denoise_nl_bayes
+from steepest.manifold.compiled.symmetric import eigenvectors
 from tests.manifold_points import MANIFOLDS, random_points
 
 
@@ -90,6 +91,37 @@ def test_single_precision_returns():
     single = denoise_nl_bayes(noisy.astype(np.float32), 0.1, manifold="circle")
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, denoise_nl_bayes(noisy, 0.1, manifold="circle"), atol=1e-5)
+
+
+def test_stopping_returns_the_last_complete_pass():
+    _, noisy = slopes(Sphere(2), (14, 14), 0.1)
+    seen = []
+    denoise_nl_bayes(noisy, 0.1, manifold="sphere", on_step=seen.append)
+    assert [report.step for report in seen] == list(range(1, seen[0].num_steps + 1))
+
+    def stopped_at(step):
+        return denoise_nl_bayes(
+            noisy, 0.1, manifold="sphere", on_step=lambda report: report.step == step
+        )
+
+    np.testing.assert_allclose(stopped_at(1), noisy, rtol=1e-15)
+    assert np.abs(stopped_at(len(seen)) - noisy).max() > 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 40])
+def test_eigenvectors_of_symmetric_matrices(size):
+    rng = np.random.default_rng(size)
+    few = rng.normal(size=(3, size, max(size // 2, 1)))  # singular, with repeated zeros
+    full = rng.normal(size=(3, size, size)) * 10.0 ** rng.uniform(-3, 3, size)
+    fixed = [np.zeros((size, size)), np.eye(size), np.diag(np.arange(size, 0.0, -1))]
+    matrices = np.stack([*(x @ x.T for x in (*few, *full)), *fixed])
+    values, vectors = np.empty(matrices.shape[:2]), np.empty_like(matrices)
+    eigenvectors(matrices, values, vectors)
+    scale = np.abs(matrices).max((1, 2), keepdims=True)
+    again = (vectors * values[:, None]) @ vectors.transpose(0, 2, 1)
+    np.testing.assert_allclose((again - matrices) / np.maximum(scale, 1e-9), 0, atol=1e-12)
+    orthogonal = vectors.transpose(0, 2, 1) @ vectors
+    np.testing.assert_allclose(orthogonal, np.tile(np.eye(size), (9, 1, 1)), atol=1e-12)
 
 
 @pytest.mark.parametrize(

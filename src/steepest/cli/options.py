@@ -178,11 +178,18 @@ def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
     group.add_argument(
         "--separate-channels", action="store_true", help="treat each channel on its own"
     )
-    group.add_argument(
-        "--spacing",
-        metavar="A,B,..",
-        help="pixel spacing along each axis, or 'file' for the ratios of the file's pixel sizes",
-    )
+    add_solver(group)
+
+
+def add_solver(group: Any, *, spacing: bool = True) -> None:
+    """Add the options for the spacing, the tolerance and the threads."""
+    if spacing:
+        group.add_argument(
+            "--spacing",
+            metavar="A,B,..",
+            help="pixel spacing along each axis, or 'file' for the ratios of the file's pixel "
+            "sizes",
+        )
     group.add_argument("--tol", type=positive, metavar="GAP", help="relative duality gap to reach")
     group.add_argument(
         "--threads", type=count, metavar="N", help="number of threads (default: all processors)"

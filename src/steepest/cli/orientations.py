@@ -26,19 +26,19 @@ from .batch import Record, run_batch
 from .figures import need_figures, write_figure
 from .inputs import SAMPLE, check_targets, expand, one_target, placed
 from .manifold_proof import ManifoldProof
-from .options import add_max_pixels, add_outputs, count, positive
+from .options import add_max_pixels, add_outputs, add_solver, positive
 from .progress import progress
 
 HELP = "remove noise from maps of crystal orientations (EBSD)"
 USAGE = "MAP [MAP ...] --strength S [options]"
 DESCRIPTION = """\
-Denoise maps of crystal orientations (.ctf, .ang): the orientations v near which
-1/2 d(v, map)^2 + strength * TV(v) is smallest, where d is the misorientation angle under the
-crystal symmetry stated in the file, and TV adds up the misorientations of neighbours. Noise within
-grains goes, and grain boundaries stay sharp.
+Denoise maps of crystal orientations (.ctf, .ang). The result v is a local minimiser of
+1/2 d(v, map)^2 + strength * TV(v), where d is the misorientation angle under the crystal symmetry
+stated in the file, and TV adds up the misorientations of neighbours. This removes noise within
+grains and keeps grain boundaries sharp.
 
-The result is a copy of the file in which only the Euler angles are replaced. Points that were not
-indexed are left as they are. Each crystal phase is denoised on its own.
+The result is a copy of the file in which only the Euler angles are new. Points that were not
+indexed stay as they are, unless you give --fill. Each crystal phase is denoised on its own.
 """
 EPILOG = """\
 examples:
@@ -48,9 +48,9 @@ examples:
   steepest orientations map.ctf --strength 0.5 -o map.npy     quaternions (H, W, 4), scalar last
   steepest orientations 'maps/*.ctf' --strength 0.5 -o clean
 
-The strength is in degree x point. Try one to two times the misorientation of neighbours within
-grains, which is printed. A grain of radius r points that differs by c degrees from all around it
-vanishes at a strength of about c r / 2.
+The strength is in degrees x points. Try one to two times the misorientation of neighbours within
+grains, which is printed. A grain with a radius of r points that differs from its surroundings by c
+degrees vanishes at a strength of about c r / 2.
 """
 
 
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         required=True,
         metavar="S",
-        help="weight of total variation, in degrees",
+        help="weight of total variation, in degrees x points",
     )
     group.add_argument(
         "--boundary",
@@ -80,10 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--anisotropic", action="store_true", help="sum the differences along each axis"
     )
-    group.add_argument("--tol", type=positive, metavar="GAP", help="relative gap to reach")
     group.add_argument(
-        "--threads", type=count, metavar="N", help="number of threads (default: all processors)"
+        "--fill",
+        action="store_true",
+        help="give points that were not indexed the phase and the denoised orientation of the "
+        "nearest indexed point",
     )
+    add_solver(group, spacing=False)
     add_outputs(
         parser,
         "file (.ctf or .ang as the map, or .npy), or folder for several maps (default: "
@@ -138,11 +141,12 @@ def run(arguments: argparse.Namespace) -> int:
         found = _Faces.of(given, values, arguments.boundary)
         with OutputSet(overwrite=arguments.overwrite) as outputs:
             clean = replace(given, quaternions=values)
+            clean = _filled(clean) if arguments.fill else clean
             write_orientations(targets[source], clean, outputs=outputs)
             for option, path in pictures[source].items():
                 draw = _colours if option == "picture" else _angles
-                write_figure(path, draw(arguments, given, values, found), outputs)
-        _report(record, given, found)
+                write_figure(path, draw(arguments, given, clean, found), outputs)
+        _report(record, given, clean, found)
         record.certify(ManifoldProof(results, seconds))
         return record
 
@@ -159,6 +163,18 @@ def _sources(names: Sequence[str]) -> list[str]:
 def _target(name: str, arguments: argparse.Namespace, several: bool) -> Path:
     ending = ".ctf" if name.startswith(SAMPLE) else Path(name).suffix.lower()
     return one_target(name, arguments, "denoised", several, ending)
+
+
+def _filled(clean: OrientationMap) -> OrientationMap:
+    """Give each point the phase and orientation of the indexed point nearest to it."""
+    from steepest.manifold.neighbours import nearest_known
+
+    nearest = nearest_known(clean.indexed)
+    values, phase = clean.quaternions.reshape(-1, 4)[nearest], clean.phase.ravel()[nearest]
+    return replace(
+        clean, quaternions=values.reshape(clean.quaternions.shape),
+        phase=phase.reshape(clean.phase.shape),
+    )  # fmt: skip
 
 
 def _denoised(
@@ -243,14 +259,14 @@ def _misorientations(given: OrientationMap, values: np.ndarray) -> tuple[np.ndar
     return found
 
 
-def _report(record: Record, given: OrientationMap, found: _Faces) -> None:
+def _report(record: Record, given: OrientationMap, clean: OrientationMap, found: _Faces) -> None:
     """Report the map, the misorientation within grains and the boundaries, before and after."""
     height, width = given.phase.shape
     step = " x ".join(f"{each:g}" for each in dict.fromkeys(given.spacing[::-1]))
     share = 100 * float(given.indexed.mean())
-    record.lines.append(
-        ("map", f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed")
-    )
+    filled = int(np.count_nonzero(clean.indexed & ~given.indexed))
+    text = f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed"
+    record.lines.append(("map", text + (f", {filled} points filled" if filled else "")))
     for number, phase in enumerate(given.phases, 1):
         part = 100 * float((given.phase == number).mean())
         record.lines.append(
@@ -271,6 +287,7 @@ def _report(record: Record, given: OrientationMap, found: _Faces) -> None:
     record.lines.append(("boundaries", text + (f", {new} new" if new else "")))
     record.values.update(
         shape=[height, width], spacing=list(given.spacing), indexed=float(given.indexed.mean()),
+        filled=filled,
         phases=[{"name": phase.name, "symmetry": phase.symmetry} for phase in given.phases],
         misorientation=inside, boundary=limit,
         boundaries={"before": int(np.count_nonzero(across)), "kept": kept, "new": new},
@@ -278,7 +295,7 @@ def _report(record: Record, given: OrientationMap, found: _Faces) -> None:
 
 
 def _colours(
-    arguments: argparse.Namespace, given: OrientationMap, values: np.ndarray, found: _Faces
+    arguments: argparse.Namespace, given: OrientationMap, clean: OrientationMap, found: _Faces
 ) -> Any:
     """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
     from steepest import plot
@@ -288,16 +305,16 @@ def _colours(
     phase = given.phases[number]
     axis = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}[arguments.direction]
     return plot.orientation_figure(
-        {"measured": given.quaternions, "denoised": values},
+        {"measured": given.quaternions, "denoised": clean.quaternions},
         phase.symmetry,
         direction=axis,
-        known=given.phase == number + 1,
+        known={"measured": given.phase == number + 1, "denoised": clean.phase == number + 1},
         title=f"{phase.name or 'crystal'}, inverse pole figure along {arguments.direction}",
     )
 
 
 def _angles(
-    arguments: argparse.Namespace, given: OrientationMap, values: np.ndarray, found: _Faces
+    arguments: argparse.Namespace, given: OrientationMap, clean: OrientationMap, found: _Faces
 ) -> Any:
     from steepest import plot
 

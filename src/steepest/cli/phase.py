@@ -18,19 +18,20 @@ from .batch import Record, run_batch
 from .figures import need_figures, write_figure
 from .inputs import SAMPLE, check_targets, given_images, one_target, placed, read, without_copies
 from .manifold_proof import ManifoldProof
-from .options import add_inputs, add_outputs, count, positive, spacing_of
+from .options import add_inputs, add_outputs, add_solver, positive, spacing_of
 from .pages import page_named
 from .progress import progress
 
 HELP = "remove noise from phases (InSAR, MRI, holography)"
 USAGE = "IMAGE [IMAGE ...] --strength S [options]"
 DESCRIPTION = """\
-Denoise wrapped phases: the minimiser v of 1/2 d(v, image)^2 + strength * TV(v), where d is the
-distance on the circle and TV adds up the distances of neighbours on it. Jumps from pi to -pi are
-no edges, so nothing is unwrapped, and the result is wrapped in the same way as the image.
+Denoise wrapped phases. The result v minimises 1/2 d(v, image)^2 + strength * TV(v) for its own
+wraps, where d is the distance on the circle and TV adds up the distances of neighbours on it. A
+jump from pi to -pi is no edge, so nothing needs to be unwrapped, and the result is wrapped in the
+same way as the image.
 
-Phases are in radians; with --period, a file may hold them on another scale. Pixels that are NaN
-have no phase: they are left out, and stay NaN.
+Phases are in radians; --period is for files with another scale. Pixels that are NaN have no data:
+they do not influence the others, and stay NaN.
 """
 EPILOG = """\
 examples:
@@ -40,10 +41,10 @@ examples:
   steepest phase echo.tif --strength 0.1 --second-order 0.2   keeps slopes, without staircases
   steepest phase echoes.tif --pages --strength 0.3        each page of a time series
 
-The strength is in radian x pixel, also with --period: phases that differ from all around them by c
-radians vanish within a radius of about 2 * strength / c pixels. Try 0.5 to 2 times the standard
-deviation of the noise. A residue is a point around which the phases do not add up to zero; noise
-makes residues, and unwrapping fails at them.
+The strength is in radians x pixels, also with --period: an object that differs by c radians from
+its surroundings vanishes if its radius is below about 2 * strength / c pixels. Try 0.5 to 2 times
+the standard deviation of the noise. A residue is a point around which the phases do not add up to
+zero; residues come from noise, and make unwrapping fail.
 """
 
 
@@ -75,15 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--anisotropic", action="store_true", help="sum the differences along each axis"
     )
-    group.add_argument(
-        "--spacing",
-        metavar="A,B,..",
-        help="pixel spacing along each axis, or 'file' for the ratios of the file's pixel sizes",
-    )
-    group.add_argument("--tol", type=positive, metavar="GAP", help="relative gap to reach")
-    group.add_argument(
-        "--threads", type=count, metavar="N", help="number of threads (default: all processors)"
-    )
+    add_solver(group)
     add_outputs(
         parser, "file, or folder for several images (default: NAME_denoised here)", images=False
     )

@@ -33,7 +33,8 @@ def parse(source: bytes, name: str, max_pixels: int) -> Table:
     stated, phases = _header(header, name)
     if stated.get("GRID", "SqrGrid") != "SqrGrid":
         raise InputError(
-            f"{name}: has a {stated['GRID']}; allowed is SqrGrid (convert hexagonal grids first)"
+            f"{name}: has a {stated['GRID']}; allowed is SqrGrid (convert it first, for example "
+            "with DREAM.3D: 'Convert EDAX Hex Grid to Square Grid')"
         )
     try:
         columns, rows = int(stated["NCOLS_ODD"]), int(stated["NROWS"])
@@ -54,7 +55,8 @@ def parse(source: bytes, name: str, max_pixels: int) -> Table:
     phase = np.where(unindexed, 0, number)
     if (phase < 0).any() or (phase > len(phases)).any():
         raise InputError(f"{name}: phases are numbered 1 to {len(phases)} in its header")
-    return Table("ang", euler, phase, phases, steps, np.array(at), (0, 1, 2), False)
+    marks = {6: "0.000"} if len(phases) == 1 else {6: "0.000", 7: "{}"}
+    return Table("ang", euler, phase, phases, steps, np.array(at), (0, 1, 2), False, marks)
 
 
 def _header(lines: list[str], name: str) -> tuple[dict[str, str], tuple[Phase, ...]]:

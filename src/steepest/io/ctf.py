@@ -51,7 +51,8 @@ def parse(source: bytes, name: str, max_pixels: int) -> Table:
         raise InputError(f"{name}: phases are numbered 0 to {len(phases)} in its header")
     index = np.array([k for k in range(start, len(lines)) if lines[k].strip()])
     euler = np.radians(check_angles(table[..., 3:], name))
-    return Table("ctf", euler, phase, phases, steps, index, (at[3], at[4], at[5]), True)
+    angles = at[3], at[4], at[5]
+    return Table("ctf", euler, phase, phases, steps, index, angles, True, {at[0]: "{}"})
 
 
 def _table_line(lines: list[bytes], name: str) -> int:

@@ -137,7 +137,7 @@ def check_pixels(array: np.ndarray, name: str) -> np.ndarray:
     if array.size == 0:
         raise InputError(f"{name}: holds no pixels (shape {array.shape})")
     if array.dtype.name not in DTYPES:
-        hint = ", complex data as two files" if array.dtype.kind == "c" else ""
+        hint = "; of complex data, save np.angle(z) or two files" if array.dtype.kind == "c" else ""
         raise InputError(
             f"{name}: holds {array.dtype.name or array.dtype} values; allowed are "
             f"{', '.join(DTYPES)} (save it as float32{hint})"

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.core.numbers import check_count, check_flag
+from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import ang, ctf
 from .files import decoding
 from .kinds import check_kind
 from .outputs import OutputSet, refuse_existing
 from .paths import check_path
-from .samples import sample_bytes
-from .scan_table import Phase, Table
+from .samples import MAPS, sample_bytes
+from .scan_table import Phase, Table, replaced
 
 MAX_POINTS = 1 << 24
 """Default limit on the points of an orientation map: 4096 x 4096."""
@@ -88,6 +88,7 @@ def read_orientations(
     name, most = check_path(path), check_count(max_pixels, "max_pixels")
     with decoding(name):
         if name.startswith("sample:"):
+            check_choice(name[7:], "sample", MAPS)
             source = gzip.decompress(sample_bytes(name[7:]))
         else:
             with open(name, "rb") as file:
@@ -96,7 +97,7 @@ def read_orientations(
         table = _reader(source, name)(source, name, most)
         _check_length(len(source), table.phase.size, name)
     return OrientationMap(
-        _file_frame(_quaternions(table.euler), table, 1),
+        _file_frame(_quaternions(table.euler), table, table.phase, 1),
         table.phase,
         table.phases,
         table.spacing,
@@ -118,13 +119,15 @@ def write_orientations(
     The file it was read from is copied; only the Euler angles of points whose orientation has
     changed are replaced, in degrees with 4 decimals (.ctf) or in radians with 5 (.ang). The file is
     written completely or not at all. To write other orientations than those that were read, use
-    ``dataclasses.replace(orientations, quaternions=...)``.
+    ``dataclasses.replace(orientations, quaternions=...)``. Points that were not indexed may get a
+    phase as well, with ``phase=...``; then they count as indexed (.ang: with the confidence 0).
 
     Raises
     ------
     InputError
         If the file exists and ``overwrite`` is False, if the suffix does not fit the format, or if
-        the quaternions do not have the shape of the map, are not finite or are zero.
+        the quaternions do not have the shape of the map, are not finite or are zero, or if the
+        phase of an indexed point has changed.
     """
     name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
     check_orientation_target(name, orientations)
@@ -180,18 +183,33 @@ def _reader(source: bytes, name: str) -> Callable[[bytes, str, int], Table]:
 
 
 def _replaced(orientations: OrientationMap, values: np.ndarray) -> bytes:
-    """The source file with the Euler angles of all points that have changed."""
+    """The source file with the Euler angles, and new phases, of all points that have changed."""
     reader = _reader(orientations.source, orientations.name)
     table = reader(orientations.source, orientations.name, orientations.phase.size)
-    before = _file_frame(_quaternions(table.euler), table, 1)
+    phase = np.asarray(orientations.phase)
+    filled = phase != table.phase
+    if (filled & (table.phase > 0)).any() or (phase < 0).any() or (phase > len(table.phases)).any():
+        raise InputError(
+            f"phase differs from {orientations.name}; allowed are phases from 1 to "
+            f"{len(table.phases)} at points that were not indexed"
+        )
+    before = _file_frame(_quaternions(table.euler), table, table.phase, 1)
     changed = (values != before).any(-1) & (np.abs((values * before).sum(-1)) < 1 - 1e-15)
-    euler = _euler_angles(_file_frame(values, table, -1))
+    changed |= filled
+    euler = _euler_angles(_file_frame(values, table, phase, -1))
     if table.degrees:
         euler = np.degrees(euler)
-    replaced = table.replacer(_DECIMALS[table.format])
+    form = f"%.{_DECIMALS[table.format]}f"
     lines = orientations.source.splitlines(keepends=True)
-    for at, angles in zip(table.lines[changed.ravel()], euler[changed].tolist(), strict=True):
-        lines[at] = replaced(lines[at], angles)
+    each = zip(
+        table.lines[changed.ravel()], euler[changed].tolist(), filled[changed], phase[changed],
+        strict=True,
+    )  # fmt: skip
+    for at, angles, new, number in each:
+        fields = {c: form % angle for c, angle in zip(table.columns, angles, strict=True)}
+        if new:
+            fields |= {c: text.format(number) for c, text in table.indexed.items()}
+        lines[at] = replaced(lines[at], fields)
     return b"".join(lines)
 
 
@@ -213,7 +231,7 @@ def _euler_angles(quaternions: np.ndarray) -> np.ndarray:
     return np.stack([turns[..., 0], middle, turns[..., 1]], -1)
 
 
-def _file_frame(quaternions: np.ndarray, table: Table, sign: int) -> np.ndarray:
+def _file_frame(quaternions: np.ndarray, table: Table, phase: np.ndarray, sign: int) -> np.ndarray:
     """Turn crystal frames from that of the file to x parallel to a (``sign`` 1), or back (-1).
 
     In .ctf files, x is parallel to [10-10], 30 degrees from a, if a phase is trigonal or hexagonal.
@@ -225,4 +243,4 @@ def _file_frame(quaternions: np.ndarray, table: Table, sign: int) -> np.ndarray:
     x, y, z, w = np.moveaxis(quaternions, -1, 0)
     c, d = sign * _TURN[2], _TURN[3]
     rotated = np.stack([x * d + y * c, y * d - x * c, z * d + w * c, w * d - z * c], -1)
-    return np.where(np.isin(table.phase, turned)[..., None], rotated, quaternions)
+    return np.where(np.isin(phase, turned)[..., None], rotated, quaternions)

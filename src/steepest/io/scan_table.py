@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -35,30 +34,19 @@ class Table:
     lines: np.ndarray  # index of the line of each point, row by row
     columns: tuple[int, int, int]  # of the Euler angles
     degrees: bool
+    indexed: dict[int, str]  # by column: what marks a point as indexed, "{}" for its phase
 
-    def replacer(self, decimals: int) -> Callable[[bytes, Sequence[float]], bytes]:
-        """Return a function of a line and new Euler angles; it keeps everything else in the line.
 
-        The new numbers are padded to the width of the old ones.
-        """
-        order = np.argsort(self.columns)
-        skipped = np.diff([-1, *np.sort(self.columns)]) - 1
-        parts = [rb"(\s*(?:\S+\s+){%d})(\S+)" % count for count in skipped]
-        pattern, form = re.compile(b"".join(parts)), f"%.{decimals}f"
-
-        def replaced(line: bytes, angles: Sequence[float]) -> bytes:
-            found = pattern.match(line)
-            if found is None:  # impossible after `numbers`
-                raise InputError("a line has too few columns")
-            out, comma = b"", b"," in line
-            for k, column in enumerate(order):
-                text = (form % angles[column]).encode()
-                old = found.group(2 * k + 2)
-                text = text.replace(b".", b",") if comma else text
-                out += found.group(2 * k + 1) + text.rjust(len(old))
-            return out + line[found.end() :]
-
-        return replaced
+def replaced(line: bytes, fields: dict[int, str]) -> bytes:
+    """Return a line with new texts in some columns, as wide as the old ones if they fit."""
+    parts, end = [], 0
+    for column, found in enumerate(re.finditer(rb"\S+", line)):
+        if column in fields:
+            text = fields[column].encode()
+            text = text.replace(b".", b",") if b"," in line else text
+            parts += [line[end : found.start()], text.rjust(len(found[0]))]
+            end = found.end()
+    return b"".join([*parts, line[end:]])
 
 
 def check_grid(columns: int, rows: int, steps: tuple[float, float], most: int, name: str) -> None:

@@ -48,6 +48,8 @@ def certify(problem: Problem, solution: Solution) -> Proof:
         if status is Status.CONVERGED and _has_wraps(problem.manifold):
             status = Status.THESE_WRAPS
         return Proof(linear, gap / linear.energy if linear.energy > 0 else 0.0, bound, status)
+    if not problem.terms:  # the result is the image
+        return Proof(linear, None, 0.0, status)
     if problem.manifold.curvature == "nonpositive" and not _has_wraps(problem.manifold):
         found, bound = _hadamard(problem, solution)
         return Proof(found, None, bound, status)

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.errors import InputError
 from .geometry import Curvature, Manifold, checked, identities
 
 _TURN = 2 * np.pi
+_LARGEST = 1e9  # of larger numbers, the part beyond full turns is mostly rounding
 
 
 def wrapped(angles: np.ndarray) -> np.ndarray:
@@ -34,7 +36,13 @@ class Circle(Manifold):
     curvature: ClassVar[Curvature] = "flat"
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        return wrapped(checked(points, name, (), "angles in radians"))
+        angles = checked(points, name, (), "angles in radians")
+        if (np.abs(angles) > _LARGEST).any():
+            raise InputError(
+                f"{name} holds {angles[np.abs(angles).argmax()]:g}; allowed are angles of at most "
+                f"{_LARGEST:g} radians (mark pixels without data by known=)"
+            )
+        return wrapped(angles)
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         return np.stack([np.cos(points), np.sin(points)], -1)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.arrays import as_array, check_spacing, check_weights
+from ..core.arrays import as_array, check_spacing, check_weights, dtype_name
 from ..core.errors import InputError
+from ..core.namespace import detached, follows, is_torch, namespace
 from ..core.numbers import check_count, check_flag, check_number
 from ..core.progress import Callback, Reporter
 from ..core.status import Status
 from ..core.threads import resolve_num_threads
 from .certificate import certify
 from .geometry import as_manifold
+from .neighbours import nearest_known
 from .problem import Linear, Problem, linearise
 from .result import ManifoldResult, ManifoldStep
 from .solve import solve
@@ -50,7 +52,7 @@ def denoise_tv(
 
     Parameters
     ----------
-    image : array (\\*space, \\*point_shape), float32 or float64
+    image : array or tensor (\\*space, \\*point_shape), float32 or float64
         One to three axes of space; the axes of a point come last. Phases are in radians and have
         no axes of their own, directions are unit vectors (..., 3), rotations are unit quaternions
         (..., 4) with the scalar last as in SciPy, tensors are (..., 3, 3).
@@ -109,14 +111,9 @@ def denoise_tv(
     reporter = Reporter(on_step)
     tol = check_number(tol, "tol", positive=True)
     max_num_iter = check_count(max_num_iter, "max_num_iter")
-    problem, start, dtype = prepare(
+    problem, start, shaped = prepare(
         image, strength, manifold, second_order, isotropic, known, weights, spacing, num_threads
     )
-    shape = (*problem.space, *problem.manifold.point_shape)
-
-    def shaped(x: np.ndarray) -> np.ndarray:
-        return x.reshape(shape).astype(dtype, copy=True)
-
     if check_flag(embedded, "embedded"):
         return _embedded(problem, start, tol, max_num_iter, reporter, shaped)
 
@@ -198,16 +195,20 @@ def _embedded(
 def prepare(
     image: Any, strength: Any, manifold: Any, second_order: Any = 0.0, isotropic: Any = True,
     known: Any = None, weights: Any = None, spacing: Any = None, num_threads: int | None = None,
-) -> tuple[Problem, np.ndarray, np.dtype]:  # fmt: skip
-    """Check the arguments of `denoise_tv`; return the problem, the start and the dtype.
+) -> tuple[Problem, np.ndarray, Callable[[np.ndarray], Any]]:  # fmt: skip
+    """Check the arguments of `denoise_tv`; return the problem and the start.
 
-    Pixels without data start from the nearest pixel with data.
+    The third is a function that returns points as an array like ``image``. Pixels without data
+    start from the nearest pixel with data.
     """
-    array = as_array(image, "image")
-    if not isinstance(array, np.ndarray):
-        array = array.detach().cpu().numpy()
-    if array.dtype.kind != "f":
-        raise InputError(f"image has dtype {array.dtype}; allowed are float16, float32 and float64")
+    given = as_array(image, "image")
+    if dtype_name(given) not in ("float16", "float32", "float64"):
+        raise InputError(
+            f"image has dtype {dtype_name(given)}; allowed are float16, float32 and float64"
+        )
+    if follows(given):
+        raise InputError("image requires grad, and the result is not differentiable; detach it")
+    array = detached(given)
     space_of = as_manifold(manifold, array.shape)
     own = space_of.point_shape
     num_space = array.ndim - len(own)
@@ -222,7 +223,7 @@ def prepare(
     points = np.ascontiguousarray(array, np.float64).reshape(-1, *own)
     mask = _mask(known, space)
     if mask is not None:
-        points = points[_nearest(mask.reshape(space))]
+        points = points[nearest_known(mask.reshape(space))]
     data = np.ascontiguousarray(space_of.check(points, "image"))
     weight = check_weights(weights, space, np.zeros(1))
     problem = Problem(
@@ -233,7 +234,15 @@ def prepare(
         weights=None if weight is None else weight.ravel(),
         num_threads=resolve_num_threads(num_threads),
     )  # fmt: skip
-    return problem, data, np.dtype(array.dtype.newbyteorder("="))
+
+    def shaped(x: np.ndarray) -> Any:
+        own_type = array.dtype.newbyteorder("=")
+        points = x.reshape(array.shape).astype(own_type, copy=True)
+        return (
+            namespace(given).as_tensor(points, device=given.device) if is_torch(given) else points
+        )
+
+    return problem, data, shaped
 
 
 def _mask(known: Any, space: tuple[int, ...]) -> np.ndarray | None:
@@ -248,16 +257,3 @@ def _mask(known: Any, space: tuple[int, ...]) -> np.ndarray | None:
     if not array.any():
         raise InputError("known is False everywhere; at least one pixel must be known")
     return None if array.all() else array.ravel().copy()
-
-
-def _nearest(known: np.ndarray) -> np.ndarray:
-    """The index of the known pixel that is the fewest steps between neighbours away (n,)."""
-    index = np.where(known, np.arange(known.size).reshape(known.shape), -1)
-    while (index < 0).any():
-        before = index.copy()
-        for axis in range(index.ndim):
-            new, old = np.moveaxis(index, axis, 0), np.moveaxis(before, axis, 0)
-            for to, source in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
-                empty = new[to] < 0
-                new[to][empty] = old[source][empty]
-    return index.ravel()

@@ -118,7 +118,7 @@ def as_manifold(manifold: str | Manifold, shape: Sequence[int] = ()) -> Manifold
     of the matrices; without it, the sphere is in three dimensions and matrices are 3 x 3.
     """
     if not isinstance(manifold, str):
-        if isinstance(manifold, Manifold):
+        if isinstance(manifold, Manifold) and not isinstance(manifold, type):
             return manifold
         raise InputError(f"manifold={manifold!r}; allowed are {_allowed()}")
     if manifold not in _NAMED:

@@ -1,4 +1,4 @@
-"""Distances between neighbouring points of a manifold-valued image."""
+"""Neighbouring points of a manifold-valued image."""
 
 from __future__ import annotations
 
@@ -44,3 +44,16 @@ def neighbour_distances(image: Any, manifold: Any) -> tuple[np.ndarray, ...]:
         flat = space_of.distance(first.reshape(-1, *own), second.reshape(-1, *own))
         found.append(flat.reshape(first.shape[:num_space]))
     return tuple(found)
+
+
+def nearest_known(known: np.ndarray) -> np.ndarray:
+    """The index of the known pixel that is the fewest steps between neighbours away (n,)."""
+    index = np.where(known, np.arange(known.size).reshape(known.shape), -1)
+    while (index < 0).any():
+        before = index.copy()
+        for axis in range(index.ndim):
+            new, old = np.moveaxis(index, axis, 0), np.moveaxis(before, axis, 0)
+            for to, source in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
+                empty = new[to] < 0
+                new[to][empty] = old[source][empty]
+    return index.ravel()

@@ -10,7 +10,9 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
+from ..core.progress import Callback, Progress, Reporter
 from ..core.threads import run_all
+from .compiled.symmetric import eigenvectors
 from .denoise import prepare
 from .problem import Problem
 
@@ -27,7 +29,8 @@ def denoise_nl_bayes(
     patch_distance: int = 9,
     num_similar: int = 40,
     num_threads: int | None = None,
-) -> np.ndarray:
+    on_step: Callback | None = None,
+) -> Any:
     """Denoise an image of phases, directions, rotations or tensors by groups of similar patches.
 
     For each patch, the ``num_similar`` patches nearest to it in its surroundings form a group. In
@@ -60,10 +63,13 @@ def denoise_nl_bayes(
         Patches in each group.
     num_threads : int, optional
         Number of threads; by default one per processor. The result does not depend on it.
+    on_step : callable, optional
+        Called with a `steepest.Progress` after each of several parts of a pass. If it returns True,
+        the result is that of the last complete pass, or ``image`` during the first.
 
     Returns
     -------
-    array of the shape and dtype of ``image``
+    array or tensor of the shape and dtype of ``image``
 
     Raises
     ------
@@ -75,7 +81,8 @@ def denoise_nl_bayes(
     Laus, Nikolova, Persch & Steidl, SIAM J. Imaging Sci. 10 (2017) 416-448; for real numbers,
     Lebrun, Buades & Morel, SIAM J. Imaging Sci. 6 (2013) 1665-1688.
     """
-    problem, noisy, dtype = prepare(image, 0.0, manifold, num_threads=num_threads)
+    tell = Reporter(on_step)
+    problem, noisy, shaped = prepare(image, 0.0, manifold, num_threads=num_threads)
     sigma = check_number(sigma, "sigma", positive=True)
     patch_size = check_count(patch_size, "patch_size")
     patch_distance = check_count(patch_distance, "patch_distance")
@@ -85,9 +92,9 @@ def denoise_nl_bayes(
             f"image of shape {np.shape(image)} is smaller than a patch (patch_size={patch_size})"
         )
     patches = _Patches(problem.space, patch_size, patch_distance, num_similar)
-    result = _filtered(problem, patches, noisy, None, sigma)
-    result = _filtered(problem, patches, noisy, result, sigma)
-    return result.reshape(*problem.space, *problem.manifold.point_shape).astype(dtype)
+    first = _filtered(problem, patches, noisy, None, sigma, tell)
+    result = None if first is None else _filtered(problem, patches, noisy, first, sigma, tell)
+    return shaped(next(x for x in (result, first, noisy) if x is not None))
 
 
 @dataclass(frozen=True)
@@ -160,9 +167,10 @@ def _box_sums(values: np.ndarray, size: int) -> np.ndarray:
 
 
 def _filtered(
-    problem: Problem, patches: _Patches, noisy: np.ndarray, guide: np.ndarray | None, sigma: float
-) -> np.ndarray:
-    """One pass. Groups and covariances are those of ``guide``, if there is one."""
+    problem: Problem, patches: _Patches, noisy: np.ndarray, guide: np.ndarray | None, sigma: float,
+    tell: Reporter,
+) -> np.ndarray | None:  # fmt: skip
+    """One pass, None if it was stopped. Groups and covariances are those of ``guide``, if any."""
     manifold, source = problem.manifold, noisy if guide is None else guide
     groups = patches.groups(problem, source)
     pixels = (groups[:, None, :] + patches.offsets[:, None]).astype(np.intp)  # (G, P, K)
@@ -177,13 +185,21 @@ def _filtered(
         centre, members = np.repeat(mean, block.shape[2], axis=0), block.ravel()
         y = problem.spread(manifold.log, centre, noisy[members])
         clean = y if guide is None else problem.spread(manifold.log, centre, guide[members])
-        # in one thread: the threads of LAPACK do not get along with others
-        y = _shrunk(_rows(y, block.shape), _rows(clean, block.shape), sigma, guide is None)
+        y, clean = _rows(y / sigma, block.shape), _rows(clean / sigma, block.shape)
+        cuts = [len(y) * k // problem.num_threads for k in range(problem.num_threads + 1)]
+
+        def shrunk(k: int, y: np.ndarray = y, clean: np.ndarray = clean, at: Any = cuts) -> Any:
+            part = slice(at[k], at[k + 1])
+            return _shrunk(y[part], clean[part], guide is None)
+
+        y = sigma * np.concatenate(run_all(shrunk, range(problem.num_threads)))
         y = y.reshape(len(y), block.shape[2], block.shape[1], -1).transpose(0, 2, 1, 3)
         y = np.ascontiguousarray(y).reshape(-1, manifold.dimension)
         moves = problem.spread(manifold.log, base[members], problem.spread(manifold.exp, centre, y))
         columns = [np.bincount(members, move, len(base)) for move in moves.T]
         total += [*columns, np.bincount(members, minlength=len(base))]
+        if tell(Progress(0, 2 * len(blocks))):
+            return None
     return manifold.exp(base, np.ascontiguousarray((total[:-1] / total[-1]).T))
 
 
@@ -206,19 +222,23 @@ def _means(problem: Problem, points: np.ndarray, pixels: np.ndarray, sigma: floa
     return mean
 
 
-def _shrunk(y: np.ndarray, clean: np.ndarray, sigma: float, first: bool) -> np.ndarray:
-    """Filter groups (G, K, D) by the covariance of ``clean``, which is ``y`` in the first pass."""
+def _shrunk(y: np.ndarray, clean: np.ndarray, first: bool) -> np.ndarray:
+    """Filter groups (G, K, D) by the covariance of ``clean``, which is ``y`` in the first pass.
+
+    The noise has the standard deviation 1.
+    """
     count, length = y.shape[1:]
+    turned = clean.transpose(0, 2, 1)
+    covariance = (clean @ turned if count < length else turned @ clean) / (count - 1)
+    values, vectors = np.empty(covariance.shape[:2]), np.empty_like(covariance)
+    eigenvectors(covariance, values, vectors)
     if count < length:
-        values, u = np.linalg.eigh(clean @ clean.transpose(0, 2, 1) / (count - 1))
-        scale = np.sqrt((count - 1) * np.maximum(values, 1e-12 * sigma**2))
-        vectors = clean.transpose(0, 2, 1) @ u / scale[:, None]
-    else:
-        values, vectors = np.linalg.eigh(clean.transpose(0, 2, 1) @ clean / (count - 1))
+        scale = np.sqrt((count - 1) * np.maximum(values, 1e-12))
+        vectors = turned @ vectors / scale[:, None]
     if first:  # pure noise has sample eigenvalues up to this edge (Marchenko and Pastur)
         edge = (1 + np.sqrt(length / count)) ** 2
-        kept = np.where(values > edge * sigma**2, 1 - sigma**2 / np.maximum(values, sigma**2), 0)
+        kept = np.where(values > edge, 1 - 1 / np.maximum(values, 1), 0)
     else:
         values = np.maximum(values, 0)
-        kept = values / (values + sigma**2)
+        kept = values / (values + 1)
     return (y @ vectors * kept[:, None]) @ vectors.transpose(0, 2, 1)

@@ -60,7 +60,7 @@ def solve(
     while True:
         gap = max(linear.energy - measured.dual, 0.0)
         status = None
-        if gap <= tol * linear.energy:
+        if gap <= tol * linear.energy or not problem.terms:
             status = Status.CONVERGED
         elif gap <= floor:
             status = Status.ROUNDING

@@ -14,6 +14,7 @@ from .geometry import Curvature, Manifold, checked, identities
 
 _AFFINE, _LOG = "affine-invariant", "log-euclidean"
 _WORST = 1e-12  # the smallest ratio of two eigenvalues of a matrix
+_LARGEST = 1e100  # eigenvalue, and 1 / the smallest: squares must not overflow
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class SPD(Manifold):
         array = (array + transposed) / 2
         least, largest = np.empty(len(array)), np.empty(len(array))
         compiled.extreme_eigenvalues(array, least, largest)
+        if largest.max(initial=1) > _LARGEST or 0 < least.min(initial=1) < 1 / _LARGEST:
+            raise InputError(
+                f"{name} holds eigenvalues from {least.min():g} to {largest.max():g}; allowed are "
+                f"{1 / _LARGEST:g} to {_LARGEST:g} (use other units)"
+            )
         bad = ~((largest > 0) & (least >= _WORST * largest))
         if bad.any():
             first = int(np.argmax(bad))

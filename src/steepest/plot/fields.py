@@ -50,7 +50,7 @@ def phase_figure(phases: Any, *, known: Any = None, title: str = "") -> Figure:
         One image of shape (H, W), or a dictionary of images by their captions, such as
         ``{"measured": f, "denoised": u}``.
     known
-        (H, W) bool: pixels where it is False are grey.
+        (H, W) bool: pixels where it is False are grey. Or a dictionary by the same captions.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def _sheet(
             raise InputError(f"{name or 'image'} of shape {values.shape}; allowed is {shape}")
         pictures[name] = np.clip(colours(values), 0, 1)
         if known is not None:
-            mask = np.asarray(known)
+            mask = np.asarray(known[name] if isinstance(known, Mapping) else known)
             if mask.shape != values.shape[:2] or mask.dtype != bool:
                 raise InputError(f"known of shape {mask.shape}; allowed is bool {values.shape[:2]}")
             pictures[name] = np.where(mask[..., None], pictures[name], _BLANK)
