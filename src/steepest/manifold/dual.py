@@ -10,9 +10,10 @@ import numpy as np
 
 from ..convex.compiled.team import run_together
 from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
-from .problem import Linear, Problem, frames
+from .problem import SLOPE, Linear, Problem, frames
 
 UNKNOWN = 0.05  # weight on the step of pixels without data, which makes the model convex there
+SLOPES = 0.2  # the same for slopes; a larger one is solved faster, with more left to gain
 _AT_ONCE = 16  # iterations for which a strip is computed with its neighbourhood
 _STRIP = 8192  # coordinates for which a thread is worth it
 
@@ -41,7 +42,7 @@ class Dual:
         self.phi, self.y, self._phi, self._y = (
             np.zeros((terms, d, n), self.dtype) for _ in range(4)
         )
-        self.xi = np.zeros((d, n), self.dtype)
+        self.xi = np.zeros((problem.num_slots * d, n), self.dtype)
         self.radius = problem.radius.astype(self.dtype)
         self._sums = np.zeros((-(-n // CHUNK), 6))
         strips = max(1, min(problem.num_threads, n * d * terms // _STRIP, n // CHUNK))
@@ -54,18 +55,22 @@ class Dual:
         """Take the model at a point, with ``damping / 2 |xi|^2`` added."""
         problem, n = self.problem, self.problem.num_pixels
         self.linear = linear
-        mass = np.ones(n) if problem.known is None else problem.known.astype(float)
-        extra = damping + UNKNOWN * (1 - mass)
+        mass = np.zeros((problem.num_slots, n))  # no data for slopes
+        mass[0] = 1 if problem.known is None else problem.known
+        weight = np.full((problem.num_slots, 1), SLOPES)
+        weight[0] = UNKNOWN
+        extra = damping + weight * (1 - mass)
         inverse = 1 / (mass + extra)
         self._damping, logs = damping, linear.data
         kept: Any = self.dtype
         self._fixed = (
-            (logs * (mass * inverse)).astype(kept),
+            (logs * np.repeat(mass * inverse, problem.manifold.dimension, axis=0)).astype(kept),
             inverse.astype(kept),
             linear.vectors.astype(kept),
             linear.offsets,
             linear.numbers.astype(kept),
             linear.which,
+            linear.slots,
             linear.blocks.astype(kept),
             self.radius,
             (relaxation * self._steps(linear, inverse, damping)).astype(kept),
@@ -110,7 +115,13 @@ class Dual:
             made = []
             for low, high in self._strips:
                 size = min(n, high + count * reach) - max(0, low - count * reach)
-                shapes = (terms, d, size), (terms, d, size), (d, size), (terms, d, CHUNK), (CHUNK,)
+                shapes = (
+                    (terms, d, size),
+                    (terms, d, size),
+                    (len(self.xi), size),
+                    (terms, d, CHUNK),
+                    (CHUNK,),
+                )
                 made.append(tuple(np.zeros(shape, self.dtype) for shape in shapes))
             self._room = {count: made}
         return self._room[count]
@@ -149,7 +160,8 @@ class Dual:
             return
         last = None
         for t, term in enumerate(problem.terms):
-            old, new = frames(problem, term, self.linear.x), frames(problem, term, x)
+            old = frames(problem, term, problem.points(self.linear.x))
+            new = frames(problem, term, problem.points(x))
             if last is None or term.kind == "square":
                 turn = problem.spread(problem.manifold.transport, new, old)
                 last = turn if term.kind != "square" else None
@@ -169,6 +181,23 @@ def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
     return flux
 
 
+def balance(dual: Dual) -> None:
+    """Make a measured flux one with finite dual value: slopes have no data, so nothing may pull.
+
+    The flux of first order takes what pulls, and all is scaled back into the balls.
+    """
+    problem, terms = dual.problem, dual.problem.terms
+    d = problem.manifold.dimension
+    for t, term in enumerate(terms):
+        if term.kind == SLOPE:  # -1 is the coefficient of the slope; xi = -v B^T phi
+            own = slice(term.slots[2] * d, (term.slots[2] + 1) * d)
+            dual.phi[t] -= dual.xi[own] / dual._fixed[1][term.slots[2]]
+    fields = zip(problem.groups[:-1], problem.groups[1:], problem.radius, strict=True)
+    norms = [(np.sqrt(np.sum(dual.phi[i:j] ** 2, axis=(0, 1))), radius) for i, j, radius in fields]
+    parts = [(norm[norm > radius] / radius[norm > radius]).max(initial=1) for norm, radius in norms]
+    dual.phi /= max(parts)
+
+
 def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     """(T, n): dual steps with ``|S^1/2 B V^1/2| <= 1``, equal within a ball; 0 at invalid rows.
 
@@ -176,15 +205,16 @@ def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     and Schwarz.
     """
     n = problem.num_pixels
-    columns = np.zeros(n)
+    columns = np.zeros((problem.num_slots, n))
     for term, norms in zip(problem.terms, linear.norms, strict=True):
-        for corner, norm in zip(term.corners, norms, strict=True):
-            columns += np.bincount(corner, term.valid * norm, n)
+        for corner, slot, norm in zip(term.corners, term.slots, norms, strict=True):
+            columns[slot] += np.bincount(corner, term.valid * norm, n)
     weighted = columns * inverse
     steps = []
     for term, norms in zip(problem.terms, linear.norms, strict=True):
         total = sum(
-            norm * weighted[corner] for corner, norm in zip(term.corners, norms, strict=True)
+            norm * weighted[slot, corner]
+            for corner, slot, norm in zip(term.corners, term.slots, norms, strict=True)
         )
         steps.append(np.where(term.valid, 1 / np.where(total > 0, total, 1), np.inf))
     for start, stop in zip(problem.groups[:-1], problem.groups[1:], strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Solution:
 
 def solve(
     problem: Problem,
-    x: np.ndarray,
+    x: Any,
     tol: float,
     max_num_iter: int,
     watch: Callable[[Linear, float, int], bool] | None = None,
@@ -77,7 +78,7 @@ def solve(
             return Solution(linear, dual.phi, gap, measured.largest, done, status)
         if ready:
             step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)
-            ahead = linearise(problem, problem.spread(problem.manifold.exp, linear.x, step))
+            ahead = linearise(problem, problem.advance(linear.x, step))
             kept_part = (linear.energy - ahead.energy) / promised
             if kept_part >= _ENOUGH:
                 dual.move(ahead.x)
