@@ -30,9 +30,9 @@ def quality(case: Case) -> list[str]:
                 calls = [partial(solve, case, a, b, **options) for a, b in pairs]
                 labels = [f"{a:g}, {b:g}" for a, b in pairs]
                 tries.append((f"{name} {how}", list(zip(labels, calls, strict=True))))
-    pairs = [(s, ratio) for s in case.first for ratio in (1.0, 2.0, 4.0)]
+    slopes = [(s, ratio) for s in case.first for ratio in (1.0, 2.0, 4.0)]
     tries.append(
-        ("intrinsic TGV", [(f"{s:g}, {r:g}", partial(_generalised, case, s, r)) for s, r in pairs])
+        ("intrinsic TGV", [(f"{s:g}, {r:g}", partial(_generalised, case, s, r)) for s, r in slopes])
     )
     cyclic = [(f"{a:g}, 0", partial(_cyclic, case, a)) for a in case.first]
     tries.append(("cyclic proximal points, TV, anisotropic", list(cyclic)))

@@ -49,23 +49,26 @@ class Dual:
         chunks = -(-n // CHUNK)
         cuts = [chunks * i // strips * CHUNK for i in range(strips)]
         self._strips = list(zip(cuts, [*cuts[1:], n], strict=True))
-        self._room: dict[int, list[tuple[np.ndarray, ...]]] = {}
+        self._damping = -1.0  # nothing is loaded
+        self._room: list[tuple[np.ndarray, ...]] = []
 
     def load(self, linear: Linear, damping: float, relaxation: float) -> None:
         """Take the model at a point, with ``damping / 2 |xi|^2`` added."""
-        problem, n = self.problem, self.problem.num_pixels
-        self.linear = linear
-        mass = np.zeros((problem.num_slots, n))  # no data for slopes
-        mass[0] = 1 if problem.known is None else problem.known
-        weight = np.full((problem.num_slots, 1), SLOPES)
-        weight[0] = UNKNOWN
-        extra = damping + weight * (1 - mass)
-        inverse = 1 / (mass + extra)
-        self._damping, logs = damping, linear.data
+        problem, logs = self.problem, linear.data
+        if damping != self._damping:
+            mass = np.zeros((problem.num_slots, problem.num_pixels))  # no data for slopes
+            mass[0] = 1 if problem.known is None else problem.known
+            weight = np.full((problem.num_slots, 1), SLOPES)
+            weight[0] = UNKNOWN
+            inverse = 1 / (mass + damping + weight * (1 - mass))
+            factor = np.repeat(mass * inverse, problem.manifold.dimension, axis=0)
+            self._damping, self._inverse, self._factor = damping, inverse, factor
+            self._kept_inverse = inverse.astype(self.dtype)
+        self.linear, inverse = linear, self._inverse
         kept: Any = self.dtype
         self._fixed = (
-            (logs * np.repeat(mass * inverse, problem.manifold.dimension, axis=0)).astype(kept),
-            inverse.astype(kept),
+            (logs * self._factor).astype(kept),
+            self._kept_inverse,
             linear.vectors.astype(kept),
             linear.offsets,
             linear.numbers.astype(kept),
@@ -73,23 +76,27 @@ class Dual:
             linear.slots,
             linear.blocks.astype(kept),
             self.radius,
-            (relaxation * self._steps(linear, inverse, damping)).astype(kept),
+            self._steps(linear, inverse, damping, relaxation),
             problem.groups,
         )
 
-    def _steps(self, linear: Linear, inverse: np.ndarray, damping: float) -> np.ndarray:
+    def _steps(
+        self, linear: Linear, inverse: np.ndarray, damping: float, relaxation: float
+    ) -> np.ndarray:
         """`_steps`, computed once if the norms of the blocks do not depend on the point."""
-        if any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
-            return _steps(self.problem, linear, inverse)
-        if damping not in self.problem.steps:
-            self.problem.steps[damping] = _steps(self.problem, linear, inverse)
-        return self.problem.steps[damping]
+        key = damping, relaxation, self.dtype
+        if key in self.problem.steps:
+            return self.problem.steps[key]
+        steps = (relaxation * _steps(self.problem, linear, inverse)).astype(self.dtype)
+        if not any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
+            self.problem.steps[key] = steps
+        return steps
 
     def run(self, betas: Sequence[float]) -> None:
         """One iteration per extrapolation factor."""
         for start in range(0, len(betas), _AT_ONCE):
             part = np.array(betas[start : start + _AT_ONCE], self.dtype)
-            rooms = self._rooms(len(part))
+            rooms = self._rooms()
             tiny = self.dtype.type(np.finfo(self.dtype).tiny)
 
             def work(
@@ -106,15 +113,15 @@ class Dual:
             self.phi, self._phi = self._phi, self.phi
             self.y, self._y = self._y, self.y
 
-    def _rooms(self, count: int) -> list[tuple[np.ndarray, ...]]:
-        """The threads' own arrays for ``count`` iterations."""
-        if count not in self._room:
+    def _rooms(self) -> list[tuple[np.ndarray, ...]]:
+        """The threads' own arrays for `_AT_ONCE` iterations."""
+        if not self._room:
             terms, d, n = self.phi.shape
             offsets = self.linear.offsets
             reach = int(max(offsets.max(), 0) - min(offsets.min(), 0))
             made = []
             for low, high in self._strips:
-                size = min(n, high + count * reach) - max(0, low - count * reach)
+                size = min(n, high + _AT_ONCE * reach) - max(0, low - _AT_ONCE * reach)
                 shapes = (
                     (terms, d, size),
                     (terms, d, size),
@@ -123,8 +130,8 @@ class Dual:
                     (CHUNK,),
                 )
                 made.append(tuple(np.zeros(shape, self.dtype) for shape in shapes))
-            self._room = {count: made}
-        return self._room[count]
+            self._room = made
+        return self._room
 
     def measure(self) -> Measured:
         """The model and its dual at the current flux; `xi` is the primal point."""
@@ -207,18 +214,24 @@ def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     n = problem.num_pixels
     columns = np.zeros((problem.num_slots, n))
     for term, norms in zip(problem.terms, linear.norms, strict=True):
-        for corner, slot, norm in zip(term.corners, term.slots, norms, strict=True):
-            columns[slot] += np.bincount(corner, term.valid * norm, n)
+        for offset, slot, norm in zip(term.offsets, term.slots, norms, strict=True):
+            rows, pixels = _shifted(n, offset)
+            columns[slot, pixels] += (term.valid * norm)[rows]
     weighted = columns * inverse
     steps = []
     for term, norms in zip(problem.terms, linear.norms, strict=True):
-        total = sum(
-            norm * weighted[slot, corner]
-            for corner, slot, norm in zip(term.corners, term.slots, norms, strict=True)
-        )
-        steps.append(np.where(term.valid, 1 / np.where(total > 0, total, 1), np.inf))
+        total = np.zeros(n)
+        for offset, slot, norm in zip(term.offsets, term.slots, norms, strict=True):
+            rows, pixels = _shifted(n, offset)
+            total[rows] += (norm * np.ones(n))[rows] * weighted[slot, pixels]
+        steps.append(np.where(term.valid & (total > 0), 1 / np.where(total > 0, total, 1), np.inf))
     for start, stop in zip(problem.groups[:-1], problem.groups[1:], strict=True):
         least = np.min(steps[start:stop], axis=0)
         for t in range(start, stop):
             steps[t] = np.where(problem.terms[t].valid, least, 0.0)
     return np.array(steps).reshape(len(steps), n)
+
+
+def _shifted(n: int, offset: int) -> tuple[slice, slice]:
+    """Rows e and the pixels e + offset, where both exist."""
+    return slice(max(0, -offset), n - max(0, offset)), slice(max(0, offset), n - max(0, -offset))

@@ -133,8 +133,8 @@ class Problem:
         return np.array(radii).reshape(len(radii), self.num_pixels)
 
     @cached_property
-    def steps(self) -> dict[float, np.ndarray]:
-        """Dual steps by damping, kept by `Dual` if they are the same everywhere."""
+    def steps(self) -> dict[Any, np.ndarray]:
+        """Dual steps by damping, relaxation and dtype, where `Dual` can use them again."""
         return {}
 
     def spread(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
@@ -176,7 +176,7 @@ class Problem:
         """The sum over groups of radius times norm, of the squared norms of all terms."""
         bounds = zip(self.groups[:-1], self.groups[1:], self.radius, strict=True)
         return sum(
-            float(np.vdot(radius, np.sqrt(sum(squares[start:stop]))))
+            float(np.einsum("n,n->", radius, np.sqrt(sum(squares[start:stop]))))  # no BLAS threads
             for start, stop, radius in bounds
         )
 
@@ -185,8 +185,8 @@ class Problem:
 class Linear:
     """The linearisation at x, in the arrays that `compiled.tangent` takes, float64.
 
-    ``data`` (slots d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n) are the
-    residuals at x; ``blocks`` (B, d, d, n). ``norms`` are bounds of the norms of the blocks,
+    ``data`` (slots d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n) are
+    the residuals at x; ``blocks`` (B, d, d, n). ``norms`` are bounds of the norms of the blocks,
     (n,) arrays or numbers, per term and corner.
     """
 

@@ -116,6 +116,14 @@ def _primal(xi, y, c, v, offsets, numbers, which, slots, blocks, base, a, b):
 
 
 @lean_helper
+def _primal_chunks(xi, y, c, v, offsets, numbers, which, slots, blocks, base, a, b):
+    while a < b:
+        end = min(a + CHUNK, b)
+        _primal(xi, y, c, v, offsets, numbers, which, slots, blocks, base, a, end)
+        a = end
+
+
+@lean_helper
 def _residual(r, xi, offset_vectors, offsets, numbers, which, slots, blocks, base, a, b):
     """``r[t, p, : b - a] = G + B xi`` of rows a to b."""
     terms, blocks_per_term = offsets.shape
@@ -207,28 +215,45 @@ def sweep(
         for p in range(d):
             _copy(own_phi[t, p, : end - base], phi[t, p, base:end])
             _copy(own_y[t, p, : end - base], y[t, p, base:end])
-    for iteration in range(count):
-        halo = (count - 1 - iteration) * reach
-        first, last = max(0, low - halo), min(n, high + halo)
-        i = max(0, first + nearest)
-        top = min(n, last + farthest)
-        while i < top:
-            j = min(i + CHUNK, top)
-            _primal(xi, own_y, c, v, offsets, numbers, which, slots, blocks, base, i, j)
-            i = j
-        i = first
-        while i < last:
-            j = min(i + CHUNK, last)
-            _residual(r, xi, vectors, offsets, numbers, which, slots, blocks, base, i, j)
+    # a wave: each iteration follows the one before at the distance `reach`, all in the cache; the
+    # pixels of xi that it overwrites are no longer needed by those ahead
+    front = base
+    while front < high + (count - 1) * reach:
+        before, front = front, front + CHUNK
+        for iteration in range(count):
+            halo = (count - 1 - iteration) * reach
+            first, last = max(0, low - halo), min(n, high + halo)
+            a = min(max(first, before - iteration * reach), last)
+            b = min(max(first, front - iteration * reach), last)
+            if a == b:
+                continue
+            start = max(0, first + nearest) if a == first else min(n, a + farthest)
+            _primal_chunks(
+                xi, own_y, c, v, offsets, numbers, which, slots, blocks, base, start,
+                min(n, b + farthest),
+            )  # fmt: skip
+            _residual(r, xi, vectors, offsets, numbers, which, slots, blocks, base, a, b)
             _ascend(
-                own_phi, own_y, r, square, radius, step, groups, betas[iteration], base, i, j, tiny
+                own_phi, own_y, r, square, radius, step, groups, betas[iteration], base, a, b, tiny
             )
-            i = j
     for t in range(terms):
         for p in range(d):
             _copy(new_phi[t, p, low:high], own_phi[t, p, low - base : high - base])
             _copy(new_y[t, p, low:high], own_y[t, p, low - base : high - base])
     finish(flags, member, ticket)
+
+
+@lean_helper
+def _fit(square, point, data, inverse):
+    """The sums of `measure` over a chunk without damping: fit and conjugate are the same."""
+    fit, moved = 0.0, 0.0
+    for k in range(point.shape[0]):
+        own = np.float64(point[k])
+        away = np.float64(data[k]) - own
+        fit += away * away / np.float64(inverse[k])
+        square[k] += own * own
+        moved += own * own
+    return fit / 2, moved
 
 
 @lean_kernel
@@ -256,6 +281,12 @@ def measure(
             here[k] = 0
         for p in range(c.shape[0]):
             point, data, inverse = xi[p, i:j], centre[p], v[p // d, i:j]
+            if damping == 0:
+                part, moves = _fit(here, point, data, inverse)
+                fit += part
+                conjugate += part
+                moved += moves
+                continue
             for k in range(j - i):
                 w = 1.0 / inverse[k]
                 own, mid = np.float64(point[k]), np.float64(data[k])
@@ -264,8 +295,8 @@ def measure(
                 fit += (w - damping) * away * away / 2
                 conjugate += q * (away - q / (2 * (w - damping)))
                 here[k] += own * own
+                moved += own * own
         for k in range(j - i):
-            moved += here[k]
             largest = max(largest, here[k])
         sums[i // CHUNK, 2], sums[i // CHUNK, 3] = fit, conjugate
         sums[i // CHUNK, 4], sums[i // CHUNK, 5] = damping * moved, largest
