@@ -70,7 +70,7 @@ def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
     linear = solution.linear
     exact = Dual(problem, np.float64)
     exact.phi[:] = feasible(problem, solution.flux.astype(np.float64))
-    exact.load(linear, 0.0, 1.0)
+    exact.load(linear, None, 1.0)
     measured = exact.measure()
     if problem.num_slots > 1:
         balance(exact)
@@ -97,7 +97,7 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     for t, term in enumerate(problem.terms):
         linear.vectors[t][:, labels[term.corners[0]] == labels[term.corners[1]]] = 0
     exact = Dual(problem, np.float64)
-    exact.load(original, 0.0, 1.0)
+    exact.load(original, None, 1.0)
     exact.phi[:] = solution.flux
     exact.move(x)
     exact.y[:] = exact.phi
@@ -111,11 +111,11 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     # the pull of the jumps is fixed: it becomes part of the data of a problem in the other rows
     pulled = Dual(problem, np.float64)
     pulled.phi[:] = jumps
-    pulled.load(linear, 0.0, 1.0)
+    pulled.load(linear, None, 1.0)
     pulled.measure()
     rest = replace(linear, data=pulled.xi.copy(), vectors=np.zeros_like(linear.vectors))
     exact.radius = free
-    exact.load(rest, 0.0, 1.0)
+    exact.load(rest, None, 1.0)
     size = np.sqrt(np.sum(pulled.xi**2))
     best = np.inf
     for _ in range(_LOOKS):

@@ -49,18 +49,20 @@ class Dual:
         chunks = -(-n // CHUNK)
         cuts = [chunks * i // strips * CHUNK for i in range(strips)]
         self._strips = list(zip(cuts, [*cuts[1:], n], strict=True))
-        self._damping = -1.0  # nothing is loaded
+        self._damping = np.zeros(0)
+        self._inverse: Any = None
         self._room: list[tuple[np.ndarray, ...]] = []
 
-    def load(self, linear: Linear, damping: float, relaxation: float) -> None:
-        """Take the model at a point, with ``damping / 2 |xi|^2`` added."""
+    def load(self, linear: Linear, damping: np.ndarray | None, relaxation: float) -> None:
+        """Take the model at a point, with ``sum damping |xi|^2 / 2`` added (n,); None: 0."""
         problem, logs = self.problem, linear.data
-        if damping != self._damping:
+        damping = np.zeros(0) if damping is None or not damping.any() else damping
+        if self._inverse is None or not np.array_equal(damping, self._damping):
             mass = np.zeros((problem.num_slots, problem.num_pixels))  # no data for slopes
             mass[0] = 1 if problem.known is None else problem.known
             weight = np.full((problem.num_slots, 1), SLOPES)
             weight[0] = UNKNOWN
-            inverse = 1 / (mass + damping + weight * (1 - mass))
+            inverse = 1 / (mass + (damping if damping.size else 0) + weight * (1 - mass))
             factor = np.repeat(mass * inverse, problem.manifold.dimension, axis=0)
             self._damping, self._inverse, self._factor = damping, inverse, factor
             self._kept_inverse = inverse.astype(self.dtype)
@@ -76,16 +78,14 @@ class Dual:
             linear.slots,
             linear.blocks.astype(kept),
             self.radius,
-            self._steps(linear, inverse, damping, relaxation),
+            self._steps(linear, inverse, relaxation),
             problem.groups,
         )
 
-    def _steps(
-        self, linear: Linear, inverse: np.ndarray, damping: float, relaxation: float
-    ) -> np.ndarray:
-        """`_steps`, computed once if the norms of the blocks do not depend on the point."""
-        key = damping, relaxation, self.dtype
-        if key in self.problem.steps:
+    def _steps(self, linear: Linear, inverse: np.ndarray, relaxation: float) -> np.ndarray:
+        """`_steps`, computed once if neither norms of blocks nor damping depend on the point."""
+        key = relaxation, self.dtype, self._damping.size
+        if key in self.problem.steps and not self._damping.size:
             return self.problem.steps[key]
         steps = (relaxation * _steps(self.problem, linear, inverse)).astype(self.dtype)
         if not any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
@@ -152,7 +152,7 @@ class Dual:
             model=norms + fit,
             dual=products + conjugate,
             gap=max(norms - products, 0.0),
-            merit=products + (conjugate if self._damping == 0 else fit + damped / 2),
+            merit=products + (conjugate if self._damping.size == 0 else fit + damped / 2),
             largest=float(self._sums[:, 5].max()) ** 0.5,
         )
 

@@ -246,14 +246,13 @@ def sweep(
 @lean_helper
 def _fit(square, point, data, inverse):
     """The sums of `measure` over a chunk without damping: fit and conjugate are the same."""
-    fit, moved = 0.0, 0.0
+    fit = 0.0
     for k in range(point.shape[0]):
         own = np.float64(point[k])
         away = np.float64(data[k]) - own
         fit += away * away / np.float64(inverse[k])
         square[k] += own * own
-        moved += own * own
-    return fit / 2, moved
+    return fit / 2
 
 
 @lean_kernel
@@ -265,7 +264,7 @@ def measure(
 
     With ``q = B^T phi`` and the weights ``w = 1 / v - damping`` and data ``L = c / (v w)`` of the
     problem without damping, ``sums[chunk]`` becomes ``sum radius |r|``, ``sum phi r``,
-    ``sum w |xi - L|^2 / 2``, ``sum q (L - xi) - |q|^2 / (2 w)``, ``sum |xi|^2`` times the damping,
+    ``sum w |xi - L|^2 / 2``, ``sum q (L - xi) - |q|^2 / (2 w)``, the sum of damping times |xi|^2,
     and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK; ``xi`` has the size of
     the image.
     """
@@ -275,31 +274,31 @@ def measure(
     while i < high:
         j = min(i + CHUNK, high)
         _primal(xi, phi, c, v, offsets, numbers, which, slots, blocks, 0, i, j)
-        fit, conjugate, moved, largest = 0.0, 0.0, 0.0, 0.0
+        fit, conjugate, damped, largest = 0.0, 0.0, 0.0, 0.0
         here, centre = square[: j - i], c[:, i:j]
         for k in range(j - i):
             here[k] = 0
         for p in range(c.shape[0]):
             point, data, inverse = xi[p, i:j], centre[p], v[p // d, i:j]
-            if damping == 0:
-                part, moves = _fit(here, point, data, inverse)
+            if damping.shape[0] == 0:
+                part = _fit(here, point, data, inverse)
                 fit += part
                 conjugate += part
-                moved += moves
                 continue
             for k in range(j - i):
                 w = 1.0 / inverse[k]
                 own, mid = np.float64(point[k]), np.float64(data[k])
                 q = (mid - own) * w
-                away = mid * w / (w - damping) - own
-                fit += (w - damping) * away * away / 2
-                conjugate += q * (away - q / (2 * (w - damping)))
+                u = w - damping[i + k]
+                away = mid * w / u - own
+                fit += u * away * away / 2
+                conjugate += q * (away - q / (2 * u))
+                damped += damping[i + k] * own * own
                 here[k] += own * own
-                moved += own * own
         for k in range(j - i):
             largest = max(largest, here[k])
         sums[i // CHUNK, 2], sums[i // CHUNK, 3] = fit, conjugate
-        sums[i // CHUNK, 4], sums[i // CHUNK, 5] = damping * moved, largest
+        sums[i // CHUNK, 4], sums[i // CHUNK, 5] = damped, largest
         i = j
     finish(flags, member, ticket)
 
