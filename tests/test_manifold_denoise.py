@@ -406,3 +406,20 @@ SOME = np.eye(4, 5) > 0
 def test_bad_input_is_named(arguments, message):
     with pytest.raises(InputError, match=message):
         manifold.denoise_tv(**arguments)
+
+
+def test_opposite_directions_do_not_hold_up_the_rest_of_the_image():
+    """Midpoints of opposite points jump, so no model holds there; elsewhere the solver goes on."""
+    left = some_points("sphere", (12, 10), spread=0.3)
+    right = np.random.default_rng(12).standard_normal((12, 10, 3))
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    weights = np.ones((12, 20))
+    weights[:, 9:11] = 0  # the halves have no terms in common
+    options = dict(manifold="sphere", second_order=0.1, tol=1e-6, max_num_iter=20000)
+    both = manifold.denoise_tv(np.hstack([left, right]), 0.1, weights=weights, **options)
+    alone = manifold.denoise_tv(left, 0.1, weights=weights[:, :10], **options)
+    assert alone.converged
+    apart = manifold.Sphere().distance(
+        np.ascontiguousarray(both.image[:, :10]).reshape(-1, 3), alone.image.reshape(-1, 3)
+    )
+    assert apart.max() < 5e-3

@@ -30,6 +30,10 @@ def quality(case: Case) -> list[str]:
                 calls = [partial(solve, case, a, b, **options) for a, b in pairs]
                 labels = [f"{a:g}, {b:g}" for a, b in pairs]
                 tries.append((f"{name} {how}", list(zip(labels, calls, strict=True))))
+    slopes = [(s, ratio) for s in case.first for ratio in (1.0, 2.0, 4.0)]
+    tries.append(
+        ("intrinsic TGV", [(f"{s:g}, {r:g}", partial(_generalised, case, s, r)) for s, r in slopes])
+    )
     cyclic = [(f"{a:g}, 0", partial(_cyclic, case, a)) for a in case.first]
     tries.append(("cyclic proximal points, TV, anisotropic", list(cyclic)))
     tries += [(name, [("", method) for method in methods]) for name, methods in peers(case)]
@@ -53,6 +57,13 @@ def _intrinsic(case: Case, first: float, second: float, **options: Any) -> np.nd
         max_num_iter=_MOST,
         **options,
     ).image
+
+
+def _generalised(case: Case, strength: float, alpha0: float) -> np.ndarray:
+    return manifold.denoise_tgv(
+        case.noisy, strength, alpha0=alpha0, manifold=case.manifold, tol=_TOL,
+        max_num_iter=3 * _MOST, num_threads=1,
+    ).image  # fmt: skip
 
 
 def _cyclic(case: Case, first: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.status import Status
 from .circle import Circle
-from .dual import Dual, feasible
+from .dual import Dual, balance, feasible
 from .problem import Linear, Problem, linearise
 from .solve import Solution
 
@@ -41,7 +41,8 @@ def certify(problem: Problem, solution: Solution) -> Proof:
     nothing.
     """
     linear, status = solution.linear, solution.status
-    if problem.known is not None or (problem.second > 0 and not problem.is_flat):
+    curved_slopes = not problem.is_flat and (problem.second > 0 or problem.num_slots > 1)
+    if problem.known is not None or curved_slopes:
         return Proof(linear, None, None, _stationary(status))
     if problem.is_flat:
         gap, bound = _flat(problem, solution)
@@ -71,11 +72,14 @@ def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
     linear = solution.linear
     exact = Dual(problem, np.float64)
     exact.phi[:] = feasible(problem, solution.flux.astype(np.float64))
-    exact.load(linear, 0.0, 1.0)
+    exact.load(linear, None, 1.0)
     measured = exact.measure()
+    if problem.num_slots > 1:
+        balance(exact)
+        measured = exact.measure()
     size = linear.energy + abs(measured.dual) + measured.model
     gap = max(linear.energy - measured.dual, 0.0) + _ROUNDING * size
-    step = float(np.sqrt(np.sum(exact.xi**2)))
+    step = float(np.sqrt(np.sum(exact.xi[: problem.manifold.dimension] ** 2)))
     half = step / 2
     return gap, min(half + max(gap - half**2, 0.0) ** 0.5, (2 * gap) ** 0.5)
 
@@ -95,7 +99,7 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     for t, term in enumerate(problem.terms):
         linear.vectors[t][:, labels[term.corners[0]] == labels[term.corners[1]]] = 0
     exact = Dual(problem, np.float64)
-    exact.load(original, 0.0, 1.0)
+    exact.load(original, None, 1.0)
     exact.phi[:] = solution.flux
     exact.move(x)
     exact.y[:] = exact.phi
@@ -109,11 +113,11 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     # the pull of the jumps is fixed: it becomes part of the data of a problem in the other rows
     pulled = Dual(problem, np.float64)
     pulled.phi[:] = jumps
-    pulled.load(linear, 0.0, 1.0)
+    pulled.load(linear, None, 1.0)
     pulled.measure()
     rest = replace(linear, data=pulled.xi.copy(), vectors=np.zeros_like(linear.vectors))
     exact.radius = free
-    exact.load(rest, 0.0, 1.0)
+    exact.load(rest, None, 1.0)
     size = np.sqrt(np.sum(pulled.xi**2))
     best = np.inf
     for _ in range(_LOOKS):

@@ -122,7 +122,7 @@ def denoise_tv(
         return reporter(report)
 
     solution = solve(
-        problem, _start(problem), tol, max_num_iter, watch if reporter.listens else None
+        problem, start_of(problem), tol, max_num_iter, watch if reporter.listens else None
     )
     proof = certify(problem, solution)
     energy = proof.linear.energy
@@ -138,7 +138,7 @@ def denoise_tv(
     )
 
 
-def _start(problem: Problem) -> np.ndarray:
+def start_of(problem: Problem) -> np.ndarray:
     """Where to start: for phases, which have wraps to choose, from an image with less noise.
 
     That is the mean over 3 x 3 pixels in the embedding or, for second order, the embedded solution

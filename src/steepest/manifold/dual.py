@@ -10,9 +10,10 @@ import numpy as np
 
 from ..convex.compiled.team import run_together
 from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
-from .problem import Linear, Problem, frames
+from .problem import SLOPE, Linear, Problem, frames
 
 UNKNOWN = 0.05  # weight on the step of pixels without data, which makes the model convex there
+SLOPES = 0.2  # the same for slopes; a larger one is solved faster, with more left to gain
 _AT_ONCE = 16  # iterations for which a strip is computed with its neighbourhood
 _STRIP = 8192  # coordinates for which a thread is worth it
 
@@ -41,50 +42,61 @@ class Dual:
         self.phi, self.y, self._phi, self._y = (
             np.zeros((terms, d, n), self.dtype) for _ in range(4)
         )
-        self.xi = np.zeros((d, n), self.dtype)
+        self.xi = np.zeros((problem.num_slots * d, n), self.dtype)
         self.radius = problem.radius.astype(self.dtype)
         self._sums = np.zeros((-(-n // CHUNK), 6))
         strips = max(1, min(problem.num_threads, n * d * terms // _STRIP, n // CHUNK))
         chunks = -(-n // CHUNK)
         cuts = [chunks * i // strips * CHUNK for i in range(strips)]
         self._strips = list(zip(cuts, [*cuts[1:], n], strict=True))
-        self._room: dict[int, list[tuple[np.ndarray, ...]]] = {}
+        self._damping = np.zeros(0)
+        self._inverse: Any = None
+        self._room: list[tuple[np.ndarray, ...]] = []
 
-    def load(self, linear: Linear, damping: float, relaxation: float) -> None:
-        """Take the model at a point, with ``damping / 2 |xi|^2`` added."""
-        problem, n = self.problem, self.problem.num_pixels
-        self.linear = linear
-        mass = np.ones(n) if problem.known is None else problem.known.astype(float)
-        extra = damping + UNKNOWN * (1 - mass)
-        inverse = 1 / (mass + extra)
-        self._damping, logs = damping, linear.data
+    def load(self, linear: Linear, damping: np.ndarray | None, relaxation: float) -> None:
+        """Take the model at a point, with ``sum damping |xi|^2 / 2`` added (n,); None: 0."""
+        problem, logs = self.problem, linear.data
+        damping = np.zeros(0) if damping is None or not damping.any() else damping
+        if self._inverse is None or not np.array_equal(damping, self._damping):
+            mass = np.zeros((problem.num_slots, problem.num_pixels))  # no data for slopes
+            mass[0] = 1 if problem.known is None else problem.known
+            weight = np.full((problem.num_slots, 1), SLOPES)
+            weight[0] = UNKNOWN
+            inverse = 1 / (mass + (damping if damping.size else 0) + weight * (1 - mass))
+            factor = np.repeat(mass * inverse, problem.manifold.dimension, axis=0)
+            self._damping, self._inverse, self._factor = damping, inverse, factor
+            self._kept_inverse = inverse.astype(self.dtype)
+        self.linear, inverse = linear, self._inverse
         kept: Any = self.dtype
         self._fixed = (
-            (logs * (mass * inverse)).astype(kept),
-            inverse.astype(kept),
+            (logs * self._factor).astype(kept),
+            self._kept_inverse,
             linear.vectors.astype(kept),
             linear.offsets,
             linear.numbers.astype(kept),
             linear.which,
+            linear.slots,
             linear.blocks.astype(kept),
             self.radius,
-            (relaxation * self._steps(linear, inverse, damping)).astype(kept),
+            self._steps(linear, inverse, relaxation),
             problem.groups,
         )
 
-    def _steps(self, linear: Linear, inverse: np.ndarray, damping: float) -> np.ndarray:
-        """`_steps`, computed once if the norms of the blocks do not depend on the point."""
-        if any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
-            return _steps(self.problem, linear, inverse)
-        if damping not in self.problem.steps:
-            self.problem.steps[damping] = _steps(self.problem, linear, inverse)
-        return self.problem.steps[damping]
+    def _steps(self, linear: Linear, inverse: np.ndarray, relaxation: float) -> np.ndarray:
+        """`_steps`, computed once if neither norms of blocks nor damping depend on the point."""
+        key = relaxation, self.dtype, self._damping.size
+        if key in self.problem.steps and not self._damping.size:
+            return self.problem.steps[key]
+        steps = (relaxation * _steps(self.problem, linear, inverse)).astype(self.dtype)
+        if not any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
+            self.problem.steps[key] = steps
+        return steps
 
     def run(self, betas: Sequence[float]) -> None:
         """One iteration per extrapolation factor."""
         for start in range(0, len(betas), _AT_ONCE):
             part = np.array(betas[start : start + _AT_ONCE], self.dtype)
-            rooms = self._rooms(len(part))
+            rooms = self._rooms()
             tiny = self.dtype.type(np.finfo(self.dtype).tiny)
 
             def work(
@@ -101,19 +113,25 @@ class Dual:
             self.phi, self._phi = self._phi, self.phi
             self.y, self._y = self._y, self.y
 
-    def _rooms(self, count: int) -> list[tuple[np.ndarray, ...]]:
-        """The threads' own arrays for ``count`` iterations."""
-        if count not in self._room:
+    def _rooms(self) -> list[tuple[np.ndarray, ...]]:
+        """The threads' own arrays for `_AT_ONCE` iterations."""
+        if not self._room:
             terms, d, n = self.phi.shape
             offsets = self.linear.offsets
             reach = int(max(offsets.max(), 0) - min(offsets.min(), 0))
             made = []
             for low, high in self._strips:
-                size = min(n, high + count * reach) - max(0, low - count * reach)
-                shapes = (terms, d, size), (terms, d, size), (d, size), (terms, d, CHUNK), (CHUNK,)
+                size = min(n, high + _AT_ONCE * reach) - max(0, low - _AT_ONCE * reach)
+                shapes = (
+                    (terms, d, size),
+                    (terms, d, size),
+                    (len(self.xi), size),
+                    (terms, d, CHUNK),
+                    (CHUNK,),
+                )
                 made.append(tuple(np.zeros(shape, self.dtype) for shape in shapes))
-            self._room = {count: made}
-        return self._room[count]
+            self._room = made
+        return self._room
 
     def measure(self) -> Measured:
         """The model and its dual at the current flux; `xi` is the primal point."""
@@ -134,7 +152,7 @@ class Dual:
             model=norms + fit,
             dual=products + conjugate,
             gap=max(norms - products, 0.0),
-            merit=products + (conjugate if self._damping == 0 else fit + damped / 2),
+            merit=products + (conjugate if self._damping.size == 0 else fit + damped / 2),
             largest=float(self._sums[:, 5].max()) ** 0.5,
         )
 
@@ -149,7 +167,8 @@ class Dual:
             return
         last = None
         for t, term in enumerate(problem.terms):
-            old, new = frames(problem, term, self.linear.x), frames(problem, term, x)
+            old = frames(problem, term, problem.points(self.linear.x))
+            new = frames(problem, term, problem.points(x))
             if last is None or term.kind == "square":
                 turn = problem.spread(problem.manifold.transport, new, old)
                 last = turn if term.kind != "square" else None
@@ -169,6 +188,23 @@ def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
     return flux
 
 
+def balance(dual: Dual) -> None:
+    """Make a measured flux one with finite dual value: slopes have no data, so nothing may pull.
+
+    The flux of first order takes what pulls, and all is scaled back into the balls.
+    """
+    problem, terms = dual.problem, dual.problem.terms
+    d = problem.manifold.dimension
+    for t, term in enumerate(terms):
+        if term.kind == SLOPE:  # -1 is the coefficient of the slope; xi = -v B^T phi
+            own = slice(term.slots[2] * d, (term.slots[2] + 1) * d)
+            dual.phi[t] -= dual.xi[own] / dual._fixed[1][term.slots[2]]
+    fields = zip(problem.groups[:-1], problem.groups[1:], problem.radius, strict=True)
+    norms = [(np.sqrt(np.sum(dual.phi[i:j] ** 2, axis=(0, 1))), radius) for i, j, radius in fields]
+    parts = [(norm[norm > radius] / radius[norm > radius]).max(initial=1) for norm, radius in norms]
+    dual.phi /= max(parts)
+
+
 def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     """(T, n): dual steps with ``|S^1/2 B V^1/2| <= 1``, equal within a ball; 0 at invalid rows.
 
@@ -176,19 +212,26 @@ def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
     and Schwarz.
     """
     n = problem.num_pixels
-    columns = np.zeros(n)
+    columns = np.zeros((problem.num_slots, n))
     for term, norms in zip(problem.terms, linear.norms, strict=True):
-        for corner, norm in zip(term.corners, norms, strict=True):
-            columns += np.bincount(corner, term.valid * norm, n)
+        for offset, slot, norm in zip(term.offsets, term.slots, norms, strict=True):
+            rows, pixels = _shifted(n, offset)
+            columns[slot, pixels] += (term.valid * norm)[rows]
     weighted = columns * inverse
     steps = []
     for term, norms in zip(problem.terms, linear.norms, strict=True):
-        total = sum(
-            norm * weighted[corner] for corner, norm in zip(term.corners, norms, strict=True)
-        )
-        steps.append(np.where(term.valid, 1 / np.where(total > 0, total, 1), np.inf))
+        total = np.zeros(n)
+        for offset, slot, norm in zip(term.offsets, term.slots, norms, strict=True):
+            rows, pixels = _shifted(n, offset)
+            total[rows] += (norm * np.ones(n))[rows] * weighted[slot, pixels]
+        steps.append(np.where(term.valid & (total > 0), 1 / np.where(total > 0, total, 1), np.inf))
     for start, stop in zip(problem.groups[:-1], problem.groups[1:], strict=True):
         least = np.min(steps[start:stop], axis=0)
         for t in range(start, stop):
             steps[t] = np.where(problem.terms[t].valid, least, 0.0)
     return np.array(steps).reshape(len(steps), n)
+
+
+def _shifted(n: int, offset: int) -> tuple[slice, slice]:
+    """Rows e and the pixels e + offset, where both exist."""
+    return slice(max(0, -offset), n - max(0, offset)), slice(max(0, offset), n - max(0, -offset))

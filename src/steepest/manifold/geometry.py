@@ -91,6 +91,14 @@ class Manifold(Protocol):
         """
         ...
 
+    def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return the matrices (n, d, d) of ``w -> R(u, w) v``, of tangent vectors at one point.
+
+        R is the Riemann curvature tensor, with ``<R(u, w) w, u>`` positive on spheres. Only total
+        generalised variation needs it; the default is that of flat manifolds.
+        """
+        return np.zeros((*u.shape, u.shape[1]))
+
     def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return, of the arrays that stand for the point ``y``, the one nearest to ``x``."""
         return y
@@ -161,6 +169,12 @@ def unit(points: Any, name: str, size: int, kind: str) -> np.ndarray:
             "(divide each by its length)"
         )
     return array / norm
+
+
+def constant_curvature(u: np.ndarray, v: np.ndarray, curvature: float) -> np.ndarray:
+    """Return the matrices of ``w -> curvature (<w, v> u - <u, v> w)``."""
+    inner = np.einsum("nd,nd->n", u, v)[:, None, None]
+    return curvature * (u[:, :, None] * v[:, None, :] - inner * np.eye(u.shape[1]))
 
 
 def identities(count: int, dimension: int, factor: float = 1.0) -> np.ndarray:

@@ -22,6 +22,7 @@ from ..core.threads import run_all
 _SHARE = 8192  # coordinates for which a thread is worth starting; phases are too quick for it
 
 EDGE, LINE, SQUARE = "edge", "line", "square"
+SLOPE, BEND = "slope", "bend"  # of total generalised variation
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,8 @@ class Term:
     ``kind`` is EDGE for ``x_j - x_i``, LINE for ``x_(i-1) - 2 x_i + x_(i+1)`` and SQUARE for
     ``x_00 + x_11 - x_01 - x_10``; ``corners`` (K, n) are the pixels it takes, those of its own
     pixel i alone where it would reach beyond the image, which ``valid`` tells. ``offsets`` are
-    the corners minus i. ``numbers`` are the coefficients on a flat manifold.
+    the corners minus i. ``numbers`` are the coefficients on a flat manifold. ``slots`` say which
+    of the unknown vectors of a corner is meant: 0 for the step of the point.
     """
 
     kind: str
@@ -39,6 +41,12 @@ class Term:
     numbers: tuple[float, ...]
     corners: np.ndarray
     valid: np.ndarray
+    slots: tuple[int, ...]
+
+
+def is_first(term: Term) -> bool:
+    """Whether a term is of first order."""
+    return term.kind in (EDGE, SLOPE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +63,11 @@ class Problem:
     known: np.ndarray | None
     weights: np.ndarray | None
     num_threads: int
+
+    @property
+    def num_slots(self) -> int:
+        """The number of unknown vectors per pixel."""
+        return 1
 
     @property
     def num_pixels(self) -> int:
@@ -84,7 +97,9 @@ class Problem:
             valid, base = inside.ravel(), index.ravel()
             offsets = [sum(strides[a] * by for a, by in step.items()) for step in steps]
             corners = np.stack([np.where(valid, base + offset, base) for offset in offsets])
-            made.append(Term(kind, tuple(offsets), tuple(numbers), corners, valid))
+            made.append(
+                Term(kind, tuple(offsets), tuple(numbers), corners, valid, (0,) * len(steps))
+            )
 
         h = self.spacing
         if self.first > 0:
@@ -104,7 +119,7 @@ class Problem:
         count = len(self.terms)
         if not self.isotropic:
             return np.arange(count + 1)
-        first = sum(term.kind == EDGE for term in self.terms)
+        first = sum(is_first(term) for term in self.terms)
         return np.unique([0, first, count])
 
     @cached_property
@@ -112,14 +127,14 @@ class Problem:
         """(groups, n): what the norm of each group is multiplied by, 0 where no row is valid."""
         radii = []
         for start, stop in zip(self.groups[:-1], self.groups[1:], strict=True):
-            strength = self.first if self.terms[start].kind == EDGE else self.second
+            strength = self.first if is_first(self.terms[start]) else self.second
             some = np.any([term.valid for term in self.terms[start:stop]], axis=0)
             radii.append(strength * some * (1.0 if self.weights is None else self.weights))
         return np.array(radii).reshape(len(radii), self.num_pixels)
 
     @cached_property
-    def steps(self) -> dict[float, np.ndarray]:
-        """Dual steps by damping, kept by `Dual` if they are the same everywhere."""
+    def steps(self) -> dict[Any, np.ndarray]:
+        """Dual steps by damping, relaxation and dtype, where `Dual` can use them again."""
         return {}
 
     def spread(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
@@ -136,18 +151,32 @@ class Problem:
             return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
         return np.concatenate(parts)
 
-    def energy(self, x: np.ndarray) -> float:
+    def points(self, x: Any) -> np.ndarray:
+        """The points of a state of the solver, which is the same here."""
+        return np.asarray(x)
+
+    def advance(self, x: Any, step: np.ndarray) -> Any:
+        """The state after a step (n, slots * d)."""
+        return self.spread(self.manifold.exp, x, step)
+
+    def difference(
+        self, term: Term, x: Any, blocks: bool = False
+    ) -> tuple[np.ndarray, Sequence[Any]]:
+        """`_difference`."""
+        return _difference(self, term, x, blocks)
+
+    def energy(self, x: Any) -> float:
         """``F(x)``."""
-        moved = self.spread(self.manifold.distance, x, self.data) ** 2
+        moved = self.spread(self.manifold.distance, self.points(x), self.data) ** 2
         total = float(np.sum(moved if self.known is None else moved[self.known])) / 2
-        squares = [np.sum(_difference(self, t, x)[0] ** 2, axis=1) for t in self.terms]
+        squares = [np.sum(self.difference(t, x)[0] ** 2, axis=1) for t in self.terms]
         return total + self.regulariser(squares)
 
     def regulariser(self, squares: Sequence[np.ndarray]) -> float:
         """The sum over groups of radius times norm, of the squared norms of all terms."""
         bounds = zip(self.groups[:-1], self.groups[1:], self.radius, strict=True)
         return sum(
-            float(np.vdot(radius, np.sqrt(sum(squares[start:stop]))))
+            float(np.einsum("n,n->", radius, np.sqrt(sum(squares[start:stop]))))  # no BLAS threads
             for start, stop, radius in bounds
         )
 
@@ -156,41 +185,43 @@ class Problem:
 class Linear:
     """The linearisation at x, in the arrays that `compiled.tangent` takes, float64.
 
-    ``data`` (d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n) are the
-    residuals at x; ``blocks`` (B, d, d, n). ``norms`` are bounds of the norms of the blocks,
+    ``data`` (slots d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n) are
+    the residuals at x; ``blocks`` (B, d, d, n). ``norms`` are bounds of the norms of the blocks,
     (n,) arrays or numbers, per term and corner.
     """
 
-    x: np.ndarray
+    x: Any
     data: np.ndarray
     vectors: np.ndarray
     offsets: np.ndarray
     numbers: np.ndarray
     which: np.ndarray
+    slots: np.ndarray
     blocks: np.ndarray
     norms: list[list[Any]]
     energy: float
 
 
-def linearise(problem: Problem, x: np.ndarray) -> Linear:
+def linearise(problem: Problem, x: Any) -> Linear:
     """The model ``1/2 sum m |xi - L|^2 + sum radius |G + B xi|`` of F around x."""
     manifold, terms = problem.manifold, problem.terms
-    logs = problem.spread(manifold.log, x, problem.data)
+    logs = problem.spread(manifold.log, problem.points(x), problem.data)
     if problem.known is not None:
         logs = logs * problem.known[:, None]
     width = max((len(term.offsets) for term in terms), default=1)
     offsets = np.zeros((len(terms), width), np.int64)
     numbers = np.zeros((len(terms), width))
     which = np.full((len(terms), width), -1)
+    slots = np.zeros((len(terms), width), np.int64)
     vectors: list[np.ndarray] = []
     blocks: list[np.ndarray] = []
     norms: list[list[Any]] = []
     for t, term in enumerate(terms):
-        vector, parts = _difference(problem, term, x, blocks=True)
+        vector, parts = problem.difference(term, x, blocks=True)
         vectors.append(vector.T)
         norms.append([])
         for k, part in enumerate(parts):
-            offsets[t, k] = term.offsets[k]
+            offsets[t, k], slots[t, k] = term.offsets[k], term.slots[k]
             if isinstance(part, float):
                 numbers[t, k] = part
                 norms[t].append(abs(part))
@@ -204,9 +235,9 @@ def linearise(problem: Problem, x: np.ndarray) -> Linear:
     energy = float(np.sum(logs**2)) / 2
     energy += problem.regulariser([np.einsum("pn,pn->n", v, v) for v in vectors])
     G = np.ascontiguousarray(vectors).reshape(len(terms), d, n)
-    return Linear(
-        x, np.ascontiguousarray(logs.T), G, offsets, numbers, which, stacked, norms, energy
-    )
+    data = np.zeros((problem.num_slots * d, n))
+    data[:d] = logs.T
+    return Linear(x, data, G, offsets, numbers, which, slots, stacked, norms, energy)
 
 
 def _difference(

@@ -84,6 +84,15 @@ class Product(Manifold):
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         return self._blocks(lambda factor, a, b: factor.halving(a, b), x, z)
 
+    def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        out = np.zeros((*u.shape, self.dimension))
+        start = 0
+        for factor in self.factors:
+            own = slice(start, start + factor.dimension)
+            out[:, own, own] = factor.curvature_operator(u[:, own], v[:, own])
+            start = own.stop
+        return out
+
     def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return self._joined(lambda factor, a, b: factor.representative(a, b), x, y)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from .compiled import rotations as compiled
-from .geometry import Curvature, Manifold, unit
+from .geometry import Curvature, Manifold, constant_curvature, unit
 from .symmetry import operators
 
 
@@ -111,6 +111,9 @@ class Rotations(Manifold):
         out = np.empty((len(x), 3, 3))
         compiled.halving(x, z, self.operators, out)
         return out
+
+    def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return constant_curvature(u, v, 0.25)
 
     def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return ``y * s`` or ``-y * s``, whichever is nearest to ``x``."""

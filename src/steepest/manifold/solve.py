@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ _ROUNDING = 1e-13  # part of the energy that rounding hides
 _ENOUGH = 1e-4  # part of the promised progress that a step must make
 _GOOD = 0.75  # part above which the next step may be bolder
 _FIRST_DAMPING, _LARGEST_DAMPING, _SMALLEST_DAMPING = 0.5, 1e6, 1e-2
+_FROZEN = 1e3  # damping of pixels that hardly move, where the energy is not smooth
+_MOST = 0.9  # part of what a model missed that is attributed to the worst pixels
 _SINGLE = 1e-5  # relative tolerance above which the flux is in float32,
 _MARGIN = 0.9  # and the part of it that is then asked for: the certificate is in float64
 
@@ -37,7 +40,7 @@ class Solution:
 
 def solve(
     problem: Problem,
-    x: np.ndarray,
+    x: Any,
     tol: float,
     max_num_iter: int,
     watch: Callable[[Linear, float, int], bool] | None = None,
@@ -52,7 +55,7 @@ def solve(
         tol *= _MARGIN
     linear = linearise(problem, x)
     momentum, relaxation = Momentum(), RELAXATION
-    damping, done, rises, before = 0.0, 0, 0, -np.inf
+    damping, done, rises, before = np.zeros(problem.num_pixels), 0, 0, -np.inf
     least = 24 if problem.is_flat else 8  # iterations between measurements: steps cost as much
     floor = _ROUNDING * float(np.sum(problem.radius))  # differences of the size of rounding
     dual.load(linear, damping, relaxation)
@@ -73,19 +76,23 @@ def solve(
             relative = gap / linear.energy if linear.energy > 0 else 0.0
             if watch(linear, relative, done) and status is None:
                 status = Status.STOPPED
+        frozen = damping.size > 0 and damping.max() >= _FROZEN
+        if status is None and frozen and 0 <= promised + measured.gap <= tol * linear.energy:
+            status = Status.NO_DESCENT
         if status is not None:
             return Solution(linear, dual.phi, gap, measured.largest, done, status)
         if ready:
             step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)
-            ahead = linearise(problem, problem.spread(problem.manifold.exp, linear.x, step))
+            ahead = linearise(problem, problem.advance(linear.x, step))
             kept_part = (linear.energy - ahead.energy) / promised
             if kept_part >= _ENOUGH:
                 dual.move(ahead.x)
                 linear = ahead
                 if kept_part > _GOOD:
-                    damping = damping / 4 if damping > _SMALLEST_DAMPING else 0.0
-            elif damping < _LARGEST_DAMPING:
-                damping = max(4 * damping, _FIRST_DAMPING)
+                    damping = np.where(damping > _SMALLEST_DAMPING, damping / 4, 0.0)
+            elif promised > _ROUNDING * linear.energy and damping.max() < _LARGEST_DAMPING:
+                where = _culprits(problem, linear, ahead, step)
+                damping = np.where(where, np.maximum(4 * damping, _FIRST_DAMPING), damping)
             else:
                 rounding = promised <= _ROUNDING * linear.energy
                 status = Status.ROUNDING if rounding else Status.NO_DESCENT
@@ -112,3 +119,32 @@ def solve(
         else:
             rises = 0
         before = measured.merit
+
+
+def _culprits(problem: Problem, linear: Linear, ahead: Linear, step: np.ndarray) -> np.ndarray:
+    """The pixels (n,) of the rows in which the energy exceeds the model by most."""
+    d, where = problem.manifold.dimension, np.zeros(problem.num_pixels, bool)
+    excess = []
+    for start, stop, radius in zip(
+        problem.groups[:-1], problem.groups[1:], problem.radius, strict=True
+    ):
+        square = np.zeros(problem.num_pixels)
+        for t in range(start, stop):
+            term, r = problem.terms[t], linear.vectors[t].T.copy()
+            for k, (corner, slot) in enumerate(zip(term.corners, term.slots, strict=True)):
+                moved, block = step[corner, slot * d : (slot + 1) * d], linear.which[t, k]
+                if block < 0:
+                    r += linear.numbers[t, k] * moved
+                else:
+                    r += np.einsum("pqn,nq->np", linear.blocks[block], moved)
+            square += np.sum(r**2, axis=1) * term.valid
+        real = np.sqrt(np.sum(ahead.vectors[start:stop] ** 2, axis=(0, 1)))
+        excess.append(radius * np.maximum(real - np.sqrt(square), 0))
+    ranked = np.sort(np.ravel(excess))[::-1]
+    total = np.cumsum(ranked)
+    least = ranked[np.searchsorted(total, _MOST * total[-1])] if total[-1] > 0 else 0.0
+    for g, rows in enumerate(excess):
+        for t in range(problem.groups[g], problem.groups[g + 1]):
+            for corner in problem.terms[t].corners:
+                where[corner[(rows >= least) & problem.terms[t].valid]] = True
+    return where

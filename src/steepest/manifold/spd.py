@@ -129,3 +129,15 @@ class SPD(Manifold):
         out = np.empty((len(x), self.dimension, self.dimension))
         compiled.halving(x, z, out)
         return out
+
+    def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        if self.metric == _LOG:
+            return super().curvature_operator(u, v)
+        rows, columns = np.tril_indices(self.size)
+        basis = np.zeros((self.dimension, self.size, self.size))
+        entry = np.where(rows == columns, 1, 0.5**0.5)
+        basis[range(self.dimension), rows, columns] = entry
+        basis[range(self.dimension), columns, rows] = entry
+        U, V = (np.einsum("np,pij->nij", w, basis)[:, None] for w in (u, v))
+        inner = U @ basis - basis @ U
+        return np.einsum("pij,nqij->npq", basis, V @ inner - inner @ V) / 4

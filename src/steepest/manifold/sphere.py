@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.numbers import check_count
 from .compiled import sphere as compiled
-from .geometry import Curvature, Manifold, unit
+from .geometry import Curvature, Manifold, constant_curvature, unit
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,6 @@ class Sphere(Manifold):
         out = np.empty((len(x), self.dimension, self.dimension))
         compiled.halving(x, z, out)
         return out
+
+    def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return constant_curvature(u, v, 1.0)
