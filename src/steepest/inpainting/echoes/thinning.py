@@ -9,7 +9,7 @@ import numpy as np
 from ..steady_state import fill
 from .heap import gather
 from .inserting import exchange, place_tile
-from .removing import thin, thin_all
+from .removing import thin
 from .score import score
 from .state import Echoes, empty, full, grow, work_for
 from .tiles import Kernel, counts, for_all, phases
@@ -95,10 +95,13 @@ def thin_to(
         if np.isfinite(threshold):
             _round(echoes, size - target, threshold, absolute, num_threads)
         else:
+            everywhere, progress = np.array([-1]), np.array([size - target, 0])
             for_all(
                 echoes,
-                lambda state, work, left: thin_all(state, work, left, LIMITS, absolute),
-                [np.array([size - target])],
+                lambda state, work, tiles: thin(
+                    state, work, tiles, progress, threshold, LIMITS, absolute
+                ),
+                [everywhere],
                 REACH,
                 1,
             )
