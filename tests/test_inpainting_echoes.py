@@ -246,9 +246,9 @@ def test_tiles_cost_little() -> None:
     check_heaps(tiled)
     check_blocks(tiled)
     whole = thinning.begin(image, True, np.random.default_rng(0))
-    everywhere, progress, any_key = np.array([-1]), np.array([9000 - 600, 0]), np.float32(np.inf)
+    anywhere, progress, any_key = np.array([-1]), np.array([9000 - 600, 0]), np.float32(np.inf)
     work = work_for(whole, 24)
-    while not thin(whole, work, everywhere, progress, any_key, thinning.LIMITS, True):
+    while not thin(whole, work, anywhere, progress, any_key, thinning.LIMITS, True):
         grow(whole)
         work = work_for(whole, 24)
     errors = [reconstruct(image, echoes.known > 0, channel_axis=0).mae for echoes in (tiled, whole)]

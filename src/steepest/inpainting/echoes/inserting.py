@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.compiled import kernel, lean_helper
 from .heap import push, set_key
-from .removing import NO_ROOM, add_to_error, neighbours, remove_best
+from .removing import add_to_error, neighbours, thin
 from .score import removal
 from .windows import at, reshape, set_window, window_of
 
@@ -161,6 +161,7 @@ def exchange(echoes, work, candidates, size, limits, absolute):
     room, it continues where it stopped.
     """
     count = echoes.tile_size.sum()
+    anywhere, progress = np.full(1, -1), np.zeros(2, np.int64)
     for group in range(candidates.shape[0]):
         if count == size:
             best = _worst(echoes, candidates[group])
@@ -168,7 +169,8 @@ def exchange(echoes, work, candidates, size, limits, absolute):
                 continue
             if not insert(echoes, best, limits, absolute, work):
                 return group
-        if remove_best(echoes, -1, np.float32(0), limits, absolute, work) == NO_ROOM:
+        progress[0] = 1
+        if not thin(echoes, work, anywhere, progress, np.float32(0), limits, absolute):
             return group
         count = size
     return candidates.shape[0]

@@ -9,8 +9,6 @@ from .heap import best_tile, drop, first, set_key
 from .score import removal
 from .windows import add_window, at, measure, widen, window_of
 
-NOTHING, NO_ROOM = -1, -2  # instead of a pixel that was removed
-
 
 @lean_helper
 def _flows(known, arena, start, window, pixel, found, flows):
@@ -93,29 +91,6 @@ def remove(echoes, pixel, limits, absolute, work):
     return True
 
 
-@lean_helper
-def remove_best(echoes, tile, threshold, limits, absolute, work):
-    """Remove the least harmful pixel of a tile (-1: of all) if its key is below a threshold.
-
-    Its key is recomputed first; the pixel is put back if another one is now less harmful. A
-    threshold is for tiles only. Returns the pixel, or `NOTHING` below the threshold, or `NO_ROOM`.
-    """
-    while True:
-        best = best_tile(echoes) if tile < 0 else tile
-        pixel = first(echoes, best)
-        if tile >= 0 and (echoes.tile_size[best] == 0 or echoes.key[pixel] >= threshold):
-            return NOTHING
-        fresh = removal(echoes, pixel, work.t, absolute)
-        worse = fresh > echoes.key[pixel]
-        set_key(echoes, pixel, fresh)
-        if worse:
-            if tile < 0:
-                best = best_tile(echoes)
-            if first(echoes, best) != pixel or (tile >= 0 and fresh >= threshold):
-                continue
-        return pixel if remove(echoes, pixel, limits, absolute, work) else NO_ROOM
-
-
 @kernel
 def thin(echoes, work, tiles, progress, threshold, limits, absolute):
     """Remove the pixels of some tiles whose keys are below a threshold, at most ``progress[0]``.
@@ -123,21 +98,33 @@ def thin(echoes, work, tiles, progress, threshold, limits, absolute):
     The tiles are processed in turn, each starting with its least harmful pixel. If the only tile is
     -1, the least harmful pixel of all is removed each time, whatever its key. ``progress[0]``
     counts down the pixels that may still be removed, and ``progress[1]`` counts the finished tiles.
-    Returns False if there is no room; call it again with more room.
+    Returns False if there is no room; call it again with more room. Each key is recomputed before
+    its pixel is removed. If another one is now smaller, the pixel is put back.
     """
-    key, place, level = echoes.key, echoes.place, echoes.level
+    key, place, level, size = echoes.key, echoes.place, echoes.level, echoes.tile_size
     while progress[0] > 0 and progress[1] < tiles.shape[0]:
         tile = tiles[progress[1]]
-        pixel = remove_best(echoes, tile, threshold, limits, absolute, work)
-        if pixel == NO_ROOM:
-            return False
-        if pixel == NOTHING:
+        anywhere = tile < 0
+        if anywhere:
+            tile = best_tile(echoes)
+        pixel = first(echoes, tile)
+        if not anywhere and (size[tile] == 0 or key[pixel] >= threshold):
             progress[1] += 1
             continue
+        fresh = removal(echoes, pixel, work.t, absolute)
+        worse = fresh > key[pixel]
+        set_key(echoes, pixel, fresh)
+        if worse:
+            if anywhere:
+                tile = best_tile(echoes)
+            if first(echoes, tile) != pixel or (not anywhere and fresh >= threshold):
+                continue
+        if not remove(echoes, pixel, limits, absolute, work):
+            return False
         progress[0] -= 1
-        if tile < 0:
+        if anywhere:
             key[pixel], place[pixel] = np.float32(0), progress[0]
         else:
-            level[tile] = max(level[tile], key[pixel])
-            key[pixel], place[pixel] = level[tile], echoes.tile_size[tile]
+            level[tile] = max(level[tile], fresh)
+            key[pixel], place[pixel] = level[tile], size[tile]
     return True

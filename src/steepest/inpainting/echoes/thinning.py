@@ -95,13 +95,13 @@ def thin_to(
         if np.isfinite(threshold):
             _round(echoes, size - target, threshold, absolute, num_threads)
         else:
-            everywhere, progress = np.array([-1]), np.array([size - target, 0])
+            anywhere, progress = np.array([-1]), np.array([size - target, 0])
             for_all(
                 echoes,
                 lambda state, work, tiles: thin(
                     state, work, tiles, progress, threshold, LIMITS, absolute
                 ),
-                [everywhere],
+                [anywhere],
                 REACH,
                 1,
             )
