@@ -90,18 +90,18 @@ def thin_to(
     ``rank`` (N,), initially zero, is set to the number of pixels left after each removal. Threads
     share the tiles; the result does not depend on their number.
     """
+    anywhere, any_key = np.array([-1]), np.float32(np.inf)
     while (size := int(echoes.tile_size.sum())) > target:
         threshold = _threshold(echoes, size, target)
         if np.isfinite(threshold):
             _round(echoes, size - target, threshold, absolute, num_threads)
         else:
-            anywhere, progress = np.array([-1]), np.array([size - target, 0])
             for_all(
                 echoes,
-                lambda state, work, tiles: thin(
-                    state, work, tiles, progress, threshold, LIMITS, absolute
+                lambda state, work, progress: thin(
+                    state, work, anywhere, progress, any_key, LIMITS, absolute
                 ),
-                [anywhere],
+                [np.array([size - target, 0])],
                 REACH,
                 1,
             )
