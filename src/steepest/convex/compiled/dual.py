@@ -20,7 +20,7 @@ from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure, upper_s
 from .kernels_sweep import copy_rows
 from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
-from .team import run_alone, run_together
+from .team import run_together
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
@@ -139,15 +139,18 @@ class StripDual:
 
     def _collect(self, out: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
         """Copy the strips' own rows of an array each into (channels, \\*space)."""
-        rows = out.reshape(self._channels, *self._rows)
+        rows, width = out.reshape(self._channels, *self._rows), self._rows[1]
+        if out.size < _COPIED_ALONE or len(arrays) == 1:  # needs no kernel, and no compiler
+            for strip, source in zip(self._strips, arrays, strict=True):
+                rows[:, strip.image_rows] = source[:, strip.own_rows, :width]
+            return
 
         def work(item: tuple[Strip, np.ndarray], *team: Any) -> None:
             strip, source = item
             count, start = strip.last - strip.first, strip.start + strip.first
-            copy_rows(source, strip.first + 1, rows, start, count, self._rows[1], *team)
+            copy_rows(source, strip.first + 1, rows, start, count, width, *team)
 
-        run = run_alone if out.size < _COPIED_ALONE else run_together
-        run(work, list(zip(self._strips, arrays, strict=True)))
+        run_together(work, list(zip(self._strips, arrays, strict=True)))
 
     @property
     def flux(self) -> np.ndarray:
