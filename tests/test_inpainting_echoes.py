@@ -13,7 +13,7 @@ from steepest.core.errors import InputError
 from steepest.inpainting import masks, reconstruct
 from steepest.inpainting.echoes import state, thinning, tiles
 from steepest.inpainting.echoes.inserting import insert
-from steepest.inpainting.echoes.removing import neighbours, remove, thin_all
+from steepest.inpainting.echoes.removing import neighbours, remove, thin
 from steepest.inpainting.echoes.score import removal, score
 from steepest.inpainting.echoes.state import Echoes, grow, work_for
 
@@ -246,9 +246,11 @@ def test_tiles_cost_little() -> None:
     check_heaps(tiled)
     check_blocks(tiled)
     whole = thinning.begin(image, True, np.random.default_rng(0))
-    left = np.array([9000 - 600])
-    while not thin_all(whole, work_for(whole, 24), left, thinning.LIMITS, True):
+    anywhere, progress, any_key = np.array([-1]), np.array([9000 - 600, 0]), np.float32(np.inf)
+    work = work_for(whole, 24)
+    while not thin(whole, work, anywhere, progress, any_key, thinning.LIMITS, True):
         grow(whole)
+        work = work_for(whole, 24)
     errors = [reconstruct(image, echoes.known > 0, channel_axis=0).mae for echoes in (tiled, whole)]
     assert errors[0] < 1.03 * errors[1]
 

@@ -14,6 +14,8 @@ from steepest import InputError, NotConverged, Status
 from steepest.grid.components import connected
 from steepest.segmentation import chan_vese, cut, regions, threshold_rof
 from steepest.segmentation.classes import kmeans
+from steepest.segmentation.constant import flow_to_mean
+from steepest.segmentation.proof import Faces, State
 
 ANISOTROPIC = dict(isotropic=False)
 
@@ -236,6 +238,35 @@ def test_a_strength_that_leaves_one_grey_value():
     assert result.status is Status.EMPTY_CLASS
     assert result.values.shape == (1,)
     assert result.certain.all()
+
+
+@pytest.mark.parametrize("connectivity", [1, 2])
+def test_strengths_far_beyond_extinction_are_proven_without_iterations(connectivity):
+    image = np.random.default_rng(3).random((23, 40)) + np.linspace(0, 1, 40)
+    found = threshold_rof(
+        image, 1000.0, thresholds=[0.9, 1.2], connectivity=connectivity, raise_on_failure=False
+    )
+    assert found.iterations == 0
+    assert (found.labels == np.digitize(image.mean(), [0.9, 1.2])).all()
+    assert found.gap == 0
+
+
+def test_the_flow_to_the_mean_is_feasible_or_none():
+    rng = np.random.default_rng(0)
+    f = rng.random((5, 9, 12))
+    offsets, weights = np.eye(3, dtype=np.int64), 0.5 + rng.random(f.shape)
+    given = 0
+    for strength in (0.01, 0.1, 0.3, 0.5, 1.0, 3.0):
+        faces = Faces(offsets, strength * np.array([0.5, 1.0, 2.0]), weights)
+        q = flow_to_mean(f, faces)
+        if q is None:
+            assert strength < 3.0
+            continue
+        given += 1
+        assert strength > 0.01
+        assert (np.abs(q) <= faces.capacity[:, None, None, None] * weights).all()
+        assert np.allclose(State.of(f, faces, q).u, f.mean(), rtol=0, atol=1e-12)
+    assert given
 
 
 def test_an_image_from_a_file_knows_its_channels():

@@ -53,13 +53,7 @@ def _factors(levels, level):
 
 
 @helper
-def _smooth(u, scratch, r, inverse, along, weights, plane, first, second):
-    relax(scratch, u, r, inverse, along, weights, plane, first)
-    relax(u, scratch, r, inverse, along, weights, plane, second)
-
-
-@helper
-def _descend(level, first, coefficients, couplings, work, levels, along, uniform, volume, total):
+def _descend(level, first, coefficients, w, work, levels, along, volume, total):
     """Smooth, and restrict the residual to the next level."""
     inverse = level_of(coefficients, INVERSE, levels, level)
     diagonal = level_of(coefficients, DIAGONAL, levels, level)
@@ -68,27 +62,17 @@ def _descend(level, first, coefficients, couplings, work, levels, along, uniform
     scratch = level_of(work, SCRATCH, levels, level)
     coarse = level_of(work, RIGHT, levels, level + 1)
     plane, below = plane_of(volume, levels, level), plane_of(volume, levels, level + 1)
-    factors = _factors(levels, level)
     one, two = OMEGAS
     if first:
         start(scratch, r, inverse, one)
-    if uniform and level == 0:
-        if first:
-            relax(u, scratch, r, inverse, along, None, plane, two)
-        else:
-            _smooth(u, scratch, r, inverse, along, None, plane, one, two)
-        restrict(coarse, u, r, diagonal, along, None, plane, below, factors, total)
     else:
-        w = weights_of(couplings, levels, level)
-        if first:
-            relax(u, scratch, r, inverse, along, w, plane, two)
-        else:
-            _smooth(u, scratch, r, inverse, along, w, plane, one, two)
-        restrict(coarse, u, r, diagonal, along, w, plane, below, factors, total)
+        relax(scratch, u, r, inverse, along, w, plane, one)
+    relax(u, scratch, r, inverse, along, w, plane, two)
+    restrict(coarse, u, r, diagonal, along, w, plane, below, _factors(levels, level), total)
 
 
 @helper
-def _ascend(level, coefficients, couplings, work, levels, along, uniform, volume):
+def _ascend(level, coefficients, w, work, levels, along, volume):
     """Add the correction from the next level, and smooth."""
     inverse = level_of(coefficients, INVERSE, levels, level)
     u = level_of(work, UNKNOWN, levels, level)
@@ -98,11 +82,8 @@ def _ascend(level, coefficients, couplings, work, levels, along, uniform, volume
     plane, below = plane_of(volume, levels, level), plane_of(volume, levels, level + 1)
     one, two = OMEGAS
     prolong(u, coarse, inverse, plane, below, _factors(levels, level))
-    if uniform and level == 0:
-        _smooth(u, scratch, r, inverse, along, None, plane, two, one)
-    else:
-        w = weights_of(couplings, levels, level)
-        _smooth(u, scratch, r, inverse, along, w, plane, two, one)
+    relax(scratch, u, r, inverse, along, w, plane, two)
+    relax(u, scratch, r, inverse, along, w, plane, one)
 
 
 @helper
@@ -135,9 +116,11 @@ def cycle(coefficients, couplings, work, levels, along, uniform, volume, total):
             down = False
             level -= 1
         elif down:
-            _descend(
-                level, first, coefficients, couplings, work, levels, along, uniform, volume, total
-            )
+            if uniform and level == 0:
+                _descend(level, first, coefficients, None, work, levels, along, volume, total)
+            else:
+                w = weights_of(couplings, levels, level)
+                _descend(level, first, coefficients, w, work, levels, along, volume, total)
             visits[level] = 0
             level += 1
         else:
@@ -146,7 +129,11 @@ def cycle(coefficients, couplings, work, levels, along, uniform, volume, total):
                 down = True
                 level += 1
             else:
-                _ascend(level, coefficients, couplings, work, levels, along, uniform, volume)
+                if uniform and level == 0:
+                    _ascend(level, coefficients, None, work, levels, along, volume)
+                else:
+                    w = weights_of(couplings, levels, level)
+                    _ascend(level, coefficients, w, work, levels, along, volume)
                 level -= 1
 
 

@@ -1,11 +1,14 @@
-"""Preconditioned conjugate gradients in float64: compiled, for one right-hand side."""
+"""Preconditioned conjugate gradients in float64, in compiled pieces, for one right-hand side."""
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import numpy as np
 
 from ..core.compiled import helper, kernel
-from .cycle import RIGHT, UNKNOWN, cycle, level_of, plane_of
+from .cycle import RIGHT, UNKNOWN, cycle, level_of
 from .kernels import coupled, num_planes, num_rows, row_of
 
 
@@ -98,10 +101,37 @@ def residual(r, x, right, diagonal, along, weights, plane):
 
 
 @kernel
+def _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
+    """One iteration after the cycle; returns False, and changes only p and q, if it cannot go on.
+
+    ``state`` is what the residual of the cycle is multiplied by, ``<z, r>`` and ``|scale r|^2``.
+    """
+    now = 0.0
+    for k in range(x.shape[0]):
+        now += _inner_row(z[k], r[k])
+    beta = now / state[1] if state[1] != 0.0 else 0.0
+    for k in range(x.shape[0]):
+        _turn_row(p[k], z[k], beta)
+    state[1] = now
+    curvature = apply(q, p, diagonal, along, weights, plane)
+    if not curvature > 0.0:
+        return False
+    step = now / curvature
+    left = 0.0
+    for k in range(x.shape[0]):
+        left += _advance_row(x[k], r[k], p[k], q[k], right[k], step, state[0])
+    if scale is not None:
+        left = norm_squared(r, scale)
+    state[2] = left
+    return True
+
+
 def conjugate_gradients(
-    x, r, p, q, diagonal, scale, along, weights, volume,
-    coefficients, couplings, work, levels, along32, total, state, target, max_num_iter,
-):  # fmt: skip
+    x: np.ndarray, r: np.ndarray, p: np.ndarray, q: np.ndarray, diagonal: np.ndarray,
+    scale: np.ndarray | None, along: Any, weights: np.ndarray | None, volume: Any,
+    coefficients: np.ndarray, couplings: np.ndarray, work: np.ndarray, levels: np.ndarray,
+    along32: Any, total: np.ndarray, state: np.ndarray, target: float, max_num_iter: int,
+) -> int:  # fmt: skip
     """Iterate until ``|scale r|^2 <= target``, updating x and r = b - A x; return the iterations.
 
     ``state`` is zeros (3,) at first; afterwards its last entry is ``|scale r|^2``. Another call
@@ -111,34 +141,18 @@ def conjugate_gradients(
     uniform = weights is None
     right = level_of(work, RIGHT, levels, 0)
     z = level_of(work, UNKNOWN, levels, 0)
-    plane = plane_of(volume, levels, 0)
+    plane = None if volume is None else int(levels[0, 3])
     if state[0] == 0.0:
         first = norm_squared(r, None)
         if not first > 0.0:
             return 0
-        state[0] = 1.0 / np.sqrt(first)
-        for k in range(x.shape[0]):
-            _advance_row(x[k], r[k], r[k], r[k], right[k], 0.0, state[0])
-    unit, before = state[0], state[1]
+        state[0] = 1.0 / math.sqrt(first)
+        np.multiply(state[0], r, out=right, casting="same_kind")
+    # The cycle is not part of a larger kernel, which would compile it twice
     for iteration in range(max_num_iter):
         cycle(coefficients, couplings, work, levels, along32, uniform, volume, total)
-        now = 0.0
-        for k in range(x.shape[0]):
-            now += _inner_row(z[k], r[k])
-        beta = now / before if before != 0.0 else 0.0
-        for k in range(x.shape[0]):
-            _turn_row(p[k], z[k], beta)
-        before = state[1] = now
-        curvature = apply(q, p, diagonal, along, weights, plane)
-        if not curvature > 0.0:
+        if not _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
             return iteration
-        step = now / curvature
-        left = 0.0
-        for k in range(x.shape[0]):
-            left += _advance_row(x[k], r[k], p[k], q[k], right[k], step, unit)
-        if scale is not None:
-            left = norm_squared(r, scale)
-        state[2] = left
-        if left <= target:
+        if state[2] <= target:
             return iteration + 1
     return max_num_iter

@@ -14,6 +14,7 @@ from ..convex.solve import Goal, Momentum, needs_double, rounding_floor
 from ..convex.step import solve_step
 from ..core.errors import InputError
 from ..core.status import Status
+from .constant import flow_to_mean
 from .proof import Faces, State, volume
 
 _FIRST_LOOK = 40  # iterations before the first look
@@ -62,6 +63,7 @@ class Rof:
     def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
         """Solve until ``look(state, gap)`` returns True, from the flux of the last time.
 
+        Where a flow to the mean proves that the solution is constant, nothing is solved.
         ``gap`` is the relative duality gap. The last look is always at the flux where the
         iteration ended. Returns CONVERGED if it was ended by ``look`` or by a gap of zero.
 
@@ -81,6 +83,10 @@ class Rof:
                 f"strength={strength:g}; with the values of this image, allowed are 0 and numbers "
                 f"from {_LEAST / self._scale:.2g} to {_MOST / self._scale:.2g}"
             )
+        constant = flow_to_mean(self._f, faces)
+        if constant is not None:
+            look(State.of(self._f, faces, constant), 0.0)
+            return Status.CONVERGED
         while True:
             status = self._solve(tau, faces, look)
             if status is not Status.ROUNDING or self._double:

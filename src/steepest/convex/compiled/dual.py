@@ -16,11 +16,11 @@ from ..dual import Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels import NUM_ORDERS, work_on
-from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, upper_sums
+from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure, upper_sums
 from .kernels_sweep import copy_rows
 from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
-from .team import run_alone, run_together
+from .team import run_together
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
@@ -139,15 +139,18 @@ class StripDual:
 
     def _collect(self, out: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
         """Copy the strips' own rows of an array each into (channels, \\*space)."""
-        rows = out.reshape(self._channels, *self._rows)
+        rows, width = out.reshape(self._channels, *self._rows), self._rows[1]
+        if out.size < _COPIED_ALONE or len(arrays) == 1:  # needs no kernel, and no compiler
+            for strip, source in zip(self._strips, arrays, strict=True):
+                rows[:, strip.image_rows] = source[:, strip.own_rows, :width]
+            return
 
         def work(item: tuple[Strip, np.ndarray], *team: Any) -> None:
             strip, source = item
             count, start = strip.last - strip.first, strip.start + strip.first
-            copy_rows(source, strip.first + 1, rows, start, count, self._rows[1], *team)
+            copy_rows(source, strip.first + 1, rows, start, count, width, *team)
 
-        run = run_alone if out.size < _COPIED_ALONE else run_together
-        run(work, list(zip(self._strips, arrays, strict=True)))
+        run_together(work, list(zip(self._strips, arrays, strict=True)))
 
     @property
     def flux(self) -> np.ndarray:
@@ -180,12 +183,12 @@ class CompiledDual(StripDual):
         plain = energy.huber == 0 and energy.weights is None
         few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
         self._in_single = plain and few and self._dtype is np.float32
-        self._usual = None if self._in_single else True  # the kernel that also iterates
+        self._usual = None if self._in_single else True  # how the kernel that iterates measures
         self._single_is_enough = self._in_single
         self._tau, self._step = np.zeros(3, self._dtype), np.zeros(3, self._dtype)
         self._exact_tau = np.zeros(3)
         self._betas, self._order = np.zeros(self._sweeps, self._dtype), np.zeros(NUM_ORDERS)
-        self._jobs: dict[bool | None, tuple[int, list[tuple[Any, ...]]]] = {}
+        self._key, self._jobs = next(_KEYS), list[tuple[Any, ...]]()
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
@@ -196,27 +199,39 @@ class CompiledDual(StripDual):
         self._step[:] = self.step_size * self._inverse_spacing
         self._order[4] = 1.0 / (1.0 + self.step_size * self.energy.huber)
 
-    def _run(self, exact: bool | None, count: int, share: tuple[float, float]) -> None:
+    def _run(self, count: int, share: tuple[float, float]) -> None:
         """Do ``count`` iterations, or with 0 measure (see `work_on`)."""
         self._order[:3] = (count, *share)
-        if exact not in self._jobs:
-            key, usual = next(_KEYS), exact is self._usual
-            self._jobs[exact] = key, [
+        if not self._jobs:
+            self._jobs = [
                 (
                     strip.image, strip.stored, strip.state, strip.work,
-                    strip.work[0] if exact is None else strip.exact, strip.edge, strip.radius,
-                    self._huber, *self._kind, True if usual else None, exact, self._tau, self._step,
-                    self._betas, self._exact_tau, self._inverse_spacing, strip.first, strip.last,
-                    self._order, strip.sums, key,
+                    strip.work[0] if self._usual is None else strip.exact, strip.edge, strip.radius,
+                    self._huber, *self._kind, self._usual, self._tau, self._step, self._betas,
+                    self._exact_tau, self._inverse_spacing, strip.first, strip.last, self._order,
+                    strip.sums, self._key,
                 )
                 for strip in self._strips
             ]  # fmt: skip
-        key, items = self._jobs[exact]
-        run_together(_work, items, key)
+        run_together(_work, self._jobs, self._key)
 
     def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
         self._betas[: betas.size] = betas
-        self._run(self._usual, betas.size, share)
+        self._run(betas.size, share)
+
+    def _measure_exactly(self, feasible: float, share: tuple[float, float]) -> None:
+        """Measure in float64 where that is unusual, with a smaller kernel."""
+        items = []
+        for strip, image, stored in zip(self._strips, self._images, self._stored, strict=True):
+            first, last = (strip.first + int(part * (strip.last - strip.first)) for part in share)
+            items.append(
+                (
+                    image, strip.state, stored, strip.exact, strip.edge, strip.radius, self._huber,
+                    *self._kind, True, self._exact_tau, self._inverse_spacing, feasible,
+                    first, last, strip.sums,
+                )
+            )  # fmt: skip
+        run_together(_measure, items)
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
         slots = np.zeros((self._axes, *self._shape), self._dtype)
@@ -301,7 +316,10 @@ class CompiledDual(StripDual):
         units = self._rows[0] // self._unit // len(self._strips)
         # each stretch evaluates a row or plane more than it sums
         for part in _shares(4 * self._strips[0].stored.size, max(units // 4, 1)):
-            self._run(exact, 0, part)
+            if exact is self._usual:
+                self._run(0, part)
+            else:
+                self._measure_exactly(share, part)
             for strip in self._strips:
                 sums = strip.sums.tolist()
                 total, top = list(map(operator.add, total, sums)), max(top, sums[0])
@@ -350,6 +368,10 @@ class CompiledDual(StripDual):
 
 def _work(arguments: tuple[Any, ...], *team: Any) -> None:
     work_on(*arguments, *team)
+
+
+def _measure(arguments: tuple[Any, ...], *team: Any) -> None:
+    measure(*arguments, *team)
 
 
 def _shares(work: int, most: int) -> list[tuple[float, float]]:

@@ -52,7 +52,8 @@ def begin(flags, member, ticket):
 def stay(flags, member, ticket, key):
     """`finish` for a kernel that can do the next ticket, too: that, or 0 if it is for another key.
 
-    Tickets grow. The one just done may not have been announced yet.
+    Tickets grow. The one just done may not have been announced yet. Kernels that cannot do the next
+    ticket call it, too, with key 0, because numba would compile `finish` again for them.
     """
     if member == 0 or flags.shape[0] == 0:
         finish(flags, member, ticket)

@@ -12,9 +12,8 @@ NUM_ORDERS = 6
 
 @kernel
 def work_on(
-    image, stored, state, work, rows, edge, radius, huber, volume, anisotropic, coupled, iterating,
-    exact, tau, step, betas, exact_tau, gradient, first, last, order, sums, key, flags, member,
-    ticket,
+    image, stored, state, work, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
+    step, betas, exact_tau, gradient, first, last, order, sums, key, flags, member, ticket,
 ):  # fmt: skip
     """Do on a strip what ``order`` says: iterations, or the certificate's sums.
 
@@ -28,7 +27,6 @@ def work_on(
     rows, exact_tau, gradient : arrays
         The rolling rows of `measure`, its ``tau`` and its ``gradient``.
     huber : float, or None for none
-    iterating : True, or None if there will never be iterations
     first, last : int
         The strip's own rows.
     order : (6,), float64
@@ -44,18 +42,17 @@ def work_on(
         if order[3] != 0:
             data, result = stored, image
         count = int(order[0])
-        if iterating is not None:  # noqa: SIM102 - numba leaves out only what a test of None decides
-            if count > 0:
-                sweep(
-                    data, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step,
-                    order[4], betas[:count], order[1], order[2],
-                )  # fmt: skip
-        if count == 0:
+        if count > 0:
+            sweep(
+                data, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step,
+                order[4], betas[:count], order[1], order[2],
+            )  # fmt: skip
+        else:
             own = last - first
             measure(
                 data, state, result, rows, edge, radius, huber, volume, anisotropic, coupled, exact,
                 exact_tau, gradient, order[5], first + int(order[1] * own),
-                first + int(order[2] * own), sums,
+                first + int(order[2] * own), sums, None, None, None,
             )  # fmt: skip
         ticket = stay(flags, member, ticket, key)
         if ticket == 0:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 
-from ...core.compiled import helper
+from ...core.compiled import helper, kernel
+from .flags import begin, stay
 from .kernels_sweep import divergence
 from .vectors import (
     LANES,
@@ -38,10 +39,10 @@ def _density(square, w, huber, half_huber):
     return where_less(n, w * huber, square / (huber + huber), w * n - half_huber * w * w)
 
 
-@helper
+@kernel
 def measure(
     image, state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
-    gradient, feasible, first, last, sums,
+    gradient, feasible, first, last, sums, flags, member, ticket,
 ):  # fmt: skip
     """The sums of the rows first..last; sets ``stored``.
 
@@ -63,7 +64,11 @@ def measure(
         ``feasible``; else it is the stored image.
     tau, gradient : (3,), float64
         ``tau`` and 1 over the spacing along x, y and z.
+    flags, member, ticket
+        See `team`; None as part of another kernel.
     """
+    if flags is not None:
+        begin(flags, member, ticket)
     height, stride = state.shape[1] - 1, state.shape[2]
     reach, wide = rows.shape[0] - 1, rows.shape[2]
     size = (height + 1) * stride
@@ -183,6 +188,8 @@ def measure(
         sums[8] += total(residual)
         sums[9] += total(dual)
     sums[0] = largest(top)
+    if flags is not None:
+        stay(flags, member, ticket, 0)
 
 
 def upper_sums(

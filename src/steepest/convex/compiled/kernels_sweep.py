@@ -13,7 +13,7 @@ loaded once and stays in cache for all iterations. All arithmetic is in the dtyp
 from __future__ import annotations
 
 from ...core.compiled import helper, kernel
-from .flags import begin, finish
+from .flags import begin, stay
 from .vectors import LANES, convert, fill, inverse_root, load, maximum, minimum, store, where_less
 
 _TINY = 1e-30  # the least square of a norm or a radius that is divided by
@@ -209,4 +209,4 @@ def copy_rows(source, first, target, start, count, width, flags, member, ticket)
         for r in range(count):
             for j in range(width):
                 target[c, start + r, j] = source[c, first + r, j]
-    finish(flags, member, ticket)
+    stay(flags, member, ticket, 0)

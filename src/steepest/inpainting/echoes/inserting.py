@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.compiled import kernel, lean_helper
 from .heap import push, set_key
-from .removing import add_to_error, neighbours, remove_best
+from .removing import add_to_error, neighbours, thin
 from .score import removal
 from .windows import at, reshape, set_window, window_of
 
@@ -137,8 +137,9 @@ def insert(echoes, pixel, limits, absolute, work):
 def _worst(echoes, candidates):
     """Return the unknown pixel with the largest error, or -1 if none has an error."""
     channels, _, width = echoes.image.shape
-    best, largest = -1, np.float32(0)
-    for pixel in candidates:
+    best, largest = np.int64(-1), np.float32(0)
+    for candidate in candidates:
+        pixel = np.int64(candidate)
         y, x = pixel // width, pixel % width
         if echoes.known[y, x]:
             continue
@@ -160,6 +161,7 @@ def exchange(echoes, work, candidates, size, limits, absolute):
     room, it continues where it stopped.
     """
     count = echoes.tile_size.sum()
+    anywhere, progress = np.full(1, -1), np.zeros(2, np.int64)
     for group in range(candidates.shape[0]):
         if count == size:
             best = _worst(echoes, candidates[group])
@@ -167,7 +169,8 @@ def exchange(echoes, work, candidates, size, limits, absolute):
                 continue
             if not insert(echoes, best, limits, absolute, work):
                 return group
-        if remove_best(echoes, limits, absolute, work) < 0:
+        progress[0] = 1
+        if not thin(echoes, work, anywhere, progress, np.float32(0), limits, absolute):
             return group
         count = size
     return candidates.shape[0]
@@ -180,7 +183,8 @@ def place_tile(echoes, work, tile, limits):
     Returns False if there is no room; call it again with more room.
     """
     base = echoes.tile_start[tile]
-    for pixel in echoes.heap[base : base + echoes.tile_size[tile]]:
+    for k in range(base, base + echoes.tile_size[tile]):
+        pixel = np.int64(echoes.heap[k])
         if echoes.room[pixel] == 0 and not place(echoes, pixel, limits, work):
             return False
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.compiled import kernel, lean_helper
-from .heap import best_tile, drop, first, second_key, set_key
+from .heap import best_tile, drop, first, set_key
 from .score import removal
 from .windows import add_window, at, measure, widen, window_of
 
@@ -95,57 +95,36 @@ def remove(echoes, pixel, limits, absolute, work):
 def thin(echoes, work, tiles, progress, threshold, limits, absolute):
     """Remove the pixels of some tiles whose keys are below a threshold, at most ``progress[0]``.
 
-    The tiles are processed in turn, each starting with its least harmful pixel. ``progress[0]``
+    The tiles are processed in turn, each starting with its least harmful pixel. If the only tile is
+    -1, the least harmful pixel of all is removed each time, whatever its key. ``progress[0]``
     counts down the pixels that may still be removed, and ``progress[1]`` counts the finished tiles.
     Returns False if there is no room; call it again with more room. Each key is recomputed before
-    its pixel is removed. If it is no longer the smallest, the pixel is put back.
+    its pixel is removed. If another one is now smaller, the pixel is put back.
     """
-    key, level = echoes.key, echoes.level
-    while progress[1] < tiles.shape[0]:
+    key, place, level, size = echoes.key, echoes.place, echoes.level, echoes.tile_size
+    while progress[0] > 0 and progress[1] < tiles.shape[0]:
         tile = tiles[progress[1]]
-        while progress[0] > 0 and echoes.tile_size[tile] > 0:
-            pixel = first(echoes, tile)
-            if key[pixel] >= threshold:
-                break
-            fresh = removal(echoes, pixel, work.t, absolute)
-            if fresh > key[pixel] and (fresh >= threshold or fresh > second_key(echoes, tile)):
-                set_key(echoes, pixel, fresh)
-                continue
-            if not remove(echoes, pixel, limits, absolute, work):
-                return False
-            level[tile] = max(level[tile], fresh)
-            key[pixel], echoes.place[pixel] = level[tile], echoes.tile_size[tile]
-            progress[0] -= 1
-        progress[1] += 1
-    return True
-
-
-@lean_helper
-def remove_best(echoes, limits, absolute, work):
-    """Remove the least harmful pixel of all and return it, or -1 if there is no room.
-
-    This works as in `thin`, but a pixel is put back if any other pixel is now less harmful.
-    """
-    while True:
-        pixel = first(echoes, best_tile(echoes))
+        anywhere = tile < 0
+        if anywhere:
+            tile = best_tile(echoes)
+        pixel = first(echoes, tile)
+        if not anywhere and (size[tile] == 0 or key[pixel] >= threshold):
+            progress[1] += 1
+            continue
         fresh = removal(echoes, pixel, work.t, absolute)
-        if fresh > echoes.key[pixel]:
-            set_key(echoes, pixel, fresh)
-            if first(echoes, best_tile(echoes)) != pixel:
+        worse = fresh > key[pixel]
+        set_key(echoes, pixel, fresh)
+        if worse:
+            if anywhere:
+                tile = best_tile(echoes)
+            if first(echoes, tile) != pixel or (not anywhere and fresh >= threshold):
                 continue
-        return pixel if remove(echoes, pixel, limits, absolute, work) else -1
-
-
-@kernel
-def thin_all(echoes, work, left, limits, absolute):
-    """Remove ``left[0]`` pixels, always the least harmful of all; ``left`` counts down.
-
-    Returns False if there is no room; call it again with more room.
-    """
-    while left[0] > 0:
-        pixel = remove_best(echoes, limits, absolute, work)
-        if pixel < 0:
+        if not remove(echoes, pixel, limits, absolute, work):
             return False
-        left[0] -= 1
-        echoes.key[pixel], echoes.place[pixel] = np.float32(0), left[0]
+        progress[0] -= 1
+        if anywhere:
+            key[pixel], place[pixel] = np.float32(0), progress[0]
+        else:
+            level[tile] = max(level[tile], fresh)
+            key[pixel], place[pixel] = level[tile], size[tile]
     return True

@@ -89,7 +89,8 @@ def removal(echoes, pixel, t, absolute):
 def score(echoes, work, tile, absolute):
     """Recompute the keys of all pixels of a tile, and order the tile by them."""
     base = echoes.tile_start[tile]
-    for pixel in echoes.heap[base : base + echoes.tile_size[tile]]:
+    for k in range(base, base + echoes.tile_size[tile]):
+        pixel = np.int64(echoes.heap[k])
         echoes.key[pixel] = removal(echoes, pixel, work.t, absolute)
     arrange(echoes, tile)
     return True

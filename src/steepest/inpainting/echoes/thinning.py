@@ -9,7 +9,7 @@ import numpy as np
 from ..steady_state import fill
 from .heap import gather
 from .inserting import exchange, place_tile
-from .removing import thin, thin_all
+from .removing import thin
 from .score import score
 from .state import Echoes, empty, full, grow, work_for
 from .tiles import Kernel, counts, for_all, phases
@@ -90,6 +90,7 @@ def thin_to(
     ``rank`` (N,), initially zero, is set to the number of pixels left after each removal. Threads
     share the tiles; the result does not depend on their number.
     """
+    anywhere, any_key = np.array([-1]), np.float32(np.inf)
     while (size := int(echoes.tile_size.sum())) > target:
         threshold = _threshold(echoes, size, target)
         if np.isfinite(threshold):
@@ -97,8 +98,10 @@ def thin_to(
         else:
             for_all(
                 echoes,
-                lambda state, work, left: thin_all(state, work, left, LIMITS, absolute),
-                [np.array([size - target])],
+                lambda state, work, progress: thin(
+                    state, work, anywhere, progress, any_key, LIMITS, absolute
+                ),
+                [np.array([size - target, 0])],
                 REACH,
                 1,
             )
