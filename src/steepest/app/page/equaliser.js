@@ -650,14 +650,14 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   }
 
   const keysOf = (edges) => ["0", ...edges.map(String), "rest"];
-  let fetching = false, original = null; // the number of the image that `before` shows
+  let fetching = false, repairs = 0, original = null; // the number of the image that `before` shows
   /** Fetch the low-pass images that are missing, or known better by now. */
   async function refresh() {
     if (fetching) return;
     fetching = true;
     try {
       for (let again = true; again; ) {
-        const number = state.number;
+        const { number } = state, before = repairs;
         const wants = keysOf(settings.edges).filter((key) => {
           const has = quality.get(key);
           if (!has) return true;
@@ -668,6 +668,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
         const times = wants.map((key) => (key === "rest" ? null : Number(key)));
         const [answer, buffers] = await ask("layers", { times });
         if (answer.number !== number || number !== state.number) break;
+        if (before !== repairs) continue; // these are of the image before
         wants.forEach((key, k) => {
           renderer.set(key, new Uint16Array(buffers[k].buffer ?? buffers[k], buffers[k].byteOffset ?? 0, buffers[k].byteLength / 2), answer.factors[k]);
           quality.set(key, answer.quality[k]);
@@ -1168,9 +1169,10 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     if (same(mended, settled)) return;
     settled = mended;
     touched = true; // edges and gains stay
+    await ask("settle");
+    repairs++;
     quality = new Map();
     forgetTools();
-    await ask("settle");
     await poll();
   }
   /** Draw values from 0 to 1, with one or three channels, at a part of a canvas. */
