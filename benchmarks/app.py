@@ -63,9 +63,9 @@ def main() -> None:
         f"{''.join(rows)}\n"
         f"The page has {_page_bytes():,} bytes. A frame is all work of the page's main thread "
         f"while a slider moves, the mean of {FRAMES['arrays']} ({FRAMES['webgl2']} for WebGL, "
-        "whose own process is not included); drawing is the median, and the first frame is the drawing "
-        "after a slider is grabbed with the mouse. The times "
-        "to the preview and to all bands begin when Python gets the image, and include loading "
+        "whose own process is not included); drawing is the median, and the first frame is the "
+        "drawing after a slider is grabbed with the mouse. The times to the preview "
+        "and to all bands begin when Python gets the image, and include loading "
         "the page.\n"
     )
     print(report)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import find_objects, label
 
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
+from ..grid.components import connected
 from ..inpainting import inpaint
 from ..io import Image
 from .source import Source
@@ -63,17 +63,16 @@ class Repair:
         self.strokes, self._counts = self.strokes[:keep] + strokes, counts
         if not boxes:
             return None
-        holes, _ = label(mask, np.ones((3, 3)))
+        holes, _ = connected(mask)
         changed = _around(boxes, mask.shape)
-        touched = np.setdiff1d(holes[changed], 0)
-        found = find_objects(holes)
-        box = _around([changed, *(found[each - 1] for each in touched)], mask.shape)
+        touched = np.isin(holes, np.setdiff1d(holes[changed], 0))
+        box = _around([changed, extent(touched) or changed], mask.shape)
         known = self._image.array[box]
         spatial = mask[box] if known.ndim == 2 else mask[box][..., None]
         part = np.where(spatial, self._filled[box], known)
-        if touched.size:
-            unknown = np.isin(holes[box], touched)
-            part = inpaint(part, unknown=unknown, channel_axis=self._image.channel_axis).image
+        if touched.any():
+            axis = self._image.channel_axis
+            part = inpaint(part, unknown=touched[box], channel_axis=axis).image
         self._filled[box] = part
         return box
 
@@ -89,7 +88,10 @@ class Repair:
 
 def extent(mask: np.ndarray) -> Box | None:
     """Return the bounding box of what is True; None if there is nothing."""
-    return find_objects(mask.astype(np.uint8))[0] if mask.any() else None
+    if not mask.any():
+        return None
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _around(boxes: list[Box], shape: tuple[int, ...]) -> Box:
