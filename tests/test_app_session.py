@@ -9,6 +9,7 @@ import pytest
 
 from steepest import InputError, spectral
 from steepest.app.lowpass import low_pass
+from steepest.app.repair import Repair
 from steepest.app.session import Session
 from steepest.cli.main import main
 from steepest.io import Image, decode_image, encode_image, from_float, write_image
@@ -305,3 +306,32 @@ def test_a_session_without_an_image_says_so():
     assert session.handle("state")[0]["image"] is None
     with pytest.raises(InputError, match="no image"):
         session.handle("layers", {"times": [0]})
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_repair_is_local_and_as_if_all_strokes_had_come_at_once(dtype):
+    rng = np.random.default_rng(0)
+    image = Image(rng.integers(0, 256, (60, 70, 3)).astype(dtype), "YXC")
+    strokes = [[3.0, 10, 10, 30, 14], [4.0, 32, 14, 33, 40], [2.5, 60, 50], [3.0, -2, 58, 12, 70]]
+    repair = Repair(image)
+    whole = (slice(None),) * 2
+    for k, stroke in enumerate(strokes):
+        before = repair.part(whole).copy()
+        box = repair.change(k, [stroke])
+        before[box] = repair.part(box)
+        np.testing.assert_array_equal(before, repair.part(whole))  # nothing else has changed
+    at_once = repair.source().image.array
+    atol = 1 if dtype == np.uint8 else 0.01
+    np.testing.assert_allclose(repair.part(whole), at_once, rtol=0, atol=atol)
+    np.testing.assert_array_equal(at_once[~repair.mask], image.array[~repair.mask])
+    repair.change(1, strokes[2:])  # the second is taken back
+    again = Repair(image)
+    again.change(0, strokes[:1] + strokes[2:])
+    np.testing.assert_array_equal(repair.mask, again.mask)
+    np.testing.assert_allclose(repair.part(whole), again.part(whole), rtol=0, atol=atol)
+    repair.change(0, [])
+    np.testing.assert_array_equal(repair.part(whole), image.array)
+    with pytest.raises(InputError, match="whole image"):
+        repair.change(0, [[500.0, 30, 30]])
+    with pytest.raises(InputError, match="keep"):
+        repair.change(2, [])

@@ -16,7 +16,12 @@ from steepest.io import Image, decode_image, sample
 
 TOKEN = "secret"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu-compositing",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
 COFFEE = Image(sample("coffee")[100:260, 150:350], "YXC", format="png", name="coffee.png")
 _CANVAS = "document.querySelector('#equaliser').shadowRoot.querySelector('canvas')"
 _TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"

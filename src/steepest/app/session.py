@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ from ..spectral import Decomposition, decompose
 from .fusion import Fusion, fusing
 from .job import Answer, Job
 from .recipe import MOST_BANDS, Recipe
+from .repair import Repair, extent
 from .ruler import measure
-from .source import Source, repaired, target
+from .source import Source, target
 from .tools import ranking, segmenting, thinning
 from .work import MOST_WORKED, Work, begun, best_low_pass, compute, default_options
 
@@ -57,9 +57,7 @@ class Session:
         self._job: Job | None = None
         self._ranks: Job | None = None
         self._fusion: Fusion | None = None
-        self._original: Image | None = None  # without repairs
-        self._repaired: Source | None = None  # not yet in use
-        self._strokes: list[list[float]] = []  # of the brush
+        self._mending: Repair | None = None  # since the first stroke
         self._kept: Recipe | None = None  # the sliders of the page
         self._number = 0  # of the image, so that a page can tell that it has changed
         self._operations: dict[str, Callable[[Mapping[str, Any], Sequence[bytes]], Answer]] = {
@@ -115,13 +113,13 @@ class Session:
             if self._work is not None:
                 self._work.stop.set()
             self._stop_jobs()
-            self._work = self._original = self._repaired = None
+            self._work = self._mending = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """The edges, gains and residual gain that the page has told last."""
         kept = self._kept or Recipe(self._busy().edges, (1.0,) * (len(self._busy().edges) + 1))
-        return asdict(kept)
+        return _told(kept)
 
     def result(self) -> Image:
         """Wait for the flow and return the image for the `settings`.
@@ -153,8 +151,7 @@ class Session:
         full, image = work.full, work.source.image
         height, width, channels = work.values.shape
         return {
-            "number": self._number, "strokes": self._strokes,
-            "kept": asdict(self._kept) if self._kept is not None else None,
+            "number": self._number, **self._of_page(args),
             "image": {
                 "name": image.name, "width": width, "height": height, "channels": channels,
                 "dtype": image.array.dtype.name, "alpha": image.alpha is not None,
@@ -169,6 +166,16 @@ class Session:
             "edges": list(work.edges),
             "spectrum": {"times": work.spectrum[0], "values": work.spectrum[1]},
         }, []  # fmt: skip
+
+    def _of_page(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a page that is loaded again must know, if ``restore`` asks for it."""
+        if not args.get("restore"):
+            return {}
+        return {
+            "strokes": self._mending.strokes if self._mending is not None else [],
+            "settled": self._settled(self._busy()),
+            "kept": _told(self._kept) if self._kept is not None else None,
+        }
 
     def _layers(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Low-pass images at some times as float16; the last time null: the residual.
@@ -239,35 +246,43 @@ class Session:
         return {"name": source.mask_name}, [source.mask_file()]
 
     def _repair(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
-        """Fill the pixels under all ``strokes``, and answer with the part that has changed.
+        """Keep the first ``keep`` strokes, add ``strokes``, and answer with what has changed.
 
-        The flow goes on with the image before, until `_settle`.
+        ``all``: with everything that differs from the image of the flow, which goes on with the
+        image before, until `_settle`.
         """
         work = self._exact()
-        before = self._repaired or work.source
-        source = repaired(self._original or work.source.image, args)
-        self._repaired, self._strokes = source, args["strokes"]
-        changed = np.zeros(source.image.array.shape[:2], bool)
-        for each in (before, source):
-            if each.mask is not None:
-                changed |= each.mask
-        if not changed.any():
+        if self._mending is None:
+            self._mending = Repair(work.source.image)
+        mending = self._mending
+        box = mending.change(args.get("keep"), args.get("strokes"))
+        if args.get("all"):
+            mask = mending.mask
+            box = extent(mask if work.source.mask is None else mask | work.source.mask)
+        if box is None:
             return {"box": None}, []
-        (top, bottom), (left, right) = (_extent(changed.any(axis=axis)) for axis in (1, 0))
-        part = source.image.array[top:bottom, left:right]
-        part = prepare_image(part, source.image.channel_axis)[0]
-        box = [left, top, right - left, bottom - top]
-        return {"box": box}, [_half(np.moveaxis(part, 0, -1), work.limits)]
+        part = prepare_image(mending.part(box), work.source.image.channel_axis)[0]
+        (top, bottom), (left, right) = ((each.start, each.stop) for each in box)
+        where = [left, top, right - left, bottom - top]
+        return {"box": where}, [_half(np.moveaxis(part, 0, -1), work.limits)]
 
     def _settle(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Start the flow of the repaired image, with the bands and sliders there are."""
-        work, source = self._busy(), self._repaired
-        if source is not None and source is not work.source:
-            again = begun(source)
+        work = self._busy()
+        if self._mending is not None and not self._settled(work):
+            again = begun(self._mending.source())
             again.options, again.limits = work.options, work.limits
             again.stale = True
             self._start(again)
         return self._state({}, ())
+
+    def _settled(self, work: Work) -> bool:
+        """Whether the flow is that of the image with all strokes."""
+        mask = self._mending.mask if self._mending is not None else None
+        there = work.source.mask
+        if mask is None or there is None:
+            return not (mask is not None and mask.any())
+        return np.array_equal(mask, there)
 
     def _keep(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Remember the sliders for `result`."""
@@ -384,7 +399,7 @@ class Session:
                 self._stop_jobs()
             if not same:
                 self._number, self._kept = self._number + 1, None
-                self._original, self._repaired, self._strokes = work.source.image, None, []
+                self._mending = None
             self._work = work
             before = self._thread
             self._thread = threading.Thread(target=compute, args=(work, before), daemon=True)
@@ -413,9 +428,12 @@ def _half(values: np.ndarray, limits: tuple[float, float]) -> bytes:
     return ((values - low) / (high - low)).astype(np.float16).tobytes()
 
 
-def _extent(used: Any) -> tuple[int, int]:
-    where = np.flatnonzero(used)
-    return int(where[0]), int(where[-1]) + 1
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """Return the arguments of a request that asks for this recipe."""
+    return {
+        "edges": list(recipe.edges), "gains": list(recipe.gains),
+        "residual_gain": recipe.residual_gain,
+    }  # fmt: skip
 
 
 def _check_memory(image: Image, num_steps: int) -> None:

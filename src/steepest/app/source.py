@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.numbers import check_number
-from ..inpainting import inpaint
 from ..io import Image, encode_image
-
-_MOST_STROKES, _MOST_POINTS = 1000, 100_000
-_WIDEST = 1000.0  # radius of the brush in pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,41 +66,6 @@ class Source:
         if self.mask is None:
             raise InputError("the image has not been repaired")
         return encode_image(Image(np.where(self.mask, np.uint8(255), np.uint8(0)), "YX"), "m.png")
-
-
-def repaired(image: Image, args: Mapping[str, Any]) -> Source:
-    """Fill the pixels under ``strokes``: lists of a radius and of the x and y of some points."""
-    strokes = args.get("strokes")
-    if not isinstance(strokes, list) or len(strokes) > _MOST_STROKES:
-        raise InputError(f"strokes={strokes!r:.40}; allowed are up to {_MOST_STROKES} strokes")
-    if not strokes:
-        return Source(image)
-    mask = np.zeros(image.array.shape[:2], bool)
-    for stroke in strokes:
-        if not isinstance(stroke, list) or not 3 <= len(stroke) <= _MOST_POINTS:
-            raise InputError(f"strokes: {stroke!r:.40} is not a radius and points")
-        radius, *numbers = (check_number(each, "strokes", least=-1e6, most=1e6) for each in stroke)
-        if not 0 < radius <= _WIDEST or len(numbers) % 2:
-            raise InputError(f"strokes: {stroke!r:.40} is not a radius and points")
-        points = np.array(numbers).reshape(-1, 2)
-        for a, b in zip(points, points[1:] if len(points) > 1 else points, strict=False):
-            _draw(mask, a, b, radius)
-    if mask.all():
-        raise InputError("the strokes cover the whole image; nothing is left to fill it from")
-    filled = inpaint(image.array, unknown=mask, channel_axis=image.channel_axis).image
-    return Source(image.with_parts([filled]), mask)
-
-
-def _draw(mask: np.ndarray, a: np.ndarray, b: np.ndarray, radius: float) -> None:
-    """Set the pixels whose centres are up to ``radius`` from the line from ``a`` to ``b``."""
-    low = np.floor(np.minimum(a, b) - radius - 1).astype(int).clip(0)
-    high = np.ceil(np.maximum(a, b) + radius + 1).astype(int).clip(0)
-    part = mask[low[1] : high[1], low[0] : high[0]]
-    y, x = np.mgrid[: part.shape[0], : part.shape[1]]
-    x, y = x + low[0] + 0.5 - a[0], y + low[1] + 0.5 - a[1]
-    along = b - a
-    share = np.clip((x * along[0] + y * along[1]) / max(float(along @ along), 1e-12), 0, 1)
-    part |= np.hypot(x - share * along[0], y - share * along[1]) <= radius
 
 
 def target(image: Image, what: str = "equalised") -> str:

@@ -127,6 +127,8 @@ def decoding(name: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or f"damaged or not readable ({_first_line(error)})"
         raise InputError(f"{name}: {reason}") from error
+    except SyntaxError as error:  # what Pillow says is about its own parser
+        raise InputError(f"{name}: damaged or not readable") from error
     except Exception as error:  # decoders raise almost any exception on damaged files
         raise InputError(f"{name}: damaged or not readable ({_first_line(error)})") from error
 

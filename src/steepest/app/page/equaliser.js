@@ -33,7 +33,7 @@ const STYLE = `
   --text: #191c22; --soft: #5a6372; --accent: #1f5fc4; --on-accent: #fff; --danger: #b3261e;
   --shadow: 0 8px 30px #1b28403d; --check: #d7dbe1; color-scheme: light; }
 * { box-sizing: border-box; }
-.app { display: grid; grid-template: auto minmax(0, 1fr) / minmax(0, 1fr) 372px;
+.app { display: grid; grid-template: auto minmax(0, 1fr) / minmax(0, 1fr) calc(372px * var(--zoom, 1));
   grid-template-areas: "bar bar" "stage panel"; height: 100%; min-height: 480px;
   background: var(--bg); color: var(--text);
   font: 14px/1.45 ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
@@ -69,10 +69,10 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .divider::before { content: ""; position: absolute; left: 13px; top: 0; bottom: 0; width: 2px; background: #fff; box-shadow: 0 0 6px #000a; }
 .divider::after { content: "⇔"; position: absolute; left: 0; top: 50%; width: 28px; height: 28px; margin-top: -14px;
   border-radius: 50%; background: #fff; color: #222; display: grid; place-items: center; box-shadow: 0 1px 6px #0008; font-size: 15px; }
-.tag { position: absolute; top: 12px; padding: 3px 10px; border-radius: 20px; background: #000a; color: #fff; font-size: 12px; pointer-events: none; }
+.tag { position: absolute; top: 12px; padding: .25em .85em; border-radius: 2em; background: #000a; color: #fff; font-size: calc(12px * var(--zoom, 1)); pointer-events: none; }
 .tag.left { left: 12px; } .tag.right { right: 12px; }
 .ring { position: absolute; border: 1.5px solid #fff; border-radius: 50%; box-shadow: 0 0 0 1px #0009, inset 0 0 0 1px #0006; pointer-events: none; transform: translate(-50%, -50%); }
-.ruler { position: absolute; padding: 4px 10px; border-radius: 7px; background: #10131aeb; color: #fff; font-size: 12.5px; pointer-events: none; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.ruler { position: absolute; padding: 4px 10px; border-radius: 7px; background: #10131aeb; color: #fff; font-size: calc(12.5px * var(--zoom, 1)); pointer-events: none; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .zoom { position: absolute; left: 14px; bottom: 14px; display: flex; gap: 4px; align-items: center; }
 .zoom output { min-width: 56px; text-align: center; }
 .zoom button, .zoom output, .status { box-shadow: 0 1px 8px #0004; }
@@ -103,7 +103,7 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .edge circle { fill: var(--raised); stroke: var(--text); stroke-width: 1.5; }
 .edge:hover circle, .edge:focus-visible circle { fill: var(--accent); stroke: var(--accent); }
 .edge:focus-visible line { stroke: var(--accent); stroke-width: 2.5; }
-.faders { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 2px; flex: 1; min-height: 230px; max-height: 430px; }
+.faders { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 2px; flex: 1; min-height: 230px; max-height: 560px; }
 .fader { display: grid; grid-template-rows: auto minmax(0, 1fr) 34px; justify-items: center; gap: 6px; min-width: 0; }
 .fader output { font-size: 12px; contain: strict; width: 100%; height: 1.4em; text-align: center; font-variant-numeric: tabular-nums; color: var(--soft); }
 .fader.changed output { color: var(--text); font-weight: 600; }
@@ -138,7 +138,8 @@ summary { cursor: pointer; }
 .job { display: flex; gap: 12px; align-items: center; } .job .track { flex: 1; margin: 0; }
 .track.wait i { width: 30%; transform: none !important; animation: slide 1.1s ease-in-out infinite alternate; }
 @keyframes slide { from { margin-left: 0; } to { margin-left: 70%; } }
-.vacant .pane, .note:not([hidden]) ~ .pane { opacity: .35; }
+.app.vacant { grid-template-columns: minmax(0, 1fr); grid-template-areas: "bar" "stage"; } .vacant .panel { display: none; }
+.note:not([hidden]) ~ .pane { opacity: .35; }
 .note { margin: 0; padding: 10px 12px; border: 1px solid var(--line); border-left: 4px solid var(--accent); border-radius: 9px; background: var(--raised); }
 .hint { font-size: 13px; }
 .row { display: flex; gap: 8px; align-items: center; } .row > * { flex: 1; }
@@ -152,13 +153,15 @@ dialog .row { margin-top: 16px; justify-content: end; } dialog .row > * { flex: 
 dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: 7px 18px; margin: 12px 0 0; } dd { margin: 0; }
 kbd { border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5px; padding: 1px 7px; background: var(--raised); font: 12px ui-monospace, monospace; }
 [hidden] { display: none !important; }
+.bar, .panel, .zoom, .status, .toast, .empty, dialog { zoom: var(--zoom, 1); }
 .quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @container (max-width: 860px) {
   .app { grid-template: auto minmax(260px, 1fr) auto / minmax(0, 1fr); grid-template-areas: "bar" "stage" "panel"; }
   .panel { border-left: 0; border-top: 1px solid var(--line); max-height: 46vh; }
   .brand span, .wide { display: none; } .faders { min-height: 170px; }
 }
-@container (min-width: 2400px) { .app { grid-template-columns: minmax(0, 1fr) 560px; } .bar, .panel, .zoom, .status, .toast, .tag, dialog { zoom: 1.5; } .faders { max-height: 560px; } }
+@container (min-width: 2400px) { .app { --zoom: 1.5; } }
+@container (min-width: 3200px) { .app { --zoom: 2; } }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
 `;
 
@@ -267,7 +270,7 @@ const PAGE = `
   <dialog data-r="exportBox" aria-labelledby="export-title"><h2 id="export-title">Export</h2><p data-r="exportNote"></p>
     <h3>Python <button data-r="copyPython">Copy</button></h3><pre data-r="python" tabindex="0"></pre>
     <h3 data-r="commandTitle">Command line <button data-r="copyCommand">Copy</button></h3><pre data-r="command" tabindex="0"></pre>
-    <div class="row"><button data-r="mask" hidden>Download the mask</button><button data-r="exportClose">Close</button><button class="primary" data-r="download">Download image</button></div></dialog>
+    <div class="row"><button data-r="mask" hidden>Download the mask</button><button data-r="exportClose">Close</button><button class="primary" data-r="download" autofocus>Download image</button></div></dialog>
   <dialog data-r="helpBox" aria-labelledby="help-title"><h2 id="help-title">Keyboard</h2><dl>
     <dt><kbd>Tab</kbd></dt><dd>from slider to slider, and to the edges of the spectrum</dd>
     <dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>on a slider: its gain; <kbd>Home</kbd> <kbd>End</kbd>: remove, largest</dd>
@@ -329,6 +332,8 @@ function enlarge(values, factor, { width, height, channels }) {
 /** The gain of a slider position: 0 to 1 in the lower half, 1 to 3 in the upper. */
 const gainOf = (position) => Math.round(100 * (position <= 100 ? position / 100 : 1 + (position - 100) / 50)) / 100;
 const positionOf = (gain) => (gain <= 1 ? 100 * gain : 100 + 50 * (gain - 1));
+/** Whether two lists hold the same things. */
+const same = (one, other) => one?.length === other?.length && one.every((each, k) => each === other[k]);
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const round2 = (value) => Math.round(100 * value) / 100;
 const round3 = (value) => Number(value.toPrecision(3));
@@ -361,7 +366,6 @@ class ArrayRenderer {
    */
   draw(mix, slider = null, view = null) {
     if (slider === null) {
-      this.held = null;
       this.sum(mix);
       const { data } = this.picture, { total, channels } = this;
       for (let i = 0, j = 0; j < data.length; i += channels, j += 4) {
@@ -374,24 +378,27 @@ class ArrayRenderer {
       this.live.hidden = true;
       return;
     }
-    const others = ({ keys, gains, shift }) => JSON.stringify([keys, gains.map((gain, k) => k === slider || gain), shift]);
-    const signature = JSON.stringify([slider, others(mix), view]);
-    if (this.held?.signature !== signature) {
-      if (!this.drawn || others(this.drawn) !== others(mix)) this.sum(mix);
-      const band = this.integers(view, 255, this.layers.get(mix.keys[slider]), this.layers.get(mix.keys[slider + 1]));
-      const rest = this.integers(view, 1, this.total), gain = this.drawn.gains[slider];
-      for (let i = 0; i < rest.length; i++) rest[i] = clamp(Math.round(rest[i] - gain * band[i]), -32767, 32767);
-      const width = Math.ceil(view.width / view.step), height = Math.ceil(view.height / view.step);
-      Object.assign(this.live, { width, height });
-      const style = { left: view.x, top: view.y, width: width * view.step, height: height * view.step };
-      for (const [name, value] of Object.entries(style)) this.live.style[name] = `${value}px`;
-      const picture = new ImageData(width, height), words = new Uint32Array(picture.data.buffer);
-      this.held = { signature, rest, band, picture, words, context: this.live.getContext("2d", { alpha: false }) };
-    }
+    this.prepare(mix, slider, view);
     const { rest, band, picture, words, context } = this.held;
     this.live.hidden = false;
     (this.channels === 3 ? mixColours : mixGreys)(rest, band, Math.round(1024 * mix.gains[slider]), words);
     context.putImageData(picture, 0, 0);
+  }
+  /** Compute A and B, if they are not those of this slider and this view. */
+  prepare(mix, slider, view) {
+    const others = ({ keys, gains, shift }) => JSON.stringify([keys, gains.map((gain, k) => k === slider || gain), shift]);
+    const signature = JSON.stringify([slider, others(mix), view]);
+    if (this.held?.signature === signature) return;
+    if (!this.drawn || others(this.drawn) !== others(mix)) this.sum(mix);
+    const band = this.integers(view, 255, this.layers.get(mix.keys[slider]), this.layers.get(mix.keys[slider + 1]));
+    const rest = this.integers(view, 1, this.total), gain = this.drawn.gains[slider];
+    for (let i = 0; i < rest.length; i++) rest[i] = clamp(Math.round(rest[i] - gain * band[i]), -32767, 32767);
+    const width = Math.ceil(view.width / view.step), height = Math.ceil(view.height / view.step);
+    Object.assign(this.live, { width, height });
+    const style = { left: view.x, top: view.y, width: width * view.step, height: height * view.step };
+    for (const [name, value] of Object.entries(style)) this.live.style[name] = `${value}px`;
+    const picture = new ImageData(width, height), words = new Uint32Array(picture.data.buffer);
+    this.held = { signature, rest, band, picture, words, context: this.live.getContext("2d", { alpha: false }) };
   }
   /** Set `total` to 255 times the weighted sum. */
   sum(mix) {
@@ -582,7 +589,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   let timer = 0, since = performance.now();
   async function poll() {
     clearTimeout(timer);
-    const [now] = await ask("state");
+    const [now] = await ask("state", { restore: !state });
     const another = now.number !== state?.number;
     const finished = state?.status === "busy" && now.status === "done";
     const first = another || (!state?.edges?.length && now.edges.length);
@@ -606,13 +613,15 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       settings = { ...settings, edges, gains, base };
       touched = true;
     }
-    mended = settled = JSON.stringify(settings.strokes);
+    mended = settings.strokes;
+    settled = state.settled === false ? null : mended;
     stroke = null;
     renderer = null; fitted = true;
     for (const name of ["view", "zoom"]) $[name].hidden = true;
     forgetTools();
     if (!state.image) return;
     makeRenderer(wanted);
+    if (!settled) setTimeout(() => quietly(settle()));
   }
 
   function makeRenderer(kind) {
@@ -641,14 +650,14 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   }
 
   const keysOf = (edges) => ["0", ...edges.map(String), "rest"];
-  let fetching = false, original = null; // the number of the image that `before` shows
+  let fetching = false, repairs = 0, original = null; // the number of the image that `before` shows
   /** Fetch the low-pass images that are missing, or known better by now. */
   async function refresh() {
     if (fetching) return;
     fetching = true;
     try {
       for (let again = true; again; ) {
-        const number = state.number;
+        const { number } = state, before = repairs;
         const wants = keysOf(settings.edges).filter((key) => {
           const has = quality.get(key);
           if (!has) return true;
@@ -659,6 +668,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
         const times = wants.map((key) => (key === "rest" ? null : Number(key)));
         const [answer, buffers] = await ask("layers", { times });
         if (answer.number !== number || number !== state.number) break;
+        if (before !== repairs) continue; // these are of the image before
         wants.forEach((key, k) => {
           renderer.set(key, new Uint16Array(buffers[k].buffer ?? buffers[k], buffers[k].byteOffset ?? 0, buffers[k].byteLength / 2), answer.factors[k]);
           quality.set(key, answer.quality[k]);
@@ -722,6 +732,11 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
 
   // what is shown around the image
 
+  /** Size, depth and colours in words. */
+  function whatOf({ size, dtype, channels, alpha }) {
+    const kind = { uint8: "8-bit", uint16: "16-bit" }[dtype] ?? "float";
+    return `${size.join(" × ")}, ${kind} ${channels === 1 ? "grey" : "RGB"}${alpha ? " with alpha" : ""}`;
+  }
   function describe() {
     const image = state?.image;
     app.classList.toggle("vacant", !image);
@@ -736,11 +751,10 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.file.textContent = "";
     if (image) {
       const name = document.createElement("b");
-      name.textContent = image.name;
-      const kind = image.dtype === "uint8" ? "8-bit" : image.dtype === "uint16" ? "16-bit" : "float";
-      const [width, height] = image.size;
+      name.textContent = image.name.split(/[/\\]/).at(-1);
+      name.title = image.name;
       const what = document.createElement("span");
-      what.textContent = `${width} × ${height}, ${kind} ${image.channels === 1 ? "grey" : "RGB"}${image.alpha ? " with alpha" : ""}`;
+      what.textContent = whatOf(image);
       $.file.append(name, what);
       $.reduced.textContent = `shown at 1/${image.factor} of its size`;
       $.reduced.hidden = image.factor === 1;
@@ -781,6 +795,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     return `vanishes from t = ${from} to ${to} (contrast × size)`;
   }
 
+  const soon = (act) => (window.requestIdleCallback ?? setTimeout)(act);
   function buildFaders() {
     const active = root.activeElement?.dataset?.k;
     $.faders.textContent = "";
@@ -797,6 +812,10 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       input.dataset.k = String(k);
       input.disabled = !state?.image;
       on(input, "input", () => { held = k; setGain(k, gainOf(Number(input.value)), true); });
+      on(slot, "pointerenter", () => soon(() => { // so that the first frame of a drag is fast, too
+        const mix = held === null && state?.image && mixOf(settings);
+        if (mix && slot.matches(":hover") && mix.keys.every((key) => quality.has(key))) renderer.prepare?.(mix, k, visible());
+      }));
       on(input, "change", () => { held = null; before = null; paint(); describe(); });
       on(input, "dblclick", () => { remember(); setGain(k, 1); });
       $.faders.append(fader);
@@ -862,11 +881,11 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     apply(next);
   }
   function apply(next) {
-    const same = String(next.edges) === String(settings.edges);
+    const bands = String(next.edges) === String(settings.edges);
     settings = next;
     held = null;
-    if (JSON.stringify(next.strokes) !== mended) quietly(tab === "Repair" ? mend() : settle());
-    if (same) { showGains(); paint(); } else { touched = true; buildFaders(); quietly(refresh()); paint(); }
+    if (!same(next.strokes, mended)) quietly(tab === "Repair" ? mend() : settle());
+    if (bands) { showGains(); paint(); } else { touched = true; buildFaders(); quietly(refresh()); paint(); }
     describe();
   }
   function undo() { if (past.length) { future.push(settings); apply(past.pop()); } }
@@ -877,10 +896,12 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   const BOX = { width: 340, height: 126, floor: 106, left: 8, get right() { return this.width - 8; } };
   const range = () => {
     const all = state?.spectrum?.times;
-    return all?.length > 1 ? [Math.min(all[0], ...settings.edges) / 1.3, Math.max(all.at(-1), ...settings.edges) * 1.3] : [0.001, 0.5];
+    return all?.length > 1 ? [Math.min(all[0], ...settings.edges) / 1.3, Math.max(all.at(-1), ...settings.edges) * 1.06] : [0.001, 0.5];
   };
-  const xOf = (t) => { const [low, high] = range(); return BOX.left + ((BOX.right - BOX.left) * Math.log(t / low)) / Math.log(high / low); };
-  const timeAt = (x) => { const [low, high] = range(); return low * (high / low) ** ((x - BOX.left) / (BOX.right - BOX.left)); };
+  // the cube root of the time: between a logarithm, which squeezes the coarse bands, and the time
+  const share = (t) => { const [low, high] = range().map(Math.cbrt); return (Math.cbrt(t) - low) / (high - low); };
+  const xOf = (t) => BOX.left + (BOX.right - BOX.left) * share(t);
+  const timeAt = (x) => { const [low, high] = range().map(Math.cbrt); return Math.max(low + ((high - low) * (x - BOX.left)) / (BOX.right - BOX.left), low) ** 3; };
 
   function drawSpectrum() {
     const focus = root.activeElement?.dataset?.edge;
@@ -897,11 +918,15 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const bands = settings.gains.map((gain, k) =>
       `<clipPath id="band-${k}"><rect x="${cuts[k]}" y="0" width="${Math.max(cuts[k + 1] - cuts[k], 0)}" height="${BOX.floor}"/></clipPath>
        <path d="${area}" clip-path="url(#band-${k})" fill="${colour(k)}" class="area" fill-opacity="${opacityOf(gain)}"/>`);
-    const decades = [];
-    for (let power = Math.ceil(Math.log10(low)); 10 ** power <= high; power++) decades.push(10 ** power);
+    const ticks = [];
+    for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) {
+      for (const t of [1, 2, 5].map((each) => each * 10 ** power)) {
+        if (t >= low && t <= high && (!ticks.length || xOf(t) - xOf(ticks.at(-1)) > 42)) ticks.push(t);
+      }
+    }
     $.spectrum.innerHTML = `${bands.join("")}<path class="curve" d="${line}"/>
       <line class="floor" x1="${BOX.left}" x2="${BOX.right}" y1="${BOX.floor}" y2="${BOX.floor}" stroke="currentColor"/>
-      ${decades.map((t) => `<text class="axis" x="${xOf(t)}" y="122" text-anchor="middle">${Number(t.toPrecision(1))}</text>`).join("")}
+      ${ticks.map((t) => `<text class="axis" x="${xOf(t)}" y="122" text-anchor="middle">${Number(t.toPrecision(1))}</text>`).join("")}
       ${settings.edges.map((t, k) => `<g class="edge" data-edge="${k}" tabindex="0" role="slider" aria-label="Edge between ${names()[k]} and ${names()[k + 1]}"
         aria-valuemin="${low}" aria-valuemax="${high}" aria-valuenow="${t}" aria-valuetext="t = ${shown(t)}"><title>t = ${shown(t)}</title>
         <rect x="${xOf(t) - 10}" y="0" width="20" height="${BOX.floor + 8}"/><line x1="${xOf(t)}" x2="${xOf(t)}" y1="8" y2="${BOX.floor}"/><circle cx="${xOf(t)}" cy="8" r="5.5"/></g>`).join("")}`;
@@ -1088,7 +1113,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   // repair: the page knows the strokes, Python fills what they cover
 
   let stroke = null, brushAt = null; // image pixels
-  let mended = "[]", settled = "[]"; // strokes, as JSON, that Python has filled, and that bands know
+  let mended = [], settled = []; // strokes that Python has filled, and that bands know
   let mending = null;
   const canPaint = () => tab === "Repair" && Boolean(state?.image) && state.image.factor === 1 && original !== null;
   const radius = () => Number((10 ** Number($.brush.value) / 2).toPrecision(3));
@@ -1122,15 +1147,18 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     else $.ink.hidden = true;
   }
   /** Bring the filled pixels up to date with the strokes. */
-  const mend = () => (mending ??= sendStrokes().finally(() => { mending = null; $.ink.hidden = stroke === null; }));
-  async function sendStrokes() {
-    for (let wanted; (wanted = JSON.stringify(settings.strokes)) !== mended; ) {
+  const mend = (all = false) => (mending ??= sendStrokes(all).finally(() => { mending = null; $.ink.hidden = stroke === null; }));
+  /** Send the strokes that Python does not know; `all`: redraw everything that bands do not know. */
+  async function sendStrokes(all) {
+    for (; all || !same(settings.strokes, mended); all = false) {
+      const wanted = settings.strokes, keep = wanted.findIndex((each, k) => each !== mended[k]);
+      const fresh = keep < 0 ? [] : wanted.slice(keep);
       try {
-        const [{ box }, [data]] = await ask("repair", { strokes: JSON.parse(wanted) });
+        const [{ box }, [data]] = await ask("repair", { keep: wanted.length - fresh.length, strokes: fresh, all });
         mended = wanted;
         if (box && tab === "Repair") putValues($.over, fromHalf(new Uint16Array(data)), box);
       } catch (error) {
-        settings = { ...settings, strokes: JSON.parse(mended) };
+        settings = { ...settings, strokes: mended };
         throw error;
       }
     }
@@ -1138,12 +1166,13 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   /** Compute the bands of the repaired image. */
   async function settle() {
     await mend();
-    if (mended === settled) return;
+    if (same(mended, settled)) return;
     settled = mended;
     touched = true; // edges and gains stay
+    await ask("settle");
+    repairs++;
     quality = new Map();
     forgetTools();
-    await ask("settle");
     await poll();
   }
   /** Draw values from 0 to 1, with one or three channels, at a part of a canvas. */
@@ -1287,7 +1316,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   function drawOver() {
     const shown = { Regions: regions, "Few pixels": thinned, Fuse: fused }[tab];
     $.over.hidden = !shown && !canPaint();
-    if (canPaint() && !mending) { copySource($.over); paint(); if (mended !== settled) { mended = settled; quietly(mend()); } }
+    if (canPaint() && !mending) { copySource($.over); paint(); if (!same(mended, settled)) quietly(mend(true)); }
     if (!shown) return;
     const { width, height, channels } = state.image, picture = new ImageData(width, height), { data } = picture;
     if (tab === "Regions") {
@@ -1368,6 +1397,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       await ask("open", { name: opening }, [await file.arrayBuffer()]);
     } finally {
       opening = "";
+      describe();
       await poll();
     }
   }
@@ -1386,10 +1416,9 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.command.textContent = code.command ?? "";
     $.command.hidden = $.commandTitle.hidden = !code.command;
     const done = status === "done";
-    const [width, height] = image.size;
     $.mask.hidden = !code.mask;
     $.mask.textContent = `Download ${code.mask}`;
-    $.exportNote.textContent = done ? `${image.result}: ${width} × ${height}, ${image.dtype}${image.alpha ? ", with alpha" : ""}. Code and command make exactly this image.${
+    $.exportNote.textContent = done ? `${image.result}: ${whatOf(image)}. Code and command make exactly this image.${
       image.factor > 1 ? " The page shows a smaller copy; the export is computed now, at full size, and takes some time." : ""}${code.mask ? ` They read the repaired pixels from ${code.mask}.` : ""}`
       : "The image can be exported as soon as the bands are refined. Code and command work at once.";
     $.download.disabled = !done;

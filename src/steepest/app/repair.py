@@ -1,0 +1,135 @@
+"""Strokes of the brush, and the pixels below them, filled while the strokes are drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.numbers import check_count, check_number
+from ..grid.components import connected
+from ..inpainting import inpaint
+from ..io import Image
+from .source import Source
+
+_MOST_STROKES, _MOST_POINTS = 1000, 100_000
+_WIDEST = 1000.0  # radius of the brush in pixels
+Box = tuple[slice, slice]
+
+
+class Repair:
+    """The strokes on an image, and the image with the pixels below them filled.
+
+    A hole depends on the known pixels around it only. A new stroke is therefore solved in the
+    bounding box of the holes that it touches.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self.strokes: list[list[float]] = []  # a radius, and the x and y of some points
+        self._image = image
+        self._counts = np.zeros(image.array.shape[:2], np.uint16)  # strokes over each pixel
+        self._filled = image.array.copy()
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Where the strokes are (H, W)."""
+        return self._counts > 0
+
+    def part(self, box: Box) -> np.ndarray:
+        """Return a part of the filled image."""
+        return self._filled[box]
+
+    def change(self, keep: Any, strokes: Any) -> Box | None:
+        """Keep the first strokes, add others, and return the part that has changed.
+
+        Raises
+        ------
+        InputError
+            If a stroke is not one, or nothing is left to fill the image from. Nothing has changed.
+        """
+        keep = check_count(keep, "keep", least=0, most=len(self.strokes))
+        if not isinstance(strokes, list) or keep + len(strokes) > _MOST_STROKES:
+            raise InputError(f"strokes={strokes!r:.40}; allowed are up to {_MOST_STROKES} strokes")
+        counts, boxes = self._counts.copy(), []
+        for step, some in ((-1, self.strokes[keep:]), (1, strokes)):
+            for stroke in some:
+                box, under = _covered(stroke, counts.shape)
+                counts[box] += np.where(under, step, 0).astype(np.uint16)  # modulo 2^16
+                boxes.append(box)
+        mask = counts > 0
+        if mask.all():
+            raise InputError("the strokes cover the whole image; nothing is left to fill it from")
+        self.strokes, self._counts = self.strokes[:keep] + strokes, counts
+        if not boxes:
+            return None
+        holes, _ = connected(mask)
+        changed = _around(boxes, mask.shape)
+        touched = np.isin(holes, np.setdiff1d(holes[changed], 0))
+        box = _around([changed, extent(touched) or changed], mask.shape)
+        known = self._image.array[box]
+        spatial = mask[box] if known.ndim == 2 else mask[box][..., None]
+        part = np.where(spatial, self._filled[box], known)
+        if touched.any():
+            axis = self._image.channel_axis
+            part = inpaint(part, unknown=touched[box], channel_axis=axis).image
+        self._filled[box] = part
+        return box
+
+    def source(self) -> Source:
+        """Return the repaired image, exactly as its code computes it."""
+        mask = self.mask
+        if not mask.any():
+            return Source(self._image)
+        array, axis = self._image.array, self._image.channel_axis
+        filled = inpaint(array, unknown=mask, channel_axis=axis).image
+        return Source(self._image.with_parts([filled]), mask)
+
+
+def extent(mask: np.ndarray) -> Box | None:
+    """Return the bounding box of what is True; None if there is nothing."""
+    if not mask.any():
+        return None
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _around(boxes: list[Box], shape: tuple[int, ...]) -> Box:
+    """Return the bounding box of some boxes, with one pixel more on each side."""
+    rows, columns = (
+        slice(max(min(box[k].start for box in boxes) - 1, 0),
+              min(max(box[k].stop for box in boxes) + 1, shape[k]))
+        for k in range(2)
+    )  # fmt: skip
+    return rows, columns
+
+
+def _covered(stroke: Any, shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+    """Return the bounding box of a stroke, and where in it pixels are covered."""
+    if not isinstance(stroke, list) or not 3 <= len(stroke) <= _MOST_POINTS:
+        raise InputError(f"strokes: {stroke!r:.40} is not a radius and points")
+    radius, *numbers = (check_number(each, "strokes", least=-1e6, most=1e6) for each in stroke)
+    if not 0 < radius <= _WIDEST or len(numbers) % 2:
+        raise InputError(f"strokes: {stroke!r:.40} is not a radius and points")
+    points = np.array(numbers).reshape(-1, 2)
+    most = shape[1::-1]
+    low = np.floor(points.min(axis=0) - radius - 1).astype(int).clip(0, most)
+    high = np.ceil(points.max(axis=0) + radius + 1).astype(int).clip(low, most)
+    (left, top), (right, bottom) = low.tolist(), high.tolist()
+    under = np.zeros((bottom - top, right - left), bool)
+    points = points - low
+    for a, b in zip(points, points[1:] if len(points) > 1 else points, strict=False):
+        _draw(under, a, b, radius)
+    return (slice(top, bottom), slice(left, right)), under
+
+
+def _draw(mask: np.ndarray, a: np.ndarray, b: np.ndarray, radius: float) -> None:
+    """Set the pixels whose centres are up to ``radius`` from the line from ``a`` to ``b``."""
+    low = np.floor(np.minimum(a, b) - radius - 1).astype(int).clip(0)
+    high = np.ceil(np.maximum(a, b) + radius + 1).astype(int).clip(0)
+    part = mask[low[1] : high[1], low[0] : high[0]]
+    y, x = np.mgrid[: part.shape[0], : part.shape[1]]
+    x, y = x + low[0] + 0.5 - a[0], y + low[1] + 0.5 - a[1]
+    along = b - a
+    share = np.clip((x * along[0] + y * along[1]) / max(float(along @ along), 1e-12), 0, 1)
+    part |= np.hypot(x - share * along[0], y - share * along[1]) <= radius
