@@ -81,16 +81,9 @@ def decompose(
     for k in reversed(range(len(bands))):
         shown = luminance(bands[k]) if source.rgb else bands[k]
         top = float(np.percentile(np.abs(shown), 99.5)) or 1.0
-        layers.append(
-            source.layer(
-                list(shown),
-                f"band {k + 1}, {interval(edges, k)}",
-                visible=k == 0,
-                colormap="PiYG",
-                contrast_limits=(-top, top),
-                metadata=notes,
-            )  # fmt: skip
-        )
+        look = {"visible": k == 0, "colormap": "PiYG", "contrast_limits": (-top, top)}
+        name = f"band {k + 1}, {interval(edges, k)}"
+        layers.append(source.layer(list(shown), name, **look, metadata=notes))
     words = f"{len(bands)} bands and a residual, certified PSNR ≥ {bound:.1f} dB"
     return layers, _sentence(words, flows)
 
@@ -98,7 +91,7 @@ def decompose(
 def interval(edges: Sequence[float], k: int) -> str:
     """The times at which the structures of band k vanish."""
     start, stop = edges[k], edges[k + 1]
-    return f"t {start:.3g}–{stop:.3g}" if np.isfinite(stop) else f"t > {start:.3g}"
+    return f"t {start:.3g} to {stop:.3g}" if np.isfinite(stop) else f"t > {start:.3g}"
 
 
 def equalise(kept: dict[str, Any], gains: Sequence[float]) -> np.ndarray:

@@ -29,7 +29,7 @@ from ._watch import Cancelled, Watch
 
 _TICK = 200  # milliseconds between updates of the progress bar
 _LABELS = 85  # pixels: the width of labels
-_GREY = "grey value × pixel; grey values of 8-bit and 16-bit images count from 0 to 1"
+_GREY = "grey value x pixel; grey values of 8-bit and 16-bit images count from 0 to 1"
 # what to work on: (axes of space, all of them)
 _EXTENTS = {
     "This slice (2-D)": (2, False),
@@ -189,7 +189,7 @@ class Decompose(Panel):
             num_bands=SpinBox(
                 value=5, min=1, max=20, label="Bands",
                 tooltip="The number of layers. A structure is in the band of the time at which "
-                f"it vanishes: about contrast × radius / 2, in {_GREY}.",
+                f"it vanishes: about contrast x radius / 2, in {_GREY}.",
             ),
             num_steps=SpinBox(
                 value=60, min=3, max=1000, label="Time steps",
@@ -248,12 +248,12 @@ class Phases(Panel):
             napari_viewer, _jobs.phases,
             strength=FloatSpinBox(
                 value=0.35, min=0, max=1e3, step=0.05, label="Strength",
-                tooltip="In radian × pixel, whatever the period. Try 0.5 to 2 times the standard "
+                tooltip="In radian x pixel, whatever the period. Try 0.5 to 2 times the standard "
                 "deviation of the noise.",
             ),
             second_order=FloatSpinBox(
                 value=0, min=0, max=1e3, step=0.05, label="Second order",
-                tooltip="In radian × pixel². More than 0 keeps slopes, without staircases.",
+                tooltip="In radian x pixel². More than 0 keeps slopes, without staircases.",
             ),
             period=FloatSpinBox(
                 min=1e-6, max=1e6, step=1, label="Period",
@@ -293,12 +293,9 @@ class Equaliser(Container):
         self._renew()
 
     def _decomposed(self, _: Any) -> list[tuple[str, Any]]:
-        kept = [(each.metadata.get("steepest", {}), each) for each in self._viewer.layers]
-        return [
-            (layer.name.replace(" residual", ""), layer)
-            for notes, layer in kept
-            if "bands" in notes
-        ]
+        layers = self._viewer.layers
+        kept = [layer for layer in layers if "bands" in layer.metadata.get("steepest", {})]
+        return [(layer.name.replace(" residual", ""), layer) for layer in kept]
 
     def _refresh(self) -> None:
         self.source.reset_choices()
