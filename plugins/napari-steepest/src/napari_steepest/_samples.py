@@ -39,7 +39,8 @@ def spheres() -> list[LayerData]:
     image = rng.normal(0.1, 0.1, place.shape[1:]).astype(np.float32)
     for centre, radius in zip(rng.uniform(0.1, 0.9, (12, 3)), rng.uniform(5, 14, 12), strict=True):
         offset = (place.T - centre * (24, 96, 96)) * (3, 1, 1)
-        image[np.linalg.norm(offset, axis=-1).T < radius] += 0.6
+        distance = np.linalg.norm(offset, axis=-1).T
+        image += 0.6 * (distance < radius)
     options = {"name": "balls", "scale": (3, 1, 1), "units": ("um", "um", "um")}
     return [(image, options, "image")]
 
