@@ -1,6 +1,6 @@
-"""Draw docs/images/napari.png.
+"""Draw docs/images/napari.png, in an environment with napari and plugins/napari-steepest.
 
-``xvfb-run -a -s "-screen 0 1600x1000x24" python docs/napari_screenshot.py`` draws it. Needs napari and the plugin (plugins/napari-steepest).
+``xvfb-run -a -s "-screen 0 1600x1000x24" python docs/napari_screenshot.py``
 """
 
 from __future__ import annotations

@@ -81,6 +81,7 @@ class Panel(Container):
         self._timer = QTimer(self.native)
         self._timer.setInterval(_TICK)
         self._timer.timeout.connect(self._show)
+        self.native.destroyed.connect(lambda: self._leave())  # a bound method would go with native
 
     def arguments(self) -> dict[str, Any]:
         """The parameters that the job is called with."""
@@ -147,6 +148,14 @@ class Panel(Container):
         self.status.value = str(error) or type(error).__name__
         if not isinstance(error, (ValueError, MemoryError, OSError)):
             raise error  # a defect: napari shows where
+
+    def _leave(self) -> None:
+        """The panel or napari is closed: stop the job, and do not touch what is gone."""
+        if self._worker is not None:
+            self._worker.returned.disconnect(self._add)
+            self._worker.errored.disconnect(self._fail)
+            self._worker.finished.disconnect(self._rest)
+            self._worker.quit()
 
     def _rest(self) -> None:
         self._timer.stop()
@@ -287,7 +296,7 @@ class Equaliser(Container):
         self.native.layout().addStretch()
         self._update = qthrottled(self._mix, timeout=50)
         self.source.changed.connect(self._renew)
-        self.reset.clicked.connect(self._renew)
+        self.reset.clicked.connect(self._level)
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             event.connect(self._refresh)
         self._renew()
@@ -319,6 +328,11 @@ class Equaliser(Container):
             slider.changed.connect(self._update)
             self.gains.append(slider)
         _align(self.gains)
+
+    def _level(self) -> None:
+        """All gains 1 again."""
+        for slider in self.gains:
+            slider.value = 1
 
     def _mix(self) -> None:
         from napari.layers import Layer
