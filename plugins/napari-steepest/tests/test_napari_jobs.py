@@ -139,10 +139,10 @@ def test_segment_marks_what_is_not_proven():
 
 
 def test_segment_shows_labels_that_are_not_proven(monkeypatch):
-    stopped_early = partial(steepest.segmentation.threshold_rof, max_num_iter=20)
+    stopped_early = partial(steepest.segmentation.threshold_rof, max_num_iter=15)
     monkeypatch.setattr(steepest.segmentation, "threshold_rof", stopped_early)
-    noise = RNG.normal(0, 1, (40, 40))
-    layers, words = _jobs.segment(Source.of(layer(noise)), smoothness=0.3, on_step=Watch())
+    noise = np.random.default_rng(3).normal(0, 1, (40, 40))
+    layers, words = _jobs.segment(Source.of(layer(noise)), smoothness=0.05, on_step=Watch())
     (labels, _, _), (doubtful, look, kind) = layers
     assert kind == "labels"
     assert doubtful.shape == labels.shape

@@ -57,7 +57,7 @@ def test_menus_and_samples(viewer):
 
     items = get_app_model().menus.get_menu("napari/layers/filter")
     titles = [str(item.command.title) for item in items if hasattr(item, "command")]
-    assert "Denoise with certificate (steepest)" in titles
+    assert "Denoise (steepest)" in titles
 
 
 def test_denoise_adds_a_layer_in_the_same_place(viewer, qtbot):

@@ -136,15 +136,16 @@ class Panel(Container):
     def _add(self, outcome: _jobs.Outcome) -> None:
         from napari.layers import Layer
 
+        self._timer.stop()  # it would overwrite the words
         layers, words = outcome
         for layer in layers:
             self._viewer.add_layer(Layer.create(*layer))
-        self._watch.report = None
         self.status.value = words
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
             return
+        self._timer.stop()
         self.status.value = str(error) or type(error).__name__
         if not isinstance(error, (ValueError, MemoryError, OSError)):
             raise error  # a defect: napari shows where
@@ -161,7 +162,7 @@ class Panel(Container):
         self._timer.stop()
         if self._worker.abort_requested:
             self.status.value = "Cancelled."
-        self._worker = None
+        self._worker, self._watch = None, Watch()  # the last report holds an image
         self.bar.visible = False
         self.run.enabled, self.cancel.enabled = True, False
 
