@@ -81,7 +81,11 @@ def decompose(
     for k in reversed(range(len(bands))):
         shown = luminance(bands[k]) if source.rgb else bands[k]
         top = float(np.percentile(np.abs(shown), 99.5)) or 1.0
-        look = {"visible": k == 0, "colormap": "PiYG", "contrast_limits": (-top, top)}
+        look: dict[str, Any] = {
+            "visible": k == 0,
+            "colormap": "PiYG",
+            "contrast_limits": (-top, top),
+        }
         name = f"band {k + 1}, {interval(edges, k)}"
         layers.append(source.layer(list(shown), name, **look, metadata=notes))
     words = f"{len(bands)} bands and a residual, certified PSNR ≥ {bound:.1f} dB"
@@ -94,7 +98,7 @@ def interval(edges: Sequence[float], k: int) -> str:
     return f"t {start:.3g} to {stop:.3g}" if np.isfinite(stop) else f"t > {start:.3g}"
 
 
-def equalise(kept: dict[str, Any], gains: Sequence[float]) -> np.ndarray:
+def equalise(kept: dict[str, Any], gains: Sequence[float] | np.ndarray) -> np.ndarray:
     """Add up the bands and the residual that `decompose` kept, each times its gain."""
     out = gains[-1] * kept["residual"]
     for gain, band in zip(gains[:-1], kept["bands"], strict=True):
@@ -182,7 +186,8 @@ def phases(
     """Denoise phases, which start again after ``period``. Pixels that are NaN stay NaN."""
     if source.rgb:
         raise InputError("Phases have one number per pixel, but this is a colour image.")
-    results, images, turn, start = [], [], period / (2 * math.pi), None
+    results, images, turn = [], [], period / (2 * math.pi)
+    start: float | None = None
     for frame in source.frames():
         values = frame.astype(np.float64)
         known = ~np.isnan(values)
@@ -203,6 +208,7 @@ def phases(
         kind = frame.dtype if frame.dtype.kind == "f" else np.float32
         images.append(np.where(known, image, np.nan).astype(kind))
         results.append(result)
+    assert start is not None  # a layer has a frame
     gaps = [result.gap for result in results if result.gap is not None]
     notes = _notes(results, strength=strength, second_order=second_order, gap=gaps)
     layer = source.layer(
