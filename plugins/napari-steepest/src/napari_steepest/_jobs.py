@@ -1,0 +1,236 @@
+"""The jobs: plain functions from layers to layers. Neither Qt nor napari is imported here.
+
+Each takes a `Source` and a callback ``on_step``, as the functions of steepest do, and returns
+layer data and a sentence on the result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import steepest
+from steepest import InputError
+
+from ._source import LayerData, Source, luminance
+
+Outcome = tuple[list[LayerData], str]
+OnStep = Callable[[Any], object]
+ENERGIES = {
+    "total variation": steepest.TotalVariation,
+    "total generalised variation": steepest.TotalGeneralisedVariation,
+}
+FILLS = {
+    "diffusion (smooth)": "inpaint",
+    "total variation": "total_variation",
+    "edge-enhancing diffusion": "edge_enhancing",
+}
+
+
+def denoise(
+    source: Source, *, strength: float = 0.0, energy: str = "total variation", on_step: OnStep
+) -> Outcome:
+    """Remove noise. ``strength`` 0 finds the strength from the noise."""
+    results = [
+        steepest.denoise(
+            frame, strength or None, ENERGIES[energy](), spacing=source.spacing,
+            channel_axis=source.channel_axis, on_step=on_step,
+        )
+        for frame in source.frames()
+    ]  # fmt: skip
+    strengths = [float(result.strength) for result in results]
+    bound = min(float(result.psnr_bound) for result in results)
+    notes = _notes(results, energy=energy, strength=strengths, psnr_bound=bound)
+    layer = source.layer(
+        [result.image for result in results], "denoised", **source.look, metadata=notes
+    )
+    words = f"strength {_range(strengths)}, certified PSNR ≥ {bound:.1f} dB"
+    return [layer], _sentence(words, results)
+
+
+def decompose(
+    source: Source, *, num_bands: int = 5, num_steps: int = 60, on_step: OnStep
+) -> Outcome:
+    """Split into bands, from fine and faint to large and strong, and a residual.
+
+    All frames share the band edges of the first. The residual comes first, the finest band last,
+    on top. Its layer keeps the bands for `equalise`, because napari shows those of colours as
+    luminance.
+    """
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    flows: list[Any] = []
+    how: dict[str, Any] = {"num_bands": num_bands}
+    for frame in source.frames():
+        split = steepest.spectral.decompose(
+            frame, num_steps=num_steps, spacing=source.spacing, channel_axis=source.channel_axis,
+            on_step=on_step, **how,
+        )  # fmt: skip
+        edges = split.edges
+        how = {"edges": edges[(edges > 0) & np.isfinite(edges)]}
+        parts.append((split.bands, split.residual))
+        flows.append(split.flow)
+    bound = min(float(np.min(flow.psnr_bound)) for flow in flows)
+    bands = [np.stack([part[0][k] for part in parts]) for k in range(edges.size - 1)]
+    rest = np.stack([part[1] for part in parts])
+    notes = _notes(flows, edges=edges.tolist(), psnr_bound=bound)
+    kept = {**notes["steepest"], "of": source.name, "bands": bands, "residual": rest}
+    layers = [source.layer(list(rest), "residual", visible=False, metadata={"steepest": kept})]
+    for k in reversed(range(len(bands))):
+        shown = luminance(bands[k]) if source.rgb else bands[k]
+        top = float(np.percentile(np.abs(shown), 99.5)) or 1.0
+        look: dict[str, Any] = {
+            "visible": k == 0,
+            "colormap": "PiYG",
+            "contrast_limits": (-top, top),
+        }
+        name = f"band {k + 1}, {interval(edges, k)}"
+        layers.append(source.layer(list(shown), name, **look, metadata=notes))
+    words = f"{len(bands)} bands and a residual, certified PSNR ≥ {bound:.1f} dB"
+    return layers, _sentence(words, flows)
+
+
+def interval(edges: Sequence[float], k: int) -> str:
+    """The times at which the structures of band k vanish."""
+    start, stop = edges[k], edges[k + 1]
+    return f"t {start:.3g} to {stop:.3g}" if np.isfinite(stop) else f"t > {start:.3g}"
+
+
+def equalise(kept: dict[str, Any], gains: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Add up the bands and the residual that `decompose` kept, each times its gain."""
+    out = gains[-1] * kept["residual"]
+    for gain, band in zip(gains[:-1], kept["bands"], strict=True):
+        out += gain * band
+    return np.asarray(out.astype(kept["residual"].dtype, copy=False))
+
+
+def inpaint(
+    source: Source, labels: Any, *, method: str = "diffusion (smooth)", on_step: OnStep
+) -> Outcome:
+    """Fill in the pixels that have a label, or are NaN.
+
+    The labels have the axes of a frame or those of the layer.
+    """
+    if labels is None:
+        raise InputError("There is no Labels layer. Add one and paint over the pixels to fill in.")
+    frame_shape = source.array.shape[: source.array.ndim - source.rgb][-source.num_space :]
+    whole = source.array.shape[: source.array.ndim - source.rgb]
+    if labels.shape not in (frame_shape, whole):
+        raise InputError(
+            f"The Labels layer has shape {labels.shape}; allowed are {frame_shape} and {whole}."
+        )
+    fill = getattr(steepest.inpainting, FILLS[method])
+    more = {"spacing": source.spacing} if source.spacing and method.startswith("diff") else {}
+    if source.spacing and not more:
+        raise InputError("The scale of the layer can be used with the method diffusion only.")
+    indices = np.ndindex(source.lead) if source.index is None else iter((source.index,))
+    results, count = [], 0
+    for frame, index in zip(source.frames(), indices, strict=True):
+        unknown = np.asarray(labels[index] if labels.shape == whole else labels) != 0
+        missing = np.isnan(frame) if frame.dtype.kind == "f" else np.zeros(frame.shape, bool)
+        unknown = unknown | (missing.any(-1) if source.rgb else missing)
+        count += int(unknown.sum())
+        results.append(
+            fill(frame, unknown=unknown, channel_axis=source.channel_axis, on_step=on_step, **more)
+        )
+    if not count:
+        raise InputError("No pixel has a label. Paint over the pixels to fill in.")
+    worst = max(float(result.residual) for result in results)
+    notes = _notes(results, method=method, pixels=count, residual=worst)
+    layer = source.layer(
+        [result.image for result in results], "inpainted", **source.look, metadata=notes
+    )
+    return [layer], _sentence(f"{count:,} pixels filled in, residual {worst:.1e}", results)
+
+
+def segment(
+    source: Source, *, num_classes: int = 2, smoothness: float = 0.1, on_step: OnStep
+) -> Outcome:
+    """Divide into classes by brightness, and mark the labels that are not proven.
+
+    ``smoothness`` is the weight of the contours relative to the range of the image. Class 0, the
+    darkest, is the background and transparent. Colours are segmented by their luminance.
+    """
+    results = []
+    for frame in source.grey_frames():
+        span = float(np.ptp(frame)) if frame.size and np.isfinite(frame).all() else 0.0
+        if frame.dtype.kind == "u":
+            span /= np.iinfo(frame.dtype).max
+        results.append(
+            steepest.segmentation.threshold_rof(
+                frame, smoothness * span, num_classes, spacing=source.spacing, on_step=on_step
+            )
+        )
+    certain = 100 * float(np.mean([result.certain.mean() for result in results]))
+    notes = _notes(
+        results, certain_percent=certain, doubtful_bound=[r.doubtful_bound for r in results],
+        thresholds=[result.thresholds.tolist() for result in results],
+    )  # fmt: skip
+    layers = [
+        source.layer([r.labels for r in results], "classes", "labels", metadata=notes),
+        source.layer(
+            [(~r.certain).astype(np.uint8) for r in results], "doubtful", "labels", metadata=notes
+        ),
+    ]
+    if certain == 100:
+        layers.pop()
+    return layers, _sentence(f"{certain:.4g} % of the labels are proven", results)
+
+
+def phases(
+    source: Source, *, strength: float = 0.35, second_order: float = 0.0,
+    period: float = 2 * math.pi, on_step: OnStep,
+) -> Outcome:  # fmt: skip
+    """Denoise phases, which start again after ``period``. Pixels that are NaN stay NaN."""
+    if source.rgb:
+        raise InputError("Phases have one number per pixel, but this is a colour image.")
+    results, images, turn = [], [], period / (2 * math.pi)
+    start: float | None = None
+    for frame in source.frames():
+        values = frame.astype(np.float64)
+        known = ~np.isnan(values)
+        low, high = (np.nanmin(values), np.nanmax(values)) if known.any() else (0.0, np.inf)
+        if not high - low <= 1.0001 * period:
+            raise InputError(
+                f"{source.name} has values from {low:g} to {high:g}; phases must lie within one "
+                f"period of {period:.5g}."
+            )
+        result = steepest.manifold.denoise_tv(
+            np.where(known, values, 0.0) / turn, strength, manifold="circle",
+            second_order=second_order, known=None if known.all() else known,
+            spacing=source.spacing, on_step=on_step,
+        )  # fmt: skip
+        if start is None:
+            start = -period / 2 if low < 0 else 0.0
+        image = np.mod(result.image * turn - start, period) + start
+        kind = frame.dtype if frame.dtype.kind == "f" else np.float32
+        images.append(np.where(known, image, np.nan).astype(kind))
+        results.append(result)
+    assert start is not None  # a layer has a frame
+    gaps = [result.gap for result in results if result.gap is not None]
+    notes = _notes(results, strength=strength, second_order=second_order, gap=gaps)
+    layer = source.layer(
+        images, "denoised", colormap="hsv", contrast_limits=(start, start + period), metadata=notes
+    )
+    words = f"relative gap {max(gaps):.1e} for these wraps" if gaps else "nothing certified"
+    return [layer], _sentence(words, results)
+
+
+def _notes(results: Sequence[Any], **values: Any) -> dict[str, Any]:
+    """The metadata of a layer."""
+    status = steepest.Status.worst([result.status for result in results])
+    return {"steepest": {**values, "status": str(status), "version": steepest.__version__}}
+
+
+def _sentence(words: str, results: Sequence[Any]) -> str:
+    """What the panel says: the words, and the status if it is not good."""
+    status = steepest.Status.worst([result.status for result in results])
+    words = f"Done: {words}." if status.ok else f"{status}; {words}."
+    return words[0].upper() + words[1:]
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"

@@ -1,0 +1,133 @@
+"""What the jobs read from a napari layer. Neither Qt nor napari is imported here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from steepest import InputError
+
+LayerData = tuple[np.ndarray, dict[str, Any], str]
+_MOST = 2**28  # pixels to process at once
+_LUMA = np.array([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image layer, and which of its slices or volumes to process.
+
+    ``array`` has leading axes (time, positions), ``num_space`` axes of space and, if ``rgb``,
+    one of channels. ``index`` selects the leading axes; None stands for all of them, one by one.
+    """
+
+    name: str
+    array: Any
+    rgb: bool
+    num_space: int
+    index: tuple[int, ...] | None
+    place: dict[str, Any]
+    look: dict[str, Any]
+    spacing: tuple[float, ...] | None
+
+    @classmethod
+    def of(
+        cls,
+        layer: Any,
+        *,
+        num_space: int = 2,
+        every: bool = True,
+        point: tuple[float, ...] = (),
+        use_scale: bool = False,
+    ) -> Source:
+        """Read a layer.
+
+        ``num_space`` is 2 for slices and 3 for volumes. Unless ``every``, only the slice or volume
+        at ``point`` (world coordinates) is processed. With ``use_scale``, the scale of the layer is
+        the pixel spacing. Multiscale layers are processed at full resolution.
+
+        Raises `InputError` if there is no layer, or its axes or units do not allow this.
+        """
+        if layer is None:
+            raise InputError("There is no image layer. Open an image first.")
+        array = layer.data[0] if layer.multiscale else layer.data
+        rgb = bool(getattr(layer, "rgb", False))
+        ndim = array.ndim - rgb
+        if ndim < num_space:
+            raise InputError(f"{layer.name} has {ndim} axes, so it has no volumes. Choose slices.")
+        lead = array.shape[: ndim - num_space]
+        if math.prod(array.shape[ndim - num_space : ndim]) > _MOST:
+            raise InputError(
+                f"{layer.name} has {array.shape[ndim - num_space : ndim]} pixels, too many to "
+                f"process at once (at most {_MOST:,}). Crop it first."
+            )
+        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        place = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
+        look = (
+            {} if rgb else {name: getattr(layer, name) for name in ("colormap", "contrast_limits")}
+        )
+        spacing, index = None, None
+        if use_scale:
+            units = {str(unit) for unit in place.get("units", ())[-num_space:]}
+            if len(units) > 1:
+                raise InputError(
+                    f"{layer.name} has different units along its axes ({', '.join(sorted(units))}),"
+                    " so its scale cannot be the pixel spacing."
+                )
+            spacing = tuple(float(step) for step in layer.scale[-num_space:])
+        if lead and not every:
+            here = np.round(layer.world_to_data(point))[: len(lead)]
+            index = tuple(int(i) for i in np.clip(here, 0, np.array(lead) - 1))
+            corner = np.array([*index, *[0] * num_space], float)
+            shift = np.subtract(layer.data_to_world(corner), layer.data_to_world(0 * corner))
+            linear = np.asarray(layer.affine)[:-1, :-1]  # the last transform, after translate
+            place["translate"] = layer.translate + np.linalg.solve(linear, shift)
+        return cls(layer.name, array, rgb, num_space, index, place, look, spacing)
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The shape of the leading axes of the results."""
+        shape = self.array.shape[: self.array.ndim - self.rgb - self.num_space]
+        return shape if self.index is None else (1,) * len(shape)
+
+    @property
+    def num_frames(self) -> int:
+        """The number of slices or volumes to process."""
+        return math.prod(self.lead)
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis of the channels of a frame."""
+        return -1 if self.rgb else None
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """The slices or volumes, read one by one; of four channels, the first three."""
+        for index in np.ndindex(self.lead) if self.index is None else (self.index,):
+            frame = np.asarray(self.array[index])
+            yield frame[..., :3] if self.rgb else frame
+
+    def grey_frames(self) -> Iterator[np.ndarray]:
+        """The same, with the luminance of colours."""
+        for frame in self.frames():
+            if self.rgb:
+                top = np.iinfo(frame.dtype).max if frame.dtype.kind == "u" else 1
+                frame = (luminance(frame) / top).astype(np.float32)
+            yield frame
+
+    def layer(
+        self, frames: list[np.ndarray], name: str, kind: str = "image", **options: Any
+    ) -> LayerData:
+        """A layer for the results of all frames, in the same place as the source."""
+        shape = self.lead + frames[0].shape
+        data = np.stack(frames).reshape(shape) if self.lead else frames[0]
+        if kind == "image":
+            options.setdefault("rgb", frames[0].ndim > self.num_space)
+        return data, {"name": f"{self.name} {name}", **self.place, **options}, kind
+
+
+def luminance(colours: np.ndarray) -> np.ndarray:
+    """The luma of ITU-R BT.601, which may be negative for differences of colours."""
+    return colours @ _LUMA.astype(np.result_type(colours.dtype, np.float32))

@@ -1,0 +1,55 @@
+"""Progress and cancelling of a job. Neither Qt nor napari is imported here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Cancelled(Exception):
+    """Raised inside a job at the end of a step, after `Watch.cancelled` is set."""
+
+
+class Watch:
+    """The ``on_step`` of a job. The job calls it in its thread; the panel reads it in its own.
+
+    ``num_frames`` is the number of slices or volumes, ``frame`` the current one, from 0.
+    """
+
+    def __init__(self, num_frames: int = 1) -> None:
+        self.num_frames, self.frame, self.cancelled = num_frames, 0, False
+        self.report: Any = None
+
+    def __call__(self, report: Any) -> None:
+        if self.report is not None and report.step <= self.report.step:
+            self.frame += 1
+        self.report = report
+        if self.cancelled:
+            raise Cancelled
+
+    @property
+    def share(self) -> float | None:
+        """The part of the job that is done; None if unknown."""
+        total = getattr(self.report, "num_steps", 0)
+        if not total and self.num_frames == 1:
+            return None
+        return (self.frame + (self.report.step / total if total else 0)) / self.num_frames
+
+    @property
+    def words(self) -> str:
+        """What the job is doing."""
+        if self.report is None:
+            return "Starting. The first run compiles for up to 20 seconds."
+        parts = []
+        if self.num_frames > 1:
+            parts.append(f"{self.frame + 1} of {self.num_frames}")
+        stage = getattr(self.report, "stage", "")
+        if stage and stage != "flow":
+            parts.append(stage)
+        steps = f" of {self.report.num_steps}" if self.report.num_steps else ""
+        parts.append(f"step {self.report.step}{steps}")
+        for name in ("gap", "residual"):
+            value = getattr(self.report, name, None)
+            if value is not None:
+                parts.append(f"{name} {value:.1e}")
+        words = ", ".join(parts)
+        return words[0].upper() + words[1:]

@@ -1,0 +1,247 @@
+"""The jobs of the napari plugin, without Qt and napari."""
+
+import subprocess
+import sys
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari_steepest import _jobs, _samples
+from napari_steepest._source import Source
+from napari_steepest._watch import Cancelled, Watch
+
+import steepest
+from steepest import InputError
+
+RNG = np.random.default_rng(3)
+
+
+def layer(data, rgb=False, scale=None, units=None, multiscale=False):
+    """What the jobs read from a layer of napari: `translate` is 10 along every axis."""
+    ndim = np.ndim(data[0] if multiscale else data) - rgb
+    scale = np.ones(ndim) if scale is None else np.asarray(scale, float)
+    return SimpleNamespace(
+        name="cells", data=data, rgb=rgb, multiscale=multiscale, scale=scale,
+        translate=np.full(ndim, 10.0), affine=np.eye(ndim + 1), units=units or ("pixel",) * ndim,
+        colormap="gray", contrast_limits=(0, 1),
+        world_to_data=lambda point: (np.asarray(point) - 10) / scale,
+        data_to_world=lambda index: np.asarray(index) * scale + 10,
+    )  # fmt: skip
+
+
+def image(*shape):
+    """A bright box on a dark ground, with noise; float32."""
+    out = RNG.normal(0.2, 0.05, shape)
+    out[..., 4:9, 5:12] += 0.5
+    return out.astype(np.float32)
+
+
+def test_needs_neither_qt_nor_napari():
+    code = (
+        "import sys, napari_steepest._jobs, napari_steepest._watch, napari_steepest._samples;"
+        "sys.exit(bool({'napari', 'qtpy', 'magicgui', 'vispy'} & set(sys.modules)))"
+    )
+    code = f"import sys; sys.path = {sys.path}; {code}"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((14, 16), {}),
+        ((14, 16, 3), {"rgb": True}),
+        ((4, 14, 16), {"num_space": 3}),
+        ((3, 14, 16), {}),
+        ((2, 3, 14, 16), {"num_space": 3}),
+    ],
+)
+def test_bands_and_residual_add_up(shape, options):
+    rgb = options.pop("rgb", False)
+    data = np.moveaxis(image(3, 14, 16), 0, -1) if rgb else image(*shape)
+    source = Source.of(layer(data, rgb), **options)
+    layers, words = _jobs.decompose(source, num_bands=3, num_steps=10, on_step=Watch())
+    kept = layers[0][1]["metadata"]["steepest"]
+    whole = _jobs.equalise(kept, np.ones(4)).reshape(data.shape)
+    np.testing.assert_allclose(whole, data, atol=1e-5)
+    flat = _jobs.equalise(kept, [0, 0, 0, 1]).reshape(layers[0][0].shape)
+    np.testing.assert_allclose(flat, layers[0][0], atol=1e-6)
+    assert len(layers) == 4
+    assert words.startswith("Done: 3 bands")
+    if not rgb:  # colours are shown as luminance
+        np.testing.assert_allclose(sum(each[0] for each in layers), data, atol=1e-5)
+    for _, look, _ in layers[1:]:
+        assert look["contrast_limits"][0] == -look["contrast_limits"][1] < 0
+    assert [look["visible"] for _, look, _ in layers] == [False, False, False, True]
+
+
+def test_bands_of_all_frames_have_the_same_edges():
+    source = Source.of(layer(np.stack([image(14, 16), 3 * image(14, 16)])))
+    layers, _ = _jobs.decompose(source, num_bands=3, num_steps=10, on_step=Watch())
+    assert all(data.shape == (2, 14, 16) for data, _, _ in layers)
+
+
+def test_denoise_carries_place_and_certificate():
+    data = image(5, 14, 16)
+    source = Source.of(layer(data, scale=(3, 1, 1), units=("um",) * 3), num_space=3, use_scale=True)
+    [(out, look, kind)], words = _jobs.denoise(source, on_step=Watch())
+    assert source.spacing == (3, 1, 1)
+    assert kind == "image"
+    assert out.shape == data.shape
+    assert out.dtype == data.dtype
+    assert tuple(look["scale"]) == (3, 1, 1)
+    assert look["units"] == ("um",) * 3
+    assert look["metadata"]["steepest"]["psnr_bound"] > 40
+    assert "certified PSNR" in words
+    assert out[:, :3].std() < 0.7 * data[:, :3].std()
+
+
+def test_one_slice_stays_in_its_place():
+    data = image(5, 14, 16)
+    one = Source.of(layer(data, scale=(3, 1, 1)), every=False, point=(10 + 3 * 2, 0, 0))
+    [(out, look, _)], _ = _jobs.denoise(one, strength=0.1, on_step=Watch())
+    every, _ = _jobs.denoise(Source.of(layer(data)), strength=0.1, on_step=Watch())
+    assert out.shape == (1, 14, 16)
+    np.testing.assert_array_equal(out[0], every[0][0][2])
+    np.testing.assert_array_equal(look["translate"], [16, 10, 10])
+
+
+def test_multiscale_takes_the_full_resolution():
+    data = image(14, 16)
+    source = Source.of(layer([data, data[::2, ::2]], multiscale=True))
+    assert next(source.frames()).shape == (14, 16)
+
+
+@pytest.mark.parametrize("method", _jobs.FILLS)
+def test_inpaint_changes_labelled_and_missing_pixels_only(method):
+    data = image(2, 14, 16)
+    data[0, 0, 0] = np.nan
+    labels = np.zeros((14, 16), int)
+    labels[5:8, 6:9] = 2
+    source = Source.of(layer(data))
+    [(out, look, _)], _ = _jobs.inpaint(source, labels, method=method, on_step=Watch())
+    same = np.broadcast_to(labels == 0, data.shape) & ~np.isnan(data)
+    np.testing.assert_array_equal(out[same], data[same])
+    assert np.isfinite(out).all()
+    assert look["metadata"]["steepest"]["pixels"] == 2 * 9 + 1
+
+
+def test_segment_marks_what_is_not_proven():
+    source = Source.of(layer(image(2, 14, 16)))
+    layers, words = _jobs.segment(source, on_step=Watch())
+    data, look, kind = layers[0]
+    assert kind == "labels"
+    assert (data[:, 4:9, 5:12] == 1).all()
+    assert data.sum() == 2 * 5 * 7
+    assert look["metadata"]["steepest"]["certain_percent"] == 100
+    assert len(layers) == 1
+    assert "100 %" in words
+
+
+def test_segment_shows_labels_that_are_not_proven(monkeypatch):
+    stopped_early = partial(steepest.segmentation.threshold_rof, max_num_iter=15)
+    monkeypatch.setattr(steepest.segmentation, "threshold_rof", stopped_early)
+    noise = np.random.default_rng(3).normal(0, 1, (40, 40))
+    layers, words = _jobs.segment(Source.of(layer(noise)), smoothness=0.05, on_step=Watch())
+    (labels, _, _), (doubtful, look, kind) = layers
+    assert kind == "labels"
+    assert doubtful.shape == labels.shape
+    assert 0 < doubtful.mean() < 1
+    share = 100 * (1 - doubtful.mean())
+    assert look["metadata"]["steepest"]["certain_percent"] == pytest.approx(share)
+    assert words.startswith("Not converged")
+
+
+def test_segment_takes_the_luminance_of_colours():
+    data = np.stack([image(14, 16)] * 3, -1)
+    byte = np.clip(255 * data, 0, 255).astype(np.uint8)
+    [(labels, look, _)], _ = _jobs.segment(Source.of(layer(byte, rgb=True)), on_step=Watch())
+    assert (labels[4:9, 5:12] == 1).all()
+    assert "rgb" not in look
+
+
+@pytest.mark.parametrize("period", [2 * np.pi, 100.0])
+def test_phases_keep_their_period_and_missing_pixels(period):
+    ramp = np.linspace(0, 3 * period, 60, endpoint=False) + RNG.normal(0, 0.03 * period, (20, 60))
+    data = np.mod(ramp, period)
+    data[3, 4] = np.nan
+    [(out, look, _)], _ = _jobs.phases(
+        Source.of(layer(data)), strength=0.1, period=period, on_step=Watch()
+    )
+    assert np.array_equal(np.isnan(out), np.isnan(data))
+    assert np.nanmin(out) >= 0
+    assert np.nanmax(out) < period
+    assert look["contrast_limits"] == (0, period)
+    clean = np.linspace(0, 3 * period, 60, endpoint=False)
+
+    def noise(phase):
+        turns = (phase - clean) / period
+        return np.nanmean(np.abs(turns - np.round(turns)))
+
+    assert noise(out) < 0.8 * noise(data)
+
+
+def test_errors_are_one_line():
+    nan = image(14, 16)
+    nan[2, 2] = np.nan
+    wide = layer(image(3, 14, 16), units=("second", "um", "um"))
+    no_pixels = np.zeros((14, 16), int)
+
+    def phase():
+        _jobs.phases(Source.of(layer(np.arange(256.0).reshape(16, 16))), on_step=Watch())
+
+    for wrong in (
+        lambda: Source.of(None),
+        lambda: Source.of(layer(image(14, 16)), num_space=3),
+        lambda: Source.of(wide, num_space=3, use_scale=True),
+        lambda: Source.of(layer(np.broadcast_to(np.float32(0), (2**15, 2**15)))),
+        lambda: _jobs.denoise(Source.of(layer(nan)), on_step=Watch()),
+        lambda: _jobs.segment(Source.of(layer(nan)), on_step=Watch()),
+        lambda: _jobs.denoise(Source.of(layer(nan.astype(np.complex64))), on_step=Watch()),
+        lambda: _jobs.inpaint(Source.of(layer(image(14, 16))), None, on_step=Watch()),
+        lambda: _jobs.inpaint(Source.of(layer(image(14, 16))), no_pixels, on_step=Watch()),
+        lambda: _jobs.inpaint(Source.of(layer(image(14, 16))), no_pixels[1:], on_step=Watch()),
+        phase,
+    ):
+        with pytest.raises(InputError) as error:
+            wrong()
+        assert "\n" not in str(error.value)
+    assert Source.of(wide, use_scale=True).spacing == (1, 1)
+
+
+@pytest.mark.parametrize("job", [_jobs.denoise, _jobs.decompose, _jobs.segment, _jobs.phases])
+def test_cancelling_stops_after_one_step(job):
+    steps = []
+
+    class Impatient(Watch):
+        def __call__(self, report):
+            steps.append(report)
+            self.cancelled = True
+            super().__call__(report)
+
+    with pytest.raises(Cancelled):
+        job(Source.of(layer(image(3, 14, 16))), on_step=Impatient(3))
+    assert len(steps) == 1
+
+
+def test_progress_counts_frames_and_never_falls():
+    watch, seen = Watch(3), []
+
+    def listen(report):
+        watch(report)
+        seen.append(watch.share)
+
+    assert "compiles" in watch.words
+    _jobs.decompose(Source.of(layer(image(3, 14, 16))), num_steps=8, on_step=listen)
+    assert seen[-1] == pytest.approx(1)
+    assert watch.frame == 2
+    assert watch.words.startswith("3 of 3, step ")
+    assert all(0 <= share <= 1 for share in seen)
+
+
+def test_samples():
+    for make in (_samples.camera, _samples.coffee, _samples.spheres, _samples.interferogram):
+        for data, options, kind in make():
+            assert kind in ("image", "labels")
+            assert np.isfinite(data).all()
+            assert options["name"]

@@ -1,0 +1,190 @@
+"""The panels in napari: ``xvfb-run python -m pytest -m napari plugins``."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari", reason="napari is not installed")
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+pytestmark = [
+    pytest.mark.napari,
+    pytest.mark.filterwarnings("ignore"),  # npe2 and pydantic print many
+]
+PLUGIN = "napari-steepest"
+LONG = 180_000  # milliseconds: the first run compiles
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """napari writes its settings below HOME."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NAPARI_CONFIG", str(tmp_path / "settings.yaml"))
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+def panel(viewer, name, **parameters):
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    for key, value in parameters.items():
+        widget._parameters[key].value = value
+    return widget
+
+
+def finish(widget, qtbot):
+    qtbot.waitUntil(lambda: widget._worker is None, timeout=LONG)
+
+
+def image(*shape):
+    return np.random.default_rng(0).normal(0.5, 0.1, shape).astype(np.float32)
+
+
+def test_manifest():
+    from npe2 import PluginManifest
+
+    manifest = PluginManifest.from_distribution(PLUGIN)
+    manifest.validate_imports()
+    assert len(manifest.contributions.widgets) == 6
+
+
+def test_menus_and_samples(viewer):
+    for key in ("camera", "coffee", "spheres", "interferogram"):
+        viewer.open_sample(PLUGIN, key)
+    assert viewer.layers["balls"].units[0] == "micrometer"
+    from napari._app_model import get_app_model
+
+    items = get_app_model().menus.get_menu("napari/layers/filter")
+    titles = [str(item.command.title) for item in items if hasattr(item, "command")]
+    assert "Denoise (steepest)" in titles
+
+
+def test_denoise_adds_a_layer_in_the_same_place(viewer, qtbot):
+    source = viewer.add_image(
+        image(3, 32, 40), name="cells", scale=(5, 2, 2), translate=(1, 2, 3), units=("um",) * 3
+    )
+    viewer.dims.set_current_step(0, 2)
+    widget = panel(viewer, "Denoise", strength=0.05)
+    widget.run.native.click()
+    widget.run.native.click()  # one job
+    assert not widget.run.enabled
+    assert widget.bar.native.isVisibleTo(widget.native)
+    finish(widget, qtbot)
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells denoised"]
+    result = viewer.layers[1]
+    assert result.data.shape == (1, 32, 40)
+    np.testing.assert_array_equal(result.scale, source.scale)
+    np.testing.assert_array_equal(result.translate, (11, 2, 3))
+    assert result.units == source.units
+    assert result.metadata["steepest"]["psnr_bound"] > 40
+    assert "certified PSNR" in widget.status.value
+    assert widget.run.enabled
+    assert not widget.cancel.enabled
+
+
+def test_slice_of_a_rotated_layer_stays_in_place(viewer, qtbot):
+    viewer.add_image(image(3, 16, 16), rotate=(20, 30, 10), affine=np.diag([2, 1, 3, 1]))
+    widget = panel(viewer, "Denoise", strength=0.1)
+    viewer.dims.set_current_step(0, 1)
+    widget.run.native.click()
+    finish(widget, qtbot)
+    source, result = viewer.layers
+    index = np.clip(round(source.world_to_data(viewer.dims.point)[0]), 0, 2)
+    place = result.data_to_world((0, 4, 5))
+    np.testing.assert_allclose(place, source.data_to_world((index, 4, 5)))
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+def test_decompose_and_equalise(viewer, qtbot, rgb):
+    source = viewer.add_image(image(32, 40, *[3] * rgb), name="cells", rgb=rgb)
+    widget = panel(viewer, "Decompose", num_bands=3, num_steps=10)
+    equaliser = panel(viewer, "Equaliser")
+    assert equaliser.status.value == "Run Decompose first."
+    widget.source.value = source
+    widget.run.native.click()
+    finish(widget, qtbot)
+    assert len(viewer.layers) == 5
+    if not rgb:
+        np.testing.assert_allclose(sum(x.data for x in viewer.layers[1:]), source.data, atol=1e-5)
+    assert len(equaliser.gains) == 4
+    equaliser.gains[0].value = 0.5
+    qtbot.waitUntil(lambda: "cells equalised" in viewer.layers, timeout=5000)
+    equaliser.gains[0].value = 0
+    mixed, kept = viewer.layers["cells equalised"], viewer.layers["cells residual"].metadata
+    without = source.data - kept["steepest"]["bands"][0].reshape(source.data.shape)
+    qtbot.waitUntil(lambda: np.allclose(mixed.data, without, atol=1e-5), timeout=5000)
+    equaliser.reset.native.click()
+    qtbot.waitUntil(lambda: np.allclose(mixed.data, source.data, atol=1e-5), timeout=5000)
+
+
+def test_inpaint_what_is_painted(viewer, qtbot):
+    source = viewer.add_image(image(32, 40), name="cells")
+    labels = viewer.add_labels(np.zeros((32, 40), int))
+    labels.paint((10, 10), 1)
+    widget = panel(viewer, "Inpaint")
+    widget.run.native.click()
+    finish(widget, qtbot)
+    changed = viewer.layers["cells inpainted"].data != source.data
+    assert changed.any()
+    assert (labels.data[changed] == 1).all()
+
+
+def test_segment_a_volume(viewer, qtbot):
+    viewer.open_sample(PLUGIN, "spheres")
+    widget = panel(viewer, "Segment")
+    widget.extent.value, widget.use_scale.value = "This volume (3-D)", True
+    widget.run.native.click()
+    finish(widget, qtbot)
+    classes = viewer.layers["balls classes"]
+    assert set(np.unique(classes.data)) == {0, 1}
+    np.testing.assert_array_equal(classes.scale, (3, 1, 1))
+
+
+def test_phases(viewer, qtbot):
+    viewer.open_sample(PLUGIN, "interferogram")
+    widget = panel(viewer, "Phases")
+    widget.run.native.click()
+    finish(widget, qtbot)
+    result = viewer.layers["interferogram denoised"]
+    assert result.colormap.name == "hsv"
+    assert "these wraps" in widget.status.value
+
+
+def test_cancel_leaves_no_layer(viewer, qtbot):
+    viewer.add_image(image(300, 300), name="cells")
+    widget = panel(viewer, "Decompose", num_steps=1000)
+    widget.run.native.click()
+    qtbot.waitUntil(lambda: widget.bar.value > 0, timeout=LONG)
+    widget.cancel.native.click()
+    finish(widget, qtbot)
+    assert len(viewer.layers) == 1
+    assert widget.status.value == "Cancelled."
+    assert widget.run.enabled
+
+
+def test_errors_are_one_line(viewer, qtbot):
+    widget = panel(viewer, "Denoise")
+    widget.run.native.click()
+    assert widget.status.value == "There is no image layer. Open an image first."
+    data = image(32, 40)
+    data[3, 3] = np.nan
+    viewer.add_image(data)
+    widget.run.native.click()
+    finish(widget, qtbot)
+    assert "NaN" in widget.status.value
+    assert "\n" not in widget.status.value
+    assert len(viewer.layers) == 1
+    assert widget.run.enabled
+
+
+def test_closing_the_window_stops_the_job(make_napari_viewer, qtbot):
+    from napari.qt.threading import WorkerBase
+
+    viewer = make_napari_viewer()
+    viewer.add_image(image(300, 300))
+    widget = panel(viewer, "Decompose", num_steps=1000)
+    widget.run.native.click()
+    qtbot.waitUntil(lambda: widget.bar.value > 0, timeout=LONG)
+    viewer.close()
+    qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)  # not after 1000 steps
