@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import OutputSet, check_kind
-from steepest.io.dots import write_dots
+from steepest.io import OutputSet, write_dots
 
 from .batch import Record, run_batch
 from .certificates import duration, finite
-from .inputs import check_targets, given_images, placed, read, stem
+from .inputs import check_targets, given_images, one_target, read
 from .options import add_inputs, add_outputs, count, from_zero, positive
 from .progress import progress
 
@@ -87,16 +85,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="pixels of a PNG file along one pixel of the image (4)",
     )
-    add_outputs(
-        parser,
-        "file (.svg, .pdf, .png, .csv, .npy), or folder (default: NAME_dots.svg in this folder)",
-        images=False,
-    )
-    parser.add_argument(
+    group.add_argument(
         "--format",
         choices=("svg", "pdf", "png", "csv", "npy"),
         default="svg",
         help="format of the files in a folder (default svg)",
+    )
+    add_outputs(
+        parser,
+        "file (.svg, .pdf, .png, .csv, .npy), or folder (default: NAME_dots.svg in this folder)",
+        images=False,
     )
     parser.set_defaults(float=False)
 
@@ -104,7 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Turn every image into dots."""
     sources = given_images(arguments)
-    targets = {name: _target(name, arguments, len(sources) > 1) for name in sources}
+    several, ending = len(sources) > 1, f".{arguments.format}"
+    targets = {name: one_target(name, arguments, "dots", several, ending) for name in sources}
     check_targets(targets.values(), arguments.overwrite, "dots")
 
     def work(source: str, label: str) -> Record:
@@ -180,18 +179,6 @@ class _Outcome:
         names = ("discrepancy", "quality", "iterations", "converged")
         values = {name: finite(getattr(self.dots, name)) for name in names}
         return {**values, "status": self.status, "seconds": self.seconds}
-
-
-def _target(name: str, arguments: argparse.Namespace, several: bool) -> Path:
-    """Return the file for the dots of an image."""
-    ending = f".{arguments.format}"
-    if arguments.output is None:
-        if several:
-            raise InputError("a folder is needed for the results of several images: give -o FOLDER")
-        return Path(f"{stem(name)}_dots{ending}")
-    path = placed(name, arguments, arguments.output, ending, several)
-    check_kind(path, "dots")
-    return path
 
 
 def _on_paper(array: np.ndarray, alpha: np.ndarray | None, invert: bool) -> np.ndarray:

@@ -34,8 +34,8 @@ def write_dots(
 ) -> None:
     """Write dots in the format given by the file suffix; completely or not at all.
 
-    SVG and PDF files hold circles, in the order of the points. PNG files hold smooth grey discs. CSV
-    files (``x,y``) and NPY files (row, column) hold the positions in pixels, unchanged.
+    SVG and PDF files hold circles, in the order of the points. PNG files hold smooth grey discs.
+    CSV files (``x,y``) and NPY files (row, column) hold the positions in pixels, unchanged.
 
     Parameters
     ----------
@@ -160,16 +160,23 @@ def _png(
     r = radius * scale
     centre = (points + 0.5) * scale - 0.5
     corner = np.rint(centre).astype(np.int64)
+    reach = range(-math.ceil(r + 1), math.ceil(r + 1) + 1)
+
+    def cover(down: int, right: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return a pixel near each centre, and about how much of it the disc covers."""
+        y, x = corner[:, 0] + down, corner[:, 1] + right
+        distance = np.hypot(y - centre[:, 0], x - centre[:, 1])
+        return y, x, np.clip(max(r, 0.5) + 0.5 - distance, 0, 1)
+
+    area = sum(cover(down, right)[2] for down in reach for right in reach)
+    share = np.minimum(math.pi * r * r / area, 1)  # discs smaller than a pixel become fainter
     ink = np.zeros((rows, columns), np.float32)
-    reach = math.ceil(r + 0.5)
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            y, x = (corner + (down, right)).T
-            distance = np.hypot(y - centre[:, 0], x - centre[:, 1])
-            # A disc smaller than a pixel keeps its area as a fainter spot
-            cover = np.clip(max(r, 0.5) + 0.5 - distance, 0, 1) * min(r / 0.5, 1) ** 2
-            seen = (cover > 0) & (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-            np.maximum.at(ink, (y[seen], x[seen]), cover[seen].astype(np.float32))
+    for down in reach:
+        for right in reach:
+            y, x, part = cover(down, right)
+            seen = (part > 0) & (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+            np.add.at(ink, (y[seen], x[seen]), (part * share)[seen].astype(np.float32))
+    ink = np.minimum(ink, 1)
     grey = np.rint(255 * (ink if light else 1 - ink)).astype(np.uint8)
     buffer = BytesIO()
     Picture.fromarray(grey).save(buffer, "PNG")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from ..core.lazy import lazily
 
 _WHERE = {
-    "stipple": "stipple",
-    "sample": "stipple",
-    "Dots": "stipple",
+    "stipple": "stippling",
+    "sample": "stippling",
+    "Dots": "stippling",
     "DotStep": "descent",
 }
 

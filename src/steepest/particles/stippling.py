@@ -205,7 +205,7 @@ def sample(
             "density must be finite, not negative and not zero everywhere (at most 1e150)"
         )
     peak = float(values.max())
-    options = {
+    options: dict[str, Any] = {
         "max_num_iter": max_num_iter,
         "tol": tol,
         "rng": rng,
