@@ -12,6 +12,8 @@ _WHERE = {
     "sample": "stippling",
     "Dots": "stippling",
     "DotStep": "descent",
+    "flow": "line",
+    "PointFlow": "line",
 }
 
 __all__ = [*_WHERE]
