@@ -1,4 +1,4 @@
-"""The picture of ``docs/particles.md``: a photograph as error diffusion, Lloyd's method and flow."""
+"""The picture of ``docs/particles.md``: error diffusion, Lloyd's method and the flow."""
 
 from __future__ import annotations
 

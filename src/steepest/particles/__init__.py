@@ -13,6 +13,7 @@ _WHERE = {
     "Dots": "stippling",
     "DotStep": "descent",
     "flow": "line",
+    "transfer_colours": "colours",
     "PointFlow": "line",
 }
 
