@@ -14,6 +14,7 @@ _WHERE = {
     "DotStep": "descent",
     "flow": "line",
     "transfer_colours": "colours",
+    "energy_distance": "distance",
     "PointFlow": "line",
 }
 
