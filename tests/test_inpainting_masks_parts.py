@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from steepest.grid.dithering import dither, scale_to
 from steepest.inpainting.masks.cells import worst_pixels
-from steepest.inpainting.masks.dithering import dither, scale_to
 from steepest.inpainting.masks.lattice import lattice
 from steepest.inpainting.masks.smoothing import gaussian
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from steepest.inpainting.masks.dithering import dither
 
 from benchmarks.crops import crops
 from benchmarks.sparse_masks_report import DENSITIES
 from benchmarks.tables import line, write
 from steepest.cli.outcome import OK
 from steepest.inpainting import masks, reconstruct
-from steepest.inpainting.masks.dithering import dither
 
 HELP = "measure whether echo masks are determined by their local density"
 USAGE = "FOLDER [--count N]"

@@ -51,6 +51,7 @@ _MODULES = (
     "manifold",
     "inpainting",
     "robust",
+    "particles",
     "compression",
     "layers",
     "learning",

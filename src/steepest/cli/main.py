@@ -30,6 +30,7 @@ from . import (
     scale_map,
     segment,
     spectrum,
+    stipple,
 )
 from .options import HelpFormatter
 from .outcome import FAILED, INTERRUPTED, OK, USAGE, one_line, say_interrupted
@@ -47,6 +48,7 @@ COMMANDS: tuple[Any, ...] = (
     orientations,
     inpaint,
     mask,
+    stipple,
     compress,
     decompress,
     learn,
@@ -72,6 +74,7 @@ examples:
   steepest orientations map.ctf --strength 0.5   crystal orientations (EBSD maps: .ctf, .ang)
   steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
   steepest mask sample:coffee                    choose 5 % of the pixels to keep
+  steepest stipple photo.jpg -o dots.svg         the photograph in 10,000 dots, for print or plotter
   steepest compress sample:coffee                store these pixels in coffee.stp
   steepest app photo.jpg                         all bands under sliders, in the browser
 

@@ -23,6 +23,8 @@ def _words(step: Any) -> str:
     if hasattr(step, "known"):  # from a mask method
         error = "" if step.error is None else f", error {step.error:.4f}"
         return f"{step.known} pixels, goal {step.target}{error}"
+    if hasattr(step, "quality"):  # from dots
+        return f"discrepancy {step.quality:.3f} x ideal"
     told = ((name, getattr(step, name, None)) for name in ("gap", "residual"))
     number = "" if getattr(step, "num_steps", 0) else f"step {step.step}, "
     return number + ", ".join(f"{name} {value:.1e}" for name, value in told if value is not None)

@@ -8,6 +8,7 @@ of electron backscatter diffraction.
 >>> write_image("copy.png", photo)
 """
 
+from .dots import write_dots
 from .files import check_target, decode_image, encode_image, read_image, write_image
 from .image import Image, from_float
 from .kinds import READ_ONLY, SUFFIXES, check_kind
@@ -49,6 +50,7 @@ __all__ = [
     "read_labels",
     "read_orientations",
     "sample",
+    "write_dots",
     "write_image",
     "write_orientations",
 ]

@@ -26,9 +26,10 @@ KINDS = {
     "table": (".csv",),
     "compressed image": (".stp",),
     "orientation map": (".ctf", ".ang", ".npy"),
+    "dots": (".svg", ".pdf", ".png", ".csv", ".npy"),
 }
 _OTHERS = (
-    *(".gif", ".webp", ".jp2", ".heic", ".pdf", ".svg", ".eps", ".avi", ".mp4"),
+    *(".gif", ".webp", ".jp2", ".heic", ".eps", ".avi", ".mp4"),
     *(".nii", ".dcm", ".czi", ".lif", ".nd2", ".npz", ".mat", ".h5", ".hdf5"),
     *(".txt", ".json", ".xml", ".xls", ".xlsx", ".zip", ".gz", ".tar", ".py"),
     *(".pt", ".pth", ".onnx", ".safetensors"),
@@ -39,8 +40,8 @@ _OTHERS = (
 def check_kind(path: str | os.PathLike[str], kind: str) -> str:
     """Check that a file name has a suffix for this kind of data, and return it in lower case.
 
-    ``kind`` is "image", "mask", "figure", "table", "compressed image" or
-    "orientation map".
+    ``kind`` is "image", "mask", "figure", "table", "compressed image", "orientation map" or
+    "dots".
 
     Raises
     ------
@@ -51,13 +52,13 @@ def check_kind(path: str | os.PathLike[str], kind: str) -> str:
     suffix, allowed = Path(name).suffix.lower(), KINDS[kind]
     if suffix in allowed:
         return suffix
-    article = "an" if kind[0] in "aeiou" else "a"
+    article = "" if kind == "dots" else "an " if kind[0] in "aeiou" else "a "
     if suffix in READ_ONLY:
         reason = f"{READ_ONLY[suffix].upper()} files are read, not written"
     elif suffix:
-        reason = f"{article} {kind} cannot be written to a {suffix} file"
+        reason = f"{article}{kind} cannot be written to a {suffix} file"
     else:
-        reason = f"the name of {article} {kind} needs a suffix"
+        reason = f"the name of {article}{kind} needs a suffix"
     raise InputError(f"{name}: {reason}; allowed are names ending in {', '.join(allowed)}")
 
 

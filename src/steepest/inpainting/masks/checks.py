@@ -13,8 +13,6 @@ from ...core.namespace import detached
 from ...core.numbers import check_choice, check_fraction
 from ..problem import prepare_numpy
 
-Rng = int | np.random.Generator | None
-
 
 @dataclass(frozen=True)
 class MaskStep:
@@ -69,14 +67,6 @@ def check_mask(mask: Any, space: tuple[int, ...]) -> np.ndarray:
     if not array.any():
         raise InputError("mask is empty; at least one of its pixels must be True")
     return np.array(detached(array))
-
-
-def generator(rng: Rng) -> np.random.Generator:
-    """Return ``rng`` itself, or a new generator seeded with it (None: by the operating system)."""
-    seed = isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0
-    if rng is None or seed or isinstance(rng, np.random.Generator):
-        return np.random.default_rng(rng)
-    raise InputError(f"rng={rng!r}; allowed are None, an integer >= 0 or numpy.random.Generator")
 
 
 def exponent(norm: Any) -> int:

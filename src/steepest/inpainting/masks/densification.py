@@ -8,8 +8,9 @@ import numpy as np
 
 from ...core.numbers import check_count, check_fraction
 from ...core.progress import Callback, Reporter
+from ...core.rng import Rng, generator
 from .cells import worst_pixels
-from .checks import MaskStep, Rng, exponent, generator, prepare
+from .checks import MaskStep, exponent, prepare
 from .filling import Reconstruct, check_reconstruct, diffusion, local_error, mean_absolute_error
 from .lattice import lattice
 

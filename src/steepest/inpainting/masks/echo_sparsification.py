@@ -10,11 +10,12 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.numbers import check_count
 from ...core.progress import Callback, Reporter
+from ...core.rng import Rng, generator
 from ...core.threads import resolve_num_threads
 from ..echoes.state import Echoes
 from ..echoes.thinning import begin, begin_from, drop_to, exchange_groups, refresh, thin_to
 from ..problem import prepare_numpy
-from .checks import MaskStep, Rng, check_mask, count_of, exponent, generator
+from .checks import MaskStep, check_mask, count_of, exponent
 
 _CANDIDATES = 10  # pixels per exchange; the one with the largest error is inserted
 _PARTS = 20  # parts of a cycle of exchanges, each followed by a progress report

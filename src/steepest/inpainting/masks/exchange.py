@@ -9,7 +9,8 @@ import numpy as np
 from ...core.errors import InputError
 from ...core.numbers import check_count
 from ...core.progress import Callback, Reporter
-from .checks import MaskStep, Rng, check_mask, double, exponent, generator
+from ...core.rng import Rng, generator
+from .checks import MaskStep, check_mask, double, exponent
 from .filling import Reconstruct, check_reconstruct, diffusion, local_error, mean_absolute_error
 
 

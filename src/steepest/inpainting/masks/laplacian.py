@@ -8,9 +8,10 @@ import numpy as np
 
 from ...core.numbers import check_fraction, check_number
 from ...core.progress import Callback, Reporter
+from ...core.rng import Rng, generator
 from ...grid.differences import divergence, gradient
-from .checks import MaskStep, Rng, generator, prepare
-from .dithering import dither
+from ...grid.dithering import dither
+from .checks import MaskStep, prepare
 from .smoothing import WIDEST, gaussian
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...core.progress import Callback, Reporter
-from .checks import MaskStep, Rng, generator, prepare
+from ...core.rng import Rng, generator
+from .checks import MaskStep, prepare
 
 
 def regular(

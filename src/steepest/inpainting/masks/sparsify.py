@@ -8,7 +8,8 @@ import numpy as np
 
 from ...core.numbers import check_fraction
 from ...core.progress import Callback, Reporter
-from .checks import MaskStep, Rng, exponent, generator, prepare
+from ...core.rng import Rng, generator
+from .checks import MaskStep, exponent, prepare
 from .filling import Reconstruct, check_reconstruct, diffusion, local_error, mean_absolute_error
 
 

@@ -12,7 +12,7 @@ from ...core.arrays import Layout, as_array
 from ...core.errors import InputError
 from ...core.grey import LUMA
 from ...core.numbers import check_fraction
-from ...inpainting.masks.checks import Rng, generator
+from ...core.rng import Rng, generator
 from ...inpainting.problem import prepare_numpy
 from .binarisation import binarise
 from .gan import MaskGAN

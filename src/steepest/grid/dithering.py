@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.compiled import exact_kernel
+from ..core.compiled import exact_kernel
 
 # Floyd and Steinberg: the next pixel, then behind, below and ahead in the next row. Our addition is
 # the last weight, for the same pixel in the next plane of a volume.

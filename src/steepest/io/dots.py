@@ -1,0 +1,183 @@
+"""Write dots as vector graphics (SVG, PDF), a picture (PNG) or numbers (CSV, NPY)."""
+
+from __future__ import annotations
+
+import math
+import os
+import zlib
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Picture
+
+from steepest.core.errors import InputError
+from steepest.core.limits import MAX_PIXELS, check_size
+from steepest.core.numbers import check_flag, check_number, check_numbers
+
+from .kinds import check_kind
+from .outputs import OutputSet, refuse_existing
+from .paths import check_path
+
+
+def write_dots(
+    path: str | os.PathLike[str],
+    points: np.ndarray,
+    shape: tuple[int, int],
+    radius: float,
+    *,
+    light: bool = False,
+    scale: float = 4.0,
+    width: float | None = None,
+    overwrite: bool = False,
+    outputs: OutputSet | None = None,
+) -> None:
+    """Write dots in the format given by the file suffix; completely or not at all.
+
+    SVG and PDF files hold circles, in the order of the points. PNG files hold smooth grey discs.
+    CSV files (``x,y``) and NPY files (row, column) hold the positions in pixels, unchanged.
+
+    Parameters
+    ----------
+    path : str or path
+        Name ending in .svg, .pdf, .png, .csv or .npy.
+    points : array (N, 2)
+        Positions (row, column) in pixels of the image; pixel centres are integers.
+    shape : (H, W)
+        Shape of the image.
+    radius : float
+        Radius of the dots, in pixels of the image.
+    light : bool
+        White dots on black, instead of black dots on white.
+    scale : float
+        Pixels of the PNG file along one pixel of the image.
+    width : float, optional
+        Width of the SVG or PDF page in millimetres (default: one point, 0.353 mm, per pixel).
+    overwrite, outputs
+        As in `write_image`.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the file exists and ``overwrite`` is False.
+    """
+    name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
+    suffix = check_kind(name, "dots")
+    where = check_numbers(points, "points")
+    if where.ndim != 2 or where.shape[1] != 2:
+        raise InputError(f"points of shape {where.shape}; allowed is (N, 2)")
+    size = check_number(radius, "radius", positive=True)
+    flag = check_flag(light, "light")
+    factor = check_number(scale, "scale", least=0.01, most=1000)
+    page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
+    if outputs is None:
+        refuse_existing(Path(name), overwrite)
+    if suffix == ".svg":
+        data = _svg(where, shape, size, flag, page)
+    elif suffix == ".pdf":
+        data = _pdf(where, shape, size, flag, page)
+    elif suffix == ".png":
+        data = _png(where, shape, size, flag, factor)
+    elif suffix == ".csv":
+        text = StringIO()
+        np.savetxt(text, where[:, ::-1], "%.10g", ",", header="x,y", comments="")
+        data = text.getvalue().encode()
+    else:
+        buffer = BytesIO()
+        np.save(buffer, where)
+        data = buffer.getvalue()
+    if outputs is not None:
+        with outputs.open(name) as file:
+            file.write(data)
+        return
+    with OutputSet(overwrite=overwrite) as single, single.open(name) as file:
+        file.write(data)
+
+
+def _colours(light: bool) -> tuple[str, str]:
+    """Return the colours of paper and ink."""
+    return ("black", "white") if light else ("white", "black")
+
+
+def _svg(
+    points: np.ndarray, shape: tuple[int, int], radius: float, light: bool, width: float
+) -> bytes:
+    rows, columns = shape
+    paper, ink = _colours(light)
+    height = width * rows / columns
+    circles = "\n".join(
+        f'<circle cx="{x:.3f}" cy="{y:.3f}" r="{radius:.4g}"/>' for y, x in points + 0.5
+    )
+    background = f'<rect width="{columns}" height="{rows}" fill="{paper}"/>\n' if light else ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.6g}mm" height="{height:.6g}mm" '
+        f'viewBox="0 0 {columns} {rows}">\n{background}<g fill="{ink}">\n{circles}\n</g>\n</svg>\n'
+    ).encode()
+
+
+def _pdf(
+    points: np.ndarray, shape: tuple[int, int], radius: float, light: bool, width: float
+) -> bytes:
+    """One page. A line of length 0 with round ends is a disc."""
+    unit = width / 25.4 * 72 / shape[1]  # PDF points along one pixel
+    across, up = shape[1] * unit, shape[0] * unit
+    paper = f"0 g 0 0 {across:.6f} {up:.6f} re f 1 G\n" if light else "0 G\n"
+    discs = "".join(
+        f"{x:.4f} {y:.4f} m {x:.4f} {y:.4f} l S\n"
+        for x, y in zip(
+            (points[:, 1] + 0.5) * unit, (shape[0] - 0.5 - points[:, 0]) * unit, strict=True
+        )
+    )
+    content = zlib.compress(f"{paper}1 J {2 * radius * unit:.6f} w\n{discs}".encode())
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {across:.6f} {up:.6f}]/Resources<<>>"
+        "/Contents 4 0 R>>".encode(),
+        f"<</Length {len(content)}/Filter/FlateDecode>>stream\n".encode()
+        + content
+        + b"\nendstream",
+    ]
+    data, places = b"%PDF-1.4\n", []
+    for number, each in enumerate(objects, 1):
+        places.append(len(data))
+        data += f"{number} 0 obj".encode() + each + b"endobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    return (
+        data
+        + (
+            f"xref\n0 5\n0000000000 65535 f \n{table}trailer<</Size 5/Root 1 0 R>>\n"
+            f"startxref\n{len(data)}\n%%EOF\n"
+        ).encode()
+    )
+
+
+def _png(
+    points: np.ndarray, shape: tuple[int, int], radius: float, light: bool, scale: float
+) -> bytes:
+    rows, columns = (max(round(side * scale), 1) for side in shape)
+    check_size((rows, columns), MAX_PIXELS, "the PNG file")
+    r = radius * scale
+    centre = (points + 0.5) * scale - 0.5
+    corner = np.rint(centre).astype(np.int64)
+    reach = range(-math.ceil(r + 1), math.ceil(r + 1) + 1)
+
+    def cover(down: int, right: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return a pixel near each centre, and about how much of it the disc covers."""
+        y, x = corner[:, 0] + down, corner[:, 1] + right
+        distance = np.hypot(y - centre[:, 0], x - centre[:, 1])
+        return y, x, np.clip(max(r, 0.5) + 0.5 - distance, 0, 1)
+
+    area = sum(cover(down, right)[2] for down in reach for right in reach)
+    share = np.minimum(math.pi * r * r / area, 1)  # discs smaller than a pixel become fainter
+    ink = np.zeros((rows, columns), np.float32)
+    for down in reach:
+        for right in reach:
+            y, x, part = cover(down, right)
+            seen = (part > 0) & (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+            np.add.at(ink, (y[seen], x[seen]), (part * share)[seen].astype(np.float32))
+    ink = np.minimum(ink, 1)
+    grey = np.rint(255 * (ink if light else 1 - ink)).astype(np.uint8)
+    buffer = BytesIO()
+    Picture.fromarray(grey).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,23 @@
+"""Gradient flows of points: dots with the grey tones of a photograph, points with a given density.
+
+All names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from ..core.lazy import lazily
+
+_WHERE = {
+    "stipple": "stippling",
+    "sample": "stippling",
+    "Dots": "stippling",
+    "DotStep": "descent",
+    "flow": "line",
+    "transfer_colours": "colours",
+    "energy_distance": "distance",
+    "PointFlow": "line",
+}
+
+__all__ = [*_WHERE]
+
+__getattr__, __dir__ = lazily(__name__, _WHERE, ())

@@ -1,0 +1,170 @@
+"""Compiled loops of the fast summation: spreading and gathering by B-splines, and near pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.compiled import exact_kernel, helper, kernel
+
+
+@helper
+def _quintic(t, w, d):
+    """Write the six quintic B-splines at the fraction t of a cell, and their derivatives."""
+    a = 1.0 - t
+    for s in range(2):  # the weights are symmetric: t from the left is a from the right
+        u = t if s == 0 else a
+        u2 = u * u
+        u4 = u2 * u2
+        last = u4 * u / 120.0
+        last_d = u4 / 24.0
+        fourth = (1.0 + 5.0 * u * (1.0 + u * (2.0 + u * (2.0 + u - u2)))) / 120.0
+        fourth_d = (1.0 + u * (4.0 + u * (6.0 + 4.0 * u - 5.0 * u2))) / 24.0
+        third = (26.0 + 10.0 * u * (5.0 + u * (2.0 + u * (-2.0 + u * (-2.0 + u))))) / 120.0
+        third_d = (5.0 + u * (4.0 + u * (-6.0 + u * (-8.0 + 5.0 * u)))) / 12.0
+        if s == 0:
+            w[5], w[4], w[3] = last, fourth, third
+            d[5], d[4], d[3] = last_d, fourth_d, third_d
+        else:
+            w[0], w[1], w[2] = last, fourth, third
+            d[0], d[1], d[2] = -last_d, -fourth_d, -third_d
+
+
+@exact_kernel
+def spread(points, low, spacing, grid):
+    """Add the B-splines around the points to ``grid``, whose node (3, 3) is at ``low``."""
+    wy, wx, d = np.empty(6), np.empty(6), np.empty(6)
+    for i in range(len(points)):
+        v = (points[i, 0] - low[0]) / spacing
+        h = (points[i, 1] - low[1]) / spacing
+        y, x = int(np.floor(v)), int(np.floor(h))
+        _quintic(v - y, wy, d)
+        _quintic(h - x, wx, d)
+        for a in range(6):
+            for b in range(6):
+                grid[y + a + 1, x + b + 1] += wy[a] * wx[b]
+
+
+@exact_kernel
+def gather(points, low, spacing, grid, value, gradient):
+    """Evaluate the spline with the coefficients ``grid`` and its gradient at the points."""
+    wy, wx, dy, dx = np.empty(6), np.empty(6), np.empty(6), np.empty(6)
+    for i in range(len(points)):
+        v = (points[i, 0] - low[0]) / spacing
+        h = (points[i, 1] - low[1]) / spacing
+        y, x = int(np.floor(v)), int(np.floor(h))
+        _quintic(v - y, wy, dy)
+        _quintic(h - x, wx, dx)
+        f = fy = fx = 0.0
+        for a in range(6):
+            row = row_d = 0.0
+            for b in range(6):
+                c = grid[y + a + 1, x + b + 1]
+                row += wx[b] * c
+                row_d += dx[b] * c
+            f += wy[a] * row
+            fy += dy[a] * row
+            fx += wy[a] * row_d
+        value[i] = f
+        gradient[i, 0] = fy / spacing
+        gradient[i, 1] = fx / spacing
+
+
+@exact_kernel
+def sort_into_cells(points, low, size, rows, columns):
+    """Return the order of the points by cells of width ``size``, and where each cell begins."""
+    n = len(points)
+    cell, first = np.empty(n, np.int64), np.zeros(rows * columns + 1, np.int64)
+    for i in range(n):
+        y = min(max(int((points[i, 0] - low[0]) / size), 0), rows - 1)
+        x = min(max(int((points[i, 1] - low[1]) / size), 0), columns - 1)
+        cell[i] = y * columns + x
+        first[cell[i] + 1] += 1
+    for c in range(rows * columns):
+        first[c + 1] += first[c]
+    place, order = first[:-1].copy(), np.empty(n, np.int64)
+    for i in range(n):
+        order[place[cell[i]]] = i
+        place[cell[i]] += 1
+    return order, first
+
+
+@helper
+def _pairs(v, h, ys, xs, reach, c):
+    """Sum the rest of the distance from (v, h) to the points, and its gradient."""
+    f = fy = fx = 0.0
+    inverse = 1.0 / reach
+    for j in range(len(ys)):
+        p, q = v - ys[j], h - xs[j]
+        square = p * p + q * q
+        r = np.sqrt(square)
+        u = min(square * (inverse * inverse), 1.0)  # the rest is 0 from u = 1 on
+        smooth = c[0] + u * (c[1] + u * (c[2] + u * (c[3] + u * (c[4] + u * c[5]))))
+        slope = 2 * c[1] + u * (4 * c[2] + u * (6 * c[3] + u * (8 * c[4] + u * (10 * c[5]))))
+        inside = square < reach * reach
+        direction = 1.0 / max(r, 1e-100) - slope * inverse
+        f += (r - reach * smooth) if inside else 0.0
+        fy += direction * p if inside else 0.0
+        fx += direction * q if inside else 0.0
+    return f, fy, fx
+
+
+@kernel
+def near(ys, xs, order, first, columns, low, reach, size, c, begin, end, value, gradient):
+    """Sum the rest of the distances within ``reach`` of the sorted points begin to end."""
+    rows = (len(first) - 1) // columns
+    span = int(np.ceil(reach / size))
+    for k in range(begin, end):
+        v, h, i = ys[k], xs[k], order[k]
+        y = min(max(int((v - low[0]) / size), 0), rows - 1)
+        x = min(max(int((h - low[1]) / size), 0), columns - 1)
+        left, right = max(x - span, 0), min(x + span, columns - 1)
+        f = fy = fx = 0.0
+        for row in range(max(y - span, 0), min(y + span, rows - 1) + 1):
+            a, b = first[row * columns + left], first[row * columns + right + 1]
+            s, sy, sx = _pairs(v, h, ys[a:b], xs[a:b], reach, c)
+            f += s
+            fy += sy
+            fx += sx
+        value[i] = f
+        gradient[i, 0] = fy
+        gradient[i, 1] = fx
+
+
+@helper
+def _cubic(t, w, d):
+    """Write the four cubic B-splines at the fraction t of a cell, and their derivatives."""
+    a = 1.0 - t
+    w[0], w[3] = a * a * a / 6.0, t * t * t / 6.0
+    w[1] = 2.0 / 3.0 - t * t * (1.0 - t / 2.0)
+    w[2] = 2.0 / 3.0 - a * a * (1.0 - a / 2.0)
+    d[0], d[3] = -a * a / 2.0, t * t / 2.0
+    d[1] = t * (1.5 * t - 2.0)
+    d[2] = -a * (1.5 * a - 2.0)
+
+
+@exact_kernel
+def interpolate(points, margin, coefficients, begin, end, value, gradient):
+    """Evaluate a cubic spline and its gradient at the points begin to end.
+
+    Node (``margin``, ``margin``) is at the origin; nodes have distance 1.
+    """
+    wy, wx, dy, dx = np.empty(4), np.empty(4), np.empty(4), np.empty(4)
+    for i in range(begin, end):
+        v = points[i, 0] + margin
+        h = points[i, 1] + margin
+        y, x = int(np.floor(v)), int(np.floor(h))
+        _cubic(v - y, wy, dy)
+        _cubic(h - x, wx, dx)
+        f = fy = fx = 0.0
+        for a in range(4):
+            row = row_d = 0.0
+            for b in range(4):
+                c = coefficients[y + a - 1, x + b - 1]
+                row += wx[b] * c
+                row_d += dx[b] * c
+            f += wy[a] * row
+            fy += dy[a] * row
+            fx += wy[a] * row_d
+        value[i] = f
+        gradient[i, 0] = fy
+        gradient[i, 1] = fx

@@ -1,0 +1,114 @@
+"""All distances between N points in the plane and their gradients, in O(N log N).
+
+The distance is split into ``reach S(r / reach)``, which is smooth, and a rest within ``reach``.
+The even polynomial S has the value and the first five derivatives of u at u = 1. The smooth part
+is spread to a grid by quintic B-splines, convolved by Fourier transforms and gathered with the same
+splines, so that its gradient is exact for the computed sum. The rest is summed pair by pair.
+
+Each point sums its own pairs in a fixed order, so the result does not depend on the threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..core.threads import run_all
+from .fourier import QUINTIC, padded, transfer
+from .kernels import gather, near, sort_into_cells, spread
+
+_REACH = 7.0  # in grid cells; with 5, the largest error of a force was four times as large
+_TERMS = 6
+_PAIRS = 60.0  # near points per point; balances the pairs with the transforms
+_MOST_NODES = 1 << 22
+
+
+def _smooth_coefficients() -> np.ndarray:
+    """Return a_k of ``S(u) = sum a_k u^(2k)`` with S = u to fifth order at u = 1."""
+    powers = 2 * np.arange(_TERMS)
+    matrix = np.array([[math.perm(int(p), k) for p in powers] for k in range(_TERMS)], float)
+    return np.linalg.solve(matrix, np.array([1.0, 1.0, 0, 0, 0, 0]))
+
+
+class Mesh:
+    """Fast summation of distances between points in a box.
+
+    Parameters
+    ----------
+    low, high : sequences of two floats
+        Corners of the box.
+    count : int
+        Number of points.
+    square : float
+        ``int density^2``: ``count * square`` is the mean number of points per unit area around a
+        point. The grid spacing follows from it.
+    """
+
+    def __init__(
+        self, low: tuple[float, ...], high: tuple[float, ...], count: int, square: float
+    ) -> None:
+        extent = np.subtract(high, low)
+        spacing = math.sqrt(_PAIRS / (math.pi * count * square)) / _REACH
+        spacing = max(
+            spacing, math.sqrt(float(extent.prod()) / _MOST_NODES), float(extent.max()) / 1e4
+        )
+        spacing = min(spacing, float(extent.max()) / 8)
+        self._low, self._spacing, self._reach = np.asarray(low, float), spacing, _REACH * spacing
+        nodes = tuple(int(side / spacing) + 8 for side in extent)
+        self._shape = padded(nodes[0]), padded(nodes[1])
+        self._nodes = nodes
+        self._cell = self._reach / 2
+        self._cells = tuple(int(side / self._cell) + 1 for side in extent)
+        self._terms = c = _smooth_coefficients()
+
+        def smooth(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+            u = (y * y + x * x) / _REACH**2
+            inner = np.polynomial.polynomial.polyval(np.minimum(u, 1), c)
+            return np.asarray(self._reach * np.where(u < 1, inner, np.sqrt(u)))
+
+        self._transfer = transfer(self._shape, smooth, QUINTIC, 2)
+
+    def sums(
+        self,
+        points: np.ndarray,
+        num_threads: int = 1,
+        also: Callable[[int, int], object] = lambda begin, end: None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``sum_j |x_i - x_j|`` (N,) and its gradient (N, 2), without the factor 2.
+
+        ``also(begin, end)`` is called for ranges of points, with the threads of the near pairs.
+        """
+        n = len(points)
+        far, rest = np.empty(n), np.empty(n)
+        far_slope, rest_slope = np.empty((n, 2)), np.empty((n, 2))
+        rows, columns = self._cells
+        order, first = sort_into_cells(points, self._low, self._cell, rows, columns)
+        ys, xs = points[order, 0], points[order, 1]
+        grid = self._low, self._reach, self._cell, self._terms
+
+        def work(part: tuple[int, int] | None) -> None:
+            if part is None:
+                self._far(points, far, far_slope)
+            else:
+                near(ys, xs, order, first, columns, *grid, *part, rest, rest_slope)
+                also(*part)
+
+        count = max(num_threads - 1, 1)
+        bounds = [n * k // count for k in range(count + 1)]
+        parts = [None, *zip(bounds[:-1], bounds[1:], strict=True)]
+        if num_threads == 1:
+            for part in parts:
+                work(part)
+        else:
+            run_all(work, parts)
+        return far + rest, far_slope + rest_slope
+
+    def _far(self, points: np.ndarray, value: np.ndarray, gradient: np.ndarray) -> None:
+        nodes = np.zeros(self._nodes)
+        spread(points, self._low, self._spacing, nodes)
+        spectrum = np.fft.rfft2(nodes, self._shape)
+        spectrum *= self._transfer
+        field = np.fft.irfft2(spectrum, self._shape)
+        gather(points, self._low, self._spacing, field, value, gradient)

@@ -1,0 +1,324 @@
+"""Dots that represent an image or a density: `stipple` and `sample`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import as_array, dtype_name
+from ..core.errors import InputError, NotConverged
+from ..core.grey import to_grey
+from ..core.namespace import detached
+from ..core.numbers import check_count, check_flag, check_number
+from ..core.progress import Callback, check_callback
+from ..core.rng import Rng, generator
+from ..core.status import Status
+from ..core.threads import resolve_num_threads
+from ..grid.dithering import dither
+from .attraction import attract
+from .curve import along_curve
+from .descent import Functional, descend
+
+_FINEST, _COARSEST = 1 / 2, 1 / 32  # dots per pixel where they are densest
+_MOST_PIXELS = 1 << 26
+
+
+@dataclass(frozen=True, eq=False)
+class Dots:
+    """Points with the density of an image.
+
+    Attributes
+    ----------
+    points : float64 array (N, 2), or (N,) for a 1-D density
+        Positions (row, column) in pixels; pixel centres are integers. The points are in the order
+        of a space-filling curve, so that a plotter has short ways.
+    shape : tuple of int
+        Shape of the image.
+    discrepancy : float
+        Energy distance F between the points and the density, in pixels. It is 0 only for equal
+        measures.
+    quality : float
+        F divided by that of a locally hexagonal pattern of as many points (to leading order in N).
+        It measures how even the points are. It is not a bound: a few points, or an image with
+        details finer than the distances of the points, may stay above 1 whatever one does. In 1-D
+        the points are optimal, and the quality is 1.
+    radius : float
+        Radius of dots, in pixels, whose areas sum to the total darkness of the image (for
+        `sample`: to the sum of the density divided by its maximum). Printed with this radius,
+        the dots are as dark as the image.
+    iterations : int
+        Number of steps.
+    status : Status
+        CONVERGED if ``quality <= 1 + tol``, STATIONARY if the points came to rest before that.
+    """
+
+    points: np.ndarray
+    shape: tuple[int, ...]
+    discrepancy: float
+    quality: float
+    radius: float
+    iterations: int
+    status: Status
+
+    @property
+    def converged(self) -> bool:
+        """True if the tolerance was met or the points came to rest."""
+        return self.status.ok
+
+
+def stipple(
+    image: Any,
+    num_points: int,
+    *,
+    invert: bool = False,
+    gamma: float = 1.0,
+    max_num_iter: int = 500,
+    tol: float = 0.05,
+    rng: Rng = 0,
+    num_threads: int | None = None,
+    on_step: Callback | None = None,
+    raise_on_failure: bool = False,
+) -> Dots:
+    """Turn an image into dots of one size, dense where it is dark (electrostatic halftoning).
+
+    Minimises the energy distance F between the dots x_i and the darkness of the image, nu:
+    ``F = 1/N sum_i A(x_i) - 1/(2 N^2) sum_ij |x_i - x_j| - 1/2 int A dnu``, where
+    ``A(x) = int |x - y| dnu(y)``. F is the squared difference of the two grey tones, summed over
+    all frequencies with the weight ``1 / |frequency|^3``. The tones are therefore right on average
+    over any area with several dots.
+
+    Parameters
+    ----------
+    image : array (H, W) or (H, W, 3)
+        uint8, uint16, or floats in [0, 1]. Colours are converted to luma.
+    num_points : int
+        Number of dots.
+    invert : bool
+        Put the dots where the image is light, for light ink on dark paper.
+    gamma : float
+        The darkness is ``1 - grey**gamma`` (with ``invert``: the lightness is ``grey**gamma``).
+        With 1, tones are linear in grey values. With 2.2, they are linear in the light that a
+        screen gives for these grey values, so that dots printed without dot gain look as the image
+        does on the screen.
+    max_num_iter : int
+        Largest number of steps.
+    tol : float
+        Stop when F is at most ``1 + tol`` times that of a locally hexagonal pattern.
+    rng : int, numpy.random.Generator or None
+        Moves the dots of the start within their pixels.
+    num_threads : int, optional
+        Number of threads (default: all processors). It does not change the result.
+    on_step : callable, optional
+        Called with a `DotStep` after each step; if it returns True, the function stops.
+    raise_on_failure : bool
+        Raise `NotConverged` if the iteration limit was reached.
+
+    Returns
+    -------
+    Dots
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the image is white (with ``invert``: black) everywhere.
+
+    Notes
+    -----
+    The start is an error diffusion. Images with more than 32 pixels per dot where the dots are
+    densest are first averaged over blocks, which are at most a fifth as wide as the dots are apart.
+
+    References
+    ----------
+    Schmaltz, Gwosdek, Bruhn & Weickert, *Electrostatic halftoning*, Computer Graphics Forum 29
+    (2010) 2313-2327. Teuber, Steidl, Gwosdek, Schmaltz & Weickert, *Dithering by differences of
+    convex functions*, SIAM J. Imaging Sciences 4 (2011) 79-108.
+    """
+    array = _plain(image, "image")
+    if array.dtype.kind not in "uf" or (array.dtype.kind == "u" and array.dtype.itemsize > 2):
+        raise InputError(
+            f"image has dtype {array.dtype}; allowed are uint8, uint16 and floats in [0, 1]"
+        )
+    if array.size == 0:
+        raise InputError(f"image of shape {array.shape} has no pixels")
+    grey = to_grey(array).astype(np.float64) ** check_number(gamma, "gamma", least=0.1, most=10)
+    ink = grey if check_flag(invert, "invert") else 1 - grey
+    if not ink.any():
+        tone, place = ("black", "light") if invert else ("white", "dark")
+        raise InputError(f"image is {tone} everywhere; dots are put where it is {place}")
+    return _dots(
+        ink,
+        1.0,
+        num_points,
+        max_num_iter=max_num_iter,
+        tol=tol,
+        rng=rng,
+        num_threads=num_threads,
+        on_step=on_step,
+        raise_on_failure=raise_on_failure,
+    )
+
+
+def sample(
+    density: Any,
+    num_points: int,
+    *,
+    max_num_iter: int = 500,
+    tol: float = 0.05,
+    rng: Rng = 0,
+    num_threads: int | None = None,
+    on_step: Callback | None = None,
+    raise_on_failure: bool = False,
+) -> Dots:
+    """Distribute points evenly with a given density, such as the points of a scan.
+
+    As `stipple`, for any density. In 1-D, the points are the quantiles ``(i - 1/2) / N`` of the
+    density, which minimise F exactly.
+
+    Parameters
+    ----------
+    density : array (n,) or (H, W)
+        Real numbers that are not negative and not all zero, constant on each pixel. Only their
+        ratios matter.
+    num_points, max_num_iter, tol, rng, num_threads, on_step, raise_on_failure
+        As in `stipple`.
+
+    Returns
+    -------
+    Dots
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    array = _plain(density, "density")
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise InputError(f"density has shape {array.shape}; allowed are (n,) and (H, W)")
+    if array.dtype.kind not in "buif":
+        raise InputError(f"density has dtype {array.dtype}; allowed are real numbers")
+    values = array.astype(np.float64)
+    if not (np.isfinite(values).all() and (values >= 0).all() and 1e-150 < values.max() < 1e150):
+        raise InputError(
+            "density must be finite, not negative and not zero everywhere (at most 1e150)"
+        )
+    peak = float(values.max())
+    options: dict[str, Any] = {
+        "max_num_iter": max_num_iter,
+        "tol": tol,
+        "rng": rng,
+        "num_threads": num_threads,
+        "on_step": on_step,
+        "raise_on_failure": raise_on_failure,
+    }
+    if values.ndim == 2:
+        return _dots(values, peak, num_points, **options)
+    return _quantiles(values, check_count(num_points, "num_points", most=_MOST_PIXELS))
+
+
+def _plain(values: Any, name: str) -> np.ndarray:
+    array = np.asarray(detached(as_array(values, name)))
+    if dtype_name(array) == "object":
+        raise InputError(f"{name} has dtype object; allowed are real numbers")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{name} holds NaN or infinite values; every value must be finite")
+    return array
+
+
+def _dots(
+    ink: np.ndarray,
+    peak: float,
+    num_points: int,
+    *,
+    max_num_iter: int,
+    tol: float,
+    rng: Rng,
+    num_threads: int | None,
+    on_step: Callback | None,
+    raise_on_failure: bool,
+) -> Dots:
+    """Minimise F for a density (H, W); ``peak`` is the value that stands for black."""
+    count = check_count(num_points, "num_points", most=_MOST_PIXELS // 16)
+    limit = check_count(max_num_iter, "max_num_iter")
+    tolerance = check_number(tol, "tol")
+    threads, random = resolve_num_threads(num_threads), generator(rng)
+    check_callback(on_step)
+    check_flag(raise_on_failure, "raise_on_failure")
+    total = float((ink / peak).sum())
+    density, scale = _resampled(ink / ink.max(), count)
+    density /= density.sum()
+    functional = Functional(attract(density), count, threads)
+    points = _start(density, count, random)
+    points = points[along_curve(points)]
+    points, energy, steps, status = descend(
+        functional, points, max_num_iter=limit, tol=tolerance, scale=scale, on_step=on_step
+    )
+    quality = energy / functional.attraction.hexagonal(count)
+    points = np.clip((points + 0.5) / scale - 0.5, -0.5, np.subtract(ink.shape, 0.5))
+    result = Dots(
+        points[along_curve(points)],
+        ink.shape,
+        energy / scale,
+        quality,
+        math.sqrt(total / (math.pi * count)),
+        steps,
+        status,
+    )
+    if raise_on_failure and status is Status.MAX_ITERATIONS:
+        raise NotConverged(str(status), result)
+    return result
+
+
+def _resampled(ink: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+    """Return the density with fewer or more pixels, and the number of new ones along one old."""
+    densest = count / float(ink.sum())  # dots per pixel; the peak of the ink is 1
+    if densest < _COARSEST:
+        block = math.isqrt(int(_COARSEST / densest))
+        rows, columns = ink.shape
+        padded = np.pad(ink, ((0, -rows % block), (0, -columns % block)))
+        shape = padded.shape[0] // block, block, padded.shape[1] // block, block
+        return padded.reshape(shape).mean(axis=(1, 3)), 1 / block
+    finer = min(densest / _FINEST, 16 * count / ink.size)  # a few bright pixels need no fine grid
+    copies = max(math.ceil(math.sqrt(finer)), 1)
+    if ink.size * copies**2 > _MOST_PIXELS:
+        raise InputError(
+            f"image of shape {ink.shape} with num_points={count} needs a grid of more than "
+            f"{_MOST_PIXELS} pixels; use fewer points, or a smaller image"
+        )
+    return np.repeat(np.repeat(ink, copies, axis=0), copies, axis=1), float(copies)
+
+
+def _start(density: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """Return points by error diffusion, each anywhere in its pixel, as many as are asked for."""
+    parts, left = [], count
+    while left:  # more than once if there are fewer pixels than points
+        now = min(left, density.size)
+        parts.append(np.argwhere(dither(density, now)))
+        left -= now
+    points = np.concatenate(parts).astype(np.float64)
+    return points + random.uniform(-0.5, 0.5, points.shape)
+
+
+def _quantiles(density: np.ndarray, count: int) -> Dots:
+    """Return the optimal points for a density that is constant on each pixel of a line."""
+    share = np.concatenate([[0.0], np.cumsum(density)]) / density.sum()
+    kept = np.concatenate([[True], np.diff(share) > 0])
+    kept[:-1] |= np.diff(share) > 0  # the ends of gaps
+    edges = np.arange(len(share)) - 0.5
+    levels = (np.arange(count) + 0.5) / count
+    points = np.interp(levels, share[kept], edges[kept])
+    # F = int (R_mu - R_nu)^2: between k/N and (k+1)/N of the mass, R_mu - R_nu is a sawtooth
+    discrepancy = _line_distance(points, share, edges)
+    radius = float(density.sum() / density.max()) / (2 * count)
+    return Dots(points, density.shape, discrepancy, 1.0, radius, 0, Status.CONVERGED)
+
+
+def _line_distance(points: np.ndarray, share: np.ndarray, edges: np.ndarray) -> float:
+    """Return ``int (R_mu - R_nu)^2`` for points and a piecewise linear R_nu."""
+    breaks = np.unique(np.concatenate([points, edges]))
+    middle = (breaks[1:] + breaks[:-1]) / 2
+    own = np.searchsorted(np.sort(points), middle) / len(points)
+    a, b = (own - np.interp(each, edges, share) for each in (breaks[:-1], breaks[1:]))
+    return float((np.diff(breaks) * (a * a + a * b + b * b)).sum() / 3)

@@ -1,0 +1,110 @@
+"""``steepest stipple`` and the files that it writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from steepest import InputError
+from steepest.cli.main import main
+from steepest.io import read_image, write_dots, write_image
+
+
+@pytest.fixture(autouse=True)
+def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    monkeypatch.chdir(tmp_path)
+    image = np.tile(np.linspace(0, 255, 60).astype(np.uint8), (40, 1))
+    write_image("photo.png", image)
+    return image
+
+
+def test_all_formats_hold_the_same_dots(photo: np.ndarray) -> None:
+    for suffix in ("svg", "pdf", "png", "csv", "npy"):
+        assert main(["stipple", "photo.png", "--points", "300", "--format", suffix, "-q"]) == 0
+    points = np.load("photo_dots.npy")
+    assert points.shape == (300, 2)
+    assert points[:, 1].mean() < 25  # dense where it is dark
+    table = np.loadtxt("photo_dots.csv", delimiter=",", skiprows=1)
+    np.testing.assert_allclose(table[:, ::-1], points, rtol=1e-9)
+    root = ElementTree.parse("photo_dots.svg").getroot()
+    circles = list(root.iter("{http://www.w3.org/2000/svg}circle"))
+    centres = [(float(c.get("cy")), float(c.get("cx"))) for c in circles]
+    np.testing.assert_allclose(centres, points + 0.5, atol=1e-3)
+    assert root.get("viewBox") == "0 0 60 40"
+    data = Path("photo_dots.pdf").read_bytes()
+    stream = zlib.decompress(re.search(rb"stream\n(.*)\nendstream", data, re.DOTALL)[1]).decode()
+    discs = np.array(re.findall(r"(\S+) (\S+) m", stream), float)
+    np.testing.assert_allclose(discs[:, 0], points[:, 1] + 0.5, atol=1e-3)
+    np.testing.assert_allclose(40 - discs[:, 1], points[:, 0] + 0.5, atol=1e-3)
+    start = int(re.search(rb"startxref\n(\d+)", data)[1])
+    assert data[start : start + 4] == b"xref"
+    assert read_image("photo_dots.png").array.shape == (160, 240)
+
+
+def test_a_picture_is_as_dark_as_its_dots() -> None:
+    points = np.array([[10.2, 10.7], [20.1, 30.4]])
+    for radius, scale in ((3.3, 4), (3.3, 0.6), (0.2, 2)):
+        write_dots("a.png", points, (40, 40), radius, scale=scale, overwrite=True)
+        ink = 1 - read_image("a.png").array / 255
+        assert ink.sum() / scale**2 == pytest.approx(2 * np.pi * radius**2, rel=0.03)
+    write_dots("b.png", points, (40, 40), 3.3, light=True, scale=4)
+    write_dots("a.png", points, (40, 40), 3.3, scale=4, overwrite=True)
+    np.testing.assert_array_equal(read_image("a.png").array, 255 - read_image("b.png").array)
+
+
+def test_report_width_and_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--points", "200", "--width", "90", "-o", "out/", "--json", "--invert"]
+    assert main(["stipple", "photo.png", *options]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    assert record["points"] == 200
+    assert record["discrepancy"]["quality"] <= 1.05
+    text = Path("out/photo.svg").read_text()
+    assert 'width="90mm" height="60mm"' in text
+    assert 'fill="white"' in text
+    assert main(["stipple", "photo.png", *options]) == 2  # exists
+
+
+def test_transparent_parts_get_no_dots() -> None:
+    from PIL import Image
+
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[:, :30, 3] = 255
+    Image.fromarray(pixels).save("half.png")
+    assert main(["stipple", "half.png", "--points", "100", "-o", "half.npy", "-q"]) == 0
+    assert np.load("half.npy")[:, 1].max() < 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["photo.png", "-o", "dots.jpg"], "dots cannot be written to a .jpg file"),
+        (["photo.png", "--points", "0"], "--points"),
+        (["volume.npy"], "2-D image"),
+        (["white.png"], "white everywhere"),
+    ],
+)
+def test_errors(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("volume.npy", np.zeros((5, 6, 7), np.uint8))
+    write_image("white.png", np.full((8, 8), 255, np.uint8))
+    assert main(["stipple", *arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert not list(Path().glob("*_dots*"))
+
+
+def test_a_file_is_not_replaced_and_arguments_are_checked() -> None:
+    write_dots("a.svg", np.zeros((1, 2)), (3, 4), 1.0)
+    with pytest.raises(InputError, match="exists already"):
+        write_dots("a.svg", np.zeros((1, 2)), (3, 4), 1.0)
+    with pytest.raises(InputError, match="points"):
+        write_dots("b.svg", np.zeros((2, 3)), (3, 4), 1.0)
+    with pytest.raises(InputError, match="radius"):
+        write_dots("b.svg", np.zeros((2, 2)), (3, 4), 0)
+    with pytest.raises(InputError, match="max_pixels"):
+        write_dots("b.png", np.zeros((1, 2)), (3000, 4000), 1.0, scale=1000)
+    assert not Path("b.svg").exists()
