@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from ...core.threads import resolve_num_threads
-from ..certificate import StepTerms, assemble
+from ..certificate import StepTerms
 from ..dual import Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
-from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure, upper_sums
+from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
+from .terms import exact_terms, single_terms
 from .kernels_sweep import copy_rows, sweep
 from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
 from .team import run_together
+from .vectors import LANES
 
 _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
@@ -159,6 +161,7 @@ class CompiledDual(StripDual):
         self._inverse_spacing = np.array([1 / h for h in spacing])
         self._norm = energy.norm_squared(space)
         self._largest = 1.0
+        self._window: np.ndarray | None = None
         self.correction_cost = 100 * (1 + _MANAGED / f.size)
         plain = energy.huber == 0 and energy.weights is None
         few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
@@ -218,41 +221,33 @@ class CompiledDual(StripDual):
             total = self._sums(feasible)
         # the next look will probably see a gap like this one
         self._single_is_enough = self._in_single and total[1] > 2.5e-4 * total[4]
-        return assemble(
-            self.energy,
-            self._shape,
-            self.tau,
-            gap=self.tau * total[1],
-            integral=2 * self.tau * (0.5 * (total[1] + total[2]) - 0.25 * total[5]),
-            values=(total[3], total[4]),
-            squares=tuple(total[6:10]),
-            dual=total[10],
-        )
+        return exact_terms(self.energy, self._shape, self.tau, total)
 
     def _measured_in_single(self) -> StepTerms | None:
         """The terms from sums in float32 with allowances, or None where that is too coarse."""
         total = self._sums(None)
-        norm = float(total[0]) * (1 + 1.3e-7)
-        feasible = (1 - 4 * _EPS) / max(1.0, norm)
-        upper = upper_sums(
-            norm, feasible, total, self._shape[-1], self._axes * self._channels,
-            math.prod(self._shape),
-        )  # fmt: skip
-        if upper is None:
-            return None
-        self._largest = norm
-        shrunk = (1 - feasible) * (math.sqrt(total[6]) + math.sqrt(total[9]))
-        residual = (math.sqrt(total[9]) + shrunk) ** 2
-        return assemble(
-            self.energy,
-            self._shape,
-            self.tau,
-            gap=self.tau * upper[0] + 0.5 * residual,
-            integral=2 * self.tau * upper[1],
-            values=(total[3], total[4]),
-            squares=(total[6], total[7], total[8], residual),
-            dual=0.0,
-        )
+        terms = single_terms(self.energy, self._shape, self.tau, total, self._shape[-1])
+        if terms is not None:
+            self._largest = float(total[0])
+        return terms
+
+    def sums_within(
+        self, window: Sequence[tuple[int, int]], feasible: float | None
+    ) -> np.ndarray:
+        """The certificate's sums over a part of the image (see `_sums` and `terms`).
+
+        ``window`` has the first pixel and the one after the last for each axis. Along the last
+        axis, both must be multiples of `vectors.LANES`, or the end of the axis.
+        """
+        self._window = np.zeros((3, 2), np.int64)
+        self._window[:, 1] = 1
+        self._window[3 - len(window) :] = window
+        self._window[2, 1] = -(-self._window[2, 1] // LANES) * LANES
+        try:
+            exchange_halos(self._strips)
+            return self._sums(feasible)
+        finally:
+            self._window = None
 
     def _sums(self, feasible: float | None) -> np.ndarray:
         """The largest norm of the flux, and the certificate's sums (see `kernels_measure`).
@@ -268,7 +263,7 @@ class CompiledDual(StripDual):
             measure(
                 strip.state, strip.stored, strip.work[0] if exact is None else strip.exact,
                 strip.edge, strip.radius, self._huber, *self._kind, exact, tau,
-                self._inverse_spacing, share, first, last, strip.sums, *team,
+                self._inverse_spacing, share, first, last, self._window_of(strip), strip.sums, *team,
             )  # fmt: skip
 
         total = np.zeros(NUM_SUMS)
@@ -281,6 +276,14 @@ class CompiledDual(StripDual):
                 total[0] = max(total[0], strip.sums[0])
         total[0] = math.sqrt(total[0]) / share
         return total
+
+    def _window_of(self, strip: Strip) -> np.ndarray | None:
+        """What to sum of a strip."""
+        if self._window is None:
+            return None
+        window = self._window.copy()
+        window[0 if self._axes == 3 else 1] -= strip.start // self._unit
+        return window
 
     def advance(self) -> None:
         """Make the measured image the data of the next step; keep flux and momentum."""

@@ -1,0 +1,91 @@
+"""An image that is read and written by windows, in the caller's axes and dtype."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Layout, check_magnitude, normalize_axis, prepare_image
+from ..core.errors import InputError
+from ..core.namespace import to_float64
+from .windows import Window
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Anything with ``shape``, ``dtype`` and slicing: an array of NumPy, zarr, h5py, a memory map.
+
+    Values are multiplied by ``scale``, a power of two that brings them near one.
+    """
+
+    array: Any
+    channel_axis: int | None
+    scale: float = 1.0
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """The shape without channels."""
+        shape = tuple(map(int, self.array.shape))
+        axis = self.axis
+        return shape if axis is None else shape[:axis] + shape[axis + 1 :]
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the channels, not negative."""
+        return normalize_axis(self.channel_axis, len(self.array.shape), "channel_axis")
+
+    @property
+    def channels(self) -> int:
+        """The number of channels."""
+        return 1 if self.axis is None else int(self.array.shape[self.axis])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of computations."""
+        return np.dtype(np.float64 if np.dtype(self.array.dtype) == np.float64 else np.float32)
+
+    def _index(self, window: Window) -> Window:
+        axis = self.axis
+        return window if axis is None else (*window[:axis], slice(None), *window[axis:])
+
+    def read(self, window: Window) -> np.ndarray:
+        """The window as floats (channels, \\*window), contiguous."""
+        part = np.asarray(self.array[self._index(window)])
+        floats, _ = prepare_image(part, self.channel_axis, any_size=True)
+        if self.scale != 1.0:
+            floats = (to_float64(floats) * self.scale).astype(floats.dtype)
+        return np.ascontiguousarray(floats)
+
+    def write(self, window: Window, values: np.ndarray) -> None:
+        """Write floats (channels, \\*window) in the array's dtype; integers are rounded."""
+        if self.scale != 1.0:
+            values = (to_float64(values) / self.scale).astype(values.dtype)
+        layout = Layout(np.dtype(self.array.dtype), self.axis, tuple(self.array.shape))
+        self.array[self._index(window)] = layout.restore(values)
+
+
+def check_picture(image: Any, channel_axis: int | None, name: str = "image") -> Picture:
+    """Check shape and dtype, without reading a pixel; return the picture.
+
+    Raises
+    ------
+    InputError
+        If ``image`` has no shape and dtype, no pixels, or an unsuitable dtype or number of axes.
+    """
+    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
+    if shape is None or dtype is None or not hasattr(image, "__getitem__"):
+        raise InputError(
+            f"{name} of type {type(image).__name__} has no shape and dtype; allowed are arrays of "
+            "NumPy, zarr or h5py, and memory maps"
+        )
+    sample = np.zeros([min(int(n), 1) for n in shape], np.dtype(dtype))
+    prepare_image(sample, channel_axis, name)
+    return Picture(image, channel_axis)
+
+
+def scale_of(largest: float, picture: Picture, name: str = "image") -> float:
+    """The power of two that brings values up to ``largest`` near one."""
+    check_magnitude(np.asarray(largest, picture.dtype), name)
+    return 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -np.frexp(largest)[1]

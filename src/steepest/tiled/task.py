@@ -1,0 +1,165 @@
+"""What one worker does with one tile: read it with its halo, iterate, sum, write its core.
+
+The dual iteration reaches one pixel further each time. k iterations on a tile with a halo of k
+pixels are therefore the same, in the core, as k iterations on the whole image, to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..convex.compiled.dual import CompiledDual
+from ..convex.compiled.kernels_measure import NUM_SUMS
+from ..convex.total_variation import TotalVariation
+from ..grid.coarsening import average, prolong
+from .picture import Picture
+from .windows import Tile, Window
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some iterations of one time step.
+
+    ``restart`` resets the momentum and ``shrink`` multiplies the flux before them. After them,
+    ``measure`` evaluates the sums of the certificate, ``keep`` is the number of the frame in which
+    the image is stored, and ``advance`` makes the image the data of the next step.
+    """
+
+    tau: float
+    relaxation: float
+    betas: tuple[float, ...] = ()
+    restart: bool = False
+    shrink: float = 1.0
+    measure: bool = False
+    keep: int | None = None
+    advance: bool = False
+
+    @property
+    def reach(self) -> int:
+        """How many pixels further this piece reaches."""
+        return len(self.betas) + self.advance
+
+
+def halo_of(pieces: tuple[Piece, ...]) -> int:
+    """The halo with which ``pieces`` are exact in the core, measurements included."""
+    return sum(piece.reach for piece in pieces) + 2
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """A flux on a grid coarser by ``2**levels``: (components, channels, \\*coarse)."""
+
+    array: Any
+    levels: int
+
+    def read(self, window: Window, space: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """The flux interpolated to a window of the fine grid of ``space`` pixels."""
+        return self._at(0, tuple((w.start, w.stop) for w in window), space).astype(dtype)
+
+    def _at(
+        self, level: int, ends: tuple[tuple[int, int], ...], space: tuple[int, ...]
+    ) -> np.ndarray:
+        if level == self.levels:
+            return np.asarray(self.array[(..., *(slice(a, b) for a, b in ends))])
+        below = tuple(-(-n // 2) for n in space)
+        # one cell more on both sides: a face lies between two cells
+        around = tuple(
+            (max(a // 2 - 1, 0), min(-(-b // 2) + 1, n))
+            for (a, b), n in zip(ends, below, strict=True)
+        )
+        coarse = self._at(level + 1, around, below)
+        shape = [min(2 * b, n) - 2 * a for (a, b), n in zip(around, space, strict=True)]
+        fine = prolong(coarse, (coarse.shape[1], *shape))
+        corner = (2 * a for a, _ in around)
+        cut = tuple(slice(a - c, b - c) for (a, b), c in zip(ends, corner, strict=True))
+        return fine[(..., *cut)]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the state of a solver is: data f, and flux p and extrapolated flux y, or a coarse flux.
+
+    The arrays are (channels, \\*space) and (components, channels, \\*space). ``y`` and ``p`` are
+    None at the start: the flux is then ``coarse``, or zero.
+    """
+
+    f: Picture
+    p: Any = None
+    y: Any = None
+    coarse: Coarse | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One tile of one pass."""
+
+    tile: Tile
+    space: tuple[int, ...]
+    energy: TotalVariation
+    pieces: tuple[Piece, ...]
+    source: State
+    target: State | None
+    frames: tuple[Picture, ...]
+    feasible: float | None
+    num_threads: int
+
+
+def run_job(job: Job) -> np.ndarray:
+    """Do a pass on one tile; return the sums (measurements, NUM_SUMS) of its core."""
+    core, window, inner = job.tile.core, job.tile.window, job.tile.inner
+    f = job.source.f.read(window)
+    ahead = (slice(None), slice(None))
+    dual = CompiledDual(f, job.energy, job.num_threads)
+    if job.source.p is not None:
+        dual.warm = tuple(
+            np.asarray(field[(*ahead, *window)]) for field in (job.source.p, job.source.y)
+        )
+    elif job.source.coarse is not None:
+        dual.set_flux(job.source.coarse.read(window, job.space, f.dtype))
+    del f
+    within = [(part.start, part.stop) for part in inner]
+    sums = []
+    for piece in job.pieces:
+        dual.set_step(piece.tau, piece.relaxation)
+        if piece.shrink != 1.0:
+            dual.shrink_flux(piece.shrink)
+        elif piece.restart:
+            dual.restart()
+        dual.iterate(piece.betas)
+        if piece.measure or piece.advance or piece.keep is not None:
+            found = dual.sums_within(within, job.feasible)
+            if piece.measure:
+                sums.append(found)
+        if piece.keep is not None:
+            job.frames[piece.keep].write(core, dual.image[(slice(None), *inner)])
+        if piece.advance:
+            dual.advance()
+    if job.target is not None:
+        if any(piece.advance for piece in job.pieces):
+            job.target.f.write(core, dual.image[(slice(None), *inner)])
+        for place, field in zip((job.target.p, job.target.y), dual.warm, strict=True):
+            place[(*ahead, *core)] = field[(*ahead, *inner)]
+    return np.array(sums).reshape(-1, NUM_SUMS)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of an image before it is processed, and the part of it in one core."""
+
+    picture: Picture
+    tile: Tile
+    levels: int
+
+
+def run_survey(job: Survey) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest value, sums and sums of squares (4, channels), and block means."""
+    u = job.picture.read(job.tile.core)
+    space = tuple(range(1, u.ndim))
+    wide = u.astype(np.float64)
+    facts = np.array([u.min(space), u.max(space), wide.sum(space), (wide * wide).sum(space)])
+    for _ in range(job.levels):
+        u = average(u)
+    return facts, u
