@@ -19,13 +19,15 @@ class Dual(Protocol):
     the data of the next step. ``warm`` is the state, which can be assigned to another solver for
     the same image and energy. If the gap is near its rounding floor and does not decrease for
     ``patience`` iterations, the solver stops because of rounding. ``correct`` takes about as long
-    as ``correction_cost`` iterations (infinity: there are no corrections).
+    as ``correction_cost`` iterations (infinity: there are no corrections). ``chunk`` is the smallest
+    number of iterations after which another measurement is worth its time.
     """
 
     tau: float
     warm: Warm
     patience: int
     correction_cost: float
+    chunk: int
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
     def set_flux(self, p: Array) -> None: ...

@@ -7,7 +7,8 @@ momentum, and when the gap is measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ import numpy as np
 from ..convex.certificate import StepTerms
 from ..convex.compiled.terms import exact_terms, single_terms
 from .passes import Passes
-from .task import Piece
+from .task import Piece, halo_of
 
-_SAFE = {"float32": 1 - 1e-6, "float64": 1 - 1e-14}  # a projected flux times this is feasible
+Terms = list[StepTerms]
+Accepts = Callable[[Terms], bool]
+_SAFE = {"float32": 1 - 1e-6, "float64": 1 - 1e-15}  # a projected flux times this is feasible
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -26,10 +29,11 @@ class TiledDual:
 
     patience = 400
     correction_cost = math.inf
+    chunk = 24
 
-    def __init__(self, passes: Passes, halo: int) -> None:
+    def __init__(self, passes: Passes, halo: int, keep: int | None = None) -> None:
         picture = passes.picture
-        self._passes, self._halo = passes, halo
+        self._passes, self._halo, self._keep = passes, halo, keep
         self._shape = (picture.channels, *picture.space)
         self._single = picture.dtype == np.float32 and passes.energy.huber == 0
         self._safe = _SAFE[picture.dtype.name]
@@ -56,48 +60,90 @@ class TiledDual:
         for begin in range(0, len(betas), room):
             self._collect(tuple(betas[begin : begin + room]))
 
+    def advance(self, keep: int | None = None) -> None:
+        """Collect: make the measured image the data of the next step, and store it as a frame."""
+        self._collect((), advance=True, keep=keep)
+
     def _collect(self, betas: tuple[float, ...], **more: Any) -> None:
-        piece = Piece(
-            self.tau, self._relaxation, betas, restart=self._restart, shrink=self._shrink, **more
-        )
-        self._pending.append(piece)
+        self._pending.append(
+            Piece(
+                self.tau, self._relaxation, betas, restart=self._restart, shrink=self._shrink,
+                **more,
+            )
+        )  # fmt: skip
         self._restart, self._shrink = False, 1.0
+
+    def coarse_flux(self) -> Any:
+        """A flux from coarser grids; None, as the passes begin with one."""
+        return None
+
+    def correct(self, energy: float) -> bool:
+        """There are no corrections."""
+        del energy
+        return False
 
     def measure(self) -> StepTerms:
         """Do what was collected, and evaluate gap and certificate."""
-        *before, last = self._pending or [Piece(self.tau, self._relaxation)]
-        self._pending = []
-        for piece in before:
-            self._passes.run((piece,), None)
-            self._passes.commit()
-        return self.measured((self._measuring(last),))[0]
+        nothing = Piece(self.tau, self._relaxation)
+        *before, last = self._pending or [nothing]
+        if last.advance:  # what is measured is the next step
+            before, last = [*before, last], nothing
+        self._pending = before
+        return self.measured((replace(last, measure=True, keep=self._keep),))[0]
 
-    def _measuring(self, piece: Piece) -> Piece:
-        return Piece(piece.tau, piece.relaxation, piece.betas, piece.restart, piece.shrink, True)
+    def measured(self, pieces: tuple[Piece, ...], accepts: Accepts | None = None) -> Terms:
+        """Do what was collected and then ``pieces``; return the terms of every measurement.
 
-    def measured(self, pieces: tuple[Piece, ...], commit: bool = True) -> list[StepTerms]:
-        """Do ``pieces`` in one pass; return the terms of every measurement.
-
-        The pass is done again in float64 where sums in float32 are too coarse.
+        ``pieces`` are done in one pass, and done again in float64 where sums in float32 are too
+        coarse. They are forgotten if ``accepts`` returns False for their terms.
         """
+        *before, first = packed([*self._pending, *pieces], self._halo)
+        for group in before:
+            self._passes.run(group, self._feasible)
+            self._passes.commit()
+        self._pending = [piece for piece in first if piece not in pieces]
+        found = self._measured(first)
+        if accepts is None or accepts(found):
+            self._passes.commit()
+            self._pending = []
+        return found
+
+    @property
+    def _feasible(self) -> float | None:
+        return None if self._single else self._safe
+
+    def _measured(self, pieces: tuple[Piece, ...]) -> Terms:
         energy, shape = self._passes.energy, self._shape
         steps = [piece.tau for piece in pieces if piece.measure]
-        found: list[StepTerms | None] = [None]
         if self._single:
             total = self._passes.run(pieces, None)
             found = [
                 single_terms(energy, shape, tau, row, shape[-1])
                 for tau, row in zip(steps, total, strict=True)
             ]
-        if any(terms is None for terms in found):
+            if not any(terms is None for terms in found):
+                return [terms for terms in found if terms is not None]
             self._single = False
-            total = self._passes.run(pieces, self._safe)
-            largest = float(total[:, 0].max())
-            if largest * self._safe > 1 - 2 * _EPS:  # a first flux that was not projected
-                total = self._passes.run(pieces, self._safe / max(largest, 1.0))
-            found = [
-                exact_terms(energy, shape, tau, row) for tau, row in zip(steps, total, strict=True)
-            ]
-        if commit:
+        total = self._passes.run(pieces, self._safe)
+        largest = float(total[:, 0].max())
+        if largest * self._safe > 1 - 2 * _EPS:  # a first flux that was not projected
+            total = self._passes.run(pieces, self._safe / largest)
+        return [exact_terms(energy, shape, tau, row) for tau, row in zip(steps, total, strict=True)]
+
+    def finish(self) -> None:
+        """Do what was collected, for the last time."""
+        for group in packed(self._pending, self._halo):
+            self._passes.run(group, self._feasible)
             self._passes.commit()
-        return [terms for terms in found if terms is not None]
+        self._pending = []
+
+
+def packed(pieces: Sequence[Piece], halo: int) -> list[tuple[Piece, ...]]:
+    """Divide pieces into passes that need no more than this halo."""
+    groups: list[tuple[Piece, ...]] = []
+    for piece in pieces:
+        if groups and halo_of((*groups[-1], piece)) <= halo:
+            groups[-1] = (*groups[-1], piece)
+        else:
+            groups.append((piece,))
+    return groups

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.compiled.kernels_measure import NUM_SUMS
 from ..convex.total_variation import TotalVariation
 from ..core.progress import Progress, Reporter
 from .picture import Picture
@@ -72,7 +71,11 @@ def crew(
 
 
 class Passes:
-    """The state of an image on tiles, and passes over it."""
+    """The state of an image on tiles, and passes over it.
+
+    The journal holds the sums of every finished tile of every pass. If the work is interrupted and
+    started again, it goes through the same passes, and what is in the journal is not done again.
+    """
 
     def __init__(
         self,
@@ -85,70 +88,50 @@ class Passes:
         coarse: Coarse | None = None,
     ) -> None:
         self.picture, self.energy, self.tiling = picture, energy, tiling
-        self.num_passes = self.bytes_moved = 0
-        self._workspace, self._crew, self._frames = workspace, team, tuple(frames)
-        self._state = State(picture, coarse=coarse)
-        self._next: State | None = None
-        self._buffer = self._data_buffer = 0
+        self.num_passes = 0
+        self._store, self._crew, self._frames = workspace, team, tuple(frames)
+        self._state = self._next = State(coarse=coarse)
 
-    def run(
-        self, pieces: tuple[Piece, ...], feasible: float | None, keep_state: bool = True
-    ) -> np.ndarray:
+    def run(self, pieces: tuple[Piece, ...], feasible: float | None) -> np.ndarray:
         """Do ``pieces`` on every tile; return the sums of the measurements, one row for each.
 
         The state is the same as before until `commit` is called.
         """
         self.num_passes += 1
-        measured = max(sum(piece.measure for piece in pieces), 1)
-        shape = (len(self.tiling), measured, NUM_SUMS)
-        chunks = (1, *shape[1:])
-        journal = self._workspace.array(f"sums-{self.num_passes}", shape, chunks, np.float64)
-        done = ~np.isnan(np.asarray(journal[:, 0, 0]))
-        advance = any(piece.advance for piece in pieces)
-        self._next = self._buffers(advance) if keep_state else None
+        journal, halo = f"sums-{self.num_passes}", halo_of(pieces)
+        self._next = self._following(any(piece.advance for piece in pieces))
+        rows = {
+            tile.number: found
+            for tile in self.tiling.tiles(0)
+            if (found := self._store.get(journal, tile.number)) is not None
+        }
         jobs = (
             Job(
-                tile, self.tiling.space, self.energy, pieces, self._state, self._next,
-                self._frames, feasible, self._crew.num_threads,
+                tile, self.tiling, self.picture, self.energy, pieces, self._store, self._state,
+                self._next, journal, self._frames, feasible, self._crew.num_threads,
             )
-            for tile in self.tiling.tiles(halo_of(pieces))
-            if not done[tile.number]
+            for tile in self.tiling.tiles(halo)
+            if tile.number not in rows
         )  # fmt: skip
         stage = f"pass {self.num_passes}"
-        for job, sums in self._crew.run(run_job, jobs, int(done.sum()), len(done), stage):
-            row = np.zeros(shape[1:])
-            row[: len(sums)] = sums
-            journal[job.tile.number] = row
-        rows = np.asarray(journal[:])
-        total = rows.sum(0)  # always in the order of the tiles
-        total[:, 0] = rows[:, :, 0].max(0)
+        for job, sums in self._crew.run(run_job, jobs, len(rows), len(self.tiling), stage):
+            rows[job.tile.number] = sums
+        every = np.array([rows[number] for number in range(len(self.tiling))])
+        total = every.sum(0)  # always in the order of the tiles
+        total[:, :1] = every[:, :, :1].max(0)
         return total
 
     def commit(self) -> None:
         """Make the result of the last pass the state."""
-        if self._next is not None:
-            self._data_buffer ^= self._next.f is not self._state.f
-            self._state, self._buffer = self._next, 1 - self._buffer
+        self._state = self._next
 
-    def _buffers(self, advance: bool) -> State:
-        """The arrays for the next state: numbers 0 and 1 take turns."""
-        number = 1 - self._buffer
-        space, channels = self.tiling.space, self.picture.channels
-        dtype, axes = self.picture.dtype, len(space)
-        chunks = tuple(_chunk(n, m) for n, m in zip(space, self.tiling.size, strict=True))
-
-        def array(name: str, *ahead: int) -> Any:
-            size = (*(1 for _ in ahead), channels, *chunks)
-            return self._workspace.array(name, (*ahead, channels, *space), size, dtype)
-
-        f = Picture(array(f"f-{1 - self._data_buffer}"), 0) if advance else self._state.f
-        return State(f, array(f"p-{number}", axes), array(f"y-{number}", axes))
+    def _following(self, advance: bool) -> State:
+        """The names for the next state: two take turns."""
+        data = self._state.data
+        if advance:
+            data = _other("data", data)
+        return State(data, _other("flux", self._state.flux))
 
 
-def _chunk(length: int, tile: int) -> int:
-    """The length of a chunk: a part of a tile, so that a halo costs little more than itself."""
-    size = min(tile, length)
-    for parts in (8, 4, 2):
-        if tile % (parts * 64) == 0 and tile // parts >= 256:
-            return tile // parts
-    return size
+def _other(name: str, present: str | None) -> str:
+    return f"{name}-2" if present == f"{name}-1" else f"{name}-1"

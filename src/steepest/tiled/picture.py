@@ -17,53 +17,63 @@ from .windows import Window
 class Picture:
     """Anything with ``shape``, ``dtype`` and slicing: an array of NumPy, zarr, h5py, a memory map.
 
-    Values are multiplied by ``scale``, a power of two that brings them near one.
+    Values are multiplied by ``scale``, a power of two that brings them near one, and computed in
+    float64 if ``double``. ``lead`` is the index of the image in a stack.
     """
 
     array: Any
     channel_axis: int | None
     scale: float = 1.0
+    lead: tuple[int, ...] = ()
+    double: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the image."""
+        return tuple(map(int, self.array.shape))[len(self.lead) :]
 
     @property
     def space(self) -> tuple[int, ...]:
         """The shape without channels."""
-        shape = tuple(map(int, self.array.shape))
-        axis = self.axis
+        shape, axis = self.shape, self.axis
         return shape if axis is None else shape[:axis] + shape[axis + 1 :]
 
     @property
     def axis(self) -> int | None:
         """The axis of the channels, not negative."""
-        return normalize_axis(self.channel_axis, len(self.array.shape), "channel_axis")
+        return normalize_axis(self.channel_axis, len(self.shape), "channel_axis")
 
     @property
     def channels(self) -> int:
         """The number of channels."""
-        return 1 if self.axis is None else int(self.array.shape[self.axis])
+        return 1 if self.axis is None else self.shape[self.axis]
 
     @property
     def dtype(self) -> np.dtype:
         """The dtype of computations."""
-        return np.dtype(np.float64 if np.dtype(self.array.dtype) == np.float64 else np.float32)
+        wide = self.double or np.dtype(self.array.dtype) == np.float64
+        return np.dtype(np.float64 if wide else np.float32)
 
-    def _index(self, window: Window) -> Window:
+    def _index(self, window: Window) -> tuple[Any, ...]:
         axis = self.axis
-        return window if axis is None else (*window[:axis], slice(None), *window[axis:])
+        index = window if axis is None else (*window[:axis], slice(None), *window[axis:])
+        return (*self.lead, *index)
 
     def read(self, window: Window) -> np.ndarray:
         """The window as floats (channels, \\*window), contiguous."""
         part = np.asarray(self.array[self._index(window)])
         floats, _ = prepare_image(part, self.channel_axis, any_size=True)
         if self.scale != 1.0:
-            floats = (to_float64(floats) * self.scale).astype(floats.dtype)
-        return np.ascontiguousarray(floats)
+            floats = to_float64(floats) * self.scale
+        return np.ascontiguousarray(floats, self.dtype)
 
     def write(self, window: Window, values: np.ndarray) -> None:
         """Write floats (channels, \\*window) in the array's dtype; integers are rounded."""
         if self.scale != 1.0:
-            values = (to_float64(values) / self.scale).astype(values.dtype)
-        layout = Layout(np.dtype(self.array.dtype), self.axis, tuple(self.array.shape))
-        self.array[self._index(window)] = layout.restore(values)
+            values = to_float64(values) / self.scale
+        dtype = np.dtype(self.array.dtype)
+        layout = Layout(dtype, self.axis, self.shape)
+        self.array[self._index(window)] = layout.restore(values).astype(dtype, copy=False)
 
 
 def check_picture(image: Any, channel_axis: int | None, name: str = "image") -> Picture:

@@ -6,8 +6,8 @@ pixels are therefore the same, in the core, as k iterations on the whole image, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from ..convex.compiled.kernels_measure import NUM_SUMS
 from ..convex.total_variation import TotalVariation
 from ..grid.coarsening import average, prolong
 from .picture import Picture
-from .windows import Tile, Window
+from .windows import Tile, Tiling, Window
+from .workspace import Workspace, read
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,32 @@ def halo_of(pieces: tuple[Piece, ...]) -> int:
 
 @dataclass(frozen=True)
 class Coarse:
-    """A flux on a grid coarser by ``2**levels``: (components, channels, \\*coarse)."""
+    """A flux (components, channels, \\*coarse) in the workspace, on a grid halved so often."""
 
-    array: Any
+    name: str
     levels: int
 
-    def read(self, window: Window, space: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    def read(
+        self, store: Workspace, window: Window, space: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         """The flux interpolated to a window of the fine grid of ``space`` pixels."""
-        return self._at(0, tuple((w.start, w.stop) for w in window), space).astype(dtype)
+        flux = store.get(self.name, 0)
+        assert flux is not None
+        ends = tuple((w.start, w.stop) for w in window)
+        return self._at(flux, 0, ends, space).astype(dtype)
 
     def _at(
-        self, level: int, ends: tuple[tuple[int, int], ...], space: tuple[int, ...]
+        self, flux: np.ndarray, level: int, ends: tuple[tuple[int, int], ...], space: Sequence[int]
     ) -> np.ndarray:
         if level == self.levels:
-            return np.asarray(self.array[(..., *(slice(a, b) for a, b in ends))])
+            return np.asarray(flux[(..., *(slice(a, b) for a, b in ends))])
         below = tuple(-(-n // 2) for n in space)
         # one cell more on both sides: a face lies between two cells
         around = tuple(
             (max(a // 2 - 1, 0), min(-(-b // 2) + 1, n))
             for (a, b), n in zip(ends, below, strict=True)
         )
-        coarse = self._at(level + 1, around, below)
+        coarse = self._at(flux, level + 1, around, below)
         shape = [min(2 * b, n) - 2 * a for (a, b), n in zip(around, space, strict=True)]
         fine = prolong(coarse, (coarse.shape[1], *shape))
         corner = (2 * a for a, _ in around)
@@ -80,28 +86,29 @@ class Coarse:
 
 @dataclass(frozen=True)
 class State:
-    """Where the state of a solver is: data f, and flux p and extrapolated flux y, or a coarse flux.
+    """The names under which data and flux are kept in the workspace.
 
-    The arrays are (channels, \\*space) and (components, channels, \\*space). ``y`` and ``p`` are
-    None at the start: the flux is then ``coarse``, or zero.
+    Without ``data`` it is the picture. Without ``flux`` that is ``coarse``, or zero.
     """
 
-    f: Picture
-    p: Any = None
-    y: Any = None
+    data: str | None = None
+    flux: str | None = None
     coarse: Coarse | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """One tile of one pass."""
+    """One tile of one pass. The sums are put under the name ``journal``."""
 
     tile: Tile
-    space: tuple[int, ...]
+    tiling: Tiling
+    picture: Picture
     energy: TotalVariation
     pieces: tuple[Piece, ...]
+    store: Workspace
     source: State
-    target: State | None
+    target: State
+    journal: str
     frames: tuple[Picture, ...]
     feasible: float | None
     num_threads: int
@@ -110,16 +117,8 @@ class Job:
 def run_job(job: Job) -> np.ndarray:
     """Do a pass on one tile; return the sums (measurements, NUM_SUMS) of its core."""
     core, window, inner = job.tile.core, job.tile.window, job.tile.inner
-    f = job.source.f.read(window)
-    ahead = (slice(None), slice(None))
-    dual = CompiledDual(f, job.energy, job.num_threads)
-    if job.source.p is not None:
-        dual.warm = tuple(
-            np.asarray(field[(*ahead, *window)]) for field in (job.source.p, job.source.y)
-        )
-    elif job.source.coarse is not None:
-        dual.set_flux(job.source.coarse.read(window, job.space, f.dtype))
-    del f
+    cut = (..., *inner)
+    dual = _resumed(job, window)
     within = [(part.start, part.stop) for part in inner]
     sums = []
     for piece in job.pieces:
@@ -134,15 +133,34 @@ def run_job(job: Job) -> np.ndarray:
             if piece.measure:
                 sums.append(found)
         if piece.keep is not None:
-            job.frames[piece.keep].write(core, dual.image[(slice(None), *inner)])
+            job.frames[piece.keep].write(core, dual.image[cut])
         if piece.advance:
             dual.advance()
-    if job.target is not None:
-        if any(piece.advance for piece in job.pieces):
-            job.target.f.write(core, dual.image[(slice(None), *inner)])
-        for place, field in zip((job.target.p, job.target.y), dual.warm, strict=True):
-            place[(*ahead, *core)] = field[(*ahead, *inner)]
-    return np.array(sums).reshape(-1, NUM_SUMS)
+    if job.target.data is not None and any(piece.advance for piece in job.pieces):
+        job.store.put(job.target.data, job.tile.number, dual.image[cut])
+    if job.target.flux is not None:
+        job.store.put(job.target.flux, job.tile.number, np.stack([a[cut] for a in dual.warm]))
+    total = np.array(sums).reshape(-1, NUM_SUMS)
+    job.store.put(job.journal, job.tile.number, total)
+    return total
+
+
+def _resumed(job: Job, window: Window) -> CompiledDual:
+    """The solver of a window, in the state in which the last pass left it."""
+    picture, source = job.picture, job.source
+    channels, dtype = picture.channels, picture.dtype
+    if source.data is None:
+        f = picture.read(window)
+    else:
+        f = read(job.store, source.data, job.tiling, window, (channels,), dtype)
+    dual = CompiledDual(f, job.energy, job.num_threads)
+    if source.flux is not None:
+        lead = (2, len(window), channels)
+        p, y = read(job.store, source.flux, job.tiling, window, lead, dtype)
+        dual.warm = (p, y)
+    elif source.coarse is not None:
+        dual.set_flux(source.coarse.read(job.store, window, job.tiling.space, dtype))
+    return dual
 
 
 @dataclass(frozen=True)

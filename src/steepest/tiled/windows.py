@@ -40,6 +40,13 @@ class Tiling:
     def __len__(self) -> int:
         return math.prod(-(-n // m) for n, m in zip(self.space, self.size, strict=True))
 
+    def number(self, place: Sequence[int]) -> int:
+        """The number of the tile at this place in the grid of tiles."""
+        number = 0
+        for i, n, m in zip(place, self.space, self.size, strict=True):
+            number = number * -(-n // m) + i
+        return number
+
     def tiles(self, halo: int) -> Iterator[Tile]:
         """All tiles, row by row, with at least ``halo`` pixels around each core.
 

@@ -34,6 +34,7 @@ class StripDual:
     """A flux on strips, one per thread, and how to iterate on it."""
 
     patience = 400
+    chunk = 2
 
     def __init__(
         self, f: np.ndarray, energy: Any, axes: int, sweeps: int, num_threads: int | None
