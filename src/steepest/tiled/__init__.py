@@ -2,7 +2,7 @@
 
 from ..core.lazy import lazily
 
-_WHERE = {"denoise_tv": "denoise"}
+_WHERE = {"denoise_tv": "denoise", "tv_flow": "flow"}
 
 __all__ = [*_WHERE]
 

@@ -20,7 +20,7 @@ from ..flows.result import DenoiseResult
 from .dual import TiledDual
 from .passes import Passes
 from .picture import Picture
-from .setup import Setup
+from .setup import Like, Setup
 
 _FIRST_LOOK = 72  # iterations before the gap is first measured
 
@@ -67,7 +67,7 @@ def denoise_tv(
         )
         dual = TiledDual(passes, setup.halo, keep=0)
         shape = (setup.picture.channels, *setup.tiling.space)
-        floor = rounding_floor(_Like(shape, setup.picture.dtype), setup.energy, tau, facts.largest)
+        floor = rounding_floor(Like(shape, setup.picture.dtype), setup.energy, tau, facts.largest)
         goal = Goal(tol, check_count(max_num_iter, "max_num_iter"), floor=floor)
         outcome = solve(dual, tau, goal, Momentum(expected=_FIRST_LOOK))
         setup.finished = True
@@ -89,9 +89,3 @@ def denoise_tv(
         raise NotConverged(str(result.status), result)
     return result
 
-
-class _Like:
-    """Shape and dtype of an array that is not in memory."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.shape, self.dtype = shape, dtype

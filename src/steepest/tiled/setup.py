@@ -150,6 +150,13 @@ class Setup:
         return Coarse("coarse", levels)
 
 
+class Like:
+    """Shape and dtype of an array that is not in memory."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+
+
 def check_memory(memory: Any) -> int:
     """The number of bytes of 2000000000, "2GB" or "500 MB".
 

@@ -1,0 +1,71 @@
+"""How many iterations each step of a flow will need, from a sample of the image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..convex.solve import Goal, Momentum
+from ..convex.total_variation import TotalVariation
+from ..flows.march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
+from .picture import Picture
+from .task import Piece
+
+_PATCHES = 3  # along each axis
+_PATCH = {1: 4096, 2: 192, 3: 48}
+_MORE = 1.15  # the steps of the whole image may need more iterations than those of the sample
+
+
+def sample(picture: Picture) -> np.ndarray:
+    """A mosaic of patches from all over the image, (channels, \\*space)."""
+    side = _PATCH[len(picture.space)]
+    starts = [
+        sorted({int(x) for x in np.linspace(0, max(n - side, 0), _PATCHES if n > side else 1)})
+        for n in picture.space
+    ]
+
+    def block(corner: tuple[int, ...], axis: int) -> np.ndarray:
+        if axis == len(starts):
+            window = (slice(a, a + side) for a in corner)
+            return picture.read(tuple(window))
+        parts = [block((*corner, a), axis + 1) for a in starts[axis]]
+        return np.concatenate(parts, axis + 1)
+
+    return np.ascontiguousarray(block((), 0))
+
+
+def count_iterations(
+    picture: Picture, energy: TotalVariation, nodes: np.ndarray, goal: Goal, num_threads: int
+) -> list[int]:
+    """The iterations that each step takes on a sample, and some more."""
+    counts: list[int] = []
+
+    def note(index: int, time: float, outcome: Any, bound: Any, image: Any) -> None:
+        counts.append(max(math.ceil(_MORE * outcome.iterations), 2))
+
+    part = sample(picture)
+    local = Goal(goal.tol, goal.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+    nothing = np.zeros(len(nodes), bool)
+    march(
+        energy, fresh_state(part), 0.0, nodes, nothing, local,
+        num_threads=num_threads, hooks=Hooks(after_step=note),
+    )  # fmt: skip
+    return counts
+
+
+def pieces_of(
+    taus: Sequence[float], counts: Sequence[int], frames: Sequence[int | None], momentum: Momentum
+) -> tuple[tuple[Piece, ...], Momentum]:
+    """The pieces of consecutive steps, and the momentum after them."""
+    pieces = []
+    for tau, count, frame in zip(taus, counts, frames, strict=True):
+        short = Momentum(min(momentum.t, float(count)))
+        betas, t = short.factors(count)
+        pieces.append(
+            Piece(tau, momentum.relaxation, tuple(betas), measure=True, keep=frame, advance=True)
+        )
+        momentum = Momentum(t, momentum.expected, momentum.relaxation)
+    return tuple(pieces), momentum
