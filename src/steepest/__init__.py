@@ -46,6 +46,7 @@ _WHERE = {
 }
 _MODULES = (
     "spectral",
+    "tiled",
     "segmentation",
     "inpainting",
     "robust",

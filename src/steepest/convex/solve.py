@@ -22,7 +22,7 @@ import numpy as np
 from ..core.namespace import Array, epsilon
 from ..core.status import Status
 from .certificate import StepTerms
-from .dual import Dual
+from .dual import Iterative
 from .energy import Energy
 
 RELAXATION = 4.0 / 3.0
@@ -140,7 +140,7 @@ class Goal:
 
 
 def solve(
-    dual: Dual,
+    dual: Iterative,
     tau: float,
     goal: Goal,
     momentum: Momentum,

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from concurrent.futures import Executor
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..convex.certificate import psnr_bound
-from ..convex.solve import Goal, Momentum, rounding_floor, solve
+from ..convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
 from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import NotConverged
 from ..core.numbers import check_count, check_number
-from ..core.progress import Callback
+from ..core.status import Status
+from ..flows.options import takes_options_of
 from ..flows.result import DenoiseResult
 from .dual import TiledDual
-from .passes import Passes
-from .picture import Picture
-from .setup import Like, Setup
+from .picture import Picture, check_out
+from .setup import Setup
 
 _FIRST_LOOK = 72  # iterations before the gap is first measured
 
 
+@takes_options_of(Setup)
 def denoise_tv(
     image: Any,
     strength: float,
@@ -33,59 +29,105 @@ def denoise_tv(
     tol: float = 1e-3,
     isotropic: bool = True,
     huber: float = 0.0,
-    spacing: float | Sequence[float] | None = None,
-    channel_axis: int | None = None,
-    data_range: float | None = None,
     max_num_iter: int = 2000,
-    halo: int = 96,
-    memory: int | str = "2GB",
-    work: str | Path | None = None,
-    executor: Executor | None = None,
-    num_workers: int | None = None,
-    num_threads: int | None = None,
-    on_step: Callback | None = None,
     raise_on_failure: bool = False,
+    **options: Any,
 ) -> DenoiseResult:
-    """Denoise an image on disk: ``argmin_v 1/2||v - image||^2 + strength * TV(v)``."""
+    """Denoise an array that does not fit in memory: ``argmin_v 1/2||v-image||^2 + strength TV(v)``.
+
+    The result is that of `steepest.denoise_tv`, certified like it. The image is processed tile by
+    tile: each tile is read with a halo, iterated as often as the halo allows, and written. This
+    is exact: the iterations, and therefore the result, are the same to the last bit for any size
+    of the tiles and any number of workers. (The flux to start with comes from the image averaged
+    over blocks, and the size of these blocks does depend on ``memory``.)
+
+    Parameters
+    ----------
+    image : array-like, 1-D to 3-D, plus an optional channel axis
+        Anything with ``shape``, ``dtype`` and slicing that returns arrays: a NumPy array or memory
+        map, an array of zarr or h5py. The dtypes are those of `steepest.denoise_tv`.
+    strength : float
+        Positive weight of the total variation, in grey value x pixel.
+    out : array-like, optional
+        Where the result is written by slices, of the shape of ``image``, such as an array of zarr.
+        With several workers, tiles are written at the same time; they begin at multiples of 64
+        pixels. The default is a new NumPy array.
+    tol : float
+        Relative duality gap at which the solver stops.
+    isotropic, huber, spacing, channel_axis, data_range, max_num_iter, raise_on_failure
+        As in `steepest.denoise_tv`.
+    halo : int
+        Pixels around each tile, and about the number of iterations of one pass over the image.
+    memory : int or str
+        Main memory to use, in bytes or as "2GB", for all workers of this machine together.
+    work : path, optional
+        An empty or new folder for arrays between two passes (about 8 values for each value of the
+        image, on a disk that all workers share). If the work is interrupted, call the function
+        again with the same arguments and folder: finished tiles are not computed again. The folder
+        is deleted at the end. The default is a temporary folder.
+    executor : concurrent.futures.Executor, optional
+        Who works on the tiles, such as a process pool or
+        ``dask.distributed.Client(...).get_executor()``. ``image``, ``out`` and ``work`` must then
+        be readable and writable where the workers run. The default is threads.
+    num_workers : int, optional
+        Tiles in work at the same time. The default is ``num_threads``.
+    num_threads : int, optional
+        As in `steepest.denoise_tv`; with an ``executor``, the threads of each worker.
+    on_step : callable, optional
+        Called after each tile with a `Progress`: ``step`` of ``num_steps`` tiles of the pass that
+        ``stage`` names. Return True to stop: then the status says so, ``error_bound`` is infinity,
+        ``out`` is unfinished, and the folder ``work``, if given, is kept.
+
+    Returns
+    -------
+    DenoiseResult
+        ``image`` is ``out``, and ``flux`` is None.
+
+    Raises
+    ------
+    InputError
+        Bad image, strength or options, or a folder that belongs to other work.
+    NotConverged
+        If the tolerance is not met and ``raise_on_failure=True``.
+
+    Notes
+    -----
+    An iteration reaches one pixel further. ``halo - 2`` iterations on a tile with its halo
+    therefore equal, in the tile, those on the whole image. The certificate is a sum over pixels.
+    """
     strength = check_number(strength, "strength", positive=True)
-    tol = check_number(tol, "tol")
+    tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
-    out = np.empty(image.shape, image.dtype) if out is None else out
-    signature = f"denoise_tv {strength} {tol} {energy.norm} {huber} {max_num_iter}"
-    with Setup(
-        image, energy, signature, channel_axis=channel_axis, spacing=spacing, halo=halo,
-        memory=memory, work=work, executor=executor, num_workers=num_workers,
-        num_threads=num_threads, on_step=on_step,
-    ) as setup:  # fmt: skip
+    setup = Setup(image, energy, f"denoise_tv {strength} {tol} {energy} {most}", **options)
+    out = check_out(out, setup.picture, ())
+    outcome = None
+    with setup:
         levels = setup.coarse_levels()
         facts, means, scale = setup.scaled(*setup.survey(levels))
-        tau = strength * scale
-        frame = Picture(out, channel_axis, scale)
+        tau, like = strength * scale, setup.like
+        if needs_double(like, setup.energy, tau, facts.largest):
+            setup.use_double()
+        frame = Picture(out, setup.picture.channel_axis, scale)
         coarse = setup.coarse_start(means, tau, tol / 3, levels)
-        passes = Passes(
-            setup.picture, setup.energy, setup.tiling, setup.workspace, setup.crew, (frame,), coarse
-        )
-        dual = TiledDual(passes, setup.halo, keep=0)
-        shape = (setup.picture.channels, *setup.tiling.space)
-        floor = rounding_floor(Like(shape, setup.picture.dtype), setup.energy, tau, facts.largest)
-        goal = Goal(tol, check_count(max_num_iter, "max_num_iter"), floor=floor)
+        dual = TiledDual(setup.passes((frame,), coarse), setup.halo, keep=0)
+        floor = rounding_floor(setup.like, setup.energy, tau, facts.largest)
+        goal = Goal(tol, most, floor=floor)
         outcome = solve(dual, tau, goal, Momentum(expected=_FIRST_LOOK))
-        setup.finished = True
-    terms = outcome.terms
-    error = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / scale
-    span = facts.data_range if data_range is None else check_number(data_range, "data_range")
+    error = gap = math.inf
+    if outcome is not None:
+        terms, gap = outcome.terms, outcome.relative_gap
+        error = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / scale
     result = DenoiseResult(
         image=out,
         flux=None,
-        gap=outcome.relative_gap,
+        gap=gap,
         error_bound=error,
-        psnr_bound=psnr_bound(error, math.prod(shape), span),
-        iterations=outcome.iterations,
-        status=outcome.status,
+        psnr_bound=psnr_bound(error, setup.picture.size, setup.data_range),
+        iterations=0 if outcome is None else outcome.iterations,
+        status=Status.STOPPED if outcome is None else outcome.status,
         strength=strength,
-        data_range=span,
+        data_range=setup.data_range,
     )
-    if raise_on_failure and not result.converged:
+    if raise_on_failure and not (result.converged or outcome is None):
         raise NotConverged(str(result.status), result)
     return result
-

@@ -25,7 +25,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 class TiledDual:
-    """`Dual` of an image on tiles. Iterations are collected, and done when the gap is measured."""
+    """The dual problem of an image on tiles. Iterations are collected, and done by `measure`."""
 
     patience = 400
     correction_cost = math.inf
@@ -72,10 +72,6 @@ class TiledDual:
             )
         )  # fmt: skip
         self._restart, self._shrink = False, 1.0
-
-    def coarse_flux(self) -> Any:
-        """A flux from coarser grids; None, as the passes begin with one."""
-        return None
 
     def correct(self, energy: float) -> bool:
         """There are no corrections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,11 @@ class Picture:
     def channels(self) -> int:
         """The number of channels."""
         return 1 if self.axis is None else self.shape[self.axis]
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        return math.prod(self.shape)
 
     @property
     def dtype(self) -> np.dtype:
@@ -99,3 +105,23 @@ def scale_of(largest: float, picture: Picture, name: str = "image") -> float:
     """The power of two that brings values up to ``largest`` near one."""
     check_magnitude(np.asarray(largest, picture.dtype), name)
     return 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -np.frexp(largest)[1]
+
+
+def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
+    """``out``, of shape (\\*lead, \\*image), or a new NumPy array if it is None.
+
+    Raises
+    ------
+    InputError
+        If it has another shape or dtype, or cannot be written.
+    """
+    shape, dtype = (*lead, *picture.shape), np.dtype(picture.array.dtype)
+    if out is None:
+        return np.empty(shape, dtype)
+    given = tuple(getattr(out, "shape", ())), getattr(out, "dtype", None)
+    if not hasattr(out, "__setitem__") or given[0] != shape or given[1] != dtype:
+        raise InputError(
+            f"out of type {type(out).__name__} with shape {given[0]} and dtype {given[1]}; needed "
+            f"are shape {shape}, dtype {dtype} and assignment by slices"
+        )
+    return out

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -17,14 +18,14 @@ from ..convex.step import solve_step
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_spacing
 from ..core.errors import InputError
-from ..core.numbers import check_count
+from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.threads import resolve_num_threads
-from .passes import Crew, crew
+from .passes import Crew, Passes, Stopped, crew
 from .picture import Picture, check_picture, scale_of
 from .task import Coarse, Survey, run_survey
 from .windows import Tiling, make_tiling
-from .workspace import InMemory, OnDisk, Workspace
+from .workspace import OnDisk, Workspace
 
 _COARSE_BYTES = 64  # of the solver on the coarse grid, per pixel
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -32,11 +33,17 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 @dataclass(frozen=True)
 class Facts:
-    """What a survey found: largest magnitude, range and contrast energy of the values."""
+    """What a survey found: largest magnitude and contrast energy of the values."""
 
     largest: float
-    data_range: float
     contrast: float
+
+
+class Like:
+    """Shape and dtype of an array that is not in memory."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
 
 
 class Setup:
@@ -48,51 +55,71 @@ class Setup:
         energy: TotalVariation,
         signature: str,
         *,
-        channel_axis: int | None,
-        spacing: float | Sequence[float] | None,
-        halo: int,
-        memory: int | str,
-        work: Any,
-        executor: Executor | None,
-        num_workers: int | None,
-        num_threads: int | None,
-        on_step: Callback | None,
+        spacing: float | Sequence[float] | None = None,
+        channel_axis: int | None = None,
+        data_range: float | None = None,
+        halo: int = 96,
+        memory: int | str = "2GB",
+        work: str | Path | None = None,
+        executor: Executor | None = None,
+        num_workers: int | None = None,
+        num_threads: int | None = None,
+        on_step: Callback | None = None,
     ) -> None:
         picture = check_picture(image, channel_axis)
         self.steps = check_spacing(spacing, len(picture.space))
         energy = energy.on(np.zeros((1, *(1,) * len(picture.space)), np.float32), self.steps)
-        self.picture, self.energy, self.halo = picture, energy, halo
+        self.picture, self.energy = picture, energy
+        self.halo = check_count(halo, "halo", least=8, most=4096)
+        self._range = data_range
+        if data_range is not None:
+            self.data_range = check_number(data_range, "data_range", positive=True)
+        else:
+            self.data_range = 1.0
         threads = resolve_num_threads(num_threads)
         self.workers = threads if num_workers is None else check_count(num_workers, "num_workers")
         inner = 1 if executor is None else threads
         self.budget = check_memory(memory)
-        self.tiling = make_tiling(
-            picture.space, picture.channels, 8, halo, self.budget // 2, self.workers
-        ) if picture.dtype == np.float64 else make_tiling(
-            picture.space, picture.channels, 4, halo, self.budget // 2, self.workers
-        )
+        self.tiling = self._tiling()
         described = (picture.shape, str(picture.array.dtype), channel_axis, self.steps)
         self.signature = f"{signature} {described} {self.tiling.size} {halo}"
         self._work, self._executor = work, executor
-        self._threads, self.report = inner, Reporter(on_step)
+        self._threads, self._report = inner, Reporter(on_step)
         self._stack = ExitStack()
-        self.finished = False
 
     def __enter__(self) -> Self:
-        self.workspace: Workspace
-        if isinstance(self._work, InMemory):
-            self.workspace = self._work
-        else:
-            self.workspace = OnDisk(self._work, self.signature)
+        self.workspace: Workspace = OnDisk(self._work, self.signature)
         self.crew: Crew = self._stack.enter_context(
-            crew(self._executor, self.workers, self._threads, self.report)
+            crew(self._executor, self.workers, self._threads, self._report)
         )
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type | None, *error: object) -> bool:
         self._stack.close()
-        if self._work is None or self.finished:
+        if self._work is None or kind is None:
             self.workspace.close()
+        return kind is Stopped
+
+    def _tiling(self) -> Tiling:
+        picture = self.picture
+        size, budget = picture.dtype.itemsize, self.budget // 2
+        return make_tiling(picture.space, picture.channels, size, self.halo, budget, self.workers)
+
+    @property
+    def like(self) -> Like:
+        """Shape (channels, \\*space) and dtype of what is computed."""
+        return Like((self.picture.channels, *self.tiling.space), self.picture.dtype)
+
+    def passes(self, frames: Sequence[Picture], coarse: Coarse | None = None) -> Passes:
+        """Passes over the image, which write ``frames``."""
+        return Passes(
+            self.picture, self.energy, self.tiling, self.workspace, self.crew, frames, coarse
+        )
+
+    def use_double(self) -> None:
+        """Compute in float64, on smaller tiles."""
+        self.picture = replace(self.picture, double=True)
+        self.tiling = self._tiling()
 
     def survey(self, levels: int) -> tuple[Facts, np.ndarray]:
         """The facts, and the image averaged over blocks of ``2**levels`` pixels."""
@@ -112,7 +139,9 @@ class Setup:
         span = float(high - low)
         whole = np.dtype(picture.array.dtype).kind in "ub"
         data_range = 1.0 if whole or span == 0 else span
-        return Facts(float(max(abs(low), abs(high))), data_range, contrast), means
+        if self._range is None:
+            self.data_range = data_range
+        return Facts(float(max(abs(low), abs(high))), contrast), means
 
     def scaled(self, facts: Facts, means: np.ndarray) -> tuple[Facts, np.ndarray, float]:
         """Bring the values near one (see `flows.problem`)."""
@@ -121,7 +150,7 @@ class Setup:
             self.picture = replace(self.picture, scale=scale)
             self.energy = self.energy.scaled(scale)
             means = (means.astype(np.float64) * scale).astype(means.dtype)
-            facts = Facts(facts.largest * scale, facts.data_range, facts.contrast * scale**2)
+            facts = Facts(facts.largest * scale, facts.contrast * scale**2)
         return facts, means, scale
 
     def coarse_levels(self) -> int:
@@ -148,13 +177,6 @@ class Setup:
         solve_step(dual, tau, Goal(tol, 500), Momentum(), cold=True)
         self.workspace.put("coarse", 0, dual.flux)
         return Coarse("coarse", levels)
-
-
-class Like:
-    """Shape and dtype of an array that is not in memory."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.shape, self.dtype = shape, dtype
 
 
 def check_memory(memory: Any) -> int:

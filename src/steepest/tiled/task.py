@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,8 @@ class Coarse:
         self, flux: np.ndarray, level: int, ends: tuple[tuple[int, int], ...], space: Sequence[int]
     ) -> np.ndarray:
         if level == self.levels:
-            return np.asarray(flux[(..., *(slice(a, b) for a, b in ends))])
+            cells: Any = (..., *(slice(a, b) for a, b in ends))
+            return np.asarray(flux[cells])
         below = tuple(-(-n // 2) for n in space)
         # one cell more on both sides: a face lies between two cells
         around = tuple(
@@ -117,7 +119,7 @@ class Job:
 def run_job(job: Job) -> np.ndarray:
     """Do a pass on one tile; return the sums (measurements, NUM_SUMS) of its core."""
     core, window, inner = job.tile.core, job.tile.window, job.tile.inner
-    cut = (..., *inner)
+    cut: Any = (..., *inner)
     dual = _resumed(job, window)
     within = [(part.start, part.stop) for part in inner]
     sums = []

@@ -80,15 +80,18 @@ def make_tiling(
     InputError
         If the smallest useful tile needs more memory.
     """
-    per_pixel = _BYTES * itemsize * channels * (1 if len(space) < 3 else 4 / 3)
-    side = (memory / workers / per_pixel) ** (1 / len(space)) - 2 * halo
-    longest = max(space)
-    size = min(int(side) // ALIGN * ALIGN, -(-longest // ALIGN) * ALIGN)
-    if size < ALIGN:
-        least = (ALIGN + 2 * halo) ** len(space) * per_pixel * workers
+    per_value = _BYTES * itemsize * channels * (1 if len(space) < 3 else 4 / 3)
+
+    def needed(size: int) -> float:
+        return math.prod(min(n, size + 2 * halo) for n in space) * per_value * workers
+
+    size = -(-max(space) // ALIGN) * ALIGN
+    while size > ALIGN and needed(size) > memory:
+        size -= ALIGN
+    if needed(size) > memory:
         raise InputError(
-            f"memory={memory} bytes is too little for {workers} workers; at least "
-            f"{math.ceil(least / 2**20)} MiB are needed"
+            f"memory: tiles with a halo of {halo} pixels need {math.ceil(2 * needed(size) / 1e6)} "
+            f"MB for {workers} workers; give more memory, fewer workers or a smaller halo"
         )
     # tiles of equal size: none that is a narrow remainder
     return Tiling(space, tuple(_even(n, size) for n in space))
@@ -96,4 +99,4 @@ def make_tiling(
 
 def _even(length: int, most: int) -> int:
     count = -(-length // most)
-    return -(-length // count // ALIGN) * ALIGN if count > 1 else -(-length // ALIGN) * ALIGN
+    return -(-length // (count * ALIGN)) * ALIGN

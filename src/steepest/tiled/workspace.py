@@ -106,6 +106,7 @@ def read(
             for w, c, n in zip(window, corner, size, strict=True)
         ]
         to = tuple(slice(a - w.start, b - w.start) for (a, b), w in zip(ends, window, strict=True))
-        at = tuple(slice(a - c, b - c) for (a, b), c in zip(ends, corner, strict=True))
-        out[(..., *to)] = core[(..., *at)]
+        at: Any = tuple(slice(a - c, b - c) for (a, b), c in zip(ends, corner, strict=True))
+        target: Any = (..., *to)
+        out[target] = core[(Ellipsis, *at)]
     return out

@@ -15,11 +15,11 @@ from ..dual import Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
-from .terms import exact_terms, single_terms
 from .kernels_sweep import copy_rows, sweep
 from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
 from .team import run_together
+from .terms import exact_terms, single_terms
 from .vectors import LANES
 
 _SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
@@ -232,9 +232,7 @@ class CompiledDual(StripDual):
             self._largest = float(total[0])
         return terms
 
-    def sums_within(
-        self, window: Sequence[tuple[int, int]], feasible: float | None
-    ) -> np.ndarray:
+    def sums_within(self, window: Sequence[tuple[int, int]], feasible: float | None) -> np.ndarray:
         """The certificate's sums over a part of the image (see `_sums` and `terms`).
 
         ``window`` has the first pixel and the one after the last for each axis. Along the last
@@ -264,7 +262,8 @@ class CompiledDual(StripDual):
             measure(
                 strip.state, strip.stored, strip.work[0] if exact is None else strip.exact,
                 strip.edge, strip.radius, self._huber, *self._kind, exact, tau,
-                self._inverse_spacing, share, first, last, self._window_of(strip), strip.sums, *team,
+                self._inverse_spacing, share, first, last, self._window_of(strip), strip.sums,
+                *team,
             )  # fmt: skip
 
         total = np.zeros(NUM_SUMS)

@@ -7,8 +7,6 @@ taken of the stored images in the dtype of ``rows`` (float32: fast, with the all
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...core.compiled import helper, kernel
 from .flags import begin, finish
 from .kernels_sweep import divergence
