@@ -125,12 +125,12 @@ def test_interpolated_flux_is_that_of_the_whole_grid():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(300, 333), (90, 80, 70), (200, 150, 3)])
+@pytest.mark.parametrize("shape", [(300, 333), (200, 60, 70), (200, 150, 3)])
 def test_denoising_is_certified(dtype, shape):
     axis = -1 if shape[-1] == 3 else None
     image = noisy(shape)
     image = (np.clip(image, 0, 1) * 255).astype(dtype) if dtype == np.uint8 else image.astype(dtype)
-    memory = "20MB" if len(shape) == 2 else "80MB"
+    memory = "20MB" if shape != (200, 60, 70) else "300MB"
     result = tiled.denoise_tv(image, 0.1, memory=memory, halo=24, channel_axis=axis)
     exact = steepest.denoise_tv(image, 0.1, tol=1e-9, channel_axis=axis)
     assert result.converged
