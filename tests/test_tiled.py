@@ -132,7 +132,7 @@ def test_denoising_is_certified(dtype, shape):
     image = (np.clip(image, 0, 1) * 255).astype(dtype) if dtype == np.uint8 else image.astype(dtype)
     memory = "20MB" if shape != (200, 60, 70) else "300MB"
     result = tiled.denoise_tv(image, 0.1, memory=memory, halo=24, channel_axis=axis)
-    exact = steepest.denoise_tv(image, 0.1, tol=1e-9, channel_axis=axis)
+    exact = steepest.denoise_tv(image, 0.1, tol=1e-6, channel_axis=axis)
     assert result.converged
     assert result.gap <= 1e-3
     scale = 255 if dtype == np.uint8 else 1
