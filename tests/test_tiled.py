@@ -3,6 +3,8 @@
 import math
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -21,8 +23,7 @@ from steepest.tiled.picture import check_picture
 from steepest.tiled.setup import check_memory
 from steepest.tiled.task import Coarse, Piece
 from steepest.tiled.windows import Tiling, make_tiling
-from steepest.tiled.workspace import InMemory, read
-
+from steepest.tiled.workspace import Workspace, read
 
 FEASIBLE = {np.float32: None, np.float64: 1 - 1e-15}
 
@@ -37,16 +38,17 @@ def noisy(shape, dtype=np.float64, seed=0):
 
 def run_tiled(image, energy, size, pieces, channel_axis=None, workers=2):
     """Sums, flux and image after some pieces on tiles of this size."""
-    picture, store = check_picture(image, channel_axis), InMemory()
+    picture = check_picture(image, channel_axis)
     tiling = Tiling(picture.space, (size,) * len(picture.space))
-    with crew(None, workers, 1, Reporter(None)) as team:
+    with TemporaryDirectory() as folder, crew(None, workers, 1, Reporter(None)) as team:
+        store = Workspace(Path(folder))
         passes = Passes(picture, energy, tiling, store, team)
         total = passes.run(pieces, FEASIBLE[picture.dtype.type])
         passes.commit()
-    whole = tuple(slice(0, n) for n in picture.space)
-    lead = (2, len(whole), picture.channels)
-    flux = read(store, passes._state.flux, tiling, whole, lead, picture.dtype)[0]
-    data = read(store, passes._state.data, tiling, whole, (picture.channels,), picture.dtype)
+        whole = tuple(slice(0, n) for n in picture.space)
+        lead = (2, len(whole), picture.channels)
+        flux = read(store, passes._state.flux, tiling, whole, lead, picture.dtype)[0]
+        data = read(store, passes._state.data, tiling, whole, (picture.channels,), picture.dtype)
     return total, flux, data, tiling
 
 
@@ -85,7 +87,7 @@ def test_tiles_equal_one_piece_to_the_last_bit(shape, dtype, norm, channels, cou
     np.testing.assert_allclose(totals[-1][1], whole, rtol=1e-6)
 
 
-def test_certificate_on_tiles_equals_that_in_one_piece():
+def test_certificate_on_tiles_equals_that_in_one_piece(tmp_path):
     image = noisy((200, 260))
     energy = TotalVariation().on(image[None], (1.0, 1.0))
     betas = Momentum().factors(30)[0]
@@ -96,7 +98,9 @@ def test_certificate_on_tiles_equals_that_in_one_piece():
     for size in (64, 128):
         tiling = Tiling(image.shape, (size, size))
         with crew(None, 3, 1, Reporter(None)) as team:
-            passes = Passes(check_picture(image, None), energy, tiling, InMemory(), team)
+            store = Workspace(tmp_path / str(size))
+            store.folder.mkdir()
+            passes = Passes(check_picture(image, None), energy, tiling, store, team)
             many = TiledDual(passes, 20)
             many.set_step(0.1, 4 / 3)
             many.iterate(betas)
@@ -106,7 +110,7 @@ def test_certificate_on_tiles_equals_that_in_one_piece():
         assert terms.integral == pytest.approx(one.integral, rel=1e-12)
 
 
-def test_interpolated_flux_is_that_of_the_whole_grid():
+def test_interpolated_flux_is_that_of_the_whole_grid(tmp_path):
     rng = np.random.default_rng(1)
     space, levels = (150, 93), 3
     shapes = [space]
@@ -117,7 +121,7 @@ def test_interpolated_flux_is_that_of_the_whole_grid():
     whole = flux
     for shape in shapes[-2::-1]:
         whole = prolong(whole, (1, *shape))
-    store = InMemory()
+    store = Workspace(tmp_path)
     store.put("coarse", 0, flux)
     for window in [(slice(0, 64), slice(64, 93)), (slice(61, 150), slice(3, 20))]:
         part = Coarse("coarse", levels).read(store, window, space, np.dtype(float))

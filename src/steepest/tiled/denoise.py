@@ -14,7 +14,7 @@ from ..core.status import Status
 from ..flows.options import takes_options_of
 from ..flows.result import DenoiseResult
 from .dual import TiledDual
-from .picture import Picture, check_out
+from .picture import check_out
 from .setup import Setup
 
 _FIRST_LOOK = 72  # iterations before the gap is first measured
@@ -98,25 +98,28 @@ def denoise_tv(
     strength = check_number(strength, "strength", positive=True)
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
-    setup = Setup(image, energy, f"denoise_tv {strength} {tol} {energy} {most}", **options)
+    name = f"denoise_tv {strength} {tol} {energy} {most}"
+    setup = Setup(image, out, energy, name, **options)
     out = check_out(out, setup.picture, ())
-    outcome = None
+    outcome, rounding = None, 0.0
     with setup:
         levels = setup.coarse_levels()
         facts, means, scale = setup.scaled(*setup.survey(levels))
         tau, like = strength * scale, setup.like
         if needs_double(like, setup.energy, tau, facts.largest):
             setup.use_double()
-        frame = Picture(out, setup.picture.channel_axis, scale)
         coarse = setup.coarse_start(means, tau, tol / 3, levels)
-        dual = TiledDual(setup.passes((frame,), coarse), setup.halo, keep=0)
+        passes = setup.passes(coarse)
+        dual = TiledDual(passes, setup.halo, keep=0)
         floor = rounding_floor(setup.like, setup.energy, tau, facts.largest)
         goal = Goal(tol, most, floor=floor)
-        outcome = solve(dual, tau, goal, Momentum(expected=_FIRST_LOOK))
+        solved = solve(dual, tau, goal, Momentum(expected=_FIRST_LOOK))
+        setup.deliver(out, passes)
+        outcome, rounding = solved, setup.rounding
     error = gap = math.inf
     if outcome is not None:
         terms, gap = outcome.terms, outcome.relative_gap
-        error = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / scale
+        error = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / scale + rounding
     result = DenoiseResult(
         image=out,
         flux=None,

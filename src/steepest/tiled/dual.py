@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.certificate import StepTerms
+from ..convex.compiled.kernels_measure import MOST_COMPONENTS, WIDEST
 from ..convex.compiled.terms import exact_terms, single_terms
 from .passes import Passes
 from .task import Piece, halo_of
@@ -35,7 +36,10 @@ class TiledDual:
         picture = passes.picture
         self._passes, self._halo, self._keep = passes, halo, keep
         self._shape = (picture.channels, *picture.space)
-        self._single = picture.dtype == np.float32 and passes.energy.huber == 0
+        few = picture.channels * len(picture.space) <= MOST_COMPONENTS
+        self._width = min(passes.tiling.size[-1], self._shape[-1])
+        plain = passes.energy.huber == 0 and passes.weights is None
+        self._single = plain and few and picture.dtype == np.float32 and self._width <= WIDEST
         self._safe = _SAFE[picture.dtype.name]
         self._pending: list[Piece] = []
         self._restart, self._shrink = False, 1.0
@@ -93,12 +97,12 @@ class TiledDual:
         ``pieces`` are done in one pass, and done again in float64 where sums in float32 are too
         coarse. They are forgotten if ``accepts`` returns False for their terms.
         """
-        *before, first = packed([*self._pending, *pieces], self._halo)
-        for group in before:
-            self._passes.run(group, self._feasible)
-            self._passes.commit()
-        self._pending = [piece for piece in first if piece not in pieces]
-        found = self._measured(first)
+        *before, last = packed(self._pending, self._halo) or [()]
+        if halo_of((*last, *pieces)) > self._halo:
+            before, last = [*before, last], ()
+        self._do(before)
+        self._pending = list(last)
+        found = self._measured((*last, *pieces))
         if accepts is None or accepts(found):
             self._passes.commit()
             self._pending = []
@@ -114,7 +118,7 @@ class TiledDual:
         if self._single:
             total = self._passes.run(pieces, None)
             found = [
-                single_terms(energy, shape, tau, row, shape[-1])
+                single_terms(energy, shape, tau, row, self._width)
                 for tau, row in zip(steps, total, strict=True)
             ]
             if not any(terms is None for terms in found):
@@ -128,10 +132,14 @@ class TiledDual:
 
     def finish(self) -> None:
         """Do what was collected, for the last time."""
-        for group in packed(self._pending, self._halo):
-            self._passes.run(group, self._feasible)
-            self._passes.commit()
+        self._do(packed(self._pending, self._halo))
         self._pending = []
+
+    def _do(self, groups: Sequence[tuple[Piece, ...]]) -> None:
+        for group in groups:
+            if group:
+                self._passes.run(group, self._feasible)
+                self._passes.commit()
 
 
 def packed(pieces: Sequence[Piece], halo: int) -> list[tuple[Piece, ...]]:

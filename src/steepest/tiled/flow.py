@@ -19,7 +19,7 @@ from ..flows.options import takes_options_of
 from ..flows.result import FlowResult
 from ..flows.time_grid import DEFAULT_GRID, TimeGrid, check_times, make_nodes
 from .dual import TiledDual
-from .picture import Picture, check_out
+from .picture import check_out
 from .plan import count_iterations, pieces_of
 from .setup import Setup
 from .task import Piece, halo_of
@@ -72,32 +72,36 @@ def tv_flow(
     nodes = make_nodes(grid, wanted, num_steps)
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
-    setup = Setup(image, energy, f"tv_flow {nodes.tolist()} {tol} {energy} {most}", **options)
+    name = f"tv_flow {nodes.tolist()} {tol} {energy} {most}"
+    setup = Setup(image, out, energy, name, **options)
     out = check_out(out, setup.picture, (len(wanted),))
     places = {float(t): k for k, t in enumerate(wanted)}
     keep = [places.get(float(t)) for t in nodes]
-    march = _March()
+    march, rounding, done = _March(), 0.0, False
     with setup:
         facts, _, scale = setup.scaled(*setup.survey(0))
         taus = np.diff(nodes * scale, prepend=0.0).tolist()
         if needs_double(setup.like, setup.energy, max(taus), facts.largest):
             setup.use_double()
         goal = Goal(tol, most, reference=NEGLIGIBLE * facts.contrast)
-        counts = count_iterations(setup.picture, setup.energy, nodes * scale, goal, setup.workers)
-        axis = setup.picture.channel_axis
-        frames = tuple(Picture(out, axis, scale, (k,)) for k in range(len(wanted)))
+        expected = count_iterations(
+            setup.picture, setup.weights, setup.energy, nodes * scale, goal, setup.workers
+        )
+        counts = setup.workspace.once("counts", np.array(expected))
         floors = [rounding_floor(setup.like, setup.energy, t, facts.largest) for t in taus]
         goals = [Goal(tol, most, floor=floor, reference=goal.reference) for floor in floors]
-        march.run(
-            TiledDual(setup.passes(frames), setup.halo), setup.halo, taus, goals, counts, keep
-        )
-    if len(march.bounds) < len(nodes):
+        passes = setup.passes()
+        dual = TiledDual(passes, setup.halo)
+        march.run(dual, setup.halo, taus, goals, counts.tolist(), keep)
+        setup.deliver(out, passes)
+        rounding, done = setup.rounding, True
+    if not done:
         march.bounds = [Bound(math.inf, math.inf, math.inf)] * len(nodes)
         march.gaps, march.statuses = [math.inf] * len(nodes), [Status.STOPPED]
         scale = 1.0
     ends = [i for i, frame in enumerate(keep) if frame is not None]
     bounds = [march.bounds[i] for i in ends]
-    error = np.array([bound.distance for bound in bounds]) / scale
+    error = np.array([bound.distance for bound in bounds]) / scale + rounding
     starts = [0, *(i + 1 for i in ends[:-1])]
     result = FlowResult(
         images=out,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.total_variation import TotalVariation
-from ..core.progress import Progress, Reporter
+from ..core.progress import Progress, Reporter, asks_to_stop
 from .picture import Picture
 from .task import Coarse, Job, Piece, State, halo_of, run_job
 from .windows import Tiling
@@ -27,21 +27,22 @@ class Crew:
     """Who works: an executor, how many jobs it gets at a time, and who hears of it."""
 
     executor: Executor
-    workers: int
+    at_once: int
     num_threads: int
     report: Reporter
 
     def run(
-        self, function: Callable[[Any], Any], jobs: Iterable[Any], done: int, total: int, stage: str
+        self, function: Callable[[Any], Any], jobs: Iterable[Any], total: int, stage: str
     ) -> Iterator[tuple[Any, Any]]:
         """``(job, function(job))`` for all jobs, in the order in which they end."""
         pending: dict[Future[Any], Any] = {}
+        on_step = self.report.stage
         waiting = iter(jobs)
         try:
             while True:
                 for job in waiting:
                     pending[self.executor.submit(function, job)] = job
-                    if len(pending) >= 2 * self.workers:
+                    if len(pending) >= self.at_once:
                         break
                 if not pending:
                     return
@@ -49,13 +50,10 @@ class Crew:
                 for future in finished:
                     job = pending.pop(future)
                     yield job, future.result()
-                    done += 1
-                    if self.report(Progress(0, total, None, stage)):
+                    if asks_to_stop(on_step, Progress(0, total, None, stage)):
                         raise Stopped
         finally:
-            for future in pending:
-                future.cancel()
-            wait(pending)
+            wait([future for future in pending if not future.cancel()])
 
 
 @contextmanager
@@ -67,7 +65,7 @@ def crew(
         yield Crew(executor, workers, num_threads, report)
         return
     with ThreadPoolExecutor(workers, thread_name_prefix="steepest-tile") as threads:
-        yield Crew(threads, workers, num_threads, report)
+        yield Crew(threads, 2 * workers, num_threads, report)
 
 
 class Passes:
@@ -84,12 +82,14 @@ class Passes:
         tiling: Tiling,
         workspace: Workspace,
         team: Crew,
-        frames: Sequence[Picture] = (),
         coarse: Coarse | None = None,
+        weights: Picture | None = None,
     ) -> None:
         self.picture, self.energy, self.tiling = picture, energy, tiling
+        self.weights = weights
         self.num_passes = 0
-        self._store, self._crew, self._frames = workspace, team, tuple(frames)
+        self.frames: dict[int, str] = {}  # the names under which images were stored last
+        self._store, self._crew = workspace, team
         self._state = self._next = State(coarse=coarse)
 
     def run(self, pieces: tuple[Piece, ...], feasible: float | None) -> np.ndarray:
@@ -97,9 +97,18 @@ class Passes:
 
         The state is the same as before until `commit` is called.
         """
+        self._drop(self._next, self._state)
         self.num_passes += 1
         journal, halo = f"sums-{self.num_passes}", halo_of(pieces)
-        self._next = self._following(any(piece.advance for piece in pieces))
+        # names are never used again: a worker that was given up for dead may still write
+        advance = any(piece.advance for piece in pieces)
+        data = f"data-{self.num_passes}" if advance else self._state.data
+        self._next = State(data, f"flux-{self.num_passes}")
+        frames = {
+            piece.keep: f"frame-{piece.keep}-{self.num_passes}"
+            for piece in pieces
+            if piece.keep is not None
+        }
         rows = {
             tile.number: found
             for tile in self.tiling.tiles(0)
@@ -107,15 +116,18 @@ class Passes:
         }
         jobs = (
             Job(
-                tile, self.tiling, self.picture, self.energy, pieces, self._store, self._state,
-                self._next, journal, self._frames, feasible, self._crew.num_threads,
+                tile, self.tiling, self.picture, self.weights, self.energy, pieces, self._store,
+                self._state, self._next, journal, frames, feasible, self._crew.num_threads,
             )
             for tile in self.tiling.tiles(halo)
             if tile.number not in rows
         )  # fmt: skip
         stage = f"pass {self.num_passes}"
-        for job, sums in self._crew.run(run_job, jobs, len(rows), len(self.tiling), stage):
+        for job, sums in self._crew.run(run_job, jobs, len(self.tiling) - len(rows), stage):
             rows[job.tile.number] = sums
+        for keep in frames.keys() & self.frames.keys():
+            self._store.drop(self.frames[keep])
+        self.frames.update(frames)
         every = np.array([rows[number] for number in range(len(self.tiling))])
         total = every.sum(0)  # always in the order of the tiles
         total[:, :1] = every[:, :, :1].max(0)
@@ -123,15 +135,9 @@ class Passes:
 
     def commit(self) -> None:
         """Make the result of the last pass the state."""
+        self._drop(self._state, self._next)
         self._state = self._next
 
-    def _following(self, advance: bool) -> State:
-        """The names for the next state: two take turns."""
-        data = self._state.data
-        if advance:
-            data = _other("data", data)
-        return State(data, _other("flux", self._state.flux))
-
-
-def _other(name: str, present: str | None) -> str:
-    return f"{name}-2" if present == f"{name}-1" else f"{name}-1"
+    def _drop(self, old: State, kept: State) -> None:
+        for name in {old.data, old.flux} - {kept.data, kept.flux, None}:
+            self._store.drop(str(name))

@@ -7,7 +7,7 @@ pixels are therefore the same, in the core, as k iterations on the whole image, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from ..convex.compiled.dual import CompiledDual
 from ..convex.compiled.kernels_measure import NUM_SUMS
 from ..convex.total_variation import TotalVariation
+from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
 from .picture import Picture
 from .windows import Tile, Tiling, Window
@@ -61,8 +62,7 @@ class Coarse:
         self, store: Workspace, window: Window, space: tuple[int, ...], dtype: np.dtype
     ) -> np.ndarray:
         """The flux interpolated to a window of the fine grid of ``space`` pixels."""
-        flux = store.get(self.name, 0)
-        assert flux is not None
+        flux = store.map(self.name, 0)
         ends = tuple((w.start, w.stop) for w in window)
         return self._at(flux, 0, ends, space).astype(dtype)
 
@@ -100,25 +100,29 @@ class State:
 
 @dataclass(frozen=True)
 class Job:
-    """One tile of one pass. The sums are put under the name ``journal``."""
+    """One tile of one pass.
+
+    The sums are put under the name ``journal``, and stored images under the names ``frames``.
+    """
 
     tile: Tile
     tiling: Tiling
     picture: Picture
+    weights: Picture | None
     energy: TotalVariation
     pieces: tuple[Piece, ...]
     store: Workspace
     source: State
     target: State
     journal: str
-    frames: tuple[Picture, ...]
+    frames: dict[int, str]
     feasible: float | None
     num_threads: int
 
 
 def run_job(job: Job) -> np.ndarray:
     """Do a pass on one tile; return the sums (measurements, NUM_SUMS) of its core."""
-    core, window, inner = job.tile.core, job.tile.window, job.tile.inner
+    number, window, inner, picture = job.tile.number, job.tile.window, job.tile.inner, job.picture
     cut: Any = (..., *inner)
     dual = _resumed(job, window)
     within = [(part.start, part.stop) for part in inner]
@@ -135,15 +139,16 @@ def run_job(job: Job) -> np.ndarray:
             if piece.measure:
                 sums.append(found)
         if piece.keep is not None:
-            job.frames[piece.keep].write(core, dual.image[cut])
+            frame = picture.restored(dual.image[cut])
+            job.store.put(job.frames[piece.keep], number, frame)
         if piece.advance:
             dual.advance()
     if job.target.data is not None and any(piece.advance for piece in job.pieces):
-        job.store.put(job.target.data, job.tile.number, dual.image[cut])
+        job.store.put(job.target.data, number, dual.image[cut])
     if job.target.flux is not None:
-        job.store.put(job.target.flux, job.tile.number, np.stack([a[cut] for a in dual.warm]))
+        job.store.put(job.target.flux, number, np.stack([a[cut] for a in dual.warm]))
     total = np.array(sums).reshape(-1, NUM_SUMS)
-    job.store.put(job.journal, job.tile.number, total)
+    job.store.put(job.journal, number, total)
     return total
 
 
@@ -155,14 +160,23 @@ def _resumed(job: Job, window: Window) -> CompiledDual:
         f = picture.read(window)
     else:
         f = read(job.store, source.data, job.tiling, window, (channels,), dtype)
-    dual = CompiledDual(f, job.energy, job.num_threads)
+    energy = job.energy
+    if job.weights is not None:
+        energy = replace(energy, weights=read_weights(job.weights, window)).on(f, energy.steps)
+    dual = CompiledDual(f, energy, job.num_threads)
     if source.flux is not None:
         lead = (2, len(window), channels)
         p, y = read(job.store, source.flux, job.tiling, window, lead, dtype)
         dual.warm = (p, y)
     elif source.coarse is not None:
-        dual.set_flux(source.coarse.read(job.store, window, job.tiling.space, dtype))
+        flux = source.coarse.read(job.store, window, job.tiling.space, dtype)
+        dual.set_flux(flux if job.weights is None else energy.project(flux))
     return dual
+
+
+def read_weights(weights: Picture, window: Window) -> np.ndarray:
+    """A window of the weights, which `TotalVariation.on` checks."""
+    return np.asarray(weights.array[window])
 
 
 @dataclass(frozen=True)
@@ -170,16 +184,26 @@ class Survey:
     """What is known of an image before it is processed, and the part of it in one core."""
 
     picture: Picture
+    weights: Picture | None
     tile: Tile
     levels: int
 
 
-def run_survey(job: Survey) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value, sums and sums of squares (4, channels), and block means."""
+def run_survey(job: Survey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Smallest and largest value, sums and sums of squares (4, channels), and block means.
+
+    The means are those of the image and of the weights.
+    """
     u = job.picture.read(job.tile.core)
     space = tuple(range(1, u.ndim))
     wide = u.astype(np.float64)
     facts = np.array([u.min(space), u.max(space), wide.sum(space), (wide * wide).sum(space)])
+    del wide
+    w = None
+    if job.weights is not None:
+        checked = check_weights(read_weights(job.weights, job.tile.core), u.shape[1:], u)
+        w = np.asarray(checked, u.dtype)[None]
     for _ in range(job.levels):
         u = average(u)
-    return facts, u
+        w = None if w is None else average(w)
+    return facts, u, w

@@ -80,10 +80,13 @@ def make_tiling(
     InputError
         If the smallest useful tile needs more memory.
     """
-    per_value = _BYTES * itemsize * channels * (1 if len(space) < 3 else 4 / 3)
+
+    def tiling(size: int) -> Tiling:
+        # tiles of equal size: none that is a narrow remainder
+        return Tiling(space, tuple(_even(n, size) for n in space))
 
     def needed(size: int) -> float:
-        return math.prod(min(n, size + 2 * halo) for n in space) * per_value * workers
+        return workers * bytes_of(tiling(size), channels, itemsize, halo)
 
     size = -(-max(space) // ALIGN) * ALIGN
     while size > ALIGN and needed(size) > memory:
@@ -93,8 +96,20 @@ def make_tiling(
             f"memory: tiles with a halo of {halo} pixels need {math.ceil(2 * needed(size) / 1e6)} "
             f"MB for {workers} workers; give more memory, fewer workers or a smaller halo"
         )
-    # tiles of equal size: none that is a narrow remainder
-    return Tiling(space, tuple(_even(n, size) for n in space))
+    return tiling(size)
+
+
+def bytes_of(tiling: Tiling, channels: int, itemsize: int, halo: int) -> float:
+    """The memory that a worker needs for one tile."""
+    pairs = zip(tiling.space, tiling.size, strict=True)
+    pixels = math.prod(min(n, m + 2 * halo) for n, m in pairs)
+    return pixels * _BYTES * itemsize * channels * (1 if len(tiling.space) < 3 else 4 / 3)
+
+
+def halo_share(tiling: Tiling, halo: int) -> float:
+    """How much more is computed than the image: windows divided by cores."""
+    pairs = list(zip(tiling.space, tiling.size, strict=True))
+    return math.prod(min(n, m + 2 * halo) / min(n, m) for n, m in pairs)
 
 
 def _even(length: int, most: int) -> int:

@@ -1,6 +1,6 @@
-"""What is kept between two passes: one array for each tile and name, in a folder or in memory.
+"""What is kept between two passes: one array for each tile and name, as files in a folder.
 
-A pass reads one set of arrays and writes another, so that a tile can be done again at any time.
+A pass reads one set of files and writes another, so that a tile can be done again at any time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,43 +24,14 @@ from .windows import Tiling, Window
 _MARK = "steepest-work.json"
 
 
-class InMemory:
-    """Arrays in main memory; workers are threads."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[tuple[str, int], np.ndarray] = {}
-
-    def put(self, name: str, number: int, array: np.ndarray) -> None:
-        """Keep an array."""
-        self._arrays[name, number] = np.ascontiguousarray(array)
-
-    def get(self, name: str, number: int) -> np.ndarray | None:
-        """The array that was put, or None."""
-        return self._arrays.get((name, number))
-
-    def close(self) -> None:
-        """Forget everything."""
-        self._arrays.clear()
-
-
-class OnDisk:
+@dataclass(frozen=True)
+class Workspace:
     """Files of NumPy in a folder, which workers on other machines may share.
 
     A file appears only when it is complete.
     """
 
-    def __init__(self, folder: str | Path | None, signature: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="steepest-") if folder is None else folder)
-        mark = self.folder / _MARK
-        if self.folder.is_dir() and any(self.folder.iterdir()):
-            found = json.loads(mark.read_text())["of"] if mark.exists() else None
-            if found != signature:
-                what = "belongs to other work" if found else "is not empty"
-                raise InputError(
-                    f"work={str(folder)!r} {what}; give another folder, or delete this one"
-                )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps({"of": signature}))
+    folder: Path
 
     def _path(self, name: str, number: int) -> Path:
         return self.folder / name / f"{number}.npy"
@@ -68,24 +41,113 @@ class OnDisk:
         path = self._path(name, number)
         path.parent.mkdir(exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, array, allow_pickle=False)
-        os.replace(temporary, path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.save(file, array, allow_pickle=False)
+            os.replace(temporary, path)
+        except BaseException:  # such as a full disk
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def map(self, name: str, number: int) -> np.ndarray:
+        """The array that was put, as a memory map."""
+        found: np.ndarray = np.load(self._path(name, number), mmap_mode="r", allow_pickle=False)
+        return found
 
     def get(self, name: str, number: int) -> np.ndarray | None:
-        """The array that was put, as a memory map, or None."""
+        """The array that was put, in memory, or None."""
         try:
-            found: np.ndarray = np.load(self._path(name, number), mmap_mode="r", allow_pickle=False)
+            found: np.ndarray = np.load(self._path(name, number), allow_pickle=False)
         except FileNotFoundError:
             return None
         return found
 
-    def close(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def once(self, name: str, array: np.ndarray) -> np.ndarray:
+        """The array that was put first under this name: this one, or that of interrupted work."""
+        found = self.get(name, 0)
+        if found is None:
+            self.put(name, 0, array)
+        return array if found is None else found
+
+    def drop(self, name: str) -> None:
+        """Delete all arrays of this name."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def check_space(self, needed: float) -> None:
+        """Raise `InputError` if the disk has no room for ``needed`` bytes in this folder."""
+        held = sum(path.stat().st_size for path in self.folder.rglob("*.npy"))
+        free = shutil.disk_usage(self.folder).free + held
+        if needed > free:
+            raise InputError(
+                f"work: {self.folder} has {free / 1e9:.1f} GB of free space; about "
+                f"{needed / 1e9:.1f} GB are needed (give a folder on another disk)"
+            )
 
 
-Workspace = InMemory | OnDisk
+@contextmanager
+def open_workspace(
+    work: str | Path | None, beside: Path | None, signature: str
+) -> Iterator[Workspace]:
+    """The given folder, or a new one in the folder ``beside``, for work of this signature.
+
+    Only one process at a time may use it. It is deleted at the end; after an exception, a given
+    folder is kept.
+    """
+    folder = _new_folder(beside) if work is None else Path(work).absolute()
+    _claim(folder, signature)
+    done = work is None
+    try:
+        with _locked(folder):
+            yield Workspace(folder)
+        done = True
+    finally:
+        if done:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(beside: Path | None) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="steepest-work-", dir=beside)).absolute()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="steepest-work-"))
+
+
+def _claim(folder: Path, signature: str) -> None:
+    """Write the signature into a new folder, or compare it with the one that is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = not any(folder.iterdir())
+        if empty:
+            with suppress(FileExistsError), (folder / _MARK).open("x") as file:
+                json.dump({"of": signature}, file)
+    except OSError as error:
+        raise InputError(f"work={str(folder)!r} cannot be used ({error.strerror})") from None
+    try:
+        found = json.loads((folder / _MARK).read_text())["of"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"work={str(folder)!r} is not empty, and not a folder of earlier work; give a new folder"
+        ) from None
+    if found != signature:
+        raise InputError(
+            f"work={str(folder)!r} belongs to other work; give another folder, or delete this one"
+        )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out. The lock ends with the process, however that ends."""
+    with (folder / _MARK).open("r+") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"work={str(folder)!r} is in use by another process") from None
+        except (ImportError, OSError):  # Windows; file systems without locks
+            pass
+        yield
 
 
 def read(
@@ -97,8 +159,7 @@ def read(
         range(w.start // m, -(-w.stop // m)) for w, m in zip(window, tiling.size, strict=True)
     ]
     for place in product(*ranges):
-        core = store.get(name, tiling.number(place))
-        assert core is not None
+        core = store.map(name, tiling.number(place))
         corner = [i * m for i, m in zip(place, tiling.size, strict=True)]
         size = core.shape[len(lead) :]
         ends = [
