@@ -127,7 +127,7 @@ def _claim(folder: Path, signature: str) -> None:
         found = json.loads((folder / _MARK).read_text())["of"]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
-            f"work={str(folder)!r} is not empty, and not a folder of earlier work; give a new folder"
+            f"work={str(folder)!r} holds something else than earlier work; give a new folder"
         ) from None
     if found != signature:
         raise InputError(
