@@ -49,7 +49,7 @@ class StoredImage:
     units: tuple[str | None, ...]
     name: str = "image"
     version: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def space(self) -> str:
