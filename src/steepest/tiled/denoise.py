@@ -45,30 +45,36 @@ def denoise_tv(
     ----------
     image : array-like, 1-D to 3-D, plus an optional channel axis
         Anything with ``shape``, ``dtype`` and slicing that returns arrays: a NumPy array or memory
-        map, an array of zarr or h5py. The dtypes are those of `steepest.denoise_tv`.
+        map, an array of zarr or h5py. The dtypes are those of `steepest.denoise_tv`. For a time
+        series, call the function once for each image.
     strength : float
         Positive weight of the total variation, in grey value x pixel.
     out : array-like, optional
         Where the result is written by slices, of the shape of ``image``, such as an array of zarr.
-        With several workers, tiles are written at the same time; they begin at multiples of 64
-        pixels. The default is a new NumPy array.
+        It is written at the end, whole chunks at a time, and not touched before. The default is a
+        new NumPy array.
     tol : float
         Relative duality gap at which the solver stops.
     isotropic, huber, spacing, channel_axis, data_range, max_num_iter, raise_on_failure
-        As in `steepest.denoise_tv`.
-    halo : int
-        Pixels around each tile, and about the number of iterations of one pass over the image.
+        As in `steepest.denoise_tv`. Channels share one norm for each pixel.
+    weights : array-like of the spatial shape, optional
+        As in `steepest.denoise_tv`, and read by windows like ``image``.
+    halo : int, optional
+        Pixels around each tile, and about the number of iterations of one pass over the image. The
+        default is chosen from 16 to 96 such that the least is computed twice.
     memory : int or str
         Main memory to use, in bytes or as "2GB", for all workers of this machine together.
     work : path, optional
-        An empty or new folder for arrays between two passes (about 8 values for each value of the
-        image, on a disk that all workers share). If the work is interrupted, call the function
-        again with the same arguments and folder: finished tiles are not computed again. The folder
-        is deleted at the end. The default is a temporary folder.
+        An empty or new folder for arrays between two passes, on a disk that all workers share. For
+        a 2-D image in float32, they take about 40 bytes for each value. If the work is interrupted,
+        call the function again with the same image, options and folder: finished tiles are not
+        computed again (``memory``, ``executor`` and the numbers of workers may change). The folder
+        is deleted at the end. The default is a temporary folder beside the file of ``out`` or
+        ``image``, or the system's one for arrays in memory.
     executor : concurrent.futures.Executor, optional
         Who works on the tiles, such as a process pool or
-        ``dask.distributed.Client(...).get_executor()``. ``image``, ``out`` and ``work`` must then
-        be readable and writable where the workers run. The default is threads.
+        ``dask.distributed.Client(...).get_executor()``. The workers must then be able to read the
+        files of ``image`` and to write in ``work``. The default is threads.
     num_workers : int, optional
         Tiles in work at the same time. The default is ``num_threads``.
     num_threads : int, optional

@@ -153,7 +153,7 @@ def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
     """
     shape, dtype = (*lead, *picture.shape), picture.result_dtype
     if out is None:
-        return np.empty(shape, dtype)
+        return np.zeros(shape, dtype)
     given = tuple(getattr(out, "shape", ())), _dtype_of(out)
     if not hasattr(out, "__setitem__") or given[0] != shape or given[1] != dtype:
         raise InputError(
