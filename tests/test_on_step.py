@@ -33,8 +33,7 @@ WITHOUT = {"paper_loss", "report_loss"}  # ``**options`` that are no on_step
 class Case:
     """A call with at least ``least`` reports, which has a result from the ``enough``-th on.
 
-    If stopped earlier than at its end, all of the result is finite, or, if not ``finite``, its bounds
-    are not.
+    If it is stopped, all of its result is finite, or, if not ``finite``, its bounds are not.
     """
 
     call: Callable[..., Any]

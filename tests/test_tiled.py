@@ -328,6 +328,10 @@ def test_dtypes_of_files(tmp_path):
     swapped = noisy((90, 100)).astype(">f8")
     exact = tiled.denoise_tv(swapped.astype(float), 0.1)
     assert np.array_equal(tiled.denoise_tv(swapped, 0.1).image, exact.image)
+    counts = (1000 * noisy((90, 100))).clip(0).astype(">u2")
+    out = np.zeros_like(counts)
+    tiled.denoise_tv(counts, 0.01, out)
+    assert np.array_equal(out, tiled.denoise_tv(counts.astype(np.uint16), 0.01).image)
     with pytest.raises(InputError, match="masked"):
         tiled.denoise_tv(np.ma.masked_equal(image.astype(float), 0), 0.1)
 

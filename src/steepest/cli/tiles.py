@@ -111,6 +111,8 @@ def run_tiled(
         record = Record(source, outputs=targets[source])
         with ExitStack() as stack:
             image = stack.enter_context(open_windows(source))
+            if arguments.scheduler is not None and not is_store(source):
+                raise InputError("--scheduler: only for Zarr stores, not for TIFF files")
             _describe(record, image)
             keywords = _keywords(arguments, image)
             keywords.update(stack.enter_context(_crew(arguments)))

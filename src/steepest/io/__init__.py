@@ -16,6 +16,7 @@ from .metadata import Metadata
 from .notes import not_kept, notes
 from .outputs import OutputSet, check_writable
 from .samples import SAMPLES, sample
+from .stores import StoredImage, create_store, open_store
 
 __all__ = [
     "READ_ONLY",
@@ -24,14 +25,17 @@ __all__ = [
     "Image",
     "Metadata",
     "OutputSet",
+    "StoredImage",
     "base_name",
     "check_kind",
     "check_target",
     "check_writable",
+    "create_store",
     "from_float",
     "image_files",
     "not_kept",
     "notes",
+    "open_store",
     "read_image",
     "read_labels",
     "sample",

@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 
 from steepest.core.errors import InputError
 
+from . import tiff
 from .image import DTYPES
 from .paths import check_path
 
@@ -28,6 +29,7 @@ _SAFE = {
     *("zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "bitround", "fletcher32", "adler32"),
 }  # codecs that execute nothing: "pickle" would
 _LARGEST_CHUNK = 1 << 30  # bytes
+_MOST_PIXELS = 1 << 44  # of a TIFF file that is read by windows
 _CHUNK = 512  # pixels along y and x, if the source has no chunks of its own
 _SMALLEST = 512  # pixels of the last level of a pyramid
 _BLOCK = 2048  # pixels that are averaged at a time
@@ -220,22 +222,26 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
     if is_store(path):
         yield open_store(path)
         return
-    import tifffile
-
     zarr, name = _zarr(), check_path(path)
-    try:
-        file = tifffile.TiffFile(name, _multifile=False)
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise InputError(f"{name}: cannot be read as TIFF ({error})") from None
-    with file:
-        series = file.series[0]
-        if series.dataoffset is not None:
-            array: Any = tifffile.memmap(name, mode="r")
-        else:
-            array = zarr.open(series.aszarr(level=0), mode="r")
-            piece = math.prod(array.chunks) * np.dtype(array.dtype).itemsize
-            if piece > _LARGEST_CHUNK:
-                raise InputError(f"{name}: strips of {piece} bytes; allowed are {_LARGEST_CHUNK}")
+    if not Path(name).is_file():
+        raise InputError(f"{name}: no such file")
+    with open(name, "rb") as file, ExitStack() as stack:
+        try:
+            tif = stack.enter_context(tiff.opened(file, name, _MOST_PIXELS))
+            series = tif.series[0]
+            if series.dataoffset is not None:
+                dtype = np.dtype(series.dtype).newbyteorder(tif.byteorder)
+                array: Any = np.memmap(file, dtype, "r", series.dataoffset, series.shape)
+            else:
+                array = zarr.open(series.aszarr(level=0), mode="r")
+        except InputError:
+            raise
+        except Exception as error:  # tifffile raises almost anything for damaged files
+            raise InputError(f"{name}: cannot be read as TIFF ({error})") from None
+        chunks = getattr(array, "chunks", ())
+        piece = math.prod(chunks) * np.dtype(array.dtype).itemsize
+        if piece > _LARGEST_CHUNK:
+            raise InputError(f"{name}: strips of {piece} bytes; allowed are {_LARGEST_CHUNK}")
         axes = series.axes.translate(str.maketrans("SIQTCZYX", "czztczyx"))
         if len(set(axes)) < len(axes) or not set(axes) <= set(_TYPES):
             raise InputError(f"{name}: axes {series.axes}; allowed are T, C, Z, Y, X and S")

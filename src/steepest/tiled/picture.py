@@ -140,7 +140,7 @@ def _dtype_of(image: Any) -> np.dtype | None:
 
 def _result_dtype(dtype: Any) -> np.dtype:
     kind = np.dtype(dtype)
-    return np.dtype(np.float32) if kind.kind == "b" else kind
+    return np.dtype(np.float32) if kind.kind == "b" else kind.newbyteorder("=")
 
 
 def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
@@ -155,7 +155,8 @@ def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
     if out is None:
         return np.zeros(shape, dtype)
     given = tuple(getattr(out, "shape", ())), _dtype_of(out)
-    if not hasattr(out, "__setitem__") or given[0] != shape or given[1] != dtype:
+    other = given[0] != shape or given[1] is None or given[1].newbyteorder("=") != dtype
+    if other or not hasattr(out, "__setitem__"):
         raise InputError(
             f"out of type {type(out).__name__} with shape {given[0]} and dtype {given[1]}; needed "
             f"are shape {shape}, dtype {dtype} and assignment by slices"
