@@ -15,9 +15,7 @@ from ..flows.options import takes_options_of
 from ..flows.result import DenoiseResult
 from .dual import TiledDual
 from .picture import check_out
-from .setup import Setup
-
-_FIRST_LOOK = 72  # iterations before the gap is first measured
+from .setup import USUAL, Setup
 
 
 @takes_options_of(Setup)
@@ -119,7 +117,7 @@ def denoise_tv(
         dual = TiledDual(passes, setup.halo, keep=0)
         floor = rounding_floor(setup.like, setup.energy, tau, facts.largest)
         goal = Goal(tol, most, floor=floor)
-        solved = solve(dual, tau, goal, Momentum(expected=_FIRST_LOOK))
+        solved = solve(dual, tau, goal, Momentum(expected=USUAL))
         setup.deliver(out, passes)
         outcome, rounding = solved, setup.rounding
     error = gap = math.inf

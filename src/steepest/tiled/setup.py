@@ -28,7 +28,8 @@ from .task import Coarse, Survey, run_survey
 from .windows import Tiling, bytes_of, halo_share, make_tiling
 from .workspace import open_workspace
 
-_HALOS = (96, 64, 48, 32, 24, 16)
+_HALOS = (96, 80, 64, 48, 32, 24, 16)
+USUAL = 72  # iterations that many images need
 _PASS = 10  # reading and writing of a pass takes about as long as so many iterations
 _MOST_LEVELS = 6  # tiles begin at multiples of 2**6
 _COARSE_BYTES = 64  # of the solver on the coarse grid, per pixel
@@ -130,7 +131,8 @@ class Setup:
             except InputError as refused:
                 error = refused
                 continue
-            work = halo_share(tiling, halo) * (1 + _PASS / halo)
+            passes = math.ceil(USUAL / (halo - 2))
+            work = halo_share(tiling, halo) * (USUAL + _PASS * passes)
             found.append((work, halo, tiling))
         if not found:
             assert error is not None
