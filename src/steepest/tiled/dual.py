@@ -26,19 +26,24 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 class TiledDual:
-    """The dual problem of an image on tiles. Iterations are collected, and done by `measure`."""
+    """The dual problem of an image on tiles. Iterations are collected, and done by `measure`.
+
+    The certificate's sums are in float64 if ``exact``, or where float32 turns out to be too coarse.
+    """
 
     patience = 400
     correction_cost = math.inf
     chunk = 24
 
-    def __init__(self, passes: Passes, halo: int, keep: int | None = None) -> None:
+    def __init__(
+        self, passes: Passes, halo: int, keep: int | None = None, exact: bool = False
+    ) -> None:
         picture = passes.picture
         self._passes, self._halo, self._keep = passes, halo, keep
         self._shape = (picture.channels, *picture.space)
         few = picture.channels * len(picture.space) <= MOST_COMPONENTS
         self._width = min(passes.tiling.size[-1], self._shape[-1])
-        plain = passes.energy.huber == 0 and passes.weights is None
+        plain = passes.energy.huber == 0 and passes.weights is None and not exact
         self._single = plain and few and picture.dtype == np.float32 and self._width <= WIDEST
         self._safe = _SAFE[picture.dtype.name]
         self._pending: list[Piece] = []

@@ -91,7 +91,8 @@ def tv_flow(
         floors = [rounding_floor(setup.like, setup.energy, t, facts.largest) for t in taus]
         goals = [Goal(tol, most, floor=floor, reference=goal.reference) for floor in floors]
         passes = setup.passes()
-        dual = TiledDual(passes, setup.halo)
+        # short steps have small gaps, which sums in float32 would hide: each pass would run twice
+        dual = TiledDual(passes, setup.halo, exact=True)
         march.run(dual, setup.halo, taus, goals, counts.tolist(), keep)
         setup.deliver(out, passes)
         rounding, done = setup.rounding, True
@@ -163,8 +164,10 @@ class _March:
                     if goals[i].reached(found, counts[i]) is None:
                         short.append(i)
                         factor = 1.1 * math.sqrt(min(goals[i].excess(found), 4.0))
-                        most = goals[i].max_num_iter
-                        counts[i] = min(math.ceil(factor * counts[i]), most)
+                        counts[i] = min(math.ceil(factor * counts[i]), goals[i].max_num_iter)
+                        if i == short[0]:  # later steps will be short as well
+                            for k in range(first + len(terms), len(counts)):
+                                counts[k] = min(round(factor * counts[k]), goals[k].max_num_iter)
                 return not short
 
             terms = dual.measured(pieces, accepts)

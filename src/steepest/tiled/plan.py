@@ -16,6 +16,7 @@ from .task import Piece, read_weights
 from .windows import Window
 
 _PATCHES = 2  # along each axis
+_MARGIN = 1.1  # doing a pass again costs more than some iterations too many
 _PATCH = {1: 8192, 2: 320, 3: 64}  # pixels along each axis of a patch
 
 
@@ -49,7 +50,7 @@ def count_iterations(
     counts: list[int] = []
 
     def note(index: int, time: float, outcome: Any, bound: Any, image: Any) -> None:
-        counts.append(max(outcome.iterations, 2))
+        counts.append(max(round(_MARGIN * outcome.iterations), 2))
 
     part = sample(picture.space, picture.read)
     if weights is not None:
