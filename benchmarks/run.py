@@ -39,6 +39,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="folder for the results")
     parser.add_argument("--repeats", type=int, help="rounds of timing (default 15, quick 3)")
     parser.add_argument("--peers", help="peers to run: comma-separated beginnings of their names")
+    parser.add_argument("--sizes", type=int, nargs="+", help="sizes for scaling")
     parser.add_argument("--no-float64", action="store_true", help="do not run steepest in float64")
     return parser.parse_args(arguments)
 
@@ -61,6 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = settings.QUICK if options.quick else settings.FULL
     if options.repeats:
         chosen = replace(chosen, repeats=options.repeats)
+    if options.sizes:
+        chosen = replace(chosen, scaling_sizes=tuple(options.sizes))
     output = options.output or (HERE / ".cache" / "quick" if options.quick else HERE / "results")
     machine = report.describe_machine()
     contenders = [ours.steepest(threads) for threads in chosen.thread_counts]

@@ -1,7 +1,8 @@
 """Draw the pictures that README.md and the documentation show: ``python docs/make_images.py``.
 
 Name one part to draw it alone: ``effects``, ``decomposition`` (what ``steepest decompose
-sample:camera`` writes, from the same calls), ``learning`` (needs torch) or ``inpainting``.
+sample:camera`` writes, from the same calls), ``learning`` (needs torch), ``inpainting`` or
+``manifold``.
 """
 
 from __future__ import annotations
@@ -90,14 +91,28 @@ def draw_inpainting() -> None:
         save(figure, name, dpi, colours)
 
 
+def draw_manifold() -> None:
+    """Phases, orientations and tensors before and after."""
+    import manifold_pictures as pictures
+
+    for name, colours in (
+        ("phases", 0),
+        ("orientations", 0),
+        ("misorientations", 256),
+        ("tensors", 256),
+    ):
+        save(getattr(pictures, name)(), f"{name}.png", 120, colours)
+
+
 def main() -> None:
-    """Everything, or what is named: effects, decomposition, learning, inpainting."""
+    """Everything, or what is named: effects, decomposition, learning, inpainting, manifold."""
     FOLDER.mkdir(exist_ok=True)
     parts = {
         "effects": draw_effects,
         "decomposition": draw_decomposition,
         "learning": draw_learning,
         "inpainting": draw_inpainting,
+        "manifold": draw_manifold,
     }
     for name in sys.argv[1:] or parts:
         parts[name]()

@@ -46,3 +46,40 @@ def photo(here):
     array = np.ascontiguousarray(sample()[100:148, 200:260])
     write_image("photo.png", array)
     return array
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, without a graphics processor."""
+    pytest.importorskip("starlette", reason="Starlette is not installed")
+    pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    from cases.page import CHROMIUM, FLAGS
+
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def start(browser):
+    """Start a server and open its page."""
+    from contextlib import ExitStack
+
+    from cases.page import COFFEE, App, Session, served
+
+    with ExitStack() as stack:
+        apps = []
+
+        def begin(image=COFFEE, query="", wait=True, **context):
+            session = Session(image)
+            app = App(browser, session, stack.enter_context(served(session)), query, **context)
+            stack.callback(app.page.context.close)
+            apps.append(app)
+            return app.ready() if wait else app
+
+        yield begin
+    assert [error for app in apps for error in app.errors] == []

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,12 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, minimize, minimize_scalar
 
 import steepest
-from steepest import SecondOrderTotalVariation, TotalGeneralisedVariation, TotalVariation
+from steepest import (
+    CombinedTotalVariation,
+    SecondOrderTotalVariation,
+    TotalGeneralisedVariation,
+    TotalVariation,
+)
 from steepest.convex.pointwise import PointwiseEnergy
 from steepest.convex.registry import make_dual
 
@@ -27,6 +34,8 @@ ENERGIES = [
     SecondOrderTotalVariation(),
     SecondOrderTotalVariation(norm="anisotropic", boundary="periodic"),
     SecondOrderTotalVariation(huber=0.2),
+    CombinedTotalVariation(alpha=0.6, beta=0.3),
+    CombinedTotalVariation(norm="anisotropic", huber=0.1, boundary="periodic"),
     TotalGeneralisedVariation(),
     TotalGeneralisedVariation(alpha1=0.7, alpha0=0.5, boundary="periodic"),
 ]
@@ -139,6 +148,7 @@ EIGENVALUES = [
     (TotalVariation(boundary="periodic"), 8**0.5),
     (TotalVariation(boundary="periodic", norm="anisotropic"), 4.0),
     (SecondOrderTotalVariation(boundary="periodic"), 8.0),
+    (CombinedTotalVariation(boundary="periodic", alpha=0.5, beta=0.25), 0.5 * 8**0.5 + 2.0),
     (TotalGeneralisedVariation(boundary="periodic", alpha0=2.0), 8**0.5),
     (TotalGeneralisedVariation(boundary="periodic", alpha0=0.1), 0.8),
 ]
@@ -254,6 +264,91 @@ def test_generalised_with_much_second_order_is_total_variation_after_a_slope() -
     np.testing.assert_allclose(result.image, solved(c) + c * x, atol=2e-3)
 
 
+def dense_operators(shape: tuple[int, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Matrices of the first and the second differences of an image, one per component."""
+    eyes = [np.eye(n) for n in shape]
+
+    def along(axis: int, matrix: np.ndarray) -> np.ndarray:
+        return reduce(np.kron, [matrix if a == axis else eye for a, eye in enumerate(eyes)])
+
+    forward = [np.vstack([np.diff(eye, axis=0), 0 * eye[:1]]) for eye in eyes]
+    second = [np.vstack([0 * e[:1], np.diff(e, 2, axis=0), 0 * e[:1]]) for e in eyes]
+    inner = [np.vstack([0 * eye[:1], np.diff(eye, axis=0)]) for eye in eyes]
+    first = [along(a, forward[a]) for a in range(len(shape))]
+    bends = [along(a, second[a]) for a in range(len(shape))]
+    for a, b in combinations(range(len(shape)), 2):  # (d_a d+_b + d_b d+_a) / 2, times sqrt(2)
+        there = along(a, inner[a]) @ np.diag(along(b, forward[b]).any(1) * 1.0) @ first[b]
+        back = along(b, inner[b]) @ np.diag(along(a, forward[a]).any(1) * 1.0) @ first[a]
+        bends.append((there + back) / 2**0.5)
+    return first, bends
+
+
+def dense_combined(f: np.ndarray, alpha: float, beta: float) -> np.ndarray:
+    """``argmin 1/2|v - f|^2 + alpha TV + beta TV2`` of (channels, *space), by dense ADMM."""
+    groups = [np.stack(m) for m in dense_operators(f.shape[1:])]
+    data, weights, rho = f.reshape(len(f), -1).T, (alpha, beta), 0.5
+    matrix = np.concatenate([g.reshape(-1, len(data)) for g in groups])
+    inverse = np.linalg.inv(np.eye(len(data)) + rho * matrix.T @ matrix)
+    z = y = np.zeros((len(matrix), len(f)))
+    cut = len(groups[0]) * len(data)
+    for _ in range(4000):
+        v = inverse @ (data + rho * matrix.T @ (z - y))
+        w = matrix @ v + y
+        shrunk = []
+        for weight, part in zip(weights, (w[:cut], w[cut:]), strict=True):
+            q = part.reshape(-1, len(data), len(f))
+            size = np.sqrt((q**2).sum((0, 2), keepdims=True))
+            shrunk.append(q * np.maximum(0, 1 - weight / rho / np.maximum(size, 1e-300)))
+        z = np.concatenate([s.reshape(-1, len(f)) for s in shrunk])
+        y = w - z
+    return np.asarray(v.T.reshape(f.shape))
+
+
+@pytest.mark.parametrize("shape", [(8,), (5, 6), (3, 4, 4)], ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_combined_agrees_with_a_dense_solver(shape: tuple[int, ...], channels: int) -> None:
+    f = np.random.default_rng(7).standard_normal((channels, *shape))
+    energy = CombinedTotalVariation(alpha=0.7, beta=0.4)
+    result = steepest.denoise(f, 0.5, energy, tol=1e-9, channel_axis=0)
+    error = float(np.linalg.norm(result.image - dense_combined(f, 0.35, 0.2)))
+    assert error <= result.error_bound + 1e-6
+    assert result.error_bound < 1e-3
+
+
+@pytest.mark.parametrize("shape", [(9,), (6, 7), (4, 5, 3)], ids=str)
+@pytest.mark.parametrize(
+    ("combined", "single"),
+    [
+        (CombinedTotalVariation(alpha=1.0, beta=0.0), TotalVariation()),
+        (CombinedTotalVariation(alpha=0.0, beta=1.0), SecondOrderTotalVariation()),
+    ],
+    ids=["first", "second"],
+)
+def test_combined_of_one_order_is_that_order(
+    shape: tuple[int, ...], combined: Any, single: Any
+) -> None:
+    u = RNG.standard_normal((2, *shape))
+    steps = (0.7,) * len(shape)
+    assert combined.on(u, steps).value(u) == pytest.approx(single.on(u, steps).value(u), rel=1e-14)
+    one, other = (
+        steepest.denoise(u, 0.3, e, tol=1e-10, channel_axis=0) for e in (combined, single)
+    )
+    assert np.linalg.norm(one.image - other.image) <= one.error_bound + other.error_bound <= 1e-3
+
+
+def test_combined_needs_one_positive_weight() -> None:
+    with pytest.raises(steepest.InputError, match="alpha=0 and beta=0"):
+        CombinedTotalVariation(alpha=0, beta=0)
+
+
+def test_combined_leaves_an_affine_image_to_its_first_order() -> None:
+    """The second order is zero along the way, so the flow is that of total variation."""
+    ramp = np.linspace(0.0, 1.0, 12)
+    result = steepest.denoise(ramp, 0.05, CombinedTotalVariation(alpha=1.0, beta=1e-6), tol=1e-9)
+    plain = steepest.denoise_tv(ramp, 0.05, tol=1e-9)
+    np.testing.assert_allclose(result.image, plain.image, atol=1e-4)
+
+
 # ---------------------------------------------------------------- certificates, states, paths
 
 
@@ -326,7 +421,10 @@ def test_gradients_of_every_total_variation(energy: Any) -> None:
     assert torch.autograd.gradcheck(solve, (image,), atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("energy", [TotalGeneralisedVariation(), SecondOrderTotalVariation()])
+@pytest.mark.parametrize(
+    "energy",
+    [e() for e in (TotalGeneralisedVariation, SecondOrderTotalVariation, CombinedTotalVariation)],
+)
 def test_energies_of_second_order_have_no_gradients_and_say_so(energy: Any) -> None:
     torch = pytest.importorskip("torch")
     image = torch.rand(4, 5, dtype=torch.float64, requires_grad=True)
@@ -337,7 +435,7 @@ def test_energies_of_second_order_have_no_gradients_and_say_so(energy: Any) -> N
 def test_only_total_variation_on_numpy_with_neumann_boundary_is_compiled() -> None:
     image = RNG.random((1, 5, 6))
     kinds = {
-        type(make_dual(image, energy.on(image, (1.0, 1.0)))).__name__ for energy in ENERGIES[2:6]
+        type(make_dual(image, energy.on(image, (1.0, 1.0)))).__name__ for energy in ENERGIES[2:8]
     }
     assert kinds == {"ReferenceDual"}
     plain = TotalVariation().on(image, (1.0, 1.0))

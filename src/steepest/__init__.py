@@ -33,6 +33,7 @@ _WHERE = {
     "TotalVariation": "convex.total_variation",
     "CroftonTotalVariation": "convex.crofton",
     "SecondOrderTotalVariation": "convex.second_order",
+    "CombinedTotalVariation": "convex.combined",
     "TotalGeneralisedVariation": "convex.total_generalised_variation",
     "total_variation": "convex.total_variation",
     "inpaint": "inpainting.diffusion",
@@ -48,6 +49,7 @@ _MODULES = (
     "spectral",
     "tiled",
     "segmentation",
+    "manifold",
     "inpainting",
     "robust",
     "compression",
@@ -55,6 +57,7 @@ _MODULES = (
     "learning",
     "io",
     "plot",
+    "app",
 )
 
 __all__ = [*_WHERE, *_MODULES, "__version__"]

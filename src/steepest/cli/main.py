@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from steepest.core.errors import InputError
 
 from . import (
+    app,
     compress,
     decompose,
     decompress,
@@ -24,6 +25,8 @@ from . import (
     learn,
     mask,
     objects,
+    orientations,
+    phase,
     scale_map,
     segment,
     spectrum,
@@ -40,11 +43,14 @@ COMMANDS: tuple[Any, ...] = (
     objects,
     scale_map,
     segment,
+    phase,
+    orientations,
     inpaint,
     mask,
     compress,
     decompress,
     learn,
+    app,
     info,
 )
 DESCRIPTION = """\
@@ -62,9 +68,12 @@ examples:
   steepest spectrum scan.tif                     how much structure there is at each scale
   steepest objects cells.tif --pixel-size 0.25   sizes and contrasts of all objects, as a table
   steepest segment cells.tif --classes 3         classes by brightness, each label proven
+  steepest phase scan.tif --strength 0.35        wrapped phases, such as radar interferograms
+  steepest orientations map.ctf --strength 0.5   crystal orientations (EBSD maps: .ctf, .ang)
   steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
   steepest mask sample:coffee                    choose 5 % of the pixels to keep
   steepest compress sample:coffee                store these pixels in coffee.stp
+  steepest app photo.jpg                         all bands under sliders, in the browser
 
 images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
 folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.
@@ -187,5 +196,6 @@ def _guarded(arguments: argparse.Namespace) -> int:
     except Exception as error:
         if arguments.traceback:
             raise
-        print(f"steepest: error: {one_line(error)}", file=sys.stderr)
+        message = one_line(error).replace("overwrite=True", "--overwrite")
+        print(f"steepest: error: {message}", file=sys.stderr)
         return USAGE if isinstance(error, InputError) else FAILED

@@ -101,8 +101,8 @@ def check_energy(energy: Any) -> Any:
         raise InputError(
             f"energy={what} does not have the methods of an energy; missing: "
             f"{', '.join(missing) or 'an instance of the class'} (allowed are TotalVariation(), "
-            "SecondOrderTotalVariation(), TotalGeneralisedVariation() and other objects with the "
-            "methods of steepest.convex.energy.Energy)"
+            "SecondOrderTotalVariation(), CombinedTotalVariation(), TotalGeneralisedVariation() "
+            "and other objects with the methods of steepest.convex.energy.Energy)"
         )
     return energy
 

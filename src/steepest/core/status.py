@@ -14,15 +14,30 @@ class Status(str, Enum):
     CONVERGED = "converged: the tolerance was met"
     ROUNDING = "converged: as accurate as the floating-point type allows"
     LEARNED = "predicted by a network: the certificate says how well"
+    THESE_WRAPS = (
+        "converged: the gap is certified for these wraps; other multiples of 2 pi are not excluded"
+    )
+    STATIONARY = (
+        "converged to a stationary point: the tolerance was met; a lower energy is not excluded"
+    )
+    EMBEDDED = "converged in the embedding: nothing is certified on the manifold"
     STOPPED = "stopped early: the on_step callback asked for it"
     MAX_ITERATIONS = "not converged: the iteration limit was reached before the tolerance was met"
+    NO_DESCENT = "not converged: no further step lowers the energy, which is not smooth nearby"
     EMPTY_CLASS = "not converged: a class has no pixels; ask for fewer classes or less smoothing"
     ACCURACY_NOT_MET = "not converged: the certified accuracy asked for was not reached"
 
     @property
     def ok(self) -> bool:
         """True if every requested tolerance was met."""
-        return self in (Status.CONVERGED, Status.ROUNDING, Status.LEARNED)
+        return self in (
+            Status.CONVERGED,
+            Status.ROUNDING,
+            Status.LEARNED,
+            Status.THESE_WRAPS,
+            Status.STATIONARY,
+            Status.EMBEDDED,
+        )
 
     def __str__(self) -> str:
         return self.value

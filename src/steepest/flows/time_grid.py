@@ -162,8 +162,9 @@ def _graded(begin: float, times: np.ndarray, count: int) -> np.ndarray:
         for low, high, n, start, stop in zip(
             edges[:-1], edges[1:], counts, [begin, *times[:-1]], times, strict=True
         )
+        if n > 1
     ]
-    nodes = np.union1d(np.concatenate(inner), times)
+    nodes = np.union1d(np.concatenate([*inner, times]), times)
     return nodes[nodes > begin]
 
 

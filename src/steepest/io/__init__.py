@@ -1,21 +1,29 @@
 """Read and write image files: PNG, JPEG, single- and multi-page TIFF, and NPY.
 
-BMP files can be read but not written.
+BMP files can be read but not written. `read_orientations` reads the orientation maps (.ctf, .ang)
+of electron backscatter diffraction.
 
 >>> from steepest.io import read_image, write_image
 >>> photo = read_image("photo.png")
 >>> write_image("copy.png", photo)
 """
 
-from .files import check_target, read_image, write_image
+from .files import check_target, decode_image, encode_image, read_image, write_image
 from .image import Image, from_float
 from .kinds import READ_ONLY, SUFFIXES, check_kind
 from .labels import read_labels
 from .listing import base_name, image_files
 from .metadata import Metadata
 from .notes import not_kept, notes
+from .orientations import (
+    OrientationMap,
+    check_orientation_target,
+    read_orientations,
+    write_orientations,
+)
 from .outputs import OutputSet, check_writable
 from .samples import SAMPLES, sample
+from .scan_table import Phase
 from .stores import StoredImage, create_store, open_store
 
 __all__ = [
@@ -24,13 +32,18 @@ __all__ = [
     "SUFFIXES",
     "Image",
     "Metadata",
+    "OrientationMap",
     "OutputSet",
+    "Phase",
     "StoredImage",
     "base_name",
     "check_kind",
+    "check_orientation_target",
     "check_target",
     "check_writable",
     "create_store",
+    "decode_image",
+    "encode_image",
     "from_float",
     "image_files",
     "not_kept",
@@ -38,6 +51,8 @@ __all__ = [
     "open_store",
     "read_image",
     "read_labels",
+    "read_orientations",
     "sample",
     "write_image",
+    "write_orientations",
 ]

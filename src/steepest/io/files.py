@@ -84,6 +84,37 @@ def read_image(
     return image
 
 
+def decode_image(data: bytes, name: str = "image", *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Decode the contents of an image file that is in memory, such as an upload.
+
+    ``name`` is used in error messages and becomes the name of the image; no file is opened.
+
+    Raises
+    ------
+    InputError
+        As in `read_image`.
+    """
+    most = check_count(max_pixels, "max_pixels")
+    with decoding(name), BytesIO(data) as file:
+        image = _reader(file, name)(file, name, "auto", "auto", most)
+    check_pixels(image.array, name)
+    return image
+
+
+def encode_image(image: Image, name: str) -> bytes:
+    """Return the contents of the file that ``write_image(name, image)`` would write.
+
+    Raises
+    ------
+    InputError
+        If the format given by the suffix of ``name`` cannot represent this image.
+    """
+    kind = check_target(name, image)
+    file = BytesIO()
+    _write(file, replace(image, array=check_pixels(image.array, image.name)), kind)
+    return file.getvalue()
+
+
 @contextmanager
 def decoding(name: str) -> Iterator[None]:
     """Convert any error raised while decoding the file ``name`` to an InputError with that name."""
@@ -184,9 +215,13 @@ def write_image(
             write_image(path, image, outputs=single)
         return
     with outputs.open(path) as file:
-        if kind == "tiff":
-            tiff.write(file, image)
-        elif kind == "npy":
-            npy.write(file, image)
-        else:
-            raster.write(file, image, kind)
+        _write(file, image, kind)
+
+
+def _write(file: BinaryIO, image: Image, kind: str) -> None:
+    if kind == "tiff":
+        tiff.write(file, image)
+    elif kind == "npy":
+        npy.write(file, image)
+    else:
+        raster.write(file, image, kind)

@@ -25,6 +25,7 @@ KINDS = {
     "figure": (".png",),
     "table": (".csv",),
     "compressed image": (".stp",),
+    "orientation map": (".ctf", ".ang", ".npy"),
 }
 _OTHERS = (
     *(".gif", ".webp", ".jp2", ".heic", ".pdf", ".svg", ".eps", ".avi", ".mp4"),
@@ -38,7 +39,8 @@ _OTHERS = (
 def check_kind(path: str | os.PathLike[str], kind: str) -> str:
     """Check that a file name has a suffix for this kind of data, and return it in lower case.
 
-    ``kind`` is "image", "mask", "figure", "table" or "compressed image".
+    ``kind`` is "image", "mask", "figure", "table", "compressed image" or
+    "orientation map".
 
     Raises
     ------

@@ -22,7 +22,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; a file name is needed")
     if not overwrite and path.exists():
-        raise InputError(f"{path}: exists already (replace it with --overwrite, overwrite=True)")
+        raise InputError(f"{path}: exists already (replace it with overwrite=True)")
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:

@@ -1,4 +1,6 @@
-"""Inverse evolution layers: PDEs run backwards after a network (needs the ``torch`` extra).
+"""Layers for PyTorch: inverse evolution (PDEs run backwards) and diffusion on manifolds.
+
+They need the ``torch`` extra.
 
 >>> from steepest.layers import InverseHeat, with_inverse_evolution
 >>> network = with_inverse_evolution(network, InverseHeat(20, 0.025))      # doctest: +SKIP
@@ -20,6 +22,8 @@ _WHERE = {
     "InversePorousMedium": "porous_medium",
     "InverseAdvectionDiffusionReaction": "advection",
     "InverseLayer": "base",
+    "ManifoldDiffusion": "manifold_diffusion",
+    "pixel_edges": "manifold_diffusion",
     "HEAT_PRESETS": "presets",
     "heat_preset": "presets",
     "TrainingOnly": "training_only",

@@ -15,6 +15,7 @@ from ..crofton import CroftonTotalVariation
 from .dual import StripDual
 from .flags import begin, finish
 from .strips import Strip
+from .team import run_together
 from .vectors import LANES, fill, load, maximum, minimum, store
 
 _SWEEPS = 8  # iterations per wavefront
@@ -47,10 +48,14 @@ class CroftonDual(StripDual):
         self._tau = (tau * self._shares).astype(self._dtype)
         self._steps = (self.step_size * self._shares).astype(self._dtype)[:, None] * self._edges
 
-    def _sweep(
-        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
-    ) -> None:
-        _sweep(strip.state, strip.work, strip.radius, self._tau, self._steps, betas, *share, *team)
+    def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
+        def work(strip: Strip, *team: Any) -> None:
+            _sweep(
+                strip.image, strip.state, strip.work, strip.radius, self._tau, self._steps, betas,
+                *share, *team,
+            )  # fmt: skip
+
+        run_together(work, self._strips)
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
         slots = (flux * self._edges[:, None, None, : self._shape[-1]]).astype(self._dtype)
@@ -58,7 +63,7 @@ class CroftonDual(StripDual):
         return slots
 
     @property
-    def _order(self) -> Sequence[int]:
+    def _places(self) -> Sequence[int]:
         return range(len(self._offsets))
 
     @property
@@ -74,7 +79,8 @@ class CroftonDual(StripDual):
         """Make the measured image the data of the next step; keep flux and momentum."""
         self._f = self._image
         for strip in self._strips:
-            strip.state[:1, strip.state_rows, : self._rows[1]] = self._f[:, strip.image_rows]
+            strip.image[:, strip.own_rows, : self._rows[1]] = self._f[:, strip.image_rows]
+        self._exchange_images()
 
     def coarse_flux(self) -> None:
         """None: this solver has no coarser grids."""
@@ -119,7 +125,7 @@ def _inflow(state, flux, size, at, stride, tau):
 
 
 @kernel
-def _sweep(state, work, radius, tau, steps, betas, begins, ends, flags, member, ticket):
+def _sweep(image, state, work, radius, tau, steps, betas, begins, ends, flags, member, ticket):
     """``len(betas)`` iterations on a strip, or a stretch of them (see `kernels_sweep.sweep`).
 
     ``steps`` (4, stride) are the dual steps, 0 where there is no face. The components point right,
@@ -141,7 +147,7 @@ def _sweep(state, work, radius, tau, steps, betas, begins, ends, flags, member, 
             if r < height:
                 at = (r + 1) * stride
                 for j in range(0, stride, LANES):
-                    u = load(state, at + j) + _inflow(state, size, size, at + j, stride, tau)
+                    u = load(image, at + j) + _inflow(state, 0, size, at + j, stride, tau)
                     store(work, new + j, u)
             if q < 0:
                 continue
@@ -156,7 +162,7 @@ def _sweep(state, work, radius, tau, steps, betas, begins, ends, flags, member, 
                     ahead, step = here + j + 1, load(steps, a * stride + j)
                     if a > 0:
                         ahead, step = new + j + 2 - a, step * open_
-                    y = (1 + a) * size + at
+                    y = a * size + at
                     value = load(state, y) + step * (load(work, ahead) - centre)
                     value = minimum(maximum(value, zero - w), w)
                     store(state, y, value + beta * (value - load(state, y + 4 * size)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
-from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,22 @@ from ..certificate import StepTerms
 from ..dual import Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
-from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
-from .kernels_sweep import copy_rows, sweep
+from .kernels import NUM_ORDERS, work_on
+from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST
+from .kernels_sweep import copy_rows
 from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
-from .team import run_together
+from .team import run_alone, run_together
 from .terms import exact_terms, single_terms
 from .vectors import LANES
 
-_SWEEPS = 8  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
+_SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 _SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
+_COPIED_ALONE = 2**18  # values; fewer are not worth a second thread
+_KEYS = count(1)
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -56,11 +60,14 @@ class StripDual:
             weights=None if weights is None else weights.reshape(self._rows),
             num_threads=resolve_num_threads(num_threads),
         )
+        self._images = [strip.image for strip in self._strips]
+        self._stored = [strip.stored for strip in self._strips]
+        self._halos_are_old = False
 
     def _slots(self, kind: int) -> slice:
         """Slots of y (kind 0) or p (kind 1)."""
         size = self._axes * self._channels
-        return slice(self._channels + kind * size, self._channels + (kind + 1) * size)
+        return slice(kind * size, (kind + 1) * size)
 
     def set_flux(self, p: np.ndarray) -> None:
         """Start from a given flux, without momentum."""
@@ -76,7 +83,7 @@ class StripDual:
         for kind, flux in zip((1, 0), arrays, strict=True):
             rows = self._to_slots(flux).reshape(-1, *self._rows)
             for strip in self._strips:
-                stop = strip.start + strip.stored.shape[1]
+                stop = strip.start + strip.stored.shape[1] - 1
                 own = strip.state[self._slots(kind), 1:, : self._rows[1]]
                 own[:] = rows[:, strip.start : stop]
 
@@ -97,14 +104,21 @@ class StripDual:
         factors = np.asarray(betas, self._dtype)
         for begin in range(0, len(factors), block):
             part = factors[begin : begin + block]
-            exchange_halos(self._strips)
+            self._exchange_fluxes()
             for share in _shares(len(part) * self._strips[0].stored.size, self._rows[0]):
-                run_together(partial(self._sweep, part, share), self._strips)
+                self._sweep(part, share)
+            self._halos_are_old = True
 
-    def _sweep(
-        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
-    ) -> None:
-        """Do at most ``sweeps`` iterations on a strip, or a stretch of them."""
+    def _exchange_fluxes(self) -> None:
+        if self._halos_are_old:
+            exchange_halos(self._strips, [strip.state for strip in self._strips])
+            self._halos_are_old = False
+
+    def _exchange_images(self) -> None:
+        exchange_halos(self._strips, self._images)
+
+    def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
+        """Do at most ``sweeps`` iterations on every strip, or a stretch of them."""
         raise NotImplementedError
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
@@ -112,29 +126,31 @@ class StripDual:
         raise NotImplementedError
 
     @property
-    def _order(self) -> Sequence[int]:
+    def _places(self) -> Sequence[int]:
         """Among the slots of a flux, the place of each component."""
         raise NotImplementedError
 
     def _gather(self, kind: int) -> np.ndarray:
         """Collect y (kind 0) or p (kind 1)."""
-        order, channels = self._order, self._channels
+        order, channels = self._places, self._channels
         out = np.empty((len(order), *self._shape), self._dtype)
         for slot, component in zip(order, out, strict=True):
             begin = self._slots(kind).start + slot * channels
-            self._collect(component, slice(begin, begin + channels))
+            slots = slice(begin, begin + channels)
+            self._collect(component, [strip.state[slots] for strip in self._strips])
         return out
 
-    def _collect(self, out: np.ndarray, slots: slice | None = None) -> None:
-        """Copy slots of all strips, or with None the next image, into (channels, \\*space)."""
-        rows, above = out.reshape(self._channels, *self._rows), 0 if slots is None else 1
+    def _collect(self, out: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
+        """Copy the strips' own rows of an array each into (channels, \\*space)."""
+        rows = out.reshape(self._channels, *self._rows)
 
-        def work(strip: Strip, *team: Any) -> None:
-            source = strip.stored if slots is None else strip.state[slots]
+        def work(item: tuple[Strip, np.ndarray], *team: Any) -> None:
+            strip, source = item
             count, start = strip.last - strip.first, strip.start + strip.first
-            copy_rows(source, strip.first + above, rows, start, count, self._rows[1], *team)
+            copy_rows(source, strip.first + 1, rows, start, count, self._rows[1], *team)
 
-        run_together(work, self._strips)
+        run = run_alone if out.size < _COPIED_ALONE else run_together
+        run(work, list(zip(self._strips, arrays, strict=True)))
 
     @property
     def flux(self) -> np.ndarray:
@@ -162,30 +178,51 @@ class CompiledDual(StripDual):
         self._inverse_spacing = np.array([1 / h for h in spacing])
         self._norm = energy.norm_squared(space)
         self._largest = 1.0
-        self._window: np.ndarray | None = None
+        self._measured = self._images
         self.correction_cost = 100 * (1 + _MANAGED / f.size)
         plain = energy.huber == 0 and energy.weights is None
         few = space[-1] <= WIDEST and self._axes * channels <= MOST_COMPONENTS
         self._in_single = plain and few and self._dtype is np.float32
+        self._usual = None if self._in_single else True  # the kernel that also iterates
         self._single_is_enough = self._in_single
+        self._tau, self._step = np.zeros(3, self._dtype), np.zeros(3, self._dtype)
+        self._exact_tau = np.zeros(3)
+        self._betas, self._order = np.zeros(self._sweeps, self._dtype), np.zeros(NUM_ORDERS)
+        self._windows = [np.zeros((3, 2), np.int64) for _ in self._strips]  # what to sum of each
+        self._windowed = False
+        self._jobs: dict[Any, tuple[int, list[tuple[Any, ...]]]] = {}
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
         """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
-        self._tau = (tau * self._inverse_spacing).astype(self._dtype)
-        self._step = (self.step_size * self._inverse_spacing).astype(self._dtype)
-        shrink = 1.0 / (1.0 + self.step_size * self.energy.huber)
-        self._scalars = np.array([shrink, 1e-30], self._dtype)
+        self._exact_tau[:] = self._tau[:] = tau * self._inverse_spacing
+        self._step[:] = self.step_size * self._inverse_spacing
+        self._order[4] = 1.0 / (1.0 + self.step_size * self.energy.huber)
 
-    def _sweep(
-        self, betas: np.ndarray, share: tuple[float, float], strip: Strip, *team: Any
-    ) -> None:
-        sweep(
-            strip.state, strip.work, strip.edge, strip.radius, *self._kind, self._tau, self._step,
-            self._scalars, betas, *share, *team,
-        )  # fmt: skip
+    def _run(self, exact: bool | None, count: int, share: tuple[float, float]) -> None:
+        """Do ``count`` iterations, or with 0 measure (see `work_on`)."""
+        self._order[:3] = (count, *share)
+        which = exact, self._windowed
+        if which not in self._jobs:
+            key, usual = next(_KEYS), which == (self._usual, False)
+            self._jobs[which] = key, [
+                (
+                    strip.image, strip.stored, strip.state, strip.work,
+                    strip.work[0] if exact is None else strip.exact, strip.edge, strip.radius,
+                    self._huber, *self._kind, True if usual else None, exact, self._tau, self._step,
+                    self._betas, self._exact_tau, self._inverse_spacing, strip.first, strip.last,
+                    part if self._windowed else None, self._order, strip.sums, key,
+                )
+                for strip, part in zip(self._strips, self._windows, strict=True)
+            ]  # fmt: skip
+        key, items = self._jobs[which]
+        run_together(_work, items, key)
+
+    def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
+        self._betas[: betas.size] = betas
+        self._run(self._usual, betas.size, share)
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
         slots = np.zeros((self._axes, *self._shape), self._dtype)
@@ -193,7 +230,7 @@ class CompiledDual(StripDual):
         return slots
 
     @property
-    def _order(self) -> Sequence[int]:
+    def _places(self) -> Sequence[int]:
         return range(len(self._shape) - 2, -1, -1)
 
     @property
@@ -205,18 +242,18 @@ class CompiledDual(StripDual):
 
     def write_image(self, out: np.ndarray) -> None:
         """Write this image into a contiguous array of any dtype."""
-        self._collect(out)
+        self._collect(out, self._measured)
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux."""
-        exchange_halos(self._strips)
+        self._exchange_fluxes()
         if self._single_is_enough:
             terms = self._measured_in_single()
             if terms is not None:
                 return terms
         feasible = (1 - 4 * _EPS) / max(1.0, self._largest)  # guess: the last norm still holds
         total = self._sums(feasible)
-        self._largest = float(total[0])
+        self._largest = total[0]
         if self._largest * feasible > 1 - 2 * _EPS:
             feasible = (1 - 4 * _EPS) / self._largest
             total = self._sums(feasible)
@@ -229,70 +266,53 @@ class CompiledDual(StripDual):
         total = self._sums(None)
         terms = single_terms(self.energy, self._shape, self.tau, total, self._shape[-1])
         if terms is not None:
-            self._largest = float(total[0])
+            self._largest = total[0] * (1 + 1.3e-7)
         return terms
 
-    def sums_within(self, window: Sequence[tuple[int, int]], feasible: float | None) -> np.ndarray:
+    def sums_within(self, window: Sequence[tuple[int, int]], feasible: float | None) -> list[float]:
         """The certificate's sums over a part of the image (see `_sums` and `terms`).
 
         ``window`` has the first pixel and the one after the last for each axis. Along the last
         axis, both must be multiples of `vectors.LANES`, or the end of the axis.
         """
-        self._window = np.zeros((3, 2), np.int64)
-        self._window[:, 1] = 1
-        self._window[3 - len(window) :] = window
-        self._window[2, 1] = -(-self._window[2, 1] // LANES) * LANES
+        whole = np.array([(0, 1)] * 3, np.int64)
+        whole[3 - len(window) :] = window
+        whole[2, 1] = -(-whole[2, 1] // LANES) * LANES
+        moved = 0 if self._axes == 3 else 1
+        for strip, part in zip(self._strips, self._windows, strict=True):
+            part[:] = whole
+            part[moved] -= strip.start // self._unit
+        self._windowed = True
         try:
-            exchange_halos(self._strips)
+            self._exchange_fluxes()
             return self._sums(feasible)
         finally:
-            self._window = None
+            self._windowed = False
 
-    def _sums(self, feasible: float | None) -> np.ndarray:
+    def _sums(self, feasible: float | None) -> list[float]:
         """The largest norm of the flux, and the certificate's sums (see `kernels_measure`).
 
         They are those of ``feasible`` times the flux, in float64, or, for None, of the flux and the
         stored image, mostly in float32.
         """
-        tau, exact = self.tau * self._inverse_spacing, True if feasible is not None else None
-        share = 1.0 if feasible is None else feasible
-
-        def work(part: tuple[float, float], strip: Strip, *team: Any) -> None:
-            first, last = (strip.first + int(x * (strip.last - strip.first)) for x in part)
-            measure(
-                strip.state, strip.stored, strip.work[0] if exact is None else strip.exact,
-                strip.edge, strip.radius, self._huber, *self._kind, exact, tau,
-                self._inverse_spacing, share, first, last, self._window_of(strip), strip.sums,
-                *team,
-            )  # fmt: skip
-
-        total = np.zeros(NUM_SUMS)
+        exact, share = (None, 1.0) if feasible is None else (True, feasible)
+        self._order[5], self._measured = share, self._stored
+        total, top = [0.0] * NUM_SUMS, 0.0
         units = self._rows[0] // self._unit // len(self._strips)
         # each stretch evaluates a row or plane more than it sums
         for part in _shares(4 * self._strips[0].stored.size, max(units // 4, 1)):
-            run_together(partial(work, part), self._strips)
+            self._run(exact, 0, part)
             for strip in self._strips:
-                total[1:] += strip.sums[1:]
-                total[0] = max(total[0], strip.sums[0])
-        total[0] = math.sqrt(total[0]) / share
+                sums = strip.sums.tolist()
+                total, top = list(map(operator.add, total, sums)), max(top, sums[0])
+        total[0] = math.sqrt(top) / share
         return total
-
-    def _window_of(self, strip: Strip) -> np.ndarray | None:
-        """What to sum of a strip."""
-        if self._window is None:
-            return None
-        window = self._window.copy()
-        window[0 if self._axes == 3 else 1] -= strip.start // self._unit
-        return window
 
     def advance(self) -> None:
         """Make the measured image the data of the next step; keep flux and momentum."""
-
-        def work(strip: Strip, *team: Any) -> None:
-            f, count = strip.state[: self._channels], strip.last - strip.first
-            copy_rows(strip.stored, strip.first, f, strip.first + 1, count, self._rows[1], *team)
-
-        run_together(work, self._strips)
+        self._images, self._stored = self._stored, self._images
+        self._order[3] = 1 - self._order[3]
+        self._exchange_images()
 
     def _coarser(self, f: np.ndarray, energy: TotalVariation) -> CompiledDual:
         return CompiledDual(f, energy, self._num_threads)
@@ -300,7 +320,7 @@ class CompiledDual(StripDual):
     def coarse_flux(self) -> np.ndarray | None:
         """A feasible flux from coarser grids for the present step, or None for tiny images."""
         f = np.empty(self._shape, self._dtype)
-        self._collect(f, slice(self._channels))
+        self._collect(f, self._images)
         flux = coarse_flux(f, self.energy, self.tau, self._coarser)
         if flux is None or self.energy.weights is None:
             return flux
@@ -326,6 +346,10 @@ class CompiledDual(StripDual):
                 return True
         self.warm = (flux, standing)
         return False
+
+
+def _work(arguments: tuple[Any, ...], *team: Any) -> None:
+    work_on(*arguments, *team)
 
 
 def _shares(work: int, most: int) -> list[tuple[float, float]]:

@@ -49,6 +49,23 @@ def begin(flags, member, ticket):
 
 
 @helper
+def stay(flags, member, ticket, key):
+    """`finish` for a kernel that can do the next ticket, too: that, or 0 if it is for another key.
+
+    Tickets grow. The one just done may not have been announced yet.
+    """
+    if member == 0 or flags.shape[0] == 0:
+        finish(flags, member, ticket)
+        return np.int64(0)
+    _write(flags, member * APART, np.int64(ticket))
+    for _ in range(_SPINS):
+        following = _read(flags, 0)
+        if following > ticket:
+            return following if _read(flags, 1) == key else np.int64(0)
+    return np.int64(0)
+
+
+@helper
 def finish(flags, member, ticket):
     """What every kernel calls last: wait for the others, or for the next ticket."""
     if flags.shape[0] == 0:

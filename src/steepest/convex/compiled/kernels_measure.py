@@ -7,8 +7,7 @@ taken of the stored images in the dtype of ``rows`` (float32: fast, with the all
 
 from __future__ import annotations
 
-from ...core.compiled import helper, kernel
-from .flags import begin, finish
+from ...core.compiled import helper
 from .kernels_sweep import divergence
 from .vectors import (
     LANES,
@@ -25,7 +24,7 @@ from .vectors import (
 
 WIDEST = 16384  # columns; a row is summed in float32
 MOST_COMPONENTS = 16  # of the flux of a pixel; they are, too
-NUM_SUMS = 11
+NUM_SUMS = 10
 
 
 @helper
@@ -50,22 +49,22 @@ def _within(window, column, row, rows, volume):
     return window[2, 0] <= column < window[2, 1]
 
 
-@kernel
+@helper
 def measure(
-    state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau, gradient,
-    feasible, first, last, window, sums, flags, member, ticket,
+    image, state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
+    gradient, feasible, first, last, window, sums,
 ):  # fmt: skip
     """The sums of the rows first..last; sets ``stored``.
 
     ``sums`` becomes: the largest squared ``|p| / w``; the slacks s(u1) and s(u0); J(u0), J(u1) and
-    the bend ``J(u0) + J(u1) - J(u0 + u1)``; the squares of u1 - u0, u1, u0 and of (stored image -
+    the bend ``J(u0) + J(u1) - J(u0 + u1)``; the squares of u1 - u0, u1 and of (stored image -
     u1); Huber's term R(p).
 
     Parameters
     ----------
-    state, edge, radius, volume, anisotropic, coupled
+    image, state, edge, radius, volume, anisotropic, coupled
         As in `kernels_sweep.sweep`.
-    stored : (C, rows, stride)
+    stored : (C, rows + 1, stride)
         Becomes the image ``u1 = u0 + tau div p``.
     rows : (reach + 1, C, stride + LANES)
         Rolling rows of u1; zero beyond the stride. Their dtype is that of differences and norms.
@@ -78,10 +77,7 @@ def measure(
     window : (3, 2), or None for all
         What is summed: first and last of planes (0 and 1 for images), rows of a plane, and columns,
         which are multiples of LANES. The last is not included.
-    flags, member, ticket
-        See `team`.
     """
-    begin(flags, member, ticket)
     height, stride = state.shape[1] - 1, state.shape[2]
     reach, wide = rows.shape[0] - 1, rows.shape[2]
     size = (height + 1) * stride
@@ -90,7 +86,7 @@ def measure(
         channels = stored.shape[0]
     if volume is not None:
         axes = 3
-    flux = channels * (1 + axes) * size
+    flux = channels * axes * size
     share = 1.0
     if exact is not None:
         share = feasible
@@ -117,17 +113,17 @@ def measure(
         below = below if down > 0 else here
         behind = new if back > 0 else here
         change = fill(tau, 0.0)
-        length, start, residual = change, change, change
+        length, residual = change, change
         s0, s1, v0, v1, bend, dual = none, none, none, none, none, none
         for j in range(0, stride, LANES):
             if r < end:
                 for c in range(channels):
-                    u0 = convert(load(state, c * size + at + j), tau)
+                    u0 = convert(load(image, c * size + at + j), tau)
                     u1 = u0 + divergence(
                         state, flux + c * size, channels * size, at + j, at + j - stride,
                         before + j, volume, t_x, t_y, t_z, tau,
                     )  # fmt: skip
-                    place = (c * height + r) * stride + j
+                    place = c * size + at + j
                     store(stored, place, u1)
                     u = convert(load(stored, place), tau)
                     if r < last and _within(window, j, r, reach, volume):
@@ -136,7 +132,6 @@ def measure(
                             u1 = u
                         change += (u1 - u0) * (u1 - u0)
                         length += u1 * u1
-                        start += u0 * u0
                     if exact is None:
                         u1 = u
                     store(rows, (new * channels + c) * wide + j, u1)
@@ -161,7 +156,7 @@ def measure(
                         if axis == 0:
                             v += 1
                         a = grad * (
-                            convert(load(state, f + step), rows) - convert(load(state, f), rows)
+                            convert(load(image, f + step), rows) - convert(load(image, f), rows)
                         )
                         b = grad * (load(rows, v) - load(rows, u))
                         p = factor * convert(load(state, flux + axis * channels * size + f), rows)
@@ -199,8 +194,6 @@ def measure(
         sums[5] += total(bend)
         sums[6] += total(change)
         sums[7] += total(length)
-        sums[8] += total(start)
-        sums[9] += total(residual)
-        sums[10] += total(dual)
+        sums[8] += total(residual)
+        sums[9] += total(dual)
     sums[0] = largest(top)
-    finish(flags, member, ticket)

@@ -1,6 +1,7 @@
 """Compiled kernels of the dual iteration: several iterations in one sweep.
 
-A strip is ``state[slot, row, column]``: the C channels of f, then of y_x, y_y (and y_z), then of p.
+A strip is ``image[channel, row, column]``, the data f, and ``state[slot, row, column]``: the C
+channels of y_x, then of y_y (and y_z), then of p.
 Row 0 of every slot is zero (nothing flows in from above), row r of the strip is row r + 1, and rows
 are padded with zeros to whole vectors. The rows of a volume run through its planes one after
 another. One sweep runs ``len(betas)`` iterations as a wavefront over the rows: an iteration needs
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 from ...core.compiled import helper, kernel
 from .flags import begin, finish
-from .vectors import LANES, convert, fill, load, maximum, minimum, root, store
+from .vectors import LANES, convert, fill, inverse_root, load, maximum, minimum, store, where_less
+
+_TINY = 1e-30  # the least square of a norm or a radius that is divided by
 
 
 @helper
@@ -37,16 +40,19 @@ def divergence(state, slot, size, at, above, before, volume, t_x, t_y, t_z, like
 @helper
 def _ascent(state, y, work, here, ahead, shrink, step):
     """``shrink (y + step grad u)`` of 16 values of one component."""
-    return shrink * (load(state, y) + step * (load(work, ahead) - load(work, here)))
+    value = load(state, y) + step * (load(work, ahead) - load(work, here))
+    if shrink is not None:
+        value = shrink * value
+    return value
 
 
 @helper
 def _factor(square, radius, at, one, tiny):
     """The factor that projects vectors of the given squared norm to the ball."""
     if radius is None:
-        return one / root(maximum(square, one))
+        return where_less(one, square, inverse_root(maximum(square, one)), one)
     w = load(radius, at)
-    return w / root(maximum(square, maximum(w * w, tiny)))
+    return where_less(w * w, square, w * inverse_root(maximum(square, tiny)), one)
 
 
 @helper
@@ -72,7 +78,7 @@ def _project(
 ):  # fmt: skip
     """The dual step of 16 pixels. ``at`` is their position in a slot, ``here`` that in the rolling
     rows, where the rows of a channel are ``wide`` apart from those of the one before it."""
-    y_x = channels * size + at
+    y_x = at
     y_y = y_x + channels * size
     y_z = y_y + channels * size
     axes = 2 if volume is None else 3
@@ -116,16 +122,16 @@ def _project(
         _replace(state, y_y + s, y_y + flux + s, y, beta)
 
 
-@kernel
+@helper
 def sweep(
-    state, work, edge, radius, volume, anisotropic, coupled, tau, step, scalars, betas, begins,
-    ends, flags, member, ticket,
+    image, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step, shrinking,
+    betas, begins, ends,
 ):  # fmt: skip
     """``len(betas)`` accelerated dual iterations on a strip, or a stretch of them.
 
     Parameters
     ----------
-    state : (slots, rows + 1, stride)
+    image, state : (C or slots, rows + 1, stride)
     work : (at least len(betas), reach + 1, C, stride + LANES)
         The rolling rows; zero beyond the stride.
     edge : (stride,)
@@ -136,23 +142,25 @@ def sweep(
         is compiled.
     tau, step : (3,)
         The x, y and z value (spacing folded in).
-    scalars : (2,)
-        What Huber's term shrinks the ascent step by, and the smallest square of a radius.
+    shrinking : float
+        What Huber's term shrinks the ascent step by, if ``huber`` is not None.
     betas : (iterations,)
     begins, ends : float
         The stretch, as shares of the wavefront's way. Between stretches, ``work`` must be kept.
-    flags, member, ticket
-        See `team`.
     """
-    begin(flags, member, ticket)
     height, stride = state.shape[1] - 1, state.shape[2]
-    reach = work.shape[1] - 1
+    reach = 1  # a constant, which makes rows cheaper to count
+    if volume is not None:
+        reach = work.shape[1] - 1
     size, wide = (height + 1) * stride, work.shape[3]
     channels = 1
     if coupled is not None:
         channels = work.shape[2]
     one, zero = fill(state, 1.0), fill(state, 0.0)
-    shrink, tiny = fill(state, scalars[0]), fill(state, scalars[1])
+    tiny = fill(state, _TINY)
+    shrink = None
+    if huber is not None:
+        shrink = fill(state, shrinking)
     t_x, t_y, t_z = fill(state, tau[0]), fill(state, tau[1]), fill(state, tau[2])
     s_x = fill(state, step[0])
     way = height + reach * betas.shape[0]
@@ -179,8 +187,8 @@ def sweep(
             for j in range(0, stride, LANES):
                 if r < height:
                     for c in range(channels):
-                        x = (channels + c) * size
-                        u = load(state, c * size + at + j) + divergence(
+                        x = c * size
+                        u = load(image, x + at + j) + divergence(
                             state, x, channels * size, at + j, at + j - stride, before + j, volume,
                             t_x, t_y, t_z, state,
                         )  # fmt: skip
@@ -191,7 +199,6 @@ def sweep(
                         (q + 1) * stride + j, here + j, below + j, new + j, wide,
                         shrink, s_x * load(edge, j), s_y, s_z, one, tiny, beta,
                     )  # fmt: skip
-    finish(flags, member, ticket)
 
 
 @kernel

@@ -17,12 +17,14 @@ _PIXELS_PER_THREAD = 16384  # less work per thread does not pay
 class Strip:
     """Rows ``start + first .. start + last`` of the image, with halo rows before and after.
 
-    ``state`` is (slots, rows + 1, stride), with f, y, p (see `kernels_sweep`); ``stored`` is the
-    next image (channels, rows, stride); ``work`` and ``exact`` are rolling rows of a primal image,
-    in the image's dtype and in float64; ``sums`` is what was last measured; ``edge`` is 0 from the
-    last column on and 1 before it.
+    ``image`` is the image at the start of the step and ``stored`` the one at its end, or the other
+    way round, (channels, rows + 1, stride) each; ``state`` is (slots, rows + 1, stride), with y
+    and p (see `kernels_sweep`); ``work`` and ``exact`` are rolling rows of a primal image, in the
+    image's dtype and in float64; ``sums`` is what was last measured; ``edge`` is 0 from the last
+    column on and 1 before it.
     """
 
+    image: np.ndarray
     state: np.ndarray
     stored: np.ndarray
     work: np.ndarray
@@ -35,8 +37,8 @@ class Strip:
     last: int
 
     @property
-    def state_rows(self) -> slice:
-        """The strip's own rows, halo excluded, in its state."""
+    def own_rows(self) -> slice:
+        """The strip's own rows, halo excluded, in its arrays."""
         return slice(self.first + 1, self.last + 1)
 
     @property
@@ -69,8 +71,8 @@ def make_strips(
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         start, stop = max(low - halo, 0), min(high + halo, rows)
         size = stop - start
-        state = aligned_zeros((channels * (1 + 2 * num_axes), size + 1, stride), image.dtype)
-        state[:channels, 1:, :columns] = image[:, start:stop]
+        own = aligned_zeros((channels, size + 1, stride), image.dtype)
+        own[:, 1:, :columns] = image[:, start:stop]
         radius = None
         if weights is not None:
             radius = np.zeros((size + 1, stride), image.dtype)
@@ -78,8 +80,9 @@ def make_strips(
         rolling = (unit + 1, channels, stride + LANES)
         strips.append(
             Strip(
-                state=state,
-                stored=aligned_zeros((channels, size, stride), image.dtype),
+                image=own,
+                state=aligned_zeros((2 * channels * num_axes, size + 1, stride), image.dtype),
+                stored=aligned_zeros(own.shape, image.dtype),
                 work=aligned_zeros((sweeps, *rolling), image.dtype),
                 exact=aligned_zeros(rolling, np.dtype(np.float64)),
                 edge=edge,
@@ -101,11 +104,12 @@ def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return buffer[start : start + size].view(dtype).reshape(shape)
 
 
-def exchange_halos(strips: Sequence[Strip]) -> None:
-    """Refresh every halo from the neighbouring strip's own rows."""
-    for upper, lower in zip(strips[:-1], strips[1:], strict=True):
-        below = upper.state.shape[1] - 1 - upper.last
+def exchange_halos(strips: Sequence[Strip], arrays: Sequence[np.ndarray]) -> None:
+    """Refresh the halo of one array of every strip from the neighbouring strip's own rows."""
+    for k in range(len(strips) - 1):
+        upper, lower = strips[k], strips[k + 1]
+        below = arrays[k].shape[1] - 1 - upper.last
         first, last = lower.first + 1, upper.last + 1
-        upper.state[:, last:] = lower.state[:, first : first + below]
+        arrays[k][:, last:] = arrays[k + 1][:, first : first + below]
         above = lower.first
-        lower.state[:, 1:first] = upper.state[:, last - above : last]
+        arrays[k + 1][:, 1:first] = arrays[k][:, last - above : last]

@@ -2,9 +2,10 @@
 
 A sweep takes a fraction of a millisecond, about as long as waking a thread takes. A worker that has
 finished its strip therefore stays in compiled code for a moment (`flags.finish`), without the GIL,
-and looks for the next ticket there; only then does it go to sleep. The first thread announces a
-ticket when it has entered compiled code itself, so that the GIL is free for the others, and waits
-at the end of its strip until all have finished theirs.
+and looks for the next ticket there; only then does it go to sleep. If the next job is for the same
+kernel and the same arrays, the worker begins it without going through Python (`flags.stay`). The
+first thread announces a ticket when it has entered compiled code itself, so that the GIL is free
+for the others, and waits at the end of its strip until all have finished theirs.
 
 These are plain Python threads: no OpenMP runtime is started, and forking stays safe.
 """
@@ -50,11 +51,13 @@ class _Member:
                 self.asleep = False
                 continue
             work, item, flags, ticket = self.jobs.popleft()
-            try:
-                work(item, flags, self.number, ticket)
-            except BaseException as error:  # given to the first thread, which raises it
-                self.error = (ticket, error)
-            flags[self.number * APART] = ticket
+            if flags[self.number * APART] < ticket:  # else it was done while in compiled code
+                try:
+                    work(item, flags, self.number, ticket)
+                except BaseException as error:  # given to the first thread, which raises it
+                    self.error = (ticket, error)
+                if flags[self.number * APART] < ticket:
+                    flags[self.number * APART] = ticket
             del work, item, flags  # or they would be kept until the next job
             if self.awaited:
                 self.finished.set()
@@ -88,11 +91,13 @@ class Team:
         self._busy = threading.Lock()
         self._others: list[_Member] = []
 
-    def run(self, work: Work, items: Sequence[Any]) -> None:
+    def run(self, work: Work, items: Sequence[Any], key: int = 0) -> None:
         """Call ``work(item, flags, member, ticket)`` for every item, each in its own thread.
 
-        ``work`` must call a kernel that begins with `begin` and ends with `finish`. If another
-        thread is using the team, the items are worked off one after another.
+        ``work`` must call a kernel that begins with `begin` and ends with `finish` or, if it can
+        tell from what its arguments contain what to do next, with `stay`. It then does the next
+        job with the same ``key`` (not 0) without a call. If another thread is using the team, the
+        items are worked off one after another.
         """
         if not self._busy.acquire(blocking=False):
             run_alone(work, items)
@@ -105,7 +110,7 @@ class Team:
                 self._flags = np.zeros(size * APART, np.int64)
             flags, others = self._flags[: size * APART], self._others[: size - 1]
             self._ticket += 1
-            ticket = self._ticket
+            ticket, flags[1] = self._ticket, key
             for member, item in zip(others, items[1:], strict=True):
                 member.give(work, item, flags, ticket)
             work(items[0], flags, 0, ticket)
@@ -128,9 +133,9 @@ def _team(process: int) -> Team:
     return Team()
 
 
-def run_together(work: Work, items: Sequence[Any]) -> None:
+def run_together(work: Work, items: Sequence[Any], key: int = 0) -> None:
     """Call ``work`` for every item, with one thread per item (see `Team.run`)."""
     if len(items) == 1:
         run_alone(work, items)
     else:
-        _team(os.getpid()).run(work, items)
+        _team(os.getpid()).run(work, items, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +16,7 @@ _TINY = 1e-18  # what a square that underflows may hide
 
 
 def exact_terms(
-    energy: TotalVariation, shape: tuple[int, ...], tau: float, total: np.ndarray
+    energy: TotalVariation, shape: tuple[int, ...], tau: float, total: Sequence[float] | np.ndarray
 ) -> StepTerms:
     """The terms from sums in float64 (see `kernels_measure`)."""
     return assemble(
@@ -25,13 +26,17 @@ def exact_terms(
         gap=tau * total[1],
         integral=2 * tau * (0.5 * (total[1] + total[2]) - 0.25 * total[5]),
         values=(total[3], total[4]),
-        squares=tuple(total[6:10]),
-        dual=total[10],
+        squares=(total[6], total[7], _start(total), total[8]),
+        dual=total[9],
     )
 
 
 def single_terms(
-    energy: TotalVariation, shape: tuple[int, ...], tau: float, total: np.ndarray, width: int
+    energy: TotalVariation,
+    shape: tuple[int, ...],
+    tau: float,
+    total: Sequence[float] | np.ndarray,
+    width: int,
 ) -> StepTerms | None:
     """The terms from sums in float32 with allowances, or None where that is too coarse.
 
@@ -43,8 +48,8 @@ def single_terms(
     upper = upper_sums(norm, feasible, total, width, components, math.prod(shape))
     if upper is None:
         return None
-    shrunk = (1 - feasible) * (math.sqrt(total[6]) + math.sqrt(total[9]))
-    residual = (math.sqrt(total[9]) + shrunk) ** 2
+    shrunk = (1 - feasible) * (math.sqrt(total[6]) + math.sqrt(total[8]))
+    residual = (math.sqrt(total[8]) + shrunk) ** 2
     return assemble(
         energy,
         shape,
@@ -52,13 +57,23 @@ def single_terms(
         gap=tau * upper[0] + 0.5 * residual,
         integral=2 * tau * upper[1],
         values=(total[3], total[4]),
-        squares=(total[6], total[7], total[8], residual),
+        squares=(total[6], total[7], _start(total), residual),
         dual=0.0,
     )
 
 
+def _start(sums: Sequence[float] | np.ndarray) -> float:
+    """An upper bound of the square of u0 = u1 - (u1 - u0), which only allowances need."""
+    return 1.001 * (math.sqrt(sums[6]) + math.sqrt(sums[7])) ** 2
+
+
 def upper_sums(
-    norm: float, feasible: float, sums: np.ndarray, width: int, components: int, num_values: int
+    norm: float,
+    feasible: float,
+    sums: Sequence[float] | np.ndarray,
+    width: int,
+    components: int,
+    num_values: int,
 ) -> tuple[float, float] | None:
     """Upper bounds of s(u1) and of half the segment's integral, for ``feasible`` times the flux.
 

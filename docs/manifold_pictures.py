@@ -1,0 +1,79 @@
+"""Pictures of docs/manifold.md, on the bundled measurements and a phantom of tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from steepest import io, manifold, plot
+
+CUBIC = manifold.Rotations(symmetry="m-3m")
+
+
+def phases() -> Any:
+    """A radar interferogram with both orders."""
+    phase = io.sample("interferogram")
+    first = manifold.denoise_tv(phase, 0.8, manifold="circle").image
+    second = manifold.denoise_tv(phase, 0.3, second_order=1.0, manifold="circle").image
+    return plot.phase_figure(
+        {"measured": phase, "strength 0.8": first, "strength 0.3, second_order 1": second}
+    )
+
+
+def orientations() -> Any:
+    """The grains of the nickel superalloy."""
+    given = io.read_orientations("sample:nickel").quaternions
+    clean = manifold.denoise_tv(given, np.radians(0.5), manifold=CUBIC).image
+    return plot.orientation_figure({"measured": given, "denoised": clean}, "m-3m")
+
+
+def misorientations() -> Any:
+    """Mean misorientation to the neighbours in the grain."""
+    given = io.read_orientations("sample:nickel").quaternions
+    clean = manifold.denoise_tv(given, np.radians(0.5), manifold=CUBIC).image
+    before = np.degrees(local(given))
+    return plot.misorientation_figure({"measured": before, "denoised": np.degrees(local(clean))})
+
+
+def local(quaternions: np.ndarray) -> np.ndarray:
+    """Mean misorientation in radians of each point to its neighbours nearer than 5 degrees."""
+    total, number = np.zeros(quaternions.shape[:2]), np.zeros(quaternions.shape[:2])
+    down, right = manifold.neighbour_distances(quaternions, CUBIC)
+    for angles, ends in (
+        (down, (np.s_[1:], np.s_[:-1])),
+        (right, (np.s_[:, 1:], np.s_[:, :-1])),
+    ):
+        inside = angles < np.radians(5)
+        for end in ends:
+            total[end] += np.where(inside, angles, 0)
+            number[end] += inside
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def tensors() -> Any:
+    """A phantom of tensors: a ring of fibres in nearly round tissue."""
+    noisy = noisy_tensors()
+    clean = manifold.denoise_tv(noisy, 0.35, manifold="spd").image
+    return plot.tensor_figure({"noisy": noisy, "denoised": clean})
+
+
+def noisy_tensors(size: int = 32) -> np.ndarray:
+    """Tensors (size, size, 3, 3) with noise of the affine-invariant metric."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    radius, angle = np.hypot(x, y), np.arctan2(y, x)
+    along = np.stack([-np.sin(angle), np.cos(angle), 0 * x], -1)
+    ring = ((radius > 0.45) & (radius < 0.85))[..., None, None]
+    bundle = (np.abs(x - y) < 0.2)[..., None, None] & (radius < 0.45)[..., None, None]
+    across = np.broadcast_to(np.array([0.45, 0.45, 0.77]), along.shape)
+    fibre = np.where(bundle[..., 0], across, along)
+    outer = fibre[..., :, None] * fibre[..., None, :]
+    truth = np.where(ring | bundle, 0.3 * np.eye(3) + 1.7 * outer, 0.7 * np.eye(3))
+    symmetric = random.standard_normal((size, size, 3, 3))
+    symmetric = 0.18 * (symmetric + symmetric.swapaxes(-1, -2))
+    values, vectors = np.linalg.eigh(truth)
+    root = (vectors * np.sqrt(values)[..., None, :]) @ vectors.swapaxes(-1, -2)
+    values, vectors = np.linalg.eigh(symmetric)
+    noise = (vectors * np.exp(values)[..., None, :]) @ vectors.swapaxes(-1, -2)
+    return root @ noise @ root

@@ -1,0 +1,1 @@
+"""Denoisers of manifold-valued images compared at equal time."""

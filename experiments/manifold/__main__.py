@@ -1,0 +1,45 @@
+"""``python -m experiments.manifold [race | quality] [case ...]`` writes tables to ``results``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.report import describe_machine
+
+from .cases import NAMES, make
+from .quality import quality
+from .race import race
+
+RESULTS = Path(__file__).parent / "results"
+TABLES = {"race": race, "quality": quality}
+
+
+def main() -> None:
+    """Write one file per table and case."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.manifold", description=__doc__)
+    parser.add_argument("table", nargs="?", choices=TABLES, help="only this table")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(NAMES)}")
+    given = parser.parse_args()
+    if unknown := set(given.cases) - set(NAMES):
+        parser.error(f"unknown case {', '.join(sorted(unknown))}; allowed are {', '.join(NAMES)}")
+    for table in [given.table] if given.table else TABLES:
+        for name in given.cases or NAMES:
+            text = "\n".join([*TABLES[table](make(name)), "", _machine(), ""])
+            RESULTS.mkdir(exist_ok=True)
+            (RESULTS / f"{table}_{name}.md").write_text(text)
+            print(text, flush=True)
+
+
+def _machine() -> str:
+    """The machine and the date, in a sentence."""
+    found = describe_machine()
+    packages = ", ".join(f"{name} {found['packages'][name]}" for name in ("numpy", "numba"))
+    return (
+        f"{found['processor']}, {found['cores']} cores, one thread used; Python {found['python']}, "
+        f"{packages}; {found['date']}."
+    )
+
+
+if __name__ == "__main__":
+    main()

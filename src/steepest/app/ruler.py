@@ -1,0 +1,62 @@
+"""How large and how strong a structure is: the ruler under the cursor.
+
+The flow separates contrast and size. A disc of contrast c and radius r vanishes at time
+``t = r |c| / 2`` and appears in the transform as a mass of height c at that time. Where the mass at
+a pixel peaks at time t with height c, the radius is therefore about ``2 t / |c|``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_NEIGHBOURS = 4  # nodes on either side over which a peak is summed
+_FAINTEST = 0.02  # smallest contrast shown, as a share of the range
+_ABOVE_NOISE = 1.25  # and as a multiple of the standard deviation of the noise
+_MEDIAN = 0.6745  # of the absolute values of a standard normal variable
+
+
+def measure(
+    nodes: Sequence[float], frames: Sequence[np.ndarray], x: int, y: int, least: float
+) -> tuple[float, float, float] | None:
+    """Return time, contrast and radius (in pixels) of the strongest structure at a pixel.
+
+    Masses are averaged over 3 x 3 pixels; the contrast is the Euclidean norm over the channels.
+    The result is None if the contrast is below ``least``.
+    """
+    if len(nodes) < 3:
+        return None
+    area = (slice(max(y - 1, 0), y + 2), slice(max(x - 1, 0), x + 2))
+    values = np.array([frame[area].mean(axis=(0, 1), dtype=np.float64) for frame in frames])
+    times = np.asarray(nodes)
+    velocity = np.diff(values, axis=0) / np.diff(times)[:, None]
+    masses = times[1:-1, None] * np.diff(velocity, axis=0)
+    sums = np.cumsum(np.pad(masses, ((_NEIGHBOURS + 1, _NEIGHBOURS), (0, 0))), axis=0)
+    width = 2 * _NEIGHBOURS + 1
+    heights = np.linalg.norm(sums[width:] - sums[:-width], axis=1)
+    peak = int(np.argmax(heights))
+    contrast = float(heights[peak])
+    if contrast < least:
+        return None
+    near = slice(max(peak - _NEIGHBOURS, 0), peak + _NEIGHBOURS + 1)
+    weights = np.linalg.norm(masses[near], axis=1)
+    time = float(np.average(times[1:-1][near], weights=weights))
+    return time, contrast, 2 * time / contrast
+
+
+def faintest(values: np.ndarray, limits: tuple[float, float]) -> float:
+    """Return the contrast below which a structure of an image (H, W, C) may be noise.
+
+    Noise of standard deviation s gives contrasts of up to 1.15 s in each channel. It is estimated
+    from the median of the diagonal differences in blocks of 2 x 2 pixels (Donoho and Johnstone,
+    Biometrika 81, 1994).
+    """
+    least = _FAINTEST * (limits[1] - limits[0])
+    if min(values.shape[:2]) < 2:
+        return least
+    height, width = (length // 2 * 2 for length in values.shape[:2])
+    a, b = values[:height:2, :width:2], values[:height:2, 1:width:2]
+    c, d = values[1:height:2, :width:2], values[1:height:2, 1:width:2]
+    noise = float(np.median(np.abs(a - b - c + d))) / 2 / _MEDIAN
+    return max(least, _ABOVE_NOISE * noise * float(np.sqrt(values.shape[2])))

@@ -1,0 +1,431 @@
+"""The equaliser without any user interface: one image, its flow, and the answers to questions.
+
+`Session.handle` answers the same requests whether they come from a browser or from a notebook.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import prepare_image
+from ..core.errors import InputError
+from ..core.limits import MAX_PIXELS
+from ..core.numbers import check_count, check_number
+from ..io import Image, decode_image, encode_image
+from ..spectral import Decomposition, decompose
+from .fusion import Fusion, fusing
+from .job import Answer, Job
+from .recipe import MOST_BANDS, Recipe
+from .ruler import measure
+from .source import Source, repaired, target
+from .tools import ranking, segmenting, thinning
+from .work import MOST_WORKED, Work, begun, best_low_pass, compute, default_options
+
+_BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
+_SHARE = 0.8  # of the memory that a flow may use
+_ALL_STEPS = 60  # up to the extinction time
+
+
+class Session:
+    """An image being equalised.
+
+    Parameters
+    ----------
+    image : steepest.io.Image, optional
+        The first image. Others are opened by the request ``open``.
+    max_pixels : int
+        The largest number of pixels times channels of an image. Above 16.8 million, bands are
+        computed from a smaller copy, and the export at full size.
+
+    Notes
+    -----
+    The flow runs in a thread. A second image cancels the flow of the first. Nothing is written to
+    disk.
+    """
+
+    def __init__(self, image: Image | None = None, *, max_pixels: int = MAX_PIXELS) -> None:
+        self._max_pixels = check_count(max_pixels, "max_pixels")
+        self._lock = threading.Lock()
+        self._work: Work | None = None
+        self._thread: threading.Thread | None = None
+        self._job: Job | None = None
+        self._ranks: Job | None = None
+        self._fusion: Fusion | None = None
+        self._original: Image | None = None  # without repairs
+        self._repaired: Source | None = None  # not yet in use
+        self._strokes: list[list[float]] = []  # of the brush
+        self._kept: Recipe | None = None  # the sliders of the page
+        self._number = 0  # of the image, so that a page can tell that it has changed
+        self._operations: dict[str, Callable[[Mapping[str, Any], Sequence[bytes]], Answer]] = {
+            "open": self._open, "state": self._state, "layers": self._layers,
+            "cancel": self._cancel, "compute": self._compute, "export": self._export,
+            "code": self._code, "ruler": self._ruler, "keep": self._keep,
+            "segment": self._segment, "thin": self._thin, "job": self._poll_job,
+            "stop": self._stop_job, "fuse": self._fuse, "fused": self._fused,
+            "rank": self._rank, "repair": self._repair, "settle": self._settle,
+            "mask": self._mask,
+        }  # fmt: skip
+        if image is not None:
+            self.open(image)
+
+    def handle(
+        self, op: str, args: Mapping[str, Any] | None = None, buffers: Sequence[bytes] = ()
+    ) -> Answer:
+        """Answer one request: ``(dict, buffers)`` to ``(op, args, buffers)``.
+
+        Raises
+        ------
+        InputError
+            If the request is not one of the session, or its arguments are not allowed.
+        """
+        operation = self._operations.get(op) if isinstance(op, str) else None
+        if operation is None:
+            raise InputError(f"op={op!r:.40}; allowed are {', '.join(self._operations)}")
+        return operation(args or {}, buffers)
+
+    def open(self, image: Image) -> None:
+        """Take another image and start its flow."""
+        if image.axes not in ("YX", "YXC") or image.array.shape[2:] not in ((), (1,), (3,)):
+            raise InputError(
+                f"{image.name}: has axes {image.axes} and shape {image.array.shape}; "
+                "the equaliser takes one grey or RGB image"
+            )
+        if image.array.size > self._max_pixels:
+            raise InputError(
+                f"{image.name}: has {image.array.size:,} pixels (times channels); "
+                f"allowed are {self._max_pixels:,} (max_pixels)"
+            )
+        self._start(begun(Source(image)), same=False)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the flow has ended; return False after ``timeout`` seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop the flow and forget the image."""
+        with self._lock:
+            if self._work is not None:
+                self._work.stop.set()
+            self._stop_jobs()
+            self._work = self._original = self._repaired = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The edges, gains and residual gain that the page has told last."""
+        kept = self._kept or Recipe(self._busy().edges, (1.0,) * (len(self._busy().edges) + 1))
+        return asdict(kept)
+
+    def result(self) -> Image:
+        """Wait for the flow and return the image for the `settings`.
+
+        Raises
+        ------
+        InputError
+            If no image is open, or the flow was cancelled or failed.
+        """
+        self.wait()
+        work = self._busy()
+        return _recipe(self.settings).apply(_finished(work), work.source.image)
+
+    # requests
+
+    def _open(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        if len(buffers) != 1:
+            raise InputError(f"open takes the contents of one file; given: {len(buffers)}")
+        name = args.get("name", "image")
+        if not isinstance(name, str) or not 0 < len(name) <= 255 or not name.isprintable():
+            raise InputError(f"name={name!r:.40}; allowed are printable file names")
+        self.open(decode_image(bytes(buffers[0]), name, max_pixels=self._max_pixels))
+        return self._state({}, ())
+
+    def _state(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        work = self._work
+        if work is None:
+            return {"image": None, "number": self._number, "max_pixels": self._max_pixels}, []
+        full, image = work.full, work.source.image
+        height, width, channels = work.values.shape
+        return {
+            "number": self._number, "strokes": self._strokes,
+            "kept": asdict(self._kept) if self._kept is not None else None,
+            "image": {
+                "name": image.name, "width": width, "height": height, "channels": channels,
+                "dtype": image.array.dtype.name, "alpha": image.alpha is not None,
+                "limits": list(work.limits), "result": target(image),
+                "factor": work.factor, "size": [image.array.shape[1], image.array.shape[0]],
+            },
+            "status": work.status, "stage": work.stage, "fraction": work.fraction,
+            "error": work.error, "all": "t_max" not in work.options,
+            "preview": work.preview is not None and not work.stale,
+            "reached": full.nodes[-1] if full is not None else 0.0,
+            "t_max": work.options.get("t_max") or (full.nodes[-1] if full else 0.0),
+            "edges": list(work.edges),
+            "spectrum": {"times": work.spectrum[0], "values": work.spectrum[1]},
+        }, []  # fmt: skip
+
+    def _layers(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Low-pass images at some times as float16; the last time null: the residual.
+
+        ``quality`` of each is as in `best_low_pass`. Previews have 1 / ``factor`` of the pixels
+        along each axis, rounded up.
+        """
+        work = self._busy()
+        times = args.get("times")
+        if not isinstance(times, list) or not 0 < len(times) <= MOST_BANDS + 1:
+            raise InputError(f"times={times!r:.40}; allowed are 1 to {MOST_BANDS + 1} times")
+        quality, factors, images = [], [], []
+        for each in times:
+            time = np.inf if each is None else check_number(each, "times")
+            found, factor, what = best_low_pass(work, time)
+            quality.append(what)
+            factors.append(factor)
+            images.append(_half(found, work.limits))
+        return {"quality": quality, "factors": factors, "number": self._number}, images
+
+    def _cancel(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        if self._work is not None:
+            self._work.stop.set()
+        return self._state({}, ())
+
+    def _compute(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Start again after a cancellation, or ("all": true) up to the extinction time."""
+        work = self._busy()
+        everything = args.get("all", "t_max" not in work.options)
+        if not isinstance(everything, bool):
+            raise InputError(f"all={everything!r:.40}; allowed are true and false")
+        options = {"num_steps": _ALL_STEPS} if everything else default_options(work.limits)
+        self._start(
+            Work(work.source, work.values, work.limits, options, work.faintest, work.factor)
+        )
+        return self._state({}, ())
+
+    def _export(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """The result as a file at full depth, with alpha and metadata.
+
+        If the page shows a smaller copy, this is a computation of its own at full size.
+        """
+        work, recipe = self._busy(), _recipe(args)
+        image = work.source.image
+        name = target(image)
+        if work.factor == 1:
+            return {"name": name}, [encode_image(recipe.apply(_finished(work), image), name)]
+        _check_memory(image, work.options["num_steps"])
+
+        def at_full_size(on_step: Callable[[Any], bool]) -> Answer:
+            found = decompose(
+                image.array, channel_axis=image.channel_axis, on_step=on_step, **work.options
+            )
+            return {"name": name}, [encode_image(recipe.apply(found, image), name)]
+
+        return self._begin(at_full_size, partial=False)
+
+    def _code(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        work, recipe = self._busy(), _recipe(args)
+        source, flow = work.source, work.options
+        mask = source.mask_name if source.mask is not None else None
+        code = {"python": recipe.python(source, flow), "command": recipe.command(source, flow)}
+        return {**code, "mask": mask}, []
+
+    def _mask(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """The file of the mask that the code of a repaired image reads."""
+        source = self._busy().source
+        return {"name": source.mask_name}, [source.mask_file()]
+
+    def _repair(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Fill the pixels under all ``strokes``, and answer with the part that has changed.
+
+        The flow goes on with the image before, until `_settle`.
+        """
+        work = self._exact()
+        before = self._repaired or work.source
+        source = repaired(self._original or work.source.image, args)
+        self._repaired, self._strokes = source, args["strokes"]
+        changed = np.zeros(source.image.array.shape[:2], bool)
+        for each in (before, source):
+            if each.mask is not None:
+                changed |= each.mask
+        if not changed.any():
+            return {"box": None}, []
+        (top, bottom), (left, right) = (_extent(changed.any(axis=axis)) for axis in (1, 0))
+        part = source.image.array[top:bottom, left:right]
+        part = prepare_image(part, source.image.channel_axis)[0]
+        box = [left, top, right - left, bottom - top]
+        return {"box": box}, [_half(np.moveaxis(part, 0, -1), work.limits)]
+
+    def _settle(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Start the flow of the repaired image, with the bands and sliders there are."""
+        work, source = self._busy(), self._repaired
+        if source is not None and source is not work.source:
+            again = begun(source)
+            again.options, again.limits = work.options, work.limits
+            again.stale = True
+            self._start(again)
+        return self._state({}, ())
+
+    def _keep(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Remember the sliders for `result`."""
+        self._kept = _recipe(args)
+        return {}, []
+
+    def _segment(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        work = self._exact()
+        return self._begin(segmenting(work.source, work.limits, args))
+
+    def _thin(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        work, ranks = self._exact(), self._ranks
+        ranking = None
+        if ranks is not None and ranks.done:
+            ranking = np.frombuffer(ranks.poll()[1][0], np.int32).reshape(work.values.shape[:2])
+        return self._begin(thinning(work.source, work.values, work.limits, ranking, args))
+
+    def _rank(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """The ranks of all pixels (int32), computed once for each image, beside other jobs."""
+        image = self._exact().source.image
+        with self._lock:
+            if self._ranks is None:
+                self._ranks = Job(ranking(image), partial=False)
+            job = self._ranks
+        return job.poll()
+
+    def _fuse(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Separate the textures of this and a second image, for `_fused`."""
+        work = self._exact()
+        separate = fusing(work.source, args, buffers, self._max_pixels)
+
+        def keep(on_step: Callable[[Any], bool]) -> Answer:
+            fusion = separate(on_step)
+            if work is self._work:
+                self._fusion = fusion
+            return fusion.answer(work.limits)
+
+        return self._begin(keep, partial=False)
+
+    def _fused(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """The fused image as a file, and the code that computes it."""
+        if self._fusion is None:
+            raise InputError("no second image is open")
+        name = target(self._fusion.source.image)
+        file = encode_image(self._fusion.result(args), name)
+        return {"name": name, "python": self._fusion.python(args)}, [file]
+
+    def _begin(
+        self, work: Callable[[Callable[[Any], bool]], Answer], *, partial: bool = True
+    ) -> Answer:
+        """Start a computation besides the flow; the one before is stopped."""
+        with self._lock:
+            if self._job is not None:
+                self._job.stop()
+            self._job = Job(work, partial=partial)
+        return {"status": "busy"}, []
+
+    def _poll_job(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        job = self._job
+        return job.poll() if job is not None else ({"status": "none"}, [])
+
+    def _stop_job(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        job = self._job
+        if job is not None:
+            job.stop()
+        return {}, []
+
+    def _ruler(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """Time, contrast and radius of the structure at pixel ``x``, ``y``; null if too faint."""
+        work = self._busy()
+        height, width, _ = work.values.shape
+        x = check_number(args.get("x"), "x", most=width - 1)
+        y = check_number(args.get("y"), "y", most=height - 1)
+        if x < 0 or y < 0:
+            raise InputError(f"x={x:g}, y={y:g} is outside the image")
+        flow = work.full if work.full is not None and work.full.complete else work.preview
+        if flow is None:
+            return {"found": None}, []
+        count = len(flow.nodes)
+        at = (int(x) // flow.factor, int(y) // flow.factor)
+        found = measure(flow.nodes[:count], flow.frames[:count], *at, work.faintest)
+        if found is None:
+            return {"found": None}, []
+        time, contrast, radius = found
+        return {"found": {"time": time, "contrast": contrast, "radius": radius}}, []
+
+    # the flow
+
+    def _busy(self) -> Work:
+        if self._work is None:
+            raise InputError("no image is open")
+        return self._work
+
+    def _exact(self) -> Work:
+        """The work on an image whose pixels are all shown."""
+        work = self._busy()
+        if work.factor > 1:
+            raise InputError(
+                f"{work.source.image.name}: is shown at 1/{work.factor} of its size; this tool "
+                f"takes images of up to {MOST_WORKED:,} pixels (times channels)"
+            )
+        return work
+
+    def _start(self, work: Work, *, same: bool = True) -> None:
+        """Replace the work; ``same``: it is on the same image, perhaps repaired."""
+        with self._lock:
+            old = self._work
+            if old is not None:
+                old.stop.set()
+                if same:
+                    work.preview, work.edges, work.spectrum = old.preview, old.edges, old.spectrum
+                    work.stale = work.stale or old.stale
+            if old is None or old.source is not work.source:
+                self._stop_jobs()
+            if not same:
+                self._number, self._kept = self._number + 1, None
+                self._original, self._repaired, self._strokes = work.source.image, None, []
+            self._work = work
+            before = self._thread
+            self._thread = threading.Thread(target=compute, args=(work, before), daemon=True)
+            self._thread.start()
+
+    def _stop_jobs(self) -> None:
+        for job in (self._job, self._ranks):
+            if job is not None:
+                job.stop()
+        self._job = self._ranks = self._fusion = None
+
+
+def _finished(work: Work) -> Decomposition:
+    if work.decomposition is None:
+        raise InputError("the flow has not finished; wait for it, or continue it")
+    return work.decomposition
+
+
+def _recipe(args: Mapping[str, Any]) -> Recipe:
+    return Recipe(args.get("edges", ()), args.get("gains", ()), args.get("residual_gain", 1.0))
+
+
+def _half(values: np.ndarray, limits: tuple[float, float]) -> bytes:
+    """Return values as float16, where 0 and 1 are shown as black and white."""
+    low, high = limits
+    return ((values - low) / (high - low)).astype(np.float16).tobytes()
+
+
+def _extent(used: Any) -> tuple[int, int]:
+    where = np.flatnonzero(used)
+    return int(where[0]), int(where[-1]) + 1
+
+
+def _check_memory(image: Image, num_steps: int) -> None:
+    """Refuse a flow whose frames do not fit into the memory of this machine."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return
+    needed = image.array.size * _BYTES * (num_steps + _OTHERS)
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > _SHARE * there:
+        raise InputError(
+            f"{image.name}: the export at full size needs {needed / 1e9:.0f} GB of memory; this "
+            f"machine has {there / 1e9:.0f} GB"
+        )

@@ -1,0 +1,305 @@
+"""``steepest orientations``: denoise maps of crystal orientations (EBSD)."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io import (
+    OrientationMap,
+    OutputSet,
+    check_orientation_target,
+    read_orientations,
+    write_orientations,
+)
+from steepest.io.orientations import MAX_POINTS
+
+from .batch import Record, run_batch
+from .figures import need_figures, write_figure
+from .inputs import SAMPLE, check_targets, expand, one_target, placed
+from .manifold_proof import ManifoldProof
+from .options import add_max_pixels, add_outputs, count, positive
+from .progress import progress
+
+HELP = "remove noise from maps of crystal orientations (EBSD)"
+USAGE = "MAP [MAP ...] --strength S [options]"
+DESCRIPTION = """\
+Denoise maps of crystal orientations (.ctf, .ang): the orientations v near which
+1/2 d(v, map)^2 + strength * TV(v) is smallest, where d is the misorientation angle under the
+crystal symmetry stated in the file, and TV adds up the misorientations of neighbours. Noise within
+grains goes, and grain boundaries stay sharp.
+
+The result is a copy of the file in which only the Euler angles are replaced. Points that were not
+indexed are left as they are. Each crystal phase is denoised on its own.
+"""
+EPILOG = """\
+examples:
+  steepest orientations sample:nickel --strength 0.5      writes nickel_denoised.ctf
+  steepest orientations map.ang --strength 1 -o clean.ang
+  steepest orientations map.ctf --strength 0.5 --picture ipf.png --misorientation kam.png
+  steepest orientations map.ctf --strength 0.5 -o map.npy     quaternions (H, W, 4), scalar last
+  steepest orientations 'maps/*.ctf' --strength 0.5 -o clean
+
+The strength is in degree x point. Try one to two times the misorientation of neighbours within
+grains, which is printed. A grain of radius r points that differs by c degrees from all around it
+vanishes at a strength of about c r / 2.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``steepest orientations``."""
+    parser.add_argument(
+        "images", nargs="+", metavar="MAP", help=".ctf or .ang file, quoted glob, or sample:nickel"
+    )
+    group = parser.add_argument_group("reading")
+    add_max_pixels(group, MAX_POINTS)
+    parser.set_defaults(recursive=False, format=None)
+    group = parser.add_argument_group("orientations")
+    group.add_argument(
+        "--strength",
+        type=positive,
+        required=True,
+        metavar="S",
+        help="weight of total variation, in degrees",
+    )
+    group.add_argument(
+        "--boundary",
+        type=positive,
+        default=5.0,
+        metavar="DEG",
+        help="count a larger misorientation of neighbours as a grain boundary (default 5)",
+    )
+    group.add_argument(
+        "--anisotropic", action="store_true", help="sum the differences along each axis"
+    )
+    group.add_argument("--tol", type=positive, metavar="GAP", help="relative gap to reach")
+    group.add_argument(
+        "--threads", type=count, metavar="N", help="number of threads (default: all processors)"
+    )
+    add_outputs(
+        parser,
+        "file (.ctf or .ang as the map, or .npy), or folder for several maps (default: "
+        "NAME_denoised here)",
+        images=False,
+    )
+    group = parser.add_argument_group("more results (PNG files, or folders for several maps)")
+    group.add_argument(
+        "--picture", metavar="PATH", help="inverse-pole-figure colours, before and after"
+    )
+    group.add_argument(
+        "--direction",
+        choices=("x", "y", "z"),
+        default="z",
+        help="direction of the sample that the colours show (default z, its normal)",
+    )
+    group.add_argument(
+        "--misorientation",
+        metavar="PATH",
+        help="mean misorientation of each point to its neighbours in the grain, before and after",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Denoise every map."""
+    sources = _sources(arguments.images)
+    several = len(sources) > 1
+    if arguments.picture is not None or arguments.misorientation is not None:
+        need_figures()
+    targets = {name: _target(name, arguments, several) for name in sources}
+    check_targets(targets.values(), arguments.overwrite, "orientation map")
+    pictures: dict[str, dict[str, Path]] = {name: {} for name in sources}
+    for option, tag in (("picture", "_ipf.png"), ("misorientation", "_misorientation.png")):
+        output = getattr(arguments, option)
+        if output is not None:
+            for name in sources:
+                pictures[name][option] = placed(name, arguments, output, tag, several)
+            paths = [each[option] for each in pictures.values()]
+            check_targets(paths, arguments.overwrite, "figure")
+    for name, paths_of in pictures.items():
+        if len({targets[name], *paths_of.values()}) < 1 + len(paths_of):
+            raise InputError(f"{name}: two results would have the same name; give different paths")
+
+    def work(source: str, label: str) -> Record:
+        given = read_orientations(source, max_pixels=arguments.max_pixels)
+        check_orientation_target(targets[source], given)
+        record = Record(source, outputs=[targets[source], *pictures[source].values()])
+        start = perf_counter()
+        with progress(label, enabled=not arguments.quiet) as on_step:
+            values, results = _denoised(arguments, given, on_step)
+        seconds = perf_counter() - start
+        found = _Faces.of(given, values, arguments.boundary)
+        with OutputSet(overwrite=arguments.overwrite) as outputs:
+            clean = replace(given, quaternions=values)
+            write_orientations(targets[source], clean, outputs=outputs)
+            for option, path in pictures[source].items():
+                draw = _colours if option == "picture" else _angles
+                write_figure(path, draw(arguments, given, values, found), outputs)
+        _report(record, given, found)
+        record.certify(ManifoldProof(results, seconds))
+        return record
+
+    return run_batch(arguments, sources, work)
+
+
+def _sources(names: Sequence[str]) -> list[str]:
+    for name in names:
+        if Path(name).is_dir():
+            raise InputError(f"{name}: is a folder; give files, or a quoted glob ('{name}/*.ctf')")
+    return expand(names)
+
+
+def _target(name: str, arguments: argparse.Namespace, several: bool) -> Path:
+    ending = ".ctf" if name.startswith(SAMPLE) else Path(name).suffix.lower()
+    return one_target(name, arguments, "denoised", several, ending)
+
+
+def _denoised(
+    arguments: argparse.Namespace, given: OrientationMap, on_step: Any
+) -> tuple[np.ndarray, list[Any]]:
+    """Denoise each crystal phase; return all quaternions and the results."""
+    from steepest.manifold import Rotations, denoise_tv
+
+    values, results = given.quaternions.copy(), []
+    keywords = {} if arguments.tol is None else {"tol": arguments.tol}
+    y, x = given.spacing
+    for number, phase in enumerate(given.phases, 1):
+        own = given.phase == number
+        if not own.any():
+            continue
+        # Points of other phases carry no total variation; those not indexed are bridged.
+        others = given.indexed & ~own
+        result = denoise_tv(
+            given.quaternions,
+            math.radians(arguments.strength),
+            manifold=Rotations(symmetry=phase.symmetry),
+            isotropic=not arguments.anisotropic,
+            known=None if own.all() else own,
+            weights=(~others).astype(float) if others.any() else None,
+            spacing=None if y == x else (y / x, 1.0),
+            num_threads=arguments.threads,
+            on_step=on_step,
+            **keywords,
+        )
+        values[own] = result.image[own]
+        results.append(result)
+    if not results:
+        raise InputError(f"{given.name}: no point was indexed")
+    return values, results
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """Misorientations of neighbours of one phase in degrees, NaN elsewhere, before and after."""
+
+    before: tuple[np.ndarray, ...]
+    after: tuple[np.ndarray, ...]
+    boundary: float
+
+    @staticmethod
+    def of(given: OrientationMap, values: np.ndarray, boundary: float) -> _Faces:
+        before, after = (_misorientations(given, each) for each in (given.quaternions, values))
+        return _Faces(before, after, boundary)
+
+    def flat(self) -> tuple[np.ndarray, np.ndarray]:
+        """All faces between points of one phase, before and after."""
+        before = np.concatenate([each.ravel() for each in self.before])
+        after = np.concatenate([each.ravel() for each in self.after])
+        measured = ~np.isnan(before)
+        return before[measured], after[measured]
+
+    def local(self, angles: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Mean over the neighbours of each point across faces that are no boundaries (before)."""
+        shape = angles[0].shape[0] + 1, angles[0].shape[1]
+        total, number = np.zeros(shape), np.zeros(shape)
+        for axis, (values, old) in enumerate(zip(angles, self.before, strict=True)):
+            inside = old <= self.boundary
+            share = np.where(inside, values, 0)
+            for end in (slice(None, -1), slice(1, None)):
+                place = (end, slice(None)) if axis == 0 else (slice(None), end)
+                total[place] += share
+                number[place] += inside
+        return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def _misorientations(given: OrientationMap, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    from steepest.manifold import Rotations, neighbour_distances
+
+    height, width = given.phase.shape
+    found = np.full((height - 1, width), np.nan), np.full((height, width - 1), np.nan)
+    pairs = (given.phase[:-1], given.phase[1:]), (given.phase[:, :-1], given.phase[:, 1:])
+    for number, phase in enumerate(given.phases, 1):
+        distances = neighbour_distances(values, Rotations(symmetry=phase.symmetry))
+        for angles, (first, second), radians in zip(found, pairs, distances, strict=True):
+            own = (first == number) & (second == number)
+            angles[own] = np.degrees(radians[own])
+    return found
+
+
+def _report(record: Record, given: OrientationMap, found: _Faces) -> None:
+    """Report the map, the misorientation within grains and the boundaries, before and after."""
+    height, width = given.phase.shape
+    step = " x ".join(f"{each:g}" for each in dict.fromkeys(given.spacing[::-1]))
+    share = 100 * float(given.indexed.mean())
+    record.lines.append(
+        ("map", f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed")
+    )
+    for number, phase in enumerate(given.phases, 1):
+        part = 100 * float((given.phase == number).mean())
+        record.lines.append(
+            (f"phase {number}", f"{phase.name}, {phase.symmetry}, {part:.4g} % of the points")
+        )
+    before, after = found.flat()
+    limit = found.boundary
+    across = before > limit
+    kept = int(np.count_nonzero(across & (after > limit)))
+    new = int(np.count_nonzero(~across & (after > limit)))
+    inside = [float(np.median(each[~across])) if (~across).any() else math.nan
+              for each in (before, after)]  # fmt: skip
+    record.lines.append(
+        ("in grains", f"median misorientation of neighbours {inside[0]:.3g}\u00b0 before, "
+         f"{inside[1]:.2g}\u00b0 after")
+    )  # fmt: skip
+    text = f"{np.count_nonzero(across)} above {limit:g}\u00b0 between neighbours, {kept} kept"
+    record.lines.append(("boundaries", text + (f", {new} new" if new else "")))
+    record.values.update(
+        shape=[height, width], spacing=list(given.spacing), indexed=float(given.indexed.mean()),
+        phases=[{"name": phase.name, "symmetry": phase.symmetry} for phase in given.phases],
+        misorientation=inside, boundary=limit,
+        boundaries={"before": int(np.count_nonzero(across)), "kept": kept, "new": new},
+    )  # fmt: skip
+
+
+def _colours(
+    arguments: argparse.Namespace, given: OrientationMap, values: np.ndarray, found: _Faces
+) -> Any:
+    """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
+    from steepest import plot
+
+    counts = [np.count_nonzero(given.phase == k + 1) for k in range(len(given.phases))]
+    number = int(np.argmax(counts))
+    phase = given.phases[number]
+    axis = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}[arguments.direction]
+    return plot.orientation_figure(
+        {"measured": given.quaternions, "denoised": values},
+        phase.symmetry,
+        direction=axis,
+        known=given.phase == number + 1,
+        title=f"{phase.name or 'crystal'}, inverse pole figure along {arguments.direction}",
+    )
+
+
+def _angles(
+    arguments: argparse.Namespace, given: OrientationMap, values: np.ndarray, found: _Faces
+) -> Any:
+    from steepest import plot
+
+    images = {"measured": found.local(found.before), "denoised": found.local(found.after)}
+    return plot.misorientation_figure(images, title="misorientation to the neighbours in the grain")

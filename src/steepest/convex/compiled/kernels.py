@@ -1,0 +1,64 @@
+"""The kernel that Python calls. Its threads stay in compiled code while there is more to do."""
+
+from __future__ import annotations
+
+from ...core.compiled import kernel
+from .flags import begin, stay
+from .kernels_measure import measure
+from .kernels_sweep import sweep
+
+NUM_ORDERS = 6
+
+
+@kernel
+def work_on(
+    image, stored, state, work, rows, edge, radius, huber, volume, anisotropic, coupled, iterating,
+    exact, tau, step, betas, exact_tau, gradient, first, last, window, order, sums, key, flags,
+    member, ticket,
+):  # fmt: skip
+    """Do on a strip what ``order`` says: iterations, or the certificate's sums.
+
+    The first thread returns when all have done it. The others wait for the next ticket, and do that
+    one, too, if it has the same ``key``: all arguments are then the same, up to what they contain.
+
+    Parameters
+    ----------
+    image, stored, state, work, edge, radius, volume, anisotropic, coupled, exact, tau, step, betas
+        See `sweep` and `measure`.
+    rows, exact_tau, gradient : arrays
+        The rolling rows of `measure`, its ``tau`` and its ``gradient``.
+    huber : float, or None for none
+    iterating : True, or None if there will never be iterations
+    first, last : int
+        The strip's own rows.
+    window
+        See `measure`.
+    order : (6,), float64
+        The number of iterations, or 0 for the sums; the stretch from .. to, as shares; whether
+        ``image`` and ``stored`` have changed places; what Huber's term shrinks a step by; the
+        share of the flux to measure.
+    key, flags, member, ticket
+        See `team`.
+    """
+    while True:
+        begin(flags, member, ticket)
+        data, result = image, stored
+        if order[3] != 0:
+            data, result = stored, image
+        count = int(order[0])
+        if iterating is not None:  # noqa: SIM102 - numba leaves out only what a test of None decides
+            if count > 0:
+                sweep(
+                    data, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step,
+                    order[4], betas[:count], order[1], order[2],
+                )  # fmt: skip
+        if count == 0:
+            own = last - first
+            measure(
+                data, state, result, rows, edge, radius, huber, volume, anisotropic, coupled, exact,
+                exact_tau, gradient, order[5], first + int(order[1] * own),
+                first + int(order[2] * own), window, sums,
+            )  # fmt: skip
+        ticket = stay(flags, member, ticket, key)
+        if ticket == 0:
+            return

@@ -1,0 +1,91 @@
+"""Channel text files (.ctf) of Oxford Instruments."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.core.errors import InputError
+
+from .scan_table import Phase, Table, check_angles, check_grid, check_places, numbers
+
+LAUE_GROUPS = {
+    1: "-1",
+    2: "2/m",
+    3: "mmm",
+    4: "4/m",
+    5: "4/mmm",
+    6: "-3",
+    7: "-3m",
+    8: "6/m",
+    9: "6/mmm",
+    10: "m-3",
+    11: "m-3m",
+}
+_LONGEST_HEADER, _MOST_PHASES = 300, 100
+_NEEDED = ("phase", "x", "y", "euler1", "euler2", "euler3")
+
+
+def parse(source: bytes, name: str, max_pixels: int) -> Table:
+    """Parse the contents of a .ctf file."""
+    lines = source.splitlines()
+    start = _table_line(lines, name)
+    header = [line.decode("utf-8", "replace").split("\t") for line in lines[: start - 1]]
+    stated = {words[0].strip().lower(): words[1].strip() for words in header if len(words) > 1}
+    try:
+        columns, rows = int(stated["xcells"]), int(stated["ycells"])
+        steps = _number(stated["ystep"]), _number(stated["xstep"])
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"{name}: XCells, YCells, XStep and YStep must be stated as numbers ({error}); only "
+            "grids are supported"
+        ) from None
+    check_grid(columns, rows, steps, max_pixels, name)
+    phases = _phases(header, name)
+    names = lines[start - 1].decode("utf-8", "replace").lower().split()
+    at = [names.index(each) for each in _NEEDED]
+    body = [line for line in lines[start:] if line.strip()]
+    table = numbers(body, at, (rows, columns), name)
+    check_places(table[..., 1:3], steps, name)
+    phase = table[..., 0].astype(np.int64)
+    if (phase != table[..., 0]).any() or (phase < 0).any() or (phase > len(phases)).any():
+        raise InputError(f"{name}: phases are numbered 0 to {len(phases)} in its header")
+    index = np.array([k for k in range(start, len(lines)) if lines[k].strip()])
+    euler = np.radians(check_angles(table[..., 3:], name))
+    return Table("ctf", euler, phase, phases, steps, index, (at[3], at[4], at[5]), True)
+
+
+def _table_line(lines: list[bytes], name: str) -> int:
+    """Return the number of the first line of the table."""
+    for k, line in enumerate(lines[:_LONGEST_HEADER]):
+        words = line.decode("utf-8", "replace").lower().split()
+        if words[:1] == ["phase"] and set(_NEEDED) <= set(words):
+            return k + 1
+    raise InputError(
+        f"{name}: damaged: no line of column names with Phase, X, Y, Euler1, Euler2, Euler3"
+    )
+
+
+def _phases(header: list[list[str]], name: str) -> tuple[Phase, ...]:
+    """Read the lines after "Phases N": a;b;c, angles, name, number of the Laue group, ..."""
+    for k, words in enumerate(header):
+        if words[0].strip().lower() != "phases" or len(words) < 2 or not words[1].strip().isdigit():
+            continue
+        count = int(words[1])
+        rows = header[k + 1 : k + 1 + count]
+        if not 1 <= count <= _MOST_PHASES or len(rows) < count:
+            break
+        return tuple(_phase(row, name) for row in rows)
+    raise InputError(f"{name}: the header does not list 1 to {_MOST_PHASES} crystal phases")
+
+
+def _phase(words: list[str], name: str) -> Phase:
+    number = words[3].strip() if len(words) > 3 else ""
+    if not number.isdigit() or int(number) not in LAUE_GROUPS:
+        raise InputError(
+            f"{name}: the phase {' '.join(words)[:80]!r} has no Laue group from 1 to 11"
+        )
+    return Phase(words[2].strip(), LAUE_GROUPS[int(number)])
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))

@@ -1,0 +1,165 @@
+"""What is certain about a point: see `certify`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..core.status import Status
+from .circle import Circle
+from .dual import Dual, feasible
+from .problem import Linear, Problem, linearise
+from .solve import Solution
+
+_ROUNDING = 1e-13  # of sums, relative
+_INSIDE = 1e-3  # a flux this far inside its ball belongs to an edge without a jump
+_LOOKS, _BETWEEN = 20, 20  # looks at the bound, and iterations between them
+_WORTHWHILE = 0.95  # a look that does not improve the bound by this factor is the last
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """The final point, with its gap and error bound where there are any."""
+
+    linear: Linear
+    gap: float | None
+    error_bound: float | None
+    status: Status
+
+
+def certify(problem: Problem, solution: Solution) -> Proof:
+    """Bound the energy or the distance to the minimiser, as the manifold allows.
+
+    Flat: the energy with fixed wraps is convex, and its dual value bounds its minimum. By the
+    strong convexity of both, the distance is at most ``step / 2 + sqrt(gap - step^2 / 4)``, with
+    the distance ``step`` to the primal point of the flux.
+
+    Nonpositive curvature, without closed geodesics: F is strongly convex along geodesics, so the
+    norm of any subgradient bounds the distance. Curved otherwise, or with pixels without data:
+    nothing.
+    """
+    linear, status = solution.linear, solution.status
+    if problem.known is not None or (problem.second > 0 and not problem.is_flat):
+        return Proof(linear, None, None, _stationary(status))
+    if problem.is_flat:
+        gap, bound = _flat(problem, solution)
+        if status is Status.CONVERGED and _has_wraps(problem.manifold):
+            status = Status.THESE_WRAPS
+        return Proof(linear, gap / linear.energy if linear.energy > 0 else 0.0, bound, status)
+    if problem.manifold.curvature == "nonpositive" and not _has_wraps(problem.manifold):
+        found, bound = _hadamard(problem, solution)
+        return Proof(found, None, bound, status)
+    return Proof(linear, None, None, _stationary(status))
+
+
+def _has_wraps(manifold: Any) -> bool:
+    """Whether a factor is a circle, so that F is convex only once the wraps are chosen."""
+    return any(_has_wraps(part) for part in getattr(manifold, "factors", ())) or isinstance(
+        manifold, Circle
+    )
+
+
+def _stationary(status: Status) -> Status:
+    return Status.STATIONARY if status is Status.CONVERGED else status
+
+
+def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
+    linear = solution.linear
+    exact = Dual(problem, np.float64)
+    exact.phi[:] = feasible(problem, solution.flux.astype(np.float64))
+    exact.load(linear, 0.0, 1.0)
+    measured = exact.measure()
+    size = linear.energy + abs(measured.dual) + measured.model
+    gap = max(linear.energy - measured.dual, 0.0) + _ROUNDING * size
+    step = float(np.sqrt(np.sum(exact.xi**2)))
+    half = step / 2
+    return gap, min(half + max(gap - half**2, 0.0) ** 0.5, (2 * gap) ** 0.5)
+
+
+def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
+    """Join pixels between which the flux is inside its ball, and find the shortest subgradient.
+
+    ``v = -log f + B^T phi``, where phi is radius r/|r| at groups that jump and anything in the
+    ball where all differences are exactly 0.
+    """
+    original = solution.linear
+    # a likely error of the points; smaller differences are no jumps
+    least = solution.largest_step + (2 * solution.model_gap / problem.num_pixels) ** 0.5
+    labels = _parts(problem, solution, least)
+    x = _joined(problem, original.x, labels)
+    linear = linearise(problem, x)
+    for t, term in enumerate(problem.terms):
+        linear.vectors[t][:, labels[term.corners[0]] == labels[term.corners[1]]] = 0
+    exact = Dual(problem, np.float64)
+    exact.load(original, 0.0, 1.0)
+    exact.phi[:] = solution.flux
+    exact.move(x)
+    exact.y[:] = exact.phi
+    jumps = np.zeros_like(exact.phi)
+    free = problem.radius.copy()
+    for g in range(len(free)):
+        part = slice(problem.groups[g], problem.groups[g + 1])
+        norm = np.sqrt(np.sum(linear.vectors[part] ** 2, axis=(0, 1)))
+        jumps[part] = linear.vectors[part] * (free[g] / np.where(norm > 0, norm, np.inf))
+        free[g, norm > 0] = 0
+    # the pull of the jumps is fixed: it becomes part of the data of a problem in the other rows
+    pulled = Dual(problem, np.float64)
+    pulled.phi[:] = jumps
+    pulled.load(linear, 0.0, 1.0)
+    pulled.measure()
+    rest = replace(linear, data=pulled.xi.copy(), vectors=np.zeros_like(linear.vectors))
+    exact.radius = free
+    exact.load(rest, 0.0, 1.0)
+    size = np.sqrt(np.sum(pulled.xi**2))
+    best = np.inf
+    for _ in range(_LOOKS):
+        exact.run([k / (k + 3) for k in range(_BETWEEN)])
+        exact.restart()
+        exact.measure()
+        before, best = best, float(np.sqrt(np.sum(exact.xi**2)))
+        if best > _WORTHWHILE * before:
+            break
+    bound = best + _ROUNDING * float(size)
+    if linear.energy <= original.energy:
+        return linear, bound
+    away = float(np.sqrt(np.sum(problem.manifold.distance(original.x, x) ** 2)))
+    return original, bound + away
+
+
+def _parts(problem: Problem, solution: Solution, least: float) -> np.ndarray:
+    """Labels (n,) of the parts in which the flux forbids jumps, or in which they are small."""
+    flux, vectors = solution.flux, solution.linear.vectors
+    labels = np.arange(problem.num_pixels)
+    pairs = []
+    for g, radius in enumerate(problem.radius):
+        part = range(problem.groups[g], problem.groups[g + 1])
+        norm = np.sqrt(np.sum(flux[part.start : part.stop].astype(float) ** 2, axis=(0, 1)))
+        inside = norm < (1 - _INSIDE) * radius
+        inside |= np.sqrt(np.sum(vectors[part.start : part.stop] ** 2, axis=(0, 1))) < least
+        for t in part:
+            pairs.append(problem.terms[t].corners[:2, inside & problem.terms[t].valid])
+    i, j = np.concatenate(pairs, axis=1)
+    while True:  # labels fall until neighbours agree; pointers are halved in between
+        before = labels.copy()
+        least = np.minimum(labels[i], labels[j])
+        np.minimum.at(labels, i, least)
+        np.minimum.at(labels, j, least)
+        np.minimum.at(labels, before, labels)
+        labels = labels[labels]
+        if np.array_equal(labels, before):
+            return labels
+
+
+def _joined(problem: Problem, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Replace the points of each part by their mean: one Karcher step from its first point."""
+    manifold, size = problem.manifold, np.bincount(labels, minlength=len(labels))[labels]
+    centre = np.ascontiguousarray(x[labels])
+    for _ in range(2):
+        logs = problem.spread(manifold.log, centre, x)
+        mean = np.stack([np.bincount(labels, c, len(labels)) for c in logs.T], axis=1)
+        mean = mean[labels] / size[:, None]
+        centre = problem.spread(manifold.exp, centre, mean)
+        centre = np.ascontiguousarray(centre[labels])
+    return np.where((size == 1).reshape(-1, *(1,) * (x.ndim - 1)), x, centre)

@@ -1,0 +1,194 @@
+"""The state of the dual iteration, in arrays for `compiled.tangent`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..convex.compiled.team import run_together
+from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
+from .problem import Linear, Problem, frames
+
+UNKNOWN = 0.05  # weight on the step of pixels without data, which makes the model convex there
+_AT_ONCE = 16  # iterations for which a strip is computed with its neighbourhood
+_STRIP = 8192  # coordinates for which a thread is worth it
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The model at the primal point of a flux, without damping, and lower bounds of it.
+
+    ``dual`` bounds the model, ``gap`` is the duality gap with damping, and ``merit`` is what the
+    iterations increase.
+    """
+
+    model: float
+    dual: float
+    gap: float
+    merit: float
+    largest: float
+
+
+class Dual:
+    """Flux and extrapolated flux (T, d, n) of one linearised problem after the other."""
+
+    def __init__(self, problem: Problem, dtype: Any) -> None:
+        self.problem, self.dtype = problem, np.dtype(dtype)
+        n, d, terms = problem.num_pixels, problem.manifold.dimension, len(problem.terms)
+        self.phi, self.y, self._phi, self._y = (
+            np.zeros((terms, d, n), self.dtype) for _ in range(4)
+        )
+        self.xi = np.zeros((d, n), self.dtype)
+        self.radius = problem.radius.astype(self.dtype)
+        self._sums = np.zeros((-(-n // CHUNK), 6))
+        strips = max(1, min(problem.num_threads, n * d * terms // _STRIP, n // CHUNK))
+        chunks = -(-n // CHUNK)
+        cuts = [chunks * i // strips * CHUNK for i in range(strips)]
+        self._strips = list(zip(cuts, [*cuts[1:], n], strict=True))
+        self._room: dict[int, list[tuple[np.ndarray, ...]]] = {}
+
+    def load(self, linear: Linear, damping: float, relaxation: float) -> None:
+        """Take the model at a point, with ``damping / 2 |xi|^2`` added."""
+        problem, n = self.problem, self.problem.num_pixels
+        self.linear = linear
+        mass = np.ones(n) if problem.known is None else problem.known.astype(float)
+        extra = damping + UNKNOWN * (1 - mass)
+        inverse = 1 / (mass + extra)
+        self._damping, logs = damping, linear.data
+        kept: Any = self.dtype
+        self._fixed = (
+            (logs * (mass * inverse)).astype(kept),
+            inverse.astype(kept),
+            linear.vectors.astype(kept),
+            linear.offsets,
+            linear.numbers.astype(kept),
+            linear.which,
+            linear.blocks.astype(kept),
+            self.radius,
+            (relaxation * self._steps(linear, inverse, damping)).astype(kept),
+            problem.groups,
+        )
+
+    def _steps(self, linear: Linear, inverse: np.ndarray, damping: float) -> np.ndarray:
+        """`_steps`, computed once if the norms of the blocks do not depend on the point."""
+        if any(isinstance(norm, np.ndarray) for norms in linear.norms for norm in norms):
+            return _steps(self.problem, linear, inverse)
+        if damping not in self.problem.steps:
+            self.problem.steps[damping] = _steps(self.problem, linear, inverse)
+        return self.problem.steps[damping]
+
+    def run(self, betas: Sequence[float]) -> None:
+        """One iteration per extrapolation factor."""
+        for start in range(0, len(betas), _AT_ONCE):
+            part = np.array(betas[start : start + _AT_ONCE], self.dtype)
+            rooms = self._rooms(len(part))
+            tiny = self.dtype.type(np.finfo(self.dtype).tiny)
+
+            def work(
+                item: Any, flags: np.ndarray, member: int, ticket: int, part: Any = part,
+                tiny: Any = tiny,
+            ) -> None:  # fmt: skip
+                (low, high), room = item
+                sweep(
+                    self.phi, self.y, self._phi, self._y, *room, *self._fixed, part, low, high,
+                    tiny, flags, member, ticket,
+                )  # fmt: skip
+
+            run_together(work, list(zip(self._strips, rooms, strict=True)))
+            self.phi, self._phi = self._phi, self.phi
+            self.y, self._y = self._y, self.y
+
+    def _rooms(self, count: int) -> list[tuple[np.ndarray, ...]]:
+        """The threads' own arrays for ``count`` iterations."""
+        if count not in self._room:
+            terms, d, n = self.phi.shape
+            offsets = self.linear.offsets
+            reach = int(max(offsets.max(), 0) - min(offsets.min(), 0))
+            made = []
+            for low, high in self._strips:
+                size = min(n, high + count * reach) - max(0, low - count * reach)
+                shapes = (terms, d, size), (terms, d, size), (d, size), (terms, d, CHUNK), (CHUNK,)
+                made.append(tuple(np.zeros(shape, self.dtype) for shape in shapes))
+            self._room = {count: made}
+        return self._room[count]
+
+    def measure(self) -> Measured:
+        """The model and its dual at the current flux; `xi` is the primal point."""
+        for kernel in measure, measure_residuals:
+
+            def work(
+                strip: Any, flags: np.ndarray, member: int, ticket: int, kernel: Any = kernel
+            ) -> None:
+                room = np.empty((*self.phi.shape[:2], CHUNK), self.dtype), np.empty(CHUNK)
+                kernel(
+                    self.phi, self.xi, *room, *self._fixed, self._sums, self._damping, *strip,
+                    flags, member, ticket,
+                )  # fmt: skip
+
+            run_together(work, self._strips)
+        norms, products, fit, conjugate, damped = self._sums[:, :5].sum(axis=0)
+        return Measured(
+            model=norms + fit,
+            dual=products + conjugate,
+            gap=max(norms - products, 0.0),
+            merit=products + (conjugate if self._damping == 0 else fit + damped / 2),
+            largest=float(self._sums[:, 5].max()) ** 0.5,
+        )
+
+    def restart(self) -> None:
+        """Forget the momentum."""
+        self.y[:] = self.phi
+
+    def move(self, x: np.ndarray) -> None:
+        """Express the flux in the frames at the new points x."""
+        problem = self.problem
+        if problem.is_flat:
+            return
+        last = None
+        for t, term in enumerate(problem.terms):
+            old, new = frames(problem, term, self.linear.x), frames(problem, term, x)
+            if last is None or term.kind == "square":
+                turn = problem.spread(problem.manifold.transport, new, old)
+                last = turn if term.kind != "square" else None
+            else:
+                turn = last
+            turn = np.ascontiguousarray(np.moveaxis(turn, 0, -1)).astype(self.dtype)
+            for field in self.phi, self.y:
+                field[t] = np.einsum("pqn,qn->pn", turn, field[t])
+
+
+def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
+    """Shrink the vectors of a flux (T, d, n) to their balls, in place."""
+    for g, radius in enumerate(problem.radius):
+        part = slice(problem.groups[g], problem.groups[g + 1])
+        norm = np.sqrt(np.sum(flux[part] ** 2, axis=(0, 1)))
+        flux[part] *= np.minimum(1, radius / np.maximum(norm, 1e-300))
+    return flux
+
+
+def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
+    """(T, n): dual steps with ``|S^1/2 B V^1/2| <= 1``, equal within a ball; 0 at invalid rows.
+
+    ``1 / sum_k |B_k| v_k C_k`` with the column sums ``C = sum |B|``, by the inequality of Cauchy
+    and Schwarz.
+    """
+    n = problem.num_pixels
+    columns = np.zeros(n)
+    for term, norms in zip(problem.terms, linear.norms, strict=True):
+        for corner, norm in zip(term.corners, norms, strict=True):
+            columns += np.bincount(corner, term.valid * norm, n)
+    weighted = columns * inverse
+    steps = []
+    for term, norms in zip(problem.terms, linear.norms, strict=True):
+        total = sum(
+            norm * weighted[corner] for corner, norm in zip(term.corners, norms, strict=True)
+        )
+        steps.append(np.where(term.valid, 1 / np.where(total > 0, total, 1), np.inf))
+    for start, stop in zip(problem.groups[:-1], problem.groups[1:], strict=True):
+        least = np.min(steps[start:stop], axis=0)
+        for t in range(start, stop):
+            steps[t] = np.where(problem.terms[t].valid, least, 0.0)
+    return np.array(steps).reshape(len(steps), n)

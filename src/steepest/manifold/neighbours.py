@@ -1,0 +1,46 @@
+"""Distances between neighbouring points of a manifold-valued image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import as_array
+from ..core.errors import InputError
+from ..core.namespace import detached
+from .geometry import as_manifold
+
+
+def neighbour_distances(image: Any, manifold: Any) -> tuple[np.ndarray, ...]:
+    """Return the distances between neighbouring points, one array for each axis of space.
+
+    Entry ``[i, j]`` of the first array of a 2-D image is the distance of the points ``[i, j]`` and
+    ``[i + 1, j]``; its shape is ``(H - 1, W)``. For orientations, these are the misorientations in
+    radians.
+
+    Parameters
+    ----------
+    image, manifold
+        As in `denoise_tv`.
+
+    Raises
+    ------
+    InputError
+        If the image has no axes of space, or if its values are not points of the manifold.
+    """
+    array = np.asarray(detached(as_array(image, "image")))
+    space_of = as_manifold(manifold, array.shape)
+    own = space_of.point_shape
+    num_space = array.ndim - len(own)
+    if num_space < 1 or array.shape[num_space:] != own:
+        raise InputError(f"image of shape {array.shape}; allowed are axes of space before {own}")
+    points = space_of.check(np.ascontiguousarray(array, np.float64).reshape(-1, *own), "image")
+    points = points.reshape(array.shape)
+    found = []
+    for axis in range(num_space):
+        count = array.shape[axis]
+        first, second = points.take(range(count - 1), axis), points.take(range(1, count), axis)
+        flat = space_of.distance(first.reshape(-1, *own), second.reshape(-1, *own))
+        found.append(flat.reshape(first.shape[:num_space]))
+    return tuple(found)

@@ -1,0 +1,260 @@
+"""The problem: data on a manifold, the terms of the energy, its linearisation in tangent spaces.
+
+    F(x) = 1/2 sum_i m_i d(x_i, f_i)^2 + alpha sum_i w_i |(d(x_i, x_j) / h)_j|
+           + beta sum_i w_i |second differences|
+
+with m = 1 at known pixels and 0 elsewhere. ``|.|`` is the Euclidean norm over the differences of a
+pixel (isotropic) or their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ..core.threads import run_all
+
+_SHARE = 8192  # coordinates for which a thread is worth starting; phases are too quick for it
+
+EDGE, LINE, SQUARE = "edge", "line", "square"
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """One difference per pixel, divided by ``spacing``.
+
+    ``kind`` is EDGE for ``x_j - x_i``, LINE for ``x_(i-1) - 2 x_i + x_(i+1)`` and SQUARE for
+    ``x_00 + x_11 - x_01 - x_10``; ``corners`` (K, n) are the pixels it takes, those of its own
+    pixel i alone where it would reach beyond the image, which ``valid`` tells. ``offsets`` are
+    the corners minus i. ``numbers`` are the coefficients on a flat manifold.
+    """
+
+    kind: str
+    offsets: tuple[int, ...]
+    numbers: tuple[float, ...]
+    corners: np.ndarray
+    valid: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Checked input. Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None."""
+
+    manifold: Any
+    data: np.ndarray
+    space: tuple[int, ...]
+    spacing: tuple[float, ...]
+    first: float
+    second: float
+    isotropic: bool
+    known: np.ndarray | None
+    weights: np.ndarray | None
+    num_threads: int
+
+    @property
+    def num_pixels(self) -> int:
+        """The number of pixels."""
+        return len(self.data)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether parallel transport is the identity, so that the linearised problem is exact."""
+        return bool(self.manifold.curvature == "flat")
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """All differences: those of first order, one per axis, before those of second order."""
+        index = np.arange(self.num_pixels).reshape(self.space)
+        strides = [int(np.prod(self.space[a + 1 :])) for a in range(index.ndim)]
+        axes = range(index.ndim)
+        made: list[Term] = []
+
+        def add(kind: str, steps: Sequence[dict[int, int]], numbers: Sequence[float]) -> None:
+            inside = np.ones(self.space, bool)
+            for step in steps:
+                for axis, by in step.items():
+                    where = np.arange(self.space[axis]) + by
+                    fits = (where >= 0) & (where < self.space[axis])
+                    inside &= fits.reshape([-1 if a == axis else 1 for a in axes])
+            valid, base = inside.ravel(), index.ravel()
+            offsets = [sum(strides[a] * by for a, by in step.items()) for step in steps]
+            corners = np.stack([np.where(valid, base + offset, base) for offset in offsets])
+            made.append(Term(kind, tuple(offsets), tuple(numbers), corners, valid))
+
+        h = self.spacing
+        if self.first > 0:
+            for a in axes:
+                add(EDGE, [{}, {a: 1}], [-1 / h[a], 1 / h[a]])
+        if self.second > 0:
+            for a in axes:
+                add(LINE, [{a: -1}, {}, {a: 1}], [1 / h[a] ** 2, -2 / h[a] ** 2, 1 / h[a] ** 2])
+            for a, b in combinations(axes, 2):
+                s = 2**0.5 / (h[a] * h[b])  # counted twice in the Frobenius norm
+                add(SQUARE, [{}, {a: 1}, {b: 1}, {a: 1, b: 1}], [s, -s, -s, s])
+        return tuple(made)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """The first term of each group, and the number of terms at the end."""
+        count = len(self.terms)
+        if not self.isotropic:
+            return np.arange(count + 1)
+        first = sum(term.kind == EDGE for term in self.terms)
+        return np.unique([0, first, count])
+
+    @cached_property
+    def radius(self) -> np.ndarray:
+        """(groups, n): what the norm of each group is multiplied by, 0 where no row is valid."""
+        radii = []
+        for start, stop in zip(self.groups[:-1], self.groups[1:], strict=True):
+            strength = self.first if self.terms[start].kind == EDGE else self.second
+            some = np.any([term.valid for term in self.terms[start:stop]], axis=0)
+            radii.append(strength * some * (1.0 if self.weights is None else self.weights))
+        return np.array(radii).reshape(len(radii), self.num_pixels)
+
+    @cached_property
+    def steps(self) -> dict[float, np.ndarray]:
+        """Dual steps by damping, kept by `Dual` if they are the same everywhere."""
+        return {}
+
+    def spread(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
+        """``function(*arrays)`` of arrays with one entry per point, on several threads."""
+        size = len(arrays[0])
+        count = max(1, min(self.num_threads, size * (self.manifold.dimension - 1) // _SHARE))
+        cuts = [size * i // count for i in range(count + 1)]
+        parts = run_all(
+            lambda k: function(*(array[cuts[k] : cuts[k + 1]] for array in arrays)), range(count)
+        )
+        if count == 1:
+            return parts[0]
+        if isinstance(parts[0], tuple):
+            return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
+        return np.concatenate(parts)
+
+    def energy(self, x: np.ndarray) -> float:
+        """``F(x)``."""
+        moved = self.spread(self.manifold.distance, x, self.data) ** 2
+        total = float(np.sum(moved if self.known is None else moved[self.known])) / 2
+        squares = [np.sum(_difference(self, t, x)[0] ** 2, axis=1) for t in self.terms]
+        return total + self.regulariser(squares)
+
+    def regulariser(self, squares: Sequence[np.ndarray]) -> float:
+        """The sum over groups of radius times norm, of the squared norms of all terms."""
+        bounds = zip(self.groups[:-1], self.groups[1:], self.radius, strict=True)
+        return sum(
+            float(np.vdot(radius, np.sqrt(sum(squares[start:stop]))))
+            for start, stop, radius in bounds
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """The linearisation at x, in the arrays that `compiled.tangent` takes, float64.
+
+    ``data`` (d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n) are the
+    residuals at x; ``blocks`` (B, d, d, n). ``norms`` are bounds of the norms of the blocks,
+    (n,) arrays or numbers, per term and corner.
+    """
+
+    x: np.ndarray
+    data: np.ndarray
+    vectors: np.ndarray
+    offsets: np.ndarray
+    numbers: np.ndarray
+    which: np.ndarray
+    blocks: np.ndarray
+    norms: list[list[Any]]
+    energy: float
+
+
+def linearise(problem: Problem, x: np.ndarray) -> Linear:
+    """The model ``1/2 sum m |xi - L|^2 + sum radius |G + B xi|`` of F around x."""
+    manifold, terms = problem.manifold, problem.terms
+    logs = problem.spread(manifold.log, x, problem.data)
+    if problem.known is not None:
+        logs = logs * problem.known[:, None]
+    width = max((len(term.offsets) for term in terms), default=1)
+    offsets = np.zeros((len(terms), width), np.int64)
+    numbers = np.zeros((len(terms), width))
+    which = np.full((len(terms), width), -1)
+    vectors: list[np.ndarray] = []
+    blocks: list[np.ndarray] = []
+    norms: list[list[Any]] = []
+    for t, term in enumerate(terms):
+        vector, parts = _difference(problem, term, x, blocks=True)
+        vectors.append(vector.T)
+        norms.append([])
+        for k, part in enumerate(parts):
+            offsets[t, k] = term.offsets[k]
+            if isinstance(part, float):
+                numbers[t, k] = part
+                norms[t].append(abs(part))
+            else:
+                block, bound = part
+                which[t, k] = len(blocks)
+                blocks.append(np.moveaxis(block, 0, -1))
+                norms[t].append(bound)
+    d, n = manifold.dimension, problem.num_pixels
+    stacked = np.ascontiguousarray(blocks) if blocks else np.zeros((0, d, d, n))
+    energy = float(np.sum(logs**2)) / 2
+    energy += problem.regulariser([np.einsum("pn,pn->n", v, v) for v in vectors])
+    G = np.ascontiguousarray(vectors).reshape(len(terms), d, n)
+    return Linear(
+        x, np.ascontiguousarray(logs.T), G, offsets, numbers, which, stacked, norms, energy
+    )
+
+
+def _difference(
+    problem: Problem, term: Term, x: np.ndarray, blocks: bool = False
+) -> tuple[np.ndarray, list[Any]]:
+    """The residual of a term (n, d) and, if wanted, its blocks: numbers, or arrays with norms."""
+    if problem.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
+        return _flat_difference(problem, term, x), list(term.numbers)
+    if term.kind != EDGE:
+        from .second_order import curved_difference
+
+        vector, parts = curved_difference(problem, term, x, blocks)
+        return vector * term.valid[:, None], parts
+    scale = term.numbers[1]
+    ahead = x.take(term.corners[1], 0)
+    vector = scale * problem.spread(problem.manifold.log, x, ahead) * term.valid[:, None]
+    if not blocks:
+        return vector, []
+    turned = problem.spread(problem.manifold.transport, x, ahead)
+    return vector, [term.numbers[0], (scale * turned, scale)]
+
+
+def _flat_difference(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
+    """The same on a flat manifold, where differences of logarithms are wrapped once more.
+
+    On the circle this is the absolute second difference modulo 2 pi, as in Bergmann, Laus, Steidl &
+    Weinmann, SIAM J. Imaging Sci. 7 (2014) 2916-2953.
+    """
+    manifold, corners = problem.manifold, term.corners
+    if term.kind == EDGE:
+        return term.numbers[1] * problem.spread(manifold.log, x, x.take(corners[1], 0))
+    if term.kind == LINE:
+        centre = x
+        total = problem.spread(manifold.log, x, x.take(corners[0], 0))
+        total += problem.spread(manifold.log, x, x.take(corners[2], 0))
+    else:
+        centre = x.take(corners[1], 0)
+        total = problem.spread(manifold.log, centre, x.take(corners[0], 0))
+        total += problem.spread(manifold.log, x.take(corners[2], 0), x.take(corners[3], 0))
+    ahead = problem.spread(manifold.exp, centre, total)
+    return term.numbers[0] * problem.spread(manifold.log, centre, ahead)
+
+
+def frames(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
+    """The points in whose tangent spaces the residuals and the flux of a term live."""
+    if term.kind != SQUARE:
+        return x
+    corners = term.corners
+    return np.asarray(
+        problem.spread(problem.manifold.midpoint, x.take(corners[1], 0), x.take(corners[2], 0))
+    )

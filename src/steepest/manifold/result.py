@@ -1,0 +1,92 @@
+"""The result of denoising a manifold-valued image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ..core.image_like import ImageLike
+from ..core.status import Status
+
+
+@dataclass(frozen=True, eq=False)
+class ManifoldStep:
+    """The state before an outer step, as passed to ``on_step``.
+
+    ``residual`` is the relative gap that `denoise_tv` compares with ``tol``. ``num_steps`` is 0:
+    the number of steps is not known beforehand.
+    """
+
+    step: int
+    num_steps: int
+    energy: float
+    residual: float
+    iterations: int
+    gather: Callable[[], np.ndarray] = field(repr=False)
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        """The current image; access it first inside the callback."""
+        return self.gather()
+
+
+@dataclass(frozen=True, eq=False)
+class ManifoldResult(ImageLike):
+    """A denoised manifold-valued image, and what is certain about it.
+
+    Attributes
+    ----------
+    image : array, shape and floating-point dtype of the input
+    energy : float
+        ``F(image)``, see `denoise_tv`.
+    gap : float or None
+        On flat manifolds: a guaranteed bound of ``energy`` minus the minimum over all images with
+        these wraps (divided by ``energy``). On the circle, "these wraps" means that each phase and
+        each difference is a real number, the one nearest to that of ``image``; other multiples of
+        2 pi may have a smaller energy. None on other manifolds, and where ``known`` leaves pixels
+        without data.
+    error_bound : float or None
+        A guaranteed bound of the distance to the minimiser, the root of the sum of squared
+        distances over all pixels. On flat manifolds, to the minimiser with these wraps. On
+        manifolds of nonpositive curvature (tensors) and without second order, to the one global
+        minimiser. None elsewhere.
+    model_gap : float
+        Relative bound by which the energy, linearised at ``image``, can still be reduced; 0 at a
+        stationary point. ``tol`` refers to this number.
+    largest_step : float
+        Largest distance by which a pixel would move in the next step.
+    iterations : int
+        Number of dual iterations.
+    status : Status
+        A sentence on how the computation ended, and on what it proves.
+    """
+
+    image: np.ndarray
+    energy: float
+    gap: float | None
+    error_bound: float | None
+    model_gap: float
+    largest_step: float
+    iterations: int
+    status: Status
+
+    @property
+    def num_iter(self) -> int:
+        """The same as ``iterations``."""
+        return self.iterations
+
+    @property
+    def converged(self) -> bool:
+        """Whether the tolerance was met."""
+        return self.status.ok
+
+    def __repr__(self) -> str:
+        parts = [f"energy {self.energy:.6g}"]
+        if self.gap is not None:
+            parts.append(f"gap {self.gap:.1e}")
+        if self.error_bound is not None:
+            parts.append(f"error <= {self.error_bound:.2g}")
+        return f"<ManifoldResult: {', '.join(parts)}, {self.iterations} iterations, {self.status}>"

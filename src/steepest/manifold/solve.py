@@ -1,0 +1,114 @@
+"""Prox-linear steps: solve the model in the tangent spaces, move along it, and check the energy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..convex.solve import RELAXATION, Momentum
+from ..core.status import Status
+from .dual import Dual
+from .problem import Linear, Problem, linearise
+
+_PART = 0.25  # a model is solved to this part of the progress that it promises,
+_PART_FLAT = 0.5  # or to this one where it is exact but for the wraps
+_SAFE = 0.8  # part of the tolerance to which a model is solved at most
+_ROUNDING = 1e-13  # part of the energy that rounding hides
+_ENOUGH = 1e-4  # part of the promised progress that a step must make
+_GOOD = 0.75  # part above which the next step may be bolder
+_FIRST_DAMPING, _LARGEST_DAMPING, _SMALLEST_DAMPING = 0.5, 1e6, 1e-2
+_SINGLE = 1e-5  # relative tolerance above which the flux is in float32,
+_MARGIN = 0.9  # and the part of it that is then asked for: the certificate is in float64
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The last point, its model and flux, and how the solver ended."""
+
+    linear: Linear
+    flux: np.ndarray
+    model_gap: float
+    largest_step: float
+    num_iter: int
+    status: Status
+
+
+def solve(
+    problem: Problem,
+    x: np.ndarray,
+    tol: float,
+    max_num_iter: int,
+    watch: Callable[[Linear, float, int], bool] | None = None,
+) -> Solution:
+    """Minimise the energy from x until ``F(x) - dual <= tol F(x)``, the dual of the model at x.
+
+    ``watch(linear, relative_gap, iterations)`` is called before every step and stops the solver
+    by returning True.
+    """
+    dual = Dual(problem, np.float32 if tol >= _SINGLE else np.float64)
+    if tol >= _SINGLE:
+        tol *= _MARGIN
+    linear = linearise(problem, x)
+    momentum, relaxation = Momentum(), RELAXATION
+    damping, done, rises, before = 0.0, 0, 0, -np.inf
+    least = 24 if problem.is_flat else 8  # iterations between measurements: steps cost as much
+    floor = _ROUNDING * float(np.sum(problem.radius))  # differences of the size of rounding
+    dual.load(linear, damping, relaxation)
+    measured = dual.measure()
+    while True:
+        gap = max(linear.energy - measured.dual, 0.0)
+        status = None
+        if gap <= tol * linear.energy:
+            status = Status.CONVERGED
+        elif gap <= floor:
+            status = Status.ROUNDING
+        elif done >= max_num_iter:
+            status = Status.MAX_ITERATIONS
+        promised = linear.energy - measured.model
+        wanted = max(_PART * promised, _SAFE * tol * linear.energy)
+        ready = promised > 0 and measured.gap <= wanted
+        if (ready or status is not None) and watch is not None:
+            relative = gap / linear.energy if linear.energy > 0 else 0.0
+            if watch(linear, relative, done) and status is None:
+                status = Status.STOPPED
+        if status is not None:
+            return Solution(linear, dual.phi, gap, measured.largest, done, status)
+        if ready:
+            step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)
+            ahead = linearise(problem, problem.spread(problem.manifold.exp, linear.x, step))
+            kept_part = (linear.energy - ahead.energy) / promised
+            if kept_part >= _ENOUGH:
+                dual.move(ahead.x)
+                linear = ahead
+                if kept_part > _GOOD:
+                    damping = damping / 4 if damping > _SMALLEST_DAMPING else 0.0
+            elif damping < _LARGEST_DAMPING:
+                damping = max(4 * damping, _FIRST_DAMPING)
+            else:
+                rounding = promised <= _ROUNDING * linear.energy
+                status = Status.ROUNDING if rounding else Status.NO_DESCENT
+                return Solution(linear, dual.phi, gap, measured.largest, done, status)
+            dual.load(linear, damping, relaxation)
+            before, measured = -np.inf, dual.measure()
+            if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:
+                continue
+        ahead_of = done * (np.sqrt(measured.gap / wanted) - 1) if wanted > 0 else 0.0
+        count = int(np.clip(ahead_of, least, 32 if done < 512 else 64))
+        count = min(count, max(max_num_iter - done, 1))
+        betas, t = momentum.factors(count)
+        dual.run(betas)
+        done += count
+        momentum = Momentum(t)
+        measured = dual.measure()
+        if measured.merit < before:
+            dual.restart()
+            momentum = Momentum()
+            rises += 1
+            if rises > 1 and relaxation > 1:
+                relaxation = 1.0
+                dual.load(linear, damping, relaxation)
+        else:
+            rises = 0
+        before = measured.merit

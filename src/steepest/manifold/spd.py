@@ -1,0 +1,125 @@
+"""Symmetric positive definite matrices, such as diffusion and structure tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.numbers import check_choice, check_count
+from .compiled import spd as compiled
+from .geometry import Curvature, Manifold, checked, identities
+
+_AFFINE, _LOG = "affine-invariant", "log-euclidean"
+_WORST = 1e-12  # the smallest ratio of two eigenvalues of a matrix
+
+
+@dataclass(frozen=True)
+class SPD(Manifold):
+    """Symmetric positive definite matrices. An image of them is (H, W, size, size).
+
+    Parameters
+    ----------
+    size
+        The number of rows, 3 by default.
+    metric
+        "affine-invariant": the distance is |log(x^-1/2 y x^-1/2)| (Frobenius norm); it does not
+        change if both matrices become A x A^T. "log-euclidean": |log x - log y|, which is flat, so
+        results can be certified, and does not change if both are rotated or scaled.
+
+    Notes
+    -----
+    Coordinates at ``x`` are those of a symmetric matrix: the diagonal and sqrt(2) times the lower
+    triangle, row by row. For a tangent vector u, that matrix is L^-1 u L^-T with the Cholesky
+    factor L of x. Embedded points are the coordinates of the matrix logarithm.
+    """
+
+    size: int = 3
+    metric: str = _AFFINE
+
+    def __post_init__(self) -> None:
+        check_count(self.size, "size")
+        check_choice(self.metric, "metric", (_AFFINE, _LOG))
+
+    @property
+    def dimension(self) -> int:
+        return self.size * (self.size + 1) // 2
+
+    @property
+    def point_shape(self) -> tuple[int, ...]:
+        return (self.size, self.size)
+
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        return (self.dimension,)
+
+    @property
+    def curvature(self) -> Curvature:
+        return "flat" if self.metric == _LOG else "nonpositive"
+
+    def check(self, points: Any, name: str) -> np.ndarray:
+        allowed = "symmetric positive definite matrices"
+        array = checked(points, name, self.point_shape, allowed)
+        transposed = array.transpose(0, 2, 1)
+        if not np.allclose(array, transposed, rtol=0, atol=1e-4 * np.abs(array).max(initial=0)):
+            raise InputError(f"{name} holds a matrix that is not symmetric; allowed are {allowed}")
+        array = (array + transposed) / 2
+        least, largest = np.empty(len(array)), np.empty(len(array))
+        compiled.extreme_eigenvalues(array, least, largest)
+        bad = ~((largest > 0) & (least >= _WORST * largest))
+        if bad.any():
+            first = int(np.argmax(bad))
+            raise InputError(
+                f"{name} holds {int(bad.sum())} matrices that are not positive definite or nearly "
+                f"singular, the first with eigenvalues from {least[first]:g} to "
+                f"{largest[first]:g}; allowed are {allowed} with a smallest eigenvalue of at "
+                f"least {_WORST:g} of the largest (raise the small eigenvalues first)"
+            )
+        return array
+
+    def embed(self, points: np.ndarray) -> np.ndarray:
+        out = np.empty((len(points), self.dimension))
+        compiled.matrix_log(points, out)
+        return out
+
+    def project(self, ambient: np.ndarray) -> np.ndarray:
+        out = np.empty((len(ambient), self.size, self.size))
+        compiled.matrix_exp(ambient, out)
+        return out
+
+    def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.metric == _LOG:
+            return np.linalg.norm(self.log(x, y), axis=-1)
+        out = np.empty(len(x))
+        compiled.distance(x, y, out)
+        return out
+
+    def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.metric == _LOG:
+            return self.embed(y) - self.embed(x)
+        out = np.empty((len(x), self.dimension))
+        compiled.log(x, y, out)
+        return out
+
+    def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
+        if self.metric == _LOG:
+            return self.project(self.embed(x) + xi)
+        out = np.empty_like(x)
+        compiled.exp(x, xi, out)
+        return out
+
+    def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.metric == _LOG:
+            return identities(len(x), self.dimension)
+        out = np.empty((len(x), self.dimension, self.dimension))
+        compiled.transport(x, y, out)
+        return out
+
+    def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        if self.metric == _LOG:
+            return identities(len(x), self.dimension, 0.5)
+        out = np.empty((len(x), self.dimension, self.dimension))
+        compiled.halving(x, z, out)
+        return out

@@ -1,0 +1,353 @@
+"""Pictures of phases, directions, orientations and tensors, with the key to their colours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_number, check_numbers
+
+from .canvas import FAINT, INK, PanelSheet, number, panel_aspect
+from .checks import plain
+from .colours import (
+    CORNERS,
+    direction_colours,
+    folded,
+    key_colours,
+    key_of,
+    orientation_colours,
+    phase_colours,
+)
+
+_BLANK = (0.93, 0.935, 0.945)  # pixels without a value
+_KEY = 1.3  # inches: width and height of the key
+_FINE = 200  # pixels along the side of a key
+_NAMES = {
+    "m-3m": ("[001]", "[101]", "[111]"),
+    "6/mmm": ("[0001]", r"$[2\bar{1}\bar{1}0]$", r"$[10\bar{1}0]$"),
+    "-3m": ("[0001]", r"$[1\bar{1}00]$", r"$[10\bar{1}0]$"),
+    "4/mmm": ("[001]", "[100]", "[110]"),
+    "mmm": ("[001]", "[100]", "[010]"),
+}
+_MOST_GLYPHS = 4096
+
+
+def phase_figure(phases: Any, *, known: Any = None, title: str = "") -> Figure:
+    """Show phases, in radians, by their hue, with a colour ring as the key.
+
+    Parameters
+    ----------
+    phases
+        One image of shape (H, W), or a dictionary of images by their captions, such as
+        ``{"measured": f, "denoised": u}``.
+    known
+        (H, W) bool: pixels where it is False are grey.
+
+    Raises
+    ------
+    InputError
+        If an image cannot be shown.
+    """
+    return _sheet(phases, phase_colours, 0, known, title, _ring)
+
+
+def direction_figure(directions: Any, *, known: Any = None, title: str = "") -> Figure:
+    """Show unit vectors in the plane (H, W, 2) or in space (H, W, 3), with a colour wheel.
+
+    The colours are those of `direction_colours`. In the wheel, x points right and y up. In space,
+    there is a wheel for each hemisphere: z > 0, with white in the middle, and z < 0. The other
+    parameters are those of `phase_figure`.
+
+    Raises
+    ------
+    InputError
+        If an image cannot be shown.
+    """
+    first = next(iter(_named(directions).values()))
+    key = _ring if np.shape(first)[-1:] == (2,) else _wheels
+    return _sheet(directions, direction_colours, 1, known, title, key)
+
+
+def orientation_figure(
+    quaternions: Any,
+    symmetry: str = "m-3m",
+    *,
+    direction: Any = (0, 0, 1),
+    known: Any = None,
+    title: str = "",
+) -> Figure:
+    """Show crystal orientations (H, W, 4) by inverse-pole-figure colours, with their triangle.
+
+    The colours and ``direction`` are described at `orientation_colours`; the other parameters are
+    those of `phase_figure`.
+
+    Raises
+    ------
+    InputError
+        If an image cannot be shown or the symmetry is unknown.
+    """
+    key = key_of(symmetry)
+
+    def colours(values: Any) -> np.ndarray:
+        return orientation_colours(values, symmetry, direction=direction)
+
+    return _sheet(quaternions, colours, 1, known, title, lambda axes: _triangle(axes, key))
+
+
+def tensor_figure(tensors: Any, *, step: int | None = None, title: str = "") -> Figure:
+    """Show symmetric positive definite tensors (H, W, 2, 2) or (H, W, 3, 3) as ellipses.
+
+    An ellipse is the outline of the ellipsoid whose half-axes are the square roots of the
+    eigenvalues, seen along z; x points right and y down. Its colour is the direction of the largest
+    eigenvalue (x red, y green, z blue), paler the rounder the tensor is.
+
+    Parameters
+    ----------
+    tensors
+        One image, or a dictionary of images by their captions.
+    step
+        Draw every ``step``-th tensor along each axis. Default: as many as can be told apart.
+
+    Raises
+    ------
+    InputError
+        If the arrays are not such tensors.
+    """
+    images = {name: _tensors(each) for name, each in _named(tensors).items()}
+    sheet = PanelSheet(len(images), _aspect(images), title=title)
+    for index, (name, image) in enumerate(images.items()):
+        axes = sheet.axes(index)
+        _ellipses(axes, image, step)
+        sheet.label(axes, plain(name, "tensors"))
+    return sheet.figure
+
+
+def misorientation_figure(angles: Any, *, most: float | None = None, title: str = "") -> Figure:
+    """Show angles in degrees, such as those between neighbouring orientations, with their scale.
+
+    Parameters
+    ----------
+    angles
+        One (H, W) image, or a dictionary of images by their captions. NaN is grey.
+    most
+        Angle at the bright end of the scale. Default: the 98th percentile of the first image.
+
+    Raises
+    ------
+    InputError
+        If an image cannot be shown.
+    """
+    images = {}
+    for name, image in _named(angles).items():
+        values = np.asarray(image, np.float64)
+        if values.ndim != 2 or values.size == 0 or np.isinf(values).any():
+            raise InputError(f"angles of shape {values.shape}; allowed are finite values (H, W)")
+        images[name] = values
+    first = next(iter(images.values()))
+    finite = first[np.isfinite(first)]
+    top = check_number(most, "most", positive=True) if most is not None else 0.0
+    top = top or (float(np.percentile(finite, 98)) if finite.size else 0.0) or 1.0
+    sheet = PanelSheet(len(images), panel_aspect(first), title=title)
+    for index, (name, image) in enumerate(images.items()):
+        axes = sheet.axes(index)
+        axes.set_facecolor(_BLANK)
+        axes.imshow(image, cmap="magma", vmin=0, vmax=top, interpolation="nearest", aspect="equal")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        sheet.label(axes, plain(name, "angles"))
+    _scale(_beside(sheet), top)
+    return sheet.figure
+
+
+def _scale(axes: Axes, top: float) -> None:
+    """Draw a vertical scale of angles."""
+    ramp = np.linspace(1, 0, 256)[:, None]
+    axes.imshow(ramp, cmap="magma", extent=(0, 0.09, 0, 1), aspect="equal")
+    axes.set_xlim(-0.1, 0.9)
+    axes.set_ylim(0, 1)
+    for share in (0.0, 0.5, 1.0):
+        text = f"{number(share * top)}\u00b0"
+        va = {0.0: "bottom", 0.5: "center", 1.0: "top"}[share]
+        axes.text(0.13, share, text, color=INK, fontsize=7.5, ha="left", va=va)
+
+
+def _named(images: Any) -> dict[str, Any]:
+    named = dict(images) if isinstance(images, Mapping) else {"": images}
+    if not named:
+        raise InputError("no images; at least one is needed")
+    return named
+
+
+def _aspect(images: Mapping[str, np.ndarray]) -> float:
+    return panel_aspect(next(iter(images.values()))[..., 0, 0])
+
+
+def _sheet(
+    images: Any,
+    colours: Callable[[Any], np.ndarray],
+    inner: int,
+    known: Any,
+    title: str,
+    key: Callable[[Axes], None],
+) -> Figure:
+    """Draw images in panels with a key on the right."""
+    pictures = {}
+    for name, image in _named(images).items():
+        values = check_numbers(image, name or "image")
+        if values.ndim != 2 + inner or values.size == 0:
+            shape = "(H, W)" if not inner else "(H, W, k)"
+            raise InputError(f"{name or 'image'} of shape {values.shape}; allowed is {shape}")
+        pictures[name] = np.clip(colours(values), 0, 1)
+        if known is not None:
+            mask = np.asarray(known)
+            if mask.shape != values.shape[:2] or mask.dtype != bool:
+                raise InputError(f"known of shape {mask.shape}; allowed is bool {values.shape[:2]}")
+            pictures[name] = np.where(mask[..., None], pictures[name], _BLANK)
+    sheet = PanelSheet(len(pictures), _aspect({"": next(iter(pictures.values()))[..., None]}),
+                       title=title)  # fmt: skip
+    for index, (name, picture) in enumerate(pictures.items()):
+        axes = sheet.axes(index)
+        axes.imshow(picture, interpolation="nearest", aspect="equal")
+        axes.axis("off")
+        sheet.label(axes, plain(name, "image"))
+    key(_beside(sheet))
+    return sheet.figure
+
+
+def _beside(sheet: PanelSheet) -> Axes:
+    """Widen a figure and return square axes for a key on the right."""
+    figure, (width, height) = sheet.figure, sheet.size
+    wide = width + _KEY + 0.2
+    for axes in figure.axes:
+        box = axes.get_position()
+        axes.set_position((box.x0 * width / wide, box.y0, box.width * width / wide, box.height))
+    for text in figure.texts:
+        text.set_x(text.get_position()[0] * width / wide)
+    figure.set_size_inches(wide, height)
+    last = figure.axes[min(len(figure.axes), sheet.columns) - 1].get_position()
+    top = last.y1
+    axes = figure.add_axes(((width - 0.04) / wide, top - _KEY / height, _KEY / wide, _KEY / height))
+    axes.axis("off")
+    axes.set_aspect("equal")
+    return axes
+
+
+def _ring(axes: Axes) -> None:
+    """Draw a ring of hues with the angles."""
+    y, x = np.mgrid[1.3 : -1.3 : _FINE * 1j, -1.3 : 1.3 : _FINE * 1j]
+    radius = np.hypot(x, y)
+    soft = np.clip(np.minimum(1 - radius, radius - 0.62) * _FINE / 2.6 + 0.5, 0, 1)
+    picture = np.concatenate([phase_colours(np.arctan2(y, x)), soft[..., None]], -1)
+    axes.imshow(picture, extent=(-1.3, 1.3, -1.3, 1.3), interpolation="bilinear")
+    for angle, text in ((0, "0"), (90, "\u03c0/2"), (180, "\u00b1\u03c0"), (270, "\u2212\u03c0/2")):
+        place = np.radians(angle)
+        far = 0.38 if angle % 180 else 0.36
+        axes.text(far * math.cos(place), far * math.sin(place), text, color=INK, fontsize=7.0,
+                  ha="center", va="center")  # fmt: skip
+
+
+def _wheels(axes: Axes) -> None:
+    """Draw the colours of both hemispheres."""
+    y, x = np.mgrid[1 : -1 : _FINE * 1j, -1 : 1 : _FINE * 1j]
+    radius = np.hypot(x, y)
+    inside = np.minimum(radius, 1)
+    scale = inside / np.maximum(radius, 1e-9)
+    for place, sign, text in ((1.15, 1, "z > 0"), (-1.15, -1, "z < 0")):
+        # equal areas: a hemisphere fills the disc
+        z = 1 - inside**2
+        flat = np.sqrt(np.maximum(1 - z * z, 0)) / np.maximum(inside, 1e-9)
+        vectors = np.stack([x * scale * flat, y * scale * flat, sign * z], -1)
+        soft = np.clip((1 - radius) * 100 + 0.5, 0, 1)
+        picture = np.concatenate([direction_colours(vectors), soft[..., None]], -1)
+        extent = (-1, 1, place - 1, place + 1)
+        axes.imshow(picture, extent=extent, interpolation="bilinear")
+        axes.text(1.1, place, text, color=FAINT, fontsize=7.0, ha="left", va="center")
+    axes.set_xlim(-1.1, 2.2)
+    axes.set_ylim(-2.3, 2.3)
+
+
+def _triangle(axes: Axes, key: str) -> None:
+    """Draw the stereographic triangle of the colour key."""
+    corners = np.array(CORNERS[key], float)
+    corners /= np.sqrt((corners**2).sum(-1, keepdims=True))
+    edges = []
+    for k in range(3):
+        share = np.linspace(0, 1, 40)[:, None]
+        edges.append(_stereographic((1 - share) * corners[k] + share * corners[(k + 1) % 3]))
+    outline = np.concatenate(edges)
+    low, high = outline.min(0), outline.max(0)
+    y, x = np.mgrid[high[1] : low[1] : _FINE * 1j, low[0] : high[0] : _FINE * 1j]
+    square = x * x + y * y
+    vectors = np.stack([2 * x, 2 * y, 1 - square], -1) / (1 + square[..., None])
+    picture = np.clip(key_colours(folded(vectors, key), key), 0, 1)
+    shown = axes.imshow(picture, extent=(low[0], high[0], low[1], high[1]), aspect="equal",
+                        interpolation="bilinear")  # fmt: skip
+    border = PathPatch(Path(outline, closed=True), facecolor="none", edgecolor=INK, linewidth=0.8)
+    axes.add_patch(border)
+    shown.set_clip_path(border)
+    room = 0.2 * max(high - low)
+    axes.set_xlim(low[0] - room, high[0] + room)
+    axes.set_ylim(low[1] - room, high[1] + room)
+    middle = outline.mean(0)
+    for corner, name in zip(_stereographic(corners), _NAMES[key], strict=True):
+        away = (corner - middle) / np.hypot(*(corner - middle))
+        place = corner + away * 0.7 * room
+        axes.text(place[0], place[1], name, color=INK, fontsize=7.5, ha="center", va="center")
+
+
+def _stereographic(vectors: np.ndarray) -> np.ndarray:
+    unit = vectors / np.sqrt((vectors**2).sum(-1, keepdims=True))
+    return unit[..., :2] / (1 + unit[..., 2:])
+
+
+def _tensors(tensors: Any) -> np.ndarray:
+    values = check_numbers(tensors, "tensors")
+    if values.ndim != 4 or values.shape[2:] not in ((2, 2), (3, 3)) or values.size == 0:
+        raise InputError(
+            f"tensors of shape {values.shape}; allowed are (H, W, 2, 2) and (H, W, 3, 3)"
+        )
+    if not np.allclose(
+        values, values.swapaxes(-1, -2), rtol=1e-6, atol=1e-9 * np.abs(values).max()
+    ):
+        raise InputError("tensors are not symmetric")
+    if not (np.linalg.eigvalsh(values)[..., 0] > 0).all():
+        raise InputError("tensors have eigenvalues that are not positive")
+    return values
+
+
+def _ellipses(axes: Axes, image: np.ndarray, step: int | None) -> None:
+    height, width = image.shape[:2]
+    every = step or max(1, math.ceil(math.sqrt(height * width / _MOST_GLYPHS)))
+    rows, columns = np.mgrid[every // 2 : height : every, every // 2 : width : every]
+    shown = image[rows, columns].reshape(-1, *image.shape[2:])
+    values, vectors = np.linalg.eigh(shown)
+    outline, turned = np.linalg.eigh(shown[:, :2, :2])
+    size = np.sqrt(outline)
+    scale = 0.94 * every / (2 * np.percentile(size[:, 1], 95))
+    size = np.minimum(2 * scale * size, 1.4 * every)
+    angle = np.degrees(np.arctan2(turned[:, 1, 1], turned[:, 0, 1]))
+    spread = values / values.mean(-1, keepdims=True) - 1
+    count = values.shape[-1]
+    sharp = np.sqrt((spread**2).sum(-1) / ((values / values.mean(-1, keepdims=True)) ** 2).sum(-1))
+    sharp = np.clip(sharp * math.sqrt(count / (count - 1)), 0, 1)[:, None]  # fractional anisotropy
+    pure = 0.14 + 0.74 * direction_colours(vectors[..., -1], axial=True)
+    colours = 0.82 + (pure - 0.82) * np.minimum(1.3 * sharp, 1)
+    glyphs = EllipseCollection(
+        size[:, 1], size[:, 0], angle, units="xy", offset_transform=axes.transData,
+        offsets=np.stack([columns.ravel(), rows.ravel()], -1),
+        facecolors=np.clip(colours, 0, 1), edgecolors=np.clip(0.62 * colours, 0, 1), linewidths=0.4,
+    )  # fmt: skip
+    axes.add_collection(glyphs)
+    axes.set_xlim(-0.5, width - 0.5)
+    axes.set_ylim(height - 0.5, -0.5)
+    axes.set_aspect("equal")
+    axes.axis("off")

@@ -1,0 +1,123 @@
+"""The reference solvers for manifold-valued images agree with closed forms and with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steepest
+from experiments.manifold import phantoms
+from experiments.manifold.cyclic import cyclic_points
+from experiments.manifold.douglas_rachford import douglas_rachford
+from experiments.manifold.half_quadratic import half_quadratic
+from experiments.manifold.model import energy, groups
+from steepest.manifold import SPD, Circle, Rotations, Sphere
+
+Solver = Callable[..., np.ndarray]
+MANIFOLDS = [Circle(), Sphere(2), Rotations(symmetry="m-3m"), SPD()]
+SOLVERS: dict[str, tuple[Solver, dict[str, Any]]] = {
+    "cyclic": (cyclic_points, {"sweeps": 3000}),
+    "douglas-rachford": (douglas_rachford, {"sweeps": 300}),
+    "half-quadratic": (half_quadratic, {"sweeps": 100, "eps": 1e-5}),
+}
+
+
+def points(manifold: Any, shape: tuple[int, ...], spread: float, seed: int = 0) -> np.ndarray:
+    """Random points around one point, (n, *point_shape)."""
+    start = np.zeros((*shape, *manifold.point_shape))
+    if manifold.point_shape == (3, 3):
+        start[:] = np.diag([1.0, 2.0, 3.0])
+    elif manifold.point_shape:
+        start[..., -1] = 1.0
+    return phantoms.noisy(manifold, start, spread, seed).reshape(-1, *manifold.point_shape)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
+@pytest.mark.parametrize("alpha", [0.05, 5.0])
+def test_two_pixels_move_towards_each_other(name: str, manifold: Any, alpha: float) -> None:
+    """Each by min(alpha, d/2) on the geodesic between them."""
+    f = points(manifold, (2,), 0.2)
+    solve, options = SOLVERS[name]
+    x = solve(manifold, f, (2,), alpha, **options)
+    apart = float(manifold.distance(f[:1], f[1:])[0])
+    moved = min(alpha, apart / 2)
+    np.testing.assert_allclose(manifold.distance(x, f), moved, atol=2e-3)
+    assert manifold.distance(x[:1], x[1:])[0] == pytest.approx(apart - 2 * moved, abs=4e-3)
+
+
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
+def test_all_solvers_find_the_same_energy(manifold: Any) -> None:
+    space = (6, 5)
+    f = points(manifold, space, 0.2)
+    terms = groups(space, 0.1)
+    found = [
+        energy(manifold, solve(manifold, f, space, 0.1, **options), f, terms)
+        for solve, options in SOLVERS.values()
+    ]
+    assert max(found) <= min(found) * (1 + 1e-3) < energy(manifold, f, f, terms)
+
+
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
+@pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.0), (0.05, 0.03)])
+def test_the_library_finds_the_energy_of_cyclic_proximal_points(
+    manifold: Any, alpha: float, beta: float
+) -> None:
+    space = (4, 5)
+    f = points(manifold, space, 0.2)
+    terms = groups(space, alpha, beta)
+    sweeps, excess, tol = (100, 5e-2, 1e-5) if beta else (2000, 2e-3, 1e-8)
+    slow = cyclic_points(manifold, f, space, alpha, beta, sweeps=sweeps)
+    result = steepest.manifold.denoise_tv(
+        f.reshape(*space, *manifold.point_shape), alpha, second_order=beta, manifold=manifold,
+        isotropic=False, tol=tol,
+    )  # fmt: skip
+    found = energy(manifold, result.image.reshape(f.shape), f, terms)
+    assert result.energy == pytest.approx(found, rel=1e-9)  # the same energy
+    assert found <= energy(manifold, slow, f, terms) <= found * (1 + excess)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.2, 0.0), (0.0, 0.1), (0.1, 0.05)])
+def test_phases_in_half_a_turn_are_numbers(alpha: float, beta: float) -> None:
+    """Without wraps, cyclic proximal points solve the problem of real numbers, both orders."""
+    f = points(Circle(), (16,), 0.2)
+    x = cyclic_points(Circle(), f, (16,), alpha, beta, sweeps=20000)
+    wanted = steepest.denoise(
+        f, 1.0, steepest.CombinedTotalVariation(alpha=alpha, beta=beta), tol=1e-9
+    )
+    np.testing.assert_allclose(x, wanted.image, atol=2e-3)
+
+
+@pytest.mark.parametrize("manifold", [Circle(), Sphere(2)], ids=repr)
+def test_equidistant_points_of_a_geodesic_stay_under_second_order(manifold: Any) -> None:
+    xi = np.zeros((12, manifold.dimension))
+    xi[:, 0] = np.linspace(-2.5, 2.5, 12)
+    start = np.zeros((12, *manifold.point_shape))
+    if manifold.point_shape:
+        start[:, 0] = 1.0
+    f = manifold.exp(start, xi)
+    x = cyclic_points(manifold, f, (12,), 0.0, 0.5, sweeps=20)
+    np.testing.assert_allclose(manifold.distance(x, f), 0, atol=1e-6)
+
+
+def test_every_term_is_in_one_group_and_groups_do_not_overlap() -> None:
+    terms = groups((7, 6), 1.0, 1.0)
+    counts = dict.fromkeys((2, 3, 4), 0)
+    for group in terms:
+        assert np.unique(group.pixels).size == group.pixels.size
+        counts[group.pixels.shape[1]] += len(group.pixels)
+    assert counts == {2: 6 * 6 + 7 * 5, 3: 5 * 6 + 7 * 4, 4: 6 * 5}
+
+
+def test_phantoms_are_points_of_their_manifolds() -> None:
+    phase = phantoms.sar_phase(64)
+    assert phase.min() > -np.pi
+    assert phase.max() <= np.pi
+    for vectors in (phantoms.whirls(32), phantoms.lemniscate(50), phantoms.grains(24, 5)):
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1)
+    tensors = phantoms.tensors(25)
+    np.testing.assert_allclose(tensors, np.swapaxes(tensors, -1, -2), atol=1e-15)
+    assert np.linalg.eigvalsh(tensors).min() > 0.2

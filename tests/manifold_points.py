@@ -1,0 +1,40 @@
+"""Random points of every manifold, for its tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.manifold import SPD, Circle, Euclidean, Product, Rotations, Sphere
+
+MANIFOLDS = [
+    Circle(),
+    Euclidean(2),
+    Sphere(2),
+    Sphere(4),
+    Rotations(),
+    Rotations("m-3m"),
+    Rotations("-3m"),
+    SPD(2),
+    SPD(3),
+    SPD(3, "log-euclidean"),
+    Product((Circle(), Sphere(2), SPD(2))),
+]
+
+
+def random_points(manifold, count, rng):
+    if isinstance(manifold, Product):
+        parts = [random_points(factor, count, rng) for factor in manifold.factors]
+        return np.concatenate([part.reshape(count, -1) for part in parts], -1)
+    if isinstance(manifold, Circle):
+        return rng.uniform(-np.pi, np.pi, count)
+    if isinstance(manifold, SPD):
+        factor = rng.normal(size=(count, *manifold.point_shape))
+        return factor @ factor.transpose(0, 2, 1) + 0.05 * np.eye(manifold.size)
+    points = rng.normal(size=(count, *manifold.point_shape))
+    if isinstance(manifold, Euclidean):
+        return points
+    return points / np.linalg.norm(points, axis=-1, keepdims=True)
+
+
+def same(manifold, x, y, tolerance):
+    return manifold.distance(x, y).max() <= tolerance

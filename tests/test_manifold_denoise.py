@@ -1,0 +1,395 @@
+"""Total variation of first and second order on manifolds: exact cases, invariance, certificates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import steepest
+from steepest import InputError, Status, manifold
+from steepest.convex.combined import CombinedTotalVariation
+from steepest.manifold.denoise import prepare
+from steepest.manifold.geometry import as_manifold
+from steepest.manifold.problem import linearise
+
+MANIFOLDS = {
+    "circle": manifold.Circle(),
+    "sphere": manifold.Sphere(),
+    "sphere3": manifold.Sphere(3),
+    "euclidean": manifold.Euclidean(2),
+    "rotations": manifold.Rotations(),
+    "cubic": manifold.Rotations(symmetry="m-3m"),
+    "spd": manifold.SPD(),
+    "spd2": manifold.SPD(2),
+    "log-euclidean": manifold.SPD(metric="log-euclidean"),
+    "product": manifold.Product((manifold.Circle(), manifold.Sphere())),
+}
+
+
+def one_point(space, rng):
+    """A random point of any of the manifolds."""
+    if isinstance(space, manifold.Product):
+        return np.concatenate([np.ravel(one_point(factor, rng)) for factor in space.factors])
+    shape = space.point_shape
+    if len(shape) == 2:  # tensors
+        a = 0.5 * rng.standard_normal(shape)
+        return a @ a.T + 0.3 * np.eye(shape[0])
+    values = rng.standard_normal(shape)
+    return values / np.linalg.norm(values) if space.curvature == "positive" else np.asarray(values)
+
+
+def some_points(kind, shape, spread=0.4, seed=0):
+    """Points around one point, (\\*shape, \\*point_shape)."""
+    space = as_manifold(kind)
+    rng = np.random.default_rng(seed)
+    n = int(np.prod(shape))
+    xi = spread * rng.standard_normal((n, space.dimension))
+    middle = one_point(space, rng)
+    points = space.exp(np.repeat(middle[None], n, axis=0), xi)
+    return points.reshape(*shape, *space.point_shape)
+
+
+@pytest.mark.parametrize("kind", MANIFOLDS)
+@pytest.mark.parametrize("strength", [0.2, 5.0])
+def test_two_pixels_approach_by_the_strength_until_they_meet(kind, strength):
+    space = MANIFOLDS[kind]
+    pair = some_points(space, (2,), spread=0.7)
+    result = manifold.denoise_tv(pair, strength, manifold=space, tol=1e-14)
+    length = space.distance(pair[:1], pair[1:])[0]
+    moved = space.distance(pair, result.image)
+    assert moved == pytest.approx(min(strength, length / 2), abs=4e-6)
+    left = max(length - 2 * strength, 0)
+    assert space.distance(result.image[:1], result.image[1:]) == pytest.approx(left, abs=4e-6)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+@pytest.mark.parametrize("shape", [(40,), (12, 15), (5, 6, 7)])
+def test_phases_within_a_half_circle_are_denoised_as_numbers(shape, isotropic):
+    phases = np.random.default_rng(1).uniform(-1.5, 1.5, shape)
+    options = dict(isotropic=isotropic, tol=1e-10, spacing=np.linspace(1, 1.5, len(shape)))
+    ours = manifold.denoise_tv(phases, 0.3, manifold="circle", **options)
+    numbers = steepest.denoise_tv(phases, 0.3, **options)
+    assert np.linalg.norm(ours.image - numbers.image) <= ours.error_bound + numbers.error_bound
+    assert ours.error_bound < 1e-3
+    assert ours.status is Status.THESE_WRAPS
+
+
+def test_jumps_at_the_branch_cut_do_not_matter():
+    phases = np.random.default_rng(2).uniform(-1, 1, (16, 16))
+    plain = manifold.denoise_tv(phases, 0.3, manifold="circle", tol=1e-9)
+    turned = manifold.denoise_tv(phases + 3, 0.3, manifold="circle", tol=1e-9)
+    apart = manifold.Circle().distance(plain.image + 3, turned.image)
+    assert np.linalg.norm(apart) <= plain.error_bound + turned.error_bound
+    assert abs(turned.image).max() <= np.pi
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_vectors_are_denoised_as_channels_that_share_their_edges(isotropic):
+    values = np.random.default_rng(3).standard_normal((14, 11, 3))
+    ours = manifold.denoise_tv(
+        values, 0.4, manifold=manifold.Euclidean(3), isotropic=isotropic, tol=1e-10
+    )
+    house = steepest.denoise_tv(values, 0.4, isotropic=isotropic, tol=1e-10, channel_axis=-1)
+    assert np.linalg.norm(ours.image - house.image) <= ours.error_bound + house.error_bound
+
+
+def test_weights_and_both_orders_of_a_signal_agree_with_the_house():
+    rng = np.random.default_rng(4)
+    values, weights = rng.standard_normal(60).cumsum() / 5, rng.uniform(0, 2, 60)
+    ours = manifold.denoise_tv(
+        values[:, None], 0.2, second_order=0.7, weights=weights, spacing=0.8, tol=1e-11,
+        manifold=manifold.Euclidean(1),
+    )  # fmt: skip
+    energy = CombinedTotalVariation(alpha=0.2, beta=0.7, weights=weights)
+    house = steepest.denoise(values, 1.0, energy, spacing=0.8, tol=1e-9, max_num_iter=200000)
+    distance = np.linalg.norm(ours.image[:, 0] - house.image)
+    assert distance <= ours.error_bound + house.error_bound
+    assert ours.error_bound < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["sphere", "sphere3", "rotations", "spd", "spd2"])
+def test_a_signal_on_a_geodesic_is_denoised_by_arc_length(kind):
+    space = MANIFOLDS[kind]
+    arcs = np.random.default_rng(5).uniform(-0.6, 0.6, 30)
+    origin = some_points(space, (1,))
+    direction = np.zeros(space.dimension)
+    direction[0] = 1
+    signal = space.exp(np.repeat(origin, 30, axis=0), arcs[:, None] * direction)
+    ours = manifold.denoise_tv(signal, 0.2, manifold=space, tol=1e-12)
+    numbers = steepest.denoise_tv(arcs, 0.2, tol=1e-12)
+    wanted = space.exp(np.repeat(origin, 30, axis=0), numbers.image[:, None] * direction)
+    assert space.distance(ours.image, wanted) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", MANIFOLDS)
+def test_points_evenly_spaced_on_a_geodesic_do_not_change_by_second_order(kind):
+    space = MANIFOLDS[kind]
+    direction = np.zeros(space.dimension)
+    direction[0] = 0.05
+    origin = np.repeat(some_points(space, (1,)), 48, axis=0)
+    i, j = np.divmod(np.arange(48), 8)
+    image = space.exp(origin, (i + 0.5 * j)[:, None] * direction)
+    image = image.reshape(6, 8, *space.point_shape)
+    result = manifold.denoise_tv(image, 0.0, second_order=2.0, manifold=space, tol=1e-8)
+    assert result.energy == pytest.approx(0, abs=1e-10)
+    flat = image.reshape(48, *space.point_shape), result.image.reshape(48, *space.point_shape)
+    assert space.distance(*flat) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", MANIFOLDS)
+@pytest.mark.parametrize("second_order", [0.0, 0.2])
+def test_the_energy_falls_at_every_step(kind, second_order):
+    # orientations farther apart than the symmetry allows have several midpoints
+    image = some_points(MANIFOLDS[kind], (12, 13), spread=0.15 if kind == "cubic" else 0.6)
+    energies = []
+    result = manifold.denoise_tv(
+        image, 0.3, second_order=second_order, manifold=MANIFOLDS[kind], tol=1e-6,
+        on_step=lambda step: energies.append(step.energy),
+    )  # fmt: skip
+    assert result.converged
+    assert len(energies) > 1
+    assert np.all(np.diff(energies) <= 0)
+    assert result.energy <= energies[-1]
+
+
+@pytest.mark.parametrize("kind", MANIFOLDS)
+@pytest.mark.parametrize("second_order", [0.0, 0.2])
+def test_the_model_has_the_energys_slope(kind, second_order):
+    """Away from kinks, model and energy agree to second order in the step."""
+    space, (n, shape) = MANIFOLDS[kind], (30, (5, 6))
+    image = some_points(space, shape, spread=0.5)
+    problem, _, _ = prepare(image, 0.3, space, second_order)
+    x = some_points(space, (n,), spread=0.5, seed=8)
+    linear = linearise(problem, x)
+    assert linear.energy == pytest.approx(problem.energy(x))
+    xi = np.random.default_rng(9).standard_normal((n, space.dimension))
+
+    def model(t):
+        squares = []
+        for k, term in enumerate(problem.terms):
+            r = linear.vectors[k].T.copy()
+            for m, corner in enumerate(term.corners):
+                block = linear.which[k, m]
+                moved = t * xi[corner]
+                if block >= 0:
+                    r += np.einsum("pqn,nq->np", linear.blocks[block], moved)
+                else:
+                    r += linear.numbers[k, m] * moved
+            squares.append(np.sum(r**2, axis=1) * term.valid)
+        fit = 0.5 * np.sum((t * xi - linear.data.T) ** 2)
+        return fit + problem.regulariser(squares)
+
+    t = 1e-4
+    slope = (problem.energy(space.exp(x, t * xi)) - problem.energy(space.exp(x, -t * xi))) / (2 * t)
+    assert (model(t) - model(-t)) / (2 * t) == pytest.approx(slope, rel=1e-5)
+
+
+def test_the_gap_on_the_circle_bounds_what_a_long_run_still_gains():
+    phases = np.random.default_rng(6).uniform(-np.pi, np.pi, (24, 24)) * 0.5
+    best = manifold.denoise_tv(phases, 0.4, manifold="circle", tol=1e-12)
+    for tol in (1e-1, 1e-2, 1e-4):
+        rough = manifold.denoise_tv(phases, 0.4, manifold="circle", tol=tol)
+        away = manifold.Circle().distance(rough.image, best.image)
+        assert rough.energy - best.energy <= rough.gap * rough.energy + best.gap * best.energy
+        assert np.linalg.norm(away) <= rough.error_bound + best.error_bound
+        assert rough.gap <= tol
+
+
+def tensors(shape, seed=0):
+    return some_points(manifold.SPD(), shape, spread=0.5, seed=seed)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_diagonal_tensors_are_denoised_as_their_logarithms(isotropic):
+    logs = np.random.default_rng(10).standard_normal((12, 13, 3))
+    image = np.exp(logs)[..., None] * np.eye(3)
+    ours = manifold.denoise_tv(image, 0.3, manifold="spd", isotropic=isotropic, tol=1e-11)
+    house = steepest.denoise_tv(logs, 0.3, isotropic=isotropic, tol=1e-11, channel_axis=-1)
+    diagonal = np.log(np.diagonal(ours.image, axis1=-2, axis2=-1))
+    assert np.linalg.norm(diagonal - house.image) <= ours.error_bound + house.error_bound
+    assert ours.error_bound + house.error_bound < 2e-4
+    assert ours.gap is None
+    assert ours.status is Status.CONVERGED
+
+
+def test_tensors_in_other_coordinates_give_the_same_image():
+    image, a = tensors((9, 8)), np.random.default_rng(11).standard_normal((3, 3))
+    plain = manifold.denoise_tv(image, 0.3, manifold="spd", tol=1e-10)
+    other = manifold.denoise_tv(a @ image @ a.T, 0.3, manifold="spd", tol=1e-10)
+    turned = (a @ plain.image @ a.T).reshape(-1, 3, 3)
+    apart = np.linalg.norm(manifold.SPD().distance(turned, other.image.reshape(-1, 3, 3)))
+    assert apart <= plain.error_bound + other.error_bound
+    assert other.energy == pytest.approx(plain.energy, rel=1e-9)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_the_bound_of_tensors_is_never_below_the_distance_to_a_long_run(isotropic):
+    image = tensors((14, 15))
+    image[:, 8:] *= 5
+    options = dict(manifold="spd", isotropic=isotropic)
+    best = manifold.denoise_tv(image, 0.4, tol=1e-13, **options)
+    assert best.error_bound < 1e-4
+    for tol in (1e-1, 1e-2, 1e-3, 1e-5):
+        rough = manifold.denoise_tv(image, 0.4, tol=tol, **options)
+        apart = manifold.SPD().distance(rough.image.reshape(-1, 3, 3), best.image.reshape(-1, 3, 3))
+        assert np.linalg.norm(apart) <= rough.error_bound + best.error_bound
+
+
+def test_equivalent_orientations_are_one_orientation():
+    space = MANIFOLDS["cubic"]
+    image = some_points(space, (8, 9), spread=0.05)
+    from scipy.spatial.transform import Rotation
+
+    rng = np.random.default_rng(12)
+    chosen = space.operators[rng.integers(len(space.operators), size=72)]
+    other = Rotation.from_quat(image.reshape(-1, 4)) * Rotation.from_quat(chosen)
+    first = manifold.denoise_tv(image, 0.02, manifold=space, tol=1e-9)
+    second = manifold.denoise_tv(
+        other.as_quat().reshape(image.shape), 0.02, manifold=space, tol=1e-9
+    )
+    apart = space.distance(first.image.reshape(-1, 4), second.image.reshape(-1, 4))
+    assert apart == pytest.approx(0, abs=1e-5)
+    assert first.energy == pytest.approx(second.energy, rel=1e-7)
+    assert first.status is Status.STATIONARY
+    assert first.error_bound is None
+
+
+def test_a_product_with_phases_is_not_called_global():
+    space = manifold.Product((manifold.Circle(), manifold.SPD(2)))
+    image = np.tile(np.array([0.3, 1, 0, 0, 1]), (5, 5, 1))
+    result = manifold.denoise_tv(image, 0.1, manifold=space)
+    assert result.error_bound is None
+    assert result.status is Status.STATIONARY
+
+
+@pytest.mark.parametrize("kind", ["circle", "sphere", "spd"])
+def test_embedded_denoising_says_that_nothing_is_certified(kind):
+    image = some_points(kind, (10, 11), spread=0.3)
+    result = manifold.denoise_tv(image, 0.2, manifold=kind, embedded=True)
+    intrinsic = manifold.denoise_tv(image, 0.2, manifold=kind, tol=1e-6)
+    assert result.status is Status.EMBEDDED
+    assert result.gap is None
+    assert result.error_bound is None
+    assert intrinsic.energy <= result.energy < 1.2 * intrinsic.energy
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("kind", ["circle", "sphere"])
+def test_the_number_of_threads_does_not_matter(kind, threads):
+    image = some_points(kind, (150, 140), spread=0.5)
+    one, more = (
+        manifold.denoise_tv(image, 0.3, manifold=kind, tol=1e-3, num_threads=n)
+        for n in (1, threads)
+    )
+    np.testing.assert_array_equal(one.image, more.image)
+    assert one.energy == more.energy
+
+
+@pytest.mark.parametrize("kind", ["circle", "sphere"])
+@pytest.mark.parametrize("second_order", [0.0, 0.2])
+def test_unknown_pixels_do_not_use_their_values(kind, second_order):
+    image = some_points(kind, (10, 12), spread=0.3)
+    known = np.random.default_rng(7).uniform(size=(10, 12)) < 0.6
+    other = image.copy()
+    other[~known] = np.nan
+    first, second = (
+        manifold.denoise_tv(f, 0.2, second_order=second_order, manifold=kind, known=known, tol=1e-7)
+        for f in (image, other)
+    )
+    np.testing.assert_array_equal(first.image, second.image)
+    assert first.status is Status.STATIONARY
+    assert first.gap is None
+    assert first.error_bound is None
+
+
+def test_a_hole_between_two_constants_is_filled_with_one_of_them_or_between():
+    phases = np.repeat([0.0, 1.0], 10)
+    known = np.ones(20, bool)
+    known[7:13] = False
+    filled = manifold.denoise_tv(phases, 0.05, manifold="circle", known=known, tol=1e-9).image
+    assert np.all(np.diff(filled) >= -1e-4)
+    assert filled[0] == pytest.approx(0.05 / 7, abs=1e-3)
+
+
+def test_strength_zero_changes_nothing():
+    phases = np.random.default_rng(0).uniform(-3, 3, (8, 9))
+    result = manifold.denoise_tv(phases, 0.0, manifold="circle")
+    np.testing.assert_array_equal(result.image, phases)
+    assert result.energy == 0
+    assert result.converged
+
+
+@pytest.mark.parametrize("kind", MANIFOLDS)
+def test_a_constant_image_stays_as_it_is(kind):
+    space = MANIFOLDS[kind]
+    image = np.tile(some_points(space, (1,)), (9, 8, *(1 for _ in space.point_shape)))
+    if space.point_shape == ():
+        image = np.full((9, 8), image.flat[0])
+    result = manifold.denoise_tv(image, 0.3, second_order=0.2, manifold=space)
+    assert result.converged
+    flat = (each.reshape(72, *space.point_shape) for each in (image, result.image))
+    assert space.distance(*flat) == pytest.approx(0, abs=1e-7)
+
+
+def test_a_solver_that_cannot_go_on_does_not_say_that_it_converged():
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((16, 16, 3))
+    image /= np.linalg.norm(image, axis=-1, keepdims=True)
+    result = manifold.denoise_tv(image, 0.2, second_order=0.2, manifold="sphere", tol=1e-8)
+    assert result.converged == (result.model_gap <= 1e-8)
+
+
+def test_float32_comes_back_and_one_pixel_is_fine():
+    phases = np.zeros((1, 1), np.float32) + 1
+    result = manifold.denoise_tv(phases, 0.3, manifold="circle")
+    assert result.image.dtype == np.float32
+    assert result.image == np.float32(1)
+
+
+def test_stopping_returns_the_best_image_so_far():
+    image = some_points("sphere", (12, 12))
+    seen = []
+
+    def stop(step):
+        seen.append(step.image)
+        return len(seen) == 2
+
+    result = manifold.denoise_tv(image, 0.3, manifold="sphere", tol=1e-9, on_step=stop)
+    assert result.status is Status.STOPPED
+    assert not result.converged
+    np.testing.assert_array_equal(result.image, seen[-1])
+
+
+def test_the_iteration_limit_is_said():
+    image = some_points("sphere", (12, 12))
+    result = manifold.denoise_tv(image, 0.3, manifold="sphere", tol=1e-12, max_num_iter=20)
+    assert result.status is Status.MAX_ITERATIONS
+    assert result.iterations == 20
+
+
+PHASES = np.zeros((4, 5))
+SOME = np.eye(4, 5) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(image=PHASES, strength=-1, manifold="circle"), "strength=-1"),
+        (dict(image=PHASES, strength=1, manifold="torus"), "manifold='torus'"),
+        (dict(image=PHASES.astype(int), strength=1, manifold="circle"), "dtype int64"),
+        (dict(image=PHASES + np.nan, strength=1, manifold="circle"), "NaN"),
+        (dict(image=PHASES, strength=1, manifold="sphere"), "length|shape"),
+        (dict(image=np.zeros((2, 2, 2, 2)), strength=1, manifold="circle"), "shape"),
+        (dict(image=PHASES, strength=1, manifold="circle", known=PHASES), "known has dtype"),
+        (dict(image=PHASES, strength=1, manifold="circle", known=PHASES > 1), "False everywhere"),
+        (dict(image=PHASES, strength=1, manifold="circle", weights=-PHASES - 1), "weights"),
+        (dict(image=PHASES, strength=1, manifold="circle", spacing=(1, 2, 3)), "spacing"),
+        (dict(image=PHASES, strength=1, manifold="circle", embedded=2), "embedded=2"),
+        (dict(image=PHASES, strength=1, manifold="circle", tol=0), "tol=0"),
+        (dict(image=PHASES, strength=1, manifold="circle", on_step=3), "on_step=3"),
+        (dict(image=PHASES, strength=1, manifold="circle", second_order=-2), "second_order=-2"),
+    ],
+)
+def test_bad_input_is_named(arguments, message):
+    with pytest.raises(InputError, match=message):
+        manifold.denoise_tv(**arguments)

@@ -1,0 +1,137 @@
+"""Figures and colours of phases, directions, orientations and tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from steepest import plot
+from steepest.core.errors import InputError
+
+CUBIC = Rotation.create_group("O")
+GROUPS = {"m-3m": CUBIC, "6/mmm": Rotation.create_group("D6", axis="Z"),
+          "-3m": Rotation.create_group("D3", axis="Z"),
+          "4/mmm": Rotation.create_group("D4", axis="Z"),
+          "mmm": Rotation.create_group("D2", axis="Z")}  # fmt: skip
+
+
+def taking(direction) -> np.ndarray:
+    """A crystal orientation whose ``direction`` is the normal of the sample."""
+    unit = np.array(direction, float) / np.linalg.norm(direction)
+    return Rotation.align_vectors([[0, 0, 1]], [unit])[0].as_quat()
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "corners"),
+    [
+        ("m-3m", [(0, 0, 1), (-1, 0, 1), (1, 1, -1)]),
+        ("m-3", [(0, 0, 1), (-1, 0, 1), (1, 1, -1)]),
+        ("6/mmm", [(0, 0, -1), (0.5, 3**0.5 / 2, 0), (0, 1, 0)]),
+        ("4/mmm", [(0, 0, 1), (0, 1, 0), (-1, 1, 0)]),
+    ],
+)
+def test_corners_of_the_triangle_are_red_green_and_blue(symmetry, corners):
+    colours = plot.orientation_colours([taking(each) for each in corners], symmetry)
+    assert colours == pytest.approx(np.eye(3), abs=1e-6)
+
+
+@pytest.mark.parametrize("symmetry", GROUPS)
+def test_equivalent_orientations_have_one_colour(symmetry):
+    rotations = Rotation.random(20, rng=0)
+    expected = plot.orientation_colours(rotations.as_quat(), symmetry)
+    assert expected.std(0).min() > 0.05
+    for element in GROUPS[symmetry]:
+        got = plot.orientation_colours((rotations * element).as_quat(), symmetry)
+        assert got == pytest.approx(expected, abs=1e-6)
+    assert (expected.max(-1) > 0.999).all()
+
+
+def test_other_sample_directions_are_those_of_a_turned_sample():
+    rotations, turn = Rotation.random(9, rng=2), Rotation.from_euler("y", 90, degrees=True)
+    seen_along_x = plot.orientation_colours(rotations.as_quat(), direction=(1, 0, 0))
+    turned = plot.orientation_colours((turn.inv() * rotations).as_quat())
+    assert seen_along_x == pytest.approx(turned)
+
+
+def test_phases_a_turn_apart_have_one_colour_and_hues_are_even():
+    phase = np.linspace(-np.pi, np.pi, 721)
+    colours = plot.phase_colours(phase)
+    assert colours[0] == pytest.approx(colours[-1])
+    assert plot.phase_colours(phase + 2 * np.pi) == pytest.approx(colours)
+    assert (np.linalg.norm(np.diff(colours, axis=0), axis=-1) > 1e-4).all()
+    assert plot.direction_colours(np.stack([np.cos(phase), np.sin(phase)], -1)) == pytest.approx(
+        colours
+    )
+
+
+def test_directions_at_the_poles_are_white_and_dark_and_axes_have_no_sign():
+    up, down = plot.direction_colours([[0, 0, 2.0], [0, 0, -1]])
+    assert up.min() > 0.9
+    assert down.max() < 0.2
+    axes = np.random.default_rng(0).standard_normal((5, 3))
+    assert plot.direction_colours(axes, axial=True) == pytest.approx(
+        plot.direction_colours(-axes, axial=True)
+    )
+
+
+def tensors() -> np.ndarray:
+    root = np.random.default_rng(0).standard_normal((5, 7, 3, 3))
+    return root @ root.swapaxes(-1, -2) + 0.1 * np.eye(3)
+
+
+def test_figures_show_one_image_or_several():
+    random = np.random.default_rng(0)
+    phase, vectors = random.uniform(-3, 3, (6, 9)), random.standard_normal((6, 9, 3))
+    quaternions = random.standard_normal((6, 9, 4))
+    pictures = [
+        (plot.phase_figure, phase),
+        (plot.direction_figure, vectors[..., :2]),
+        (plot.direction_figure, vectors),
+        (plot.orientation_figure, quaternions),
+        (plot.tensor_figure, tensors()),
+        (plot.misorientation_figure, np.abs(phase)),
+    ]
+    for draw, image in pictures:
+        single, pair = draw(image), draw({"before $": image, "after": image}, title="a $b")
+        assert len(pair.axes) == len(single.axes) + 1
+        assert plot.figure_png(pair, dpi=40).startswith(b"\x89PNG")
+
+
+def test_unknown_pixels_are_grey():
+    known = np.ones((4, 5), bool)
+    known[1, 2] = False
+    shown = plot.phase_figure(np.zeros((4, 5)), known=known).axes[0].images[0].get_array()
+    assert np.ptp(shown[1, 2]) < 0.02 < np.ptp(shown[0, 0])
+
+
+def test_a_long_tensor_is_a_long_ellipse_along_its_direction():
+    image = np.broadcast_to(np.diag([9.0, 1.0, 1.0]), (3, 3, 3, 3))
+    glyphs = plot.tensor_figure(image).axes[0].collections[0]
+    assert glyphs.get_widths() == pytest.approx(3 * glyphs.get_heights())
+    assert glyphs.get_angles() % 180 == pytest.approx(0)
+    red = glyphs.get_facecolor()[0]
+    assert red[0] > red[1] + 0.3
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: plot.phase_colours([np.nan]), "finite"),
+        (lambda: plot.direction_colours(np.zeros((2, 3))), "zero"),
+        (lambda: plot.direction_colours(np.ones((2, 4))), "length 2 or 3"),
+        (lambda: plot.orientation_colours(np.zeros((2, 4))), "zero"),
+        (lambda: plot.orientation_colours(np.ones((2, 4)), "432"), "symmetry"),
+        (lambda: plot.orientation_colours(np.ones((2, 4)), direction=(1, 0)), "direction"),
+        (lambda: plot.phase_figure(np.zeros((2, 2, 2))), "shape"),
+        (lambda: plot.phase_figure({}), "no images"),
+        (lambda: plot.phase_figure(np.zeros((2, 2)), known=np.ones((2, 2))), "known"),
+        (lambda: plot.tensor_figure(-tensors()), "not positive"),
+        (lambda: plot.tensor_figure(tensors() + np.triu(np.ones((3, 3)), 1)), "symmetric"),
+        (lambda: plot.tensor_figure(tensors()[0]), "shape"),
+        (lambda: plot.misorientation_figure(np.full((2, 2), np.inf)), "finite"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(call, words):
+    with pytest.raises(InputError, match=words):
+        call()
