@@ -31,11 +31,15 @@ WITHOUT = {"paper_loss", "report_loss"}  # ``**options`` that are no on_step
 
 @dataclass(frozen=True)
 class Case:
-    """A call with at least ``least`` reports, which has a result from the ``enough``-th on."""
+    """A call with at least ``least`` reports, which has a result from the ``enough``-th on.
+
+    If it is stopped, all of its result is finite, or, if not ``finite``, its bounds are not.
+    """
 
     call: Callable[..., Any]
     least: int = 2
     enough: int = 1
+    finite: bool = True
 
 
 def operator(name: str, **options: Any) -> Case:
@@ -151,6 +155,13 @@ CASES = {
         )
     ),
     "steepest.denoise_tv": Case(lambda **given: steepest.denoise_tv(SIGNAL, 3, tol=1e-9, **given)),
+    "steepest.tiled.denoise_tv": Case(
+        lambda **given: steepest.tiled.denoise_tv(LARGE, 0.1, memory="20MB", **given), finite=False
+    ),
+    "steepest.tiled.tv_flow": Case(
+        lambda **given: steepest.tiled.tv_flow(LARGE, 0.1, num_steps=3, memory="20MB", **given),
+        finite=False,
+    ),
     "steepest.denoise_discrepancy": Case(
         lambda **given: steepest.denoise_discrepancy(SIGNAL, 0.5, **given)
     ),
@@ -261,7 +272,7 @@ def test_true_stops(name: str) -> None:
     assert outcome(result) in (Status.STOPPED, "callback", None)
     found = numbers(result)
     assert found
-    assert all(np.isfinite(array).all() for array in found)
+    assert all(np.isfinite(array).all() for array in found) == case.finite
 
 
 @pytest.mark.parametrize("name", CASES)

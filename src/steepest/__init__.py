@@ -47,6 +47,7 @@ _WHERE = {
 }
 _MODULES = (
     "spectral",
+    "tiled",
     "segmentation",
     "manifold",
     "inpainting",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.core.errors import InputError
 from steepest.io import check_target, write_image
 
 from .batch import Record, run_batch
@@ -16,6 +17,8 @@ from .inputs import read, targets_of
 from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
 from .pages import page_named
 from .progress import progress
+from .tiles import EPILOG as LARGE
+from .tiles import add_tiles, is_tiled, run_tiled
 from .values import Values, add_noise, add_range, values_of
 
 HELP = "remove noise; the strength is found automatically"
@@ -28,7 +31,8 @@ much is removed (discrepancy principle). Each page of a time series has its own 
 --separate-channels so has each channel. Results have the format and the type of the image: 16-bit
 stays 16-bit, and metadata is kept.
 """
-EPILOG = """\
+EPILOG = (
+    """\
 examples:
   steepest denoise photo.jpg                       writes photo_denoised.jpg
   steepest denoise photo.jpg --strength 0.05       this strength, for grey values in [0, 1]
@@ -38,6 +42,7 @@ examples:
   steepest denoise stack.tif --spacing file        a volume, with the slice spacing in the file
   steepest denoise cells.tif --range 0 4095        12-bit data in a 16-bit file
   steepest denoise counts.tif --noise poisson      photon counts
+  steepest denoise big.zarr --strength 0.1 -o out.zarr    larger than memory, tile by tile
   steepest denoise camera.tif --noise poisson --gain 2.2 --read-noise 3.5 --offset 100
 
 The strength and sigma refer to values in [0, 1] for 8- and 16-bit images, and to the values in the
@@ -48,6 +53,8 @@ With --noise poisson, the strength and the certificate refer to the transformed 
 has a standard deviation of 1 (less where there are few photons). Results are grey values as in the
 file, also with --float.
 """
+    + LARGE
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_range(parser)
     add_noise(parser)
     add_model(parser)
+    add_tiles(parser)
     add_outputs(parser, "file, or folder for several images (default: NAME_denoised here)")
 
 
@@ -82,6 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Denoise every image."""
 
     values = values_of(arguments)
+    if is_tiled(arguments):
+        return _run_tiled(arguments)
     targets = targets_of(arguments, "denoised")
 
     def work(source: str, label: str) -> Record:
@@ -109,6 +119,24 @@ def run(arguments: argparse.Namespace) -> int:
         return record
 
     return run_batch(arguments, list(targets), work)
+
+
+def _run_tiled(arguments: argparse.Namespace) -> int:
+    """Denoise images that do not fit in memory."""
+    from steepest import tiled
+
+    if arguments.strength == "auto" or not arguments.strength:
+        raise InputError("--strength: a positive number is needed for images computed by tiles")
+    strength = float(arguments.strength)
+
+    def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
+        return tiled.denoise_tv(part, strength, out[0], **options)
+
+    def report(record: Record, results: list[Any]) -> None:
+        record.lines.append(("strength", f"{strength:g}"))
+        record.values["strength"] = strength
+
+    return run_tiled(arguments, ["denoised"], solve, report)
 
 
 def _denoise(

@@ -29,6 +29,8 @@ from .options import (
 )
 from .pages import page_named
 from .progress import progress
+from .tiles import EPILOG as LARGE
+from .tiles import add_tiles, is_tiled, run_tiled
 from .values import Computed, add_range, values_of
 
 HELP = "compute the total variation flow of an image at given times"
@@ -38,7 +40,8 @@ Total variation flow du/dt in -dTV(u), u(0) = image: structures vanish in the or
 times size, and edges stay sharp. The image is written at every requested time, with a guaranteed
 bound on its distance to the exact flow.
 """
-EPILOG = """\
+EPILOG = (
+    """\
 examples:
   steepest flow photo.png --times 0.1               writes photo_t0.1.png
   steepest flow photo.png --times 0.02,0.1,0.5      writes a folder, photo_flow
@@ -48,11 +51,14 @@ examples:
   steepest flow cells.tif --times 0.2 --range 0 4095        12-bit data in a 16-bit file
   steepest flow photo.png --times 0.1 --method learned      by a network, with a guaranteed error
   steepest flow scans/ --times 0.1 -o flowed        every image of a folder
+  steepest flow big.zarr --times 0.1 -o out.zarr    larger than memory, tile by tile
 
 Times refer to values in [0, 1] for 8- and 16-bit images; with --range, 0 and 1 are the grey values
 LOW and HIGH, and --strip shows them as black and white. A disc of radius r pixels and contrast c
 vanishes at about t = c * r / 2.
 """
+    + LARGE
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_range(parser)
     add_method(parser)
     add_model(parser)
+    add_tiles(parser)
     add_outputs(parser, "folder (or file for one image at one time; default: NAME_flow here)")
 
 
@@ -98,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--max-steps: also give --accuracy")
     check_method(arguments)
     values_of(arguments)
+    if is_tiled(arguments):
+        return _run_tiled(arguments)
     if arguments.strip:
         need_figures()
     sources = given_images(arguments)
@@ -105,6 +114,21 @@ def run(arguments: argparse.Namespace) -> int:
     every = [path for plan in plans.values() for path in plan if path is not None]
     check_targets(every, arguments.overwrite)
     return run_batch(arguments, sources, lambda name, label: _work(name, label, plans, arguments))
+
+
+def _run_tiled(arguments: argparse.Namespace) -> int:
+    """Compute the flow of images that do not fit in memory."""
+    from steepest import tiled
+
+    times, keywords = arguments.times, _flow_keywords(arguments)
+
+    def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
+        return tiled.tv_flow(part, times, out, **keywords, **options)
+
+    def report(record: Record, results: list[Any]) -> None:
+        _report_times(record, times, results)
+
+    return run_tiled(arguments, [f"t{time:g}" for time in times], solve, report)
 
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path | None]:

@@ -17,6 +17,7 @@ from steepest.core.errors import InputError
 from steepest.io import SUFFIXES, Image, base_name, from_float, image_files, read_image
 from steepest.io.kinds import check_kind, names_a_file
 from steepest.io.outputs import refuse_existing
+from steepest.io.stores import is_store
 
 from .options import stack_of
 from .values import GreyRange
@@ -61,6 +62,8 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
         path = Path(name)
         if name.startswith(SAMPLE) or path.is_file():
             found.append(name)
+        elif is_store(path):
+            raise InputError(f"{name}: is a Zarr store; only denoise and flow take Zarr stores")
         elif path.is_dir():
             found += map(str, image_files(path, recursive=recursive))
         elif glob.has_magic(name):

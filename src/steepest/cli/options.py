@@ -10,6 +10,7 @@ from typing import Any
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
 from steepest.io import Image
+from steepest.io.stores import StoredImage
 
 from .extras import need_torch
 
@@ -300,7 +301,7 @@ def band_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if value is not None}
 
 
-def spacing_of(text: str | None, image: Image) -> tuple[float, ...] | None:
+def spacing_of(text: str | None, image: Image | StoredImage) -> tuple[float, ...] | None:
     """Return the spacing along each spatial axis, as given by ``--spacing``.
 
     Raises `InputError` if the numbers are invalid, if their count does not match the axes, or if

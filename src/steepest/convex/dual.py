@@ -11,32 +11,43 @@ from .certificate import StepTerms
 Warm = tuple[Array, ...]  # the state from which another dual solver can continue
 
 
-class Dual(Protocol):
+class Iterative(Protocol):
+    """What `solve` needs of a dual problem: an iteration, and measurements.
+
+    ``iterate`` lowers the dual energy. ``measure`` evaluates gap and certificate. If the gap is
+    near its rounding floor and does not decrease for ``patience`` iterations, the solver stops
+    because of rounding. ``chunk`` is the smallest number of iterations that is worth another
+    measurement. ``correct`` takes about as long as ``correction_cost`` iterations (infinity: there
+    are no corrections).
+    """
+
+    patience: int
+    chunk: int
+    correction_cost: float
+
+    def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
+    def restart(self) -> None: ...
+    def iterate(self, betas: Sequence[float]) -> None: ...
+    def measure(self) -> StepTerms: ...
+    def correct(self, energy: float) -> bool: ...
+
+
+class Dual(Iterative, Protocol):
     """The dual problem of one implicit Euler step, with an iteration that solves it.
 
-    ``iterate`` lowers the dual energy. ``measure`` evaluates gap and certificate and sets
-    ``image``; ``write_image`` writes that into an array of any dtype. ``advance`` makes this image
-    the data of the next step. ``warm`` is the state, which can be assigned to another solver for
-    the same image and energy. If the gap is near its rounding floor and does not decrease for
-    ``patience`` iterations, the solver stops because of rounding. ``correct`` takes about as long
-    as ``correction_cost`` iterations (infinity: there are no corrections).
+    ``measure`` sets ``image``; ``write_image`` writes that into an array of any dtype. ``advance``
+    makes this image the data of the next step. ``warm`` is the state, which can be assigned to
+    another solver for the same image and energy.
     """
 
     tau: float
     warm: Warm
-    patience: int
-    correction_cost: float
 
-    def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
     def set_flux(self, p: Array) -> None: ...
     def shrink_flux(self, factor: float) -> None: ...
-    def restart(self) -> None: ...
-    def iterate(self, betas: Sequence[float]) -> None: ...
-    def measure(self) -> StepTerms: ...
     def write_image(self, out: Array) -> None: ...
     def advance(self) -> None: ...
     def coarse_flux(self) -> Array | None: ...
-    def correct(self, energy: float) -> bool: ...
     @property
     def flux(self) -> Array: ...
     @property

@@ -25,6 +25,7 @@ class ReferenceDual:
     """
 
     patience = 400
+    chunk = 2
     correction_cost = math.inf
 
     def __init__(self, f: Array, energy: ProximalEnergy, num_threads: int | None = None):

@@ -29,6 +29,7 @@ class SaddleDual:
     """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux is q."""
 
     patience = 10_000  # long plateaus are common
+    chunk = 2
     correction_cost = math.inf
 
     def __init__(self, f: Array, energy: TotalGeneralisedVariation, num_threads: int | None = None):

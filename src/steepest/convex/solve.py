@@ -22,7 +22,7 @@ import numpy as np
 from ..core.namespace import Array, epsilon
 from ..core.status import Status
 from .certificate import StepTerms
-from .dual import Dual
+from .dual import Iterative
 from .energy import Energy
 
 RELAXATION = 4.0 / 3.0
@@ -140,7 +140,7 @@ class Goal:
 
 
 def solve(
-    dual: Dual,
+    dual: Iterative,
     tau: float,
     goal: Goal,
     momentum: Momentum,
@@ -161,7 +161,7 @@ def solve(
     """
     relaxation = momentum.relaxation
     dual.set_step(tau, relaxation)
-    long = momentum.expected > _LONG_STEP
+    long = momentum.expected > max(_LONG_STEP, 4 * dual.chunk)
     done, chunk, rises, energy, gap = 0, 0 if long else momentum.expected, 0, math.inf, math.inf
     at_once = momentum.expected > max(_LONG_STEP, _WORTHWHILE * dual.correction_cost)
     next_correction, best, best_at = 0.0 if at_once else dual.correction_cost, math.inf, 0
@@ -201,4 +201,4 @@ def solve(
             if dual.correct(terms.dual_energy):
                 momentum = replace(momentum, t=1.0)
         ahead = done * (math.sqrt(min(excess, 4.0)) - 1) if done else _FIRST_LOOK
-        chunk = max(2, done // 16, min(round(ahead), 100))
+        chunk = max(dual.chunk, done // 16, min(round(ahead), 100))

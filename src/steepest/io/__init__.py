@@ -25,6 +25,7 @@ from .orientations import (
 from .outputs import OutputSet, check_writable
 from .samples import SAMPLES, sample
 from .scan_table import Phase
+from .stores import StoredImage, create_store, open_store
 
 __all__ = [
     "READ_ONLY",
@@ -35,17 +36,20 @@ __all__ = [
     "OrientationMap",
     "OutputSet",
     "Phase",
+    "StoredImage",
     "base_name",
     "check_kind",
     "check_orientation_target",
     "check_target",
     "check_writable",
+    "create_store",
     "decode_image",
     "encode_image",
     "from_float",
     "image_files",
     "not_kept",
     "notes",
+    "open_store",
     "read_image",
     "read_labels",
     "read_orientations",

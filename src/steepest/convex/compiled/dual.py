@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 
 from ...core.threads import resolve_num_threads
-from ..certificate import StepTerms, assemble
+from ..certificate import StepTerms
 from ..dual import Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels import NUM_ORDERS, work_on
-from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure, upper_sums
+from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
 from .kernels_sweep import copy_rows
 from .multilevel import coarse_flux, correction
 from .strips import Strip, exchange_halos, make_strips
 from .team import run_together
+from .terms import exact_terms, single_terms
+from .vectors import LANES
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
@@ -36,6 +38,7 @@ class StripDual:
     """A flux on strips, one per thread, and how to iterate on it."""
 
     patience = 400
+    chunk = 2
 
     def __init__(
         self, f: np.ndarray, energy: Any, axes: int, sweeps: int, num_threads: int | None
@@ -188,6 +191,8 @@ class CompiledDual(StripDual):
         self._tau, self._step = np.zeros(3, self._dtype), np.zeros(3, self._dtype)
         self._exact_tau = np.zeros(3)
         self._betas, self._order = np.zeros(self._sweeps, self._dtype), np.zeros(NUM_ORDERS)
+        self._windows = [np.zeros((3, 2), np.int64) for _ in self._strips]  # what to sum of each
+        self._windowed = False
         self._key, self._jobs = next(_KEYS), list[tuple[Any, ...]]()
         self.set_step(1.0)
 
@@ -219,16 +224,20 @@ class CompiledDual(StripDual):
         self._betas[: betas.size] = betas
         self._run(betas.size, share)
 
-    def _measure_exactly(self, feasible: float, share: tuple[float, float]) -> None:
-        """Measure in float64 where that is unusual, with a smaller kernel."""
+    def _measure_alone(
+        self, exact: bool | None, feasible: float, share: tuple[float, float]
+    ) -> None:
+        """Measure in the precision that is unusual, or in windows, with a smaller kernel."""
         items = []
-        for strip, image, stored in zip(self._strips, self._images, self._stored, strict=True):
+        parts = zip(self._strips, self._images, self._stored, self._windows, strict=True)
+        for strip, image, stored, window in parts:
             first, last = (strip.first + int(part * (strip.last - strip.first)) for part in share)
             items.append(
                 (
-                    image, strip.state, stored, strip.exact, strip.edge, strip.radius, self._huber,
-                    *self._kind, True, self._exact_tau, self._inverse_spacing, feasible,
-                    first, last, strip.sums,
+                    image, strip.state, stored, strip.work[0] if exact is None else strip.exact,
+                    strip.edge, strip.radius, self._huber, *self._kind, exact, self._exact_tau,
+                    self._inverse_spacing, feasible, first, last,
+                    window if self._windowed else None, strip.sums,
                 )
             )  # fmt: skip
         run_together(_measure, items)
@@ -268,41 +277,35 @@ class CompiledDual(StripDual):
             total = self._sums(feasible)
         # the next look will probably see a gap like this one
         self._single_is_enough = self._in_single and total[1] > 2.5e-4 * total[4]
-        return assemble(
-            self.energy,
-            self._shape,
-            self.tau,
-            gap=self.tau * total[1],
-            integral=2 * self.tau * (0.5 * (total[1] + total[2]) - 0.25 * total[5]),
-            values=(total[3], total[4]),
-            squares=(total[6], total[7], _start(total), total[8]),
-            dual=total[9],
-        )
+        return exact_terms(self.energy, self._shape, self.tau, total)
 
     def _measured_in_single(self) -> StepTerms | None:
         """The terms from sums in float32 with allowances, or None where that is too coarse."""
         total = self._sums(None)
-        norm = total[0] * (1 + 1.3e-7)
-        feasible = (1 - 4 * _EPS) / max(1.0, norm)
-        upper = upper_sums(
-            norm, feasible, total, self._shape[-1], self._axes * self._channels,
-            math.prod(self._shape),
-        )  # fmt: skip
-        if upper is None:
-            return None
-        self._largest = norm
-        shrunk = (1 - feasible) * (math.sqrt(total[6]) + math.sqrt(total[8]))
-        residual = (math.sqrt(total[8]) + shrunk) ** 2
-        return assemble(
-            self.energy,
-            self._shape,
-            self.tau,
-            gap=self.tau * upper[0] + 0.5 * residual,
-            integral=2 * self.tau * upper[1],
-            values=(total[3], total[4]),
-            squares=(total[6], total[7], _start(total), residual),
-            dual=0.0,
-        )
+        terms = single_terms(self.energy, self._shape, self.tau, total, self._shape[-1])
+        if terms is not None:
+            self._largest = total[0] * (1 + 1.3e-7)
+        return terms
+
+    def sums_within(self, window: Sequence[tuple[int, int]], feasible: float | None) -> list[float]:
+        """The certificate's sums over a part of the image (see `_sums` and `terms`).
+
+        ``window`` has the first pixel and the one after the last for each axis. Along the last
+        axis, both must be multiples of `vectors.LANES`, or the end of the axis.
+        """
+        whole = np.array([(0, 1)] * 3, np.int64)
+        whole[3 - len(window) :] = window
+        whole[2, 1] = -(-whole[2, 1] // LANES) * LANES
+        moved = 0 if self._axes == 3 else 1
+        for strip, part in zip(self._strips, self._windows, strict=True):
+            part[:] = whole
+            part[moved] -= strip.start // self._unit
+        self._windowed = True
+        try:
+            self._exchange_fluxes()
+            return self._sums(feasible)
+        finally:
+            self._windowed = False
 
     def _sums(self, feasible: float | None) -> list[float]:
         """The largest norm of the flux, and the certificate's sums (see `kernels_measure`).
@@ -316,10 +319,10 @@ class CompiledDual(StripDual):
         units = self._rows[0] // self._unit // len(self._strips)
         # each stretch evaluates a row or plane more than it sums
         for part in _shares(4 * self._strips[0].stored.size, max(units // 4, 1)):
-            if exact is self._usual:
+            if exact is self._usual and not self._windowed:
                 self._run(0, part)
             else:
-                self._measure_exactly(share, part)
+                self._measure_alone(exact, share, part)
             for strip in self._strips:
                 sums = strip.sums.tolist()
                 total, top = list(map(operator.add, total, sums)), max(top, sums[0])
@@ -378,11 +381,6 @@ def _shares(work: int, most: int) -> list[tuple[float, float]]:
     """Equal stretches from 0 to 1: at most so many, of `_AT_ONCE` if that is enough."""
     count = min(-(-work // _AT_ONCE), most)
     return [(i / count, (i + 1) / count) for i in range(count)]
-
-
-def _start(sums: list[float]) -> float:
-    """An upper bound of the square of u0 = u1 - (u1 - u0), which only allowances need."""
-    return 1.001 * (math.sqrt(sums[6]) + math.sqrt(sums[7])) ** 2
 
 
 def _closed(flux: np.ndarray) -> np.ndarray:

@@ -29,6 +29,8 @@ def work_on(
     huber : float, or None for none
     first, last : int
         The strip's own rows.
+    window
+        See `measure`.
     order : (6,), float64
         The number of iterations, or 0 for the sums; the stretch from .. to, as shares; whether
         ``image`` and ``stored`` have changed places; what Huber's term shrinks a step by; the
@@ -52,7 +54,7 @@ def work_on(
             measure(
                 data, state, result, rows, edge, radius, huber, volume, anisotropic, coupled, exact,
                 exact_tau, gradient, order[5], first + int(order[1] * own),
-                first + int(order[2] * own), sums, None, None, None,
+                first + int(order[2] * own), None, sums, None, None, None,
             )  # fmt: skip
         ticket = stay(flags, member, ticket, key)
         if ticket == 0:

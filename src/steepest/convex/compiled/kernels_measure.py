@@ -7,8 +7,6 @@ taken of the stored images in the dtype of ``rows`` (float32: fast, with the all
 
 from __future__ import annotations
 
-import math
-
 from ...core.compiled import helper, kernel
 from .flags import begin, stay
 from .kernels_sweep import divergence
@@ -28,8 +26,6 @@ from .vectors import (
 WIDEST = 16384  # columns; a row is summed in float32
 MOST_COMPONENTS = 16  # of the flux of a pixel; they are, too
 NUM_SUMS = 10
-_EPS = 2.0**-24
-_TINY = 1e-18  # what a square that underflows may hide
 
 
 @helper
@@ -39,10 +35,25 @@ def _density(square, w, huber, half_huber):
     return where_less(n, w * huber, square / (huber + huber), w * n - half_huber * w * w)
 
 
+@helper
+def _within(window, column, row, rows, volume):
+    """Whether 16 pixels are in the window (see `measure`)."""
+    if window is None:
+        return True
+    plane = 0
+    if volume is not None:
+        plane, row = row // rows, row % rows
+    if plane < window[0, 0] or plane >= window[0, 1]:
+        return False
+    if row < window[1, 0] or row >= window[1, 1]:
+        return False
+    return window[2, 0] <= column < window[2, 1]
+
+
 @kernel
 def measure(
     image, state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
-    gradient, feasible, first, last, sums, flags, member, ticket,
+    gradient, feasible, first, last, window, sums, flags, member, ticket,
 ):  # fmt: skip
     """The sums of the rows first..last; sets ``stored``.
 
@@ -64,6 +75,9 @@ def measure(
         ``feasible``; else it is the stored image.
     tau, gradient : (3,), float64
         ``tau`` and 1 over the spacing along x, y and z.
+    window : (3, 2), or None for all
+        What is summed: first and last of planes (0 and 1 for images), rows of a plane, and columns,
+        which are multiples of LANES. The last is not included.
     flags, member, ticket
         See `team`; None as part of another kernel.
     """
@@ -117,7 +131,7 @@ def measure(
                     place = c * size + at + j
                     store(stored, place, u1)
                     u = convert(load(stored, place), tau)
-                    if r < last:
+                    if r < last and _within(window, j, r, reach, volume):
                         residual += (u - u1) * (u - u1)
                         if exact is None:
                             u1 = u
@@ -126,7 +140,7 @@ def measure(
                     if exact is None:
                         u1 = u
                     store(rows, (new * channels + c) * wide + j, u1)
-            if q >= first:
+            if q >= first and _within(window, j, q, reach, volume):
                 w = one
                 if radius is not None:
                     w = convert(load(radius, own + j), rows)
@@ -190,24 +204,3 @@ def measure(
     sums[0] = largest(top)
     if flags is not None:
         stay(flags, member, ticket, 0)
-
-
-def upper_sums(
-    norm: float, feasible: float, sums: list[float], width: int, components: int, num_values: int
-) -> tuple[float, float] | None:
-    """Upper bounds of s(u1) and of half the segment's integral, for ``feasible`` times the flux.
-
-    None where rounding in float32 is more than a hundredth of them. With unit roundoff e, a
-    summand of m ``components`` is wrong by at most (18 + 3 m) e of the norms it is made of, a row's
-    sum of summands by ``width`` e of itself, and ``(1 - feasible) <p, grad u>`` is at most
-    ``(1 - feasible) |p| J(u)``. docs/certificate has the count.
-    """
-    values, stop = 1.01 * (sums[3] + sums[4]), 1.01 * sums[4]
-    rounding = (18 + 3 * components) * _EPS + (1 - feasible) * norm
-    growth, hidden = 4 * width * _EPS, _TINY * num_values
-    slack, segment = sums[1], 0.5 * (sums[1] + sums[2]) - 0.25 * sums[5]
-    lost = growth * slack + rounding * stop + hidden
-    lost_along = growth * segment + rounding * values + hidden
-    if not (lost <= 0.01 * slack and lost_along <= 0.01 * segment and math.isfinite(segment)):
-        return None
-    return slack + lost, segment + lost_along

@@ -1,0 +1,180 @@
+"""Images larger than memory: time, memory and certificate of `steepest.tiled`.
+
+    python -m benchmarks.tiled --size 8192 --memory 2GB --workers 2 --folder /tmp/tiled
+
+The image is a mosaic of photographs with noise, uint8, in an OME-Zarr store that is made once.
+Prints one line of JSON for each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import threading
+from pathlib import Path
+from time import perf_counter, sleep
+
+import numpy as np
+
+CHUNK = 512
+PHOTOS = ("camera", "coffee", "astronaut", "brick", "grass", "gravel", "rocket", "moon")
+
+
+def tiles_of_photographs() -> list[np.ndarray]:
+    """Grey photographs of 512 x 512 pixels."""
+    from skimage import color, data
+
+    found = []
+    for name in PHOTOS:
+        photo = getattr(data, name)()
+        grey = color.rgb2gray(photo) if photo.ndim == 3 else photo / 255
+        wide = np.pad(grey, [(0, max(CHUNK - n, 0)) for n in grey.shape], "reflect")
+        found.append(wide[:CHUNK, :CHUNK])
+    return found
+
+
+def make_image(path: Path, size: int) -> None:
+    """A mosaic of ``size`` x ``size`` pixels; no two tiles are the same."""
+    from steepest.io.stores import StoredImage, create_store
+
+    photos, rng = tiles_of_photographs(), np.random.default_rng(0)
+    empty = np.broadcast_to(np.uint8(0), (size, size))
+    like = StoredImage(empty, "yx", (0.5, 0.5), (0.0, 0.0), ("micrometer",) * 2, "mosaic")
+    with create_store(path, like) as image:
+        for y in range(0, size, CHUNK):
+            for x in range(0, size, CHUNK):
+                photo = np.rot90(photos[rng.integers(len(photos))], rng.integers(4))
+                noisy = photo * rng.uniform(0.6, 1) + rng.normal(0, 0.1, photo.shape)
+                image.array[y : y + CHUNK, x : x + CHUNK] = np.rint(255 * np.clip(noisy, 0, 1))
+
+
+class Peak:
+    """The largest resident memory of this process, sampled, without pages of mapped files too."""
+
+    def __init__(self) -> None:
+        self.anonymous = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._done.is_set():
+            lines = Path("/proc/self/status").read_text().splitlines()
+            held = [int(line.split()[1]) for line in lines if line.startswith("RssAnon")]
+            self.anonymous = max(self.anonymous, *held)
+            sleep(0.02)
+
+    def stop(self) -> dict[str, float]:
+        """Peak memory in MB: all that is resident, and what is not a page of a file."""
+        self._done.set()
+        self._thread.join()
+        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {"rss_mb": rss / 1e3, "anonymous_mb": self.anonymous / 1e3}
+
+
+def warm() -> None:
+    """Compile."""
+    import steepest
+
+    for shape in [(700, 700)]:
+        image = (255 * np.random.default_rng(0).random(shape)).astype(np.uint8)
+        steepest.tiled.denoise_tv(image, 0.1, memory="30MB")
+        steepest.tiled.tv_flow(image, 0.05, num_steps=4, memory="30MB")
+        steepest.denoise_tv(image, 0.1, tol=1e-3)
+
+
+def run(arguments: argparse.Namespace) -> dict[str, object]:
+    """One run: denoising or flow, tiled or in memory."""
+    import steepest
+    from steepest.io.stores import create_store, open_store
+
+    folder = Path(arguments.folder)
+    source = folder / f"mosaic-{arguments.size}.zarr"
+    if not source.exists():
+        make_image(source, arguments.size)
+    if arguments.make:
+        return {}
+    warm()
+    image, peak = open_store(source), Peak()
+    start, cpu = perf_counter(), os.times()
+    stages: list[str] = []
+
+    def note(step: object) -> None:
+        stage = str(getattr(step, "stage", ""))
+        if stage not in stages:
+            stages.append(stage)
+
+    if arguments.in_memory:
+        pixels = image.array[:]
+        options = dict(num_threads=arguments.workers)
+        if arguments.flow:
+            steps = arguments.flow
+            result = steepest.tv_flow(pixels, 0.1, num_steps=steps, **options)
+        else:
+            result = steepest.denoise_tv(pixels, 0.1, tol=1e-3, **options)
+    else:
+        with create_store(folder / "out.zarr", image, overwrite=True) as out:
+            options = dict(memory=arguments.memory, num_workers=arguments.workers, on_step=note)
+            if arguments.flow:
+                target = _First(out.array)
+                result = steepest.tiled.tv_flow(
+                    image.array, 0.1, target, num_steps=arguments.flow, **options
+                )
+            else:
+                result = steepest.tiled.denoise_tv(image.array, 0.1, out.array, **options)
+            stages.append(f"pyramid after {perf_counter() - start:.1f} s")
+    wall, used = perf_counter() - start, os.times()
+    seconds = used.user + used.system - cpu.user - cpu.system
+    pixels = arguments.size**2
+    return {
+        "what": f"flow, {arguments.flow} steps" if arguments.flow else "denoise",
+        "size": arguments.size,
+        "how": "in memory" if arguments.in_memory else f"tiles, {arguments.memory}",
+        "workers": arguments.workers,
+        "wall_s": round(wall, 1),
+        "cpu_s": round(seconds, 1),
+        "wall_ns_per_pixel": round(1e9 * wall / pixels, 1),
+        "cpu_ns_per_pixel": round(1e9 * seconds / pixels, 1),
+        "gap": float(np.max(result.gap)),
+        "psnr_bound": round(float(np.min(result.psnr_bound)), 2),
+        "iterations": int(result.iterations),
+        "stages": stages,
+        **{key: round(value) for key, value in peak.stop().items()},
+    }
+
+
+class _First:
+    """An array with an axis of length one in front."""
+
+    def __init__(self, array: object) -> None:
+        self.array = array
+        self.shape, self.dtype = (1, *array.shape), array.dtype  # type: ignore[attr-defined]
+        self.chunks = (1, *array.chunks)  # type: ignore[attr-defined]
+
+    def __getitem__(self, index: tuple[object, ...]) -> object:
+        return self.array[index[1:]]  # type: ignore[index]
+
+    def __setitem__(self, index: tuple[object, ...], values: np.ndarray) -> None:
+        self.array[index[1:]] = values  # type: ignore[index]
+
+
+def main() -> None:
+    """Parse the arguments and print the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=2048)
+    parser.add_argument("--memory", default="2GB")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--flow", type=int, default=0, metavar="STEPS")
+    parser.add_argument("--in-memory", action="store_true")
+    parser.add_argument("--make", action="store_true", help="make the image only")
+    parser.add_argument("--folder", default="/tmp/tiled")
+    found = run(parser.parse_args())
+    json.dump(found, sys.stdout)
+    print()
+
+
+if __name__ == "__main__":
+    main()

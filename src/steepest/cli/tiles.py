@@ -1,0 +1,265 @@
+"""Images larger than memory: Zarr stores, and TIFF files with --memory, for two commands."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.io.stores import (
+    Part,
+    StoredImage,
+    check_new_store,
+    create_store,
+    is_store,
+    open_windows,
+)
+
+from .batch import Record, run_batch
+from .certificates import certificate, together
+from .extras import need
+from .inputs import stem
+from .options import count, spacing_of
+from .progress import progress
+
+EPILOG = """
+Images larger than memory: a Zarr store, or a TIFF file together with --memory, is computed tile by
+tile and written as OME-Zarr, with the same certificate. Options that need the whole image at once
+are refused.
+"""
+_REFUSED = (
+    *("format", "float", "volume", "pages", "range", "accuracy", "max_steps", "strip", "sigma"),
+    *("noise", "gain", "read_noise", "offset", "method", "network", "channel_axis", "recursive"),
+)
+_DEFAULTS = (None, False, "solve", "gaussian", "auto")
+_OWN = ("memory", "work", "workers", "scheduler")
+
+
+def add_tiles(parser: argparse.ArgumentParser) -> None:
+    """Add the options for images larger than memory."""
+    group = parser.add_argument_group("images larger than memory (.zarr, or TIFF with --memory)")
+    group.add_argument(
+        "--memory", metavar="SIZE", help="main memory to use, such as 500MB (default 2GB)"
+    )
+    group.add_argument(
+        "--work",
+        metavar="DIR",
+        help="folder for intermediate results, about 40 bytes per pixel. If the command is "
+        "interrupted, the same command continues there (default: a temporary folder beside the "
+        "output)",
+    )
+    group.add_argument("--workers", type=count, metavar="N", help="tiles in work at the same time")
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="address of a Dask scheduler whose workers compute the tiles, such as "
+        "tcp://host:8786; all of them need access to input and --work",
+    )
+
+
+def is_tiled(arguments: argparse.Namespace) -> bool:
+    """Whether the command is about images larger than memory.
+
+    Raises `InputError` if only some of the images are Zarr stores, or if an option is given that
+    is only for Zarr stores, or not for them.
+    """
+    stores = [is_store(name) for name in arguments.images]
+    if not any(stores) and arguments.memory is None:
+        given = [f"--{name}" for name in _OWN if getattr(arguments, name)]
+        if given:
+            raise InputError(f"{given[0]}: only for Zarr stores, and for TIFF files with --memory")
+        return False
+    if any(stores) and not all(stores):
+        raise InputError("give Zarr stores and other images in separate commands")
+    given = [name for name in _REFUSED if getattr(arguments, name, None) not in _DEFAULTS]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        raise InputError(f"{option}: not available for images that are computed tile by tile")
+    return True
+
+
+Solve = Callable[[Any, Any, dict[str, Any]], Any]
+Report = Callable[[Record, list[Any]], None]
+
+
+def run_tiled(
+    arguments: argparse.Namespace, tags: Sequence[str], solve: Solve, report: Report
+) -> int:
+    """Compute all images tile by tile.
+
+    ``solve(part, out, keywords)`` writes a result for each tag into ``out``, of shape
+    (tags, \\*part.shape), and returns the object with the certificate. ``report`` adds lines.
+    """
+    sources, several = list(dict.fromkeys(arguments.images)), len(set(arguments.images)) > 1
+    targets = {name: _targets(name, arguments, tags, several) for name in sources}
+    every = [target for group in targets.values() for target in group]
+    if len(set(every)) < len(every):
+        raise InputError("two results would have the same name; process them separately")
+    for target in every:
+        check_new_store(target, arguments.overwrite)
+
+    def work(source: str, label: str) -> Record:
+        record = Record(source, outputs=targets[source])
+        with ExitStack() as stack:
+            image = stack.enter_context(open_windows(source))
+            if arguments.scheduler is not None and not is_store(source):
+                raise InputError("--scheduler: only for Zarr stores, not for TIFF files")
+            _describe(record, image)
+            keywords = _keywords(arguments, image)
+            keywords.update(stack.enter_context(_crew(arguments)))
+            outputs = [
+                stack.enter_context(create_store(path, image, overwrite=arguments.overwrite))
+                for path in targets[source]
+            ]
+            folder = arguments.work
+            if folder is None:
+                folder = stack.enter_context(
+                    tempfile.TemporaryDirectory(
+                        prefix="steepest-work-", dir=targets[source][0].absolute().parent
+                    )
+                )
+            results, certificates = [], []
+            for number, fixed in enumerate(_items(image, arguments.separate_channels)):
+                start, name = perf_counter(), f"{stem(source)}-{number}"
+                frames = _Frames([Part(output.array, fixed) for output in outputs])
+                with progress(label, enabled=not arguments.quiet) as on_step:
+                    keywords.update(on_step=on_step, work=Path(folder) / name)
+                    result = solve(Part(image.array, fixed), frames, keywords)
+                certificates.append(certificate(result, perf_counter() - start))
+                results.append(result)
+            report(record, results)
+            record.certify(together(certificates))
+            for k, output in enumerate(outputs):
+                output.extra["steepest"] = _attribute(arguments.command, tags[k], results, k)
+        return record
+
+    return run_batch(arguments, sources, work)
+
+
+def _targets(
+    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool
+) -> list[Path]:
+    """One store for each tag: -o, or stores in the folder -o or in the current one."""
+    output = Path(arguments.output or ".")
+    if output.suffix == ".zarr":
+        if several or len(tags) > 1:
+            raise InputError(f"{output}: a folder is needed for several results, not a store")
+        return [output]
+    if output.suffix.lower() in (".tif", ".tiff", ".png", ".npy", ".jpg"):
+        raise InputError(f"{output}: results of tiles are Zarr stores; give a name in .zarr")
+    return [output / f"{stem(str(Path(name)))}_{tag}.zarr" for tag in tags]
+
+
+def _describe(record: Record, image: StoredImage) -> None:
+    sizes = dict(zip(image.axes, image.array.shape, strict=True))
+    words = [" x ".join(str(sizes[axis]) for axis in image.space), str(image.array.dtype)]
+    words += [f"{sizes['c']} channels"] if sizes.get("c", 1) > 1 else []
+    words += [f"{sizes['t']} time points"] if sizes.get("t", 1) > 1 else []
+    words += [f"OME-Zarr {image.version}"] if image.version else []
+    record.lines.append(("image", ", ".join(words)))
+    record.values.update(
+        shape=list(image.array.shape), dtype=str(image.array.dtype), axes=image.axes
+    )
+
+
+def _items(image: StoredImage, separate: bool) -> Iterator[tuple[int | None, ...]]:
+    """The indices of the images that are computed one by one; None along the axes of an image."""
+    ranges: list[Sequence[int | None]] = []
+    for axis, n in zip(image.axes, image.array.shape, strict=True):
+        whole = axis in image.space or (axis == "c" and n > 1 and not separate)
+        ranges.append([None] if whole else range(n))
+    return product(*ranges)
+
+
+def _keywords(arguments: argparse.Namespace, image: StoredImage) -> dict[str, Any]:
+    sizes = dict(zip(image.axes, image.array.shape, strict=True))
+    coupled = sizes.get("c", 1) > 1 and not arguments.separate_channels
+    wanted = {
+        "isotropic": not arguments.anisotropic,
+        "channel_axis": 0 if coupled else None,
+        "spacing": spacing_of(arguments.spacing, image),
+        "huber": arguments.huber,
+        "tol": arguments.tol,
+        "memory": arguments.memory,
+        "num_threads": arguments.threads,
+    }
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+@contextmanager
+def _crew(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The keywords that say who works on the tiles."""
+    workers = {} if arguments.workers is None else {"num_workers": arguments.workers}
+    if arguments.scheduler is None:
+        yield workers
+        return
+    need("--scheduler", ("distributed",), "dask")
+    from distributed import Client
+
+    try:
+        client = Client(arguments.scheduler, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise InputError(f"--scheduler {arguments.scheduler}: {error}") from None
+    with client:
+        present = len(client.scheduler_info(n_workers=-1)["workers"])
+        if not present:
+            raise InputError(f"--scheduler {arguments.scheduler}: has no workers")
+        yield {
+            "num_workers": present,
+            "num_threads": 1,
+            **workers,
+            "executor": client.get_executor(),
+        }
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Several arrays of the same shape as one."""
+
+    parts: list[Part]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.parts), *self.parts[0].shape)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return (1, *self.parts[0].chunks)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.parts[0].dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.parts[index]
+
+    def __setitem__(self, index: tuple[Any, ...], values: np.ndarray) -> None:
+        self.parts[index[0]][index[1:]] = values
+
+
+def _attribute(command: str, tag: str, results: Sequence[Any], k: int) -> dict[str, Any]:
+    """The certificate of one store, for its attributes: one number for each image in it."""
+    pairs = {}
+    for name in ("psnr_bound", "error_bound", "gap"):
+        every = [np.ravel(getattr(result, name)) for result in results]
+        pairs[name] = [_finite(float(each[min(k, len(each) - 1)])) for each in every]
+    return {
+        "command": command,
+        "result": tag,
+        **pairs,
+        "data_range": [float(result.data_range) for result in results],
+        "converged": [bool(result.converged) for result in results],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,414 @@
+"""Open and create images in Zarr stores: OME-Zarr 0.4 and 0.5, and plain arrays.
+
+Pixels are read and written by windows. The package ``zarr`` is imported on first use.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import InputError
+
+from . import tiff
+from .image import DTYPES
+from .paths import check_path
+
+_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+_SAFE = {
+    *("bytes", "endian", "transpose", "sharding_indexed", "crc32c", "gzip", "zstd", "blosc"),
+    *("zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "bitround", "fletcher32", "adler32"),
+}  # codecs that execute nothing: "pickle" would
+_LARGEST_CHUNK = 1 << 30  # bytes
+_MOST_PIXELS = 1 << 44  # of a TIFF file that is read by windows
+_CHUNK = 512  # pixels along y and x, if the source has no chunks of its own
+_SMALLEST = 512  # pixels of the last level of a pyramid
+_BLOCK = 2048  # pixels that are averaged at a time
+
+
+@dataclass(frozen=True, eq=False)
+class StoredImage:
+    """An image in a Zarr store, or another array that is read by windows.
+
+    ``axes`` are letters of "tczyx", one for each axis of ``array``. ``scale`` and ``translation``
+    are the size of a pixel and the place of the first one, in ``units``. ``version`` is that of
+    OME-Zarr, or "" for a plain array. ``extra`` is other metadata of the image.
+    """
+
+    array: Any
+    axes: str
+    scale: tuple[float, ...]
+    translation: tuple[float, ...]
+    units: tuple[str | None, ...]
+    name: str = "image"
+    version: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def space(self) -> str:
+        """The axes in space with more than one pixel."""
+        sizes = zip(self.axes, self.array.shape, strict=True)
+        return "".join(a for a, n in sizes if a in "zyx" and n > 1) or "x"
+
+    @property
+    def pixel_size(self) -> tuple[float, ...] | None:
+        """The size of a pixel along `space`; None for plain arrays."""
+        if not self.version:
+            return None
+        return tuple(self.scale[self.axes.index(axis)] for axis in self.space)
+
+
+def is_store(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is that of a Zarr store, or of an array or group within one."""
+    folder = Path(check_path(path))
+    marks = ("zarr.json", ".zgroup", ".zarray")
+    return folder.is_dir() and any((folder / mark).is_file() for mark in marks)
+
+
+def open_store(path: str | os.PathLike[str]) -> StoredImage:
+    """Open the image of a Zarr store, at full resolution. No pixel is read.
+
+    ``path`` is the folder of an OME-Zarr image or of an array of Zarr.
+
+    Raises
+    ------
+    InputError
+        If zarr is not installed, if there is no image, or if the image has axes, a type, chunks or
+        codecs that are not supported.
+    """
+    name, zarr = check_path(path), _zarr()
+    if not is_store(path):
+        raise InputError(f"{name}: is not a Zarr store")
+    try:
+        node = zarr.open(str(Path(name)), mode="r")
+        if isinstance(node, zarr.Group):
+            found = _image(node, name)
+            _check_array(found.array, name)
+        else:
+            _check_array(node, name)
+            found = _plain(node, name)
+    except InputError:
+        raise
+    except Exception as error:  # zarr and JSON raise almost anything for damaged metadata
+        raise InputError(f"{name}: damaged Zarr metadata ({error})") from None
+    return found
+
+
+def _zarr() -> Any:
+    try:
+        import zarr
+    except ModuleNotFoundError:
+        raise InputError(
+            "Zarr stores need zarr, which is not installed: pip install 'steepest[zarr]'"
+        ) from None
+    return zarr
+
+
+def _plain(array: Any, name: str) -> StoredImage:
+    ndim = len(array.shape)
+    names = getattr(array.metadata, "dimension_names", None) or ()
+    axes = "".join(str(each).lower() for each in names)
+    if len(axes) != ndim or not set(axes) <= set(_TYPES) or len(set(axes)) < ndim:
+        axes = "tczyx"[-ndim:] if ndim in (1, 2, 5) else {3: "zyx", 4: "czyx"}.get(ndim, "")
+    if not axes:
+        raise InputError(f"{name}: shape {array.shape} has {ndim} axes; allowed are 1 to 5")
+    return _without_units(array, axes, name)
+
+
+def _without_units(array: Any, axes: str, name: str) -> StoredImage:
+    """An array of which only the axes are known; they are brought into the order of OME-Zarr."""
+    order = tuple(sorted(range(len(axes)), key=lambda k: "tczyx".index(axes[k])))
+    if order != tuple(range(len(axes))):
+        array, axes = Transposed(array, order), "".join(axes[k] for k in order)
+    ndim = len(axes)
+    return StoredImage(array, axes, (1.0,) * ndim, (0.0,) * ndim, (None,) * ndim, Path(name).stem)
+
+
+def _image(group: Any, name: str) -> StoredImage:
+    """The first multiscale image of a group."""
+    attributes = dict(group.attrs)
+    ome = attributes.get("ome", attributes)
+    if not isinstance(ome, dict) or not ome.get("multiscales"):
+        inner = sorted(key for key, _ in group.members())[:3]
+        hint = f" (in it are {', '.join(inner)})" if inner else ""
+        raise InputError(f"{name}: holds no OME-Zarr image; give the path of an image{hint}")
+    scales = ome["multiscales"][0]
+    version = str(ome.get("version") or scales.get("version") or "0.4")
+    dataset = scales["datasets"][0]
+    path = str(dataset["path"])
+    if ".." in Path(path).parts or Path(path).is_absolute():
+        raise InputError(f"{name}: the path {path!r} of the image leads out of the store")
+    array = group[path]
+    given = [each if isinstance(each, dict) else {"name": each} for each in scales["axes"]]
+    axes = "".join(str(each["name"]).lower() for each in given)
+    ndim = len(array.shape)
+    if len(given) != ndim or len(axes) != ndim or not set(axes) <= set(_TYPES):
+        raise InputError(f"{name}: axes {axes!r} of shape {array.shape}; allowed are t, c, z, y, x")
+    if axes != "".join(sorted(set(axes), key="tczyx".index)):
+        raise InputError(f"{name}: axes in the order {axes!r}; allowed is the order t, c, z, y, x")
+    scale, shift = _transform(dataset, ndim, name)
+    outer, outer_shift = _transform(scales, ndim, name)
+    kept = {key: ome[key] for key in ("omero",) if key in ome}
+    return StoredImage(
+        array,
+        axes,
+        tuple(a * b for a, b in zip(scale, outer, strict=True)),
+        tuple(a * b + c for a, b, c in zip(shift, outer, outer_shift, strict=True)),
+        tuple(str(each["unit"]) if each.get("unit") else None for each in given),
+        str(scales.get("name") or Path(name).stem),
+        version,
+        kept,
+    )
+
+
+def _transform(holder: Any, ndim: int, name: str) -> tuple[list[float], list[float]]:
+    """Scale and translation of a dataset, or of a whole multiscale image."""
+    scale, shift = [1.0] * ndim, [0.0] * ndim
+    for each in holder.get("coordinateTransformations") or []:
+        if each["type"] == "scale":
+            scale = [float(value) for value in each["scale"]]
+        elif each["type"] == "translation":
+            shift = [float(value) for value in each["translation"]]
+    fine = all(0 < s < math.inf for s in scale) and all(map(math.isfinite, shift))
+    if len(scale) != ndim or len(shift) != ndim or not fine:
+        raise InputError(f"{name}: scale {scale} and translation {shift} for {ndim} axes")
+    return scale, shift
+
+
+def _check_array(array: Any, name: str) -> None:
+    """Refuse what cannot be computed, is too large to be read by chunks, or may execute code."""
+    dtype = np.dtype(array.dtype)
+    if dtype.name not in DTYPES:
+        raise InputError(f"{name}: holds {dtype} values; allowed are {', '.join(DTYPES)}")
+    if 0 in array.shape:
+        raise InputError(f"{name}: shape {array.shape} has no pixels")
+    piece = math.prod(array.chunks) * dtype.itemsize
+    if piece > _LARGEST_CHUNK:
+        raise InputError(f"{name}: chunks of {piece} bytes; allowed are {_LARGEST_CHUNK}")
+    unknown = sorted(set(_codecs(array.metadata.to_dict())) - _SAFE)
+    if unknown:
+        raise InputError(f"{name}: codec {unknown[0]!r}; allowed are {', '.join(sorted(_SAFE))}")
+
+
+def _codecs(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """The names of all codecs of an array, of Zarr 2 or 3."""
+    nested = [*(metadata.get("codecs") or ()), *(metadata.get("index_codecs") or ())]
+    for each in [*nested, *(metadata.get("filters") or ()), metadata.get("compressor")]:
+        if isinstance(each, Mapping):
+            yield str(each.get("name") or each.get("id")).removeprefix("numcodecs.")
+            inner = each.get("configuration")
+            if isinstance(inner, Mapping):
+                yield from _codecs(inner)
+
+
+@contextmanager
+def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
+    """An image that is read by windows: that of a Zarr store, or the first of a TIFF file.
+
+    Raises
+    ------
+    InputError
+        As `open_store`, and if a TIFF file cannot be read by windows.
+    """
+    if is_store(path):
+        yield open_store(path)
+        return
+    zarr, name = _zarr(), check_path(path)
+    if not Path(name).is_file():
+        raise InputError(f"{name}: no such file")
+    with open(name, "rb") as file, ExitStack() as stack:
+        try:
+            tif = stack.enter_context(tiff.opened(file, name, _MOST_PIXELS))
+            series = tif.series[0]
+            if series.dataoffset is not None:
+                dtype = np.dtype(series.dtype).newbyteorder(tif.byteorder)
+                array: Any = np.memmap(file, dtype, "r", series.dataoffset, series.shape)
+            else:
+                array = zarr.open(series.aszarr(level=0), mode="r")
+        except InputError:
+            raise
+        except Exception as error:  # tifffile raises almost anything for damaged files
+            raise InputError(f"{name}: cannot be read as TIFF ({error})") from None
+        chunks = getattr(array, "chunks", ())
+        piece = math.prod(chunks) * np.dtype(array.dtype).itemsize
+        if piece > _LARGEST_CHUNK:
+            raise InputError(f"{name}: strips of {piece} bytes; allowed are {_LARGEST_CHUNK}")
+        axes = series.axes.translate(str.maketrans("SIQTCZYX", "czztczyx"))
+        if len(set(axes)) < len(axes) or not set(axes) <= set(_TYPES):
+            raise InputError(f"{name}: axes {series.axes}; allowed are T, C, Z, Y, X and S")
+        if np.dtype(array.dtype).name not in DTYPES:
+            raise InputError(f"{name}: holds {array.dtype} values; allowed are {', '.join(DTYPES)}")
+        yield _without_units(array, axes, name)
+
+
+@contextmanager
+def create_store(
+    path: str | os.PathLike[str], like: StoredImage, *, overwrite: bool = False
+) -> Iterator[StoredImage]:
+    """Create an OME-Zarr image of the shape and type of another one, with a pyramid.
+
+    The image has the version of ``like``, or 0.5. Level 0 is filled within the ``with`` block.
+    At its end, the other levels are written, and the store is given its name. If an exception is
+    raised, it is removed. What is put into ``extra`` becomes attributes.
+
+    Raises
+    ------
+    InputError
+        If ``path`` exists, unless it is a Zarr store and ``overwrite`` is True.
+    """
+    target, zarr = check_new_store(path, overwrite), _zarr()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    old = like.version.startswith("0.4")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        group = zarr.open_group(str(temporary), mode="w", zarr_format=2 if old else 3)
+        levels = [_create(group, 0, like, like.array.shape)]
+        attributes: dict[str, Any] = {}
+        yield replace(like, array=levels[0], extra=attributes)
+        while max(levels[-1].shape[-2:]) > _SMALLEST and len(like.axes) > 1:
+            *lead, y, x = levels[-1].shape
+            levels.append(_create(group, len(levels), like, (*lead, -(-y // 2), -(-x // 2))))
+            _halve(levels[-2], levels[-1])
+        group.attrs.update({**_multiscales(like, len(levels), old), **attributes})
+        if overwrite and target.exists():
+            shutil.rmtree(target)
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_new_store(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """Check that a Zarr store may be created here, or replaced."""
+    target = Path(check_path(path))
+    if target.suffix != ".zarr":
+        raise InputError(f"{target}: allowed are names ending in .zarr")
+    if target.exists():
+        if not overwrite:
+            raise InputError(f"{target}: exists already (replace it with --overwrite)")
+        if not is_store(target):
+            raise InputError(f"{target}: is not a Zarr store, and is not replaced")
+    return target
+
+
+def _create(group: Any, level: int, like: StoredImage, shape: Sequence[int]) -> Any:
+    """An empty level of this shape, in chunks like those of the source."""
+    chunks = [_CHUNK if axis in "yx" else 1 for axis in like.axes]
+    own = getattr(like.array, "chunks", None)
+    if own and like.version and math.prod(own) <= 1 << 24:
+        chunks = [int(c) for c in own]
+    old = group.metadata.zarr_format == 2
+    return group.create_array(
+        str(level),
+        shape=shape,
+        chunks=[min(c, n) for c, n in zip(chunks, shape, strict=True)],
+        dtype=np.dtype(like.array.dtype).newbyteorder("="),
+        dimension_names=None if old else list(like.axes),
+        chunk_key_encoding={"name": "v2", "separator": "/"} if old else None,
+    )
+
+
+def _halve(fine: Any, coarse: Any) -> None:
+    """Write means over 2 x 2 pixels of the last two axes, whole chunks at a time."""
+    steps = [max(_BLOCK // chunk, 1) * chunk for chunk in coarse.chunks[-2:]]
+    lead = [range(n) for n in coarse.shape[:-2]]
+    starts = [range(0, n, step) for n, step in zip(coarse.shape[-2:], steps, strict=True)]
+    for *first, y, x in product(*lead, *starts):
+        place = slice(y, y + steps[0]), slice(x, x + steps[1])
+        twice = (slice(2 * each.start, 2 * each.stop) for each in place)
+        part = np.asarray(fine[(*first, *twice)])
+        wide = np.pad(part, [(0, n % 2) for n in part.shape], "edge").astype(np.float64)
+        means = wide.reshape(wide.shape[0] // 2, 2, wide.shape[1] // 2, 2).mean((1, 3))
+        values = np.rint(means) if part.dtype.kind == "u" else means
+        coarse[(*first, *place)] = values.astype(part.dtype)
+
+
+def _multiscales(like: StoredImage, levels: int, old: bool) -> dict[str, Any]:
+    """The metadata of OME-Zarr. A mean over two pixels lies half a pixel further."""
+    axes = [
+        {"name": axis, "type": _TYPES[axis], **({"unit": unit} if unit else {})}
+        for axis, unit in zip(like.axes, like.units, strict=True)
+    ]
+    datasets = []
+    for level in range(levels):
+        factors = [2.0**level if axis in "yx" else 1.0 for axis in like.axes]
+        scale = [s * f for s, f in zip(like.scale, factors, strict=True)]
+        moved = zip(like.translation, factors, like.scale, strict=True)
+        shift = [t + (f - 1) / 2 * s for t, f, s in moved]
+        moves = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
+        datasets.append({"path": str(level), "coordinateTransformations": moves})
+    image: dict[str, Any] = {"name": like.name, "axes": axes, "datasets": datasets, "type": "mean"}
+    if old:
+        return {"multiscales": [{"version": "0.4", **image}], **like.extra}
+    return {"ome": {"version": "0.5", "multiscales": [image], **like.extra}}
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """An array with its axes in another order: axis i is axis ``order[i]`` of ``array``."""
+
+    array: Any
+    order: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape in the new order."""
+        return tuple(int(self.array.shape[k]) for k in self.order)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the values."""
+        return np.dtype(self.array.dtype)
+
+    def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
+        placed: list[Any] = [slice(None)] * len(self.order)
+        for place, part in zip(self.order, index, strict=True):
+            placed[place] = part
+        left = [k for k, part in enumerate(placed) if isinstance(part, slice)]
+        kept = [left.index(k) for k in self.order if k in left]
+        return np.transpose(np.asarray(self.array[tuple(placed)]), kept)
+
+
+@dataclass(frozen=True)
+class Part:
+    """An array at fixed indices along some of its axes (None: the axis is free)."""
+
+    array: Any
+    fixed: tuple[int | None, ...]
+
+    def _free(self, values: Sequence[int]) -> tuple[int, ...]:
+        return tuple(n for n, k in zip(values, self.fixed, strict=True) if k is None)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the free axes."""
+        return self._free(self.array.shape)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The chunks along the free axes."""
+        return self._free(getattr(self.array, "chunks", None) or self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the values."""
+        return np.dtype(self.array.dtype)
+
+    def _index(self, index: tuple[Any, ...]) -> tuple[Any, ...]:
+        free = iter(index)
+        return tuple(next(free) if k is None else k for k in self.fixed)
+
+    def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
+        return np.asarray(self.array[self._index(index)])
+
+    def __setitem__(self, index: tuple[Any, ...], values: np.ndarray) -> None:
+        self.array[self._index(index)] = values

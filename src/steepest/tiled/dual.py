@@ -1,0 +1,158 @@
+"""The dual problem of one time step on tiles, with the interface of the solvers in memory.
+
+Everything is decided globally, by the same code as in memory (`convex.solve`): step size, restarts,
+momentum, and when the gap is measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..convex.certificate import StepTerms
+from ..convex.compiled.kernels_measure import MOST_COMPONENTS, WIDEST
+from ..convex.compiled.terms import exact_terms, single_terms
+from .passes import Passes
+from .task import Piece, halo_of
+
+Terms = list[StepTerms]
+Accepts = Callable[[Terms], bool]
+_SAFE = {"float32": 1 - 1e-6, "float64": 1 - 1e-15}  # a projected flux times this is feasible
+_EPS = float(np.finfo(np.float64).eps)
+
+
+class TiledDual:
+    """The dual problem of an image on tiles. Iterations are collected, and done by `measure`.
+
+    The certificate's sums are in float64 if ``exact``, or where float32 turns out to be too coarse.
+    """
+
+    patience = 400
+    correction_cost = math.inf
+    chunk = 24
+
+    def __init__(
+        self, passes: Passes, halo: int, keep: int | None = None, exact: bool = False
+    ) -> None:
+        picture = passes.picture
+        self._passes, self._halo, self._keep = passes, halo, keep
+        self._shape = (picture.channels, *picture.space)
+        few = picture.channels * len(picture.space) <= MOST_COMPONENTS
+        self._width = min(passes.tiling.size[-1], self._shape[-1])
+        plain = passes.energy.huber == 0 and passes.weights is None and not exact
+        self._single = plain and few and picture.dtype == np.float32 and self._width <= WIDEST
+        self._safe = _SAFE[picture.dtype.name]
+        self._pending: list[Piece] = []
+        self._restart, self._shrink = False, 1.0
+        self.tau = self._relaxation = 1.0
+
+    def set_step(self, tau: float, relaxation: float = 1.0) -> None:
+        """Set the step length and the relaxation of the dual step."""
+        self.tau, self._relaxation = tau, relaxation
+
+    def restart(self) -> None:
+        """Reset the momentum."""
+        self._restart = True
+
+    def shrink_flux(self, factor: float) -> None:
+        """Multiply the flux by a number in [0, 1] and reset the momentum."""
+        self._shrink *= factor
+        self._restart = True
+
+    def iterate(self, betas: Sequence[float]) -> None:
+        """Collect one iteration for each momentum factor."""
+        room = self._halo - 2
+        for begin in range(0, len(betas), room):
+            self._collect(tuple(betas[begin : begin + room]))
+
+    def advance(self, keep: int | None = None) -> None:
+        """Collect: make the measured image the data of the next step, and store it as a frame."""
+        self._collect((), advance=True, keep=keep)
+
+    def _collect(self, betas: tuple[float, ...], **more: Any) -> None:
+        self._pending.append(
+            Piece(
+                self.tau, self._relaxation, betas, restart=self._restart, shrink=self._shrink,
+                **more,
+            )
+        )  # fmt: skip
+        self._restart, self._shrink = False, 1.0
+
+    def correct(self, energy: float) -> bool:
+        """There are no corrections."""
+        del energy
+        return False
+
+    def measure(self) -> StepTerms:
+        """Do what was collected, and evaluate gap and certificate."""
+        nothing = Piece(self.tau, self._relaxation)
+        *before, last = self._pending or [nothing]
+        if last.advance:  # what is measured is the next step
+            before, last = [*before, last], nothing
+        self._pending = before
+        return self.measured((replace(last, measure=True, keep=self._keep),))[0]
+
+    def measured(self, pieces: tuple[Piece, ...], accepts: Accepts | None = None) -> Terms:
+        """Do what was collected and then ``pieces``; return the terms of every measurement.
+
+        ``pieces`` are done in one pass, and done again in float64 where sums in float32 are too
+        coarse. They are forgotten if ``accepts`` returns False for their terms.
+        """
+        *before, last = packed(self._pending, self._halo) or [()]
+        if halo_of((*last, *pieces)) > self._halo:
+            before, last = [*before, last], ()
+        self._do(before)
+        self._pending = list(last)
+        found = self._measured((*last, *pieces))
+        if accepts is None or accepts(found):
+            self._passes.commit()
+            self._pending = []
+        return found
+
+    @property
+    def _feasible(self) -> float | None:
+        return None if self._single else self._safe
+
+    def _measured(self, pieces: tuple[Piece, ...]) -> Terms:
+        energy, shape = self._passes.energy, self._shape
+        steps = [piece.tau for piece in pieces if piece.measure]
+        if self._single:
+            total = self._passes.run(pieces, None)
+            found = [
+                single_terms(energy, shape, tau, row, self._width)
+                for tau, row in zip(steps, total, strict=True)
+            ]
+            if not any(terms is None for terms in found):
+                return [terms for terms in found if terms is not None]
+            self._single = False
+        total = self._passes.run(pieces, self._safe)
+        largest = float(total[:, 0].max())
+        if largest * self._safe > 1 - 2 * _EPS:  # a first flux that was not projected
+            total = self._passes.run(pieces, self._safe / largest)
+        return [exact_terms(energy, shape, tau, row) for tau, row in zip(steps, total, strict=True)]
+
+    def finish(self) -> None:
+        """Do what was collected, for the last time."""
+        self._do(packed(self._pending, self._halo))
+        self._pending = []
+
+    def _do(self, groups: Sequence[tuple[Piece, ...]]) -> None:
+        for group in groups:
+            if group:
+                self._passes.run(group, self._feasible)
+                self._passes.commit()
+
+
+def packed(pieces: Sequence[Piece], halo: int) -> list[tuple[Piece, ...]]:
+    """Divide pieces into passes that need no more than this halo."""
+    groups: list[tuple[Piece, ...]] = []
+    for piece in pieces:
+        if groups and halo_of((*groups[-1], piece)) <= halo:
+            groups[-1] = (*groups[-1], piece)
+        else:
+            groups.append((piece,))
+    return groups

@@ -1,0 +1,200 @@
+"""Certified total variation flow of arrays that do not fit in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..convex.certificate import Bound, StepTerms, psnr_bound
+from ..convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
+from ..convex.total_variation import TotalVariation, norm_of
+from ..core.errors import NotConverged
+from ..core.numbers import check_count, check_number
+from ..core.status import Status
+from ..flows.march import NEGLIGIBLE
+from ..flows.options import takes_options_of
+from ..flows.result import FlowResult
+from ..flows.time_grid import DEFAULT_GRID, TimeGrid, check_times, make_nodes
+from .dual import TiledDual
+from .picture import check_out
+from .plan import count_iterations, pieces_of
+from .setup import Setup
+from .task import Piece, halo_of
+
+
+@takes_options_of(Setup)
+def tv_flow(
+    image: Any,
+    times: float | Sequence[float] | np.ndarray,
+    out: Any = None,
+    *,
+    tol: float = 1e-3,
+    num_steps: int | None = None,
+    grid: str | TimeGrid = DEFAULT_GRID,
+    isotropic: bool = True,
+    huber: float = 0.0,
+    max_num_iter: int = 5000,
+    raise_on_failure: bool = False,
+    **options: Any,
+) -> FlowResult:
+    """Compute the total variation flow of an array that does not fit in memory.
+
+    The flow is that of `steepest.tv_flow`, certified like it, and computed tile by tile as in
+    `denoise_tv` of this module. One pass over the image takes as many steps of the flow as the
+    halo allows. How many iterations each step will need is found out on a sample of the image; a
+    pass in which a step misses ``tol`` is done again with more.
+
+    Parameters
+    ----------
+    image, options
+        As in `denoise_tv` of this module.
+    times, tol, num_steps, grid, isotropic, huber, max_num_iter, raise_on_failure
+        As in `steepest.tv_flow`.
+    out : array-like (T, \\*image.shape), optional
+        Where the frames are written by slices. The default is a new NumPy array.
+
+    Returns
+    -------
+    FlowResult
+        ``images`` is ``out``; ``flux`` and ``state`` are None.
+
+    Raises
+    ------
+    InputError
+        Bad image, times or options, or a folder that belongs to other work.
+    NotConverged
+        If a tolerance is not met and ``raise_on_failure=True``.
+    """
+    wanted = check_times(times)
+    nodes = make_nodes(grid, wanted, num_steps)
+    tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
+    energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
+    name = f"tv_flow {nodes.tolist()} {tol} {energy} {most}"
+    setup = Setup(image, out, energy, name, **options)
+    out = check_out(out, setup.picture, (len(wanted),))
+    places = {float(t): k for k, t in enumerate(wanted)}
+    keep = [places.get(float(t)) for t in nodes]
+    march, rounding, done = _March(), 0.0, False
+    with setup:
+        facts, _, scale = setup.scaled(*setup.survey(0))
+        taus = np.diff(nodes * scale, prepend=0.0).tolist()
+        if needs_double(setup.like, setup.energy, max(taus), facts.largest):
+            setup.use_double()
+        goal = Goal(tol, most, reference=NEGLIGIBLE * facts.contrast)
+        expected = count_iterations(
+            setup.picture, setup.weights, setup.energy, nodes * scale, goal, setup.workers
+        )
+        counts = setup.workspace.once("counts", np.array(expected))
+        floors = [rounding_floor(setup.like, setup.energy, t, facts.largest) for t in taus]
+        goals = [Goal(tol, most, floor=floor, reference=goal.reference) for floor in floors]
+        passes = setup.passes()
+        # short steps have small gaps, which sums in float32 would hide: each pass would run twice
+        dual = TiledDual(passes, setup.halo, exact=True)
+        march.run(dual, setup.halo, taus, goals, counts.tolist(), keep)
+        setup.deliver(out, passes)
+        rounding, done = setup.rounding, True
+    if not done:
+        march.bounds = [Bound(math.inf, math.inf, math.inf)] * len(nodes)
+        march.gaps, march.statuses = [math.inf] * len(nodes), [Status.STOPPED]
+        scale = 1.0
+    ends = [i for i, frame in enumerate(keep) if frame is not None]
+    bounds = [march.bounds[i] for i in ends]
+    error = np.array([bound.distance for bound in bounds]) / scale + rounding
+    starts = [0, *(i + 1 for i in ends[:-1])]
+    result = FlowResult(
+        images=out,
+        times=wanted,
+        flux=None,
+        gap=np.array([max(march.gaps[a : b + 1]) for a, b in zip(starts, ends, strict=True)]),
+        error_bound=error,
+        psnr_bound=np.array([psnr_bound(e, setup.picture.size, setup.data_range) for e in error]),
+        solver_error=np.array([bound.solver_share for bound in bounds]) / scale**2,
+        time_error=np.array([bound.time_share for bound in bounds]) / scale**2,
+        iterations=march.iterations,
+        num_steps=len(nodes),
+        status=Status.worst(march.statuses),
+        data_range=setup.data_range,
+        state=None,
+    )
+    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
+        raise NotConverged(str(result.status), result)
+    return result
+
+
+class _March:
+    """The time loop: as many steps in one pass as the halo allows."""
+
+    def __init__(self) -> None:
+        self.bounds: list[Bound] = []
+        self.gaps: list[float] = []
+        self.statuses: list[Status] = []
+        self.iterations = 0
+
+    def run(
+        self,
+        dual: TiledDual,
+        halo: int,
+        taus: list[float],
+        goals: list[Goal],
+        counts: list[int],
+        keep: list[int | None],
+    ) -> None:
+        """March through all steps. ``counts`` are the iterations to expect of each."""
+        momentum, first = Momentum(), 0
+        while first < len(taus):
+            last = first + 1
+            while last < len(taus) and _reach(counts[first : last + 1]) <= halo:
+                last += 1
+            if _reach(counts[first:last]) > halo:
+                momentum = self._long_step(dual, taus[first], goals[first], momentum, counts[first])
+                dual.advance(keep[first])
+                first += 1
+                continue
+            part = slice(first, last)
+            pieces, after = pieces_of(taus[part], counts[part], keep[part], momentum)
+            short: list[int] = []
+
+            def accepts(
+                terms: list[StepTerms], first: int = first, short: list[int] = short
+            ) -> bool:
+                for i, found in enumerate(terms, first):
+                    if goals[i].reached(found, counts[i]) is None:
+                        short.append(i)
+                        factor = 1.1 * math.sqrt(min(goals[i].excess(found), 4.0))
+                        counts[i] = min(math.ceil(factor * counts[i]), goals[i].max_num_iter)
+                        if i == short[0]:  # later steps will be short as well
+                            for k in range(first + len(terms), len(counts)):
+                                counts[k] = min(round(factor * counts[k]), goals[k].max_num_iter)
+                return not short
+
+            terms = dual.measured(pieces, accepts)
+            if short:
+                continue
+            for i, (piece, found) in enumerate(zip(pieces, terms, strict=True), first):
+                self._add(goals[i], found, len(piece.betas))
+            momentum, first = after, last
+        dual.finish()
+
+    def _long_step(
+        self, dual: TiledDual, tau: float, goal: Goal, momentum: Momentum, count: int
+    ) -> Momentum:
+        """A step that needs several passes."""
+        start = Momentum(min(momentum.t, float(count)), count, momentum.relaxation)
+        outcome = solve(dual, tau, goal, start)
+        self._add(goal, outcome.terms, outcome.iterations)
+        return outcome.momentum
+
+    def _add(self, goal: Goal, terms: StepTerms, iterations: int) -> None:
+        bound = self.bounds[-1] if self.bounds else Bound()
+        self.bounds.append(bound.after(terms))
+        self.gaps.append(goal.relative_gap(terms))
+        self.statuses.append(goal.reached(terms, iterations) or Status.MAX_ITERATIONS)
+        self.iterations += iterations
+
+
+def _reach(counts: Sequence[int]) -> int:
+    """The halo that steps of so many iterations need in one pass."""
+    return halo_of(tuple(Piece(1.0, 1.0, (0.0,) * count, advance=True) for count in counts))

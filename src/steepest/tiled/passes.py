@@ -1,0 +1,143 @@
+"""Run passes over all tiles, keep the journal, and add up the sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..convex.total_variation import TotalVariation
+from ..core.progress import Progress, Reporter, asks_to_stop
+from .picture import Picture
+from .task import Coarse, Job, Piece, State, halo_of, run_job
+from .windows import Tiling
+from .workspace import Workspace
+
+
+class Stopped(Exception):
+    """The callback has asked to stop."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who works: an executor, how many jobs it gets at a time, and who hears of it."""
+
+    executor: Executor
+    at_once: int
+    num_threads: int
+    report: Reporter
+
+    def run(
+        self, function: Callable[[Any], Any], jobs: Iterable[Any], total: int, stage: str
+    ) -> Iterator[tuple[Any, Any]]:
+        """``(job, function(job))`` for all jobs, in the order in which they end."""
+        pending: dict[Future[Any], Any] = {}
+        on_step = self.report.stage
+        waiting = iter(jobs)
+        try:
+            while True:
+                for job in waiting:
+                    pending[self.executor.submit(function, job)] = job
+                    if len(pending) >= self.at_once:
+                        break
+                if not pending:
+                    return
+                finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    job = pending.pop(future)
+                    yield job, future.result()
+                    if asks_to_stop(on_step, Progress(0, total, None, stage)):
+                        raise Stopped
+        finally:
+            wait([future for future in pending if not future.cancel()])
+
+
+@contextmanager
+def crew(
+    executor: Executor | None, workers: int, num_threads: int, report: Reporter
+) -> Iterator[Crew]:
+    """A crew of threads, or of the caller's executor."""
+    if executor is not None:
+        yield Crew(executor, workers, num_threads, report)
+        return
+    with ThreadPoolExecutor(workers, thread_name_prefix="steepest-tile") as threads:
+        yield Crew(threads, 2 * workers, num_threads, report)
+
+
+class Passes:
+    """The state of an image on tiles, and passes over it.
+
+    The journal holds the sums of every finished tile of every pass. If the work is interrupted and
+    started again, it goes through the same passes, and what is in the journal is not done again.
+    """
+
+    def __init__(
+        self,
+        picture: Picture,
+        energy: TotalVariation,
+        tiling: Tiling,
+        workspace: Workspace,
+        team: Crew,
+        coarse: Coarse | None = None,
+        weights: Picture | None = None,
+    ) -> None:
+        self.picture, self.energy, self.tiling = picture, energy, tiling
+        self.weights = weights
+        self.num_passes = 0
+        self.frames: dict[int, str] = {}  # the names under which images were stored last
+        self._store, self._crew = workspace, team
+        self._state = self._next = State(coarse=coarse)
+
+    def run(self, pieces: tuple[Piece, ...], feasible: float | None) -> np.ndarray:
+        """Do ``pieces`` on every tile; return the sums of the measurements, one row for each.
+
+        The state is the same as before until `commit` is called.
+        """
+        self._drop(self._next, self._state)
+        self.num_passes += 1
+        journal, halo = f"sums-{self.num_passes}", halo_of(pieces)
+        # names are never used again: a worker that was given up for dead may still write
+        advance = any(piece.advance for piece in pieces)
+        data = f"data-{self.num_passes}" if advance else self._state.data
+        self._next = State(data, f"flux-{self.num_passes}")
+        frames = {
+            piece.keep: f"frame-{piece.keep}-{self.num_passes}"
+            for piece in pieces
+            if piece.keep is not None
+        }
+        rows = {
+            tile.number: found
+            for tile in self.tiling.tiles(0)
+            if (found := self._store.get(journal, tile.number)) is not None
+        }
+        jobs = (
+            Job(
+                tile, self.tiling, self.picture, self.weights, self.energy, pieces, self._store,
+                self._state, self._next, journal, frames, feasible, self._crew.num_threads,
+            )
+            for tile in self.tiling.tiles(halo)
+            if tile.number not in rows
+        )  # fmt: skip
+        stage = f"pass {self.num_passes}"
+        for job, sums in self._crew.run(run_job, jobs, len(self.tiling) - len(rows), stage):
+            rows[job.tile.number] = sums
+        for keep in frames.keys() & self.frames.keys():
+            self._store.drop(self.frames[keep])
+        self.frames.update(frames)
+        every = np.array([rows[number] for number in range(len(self.tiling))])
+        total = every.sum(0)  # always in the order of the tiles
+        total[:, :1] = every[:, :, :1].max(0)
+        return total
+
+    def commit(self) -> None:
+        """Make the result of the last pass the state."""
+        self._drop(self._state, self._next)
+        self._state = self._next
+
+    def _drop(self, old: State, kept: State) -> None:
+        for name in {old.data, old.flux} - {kept.data, kept.flux, None}:
+            self._store.drop(str(name))

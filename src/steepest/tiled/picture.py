@@ -1,0 +1,200 @@
+"""An image that is read by windows, and results that are written by windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Layout, as_array, check_magnitude, normalize_axis, prepare_image
+from ..core.errors import InputError
+from ..core.namespace import to_float64
+from .windows import Tiling, Window
+from .workspace import Workspace, read
+
+_BLOCK = {1: 1 << 22, 2: 2048, 3: 160}  # pixels along each axis that are written at a time
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Anything with ``shape``, ``dtype`` and slicing: an array of NumPy, zarr, h5py, a memory map.
+
+    Values are multiplied by ``scale``, a power of two that brings them near one, and computed in
+    float64 if ``double``.
+    """
+
+    array: Any
+    channel_axis: int | None
+    scale: float = 1.0
+    double: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the image."""
+        return tuple(map(int, self.array.shape))
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """The shape without channels."""
+        shape, axis = self.shape, self.axis
+        return shape if axis is None else shape[:axis] + shape[axis + 1 :]
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of the channels, not negative."""
+        return normalize_axis(self.channel_axis, len(self.shape), "channel_axis")
+
+    @property
+    def channels(self) -> int:
+        """The number of channels."""
+        return 1 if self.axis is None else self.shape[self.axis]
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of computations."""
+        wide = self.double or np.dtype(self.array.dtype).name == "float64"
+        return np.dtype(np.float64 if wide else np.float32)
+
+    @property
+    def result_dtype(self) -> np.dtype:
+        """The dtype of results."""
+        return _result_dtype(self.array.dtype)
+
+    def index(self, window: Window) -> tuple[Any, ...]:
+        """The window in the caller's axes."""
+        axis = self.axis
+        return window if axis is None else (*window[:axis], slice(None), *window[axis:])
+
+    def read(self, window: Window) -> np.ndarray:
+        """The window as floats (channels, \\*window), contiguous."""
+        part = np.asarray(self.array[self.index(window)])
+        floats, _ = prepare_image(part, self.channel_axis, any_size=True)
+        if self.scale != 1.0:
+            floats = to_float64(floats) * self.scale
+        return np.ascontiguousarray(floats, self.dtype)
+
+    def restored(self, values: np.ndarray) -> np.ndarray:
+        """Floats (channels, \\*window) in the dtype of results; integers are rounded."""
+        if self.scale != 1.0:
+            values = to_float64(values) / self.scale
+        dtype = self.result_dtype
+        return Layout(dtype, 0, values.shape).restore(values).astype(dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An array that was put into the workspace: opened where it is used, not carried there."""
+
+    store: Workspace
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self.store.map(self.name, 0)[index]
+
+
+def check_picture(image: Any, channel_axis: int | None, name: str = "image") -> Picture:
+    """Check shape and dtype, without reading a pixel; return the picture.
+
+    Raises
+    ------
+    InputError
+        If ``image`` has no shape and dtype, no pixels, or an unsuitable dtype or number of axes.
+    """
+    if isinstance(image, np.ma.MaskedArray):
+        as_array(image, name)
+    shape, dtype = getattr(image, "shape", None), _dtype_of(image)
+    if shape is None or dtype is None or not hasattr(image, "__getitem__"):
+        raise InputError(
+            f"{name} of type {type(image).__name__} has no shape and dtype; allowed are arrays of "
+            "NumPy, zarr or h5py, and memory maps"
+        )
+    sample = np.zeros([min(int(n), 1) for n in shape], dtype)
+    prepare_image(sample, channel_axis, name)
+    return Picture(image, channel_axis)
+
+
+def scale_of(largest: float, picture: Picture, name: str = "image") -> float:
+    """The power of two that brings values up to ``largest`` near one."""
+    check_magnitude(np.asarray(largest, picture.dtype), name)
+    return 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -np.frexp(largest)[1]
+
+
+def _dtype_of(image: Any) -> np.dtype | None:
+    try:
+        return np.dtype(image.dtype)
+    except (AttributeError, TypeError):  # such as a tensor
+        return None
+
+
+def _result_dtype(dtype: Any) -> np.dtype:
+    kind = np.dtype(dtype)
+    return np.dtype(np.float32) if kind.kind == "b" else kind.newbyteorder("=")
+
+
+def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
+    """``out``, of shape (\\*lead, \\*image), or a new NumPy array if it is None.
+
+    Raises
+    ------
+    InputError
+        If it has another shape or dtype, or cannot be written.
+    """
+    shape, dtype = (*lead, *picture.shape), picture.result_dtype
+    if out is None:
+        return np.zeros(shape, dtype)
+    given = tuple(getattr(out, "shape", ())), _dtype_of(out)
+    other = given[0] != shape or given[1] is None or given[1].newbyteorder("=") != dtype
+    if other or not hasattr(out, "__setitem__"):
+        raise InputError(
+            f"out of type {type(out).__name__} with shape {given[0]} and dtype {given[1]}; needed "
+            f"are shape {shape}, dtype {dtype} and assignment by slices"
+        )
+    return out
+
+
+def deliver(
+    out: Any, lead: tuple[int, ...], picture: Picture, store: Workspace, name: str, tiling: Tiling
+) -> None:
+    """Write the tiles of this name into ``out[lead]``, whole chunks at a time."""
+    chunks = getattr(out, "shards", None) or getattr(out, "chunks", None) or out.shape
+    chunks, axis = [int(n) for n in chunks[len(lead) :]], picture.axis
+    if axis is not None:
+        del chunks[axis]
+    for window in _blocks(tiling.space, chunks):
+        part = read(store, name, tiling, window, (picture.channels,), picture.result_dtype)
+        out[(*lead, *picture.index(window))] = (
+            part[0] if axis is None else np.moveaxis(part, 0, axis)
+        )
+
+
+def _blocks(space: tuple[int, ...], chunks: list[int]) -> Iterator[Window]:
+    """Windows that cover the grid: whole chunks, if these are not huge."""
+    side = _BLOCK[len(space)]
+    steps = [side if chunk > 2 * side else side // chunk * chunk or chunk for chunk in chunks]
+    starts = [range(0, n, step) for n, step in zip(space, steps, strict=True)]
+    for corner in product(*starts):
+        yield tuple(slice(a, min(a + m, n)) for a, m, n in zip(corner, steps, space, strict=True))
+
+
+def folder_of(*arrays: Any) -> Path | None:
+    """The folder of the first of these arrays that is known to be in a file: NumPy, zarr, h5py."""
+    for array in arrays:
+        file = getattr(array, "filename", None)
+        root = getattr(getattr(array, "store", None), "root", None)
+        owner = getattr(getattr(array, "file", None), "filename", None)
+        for place in (file, root, owner):
+            if isinstance(place, (str, Path)) and Path(place).exists():
+                return Path(place).absolute().parent
+    return None

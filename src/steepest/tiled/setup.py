@@ -1,0 +1,295 @@
+"""What every tiled function does first: check, survey the image, choose tiles, find a start."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ..convex.registry import make_dual
+from ..convex.solve import Goal, Momentum
+from ..convex.step import solve_step
+from ..convex.total_variation import TotalVariation
+from ..core.arrays import check_spacing
+from ..core.errors import InputError
+from ..core.numbers import check_count, check_number
+from ..core.progress import Callback, Reporter
+from ..core.threads import resolve_num_threads
+from .passes import Passes, Stopped, crew
+from .picture import Kept, Picture, check_picture, deliver, folder_of, scale_of
+from .task import Coarse, Survey, run_survey
+from .windows import Tiling, bytes_of, halo_share, make_tiling
+from .workspace import open_workspace
+
+_HALOS = (96, 80, 64, 48, 32, 24, 16)
+USUAL = 72  # iterations that many images need
+_PASS = 10  # reading and writing of a pass takes about as long as so many iterations
+_MOST_LEVELS = 6  # tiles begin at multiples of 2**6
+_COARSE_BYTES = 64  # of the solver on the coarse grid, per pixel
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a survey found: largest magnitude and contrast energy of the values."""
+
+    largest: float
+    contrast: float
+
+
+class Like:
+    """Shape and dtype of an array that is not in memory."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+
+
+class Setup:
+    """A prepared image; a context manager that ends the crew and removes the workspace."""
+
+    def __init__(
+        self,
+        image: Any,
+        beside: Any,
+        energy: TotalVariation,
+        signature: str,
+        *,
+        weights: Any = None,
+        spacing: float | Sequence[float] | None = None,
+        channel_axis: int | None = None,
+        data_range: float | None = None,
+        halo: int | None = None,
+        memory: int | str = "2GB",
+        work: str | Path | None = None,
+        executor: Executor | None = None,
+        num_workers: int | None = None,
+        num_threads: int | None = None,
+        on_step: Callback | None = None,
+    ) -> None:
+        picture = check_picture(image, channel_axis)
+        self.steps = check_spacing(spacing, len(picture.space))
+        energy = energy.on(np.zeros((1, *(1,) * len(picture.space)), np.float32), self.steps)
+        self.picture, self.energy = picture, energy
+        self.weights = None if weights is None else check_picture(weights, None, "weights")
+        if self.weights is not None and self.weights.space != picture.space:
+            raise InputError(
+                f"weights of shape {self.weights.space} must have the spatial shape {picture.space}"
+            )
+        self._given_halo = None if halo is None else check_count(halo, "halo", least=8, most=4096)
+        self._range = data_range
+        if data_range is not None:
+            self.data_range = check_number(data_range, "data_range", positive=True)
+        else:
+            self.data_range = 1.0
+        threads = resolve_num_threads(num_threads)
+        self.workers = threads if num_workers is None else check_count(num_workers, "num_workers")
+        self.budget = check_memory(memory)
+        self.halo, self.tiling = self._choose()
+        described = (picture.shape, str(picture.array.dtype), channel_axis, self.steps)
+        self.signature = f"{signature} {described} {halo}"
+        self._work, self._beside, self._executor = work, folder_of(beside, image), executor
+        self._threads = 1 if executor is None else threads
+        self._report = Reporter(on_step)
+        self._stack, self._largest, self._mean_weights = ExitStack(), 0.0, None
+
+    def __enter__(self) -> Self:
+        enter = self._stack.enter_context
+        try:
+            self.workspace = enter(open_workspace(self._work, self._beside, self.signature))
+            self._resume_tiling()
+            self.workspace.check_space(self._disk)
+            if self._executor is not None:
+                self.picture = self._carried(self.picture, "image")
+                if self.weights is not None:
+                    self.weights = self._carried(self.weights, "weights")
+            self.crew = enter(crew(self._executor, self.workers, self._threads, self._report))
+        except BaseException:
+            self._stack.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> bool:
+        self._stack.__exit__(kind, *error)
+        return kind is Stopped
+
+    def _choose(self) -> tuple[int, Tiling]:
+        """Halo and tiles: those with the least work for each iteration that fit in memory."""
+        picture, found = self.picture, []
+        share = self.budget // 2, self.workers
+        error: InputError | None = None
+        for halo in _HALOS if self._given_halo is None else [self._given_halo]:
+            try:
+                item = picture.dtype.itemsize
+                tiling = make_tiling(picture.space, picture.channels, item, halo, *share)
+            except InputError as refused:
+                error = refused
+                continue
+            passes = math.ceil(USUAL / (halo - 2))
+            work = halo_share(tiling, halo) * (USUAL + _PASS * passes)
+            found.append((work, halo, tiling))
+        if not found:
+            assert error is not None
+            raise error
+        return min(found, key=lambda each: each[:2])[1:]
+
+    def _resume_tiling(self) -> None:
+        """Go on with the tiles of interrupted work, with as many workers as memory allows."""
+        name = f"tiles-{self.picture.dtype.name}"
+        halo, *size = map(int, self.workspace.once(name, np.array([self.halo, *self.tiling.size])))
+        self.halo, self.tiling = halo, Tiling(self.tiling.space, tuple(size))
+        needed = bytes_of(self.tiling, self.picture.channels, self.picture.dtype.itemsize, halo)
+        fitting = int(self.budget / 2 // needed)
+        if not fitting:
+            raise InputError(
+                f"memory: the interrupted work has tiles that need {math.ceil(2 * needed / 1e6)} "
+                "MB; give more memory, or another folder"
+            )
+        self.workers = min(self.workers, fitting)
+
+    @property
+    def _disk(self) -> float:
+        """Bytes in the workspace: flux and data of two states, and the result."""
+        values = 2 * (2 * len(self.picture.space) + 1) * self.picture.dtype.itemsize
+        return self.picture.size * (values + 2 * self.picture.result_dtype.itemsize)
+
+    def _carried(self, picture: Picture, name: str) -> Picture:
+        """An array in memory is put into the workspace, where other processes can read it."""
+        array = picture.array
+        if not isinstance(array, np.ndarray) or isinstance(self._executor, ThreadPoolExecutor):
+            return picture
+        self.workspace.put(name, 0, array)
+        return replace(picture, array=Kept(self.workspace, name, array.shape, array.dtype))
+
+    @property
+    def like(self) -> Like:
+        """Shape (channels, \\*space) and dtype of what is computed."""
+        return Like((self.picture.channels, *self.tiling.space), self.picture.dtype)
+
+    def passes(self, coarse: Coarse | None = None) -> Passes:
+        """Passes over the image."""
+        return Passes(
+            self.picture, self.energy, self.tiling, self.workspace, self.crew, coarse, self.weights
+        )
+
+    def deliver(self, out: Any, passes: Passes) -> None:
+        """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
+        for frame, name in passes.frames.items():
+            lead = (frame,) if len(out.shape) > len(self.picture.shape) else ()
+            deliver(out, lead, self.picture, self.workspace, name, self.tiling)
+
+    @property
+    def rounding(self) -> float:
+        """Bound of the distance between an image in float64 and the one in the dtype of results."""
+        narrow = self.picture.double and self.picture.result_dtype.name == "float32"
+        return 2.0**-24 * math.sqrt(self.picture.size) * self._largest if narrow else 0.0
+
+    def use_double(self) -> None:
+        """Compute in float64, on smaller tiles."""
+        self.picture = replace(self.picture, double=True)
+        self.halo, self.tiling = self._choose()
+        self._resume_tiling()
+
+    def survey(self, levels: int) -> tuple[Facts, np.ndarray]:
+        """The facts, and the image averaged over blocks of ``2**levels`` pixels.
+
+        Raises
+        ------
+        InputError
+            If the image is not the one of interrupted work.
+        """
+        picture, space = self.picture, self.tiling.space
+        block = 2**levels
+        small = tuple(-(-n // block) for n in space)
+        means = np.zeros((picture.channels, *small), picture.dtype)
+        weights = None if self.weights is None else np.zeros((1, *small), picture.dtype)
+        rows = np.zeros((len(self.tiling), 4, picture.channels))
+        jobs = (Survey(picture, self.weights, tile, levels) for tile in self.tiling.tiles(0))
+        for job, (facts, part, own) in self.crew.run(run_survey, jobs, len(rows), "survey"):
+            rows[job.tile.number] = facts
+            cells = tuple(slice(c.start // block, -(-c.stop // block)) for c in job.tile.core)
+            means[(slice(None), *cells)] = part
+            if weights is not None:
+                weights[(slice(None), *cells)] = own
+        if not np.array_equal(self.workspace.once("survey", rows), rows):
+            raise InputError("work: the image has changed since this work was interrupted")
+        self._mean_weights = None if weights is None else weights[0]
+        low, high = rows[:, 0].min(), rows[:, 1].max()
+        count = math.prod(space)
+        mean, square = rows[:, 2].sum(0) / count, rows[:, 3].sum(0) / count
+        contrast = 0.5 * count * float(np.maximum(square - mean * mean, 0).sum())
+        span = float(high - low)
+        whole = np.dtype(picture.array.dtype).kind in "ub"
+        data_range = 1.0 if whole or span == 0 else span
+        if self._range is None:
+            self.data_range = data_range
+        self._largest = float(max(abs(low), abs(high)))
+        return Facts(self._largest, contrast), means
+
+    def scaled(self, facts: Facts, means: np.ndarray) -> tuple[Facts, np.ndarray, float]:
+        """Bring the values near one (see `flows.problem`)."""
+        scale = scale_of(facts.largest, self.picture)
+        if scale != 1.0:
+            self.picture = replace(self.picture, scale=scale)
+            self.energy = self.energy.scaled(scale)
+            means = (means.astype(np.float64) * scale).astype(means.dtype)
+            facts = Facts(facts.largest * scale, facts.contrast * scale**2)
+        return facts, means, scale
+
+    def coarse_levels(self) -> int:
+        """How often the grid is halved until a third of the memory suffices to solve on it."""
+        levels, shape = 1, self.tiling.space
+        while levels < _MOST_LEVELS:
+            shape = tuple(-(-n // 2) for n in shape)
+            pixels = math.prod(shape) * self.picture.channels
+            if pixels * _COARSE_BYTES <= self.budget / 3 or max(shape) == 1:
+                break
+            levels += 1
+        return int(self.workspace.once("levels", np.array(levels)))
+
+    def coarse_start(self, means: np.ndarray, tau: float, tol: float, levels: int) -> Coarse | None:
+        """The flux of the averaged image, solved in one piece."""
+        space = self.tiling.space
+        if max(space) < 64:
+            return None
+        steps = tuple(
+            h * 2 ** min(levels, max(n - 1, 0).bit_length())
+            for h, n in zip(self.steps, space, strict=True)
+        )
+        coarse = Coarse(f"coarse-{means.dtype}", levels)
+        if self.workspace.get(coarse.name, 0) is None:
+            energy = replace(self.energy, spacing=steps, weights=self._mean_weights)
+            dual = make_dual(means, energy.on(means, steps), self.workers)
+            solve_step(dual, tau, Goal(tol, 500), Momentum(), cold=True)
+            self.workspace.put(coarse.name, 0, dual.flux)
+        return coarse
+
+
+def check_memory(memory: Any) -> int:
+    """The number of bytes of 2000000000, "2GB" or "500 MB".
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    if isinstance(memory, str):
+        text = memory.strip().lower().removesuffix("b").removesuffix("i").strip()
+        number, unit = text.rstrip("kmgt").strip(), text[-1:] if text[-1:] in "kmgt" else ""
+        try:
+            value = float(number) * _UNITS[unit]
+        except ValueError:
+            value = math.nan
+    else:
+        value = float(check_count(memory, "memory"))
+    if not 1e6 <= value < 1e15:
+        raise InputError(
+            f"memory={memory!r}; allowed are a number of bytes or text like '2GB', of at least 1 MB"
+        )
+    return int(value)

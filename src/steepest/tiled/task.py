@@ -1,0 +1,209 @@
+"""What one worker does with one tile: read it with its halo, iterate, sum, write its core.
+
+The dual iteration reaches one pixel further each time. k iterations on a tile with a halo of k
+pixels are therefore the same, in the core, as k iterations on the whole image, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..convex.compiled.dual import CompiledDual
+from ..convex.compiled.kernels_measure import NUM_SUMS
+from ..convex.total_variation import TotalVariation
+from ..core.arrays import check_weights
+from ..grid.coarsening import average, prolong
+from .picture import Picture
+from .windows import Tile, Tiling, Window
+from .workspace import Workspace, read
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some iterations of one time step.
+
+    ``restart`` resets the momentum and ``shrink`` multiplies the flux before them. After them,
+    ``measure`` evaluates the sums of the certificate, ``keep`` is the number of the frame in which
+    the image is stored, and ``advance`` makes the image the data of the next step.
+    """
+
+    tau: float
+    relaxation: float
+    betas: tuple[float, ...] = ()
+    restart: bool = False
+    shrink: float = 1.0
+    measure: bool = False
+    keep: int | None = None
+    advance: bool = False
+
+    @property
+    def reach(self) -> int:
+        """How many pixels further this piece reaches."""
+        return len(self.betas) + self.advance
+
+
+def halo_of(pieces: tuple[Piece, ...]) -> int:
+    """The halo with which ``pieces`` are exact in the core, measurements included."""
+    return sum(piece.reach for piece in pieces) + 2
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """A flux (components, channels, \\*coarse) in the workspace, on a grid halved so often."""
+
+    name: str
+    levels: int
+
+    def read(
+        self, store: Workspace, window: Window, space: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
+        """The flux interpolated to a window of the fine grid of ``space`` pixels."""
+        flux = store.map(self.name, 0)
+        ends = tuple((w.start, w.stop) for w in window)
+        return self._at(flux, 0, ends, space).astype(dtype)
+
+    def _at(
+        self, flux: np.ndarray, level: int, ends: tuple[tuple[int, int], ...], space: Sequence[int]
+    ) -> np.ndarray:
+        if level == self.levels:
+            cells: Any = (..., *(slice(a, b) for a, b in ends))
+            return np.asarray(flux[cells])
+        below = tuple(-(-n // 2) for n in space)
+        # one cell more on both sides: a face lies between two cells
+        around = tuple(
+            (max(a // 2 - 1, 0), min(-(-b // 2) + 1, n))
+            for (a, b), n in zip(ends, below, strict=True)
+        )
+        coarse = self._at(flux, level + 1, around, below)
+        shape = [min(2 * b, n) - 2 * a for (a, b), n in zip(around, space, strict=True)]
+        fine = prolong(coarse, (coarse.shape[1], *shape))
+        corner = (2 * a for a, _ in around)
+        cut = tuple(slice(a - c, b - c) for (a, b), c in zip(ends, corner, strict=True))
+        return fine[(..., *cut)]
+
+
+@dataclass(frozen=True)
+class State:
+    """The names under which data and flux are kept in the workspace.
+
+    Without ``data`` it is the picture. Without ``flux`` that is ``coarse``, or zero.
+    """
+
+    data: str | None = None
+    flux: str | None = None
+    coarse: Coarse | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One tile of one pass.
+
+    The sums are put under the name ``journal``, and stored images under the names ``frames``.
+    """
+
+    tile: Tile
+    tiling: Tiling
+    picture: Picture
+    weights: Picture | None
+    energy: TotalVariation
+    pieces: tuple[Piece, ...]
+    store: Workspace
+    source: State
+    target: State
+    journal: str
+    frames: dict[int, str]
+    feasible: float | None
+    num_threads: int
+
+
+def run_job(job: Job) -> np.ndarray:
+    """Do a pass on one tile; return the sums (measurements, NUM_SUMS) of its core."""
+    number, window, inner, picture = job.tile.number, job.tile.window, job.tile.inner, job.picture
+    cut: Any = (..., *inner)
+    dual = _resumed(job, window)
+    within = [(part.start, part.stop) for part in inner]
+    sums = []
+    for piece in job.pieces:
+        dual.set_step(piece.tau, piece.relaxation)
+        if piece.shrink != 1.0:
+            dual.shrink_flux(piece.shrink)
+        elif piece.restart:
+            dual.restart()
+        dual.iterate(piece.betas)
+        if piece.measure or piece.advance or piece.keep is not None:
+            found = dual.sums_within(within, job.feasible)
+            if piece.measure:
+                sums.append(found)
+        if piece.keep is not None:
+            frame = picture.restored(dual.image[cut])
+            job.store.put(job.frames[piece.keep], number, frame)
+        if piece.advance:
+            dual.advance()
+    if job.target.data is not None and any(piece.advance for piece in job.pieces):
+        job.store.put(job.target.data, number, dual.image[cut])
+    if job.target.flux is not None:
+        job.store.put(job.target.flux, number, np.stack([a[cut] for a in dual.warm]))
+    total = np.array(sums).reshape(-1, NUM_SUMS)
+    job.store.put(job.journal, number, total)
+    return total
+
+
+def _resumed(job: Job, window: Window) -> CompiledDual:
+    """The solver of a window, in the state in which the last pass left it."""
+    picture, source = job.picture, job.source
+    channels, dtype = picture.channels, picture.dtype
+    if source.data is None:
+        f = picture.read(window)
+    else:
+        f = read(job.store, source.data, job.tiling, window, (channels,), dtype)
+    energy = job.energy
+    if job.weights is not None:
+        energy = replace(energy, weights=read_weights(job.weights, window)).on(f, energy.steps)
+    dual = CompiledDual(f, energy, job.num_threads)
+    if source.flux is not None:
+        lead = (2, len(window), channels)
+        p, y = read(job.store, source.flux, job.tiling, window, lead, dtype)
+        dual.warm = (p, y)
+    elif source.coarse is not None:
+        flux = source.coarse.read(job.store, window, job.tiling.space, dtype)
+        dual.set_flux(flux if job.weights is None else energy.project(flux))
+    return dual
+
+
+def read_weights(weights: Picture, window: Window) -> np.ndarray:
+    """A window of the weights, which `TotalVariation.on` checks."""
+    return np.asarray(weights.array[window])
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of an image before it is processed, and the part of it in one core."""
+
+    picture: Picture
+    weights: Picture | None
+    tile: Tile
+    levels: int
+
+
+def run_survey(job: Survey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Smallest and largest value, sums and sums of squares (4, channels), and block means.
+
+    The means are those of the image and of the weights.
+    """
+    u = job.picture.read(job.tile.core)
+    space = tuple(range(1, u.ndim))
+    wide = u.astype(np.float64)
+    facts = np.array([u.min(space), u.max(space), wide.sum(space), (wide * wide).sum(space)])
+    del wide
+    w = None
+    if job.weights is not None:
+        checked = check_weights(read_weights(job.weights, job.tile.core), u.shape[1:], u)
+        w = np.asarray(checked, u.dtype)[None]
+    for _ in range(job.levels):
+        u = average(u)
+        w = None if w is None else average(w)
+    return facts, u, w

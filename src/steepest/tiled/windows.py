@@ -1,0 +1,117 @@
+"""Divide an array into tiles: cores that cover it without overlap, and windows with a halo."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from ..core.errors import InputError
+
+ALIGN = 64  # cores begin at multiples of this: whole vectors, whole blocks of any coarse grid
+_BYTES = 12  # numbers that a tile of an image holds per value: state, copies, what is read
+
+Window = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile: its number, its own pixels (``core``) and those that it reads (``window``)."""
+
+    number: int
+    core: Window
+    window: Window
+
+    @property
+    def inner(self) -> Window:
+        """The core in coordinates of the window."""
+        pairs = zip(self.core, self.window, strict=True)
+        return tuple(slice(c.start - w.start, c.stop - w.start) for c, w in pairs)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Cores of ``size`` pixels per axis, of a grid of ``space`` pixels."""
+
+    space: tuple[int, ...]
+    size: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return math.prod(-(-n // m) for n, m in zip(self.space, self.size, strict=True))
+
+    def number(self, place: Sequence[int]) -> int:
+        """The number of the tile at this place in the grid of tiles."""
+        number = 0
+        for i, n, m in zip(place, self.space, self.size, strict=True):
+            number = number * -(-n // m) + i
+        return number
+
+    def tiles(self, halo: int) -> Iterator[Tile]:
+        """All tiles, row by row, with at least ``halo`` pixels around each core.
+
+        Along the last axis, the halo is rounded up to whole vectors.
+        """
+        starts = [range(0, n, m) for n, m in zip(self.space, self.size, strict=True)]
+        for number, corner in enumerate(product(*starts)):
+            core = tuple(
+                slice(a, min(a + m, n))
+                for a, m, n in zip(corner, self.size, self.space, strict=True)
+            )
+            yield Tile(number, core, grown(core, halo, self.space))
+
+
+def grown(core: Window, halo: int, space: Sequence[int]) -> Window:
+    """The window with ``halo`` more pixels on every side, within the grid."""
+    around = [halo] * (len(space) - 1) + [-(-halo // 16) * 16]
+    return tuple(
+        slice(max(c.start - h, 0), min(c.stop + h, n))
+        for c, h, n in zip(core, around, space, strict=True)
+    )
+
+
+def make_tiling(
+    space: tuple[int, ...], channels: int, itemsize: int, halo: int, memory: int, workers: int
+) -> Tiling:
+    """The largest tiles with which ``workers`` stay within ``memory`` bytes.
+
+    Raises
+    ------
+    InputError
+        If the smallest useful tile needs more memory.
+    """
+
+    def tiling(size: int) -> Tiling:
+        # tiles of equal size: none that is a narrow remainder
+        return Tiling(space, tuple(_even(n, size) for n in space))
+
+    def needed(size: int) -> float:
+        return workers * bytes_of(tiling(size), channels, itemsize, halo)
+
+    size = -(-max(space) // ALIGN) * ALIGN
+    while size > ALIGN and needed(size) > memory:
+        size -= ALIGN
+    if needed(size) > memory:
+        raise InputError(
+            f"memory: tiles with a halo of {halo} pixels need {math.ceil(2 * needed(size) / 1e6)} "
+            f"MB for {workers} workers; give more memory, fewer workers or a smaller halo"
+        )
+    return tiling(size)
+
+
+def bytes_of(tiling: Tiling, channels: int, itemsize: int, halo: int) -> float:
+    """The memory that a worker needs for one tile."""
+    pairs = zip(tiling.space, tiling.size, strict=True)
+    pixels = math.prod(min(n, m + 2 * halo) for n, m in pairs)
+    return pixels * _BYTES * itemsize * channels * (1 if len(tiling.space) < 3 else 4 / 3)
+
+
+def halo_share(tiling: Tiling, halo: int) -> float:
+    """How much more is computed than the image: windows divided by cores."""
+    pairs = list(zip(tiling.space, tiling.size, strict=True))
+    return math.prod(min(n, m + 2 * halo) / min(n, m) for n, m in pairs)
+
+
+def _even(length: int, most: int) -> int:
+    count = -(-length // most)
+    return -(-length // (count * ALIGN)) * ALIGN

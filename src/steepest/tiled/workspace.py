@@ -1,0 +1,173 @@
+"""What is kept between two passes: one array for each tile and name, as files in a folder.
+
+A pass reads one set of files and writes another, so that a tile can be done again at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InputError
+from .windows import Tiling, Window
+
+_MARK = "steepest-work.json"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Files of NumPy in a folder, which workers on other machines may share.
+
+    A file appears only when it is complete.
+    """
+
+    folder: Path
+
+    def _path(self, name: str, number: int) -> Path:
+        return self.folder / name / f"{number}.npy"
+
+    def put(self, name: str, number: int, array: np.ndarray) -> None:
+        """Write an array, then give it its name."""
+        path = self._path(name, number)
+        path.parent.mkdir(exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.save(file, array, allow_pickle=False)
+            os.replace(temporary, path)
+        except BaseException:  # such as a full disk
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def map(self, name: str, number: int) -> np.ndarray:
+        """The array that was put, as a memory map."""
+        found: np.ndarray = np.load(self._path(name, number), mmap_mode="r", allow_pickle=False)
+        return found
+
+    def get(self, name: str, number: int) -> np.ndarray | None:
+        """The array that was put, in memory, or None."""
+        try:
+            found: np.ndarray = np.load(self._path(name, number), allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        return found
+
+    def once(self, name: str, array: np.ndarray) -> np.ndarray:
+        """The array that was put first under this name: this one, or that of interrupted work."""
+        found = self.get(name, 0)
+        if found is None:
+            self.put(name, 0, array)
+        return array if found is None else found
+
+    def drop(self, name: str) -> None:
+        """Delete all arrays of this name."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def check_space(self, needed: float) -> None:
+        """Raise `InputError` if the disk has no room for ``needed`` bytes in this folder."""
+        held = sum(path.stat().st_size for path in self.folder.rglob("*.npy"))
+        free = shutil.disk_usage(self.folder).free + held
+        if needed > free:
+            raise InputError(
+                f"work: {self.folder} has {free / 1e9:.1f} GB of free space; about "
+                f"{needed / 1e9:.1f} GB are needed (give a folder on another disk)"
+            )
+
+
+@contextmanager
+def open_workspace(
+    work: str | Path | None, beside: Path | None, signature: str
+) -> Iterator[Workspace]:
+    """The given folder, or a new one in the folder ``beside``, for work of this signature.
+
+    Only one process at a time may use it. It is deleted at the end; after an exception, a given
+    folder is kept.
+    """
+    folder = _new_folder(beside) if work is None else Path(work).absolute()
+    _claim(folder, signature)
+    done = work is None
+    try:
+        with _locked(folder):
+            yield Workspace(folder)
+        done = True
+    finally:
+        if done:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(beside: Path | None) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="steepest-work-", dir=beside)).absolute()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="steepest-work-"))
+
+
+def _claim(folder: Path, signature: str) -> None:
+    """Write the signature into a new folder, or compare it with the one that is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = not any(folder.iterdir())
+        if empty:
+            with suppress(FileExistsError), (folder / _MARK).open("x") as file:
+                json.dump({"of": signature}, file)
+    except OSError as error:
+        raise InputError(f"work={str(folder)!r} cannot be used ({error.strerror})") from None
+    try:
+        found = json.loads((folder / _MARK).read_text())["of"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"work={str(folder)!r} holds something else than earlier work; give a new folder"
+        ) from None
+    if found != signature:
+        raise InputError(
+            f"work={str(folder)!r} belongs to other work; give another folder, or delete this one"
+        )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out. The lock ends with the process, however that ends."""
+    with (folder / _MARK).open("r+") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"work={str(folder)!r} is in use by another process") from None
+        except (ImportError, OSError):  # Windows; file systems without locks
+            pass
+        yield
+
+
+def read(
+    store: Workspace, name: str, tiling: Tiling, window: Window, lead: Sequence[int], dtype: Any
+) -> np.ndarray:
+    """The window (\\*lead, \\*window) of a field of which every tile has put its core."""
+    out = np.empty((*lead, *(w.stop - w.start for w in window)), dtype)
+    ranges = [
+        range(w.start // m, -(-w.stop // m)) for w, m in zip(window, tiling.size, strict=True)
+    ]
+    for place in product(*ranges):
+        core = store.map(name, tiling.number(place))
+        corner = [i * m for i, m in zip(place, tiling.size, strict=True)]
+        size = core.shape[len(lead) :]
+        ends = [
+            (max(w.start, c), min(w.stop, c + n))
+            for w, c, n in zip(window, corner, size, strict=True)
+        ]
+        to = tuple(slice(a - w.start, b - w.start) for (a, b), w in zip(ends, window, strict=True))
+        at: Any = tuple(slice(a - c, b - c) for (a, b), c in zip(ends, corner, strict=True))
+        target: Any = (..., *to)
+        out[target] = core[(Ellipsis, *at)]
+    return out

@@ -1,0 +1,328 @@
+"""Images in Zarr stores: OME-Zarr in and out, by windows, from the command line and with Dask."""
+
+import json
+import os
+import shutil
+import signal
+
+import numpy as np
+import pytest
+import tifffile
+
+import steepest
+from steepest import InputError, tiled
+from steepest.cli.main import main
+
+zarr = pytest.importorskip("zarr", reason="zarr is not installed (pip install 'steepest[zarr]')")
+
+from steepest.io.stores import (  # noqa: E402
+    Part,
+    StoredImage,
+    create_store,
+    is_store,
+    open_store,
+    open_windows,
+)
+
+UM = "micrometer"
+
+
+def picture(shape, dtype=np.uint8, seed=0):
+    """A bright block in noise."""
+    rng = np.random.default_rng(seed)
+    u = rng.normal(0.3, 0.08, shape)
+    u[..., shape[-2] // 4 : shape[-2] // 2, shape[-1] // 4 : shape[-1] // 2] += 0.4
+    return (255 * np.clip(u, 0, 1)).astype(dtype) if dtype == np.uint8 else u.astype(dtype)
+
+
+def stored(path, pixels, axes, version="0.5", **more):
+    """Write an image with `create_store` and return it, opened."""
+    ndim = len(axes)
+    like = StoredImage(
+        np.broadcast_to(pixels.dtype.type(0), pixels.shape), axes,
+        **{"scale": (0.5,) * ndim, "translation": (3.0,) * ndim,
+           "units": tuple(UM if a in "zyx" else None for a in axes), "version": version, **more},
+    )  # fmt: skip
+    with create_store(path, like) as image:
+        image.array[...] = pixels
+    return open_store(path)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_what_is_written_is_read_again(tmp_path, version):
+    pixels = picture((2, 1100, 1301))
+    kept = {"omero": {"channels": [{"color": "FF0000"}, {"color": "00FF00"}]}}
+    image = stored(tmp_path / "a.zarr", pixels, "cyx", version, extra=kept)
+    assert (image.axes, image.version, image.units) == ("cyx", version, (None, UM, UM))
+    assert image.scale == (0.5,) * 3
+    assert image.translation == (3.0,) * 3
+    assert image.extra == kept
+    assert np.array_equal(image.array[:], pixels)
+    assert zarr.open(tmp_path / "a.zarr").metadata.zarr_format == (2 if version == "0.4" else 3)
+
+
+def test_pyramid_holds_means_at_their_places(tmp_path):
+    pixels = picture((1025, 1300), np.float32)
+    stored(tmp_path / "a.zarr", pixels, "yx")
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r")
+    scales = group.attrs["ome"]["multiscales"][0]
+    assert [each["path"] for each in scales["datasets"]] == ["0", "1", "2"]
+    half = group["1"][:]
+    assert half.shape == (513, 650)
+    expected = pixels[:1024].reshape(512, 2, 650, 2).mean((1, 3))
+    np.testing.assert_allclose(half[:512], expected, rtol=1e-6)
+    np.testing.assert_allclose(half[512], pixels[1024].reshape(650, 2).mean(1), rtol=1e-6)
+    # a pixel of level k covers 2**k pixels: its centre is the mean of their centres
+    for level, dataset in enumerate(scales["datasets"]):
+        scale, shift = (each[each["type"]][-1] for each in dataset["coordinateTransformations"])
+        assert scale == 0.5 * 2**level
+        assert shift == pytest.approx(3 + 0.5 * np.arange(2**level).mean())
+
+
+def test_failures_leave_nothing_and_keep_what_was_there(tmp_path):
+    image = stored(tmp_path / "a.zarr", picture((80, 90)), "yx")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RuntimeError), create_store(tmp_path / "b.zarr", image):
+        raise RuntimeError
+    with (
+        pytest.raises(RuntimeError),
+        create_store(tmp_path / "a.zarr", image, overwrite=True),
+    ):
+        raise RuntimeError
+    assert sorted(tmp_path.rglob("*")) == before
+    with (
+        pytest.raises(InputError, match="exists already"),
+        create_store(tmp_path / "a.zarr", image),
+    ):
+        pass  # pragma: no cover
+    (tmp_path / "c.zarr").mkdir()
+    (tmp_path / "c.zarr" / "thesis.txt").write_text("years")
+    with (
+        pytest.raises(InputError, match="not a Zarr store"),
+        create_store(tmp_path / "c.zarr", image, overwrite=True),
+    ):
+        pass  # pragma: no cover
+
+
+def test_codecs_that_could_execute_code_are_refused(tmp_path):
+    array = zarr.create_array(
+        tmp_path / "a.zarr", shape=(64, 64), chunks=(64, 64), dtype="u1", zarr_format=2
+    )
+    array[:] = 1
+    path = tmp_path / "a.zarr" / ".zarray"
+    metadata = json.loads(path.read_text())
+    path.write_text(json.dumps({**metadata, "filters": [{"id": "pickle"}]}))
+    with pytest.raises(InputError, match="pickle"):
+        open_store(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda ome: ome["multiscales"][0]["datasets"][0].update(path="../b"), "out of the store"),
+        (lambda ome: ome["multiscales"][0].update(axes=[{"name": "y"}]), "axes 'y'"),
+        (lambda ome: ome["multiscales"][0]["axes"].reverse(), "order 'xy'"),
+        (lambda ome: ome.pop("multiscales"), "holds no OME-Zarr image"),
+        (lambda ome: ome["multiscales"][0].pop("datasets"), "damaged"),
+        (
+            lambda ome: ome["multiscales"][0]["datasets"][0]["coordinateTransformations"][0].update(
+                scale=[0, 1]
+            ),
+            "scale",
+        ),
+    ],
+)
+def test_damaged_metadata(tmp_path, change, message):
+    stored(tmp_path / "a.zarr", picture((64, 64)), "yx")
+    path = tmp_path / "a.zarr" / "zarr.json"
+    metadata = json.loads(path.read_text())
+    change(metadata["attributes"]["ome"])
+    path.write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match=message):
+        open_store(tmp_path / "a.zarr")
+
+
+def test_types_and_chunks_that_are_refused(tmp_path):
+    zarr.create_array(tmp_path / "a.zarr", shape=(9, 9), chunks=(9, 9), dtype="i4")
+    with pytest.raises(InputError, match="int32"):
+        open_store(tmp_path / "a.zarr")
+    zarr.create_array(tmp_path / "b.zarr", shape=(1 << 20,) * 2, chunks=(1 << 20,) * 2, dtype="u1")
+    with pytest.raises(InputError, match="chunks of"):
+        open_store(tmp_path / "b.zarr")
+    assert not is_store(tmp_path)
+    with pytest.raises(InputError, match="not a Zarr store"):
+        open_store(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (64, 64)}])
+def test_tiff_files_are_read_by_windows(tmp_path, options):
+    pixels = picture((3, 150, 170)).transpose(1, 2, 0)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", **options)
+    with open_windows(tmp_path / "a.tif") as image:
+        assert image.axes == "cyx"
+        window = (slice(0, 3), slice(20, 90), slice(100, 170))
+        assert np.array_equal(image.array[window], pixels.transpose(2, 0, 1)[window])
+        assert np.array_equal(
+            Part(image.array, (1, None, None))[window[1:]], pixels[20:90, 100:, 1]
+        )
+
+
+def run(*arguments):
+    return main([*map(str, arguments), "-q"])
+
+
+def test_commands_write_certified_stores(tmp_path, capsys):
+    pixels = picture((2, 2, 1, 300, 310))
+    stored(tmp_path / "a.zarr", pixels, "tczyx")
+    common = ["--memory", "60MB", "--threads", "2"]
+    assert (
+        run("denoise", tmp_path / "a.zarr", "--strength", 0.1, "-o", tmp_path / "o.zarr", *common)
+        == 0
+    )
+    out = open_store(tmp_path / "o.zarr")
+    assert (out.axes, out.units[-1], out.scale[-1]) == ("tczyx", UM, 0.5)
+    certificate = dict(zarr.open_group(tmp_path / "o.zarr", mode="r").attrs)["steepest"]
+    assert certificate["converged"] == [True, True]
+    for t in range(2):
+        exact = steepest.denoise_tv(pixels[t, :, 0] / 255, 0.1, channel_axis=0, tol=1e-6)
+        distance = np.linalg.norm(out.array[t, :, 0] / 255 - exact.image)
+        rounding = np.sqrt(pixels[t].size) / 255 / 2
+        assert distance <= certificate["error_bound"][t] + exact.error_bound + rounding
+    target = tmp_path / "flows"
+    assert run("flow", tmp_path / "a.zarr", "--times", "0.02,0.05", "--steps", 6, "-o", target,
+               "--separate-channels", *common) == 0  # fmt: skip
+    names = sorted(path.name for path in target.iterdir())
+    assert names == ["a_t0.02.zarr", "a_t0.05.zarr"]
+    late = zarr.open_group(target / "a_t0.05.zarr", mode="r").attrs["steepest"]
+    assert len(late["psnr_bound"]) == 4
+    assert not list(tmp_path.glob("steepest-work*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["denoise", "a.zarr"], "--strength: a positive number"),
+        (["denoise", "a.zarr", "--strength", "0.1", "--sigma", "0.1"], "--sigma: not available"),
+        (["flow", "a.zarr", "--times", "0.1", "--accuracy", "50"], "--accuracy: not available"),
+        (["flow", "a.zarr", "--times", "0.1", "-o", "b.tif"], "are Zarr stores"),
+        (["flow", "a.zarr", "--times", "0.1", "--memory", "lots"], "memory='lots'"),
+        (["flow", "sample:camera", "--times", "0.1", "--work", "w"], "--work: only for"),
+        (["spectrum", "a.zarr"], "only denoise and flow take Zarr stores"),
+        (["denoise", "a.zarr", "--strength", "0.1", "-o", "a.zarr"], "exists already"),
+        (["denoise", "a.zarr", "--strength", "0.1", "--spacing", "1,2,3"], "2 positive numbers"),
+    ],
+)
+def test_errors_are_said_in_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    stored("a.zarr", picture((70, 80)), "yx")
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+
+
+def test_large_tiff_becomes_a_store(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", picture((200, 210)))
+    assert run("denoise", tmp_path / "a.tif", "--strength", 0.1, "--memory", "100MB",
+               "-o", tmp_path / "o.zarr") == 0  # fmt: skip
+    one = steepest.denoise_tv(picture((200, 210)), 0.1, tol=1e-3)
+    assert np.abs(open_store(tmp_path / "o.zarr").array[:].astype(int) - one.image).max() <= 4
+
+
+def test_other_readers_agree(tmp_path):
+    """Scale and unit, as ngff-zarr and ome-zarr-py read them."""
+    ngff = pytest.importorskip("ngff_zarr", reason="ngff-zarr is not installed")
+    reader = pytest.importorskip("ome_zarr.reader", reason="ome-zarr is not installed")
+    from ome_zarr.io import parse_url
+
+    pixels = picture((2, 600, 700))
+    for version in ("0.4", "0.5"):
+        path = tmp_path / f"{version}.zarr"
+        stored(path, pixels, "cyx", version)
+        image = ngff.from_ngff_zarr(str(path)).images[0]
+        assert image.scale["x"] == 0.5
+        assert image.translation["y"] == 3.0
+        assert image.axes_units["y"] == UM
+        node = next(iter(reader.Reader(parse_url(str(path)))()))
+        assert np.array_equal(np.asarray(node.data[0]), pixels)
+        assert [axis["name"] for axis in node.metadata["axes"]] == ["c", "y", "x"]
+
+
+def test_bioio_reads_the_size(tmp_path):
+    plugin = pytest.importorskip("bioio_ome_zarr", reason="bioio-ome-zarr is not installed")
+    pixels = picture((600, 700))
+    stored(tmp_path / "a.zarr", pixels, "yx")
+    image = plugin.Reader(str(tmp_path / "a.zarr"))
+    assert np.array_equal(np.squeeze(image.data), pixels)
+    assert image.physical_pixel_sizes.X == 0.5
+
+
+class Lethal:
+    """An image whose first reader's process is killed."""
+
+    def __init__(self, array, mark):
+        self.array, self.mark = array, str(mark)
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def __getitem__(self, index):
+        try:
+            os.rename(self.mark, f"{self.mark}.used")
+        except FileNotFoundError:
+            return self.array[index]
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_dask_gives_the_same_result_though_a_worker_is_killed(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    image = stored(tmp_path / "a.zarr", picture((400, 420)), "yx")
+    here = tiled.denoise_tv(image.array, 0.1, memory="24MB", halo=24, num_workers=2)
+    out = zarr.create_array(tmp_path / "o.zarr", shape=(400, 420), chunks=(100, 100), dtype="u1")
+    lethal, calls = Lethal(image.array, tmp_path / "mark"), []
+
+    def kill_later(step):
+        calls.append(step.stage)
+        if step.stage == "pass 1" and calls.count("pass 1") == 1:
+            (tmp_path / "mark").touch()
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        there = tiled.denoise_tv(
+            lethal, 0.1, out, memory="24MB", halo=24, num_workers=2, num_threads=1,
+            executor=client.get_executor(), on_step=kill_later,
+        )  # fmt: skip
+    assert (tmp_path / "mark.used").exists()
+    assert np.array_equal(out[:], here.image)
+    assert there.gap == here.gap
+    assert not list(tmp_path.glob("steepest-work*"))
+
+
+def test_command_continues_interrupted_work(tmp_path, monkeypatch):
+    stored(tmp_path / "a.zarr", picture((300, 310)), "yx")
+    from steepest.tiled import passes
+
+    real, jobs = passes.run_job, []
+
+    def fails(job):
+        jobs.append(job)
+        if len(jobs) == 3:
+            raise OSError("the power is gone")
+        return real(job)
+
+    command = ["denoise", tmp_path / "a.zarr", "--strength", 0.1, "--memory", "5MB",
+               "--work", tmp_path / "w", "-o", tmp_path / "o.zarr", "--workers", 1]  # fmt: skip
+    monkeypatch.setattr(passes, "run_job", fails)
+    assert run(*command) == 1
+    assert not (tmp_path / "o.zarr").exists()
+    monkeypatch.setattr(passes, "run_job", lambda job: jobs.append(job) or real(job))
+    before = len(jobs)
+    assert run(*command) == 0
+    shutil.rmtree(tmp_path / "o.zarr")
+    again = len(jobs) - before
+    before = len(jobs)
+    assert run(*command) == 0
+    assert again < len(jobs) - before

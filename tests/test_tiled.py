@@ -1,0 +1,394 @@
+"""Tiles: the same numbers as in one piece, certified, resumable, with any executor."""
+
+import math
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import steepest
+from steepest import InputError, Status, TotalVariation, tiled
+from steepest.convex.compiled.dual import CompiledDual
+from steepest.convex.solve import Momentum
+from steepest.core.progress import Reporter
+from steepest.grid.coarsening import prolong
+from steepest.tiled.dual import TiledDual
+from steepest.tiled.passes import Passes, crew
+from steepest.tiled.picture import check_picture
+from steepest.tiled.setup import check_memory
+from steepest.tiled.task import Coarse, Piece
+from steepest.tiled.windows import Tiling, make_tiling
+from steepest.tiled.workspace import Workspace, read
+
+FEASIBLE = {np.float32: None, np.float64: 1 - 1e-15}
+
+
+def noisy(shape, dtype=np.float64, seed=0):
+    """Two plateaus and noise."""
+    rng = np.random.default_rng(seed)
+    u = rng.normal(0.3, 0.1, shape)
+    u[tuple(slice(n // 4, n // 2) for n in shape)] += 0.5
+    return u.astype(dtype)
+
+
+def run_tiled(image, energy, size, pieces, channel_axis=None, workers=2):
+    """Sums, flux and image after some pieces on tiles of this size."""
+    picture = check_picture(image, channel_axis)
+    tiling = Tiling(picture.space, (size,) * len(picture.space))
+    with TemporaryDirectory() as folder, crew(None, workers, 1, Reporter(None)) as team:
+        store = Workspace(Path(folder))
+        passes = Passes(picture, energy, tiling, store, team)
+        total = passes.run(pieces, FEASIBLE[picture.dtype.type])
+        passes.commit()
+        whole = tuple(slice(0, n) for n in picture.space)
+        lead = (2, len(whole), picture.channels)
+        flux = read(store, passes._state.flux, tiling, whole, lead, picture.dtype)[0]
+        data = read(store, passes._state.data, tiling, whole, (picture.channels,), picture.dtype)
+    return total, flux, data, tiling
+
+
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(
+    shape=st.sampled_from([(150, 201), (65, 300), (70, 80, 90), (700,)]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    norm=st.sampled_from(["isotropic", "anisotropic"]),
+    channels=st.integers(1, 2),
+    count=st.integers(1, 9),
+)
+def test_tiles_equal_one_piece_to_the_last_bit(shape, dtype, norm, channels, count):
+    image = np.stack([noisy(shape, dtype, c) for c in range(channels)])
+    energy = TotalVariation(norm=norm).on(image, (1.0,) * len(shape))
+    betas, t = Momentum().factors(count)
+    more, _ = Momentum(t).factors(count)
+    pieces = (
+        Piece(0.1, 4 / 3, tuple(betas), measure=True, advance=True),
+        Piece(0.2, 1.0, tuple(more), measure=True, advance=True),
+    )
+    dual = CompiledDual(image.copy(), energy, 1)
+    for piece in pieces:
+        dual.set_step(piece.tau, piece.relaxation)
+        dual.iterate(piece.betas)
+        whole = dual.sums_within([(0, n) for n in shape], FEASIBLE[dtype])
+        dual.advance()
+    totals = []
+    for size in (64, 128, 1024):
+        total, flux, data, tiling = run_tiled(image, energy, size, pieces, 0)
+        assert np.array_equal(flux, dual.flux)
+        assert np.array_equal(data, dual.image)
+        totals.append(total)
+    assert len(tiling) == 1
+    for total in totals:
+        np.testing.assert_allclose(total, totals[-1], rtol=3e-6 if dtype == np.float32 else 1e-11)
+    np.testing.assert_allclose(totals[-1][1], whole, rtol=1e-6)
+
+
+def test_certificate_on_tiles_equals_that_in_one_piece(tmp_path):
+    image = noisy((200, 260))
+    energy = TotalVariation().on(image[None], (1.0, 1.0))
+    betas = Momentum().factors(30)[0]
+    dual = CompiledDual(image[None], energy, 1)
+    dual.set_step(0.1, 4 / 3)
+    dual.iterate(betas)
+    one = dual.measure()
+    for size in (64, 128):
+        tiling = Tiling(image.shape, (size, size))
+        with crew(None, 3, 1, Reporter(None)) as team:
+            store = Workspace(tmp_path / str(size))
+            store.folder.mkdir()
+            passes = Passes(check_picture(image, None), energy, tiling, store, team)
+            many = TiledDual(passes, 20)
+            many.set_step(0.1, 4 / 3)
+            many.iterate(betas)
+            terms = many.measure()
+        assert passes.num_passes == 2  # 30 iterations with a halo of 20
+        assert terms.gap == pytest.approx(one.gap, rel=1e-10)
+        assert terms.integral == pytest.approx(one.integral, rel=1e-12)
+
+
+def test_interpolated_flux_is_that_of_the_whole_grid(tmp_path):
+    rng = np.random.default_rng(1)
+    space, levels = (150, 93), 3
+    shapes = [space]
+    for _ in range(levels):
+        shapes.append(tuple(-(-n // 2) for n in shapes[-1]))
+    flux = rng.normal(size=(2, 1, *shapes[-1]))
+    flux[0, :, -1], flux[1, :, :, -1] = 0, 0
+    whole = flux
+    for shape in shapes[-2::-1]:
+        whole = prolong(whole, (1, *shape))
+    store = Workspace(tmp_path)
+    store.put("coarse", 0, flux)
+    for window in [(slice(0, 64), slice(64, 93)), (slice(61, 150), slice(3, 20))]:
+        part = Coarse("coarse", levels).read(store, window, space, np.dtype(float))
+        assert np.array_equal(part, whole[(..., *window)])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(300, 333), (100, 40, 50), (200, 150, 3)])
+def test_denoising_is_certified(dtype, shape):
+    axis = -1 if shape[-1] == 3 else None
+    image = noisy(shape)
+    image = (np.clip(image, 0, 1) * 255).astype(dtype) if dtype == np.uint8 else image.astype(dtype)
+    memory = "20MB" if shape != (100, 40, 50) else "120MB"
+    result = tiled.denoise_tv(image, 0.1, memory=memory, halo=24, channel_axis=axis)
+    exact = steepest.denoise_tv(image, 0.1, tol=1e-5, channel_axis=axis)
+    assert result.converged
+    assert result.gap <= 1e-3
+    scale = 255 if dtype == np.uint8 else 1
+    rounding = math.sqrt(image.size) / 255 if dtype == np.uint8 else 0.0  # of both images
+    difference = np.linalg.norm((result.image.astype(float) - exact.image) / scale)
+    assert difference <= result.error_bound + exact.error_bound + rounding
+    assert result.image.dtype == image.dtype
+    assert result.psnr_bound > 40
+
+
+def test_flow_is_certified_and_does_not_depend_on_tiles():
+    image = noisy((260, 300), np.float32)
+    small = tiled.tv_flow(image, [0.02, 0.1], memory="25MB", halo=40, num_threads=1)
+    large = tiled.tv_flow(image, [0.02, 0.1], memory="1GB", halo=40, num_threads=2)
+    fine = steepest.tv_flow(image, [0.02, 0.1], accuracy=70.0)
+    assert small.converged
+    assert np.array_equal(small.images, large.images)
+    np.testing.assert_allclose(small.error_bound, large.error_bound, rtol=1e-6)
+    for k in range(2):
+        distance = np.linalg.norm(small.images[k].astype(float) - fine.images[k])
+        assert distance <= small.error_bound[k] + fine.error_bound[k]
+    one = steepest.tv_flow(image, [0.02, 0.1])
+    assert small.psnr_bound[-1] > one.psnr_bound[-1] - 1.5
+
+
+def test_long_steps_take_several_passes():
+    image = noisy((200, 200), np.float32)
+    few = tiled.tv_flow(image, 0.5, num_steps=2, halo=10, memory="30MB", tol=1e-4)
+    assert few.converged
+    assert few.gap[0] <= 1e-4
+
+
+def test_huber_anisotropic_spacing_and_extreme_values():
+    image = noisy((150, 170))
+    options = dict(huber=0.05, isotropic=False, spacing=(1.0, 2.0))
+    scaled = tiled.denoise_tv(image * 1e9, 0.1e9, **{**options, "huber": 0.05e9}, tol=1e-5)
+    exact = steepest.denoise_tv(image, 0.1, **options, tol=1e-9)
+    assert np.linalg.norm(scaled.image / 1e9 - exact.image) <= 1.01 * scaled.error_bound / 1e9
+
+
+def test_interrupted_work_resumes(tmp_path):
+    image = noisy((256, 256), np.float32)
+    work, seen = tmp_path / "work", []
+
+    def stop(step):
+        seen.append(step.stage)
+        return len(seen) == 25
+
+    options = dict(memory="12MB", halo=24, num_workers=1, work=work)
+    whole = tiled.tv_flow(image, 0.1, **{**options, "work": None})
+    stopped = tiled.tv_flow(image, 0.1, on_step=stop, **options)
+    assert stopped.status is Status.STOPPED
+    assert np.all(np.isinf(stopped.error_bound))
+    assert work.exists()
+    with pytest.raises(InputError, match="belongs to other work"):
+        tiled.tv_flow(image, 0.2, **options)
+    again = []
+    rest = tiled.tv_flow(image, 0.1, on_step=lambda s: again.append((s.stage, s.step)), **options)
+    done = seen.count("pass 1")
+    assert done > 0
+    assert [stage for stage, _ in again].count("pass 1") < seen.count("survey")
+    assert np.array_equal(rest.images, whole.images)
+    assert rest.error_bound == pytest.approx(whole.error_bound)
+    assert not work.exists()
+
+
+def test_work_goes_on_with_other_memory_and_workers_but_not_with_another_image(tmp_path):
+    image = noisy((256, 256), np.float32)
+    whole = tiled.denoise_tv(image, 0.1, memory="12MB", halo=24, num_workers=2)
+    tiled.denoise_tv(
+        image, 0.1, memory="12MB", halo=24, num_workers=2, work=tmp_path / "w",
+        on_step=lambda step: step.stage == "pass 2",
+    )  # fmt: skip
+    other = image.copy()
+    other[0, 0] += 1
+    with pytest.raises(InputError, match="image has changed"):
+        tiled.denoise_tv(other, 0.1, memory="1GB", halo=24, work=tmp_path / "w")
+    with pytest.raises(InputError, match="tiles that need"):
+        tiled.denoise_tv(image, 0.1, memory="2.5MB", halo=24, num_workers=1, work=tmp_path / "w")
+    rest = tiled.denoise_tv(image, 0.1, memory="1GB", halo=24, num_workers=1, work=tmp_path / "w")
+    assert np.array_equal(rest.image, whole.image)
+    assert rest.gap == whole.gap
+
+
+class Failing:
+    """An image on a disk that fails after some reads."""
+
+    def __init__(self, image, reads):
+        self.image, self.shape, self.dtype, self.reads = image, image.shape, image.dtype, reads
+
+    def __getitem__(self, index):
+        self.reads -= 1
+        if not self.reads:
+            raise OSError("disk on fire")
+        return self.image[index]
+
+
+def test_failing_worker_leaves_the_result_alone_and_work_resumes(tmp_path):
+    image = noisy((256, 256), np.float32)
+    options = dict(memory="12MB", halo=24, num_workers=2, work=tmp_path / "w")
+    out = np.full(image.shape, 7, np.float32)
+    with pytest.raises(OSError, match="disk on fire"):
+        tiled.denoise_tv(Failing(image, 10), 0.1, out, **options)
+    assert np.all(out == 7)
+    assert list((tmp_path / "w").rglob("flux-*"))
+    result = tiled.denoise_tv(image, 0.1, out, **options)
+    assert np.array_equal(out, tiled.denoise_tv(image, 0.1, **{**options, "work": None}).image)
+    assert result.converged
+    assert not (tmp_path / "w").exists()
+
+
+def test_one_process_at_a_time_uses_a_folder(tmp_path):
+    image = noisy((100, 100), np.float32)
+
+    def again(step):
+        tiled.denoise_tv(image, 0.1, work=tmp_path / "w")
+
+    with pytest.raises(InputError, match="in use by another process"):
+        tiled.denoise_tv(image, 0.1, work=tmp_path / "w", on_step=again)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="something else"):
+        tiled.denoise_tv(image, 0.1, work=tmp_path / "other")
+    assert (tmp_path / "other" / "thesis.txt").exists()
+
+
+def test_full_disk_is_noticed_before_the_work(tmp_path, monkeypatch):
+    small = type(shutil.disk_usage(tmp_path))(10**9, 10**9, 10**6)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: small)
+    with pytest.raises(InputError, match=r"0\.0 GB of free space"):
+        tiled.denoise_tv(noisy((300, 300)), 0.1, work=tmp_path / "w")
+
+
+def test_work_is_kept_beside_the_file(tmp_path):
+    np.save(tmp_path / "in.npy", noisy((100, 100), np.float32))
+    seen = []
+    tiled.denoise_tv(
+        np.load(tmp_path / "in.npy", mmap_mode="r"), 0.1,
+        on_step=lambda step: seen.extend(tmp_path.glob("steepest-work-*")),
+    )  # fmt: skip
+    assert seen
+    assert [path.name for path in tmp_path.iterdir()] == ["in.npy"]
+
+
+def test_chunks_that_do_not_match_the_tiles(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    image = (255 * np.clip(noisy((300, 310)), 0, 1)).astype(np.uint8)
+    whole = tiled.denoise_tv(image, 0.1, memory="12MB", halo=24, num_workers=3)
+    for options in [dict(chunks=(100, 70)), dict(chunks=(50, 50), shards=(150, 100))]:
+        out = zarr.create_array(
+            tmp_path / f"{len(options)}.zarr", shape=image.shape, dtype="u1", **options
+        )
+        tiled.denoise_tv(image, 0.1, out, memory="12MB", halo=24, num_workers=3)
+        assert np.array_equal(out[:], whole.image)
+
+
+def test_weights_are_those_of_the_whole_image():
+    image = noisy((150, 170), np.float32)
+    weights = np.linspace(0.2, 2, 170) * np.ones((150, 1))
+    weights[40:60, 30:50] = 0
+    result = tiled.denoise_tv(image, 0.1, weights=weights, memory="12MB", halo=24)
+    exact = steepest.denoise_tv(image, 0.1, weights=weights, tol=1e-6)
+    distance = np.linalg.norm(result.image.astype(float) - exact.image)
+    assert result.converged
+    assert distance <= result.error_bound + exact.error_bound
+    flow = tiled.tv_flow(image, 0.1, weights=weights, num_steps=8, memory="12MB", halo=32)
+    one = steepest.tv_flow(image, 0.1, weights=weights)
+    assert flow.converged
+    distance = np.linalg.norm(flow.images[0].astype(float) - one.images[0])
+    assert distance <= flow.error_bound[0] + one.error_bound[0]
+    with pytest.raises(InputError, match="spatial shape"):
+        tiled.denoise_tv(image, 0.1, weights=weights[1:])
+    with pytest.raises(InputError, match="not negative"):
+        tiled.denoise_tv(image, 0.1, weights=-weights)
+
+
+def test_passes_are_not_split_within_measurements():
+    image = noisy((128, 128), np.float32)
+    few = tiled.tv_flow(image, 0.3, num_steps=6, grid="log", halo=30, memory="30MB", tol=3e-4)
+    assert few.converged
+
+
+def test_dtypes_of_files(tmp_path):
+    image = noisy((90, 100)) > 0.5
+    result = tiled.denoise_tv(image, 0.3)
+    assert result.image.dtype == np.float32
+    assert 0 < result.image.mean() < 1
+    swapped = noisy((90, 100)).astype(">f8")
+    exact = tiled.denoise_tv(swapped.astype(float), 0.1)
+    assert np.array_equal(tiled.denoise_tv(swapped, 0.1).image, exact.image)
+    counts = (1000 * noisy((90, 100))).clip(0).astype(">u2")
+    out = np.zeros_like(counts)
+    tiled.denoise_tv(counts, 0.01, out)
+    assert np.array_equal(out, tiled.denoise_tv(counts.astype(np.uint16), 0.01).image)
+    with pytest.raises(InputError, match="masked"):
+        tiled.denoise_tv(np.ma.masked_equal(image.astype(float), 0), 0.1)
+
+
+def test_processes_give_the_same_result(tmp_path):
+    np.save(tmp_path / "in.npy", noisy((200, 200), np.float32))
+    image = np.load(tmp_path / "in.npy", mmap_mode="r")
+    shape, dtype = image.shape, image.dtype
+    here = tiled.denoise_tv(image, 0.1, memory="20MB", halo=24)
+    zarr = pytest.importorskip("zarr")
+    store = zarr.open_group(tmp_path / "z.zarr", mode="w")
+    source = store.create_array("in", shape=shape, chunks=(64, 64), dtype=dtype)
+    source[:] = image
+    out = store.create_array("out", shape=shape, chunks=(64, 64), dtype=dtype)
+    options = dict(memory="20MB", halo=24, num_threads=1, num_workers=2)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        there = tiled.denoise_tv(source, 0.1, out, executor=pool, **options)
+        arrays = tiled.denoise_tv(image, 0.1, executor=pool, **options)
+    assert np.array_equal(np.asarray(out), here.image)
+    assert np.array_equal(arrays.image, here.image)
+    assert there.gap == pytest.approx(here.gap)
+
+
+def test_no_tile_needs_more_than_its_share_of_the_memory():
+    for space in [(5000, 7000), (400, 500, 600), (10**7,)]:
+        tiling = make_tiling(space, 1, 4, 32, 4 * 10**8, 2)
+        for tile in tiling.tiles(32):
+            assert math.prod(w.stop - w.start for w in tile.window) * 12 * 4 <= 2e8
+        cores = sum(math.prod(c.stop - c.start for c in tile.core) for tile in tiling.tiles(32))
+        assert cores == math.prod(space)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("2GB", 2e9), ("500 MB", 5e8), (10**7, 1e7), ("1.5 GiB", 1.5e9)]
+)
+def test_memory_in_words(text, value):
+    assert check_memory(text) == value
+
+
+@pytest.mark.parametrize("memory", ["lots", "-1GB", 0, "nan", 5, None])
+def test_bad_memory(memory):
+    with pytest.raises(InputError, match="memory"):
+        tiled.denoise_tv(np.zeros((8, 8)), 0.1, memory=memory)
+
+
+def test_bad_input():
+    image = noisy((100, 100), np.float32)
+    image[50, 60] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        tiled.denoise_tv(image, 0.1)
+    with pytest.raises(InputError, match="image of type list"):
+        tiled.denoise_tv([[1.0]], 0.1)
+    with pytest.raises(InputError, match="dtype int32"):
+        tiled.denoise_tv(np.zeros((9, 9), np.int32), 0.1)
+    with pytest.raises(InputError, match="out of type"):
+        tiled.denoise_tv(np.zeros((9, 9)), 0.1, np.zeros((8, 8)))
+    with pytest.raises(InputError, match=r"need .* MB for"):
+        tiled.denoise_tv(np.zeros((9000, 9000)), 0.1, memory="2MB")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        tiled.denoise_tv(np.zeros((9, 9)), 0.1, colour=1)
