@@ -79,9 +79,9 @@ def test_sliders_and_repairs_survive_a_reload(start):
     told = app.call("settings")
     app.page.reload()
     app.until(lambda: app.session.handle("state", {"restore": True})[0]["settled"])
-    app.ready()
+    app.session.wait()  # for the flow of the repaired image, which the page may not know yet
+    app.until(lambda: np.abs(app.pixels().astype(int) - app.export()).max() <= 1)
     assert app.call("settings") == told
-    assert np.abs(app.pixels().astype(int) - app.export()).max() <= 1
 
 
 def test_the_ruler_on_several_discs(start):

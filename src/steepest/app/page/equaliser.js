@@ -133,7 +133,8 @@ svg.i { width: 18px; height: 18px; fill: none; stroke: currentColor; stroke-widt
 .legend li { display: contents; } .legend i { width: 16px; height: 16px; border-radius: 4px; background: var(--band); }
 .legend i.doubt { background: repeating-linear-gradient(135deg, #fff 0 2px, #333 2px 5px); }
 .result { display: flex; flex-direction: column; gap: 12px; } .result strong { font-size: 15px; }
-.result pre { margin: 8px 0 0; background: var(--bg); border: 1px solid var(--line); border-radius: 9px; padding: 10px; overflow: auto; max-height: 190px; font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+pre { margin: 0; background: var(--bg); border: 1px solid var(--line); border-radius: 9px; padding: 10px; overflow: auto; max-height: 230px; font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+.result pre { margin-top: 8px; }
 summary { cursor: pointer; }
 .job { display: flex; gap: 12px; align-items: center; } .job .track { flex: 1; margin: 0; }
 .track.wait i { width: 30%; transform: none !important; animation: slide 1.1s ease-in-out infinite alternate; }
@@ -148,13 +149,11 @@ dialog::backdrop { background: #0008; }
 dialog h2 { margin: 0 0 4px; font-size: 19px; letter-spacing: -.01em; } dialog p { margin: 0 0 14px; color: var(--soft); }
 dialog h3 { font-size: 13px; margin: 14px 0 6px; display: flex; justify-content: space-between; align-items: center; }
 dialog h3 button { font-weight: 400; min-height: 30px; padding: 3px 12px; }
-dialog pre { margin: 0; background: var(--bg); border: 1px solid var(--line); border-radius: 9px; padding: 11px; overflow: auto; max-height: 230px; font: 12.5px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 dialog .row { margin-top: 16px; justify-content: end; } dialog .row > * { flex: none; }
 dialog dl { display: grid; grid-template-columns: max-content 1fr; gap: 7px 18px; margin: 12px 0 0; } dd { margin: 0; }
 kbd { border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5px; padding: 1px 7px; background: var(--raised); font: 12px ui-monospace, monospace; }
 [hidden] { display: none !important; }
 .bar, .panel, .zoom, .status, .toast, .empty, dialog { zoom: var(--zoom, 1); }
-.quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @container (max-width: 860px) {
   .app { grid-template: auto minmax(260px, 1fr) auto / minmax(0, 1fr); grid-template-areas: "bar" "stage" "panel"; }
   .panel { border-left: 0; border-top: 1px solid var(--line); max-height: 46vh; }
@@ -1510,6 +1509,5 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     destroy() { gone.abort(); clearTimeout(timer); clearTimeout(keeping); sizes.disconnect(); widths.disconnect(); root.textContent = ""; },
     stats: () => ({ renderer: renderer?.name, frames: [...frames], status: state?.status, quality: Object.fromEntries(quality) }),
     settings: () => structuredClone(settings),
-    repaint: paint,
   };
 }
