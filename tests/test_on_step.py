@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest import inpainting, segmentation
+from steepest import inpainting, manifold, particles, segmentation
 from steepest.core.errors import InputError
 from steepest.core.status import Status
 from steepest.inpainting import masks
@@ -25,6 +25,7 @@ COLOUR = np.ascontiguousarray(sample("coffee")[100:128, 180:212])
 LARGE = np.ascontiguousarray(sample()[100:196, 200:280])  # of several tiles: echoes go in rounds
 RNG = np.random.default_rng(0)
 KNOWN = RNG.random(COLOUR.shape[:2]) < 0.1
+PHASES = np.linspace(0, 9, 30)[:, None] + RNG.normal(scale=0.2, size=(30, 24))
 SIGNAL = np.cumsum(RNG.normal(size=40))
 WITHOUT = {"paper_loss", "report_loss"}  # ``**options`` that are no on_step
 
@@ -192,6 +193,22 @@ CASES = {
     "steepest.segmentation.bias_corrected": Case(
         lambda **given: segmentation.bias_corrected(IMAGE, 0.05, 30.0, **given)
     ),
+    "steepest.manifold.denoise_tv": Case(
+        lambda **given: manifold.denoise_tv(PHASES, 0.3, manifold="circle", tol=1e-6, **given)
+    ),
+    "steepest.manifold.denoise_tgv": Case(
+        lambda **given: manifold.denoise_tgv(PHASES, 0.3, manifold="circle", tol=1e-6, **given)
+    ),
+    "steepest.manifold.denoise_nl_bayes": Case(
+        lambda **given: manifold.denoise_nl_bayes(PHASES, 0.2, manifold="circle", **given)
+    ),
+    "steepest.particles.stipple": Case(
+        lambda **given: particles.stipple(IMAGE, 60, rng=0, **given)
+    ),
+    "steepest.particles.sample": Case(lambda **given: particles.sample(IMAGE, 60, rng=0, **given)),
+    "steepest.particles.transfer_colours": Case(
+        lambda **given: particles.transfer_colours(COLOUR, COLOUR[::2], num_iter=4, **given)
+    ),
     "steepest.spectral.fuse": Case(
         lambda **given: steepest.spectral.fuse(SIGNAL, SIGNAL[::-1], 2.0, num_steps=10, **given)
     ),
@@ -239,8 +256,10 @@ def numbers(result: Any) -> list[np.ndarray]:
         return [array for part in result for array in numbers(part)]
     if hasattr(result, "network"):
         return [p.detach().numpy() for p in result.network.parameters()]
-    names = ("image", "images", "frames", "bands", "residual", "mae", "gap", "error_bound", "flux")
-    return [np.asarray(getattr(result, name)) for name in names if hasattr(result, name)]
+    names = ("image", "images", "points", "frames", "bands", "residual", "mae", "gap", "flux")
+    names += ("error_bound",)
+    found = [getattr(result, name, None) for name in names]
+    return [np.asarray(value) for value in found if value is not None]
 
 
 def outcome(result: Any) -> Any:

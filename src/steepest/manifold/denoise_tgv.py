@@ -79,7 +79,7 @@ def denoise_tgv(
     first = check_number(alpha1, "alpha1", least=1e-6, most=1e6)
     second = check_number(alpha0, "alpha0", least=1e-6, most=1e6)
     strength = check_number(strength, "strength")
-    plain, _, dtype = prepare(
+    plain, _, shaped = prepare(
         image, strength, manifold, known=known, weights=weights, spacing=spacing,
         num_threads=num_threads,
     )  # fmt: skip
@@ -87,13 +87,9 @@ def denoise_tgv(
         plain.manifold, plain.data, plain.space, plain.spacing, strength * first,
         strength * second, True, plain.known, plain.weights, plain.num_threads,
     )  # fmt: skip
-    shape = (*problem.space, *problem.manifold.point_shape)
-
-    def shaped(x: Any) -> np.ndarray:
-        return x.points.reshape(shape).astype(dtype, copy=True)
 
     def watch(linear: Linear, gap: float, iterations: int) -> bool:
-        report = ManifoldStep(0, 0, linear.energy, gap, iterations, lambda: shaped(linear.x))
+        report = ManifoldStep(0, 0, linear.energy, gap, iterations, lambda: shaped(linear.x.points))
         return reporter(report)
 
     slopes = np.zeros((len(problem.space), problem.num_pixels, problem.manifold.dimension))
@@ -104,7 +100,7 @@ def denoise_tgv(
     proof = certify(problem, solution)
     energy = proof.linear.energy
     return ManifoldResult(
-        image=shaped(proof.linear.x), energy=energy, gap=proof.gap, error_bound=proof.error_bound,
+        image=shaped(proof.linear.x.points), energy=energy, gap=proof.gap, error_bound=proof.error_bound,
         model_gap=solution.model_gap / energy if energy > 0 else 0.0,
         largest_step=solution.largest_step, iterations=solution.num_iter, status=proof.status,
     )  # fmt: skip
