@@ -21,6 +21,8 @@ Row = dict[str, Any]
 
 STRENGTH = 0.1
 FEWEST, MOST = 8, 400  # iterations of the longer of the two timed solves
+LARGE = 4096  # from this size on, getting memory takes longer than the iterations differ
+ITERATIONS = 50  # then, of one solve, whose time counts as a whole
 IN_GROWTH = ("CCPi", "scikit-image chambolle float32", "deepinv TVDenoiser float32")
 
 
@@ -45,7 +47,10 @@ def _fixed_iterations(contender: Contender, image: Array, count: int) -> int:
 
 
 def scaling_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
-    """Time per pixel and iteration from two solves of different length, 64^2 to 4096^2."""
+    """Time per pixel and iteration: of two solves of different length, the difference.
+
+    From `LARGE` on, it is that of one solve, with everything else that it does.
+    """
     rows: list[Row] = []
     chosen = [c for c in contenders if c.package == "steepest" or c.name.startswith(IN_GROWTH)]
     for size in settings.scaling_sizes:
@@ -53,26 +58,31 @@ def scaling_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
         count = int(np.clip(settings.scaling_pixel_iterations / size**2, FEWEST, MOST))
         calls: dict[str, Callable[[], int]] = {}
         done: dict[str, tuple[int, int]] = {}
+        fixed = size >= LARGE
         for contender in chosen:
             typed = image.astype(contender.dtype)
             # A fast solver gets more iterations, so that its long solve takes measurable time.
             factor = 4 if contender.package == "steepest" else 1
             short = partial(_fixed_iterations, contender, typed, max(2, factor * count // 4))
             long = partial(_fixed_iterations, contender, typed, factor * count)
-            done[contender.name] = (short(), long())
-            calls[f"{contender.name}|short"] = short
+            if fixed:  # everything counts
+                long = partial(_fixed_iterations, contender, typed, ITERATIONS)
+                done[contender.name] = (0, long())
+            else:
+                done[contender.name] = (short(), long())
+                calls[f"{contender.name}|short"] = short
             calls[f"{contender.name}|long"] = long
         times = interleave(calls, repeats=settings.repeats, budget_s=settings.timing_budget / 4)
         for contender in chosen:
-            short_time = times[f"{contender.name}|short"]
             long_time = times[f"{contender.name}|long"]
             few, many = done[contender.name]
-            per_iteration = (long_time.median - short_time.median) / max(many - few, 1)
+            start = 0.0 if fixed else times[f"{contender.name}|short"].median
+            per_iteration = (long_time.median - start) / max(many - few, 1)
             row = {
                 "size": size,
                 "contender": contender.name,
                 "iterations": [few, many],
-                "seconds_short": short_time.as_dict(),
+                "seconds_short": start,
                 "seconds": long_time.as_dict(),
                 "ns_per_pixel_iteration": 1e9 * per_iteration / size**2,
                 "ns_per_pixel_iteration_with_overhead": 1e9 * long_time.median / many / size**2,
