@@ -100,7 +100,8 @@ def denoise_tgv(
     proof = certify(problem, solution)
     energy = proof.linear.energy
     return ManifoldResult(
-        image=shaped(proof.linear.x.points), energy=energy, gap=proof.gap, error_bound=proof.error_bound,
+        image=shaped(proof.linear.x.points), energy=energy, gap=proof.gap,
+        error_bound=proof.error_bound,
         model_gap=solution.model_gap / energy if energy > 0 else 0.0,
         largest_step=solution.largest_step, iterations=solution.num_iter, status=proof.status,
     )  # fmt: skip
