@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from steepest.inpainting.masks.dithering import dither
 
 from benchmarks.crops import crops
 from benchmarks.sparse_masks_report import DENSITIES
 from benchmarks.tables import line, write
 from steepest.cli.outcome import OK
+from steepest.grid.dithering import dither
 from steepest.inpainting import masks, reconstruct
 
 HELP = "measure whether echo masks are determined by their local density"

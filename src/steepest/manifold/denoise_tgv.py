@@ -34,7 +34,7 @@ def denoise_tgv(
 ) -> ManifoldResult:
     """Denoise an image of phases, directions, rotations or tensors by TGV of second order.
 
-    Minimises, over images x on a manifold and slopes v, one tangent vector at x_i per axis,
+    Minimises, over images x on a manifold and slopes v, one tangent vector at x_i per axis::
 
         1/2 sum_i d(x_i, f_i)^2
             + strength (alpha1 sum_i |log_(x_i) x_j - v_i| + alpha0 sum_i |(E v)_i|),

@@ -26,9 +26,9 @@ class SPD(Manifold):
     size
         The number of rows, 3 by default.
     metric
-        "affine-invariant": the distance is |log(x^-1/2 y x^-1/2)| (Frobenius norm); it does not
-        change if both matrices become A x A^T. "log-euclidean": |log x - log y|, which is flat, so
-        results can be certified, and does not change if both are rotated or scaled.
+        "affine-invariant": the distance is ``|log(x^-1/2 y x^-1/2)|`` (Frobenius); it does not
+        change if both matrices become A x A^T. "log-euclidean": ``|log x - log y|``, which is flat,
+        so results can be certified, and does not change if both are rotated or scaled.
 
     Notes
     -----
