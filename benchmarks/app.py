@@ -13,12 +13,12 @@ import platform
 import subprocess
 import sys
 import time
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from steepest.app.files import PAGE, joined
 from steepest.app.session import Session
 from steepest.io import Image, sample
 
@@ -74,10 +74,7 @@ def main() -> None:
 
 
 def _page_bytes() -> int:
-    folder = resources.files("steepest.app") / "page"
-    return sum(
-        len((folder / name).read_bytes()) for name in ("index.html", "main.js", "equaliser.js")
-    )
+    return sum(len(joined(*names).encode()) for names, _ in PAGE.values())
 
 
 def _machine() -> str:

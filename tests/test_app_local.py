@@ -49,6 +49,8 @@ def test_the_program_is_private_and_leaves_nothing(tmp_path, end):
     program = subprocess.Popen(
         [sys.executable, "-m", "steepest.cli", "app", "sample:camera"],
         env=environment, stdout=subprocess.PIPE, text=True, cwd=folders["work"],
+        # under nohup the tests ignore SIGHUP, and a child would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )  # fmt: skip
     try:
         lines = [program.stdout.readline() for _ in range(3)]

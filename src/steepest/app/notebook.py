@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from ..core.arrays import as_array, normalize_axis
 from ..core.errors import InputError
 from ..core.limits import MAX_PIXELS
 from ..io import Image
+from .files import EQUALISER, joined
 from .session import Session
 
 
@@ -67,9 +67,7 @@ class Equaliser(anywidget.AnyWidget):
     _esm = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, session: Session) -> None:
-        page = resources.files("steepest.app") / "page"
-        sources = [(page / name).read_text("utf-8") for name in ("equaliser.js", "widget.js")]
-        super().__init__(_esm="".join(sources))
+        super().__init__(_esm=joined(*EQUALISER, "widget.js"))
         self._session = session
         self.on_msg(self._receive)
 

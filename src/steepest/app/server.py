@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,17 +20,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import InputError
+from .files import PAGE, joined
 from .session import Session
 from .wire import pack, unpack
 
 _log = logging.getLogger(__name__)
 _BINARY = "application/octet-stream"
 MAX_BODY = 1 << 28  # bytes of a request: the largest image file
-_FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/main.js": ("main.js", "text/javascript; charset=utf-8"),
-    "/equaliser.js": ("equaliser.js", "text/javascript; charset=utf-8"),
-}
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' blob: data:; "
     "style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -91,16 +86,15 @@ def make_server(
         return Response(message, media_type=_BINARY)
 
     routes: list[Any] = [Route("/api/{op}", api, methods=["POST"])]
-    routes += [Route(path, _static(*file), methods=["GET"]) for path, file in _FILES.items()]
+    routes += [Route(path, _static(*file), methods=["GET"]) for path, file in PAGE.items()]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return _Guard(app, hosts)
 
 
-def _static(name: str, kind: str) -> Any:
+def _static(names: Sequence[str], kind: str) -> Any:
     async def deliver(request: Request) -> Response:
-        data = (resources.files("steepest.app") / "page" / name).read_bytes()
-        return Response(data, headers={"Content-Type": kind})
+        return Response(joined(*names), headers={"Content-Type": kind})
 
     return deliver
 

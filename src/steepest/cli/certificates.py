@@ -38,6 +38,39 @@ class Certificate:
         return {key: finite(value) for key, value in vars(self).items()}
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What is proven about several results together; each kind of result says its own promise."""
+
+    results: Sequence[Any]
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        """The status of the first result that did not converge; without one, of the first."""
+        return str(next((r for r in self.results if not r.converged), self.results[0]).status)
+
+    @property
+    def converged(self) -> bool:
+        return all(result.converged for result in self.results)
+
+    @property
+    def effort(self) -> str:
+        """The computational effort in one line."""
+        total = sum(result.iterations for result in self.results)
+        return f"{total} iterations, {duration(self.seconds)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "energy": [result.energy for result in self.results],
+            "iterations": sum(result.iterations for result in self.results),
+            "converged": self.converged,
+            "status": self.status,
+            "seconds": self.seconds,
+        }
+
+
 def promise(psnr_bound: float, error_bound: float) -> str:
     """Format the guaranteed PSNR and L2 distance to the exact result."""
     psnr = "exact" if math.isinf(psnr_bound) else f"PSNR >= {psnr_bound:.1f} dB"

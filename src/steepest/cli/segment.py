@@ -7,7 +7,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,7 +19,7 @@ from steepest.core.grey import LUMA
 from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
-from .certificates import duration
+from .certificates import Proof
 from .figures import need_figures, write_figure
 from .inputs import check_targets, given_images, one_target, placed, read, without_copies
 from .lengths import Lengths, add_pixel_size, lengths_of
@@ -241,46 +241,33 @@ def _segmented(
     )
 
 
-@dataclass(frozen=True)
-class _Proof:
+class _Proof(Proof):
     """How much of the labels is proven."""
-
-    pages: Sequence[Any]
-    seconds: float
-
-    @property
-    def status(self) -> str:
-        return str(next((p for p in self.pages if not p.converged), self.pages[0]).status)
-
-    @property
-    def converged(self) -> bool:
-        return all(page.converged for page in self.pages)
 
     @property
     def promise(self) -> str:
-        total = sum(page.labels.size for page in self.pages)
-        doubtful = sum(int((~page.certain).sum()) for page in self.pages)
+        total = sum(page.labels.size for page in self.results)
+        doubtful, wrong = self._doubtful, self._wrong
         if not doubtful:
             return "all labels are proven"
-        wrong = sum(page.doubtful_bound for page in self.pages)
         share = 100 * (total - doubtful) / total
         return f"{share:.4g} % of the labels are proven; of the rest, at most {wrong} are wrong"
 
-    @property
-    def effort(self) -> str:
-        return f"{sum(p.iterations for p in self.pages)} iterations, {duration(self.seconds)}"
-
     def as_json(self) -> dict[str, Any]:
         return {
-            "doubtful": sum(int((~page.certain).sum()) for page in self.pages),
-            "doubtful_bound": sum(page.doubtful_bound for page in self.pages),
-            "gap": max(page.gap for page in self.pages),
-            "energy": [page.energy for page in self.pages],
-            "iterations": sum(page.iterations for page in self.pages),
-            "converged": self.converged,
-            "status": self.status,
-            "seconds": self.seconds,
+            "doubtful": self._doubtful,
+            "doubtful_bound": self._wrong,
+            "gap": max(page.gap for page in self.results),
+            **super().as_json(),
         }
+
+    @property
+    def _doubtful(self) -> int:
+        return sum(int((~page.certain).sum()) for page in self.results)
+
+    @property
+    def _wrong(self) -> int:
+        return sum(page.doubtful_bound for page in self.results)
 
 
 class _Found:
