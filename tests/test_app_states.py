@@ -82,6 +82,10 @@ def test_sliders_and_repairs_survive_a_reload(start):
     app.session.wait()  # for the flow of the repaired image, which the page may not know yet
     app.until(lambda: np.abs(app.pixels().astype(int) - app.export()).max() <= 1)
     assert app.call("settings") == told
+    app.page.reload()  # now the flow is that of the repaired image
+    before = "document.querySelector('#equaliser').shadowRoot.querySelector('[data-r=before]')"
+    app.ready()
+    app.until(lambda: np.abs(app.pixels(before).astype(int) - COFFEE.array).max() <= 1)
 
 
 def test_the_ruler_on_several_discs(start):

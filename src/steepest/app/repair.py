@@ -36,9 +36,9 @@ class Repair:
         """Where the strokes are (H, W)."""
         return self._counts > 0
 
-    def part(self, box: Box) -> np.ndarray:
-        """Return a part of the filled image."""
-        return self._filled[box]
+    def part(self, box: Box, *, filled: bool = True) -> np.ndarray:
+        """Return a part of the filled image, or of the image as it was opened."""
+        return (self._filled if filled else self._image.array)[box]
 
     def change(self, keep: Any, strokes: Any) -> Box | None:
         """Keep the first strokes, add others, and return the part that has changed.

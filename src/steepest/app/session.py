@@ -21,7 +21,7 @@ from ..spectral import Decomposition, decompose
 from .fusion import Fusion, fusing
 from .job import Answer, Job
 from .recipe import MOST_BANDS, Recipe
-from .repair import Repair, extent
+from .repair import Box, Repair, extent
 from .ruler import measure
 from .source import Source, target
 from .tools import ranking, segmenting, thinning
@@ -67,7 +67,7 @@ class Session:
             "segment": self._segment, "thin": self._thin, "job": self._poll_job,
             "stop": self._stop_job, "fuse": self._fuse, "fused": self._fused,
             "rank": self._rank, "repair": self._repair, "settle": self._settle,
-            "mask": self._mask,
+            "covered": self._covered, "mask": self._mask,
         }  # fmt: skip
         if image is not None:
             self.open(image)
@@ -103,9 +103,12 @@ class Session:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the flow has ended; return False after ``timeout`` seconds."""
-        if self._thread is not None:
-            self._thread.join(timeout)
-        return self._thread is None or not self._thread.is_alive()
+        with self._lock:  # a thread that is there has been started
+            thread = self._thread
+        if thread is None:
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
 
     def close(self) -> None:
         """Stop the flow and forget the image."""
@@ -259,9 +262,20 @@ class Session:
         if args.get("all"):
             mask = mending.mask
             box = extent(mask if work.source.mask is None else mask | work.source.mask)
+        return self._part(mending, box, work)
+
+    def _covered(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
+        """What the strokes have covered, as it was before: for a page that is loaded again."""
+        work, mending = self._busy(), self._mending
+        if mending is None:
+            return {"box": None}, []
+        return self._part(mending, extent(mending.mask), work, filled=False)
+
+    def _part(self, mending: Repair, box: Box | None, work: Work, *, filled: bool = True) -> Answer:
         if box is None:
             return {"box": None}, []
-        part = prepare_image(mending.part(box), work.source.image.channel_axis)[0]
+        part = mending.part(box, filled=filled)
+        part = prepare_image(part, work.source.image.channel_axis)[0]
         (top, bottom), (left, right) = ((each.start, each.stop) for each in box)
         where = [left, top, right - left, bottom - top]
         return {"box": where}, [_half(np.moveaxis(part, 0, -1), work.limits)]

@@ -158,9 +158,14 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     Object.assign(canvas, { width, height });
     canvas.getContext("2d").drawImage($.canvas, 0, 0);
   }
-  /** The first source is the original; others have been repaired. */
+  /** The first source is the original, except below strokes from before the page was loaded. */
   function showSource(number) {
-    if (original !== number) copySource($.before);
+    if (original !== number) {
+      copySource($.before);
+      if (settings.strokes.length) quietly(ask("covered").then(([{ box }, [data]]) => {
+        if (box && number === state.number) putValues($.before, fromHalf(new Uint16Array(data)), box);
+      }));
+    }
     original = number;
     if (tab === "Repair") drawOver();
     $.view.hidden = $.zoom.hidden = false;
