@@ -63,6 +63,7 @@ class StripDual:
         self._images = [strip.image for strip in self._strips]
         self._stored = [strip.stored for strip in self._strips]
         self._halos_are_old = False
+        self._waiting = np.zeros(0, self._dtype)
 
     def _slots(self, kind: int) -> slice:
         """Slots of y (kind 0) or p (kind 1)."""
@@ -80,6 +81,7 @@ class StripDual:
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
+        self._finish()
         for kind, flux in zip((1, 0), arrays, strict=True):
             rows = self._to_slots(flux).reshape(-1, *self._rows)
             for strip in self._strips:
@@ -89,21 +91,28 @@ class StripDual:
 
     def shrink_flux(self, factor: float) -> None:
         """Multiply the flux by a number in [0, 1] and reset the momentum."""
+        self._finish()
         for strip in self._strips:
             strip.state[self._slots(1)] *= self._dtype(factor)
         self.restart()
 
     def restart(self) -> None:
         """Reset the momentum."""
+        self._finish()
         for strip in self._strips:
             strip.state[self._slots(0)] = strip.state[self._slots(1)]
 
     def iterate(self, betas: Sequence[float]) -> None:
-        """Do one iteration for each momentum factor."""
-        block = self._sweeps
+        """Do one iteration for each momentum factor. The last ones may wait until `measure`."""
         factors = np.asarray(betas, self._dtype)
-        for begin in range(0, len(factors), block):
-            part = factors[begin : begin + block]
+        for begin in range(0, len(factors), self._sweeps):
+            self._finish()
+            self._waiting = factors[begin : begin + self._sweeps]
+
+    def _finish(self) -> None:
+        """Do the iterations that wait."""
+        part, self._waiting = self._waiting, self._waiting[:0]
+        if part.size > 0:
             self._exchange_fluxes()
             for share in _shares(len(part) * self._strips[0].stored.size, self._rows[0]):
                 self._sweep(part, share)
@@ -132,6 +141,7 @@ class StripDual:
 
     def _gather(self, kind: int) -> np.ndarray:
         """Collect y (kind 0) or p (kind 1)."""
+        self._finish()
         order, channels = self._places, self._channels
         out = np.empty((len(order), *self._shape), self._dtype)
         for slot, component in zip(order, out, strict=True):
@@ -198,15 +208,18 @@ class CompiledDual(StripDual):
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
         """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
+        self._finish()
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
         self._exact_tau[:] = self._tau[:] = tau * self._inverse_spacing
         self._step[:] = self.step_size * self._inverse_spacing
         self._order[4] = 1.0 / (1.0 + self.step_size * self.energy.huber)
 
-    def _run(self, count: int, share: tuple[float, float]) -> None:
-        """Do ``count`` iterations, or with 0 measure (see `work_on`)."""
-        self._order[:3] = (count, *share)
+    def _run(self, betas: np.ndarray, share: tuple[float, float], feasible: float) -> None:
+        """Do iterations, and unless ``feasible`` is 0, measure (see `work_on`)."""
+        self._betas[: betas.size] = betas
+        order = self._order
+        order[0], order[1], order[2], order[5] = betas.size, *share, feasible
         if not self._jobs:
             self._jobs = [
                 (
@@ -221,8 +234,7 @@ class CompiledDual(StripDual):
         run_together(_work, self._jobs, self._key)
 
     def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
-        self._betas[: betas.size] = betas
-        self._run(betas.size, share)
+        self._run(betas, share, 0.0)
 
     def _measure_alone(
         self, exact: bool | None, feasible: float, share: tuple[float, float]
@@ -264,7 +276,6 @@ class CompiledDual(StripDual):
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux."""
-        self._exchange_fluxes()
         if self._single_is_enough:
             terms = self._measured_in_single()
             if terms is not None:
@@ -302,7 +313,6 @@ class CompiledDual(StripDual):
             part[moved] -= strip.start // self._unit
         self._windowed = True
         try:
-            self._exchange_fluxes()
             return self._sums(feasible)
         finally:
             self._windowed = False
@@ -314,13 +324,20 @@ class CompiledDual(StripDual):
         stored image, mostly in float32.
         """
         exact, share = (None, 1.0) if feasible is None else (True, feasible)
-        self._order[5], self._measured = share, self._stored
+        self._measured = self._stored
         total, top = [0.0] * NUM_SUMS, 0.0
         units = self._rows[0] // self._unit // len(self._strips)
         # each stretch evaluates a row or plane more than it sums
-        for part in _shares(4 * self._strips[0].stored.size, max(units // 4, 1)):
-            if exact is self._usual and not self._windowed:
-                self._run(0, part)
+        size, usual = self._strips[0].stored.size, exact is self._usual and not self._windowed
+        stretches = _shares((4 + self._waiting.size) * size, max(units // 4, 1))
+        if not usual or len(stretches) > 1:
+            self._finish()
+        self._exchange_fluxes()
+        betas, self._waiting = self._waiting, self._waiting[:0]
+        self._halos_are_old = self._halos_are_old or betas.size > 0
+        for part in stretches:
+            if usual:
+                self._run(betas, part, share)
             else:
                 self._measure_alone(exact, share, part)
             for strip in self._strips:

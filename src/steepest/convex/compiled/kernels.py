@@ -15,7 +15,7 @@ def work_on(
     image, stored, state, work, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
     step, betas, exact_tau, gradient, first, last, order, sums, key, flags, member, ticket,
 ):  # fmt: skip
-    """Do on a strip what ``order`` says: iterations, or the certificate's sums.
+    """Do on a strip what ``order`` says: iterations, the certificate's sums, or both.
 
     The first thread returns when all have done it. The others wait for the next ticket, and do that
     one, too, if it has the same ``key``: all arguments are then the same, up to what they contain.
@@ -32,9 +32,9 @@ def work_on(
     window
         See `measure`.
     order : (6,), float64
-        The number of iterations, or 0 for the sums; the stretch from .. to, as shares; whether
-        ``image`` and ``stored`` have changed places; what Huber's term shrinks a step by; the
-        share of the flux to measure.
+        The number of iterations; the stretch from .. to, as shares; whether ``image`` and
+        ``stored`` have changed places; what Huber's term shrinks a step by; the share of the flux
+        to measure, or 0 for iterations only.
     key, flags, member, ticket
         See `team`.
     """
@@ -47,9 +47,9 @@ def work_on(
         if count > 0:
             sweep(
                 data, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step,
-                order[4], betas[:count], order[1], order[2],
+                order[4], betas[:count], first, last, order[1], order[2],
             )  # fmt: skip
-        else:
+        if order[5] > 0:
             own = last - first
             measure(
                 data, state, result, rows, edge, radius, huber, volume, anisotropic, coupled, exact,

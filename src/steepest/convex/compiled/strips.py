@@ -57,10 +57,11 @@ def make_strips(
 ) -> list[Strip]:
     """Divide (channels, rows, columns) into strips of whole units: rows, or planes of a volume.
 
-    The halo is a unit for each of ``sweeps`` iterations; a single strip has none.
+    The halo is a unit for each of ``sweeps`` iterations and one for the certificate; a single strip
+    has none.
     """
     channels, rows, columns = image.shape
-    units, halo = rows // unit, sweeps * unit
+    units, halo = rows // unit, (sweeps + 1) * unit
     count = min(num_threads, units // max(2 * halo // unit, 1), image.size // _PIXELS_PER_THREAD)
     count = max(count, 1)
     stride = -(-columns // LANES) * LANES
