@@ -7,13 +7,13 @@ from .flags import begin, stay
 from .kernels_measure import measure
 from .kernels_sweep import sweep
 
-NUM_ORDERS = 6
+NUM_ORDERS = 7
 
 
 @kernel
 def work_on(
     image, stored, state, work, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
-    step, betas, exact_tau, gradient, first, last, order, sums, key, flags, member, ticket,
+    step, betas, exact_tau, gradient, first, last, order, sums, place, key, flags, member, ticket,
 ):  # fmt: skip
     """Do on a strip what ``order`` says: iterations, the certificate's sums, or both.
 
@@ -29,12 +29,12 @@ def work_on(
     huber : float, or None for none
     first, last : int
         The strip's own rows.
-    window
-        See `measure`.
-    order : (6,), float64
+    order : (7,), float64
         The number of iterations; the stretch from .. to, as shares; whether ``image`` and
         ``stored`` have changed places; what Huber's term shrinks a step by; the share of the flux
-        to measure, or 0 for iterations only.
+        to measure, or 0 for iterations only; the address of the frame (below 2**53).
+    sums, place
+        See `measure`.
     key, flags, member, ticket
         See `team`.
     """
@@ -54,7 +54,8 @@ def work_on(
             measure(
                 data, state, result, rows, edge, radius, huber, volume, anisotropic, coupled, exact,
                 exact_tau, gradient, order[5], first + int(order[1] * own),
-                first + int(order[2] * own), None, sums, None, None, None,
+                first + int(order[2] * own), None, sums, int(order[6]), place,
+                None, None, None,
             )  # fmt: skip
         ticket = stay(flags, member, ticket, key)
         if ticket == 0:

@@ -21,7 +21,7 @@ class Strip:
     way round, (channels, rows + 1, stride) each; ``state`` is (slots, rows + 1, stride), with y
     and p (see `kernels_sweep`); ``work`` and ``exact`` are rolling rows of a primal image, in the
     image's dtype and in float64; ``sums`` is what was last measured; ``edge`` is 0 from the last
-    column on and 1 before it.
+    column on and 1 before it; ``place`` is where the strip is in the image (see `measure`).
     """
 
     image: np.ndarray
@@ -32,6 +32,7 @@ class Strip:
     edge: np.ndarray
     radius: np.ndarray | None
     sums: np.ndarray
+    place: tuple[int, int, int]
     start: int
     first: int
     last: int
@@ -89,6 +90,7 @@ def make_strips(
                 edge=edge,
                 radius=radius,
                 sums=np.zeros(NUM_SUMS),
+                place=(rows, columns, start),
                 start=start,
                 first=low - start,
                 last=high - start,
