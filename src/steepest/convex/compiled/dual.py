@@ -26,6 +26,7 @@ from .vectors import LANES
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
+_MOST = 12  # iterations of a small image in one call, before halos are exchanged
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 _SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
@@ -42,12 +43,19 @@ class StripDual:
     target: np.ndarray | None = None
 
     def __init__(
-        self, f: np.ndarray, energy: Any, axes: int, sweeps: int, num_threads: int | None
+        self,
+        f: np.ndarray,
+        energy: Any,
+        axes: int,
+        sweeps: int,
+        num_threads: int | None,
+        most: int | None = None,
     ) -> None:
         self.energy = energy
         self._num_threads = num_threads
         self._shape = f.shape
         self._axes, self._channels, self._sweeps = axes, f.shape[0], sweeps
+        self._most = sweeps if most is None else most  # iterations between exchanges
         space = f.shape[1:]
         self._rows = (int(np.prod(space[:-1])), space[-1])
         self._dtype = f.dtype.type
@@ -58,6 +66,7 @@ class StripDual:
             axes,
             unit=self._unit,
             sweeps=sweeps,
+            most=self._most,
             weights=None if weights is None else weights.reshape(self._rows),
             num_threads=resolve_num_threads(num_threads),
         )
@@ -106,16 +115,17 @@ class StripDual:
     def iterate(self, betas: Sequence[float]) -> None:
         """Do one iteration for each momentum factor. The last ones may wait until `measure`."""
         factors = np.asarray(betas, self._dtype)
-        for begin in range(0, len(factors), self._sweeps):
+        for begin in range(0, len(factors), self._most):
             self._finish()
-            self._waiting = factors[begin : begin + self._sweeps]
+            self._waiting = factors[begin : begin + self._most]
 
     def _finish(self) -> None:
         """Do the iterations that wait."""
         part, self._waiting = self._waiting, self._waiting[:0]
         if part.size > 0:
             self._exchange_fluxes()
-            for share in _shares(len(part) * self._strips[0].stored.size, self._rows[0]):
+            most = self._rows[0] if part.size <= self._sweeps else 1  # stretches are of one wavefront
+            for share in _shares(part.size * self._strips[0].stored.size, most):
                 self._sweep(part, share)
             self._halos_are_old = True
 
@@ -180,7 +190,9 @@ class CompiledDual(StripDual):
     def __init__(self, f: np.ndarray, energy: TotalVariation, num_threads: int | None = None):
         channels, space = f.shape[0], f.shape[1:]
         axes = max(len(space), 2)
-        super().__init__(f, energy, axes, _SWEEPS if axes == 2 else _VOLUME_SWEEPS, num_threads)
+        sweeps = _SWEEPS if axes == 2 else _VOLUME_SWEEPS
+        small = axes == 2 and (_MOST + 4) * f.size <= _AT_ONCE
+        super().__init__(f, energy, axes, sweeps, num_threads, _MOST if small else sweeps)
         # None keeps what is not needed from being compiled: half of the wait at the first use
         self._kind = (
             True if self._axes == 3 else None,
@@ -201,7 +213,7 @@ class CompiledDual(StripDual):
         self._single_is_enough = self._in_single
         self._tau, self._step = np.zeros(3, self._dtype), np.zeros(3, self._dtype)
         self._exact_tau = np.zeros(3)
-        self._betas, self._order = np.zeros(self._sweeps, self._dtype), np.zeros(NUM_ORDERS)
+        self._betas, self._order = np.zeros(self._most, self._dtype), np.zeros(NUM_ORDERS)
         self._windows = [np.zeros((3, 2), np.int64) for _ in self._strips]  # what to sum of each
         self._windowed = False
         self._written: np.ndarray | None = None

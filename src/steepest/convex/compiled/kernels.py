@@ -30,7 +30,7 @@ def work_on(
     first, last : int
         The strip's own rows.
     order : (7,), float64
-        The number of iterations; the stretch from .. to, as shares; whether ``image`` and
+        The number of iterations, a stretch of which must fit in ``work``; the stretch from .. to, as shares; whether ``image`` and
         ``stored`` have changed places; what Huber's term shrinks a step by; the share of the flux
         to measure, or 0 for iterations only; the address of the frame (below 2**53).
     sums, place
@@ -44,11 +44,14 @@ def work_on(
         if order[3] != 0:
             data, result = stored, image
         count = int(order[0])
-        if count > 0:
+        done, waves = 0, -(-count // work.shape[0])  # as even as possible
+        for wave in range(waves):
+            stop = count * (wave + 1) // waves
             sweep(
                 data, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step,
-                order[4], betas[:count], first, last, order[1], order[2],
+                order[4], betas[done:stop], count - stop, first, last, order[1], order[2],
             )  # fmt: skip
+            done = stop
         if order[5] > 0:
             own = last - first
             measure(

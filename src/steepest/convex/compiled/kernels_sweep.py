@@ -125,7 +125,7 @@ def _project(
 @helper
 def sweep(
     image, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step, shrinking,
-    betas, first, last, begins, ends,
+    betas, later, first, last, begins, ends,
 ):  # fmt: skip
     """``len(betas)`` accelerated dual iterations on a strip, or a stretch of them.
 
@@ -148,6 +148,8 @@ def sweep(
     shrinking : float
         What Huber's term shrinks the ascent step by, if ``huber`` is not None.
     betas : (iterations,)
+    later : int
+        Iterations to be done before the halo is refreshed.
     first, last : int
         The strip's own rows. Each iteration needs one row (or plane) less of the halo.
     begins, ends : float
@@ -173,7 +175,7 @@ def sweep(
         for k in range(betas.shape[0]):
             r = front - reach * k
             q = r - reach
-            needed = reach * (betas.shape[0] - k)
+            needed = reach * (later + betas.shape[0] - k)
             if r < first - needed or r < 0 or q >= last + needed or q >= height:
                 continue
             rows = k * (reach + 1)

@@ -53,16 +53,17 @@ def make_strips(
     num_axes: int,
     unit: int,
     sweeps: int,
+    most: int,
     weights: np.ndarray | None,
     num_threads: int,
 ) -> list[Strip]:
     """Divide (channels, rows, columns) into strips of whole units: rows, or planes of a volume.
 
-    The halo is a unit for each of ``sweeps`` iterations and one for the certificate; a single strip
-    has none.
+    ``sweeps`` iterations are one wavefront. The halo is a unit for each of ``most`` iterations, and
+    one for the certificate; a single strip has none.
     """
     channels, rows, columns = image.shape
-    units, halo = rows // unit, (sweeps + 1) * unit
+    units, halo = rows // unit, (most + 1) * unit
     count = min(num_threads, units // max(2 * halo // unit, 1), image.size // _PIXELS_PER_THREAD)
     count = max(count, 1)
     stride = -(-columns // LANES) * LANES
