@@ -124,7 +124,8 @@ class StripDual:
         part, self._waiting = self._waiting, self._waiting[:0]
         if part.size > 0:
             self._exchange_fluxes()
-            most = self._rows[0] if part.size <= self._sweeps else 1  # stretches are of one wavefront
+            # a stretch is of one wavefront
+            most = self._rows[0] if part.size <= self._sweeps else 1
             for share in _shares(part.size * self._strips[0].stored.size, most):
                 self._sweep(part, share)
             self._halos_are_old = True

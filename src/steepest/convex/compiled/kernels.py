@@ -30,9 +30,10 @@ def work_on(
     first, last : int
         The strip's own rows.
     order : (7,), float64
-        The number of iterations, a stretch of which must fit in ``work``; the stretch from .. to, as shares; whether ``image`` and
-        ``stored`` have changed places; what Huber's term shrinks a step by; the share of the flux
-        to measure, or 0 for iterations only; the address of the frame (below 2**53).
+        The number of iterations; the stretch from .. to, as shares, which is of a single wavefront;
+        whether ``image`` and ``stored`` have changed places; what Huber's term shrinks a step by;
+        the share of the flux to measure, or 0 for iterations only; the address of the frame (below
+        2**53).
     sums, place
         See `measure`.
     key, flags, member, ticket
