@@ -35,12 +35,14 @@ class Iterative(Protocol):
 class Dual(Iterative, Protocol):
     """The dual problem of one implicit Euler step, with an iteration that solves it.
 
-    ``measure`` sets ``image``; ``write_image`` writes that into an array of any dtype. ``advance``
+    ``measure`` sets ``image``; ``write_image`` writes that into an array of any dtype. If that is
+    ``target``, `measure` may have done it already: nothing else may write there. ``advance``
     makes this image the data of the next step. ``warm`` is the state, which can be assigned to
     another solver for the same image and energy.
     """
 
     tau: float
+    target: Array | None
     warm: Warm
 
     def set_flux(self, p: Array) -> None: ...

@@ -25,6 +25,7 @@ class ReferenceDual:
     """
 
     patience = 400
+    target: Array | None = None
     chunk = 2
     correction_cost = math.inf
 

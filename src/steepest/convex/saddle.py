@@ -28,6 +28,7 @@ _LEAST_SLOPE = 0.1  # times the first mean slope, as the slope vanishes with the
 class SaddleDual:
     """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux is q."""
 
+    target: Array | None = None
     patience = 10_000  # long plateaus are common
     chunk = 2
     correction_cost = math.inf

@@ -122,6 +122,8 @@ def march(
         guess = None if hooks.guess is None else hooks.guess(index, time, float(node))
         if guess is not None:
             guess = cast(guess, working.dtype)
+        frame = record.room[len(record.times) + 1]
+        dual.target = frame if keep[index] else None
         outcome = solve_step(
             dual,
             tau,
@@ -145,7 +147,7 @@ def march(
             and hooks.after_step(index, time, outcome, bound, image) is True
         )
         if keep[index] or stop:
-            _keep(record, time, dual, working.dtype, worst, bound)
+            _keep(record, frame, time, dual, working.dtype, worst, bound)
             worst = 0.0
         record.last = outcome.terms
         dual.advance()
@@ -175,10 +177,11 @@ def _room(image: Array, count: int, dtype: Any) -> Array:
     return np.empty(shape, dtype)
 
 
-def _keep(record: Record, time: float, dual: Dual, dtype: Any, worst: float, bound: Bound) -> None:
+def _keep(
+    record: Record, frame: Array, time: float, dual: Dual, dtype: Any, worst: float, bound: Bound
+) -> None:
     """Add a frame, and add the error of the conversion from the ``dtype`` of the solver."""
     record.times.append(time)
-    frame = record.room[len(record.times)]
     dual.write_image(frame)
     record.gaps.append(worst)
     if dtype != frame.dtype:

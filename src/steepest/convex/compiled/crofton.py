@@ -43,6 +43,7 @@ class CroftonDual(StripDual):
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
         """Set the step length ``tau`` and the dual step size, relaxation / (tau ||A||^2)."""
+        self._finish()
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
         self._tau = (tau * self._shares).astype(self._dtype)

@@ -26,6 +26,7 @@ from .vectors import LANES
 
 _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough to stay in cache
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
+_MOST = 12  # iterations of a small image in one call, before halos are exchanged
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 _SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
@@ -39,14 +40,22 @@ class StripDual:
 
     patience = 400
     chunk = 2
+    target: np.ndarray | None = None
 
     def __init__(
-        self, f: np.ndarray, energy: Any, axes: int, sweeps: int, num_threads: int | None
+        self,
+        f: np.ndarray,
+        energy: Any,
+        axes: int,
+        sweeps: int,
+        num_threads: int | None,
+        most: int | None = None,
     ) -> None:
         self.energy = energy
         self._num_threads = num_threads
         self._shape = f.shape
         self._axes, self._channels, self._sweeps = axes, f.shape[0], sweeps
+        self._most = sweeps if most is None else most  # iterations between exchanges
         space = f.shape[1:]
         self._rows = (int(np.prod(space[:-1])), space[-1])
         self._dtype = f.dtype.type
@@ -57,12 +66,14 @@ class StripDual:
             axes,
             unit=self._unit,
             sweeps=sweeps,
+            most=self._most,
             weights=None if weights is None else weights.reshape(self._rows),
             num_threads=resolve_num_threads(num_threads),
         )
         self._images = [strip.image for strip in self._strips]
         self._stored = [strip.stored for strip in self._strips]
         self._halos_are_old = False
+        self._waiting = np.zeros(0, self._dtype)
 
     def _slots(self, kind: int) -> slice:
         """Slots of y (kind 0) or p (kind 1)."""
@@ -80,6 +91,7 @@ class StripDual:
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
+        self._finish()
         for kind, flux in zip((1, 0), arrays, strict=True):
             rows = self._to_slots(flux).reshape(-1, *self._rows)
             for strip in self._strips:
@@ -89,23 +101,32 @@ class StripDual:
 
     def shrink_flux(self, factor: float) -> None:
         """Multiply the flux by a number in [0, 1] and reset the momentum."""
+        self._finish()
         for strip in self._strips:
             strip.state[self._slots(1)] *= self._dtype(factor)
         self.restart()
 
     def restart(self) -> None:
         """Reset the momentum."""
+        self._finish()
         for strip in self._strips:
             strip.state[self._slots(0)] = strip.state[self._slots(1)]
 
     def iterate(self, betas: Sequence[float]) -> None:
-        """Do one iteration for each momentum factor."""
-        block = self._sweeps
+        """Do one iteration for each momentum factor. The last ones may wait until `measure`."""
         factors = np.asarray(betas, self._dtype)
-        for begin in range(0, len(factors), block):
-            part = factors[begin : begin + block]
+        for begin in range(0, len(factors), self._most):
+            self._finish()
+            self._waiting = factors[begin : begin + self._most]
+
+    def _finish(self) -> None:
+        """Do the iterations that wait."""
+        part, self._waiting = self._waiting, self._waiting[:0]
+        if part.size > 0:
             self._exchange_fluxes()
-            for share in _shares(len(part) * self._strips[0].stored.size, self._rows[0]):
+            # a stretch is of one wavefront
+            most = self._rows[0] if part.size <= self._sweeps else 1
+            for share in _shares(part.size * self._strips[0].stored.size, most):
                 self._sweep(part, share)
             self._halos_are_old = True
 
@@ -132,6 +153,7 @@ class StripDual:
 
     def _gather(self, kind: int) -> np.ndarray:
         """Collect y (kind 0) or p (kind 1)."""
+        self._finish()
         order, channels = self._places, self._channels
         out = np.empty((len(order), *self._shape), self._dtype)
         for slot, component in zip(order, out, strict=True):
@@ -169,7 +191,9 @@ class CompiledDual(StripDual):
     def __init__(self, f: np.ndarray, energy: TotalVariation, num_threads: int | None = None):
         channels, space = f.shape[0], f.shape[1:]
         axes = max(len(space), 2)
-        super().__init__(f, energy, axes, _SWEEPS if axes == 2 else _VOLUME_SWEEPS, num_threads)
+        sweeps = _SWEEPS if axes == 2 else _VOLUME_SWEEPS
+        small = axes == 2 and (_MOST + 4) * f.size <= _AT_ONCE
+        super().__init__(f, energy, axes, sweeps, num_threads, _MOST if small else sweeps)
         # None keeps what is not needed from being compiled: half of the wait at the first use
         self._kind = (
             True if self._axes == 3 else None,
@@ -190,23 +214,27 @@ class CompiledDual(StripDual):
         self._single_is_enough = self._in_single
         self._tau, self._step = np.zeros(3, self._dtype), np.zeros(3, self._dtype)
         self._exact_tau = np.zeros(3)
-        self._betas, self._order = np.zeros(self._sweeps, self._dtype), np.zeros(NUM_ORDERS)
+        self._betas, self._order = np.zeros(self._most, self._dtype), np.zeros(NUM_ORDERS)
         self._windows = [np.zeros((3, 2), np.int64) for _ in self._strips]  # what to sum of each
         self._windowed = False
+        self._written: np.ndarray | None = None
         self._key, self._jobs = next(_KEYS), list[tuple[Any, ...]]()
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
         """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
+        self._finish()
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
         self._exact_tau[:] = self._tau[:] = tau * self._inverse_spacing
         self._step[:] = self.step_size * self._inverse_spacing
         self._order[4] = 1.0 / (1.0 + self.step_size * self.energy.huber)
 
-    def _run(self, count: int, share: tuple[float, float]) -> None:
-        """Do ``count`` iterations, or with 0 measure (see `work_on`)."""
-        self._order[:3] = (count, *share)
+    def _run(self, betas: np.ndarray, share: tuple[float, float], feasible: float) -> None:
+        """Do iterations, and unless ``feasible`` is 0, measure (see `work_on`)."""
+        self._betas[: betas.size] = betas
+        order = self._order
+        order[0], order[1], order[2], order[5] = betas.size, *share, feasible
         if not self._jobs:
             self._jobs = [
                 (
@@ -214,15 +242,14 @@ class CompiledDual(StripDual):
                     strip.work[0] if self._usual is None else strip.exact, strip.edge, strip.radius,
                     self._huber, *self._kind, self._usual, self._tau, self._step, self._betas,
                     self._exact_tau, self._inverse_spacing, strip.first, strip.last, self._order,
-                    strip.sums, self._key,
+                    strip.sums, strip.place, self._key,
                 )
                 for strip in self._strips
             ]  # fmt: skip
         run_together(_work, self._jobs, self._key)
 
     def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
-        self._betas[: betas.size] = betas
-        self._run(betas.size, share)
+        self._run(betas, share, 0.0)
 
     def _measure_alone(
         self, exact: bool | None, feasible: float, share: tuple[float, float]
@@ -237,7 +264,7 @@ class CompiledDual(StripDual):
                     image, strip.state, stored, strip.work[0] if exact is None else strip.exact,
                     strip.edge, strip.radius, self._huber, *self._kind, exact, self._exact_tau,
                     self._inverse_spacing, feasible, first, last,
-                    window if self._windowed else None, strip.sums,
+                    window if self._windowed else None, strip.sums, 0, strip.place,
                 )
             )  # fmt: skip
         run_together(_measure, items)
@@ -260,11 +287,11 @@ class CompiledDual(StripDual):
 
     def write_image(self, out: np.ndarray) -> None:
         """Write this image into a contiguous array of any dtype."""
-        self._collect(out, self._measured)
+        if out is not self._written:
+            self._collect(out, self._measured)
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux."""
-        self._exchange_fluxes()
         if self._single_is_enough:
             terms = self._measured_in_single()
             if terms is not None:
@@ -302,7 +329,6 @@ class CompiledDual(StripDual):
             part[moved] -= strip.start // self._unit
         self._windowed = True
         try:
-            self._exchange_fluxes()
             return self._sums(feasible)
         finally:
             self._windowed = False
@@ -314,13 +340,23 @@ class CompiledDual(StripDual):
         stored image, mostly in float32.
         """
         exact, share = (None, 1.0) if feasible is None else (True, feasible)
-        self._order[5], self._measured = share, self._stored
+        self._measured = self._stored
         total, top = [0.0] * NUM_SUMS, 0.0
         units = self._rows[0] // self._unit // len(self._strips)
         # each stretch evaluates a row or plane more than it sums
-        for part in _shares(4 * self._strips[0].stored.size, max(units // 4, 1)):
-            if exact is self._usual and not self._windowed:
-                self._run(0, part)
+        size, usual = self._strips[0].stored.size, exact is self._usual and not self._windowed
+        stretches = _shares((4 + self._waiting.size) * size, max(units // 4, 1))
+        if not usual or len(stretches) > 1:
+            self._finish()
+        self._exchange_fluxes()
+        betas, self._waiting = self._waiting, self._waiting[:0]
+        self._written = self.target if usual and self._can_write(self.target) else None
+        address = 0 if self._written is None else self._written.ctypes.data
+        self._order[6] = address
+        self._halos_are_old = self._halos_are_old or betas.size > 0
+        for part in stretches:
+            if usual:
+                self._run(betas, part, share)
             else:
                 self._measure_alone(exact, share, part)
             for strip in self._strips:
@@ -328,6 +364,9 @@ class CompiledDual(StripDual):
                 total, top = list(map(operator.add, total, sums)), max(top, sums[0])
         total[0] = math.sqrt(top) / share
         return total
+
+    def _can_write(self, out: np.ndarray | None) -> bool:
+        return out is not None and out.dtype == self._dtype and out.flags.c_contiguous
 
     def advance(self) -> None:
         """Make the measured image the data of the next step; keep flux and momentum."""

@@ -7,15 +7,15 @@ from .flags import begin, stay
 from .kernels_measure import measure
 from .kernels_sweep import sweep
 
-NUM_ORDERS = 6
+NUM_ORDERS = 7
 
 
 @kernel
 def work_on(
     image, stored, state, work, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
-    step, betas, exact_tau, gradient, first, last, order, sums, key, flags, member, ticket,
+    step, betas, exact_tau, gradient, first, last, order, sums, place, key, flags, member, ticket,
 ):  # fmt: skip
-    """Do on a strip what ``order`` says: iterations, or the certificate's sums.
+    """Do on a strip what ``order`` says: iterations, the certificate's sums, or both.
 
     The first thread returns when all have done it. The others wait for the next ticket, and do that
     one, too, if it has the same ``key``: all arguments are then the same, up to what they contain.
@@ -29,12 +29,13 @@ def work_on(
     huber : float, or None for none
     first, last : int
         The strip's own rows.
-    window
+    order : (7,), float64
+        The number of iterations; the stretch from .. to, as shares, which is of a single wavefront;
+        whether ``image`` and ``stored`` have changed places; what Huber's term shrinks a step by;
+        the share of the flux to measure, or 0 for iterations only; the address of the frame (below
+        2**53).
+    sums, place
         See `measure`.
-    order : (6,), float64
-        The number of iterations, or 0 for the sums; the stretch from .. to, as shares; whether
-        ``image`` and ``stored`` have changed places; what Huber's term shrinks a step by; the
-        share of the flux to measure.
     key, flags, member, ticket
         See `team`.
     """
@@ -44,17 +45,21 @@ def work_on(
         if order[3] != 0:
             data, result = stored, image
         count = int(order[0])
-        if count > 0:
+        done, waves = 0, -(-count // work.shape[0])  # as even as possible
+        for wave in range(waves):
+            stop = count * (wave + 1) // waves
             sweep(
                 data, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step,
-                order[4], betas[:count], order[1], order[2],
+                order[4], betas[done:stop], count - stop, first, last, order[1], order[2],
             )  # fmt: skip
-        else:
+            done = stop
+        if order[5] > 0:
             own = last - first
             measure(
                 data, state, result, rows, edge, radius, huber, volume, anisotropic, coupled, exact,
                 exact_tau, gradient, order[5], first + int(order[1] * own),
-                first + int(order[2] * own), None, sums, None, None, None,
+                first + int(order[2] * own), None, sums, int(order[6]), place,
+                None, None, None,
             )  # fmt: skip
         ticket = stay(flags, member, ticket, key)
         if ticket == 0:

@@ -12,6 +12,7 @@ from .flags import begin, stay
 from .kernels_sweep import divergence
 from .vectors import (
     LANES,
+    array_at,
     convert,
     fill,
     largest,
@@ -53,9 +54,9 @@ def _within(window, column, row, rows, volume):
 @kernel
 def measure(
     image, state, stored, rows, edge, radius, huber, volume, anisotropic, coupled, exact, tau,
-    gradient, feasible, first, last, window, sums, flags, member, ticket,
+    gradient, feasible, first, last, window, sums, address, place, flags, member, ticket,
 ):  # fmt: skip
-    """The sums of the rows first..last; sets ``stored``.
+    """The sums of the rows first..last; sets ``stored``, and a frame.
 
     ``sums`` becomes: the largest squared ``|p| / w``; the slacks s(u1) and s(u0); J(u0), J(u1) and
     the bend ``J(u0) + J(u1) - J(u0 + u1)``; the squares of u1 - u0, u1 and of (stored image -
@@ -78,6 +79,10 @@ def measure(
     window : (3, 2), or None for all
         What is summed: first and last of planes (0 and 1 for images), rows of a plane, and columns,
         which are multiples of LANES. The last is not included.
+    address : int
+        Where the contiguous frame (C, height, width) is, in the dtype of ``stored``; 0 for none.
+    place : three ints
+        Height and width of the frame, and the row of it that is row 0 of the strip.
     flags, member, ticket
         See `team`; None as part of another kernel.
     """
@@ -92,6 +97,8 @@ def measure(
     if volume is not None:
         axes = 3
     flux = channels * axes * size
+    frame_height, width, start = place
+    frame = array_at(address, channels * frame_height * width, stored)
     share = 1.0
     if exact is not None:
         share = feasible
@@ -128,9 +135,15 @@ def measure(
                         state, flux + c * size, channels * size, at + j, at + j - stride,
                         before + j, volume, t_x, t_y, t_z, tau,
                     )  # fmt: skip
-                    place = c * size + at + j
-                    store(stored, place, u1)
-                    u = convert(load(stored, place), tau)
+                    store(stored, c * size + at + j, u1)
+                    u = convert(load(stored, c * size + at + j), tau)
+                    if address != 0 and r < last:
+                        target = (c * frame_height + start + r) * width
+                        if j + LANES <= width:
+                            store(frame, target + j, u1)
+                        else:
+                            for i in range(j, width):
+                                frame[target + i] = stored[c, r + 1, i]
                     if r < last and _within(window, j, r, reach, volume):
                         residual += (u - u1) * (u - u1)
                         if exact is None:

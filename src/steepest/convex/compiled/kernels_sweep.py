@@ -125,9 +125,12 @@ def _project(
 @helper
 def sweep(
     image, state, work, edge, radius, huber, volume, anisotropic, coupled, tau, step, shrinking,
-    betas, begins, ends,
+    betas, later, first, last, begins, ends,
 ):  # fmt: skip
     """``len(betas)`` accelerated dual iterations on a strip, or a stretch of them.
+
+    The flux is then that of the whole image in the strip's own rows, and in one row (or plane) on
+    either side, which the certificate needs.
 
     Parameters
     ----------
@@ -145,6 +148,10 @@ def sweep(
     shrinking : float
         What Huber's term shrinks the ascent step by, if ``huber`` is not None.
     betas : (iterations,)
+    later : int
+        Iterations to be done before the halo is refreshed.
+    first, last : int
+        The strip's own rows. Each iteration needs one row (or plane) less of the halo.
     begins, ends : float
         The stretch, as shares of the wavefront's way. Between stretches, ``work`` must be kept.
     """
@@ -168,7 +175,8 @@ def sweep(
         for k in range(betas.shape[0]):
             r = front - reach * k
             q = r - reach
-            if r < 0 or q >= height:
+            needed = reach * (later + betas.shape[0] - k)
+            if r < first - needed or r < 0 or q >= last + needed or q >= height:
                 continue
             rows = k * (reach + 1)
             new = (rows + r % (reach + 1)) * channels * wide
@@ -193,7 +201,7 @@ def sweep(
                             t_x, t_y, t_z, state,
                         )  # fmt: skip
                         store(work, new + c * wide + j, u)
-                if q >= 0:
+                if q >= 0 and q >= first - needed:
                     _project(
                         state, work, radius, volume, anisotropic, coupled, channels, size,
                         (q + 1) * stride + j, here + j, below + j, new + j, wide,

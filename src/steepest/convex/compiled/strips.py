@@ -21,7 +21,7 @@ class Strip:
     way round, (channels, rows + 1, stride) each; ``state`` is (slots, rows + 1, stride), with y
     and p (see `kernels_sweep`); ``work`` and ``exact`` are rolling rows of a primal image, in the
     image's dtype and in float64; ``sums`` is what was last measured; ``edge`` is 0 from the last
-    column on and 1 before it.
+    column on and 1 before it; ``place`` is where the strip is in the image (see `measure`).
     """
 
     image: np.ndarray
@@ -32,6 +32,7 @@ class Strip:
     edge: np.ndarray
     radius: np.ndarray | None
     sums: np.ndarray
+    place: tuple[int, int, int]
     start: int
     first: int
     last: int
@@ -52,15 +53,17 @@ def make_strips(
     num_axes: int,
     unit: int,
     sweeps: int,
+    most: int,
     weights: np.ndarray | None,
     num_threads: int,
 ) -> list[Strip]:
     """Divide (channels, rows, columns) into strips of whole units: rows, or planes of a volume.
 
-    The halo is a unit for each of ``sweeps`` iterations; a single strip has none.
+    ``sweeps`` iterations are one wavefront. The halo is a unit for each of ``most`` iterations, and
+    one for the certificate; a single strip has none.
     """
     channels, rows, columns = image.shape
-    units, halo = rows // unit, sweeps * unit
+    units, halo = rows // unit, (most + 1) * unit
     count = min(num_threads, units // max(2 * halo // unit, 1), image.size // _PIXELS_PER_THREAD)
     count = max(count, 1)
     stride = -(-columns // LANES) * LANES
@@ -88,6 +91,7 @@ def make_strips(
                 edge=edge,
                 radius=radius,
                 sums=np.zeros(NUM_SUMS),
+                place=(rows, columns, start),
                 start=start,
                 first=low - start,
                 last=high - start,

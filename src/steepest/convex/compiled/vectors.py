@@ -16,10 +16,13 @@ from functools import partial
 from typing import Any
 
 from llvmlite import ir
+from numba import carray
 from numba.core import cgutils, types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
+
+from ...core.compiled import helper
 
 LANES = 16
 
@@ -111,6 +114,20 @@ def store(typing_context: Any, array: Any, position: Any, vector: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), generate
+
+
+@intrinsic
+def _pointer_to(typing_context: Any, address: Any, like: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+
+    return types.CPointer(like.dtype)(types.int64, like), generate
+
+
+@helper
+def array_at(address, size, like):
+    """The array of ``size`` values at an address, of the dtype of ``like``."""
+    return carray(_pointer_to(address, like), size)
 
 
 @intrinsic
