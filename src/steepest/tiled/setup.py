@@ -23,7 +23,7 @@ from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.threads import resolve_num_threads
 from .passes import Passes, Stopped, crew
-from .picture import Kept, Picture, check_picture, deliver, folder_of, scale_of
+from .picture import Kept, Picture, check_picture, deliver, folder_of, scale_of, stored
 from .task import Coarse, Survey, run_survey
 from .windows import Tiling, bytes_of, halo_share, make_tiling
 from .workspace import open_workspace
@@ -182,7 +182,8 @@ class Setup:
         """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
         for frame, name in passes.frames.items():
             lead = (frame,) if len(out.shape) > len(self.picture.shape) else ()
-            deliver(out, lead, self.picture, self.workspace, name, self.tiling)
+            values = stored(self.workspace, name, self.tiling, self.picture)
+            deliver(out, lead, self.picture, values)
 
     @property
     def rounding(self) -> float:
@@ -253,19 +254,22 @@ class Setup:
             levels += 1
         return int(self.workspace.once("levels", np.array(levels)))
 
-    def coarse_start(self, means: np.ndarray, tau: float, tol: float, levels: int) -> Coarse | None:
-        """The flux of the averaged image, solved in one piece."""
-        space = self.tiling.space
-        if max(space) < 64:
-            return None
+    def coarse_energy(self, levels: int) -> TotalVariation:
+        """The energy of the image averaged over blocks."""
         steps = tuple(
             h * 2 ** min(levels, max(n - 1, 0).bit_length())
-            for h, n in zip(self.steps, space, strict=True)
+            for h, n in zip(self.steps, self.tiling.space, strict=True)
         )
+        return replace(self.energy, spacing=steps, weights=self._mean_weights)
+
+    def coarse_start(self, means: np.ndarray, tau: float, tol: float, levels: int) -> Coarse | None:
+        """The flux of the averaged image, solved in one piece."""
+        if max(self.tiling.space) < 64:
+            return None
         coarse = Coarse(f"coarse-{means.dtype}", levels)
         if self.workspace.get(coarse.name, 0) is None:
-            energy = replace(self.energy, spacing=steps, weights=self._mean_weights)
-            dual = make_dual(means, energy.on(means, steps), self.workers)
+            energy = self.coarse_energy(levels)
+            dual = make_dual(means, energy.on(means, energy.spacing), self.workers)
             solve_step(dual, tau, Goal(tol, 500), Momentum(), cold=True)
             self.workspace.put(coarse.name, 0, dual.flux)
         return coarse
