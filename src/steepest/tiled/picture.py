@@ -172,7 +172,7 @@ def stored(store: Workspace, name: str, tiling: Tiling, picture: Picture) -> Val
 
 
 def deliver(out: Any, lead: tuple[int, ...], picture: Picture, values: Values) -> None:
-    """Write ``values(window)``, (channels, \\*window), into ``out[lead]``, whole chunks at a time."""
+    """Write values (channels, \\*window) into ``out[lead]``, whole chunks at a time."""
     chunks = getattr(out, "shards", None) or getattr(out, "chunks", None) or out.shape
     chunks, axis = [int(n) for n in chunks[len(lead) :]], picture.axis
     if axis is not None:
