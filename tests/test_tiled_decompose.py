@@ -1,7 +1,5 @@
 """Decomposition and filters by tiles: the same bands as in one piece, which add up to the image."""
 
-import math
-
 import numpy as np
 import pytest
 
@@ -36,15 +34,12 @@ def test_bands_add_up_to_the_image_and_do_not_depend_on_tiles(shape, dtype):
 
 def test_bands_are_those_of_the_decomposition_in_memory():
     image = picture((200, 220), np.float32)
-    here = tiled.decompose(image, edges=EDGES, t_max=0.3, num_steps=16, halo=32, tol=1e-5)
-    one = spectral.decompose(image, edges=EDGES, t_max=0.3, num_steps=16, tol=1e-5)
+    here = tiled.decompose(image, edges=EDGES, t_max=0.3, num_steps=16, halo=32, tol=1e-4)
+    one = spectral.decompose(image, edges=EDGES, t_max=0.3, num_steps=16, tol=1e-4)
     np.testing.assert_allclose(here.nodes, one.nodes, rtol=1e-6)
-    # every band is made of four frames, divided by their steps and multiplied by their times
-    weight = 4 * (1 + one.nodes[1:-1] / np.diff(one.nodes)[1:]).max()
-    error = weight * (here.flow.solver_error[-1] ** 0.5 + one.flow.solver_error[-1] ** 0.5)
+    scale = np.linalg.norm(image - image.mean())
     for band, other in zip(here.out, [*one.bands, one.residual], strict=True):
-        assert np.linalg.norm(band.astype(float) - other) < min(error, 0.02 * math.sqrt(band.size))
-        assert np.linalg.norm(band.astype(float) - other) < 0.03 * np.linalg.norm(other)
+        assert np.linalg.norm(band.astype(float) - other) < 5e-3 * scale
     np.testing.assert_allclose(here.flow.psnr_bound, one.flow.psnr_bound, atol=1)
 
 
