@@ -144,7 +144,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
         record.lines.append(("filter", said))
         record.values["filter"] = said
         size = sum(np.prod(each.shape) for each in written)
-        _report_clipping(record, sum(each.outside for each in written) / size, dtype)
+        _report_clipping(record, sum(each.outside for each in written) / size, dtype, "")
         written.clear()
         return {"filter": said}
 
@@ -237,11 +237,13 @@ def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarra
     return decomposition.recompose(np.asarray(arguments.gains), rest), words
 
 
-def _report_clipping(record: Record, share: float, dtype: np.dtype) -> None:
+def _report_clipping(
+    record: Record, share: float, dtype: np.dtype, advice: str = " (--float keeps them)"
+) -> None:
     """Report the share of values that were clipped."""
     if dtype.kind != "u":
         return
     record.values["clipped_share"] = share
     if share > 0:
-        words = f"{100 * share:.2g} % of the values did not fit into {dtype} (--float keeps them)"
+        words = f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}"
         record.lines.append(("clipped", words))
