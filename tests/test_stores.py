@@ -198,6 +198,48 @@ def test_commands_write_certified_stores(tmp_path, capsys):
     assert not list(tmp_path.glob("steepest-work*"))
 
 
+def attributes(path):
+    return dict(zarr.open_group(path, mode="r").attrs)
+
+
+@pytest.mark.parametrize("axes", ["yx", "tcyx"])
+def test_bands_in_one_store_or_in_several(tmp_path, axes):
+    pixels = picture((150, 160) if axes == "yx" else (2, 1, 150, 160))
+    stored(tmp_path / "a.zarr", pixels, axes)
+    command = ["decompose", tmp_path / "a.zarr", "--edges", "0.01,0.1", "--t-max", 0.3,
+               "--steps", 8, "--memory", "60MB"]  # fmt: skip
+    assert run(*command, "-o", tmp_path / "b.zarr") == 0
+    out = open_store(tmp_path / "b.zarr")
+    assert out.axes == ("cyx" if axes == "yx" else "tcyx")
+    assert out.units[-1] == UM
+    labels = [each["label"] for each in out.extra["omero"]["channels"]]
+    assert labels == ["band_01", "band_02", "band_03", "residual"]
+    total = out.array[:].sum(axes.count("t"))
+    np.testing.assert_allclose(total, np.squeeze(pixels) / 255, atol=1e-6)
+    assert attributes(tmp_path / "b.zarr")["steepest"]["edges"] == [0, 0.01, 0.1]
+    assert run(*command, "-o", tmp_path / "folder") == 0
+    names = sorted(path.name for path in (tmp_path / "folder").iterdir())
+    assert names == [f"{label}.zarr" for label in labels]
+    band = open_store(tmp_path / "folder" / "band_02.zarr").array[:]
+    assert np.array_equal(np.squeeze(band), out.array[:].take(1, axes.count("t")))
+
+
+def test_filters_write_the_type_of_the_file(tmp_path):
+    pixels = picture((150, 160))
+    stored(tmp_path / "a.zarr", pixels, "yx")
+    for kind in ("--low-pass", "--high-pass"):
+        assert run("filter", tmp_path / "a.zarr", kind, 0.05, "--steps", 8,
+                   "-o", tmp_path / f"{kind[2:]}.zarr") == 0  # fmt: skip
+    low, high = (open_store(tmp_path / f"{kind}-pass.zarr").array[:] for kind in ("low", "high"))
+    assert low.dtype == np.uint8
+    assert low.std() < pixels.std()
+    fits = (high > 0) & (high < 255)
+    np.testing.assert_allclose((low + (high - 127.5))[fits], pixels[fits], atol=1.01)
+    assert run("filter", tmp_path / "a.zarr", "--gains", "1,2,1", "--edges", "0.01,0.1",
+               "--t-max", 0.2, "--steps", 8, "-o", tmp_path / "g.zarr") == 0  # fmt: skip
+    assert "separated at t = 0.01, 0.1" in attributes(tmp_path / "g.zarr")["steepest"]["filter"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -207,8 +249,10 @@ def test_commands_write_certified_stores(tmp_path, capsys):
         (["flow", "a.zarr", "--times", "0.1", "-o", "b.tif"], "are Zarr stores"),
         (["flow", "a.zarr", "--times", "0.1", "--memory", "lots"], "memory='lots'"),
         (["flow", "sample:camera", "--times", "0.1", "--work", "w"], "--work: only for"),
-        (["spectrum", "a.zarr"], "only denoise and flow take Zarr stores"),
+        (["spectrum", "a.zarr"], "is a Zarr store"),
         (["denoise", "a.zarr", "--strength", "0.1", "-o", "a.zarr"], "exists already"),
+        (["decompose", "a.zarr", "--range", "0", "9"], "--range: not available"),
+        (["filter", "a.zarr", "--low-pass", "0.1", "-o", "b.png"], "are Zarr stores"),
         (["denoise", "a.zarr", "--strength", "0.1", "--spacing", "1,2,3"], "2 positive numbers"),
     ],
 )

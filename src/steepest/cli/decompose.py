@@ -16,8 +16,18 @@ from steepest.io import Image, OutputSet, write_image
 from .batch import Record, run_batch
 from .figures import need_figures, spectrum_of, write_figure
 from .inputs import check_folder, given_images, own_folder, read, stem
-from .options import add_bands, add_inputs, add_method, add_model, add_outputs, check_method
-from .pages import Pages, Stack
+from .options import (
+    add_bands,
+    add_inputs,
+    add_method,
+    add_model,
+    add_outputs,
+    band_keywords,
+    check_method,
+)
+from .pages import Pages, Stack, bands_in_words
+from .tiles import EPILOG as LARGE
+from .tiles import SEVERAL, add_tiles, at_the_end, is_tiled, run_tiled
 from .values import add_range, values_of
 
 HELP = "split an image into its structures by contrast and size"
@@ -28,7 +38,8 @@ holds the structures that vanish from the total variation flow within one interv
 contrast times size). The written files add up to the image, up to the rounding of floats. The pages
 of a time series are decomposed one by one, into the same bands.
 """
-EPILOG = """\
+EPILOG = (
+    """\
 examples:
   steepest decompose sample:camera -o bands              a bundled photograph
   steepest decompose photo.jpg --bands 4                 at most four bands
@@ -37,6 +48,7 @@ examples:
   steepest decompose scans/ -o split                     one folder in split/ for each image
   steepest decompose film.tif --pages                    a time series, page by page
   steepest decompose photo.jpg --method learned          use a network, up to time 0.25
+  steepest decompose big.zarr --edges 0.01,0.1 --t-max 0.5 -o bands.zarr    larger than memory
 
 written into the folder (floating-point TIFF, exact; NPY for 1-D signals):
   band_01.tif, band_02.tif, ...   the bands, fine to coarse, values around zero
@@ -45,6 +57,12 @@ written into the folder (floating-point TIFF, exact; NPY for 1-D signals):
 For a series, each file has as many pages as the series, bands.png shows the middle page, and
 spectrum.png the spectra of all pages.
 """
+    + LARGE
+    + """\
+Without figures. Into -o NAME.zarr, the bands are written as channels; into a folder, as stores.
+"""
+)
+_USUAL = 6  # bands
 _OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
 
 
@@ -56,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-figures", action="store_true", help="write no PNG figures")
     add_method(parser)
     add_model(parser, huber=False)
+    add_tiles(parser)
     add_outputs(parser, "folder (default: NAME_bands here)", images=False)
 
 
@@ -63,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Decompose every image."""
     check_method(arguments)
     values_of(arguments)
+    if is_tiled(arguments):
+        return _run_tiled(arguments)
     if not arguments.no_figures:
         need_figures()
     sources = given_images(arguments)
@@ -92,6 +113,32 @@ def run(arguments: argparse.Namespace) -> int:
         return record
 
     return run_batch(arguments, sources, work)
+
+
+def _run_tiled(arguments: argparse.Namespace) -> int:
+    """Decompose images that do not fit in memory."""
+    from steepest import tiled
+
+    keywords, found = {"num_bands": _USUAL, **band_keywords(arguments)}, list[Any]()
+    if "edges" in keywords:
+        del keywords["num_bands"]
+    count = len(arguments.edges) + 1 if arguments.edges else keywords["num_bands"]
+
+    def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
+        if found and "edges" not in keywords:
+            raise InputError(SEVERAL)
+        found.append(tiled.decompose(part, out, **keywords, **options))
+        return at_the_end(found[-1].flow)
+
+    def report(record: Record, results: list[Any]) -> dict[str, Any]:
+        edges = [float(edge) for edge in found[-1].edges if np.isfinite(edge)]
+        record.lines.append(("bands", bands_in_words(found[-1].edges)))
+        record.values["edges"] = edges
+        found.clear()
+        return {"edges": edges}
+
+    tags = [f"band_{k:02d}" for k in range(1, count + 1)]
+    return run_tiled(arguments, [*tags, "residual"], solve, report, bands=True)
 
 
 def _write(folder: Path, pages: Pages, name: str, outputs: OutputSet) -> float:

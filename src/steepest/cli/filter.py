@@ -12,9 +12,20 @@ from steepest.io import check_target, write_image
 
 from .batch import Record, run_batch
 from .inputs import read, targets_of
-from .options import add_bands, add_inputs, add_model, add_outputs, number, numbers, positive
+from .options import (
+    add_bands,
+    add_inputs,
+    add_model,
+    add_outputs,
+    band_keywords,
+    number,
+    numbers,
+    positive,
+)
 from .pages import Pages, bands_in_words
-from .values import add_range, values_of
+from .tiles import EPILOG as LARGE
+from .tiles import SEVERAL, add_tiles, at_the_end, is_tiled, run_tiled
+from .values import Values, add_range, values_of
 
 HELP = "keep, remove or amplify structures by their contrast and size"
 USAGE = "IMAGE [IMAGE ...] --KIND T [options]"
@@ -23,7 +34,8 @@ Spectral filters of the total variation transform. Time plays the role of the wa
 faint structures have small times, large and strong ones have large times. Edges stay sharp. The
 pages of a time series are filtered one by one, all in the same way.
 """
-EPILOG = """\
+EPILOG = (
+    """\
 examples:
   steepest filter photo.png --low-pass 0.05         keep what vanishes after t = 0.05
   steepest filter photo.png --high-pass 0.05        keep only small or faint structures
@@ -38,6 +50,8 @@ examples:
 High-pass, band-pass and --residual-gain 0 remove the mean; zero is then mid-grey in 8- and 16-bit
 results. Find times worth filtering with "steepest spectrum".
 """
+    + LARGE
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_range(parser)
     add_bands(parser)
     add_model(parser, huber=False)
+    add_tiles(parser)
     add_outputs(parser, "file, or folder for several images (default: NAME_filtered here)")
 
 
@@ -74,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Filter every image."""
     _check(arguments)
     values = values_of(arguments)
+    if is_tiled(arguments):
+        return _run_tiled(arguments)
     targets = targets_of(arguments, "filtered")
 
     def work(source: str, label: str) -> Record:
@@ -101,6 +118,52 @@ def run(arguments: argparse.Namespace) -> int:
         return record
 
     return run_batch(arguments, list(targets), work)
+
+
+def _run_tiled(arguments: argparse.Namespace) -> int:
+    """Filter images that do not fit in memory."""
+    from steepest import tiled
+
+    keywords = band_keywords(arguments)
+    written, words = list[_Written](), [""]
+
+    def linear(decomposition: Any) -> np.ndarray:
+        filtered, words[0] = _apply(decomposition, arguments)
+        return filtered
+
+    def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
+        if written and "num_bands" in keywords:
+            raise InputError(SEVERAL)
+        written.append(_Written(out, 0.5 if _drops_mean(arguments) else 0.0))
+        return at_the_end(tiled.apply_filter(part, linear, written[-1], **keywords, **options).flow)
+
+    def report(record: Record, results: list[Any]) -> dict[str, Any]:
+        dtype = written[0].kind
+        grey = _drops_mean(arguments) and dtype.kind == "u"
+        said = words[0] + ("; zero is mid-grey" if grey else "")
+        record.lines.append(("filter", said))
+        record.values["filter"] = said
+        size = sum(np.prod(each.shape) for each in written)
+        _report_clipping(record, sum(each.outside for each in written) / size, dtype, "")
+        written.clear()
+        return {"filter": said}
+
+    return run_tiled(arguments, ["filtered"], solve, report)
+
+
+class _Written:
+    """A store that takes filtered values as floats, and keeps them in its own dtype."""
+
+    def __init__(self, out: Any, grey: float) -> None:
+        self._out, self.kind, self.outside = out, out.dtype, 0
+        self.shape, self.chunks = out.shape[1:], out.chunks[1:]
+        self.dtype = np.dtype("float64" if self.kind.name == "float64" else "float32")
+        self._grey = grey if self.kind.kind == "u" else 0.0
+
+    def __setitem__(self, index: tuple[Any, ...], array: np.ndarray) -> None:
+        values, moved = Values(), array + array.dtype.type(self._grey)
+        self.outside += values.outside(moved, self.kind)
+        self._out[(0, *index)] = values.back(moved, self.kind)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -174,11 +237,13 @@ def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarra
     return decomposition.recompose(np.asarray(arguments.gains), rest), words
 
 
-def _report_clipping(record: Record, share: float, dtype: np.dtype) -> None:
+def _report_clipping(
+    record: Record, share: float, dtype: np.dtype, advice: str = " (--float keeps them)"
+) -> None:
     """Report the share of values that were clipped."""
     if dtype.kind != "u":
         return
     record.values["clipped_share"] = share
     if share > 0:
-        words = f"{100 * share:.2g} % of the values did not fit into {dtype} (--float keeps them)"
+        words = f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}"
         record.lines.append(("clipped", words))

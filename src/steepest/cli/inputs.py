@@ -63,7 +63,9 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
         if name.startswith(SAMPLE) or path.is_file():
             found.append(name)
         elif is_store(path):
-            raise InputError(f"{name}: is a Zarr store; only denoise and flow take Zarr stores")
+            raise InputError(
+                f"{name}: is a Zarr store; those are taken by denoise, flow, decompose and filter"
+            )
         elif path.is_dir():
             found += map(str, image_files(path, recursive=recursive))
         elif glob.has_magic(name):

@@ -1,4 +1,4 @@
-"""Images larger than memory: Zarr stores, and TIFF files with --memory, for two commands."""
+"""Images larger than memory: Zarr stores, and TIFF files with --memory, for some commands."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from time import perf_counter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from steepest.io.stores import (
 from .batch import Record, run_batch
 from .certificates import certificate, together
 from .extras import need
-from .inputs import stem
+from .inputs import own_folder, stem
 from .options import count, spacing_of
 from .progress import progress
 
@@ -36,6 +37,10 @@ Images larger than memory: a Zarr store, or a TIFF file together with --memory, 
 tile and written as OME-Zarr, with the same certificate. Options that need the whole image at once
 are refused.
 """
+SEVERAL = (
+    "--edges: needed for several time points or separate channels, so that the bands mean the same "
+    "in all of them"
+)
 _REFUSED = (
     *("format", "float", "volume", "pages", "range", "accuracy", "max_steps", "strip", "sigma"),
     *("noise", "gain", "read_noise", "offset", "method", "network", "channel_axis", "recursive"),
@@ -88,19 +93,26 @@ def is_tiled(arguments: argparse.Namespace) -> bool:
 
 
 Solve = Callable[[Any, Any, dict[str, Any]], Any]
-Report = Callable[[Record, list[Any]], None]
+Report = Callable[[Record, list[Any]], dict[str, Any] | None]
 
 
 def run_tiled(
-    arguments: argparse.Namespace, tags: Sequence[str], solve: Solve, report: Report
+    arguments: argparse.Namespace,
+    tags: Sequence[str],
+    solve: Solve,
+    report: Report,
+    *,
+    bands: bool = False,
 ) -> int:
     """Compute all images tile by tile.
 
     ``solve(part, out, keywords)`` writes a result for each tag into ``out``, of shape
-    (tags, \\*part.shape), and returns the object with the certificate. ``report`` adds lines.
+    (tags, \\*part.shape), and returns the object with the certificate. ``report`` adds lines, and
+    may return further attributes for the stores. Results that are ``bands`` are floating point, and
+    can be the channels of one store.
     """
     sources, several = list(dict.fromkeys(arguments.images)), len(set(arguments.images)) > 1
-    targets = {name: _targets(name, arguments, tags, several) for name in sources}
+    targets = {name: _targets(name, arguments, tags, several, bands) for name in sources}
     every = [target for group in targets.values() for target in group]
     if len(set(every)) < len(every):
         raise InputError("two results would have the same name; process them separately")
@@ -116,8 +128,10 @@ def run_tiled(
             _describe(record, image)
             keywords = _keywords(arguments, image)
             keywords.update(stack.enter_context(_crew(arguments)))
+            together_in = len(tags) if len(targets[source]) < len(tags) else 0
+            like = _for_bands(image, tags, together_in) if bands else image
             outputs = [
-                stack.enter_context(create_store(path, image, overwrite=arguments.overwrite))
+                stack.enter_context(create_store(path, like, overwrite=arguments.overwrite))
                 for path in targets[source]
             ]
             folder = arguments.work
@@ -130,33 +144,90 @@ def run_tiled(
             results, certificates = [], []
             for number, fixed in enumerate(_items(image, arguments.separate_channels)):
                 start, name = perf_counter(), f"{stem(source)}-{number}"
-                frames = _Frames([Part(output.array, fixed) for output in outputs])
+                frames = _Frames(
+                    [
+                        Part(outputs[0].array, _at_channel(k, fixed, image, like))
+                        for k in range(together_in)
+                    ]
+                    or [Part(output.array, fixed) for output in outputs]
+                )
                 with progress(label, enabled=not arguments.quiet) as on_step:
                     keywords.update(on_step=on_step, work=Path(folder) / name)
                     result = solve(Part(image.array, fixed), frames, keywords)
                 certificates.append(certificate(result, perf_counter() - start))
                 results.append(result)
-            report(record, results)
+            more = report(record, results) or {}
             record.certify(together(certificates))
             for k, output in enumerate(outputs):
-                output.extra["steepest"] = _attribute(arguments.command, tags[k], results, k)
+                tag = "bands" if together_in else tags[k]
+                found = _attribute(arguments.command, tag, results, k)
+                output.extra["steepest"] = {**found, **more}
         return record
 
     return run_batch(arguments, sources, work)
 
 
 def _targets(
-    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool
+    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool, bands: bool
 ) -> list[Path]:
-    """One store for each tag: -o, or stores in the folder -o or in the current one."""
+    """One store for each tag: -o, or stores in the folder -o or in the current one.
+
+    ``bands`` go into one store -o, or in stores of their own in a folder for each image.
+    """
     output = Path(arguments.output or ".")
     if output.suffix == ".zarr":
-        if several or len(tags) > 1:
+        if several or (len(tags) > 1 and not bands):
             raise InputError(f"{output}: a folder is needed for several results, not a store")
         return [output]
     if output.suffix.lower() in (".tif", ".tiff", ".png", ".npy", ".jpg"):
         raise InputError(f"{output}: results of tiles are Zarr stores; give a name in .zarr")
+    if bands:
+        folder = own_folder(name, arguments, "bands", several)
+        return [folder / f"{tag}.zarr" for tag in tags]
     return [output / f"{stem(str(Path(name)))}_{tag}.zarr" for tag in tags]
+
+
+def _for_bands(image: StoredImage, tags: Sequence[str], channels: int) -> StoredImage:
+    """What stores of bands are like: floats, with a channel for each band if ``channels``."""
+    dtype, axes = image.array.dtype, image.axes
+    like: dict[str, Any] = {"extra": {}}
+    shape, chunks = list(image.array.shape), list(getattr(image.array, "chunks", ()))
+    if channels:
+        if dict(zip(axes, shape, strict=True)).get("c", 1) > 1:
+            raise InputError(
+                "-o: the bands of an image with several channels are several stores; give a folder"
+            )
+        at = axes.index("c") if "c" in axes else int(axes.startswith("t"))
+        stop = at + ("c" in axes)
+
+        def with_channel(values: Sequence[Any], value: Any) -> tuple[Any, ...]:
+            return (*values[:at], value, *values[stop:])
+
+        like["axes"] = "".join(with_channel(axes, "c"))
+        for name, value in (("scale", 1.0), ("translation", 0.0), ("units", None)):
+            like[name] = with_channel(getattr(image, name), value)
+        shape, chunks = list(with_channel(shape, channels)), list(chunks)
+        chunks = list(with_channel(chunks, 1)) if chunks else chunks
+        window = {"min": -1.0, "max": 1.0, "start": -0.2, "end": 0.2}
+        like["extra"] = {
+            "omero": {
+                "channels": [
+                    {"label": tag, "color": "FFFFFF", "window": window, "active": True}
+                    for tag in tags
+                ]
+            }
+        }
+    kind = np.dtype("float64" if dtype.name == "float64" else "float32")
+    array = SimpleNamespace(shape=tuple(shape), dtype=kind, chunks=tuple(chunks) or None)
+    return replace(image, array=array, **like)
+
+
+def _at_channel(
+    k: int, fixed: tuple[int | None, ...], image: StoredImage, like: StoredImage
+) -> tuple[int | None, ...]:
+    """Where channel k of an item is in the store of all bands."""
+    places = {**dict(zip(image.axes, fixed, strict=True)), "c": k}
+    return tuple(places[axis] for axis in like.axes)
 
 
 def _describe(record: Record, image: StoredImage) -> None:
@@ -187,7 +258,7 @@ def _keywords(arguments: argparse.Namespace, image: StoredImage) -> dict[str, An
         "isotropic": not arguments.anisotropic,
         "channel_axis": 0 if coupled else None,
         "spacing": spacing_of(arguments.spacing, image),
-        "huber": arguments.huber,
+        "huber": getattr(arguments, "huber", None),
         "tol": arguments.tol,
         "memory": arguments.memory,
         "num_threads": arguments.threads,
@@ -219,6 +290,12 @@ def _crew(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             **workers,
             "executor": client.get_executor(),
         }
+
+
+def at_the_end(flow: Any) -> Any:
+    """A flow with its certificate at the last time only, which bounds all earlier errors."""
+    last = {name: getattr(flow, name)[-1:] for name in ("times", "error_bound", "psnr_bound")}
+    return replace(flow, gap=np.max(flow.gap, keepdims=True), **last)
 
 
 @dataclass(frozen=True)

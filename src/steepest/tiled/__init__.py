@@ -2,7 +2,13 @@
 
 from ..core.lazy import lazily
 
-_WHERE = {"denoise_tv": "denoise", "tv_flow": "flow"}
+_WHERE = {
+    "TiledDecomposition": "decompose",
+    "apply_filter": "decompose",
+    "decompose": "decompose",
+    "denoise_tv": "denoise",
+    "tv_flow": "flow",
+}
 
 __all__ = [*_WHERE]
 

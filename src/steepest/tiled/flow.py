@@ -19,9 +19,10 @@ from ..flows.options import takes_options_of
 from ..flows.result import FlowResult
 from ..flows.time_grid import DEFAULT_GRID, TimeGrid, check_times, make_nodes
 from .dual import TiledDual
+from .passes import Passes
 from .picture import check_out
 from .plan import count_iterations, pieces_of
-from .setup import Setup
+from .setup import Facts, Setup
 from .task import Piece, halo_of
 
 
@@ -77,15 +78,49 @@ def tv_flow(
     out = check_out(out, setup.picture, (len(wanted),))
     places = {float(t): k for k, t in enumerate(wanted)}
     keep = [places.get(float(t)) for t in nodes]
-    march, rounding, done = _March(), 0.0, False
+    march = March()
     with setup:
-        facts, _, scale = setup.scaled(*setup.survey(0))
-        taus = np.diff(nodes * scale, prepend=0.0).tolist()
+        levels = setup.coarse_levels()
+        passes = march.run(setup, *setup.survey(levels), nodes, keep, tol, most)
+        setup.deliver(out, passes)
+        march.finished = True
+    ends = [i for i, frame in enumerate(keep) if frame is not None]
+    result = march.result(setup, nodes, ends, out)
+    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
+        raise NotConverged(str(result.status), result)
+    return result
+
+
+class March:
+    """The time loop: as many steps in one pass as the halo allows; and its certificate."""
+
+    def __init__(self) -> None:
+        self.bounds: list[Bound] = []
+        self.gaps: list[float] = []
+        self.statuses: list[Status] = []
+        self.iterations = 0
+        self.scale, self.rounding, self.finished = 1.0, 0.0, False
+
+    def run(
+        self,
+        setup: Setup,
+        facts: Facts,
+        means: np.ndarray,
+        nodes: np.ndarray,
+        keep: list[int | None],
+        tol: float,
+        most: int,
+    ) -> Passes:
+        """March through all nodes; node i is stored as the frame of number ``keep[i]``."""
+        facts, _, self.scale = setup.scaled(facts, means)
+        del means
+        ends = nodes * self.scale
+        taus = np.diff(ends, prepend=0.0).tolist()
         if needs_double(setup.like, setup.energy, max(taus), facts.largest):
             setup.use_double()
         goal = Goal(tol, most, reference=NEGLIGIBLE * facts.contrast)
         expected = count_iterations(
-            setup.picture, setup.weights, setup.energy, nodes * scale, goal, setup.workers
+            setup.picture, setup.weights, setup.energy, ends, goal, setup.workers
         )
         counts = setup.workspace.once("counts", np.array(expected))
         floors = [rounding_floor(setup.like, setup.energy, t, facts.largest) for t in taus]
@@ -93,47 +128,37 @@ def tv_flow(
         passes = setup.passes()
         # short steps have small gaps, which sums in float32 would hide: each pass would run twice
         dual = TiledDual(passes, setup.halo, exact=True)
-        march.run(dual, setup.halo, taus, goals, counts.tolist(), keep)
-        setup.deliver(out, passes)
-        rounding, done = setup.rounding, True
-    if not done:
-        march.bounds = [Bound(math.inf, math.inf, math.inf)] * len(nodes)
-        march.gaps, march.statuses = [math.inf] * len(nodes), [Status.STOPPED]
-        scale = 1.0
-    ends = [i for i, frame in enumerate(keep) if frame is not None]
-    bounds = [march.bounds[i] for i in ends]
-    error = np.array([bound.distance for bound in bounds]) / scale + rounding
-    starts = [0, *(i + 1 for i in ends[:-1])]
-    result = FlowResult(
-        images=out,
-        times=wanted,
-        flux=None,
-        gap=np.array([max(march.gaps[a : b + 1]) for a, b in zip(starts, ends, strict=True)]),
-        error_bound=error,
-        psnr_bound=np.array([psnr_bound(e, setup.picture.size, setup.data_range) for e in error]),
-        solver_error=np.array([bound.solver_share for bound in bounds]) / scale**2,
-        time_error=np.array([bound.time_share for bound in bounds]) / scale**2,
-        iterations=march.iterations,
-        num_steps=len(nodes),
-        status=Status.worst(march.statuses),
-        data_range=setup.data_range,
-        state=None,
-    )
-    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
-        raise NotConverged(str(result.status), result)
-    return result
+        self._march(dual, setup.halo, taus, goals, counts.tolist(), keep)
+        self.rounding = setup.rounding
+        return passes
 
+    def result(self, setup: Setup, nodes: np.ndarray, ends: Sequence[int], out: Any) -> FlowResult:
+        """The certificate at the nodes of these indices; infinite if the march was stopped."""
+        if not self.finished:
+            self.bounds = [Bound(math.inf, math.inf, math.inf)] * len(nodes)
+            self.gaps, self.statuses = [math.inf] * len(nodes), [Status.STOPPED]
+            self.scale = 1.0
+        scale, bounds = self.scale, [self.bounds[i] for i in ends]
+        error = np.array([bound.distance for bound in bounds]) / scale + self.rounding
+        size, span = setup.picture.size, setup.data_range
+        starts = [0, *(i + 1 for i in ends[:-1])]
+        return FlowResult(
+            images=out,
+            times=nodes[list(ends)],
+            flux=None,
+            gap=np.array([max(self.gaps[a : b + 1]) for a, b in zip(starts, ends, strict=True)]),
+            error_bound=error,
+            psnr_bound=np.array([psnr_bound(e, size, span) for e in error]),
+            solver_error=np.array([bound.solver_share for bound in bounds]) / scale**2,
+            time_error=np.array([bound.time_share for bound in bounds]) / scale**2,
+            iterations=self.iterations,
+            num_steps=len(nodes),
+            status=Status.worst(self.statuses),
+            data_range=span,
+            state=None,
+        )
 
-class _March:
-    """The time loop: as many steps in one pass as the halo allows."""
-
-    def __init__(self) -> None:
-        self.bounds: list[Bound] = []
-        self.gaps: list[float] = []
-        self.statuses: list[Status] = []
-        self.iterations = 0
-
-    def run(
+    def _march(
         self,
         dual: TiledDual,
         halo: int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -17,6 +17,8 @@ from ..core.namespace import to_float64
 from .windows import Tiling, Window
 from .workspace import Workspace, read
 
+Values = Callable[[Window], np.ndarray]
+
 _BLOCK = {1: 1 << 22, 2: 2048, 3: 160}  # pixels along each axis that are written at a time
 
 
@@ -25,13 +27,14 @@ class Picture:
     """Anything with ``shape``, ``dtype`` and slicing: an array of NumPy, zarr, h5py, a memory map.
 
     Values are multiplied by ``scale``, a power of two that brings them near one, and computed in
-    float64 if ``double``.
+    float64 if ``double``. Results of integer images are floating point if ``floats``.
     """
 
     array: Any
     channel_axis: int | None
     scale: float = 1.0
     double: bool = False
+    floats: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,7 +71,10 @@ class Picture:
     @property
     def result_dtype(self) -> np.dtype:
         """The dtype of results."""
-        return _result_dtype(self.array.dtype)
+        kind = np.dtype(self.array.dtype)
+        if self.floats and kind.name != "float64":
+            return np.dtype(np.float32)
+        return np.dtype(np.float32) if kind.kind == "b" else kind.newbyteorder("=")
 
     def index(self, window: Window) -> tuple[Any, ...]:
         """The window in the caller's axes."""
@@ -138,11 +144,6 @@ def _dtype_of(image: Any) -> np.dtype | None:
         return None
 
 
-def _result_dtype(dtype: Any) -> np.dtype:
-    kind = np.dtype(dtype)
-    return np.dtype(np.float32) if kind.kind == "b" else kind.newbyteorder("=")
-
-
 def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
     """``out``, of shape (\\*lead, \\*image), or a new NumPy array if it is None.
 
@@ -164,16 +165,20 @@ def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
     return out
 
 
-def deliver(
-    out: Any, lead: tuple[int, ...], picture: Picture, store: Workspace, name: str, tiling: Tiling
-) -> None:
-    """Write the tiles of this name into ``out[lead]``, whole chunks at a time."""
+def stored(store: Workspace, name: str, tiling: Tiling, picture: Picture) -> Values:
+    """The values of a frame in the workspace, by windows."""
+    lead, dtype = (picture.channels,), picture.result_dtype
+    return lambda window: read(store, name, tiling, window, lead, dtype)
+
+
+def deliver(out: Any, lead: tuple[int, ...], picture: Picture, values: Values) -> None:
+    """Write values (channels, \\*window) into ``out[lead]``, whole chunks at a time."""
     chunks = getattr(out, "shards", None) or getattr(out, "chunks", None) or out.shape
     chunks, axis = [int(n) for n in chunks[len(lead) :]], picture.axis
     if axis is not None:
         del chunks[axis]
-    for window in _blocks(tiling.space, chunks):
-        part = read(store, name, tiling, window, (picture.channels,), picture.result_dtype)
+    for window in _blocks(picture.space, chunks):
+        part = values(window)
         out[(*lead, *picture.index(window))] = (
             part[0] if axis is None else np.moveaxis(part, 0, axis)
         )

@@ -20,9 +20,14 @@ _MARGIN = 1.1  # doing a pass again costs more than some iterations too many
 _PATCH = {1: 8192, 2: 320, 3: 64}  # pixels along each axis of a patch
 
 
-def sample(space: tuple[int, ...], read: Callable[[Window], np.ndarray]) -> np.ndarray:
-    """A mosaic of patches from all over the grid, (\\*lead, \\*mosaic)."""
-    side, ndim = _PATCH[len(space)], len(space)
+def sample(
+    space: tuple[int, ...], read: Callable[[Window], np.ndarray], most: int = 8192
+) -> np.ndarray:
+    """A mosaic of patches, of at most ``most`` pixels per axis, from all over the grid.
+
+    The shape is (\\*lead, \\*mosaic).
+    """
+    side, ndim = max(min(_PATCH[len(space)], most), 1), len(space)
     starts = [
         sorted({int(x) for x in np.linspace(0, max(n - side, 0), _PATCHES if n > side else 1)})
         for n in space

@@ -23,7 +23,7 @@ from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.threads import resolve_num_threads
 from .passes import Passes, Stopped, crew
-from .picture import Kept, Picture, check_picture, deliver, folder_of, scale_of
+from .picture import Kept, Picture, check_picture, deliver, folder_of, scale_of, stored
 from .task import Coarse, Survey, run_survey
 from .windows import Tiling, bytes_of, halo_share, make_tiling
 from .workspace import open_workspace
@@ -38,10 +38,11 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 @dataclass(frozen=True)
 class Facts:
-    """What a survey found: largest magnitude and contrast energy of the values."""
+    """What a survey found: largest magnitude, contrast energy, largest deviation from the mean."""
 
     largest: float
     contrast: float
+    deviation: float
 
 
 class Like:
@@ -60,6 +61,7 @@ class Setup:
         beside: Any,
         energy: TotalVariation,
         signature: str,
+        floats: bool = False,
         *,
         weights: Any = None,
         spacing: float | Sequence[float] | None = None,
@@ -73,7 +75,7 @@ class Setup:
         num_threads: int | None = None,
         on_step: Callback | None = None,
     ) -> None:
-        picture = check_picture(image, channel_axis)
+        picture = replace(check_picture(image, channel_axis), floats=floats)
         self.steps = check_spacing(spacing, len(picture.space))
         energy = energy.on(np.zeros((1, *(1,) * len(picture.space)), np.float32), self.steps)
         self.picture, self.energy = picture, energy
@@ -96,7 +98,7 @@ class Setup:
         self.signature = f"{signature} {described} {halo}"
         self._work, self._beside, self._executor = work, folder_of(beside, image), executor
         self._threads = 1 if executor is None else threads
-        self._report = Reporter(on_step)
+        self.report = Reporter(on_step)
         self._stack, self._largest, self._mean_weights = ExitStack(), 0.0, None
 
     def __enter__(self) -> Self:
@@ -104,12 +106,12 @@ class Setup:
         try:
             self.workspace = enter(open_workspace(self._work, self._beside, self.signature))
             self._resume_tiling()
-            self.workspace.check_space(self._disk)
+            self.check_space(1)
             if self._executor is not None:
                 self.picture = self._carried(self.picture, "image")
                 if self.weights is not None:
                     self.weights = self._carried(self.weights, "weights")
-            self.crew = enter(crew(self._executor, self.workers, self._threads, self._report))
+            self.crew = enter(crew(self._executor, self.workers, self._threads, self.report))
         except BaseException:
             self._stack.__exit__(*sys.exc_info())
             raise
@@ -153,11 +155,11 @@ class Setup:
             )
         self.workers = min(self.workers, fitting)
 
-    @property
-    def _disk(self) -> float:
-        """Bytes in the workspace: flux and data of two states, and the result."""
+    def check_space(self, frames: int) -> None:
+        """Check that the disk has room for flux and data of two states, and for the frames."""
         values = 2 * (2 * len(self.picture.space) + 1) * self.picture.dtype.itemsize
-        return self.picture.size * (values + 2 * self.picture.result_dtype.itemsize)
+        results = (frames + 1) * self.picture.result_dtype.itemsize  # one may be done again
+        self.workspace.check_space(self.picture.size * (values + results))
 
     def _carried(self, picture: Picture, name: str) -> Picture:
         """An array in memory is put into the workspace, where other processes can read it."""
@@ -182,7 +184,8 @@ class Setup:
         """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
         for frame, name in passes.frames.items():
             lead = (frame,) if len(out.shape) > len(self.picture.shape) else ()
-            deliver(out, lead, self.picture, self.workspace, name, self.tiling)
+            values = stored(self.workspace, name, self.tiling, self.picture)
+            deliver(out, lead, self.picture, values)
 
     @property
     def rounding(self) -> float:
@@ -230,7 +233,8 @@ class Setup:
         if self._range is None:
             self.data_range = data_range
         self._largest = float(max(abs(low), abs(high)))
-        return Facts(self._largest, contrast), means
+        off = np.maximum(rows[:, 1].max(0) - mean, mean - rows[:, 0].min(0))
+        return Facts(self._largest, contrast, float(off.max())), means
 
     def scaled(self, facts: Facts, means: np.ndarray) -> tuple[Facts, np.ndarray, float]:
         """Bring the values near one (see `flows.problem`)."""
@@ -239,7 +243,7 @@ class Setup:
             self.picture = replace(self.picture, scale=scale)
             self.energy = self.energy.scaled(scale)
             means = (means.astype(np.float64) * scale).astype(means.dtype)
-            facts = Facts(facts.largest * scale, facts.contrast * scale**2)
+            facts = Facts(facts.largest * scale, facts.contrast * scale**2, facts.deviation * scale)
         return facts, means, scale
 
     def coarse_levels(self) -> int:
@@ -253,19 +257,22 @@ class Setup:
             levels += 1
         return int(self.workspace.once("levels", np.array(levels)))
 
-    def coarse_start(self, means: np.ndarray, tau: float, tol: float, levels: int) -> Coarse | None:
-        """The flux of the averaged image, solved in one piece."""
-        space = self.tiling.space
-        if max(space) < 64:
-            return None
+    def coarse_energy(self, levels: int) -> TotalVariation:
+        """The energy of the image averaged over blocks of ``2**levels`` pixels."""
         steps = tuple(
             h * 2 ** min(levels, max(n - 1, 0).bit_length())
-            for h, n in zip(self.steps, space, strict=True)
+            for h, n in zip(self.steps, self.tiling.space, strict=True)
         )
+        return replace(self.energy, spacing=steps, weights=self._mean_weights)
+
+    def coarse_start(self, means: np.ndarray, tau: float, tol: float, levels: int) -> Coarse | None:
+        """The flux of the averaged image, solved in one piece."""
+        if max(self.tiling.space) < 64:
+            return None
         coarse = Coarse(f"coarse-{means.dtype}", levels)
         if self.workspace.get(coarse.name, 0) is None:
-            energy = replace(self.energy, spacing=steps, weights=self._mean_weights)
-            dual = make_dual(means, energy.on(means, steps), self.workers)
+            energy = self.coarse_energy(levels)
+            dual = make_dual(means, energy.on(means, energy.spacing), self.workers)
             solve_step(dual, tau, Goal(tol, 500), Momentum(), cold=True)
             self.workspace.put(coarse.name, 0, dual.flux)
         return coarse

@@ -127,7 +127,8 @@ def run_job(job: Job) -> np.ndarray:
     dual = _resumed(job, window)
     within = [(part.start, part.stop) for part in inner]
     sums = []
-    for piece in job.pieces:
+    last = max((i for i, piece in enumerate(job.pieces) if piece.advance), default=-1)
+    for i, piece in enumerate(job.pieces):
         dual.set_step(piece.tau, piece.relaxation)
         if piece.shrink != 1.0:
             dual.shrink_flux(piece.shrink)
@@ -143,8 +144,8 @@ def run_job(job: Job) -> np.ndarray:
             job.store.put(job.frames[piece.keep], number, frame)
         if piece.advance:
             dual.advance()
-    if job.target.data is not None and any(piece.advance for piece in job.pieces):
-        job.store.put(job.target.data, number, dual.image[cut])
+            if i == last and job.target.data is not None:  # a later piece may measure again
+                job.store.put(job.target.data, number, dual.image[cut])
     if job.target.flux is not None:
         job.store.put(job.target.flux, number, np.stack([a[cut] for a in dual.warm]))
     total = np.array(sums).reshape(-1, NUM_SUMS)

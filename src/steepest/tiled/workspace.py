@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import product
@@ -65,10 +65,15 @@ class Workspace:
 
     def once(self, name: str, array: np.ndarray) -> np.ndarray:
         """The array that was put first under this name: this one, or that of interrupted work."""
+        return self.made_once(name, lambda: array)
+
+    def made_once(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array that was put under this name, or else the one that is made and put now."""
         found = self.get(name, 0)
         if found is None:
-            self.put(name, 0, array)
-        return array if found is None else found
+            found = make()
+            self.put(name, 0, found)
+        return found
 
     def drop(self, name: str) -> None:
         """Delete all arrays of this name."""

@@ -1,0 +1,301 @@
+"""Spectral decomposition and filters of arrays that do not fit in memory.
+
+Bands, residual and all filters are linear combinations of the frames of the flow. A filter applied
+to a decomposition whose "frames" are the unit vectors therefore returns its coefficients, and shows
+which frames are needed at all: a band needs the two frames around each of its ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+
+from ..convex.total_variation import TotalVariation, norm_of
+from ..core.errors import InputError, NotConverged
+from ..core.numbers import check_count, check_number
+from ..core.status import Status
+from ..flows.options import takes_options_of
+from ..flows.result import FlowResult
+from ..flows.time_grid import TimeGrid
+from ..spectral.decomposition import (
+    DEFAULT_NUM_BANDS,
+    Decomposition,
+    check_edges,
+    nodes_of,
+    problem_of,
+)
+from ..spectral.decomposition import decompose as decompose_in_memory
+from .flow import March
+from .passes import Stopped
+from .picture import check_out, deliver, stored
+from .plan import sample
+from .setup import Facts, Setup
+from .task import read_weights
+from .windows import Window
+
+_WHOLE = np.array([0.0, np.inf])
+
+
+@dataclass(frozen=True, eq=False)
+class TiledDecomposition:
+    """Bands and residual, or a filtered image, written tile by tile.
+
+    Attributes
+    ----------
+    out : array-like
+        What was written: the bands and the residual along the first axis, or the filtered image.
+    nodes : array (N + 1,)
+        Times of the frames, starting with 0.
+    edges : array (B + 1,)
+        Band k holds the structures that vanish in ``edges[k] <= t < edges[k + 1]``.
+    flow : FlowResult
+        Certificate and status of the flow at ``nodes[1:]``; its ``images`` are None.
+    """
+
+    out: Any
+    nodes: np.ndarray
+    edges: np.ndarray
+    flow: FlowResult
+
+
+def _combined(
+    image: Any,
+    out: Any,
+    parts: Callable[[Decomposition], np.ndarray],
+    lead: tuple[int, ...],
+    name: str,
+    count: int,
+    given: np.ndarray | None,
+    *,
+    t_max: float | None = None,
+    num_steps: int | None = None,
+    grid: str | TimeGrid = "log",
+    tol: float = 1e-2,
+    isotropic: bool = True,
+    max_num_iter: int = 5000,
+    raise_on_failure: bool = False,
+    **options: Any,
+) -> TiledDecomposition:
+    """Write linear combinations of the frames of the flow, whose coefficients ``parts`` finds."""
+    tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
+    end = None if t_max is None else check_number(t_max, "t_max", positive=True)
+    energy = TotalVariation(norm=norm_of(isotropic))
+    chosen = None if given is None else given.tolist()
+    described = f"{name} {chosen} {count} {end} {num_steps} {grid} {tol} {energy} {most}"
+    setup = Setup(image, out, energy, described, True, **options)
+    out = check_out(out, setup.picture, lead)
+    march, nodes, edges = March(), np.zeros(2), _WHOLE
+    with setup:
+        store, levels = setup.workspace, setup.coarse_levels()
+        facts, means = setup.survey(levels)
+        times = partial(_nodes, setup, facts, means, levels, end, num_steps, grid)
+        nodes = store.made_once("nodes", times)
+        edges = given
+        if edges is None:
+            edges = store.made_once("edges", partial(_edges, setup, nodes, count, tol))
+        size, no_flow = nodes.size, cast(FlowResult, None)
+        unit = Decomposition(np.zeros(size), nodes, np.eye(size), edges, no_flow, None, (1.0,))
+        rows = parts(unit)
+        if rows.shape != (math.prod(lead), size):
+            raise InputError(f"linear: returned shape {rows.shape[1:]}, not that of the image")
+        if not np.array_equal(store.once("rows", rows), rows):
+            raise InputError("work: the filter has changed since this work was interrupted")
+        used = np.any(rows[:, 1:] != 0, axis=0)
+        keep = [n if needed else None for n, needed in enumerate(used, 1)]
+        setup.check_space(int(used.sum()))
+        passes = march.run(setup, facts, means, nodes[1:], keep, tol, most)
+        del means
+        frames = {
+            n: stored(store, stored_as, setup.tiling, setup.picture)
+            for n, stored_as in passes.frames.items()
+        }
+        frames[0] = lambda window: setup.picture.restored(setup.picture.read(window))
+        for k, row in enumerate(rows):
+            deliver(out, (k,) if lead else (), setup.picture, _sum_of(row, frames))
+        march.finished = True
+    flow = march.result(setup, nodes[1:], range(nodes.size - 1), None)
+    if raise_on_failure and not (flow.converged or flow.status is Status.STOPPED):
+        raise NotConverged(str(flow.status), flow)
+    return TiledDecomposition(out, nodes, edges, flow)
+
+
+_with_options = takes_options_of(_combined, Setup)
+
+
+@_with_options
+def decompose(
+    image: Any,
+    out: Any = None,
+    *,
+    num_bands: int | None = None,
+    edges: Sequence[float] | None = None,
+    **options: Any,
+) -> TiledDecomposition:
+    """Split an array that does not fit in memory into bands of structures and a residual.
+
+    The bands are those of `steepest.spectral.decompose`, from the flow of `tv_flow` of this module.
+    They and the residual add up to the image, up to the rounding of floats.
+
+    Parameters
+    ----------
+    image, out
+        As in `denoise_tv` of this module; ``out`` has the shape (B + 1, \\*image.shape) for B bands
+        and the residual, and dtype float64 for float64 images and float32 for all others.
+    num_bands : int, optional
+        Number of bands (default 6). Their edges are chosen from the spectrum of a sample: patches
+        from all over the image. If it has fewer structures, the last bands are zero.
+    edges : increasing sequence of times, optional
+        Times that separate the bands, instead of ``num_bands``.
+    t_max : float, optional
+        Last time of the flow. The default is an estimate of the extinction time, from the image
+        averaged over blocks. On large images, times above one take very many passes.
+    num_steps, grid, isotropic
+        As in `steepest.spectral.decompose`.
+    tol : float
+        Relative duality gap of each step (default 1e-2).
+    weights, spacing, channel_axis, data_range, halo, memory, work, executor, num_workers, on_step
+        As in `denoise_tv` of this module.
+    max_num_iter, num_threads, raise_on_failure
+        As in `tv_flow` of this module. The folder ``work`` needs two further floats per pixel for
+        each band.
+
+    Returns
+    -------
+    TiledDecomposition
+
+    Raises
+    ------
+    InputError
+        Bad image, edges or options, or a folder that belongs to other work.
+    NotConverged
+        If a tolerance is not met and ``raise_on_failure=True``.
+    """
+    if num_bands is not None and edges is not None:
+        raise InputError("give num_bands= or edges=, not both")
+    count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
+    given = None if edges is None else check_edges(edges)
+    parts = 1 + (count if given is None else given.size - 1)
+
+    def all_parts(unit: Decomposition) -> np.ndarray:
+        return np.array([*unit.bands, unit.residual])
+
+    return _combined(image, out, all_parts, (parts,), "decompose", count, given, **options)
+
+
+@_with_options
+def apply_filter(
+    image: Any,
+    linear: Callable[[Decomposition], np.ndarray],
+    out: Any = None,
+    *,
+    num_bands: int | None = None,
+    edges: Sequence[float] | None = None,
+    **options: Any,
+) -> TiledDecomposition:
+    """Filter an array that does not fit in memory by its structures, like an equaliser.
+
+    Parameters
+    ----------
+    image, out
+        As in `decompose` of this module; ``out`` has the shape of ``image``.
+    linear : callable
+        Takes a `Decomposition` and returns the filtered image, a linear combination of its frames:
+        ``lambda d: steepest.spectral.low_pass(d, 0.1)`` or ``lambda d: d.recompose([0, 1, 2])``. It
+        is called once, with unit vectors in place of the frames, to find its coefficients.
+    num_bands, edges : optional
+        As in `decompose` of this module. The default is a single band, which is all that filters
+        with a gain curve need.
+    t_max, num_steps, grid, tol, isotropic, weights, spacing, channel_axis, data_range, halo, memory
+        As in `decompose` of this module.
+    work, executor, num_workers, on_step, max_num_iter, num_threads, raise_on_failure
+        As in `decompose` of this module. Gain curves that are not constant over long intervals
+        need all frames in the folder ``work``.
+
+    Returns
+    -------
+    TiledDecomposition
+        ``out`` is the filtered image in floating point.
+
+    Raises
+    ------
+    InputError, NotConverged
+        As `decompose` of this module.
+    """
+    if num_bands is not None and edges is not None:
+        raise InputError("give num_bands= or edges=, not both")
+    count = 1 if num_bands is None else check_count(num_bands, "num_bands")
+    given = _WHOLE if count == 1 else None
+    if edges is not None:
+        given = check_edges(edges)
+
+    def one(unit: Decomposition) -> np.ndarray:
+        return np.asarray(linear(unit))[None]
+
+    return _combined(image, out, one, (), "apply_filter", count, given, **options)
+
+
+def _sum_of(
+    row: np.ndarray, frames: dict[int, Callable[[Window], np.ndarray]]
+) -> Callable[[Window], np.ndarray]:
+    """The linear combination of the frames with these coefficients, by windows."""
+
+    def values(window: Window) -> np.ndarray:
+        terms = ((row[n], frames[n](window)) for n in sorted(frames) if row[n])
+        first = frames[0](window)
+        total = np.zeros(first.shape)
+        for coefficient, frame in terms:
+            total += coefficient * frame
+        return total.astype(first.dtype)
+
+    return values
+
+
+def _nodes(
+    setup: Setup,
+    facts: Facts,
+    means: np.ndarray,
+    levels: int,
+    end: float | None,
+    num_steps: int | None,
+    grid: str | TimeGrid,
+) -> np.ndarray:
+    """The times of the frames, as `steepest.spectral.decompose` chooses them."""
+    energy = setup.coarse_energy(levels)
+    if end is None and not isinstance(grid, TimeGrid):
+        coarse = problem_of(
+            means, isotropic=energy.isotropic, weights=energy.weights, channel_axis=0,
+            spacing=energy.spacing,
+        )  # fmt: skip
+        report = setup.report
+        last = nodes_of([coarse], None, None, "uniform", setup.workers, report.stage)[-1]
+        if report.stopped:
+            raise Stopped
+        # details of blocks with sides h, 2 h, .. vanish soon (see `extinction_estimate`)
+        end = float(last) + facts.deviation * math.hypot(*energy.steps)
+    heaviest = 1.0 if energy.weights is None else float(energy.weights.max()) or 1.0
+    # two pixels, of which nothing vanishes sooner than of the image
+    pair = np.array([-facts.deviation, facts.deviation])
+    like = problem_of(pair, spacing=min(setup.steps) / heaviest)
+    return nodes_of([like], end, num_steps, grid, setup.workers)
+
+
+def _edges(setup: Setup, nodes: np.ndarray, count: int, tol: float) -> np.ndarray:
+    """The edges of ``count`` bands, chosen from the spectrum of a sample of the image."""
+    picture, weights = setup.picture, setup.weights
+    held = 8 * picture.channels * (nodes.size + 4)  # bytes per pixel
+    side = int((setup.budget / 4 / held) ** (1 / len(picture.space)) / 2)
+    shares = None
+    if weights is not None:
+        shares = sample(picture.space, lambda window: read_weights(weights, window), side)
+    page = decompose_in_memory(
+        sample(picture.space, picture.read, side), num_bands=count, tol=tol, channel_axis=0,
+        grid=TimeGrid(tuple(nodes[1:])), isotropic=setup.energy.isotropic, weights=shares,
+        spacing=setup.steps, num_threads=setup.workers,
+    )  # fmt: skip
+    missing = count + 1 - page.edges.size
+    return np.concatenate([page.edges, np.full(missing, np.inf)])

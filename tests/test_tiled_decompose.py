@@ -1,0 +1,124 @@
+"""Decomposition and filters by tiles: the same bands as in one piece, which add up to the image."""
+
+import numpy as np
+import pytest
+
+from steepest import InputError, Status, TimeGrid, spectral, tiled
+
+EDGES = [0.01, 0.1]
+
+
+def picture(shape, dtype=np.uint8, seed=0):
+    """A bright block in noise."""
+    rng = np.random.default_rng(seed)
+    u = rng.normal(0.3, 0.08, shape)
+    u[tuple(slice(n // 4, n // 2) for n in shape[:2])] += 0.4
+    return np.rint(255 * np.clip(u, 0, 1)).astype(dtype) if dtype == np.uint8 else u.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(300, 333), (200, 150, 2), (70, 40, 50)])
+def test_bands_add_up_to_the_image_and_do_not_depend_on_tiles(shape, dtype):
+    image, axis = picture(shape, dtype), -1 if shape[-1] == 2 else None
+    options = dict(edges=EDGES, t_max=0.3, num_steps=12, channel_axis=axis, halo=24)
+    memory = "25MB" if len(shape) == 2 else "80MB"
+    small = tiled.decompose(image, memory=memory, num_threads=1, **options)
+    large = tiled.decompose(image, memory="1GB", num_threads=2, **options)
+    assert np.array_equal(small.out, large.out)
+    assert small.out.shape == (4, *shape)
+    assert small.out.dtype == (np.float64 if dtype == np.float64 else np.float32)
+    floats = image / 255 if dtype == np.uint8 else image
+    eps = 4 * np.finfo(small.out.dtype).eps
+    np.testing.assert_allclose(small.out.sum(0, dtype=np.float64), floats, atol=eps * 2)
+
+
+def test_bands_are_those_of_the_decomposition_in_memory():
+    image = picture((200, 220), np.float32)
+    here = tiled.decompose(image, edges=EDGES, t_max=0.3, num_steps=16, halo=32, tol=1e-4)
+    one = spectral.decompose(image, edges=EDGES, t_max=0.3, num_steps=16, tol=1e-4)
+    np.testing.assert_allclose(here.nodes, one.nodes, rtol=1e-6)
+    scale = np.linalg.norm(image - image.mean())
+    for band, other in zip(here.out, [*one.bands, one.residual], strict=True):
+        assert np.linalg.norm(band.astype(float) - other) < 5e-3 * scale
+    np.testing.assert_allclose(here.flow.psnr_bound, one.flow.psnr_bound, atol=1)
+
+
+def test_filters_are_combinations_of_the_bands():
+    image = picture((150, 170))
+    options = dict(edges=EDGES, t_max=0.3, num_steps=10)
+    bands = tiled.decompose(image, **options).out.astype(float)
+    gained = tiled.apply_filter(image, lambda d: d.recompose([2, 0, 1], 0.5), **options)
+    expected = 2 * bands[0] + bands[2] + 0.5 * bands[3]
+    np.testing.assert_allclose(gained.out, expected, atol=1e-6)
+    low = tiled.apply_filter(image, lambda d: spectral.low_pass(d, 0.05), t_max=0.3, num_steps=10)
+    high = tiled.apply_filter(image, lambda d: spectral.high_pass(d, 0.05), t_max=0.3, num_steps=10)
+    np.testing.assert_allclose(low.out + high.out.astype(float), image / 255, atol=1e-6)
+    curve = tiled.apply_filter(
+        image.astype(np.float32) * 1e9, lambda d: d.recompose(lambda t: t / (t + 1e7)),
+        grid=TimeGrid((0.05e9, 0.1e9, 0.2e9, 0.3e9)),
+    )  # fmt: skip
+    one = spectral.decompose(image.astype(float), grid=TimeGrid((0.05, 0.1, 0.2, 0.3)))
+    other = one.recompose(lambda t: t / (t + 0.01))
+    assert np.linalg.norm(curve.out / 1e9 - other) < 0.01 * np.linalg.norm(other)
+
+
+def test_bands_and_last_time_are_found_where_not_given():
+    image = np.zeros((64, 64), np.float32)
+    image[20:40, 20:40] = 1
+    image[5:8, 50:53] = 1
+    found = tiled.decompose(image, num_bands=3, num_steps=30, tol=1e-3)
+    one = spectral.decompose(image, num_bands=3, tol=1e-3, grid=TimeGrid(tuple(found.nodes[1:])))
+    assert np.array_equal(found.edges, one.edges)
+    assert found.nodes[-1] > spectral.extinction_time(image) / 2
+    assert np.ptp(found.out[-1]) < 1e-2
+    assert found.out[-1].mean() == pytest.approx(image.mean(), abs=1e-3)
+    flat = tiled.decompose(np.full((40, 50), 0.5), num_bands=3)
+    assert np.all(flat.out[:3] == 0)
+    assert np.all(flat.out[3] == 0.5)
+
+
+def test_interrupted_decomposition_resumes(tmp_path):
+    image, seen = picture((256, 256), np.float32), []
+    options = dict(num_bands=2, t_max=0.2, num_steps=12, memory="25MB", halo=24, num_workers=1)
+    whole = tiled.decompose(image, **options)
+
+    def stop(step):
+        seen.append(step.stage)
+        return step.stage == "pass 3"
+
+    out = np.full((3, *image.shape), 7, np.float32)
+    stopped = tiled.decompose(image, out, on_step=stop, work=tmp_path / "w", **options)
+    assert stopped.flow.status is Status.STOPPED
+    assert np.all(out == 7)
+    again = []
+    rest = tiled.decompose(
+        image, out, work=tmp_path / "w", on_step=lambda s: again.append(s.stage),
+        **{**options, "memory": "1GB"},
+    )  # fmt: skip
+    assert "pass 1" not in again
+    assert np.array_equal(out, whole.out)
+    assert np.array_equal(rest.edges, whole.edges)
+    assert not (tmp_path / "w").exists()
+    options = dict(t_max=0.2, num_steps=3, work=tmp_path / "v")
+    tiled.apply_filter(
+        image, lambda d: spectral.low_pass(d, 0.1), on_step=lambda s: s.stage == "pass 1", **options
+    )
+    with pytest.raises(InputError, match="filter has changed"):
+        tiled.apply_filter(image, lambda d: spectral.high_pass(d, 0.1), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(num_bands=2, edges=[0.1]), "num_bands= or edges="),
+        (dict(edges=[0.2, 0.1]), "increase strictly"),
+        (dict(t_max=-1), "t_max"),
+        (dict(num_steps=1, t_max=1.0), "at least two steps"),
+        (dict(out=np.zeros((2, 9, 9), np.float32)), "out of type"),
+    ],
+)
+def test_bad_input(options, message):
+    with pytest.raises(InputError, match=message):
+        tiled.decompose(np.ones((9, 9)), **options)
+    with pytest.raises(TypeError, match="floats"):
+        tiled.decompose(np.ones((9, 9)), floats=True)
