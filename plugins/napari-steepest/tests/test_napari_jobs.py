@@ -112,6 +112,36 @@ def test_multiscale_takes_the_full_resolution():
     assert next(source.frames()).shape == (14, 16)
 
 
+@pytest.mark.parametrize("use_scale", [False, True])
+def test_objects_are_measured_in_the_units_of_the_layer(use_scale):
+    grid = np.indices((64, 80))
+    discs = [((20, 20), 10, 0.5), ((40, 60), 6, -0.4)]  # centre, radius, contrast
+    data = np.full((2, 64, 80), 0.5)
+    for k, (centre, radius, contrast) in enumerate(discs):
+        inside = np.hypot(grid[0] - centre[0], grid[1] - centre[1]) <= radius
+        data[k][inside] += contrast
+    pixels = layer(data, scale=(1, 0.5, 0.5), units=("second", "um", "um"))
+    source = Source.of(pixels, use_scale=use_scale)
+    [(points, look, kind)], words = _jobs.objects(source, num_bands=1, on_step=Watch())
+    assert kind == "points"
+    assert "2 objects" in words
+    features = look["features"]
+    for k, (centre, radius, contrast) in enumerate(discs):
+        np.testing.assert_allclose(points[k], (k, *centre), atol=0.1)
+        assert look["size"][k] == pytest.approx(2 * radius, rel=0.05)
+        assert features["area"][k] == pytest.approx(np.pi * (radius / 2) ** 2, rel=0.1)
+        vanishes = abs(contrast) * radius / 2 * (0.5 if use_scale else 1)
+        assert features["time"][k] == pytest.approx(vanishes, rel=0.15)
+        assert np.sign(features["contrast"][k]) == np.sign(contrast)
+        assert features["unit"][k] == "um"
+
+
+def test_an_image_without_objects_gives_no_layer():
+    layers, words = _jobs.objects(Source.of(layer(RNG.normal(0, 1, (40, 40)))), on_step=Watch())
+    assert not layers
+    assert "no objects" in words
+
+
 @pytest.mark.parametrize("method", _jobs.FILLS)
 def test_inpaint_changes_labelled_and_missing_pixels_only(method):
     data = image(2, 14, 16)
@@ -209,7 +239,9 @@ def test_errors_are_one_line():
     assert Source.of(wide, use_scale=True).spacing == (1, 1)
 
 
-@pytest.mark.parametrize("job", [_jobs.denoise, _jobs.decompose, _jobs.segment, _jobs.phases])
+@pytest.mark.parametrize(
+    "job", [_jobs.denoise, _jobs.decompose, _jobs.objects, _jobs.segment, _jobs.phases]
+)
 def test_cancelling_stops_after_one_step(job):
     steps = []
 

@@ -7,7 +7,7 @@ layer data and a sentence on the result.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,16 +62,10 @@ def decompose(
     """
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     flows: list[Any] = []
-    how: dict[str, Any] = {"num_bands": num_bands}
-    for frame in source.frames():
-        split = steepest.spectral.decompose(
-            frame, num_steps=num_steps, spacing=source.spacing, channel_axis=source.channel_axis,
-            on_step=on_step, **how,
-        )  # fmt: skip
-        edges = split.edges
-        how = {"edges": edges[(edges > 0) & np.isfinite(edges)]}
+    for split in _splits(source, num_bands, num_steps, on_step):
         parts.append((split.bands, split.residual))
         flows.append(split.flow)
+        edges = split.edges
     bound = min(float(np.min(flow.psnr_bound)) for flow in flows)
     bands = [np.stack([part[0][k] for part in parts]) for k in range(edges.size - 1)]
     rest = np.stack([part[1] for part in parts])
@@ -90,6 +84,56 @@ def decompose(
         layers.append(source.layer(list(shown), name, **look, metadata=notes))
     words = f"{len(bands)} bands and a residual, certified PSNR ≥ {bound:.1f} dB"
     return layers, _sentence(words, flows)
+
+
+def objects(
+    source: Source, *, num_bands: int = 5, min_snr: float = 8.0, on_step: OnStep
+) -> Outcome:
+    """Find and measure the objects in each band: points with a table of features.
+
+    Sizes are in the units of the layer's scale, whether or not it is the pixel spacing. Colours are
+    measured by their luminance.
+    """
+    length, unit = source.pixel_size
+    found, flows = [], []
+    for split in _splits(source, num_bands, 60, on_step, grey=True):
+        pixel_size = 1.0 if source.spacing else length
+        found.append(steepest.spectral.objects(split, min_snr=min_snr, pixel_size=pixel_size))
+        flows.append(split.flow)
+    table = np.concatenate(found)
+    if not table.size:
+        return [], _sentence("no objects that noise could not explain", flows)
+    size = "area" if source.num_space == 2 else "volume"
+    features = {"band": table["band"] + 1, size: table["area"]}
+    names = ("diameter", "contrast", "scale", "time", "peak_time", "snr", "border")
+    features |= {name: table[name] for name in names}
+    features["unit"] = np.full(table.size, unit)
+    frames = np.array(list(np.ndindex(source.lead)))
+    points = np.hstack([np.repeat(frames, [len(each) for each in found], 0), table["centroid"]])
+    look = {
+        "size": table["diameter"] / length, "features": features, "face_color": "transparent",
+        "border_color": "scale", "border_width": 1, "border_width_is_relative": False,
+        "out_of_slice_display": source.num_space == 3 and not source.lead,
+    }  # fmt: skip
+    notes = _notes(flows, unit=unit, edges=split.edges.tolist(), min_snr=min_snr)
+    words = f"{table.size:,} objects, diameters {_range(table['diameter'])} {unit}"
+    layer = (points, {"name": f"{source.name} objects", **source.place, **look, "metadata": notes})
+    return [(*layer, "points")], _sentence(words, flows)
+
+
+def _splits(
+    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *, grey: bool = False
+) -> Iterator[Any]:
+    """The decompositions of all frames, with the band edges of the first."""
+    how: dict[str, Any] = {"num_bands": num_bands}
+    for frame in source.grey_frames() if grey else source.frames():
+        split = steepest.spectral.decompose(
+            frame, num_steps=num_steps, spacing=source.spacing,
+            channel_axis=None if grey else source.channel_axis, on_step=on_step, **how,
+        )  # fmt: skip
+        edges = split.edges
+        how = {"edges": edges[(edges > 0) & np.isfinite(edges)]}
+        yield split
 
 
 def interval(edges: Sequence[float], k: int) -> str:

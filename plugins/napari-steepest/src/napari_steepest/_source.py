@@ -71,7 +71,7 @@ class Source:
         )
         spacing, index = None, None
         if use_scale:
-            units = {str(unit) for unit in place.get("units", ())[-num_space:]}
+            units = _units(place, num_space)
             if len(units) > 1:
                 raise InputError(
                     f"{layer.name} has different units along its axes ({', '.join(sorted(units))}),"
@@ -103,6 +103,18 @@ class Source:
         """The axis of the channels of a frame."""
         return -1 if self.rgb else None
 
+    @property
+    def pixel_size(self) -> tuple[float, str]:
+        """The geometric mean of the scale along the axes of space, and its unit.
+
+        It is one pixel if the axes have different units.
+        """
+        units = _units(self.place, self.num_space)
+        if len(units) > 1:
+            return 1.0, "pixel"
+        scale = np.asarray(self.place["scale"])[-self.num_space :]
+        return float(np.prod(scale) ** (1 / self.num_space)), units.pop()
+
     def frames(self) -> Iterator[np.ndarray]:
         """The slices or volumes, read one by one; of four channels, the first three."""
         for index in np.ndindex(self.lead) if self.index is None else (self.index,):
@@ -126,6 +138,11 @@ class Source:
         if kind == "image":
             options.setdefault("rgb", frames[0].ndim > self.num_space)
         return data, {"name": f"{self.name} {name}", **self.place, **options}, kind
+
+
+def _units(place: dict[str, Any], num_space: int) -> set[str]:
+    """The different units along the axes of space."""
+    return {str(unit) for unit in place.get("units", ("pixel",))[-num_space:]}
 
 
 def luminance(colours: np.ndarray) -> np.ndarray:

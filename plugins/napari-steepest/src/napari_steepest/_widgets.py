@@ -196,14 +196,30 @@ class Decompose(Panel):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(
             napari_viewer, _jobs.decompose,
-            num_bands=SpinBox(
-                value=5, min=1, max=20, label="Bands",
-                tooltip="The number of layers. A structure is in the band of the time at which "
-                f"it vanishes: about contrast x radius / 2, in {_GREY}.",
-            ),
+            num_bands=_bands(),
             num_steps=SpinBox(
                 value=60, min=3, max=1000, label="Time steps",
                 tooltip="More steps separate bands more sharply and take longer.",
+            ),
+        )  # fmt: skip
+
+
+class Objects(Panel):
+    """Find and measure objects of all sizes."""
+
+    about = (
+        "Find bright and dark objects of all sizes, and measure them. The features of the points "
+        "are the table."
+    )
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(
+            napari_viewer, _jobs.objects,
+            num_bands=_bands(),
+            min_snr=FloatSpinBox(
+                value=8, min=0, max=1e3, step=1, label="Least SNR",
+                tooltip="Contrast times the square root of the number of pixels, divided by the "
+                "noise. Fainter objects are left out. Noise alone reaches about 6.",
             ),
         )  # fmt: skip
 
@@ -355,6 +371,14 @@ class Equaliser(Container):
                 options["contrast_limits"] = (float(image.min()), float(image.max()))
             self._viewer.add_layer(Layer.create(data, options, kind))
         self._viewer.layers[name].metadata = {"steepest": {"gains": gains}}
+
+
+def _bands() -> SpinBox:
+    return SpinBox(
+        value=5, min=1, max=20, label="Bands",
+        tooltip="The number of bands. A structure is in the band of the time at which it vanishes: "
+        f"about contrast x radius / 2, in {_GREY}.",
+    )  # fmt: skip
 
 
 def _words(text: str) -> Label:
