@@ -13,6 +13,7 @@ from napari_steepest._watch import Cancelled, Watch
 
 import steepest
 from steepest import InputError
+from steepest.core.progress import Progress
 
 RNG = np.random.default_rng(3)
 
@@ -216,6 +217,7 @@ def test_errors_are_one_line():
     nan[2, 2] = np.nan
     wide = layer(image(3, 14, 16), units=("second", "um", "um"))
     no_pixels = np.zeros((14, 16), int)
+    huge = np.broadcast_to(np.float32(0), (2**15, 2**15))
 
     def phase():
         _jobs.phases(Source.of(layer(np.arange(256.0).reshape(16, 16))), on_step=Watch())
@@ -224,7 +226,8 @@ def test_errors_are_one_line():
         lambda: Source.of(None),
         lambda: Source.of(layer(image(14, 16)), num_space=3),
         lambda: Source.of(wide, num_space=3, use_scale=True),
-        lambda: Source.of(layer(np.broadcast_to(np.float32(0), (2**15, 2**15)))),
+        lambda: _jobs.segment(Source.of(layer(huge)), on_step=Watch()),
+        lambda: _jobs.check_tiles(Source.of(layer(huge)), strength=0, energy="total variation"),
         lambda: _jobs.denoise(Source.of(layer(nan)), on_step=Watch()),
         lambda: _jobs.segment(Source.of(layer(nan)), on_step=Watch()),
         lambda: _jobs.denoise(Source.of(layer(nan.astype(np.complex64))), on_step=Watch()),
@@ -269,6 +272,15 @@ def test_progress_counts_frames_and_never_falls():
     assert watch.frame == 2
     assert watch.words.startswith("3 of 3, step ")
     assert all(0 <= share <= 1 for share in seen)
+
+
+def test_progress_starts_anew_in_each_stage():
+    watch, seen = Watch(), []
+    for step, num_steps, stage in ((1, 2, "survey"), (2, 2, "survey"), (3, 6, "pass 1")):
+        watch(Progress(step, num_steps, stage=stage))
+        seen.append(watch.share)
+    assert seen == [0.5, 1, 0.25]
+    assert watch.words == "Pass 1, step 1 of 4"
 
 
 def test_samples():

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,11 @@ import numpy as np
 import steepest
 from steepest import InputError
 
+from ._large import by_tiles
 from ._source import LayerData, Source, luminance
 
 Outcome = tuple[list[LayerData], str]
+_MEMORY = "1GB"  # for tiles: small ones, because cancelling waits for one
 OnStep = Callable[[Any], object]
 ENERGIES = {
     "total variation": steepest.TotalVariation,
@@ -31,24 +35,47 @@ FILLS = {
 
 
 def denoise(
-    source: Source, *, strength: float = 0.0, energy: str = "total variation", on_step: OnStep
-) -> Outcome:
-    """Remove noise. ``strength`` 0 finds the strength from the noise."""
-    results = [
-        steepest.denoise(
-            frame, strength or None, ENERGIES[energy](), spacing=source.spacing,
-            channel_axis=source.channel_axis, on_step=on_step,
-        )
-        for frame in source.frames()
-    ]  # fmt: skip
+    source: Source, *, strength: float = 0.0, energy: str = "total variation",
+    target: Path | None = None, on_step: OnStep,
+) -> Outcome:  # fmt: skip
+    """Remove noise. ``strength`` 0 finds the strength from the noise.
+
+    With ``target``, the image is processed tile by tile, and the layer is read from this new
+    OME-Zarr store.
+    """
+    if target is not None:
+        check_tiles(source, strength=strength, energy=energy)
+        solve = partial(steepest.tiled.denoise_tv, strength=strength, memory=_MEMORY)
+        results, levels = by_tiles(source, target, solve, on_step)
+    else:
+        results = [
+            steepest.denoise(
+                frame, strength or None, ENERGIES[energy](), spacing=source.spacing,
+                channel_axis=source.channel_axis, on_step=on_step,
+            )
+            for frame in source.frames()
+        ]  # fmt: skip
     strengths = [float(result.strength) for result in results]
     bound = min(float(result.psnr_bound) for result in results)
     notes = _notes(results, energy=energy, strength=strengths, psnr_bound=bound)
-    layer = source.layer(
-        [result.image for result in results], "denoised", **source.look, metadata=notes
-    )
+    look = {**source.look, "metadata": notes}
     words = f"strength {_range(strengths)}, certified PSNR ≥ {bound:.1f} dB"
+    if target is None:
+        layer = source.layer([result.image for result in results], "denoised", **look)
+    else:
+        look |= {"name": f"{source.name} denoised", "rgb": source.rgb, "multiscale": True}
+        layer = levels, {**source.place, **look}, "image"
+        words += f", saved in {target}"
     return [layer], _sentence(words, results)
+
+
+def check_tiles(source: Source, *, strength: float, energy: str) -> None:
+    """Check the parameters for `denoise` tile by tile."""
+    size = f"{source.name} is so large that it is processed tile by tile."
+    if not strength:
+        raise InputError(f"{size} Give a strength; a small crop can show which one is good.")
+    if energy != "total variation":
+        raise InputError(f"{size} Choose the energy total variation.")
 
 
 def decompose(
@@ -275,6 +302,6 @@ def _sentence(words: str, results: Sequence[Any]) -> str:
     return words[0].upper() + words[1:]
 
 
-def _range(values: Sequence[float]) -> str:
+def _range(values: Sequence[float] | np.ndarray) -> str:
     low, high = min(values), max(values)
     return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from magicgui.widgets import (
     create_widget,
 )
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy
 from superqt.utils import qthrottled
 
 from steepest import InputError
@@ -83,7 +84,7 @@ class Panel(Container):
         self._timer.timeout.connect(self._show)
         self.native.destroyed.connect(lambda: self._leave())  # a bound method would go with native
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self, source: Source) -> dict[str, Any]:
         """The parameters that the job is called with."""
         return {name: widget.value for name, widget in self._parameters.items()}
 
@@ -99,12 +100,13 @@ class Panel(Container):
                 self.source.value, num_space=num_space, every=every,
                 point=tuple(self._viewer.dims.point), use_scale=self.use_scale.value,
             )  # fmt: skip
+            arguments = self.arguments(source)
         except InputError as error:
             self.status.value = str(error)
             return
         self._watch = Watch(source.num_frames)
         self._worker = create_worker(
-            self._job, source, **self.arguments(), on_step=self._listen,
+            self._job, source, **arguments, on_step=self._listen,
             _ignore_errors=True, _start_thread=False,
         )  # fmt: skip
         self._worker.returned.connect(self._add)
@@ -187,6 +189,23 @@ class Denoise(Panel):
         )  # fmt: skip
         self._parameters["strength"].native.setSpecialValueText("automatic")
 
+    def arguments(self, source: Source) -> dict[str, Any]:
+        """For a large image, ask where to save the result."""
+        values = super().arguments(source)
+        if not source.large:
+            return values
+        _jobs.check_tiles(source, **values)
+        name, _ = QFileDialog.getSaveFileName(
+            self.native, "Save the denoised image as", str(Path.home() / f"{source.name}.zarr"),
+            "OME-Zarr (*.zarr)",
+        )  # fmt: skip
+        if not name:
+            raise InputError("Not started, because no file was chosen for the result.")
+        target = Path(name) if name.endswith(".zarr") else Path(f"{name}.zarr")
+        if target.exists():
+            raise InputError(f"{target} exists already. Choose another name.")
+        return {**values, "target": target}
+
 
 class Decompose(Panel):
     """Bands as layers."""
@@ -238,10 +257,13 @@ class Inpaint(Panel):
                           tooltip="Diffusion is fastest; the others continue edges.")  # fmt: skip
         super().__init__(napari_viewer, _jobs.inpaint, labels=self.hole, method=method)
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self, source: Source) -> dict[str, Any]:
         """The labels as they are now: the user may paint on while the job runs."""
         layer = self.hole.value
-        return {**super().arguments(), "labels": None if layer is None else np.array(layer.data)}
+        return {
+            **super().arguments(source),
+            "labels": None if layer is None else np.array(layer.data),
+        }
 
 
 class Segment(Panel):
