@@ -13,6 +13,7 @@ from napari_steepest._watch import Cancelled, Watch
 
 import steepest
 from steepest import InputError
+from steepest.core.progress import Progress
 
 RNG = np.random.default_rng(3)
 
@@ -112,6 +113,36 @@ def test_multiscale_takes_the_full_resolution():
     assert next(source.frames()).shape == (14, 16)
 
 
+@pytest.mark.parametrize("use_scale", [False, True])
+def test_objects_are_measured_in_the_units_of_the_layer(use_scale):
+    grid = np.indices((64, 80))
+    discs = [((20, 20), 10, 0.5), ((40, 60), 6, -0.4)]  # centre, radius, contrast
+    data = np.full((2, 64, 80), 0.5)
+    for k, (centre, radius, contrast) in enumerate(discs):
+        inside = np.hypot(grid[0] - centre[0], grid[1] - centre[1]) <= radius
+        data[k][inside] += contrast
+    pixels = layer(data, scale=(1, 0.5, 0.5), units=("second", "um", "um"))
+    source = Source.of(pixels, use_scale=use_scale)
+    [(points, look, kind)], words = _jobs.objects(source, num_bands=1, on_step=Watch())
+    assert kind == "points"
+    assert "2 objects" in words
+    features = look["features"]
+    for k, (centre, radius, contrast) in enumerate(discs):
+        np.testing.assert_allclose(points[k], (k, *centre), atol=0.1)
+        assert look["size"][k] == pytest.approx(2 * radius, rel=0.05)
+        assert features["area"][k] == pytest.approx(np.pi * (radius / 2) ** 2, rel=0.1)
+        vanishes = abs(contrast) * radius / 2 * (0.5 if use_scale else 1)
+        assert features["time"][k] == pytest.approx(vanishes, rel=0.15)
+        assert np.sign(features["contrast"][k]) == np.sign(contrast)
+        assert features["unit"][k] == "um"
+
+
+def test_an_image_without_objects_gives_no_layer():
+    layers, words = _jobs.objects(Source.of(layer(RNG.normal(0, 1, (40, 40)))), on_step=Watch())
+    assert not layers
+    assert "no objects" in words
+
+
 @pytest.mark.parametrize("method", _jobs.FILLS)
 def test_inpaint_changes_labelled_and_missing_pixels_only(method):
     data = image(2, 14, 16)
@@ -186,6 +217,7 @@ def test_errors_are_one_line():
     nan[2, 2] = np.nan
     wide = layer(image(3, 14, 16), units=("second", "um", "um"))
     no_pixels = np.zeros((14, 16), int)
+    huge = np.broadcast_to(np.float32(0), (2**15, 2**15))
 
     def phase():
         _jobs.phases(Source.of(layer(np.arange(256.0).reshape(16, 16))), on_step=Watch())
@@ -194,7 +226,8 @@ def test_errors_are_one_line():
         lambda: Source.of(None),
         lambda: Source.of(layer(image(14, 16)), num_space=3),
         lambda: Source.of(wide, num_space=3, use_scale=True),
-        lambda: Source.of(layer(np.broadcast_to(np.float32(0), (2**15, 2**15)))),
+        lambda: _jobs.segment(Source.of(layer(huge)), on_step=Watch()),
+        lambda: _jobs.check_tiles(Source.of(layer(huge)), strength=0, energy="total variation"),
         lambda: _jobs.denoise(Source.of(layer(nan)), on_step=Watch()),
         lambda: _jobs.segment(Source.of(layer(nan)), on_step=Watch()),
         lambda: _jobs.denoise(Source.of(layer(nan.astype(np.complex64))), on_step=Watch()),
@@ -209,7 +242,9 @@ def test_errors_are_one_line():
     assert Source.of(wide, use_scale=True).spacing == (1, 1)
 
 
-@pytest.mark.parametrize("job", [_jobs.denoise, _jobs.decompose, _jobs.segment, _jobs.phases])
+@pytest.mark.parametrize(
+    "job", [_jobs.denoise, _jobs.decompose, _jobs.objects, _jobs.segment, _jobs.phases]
+)
 def test_cancelling_stops_after_one_step(job):
     steps = []
 
@@ -237,6 +272,15 @@ def test_progress_counts_frames_and_never_falls():
     assert watch.frame == 2
     assert watch.words.startswith("3 of 3, step ")
     assert all(0 <= share <= 1 for share in seen)
+
+
+def test_progress_starts_anew_in_each_stage():
+    watch, seen = Watch(), []
+    for step, num_steps, stage in ((1, 2, "survey"), (2, 2, "survey"), (3, 6, "pass 1")):
+        watch(Progress(step, num_steps, stage=stage))
+        seen.append(watch.share)
+    assert seen == [0.5, 1, 0.25]
+    assert watch.words == "Pass 1, step 1 of 4"
 
 
 def test_samples():

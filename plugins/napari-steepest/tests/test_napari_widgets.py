@@ -6,6 +6,12 @@ import pytest
 pytest.importorskip("napari", reason="napari is not installed")
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+import dask.array as da
+from qtpy.QtWidgets import QFileDialog
+
+from steepest import denoise_tv
+from steepest.io.stores import open_store
+
 pytestmark = [
     pytest.mark.napari,
     pytest.mark.filterwarnings("ignore"),  # npe2 and pydantic print many
@@ -46,7 +52,7 @@ def test_manifest():
 
     manifest = PluginManifest.from_distribution(PLUGIN)
     manifest.validate_imports()
-    assert len(manifest.contributions.widgets) == 6
+    assert len(manifest.contributions.widgets) == 7
 
 
 def test_menus_and_samples(viewer):
@@ -96,6 +102,59 @@ def test_slice_of_a_rotated_layer_stays_in_place(viewer, qtbot):
 
 
 @pytest.mark.parametrize("rgb", [False, True])
+def test_a_large_image_is_saved_and_shown_from_disk(viewer, qtbot, tmp_path, monkeypatch, rgb):
+    data = da.from_array(image(2, 520, 600, *[4] * rgb).clip(0, 1), chunks=300)
+    viewer.add_image([data, data[:, ::2, ::2]], name="scan", scale=(1, 0.5, 0.5), rgb=rgb,
+                     units=("second", "um", "um"))  # fmt: skip
+    monkeypatch.setattr("napari_steepest._source._LARGE", 1000)
+    answers = iter(["", *[str(tmp_path / "clean")] * 2])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (next(answers), ""))
+    widget = panel(viewer, "Denoise")
+    widget.extent.value = "Every slice (2-D)"
+    for words in ("Give a strength", "no file was chosen"):
+        widget.run.native.click()
+        assert words in widget.status.value
+        widget._parameters["strength"].value = 0.1
+    widget.run.native.click()
+    finish(widget, qtbot)
+    source, result = viewer.layers
+    assert str(tmp_path / "clean.zarr") in widget.status.value
+    assert result.multiscale
+    assert result.rgb == rgb
+    assert [type(level) for level in result.data] == [da.Array] * 2
+    np.testing.assert_array_equal(result.scale, source.scale)
+    for frame, whole in zip(np.asarray(result.data[0]), np.asarray(data), strict=True):
+        exact = denoise_tv(whole[..., :3] if rgb else whole, 0.1, tol=1e-6,
+                           channel_axis=-1 if rgb else None)  # fmt: skip
+        error = np.linalg.norm(frame - exact.image) / np.sqrt(frame.size)
+        bound = result.metadata["steepest"]["psnr_bound"]
+        assert error <= 1.1 * np.ptp(whole) * 10 ** (-bound / 20)
+    stored = open_store(tmp_path / "clean.zarr")
+    assert stored.axes == ("tcyx" if rgb else "tyx")
+    assert stored.pixel_size == (0.5, 0.5)
+    assert stored.units[-1] == "micrometer"
+    assert [each.name for each in tmp_path.glob("*clean*")] == ["clean.zarr"]
+    widget.source.value = source
+    widget.run.native.click()
+    assert "exists already" in widget.status.value
+
+
+def test_cancelling_a_large_image_leaves_no_file(viewer, qtbot, tmp_path, monkeypatch):
+    viewer.add_image(image(3000, 3000), name="scan")
+    monkeypatch.setattr("napari_steepest._source._LARGE", 1000)
+    target = tmp_path / "new" / "clean.zarr"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    widget = panel(viewer, "Denoise", strength=0.1)
+    widget.run.native.click()
+    qtbot.waitUntil(lambda: widget.bar.value > 0, timeout=LONG)
+    widget.cancel.native.click()
+    finish(widget, qtbot)
+    assert widget.status.value == "Cancelled."
+    assert len(viewer.layers) == 1
+    assert not list(target.parent.iterdir())
+
+
+@pytest.mark.parametrize("rgb", [False, True])
 def test_decompose_and_equalise(viewer, qtbot, rgb):
     source = viewer.add_image(image(32, 40, *[3] * rgb), name="cells", rgb=rgb)
     widget = panel(viewer, "Decompose", num_bands=3, num_steps=10)
@@ -116,6 +175,20 @@ def test_decompose_and_equalise(viewer, qtbot, rgb):
     qtbot.waitUntil(lambda: np.allclose(mixed.data, without, atol=1e-5), timeout=5000)
     equaliser.reset.native.click()
     qtbot.waitUntil(lambda: np.allclose(mixed.data, source.data, atol=1e-5), timeout=5000)
+
+
+def test_objects_are_points_with_features(viewer, qtbot):
+    viewer.open_sample(PLUGIN, "spheres")
+    widget = panel(viewer, "Objects")
+    widget.extent.value, widget.use_scale.value = "This volume (3-D)", True
+    widget.run.native.click()
+    finish(widget, qtbot)
+    result = viewer.layers["balls objects"]
+    assert len(result.data) > 3
+    np.testing.assert_array_equal(result.scale, (3, 1, 1))
+    pixels = result.features["volume"] / 3
+    np.testing.assert_allclose(result.size, (6 / np.pi * pixels) ** (1 / 3), rtol=1e-6)
+    assert (result.features["unit"] == "micrometer").all()
 
 
 def test_inpaint_what_is_painted(viewer, qtbot):
@@ -186,5 +259,9 @@ def test_closing_the_window_stops_the_job(make_napari_viewer, qtbot):
     widget = panel(viewer, "Decompose", num_steps=1000)
     widget.run.native.click()
     qtbot.waitUntil(lambda: widget.bar.value > 0, timeout=LONG)
+    worker = widget._worker
+    assert worker in WorkerBase._worker_set
     viewer.close()
     qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=10_000)  # not after 1000 steps
+    assert worker.abort_requested
+    assert widget._watch.report.step < 1000

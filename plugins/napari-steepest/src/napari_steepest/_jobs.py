@@ -7,7 +7,9 @@ layer data and a sentence on the result.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,11 @@ import numpy as np
 import steepest
 from steepest import InputError
 
+from ._large import by_tiles
 from ._source import LayerData, Source, luminance
 
 Outcome = tuple[list[LayerData], str]
+_MEMORY = "1GB"  # for tiles: small ones, because cancelling waits for one
 OnStep = Callable[[Any], object]
 ENERGIES = {
     "total variation": steepest.TotalVariation,
@@ -31,24 +35,47 @@ FILLS = {
 
 
 def denoise(
-    source: Source, *, strength: float = 0.0, energy: str = "total variation", on_step: OnStep
-) -> Outcome:
-    """Remove noise. ``strength`` 0 finds the strength from the noise."""
-    results = [
-        steepest.denoise(
-            frame, strength or None, ENERGIES[energy](), spacing=source.spacing,
-            channel_axis=source.channel_axis, on_step=on_step,
-        )
-        for frame in source.frames()
-    ]  # fmt: skip
+    source: Source, *, strength: float = 0.0, energy: str = "total variation",
+    target: Path | None = None, on_step: OnStep,
+) -> Outcome:  # fmt: skip
+    """Remove noise. ``strength`` 0 finds the strength from the noise.
+
+    With ``target``, the image is processed tile by tile, and the layer is read from this new
+    OME-Zarr store.
+    """
+    if target is not None:
+        check_tiles(source, strength=strength, energy=energy)
+        solve = partial(steepest.tiled.denoise_tv, strength=strength, memory=_MEMORY)
+        results, levels = by_tiles(source, target, solve, on_step)
+    else:
+        results = [
+            steepest.denoise(
+                frame, strength or None, ENERGIES[energy](), spacing=source.spacing,
+                channel_axis=source.channel_axis, on_step=on_step,
+            )
+            for frame in source.frames()
+        ]  # fmt: skip
     strengths = [float(result.strength) for result in results]
     bound = min(float(result.psnr_bound) for result in results)
     notes = _notes(results, energy=energy, strength=strengths, psnr_bound=bound)
-    layer = source.layer(
-        [result.image for result in results], "denoised", **source.look, metadata=notes
-    )
+    look = {**source.look, "metadata": notes}
     words = f"strength {_range(strengths)}, certified PSNR ≥ {bound:.1f} dB"
+    if target is None:
+        layer = source.layer([result.image for result in results], "denoised", **look)
+    else:
+        look |= {"name": f"{source.name} denoised", "rgb": source.rgb, "multiscale": True}
+        layer = levels, {**source.place, **look}, "image"
+        words += f", saved in {target}"
     return [layer], _sentence(words, results)
+
+
+def check_tiles(source: Source, *, strength: float, energy: str) -> None:
+    """Check the parameters for `denoise` tile by tile."""
+    size = f"{source.name} is so large that it is processed tile by tile."
+    if not strength:
+        raise InputError(f"{size} Give a strength; a small crop can show which one is good.")
+    if energy != "total variation":
+        raise InputError(f"{size} Choose the energy total variation.")
 
 
 def decompose(
@@ -62,16 +89,10 @@ def decompose(
     """
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     flows: list[Any] = []
-    how: dict[str, Any] = {"num_bands": num_bands}
-    for frame in source.frames():
-        split = steepest.spectral.decompose(
-            frame, num_steps=num_steps, spacing=source.spacing, channel_axis=source.channel_axis,
-            on_step=on_step, **how,
-        )  # fmt: skip
-        edges = split.edges
-        how = {"edges": edges[(edges > 0) & np.isfinite(edges)]}
+    for split in _splits(source, num_bands, num_steps, on_step):
         parts.append((split.bands, split.residual))
         flows.append(split.flow)
+        edges = split.edges
     bound = min(float(np.min(flow.psnr_bound)) for flow in flows)
     bands = [np.stack([part[0][k] for part in parts]) for k in range(edges.size - 1)]
     rest = np.stack([part[1] for part in parts])
@@ -90,6 +111,56 @@ def decompose(
         layers.append(source.layer(list(shown), name, **look, metadata=notes))
     words = f"{len(bands)} bands and a residual, certified PSNR ≥ {bound:.1f} dB"
     return layers, _sentence(words, flows)
+
+
+def objects(
+    source: Source, *, num_bands: int = 5, min_snr: float = 8.0, on_step: OnStep
+) -> Outcome:
+    """Find and measure the objects in each band: points with a table of features.
+
+    Sizes are in the units of the layer's scale, whether or not it is the pixel spacing. Colours are
+    measured by their luminance.
+    """
+    length, unit = source.pixel_size
+    found, flows = [], []
+    for split in _splits(source, num_bands, 60, on_step, grey=True):
+        pixel_size = 1.0 if source.spacing else length
+        found.append(steepest.spectral.objects(split, min_snr=min_snr, pixel_size=pixel_size))
+        flows.append(split.flow)
+    table = np.concatenate(found)
+    if not table.size:
+        return [], _sentence("no objects that noise could not explain", flows)
+    size = "area" if source.num_space == 2 else "volume"
+    features = {"band": table["band"] + 1, size: table["area"]}
+    names = ("diameter", "contrast", "scale", "time", "peak_time", "snr", "border")
+    features |= {name: table[name] for name in names}
+    features["unit"] = np.full(table.size, unit)
+    frames = np.array(list(np.ndindex(source.lead)))
+    points = np.hstack([np.repeat(frames, [len(each) for each in found], 0), table["centroid"]])
+    look = {
+        "size": table["diameter"] / length, "features": features, "face_color": "transparent",
+        "border_color": "scale", "border_width": 1, "border_width_is_relative": False,
+        "out_of_slice_display": source.num_space == 3 and not source.lead,
+    }  # fmt: skip
+    notes = _notes(flows, unit=unit, edges=split.edges.tolist(), min_snr=min_snr)
+    words = f"{table.size:,} objects, diameters {_range(table['diameter'])} {unit}"
+    layer = (points, {"name": f"{source.name} objects", **source.place, **look, "metadata": notes})
+    return [(*layer, "points")], _sentence(words, flows)
+
+
+def _splits(
+    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *, grey: bool = False
+) -> Iterator[Any]:
+    """The decompositions of all frames, with the band edges of the first."""
+    how: dict[str, Any] = {"num_bands": num_bands}
+    for frame in source.grey_frames() if grey else source.frames():
+        split = steepest.spectral.decompose(
+            frame, num_steps=num_steps, spacing=source.spacing,
+            channel_axis=None if grey else source.channel_axis, on_step=on_step, **how,
+        )  # fmt: skip
+        edges = split.edges
+        how = {"edges": edges[(edges > 0) & np.isfinite(edges)]}
+        yield split
 
 
 def interval(edges: Sequence[float], k: int) -> str:
@@ -231,6 +302,6 @@ def _sentence(words: str, results: Sequence[Any]) -> str:
     return words[0].upper() + words[1:]
 
 
-def _range(values: Sequence[float]) -> str:
+def _range(values: Sequence[float] | np.ndarray) -> str:
     low, high = min(values), max(values)
     return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"

@@ -11,8 +11,9 @@ import numpy as np
 
 from steepest import InputError
 
-LayerData = tuple[np.ndarray, dict[str, Any], str]
-_MOST = 2**28  # pixels to process at once
+LayerData = tuple[Any, dict[str, Any], str]
+_MOST = 2**28  # pixels to process at once, in memory
+_LARGE = 2**26  # values of a slice or volume that is better processed tile by tile
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -49,7 +50,8 @@ class Source:
         at ``point`` (world coordinates) is processed. With ``use_scale``, the scale of the layer is
         the pixel spacing. Multiscale layers are processed at full resolution.
 
-        Raises `InputError` if there is no layer, or its axes or units do not allow this.
+        No pixel is read. Raises `InputError` if there is no layer, or its axes or units do not
+        allow this.
         """
         if layer is None:
             raise InputError("There is no image layer. Open an image first.")
@@ -59,11 +61,6 @@ class Source:
         if ndim < num_space:
             raise InputError(f"{layer.name} has {ndim} axes, so it has no volumes. Choose slices.")
         lead = array.shape[: ndim - num_space]
-        if math.prod(array.shape[ndim - num_space : ndim]) > _MOST:
-            raise InputError(
-                f"{layer.name} has {array.shape[ndim - num_space : ndim]} pixels, too many to "
-                f"process at once (at most {_MOST:,}). Crop it first."
-            )
         names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
         place = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
         look = (
@@ -71,7 +68,7 @@ class Source:
         )
         spacing, index = None, None
         if use_scale:
-            units = {str(unit) for unit in place.get("units", ())[-num_space:]}
+            units = _units(place, num_space)
             if len(units) > 1:
                 raise InputError(
                     f"{layer.name} has different units along its axes ({', '.join(sorted(units))}),"
@@ -103,8 +100,40 @@ class Source:
         """The axis of the channels of a frame."""
         return -1 if self.rgb else None
 
+    @property
+    def space(self) -> tuple[int, ...]:
+        """The shape of a slice or volume, without channels."""
+        return tuple(
+            self.array.shape[self.array.ndim - self.rgb - self.num_space :][: self.num_space]
+        )
+
+    @property
+    def large(self) -> bool:
+        """Whether a slice or volume is better processed tile by tile."""
+        return math.prod(self.space) * (3 if self.rgb else 1) > _LARGE
+
+    @property
+    def pixel_size(self) -> tuple[float, str]:
+        """The geometric mean of the scale along the axes of space, and its unit.
+
+        It is one pixel if the axes have different units.
+        """
+        units = _units(self.place, self.num_space)
+        if len(units) > 1:
+            return 1.0, "pixel"
+        scale = np.asarray(self.place["scale"])[-self.num_space :]
+        return float(np.prod(scale) ** (1 / self.num_space)), units.pop()
+
     def frames(self) -> Iterator[np.ndarray]:
-        """The slices or volumes, read one by one; of four channels, the first three."""
+        """The slices or volumes, read one by one; of four channels, the first three.
+
+        Raises `InputError` if they are too large.
+        """
+        if math.prod(self.space) > _MOST:
+            raise InputError(
+                f"{self.name} has {' x '.join(map(str, self.space))} pixels; at most {_MOST:,} can "
+                "be processed here. Crop it first."
+            )
         for index in np.ndindex(self.lead) if self.index is None else (self.index,):
             frame = np.asarray(self.array[index])
             yield frame[..., :3] if self.rgb else frame
@@ -126,6 +155,11 @@ class Source:
         if kind == "image":
             options.setdefault("rgb", frames[0].ndim > self.num_space)
         return data, {"name": f"{self.name} {name}", **self.place, **options}, kind
+
+
+def _units(place: dict[str, Any], num_space: int) -> set[str]:
+    """The different units along the axes of space."""
+    return {str(unit) for unit in place.get("units", ("pixel",))[-num_space:]}
 
 
 def luminance(colours: np.ndarray) -> np.ndarray:

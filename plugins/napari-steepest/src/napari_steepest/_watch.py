@@ -18,21 +18,31 @@ class Watch:
     def __init__(self, num_frames: int = 1) -> None:
         self.num_frames, self.frame, self.cancelled = num_frames, 0, False
         self.report: Any = None
+        self._before = 0  # steps before the current stage
 
     def __call__(self, report: Any) -> None:
-        if self.report is not None and report.step <= self.report.step:
-            self.frame += 1
+        if self.report is not None and report.step == 1:
+            self.frame, self._before = self.frame + 1, 0
+        elif self.report is not None and _stage(report) != _stage(self.report):
+            self._before = report.step - 1
         self.report = report
         if self.cancelled:
             raise Cancelled
 
     @property
     def share(self) -> float | None:
-        """The part of the job that is done; None if unknown."""
-        total = getattr(self.report, "num_steps", 0)
+        """The part of the current stage of all frames that is done; None if unknown."""
+        step, total = self._steps
         if not total and self.num_frames == 1:
             return None
-        return (self.frame + (self.report.step / total if total else 0)) / self.num_frames
+        return (self.frame + (step / total if total else 0)) / self.num_frames
+
+    @property
+    def _steps(self) -> tuple[int, int]:
+        """The step, and the number of steps, or 0, of the current stage."""
+        if self.report is None:
+            return 0, 0
+        return self.report.step - self._before, max(self.report.num_steps - self._before, 0)
 
     @property
     def words(self) -> str:
@@ -42,14 +52,18 @@ class Watch:
         parts = []
         if self.num_frames > 1:
             parts.append(f"{self.frame + 1} of {self.num_frames}")
-        stage = getattr(self.report, "stage", "")
+        stage = _stage(self.report)
         if stage and stage != "flow":
             parts.append(stage)
-        steps = f" of {self.report.num_steps}" if self.report.num_steps else ""
-        parts.append(f"step {self.report.step}{steps}")
+        step, total = self._steps
+        parts.append(f"step {step} of {total}" if total else f"step {step}")
         for name in ("gap", "residual"):
             value = getattr(self.report, name, None)
             if value is not None:
                 parts.append(f"{name} {value:.1e}")
         words = ", ".join(parts)
         return words[0].upper() + words[1:]
+
+
+def _stage(report: Any) -> str:
+    return getattr(report, "stage", "")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from magicgui.widgets import (
     create_widget,
 )
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy
 from superqt.utils import qthrottled
 
 from steepest import InputError
@@ -83,7 +84,7 @@ class Panel(Container):
         self._timer.timeout.connect(self._show)
         self.native.destroyed.connect(lambda: self._leave())  # a bound method would go with native
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self, source: Source) -> dict[str, Any]:
         """The parameters that the job is called with."""
         return {name: widget.value for name, widget in self._parameters.items()}
 
@@ -99,12 +100,13 @@ class Panel(Container):
                 self.source.value, num_space=num_space, every=every,
                 point=tuple(self._viewer.dims.point), use_scale=self.use_scale.value,
             )  # fmt: skip
+            arguments = self.arguments(source)
         except InputError as error:
             self.status.value = str(error)
             return
         self._watch = Watch(source.num_frames)
         self._worker = create_worker(
-            self._job, source, **self.arguments(), on_step=self._listen,
+            self._job, source, **arguments, on_step=self._listen,
             _ignore_errors=True, _start_thread=False,
         )  # fmt: skip
         self._worker.returned.connect(self._add)
@@ -187,6 +189,23 @@ class Denoise(Panel):
         )  # fmt: skip
         self._parameters["strength"].native.setSpecialValueText("automatic")
 
+    def arguments(self, source: Source) -> dict[str, Any]:
+        """For a large image, ask where to save the result."""
+        values = super().arguments(source)
+        if not source.large:
+            return values
+        _jobs.check_tiles(source, **values)
+        name, _ = QFileDialog.getSaveFileName(
+            self.native, "Save the denoised image as", str(Path.home() / f"{source.name}.zarr"),
+            "OME-Zarr (*.zarr)",
+        )  # fmt: skip
+        if not name:
+            raise InputError("Not started, because no file was chosen for the result.")
+        target = Path(name) if name.endswith(".zarr") else Path(f"{name}.zarr")
+        if target.exists():
+            raise InputError(f"{target} exists already. Choose another name.")
+        return {**values, "target": target}
+
 
 class Decompose(Panel):
     """Bands as layers."""
@@ -196,14 +215,30 @@ class Decompose(Panel):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(
             napari_viewer, _jobs.decompose,
-            num_bands=SpinBox(
-                value=5, min=1, max=20, label="Bands",
-                tooltip="The number of layers. A structure is in the band of the time at which "
-                f"it vanishes: about contrast x radius / 2, in {_GREY}.",
-            ),
+            num_bands=_bands(),
             num_steps=SpinBox(
                 value=60, min=3, max=1000, label="Time steps",
                 tooltip="More steps separate bands more sharply and take longer.",
+            ),
+        )  # fmt: skip
+
+
+class Objects(Panel):
+    """Find and measure objects of all sizes."""
+
+    about = (
+        "Find bright and dark objects of all sizes, and measure them. The features of the points "
+        "are the table."
+    )
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(
+            napari_viewer, _jobs.objects,
+            num_bands=_bands(),
+            min_snr=FloatSpinBox(
+                value=8, min=0, max=1e3, step=1, label="Least SNR",
+                tooltip="Contrast times the square root of the number of pixels, divided by the "
+                "noise. Fainter objects are left out. Noise alone reaches about 6.",
             ),
         )  # fmt: skip
 
@@ -222,10 +257,13 @@ class Inpaint(Panel):
                           tooltip="Diffusion is fastest; the others continue edges.")  # fmt: skip
         super().__init__(napari_viewer, _jobs.inpaint, labels=self.hole, method=method)
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self, source: Source) -> dict[str, Any]:
         """The labels as they are now: the user may paint on while the job runs."""
         layer = self.hole.value
-        return {**super().arguments(), "labels": None if layer is None else np.array(layer.data)}
+        return {
+            **super().arguments(source),
+            "labels": None if layer is None else np.array(layer.data),
+        }
 
 
 class Segment(Panel):
@@ -355,6 +393,14 @@ class Equaliser(Container):
                 options["contrast_limits"] = (float(image.min()), float(image.max()))
             self._viewer.add_layer(Layer.create(data, options, kind))
         self._viewer.layers[name].metadata = {"steepest": {"gains": gains}}
+
+
+def _bands() -> SpinBox:
+    return SpinBox(
+        value=5, min=1, max=20, label="Bands",
+        tooltip="The number of bands. A structure is in the band of the time at which it vanishes: "
+        f"about contrast x radius / 2, in {_GREY}.",
+    )  # fmt: skip
 
 
 def _words(text: str) -> Label:
