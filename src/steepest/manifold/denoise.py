@@ -116,18 +116,25 @@ def denoise_tv(
     )
     if check_flag(embedded, "embedded"):
         return _embedded(problem, start, tol, max_num_iter, reporter, shaped)
+    return minimised(problem, start_of(problem), tol, max_num_iter, reporter, shaped)
+
+
+def minimised(
+    problem: Problem, start: Any, tol: float, max_num_iter: int, reporter: Reporter, shaped: Any
+) -> ManifoldResult:
+    """Minimise the energy from a state, and return the points with what is certain about them."""
 
     def watch(linear: Linear, gap: float, iterations: int) -> bool:
-        report = ManifoldStep(0, 0, linear.energy, gap, iterations, lambda: shaped(linear.x))
+        report = ManifoldStep(
+            0, 0, linear.energy, gap, iterations, lambda: shaped(problem.points(linear.x))
+        )
         return reporter(report)
 
-    solution = solve(
-        problem, start_of(problem), tol, max_num_iter, watch if reporter.listens else None
-    )
+    solution = solve(problem, start, tol, max_num_iter, watch if reporter.listens else None)
     proof = certify(problem, solution)
     energy = proof.linear.energy
     return ManifoldResult(
-        image=shaped(proof.linear.x),
+        image=shaped(problem.points(proof.linear.x)),
         energy=energy,
         gap=proof.gap,
         error_bound=proof.error_bound,
