@@ -29,12 +29,13 @@ class Proof:
     status: Status
 
 
-def certify(problem: Problem, solution: Solution) -> Proof:
+def certify(problem: Problem, solution: Solution, tol: float) -> Proof:
     """Bound the energy or the distance to the minimiser, as the manifold allows.
 
     Flat: the energy with fixed wraps is convex, and its dual value bounds its minimum. By the
     strong convexity of both, the distance is at most ``step / 2 + sqrt(gap - step^2 / 4)``, with
-    the distance ``step`` to the primal point of the flux.
+    the distance ``step`` to the primal point of the flux. With slopes, that value needs `balance`,
+    which costs more than the solver still gains: a gap above ``tol`` has a status of its own.
 
     Nonpositive curvature, without closed geodesics: F is strongly convex along geodesics, so the
     norm of any subgradient bounds the distance. Curved otherwise, or with pixels without data:
@@ -46,7 +47,9 @@ def certify(problem: Problem, solution: Solution) -> Proof:
         return Proof(linear, None, None, _stationary(status))
     if problem.is_flat:
         gap, bound = _flat(problem, solution)
-        if status is Status.CONVERGED and _has_wraps(problem.manifold):
+        if status is Status.CONVERGED and problem.num_slots > 1 and gap > tol * linear.energy:
+            status = Status.WIDER_GAP
+        elif status is Status.CONVERGED and _has_wraps(problem.manifold):
             status = Status.THESE_WRAPS
         return Proof(linear, gap / linear.energy if linear.energy > 0 else 0.0, bound, status)
     if not problem.terms:  # the result is the image

@@ -136,7 +136,7 @@ def minimised(
         return reporter(report)
 
     solution = solve(problem, start, tol, max_num_iter, watch if reporter.listens else None)
-    proof = certify(problem, solution)
+    proof = certify(problem, solution, tol)
     energy = proof.linear.energy
     return ManifoldResult(
         image=shaped(problem.points(proof.linear.x)),

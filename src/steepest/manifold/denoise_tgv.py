@@ -57,7 +57,8 @@ def denoise_tgv(
     Returns
     -------
     ManifoldResult
-        On flat manifolds ``gap`` is a guaranteed bound. It may be larger than ``tol``.
+        On flat manifolds ``gap`` is a guaranteed bound, but a rough one: often ten, sometimes
+        hundreds of times ``tol``. ``status`` says so (`Status.WIDER_GAP`).
 
     Raises
     ------
