@@ -459,11 +459,11 @@ def test_opposite_directions_do_not_hold_up_the_rest_of_the_image():
     right /= np.linalg.norm(right, axis=-1, keepdims=True)
     weights = np.ones((12, 20))
     weights[:, 9:11] = 0  # the halves have no terms in common
-    options = dict(manifold="sphere", second_order=0.1, tol=1e-6, max_num_iter=20000)
+    options = dict(manifold="sphere", second_order=0.3, tol=1e-6, max_num_iter=20000)
     both = manifold.denoise_tv(np.hstack([left, right]), 0.1, weights=weights, **options)
     alone = manifold.denoise_tv(left, 0.1, weights=weights[:, :10], **options)
     assert alone.converged
     apart = manifold.Sphere().distance(
         np.ascontiguousarray(both.image[:, :10]).reshape(-1, 3), alone.image.reshape(-1, 3)
     )
-    assert apart.max() < 5e-3
+    assert apart.max() < 5e-4  # 3e-3 if all pixels are damped where one model fails
