@@ -55,6 +55,20 @@ def test_phases_in_radians(capsys):
     assert Pillow.open("p.png").width > 500
 
 
+def test_huber_is_in_radians_for_phases_and_in_degrees_for_orientations():
+    image = fringes()
+    np.save("f.npy", image)
+    assert main(["phase", "f.npy", "--strength", "0.3", "--huber", "0.2"]) == 0
+    expected = denoise_tv(image, 0.3, huber=0.2, manifold="circle")
+    assert np.abs(wrapped(np.load("f_denoised.npy") - expected.image)).max() < 1e-5
+    quaternions, cubic = bicrystal(), Rotations(symmetry="m-3m")
+    options = ["--strength", "1", "--huber", "0.5", "-o", "q.npy"]
+    assert main(["orientations", "map.ctf", *options]) == 0
+    expected = denoise_tv(quaternions, np.radians(1), huber=np.radians(0.5), manifold=cubic)
+    flat = (each.reshape(-1, 4) for each in (np.load("q.npy"), expected.image))
+    assert np.degrees(cubic.distance(*flat)).max() < 1e-3
+
+
 def test_residues_are_counted(capsys):
     around = np.arctan2(*(np.mgrid[:9, :9] - 4.5))  # one vortex
     np.save("v.npy", around)

@@ -195,6 +195,49 @@ def test_the_gap_on_the_circle_bounds_what_a_long_run_still_gains():
         assert rough.gap <= tol
 
 
+@pytest.mark.parametrize("isotropic", [True, False])
+@pytest.mark.parametrize("huber", [0.02, 0.4])
+def test_huber_of_phases_within_a_half_circle_is_that_of_numbers(isotropic, huber):
+    rng = np.random.default_rng(13)
+    phases, weights = rng.uniform(-1.5, 1.5, (12, 15)), rng.uniform(0, 2, (12, 15))
+    options = dict(isotropic=isotropic, huber=huber, weights=weights, spacing=(1, 0.7), tol=1e-9)
+    ours = manifold.denoise_tv(phases, 0.3, manifold="circle", **options)
+    numbers = steepest.denoise_tv(phases, 0.3, **options)
+    distance = np.linalg.norm(ours.image - numbers.image)
+    assert distance <= ours.error_bound + numbers.error_bound < 1e-3
+    plain = manifold.denoise_tv(phases, 0.3, manifold="circle", **(options | {"huber": 0}))
+    assert np.linalg.norm(ours.image - plain.image) > 20 * (ours.error_bound + plain.error_bound)
+
+
+@pytest.mark.parametrize("kind", MANIFOLDS)
+def test_a_small_huber_is_total_variation(kind):
+    """Its energy is lower, by at most strength huber / 2 for each pixel and order."""
+    image = some_points(MANIFOLDS[kind], (9, 10), spread=0.15)
+    options = dict(second_order=0.1, manifold=MANIFOLDS[kind], tol=1e-6)
+    plain = manifold.denoise_tv(image, 0.2, **options)
+    energies = []
+    for huber in (1e-2, 1e-4):
+        smooth = manifold.denoise_tv(
+            image, 0.2, huber=huber, **options, on_step=lambda step: energies.append(step.energy)
+        )
+        assert smooth.converged
+        assert np.all(np.diff(energies) <= 0)
+        assert -1e-5 * plain.energy < plain.energy - smooth.energy <= 0.3 * huber / 2 * 90 + 1e-5
+        energies.clear()
+
+
+@pytest.mark.parametrize("huber", [1e-3, 0.3])
+def test_a_pair_with_huber_has_the_gradient_zero(huber):
+    """Each end moves by the slope of the cost of what is left between them."""
+    space = manifold.SPD()
+    pair = some_points(space, (2,), spread=0.3)
+    result = manifold.denoise_tv(pair, 0.2, huber=huber, manifold=space, tol=1e-13)
+    left = space.distance(result.image[:1], result.image[1:])[0]
+    moved = space.distance(pair, result.image)
+    assert moved == pytest.approx(0.2 * min(1, left / huber), abs=1e-6)
+    assert result.error_bound < 1e-5
+
+
 def tensors(shape, seed=0):
     return some_points(manifold.SPD(), shape, spread=0.5, seed=seed)
 
@@ -222,11 +265,11 @@ def test_tensors_in_other_coordinates_give_the_same_image():
     assert other.energy == pytest.approx(plain.energy, rel=1e-9)
 
 
-@pytest.mark.parametrize("isotropic", [True, False])
-def test_the_bound_of_tensors_is_never_below_the_distance_to_a_long_run(isotropic):
+@pytest.mark.parametrize(("isotropic", "huber"), [(True, 0), (False, 0), (True, 0.05)])
+def test_the_bound_of_tensors_is_never_below_the_distance_to_a_long_run(isotropic, huber):
     image = tensors((14, 15))
     image[:, 8:] *= 5
-    options = dict(manifold="spd", isotropic=isotropic)
+    options = dict(manifold="spd", isotropic=isotropic, huber=huber)
     best = manifold.denoise_tv(image, 0.4, tol=1e-13, **options)
     assert best.error_bound < 1e-4
     for tol in (1e-1, 1e-2, 1e-3, 1e-5):
@@ -399,6 +442,7 @@ SOME = np.eye(4, 5) > 0
         (dict(image=PHASES, strength=1, manifold="circle", spacing=(1, 2, 3)), "spacing"),
         (dict(image=PHASES, strength=1, manifold="circle", embedded=2), "embedded=2"),
         (dict(image=PHASES, strength=1, manifold="circle", tol=0), "tol=0"),
+        (dict(image=PHASES, strength=1, manifold="circle", huber=-1), "huber=-1"),
         (dict(image=PHASES, strength=1, manifold="circle", on_step=3), "on_step=3"),
         (dict(image=PHASES, strength=1, manifold="circle", second_order=-2), "second_order=-2"),
     ],
@@ -415,11 +459,11 @@ def test_opposite_directions_do_not_hold_up_the_rest_of_the_image():
     right /= np.linalg.norm(right, axis=-1, keepdims=True)
     weights = np.ones((12, 20))
     weights[:, 9:11] = 0  # the halves have no terms in common
-    options = dict(manifold="sphere", second_order=0.1, tol=1e-6, max_num_iter=20000)
+    options = dict(manifold="sphere", second_order=0.3, tol=1e-6, max_num_iter=20000)
     both = manifold.denoise_tv(np.hstack([left, right]), 0.1, weights=weights, **options)
     alone = manifold.denoise_tv(left, 0.1, weights=weights[:, :10], **options)
     assert alone.converged
     apart = manifold.Sphere().distance(
         np.ascontiguousarray(both.image[:, :10]).reshape(-1, 3), alone.image.reshape(-1, 3)
     )
-    assert apart.max() < 5e-3
+    assert apart.max() < 5e-4  # 3e-3 if all pixels are damped where one model fails

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest import InputError, manifold
+from steepest import InputError, Status, manifold
 from steepest.manifold.denoise import prepare
 from steepest.manifold.generalised import GeneralisedProblem, State
 from steepest.manifold.problem import linearise
@@ -66,6 +66,7 @@ def test_the_gap_bounds_what_a_long_run_still_gains():
     best = manifold.denoise_tgv(phases, 0.4, manifold="circle", tol=1e-8)
     for tol in (1e-1, 1e-2, 1e-4):
         rough = manifold.denoise_tgv(phases, 0.4, manifold="circle", tol=tol)
+        assert rough.status is (Status.WIDER_GAP if rough.gap > tol else Status.THESE_WRAPS)
         assert rough.energy - best.energy <= rough.gap * rough.energy
         assert np.linalg.norm(rough.image - best.image) <= rough.error_bound + best.error_bound
 

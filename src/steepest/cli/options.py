@@ -169,6 +169,15 @@ def add_reporting(group: Any) -> None:
 def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
     """Add the options of the functional and the solver."""
     group = parser.add_argument_group("total variation")
+    add_norm(group, huber=huber)
+    group.add_argument(
+        "--separate-channels", action="store_true", help="treat each channel on its own"
+    )
+    add_solver(group)
+
+
+def add_norm(group: Any, *, huber: bool = True) -> None:
+    """Add the options of the norm of differences."""
     group.add_argument(
         "--anisotropic", action="store_true", help="sum the differences along each axis"
     )
@@ -176,10 +185,6 @@ def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
         group.add_argument(
             "--huber", type=positive, metavar="EPS", help="Huber-TV: quadratic below this slope"
         )
-    group.add_argument(
-        "--separate-channels", action="store_true", help="treat each channel on its own"
-    )
-    add_solver(group)
 
 
 def add_solver(group: Any, *, spacing: bool = True) -> None:

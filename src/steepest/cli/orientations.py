@@ -26,7 +26,7 @@ from .batch import Record, run_batch
 from .figures import need_figures, write_figure
 from .inputs import SAMPLE, check_targets, expand, one_target, placed
 from .manifold_proof import ManifoldProof
-from .options import add_max_pixels, add_outputs, add_solver, positive
+from .options import add_max_pixels, add_norm, add_outputs, add_solver, positive
 from .progress import progress
 
 HELP = "remove noise from maps of crystal orientations (EBSD)"
@@ -77,9 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DEG",
         help="count a larger misorientation of neighbours as a grain boundary (default 5)",
     )
-    group.add_argument(
-        "--anisotropic", action="store_true", help="sum the differences along each axis"
-    )
+    add_norm(group)
     group.add_argument(
         "--fill",
         action="store_true",
@@ -197,6 +195,7 @@ def _denoised(
             math.radians(arguments.strength),
             manifold=Rotations(symmetry=phase.symmetry),
             isotropic=not arguments.anisotropic,
+            huber=math.radians(arguments.huber or 0.0),
             known=None if own.all() else own,
             weights=(~others).astype(float) if others.any() else None,
             spacing=None if y == x else (y / x, 1.0),

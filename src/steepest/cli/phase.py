@@ -18,7 +18,7 @@ from .batch import Record, run_batch
 from .figures import need_figures, write_figure
 from .inputs import SAMPLE, check_targets, given_images, one_target, placed, read, without_copies
 from .manifold_proof import ManifoldProof
-from .options import add_inputs, add_outputs, add_solver, positive, spacing_of
+from .options import add_inputs, add_norm, add_outputs, add_solver, positive, spacing_of
 from .pages import page_named
 from .progress import progress
 
@@ -73,9 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="denoise cosine and sine as a vector image instead, and project back",
     )
-    group.add_argument(
-        "--anisotropic", action="store_true", help="sum the differences along each axis"
-    )
+    add_norm(group)
     add_solver(group)
     add_outputs(
         parser, "file, or folder for several images (default: NAME_denoised here)", images=False
@@ -203,6 +201,7 @@ def _denoised(
         manifold="circle",
         second_order=arguments.second_order,
         isotropic=not arguments.anisotropic,
+        huber=arguments.huber or 0.0,
         embedded=arguments.embedded,
         spacing=spacing_of(arguments.spacing, image),
         num_threads=arguments.threads,

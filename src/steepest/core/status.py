@@ -17,6 +17,10 @@ class Status(str, Enum):
     THESE_WRAPS = (
         "converged: the gap is certified for these wraps; other multiples of 2 pi are not excluded"
     )
+    WIDER_GAP = (
+        "converged: the solver met the tolerance, but what is certified is a wider gap "
+        "(for phases, with these wraps)"
+    )
     STATIONARY = (
         "converged to a stationary point: the tolerance was met; a lower energy is not excluded"
     )
@@ -35,6 +39,7 @@ class Status(str, Enum):
             Status.ROUNDING,
             Status.LEARNED,
             Status.THESE_WRAPS,
+            Status.WIDER_GAP,
             Status.STATIONARY,
             Status.EMBEDDED,
         )

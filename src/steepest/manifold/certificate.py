@@ -29,12 +29,13 @@ class Proof:
     status: Status
 
 
-def certify(problem: Problem, solution: Solution) -> Proof:
+def certify(problem: Problem, solution: Solution, tol: float) -> Proof:
     """Bound the energy or the distance to the minimiser, as the manifold allows.
 
     Flat: the energy with fixed wraps is convex, and its dual value bounds its minimum. By the
     strong convexity of both, the distance is at most ``step / 2 + sqrt(gap - step^2 / 4)``, with
-    the distance ``step`` to the primal point of the flux.
+    the distance ``step`` to the primal point of the flux. With slopes, that value needs `balance`,
+    which costs more than the solver still gains: a gap above ``tol`` has a status of its own.
 
     Nonpositive curvature, without closed geodesics: F is strongly convex along geodesics, so the
     norm of any subgradient bounds the distance. Curved otherwise, or with pixels without data:
@@ -46,7 +47,9 @@ def certify(problem: Problem, solution: Solution) -> Proof:
         return Proof(linear, None, None, _stationary(status))
     if problem.is_flat:
         gap, bound = _flat(problem, solution)
-        if status is Status.CONVERGED and _has_wraps(problem.manifold):
+        if status is Status.CONVERGED and problem.num_slots > 1 and gap > tol * linear.energy:
+            status = Status.WIDER_GAP
+        elif status is Status.CONVERGED and _has_wraps(problem.manifold):
             status = Status.THESE_WRAPS
         return Proof(linear, gap / linear.energy if linear.energy > 0 else 0.0, bound, status)
     if not problem.terms:  # the result is the image
@@ -88,9 +91,13 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     """Join pixels between which the flux is inside its ball, and find the shortest subgradient.
 
     ``v = -log f + B^T phi``, where phi is radius r/|r| at groups that jump and anything in the
-    ball where all differences are exactly 0.
+    ball where all differences are exactly 0. With ``huber``, the gradient is the only one.
     """
     original = solution.linear
+    if problem.huber:
+        gradient = float(np.sqrt(np.sum(_pulled(problem, original)[0].xi ** 2)))
+        size = problem.num_pixels**0.5 * (1 + 1 / problem.quadratic.min())  # of what is added up
+        return original, gradient + _ROUNDING * float(size)
     # a likely error of the points; smaller differences are no jumps
     least = solution.largest_step + (2 * solution.model_gap / problem.num_pixels) ** 0.5
     labels = _parts(problem, solution, least)
@@ -103,18 +110,9 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     exact.phi[:] = solution.flux
     exact.move(x)
     exact.y[:] = exact.phi
-    jumps = np.zeros_like(exact.phi)
-    free = problem.radius.copy()
-    for g in range(len(free)):
-        part = slice(problem.groups[g], problem.groups[g + 1])
-        norm = np.sqrt(np.sum(linear.vectors[part] ** 2, axis=(0, 1)))
-        jumps[part] = linear.vectors[part] * (free[g] / np.where(norm > 0, norm, np.inf))
-        free[g, norm > 0] = 0
     # the pull of the jumps is fixed: it becomes part of the data of a problem in the other rows
-    pulled = Dual(problem, np.float64)
-    pulled.phi[:] = jumps
-    pulled.load(linear, None, 1.0)
-    pulled.measure()
+    pulled, jumps = _pulled(problem, linear)
+    free = np.where(jumps, 0.0, problem.radius)
     rest = replace(linear, data=pulled.xi.copy(), vectors=np.zeros_like(linear.vectors))
     exact.radius = free
     exact.load(rest, None, 1.0)
@@ -132,6 +130,21 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
         return linear, bound
     away = float(np.sqrt(np.sum(problem.manifold.distance(original.x, x) ** 2)))
     return original, bound + away
+
+
+def _pulled(problem: Problem, linear: Linear) -> tuple[Dual, np.ndarray]:
+    """The dual with the derivatives of the costs of all jumps, and where (groups, n) these are."""
+    dual = Dual(problem, np.float64)
+    jumps = np.zeros(problem.radius.shape, bool)
+    for g, (radius, quadratic) in enumerate(zip(problem.radius, problem.quadratic, strict=True)):
+        part = slice(problem.groups[g], problem.groups[g + 1])
+        norm = np.sqrt(np.sum(linear.vectors[part] ** 2, axis=(0, 1)))
+        jumps[g] = norm > 0
+        least = np.where(jumps[g], np.maximum(norm, quadratic * radius), np.inf)
+        dual.phi[part] = linear.vectors[part] * (radius / least)
+    dual.load(linear, None, 1.0)
+    dual.measure()
+    return dual, jumps
 
 
 def _parts(problem: Problem, solution: Solution, least: float) -> np.ndarray:

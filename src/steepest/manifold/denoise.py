@@ -29,6 +29,7 @@ def denoise_tv(
     manifold: Any,
     second_order: float = 0.0,
     isotropic: bool = True,
+    huber: float = 0.0,
     known: Any = None,
     weights: Any = None,
     spacing: float | Sequence[float] | None = None,
@@ -65,6 +66,9 @@ def denoise_tv(
         Weight of second-order total variation, which keeps slopes; 0 (default) for none.
     isotropic : bool
         True (default): the Euclidean norm over all differences at a pixel; False: their sum.
+    huber : float
+        Half-width of the quadratic zone of both total variations: a distance (per pixel) s costs
+        s^2 / (2 huber) up to this value, and s - huber / 2 beyond. 0 (default): none.
     known : Boolean array (\\*space), optional
         False where the image has no data. These pixels are filled in; their values are not used.
     weights : array (\\*space), optional
@@ -112,22 +116,30 @@ def denoise_tv(
     tol = check_number(tol, "tol", positive=True)
     max_num_iter = check_count(max_num_iter, "max_num_iter")
     problem, start, shaped = prepare(
-        image, strength, manifold, second_order, isotropic, known, weights, spacing, num_threads
-    )
+        image, strength, manifold, second_order, isotropic, known, weights, spacing, num_threads,
+        huber,
+    )  # fmt: skip
     if check_flag(embedded, "embedded"):
         return _embedded(problem, start, tol, max_num_iter, reporter, shaped)
+    return minimised(problem, start_of(problem), tol, max_num_iter, reporter, shaped)
+
+
+def minimised(
+    problem: Problem, start: Any, tol: float, max_num_iter: int, reporter: Reporter, shaped: Any
+) -> ManifoldResult:
+    """Minimise the energy from a state, and return the points with what is certain about them."""
 
     def watch(linear: Linear, gap: float, iterations: int) -> bool:
-        report = ManifoldStep(0, 0, linear.energy, gap, iterations, lambda: shaped(linear.x))
+        report = ManifoldStep(
+            0, 0, linear.energy, gap, iterations, lambda: shaped(problem.points(linear.x))
+        )
         return reporter(report)
 
-    solution = solve(
-        problem, start_of(problem), tol, max_num_iter, watch if reporter.listens else None
-    )
-    proof = certify(problem, solution)
+    solution = solve(problem, start, tol, max_num_iter, watch if reporter.listens else None)
+    proof = certify(problem, solution, tol)
     energy = proof.linear.energy
     return ManifoldResult(
-        image=shaped(proof.linear.x),
+        image=shaped(problem.points(proof.linear.x)),
         energy=energy,
         gap=proof.gap,
         error_bound=proof.error_bound,
@@ -177,7 +189,7 @@ def _embedded(
     weights = problem.weights
     points, found = denoise_embedded(
         start.reshape(*problem.space, *problem.manifold.point_shape), problem.first, problem.second,
-        problem.manifold, known=known, isotropic=problem.isotropic,
+        problem.manifold, known=known, isotropic=problem.isotropic, huber=problem.huber,
         weights=None if weights is None else weights.reshape(problem.space),
         spacing=problem.spacing, tol=tol, max_num_iter=max_num_iter,
         num_threads=problem.num_threads, on_step=reporter.stage,
@@ -195,6 +207,7 @@ def _embedded(
 def prepare(
     image: Any, strength: Any, manifold: Any, second_order: Any = 0.0, isotropic: Any = True,
     known: Any = None, weights: Any = None, spacing: Any = None, num_threads: int | None = None,
+    huber: Any = 0.0,
 ) -> tuple[Problem, np.ndarray, Callable[[np.ndarray], Any]]:  # fmt: skip
     """Check the arguments of `denoise_tv`; return the problem and the start.
 
@@ -232,7 +245,7 @@ def prepare(
         second=check_number(second_order, "second_order"),
         isotropic=check_flag(isotropic, "isotropic"), known=mask,
         weights=None if weight is None else weight.ravel(),
-        num_threads=resolve_num_threads(num_threads),
+        num_threads=resolve_num_threads(num_threads), huber=check_number(huber, "huber"),
     )  # fmt: skip
 
     def shaped(x: np.ndarray) -> Any:

@@ -44,6 +44,7 @@ class Dual:
         )
         self.xi = np.zeros((problem.num_slots * d, n), self.dtype)
         self.radius = problem.radius.astype(self.dtype)
+        self._huber = problem.quadratic.astype(self.dtype)
         self._sums = np.zeros((-(-n // CHUNK), 6))
         strips = max(1, min(problem.num_threads, n * d * terms // _STRIP, n // CHUNK))
         chunks = -(-n // CHUNK)
@@ -66,8 +67,10 @@ class Dual:
             factor = np.repeat(mass * inverse, problem.manifold.dimension, axis=0)
             self._damping, self._inverse, self._factor = damping, inverse, factor
             self._kept_inverse = inverse.astype(self.dtype)
-        self.linear, inverse = linear, self._inverse
+        self.linear = linear
         kept: Any = self.dtype
+        steps = self._steps(linear, self._inverse, relaxation)
+        largest = np.maximum.reduceat(steps, problem.groups[:-1]) if len(steps) else steps
         self._fixed = (
             (logs * self._factor).astype(kept),
             self._kept_inverse,
@@ -78,7 +81,9 @@ class Dual:
             linear.slots,
             linear.blocks.astype(kept),
             self.radius,
-            self._steps(linear, inverse, relaxation),
+            self.radius * (1 + self._huber[:, None] * largest),
+            self._huber,
+            steps,
             problem.groups,
         )
 

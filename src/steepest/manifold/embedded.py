@@ -47,7 +47,7 @@ def denoise_embedded(
     known : Boolean array (\\*space), optional
         False where the image has no data; there it must hold points to start from.
     **options
-        isotropic, weights, spacing, tol, max_num_iter, num_threads and on_step of
+        isotropic, huber, weights, spacing, tol, max_num_iter, num_threads and on_step of
         `steepest.manifold.denoise_tv`.
 
     Returns

@@ -36,9 +36,6 @@ class Euclidean(Manifold):
     def project(self, ambient: np.ndarray) -> np.ndarray:
         return ambient
 
-    def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(y - x, axis=-1)
-
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return y - x
 

@@ -62,7 +62,8 @@ class Manifold(Protocol):
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the geodesic distances (n,)."""
-        ...
+        log = self.log(x, y)
+        return np.sqrt(np.einsum("nd,nd->n", log, log))
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the initial velocities (n, d) at ``x`` of shortest geodesics that reach ``y``.

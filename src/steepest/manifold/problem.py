@@ -4,7 +4,8 @@
            + beta sum_i w_i |second differences|
 
 with m = 1 at known pixels and 0 elsewhere. ``|.|`` is the Euclidean norm over the differences of a
-pixel (isotropic) or their sum.
+pixel (isotropic) or their sum. With ``huber`` = e, ``w |.|`` becomes ``|.|^2 / (2 e)`` up to e w
+and ``w |.| - e w^2 / 2`` beyond, as in `steepest.TotalVariation`.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Problem:
     known: np.ndarray | None
     weights: np.ndarray | None
     num_threads: int
+    huber: float = 0.0
 
     @property
     def num_slots(self) -> int:
@@ -123,14 +125,25 @@ class Problem:
         return np.unique([0, first, count])
 
     @cached_property
+    def strengths(self) -> np.ndarray:
+        """(groups,): the weight of the order that each group belongs to."""
+        orders = [is_first(self.terms[start]) for start in self.groups[:-1]]
+        return np.array([self.first if first else self.second for first in orders])
+
+    @cached_property
     def radius(self) -> np.ndarray:
         """(groups, n): what the norm of each group is multiplied by, 0 where no row is valid."""
         radii = []
-        for start, stop in zip(self.groups[:-1], self.groups[1:], strict=True):
-            strength = self.first if is_first(self.terms[start]) else self.second
+        bounds = zip(self.groups[:-1], self.groups[1:], self.strengths, strict=True)
+        for start, stop, strength in bounds:
             some = np.any([term.valid for term in self.terms[start:stop]], axis=0)
             radii.append(strength * some * (1.0 if self.weights is None else self.weights))
         return np.array(radii).reshape(len(radii), self.num_pixels)
+
+    @cached_property
+    def quadratic(self) -> np.ndarray:
+        """(groups,): the dual of each group has the term ``quadratic / 2 |phi|^2``."""
+        return self.huber / self.strengths
 
     @cached_property
     def steps(self) -> dict[Any, np.ndarray]:
@@ -173,12 +186,19 @@ class Problem:
         return total + self.regulariser(squares)
 
     def regulariser(self, squares: Sequence[np.ndarray]) -> float:
-        """The sum over groups of radius times norm, of the squared norms of all terms."""
-        bounds = zip(self.groups[:-1], self.groups[1:], self.radius, strict=True)
+        """The sum over groups of what the norms cost, of the squared norms of all terms."""
+        bounds = enumerate(zip(self.groups[:-1], self.groups[1:], strict=True))
         return sum(
-            float(np.einsum("n,n->", radius, np.sqrt(sum(squares[start:stop]))))  # no BLAS threads
-            for start, stop, radius in bounds
+            float(np.sum(self.cost(g, np.sqrt(sum(squares[start:stop])))))
+            for g, (start, stop) in bounds
         )
+
+    def cost(self, group: int, norm: np.ndarray) -> np.ndarray:
+        """What norms (n,) of a group cost: radius times norm, but for ``huber``."""
+        radius = self.radius[group]
+        zone = self.quadratic[group] * radius
+        near = np.minimum(norm, zone)
+        return np.asarray(radius * (norm - near + near**2 / (2 * np.maximum(zone, 1e-300))))
 
 
 @dataclass(frozen=True, eq=False)

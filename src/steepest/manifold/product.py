@@ -66,10 +66,6 @@ class Product(Manifold):
         pairs = zip(self.factors, _split(ambient, shapes), strict=True)
         return _flat([factor.project(part) for factor, part in pairs])
 
-    def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        parts = [factor.distance(a, b) for factor, a, b in self._parts(x, y)]
-        return np.sqrt(sum(part * part for part in parts))
-
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return self._joined(lambda factor, a, b: factor.log(a, b), x, y)
 

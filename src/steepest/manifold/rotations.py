@@ -89,9 +89,6 @@ class Rotations(Manifold):
         points = np.linalg.eigh(davenport)[1][:, :, 3]
         return np.ascontiguousarray(np.where(points[:, 3:] < 0, -points, points))
 
-    def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(self.log(x, y), axis=-1)
-
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         out = np.empty((len(x), 3))
         compiled.log(x, y, self.operators, out)

@@ -125,9 +125,8 @@ def _culprits(problem: Problem, linear: Linear, ahead: Linear, step: np.ndarray)
     """The pixels (n,) of the rows in which the energy exceeds the model by most."""
     d, where = problem.manifold.dimension, np.zeros(problem.num_pixels, bool)
     excess = []
-    for start, stop, radius in zip(
-        problem.groups[:-1], problem.groups[1:], problem.radius, strict=True
-    ):
+    bounds = enumerate(zip(problem.groups[:-1], problem.groups[1:], strict=True))
+    for g, (start, stop) in bounds:
         square = np.zeros(problem.num_pixels)
         for t in range(start, stop):
             term, r = problem.terms[t], linear.vectors[t].T.copy()
@@ -139,7 +138,8 @@ def _culprits(problem: Problem, linear: Linear, ahead: Linear, step: np.ndarray)
                     r += np.einsum("pqn,nq->np", linear.blocks[block], moved)
             square += np.sum(r**2, axis=1) * term.valid
         real = np.sqrt(np.sum(ahead.vectors[start:stop] ** 2, axis=(0, 1)))
-        excess.append(radius * np.maximum(real - np.sqrt(square), 0))
+        missed = problem.cost(g, real) - problem.cost(g, np.sqrt(square))
+        excess.append(np.maximum(missed, 0))
     ranked = np.sort(np.ravel(excess))[::-1]
     total = np.cumsum(ranked)
     least = ranked[np.searchsorted(total, _MOST * total[-1])] if total[-1] > 0 else 0.0

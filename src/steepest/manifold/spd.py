@@ -95,13 +95,6 @@ class SPD(Manifold):
         compiled.matrix_exp(ambient, out)
         return out
 
-    def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        if self.metric == _LOG:
-            return np.linalg.norm(self.log(x, y), axis=-1)
-        out = np.empty(len(x))
-        compiled.distance(x, y, out)
-        return out
-
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
             return self.embed(y) - self.embed(x)

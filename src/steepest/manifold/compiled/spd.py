@@ -188,20 +188,6 @@ def matrix_exp(coordinates, out):
 
 
 @exact_kernel
-def distance(x, y, out):
-    size = x.shape[1]
-    g, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
-    for i in range(len(x)):
-        _relative(x[i], y[i], g, a)
-        _eigen(a, v)
-        _logarithms(a)
-        total = 0.0
-        for k in range(size):
-            total += a[k, k] * a[k, k]
-        out[i] = np.sqrt(total)
-
-
-@exact_kernel
 def log(x, y, out):
     size = x.shape[1]
     g, a, v = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))

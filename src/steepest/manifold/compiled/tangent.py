@@ -8,11 +8,12 @@ where a block B is a d x d matrix per pixel or a number times the identity. Ther
 unknown vectors xi per pixel; slot_tk says which one a block takes. Terms in a *group* share
 one ball per pixel (isotropic) or have one each (anisotropic). The kernels solve the dual of
 
-    min_xi  sum |xi_i - c_i|^2 / (2 v_i) + sum_groups radius_ge |(r_te)_(t in g)|,
+    min_xi  sum |xi_i - c_i|^2 / (2 v_i) + sum_groups h_ge(|(r_te)_(t in g)|),
 
-by accelerated projected gradient ascent; ``xi = c - v B^T phi``. Pixels are the last axis of all
-arrays, in one flat order, so that loops over pixels vectorise for every d. Rows that would reach
-beyond the image have ``step`` 0, and their phi remains 0.
+where ``h(s)`` is the largest ``q s - huber_g q^2 / 2`` for q from 0 to radius_ge: radius times s if
+`huber` is 0. This is done by accelerated projected gradient ascent; ``xi = c - v B^T phi``. Pixels
+are the last axis of all arrays, in one flat order, so that loops over pixels vectorise for every d.
+Rows that would reach beyond the image have ``step`` 0, and their phi remains 0.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def _residual(r, xi, offset_vectors, offsets, numbers, which, slots, blocks, bas
 
 
 @lean_helper
-def _ascend(phi, y, r, square, radius, step, groups, beta, base, a, b, tiny):
+def _ascend(phi, y, r, square, radius, outer, step, groups, beta, base, a, b, tiny):
     """The projected dual step and the extrapolation at rows a to b."""
     d = r.shape[1]
     m = b - a
@@ -178,9 +179,9 @@ def _ascend(phi, y, r, square, radius, step, groups, beta, base, a, b, tiny):
                 for i in range(m):
                     value[i] = before[i] + sigma[i] * value[i]
                     square[i] += value[i] * value[i]
-        ball = radius[g, a:b]
+        ball, far = radius[g, a:b], outer[g, a:b]  # radius (1 + step huber): shrinks, then projects
         for i in range(m):
-            square[i] = ball[i] / max(max(np.sqrt(square[i]), ball[i]), tiny)
+            square[i] = ball[i] / max(max(np.sqrt(square[i]), far[i]), tiny)
         for t in range(groups[g], groups[g + 1]):
             for p in range(d):
                 value = r[t, p, :m]
@@ -194,7 +195,8 @@ def _ascend(phi, y, r, square, radius, step, groups, beta, base, a, b, tiny):
 @lean_kernel
 def sweep(
     phi, y, new_phi, new_y, own_phi, own_y, xi, r, square, c, v, vectors, offsets, numbers, which,
-    slots, blocks, radius, step, groups, betas, low, high, tiny, flags, member, ticket,
+    slots, blocks, radius, outer, huber, step, groups, betas, low, high, tiny, flags, member,
+    ticket,
 ):  # fmt: skip
     """``len(betas)`` iterations of the rows ``low`` to ``high``.
 
@@ -234,7 +236,19 @@ def sweep(
             )  # fmt: skip
             _residual(r, xi, vectors, offsets, numbers, which, slots, blocks, base, a, b)
             _ascend(
-                own_phi, own_y, r, square, radius, step, groups, betas[iteration], base, a, b, tiny
+                own_phi,
+                own_y,
+                r,
+                square,
+                radius,
+                outer,
+                step,
+                groups,
+                betas[iteration],
+                base,
+                a,
+                b,
+                tiny,
             )
     for t in range(terms):
         for p in range(d):
@@ -257,16 +271,16 @@ def _fit(square, point, data, inverse):
 
 @lean_kernel
 def measure(
-    phi, xi, r, square, c, v, vectors, offsets, numbers, which, slots, blocks, radius, step, groups,
-    sums, damping, low, high, flags, member, ticket,
+    phi, xi, r, square, c, v, vectors, offsets, numbers, which, slots, blocks, radius, outer, huber,
+    step, groups, sums, damping, low, high, flags, member, ticket,
 ):  # fmt: skip
     """The primal point ``xi`` of ``phi`` at pixels low to high, and sums for each `CHUNK` of them.
 
     With ``q = B^T phi`` and the weights ``w = 1 / v - damping`` and data ``L = c / (v w)`` of the
-    problem without damping, ``sums[chunk]`` becomes ``sum radius |r|``, ``sum phi r``,
-    ``sum w |xi - L|^2 / 2``, ``sum q (L - xi) - |q|^2 / (2 w)``, the sum of damping times |xi|^2,
-    and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of CHUNK; ``xi`` has the size of
-    the image.
+    problem without damping, ``sums[chunk]`` becomes ``sum h(|r|)``,
+    ``sum phi r - huber |phi|^2 / 2``, ``sum w |xi - L|^2 / 2``, ``sum q (L - xi) - |q|^2 / (2 w)``,
+    the sum of damping times |xi|^2, and the largest ``|xi|^2`` of a pixel. ``low`` is a multiple of
+    CHUNK; ``xi`` has the size of the image.
     """
     begin(flags, member, ticket)
     d = phi.shape[1]
@@ -305,12 +319,12 @@ def measure(
 
 @lean_kernel
 def measure_residuals(
-    phi, xi, r, square, c, v, vectors, offsets, numbers, which, slots, blocks, radius, step, groups,
-    sums, damping, low, high, flags, member, ticket,
+    phi, xi, r, square, c, v, vectors, offsets, numbers, which, slots, blocks, radius, outer, huber,
+    step, groups, sums, damping, low, high, flags, member, ticket,
 ):  # fmt: skip
     """The first two of the sums of `measure`, once ``xi`` is known everywhere."""
     begin(flags, member, ticket)
-    d = phi.shape[1]
+    d, tiny = phi.shape[1], 1e-300
     i = low
     while i < high:
         j = min(i + CHUNK, high)
@@ -318,6 +332,7 @@ def measure_residuals(
         norms, products = 0.0, 0.0
         own = square[: j - i]
         for g in range(groups.shape[0] - 1):
+            half = 0.5 * np.float64(huber[g])
             for k in range(j - i):
                 own[k] = 0
             for t in range(groups[g], groups[g + 1]):
@@ -327,10 +342,12 @@ def measure_residuals(
                     for k in range(j - i):
                         inside = np.float64(value[k]) if valid[k] > 0 else 0.0
                         own[k] += inside * inside
-                        products += inside * flux[k]
+                        products += inside * flux[k] - half * flux[k] * flux[k]
             ball = radius[g, i:j]
             for k in range(j - i):
-                norms += ball[k] * np.sqrt(own[k])
+                norm, zone = np.sqrt(own[k]), huber[g] * ball[k]
+                near = min(norm, zone)
+                norms += ball[k] * (norm - near + 0.5 * near * near / max(zone, tiny))
         sums[i // CHUNK, 0], sums[i // CHUNK, 1] = norms, products
         i = j
     finish(flags, member, ticket)
