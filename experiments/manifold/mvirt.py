@@ -49,7 +49,7 @@ EXAMPLES = [
 def compare(folder: Path) -> list[str]:
     """A Markdown table; ``folder`` is a checkout of MVIRT."""
     lines = [
-        "| MVIRT's data | α | sweeps | F in its log | F, ours by cyclic proximal points | "
+        "| MVIRT's data | strength | sweeps | F in its log | F, ours by cyclic proximal points | "
         "F of `denoise_tv` | certificate | their error | ours | CPU time of ours |",
         "|---" * 10 + "|",
     ]
