@@ -87,6 +87,17 @@ def test_the_library_finds_the_energy_of_cyclic_proximal_points(
     assert found <= energy(manifold, slow, f, terms) <= found * (1 + excess)
 
 
+def test_opposite_directions_in_whirls_are_named_and_the_rest_converges() -> None:
+    """Around the centres of a few whirls, the midpoint of neighbours jumps, and so does F."""
+    image = phantoms.noisy(Sphere(2), phantoms.whirls(64), 4 * np.pi / 45)
+    options: dict[str, Any] = {"manifold": "sphere", "second_order": 0.05}
+    rough = steepest.manifold.denoise_tv(image, 0.2, **options)
+    assert rough.status is steepest.Status.AROUND_JUMPS
+    assert rough.model_gap <= 1e-4
+    fine = steepest.manifold.denoise_tv(image, 0.2, tol=1e-6, **options)
+    assert fine.energy > rough.energy * (1 - 1e-3)
+
+
 @pytest.mark.parametrize(("alpha", "beta"), [(0.2, 0.0), (0.0, 0.1), (0.1, 0.05)])
 def test_phases_in_half_a_turn_are_numbers(alpha: float, beta: float) -> None:
     """Without wraps, cyclic proximal points solve the problem of real numbers, both orders."""
