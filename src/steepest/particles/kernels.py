@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.compiled import exact_kernel, helper, kernel
+from ..core.compiled import exact_helper, exact_kernel, helper, kernel
 
 
 @helper
@@ -44,6 +44,22 @@ def spread(points, low, spacing, grid):
                 grid[y + a + 1, x + b + 1] += wy[a] * wx[b]
 
 
+@exact_helper
+def _product(count, nodes, y, x, wy, wx, dy, dx):
+    """Sum ``count`` x ``count`` nodes from (y, x) on with the weights of a spline and its slopes."""
+    f = fy = fx = 0.0
+    for a in range(count):
+        row = row_d = 0.0
+        for b in range(count):
+            c = nodes[y + a, x + b]
+            row += wx[b] * c
+            row_d += dx[b] * c
+        f += wy[a] * row
+        fy += dy[a] * row
+        fx += wy[a] * row_d
+    return f, fy, fx
+
+
 @exact_kernel
 def gather(points, low, spacing, grid, value, gradient):
     """Evaluate the spline with the coefficients ``grid`` and its gradient at the points."""
@@ -54,16 +70,7 @@ def gather(points, low, spacing, grid, value, gradient):
         y, x = int(np.floor(v)), int(np.floor(h))
         _quintic(v - y, wy, dy)
         _quintic(h - x, wx, dx)
-        f = fy = fx = 0.0
-        for a in range(6):
-            row = row_d = 0.0
-            for b in range(6):
-                c = grid[y + a + 1, x + b + 1]
-                row += wx[b] * c
-                row_d += dx[b] * c
-            f += wy[a] * row
-            fy += dy[a] * row
-            fx += wy[a] * row_d
+        f, fy, fx = _product(6, grid, y + 1, x + 1, wy, wx, dy, dx)
         value[i] = f
         gradient[i, 0] = fy / spacing
         gradient[i, 1] = fx / spacing
@@ -155,16 +162,7 @@ def interpolate(points, margin, coefficients, begin, end, value, gradient):
         y, x = int(np.floor(v)), int(np.floor(h))
         _cubic(v - y, wy, dy)
         _cubic(h - x, wx, dx)
-        f = fy = fx = 0.0
-        for a in range(4):
-            row = row_d = 0.0
-            for b in range(4):
-                c = coefficients[y + a - 1, x + b - 1]
-                row += wx[b] * c
-                row_d += dx[b] * c
-            f += wy[a] * row
-            fy += dy[a] * row
-            fx += wy[a] * row_d
+        f, fy, fx = _product(4, coefficients, y - 1, x - 1, wy, wx, dy, dx)
         value[i] = f
         gradient[i, 0] = fy
         gradient[i, 1] = fx
