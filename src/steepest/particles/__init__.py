@@ -12,10 +12,10 @@ _WHERE = {
     "sample": "stippling",
     "Dots": "stippling",
     "DotStep": "descent",
-    "flow": "line",
+    "flow": "clouds",
     "transfer_colours": "colours",
     "energy_distance": "distance",
-    "PointFlow": "line",
+    "PointFlow": "clouds",
 }
 
 __all__ = [*_WHERE]

@@ -12,6 +12,7 @@ from ..core.namespace import detached, is_torch
 from ..core.numbers import check_count
 from ..core.progress import Callback, Reporter
 from ..core.rng import Rng, generator
+from .slices import spread_rotations
 
 
 def transfer_colours(
@@ -27,7 +28,8 @@ def transfer_colours(
 
     Moves the colours of the image towards the distribution of those of the reference, by descent of
     the sliced Wasserstein distance: in each step, the colours are projected onto the axes of a
-    random rotation, and each projection is moved to the quantile of the reference. Pixels of one
+    rotation, and each projection is moved to the quantile of the reference. Of 64 random rotations,
+    a step takes the one whose axes are farthest from those of the steps before it. Pixels of one
     colour keep one colour, so flat areas stay flat.
 
     Parameters
@@ -83,8 +85,7 @@ def transfer_colours(
     colours, where, shares = _palette(planes)
     goals, _, masses = _palette(others)
     low, high = goals.min(axis=0), goals.max(axis=0)
-    for _ in range(steps):
-        rotation, _ = np.linalg.qr(random.standard_normal((len(planes), len(planes))))
+    for rotation in spread_rotations(len(planes), steps, random):
         before, ahead = colours @ rotation, goals @ rotation
         after = np.stack(
             [_to_quantiles(before[:, k], shares, ahead[:, k], masses) for k in range(len(planes))],

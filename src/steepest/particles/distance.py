@@ -1,31 +1,53 @@
-"""The energy distance between two sets of points, summed directly."""
+"""The energy distance between two sets of points, summed directly or by slicing."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.arrays import check_field
 from ..core.errors import InputError
-from ..core.namespace import Array, is_torch, namespace, to_float64
+from ..core.namespace import Array, detached, is_torch, namespace, to_float64
+from ..core.numbers import check_count
+from ..core.rng import Rng, generator
+from ..core.threads import resolve_num_threads
+from .slices import directions, sliced
 
 _BLOCK = 1 << 22  # distances in memory at once
 
 
-def energy_distance(x: Any, y: Any) -> Any:
+def energy_distance(
+    x: Any,
+    y: Any,
+    *,
+    num_directions: int | None = None,
+    rng: Rng = 0,
+    num_threads: int | None = None,
+) -> Any:
     """Return ``F = mean |x_i - y_j| - 1/2 mean |x_i - x_k| - 1/2 mean |y_j - y_l|``.
 
     It is 0 only if both sets have the same points in the same shares. All pairs are summed, in
-    O((N + M)^2 d).
+    O((N + M)^2 d). For large sets, ``num_directions`` estimates F in O((N + M) log (N + M)) for
+    each direction: F is the slicing constant times its mean over all projections onto lines.
 
     Parameters
     ----------
     x, y : arrays or tensors (N, d), (M, d), or (N,), (M,)
         Points, float32 or float64. The sums are computed in float64.
+    num_directions : int, optional
+        Estimate F by at least this number of random directions (whole orthonormal bases). The
+        relative standard error falls as ``1 / sqrt(num_directions)``, and faster in few dimensions.
+    rng : int, numpy.random.Generator or None
+        Draws the directions.
+    num_threads : int, optional
+        Number of threads for directions (default: all processors). It does not change the result.
 
     Returns
     -------
     float, or for tensors a float64 tensor without axes
-        Differentiable if the tensors are. The gradient for equal points is 0.
+        Differentiable if the tensors are (once, if directions are used, and on the CPU). The
+        gradient for equal points is 0.
 
     Raises
     ------
@@ -42,8 +64,25 @@ def energy_distance(x: Any, y: Any) -> Any:
             f"shape {tuple(a.shape)}; both must be of one type and dimension"
         )
     a, b = (to_float64(each).reshape(len(each), -1) for each in (a, b))
+    threads, random = resolve_num_threads(num_threads), generator(rng)
+    if num_directions is not None:
+        axes = directions(a.shape[1], check_count(num_directions, "num_directions"), random)
+        return _by_slices(a, b, axes, threads)
     total = _mean(a, b) - _mean(a, a) / 2 - _mean(b, b) / 2
     return total if is_torch(total) else float(total)
+
+
+def _by_slices(a: Array, b: Array, axes: np.ndarray, num_threads: int) -> Any:
+    points = np.concatenate([np.asarray(detached(each)) for each in (a, b)])
+    charges = np.repeat([-1 / len(a), 1 / len(b)], [len(a), len(b)])
+    total, slope = sliced(points, charges, axes, num_threads=num_threads)
+    if not is_torch(a):
+        return total
+    slope *= -charges[:, None]
+    result = a.new_tensor(total)
+    for each, part in ((a, slope[: len(a)]), (b, slope[len(a) :])):
+        result = result + ((each - each.detach()) * each.new_tensor(part)).sum()
+    return result
 
 
 def _mean(a: Array, b: Array) -> Any:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.compiled import exact_kernel, helper, kernel
+from ..core.compiled import exact_helper, exact_kernel, helper, kernel
+
+CONSTANT = (0.0, 1.0, np.pi / 2, 2.0)  # of slicing in 1, 2 and 3 dimensions
+SHARE = (0.0, 1.0, np.pi / 4, 2 / 3)  # and over the dimension
 
 
 @helper
@@ -44,6 +47,22 @@ def spread(points, low, spacing, grid):
                 grid[y + a + 1, x + b + 1] += wy[a] * wx[b]
 
 
+@exact_helper
+def _product(count, nodes, y, x, wy, wx, dy, dx):
+    """Sum ``count`` squared nodes from (y, x) on with the weights of splines and their slopes."""
+    f = fy = fx = 0.0
+    for a in range(count):
+        row = row_d = 0.0
+        for b in range(count):
+            c = nodes[y + a, x + b]
+            row += wx[b] * c
+            row_d += dx[b] * c
+        f += wy[a] * row
+        fy += dy[a] * row
+        fx += wy[a] * row_d
+    return f, fy, fx
+
+
 @exact_kernel
 def gather(points, low, spacing, grid, value, gradient):
     """Evaluate the spline with the coefficients ``grid`` and its gradient at the points."""
@@ -54,16 +73,7 @@ def gather(points, low, spacing, grid, value, gradient):
         y, x = int(np.floor(v)), int(np.floor(h))
         _quintic(v - y, wy, dy)
         _quintic(h - x, wx, dx)
-        f = fy = fx = 0.0
-        for a in range(6):
-            row = row_d = 0.0
-            for b in range(6):
-                c = grid[y + a + 1, x + b + 1]
-                row += wx[b] * c
-                row_d += dx[b] * c
-            f += wy[a] * row
-            fy += dy[a] * row
-            fx += wy[a] * row_d
+        f, fy, fx = _product(6, grid, y + 1, x + 1, wy, wx, dy, dx)
         value[i] = f
         gradient[i, 0] = fy / spacing
         gradient[i, 1] = fx / spacing
@@ -155,16 +165,107 @@ def interpolate(points, margin, coefficients, begin, end, value, gradient):
         y, x = int(np.floor(v)), int(np.floor(h))
         _cubic(v - y, wy, dy)
         _cubic(h - x, wx, dx)
-        f = fy = fx = 0.0
-        for a in range(4):
-            row = row_d = 0.0
-            for b in range(4):
-                c = coefficients[y + a - 1, x + b - 1]
-                row += wx[b] * c
-                row_d += dx[b] * c
-            f += wy[a] * row
-            fy += dy[a] * row
-            fx += wy[a] * row_d
+        f, fy, fx = _product(4, coefficients, y - 1, x - 1, wy, wx, dy, dx)
         value[i] = f
         gradient[i, 0] = fy
         gradient[i, 1] = fx
+
+
+@helper
+def smoothed(r, smoothing, dimension):
+    """Return the smoothed distance at r > 0 in 1, 2 or 3 dimensions, and its derivative over r.
+
+    It is the mean of Huber's function over all directions, times the slicing constant.
+    """
+    e = smoothing
+    if r <= e:
+        return r * r / (2 * e) * SHARE[dimension] + CONSTANT[dimension] * e / 2, SHARE[
+            dimension
+        ] / e
+    if dimension == 1:
+        return r, 1 / r
+    if dimension == 3:
+        return r + e * e / (3 * r), (1 - e * e / (3 * r * r)) / r
+    rest = np.arcsin(e / r)
+    s = np.sqrt((r - e) * (r + e)) / r
+    inner = rest - s * e / r
+    return s * r + r * r / (4 * e) * inner + e / 2 * rest, s / r + inner / (2 * e)
+
+
+@helper
+def _field(place, others, weights, smoothing, square, slope, sign):
+    """Return the sum of distances from a place (d,) to others (d, n), curvature and tied mass.
+
+    Adds ``sign`` times its gradient to ``slope`` (d,). ``square`` (n,) is overwritten.
+    """
+    d, n = others.shape
+    total = curvature = tie = 0.0
+    square[:] = 0.0
+    for k in range(d):
+        for j in range(n):
+            square[j] += (place[k] - others[k, j]) ** 2
+    if smoothing > 0:
+        for j in range(n):
+            value, ratio = smoothed(np.sqrt(square[j]), smoothing, d)
+            total += weights[j] * value
+            square[j] = weights[j] * ratio
+            curvature += square[j]
+    else:
+        for j in range(n):
+            same = square[j] == 0.0
+            r = np.sqrt(square[j])
+            total += weights[j] * r
+            tie += weights[j] if same else 0.0
+            square[j] = 0.0 if same else weights[j] / r
+            curvature += square[j]
+    for k in range(d):
+        pull = 0.0
+        for j in range(n):
+            pull += square[j] * (place[k] - others[k, j])
+        slope[k] += sign * pull
+    return total, curvature, tie
+
+
+@kernel
+def direct(points, target, weights, smoothing, begin, end, near, far, slope, bend, tied):
+    """Sum all pairs for the points begin to end; points (d, N) and target (d, M).
+
+    Writes the mean distances to the target and to the points (N,), N times the gradient of the
+    energy (N, d), the curvature of Weiszfeld's parabola (N,), and the target's mass at each point.
+    """
+    n = points.shape[1]
+    equal = np.full(n, 1 / n)
+    room, other_room = np.empty(target.shape[1]), np.empty(n)
+    for i in range(begin, end):
+        place, own = points[:, i].copy(), slope[i]
+        own[:] = 0.0
+        near[i], bend[i], tied[i] = _field(place, target, weights, smoothing, room, own, 1.0)
+        far[i], _, _ = _field(place, points, equal, smoothing, other_room, own, -1.0)
+
+
+@exact_kernel
+def line_sums(places, charges, smoothing, value, slope):
+    """Sum Huber's function of the distances on a line, and its derivative, for sorted places.
+
+    Without smoothing it is the distance; equal places do not push each other.
+    """
+    n = len(places)
+    sums = np.zeros((n + 1, 3))
+    for i in range(n):
+        sums[i + 1, 0] = sums[i, 0] + charges[i]
+        sums[i + 1, 1] = sums[i, 1] + charges[i] * places[i]
+        sums[i + 1, 2] = sums[i, 2] + charges[i] * places[i] * places[i]
+    a = b = 0  # the places within ``smoothing`` are a to b
+    half = 0.5 / smoothing if smoothing > 0 else 0.0
+    for i in range(n):
+        x = places[i]
+        while places[a] < x - smoothing:
+            a += 1
+        while b < n and places[b] <= x + smoothing:
+            b += 1
+        q, m = sums[b, 0] - sums[a, 0], sums[b, 1] - sums[a, 1]
+        square = sums[b, 2] - sums[a, 2]
+        outer = sums[a, 0] - (sums[n, 0] - sums[b, 0])
+        value[i] = x * outer - sums[a, 1] + sums[n, 1] - sums[b, 1]
+        value[i] += half * (q * x * x - 2 * x * m + square) + smoothing / 2 * q
+        slope[i] = outer + 2 * half * (q * x - m)

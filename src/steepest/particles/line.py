@@ -9,110 +9,32 @@ The distance in L2 is the Wasserstein distance W2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from ..convex.certificate import Bound, StepTerms
-from ..core.arrays import as_array
 from ..core.compiled import exact_kernel
-from ..core.errors import InputError
-from ..core.namespace import detached
-from ..core.numbers import check_count, check_numbers
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False)
-class PointFlow:
-    """Points at several times.
+def flow_on_line(
+    start: np.ndarray, atoms: np.ndarray, mass: np.ndarray, times: np.ndarray, steps: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the points (T, N), their discrepancies and error bounds, for sorted start and atoms.
 
-    Attributes
-    ----------
-    times : float64 array (T,)
-    points : float64 array (T, N)
-        The points in increasing order.
-    discrepancy : float64 array (T,)
-        Energy distance F to the target.
-    error_bound : float64 array (T,)
-        Bound on the distance W2 (root of the mean squared distance of matched points) to the exact
-        flow of the N points.
+    Without ``steps`` the flow is exact; otherwise it takes so many Euler steps between the times.
     """
-
-    times: np.ndarray
-    points: np.ndarray
-    discrepancy: np.ndarray
-    error_bound: np.ndarray
-
-
-def flow(
-    points: Any,
-    target: Any,
-    times: Any,
-    *,
-    weights: Any = None,
-    num_steps: int | None = None,
-) -> PointFlow:
-    """Move points on a line along the gradient flow of the energy distance to a target.
-
-    ``dx_i/dt = -N grad_i F`` with
-    ``F = mean |x_i - y_j| - 1/2 mean |x_i - x_k| - 1/2 mean |y_j - y_l|``. Equal points are
-    separated as the steepest descent of measures demands: an atom spreads at once.
-
-    Parameters
-    ----------
-    points : array (N,)
-        Points at time 0, of mass 1/N each.
-    target : array (M,)
-        Points of the target.
-    times : float or increasing array (T,)
-        Times, positive or 0.
-    weights : array (M,), optional
-        Masses of the target points, not negative (default: all equal). Only ratios matter.
-    num_steps : int, optional
-        Use this number of implicit Euler steps between successive times, in O((N + M) log (N + M))
-        each. By default, the flow is exact: the speed of each point is constant between target
-        points, which takes up to O(N M) operations.
-
-    Returns
-    -------
-    PointFlow
-
-    Raises
-    ------
-    InputError
-        If an argument is not finite, of the wrong shape or out of range.
-
-    References
-    ----------
-    Hertrich, Gräf, Beinert & Steidl, *Wasserstein steepest descent flows of discrepancies with
-    Riesz kernels*, J. Mathematical Analysis and Applications 531 (2024) 127829 (the flow on
-    quantile functions).
-    """
-    start, place = np.sort(_line(points, "points")), _line(target, "target")
-    moments = np.atleast_1d(check_numbers(times, "times"))
-    if moments.ndim != 1 or moments.size == 0 or moments[0] < 0 or (np.diff(moments) <= 0).any():
-        raise InputError(f"times={times!r}; allowed are increasing numbers from 0")
-    steps = None if num_steps is None else check_count(num_steps, "num_steps")
-    mass = np.ones(len(place)) if weights is None else _line(weights, "weights")
-    if mass.shape != place.shape or (mass < 0).any() or not mass.any():
-        raise InputError(
-            f"weights of shape {mass.shape}; allowed are {len(place)} numbers from 0, not all 0"
-        )
-    order = np.argsort(place, kind="stable")
-    atoms, share = place[order], np.concatenate([[0.0], np.cumsum(mass[order])])
+    share = np.concatenate([[0.0], np.cumsum(mass)])
     share /= share[-1]
     levels = (np.arange(len(start)) + 0.5) / len(start)
-    result = np.empty((len(moments), len(start)))
-    bounds = np.zeros(len(moments))
+    result, bounds = np.empty((len(times), len(start))), np.zeros(len(times))
     if steps is None:
-        _walk(start, levels, atoms, share, moments, result)
-        size = np.abs(np.concatenate([start, atoms])).max() + 2 * moments
+        _walk(start, levels, atoms, share, times, result)
+        size = np.abs(np.concatenate([start, atoms])).max() + 2 * times
         bounds[:] = 4 * _EPS * (len(atoms) + 4) * size  # rounding of each event
     else:
         state, bound, now = start, Bound(), 0.0
-        for k, moment in enumerate(moments):
+        for k, moment in enumerate(times):
             for i in range(steps):
                 tau = (moment - now) / (steps - i)
                 if tau > 0:
@@ -120,15 +42,7 @@ def flow(
                     bound = bound.after(_terms(state, new, levels, atoms, share, tau))
                     state, now = new, now + tau
             result[k], bounds[k] = state, bound.distance
-    values = np.array([_discrepancy(each, atoms, share) for each in result])
-    return PointFlow(moments, result, values, bounds)
-
-
-def _line(values: Any, name: str) -> np.ndarray:
-    array = check_numbers(detached(as_array(values, name)), name)
-    if array.ndim != 1 or array.size == 0:
-        raise InputError(f"{name} has shape {array.shape}; allowed is (n,)")
-    return array
+    return result, np.array([_discrepancy(each, atoms, share) for each in result]), bounds
 
 
 def euler_step(

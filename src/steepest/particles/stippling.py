@@ -17,6 +17,7 @@ from ..core.progress import Callback, check_callback
 from ..core.rng import Rng, generator
 from ..core.status import Status
 from ..core.threads import resolve_num_threads
+from ..flows.options import takes_options_of
 from ..grid.dithering import dither
 from .attraction import attract
 from .curve import along_curve
@@ -69,18 +70,58 @@ class Dots:
         return self.status.ok
 
 
-def stipple(
-    image: Any,
+def _dots(
+    ink: np.ndarray,
+    peak: float,
     num_points: int,
     *,
-    invert: bool = False,
-    gamma: float = 1.0,
     max_num_iter: int = 500,
     tol: float = 0.05,
     rng: Rng = 0,
     num_threads: int | None = None,
     on_step: Callback | None = None,
     raise_on_failure: bool = False,
+) -> Dots:
+    """Minimise F for a density (H, W); ``peak`` is the value that stands for black."""
+    count = check_count(num_points, "num_points", most=_MOST_PIXELS // 16)
+    limit = check_count(max_num_iter, "max_num_iter")
+    tolerance = check_number(tol, "tol")
+    threads, random = resolve_num_threads(num_threads), generator(rng)
+    check_callback(on_step)
+    check_flag(raise_on_failure, "raise_on_failure")
+    total = float((ink / peak).sum())
+    density, scale = _resampled(ink / ink.max(), count)
+    density /= density.sum()
+    functional = Functional(attract(density), count, threads)
+    points = _start(density, count, random)
+    points = points[along_curve(points)]
+    points, energy, steps, status = descend(
+        functional, points, max_num_iter=limit, tol=tolerance, scale=scale, on_step=on_step
+    )
+    quality = energy / functional.attraction.hexagonal(count)
+    points = np.clip((points + 0.5) / scale - 0.5, -0.5, np.subtract(ink.shape, 0.5))
+    result = Dots(
+        points[along_curve(points)],
+        ink.shape,
+        energy / scale,
+        quality,
+        math.sqrt(total / (math.pi * count)),
+        steps,
+        status,
+    )
+    if raise_on_failure and status is Status.MAX_ITERATIONS:
+        raise NotConverged(str(status), result)
+    return result
+
+
+@takes_options_of(_dots)
+def stipple(
+    image: Any,
+    num_points: int,
+    *,
+    invert: bool = False,
+    gamma: float = 1.0,
+    **options: Any,
 ) -> Dots:
     """Turn an image into dots of one size, dense where it is dark (electrostatic halftoning).
 
@@ -148,29 +189,14 @@ def stipple(
     if not ink.any():
         tone, place = ("black", "light") if invert else ("white", "dark")
         raise InputError(f"image is {tone} everywhere; dots are put where it is {place}")
-    return _dots(
-        ink,
-        1.0,
-        num_points,
-        max_num_iter=max_num_iter,
-        tol=tol,
-        rng=rng,
-        num_threads=num_threads,
-        on_step=on_step,
-        raise_on_failure=raise_on_failure,
-    )
+    return _dots(ink, 1.0, num_points, **options)
 
 
+@takes_options_of(_dots)
 def sample(
     density: Any,
     num_points: int,
-    *,
-    max_num_iter: int = 500,
-    tol: float = 0.05,
-    rng: Rng = 0,
-    num_threads: int | None = None,
-    on_step: Callback | None = None,
-    raise_on_failure: bool = False,
+    **options: Any,
 ) -> Dots:
     """Distribute points evenly with a given density, such as the points of a scan.
 
@@ -205,14 +231,6 @@ def sample(
             "density must be finite, not negative and not zero everywhere (at most 1e150)"
         )
     peak = float(values.max())
-    options: dict[str, Any] = {
-        "max_num_iter": max_num_iter,
-        "tol": tol,
-        "rng": rng,
-        "num_threads": num_threads,
-        "on_step": on_step,
-        "raise_on_failure": raise_on_failure,
-    }
     if values.ndim == 2:
         return _dots(values, peak, num_points, **options)
     return _quantiles(values, check_count(num_points, "num_points", most=_MOST_PIXELS))
@@ -225,50 +243,6 @@ def _plain(values: Any, name: str) -> np.ndarray:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"{name} holds NaN or infinite values; every value must be finite")
     return array
-
-
-def _dots(
-    ink: np.ndarray,
-    peak: float,
-    num_points: int,
-    *,
-    max_num_iter: int,
-    tol: float,
-    rng: Rng,
-    num_threads: int | None,
-    on_step: Callback | None,
-    raise_on_failure: bool,
-) -> Dots:
-    """Minimise F for a density (H, W); ``peak`` is the value that stands for black."""
-    count = check_count(num_points, "num_points", most=_MOST_PIXELS // 16)
-    limit = check_count(max_num_iter, "max_num_iter")
-    tolerance = check_number(tol, "tol")
-    threads, random = resolve_num_threads(num_threads), generator(rng)
-    check_callback(on_step)
-    check_flag(raise_on_failure, "raise_on_failure")
-    total = float((ink / peak).sum())
-    density, scale = _resampled(ink / ink.max(), count)
-    density /= density.sum()
-    functional = Functional(attract(density), count, threads)
-    points = _start(density, count, random)
-    points = points[along_curve(points)]
-    points, energy, steps, status = descend(
-        functional, points, max_num_iter=limit, tol=tolerance, scale=scale, on_step=on_step
-    )
-    quality = energy / functional.attraction.hexagonal(count)
-    points = np.clip((points + 0.5) / scale - 0.5, -0.5, np.subtract(ink.shape, 0.5))
-    result = Dots(
-        points[along_curve(points)],
-        ink.shape,
-        energy / scale,
-        quality,
-        math.sqrt(total / (math.pi * count)),
-        steps,
-        status,
-    )
-    if raise_on_failure and status is Status.MAX_ITERATIONS:
-        raise NotConverged(str(status), result)
-    return result
 
 
 def _resampled(ink: np.ndarray, count: int) -> tuple[np.ndarray, float]:
