@@ -58,17 +58,24 @@ def lloyd(ink: np.ndarray, count: int, iterations: int = 100) -> np.ndarray:
     return points
 
 
-def tones(points: np.ndarray, ink: np.ndarray) -> list[float]:
-    """PSNR of the blurred dots against the blurred ink, for each blur."""
-    seen = np.zeros(np.add(ink.shape, 2))
+def grey_tones(points: np.ndarray, areas: np.ndarray | float, shape: tuple[int, int]) -> np.ndarray:
+    """Return an image on which each dot's area is shared by the four pixels around it.
+
+    What falls off the edge is lost, as it is from the paper.
+    """
+    seen = np.zeros(np.add(shape, 2))
     corner = np.floor(points).astype(int)
     part = points - corner
     for down in range(2):
         for right in range(2):
-            weight = abs(1 - down - part[:, 0]) * abs(1 - right - part[:, 1])
+            weight = areas * abs(1 - down - part[:, 0]) * abs(1 - right - part[:, 1])
             np.add.at(seen, (corner[:, 0] + down + 1, corner[:, 1] + right + 1), weight)
-    seen *= ink.sum() / len(points)
-    error = seen - np.pad(ink, 1)
+    return seen
+
+
+def tones(points: np.ndarray, ink: np.ndarray) -> list[float]:
+    """PSNR of the blurred dots against the blurred ink, for each blur."""
+    error = grey_tones(points, ink.sum() / len(points), ink.shape) - np.pad(ink, 1)
     blurred = (gaussian_filter(error, blur, mode="constant") for blur in BLURS)
     return [-10 * np.log10(np.mean(each**2)) for each in blurred]
 

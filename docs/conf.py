@@ -12,7 +12,7 @@ from sphinx.errors import ExtensionError
 
 import steepest
 
-sys.path.insert(0, str(Path(__file__).parent))  # gallery_figures
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]  # benchmarks
 
 project = "steepest"
 author = "The steepest developers"

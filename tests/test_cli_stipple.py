@@ -47,6 +47,28 @@ def test_all_formats_hold_the_same_dots(photo: np.ndarray) -> None:
     assert read_image("photo_dots.png").array.shape == (160, 240)
 
 
+def test_dots_sized_by_tone_in_all_formats(photo: np.ndarray) -> None:
+    for suffix in ("svg", "pdf", "csv", "npy"):
+        options = ["--points", "200", "--size-by-tone", "1", "--format", suffix, "-q"]
+        assert main(["stipple", "photo.png", *options]) == 0
+    table = np.load("photo_dots.npy")
+    ink = (1 - photo / 255).sum()
+    assert np.pi * (table[:, 2] ** 2).sum() == pytest.approx(ink, rel=1e-6)
+    assert np.corrcoef(table[:, 1], table[:, 2] ** 2)[0, 1] < -0.98  # smaller where it is light
+    rows = np.loadtxt("photo_dots.csv", delimiter=",", skiprows=1)
+    np.testing.assert_allclose(rows, table[:, [1, 0, 2]], rtol=1e-9)
+    assert Path("photo_dots.csv").read_text().startswith("x,y,radius\n")
+    circles = re.findall(r'r="(\S+)"', Path("photo_dots.svg").read_text())
+    np.testing.assert_allclose(np.array(circles, float), table[:, 2], rtol=1e-3)
+    data = Path("photo_dots.pdf").read_bytes()
+    stream = zlib.decompress(re.search(rb"stream\n(.*)\nendstream", data, re.DOTALL)[1]).decode()
+    widths = np.array(re.findall(r"(\S+) w", stream), float)
+    np.testing.assert_allclose(widths, 2 * table[:, 2], atol=1e-5)
+    options = ["--points", "200", "--size-by-tone", "1", "--radius", "0.5", "-o", "thin.npy", "-q"]
+    assert main(["stipple", "photo.png", *options]) == 0
+    assert (np.load("thin.npy")[:, 2] ** 2).mean() == pytest.approx(0.25)
+
+
 def test_a_picture_is_as_dark_as_its_dots() -> None:
     points = np.array([[10.2, 10.7], [20.1, 30.4]])
     for radius, scale in ((3.3, 4), (3.3, 0.6), (0.2, 2)):
@@ -105,6 +127,8 @@ def test_a_file_is_not_replaced_and_arguments_are_checked() -> None:
         write_dots("b.svg", np.zeros((2, 3)), (3, 4), 1.0)
     with pytest.raises(InputError, match="radius"):
         write_dots("b.svg", np.zeros((2, 2)), (3, 4), 0)
+    with pytest.raises(InputError, match="radius"):
+        write_dots("b.svg", np.zeros((2, 2)), (3, 4), np.ones(3))
     with pytest.raises(InputError, match="max_pixels"):
         write_dots("b.png", np.zeros((1, 2)), (3000, 4000), 1.0, scale=1000)
     assert not Path("b.svg").exists()

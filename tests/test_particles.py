@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from steepest import InputError, NotConverged, Status, io, particles
 from steepest.particles.attraction import HEXAGONAL, attract
@@ -128,6 +131,35 @@ def test_tones_are_right() -> None:
     assert np.pi * result.radius**2 * 5000 == pytest.approx(ink.sum(), rel=1e-6)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_printed_tones_are_right_at_every_share(share: float, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:96, :96] / 95
+    ink = 0.15 + 0.35 * columns + 0.1 * np.sin(9 * rows)
+    result = particles.stipple(1 - ink, 900, size_by_tone=share)
+    areas = np.pi * result.radii**2
+    assert areas.sum() == pytest.approx(ink.sum())
+    assert areas.mean() == pytest.approx(np.pi * result.radius**2)
+    io.write_dots(tmp_path / "a.png", result.points, result.shape, result.radii, scale=8)
+    printed = 1 - io.read_image(tmp_path / "a.png").array / 255
+    error = printed.reshape(96, 8, 96, 8).mean((1, 3)) - ink
+    blurred = ndimage.gaussian_filter(error, 8)
+    assert np.sqrt((blurred[16:-16, 16:-16] ** 2).mean()) < 0.002
+    # the density goes like tone^(1 - share): counts in the light and the dark half
+    counts = np.array([(result.points[:, 1] < 47.5).sum(), (result.points[:, 1] > 47.5).sum()])
+    halves = [(half ** (1 - share)).sum() for half in np.split(ink, 2, axis=1)]
+    np.testing.assert_allclose(counts / 900, halves / np.sum(halves), atol=0.01)
+
+
+def test_white_stays_white_at_every_share() -> None:
+    image = np.ones((40, 60))
+    image[:, :20] = 0.5
+    for share in (0.5, 1):
+        result = particles.stipple(image, 200, size_by_tone=share)
+        assert result.points[:, 1].max() < 20.5
+        # a constant tone: only the border changes the areas
+        assert np.ptp(result.radii) < 0.2 * result.radius
+
+
 def test_inverting_is_the_negative() -> None:
     image = io.sample("camera")[::4, ::4]
     negative = particles.stipple(255 - image, 300, max_num_iter=5)
@@ -201,7 +233,14 @@ def test_bad_images(image: object, words: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"num_points": 0}, {"gamma": 0}, {"tol": -1}, {"rng": -1}, {"max_num_iter": 0}],
+    [
+        {"num_points": 0},
+        {"gamma": 0},
+        {"size_by_tone": 2},
+        {"tol": -1},
+        {"rng": -1},
+        {"max_num_iter": 0},
+    ],
 )
 def test_bad_numbers_are_named(options: dict[str, object]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):

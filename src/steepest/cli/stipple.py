@@ -15,14 +15,15 @@ from steepest.io import OutputSet, write_dots
 from .batch import Record, run_batch
 from .certificates import duration, finite
 from .inputs import check_targets, given_images, one_target, read
-from .options import add_inputs, add_outputs, count, from_zero, positive
+from .options import add_inputs, add_outputs, count, from_zero, number, positive
 from .progress import progress
 
 HELP = "turn a photograph into dots, for print, plotters and engravers"
 USAGE = "IMAGE [IMAGE ...] [options]"
 DESCRIPTION = """\
-Turn a photograph into black dots of one size that are dense where it is dark. The number of dots on
-any area with several dots is right, so the grey tones are, too, from any distance.
+Turn a photograph into black dots that are dense where it is dark. The number of dots on any area
+with several dots is right, so the grey tones are, too, from any distance. All dots have one size,
+unless --size-by-tone makes them larger where the photograph is darker.
 """
 EPILOG = """\
 examples:
@@ -31,11 +32,13 @@ examples:
   steepest stipple photo.jpg -o dots.svg --width 200    200 mm wide, for a plotter or an engraver
   steepest stipple photo.jpg -o dots.png --scale 8      8 pixels along each pixel of the photograph
   steepest stipple photo.jpg -o dots.csv                positions x,y in pixels
+  steepest stipple photo.jpg --size-by-tone 0.5         larger dots where it is dark
   steepest stipple photo.jpg --invert -o stars.png      white dots on black
   steepest stipple photos/ -o dots --format pdf
 
 The dots are in an order in which a plotter has short ways. Their areas sum to the darkness of the
-photograph; --radius sets another size. Dots that overlap print too light: use more, smaller dots.
+photograph; --radius sets another size (with --size-by-tone, that of the mean area). Dots that
+overlap print too light: use more, smaller dots.
 The report compares the discrepancy of dots and photograph with that of a perfect pattern.
 """
 
@@ -56,6 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         metavar="G",
         help="darkness is 1 - grey^G: 1 (default) counts grey values, 2.2 the light of a screen",
+    )
+    group.add_argument(
+        "--size-by-tone",
+        type=number,
+        default=0.0,
+        metavar="S",
+        help="how much of the tone is in the sizes of the dots: 0 (default) gives one size, 1 "
+        "evenly spaced dots as in a halftone screen",
     )
     group.add_argument(
         "--tol",
@@ -119,6 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.points,
                 invert=arguments.invert,
                 gamma=arguments.gamma,
+                size_by_tone=arguments.size_by_tone,
                 max_num_iter=arguments.max_steps,
                 tol=arguments.tol,
                 rng=arguments.seed,
@@ -132,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
                 targets[source],
                 dots.points,
                 (dots.shape[0], dots.shape[1]),
-                radius,
+                dots.radii * (radius / dots.radius) if arguments.size_by_tone else radius,
                 light=arguments.invert,
                 scale=arguments.scale,
                 width=arguments.width,

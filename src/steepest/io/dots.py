@@ -24,7 +24,7 @@ def write_dots(
     path: str | os.PathLike[str],
     points: np.ndarray,
     shape: tuple[int, int],
-    radius: float,
+    radius: float | np.ndarray,
     *,
     light: bool = False,
     scale: float = 4.0,
@@ -35,7 +35,8 @@ def write_dots(
     """Write dots in the format given by the file suffix; completely or not at all.
 
     SVG and PDF files hold circles, in the order of the points. PNG files hold smooth grey discs.
-    CSV files (``x,y``) and NPY files (row, column) hold the positions in pixels, unchanged.
+    CSV files (``x,y``) and NPY files (row, column) hold the positions in pixels, unchanged, and the
+    radius as a third column if the dots have several.
 
     Parameters
     ----------
@@ -45,8 +46,8 @@ def write_dots(
         Positions (row, column) in pixels of the image; pixel centres are integers.
     shape : (H, W)
         Shape of the image.
-    radius : float
-        Radius of the dots, in pixels of the image.
+    radius : float or array (N,)
+        Radius of the dots, or of each dot, in pixels of the image.
     light : bool
         White dots on black, instead of black dots on white.
     scale : float
@@ -66,25 +67,31 @@ def write_dots(
     where = check_numbers(points, "points")
     if where.ndim != 2 or where.shape[1] != 2:
         raise InputError(f"points of shape {where.shape}; allowed is (N, 2)")
-    size = check_number(radius, "radius", positive=True)
+    size = check_numbers(radius, "radius")
+    if size.shape not in ((), (len(where),)) or not (size > 0).all():
+        raise InputError(f"radius={radius!r}; allowed are a positive number, or one for each point")
+    table = where if size.ndim == 0 else np.column_stack([where, size])
+    sizes = np.broadcast_to(size, len(where))
     flag = check_flag(light, "light")
     factor = check_number(scale, "scale", least=0.01, most=1000)
     page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
     if outputs is None:
         refuse_existing(Path(name), overwrite)
     if suffix == ".svg":
-        data = _svg(where, shape, size, flag, page)
+        data = _svg(where, shape, sizes, flag, page)
     elif suffix == ".pdf":
-        data = _pdf(where, shape, size, flag, page)
+        data = _pdf(where, shape, sizes, flag, page)
     elif suffix == ".png":
-        data = _png(where, shape, size, flag, factor)
+        data = _png(where, shape, sizes, flag, factor)
     elif suffix == ".csv":
         text = StringIO()
-        np.savetxt(text, where[:, ::-1], "%.10g", ",", header="x,y", comments="")
+        names = "x,y" if size.ndim == 0 else "x,y,radius"
+        table = np.column_stack([where[:, ::-1], table[:, 2:]])
+        np.savetxt(text, table, "%.10g", ",", header=names, comments="")
         data = text.getvalue().encode()
     else:
         buffer = BytesIO()
-        np.save(buffer, where)
+        np.save(buffer, table)
         data = buffer.getvalue()
     if outputs is not None:
         with outputs.open(name) as file:
@@ -100,13 +107,14 @@ def _colours(light: bool) -> tuple[str, str]:
 
 
 def _svg(
-    points: np.ndarray, shape: tuple[int, int], radius: float, light: bool, width: float
+    points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool, width: float
 ) -> bytes:
     rows, columns = shape
     paper, ink = _colours(light)
     height = width * rows / columns
     circles = "\n".join(
-        f'<circle cx="{x:.3f}" cy="{y:.3f}" r="{radius:.4g}"/>' for y, x in points + 0.5
+        f'<circle cx="{x:.3f}" cy="{y:.3f}" r="{radius:.4g}"/>'
+        for (y, x), radius in zip(points + 0.5, radii, strict=True)
     )
     background = f'<rect width="{columns}" height="{rows}" fill="{paper}"/>\n' if light else ""
     return (
@@ -116,19 +124,19 @@ def _svg(
 
 
 def _pdf(
-    points: np.ndarray, shape: tuple[int, int], radius: float, light: bool, width: float
+    points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool, width: float
 ) -> bytes:
     """One page. A line of length 0 with round ends is a disc."""
     unit = width / 25.4 * 72 / shape[1]  # PDF points along one pixel
     across, up = shape[1] * unit, shape[0] * unit
     paper = f"0 g 0 0 {across:.6f} {up:.6f} re f 1 G\n" if light else "0 G\n"
     discs = "".join(
-        f"{x:.4f} {y:.4f} m {x:.4f} {y:.4f} l S\n"
-        for x, y in zip(
-            (points[:, 1] + 0.5) * unit, (shape[0] - 0.5 - points[:, 0]) * unit, strict=True
+        f"{2 * radius * unit:.6f} w {x:.4f} {y:.4f} m {x:.4f} {y:.4f} l S\n"
+        for x, y, radius in zip(
+            (points[:, 1] + 0.5) * unit, (shape[0] - 0.5 - points[:, 0]) * unit, radii, strict=True
         )
     )
-    content = zlib.compress(f"{paper}1 J {2 * radius * unit:.6f} w\n{discs}".encode())
+    content = zlib.compress(f"{paper}1 J\n{discs}".encode())
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
@@ -153,20 +161,21 @@ def _pdf(
 
 
 def _png(
-    points: np.ndarray, shape: tuple[int, int], radius: float, light: bool, scale: float
+    points: np.ndarray, shape: tuple[int, int], radii: np.ndarray, light: bool, scale: float
 ) -> bytes:
     rows, columns = (max(round(side * scale), 1) for side in shape)
     check_size((rows, columns), MAX_PIXELS, "the PNG file")
-    r = radius * scale
+    r = radii * scale
     centre = (points + 0.5) * scale - 0.5
     corner = np.rint(centre).astype(np.int64)
-    reach = range(-math.ceil(r + 1), math.ceil(r + 1) + 1)
+    far = math.ceil(r.max(initial=0) + 1)
+    reach = range(-far, far + 1)
 
     def cover(down: int, right: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return a pixel near each centre, and about how much of it the disc covers."""
         y, x = corner[:, 0] + down, corner[:, 1] + right
         distance = np.hypot(y - centre[:, 0], x - centre[:, 1])
-        return y, x, np.clip(max(r, 0.5) + 0.5 - distance, 0, 1)
+        return y, x, np.clip(np.maximum(r, 0.5) + 0.5 - distance, 0, 1)
 
     area = sum(cover(down, right)[2] for down in reach for right in reach)
     share = np.minimum(math.pi * r * r / area, 1)  # discs smaller than a pixel become fainter

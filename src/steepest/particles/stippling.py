@@ -47,9 +47,11 @@ class Dots:
         details finer than the distances of the points, may stay above 1 whatever one does. In 1-D
         the points are optimal, and the quality is 1.
     radius : float
-        Radius of dots, in pixels, whose areas sum to the total darkness of the image (for
-        `sample`: to the sum of the density divided by its maximum). Printed with this radius,
+        Radius of dots of one size, in pixels, whose areas sum to the total darkness of the image
+        (for `sample`: to the sum of the density divided by its maximum). Printed with this radius,
         the dots are as dark as the image.
+    radii : float64 array (N,)
+        Radius of each dot, in pixels. All are `radius`, except with ``size_by_tone``.
     iterations : int
         Number of steps.
     status : Status
@@ -61,6 +63,7 @@ class Dots:
     discrepancy: float
     quality: float
     radius: float
+    radii: np.ndarray
     iterations: int
     status: Status
 
@@ -72,7 +75,7 @@ class Dots:
 
 def _dots(
     ink: np.ndarray,
-    peak: float,
+    tone: np.ndarray,
     num_points: int,
     *,
     max_num_iter: int = 500,
@@ -82,14 +85,13 @@ def _dots(
     on_step: Callback | None = None,
     raise_on_failure: bool = False,
 ) -> Dots:
-    """Minimise F for a density (H, W); ``peak`` is the value that stands for black."""
+    """Minimise F for a density (H, W); the areas of the dots give the tone (H, W), 1 is black."""
     count = check_count(num_points, "num_points", most=_MOST_PIXELS // 16)
     limit = check_count(max_num_iter, "max_num_iter")
     tolerance = check_number(tol, "tol")
     threads, random = resolve_num_threads(num_threads), generator(rng)
     check_callback(on_step)
     check_flag(raise_on_failure, "raise_on_failure")
-    total = float((ink / peak).sum())
     density, scale = _resampled(ink / ink.max(), count)
     density /= density.sum()
     functional = Functional(attract(density), count, threads)
@@ -100,15 +102,11 @@ def _dots(
     )
     quality = energy / functional.attraction.hexagonal(count)
     points = np.clip((points + 0.5) / scale - 0.5, -0.5, np.subtract(ink.shape, 0.5))
-    result = Dots(
-        points[along_curve(points)],
-        ink.shape,
-        energy / scale,
-        quality,
-        math.sqrt(total / (math.pi * count)),
-        steps,
-        status,
-    )
+    points = points[along_curve(points)]
+    radius = math.sqrt(float(tone.sum()) / (math.pi * count))
+    areas = np.ones(count) if tone is ink else _areas(points, ink, tone)
+    radii = radius * np.sqrt(areas)
+    result = Dots(points, ink.shape, energy / scale, quality, radius, radii, steps, status)
     if raise_on_failure and status is Status.MAX_ITERATIONS:
         raise NotConverged(str(status), result)
     return result
@@ -121,9 +119,10 @@ def stipple(
     *,
     invert: bool = False,
     gamma: float = 1.0,
+    size_by_tone: float = 0.0,
     **options: Any,
 ) -> Dots:
-    """Turn an image into dots of one size, dense where it is dark (electrostatic halftoning).
+    """Turn an image into dots that are dense where it is dark (electrostatic halftoning).
 
     Minimises the energy distance F between the dots x_i and the darkness of the image, nu:
     ``F = 1/N sum_i A(x_i) - 1/(2 N^2) sum_ij |x_i - x_j| - 1/2 int A dnu``, where
@@ -144,6 +143,11 @@ def stipple(
         With 1, tones are linear in grey values. With 2.2, they are linear in the light that a
         screen gives for these grey values, so that dots printed without dot gain look as the image
         does on the screen.
+    size_by_tone : float
+        How much of the tone is in the sizes of the dots, from 0 to 1. Their density is
+        proportional to ``darkness**(1 - size_by_tone)``, which replaces the darkness in F, and
+        their area to ``darkness**size_by_tone``. With 0 all dots have one size. With 1 they are
+        evenly spaced, as in a halftone screen, wherever the image is not white.
     max_num_iter : int
         Largest number of steps.
     tol : float
@@ -189,7 +193,9 @@ def stipple(
     if not ink.any():
         tone, place = ("black", "light") if invert else ("white", "dark")
         raise InputError(f"image is {tone} everywhere; dots are put where it is {place}")
-    return _dots(ink, 1.0, num_points, **options)
+    share = check_number(size_by_tone, "size_by_tone", most=1)
+    density = np.where(ink > 0, ink ** (1 - share), 0.0) if share else ink
+    return _dots(density, ink, num_points, **options)
 
 
 @takes_options_of(_dots)
@@ -232,7 +238,8 @@ def sample(
         )
     peak = float(values.max())
     if values.ndim == 2:
-        return _dots(values, peak, num_points, **options)
+        tone = values / peak
+        return _dots(tone, tone, num_points, **options)
     return _quantiles(values, check_count(num_points, "num_points", most=_MOST_PIXELS))
 
 
@@ -243,6 +250,36 @@ def _plain(values: Any, name: str) -> np.ndarray:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"{name} holds NaN or infinite values; every value must be finite")
     return array
+
+
+def _areas(points: np.ndarray, density: np.ndarray, tone: np.ndarray) -> np.ndarray:
+    """Return the areas that give the tone, of mean 1: the tone per dot in a square around each."""
+    sums = []
+    for values in (density * (len(points) / density.sum()), tone):
+        sums.append(np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
+    half = np.full(len(points), 0.5 * math.sqrt(density.size / len(points)))
+    for _ in range(4):  # squares in which one dot is expected
+        expected = _in_squares(sums[0], points, half)
+        half = half / np.sqrt(np.maximum(expected, 1 / 16))
+    areas = _in_squares(sums[1], points, half) / np.maximum(_in_squares(sums[0], points, half), 0.1)
+    return np.asarray(areas / areas.mean())
+
+
+def _in_squares(sums: np.ndarray, points: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Return the integrals over squares around the points, from sums up to each row and column."""
+    last = np.subtract(sums.shape, 1)
+    ends = [np.clip(points + 0.5 + side * half[:, None], 0, last).T for side in (-1, 1)]
+    total = np.zeros(len(points))
+    for down in range(2):
+        for right in range(2):
+            y, x = ends[down][0], ends[right][1]
+            i = np.minimum(y.astype(np.int64), last[0] - 1)
+            j = np.minimum(x.astype(np.int64), last[1] - 1)
+            u, v = y - i, x - j
+            upper = (1 - v) * sums[i, j] + v * sums[i, j + 1]
+            lower = (1 - v) * sums[i + 1, j] + v * sums[i + 1, j + 1]
+            total += (1 if down == right else -1) * ((1 - u) * upper + u * lower)
+    return total
 
 
 def _resampled(ink: np.ndarray, count: int) -> tuple[np.ndarray, float]:
@@ -286,7 +323,8 @@ def _quantiles(density: np.ndarray, count: int) -> Dots:
     # F = int (R_mu - R_nu)^2: between k/N and (k+1)/N of the mass, R_mu - R_nu is a sawtooth
     discrepancy = _line_distance(points, share, edges)
     radius = float(density.sum() / density.max()) / (2 * count)
-    return Dots(points, density.shape, discrepancy, 1.0, radius, 0, Status.CONVERGED)
+    radii = np.full(count, radius)
+    return Dots(points, density.shape, discrepancy, 1.0, radius, radii, 0, Status.CONVERGED)
 
 
 def _line_distance(points: np.ndarray, share: np.ndarray, edges: np.ndarray) -> float:
