@@ -1,12 +1,14 @@
 """How soon the panels of napari-steepest show progress and can be cancelled, for 1 Mpx.
 
-``xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/napari_latency.py``, in an environment with
-napari and plugins/napari-steepest, prints the worst of three runs per panel, after one to compile.
+``xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/napari_latency.py``, in an environment
+with napari and plugins/napari-steepest, prints the worst of three runs per panel, after one to
+compile.
 """
 
 from __future__ import annotations
 
 from time import perf_counter
+from typing import Any
 
 import napari
 import numpy as np
@@ -25,7 +27,7 @@ CASES = [
 ]
 
 
-def timed(panel: object) -> tuple[float, float]:
+def timed(panel: Any) -> tuple[float, float]:
     """Seconds from Run to the first report, and from Cancel to the end."""
     start = perf_counter()
     panel.run.native.click()
