@@ -289,7 +289,9 @@ class Segment(Panel):
 class Phases(Panel):
     """Denoising of wrapped phases."""
 
-    about = "Remove noise from phases. Jumps by one period do not count as edges. Phases stay wrapped."
+    about = (
+        "Remove noise from phases. Jumps by one period do not count as edges. Phases stay wrapped."
+    )
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(
