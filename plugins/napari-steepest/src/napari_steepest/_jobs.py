@@ -143,7 +143,7 @@ def objects(
         "out_of_slice_display": source.num_space == 3 and not source.lead,
     }  # fmt: skip
     notes = _notes(flows, unit=unit, edges=split.edges.tolist(), min_snr=min_snr)
-    words = f"{table.size:,} objects, diameters {_range(table['diameter'])} {unit}"
+    words = f"{table.size:,} objects, diameters {_range(table['diameter'])} {unit}s"
     layer = (points, {"name": f"{source.name} objects", **source.place, **look, "metadata": notes})
     return [(*layer, "points")], _sentence(words, flows)
 

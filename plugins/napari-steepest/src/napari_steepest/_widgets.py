@@ -227,8 +227,8 @@ class Objects(Panel):
     """Find and measure objects of all sizes."""
 
     about = (
-        "Find bright and dark objects of all sizes, and measure them. The features of the points "
-        "are the table."
+        "Find bright and dark objects of all sizes, and measure them. The table is in the "
+        "features of the new points."
     )
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -289,7 +289,9 @@ class Segment(Panel):
 class Phases(Panel):
     """Denoising of wrapped phases."""
 
-    about = "Remove noise from phases. Jumps by one period are no edges; nothing is unwrapped."
+    about = (
+        "Remove noise from phases. Jumps by one period do not count as edges. Phases stay wrapped."
+    )
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(
