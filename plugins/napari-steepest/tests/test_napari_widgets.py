@@ -140,7 +140,7 @@ def test_a_large_image_is_saved_and_shown_from_disk(viewer, qtbot, tmp_path, mon
 
 
 def test_cancelling_a_large_image_leaves_no_file(viewer, qtbot, tmp_path, monkeypatch):
-    viewer.add_image(image(3000, 3000), name="scan")
+    viewer.add_image(da.from_array(image(3000, 3000), chunks=500), name="scan")
     monkeypatch.setattr("napari_steepest._source._LARGE", 1000)
     target = tmp_path / "new" / "clean.zarr"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))

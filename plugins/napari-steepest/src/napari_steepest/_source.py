@@ -13,7 +13,7 @@ from steepest import InputError
 
 LayerData = tuple[Any, dict[str, Any], str]
 _MOST = 2**28  # pixels to process at once, in memory
-_LARGE = 2**26  # values of a slice or volume that is better processed tile by tile
+_LARGE = 2**26  # of values that are not in memory yet: above it, tile by tile
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -110,7 +110,8 @@ class Source:
     @property
     def large(self) -> bool:
         """Whether a slice or volume is better processed tile by tile."""
-        return math.prod(self.space) * (3 if self.rgb else 1) > _LARGE
+        most = _MOST if isinstance(self.array, np.ndarray) else _LARGE
+        return math.prod(self.space) * (3 if self.rgb else 1) > most
 
     @property
     def pixel_size(self) -> tuple[float, str]:
