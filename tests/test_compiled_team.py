@@ -151,6 +151,25 @@ def test_two_callers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(images, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(90, 37), (90, 48), (90, 5, 2)])
+def test_frames_are_the_same_to_the_last_bit(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For any number of threads; the last one is the image from which the flow would continue."""
+    monkeypatch.setattr(strips, "_PIXELS_PER_THREAD", 1)
+    image = np.random.default_rng(4).random(shape).astype(np.float32)
+    axis = -1 if len(shape) == 3 else None
+    times, found = np.linspace(0.05, 0.5, 7), []
+    for count in (1, 2, 3):
+        result = steepest.tv_flow(image, times, tol=1e-4, channel_axis=axis, num_threads=count)
+        assert result.state is not None
+        last = np.squeeze(np.moveaxis(result.state.parts[0].image, 0, -1))
+        np.testing.assert_array_equal(result.images[-1], last)
+        found.append(result.images)
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
 def test_alone_without_threads() -> None:
     seen = []
     run_together(lambda item, flags, member, ticket: seen.append((item, flags.size)), ["one"])

@@ -68,6 +68,15 @@ class StepTerms:
     start_value: float
     allowance: float
 
+    @property
+    def distance(self) -> float:
+        """Bound of the distance from the stored image to the minimiser of the step.
+
+        ``||u1 - u*||^2 <= gap``, because the primal and the dual energy are 1-strongly convex, and
+        the gap is the sum of their excesses.
+        """
+        return math.sqrt(self.gap + self.allowance) + self.residual
+
 
 @dataclass(frozen=True)
 class Bound:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -49,7 +48,7 @@ class Watcher:
     def __call__(self, strength: float, terms: StepTerms, iterations: int) -> bool:
         """Report one measurement. Returns True if the callback asks to stop."""
         self._seen += 1
-        bound = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / self._scale
+        bound = terms.distance / self._scale
         gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
         step = Step(self._seen, 0, strength, gap, iterations, bound, lambda: None)
         self.stopped = asks_to_stop(self._on_step, step)
@@ -139,7 +138,7 @@ def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseRes
     """Combine the solutions of all parts. The result reports the given ``strength``."""
     gaps = np.array([[s.terms.gap] for s in solved])
     primal = np.array([[s.terms.primal] for s in solved])
-    bounds = np.array([[_distance_bound(s)] for s in solved])
+    bounds = np.array([[s.terms.distance + s.rounding] for s in solved])
     error = problem.certificate(bounds / problem.scale)
     total = np.maximum(problem.certificate(primal, "sum"), np.finfo(float).tiny)
     psnr = [psnr_bound(e, problem.size, problem.data_range) for e in np.ravel(error)]
@@ -156,16 +155,6 @@ def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseRes
         strength=strength,
         data_range=problem.data_range,
     )
-
-
-def _distance_bound(solved: Solved) -> float:
-    """Bound the distance to the minimiser by ``||u - u*||^2 <= gap``, plus rounding.
-
-    The inequality holds because the primal and the dual energy are 1-strongly convex, and the gap
-    is the sum of their excesses.
-    """
-    terms = solved.terms
-    return math.sqrt(terms.gap + terms.allowance) + terms.residual + solved.rounding
 
 
 def _scalar(values: Any, batch_axis: int | None) -> Any:

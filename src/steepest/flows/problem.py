@@ -152,7 +152,7 @@ def make_problem(
     steps = check_spacing(spacing, arrays[0].ndim - 1)
     on_grid = check_energy(energy).on(arrays[0], steps)
     largest = max(float(abs(array).max()) for array in arrays)
-    scale = 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -math.frexp(largest)[1]
+    scale = scale_of(largest)
     parts = [rescaled(array, scale) for array in arrays]
     if not energy.coupled:
         parts = [part[c : c + 1] for part in parts for c in range(part.shape[0])]
@@ -165,6 +165,11 @@ def make_problem(
         scale=scale,
         data_range=check_data_range(data_range, arrays, layout),
     )
+
+
+def scale_of(largest: float) -> float:
+    """The power of two that brings values up to ``largest`` near one; 1 if they are near."""
+    return 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -math.frexp(largest)[1]
 
 
 def rescaled(array: Array, factor: float) -> Array:

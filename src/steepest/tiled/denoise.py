@@ -122,8 +122,8 @@ def denoise_tv(
         outcome, rounding = solved, setup.rounding
     error = gap = math.inf
     if outcome is not None:
-        terms, gap = outcome.terms, outcome.relative_gap
-        error = (math.sqrt(terms.gap + terms.allowance) + terms.residual) / scale + rounding
+        gap = outcome.relative_gap
+        error = outcome.terms.distance / scale + rounding
     result = DenoiseResult(
         image=out,
         flux=None,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, as_array, check_magnitude, normalize_axis, prepare_image
+from ..core.arrays import Layout, as_array, normalize_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import to_float64
 from .windows import Tiling, Window
@@ -129,12 +129,6 @@ def check_picture(image: Any, channel_axis: int | None, name: str = "image") -> 
     sample = np.zeros([min(int(n), 1) for n in shape], dtype)
     prepare_image(sample, channel_axis, name)
     return Picture(image, channel_axis)
-
-
-def scale_of(largest: float, picture: Picture, name: str = "image") -> float:
-    """The power of two that brings values up to ``largest`` near one."""
-    check_magnitude(np.asarray(largest, picture.dtype), name)
-    return 1.0 if largest == 0 or 1e-6 < largest < 1e6 else 2.0 ** -np.frexp(largest)[1]
 
 
 def _dtype_of(image: Any) -> np.dtype | None:

@@ -17,13 +17,14 @@ from ..convex.registry import make_dual
 from ..convex.solve import Goal, Momentum
 from ..convex.step import solve_step
 from ..convex.total_variation import TotalVariation
-from ..core.arrays import check_spacing
+from ..core.arrays import check_magnitude, check_spacing
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.threads import resolve_num_threads
+from ..flows.problem import scale_of
 from .passes import Passes, Stopped, crew
-from .picture import Kept, Picture, check_picture, deliver, folder_of, scale_of, stored
+from .picture import Kept, Picture, check_picture, deliver, folder_of, stored
 from .task import Coarse, Survey, run_survey
 from .windows import Tiling, bytes_of, halo_share, make_tiling
 from .workspace import open_workspace
@@ -238,7 +239,8 @@ class Setup:
 
     def scaled(self, facts: Facts, means: np.ndarray) -> tuple[Facts, np.ndarray, float]:
         """Bring the values near one (see `flows.problem`)."""
-        scale = scale_of(facts.largest, self.picture)
+        check_magnitude(np.asarray(facts.largest, self.picture.dtype), "image")
+        scale = scale_of(facts.largest)
         if scale != 1.0:
             self.picture = replace(self.picture, scale=scale)
             self.energy = self.energy.scaled(scale)
