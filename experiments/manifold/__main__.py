@@ -1,4 +1,7 @@
-"""``python -m experiments.manifold [race | quality] [case ...]`` writes tables to ``results``."""
+"""``python -m experiments.manifold [race | quality] [case ...]`` writes tables to ``results``.
+
+``python -m experiments.manifold mvirt FOLDER`` compares with MVIRT's logs, on its data.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from benchmarks.report import describe_machine
 
 from .cases import NAMES, make
+from .mvirt import compare
 from .quality import quality
 from .race import race
 
@@ -18,17 +22,28 @@ TABLES = {"race": race, "quality": quality}
 def main() -> None:
     """Write one file per table and case."""
     parser = argparse.ArgumentParser(prog="python -m experiments.manifold", description=__doc__)
-    parser.add_argument("table", nargs="?", choices=TABLES, help="only this table")
+    parser.add_argument("table", nargs="?", choices=[*TABLES, "mvirt"], help="only this table")
     parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(NAMES)}")
     given = parser.parse_args()
+    if given.table == "mvirt":
+        if len(given.cases) != 1:
+            parser.error("mvirt needs one folder, a checkout of MVIRT")
+        _write("mvirt", compare(Path(given.cases[0])), "mvirt FOLDER")
+        return
     if unknown := set(given.cases) - set(NAMES):
         parser.error(f"unknown case {', '.join(sorted(unknown))}; allowed are {', '.join(NAMES)}")
     for table in [given.table] if given.table else TABLES:
         for name in given.cases or NAMES:
-            text = "\n".join([*TABLES[table](make(name)), "", _machine(), ""])
-            RESULTS.mkdir(exist_ok=True)
-            (RESULTS / f"{table}_{name}.md").write_text(text)
-            print(text, flush=True)
+            _write(f"{table}_{name}", TABLES[table](make(name)), f"{table} {name}")
+
+
+def _write(file: str, lines: list[str], arguments: str) -> None:
+    """Write a table with its command, the machine and the date."""
+    command = f"`python -m experiments.manifold {arguments}`"
+    text = "\n".join([*lines, "", f"{command}. {_machine()}", ""])
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{file}.md").write_text(text)
+    print(text, flush=True)
 
 
 def _machine() -> str:

@@ -35,7 +35,7 @@ def cyclic_points(
     manifold: Any,
     f: np.ndarray,
     space: tuple[int, ...],
-    alpha: float,
+    alpha: Any,
     beta: float = 0.0,
     *,
     sweeps: int = 1000,

@@ -31,8 +31,11 @@ class Group:
     weight: float
 
 
-def groups(space: tuple[int, ...], alpha: float, beta: float = 0.0) -> list[Group]:
-    """All terms but the data term; odd and even pairs (or every third triple) are apart."""
+def groups(space: tuple[int, ...], alpha: Any, beta: float = 0.0) -> list[Group]:
+    """All terms but the data term; odd and even pairs (or every third triple) are apart.
+
+    ``alpha`` is one number or one per axis.
+    """
     index, found = np.arange(np.prod(space)).reshape(space), []
 
     def add(lengths: list[int], signs: list[float], weight: float) -> None:
@@ -49,7 +52,9 @@ def groups(space: tuple[int, ...], alpha: float, beta: float = 0.0) -> list[Grou
 
     axes = range(len(space))
     for a in axes:
-        add([2 if b == a else 1 for b in axes], [1, -1], alpha)
+        add(
+            [2 if b == a else 1 for b in axes], [1, -1], float(np.broadcast_to(alpha, axes.stop)[a])
+        )
     for a in axes:
         add([3 if b == a else 1 for b in axes], [1, -2, 1], beta)
     for pair in combinations(axes, 2):

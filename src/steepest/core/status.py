@@ -24,6 +24,10 @@ class Status(str, Enum):
     STATIONARY = (
         "converged to a stationary point: the tolerance was met; a lower energy is not excluded"
     )
+    AROUND_JUMPS = (
+        "converged to a stationary point, except at a few pixels around points so far apart that "
+        "their midpoint is not unique: there the energy jumps; a lower energy is not excluded"
+    )
     EMBEDDED = "converged in the embedding: nothing is certified on the manifold"
     STOPPED = "stopped early: the on_step callback asked for it"
     MAX_ITERATIONS = "not converged: the iteration limit was reached before the tolerance was met"
@@ -41,6 +45,7 @@ class Status(str, Enum):
             Status.THESE_WRAPS,
             Status.WIDER_GAP,
             Status.STATIONARY,
+            Status.AROUND_JUMPS,
             Status.EMBEDDED,
         )
 

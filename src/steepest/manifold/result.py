@@ -55,7 +55,8 @@ class ManifoldResult(ImageLike):
         minimiser. None elsewhere.
     model_gap : float
         Relative bound by which the energy, linearised at ``image``, can still be reduced; 0 at a
-        stationary point. ``tol`` refers to this number.
+        stationary point. ``tol`` refers to this number. With `Status.AROUND_JUMPS`, it bounds the
+        reduction by short steps of the pixels named there and any steps of the others.
     largest_step : float
         Largest distance by which a pixel would move in the next step.
     iterations : int

@@ -21,6 +21,7 @@ _ENOUGH = 1e-4  # part of the promised progress that a step must make
 _GOOD = 0.75  # part above which the next step may be bolder
 _FIRST_DAMPING, _LARGEST_DAMPING, _SMALLEST_DAMPING = 0.5, 1e6, 1e-2
 _FROZEN = 1e3  # damping of pixels that hardly move, where the energy is not smooth
+_FEW = 0.02  # part of the pixels that may be damped at the end
 _MOST = 0.9  # part of what a model missed that is attributed to the worst pixels
 _SINGLE = 1e-5  # relative tolerance above which the flux is in float32,
 _MARGIN = 0.9  # and the part of it that is then asked for: the certificate is in float64
@@ -78,11 +79,15 @@ def solve(
                 status = Status.STOPPED
         frozen = damping.size > 0 and damping.max() >= _FROZEN
         if status is None and frozen and 0 <= promised + measured.gap <= tol * linear.energy:
-            status = Status.NO_DESCENT
+            if np.mean(damping > 0) <= _FEW:  # stationary for all other pixels
+                status, gap = Status.AROUND_JUMPS, promised + measured.gap
+            else:
+                status = Status.NO_DESCENT
         if status is not None:
             return Solution(linear, dual.phi, gap, measured.largest, done, status)
         if ready:
             step = np.ascontiguousarray(dual.xi.T, dtype=np.float64)
+            step[damping >= _LARGEST_DAMPING] = 0
             ahead = linearise(problem, problem.advance(linear.x, step))
             kept_part = (linear.energy - ahead.energy) / promised
             if kept_part >= _ENOUGH:
@@ -90,13 +95,13 @@ def solve(
                 linear = ahead
                 if kept_part > _GOOD:
                     damping = np.where(damping > _SMALLEST_DAMPING, damping / 4, 0.0)
-            elif promised > _ROUNDING * linear.energy and damping.max() < _LARGEST_DAMPING:
-                where = _culprits(problem, linear, ahead, step)
-                damping = np.where(where, np.maximum(4 * damping, _FIRST_DAMPING), damping)
             else:
+                where = _culprits(problem, linear, ahead, step)
                 rounding = promised <= _ROUNDING * linear.energy
-                status = Status.ROUNDING if rounding else Status.NO_DESCENT
-                return Solution(linear, dual.phi, gap, measured.largest, done, status)
+                if rounding or not (damping[where] < _LARGEST_DAMPING).any():
+                    status = Status.ROUNDING if rounding else Status.NO_DESCENT
+                    return Solution(linear, dual.phi, gap, measured.largest, done, status)
+                damping = np.where(where, np.maximum(4 * damping, _FIRST_DAMPING), damping)
             dual.load(linear, damping, relaxation)
             before, measured = -np.inf, dual.measure()
             if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:
