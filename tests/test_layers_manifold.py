@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from steepest import InputError  # noqa: E402
 from steepest.grid.differences import laplacian  # noqa: E402
-from steepest.layers import ManifoldDiffusion, pixel_edges  # noqa: E402
+from steepest.layers import ManifoldDiffusion, TangentMLP, pixel_edges  # noqa: E402
 from steepest.layers.manifold_geometry import geometry_of  # noqa: E402
 from steepest.manifold import SPD, Circle, Euclidean, Product, Rotations, Sphere  # noqa: E402
 from tests.manifold_points import MANIFOLDS, random_points  # noqa: E402
@@ -26,6 +26,16 @@ def features(manifold, vertices=5, channels=2, seed=0):
 
 def layer(manifold, **options):
     return ManifoldDiffusion(manifold, 2, **options).double()
+
+
+def both(manifold):
+    """Diffusion, and a perceptron with a hidden layer."""
+    torch.manual_seed(0)
+    return layer(manifold, steps=2), TangentMLP(manifold, (2, 4, 3)).double()
+
+
+def run(module, x, edges=EDGES):
+    return module(x, edges) if isinstance(module, ManifoldDiffusion) else module(x)
 
 
 def points(tensor, manifold):
@@ -54,30 +64,33 @@ def test_real_features_take_explicit_steps_of_the_heat_equation():
 
 
 @every_manifold
-def test_layer_commutes_with_permutations(manifold):
+def test_layers_commute_with_permutations(manifold):
     x, order = features(manifold), torch.tensor([3, 1, 4, 0, 2])
-    expected = layer(manifold, steps=2)(x, EDGES)[order]
-    renumbered = order.argsort()[EDGES]
-    result = layer(manifold, steps=2)(x[order], renumbered)
-    assert manifold.distance(points(result, manifold), points(expected, manifold)).max() < 1e-10
+    for module in both(manifold):
+        expected = run(module, x)[order]
+        result = run(module, x[order], order.argsort()[EDGES])
+        assert manifold.distance(points(result, manifold), points(expected, manifold)).max() < 1e-10
 
 
-def test_layer_commutes_with_isometries():
+def test_layers_commute_with_isometries():
+    from steepest.manifold.symmetry import multiplied
+
     rng = np.random.default_rng(3)
     turn = torch.tensor(np.linalg.qr(rng.normal(size=(3, 3)))[0])
-    x = features(Sphere(2))
-    module = layer("sphere", steps=3)
-    torch.testing.assert_close(module(x @ turn, EDGES), module(x, EDGES) @ turn)
     a = torch.tensor(rng.normal(size=(3, 3)))
-    x = features(SPD(3))
-    module = layer("spd", steps=3)
-    torch.testing.assert_close(
-        module(a @ x @ a.T, EDGES), a @ module(x, EDGES) @ a.T, rtol=1e-9, atol=1e-9
-    )
-    module = layer(Circle(), steps=3)
-    x = features(Circle())
-    moved, still = module(x + 2, EDGES), module(x, EDGES) + 2
-    torch.testing.assert_close(torch.exp(1j * moved), torch.exp(1j * still))
+    q = rng.normal(size=4)
+    isometries = {
+        Sphere(2): lambda x: x @ turn,
+        SPD(3): lambda x: a @ x @ a.T,
+        Circle(): lambda x: x + 2,
+        Rotations("m-3m"): lambda x: torch.tensor(multiplied(q / np.linalg.norm(q), x.numpy())),
+    }
+    for manifold, move in isometries.items():
+        x = features(manifold)
+        for module in both(manifold):
+            with torch.no_grad():
+                one, other = run(module, move(x)), move(run(module, x))
+            assert manifold.distance(points(one, manifold), points(other, manifold)).max() < 1e-8
 
 
 def test_crystal_orientations_do_not_depend_on_representatives():
@@ -86,16 +99,28 @@ def test_crystal_orientations_do_not_depend_on_representatives():
     manifold = Rotations("m-3m")
     x = features(manifold)
     other = torch.tensor(multiplied(x.numpy(), manifold.operators[7]))
-    module = layer(manifold, steps=2)
-    one, two = module(x, EDGES), module(other, EDGES)
-    assert manifold.distance(points(one, manifold), points(two, manifold)).max() < 1e-10
+    for module in both(manifold):
+        one, two = run(module, x), run(module, other)
+        assert manifold.distance(points(one, manifold), points(two, manifold)).max() < 1e-10
+
+
+def test_a_perceptron_of_numbers_is_one_of_differences_to_the_first_channel():
+    x = torch.randn(6, 3, 1, dtype=torch.float64)
+    module = TangentMLP(Euclidean(1), (3, 2)).double()
+    q, k = ((x[:, 1:, 0] - x[:, :1, 0]) @ w[0].T for w in (module.values, module.directions))
+    expected = torch.where(q * k < 0, 0.2 * q, q) + x[:, :1, 0]
+    torch.testing.assert_close(module(x)[..., 0], expected, atol=1e-2, rtol=1e-2)
 
 
 @every_manifold
 def test_equal_features_stay(manifold):
-    x = features(manifold, 1).expand(5, *features(manifold).shape[1:])
-    result = layer(manifold)(x, EDGES)
-    assert manifold.distance(points(result, manifold), points(x, manifold)).max() < 1e-7
+    x = features(manifold)
+    x = x[:1, :1].expand_as(x)
+    for module in both(manifold):
+        result = run(module, x)
+        expected = x[:, :1].expand_as(result)
+        apart = manifold.distance(points(result, manifold), points(expected, manifold))
+        assert apart.max() < 1e-7
 
 
 @every_manifold
@@ -104,20 +129,17 @@ def test_gradients(manifold, coincident):
     """Also where features, and eigenvalues of tensors, coincide: there quotients are 0 / 0."""
     x = features(manifold)
     if coincident:
-        x = x[:1].expand_as(x).clone()
+        x = x[:1, :1].expand_as(x).clone()
         if isinstance(manifold, SPD):
             x = torch.eye(manifold.size, dtype=torch.float64).expand_as(x).clone()
-    module = layer(manifold)
-    if isinstance(manifold, SPD):
-        half = x / 2  # so that numerical derivatives stay on symmetric matrices
-
-        def run(half):
-            return module(half + half.mT, EDGES)
-
-        assert torch.autograd.gradcheck(run, half.requires_grad_())
-    else:
-        assert torch.autograd.gradcheck(lambda x: module(x, EDGES), x.requires_grad_())
+    x.requires_grad_()
+    for module in both(manifold):
+        if isinstance(manifold, SPD):  # numerical derivatives stay on symmetric matrices
+            assert torch.autograd.gradcheck(lambda x, m=module: run(m, (x + x.mT) / 2), x)
+        else:
+            assert torch.autograd.gradcheck(lambda x, m=module: run(m, x), x)
     if not coincident:
+        module = layer(manifold)
         gradient = torch.autograd.grad(module(x, EDGES).square().sum(), module.raw_time)[0]
         assert torch.isfinite(gradient).all()
 
@@ -155,6 +177,9 @@ def test_time_is_positive_and_can_be_learned():
         (lambda: ManifoldDiffusion("sphere", 1, steps=0), "steps"),
         (lambda: ManifoldDiffusion("sphere", 1, time=0), "time"),
         (lambda: ManifoldDiffusion(Product((Circle(),)), 1), "allowed in layers"),
+        (lambda: TangentMLP("sphere", (1, 4)), "channels"),
+        (lambda: TangentMLP("sphere", (3,)), "channels"),
+        (lambda: TangentMLP("sphere", (3, 4))(torch.ones(4, 2, 3)), "features of shape"),
         (lambda: layer("sphere")(torch.ones(4, 1, 3), EDGES), "features of shape"),
         (lambda: layer("sphere")(torch.ones(4, 2, 3).int(), EDGES), "float32 and float64"),
         (lambda: layer("sphere")(torch.ones(5, 2, 3), EDGES.T), "edges"),

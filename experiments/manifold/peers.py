@@ -93,11 +93,16 @@ def local_mean(case: Case, size: int, radius: float) -> np.ndarray:
 
 
 def embedded(case: Case, first: float, second: float, **options: Any) -> np.ndarray:
-    """`denoise_embedded`; orientations of crystals first get representatives that agree."""
-    manifold, image = case.manifold, case.noisy
-    if isinstance(manifold, Rotations):
-        image, manifold = aligned(case), Rotations()
+    """`denoise_embedded` of `chosen`."""
+    image, manifold = chosen(case)
     return denoise_embedded(image, first, second, manifold, **options)[0]
+
+
+def chosen(case: Case) -> tuple[np.ndarray, Any]:
+    """The image and a manifold with an embedding: orientations get `aligned` representatives."""
+    if isinstance(case.manifold, Rotations):
+        return aligned(case), Rotations()
+    return case.noisy, case.manifold
 
 
 def aligned(case: Case) -> np.ndarray:

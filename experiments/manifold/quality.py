@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from steepest import manifold
+from steepest.manifold import Euclidean
 
 from .cases import Case
 from .cyclic import cyclic_points
-from .peers import Method, embedded, peers
+from .infimal import infimal_convolution
+from .peers import Method, chosen, embedded, peers
 
 _TOL, _MOST = 1e-3, 1000
 
@@ -34,6 +36,13 @@ def quality(case: Case) -> list[str]:
     tries.append(
         ("intrinsic TGV", [(f"{s:g}, {r:g}", partial(_generalised, case, s, r)) for s, r in slopes])
     )
+    for name in ("intrinsic", "embedded"):
+        both = [
+            (f"{s:g}, {s * r:g}", partial(_infimal, case, s, s * r, name == "embedded"))
+            for s in case.first
+            for r in (0.5, 1.0, 2.0)
+        ]
+        tries.append((f"{name} infimal convolution", list(both)))
     cyclic = [(f"{a:g}, 0", partial(_cyclic, case, a)) for a in case.first]
     tries.append(("cyclic proximal points, TV, anisotropic", list(cyclic)))
     tries += [(name, [("", method) for method in methods]) for name, methods in peers(case)]
@@ -64,6 +73,16 @@ def _generalised(case: Case, strength: float, alpha0: float) -> np.ndarray:
         case.noisy, strength, alpha0=alpha0, manifold=case.manifold, tol=_TOL,
         max_num_iter=3 * _MOST, num_threads=1,
     ).image  # fmt: skip
+
+
+def _infimal(case: Case, first: float, second: float, embedded: bool) -> np.ndarray:
+    image, space = chosen(case) if embedded else (case.noisy, case.manifold)
+    to: Any = space
+    if embedded:
+        image = space.embed(case.flat(image)).reshape(*case.space, -1)
+        to = Euclidean(image.shape[-1])
+    x, _, _ = infimal_convolution(image, first, second, to, tol=_TOL, max_num_iter=3 * _MOST)
+    return space.project(x.reshape(-1, *space.embedding_shape)) if embedded else x
 
 
 def _cyclic(case: Case, first: float) -> np.ndarray:

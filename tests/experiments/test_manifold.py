@@ -13,8 +13,9 @@ from experiments.manifold import phantoms
 from experiments.manifold.cyclic import cyclic_points
 from experiments.manifold.douglas_rachford import douglas_rachford
 from experiments.manifold.half_quadratic import half_quadratic
+from experiments.manifold.infimal import infimal_convolution
 from experiments.manifold.model import energy, groups
-from steepest.manifold import SPD, Circle, Rotations, Sphere
+from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, denoise_tv
 
 Solver = Callable[..., np.ndarray]
 MANIFOLDS = [Circle(), Sphere(2), Rotations(symmetry="m-3m"), SPD()]
@@ -139,3 +140,58 @@ def test_phantoms_are_points_of_their_manifolds() -> None:
     tensors = phantoms.tensors(25)
     np.testing.assert_allclose(tensors, np.swapaxes(tensors, -1, -2), atol=1e-15)
     assert np.linalg.eigvalsh(tensors).min() > 0.2
+
+
+def rows(space: tuple[int, ...], alpha: float, beta: float) -> np.ndarray:
+    """All anisotropic differences times their weights as one matrix."""
+    parts = []
+    for group in groups(space, alpha, beta):
+        part = np.zeros((len(group.pixels), int(np.prod(space))))
+        for column, sign in zip(group.pixels.T, group.signs, strict=True):
+            part[np.arange(len(part)), column] = group.weight * sign
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("space", [(25,), (6, 7)])
+def test_infimal_convolution_of_real_numbers(space: tuple[int, ...]) -> None:
+    """``min_xw |x - f|^2 / 2 + |D (x - w)|_1 + |H w|_1`` by primal-dual iterations."""
+    f = np.random.default_rng(3).standard_normal(space).cumsum(axis=-1).ravel()
+    first, second = rows(space, 0.4, 0.0), rows(space, 0.0, 0.7)
+    both = np.block([[first, -first], [np.zeros((len(second), f.size)), second]])
+    step = 0.99 / np.linalg.norm(both, 2)
+    z, flux = np.concatenate([f, f]), np.zeros(len(both))
+    for _ in range(40000):
+        ahead = z - step * both.T @ flux
+        ahead[: f.size] = (ahead[: f.size] + step * f) / (1 + step)
+        flux, z = np.clip(flux + step * both @ (2 * ahead - z), -1, 1), ahead
+    wanted = ((z[: f.size] - f) ** 2).sum() / 2 + np.abs(both @ z).sum()
+    x, _, found = infimal_convolution(
+        f.reshape(*space, 1), 0.4, 0.7, Euclidean(1), isotropic=False, tol=1e-7, max_num_iter=50000
+    )
+    assert found.linear.energy == pytest.approx(wanted, rel=1e-5)
+    assert x.ravel() == pytest.approx(z[: f.size], abs=0.01)
+
+
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
+def test_infimal_convolution_falls_to_less_than_the_second_order(manifold: Any) -> None:
+    f = points(manifold, (8, 9), 0.1).reshape(8, 9, *manifold.point_shape)
+    energies: list[float] = []
+    _, _, found = infimal_convolution(
+        f, 0.05, 0.05, manifold, watch=lambda linear, *_: bool(energies.append(linear.energy))
+    )
+    assert found.status.ok
+    assert len(energies) > 1
+    assert np.all(np.diff(energies) <= 0)
+    second = denoise_tv(f, 0.0, second_order=0.05, manifold=manifold)
+    assert found.linear.energy <= second.energy * 1.001
+
+
+@pytest.mark.parametrize("manifold", MANIFOLDS, ids=repr)
+def test_geodesics_cost_nothing_in_infimal_convolution(manifold: Any) -> None:
+    start = np.repeat(points(manifold, (1,), 0.1), 42, axis=0)
+    time = np.add.outer(0.03 * np.arange(6), 0.05 * np.arange(7)).reshape(-1, 1)
+    line = manifold.exp(start, time * np.eye(manifold.dimension)[0])
+    x, _, found = infimal_convolution(line.reshape(6, 7, *start.shape[1:]), 1.0, 1.0, manifold)
+    assert found.linear.energy == pytest.approx(0, abs=1e-5)
+    assert manifold.distance(x.reshape(start.shape), line) == pytest.approx(0, abs=5e-3)

@@ -176,14 +176,17 @@ def add_model(parser: argparse.ArgumentParser, *, huber: bool = True) -> None:
     add_solver(group)
 
 
-def add_norm(group: Any, *, huber: bool = True) -> None:
-    """Add the options of the norm of differences."""
+def add_norm(group: Any, *, huber: bool = True, unit: str = "") -> None:
+    """Add the options of the norm of differences; ``unit`` is that of the slope, if it has one."""
     group.add_argument(
         "--anisotropic", action="store_true", help="sum the differences along each axis"
     )
     if huber:
         group.add_argument(
-            "--huber", type=positive, metavar="EPS", help="Huber-TV: quadratic below this slope"
+            "--huber",
+            type=positive,
+            metavar="EPS",
+            help=f"Huber-TV: quadratic below this slope{unit and f' ({unit})'}",
         )
 
 

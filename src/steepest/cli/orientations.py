@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DEG",
         help="count a larger misorientation of neighbours as a grain boundary (default 5)",
     )
-    add_norm(group)
+    add_norm(group, unit="degrees per point")
     group.add_argument(
         "--fill",
         action="store_true",

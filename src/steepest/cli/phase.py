@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="denoise cosine and sine as a vector image instead, and project back",
     )
-    add_norm(group)
+    add_norm(group, unit="radians per pixel")
     add_solver(group)
     add_outputs(
         parser, "file, or folder for several images (default: NAME_denoised here)", images=False

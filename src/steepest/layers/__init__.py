@@ -24,6 +24,7 @@ _WHERE = {
     "InverseLayer": "base",
     "ManifoldDiffusion": "manifold_diffusion",
     "pixel_edges": "manifold_diffusion",
+    "TangentMLP": "tangent_mlp",
     "HEAT_PRESETS": "presets",
     "heat_preset": "presets",
     "TrainingOnly": "training_only",

@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..manifold.geometry import Manifold, as_manifold
-from .manifold_geometry import geometry_of
+from .manifold_geometry import check_features, geometry_of
 
 
 class ManifoldDiffusion(nn.Module):
@@ -52,7 +52,7 @@ class ManifoldDiffusion(nn.Module):
     References
     ----------
     Hanik, Steidl & von Tycowicz, Manifold GCN: Diffusion-based Convolutional Neural Network for
-    Manifold-valued Graphs, 2024.
+    Manifold-valued Graphs, arXiv:2401.14381, 2024.
     """
 
     def __init__(
@@ -88,15 +88,7 @@ class ManifoldDiffusion(nn.Module):
         -------
         Tensor of the shape of ``features``
         """
-        shape = self.manifold.point_shape
-        channels = len(self.raw_time)
-        if features.ndim != 2 + len(shape) or features.shape[1:] != (channels, *shape):
-            raise InputError(
-                f"features of shape {tuple(features.shape)}; allowed is (V, {channels}"
-                f"{''.join(f', {size}' for size in shape)})"
-            )
-        if not features.is_floating_point() or features.element_size() < 4:
-            raise InputError(f"features of {features.dtype}; allowed are float32 and float64")
+        check_features(features, self.manifold, len(self.raw_time))
         if edges.ndim != 2 or len(edges) != 2 or edges.dtype not in (torch.int32, torch.int64):
             raise InputError(
                 f"edges of {edges.dtype}, shape {tuple(edges.shape)}; allowed are integers (2, E)"

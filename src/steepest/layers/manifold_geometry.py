@@ -49,6 +49,16 @@ def geometry_of(manifold: Any) -> TensorGeometry:
     raise InputError(f"manifold={manifold!r}; allowed in layers are {names}")
 
 
+def check_features(features: Tensor, manifold: Any, channels: int) -> None:
+    """Refuse features that are not (V, channels, *point_shape) in float32 or float64."""
+    shape = (channels, *manifold.point_shape)
+    if features.ndim != 1 + len(shape) or features.shape[1:] != shape:
+        allowed = ", ".join(map(str, ("V", *shape)))
+        raise InputError(f"features of shape {tuple(features.shape)}; allowed is ({allowed})")
+    if not features.is_floating_point() or features.element_size() < 4:
+        raise InputError(f"features of {features.dtype}; allowed are float32 and float64")
+
+
 class _Flat:
     dims = 1
 

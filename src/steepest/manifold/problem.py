@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -84,36 +85,44 @@ class Problem:
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """All differences: those of first order, one per axis, before those of second order."""
-        index = np.arange(self.num_pixels).reshape(self.space)
-        strides = [int(np.prod(self.space[a + 1 :])) for a in range(index.ndim)]
-        axes = range(index.ndim)
+        axes, h = range(len(self.space)), self.spacing
         made: list[Term] = []
-
-        def add(kind: str, steps: Sequence[dict[int, int]], numbers: Sequence[float]) -> None:
-            inside = np.ones(self.space, bool)
-            for step in steps:
-                for axis, by in step.items():
-                    where = np.arange(self.space[axis]) + by
-                    fits = (where >= 0) & (where < self.space[axis])
-                    inside &= fits.reshape([-1 if a == axis else 1 for a in axes])
-            valid, base = inside.ravel(), index.ravel()
-            offsets = [sum(strides[a] * by for a, by in step.items()) for step in steps]
-            corners = np.stack([np.where(valid, base + offset, base) for offset in offsets])
-            made.append(
-                Term(kind, tuple(offsets), tuple(numbers), corners, valid, (0,) * len(steps))
-            )
-
-        h = self.spacing
         if self.first > 0:
-            for a in axes:
-                add(EDGE, [{}, {a: 1}], [-1 / h[a], 1 / h[a]])
+            made += [self.term(EDGE, [{}, {a: 1}], [-1 / h[a], 1 / h[a]]) for a in axes]
         if self.second > 0:
-            for a in axes:
-                add(LINE, [{a: -1}, {}, {a: 1}], [1 / h[a] ** 2, -2 / h[a] ** 2, 1 / h[a] ** 2])
-            for a, b in combinations(axes, 2):
-                s = 2**0.5 / (h[a] * h[b])  # counted twice in the Frobenius norm
-                add(SQUARE, [{}, {a: 1}, {b: 1}, {a: 1, b: 1}], [s, -s, -s, s])
+            made += self.second_differences(axes)
         return tuple(made)
+
+    def second_differences(self, axes: Sequence[int]) -> list[Term]:
+        """The terms of second order along these axes."""
+        h, made = self.spacing, []
+        for a in axes:
+            s = 1 / h[a] ** 2
+            made.append(self.term(LINE, [{a: -1}, {}, {a: 1}], [s, -2 * s, s]))
+        for a, b in combinations(axes, 2):
+            s = 2**0.5 / (h[a] * h[b])  # counted twice in the Frobenius norm
+            made.append(self.square(a, b, s))
+        return made
+
+    def square(self, a: int, b: int, scale: float) -> Term:
+        """The mixed difference along two axes."""
+        steps = [{}, {a: 1}, {b: 1}, {a: 1, b: 1}]
+        return self.term(SQUARE, steps, [scale, -scale, -scale, scale])
+
+    def term(self, kind: str, steps: Sequence[dict[int, int]], numbers: Sequence[float]) -> Term:
+        """The term that takes the pixels so many ``steps`` away along each axis."""
+        shape, index = self.space, np.arange(self.num_pixels)
+        inside = np.ones(shape, bool)
+        for step in steps:
+            for axis, by in step.items():
+                where = np.arange(shape[axis]) + by
+                fits = (where >= 0) & (where < shape[axis])
+                inside &= fits.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+        strides = [prod(shape[a + 1 :]) for a in range(len(shape))]
+        offsets = [sum(strides[a] * by for a, by in step.items()) for step in steps]
+        valid = inside.ravel()
+        corners = np.stack([np.where(valid, index + offset, index) for offset in offsets])
+        return Term(kind, tuple(offsets), tuple(numbers), corners, valid, (0,) * len(steps))
 
     @cached_property
     def groups(self) -> np.ndarray:
