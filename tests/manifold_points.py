@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.manifold import SPD, Circle, Euclidean, Product, Rotations, Sphere
+from steepest.manifold.geometry import as_manifold
 
 MANIFOLDS = [
     Circle(),
@@ -34,6 +35,15 @@ def random_points(manifold, count, rng):
     if isinstance(manifold, Euclidean):
         return points
     return points / np.linalg.norm(points, axis=-1, keepdims=True)
+
+
+def near_points(manifold, shape, spread=0.4, seed=0):
+    """Random points around one point, (*shape, *point_shape); the manifold may be a name."""
+    manifold, rng = as_manifold(manifold), np.random.default_rng(seed)
+    n = int(np.prod(shape))
+    middle = np.repeat(random_points(manifold, 1, rng), n, axis=0)
+    points = manifold.exp(middle, spread * rng.standard_normal((n, manifold.dimension)))
+    return points.reshape(*shape, *manifold.point_shape)
 
 
 def same(manifold, x, y, tolerance):

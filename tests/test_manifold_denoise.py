@@ -9,8 +9,8 @@ import steepest
 from steepest import InputError, Status, manifold
 from steepest.convex.combined import CombinedTotalVariation
 from steepest.manifold.denoise import prepare
-from steepest.manifold.geometry import as_manifold
 from steepest.manifold.problem import linearise
+from tests.manifold_points import near_points
 
 MANIFOLDS = {
     "circle": manifold.Circle(),
@@ -26,34 +26,11 @@ MANIFOLDS = {
 }
 
 
-def one_point(space, rng):
-    """A random point of any of the manifolds."""
-    if isinstance(space, manifold.Product):
-        return np.concatenate([np.ravel(one_point(factor, rng)) for factor in space.factors])
-    shape = space.point_shape
-    if len(shape) == 2:  # tensors
-        a = 0.5 * rng.standard_normal(shape)
-        return a @ a.T + 0.3 * np.eye(shape[0])
-    values = rng.standard_normal(shape)
-    return values / np.linalg.norm(values) if space.curvature == "positive" else np.asarray(values)
-
-
-def some_points(kind, shape, spread=0.4, seed=0):
-    """Points around one point, (\\*shape, \\*point_shape)."""
-    space = as_manifold(kind)
-    rng = np.random.default_rng(seed)
-    n = int(np.prod(shape))
-    xi = spread * rng.standard_normal((n, space.dimension))
-    middle = one_point(space, rng)
-    points = space.exp(np.repeat(middle[None], n, axis=0), xi)
-    return points.reshape(*shape, *space.point_shape)
-
-
 @pytest.mark.parametrize("kind", MANIFOLDS)
 @pytest.mark.parametrize("strength", [0.2, 5.0])
 def test_two_pixels_approach_by_the_strength_until_they_meet(kind, strength):
     space = MANIFOLDS[kind]
-    pair = some_points(space, (2,), spread=0.7)
+    pair = near_points(space, (2,), spread=0.7)
     result = manifold.denoise_tv(pair, strength, manifold=space, tol=1e-14)
     length = space.distance(pair[:1], pair[1:])[0]
     moved = space.distance(pair, result.image)
@@ -111,7 +88,7 @@ def test_weights_and_both_orders_of_a_signal_agree_with_the_house():
 def test_a_signal_on_a_geodesic_is_denoised_by_arc_length(kind):
     space = MANIFOLDS[kind]
     arcs = np.random.default_rng(5).uniform(-0.6, 0.6, 30)
-    origin = some_points(space, (1,))
+    origin = near_points(space, (1,))
     direction = np.zeros(space.dimension)
     direction[0] = 1
     signal = space.exp(np.repeat(origin, 30, axis=0), arcs[:, None] * direction)
@@ -126,7 +103,7 @@ def test_points_evenly_spaced_on_a_geodesic_do_not_change_by_second_order(kind):
     space = MANIFOLDS[kind]
     direction = np.zeros(space.dimension)
     direction[0] = 0.05
-    origin = np.repeat(some_points(space, (1,)), 48, axis=0)
+    origin = np.repeat(near_points(space, (1,)), 48, axis=0)
     i, j = np.divmod(np.arange(48), 8)
     image = space.exp(origin, (i + 0.5 * j)[:, None] * direction)
     image = image.reshape(6, 8, *space.point_shape)
@@ -140,7 +117,7 @@ def test_points_evenly_spaced_on_a_geodesic_do_not_change_by_second_order(kind):
 @pytest.mark.parametrize("second_order", [0.0, 0.2])
 def test_the_energy_falls_at_every_step(kind, second_order):
     # orientations farther apart than the symmetry allows have several midpoints
-    image = some_points(MANIFOLDS[kind], (12, 13), spread=0.15 if kind == "cubic" else 0.6)
+    image = near_points(MANIFOLDS[kind], (12, 13), spread=0.15 if kind == "cubic" else 0.6)
     energies = []
     result = manifold.denoise_tv(
         image, 0.3, second_order=second_order, manifold=MANIFOLDS[kind], tol=1e-6,
@@ -157,9 +134,9 @@ def test_the_energy_falls_at_every_step(kind, second_order):
 def test_the_model_has_the_energys_slope(kind, second_order):
     """Away from kinks, model and energy agree to second order in the step."""
     space, (n, shape) = MANIFOLDS[kind], (30, (5, 6))
-    image = some_points(space, shape, spread=0.5)
+    image = near_points(space, shape, spread=0.5)
     problem, _, _ = prepare(image, 0.3, space, second_order)
-    x = some_points(space, (n,), spread=0.5, seed=8)
+    x = near_points(space, (n,), spread=0.5, seed=8)
     linear = linearise(problem, x)
     assert linear.energy == pytest.approx(problem.energy(x))
     xi = np.random.default_rng(9).standard_normal((n, space.dimension))
@@ -212,7 +189,7 @@ def test_huber_of_phases_within_a_half_circle_is_that_of_numbers(isotropic, hube
 @pytest.mark.parametrize("kind", MANIFOLDS)
 def test_a_small_huber_is_total_variation(kind):
     """Its energy is lower, by at most strength huber / 2 for each pixel and order."""
-    image = some_points(MANIFOLDS[kind], (9, 10), spread=0.15)
+    image = near_points(MANIFOLDS[kind], (9, 10), spread=0.15)
     options = dict(second_order=0.1, manifold=MANIFOLDS[kind], tol=1e-6)
     plain = manifold.denoise_tv(image, 0.2, **options)
     energies = []
@@ -230,16 +207,12 @@ def test_a_small_huber_is_total_variation(kind):
 def test_a_pair_with_huber_has_the_gradient_zero(huber):
     """Each end moves by the slope of the cost of what is left between them."""
     space = manifold.SPD()
-    pair = some_points(space, (2,), spread=0.3)
+    pair = near_points(space, (2,), spread=0.3)
     result = manifold.denoise_tv(pair, 0.2, huber=huber, manifold=space, tol=1e-13)
     left = space.distance(result.image[:1], result.image[1:])[0]
     moved = space.distance(pair, result.image)
     assert moved == pytest.approx(0.2 * min(1, left / huber), abs=1e-6)
     assert result.error_bound < 1e-5
-
-
-def tensors(shape, seed=0):
-    return some_points(manifold.SPD(), shape, spread=0.5, seed=seed)
 
 
 @pytest.mark.parametrize("isotropic", [True, False])
@@ -256,7 +229,10 @@ def test_diagonal_tensors_are_denoised_as_their_logarithms(isotropic):
 
 
 def test_tensors_in_other_coordinates_give_the_same_image():
-    image, a = tensors((9, 8)), np.random.default_rng(11).standard_normal((3, 3))
+    image, a = (
+        near_points("spd", (9, 8), spread=0.5),
+        np.random.default_rng(11).standard_normal((3, 3)),
+    )
     plain = manifold.denoise_tv(image, 0.3, manifold="spd", tol=1e-10)
     other = manifold.denoise_tv(a @ image @ a.T, 0.3, manifold="spd", tol=1e-10)
     turned = (a @ plain.image @ a.T).reshape(-1, 3, 3)
@@ -267,7 +243,7 @@ def test_tensors_in_other_coordinates_give_the_same_image():
 
 @pytest.mark.parametrize(("isotropic", "huber"), [(True, 0), (False, 0), (True, 0.05)])
 def test_the_bound_of_tensors_is_never_below_the_distance_to_a_long_run(isotropic, huber):
-    image = tensors((14, 15))
+    image = near_points("spd", (14, 15), spread=0.5)
     image[:, 8:] *= 5
     options = dict(manifold="spd", isotropic=isotropic, huber=huber)
     best = manifold.denoise_tv(image, 0.4, tol=1e-13, **options)
@@ -280,7 +256,7 @@ def test_the_bound_of_tensors_is_never_below_the_distance_to_a_long_run(isotropi
 
 def test_equivalent_orientations_are_one_orientation():
     space = MANIFOLDS["cubic"]
-    image = some_points(space, (8, 9), spread=0.05)
+    image = near_points(space, (8, 9), spread=0.05)
     from scipy.spatial.transform import Rotation
 
     rng = np.random.default_rng(12)
@@ -307,7 +283,7 @@ def test_a_product_with_phases_is_not_called_global():
 
 @pytest.mark.parametrize("kind", ["circle", "sphere", "spd"])
 def test_embedded_denoising_says_that_nothing_is_certified(kind):
-    image = some_points(kind, (10, 11), spread=0.3)
+    image = near_points(kind, (10, 11), spread=0.3)
     result = manifold.denoise_tv(image, 0.2, manifold=kind, embedded=True)
     intrinsic = manifold.denoise_tv(image, 0.2, manifold=kind, tol=1e-6)
     assert result.status is Status.EMBEDDED
@@ -319,7 +295,7 @@ def test_embedded_denoising_says_that_nothing_is_certified(kind):
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("kind", ["circle", "sphere"])
 def test_the_number_of_threads_does_not_matter(kind, threads):
-    image = some_points(kind, (150, 140), spread=0.5)
+    image = near_points(kind, (150, 140), spread=0.5)
     one, more = (
         manifold.denoise_tv(image, 0.3, manifold=kind, tol=1e-3, num_threads=n)
         for n in (1, threads)
@@ -331,7 +307,7 @@ def test_the_number_of_threads_does_not_matter(kind, threads):
 @pytest.mark.parametrize("kind", ["circle", "sphere"])
 @pytest.mark.parametrize("second_order", [0.0, 0.2])
 def test_unknown_pixels_do_not_use_their_values(kind, second_order):
-    image = some_points(kind, (10, 12), spread=0.3)
+    image = near_points(kind, (10, 12), spread=0.3)
     known = np.random.default_rng(7).uniform(size=(10, 12)) < 0.6
     other = image.copy()
     other[~known] = np.nan
@@ -356,7 +332,7 @@ def test_a_hole_between_two_constants_is_filled_with_one_of_them_or_between():
 
 @pytest.mark.parametrize("kind", ["circle", "spd"])
 def test_strength_zero_changes_nothing(kind):
-    image = some_points(kind, (8, 9))
+    image = near_points(kind, (8, 9))
     result = manifold.denoise_tv(image, 0.0, manifold=kind)
     np.testing.assert_allclose(result.image, image, rtol=1e-15)
     assert result.energy == pytest.approx(0, abs=1e-20)
@@ -378,7 +354,7 @@ def test_tensors_come_back_as_tensors_on_their_device():
 @pytest.mark.parametrize("kind", MANIFOLDS)
 def test_a_constant_image_stays_as_it_is(kind):
     space = MANIFOLDS[kind]
-    image = np.tile(some_points(space, (1,)), (9, 8, *(1 for _ in space.point_shape)))
+    image = np.tile(near_points(space, (1,)), (9, 8, *(1 for _ in space.point_shape)))
     if space.point_shape == ():
         image = np.full((9, 8), image.flat[0])
     result = manifold.denoise_tv(image, 0.3, second_order=0.2, manifold=space)
@@ -403,7 +379,7 @@ def test_float32_comes_back_and_one_pixel_is_fine():
 
 
 def test_stopping_returns_the_best_image_so_far():
-    image = some_points("sphere", (12, 12))
+    image = near_points("sphere", (12, 12))
     seen = []
 
     def stop(step):
@@ -417,7 +393,7 @@ def test_stopping_returns_the_best_image_so_far():
 
 
 def test_the_iteration_limit_is_said():
-    image = some_points("sphere", (12, 12))
+    image = near_points("sphere", (12, 12))
     result = manifold.denoise_tv(image, 0.3, manifold="sphere", tol=1e-12, max_num_iter=20)
     assert result.status is Status.MAX_ITERATIONS
     assert result.iterations == 20
@@ -454,7 +430,7 @@ def test_bad_input_is_named(arguments, message):
 
 def test_opposite_directions_do_not_hold_up_the_rest_of_the_image():
     """Midpoints of opposite points jump, so no model holds there; elsewhere the solver goes on."""
-    left = some_points("sphere", (12, 10), spread=0.3)
+    left = near_points("sphere", (12, 10), spread=0.3)
     right = np.random.default_rng(12).standard_normal((12, 10, 3))
     right /= np.linalg.norm(right, axis=-1, keepdims=True)
     weights = np.ones((12, 20))

@@ -8,13 +8,9 @@ import pytest
 import steepest
 from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere
 from steepest.manifold.embedded import denoise_embedded
+from tests.manifold_points import near_points
 
 RNG = np.random.default_rng(5)
-
-
-def directions(shape: tuple[int, ...], spread: float = 0.4) -> np.ndarray:
-    v = np.array([0.0, 0.0, 1.0]) + spread * RNG.standard_normal((*shape, 3))
-    return np.asarray(v / np.linalg.norm(v, axis=-1, keepdims=True))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +45,7 @@ def test_unknown_pixels_are_filled_in(second: float) -> None:
 
 @pytest.mark.parametrize("shape", [(9,), (6, 7), (4, 3, 5)], ids=str)
 def test_results_are_points_and_constants_stay(shape: tuple[int, ...]) -> None:
-    v, _ = denoise_embedded(directions(shape), 0.5, 0.1, Sphere(2), tol=1e-4)
+    v, _ = denoise_embedded(near_points(Sphere(2), shape), 0.5, 0.1, Sphere(2), tol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(v, axis=-1), 1, rtol=1e-14)
     still = np.full(shape, 3.0)
     angles, found = denoise_embedded(still, 0.5, 0.1, Circle(), tol=1e-6)
@@ -58,7 +54,7 @@ def test_results_are_points_and_constants_stay(shape: tuple[int, ...]) -> None:
 
 
 def test_turned_directions_give_the_turned_result() -> None:
-    u = directions((8, 9))
+    u = near_points(Sphere(2), (8, 9))
     turn = np.linalg.qr(RNG.standard_normal((3, 3)))[0]
     one, certificate = denoise_embedded(u, 0.2, 0.1, Sphere(2), tol=1e-10)
     other, _ = denoise_embedded(u @ turn.T, 0.2, 0.1, Sphere(2), tol=1e-10)

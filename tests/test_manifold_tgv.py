@@ -10,16 +10,7 @@ from steepest import InputError, Status, manifold
 from steepest.manifold.denoise import prepare
 from steepest.manifold.generalised import GeneralisedProblem, State
 from steepest.manifold.problem import linearise
-from tests.manifold_points import MANIFOLDS, random_points
-
-
-def near_points(space, shape, spread, seed=0):
-    """Random points around a point, (\\*shape, \\*point_shape)."""
-    rng = np.random.default_rng(seed)
-    n = int(np.prod(shape))
-    middle = np.repeat(random_points(space, 1, rng), n, axis=0)
-    points = space.exp(middle, spread * rng.standard_normal((n, space.dimension)))
-    return points.reshape(*shape, *space.point_shape)
+from tests.manifold_points import MANIFOLDS, near_points, random_points
 
 
 def straight(space, shape, speeds, seed=0):

@@ -12,11 +12,11 @@ from benchmarks.report import describe_machine
 
 from .cases import NAMES, make
 from .mvirt import compare
-from .quality import quality
+from .quality import measure, quality, summary
 from .race import race
 
 RESULTS = Path(__file__).parent / "results"
-TABLES = {"race": race, "quality": quality}
+TABLES = ("race", "quality")
 
 
 def main() -> None:
@@ -32,9 +32,17 @@ def main() -> None:
         return
     if unknown := set(given.cases) - set(NAMES):
         parser.error(f"unknown case {', '.join(sorted(unknown))}; allowed are {', '.join(NAMES)}")
-    for table in [given.table] if given.table else TABLES:
-        for name in given.cases or NAMES:
-            _write(f"{table}_{name}", TABLES[table](make(name)), f"{table} {name}")
+    names = given.cases or NAMES
+    if given.table != "quality":
+        for name in names:
+            _write(f"race_{name}", race(make(name)), f"race {name}")
+    if given.table != "race":
+        found = {}
+        for name in names:
+            case = make(name)
+            found[case.title] = measure(case)
+            _write(f"quality_{name}", quality(case, found[case.title]), f"quality {name}")
+        _write("quality", summary(found), f"quality {' '.join(names)}")
 
 
 def _write(file: str, lines: list[str], arguments: str) -> None:

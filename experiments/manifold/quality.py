@@ -12,17 +12,18 @@ from steepest import manifold
 from steepest.manifold import Euclidean
 
 from .cases import Case
-from .cyclic import cyclic_points
 from .infimal import infimal_convolution
 from .peers import Method, chosen, embedded, peers
+from .race import Clock, solvers
 
 _TOL, _MOST = 1e-3, 1000
 
 
-def quality(case: Case) -> list[str]:
-    """A Markdown table."""
-    lines = [f"| {case.title} | error | strengths | CPU time |", "|---|---|---|---|"]
-    lines.append(f"| noisy | {case.error(case.noisy):.4g} | | |")
+Row = tuple[float, str, float]  # error, strengths, processor time
+
+
+def measure(case: Case) -> dict[str, Row]:
+    """The best error of every method."""
     tries: list[tuple[str, list[tuple[str, Method]]]] = []
     for order, pairs in (("TV", tuple((s, 0.0) for s in case.first)), ("second order", case.both)):
         for isotropic in (True, False):
@@ -43,18 +44,54 @@ def quality(case: Case) -> list[str]:
             for r in (0.5, 1.0, 2.0)
         ]
         tries.append((f"{name} infimal convolution", list(both)))
-    cyclic = [(f"{a:g}, 0", partial(_cyclic, case, a)) for a in case.first]
-    tries.append(("cyclic proximal points, TV, anisotropic", list(cyclic)))
+    for name in solvers(case, 0.0):
+        if "denoise_tv" not in name:
+            runs = [(f"{a:g}, 0", partial(_for_a_second, case, name, a)) for a in case.first]
+            tries.append((f"{name}, TV, anisotropic", list(runs)))
     tries += [(name, [("", method) for method in methods]) for name, methods in peers(case)]
+    found = {"noisy": (case.error(case.noisy), "", 0.0)}
     for name, methods in tries:
-        best = (np.inf, "", 0.0)
+        rows = []
         for strengths, method in methods:
             begin = time.process_time()
             image = method()
-            taken = time.process_time() - begin
-            best = min(best, (case.error(image), strengths, taken))
-        lines.append(f"| {name} | {best[0]:.4g} | {best[1]} | {best[2]:.2f} s |")
+            rows.append((case.error(image), strengths, time.process_time() - begin))
+        found[name] = min(rows)
+    return found
+
+
+def quality(case: Case, found: dict[str, Row]) -> list[str]:
+    """A Markdown table."""
+    lines = [f"| {case.title} | error | strengths | CPU time |", "|---|---|---|---|"]
+    for name, (error, strengths, taken) in found.items():
+        spent = f"{taken:.2f} s" if taken else ""
+        lines.append(f"| {name} | {error:.4g} | {strengths} | {spent} |")
     return lines
+
+
+def summary(found: dict[str, dict[str, Row]]) -> list[str]:
+    """A Markdown table of the best errors of all cases, over both norms."""
+    columns = {
+        "noisy": "noisy", "intrinsic TV": "intrinsic TV,", "embedded TV": "embedded TV,",
+        "intrinsic second order": "intrinsic second", "embedded second order": "embedded second",
+        "TGV": "intrinsic TGV", "cyclic proximal points": "cyclic",
+        "half-quadratic": "half-quadratic", "Douglas-Rachford": "Douglas-Rachford",
+    }  # fmt: skip
+    lines = [f"| mean error | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for title, rows in found.items():
+        best = [
+            min(row[0] for name, row in rows.items() if name.startswith(start))
+            for start in columns.values()
+        ]
+        lines.append(f"| {title} | {' | '.join(f'{error:.4g}' for error in best)} |")
+    return lines
+
+
+def _for_a_second(case: Case, name: str, first: float) -> np.ndarray:
+    """Run one of `solvers` for one second."""
+    clock = Clock(case, first, 0.0, marks=(1.0,))
+    solvers(case, 0.0)[name](clock, first, 0.0)
+    return clock.points
 
 
 def _intrinsic(case: Case, first: float, second: float, **options: Any) -> np.ndarray:
@@ -83,8 +120,3 @@ def _infimal(case: Case, first: float, second: float, embedded: bool) -> np.ndar
         to = Euclidean(image.shape[-1])
     x, _, _ = infimal_convolution(image, first, second, to, tol=_TOL, max_num_iter=3 * _MOST)
     return space.project(x.reshape(-1, *space.embedding_shape)) if embedded else x
-
-
-def _cyclic(case: Case, first: float) -> np.ndarray:
-    data = case.flat(case.noisy)
-    return cyclic_points(case.manifold, data, case.space, first, sweeps=200)

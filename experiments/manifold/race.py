@@ -23,9 +23,12 @@ _FOREVER = 10**9
 
 
 class Clock:
-    """Called with the points after every sweep; notes the energy at `MARKS`, and stops."""
+    """Called with the points after every sweep; notes the energy at the marks, and stops."""
 
-    def __init__(self, case: Case, first: float, second: float):
+    def __init__(
+        self, case: Case, first: float, second: float, marks: tuple[float, ...] = MARKS
+    ) -> None:
+        self._marks = marks
         self._case, self._terms = case, groups(case.space, first, second)
         self._data, self._next = case.flat(case.noisy), 0
         self.seen: list[tuple[float, float]] = []
@@ -36,12 +39,12 @@ class Clock:
         """Take a measurement if it is time; this costs no time on this clock."""
         entered = time.process_time()
         now = entered - self._begin - self._lost
-        if now >= MARKS[self._next]:
+        if now >= self._marks[self._next]:
             self.note(x, now)
-            while self._next < len(MARKS) and now >= MARKS[self._next]:
+            while self._next < len(self._marks) and now >= self._marks[self._next]:
                 self._next += 1
         self._lost += time.process_time() - entered
-        return self._next == len(MARKS)
+        return self._next == len(self._marks)
 
     def note(self, x: np.ndarray, now: float | None = None) -> None:
         """Take a measurement."""

@@ -16,6 +16,7 @@ from experiments.manifold.half_quadratic import half_quadratic
 from experiments.manifold.infimal import infimal_convolution
 from experiments.manifold.model import energy, groups
 from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, denoise_tv
+from tests.manifold_points import near_points
 
 Solver = Callable[..., np.ndarray]
 MANIFOLDS = [Circle(), Sphere(2), Rotations(symmetry="m-3m"), SPD()]
@@ -26,14 +27,9 @@ SOLVERS: dict[str, tuple[Solver, dict[str, Any]]] = {
 }
 
 
-def points(manifold: Any, shape: tuple[int, ...], spread: float, seed: int = 0) -> np.ndarray:
+def points(manifold: Any, shape: tuple[int, ...], spread: float) -> np.ndarray:
     """Random points around one point, (n, *point_shape)."""
-    start = np.zeros((*shape, *manifold.point_shape))
-    if manifold.point_shape == (3, 3):
-        start[:] = np.diag([1.0, 2.0, 3.0])
-    elif manifold.point_shape:
-        start[..., -1] = 1.0
-    return phantoms.noisy(manifold, start, spread, seed).reshape(-1, *manifold.point_shape)
+    return near_points(manifold, shape, spread).reshape(-1, *manifold.point_shape)
 
 
 @pytest.mark.parametrize("name", SOLVERS)

@@ -78,8 +78,8 @@ def denoise_nl_bayes(
 
     Notes
     -----
-    Laus, Nikolova, Persch & Steidl, SIAM J. Imaging Sci. 10 (2017) 416-448; for real numbers,
-    Lebrun, Buades & Morel, SIAM J. Imaging Sci. 6 (2013) 1665-1688.
+    Laus, Nikolova, Persch & Steidl, SIAM J. Imaging Sci. 10 (2017) 416-448 (arXiv:1607.08481); for
+    real numbers, Lebrun, Buades & Morel, SIAM J. Imaging Sci. 6 (2013) 1665-1688.
     """
     tell = Reporter(on_step)
     problem, noisy, shaped = prepare(image, 0.0, manifold, num_threads=num_threads)
