@@ -154,7 +154,9 @@ def summation() -> list[str]:
                 once()  # KeOps compiles
             taken, _ = least_time(once, 2 if count == 10_000 else 1)
             name = "geomloss, " + ("KeOps" if backend == "online" else "dense")
-            lines.append(f"| {name} | {count:,} | {count:,} points | {taken:.3g} | {taken / ours:.0f} |")
+            lines.append(
+                f"| {name} | {count:,} | {count:,} points | {taken:.3g} | {taken / ours:.0f} |"
+            )
         print("\n".join(lines), flush=True)
     return lines
 

@@ -10,9 +10,9 @@ points. The *MMD-regularised f-divergence* is finite and has a gradient at any p
    D(\\mu) = \\min_{q \\ge 0} \\; \\frac1M \\sum_j f(q_j)
    + \\frac1{2\\lambda} \\mathrm{MMD}^2\\Bigl(\\mu, \\frac1M \\sum_j q_j \\delta_{y_j}\\Bigr).
 
-It takes all pairs, so the library has no function for it. With SciPy it is a page (Neumayer, Stein,
-Steidl & Rux, *Wasserstein gradient flows for Moreau envelopes of f-divergences in reproducing kernel
-Hilbert spaces*, 2024).
+It takes all pairs, so the library has no function for it. With SciPy, a page of code is enough
+(Neumayer, Stein, Steidl & Rux, *Wasserstein gradient flows for Moreau envelopes of f-divergences in
+reproducing kernel Hilbert spaces*, 2024).
 """
 
 import matplotlib.pyplot as plt
@@ -55,7 +55,7 @@ def force(points, q, target):
     """Return N times the gradient of D; q stays as it is, since it is a minimiser."""
 
     def field(others, weights):
-        slope = -kernel(points, others) ** 3 / WIDTH**2 * weights  # times the difference
+        slope = -(kernel(points, others) ** 3) / WIDTH**2 * weights  # times the difference
         return slope.sum(axis=1)[:, None] * points - slope @ others
 
     own = field(points, np.full(len(points), 1 / len(points)))
