@@ -60,9 +60,9 @@ figure.tight_layout()
 
 # %%
 # From afar, the eye blurs the dots, and grey tones remain. Here are their errors after a blur of
-# 2, 4 and 8 pixels: brown is too dark, green too light. Error diffusion puts too few dots at the top
-# and too many at the bottom. Lloyd's method starts from it and keeps these errors. The tones of the
-# flow are right everywhere.
+# 2, 4 and 8 pixels: brown is too dark, green too light. Error diffusion puts too few dots at the
+# top and too many at the bottom. Lloyd's method starts from it and keeps these errors. The tones of
+# the flow are right everywhere.
 
 figure, panels = plt.subplots(3, 3, figsize=(9, 9.6))
 for row, (name, points) in zip(panels, dots.items()):
