@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.special import gamma
 
 from steepest import InputError, NotConverged, Status, io, particles
 from steepest.particles.attraction import HEXAGONAL, attract
@@ -11,6 +13,7 @@ from steepest.particles.clouds import Sums
 from steepest.particles.curve import along_curve
 from steepest.particles.descent import Functional
 from steepest.particles.mesh import Mesh
+from steepest.particles.volumes import CENTRED
 
 
 def cloud(count: int, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -187,6 +190,30 @@ def test_points_fill_a_volume_evenly() -> None:
     assert result.discrepancy == pytest.approx(exact, rel=0.12)
     ball = 4 / 3 * np.pi * result.radius**3
     assert 800 * ball == pytest.approx(density.sum() / 3, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("basis", "constant"),
+    [
+        ([[2, 0], [1, np.sqrt(3)]], HEXAGONAL),
+        ([[1, 1, -1], [1, -1, 1], [-1, 1, 1]], CENTRED),
+    ],
+)
+def test_constants_of_the_best_lattices(basis: list, constant: float) -> None:
+    lattice = np.array(basis, float)
+    d = len(lattice)
+    lattice /= abs(np.linalg.det(lattice)) ** (1 / d)
+    steps = np.stack(np.meshgrid(*[np.arange(-5, 6)] * d), -1).reshape(-1, d)
+    total = 2 - 2 / (d + 1)  # Riemann's splitting of the zeta function of |x|^-s at s = -1
+    for vectors, power in ((lattice, -0.5), (np.linalg.inv(lattice).T, (d + 1) / 2)):
+        squares = ((steps @ vectors) ** 2).sum(1)
+        squares = squares[(squares > 0) & (squares < 8)]
+        total += sum(
+            quad(lambda t, q=q, p=power: t ** (p - 1) * np.exp(-np.pi * q * t), 1, np.inf)[0]
+            for q in squares
+        )
+    zeta = total / (np.sqrt(np.pi) * gamma(-0.5))
+    assert -zeta / 2 == pytest.approx(constant, rel=1e-7)
 
 
 def test_one_point_and_many_voxels_of_a_volume() -> None:
