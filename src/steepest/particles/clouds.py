@@ -67,9 +67,9 @@ def flow(
     ``dx_i/dt = -N grad_i F`` with
     ``F = mean |x_i - y_j| - 1/2 mean |x_i - x_k| - 1/2 mean |y_j - y_l|``.
 
-    On a line the flow is exact by default, and equal points are separated as the steepest descent
-    of measures demands: an atom spreads at once. In the plane and above, it is computed in steps of
-    first order, at which F does not grow, and equal points stay together: start from points
+    On a line, without smoothing, the flow is exact by default, and equal points are separated as
+    the steepest descent of measures demands: an atom spreads at once. Otherwise it is computed in
+    steps of first order, at which F does not grow, and equal points stay together: start from points
     that differ.
 
     Parameters
@@ -96,7 +96,8 @@ def flow(
     num_directions : int, optional
         Sum the distances above one dimension by slicing, along this number of random directions, in
         O((N + M) log (N + M)) for each. F is that of these directions. It cannot grow if
-        ``smoothing`` is positive; otherwise points at rest tremble by the length of a step. The
+        ``smoothing`` is positive (each step then has parts shorter than about ``smoothing``); otherwise
+        points at rest tremble by the length of a step. The
         default sums all pairs up to three dimensions, and above without smoothing.
     rng : int, numpy.random.Generator or None
         Draws the directions.
