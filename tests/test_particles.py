@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.integrate import quad
+from scipy.special import gamma
 
 from steepest import InputError, NotConverged, Status, io, particles
 from steepest.particles.attraction import HEXAGONAL, attract
+from steepest.particles.clouds import Sums
 from steepest.particles.curve import along_curve
 from steepest.particles.descent import Functional
 from steepest.particles.mesh import Mesh
+from steepest.particles.volumes import CENTRED
 
 
 def cloud(count: int, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -196,6 +200,61 @@ def test_points_on_a_line_are_quantiles() -> None:
     assert result.quality == 1
 
 
+def test_points_fill_a_volume_evenly() -> None:
+    _, y, x = np.mgrid[:20, :24, :30]
+    density = np.where(y < 12, 3.0, 1.0) * (x > 4)
+    runs = [
+        particles.sample(density, 800, max_num_iter=100, num_threads=threads) for threads in (1, 2)
+    ]
+    np.testing.assert_array_equal(runs[0].points, runs[1].points)
+    result = runs[0]
+    assert result.points.shape == (800, 3)
+    assert result.quality < 2  # random points have 18
+    assert (result.points >= -0.5).all()
+    assert (result.points <= np.subtract(density.shape, 0.5)).all()
+    assert (result.points[:, 2] > 4.5 - 1.5).all()
+    assert (result.points[:, 1] < 11.5).sum() == pytest.approx(600, abs=10)
+    assert (result.points[:, 0] < 9.5).sum() == pytest.approx(400, abs=12)
+    # the discrepancy is that to the voxels: their centres are as even as 18 points for each of ours
+    voxels = np.argwhere(density > 0).astype(float)
+    mass = density[density > 0] / density.sum()
+    exact = Sums(voxels, mass, 0.0, None, 1)(result.points)[0]
+    assert result.discrepancy == pytest.approx(exact, rel=0.12)
+    ball = 4 / 3 * np.pi * result.radius**3
+    assert 800 * ball == pytest.approx(density.sum() / 3, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("basis", "constant"),
+    [
+        ([[2, 0], [1, np.sqrt(3)]], HEXAGONAL),
+        ([[1, 1, -1], [1, -1, 1], [-1, 1, 1]], CENTRED),
+    ],
+)
+def test_constants_of_the_best_lattices(basis: list, constant: float) -> None:
+    lattice = np.array(basis, float)
+    d = len(lattice)
+    lattice /= abs(np.linalg.det(lattice)) ** (1 / d)
+    steps = np.stack(np.meshgrid(*[np.arange(-5, 6)] * d), -1).reshape(-1, d)
+    total = 2 - 2 / (d + 1)  # Riemann's splitting of the zeta function of |x|^-s at s = -1
+    for vectors, power in ((lattice, -0.5), (np.linalg.inv(lattice).T, (d + 1) / 2)):
+        squares = ((steps @ vectors) ** 2).sum(1)
+        squares = squares[(squares > 0) & (squares < 8)]
+        total += sum(
+            quad(lambda t, q=q, p=power: t ** (p - 1) * np.exp(-np.pi * q * t), 1, np.inf)[0]
+            for q in squares
+        )
+    zeta = total / (np.sqrt(np.pi) * gamma(-0.5))
+    assert -zeta / 2 == pytest.approx(constant, rel=1e-7)
+
+
+def test_one_point_and_many_voxels_of_a_volume() -> None:
+    one = particles.sample(np.ones((9, 9, 9)), 1, max_num_iter=60)
+    np.testing.assert_allclose(one.points, [[4, 4, 4]], atol=0.3)
+    blocks = particles.sample(np.ones((50, 40, 30)), 8, max_num_iter=60)  # averaged over blocks
+    np.testing.assert_allclose(blocks.points.mean(axis=0), [24.5, 19.5, 14.5], atol=0.5)
+
+
 def test_the_curve_visits_neighbours() -> None:
     grid = np.stack(np.mgrid[:16, :16], -1).reshape(-1, 2)
     way = grid[along_curve(grid)]
@@ -247,7 +306,7 @@ def test_bad_numbers_are_named(options: dict[str, object]) -> None:
         particles.stipple(np.zeros((4, 4)), **{"num_points": 5, **options})
 
 
-@pytest.mark.parametrize("density", [np.zeros(3), [1, -1], np.ones((2, 2, 2)), [np.inf], ["a"]])
+@pytest.mark.parametrize("density", [np.zeros(3), [1, -1], np.ones((2, 2, 2, 2)), [np.inf], ["a"]])
 def test_bad_densities(density: object) -> None:
     with pytest.raises(InputError, match="density"):
         particles.sample(density, 3)

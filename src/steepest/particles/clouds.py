@@ -67,10 +67,10 @@ def flow(
     ``dx_i/dt = -N grad_i F`` with
     ``F = mean |x_i - y_j| - 1/2 mean |x_i - x_k| - 1/2 mean |y_j - y_l|``.
 
-    On a line the flow is exact by default, and equal points are separated as the steepest descent
-    of measures demands: an atom spreads at once. In the plane and above, it is computed in steps of
-    first order, at which F does not grow, and equal points stay together: start from points
-    that differ.
+    On a line, without smoothing, the flow is exact by default, and equal points are separated as
+    the steepest descent of measures demands: an atom spreads at once. Otherwise it is computed in
+    steps of first order, at which F does not grow, and equal points stay together: start from
+    points that differ.
 
     Parameters
     ----------
@@ -96,8 +96,9 @@ def flow(
     num_directions : int, optional
         Sum the distances above one dimension by slicing, along this number of random directions, in
         O((N + M) log (N + M)) for each. F is that of these directions. It cannot grow if
-        ``smoothing`` is positive; otherwise points at rest tremble by the length of a step. The
-        default sums all pairs up to three dimensions, and above without smoothing.
+        ``smoothing`` is positive (steps longer than about ``smoothing`` are then divided);
+        otherwise points at rest tremble by the length of a step. By default all pairs are summed,
+        which above three dimensions is possible only without smoothing.
     rng : int, numpy.random.Generator or None
         Draws the directions.
     num_threads : int, optional

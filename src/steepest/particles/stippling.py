@@ -22,6 +22,7 @@ from ..grid.dithering import dither
 from .attraction import attract
 from .curve import along_curve
 from .descent import Functional, descend
+from .volumes import fill
 
 _FINEST, _COARSEST = 1 / 2, 1 / 32  # dots per pixel where they are densest
 _MOST_PIXELS = 1 << 26
@@ -33,23 +34,24 @@ class Dots:
 
     Attributes
     ----------
-    points : float64 array (N, 2), or (N,) for a 1-D density
-        Positions (row, column) in pixels; pixel centres are integers. The points are in the order
-        of a space-filling curve, so that a plotter has short ways.
+    points : float64 array (N, 2), or (N,) and (N, 3) for densities in 1-D and 3-D
+        Positions (row, column) in pixels; pixel centres are integers. In 2-D, the points are in the
+        order of a space-filling curve, so that a plotter has short ways.
     shape : tuple of int
         Shape of the image.
     discrepancy : float
         Energy distance F between the points and the density, in pixels. It is 0 only for equal
         measures.
     quality : float
-        F divided by that of a locally hexagonal pattern of as many points (to leading order in N).
+        F divided by that of a locally hexagonal pattern of as many points (to leading order in N);
+        in 3-D, of a body-centred cubic one.
         It measures how even the points are. It is not a bound: a few points, or an image with
         details finer than the distances of the points, may stay above 1 whatever one does. In 1-D
         the points are optimal, and the quality is 1.
     radius : float
         Radius of dots of one size, in pixels, whose areas sum to the total darkness of the image
-        (for `sample`: to the sum of the density divided by its maximum). Printed with this radius,
-        the dots are as dark as the image.
+        (for `sample`: to the sum of the density divided by its maximum; in 3-D, volumes of balls).
+        Printed with this radius, the dots are as dark as the image.
     radii : float64 array (N,)
         Radius of each dot, in pixels. All are `radius`, except with ``size_by_tone``.
     iterations : int
@@ -85,25 +87,34 @@ def _dots(
     on_step: Callback | None = None,
     raise_on_failure: bool = False,
 ) -> Dots:
-    """Minimise F for a density (H, W); the areas of the dots give the tone (H, W), 1 is black."""
+    """Minimise F for a density (H, W) or (D, H, W).
+
+    The areas of the dots (volumes of balls) give ``tone``, of the same shape, where 1 is black.
+    """
     count = check_count(num_points, "num_points", most=_MOST_PIXELS // 16)
     limit = check_count(max_num_iter, "max_num_iter")
     tolerance = check_number(tol, "tol")
     threads, random = resolve_num_threads(num_threads), generator(rng)
     check_callback(on_step)
     check_flag(raise_on_failure, "raise_on_failure")
-    density, scale = _resampled(ink / ink.max(), count)
-    density /= density.sum()
-    functional = Functional(attract(density), count, threads)
-    points = _start(density, count, random)
-    points = points[along_curve(points)]
-    points, energy, steps, status = descend(
-        functional, points, max_num_iter=limit, tol=tolerance, scale=scale, on_step=on_step
-    )
-    quality = energy / functional.attraction.hexagonal(count)
-    points = np.clip((points + 0.5) / scale - 0.5, -0.5, np.subtract(ink.shape, 0.5))
-    points = points[along_curve(points)]
-    radius = math.sqrt(float(tone.sum()) / (math.pi * count))
+    scale = 1.0
+    options: dict[str, Any] = {"max_num_iter": limit, "tol": tolerance, "on_step": on_step}
+    if ink.ndim == 3:
+        points, energy, quality, steps, status = fill(
+            ink, count, random=random, num_threads=threads, **options
+        )
+        radius = (3 * float(tone.sum()) / (4 * math.pi * count)) ** (1 / 3)
+    else:
+        density, scale = _resampled(ink / ink.max(), count)
+        density /= density.sum()
+        functional = Functional(attract(density), count, threads)
+        points = _start(density, count, random)
+        points = points[along_curve(points)]
+        points, energy, steps, status = descend(functional, points, scale=scale, **options)
+        quality = energy / functional.attraction.hexagonal(count)
+        points = np.clip((points + 0.5) / scale - 0.5, -0.5, np.subtract(ink.shape, 0.5))
+        points = points[along_curve(points)]
+        radius = math.sqrt(float(tone.sum()) / (math.pi * count))
     areas = np.ones(count) if tone is ink else _areas(points, ink, tone)
     radii = radius * np.sqrt(areas)
     result = Dots(points, ink.shape, energy / scale, quality, radius, radii, steps, status)
@@ -207,11 +218,13 @@ def sample(
     """Distribute points evenly with a given density, such as the points of a scan.
 
     As `stipple`, for any density. In 1-D, the points are the quantiles ``(i - 1/2) / N`` of the
-    density, which minimise F exactly.
+    density, which minimise F exactly. In 3-D, F is summed by slicing: each step follows 48 random
+    directions out of 384, so F falls only on average, and ``max_num_iter`` steps are taken. The
+    result is then more even with more steps; ``tol`` only decides the status.
 
     Parameters
     ----------
-    density : array (n,) or (H, W)
+    density : array (n,), (H, W) or (D, H, W)
         Real numbers that are not negative and not all zero, constant on each pixel. Only their
         ratios matter.
     num_points, max_num_iter, tol, rng, num_threads, on_step, raise_on_failure
@@ -227,8 +240,8 @@ def sample(
         If an argument is out of range.
     """
     array = _plain(density, "density")
-    if array.ndim not in (1, 2) or array.size == 0:
-        raise InputError(f"density has shape {array.shape}; allowed are (n,) and (H, W)")
+    if array.ndim not in (1, 2, 3) or array.size == 0:
+        raise InputError(f"density has shape {array.shape}; allowed are (n,), (H, W) and (D, H, W)")
     if array.dtype.kind not in "buif":
         raise InputError(f"density has dtype {array.dtype}; allowed are real numbers")
     values = array.astype(np.float64)
@@ -237,7 +250,7 @@ def sample(
             "density must be finite, not negative and not zero everywhere (at most 1e150)"
         )
     peak = float(values.max())
-    if values.ndim == 2:
+    if values.ndim > 1:
         tone = values / peak
         return _dots(tone, tone, num_points, **options)
     return _quantiles(values, check_count(num_points, "num_points", most=_MOST_PIXELS))
