@@ -95,9 +95,10 @@ def _combined(
         facts, means = setup.survey(levels)
         times = partial(_nodes, setup, facts, means, levels, end, num_steps, grid)
         nodes = store.made_once("nodes", times)
-        edges = given
-        if edges is None:
+        if given is None:
             edges = store.made_once("edges", partial(_edges, setup, nodes, count, tol))
+        else:
+            edges = given
         size, no_flow = nodes.size, cast(FlowResult, None)
         unit = Decomposition(np.zeros(size), nodes, np.eye(size), edges, no_flow, None, (1.0,))
         rows = parts(unit)

@@ -272,7 +272,7 @@ class Setup:
         coarse = Coarse(f"coarse-{means.dtype}", levels)
         if self.workspace.get(coarse.name, 0) is None:
             energy = self.coarse_energy(levels)
-            dual = make_dual(means, energy.on(means, energy.spacing), self.workers)
+            dual = make_dual(means, energy.on(means, energy.steps), self.workers)
             solve_step(dual, tau, Goal(tol, 500), Momentum(), cold=True)
             self.workspace.put(coarse.name, 0, dual.flux)
         return coarse
