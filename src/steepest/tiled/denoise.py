@@ -65,7 +65,7 @@ def denoise_tv(
         As in `steepest.denoise_tv`, and read by windows like ``image``.
     halo : int, optional
         Pixels around each tile, and about the number of iterations of one pass over the image. The
-        default is chosen from 16 to 96 such that the least is computed twice.
+        default is chosen from 16 to 144 such that the least is computed twice.
     memory : int or str
         Main memory to use, in bytes or as "2GB", for all workers of this machine together.
     work : path, optional

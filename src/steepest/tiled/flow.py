@@ -23,7 +23,7 @@ from .items import one_by_one
 from .passes import Passes
 from .picture import check_out
 from .plan import count_iterations, pieces_of
-from .setup import Facts, Setup
+from .setup import PER_STEP, Facts, Setup
 from .task import Piece, halo_of
 
 
@@ -96,7 +96,7 @@ def tv_flow(
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
     name = f"tv_flow {nodes.tolist()} {tol} {energy} {most}"
-    setup = Setup(image, out, energy, name, **options)
+    setup = Setup(image, out, energy, name, False, PER_STEP * len(nodes), **options)
     out = check_out(out, setup.picture, (len(wanted),))
     places = {float(t): k for k, t in enumerate(wanted)}
     keep = [places.get(float(t)) for t in nodes]
