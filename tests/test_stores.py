@@ -167,6 +167,26 @@ def test_tiff_files_are_read_by_windows(tmp_path, options):
         )
 
 
+@pytest.mark.parametrize(
+    ("options", "size", "unit"),
+    [
+        (dict(imagej=True, resolution=(4, 2), metadata={"unit": "um", "axes": "YX"}), 0.25, UM),
+        (dict(resolution=(40, 20), resolutionunit="CENTIMETER"), 0.025, "centimeter"),
+        (dict(metadata={"axes": "YX", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "nm",
+                        "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "nm"}), 0.25, "nanometer"),
+        ({}, 1.0, None),
+    ],
+)  # fmt: skip
+def test_pixel_sizes_of_tiff_files_are_kept(tmp_path, options, size, unit):
+    name = "a.ome.tif" if "PhysicalSizeX" in options.get("metadata", {}) else "a.tif"
+    tifffile.imwrite(tmp_path / name, picture((70, 80)), **options)
+    assert run("denoise", tmp_path / name, "--strength", 0.1, "--memory", "100MB",
+               "-o", tmp_path / "o.zarr") == 0  # fmt: skip
+    image = open_store(tmp_path / "o.zarr")
+    assert image.scale == pytest.approx((2 * size if unit else 1, size))
+    assert image.units == (unit, unit)
+
+
 def run(*arguments):
     return main([*map(str, arguments), "-q"])
 
