@@ -1,6 +1,6 @@
 """A volume larger than the memory limit, denoised by tiles: time, memory and certificate.
 
-    python -m benchmarks.tiled_volume --shape 256,768,768 --memory 1GB --folder /tmp/volume
+    python -m benchmarks.tiled_volume --shape 128,384,384 --memory 300MB --folder /tmp/volume
 
 The volume (uint8, OME-Zarr) is made of balls and noise, slab by slab. Prints one line of JSON.
 """
@@ -37,8 +37,8 @@ def make_volume(path: Path, shape: tuple[int, ...]) -> None:
 def main() -> None:
     """Make the volume if needed, denoise it and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shape", default="256,768,768")
-    parser.add_argument("--memory", default="1GB")
+    parser.add_argument("--shape", default="128,384,384")
+    parser.add_argument("--memory", default="300MB")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--strength", type=float, default=0.1)
     parser.add_argument("--folder", default="/tmp/volume")
