@@ -317,6 +317,63 @@ def test_weights_are_those_of_the_whole_image():
         tiled.denoise_tv(image, 0.1, weights=-weights)
 
 
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((3, 90, 100), dict(batch_axis=0)),
+        ((90, 100, 2), dict(channel_axis=-1, coupled=False)),
+        ((90, 2, 100, 3), dict(batch_axis=1, channel_axis=-1)),
+        ((90, 2, 100, 3), dict(batch_axis=1, channel_axis=-1, coupled=False)),
+    ],
+)
+def test_batches_and_separate_channels_are_those_in_memory(shape, options):
+    image = noisy(shape, np.float32)
+    one = steepest.denoise_tv(image.astype(float), 0.1, tol=1e-6, **options)
+    result = tiled.denoise_tv(image, 0.1, **options)
+    assert np.shape(result.error_bound) == np.shape(one.error_bound)
+    axis = options.get("batch_axis")
+    difference = (result.image - one.image) ** 2
+    others = tuple(k for k in range(len(shape)) if k != axis)
+    distance = np.sqrt(difference.sum(others))
+    assert np.all(distance <= result.error_bound + one.error_bound)
+    assert np.all(result.error_bound < 1.5 * np.sqrt(1e-3 * (one.image**2).sum(others)))
+    flow = tiled.tv_flow(image, [0.02, 0.05], num_steps=4, **options)
+    memory = steepest.tv_flow(image, [0.02, 0.05], num_steps=4, **options)
+    assert flow.images.shape == memory.images.shape
+    assert flow.psnr_bound.shape == memory.psnr_bound.shape
+    np.testing.assert_allclose(flow.images, memory.images, atol=0.05)
+    np.testing.assert_allclose(flow.time_error, memory.time_error, rtol=0.1)
+
+
+def test_batch_in_a_store_resumes(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    image = noisy((2, 128, 140), np.float32)
+    source = zarr.create_array(
+        tmp_path / "i.zarr", shape=image.shape, chunks=(1, 64, 64), dtype="f4"
+    )
+    source[:] = image
+    out = zarr.create_array(tmp_path / "o.zarr", shape=image.shape, chunks=(1, 64, 64), dtype="f4")
+    options = dict(batch_axis=0, work=tmp_path / "w", memory="12MB", num_workers=1, halo=24)
+    calls = []
+
+    def stop(step):  # in the second image
+        calls.append(step.stage)
+        return step.stage == "survey" and "pass 1" in calls
+
+    stopped = tiled.denoise_tv(source, 0.1, out, on_step=stop, **options)
+    assert stopped.status is Status.STOPPED
+    assert np.isinf(stopped.error_bound[1])
+    assert [path.name for path in (tmp_path / "w").iterdir()] == ["item-1-0"]
+    tiled.denoise_tv(source, 0.1, out, **options)
+    assert not (tmp_path / "w").exists()
+    for k in range(2):
+        assert np.array_equal(out[k], tiled.denoise_tv(image[k], 0.1, memory="12MB", halo=24).image)
+    with pytest.raises(InputError, match="out must have the shape"):
+        tiled.denoise_tv(image, 0.1, np.zeros((3, 128, 140), np.float32), batch_axis=0)
+    with pytest.raises(InputError, match="are the same"):
+        tiled.denoise_tv(image, 0.1, batch_axis=0, channel_axis=0)
+
+
 def test_passes_are_not_split_within_measurements():
     image = noisy((128, 128), np.float32)
     few = tiled.tv_flow(image, 0.3, num_steps=6, grid="log", halo=30, memory="30MB", tol=3e-4)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.views import Part
 from steepest.io.stores import (
-    Part,
     StoredImage,
     check_new_store,
     create_store,

@@ -21,9 +21,15 @@ from steepest.core.errors import InputError
 
 from . import tiff
 from .image import DTYPES
+from .metadata import Metadata
 from .paths import check_path
+from .tiff_notes import read_metadata
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+_UNITS = {
+    "inch": "inch", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "pm": "picometer",
+    **dict.fromkeys(("micron", "microns", "um", "\u00b5m", "\u03bcm", "\\u00B5m"), "micrometer"),
+}  # fmt: skip
 _SAFE = {
     *("bytes", "endian", "transpose", "sharding_indexed", "crc32c", "gzip", "zstd", "blosc"),
     *("zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "bitround", "fletcher32", "adler32"),
@@ -61,8 +67,8 @@ class StoredImage:
 
     @property
     def pixel_size(self) -> tuple[float, ...] | None:
-        """The size of a pixel along `space`; None for plain arrays."""
-        if not self.version:
+        """The size of a pixel along `space`; None if it is unknown."""
+        if not self.version and not any(self.units):
             return None
         return tuple(self.scale[self.axes.index(axis)] for axis in self.space)
 
@@ -228,7 +234,7 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
     with open(name, "rb") as file, ExitStack() as stack:
         try:
             tif = stack.enter_context(tiff.opened(file, name, _MOST_PIXELS))
-            series = tif.series[0]
+            series, metadata = tif.series[0], read_metadata(tif, tif.pages[0])
             if series.dataoffset is not None:
                 dtype = np.dtype(series.dtype).newbyteorder(tif.byteorder)
                 array: Any = np.memmap(file, dtype, "r", series.dataoffset, series.shape)
@@ -247,7 +253,20 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
             raise InputError(f"{name}: axes {series.axes}; allowed are T, C, Z, Y, X and S")
         if np.dtype(array.dtype).name not in DTYPES:
             raise InputError(f"{name}: holds {array.dtype} values; allowed are {', '.join(DTYPES)}")
-        yield _without_units(array, axes, name)
+        yield _with_sizes(_without_units(array, axes, name), metadata)
+
+
+def _with_sizes(image: StoredImage, metadata: Metadata) -> StoredImage:
+    """The image with the pixel sizes of its TIFF file, if they have a unit of OME-Zarr."""
+    sizes, unit = metadata.pixel_size("ZYX"), _UNITS.get(metadata.unit)
+    if sizes is None or unit is None:
+        return image
+    known = {axis: size for axis, size in zip("zyx", sizes, strict=True) if size}
+    return replace(
+        image,
+        scale=tuple(known.get(axis, 1.0) for axis in image.axes),
+        units=tuple(unit if axis in known else None for axis in image.axes),
+    )
 
 
 @contextmanager
@@ -376,39 +395,3 @@ class Transposed:
         left = [k for k, part in enumerate(placed) if isinstance(part, slice)]
         kept = [left.index(k) for k in self.order if k in left]
         return np.transpose(np.asarray(self.array[tuple(placed)]), kept)
-
-
-@dataclass(frozen=True)
-class Part:
-    """An array at fixed indices along some of its axes (None: the axis is free)."""
-
-    array: Any
-    fixed: tuple[int | None, ...]
-
-    def _free(self, values: Sequence[int]) -> tuple[int, ...]:
-        return tuple(n for n, k in zip(values, self.fixed, strict=True) if k is None)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The lengths of the free axes."""
-        return self._free(self.array.shape)
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """The chunks along the free axes."""
-        return self._free(getattr(self.array, "chunks", None) or self.array.shape)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The type of the values."""
-        return np.dtype(self.array.dtype)
-
-    def _index(self, index: tuple[Any, ...]) -> tuple[Any, ...]:
-        free = iter(index)
-        return tuple(next(free) if k is None else k for k in self.fixed)
-
-    def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
-        return np.asarray(self.array[self._index(index)])
-
-    def __setitem__(self, index: tuple[Any, ...], values: np.ndarray) -> None:
-        self.array[self._index(index)] = values

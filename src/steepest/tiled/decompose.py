@@ -24,6 +24,7 @@ from ..flows.result import FlowResult
 from ..flows.time_grid import TimeGrid
 from ..spectral.decomposition import (
     DEFAULT_NUM_BANDS,
+    DEFAULT_NUM_STEPS,
     Decomposition,
     check_edges,
     nodes_of,
@@ -34,7 +35,7 @@ from .flow import March
 from .passes import Stopped
 from .picture import check_out, deliver, stored
 from .plan import sample
-from .setup import Facts, Setup
+from .setup import PER_STEP, Facts, Setup
 from .task import read_weights
 from .windows import Window
 
@@ -87,7 +88,8 @@ def _combined(
     energy = TotalVariation(norm=norm_of(isotropic))
     chosen = None if given is None else given.tolist()
     described = f"{name} {chosen} {count} {end} {num_steps} {grid} {tol} {energy} {most}"
-    setup = Setup(image, out, energy, described, True, **options)
+    steps = DEFAULT_NUM_STEPS if num_steps is None else check_count(num_steps, "num_steps")
+    setup = Setup(image, out, energy, described, True, PER_STEP * steps, **options)
     out = check_out(out, setup.picture, lead)
     march, nodes, edges = March(), np.zeros(2), _WHOLE
     with setup:
@@ -95,9 +97,10 @@ def _combined(
         facts, means = setup.survey(levels)
         times = partial(_nodes, setup, facts, means, levels, end, num_steps, grid)
         nodes = store.made_once("nodes", times)
-        edges = given
-        if edges is None:
+        if given is None:
             edges = store.made_once("edges", partial(_edges, setup, nodes, count, tol))
+        else:
+            edges = given
         size, no_flow = nodes.size, cast(FlowResult, None)
         unit = Decomposition(np.zeros(size), nodes, np.eye(size), edges, no_flow, None, (1.0,))
         rows = parts(unit)

@@ -14,6 +14,7 @@ from ..core.status import Status
 from ..flows.options import takes_options_of
 from ..flows.result import DenoiseResult
 from .dual import TiledDual
+from .items import one_by_one
 from .picture import check_out
 from .setup import USUAL, Setup
 
@@ -28,6 +29,8 @@ def denoise_tv(
     isotropic: bool = True,
     huber: float = 0.0,
     max_num_iter: int = 2000,
+    coupled: bool = True,
+    batch_axis: int | None = None,
     raise_on_failure: bool = False,
     **options: Any,
 ) -> DenoiseResult:
@@ -43,8 +46,7 @@ def denoise_tv(
     ----------
     image : array-like, 1-D to 3-D, plus an optional channel axis
         Anything with ``shape``, ``dtype`` and slicing that returns arrays: a NumPy array or memory
-        map, an array of zarr or h5py. The dtypes are those of `steepest.denoise_tv`. For a time
-        series, call the function once for each image.
+        map, an array of zarr or h5py. The dtypes are those of `steepest.denoise_tv`.
     strength : float
         Positive weight of the total variation, in grey value x pixel.
     out : array-like, optional
@@ -54,12 +56,16 @@ def denoise_tv(
     tol : float
         Relative duality gap at which the solver stops.
     isotropic, huber, spacing, channel_axis, data_range, max_num_iter, raise_on_failure
-        As in `steepest.denoise_tv`. Channels share one norm for each pixel.
+        As in `steepest.denoise_tv`.
+    coupled, batch_axis
+        As in `steepest.denoise_tv`: separate channels, and the images of a time series or stack.
+        They are computed one by one. The gap is then the largest, and without ``data_range``, the
+        range is the largest of any of them.
     weights : array-like of the spatial shape, optional
         As in `steepest.denoise_tv`, and read by windows like ``image``.
     halo : int, optional
         Pixels around each tile, and about the number of iterations of one pass over the image. The
-        default is chosen from 16 to 96 such that the least is computed twice.
+        default is chosen from 16 to 144 such that the least is computed twice.
     memory : int or str
         Main memory to use, in bytes or as "2GB", for all workers of this machine together.
     work : path, optional
@@ -99,6 +105,15 @@ def denoise_tv(
     An iteration reaches one pixel further. ``halo - 2`` iterations on a tile with its halo
     therefore equal, in the tile, those on the whole image. The certificate is a sum over pixels.
     """
+    if batch_axis is not None or not coupled:
+
+        def one(part: Any, own: Any, **more: Any) -> Any:
+            return denoise_tv(
+                part, strength, own, tol=tol, isotropic=isotropic, huber=huber,
+                max_num_iter=max_num_iter, raise_on_failure=raise_on_failure, **more,
+            )  # fmt: skip
+
+        return one_by_one(one, image, out, (), coupled=coupled, batch_axis=batch_axis, **options)
     strength = check_number(strength, "strength", positive=True)
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber)

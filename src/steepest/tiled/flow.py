@@ -19,10 +19,11 @@ from ..flows.options import takes_options_of
 from ..flows.result import FlowResult
 from ..flows.time_grid import DEFAULT_GRID, TimeGrid, check_times, make_nodes
 from .dual import TiledDual
+from .items import one_by_one
 from .passes import Passes
 from .picture import check_out
 from .plan import count_iterations, pieces_of
-from .setup import Facts, Setup
+from .setup import PER_STEP, Facts, Setup
 from .task import Piece, halo_of
 
 
@@ -38,6 +39,8 @@ def tv_flow(
     isotropic: bool = True,
     huber: float = 0.0,
     max_num_iter: int = 5000,
+    coupled: bool = True,
+    batch_axis: int | None = None,
     raise_on_failure: bool = False,
     **options: Any,
 ) -> FlowResult:
@@ -54,6 +57,8 @@ def tv_flow(
         As in `denoise_tv` of this module.
     times, tol, num_steps, grid, isotropic, huber, max_num_iter, raise_on_failure
         As in `steepest.tv_flow`.
+    coupled, batch_axis
+        As in `denoise_tv` of this module.
     out : array-like (T, \\*image.shape), optional
         Where the frames are written by slices. The default is a new NumPy array.
 
@@ -69,12 +74,29 @@ def tv_flow(
     NotConverged
         If a tolerance is not met and ``raise_on_failure=True``.
     """
+    if batch_axis is not None or not coupled:
+
+        def one(part: Any, own: Any, **more: Any) -> Any:
+            return tv_flow(
+                part, times, own, tol=tol, num_steps=num_steps, grid=grid, isotropic=isotropic,
+                huber=huber, max_num_iter=max_num_iter, raise_on_failure=raise_on_failure, **more,
+            )  # fmt: skip
+
+        return one_by_one(
+            one,
+            image,
+            out,
+            (len(check_times(times)),),
+            coupled=coupled,
+            batch_axis=batch_axis,
+            **options,
+        )
     wanted = check_times(times)
     nodes = make_nodes(grid, wanted, num_steps)
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
     name = f"tv_flow {nodes.tolist()} {tol} {energy} {most}"
-    setup = Setup(image, out, energy, name, **options)
+    setup = Setup(image, out, energy, name, False, PER_STEP * len(nodes), **options)
     out = check_out(out, setup.picture, (len(wanted),))
     places = {float(t): k for k, t in enumerate(wanted)}
     keep = [places.get(float(t)) for t in nodes]

@@ -14,6 +14,7 @@ import numpy as np
 from ..core.arrays import Layout, as_array, normalize_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import to_float64
+from ..core.views import Part
 from .windows import Tiling, Window
 from .workspace import Workspace, read
 
@@ -190,6 +191,8 @@ def _blocks(space: tuple[int, ...], chunks: list[int]) -> Iterator[Window]:
 def folder_of(*arrays: Any) -> Path | None:
     """The folder of the first of these arrays that is known to be in a file: NumPy, zarr, h5py."""
     for array in arrays:
+        while isinstance(array, Part):
+            array = array.array
         file = getattr(array, "filename", None)
         root = getattr(getattr(array, "store", None), "root", None)
         owner = getattr(getattr(array, "file", None), "filename", None)

@@ -26,13 +26,13 @@ from ..flows.problem import scale_of
 from .passes import Passes, Stopped, crew
 from .picture import Kept, Picture, check_picture, deliver, folder_of, stored
 from .task import Coarse, Survey, run_survey
-from .windows import Tiling, bytes_of, halo_share, make_tiling
+from .windows import Tiling, align_of, bytes_of, halo_share, make_tiling
 from .workspace import open_workspace
 
-_HALOS = (96, 80, 64, 48, 32, 24, 16)
+_HALOS = (144, 96, 80, 64, 48, 32, 24, 16)
 USUAL = 72  # iterations that many images need
-_PASS = 10  # reading and writing of a pass takes about as long as so many iterations
-_MOST_LEVELS = 6  # tiles begin at multiples of 2**6
+PER_STEP = 12  # iterations that a step of a flow needs
+_PASS = 60  # reading and writing of a pass takes about as long as so many iterations (measured)
 _COARSE_BYTES = 64  # of the solver on the coarse grid, per pixel
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -63,6 +63,7 @@ class Setup:
         energy: TotalVariation,
         signature: str,
         floats: bool = False,
+        iterations: int = USUAL,
         *,
         weights: Any = None,
         spacing: float | Sequence[float] | None = None,
@@ -94,6 +95,8 @@ class Setup:
         threads = resolve_num_threads(num_threads)
         self.workers = threads if num_workers is None else check_count(num_workers, "num_workers")
         self.budget = check_memory(memory)
+        self._iterations = iterations  # that the whole work is expected to take
+        self._unused = PER_STEP if iterations > USUAL else 0  # a pass takes whole steps only
         self.halo, self.tiling = self._choose()
         described = (picture.shape, str(picture.array.dtype), channel_axis, self.steps)
         self.signature = f"{signature} {described} {halo}"
@@ -134,8 +137,9 @@ class Setup:
             except InputError as refused:
                 error = refused
                 continue
-            passes = math.ceil(USUAL / (halo - 2))
-            work = halo_share(tiling, halo) * (USUAL + _PASS * passes)
+            room = max(halo - 2 - self._unused, 1)
+            passes = math.ceil(self._iterations / room)
+            work = halo_share(tiling, halo) * (self._iterations + _PASS * passes)
             found.append((work, halo, tiling))
         if not found:
             assert error is not None
@@ -251,7 +255,7 @@ class Setup:
     def coarse_levels(self) -> int:
         """How often the grid is halved until a third of the memory suffices to solve on it."""
         levels, shape = 1, self.tiling.space
-        while levels < _MOST_LEVELS:
+        while 2**levels < align_of(shape):
             shape = tuple(-(-n // 2) for n in shape)
             pixels = math.prod(shape) * self.picture.channels
             if pixels * _COARSE_BYTES <= self.budget / 3 or max(shape) == 1:
@@ -274,7 +278,7 @@ class Setup:
         coarse = Coarse(f"coarse-{means.dtype}", levels)
         if self.workspace.get(coarse.name, 0) is None:
             energy = self.coarse_energy(levels)
-            dual = make_dual(means, energy.on(means, energy.spacing), self.workers)
+            dual = make_dual(means, energy.on(means, energy.steps), self.workers)
             solve_step(dual, tau, Goal(tol, 500), Momentum(), cold=True)
             self.workspace.put(coarse.name, 0, dual.flux)
         return coarse

@@ -9,10 +9,14 @@ from itertools import product
 
 from ..core.errors import InputError
 
-ALIGN = 64  # cores begin at multiples of this: whole vectors, whole blocks of any coarse grid
 _BYTES = 12  # numbers that a tile of an image holds per value: state, copies, what is read
 
 Window = tuple[slice, ...]
+
+
+def align_of(space: Sequence[int]) -> int:
+    """Cores begin at multiples of this: whole vectors, and whole blocks of any coarse grid."""
+    return 64 if len(space) < 3 else 32
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,15 @@ def make_tiling(
 
     def tiling(size: int) -> Tiling:
         # tiles of equal size: none that is a narrow remainder
-        return Tiling(space, tuple(_even(n, size) for n in space))
+        return Tiling(space, tuple(_even(n, size, align) for n in space))
 
     def needed(size: int) -> float:
         return workers * bytes_of(tiling(size), channels, itemsize, halo)
 
-    size = -(-max(space) // ALIGN) * ALIGN
-    while size > ALIGN and needed(size) > memory:
-        size -= ALIGN
+    align = align_of(space)
+    size = -(-max(space) // align) * align
+    while size > align and needed(size) > memory:
+        size -= align
     if needed(size) > memory:
         raise InputError(
             f"memory: tiles with a halo of {halo} pixels need {math.ceil(2 * needed(size) / 1e6)} "
@@ -112,6 +117,6 @@ def halo_share(tiling: Tiling, halo: int) -> float:
     return math.prod(min(n, m + 2 * halo) / min(n, m) for n, m in pairs)
 
 
-def _even(length: int, most: int) -> int:
+def _even(length: int, most: int, align: int) -> int:
     count = -(-length // most)
-    return -(-length // (count * ALIGN)) * ALIGN
+    return -(-length // (count * align)) * align

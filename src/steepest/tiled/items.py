@@ -1,0 +1,114 @@
+"""Time series, stacks and separate channels: images that are computed one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..convex.certificate import psnr_bound
+from ..core.arrays import normalize_axis
+from ..core.errors import InputError
+from ..core.numbers import check_flag
+from ..core.status import Status
+from ..core.views import Part
+from .picture import check_picture
+
+
+def one_by_one(
+    compute: Callable[..., Any],
+    image: Any,
+    out: Any,
+    lead: tuple[int, ...],
+    *,
+    coupled: bool,
+    batch_axis: int | None,
+    channel_axis: int | None = None,
+    work: str | Path | None = None,
+    **options: Any,
+) -> Any:
+    """``compute(item, out, ...)`` for each image of a batch and each separate channel.
+
+    Returns one result with the certificates together, as `steepest.flow` does for a batch.
+    """
+    check_flag(coupled, "coupled")
+    shape = tuple(getattr(image, "shape", ()))
+    batch = normalize_axis(batch_axis, len(shape), "batch_axis")
+    channel = normalize_axis(channel_axis, len(shape), "channel_axis")
+    if batch is None and (coupled or channel is None):
+        return compute(image, out, channel_axis=channel_axis, work=work, **options)
+    if batch is not None and batch == channel:
+        raise InputError(f"channel_axis={channel_axis} and batch_axis={batch_axis} are the same")
+    counts = [shape[axis] if axis is not None else 1 for axis in (batch, channel)]
+    counts[1] = 1 if coupled else counts[1]
+    if 0 in counts:
+        raise InputError(f"image of shape {shape} has no items along batch_axis or channel_axis")
+    own_axis = None
+    if coupled and channel is not None:
+        own_axis = channel - (batch is not None and channel > batch)
+    results: list[Any] = []
+    for item, k in product(*map(range, counts)):
+        fixed: list[int | None] = [None] * len(shape)
+        if batch is not None:
+            fixed[batch] = item
+        if not coupled and channel is not None:
+            fixed[channel] = k
+        part = _view(image, tuple(fixed))
+        if out is None:
+            out = np.zeros((*lead, *shape), check_picture(part, own_axis).result_dtype)
+        if tuple(getattr(out, "shape", ())) != (*lead, *shape):
+            raise InputError(f"out must have the shape {(*lead, *shape)}")
+        own = None if work is None else Path(work) / f"item-{item}-{k}"
+        target = _view(out, (*(None for _ in lead), *fixed))
+        result = compute(part, target, channel_axis=own_axis, work=own, **options)
+        results.append(result)
+        if result.status is Status.STOPPED:
+            break
+    if work is not None and results[-1].status is not Status.STOPPED:
+        Path(work).rmdir()
+    left = math.prod(counts) - len(results)
+    every = results + results[-1:] * left  # after a stop, those that are left are not bounded
+    return _together(every, counts[0], batch is not None, math.prod(shape) // counts[0], out)
+
+
+def _view(array: Any, fixed: tuple[int | None, ...]) -> Any:
+    if isinstance(array, np.ndarray):
+        return array[tuple(slice(None) if k is None else k for k in fixed)]
+    return Part(array, fixed)
+
+
+def _together(results: list[Any], num_items: int, batched: bool, size: int, out: Any) -> Any:
+    """One result for all, with one certificate for each of ``num_items`` images of ``size``."""
+
+    def merged(name: str, how: Callable[..., np.ndarray]) -> Any:
+        each = np.array([getattr(result, name) for result in results])
+        found = how(each.reshape(num_items, -1, *each.shape[1:]), axis=1)
+        return found.T if batched else found[0]
+
+    def norm(each: np.ndarray, axis: int) -> np.ndarray:
+        return np.sqrt((each * each).sum(axis))
+
+    span = max(result.data_range for result in results)
+    error = merged("error_bound", norm)
+    psnr = np.reshape([psnr_bound(e, size, span) for e in np.ravel(error)], np.shape(error))
+    more = {
+        name: merged(name, np.sum)
+        for name in ("solver_error", "time_error")
+        if hasattr(results[0], name)
+    }
+    return replace(
+        results[0],
+        **{"images" if more else "image": out},
+        error_bound=error,
+        psnr_bound=psnr,
+        gap=merged("gap", np.max),
+        iterations=sum(result.iterations for result in results),
+        status=Status.worst([result.status for result in results]),
+        data_range=span,
+        **more,
+    )
