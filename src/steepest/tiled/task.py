@@ -26,8 +26,7 @@ from .workspace import Workspace, read
 class Piece:
     """Some iterations of one time step.
 
-    ``restart`` resets the momentum and ``shrink`` multiplies the flux before them. After them,
-    ``measure`` evaluates the sums of the certificate, ``keep`` is the number of the frame in which
+    ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the certificate, ``keep`` is the number of the frame in which
     the image is stored, and ``advance`` makes the image the data of the next step.
     """
 
@@ -35,7 +34,6 @@ class Piece:
     relaxation: float
     betas: tuple[float, ...] = ()
     restart: bool = False
-    shrink: float = 1.0
     measure: bool = False
     keep: int | None = None
     advance: bool = False
@@ -129,9 +127,7 @@ def run_job(job: Job) -> np.ndarray:
     sums = []
     for piece in job.pieces:
         dual.set_step(piece.tau, piece.relaxation)
-        if piece.shrink != 1.0:
-            dual.shrink_flux(piece.shrink)
-        elif piece.restart:
+        if piece.restart:
             dual.restart()
         dual.iterate(piece.betas)
         if piece.measure or piece.advance or piece.keep is not None:
