@@ -17,10 +17,12 @@ import numpy as np
 
 from ..convex.energy import Energy
 from ..core.namespace import Array, to_float64
+from .classes import class_means, kmeans, rest
 from .kernels import deficits, flow_of, numbered, potential, reach, ties
 
 _EPS = float(np.finfo(np.float64).eps)
-_NEAR = 1e-6  # relative to the range of the image: pixels that are almost at a level
+CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
+NEAR = 1e-6  # relative to the range of the image: pixels that are almost at a level
 _MOST_ROUNDS = 100  # of the refinement of the doubtful pixels; each of them is a valid end
 
 
@@ -93,13 +95,30 @@ class State:
         potential(f, q, faces.offsets, u)
         return State(f, faces, q, u)
 
+    @property
+    def constant(self) -> bool:
+        """Whether u is constant but for rounding errors."""
+        return bool(np.ptp(self.u) <= CONSTANT * self.span)
+
+    def kmeans(self, num_classes: int, exact: bool) -> np.ndarray:
+        """The centres of the classes of u."""
+        return kmeans(self.u, num_classes, exact)
+
+    def class_means(self, thresholds: np.ndarray, of_image: bool) -> np.ndarray:
+        """The means of f or u on the classes of u."""
+        return class_means(self.f if of_image else self.u, self.u, thresholds)
+
+    def rest(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The means of f, and the thresholds, where the iteration of T-ROF comes to rest."""
+        return rest(self.f, self.u, thresholds)
+
     def prove(self, level: float) -> Level:
         """What the flux proves about ``{u > level}``.
 
         Pixels that are almost at the level may all be counted to one side of it.
         """
         plain = self._contour(level, 0.0)
-        near = _NEAR * self.span
+        near = NEAR * self.span
         if not (np.abs(self.u.ravel()[plain.ends] - level) <= near).any():
             return plain
         others = (self._contour(level, near), self._contour(level, -near))

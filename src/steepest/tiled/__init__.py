@@ -2,7 +2,13 @@
 
 from ..core.lazy import lazily
 
-_WHERE = {"denoise_tv": "denoise", "tv_flow": "flow"}
+_WHERE = {
+    "denoise_tv": "denoise",
+    "tv_flow": "flow",
+    "threshold_rof": "segment",
+    "chan_vese": "segment",
+    "TiledSegmentation": "segment",
+}
 
 __all__ = [*_WHERE]
 

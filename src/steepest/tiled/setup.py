@@ -38,10 +38,13 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 @dataclass(frozen=True)
 class Facts:
-    """What a survey found: largest magnitude and contrast energy of the values."""
+    """What a survey found: largest magnitude, contrast energy, range and mean of the values."""
 
     largest: float
     contrast: float
+    low: float
+    high: float
+    mean: float
 
 
 class Like:
@@ -60,6 +63,7 @@ class Setup:
         beside: Any,
         energy: TotalVariation,
         signature: str,
+        double: bool = False,
         *,
         weights: Any = None,
         spacing: float | Sequence[float] | None = None,
@@ -73,7 +77,7 @@ class Setup:
         num_threads: int | None = None,
         on_step: Callback | None = None,
     ) -> None:
-        picture = check_picture(image, channel_axis)
+        picture = replace(check_picture(image, channel_axis), double=double)
         self.steps = check_spacing(spacing, len(picture.space))
         energy = energy.on(np.zeros((1, *(1,) * len(picture.space)), np.float32), self.steps)
         self.picture, self.energy = picture, energy
@@ -230,7 +234,7 @@ class Setup:
         if self._range is None:
             self.data_range = data_range
         self._largest = float(max(abs(low), abs(high)))
-        return Facts(self._largest, contrast), means
+        return Facts(self._largest, contrast, float(low), float(high), float(mean.mean())), means
 
     def scaled(self, facts: Facts, means: np.ndarray) -> tuple[Facts, np.ndarray, float]:
         """Bring the values near one (see `flows.problem`)."""
@@ -239,7 +243,9 @@ class Setup:
             self.picture = replace(self.picture, scale=scale)
             self.energy = self.energy.scaled(scale)
             means = (means.astype(np.float64) * scale).astype(means.dtype)
-            facts = Facts(facts.largest * scale, facts.contrast * scale**2)
+            facts = replace(
+                facts, largest=facts.largest * scale, contrast=facts.contrast * scale**2
+            )
         return facts, means, scale
 
     def coarse_levels(self) -> int:

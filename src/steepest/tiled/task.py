@@ -26,8 +26,9 @@ from .workspace import Workspace, read
 class Piece:
     """Some iterations of one time step.
 
-    ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the certificate, ``keep`` is the number of the frame in which
-    the image is stored, and ``advance`` makes the image the data of the next step.
+    ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the
+    certificate, ``keep`` is the number of the frame in which the image is stored, and ``advance``
+    makes the image the data of the next step.
     """
 
     tau: float
