@@ -1,4 +1,4 @@
-"""Images larger than memory: Zarr stores, and TIFF files with --memory, for two commands."""
+"""Images larger than memory: Zarr stores, and TIFF files with --memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,8 +24,8 @@ from steepest.io.stores import (
     open_windows,
 )
 
-from .batch import Record, run_batch
-from .certificates import certificate, together
+from .batch import Outcome, Record, run_batch
+from .certificates import certificate, finite, together
 from .extras import need
 from .inputs import stem
 from .options import count, spacing_of
@@ -39,8 +39,9 @@ are refused.
 _REFUSED = (
     *("format", "float", "volume", "pages", "range", "accuracy", "max_steps", "strip", "sigma"),
     *("noise", "gain", "read_noise", "offset", "method", "network", "channel_axis", "recursive"),
+    *("objects", "overlay", "areas", "background", "pixel_size", "threshold"),
 )
-_DEFAULTS = (None, False, "solve", "gaussian", "auto")
+_DEFAULTS = (None, False, "solve", "gaussian", "auto", "diffusion")
 _OWN = ("memory", "work", "workers", "scheduler")
 
 
@@ -92,15 +93,30 @@ Report = Callable[[Record, list[Any]], None]
 
 
 def run_tiled(
-    arguments: argparse.Namespace, tags: Sequence[str], solve: Solve, report: Report
+    arguments: argparse.Namespace,
+    tags: Sequence[str],
+    solve: Solve,
+    report: Report,
+    *,
+    outcome: Callable[[list[Any], float], Outcome] | None = None,
+    labels: bool = False,
 ) -> int:
     """Compute all images tile by tile.
 
     ``solve(part, out, keywords)`` writes a result for each tag into ``out``, of shape
     (tags, \\*part.shape), and returns the object with the certificate. ``report`` adds lines.
+    ``outcome(results, seconds)`` says how accurate results are that have no ``psnr_bound``.
+    ``labels``: results are uint8 numbers that must not be averaged.
     """
     sources, several = list(dict.fromkeys(arguments.images)), len(set(arguments.images)) > 1
-    targets = {name: _targets(name, arguments, tags, several) for name in sources}
+    targets = {
+        name: [
+            path
+            for tag, group in groupby(tags, lambda tag: getattr(arguments, tag, arguments.output))
+            for path in _targets(name, tag, list(group), several)
+        ]
+        for name in sources
+    }
     every = [target for group in targets.values() for target in group]
     if len(set(every)) < len(every):
         raise InputError("two results would have the same name; process them separately")
@@ -117,7 +133,9 @@ def run_tiled(
             keywords = _keywords(arguments, image)
             keywords.update(stack.enter_context(_crew(arguments)))
             outputs = [
-                stack.enter_context(create_store(path, image, overwrite=arguments.overwrite))
+                stack.enter_context(
+                    create_store(path, image, overwrite=arguments.overwrite, labels=labels)
+                )
                 for path in targets[source]
             ]
             folder = arguments.work
@@ -127,29 +145,39 @@ def run_tiled(
                         prefix="steepest-work-", dir=targets[source][0].absolute().parent
                     )
                 )
-            results, certificates = [], []
-            for number, fixed in enumerate(_items(image, arguments.separate_channels)):
+            results, certificates, begin = [], [], perf_counter()
+            for number, fixed in enumerate(_items(image, _separate(arguments))):
                 start, name = perf_counter(), f"{stem(source)}-{number}"
                 frames = _Frames([Part(output.array, fixed) for output in outputs])
                 with progress(label, enabled=not arguments.quiet) as on_step:
                     keywords.update(on_step=on_step, work=Path(folder) / name)
                     result = solve(Part(image.array, fixed), frames, keywords)
-                certificates.append(certificate(result, perf_counter() - start))
+                if outcome is None:
+                    certificates.append(certificate(result, perf_counter() - start))
                 results.append(result)
             report(record, results)
-            record.certify(together(certificates))
+            if outcome is None:
+                record.certify(together(certificates))
+            else:
+                record.certify(outcome(results, perf_counter() - begin))
             for k, output in enumerate(outputs):
-                output.extra["steepest"] = _attribute(arguments.command, tags[k], results, k)
+                output.extra["steepest"] = {
+                    "command": arguments.command,
+                    "result": tags[k],
+                    **(
+                        _attribute(results, k)
+                        if outcome is None
+                        else finite(record.outcome.as_json())  # type: ignore[union-attr]
+                    ),
+                }
         return record
 
     return run_batch(arguments, sources, work)
 
 
-def _targets(
-    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool
-) -> list[Path]:
-    """One store for each tag: -o, or stores in the folder -o or in the current one."""
-    output = Path(arguments.output or ".")
+def _targets(name: str, given: str | None, tags: Sequence[str], several: bool) -> list[Path]:
+    """One store for each tag: the given one, or in the given folder or the current one."""
+    output = Path(given or ".")
     if output.suffix == ".zarr":
         if several or len(tags) > 1:
             raise InputError(f"{output}: a folder is needed for several results, not a store")
@@ -182,13 +210,16 @@ def _items(image: StoredImage, separate: bool) -> Iterator[tuple[int | None, ...
 
 def _keywords(arguments: argparse.Namespace, image: StoredImage) -> dict[str, Any]:
     sizes = dict(zip(image.axes, image.array.shape, strict=True))
-    coupled = sizes.get("c", 1) > 1 and not arguments.separate_channels
+    coupled = sizes.get("c", 1) > 1 and not _separate(arguments)
+    isotropic = (
+        None if getattr(arguments, "anisotropic", None) is None else not arguments.anisotropic
+    )
     wanted = {
-        "isotropic": not arguments.anisotropic,
+        "isotropic": isotropic,
         "channel_axis": 0 if coupled else None,
         "spacing": spacing_of(arguments.spacing, image),
-        "huber": arguments.huber,
-        "tol": arguments.tol,
+        "huber": getattr(arguments, "huber", None),
+        "tol": getattr(arguments, "tol", None),
         "memory": arguments.memory,
         "num_threads": arguments.threads,
     }
@@ -246,20 +277,19 @@ class _Frames:
         self.parts[index[0]][index[1:]] = values
 
 
-def _attribute(command: str, tag: str, results: Sequence[Any], k: int) -> dict[str, Any]:
+def _separate(arguments: argparse.Namespace) -> bool:
+    """Whether each channel is computed on its own."""
+    return bool(getattr(arguments, "separate_channels", True))
+
+
+def _attribute(results: Sequence[Any], k: int) -> dict[str, Any]:
     """The certificate of one store, for its attributes: one number for each image in it."""
     pairs = {}
     for name in ("psnr_bound", "error_bound", "gap"):
         every = [np.ravel(getattr(result, name)) for result in results]
-        pairs[name] = [_finite(float(each[min(k, len(each) - 1)])) for each in every]
+        pairs[name] = finite([each[min(k, len(each) - 1)] for each in every])
     return {
-        "command": command,
-        "result": tag,
         **pairs,
         "data_range": [float(result.data_range) for result in results],
         "converged": [bool(result.converged) for result in results],
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
