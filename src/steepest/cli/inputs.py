@@ -63,7 +63,9 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
         if name.startswith(SAMPLE) or path.is_file():
             found.append(name)
         elif is_store(path):
-            raise InputError(f"{name}: is a Zarr store; only denoise, flow, segment and inpaint take Zarr stores")
+            raise InputError(
+                f"{name}: is a Zarr store; only denoise, flow, segment and inpaint take Zarr stores"
+            )
         elif path.is_dir():
             found += map(str, image_files(path, recursive=recursive))
         elif glob.has_magic(name):

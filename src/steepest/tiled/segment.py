@@ -261,7 +261,7 @@ class _Work:
         self._raises = check_flag(raise_on_failure, "raise_on_failure")
         energy = TotalVariation(norm="anisotropic")
         name = f"{name} {tol} {max_num_iter}"
-        self.setup = Setup(image, out, energy, name, double=True, **options)
+        self.setup = Setup(image, out, energy, name, double=True, results=2, **options)
         space = self.setup.tiling.space
         self.inputs = inputs_of(
             np.zeros((1,) * len(space)), tol=tol, max_num_iter=max_num_iter,

@@ -64,6 +64,7 @@ class Setup:
         energy: TotalVariation,
         signature: str,
         double: bool = False,
+        results: int = 1,
         *,
         weights: Any = None,
         spacing: float | Sequence[float] | None = None,
@@ -86,6 +87,7 @@ class Setup:
             raise InputError(
                 f"weights of shape {self.weights.space} must have the spatial shape {picture.space}"
             )
+        self._results = results
         self._given_halo = None if halo is None else check_count(halo, "halo", least=8, most=4096)
         self._range = data_range
         if data_range is not None:
@@ -159,9 +161,9 @@ class Setup:
 
     @property
     def _disk(self) -> float:
-        """Bytes in the workspace: flux and data of two states, and the result."""
+        """Bytes in the workspace: flux and data of two states, and the results."""
         values = 2 * (2 * len(self.picture.space) + 1) * self.picture.dtype.itemsize
-        return self.picture.size * (values + 2 * self.picture.result_dtype.itemsize)
+        return self.picture.size * (values + self._results * self.picture.result_dtype.itemsize)
 
     def _carried(self, picture: Picture, name: str) -> Picture:
         """An array in memory is put into the workspace, where other processes can read it."""
