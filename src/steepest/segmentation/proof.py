@@ -132,7 +132,8 @@ class State:
         )  # fmt: skip
         rounding = self.faces.rounding(self.largest, level)
         near = abs(shift) + rounding
-        slack = slack_of(*ties(self.u, level, near), rounding)
+        count, total = ties(self.u, level, near)
+        slack = slack_of(count, total, rounding)
         return Level(self, level, shift, length, ends, amounts, near, rounding, slack)
 
 

@@ -29,7 +29,7 @@ from .dual import TiledDual
 from .passes import Passes, journaled
 from .setup import USUAL, Facts, Setup
 
-_ROW = 256  # bytes of main memory for a pixel that is held one by one
+ROW = 256  # bytes of main memory for a pixel that is held one by one
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class TiledState:
         moments = np.sum(self.look(Moments(low, high)), 0)
 
         def chosen(split: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-            if moments[0, split].sum() * _ROW > self._rof.budget:
+            if moments[0, split].sum() * ROW > self._rof.budget:
                 return None
             found = np.concatenate(self.look(Chosen(low, high, split)), 1)
             values, places = np.unique(found[0], return_inverse=True)
@@ -148,7 +148,8 @@ class TiledRof:
         middle, self._scale = centre(low, high)
         self._middle = middle
         self._means = ((means - shift) / divisor - middle) * self._scale
-        self._double, self._passes = False, None
+        self._double = False
+        self._passes: Passes | None = None
 
     def look(self, strength: float, flux: str | None, task: Any) -> list[np.ndarray]:
         """What ``task`` finds in each tile at this flux."""
@@ -184,10 +185,10 @@ class TiledRof:
 
     def _solve(self, strength: float, tau: float, look: Callable[[Any, float], bool]) -> Status:
         setup = self._setup
-        like = replace_dtype(setup, np.float32)
+        like = _like(setup, np.float32)
         self._double |= needs_double(like, self.energy, tau, 1.0)
         if self._double:
-            like = replace_dtype(setup, np.float64)
+            like = _like(setup, np.float64)
         divisor = 1 / self._scale
         pixels = Affine(self.image, self._middle, divisor, like.dtype)
         picture = replace(setup.picture, array=pixels, double=False, channel_axis=None)
@@ -196,7 +197,7 @@ class TiledRof:
             setup.picture = picture
             start = setup.coarse_start(self._means.astype(like.dtype), tau, 1e-3, self._levels)
             self._passes = setup.passes(start)
-        passes: Passes = self._passes
+        passes = self._passes
         passes.picture = picture
         dual = TiledDual(passes, setup.halo)
         dual.chunk = setup.halo - 2  # whole passes
@@ -217,7 +218,7 @@ class TiledRof:
         return status
 
 
-def replace_dtype(setup: Setup, dtype: Any) -> Any:
+def _like(setup: Setup, dtype: Any) -> Any:
     """What is computed, as an array of another dtype."""
     like = setup.like
     like.dtype = np.dtype(dtype)

@@ -20,10 +20,8 @@ from ..segmentation.proof import Faces, Links, doubtful, volume
 from ..segmentation.threshold_rof import MOST_CLASSES, Search, increasing
 from .contours import Paint, Squares, Suspects
 from .picture import Picture, check_array, deliver
-from .rof import TiledLevel, TiledRof, TiledState
+from .rof import ROW, TiledLevel, TiledRof, TiledState
 from .setup import Like, Setup
-
-_ROW = 256  # bytes of main memory for a pixel or face that is held one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +134,7 @@ def threshold_rof(
     work = _Work(image, out, doubt, name, tol, max_num_iter, raise_on_failure, options)
 
     def run(rof: TiledRof) -> _Found:
-        search = Search(work.inputs, num_classes, fixed, "denoised")
+        search: Any = Search(work.inputs, num_classes, fixed, "denoised")
         status = rof.solve(strength, search.look)
         if fixed is not None or not search.done:
             search.finish()
@@ -328,7 +326,7 @@ class _Work:
         if level.gap == 0:
             return None, 0
         setup = self.setup
-        rows = state.look(Suspects(level.of, int(setup.budget / 4 / _ROW / len(setup.tiling))))
+        rows = state.look(Suspects(level.of, int(setup.budget / 4 / ROW / len(setup.tiling))))
         if any(len(each) and each[0, 0] == -2 for each in rows):
             return None, setup.picture.size
         every = np.concatenate(rows)
