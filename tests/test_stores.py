@@ -207,7 +207,7 @@ def test_commands_write_certified_stores(tmp_path, capsys):
         (["flow", "a.zarr", "--times", "0.1", "-o", "b.tif"], "are Zarr stores"),
         (["flow", "a.zarr", "--times", "0.1", "--memory", "lots"], "memory='lots'"),
         (["flow", "sample:camera", "--times", "0.1", "--work", "w"], "--work: only for"),
-        (["spectrum", "a.zarr"], "only denoise, flow, segment and inpaint take Zarr stores"),
+        (["spectrum", "a.zarr"], "only denoise, flow and segment take Zarr stores"),
         (["denoise", "a.zarr", "--strength", "0.1", "-o", "a.zarr"], "exists already"),
         (["denoise", "a.zarr", "--strength", "0.1", "--spacing", "1,2,3"], "2 positive numbers"),
     ],

@@ -64,7 +64,7 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
             found.append(name)
         elif is_store(path):
             raise InputError(
-                f"{name}: is a Zarr store; only denoise, flow, segment and inpaint take Zarr stores"
+                f"{name}: is a Zarr store; only denoise, flow and segment take Zarr stores"
             )
         elif path.is_dir():
             found += map(str, image_files(path, recursive=recursive))

@@ -39,9 +39,9 @@ are refused.
 _REFUSED = (
     *("format", "float", "volume", "pages", "range", "accuracy", "max_steps", "strip", "sigma"),
     *("noise", "gain", "read_noise", "offset", "method", "network", "channel_axis", "recursive"),
-    *("objects", "overlay", "areas", "background", "pixel_size", "threshold"),
+    *("objects", "overlay", "areas", "background", "pixel_size"),
 )
-_DEFAULTS = (None, False, "solve", "gaussian", "auto", "diffusion")
+_DEFAULTS = (None, False, "solve", "gaussian", "auto")
 _OWN = ("memory", "work", "workers", "scheduler")
 
 
