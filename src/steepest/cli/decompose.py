@@ -138,7 +138,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
         return {"edges": edges}
 
     tags = [f"band_{k:02d}" for k in range(1, count + 1)]
-    return run_tiled(arguments, [*tags, "residual"], solve, report, bands=True)
+    return run_tiled(arguments, [*tags, "residual"], solve, report, kind="bands")
 
 
 def _write(folder: Path, pages: Pages, name: str, outputs: OutputSet) -> float:

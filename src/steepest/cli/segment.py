@@ -26,6 +26,8 @@ from .lengths import Lengths, add_pixel_size, lengths_of
 from .options import add_inputs, add_outputs, count, from_zero, numbers, positive
 from .pages import page_named
 from .progress import progress
+from .tiles import EPILOG as LARGE
+from .tiles import add_tiles, is_tiled, run_tiled
 from .values import Values, add_range, values_of
 
 HELP = "classes by brightness, with a proof for each label"
@@ -44,7 +46,8 @@ solution lie.
 With --mu, there are two classes, as in scikit-image's chan_vese with the same mu. All channels are
 then used together; otherwise colours are converted to brightness.
 """
-EPILOG = """\
+EPILOG = (
+    """\
 examples:
   steepest segment cells.tif                           writes cells_labels.tif: 0 and 1
   steepest segment photo.tif --classes 3 --strength 0.3
@@ -54,10 +57,13 @@ examples:
   steepest segment cells.tif --overlay cells.png --doubt doubt.png
   steepest segment scan.tif --range 0 4095 --thresholds 0.2,0.6
   steepest segment scans/ -o labels --overlay pics     one result for each image of a folder
+  steepest segment big.zarr --strength 0.1 -o labels.zarr     larger than memory, tile by tile
 
 The strength is in grey value x pixel, where grey values are between 0 and 1 for 8- and 16-bit
 images and with --range. Objects of contrast c and radius r are lost at a strength of about c r / 4.
 """
+    + LARGE
+)
 _STRENGTH = 0.1  # default, relative to the range of the image
 _SIZES = {1: "length", 2: "area", 3: "volume"}
 
@@ -91,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--spacing", metavar="A,B,..", help="pixel spacing, or 'file'")
     group.add_argument("--threads", type=count, metavar="N", help="number of threads")
+    add_tiles(parser)
     add_outputs(
         parser, "labels: file, or folder for several images (default: NAME_labels here)",
         images=False,
@@ -118,6 +125,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Segment every image."""
     values = values_of(arguments)
     _check(arguments)
+    if is_tiled(arguments):
+        return _run_tiled(arguments)
     sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: _targets(name, arguments, several) for name in sources}
@@ -174,6 +183,58 @@ def _check(arguments: argparse.Namespace) -> None:
         need_figures()
 
 
+def _run_tiled(arguments: argparse.Namespace) -> int:
+    """Segment images that do not fit in memory; each channel on its own."""
+    from steepest import tiled
+
+    if arguments.strength is None and arguments.mu is None:
+        raise InputError("--strength: a positive number is needed for images computed by tiles")
+    if arguments.connectivity != 1:
+        raise InputError(
+            "--connectivity 2: not available for images that are computed tile by tile"
+        )
+
+    def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
+        if part.dtype.kind == "u":
+            _check_thresholds(arguments)
+        doubt = out[1] if arguments.doubt else None
+        if arguments.mu is not None:
+            return tiled.chan_vese(part, arguments.mu, out[0], doubt=doubt, **options)
+        return tiled.threshold_rof(
+            part, arguments.strength, arguments.classes or 2, out[0],
+            thresholds=arguments.thresholds, doubt=doubt, **options,
+        )  # fmt: skip
+
+    def report(record: Record, results: list[Any]) -> None:
+        for number, result in enumerate(results, 1):
+            where = f" (image {number})" if len(results) > 1 else ""
+            levels = ", ".join(f"{level:.4g}" for level in result.thresholds)
+            record.lines.append(("thresholds", levels + where))
+            for k, (value, (own, least, most)) in enumerate(
+                zip(result.values, result.areas.tolist(), strict=True)
+            ):
+                between = "" if least == most else f", between {least} and {most}"
+                text = f"value {value:.4g}, {own} pixels{between}{where}"
+                record.lines.append((f"class {k}", text))
+        record.values.update(
+            thresholds=[r.thresholds for r in results], values=[r.values for r in results],
+            areas=[r.areas for r in results],
+        )  # fmt: skip
+
+    tags = ["labels", "doubt"] if arguments.doubt else ["labels"]
+    return run_tiled(arguments, tags, solve, report, kind="labels", certify=_Proof)
+
+
+def _check_thresholds(arguments: argparse.Namespace) -> None:
+    """Refuse thresholds that no grey value between 0 and 1 can reach."""
+    outside = [level for level in arguments.thresholds or () if not 0 <= level <= 1]
+    if outside:
+        raise InputError(
+            f"--thresholds {outside[0]:g}: grey values lie between 0 and 1 here; to give "
+            "thresholds on another scale, see --range"
+        )
+
+
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
     """The files of the labels and of the other results that were asked for."""
     own = Path(name).suffix
@@ -221,12 +282,7 @@ def _segmented(
         return chan_vese(page, arguments.mu, channel_axis=image.channel_axis, **options)
     if page.dtype.kind == "u":
         page = page / np.iinfo(page.dtype).max
-        outside = [level for level in arguments.thresholds or () if not 0 <= level <= 1]
-        if outside:
-            raise InputError(
-                f"--thresholds {outside[0]:g}: grey values lie between 0 and 1 here; to give "
-                "thresholds on another scale, see --range"
-            )
+        _check_thresholds(arguments)
     page = page.astype(np.float64, copy=False)
     if image.channel_axis is not None:
         if page.shape[-1] != 3:
@@ -246,7 +302,7 @@ class _Proof(Proof):
 
     @property
     def promise(self) -> str:
-        total = sum(page.labels.size for page in self.results)
+        total = sum(math.prod(page.labels.shape) for page in self.results)
         doubtful, wrong = self._doubtful, self._wrong
         if not doubtful:
             return "all labels are proven"
@@ -263,7 +319,7 @@ class _Proof(Proof):
 
     @property
     def _doubtful(self) -> int:
-        return sum(int((~page.certain).sum()) for page in self.results)
+        return sum(page.num_doubtful for page in self.results)
 
     @property
     def _wrong(self) -> int:

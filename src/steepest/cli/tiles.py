@@ -1,4 +1,4 @@
-"""Images larger than memory: Zarr stores, and TIFF files with --memory, for some commands."""
+"""Images larger than memory: Zarr stores, and TIFF files with --memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,8 +25,8 @@ from steepest.io.stores import (
     open_windows,
 )
 
-from .batch import Record, run_batch
-from .certificates import certificate, together
+from .batch import Outcome, Record, run_batch
+from .certificates import certificate, finite, together
 from .extras import need
 from .inputs import own_folder, stem
 from .options import count, spacing_of
@@ -44,6 +44,7 @@ SEVERAL = (
 _REFUSED = (
     *("format", "float", "volume", "pages", "range", "accuracy", "max_steps", "strip", "sigma"),
     *("noise", "gain", "read_noise", "offset", "method", "network", "channel_axis", "recursive"),
+    *("objects", "overlay", "areas", "background", "pixel_size"),
 )
 _DEFAULTS = (None, False, "solve", "gaussian", "auto")
 _OWN = ("memory", "work", "workers", "scheduler")
@@ -94,6 +95,7 @@ def is_tiled(arguments: argparse.Namespace) -> bool:
 
 Solve = Callable[[Any, Any, dict[str, Any]], Any]
 Report = Callable[[Record, list[Any]], dict[str, Any] | None]
+Certify = Callable[[list[Any], float], Outcome]
 
 
 def run_tiled(
@@ -102,17 +104,19 @@ def run_tiled(
     solve: Solve,
     report: Report,
     *,
-    bands: bool = False,
+    kind: Literal["image", "bands", "labels"] = "image",
+    certify: Certify | None = None,
 ) -> int:
     """Compute all images tile by tile.
 
     ``solve(part, out, keywords)`` writes a result for each tag into ``out``, of shape
     (tags, \\*part.shape), and returns the object with the certificate. ``report`` adds lines, and
-    may return further attributes for the stores. Results that are ``bands`` are floating point, and
-    can be the channels of one store.
+    may return further attributes for the stores. ``kind`` says what the results are: images like
+    the input, bands (floats, which can be the channels of one store), or labels (uint8 numbers that
+    must not be averaged). ``certify(results, seconds)`` is for results without ``psnr_bound``.
     """
     sources, several = list(dict.fromkeys(arguments.images)), len(set(arguments.images)) > 1
-    targets = {name: _targets(name, arguments, tags, several, bands) for name in sources}
+    targets = {name: _targets(name, arguments, tags, several, kind) for name in sources}
     every = [target for group in targets.values() for target in group]
     if len(set(every)) < len(every):
         raise InputError("two results would have the same name; process them separately")
@@ -129,9 +133,11 @@ def run_tiled(
             keywords = _keywords(arguments, image)
             keywords.update(stack.enter_context(_crew(arguments)))
             together_in = len(tags) if len(targets[source]) < len(tags) else 0
-            like = _for_bands(image, tags, together_in) if bands else image
+            like = _for_bands(image, tags, together_in) if kind == "bands" else image
             outputs = [
-                stack.enter_context(create_store(path, like, overwrite=arguments.overwrite))
+                stack.enter_context(
+                    create_store(path, like, overwrite=arguments.overwrite, labels=kind == "labels")
+                )
                 for path in targets[source]
             ]
             folder = arguments.work
@@ -141,8 +147,8 @@ def run_tiled(
                         prefix="steepest-work-", dir=targets[source][0].absolute().parent
                     )
                 )
-            results, certificates = [], []
-            for number, fixed in enumerate(_items(image, arguments.separate_channels)):
+            results, certificates, begin = [], [], perf_counter()
+            for number, fixed in enumerate(_items(image, _separate(arguments))):
                 start, name = perf_counter(), f"{stem(source)}-{number}"
                 frames = _Frames(
                     [
@@ -154,37 +160,57 @@ def run_tiled(
                 with progress(label, enabled=not arguments.quiet) as on_step:
                     keywords.update(on_step=on_step, work=Path(folder) / name)
                     result = solve(Part(image.array, fixed), frames, keywords)
-                certificates.append(certificate(result, perf_counter() - start))
+                if certify is None:
+                    certificates.append(certificate(result, perf_counter() - start))
                 results.append(result)
-            more = report(record, results) or {}
-            record.certify(together(certificates))
+            attributes = report(record, results) or {}
+            if certify is None:
+                record.certify(together(certificates))
+            else:
+                proof = certify(results, perf_counter() - begin)
+                record.certify(proof)
             for k, output in enumerate(outputs):
-                tag = "bands" if together_in else tags[k]
-                found = _attribute(arguments.command, tag, results, k)
-                output.extra["steepest"] = {**found, **more}
+                output.extra["steepest"] = {
+                    "command": arguments.command,
+                    "result": "bands" if together_in else tags[k],
+                    **(_attribute(results, k) if certify is None else finite(proof.as_json())),
+                    **attributes,
+                }
         return record
 
     return run_batch(arguments, sources, work)
 
 
 def _targets(
-    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool, bands: bool
+    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool, kind: str
 ) -> list[Path]:
-    """One store for each tag: -o, or stores in the folder -o or in the current one.
+    """One store for each tag: -o or the option of this name, or in such a folder, or in this one.
 
-    ``bands`` go into one store -o, or in stores of their own in a folder for each image.
+    Bands go into one store -o, or in stores of their own in a folder for each image.
     """
-    output = Path(arguments.output or ".")
-    if output.suffix == ".zarr":
-        if several or (len(tags) > 1 and not bands):
-            raise InputError(f"{output}: a folder is needed for several results, not a store")
-        return [output]
-    if output.suffix.lower() in (".tif", ".tiff", ".png", ".npy", ".jpg"):
-        raise InputError(f"{output}: results of tiles are Zarr stores; give a name in .zarr")
-    if bands:
+    if kind == "bands":
+        output = _store_or_folder(arguments.output, several)
+        if output.suffix == ".zarr":
+            return [output]
         folder = own_folder(name, arguments, "bands", several)
         return [folder / f"{tag}.zarr" for tag in tags]
-    return [output / f"{stem(str(Path(name)))}_{tag}.zarr" for tag in tags]
+    targets = []
+    for given, group in groupby(tags, lambda tag: getattr(arguments, tag, arguments.output)):
+        same = list(group)
+        output = _store_or_folder(given, several or len(same) > 1)
+        for tag in same:
+            own = output / f"{stem(str(Path(name)))}_{tag}.zarr"
+            targets.append(output if output.suffix == ".zarr" else own)
+    return targets
+
+
+def _store_or_folder(given: str | None, several: bool) -> Path:
+    output = Path(given or ".")
+    if output.suffix == ".zarr" and several:
+        raise InputError(f"{output}: a folder is needed for several results, not a store")
+    if output.suffix.lower() in (".tif", ".tiff", ".png", ".npy", ".jpg"):
+        raise InputError(f"{output}: results of tiles are Zarr stores; give a name in .zarr")
+    return output
 
 
 def _for_bands(image: StoredImage, tags: Sequence[str], channels: int) -> StoredImage:
@@ -253,13 +279,16 @@ def _items(image: StoredImage, separate: bool) -> Iterator[tuple[int | None, ...
 
 def _keywords(arguments: argparse.Namespace, image: StoredImage) -> dict[str, Any]:
     sizes = dict(zip(image.axes, image.array.shape, strict=True))
-    coupled = sizes.get("c", 1) > 1 and not arguments.separate_channels
+    coupled = sizes.get("c", 1) > 1 and not _separate(arguments)
+    isotropic = (
+        None if getattr(arguments, "anisotropic", None) is None else not arguments.anisotropic
+    )
     wanted = {
-        "isotropic": not arguments.anisotropic,
+        "isotropic": isotropic,
         "channel_axis": 0 if coupled else None,
         "spacing": spacing_of(arguments.spacing, image),
         "huber": getattr(arguments, "huber", None),
-        "tol": arguments.tol,
+        "tol": getattr(arguments, "tol", None),
         "memory": arguments.memory,
         "num_threads": arguments.threads,
     }
@@ -323,20 +352,19 @@ class _Frames:
         self.parts[index[0]][index[1:]] = values
 
 
-def _attribute(command: str, tag: str, results: Sequence[Any], k: int) -> dict[str, Any]:
+def _separate(arguments: argparse.Namespace) -> bool:
+    """Whether each channel is computed on its own."""
+    return bool(getattr(arguments, "separate_channels", True))
+
+
+def _attribute(results: Sequence[Any], k: int) -> dict[str, Any]:
     """The certificate of one store, for its attributes: one number for each image in it."""
     pairs = {}
     for name in ("psnr_bound", "error_bound", "gap"):
         every = [np.ravel(getattr(result, name)) for result in results]
-        pairs[name] = [_finite(float(each[min(k, len(each) - 1)])) for each in every]
+        pairs[name] = finite([each[min(k, len(each) - 1)] for each in every])
     return {
-        "command": command,
-        "result": tag,
         **pairs,
         "data_range": [float(result.data_range) for result in results],
         "converged": [bool(result.converged) for result in results],
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

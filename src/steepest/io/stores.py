@@ -271,13 +271,18 @@ def _with_sizes(image: StoredImage, metadata: Metadata) -> StoredImage:
 
 @contextmanager
 def create_store(
-    path: str | os.PathLike[str], like: StoredImage, *, overwrite: bool = False
+    path: str | os.PathLike[str],
+    like: StoredImage,
+    *,
+    overwrite: bool = False,
+    labels: bool = False,
 ) -> Iterator[StoredImage]:
     """Create an OME-Zarr image of the shape and type of another one, with a pyramid.
 
     The image has the version of ``like``, or 0.5. Level 0 is filled within the ``with`` block.
     At its end, the other levels are written, and the store is given its name. If an exception is
-    raised, it is removed. What is put into ``extra`` becomes attributes.
+    raised, it is removed. What is put into ``extra`` becomes attributes. With ``labels``, the image
+    is of uint8, and the other levels hold every second pixel, not means.
 
     Raises
     ------
@@ -291,14 +296,16 @@ def create_store(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         group = zarr.open_group(str(temporary), mode="w", zarr_format=2 if old else 3)
-        levels = [_create(group, 0, like, like.array.shape)]
+        dtype = np.dtype(np.uint8 if labels else like.array.dtype).newbyteorder("=")
+        levels = [_create(group, 0, like, like.array.shape, dtype)]
         attributes: dict[str, Any] = {}
         yield replace(like, array=levels[0], extra=attributes)
         while max(levels[-1].shape[-2:]) > _SMALLEST and len(like.axes) > 1:
             *lead, y, x = levels[-1].shape
-            levels.append(_create(group, len(levels), like, (*lead, -(-y // 2), -(-x // 2))))
-            _halve(levels[-2], levels[-1])
-        group.attrs.update({**_multiscales(like, len(levels), old), **attributes})
+            half = (*lead, -(-y // 2), -(-x // 2))
+            levels.append(_create(group, len(levels), like, half, dtype))
+            _halve(levels[-2], levels[-1], labels)
+        group.attrs.update({**_multiscales(like, len(levels), old, labels), **attributes})
         if overwrite and target.exists():
             shutil.rmtree(target)
         os.replace(temporary, target)
@@ -319,7 +326,9 @@ def check_new_store(path: str | os.PathLike[str], overwrite: bool) -> Path:
     return target
 
 
-def _create(group: Any, level: int, like: StoredImage, shape: Sequence[int]) -> Any:
+def _create(
+    group: Any, level: int, like: StoredImage, shape: Sequence[int], dtype: np.dtype
+) -> Any:
     """An empty level of this shape, in chunks like those of the source."""
     chunks = [_CHUNK if axis in "yx" else 1 for axis in like.axes]
     own = getattr(like.array, "chunks", None)
@@ -330,14 +339,14 @@ def _create(group: Any, level: int, like: StoredImage, shape: Sequence[int]) -> 
         str(level),
         shape=shape,
         chunks=[min(c, n) for c, n in zip(chunks, shape, strict=True)],
-        dtype=np.dtype(like.array.dtype).newbyteorder("="),
+        dtype=dtype,
         dimension_names=None if old else list(like.axes),
         chunk_key_encoding={"name": "v2", "separator": "/"} if old else None,
     )
 
 
-def _halve(fine: Any, coarse: Any) -> None:
-    """Write means over 2 x 2 pixels of the last two axes, whole chunks at a time."""
+def _halve(fine: Any, coarse: Any, labels: bool) -> None:
+    """Write means over 2 x 2 pixels of the last two axes, or the first of them as their label."""
     steps = [max(_BLOCK // chunk, 1) * chunk for chunk in coarse.chunks[-2:]]
     lead = [range(n) for n in coarse.shape[:-2]]
     starts = [range(0, n, step) for n, step in zip(coarse.shape[-2:], steps, strict=True)]
@@ -345,14 +354,18 @@ def _halve(fine: Any, coarse: Any) -> None:
         place = slice(y, y + steps[0]), slice(x, x + steps[1])
         twice = (slice(2 * each.start, 2 * each.stop) for each in place)
         part = np.asarray(fine[(*first, *twice)])
+        if labels:
+            coarse[(*first, *place)] = part[::2, ::2]
+            continue
         wide = np.pad(part, [(0, n % 2) for n in part.shape], "edge").astype(np.float64)
         means = wide.reshape(wide.shape[0] // 2, 2, wide.shape[1] // 2, 2).mean((1, 3))
         values = np.rint(means) if part.dtype.kind == "u" else means
         coarse[(*first, *place)] = values.astype(part.dtype)
 
 
-def _multiscales(like: StoredImage, levels: int, old: bool) -> dict[str, Any]:
+def _multiscales(like: StoredImage, levels: int, old: bool, labels: bool) -> dict[str, Any]:
     """The metadata of OME-Zarr. A mean over two pixels lies half a pixel further."""
+    kind, move = ("nearest", 0.0) if labels else ("mean", 0.5)
     axes = [
         {"name": axis, "type": _TYPES[axis], **({"unit": unit} if unit else {})}
         for axis, unit in zip(like.axes, like.units, strict=True)
@@ -362,10 +375,10 @@ def _multiscales(like: StoredImage, levels: int, old: bool) -> dict[str, Any]:
         factors = [2.0**level if axis in "yx" else 1.0 for axis in like.axes]
         scale = [s * f for s, f in zip(like.scale, factors, strict=True)]
         moved = zip(like.translation, factors, like.scale, strict=True)
-        shift = [t + (f - 1) / 2 * s for t, f, s in moved]
+        shift = [t + (f - 1) * move * s for t, f, s in moved]
         moves = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
         datasets.append({"path": str(level), "coordinateTransformations": moves})
-    image: dict[str, Any] = {"name": like.name, "axes": axes, "datasets": datasets, "type": "mean"}
+    image: dict[str, Any] = {"name": like.name, "axes": axes, "datasets": datasets, "type": kind}
     if old:
         return {"multiscales": [{"version": "0.4", **image}], **like.extra}
     return {"ome": {"version": "0.5", "multiscales": [image], **like.extra}}

@@ -14,7 +14,7 @@ from .proof import State
 from .result import Segmentation, assembled, finished
 from .threshold_rof import threshold_rof
 
-_COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
+COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
 _MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
 
 
@@ -68,7 +68,7 @@ def chan_vese(
     inputs = inputs_of(image, channel_axis, **options)
     low = float(inputs.image.min())
     width = (float(inputs.image.max()) - low) or 1.0
-    search = _Search(inputs, (inputs.image - low) / width, mu)
+    search = Search(inputs, (inputs.image - low) / width, mu)
     found = search.run()
     level, step, f = search.level, search.distance, search.f
     inside = level.inside.reshape(inputs.space)
@@ -85,7 +85,7 @@ def chan_vese(
     return finished(result, raise_on_failure)
 
 
-class _Search:
+class Search:
     """Updates labels and means in turn until both rest."""
 
     def __init__(self, inputs: Inputs, f: np.ndarray, mu: float) -> None:
@@ -93,7 +93,7 @@ class _Search:
         self._total = f.reshape(len(f), -1).sum(1)
         self.means = self._means_of(_brighter(f), np.zeros((2, len(f))))
         self.rof = inputs.rof(f[0])
-        self._coarse = _COARSE
+        self._coarse = COARSE
 
     @property
     def distance(self) -> float:
@@ -115,9 +115,7 @@ class _Search:
     def run(self) -> Status:
         """Alternate; returns the status of the last solution."""
         for _ in range(_MOST_ROUNDS):
-            line = self.f[0] if len(self.f) == 1 else np.tensordot(self.direction, self.f, 1)
-            if line is not self.rof.data:
-                self.rof.data = line
+            self._turn()
             self._threshold = float(self.direction @ (self.means[0] + self.means[1])) / 2
             found = self.rof.solve(
                 self.mu / (2 * self.distance) if self.distance else 0.0, self._look
@@ -130,6 +128,11 @@ class _Search:
                 break
             self.means = means
         return found
+
+    def _turn(self) -> None:
+        """Use the image along the line through both means."""
+        if len(self.f) > 1:
+            self.rof.data = np.tensordot(self.direction, self.f, 1)
 
     def _look(self, state: State, gap: float) -> bool:
         self.level = state.prove(self._threshold)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel
@@ -24,18 +26,43 @@ def kmeans(values: np.ndarray, num_classes: int, exact: bool = True) -> np.ndarr
     low, high = float(values.min()), float(values.max())
     if not high > low:
         return np.array([low])
-    x = (values.ravel() - low) / (high - low) * (_BINS - 1)  # its integer part is the bin
-    moments = _moments(x)
+    x = binned(values, low, high)
+
+    def chosen(split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.unique(in_bins(x, split), return_counts=True)
+
+    return centres(moments(x), low, high, num_classes, chosen if exact else None)
+
+
+def binned(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Numbers from 0 to the number of bins - 1; their integer part is the bin."""
+    return (values.ravel() - low) / (high - low) * (_BINS - 1)
+
+
+def centres(
+    moments: np.ndarray,
+    low: float,
+    high: float,
+    num_classes: int,
+    chosen: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray] | None] | None,
+) -> np.ndarray:
+    """The centres of `kmeans` from the moments of the bins.
+
+    ``chosen(split)`` returns the different values in the bins where ``split`` is True, and their
+    numbers, or None. Without it, classes consist of whole bins.
+    """
     used = np.flatnonzero(moments[0])
     sums = _sums(moments[:, used])
-    if exact:
+    if chosen is not None:
         split = np.zeros(_BINS, bool)
         split[used[_may_be_split(sums, num_classes)]] = True
-        single, counts = np.unique(_chosen(x, split), return_counts=True)
-        whole = used[~split[used]]
-        items = np.hstack([moments[:, whole], counts * single ** np.array([[0], [1], [2]])])
-        order = np.argsort(np.concatenate([whole, single.astype(np.int64)]), kind="stable")
-        sums = _sums(items[:, order])
+        found = chosen(split)
+        if found is not None:
+            single, counts = found
+            whole = used[~split[used]]
+            items = np.hstack([moments[:, whole], counts * single ** np.array([[0], [1], [2]])])
+            order = np.argsort(np.concatenate([whole, single.astype(np.int64)]), kind="stable")
+            sums = _sums(items[:, order])
     return low + _best(sums, num_classes) / (_BINS - 1) * (high - low)
 
 
@@ -119,7 +146,7 @@ def rest(f: np.ndarray, u: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarr
 
 
 @exact_kernel
-def _moments(x):
+def moments(x):
     """The sums of ``x^k`` of each bin, for k = 0, 1, 2."""
     out = np.zeros((_BINS, 3))
     for i in range(x.size):
@@ -131,7 +158,7 @@ def _moments(x):
 
 
 @exact_kernel
-def _chosen(x, wanted):
+def in_bins(x, wanted):
     """The values in the wanted bins."""
     out, count = np.empty(x.size), 0
     for i in range(x.size):

@@ -124,20 +124,22 @@ def _crossings(here, ahead, level):
 
 
 @exact_kernel
-def deficits(u, q, weights, capacity, offsets, level):
+def deficits(u, q, weights, capacity, offsets, level, own):
     """The length of the contour of ``{u > level}``, and its faces that lack flow.
 
-    Of these, the two pixels (n, 2) and what they lack (n,).
+    Of these, the two pixels (n, 2), what they lack (n,) and their places in ``offsets`` (n,). Only
+    faces of the first ``own`` pixels along each axis count.
     """
     shape = u.shape
     plane, row = shape[1] * shape[2], shape[2]
-    pairs, lacks, length = [(0, 0)], [0.0], 0.0
+    pairs, lacks, kinds, length = [(0, 0)], [0.0], [0], 0.0
     for a in range(q.shape[0]):
         dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
         step = dz * plane + dy * row + dx
         z0, z1 = _range(shape[0], dz)
         y0, y1 = _range(shape[1], dy)
         x0, x1 = _range(shape[2], dx)
+        z1, y1, x1 = min(z1, own[0]), min(y1, own[1]), min(x1, own[2])
         for z in range(z0, z1):
             for y in range(y0, y1):
                 for first in range(x0, x1, _CHUNK):
@@ -157,12 +159,13 @@ def deficits(u, q, weights, capacity, offsets, level):
                             i = z * plane + y * row + x
                             pairs.append((i, i + step))
                             lacks.append(lack)
+                            kinds.append(a)
     ends = np.empty((len(lacks) - 1, 2), np.int64)
     amounts = np.empty(len(lacks) - 1)
     for k in range(1, len(lacks)):
         ends[k - 1, 0], ends[k - 1, 1] = pairs[k]
         amounts[k - 1] = lacks[k]
-    return length, ends, amounts
+    return length, ends, amounts, np.array(kinds[1:])
 
 
 @exact_helper
@@ -191,50 +194,41 @@ def ties(u, level, near):
 
 
 @exact_kernel
-def reach(margin, offsets, seeds, part, radius):
+def reach(margin, around, seeds, part, radius):
     """The pixels within the radius of their part from a seed; each costs its margin.
 
-    Paths stay within a part, ``part[i] - 1`` is the place of its radius, and 0 is no part.
+    ``around`` (neighbours, n) are the places of the neighbours, or -1. Paths stay within a part;
+    ``part[i] - 1`` is the place of its radius, and 0 is no part.
     """
-    shape = margin.shape
-    plane, row = shape[1] * shape[2], shape[2]
-    flat, parts = margin.ravel(), part.ravel()
-    distance = np.full(flat.size, np.inf)
+    distance = np.full(margin.size, np.inf)
     heap = [(0.0, 0)]
     heap.pop()
     for i in seeds:
-        if parts[i] > 0 and flat[i] <= radius[parts[i] - 1] and flat[i] < distance[i]:
-            distance[i] = flat[i]
-            heapq.heappush(heap, (flat[i], i))
+        if part[i] > 0 and margin[i] <= radius[part[i] - 1] and margin[i] < distance[i]:
+            distance[i] = margin[i]
+            heapq.heappush(heap, (margin[i], i))
     while len(heap) > 0:
         so_far, i = heapq.heappop(heap)
         if so_far > distance[i]:
             continue
-        z, y, x = i // plane, i % plane // row, i % row
-        for a in range(offsets.shape[0]):
-            for sign in (-1, 1):
-                dz, dy, dx = sign * offsets[a, 0], sign * offsets[a, 1], sign * offsets[a, 2]
-                if not _inside(shape, z + dz, y + dy, x + dx):
-                    continue
-                j = i + dz * plane + dy * row + dx
-                if parts[j] != parts[i]:
-                    continue
-                cost = so_far + flat[j]
-                if cost < distance[j] and cost <= radius[parts[i] - 1]:
-                    distance[j] = cost
-                    heapq.heappush(heap, (cost, j))
-    return (distance < np.inf).reshape(shape)
+        for a in range(around.shape[0]):
+            j = around[a, i]
+            if j < 0 or part[j] != part[i]:
+                continue
+            cost = so_far + margin[j]
+            if cost < distance[j] and cost <= radius[part[i] - 1]:
+                distance[j] = cost
+                heapq.heappush(heap, (cost, j))
+    return distance < np.inf
 
 
 @exact_kernel
-def numbered(mask, offsets):
+def numbered(mask, around):
     """The connected parts of a mask, numbered from 1 in the order of their first pixels."""
-    shape = mask.shape
-    plane, row = shape[1] * shape[2], shape[2]
-    flat, part = mask.ravel(), np.zeros(mask.size, np.int32)
+    part = np.zeros(mask.size, np.int32)
     queue, count = np.empty(mask.size, np.int64), 0
-    for first in range(flat.size):
-        if not flat[first] or part[first] > 0:
+    for first in range(mask.size):
+        if not mask[first] or part[first] > 0:
             continue
         count += 1
         part[first] = count
@@ -242,14 +236,10 @@ def numbered(mask, offsets):
         while done < end:
             i = queue[done]
             done += 1
-            z, y, x = i // plane, i % plane // row, i % row
-            for a in range(offsets.shape[0]):
-                for sign in (-1, 1):
-                    dz, dy, dx = sign * offsets[a, 0], sign * offsets[a, 1], sign * offsets[a, 2]
-                    if _inside(shape, z + dz, y + dy, x + dx):
-                        j = i + dz * plane + dy * row + dx
-                        if flat[j] and part[j] == 0:
-                            part[j] = count
-                            queue[end] = j
-                            end += 1
-    return part.reshape(shape), count
+            for a in range(around.shape[0]):
+                j = around[a, i]
+                if j >= 0 and mask[j] and part[j] == 0:
+                    part[j] = count
+                    queue[end] = j
+                    end += 1
+    return part, count

@@ -17,10 +17,12 @@ import numpy as np
 
 from ..convex.energy import Energy
 from ..core.namespace import Array, to_float64
+from .classes import class_means, kmeans, rest
 from .kernels import deficits, flow_of, numbered, potential, reach, ties
 
 _EPS = float(np.finfo(np.float64).eps)
-_NEAR = 1e-6  # relative to the range of the image: pixels that are almost at a level
+CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
+NEAR = 1e-6  # relative to the range of the image: pixels that are almost at a level
 _MOST_ROUNDS = 100  # of the refinement of the doubtful pixels; each of them is a valid end
 
 
@@ -48,6 +50,11 @@ class Faces:
     def largest(self) -> float:
         """Bound on the change of a pixel by any flow."""
         return 2 * float(self.capacity.sum()) * (self.weights.max() if self.weights.size else 1.0)
+
+    def rounding(self, largest: float, level: float) -> float:
+        """Bound on the rounding error of ``u - level`` for an image up to ``largest``."""
+        size = largest + abs(level) + self.largest
+        return (2 * len(self.capacity) + 4) * _EPS * size
 
     def flow(self, flux: Array) -> np.ndarray:
         """The flow (A, z, y, x) of a flux (A, 1, \\*space)."""
@@ -88,13 +95,30 @@ class State:
         potential(f, q, faces.offsets, u)
         return State(f, faces, q, u)
 
+    @property
+    def constant(self) -> bool:
+        """Whether u is constant but for rounding errors."""
+        return bool(np.ptp(self.u) <= CONSTANT * self.span)
+
+    def kmeans(self, num_classes: int, exact: bool) -> np.ndarray:
+        """The centres of the classes of u."""
+        return kmeans(self.u, num_classes, exact)
+
+    def class_means(self, thresholds: np.ndarray, of_image: bool) -> np.ndarray:
+        """The means of f or u on the classes of u."""
+        return class_means(self.f if of_image else self.u, self.u, thresholds)
+
+    def rest(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The means of f, and the thresholds, where the iteration of T-ROF comes to rest."""
+        return rest(self.f, self.u, thresholds)
+
     def prove(self, level: float) -> Level:
         """What the flux proves about ``{u > level}``.
 
         Pixels that are almost at the level may all be counted to one side of it.
         """
         plain = self._contour(level, 0.0)
-        near = _NEAR * self.span
+        near = NEAR * self.span
         if not (np.abs(self.u.ravel()[plain.ends] - level) <= near).any():
             return plain
         others = (self._contour(level, near), self._contour(level, -near))
@@ -102,15 +126,14 @@ class State:
 
     def _contour(self, level: float, shift: float) -> Level:
         """The contour of ``{u > level + shift}``, what it lacks, and the pixels in between."""
-        length, ends, amounts = deficits(
+        length, ends, amounts, _ = deficits(
             self.u, self.q, self.faces.weights, self.faces.capacity, self.faces.offsets,
-            level + shift,
+            level + shift, self.u.shape,
         )  # fmt: skip
-        size = self.largest + abs(level) + self.faces.largest
-        rounding = (2 * len(self.faces.capacity) + 4) * _EPS * size
+        rounding = self.faces.rounding(self.largest, level)
         near = abs(shift) + rounding
         count, total = ties(self.u, level, near)
-        slack = 2 * (total + rounding * count)
+        slack = slack_of(count, total, rounding)
         return Level(self, level, shift, length, ends, amounts, near, rounding, slack)
 
 
@@ -145,7 +168,7 @@ class Level:
     @property
     def gap(self) -> float:
         """The most by which the energy of the set may exceed the least one."""
-        return float(self.amounts.sum()) * (1 + 1e-9) + self.slack
+        return total_gap(float(self.amounts.sum()), self.slack)
 
     @property
     def energy(self) -> float:
@@ -165,33 +188,100 @@ class Level:
         such a face, where each pixel is as long as its ``|u - level|``. The same holds with the
         faces that touch one connected part of these pixels, and so on.
         """
+        reached = np.zeros(self.state.u.shape, bool)
         if self.gap == 0:
-            return np.zeros(self.state.u.shape, bool), 0
-        offsets, shape = self.state.faces.offsets, self.state.u.shape
-        margin = np.abs(self.state.u - self.level)
-        margin = np.where(margin <= self.near, 0.0, margin - self.rounding)
-        seeds = np.concatenate([self.ends.ravel(), np.flatnonzero(margin == 0)])
-        part, radius = np.ones(shape, np.int32), np.array([self.gap])
-        reached, before = np.zeros(shape, bool), -1
-        for _ in range(_MOST_ROUNDS if seeds.size else 0):
-            reached = reach(margin, offsets, seeds, part, radius)
-            now = int(np.count_nonzero(reached))
-            if now in (0, before):
-                break
-            part, count = numbered(reached, offsets)
-            radius, before = self._lacks(part, count), now
-        where = np.flatnonzero(reached)
-        if not where.size:
             return reached, 0
-        return reached, _most_within(margin.ravel()[where], part.ravel()[where], radius)
+        margin = margins(self.state.u, self.level, self.near, self.rounding)
+        nodes = np.flatnonzero(margin <= self.gap)
+        links = Links(self.ends, self.amounts, self.slack)
+        found, wrong = doubtful(
+            nodes, margin.ravel()[nodes], self.state.u.shape, self.state.faces.offsets, links
+        )
+        reached.ravel()[nodes[found]] = True
+        return reached, wrong
 
-    def _lacks(self, part: np.ndarray, count: int) -> np.ndarray:
-        """What the faces that touch each part lack."""
-        first, second = part.ravel()[self.ends[:, 0]], part.ravel()[self.ends[:, 1]]
+
+def total_gap(lack: float, slack: float) -> float:
+    """The most by which the energy of a set may exceed the least one."""
+    return lack * (1 + 1e-9) + slack
+
+
+def slack_of(count: int, total: float, rounding: float) -> float:
+    """Bound on the change of the energy by ties, from their number and sum of distances."""
+    return 2 * (total + rounding * count)
+
+
+def margins(u: np.ndarray, level: float, near: float, rounding: float) -> np.ndarray:
+    """How far each pixel is from the level, at least."""
+    margin = np.abs(u - level)
+    return np.where(margin <= near, 0.0, margin - rounding)
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """The contour faces that lack flow: pixels (n, 2), what they lack (n,), and the slack."""
+
+    ends: np.ndarray
+    amounts: np.ndarray
+    slack: float
+
+    def lacks(self, part: np.ndarray, count: int) -> np.ndarray:
+        """What the faces that touch each part lack. ``part`` has a 0 at its end, for no pixel."""
+        first, second = part[self.ends[:, 0]], part[self.ends[:, 1]]
         second = np.where(second == first, 0, second)
         total = np.bincount(first, self.amounts, count + 1)
         total = total + np.bincount(second, self.amounts, count + 1)
         return total[1:] * (1 + 1e-9) + self.slack
+
+
+def doubtful(
+    nodes: np.ndarray,
+    margin: np.ndarray,
+    shape: tuple[int, ...],
+    offsets: np.ndarray,
+    links: Links,
+) -> tuple[np.ndarray, int]:
+    """Which pixels are doubtful, and how many can be wrong at once (see `Level.doubtful`).
+
+    ``nodes`` are the flat indices, increasing, of all pixels whose ``margin`` is at most the gap;
+    no other pixel can be doubtful.
+    """
+    around = _neighbours(nodes, shape, offsets)
+    links = Links(_places(nodes, links.ends), links.amounts, links.slack)
+    seeds = np.concatenate([links.ends[links.ends >= 0], np.flatnonzero(margin == 0)])
+    part = np.ones(nodes.size, np.int32)
+    radius = np.array([total_gap(float(links.amounts.sum()), links.slack)])
+    reached, before = np.zeros(nodes.size, bool), -1
+    for _ in range(_MOST_ROUNDS if seeds.size else 0):
+        reached = reach(margin, around, seeds, part, radius)
+        now = int(np.count_nonzero(reached))
+        if now in (0, before):
+            break
+        part, count = numbered(reached, around)
+        radius, before = links.lacks(np.append(part, 0), count), now
+    if not reached.any():
+        return reached, 0
+    return reached, _most_within(margin[reached], part[reached], radius)
+
+
+def _places(nodes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The places of pixels among ``nodes``, or -1."""
+    if not nodes.size:
+        return np.full(wanted.shape, -1)
+    place = np.minimum(np.searchsorted(nodes, wanted), nodes.size - 1)
+    return np.where(nodes[place] == wanted, place, -1)
+
+
+def _neighbours(nodes: np.ndarray, shape: tuple[int, ...], offsets: np.ndarray) -> np.ndarray:
+    """The places (2 * offsets, nodes) of the neighbours among ``nodes``, or -1."""
+    at = np.unravel_index(nodes, shape)
+    strides = np.array([shape[1] * shape[2], shape[2], 1])
+    around = np.empty((2 * len(offsets), nodes.size), np.int64)
+    for k, offset in enumerate(np.concatenate([-offsets, offsets])):
+        around[k] = _places(nodes, nodes + int(offset @ strides))
+        for place, step, n in zip(at, offset.tolist(), shape, strict=True):
+            around[k][(place + step < 0) | (place + step >= n)] = -1
+    return around
 
 
 def _most_within(margin: np.ndarray, part: np.ndarray, radius: np.ndarray) -> int:

@@ -64,6 +64,11 @@ class Segmentation:
     spacing: tuple[float, ...]
 
     @property
+    def num_doubtful(self) -> int:
+        """The number of labels that are not certain."""
+        return int(np.count_nonzero(~self.certain))
+
+    @property
     def converged(self) -> bool:
         """True if the tolerance was met and no class is empty."""
         return self.status.ok

@@ -10,7 +10,7 @@ import numpy as np
 from ..convex.certificate import StepTerms
 from ..convex.energy import Energy
 from ..convex.registry import make_dual
-from ..convex.solve import Goal, Momentum, needs_double, rounding_floor
+from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor
 from ..convex.step import solve_step
 from ..core.errors import InputError
 from ..core.status import Status
@@ -19,7 +19,7 @@ from .proof import Faces, State, volume
 
 _FIRST_LOOK = 40  # iterations before the first look
 _SPARSE = 1.2  # ratio of the iterations at two looks, at least
-_FINEST = 1e-13  # relative gap at which even float64 has nothing left to solve
+FINEST = 1e-13  # relative gap at which even float64 has nothing left to solve
 _LEAST, _MOST = 1e-30, 1e30  # strength relative to half of the range of the image
 
 
@@ -56,9 +56,8 @@ class Rof:
     @data.setter
     def data(self, f: np.ndarray) -> None:
         self._data, self._f = f, volume(f)
-        low, high = float(f.min()), float(f.max())
-        self._scale = 2.0 ** -math.frexp((high - low) / 2)[1] if high > low else 0.0
-        self._centred = ((f - (low / 2 + high / 2)) * self._scale)[None]
+        middle, self._scale = centre(float(f.min()), float(f.max()))
+        self._centred = ((f - middle) * self._scale)[None]
 
     def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
         """Solve until ``look(state, gap)`` returns True, from the flux of the last time.
@@ -73,16 +72,11 @@ class Rof:
             If the strength is too small or too large for the values of the image.
         """
         faces = Faces.of(self._energy, self._data.shape, strength)
-        tau = strength * self._scale
+        tau = step_of(strength, self._scale)
         if tau == 0:
             nothing = np.zeros((len(faces.offsets), *self._f.shape))
             look(State.of(self._f, faces, nothing), 0.0)
             return Status.CONVERGED
-        if not _LEAST <= tau <= _MOST:
-            raise InputError(
-                f"strength={strength:g}; with the values of this image, allowed are 0 and numbers "
-                f"from {_LEAST / self._scale:.2g} to {_MOST / self._scale:.2g}"
-            )
         constant = flow_to_mean(self._f, faces)
         if constant is not None:
             look(State.of(self._f, faces, constant), 0.0)
@@ -102,27 +96,65 @@ class Rof:
         cold = self._flux is None
         if self._flux is not None:
             dual.set_flux(self._flux.astype(f.dtype))
-        goal = Goal(_FINEST, self._left, floor=rounding_floor(f, energy, tau, 1.0))
-        looked, proven = 0, False
+        goal = Goal(FINEST, self._left, floor=rounding_floor(f, energy, tau, 1.0))
 
-        def watch(terms: StepTerms, iterations: int) -> bool:
-            nonlocal looked, proven
-            last = goal.reached(terms, iterations) is not None
-            if iterations < _SPARSE * looked and not last:
-                return False
-            looked = iterations
-            proven = look(State.of(self._f, faces, faces.flow(dual.flux)), goal.relative_gap(terms))
-            return proven
+        def seen(gap: float) -> bool:
+            return look(State.of(self._f, faces, faces.flow(dual.flux)), gap)
 
-        outcome = solve_step(
-            dual, tau, goal, Momentum(expected=_FIRST_LOOK), cold=cold, watch=watch
-        )
-        self.iterations += outcome.iterations
-        self._left = max(self._left - outcome.iterations, 1)
+        def run(watch: Callable[[StepTerms, int], bool]) -> Outcome:
+            momentum = Momentum(expected=_FIRST_LOOK)
+            return solve_step(dual, tau, goal, momentum, cold=cold, watch=watch)
+
+        status, iterations = watched(run, goal, seen)
+        self.iterations += iterations
+        self._left = max(self._left - iterations, 1)
         self._flux = dual.flux
-        if proven:
-            return Status.CONVERGED
-        if looked != outcome.iterations:
-            state = State.of(self._f, faces, faces.flow(dual.flux))
-            proven = look(state, outcome.relative_gap)
-        return Status.CONVERGED if proven else outcome.status
+        return status
+
+
+def centre(low: float, high: float) -> tuple[float, float]:
+    """The middle of a range, and the power of two that brings half of its length near one."""
+    return low / 2 + high / 2, 2.0 ** -math.frexp((high - low) / 2)[1] if high > low else 0.0
+
+
+def step_of(strength: float, scale: float) -> float:
+    """The strength for the scaled image.
+
+    Raises
+    ------
+    InputError
+        If it is too small or too large for the values of the image.
+    """
+    tau = strength * scale
+    if tau != 0 and not _LEAST <= tau <= _MOST:
+        raise InputError(
+            f"strength={strength:g}; with the values of this image, allowed are 0 and numbers "
+            f"from {_LEAST / scale:.2g} to {_MOST / scale:.2g}"
+        )
+    return tau
+
+
+def watched(
+    run: Callable[[Callable[[StepTerms, int], bool]], Outcome],
+    goal: Goal,
+    seen: Callable[[float], bool],
+) -> tuple[Status, int]:
+    """Run a solver, and look at its state less and less often; the status and the iterations.
+
+    ``seen(gap)`` looks, and returns True where it has seen enough.
+    """
+    looked, proven = 0, False
+
+    def watch(terms: StepTerms, iterations: int) -> bool:
+        nonlocal looked, proven
+        last = goal.reached(terms, iterations) is not None
+        if iterations < _SPARSE * looked and not last:
+            return False
+        looked = iterations
+        proven = seen(goal.relative_gap(terms))
+        return proven
+
+    outcome = run(watch)
+    if not proven and looked != outcome.iterations:
+        proven = seen(outcome.relative_gap)
+    return Status.CONVERGED if proven else outcome.status, outcome.iterations

@@ -10,14 +10,13 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_flag, check_number, check_numbers
 from ..core.progress import Callback
-from .classes import between, class_means, kmeans, rest
+from .classes import between
 from .inputs import Inputs, grey, inputs_of
 from .proof import Level, State
 from .result import Segmentation, assembled, finished
 
 _RENEW = 0.25  # of the relative gap: when the classes are computed again
-_CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
-_MOST_CLASSES = 255
+MOST_CLASSES = 255
 VALUES = ("denoised", "image")
 
 
@@ -109,7 +108,7 @@ def threshold_rof(
     Sci. Comput. 41 (2019) B1310-B1340 (T-ROF).
     """
     strength = check_number(strength, "strength")
-    num_classes = check_count(num_classes, "num_classes", least=2, most=_MOST_CLASSES)
+    num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
     values = check_choice(values, "values", VALUES)
     raise_on_failure = check_flag(raise_on_failure, "raise_on_failure")
     inputs = inputs_of(
@@ -117,8 +116,8 @@ def threshold_rof(
         max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
     )  # fmt: skip
     f = grey(inputs, "image", "segment them one by one, or together with chan_vese")
-    fixed = None if thresholds is None else _increasing(thresholds)
-    search = _Search(inputs, num_classes, fixed, values)
+    fixed = None if thresholds is None else increasing(thresholds)
+    search = Search(inputs, num_classes, fixed, values)
     rof = inputs.rof(f)
     found = rof.solve(strength, search.look)
     if fixed is not None or not search.done:
@@ -135,17 +134,17 @@ def threshold_rof(
     return finished(result, raise_on_failure)
 
 
-def _increasing(thresholds: Any) -> np.ndarray:
+def increasing(thresholds: Any) -> np.ndarray:
     """Check thresholds."""
     levels = np.atleast_1d(check_numbers(thresholds, "thresholds"))
-    if levels.ndim != 1 or not 1 <= levels.size < _MOST_CLASSES or not (np.diff(levels) > 0).all():
+    if levels.ndim != 1 or not 1 <= levels.size < MOST_CLASSES or not (np.diff(levels) > 0).all():
         raise InputError(
-            f"thresholds={thresholds!r}; allowed are 1 to {_MOST_CLASSES - 1} increasing numbers"
+            f"thresholds={thresholds!r}; allowed are 1 to {MOST_CLASSES - 1} increasing numbers"
         )
     return levels
 
 
-class _Search:
+class Search:
     """Looks at the fluxes of a solver until the sets at the thresholds are proven."""
 
     def __init__(
@@ -176,24 +175,22 @@ class _Search:
 
     def finish(self) -> None:
         """Find the values and classes of the last state exactly."""
-        self._renew(self._state, True)
-        self._examine(self._state)
+        self._renew(self.state, True)
+        self._examine(self.state)
 
     def _renew(self, state: State, exact: bool) -> None:
         of_image = self._values == "image"
         if self._fixed is not None:
             self._thresholds = self._fixed
-            self.means = class_means(state.f if of_image else state.u, state.u, self._fixed)
+            self.means = state.class_means(self._fixed, of_image)
             return
-        constant = np.ptp(state.u) <= _CONSTANT * state.span  # what is left are rounding errors
-        classes = 1 if constant else self._num_classes
-        self.means = kmeans(state.u, classes, exact)
+        self.means = state.kmeans(1 if state.constant else self._num_classes, exact)
         self._thresholds = between(self.means)
         if of_image and self._thresholds.size:
-            self.means, self._thresholds = rest(state.f, state.u, self._thresholds)
+            self.means, self._thresholds = state.rest(self._thresholds)
 
     def _examine(self, state: State) -> None:
-        self._state = state
+        self.state = state
         self.levels = [state.prove(float(level)) for level in self._thresholds]
 
     @property

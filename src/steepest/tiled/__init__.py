@@ -4,9 +4,12 @@ from ..core.lazy import lazily
 
 _WHERE = {
     "TiledDecomposition": "decompose",
+    "TiledSegmentation": "segment",
     "apply_filter": "decompose",
+    "chan_vese": "segment",
     "decompose": "decompose",
     "denoise_tv": "denoise",
+    "threshold_rof": "segment",
     "tv_flow": "flow",
 }
 

@@ -89,7 +89,9 @@ def _combined(
     chosen = None if given is None else given.tolist()
     described = f"{name} {chosen} {count} {end} {num_steps} {grid} {tol} {energy} {most}"
     steps = DEFAULT_NUM_STEPS if num_steps is None else check_count(num_steps, "num_steps")
-    setup = Setup(image, out, energy, described, True, PER_STEP * steps, **options)
+    setup = Setup(
+        image, out, energy, described, floats=True, iterations=PER_STEP * steps, **options
+    )
     out = check_out(out, setup.picture, lead)
     march, nodes, edges = March(), np.zeros(2), _WHOLE
     with setup:

@@ -47,7 +47,7 @@ class TiledDual:
         self._single = plain and few and picture.dtype == np.float32 and self._width <= WIDEST
         self._safe = _SAFE[picture.dtype.name]
         self._pending: list[Piece] = []
-        self._restart, self._shrink = False, 1.0
+        self._restart = False
         self.tau = self._relaxation = 1.0
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
@@ -56,11 +56,6 @@ class TiledDual:
 
     def restart(self) -> None:
         """Reset the momentum."""
-        self._restart = True
-
-    def shrink_flux(self, factor: float) -> None:
-        """Multiply the flux by a number in [0, 1] and reset the momentum."""
-        self._shrink *= factor
         self._restart = True
 
     def iterate(self, betas: Sequence[float]) -> None:
@@ -75,12 +70,9 @@ class TiledDual:
 
     def _collect(self, betas: tuple[float, ...], **more: Any) -> None:
         self._pending.append(
-            Piece(
-                self.tau, self._relaxation, betas, restart=self._restart, shrink=self._shrink,
-                **more,
-            )
-        )  # fmt: skip
-        self._restart, self._shrink = False, 1.0
+            Piece(self.tau, self._relaxation, betas, restart=self._restart, **more)
+        )
+        self._restart = False
 
     def correct(self, energy: float) -> bool:
         """There are no corrections."""

@@ -96,7 +96,9 @@ def tv_flow(
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
     name = f"tv_flow {nodes.tolist()} {tol} {energy} {most}"
-    setup = Setup(image, out, energy, name, False, PER_STEP * len(nodes), **options)
+    setup = Setup(
+        image, out, energy, name, iterations=PER_STEP * len(nodes), results=len(wanted), **options
+    )
     out = check_out(out, setup.picture, (len(wanted),))
     places = {float(t): k for k, t in enumerate(wanted)}
     keep = [places.get(float(t)) for t in nodes]

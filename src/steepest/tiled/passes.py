@@ -68,6 +68,26 @@ def crew(
         yield Crew(threads, 2 * workers, num_threads, report)
 
 
+def journaled(
+    team: Crew,
+    store: Workspace,
+    journal: str,
+    function: Callable[[Any], np.ndarray],
+    jobs: Iterable[Any],
+    total: int,
+    stage: str,
+) -> list[np.ndarray]:
+    """What ``function`` returns, and puts under the name ``journal``, for each tile, in order.
+
+    What is there from interrupted work is not computed again.
+    """
+    rows = {n: found for n in range(total) if (found := store.get(journal, n)) is not None}
+    left = (job for job in jobs if job.tile.number not in rows)
+    for job, found in team.run(function, left, total - len(rows), stage):
+        rows[job.tile.number] = found
+    return [rows[number] for number in range(total)]
+
+
 class Passes:
     """The state of an image on tiles, and passes over it.
 
@@ -109,29 +129,29 @@ class Passes:
             for piece in pieces
             if piece.keep is not None
         }
-        rows = {
-            tile.number: found
-            for tile in self.tiling.tiles(0)
-            if (found := self._store.get(journal, tile.number)) is not None
-        }
         jobs = (
             Job(
                 tile, self.tiling, self.picture, self.weights, self.energy, pieces, self._store,
                 self._state, self._next, journal, frames, feasible, self._crew.num_threads,
             )
             for tile in self.tiling.tiles(halo)
-            if tile.number not in rows
         )  # fmt: skip
-        stage = f"pass {self.num_passes}"
-        for job, sums in self._crew.run(run_job, jobs, len(self.tiling) - len(rows), stage):
-            rows[job.tile.number] = sums
+        rows = journaled(
+            self._crew, self._store, journal, run_job, jobs, len(self.tiling),
+            f"pass {self.num_passes}",
+        )  # fmt: skip
         for keep in frames.keys() & self.frames.keys():
             self._store.drop(self.frames[keep])
         self.frames.update(frames)
-        every = np.array([rows[number] for number in range(len(self.tiling))])
+        every = np.array(rows)
         total = every.sum(0)  # always in the order of the tiles
         total[:, :1] = every[:, :, :1].max(0)
         return total
+
+    @property
+    def flux(self) -> str | None:
+        """The name under which the last pass has put the flux."""
+        return self._next.flux
 
     def commit(self) -> None:
         """Make the result of the last pass the state."""

@@ -147,15 +147,25 @@ def check_out(out: Any, picture: Picture, lead: tuple[int, ...]) -> Any:
     InputError
         If it has another shape or dtype, or cannot be written.
     """
-    shape, dtype = (*lead, *picture.shape), picture.result_dtype
+    return check_array(out, (*lead, *picture.shape), picture.result_dtype, "out")
+
+
+def check_array(out: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) -> Any:
+    """``out``, of this shape and dtype, or a new NumPy array if it is None.
+
+    Raises
+    ------
+    InputError
+        If it has another shape or dtype, or cannot be written.
+    """
     if out is None:
         return np.zeros(shape, dtype)
     given = tuple(getattr(out, "shape", ())), _dtype_of(out)
     other = given[0] != shape or given[1] is None or given[1].newbyteorder("=") != dtype
     if other or not hasattr(out, "__setitem__"):
         raise InputError(
-            f"out of type {type(out).__name__} with shape {given[0]} and dtype {given[1]}; needed "
-            f"are shape {shape}, dtype {dtype} and assignment by slices"
+            f"{name} of type {type(out).__name__} with shape {given[0]} and dtype {given[1]}; "
+            f"needed are shape {shape}, dtype {dtype} and assignment by slices"
         )
     return out
 

@@ -39,11 +39,18 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 @dataclass(frozen=True)
 class Facts:
-    """What a survey found: largest magnitude, contrast energy, largest deviation from the mean."""
+    """What a survey found about the values.
+
+    The largest magnitude, the contrast energy, the largest deviation from the mean (of a channel),
+    range and mean.
+    """
 
     largest: float
     contrast: float
     deviation: float
+    low: float
+    high: float
+    mean: float
 
 
 class Like:
@@ -63,7 +70,9 @@ class Setup:
         energy: TotalVariation,
         signature: str,
         floats: bool = False,
+        double: bool = False,
         iterations: int = USUAL,
+        results: int = 1,
         *,
         weights: Any = None,
         spacing: float | Sequence[float] | None = None,
@@ -77,7 +86,7 @@ class Setup:
         num_threads: int | None = None,
         on_step: Callback | None = None,
     ) -> None:
-        picture = replace(check_picture(image, channel_axis), floats=floats)
+        picture = replace(check_picture(image, channel_axis), floats=floats, double=double)
         self.steps = check_spacing(spacing, len(picture.space))
         energy = energy.on(np.zeros((1, *(1,) * len(picture.space)), np.float32), self.steps)
         self.picture, self.energy = picture, energy
@@ -86,6 +95,7 @@ class Setup:
             raise InputError(
                 f"weights of shape {self.weights.space} must have the spatial shape {picture.space}"
             )
+        self._results = results
         self._given_halo = None if halo is None else check_count(halo, "halo", least=8, most=4096)
         self._range = data_range
         if data_range is not None:
@@ -110,7 +120,7 @@ class Setup:
         try:
             self.workspace = enter(open_workspace(self._work, self._beside, self.signature))
             self._resume_tiling()
-            self.check_space(1)
+            self.check_space(self._results)
             if self._executor is not None:
                 self.picture = self._carried(self.picture, "image")
                 if self.weights is not None:
@@ -238,8 +248,11 @@ class Setup:
         if self._range is None:
             self.data_range = data_range
         self._largest = float(max(abs(low), abs(high)))
-        off = np.maximum(rows[:, 1].max(0) - mean, mean - rows[:, 0].min(0))
-        return Facts(self._largest, contrast, float(off.max())), means
+        deviation = float(np.maximum(rows[:, 1].max(0) - mean, mean - rows[:, 0].min(0)).max())
+        facts = Facts(
+            self._largest, contrast, deviation, float(low), float(high), float(mean.mean())
+        )
+        return facts, means
 
     def scaled(self, facts: Facts, means: np.ndarray) -> tuple[Facts, np.ndarray, float]:
         """Bring the values near one (see `flows.problem`)."""
@@ -249,7 +262,12 @@ class Setup:
             self.picture = replace(self.picture, scale=scale)
             self.energy = self.energy.scaled(scale)
             means = (means.astype(np.float64) * scale).astype(means.dtype)
-            facts = Facts(facts.largest * scale, facts.contrast * scale**2, facts.deviation * scale)
+            facts = replace(
+                facts,
+                largest=facts.largest * scale,
+                contrast=facts.contrast * scale**2,
+                deviation=facts.deviation * scale,
+            )
         return facts, means, scale
 
     def coarse_levels(self) -> int:

@@ -26,16 +26,15 @@ from .workspace import Workspace, read
 class Piece:
     """Some iterations of one time step.
 
-    ``restart`` resets the momentum and ``shrink`` multiplies the flux before them. After them,
-    ``measure`` evaluates the sums of the certificate, ``keep`` is the number of the frame in which
-    the image is stored, and ``advance`` makes the image the data of the next step.
+    ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the
+    certificate, ``keep`` is the number of the frame in which the image is stored, and ``advance``
+    makes the image the data of the next step.
     """
 
     tau: float
     relaxation: float
     betas: tuple[float, ...] = ()
     restart: bool = False
-    shrink: float = 1.0
     measure: bool = False
     keep: int | None = None
     advance: bool = False
@@ -130,9 +129,7 @@ def run_job(job: Job) -> np.ndarray:
     last = max((i for i, piece in enumerate(job.pieces) if piece.advance), default=-1)
     for i, piece in enumerate(job.pieces):
         dual.set_step(piece.tau, piece.relaxation)
-        if piece.shrink != 1.0:
-            dual.shrink_flux(piece.shrink)
-        elif piece.restart:
+        if piece.restart:
             dual.restart()
         dual.iterate(piece.betas)
         if piece.measure or piece.advance or piece.keep is not None:

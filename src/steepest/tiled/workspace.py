@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from ..core.errors import InputError
 from .windows import Tiling, Window
 
 _MARK = "steepest-work.json"
+_LOCK = "steepest-work.lock"  # not the mark: on Windows, nobody can read a locked file
 
 
 @dataclass(frozen=True)
@@ -140,17 +142,26 @@ def _claim(folder: Path, signature: str) -> None:
         )
 
 
+def _lock(file: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other processes out. The lock ends with the process, however that ends."""
-    with (folder / _MARK).open("r+") as file:
+    with (folder / _LOCK).open("a") as file:
         try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            _lock(file.fileno())
+        except (BlockingIOError, PermissionError):
             raise InputError(f"work={str(folder)!r} is in use by another process") from None
-        except (ImportError, OSError):  # Windows; file systems without locks
+        except OSError:  # a file system without locks
             pass
         yield
 

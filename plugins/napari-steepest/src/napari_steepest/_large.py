@@ -11,7 +11,8 @@ import numpy as np
 
 from steepest import InputError
 from steepest.core.progress import Progress
-from steepest.io.stores import Part, StoredImage, create_store
+from steepest.core.views import Part
+from steepest.io.stores import StoredImage, create_store
 
 from ._source import Source
 

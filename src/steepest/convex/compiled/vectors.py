@@ -127,7 +127,7 @@ def _pointer_to(typing_context: Any, address: Any, like: Any) -> Any:
 @helper
 def array_at(address: Any, size: Any, like: Any) -> Any:
     """The array of ``size`` values at an address, of the dtype of ``like``."""
-    return carray(_pointer_to(address, like), size)
+    return carray(_pointer_to(address, like), size)  # type: ignore[call-arg]
 
 
 @intrinsic

@@ -1,0 +1,221 @@
+"""Labels by tiles: those of one piece, with the same proof."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+import zarr
+
+from steepest import InputError, NotConverged, Status, tiled
+from steepest.cli.main import main
+from steepest.io.stores import open_store
+from steepest.segmentation import chan_vese, threshold_rof
+from steepest.segmentation.inputs import inputs_of
+from steepest.segmentation.proof import Faces, State, volume
+from steepest.tiled.segment import _Found, _Work
+from steepest.tiled.workspace import read
+
+SMALL = dict(memory="12MB", halo=24, num_workers=2)  # many tiles
+
+
+def blobs(shape, dtype=np.float64, seed=0, noise=0.15):
+    """Bright and very bright boxes in noise."""
+    rng = np.random.default_rng(seed)
+    u = rng.normal(0.2, noise, shape)
+    for contrast in (0.3, 0.6, 0.4, 0.6):
+        corner = [int(rng.integers(0, n // 2)) for n in shape]
+        u[tuple(slice(a, a + n // 3) for a, n in zip(corner, shape, strict=True))] += contrast
+    if np.dtype(dtype).kind == "u":
+        return np.rint(np.iinfo(dtype).max * u.clip(0, 1)).astype(dtype)
+    return u.astype(dtype)
+
+
+def doubt_of(shape):
+    return np.full(shape, 7, np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
+@pytest.mark.parametrize(
+    "options", [{}, {"num_classes": 3}, {"thresholds": [0.411, 0.553]}], ids=["2", "3", "fixed"]
+)
+def test_labels_and_proofs_are_those_of_one_piece(dtype, options):
+    image = blobs((260, 330), dtype)
+    one = threshold_rof(image, 0.2, **options)
+    doubt = doubt_of(image.shape)
+    many = tiled.threshold_rof(image, 0.2, doubt=doubt, **options, **SMALL)
+    assert one.converged
+    assert many.converged
+    assert np.array_equal(many.labels, one.labels)
+    assert np.array_equal(doubt, np.where(one.certain, 0, 255))
+    np.testing.assert_allclose(many.thresholds, one.thresholds, rtol=1e-13)
+    np.testing.assert_allclose(many.values, one.values, rtol=1e-6)
+    assert many.energy == pytest.approx(one.energy, rel=1e-12)
+    for k, (own, least, most) in enumerate(many.areas):
+        assert own == np.count_nonzero(one.labels == k)
+        assert least == np.count_nonzero((one.labels == k) & one.certain)
+        assert most == np.count_nonzero((one.lowest <= k) & (k <= one.highest))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8])
+def test_two_means_are_those_of_one_piece(dtype):
+    image = blobs((200, 230), dtype)
+    one = chan_vese(image, 0.25)
+    many = tiled.chan_vese(image, 0.25, **SMALL)
+    assert many.converged
+    assert np.array_equal(many.labels, one.labels)
+    np.testing.assert_allclose(many.values, one.values, rtol=1e-12)
+    assert many.energy == pytest.approx(one.energy, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"), [((230, 250), (1.0, 2.0)), ((40, 50, 200), None), ((200_000,), None)]
+)
+def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing):
+    """Every number of the proof, from the same flux, long before the labels are proven."""
+    image, level, strength = blobs(shape), 0.45, 0.5
+    doubt = doubt_of(shape)
+    memory, workers = {1: ("200MB", 12), 2: ("200MB", 30), 3: ("1GB", 14)}[len(shape)]
+    options = dict(memory=memory, halo=16, num_workers=workers)  # small tiles
+    options["spacing"] = spacing
+    work = _Work(image, None, doubt, "test", 1e-9, 14, False, options)
+    proven = []
+
+    def run(rof):
+        states = []
+
+        def look(state, gap):
+            states[:] = [state]
+            return False
+
+        status = rof.solve(strength, look)
+        (state,) = states
+        whole = tuple(slice(0, n) for n in shape)
+        tiling, store = work.setup.tiling, work.setup.workspace
+        assert len(tiling) > 1
+        p = read(store, state._flux, tiling, whole, (2, len(shape), 1), np.float32)[0]
+        energy = inputs_of(image, spacing=spacing).energy
+        faces = Faces.of(energy, shape, strength)
+        proven.append(State.of(volume(image), faces, faces.flow(p)).prove(level))
+        found = state.prove(level)
+        assert found.length == pytest.approx(proven[0].length, rel=1e-12)
+        assert found.gap == pytest.approx(proven[0].gap, rel=1e-12)
+        assert found.energy == pytest.approx(proven[0].energy, rel=1e-9)
+        return _Found(state, [found], status, np.zeros(2), 0.0, found.gap, False)
+
+    result = work.done(run, 2)
+    (one,) = proven
+    doubtful, wrong = one.doubtful()
+    assert np.array_equal(result.labels, one.inside.reshape(shape))
+    assert np.array_equal(doubt > 0, doubtful.reshape(shape))
+    assert result.doubtful_bound == wrong
+    assert result.num_doubtful == np.count_nonzero(doubtful) < image.size
+    assert result.status is Status.MAX_ITERATIONS
+
+
+def test_certain_labels_are_right_though_memory_holds_few_doubtful_pixels():
+    image = blobs((200, 210), noise=0.3)
+    exact = threshold_rof(image, 0.4, thresholds=[0.5])
+    doubt = doubt_of(image.shape)
+    options = dict(halo=24, num_workers=1, max_num_iter=22, thresholds=[0.5])
+    rough = tiled.threshold_rof(image, 0.4, doubt=doubt, memory="9MB", **options)
+    assert exact.certain.all()
+    assert rough.status is Status.MAX_ITERATIONS
+    wrong = rough.labels != exact.labels
+    assert not wrong[doubt == 0].any()
+    assert np.count_nonzero(wrong) <= rough.doubtful_bound <= rough.num_doubtful
+    with pytest.raises(NotConverged):
+        tiled.threshold_rof(image, 0.4, memory="9MB", raise_on_failure=True, **options)
+
+
+@pytest.mark.parametrize("stage", ["survey", "pass 2", "labels"])
+def test_interrupted_segmentation_resumes(tmp_path, stage):
+    image, options = blobs((200, 220), np.float32), dict(memory="6MB", halo=24, num_workers=1)
+    whole = tiled.chan_vese(image, 0.5, **options)
+    seen = []
+
+    def stop(step):
+        seen.append(step.stage)
+        return seen.count(stage) == 3
+
+    stopped = tiled.chan_vese(image, 0.5, work=tmp_path / "w", on_step=stop, **options)
+    assert stopped.status is Status.STOPPED
+    assert stopped.num_doubtful == image.size
+    again = []
+    result = tiled.chan_vese(
+        image, 0.5, work=tmp_path / "w", on_step=lambda s: again.append(s.stage), **options
+    )
+    assert np.array_equal(result.labels, whole.labels)
+    assert (result.energy, result.gap) == (whole.energy, whole.gap)
+    if stage == "pass 2":
+        assert again.count("pass 1") == 0
+    assert not (tmp_path / "w").exists()
+
+
+def test_processes_give_the_same_labels():
+    image = blobs((150, 160), np.uint8)
+    here = tiled.threshold_rof(image, 0.2, 3, **SMALL)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        there = tiled.threshold_rof(image, 0.2, 3, executor=pool, num_threads=1, **SMALL)
+    assert np.array_equal(there.labels, here.labels)
+    assert np.array_equal(there.thresholds, here.thresholds)
+    assert there.energy == here.energy
+
+
+def test_constant_and_thresholded_images():
+    flat = tiled.threshold_rof(np.full((70, 80), 0.5), 0.1)
+    assert flat.status is Status.EMPTY_CLASS
+    assert not flat.labels.any()
+    image = blobs((90, 100))
+    plain = tiled.threshold_rof(image, 0.0, thresholds=[0.5])
+    assert np.array_equal(plain.labels, image > 0.5)
+    assert plain.num_doubtful == 0
+
+
+def test_bad_input():
+    image = blobs((70, 80))
+    with pytest.raises(InputError, match="channel_axis: not available"):
+        tiled.threshold_rof(np.zeros((70, 80, 3)), 0.1, channel_axis=-1)
+    with pytest.raises(InputError, match="weights: not available"):
+        tiled.threshold_rof(image, 0.1, weights=np.ones((70, 80)))
+    with pytest.raises(InputError, match="doubt of type"):
+        tiled.threshold_rof(image, 0.1, doubt=np.zeros((70, 80)))
+    with pytest.raises(InputError, match="out of type"):
+        tiled.chan_vese(image, 0.1, np.zeros((7, 8), np.uint8))
+    with pytest.raises(InputError, match="thresholds"):
+        tiled.threshold_rof(image, 0.1, thresholds=[0.5, 0.4])
+    image[3, 4] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        tiled.threshold_rof(image, 0.1)
+
+
+def test_command_writes_labels_of_each_channel(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.stack([blobs((600, 640), np.uint8, seed) for seed in (1, 2)])
+    group = zarr.open_group("a.zarr", mode="w")
+    group.create_array("0", shape=pixels.shape, chunks=(1, 256, 256), dtype="u1")[:] = pixels
+    axes = [dict(name=a, type="channel" if a == "c" else "space") for a in "cyx"]
+    scale = [dict(type="scale", scale=[1, 0.5, 0.5])]
+    datasets = [dict(path="0", coordinateTransformations=scale)]
+    group.attrs["ome"] = dict(version="0.5", multiscales=[dict(axes=axes, datasets=datasets)])
+    command = ["segment", "a.zarr", "--classes", "3", "--strength", "0.2", "-o", "l.zarr"]
+    assert main([*command, "--doubt", "d.zarr", "--memory", "60MB", "-q"]) == 0
+    labels = open_store("l.zarr")
+    assert labels.scale == (1, 0.5, 0.5)
+    for c in range(2):
+        one = threshold_rof(pixels[c] / 255, 0.2, 3)
+        assert np.array_equal(labels.array[c], one.labels)
+    assert not open_store("d.zarr").array[:].any()
+    half = zarr.open_group("l.zarr", mode="r")["1"][:]
+    assert np.array_equal(half, labels.array[:][:, ::2, ::2])
+    attribute = zarr.open_group("l.zarr", mode="r").attrs["steepest"]
+    assert (attribute["doubtful"], attribute["converged"]) == (0, True)
+    for options, words in [
+        (["--objects"], "--objects: not available"),
+        (["--connectivity", "2"], "--connectivity 2: not available"),
+        (["--thresholds", "100"], "between 0 and 1"),
+    ]:
+        assert main(["segment", "a.zarr", "--strength", "0.2", *options]) == 2
+        assert words in capsys.readouterr().err
+    assert main(["segment", "a.zarr"]) == 2
+    assert "--strength: a positive number" in capsys.readouterr().err
