@@ -85,9 +85,9 @@ def test_jobs_after_a_late_worker_are_done_alone_for_a_while(
 
     def work(item: int, flags: np.ndarray, member: int, ticket: int) -> None:
         threads[-1].add(threading.get_ident())
-        time.sleep(1.0 if late and member > 0 else 0)
+        time.sleep(delay if member > 0 else 0)
 
-    for late in (True, *[False] * 5, True, *[False] * 13):
+    for delay in (1, *[0] * 5, 1, *[0] * 13):  # noqa: B007
         threads.append(set())
         crew.run(work, range(2))
     assert [len(each) for each in threads] == [2, *[1] * 4, 2, 2, *[1] * 4, *[2] * 9]
