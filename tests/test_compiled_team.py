@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
 import steepest
-from steepest.convex.compiled import dual, strips
+from steepest.convex.compiled import dual, strips, team
 from steepest.convex.compiled.dual import CompiledDual
 from steepest.convex.compiled.team import Team, run_together
 from steepest.convex.reference import ReferenceDual
@@ -56,6 +57,13 @@ def test_rows_of_any_length(
         assert getattr(ours, name) == pytest.approx(expected, rel=1e-11, abs=1e-13), name
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers may be late, as on a busy machine."""
+    monkeypatch.setattr(team, "_LATE", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_every_member_works_on_its_own_item() -> None:
     seen: dict[int, int] = {}
 
@@ -67,6 +75,22 @@ def test_every_member_works_on_its_own_item() -> None:
         seen.clear()
         team.run(work, [k, k + 1, k + 2])
         assert seen == {0: k, 1: k + 1, 2: k + 2}
+
+
+def test_jobs_after_a_late_worker_are_done_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(team, "_LATE", 0.5)
+    crew, threads = Team(), list[set[int]]()
+
+    def work(item: int, flags: np.ndarray, member: int, ticket: int) -> None:
+        threads[-1].add(threading.get_ident())
+        time.sleep(1.0 if late and member > 0 else 0)
+
+    for late in (True, *[False] * 5, True, *[False] * 13):
+        threads.append(set())
+        crew.run(work, range(2))
+    assert [len(each) for each in threads] == [2, *[1] * 4, 2, 2, *[1] * 4, *[2] * 9]
 
 
 def test_an_error_in_a_thread_reaches_the_caller_and_the_team_goes_on() -> None:

@@ -7,6 +7,10 @@ kernel and the same arrays, the worker begins it without going through Python (`
 first thread announces a ticket when it has entered compiled code itself, so that the GIL is free
 for the others, and waits at the end of its strip until all have finished theirs.
 
+If other programs keep the cores busy, a worker may begin late, and every job would wait for it. When
+the first thread has waited longer than its own strip took, it does the next jobs alone: twice as
+many each time a worker is late again.
+
 These are plain Python threads: no OpenMP runtime is started, and forking stays safe.
 """
 
@@ -17,6 +21,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -24,6 +29,8 @@ import numpy as np
 from .flags import APART
 
 ALONE = np.zeros(0, np.int64)  # the flags of a thread without a team
+_LATE = 1e-3  # seconds: shorter waits are never late
+_MOST_ALONE = 256  # jobs
 
 Work = Callable[[Any, np.ndarray, int, int], object]
 
@@ -90,6 +97,7 @@ class Team:
         self._ticket = 0
         self._busy = threading.Lock()
         self._others: list[_Member] = []
+        self._alone = self._penalty = 0  # jobs to do alone now, and after the next late worker
 
     def run(self, work: Work, items: Sequence[Any], key: int = 0) -> None:
         """Call ``work(item, flags, member, ticket)`` for every item, each in its own thread.
@@ -103,6 +111,10 @@ class Team:
             run_alone(work, items)
             return
         try:
+            if self._alone > 0:
+                self._alone -= 1
+                run_alone(work, items)
+                return
             size = len(items)
             while len(self._others) < size - 1:
                 self._others.append(_Member(len(self._others) + 1))
@@ -113,10 +125,15 @@ class Team:
             ticket, flags[1] = self._ticket, key
             for member, item in zip(others, items[1:], strict=True):
                 member.give(work, item, flags, ticket)
+            begin = perf_counter()
             work(items[0], flags, 0, ticket)
+            own = perf_counter()
             for member in others:
                 if member.error or flags[member.number * APART] != ticket:
                     member.wait(flags, ticket)
+            late = perf_counter() - own > max(own - begin, _LATE)
+            self._penalty = min(2 * self._penalty + 4, _MOST_ALONE) if late else 0
+            self._alone = self._penalty
         finally:
             self._busy.release()
 
