@@ -7,9 +7,9 @@ kernel and the same arrays, the worker begins it without going through Python (`
 first thread announces a ticket when it has entered compiled code itself, so that the GIL is free
 for the others, and waits at the end of its strip until all have finished theirs.
 
-If other programs keep the cores busy, a worker may begin late, and every job would wait for it. When
-the first thread has waited longer than its own strip took, it does the next jobs alone: twice as
-many each time a worker is late again.
+If other programs keep the cores busy, a worker may begin late, and every job would wait for it.
+When the first thread has waited longer than its own strip took, it does the next jobs alone: twice
+as many each time a worker is late again.
 
 These are plain Python threads: no OpenMP runtime is started, and forking stays safe.
 """
