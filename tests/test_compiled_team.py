@@ -83,13 +83,13 @@ def test_jobs_after_a_late_worker_are_done_alone_for_a_while(
     monkeypatch.setattr(team, "_LATE", 0.5)
     crew, threads = Team(), list[set[int]]()
 
-    def work(item: int, flags: np.ndarray, member: int, ticket: int) -> None:
+    def work(seconds: float, flags: np.ndarray, member: int, ticket: int) -> None:
         threads[-1].add(threading.get_ident())
-        time.sleep(delay if member > 0 else 0)
+        time.sleep(seconds)
 
-    for delay in (1, *[0] * 5, 1, *[0] * 13):  # noqa: B007
+    for seconds in (1.0, *[0.0] * 5, 1.0, *[0.0] * 13):
         threads.append(set())
-        crew.run(work, range(2))
+        crew.run(work, [0.0, seconds])
     assert [len(each) for each in threads] == [2, *[1] * 4, 2, 2, *[1] * 4, *[2] * 9]
 
 

@@ -179,6 +179,7 @@ def test_time_is_positive_and_can_be_learned():
         (lambda: ManifoldDiffusion(Product((Circle(),)), 1), "allowed in layers"),
         (lambda: TangentMLP("sphere", (1, 4)), "channels"),
         (lambda: TangentMLP("sphere", (3,)), "channels"),
+        (lambda: TangentMLP("sphere", 3), "channels=3"),
         (lambda: TangentMLP("sphere", (3, 4))(torch.ones(4, 2, 3)), "features of shape"),
         (lambda: layer("sphere")(torch.ones(4, 1, 3), EDGES), "features of shape"),
         (lambda: layer("sphere")(torch.ones(4, 2, 3).int(), EDGES), "float32 and float64"),

@@ -164,6 +164,14 @@ def test_white_stays_white_at_every_share() -> None:
         assert np.ptp(result.radii) < 0.2 * result.radius
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_dots_of_a_single_dark_pixel_share_its_area(share: float) -> None:
+    image = np.ones((60, 60))
+    image[3, 3] = 0
+    result = particles.stipple(image, 50, size_by_tone=share, max_num_iter=5)
+    np.testing.assert_allclose(np.pi * result.radii**2, 1 / 50)
+
+
 def test_inverting_is_the_negative() -> None:
     image = io.sample("camera")[::4, ::4]
     negative = particles.stipple(255 - image, 300, max_num_iter=5)

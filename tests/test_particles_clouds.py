@@ -27,11 +27,8 @@ def test_slicing_constants() -> None:
     assert slicing_constant(3) == pytest.approx(2)
     assert slicing_constant(36) == pytest.approx(7.46785, abs=1e-5)
     x = np.array([0.3, -2, 1, 0.5])
-    for power in (0.5, 1, 1.5):
-        along = abs(directions(4, 40_000, np.random.default_rng(0)) @ x) ** power
-        assert slicing_constant(4, power) * along.mean() == pytest.approx(
-            np.linalg.norm(x) ** power, rel=3e-3
-        )
+    along = abs(directions(4, 40_000, np.random.default_rng(0)) @ x)
+    assert slicing_constant(4) * along.mean() == pytest.approx(np.linalg.norm(x), rel=3e-3)
 
 
 @pytest.mark.parametrize("dimension", [2, 3])

@@ -54,10 +54,11 @@ class TangentMLP(nn.Module):
         super().__init__()
         self.manifold = as_manifold(manifold)
         self._geometry = geometry_of(self.manifold)
-        self.channels = tuple(check_count(count, "channels") for count in channels)
+        given = channels if isinstance(channels, Sequence) else ()
+        self.channels = tuple(check_count(count, "channels") for count in given)
         if len(self.channels) < 2 or self.channels[0] < 2:
             raise InputError(
-                f"channels={tuple(channels)}; allowed are at least two numbers, the first at least "
+                f"channels={channels!r}; allowed are at least two numbers, the first at least "
                 "2 (the first channel of the input is the base point)"
             )
         widths = (self.channels[0] - 1, *self.channels[1:])

@@ -69,8 +69,8 @@ def flow(
 
     On a line, without smoothing, the flow is exact by default, and equal points are separated as
     the steepest descent of measures demands: an atom spreads at once. Otherwise it is computed in
-    steps of first order, at which F does not grow, and equal points stay together: start from
-    points that differ.
+    first-order steps that never increase F, and equal points stay together: start from points that
+    differ.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def flow(
         Sum the distances above one dimension by slicing, along this number of random directions, in
         O((N + M) log (N + M)) for each. F is that of these directions. It cannot grow if
         ``smoothing`` is positive (steps longer than about ``smoothing`` are then divided);
-        otherwise points at rest tremble by the length of a step. By default all pairs are summed,
+        otherwise points at rest jitter by the length of a step. By default all pairs are summed,
         which above three dimensions is possible only without smoothing.
     rng : int, numpy.random.Generator or None
         Draws the directions.

@@ -179,9 +179,8 @@ def smoothed(r, smoothing, dimension):
     """
     e = smoothing
     if r <= e:
-        return r * r / (2 * e) * SHARE[dimension] + CONSTANT[dimension] * e / 2, SHARE[
-            dimension
-        ] / e
+        slope = SHARE[dimension] / e
+        return r * r / 2 * slope + CONSTANT[dimension] * e / 2, slope
     if dimension == 1:
         return r, 1 / r
     if dimension == 3:

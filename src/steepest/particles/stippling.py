@@ -270,11 +270,12 @@ def _areas(points: np.ndarray, density: np.ndarray, tone: np.ndarray) -> np.ndar
     sums = []
     for values in (density * (len(points) / density.sum()), tone):
         sums.append(np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
-    half = np.full(len(points), 0.5 * math.sqrt(density.size / len(points)))
-    for _ in range(4):  # squares in which one dot is expected
-        expected = _in_squares(sums[0], points, half)
-        half = half / np.sqrt(np.maximum(expected, 1 / 16))
-    areas = _in_squares(sums[1], points, half) / np.maximum(_in_squares(sums[0], points, half), 0.1)
+    less, half = np.zeros(len(points)), np.full(len(points), float(max(density.shape)))
+    for _ in range(24):  # squares in which one dot is expected, by bisection
+        middle = (less + half) / 2
+        enough = _in_squares(sums[0], points, middle) >= 1
+        less, half = np.where(enough, less, middle), np.where(enough, middle, half)
+    areas = _in_squares(sums[1], points, half) / _in_squares(sums[0], points, half)
     return np.asarray(areas / areas.mean())
 
 

@@ -217,7 +217,8 @@ class CompiledDual(StripDual):
         self._betas, self._order = np.zeros(self._most, self._dtype), np.zeros(NUM_ORDERS)
         self._windows = [np.zeros((3, 2), np.int64) for _ in self._strips]  # what to sum of each
         self._windowed = False
-        self._written: np.ndarray | None = None
+        # the frame that was measured into: workers know its address and must keep it alive
+        self._written: list[np.ndarray | None] = [None]
         self._key, self._jobs = next(_KEYS), list[tuple[Any, ...]]()
         self.set_step(1.0)
 
@@ -238,7 +239,7 @@ class CompiledDual(StripDual):
         if not self._jobs:
             self._jobs = [
                 (
-                    strip.image, strip.stored, strip.state, strip.work,
+                    self._written, strip.image, strip.stored, strip.state, strip.work,
                     strip.work[0] if self._usual is None else strip.exact, strip.edge, strip.radius,
                     self._huber, *self._kind, self._usual, self._tau, self._step, self._betas,
                     self._exact_tau, self._inverse_spacing, strip.first, strip.last, self._order,
@@ -287,7 +288,7 @@ class CompiledDual(StripDual):
 
     def write_image(self, out: np.ndarray) -> None:
         """Write this image into a contiguous array of any dtype."""
-        if out is not self._written:
+        if out is not self._written[0]:
             self._collect(out, self._measured)
 
     def measure(self) -> StepTerms:
@@ -350,9 +351,8 @@ class CompiledDual(StripDual):
             self._finish()
         self._exchange_fluxes()
         betas, self._waiting = self._waiting, self._waiting[:0]
-        self._written = self.target if usual and self._can_write(self.target) else None
-        address = 0 if self._written is None else self._written.ctypes.data
-        self._order[6] = address
+        frame = self.target if usual and self._can_write(self.target) else None
+        self._written[0], self._order[6] = frame, 0 if frame is None else frame.ctypes.data
         self._halos_are_old = self._halos_are_old or betas.size > 0
         for part in stretches:
             if usual:
@@ -409,7 +409,7 @@ class CompiledDual(StripDual):
 
 
 def _work(arguments: tuple[Any, ...], *team: Any) -> None:
-    work_on(*arguments, *team)
+    work_on(*arguments[1:], *team)
 
 
 def _measure(arguments: tuple[Any, ...], *team: Any) -> None:

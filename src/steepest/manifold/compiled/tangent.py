@@ -236,20 +236,9 @@ def sweep(
             )  # fmt: skip
             _residual(r, xi, vectors, offsets, numbers, which, slots, blocks, base, a, b)
             _ascend(
-                own_phi,
-                own_y,
-                r,
-                square,
-                radius,
-                outer,
-                step,
-                groups,
-                betas[iteration],
-                base,
-                a,
-                b,
-                tiny,
-            )
+                own_phi, own_y, r, square, radius, outer, step, groups, betas[iteration], base, a,
+                b, tiny,
+            )  # fmt: skip
     for t in range(terms):
         for p in range(d):
             _copy(new_phi[t, p, low:high], own_phi[t, p, low - base : high - base])
