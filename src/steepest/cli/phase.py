@@ -27,8 +27,8 @@ USAGE = "IMAGE [IMAGE ...] --strength S [options]"
 DESCRIPTION = """\
 Denoise wrapped phases. The result v minimises 1/2 d(v, image)^2 + strength * TV(v) for its own
 wraps, where d is the distance on the circle and TV adds up the distances of neighbours on it. A
-jump from pi to -pi is not an edge, so nothing needs to be unwrapped, and the result is wrapped in the
-same way as the image.
+jump from pi to -pi is not an edge, so nothing needs to be unwrapped, and the result is wrapped in
+the same way as the image.
 
 Phases are in radians; --period is for files with another scale. Pixels that are NaN have no data:
 they do not influence the others, and stay NaN.
