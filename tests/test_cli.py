@@ -282,6 +282,9 @@ def test_nothing_is_half_written(photo, capsys, monkeypatch):
     [
         (["denoise", "missing.png"], ["missing.png", "no such file"]),
         (["denoise", "*.nothing"], ["no file matches"]),
+        (["denoise", "sample:camera", "-o", "a.zarr"], ["a.zarr", "with --memory"]),
+        (["decompose", "sample:camera", "-o", "a.zarr"], ["a.zarr", "with --memory"]),
+        (["denoise", "sample:camera", "-o", "a.zarr", "--memory", "1GB"], ["leave out --memory"]),
         (["denoise", "."], ["no PNG, JPEG, BMP, TIFF or NPY file"]),
         (["denoise", "sample:nobody"], ["nobody", "camera, coffee"]),
         (["denoise"], ["IMAGE", "steepest denoise --help"]),

@@ -154,6 +154,12 @@ def test_types_and_chunks_that_are_refused(tmp_path):
         open_store(tmp_path)
 
 
+def test_only_tiff_files_are_read_by_windows(tmp_path):
+    np.save(tmp_path / "a.npy", picture((20, 20)))
+    with pytest.raises(InputError, match="only Zarr stores and TIFF files"):
+        open_windows(tmp_path / "a.npy").__enter__()
+
+
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (64, 64)}])
 def test_tiff_files_are_read_by_windows(tmp_path, options):
     pixels = picture((3, 150, 170)).transpose(1, 2, 0)

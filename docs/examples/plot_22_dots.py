@@ -28,12 +28,9 @@ dots = {
 def draw(axes, points, radii=result.radii):
     """Draw round dots to scale."""
     size = 2 * radii
-    axes.add_collection(
-        EllipseCollection(
-            size, size, 0 * size, units="xy", color="black", linewidth=0,
-            offsets=points[:, ::-1], offset_transform=axes.transData,
-        )
-    )  # fmt: skip
+    place = {"offsets": points[:, ::-1], "offset_transform": axes.transData}
+    discs = EllipseCollection(size, size, 0 * size, units="xy", color="black", lw=0, **place)
+    axes.add_collection(discs)
     axes.set(xlim=(-0.5, 511.5), ylim=(511.5, -0.5), aspect="equal", xticks=[], yticks=[])
 
 

@@ -59,7 +59,8 @@ spectrum.png the spectra of all pages.
 """
     + LARGE
     + """\
-Without figures. Into -o NAME.zarr, the bands are written as channels; into a folder, as stores.
+No figures are drawn. -o NAME.zarr is one store with a channel for each band; -o FOLDER gets one
+store for each band.
 """
 )
 _USUAL = 6  # bands

@@ -221,7 +221,8 @@ def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarra
         return spectral.band_pass(decomposition, t0, t1), f"band-pass, times {t0:g} to {t1:g}"
     if arguments.band_stop is not None:
         t0, t1 = arguments.band_stop
-        return spectral.band_stop(decomposition, t0, t1), f"band-stop, not times {t0:g} to {t1:g}"
+        words = f"band-stop, without times {t0:g} to {t1:g}"
+        return spectral.band_stop(decomposition, t0, t1), words
     found = len(decomposition.edges) - 1
     if found != len(arguments.gains):
         raise InputError(

@@ -214,7 +214,16 @@ def placed(
         if several:
             raise InputError(f"{path}: a folder is needed for several images, not a file")
         return path
-    return path / subfolder(name, arguments.images) / f"{stem(name)}{ending}"
+    return _folder(path) / subfolder(name, arguments.images) / f"{stem(name)}{ending}"
+
+
+def _folder(path: Path) -> Path:
+    """Return the path of a folder for images, after checking that it is not meant as a store."""
+    if path.suffix.lower() == ".zarr":
+        raise InputError(
+            f"{path}: only Zarr stores, and TIFF files with --memory, are written as Zarr stores"
+        )
+    return path
 
 
 def file_in(name: str, arguments: argparse.Namespace, tag: str, kind: str, several: bool) -> Path:
@@ -244,7 +253,7 @@ def own_folder(name: str, arguments: argparse.Namespace, tag: str, several: bool
     output = Path(arguments.output)
     if names_a_file(output):
         raise InputError(f"{output}: a folder is needed for several results, not a file")
-    output /= subfolder(name, arguments.images)
+    output = _folder(output) / subfolder(name, arguments.images)
     return output / stem(name) if several else output
 
 

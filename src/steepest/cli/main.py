@@ -122,9 +122,10 @@ def add_commands(parser: Parser, modules: Mapping[str, Any], **options: Any) -> 
 
     Each command is a module with HELP, USAGE, DESCRIPTION, EPILOG, ``add_arguments`` and ``run``.
     """
+    width = max(map(len, modules)) + 2
     commands = parser.add_subparsers(
         title="commands",
-        description="\n".join(f"{name:<11}{module.HELP}" for name, module in modules.items()),
+        description="\n".join(f"{name:<{width}}{module.HELP}" for name, module in modules.items()),
         dest="command",
         prog=parser.prog,
         help=argparse.SUPPRESS,

@@ -24,7 +24,7 @@ from steepest.io.orientations import MAX_POINTS
 
 from .batch import Record, run_batch
 from .figures import need_figures, write_figure
-from .inputs import SAMPLE, check_targets, expand, one_target, placed
+from .inputs import check_targets, expand, one_target, placed
 from .manifold_proof import ManifoldProof
 from .options import add_max_pixels, add_norm, add_outputs, add_solver, positive
 from .progress import progress
@@ -159,7 +159,8 @@ def _sources(names: Sequence[str]) -> list[str]:
 
 
 def _target(name: str, arguments: argparse.Namespace, several: bool) -> Path:
-    ending = ".ctf" if name.startswith(SAMPLE) else Path(name).suffix.lower()
+    ending = Path(name).suffix.lower()
+    ending = ending if ending in (".ctf", ".ang") else ".ctf"  # samples, and files named otherwise
     return one_target(name, arguments, "denoised", several, ending)
 
 

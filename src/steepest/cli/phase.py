@@ -27,8 +27,8 @@ USAGE = "IMAGE [IMAGE ...] --strength S [options]"
 DESCRIPTION = """\
 Denoise wrapped phases. The result v minimises 1/2 d(v, image)^2 + strength * TV(v) for its own
 wraps, where d is the distance on the circle and TV adds up the distances of neighbours on it. A
-jump from pi to -pi is no edge, so nothing needs to be unwrapped, and the result is wrapped in the
-same way as the image.
+jump from pi to -pi is not an edge, so nothing needs to be unwrapped, and the result is wrapped in
+the same way as the image.
 
 Phases are in radians; --period is for files with another scale. Pixels that are NaN have no data:
 they do not influence the others, and stay NaN.
@@ -37,8 +37,8 @@ EPILOG = """\
 examples:
   steepest phase sample:interferogram --strength 0.35     writes interferogram_denoised.tif
   steepest phase scan.tif --strength 0.3 --picture p.png  also a picture, before and after
-  steepest phase hologram.png --period 256 --strength 0.5    8-bit phases: 256 is 0 again
-  steepest phase echo.tif --strength 0.1 --second-order 0.2   keeps slopes, without staircases
+  steepest phase hologram.png --period 256 --strength 0.5 8-bit phases: 256 is 0 again
+  steepest phase a.tif --strength 0.1 --second-order 0.2  keeps slopes, without staircases
   steepest phase echoes.tif --pages --strength 0.3        each page of a time series
 
 The strength is in radians x pixels, also with --period: an object that differs by c radians from

@@ -116,6 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
     several, ending = len(sources) > 1, f".{arguments.format}"
     targets = {name: one_target(name, arguments, "dots", several, ending) for name in sources}
     check_targets(targets.values(), arguments.overwrite, "dots")
+    if arguments.width and not {path.suffix for path in targets.values()} & {".svg", ".pdf"}:
+        raise InputError("--width: only for SVG and PDF files; --scale sets the size of PNG files")
 
     def work(source: str, label: str) -> Record:
         from steepest.particles import stipple
@@ -152,7 +154,11 @@ def run(arguments: argparse.Namespace) -> int:
             )
         record = Record(source, outputs=[targets[source]])
         record.describe(image, kept=False)
-        record.lines.append(("dots", f"{len(dots.points)} of radius {radius:.3g} pixels"))
+        sizes = f"radius {radius:.3g}"
+        if arguments.size_by_tone:
+            least, most = (radius / dots.radius * f(dots.radii) for f in (np.min, np.max))
+            sizes = f"radii {least:.3g} to {most:.3g}"
+        record.lines.append(("dots", f"{len(dots.points)}, {sizes} pixels"))
         record.values.update(points=len(dots.points), radius=radius)
         record.certify(outcome, "discrepancy")
         return record

@@ -28,7 +28,7 @@ from steepest.io.stores import (
 from .batch import Outcome, Record, run_batch
 from .certificates import certificate, finite, together
 from .extras import need
-from .inputs import own_folder, stem
+from .inputs import SAMPLE, own_folder, stem
 from .options import count, spacing_of
 from .progress import progress
 
@@ -84,6 +84,9 @@ def is_tiled(arguments: argparse.Namespace) -> bool:
         if given:
             raise InputError(f"{given[0]}: only for Zarr stores, and for TIFF files with --memory")
         return False
+    samples = [name for name in arguments.images if name.startswith(SAMPLE)]
+    if samples:
+        raise InputError(f"{samples[0]}: samples are not computed by tiles; leave out --memory")
     if any(stores) and not all(stores):
         raise InputError("give Zarr stores and other images in separate commands")
     given = [name for name in _REFUSED if getattr(arguments, name, None) not in _DEFAULTS]

@@ -138,7 +138,7 @@ def _reader(file: BinaryIO, name: str) -> Callable[..., Image]:
     file.seek(0)
     if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")):
         return raster.read
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if head[:4] in tiff.MAGIC:
         return tiff.read
     if head.startswith(b"\x93NUMPY"):
         return npy.read

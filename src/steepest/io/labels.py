@@ -18,7 +18,6 @@ from .paths import check_path
 from .pictures import open_picture
 
 _JPEG_TINT = 16  # largest difference between red, green and blue in a grey JPEG file
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_labels(
@@ -68,7 +67,7 @@ def _stored_numbers(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray | 
     if head.startswith(b"\x89PNG"):
         with open_picture(file, name, max_pixels) as picture:
             return np.array(picture) if picture.mode == "P" else None
-    if head[:4] in _TIFF:
+    if head[:4] in tiff.MAGIC:
         return _tiff_numbers(file, name, max_pixels)
     return npy.load(file, name, max_pixels) if head.startswith(b"\x93NUMPY") else None
 

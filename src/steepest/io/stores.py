@@ -232,6 +232,8 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
     if not Path(name).is_file():
         raise InputError(f"{name}: no such file")
     with open(name, "rb") as file, ExitStack() as stack:
+        if file.read(4) not in tiff.MAGIC:
+            raise InputError(f"{name}: only Zarr stores and TIFF files are computed by tiles")
         try:
             tif = stack.enter_context(tiff.opened(file, name, _MOST_PIXELS))
             series, metadata = tif.series[0], read_metadata(tif, tif.pages[0])

@@ -19,6 +19,8 @@ from .tiff_layout import is_colour, layout
 from .tiff_notes import add_notes, is_look_up_table, read_metadata
 from .tiff_tags import check_tags
 
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""The first four bytes of TIFF and BigTIFF files."""
 _IGNORED: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False, "is_ndpi": False}
 """Kinds of TIFF files that refer to other files or use other tables; their support is disabled."""
 _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
