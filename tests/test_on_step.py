@@ -43,6 +43,10 @@ class Case:
     finite: bool = True
 
 
+def low_pass(decomposition: Any) -> np.ndarray:
+    return steepest.spectral.low_pass(decomposition, 0.05)
+
+
 def operator(name: str, **options: Any) -> Case:
     options = {"channel_axis": -1, "num_threads": 2, **options}
     function = steepest.inpaint if name == "inpaint" else getattr(inpainting, name)
@@ -163,6 +167,24 @@ CASES = {
         lambda **given: steepest.tiled.tv_flow(LARGE, 0.1, num_steps=3, memory="20MB", **given),
         finite=False,
     ),
+    "steepest.tiled.apply_filter": Case(
+        lambda **given: steepest.tiled.apply_filter(
+            LARGE, low_pass, t_max=0.2, num_steps=3, memory="20MB", **given
+        ),
+    ),
+    "steepest.tiled.decompose": Case(
+        lambda **given: steepest.tiled.decompose(
+            LARGE, edges=[0.05], t_max=0.2, num_steps=3, memory="20MB", **given
+        ),
+    ),
+    "steepest.tiled.threshold_rof": Case(
+        lambda **given: steepest.tiled.threshold_rof(LARGE / 255, 0.1, memory="20MB", **given),
+        finite=False,
+    ),
+    "steepest.tiled.chan_vese": Case(
+        lambda **given: steepest.tiled.chan_vese(LARGE / 255, 0.25, memory="20MB", **given),
+        finite=False,
+    ),
     "steepest.denoise_discrepancy": Case(
         lambda **given: steepest.denoise_discrepancy(SIGNAL, 0.5, **given)
     ),
@@ -241,6 +263,15 @@ def public() -> Iterator[str]:
                     yield f"{package.__name__}.{name}"
 
 
+def test_no_function_is_hidden_by_a_module_of_its_name() -> None:
+    """Importing a submodule sets an attribute of the package, in place of what is imported late."""
+    for info in pkgutil.walk_packages(steepest.__path__, "steepest."):
+        if info.ispkg:
+            package = importlib.import_module(info.name)
+            modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+            assert modules.isdisjoint(getattr(package, "_WHERE", ())), info.name
+
+
 def test_no_function_is_missing() -> None:
     pytest.importorskip("safetensors")
     assert set(public()) == set(CASES)
@@ -256,7 +287,18 @@ def numbers(result: Any) -> list[np.ndarray]:
         return [array for part in result for array in numbers(part)]
     if hasattr(result, "network"):
         return [p.detach().numpy() for p in result.network.parameters()]
-    names = ("image", "images", "points", "frames", "bands", "residual", "mae", "gap", "flux")
+    names = (
+        "image",
+        "images",
+        "out",
+        "points",
+        "frames",
+        "bands",
+        "residual",
+        "mae",
+        "gap",
+        "flux",
+    )
     names += ("error_bound",)
     found = [getattr(result, name, None) for name in names]
     return [np.asarray(value) for value in found if value is not None]

@@ -14,7 +14,7 @@ _WHERE = {
     "Sphere": "sphere",
     "SPD": "spd",
     "denoise_nl_bayes": "nl_bayes",
-    "denoise_tgv": "denoise_tgv",
+    "denoise_tgv": "tgv",
     "denoise_tv": "denoise",
     "neighbour_distances": "neighbours",
 }

@@ -3,11 +3,11 @@
 from ..core.lazy import lazily
 
 _WHERE = {
-    "TiledDecomposition": "decompose",
+    "TiledDecomposition": "bands",
     "TiledSegmentation": "segment",
-    "apply_filter": "decompose",
+    "apply_filter": "bands",
     "chan_vese": "segment",
-    "decompose": "decompose",
+    "decompose": "bands",
     "denoise_tv": "denoise",
     "threshold_rof": "segment",
     "tv_flow": "flow",
