@@ -24,6 +24,7 @@ from .harmonic import (
     Holes,
     Iterate,
     Part,
+    around,
     block_sums,
     cells_of,
     run_line,
@@ -235,7 +236,8 @@ class _Work:
         jobs = (
             Part(
                 tile, setup.tiling, self._holes, self._store, iterate, journal,
-                mean=tuple(self._mean), unit=self._unit, num_threads=setup.crew.num_threads, **more,
+                mean=tuple(self._mean), unit=self._unit, num_threads=setup.crew.num_threads,
+                cells=self._pixels.shape, **more,
             )
             for tile in setup.tiling.tiles(halo)
         )  # fmt: skip
@@ -270,10 +272,12 @@ class _Work:
 
     def _correction(self, iterate: Iterate, rows: list[np.ndarray], count: int) -> str:
         """The name of a coarse image that brings the iterate closer to the solution."""
-        right = np.zeros((self._channels, *self._pixels.shape))
+        cells = self._pixels.shape
+        right = np.zeros((self._channels, *(n + 1 for n in cells)))
         for tile, row in zip(self._setup.tiling.tiles(0), rows, strict=True):
-            place = (slice(None), *cells_of(tile.core, self._levels))
-            right[place] = row[2 * self._channels :].reshape(right[place].shape)
+            place = (slice(None), *around(tile.core, self._levels, cells))
+            right[place] += row[2 * self._channels :].reshape(right[place].shape)
+        right = right[(slice(None), *(slice(n) for n in cells))]
         found = self._store.made_once(
             f"direction-{count}", lambda: self._coarse(np.zeros_like(right), right / self._pixels)
         )

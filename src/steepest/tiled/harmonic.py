@@ -72,6 +72,7 @@ class Part:
     tol: float = 0.0
     mean: tuple[float, ...] = ()  # of the known pixels of each channel
     unit: float = 1.0  # a power of two near the largest value
+    cells: tuple[int, ...] = ()  # of the coarse grid
     num_threads: int = 1
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
@@ -150,10 +151,10 @@ def run_sweep(job: Part) -> np.ndarray:
 
 
 def run_residual(job: Part) -> np.ndarray:
-    """Squares of the residual and its reference (C each), and sums of the residual over blocks."""
+    """Squares of the residual and its reference (C each), and the residual on the coarse grid."""
     r, b = job.residual(*job.read())
     space = tuple(range(1, r.ndim))
-    sums = block_sums(r, 2**job.iterate.levels)
+    sums = gathered(r, job.tile.core, job.iterate.levels, job.cells)
     return job.done(np.concatenate([(r * r).sum(space), (b * b).sum(space), sums.ravel()]))
 
 
@@ -179,15 +180,42 @@ def block_sums(values: np.ndarray, block: int) -> np.ndarray:
 def interpolated(coarse: np.ndarray, window: Window, levels: int) -> np.ndarray:
     """The window of an image (C, \\*cells), interpolated linearly between centres of blocks."""
     for axis, part in enumerate(window, 1):
-        n, last = 2.0**levels, coarse.shape[axis] - 1
-        place = np.clip((np.arange(part.start, part.stop) + 0.5) / n - 0.5, 0, last)
-        low = place.astype(int)
-        shape = [1] * coarse.ndim
-        shape[axis] = -1
-        share = (place - low).reshape(shape)
+        last = coarse.shape[axis] - 1
+        low, share = _place(part, last, levels, coarse.ndim - axis)
         above = np.take(coarse, np.minimum(low + 1, last), axis)
         coarse = np.take(coarse, low, axis) * (1 - share) + above * share
     return coarse
+
+
+def gathered(fine: np.ndarray, window: Window, levels: int, cells: Sequence[int]) -> np.ndarray:
+    """The transpose of `interpolated`: sums (C, \\*cells of `around`) of the window of an image."""
+    for axis, (part, n) in enumerate(zip(window, cells, strict=True), 1):
+        low, share = _place(part, n - 1, levels, fine.ndim - axis)
+        starts = np.flatnonzero(np.diff(low, prepend=-1))
+        after = np.add.reduceat(fine * share, starts, axis)
+        fine = np.add.reduceat(fine * (1 - share), starts, axis)
+        one: Any = [(0, 0)] * fine.ndim
+        one[axis] = (0, 1)
+        fine = np.pad(fine, one)
+        fine[(slice(None),) * axis + (slice(1, None),)] += after
+    return fine
+
+
+def around(window: Window, levels: int, cells: Sequence[int]) -> tuple[slice, ...]:
+    """The cells that `gathered` returns; the last one may lie outside, and is then zero."""
+    found = []
+    for part, n in zip(window, cells, strict=True):
+        low, _ = _place(part, n - 1, levels, 0)
+        found.append(slice(int(low[0]), int(low[-1]) + 2))
+    return tuple(found)
+
+
+def _place(part: slice, last: int, levels: int, after: int) -> tuple[np.ndarray, np.ndarray]:
+    """The cell at or before each pixel, and the share of the next one, with ``after`` more axes."""
+    place = (np.arange(part.start, part.stop) + 0.5) / 2.0**levels - 0.5
+    place = np.clip(place, 0, last)
+    low = place.astype(int)
+    return low, (place - low).reshape(-1, *(1,) * (after - 1 if after else 0))
 
 
 def cells_of(core: Sequence[slice], levels: int) -> tuple[slice, ...]:
