@@ -33,12 +33,13 @@ class Holes:
     steps: tuple[float, ...]
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """Values (C, \\*window) in float64, zero where missing, and which pixels are known."""
+        """Values (C, \\*window) in float64, zero at unknown pixels, and which pixels are known."""
         part = np.asarray(self.picture.array[self.picture.index(window)])
         marked = None if self.marks is None else np.asarray(self.marks.array[window]) != 0
         masks = (None, marked) if self.inverted else (marked, None)
         problem = prepare_part(part, *masks, self.picture.channel_axis)
-        return np.asarray(problem.values, np.float64), problem.confidence
+        known = problem.confidence
+        return np.where(known, np.asarray(problem.values, np.float64), 0.0), known
 
     def couple(self, u: np.ndarray) -> np.ndarray:
         """``sum over neighbours q of u_q / h_pq^2`` for (C, \\*window)."""
@@ -118,14 +119,13 @@ def run_survey(job: Part) -> tuple[np.ndarray, np.ndarray]:
     nonzero value of the mask, and the sum of the known values of each channel.
     """
     u, known = job.holes.read(job.tile.core)
-    kept = np.where(known, u, 0.0)
     low, high = math.inf, -math.inf
     if job.holes.marks is not None:
-        marks = np.asarray(job.holes.marks.array[job.tile.core])
+        marks = np.asarray(job.holes.marks.array[job.tile.core], np.float64)
         marks = marks[marks != 0]
         low, high = float(marks.min(initial=math.inf)), float(marks.max(initial=-math.inf))
-    facts = [known.sum(), np.abs(kept).max(), low, high, *kept.sum(tuple(range(1, u.ndim)))]
-    both = np.concatenate([known[None].astype(np.float64), kept])
+    facts = [known.sum(), np.abs(u).max(), low, high, *u.sum(tuple(range(1, u.ndim)))]
+    both = np.concatenate([known[None].astype(np.float64), u])
     return np.array(facts, np.float64), block_sums(both, 2**job.iterate.levels)
 
 
