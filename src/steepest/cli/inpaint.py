@@ -163,7 +163,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
     name = arguments.known or arguments.unknown
     option = "known" if arguments.known else "unknown"
     with ExitStack() as stack:
-        mask = None
+        mask: Any = None
         if name is not None and (is_store(name) or Path(name).suffix.lower() in (".tif", ".tiff")):
             if arguments.scheduler is not None and not is_store(name):
                 raise InputError(f"{name}: with --scheduler, the mask must be a Zarr store")

@@ -36,10 +36,10 @@ class Holes:
         """Values (C, \\*window) in float64, zero at unknown pixels, and which pixels are known."""
         part = np.asarray(self.picture.array[self.picture.index(window)])
         marked = None if self.marks is None else np.asarray(self.marks.array[window]) != 0
-        masks = (None, marked) if self.inverted else (marked, None)
-        problem = prepare_part(part, *masks, self.picture.channel_axis)
-        known = problem.confidence
-        return np.where(known, np.asarray(problem.values, np.float64), 0.0), known
+        known, unknown = (None, marked) if self.inverted else (marked, None)
+        problem = prepare_part(part, known, unknown, self.picture.channel_axis)
+        kept = problem.confidence
+        return np.where(kept, np.asarray(problem.values, np.float64), 0.0), kept
 
     def couple(self, u: np.ndarray) -> np.ndarray:
         """``sum over neighbours q of u_q / h_pq^2`` for (C, \\*window)."""
