@@ -5,20 +5,26 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.views import Part
 from steepest.io import Image, check_target, read_image, read_labels, write_image
+from steepest.io.stores import is_store, open_windows
 
 from .batch import Record, run_batch
 from .certificates import duration
 from .inputs import read, targets_of
 from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
 from .progress import progress
+from .tiles import EPILOG as LARGE
+from .tiles import add_tiles, is_tiled, run_tiled
 
 HELP = "fill in unknown pixels: scratches, holes, text, or most of the image"
 USAGE = "IMAGE [IMAGE ...] [--known MASK | --unknown MASK] [options]"
@@ -29,7 +35,8 @@ Masks follow two conventions: in OpenCV and scikit-image, nonzero pixels are to 
 written by "steepest mask", they are known. Use --unknown MASK or --known MASK accordingly. Without
 either, the NaN pixels of a floating-point image are filled.
 """
-EPILOG = """\
+EPILOG = (
+    """\
 examples:
   steepest inpaint damaged.png --unknown scratches.png           white pixels are filled
   steepest inpaint photo.png --known mask.png -o filled.png      black pixels are filled
@@ -40,6 +47,8 @@ examples:
 A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one other number. With
 --threshold it may hold any numbers, and be a JPEG file.
 """
+    + LARGE
+)
 _PLAIN = "diffusion"
 _OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # not operators
 
@@ -99,6 +108,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tol", type=positive, metavar="R", help="relative residual to stop at")
     group.add_argument("--threads", type=count, metavar="N", help="processors to use (default all)")
     add_outputs(parser, "file, or folder for several images (default: NAME_inpainted here)")
+    add_tiles(parser)
+    parser.set_defaults(separate_channels=False)
 
 
 def operators() -> list[str]:
@@ -117,6 +128,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.threshold and not (arguments.known or arguments.unknown):
         raise InputError("--threshold: also give --known or --unknown")
+    if is_tiled(arguments):
+        return _run_tiled(arguments)
     fill = _operator(arguments.method)
     targets = targets_of(arguments, "inpainted")
 
@@ -141,6 +154,35 @@ def run(arguments: argparse.Namespace) -> int:
         return record
 
     return run_batch(arguments, list(targets), work)
+
+
+def _run_tiled(arguments: argparse.Namespace) -> int:
+    """Inpaint images that do not fit in memory."""
+    from steepest import tiled
+
+    name = arguments.known or arguments.unknown
+    option = "known" if arguments.known else "unknown"
+    with ExitStack() as stack:
+        mask: Any = None
+        if name is not None and (is_store(name) or Path(name).suffix.lower() in (".tif", ".tiff")):
+            if arguments.scheduler is not None and not is_store(name):
+                raise InputError(f"{name}: with --scheduler, the mask must be a Zarr store")
+            image = stack.enter_context(open_windows(name))
+            lengths = zip(image.axes, image.array.shape, strict=True)
+            if any(n > 1 for axis, n in lengths if axis in "tc"):
+                raise InputError(f"{name}: a mask has neither channels nor time points")
+            mask = Part(image.array, tuple(None if a in image.space else 0 for a in image.axes))
+        elif name is not None:
+            mask = _marked(name, 2, None, arguments.max_pixels)
+
+        def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
+            return tiled.inpaint(part, out=out[0], **{option: mask}, **options)
+
+        def report(record: Record, results: list[Any]) -> None:
+            record.lines.append(("method", arguments.method))
+            record.values["method"] = arguments.method
+
+        return run_tiled(arguments, ["inpainted"], solve, report, certify=_worst, proves="residual")
 
 
 def _operator(method: str) -> Callable[..., Any]:

@@ -64,8 +64,8 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
             found.append(name)
         elif is_store(path):
             raise InputError(
-                f"{name}: is a Zarr store; those are taken by denoise, flow, decompose, filter and "
-                "segment"
+                f"{name}: is a Zarr store; those are taken by denoise, flow, decompose, filter, "
+                "segment and inpaint"
             )
         elif path.is_dir():
             found += map(str, image_files(path, recursive=recursive))

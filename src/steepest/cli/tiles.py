@@ -44,9 +44,9 @@ SEVERAL = (
 _REFUSED = (
     *("format", "float", "volume", "pages", "range", "accuracy", "max_steps", "strip", "sigma"),
     *("noise", "gain", "read_noise", "offset", "method", "network", "channel_axis", "recursive"),
-    *("objects", "overlay", "areas", "background", "pixel_size"),
+    *("objects", "overlay", "areas", "background", "pixel_size", "threshold"),
 )
-_DEFAULTS = (None, False, "solve", "gaussian", "auto")
+_DEFAULTS = (None, False, "solve", "gaussian", "auto", "diffusion")
 _OWN = ("memory", "work", "workers", "scheduler")
 
 
@@ -109,6 +109,7 @@ def run_tiled(
     *,
     kind: Literal["image", "bands", "labels"] = "image",
     certify: Certify | None = None,
+    proves: str = "certificate",
 ) -> int:
     """Compute all images tile by tile.
 
@@ -116,7 +117,8 @@ def run_tiled(
     (tags, \\*part.shape), and returns the object with the certificate. ``report`` adds lines, and
     may return further attributes for the stores. ``kind`` says what the results are: images like
     the input, bands (floats, which can be the channels of one store), or labels (uint8 numbers that
-    must not be averaged). ``certify(results, seconds)`` is for results without ``psnr_bound``.
+    must not be averaged). ``certify(results, seconds)`` is for results without ``psnr_bound``, and
+    ``proves`` names what it returns.
     """
     sources, several = list(dict.fromkeys(arguments.images)), len(set(arguments.images)) > 1
     targets = {name: _targets(name, arguments, tags, several, kind) for name in sources}
@@ -171,7 +173,7 @@ def run_tiled(
                 record.certify(together(certificates))
             else:
                 proof = certify(results, perf_counter() - begin)
-                record.certify(proof)
+                record.certify(proof, proves)
             for k, output in enumerate(outputs):
                 output.extra["steepest"] = {
                     "command": arguments.command,

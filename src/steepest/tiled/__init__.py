@@ -9,6 +9,7 @@ _WHERE = {
     "chan_vese": "segment",
     "decompose": "bands",
     "denoise_tv": "denoise",
+    "inpaint": "diffusion",
     "threshold_rof": "segment",
     "tv_flow": "flow",
 }

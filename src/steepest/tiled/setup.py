@@ -73,6 +73,7 @@ class Setup:
         double: bool = False,
         iterations: int = USUAL,
         results: int = 1,
+        fields: int | None = None,
         *,
         weights: Any = None,
         spacing: float | Sequence[float] | None = None,
@@ -95,6 +96,8 @@ class Setup:
             raise InputError(
                 f"weights of shape {self.weights.space} must have the spatial shape {picture.space}"
             )
+        # numbers per value that are kept between two passes: data and a flux with its momentum
+        self._fields = 2 * len(picture.space) + 1 if fields is None else fields
         self._results = results
         self._given_halo = None if halo is None else check_count(halo, "halo", least=8, most=4096)
         self._range = data_range
@@ -122,9 +125,9 @@ class Setup:
             self._resume_tiling()
             self.check_space(self._results)
             if self._executor is not None:
-                self.picture = self._carried(self.picture, "image")
+                self.picture = self.carried(self.picture, "image")
                 if self.weights is not None:
-                    self.weights = self._carried(self.weights, "weights")
+                    self.weights = self.carried(self.weights, "weights")
             self.crew = enter(crew(self._executor, self.workers, self._threads, self.report))
         except BaseException:
             self._stack.__exit__(*sys.exc_info())
@@ -171,12 +174,12 @@ class Setup:
         self.workers = min(self.workers, fitting)
 
     def check_space(self, frames: int) -> None:
-        """Check that the disk has room for flux and data of two states, and for the frames."""
-        values = 2 * (2 * len(self.picture.space) + 1) * self.picture.dtype.itemsize
+        """Check that the disk has room for two states, and for the frames."""
+        values = 2 * self._fields * self.picture.dtype.itemsize
         results = (frames + 1) * self.picture.result_dtype.itemsize  # one may be done again
         self.workspace.check_space(self.picture.size * (values + results))
 
-    def _carried(self, picture: Picture, name: str) -> Picture:
+    def carried(self, picture: Picture, name: str) -> Picture:
         """An array in memory is put into the workspace, where other processes can read it."""
         array = picture.array
         if not isinstance(array, np.ndarray) or isinstance(self._executor, ThreadPoolExecutor):

@@ -1,0 +1,224 @@
+"""What one worker does with one tile of an image to inpaint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..elliptic.operator import Operator
+from ..inpainting.problem import prepare_part
+from ..inpainting.steady_state import fill
+from .picture import Picture
+from .windows import Tile, Tiling, Window
+from .workspace import Workspace, read
+
+_MOST = 200  # iterations on a tile, as in `steepest.inpaint`
+
+
+@dataclass(frozen=True)
+class Holes:
+    """An image with unknown pixels, read by windows.
+
+    ``marks`` are the known pixels, or the unknown ones if ``inverted``; without it, NaN pixels are
+    unknown.
+    """
+
+    picture: Picture
+    marks: Picture | None
+    inverted: bool
+    steps: tuple[float, ...]
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """Values (C, \\*window) in float64, zero at unknown pixels, and which pixels are known."""
+        part = np.asarray(self.picture.array[self.picture.index(window)])
+        marked = None if self.marks is None else np.asarray(self.marks.array[window]) != 0
+        known, unknown = (None, marked) if self.inverted else (marked, None)
+        problem = prepare_part(part, known, unknown, self.picture.channel_axis)
+        kept = problem.confidence
+        return np.where(kept, np.asarray(problem.values, np.float64), 0.0), kept
+
+    def couple(self, u: np.ndarray) -> np.ndarray:
+        """``sum over neighbours q of u_q / h_pq^2`` for (C, \\*window)."""
+        shape = u.shape[1:]
+        return Operator(np.zeros(shape), tuple(1 / h**2 for h in self.steps)).couple(u)
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """Stored images plus a coarse image, which is interpolated and added at unknown pixels.
+
+    Both are names in the workspace. Without a stored image, it is zero at unknown pixels.
+    """
+
+    image: str | None
+    coarse: str | None
+    levels: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One tile of one pass. What the pass finds is put under the name ``journal``."""
+
+    tile: Tile
+    tiling: Tiling
+    holes: Holes
+    store: Workspace
+    iterate: Iterate
+    journal: str
+    target: str = ""  # the name under which a solution is put
+    tol: float = 0.0
+    mean: tuple[float, ...] = ()  # of the known pixels of each channel
+    unit: float = 1.0  # a power of two near the largest value
+    cells: tuple[int, ...] = ()  # of the coarse grid
+    num_threads: int = 1
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """The iterate (C, \\*window), and which pixels are known."""
+        window, iterate = self.tile.window, self.iterate
+        u, known = self.holes.read(window)
+        if iterate.image is not None:
+            u = read(self.store, iterate.image, self.tiling, window, (len(u),), u.dtype)
+        if iterate.coarse is not None:
+            u = u + np.where(known, 0.0, self._coarse(iterate.coarse))
+        return u, known
+
+    def _coarse(self, name: str) -> np.ndarray:
+        return interpolated(self.store.map(name, 0), self.tile.window, self.iterate.levels)
+
+    def inner(self, array: np.ndarray) -> np.ndarray:
+        """The core of (..., \\*window)."""
+        cut: Any = (..., *self.tile.inner)
+        return np.asarray(array[cut])
+
+    def done(self, found: np.ndarray) -> np.ndarray:
+        """Put what was found into the journal."""
+        self.store.put(self.journal, self.tile.number, found)
+        return found
+
+    def residual(self, u: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The residual and the part of the known pixels in it, (C, \\*core), zero at known pixels.
+
+        Both are divided by ``unit``.
+        """
+        shape = (-1, *(1,) * (u.ndim - 1))
+        v = (u - np.reshape(self.mean, shape)) / self.unit
+        unknown, holes = ~known, self.holes
+        r = holes.couple(v) - holes.couple(np.ones((1, *known.shape))) * v
+        b = holes.couple(np.where(known, v, 0))
+        return self.inner(r * unknown), self.inner(b * unknown)
+
+
+def run_survey(job: Part) -> tuple[np.ndarray, np.ndarray]:
+    """Facts of a core, and sums over its blocks (1 + C, \\*cells): known pixels and their values.
+
+    The facts are the number of known pixels, the largest magnitude of one, the smallest and largest
+    nonzero value of the mask, and the sum of the known values of each channel.
+    """
+    u, known = job.holes.read(job.tile.core)
+    low, high = math.inf, -math.inf
+    if job.holes.marks is not None:
+        marks = np.asarray(job.holes.marks.array[job.tile.core], np.float64)
+        marks = marks[marks != 0]
+        low, high = float(marks.min(initial=math.inf)), float(marks.max(initial=-math.inf))
+    facts = [known.sum(), np.abs(u).max(), low, high, *u.sum(tuple(range(1, u.ndim)))]
+    both = np.concatenate([known[None].astype(np.float64), u])
+    return np.array(facts, np.float64), block_sums(both, 2**job.iterate.levels)
+
+
+def run_sweep(job: Part) -> np.ndarray:
+    """Solve the equation in the window with its border held, and put the core."""
+    u, known = job.read()
+    held = known.copy()
+    for axis, (part, n) in enumerate(zip(job.tile.window, known.shape, strict=True)):
+        before: tuple[Any, ...] = (slice(None),) * axis
+        if part.start > 0:
+            held[(*before, 0)] = True
+        if part.stop < job.tiling.space[axis]:
+            held[(*before, n - 1)] = True
+    count = 0
+    if not held.all():
+        solution = fill(
+            u, held, job.holes.steps, job.tol, max_num_iter=_MOST, start=u,
+            num_threads=job.num_threads,
+        )  # fmt: skip
+        u, count = np.where(known, u, solution.image), int(solution.iterations.max())
+    job.store.put(job.target, job.tile.number, job.inner(u))
+    return job.done(np.array([count]))
+
+
+def run_residual(job: Part) -> np.ndarray:
+    """Squares of the residual and its reference (C each), and the residual on the coarse grid."""
+    r, b = job.residual(*job.read())
+    space = tuple(range(1, r.ndim))
+    sums = gathered(r, job.tile.core, job.iterate.levels, job.cells)
+    return job.done(np.concatenate([(r * r).sum(space), (b * b).sum(space), sums.ravel()]))
+
+
+def run_line(job: Part) -> np.ndarray:
+    """``<v, r>`` and ``<v, A v>`` (C each) of the correction ``v`` whose coarse image is target."""
+    u, known = job.read()
+    v = np.where(known, 0.0, job._coarse(job.target))
+    r, _ = job.residual(u, known)
+    holes = job.holes
+    image = job.inner(holes.couple(np.ones((1, *known.shape))) * v - holes.couple(v))
+    v = job.inner(v)
+    space = tuple(range(1, v.ndim))
+    return job.done(np.concatenate([(v * r).sum(space), (v * image).sum(space)]))
+
+
+def block_sums(values: np.ndarray, block: int) -> np.ndarray:
+    """Sums of (C, \\*space) over blocks of ``block`` pixels; the last ones may be smaller."""
+    for axis in range(1, values.ndim):
+        values = np.add.reduceat(values, np.arange(0, values.shape[axis], block), axis)
+    return values
+
+
+def interpolated(coarse: np.ndarray, window: Window, levels: int) -> np.ndarray:
+    """The window of an image (C, \\*cells), interpolated linearly between centres of blocks."""
+    for axis, part in enumerate(window, 1):
+        last = coarse.shape[axis] - 1
+        low, share = _place(part, last, levels, coarse.ndim - axis)
+        above = np.take(coarse, np.minimum(low + 1, last), axis)
+        coarse = np.take(coarse, low, axis) * (1 - share) + above * share
+    return coarse
+
+
+def gathered(fine: np.ndarray, window: Window, levels: int, cells: Sequence[int]) -> np.ndarray:
+    """The transpose of `interpolated`: sums (C, \\*cells of `around`) of the window of an image."""
+    for axis, (part, n) in enumerate(zip(window, cells, strict=True), 1):
+        low, share = _place(part, n - 1, levels, fine.ndim - axis)
+        starts = np.flatnonzero(np.diff(low, prepend=-1))
+        after = np.add.reduceat(fine * share, starts, axis)
+        fine = np.add.reduceat(fine * (1 - share), starts, axis)
+        one: Any = [(0, 0)] * fine.ndim
+        one[axis] = (0, 1)
+        fine = np.pad(fine, one)
+        fine[(slice(None),) * axis + (slice(1, None),)] += after
+    return fine
+
+
+def around(window: Window, levels: int, cells: Sequence[int]) -> tuple[slice, ...]:
+    """The cells that `gathered` returns; the last one may lie outside, and is then zero."""
+    found = []
+    for part, n in zip(window, cells, strict=True):
+        low, _ = _place(part, n - 1, levels, 0)
+        found.append(slice(int(low[0]), int(low[-1]) + 2))
+    return tuple(found)
+
+
+def _place(part: slice, last: int, levels: int, after: int) -> tuple[np.ndarray, np.ndarray]:
+    """The cell at or before each pixel, and the share of the next one, with ``after`` more axes."""
+    place = (np.arange(part.start, part.stop) + 0.5) / 2.0**levels - 0.5
+    place = np.clip(place, 0, last)
+    low = place.astype(int)
+    return low, (place - low).reshape(-1, *(1,) * (after - 1 if after else 0))
+
+
+def cells_of(core: Sequence[slice], levels: int) -> tuple[slice, ...]:
+    """The blocks of a core, which begins at a multiple of their size."""
+    block = 2**levels
+    return tuple(slice(c.start // block, -(-c.stop // block)) for c in core)
