@@ -28,8 +28,8 @@ dots = {
 def draw(axes, points, radii=result.radii):
     """Draw round dots to scale."""
     size = 2 * radii
-    place = {"offsets": points[:, ::-1], "offset_transform": axes.transData}
-    discs = EllipseCollection(size, size, 0 * size, units="xy", color="black", lw=0, **place)
+    place = {"offsets": points[:, ::-1], "offset_transform": axes.transData, "linewidth": 0}
+    discs = EllipseCollection(size, size, 0 * size, units="xy", color="black", **place)
     axes.add_collection(discs)
     axes.set(xlim=(-0.5, 511.5), ylim=(511.5, -0.5), aspect="equal", xticks=[], yticks=[])
 

@@ -157,8 +157,10 @@ def _report(record: Record, objects: np.ndarray, num_bands: int, unit: str) -> N
         if not len(own):
             continue
         low, middle, high = np.quantile(own["diameter"], [0, 0.5, 1])
-        count = "1 object" if len(own) == 1 else f"{len(own)} objects"
-        sizes = f"diameter {low:.3g} to {high:.3g} {unit}, median {middle:.3g}"
+        count, sizes = "1 object", f"diameter {low:.3g} {unit}"
+        if len(own) > 1:
+            count = f"{len(own)} objects"
+            sizes = f"diameter {low:.3g} to {high:.3g} {unit}, median {middle:.3g}"
         bright, dark = np.sum(own["contrast"] > 0), np.sum(own["contrast"] < 0)
         record.lines.append(
             (f"band {band + 1}", f"{count} ({bright} bright, {dark} dark), {sizes}")
