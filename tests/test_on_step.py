@@ -177,6 +177,10 @@ CASES = {
             LARGE, edges=[0.05], t_max=0.2, num_steps=3, memory="20MB", **given
         ),
     ),
+    "steepest.tiled.inpaint": Case(
+        lambda **given: steepest.tiled.inpaint(COLOUR[..., 0], KNOWN, memory="20MB", **given),
+        finite=False,
+    ),
     "steepest.tiled.threshold_rof": Case(
         lambda **given: steepest.tiled.threshold_rof(LARGE / 255, 0.1, memory="20MB", **given),
         finite=False,
