@@ -14,6 +14,7 @@ import numpy as np
 from ..core.compiled import exact_helper, exact_kernel
 
 _SNAP = 1e-6  # a flux as near to its bound as this is set to it; u is computed afterwards
+_MORE = 1 + 1e-9  # for the rounding of sums
 _CHUNK = 64  # pixels of a row that are looked at together; most have nothing of interest
 
 
@@ -220,6 +221,104 @@ def reach(margin, around, seeds, part, radius):
                 distance[j] = cost
                 heapq.heappush(heap, (cost, j))
     return distance < np.inf
+
+
+@exact_helper
+def _root(parent, i):
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@exact_helper
+def _join(parent, budget, i, j):
+    """Join the clusters of two pixels; whether they were different."""
+    first, second = _root(parent, i), _root(parent, j)
+    if first == second:
+        return False
+    parent[second] = first
+    budget[first] += budget[second]
+    return True
+
+
+@exact_helper
+def _grow(gain, around, parent, budget, owner, distance):
+    """Reach what each cluster can pay for; whether clusters that met were joined."""
+    distance[:] = np.inf
+    heap = [(0.0, 0)]
+    heap.pop()
+    for i in range(gain.size):
+        if gain[i] >= 0:
+            owner[i], distance[i] = i, 0.0
+            heapq.heappush(heap, (0.0, i))
+    joined = False
+    while len(heap) > 0:
+        so_far, i = heapq.heappop(heap)
+        if so_far > distance[i]:
+            continue
+        for a in range(around.shape[0]):
+            j = around[a, i]
+            if j < 0:
+                continue
+            if distance[j] < np.inf:
+                joined |= _join(parent, budget, owner[i], owner[j])
+            cost = so_far + max(-gain[j], 0.0)
+            if cost < distance[j] and cost <= budget[_root(parent, owner[i])] * _MORE:
+                owner[j], distance[j] = owner[i], cost
+                heapq.heappush(heap, (cost, j))
+    return joined
+
+
+@exact_helper
+def _meet(gain, around, parent, budget, owner, distance):
+    """Join clusters that together can pay for a pixel between them; whether there were any."""
+    joined = False
+    left, found = np.empty(around.shape[0]), np.empty(around.shape[0], np.int64)
+    for x in range(gain.size):
+        if distance[x] < np.inf:
+            continue
+        count = 0
+        for a in range(around.shape[0]):
+            i = around[a, x]
+            if i < 0 or distance[i] == np.inf:
+                continue
+            root = _root(parent, owner[i])
+            here = budget[root] * _MORE - distance[i]
+            for k in range(count):
+                if found[k] == root:
+                    left[k] = max(left[k], here)
+                    break
+            else:
+                found[count], left[count] = root, here
+                count += 1
+        if count > 1 and left[:count].sum() * _MORE >= -gain[x]:
+            for k in range(1, count):
+                joined |= _join(parent, budget, found[0], found[k])
+    return joined
+
+
+@exact_kernel
+def clusters(gain, around):
+    """The pixels in reach of those with a gain, and the largest budget of a cluster of them.
+
+    A cluster begins as a pixel whose ``gain`` is not negative, and has a budget of this gain. It
+    reaches the pixels to which a path costs no more than its budget; a pixel costs ``-gain``.
+    Clusters that touch, or can pay together for a pixel between them, become one, and add their
+    budgets. ``around`` (neighbours, n) are the places of the neighbours, or -1.
+    """
+    parent, budget = np.arange(gain.size), np.maximum(gain, 0.0)
+    owner, distance = np.zeros(gain.size, np.int64), np.empty(gain.size)
+    joined = True
+    while joined:
+        joined = _grow(gain, around, parent, budget, owner, distance)
+        if not joined:
+            joined = _meet(gain, around, parent, budget, owner, distance)
+    largest = 0.0
+    for i in range(gain.size):
+        if gain[i] >= 0:
+            largest = max(largest, budget[_root(parent, i)])
+    return distance < np.inf, largest
 
 
 @exact_kernel

@@ -10,6 +10,7 @@ less energy than ``-sum (u - level)+``. ``{u > level}`` exceeds this by its lack
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,11 +19,12 @@ import numpy as np
 from ..convex.energy import Energy
 from ..core.namespace import Array, to_float64
 from .classes import class_means, kmeans, rest
-from .kernels import deficits, flow_of, numbered, potential, reach, ties
+from .kernels import clusters, deficits, flow_of, numbered, potential, reach, ties
 
 _EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
 NEAR = 1e-6  # relative to the range of the image: pixels that are almost at a level
+_MORE = 1 + 1e-9  # for the rounding of sums
 _MOST_ROUNDS = 100  # of the refinement of the doubtful pixels; each of them is a valid end
 
 
@@ -183,27 +185,29 @@ class Level:
     def doubtful(self) -> tuple[np.ndarray, int]:
         """The pixels where an exact minimiser may differ, and how many can do so at once.
 
-        Where the set and a minimiser differ on a connected part C, the sum of ``|u - level|`` over
-        C is at most what the contour faces that touch C lack. So C lies within this distance of
-        such a face, where each pixel is as long as its ``|u - level|``. The same holds with the
-        faces that touch one connected part of these pixels, and so on.
+        See `doubtful`.
         """
         reached = np.zeros(self.state.u.shape, bool)
         if self.gap == 0:
             return reached, 0
-        margin = margins(self.state.u, self.level, self.near, self.rounding)
-        nodes = np.flatnonzero(margin <= self.gap)
-        links = Links(self.ends, self.amounts, self.slack)
-        found, wrong = doubtful(
-            nodes, margin.ravel()[nodes], self.state.u.shape, self.state.faces.offsets, links
-        )
-        reached.ravel()[nodes[found]] = True
+        margin = margins(self.state.u, self.level, self.near, self.rounding).ravel()
+
+        def pick(most: float) -> tuple[np.ndarray, np.ndarray]:
+            near = margin <= most
+            near[self.ends] = True
+            nodes = np.flatnonzero(near)
+            return nodes, margin[nodes]
+
+        links = Links(self.ends, self.amounts)
+        offsets = self.state.faces.offsets
+        nodes, wrong = doubtful(pick, self.state.u.shape, offsets, links, self.gap)
+        reached.ravel()[nodes] = True
         return reached, wrong
 
 
 def total_gap(lack: float, slack: float) -> float:
     """The most by which the energy of a set may exceed the least one."""
-    return lack * (1 + 1e-9) + slack
+    return lack * _MORE + slack
 
 
 def slack_of(count: int, total: float, rounding: float) -> float:
@@ -212,56 +216,76 @@ def slack_of(count: int, total: float, rounding: float) -> float:
 
 
 def margins(u: np.ndarray, level: float, near: float, rounding: float) -> np.ndarray:
-    """How far each pixel is from the level, at least."""
+    """How far each pixel is from the level, at least; negative where it may gain by a change."""
     margin = np.abs(u - level)
-    return np.where(margin <= near, 0.0, margin - rounding)
+    return np.where(margin <= near, -2 * (margin + rounding), margin - rounding)
 
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """The contour faces that lack flow: pixels (n, 2), what they lack (n,), and the slack."""
+    """The contour faces that lack flow: pixels (n, 2), and what they lack (n,)."""
 
     ends: np.ndarray
     amounts: np.ndarray
-    slack: float
 
     def lacks(self, part: np.ndarray, count: int) -> np.ndarray:
         """What the faces that touch each part lack. ``part`` has a 0 at its end, for no pixel."""
         first, second = part[self.ends[:, 0]], part[self.ends[:, 1]]
         second = np.where(second == first, 0, second)
         total = np.bincount(first, self.amounts, count + 1)
-        total = total + np.bincount(second, self.amounts, count + 1)
-        return total[1:] * (1 + 1e-9) + self.slack
+        return (total + np.bincount(second, self.amounts, count + 1))[1:]
 
 
 def doubtful(
-    nodes: np.ndarray,
-    margin: np.ndarray,
+    pick: Callable[[float], tuple[np.ndarray, np.ndarray]],
     shape: tuple[int, ...],
     offsets: np.ndarray,
     links: Links,
+    gap: float,
 ) -> tuple[np.ndarray, int]:
-    """Which pixels are doubtful, and how many can be wrong at once (see `Level.doubtful`).
+    """Which pixels are doubtful (flat indices), and how many can be wrong at once.
 
-    ``nodes`` are the flat indices, increasing, of all pixels whose ``margin`` is at most the gap;
-    no other pixel can be doubtful.
+    ``pick(most)`` returns the flat indices, increasing, and margins of all pixels whose margin is
+    at most ``most``, and of all ends of ``links``.
+
+    A pixel *gains* what its faces lack less its margin. Where the set and a minimiser differ on a
+    connected part C, the gains in C add up to zero at least. So C lies in one of the `clusters`
+    that grow from the pixels with a positive gain. Also, the margins in C add up to at most what
+    the faces that touch C lack, each counted once. This makes the clusters smaller. The proof is in
+    docs/certificate.
     """
-    around = _neighbours(nodes, shape, offsets)
-    links = Links(_places(nodes, links.ends), links.amounts, links.slack)
-    seeds = np.concatenate([links.ends[links.ends >= 0], np.flatnonzero(margin == 0)])
-    part = np.ones(nodes.size, np.int32)
-    radius = np.array([total_gap(float(links.amounts.sum()), links.slack)])
-    reached, before = np.zeros(nodes.size, bool), -1
-    for _ in range(_MOST_ROUNDS if seeds.size else 0):
-        reached = reach(margin, around, seeds, part, radius)
+    most = 0.0
+    while True:
+        nodes, margin = pick(most)
+        around = _neighbours(nodes, shape, offsets)
+        ends = _places(nodes, links.ends)
+        lack = np.bincount(ends.ravel(), np.repeat(links.amounts, 2), nodes.size)
+        reached, largest = clusters(lack * _MORE - margin, around)
+        widest = len(around) * largest  # clusters that meet at a pixel pay no more for it
+        if min(widest, gap) <= most:
+            break
+        most = min(1.5 * widest, gap)
+    return _refined(nodes, margin, around, Links(ends, links.amounts), reached)
+
+
+def _refined(
+    nodes: np.ndarray, margin: np.ndarray, around: np.ndarray, links: Links, reached: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """The reached pixels that remain if each part has what its own faces lack."""
+    cost, ties = np.maximum(margin, 0.0), np.maximum(-margin, 0.0)
+    seeds = np.concatenate([links.ends.ravel(), np.flatnonzero(cost == 0)])
+    before, part, radius = -1, np.zeros(nodes.size, np.int32), np.zeros(0)
+    for _ in range(_MOST_ROUNDS):
         now = int(np.count_nonzero(reached))
         if now in (0, before):
             break
         part, count = numbered(reached, around)
-        radius, before = links.lacks(np.append(part, 0), count), now
+        radius = links.lacks(np.append(part, 0), count) + np.bincount(part, ties, count + 1)[1:]
+        radius, before = radius * _MORE, now
+        reached = reach(cost, around, seeds, part, radius)
     if not reached.any():
-        return reached, 0
-    return reached, _most_within(margin[reached], part[reached], radius)
+        return nodes[:0], 0
+    return nodes[reached], _most_within(cost[reached], part[reached], radius)
 
 
 def _places(nodes: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -235,13 +235,14 @@ class Tolerances:
 
 @dataclass(frozen=True)
 class Suspects:
-    """Faces that lack flow, (axis, pixel, pixel, amount), and pixels with a margin up to the gap.
+    """Faces that lack flow, (axis, pixel, pixel, amount), their ends, and pixels near the level.
 
-    The latter are (-1, pixel, margin, 0). If there are more than ``most`` rows, one row is
-    returned: (-2, their number, 0, 0).
+    The ends, and the pixels with a margin up to ``near``, are (-1, pixel, margin, 0). If there are
+    more than ``most`` rows, one row is returned: (-2, their number, 0, 0).
     """
 
     of: Tolerances
+    near: float
     most: int
 
     def __call__(self, job: Look, bands: Iterator[Band]) -> np.ndarray:
@@ -252,14 +253,14 @@ class Suspects:
                 band.u, band.q, faces.weights, faces.capacity, faces.offsets, of.level + of.shift,
                 band.f.shape,
             )  # fmt: skip
-            ends = band.flat(ends, band.u.shape)
-            rows.append(np.column_stack([kinds, ends, amounts]))
-            margin = margins(band.own, of.level, of.near, of.rounding)
-            found = np.flatnonzero(margin <= of.gap)
-            places = band.flat(found, band.f.shape)
-            values = margin.ravel()[found]
+            rows.append(np.column_stack([kinds, band.flat(ends, band.u.shape), amounts]))
+            margin = margins(band.u, of.level, of.near, of.rounding)
+            wanted = margin <= self.near
+            wanted.ravel()[ends] = True
+            found = np.flatnonzero(wanted)
             zero = np.zeros(found.size)
-            rows.append(np.column_stack([zero - 1, places, values, zero]))
+            places = band.flat(found, band.u.shape)
+            rows.append(np.column_stack([zero - 1, places, margin.ravel()[found], zero]))
         count = sum(map(len, rows))
         if count > self.most:
             return np.array([[-2.0, count, 0, 0]])

@@ -326,20 +326,34 @@ class _Work:
         if level.gap == 0:
             return None, 0
         setup = self.setup
-        rows = state.look(Suspects(level.of, int(setup.budget / 4 / ROW / len(setup.tiling))))
-        if any(len(each) and each[0, 0] == -2 for each in rows):
-            return None, setup.picture.size
-        every = np.concatenate(rows)
-        pixels, faces = every[every[:, 0] == -1], every[every[:, 0] >= 0]
-        pixels = pixels[np.argsort(pixels[:, 1], kind="stable")]
-        faces = faces[np.lexsort((faces[:, 1], faces[:, 0]))]
-        nodes = pixels[:, 1].astype(np.int64)
-        links = Links(
-            faces[:, 1:3].astype(np.int64), np.ascontiguousarray(faces[:, 3]), level.slack
-        )
+        most = int(setup.budget / 4 / ROW / len(setup.tiling))
+
+        def pick(near: float) -> tuple[np.ndarray, np.ndarray]:
+            pixels = _rows(state, Suspects(level.of, near, most))[1]
+            nodes, places = np.unique(pixels[:, 1].astype(np.int64), return_index=True)
+            return nodes, pixels[places, 2]
+
         shape = volume(np.broadcast_to(np.int8(0), setup.tiling.space)).shape
         offsets = Faces.of(setup.energy, setup.tiling.space, 1.0).offsets
-        margin = np.ascontiguousarray(pixels[:, 2])
-        reached, wrong = doubtful(nodes, margin, shape, offsets, links)
-        setup.workspace.put(name, 0, nodes[reached])
+        try:
+            faces = _rows(state, Suspects(level.of, 0.0, most))[0]
+            faces = faces[np.lexsort((faces[:, 1], faces[:, 0]))]
+            links = Links(faces[:, 1:3].astype(np.int64), np.ascontiguousarray(faces[:, 3]))
+            nodes, wrong = doubtful(pick, shape, offsets, links, level.gap)
+        except _TooMany:
+            return None, setup.picture.size
+        setup.workspace.put(name, 0, nodes)
         return name, wrong
+
+
+class _TooMany(Exception):
+    """More suspects than fit in memory."""
+
+
+def _rows(state: TiledState, task: Suspects) -> tuple[np.ndarray, np.ndarray]:
+    """The faces and the pixels that were found."""
+    rows = state.look(task)
+    if any(len(each) and each[0, 0] == -2 for each in rows):
+        raise _TooMany
+    every = np.concatenate(rows)
+    return every[every[:, 0] >= 0], every[every[:, 0] == -1]
