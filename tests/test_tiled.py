@@ -209,9 +209,9 @@ def test_interrupted_work_resumes(tmp_path):
 
 def test_work_goes_on_with_other_memory_and_workers_but_not_with_another_image(tmp_path):
     image = noisy((256, 256), np.float32)
-    whole = tiled.denoise_tv(image, 0.1, memory="12MB", halo=24, num_workers=2)
+    whole = tiled.denoise_tv(image, 0.1, memory="18MB", halo=24, num_workers=2)
     tiled.denoise_tv(
-        image, 0.1, memory="12MB", halo=24, num_workers=2, work=tmp_path / "w",
+        image, 0.1, memory="18MB", halo=24, num_workers=2, work=tmp_path / "w",
         on_step=lambda step: step.stage == "pass 2",
     )  # fmt: skip
     other = image.copy()
