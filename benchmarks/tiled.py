@@ -123,14 +123,23 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
                 result = steepest.tiled.tv_flow(
                     image.array, 0.1, target, num_steps=arguments.flow, **options
                 )
+            elif arguments.segment:
+                result = steepest.tiled.threshold_rof(
+                    image.array, 0.1, arguments.segment, out.array, max_num_iter=300, **options
+                )
             else:
                 result = steepest.tiled.denoise_tv(image.array, 0.1, out.array, **options)
             stages.append(f"pyramid after {perf_counter() - start:.1f} s")
     wall, used = perf_counter() - start, os.times()
     seconds = used.user + used.system - cpu.user - cpu.system
     pixels = arguments.size**2
+    if arguments.segment:
+        proof = {"num_doubtful": result.num_doubtful, "doubtful_bound": result.doubtful_bound}
+    else:
+        proof = {"psnr_bound": round(float(np.min(result.psnr_bound)), 2)}
+    flow, segment = f"flow, {arguments.flow} steps", f"segment, {arguments.segment} classes"
     return {
-        "what": f"flow, {arguments.flow} steps" if arguments.flow else "denoise",
+        "what": flow if arguments.flow else segment if arguments.segment else "denoise",
         "size": arguments.size,
         "how": "in memory" if arguments.in_memory else f"tiles, {arguments.memory}",
         "workers": arguments.workers,
@@ -139,7 +148,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         "wall_ns_per_pixel": round(1e9 * wall / pixels, 1),
         "cpu_ns_per_pixel": round(1e9 * seconds / pixels, 1),
         "gap": float(np.max(result.gap)),
-        "psnr_bound": round(float(np.min(result.psnr_bound)), 2),
+        **proof,
         "iterations": int(result.iterations),
         "stages": stages,
         **{key: round(value) for key, value in peak.stop().items()},
@@ -168,7 +177,9 @@ def main() -> None:
     parser.add_argument("--memory", default="2GB")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--flow", type=int, default=0, metavar="STEPS")
-    parser.add_argument("--in-memory", action="store_true")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--segment", type=int, default=0, metavar="CLASSES", help="by tiles only")
+    either.add_argument("--in-memory", action="store_true")
     parser.add_argument("--make", action="store_true", help="make the image only")
     parser.add_argument("--folder", default="/tmp/tiled")
     found = run(parser.parse_args())

@@ -1,8 +1,5 @@
 """Labels by tiles: those of one piece, with the same proof."""
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-
 import numpy as np
 import pytest
 import zarr
@@ -150,16 +147,6 @@ def test_interrupted_segmentation_resumes(tmp_path, stage):
     if stage == "pass 2":
         assert again.count("pass 1") == 0
     assert not (tmp_path / "w").exists()
-
-
-def test_processes_give_the_same_labels():
-    image = blobs((150, 160), np.uint8)
-    here = tiled.threshold_rof(image, 0.2, 3, **SMALL)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        there = tiled.threshold_rof(image, 0.2, 3, executor=pool, num_threads=1, **SMALL)
-    assert np.array_equal(there.labels, here.labels)
-    assert np.array_equal(there.thresholds, here.thresholds)
-    assert there.energy == here.energy
 
 
 def test_constant_and_thresholded_images():

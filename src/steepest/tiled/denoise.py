@@ -67,7 +67,8 @@ def denoise_tv(
         Pixels around each tile, and about the number of iterations of one pass over the image. The
         default is chosen from 16 to 144 such that the least is computed twice.
     memory : int or str
-        Main memory to use, in bytes or as "2GB", for all workers of this machine together.
+        Main memory to use, in bytes or as "2GB", for all threads together. From 300 MB on, Python
+        and its libraries, which need 180 MB, are included.
     work : path, optional
         An empty or new folder for arrays between two passes, on a disk that all workers share. For
         a 2-D image in float32, they take about 40 bytes for each value. If the work is interrupted,

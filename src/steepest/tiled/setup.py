@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,14 +27,22 @@ from ..flows.problem import scale_of
 from .passes import Passes, Stopped, crew
 from .picture import Kept, Picture, check_picture, deliver, folder_of, stored
 from .task import Coarse, Survey, run_survey
-from .windows import Tiling, align_of, bytes_of, halo_share, make_tiling
+from .windows import (
+    Tiling,
+    align_of,
+    bytes_of,
+    bytes_per_value,
+    halo_share,
+    make_tiling,
+    mb_for,
+    share_of,
+)
 from .workspace import open_workspace
 
 _HALOS = (144, 96, 80, 64, 48, 32, 24, 16)
 USUAL = 72  # iterations that many images need
 PER_STEP = 12  # iterations that a step of a flow needs
 _PASS = 60  # reading and writing of a pass takes about as long as so many iterations (measured)
-_COARSE_BYTES = 64  # of the solver on the coarse grid, per pixel
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -108,13 +117,13 @@ class Setup:
         threads = resolve_num_threads(num_threads)
         self.workers = threads if num_workers is None else check_count(num_workers, "num_workers")
         self.budget = check_memory(memory)
+        self._executor, self._threads, self._solvers = executor, threads, self.workers
         self._iterations = iterations  # that the whole work is expected to take
         self._unused = PER_STEP if iterations > USUAL else 0  # a pass takes whole steps only
-        self.halo, self.tiling = self._choose()
+        self._choose([self.workers] if executor else range(1, self.workers + 1))
         described = (picture.shape, str(picture.array.dtype), channel_axis, self.steps)
         self.signature = f"{signature} {described} {halo}"
-        self._work, self._beside, self._executor = work, folder_of(beside, image), executor
-        self._threads = 1 if executor is None else threads
+        self._work, self._beside = work, folder_of(beside, image)
         self.report = Reporter(on_step)
         self._stack, self._largest, self._mean_weights = ExitStack(), 0.0, None
 
@@ -138,26 +147,33 @@ class Setup:
         self._stack.__exit__(kind, *error)
         return kind is Stopped
 
-    def _choose(self) -> tuple[int, Tiling]:
-        """Halo and tiles: those with the least work for each iteration that fit in memory."""
-        picture, found = self.picture, []
-        share = self.budget // 2, self.workers
+    def _choose(self, counts: Sequence[int]) -> None:
+        """Choose halo, tiles and one of these numbers of workers: the fastest that fit in memory.
+
+        Instead of several small tiles at a time, with wide halos, there may be fewer large ones,
+        on each of which several threads iterate.
+        """
+        picture, found, share = self.picture, [], share_of(self.budget)
         error: InputError | None = None
-        for halo in _HALOS if self._given_halo is None else [self._given_halo]:
+        halos = _HALOS if self._given_halo is None else [self._given_halo]
+        for halo, workers in product(halos, reversed(counts)):
             try:
                 item = picture.dtype.itemsize
-                tiling = make_tiling(picture.space, picture.channels, item, halo, *share)
+                tiling = make_tiling(picture.space, picture.channels, item, halo, share, workers)
             except InputError as refused:
                 error = refused
                 continue
-            room = max(halo - 2 - self._unused, 1)
-            passes = math.ceil(self._iterations / room)
-            work = halo_share(tiling, halo) * (self._iterations + _PASS * passes)
-            found.append((work, halo, tiling))
+            passes = math.ceil(self._iterations / max(halo - 2 - self._unused, 1))
+            solvers = workers * (self._solvers // workers)
+            work = self._iterations / solvers + _PASS * passes / workers
+            found.append((halo_share(tiling, halo) * work, halo, -workers, tiling))
         if not found:
             assert error is not None
             raise error
-        return min(found, key=lambda each: each[:2])[1:]
+        _, self.halo, negative, self.tiling = min(found, key=lambda each: each[:3])
+        self.workers = -negative
+        if self._executor is None:
+            self._threads = self._solvers // self.workers
 
     def _resume_tiling(self) -> None:
         """Go on with the tiles of interrupted work, with as many workers as memory allows."""
@@ -165,11 +181,11 @@ class Setup:
         halo, *size = map(int, self.workspace.once(name, np.array([self.halo, *self.tiling.size])))
         self.halo, self.tiling = halo, Tiling(self.tiling.space, tuple(size))
         needed = bytes_of(self.tiling, self.picture.channels, self.picture.dtype.itemsize, halo)
-        fitting = int(self.budget / 2 // needed)
+        fitting = int(share_of(self.budget) // needed)
         if not fitting:
             raise InputError(
-                f"memory: the interrupted work has tiles that need {math.ceil(2 * needed / 1e6)} "
-                "MB; give more memory, or another folder"
+                f"memory: the interrupted work has tiles that need {mb_for(needed)} MB; "
+                "give more memory, or another folder"
             )
         self.workers = min(self.workers, fitting)
 
@@ -214,7 +230,7 @@ class Setup:
     def use_double(self) -> None:
         """Compute in float64, on smaller tiles."""
         self.picture = replace(self.picture, double=True)
-        self.halo, self.tiling = self._choose()
+        self._choose([self.workers])
         self._resume_tiling()
 
     def survey(self, levels: int) -> tuple[Facts, np.ndarray]:
@@ -274,12 +290,13 @@ class Setup:
         return facts, means, scale
 
     def coarse_levels(self) -> int:
-        """How often the grid is halved until a third of the memory suffices to solve on it."""
+        """How often the grid is halved until there is memory to solve on it."""
         levels, shape = 1, self.tiling.space
+        most = share_of(self.budget) / bytes_per_value(len(shape), self.picture.dtype.itemsize)
         while 2**levels < align_of(shape):
             shape = tuple(-(-n // 2) for n in shape)
             pixels = math.prod(shape) * self.picture.channels
-            if pixels * _COARSE_BYTES <= self.budget / 3 or max(shape) == 1:
+            if pixels <= most or max(shape) == 1:
                 break
             levels += 1
         return int(self.workspace.once("levels", np.array(levels)))
@@ -299,7 +316,7 @@ class Setup:
         coarse = Coarse(f"coarse-{means.dtype}", levels)
         if self.workspace.get(coarse.name, 0) is None:
             energy = self.coarse_energy(levels)
-            dual = make_dual(means, energy.on(means, energy.steps), self.workers)
+            dual = make_dual(means, energy.on(means, energy.steps), self._solvers)
             solve_step(dual, tau, Goal(tol, 500), Momentum(), cold=True)
             self.workspace.put(coarse.name, 0, dual.flux)
         return coarse

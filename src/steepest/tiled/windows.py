@@ -9,8 +9,6 @@ from itertools import product
 
 from ..core.errors import InputError
 
-_BYTES = 12  # numbers that a tile of an image holds per value: state, copies, what is read
-
 Window = tuple[slice, ...]
 
 
@@ -98,8 +96,8 @@ def make_tiling(
         size -= align
     if needed(size) > memory:
         raise InputError(
-            f"memory: tiles with a halo of {halo} pixels need {math.ceil(2 * needed(size) / 1e6)} "
-            f"MB for {workers} workers; give more memory, fewer workers or a smaller halo"
+            f"memory: tiles with a halo of {halo} pixels need {mb_for(needed(size))} MB for "
+            f"{workers} workers; give more memory, fewer workers or a smaller halo"
         )
     return tiling(size)
 
@@ -108,7 +106,24 @@ def bytes_of(tiling: Tiling, channels: int, itemsize: int, halo: int) -> float:
     """The memory that a worker needs for one tile."""
     pairs = zip(tiling.space, tiling.size, strict=True)
     pixels = math.prod(min(n, m + 2 * halo) for n, m in pairs)
-    return pixels * _BYTES * itemsize * channels * (1 if len(tiling.space) < 3 else 4 / 3)
+    return pixels * bytes_per_value(len(tiling.space), itemsize) * channels
+
+
+def bytes_per_value(ndim: int, itemsize: int) -> int:
+    """The memory of a solver, per value of the image: fluxes three times, and images (measured)."""
+    return (6 * max(ndim, 2) + 6) * itemsize
+
+
+def share_of(memory: int) -> int:
+    """What tiles may hold: Python and its libraries need 180 MB, and freed memory is not all
+    given back. Below 300 MB, those 180 MB come on top.
+    """
+    return int(max(0.75 * memory - 125e6, memory / 3))
+
+
+def mb_for(needed: float) -> int:
+    """The memory in MB with which tiles may hold ``needed`` bytes."""
+    return math.ceil(min((needed + 125e6) / 0.75, 3 * needed) / 1e6)
 
 
 def halo_share(tiling: Tiling, halo: int) -> float:
