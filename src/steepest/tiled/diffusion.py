@@ -39,6 +39,7 @@ from .windows import align_of
 from .workspace import read
 
 _HALO = 62  # the halo for which tiles are chosen, less two pixels
+_HEAVIER = 1.5  # the multigrid solver needs about 150 bytes per pixel (measured)
 _FINER = 0.1  # tiles are solved to this share of the tolerance
 _COARSE = 1e-4  # relative residual on the coarse grid
 _PATIENCE = 3  # passes without a smaller residual
@@ -118,7 +119,15 @@ def inpaint(
     tol, most = check_number(tol, "tol", positive=True), check_count(max_num_iter, "max_num_iter")
     raises, name = check_flag(raise_on_failure, "raise_on_failure"), f"inpaint {tol} {most}"
     setup = Setup(
-        image, out, TotalVariation(), name, double=True, iterations=_HALO, fields=1, **options
+        image,
+        out,
+        TotalVariation(),
+        name,
+        double=True,
+        iterations=_HALO,
+        fields=1,
+        heavier=_HEAVIER,
+        **options,
     )
     marks = _marks(known, unknown, setup.picture)
     out, status, solution = check_out(out, setup.picture, ()), Status.STOPPED, None

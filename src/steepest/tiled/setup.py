@@ -74,6 +74,7 @@ class Setup:
         iterations: int = USUAL,
         results: int = 1,
         fields: int | None = None,
+        heavier: float = 1.0,
         *,
         weights: Any = None,
         spacing: float | Sequence[float] | None = None,
@@ -98,6 +99,7 @@ class Setup:
             )
         # numbers per value that are kept between two passes: data and a flux with its momentum
         self._fields = 2 * len(picture.space) + 1 if fields is None else fields
+        self._heavier = heavier  # memory that a tile needs, compared with denoising
         self._results = results
         self._given_halo = None if halo is None else check_count(halo, "halo", least=8, most=4096)
         self._range = data_range
@@ -145,7 +147,7 @@ class Setup:
         error: InputError | None = None
         for halo in _HALOS if self._given_halo is None else [self._given_halo]:
             try:
-                item = picture.dtype.itemsize
+                item = self._heavier * picture.dtype.itemsize
                 tiling = make_tiling(picture.space, picture.channels, item, halo, *share)
             except InputError as refused:
                 error = refused
@@ -164,7 +166,8 @@ class Setup:
         name = f"tiles-{self.picture.dtype.name}"
         halo, *size = map(int, self.workspace.once(name, np.array([self.halo, *self.tiling.size])))
         self.halo, self.tiling = halo, Tiling(self.tiling.space, tuple(size))
-        needed = bytes_of(self.tiling, self.picture.channels, self.picture.dtype.itemsize, halo)
+        item = self._heavier * self.picture.dtype.itemsize
+        needed = bytes_of(self.tiling, self.picture.channels, item, halo)
         fitting = int(self.budget / 2 // needed)
         if not fitting:
             raise InputError(
