@@ -118,7 +118,14 @@ def inpaint(
     tol, most = check_number(tol, "tol", positive=True), check_count(max_num_iter, "max_num_iter")
     raises, name = check_flag(raise_on_failure, "raise_on_failure"), f"inpaint {tol} {most}"
     setup = Setup(
-        image, out, TotalVariation(), name, double=True, iterations=_HALO, fields=1, **options
+        image,
+        out,
+        TotalVariation(),
+        name,
+        double=True,
+        iterations=_HALO,
+        fields=1,
+        **options,
     )
     marks = _marks(known, unknown, setup.picture)
     out, status, solution = check_out(out, setup.picture, ()), Status.STOPPED, None
