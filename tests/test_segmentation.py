@@ -15,7 +15,9 @@ from steepest.grid.components import connected
 from steepest.segmentation import chan_vese, cut, regions, threshold_rof
 from steepest.segmentation.classes import kmeans
 from steepest.segmentation.constant import flow_to_mean
+from steepest.segmentation.inputs import inputs_of
 from steepest.segmentation.proof import Faces, State
+from steepest.segmentation.rof import Rof
 
 ANISOTROPIC = dict(isotropic=False)
 
@@ -115,6 +117,55 @@ def test_all_labelings_of_a_tiny_image():
         assert result.gap == 0
         assert result.energy == pytest.approx(least, abs=1e-12)
         assert energy(result.labels, unary, 0.1) == pytest.approx(least, abs=1e-12)
+
+
+def early_level(image, strength, level, limit, connectivity=1):
+    """What the flux after ``limit`` iterations proves about a level."""
+    states = []
+
+    def look(state, gap):
+        states[:] = [state]
+        return False
+
+    energy = inputs_of(image, connectivity=connectivity).energy
+    Rof(image, energy, max_num_iter=limit, num_threads=1).solve(strength, look)
+    return states[0].prove(level)
+
+
+@pytest.mark.parametrize("connectivity", [1, 2])
+def test_minimisers_of_tiny_images_differ_only_where_labels_are_doubtful(connectivity):
+    random = np.random.default_rng(connectivity)
+    sets, doubted = np.array(list(product([False, True], repeat=12))).reshape(-1, 3, 4), 0
+    for _ in range(60):
+        f = random.integers(-4, 5, (3, 4)).astype(float)
+        found = early_level(f, float(random.integers(1, 4)), 0.0, 2, connectivity)
+        faces, energies = found.state.faces, -(sets * f).sum((1, 2))
+        for (_, dy, dx), capacity in zip(faces.offsets, faces.capacity, strict=True):
+            for y, x in product(range(3), range(4)):
+                if 0 <= y + dy < 3 and 0 <= x + dx < 4:
+                    energies = energies + capacity * (sets[:, y, x] != sets[:, y + dy, x + dx])
+        wrong = sets[energies <= energies.min() + 1e-9] != found.inside
+        doubtful, bound = found.doubtful()
+        assert not np.any(wrong & ~doubtful)
+        assert wrong.sum((1, 2)).max() <= bound
+        doubted += doubtful.sum()
+    assert 0 < doubted < 60 * 12
+
+
+def test_doubt_does_not_depend_on_what_is_far_away():
+    """Copies of an image, with walls between them that doubt cannot cross, are like one copy."""
+    image = np.random.default_rng(3).normal(0.5, 0.2, (48, 48))
+    alone = early_level(image, 0.05, 0.5, 20).state
+    sides = ((0, 0), (0, 0), (4, 4))
+    f = np.pad(alone.f, sides, constant_values=50.0)
+    q = np.pad(alone.q, ((0, 0), *sides))
+    found, bound = State.of(f, alone.faces, q).prove(0.5).doubtful()
+    many = State.of(np.tile(f, 30), alone.faces, np.tile(q, 30)).prove(0.5)
+    assert many.gap > 1  # as a radius, this would make all pixels of the copies doubtful
+    every, largest = many.doubtful()
+    assert 0 < found.sum() < found.size / 5
+    assert np.array_equal(every, np.tile(found, 30))
+    assert largest == 30 * bound
 
 
 @pytest.mark.parametrize("values", ["denoised", "image"])

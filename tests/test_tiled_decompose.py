@@ -21,7 +21,7 @@ def picture(shape, dtype=np.uint8, seed=0):
 def test_bands_add_up_to_the_image_and_do_not_depend_on_tiles(shape, dtype):
     image, axis = picture(shape, dtype), -1 if shape[-1] == 2 else None
     options = dict(edges=EDGES, t_max=0.3, num_steps=12, channel_axis=axis, halo=24)
-    memory = "25MB" if len(shape) == 2 else "80MB"
+    memory = "25MB" if len(shape) == 2 else "120MB"
     small = tiled.decompose(image, memory=memory, num_threads=1, **options)
     large = tiled.decompose(image, memory="1GB", num_threads=2, **options)
     assert np.array_equal(small.out, large.out)

@@ -101,8 +101,8 @@ def inpaint(
 
     Notes
     -----
-    The result depends on the tiles, and therefore on ``memory``, within the tolerance. It does not
-    depend on ``executor`` and the number of workers. The start is the solution for averages of the
+    The result depends on the tiles within the tolerance, and therefore on ``memory`` and, if memory
+    is short, on ``executor`` and ``num_workers``. The start is the solution for averages of the
     known pixels over blocks. After each pass, the residual is averaged and corrected on the same
     coarse grid, with the step length that decreases the energy most.
 
