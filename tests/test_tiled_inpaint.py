@@ -164,10 +164,10 @@ def test_interrupted_work_resumes(tmp_path, stage):
 
 def test_processes_give_the_same_result():
     image, known = smooth((150, 200)), sparse((150, 200))
-    options = {**SMALL, "num_workers": 1}  # and so the same tiles
+    options = {**SMALL, "num_workers": 1, "num_threads": 1}  # and so the same tiles
     one = tiled.inpaint(image, known, **options)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        many = tiled.inpaint(image, known, executor=pool, num_threads=1, **options)
+        many = tiled.inpaint(image, known, executor=pool, **options)
     assert np.array_equal(many.image, one.image)
     assert many.residual == one.residual
 

@@ -37,7 +37,7 @@ EPILOG = """\
 examples:
   steepest phase sample:interferogram --strength 0.35     writes interferogram_denoised.tif
   steepest phase scan.tif --strength 0.3 --picture p.png  also a picture, before and after
-  steepest phase hologram.png --period 256 --strength 0.5 8-bit phases: 256 is 0 again
+  steepest phase holo.png --period 256 --strength 0.5     8-bit phases: 256 is 0 again
   steepest phase a.tif --strength 0.1 --second-order 0.2  keeps slopes, without staircases
   steepest phase echoes.tif --pages --strength 0.3        each page of a time series
 
