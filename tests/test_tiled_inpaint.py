@@ -168,8 +168,8 @@ def test_processes_give_the_same_result():
     one = tiled.inpaint(image, known, **options)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         many = tiled.inpaint(image, known, executor=pool, **options)
-    assert np.array_equal(many.image, one.image)
-    assert many.residual == one.residual
+    np.testing.assert_allclose(many.image, one.image, rtol=0, atol=1e-10)
+    assert many.residual == pytest.approx(one.residual, rel=1e-4)
 
 
 @settings(max_examples=20, deadline=None)

@@ -102,9 +102,10 @@ def inpaint(
     Notes
     -----
     The result depends on the tiles within the tolerance, and therefore on ``memory`` and, if memory
-    is short, on ``executor`` and ``num_workers``. The start is the solution for averages of the
-    known pixels over blocks. After each pass, the residual is averaged and corrected on the same
-    coarse grid, with the step length that decreases the energy most.
+    is short, on ``executor`` and ``num_workers``; for the same tiles, up to rounding. The start is
+    the solution for averages of the known pixels over blocks. After each pass, the residual is
+    averaged and corrected on the same coarse grid, with the step length that decreases the energy
+    most.
 
     References
     ----------
