@@ -152,9 +152,9 @@ def run_tiled(
                         prefix="steepest-work-", dir=targets[source][0].absolute().parent
                     )
                 )
-            results, certificates, begin = [], [], perf_counter()
+            results, begin = [], perf_counter()
             for number, fixed in enumerate(_items(image, _separate(arguments))):
-                start, name = perf_counter(), f"{stem(source)}-{number}"
+                name = f"{stem(source)}-{number}"
                 frames = _Frames(
                     [
                         Part(outputs[0].array, _at_channel(k, fixed, image, like))
@@ -164,16 +164,10 @@ def run_tiled(
                 )
                 with progress(label, enabled=not arguments.quiet) as on_step:
                     keywords.update(on_step=on_step, work=Path(folder) / name)
-                    result = solve(Part(image.array, fixed), frames, keywords)
-                if certify is None:
-                    certificates.append(certificate(result, perf_counter() - start))
-                results.append(result)
+                    results.append(solve(Part(image.array, fixed), frames, keywords))
             attributes = report(record, results) or {}
-            if certify is None:
-                record.certify(together(certificates))
-            else:
-                proof = certify(results, perf_counter() - begin)
-                record.certify(proof, proves)
+            proof = (certify or _bounds)(results, perf_counter() - begin)
+            record.certify(proof, proves)
             for k, output in enumerate(outputs):
                 output.extra["steepest"] = {
                     "command": arguments.command,
@@ -330,6 +324,11 @@ def at_the_end(flow: Any) -> Any:
     """A flow with its certificate at the last time only, which bounds all earlier errors."""
     last = {name: getattr(flow, name)[-1:] for name in ("times", "error_bound", "psnr_bound")}
     return replace(flow, gap=np.max(flow.gap, keepdims=True), **last)
+
+
+def _bounds(results: Sequence[Any], seconds: float) -> Outcome:
+    """The certificate of several images together."""
+    return together([certificate(result, seconds / len(results)) for result in results])
 
 
 @dataclass(frozen=True)

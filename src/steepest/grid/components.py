@@ -21,7 +21,8 @@ def connected(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 @register_jitable
-def _root(parent, i):
+def root_of(parent, i):
+    """The first element of a part (union-find); paths to it become shorter."""
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -30,7 +31,7 @@ def _root(parent, i):
 
 @register_jitable
 def _join(parent, a, b):
-    a, b = _root(parent, a), _root(parent, b)
+    a, b = root_of(parent, a), root_of(parent, b)
     if a < b:
         parent[b] = a
     else:
@@ -69,7 +70,7 @@ def _label(mask, labels):
     final = np.zeros(count + 1, np.int32)
     found = 0
     for i in range(1, count + 1):
-        root = _root(parent, i)
+        root = root_of(parent, i)
         if root == i:
             found += 1
             final[i] = found

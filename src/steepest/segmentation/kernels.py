@@ -12,6 +12,7 @@ import heapq
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel
+from ..grid.components import root_of
 
 _SNAP = 1e-6  # a flux as near to its bound as this is set to it; u is computed afterwards
 _MORE = 1 + 1e-9  # for the rounding of sums
@@ -224,17 +225,9 @@ def reach(margin, around, seeds, part, radius):
 
 
 @exact_helper
-def _root(parent, i):
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@exact_helper
 def _join(parent, budget, i, j):
     """Join the clusters of two pixels; whether they were different."""
-    first, second = _root(parent, i), _root(parent, j)
+    first, second = root_of(parent, i), root_of(parent, j)
     if first == second:
         return False
     parent[second] = first
@@ -264,7 +257,7 @@ def _grow(gain, around, parent, budget, owner, distance):
             if distance[j] < np.inf:
                 joined |= _join(parent, budget, owner[i], owner[j])
             cost = so_far + max(-gain[j], 0.0)
-            if cost < distance[j] and cost <= budget[_root(parent, owner[i])] * _MORE:
+            if cost < distance[j] and cost <= budget[root_of(parent, owner[i])] * _MORE:
                 owner[j], distance[j] = owner[i], cost
                 heapq.heappush(heap, (cost, j))
     return joined
@@ -283,7 +276,7 @@ def _meet(gain, around, parent, budget, owner, distance):
             i = around[a, x]
             if i < 0 or distance[i] == np.inf:
                 continue
-            root = _root(parent, owner[i])
+            root = root_of(parent, owner[i])
             here = budget[root] * _MORE - distance[i]
             for k in range(count):
                 if found[k] == root:
@@ -317,7 +310,7 @@ def clusters(gain, around):
     largest = 0.0
     for i in range(gain.size):
         if gain[i] >= 0:
-            largest = max(largest, budget[_root(parent, i)])
+            largest = max(largest, budget[root_of(parent, i)])
     return distance < np.inf, largest
 
 
