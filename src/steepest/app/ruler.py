@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..flows.noise import estimate_noise
+
 _NEIGHBOURS = 4  # nodes on either side over which a peak is summed
 _FAINTEST = 0.02  # smallest contrast shown, as a share of the range
 _ABOVE_NOISE = 1.25  # and as a multiple of the standard deviation of the noise
-_MEDIAN = 0.6745  # of the absolute values of a standard normal variable
 
 
 def measure(
@@ -48,15 +49,7 @@ def measure(
 def faintest(values: np.ndarray, limits: tuple[float, float]) -> float:
     """Return the contrast below which a structure of an image (H, W, C) may be noise.
 
-    Noise of standard deviation s gives contrasts of up to 1.15 s in each channel. It is estimated
-    from the median of the diagonal differences in blocks of 2 x 2 pixels (Donoho and Johnstone,
-    Biometrika 81, 1994).
+    Noise of standard deviation s gives contrasts of up to 1.15 s in each channel.
     """
-    least = _FAINTEST * (limits[1] - limits[0])
-    if min(values.shape[:2]) < 2:
-        return least
-    height, width = (length // 2 * 2 for length in values.shape[:2])
-    a, b = values[:height:2, :width:2], values[:height:2, 1:width:2]
-    c, d = values[1:height:2, :width:2], values[1:height:2, 1:width:2]
-    noise = float(np.median(np.abs(a - b - c + d))) / 2 / _MEDIAN
-    return max(least, _ABOVE_NOISE * noise * float(np.sqrt(values.shape[2])))
+    noise = estimate_noise(values, channel_axis=-1) * float(np.sqrt(values.shape[2]))
+    return max(_FAINTEST * (limits[1] - limits[0]), _ABOVE_NOISE * noise)

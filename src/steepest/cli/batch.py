@@ -42,33 +42,36 @@ class Record:
     outcome: Outcome | None = None
     image: Image | None = None
 
+    def tell(self, key: str, text: str, /, **values: Any) -> None:
+        """Add a line to print, and values for JSON."""
+        self.lines.append((key, text))
+        self.values.update(values)
+
     def describe(self, image: Image, *, kept: bool = True) -> None:
         """Add the shape and dtype of the image.
 
         If ``kept`` is True, metadata that the results cannot store will be reported as lost.
         """
         self.image = image if kept else None
-        self.lines.append(("image", describe(image)))
-        self.values.update(
-            shape=list(image.array.shape), dtype=image.array.dtype.name, axes=image.axes
+        array = image.array
+        self.tell(
+            "image", describe(image), shape=array.shape, dtype=array.dtype.name, axes=image.axes
         )
 
     def report_losses(self) -> None:
         """Add the names of the metadata that the first output file cannot store."""
         if self.image is None or not self.outputs:
             return
-        names = not_kept(self.image, self.outputs[0])
+        self.values["not_kept"] = names = not_kept(self.image, self.outputs[0])
         if names:
-            self.lines.append(("not kept", ", ".join(names)))
-        self.values["not_kept"] = names
+            self.tell("not kept", ", ".join(names))
 
     def certify(self, outcome: Outcome, name: str = "certificate") -> None:
         """Add the guaranteed accuracy, the effort and the status."""
         self.outcome = outcome
-        self.lines.append((name, outcome.promise))
-        self.lines.append(("effort", outcome.effort))
-        self.lines.append(("status", outcome.status))
-        self.values[name] = outcome.as_json()
+        self.tell(name, outcome.promise, **{name: outcome.as_json()})
+        self.tell("effort", outcome.effort)
+        self.tell("status", outcome.status)
 
 
 def describe(image: Image) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+
+from steepest.core.status import Status
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,17 @@ class Certificate:
         return f"{self.iterations} iterations, {duration(self.seconds)}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for JSON; non-finite numbers become null."""
-        return {key: finite(value) for key, value in vars(self).items()}
+        """Return the values for JSON."""
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What is proven about several results together; each kind of result says its own promise."""
+class Reached:
+    """What several results reach together; each kind of result says its own promise."""
 
     results: Sequence[Any]
     seconds: float
+    steps: ClassVar[str] = "iterations"
 
     @property
     def status(self) -> str:
@@ -55,20 +58,44 @@ class Proof:
         return all(result.converged for result in self.results)
 
     @property
+    def iterations(self) -> int:
+        return sum(int(result.iterations) for result in self.results)
+
+    @property
     def effort(self) -> str:
         """The computational effort in one line."""
-        total = sum(result.iterations for result in self.results)
-        return f"{total} iterations, {duration(self.seconds)}"
+        return f"{self.iterations} {self.steps}, {duration(self.seconds)}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "energy": [result.energy for result in self.results],
-            "iterations": sum(result.iterations for result in self.results),
-            "converged": self.converged,
-            "status": self.status,
-            "seconds": self.seconds,
-        }
+        """Return the values for JSON."""
+        names = ("iterations", "converged", "status", "seconds")
+        return {name: getattr(self, name) for name in names}
+
+
+class Proof(Reached):
+    """What is proven about the minimisers of an energy."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"energy": [result.energy for result in self.results], **super().as_json()}
+
+
+class ManifoldProof(Proof):
+    """What is proven about denoised phases and orientations, of all pages or crystal phases."""
+
+    @property
+    def promise(self) -> str:
+        if any(each.status is Status.EMBEDDED for each in self.results):
+            return "none on the circle: denoised in the embedding"
+        gaps = [each.gap for each in self.results]
+        if None in gaps:
+            return "a stationary point; no bound on the error (the problem is not convex)"
+        errors = [each.error_bound for each in self.results]
+        error = "" if None in errors else f", L2 error <= {max(errors):.2g} rad"
+        return f"relative gap {max(gaps):.1e}{error}, among images with these wraps"
+
+    def as_json(self) -> dict[str, Any]:
+        gaps, bounds = ([getattr(r, name) for r in self.results] for name in ("gap", "error_bound"))
+        return {"gap": gaps, "error_bound": bounds, **super().as_json()}
 
 
 def promise(psnr_bound: float, error_bound: float) -> str:
@@ -91,7 +118,7 @@ def certificate(result: Any, seconds: float) -> Certificate:
         error_bound=float(np.max(result.error_bound)),
         gap=float(np.max(result.gap)),
         iterations=int(result.iterations),
-        status=str(getattr(result.status, "value", result.status)),
+        status=str(result.status),
         converged=bool(result.converged),
         seconds=seconds,
         data_range=float(result.data_range),

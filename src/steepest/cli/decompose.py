@@ -108,8 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
         _remove_older(folder, record.outputs)
         pages.report(record)
         text = "exact" if np.isinf(decibel) else f"{decibel:.0f} dB"
-        record.lines.append(("sum", f"bands + residual reproduce the image: {text}"))
-        record.values["reconstruction_psnr"] = decibel
+        text = f"bands + residual reproduce the image: {text}"
+        record.tell("sum", text, reconstruction_psnr=decibel)
         pages.certify(record)
         return record
 
@@ -133,8 +133,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
 
     def report(record: Record, results: list[Any]) -> dict[str, Any]:
         edges = [float(edge) for edge in found[-1].edges if np.isfinite(edge)]
-        record.lines.append(("bands", bands_in_words(found[-1].edges)))
-        record.values["edges"] = edges
+        record.tell("bands", bands_in_words(found[-1].edges), edges=edges)
         found.clear()
         return {"edges": edges}
 

@@ -70,9 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
         write_image(target, image, overwrite=arguments.overwrite)
         record = Record(source, outputs=[target])
         record.describe(image)
-        record.lines.append(("pixels", f"{header.count} known, {100 * header.density:.2f} %"))
-        record.lines.append(("time", f"{seconds:.2f} s"))
-        record.values.update(bytes=len(data), density=header.density, seconds=seconds)
+        share = f"{header.count} known, {100 * header.density:.2f} %"
+        record.tell("pixels", share, bytes=len(data), density=header.density)
+        record.tell("time", f"{seconds:.2f} s", seconds=seconds)
         return record
 
     return run_batch(arguments, [arguments.file], work)

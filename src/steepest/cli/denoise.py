@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import check_target, write_image
+from steepest.io import write_image
 
 from .batch import Record, run_batch
 from .certificates import certificate, together
-from .inputs import read, targets_of
+from .inputs import opened, targets_of
 from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
 from .pages import page_named
 from .progress import progress
@@ -95,12 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = targets_of(arguments, "denoised")
 
     def work(source: str, label: str) -> Record:
-        image = read(source, arguments)
-        target = targets[source]
-        check_target(target, image)
-        record = Record(source, outputs=[target])
-        record.describe(image)
-        values.report(record)
+        image, record = opened(source, arguments, targets[source])
         parts, certificates, strengths, sigmas = [], [], [], []
         for index, page in enumerate(image.parts):
             start = perf_counter()
@@ -113,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
             parts.append(values.back(result.image, image.array.dtype))
             strengths.append(result.strength)
             sigmas.append(sigma)
-        write_image(target, image.with_parts(parts), overwrite=arguments.overwrite)
+        write_image(targets[source], image.with_parts(parts), overwrite=arguments.overwrite)
         _report(record, strengths, sigmas, values, image.array.dtype)
         record.certify(together(certificates))
         return record
@@ -133,8 +128,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
         return tiled.denoise_tv(part, strength, out[0], **options)
 
     def report(record: Record, results: list[Any]) -> None:
-        record.lines.append(("strength", f"{strength:g}"))
-        record.values["strength"] = strength
+        record.tell("strength", f"{strength:g}", strength=strength)
 
     return run_tiled(arguments, ["denoised"], solve, report)
 
@@ -183,7 +177,7 @@ def _report(
             in_file = values.in_file(noise, dtype)
             text += ")" if in_file is None else f"; {_few(in_file, 3)} in the file)"
         several = f" {channel + 1}" if table.shape[1] > 1 else ""
-        record.lines.append((f"strength{several}", text))
+        record.tell(f"strength{several}", text)
     single = len(strengths) == 1
     record.values.update(
         strength=strengths[0] if single else strengths, sigma=sigmas[0] if single else sigmas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.io import OutputSet, check_kind
 
+from .inputs import check_targets, placed
 from .pages import Pages
 
 
@@ -31,6 +33,19 @@ def write_figure(path: Path, figure: Any, outputs: OutputSet) -> None:
     check_kind(path, "figure")
     with outputs.open(path) as file:
         file.write(plot.figure_png(figure))
+
+
+def figures_of(
+    arguments: argparse.Namespace, sources: Sequence[str], option: str, tag: str
+) -> dict[str, Path]:
+    """Return the figure of each image for an option such as --picture; empty if it is not given."""
+    output = getattr(arguments, option)
+    if output is None:
+        return {}
+    need_figures()
+    paths = {name: placed(name, arguments, output, tag, len(sources) > 1) for name in sources}
+    check_targets(paths.values(), arguments.overwrite, "figure")
+    return paths
 
 
 def spectrum_of(spectra: Sequence[tuple[Any, Any]], pages: Pages, name: str) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import check_target, write_image
+from steepest.io import write_image
 
 from .batch import Record, run_batch
-from .inputs import read, targets_of
+from .inputs import opened, targets_of
 from .options import (
     add_bands,
     add_inputs,
@@ -52,6 +52,12 @@ results. Find times worth filtering with "steepest spectrum".
 """
     + LARGE
 )
+_KINDS = {
+    "low-pass": "times above {:g}",
+    "high-pass": "times below {:g}",
+    "band-pass": "times {:g} to {:g}",
+    "band-stop": "without times {:g} to {:g}",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_argument_group("filter (one of them)").add_mutually_exclusive_group(
         required=True
     )
-    kinds.add_argument("--low-pass", type=positive, metavar="T", help="times above T")
-    kinds.add_argument("--high-pass", type=positive, metavar="T", help="times below T")
+    kinds.add_argument("--low-pass", type=positive, nargs=1, metavar="T", help="times above T")
+    kinds.add_argument("--high-pass", type=positive, nargs=1, metavar="T", help="times below T")
     kinds.add_argument(
         "--band-pass", type=positive, nargs=2, metavar=("T0", "T1"), help="times from T0 to T1"
     )
@@ -94,11 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = targets_of(arguments, "filtered")
 
     def work(source: str, label: str) -> Record:
-        image = read(source, arguments)
-        check_target(targets[source], image)
-        record = Record(source, outputs=[targets[source]])
-        record.describe(image)
-        values.report(record)
+        image, record = opened(source, arguments, targets[source])
         dtype, outside, results = image.array.dtype, 0, []
         pages = Pages(image, arguments, label)
         for decomposition in pages:
@@ -109,8 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
             outside += values.outside(array, dtype)
             results.append(values.back(array, dtype))
         write_image(targets[source], image.with_parts(results), overwrite=arguments.overwrite)
-        record.lines.append(("filter", words))
-        record.values["filter"] = words
+        record.tell("filter", words, filter=words)
         if arguments.gains is not None:
             pages.report_edges(record)
         _report_clipping(record, outside / image.array.size, dtype)
@@ -141,8 +142,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
         dtype = written[0].kind
         grey = _drops_mean(arguments) and dtype.kind == "u"
         said = words[0] + ("; zero is mid-grey" if grey else "")
-        record.lines.append(("filter", said))
-        record.values["filter"] = said
+        record.tell("filter", said, filter=said)
         size = sum(np.prod(each.shape) for each in written)
         _report_clipping(record, sum(each.outside for each in written) / size, dtype, "")
         written.clear()
@@ -171,19 +171,21 @@ def _check(arguments: argparse.Namespace) -> None:
 
     The number of bands and the last time are set to what the filter needs.
     """
-    if arguments.residual_gain is not None and arguments.gains is None:
-        raise InputError("--residual-gain: also give --gains; the other filters have their own")
-    for name in ("band_pass", "band_stop"):
-        interval = getattr(arguments, name)
-        if interval is not None and interval[0] >= interval[1]:
+    if arguments.gains is None:
+        kind, times = _chosen(arguments)
+        if arguments.residual_gain is not None:
+            raise InputError("--residual-gain: also give --gains; the other filters have their own")
+        if len(times) == 2 and times[0] >= times[1]:
+            raise InputError(f"--{kind}: {times[0]:g} is not below {times[1]:g}")
+        last = times[-1]  # later times are not needed
+        if arguments.t_max is not None and arguments.t_max < last:
             raise InputError(
-                f"--{name.replace('_', '-')}: {interval[0]:g} is not below {interval[1]:g}"
+                f"--t-max {arguments.t_max:g} is below the time {last:g} of the filter"
             )
-    gains = arguments.gains
-    if gains is None:
-        _stop_early(arguments)
+        arguments.t_max = arguments.t_max or last
         arguments.bands, arguments.edges = None, []  # the filter does not use bands: one is enough
         return
+    gains = arguments.gains
     known = len(arguments.edges) + 1 if arguments.edges else arguments.bands
     if known and known != len(gains):
         raise InputError(f"--gains: {len(gains)} factors for {known} bands")
@@ -191,38 +193,24 @@ def _check(arguments: argparse.Namespace) -> None:
         arguments.bands = len(gains)
 
 
-def _stop_early(arguments: argparse.Namespace) -> None:
-    """Limit the flow to the largest time of the filter; later times are not needed."""
-    times = [arguments.low_pass, arguments.high_pass]
-    times += [interval[1] for interval in (arguments.band_pass, arguments.band_stop) if interval]
-    last = max(time for time in times if time is not None)
-    if arguments.t_max is not None and arguments.t_max < last:
-        raise InputError(f"--t-max {arguments.t_max:g} is below the time {last:g} of the filter")
-    arguments.t_max = arguments.t_max or last
+def _chosen(arguments: argparse.Namespace) -> tuple[str, list[float]]:
+    """Return the name and the times of a filter that is not given by gains."""
+    every = {kind: getattr(arguments, kind.replace("-", "_")) for kind in _KINDS}
+    return next((kind, times) for kind, times in every.items() if times)
 
 
 def _drops_mean(arguments: argparse.Namespace) -> bool:
-    passes = arguments.high_pass is not None or arguments.band_pass is not None
-    return passes or arguments.residual_gain == 0
+    return bool(arguments.high_pass or arguments.band_pass or arguments.residual_gain == 0)
 
 
 def _apply(decomposition: Any, arguments: argparse.Namespace) -> tuple[np.ndarray, str]:
     """Return the filtered image as floats and a description of the filter."""
     from steepest import spectral
 
-    if arguments.low_pass is not None:
-        t = arguments.low_pass
-        return spectral.low_pass(decomposition, t), f"low-pass, times above {t:g}"
-    if arguments.high_pass is not None:
-        t = arguments.high_pass
-        return spectral.high_pass(decomposition, t), f"high-pass, times below {t:g}"
-    if arguments.band_pass is not None:
-        t0, t1 = arguments.band_pass
-        return spectral.band_pass(decomposition, t0, t1), f"band-pass, times {t0:g} to {t1:g}"
-    if arguments.band_stop is not None:
-        t0, t1 = arguments.band_stop
-        words = f"band-stop, without times {t0:g} to {t1:g}"
-        return spectral.band_stop(decomposition, t0, t1), words
+    if arguments.gains is None:
+        kind, times = _chosen(arguments)
+        filtered = getattr(spectral, kind.replace("-", "_"))(decomposition, *times)
+        return filtered, f"{kind}, {_KINDS[kind].format(*times)}"
     found = len(decomposition.edges) - 1
     if found != len(arguments.gains):
         raise InputError(
@@ -246,5 +234,6 @@ def _report_clipping(
         return
     record.values["clipped_share"] = share
     if share > 0:
-        words = f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}"
-        record.lines.append(("clipped", words))
+        record.tell(
+            "clipped", f"{100 * share:.2g} % of the values did not fit into {dtype}{advice}"
+        )

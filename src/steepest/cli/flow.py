@@ -9,12 +9,12 @@ from time import perf_counter
 from typing import Any
 
 from steepest.core.errors import InputError
-from steepest.io import Image, OutputSet, check_target, write_image
+from steepest.io import Image, OutputSet, write_image
 
 from .batch import Record, run_batch
 from .certificates import certificate, promise, together
 from .figures import need_figures, write_figure
-from .inputs import check_targets, given_images, one_target, own_folder, read, stem, suffix
+from .inputs import check_targets, given_images, one_target, opened, own_folder, stem, suffix
 from .options import (
     add_inputs,
     add_method,
@@ -148,13 +148,8 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Pa
 def _work(
     source: str, label: str, plans: dict[str, list[Path | None]], arguments: argparse.Namespace
 ) -> Record:
-    image, values = read(source, arguments), values_of(arguments)
-    targets = [path for path in plans[source][:-1] if path is not None]
-    for target in targets:
-        check_target(target, image)
-    record = Record(source)
-    record.describe(image)
-    values.report(record)
+    targets, values = [path for path in plans[source][:-1] if path], values_of(arguments)
+    image, record = opened(source, arguments, *targets)
     dtype, parts = image.array.dtype, Computed(image, values)
     results, certificates = [], []
     for index, part in enumerate(parts):
@@ -241,7 +236,5 @@ def _report_times(record: Record, times: Sequence[float], results: Sequence[Any]
         gap = max(float(result.gap[i]) for result in results)
         rows.append({"time": time, "psnr_bound": psnr, "error_bound": error, "gap": gap})
         if len(times) > 1:
-            record.lines.append(
-                (f"t = {time:g}", f"{promise(psnr, error)}, relative gap {gap:.1e}")
-            )
+            record.tell(f"t = {time:g}", f"{promise(psnr, error)}, relative gap {gap:.1e}")
     record.values["times"] = rows

@@ -6,7 +6,6 @@ import argparse
 import inspect
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,12 +14,12 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.views import Part
-from steepest.io import Image, check_target, read_image, read_labels, write_image
+from steepest.io import Image, read_image, read_labels, write_image
 from steepest.io.stores import is_store, open_windows
 
 from .batch import Record, run_batch
-from .certificates import duration
-from .inputs import read, targets_of
+from .certificates import Reached
+from .inputs import opened, targets_of
 from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
 from .progress import progress
 from .tiles import EPILOG as LARGE
@@ -53,29 +52,19 @@ _PLAIN = "diffusion"
 _OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # not operators
 
 
-@dataclass(frozen=True)
-class Solved:
+class _Solved(Reached):
     """The accuracy with which the equation is solved (the worst over several pages)."""
 
-    residual: float
-    iterations: int
-    status: str
-    converged: bool
-    seconds: float
+    @property
+    def residual(self) -> float:
+        return max(float(result.residual) for result in self.results)
 
     @property
     def promise(self) -> str:
-        """The residual in one line."""
         return f"{self.residual:.1e}, relative"
 
-    @property
-    def effort(self) -> str:
-        """The computational effort in one line."""
-        return f"{self.iterations} iterations, {duration(self.seconds)}"
-
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        return {"residual": self.residual, **super().as_json()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,9 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = targets_of(arguments, "inpainted")
 
     def work(source: str, label: str) -> Record:
-        image = read(source, arguments)
-        target = targets[source]
-        check_target(target, image)
+        image, record = opened(source, arguments, targets[source])
         known = _known(arguments, image)
         keywords = _keywords(arguments, image, fill)
         results, start = [], perf_counter()
@@ -145,12 +132,12 @@ def run(arguments: argparse.Namespace) -> int:
                 results.append(fill(part, known, on_step=on_step, **keywords))
         seconds = perf_counter() - start
         write_image(
-            target, image.with_parts([r.image for r in results]), overwrite=arguments.overwrite
+            targets[source],
+            image.with_parts([r.image for r in results]),
+            overwrite=arguments.overwrite,
         )
-        record = Record(source, outputs=[target])
-        record.describe(image)
         _report(record, arguments.method, image, known)
-        record.certify(_worst(results, seconds), "residual")
+        record.certify(_Solved(results, seconds), "residual")
         return record
 
     return run_batch(arguments, list(targets), work)
@@ -179,10 +166,11 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
             return tiled.inpaint(part, out=out[0], **{option: mask}, **options)
 
         def report(record: Record, results: list[Any]) -> None:
-            record.lines.append(("method", arguments.method))
-            record.values["method"] = arguments.method
+            record.tell("method", arguments.method, method=arguments.method)
 
-        return run_tiled(arguments, ["inpainted"], solve, report, certify=_worst, proves="residual")
+        return run_tiled(
+            arguments, ["inpainted"], solve, report, certify=_Solved, proves="residual"
+        )
 
 
 def _operator(method: str) -> Callable[..., Any]:
@@ -250,18 +238,6 @@ def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.
     return numbers != 0
 
 
-def _worst(results: list[Any], seconds: float) -> Solved:
-    failed = [result for result in results if not result.converged]
-    status = (failed or results)[0].status
-    return Solved(
-        residual=max(float(result.residual) for result in results),
-        iterations=sum(int(result.iterations) for result in results),
-        status=str(getattr(status, "value", status)),
-        converged=not failed,
-        seconds=seconds,
-    )
-
-
 def _report(record: Record, method: str, image: Image, known: np.ndarray | None) -> None:
     if known is None:
         unknown = np.isnan(image.array)
@@ -270,6 +246,6 @@ def _report(record: Record, method: str, image: Image, known: np.ndarray | None)
     else:
         unknown = ~known
     number, share = int(unknown.sum()), float(unknown.mean())
-    record.lines.append(("filled", f"{number} of {unknown.size} pixels, {100 * share:.2f} %"))
-    record.lines.append(("method", method))
-    record.values.update(method=method, unknown=number, share=share)
+    text = f"{number} of {unknown.size} pixels, {100 * share:.2f} %"
+    record.tell("filled", text, unknown=number, share=share)
+    record.tell("method", method, method=method)

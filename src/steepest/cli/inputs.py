@@ -14,13 +14,22 @@ from pathlib import Path
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import SUFFIXES, Image, base_name, from_float, image_files, read_image
+from steepest.io import (
+    SUFFIXES,
+    Image,
+    base_name,
+    check_target,
+    from_float,
+    image_files,
+    read_image,
+)  # fmt: skip
 from steepest.io.kinds import check_kind, names_a_file
 from steepest.io.outputs import refuse_existing
 from steepest.io.stores import is_store
 
+from .batch import Record
 from .options import stack_of
-from .values import GreyRange
+from .values import GreyRange, values_of
 
 SAMPLE = "sample:"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
@@ -161,6 +170,17 @@ def read(name: str, arguments: argparse.Namespace) -> Image:
     return replace(image, array=array, metadata=image.metadata.without_display())
 
 
+def opened(name: str, arguments: argparse.Namespace, *targets: Path) -> tuple[Image, Record]:
+    """Read an image, check that its results fit into the targets, and begin its report."""
+    image = read(name, arguments)
+    for target in targets:
+        check_target(target, image)
+    record = Record(name, outputs=list(targets))
+    record.describe(image)
+    values_of(arguments).report(record)
+    return image, record
+
+
 def without_copies(image: Image) -> Image:
     """Return the image, or only one channel if all channels are equal (grey saved as colour)."""
     array = image.array
@@ -193,12 +213,14 @@ def one_target(
     return Path(f"{stem(name)}_{tag}{ending}")
 
 
-def targets_of(arguments: argparse.Namespace, tag: str, ending: str = "") -> dict[str, Path]:
+def targets_of(
+    arguments: argparse.Namespace, tag: str, ending: str = "", kind: str = "image"
+) -> dict[str, Path]:
     """Return the file for the result of each image given, as `one_target`, after checking them."""
     sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: one_target(name, arguments, tag, several, ending) for name in sources}
-    check_targets(targets.values(), arguments.overwrite)
+    check_targets(targets.values(), arguments.overwrite, kind)
     return targets
 
 
@@ -223,21 +245,6 @@ def _folder(path: Path) -> Path:
         raise InputError(
             f"{path}: only Zarr stores, and TIFF files with --memory, are written as Zarr stores"
         )
-    return path
-
-
-def file_in(name: str, arguments: argparse.Namespace, tag: str, kind: str, several: bool) -> Path:
-    """Return ``-o`` if it names a file, or else ``name_tag`` in the folder that it names.
-
-    The default folder is the current one. Results of images in subfolders are placed in subfolders
-    of the same name.
-
-    Raises `InputError` if ``-o`` is a file of another kind, or a single file for several images.
-    """
-    output = arguments.output or "."
-    path = placed(name, arguments, output, f"_{tag}", several)
-    if names_a_file(output):
-        check_kind(path, kind)
     return path
 
 

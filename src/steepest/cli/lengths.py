@@ -33,7 +33,7 @@ class Lengths:
         if self.unit != "px":
             sizes = [step * self.pixel_size for step in self.spacing or ()]
             words = " x ".join(f"{size:.4g}" for size in sizes)
-            record.lines.append(("pixel size", f"{words} {self.unit}"))
+            record.tell("pixel size", f"{words} {self.unit}")
         record.values["unit"] = self.unit
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from steepest.io import OutputSet
 
 from .batch import Record, run_batch
-from .inputs import check_targets, file_in, given_images, read, without_copies
+from .inputs import check_targets, given_images, placed, read, without_copies
 from .lengths import add_pixel_size, lengths_of
 from .options import add_bands, add_inputs, add_model, add_outputs, number
 from .pages import Pages
@@ -80,9 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure the objects in every image."""
     values = values_of(arguments)
-    sources = given_images(arguments)
-    several, tag = len(sources) > 1, "objects.csv"
-    targets = {name: file_in(name, arguments, tag, "table", several) for name in sources}
+    sources, folder = given_images(arguments), arguments.output or "."
+    targets = {
+        name: placed(name, arguments, folder, "_objects.csv", len(sources) > 1) for name in sources
+    }
     check_targets(targets.values(), arguments.overwrite, "table")
 
     def work(source: str, label: str) -> Record:
@@ -162,9 +163,7 @@ def _report(record: Record, objects: np.ndarray, num_bands: int, unit: str) -> N
             count = f"{len(own)} objects"
             sizes = f"diameter {low:.3g} to {high:.3g} {unit}, median {middle:.3g}"
         bright, dark = np.sum(own["contrast"] > 0), np.sum(own["contrast"] < 0)
-        record.lines.append(
-            (f"band {band + 1}", f"{count} ({bright} bright, {dark} dark), {sizes}")
-        )
+        record.tell(f"band {band + 1}", f"{count} ({bright} bright, {dark} dark), {sizes}")
     if not len(objects):
-        record.lines.append(("objects", "none"))
+        record.tell("objects", "none")
     record.values["objects"] = counts

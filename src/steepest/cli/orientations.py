@@ -23,9 +23,9 @@ from steepest.io import (
 from steepest.io.orientations import MAX_POINTS
 
 from .batch import Record, run_batch
-from .figures import need_figures, write_figure
-from .inputs import check_targets, expand, one_target, placed
-from .manifold_proof import ManifoldProof
+from .certificates import ManifoldProof
+from .figures import figures_of, write_figure
+from .inputs import check_targets, expand, one_target
 from .options import add_max_pixels, add_norm, add_outputs, add_solver, positive
 from .progress import progress
 
@@ -111,27 +111,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Denoise every map."""
     sources = _sources(arguments.images)
-    several = len(sources) > 1
-    if arguments.picture is not None or arguments.misorientation is not None:
-        need_figures()
-    targets = {name: _target(name, arguments, several) for name in sources}
+    targets = {name: _target(name, arguments, len(sources) > 1) for name in sources}
     check_targets(targets.values(), arguments.overwrite, "orientation map")
-    pictures: dict[str, dict[str, Path]] = {name: {} for name in sources}
-    for option, tag in (("picture", "_ipf.png"), ("misorientation", "_misorientation.png")):
-        output = getattr(arguments, option)
-        if output is not None:
-            for name in sources:
-                pictures[name][option] = placed(name, arguments, output, tag, several)
-            paths = [each[option] for each in pictures.values()]
-            check_targets(paths, arguments.overwrite, "figure")
-    for name, paths_of in pictures.items():
-        if len({targets[name], *paths_of.values()}) < 1 + len(paths_of):
+    figures = (
+        (_colours, figures_of(arguments, sources, "picture", "_ipf.png")),
+        (_angles, figures_of(arguments, sources, "misorientation", "_misorientation.png")),
+    )
+    outputs_of = {
+        name: [targets[name], *(paths[name] for _, paths in figures if paths)] for name in sources
+    }
+    for name, paths in outputs_of.items():
+        if len(set(paths)) < len(paths):
             raise InputError(f"{name}: two results would have the same name; give different paths")
 
     def work(source: str, label: str) -> Record:
         given = read_orientations(source, max_pixels=arguments.max_pixels)
         check_orientation_target(targets[source], given)
-        record = Record(source, outputs=[targets[source], *pictures[source].values()])
+        record = Record(source, outputs=outputs_of[source])
         start = perf_counter()
         with progress(label, enabled=not arguments.quiet) as on_step:
             values, results = _denoised(arguments, given, on_step)
@@ -141,9 +137,9 @@ def run(arguments: argparse.Namespace) -> int:
             clean = replace(given, quaternions=values)
             clean = _filled(clean) if arguments.fill else clean
             write_orientations(targets[source], clean, outputs=outputs)
-            for option, path in pictures[source].items():
-                draw = _colours if option == "picture" else _angles
-                write_figure(path, draw(arguments, given, clean, found), outputs)
+            for draw, paths in figures:
+                if paths:
+                    write_figure(paths[source], draw(arguments, given, clean, found), outputs)
         _report(record, given, clean, found)
         record.certify(ManifoldProof(results, seconds))
         return record
@@ -266,12 +262,11 @@ def _report(record: Record, given: OrientationMap, clean: OrientationMap, found:
     share = 100 * float(given.indexed.mean())
     filled = int(np.count_nonzero(clean.indexed & ~given.indexed))
     text = f"{width} x {height} points, step {step} \u00b5m, {share:.4g} % indexed"
-    record.lines.append(("map", text + (f", {filled} points filled" if filled else "")))
+    record.tell("map", text + (f", {filled} points filled" if filled else ""))
     for number, phase in enumerate(given.phases, 1):
         part = 100 * float((given.phase == number).mean())
-        record.lines.append(
-            (f"phase {number}", f"{phase.name}, {phase.symmetry}, {part:.4g} % of the points")
-        )
+        text = f"{phase.name}, {phase.symmetry}, {part:.4g} % of the points"
+        record.tell(f"phase {number}", text)
     before, after = found.flat()
     limit = found.boundary
     across = before > limit
@@ -279,17 +274,14 @@ def _report(record: Record, given: OrientationMap, clean: OrientationMap, found:
     new = int(np.count_nonzero(~across & (after > limit)))
     inside = [float(np.median(each[~across])) if (~across).any() else math.nan
               for each in (before, after)]  # fmt: skip
-    record.lines.append(
-        ("in grains", f"median misorientation of neighbours {inside[0]:.3g}\u00b0 before, "
-         f"{inside[1]:.2g}\u00b0 after")
-    )  # fmt: skip
+    text = f"{inside[0]:.3g}\u00b0 before, {inside[1]:.2g}\u00b0 after"
+    record.tell("in grains", f"median misorientation of neighbours {text}", misorientation=inside)
     text = f"{np.count_nonzero(across)} above {limit:g}\u00b0 between neighbours, {kept} kept"
-    record.lines.append(("boundaries", text + (f", {new} new" if new else "")))
+    record.tell("boundaries", text + (f", {new} new" if new else ""), boundary=limit)
     record.values.update(
         shape=[height, width], spacing=list(given.spacing), indexed=float(given.indexed.mean()),
         filled=filled,
         phases=[{"name": phase.name, "symmetry": phase.symmetry} for phase in given.phases],
-        misorientation=inside, boundary=limit,
         boundaries={"before": int(np.count_nonzero(across)), "kept": kept, "new": new},
     )  # fmt: skip
 

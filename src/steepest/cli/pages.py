@@ -91,8 +91,7 @@ class Pages:
 
     def report(self, record: Record) -> None:
         """Report the bands of all pages."""
-        record.lines.append(("bands", bands_in_words(self.edges)))
-        record.values["edges"] = self.edges
+        record.tell("bands", bands_in_words(self.edges), edges=self.edges)
         self.report_edges(record)
 
     def report_edges(self, record: Record) -> None:
@@ -100,8 +99,7 @@ class Pages:
         if self.edge_pages:
             pages = ", ".join(map(str, self.edge_pages))
             words = f"chosen from the spectra of pages {pages}, the same on all pages"
-            record.lines.append(("edges", words))
-            record.values["edge_pages"] = self.edge_pages
+            record.tell("edges", words, edge_pages=self.edge_pages)
 
     def certify(self, record: Record) -> None:
         """Report the combined certificate of all pages."""

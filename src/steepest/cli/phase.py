@@ -15,9 +15,9 @@ from steepest.core.errors import InputError
 from steepest.io import Image, OutputSet, check_target, write_image
 
 from .batch import Record, run_batch
-from .figures import need_figures, write_figure
-from .inputs import SAMPLE, check_targets, given_images, one_target, placed, read, without_copies
-from .manifold_proof import ManifoldProof
+from .certificates import ManifoldProof
+from .figures import figures_of, write_figure
+from .inputs import SAMPLE, check_targets, given_images, one_target, read, without_copies
 from .options import add_inputs, add_norm, add_outputs, add_solver, positive, spacing_of
 from .pages import page_named
 from .progress import progress
@@ -87,17 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Denoise every image."""
-    if arguments.picture is not None:
-        need_figures()
     sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: _target(name, arguments, several) for name in sources}
     check_targets(targets.values(), arguments.overwrite)
-    pictures: dict[str, Path] = {}
-    if arguments.picture is not None:
-        for name in sources:
-            pictures[name] = placed(name, arguments, arguments.picture, "_phases.png", several)
-        check_targets(pictures.values(), arguments.overwrite, "figure")
+    pictures = figures_of(arguments, sources, "picture", "_phases.png")
 
     def work(source: str, label: str) -> Record:
         image = without_copies(read(source, arguments))
@@ -214,14 +208,13 @@ def _denoised(
 def _report(record: Record, shown: list[tuple[np.ndarray, np.ndarray]], turn: _Turn) -> None:
     """Report wraps and residues before and after."""
     if abs(turn.period - 2 * math.pi) > 1e-9:
-        record.lines.append(("period", f"{turn.period:g} stands for a full turn"))
-    wraps = [[sum(_wraps(pages[k], turn) for pages in shown)] for k in range(2)]
-    record.lines.append(("wraps", f"{wraps[0][0]} between neighbours before, {wraps[1][0]} after"))
-    record.values.update(period=turn.period, wraps=[each[0] for each in wraps])
+        record.tell("period", f"{turn.period:g} stands for a full turn")
+    wraps = [sum(_wraps(pages[k], turn) for pages in shown) for k in range(2)]
+    text = f"{wraps[0]} between neighbours before, {wraps[1]} after"
+    record.tell("wraps", text, period=turn.period, wraps=wraps)
     if shown[0][0].ndim == 2:
         residues = [sum(_residues(pages[k]) for pages in shown) for k in range(2)]
-        record.lines.append(("residues", f"{residues[0]} before, {residues[1]} after"))
-        record.values["residues"] = residues
+        record.tell("residues", f"{residues[0]} before, {residues[1]} after", residues=residues)
 
 
 def _wraps(phase: np.ndarray, turn: _Turn) -> int:

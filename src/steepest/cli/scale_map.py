@@ -79,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
                 middles.append(float(np.median(sizes)))
                 stack.add(sizes)
             write_image(target, replace(grey, array=stack.array), outputs=outputs)
-        record.lines.append(("scale", f"median {np.median(middles):.4g} {lengths.unit}"))
-        record.values["median"] = middles if pages.series else middles[0]
+        text = f"median {np.median(middles):.4g} {lengths.unit}"
+        record.tell("scale", text, median=middles if pages.series else middles[0])
         pages.certify(record)
         return record
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from steepest.io import OutputSet
+from steepest.io import OutputSet, check_kind
+from steepest.io.kinds import names_a_file
 
 from .batch import Record, run_batch
 from .figures import need_figures, spectrum_of, write_figure
-from .inputs import check_targets, file_in, given_images, read, stem
+from .inputs import check_targets, given_images, placed, read, stem
 from .options import add_bands, add_inputs, add_model, add_outputs
 from .pages import Pages
 from .values import add_range, values_of
@@ -82,14 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
     """Return the requested files, figure and table, of one image."""
-    kind = "table" if arguments.no_figures else "figure"
-    figure = file_in(name, arguments, "spectrum.png", kind, several)
-    wanted = {"figure": figure, "table": figure.with_suffix(".csv")}
-    if arguments.no_figures:
-        del wanted["figure"]
-    if not arguments.csv:
-        del wanted["table"]
-    return wanted
+    figure = placed(name, arguments, arguments.output or ".", "_spectrum.png", several)
+    if arguments.no_figures and names_a_file(arguments.output or "."):
+        check_kind(figure, "table")
+    wanted = {} if arguments.no_figures else {"figure": figure}
+    return wanted | ({"table": figure.with_suffix(".csv")} if arguments.csv else {})
 
 
 def _write(
@@ -126,7 +124,7 @@ def _report(record: Record, spectra: list[Any], pages: Pages) -> None:
     ]
     if peaks:
         where = " (mean over the pages)" if pages.series else ""
-        record.lines.append(("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where))
+        record.tell("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where)
     pages.report(record)
     spectrum = (values if pages.series else values[0]).tolist()
     record.values.update(times=times, spectrum=spectrum, peaks=peaks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -13,8 +12,8 @@ from steepest.core.errors import InputError
 from steepest.io import OutputSet, write_dots
 
 from .batch import Record, run_batch
-from .certificates import duration, finite
-from .inputs import check_targets, given_images, one_target, read
+from .certificates import Reached
+from .inputs import read, targets_of
 from .options import add_inputs, add_outputs, count, from_zero, number, positive
 from .progress import progress
 
@@ -112,10 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Turn every image into dots."""
-    sources = given_images(arguments)
-    several, ending = len(sources) > 1, f".{arguments.format}"
-    targets = {name: one_target(name, arguments, "dots", several, ending) for name in sources}
-    check_targets(targets.values(), arguments.overwrite, "dots")
+    targets = targets_of(arguments, "dots", f".{arguments.format}", "dots")
     if arguments.width and not {path.suffix for path in targets.values()} & {".svg", ".pdf"}:
         raise InputError("--width: only for SVG and PDF files; --scale sets the size of PNG files")
 
@@ -139,7 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
                 num_threads=arguments.threads,
                 on_step=on_step,
             )
-        outcome = _Outcome(dots, perf_counter() - start)
+        seconds = perf_counter() - start
         radius = arguments.radius or dots.radius
         with OutputSet(overwrite=arguments.overwrite) as outputs:
             write_dots(
@@ -158,45 +154,27 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.size_by_tone:
             least, most = (radius / dots.radius * f(dots.radii) for f in (np.min, np.max))
             sizes = f"radii {least:.3g} to {most:.3g}"
-        record.lines.append(("dots", f"{len(dots.points)}, {sizes} pixels"))
-        record.values.update(points=len(dots.points), radius=radius)
-        record.certify(outcome, "discrepancy")
+        number = len(dots.points)
+        record.tell("dots", f"{number}, {sizes} pixels", points=number, radius=radius)
+        record.certify(_Even([dots], seconds), "discrepancy")
         return record
 
-    return run_batch(arguments, sources, work)
+    return run_batch(arguments, list(targets), work)
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """The discrepancy of dots in words and numbers."""
+class _Even(Reached):
+    """How evenly the dots are spread."""
 
-    dots: Any
-    seconds: float
-
-    @property
-    def status(self) -> str:
-        return str(self.dots.status)
-
-    @property
-    def converged(self) -> bool:
-        return bool(self.dots.converged)
+    steps = "steps"
 
     @property
     def promise(self) -> str:
-        """The discrepancy in one line."""
-        value = self.dots.discrepancy
-        return f"{value:.3g} pixels, {self.dots.quality:.3f} times that of a perfect pattern"
-
-    @property
-    def effort(self) -> str:
-        """The number of steps and the time in one line."""
-        return f"{self.dots.iterations} steps, {duration(self.seconds)}"
+        (dots,) = self.results
+        return f"{dots.discrepancy:.3g} pixels, {dots.quality:.3f} times that of a perfect pattern"
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        names = ("discrepancy", "quality", "iterations", "converged")
-        values = {name: finite(getattr(self.dots, name)) for name in names}
-        return {**values, "status": self.status, "seconds": self.seconds}
+        (dots,) = self.results
+        return {"discrepancy": dots.discrepancy, "quality": dots.quality, **super().as_json()}
 
 
 def _on_paper(array: np.ndarray, alpha: np.ndarray | None, invert: bool) -> np.ndarray:

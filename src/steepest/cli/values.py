@@ -117,8 +117,8 @@ class GreyRange(Values):
         return np.asarray(sigma) * (self.high - self.low)
 
     def report(self, record: Record) -> None:
-        record.lines.append(("range", f"{self.low:g} to {self.high:g} stand for 0 to 1"))
-        record.values["range"] = [self.low, self.high]
+        text = f"{self.low:g} to {self.high:g} stand for 0 to 1"
+        record.tell("range", text, range=[self.low, self.high])
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,7 @@ class PhotonCounts(Values):
     def report(self, record: Record) -> None:
         known = vars(self)
         words = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in known.items())
-        record.lines.append(("noise", f"poisson, {words}"))
-        record.values["noise"] = {"model": "poisson", **known}
+        record.tell("noise", f"poisson, {words}", noise={"model": "poisson", **known})
 
 
 class Computed(Sequence[np.ndarray]):
@@ -175,7 +174,9 @@ def values_of(arguments: argparse.Namespace) -> Values:
 
     Raises `InputError` if LOW of --range is not below HIGH, or if options cannot be combined.
     """
-    between = check_range(arguments)
+    between: list[float] | None = getattr(arguments, "range", None)
+    if between is not None and between[0] >= between[1]:
+        raise InputError(f"--range: {between[0]:g} is not below {between[1]:g}")
     camera = {name: getattr(arguments, name, None) for name in ("gain", "read_noise", "offset")}
     if getattr(arguments, "noise", "gaussian") == "poisson":
         if between:
@@ -194,11 +195,3 @@ def values_of(arguments: argparse.Namespace) -> Values:
         if value is not None:
             raise InputError(f"--{name.replace('_', '-')}: also give --noise poisson")
     return GreyRange(*between) if between and not getattr(arguments, "float", False) else Values()
-
-
-def check_range(arguments: argparse.Namespace) -> list[float] | None:
-    """Check --range and return LOW and HIGH, or None if it is not given."""
-    between: list[float] | None = getattr(arguments, "range", None)
-    if between is not None and between[0] >= between[1]:
-        raise InputError(f"--range: {between[0]:g} is not below {between[1]:g}")
-    return between
