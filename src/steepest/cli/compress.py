@@ -95,7 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
         from steepest.compression import pack
 
         image = read(source, arguments)
-        _check(image)
+        if image.axes.startswith("T"):
+            raise InputError(f"{source}: has several pages; one image is compressed at a time")
         record = Record(source, outputs=[target])
         record.describe(image, kept=False)
         start = perf_counter()
@@ -112,11 +113,6 @@ def run(arguments: argparse.Namespace) -> int:
         return record
 
     return run_batch(arguments, sources, work)
-
-
-def _check(image: Image) -> None:
-    if image.axes.startswith("T"):
-        raise InputError(f"{image.name}: has several pages; one image is compressed at a time")
 
 
 def _keywords(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -227,13 +227,11 @@ def _wraps(phase: np.ndarray, turn: _Turn) -> int:
 
 def _residues(phase: np.ndarray) -> int:
     """Count the 2 x 2 pixels around which the wrapped differences do not add up to zero."""
-    down, right = (_wrapped(np.diff(phase, axis=axis)) for axis in range(2))
+    from steepest.manifold.circle import wrapped
+
+    down, right = (wrapped(np.diff(phase, axis=axis)) for axis in range(2))
     around = right[:-1] + down[:, 1:] - right[1:] - down[:, :-1]
     return int(np.count_nonzero(np.abs(around) > 1))  # NaN does not count
-
-
-def _wrapped(angle: np.ndarray) -> np.ndarray:
-    return np.mod(angle + math.pi, 2 * math.pi) - math.pi
 
 
 def _picture(before: np.ndarray, after: np.ndarray) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
-from io import BytesIO, StringIO
-from pathlib import Path
+from io import BytesIO
 
 import numpy as np
 from PIL import Image as Picture
@@ -16,7 +15,7 @@ from steepest.core.limits import MAX_PIXELS, check_size
 from steepest.core.numbers import check_flag, check_number, check_numbers
 
 from .kinds import check_kind
-from .outputs import OutputSet, refuse_existing
+from .outputs import OutputSet, opened
 from .paths import check_path
 
 
@@ -75,30 +74,19 @@ def write_dots(
     flag = check_flag(light, "light")
     factor = check_number(scale, "scale", least=0.01, most=1000)
     page = shape[1] * 25.4 / 72 if width is None else check_number(width, "width", positive=True)
-    if outputs is None:
-        refuse_existing(Path(name), overwrite)
-    if suffix == ".svg":
-        data = _svg(where, shape, sizes, flag, page)
-    elif suffix == ".pdf":
-        data = _pdf(where, shape, sizes, flag, page)
-    elif suffix == ".png":
-        data = _png(where, shape, sizes, flag, factor)
-    elif suffix == ".csv":
-        text = StringIO()
-        names = "x,y" if size.ndim == 0 else "x,y,radius"
-        table = np.column_stack([where[:, ::-1], table[:, 2:]])
-        np.savetxt(text, table, "%.10g", ",", header=names, comments="")
-        data = text.getvalue().encode()
-    else:
-        buffer = BytesIO()
-        np.save(buffer, table)
-        data = buffer.getvalue()
-    if outputs is not None:
-        with outputs.open(name) as file:
-            file.write(data)
-        return
-    with OutputSet(overwrite=overwrite) as single, single.open(name) as file:
-        file.write(data)
+    with opened(name, overwrite, outputs) as file:
+        if suffix == ".svg":
+            file.write(_svg(where, shape, sizes, flag, page))
+        elif suffix == ".pdf":
+            file.write(_pdf(where, shape, sizes, flag, page))
+        elif suffix == ".png":
+            file.write(_png(where, shape, sizes, flag, factor))
+        elif suffix == ".csv":
+            names = "x,y" if size.ndim == 0 else "x,y,radius"
+            table = np.column_stack([where[:, ::-1], table[:, 2:]])
+            np.savetxt(file, table, "%.10g", ",", header=names, comments="")
+        else:
+            np.save(file, table)
 
 
 def _colours(light: bool) -> tuple[str, str]:

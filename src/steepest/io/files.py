@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -24,7 +23,7 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 from . import npy, raster, tiff
 from .image import Image, check_dtype, check_pixels
 from .kinds import SUFFIXES, check_kind
-from .outputs import OutputSet, refuse_existing
+from .outputs import OutputSet, opened
 from .paths import check_path
 from .samples import sample_bytes
 
@@ -204,19 +203,12 @@ def write_image(
         If the file exists and ``overwrite`` is False, or if the format cannot represent the image.
     """
     name, overwrite = check_path(path), check_flag(overwrite, "overwrite")
-    if outputs is not None and not isinstance(outputs, OutputSet):
-        raise InputError(f"outputs={outputs!r}; allowed are None and steepest.io.OutputSet")
     if not isinstance(image, Image):
         values = check_field(image, "image") if is_torch(image) else as_array(image, "image")
         image = npy.from_array(np.asarray(detached(values)), name, "auto", "auto")
     image = replace(image, array=check_pixels(image.array, image.name))
     kind = check_target(path, image)
-    if outputs is None:
-        refuse_existing(Path(name), overwrite)
-        with OutputSet(overwrite=overwrite) as single:
-            write_image(path, image, outputs=single)
-        return
-    with outputs.open(path) as file:
+    with opened(name, overwrite, outputs) as file:
         _write(file, image, kind)
 
 

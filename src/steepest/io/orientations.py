@@ -16,7 +16,7 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 from . import ang, ctf
 from .files import decoding
 from .kinds import check_kind
-from .outputs import OutputSet, refuse_existing
+from .outputs import OutputSet, opened
 from .paths import check_path
 from .samples import MAPS, sample_bytes
 from .scan_table import Phase, Table, replaced
@@ -139,12 +139,7 @@ def write_orientations(
     length = np.sqrt((values * values).sum(-1, keepdims=True))
     if not (np.isfinite(length).all() and (length > 0).all()):
         raise InputError("quaternions hold values that are NaN, infinite or zero")
-    if outputs is None:
-        refuse_existing(Path(name), overwrite)
-        with OutputSet(overwrite=overwrite) as single:
-            write_orientations(path, orientations, outputs=single)
-        return
-    with outputs.open(name) as file:
+    with opened(name, overwrite, outputs) as file:
         if Path(name).suffix.lower() == ".npy":
             np.save(file, values, allow_pickle=False)
         else:

@@ -6,7 +6,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -45,6 +45,18 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
         tempfile.TemporaryFile(dir=place).close()
     except OSError as error:
         raise InputError(f"{folder}: cannot write into this folder ({error.strerror})") from None
+
+
+@contextmanager
+def opened(
+    path: str | os.PathLike[str], overwrite: bool, outputs: OutputSet | None
+) -> Iterator[BinaryIO]:
+    """Open a new file of an output set or, without one, a file that appears by itself."""
+    if outputs is not None and not isinstance(outputs, OutputSet):
+        raise InputError(f"outputs={outputs!r}; allowed are None and steepest.io.OutputSet")
+    every = nullcontext(outputs) if outputs is not None else OutputSet(overwrite=overwrite)
+    with every as files, files.open(path) as file:
+        yield file
 
 
 class OutputSet:

@@ -116,16 +116,18 @@ def _pixels(
     except (KeyError, ValueError) as error:
         if "imagecodecs" not in str(error):
             raise
-    array = _pixels_by_pillow(file, series, name, max_pixels)
-    if array is None:
+    pages = _pages_by_pillow(file, series, name, max_pixels)
+    if int(np.prod(series.shape)) != sum(page.size for page in pages):
         compression = series.keyframe.compression.name
         raise InputError(
             f"{name}: {compression}-compressed TIFF of this kind needs a decoder that is not "
             "installed: pip install imagecodecs"
         )
-    separate = series.keyframe.planarconfig == 2 and "S" in series.axes
-    axes = series.axes.replace("S", "") + "S" if separate else series.axes
-    return array, axes
+    axes, shape = series.axes, list(series.shape)
+    if series.keyframe.planarconfig == 2 and "S" in axes:  # Pillow puts the samples last
+        shape.append(shape.pop(axes.index("S")))
+        axes = axes.replace("S", "") + "S"
+    return np.stack(pages).reshape(shape), axes
 
 
 def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
@@ -137,10 +139,10 @@ def stored_pixels(tif: tifffile.TiffFile, file: BinaryIO, name: str, max_pixels:
     return _pixels(_single_series(tif, name), tif, file, name, max_pixels)[0]
 
 
-def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> np.ndarray | None:
+def _pages_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -> list[np.ndarray]:
     """Decode compressed (LZW, JPEG, ...) pages with libtiff through Pillow.
 
-    Return None if Pillow would change the numbers.
+    The list is empty if Pillow would change the numbers.
     """
     modes = {"L": np.uint8, "RGB": np.uint8, "RGBA": np.uint8, "I;16": np.uint16, "F": np.float32}
     pages = []
@@ -149,23 +151,12 @@ def _pixels_by_pillow(file: BinaryIO, series: Any, name: str, max_pixels: int) -
             picture.seek(index)
             exact = modes.get(picture.mode)
             if exact is None or series.dtype != exact:
-                return None
+                return []
             pixels = np.array(picture).astype(exact)
             # Pillow inverts 8-bit pages in which 0 is white; undo this to get the stored numbers.
             inverted = picture.mode == "L" and series.keyframe.photometric == _WHITE_IS_ZERO
             pages.append(np.invert(pixels) if inverted else pixels)
-    separate = series.keyframe.planarconfig == 2
-    if int(np.prod(series.shape)) != sum(page.size for page in pages):
-        return None
-    return np.stack(pages).reshape(_contiguous_shape(series, separate))
-
-
-def _contiguous_shape(series: Any, separate: bool) -> tuple[int, ...]:
-    if not separate or "S" not in series.axes:
-        return tuple(series.shape)
-    shape = list(series.shape)
-    samples = shape.pop(series.axes.index("S"))
-    return (*shape, samples)
+    return pages
 
 
 def _apply_palette(array: np.ndarray, colormap: np.ndarray, bits: int) -> np.ndarray:
