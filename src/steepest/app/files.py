@@ -1,10 +1,10 @@
-"""The files of the page. The equaliser is three files, read as one ES module."""
+"""The files of the page. The equaliser is several files, read as one ES module."""
 
 from __future__ import annotations
 
 from importlib import resources
 
-EQUALISER = ("look.js", "renderers.js", "equaliser.js")
+EQUALISER = ("look.js", "renderers.js", "view.js", "spectrum.js", "tools.js", "equaliser.js")
 PAGE = {
     "/": (("index.html",), "text/html; charset=utf-8"),
     "/main.js": (("main.js",), "text/javascript; charset=utf-8"),

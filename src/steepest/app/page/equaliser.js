@@ -4,7 +4,7 @@
 // The browser holds low-pass images L_k: all that vanishes from edge k on. The result is
 // g_0 L_0 + sum_k (g_k - g_{k-1}) L_k, so moving an edge replaces one image only.
 //
-// look.js and renderers.js stand before this file: files.py joins the three.
+// files.py puts the other parts (look.js, renderers.js, ..) before this file.
 
 /**
  * Build the equaliser in an element.
@@ -30,8 +30,8 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   const NOTHING = { edges: [], gains: [1], base: 1, strokes: [] };
   let settings = NOTHING; // strokes of the brush: [radius, x, y, x, y, ..] in image pixels
   let past = [], future = [], touched = false;
-  let renderer = null, quality = new Map(), held = null, frames = [];
-  let scale = 1, offset = [0, 0], fitted = true, splitAt = 0.5, pressed = false, stage = null;
+  let renderer = null, quality = new Map(), held = null, frames = [], tab = "Bands";
+  const view = new View($, on, () => state?.image);
 
   // talking to Python
 
@@ -76,9 +76,9 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     mended = settings.strokes;
     settled = state.settled === false ? null : mended;
     stroke = null;
-    renderer = null; fitted = true;
+    renderer = null; view.fitted = true;
     for (const name of ["view", "zoom"]) $[name].hidden = true;
-    forgetTools();
+    tools.forget();
     if (!state.image) return;
     makeRenderer(wanted);
     if (!settled) setTimeout(() => quietly(settle()));
@@ -106,7 +106,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     const gains = [...edges, 0].map((_, k) => settings.gains[k] ?? 1);
     settings = { ...settings, edges: [...edges], gains };
     buildFaders();
-    drawSpectrum();
+    spectrum.draw();
   }
 
   const keysOf = (edges) => ["0", ...edges.map(String), "rest"];
@@ -169,7 +169,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     original = number;
     if (tab === "Repair") drawOver();
     $.view.hidden = $.zoom.hidden = false;
-    if (fitted) fit();
+    if (view.fitted) view.fit();
   }
 
   let keeping = 0;
@@ -188,7 +188,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       const mix = renderer && state?.image && mixOf(settings);
       if (!mix || !mix.keys.every((key) => quality.has(key))) return;
       const start = performance.now();
-      renderer.draw(mix, held, held === null ? null : visible());
+      renderer.draw(mix, held, held === null ? null : view.visible());
       if (past.length || future.length) keep();
       frames.push(performance.now() - start);
       if (frames.length > 240) frames.shift();
@@ -241,7 +241,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.more.disabled = !image || busy || state.all;
     $.undo.disabled = !past.length;
     $.redo.disabled = !future.length;
-    drawSpectrum();
+    spectrum.draw();
   }
 
   function names() {
@@ -279,7 +279,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       on(input, "input", () => { held = k; setGain(k, gainOf(Number(input.value)), true); });
       on(slot, "pointerenter", () => soon(() => { // so that the first frame of a drag is fast, too
         const mix = held === null && state?.image && mixOf(settings);
-        if (mix && slot.matches(":hover") && mix.keys.every((key) => quality.has(key))) renderer.prepare?.(mix, k, visible());
+        if (mix && slot.matches(":hover") && mix.keys.every((key) => quality.has(key))) renderer.prepare?.(mix, k, view.visible());
       }));
       on(input, "change", () => { held = null; before = null; paint(); describe(); });
       on(input, "dblclick", () => { remember(); setGain(k, 1); });
@@ -300,7 +300,6 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   /** Show the gains: only attributes change, so that a held slider needs no layout. */
   function showGains() {
     const gains = [...settings.gains, settings.base];
-    const areas = $.spectrum.querySelectorAll(".area");
     [...$.faders.children].forEach((fader, k) => {
       if (fader.gain === gains[k]) return;
       fader.gain = gains[k];
@@ -311,7 +310,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       input.setAttribute("aria-valuetext", `${names()[k]}: ${gains[k].toFixed(2)} times`);
       fader.classList.toggle("changed", gains[k] !== 1);
       fill.style.transform = `translateY(${Math.min(50, 100 - position / 2)}%) scaleY(${Math.abs(position - 100) / 200})`;
-      areas[k]?.setAttribute("fill-opacity", String(opacityOf(gains[k])));
+      spectrum.showGain(k, gains[k]);
     });
     const chosen = state?.image && Object.keys(PRESETS).find((name) => String(presetGains(name)) === String(settings.gains) && settings.base === 1);
     for (const each of $.presets.children) {
@@ -319,8 +318,6 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
       if (each.getAttribute("aria-pressed") !== now) each.setAttribute("aria-pressed", now);
     }
   }
-  const opacityOf = (gain) => clamp(0.12 + 0.55 * gain, 0.12, 1);
-
   function presetGains(name) {
     const points = PRESETS[name], count = settings.gains.length;
     return settings.gains.map((_, k) => {
@@ -356,173 +353,44 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   function undo() { if (past.length) { future.push(settings); apply(past.pop()); } }
   function redo() { if (future.length) { past.push(settings); apply(future.pop()); } }
 
-  // spectrum
-
-  const BOX = { width: 340, height: 126, floor: 106, left: 8, get right() { return this.width - 8; } };
-  const range = () => {
-    const all = state?.spectrum?.times;
-    return all?.length > 1 ? [Math.min(all[0], ...settings.edges) / 1.3, Math.max(all.at(-1), ...settings.edges) * 1.06] : [0.001, 0.5];
-  };
-  // the cube root of the time: between a logarithm, which squeezes the coarse bands, and the time
-  const share = (t) => { const [low, high] = range().map(Math.cbrt); return (Math.cbrt(t) - low) / (high - low); };
-  const xOf = (t) => BOX.left + (BOX.right - BOX.left) * share(t);
-  const timeAt = (x) => { const [low, high] = range().map(Math.cbrt); return Math.max(low + ((high - low) * (x - BOX.left)) / (BOX.right - BOX.left), low) ** 3; };
-
-  function drawSpectrum() {
-    const focus = root.activeElement?.dataset?.edge;
-    BOX.width = $.spectrum.clientWidth || 340;
-    $.spectrum.setAttribute("viewBox", `0 0 ${BOX.width} ${BOX.height}`);
-    const { times: at = [], values = [] } = state?.spectrum ?? {};
-    const [low, high] = range();
-    const most = Math.sqrt(Math.max(...values, 1e-9));
-    const y = (value) => BOX.floor - 88 * (Math.sqrt(value) / most);
-    const points = at.map((t, k) => `${xOf(t).toFixed(1)},${y(values[k]).toFixed(1)}`);
-    const line = points.length ? `M${points.join("L")}` : "";
-    const area = points.length ? `M${xOf(at[0])},${BOX.floor}L${points.join("L")}L${xOf(at.at(-1))},${BOX.floor}Z` : "";
-    const cuts = [BOX.left, ...settings.edges.map(xOf), BOX.right];
-    const bands = settings.gains.map((gain, k) =>
-      `<clipPath id="band-${k}"><rect x="${cuts[k]}" y="0" width="${Math.max(cuts[k + 1] - cuts[k], 0)}" height="${BOX.floor}"/></clipPath>
-       <path d="${area}" clip-path="url(#band-${k})" fill="${colour(k)}" class="area" fill-opacity="${opacityOf(gain)}"/>`);
-    const ticks = [];
-    for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power++) {
-      for (const t of [1, 2, 5].map((each) => each * 10 ** power)) {
-        if (t >= low && t <= high && (!ticks.length || xOf(t) - xOf(ticks.at(-1)) > 42)) ticks.push(t);
-      }
-    }
-    $.spectrum.innerHTML = `${bands.join("")}<path class="curve" d="${line}"/>
-      <line class="floor" x1="${BOX.left}" x2="${BOX.right}" y1="${BOX.floor}" y2="${BOX.floor}" stroke="currentColor"/>
-      ${ticks.map((t) => `<text class="axis" x="${xOf(t)}" y="122" text-anchor="middle">${Number(t.toPrecision(1))}</text>`).join("")}
-      ${settings.edges.map((t, k) => `<g class="edge" data-edge="${k}" tabindex="0" role="slider" aria-label="Edge between ${names()[k]} and ${names()[k + 1]}"
-        aria-valuemin="${low}" aria-valuemax="${high}" aria-valuenow="${t}" aria-valuetext="t = ${shown(t)}"><title>t = ${shown(t)}</title>
-        <rect x="${xOf(t) - 10}" y="0" width="20" height="${BOX.floor + 8}"/><line x1="${xOf(t)}" x2="${xOf(t)}" y1="8" y2="${BOX.floor}"/><circle cx="${xOf(t)}" cy="8" r="5.5"/></g>`).join("")}`;
-    if (focus !== undefined) $.spectrum.querySelector(`[data-edge="${focus}"]`)?.focus();
-  }
-
-  function moveEdge(k, time) {
-    const { edges } = settings, [low, high] = range();
-    const least = k ? edges[k - 1] * 1.05 : low * 1.05, most = k + 1 < edges.length ? edges[k + 1] / 1.05 : high / 1.05;
-    const moved = round3(clamp(time, least, most));
-    if (moved === edges[k] || moved <= (edges[k - 1] ?? 0) || moved >= (edges[k + 1] ?? Infinity)) return;
-    touched = true;
-    settings = { ...settings, edges: edges.map((t, j) => (j === k ? moved : t)) };
-    held = null;
-    drawSpectrum();
-    [...$.faders.children].forEach((fader, j) => { fader.title = times(j); });
-    quietly(refresh());
-    paint();
-  }
-  const spectrumX = (event) => { const box = $.spectrum.getBoundingClientRect(); return ((event.clientX - box.left) / box.width) * BOX.width; };
-  on($.spectrum, "pointerdown", (event) => {
-    const handle = event.target.closest("[data-edge]");
-    if (!handle) return;
-    event.preventDefault();
-    const k = Number(handle.dataset.edge);
-    handle.focus();
-    remember();
-    const drag = new AbortController();
-    $.spectrum.setPointerCapture(event.pointerId);
-    const move = (each) => moveEdge(k, timeAt(spectrumX(each)));
-    $.spectrum.addEventListener("pointermove", move, { signal: drag.signal });
-    for (const end of ["pointerup", "pointercancel"]) $.spectrum.addEventListener(end, () => { drag.abort(); describe(); }, { signal: drag.signal });
-  });
-  on($.spectrum, "dblclick", (event) => {
-    if (!event.target.closest("[data-edge]")) splitBand(timeAt(spectrumX(event)));
-  });
-  function splitBand(at) {
-    const time = round3(at), { edges, gains } = settings;
-    if (!state?.image || edges.includes(time) || gains.length >= MOST_BANDS) return;
-    const k = edges.filter((t) => t < time).length;
-    change({ ...settings, edges: [...edges.slice(0, k), time, ...edges.slice(k)], gains: [...gains.slice(0, k), gains[k], ...gains.slice(k)] });
-  }
-  on($.spectrum, "keydown", (event) => {
-    const handle = event.target.closest("[data-edge]");
-    if (!handle) return;
-    const k = Number(handle.dataset.edge);
-    const factor = { ArrowRight: 1.05, ArrowUp: 1.05, ArrowLeft: 1 / 1.05, ArrowDown: 1 / 1.05, PageUp: 1.5, PageDown: 1 / 1.5 }[event.key];
-    if (factor) { event.preventDefault(); remember(); moveEdge(k, settings.edges[k] * factor); describe(); }
-    if (event.key === "Enter") splitBand(Math.sqrt(settings.edges[k] * (settings.edges[k + 1] ?? range()[1] / 1.3)));
-    if (event.key === "Delete" || event.key === "Backspace") {
-      event.preventDefault();
-      change({ ...settings, edges: settings.edges.filter((_, j) => j !== k), gains: settings.gains.filter((_, j) => j !== k + 1) });
-      ($.spectrum.querySelector(`[data-edge="${Math.max(k - 1, 0)}"]`) ?? $.stage).focus();
-    }
+  const spectrum = new Spectrum($.spectrum, on, {
+    names, colour, remember, spectrum: () => state?.spectrum, settings: () => settings,
+    change: (next) => change({ ...settings, ...next }), done: describe, leave: () => $.stage.focus(),
+    moved(edges) {
+      touched = true;
+      settings = { ...settings, edges };
+      held = null;
+      spectrum.draw();
+      [...$.faders.children].forEach((fader, k) => { fader.title = times(k); });
+      quietly(refresh());
+      paint();
+    },
   });
 
-  // zoom, pan, split
+  // the pointer: pan, pinch, paint and measure
 
-  function place() {
-    if (!state?.image) return;
-    const { width, height } = state.image;
-    stage = $.stage.getBoundingClientRect();
-    $.view.style.width = `${width}px`;
-    $.view.style.height = `${height}px`;
-    const [left, top] = offset.map((each) => Math.round(each * devicePixelRatio) / devicePixelRatio); // sharp at 100 %
-    $.view.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
-    $.view.classList.toggle("sharp", scale >= 2);
-    $.zoomText.textContent = `${Math.round((100 * scale * devicePixelRatio) / state.image.factor)} %`;
-    const split = $.split.getAttribute("aria-pressed") === "true";
-    const x = clamp((splitAt * stage.width - offset[0]) / (width * scale), 0, 1);
-    $.divider.hidden = !split || $.view.hidden;
-    $.divider.style.left = `${100 * splitAt}%`;
-    $.divider.setAttribute("aria-valuenow", String(Math.round(100 * splitAt)));
-    $.before.style.visibility = split || pressed ? "visible" : "hidden";
-    $.before.style.clipPath = pressed ? "none" : `inset(0 ${100 * (1 - x)}% 0 0)`;
-    $.tagLeft.hidden = !(split || pressed) || $.view.hidden;
-    $.tagRight.hidden = !split || pressed || $.view.hidden;
-  }
-  /** The visible part of the image, in whole pixels, and how many of them a screen pixel shows. */
-  function visible() {
-    const { width, height } = state.image, step = clamp(1 / (scale * devicePixelRatio), 1, 16);
-    const from = offset.map((each) => clamp(Math.floor(-each / scale), 0, Infinity));
-    const x = Math.min(from[0], width - 1), y = Math.min(from[1], height - 1);
-    const right = clamp(Math.ceil((stage.width - offset[0]) / scale), x + 1, width);
-    const bottom = clamp(Math.ceil((stage.height - offset[1]) / scale), y + 1, height);
-    return { x, y, width: right - x, height: bottom - y, step };
-  }
-  function fit() {
-    const box = $.stage.getBoundingClientRect(), { width, height } = state.image;
-    scale = Math.min((box.width - 48) / width, (box.height - 48) / height, 8);
-    offset = [(box.width - width * scale) / 2, (box.height - height * scale) / 2];
-    fitted = true;
-    place();
-  }
-  function zoomBy(factor, x, y) {
-    if (!state?.image) return;
-    const box = $.stage.getBoundingClientRect();
-    x ??= box.width / 2; y ??= box.height / 2;
-    const next = clamp(scale * factor, 0.02, 64);
-    offset = [x - ((x - offset[0]) * next) / scale, y - ((y - offset[1]) * next) / scale];
-    scale = next;
-    fitted = false;
-    place();
-  }
-  const pixelAt = ([x, y]) => [(x - offset[0]) / scale, (y - offset[1]) / scale];
-  const local = (event) => { const box = $.stage.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
-  on($.stage, "wheel", (event) => { event.preventDefault(); zoomBy(Math.exp(-0.0015 * event.deltaY), ...local(event)); }, { passive: false });
   const pointers = new Map();
   on($.stage, "pointerdown", (event) => {
     if (event.target.closest("button, .divider, .toast, .status, .zoom, .empty") || !state?.image) return;
-    pointers.set(event.pointerId, local(event));
+    pointers.set(event.pointerId, view.local(event));
     $.stage.setPointerCapture(event.pointerId);
     if (pointers.size > 1) dropStroke(); // to pinch
-    else if (canPaint() && event.button === 0) return beginStroke(pixelAt(local(event)));
+    else if (canPaint() && event.button === 0) return beginStroke(view.pixelAt(view.local(event)));
     $.stage.classList.add("panning");
   });
   on($.stage, "contextmenu", (event) => { if (canPaint()) event.preventDefault(); });
   on($.stage, "pointermove", (event) => {
-    const now = local(event), last = pointers.get(event.pointerId);
+    const now = view.local(event), last = pointers.get(event.pointerId);
     if (canPaint()) showBrush(now);
     else if (!last) return measureAt(now, event.target);
     if (!last) return;
     if (stroke) {
-      for (const each of event.getCoalescedEvents?.() ?? [event]) extendStroke(pixelAt(local(each)));
+      for (const each of event.getCoalescedEvents?.() ?? [event]) extendStroke(view.pixelAt(view.local(each)));
     } else if (pointers.size === 2) { // pinch
       const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
-      zoomBy(Math.hypot(now[0] - other[0], now[1] - other[1]) / Math.max(Math.hypot(last[0] - other[0], last[1] - other[1]), 1), ...other);
+      view.zoomBy(Math.hypot(now[0] - other[0], now[1] - other[1]) / Math.max(Math.hypot(last[0] - other[0], last[1] - other[1]), 1), ...other);
     } else {
-      offset = [offset[0] + now[0] - last[0], offset[1] + now[1] - last[1]];
-      fitted = false;
-      place();
+      view.pan(now[0] - last[0], now[1] - last[1]);
     }
     pointers.set(event.pointerId, now);
   });
@@ -531,25 +399,13 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     if (!pointers.size) $.stage.classList.remove("panning");
     if (stroke && end === "pointerup") endStroke(); else dropStroke();
   });
-  on($.divider, "pointerdown", (event) => { event.preventDefault(); $.divider.focus(); $.divider.setPointerCapture(event.pointerId); });
-  on($.divider, "pointermove", (event) => {
-    if (!$.divider.hasPointerCapture(event.pointerId)) return;
-    splitAt = clamp(local(event)[0] / $.stage.clientWidth, 0, 1);
-    place();
-  });
-  on($.divider, "keydown", (event) => {
-    const step = { ArrowLeft: -0.02, ArrowRight: 0.02 }[event.key];
-    if (step) { splitAt = clamp(splitAt + step, 0, 1); place(); event.preventDefault(); event.stopPropagation(); }
-  });
-  function setPressed(value) { if (state?.image) { pressed = value; place(); } }
-  for (const [type, value] of [["pointerdown", true], ["pointerup", false], ["pointerleave", false]]) on($.press, type, () => setPressed(value));
   const toggle = (button) => { const now = button.getAttribute("aria-pressed") !== "true"; button.setAttribute("aria-pressed", String(now)); return now; };
 
   // the ruler
 
   let asking = false, next = null;
   function measureAt([x, y], target) {
-    const pixel = pixelAt([x, y]).map(Math.floor);
+    const pixel = view.pixelAt([x, y]).map(Math.floor);
     const inside = state?.image && !$.view.hidden && pixel[0] >= 0 && pixel[1] >= 0 && pixel[0] < state.image.width && pixel[1] < state.image.height;
     const wanted = inside && $.measure.getAttribute("aria-pressed") === "true" && ($.view.contains(target) || target === $.stage);
     if (!wanted) { next = null; $.ruler.hidden = $.ring.hidden = true; return; }
@@ -565,7 +421,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
         const [{ found }] = await request("ruler", { x: pixel[0], y: pixel[1] });
         $.ruler.hidden = $.ring.hidden = !found;
         if (!found) continue;
-        const wide = 2 * found.radius, size = (wide * scale) / state.image.factor;
+        const wide = 2 * found.radius, size = (wide * view.scale) / state.image.factor;
         const { limits } = state.image;
         $.ruler.textContent = `about ${wide < 10 ? wide.toPrecision(2) : Math.round(wide)} px wide, contrast ${(found.contrast / (limits[1] - limits[0])).toFixed(2)}`;
         $.ring.style.width = $.ring.style.height = `${size}px`;
@@ -583,9 +439,9 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   const canPaint = () => tab === "Repair" && Boolean(state?.image) && state.image.factor === 1 && original !== null;
   const radius = () => Number((10 ** Number($.brush.value) / 2).toPrecision(3));
   function showBrush([x, y]) {
-    brushAt = pixelAt([x, y]);
+    brushAt = view.pixelAt([x, y]);
     $.ring.hidden = false;
-    $.ring.style.width = $.ring.style.height = `${2 * radius() * scale}px`;
+    $.ring.style.width = $.ring.style.height = `${2 * radius() * view.scale}px`;
     $.ring.style.left = `${x}px`;
     $.ring.style.top = `${y}px`;
   }
@@ -637,182 +493,21 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     await ask("settle");
     repairs++;
     quality = new Map();
-    forgetTools();
+    tools.forget();
     await poll();
   }
-  /** Draw values from 0 to 1, with one or three channels, at a part of a canvas. */
-  function putValues(canvas, values, [x, y, width, height]) {
-    const picture = new ImageData(width, height), { data } = picture, colours = values.length / (width * height) === 3;
-    for (let j = 0, i = 0; j < data.length; j += 4, i += colours ? 3 : 1) {
-      for (let c = 0; c < 3; c++) data[j + c] = 255 * values[colours ? i + c : i];
-      data[j + 3] = 255;
-    }
-    canvas.getContext("2d").putImageData(picture, x, y);
-  }
-  on($.brush, "input", () => tell());
+  const tellBrush = () => { $.brushText.textContent = `${shown(2 * radius())} px`; };
+  on($.brush, "input", tellBrush);
+  tellBrush();
 
-  // regions and few pixels: results are drawn over the image while their tab is open
+  // tabs: results are drawn over the image while their tab is open
 
-  let jobs = 0, tab = "Bands", regions = null, thinned = null, ranks = null, fused = null, second = null;
-  /** Start a computation besides the flow; null if another one takes its place. */
-  async function run(op, args, files, title = "") {
-    const mine = ++jobs;
-    $.job.hidden = false;
-    $.jobText.textContent = title;
-    try {
-      await ask(op, args, files);
-      for (;;) {
-        await new Promise((resolve) => setTimeout(resolve, 120));
-        if (mine !== jobs || gone.signal.aborted) return null;
-        const [answer, buffers] = await ask("job");
-        if (mine !== jobs || answer.status === "none") return null;
-        if (answer.status === "done") return [answer, buffers];
-        $.jobBar.classList.toggle("wait", answer.fraction === null);
-        $.jobBar.firstElementChild.style.transform = `scaleX(${answer.fraction ?? 0})`;
-      }
-    } finally {
-      if (mine === jobs) $.job.hidden = true;
-    }
-  }
-  function forgetTools() {
-    jobs++;
-    regions = thinned = ranks = fused = second = null;
-    $.job.hidden = $.fusion.hidden = $.regions.hidden = $.thin.hidden = $.over.hidden = true;
-  }
-  const splitTime = () => {
-    const { limits } = state?.image ?? { limits: [0, 1] };
-    return Number(((limits[1] - limits[0]) * 10 ** Number($.time.value)).toPrecision(2));
-  };
-  const textures = () => ({ own: gainOf(Number($.own.value)), other: gainOf(Number($.other.value)) });
-  async function fuse() {
-    if (!second) return;
-    const found = await run("fuse", { name: second.name, time: splitTime() }, [second.data.slice(0)]);
-    if (!found) return;
-    const [answer, parts] = found;
-    fused = parts.map((each) => fromHalf(new Uint16Array(each)));
-    $.fusionText.textContent = `Texture of ${answer.name}`;
-    $.fusion.hidden = false;
-    drawOver();
-    showFusedCode();
-  }
-  const showFusedCode = () => {
-    if (fused && $.fusedDetails.open) quietly(ask("fused", textures()).then(([answer]) => { $.fusedCode.textContent = answer.python; }));
-  };
-  on($.fusedDetails, "toggle", showFusedCode);
-  on($.secondChooser, "change", () => {
-    const file = $.secondChooser.files[0];
-    if (file) quietly(file.arrayBuffer().then((data) => { second = { name: file.name, data }; return fuse(); }));
-    $.secondChooser.value = "";
-  });
-  let fuseTimer = 0;
-  on($.time, "input", () => { clearTimeout(fuseTimer); fuseTimer = setTimeout(() => quietly(fuse()), 300); });
-  const smoothness = () => Number((10 ** Number($.smooth.value)).toPrecision(2));
-  const density = () => Number((10 ** Number($.density.value)).toPrecision(2));
-  const percent = (share) => `${(100 * share).toFixed(share > 0.9995 && share < 1 ? 3 : 1)} %`;
-  function tell() {
-    $.classesText.textContent = $.classes.value;
-    $.smoothText.textContent = String(smoothness());
-    $.densityText.textContent = percent(density());
-    $.brushText.textContent = `${shown(2 * radius())} px`;
-    $.timeText.textContent = String(splitTime());
-    const { own, other } = textures();
-    $.ownText.textContent = own.toFixed(2);
-    $.otherText.textContent = other.toFixed(2);
-  }
-  async function segment() {
-    const count = Number($.classes.value);
-    const found = await run("segment", { classes: count, smoothness: smoothness() });
-    if (!found) return;
-    const [answer, [labels, certain]] = found;
-    regions = { count, labels: new Uint8Array(labels), certain: new Uint8Array(certain) };
-    $.proven.textContent = answer.certain === 1 ? "All labels are proven" : `${percent(answer.certain)} of the labels are proven`;
-    $.legend.textContent = "";
-    const rows = answer.shares.map((share, k) => [classColour(k, count), k === 0 ? "darkest" : k === count - 1 ? "brightest" : `class ${k + 1}`, percent(share)]);
-    if (answer.certain < 1) rows.push([null, "not proven", percent(1 - answer.certain)]);
-    for (const [colour, name, share] of rows) {
-      const row = document.createElement("li");
-      row.innerHTML = "<i></i><span></span><span></span>";
-      if (colour) row.firstChild.style.setProperty("--band", colour); else row.firstChild.className = "doubt";
-      row.children[1].textContent = name;
-      row.children[2].textContent = share;
-      $.legend.append(row);
-    }
-    $.regionsCode.textContent = answer.python + (answer.command ? `\n# or, on the command line:\n# ${answer.command}\n` : "");
-    $.regions.hidden = false;
-    drawOver();
-  }
-  const classColour = (k, count) => COLOURS[Math.round((k * (COLOURS.length - 1)) / (count - 1))];
-  let thinTimer = 0;
-  async function thin() {
-    clearTimeout(thinTimer);
-    const found = await run("thin", { density: density() });
-    if (!found) return;
-    const [answer, [values, known]] = found;
-    thinned = { values: fromHalf(new Uint16Array(values)), known: new Uint8Array(known), waiting: false };
-    $.thinText.textContent = `${answer.kept.toLocaleString("en")} pixels` + (answer.psnr === null ? "" : `, PSNR ${answer.psnr.toFixed(1)} dB`);
-    $.thinNote.textContent = answer.ranked ? "The best pixels, chosen by echoes." : "Choosing better pixels in the background…";
-    $.thinCode.textContent = answer.python;
-    $.thin.hidden = false;
-    drawOver();
-    if (!ranks) quietly(rank());
-  }
-  /** Fetch the ranks of all pixels, which give the pixels to keep for any share. */
-  async function rank() {
-    if (ranks) return;
-    const mine = (ranks = []), { number } = state;
-    for (;;) {
-      const [answer, buffers] = await ask("rank");
-      if (ranks !== mine || number !== state.number || gone.signal.aborted) return;
-      if (answer.status === "done") { ranks = new Int32Array(buffers[0]); break; }
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-    if (tab === "Few pixels") await thin();
-  }
-  on($.density, "input", () => {
-    if (!state?.image) return;
-    clearTimeout(thinTimer);
-    thinTimer = setTimeout(() => quietly(thin()), 250);
-    if (!thinned || !ranks?.length) return;
-    const count = Math.max(1, Math.round(density() * ranks.length));
-    Object.assign(thinned, { known: ranks.map((each) => each < count), waiting: true });
-    $.thinText.textContent = `${count.toLocaleString("en")} pixels`;
-    drawSoon();
+  const tools = createTools($, on, {
+    ask, quietly, image: () => state?.image, number: () => state.number, tab: () => tab, draw: drawOver, gone: gone.signal,
   });
   function drawOver() {
-    const shown = { Regions: regions, "Few pixels": thinned, Fuse: fused }[tab];
-    $.over.hidden = !shown && !canPaint();
+    $.over.hidden = !tools.drawResult() && !canPaint();
     if (canPaint() && !mending) { copySource($.over); paint(); if (!same(mended, settled)) quietly(mend(true)); }
-    if (!shown) return;
-    const { width, height, channels } = state.image, picture = new ImageData(width, height), { data } = picture;
-    if (tab === "Regions") {
-      const { labels, certain, count } = shown;
-      const colours = [...Array(count).keys()].map((k) => [1, 3, 5].map((at) => parseInt(classColour(k, count).slice(at, at + 2), 16)));
-      const wide = Math.max(Math.round(Math.min(width, height) / 160), 3); // of the hatching
-      for (let y = 0, i = 0, j = 0; y < height; y++) for (let x = 0; x < width; x++, i++, j += 4) {
-        const label = labels[i];
-        const contour = (x + 1 < width && labels[i + 1] !== label) || (y + 1 < height && labels[i + width] !== label);
-        const hatch = !certain[i] && (x + y) % (2 * wide) < wide;
-        [data[j], data[j + 1], data[j + 2]] = contour || hatch ? [255, 255, 255] : colours[label];
-        data[j + 3] = contour ? 255 : hatch ? 225 : certain[i] ? 105 : 170;
-      }
-    } else if (tab === "Fuse") {
-      const [structure, texture, extra] = shown, { own, other } = textures();
-      for (let i = 0, j = 0; j < data.length; j += 4, i += channels) {
-        for (let c = 0; c < 3; c++) {
-          const at = channels === 3 ? i + c : i;
-          data[j + c] = 255 * (structure[at] + own * texture[at] + other * extra[at]);
-        }
-        data[j + 3] = 255;
-      }
-    } else {
-      const { values, known } = shown, only = $.onlyKept.checked || shown.waiting;
-      for (let i = 0, j = 0; i < known.length; i++, j += 4) {
-        for (let c = 0; c < 3; c++) data[j + c] = only && !known[i] ? 12 : 255 * values[channels === 3 ? 3 * i + c : i];
-        data[j + 3] = 255;
-      }
-    }
-    Object.assign($.over, { width, height });
-    $.over.getContext("2d").putImageData(picture, 0, 0);
   }
   function openTab(k) {
     const before = tab;
@@ -824,11 +519,10 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     });
     $.ring.hidden = $.ruler.hidden = true;
     $.stage.classList.toggle("painting", canPaint());
-    if (before === "Repair" && tab !== "Repair") quietly(settle().then(openFew)); else openFew();
+    if (before === "Repair" && tab !== "Repair") quietly(settle().then(tools.openFew)); else tools.openFew();
     describe();
     drawOver();
   }
-  const openFew = () => { if (tab === "Few pixels" && state?.image?.factor === 1 && !thinned) quietly(thin()); };
   [...$.tabs.children].forEach((each, k) => on(each, "click", () => openTab(k)));
   on($.tabs, "keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: TABS.length - 1 }[event.key];
@@ -838,16 +532,6 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.tabs.children[k].focus();
     event.stopPropagation();
   });
-  for (const name of ["classes", "smooth", "density", "time", "own", "other"]) on($[name], "input", tell);
-  let drawing = 0;
-  function drawSoon() { drawing ||= requestAnimationFrame(() => { drawing = 0; drawOver(); }); }
-  for (const name of ["own", "other"]) {
-    on($[name], "input", drawSoon);
-    on($[name], "change", showFusedCode);
-  }
-  on($.onlyKept, "change", drawOver);
-  tell();
-
   on($.stage, "pointerleave", () => { next = null; $.ruler.hidden = $.ring.hidden = true; });
 
   // open and export
@@ -893,7 +577,7 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     $.exportBox.close();
     const large = state.image.factor > 1;
     if (large) openTab(0);
-    const made = await (large ? run("export", recipe(), [], "Export at full size") : ask("export", recipe()));
+    const made = await (large ? tools.run("export", recipe(), [], "Export at full size") : ask("export", recipe()));
     if (made) save(made);
   }
   function save([answer, [data]]) {
@@ -917,17 +601,17 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
   }
   const actions = {
     undo, redo, reset: () => change({ ...settings, gains: settings.gains.map(() => 1), base: 1 }),
-    split: () => { toggle($.split); place(); },
+    split: () => { toggle($.split); view.place(); },
     measure: () => { toggle($.measure); $.ruler.hidden = $.ring.hidden = true; },
     theme: () => setTheme(!app.classList.contains("light")),
     help: () => $.helpBox.showModal(), helpClose: () => $.helpBox.close(),
     open: () => $.chooser.click(), choose: () => $.chooser.click(),
     export: () => quietly(showExport()), exportClose: () => $.exportBox.close(), download: () => quietly(download()),
-    segment: () => quietly(segment()), second: () => $.secondChooser.click(), fusedDownload: () => quietly(ask("fused", textures()).then(save)),
-    jobStop: () => { if (tab === "Fuse" || tab === "Bands") { jobs++; $.job.hidden = true; } quietly(ask("stop")); },
+    segment: () => quietly(tools.segment()), second: () => $.secondChooser.click(), fusedDownload: () => quietly(ask("fused", tools.textures()).then(save)),
+    jobStop: tools.stop,
     mendNone: () => change({ ...settings, strokes: [] }), mask: () => quietly(ask("mask").then(save)),
     toastClose: () => { $.toast.hidden = true; },
-    zoomIn: () => zoomBy(1.25), zoomOut: () => zoomBy(0.8), fit: () => state?.image && fit(),
+    zoomIn: () => view.zoomBy(1.25), zoomOut: () => view.zoomBy(0.8), fit: () => state?.image && view.fit(),
     more: () => { for (const [key, value] of quality) if (value === "final" && key !== "0") quality.set(key, "preview"); quietly(ask("compute", { all: true }).then(poll)); },
     cancel: () => quietly(ask(state.status === "busy" ? "cancel" : "compute").then(poll)),
   };
@@ -943,24 +627,24 @@ export function createEqualiser(element, { request, renderer: wanted = "auto", k
     if (event.altKey) return;
     const steps = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] }[key];
     if (canPaint() && root.activeElement === $.stage && (steps || key === " ")) return moveBrush(event, steps);
-    if (canPaint() && (key === "[" || key === "]")) { $.brush.value = String(Number($.brush.value) + (key === "]" ? 0.1 : -0.1)); tell(); if (brushAt) moveBrush(event, [0, 0]); return; }
+    if (canPaint() && (key === "[" || key === "]")) { $.brush.value = String(Number($.brush.value) + (key === "]" ? 0.1 : -0.1)); tellBrush(); if (brushAt) moveBrush(event, [0, 0]); return; }
     const move = { arrowleft: [60, 0], arrowright: [-60, 0], arrowup: [0, 60], arrowdown: [0, -60] }[key];
-    if (move && root.activeElement === $.stage) { offset = [offset[0] + move[0], offset[1] + move[1]]; fitted = false; place(); event.preventDefault(); return; }
-    if (key === "b") return setPressed(true);
-    if (key === "1") return zoomBy(1 / devicePixelRatio / scale);
+    if (move && root.activeElement === $.stage) { view.pan(...move); event.preventDefault(); return; }
+    if (key === "b") return view.press(true);
+    if (key === "1") return view.zoomBy(1 / devicePixelRatio / view.scale);
     if (KEYS[key] && !$[KEYS[key]].disabled) { event.preventDefault(); actions[KEYS[key]](); }
   });
   function moveBrush(event, steps) {
     event.preventDefault();
     const { width, height } = state.image, from = brushAt ?? [width / 2, height / 2];
-    const to = steps ? from.map((each, k) => clamp(each + steps[k] * Math.max(radius(), 1 / scale), 0, [width, height][k])) : from;
+    const to = steps ? from.map((each, k) => clamp(each + steps[k] * Math.max(radius(), 1 / view.scale), 0, [width, height][k])) : from;
     if (!steps || (event.shiftKey && steps.some(Boolean))) { beginStroke(from); extendStroke(to); endStroke(); }
-    showBrush(to.map((each, k) => each * scale + offset[k]));
+    showBrush(view.pointAt(to));
   }
-  on(keys ?? app, "keyup", (event) => { if (event.key.toLowerCase() === "b") setPressed(false); });
-  const sizes = new ResizeObserver(() => { if (state?.image && !$.view.hidden) fitted ? fit() : place(); });
+  on(keys ?? app, "keyup", (event) => { if (event.key.toLowerCase() === "b") view.press(false); });
+  const sizes = new ResizeObserver(() => { if (state?.image && !$.view.hidden) view.fitted ? view.fit() : view.place(); });
   sizes.observe($.stage);
-  const widths = new ResizeObserver(() => drawSpectrum());
+  const widths = new ResizeObserver(() => spectrum.draw());
   widths.observe($.panel);
 
   let stored = null;
