@@ -6,7 +6,6 @@ import argparse
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -116,36 +115,28 @@ def _table(found: Sequence[np.ndarray], pages: Pages, unit: str) -> str:
     """Format the objects of all pages as CSV."""
     space = pages.image.space
     size = {1: "length", 2: "area", 3: "volume"}[len(space)]
-    names = ["diameter", "contrast", "scale", "time", "peak_time", "snr"]
+    first, others = ["diameter", "contrast"], ["scale", "time", "peak_time", "snr"]
+    columns = ["page"] * pages.series + ["channel"] * (pages.image.channel_axis is not None)
+    columns += ["band", size, *first, "contrast_grey", *others, "border", *space.lower(), "unit"]
     in_file = pages.parts.values.in_file(1.0, pages.image.array.dtype)
     grey = 1.0 if in_file is None else float(in_file)
-    counts = {"page": pages.series, "channel": pages.image.channel_axis is not None}
-    left_out = [name for name, kept in counts.items() if not kept]
     text = io.StringIO()
-    rows: list[dict[str, Any]] = []
-    for page, objects in enumerate(found):
+    table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    for page, objects in enumerate(found, 1):
         for row in objects:
             values = {
-                "page": page + 1,
+                "page": page,
                 "channel": row["channel"] + 1,
                 "band": row["band"] + 1,
                 size: f"{row['area']:.6g}",
-                **{name: f"{row[name]:.6g}" for name in names},
+                **{name: f"{row[name]:.6g}" for name in (*first, *others)},
                 "contrast_grey": f"{row['contrast'] * grey:.6g}",
                 "border": int(row["border"]),
-                **{
-                    axis.lower(): f"{at:.3f}"
-                    for axis, at in zip(space, row["centroid"], strict=True)
-                },
                 "unit": unit.replace("\u00b5", "u"),  # spreadsheets assume ASCII in CSV files
             }
-            rows.append(values)
-    columns = ["page", "channel", "band", size, *names[:2], "contrast_grey", *names[2:]]
-    columns += ["border", *space.lower(), "unit"]
-    kept = [name for name in columns if name not in left_out]
-    table = csv.DictWriter(text, kept, extrasaction="ignore", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+            places = zip(space.lower(), row["centroid"], strict=True)
+            table.writerow(values | {axis: f"{place:.3f}" for axis, place in places})
     return text.getvalue()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -52,6 +52,7 @@ The strength is in degrees x points. Try one to two times the misorientation of 
 grains, which is printed. A grain with a radius of r points that differs from its surroundings by c
 degrees vanishes at a strength of about c r / 2.
 """
+_Angles = Sequence[tuple[np.ndarray, ...]]  # misorientations of neighbours, before and after
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,15 +133,15 @@ def run(arguments: argparse.Namespace) -> int:
         with progress(label, enabled=not arguments.quiet) as on_step:
             values, results = _denoised(arguments, given, on_step)
         seconds = perf_counter() - start
-        found = _Faces.of(given, values, arguments.boundary)
+        angles = [_misorientations(given, each) for each in (given.quaternions, values)]
         with OutputSet(overwrite=arguments.overwrite) as outputs:
             clean = replace(given, quaternions=values)
             clean = _filled(clean) if arguments.fill else clean
             write_orientations(targets[source], clean, outputs=outputs)
             for draw, paths in figures:
                 if paths:
-                    write_figure(paths[source], draw(arguments, given, clean, found), outputs)
-        _report(record, given, clean, found)
+                    write_figure(paths[source], draw(arguments, given, clean, angles), outputs)
+        _report(record, given, clean, angles, arguments.boundary)
         record.certify(ManifoldProof(results, seconds))
         return record
 
@@ -207,41 +208,24 @@ def _denoised(
     return values, results
 
 
-@dataclass(frozen=True)
-class _Faces:
-    """Misorientations of neighbours of one phase in degrees, NaN elsewhere, before and after."""
-
-    before: tuple[np.ndarray, ...]
-    after: tuple[np.ndarray, ...]
-    boundary: float
-
-    @staticmethod
-    def of(given: OrientationMap, values: np.ndarray, boundary: float) -> _Faces:
-        before, after = (_misorientations(given, each) for each in (given.quaternions, values))
-        return _Faces(before, after, boundary)
-
-    def flat(self) -> tuple[np.ndarray, np.ndarray]:
-        """All faces between points of one phase, before and after."""
-        before = np.concatenate([each.ravel() for each in self.before])
-        after = np.concatenate([each.ravel() for each in self.after])
-        measured = ~np.isnan(before)
-        return before[measured], after[measured]
-
-    def local(self, angles: tuple[np.ndarray, ...]) -> np.ndarray:
-        """Mean over the neighbours of each point across faces that are no boundaries (before)."""
-        shape = angles[0].shape[0] + 1, angles[0].shape[1]
-        total, number = np.zeros(shape), np.zeros(shape)
-        for axis, (values, old) in enumerate(zip(angles, self.before, strict=True)):
-            inside = old <= self.boundary
-            share = np.where(inside, values, 0)
-            for end in (slice(None, -1), slice(1, None)):
-                place = (end, slice(None)) if axis == 0 else (slice(None), end)
-                total[place] += share
-                number[place] += inside
-        return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+def _local(
+    angles: Sequence[np.ndarray], before: Sequence[np.ndarray], boundary: float
+) -> np.ndarray:
+    """Mean over the neighbours of each point across faces that are no boundaries (before)."""
+    shape = angles[0].shape[0] + 1, angles[0].shape[1]
+    total, number = np.zeros(shape), np.zeros(shape)
+    for axis, (values, old) in enumerate(zip(angles, before, strict=True)):
+        inside = old <= boundary
+        share = np.where(inside, values, 0)
+        for end in (slice(None, -1), slice(1, None)):
+            place = (end, slice(None)) if axis == 0 else (slice(None), end)
+            total[place] += share
+            number[place] += inside
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
 def _misorientations(given: OrientationMap, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Misorientations in degrees of neighbours of one phase; NaN between other points."""
     from steepest.manifold import Rotations, neighbour_distances
 
     height, width = given.phase.shape
@@ -255,7 +239,9 @@ def _misorientations(given: OrientationMap, values: np.ndarray) -> tuple[np.ndar
     return found
 
 
-def _report(record: Record, given: OrientationMap, clean: OrientationMap, found: _Faces) -> None:
+def _report(
+    record: Record, given: OrientationMap, clean: OrientationMap, angles: _Angles, limit: float
+) -> None:
     """Report the map, the misorientation within grains and the boundaries, before and after."""
     height, width = given.phase.shape
     step = " x ".join(f"{each:g}" for each in dict.fromkeys(given.spacing[::-1]))
@@ -267,8 +253,8 @@ def _report(record: Record, given: OrientationMap, clean: OrientationMap, found:
         part = 100 * float((given.phase == number).mean())
         text = f"{phase.name}, {phase.symmetry}, {part:.4g} % of the points"
         record.tell(f"phase {number}", text)
-    before, after = found.flat()
-    limit = found.boundary
+    before, after = (np.concatenate([each.ravel() for each in faces]) for faces in angles)
+    before, after = before[~np.isnan(before)], after[~np.isnan(before)]
     across = before > limit
     kept = int(np.count_nonzero(across & (after > limit)))
     new = int(np.count_nonzero(~across & (after > limit)))
@@ -287,7 +273,7 @@ def _report(record: Record, given: OrientationMap, clean: OrientationMap, found:
 
 
 def _colours(
-    arguments: argparse.Namespace, given: OrientationMap, clean: OrientationMap, found: _Faces
+    arguments: argparse.Namespace, given: OrientationMap, clean: OrientationMap, angles: _Angles
 ) -> Any:
     """Draw inverse-pole-figure colours; of several phases, those of the most frequent one."""
     from steepest import plot
@@ -306,9 +292,12 @@ def _colours(
 
 
 def _angles(
-    arguments: argparse.Namespace, given: OrientationMap, clean: OrientationMap, found: _Faces
+    arguments: argparse.Namespace, given: OrientationMap, clean: OrientationMap, angles: _Angles
 ) -> Any:
     from steepest import plot
 
-    images = {"measured": found.local(found.before), "denoised": found.local(found.after)}
+    images = {
+        name: _local(each, angles[0], arguments.boundary)
+        for name, each in zip(("measured", "denoised"), angles, strict=True)
+    }
     return plot.misorientation_figure(images, title="misorientation to the neighbours in the grain")

@@ -6,7 +6,7 @@ import numpy as np
 
 from steepest.core.errors import InputError
 
-from .scan_table import Phase, Table, check_angles, check_grid, check_places, numbers
+from .scan_table import Phase, Table, check_angles, numbers
 
 LAUE_GROUPS = {
     "1": "-1",
@@ -23,7 +23,7 @@ LAUE_GROUPS = {
     "43": "m-3m",
 }
 _UNINDEXED = 4 * np.pi - 0.01  # Euler angles of points that were not indexed
-_COLUMNS = [0, 1, 2, 3, 4, 6, 7]  # phi1, Phi, phi2, x, y, confidence index, phase
+_COLUMNS = [3, 4, 0, 1, 2, 6, 7]  # x, y, phi1, Phi, phi2, confidence index, phase
 
 
 def parse(source: bytes, name: str, max_pixels: int) -> Table:
@@ -43,11 +43,10 @@ def parse(source: bytes, name: str, max_pixels: int) -> Table:
         raise InputError(
             f"{name}: NCOLS_ODD, NROWS, XSTEP and YSTEP must be stated as numbers ({error})"
         ) from None
-    check_grid(columns, rows, steps, max_pixels, name)
     at = [k for k, line in enumerate(lines) if line.strip() and not line.startswith(b"#")]
-    table = numbers([lines[k] for k in at], _COLUMNS, (rows, columns), name)
-    check_places(table[..., 3:5], steps, name)
-    euler = check_angles(table[..., :3], name)
+    body = [lines[k] for k in at]
+    table = numbers(body, _COLUMNS, (rows, columns), steps, max_pixels, name)
+    euler = check_angles(table[..., 2:5], name)
     number = table[..., 6].astype(np.int64)
     if len(phases) == 1:
         number = np.maximum(number, 1)  # files of one phase call it 0

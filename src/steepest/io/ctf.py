@@ -6,7 +6,7 @@ import numpy as np
 
 from steepest.core.errors import InputError
 
-from .scan_table import Phase, Table, check_angles, check_grid, check_places, numbers
+from .scan_table import Phase, Table, check_angles, numbers
 
 LAUE_GROUPS = {
     1: "-1",
@@ -22,7 +22,7 @@ LAUE_GROUPS = {
     11: "m-3m",
 }
 _LONGEST_HEADER, _MOST_PHASES = 300, 100
-_NEEDED = ("phase", "x", "y", "euler1", "euler2", "euler3")
+_NEEDED = ("x", "y", "phase", "euler1", "euler2", "euler3")
 
 
 def parse(source: bytes, name: str, max_pixels: int) -> Table:
@@ -39,20 +39,18 @@ def parse(source: bytes, name: str, max_pixels: int) -> Table:
             f"{name}: XCells, YCells, XStep and YStep must be stated as numbers ({error}); only "
             "grids are supported"
         ) from None
-    check_grid(columns, rows, steps, max_pixels, name)
     phases = _phases(header, name)
     names = lines[start - 1].decode("utf-8", "replace").lower().split()
     at = [names.index(each) for each in _NEEDED]
-    body = [line for line in lines[start:] if line.strip()]
-    table = numbers(body, at, (rows, columns), name)
-    check_places(table[..., 1:3], steps, name)
-    phase = table[..., 0].astype(np.int64)
-    if (phase != table[..., 0]).any() or (phase < 0).any() or (phase > len(phases)).any():
+    index = [k for k in range(start, len(lines)) if lines[k].strip()]
+    body = [lines[k] for k in index]
+    table = numbers(body, at, (rows, columns), steps, max_pixels, name)
+    phase = table[..., 2].astype(np.int64)
+    if (phase != table[..., 2]).any() or (phase < 0).any() or (phase > len(phases)).any():
         raise InputError(f"{name}: phases are numbered 0 to {len(phases)} in its header")
-    index = np.array([k for k in range(start, len(lines)) if lines[k].strip()])
     euler = np.radians(check_angles(table[..., 3:], name))
     angles = at[3], at[4], at[5]
-    return Table("ctf", euler, phase, phases, steps, index, angles, True, {at[0]: "{}"})
+    return Table("ctf", euler, phase, phases, steps, np.array(index), angles, True, {at[2]: "{}"})
 
 
 def _table_line(lines: list[bytes], name: str) -> int:

@@ -104,7 +104,9 @@ def _metadata(picture: Pillow.Image) -> Metadata:
 
 def write(file: BinaryIO, image: Image, kind: str) -> None:
     """Write a grey or RGB image; PNG files may include transparency."""
-    samples = np.squeeze(image.samples(), axis=-1) if _one_channel(image) else image.samples()
+    samples = image.samples()
+    if samples.ndim == 3 and samples.shape[-1] == 1:
+        samples = samples[..., 0]
     metadata = image.metadata
     if samples.dtype == np.uint16:
         png16.write16(file, samples, metadata)
@@ -127,7 +129,3 @@ def write(file: BinaryIO, image: Image, kind: str) -> None:
     for key, value in metadata.text:
         notes.add_text(key, value)
     picture.save(file, _PNG, pnginfo=notes, **options)
-
-
-def _one_channel(image: Image) -> bool:
-    return image.channel_axis is not None and image.samples().shape[-1] == 1

@@ -49,28 +49,31 @@ def replaced(line: bytes, fields: dict[int, str]) -> bytes:
     return b"".join([*parts, line[end:]])
 
 
-def check_grid(columns: int, rows: int, steps: tuple[float, float], most: int, name: str) -> None:
-    """Check the shape and the steps stated in a header, before anything is allocated."""
-    if columns < 1 or rows < 1:
-        raise InputError(f"{name}: the header states {columns} x {rows} points")
-    check_size((rows, columns), most, f"{name}:")
+def numbers(
+    lines: list[bytes],
+    columns: list[int],
+    shape: tuple[int, int],
+    steps: tuple[float, float],
+    limit: int,
+    name: str,
+) -> np.ndarray:
+    """Return columns of a table as float64 (H, W, k); the first two hold the places x and y.
+
+    Raises `InputError`, before anything is allocated, if the header states a shape or steps that
+    cannot be, or more than ``limit`` points; if lines are missing or in excess, if a line has too
+    few columns, if one of the columns holds something else than finite numbers, or if the points
+    are not those of a grid, stored row by row.
+    """
+    rows, across = shape
+    if across < 1 or rows < 1:
+        raise InputError(f"{name}: the header states {across} x {rows} points")
+    needed = check_size(shape, limit, f"{name}:")
     if not all(np.isfinite(step) and step > 0 for step in steps):
         raise InputError(f"{name}: steps of {steps[0]:g} and {steps[1]:g}; they must be positive")
-
-
-def numbers(
-    lines: list[bytes], columns: list[int], shape: tuple[int, int], name: str
-) -> np.ndarray:
-    """Return columns of a table as float64 (H, W, k), after checking the number of lines.
-
-    Raises `InputError` if lines are missing or in excess, if a line has too few columns, or if one
-    of the columns holds something else than finite numbers.
-    """
-    needed = shape[0] * shape[1]
     if len(lines) != needed:
         reason = "it was cut short" if len(lines) < needed else "the file is damaged"
         raise InputError(
-            f"{name}: holds {len(lines)} of {needed} points ({shape[1]} x {shape[0]}); {reason}"
+            f"{name}: holds {len(lines)} of {needed} points ({across} x {rows}); {reason}"
         )
     text = b"\n".join(lines).replace(b",", b".")
     try:
@@ -79,16 +82,13 @@ def numbers(
         raise InputError(f"{name}: damaged table ({str(error)[:120]})") from None
     if not np.isfinite(table).all():
         raise InputError(f"{name}: holds numbers that are NaN or infinite")
-    return table.reshape(*shape, len(columns))
-
-
-def check_places(places: np.ndarray, steps: tuple[float, float], name: str) -> None:
-    """Check that the points (x, y) form a grid, stored row by row."""
-    rows, columns = places.shape[:2]
-    y, x = np.mgrid[:rows, :columns].astype(float)
-    offset = places - places[0, 0] - np.stack([x * steps[1], y * steps[0]], -1)
+    table = table.reshape(*shape, len(columns))
+    y, x = np.mgrid[:rows, :across].astype(float)
+    places = table[..., :2] - table[0, 0, :2]
+    offset = places - np.stack([x * steps[1], y * steps[0]], -1)
     if (np.abs(offset) > 0.3 * np.array(steps[::-1])).any():
         raise InputError(f"{name}: the points are not those of a rectangular grid, row by row")
+    return table
 
 
 def check_angles(euler: np.ndarray, name: str) -> np.ndarray:
