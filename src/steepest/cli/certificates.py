@@ -5,39 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from steepest.core.status import Status
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """The guaranteed accuracy of one result, or the worst accuracy of its parts."""
-
-    psnr_bound: float
-    error_bound: float
-    gap: float
-    iterations: int
-    status: str
-    converged: bool
-    seconds: float
-    data_range: float = 1.0  # reference range of psnr_bound
-
-    @property
-    def promise(self) -> str:
-        """The guarantee in one line."""
-        return f"{promise(self.psnr_bound, self.error_bound)}, relative gap {self.gap:.1e}"
-
-    @property
-    def effort(self) -> str:
-        """The computational effort in one line."""
-        return f"{self.iterations} iterations, {duration(self.seconds)}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the values for JSON."""
-        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -70,6 +43,31 @@ class Reached:
         """Return the values for JSON."""
         names = ("iterations", "converged", "status", "seconds")
         return {name: getattr(self, name) for name in names}
+
+
+class Certificate(Reached):
+    """The guaranteed accuracy of results, the worst over all of them, without their pixels."""
+
+    @property
+    def psnr_bound(self) -> float:
+        return min(float(np.min(result.psnr_bound)) for result in self.results)
+
+    @property
+    def error_bound(self) -> float:
+        return max(float(np.max(result.error_bound)) for result in self.results)
+
+    @property
+    def gap(self) -> float:
+        return max(float(np.max(result.gap)) for result in self.results)
+
+    @property
+    def promise(self) -> str:
+        """The guarantee in one line."""
+        return f"{promise(self.psnr_bound, self.error_bound)}, relative gap {self.gap:.1e}"
+
+    def as_json(self) -> dict[str, Any]:
+        bounds = {name: getattr(self, name) for name in ("psnr_bound", "error_bound", "gap")}
+        return {**bounds, **super().as_json(), "data_range": float(self.results[0].data_range)}
 
 
 class Proof(Reached):
@@ -111,33 +109,19 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
+_KEPT = "psnr_bound error_bound gap iterations status converged data_range"
+
+
 def certificate(result: Any, seconds: float) -> Certificate:
     """Return the certificate of a denoised image, or of a flow at its worst time."""
-    return Certificate(
-        psnr_bound=float(np.min(result.psnr_bound)),
-        error_bound=float(np.max(result.error_bound)),
-        gap=float(np.max(result.gap)),
-        iterations=int(result.iterations),
-        status=str(result.status),
-        converged=bool(result.converged),
-        seconds=seconds,
-        data_range=float(result.data_range),
-    )
+    kept = SimpleNamespace(**{name: getattr(result, name) for name in _KEPT.split()})
+    return Certificate([kept], seconds)
 
 
 def together(parts: Sequence[Certificate]) -> Certificate:
     """Combine the certificates of several pages: the worst accuracy and the total effort."""
-    failed = [part for part in parts if not part.converged]
-    return Certificate(
-        psnr_bound=min(part.psnr_bound for part in parts),
-        error_bound=max(part.error_bound for part in parts),
-        gap=max(part.gap for part in parts),
-        iterations=sum(part.iterations for part in parts),
-        status=(failed or list(parts))[0].status,
-        converged=not failed,
-        seconds=sum(part.seconds for part in parts),
-        data_range=parts[0].data_range,
-    )
+    results = [result for part in parts for result in part.results]
+    return Certificate(results, sum(part.seconds for part in parts))
 
 
 def finite(value: Any) -> Any:
