@@ -10,10 +10,11 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.numbers import check_number
-from ..io import Image, decode_image, from_float
+from ..io import Image, from_float
 from ..spectral import separate_texture
 from .job import Answer
-from .source import Source, target
+from .source import Source, target, uploaded
+from .wire import half
 
 _MOST = 100.0
 
@@ -31,9 +32,9 @@ class Fusion:
 
     def answer(self, limits: tuple[float, float]) -> Answer:
         """Return structure, texture and the other texture as float16, for the page."""
-        low, width = limits[0], limits[1] - limits[0]
-        parts = ((self.structure - low) / width, self.texture / width, self.other / width)
-        return {"name": self.name}, [part.astype(np.float16).tobytes() for part in parts]
+        width = (0.0, limits[1] - limits[0])
+        textures = [half(each, width) for each in (self.texture, self.other)]
+        return {"name": self.name}, [half(self.structure, limits), *textures]
 
     def result(self, args: Mapping[str, Any]) -> Image:
         """Return the sum for the gains ``own`` and ``other`` of the two textures."""
@@ -66,17 +67,11 @@ def fusing(
     ``name`` its name.
     """
     time = check_number(args.get("time"), "time", positive=True, most=1e6)
-    name = args.get("name", "image")
-    if not isinstance(name, str) or not 0 < len(name) <= 255 or not name.isprintable():
-        raise InputError(f"name={name!r:.40}; allowed are printable file names")
-    if len(buffers) != 1:
-        raise InputError(f"fuse takes the contents of one file; given: {len(buffers)}")
-    image = source.image
-    second = decode_image(bytes(buffers[0]), name, max_pixels=max_pixels)
+    image, second = source.image, uploaded(args, buffers, max_pixels)
     if second.array.shape != image.array.shape:
         raise InputError(
-            f"{name}: has the shape {second.array.shape}; to be fused, both images need the same "
-            f"size and channels: {image.array.shape}"
+            f"{second.name}: has the shape {second.array.shape}; to be fused, both images need "
+            f"the same size and channels: {image.array.shape}"
         )
 
     def work(on_step: Callable[[Any], bool]) -> Fusion:
@@ -84,7 +79,7 @@ def fusing(
             separate_texture(each.array, time, channel_axis=image.channel_axis, on_step=on_step)
             for each in (image, second)
         )
-        return Fusion(source, name, time, structure, texture, other)
+        return Fusion(source, second.name, time, structure, texture, other)
 
     return work
 

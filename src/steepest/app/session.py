@@ -16,15 +16,16 @@ from ..core.arrays import prepare_image
 from ..core.errors import InputError
 from ..core.limits import MAX_PIXELS
 from ..core.numbers import check_count, check_number
-from ..io import Image, decode_image, encode_image
+from ..io import Image, encode_image
 from ..spectral import Decomposition, decompose
 from .fusion import Fusion, fusing
 from .job import Answer, Job
 from .recipe import MOST_BANDS, Recipe
 from .repair import Box, Repair, extent
 from .ruler import measure
-from .source import Source, target
+from .source import Source, target, uploaded
 from .tools import ranking, segmenting, thinning
+from .wire import half
 from .work import MOST_WORKED, Work, begun, best_low_pass, compute, default_options
 
 _BYTES, _OTHERS = 4, 20  # of a number of a frame; arrays beside the frames
@@ -139,12 +140,7 @@ class Session:
     # requests
 
     def _open(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
-        if len(buffers) != 1:
-            raise InputError(f"open takes the contents of one file; given: {len(buffers)}")
-        name = args.get("name", "image")
-        if not isinstance(name, str) or not 0 < len(name) <= 255 or not name.isprintable():
-            raise InputError(f"name={name!r:.40}; allowed are printable file names")
-        self.open(decode_image(bytes(buffers[0]), name, max_pixels=self._max_pixels))
+        self.open(uploaded(args, buffers, self._max_pixels))
         return self._state({}, ())
 
     def _state(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -196,7 +192,7 @@ class Session:
             found, factor, what = best_low_pass(work, time)
             quality.append(what)
             factors.append(factor)
-            images.append(_half(found, work.limits))
+            images.append(half(found, work.limits))
         return {"quality": quality, "factors": factors, "number": self._number}, images
 
     def _cancel(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
@@ -278,7 +274,7 @@ class Session:
         part = prepare_image(part, work.source.image.channel_axis)[0]
         (top, bottom), (left, right) = ((each.start, each.stop) for each in box)
         where = [left, top, right - left, bottom - top]
-        return {"box": where}, [_half(np.moveaxis(part, 0, -1), work.limits)]
+        return {"box": where}, [half(np.moveaxis(part, 0, -1), work.limits)]
 
     def _settle(self, args: Mapping[str, Any], buffers: Sequence[bytes]) -> Answer:
         """Start the flow of the repaired image, with the bands and sliders there are."""
@@ -434,12 +430,6 @@ def _finished(work: Work) -> Decomposition:
 
 def _recipe(args: Mapping[str, Any]) -> Recipe:
     return Recipe(args.get("edges", ()), args.get("gains", ()), args.get("residual_gain", 1.0))
-
-
-def _half(values: np.ndarray, limits: tuple[float, float]) -> bytes:
-    """Return values as float16, where 0 and 1 are shown as black and white."""
-    low, high = limits
-    return ((values - low) / (high - low)).astype(np.float16).tobytes()
 
 
 def _told(recipe: Recipe) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import InputError
-from ..io import Image, encode_image
+from ..io import Image, decode_image, encode_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,16 @@ class Source:
         if self.mask is None:
             raise InputError("the image has not been repaired")
         return encode_image(Image(np.where(self.mask, np.uint8(255), np.uint8(0)), "YX"), "m.png")
+
+
+def uploaded(args: Mapping[str, Any], buffers: Sequence[bytes], max_pixels: int) -> Image:
+    """Return the image of a request: the contents of one file, and its ``name``."""
+    if len(buffers) != 1:
+        raise InputError(f"the contents of one file are needed; given: {len(buffers)}")
+    name = args.get("name", "image")
+    if not isinstance(name, str) or not 0 < len(name) <= 255 or not name.isprintable():
+        raise InputError(f"name={name!r:.40}; allowed are printable file names")
+    return decode_image(bytes(buffers[0]), name, max_pixels=max_pixels)
 
 
 def target(image: Image, what: str = "equalised") -> str:

@@ -14,6 +14,7 @@ from ..io import Image
 from ..segmentation import threshold_rof
 from .job import Answer
 from .source import Source
+from .wire import half
 
 _MOST_CLASSES = 8
 _RANKING: dict[str, Any] = {"density": 0.005, "rng": 0}
@@ -75,8 +76,7 @@ def thinning(
             "ranked": ranking is not None,
             "python": _thin_code(source, density, ranking is not None), "command": None,
         }  # fmt: skip
-        shown = ((found - low) / (high - low)).astype(np.float16)
-        return fields, [shown.tobytes(), known.astype(np.uint8).tobytes()]
+        return fields, [half(found, limits), known.astype(np.uint8).tobytes()]
 
     return work
 

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
+
 from ..core.errors import InputError
 
 _DEEPEST = 1 << 22  # bytes of JSON in a request: strokes of a brush are long
@@ -51,6 +53,12 @@ def unpack(message: bytes) -> tuple[dict[str, Any], list[bytes]]:
         buffers.append(message[at : at + size])
         at += size
     return fields, buffers
+
+
+def half(values: np.ndarray, limits: tuple[float, float]) -> bytes:
+    """Return values as float16, where 0 and 1 are shown as black and white."""
+    low, high = limits
+    return ((values - low) / (high - low)).astype(np.float16).tobytes()
 
 
 def _refuse(constant: str) -> NoReturn:

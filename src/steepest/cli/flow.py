@@ -110,10 +110,38 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.strip:
         need_figures()
     sources = given_images(arguments)
-    plans = {name: _targets(name, arguments, len(sources) > 1) for name in sources}
-    every = [path for plan in plans.values() for path in plan if path is not None]
-    check_targets(every, arguments.overwrite)
-    return run_batch(arguments, sources, lambda name, label: _work(name, label, plans, arguments))
+    targets = {name: _targets(name, arguments, len(sources) > 1) for name in sources}
+    strips = {
+        name: files[0].with_name(f"{stem(name)}_flow.png")
+        for name, files in targets.items()
+        if arguments.strip
+    }
+    every = [path for files in targets.values() for path in files]
+    check_targets([*every, *strips.values()], arguments.overwrite)
+
+    def work(source: str, label: str) -> Record:
+        image, record = opened(source, arguments, *targets[source])
+        values, dtype = values_of(arguments), image.array.dtype
+        parts, results, certificates = Computed(image, values), [], []
+        for index, part in enumerate(parts):
+            start = perf_counter()
+            with page_named(image, index):
+                result = _flow(part, image, label, arguments)
+            certificates.append(certificate(result, perf_counter() - start))
+            results.append(result)
+        with OutputSet(overwrite=arguments.overwrite) as outputs:
+            for i, target in enumerate(targets[source]):
+                pages = [values.back(result.images[i], dtype) for result in results]
+                write_image(target, image.with_parts(pages), outputs=outputs)
+            if source in strips:
+                strip = _strip(parts[0], image, results[0], arguments)
+                write_figure(strips[source], strip, outputs)
+            record.outputs = list(outputs.paths)
+        _report_times(record, arguments.times, results)
+        record.certify(together(certificates))
+        return record
+
+    return run_batch(arguments, sources, work)
 
 
 def _run_tiled(arguments: argparse.Namespace) -> int:
@@ -131,44 +159,15 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
     return run_tiled(arguments, [f"t{time:g}" for time in times], solve, report)
 
 
-def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path | None]:
-    """Return one file per time, followed by the file of the strip (or None)."""
-    times, ending = [f"{time:g}" for time in arguments.times], suffix(name, arguments)
+def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path]:
+    """Return one file per time."""
+    times = [f"{time:g}" for time in arguments.times]
     if len(times) == 1:
-        files = [one_target(name, arguments, f"t{times[0]}", several)]
-    else:
-        folder = own_folder(name, arguments, "flow", False if arguments.output else several)
-        if len(set(times)) < len(times):
-            raise InputError("--times: two times are too close to be told apart in file names")
-        files = [folder / f"{stem(name)}_t{time}{ending}" for time in times]
-    strip = files[0].with_name(f"{stem(name)}_flow.png") if arguments.strip else None
-    return [*files, strip]
-
-
-def _work(
-    source: str, label: str, plans: dict[str, list[Path | None]], arguments: argparse.Namespace
-) -> Record:
-    targets, values = [path for path in plans[source][:-1] if path], values_of(arguments)
-    image, record = opened(source, arguments, *targets)
-    dtype, parts = image.array.dtype, Computed(image, values)
-    results, certificates = [], []
-    for index, part in enumerate(parts):
-        start = perf_counter()
-        with page_named(image, index):
-            result = _flow(part, image, label, arguments)
-        certificates.append(certificate(result, perf_counter() - start))
-        results.append(result)
-    with OutputSet(overwrite=arguments.overwrite) as outputs:
-        for i, target in enumerate(targets):
-            frame = image.with_parts([values.back(result.images[i], dtype) for result in results])
-            write_image(target, frame, outputs=outputs)
-        strip = plans[source][-1]
-        if strip is not None:
-            write_figure(strip, _strip(parts[0], image, results[0], arguments), outputs)
-        record.outputs = list(outputs.paths)
-    _report_times(record, arguments.times, results)
-    record.certify(together(certificates))
-    return record
+        return [one_target(name, arguments, f"t{times[0]}", several)]
+    folder = own_folder(name, arguments, "flow", False if arguments.output else several)
+    if len(set(times)) < len(times):
+        raise InputError("--times: two times are too close to be told apart in file names")
+    return [folder / f"{stem(name)}_t{time}{suffix(name, arguments)}" for time in times]
 
 
 def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) -> Any:

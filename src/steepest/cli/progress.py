@@ -155,9 +155,5 @@ def _told_of_compiling(line: _Line) -> Iterator[None]:
         def on_end(self, event: Any) -> None:
             line.compiling -= 1
 
-    listener = Listener()
-    event.register("numba:compile", listener)
-    try:
+    with event.install_listener("numba:compile", Listener()):
         yield
-    finally:
-        event.unregister("numba:compile", listener)
