@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import write_image
+from steepest.io import Image
 
-from .batch import Record, run_batch
+from .batch import Record
 from .certificates import certificate, together
-from .inputs import opened, targets_of
+from .inputs import run_single
 from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
 from .pages import page_named
 from .progress import progress
@@ -92,10 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     values = values_of(arguments)
     if is_tiled(arguments):
         return _run_tiled(arguments)
-    targets = targets_of(arguments, "denoised")
 
-    def work(source: str, label: str) -> Record:
-        image, record = opened(source, arguments, targets[source])
+    def compute(image: Image, record: Record, label: str) -> Image:
         parts, certificates, strengths, sigmas = [], [], [], []
         for index, page in enumerate(image.parts):
             start = perf_counter()
@@ -108,12 +106,11 @@ def run(arguments: argparse.Namespace) -> int:
             parts.append(values.back(result.image, image.array.dtype))
             strengths.append(result.strength)
             sigmas.append(sigma)
-        write_image(targets[source], image.with_parts(parts), overwrite=arguments.overwrite)
         _report(record, strengths, sigmas, values, image.array.dtype)
         record.certify(together(certificates))
-        return record
+        return image.with_parts(parts)
 
-    return run_batch(arguments, list(targets), work)
+    return run_single(arguments, "denoised", compute)
 
 
 def _run_tiled(arguments: argparse.Namespace) -> int:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from steepest.core.errors import InputError
 from steepest.io import OutputSet, check_kind
 
+from .extras import need
 from .inputs import check_targets, placed
 from .pages import Pages
 
@@ -22,8 +21,7 @@ def need_figures() -> None:
 
     Raises `InputError` if matplotlib is not installed.
     """
-    if find_spec("matplotlib") is None:
-        raise InputError("figures need matplotlib: pip install 'steepest[plot]'")
+    need("drawing figures", ("matplotlib",), "plot")
 
 
 def write_figure(path: Path, figure: Any, outputs: OutputSet) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import write_image
+from steepest.io import Image
 
-from .batch import Record, run_batch
-from .inputs import opened, targets_of
+from .batch import Record
+from .inputs import run_single
 from .options import (
     add_bands,
     add_inputs,
@@ -97,10 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
     values = values_of(arguments)
     if is_tiled(arguments):
         return _run_tiled(arguments)
-    targets = targets_of(arguments, "filtered")
 
-    def work(source: str, label: str) -> Record:
-        image, record = opened(source, arguments, targets[source])
+    def compute(image: Image, record: Record, label: str) -> Image:
         dtype, outside, results = image.array.dtype, 0, []
         pages = Pages(image, arguments, label)
         for decomposition in pages:
@@ -110,15 +108,14 @@ def run(arguments: argparse.Namespace) -> int:
                 words += "; zero is mid-grey"
             outside += values.outside(array, dtype)
             results.append(values.back(array, dtype))
-        write_image(targets[source], image.with_parts(results), overwrite=arguments.overwrite)
         record.tell("filter", words, filter=words)
         if arguments.gains is not None:
             pages.report_edges(record)
         _report_clipping(record, outside / image.array.size, dtype)
         pages.certify(record)
-        return record
+        return image.with_parts(results)
 
-    return run_batch(arguments, list(targets), work)
+    return run_single(arguments, "filtered", compute)
 
 
 def _run_tiled(arguments: argparse.Namespace) -> int:

@@ -14,12 +14,12 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.views import Part
-from steepest.io import Image, read_image, read_labels, write_image
+from steepest.io import Image, read_image, read_labels
 from steepest.io.stores import is_store, open_windows
 
-from .batch import Record, run_batch
+from .batch import Record
 from .certificates import Reached
-from .inputs import opened, targets_of
+from .inputs import run_single
 from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
 from .progress import progress
 from .tiles import EPILOG as LARGE
@@ -120,10 +120,8 @@ def run(arguments: argparse.Namespace) -> int:
     if is_tiled(arguments):
         return _run_tiled(arguments)
     fill = _operator(arguments.method)
-    targets = targets_of(arguments, "inpainted")
 
-    def work(source: str, label: str) -> Record:
-        image, record = opened(source, arguments, targets[source])
+    def compute(image: Image, record: Record, label: str) -> Image:
         known = _known(arguments, image)
         keywords = _keywords(arguments, image, fill)
         results, start = [], perf_counter()
@@ -131,16 +129,11 @@ def run(arguments: argparse.Namespace) -> int:
             for part in image.parts:
                 results.append(fill(part, known, on_step=on_step, **keywords))
         seconds = perf_counter() - start
-        write_image(
-            targets[source],
-            image.with_parts([r.image for r in results]),
-            overwrite=arguments.overwrite,
-        )
         _report(record, arguments.method, image, known)
         record.certify(_Solved(results, seconds), "residual")
-        return record
+        return image.with_parts([result.image for result in results])
 
-    return run_batch(arguments, list(targets), work)
+    return run_single(arguments, "inpainted", compute)
 
 
 def _run_tiled(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import glob
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
@@ -14,20 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import (
-    SUFFIXES,
-    Image,
-    base_name,
-    check_target,
-    from_float,
-    image_files,
-    read_image,
-)  # fmt: skip
+from steepest.io import SUFFIXES, Image, base_name, from_float, image_files
+from steepest.io.files import check_target, read_image, write_image
 from steepest.io.kinds import check_kind, names_a_file
 from steepest.io.outputs import refuse_existing
 from steepest.io.stores import is_store
 
-from .batch import Record
+from .batch import Record, run_batch
 from .options import stack_of
 from .values import GreyRange, values_of
 
@@ -179,6 +172,24 @@ def opened(name: str, arguments: argparse.Namespace, *targets: Path) -> tuple[Im
     record.describe(image)
     values_of(arguments).report(record)
     return image, record
+
+
+def run_single(
+    arguments: argparse.Namespace, tag: str, compute: Callable[[Image, Record, str], Image]
+) -> int:
+    """Write one result for each image given, as `one_target`, and return the exit code.
+
+    ``compute(image, record, label)`` returns the result, and adds to the report.
+    """
+    targets = targets_of(arguments, tag)
+
+    def work(source: str, label: str) -> Record:
+        image, record = opened(source, arguments, targets[source])
+        result = compute(image, record, label)
+        write_image(targets[source], result, overwrite=arguments.overwrite)
+        return record
+
+    return run_batch(arguments, list(targets), work)
 
 
 def without_copies(image: Image) -> Image:
