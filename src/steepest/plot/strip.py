@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from steepest.core.errors import InputError
 from steepest.core.namespace import detached
 
-from .canvas import PanelSheet, number, panel_aspect, picture_of, show
+from .canvas import PanelSheet, number, panel_aspect, picture_of
 from .checks import check_limits, check_line, check_list, plain
 
 
@@ -60,7 +60,5 @@ def flow_strip(
     columns = len(pictures) if len(pictures) <= 6 else None
     sheet = PanelSheet(len(pictures), panel_aspect(pictures[0]), title=title, columns=columns)
     for i, (picture, time, note) in enumerate(zip(pictures, instants, words, strict=True)):
-        axes = sheet.axes(i)
-        show(axes, picture, low, high)
-        sheet.label(axes, f"$t$ = {number(float(time))}", plain(note, "notes"))
+        sheet.add(i, picture, low, high, f"$t$ = {number(float(time))}", plain(note, "notes"))
     return sheet.figure
