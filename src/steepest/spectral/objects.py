@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -104,12 +104,10 @@ def objects(
                 continue
             rows = np.zeros(signs.size, kind)
             rows["band"], rows["channel"] = band, channel
-            together = _channels(values, axis) if decomposition.coupled else [plane]
-            _measure(rows, labels, signs, plane, decomposition, pixel_size)
-            _scale(rows, labels, together, pixel_size)
+            together = list(_channels(values, axis)) if decomposition.coupled else [plane]
+            _measure(rows, labels, signs, plane, together, decomposition, pixel_size)
             with np.errstate(divide="ignore"):
-                pixels = np.bincount(labels.ravel())[1:]
-                rows["snr"] = np.abs(rows["contrast"]) * np.sqrt(pixels) / noise[channel]
+                rows["snr"] /= noise[channel]
             # The border of the image is not part of the surface, so objects there last longer.
             room = np.where(rows["border"], 2 ** (len(shape) - 1), 1)
             whole = rows["scale"] <= _ROUNDEST * room * rows["diameter"] / 2
@@ -153,10 +151,14 @@ def _measure(
     labels: np.ndarray,
     signs: np.ndarray,
     plane: np.ndarray,
+    together: list[np.ndarray],
     decomposition: Decomposition,
     pixel_size: float,
 ) -> None:
-    """Measure size, contrast, times and position of all regions of one band and channel."""
+    """Measure all regions of one band and channel.
+
+    The scale refers to the joint contrast of the planes ``together``, the snr to noise of 1.
+    """
     flat, ndim = labels.ravel(), labels.ndim
 
     def sums(values: np.ndarray) -> np.ndarray:
@@ -168,6 +170,7 @@ def _measure(
     rows["area"] = pixels * unit
     rows["diameter"] = 2 * (rows["area"] / ball) ** (1 / ndim)
     rows["contrast"] = sums(plane) / pixels - np.median(plane)
+    rows["snr"] = np.abs(rows["contrast"]) * np.sqrt(pixels)
     for axis, size in enumerate(labels.shape):
         line = np.arange(size).reshape([-1 if k == axis else 1 for k in range(ndim)])
         rows["centroid"][:, axis] = sums(np.broadcast_to(line, labels.shape)) / pixels
@@ -184,15 +187,5 @@ def _measure(
         rows["peak_time"][mass > most] = time
         most = np.maximum(most, mass)
     rows["time"] /= np.maximum(weight, np.finfo(float).tiny)
-
-
-def _scale(
-    rows: np.ndarray, labels: np.ndarray, planes: Iterable[np.ndarray], pixel_size: float
-) -> None:
-    """Compute the radius from the time and the joint contrast of all planes."""
-    flat, square = labels.ravel(), np.zeros(rows.size)
-    pixels = np.bincount(flat)[1:]
-    for plane in planes:
-        contrast = np.bincount(flat, weights=plane.ravel())[1:] / pixels - np.median(plane)
-        square += contrast**2
-    rows["scale"] = labels.ndim * rows["time"] / np.sqrt(square) * pixel_size
+    square = sum((sums(each) / pixels - np.median(each)) ** 2 for each in together)
+    rows["scale"] = ndim * rows["time"] / np.sqrt(square) * pixel_size
