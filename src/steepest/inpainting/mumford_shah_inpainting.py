@@ -148,13 +148,3 @@ def conductivities(edges: np.ndarray, floor: float) -> tuple[np.ndarray, ...]:
         w[head] = (edges[head] ** 2 + edges[tail] ** 2) / 2 + floor
         weights.append(w)
     return tuple(weights)
-
-
-def energy(u: np.ndarray, edges: np.ndarray, contrast: float, width: float, floor: float) -> float:
-    """Compute E for u (C, \\*space) and its edge map."""
-    total = contrast**2 * float(((1 - edges) ** 2).sum())
-    for axis, w in enumerate(conductivities(edges, floor)):
-        head, tail = neighbours(axis, edges.ndim)
-        total += float((w[head] * ((u[tail] - u[head]) ** 2).sum(0)).sum())
-        total += (contrast * width) ** 2 * float(((edges[tail] - edges[head]) ** 2).sum())
-    return total

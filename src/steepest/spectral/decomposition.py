@@ -116,10 +116,8 @@ class Decomposition:
         -------
         array (N - 1, \\*image.shape)
         """
-        masses = [self.mass(n) for n in range(1, self.nodes.size - 1)]
-        shape = (-1,) + (1,) * self.image.ndim
-        density = np.array(masses).reshape(-1, *self.image.shape) / self.durations.reshape(shape)
-        return density.astype(self.image.dtype)
+        densities = [self.mass(n) / duration for n, duration in enumerate(self.durations, 1)]
+        return np.array(densities, self.image.dtype).reshape(-1, *self.image.shape)
 
     @cached_property
     def residual(self) -> np.ndarray:
