@@ -81,7 +81,7 @@ def cut(unknown: np.ndarray, reach: int) -> list[Piece]:
     for group in groups.values():
         ends = boxes[group].tolist()
         own = [tuple(slice(a, b) for a, b in zip(*end, strict=True)) for end in ends]
-        masks = [(labels[box] == k + 1) & unknown[box] for k, box in zip(group, own, strict=True)]
+        masks = [labels[box] == k + 1 for k, box in zip(group, own, strict=True)]
         pieces.append(Piece(tuple(own), np.concatenate(masks)))
     return pieces
 
@@ -89,18 +89,20 @@ def cut(unknown: np.ndarray, reach: int) -> list[Piece]:
 def _components(unknown: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
     """Label the holes from 1 in (\\*grid), and return their boxes extended by ``reach`` pixels.
 
-    Known pixels may have a label, too. Boxes are (K, 2, axes): the first pixel and the one after
-    the last.
+    Boxes are (K, 2, axes): the first pixel and the one after the last.
     """
-    grown = unknown.copy()  # each unknown pixel becomes a cube of reach + 1 pixels a side
+    places = np.unravel_index(np.flatnonzero(unknown), unknown.shape)  # faster than np.nonzero
+    window = tuple(slice(place.min(), place.max() + 1) for place in places)
+    grown = unknown[window].copy()  # each unknown pixel becomes a cube of reach + 1 pixels a side
     for axis in range(unknown.ndim):
         lines, width = np.moveaxis(grown, axis, 0), 1
         while width <= reach:
             step = min(width, reach + 1 - width)
             lines[step:] |= lines[:-step]
             width += step
-    labels, count = connected(grown)
-    places = np.unravel_index(np.flatnonzero(unknown), unknown.shape)  # faster than np.nonzero
+    numbers, count = connected(grown)  # also joins some at a distance of reach + 1
+    labels = np.zeros(unknown.shape, np.int32)
+    np.multiply(numbers, unknown[window], out=labels[window])
     own = labels[places]
     boxes = np.zeros((count + 1, 2, unknown.ndim), np.int64)
     for axis, (place, size) in enumerate(zip(places, unknown.shape, strict=True)):

@@ -143,11 +143,9 @@ class Grid:
     def __post_init__(self) -> None:
         shape, reach = self.known.shape, self.reach
         axes = [axis for axis, n in enumerate(shape) if n > 1]
-        steps = np.zeros((1, len(shape)), int)
-        if axes:
-            around = directions(reach, len(axes))
-            steps = np.zeros((len(around), len(shape)), int)
-            steps[:, axes] = around
+        around = directions(reach, len(axes)) if axes else np.zeros((1, 0), int)
+        steps = np.zeros((len(around), len(shape)), int)
+        steps[:, axes] = around
         self._padded = tuple(n + 2 * reach for n in shape)
         self._inner = tuple(slice(reach, reach + n) for n in shape)
         places = np.nonzero(~self.known)

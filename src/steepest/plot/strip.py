@@ -44,11 +44,10 @@ def flow_strip(
         differs from the number of images.
     """
     images, instants = check_list(images, "images"), check_line(times, "times")
-    if len(images) == 0 or len(images) != len(instants):
-        raise InputError(f"{len(images)} images and {len(instants)} times; one for each is needed")
     words = [""] * len(images) if notes is None else check_list(notes, "notes")
-    if len(words) != len(images):
-        raise InputError(f"{len(images)} images and {len(words)} notes; one for each is needed")
+    for name, given in (("times", instants), ("notes", words)):
+        if len(images) == 0 or len(given) != len(images):
+            raise InputError(f"{len(images)} images and {len(given)} {name}; one each is needed")
     pictures = [picture_of(image, channel_axis, "images") for image in images]
     dtype = np.asarray(detached(images[0])).dtype
     if limits is not None:

@@ -305,7 +305,8 @@ def decompose(
             raise_on_failure=raise_on_failure,
         )  # fmt: skip
         given = t_max is not None or isinstance(grid, TimeGrid)
-        found = given or tell.stopped or _is_constant(flow.images[-1], values, channel_axis)
+        left, start = (contrast(planes_of(u, channel_axis)) for u in (flow.images[-1], values))
+        found = given or tell.stopped or left <= FLAT * start
         last = 2 * float(nodes[-1])
     return from_flow(
         values, flow, edges=given_edges, num_bands=num_bands, channel_axis=channel_axis,
@@ -404,13 +405,9 @@ def nodes_of(
     return np.concatenate([[0.0], nodes])
 
 
-def _is_constant(last: np.ndarray, image: np.ndarray, channel_axis: int | None) -> bool:
-    """Whether the flow of ``image`` has become constant."""
-    left, start = (
-        contrast(u[None] if channel_axis is None else np.moveaxis(u, channel_axis, 0))
-        for u in (last, image)
-    )
-    return left <= FLAT * start
+def planes_of(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Return an image, or an array of its shape, as (channels, \\*space)."""
+    return image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:

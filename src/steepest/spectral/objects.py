@@ -10,7 +10,7 @@ import numpy as np
 from ..core.numbers import check_number
 from ..flows.noise import estimate_noise
 from ..grid.components import connected
-from .decomposition import Decomposition
+from .decomposition import Decomposition, planes_of
 
 _FAINTEST = 0.02  # least height of an object, relative to the largest value of its band
 _NOISE = 3.0  # least height of an object, in standard deviations of the rest of its band
@@ -89,7 +89,7 @@ def objects(
     pixel_size = check_number(pixel_size, "pixel_size", positive=True)
     image = decomposition.image
     axis = decomposition.channel_axis
-    shape = image.shape if axis is None else np.moveaxis(image, axis, 0).shape[1:]
+    shape = planes_of(image, axis).shape[1:]
     kind = [
         ("band", "i4"), ("channel", "i4"), ("area", "f8"), ("diameter", "f8"), ("contrast", "f8"),
         ("scale", "f8"), ("time", "f8"), ("peak_time", "f8"), ("snr", "f8"), ("border", "?"),
@@ -117,8 +117,7 @@ def objects(
 
 def _channels(array: np.ndarray, axis: int | None) -> Iterator[np.ndarray]:
     """Iterate over the channels of an image, in float64."""
-    planes = array[None] if axis is None else np.moveaxis(array, axis, 0)
-    return (np.asarray(plane, dtype=np.float64) for plane in planes)
+    return (np.asarray(plane, dtype=np.float64) for plane in planes_of(array, axis))
 
 
 def _noise(channel: np.ndarray) -> float:
