@@ -119,8 +119,7 @@ def test_operators_give_what_they_give_in_one_piece(name: str, seed: int) -> Non
     if found.converged:  # which is not proven for edge-enhancing diffusion
         np.testing.assert_allclose(found.image, expected.image, atol=5e-5 * np.ptp(image))
 
-    def guess(problem: Masked, num_threads: int) -> np.ndarray:
-        del num_threads
+    def guess(problem: Masked) -> np.ndarray:
         return (np.moveaxis(rough.image, -1, 0) - problem.middle) / problem.span
 
     with never(), patch.object(Masked, "first_guess", guess):

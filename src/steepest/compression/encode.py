@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, log10, sqrt
 from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Layout, dtype_name
+from ..core.arrays import dtype_name
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.numbers import check_flag, check_fraction, check_number
@@ -132,10 +132,29 @@ def pack(
     tell = Reporter(on_step)
     count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
     planes, layout = prepare_numpy(image, channel_axis, any_size=True)
-    kind = dtype_name(layout)
-    layout = replace(layout, dtype=np.dtype("float32" if kind == "float16" else kind))
-    original = np.asarray(detached(image))
-    task = _Task(planes, layout, original, count, check_flag(tonal, "tonal"), tell)
+    kind, space = dtype_name(layout), planes.shape[1:]
+    dtype = "float32" if kind == "float16" else kind
+    original = np.asarray(detached(image)).astype(np.float64)
+    tonal = check_flag(tonal, "tonal")
+    low, high, unit = 0.0, 1.0, planes
+    if layout.integer_maximum is None:
+        low, high = float(planes.min()), float(planes.max())
+        half = max(high / 2 - low / 2, np.finfo(planes.dtype).tiny)
+        unit = np.clip((planes / 2 - low / 2) / half, 0, 1)
+    span = float(layout.integer_maximum or 0) or high - low or 1.0
+
+    def packed(mask: np.ndarray) -> Compressed:
+        values = choose_values(unit, mask, tonal, tell)
+        number = count or _enough_levels(fill(values, mask) - unit)
+        known = choose_levels(unit, mask, values, number, tonal, tell)
+        header = Header(
+            dtype, space, len(planes), layout.channel_axis, int(mask.sum()), number, low, high
+        )
+        data = write(header, streams.encode(mask.reshape(header.grid), known, number))
+        result = reconstruct(header, mask, known)
+        error = float(np.mean(((result.astype(np.float64) - original) / span) ** 2))
+        return Compressed(data, header, mask, result, -10 * log10(error) if error else inf)
+
     goals = {"density": density, "max_bytes": max_bytes, "psnr": psnr, "mask": mask}
     given = [name for name, value in goals.items() if value is not None]
     if len(given) != 1:
@@ -144,18 +163,16 @@ def pack(
             f"allowed is exactly one of {', '.join(goals)}"
         )
     if mask is not None:
-        return task.run(check_mask(mask, task.planes.shape[1:]))
-
+        return packed(check_mask(mask, space))
     options = {"rng": rng, "on_step": tell.stage}
     if density is not None:
         share = check_fraction(density, "density")
-        return task.run(choose_mask(task.unit, share, mask_method, **options))
-    choose = mask_chooser(task.unit, mask_method, **options)
+        return packed(choose_mask(unit, share, mask_method, **options))
+    choose, fewest = mask_chooser(unit, mask_method, **options), 1 / planes[0].size
 
     def attempt(share: float) -> Compressed:
-        return task.run(choose(share))
+        return packed(choose(share))
 
-    fewest = 1 / task.planes[0].size
     if max_bytes is not None:
         limit = check_number(max_bytes, "max_bytes", positive=True)
         return largest_below(attempt, limit, START, fewest, tell)
@@ -163,53 +180,6 @@ def pack(
     return smallest_above(attempt, quality, START, fewest, tell)
 
 
-class _Task:
-    """An image scaled to [0, 1], to be compressed with different masks."""
-
-    def __init__(
-        self,
-        planes: np.ndarray,
-        layout: Layout,
-        original: np.ndarray,
-        levels: int | None,
-        tonal: bool,
-        tell: Reporter,
-    ) -> None:
-        self.planes, self.layout, self.original = planes, layout, original
-        self.levels, self.tonal, self.tell = levels, tonal, tell
-        self.low, self.high = 0.0, 1.0
-        self.unit = planes
-        if layout.integer_maximum is None:
-            self.low, self.high = float(planes.min()), float(planes.max())
-            half = max(self.high / 2 - self.low / 2, np.finfo(planes.dtype).tiny)
-            self.unit = np.clip((planes / 2 - self.low / 2) / half, 0, 1)
-
-    def run(self, mask: np.ndarray) -> Compressed:
-        """Compress with a mask."""
-        values = choose_values(self.unit, mask, self.tonal, self.tell)
-        levels = self.levels or self._enough_levels(values, mask)
-        known = choose_levels(self.unit, mask, values, levels, self.tonal, self.tell)
-        header = Header(
-            str(self.layout.dtype),
-            mask.shape,
-            len(self.planes),
-            self.layout.channel_axis,
-            int(mask.sum()),
-            levels,
-            self.low,
-            self.high,
-        )
-        code = streams.encode(mask.reshape(header.grid), known, levels)
-        image = reconstruct(header, mask, known)
-        return Compressed(write(header, code), header, mask, image, self._psnr(image))
-
-    def _enough_levels(self, values: np.ndarray, mask: np.ndarray) -> int:
-        error = float(np.mean((fill(values, mask) - self.unit) ** 2))
-        step = sqrt(12 * _SHARE * error)
-        return max(_FEWEST, min(streams.MOST_LEVELS, round(1 + 1 / max(step, 1e-3))))
-
-    def _psnr(self, image: np.ndarray) -> float:
-        span = float(self.layout.integer_maximum or 0) or self.high - self.low or 1.0
-        difference = (image.astype(np.float64) - self.original.astype(np.float64)) / span
-        error = float(np.mean(difference**2))
-        return inf if error == 0 else -10 * log10(error)
+def _enough_levels(error: np.ndarray) -> int:
+    step = sqrt(12 * _SHARE * float(np.mean(error**2)))
+    return max(_FEWEST, min(streams.MOST_LEVELS, round(1 + 1 / max(step, 1e-3))))

@@ -16,14 +16,10 @@ FAR = 1 << 20  # squared distance reported for pixels farther away
 @lru_cache(maxsize=1)
 def _before() -> np.ndarray:
     """(n, 3): rows up, columns right and squared distance of earlier pixels, the nearest first."""
-    span = range(-_REACH, _REACH + 1)
-    found = [
-        (dy * dy + dx * dx, dy, dx)
-        for dy in range(_REACH + 1)
-        for dx in span
-        if (dy > 0 or dx < 0) and dy * dy + dx * dx <= _REACH * _REACH
-    ]
-    return np.array([(dy, dx, square) for square, dy, dx in sorted(found)], np.int64)
+    dy, dx = np.mgrid[: _REACH + 1, -_REACH : _REACH + 1].reshape(2, -1)
+    square = dy * dy + dx * dx
+    found = np.stack([dy, dx, square], 1)[((dy > 0) | (dx < 0)) & (square <= _REACH**2)]
+    return found[np.argsort(found[:, 2], kind="stable")]  # within a distance, by row and column
 
 
 @exact_kernel

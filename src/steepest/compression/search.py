@@ -8,7 +8,7 @@ scale is narrowed by interpolation, restricted to its inner four fifths.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, log
+from math import exp, inf, log
 from typing import Protocol, TypeVar
 
 from ..core.errors import InputError
@@ -42,16 +42,15 @@ def largest_below(
     Raises `InputError` if even the lowest density takes more bytes, or the search was stopped
     before a trial was small enough.
     """
-    goal = log(max_bytes)
 
     def excess(trial: T) -> float:
-        return log(len(trial.data)) - goal
+        return log(len(trial.data) / max_bytes)
 
-    best = _search(attempt, excess, start, fewest, wanted=-1, close=-log(_ENOUGH), tell=tell)
+    goal = f"max_bytes={max_bytes:g}"
+    best = _search(attempt, excess, start, fewest, -1, -log(_ENOUGH), goal, tell)
     if best is None:
-        _refuse(tell, "max_bytes", max_bytes)
         least = len(attempt(fewest).data)
-        raise InputError(f"max_bytes={max_bytes:g}; allowed is at least {least} for this image")
+        raise InputError(f"{goal}; allowed is at least {least} for this image")
     return best
 
 
@@ -69,18 +68,12 @@ def smallest_above(
     def excess(trial: T) -> float:
         return trial.psnr - psnr
 
-    best = _search(attempt, excess, start, fewest, wanted=1, close=_CLOSE, tell=tell)
+    goal = f"psnr={psnr:g}"
+    best = _search(attempt, excess, start, fewest, 1, _CLOSE, goal, tell)
     if best is None:
-        _refuse(tell, "psnr", psnr)
         most = attempt(1.0).psnr
-        raise InputError(f"psnr={psnr:g}; allowed is at most {most:.2f} for this image")
+        raise InputError(f"{goal}; allowed is at most {most:.2f} for this image")
     return best
-
-
-def _refuse(tell: Reporter, name: str, value: float) -> None:
-    """Raise an error if the search was stopped."""
-    if tell.stopped:
-        raise InputError(f"on_step stopped the search before any density met {name}={value:g}")
 
 
 def _search(
@@ -88,18 +81,20 @@ def _search(
     excess: Callable[[T], float],
     start: float,
     fewest: float,
-    *,
     wanted: int,
     close: float,
+    goal: str,
     tell: Reporter,
 ) -> T | None:
-    """The trial with an excess of the sign ``wanted`` (or 0) that is closest to 0."""
+    """The trial with an excess of the sign ``wanted`` (or 0) that is closest to 0.
+
+    Raises `InputError` if the search was stopped before there was one.
+    """
     low, high = log(fewest), 0.0
     below: tuple[float, float] | None = None  # (log density, excess) of the nearest trials
     above: tuple[float, float] | None = None
     best: T | None = None
-    smallest = float("inf")
-    at = min(max(log(start), low), high)
+    at, smallest = min(max(log(start), low), high), inf
     for _ in range(_TRIALS):
         trial = attempt(min(1.0, exp(at)))
         found = excess(trial)
@@ -111,23 +106,20 @@ def _search(
             above = at, found
         else:
             below = at, found
-        if (below and below[0] >= high - 1e-9) or (above and above[0] <= low + 1e-9):
-            break
-        at = _next(below, above, low, high)
-        if below and above and above[0] - below[0] < 1e-3:
-            break
+        if below and above:
+            width = above[0] - below[0]
+            if width < 1e-3:
+                break
+            share = below[1] / (below[1] - above[1]) if above[1] < inf else 0.5
+            at = below[0] + width * min(max(share, 0.1), 0.9)
+        elif above:  # no bracket yet: go farther out
+            if at <= low + 1e-9:
+                break
+            at = max(low, at - max(1.0, 1.5 * (high - at) / 2))
+        else:
+            if at >= high - 1e-9:
+                break
+            at = min(high, at + 1.0)
+    if best is None and tell.stopped:
+        raise InputError(f"on_step stopped the search before any density met {goal}")
     return best
-
-
-def _next(
-    below: tuple[float, float] | None, above: tuple[float, float] | None, low: float, high: float
-) -> float:
-    """The next position: inside the bracket or, while there is none, farther out."""
-    if below is None and above is not None:
-        return max(low, above[0] - max(1.0, 1.5 * (high - above[0]) / 2))
-    if above is None and below is not None:
-        return min(high, below[0] + 1.0)
-    assert below is not None
-    assert above is not None
-    share = below[1] / (below[1] - above[1]) if above[1] < float("inf") else 0.5
-    return below[0] + (above[0] - below[0]) * min(max(share, 0.1), 0.9)

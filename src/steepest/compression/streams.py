@@ -7,7 +7,7 @@ import numpy as np
 from .coder import encode_bits, invalid, start, used_up
 from .mask_model import decode_mask, model_mask
 from .nearest import nearest
-from .value_model import DEPTH, all_values, decode_values, new_model
+from .value_model import DEPTH, all_values, decode_values, new_state
 
 MOST_LEVELS = 256
 
@@ -37,11 +37,11 @@ def model(mask: np.ndarray, values: np.ndarray, levels: int) -> list[tuple[np.nd
     other = np.zeros(near.shape[0], np.int64)
     for number, channel in enumerate(channels):
         alphabet, typical, low = _kind(number, len(channels), levels)
-        arrays = new_model(alphabet, typical).arrays
+        state = new_state(alphabet, typical)
         bits = np.zeros(DEPTH * channel.size, np.uint8)
         out = np.zeros(DEPTH * channel.size, np.int32)
         shifted = channel - low
-        count = all_values(shifted, other, near, square, arrays, bits, out)
+        count = all_values(shifted, other, near, square, state, bits, out)
         parts.append((bits[:count], out[:count]))
         other = shifted
     return parts
@@ -64,8 +64,8 @@ def decode(
     for number in range(channels):
         alphabet, typical, low = _kind(number, channels, levels)
         if not used_up(*reader):  # otherwise all values are the smallest
-            arrays = new_model(alphabet, typical).arrays
-            if not decode_values(*reader, values[number], other, near, square, arrays):
+            state = new_state(alphabet, typical)
+            if not decode_values(*reader, values[number], other, near, square, state):
                 raise invalid()
         other = values[number].copy()
         values[number] += low

@@ -9,8 +9,6 @@ own weights. All arithmetic is in integers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba.extending import register_jitable
 
@@ -24,41 +22,17 @@ _SHIFT = 16  # weights are multiples of 2**-16
 _RATE = 6  # learning rate
 
 
-@dataclass(frozen=True, eq=False)
-class Model:
-    """The state of one channel's model, and work arrays."""
+def new_state(alphabet: int, typical: int) -> tuple[np.ndarray, ...]:
+    """The ``state`` of the kernels before the first value of a channel: the model and work arrays.
 
-    histograms: np.ndarray
-    weights: np.ndarray
-    sums: np.ndarray
-    reference: np.ndarray
-    context: np.ndarray
-    inputs: np.ndarray
-    stretch: np.ndarray
-    squash: np.ndarray
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """The arguments of the kernels."""
-        return (
-            *(self.histograms, self.weights, self.sums, self.reference, self.context),
-            *(self.inputs, self.stretch, self.squash),
-        )
-
-
-def new_model(alphabet: int, typical: int) -> Model:
-    """The model before the first value; ``typical`` is the typical difference of neighbours."""
+    ``typical`` is the typical difference of neighbours.
+    """
     squash, stretch = tables()
-    return Model(
-        new_histograms(alphabet, typical),
-        np.full((DEPTH, EXPERTS), (1 << _SHIFT) * 3 // 10, np.int64),
-        np.zeros((EXPERTS, alphabet + 1), np.int64),
-        np.zeros(EXPERTS, np.int64),
-        np.zeros(EXPERTS, np.int64),
-        np.zeros(EXPERTS, np.int64),
-        stretch,
-        squash,
-    )
+    weights = np.full((DEPTH, EXPERTS), (1 << _SHIFT) * 3 // 10, np.int64)
+    sums = np.zeros((EXPERTS, alphabet + 1), np.int64)
+    reference, context, inputs = np.zeros((3, EXPERTS), np.int64)
+    histograms = new_histograms(alphabet, typical)
+    return histograms, weights, sums, reference, context, inputs, stretch, squash
 
 
 @register_jitable

@@ -46,6 +46,8 @@ def _label(mask, labels):
     count = 0
     for z in range(depth):
         for y in range(height):
+            if not mask[z, y].any():
+                continue
             for x in range(width):
                 if not mask[z, y, x]:
                     continue
@@ -79,5 +81,6 @@ def _label(mask, labels):
     for z in range(depth):
         for y in range(height):
             for x in range(width):
-                labels[z, y, x] = final[labels[z, y, x]]
+                if labels[z, y, x]:
+                    labels[z, y, x] = final[labels[z, y, x]]
     return found

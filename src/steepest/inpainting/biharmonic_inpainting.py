@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.progress import Callback, Reporter
+from ..core.progress import Callback
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.preconditioned import Map, System, compiled_operator, one_cycle, solve_all
@@ -41,12 +41,9 @@ def biharmonic(
 
     Parameters
     ----------
-    image : array
-        As in `inpaint`, with one to three spatial axes; a NumPy array, not a torch tensor.
-    known, unknown : Boolean arrays of the spatial shape, optional
-        As in `inpaint`, but without confidences. Known pixels are kept exactly.
-    channel_axis : int, optional
-        Axis that holds the channels.
+    image, known, unknown, channel_axis
+        As in `inpaint`, but only NumPy arrays with one to three spatial axes, and no confidences.
+        Known pixels are kept exactly.
     tol : float
         Relative residual at which the iteration stops.
     max_num_iter : int
@@ -82,14 +79,13 @@ def biharmonic(
     Damelin & Hoang, *On surface completion and image inpainting by biharmonic functions*, Int. J.
     Mathematics and Mathematical Sciences, 2018. Chen, Ranftl & Pock, arXiv:1401.4112.
     """
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
-    tell = Reporter(on_step)
-    problem = masked(image, known, unknown, channel_axis)
-    start = problem.first_guess(threads)
+    run = check_iteration(tol, max_num_iter, on_step, num_threads, raise_on_failure)
+    problem = masked(image, known, unknown, channel_axis, run)
+    start = problem.first_guess()
     pieces = cut(~problem.known, 2)
     systems = [_system(~piece.own) for piece in pieces]
     starts = [piece.take(start) for piece in pieces]
-    solved = solve_all(systems, starts, tol, max_num_iter, threads, tell.watch)
+    solved = solve_all(systems, starts, run.tol, run.max_num_iter, run.num_threads, run.tell.watch)
     for piece, part in zip(pieces, solved, strict=True):
         piece.put(start, part.image)
     solution = together(start, solved)
@@ -97,8 +93,7 @@ def biharmonic(
         solution.image,
         float(solution.residual.max()),
         int(solution.iterations.max()),
-        outcome(solution, tol, max_num_iter, tell.stopped),
-        raise_on_failure,
+        outcome(solution, run.tol, run.max_num_iter),
     )
 
 

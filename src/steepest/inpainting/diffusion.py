@@ -8,8 +8,9 @@ from typing import Any
 from ..core.arrays import as_array, batch_items, own_channel_axis
 from ..core.errors import InputError
 from ..core.namespace import cast, follows, is_torch
-from ..core.progress import Callback, Reporter
-from .checks import check_iteration
+from ..core.progress import Callback
+from ..elliptic.watching import Watch
+from .checks import Run, check_iteration
 from .problem import Problem, prepare
 from .result import InpaintResult, finished, stacked
 from .steady_state import fill, outcome
@@ -101,8 +102,7 @@ def inpaint(
     ----------
     Mainberger et al., SSVM 2011; Peter, arXiv:2210.10013, Section 3.
     """
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
-    tell = Reporter(on_step)
+    run = check_iteration(tol, max_num_iter, on_step, num_threads, raise_on_failure)
     channel_axis = own_channel_axis(image, channel_axis)
     items, axis, channel_axis = batch_items(image, batch_axis, channel_axis)
     all_known, all_unknown = [known], [unknown]
@@ -112,10 +112,9 @@ def inpaint(
     results = []
     for item, own_known, own_unknown in zip(items, all_known, all_unknown, strict=True):
         # After a stop, each remaining image takes one step.
-        watch = (lambda _: True) if tell.stopped else tell.watch
-        options = {"tol": tol, "max_num_iter": max_num_iter, "num_threads": threads, "watch": watch}
+        watch = (lambda _: True) if run.tell.stopped else run.tell.watch
         problem = prepare(item, own_known, own_unknown, channel_axis, spacing)
-        results.append(_solve(problem, own_known, tell, options))
+        results.append(_solve(problem, own_known, run, watch))
     return finished(results[0] if axis is None else stacked(results, axis), raise_on_failure)
 
 
@@ -127,10 +126,14 @@ def _masks(mask: Any, name: str, count: int, num_space: int) -> list[Any]:
     return list(array) if array.ndim == num_space + 1 and len(array) == count else [array] * count
 
 
-def _solve(problem: Problem, known: Any, tell: Reporter, options: dict[str, Any]) -> InpaintResult:
+def _solve(problem: Problem, known: Any, run: Run, watch: Watch | None) -> InpaintResult:
     """Inpaint one image."""
     if follows(known) and not is_torch(problem.values):
         raise InputError("known requires grad, so image must be a torch tensor, too")
+    options: Any = {
+        "tol": run.tol, "max_num_iter": run.max_num_iter, "num_threads": run.num_threads,
+        "watch": watch,
+    }  # fmt: skip
     if is_torch(problem.values):
         from .implicit import diffuse
 
@@ -142,5 +145,5 @@ def _solve(problem: Problem, known: Any, tell: Reporter, options: dict[str, Any]
         image=problem.layout.restore(filled),
         residual=float(solution.residual.max()),
         iterations=int(solution.iterations.max()),
-        status=outcome(solution, options["tol"], options["max_num_iter"], tell.stopped),
+        status=outcome(solution, run.tol, run.max_num_iter, run.tell.stopped),
     )

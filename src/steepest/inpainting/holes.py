@@ -11,12 +11,11 @@ too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 
-from ..core.compiled import exact_kernel
+from ..grid.components import connected
 
 Box = tuple[Any, ...]  # slices
 
@@ -92,53 +91,22 @@ def _components(unknown: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray
 
     Boxes are (K, 2, axes): the first pixel and the one after the last.
     """
-    shape = np.array((1,) * (3 - unknown.ndim) + unknown.shape)
-    labels = np.zeros(shape + 2 * reach, np.int32)
-    inside = labels[(slice(reach, -reach),) * 3]
-    places = np.unravel_index(np.flatnonzero(unknown), tuple(shape))
-    ones = np.ravel_multi_index(tuple(p + reach for p in places), labels.shape)
-    labels.reshape(-1)[ones] = -1
-    around = [range(-reach, reach + 1) if n > 1 else range(1) for n in shape]
-    steps = np.array(list(product(*around))) @ (np.array(labels.strides) // labels.itemsize)
-    boxes = np.empty((len(ones), 2, 3), np.int64)
-    boxes = boxes[: _flood(labels.reshape(-1), ones, steps, labels.shape, boxes)] - reach
-    boxes[:, 0] = np.maximum(boxes[:, 0] - reach, 0)
-    boxes[:, 1] = np.minimum(boxes[:, 1] + reach, shape)
-    return inside.reshape(unknown.shape), boxes[:, :, 3 - unknown.ndim :]
-
-
-@exact_kernel
-def _flood(
-    labels: np.ndarray,
-    ones: np.ndarray,
-    steps: np.ndarray,
-    shape: tuple[int, int, int],
-    found: np.ndarray,
-) -> int:
-    """Label the sets of pixels that ``steps`` connect, find their boxes and return their count."""
-    plane, width = shape[1] * shape[2], shape[2]
-    stack = np.empty(len(ones), np.int64)
-    number = 0
-    for start in ones:
-        if labels[start] > 0:
-            continue
-        low_z = low_y = low_x = labels.size
-        high_z = high_y = high_x = 0
-        number += 1
-        labels[start] = number
-        stack[0], top = start, 1
-        while top > 0:
-            top -= 1
-            here = stack[top]
-            z, y, x = here // plane, here % plane // width, here % width
-            low_z, low_y, low_x = min(low_z, z), min(low_y, y), min(low_x, x)
-            high_z, high_y, high_x = max(high_z, z), max(high_y, y), max(high_x, x)
-            for step in steps:
-                if labels[here + step] < 0:
-                    labels[here + step] = number
-                    stack[top] = here + step
-                    top += 1
-        box = found[number - 1]
-        box[0, 0], box[0, 1], box[0, 2] = low_z, low_y, low_x
-        box[1, 0], box[1, 1], box[1, 2] = high_z + 1, high_y + 1, high_x + 1
-    return number
+    places = np.unravel_index(np.flatnonzero(unknown), unknown.shape)  # faster than np.nonzero
+    window = tuple(slice(place.min(), place.max() + 1) for place in places)
+    grown = unknown[window].copy()  # each unknown pixel becomes a cube of reach + 1 pixels a side
+    for axis in range(unknown.ndim):
+        lines, width = np.moveaxis(grown, axis, 0), 1
+        while width <= reach:
+            step = min(width, reach + 1 - width)
+            lines[step:] |= lines[:-step]
+            width += step
+    numbers, count = connected(grown)  # also joins some at a distance of reach + 1
+    labels = np.zeros(unknown.shape, np.int32)
+    np.multiply(numbers, unknown[window], out=labels[window])
+    own = labels[places]
+    boxes = np.zeros((count + 1, 2, unknown.ndim), np.int64)
+    for axis, (place, size) in enumerate(zip(places, unknown.shape, strict=True)):
+        boxes[:, 0, axis] = size
+        np.minimum.at(boxes[:, 0, axis], own, np.maximum(place - reach, 0))
+        np.maximum.at(boxes[:, 1, axis], own, np.minimum(place + reach + 1, size))
+    return labels, boxes[1:]

@@ -80,15 +80,10 @@ class _Diffuse(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         f, u, problem = ctx.solved
         g = gradient.cpu().double().numpy()
-        by_values, by_confidence = _adjoint(g, f, u, problem, ctx.options, gradient)
-
-        def like(array: np.ndarray, wanted: bool) -> Tensor | None:
-            if not wanted:
-                return None
-            return torch.as_tensor(array, device=gradient.device).to(gradient.dtype)
-
+        both = _adjoint(g, f, u, problem, ctx.options, gradient)
+        made = [torch.as_tensor(a, device=gradient.device).to(gradient.dtype) for a in both]
         needs = ctx.needs_input_grad
-        return like(by_values, needs[0]), like(by_confidence, needs[1]), None, None, None, None
+        return made[0] if needs[0] else None, made[1] if needs[1] else None, None, None, None, None
 
 
 def _adjoint(

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..core.numbers import check_count
 from ..core.progress import Callback, Reporter
-from ..core.status import Status
 from ..grid.coarsening import average
 from .checks import check_iteration
 from .midrange import sweep
@@ -58,12 +57,9 @@ def infinity_harmonic(
 
     Parameters
     ----------
-    image : array
-        As in `inpaint`, with one to three spatial axes; a NumPy array, not a torch tensor.
-    known, unknown : Boolean arrays of the spatial shape, optional
-        As in `inpaint`, but without confidences. Known pixels are kept exactly.
-    channel_axis : int, optional
-        Axis that holds the channels.
+    image, known, unknown, channel_axis
+        As in `inpaint`, but only NumPy arrays with one to three spatial axes, and no confidences.
+        Known pixels are kept exactly.
     spacing : float or sequence, optional
         Pixel spacing, as one number or one number per spatial axis (default 1).
     reach : int
@@ -123,15 +119,11 @@ def infinity_harmonic(
     Bernacki, Nikolova & Steidl (vectors).
     """
     reach = check_count(reach, "reach", most=_FARTHEST)
-    tol, max_num_iter, _ = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
-    tell = Reporter(on_step)
-    problem = masked(image, known, unknown, channel_axis, spacing=spacing)
+    run = check_iteration(tol, max_num_iter, on_step, num_threads, raise_on_failure)
+    problem = masked(image, known, unknown, channel_axis, run, spacing=spacing)
     grid = Grid(problem.known, problem.spacing, reach)
-    u = _guess(problem.values, problem.known, problem.spacing, reach, tol, max_num_iter)
-    u, residual, iterations = grid.iterate(u, tol, max_num_iter, tell)
-    status = Status.CONVERGED if residual <= tol else Status.MAX_ITERATIONS
-    status = Status.STOPPED if tell.stopped else status
-    return problem.result(u, residual, iterations, status, raise_on_failure)
+    u = _guess(problem.values, problem.known, problem.spacing, reach, run.tol, run.max_num_iter)
+    return problem.result(*grid.iterate(u, run.tol, run.max_num_iter, run.tell))
 
 
 def directions(reach: int, ndim: int) -> np.ndarray:
@@ -151,11 +143,9 @@ class Grid:
     def __post_init__(self) -> None:
         shape, reach = self.known.shape, self.reach
         axes = [axis for axis, n in enumerate(shape) if n > 1]
-        steps = np.zeros((1, len(shape)), int)
-        if axes:
-            around = directions(reach, len(axes))
-            steps = np.zeros((len(around), len(shape)), int)
-            steps[:, axes] = around
+        around = directions(reach, len(axes)) if axes else np.zeros((1, 0), int)
+        steps = np.zeros((len(around), len(shape)), int)
+        steps[:, axes] = around
         self._padded = tuple(n + 2 * reach for n in shape)
         self._inner = tuple(slice(reach, reach + n) for n in shape)
         places = np.nonzero(~self.known)
@@ -235,13 +225,11 @@ def _guess(
 def _refined(u: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Interpolate (C, \\*coarse) linearly to pixels of half the size, (C, \\*shape)."""
     for axis, n in enumerate(shape, 1):
-        if n == 1:
-            continue
-        ends = np.take(u, [0], axis), np.take(u, [-1], axis)
-        padded = np.concatenate((ends[0], u, ends[1]), axis)
-        m = u.shape[axis]
-        before, after = (np.take(padded, range(k, k + m), axis) for k in (0, 2))
-        pairs = np.stack((0.75 * u + 0.25 * before, 0.75 * u + 0.25 * after), axis + 1)
-        doubled = pairs.reshape(*u.shape[:axis], 2 * m, *u.shape[axis + 1 :])
-        u = np.take(doubled, range(n), axis)
+        if n > 1:
+            last = u.shape[axis] - 1
+            place = np.clip((np.arange(n) - 0.5) / 2, 0, last)
+            below = place.astype(int)
+            share = (place - below).reshape(-1, *(1,) * (u.ndim - 1 - axis))
+            above = np.take(u, np.minimum(below + 1, last), axis)
+            u = (1 - share) * np.take(u, below, axis) + share * above
     return u

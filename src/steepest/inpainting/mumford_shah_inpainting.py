@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.numbers import check_number
-from ..core.progress import Callback, Reporter
+from ..core.progress import Callback
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator, neighbours
 from ..elliptic.solve import Solution, solve
@@ -49,12 +49,9 @@ def mumford_shah(
 
     Parameters
     ----------
-    image : array
-        As in `inpaint`, with one to three spatial axes; a NumPy array, not a torch tensor.
-    known, unknown : Boolean arrays of the spatial shape, optional
-        As in `inpaint`, but without confidences. Known pixels are kept exactly.
-    channel_axis : int, optional
-        Axis that holds the channels.
+    image, known, unknown, channel_axis
+        As in `inpaint`, but only NumPy arrays with one to three spatial axes, and no confidences.
+        Known pixels are kept exactly.
     contrast : float
         Gradient magnitude above which edges form, as a fraction of the range of the known values
         per pixel. Between 0.02 and 0.1, the PSNR for random pixels of a photograph changed by
@@ -106,9 +103,8 @@ def mumford_shah(
     """
     contrast, floor = check_scale(contrast, "contrast"), check_scale(floor, "floor")
     width = check_number(width, "width", most=1e12)
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
-    tell = Reporter(on_step)
-    problem = masked(image, known, unknown, channel_axis)
+    run = check_iteration(tol, max_num_iter, on_step, num_threads, raise_on_failure)
+    problem = masked(image, known, unknown, channel_axis, run)
 
     def pose(known: np.ndarray) -> Callable[[np.ndarray], Linearised]:
         excess = np.where(known, np.inf, 0.0)
@@ -118,15 +114,15 @@ def mumford_shah(
             edges[...] = edge_map(u, edges, contrast, width)
             hierarchy = build(Operator(excess, conductivities(edges, floor)))
 
-            def solved(accuracy: float, most: int) -> Solution:
-                return solve(hierarchy, u, tol=accuracy, max_num_iter=most, num_threads=threads)
+            def solved(tol: float, most: int) -> Solution:
+                return solve(hierarchy, u, tol=tol, max_num_iter=most, num_threads=run.num_threads)
 
-            return solved(0.0, 0), lambda accuracy, most: solved(accuracy, most).image
+            return solved
 
         return linearise
 
-    pieces = whole(~problem.known)  # v depends on all pixels, including known ones
-    return iterate(problem, pieces, pose, tol, max_num_iter, threads, tell, raise_on_failure)
+    # One piece, because v depends on all pixels, including known ones
+    return iterate(problem, whole(~problem.known), pose)
 
 
 def edge_map(u: np.ndarray, start: np.ndarray, contrast: float, width: float) -> np.ndarray:
@@ -152,13 +148,3 @@ def conductivities(edges: np.ndarray, floor: float) -> tuple[np.ndarray, ...]:
         w[head] = (edges[head] ** 2 + edges[tail] ** 2) / 2 + floor
         weights.append(w)
     return tuple(weights)
-
-
-def energy(u: np.ndarray, edges: np.ndarray, contrast: float, width: float, floor: float) -> float:
-    """Compute E for u (C, \\*space) and its edge map."""
-    total = contrast**2 * float(((1 - edges) ** 2).sum())
-    for axis, w in enumerate(conductivities(edges, floor)):
-        head, tail = neighbours(axis, edges.ndim)
-        total += float((w[head] * ((u[tail] - u[head]) ** 2).sum(0)).sum())
-        total += (contrast * width) ** 2 * float(((edges[tail] - edges[head]) ** 2).sum())
-    return total

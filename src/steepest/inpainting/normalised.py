@@ -11,6 +11,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.status import Status
+from .checks import Run
 from .problem import Problem, grid_of, prepare
 from .result import InpaintResult, finished
 from .steady_state import fill
@@ -24,6 +25,7 @@ class Masked:
 
     ``values`` (C, \\*grid) are float64 and zero at unknown pixels, ``known`` (\\*grid) is Boolean,
     and ``spacing`` has one number per axis of the grid. 1-D images have a grid (1, n).
+    ``run`` holds the checked options of the iteration.
     """
 
     problem: Problem
@@ -32,23 +34,29 @@ class Masked:
     spacing: tuple[float, ...]
     middle: float
     span: float
+    run: Run
 
-    def first_guess(self, num_threads: int) -> np.ndarray:
+    def first_guess(self) -> np.ndarray:
         """Return the inpainting by homogeneous diffusion, (C, \\*grid)."""
         spacing = (1.0,) * self.known.ndim
-        filled = fill(self.values, self.known, spacing, _FIRST_GUESS, num_threads=num_threads)
-        return filled.image
+        threads = self.run.num_threads
+        return fill(self.values, self.known, spacing, _FIRST_GUESS, num_threads=threads).image
 
     def result(
-        self, u: np.ndarray, residual: float, iterations: int, status: Status, raising: bool
+        self, u: np.ndarray, residual: float, iterations: int, status: Status | None = None
     ) -> InpaintResult:
-        """Convert (C, \\*grid) to the user's image, with known pixels exactly as given."""
+        """Convert (C, \\*grid) to the user's image, with known pixels exactly as given.
+
+        By default, the status follows from the residual.
+        """
+        status = status or (Status.CONVERGED if residual <= self.run.tol else Status.MAX_ITERATIONS)
+        status = Status.STOPPED if self.run.tell.stopped else status
         problem = self.problem
         given = problem.values
         image = (self.middle + self.span * u).reshape(given.shape).astype(given.dtype)
         image = np.where(problem.known, given, image)
         result = InpaintResult(problem.layout.restore(image), residual, iterations, status)
-        return finished(result, raising)
+        return finished(result, self.run.raise_on_failure)
 
 
 def masked(
@@ -56,6 +64,8 @@ def masked(
     known: Any,
     unknown: Any,
     channel_axis: int | None,
+    run: Run,
+    *,
     dimensions: tuple[int, ...] = (1, 2, 3),
     spacing: float | Sequence[float] | None = None,
 ) -> Masked:
@@ -91,4 +101,4 @@ def masked(
     scaled = np.where(problem.known, (values - middle) / span, 0)
     values, on_grid = scaled.reshape(-1, *grid), problem.known.reshape(grid)
     steps = (1.0,) * (len(grid) - ndim) + problem.spacing
-    return Masked(problem, values, on_grid, steps, middle, span)
+    return Masked(problem, values, on_grid, steps, middle, span, run)

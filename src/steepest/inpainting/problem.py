@@ -57,43 +57,18 @@ def prepare(
     unknown: Any = None,
     channel_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
+    *,
+    part: bool = False,
 ) -> Problem:
     """Check an image, its known pixels and the other arguments, which are those of `inpaint`.
 
     If ``known`` and ``unknown`` are both None, the pixels that are neither NaN nor masked in any
-    channel are known.
+    channel are known. A ``part`` of an image may have no known pixel, and any values.
 
     Raises `InputError` if the image is invalid, if both ``known`` and ``unknown`` are given, or if
     the mask has the wrong shape or type, is out of range, has no known pixel, or marks pixels as
     known where the image is NaN, infinite or masked.
     """
-    problem = prepare_part(image, known, unknown, channel_axis, spacing)
-    confidence = problem.confidence
-    if not bool((confidence > 0).any()):
-        name = "known" if known is not None else "image" if unknown is None else "unknown"
-        raise InputError(
-            f"{name} leaves no known pixel; at least one is needed (True means known in known=, "
-            "and to be filled in unknown=)"
-        )
-    values = detached(problem.values)
-    check_largest(float(np.abs(values).max(initial=0, where=confidence > 0)))
-    return problem
-
-
-def check_largest(largest: float) -> None:
-    """Raise `InputError` if the largest magnitude of the known values is too large."""
-    if largest > _LARGEST:
-        raise InputError(f"image has values up to {largest:g}; allowed are magnitudes up to 1e150")
-
-
-def prepare_part(
-    image: Any,
-    known: Any = None,
-    unknown: Any = None,
-    channel_axis: int | None = None,
-    spacing: float | Sequence[float] | None = None,
-) -> Problem:
-    """`prepare` for a part of an image, which may have no known pixel."""
     if known is not None and unknown is not None:
         raise InputError("known and unknown are both given; allowed is one of them")
     given = known is not None or unknown is not None
@@ -131,7 +106,21 @@ def prepare_part(
     else:
         confidence = ~missing
     steps = check_spacing(spacing, len(space))
+    if not part:
+        if not bool((confidence > 0).any()):
+            name = "known" if known is not None else "image" if unknown is None else "unknown"
+            raise InputError(
+                f"{name} leaves no known pixel; at least one is needed (True means known in "
+                "known=, and to be filled in unknown=)"
+            )
+        check_largest(float(np.abs(detached(values)).max(initial=0, where=confidence > 0)))
     return Problem(values, confidence, layout, steps, missing)
+
+
+def check_largest(largest: float) -> None:
+    """Raise `InputError` if the largest magnitude of the known values is too large."""
+    if largest > _LARGEST:
+        raise InputError(f"image has values up to {largest:g}; allowed are magnitudes up to 1e150")
 
 
 def prepare_numpy(

@@ -78,13 +78,12 @@ def fill(
     options: Any = {
         "tol": tol, "max_num_iter": max_num_iter, "num_threads": num_threads, "watch": watch
     }  # fmt: skip
-    if on_processor(near):
-        pieces = cut(confidence < 1, 1)
-        problems = [posed(piece) for piece in pieces]
+    here = on_processor(near)
+    pieces = cut(confidence < 1, 1) if here else whole(confidence < 1)
+    problems = [posed(piece) for piece in pieces]
+    if here:
         solved = solve_each([Equation(build(a), b, c, d) for a, b, c, d in problems], **options)
     else:
-        pieces = whole(confidence < 1)
-        problems = [posed(pieces[0])]
         solved = [solve_near(near, *problems[0], **options)]
     filled = values.copy()
     for piece, part in zip(pieces, solved, strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.progress import Callback, Reporter
+from ..core.progress import Callback
 from ..core.threads import share_out
 from ..elliptic.watching import Iteration, iterate_all
 from .checks import check_iteration
@@ -93,9 +93,8 @@ def tonal(
     ----------
     Mainberger et al., SSVM 2011, Section 4 (with Gauss-Seidel on all echoes).
     """
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads)
+    run = check_iteration(tol, max_num_iter, on_step, num_threads)
     count = None if levels is None else check_levels(levels, _MOST_LEVELS)
-    tell = Reporter(on_step)
     array, layout = prepare_numpy(image, channel_axis, any_size=True)
     known = check_mask(mask, array.shape[1:])
     unit = unit_of(array)
@@ -103,14 +102,14 @@ def tonal(
     f = array.astype(np.float64).reshape(-1, *matrix.held.shape) / unit
 
     def optimised(channel: np.ndarray) -> Iteration:
-        return _optimise(matrix, channel, tol, max_num_iter)
+        return _optimise(matrix, channel, run.tol, run.max_num_iter)
 
-    best = np.stack(iterate_all(lambda: optimised, f, threads, tell.watch))
+    best = np.stack(iterate_all(lambda: optimised, f, run.num_threads, run.tell.watch))
     if count is not None:
         floating = layout.integer_maximum is None
         low, high = (float(f.min()), float(f.max())) if floating else (0.0, 1.0)
-        kept = round_values(matrix, f, best, Levels(low, high, count), threads, tell)
-        best = np.stack(share_out(lambda: lambda g: matrix.apply(g, _LAST), kept, threads))
+        kept = round_values(matrix, f, best, Levels(low, high, count), run.num_threads, run.tell)
+        best = np.stack(share_out(lambda: lambda g: matrix.apply(g, _LAST), kept, run.num_threads))
     return layout.restore_axes((unit * best).reshape(array.shape).astype(array.dtype))
 
 

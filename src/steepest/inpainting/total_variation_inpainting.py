@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.total_variation import TotalVariation
-from ..core.progress import Callback, Reporter
-from ..core.status import Status
+from ..core.progress import Callback
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
@@ -24,7 +23,6 @@ _FLAT = 1e-12  # above it, the first field for the bound is a unit vector: exact
 _RELAXATION = 1.8
 _INNER = 2  # conjugate gradient iterations per step; a third saves no steps
 _LOOK_EVERY = 10
-_INNER_TOLERANCE = 1e-10
 
 
 def total_variation(
@@ -48,12 +46,9 @@ def total_variation(
 
     Parameters
     ----------
-    image : array
-        As in `inpaint`, with one to three spatial axes; a NumPy array, not a torch tensor.
-    known, unknown : Boolean arrays of the spatial shape, optional
-        As in `inpaint`, but without confidences. Known pixels are kept exactly.
-    channel_axis : int, optional
-        Axis that holds the channels.
+    image, known, unknown, channel_axis
+        As in `inpaint`, but only NumPy arrays with one to three spatial axes, and no confidences.
+        Known pixels are kept exactly.
     tol : float
         Relative duality gap at which the iteration stops.
     max_num_iter : int
@@ -97,13 +92,10 @@ def total_variation(
     Chan & Shen, SIAM J. Applied Mathematics 62 (2002) 1019-1043 (the model); Goldstein & Osher,
     SIAM J. Imaging Sciences 2 (2009) 323-343; Boyd et al., 2011 (the method).
     """
-    tol, max_num_iter, threads = check_iteration(tol, max_num_iter, num_threads, raise_on_failure)
-    tell = Reporter(on_step)
-    problem = masked(image, known, unknown, channel_axis)
-    best, iterations = _minimise(problem, tol, max_num_iter, threads, tell)
-    status = Status.CONVERGED if best.gap <= tol else Status.MAX_ITERATIONS
-    status = Status.STOPPED if tell.stopped else status
-    return problem.result(best.image, best.gap, iterations, status, raise_on_failure)
+    run = check_iteration(tol, max_num_iter, on_step, num_threads, raise_on_failure)
+    problem = masked(image, known, unknown, channel_axis, run)
+    best, iterations = _minimise(problem)
+    return problem.result(best.image, best.gap, iterations)
 
 
 @dataclass(eq=False)
@@ -141,32 +133,30 @@ class Best:
         return -float(np.where(self.problem.known, self.problem.values * d, least).sum())
 
 
-def _minimise(
-    problem: Masked, tol: float, max_num_iter: int, num_threads: int, tell: Reporter
-) -> tuple[Best, int]:
+def _minimise(problem: Masked) -> tuple[Best, int]:
     spacing = (1.0,) * problem.known.ndim
     functional = TotalVariation(spacing=spacing)
     hierarchy = build(Operator(np.where(problem.known, np.inf, 0.0), spacing))
-    u = problem.first_guess(num_threads)
+    u, run = problem.first_guess(), problem.run
+    inner: Any = {"tol": 1e-10, "max_num_iter": _INNER, "num_threads": run.num_threads}
     best = Best(problem, functional, u)
     d = functional.operator(u)
     multiplier = functional.project(d / _FIRST_FLUX)
     best.see(u, d / _FLAT)
-    for iteration in range(max_num_iter):
-        if best.gap <= tol or tell.stopped:
+    for iteration in range(run.max_num_iter):
+        if best.gap <= run.tol or run.tell.stopped:
             return best, iteration
         right = divergence(multiplier / _PENALTY - d, spacing)
-        u = solve(
-            hierarchy, u, right, tol=_INNER_TOLERANCE, max_num_iter=_INNER, num_threads=num_threads
-        ).image
+        u = solve(hierarchy, u, right, **inner).image
         slopes = functional.operator(u)
-        looked = iteration % _LOOK_EVERY == _LOOK_EVERY - 1 or iteration == max_num_iter - 1
+        last = iteration == run.max_num_iter - 1
+        looked = iteration % _LOOK_EVERY == _LOOK_EVERY - 1 or last
         if looked:
             best.see(u, multiplier + _PENALTY * (slopes - d))
-        if tell.residual(best.gap) and not looked:
+        if run.tell.residual(best.gap) and not looked:
             best.see(u, multiplier + _PENALTY * (slopes - d))
         total = multiplier + _PENALTY * (_RELAXATION * slopes + (1 - _RELAXATION) * d)
         # Shrinkage is the remainder of the projection.
         multiplier = functional.project(total)
         d = (total - multiplier) / _PENALTY
-    return best, max_num_iter
+    return best, run.max_num_iter

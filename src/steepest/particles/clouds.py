@@ -206,15 +206,14 @@ class Sums:
 
     def step(self, points: np.ndarray, tau: float) -> np.ndarray:
         """Return the points after a step of length tau."""
-        for _ in range(parts := max(math.ceil(tau * self._bend), 1)):
-            points = self._short(points, tau / parts)
+        parts = max(math.ceil(tau * self._bend), 1)
+        tau /= parts
+        for _ in range(parts):
+            _, slope, bend, tied = self(points)
+            size = np.linalg.norm(slope, axis=1)
+            free = np.maximum(size - tied, 0) / np.maximum(size, 1e-300)
+            points = points - (tau * free / (1 + tau * bend))[:, None] * slope
         return points
-
-    def _short(self, points: np.ndarray, tau: float) -> np.ndarray:
-        _, slope, bend, tied = self(points)
-        size = np.linalg.norm(slope, axis=1)
-        free = np.maximum(size - tied, 0) / np.maximum(size, 1e-300)
-        return np.asarray(points - (tau * free / (1 + tau * bend))[:, None] * slope)
 
     def _pairs(self, points: np.ndarray) -> tuple[np.ndarray, ...]:
         n = len(points)

@@ -87,10 +87,8 @@ def transfer_colours(
     low, high = goals.min(axis=0), goals.max(axis=0)
     for rotation in spread_rotations(len(planes), steps, random):
         before, ahead = colours @ rotation, goals @ rotation
-        after = np.stack(
-            [_to_quantiles(before[:, k], shares, ahead[:, k], masses) for k in range(len(planes))],
-            axis=1,
-        )
+        columns = zip(before.T, ahead.T, strict=True)
+        after = np.stack([_to_quantiles(b, shares, a, masses) for b, a in columns], axis=1)
         moved = float(np.sqrt((shares * ((after - before) ** 2).sum(axis=1)).sum()))
         colours = after @ rotation.T
         if report.residual(moved, steps):

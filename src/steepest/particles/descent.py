@@ -64,11 +64,8 @@ class Functional:
 
     def step(self, points: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """Return the points after a step ``1/H``, moved back into the image."""
-        rows, columns = np.rint(points).astype(np.int64).T
-        last = np.subtract(self.attraction.shape, 1)
-        curvature = self.attraction.curvature[
-            np.clip(rows, 0, last[0]), np.clip(columns, 0, last[1])
-        ]
+        pixels = np.clip(np.rint(points), 0, np.subtract(self.attraction.shape, 1))
+        curvature = self.attraction.curvature[tuple(pixels.astype(np.int64).T)]
         return self.inside(points - gradient / curvature[:, None])
 
     def inside(self, points: np.ndarray) -> np.ndarray:

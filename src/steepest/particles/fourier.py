@@ -18,14 +18,9 @@ CUBIC = (4 / 6, 1 / 6)
 def padded(size: int) -> int:
     """Return the next even length from ``2 size + 2 MARGIN`` with prime factors up to 7."""
     n = 2 * (size + MARGIN)
-    while True:
-        rest = n
-        for prime in (2, 3, 5, 7):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return n
+    while pow(2 * 3 * 5 * 7, n.bit_length(), n):  # not zero if n has other prime factors
         n += 2
+    return n
 
 
 def transfer(

@@ -7,7 +7,6 @@ import numpy as np
 from ..core.compiled import exact_helper, exact_kernel, helper, kernel
 
 CONSTANT = (0.0, 1.0, np.pi / 2, 2.0)  # of slicing in 1, 2 and 3 dimensions
-SHARE = (0.0, 1.0, np.pi / 4, 2 / 3)  # and over the dimension
 
 
 @helper
@@ -179,7 +178,7 @@ def smoothed(r, smoothing, dimension):
     """
     e = smoothing
     if r <= e:
-        slope = SHARE[dimension] / e
+        slope = CONSTANT[dimension] / dimension / e
         return r * r / 2 * slope + CONSTANT[dimension] * e / 2, slope
     if dimension == 1:
         return r, 1 / r

@@ -73,10 +73,8 @@ def sliced(
             line, q = (places - middle) @ axes[k], charges
             if fixed is not None:
                 more, their = fixed(k)
-                line, q = (
-                    np.concatenate([line, more - middle @ axes[k]]),
-                    np.concatenate([q, their]),
-                )
+                line = np.concatenate([line, more - middle @ axes[k]])
+                q = np.concatenate([q, their])
             order = np.argsort(line)  # not stable, which is six times as fast
             value, slope, back = np.empty(len(line)), np.empty(len(line)), np.empty(len(line))
             line_sums(line[order], q[order], smoothing, value, slope)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..grid.dithering import dither
 from .attraction import attract
 from .curve import along_curve
 from .descent import Functional, descend
-from .volumes import fill
+from .volumes import block_sums, fill
 
 _FINEST, _COARSEST = 1 / 2, 1 / 32  # dots per pixel where they are densest
 _MOST_PIXELS = 1 << 26
@@ -210,11 +211,7 @@ def stipple(
 
 
 @takes_options_of(_dots)
-def sample(
-    density: Any,
-    num_points: int,
-    **options: Any,
-) -> Dots:
+def sample(density: Any, num_points: int, **options: Any) -> Dots:
     """Distribute points evenly with a given density, such as the points of a scan.
 
     As `stipple`, for any density. In 1-D, the points are the quantiles ``(i - 1/2) / N`` of the
@@ -284,15 +281,14 @@ def _in_squares(sums: np.ndarray, points: np.ndarray, half: np.ndarray) -> np.nd
     last = np.subtract(sums.shape, 1)
     ends = [np.clip(points + 0.5 + side * half[:, None], 0, last).T for side in (-1, 1)]
     total = np.zeros(len(points))
-    for down in range(2):
-        for right in range(2):
-            y, x = ends[down][0], ends[right][1]
-            i = np.minimum(y.astype(np.int64), last[0] - 1)
-            j = np.minimum(x.astype(np.int64), last[1] - 1)
-            u, v = y - i, x - j
-            upper = (1 - v) * sums[i, j] + v * sums[i, j + 1]
-            lower = (1 - v) * sums[i + 1, j] + v * sums[i + 1, j + 1]
-            total += (1 if down == right else -1) * ((1 - u) * upper + u * lower)
+    for down, right in product(range(2), repeat=2):
+        y, x = ends[down][0], ends[right][1]
+        i = np.minimum(y.astype(np.int64), last[0] - 1)
+        j = np.minimum(x.astype(np.int64), last[1] - 1)
+        u, v = y - i, x - j
+        upper = (1 - v) * sums[i, j] + v * sums[i, j + 1]
+        lower = (1 - v) * sums[i + 1, j] + v * sums[i + 1, j + 1]
+        total += (1 if down == right else -1) * ((1 - u) * upper + u * lower)
     return total
 
 
@@ -301,10 +297,7 @@ def _resampled(ink: np.ndarray, count: int) -> tuple[np.ndarray, float]:
     densest = count / float(ink.sum())  # dots per pixel; the peak of the ink is 1
     if densest < _COARSEST:
         block = math.isqrt(int(_COARSEST / densest))
-        rows, columns = ink.shape
-        padded = np.pad(ink, ((0, -rows % block), (0, -columns % block)))
-        shape = padded.shape[0] // block, block, padded.shape[1] // block, block
-        return padded.reshape(shape).mean(axis=(1, 3)), 1 / block
+        return block_sums(ink, block) / block**2, 1 / block
     finer = min(densest / _FINEST, 16 * count / ink.size)  # a few bright pixels need no fine grid
     copies = max(math.ceil(math.sqrt(finer)), 1)
     if ink.size * copies**2 > _MOST_PIXELS:

@@ -38,7 +38,8 @@ def fill(
     high = np.subtract(density.shape, 0.5)
     ideal = CENTRED * float(((density / density.sum()) ** (2 / 3)).sum()) * count ** (-4 / 3)
     voxels = float(density.sum() / density.max()) / count
-    small, block = _averaged(density, int((voxels / _FINEST) ** (1 / 3)))
+    block = max(int((voxels / _FINEST) ** (1 / 3)), 1)
+    small = block_sums(density, block)
     axes = directions(3, _POOL, random)
     lines = _marginals(small, block, axes, num_threads)
     curvature, cell = _curvature(density)
@@ -67,12 +68,11 @@ def fill(
     return points, total, total / ideal, step, status
 
 
-def _averaged(density: np.ndarray, block: int) -> tuple[np.ndarray, int]:
-    """Return the density summed over blocks of so many voxels along each axis, at least 1."""
-    block = max(block, 1)
+def block_sums(density: np.ndarray, block: int) -> np.ndarray:
+    """Return the density summed over blocks of so many pixels along each axis."""
     padded = np.pad(density, [(0, -side % block) for side in density.shape])
-    a, b, c = (side // block for side in padded.shape)
-    return padded.reshape(a, block, b, block, c, block).sum(axis=(1, 3, 5)), block
+    shape = [part for side in padded.shape for part in (side // block, block)]
+    return np.asarray(padded.reshape(shape).sum(axis=tuple(range(1, len(shape), 2))))
 
 
 def _marginals(
@@ -103,7 +103,8 @@ def _marginals(
 
 def _curvature(density: np.ndarray) -> tuple[np.ndarray, int]:
     """Return ``int 1 / |x - y| dnu(y)`` on coarse voxels, and their width."""
-    coarse, cell = _averaged(density, -(-max(density.shape) // _COARSE))
+    cell = -(-max(density.shape) // _COARSE)
+    coarse = block_sums(density, cell)
     shape = tuple(2 * side for side in coarse.shape)
     z, y, x = np.ogrid[tuple(slice(-n // 2, n // 2) for n in shape)]
     square = np.fft.ifftshift(z * z + y * y + x * x).astype(np.float64)

@@ -28,6 +28,7 @@ MARGIN = 0.28  # inches around the panels
 _STOPS = ["#27407a", "#2f7fa3", "#54a58c", "#b9b553", "#e3993f", "#bf4a36"]
 _SCALE = LinearSegmentedColormap.from_list("steepest", _STOPS)
 _NARROWEST, _WIDEST = 0.4, 3.0  # width over height of a panel
+_PAGE = 1.7  # width over height of the page to fill
 _COARSEST = 20  # smallest dots per inch at which small text can be drawn
 _LARGEST = 1 << 16  # size limit of a figure along each axis, in pixels
 _MOST_PIXELS = 1400  # along each axis of a picture; larger pictures are block-averaged first
@@ -143,16 +144,16 @@ def show(axes: Axes, picture: np.ndarray, low: float, high: float) -> None:
         axes.imshow(picture, cmap="gray", vmin=low, vmax=high, aspect=aspect)
 
 
-def panel_grid(count: int, aspect: float, wanted: float = 1.7) -> tuple[int, int]:
+def panel_grid(count: int, aspect: float) -> tuple[int, int]:
     """Return the rows and columns for ``count`` panels that fill a page best.
 
-    ``aspect`` is the width of a panel divided by its height, and ``wanted`` that of the page.
+    ``aspect`` is the width of a panel divided by its height.
     """
 
     def cost(columns: int) -> float:
         rows = math.ceil(count / columns)
         shape = columns * aspect / (rows * 1.12)
-        return abs(math.log(shape / wanted)) + 2.5 * (rows * columns - count) / count
+        return abs(math.log(shape / _PAGE)) + 2.5 * (rows * columns - count) / count
 
     columns = min(range(1, count + 1), key=cost)
     return math.ceil(count / columns), columns
@@ -207,17 +208,23 @@ class PanelSheet:
         box = (left / width, bottom / height, self.panel[0] / width, self.panel[1] / height)
         return self.figure.add_axes(box)
 
+    def add(self, index: int, picture: np.ndarray, low: float, high: float, *caption: Any) -> Axes:
+        """Add panel ``index`` with a picture (see `show`) and the caption of `label`."""
+        axes = self.axes(index)
+        show(axes, picture, low, high)
+        self.label(axes, *caption)
+        return axes
+
     def label(self, axes: Axes, text: str, note: str = "", colour: Colour | None = None) -> None:
         """Add the caption of a panel: a colour swatch and a name left, a note right."""
         high = self.panel[1]
-        y = 1 + 0.13 / high
-        x = 0.0
+        x, y = 0.0, 1 + 0.13 / high
         if colour is not None:
             width, height = 0.13 / self.panel[0], 0.13 / high
-            corner = (0.0, 1 + 0.065 / high)
-            swatch = Rectangle(corner, width, height, transform=axes.transAxes, color=colour)
-            swatch.set_clip_on(False)
-            axes.add_artist(swatch)
+            corner, where = (0.0, 1 + 0.065 / high), axes.transAxes
+            axes.add_artist(
+                Rectangle(corner, width, height, transform=where, color=colour, clip_on=False)
+            )
             x = 0.20 / self.panel[0]
         style: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "fontsize": 8.6}
         name = axes.text(x, y, text, color=INK, **style)

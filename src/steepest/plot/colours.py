@@ -29,13 +29,13 @@ _START = 0.45  # the hue of phase 0: red
 _CHROMA = 0.135
 
 CORNERS = {
-    "m-3m": ((0, 0, 1), (1, 0, 1), (1, 1, 1)),
-    "6/mmm": ((0, 0, 1), (1, 0, 0), (3**0.5, 1, 0)),
-    "-3m": ((0, 0, 1), (3**0.5, -1, 0), (3**0.5, 1, 0)),
-    "4/mmm": ((0, 0, 1), (1, 0, 0), (1, 1, 0)),
-    "mmm": ((0, 0, 1), (1, 0, 0), (0, 1, 0)),
+    "m-3m": np.array([(0, 0, 1), (0.5**0.5, 0, 0.5**0.5), (3**-0.5, 3**-0.5, 3**-0.5)]),
+    "6/mmm": np.array([(0, 0, 1), (1, 0, 0), (3**0.5 / 2, 0.5, 0)]),
+    "-3m": np.array([(0, 0, 1), (3**0.5 / 2, -0.5, 0), (3**0.5 / 2, 0.5, 0)]),
+    "4/mmm": np.array([(0, 0, 1), (1, 0, 0), (0.5**0.5, 0.5**0.5, 0)]),
+    "mmm": np.array([(0, 0, 1), (1, 0, 0), (0, 1, 0)]),
 }
-"""Crystal directions that are red, green and blue, for each group with its own colour key."""
+"""Crystal directions (unit vectors) that are red, green and blue, for each group with a key."""
 _KEYS = {
     **{name: name for name in CORNERS},
     **{"m-3": "m-3m", "6/m": "6/mmm", "-3": "-3m", "4/m": "4/mmm", "2/m": "mmm", "-1": "mmm"},
@@ -150,9 +150,7 @@ def folded(vectors: np.ndarray, key: str) -> np.ndarray:
 
 def key_colours(vectors: np.ndarray, key: str) -> np.ndarray:
     """Return the colours of directions within the triangle."""
-    corners = np.array(CORNERS[key], float)
-    corners /= np.sqrt((corners**2).sum(-1, keepdims=True))
-    shares = np.maximum(vectors @ np.linalg.inv(corners), 0)
+    shares = np.maximum(vectors @ np.linalg.inv(CORNERS[key]), 0)
     return np.sqrt(shares / shares.max(-1, keepdims=True))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
@@ -123,12 +124,7 @@ def tensor_figure(tensors: Any, *, step: int | None = None, title: str = "") -> 
         If the arrays are not such tensors.
     """
     images = {name: _tensors(each) for name, each in _named(tensors).items()}
-    sheet = PanelSheet(len(images), _aspect(images), title=title)
-    for index, (name, image) in enumerate(images.items()):
-        axes = sheet.axes(index)
-        _ellipses(axes, image, step)
-        sheet.label(axes, plain(name, "tensors"))
-    return sheet.figure
+    return _panels(images, title, lambda axes, image: _ellipses(axes, image, step)).figure
 
 
 def misorientation_figure(angles: Any, *, most: float | None = None, title: str = "") -> Figure:
@@ -156,28 +152,22 @@ def misorientation_figure(angles: Any, *, most: float | None = None, title: str 
     finite = first[np.isfinite(first)]
     top = check_number(most, "most", positive=True) if most is not None else 0.0
     top = top or (float(np.percentile(finite, 98)) if finite.size else 0.0) or 1.0
-    sheet = PanelSheet(len(images), panel_aspect(first), title=title)
-    for index, (name, image) in enumerate(images.items()):
-        axes = sheet.axes(index)
-        axes.set_facecolor(_BLANK)
-        axes.imshow(image, cmap="magma", vmin=0, vmax=top, interpolation="nearest", aspect="equal")
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        sheet.label(axes, plain(name, "angles"))
-    _scale(_beside(sheet), top)
-    return sheet.figure
 
+    def draw(axes: Axes, image: np.ndarray) -> None:
+        shown = np.ma.masked_invalid(image)
+        axes.imshow(shown, cmap=cmap, vmin=0, vmax=top, interpolation="nearest", aspect="equal")
+        axes.axis("off")
 
-def _scale(axes: Axes, top: float) -> None:
-    """Draw a vertical scale of angles."""
+    cmap = colormaps["magma"].with_extremes(bad=_BLANK)
+    sheet = _panels(images, title, draw)
+    axes = _beside(sheet)
     ramp = np.linspace(1, 0, 256)[:, None]
-    axes.imshow(ramp, cmap="magma", extent=(0, 0.09, 0, 1), aspect="equal")
-    axes.set_xlim(-0.1, 0.9)
-    axes.set_ylim(0, 1)
-    for share in (0.0, 0.5, 1.0):
+    axes.imshow(ramp, cmap=cmap, extent=(0, 0.09, 0, 1), aspect="equal")
+    axes.set(xlim=(-0.1, 0.9), ylim=(0, 1))
+    for share, va in ((0.0, "bottom"), (0.5, "center"), (1.0, "top")):
         text = f"{number(share * top)}\u00b0"
-        va = {0.0: "bottom", 0.5: "center", 1.0: "top"}[share]
         axes.text(0.13, share, text, color=INK, fontsize=7.5, ha="left", va=va)
+    return sheet.figure
 
 
 def _named(images: Any) -> dict[str, Any]:
@@ -187,8 +177,16 @@ def _named(images: Any) -> dict[str, Any]:
     return named
 
 
-def _aspect(images: Mapping[str, np.ndarray]) -> float:
-    return panel_aspect(next(iter(images.values()))[..., 0, 0])
+def _panels(
+    images: Mapping[str, np.ndarray], title: str, draw: Callable[[Axes, np.ndarray], None]
+) -> PanelSheet:
+    """Draw images (H, W, ...) in panels with their captions."""
+    sheet = PanelSheet(len(images), panel_aspect(next(iter(images.values()))), title=title)
+    for index, (name, image) in enumerate(images.items()):
+        axes = sheet.axes(index)
+        draw(axes, image)
+        sheet.label(axes, plain(name, "captions"))
+    return sheet
 
 
 def _sheet(
@@ -212,13 +210,12 @@ def _sheet(
             if mask.shape != values.shape[:2] or mask.dtype != bool:
                 raise InputError(f"known of shape {mask.shape}; allowed is bool {values.shape[:2]}")
             pictures[name] = np.where(mask[..., None], pictures[name], _BLANK)
-    sheet = PanelSheet(len(pictures), _aspect({"": next(iter(pictures.values()))[..., None]}),
-                       title=title)  # fmt: skip
-    for index, (name, picture) in enumerate(pictures.items()):
-        axes = sheet.axes(index)
+
+    def draw(axes: Axes, picture: np.ndarray) -> None:
         axes.imshow(picture, interpolation="nearest", aspect="equal")
         axes.axis("off")
-        sheet.label(axes, plain(name, "image"))
+
+    sheet = _panels(pictures, title, draw)
     key(_beside(sheet))
     return sheet.figure
 
@@ -233,8 +230,7 @@ def _beside(sheet: PanelSheet) -> Axes:
     for text in figure.texts:
         text.set_x(text.get_position()[0] * width / wide)
     figure.set_size_inches(wide, height)
-    last = figure.axes[min(len(figure.axes), sheet.columns) - 1].get_position()
-    top = last.y1
+    top = figure.axes[min(len(figure.axes), sheet.columns) - 1].get_position().y1
     axes = figure.add_axes(((width - 0.04) / wide, top - _KEY / height, _KEY / wide, _KEY / height))
     axes.axis("off")
     axes.set_aspect("equal")
@@ -271,19 +267,14 @@ def _wheels(axes: Axes) -> None:
         extent = (-1, 1, place - 1, place + 1)
         axes.imshow(picture, extent=extent, interpolation="bilinear")
         axes.text(1.1, place, text, color=FAINT, fontsize=7.0, ha="left", va="center")
-    axes.set_xlim(-1.1, 2.2)
-    axes.set_ylim(-2.3, 2.3)
+    axes.set(xlim=(-1.1, 2.2), ylim=(-2.3, 2.3))
 
 
 def _triangle(axes: Axes, key: str) -> None:
     """Draw the stereographic triangle of the colour key."""
-    corners = np.array(CORNERS[key], float)
-    corners /= np.sqrt((corners**2).sum(-1, keepdims=True))
-    edges = []
-    for k in range(3):
-        share = np.linspace(0, 1, 40)[:, None]
-        edges.append(_stereographic((1 - share) * corners[k] + share * corners[(k + 1) % 3]))
-    outline = np.concatenate(edges)
+    corners, share = CORNERS[key], np.linspace(0, 1, 40)[:, None]
+    ends = zip(corners, np.roll(corners, -1, axis=0), strict=True)
+    outline = np.concatenate([_stereographic((1 - share) * a + share * b) for a, b in ends])
     low, high = outline.min(0), outline.max(0)
     y, x = np.mgrid[high[1] : low[1] : _FINE * 1j, low[0] : high[0] : _FINE * 1j]
     square = x * x + y * y
@@ -295,8 +286,7 @@ def _triangle(axes: Axes, key: str) -> None:
     axes.add_patch(border)
     shown.set_clip_path(border)
     room = 0.2 * max(high - low)
-    axes.set_xlim(low[0] - room, high[0] + room)
-    axes.set_ylim(low[1] - room, high[1] + room)
+    axes.set(xlim=(low[0] - room, high[0] + room), ylim=(low[1] - room, high[1] + room))
     middle = outline.mean(0)
     for corner, name in zip(_stereographic(corners), _NAMES[key], strict=True):
         away = (corner - middle) / np.hypot(*(corner - middle))
@@ -335,9 +325,8 @@ def _ellipses(axes: Axes, image: np.ndarray, step: int | None) -> None:
     scale = 0.94 * every / (2 * np.percentile(size[:, 1], 95))
     size = np.minimum(2 * scale * size, 1.4 * every)
     angle = np.degrees(np.arctan2(turned[:, 1, 1], turned[:, 0, 1]))
-    spread = values / values.mean(-1, keepdims=True) - 1
-    count = values.shape[-1]
-    sharp = np.sqrt((spread**2).sum(-1) / ((values / values.mean(-1, keepdims=True)) ** 2).sum(-1))
+    ratio, count = values / values.mean(-1, keepdims=True), values.shape[-1]
+    sharp = np.sqrt(((ratio - 1) ** 2).sum(-1) / (ratio**2).sum(-1))
     sharp = np.clip(sharp * math.sqrt(count / (count - 1)), 0, 1)[:, None]  # fractional anisotropy
     pure = 0.14 + 0.74 * direction_colours(vectors[..., -1], axial=True)
     colours = 0.82 + (pure - 0.82) * np.minimum(1.3 * sharp, 1)
@@ -347,7 +336,5 @@ def _ellipses(axes: Axes, image: np.ndarray, step: int | None) -> None:
         facecolors=np.clip(colours, 0, 1), edgecolors=np.clip(0.62 * colours, 0, 1), linewidths=0.4,
     )  # fmt: skip
     axes.add_collection(glyphs)
-    axes.set_xlim(-0.5, width - 0.5)
-    axes.set_ylim(height - 0.5, -0.5)
-    axes.set_aspect("equal")
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), aspect="equal")
     axes.axis("off")

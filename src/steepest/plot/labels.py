@@ -61,26 +61,22 @@ def label_overlay(
     sheet = PanelSheet(1, panel_aspect(picture), title=title)
     axes = sheet.axes(0)
     show(axes, picture, float(picture.min()), float(picture.max()))
-    height, width = numbers.shape
-    axes.images[0].set_extent((0, width, height, 0))
+    rows, columns = numbers.shape
+    axes.images[0].set_extent((0, columns, rows, 0))
     classes = int(numbers.max(initial=0))
     colours = [*band_colours(max(classes, 2))[::-1]]
     for k in range(1, classes + 1):
-        axes.add_collection(
-            LineCollection(_edges(numbers, sure, k, True), colors=[colours[k - 1]], linewidths=1.0)
-        )
-        axes.add_collection(
-            LineCollection(_edges(numbers, sure, k, False), colors=_DOUBT, linewidths=0.7)
-        )
+        for certain, colour, width in ((True, colours[k - 1], 1.0), (False, _DOUBT, 0.7)):
+            lines = _edges(numbers, sure, k, certain)
+            axes.add_collection(LineCollection(lines, colors=[colour], linewidths=width))
     if not sure.all():
         doubt = np.pad(~sure, 1).astype(float)
-        x, y = np.arange(width + 2) - 0.5, np.arange(height + 2) - 0.5
+        x, y = np.arange(columns + 2) - 0.5, np.arange(rows + 2) - 0.5
         area = axes.contourf(x, y, doubt, levels=[0.5, 1.5], colors="none", hatches=["//////"])
         area.set_edgecolor(_DOUBT)
         area.set_linewidth(0)
     sheet.figure.set_size_inches(_LARGER * sheet.size[0], _LARGER * sheet.size[1])
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
+    axes.set(xlim=(0, columns), ylim=(rows, 0))
     heading = "contours" if sure.all() else "contours; hatched: not certain"
     sheet.label(axes, heading, plain(note, "note"))
     return sheet.figure
@@ -106,9 +102,6 @@ def _edges(labels: np.ndarray, sure: np.ndarray, k: int, certain: bool) -> list[
         both = sure.take(here, axis) & sure.take(ahead, axis)
         there = (first != second) & (np.maximum(first, second) == k) & (both == certain)
         y, x = np.nonzero(there)
-        if axis == 0:  # the edge below the pixel
-            ends = [np.stack([x, y + 1], -1), np.stack([x + 1, y + 1], -1)]
-        else:  # to the right of it
-            ends = [np.stack([x + 1, y], -1), np.stack([x + 1, y + 1], -1)]
-        lines.append(np.stack(ends, 1))
+        near = [x, y + 1] if axis == 0 else [x + 1, y]  # of the edge below or right of the pixel
+        lines.append(np.stack([np.stack(near, -1), np.stack([x + 1, y + 1], -1)], 1))
     return list(np.concatenate(lines))

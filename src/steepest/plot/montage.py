@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from steepest.core.errors import InputError
 
-from .canvas import PanelSheet, band_colours, interval, number, panel_aspect, picture_of, show
+from .canvas import PanelSheet, band_colours, interval, number, panel_aspect, picture_of
 from .checks import check_edges, check_limits, check_list
 
 
@@ -59,28 +60,21 @@ def band_montage(
     pictures = [picture_of(band, channel_axis, "bands") for band in bands]
     rest = picture_of(residual, channel_axis, "residual")
     whole = None if image is None else picture_of(image, channel_axis)
-    count = len(pictures) + 1 + (whole is not None)
-    sheet = PanelSheet(count, panel_aspect(rest), title=title)
     low, high = _grey_range(rest if whole is None else whole)
     if limits is not None:
         low, high = check_limits(limits)
     grey = f"{number(low)} \u2026 {number(high)}"
-    panel = 0
-    if whole is not None:
-        axes = sheet.axes(panel)
-        show(axes, whole, low, high)
-        sheet.label(axes, "image", grey)
-        panel += 1
+    panels: list[Any] = [] if whole is None else [(whole, low, high, "image", grey)]
     for i, (picture, colour) in enumerate(zip(pictures, band_colours(len(bands)), strict=True)):
-        axes = sheet.axes(panel + i)
         limit = _half_width(picture)
-        show(axes, picture, -limit or -1.0, limit or 1.0)
         name = f"band {i + 1}   {interval(float(edges[i]), float(edges[i + 1]))}"
-        sheet.label(axes, name, f"\u00b1{number(limit)}" if limit else "empty", colour)
-    axes = sheet.axes(count - 1)
-    show(axes, rest, low, high)
+        note = f"\u00b1{number(limit)}" if limit else "empty"
+        panels.append((picture, -limit or -1.0, limit or 1.0, name, note, colour))
     end = "" if np.isinf(edges[-1]) else f"   $t$ > {number(float(edges[-1]))}"
-    sheet.label(axes, f"residual{end}", grey)
+    panels.append((rest, low, high, f"residual{end}", grey))
+    sheet = PanelSheet(len(panels), panel_aspect(rest), title=title)
+    for index, panel in enumerate(panels):
+        sheet.add(index, *panel)
     return sheet.figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,16 +51,10 @@ def spectrum_figure(
         raise InputError(
             f"times has shape {nodes.shape} and spectrum {values.shape}; they must be equal"
         )
-    nodes, values = nodes[nodes > 0], (nodes * values)[nodes > 0]
-    if len(nodes) < 2 or not (np.diff(nodes) > 0).all():
-        raise InputError("times must increase, and at least two must be positive")
+    nodes, values = _positive(nodes, values)
     bands = None if edges is None else check_edges(edges)
-    title = plain(title, "title")
-    figure = new_figure(9.0, 4.1)
-    axes = figure.add_axes((0.078, 0.145, 0.895, 0.685 if title else 0.765))
-    if title:
-        figure.text(0.078, 0.945, title, fontsize=12.5, color=INK, fontweight="bold", va="center")
-    floor = _style(axes, nodes, values)
+    figure, axes = _axes(nodes, title, 0.895)
+    floor = _style(axes, values)
     values = np.maximum(values, floor)
     if bands is not None:
         _shade(axes, nodes, values, bands)
@@ -101,29 +95,28 @@ def spectrum_map(
             f"spectra of shape {values.shape}; with {nodes.size} times, (pages, {nodes.size}) is "
             "needed"
         )
-    nodes, values = nodes[nodes > 0], (nodes * values)[:, nodes > 0]
-    if len(nodes) < 2 or not (np.diff(nodes) > 0).all():
-        raise InputError("times must increase, and two at least must be positive")
+    nodes, values = _positive(nodes, values)
     bands = None if edges is None else check_edges(edges)
-    title, count = plain(title, "title"), len(values)
-    figure = new_figure(9.0, 4.1)
-    axes = figure.add_axes((0.078, 0.145, 0.815, 0.685 if title else 0.765))
-    if title:
-        figure.text(0.078, 0.945, title, fontsize=12.5, color=INK, fontweight="bold", va="center")
+    (figure, axes), count = _axes(nodes, title, 0.815), len(values)
     between = np.sqrt(nodes[1:] * nodes[:-1])
     cells = np.concatenate([nodes[:1], between, nodes[-1:]])
     top = float(values.max())
     rows = np.arange(count + 1) + 0.5
     root = PowerNorm(0.5, 0, top if top > 0 else 1.0)  # otherwise coarse structures dominate
     mesh = axes.pcolormesh(cells, rows, values, cmap="magma", norm=root)
-    _style_times(axes, nodes)
     axes.set_ylim(count + 0.5, 0.5)
     axes.set_ylabel("page", color=INK, fontsize=9.5)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if bands is not None:
-        _mark(axes, nodes, bands)
-    beside = figure.add_axes((0.91, 0.145, 0.016, 0.685 if title else 0.765))
-    bar = figure.colorbar(mesh, cax=beside)
+        for name, _, _, end, middle in _visible(nodes, bands):
+            if end < nodes[-1]:
+                axes.axvline(end, color="white", linewidth=1.0, linestyle=(0, (4, 3)))
+            axes.annotate(
+                name, (middle, 1), (0, 7), xycoords=("data", "axes fraction"),
+                textcoords="offset points", color=INK, fontsize=8.6, ha="center", va="center",
+            )  # fmt: skip
+    box = axes.get_position()
+    bar = figure.colorbar(mesh, cax=figure.add_axes((0.91, box.y0, 0.016, box.height)))
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.set_label("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
     bar.ax.tick_params(colors=FAINT, labelsize=8.5, length=3)
@@ -132,36 +125,50 @@ def spectrum_map(
     return figure
 
 
-def _mark(axes: Axes, times: np.ndarray, edges: np.ndarray) -> None:
-    """Draw a line at each edge, and number the bands above the axes."""
+def _positive(times: np.ndarray, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positive times, and t S(t) at them."""
+    kept = times > 0
+    if np.count_nonzero(kept) < 2 or not (np.diff(times[kept]) > 0).all():
+        raise InputError("times must increase, and at least two must be positive")
+    return times[kept], (times * spectra)[..., kept]
+
+
+def _axes(times: np.ndarray, title: str, width: float) -> tuple[Figure, Axes]:
+    """Return a new figure and its axes, with a logarithmic time axis."""
+    title, figure = plain(title, "title"), new_figure(9.0, 4.1)
+    axes = figure.add_axes((0.078, 0.145, width, 0.685 if title else 0.765))
+    if title:
+        figure.text(0.078, 0.945, title, fontsize=12.5, color=INK, fontweight="bold", va="center")
+    axes.set(xscale="log", xlim=(times[0], times[-1]))
+    axes.set_xlabel("time $t$   (contrast \u00d7 size of the structures)", color=INK, fontsize=9.5)
+    long = times[-1] / times[0] > 1e3
+    axes.xaxis.set_major_locator(LogLocator() if long else LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(HAIR)
+    return figure, axes
+
+
+def _visible(
+    times: np.ndarray, edges: np.ndarray
+) -> Iterator[tuple[str, Colour, float, float, float]]:
+    """Yield name, colour, start, end and (geometric) middle of each band in the range of times."""
     first, last = times[0], times[-1]
-    for i in range(len(edges) - 1):
+    for i, colour in enumerate(band_colours(len(edges) - 1)):
         start, end = max(edges[i], first), min(edges[i + 1], last)
-        if not end > start:
-            continue
-        if end < last:
-            axes.axvline(end, color="white", linewidth=1.0, linestyle=(0, (4, 3)))
-        width = (np.log(end) - np.log(start)) / (np.log(last) - np.log(first))
-        axes.annotate(
-            f"band {i + 1}" if width > 0.075 else f"{i + 1}",
-            (float(np.sqrt(start * end)), 1),
-            (0, 7),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            color=INK,
-            fontsize=8.6,
-            ha="center",
-            va="center",
-        )
+        if end > start:
+            share = (np.log(end) - np.log(start)) / (np.log(last) - np.log(first))
+            name = f"band {i + 1}" if share > 0.075 else f"{i + 1}"
+            yield name, colour, start, end, float(np.sqrt(start * end))
 
 
-def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> float:
-    """Set the scales, ticks and labels of the axes; return the lower end of the vertical axis."""
-    _style_times(axes, times)
+def _style(axes: Axes, spectrum: np.ndarray) -> float:
+    """Set up a logarithmic vertical axis, and return its lower end."""
     peak = float(spectrum.max())
     floor = 0.7 * max(float(spectrum[spectrum > 0].min()), _RANGE * peak) if peak > 0 else 1.0
-    axes.set_yscale("log")
-    axes.set_ylim(floor, 4 * max(peak, floor))
+    axes.set(yscale="log", ylim=(floor, 4 * max(peak, floor)))
     axes.set_ylabel("spectrum $t \\cdot S(t)$", color=INK, fontsize=9.5)
     axes.yaxis.set_minor_formatter(NullFormatter())
     if peak < 100 * floor:  # too few powers of ten to read values from
@@ -170,53 +177,19 @@ def _style(axes: Axes, times: np.ndarray, spectrum: np.ndarray) -> float:
     return floor
 
 
-def _style_times(axes: Axes, times: np.ndarray) -> None:
-    """Set up a logarithmic time axis."""
-    axes.set_xscale("log")
-    axes.set_xlim(times[0], times[-1])
-    axes.set_xlabel("time $t$   (contrast \u00d7 size of the structures)", color=INK, fontsize=9.5)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    if times[-1] / times[0] > 1e3:
-        axes.xaxis.set_major_locator(LogLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.tick_params(colors=FAINT, labelsize=8.5, length=3, which="both")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(HAIR)
-
-
 def _shade(axes: Axes, times: np.ndarray, spectrum: np.ndarray, edges: np.ndarray) -> None:
     """Fill the area of each band with its colour and write its number above."""
-    logs, first, last = np.log(times), times[0], times[-1]
     floor, heights = axes.get_ylim()[0], axes.get_xaxis_transform()
-    for i, colour in enumerate(band_colours(len(edges) - 1)):
-        start, end = max(edges[i], first), min(edges[i + 1], last)
-        if not end > start:
-            continue
-        inside = times[(times > start) & (times < end)]
-        nodes = np.concatenate([[start], inside, [end]])
-        values = np.exp(np.interp(np.log(nodes), logs, np.log(spectrum)))
+    for name, colour, start, end, middle in _visible(times, edges):
+        nodes = np.array([start, *times[(times > start) & (times < end)], end])
+        values = np.exp(np.interp(np.log(nodes), np.log(times), np.log(spectrum)))
         axes.axvspan(start, end, color=colour, alpha=0.07, linewidth=0)
         axes.fill_between(nodes, values, floor, color=colour, alpha=0.62, linewidth=0)
-        if end < last:
+        if end < times[-1]:
             axes.axvline(end, color="white", linewidth=1.4)
             axes.axvline(end, color=HAIR, linewidth=0.7)
-        width = (np.log(end) - np.log(start)) / (np.log(last) - np.log(first))
+        darker = tuple(0.78 * part for part in colour[:3])
         axes.text(
-            float(np.sqrt(start * end)),
-            0.955,
-            f"band {i + 1}" if width > 0.075 else f"{i + 1}",
-            color=_darker(colour),
-            fontsize=8.6,
-            fontweight="bold",
-            ha="center",
-            va="center",
-            transform=heights,
-        )
-
-
-def _darker(colour: Colour) -> Colour:
-    red, green, blue, alpha = colour
-    return 0.78 * red, 0.78 * green, 0.78 * blue, alpha
+            middle, 0.955, name, color=darker, fontsize=8.6, fontweight="bold", ha="center",
+            va="center", transform=heights,
+        )  # fmt: skip

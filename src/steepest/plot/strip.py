@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from steepest.core.errors import InputError
 from steepest.core.namespace import detached
 
-from .canvas import PanelSheet, number, panel_aspect, picture_of, show
+from .canvas import PanelSheet, number, panel_aspect, picture_of
 from .checks import check_limits, check_line, check_list, plain
 
 
@@ -44,11 +44,10 @@ def flow_strip(
         differs from the number of images.
     """
     images, instants = check_list(images, "images"), check_line(times, "times")
-    if len(images) == 0 or len(images) != len(instants):
-        raise InputError(f"{len(images)} images and {len(instants)} times; one for each is needed")
     words = [""] * len(images) if notes is None else check_list(notes, "notes")
-    if len(words) != len(images):
-        raise InputError(f"{len(images)} images and {len(words)} notes; one for each is needed")
+    for name, given in (("times", instants), ("notes", words)):
+        if len(images) == 0 or len(given) != len(images):
+            raise InputError(f"{len(images)} images and {len(given)} {name}; one each is needed")
     pictures = [picture_of(image, channel_axis, "images") for image in images]
     dtype = np.asarray(detached(images[0])).dtype
     if limits is not None:
@@ -60,7 +59,5 @@ def flow_strip(
     columns = len(pictures) if len(pictures) <= 6 else None
     sheet = PanelSheet(len(pictures), panel_aspect(pictures[0]), title=title, columns=columns)
     for i, (picture, time, note) in enumerate(zip(pictures, instants, words, strict=True)):
-        axes = sheet.axes(i)
-        show(axes, picture, low, high)
-        sheet.label(axes, f"$t$ = {number(float(time))}", plain(note, "notes"))
+        sheet.add(i, picture, low, high, f"$t$ = {number(float(time))}", plain(note, "notes"))
     return sheet.figure

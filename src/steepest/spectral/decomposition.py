@@ -34,7 +34,6 @@ from ..flows.run import run
 from ..flows.time_grid import MOST_STEPS, TimeGrid, check_times, make_nodes
 from .edges import automatic_edges
 
-DEFAULT_NUM_BANDS = 6
 DEFAULT_NUM_STEPS = 60
 _MOST = 1e100  # largest gain
 _PER_TIME = ("images", "times", "gap", "error_bound", "psnr_bound", "solver_error", "time_error")
@@ -117,10 +116,8 @@ class Decomposition:
         -------
         array (N - 1, \\*image.shape)
         """
-        masses = [self.mass(n) for n in range(1, self.nodes.size - 1)]
-        shape = (-1,) + (1,) * self.image.ndim
-        density = np.array(masses).reshape(-1, *self.image.shape) / self.durations.reshape(shape)
-        return density.astype(self.image.dtype)
+        densities = [self.mass(n) / duration for n, duration in enumerate(self.durations, 1)]
+        return np.array(densities, self.image.dtype).reshape(-1, *self.image.shape)
 
     @cached_property
     def residual(self) -> np.ndarray:
@@ -292,10 +289,7 @@ def decompose(
     """
     if is_torch(image):
         raise InputError("image is a torch tensor; decompose works on NumPy arrays (image.numpy())")
-    if num_bands is not None and edges is not None:
-        raise InputError("give num_bands= or edges=, not both")
-    count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
-    band_edges = None if edges is None else check_edges(edges)
+    given_edges = check_bands(num_bands, edges)
     problem = problem_of(
         image, isotropic=isotropic, weights=weights, coupled=coupled, channel_axis=channel_axis,
         spacing=spacing, data_range=data_range,
@@ -311,12 +305,12 @@ def decompose(
             raise_on_failure=raise_on_failure,
         )  # fmt: skip
         given = t_max is not None or isinstance(grid, TimeGrid)
-        found = given or tell.stopped or _is_constant(flow.images[-1], values, channel_axis)
+        left, start = (contrast(planes_of(u, channel_axis)) for u in (flow.images[-1], values))
+        found = given or tell.stopped or left <= FLAT * start
         last = 2 * float(nodes[-1])
     return from_flow(
-        values, flow, edges=band_edges, num_bands=count, exact=num_bands is not None,
-        channel_axis=channel_axis, spacing=check_spacing(spacing, problem.parts[0].ndim - 1),
-        coupled=problem.energy.coupled,
+        values, flow, edges=given_edges, num_bands=num_bands, channel_axis=channel_axis,
+        spacing=check_spacing(spacing, problem.parts[0].ndim - 1), coupled=problem.energy.coupled,
     )  # fmt: skip
 
 
@@ -325,8 +319,7 @@ def from_flow(
     flow: FlowResult,
     *,
     edges: np.ndarray | None = None,
-    num_bands: int = DEFAULT_NUM_BANDS,
-    exact: bool = False,
+    num_bands: int | None = None,
     channel_axis: int | None = None,
     spacing: tuple[float, ...] | None = None,
     coupled: bool = True,
@@ -334,9 +327,8 @@ def from_flow(
     """Compute the decomposition from a given flow of ``image``.
 
     Bands and residual add up to the image for any frames, by summation by parts. Without ``edges``,
-    the edges are chosen from the spectrum. There are then ``num_bands`` bands if ``exact``, and at
-    most ``num_bands`` otherwise. If the flow was stopped after one step, the residual contains the
-    whole image.
+    `automatic_edges` chooses them from the spectrum. If the flow was stopped after one step, the
+    residual contains the whole image.
 
     Raises `InputError` if the flow has no time after 0.
     """
@@ -354,7 +346,7 @@ def from_flow(
     whole = np.array([0.0, np.inf])
     bare = Decomposition(image, nodes, frames, whole, flow, channel_axis, steps, coupled)
     if edges is None:
-        edges = automatic_edges(nodes, bare.spectrum * bare.durations, num_bands, exact=exact)
+        edges = automatic_edges(nodes, bare.spectrum * bare.durations, num_bands)
     return replace(bare, edges=edges)
 
 
@@ -413,13 +405,9 @@ def nodes_of(
     return np.concatenate([[0.0], nodes])
 
 
-def _is_constant(last: np.ndarray, image: np.ndarray, channel_axis: int | None) -> bool:
-    """Whether the flow of ``image`` has become constant."""
-    left, start = (
-        contrast(u[None] if channel_axis is None else np.moveaxis(u, channel_axis, 0))
-        for u in (last, image)
-    )
-    return left <= FLAT * start
+def planes_of(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Return an image, or an array of its shape, as (channels, \\*space)."""
+    return image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:
@@ -429,6 +417,15 @@ def _numbers(values: Any, name: str) -> np.ndarray:
         raise InputError(f"{name}={values!r} must be numbers")
     with np.errstate(over="ignore"):
         return np.asarray(array, dtype=float)
+
+
+def check_bands(num_bands: int | None, edges: Sequence[float] | None) -> np.ndarray | None:
+    """Check the number of bands or the times between them; return the latter by `check_edges`."""
+    if num_bands is not None and edges is not None:
+        raise InputError("give num_bands= or edges=, not both")
+    if num_bands is not None:
+        check_count(num_bands, "num_bands")
+    return None if edges is None else check_edges(edges)
 
 
 def check_edges(edges: Sequence[float]) -> np.ndarray:

@@ -6,15 +6,16 @@ from itertools import pairwise
 
 import numpy as np
 
+DEFAULT_NUM_BANDS = 6
 _NOTHING = 1e-4  # masses below this share of the largest mass count as gaps
 
 
 def automatic_edges(
-    nodes: np.ndarray, masses: np.ndarray, num_bands: int, exact: bool = False
+    nodes: np.ndarray, masses: np.ndarray, num_bands: int | None = None
 ) -> np.ndarray:
-    """Choose the edges of at most ``num_bands`` bands, between inner nodes.
+    """Choose the edges of ``num_bands`` bands, or of at most 6, between inner nodes.
 
-    Returns at most ``num_bands + 1`` edges. The first edge is 0, and the last is infinite.
+    The first edge is 0, and the last is infinite.
 
     Gaps in the spectrum are chosen first, in order of decreasing width. Quantiles of the square
     root of the L1 mass follow. (The square root is used because coarse structures hold most of the
@@ -23,10 +24,12 @@ def automatic_edges(
     node lies on an edge.
 
     ``nodes`` (N + 1,) are the times of the frames, starting with 0, and ``masses`` (N - 1,) the L1
-    masses of the transform at the inner nodes. If ``exact``, there are ``num_bands`` bands if there
-    are as many nodes, even if some are almost empty. Otherwise, bands with less than 1e-3 of the
+    masses of the transform at the inner nodes. With ``num_bands``, there are as many bands if there
+    are as many nodes, even if some are almost empty. By default, bands with less than 1e-3 of the
     mass are merged into the next.
     """
+    exact = num_bands is not None
+    num_bands = num_bands or DEFAULT_NUM_BANDS
     inner = nodes[1:-1]
     between = np.sqrt(inner[1:] * inner[:-1])  # candidate edges
     allowed = [k for k in range(between.size) if not _splits_a_peak(masses, k)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..core.numbers import check_number
 from ..flows.noise import estimate_noise
 from ..grid.components import connected
-from .decomposition import Decomposition
+from .decomposition import Decomposition, planes_of
 
 _FAINTEST = 0.02  # least height of an object, relative to the largest value of its band
 _NOISE = 3.0  # least height of an object, in standard deviations of the rest of its band
@@ -89,7 +89,7 @@ def objects(
     pixel_size = check_number(pixel_size, "pixel_size", positive=True)
     image = decomposition.image
     axis = decomposition.channel_axis
-    shape = image.shape if axis is None else np.moveaxis(image, axis, 0).shape[1:]
+    shape = planes_of(image, axis).shape[1:]
     kind = [
         ("band", "i4"), ("channel", "i4"), ("area", "f8"), ("diameter", "f8"), ("contrast", "f8"),
         ("scale", "f8"), ("time", "f8"), ("peak_time", "f8"), ("snr", "f8"), ("border", "?"),
@@ -104,12 +104,10 @@ def objects(
                 continue
             rows = np.zeros(signs.size, kind)
             rows["band"], rows["channel"] = band, channel
-            together = _channels(values, axis) if decomposition.coupled else [plane]
-            _measure(rows, labels, signs, plane, decomposition, pixel_size)
-            _scale(rows, labels, together, pixel_size)
+            together = list(_channels(values, axis)) if decomposition.coupled else [plane]
+            _measure(rows, labels, signs, plane, together, decomposition, pixel_size)
             with np.errstate(divide="ignore"):
-                pixels = np.bincount(labels.ravel())[1:]
-                rows["snr"] = np.abs(rows["contrast"]) * np.sqrt(pixels) / noise[channel]
+                rows["snr"] /= noise[channel]
             # The border of the image is not part of the surface, so objects there last longer.
             room = np.where(rows["border"], 2 ** (len(shape) - 1), 1)
             whole = rows["scale"] <= _ROUNDEST * room * rows["diameter"] / 2
@@ -119,8 +117,7 @@ def objects(
 
 def _channels(array: np.ndarray, axis: int | None) -> Iterator[np.ndarray]:
     """Iterate over the channels of an image, in float64."""
-    planes = array[None] if axis is None else np.moveaxis(array, axis, 0)
-    return (np.asarray(plane, dtype=np.float64) for plane in planes)
+    return (np.asarray(plane, dtype=np.float64) for plane in planes_of(array, axis))
 
 
 def _noise(channel: np.ndarray) -> float:
@@ -153,10 +150,14 @@ def _measure(
     labels: np.ndarray,
     signs: np.ndarray,
     plane: np.ndarray,
+    together: list[np.ndarray],
     decomposition: Decomposition,
     pixel_size: float,
 ) -> None:
-    """Measure size, contrast, times and position of all regions of one band and channel."""
+    """Measure all regions of one band and channel.
+
+    The scale refers to the joint contrast of the planes ``together``, the snr to noise of 1.
+    """
     flat, ndim = labels.ravel(), labels.ndim
 
     def sums(values: np.ndarray) -> np.ndarray:
@@ -168,6 +169,7 @@ def _measure(
     rows["area"] = pixels * unit
     rows["diameter"] = 2 * (rows["area"] / ball) ** (1 / ndim)
     rows["contrast"] = sums(plane) / pixels - np.median(plane)
+    rows["snr"] = np.abs(rows["contrast"]) * np.sqrt(pixels)
     for axis, size in enumerate(labels.shape):
         line = np.arange(size).reshape([-1 if k == axis else 1 for k in range(ndim)])
         rows["centroid"][:, axis] = sums(np.broadcast_to(line, labels.shape)) / pixels
@@ -184,15 +186,5 @@ def _measure(
         rows["peak_time"][mass > most] = time
         most = np.maximum(most, mass)
     rows["time"] /= np.maximum(weight, np.finfo(float).tiny)
-
-
-def _scale(
-    rows: np.ndarray, labels: np.ndarray, planes: Iterable[np.ndarray], pixel_size: float
-) -> None:
-    """Compute the radius from the time and the joint contrast of all planes."""
-    flat, square = labels.ravel(), np.zeros(rows.size)
-    pixels = np.bincount(flat)[1:]
-    for plane in planes:
-        contrast = np.bincount(flat, weights=plane.ravel())[1:] / pixels - np.median(plane)
-        square += contrast**2
-    rows["scale"] = labels.ndim * rows["time"] / np.sqrt(square) * pixel_size
+    square = sum((sums(each) / pixels - np.median(each)) ** 2 for each in together)
+    rows["scale"] = ndim * rows["time"] / np.sqrt(square) * pixel_size

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from ..core.numbers import check_choice
-from .decomposition import Decomposition
+from .decomposition import Decomposition, planes_of
 
 _AROUND = 1.5  # masses whose times differ by no more than this factor belong to one structure
 
@@ -62,7 +62,7 @@ def _dominant(
 
     def chosen(planes: np.ndarray) -> np.ndarray:
         """Select the channels to use, as an array (channels, *space)."""
-        planes = planes[None] if axis is None else np.moveaxis(planes, axis, 0)
+        planes = planes_of(planes, axis)
         return planes if channel is None else planes[channel : channel + 1]
 
     def norm(planes: np.ndarray) -> np.ndarray:

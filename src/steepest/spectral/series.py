@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.numbers import check_count
 from ..core.progress import Callback, asks_to_stop, check_callback
 from ..core.status import Status
 from ..flows.options import takes_options_of
 from ..flows.result import Step
 from ..flows.time_grid import TimeGrid
 from .decomposition import (
-    DEFAULT_NUM_BANDS,
     Decomposition,
+    check_bands,
     check_edges,
     decompose,
     nodes_of,
@@ -132,10 +131,7 @@ def decompose_series(
         ) from None
     if total == 0:
         raise InputError("pages is empty; at least one image is needed")
-    if num_bands is not None and edges is not None:
-        raise InputError("give num_bands= or edges=, not both")
-    count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
-    chosen = None if edges is None else check_edges(edges)
+    chosen = check_bands(num_bands, edges)
     described = {name: options[name] for name in _PROBLEM if name in options}
 
     def problems() -> Iterator[Any]:
@@ -155,7 +151,7 @@ def decompose_series(
         if page.flow.status is Status.STOPPED:
             return replace(series, options={**options, "on_step": lambda step: True})
         masses += page.spectrum * page.durations
-    found = automatic_edges(nodes, masses, count, exact=num_bands is not None)
+    found = automatic_edges(nodes, masses, num_bands)
     return replace(series, edges=found)
 
 

@@ -23,14 +23,14 @@ from ..flows.options import takes_options_of
 from ..flows.result import FlowResult
 from ..flows.time_grid import TimeGrid
 from ..spectral.decomposition import (
-    DEFAULT_NUM_BANDS,
     DEFAULT_NUM_STEPS,
     Decomposition,
-    check_edges,
+    check_bands,
     nodes_of,
     problem_of,
 )
 from ..spectral.decomposition import decompose as decompose_in_memory
+from ..spectral.edges import DEFAULT_NUM_BANDS
 from .flow import March
 from .passes import Stopped
 from .picture import check_out, deliver, stored
@@ -180,10 +180,7 @@ def decompose(
     NotConverged
         If a tolerance is not met and ``raise_on_failure=True``.
     """
-    if num_bands is not None and edges is not None:
-        raise InputError("give num_bands= or edges=, not both")
-    count = check_count(DEFAULT_NUM_BANDS if num_bands is None else num_bands, "num_bands")
-    given = None if edges is None else check_edges(edges)
+    given, count = check_bands(num_bands, edges), num_bands or DEFAULT_NUM_BANDS
     parts = 1 + (count if given is None else given.size - 1)
 
     def all_parts(unit: Decomposition) -> np.ndarray:
@@ -231,12 +228,9 @@ def apply_filter(
     InputError, NotConverged
         As `decompose` of this module.
     """
-    if num_bands is not None and edges is not None:
-        raise InputError("give num_bands= or edges=, not both")
-    count = 1 if num_bands is None else check_count(num_bands, "num_bands")
-    given = _WHOLE if count == 1 else None
-    if edges is not None:
-        given = check_edges(edges)
+    given, count = check_bands(num_bands, edges), num_bands or 1
+    if given is None and count == 1:
+        given = _WHOLE
 
     def one(unit: Decomposition) -> np.ndarray:
         return np.asarray(linear(unit))[None]

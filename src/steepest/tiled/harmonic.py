@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..elliptic.operator import Operator
-from ..inpainting.problem import prepare_part
+from ..inpainting.problem import prepare
 from ..inpainting.steady_state import fill
 from .picture import Picture
 from .windows import Tile, Tiling, Window
@@ -37,7 +37,7 @@ class Holes:
         part = np.asarray(self.picture.array[self.picture.index(window)])
         marked = None if self.marks is None else np.asarray(self.marks.array[window]) != 0
         known, unknown = (None, marked) if self.inverted else (marked, None)
-        problem = prepare_part(part, known, unknown, self.picture.channel_axis)
+        problem = prepare(part, known, unknown, self.picture.channel_axis, part=True)
         kept = problem.confidence
         return np.where(kept, np.asarray(problem.values, np.float64), 0.0), kept
 

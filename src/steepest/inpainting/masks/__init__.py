@@ -13,7 +13,7 @@ from __future__ import annotations
 from ...core.lazy import lazily
 
 _WHERE = {
-    "random": "uniform",
+    "random": "lattice",
     "regular": "lattice",
     "laplacian_dither": "laplacian",
     "densify": "densification",

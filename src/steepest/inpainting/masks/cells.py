@@ -19,18 +19,22 @@ def worst_pixels(error: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     most one from each cell, starting with the worst cell.
     """
     volume = (1, 1, *error.shape)[-3:]
-    owners = np.flatnonzero(mask)
-    total, worst = _cells(error.reshape(-1), owners, np.array(volume))
+    padded = np.pad(error.reshape(volume), 1)
+    fresh = np.full(volume, -1, np.int32)  # not reached yet; -2 is outside
+    cell = np.pad(fresh, 1, constant_values=-2)
+    owners = np.flatnonzero(np.pad(mask.reshape(volume), 1))
+    total, worst = _cells(padded.reshape(-1), cell.reshape(-1), owners, padded.shape)
     order = np.argsort(-total, kind="stable")
     order = order[worst[order] >= 0]  # cells of one pixel have no other pixel
-    return worst[order[:count]]
+    places = np.unravel_index(worst[order[:count]], padded.shape)
+    return np.ravel_multi_index(tuple(place - 1 for place in places), volume)
 
 
 @exact_kernel
-def _cells(error, owners, volume):  # type: ignore[no-untyped-def]
+def _cells(error, cell, owners, shape):  # type: ignore[no-untyped-def]
     """Return the total error of each cell and its worst pixel other than its owner (-1 if none)."""
-    _, height, width = volume
-    cell = np.full(error.size, -1)
+    width, plane = shape[2], shape[1] * shape[2]
+    steps = (-1, 1, -width, width, -plane, plane)
     queue = np.empty(error.size, dtype=np.int64)
     total = np.zeros(len(owners))
     worst = np.full(len(owners), -1)
@@ -42,23 +46,9 @@ def _cells(error, owners, volume):  # type: ignore[no-untyped-def]
         place = queue[first]
         first += 1
         mine = cell[place]
-        x, y, z = place % width, place // width % height, place // (width * height)
-        for side in range(6):
-            if side == 0 and x > 0:
-                other = place - 1
-            elif side == 1 and x < width - 1:
-                other = place + 1
-            elif side == 2 and y > 0:
-                other = place - width
-            elif side == 3 and y < height - 1:
-                other = place + width
-            elif side == 4 and z > 0:
-                other = place - width * height
-            elif side == 5 and z < volume[0] - 1:
-                other = place + width * height
-            else:
-                continue
-            if cell[other] < 0:
+        for step in steps:
+            other = place + step
+            if cell[other] == -1:
                 cell[other] = mine
                 queue[last] = other
                 last += 1

@@ -29,16 +29,10 @@ def gaussian(array: np.ndarray, sigma: float) -> np.ndarray:
     weights /= weights.sum()
     for axis, length in enumerate(array.shape):
         if length > 1:
-            array = _along(array, axis, weights)
+            sides = [(cut, cut) if a == axis else (0, 0) for a in range(array.ndim)]
+            padded = np.moveaxis(np.pad(array, sides, mode="symmetric"), axis, -1)
+            out = np.zeros_like(padded[..., :length])
+            for k, weight in enumerate(weights):
+                out += weight * padded[..., k : k + length]
+            array = np.moveaxis(out, -1, axis)
     return array
-
-
-def _along(array: np.ndarray, axis: int, weights: np.ndarray) -> np.ndarray:
-    length, radius = array.shape[axis], len(weights) // 2
-    place = np.arange(-radius, length + radius) % (2 * length)
-    padded = np.take(array, np.where(place < length, place, 2 * length - 1 - place), axis)
-    moved = np.moveaxis(padded, axis, -1)
-    out = np.zeros_like(moved[..., :length])
-    for k, weight in enumerate(weights):
-        out += weight * moved[..., k : k + length]
-    return np.moveaxis(out, -1, axis)

@@ -24,7 +24,7 @@ from ...flows.extinction import shortest_of
 from ...flows.problem import make_problem
 from ...flows.time_grid import TimeGrid, check_times
 from ...layers.forward_mode import jvp
-from ...spectral.decomposition import DEFAULT_NUM_BANDS, Decomposition, from_flow
+from ...spectral.decomposition import Decomposition, from_flow
 from .fields import check_inputs
 from .predict import learned_flow
 
@@ -140,13 +140,13 @@ def learned_decomposition(
         values, nodes, network=network, channel_axis=channel_axis, device=device, on_step=on_step,
         data_range=1.0 if layout.integer_maximum is not None else None,
     )  # fmt: skip
-    count = DEFAULT_NUM_BANDS if num_bands is None else check_count(num_bands, "num_bands")
+    if num_bands is not None:
+        check_count(num_bands, "num_bands")
     return from_flow(
         np.array(values),
         flow,
         edges=None if edges is None else np.array([0.0, *inner, np.inf]),
-        exact=num_bands is not None,
+        num_bands=num_bands,
         channel_axis=channel_axis,
         coupled=False,
-        num_bands=count,
     )
