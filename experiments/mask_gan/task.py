@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..training.distributed import Team
-from ..training.photographs import open_photographs
-from ..training.sources import Source
-from ..training.streams import torch_stream
-from ..training.task import placed, seeded
+from steepest.learning.training.distributed import Team
+from steepest.learning.training.photographs import open_photographs
+from steepest.learning.training.sources import Source
+from steepest.learning.training.streams import torch_stream
+from steepest.learning.training.task import placed, seeded
+
 from . import diffusion, weights
 from .config import MaskTrainingConfig
 from .gan import MaskGAN
@@ -39,7 +40,7 @@ class MaskTask:
     def build(self) -> nn.Module:
         """The networks of the mode with arbitrary weights, on the CPU."""
         c = self.config
-        return MaskGAN(c.mode, c.channels, c.base_channels, c.noise, c.binarisation, c.norm)
+        return MaskGAN(c.mode, c.channels, c.base_channels, c.binarisation)
 
     def rehearse(self, network: nn.Module) -> None:
         """Draw a crop to train on and, in mode "diffusion", import the solver.
@@ -66,7 +67,7 @@ class MaskTask:
         return NAMES
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Write the networks for `steepest.learning.masks.load`."""
+        """Write the networks for `experiments.mask_gan.load`."""
         weights.save(network, path, dict(metadata))
 
     def metadata(self) -> Mapping[str, Any]:

@@ -15,9 +15,8 @@ from torch import Tensor
 
 from . import diffusion
 from .config import MaskTrainingConfig
-from .gan import MaskGAN, frozen
+from .gan import MaskGAN, frozen, in_precision
 from .losses import critic_loss, generator_loss, mask_loss, mean_absolute_error
-from .precision import in_precision
 from .ranking import random_masks
 from .trunk import draw_seed
 
@@ -32,10 +31,10 @@ def joint_terms(
     Only Eq. (4) updates the mask generator, through an inpainting generator that is held fixed.
     The losses of generator and critic treat the mask as a constant.
     """
-    mask_network: Any = in_precision(gan.mask, config)
-    generator: Any = in_precision(gan.generator, config)
-    mask = mask_network(draw_seed(gan.noise, images, random), images, random)
-    seed = draw_seed(gan.noise, images, random)
+    mask_network: Any = in_precision(gan.mask, config.precision)
+    generator: Any = in_precision(gan.generator, config.precision)
+    mask = mask_network(draw_seed(images, random), images, random)
+    seed = draw_seed(images, random)
     terms = _adversarial_terms(gan, images, mask.detach(), seed, config)
     with frozen(generator):
         inpainted = generator(seed, mask, mask * images)
@@ -48,7 +47,7 @@ def inpainting_terms(
 ) -> Terms:
     """Eqs. (2) and (3) with random masks."""
     mask = random_masks(images, config.density, random)
-    seed = draw_seed(gan.noise, images, random)
+    seed = draw_seed(images, random)
     return _adversarial_terms(gan, images, mask, seed, config)
 
 
@@ -56,8 +55,8 @@ def diffusion_terms(
     gan: MaskGAN, images: Tensor, config: MaskTrainingConfig, random: torch.Generator
 ) -> Terms:
     """Eq. (4) with the steady state of diffusion in place of the generator."""
-    mask_network: Any = in_precision(gan.mask, config)
-    mask = mask_network(draw_seed(gan.noise, images, random), images, random)
+    mask_network: Any = in_precision(gan.mask, config.precision)
+    mask = mask_network(draw_seed(images, random), images, random)
     inpainted = diffusion.diffuse(images, mask)
     total = mask_loss(mask, inpainted, images, config.density, config.beta)
     error = mean_absolute_error(inpainted, images).mean()
@@ -72,7 +71,7 @@ def _adversarial_terms(
     gan: MaskGAN, images: Tensor, mask: Tensor, seed: Tensor, config: MaskTrainingConfig
 ) -> Terms:
     """Eqs. (2) and (3) for a given mask."""
-    generator: Any = in_precision(gan.generator, config)
+    generator: Any = in_precision(gan.generator, config.precision)
     critic: Any = gan.critic  # in float32: bfloat16 does not resolve the small difference Eq. (2)
     inpainted = generator(seed, mask, mask * images)
     of_critic = critic_loss(critic(inpainted.detach(), mask), critic(images, mask))
