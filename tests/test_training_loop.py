@@ -21,15 +21,14 @@ from torch import nn  # noqa: E402
 from cases.trainings import ALONE, here  # noqa: E402, F401
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.learning.flows.training import TrainingConfig, train  # noqa: E402
-from steepest.learning.flows.training.task import placed, seeded  # noqa: E402
 from steepest.learning.training import Recipe, run_training  # noqa: E402
 from steepest.learning.training.checkpoint import stored_recipe  # noqa: E402
 from steepest.learning.training.distributed import Team  # noqa: E402
 from steepest.learning.training.learner import share_buffers  # noqa: E402
 from steepest.learning.training.log import Log, read_log  # noqa: E402
-from steepest.learning.training.precision import InBfloat16  # noqa: E402
 from steepest.learning.training.resuming import find_checkpoint  # noqa: E402
 from steepest.learning.training.streams import torch_stream  # noqa: E402
+from steepest.learning.training.task import placed, seeded  # noqa: E402
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,25 +202,6 @@ def test_a_seed_is_a_network_and_leaves_the_random_state_alone():
     assert torch.equal(torch.random.get_rng_state(), before)
     assert torch.equal(one.weight, same.weight)
     assert not torch.equal(one.weight, other.weight)
-
-
-@pytest.mark.parametrize("kind", [tuple, list, lambda pair: {"out": pair[0], "aux": pair[1]}])
-def test_bfloat16_returns_the_structure_it_got_in_float32(kind):
-    layer = torch.nn.Linear(64, 3)
-
-    class Several(torch.nn.Module):
-        def forward(self, x):
-            return kind((layer(x), x.argmax(1)))
-
-    x = torch.randn(5, 64, generator=torch.Generator().manual_seed(0))
-    found, exact = InBfloat16(Several())(x), Several()(x)
-    assert type(found) is type(exact)
-    pairs = zip(*(v.values() if isinstance(v, dict) else v for v in (found, exact)), strict=True)
-    (rough, fine), (index, same) = pairs
-    assert rough.dtype == torch.float32
-    assert 1e-6 < float((rough - fine).detach().abs().max()) < 0.05
-    assert index.dtype == same.dtype == torch.int64
-    assert torch.equal(index, same)
 
 
 # ------------------------------------------------------------------------- several processes

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from steepest.core.errors import InputError
 from steepest.layers import check_gain, linear_ramp, set_scale, with_inverse_evolution
-from steepest.learning.flows.training.task import placed, seeded
 from steepest.learning.training.distributed import Team
-from steepest.learning.training.precision import InBfloat16
+from steepest.learning.training.task import placed, seeded
 
 from . import weights
 from .batches import Samples, draw, one_pair
@@ -121,22 +120,23 @@ class SegmentationTask:
             epoch = (step + 1) / config.steps_per_epoch
             set_scale(network, linear_ramp(epoch, 0.0, config.ramp))
         batch, labels = draw(self.training, config, self.noise, step, images)
-        if config.precision == "bfloat16":
-            network = InBfloat16(network)
-        logits = logits_of(network(batch.to(self.device)))
+        logits = self._logits(network, batch)
         return {"total": self.function(logits, labels.to(self.device))}
+
+    def _logits(self, network: nn.Module, batch: Tensor) -> Tensor:
+        """The logits in float32; the network runs in the precision of the settings."""
+        low = self.config.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, low):
+            return logits_of(network(batch.to(self.device))).float()
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Loss, dice and mean IoU on held-out images; with noise, dice against noisy labels too."""
         losses, clean, noisy = [], [], []
         classes = self.training.pairs.num_classes
-        if self.config.precision == "bfloat16":
-            network = InBfloat16(network)
         for index in range(len(self.held_out)):
             image, labels = self.held_out.read(index)
-            batch = torch.from_numpy(image)[None].to(self.device)
-            logits = logits_of(network(batch)).float()
+            logits = self._logits(network, torch.from_numpy(image)[None])
             target = torch.from_numpy(labels.astype(np.int64))[None].to(self.device)
             losses.append(float(self.function(logits, target)))
             predicted = logits[0].argmax(0).cpu().numpy()

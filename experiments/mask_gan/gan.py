@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from steepest.core.numbers import check_choice
-from steepest.learning.training.precision import InBfloat16
 
 from .critic import Critic
 from .generator import InpaintingGenerator
@@ -78,6 +78,10 @@ def frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def in_precision(network: nn.Module | None, precision: str) -> nn.Module | None:
-    """The network, wrapped in autocast if ``precision`` is "bfloat16"."""
-    return network if network is None or precision != "bfloat16" else InBfloat16(network)
+def evaluate(network: nn.Module, precision: str, *inputs: Any) -> Tensor:
+    """``network(*inputs)`` in float32 or, if ``precision`` is "bfloat16", under autocast."""
+    if precision == "float32":
+        result: Tensor = network(*inputs)
+        return result
+    with torch.autocast(inputs[0].device.type, torch.bfloat16):
+        return network(*inputs).float()  # type: ignore[no-any-return]

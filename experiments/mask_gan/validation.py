@@ -14,10 +14,11 @@ from steepest.learning.training.streams import torch_stream
 
 from . import diffusion
 from .config import MaskTrainingConfig
-from .gan import MaskGAN, in_precision
+from .gan import MaskGAN, evaluate
 from .losses import mask_loss, mean_absolute_error
 from .ranking import random_masks
 from .sampling import NOISE, VALIDATION, draw_crops
+from .terms import propose
 from .trunk import draw_seed
 
 NAMES = ("error", "density", "psnr", "score")
@@ -73,9 +74,8 @@ def reconstruct(
     if gan.mask is None:
         mask = random_masks(images, config.density, random)
     else:
-        propose: Any = in_precision(gan.mask, config.precision)
-        mask = propose(draw_seed(images, random), images, random)
+        mask = propose(gan, images, config, random)
     if gan.generator is None:
         return mask, diffusion.diffuse(images, mask)
-    generator: Any = in_precision(gan.generator, config.precision)
-    return mask, generator(draw_seed(images, random), mask, mask * images)
+    seed = draw_seed(images, random)
+    return mask, evaluate(gan.generator, config.precision, seed, mask, mask * images)

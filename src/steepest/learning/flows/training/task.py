@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from ....core.errors import InputError
 from ...training.distributed import Team
-from ...training.precision import InBfloat16
 from ...training.sources import Source
 from ...training.streams import torch_stream
 from ...training.task import placed, seeded
@@ -23,9 +22,6 @@ from .config import TrainingConfig
 from .data import open_data
 from .sampling import OBJECTIVE, TRAINING, draw_batch
 from .validation import Validation, make_validation
-
-METHODS = ("propose", "mean_flux", "solve")
-"""The methods of a network that objectives call, besides the network itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +63,11 @@ class FlowTask:
     def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
         """The objective on random crops at random times."""
         config = self.config
-        if config.precision == "bfloat16":
-            network = InBfloat16(network, METHODS)
         batch = draw_batch(self.source, config, config.seed, TRAINING, step, images)
         u0, t = (tensor.to(self.device) for tensor in batch)
         generator = torch_stream(self.device, config.seed, OBJECTIVE, step, part)
-        return self.objective(network, u0, t, generator)
+        with torch.autocast(self.device.type, torch.bfloat16, config.precision == "bfloat16"):
+            return self.objective(network, u0, t, generator)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """The objective and the criterion on fixed crops at fixed times."""
