@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from steepest.core.errors import InputError
 from steepest.layers import check_gain, linear_ramp, set_scale, with_inverse_evolution
 from steepest.learning.training.distributed import Team
-from steepest.learning.training.task import placed, seeded
+from steepest.learning.training.task import Task
 
 from . import weights
 from .batches import Samples, draw, one_pair
@@ -36,8 +36,8 @@ _HELD_OUT = 1_000_003  # validation image i gets the noise of image number i + t
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentationTask:
-    """The `Task` of a segmentation training: network, layer, loss and pairs."""
+class SegmentationTask(Task):
+    """The task of a segmentation training: network, layer, loss and pairs."""
 
     config: SegmentationConfig
     device: torch.device
@@ -46,13 +46,10 @@ class SegmentationTask:
     noise: LabelNoise
     function: Loss
 
-    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
+    def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
         """The network with its inverse layer, which is not part of weight files."""
-        network = seeded(self.build, self.config.seed)
         layer = make_layer(self.config.layer)
-        if layer is not None:
-            network = with_inverse_evolution(network, layer)
-        return placed(network, self.config, device)
+        return network if layer is None else with_inverse_evolution(network, layer)
 
     def build(self) -> nn.Module:
         """The network without a layer."""
@@ -155,12 +152,13 @@ class SegmentationTask:
         return ["total", "dice", "mean_iou", "noisy_dice", "score"]
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Write the network for `experiments.inverse_layers.load`."""
-        weights.save(network, path, dict(metadata))
+        """Write the network for `experiments.inverse_layers.load`.
 
-    def metadata(self) -> Mapping[str, Any]:
-        """The numbers of the classes in masks, and the names of training and held-out images."""
-        return describe(self.training.pairs, self.held_out.pairs)
+        The metadata also have the numbers of the classes in masks, and the names of training and
+        held-out images.
+        """
+        notes = describe(self.training.pairs, self.held_out.pairs)
+        weights.save(network, path, {**metadata, **notes})
 
     def hint(self, network: nn.Module) -> str:
         """How much the layers amplify, if it is too much."""

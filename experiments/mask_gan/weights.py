@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from steepest.learning.training.weight_files import Registry
 
-REGISTRY = Registry({"mask-gan": "gan:MaskGAN"}, __name__.rpartition(".")[0])
+from .gan import MaskGAN
+
+REGISTRY = Registry({"mask-gan": MaskGAN})
 
 save = REGISTRY.save
 load = REGISTRY.load

@@ -35,6 +35,7 @@ from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.layers import InverseHeat, StabilityWarning, inverse_layers  # noqa: E402
 from steepest.learning.training import Team  # noqa: E402
 from steepest.learning.training.log import read_log  # noqa: E402
+from steepest.learning.training.loop import make_network  # noqa: E402
 
 ALONE = Team(0, 1, torch.device("cpu"))
 CELLS = SegmentationConfig(
@@ -67,9 +68,13 @@ def task_of(**settings: Any) -> SegmentationTask:
     return make_task(replace(config, images=len(pairs[0])), ALONE, pairs)
 
 
+def trained(task: SegmentationTask) -> Any:
+    return make_network(task, task.config, ALONE.device, begin=True)
+
+
 def rehearse(**settings: Any) -> None:
     task = task_of(**settings)
-    task.rehearse(task.make_network(ALONE.device, begin=True))
+    task.rehearse(trained(task))
 
 
 def history(folder: str) -> list[dict[str, float]]:
@@ -161,14 +166,14 @@ def test_fewer_training_images_leave_the_held_out_ones() -> None:
 
 def test_loss_sees_the_layer_and_weights_do_not() -> None:
     task = task_of(layer=HEAT)
-    network = task.make_network(ALONE.device, begin=True).train()
+    network = trained(task).train()
     images, labels = draw(task.training, task.config, task.noise, 0, range(2))
     found = task.loss(network, 0, 0, range(2))["total"].detach()
     logits = network.network(images).detach()
     assert torch.equal(found, cross_entropy(InverseHeat(20, 0.025)(logits), labels))
     assert abs(float(found - cross_entropy(logits, labels))) > 1e-4
     assert torch.equal(network.eval()(images), logits)
-    plain = task_of().make_network(ALONE.device, begin=True)
+    plain = trained(task_of())
     assert list(network.state_dict()) == list(plain.state_dict())
     for name, value in plain.state_dict().items():  # the same beginning with and without
         assert torch.equal(network.state_dict()[name], value)
@@ -235,7 +240,7 @@ def test_divergence_names_the_layer() -> None:
 @pytest.mark.parametrize("ramp", [0.0, 0.5, 2.0])
 def test_ramp(ramp: float) -> None:
     task = task_of(layer=HEAT, ramp=ramp)
-    network = task.make_network(ALONE.device, begin=True).train()
+    network = trained(task).train()
     (layer,) = inverse_layers(network)
     assert task.config.num_steps == 4
     for step in range(4):

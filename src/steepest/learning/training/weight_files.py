@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ from safetensors.torch import save as serialise_tensors
 from torch import Tensor, nn
 
 from ...core.errors import InputError
-from .device import usable_device
+from ...core.numbers import check_choice
+from .distributed import usable_device
 
 _LARGEST = 4096
 """The largest number of layers or channels allowed in a file."""
@@ -35,38 +35,25 @@ _DTYPES = (torch.bfloat16, torch.float32, torch.float64)
 class Registry:
     """The networks that weight files may contain.
 
-    ``networks`` maps the names in weight files to ``"module:class"`` in ``package``. Each class has
-    a method ``config()`` that returns its constructor arguments. ``shipped`` is the folder of
-    weights shipped under these names, if any. Packages offer `load` and `save` as functions.
+    ``networks`` maps the names in weight files to classes. Each class has a method ``config()``
+    that returns its constructor arguments. ``shipped`` is the folder of weights shipped under these
+    names, if any. Packages offer `load` and `save` as functions.
     """
 
-    networks: Mapping[str, str]
-    package: str
+    networks: Mapping[str, type[nn.Module]]
     shipped: Path | None = None
-
-    def network_class(self, name: str) -> type[nn.Module]:
-        """The class of this name.
-
-        Raises `InputError` if there is no network of this name.
-        """
-        if not isinstance(name, str) or name not in self.networks:
-            raise InputError(f"network={name!r}; allowed are {', '.join(self.networks)}")
-        module, _, attribute = self.networks[name].partition(":")
-        found: type[nn.Module] = getattr(import_module(f".{module}", self.package), attribute)
-        return found
 
     def network_name(self, network: nn.Module) -> str:
         """The name of this network's class.
 
         Raises `InputError` if the class is not in the registry.
         """
-        kind = type(network)
-        where = f"{kind.__module__.removeprefix(f'{self.package}.')}:{kind.__qualname__}"
-        for name, place in self.networks.items():
-            if place == where:
+        for name, kind in self.networks.items():
+            if type(network) is kind:
                 return name
         raise InputError(
-            f"network is a {kind.__name__}; allowed are the networks {', '.join(self.networks)}"
+            f"network is a {type(network).__name__}; "
+            f"allowed are the networks {', '.join(self.networks)}"
         )
 
     def build(self, name: str, config: Any, where: str = "config") -> nn.Module:
@@ -77,7 +64,7 @@ class Registry:
         Raises `InputError` if the name is unknown, or ``config`` is not a dictionary, has unknown
         keys or has values that the constructor refuses.
         """
-        kind = self.network_class(name)
+        kind = self.networks[check_choice(name, "network", tuple(self.networks))]
         if not isinstance(config, dict):
             raise InputError(f"{where}: the configuration of {name} must be a dictionary")
         allowed = inspect.signature(kind).parameters

@@ -15,7 +15,7 @@ from ....core.errors import InputError
 from ...training.distributed import Team
 from ...training.sources import Source
 from ...training.streams import torch_stream
-from ...training.task import placed, seeded
+from ...training.task import Task
 from ..objectives import Objective, check_objective, find_objective
 from ..weights import REGISTRY
 from .config import TrainingConfig
@@ -25,8 +25,8 @@ from .validation import Validation, make_validation
 
 
 @dataclass(frozen=True, eq=False)
-class FlowTask:
-    """The `steepest.learning.training.Task` of flows: a network, an objective and images."""
+class FlowTask(Task):
+    """The task of flow networks: a network, an objective and images."""
 
     config: TrainingConfig
     device: torch.device
@@ -34,17 +34,25 @@ class FlowTask:
     source: Source
     validation: Validation
 
-    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
-        """The configured network, with random weights or the configured initial ones."""
-        config = self.config
-        network = seeded(self.build, config.seed)
-        if begin and config.initial is not None:
-            _begin_with(network, config.initial)
-        return placed(network, config, device)
-
     def build(self) -> nn.Module:
-        """The configured network with arbitrary weights."""
+        """The configured network."""
         return REGISTRY.build(self.config.network, dict(self.config.network_config))
+
+    def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
+        """The network with the configured initial weights, if there are any.
+
+        Raises `InputError` if they belong to another network.
+        """
+        initial = self.config.initial
+        if begin and initial is not None:
+            first = REGISTRY.load(initial)
+            if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
+                raise InputError(
+                    f"initial={initial!r} is a {type(first).__name__}; allowed is a "
+                    f"{type(network).__name__} with the same network_config"
+                )
+            network.load_state_dict(first.state_dict())
+        return network
 
     def rehearse(self, network: nn.Module) -> None:
         """Try the options of the objective on two samples."""
@@ -78,16 +86,8 @@ class FlowTask:
         return [*terms, "score"]
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Write the network for :func:`steepest.learning.load`."""
-        REGISTRY.save(network, path, dict(metadata))
-
-    def metadata(self) -> Mapping[str, Any]:
-        """The licences of the images."""
-        return {"data": dict(self.source.licences)}
-
-    def hint(self, network: nn.Module) -> str:
-        """No hint: the usual cause of divergence is the learning rate."""
-        return ""
+        """Write the network for :func:`steepest.learning.load`, with the licences of the images."""
+        REGISTRY.save(network, path, {**metadata, "data": dict(self.source.licences)})
 
 
 def make_task(config: TrainingConfig, team: Team) -> FlowTask:
@@ -106,13 +106,3 @@ def make_task(config: TrainingConfig, team: Team) -> FlowTask:
     other = images(config.validation_data or config.data, held_out=held_out)
     validation = make_validation(other, config, objective, team.device)
     return FlowTask(config, team.device, objective, source, validation)
-
-
-def _begin_with(network: nn.Module, initial: str) -> None:
-    first = REGISTRY.load(initial)
-    if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
-        raise InputError(
-            f"initial={initial!r} is a {type(first).__name__}; allowed is a "
-            f"{type(network).__name__} with the same network_config"
-        )
-    network.load_state_dict(first.state_dict())
