@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.grid.differences import BOUNDARIES, laplacian  # noqa: E402
-from steepest.layers import HEAT_PRESETS, InverseHeat, heat_preset  # noqa: E402
+from steepest.layers import InverseHeat  # noqa: E402
 from steepest.layers.basis import laplace_basis  # noqa: E402
 
 SHAPES = [(2, 3, 9, 12), (1, 2, 5, 6, 7), (2, 1, 11), (1, 1, 1, 8), (1, 2, 2, 2)]
@@ -155,23 +155,27 @@ def test_cap_changes_only_what_is_above_it() -> None:
     torch.testing.assert_close(InverseHeat(steps, dt)(u), multiplier * u)
 
 
+CODE = InverseHeat(20, 0.025, "zero", None, stencil=True)
+"""The layer that the paper's authors use for blood cells."""
+
+
 def test_constants() -> None:
     """Constants are unchanged with a replicated border; the code's padding gives 3.4 in corners."""
     ones = torch.ones(1, 2, 40, 40)
     torch.testing.assert_close(InverseHeat(20, 0.025)(ones), ones, rtol=0, atol=1e-5)
-    padded = heat_preset("code-wbc")(ones)
+    padded = CODE(ones)
     assert float(padded[0, 0, 0, 0]) == pytest.approx(3.37, abs=0.01)
     assert float(padded[0, 0, 20, 20]) == pytest.approx(1, abs=1e-6)
 
 
-def test_code_preset_is_the_code_s_convolution() -> None:
+def test_the_stencil_is_the_code_s_convolution() -> None:
     """Kernel [0 1/4 0; 1/4 -1 1/4; 0 1/4 0], step 0.1, zero padding, 20 times."""
     u = noise(2, 1, 9, 10)
     kernel = torch.tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]], dtype=u.dtype)[None, None] / 4
     expected = u
     for _ in range(20):
         expected = expected - 0.1 * torch.nn.functional.conv2d(expected, kernel, padding=1)
-    torch.testing.assert_close(heat_preset("code-wbc")(u), expected)
+    torch.testing.assert_close(CODE(u), expected)
 
 
 @pytest.mark.parametrize("stencil", [False, True])
@@ -193,19 +197,6 @@ def test_gradients(boundary: str) -> None:
     layer = InverseHeat(4, 0.2, boundary, max_gain=3.0)
     assert torch.autograd.gradcheck(layer, u, check_forward_ad=True)
     assert torch.autograd.gradgradcheck(InverseHeat(2, 0.2, boundary, None, stencil=True), u)
-
-
-def test_presets() -> None:
-    table = {"wbc": 20, "dsb": 30, "deeplabv3+": 35, "hrnetv2-w48": 30}  # Table 1 of the paper
-    assert len(HEAT_PRESETS) == 2 * len(table) + 1
-    for name, steps in table.items():
-        for kind, dt in (("paper", 0.1), ("code", 0.025)):
-            layer = heat_preset(f"{kind}-{name}")
-            assert (layer.steps, layer.dt, layer.max_gain) == (steps, dt, None)
-            assert (layer.boundary, layer.stencil) == ("zero", True)
-    assert heat_preset().gain(3) <= 100
-    with pytest.raises(InputError, match="paper-wbc"):
-        heat_preset("wbc")
 
 
 @pytest.mark.parametrize(

@@ -257,9 +257,7 @@ def test_what_is_missing(
 
 def test_names_on_the_command_line() -> None:
     from experiments.inverse_layers import geometry, inverse, losses, noise, weights
-    from steepest.layers import HEAT_PRESETS
 
-    assert set(command_layers.PRESETS) == set(HEAT_PRESETS)
     assert set(command_layers.EVOLUTIONS) == set(inverse.EVOLUTIONS)
     assert set(command_train.LOSSES) == set(losses.LOSSES)
     assert set(command_train.NOISES) == set(noise.KINDS)

@@ -22,6 +22,7 @@ from experiments.inverse_layers import (  # noqa: E402
     confusion,
     fit_size,
     load,
+    make_layer,
     open_pairs,
     predict,
     scores,
@@ -30,6 +31,7 @@ from experiments.inverse_layers import (  # noqa: E402
 )
 from experiments.inverse_layers.batches import Samples, draw  # noqa: E402
 from experiments.inverse_layers.losses import cross_entropy  # noqa: E402
+from experiments.inverse_layers.presets import PRESETS  # noqa: E402
 from experiments.inverse_layers.task import SegmentationTask, make_task, open_split  # noqa: E402
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.layers import InverseHeat, StabilityWarning, inverse_layers  # noqa: E402
@@ -190,6 +192,17 @@ def test_layer_changes_the_training_only() -> None:
     assert type(layered.network) is SegmentationUNet
     image = np.full((9, 11, 3), 0.5, np.float32)
     assert np.array_equal(predict(load("layered/weights"), image), predict(layered.network, image))
+
+
+def test_presets_are_the_layers_of_the_paper() -> None:
+    table = {"wbc": 20, "dsb": 30, "deeplabv3+": 35, "hrnetv2-w48": 30}  # Table 1 of the paper
+    assert len(PRESETS) == 2 * len(table) + 1
+    for name, steps in table.items():
+        for kind, dt in (("paper", 0.1), ("code", 0.025)):
+            layer = make_layer({"preset": f"{kind}-{name}"})
+            assert (layer.steps, layer.dt, layer.max_gain) == (steps, dt, None)
+            assert (layer.boundary, layer.stencil) == ("zero", True)
+    assert make_layer({"preset": "default"}).gain(3) <= 100
 
 
 def test_unstable_layer_is_refused_before_anything_is_written() -> None:
@@ -367,7 +380,7 @@ def test_nothing_to_measure_dice_on_is_refused() -> None:
         ({"layer": {"steps": 3}}, "'heat' needs dt; its arguments are steps, dt"),
         ({"layer": {**HEAT, "eps": 1}}, "'heat' has no eps"),
         ({"layer": {**UNSTABLE, "steps": 3}}, "preset='paper-wbc' cannot be combined with steps"),
-        ({"layer": {"preset": "mine"}}, "name='mine'; allowed is one of default"),
+        ({"layer": {"preset": "mine"}}, "preset='mine'; allowed is one of default"),
         ({"loss": "dice"}, "loss='dice'; allowed are cross-entropy"),
         ({"network_config": {"width": 3}}, "no arguments width"),
         ({"noise": {"kind": "salt"}}, "kind='salt'; allowed are none"),
