@@ -11,7 +11,7 @@ from .config import TrainingConfig
 from .data import PHOTOGRAPHS, open_data
 from .generate import generate_image
 from .presets import PRESETS
-from .run import train
+from .task import train
 
 __all__ = [
     "PHOTOGRAPHS",

@@ -1,7 +1,8 @@
-"""The training task for networks of the total variation flow."""
+"""Train networks of the total variation flow."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ....core.errors import InputError
+from ....core.progress import Callback
 from ...training.distributed import Team
+from ...training.loop import TrainingResult, run_training
 from ...training.sources import Source
 from ...training.streams import torch_stream
 from ...training.task import Task
@@ -106,3 +109,42 @@ def make_task(config: TrainingConfig, team: Team) -> FlowTask:
     other = images(config.validation_data or config.data, held_out=held_out)
     validation = make_validation(other, config, objective, team.device)
     return FlowTask(config, team.device, objective, source, validation)
+
+
+def train(
+    config: TrainingConfig,
+    folder: str | os.PathLike[str],
+    *,
+    on_epoch: Callback | None = None,
+    on_step: Callback | None = None,
+    resume: bool = True,
+) -> TrainingResult[TrainingConfig]:
+    """Train a network without ground truth.
+
+    Writes into ``folder``:
+
+    - ``log.csv``, with one row per epoch;
+    - ``checkpoint.json`` and a safetensors file, from which an interrupted training resumes;
+    - ``weights.safetensors`` and ``weights.json``, the best network so far, for
+      :func:`steepest.learning.load`.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The recipe; :data:`.presets.PRESETS` has some.
+    folder, on_epoch, on_step, resume
+        See `steepest.learning.training.run_training`, also on interrupted trainings and on several
+        processes.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    InputError, NotConverged, KeyboardInterrupt
+        As `steepest.learning.training.run_training`.
+    """
+    return run_training(
+        config, folder, make_task, on_epoch=on_epoch, on_step=on_step, resume=resume
+    )
