@@ -157,7 +157,7 @@ def test_compression(data: st.DataObject) -> None:
 
 
 LAYERS = {
-    "InverseHeat": {"stencil": [True], "max_gain": [None, 1.0, 1e30], "boundary": ["zero"]},
+    "InverseHeat": {"max_gain": [None, 1.0, 1e30], "boundary": ["zero"]},
     "InverseTotalVariation": {"eps": [1e-15, 1e12, 1e-3], "max_gain": [None]},
     "InverseCurvature": {"eps": [1e-15, 1e12, 1e-3], "boundary": ["periodic"]},
     "InverseAllenCahn": {"eps": [0.1, 1e6], "diffusion": [0, 1e12], "max_gain": [None]},

@@ -15,7 +15,7 @@ _LAYERS = {"wbc": 20, "dsb": 30, "deeplabv3+": 35, "hrnetv2-w48": 30}
 
 PRESETS: dict[str, dict[str, Any]] = {"default": {"steps": 20, "dt": 0.025}} | {
     f"{kind}-{name}": {
-        "steps": steps, "dt": dt, "boundary": "zero", "max_gain": None, "stencil": True
+        "steps": steps, "dt": dt, "boundary": "zero", "max_gain": None
     }
     for kind, dt in (("paper", 0.1), ("code", 0.025))
     for name, steps in _LAYERS.items()

@@ -201,13 +201,13 @@ def test_presets_are_the_layers_of_the_paper() -> None:
         for kind, dt in (("paper", 0.1), ("code", 0.025)):
             layer = make_layer({"preset": f"{kind}-{name}"})
             assert (layer.steps, layer.dt, layer.max_gain) == (steps, dt, None)
-            assert (layer.boundary, layer.stencil) == ("zero", True)
+            assert layer.boundary == "zero"
     assert make_layer({"preset": "default"}).gain(3) <= 100
 
 
 def test_unstable_layer_is_refused_before_anything_is_written() -> None:
     words = (
-        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100 with stencil=False, "
+        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100, "
         r"or dt <= 0\.073 with these 20 steps, or steps <= 15 with this dt; or gain_limit=None"
     )
     with pytest.raises(InputError, match=words):
