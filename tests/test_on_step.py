@@ -20,6 +20,8 @@ from steepest.core.status import Status
 from steepest.inpainting import masks
 from steepest.io import sample
 
+pytestmark = pytest.mark.usefixtures("here")
+
 IMAGE = np.ascontiguousarray(sample()[100:132, 200:236])
 COLOUR = np.ascontiguousarray(sample("coffee")[100:128, 180:212])
 LARGE = np.ascontiguousarray(sample()[100:196, 200:280])  # of several tiles: echoes go in rounds
