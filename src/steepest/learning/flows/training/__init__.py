@@ -3,7 +3,8 @@
 >>> from steepest.learning.flows.training import PRESETS, train
 >>> result = train(PRESETS["smoke"], "runs/smoke")                     # doctest: +SKIP
 
-On the command line: ``steepest learn --preset smoke -o runs/smoke``. Everything is imported on first use.
+On the command line: ``steepest learn --preset smoke -o runs/smoke``. Everything is imported on
+first use.
 """
 
 from __future__ import annotations
