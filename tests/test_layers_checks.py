@@ -94,20 +94,18 @@ def test_nan_is_more_than_any_limit() -> None:
 
 
 def test_gain_beyond_all_floats() -> None:
-    for stencil in (False, True):
-        layer = InverseHeat(2000, 1.0, max_gain=None, stencil=stencil)
-        assert layer.gain(2) == math.inf
-        with pytest.raises(InputError, match=r"without bound.*Set max_gain=100"):
-            check_gain(layer)
+    layer = InverseHeat(2000, 1.0, max_gain=None)
+    assert layer.gain(2) == math.inf
+    with pytest.raises(InputError, match=r"without bound.*Set max_gain=100"):
+        check_gain(layer)
 
 
-def test_the_advice_for_stencils_can_be_followed() -> None:
-    with pytest.raises(InputError, match="Set max_gain=100 with stencil=False, or dt") as error:
-        check_gain(InverseHeat(35, 0.1, max_gain=None, stencil=True))
+def test_the_advice_for_heat_can_be_followed() -> None:
+    with pytest.raises(InputError, match="Set max_gain=100, or dt") as error:
+        check_gain(InverseHeat(35, 0.1, max_gain=None))
     dt = float(re.search(r"dt <= ([\d.e-]+)", str(error.value))[1])  # type: ignore[index]
-    InverseHeat(35, dt, max_gain=None, stencil=True)(FLAT)
-    assert check_gain(InverseHeat(35, dt, max_gain=None, stencil=True)) <= 1e4
-    assert check_gain(InverseHeat(35, 0.1, max_gain=100, stencil=False)) == 100
+    assert check_gain(InverseHeat(35, dt, max_gain=None)) <= 1e4
+    assert check_gain(InverseHeat(35, 0.1, max_gain=100)) == 100
 
 
 def test_the_advice_for_nonlinear_layers_can_be_followed() -> None:

@@ -62,9 +62,9 @@ def test_estimate_leaves_random_state_and_layer_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    first = estimate_gain(layer, u, generator=torch.Generator().manual_seed(5))
+    first = estimate_gain(layer, u)
     assert torch.equal(torch.rand(2), expected)
-    assert first == estimate_gain(layer, u, generator=torch.Generator().manual_seed(5))
+    assert first == estimate_gain(layer, u)
     assert u.grad is None
 
 
@@ -160,11 +160,9 @@ def test_bad_checks(example: Any, limit: float, word: str) -> None:
 
 def test_linear_ramp() -> None:
     assert [linear_ramp(t, 2, 6) for t in (0, 2, 3, 5, 6, 9)] == [0, 0, 0.25, 0.75, 1, 1]
-    assert linear_ramp(4, 2, 6, first=1.0, last=0.5) == 0.75
     assert [linear_ramp(t, 3, 3) for t in (2, 3)] == [0, 1]
-    for bad in ({"begin": 3, "end": 2}, {"begin": 0, "end": 1, "last": 2}):
-        with pytest.raises(InputError):
-            linear_ramp(0, **bad)
+    with pytest.raises(InputError, match="allowed is begin <= end"):
+        linear_ramp(0, 3, 2)
 
 
 def test_set_scale() -> None:

@@ -27,7 +27,6 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "heat": lambda: InverseHeat(20, 0.1),
     "heat, zero": lambda: InverseHeat(5, 0.1, "zero"),
     "heat, periodic": lambda: InverseHeat(5, 0.1, "periodic"),
-    "stencil": lambda: InverseHeat(3, 0.1, stencil=True),
     "total variation": lambda: InverseTotalVariation(2, 0.1),
     "curvature": lambda: InverseCurvature(2, 0.05),
     "allen-cahn": lambda: InverseAllenCahn(2, 0.1),
@@ -115,7 +114,7 @@ def test_schedule_needs_no_new_compilation() -> None:
 
 def test_channels_last() -> None:
     u = noise(2, 3, 7, 8)
-    for name in ("heat", "stencil", "total variation"):
+    for name in ("heat", "total variation"):
         layer = LAYERS[name]()
         turned = layer(u.to(memory_format=torch.channels_last))
         torch.testing.assert_close(turned, layer(u))

@@ -203,8 +203,8 @@ def test_one_image_stands_for_all_times() -> None:
     torch.manual_seed(0)
     network, u0 = SemiResNet(), torch.rand(1, 1, 8, 9)
     t = torch.tensor([0.0, 0.1, 0.2])
-    one = losses.paper_objective(network, u0, t, torch.Generator())
-    many = losses.paper_objective(network, u0.repeat(3, 1, 1, 1), t)
+    one = losses.paper_loss(network, u0, t)
+    many = losses.paper_loss(network, u0.repeat(3, 1, 1, 1), t)
     for name in ("total", *TERMS):
         torch.testing.assert_close(one[name], many[name])
     gradients = torch.autograd.grad(one["total"], list(network.parameters()))
@@ -214,8 +214,8 @@ def test_one_image_stands_for_all_times() -> None:
 
 def test_report_is_the_same_function_with_other_arguments() -> None:
     network, t = ExactStep(1.2, 0.1), TIMES
-    report = losses.report_objective(network, step_image(), t)
-    other = losses.paper_objective(network, step_image(), t, alpha1=1.0, alpha2=0.0, eps=0.0)
+    report = losses.report_loss(network, step_image(), t)
+    other = losses.paper_loss(network, step_image(), t, alpha1=1.0, alpha2=0.0, eps=0.0)
     assert float(report["total"]) == float(other["total"])
 
 

@@ -53,7 +53,7 @@ def test_parameters(name: str) -> None:
 
 
 def test_default_configuration_is_the_constructor_s(name: str) -> None:
-    kind = REGISTRY.network_class(name)
+    kind = REGISTRY.networks[name]
     assert kind().config() == kind(**json.loads(json.dumps(kind().config()))).config()
     assert REGISTRY.network_name(kind()) == name
 
@@ -161,7 +161,7 @@ def test_second_derivative_in_time(name: str) -> None:
 def test_gradient_of_the_velocity_in_the_parameters(name: str) -> None:
     """Reverse over forward mode, compared with central differences in a random direction."""
     torch.manual_seed(0)
-    network = REGISTRY.network_class(name)(**SMALL[name]).double()
+    network = REGISTRY.networks[name](**SMALL[name]).double()
     u0, t = images(2, 1, 9, 9), TIMES + 0.05
 
     def value() -> torch.Tensor:

@@ -75,7 +75,7 @@ def test_loading_draws_no_random_numbers(saved: Path) -> None:
     ("change", "word"),
     [
         ({"network": "vgg"}, "vgg.*semi-resnet"),
-        ({"network": ["unet"]}, "allowed are"),
+        ({"network": ["unet"]}, "allowed is one of"),
         ({"config": {"depths": 3}}, "depths.*allowed are"),
         ({"config": 3}, "dictionary"),
         ({"config": {"channels": 10**9}}, "at most 4096"),

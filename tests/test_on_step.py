@@ -18,7 +18,9 @@ from steepest import inpainting, manifold, particles, segmentation
 from steepest.core.errors import InputError
 from steepest.core.status import Status
 from steepest.inpainting import masks
-from steepest.io import sample, write_image
+from steepest.io import sample
+
+pytestmark = pytest.mark.usefixtures("here")
 
 IMAGE = np.ascontiguousarray(sample()[100:132, 200:236])
 COLOUR = np.ascontiguousarray(sample("coffee")[100:128, 180:212])
@@ -78,12 +80,6 @@ def training(subject: str) -> Case:
             from steepest.learning.flows.training.task import make_task
 
             return module.run_training(replace(PAPER, epochs=2), folder, make_task, **given)
-        if subject == "masks":
-            config = module.MaskTrainingConfig(
-                data="photos", base_channels=4, crop=16, images=4, batch=2, epochs=2, density=0.2,
-                validation_batches=1, device="cpu",
-            )  # fmt: skip
-            return module.train(config, folder, **given)
         return module.train(replace(PAPER, epochs=2), folder, **given)
 
     return Case(call)
@@ -142,7 +138,6 @@ CASES = {
     "steepest.learning.learned_flow": learned("learned_flow", times=[0.02, 0.1], num_nodes=6),
     "steepest.learning.learned_decomposition": learned("learned_decomposition", num_steps=6),
     "steepest.learning.flows.training.train": training("flows.training"),
-    "steepest.learning.masks.train": training("masks"),
     "steepest.learning.training.run_training": training("training"),
     "steepest.tv_flow": Case(
         lambda **given: steepest.tv_flow(
@@ -239,14 +234,6 @@ CASES = {
         lambda **given: steepest.spectral.fuse(SIGNAL, SIGNAL[::-1], 2.0, num_steps=10, **given)
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def photos(here: None) -> None:
-    """What mask networks are trained on."""
-    for index in range(12):
-        planes = np.random.default_rng(index).random((40, 36, 3))
-        write_image(f"photos/{index:02}.png", np.uint8(255 * planes))
 
 
 def public() -> Iterator[str]:

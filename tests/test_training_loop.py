@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -21,14 +20,12 @@ from torch import nn  # noqa: E402
 from cases.trainings import ALONE, here  # noqa: E402, F401
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.learning.flows.training import TrainingConfig, train  # noqa: E402
-from steepest.learning.flows.training.task import placed, seeded  # noqa: E402
-from steepest.learning.training import Recipe, run_training  # noqa: E402
-from steepest.learning.training.checkpoint import stored_recipe  # noqa: E402
+from steepest.learning.training import Recipe, Task, run_training  # noqa: E402
+from steepest.learning.training.checkpoint import find_checkpoint, stored_recipe  # noqa: E402
 from steepest.learning.training.distributed import Team  # noqa: E402
 from steepest.learning.training.learner import share_buffers  # noqa: E402
-from steepest.learning.training.log import Log, read_log  # noqa: E402
-from steepest.learning.training.precision import InBfloat16  # noqa: E402
-from steepest.learning.training.resuming import find_checkpoint  # noqa: E402
+from steepest.learning.training.log import open_log, read_log  # noqa: E402
+from steepest.learning.training.loop import make_network  # noqa: E402
 from steepest.learning.training.streams import torch_stream  # noqa: E402
 
 
@@ -45,16 +42,13 @@ class LineRecipe(Recipe):
 
 
 @dataclass
-class Line:
+class Line(Task):
     """Learn y = slope x from new points in every step."""
 
     recipe: LineRecipe
     device: torch.device
     breaks_at: int = -1
     seen: list = field(default_factory=list)
-
-    def make_network(self, device, *, begin):
-        return placed(seeded(self.build, self.recipe.seed), self.recipe, device)
 
     def build(self):
         return torch.nn.Linear(1, 1)
@@ -83,10 +77,7 @@ class Line:
 
     def save(self, network, path, metadata):
         save_file(network.state_dict(), f"{path}.safetensors")
-        Path(f"{path}.json").write_text(json.dumps(metadata))
-
-    def metadata(self):
-        return {"data": "none"}
+        Path(f"{path}.json").write_text(json.dumps({**metadata, "data": "none"}))
 
     def hint(self, network):
         return "the points are too far apart: set place" if self.recipe.place == "far" else ""
@@ -196,32 +187,14 @@ def test_trainings_of_another_kind_are_not_resumed():
 
 
 def test_a_seed_is_a_network_and_leaves_the_random_state_alone():
-    task = make(RECIPE, ALONE)
     before = torch.random.get_rng_state()
-    one, same = (task.make_network(ALONE.device, begin=True) for _ in range(2))
-    other = make(replace(RECIPE, seed=1), ALONE).make_network(ALONE.device, begin=True)
+    one, same, other = (
+        make_network(make(recipe, ALONE), recipe, ALONE.device, begin=True)
+        for recipe in (RECIPE, RECIPE, replace(RECIPE, seed=1))
+    )
     assert torch.equal(torch.random.get_rng_state(), before)
     assert torch.equal(one.weight, same.weight)
     assert not torch.equal(one.weight, other.weight)
-
-
-@pytest.mark.parametrize("kind", [tuple, list, lambda pair: {"out": pair[0], "aux": pair[1]}])
-def test_bfloat16_returns_the_structure_it_got_in_float32(kind):
-    layer = torch.nn.Linear(64, 3)
-
-    class Several(torch.nn.Module):
-        def forward(self, x):
-            return kind((layer(x), x.argmax(1)))
-
-    x = torch.randn(5, 64, generator=torch.Generator().manual_seed(0))
-    found, exact = InBfloat16(Several())(x), Several()(x)
-    assert type(found) is type(exact)
-    pairs = zip(*(v.values() if isinstance(v, dict) else v for v in (found, exact)), strict=True)
-    (rough, fine), (index, same) = pairs
-    assert rough.dtype == torch.float32
-    assert 1e-6 < float((rough - fine).detach().abs().max()) < 0.05
-    assert index.dtype == same.dtype == torch.int64
-    assert torch.equal(index, same)
 
 
 # ------------------------------------------------------------------------- several processes
@@ -245,7 +218,7 @@ def test_running_statistics_are_averaged_over_processes():
 
 
 def test_numbers_of_numpy_are_logged_as_numbers(tmp_path):
-    with closing(Log(tmp_path)) as log:
+    with open_log(tmp_path) as log:
         log.add({"epoch": 1, "score": np.float64(0.1), "dice": float("nan")})
     assert read_log(tmp_path) == [{"epoch": 1.0, "score": 0.1}]
 

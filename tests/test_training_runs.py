@@ -342,7 +342,6 @@ def test_learn_says_that_nothing_was_validated_yet(capsys):
 def test_names_on_the_command_line():
     from steepest.cli import learn
 
-    assert set(learn.PRESETS) == set(PRESETS)
     assert set(learn.NETWORKS) == set(weights.NETWORKS)
     assert all(f"\n  {name} " in learn.EPILOG for name in PRESETS)
 

@@ -19,18 +19,17 @@ import steepest  # noqa: E402
 from cases.trainings import ALONE, ELSEWHERE, GAP, PAPER, few_generated_images, here, one_image  # noqa: E402, F401
 from steepest import learning  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning.flows import losses, objectives, weights  # noqa: E402
+from steepest.learning.flows import objectives, weights  # noqa: E402
 from steepest.learning.flows.training import (  # noqa: E402
     PRESETS,
     TrainingConfig,
     open_data,
     train,
 )
-from steepest.learning.flows.training.task import METHODS, FlowTask  # noqa: E402
+from steepest.learning.flows.training.task import FlowTask  # noqa: E402
 from steepest.learning.flows.training.validation import make_validation  # noqa: E402
 from steepest.learning.training.learner import learning_rate, make_learner  # noqa: E402
 from steepest.learning.training.learner import take_step as take_step_of  # noqa: E402
-from steepest.learning.training.precision import InBfloat16  # noqa: E402
 
 # ----------------------------------------------------------------------------- settings
 
@@ -110,12 +109,12 @@ def test_distillation_is_the_distance_to_the_solver():
 
     u0 = torch.rand(2, 1, 12, 12, generator=torch.Generator().manual_seed(0))
     t = torch.tensor([0.05, 0.2])
-    loss = objectives.find_objective("distillation")
+    objective = objectives.find_objective("distillation")
     teacher = Teacher()
-    assert float(loss(teacher, u0, t)["total"]) < 1e-3
+    assert float(objective(teacher, u0, t, None)["total"]) < 1e-3
     moved = float((teacher.solve(u0, t) - u0).square().mean())
     still = SimpleNamespace(solve=lambda u0, t: u0)
-    assert float(loss(still, u0, t)["mse"]) == pytest.approx(moved, rel=0.02)
+    assert float(objective(still, u0, t, None)["mse"]) == pytest.approx(moved, rel=0.02)
 
 
 def test_objectives_for_other_networks_are_refused():
@@ -123,7 +122,7 @@ def test_objectives_for_other_networks_are_refused():
         InputError, match="objective='gap' needs a method mean_flux, which SemiResNet"
     ):
         train(replace(PAPER, objective="gap"), "run")
-    with pytest.raises(InputError, match="objective='nothing'; allowed are paper"):
+    with pytest.raises(InputError, match="objective='nothing'; allowed is one of paper"):
         objectives.find_objective("nothing")
 
 
@@ -229,13 +228,14 @@ def test_bfloat16_is_inside_the_network_only():
     network = learning.SemiResNet(channels=8)
     u0, t = torch.rand(3, 1, 16, 16), torch.tensor([0.0, 0.05, 0.2])
     phi = network.propose(u0, t)[1]
-    rough = InBfloat16(network, METHODS)
-    rough_u, rough_phi = rough.propose(u0, t)
+    objective = objectives.find_objective("paper")
+    exact = objective(network, u0, t, None)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough_u, rough_phi = network.propose(u0, t)
+        terms = objective(network, u0, t, None)
     assert rough_u.dtype == rough_phi.dtype == torch.float32
     difference = float((rough_phi - phi).detach().abs().max() / phi.detach().abs().max())
     assert 1e-6 < difference < 0.05
-    terms = losses.paper_objective(rough, u0, t)
-    exact = losses.paper_objective(network, u0, t)
     assert terms["total"].dtype == torch.float32
     assert terms["total"].item() == pytest.approx(exact["total"].item(), rel=0.05)
     terms["total"].backward()

@@ -10,18 +10,9 @@ from steepest.cli import training
 from steepest.cli.options import count, number, positive
 from steepest.core.errors import InputError
 
+from .presets import PRESETS
+
 NONE = "none"
-PRESETS = (
-    "default",
-    "paper-wbc",
-    "paper-dsb",
-    "paper-deeplabv3+",
-    "paper-hrnetv2-w48",
-    "code-wbc",
-    "code-dsb",
-    "code-deeplabv3+",
-    "code-hrnetv2-w48",
-)
 EVOLUTIONS = (
     "heat",
     "total-variation",
@@ -41,7 +32,7 @@ def add_layer(group: Any) -> None:
         choices=(NONE, *PRESETS),
         metavar="NAME",
         help="none (default), default (heat, gain capped), or a layer of the paper or its code: "
-        + ", ".join(PRESETS[1:]),
+        + ", ".join(list(PRESETS)[1:]),
     )
     add(
         "--evolution",

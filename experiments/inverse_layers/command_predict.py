@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from experiments.inverse_layers.trained import open_trained
-    from steepest.learning.training.device import automatic
+    from steepest.learning.training.distributed import automatic
 
     if arguments.scale is not None and not arguments.overlay:
         raise InputError("--scale enlarges overlays: also give --overlay")

@@ -10,6 +10,9 @@ from torch import nn
 
 from steepest import layers
 from steepest.core.errors import InputError
+from steepest.core.numbers import check_choice
+
+from .presets import PRESETS
 
 EVOLUTIONS = {
     "heat": "InverseHeat",
@@ -25,7 +28,7 @@ EVOLUTIONS = {
 def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
     """The described layer, or None for an empty description.
 
-    ``{"preset": name}`` gives `steepest.layers.heat_preset`; ``{"evolution": name, ...}`` one of
+    ``{"preset": name}`` gives a heat layer of `PRESETS`; ``{"evolution": name, ...}`` one of
     `EVOLUTIONS` (default "heat") with its arguments.
 
     Raises
@@ -41,7 +44,7 @@ def make_layer(description: Mapping[str, Any]) -> nn.Module | None:
         name = options.pop("preset")
         if options:
             raise InputError(f"layer: preset={name!r} cannot be combined with {', '.join(options)}")
-        return layers.heat_preset(name)
+        return layers.InverseHeat(**PRESETS[check_choice(name, "preset", tuple(PRESETS))])
     name = options.pop("evolution", "heat")
     if name not in EVOLUTIONS:
         raise InputError(f"layer: evolution={name!r}; allowed are {', '.join(EVOLUTIONS)}")

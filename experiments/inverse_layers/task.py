@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from steepest.core.errors import InputError
 from steepest.layers import check_gain, linear_ramp, set_scale, with_inverse_evolution
-from steepest.learning.flows.training.task import placed, seeded
 from steepest.learning.training.distributed import Team
-from steepest.learning.training.precision import InBfloat16
+from steepest.learning.training.task import Task
 
 from . import weights
 from .batches import Samples, draw, one_pair
@@ -37,8 +36,8 @@ _HELD_OUT = 1_000_003  # validation image i gets the noise of image number i + t
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentationTask:
-    """The `Task` of a segmentation training: network, layer, loss and pairs."""
+class SegmentationTask(Task):
+    """The task of a segmentation training: network, layer, loss and pairs."""
 
     config: SegmentationConfig
     device: torch.device
@@ -47,13 +46,10 @@ class SegmentationTask:
     noise: LabelNoise
     function: Loss
 
-    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
+    def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
         """The network with its inverse layer, which is not part of weight files."""
-        network = seeded(self.build, self.config.seed)
         layer = make_layer(self.config.layer)
-        if layer is not None:
-            network = with_inverse_evolution(network, layer)
-        return placed(network, self.config, device)
+        return network if layer is None else with_inverse_evolution(network, layer)
 
     def build(self) -> nn.Module:
         """The network without a layer."""
@@ -121,22 +117,23 @@ class SegmentationTask:
             epoch = (step + 1) / config.steps_per_epoch
             set_scale(network, linear_ramp(epoch, 0.0, config.ramp))
         batch, labels = draw(self.training, config, self.noise, step, images)
-        if config.precision == "bfloat16":
-            network = InBfloat16(network)
-        logits = logits_of(network(batch.to(self.device)))
+        logits = self._logits(network, batch)
         return {"total": self.function(logits, labels.to(self.device))}
+
+    def _logits(self, network: nn.Module, batch: Tensor) -> Tensor:
+        """The logits in float32; the network runs in the precision of the settings."""
+        low = self.config.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, low):
+            return logits_of(network(batch.to(self.device))).float()
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Loss, dice and mean IoU on held-out images; with noise, dice against noisy labels too."""
         losses, clean, noisy = [], [], []
         classes = self.training.pairs.num_classes
-        if self.config.precision == "bfloat16":
-            network = InBfloat16(network)
         for index in range(len(self.held_out)):
             image, labels = self.held_out.read(index)
-            batch = torch.from_numpy(image)[None].to(self.device)
-            logits = logits_of(network(batch)).float()
+            logits = self._logits(network, torch.from_numpy(image)[None])
             target = torch.from_numpy(labels.astype(np.int64))[None].to(self.device)
             losses.append(float(self.function(logits, target)))
             predicted = logits[0].argmax(0).cpu().numpy()
@@ -155,12 +152,13 @@ class SegmentationTask:
         return ["total", "dice", "mean_iou", "noisy_dice", "score"]
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Write the network for `experiments.inverse_layers.load`."""
-        weights.save(network, path, dict(metadata))
+        """Write the network for `experiments.inverse_layers.load`.
 
-    def metadata(self) -> Mapping[str, Any]:
-        """The numbers of the classes in masks, and the names of training and held-out images."""
-        return describe(self.training.pairs, self.held_out.pairs)
+        The metadata also have the numbers of the classes in masks, and the names of training and
+        held-out images.
+        """
+        notes = describe(self.training.pairs, self.held_out.pairs)
+        weights.save(network, path, {**metadata, **notes})
 
     def hint(self, network: nn.Module) -> str:
         """How much the layers amplify, if it is too much."""

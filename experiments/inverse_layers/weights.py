@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from steepest.learning.training.weight_files import Registry
 
-NETWORKS = {
-    "segmentation-unet": "unet:SegmentationUNet",
-    "deeplabv3+": "external:DeepLabV3Plus",
-    "hrnet": "external:HRNet",
-}
-"""``"module:class"`` in this package, by the name in weight files."""
+from .external import DeepLabV3Plus, HRNet
+from .unet import SegmentationUNet
 
-REGISTRY = Registry(NETWORKS, __name__.rpartition(".")[0])
+NETWORKS = {"segmentation-unet": SegmentationUNet, "deeplabv3+": DeepLabV3Plus, "hrnet": HRNet}
+"""The classes by their names in weight files."""
+
+REGISTRY = Registry(NETWORKS)
 
 save = REGISTRY.save
 load = REGISTRY.load

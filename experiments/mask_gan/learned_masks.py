@@ -12,8 +12,9 @@ import numpy as np
 from benchmarks.crops import Fill, Method
 from steepest.core.errors import InputError
 from steepest.inpainting import masks
-from steepest.learning.masks import fill, load, propose_mask
-from steepest.learning.masks.weights import REGISTRY
+
+from . import fill, load, propose_mask
+from .weights import REGISTRY
 
 
 def training_of(path: Path) -> dict[str, Any]:

@@ -71,8 +71,7 @@ def classical(image: np.ndarray, scores: Scores) -> None:
 
 def learned(paths: list[Path], images: list[np.ndarray], scores: Scores) -> None:
     """Measure networks on their kind of mask: random masks, or their own (columns "own")."""
-    from steepest.learning.masks import propose_mask
-
+    from . import propose_mask
     from .learned_masks import filler, networks_of
 
     for mode, networks in networks_of(paths).items():

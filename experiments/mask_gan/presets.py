@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from steepest.learning.masks.config import MaskTrainingConfig
+from .config import MaskTrainingConfig
 
 _PAPER = MaskTrainingConfig()
 

@@ -12,7 +12,8 @@ from benchmarks.crops import crops
 from benchmarks.tables import line, write
 from steepest.cli.outcome import OK
 from steepest.inpainting import masks, reconstruct
-from steepest.learning import masks as networks
+
+from . import fill, load, propose_mask
 
 HELP = "networks at several sizes, and kinds of binarisation (Table 1)"
 USAGE = "FOLDER WEIGHTS [WEIGHTS ...] [--count N] [--sides N ...] [-o FILE]"
@@ -35,7 +36,7 @@ def filled(network: Any, image: np.ndarray, mask: np.ndarray) -> float:
     """MAE of the network's own inpainting; NaN if it has no generator."""
     if network.generator is None:
         return float("nan")
-    ours = networks.fill(network, image, mask, channel_axis=-1)
+    ours = fill(network, image, mask, channel_axis=-1)
     return float(np.abs(ours.astype(float) - image).mean())
 
 
@@ -43,8 +44,8 @@ def row(network: Any, images: list[np.ndarray], density: float) -> list[float]:
     """The density as binarised, then errors in the order of `HEAD` (NaN without a generator)."""
     found = []
     for image in images:
-        own = networks.propose_mask(network, image, channel_axis=-1)
-        ranked = networks.propose_mask(network, image, density, channel_axis=-1)
+        own = propose_mask(network, image, channel_axis=-1)
+        ranked = propose_mask(network, image, density, channel_axis=-1)
         compared = [
             ranked,
             masks.random(image, density, channel_axis=-1, rng=0),
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and write the table."""
     rows = []
     for path in arguments.weights:
-        network, (name, density) = networks.load(path), name_of(path)
+        network, (name, density) = load(path), name_of(path)
         for side in arguments.sides:
             images = [image for _, image in crops(arguments.folder, arguments.count, side)]
             rounded, *errors = row(network, images, density)

@@ -34,7 +34,7 @@ def load_method(spec: str, device: str = "cpu") -> Learned:
     """
     from steepest.learning import load
     from steepest.learning.flows.weights import REGISTRY
-    from steepest.learning.training.device import usable_device
+    from steepest.learning.training.distributed import usable_device
 
     name, given = split_spec(spec)
     module = load(name, map_location=usable_device(device))

@@ -36,6 +36,7 @@ from experiments.inverse_layers.weights import REGISTRY  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import InverseHeat  # noqa: E402
 from steepest.learning.training import Team  # noqa: E402
+from steepest.learning.training.loop import make_network  # noqa: E402
 
 ALONE = Team(0, 1, torch.device("cpu"))
 DEEPLAB = ("deeplabv3+", {"encoder": "mobilenet_v2", "decoder_channels": 8})
@@ -87,7 +88,7 @@ def test_one_training_step(
     options = {**options, "dropout": 0.0} if name == "deeplabv3+" else options
     config = configuration(streets, name, options)
     task = make_task(config, ALONE, open_split(config))
-    network = task.make_network(ALONE.device, begin=True).train()
+    network = make_network(task, config, ALONE.device, begin=True).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     images, labels = draw(task.training, config, task.noise, 0, range(config.batch))
     assert bool((labels == IGNORE).any())

@@ -22,6 +22,7 @@ from experiments.inverse_layers import (  # noqa: E402
     confusion,
     fit_size,
     load,
+    make_layer,
     open_pairs,
     predict,
     scores,
@@ -30,11 +31,13 @@ from experiments.inverse_layers import (  # noqa: E402
 )
 from experiments.inverse_layers.batches import Samples, draw  # noqa: E402
 from experiments.inverse_layers.losses import cross_entropy  # noqa: E402
+from experiments.inverse_layers.presets import PRESETS  # noqa: E402
 from experiments.inverse_layers.task import SegmentationTask, make_task, open_split  # noqa: E402
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.layers import InverseHeat, StabilityWarning, inverse_layers  # noqa: E402
 from steepest.learning.training import Team  # noqa: E402
 from steepest.learning.training.log import read_log  # noqa: E402
+from steepest.learning.training.loop import make_network  # noqa: E402
 
 ALONE = Team(0, 1, torch.device("cpu"))
 CELLS = SegmentationConfig(
@@ -67,9 +70,13 @@ def task_of(**settings: Any) -> SegmentationTask:
     return make_task(replace(config, images=len(pairs[0])), ALONE, pairs)
 
 
+def trained(task: SegmentationTask) -> Any:
+    return make_network(task, task.config, ALONE.device, begin=True)
+
+
 def rehearse(**settings: Any) -> None:
     task = task_of(**settings)
-    task.rehearse(task.make_network(ALONE.device, begin=True))
+    task.rehearse(trained(task))
 
 
 def history(folder: str) -> list[dict[str, float]]:
@@ -161,14 +168,14 @@ def test_fewer_training_images_leave_the_held_out_ones() -> None:
 
 def test_loss_sees_the_layer_and_weights_do_not() -> None:
     task = task_of(layer=HEAT)
-    network = task.make_network(ALONE.device, begin=True).train()
+    network = trained(task).train()
     images, labels = draw(task.training, task.config, task.noise, 0, range(2))
     found = task.loss(network, 0, 0, range(2))["total"].detach()
     logits = network.network(images).detach()
     assert torch.equal(found, cross_entropy(InverseHeat(20, 0.025)(logits), labels))
     assert abs(float(found - cross_entropy(logits, labels))) > 1e-4
     assert torch.equal(network.eval()(images), logits)
-    plain = task_of().make_network(ALONE.device, begin=True)
+    plain = trained(task_of())
     assert list(network.state_dict()) == list(plain.state_dict())
     for name, value in plain.state_dict().items():  # the same beginning with and without
         assert torch.equal(network.state_dict()[name], value)
@@ -187,9 +194,20 @@ def test_layer_changes_the_training_only() -> None:
     assert np.array_equal(predict(load("layered/weights"), image), predict(layered.network, image))
 
 
+def test_presets_are_the_layers_of_the_paper() -> None:
+    table = {"wbc": 20, "dsb": 30, "deeplabv3+": 35, "hrnetv2-w48": 30}  # Table 1 of the paper
+    assert len(PRESETS) == 2 * len(table) + 1
+    for name, steps in table.items():
+        for kind, dt in (("paper", 0.1), ("code", 0.025)):
+            layer = make_layer({"preset": f"{kind}-{name}"})
+            assert (layer.steps, layer.dt, layer.max_gain) == (steps, dt, None)
+            assert layer.boundary == "zero"
+    assert make_layer({"preset": "default"}).gain(3) <= 100
+
+
 def test_unstable_layer_is_refused_before_anything_is_written() -> None:
     words = (
-        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100 with stencil=False, "
+        r"steps=20, dt=0\.1 amplifies up to 1\.3e\+05 .* Set max_gain=100, "
         r"or dt <= 0\.073 with these 20 steps, or steps <= 15 with this dt; or gain_limit=None"
     )
     with pytest.raises(InputError, match=words):
@@ -235,7 +253,7 @@ def test_divergence_names_the_layer() -> None:
 @pytest.mark.parametrize("ramp", [0.0, 0.5, 2.0])
 def test_ramp(ramp: float) -> None:
     task = task_of(layer=HEAT, ramp=ramp)
-    network = task.make_network(ALONE.device, begin=True).train()
+    network = trained(task).train()
     (layer,) = inverse_layers(network)
     assert task.config.num_steps == 4
     for step in range(4):
@@ -362,7 +380,7 @@ def test_nothing_to_measure_dice_on_is_refused() -> None:
         ({"layer": {"steps": 3}}, "'heat' needs dt; its arguments are steps, dt"),
         ({"layer": {**HEAT, "eps": 1}}, "'heat' has no eps"),
         ({"layer": {**UNSTABLE, "steps": 3}}, "preset='paper-wbc' cannot be combined with steps"),
-        ({"layer": {"preset": "mine"}}, "name='mine'; allowed is one of default"),
+        ({"layer": {"preset": "mine"}}, "preset='mine'; allowed is one of default"),
         ({"loss": "dice"}, "loss='dice'; allowed are cross-entropy"),
         ({"network_config": {"width": 3}}, "no arguments width"),
         ({"noise": {"kind": "salt"}}, "kind='salt'; allowed are none"),

@@ -12,12 +12,11 @@ pytest.importorskip("safetensors")
 pytest.importorskip("skimage")
 
 from cases.terminal import refusal
-from experiments.mask_gan import operators, sizes
+from experiments.mask_gan import MaskGAN, operators, save, sizes
 from experiments.mask_gan.__main__ import main
 from experiments.mask_gan.learned_masks import choosers
 from experiments.mask_gan.presets import PRESETS
 from steepest.io import sample, write_image
-from steepest.learning.masks import MaskGAN, save
 
 
 def test_the_presets_are_the_papers() -> None:

@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from steepest.learning.flows.training.config import TrainingConfig
+from steepest.learning.flows.training.presets import PRESETS
+
 from . import training
 from .extras import need_torch
 from .options import add_reporting, count
@@ -43,7 +46,6 @@ examples:
 Use the weights with steepest.learning.load("runs/unet/weights.safetensors").
 """
 OBJECTIVES = ("paper", "report", "gap", "distillation")
-PRESETS = ("paper", "paper-short", "report", "gap", "smoke")
 NETWORKS = ("semi-resnet", "unet", "lgd", "mean-flux")
 
 _SETTINGS = {  # option: setting of TrainingConfig
@@ -128,17 +130,14 @@ def run(arguments: argparse.Namespace) -> int:
     return training.run(subject, _config(arguments), arguments)
 
 
-def _config(arguments: argparse.Namespace) -> Any:
+def _config(arguments: argparse.Namespace) -> TrainingConfig:
     """Return the preset, or the configuration to resume, updated with the given options."""
-    from steepest.learning.flows.training import PRESETS as RECIPES
-    from steepest.learning.flows.training import TrainingConfig
-
     if arguments.resume and not arguments.preset:
         begun = "with --preset one is begun"
         base = training.stored(Path(arguments.output), TrainingConfig, begun)
     else:
         default = "gap" if arguments.network == "mean-flux" else "paper"
-        base = RECIPES[arguments.preset or default]
+        base = PRESETS[arguments.preset or default]
     return replace(base, **training.given(arguments, _SETTINGS))
 
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -33,7 +33,7 @@ def _words(step: Any) -> str:
 @contextmanager
 def progress(
     label: str, *, enabled: bool = True, then: str = "finishing", hint: str = ""
-) -> Iterator[Callable[[Any], None] | None]:
+) -> Iterator[Line | None]:
     """Provide a callback for ``on_step`` that draws a progress line on stderr.
 
     The callback is None if ``enabled`` is False or stderr is not a terminal. It accepts the reports
@@ -46,7 +46,7 @@ def progress(
     if not enabled or not sys.stderr.isatty():
         yield None
         return
-    line, done = _Line(label, then, hint), threading.Event()
+    line, done = Line(label, then, hint), threading.Event()
 
     def tick() -> None:
         while not done.wait(_TICK):
@@ -56,20 +56,21 @@ def progress(
     clock.start()
     try:
         with _told_of_compiling(line):
-            yield line.report
+            yield line
     finally:
         done.set()
         clock.join()
         line.wipe()
 
 
-class _Line:
-    """The state of a computation, shown in one line."""
+class Line:
+    """The state of a computation, shown in one line; call it with every report."""
 
     def __init__(self, label: str, then: str, hint: str) -> None:
         self.compiling = 0  # number of nested functions being compiled
         self._label, self._then, self._hint = label, then, hint
         self._begun, self._step, self._width = monotonic(), None, 0
+        self._lock = threading.RLock()  # the clock draws from another thread
         self._enter("", 0)
 
     def _enter(self, stage: str, before: int) -> None:
@@ -78,10 +79,12 @@ class _Line:
         self._changed = monotonic()  # the time of the last step
         self._seen: deque[tuple[float, int]] = deque([(self._changed, 0)], maxlen=20)
 
-    def report(self, step: Any) -> None:
-        """Store a report; this is the callback for ``on_step``."""
+    def __call__(self, step: Any) -> None:
+        """Store a report."""
         stage, last = getattr(step, "stage", ""), self._step
-        if last is not None and step.step <= last.step:  # the reports are about another page
+        if last is None and not stage:  # a resumed training does not begin with step 1
+            self._seen[0] = (self._begun, step.step - 1)
+        elif last is not None and step.step <= last.step:  # the reports are about another page
             self._enter(stage, 0)
         elif stage != self._stage:
             self._enter(stage, step.step - 1)
@@ -119,14 +122,21 @@ class _Line:
         if done > before:
             left = max((now - then) / (done - before), now - self._changed) * (total - done)
         share = f"{self._stage} {100 * done // total} %".strip()
-        return f"{share}, {done}/{total}, {_words(step)}", left
+        return f"{share}, {done}/{total}, {_words(step)}".removesuffix(", "), left
+
+    def say(self, words: str) -> None:
+        """Print a line on stdout, above this one."""
+        with self._lock:
+            self.wipe()
+            print(words, flush=True)
 
     def _write(self, words: str, time: str) -> None:
         room = max(shutil.get_terminal_size().columns - 1 - len(time), 10)
         text = (words if len(words) <= room else f"{words[: room - 3]}...") + time
-        sys.stderr.write("\r" + text.ljust(self._width))
-        sys.stderr.flush()
-        self._width = len(text)
+        with self._lock:
+            sys.stderr.write("\r" + text.ljust(self._width))
+            sys.stderr.flush()
+            self._width = len(text)
 
     def wipe(self) -> None:
         """Erase the line from the terminal."""
@@ -144,7 +154,7 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def _told_of_compiling(line: _Line) -> Iterator[None]:
+def _told_of_compiling(line: Line) -> Iterator[None]:
     """Notify the line when numba compiles a function, that is, when its cache does not hold it."""
     from numba.core import event
 

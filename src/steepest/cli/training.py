@@ -22,6 +22,7 @@ from steepest.learning.training.recipe import Recipe
 from .certificates import finite
 from .options import count, from_zero, number, positive
 from .outcome import INTERRUPTED, OK, say_interrupted
+from .progress import progress
 
 Callback = Callable[[Any], None]
 
@@ -174,36 +175,21 @@ def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
 def _display(
     subject: Subject, config: Any, quiet: bool
 ) -> Iterator[tuple[Callback | None, Callback | None]]:
-    """Provide callbacks that print a line per epoch on stdout and draw a bar on stderr.
+    """Provide callbacks that print a line per epoch on stdout and show progress on stderr."""
+    with progress("training", enabled=not quiet) as line:
 
-    The bar is drawn only if stderr is a terminal.
-    """
-    if quiet:
-        yield None, None
-        return
-    from tqdm import tqdm
+        def on_epoch(moment: Any) -> None:
+            row = moment.row
+            words = [f"epoch {moment.epoch}/{config.epochs}", f"loss {row['total']:.4g}"]
+            if not math.isnan(row.get("validation_score", math.nan)):
+                words += subject.measures(row, config)
+            text = "  ".join([*words, f"{row['seconds']:.0f} s"])
+            if line is None:
+                print(text, flush=True)
+            else:
+                line.say(text)
 
-    hidden = not sys.stderr.isatty()
-    bar: Any = tqdm(leave=False, disable=hidden, unit="step")
-
-    def on_step(moment: Any) -> None:
-        if not bar.n:
-            bar.reset(moment.num_steps)
-            bar.initial = moment.step - 1
-        bar.update(moment.step - bar.n)
-
-    def on_epoch(moment: Any) -> None:
-        row = moment.row
-        words = [f"epoch {moment.epoch}/{config.epochs}", f"loss {row['total']:.4g}"]
-        if not math.isnan(row.get("validation_score", math.nan)):
-            words += subject.measures(row, config)
-        tqdm.write("  ".join([*words, f"{row['seconds']:.0f} s"]), file=sys.stdout)
-        sys.stdout.flush()
-
-    try:
-        yield on_epoch, None if hidden else on_step
-    finally:
-        bar.close()
+        yield None if quiet else on_epoch, line
 
 
 @contextmanager

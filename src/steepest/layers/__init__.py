@@ -25,8 +25,6 @@ _WHERE = {
     "ManifoldDiffusion": "manifold_diffusion",
     "pixel_edges": "manifold_diffusion",
     "TangentMLP": "tangent_mlp",
-    "HEAT_PRESETS": "presets",
-    "heat_preset": "presets",
     "TrainingOnly": "training_only",
     "with_inverse_evolution": "network",
     "InverseEvolutionNetwork": "network",

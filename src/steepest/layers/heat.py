@@ -1,12 +1,13 @@
-"""Inverse heat diffusion: one spectral multiplier for all steps, or one stencil per step."""
+"""Inverse heat diffusion: one spectral multiplier for all steps."""
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
-from ..core.errors import InputError
-from ..core.numbers import check_count, check_flag
-from ..grid.differences import check_boundary, laplacian
+from ..core.numbers import check_count
+from ..grid.differences import check_boundary
 from .base import InverseLayer, space_axes
 from .basis import change_basis, laplace_basis
 from .stability import DEFAULT_LIMIT
@@ -41,9 +42,6 @@ class InverseHeat(InverseLayer):
         Cap on the total gain of all steps, between 1 and 1e30. Here it changes the layer; all
         other layers only warn above their ``max_gain``. None: no cap. The first call in training
         mode then issues a `StabilityWarning` if `gain` is above 1e4.
-    stencil : bool
-        Apply the stencil ``steps`` times instead, as the paper does. This is slower and cannot cap
-        the gain.
     spatial_ndim : 1, 2, 3 or None
         The number of spatial axes: 1 for signals ``(N, C, length)``. None: 2 or 3.
 
@@ -51,8 +49,7 @@ class InverseHeat(InverseLayer):
     ------
     InputError
         If an argument is out of range. When the layer is called: if the input is not a
-        floating-point tensor ``(N, C, *space)``, or if ``stencil=True`` and the gain would exceed
-        ``max_gain``.
+        floating-point tensor ``(N, C, *space)``.
 
     Notes
     -----
@@ -74,12 +71,10 @@ class InverseHeat(InverseLayer):
         boundary: str = "neumann",
         max_gain: float | None = 100.0,
         *,
-        stencil: bool = False,
         spatial_ndim: int | None = None,
     ) -> None:
         super().__init__(steps, dt, max_gain, spatial_ndim)
         self.boundary = check_boundary(boundary)
-        self.stencil = check_flag(stencil, "stencil")
 
     def gain(self, spatial_ndim: int = 2) -> float:
         """The largest gain at full strength: ``min((1 + 4 d dt)^steps, max_gain)``.
@@ -87,7 +82,11 @@ class InverseHeat(InverseLayer):
         This is the gain of a checkerboard, which "periodic" with even sizes attains. Otherwise it
         is the limit for large images; small images have less. Infinite beyond the range of floats.
         """
-        uncapped = self._uncapped(check_count(spatial_ndim, "spatial_ndim"))
+        highest = 4 * check_count(spatial_ndim, "spatial_ndim")
+        try:
+            uncapped = float((1 + highest * self.dt) ** self.steps)
+        except OverflowError:
+            uncapped = math.inf
         return uncapped if self.max_gain is None else min(uncapped, self.max_gain)
 
     def gain_at(self, u: Tensor) -> float:
@@ -101,20 +100,11 @@ class InverseHeat(InverseLayer):
 
     @property
     def cap(self) -> str:
-        """The arguments to set to cap the gain, for messages."""
-        return "max_gain=100 with stencil=False" if self.stencil else "max_gain=100"
+        """The argument to set to cap the gain, for messages."""
+        return "max_gain=100"
 
     def advance(self, u: Tensor, length: Tensor) -> Tensor:
-        """Take all steps by one multiplier, or with ``stencil=True`` one after the other."""
-        if not self.stencil:
-            return u + self._change(u, length)
-        self._refuse_cap(u.ndim - 2)
-        for _ in range(self.steps):
-            u = u - length * laplacian(u, space_axes(u), self.boundary)
-        return u
-
-    def _change(self, u: Tensor, length: Tensor) -> Tensor:
-        """``B^T (m - 1) B u``."""
+        """Take all steps by one multiplier: ``u + B^T (m - 1) B u``."""
         bases, total = [], u.new_zeros(())
         for axis in space_axes(u):
             basis, eigenvalues = laplace_basis(u.shape[axis], self.boundary, u.dtype, u.device)
@@ -129,25 +119,8 @@ class InverseHeat(InverseLayer):
         coefficients = excess * coefficients
         for axis, basis in zip(space_axes(u), bases, strict=True):
             coefficients = change_basis(coefficients, basis.T, axis)
-        return coefficients
-
-    def _uncapped(self, dimension: int) -> float:
-        """``(1 + 4 d dt)^steps``."""
-        try:
-            return float((1 + 4 * dimension * self.dt) ** self.steps)
-        except OverflowError:
-            return float("inf")
-
-    def _refuse_cap(self, dimension: int) -> None:
-        uncapped = self._uncapped(dimension)
-        if self.max_gain is not None and uncapped > self.max_gain:
-            raise InputError(
-                f"stencil=True cannot cap the gain: {self.steps} steps of {self.dt:g} in "
-                f"{dimension}-D amplify up to {uncapped:.2g} times, more than "
-                f"max_gain={self.max_gain:g}; allowed is max_gain=None or stencil=False"
-            )
+        return u + coefficients
 
     def extra_repr(self) -> str:
         """The arguments."""
-        form = ", stencil=True" if self.stencil else ""
-        return f"{super().extra_repr()}, boundary={self.boundary!r}{form}"
+        return f"{super().extra_repr()}, boundary={self.boundary!r}"

@@ -7,7 +7,7 @@ Points are (..., *point_shape). A tangent vector at x is an array that only the 
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,21 +20,7 @@ from ..manifold.symmetry import multiplied
 _SERIES = 1e-2  # squared angle below which power series replace quotients
 
 
-class TensorGeometry(Protocol):
-    """What a layer needs of a manifold; ``dims`` is the number of axes of a tangent vector."""
-
-    dims: int
-
-    def log(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the tangent vector at ``x`` whose exponential is ``y``."""
-        ...
-
-    def exp(self, x: Tensor, v: Tensor) -> Tensor:
-        """Return the point where the geodesic of ``v`` is at time 1."""
-        ...
-
-
-def geometry_of(manifold: Any) -> TensorGeometry:
+def geometry_of(manifold: Any) -> Flat:
     """Return the functions for a manifold.
 
     Raises
@@ -59,20 +45,27 @@ def check_features(features: Tensor, manifold: Any, channels: int) -> None:
         raise InputError(f"features of {features.dtype}; allowed are float32 and float64")
 
 
-class _Flat:
+class Flat:
+    """Euclidean space, and what other manifolds replace.
+
+    ``dims`` is the number of axes of a tangent vector.
+    """
+
     dims = 1
 
     def __init__(self, manifold: Any) -> None:
         del manifold
 
     def log(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the tangent vector at ``x`` whose exponential is ``y``."""
         return y - x
 
     def exp(self, x: Tensor, v: Tensor) -> Tensor:
+        """Return the point where the geodesic of ``v`` is at time 1."""
         return x + v
 
 
-class _Phases(_Flat):
+class _Phases(Flat):
     dims = 0
 
     def log(self, x: Tensor, y: Tensor) -> Tensor:
@@ -82,7 +75,7 @@ class _Phases(_Flat):
         return _wrapped(x + v)
 
 
-class _Directions(_Flat):
+class _Directions(Flat):
     def log(self, x: Tensor, y: Tensor) -> Tensor:
         quarter = ((y - x) ** 2).sum(-1, keepdim=True) / 4  # sin(angle / 2)^2
         return _angle_by_sine(quarter) * (y - x + 2 * quarter * x)
@@ -109,7 +102,7 @@ class _Orientations(_Directions):
         return super().log(x, sign * (matrices[nearest] @ y[..., None])[..., 0])
 
 
-class _Tensors(_Flat):
+class _Tensors(Flat):
     dims = 2
 
     def __init__(self, manifold: SPD) -> None:
@@ -132,7 +125,7 @@ class _Tensors(_Flat):
 
 _KINDS: dict[type, Any] = {
     Circle: _Phases,
-    Euclidean: _Flat,
+    Euclidean: Flat,
     Rotations: _Orientations,
     Sphere: _Directions,
     SPD: _Tensors,

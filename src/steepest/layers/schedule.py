@@ -11,10 +11,8 @@ from .hooks import inverse_layers
 from .training_only import check_module
 
 
-def linear_ramp(
-    step: float, begin: float, end: float, *, first: float = 0.0, last: float = 1.0
-) -> float:
-    """``first`` up to step ``begin``, ``last`` from step ``end`` on, linear in between.
+def linear_ramp(step: float, begin: float, end: float) -> float:
+    """0 up to step ``begin``, 1 from step ``end`` on, linear in between.
 
     Count in steps, epochs or fractions of the training; with ``begin == end`` the value jumps.
     Together with `set_scale`, the ramp makes ``dt * steps`` grow during training:
@@ -24,19 +22,15 @@ def linear_ramp(
     Raises
     ------
     InputError
-        If ``end < begin``, ``first`` or ``last`` is not between 0 and 1, or a number is not
-        finite.
+        If ``end < begin``, or a number is not finite.
     """
     step = check_real(step, "step")
     begin, end = check_real(begin, "begin"), check_real(end, "end")
     if end < begin:
         raise InputError(f"begin={begin}, end={end}; allowed is begin <= end")
-    first, last = check_number(first, "first", most=1), check_number(last, "last", most=1)
     if step >= end:
-        return last
-    if step <= begin:
-        return first
-    return first + (last - first) * (step - begin) / (end - begin)
+        return 1.0
+    return 0.0 if step <= begin else (step - begin) / (end - begin)
 
 
 def set_scale(network: nn.Module, scale: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from torch import Tensor
 from ..core.errors import InputError
 from ..core.numbers import check_count
 from .forward_mode import jvp
+
+if TYPE_CHECKING:
+    from .base import InverseLayer
 
 DEFAULT_LIMIT = 1e4
 """Default gain above which a layer warns: float32 then leaves two or three correct digits."""
@@ -25,7 +28,6 @@ def estimate_gain(
     layer: Callable[[Tensor], Tensor],
     u: Tensor,
     num_iter: int = 20,
-    generator: torch.Generator | None = None,
 ) -> float:
     """The largest singular value of the Jacobian of ``layer`` at ``u``, by power iteration.
 
@@ -42,8 +44,6 @@ def estimate_gain(
         A nonlinear layer can amplify more elsewhere: use values as large as in the training.
     num_iter : int
         Number of iterations, positive.
-    generator : torch.Generator, optional
-        Generator of the first direction; by default a new one with a fixed seed.
 
     Returns
     -------
@@ -53,8 +53,8 @@ def estimate_gain(
     Raises
     ------
     InputError
-        If ``num_iter`` is not positive, ``layer`` is not callable, ``u`` is not a floating-point
-        tensor or ``generator`` is not a torch.Generator.
+        If ``num_iter`` is not positive, ``layer`` is not callable, or ``u`` is not a
+        floating-point tensor.
     RuntimeError
         Raised by torch if the layer lacks a forward-mode or reverse-mode derivative, or where
         ``torch.func`` does not work: under ``vmap`` or activation checkpointing.
@@ -74,14 +74,10 @@ def estimate_gain(
         raise InputError(f"layer={layer!r}; allowed is a callable u -> L(u)")
     if not isinstance(u, Tensor) or not u.is_floating_point():
         raise InputError(f"u={type(u).__name__}; allowed is a tensor in floating point")
-    if not isinstance(generator, torch.Generator | None):
-        raise InputError(f"generator={generator!r}; allowed is a torch.Generator or None")
     evolve = getattr(layer, "evolve", layer)  # not forward, which may be the caller
     u = u.detach().float() if u.dtype in (torch.float16, torch.bfloat16) else u.detach()
-    if generator is None:
-        generator = torch.Generator().manual_seed(0)
-    start = torch.randn(u.shape, generator=generator, dtype=u.dtype, device=generator.device)
-    direction = _unit(start.to(u.device))
+    fixed = torch.Generator().manual_seed(0)
+    direction = _unit(torch.randn(u.shape, generator=fixed, dtype=u.dtype).to(u.device))
     return _power_iteration(evolve, u, direction, num_iter)
 
 
@@ -114,18 +110,7 @@ def longest_step(gain: float, limit: float, steps: int, dt: float) -> float:
     return math.expm1(math.log(limit) / steps) / rate
 
 
-class Stepped(Protocol):
-    """The attributes of a layer that `advice` reads."""
-
-    steps: int
-    dt: float
-
-    @property
-    def cap(self) -> str:
-        """The argument to set to bound the gain; empty if there is none."""
-
-
-def advice(layer: Stepped, gain: float, limit: float, spatial_ndim: int, skip: str) -> str:
+def advice(layer: InverseLayer, gain: float, limit: float, spatial_ndim: int, skip: str) -> str:
     """A message that says how much the layer amplifies and what to set instead.
 
     ``skip`` says how to accept the gain; it is left out if the gain can be capped.
@@ -149,7 +134,7 @@ def advice(layer: Stepped, gain: float, limit: float, spatial_ndim: int, skip: s
     )
 
 
-def overflow(layer: Stepped, u: Tensor, result: Tensor) -> str:
+def overflow(layer: InverseLayer, u: Tensor, result: Tensor) -> str:
     """A message that says that the layer made finite values infinite, and what to set instead."""
     remedies = [layer.cap] if layer.cap else []
     remedies += ["a smaller dt or fewer steps", "scale its inputs down"]

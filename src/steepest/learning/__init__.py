@@ -1,4 +1,4 @@
-"""Networks that learn flows and masks, and their training (needs the ``torch`` extra).
+"""Networks that learn flows, and their training (needs the ``torch`` extra).
 
 >>> import torch
 >>> from steepest import learning
@@ -30,7 +30,7 @@ _WHERE = {
     "paper_loss": "flows.losses",
     "report_loss": "flows.losses",
 }
-_MODULES = ("flows", "masks", "training")
+_MODULES = ("flows", "training")
 
 __all__ = [*_WHERE, *_MODULES]
 

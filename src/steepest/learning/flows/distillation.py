@@ -11,13 +11,11 @@ from ...flows.flow import tv_flow
 _ACCURACY = 55.0  # guaranteed PSNR of the teacher in dB; its true error is far smaller
 
 
-def distillation_loss(
-    network: torch.nn.Module, u0: Tensor, t: Tensor, generator: torch.Generator | None = None
-) -> dict[str, Tensor]:
+def distillation_loss(network: torch.nn.Module, u0: Tensor, t: Tensor) -> dict[str, Tensor]:
     """Mean of ``||u - u*(t)|| / sqrt(pixels)`` over the batch; `steepest.tv_flow` gives ``u*``.
 
     This is supervised training; no shipped network uses it. The solver runs on the CPU, one image
-    at a time, and takes about as long as the network's own step. ``generator`` is not used.
+    at a time, and takes about as long as the network's own step.
 
     Returns
     -------

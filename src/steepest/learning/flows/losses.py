@@ -124,7 +124,17 @@ def weighted_sum(
     return {"total": total, **{name: term.detach() for name, term in terms.items()}}
 
 
-def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict[str, Tensor]:
+def paper_loss(
+    network: Proposer,
+    u0: Tensor,
+    t: Tensor,
+    *,
+    alpha1: float = 1e-4,
+    alpha2: float = 1e-4,
+    eps: float = TV_EPS,
+    tv_term: str = "sum",
+    penalty: str = "squared",
+) -> dict[str, Tensor]:
     """The paper's loss, Eq. (12), of a network on a batch.
 
     ``mean (u_t - div phi)^2 + alpha1 mean_N (<v, div phi> + TV_eps(v))^2 + mean (|phi|^2 - 1)_+
@@ -172,27 +182,28 @@ def paper_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict
     both: Any = jvp(lambda times: network.propose(u0, times), (t,), (torch.ones_like(t),))
     (u, phi), (u_t, _) = both
     v = CONTRAST * u
-    return weighted_sum(v, u_t, phi, phi, initial_term(CONTRAST * u0, v, t), **weights)
+    return weighted_sum(
+        v, u_t, phi, phi, initial_term(CONTRAST * u0, v, t),
+        alpha1=alpha1, alpha2=alpha2, eps=eps, tv_term=tv_term, penalty=penalty,
+    )  # fmt: skip
 
 
-def report_loss(network: Proposer, u0: Tensor, t: Tensor, **weights: Any) -> dict[str, Tensor]:
+def report_loss(
+    network: Proposer,
+    u0: Tensor,
+    t: Tensor,
+    *,
+    alpha1: float = 1.0,
+    alpha2: float = 0.0,
+    eps: float = 0.0,
+    tv_term: str = "sum",
+    penalty: str = "squared",
+) -> dict[str, Tensor]:
     """The preliminary report's loss, Eq. (9): ``alpha1 = 1``, ``alpha2 = 0``, unsmoothed TV.
 
     Otherwise the same as `paper_loss`, with the same arguments. The report trains with it for 55
     epochs at a learning rate of 5e-4.
     """
-    return paper_loss(network, u0, t, **{"alpha1": 1.0, "alpha2": 0.0, "eps": 0.0, **weights})
-
-
-def paper_objective(
-    network: Proposer, u0: Tensor, t: Tensor, generator: Any = None, **weights: Any
-) -> dict[str, Tensor]:
-    """`paper_loss` as a training objective. It is not random: ``generator`` is not used."""
-    return paper_loss(network, u0, t, **weights)
-
-
-def report_objective(
-    network: Proposer, u0: Tensor, t: Tensor, generator: Any = None, **weights: Any
-) -> dict[str, Tensor]:
-    """`report_loss` as a training objective. It is not random: ``generator`` is not used."""
-    return report_loss(network, u0, t, **weights)
+    return paper_loss(
+        network, u0, t, alpha1=alpha1, alpha2=alpha2, eps=eps, tv_term=tv_term, penalty=penalty
+    )

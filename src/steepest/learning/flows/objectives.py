@@ -11,23 +11,25 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
 from typing import Any
 
+from torch import Generator, Tensor, nn
+
 from ...core.errors import InputError
+from ...core.numbers import check_choice
+from .distillation import distillation_loss
+from .losses import paper_loss, report_loss
+from .mean_flux_loss import gap_loss
 
-Objective = Callable[..., Mapping[str, Any]]
+Objective = Callable[[nn.Module, Tensor, Tensor, Generator], Mapping[str, Tensor]]
 
-OBJECTIVES: dict[str, str | Objective] = {
-    "paper": "losses:paper_objective",
-    "report": "losses:report_objective",
-    "gap": "mean_flux_loss:gap_loss",
-    "distillation": "distillation:distillation_loss",
+OBJECTIVES: dict[str, Callable[..., Mapping[str, Tensor]]] = {
+    "paper": paper_loss,
+    "report": report_loss,
+    "gap": gap_loss,
+    "distillation": distillation_loss,
 }
-"""``"module:function"`` of this package, or a function (to add an objective of your own)."""
-
-_TAKES_OPTIONS_OF = {"paper": "losses:weighted_sum", "report": "losses:weighted_sum"}
-"""The function that receives the options, where it is not the objective itself."""
+"""Functions ``(network, u0, t, [generator], **options)``; add your own here."""
 
 _NEEDS = {"paper": "propose", "report": "propose", "gap": "mean_flux", "distillation": "solve"}
 
@@ -37,25 +39,27 @@ def find_objective(name: str, options: Mapping[str, Any] | None = None) -> Objec
 
     ``name`` is "paper" (Eq. 12 of the paper), "report" (Eq. 9 of the preliminary report), "gap"
     (for mean-flux networks) or "distillation" (supervised by the solver). ``options`` are keyword
-    arguments passed to every call: ``alpha1``, ``alpha2``, ``eps``, ``tv_term`` and ``penalty`` of
-    `losses.paper_loss` for "paper" and "report", ``excess_weight`` of `mean_flux_loss.gap_loss` for
-    "gap". Their values are checked when the objective is called.
+    arguments of the function, whose values are checked when it is called.
 
     Raises `InputError` if the name is unknown, or the objective does not have one of the options.
     """
-    if name not in OBJECTIVES:
-        raise InputError(f"objective={name!r}; allowed are {', '.join(OBJECTIVES)}")
-    found = _function(OBJECTIVES[name])
-    if not options:
-        return found
-    allowed = _options(_function(_TAKES_OPTIONS_OF.get(name, found)))
-    unknown = [repr(option) for option in options if option not in allowed]
+    function = OBJECTIVES[check_choice(name, "objective", tuple(OBJECTIVES))]
+    parameters = inspect.signature(function).parameters
+    allowed = [
+        option
+        for option, parameter in parameters.items()
+        if parameter.default is not parameter.empty and option != "generator"
+    ]
+    unknown = [repr(option) for option in options or () if option not in allowed]
     if unknown:
         raise InputError(
             f"objective_options: objective {name!r} has no {', '.join(unknown)}; "
             f"allowed are {', '.join(allowed) or 'none'}"
         )
-    return partial(found, **options)
+    objective = partial(function, **(options or {}))
+    if "generator" in parameters:
+        return objective
+    return lambda network, u0, t, generator: objective(network, u0, t)
 
 
 def check_objective(name: str, network: object) -> None:
@@ -68,20 +72,3 @@ def check_objective(name: str, network: object) -> None:
     if method is not None and not hasattr(network, method):
         kind = type(network).__name__
         raise InputError(f"objective={name!r} needs a method {method}, which {kind} does not have")
-
-
-def _function(where: str | Objective) -> Objective:
-    if not isinstance(where, str):
-        return where
-    module, _, function = where.partition(":")
-    found: Objective = getattr(import_module(f".{module}", __package__), function)
-    return found
-
-
-def _options(function: Objective) -> list[str]:
-    """The names of the arguments that have a default, except the generator."""
-    return [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is not parameter.empty and name != "generator"
-    ]

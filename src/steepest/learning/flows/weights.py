@@ -10,16 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..training.weight_files import Registry
+from .lgd import LGD
+from .mean_flux import MeanFluxNet
+from .semi_resnet import SemiResNet
+from .unet import UNet
 
-NETWORKS = {
-    "semi-resnet": "semi_resnet:SemiResNet",
-    "unet": "unet:UNet",
-    "lgd": "lgd:LGD",
-    "mean-flux": "mean_flux:MeanFluxNet",
-}
-"""``"module:class"`` in this package, by the name in weight files and on the command line."""
+NETWORKS = {"semi-resnet": SemiResNet, "unet": UNet, "lgd": LGD, "mean-flux": MeanFluxNet}
+"""The classes by their names in weight files and on the command line."""
 
-REGISTRY = Registry(NETWORKS, __name__.rpartition(".")[0], Path(__file__).parent / "pretrained")
+REGISTRY = Registry(NETWORKS, Path(__file__).parent / "pretrained")
 
 save = REGISTRY.save
 load = REGISTRY.load

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import InputError
 
-Row = Mapping[str, float]
 NAME = "log.csv"
 
 
@@ -19,14 +18,11 @@ class Log:
     """``log.csv`` in ``folder``, truncated to its first ``size`` bytes, as of the checkpoint.
 
     All rows have the columns of the first row. NaN becomes an empty cell. Numbers are written with
-    enough digits to read back the same float.
-
-    Raises `InputError` if ``tensorboard`` is True but tensorboard is not installed.
+    enough digits to read back the same float. ``writer`` also logs them for TensorBoard.
     """
 
-    def __init__(self, folder: Path, size: int = 0, *, tensorboard: bool = False) -> None:
-        self._path = folder / NAME
-        self._writer = _summary_writer(folder) if tensorboard else None
+    def __init__(self, folder: Path, size: int = 0, writer: Any = None) -> None:
+        self._path, self._writer = folder / NAME, writer
         kept = self._path.read_bytes()[:size] if self._path.exists() else b""
         self._path.write_bytes(kept)
         self._columns = kept.decode().splitlines()[0].split(",") if kept else []
@@ -36,30 +32,45 @@ class Log:
         """The size of the file in bytes."""
         return self._path.stat().st_size
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Mapping[str, float]) -> None:
         """Append one row."""
-        text = io.StringIO()
-        if not self._columns:
-            self._columns = list(row)
-            text.write(",".join(self._columns) + "\n")
-        values = ["" if math.isnan(row[name]) else _text(row[name]) for name in self._columns]
-        text.write(",".join(values) + "\n")
-        with self._path.open("ab") as file:
-            file.write(text.getvalue().encode())
+        numbers = {k: v if isinstance(v, int) else float(v) for k, v in row.items()}
+        known = {name: value for name, value in numbers.items() if not math.isnan(value)}
+        with self._path.open("a", newline="") as file:
+            columns = self._columns or list(row)
+            table = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+            if not self._columns:
+                table.writeheader()
+            table.writerow(known)
+        self._columns = columns
         if self._writer is not None:
-            for name, value in row.items():
-                if not math.isnan(value):
-                    self._writer.add_scalar(name, value, int(row["epoch"]))
-
-    def close(self) -> None:
-        """Close the TensorBoard log."""
-        if self._writer is not None:
-            self._writer.close()
+            for name, value in known.items():
+                self._writer.add_scalar(name, value, int(row["epoch"]))
 
 
-def _text(value: float) -> str:
-    """Text that reads back as the same number; NumPy scalars are written like Python's."""
-    return repr(int(value) if isinstance(value, int) else float(value))
+@contextmanager
+def open_log(folder: Path, size: int = 0, *, tensorboard: bool = False) -> Iterator[Log]:
+    """Make the folder and open the log in it; after an error, remove what is new and empty.
+
+    Raises `InputError` if ``tensorboard`` is True but tensorboard is not installed.
+    """
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = None
+    try:
+        writer = _summary_writer(folder) if tensorboard else None
+        yield Log(folder, size, writer)
+    except BaseException:
+        log = folder / NAME
+        if new and log.is_file() and not log.stat().st_size:
+            log.unlink()
+        with suppress(OSError):  # something is in it
+            if new:
+                folder.rmdir()
+        raise
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

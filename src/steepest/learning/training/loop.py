@@ -5,23 +5,21 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+import torch
 from torch import nn
 
+from ...core.errors import NotConverged
 from ...core.progress import Callback, asks_to_stop, check_callback
-from .checkpoint import restore
+from .checkpoint import find_checkpoint, restore, save_checkpoint
 from .distributed import Team, team
-from .keeping import Setting, best_network, check_finite, store
 from .learner import Learner, count_parts, learning_rate, make_learner, take_step
-from .log import NAME as LOG_NAME
-from .log import Log, read_log
+from .log import Log, open_log, read_log
 from .recipe import Recipe
-from .resuming import find_checkpoint
 from .stopping import Stop, watch
 from .task import Task
 
@@ -81,15 +79,6 @@ class TrainingResult(Generic[R]):
     history: tuple[Mapping[str, float], ...]
 
 
-@dataclass(frozen=True)
-class _Output:
-    """The log and the callbacks, which belong to the first process only."""
-
-    log: Log
-    on_epoch: Callback | None
-    on_step: Callback | None
-
-
 def run_training(
     recipe: R,
     folder: str | os.PathLike[str],
@@ -144,25 +133,31 @@ def run_training(
     check_callback(on_step)
     folder = Path(folder)
     with team(recipe.device) as members, watch(recipe.max_minutes) as stop:
-        recipe = _share_batch(recipe, members)
+        parts = count_parts(recipe, members)
+        recipe = replace(recipe, batch=-(-recipe.batch // parts) * parts)
         document = find_checkpoint(folder, recipe, resume)
         task = make_task(recipe, members)
-        network = task.make_network(members.device, begin=document is None)
+        network = make_network(task, recipe, members.device, begin=document is None)
         task.rehearse(network)
-        setting = Setting(recipe, folder, members, task)
         learner = make_learner(network, recipe)
         if document is not None:
             restore(folder, document, learner)
-        size = document["log_bytes"] if document is not None else 0
+        training = _Training(recipe, folder, members, task, learner)
         members.wait()  # the first process must not write while others still read
-        stopped = _train(setting, learner, stop, size, (on_epoch, on_step))
+        if members.leads:
+            size = document["log_bytes"] if document is not None else 0
+            with open_log(folder, size, tensorboard=recipe.tensorboard) as log:
+                stopped = training.run(stop, log, on_epoch, on_step)
+                training.store(log.size)
+        else:
+            stopped = training.run(stop)
         members.wait()
         if stopped == "interrupted":
             raise KeyboardInterrupt
         return TrainingResult(
-            network=best_network(setting, learner),
+            network=training.best_network(),
             config=recipe,
-            path=setting.weights.with_suffix(".safetensors"),
+            path=folder / "weights.safetensors",
             stopped=stopped,
             step=learner.step,
             seconds=learner.seconds,
@@ -172,97 +167,145 @@ def run_training(
         )
 
 
-def _share_batch(recipe: R, members: Team) -> R:
-    """The recipe, its batch rounded up to one that the processes can share evenly."""
-    parts = count_parts(recipe, members)
-    return replace(recipe, batch=-(-recipe.batch // parts) * parts)
+def make_network(task: Task, recipe: Recipe, device: torch.device, *, begin: bool) -> nn.Module:
+    """The task's network on ``device``; the global random state is not changed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = task.build()
+    network = task.prepare(network, begin=begin)
+    if recipe.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.to(device)
 
 
-def _train(
-    setting: Setting,
-    learner: Learner,
-    stop: Stop,
-    log_bytes: int,
-    callbacks: tuple[Callback | None, Callback | None],
-) -> str:
-    """Run the training and return why it ended; only the first process writes files."""
-    if not setting.team.leads:
-        return _run(setting, learner, stop, None)
-    with (
-        _no_empty_folder(setting.folder),
-        closing(Log(setting.folder, log_bytes, tensorboard=setting.recipe.tensorboard)) as log,
-    ):
-        stopped = _run(setting, learner, stop, _Output(log, *callbacks))
-        store(setting, learner, log.size)
-    return stopped
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """A training in progress; only the first process has a log and writes files."""
 
+    recipe: Recipe
+    folder: Path
+    team: Team
+    task: Task
+    learner: Learner
 
-@contextmanager
-def _no_empty_folder(folder: Path) -> Iterator[None]:
-    """Make the folder; where nothing was stored in it before an error, remove it again."""
-    new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        log = folder / LOG_NAME
-        if new and log.is_file() and not log.stat().st_size:
-            log.unlink()
-        with suppress(OSError):  # something is in it
-            if new:
-                folder.rmdir()
-        raise
-
-
-def _run(setting: Setting, learner: Learner, stop: Stop, output: _Output | None) -> str:
-    """Take steps until the end or a request to stop; return why it ended."""
-    recipe, begun, stored = setting.recipe, time.monotonic() - learner.seconds, time.monotonic()
-    learner.network.train()
-    while learner.step < recipe.num_steps:
-        take_step(learner, setting.task, recipe, setting.team)
-        learner.seconds = time.monotonic() - begun
-        epoch_ends = learner.step % recipe.steps_per_epoch == 0
-        row = _end_epoch(setting, learner) if epoch_ends else {}
-        if output is not None:
-            stop.told |= _tell(output, learner.step, recipe, row)
-            minutes = (time.monotonic() - stored) / 60
-            often = recipe.checkpoint_minutes
-            if minutes >= often and (epoch_ends or often > 0):
-                store(setting, learner, output.log.size)
-                stored = time.monotonic()
-        reason = stop.reason(setting.team)
-        if reason and learner.step < recipe.num_steps:
-            return reason
-    return "finished"
-
-
-def _tell(output: _Output, step: int, recipe: Recipe, row: Mapping[str, float]) -> bool:
-    """Log the row of an epoch and call the callbacks; True if one of them asks to stop."""
-    moment = Moment(step, recipe.num_steps, -(-step // recipe.steps_per_epoch), row)
-    if row:
-        output.log.add(row)
-    stop = asks_to_stop(output.on_step, moment)
-    return (bool(row) and asks_to_stop(output.on_epoch, moment)) or stop
-
-
-def _end_epoch(setting: Setting, learner: Learner) -> dict[str, float]:
-    """The epoch's row of the log: means over the epoch, and the validation (NaN if not due).
-
-    Raises `NotConverged` if the loss or the weights are NaN or infinite.
-    """
-    check_finite(setting, learner)
-    recipe = setting.recipe
-    epoch = learner.step // recipe.steps_per_epoch
-    means = {name: float(value) / recipe.steps_per_epoch for name, value in learner.sums.items()}
-    learner.sums = {}
-    row: dict[str, float] = {"epoch": epoch, "step": learner.step}
-    row |= {"learning_rate": learning_rate(recipe, learner.step - 1), **means}
-    terms = [name for name in means if name != "gradient"]
-    found: Mapping[str, float] = dict.fromkeys(setting.task.validation_names(terms), math.nan)
-    if epoch % recipe.validate_every == 0 or learner.step == recipe.num_steps:
-        learner.candidate.eval()
-        found = setting.task.validate(learner.candidate)
+    def run(
+        self,
+        stop: Stop,
+        log: Log | None = None,
+        on_epoch: Callback | None = None,
+        on_step: Callback | None = None,
+    ) -> str:
+        """Take steps until the end or a request to stop; return why it ended."""
+        recipe, learner = self.recipe, self.learner
+        begun, stored = time.monotonic() - learner.seconds, time.monotonic()
         learner.network.train()
-        learner.keep_best(found["score"], epoch)
-    checked = {f"validation_{name}": value for name, value in found.items()}
-    return row | checked | {"seconds": learner.seconds}
+        while learner.step < recipe.num_steps:
+            take_step(learner, self.task, recipe, self.team)
+            learner.seconds = time.monotonic() - begun
+            epoch_ends = learner.step % recipe.steps_per_epoch == 0
+            row = self.end_epoch() if epoch_ends else {}
+            if log is not None:
+                epoch = -(-learner.step // recipe.steps_per_epoch)
+                moment = Moment(learner.step, recipe.num_steps, epoch, row)
+                if row:
+                    log.add(row)
+                stop.told |= asks_to_stop(on_step, moment)
+                stop.told |= bool(row) and asks_to_stop(on_epoch, moment)
+                minutes = (time.monotonic() - stored) / 60
+                often = recipe.checkpoint_minutes
+                if minutes >= often and (epoch_ends or often > 0):
+                    self.store(log.size)
+                    stored = time.monotonic()
+            reason = stop.reason(self.team)
+            if reason and learner.step < recipe.num_steps:
+                return reason
+        return "finished"
+
+    def end_epoch(self) -> dict[str, float]:
+        """The epoch's row of the log: means over the epoch, and the validation (NaN if not due).
+
+        Raises `NotConverged` if the loss or the weights are NaN or infinite.
+        """
+        self.check_finite()
+        recipe, learner = self.recipe, self.learner
+        epoch = learner.step // recipe.steps_per_epoch
+        means = {
+            name: float(value) / recipe.steps_per_epoch for name, value in learner.sums.items()
+        }
+        learner.sums = {}
+        row: dict[str, float] = {"epoch": epoch, "step": learner.step}
+        row |= {"learning_rate": learning_rate(recipe, learner.step - 1), **means}
+        terms = [name for name in means if name != "gradient"]
+        found: Mapping[str, float] = dict.fromkeys(self.task.validation_names(terms), math.nan)
+        if epoch % recipe.validate_every == 0 or learner.step == recipe.num_steps:
+            learner.candidate.eval()
+            found = self.task.validate(learner.candidate)
+            learner.network.train()
+            learner.keep_best(found["score"], epoch)
+        checked = {f"validation_{name}": value for name, value in found.items()}
+        return row | checked | {"seconds": learner.seconds}
+
+    def store(self, log_bytes: int) -> None:
+        """Save a checkpoint and the best network so far; there is none before the first validation.
+
+        Raises `NotConverged` if the loss or the weights are not finite. The last checkpoint is
+        kept.
+        """
+        self.check_finite()
+        save_checkpoint(self.folder, self.learner, self.recipe, log_bytes)
+        self.save_best()
+
+    def check_finite(self) -> None:
+        """Stop if the loss or the weights are NaN or infinite; first save the best weights so far.
+
+        Raises `NotConverged` if the loss of this epoch or the weights are not finite. The message
+        gives the task's hint, if it has one.
+        """
+        recipe, learner = self.recipe, self.learner
+        total = float(learner.sums.get("total", 0.0))
+        finite = all(bool(torch.isfinite(p).all()) for p in learner.network.parameters())
+        if math.isfinite(total) and finite:
+            return
+        if self.team.leads:
+            self.save_best()
+        what = "weights are not finite" if math.isfinite(total) else f"loss is {total}"
+        kept = "no weights had been validated before"
+        if learner.best:
+            kept = f"the best weights so far, from epoch {learner.best_epoch}, are in {self.folder}"
+        rate = f"try a smaller learning rate than {recipe.learning_rate:g}"
+        hint = self.task.hint(learner.network)
+        advice = "; ".join(text for text in (hint, rate, kept) if text)
+        epoch = -(-learner.step // recipe.steps_per_epoch)
+        raise NotConverged(f"the {what} in epoch {epoch}: {advice}")
+
+    def best_network(self) -> nn.Module:
+        """A copy of the best network so far (before the first validation, of the present one).
+
+        It is on the CPU and in evaluation mode.
+        """
+        network = self.task.build()
+        network.load_state_dict(self.learner.best or self.learner.candidate.state_dict())
+        return network.eval()
+
+    def save_best(self) -> None:
+        """Save the best network with the facts of its training, if anything was validated."""
+        if self.learner.best:
+            self.task.save(self.best_network(), self.folder / "weights", self.metadata())
+
+    def metadata(self) -> dict[str, Any]:
+        """The facts of the training that are saved with its weights."""
+        import steepest
+
+        device, learner = self.team.device, self.learner
+        return {
+            "steepest": steepest.__version__,
+            "torch": torch.__version__,
+            "training": self.recipe.as_json(),
+            "steps": learner.step,
+            "seconds": round(learner.seconds, 1),
+            "processes": self.team.size,
+            "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "best_epoch": learner.best_epoch,
+            "best_score": learner.best_score,
+        }

@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ from safetensors.torch import save as serialise_tensors
 from torch import Tensor, nn
 
 from ...core.errors import InputError
-from .device import usable_device
+from ...core.numbers import check_choice
+from .distributed import usable_device
 
 _LARGEST = 4096
 """The largest number of layers or channels allowed in a file."""
@@ -35,38 +35,25 @@ _DTYPES = (torch.bfloat16, torch.float32, torch.float64)
 class Registry:
     """The networks that weight files may contain.
 
-    ``networks`` maps the names in weight files to ``"module:class"`` in ``package``. Each class has
-    a method ``config()`` that returns its constructor arguments. ``shipped`` is the folder of
-    weights shipped under these names, if any. Packages offer `load` and `save` as functions.
+    ``networks`` maps the names in weight files to classes. Each class has a method ``config()``
+    that returns its constructor arguments. ``shipped`` is the folder of weights shipped under these
+    names, if any. Packages offer `load` and `save` as functions.
     """
 
-    networks: Mapping[str, str]
-    package: str
+    networks: Mapping[str, type[nn.Module]]
     shipped: Path | None = None
-
-    def network_class(self, name: str) -> type[nn.Module]:
-        """The class of this name.
-
-        Raises `InputError` if there is no network of this name.
-        """
-        if not isinstance(name, str) or name not in self.networks:
-            raise InputError(f"network={name!r}; allowed are {', '.join(self.networks)}")
-        module, _, attribute = self.networks[name].partition(":")
-        found: type[nn.Module] = getattr(import_module(f".{module}", self.package), attribute)
-        return found
 
     def network_name(self, network: nn.Module) -> str:
         """The name of this network's class.
 
         Raises `InputError` if the class is not in the registry.
         """
-        kind = type(network)
-        where = f"{kind.__module__.removeprefix(f'{self.package}.')}:{kind.__qualname__}"
-        for name, place in self.networks.items():
-            if place == where:
+        for name, kind in self.networks.items():
+            if type(network) is kind:
                 return name
         raise InputError(
-            f"network is a {kind.__name__}; allowed are the networks {', '.join(self.networks)}"
+            f"network is a {type(network).__name__}; "
+            f"allowed are the networks {', '.join(self.networks)}"
         )
 
     def build(self, name: str, config: Any, where: str = "config") -> nn.Module:
@@ -77,7 +64,7 @@ class Registry:
         Raises `InputError` if the name is unknown, or ``config`` is not a dictionary, has unknown
         keys or has values that the constructor refuses.
         """
-        kind = self.network_class(name)
+        kind = self.networks[check_choice(name, "network", tuple(self.networks))]
         if not isinstance(config, dict):
             raise InputError(f"{where}: the configuration of {name} must be a dictionary")
         allowed = inspect.signature(kind).parameters
@@ -138,7 +125,7 @@ class Registry:
             raise InputError(f"metadata must be a dictionary, not {type(metadata).__name__}")
         tensors = {
             key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
-            for key, value in _state(network).items()
+            for key, value in network.state_dict().items()
         }
         _check_values(tensors, tensors, "network")
         with OutputSet(overwrite=True) as outputs:
@@ -180,14 +167,18 @@ class Registry:
         file are known to have the shapes that the description requires.
         """
         device = usable_device(map_location, "map_location")
-        tensors_path, json_path = _find(self, name_or_path)
+        tensors_path, json_path = self._find(name_or_path)
         document = self.read_description(name_or_path)
         _check_sizes(document["config"], json_path)
         with torch.device("meta"):
             network = self.build(document["network"], document["config"], str(json_path))
-        tensors = _read_tensors(self, tensors_path)
-        _check_shapes(tensors, _state(network), tensors_path, document["network"])
-        _check_values(tensors, _state(network), str(tensors_path))
+        content = self._read(tensors_path)
+        try:
+            tensors = parse_tensors(content)
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise InputError(f"{tensors_path}: not a complete safetensors file ({error})") from None
+        _check_shapes(tensors, network.state_dict(), tensors_path, document["network"])
+        _check_values(tensors, network.state_dict(), str(tensors_path))
         if torch.float64 in {value.dtype for value in tensors.values()}:
             network.double()
         network = network.to_empty(device=device)
@@ -202,8 +193,8 @@ class Registry:
         Raises `InputError` if the file is missing, is not JSON, lacks the network or the config, or
         has unknown entries.
         """
-        path = _find(self, name_or_path)[1]
-        content = _read(self, path)
+        path = self._find(name_or_path)[1]
+        content = self._read(path)
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:  # invalid UTF-8 or JSON
@@ -215,41 +206,27 @@ class Registry:
             raise InputError(f"{path}: unknown entries {', '.join(unknown)}")
         return {"metadata": {}, **document}
 
+    def _find(self, name_or_path: str | os.PathLike[str]) -> tuple[Path, Path]:
+        """The two files of a shipped name (a string) or a path."""
+        shipped = isinstance(name_or_path, str) and name_or_path in self.networks
+        if shipped and self.shipped is not None:
+            return _files(self.shipped / name_or_path)
+        return _files(name_or_path)
 
-def _find(registry: Registry, name_or_path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """The two files of a shipped name (a string) or a path."""
-    shipped = isinstance(name_or_path, str) and name_or_path in registry.networks
-    if shipped and registry.shipped is not None:
-        return _files(registry.shipped / name_or_path)
-    return _files(name_or_path)
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            names = f" or one of {', '.join(self.networks)}" if self.shipped else ""
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); give the path of saved weights{names}"
+            ) from None
 
 
 def _files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
     """The two files, whichever suffix was given (names may contain dots)."""
     stem = os.fspath(path).removesuffix(".safetensors").removesuffix(".json")
     return Path(f"{stem}.safetensors"), Path(f"{stem}.json")
-
-
-def _read(registry: Registry, path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        names = f" or one of {', '.join(registry.networks)}" if registry.shipped else ""
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); give the path of saved weights{names}"
-        ) from None
-
-
-def _read_tensors(registry: Registry, path: Path) -> dict[str, Tensor]:
-    content = _read(registry, path)
-    try:
-        return parse_tensors(content)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a complete safetensors file ({error})") from None
-
-
-def _state(network: nn.Module) -> dict[str, Tensor]:
-    return dict(network.state_dict())
 
 
 def _check_sizes(config: Any, path: Path) -> None:

@@ -3,23 +3,25 @@
 >>> from steepest.learning.flows.training import PRESETS, train
 >>> result = train(PRESETS["smoke"], "runs/smoke")                     # doctest: +SKIP
 
-On the command line: ``steepest learn --preset smoke -o runs/smoke``.
+On the command line: ``steepest learn --preset smoke -o runs/smoke``. Everything is imported on
+first use.
 """
 
-from ...training.loop import Moment, TrainingResult
-from .config import TrainingConfig
-from .data import PHOTOGRAPHS, open_data
-from .generate import generate_image
-from .presets import PRESETS
-from .run import train
+from __future__ import annotations
 
-__all__ = [
-    "PHOTOGRAPHS",
-    "PRESETS",
-    "Moment",
-    "TrainingConfig",
-    "TrainingResult",
-    "generate_image",
-    "open_data",
-    "train",
-]
+from ....core.lazy import lazily
+
+_WHERE = {
+    "Moment": "..training.loop",
+    "PHOTOGRAPHS": "data",
+    "PRESETS": "presets",
+    "TrainingConfig": "config",
+    "TrainingResult": "..training.loop",
+    "generate_image": "generate",
+    "open_data": "data",
+    "train": "task",
+}
+
+__all__ = [*_WHERE]
+
+__getattr__, __dir__ = lazily(__name__, _WHERE)

@@ -1,7 +1,8 @@
-"""The training task for networks of the total variation flow."""
+"""Train networks of the total variation flow."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from ....core.errors import InputError
+from ....core.progress import Callback
 from ...training.distributed import Team
-from ...training.precision import InBfloat16
+from ...training.loop import TrainingResult, run_training
 from ...training.sources import Source
 from ...training.streams import torch_stream
-from ...training.task import placed, seeded
+from ...training.task import Task
 from ..objectives import Objective, check_objective, find_objective
 from ..weights import REGISTRY
 from .config import TrainingConfig
@@ -24,13 +26,10 @@ from .data import open_data
 from .sampling import OBJECTIVE, TRAINING, draw_batch
 from .validation import Validation, make_validation
 
-METHODS = ("propose", "mean_flux", "solve")
-"""The methods of a network that objectives call, besides the network itself."""
-
 
 @dataclass(frozen=True, eq=False)
-class FlowTask:
-    """The `steepest.learning.training.Task` of flows: a network, an objective and images."""
+class FlowTask(Task):
+    """The task of flow networks: a network, an objective and images."""
 
     config: TrainingConfig
     device: torch.device
@@ -38,17 +37,25 @@ class FlowTask:
     source: Source
     validation: Validation
 
-    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
-        """The configured network, with random weights or the configured initial ones."""
-        config = self.config
-        network = seeded(self.build, config.seed)
-        if begin and config.initial is not None:
-            _begin_with(network, config.initial)
-        return placed(network, config, device)
-
     def build(self) -> nn.Module:
-        """The configured network with arbitrary weights."""
+        """The configured network."""
         return REGISTRY.build(self.config.network, dict(self.config.network_config))
+
+    def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
+        """The network with the configured initial weights, if there are any.
+
+        Raises `InputError` if they belong to another network.
+        """
+        initial = self.config.initial
+        if begin and initial is not None:
+            first = REGISTRY.load(initial)
+            if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
+                raise InputError(
+                    f"initial={initial!r} is a {type(first).__name__}; allowed is a "
+                    f"{type(network).__name__} with the same network_config"
+                )
+            network.load_state_dict(first.state_dict())
+        return network
 
     def rehearse(self, network: nn.Module) -> None:
         """Try the options of the objective on two samples."""
@@ -67,12 +74,11 @@ class FlowTask:
     def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
         """The objective on random crops at random times."""
         config = self.config
-        if config.precision == "bfloat16":
-            network = InBfloat16(network, METHODS)
         batch = draw_batch(self.source, config, config.seed, TRAINING, step, images)
         u0, t = (tensor.to(self.device) for tensor in batch)
         generator = torch_stream(self.device, config.seed, OBJECTIVE, step, part)
-        return self.objective(network, u0, t, generator)
+        with torch.autocast(self.device.type, torch.bfloat16, config.precision == "bfloat16"):
+            return self.objective(network, u0, t, generator)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """The objective and the criterion on fixed crops at fixed times."""
@@ -83,16 +89,8 @@ class FlowTask:
         return [*terms, "score"]
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Write the network for :func:`steepest.learning.load`."""
-        REGISTRY.save(network, path, dict(metadata))
-
-    def metadata(self) -> Mapping[str, Any]:
-        """The licences of the images."""
-        return {"data": dict(self.source.licences)}
-
-    def hint(self, network: nn.Module) -> str:
-        """No hint: the usual cause of divergence is the learning rate."""
-        return ""
+        """Write the network for :func:`steepest.learning.load`, with the licences of the images."""
+        REGISTRY.save(network, path, {**metadata, "data": dict(self.source.licences)})
 
 
 def make_task(config: TrainingConfig, team: Team) -> FlowTask:
@@ -113,11 +111,40 @@ def make_task(config: TrainingConfig, team: Team) -> FlowTask:
     return FlowTask(config, team.device, objective, source, validation)
 
 
-def _begin_with(network: nn.Module, initial: str) -> None:
-    first = REGISTRY.load(initial)
-    if type(first) is not type(network) or first.config() != network.config():  # type: ignore[operator]
-        raise InputError(
-            f"initial={initial!r} is a {type(first).__name__}; allowed is a "
-            f"{type(network).__name__} with the same network_config"
-        )
-    network.load_state_dict(first.state_dict())
+def train(
+    config: TrainingConfig,
+    folder: str | os.PathLike[str],
+    *,
+    on_epoch: Callback | None = None,
+    on_step: Callback | None = None,
+    resume: bool = True,
+) -> TrainingResult[TrainingConfig]:
+    """Train a network without ground truth.
+
+    Writes into ``folder``:
+
+    - ``log.csv``, with one row per epoch;
+    - ``checkpoint.json`` and a safetensors file, from which an interrupted training resumes;
+    - ``weights.safetensors`` and ``weights.json``, the best network so far, for
+      :func:`steepest.learning.load`.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The recipe; :data:`.presets.PRESETS` has some.
+    folder, on_epoch, on_step, resume
+        See `steepest.learning.training.run_training`, also on interrupted trainings and on several
+        processes.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    InputError, NotConverged, KeyboardInterrupt
+        As `steepest.learning.training.run_training`.
+    """
+    return run_training(
+        config, folder, make_task, on_epoch=on_epoch, on_step=on_step, resume=resume
+    )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 def solver() -> Any:
     """`steepest.inpaint`, imported on first use; it is differentiable in image and confidence."""
-    from ...inpainting import inpaint
+    from steepest.inpainting import inpaint
 
     return inpaint
 

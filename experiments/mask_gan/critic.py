@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, linear
 
-from ...core.numbers import check_choice, check_count
+from steepest.core.numbers import check_count
+
 from .blocks import KERNEL, check_channels
 from .trunk import check_batch
 
-NORMS = ("layer", "filter")
 _SLOPE = 0.2
 _WIDTHS = (1, 2, 4, 4, 4)  # times half the base
 _TINY = 1e-12
 
 
-def normalised(weight: Tensor, norm: str) -> Tensor:
-    """The weight divided by its 2-norm, of each filter (along the first axis) or of the layer."""
-    axes = tuple(range(1 if norm == "filter" else 0, weight.ndim))
-    length = weight.square().sum(axes, keepdim=True).sqrt()
-    return weight / length.clamp(min=_TINY)
+def normalised(weight: Tensor) -> Tensor:
+    """The weight of a layer divided by its 2-norm."""
+    return weight / weight.square().sum().sqrt().clamp(min=_TINY)
 
 
 class FBlock(nn.Module):
@@ -31,13 +27,13 @@ class FBlock(nn.Module):
     Maps (N, in, H, W) to (N, out, ceil(H/2), ceil(W/2)), with zero padding of 2.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, norm: str) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         plain = nn.Conv2d(in_channels, out_channels, KERNEL)
-        self.weight, self.bias, self.norm = plain.weight, plain.bias, norm
+        self.weight, self.bias = plain.weight, plain.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = normalised(self.weight, self.norm)
+        weight = normalised(self.weight)
         return leaky_relu(conv2d(x, weight, self.bias, stride=2, padding=KERNEL // 2), _SLOPE)
 
 
@@ -53,9 +49,6 @@ class Critic(nn.Module):
         Number of channels of the images.
     base_channels : int
         Width, a positive multiple of 4; 128 corresponds to the paper's other networks.
-    norm : str
-        "layer": the weights of each layer together have 2-norm 1. "filter": every filter has 2-norm
-        1.
 
     Raises
     ------
@@ -72,26 +65,19 @@ class Critic(nn.Module):
     normalised after every step.
 
     *Lipschitz constants.* A pixel lies in at most 9 windows of 5x5 with stride 2, so a block whose
-    weight has Frobenius norm F has a Lipschitz constant of at most 3 F: 3 for "layer",
-    $3\\sqrt{out}$ for "filter". With "layer" the values of a new critic are small (about 1e-6 for
-    b = 16) and grow within a hundred steps of Adam. With "filter" they are about 0.01, but the
-    constants multiply over the blocks: a small training diverged.
+    weight has Frobenius norm F has a Lipschitz constant of at most 3 F, here 3. The values of a new
+    critic are small (about 1e-6 for b = 16) and grow within a hundred steps of Adam. With every
+    filter of norm 1 instead, a small training diverged.
     """
 
-    def __init__(self, channels: int = 3, base_channels: int = 128, norm: str = "layer") -> None:
+    def __init__(self, channels: int = 3, base_channels: int = 128) -> None:
         super().__init__()
         self.channels = check_count(channels, "channels")
-        self.base_channels = check_channels(base_channels, "base_channels")
-        self.norm = check_choice(norm, "norm", NORMS)
-        widths = [self.channels + 1, *(n * self.base_channels // 2 for n in _WIDTHS)]
+        base = check_channels(base_channels, "base_channels")
+        widths = [self.channels + 1, *(n * base // 2 for n in _WIDTHS)]
         pairs = zip(widths[:-1], widths[1:], strict=True)
-        self.blocks = nn.Sequential(*(FBlock(before, after, norm) for before, after in pairs))
+        self.blocks = nn.Sequential(*(FBlock(before, after) for before, after in pairs))
         self.last = nn.Linear(widths[-1], 1, bias=False)  # a bias would cancel in Eq. (2)
-
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments that JSON can store."""
-        names = ("channels", "base_channels", "norm")
-        return {name: getattr(self, name) for name in names}
 
     def forward(self, images: Tensor, confidence: Tensor) -> Tensor:
         """Map images (N, C, H, W) and confidences (N, 1, H, W) of any size to values (N,).
@@ -104,4 +90,4 @@ class Critic(nn.Module):
         check_batch(images, self.channels, "images")
         check_batch(confidence, 1, "confidence")
         features = self.blocks(torch.cat([images, confidence], 1)).mean((2, 3))
-        return linear(features, normalised(self.last.weight, self.norm))[:, 0]
+        return linear(features, normalised(self.last.weight))[:, 0]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from ..training.recipe import Recipe, check_counts, is_count, refuse
+from steepest.learning.training.recipe import Recipe, check_counts, is_count, refuse
+
 from .binarisation import BINARISATIONS
-from .critic import NORMS
 from .gan import MODES
 from .losses import ALPHA, BETA
-from .trunk import NOISES
 
 _CHANNELS = (1, 3)
 
@@ -31,7 +29,7 @@ class MaskTrainingConfig(Recipe):
         masks. "diffusion": the mask generator, trained with exact diffusion inpainting.
     density : float
         Share of known pixels to reach, D in Eq. (4), in (0, 1). Train one network per density.
-    channels, base_channels, noise, binarisation, norm
+    channels, base_channels, binarisation
         Settings of the networks; see `MaskGAN`. ``channels`` is 1 or 3.
     alpha, beta : float
         Weight of the critic in Eq. (3) and of the error in Eq. (4), zero or positive.
@@ -50,15 +48,11 @@ class MaskTrainingConfig(Recipe):
         If a value is not allowed; the message names it.
     """
 
-    CRITERIA: ClassVar[tuple[str, ...]] = ("loss",)
-
     mode: str = "joint"
     density: float = 0.05
     channels: int = 3
     base_channels: int = 128
-    noise: str = "uniform"
     binarisation: str = "hard"
-    norm: str = "layer"
     alpha: float = ALPHA
     beta: float = BETA
     data: str = "skimage"
@@ -73,7 +67,7 @@ class MaskTrainingConfig(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choices = {"mode": MODES, "noise": NOISES, "binarisation": BINARISATIONS, "norm": NORMS}
+        choices = {"mode": MODES, "binarisation": BINARISATIONS}
         for name, allowed in choices.items():
             refuse(getattr(self, name) not in allowed, self, name, "one of " + ", ".join(allowed))
         refuse(self.channels not in _CHANNELS, self, "channels", "1 (grey) or 3 (colour)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...core.numbers import check_choice
+from steepest.core.numbers import check_choice
 
 BINARISATIONS = ("hard", "stochastic", "noise")
 _LARGEST_NOISE = 0.5

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid
 
-from ...core.numbers import check_choice, check_count
+from steepest.core.numbers import check_choice, check_count
+
 from .binarisation import BINARISATIONS, binarise
-from .blocks import check_channels
-from .trunk import NOISES, Hourglass, check_batch
+from .trunk import Hourglass, check_batch
 
 
 class MaskGenerator(nn.Module):
@@ -22,13 +20,8 @@ class MaskGenerator(nn.Module):
 
     Parameters
     ----------
-    channels : int
-        Number of channels of the images: 1 for greyscale, 3 for colour.
-    base_channels : int
-        Width, a positive multiple of 4; 128 in the paper, where the colour network has 11,492,737
-        weights.
-    noise : str
-        The kind of random seed r; see `InpaintingGenerator`.
+    channels, base_channels : int
+        See `InpaintingGenerator`.
     binarisation : str
         How the confidence becomes a mask in training mode, one of `BINARISATIONS`. Since "noise"
         does not give a mask, evaluation mode rounds the confidences instead.
@@ -47,25 +40,17 @@ class MaskGenerator(nn.Module):
         self,
         channels: int = 3,
         base_channels: int = 128,
-        noise: str = "uniform",
         binarisation: str = "hard",
     ) -> None:
         super().__init__()
         self.channels = check_count(channels, "channels")
-        self.base_channels = check_channels(base_channels, "base_channels")
-        self.noise = check_choice(noise, "noise", NOISES)
         self.binarisation = check_choice(binarisation, "binarisation", BINARISATIONS)
-        self.trunk = Hourglass(2 * self.channels, 1, self.base_channels)
+        self.trunk = Hourglass(2 * self.channels, 1, base_channels)
 
     @property
     def final(self) -> str:
         """The binarisation in evaluation mode: ``binarisation``, or "hard" in place of "noise"."""
         return "hard" if self.binarisation == "noise" else self.binarisation
-
-    def config(self) -> dict[str, Any]:
-        """Constructor arguments that JSON can store."""
-        names = ("channels", "base_channels", "noise", "binarisation")
-        return {name: getattr(self, name) for name in names}
 
     def logits(self, seed: Tensor, images: Tensor) -> Tensor:
         """The input of the hard sigmoid, (N, 1, H, W).

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from ...core.numbers import check_choice
+from steepest.core.numbers import check_choice
+
 from .critic import Critic
 from .generator import InpaintingGenerator
 from .mask_generator import MaskGenerator
@@ -30,12 +32,10 @@ class MaskGAN(nn.Module):
     ----------
     mode : str
         "joint", "inpainting" or "diffusion".
-    channels, base_channels, noise
+    channels, base_channels
         Settings of all networks; see `InpaintingGenerator`.
     binarisation : str
         See `MaskGenerator`.
-    norm : str
-        See `Critic`.
 
     Raises
     ------
@@ -48,22 +48,20 @@ class MaskGAN(nn.Module):
         mode: str = "joint",
         channels: int = 3,
         base_channels: int = 128,
-        noise: str = "uniform",
         binarisation: str = "hard",
-        norm: str = "layer",
     ) -> None:
         super().__init__()
-        common = (channels, base_channels, noise)
+        common = (channels, base_channels)
         parts = MODES[check_choice(mode, "mode", tuple(MODES))]
         self.mask = MaskGenerator(*common, binarisation) if "mask" in parts else None
         self.generator = InpaintingGenerator(*common) if "generator" in parts else None
-        self.critic = Critic(channels, base_channels, norm) if "critic" in parts else None
+        self.critic = Critic(*common) if "critic" in parts else None
         self.mode, self.channels, self.base_channels = mode, channels, base_channels
-        self.noise, self.binarisation, self.norm = noise, binarisation, norm
+        self.binarisation = binarisation
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments that JSON can store: ``MaskGAN(**config())``."""
-        names = ("mode", "channels", "base_channels", "noise", "binarisation", "norm")
+        names = ("mode", "channels", "base_channels", "binarisation")
         return {name: getattr(self, name) for name in names}
 
 
@@ -78,3 +76,12 @@ def frozen(network: nn.Module) -> Iterator[None]:
     finally:
         for parameter in learning:
             parameter.requires_grad_(True)
+
+
+def evaluate(network: nn.Module, precision: str, *inputs: Any) -> Tensor:
+    """``network(*inputs)`` in float32 or, if ``precision`` is "bfloat16", under autocast."""
+    if precision == "float32":
+        result: Tensor = network(*inputs)
+        return result
+    with torch.autocast(inputs[0].device.type, torch.bfloat16):
+        return network(*inputs).float()  # type: ignore[no-any-return]

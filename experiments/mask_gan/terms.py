@@ -15,13 +15,20 @@ from torch import Tensor
 
 from . import diffusion
 from .config import MaskTrainingConfig
-from .gan import MaskGAN, frozen
+from .gan import MaskGAN, evaluate, frozen
 from .losses import critic_loss, generator_loss, mask_loss, mean_absolute_error
-from .precision import in_precision
 from .ranking import random_masks
 from .trunk import draw_seed
 
 Terms = dict[str, Tensor]
+
+
+def propose(
+    gan: MaskGAN, images: Tensor, config: MaskTrainingConfig, random: torch.Generator
+) -> Tensor:
+    """The masks (N, 1, H, W) of the mask generator."""
+    network: Any = gan.mask
+    return evaluate(network, config.precision, draw_seed(images, random), images, random)
 
 
 def joint_terms(
@@ -32,13 +39,12 @@ def joint_terms(
     Only Eq. (4) updates the mask generator, through an inpainting generator that is held fixed.
     The losses of generator and critic treat the mask as a constant.
     """
-    mask_network: Any = in_precision(gan.mask, config)
-    generator: Any = in_precision(gan.generator, config)
-    mask = mask_network(draw_seed(gan.noise, images, random), images, random)
-    seed = draw_seed(gan.noise, images, random)
+    generator: Any = gan.generator
+    mask = propose(gan, images, config, random)
+    seed = draw_seed(images, random)
     terms = _adversarial_terms(gan, images, mask.detach(), seed, config)
     with frozen(generator):
-        inpainted = generator(seed, mask, mask * images)
+        inpainted = evaluate(generator, config.precision, seed, mask, mask * images)
     own = mask_loss(mask, inpainted, images, config.density, config.beta)
     return {**terms, "total": terms["total"] + own, "mask": own, "density": mask.mean()}
 
@@ -48,7 +54,7 @@ def inpainting_terms(
 ) -> Terms:
     """Eqs. (2) and (3) with random masks."""
     mask = random_masks(images, config.density, random)
-    seed = draw_seed(gan.noise, images, random)
+    seed = draw_seed(images, random)
     return _adversarial_terms(gan, images, mask, seed, config)
 
 
@@ -56,8 +62,7 @@ def diffusion_terms(
     gan: MaskGAN, images: Tensor, config: MaskTrainingConfig, random: torch.Generator
 ) -> Terms:
     """Eq. (4) with the steady state of diffusion in place of the generator."""
-    mask_network: Any = in_precision(gan.mask, config)
-    mask = mask_network(draw_seed(gan.noise, images, random), images, random)
+    mask = propose(gan, images, config, random)
     inpainted = diffusion.diffuse(images, mask)
     total = mask_loss(mask, inpainted, images, config.density, config.beta)
     error = mean_absolute_error(inpainted, images).mean()
@@ -72,9 +77,9 @@ def _adversarial_terms(
     gan: MaskGAN, images: Tensor, mask: Tensor, seed: Tensor, config: MaskTrainingConfig
 ) -> Terms:
     """Eqs. (2) and (3) for a given mask."""
-    generator: Any = in_precision(gan.generator, config)
+    generator: Any = gan.generator
     critic: Any = gan.critic  # in float32: bfloat16 does not resolve the small difference Eq. (2)
-    inpainted = generator(seed, mask, mask * images)
+    inpainted = evaluate(generator, config.precision, seed, mask, mask * images)
     of_critic = critic_loss(critic(inpainted.detach(), mask), critic(images, mask))
     with frozen(critic):
         opinion = critic(inpainted, mask)

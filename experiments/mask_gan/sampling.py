@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..training.sources import Source, random_crop
-from ..training.streams import stream
+from steepest.learning.training.sources import Source, random_crop
+from steepest.learning.training.streams import stream
 
 TRAINING, VALIDATION, NOISE = range(3)
 

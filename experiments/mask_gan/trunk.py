@@ -6,13 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ...core.errors import InputError
+from steepest.core.errors import InputError
+
 from .blocks import KERNEL, CBlock, TCBlock, check_channels, initialise
 
 MULTIPLE = 8
 """Sides are padded to multiples of this, because three levels halve them."""
-NOISES = ("uniform", "normal")
-_DEVIATION = 0.1
 
 
 class Hourglass(nn.Module):
@@ -66,17 +65,9 @@ class Hourglass(nn.Module):
         return result[..., :height, :width]
 
 
-def draw_seed(noise: str, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """The random seed r of a generator, with the shape, dtype and device of ``like``.
-
-    "uniform" draws from [0, 1), as in the paper. "normal" has mean 0 and standard deviation 0.1, as
-    in a published network of this family. Without a ``generator`` torch's global random state is
-    used.
-    """
-    seed = torch.empty_like(like, requires_grad=False)
-    if noise == "uniform":
-        return seed.uniform_(generator=generator)
-    return seed.normal_(0.0, _DEVIATION, generator=generator)
+def draw_seed(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The random seed r, uniform in [0, 1), with the shape, dtype and device of ``like``."""
+    return torch.empty_like(like, requires_grad=False).uniform_(generator=generator)
 
 
 def check_batch(batch: Tensor, channels: int, name: str) -> None:

@@ -9,15 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..training.sources import Source
-from ..training.streams import torch_stream
+from steepest.learning.training.sources import Source
+from steepest.learning.training.streams import torch_stream
+
 from . import diffusion
 from .config import MaskTrainingConfig
-from .gan import MaskGAN
+from .gan import MaskGAN, evaluate
 from .losses import mask_loss, mean_absolute_error
-from .precision import in_precision
 from .ranking import random_masks
 from .sampling import NOISE, VALIDATION, draw_crops
+from .terms import propose
 from .trunk import draw_seed
 
 NAMES = ("error", "density", "psnr", "score")
@@ -73,9 +74,8 @@ def reconstruct(
     if gan.mask is None:
         mask = random_masks(images, config.density, random)
     else:
-        propose: Any = in_precision(gan.mask, config)
-        mask = propose(draw_seed(gan.noise, images, random), images, random)
+        mask = propose(gan, images, config, random)
     if gan.generator is None:
         return mask, diffusion.diffuse(images, mask)
-    generator: Any = in_precision(gan.generator, config)
-    return mask, generator(draw_seed(gan.noise, images, random), mask, mask * images)
+    seed = draw_seed(images, random)
+    return mask, evaluate(gan.generator, config.precision, seed, mask, mask * images)

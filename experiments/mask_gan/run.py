@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ...core.progress import Callback
-from ..training.loop import TrainingResult, run_training
+from steepest.core.progress import Callback
+from steepest.learning.training.loop import TrainingResult, run_training
+
 from .config import MaskTrainingConfig
 from .task import make_task
 
@@ -26,7 +27,7 @@ def train(
       "total" is the sum of the losses of all networks and does not measure quality;
     - a checkpoint, from which an interrupted training resumes bit for bit;
     - ``weights.safetensors`` and ``weights.json`` of the epoch with the smallest Eq. (4) on
-      held-out images, for `steepest.learning.masks.load`.
+      held-out images, for `experiments.mask_gan.load`.
 
     Parameters
     ----------

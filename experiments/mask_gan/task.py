@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..training.distributed import Team
-from ..training.photographs import open_photographs
-from ..training.sources import Source
-from ..training.streams import torch_stream
-from ..training.task import placed, seeded
+from steepest.learning.training.distributed import Team
+from steepest.learning.training.photographs import open_photographs
+from steepest.learning.training.sources import Source
+from steepest.learning.training.streams import torch_stream
+from steepest.learning.training.task import Task
+
 from . import diffusion, weights
 from .config import MaskTrainingConfig
 from .gan import MaskGAN
@@ -24,22 +25,18 @@ from .validation import NAMES, Validation, make_validation
 
 
 @dataclass(frozen=True, eq=False)
-class MaskTask:
-    """The `Task` of mask networks: networks, losses and images."""
+class MaskTask(Task):
+    """The task of mask networks: networks, losses and images."""
 
     config: MaskTrainingConfig
     device: torch.device
     source: Source
     validation: Validation
 
-    def make_network(self, device: torch.device, *, begin: bool) -> nn.Module:
-        """The networks of the mode, in one module."""
-        return placed(seeded(self.build, self.config.seed), self.config, device)
-
     def build(self) -> nn.Module:
-        """The networks of the mode with arbitrary weights, on the CPU."""
+        """The networks of the mode in one module."""
         c = self.config
-        return MaskGAN(c.mode, c.channels, c.base_channels, c.noise, c.binarisation, c.norm)
+        return MaskGAN(c.mode, c.channels, c.base_channels, c.binarisation)
 
     def rehearse(self, network: nn.Module) -> None:
         """Draw a crop to train on and, in mode "diffusion", import the solver.
@@ -66,16 +63,8 @@ class MaskTask:
         return NAMES
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Write the networks for `steepest.learning.masks.load`."""
-        weights.save(network, path, dict(metadata))
-
-    def metadata(self) -> Mapping[str, Any]:
-        """The licences of the images."""
-        return {"data": dict(self.source.licences)}
-
-    def hint(self, network: nn.Module) -> str:
-        """No hint: the usual cause of divergence is the learning rate."""
-        return ""
+        """Write the networks for `experiments.mask_gan.load`, with the licences of the images."""
+        weights.save(network, path, {**metadata, "data": dict(self.source.licences)})
 
 
 def make_task(config: MaskTrainingConfig, team: Team) -> MaskTask:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import elu, interpolate, max_pool2d
 
-from ...core.errors import InputError
-from ...core.numbers import check_count
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_count
 
 KERNEL = 5
 DILATIONS = (1, 2, 5)

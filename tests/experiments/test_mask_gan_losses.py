@@ -15,18 +15,18 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from cases import dense_diffusion  # noqa: E402
-from steepest.learning.masks import (  # noqa: E402
-    MaskGAN,
-    MaskTrainingConfig,
+from experiments.mask_gan import MaskGAN, MaskTrainingConfig, diffusion  # noqa: E402
+from experiments.mask_gan.gan import evaluate  # noqa: E402
+from experiments.mask_gan.losses import (  # noqa: E402
     critic_loss,
-    diffusion,
+    density_loss,
     generator_loss,
     mask_loss,
+    mean_absolute_error,
 )
-from steepest.learning.masks.losses import density_loss, mean_absolute_error  # noqa: E402
-from steepest.learning.masks.ranking import count_known, keep_highest, random_masks  # noqa: E402
-from steepest.learning.masks.terms import TERMS  # noqa: E402
-from steepest.learning.masks.trunk import draw_seed  # noqa: E402
+from experiments.mask_gan.ranking import count_known, keep_highest, random_masks  # noqa: E402
+from experiments.mask_gan.terms import TERMS  # noqa: E402
+from experiments.mask_gan.trunk import draw_seed  # noqa: E402
 
 CONFIG = MaskTrainingConfig(
     channels=1, base_channels=4, crop=16, batch=2, density=0.2, alpha=0.3, beta=0.7
@@ -176,8 +176,8 @@ def test_every_network_has_the_gradient_of_its_own_loss() -> None:
     """Compared with plain Eqs. (2), (3), (4), each differentiated for its own network."""
     gan, images, terms = step("joint")
     random_state = generator()
-    mask = gan.mask(draw_seed("uniform", images, random_state), images, random_state)
-    seed = draw_seed("uniform", images, random_state)
+    mask = gan.mask(draw_seed(images, random_state), images, random_state)
+    seed = draw_seed(images, random_state)
     u = gan.generator(seed, mask, mask * images)
     d = gan.critic(u, mask)
     error = (u - images).abs().mean()
@@ -201,7 +201,7 @@ def test_random_masks_train_generator_and_critic() -> None:
     gan, images, terms = step("inpainting")
     random_state = generator()
     mask = random_masks(images, 0.2, random_state)
-    u = gan.generator(draw_seed("uniform", images, random_state), mask, mask * images)
+    u = gan.generator(draw_seed(images, random_state), mask, mask * images)
     expected = gradients(
         gan.generator, (u - images).abs().mean() - 0.3 * gan.critic(u, mask).mean()
     )
@@ -215,7 +215,7 @@ def test_masks_learn_from_exact_diffusion(dense: None) -> None:
     gan, images, terms = step("diffusion")
     assert math.isfinite(terms["total"].item())
     random_state = generator()
-    mask = gan.mask(draw_seed("uniform", images, random_state), images, random_state)
+    mask = gan.mask(draw_seed(images, random_state), images, random_state)
     u = diffusion.diffuse(images, mask)
     found, expected = (
         gradients(gan, value) for value in (terms["total"], mask_loss(mask, u, images, 0.2, 0.7))
@@ -235,15 +235,15 @@ def test_every_binarisation_gives_a_gradient(method: str) -> None:
 
 
 def test_in_bfloat16_known_pixels_stay_exact() -> None:
-    from steepest.learning.masks.precision import in_precision
-
     gan = MaskGAN("joint", 1, 4)
     config = replace(CONFIG, precision="bfloat16")
     images = random(1, 1, 16, 16).float()
     mask = random_masks(images, 0.2, generator())
-    rough: Any = in_precision(gan.generator, config)
-    seed = draw_seed("uniform", images, generator())
-    found, exact = (net(seed, mask, mask * images) for net in (rough, gan.generator))
+    seed = draw_seed(images, generator())
+    found, exact = (
+        evaluate(gan.generator, precision, seed, mask, mask * images)
+        for precision in ("bfloat16", "float32")
+    )
     assert torch.equal(found[mask == 1], images[mask == 1])
     difference = float((found - exact).detach().abs().max())
     assert 0 < difference < 0.05

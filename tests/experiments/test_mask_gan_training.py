@@ -13,9 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from steepest.core.errors import InputError  # noqa: E402
-from steepest.io import write_image  # noqa: E402
-from steepest.learning.masks import (  # noqa: E402
+from experiments.mask_gan import (  # noqa: E402
     MaskGAN,
     MaskTrainingConfig,
     fill,
@@ -23,8 +21,10 @@ from steepest.learning.masks import (  # noqa: E402
     propose_mask,
     train,
 )
-from steepest.learning.masks.sampling import TRAINING, draw_crops  # noqa: E402
-from steepest.learning.masks.validation import reconstruct  # noqa: E402
+from experiments.mask_gan.sampling import TRAINING, draw_crops  # noqa: E402
+from experiments.mask_gan.validation import reconstruct  # noqa: E402
+from steepest.core.errors import InputError  # noqa: E402
+from steepest.io import write_image  # noqa: E402
 from steepest.learning.training.log import read_log  # noqa: E402
 from steepest.learning.training.photographs import open_photographs  # noqa: E402
 from steepest.learning.training.streams import torch_stream  # noqa: E402
@@ -62,8 +62,8 @@ def history(folder: str) -> list[dict[str, float]]:
 # ------------------------------------------------------------------------------------- training
 
 
-RICH = {"ema": 0.5, "binarisation": "stochastic", "noise": "normal", "parts": 2, "clip": 1.0}
-GREY = {"mode": "inpainting", "channels": 1, "norm": "filter", "precision": "bfloat16"}
+RICH = {"ema": 0.5, "binarisation": "stochastic", "parts": 2, "clip": 1.0}
+GREY = {"mode": "inpainting", "channels": 1, "precision": "bfloat16"}
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,6 @@ def test_colour_and_grey_come_from_the_same_images() -> None:
         ("channels", 2),
         ("base_channels", 6),
         ("binarisation", "soft"),
-        ("noise", "pink"),
-        ("norm", "inf"),
         ("alpha", -1.0),
         ("beta", float("nan")),
         ("crop", 0),
@@ -192,14 +190,11 @@ def test_masks_of_an_exact_density(
     assert mask.sum() == max(1, round(density * shape[0] * shape[1]))
 
 
-def test_masks_are_nested_reproducible_and_random_where_asked(network: MaskGAN) -> None:
+def test_masks_are_nested_and_reproducible(network: MaskGAN) -> None:
     image = picture(24, 24)
     few, many = (propose_mask(network, image, d, channel_axis=-1) for d in (0.1, 0.3))
     assert np.all(many[few])
-    assert np.array_equal(few, propose_mask(network, image, 0.1, channel_axis=-1, rng=0))
-    others = [propose_mask(network, image, 0.1, channel_axis=-1, rng=s) for s in (1, None)]
-    assert not np.array_equal(few, others[0])
-    assert not np.array_equal(others[0], others[1])
+    assert np.array_equal(few, propose_mask(network, image, 0.1, channel_axis=-1))
 
 
 def test_without_a_density_the_confidence_is_rounded(network: MaskGAN) -> None:
@@ -219,26 +214,15 @@ def test_stochastic_rounding_draws_the_mask_with_the_confidence() -> None:
             parameter.zero_()
         network.mask.trunk.last.bias += 6 * (0.2 - 0.5)  # a confidence of 0.2 everywhere
     image = picture(128, 128)[..., 0]
-    masks = [propose_mask(network, image, rng=seed) for seed in (0, 0, 1)]
     deviation = (0.2 * 0.8 / image.size) ** 0.5
-    assert [m.mean() for m in masks] == pytest.approx([0.2] * 3, abs=5 * deviation)
-    assert np.array_equal(masks[0], masks[1])
-    assert (masks[0] & masks[2]).mean() == pytest.approx(0.04, abs=0.01)
+    assert propose_mask(network, image).mean() == pytest.approx(0.2, abs=5 * deviation)
 
 
-def test_every_kind_of_image(network: MaskGAN) -> None:
+def test_bytes_and_floats(network: MaskGAN) -> None:
     image = picture(16, 16)
     first = propose_mask(network, image, 0.1, channel_axis=-1)
     floats = np.moveaxis(image / 255, -1, 0)
     assert np.array_equal(first, propose_mask(network, floats, 0.1, channel_axis=0))
-    grey = np.repeat(image[..., :1], 3, -1)
-    mask = propose_mask(network, grey, 0.1, channel_axis=-1)
-    assert np.array_equal(mask, propose_mask(network, image[..., 0], 0.1))
-    torch.manual_seed(0)
-    one = MaskGAN("diffusion", 1, 4).eval()
-    luma = floats.transpose(1, 2, 0) @ [0.299, 0.587, 0.114]
-    mask = propose_mask(one, image, 0.1, channel_axis=-1)
-    assert np.array_equal(mask, propose_mask(one, luma.astype(np.float32), 0.1))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
@@ -262,9 +246,7 @@ def test_what_prediction_refuses(network: MaskGAN) -> None:
         (lambda: propose_mask(network, image, 0.0, channel_axis=-1), "density=0.0; allowed are"),
         (lambda: propose_mask(network, image), "allowed are two spatial axes"),
         (lambda: propose_mask(network, image * 1.0, channel_axis=-1), r"allowed is \[0, 1\]"),
-        (lambda: fill(network, image, mask[1:], channel_axis=-1), r"Boolean array of shape \(8, 8"),
-        (lambda: fill(network, image, mask * 1, channel_axis=-1), "mask of type int64"),
-        (lambda: fill(network, image[..., 0], mask), "image has 1 channels; allowed are 3"),
+        (lambda: fill(network, image[..., 0], mask), "allowed are two spatial axes and 3 channels"),
     ):
         with pytest.raises(InputError, match=message):
             call()
