@@ -11,27 +11,23 @@ in q, each followed by a projection, and an ascent step in w. It has no momentum
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ..core.namespace import Array, cast, namespace, to_float64
 from ..grid.differences import divergence, gradient_norm_squared
 from ..grid.second_order import symmetrised_norm_squared
 from .certificate import StepTerms, step_terms
-from .dual import Warm
+from .dual import Dual, Warm
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude, shorten
 
 _MULTIPLIER_STEP = 0.1  # times the image's mean slope; measured: 0.02 and 0.5 take twice as long
 _LEAST_SLOPE = 0.1  # times the first mean slope, as the slope vanishes with the image
 
 
-class SaddleDual:
+class SaddleDual(Dual):
     """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux is q."""
 
-    target: Array | None = None
     patience = 10_000  # long plateaus are common
-    chunk = 2
-    correction_cost = math.inf
 
     def __init__(self, f: Array, energy: TotalGeneralisedVariation, num_threads: int | None = None):
         del num_threads  # NumPy and torch choose their own
@@ -71,7 +67,6 @@ class SaddleDual:
         self._before = self.w
 
     def shrink_flux(self, factor: float) -> None:
-        """Multiply p and q by a number in [0, 1]."""
         self.q, self.p = self.q * factor, self.p * factor
 
     def restart(self) -> None:
@@ -95,17 +90,7 @@ class SaddleDual:
         """A feasible q, (components, channels, \\*space)."""
         return cast(self.energy.feasible(self.q), self.f.dtype)
 
-    @property
-    def image(self) -> Array:
-        """``f - tau H* q`` as of the last `measure`, with the feasible q, (channels, \\*space)."""
-        return self._image
-
-    def write_image(self, out: Array) -> None:
-        """Write this image into an array of any dtype."""
-        out[:] = self._image
-
     def measure(self) -> StepTerms:
-        """Gap, energies and certificate terms at the current state."""
         q, w = self.energy.feasible(self.q), to_float64(self.w)
         starts = [w] if self._before is None else [w, to_float64(self._before)]
         start = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # any is valid
@@ -115,16 +100,7 @@ class SaddleDual:
         return step_terms(self.energy, self.f, self._image, q, self.tau, witnesses)
 
     def advance(self) -> None:
-        """Make the measured image the data of the next step; keep p, q and w."""
         self.f, self._before = self._image, self.w
-
-    def coarse_flux(self) -> Array | None:
-        """None: this solver has no coarser grids."""
-        return None
-
-    def correct(self, energy: float) -> bool:
-        """False: this solver has no coarse-grid correction."""
-        return False
 
 
 def _mean_slope(energy: TotalGeneralisedVariation, u: Array) -> float:
