@@ -67,7 +67,7 @@ def infimal_convolution(
     watch: Callable[[Linear, float, int], bool] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Solution]:
     """x, w and how the solver ended, for positive weights and one thread."""
-    plain, _, _ = prepare(image, alpha, manifold, beta, isotropic, num_threads=1)
+    plain, _ = prepare(image, alpha, manifold, beta, isotropic, num_threads=1)
     start, count = start_of(plain), plain.num_pixels
     stack = np.concatenate([plain.data, plain.data])
     problem = LayeredProblem(

@@ -23,8 +23,7 @@ class ReferenceDual(Dual):
         p+ = prox_{s R} (y + s A(f - tau A* y)),   y+ = p+ + beta (p+ - p).
     """
 
-    def __init__(self, f: Array, energy: ProximalEnergy, num_threads: int | None = None):
-        del num_threads  # NumPy and torch choose their own
+    def __init__(self, f: Array, energy: ProximalEnergy) -> None:
         self.energy = energy
         self.f = self._image = f
         xp = namespace(f)

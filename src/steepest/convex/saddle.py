@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 from ..core.namespace import Array, cast, namespace, to_float64
 from ..grid.differences import divergence, gradient_norm_squared
-from ..grid.second_order import symmetrised_norm_squared
 from .certificate import StepTerms, step_terms
 from .dual import Dual, Warm
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude, shorten
@@ -29,8 +28,7 @@ class SaddleDual(Dual):
 
     patience = 10_000  # long plateaus are common
 
-    def __init__(self, f: Array, energy: TotalGeneralisedVariation, num_threads: int | None = None):
-        del num_threads  # NumPy and torch choose their own
+    def __init__(self, f: Array, energy: TotalGeneralisedVariation) -> None:
         self.energy = energy
         self.f = self._image = f
         xp, ndim, space = namespace(f), f.ndim - 1, tuple(f.shape[1:])
@@ -38,9 +36,8 @@ class SaddleDual(Dual):
         self.p = xp.stack([f * 0] * ndim)
         self.w = 0 * self.p
         self._before: Array | None = None  # w of f
-        self._smooth = gradient_norm_squared(energy.steps, space)
+        self._norm = gradient_norm_squared(energy.steps, space)  # of E, too
         self._first_slope = _mean_slope(energy, f)
-        self._bending = symmetrised_norm_squared(energy.steps, space)
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
@@ -49,8 +46,8 @@ class SaddleDual(Dual):
         mean = max(_mean_slope(self.energy, self.f), _LEAST_SLOPE * self._first_slope)
         self._ascent = _MULTIPLIER_STEP * mean if mean > 0 else 1.0
         # ||p - E* q||^2 <= 2 ||p||^2 + 2 ||E||^2 ||q||^2 allows separate step sizes for p and q.
-        self._descent_p = 1.0 / (0.5 * tau * self._smooth + 2 * self._ascent)
-        self._descent_q = 1.0 / (2 * self._ascent * self._bending or 1.0)
+        self._descent_p = 1.0 / (0.5 * tau * self._norm + 2 * self._ascent)
+        self._descent_q = 1.0 / (2 * self._ascent * self._norm or 1.0)
 
     def set_flux(self, p: Array) -> None:
         """Start from a given q and its p = E* q."""

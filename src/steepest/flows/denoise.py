@@ -103,7 +103,7 @@ def denoise(
     tape = gradient_tape(image, strength, "strength")
     problem = make_problem(
         image if tape is None else tape.image,
-        TotalVariation() if energy is None else energy,
+        energy,
         channel_axis=channel_axis,
         batch_axis=batch_axis,
         spacing=spacing,
@@ -180,7 +180,7 @@ def solve(
     if tape is not None and np.ndim(strength):
         raise InputError("strength: where a gradient is asked for, one number is allowed")
     problem.check_times(np.atleast_1d(strength), "strength")
-    plan = make_plan(problem, tol, max_num_iter, num_threads, on_step)
+    plan = make_plan(tol, max_num_iter, num_threads, on_step)
     starts = None
     if flux is not None:
         starts = [feasible_part(flux, problem, i, "flux") for i in range(len(problem.parts))]

@@ -84,12 +84,12 @@ def denoise_discrepancy(
     rtol = check_number(rtol, "rtol", positive=True)
     problem = make_problem(
         image.detach() if is_torch(image) else image,
-        TotalVariation() if energy is None else energy,
+        energy,
         channel_axis=channel_axis,
         spacing=spacing,
         data_range=data_range,
     )
-    plan = make_plan(problem, tol, max_num_iter, num_threads, on_step)
+    plan = make_plan(tol, max_num_iter, num_threads, on_step)
     if sigma is None:
         sigmas = [noise_of(part) / problem.scale for part in problem.parts]
     else:
@@ -172,7 +172,7 @@ def _match_distance(
         removed = distance(solved.image, part) / problem.scale  # before any rounding to integers
         if abs(removed - wanted) <= rtol * wanted:
             return solved, strength
-        if plan.stopped:
+        if plan.reporter.stopped:
             return replace(solved, status=Status.STOPPED), strength
         flux = solved.flux
         low, high = (strength, high) if removed < wanted else (low, strength)

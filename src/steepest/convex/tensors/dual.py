@@ -83,7 +83,7 @@ class TensorDual(ReferenceDual):
 
     energy: Any
 
-    def __init__(self, f: Array, energy: Any, num_threads: int | None = None):
+    def __init__(self, f: Array, energy: Any) -> None:
         together = energy if isinstance(energy, Together) else Together(energy, (0.0,))
         super().__init__(f, together.each)
         self._references = together.references

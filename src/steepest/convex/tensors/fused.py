@@ -27,8 +27,8 @@ class FusedDual(TensorDual):
     ``f`` is float32 or float64.
     """
 
-    def __init__(self, f: Array, energy: Any, num_threads: int | None = None):
-        super().__init__(f, energy, num_threads)
+    def __init__(self, f: Array, energy: Any) -> None:
+        super().__init__(f, energy)
         self.f = self.f.clone(memory_format=torch.contiguous_format)
         self.p, self.y = (
             torch.zeros_like(self.p, memory_format=torch.contiguous_format) for _ in range(2)
