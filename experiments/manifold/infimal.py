@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from steepest.manifold.denoise import prepare, start_of
-from steepest.manifold.problem import Linear, Problem, Term
+from steepest.manifold.problem import Linear, Problem
 from steepest.manifold.solve import Solution, solve
+from steepest.manifold.terms import Term
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,19 +116,6 @@ def psnr_bound(distance: float, num_values: int, data_range: float) -> float:
     return 20 * math.log10(data_range) + 10 * math.log10(num_values) - 20 * math.log10(distance)
 
 
-def rounding_allowance(
-    energy: Energy, shape: tuple[int, ...], tau: float, values: float, norms: float
-) -> float:
-    """Bound on the rounding errors of the integral in float64, of summation and of each pixel.
-
-    ``values`` is the sum of the non-negative sums in the integral; ``norms`` is the sum of the L2
-    norms of the images, which by Cauchy-Schwarz bound the rounding of the differences.
-    """
-    num_values, slope = math.prod(shape), energy.reach * energy.radius
-    summation = (sum(shape) + 64) * values
-    return 2 * tau * _EPS * (summation + 16 * slope * math.sqrt(num_values) * norms)
-
-
 def step_terms(
     energy: Energy,
     start: Array,
@@ -183,11 +170,16 @@ def assemble(
     """The terms of a step from its sums, with allowances for float64 rounding.
 
     ``values`` are J at start and stop; ``squares`` are ``||u1-u0||^2, ||u1||^2, ||u0||^2`` and
-    ``||stored-u1||^2``; ``dual`` is ``R(p)``.
+    ``||stored-u1||^2``; ``dual`` is ``R(p)``. The allowance bounds the errors of summation, of
+    numbers that are not negative, and of each pixel: by Cauchy-Schwarz, the L2 norms of the images
+    bound the rounding of the differences.
     """
     change, size, start_size, residual = squares
     norms = math.sqrt(size) + math.sqrt(start_size)
-    allowance = rounding_allowance(energy, shape, tau, sum(values) + dual, norms)
+    summation = (sum(shape) + 64) * (sum(values) + dual)
+    slope = energy.reach * energy.radius
+    differences = 16 * slope * math.sqrt(math.prod(shape)) * norms
+    allowance = 2 * tau * _EPS * (summation + differences)
     return StepTerms(
         gap=max(gap, 0.0),
         primal=0.5 * change + tau * values[1],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,19 +64,6 @@ class Solved:
     rounding: float
     iterations: int
     status: Status
-
-
-def solve_parts(
-    problem: Problem,
-    strengths: Sequence[float],
-    plan: Plan,
-    starts: Sequence[Array] | None = None,
-) -> list[Solved]:
-    """Solve every part with its strength, starting from the given fluxes or from coarser grids."""
-    return [
-        solve_part(problem, index, strength, plan, None if starts is None else starts[index])
-        for index, strength in enumerate(strengths)
-    ]
 
 
 def solve_part(
