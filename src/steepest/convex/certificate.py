@@ -1,26 +1,17 @@
 """The certificate: one inequality that bounds the error of any computed gradient flow.
 
-Let ``u*`` be the exact flow of ``J`` and ``u`` any curve with ``du/dt = div phi``, ``phi`` in the
-dual ball of ``J``. Monotonicity of the subdifferential gives
-
-    d/dt 1/2 ||u - u*||^2  <=  g := J(u) + J*(-div phi) + <u, div phi>,      g >= 0,
-
-hence ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt``. (``div phi`` stands for
-``-A* phi``.) On a step of length tau from ``u0`` with constant ``phi`` the curve is the segment
-from ``u0`` to ``u1 = u0 + tau div phi``. At any image u, g is the *slack*
-``s(u) = J(u) + R(phi) - <A u, phi>`` of the energy. The slack is convex in u. With
-``um = (u0 + u1)/2``, convexity on the two halves of the segment gives
+Let ``u*`` be the exact flow of ``J`` and ``u`` any curve with ``du/dt = -A* phi``, ``phi`` in the
+dual ball of ``J``. Then ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt`` with the
+*slack* ``g = s(u) = J(u) + R(phi) - <A u, phi> >= 0`` of the energy. On a step of length tau with
+constant ``phi`` the curve is the segment from ``u0`` to ``u1``; s is convex, so with their middle
+``um``
 
     2 int g dt  <=  tau/2 [ s(u0) + 2 s(um) + s(u1) ].
 
-An upper bound of s at the three images can be used as well. Pointwise energies evaluate s as a sum
-of terms >= 0, without cancellation. The part ``2 gap = 2 tau s(u1)`` vanishes if the implicit Euler
-step is solved exactly; the rest is the error of the time step. No other property of J is used, so
-the certificate is the same for every energy.
-
-The stored next image differs from ``u1`` by a residual ``r`` (rounding, or a learned ``u``). As the
-flow is non-expansive, the bound becomes ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof:
-docs/certificate.
+An upper bound of s at the three images can be used as well. The part ``2 gap = 2 tau s(u1)``
+vanishes if the step is solved exactly; the rest is the error of the time step. The stored next
+image differs from ``u1`` by a residual ``r`` (rounding, or a learned ``u``). As the flow is
+non-expansive, the bound becomes ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof: docs/certificate.
 """
 
 from __future__ import annotations

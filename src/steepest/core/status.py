@@ -8,7 +8,8 @@ from enum import Enum
 class Status(str, Enum):
     """How a solver ended.
 
-    ``str(status)`` is a sentence; ``status.ok`` says whether to trust the result.
+    ``str(status)`` is a sentence; ``status.ok`` says whether to trust the result. The outcomes are
+    in order, from good to bad.
     """
 
     CONVERGED = "converged: the tolerance was met"
@@ -38,16 +39,8 @@ class Status(str, Enum):
     @property
     def ok(self) -> bool:
         """True if every requested tolerance was met."""
-        return self in (
-            Status.CONVERGED,
-            Status.ROUNDING,
-            Status.LEARNED,
-            Status.THESE_WRAPS,
-            Status.WIDER_GAP,
-            Status.STATIONARY,
-            Status.AROUND_JUMPS,
-            Status.EMBEDDED,
-        )
+        order = list(Status)
+        return order.index(self) < order.index(Status.STOPPED)
 
     def __str__(self) -> str:
         return self.value
