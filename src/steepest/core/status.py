@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any, TypeVar, cast
+
+from .errors import NotConverged
+
+Result = TypeVar("Result")
 
 
 class Status(str, Enum):
@@ -50,3 +55,11 @@ class Status(str, Enum):
         """Return the combined outcome of several parts: the last one in the order of definition."""
         order = list(Status)
         return max(statuses, key=order.index)
+
+
+def finished(result: Result, raise_on_failure: bool) -> Result:
+    """Return a result with a status, or raise `NotConverged` if it failed and that is wanted."""
+    status: Status = cast(Any, result).status
+    if raise_on_failure and not (status.ok or status is Status.STOPPED):
+        raise NotConverged(str(status), result)
+    return result

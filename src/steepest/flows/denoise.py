@@ -12,11 +12,12 @@ from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.progress import Callback
+from ..core.status import finished
 from .channels import each_channel, of_parts
 from .discrepancy import denoise_discrepancy
 from .flux_guess import feasible_part
 from .options import takes_options_of
-from .parts import checked, collect, make_plan, solve_part
+from .parts import collect, make_plan, solve_part
 from .problem import make_problem
 from .result import DenoiseResult
 from .tape import gradient_tape
@@ -125,7 +126,7 @@ def denoise(
     result = collect(problem, solved, weight)
     if tape is not None:
         result = tape.denoised(problem, result, solved, tol)
-    return checked(result, raise_on_failure)
+    return finished(result, raise_on_failure)
 
 
 @takes_options_of(denoise)

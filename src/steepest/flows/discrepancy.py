@@ -14,12 +14,12 @@ from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.numbers import check_number
 from ..core.progress import Callback
-from ..core.status import Status
+from ..core.status import Status, finished
 from .channels import each_channel, of_parts
 from .march import contrast_energy, distance
 from .noise import noise_of
 from .options import takes_options_of
-from .parts import Plan, Solved, checked, collect, make_plan, solve_part
+from .parts import Plan, Solved, collect, make_plan, solve_part
 from .problem import Problem, make_problem
 from .result import DenoiseResult
 
@@ -99,7 +99,7 @@ def denoise_discrepancy(
     separate = problem.layout.channel_axis is not None and not problem.energy.coupled
     strength = np.array(strengths) if separate else strengths[0]
     result = collect(problem, [solved for solved, _ in found], strength)
-    return checked(result, raise_on_failure)
+    return finished(result, raise_on_failure)
 
 
 @takes_options_of(denoise_discrepancy)

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..convex.certificate import StepTerms, psnr_bound
 from ..convex.solve import Goal
-from ..core.errors import NotConverged
 from ..core.namespace import Array, cast, namespace
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
@@ -92,13 +91,6 @@ def solve_part(
     rounding = distance(image, record.state.image)
     status = Status.STOPPED if stopped else record.statuses[-1]
     return Solved(image, flux, record.last, rounding, record.iterations, status)
-
-
-def checked(result: DenoiseResult, raise_on_failure: bool) -> DenoiseResult:
-    """Return the result, or raise `NotConverged` if it failed and ``raise_on_failure`` is True."""
-    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
-        raise NotConverged(str(result.status), result)
-    return result
 
 
 def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseResult:
