@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.convex.compiled import dual, strips, team
+from steepest.convex.compiled import dual, strip_dual, strips, team
 from steepest.convex.compiled.dual import CompiledDual
 from steepest.convex.compiled.team import Team, run_together
 from steepest.convex.reference import ReferenceDual
@@ -211,7 +211,8 @@ def test_stretches_of_a_sweep_and_of_a_measurement(
     energy = steepest.TotalVariation().on(f, 1.0)
     found = []
     for at_once in (2**24, 200):
-        monkeypatch.setattr(dual, "_AT_ONCE", at_once)
+        for module in (dual, strip_dual):
+            monkeypatch.setattr(module, "AT_ONCE", at_once)
         solver = CompiledDual(f, energy, num_threads)
         solver.set_step(0.5)
         solver.iterate(np.linspace(0, 0.8, 11))

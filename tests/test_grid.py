@@ -190,7 +190,7 @@ def test_bounds_of_norms(space: Shape, boundary: str) -> None:
     d, steps = len(space), SPACING[: len(space)]
     for operator, shape, bound in (
         (gradient, space, differences.gradient_norm_squared),
-        (symmetrised_gradient, (d, *space), second_order.symmetrised_norm_squared),
+        (symmetrised_gradient, (d, *space), differences.gradient_norm_squared),
         (hessian, space, second_order.hessian_norm_squared),
     ):
         norm = np.linalg.norm(dense(lambda x, run=operator: run(x, steps, boundary), shape), 2)

@@ -135,7 +135,7 @@ def test_the_model_has_the_energys_slope(kind, second_order):
     """Away from kinks, model and energy agree to second order in the step."""
     space, (n, shape) = MANIFOLDS[kind], (30, (5, 6))
     image = near_points(space, shape, spread=0.5)
-    problem, _, _ = prepare(image, 0.3, space, second_order)
+    problem, _ = prepare(image, 0.3, space, second_order)
     x = near_points(space, (n,), spread=0.5, seed=8)
     linear = linearise(problem, x)
     assert linear.energy == pytest.approx(problem.energy(x))

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import steepest
-from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere
-from steepest.manifold.embedded import denoise_embedded
+from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, embedded
+from steepest.manifold.denoise import prepare
 from tests.manifold_points import near_points
 
 RNG = np.random.default_rng(5)
+
+
+def denoise_embedded(
+    image: np.ndarray,
+    strength: float,
+    second: float,
+    manifold: Any,
+    tol: float = 1e-4,
+    **options: Any,
+) -> tuple[np.ndarray, Any]:
+    problem, shaped = prepare(image, strength, manifold, second, **options)
+    points, found = embedded.denoise_embedded(problem, tol, 20000)
+    return shaped(points), found
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_the_model_has_the_slope_of_the_energy(space):
     """Derivatives of logarithms and of transport, where nothing is at a kink."""
     n, d, shape = 30, space.dimension, (5, 6)
     rng = np.random.default_rng(9)
-    plain, _, _ = prepare(near_points(space, shape, 0.5), 0.3, space, spacing=(1, 1.3))
+    plain, _ = prepare(near_points(space, shape, 0.5), 0.3, space, spacing=(1, 1.3))
     problem = GeneralisedProblem(
         plain.manifold, plain.data, shape, plain.spacing, 0.3, 0.5, True, None, None, 1
     )

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from steepest.manifold.denoise import prepare, start_of
-from steepest.manifold.problem import Linear, Problem, Term
+from steepest.manifold.problem import Linear, Problem
 from steepest.manifold.solve import Solution, solve
+from steepest.manifold.terms import Term
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ def infimal_convolution(
     watch: Callable[[Linear, float, int], bool] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Solution]:
     """x, w and how the solver ended, for positive weights and one thread."""
-    plain, _, _ = prepare(image, alpha, manifold, beta, isotropic, num_threads=1)
+    plain, _ = prepare(image, alpha, manifold, beta, isotropic, num_threads=1)
     start, count = start_of(plain), plain.num_pixels
     stack = np.concatenate([plain.data, plain.data])
     problem = LayeredProblem(

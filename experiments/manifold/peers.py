@@ -11,8 +11,7 @@ from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 from skimage.restoration import denoise_tv_chambolle, unwrap_phase
 
-from steepest.manifold import Rotations
-from steepest.manifold.embedded import denoise_embedded
+from steepest.manifold import Rotations, denoise_tv
 
 from .cases import Case
 from .model import groups
@@ -93,9 +92,12 @@ def local_mean(case: Case, size: int, radius: float) -> np.ndarray:
 
 
 def embedded(case: Case, first: float, second: float, **options: Any) -> np.ndarray:
-    """`denoise_embedded` of `chosen`."""
+    """`denoise_tv` of `chosen` in the embedding."""
     image, manifold = chosen(case)
-    return denoise_embedded(image, first, second, manifold, **options)[0]
+    result = denoise_tv(
+        image, first, manifold=manifold, second_order=second, embedded=True, **options
+    )
+    return result.image
 
 
 def chosen(case: Case) -> tuple[np.ndarray, Any]:

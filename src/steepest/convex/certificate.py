@@ -1,26 +1,17 @@
 """The certificate: one inequality that bounds the error of any computed gradient flow.
 
-Let ``u*`` be the exact flow of ``J`` and ``u`` any curve with ``du/dt = div phi``, ``phi`` in the
-dual ball of ``J``. Monotonicity of the subdifferential gives
-
-    d/dt 1/2 ||u - u*||^2  <=  g := J(u) + J*(-div phi) + <u, div phi>,      g >= 0,
-
-hence ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt``. (``div phi`` stands for
-``-A* phi``.) On a step of length tau from ``u0`` with constant ``phi`` the curve is the segment
-from ``u0`` to ``u1 = u0 + tau div phi``. At any image u, g is the *slack*
-``s(u) = J(u) + R(phi) - <A u, phi>`` of the energy. The slack is convex in u. With
-``um = (u0 + u1)/2``, convexity on the two halves of the segment gives
+Let ``u*`` be the exact flow of ``J`` and ``u`` any curve with ``du/dt = -A* phi``, ``phi`` in the
+dual ball of ``J``. Then ``||u(T) - u*(T)||^2 <= ||u(0) - u*(0)||^2 + 2 int_0^T g dt`` with the
+*slack* ``g = s(u) = J(u) + R(phi) - <A u, phi> >= 0`` of the energy. On a step of length tau with
+constant ``phi`` the curve is the segment from ``u0`` to ``u1``; s is convex, so with their middle
+``um``
 
     2 int g dt  <=  tau/2 [ s(u0) + 2 s(um) + s(u1) ].
 
-An upper bound of s at the three images can be used as well. Pointwise energies evaluate s as a sum
-of terms >= 0, without cancellation. The part ``2 gap = 2 tau s(u1)`` vanishes if the implicit Euler
-step is solved exactly; the rest is the error of the time step. No other property of J is used, so
-the certificate is the same for every energy.
-
-The stored next image differs from ``u1`` by a residual ``r`` (rounding, or a learned ``u``). As the
-flow is non-expansive, the bound becomes ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof:
-docs/certificate.
+An upper bound of s at the three images can be used as well. The part ``2 gap = 2 tau s(u1)``
+vanishes if the step is solved exactly; the rest is the error of the time step. The stored next
+image differs from ``u1`` by a residual ``r`` (rounding, or a learned ``u``). As the flow is
+non-expansive, the bound becomes ``E <- sqrt(E^2 + 2 int g) + ||r||``. Proof: docs/certificate.
 """
 
 from __future__ import annotations
@@ -116,19 +107,6 @@ def psnr_bound(distance: float, num_values: int, data_range: float) -> float:
     return 20 * math.log10(data_range) + 10 * math.log10(num_values) - 20 * math.log10(distance)
 
 
-def rounding_allowance(
-    energy: Energy, shape: tuple[int, ...], tau: float, values: float, norms: float
-) -> float:
-    """Bound on the rounding errors of the integral in float64, of summation and of each pixel.
-
-    ``values`` is the sum of the non-negative sums in the integral; ``norms`` is the sum of the L2
-    norms of the images, which by Cauchy-Schwarz bound the rounding of the differences.
-    """
-    num_values, slope = math.prod(shape), energy.reach * energy.radius
-    summation = (sum(shape) + 64) * values
-    return 2 * tau * _EPS * (summation + 16 * slope * math.sqrt(num_values) * norms)
-
-
 def step_terms(
     energy: Energy,
     start: Array,
@@ -183,11 +161,16 @@ def assemble(
     """The terms of a step from its sums, with allowances for float64 rounding.
 
     ``values`` are J at start and stop; ``squares`` are ``||u1-u0||^2, ||u1||^2, ||u0||^2`` and
-    ``||stored-u1||^2``; ``dual`` is ``R(p)``.
+    ``||stored-u1||^2``; ``dual`` is ``R(p)``. The allowance bounds the errors of summation, of
+    numbers that are not negative, and of each pixel: by Cauchy-Schwarz, the L2 norms of the images
+    bound the rounding of the differences.
     """
     change, size, start_size, residual = squares
     norms = math.sqrt(size) + math.sqrt(start_size)
-    allowance = rounding_allowance(energy, shape, tau, sum(values) + dual, norms)
+    summation = (sum(shape) + 64) * (sum(values) + dual)
+    slope = energy.reach * energy.radius
+    differences = 16 * slope * math.sqrt(math.prod(shape)) * norms
+    allowance = 2 * tau * _EPS * (summation + differences)
     return StepTerms(
         gap=max(gap, 0.0),
         primal=0.5 * change + tau * values[1],

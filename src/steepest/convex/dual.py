@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -25,32 +27,75 @@ class Iterative(Protocol):
     chunk: int
     correction_cost: float
 
-    def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
-    def restart(self) -> None: ...
-    def iterate(self, betas: Sequence[float]) -> None: ...
-    def measure(self) -> StepTerms: ...
-    def correct(self, energy: float) -> bool: ...
+    @abstractmethod
+    def set_step(self, tau: float, relaxation: float = 1.0) -> None:
+        """Set the length ``tau`` of the step; the dual step size is relaxation / (tau ||A||^2)."""
+
+    @abstractmethod
+    def restart(self) -> None:
+        """Reset the momentum."""
+
+    @abstractmethod
+    def iterate(self, betas: Sequence[float]) -> None:
+        """Do one iteration for each momentum factor."""
+
+    @abstractmethod
+    def measure(self) -> StepTerms:
+        """Gap, energies and certificate terms at the current flux."""
+
+    @abstractmethod
+    def correct(self, energy: float) -> bool:
+        """Correct the flux on coarser grids if that lowers its dual ``energy``; whether it did."""
 
 
-class Dual(Iterative, Protocol):
+class Dual(Iterative):
     """The dual problem of one implicit Euler step, with an iteration that solves it.
 
     ``measure`` sets ``image``; ``write_image`` writes that into an array of any dtype. If that is
     ``target``, `measure` may have done it already: nothing else may write there. ``advance``
     makes this image the data of the next step. ``warm`` is the state, which can be assigned to
-    another solver for the same image and energy.
+    another solver for the same image and energy. What is defined here is for solvers with the
+    state flux and extrapolated flux, the measured image in ``_image``, and no coarser grids.
     """
 
+    patience = 400
+    chunk = 2
+    correction_cost = math.inf
+    target: Array | None = None
     tau: float
-    target: Array | None
     warm: Warm
+    _image: Array
 
-    def set_flux(self, p: Array) -> None: ...
-    def shrink_flux(self, factor: float) -> None: ...
-    def write_image(self, out: Array) -> None: ...
-    def advance(self) -> None: ...
-    def coarse_flux(self) -> Array | None: ...
+    def set_flux(self, p: Array) -> None:
+        """Start from a given flux, without momentum."""
+        self.warm = (p, p)
+
+    def shrink_flux(self, factor: float) -> None:
+        """Multiply the flux by a number in [0, 1] and reset the momentum."""
+        self.set_flux(self.flux * factor)
+
+    @abstractmethod
+    def advance(self) -> None:
+        """Make the measured image the data of the next step; keep flux and momentum."""
+
     @property
-    def flux(self) -> Array: ...
+    def flux(self) -> Array:
+        """The current flux, (components, channels, \\*space)."""
+        return self.warm[0]
+
     @property
-    def image(self) -> Array: ...
+    def image(self) -> Array:
+        """``f - tau A* p`` as of the last `measure`, (channels, \\*space)."""
+        return self._image
+
+    def write_image(self, out: Array) -> None:
+        """Write this image into an array of any dtype."""
+        out[:] = self.image
+
+    def coarse_flux(self) -> Array | None:
+        """A feasible flux from coarser grids for the present step, or None."""
+        return None
+
+    def correct(self, energy: float) -> bool:
+        """Correct the flux on coarser grids if that lowers its dual ``energy``; whether it did."""
+        return False

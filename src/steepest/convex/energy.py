@@ -14,6 +14,7 @@ An energy provides A, its adjoint and its norm, the proximal map of R on K, and 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from inspect import getattr_static
 from typing import Any, Protocol, Self
 
@@ -25,52 +26,70 @@ from ..core.namespace import Array, detached
 
 
 class Energy(Protocol):
-    """A convex functional. Images are ``(channels, *space)``, fields ``(components, *image)``."""
+    """A convex functional. Images are ``(channels, *space)``, fields ``(components, *image)``.
+
+    A class that derives from it defines the abstract methods. The others are right for a
+    one-homogeneous J (``R = 0``) whose ``reach`` includes all weights.
+    """
 
     @property
+    @abstractmethod
     def coupled(self) -> bool:
         """Whether channels share one J; if not, each channel is a separate problem."""
 
     @property
     def one_homogeneous(self) -> bool:
         """Whether ``J(c u) = c J(u)`` for c > 0."""
+        return True
 
     @property
     def smoothing(self) -> float:
         """The eps of R: J is quadratic where its density is below eps; 0 if R is zero."""
+        return 0.0
 
     @property
+    @abstractmethod
     def reach(self) -> float:
         """Upper bound of half the largest row sum of \\|A\\|, summed over the components."""
 
     @property
     def radius(self) -> float:
         """The largest \\|p\\| in K. With `reach`, it bounds the effect of rounding u on J."""
+        return 1.0
 
+    @abstractmethod
     def on(self, image: Array, spacing: tuple[float, ...]) -> Self:
         """This energy for images like ``image``; checks its own arguments against the image."""
 
     def scaled(self, factor: float) -> Self:
         """The energy ``J_c`` with ``J_c(c u) = c J(u)`` for ``c = factor``."""
+        return self
 
+    @abstractmethod
     def num_components(self, ndim: int) -> int:
         """The number of components of the flux of an image with ``ndim`` spatial axes."""
 
+    @abstractmethod
     def operator(self, u: Array) -> Array:
-        """``A u``."""
+        """``A u``: (\\*batch, \\*space) to (components, \\*batch, \\*space)."""
 
+    @abstractmethod
     def adjoint(self, p: Array) -> Array:
         """``A* p``."""
 
+    @abstractmethod
     def norm_squared(self, space: tuple[int, ...]) -> float:
         """Upper bound of ``||A||^2``; zero only if A is zero."""
 
+    @abstractmethod
     def feasible(self, p: Array) -> Array:
         """A field in K near p: if p is in K, p itself, shrunk by a few rounding errors."""
 
     def conjugate(self, p: Array) -> float:
         """``R(p)`` in float64, which is at least ``J*(A* p)``."""
+        return 0.0
 
+    @abstractmethod
     def slack(self, u: Array, p: Array, witness: Any = None) -> tuple[float, float]:
         """``J(u)`` and ``J(u) + R(p) - <A u, p>`` for p in K, or upper bounds of both.
 
@@ -82,6 +101,7 @@ class Energy(Protocol):
 class ProximalEnergy(Energy, Protocol):
     """An energy that `ReferenceDual` can solve. If K is not pointwise, a special solver is used."""
 
+    @abstractmethod
     def prox(self, p: Array, step: float) -> Array:
         """``argmin over q in K of 1/2||q - p||^2 + step R(q)``."""
 

@@ -1,27 +1,20 @@
 """The derivative of one ROF solution with respect to its data, as a linear solver.
 
 Let ``v = argmin 1/2||v - f||^2 + tau J(v)`` with a pointwise energy ``J(u) = sum |A u|`` and its
-flux ``p``, so that ``v = f - tau A* p`` and ``p = project(q)``, ``q = (p + s A v) / (1 + s eps)``
-for every ``s > 0``. Wherever the projection is differentiable, so is this system of equations.
-Eliminating the derivative of the projection gives, for the derivatives dv and dp at each pixel,
+flux ``p``. The derivatives dv and dp satisfy, at each pixel and with ``g = df - dtau A* p``,
 
-    c dp = T A dv,       dp = T dp,        dv = g - tau A* dp,         g = df - dtau A* p,
+    c dp = T A dv,       dp = T dp,        dv = g - tau A* dp,
 
     inside the ball:   T = 1,                c = eps
-    on its boundary:   T = 1 - n n^T,        c = |A v| / w,            n = q / |q|.
+    on its boundary:   T = 1 - n n^T,        c = |A v| / w,            n = q / |q|,
 
-T projects to the directions in which the flux can change (a flux of length w can only turn), and c
-is its compliance. Inside the ball of total variation (eps = 0) the system says ``grad dv = 0``:
-flat regions stay flat. On the boundary it says ``dp = w (1 - n n^T) / |A v| A dv``, the second
-derivative of the norm. Insertion gives one equation for the flux,
+where ``q = p + s A v`` with any ``s > 0``. T projects to the directions in which the flux can
+change, and c is its compliance. Insertion gives the symmetric, positive semi-definite equation
 
     (c + tau T A A* T) dp = T A g,
 
-which is symmetric positive semi-definite and solved by conjugate gradients. In this dual form,
-small gradients give small entries (in the primal form, huge ones), flat regions need not be
-detected, and nothing is regularised: the result is exact for an exact ``p``. For an inexact ``p``
-it is the derivative that the semismooth Newton method uses. The map from g to dv is symmetric, so
-it also maps the gradient of a loss with respect to v to the gradient with respect to f.
+solved by conjugate gradients. The map from g to dv is symmetric, so it also maps the gradient of a
+loss with respect to v to that with respect to f. docs/gradients has the derivation.
 
 This is plain array code for NumPy and torch, in float64, for several independent images at once:
 images are (items, channels, \\*space), fluxes (ndim, items, channels, \\*space).

@@ -11,18 +11,18 @@ from ..core.arrays import check_weights
 from ..core.namespace import Array, cast, namespace, sum64, to_float64
 from ..core.numbers import check_choice, check_flag, check_number
 from ..grid.differences import FLUX_BOUNDARIES
-from .energy import own_spacing, steps_of
+from .energy import ProximalEnergy, own_spacing, steps_of
 
 NORMS = ("isotropic", "anisotropic")
 _EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PointwiseEnergy:
+class PointwiseEnergy(ProximalEnergy):
     """``J(u) = sum_i w_i |(A u)_i|`` (or its Huber smoothing), with a linear operator A.
 
     The dual set is a ball at every pixel. Subclasses define `operator`, `adjoint`, `norm_squared`,
-    `num_components` and `reach`.
+    `num_components` and `reach` (see `Energy`).
 
     Parameters
     ----------
@@ -53,6 +53,7 @@ class PointwiseEnergy:
     coupled: bool = True
     boundary: str = "neumann"
     spacing: tuple[float, ...] | None = None
+    steps = property(steps_of)
 
     def __post_init__(self) -> None:
         check_choice(self.norm, "norm", NORMS)
@@ -69,38 +70,6 @@ class PointwiseEnergy:
     def scaled(self, factor: float) -> Self:
         """The energy ``J_c`` with ``J_c(c u) = c J(u)``: only Huber's eps scales."""
         return replace(self, huber=self.huber * factor) if self.huber else self
-
-    def num_components(self, ndim: int) -> int:
-        """The number of components of ``A u`` per pixel."""
-        raise NotImplementedError
-
-    def operator(self, u: Array) -> Array:
-        """``A u``: (\\*batch, \\*space) to (components, \\*batch, \\*space)."""
-        raise NotImplementedError
-
-    def adjoint(self, p: Array) -> Array:
-        """``A* p``."""
-        raise NotImplementedError
-
-    def norm_squared(self, space: tuple[int, ...]) -> float:
-        """Upper bound of ``||A||^2``."""
-        raise NotImplementedError
-
-    @property
-    def reach(self) -> float:
-        """Upper bound of half the largest row sum of \\|A\\|, summed over the components."""
-        raise NotImplementedError
-
-    @property
-    def steps(self) -> tuple[float, ...]:
-        """The pixel spacing.
-
-        Raises
-        ------
-        InputError
-            If it is not set.
-        """
-        return steps_of(self)
 
     @property
     def isotropic(self) -> bool:

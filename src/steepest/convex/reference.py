@@ -6,16 +6,15 @@ device), and the solver for every energy without a compiled path.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ..core.namespace import Array, namespace
 from .certificate import StepTerms, step_terms
-from .dual import Warm
+from .dual import Dual, Warm
 from .energy import ProximalEnergy
 
 
-class ReferenceDual:
+class ReferenceDual(Dual):
     """Dual of ``min_v 1/2||v - f||^2 + tau J(v)``: ``min_p 1/2||f - tau A* p||^2 + tau R(p)``.
 
     The state is ``f`` (channels, \\*space), the flux ``p`` and the extrapolated flux ``y``
@@ -24,13 +23,7 @@ class ReferenceDual:
         p+ = prox_{s R} (y + s A(f - tau A* y)),   y+ = p+ + beta (p+ - p).
     """
 
-    patience = 400
-    target: Array | None = None
-    chunk = 2
-    correction_cost = math.inf
-
-    def __init__(self, f: Array, energy: ProximalEnergy, num_threads: int | None = None):
-        del num_threads  # NumPy and torch choose their own
+    def __init__(self, f: Array, energy: ProximalEnergy) -> None:
         self.energy = energy
         self.f = self._image = f
         xp = namespace(f)
@@ -40,13 +33,8 @@ class ReferenceDual:
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
-        """Set the length ``tau`` of the step and the dual step size, relaxation / (tau ||A||^2)."""
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
-
-    def set_flux(self, p: Array) -> None:
-        """Start from a given flux, without momentum."""
-        self.p = self.y = p
 
     @property
     def warm(self) -> Warm:
@@ -57,16 +45,10 @@ class ReferenceDual:
     def warm(self, arrays: Warm) -> None:
         self.p, self.y = arrays
 
-    def shrink_flux(self, factor: float) -> None:
-        """Multiply the flux by a number in [0, 1] and reset the momentum."""
-        self.set_flux(self.p * factor)
-
     def restart(self) -> None:
-        """Reset the momentum."""
         self.y = self.p
 
     def iterate(self, betas: Sequence[float]) -> None:
-        """Do one iteration for each momentum factor."""
         energy, step = self.energy, self.step_size
         for beta in betas:
             u = self.f - self.tau * energy.adjoint(self.y)
@@ -74,33 +56,9 @@ class ReferenceDual:
             self.y = q + beta * (q - self.p)
             self.p = q
 
-    @property
-    def flux(self) -> Array:
-        """The current flux, (components, channels, \\*space)."""
-        return self.p
-
-    @property
-    def image(self) -> Array:
-        """``f - tau A* p`` as of the last `measure`, (channels, \\*space)."""
-        return self._image
-
-    def write_image(self, out: Array) -> None:
-        """Write this image into an array of any dtype."""
-        out[:] = self._image
-
     def measure(self) -> StepTerms:
-        """Gap, energies and certificate terms at the current flux."""
         self._image = self.f - self.tau * self.energy.adjoint(self.p)
         return step_terms(self.energy, self.f, self._image, self.p, self.tau)
 
     def advance(self) -> None:
-        """Make the measured image the data of the next step; keep flux and momentum."""
         self.f = self._image
-
-    def coarse_flux(self) -> Array | None:
-        """None: this solver has no coarser grids."""
-        return None
-
-    def correct(self, energy: float) -> bool:
-        """False: this solver has no coarse-grid correction."""
-        return False

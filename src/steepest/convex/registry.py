@@ -1,9 +1,12 @@
-"""Choose the solver of a problem: a special one for the energy if there is one, else array code."""
+"""Choose the solver of a problem: a special one for the energy if there is one, else array code.
+
+Compiled solvers and those for tensors are imported on first use, so that the array code needs
+neither a compiler nor torch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any, cast
 
 from ..core.errors import InputError
@@ -12,26 +15,10 @@ from .crofton import CroftonTotalVariation
 from .dual import Dual
 from .energy import Energy, ProximalEnergy
 from .reference import ReferenceDual
+from .saddle import SaddleDual
 from .second_order import SecondOrderTotalVariation
 from .total_generalised_variation import TotalGeneralisedVariation
 from .total_variation import TotalVariation
-
-# Special solvers by the class of the energy: module, class, whether it accepts the problem. The
-# modules are imported on first use, so that the array code needs no compiler.
-_Takes = Callable[[Array, Any], bool]
-_OWN: dict[type, tuple[str, str, _Takes]] = {
-    TotalVariation: (
-        ".compiled.dual",
-        "CompiledDual",
-        lambda f, energy: not is_torch(f) and is_compiled(energy),
-    ),
-    CroftonTotalVariation: (
-        ".compiled.crofton",
-        "CroftonDual",
-        lambda f, energy: not is_torch(f) and f.shape[0] == 1 and not energy.huber,
-    ),
-    TotalGeneralisedVariation: (".saddle", "SaddleDual", lambda f, energy: True),
-}
 
 
 def is_compiled(energy: Energy) -> bool:
@@ -47,10 +34,12 @@ def on_accelerator(f: Array, energy: Energy) -> bool:
 
 def together(energy: Energy, references: Sequence[float]) -> Any:
     """The energy of several images on an accelerator (see `tensors.together`)."""
-    return import_module(".tensors.together", __package__).Together(energy, tuple(references))
+    from .tensors.together import Together
+
+    return Together(energy, tuple(references))
 
 
-def make_dual(f: Array, energy: Energy, num_threads: int | None = None) -> Dual:
+def make_dual(f: Array, energy: Any, num_threads: int | None = None) -> Dual:
     """The energy's special solver if it accepts this array, else `ReferenceDual`.
 
     Raises
@@ -59,12 +48,20 @@ def make_dual(f: Array, energy: Energy, num_threads: int | None = None) -> Dual:
         If the energy has neither a special solver nor a ``prox``.
     """
     if on_accelerator(f, getattr(energy, "each", energy)):
-        chosen: Dual = import_module(".tensors.choice", __package__).tensor_dual(f, energy)
-        return chosen
-    module, name, takes = _OWN.get(type(energy), ("", "", lambda f, energy: False))
-    if not takes(f, energy):
-        if not hasattr(energy, "prox"):
-            raise InputError(f"energy={energy!r} has no method prox, which its solver needs")
-        return ReferenceDual(f, cast(ProximalEnergy, energy), num_threads)
-    dual: Dual = getattr(import_module(module, __package__), name)(f, energy, num_threads)
-    return dual
+        from .tensors.choice import tensor_dual
+
+        return tensor_dual(f, energy)
+    if type(energy) is TotalGeneralisedVariation:
+        return SaddleDual(f, energy)
+    if is_compiled(energy) and not is_torch(f):
+        from .compiled.dual import CompiledDual
+
+        return CompiledDual(f, energy, num_threads)
+    crofton = type(energy) is CroftonTotalVariation and not energy.huber
+    if crofton and not is_torch(f) and f.shape[0] == 1:
+        from .compiled.crofton import CroftonDual
+
+        return CroftonDual(f, energy, num_threads)
+    if not hasattr(energy, "prox"):
+        raise InputError(f"energy={energy!r} has no method prox, which its solver needs")
+    return ReferenceDual(f, cast(ProximalEnergy, energy))

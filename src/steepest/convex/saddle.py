@@ -11,30 +11,24 @@ in q, each followed by a projection, and an ascent step in w. It has no momentum
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ..core.namespace import Array, cast, namespace, to_float64
 from ..grid.differences import divergence, gradient_norm_squared
-from ..grid.second_order import symmetrised_norm_squared
 from .certificate import StepTerms, step_terms
-from .dual import Warm
+from .dual import Dual, Warm
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude, shorten
 
 _MULTIPLIER_STEP = 0.1  # times the image's mean slope; measured: 0.02 and 0.5 take twice as long
 _LEAST_SLOPE = 0.1  # times the first mean slope, as the slope vanishes with the image
 
 
-class SaddleDual:
+class SaddleDual(Dual):
     """See `steepest.convex.dual.Dual`; ``warm`` is (q, p, w), the flux is q."""
 
-    target: Array | None = None
     patience = 10_000  # long plateaus are common
-    chunk = 2
-    correction_cost = math.inf
 
-    def __init__(self, f: Array, energy: TotalGeneralisedVariation, num_threads: int | None = None):
-        del num_threads  # NumPy and torch choose their own
+    def __init__(self, f: Array, energy: TotalGeneralisedVariation) -> None:
         self.energy = energy
         self.f = self._image = f
         xp, ndim, space = namespace(f), f.ndim - 1, tuple(f.shape[1:])
@@ -42,9 +36,8 @@ class SaddleDual:
         self.p = xp.stack([f * 0] * ndim)
         self.w = 0 * self.p
         self._before: Array | None = None  # w of f
-        self._smooth = gradient_norm_squared(energy.steps, space)
+        self._norm = gradient_norm_squared(energy.steps, space)  # of E, too
         self._first_slope = _mean_slope(energy, f)
-        self._bending = symmetrised_norm_squared(energy.steps, space)
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
@@ -53,8 +46,8 @@ class SaddleDual:
         mean = max(_mean_slope(self.energy, self.f), _LEAST_SLOPE * self._first_slope)
         self._ascent = _MULTIPLIER_STEP * mean if mean > 0 else 1.0
         # ||p - E* q||^2 <= 2 ||p||^2 + 2 ||E||^2 ||q||^2 allows separate step sizes for p and q.
-        self._descent_p = 1.0 / (0.5 * tau * self._smooth + 2 * self._ascent)
-        self._descent_q = 1.0 / (2 * self._ascent * self._bending or 1.0)
+        self._descent_p = 1.0 / (0.5 * tau * self._norm + 2 * self._ascent)
+        self._descent_q = 1.0 / (2 * self._ascent * self._norm or 1.0)
 
     def set_flux(self, p: Array) -> None:
         """Start from a given q and its p = E* q."""
@@ -71,7 +64,6 @@ class SaddleDual:
         self._before = self.w
 
     def shrink_flux(self, factor: float) -> None:
-        """Multiply p and q by a number in [0, 1]."""
         self.q, self.p = self.q * factor, self.p * factor
 
     def restart(self) -> None:
@@ -95,17 +87,7 @@ class SaddleDual:
         """A feasible q, (components, channels, \\*space)."""
         return cast(self.energy.feasible(self.q), self.f.dtype)
 
-    @property
-    def image(self) -> Array:
-        """``f - tau H* q`` as of the last `measure`, with the feasible q, (channels, \\*space)."""
-        return self._image
-
-    def write_image(self, out: Array) -> None:
-        """Write this image into an array of any dtype."""
-        out[:] = self._image
-
     def measure(self) -> StepTerms:
-        """Gap, energies and certificate terms at the current state."""
         q, w = self.energy.feasible(self.q), to_float64(self.w)
         starts = [w] if self._before is None else [w, to_float64(self._before)]
         start = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # any is valid
@@ -115,16 +97,7 @@ class SaddleDual:
         return step_terms(self.energy, self.f, self._image, q, self.tau, witnesses)
 
     def advance(self) -> None:
-        """Make the measured image the data of the next step; keep p, q and w."""
         self.f, self._before = self._image, self.w
-
-    def coarse_flux(self) -> Array | None:
-        """None: this solver has no coarser grids."""
-        return None
-
-    def correct(self, energy: float) -> bool:
-        """False: this solver has no coarse-grid correction."""
-        return False
 
 
 def _mean_slope(energy: TotalGeneralisedVariation, u: Array) -> float:

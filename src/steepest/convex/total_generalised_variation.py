@@ -17,13 +17,13 @@ from ..grid.second_order import (
     symmetrised_divergence,
     symmetrised_gradient,
 )
-from .energy import own_spacing, steps_of
+from .energy import Energy, own_spacing, steps_of
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TotalGeneralisedVariation:
+class TotalGeneralisedVariation(Energy):
     """``J(u) = min over w of alpha1 sum |grad u - w| + alpha0 sum |E w|``.
 
     E is the symmetrised gradient. Affine images have J = 0, and edges cost as much as in total
@@ -62,6 +62,7 @@ class TotalGeneralisedVariation:
     coupled: bool = True
     boundary: str = "neumann"
     spacing: tuple[float, ...] | None = None
+    steps = property(steps_of)
 
     def __post_init__(self) -> None:
         for name in ("alpha1", "alpha0"):
@@ -74,41 +75,11 @@ class TotalGeneralisedVariation:
         """This energy for images like ``image`` (channels, \\*space)."""
         return replace(self, spacing=own_spacing(self, spacing, image.ndim - 1))
 
-    def scaled(self, factor: float) -> Self:
-        """The same energy, because J is one-homogeneous."""
-        return self
-
-    @property
-    def steps(self) -> tuple[float, ...]:
-        """The pixel spacing.
-
-        Raises
-        ------
-        InputError
-            If it is not set.
-        """
-        return steps_of(self)
-
-    @property
-    def one_homogeneous(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def smoothing(self) -> float:
-        """Zero."""
-        return 0.0
-
     @property
     def reach(self) -> float:
         """The reach of the first order (doubled because of w) and of the second, weighted."""
         first = sum(1 / h for h in self.steps)
         return 2 * self.alpha1 * first + 2 * self.alpha0 * first**2
-
-    @property
-    def radius(self) -> float:
-        """One: `reach` includes the weights."""
-        return 1.0
 
     def num_components(self, ndim: int) -> int:
         """The number of entries of a symmetric tensor, ``d (d + 1) / 2``."""
@@ -143,10 +114,6 @@ class TotalGeneralisedVariation:
         q = shorten(to_float64(p), self.alpha0)
         largest = float(magnitude(self.unbend(q)).max())
         return q * ((1 - 8 * _EPS) * min(1.0, self.alpha1 / largest if largest > 0 else 1.0))
-
-    def conjugate(self, p: Array) -> float:
-        """Zero."""
-        return 0.0
 
     def slack(self, u: Array, p: Array, witness: Any = None) -> tuple[float, float]:
         """Upper bounds of J(u) and of ``J(u) - <H u, p>``, from w = ``witness`` (None: 0).

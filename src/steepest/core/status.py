@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any, TypeVar, cast
+
+from .errors import NotConverged
+
+Result = TypeVar("Result")
 
 
 class Status(str, Enum):
     """How a solver ended.
 
-    ``str(status)`` is a sentence; ``status.ok`` says whether to trust the result.
+    ``str(status)`` is a sentence; ``status.ok`` says whether to trust the result. The outcomes are
+    in order, from good to bad.
     """
 
     CONVERGED = "converged: the tolerance was met"
@@ -38,16 +44,8 @@ class Status(str, Enum):
     @property
     def ok(self) -> bool:
         """True if every requested tolerance was met."""
-        return self in (
-            Status.CONVERGED,
-            Status.ROUNDING,
-            Status.LEARNED,
-            Status.THESE_WRAPS,
-            Status.WIDER_GAP,
-            Status.STATIONARY,
-            Status.AROUND_JUMPS,
-            Status.EMBEDDED,
-        )
+        order = list(Status)
+        return order.index(self) < order.index(Status.STOPPED)
 
     def __str__(self) -> str:
         return self.value
@@ -57,3 +55,11 @@ class Status(str, Enum):
         """Return the combined outcome of several parts: the last one in the order of definition."""
         order = list(Status)
         return max(statuses, key=order.index)
+
+
+def finished(result: Result, raise_on_failure: bool) -> Result:
+    """Return a result with a status, or raise `NotConverged` if it failed and that is wanted."""
+    status: Status = cast(Any, result).status
+    if raise_on_failure and not (status.ok or status is Status.STOPPED):
+        raise NotConverged(str(status), result)
+    return result

@@ -16,8 +16,8 @@ import numpy as np
 from ..core.namespace import Array, cast, namespace
 from .cycle import OMEGAS, SCALE
 from .hierarchy import build, plan, typical_couplings
-from .operator import Operator, neighbours
-from .solve import Equation, Solution, solve_each
+from .operator import Operator, couple, neighbours
+from .solve import Solution, solve
 from .watching import Watch
 
 _COARSEST_SWEEPS = 8
@@ -36,16 +36,6 @@ class Grid:
     def apply(self, u: Array) -> Array:
         """``A u``, where u is zero at inactive pixels."""
         return self.diagonal * u - couple(u, self.weights)
-
-
-def couple(u: Array, weights: tuple[Array, ...]) -> Array:
-    """``sum over neighbours of w_pq u_q`` for (..., \\*space)."""
-    out = namespace(u).zeros_like(u)
-    for axis, w in enumerate(weights):
-        head, tail = neighbours(axis, len(weights))
-        out[tail] += w * u[head]
-        out[head] += w * u[tail]
-    return out
 
 
 def sum_blocks(array: Array, factors: tuple[int, ...]) -> Array:
@@ -81,11 +71,8 @@ def finest_grid(operator: Operator, like: Array, factors: tuple[int, ...]) -> Gr
         weights.append(operator.weight(axis) * (active[head] & active[tail]))
     diagonal = operator.diagonal()
     inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
-    if isinstance(like, np.ndarray):
-        return Grid(tuple(weights), diagonal, inverse, factors)
-    torch = namespace(like)
-    move = [torch.as_tensor(a, device=like.device) for a in (*weights, diagonal, inverse)]
-    return Grid(tuple(move[:-2]), move[-2], move[-1], factors)
+    moved = [_near(like, array) for array in (*weights, diagonal, inverse)]
+    return Grid(tuple(moved[:-2]), moved[-2], moved[-1], factors)
 
 
 def coarser(grid: Grid, factors: tuple[int, ...]) -> Grid:
@@ -224,21 +211,23 @@ def solve_near(
     iterations.
     """
     if on_processor(near):
-        one = [Equation(build(operator), start, right, scale)]
-        return solve_each(
-            one, tol=tol, max_num_iter=max_num_iter, num_threads=num_threads, watch=watch
-        )[0]
-    torch = namespace(near)
-
-    def moved(array: np.ndarray | None) -> Array:
-        return None if array is None else torch.as_tensor(array, device=near.device)
-
+        return solve(
+            build(operator), start, right, scale=scale, tol=tol, max_num_iter=max_num_iter,
+            num_threads=num_threads, watch=watch,
+        )  # fmt: skip
     u, residual, count = solve_arrays(
-        operator, moved(start), moved(right), scale=moved(scale), tol=tol,
+        operator, _near(near, start), _near(near, right), scale=_near(near, scale), tol=tol,
         max_num_iter=max_num_iter, watch=watch,
     )  # fmt: skip
     left, unit = residual.cpu().numpy(), np.ones(len(start))
     return Solution(u.cpu().numpy(), left, unit, np.full(len(start), count))
+
+
+def _near(like: Array, array: np.ndarray | None) -> Array:
+    """An array (or None) where ``like`` is: a tensor on its device, or itself."""
+    if array is None or isinstance(like, np.ndarray):
+        return array
+    return namespace(like).as_tensor(array, device=like.device)
 
 
 def _all_couplings(operator: Operator, like: Array) -> tuple[Array, ...]:
@@ -248,6 +237,5 @@ def _all_couplings(operator: Operator, like: Array) -> tuple[Array, ...]:
     for axis in range(ndim):
         shape = operator.excess[neighbours(axis, ndim)[0]].shape
         w = np.broadcast_to(np.asarray(operator.weight(axis), np.float64), shape).copy()
-        torch = namespace(like)
-        out.append(w if isinstance(like, np.ndarray) else torch.as_tensor(w, device=like.device))
+        out.append(_near(like, w))
     return tuple(out)

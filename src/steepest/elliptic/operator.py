@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from ..core.namespace import Array, namespace
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +48,7 @@ class Operator:
 
     def couple(self, u: np.ndarray) -> np.ndarray:
         """``sum over neighbours of w_pq u_q``, for (\\*leading, \\*space)."""
-        out = np.zeros(u.shape, u.dtype)
-        for axis in range(self.excess.ndim):
-            head, tail = neighbours(axis, self.excess.ndim)
-            w = self.weight(axis)
-            out[tail] += w * u[head]
-            out[head] += w * u[tail]
-        return out
+        return np.asarray(couple(u, [self.weight(axis) for axis in range(self.excess.ndim)]))
 
     def diagonal(self) -> np.ndarray:
         """The diagonal of A; zero where u is held at zero."""
@@ -61,6 +58,16 @@ class Operator:
     def apply(self, u: np.ndarray) -> np.ndarray:
         """``A u`` for (\\*leading, \\*space); u must be zero where it is held at zero."""
         return np.where(self.active, self.diagonal() * u - self.couple(u), 0)
+
+
+def couple(u: Array, weights: Sequence[Array]) -> Array:
+    """``sum over neighbours of w_pq u_q`` for (..., \\*space): plain array code for torch too."""
+    out = namespace(u).zeros_like(u)
+    for axis, w in enumerate(weights):
+        head, tail = neighbours(axis, len(weights))
+        out[tail] += w * u[head]
+        out[head] += w * u[tail]
+    return out
 
 
 def neighbours(axis: int, ndim: int) -> tuple[Any, Any]:

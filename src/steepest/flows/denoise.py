@@ -12,12 +12,13 @@ from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.progress import Callback
+from ..core.status import finished
 from .channels import each_channel, of_parts
 from .discrepancy import denoise_discrepancy
 from .flux_guess import feasible_part
 from .options import takes_options_of
-from .parts import checked, collect, make_plan, solve_parts
-from .problem import Problem, make_problem
+from .parts import collect, make_plan, solve_part
+from .problem import make_problem
 from .result import DenoiseResult
 from .tape import gradient_tape
 
@@ -103,7 +104,7 @@ def denoise(
     tape = gradient_tape(image, strength, "strength")
     problem = make_problem(
         image if tape is None else tape.image,
-        TotalVariation() if energy is None else energy,
+        energy,
         channel_axis=channel_axis,
         batch_axis=batch_axis,
         spacing=spacing,
@@ -111,11 +112,21 @@ def denoise(
     )
     if tape is not None:
         tape.check(problem)
-    return solve(
-        problem, each_channel(detached(strength), "strength", problem), tape=tape, tol=tol,
-        max_num_iter=max_num_iter, on_step=on_step, flux=flux, num_threads=num_threads,
-        raise_on_failure=raise_on_failure,
-    )  # fmt: skip
+    weight = each_channel(detached(strength), "strength", problem)
+    if tape is not None and np.ndim(weight):
+        raise InputError("strength: where a gradient is asked for, one number is allowed")
+    problem.check_times(np.atleast_1d(weight), "strength")
+    plan = make_plan(tol, max_num_iter, num_threads, on_step)
+    starts = [
+        None if flux is None else feasible_part(flux, problem, i, "flux")
+        for i in range(len(problem.parts))
+    ]
+    pairs = zip(of_parts(weight, problem), starts, strict=True)
+    solved = [solve_part(problem, i, own, plan, start) for i, (own, start) in enumerate(pairs)]
+    result = collect(problem, solved, weight)
+    if tape is not None:
+        result = tape.denoised(problem, result, solved, tol)
+    return finished(result, raise_on_failure)
 
 
 @takes_options_of(denoise)
@@ -162,30 +173,3 @@ def denoise_tv(
     """
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled)
     return denoise(image, strength, energy, **options)
-
-
-def solve(
-    problem: Problem,
-    strength: float | np.ndarray,
-    *,
-    tape: Any = None,
-    tol: float = 1e-4,
-    max_num_iter: int = 20000,
-    on_step: Callback | None = None,
-    flux: Any = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
-) -> DenoiseResult:
-    """Apply `denoise` to a prepared problem."""
-    if tape is not None and np.ndim(strength):
-        raise InputError("strength: where a gradient is asked for, one number is allowed")
-    problem.check_times(np.atleast_1d(strength), "strength")
-    plan = make_plan(problem, tol, max_num_iter, num_threads, on_step)
-    starts = None
-    if flux is not None:
-        starts = [feasible_part(flux, problem, i, "flux") for i in range(len(problem.parts))]
-    solved = solve_parts(problem, of_parts(strength, problem), plan, starts)
-    result = collect(problem, solved, strength)
-    if tape is not None:
-        result = tape.denoised(problem, result, solved, tol)
-    return checked(result, raise_on_failure)

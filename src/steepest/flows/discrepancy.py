@@ -14,12 +14,12 @@ from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.numbers import check_number
 from ..core.progress import Callback
-from ..core.status import Status
+from ..core.status import Status, finished
 from .channels import each_channel, of_parts
 from .march import contrast_energy, distance
 from .noise import noise_of
 from .options import takes_options_of
-from .parts import Plan, Solved, checked, collect, make_plan, solve_part
+from .parts import Plan, Solved, collect, make_plan, solve_part
 from .problem import Problem, make_problem
 from .result import DenoiseResult
 
@@ -84,12 +84,12 @@ def denoise_discrepancy(
     rtol = check_number(rtol, "rtol", positive=True)
     problem = make_problem(
         image.detach() if is_torch(image) else image,
-        TotalVariation() if energy is None else energy,
+        energy,
         channel_axis=channel_axis,
         spacing=spacing,
         data_range=data_range,
     )
-    plan = make_plan(problem, tol, max_num_iter, num_threads, on_step)
+    plan = make_plan(tol, max_num_iter, num_threads, on_step)
     if sigma is None:
         sigmas = [noise_of(part) / problem.scale for part in problem.parts]
     else:
@@ -99,7 +99,7 @@ def denoise_discrepancy(
     separate = problem.layout.channel_axis is not None and not problem.energy.coupled
     strength = np.array(strengths) if separate else strengths[0]
     result = collect(problem, [solved for solved, _ in found], strength)
-    return checked(result, raise_on_failure)
+    return finished(result, raise_on_failure)
 
 
 @takes_options_of(denoise_discrepancy)
@@ -172,7 +172,7 @@ def _match_distance(
         removed = distance(solved.image, part) / problem.scale  # before any rounding to integers
         if abs(removed - wanted) <= rtol * wanted:
             return solved, strength
-        if plan.stopped:
+        if plan.reporter.stopped:
             return replace(solved, status=Status.STOPPED), strength
         flux = solved.flux
         low, high = (strength, high) if removed < wanted else (low, strength)

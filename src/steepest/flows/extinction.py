@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError, NotConverged
 from ..core.namespace import epsilon
 from ..core.numbers import check_number
-from ..core.progress import Callback, Progress, asks_to_stop, check_callback
+from ..core.progress import Callback, Progress, Reporter, check_callback
 from ..core.threads import resolve_num_threads
 from ..grid.coarsening import average
 from .march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
@@ -96,14 +97,8 @@ def extinction_of(
     Returns the time reached if the callback stops the search.
     """
     _check_weights(problem)
-    seen: list[float] = []  # times of all steps of all parts
-    times = []
-    for part in problem.parts:
-        time, stopped = _extinction(problem, problem.energy, part, tol, num_threads, on_step, seen)
-        times.append(time)
-        if stopped:
-            break
-    return max(times) / problem.scale
+    find = partial(_extinction, problem.scale, tol, num_threads, Reporter(on_step))
+    return max(find(problem.energy, part) for part in problem.parts) / problem.scale
 
 
 def _check_weights(problem: Problem) -> None:
@@ -123,9 +118,11 @@ def extinction_estimate(
     the block boundaries and is at most ``|s| max|d| / 2``.
     """
     _check_weights(problem)
-    seen: list[float] = []
-    times = []
+    reporter, times = Reporter(on_step), [0.0]
+    find = partial(_extinction, problem.scale, DEFAULT_TOL, num_threads, reporter)
     for part in problem.parts:
+        if reporter.stopped:
+            break
         energy: Any = problem.energy
         means, details = part, 0.0
         while max(means.shape[1:]) > _LONGEST:
@@ -137,10 +134,7 @@ def extinction_estimate(
             weight = 1.0 if weights is None else float(weights.mean())
             largest = float(abs(fine - _repeated(means, fine.shape)).max())
             details += 0.5 * largest * math.hypot(*sides) / weight
-        time, stopped = _extinction(problem, energy, means, DEFAULT_TOL, num_threads, on_step, seen)
-        times.append(time + details)
-        if stopped:
-            break
+        times.append(find(energy, means) + details)
     return max(times) / problem.scale
 
 
@@ -176,29 +170,18 @@ def _shortest(energy: Any, part: Any) -> float:
 
 
 def _extinction(
-    problem: Problem,
-    energy: Any,
-    part: Any,
-    tol: float,
-    num_threads: int,
-    on_step: Callback | None,
-    seen: list[float],
-) -> tuple[float, bool]:
-    """Return the extinction time of one part, and whether the callback stopped the search.
-
-    The times of all steps are appended to ``seen``.
-    """
-    start, stopped, left = contrast(part), False, 0.0
-    if start == 0:
-        return 0.0, False
+    scale: float, tol: float, num_threads: int, reporter: Reporter, energy: Any, part: Any
+) -> float:
+    """Return the extinction time of one part, or the time reached if the callback has stopped."""
+    start, reached, left = contrast(part), 0.0, 0.0
+    if start == 0 or reporter.stopped:
+        return 0.0
     nodes = _shortest(energy, part) * 2.0 ** np.arange(_DOUBLINGS)
 
     def watch(index: int, time: float, outcome: Any, bound: Bound, image: Any) -> bool:
-        nonlocal stopped, left
-        seen.append(time)
-        left = contrast(image())
-        stopped = asks_to_stop(on_step, Progress(len(seen), 0, left / problem.scale, STAGE))
-        return stopped or left <= FLAT * start
+        nonlocal reached, left
+        reached, left = time, contrast(image())
+        return reporter(Progress(0, 0, left / scale, STAGE)) or left <= FLAT * start
 
     march(
         energy,
@@ -210,6 +193,6 @@ def _extinction(
         num_threads=num_threads,
         hooks=Hooks(after_step=watch),
     )
-    if not stopped and left > FLAT * start:
-        raise NotConverged(f"the flow is not constant at t={seen[-1] / problem.scale:g}")
-    return seen[-1], stopped
+    if not reporter.stopped and left > FLAT * start:
+        raise NotConverged(f"the flow is not constant at t={reached / scale:g}")
+    return reached

@@ -159,7 +159,7 @@ def flow(
     tape = gradient_tape(image, times, "times")
     problem = make_problem(
         image if tape is None else tape.image,
-        TotalVariation() if energy is None else energy,
+        energy,
         channel_axis=channel_axis,
         batch_axis=batch_axis,
         spacing=spacing,

@@ -133,15 +133,7 @@ class Tape:
         steps = [self._steps.get(part, []) for part in range(len(problem.parts))]
         chain = _Chain(problem, steps, result.times, wanted, grid, tol)
         assert result.state is not None
-        parts = tuple(
-            replace(
-                part,
-                image=self.tensor(part.image),
-                flux=None if part.flux is None else self.tensor(part.flux),
-                warm=None if part.warm is None else tuple(map(self.tensor, part.warm)),
-            )
-            for part in result.state.parts
-        )
+        parts = tuple(part.mapped(self.tensor) for part in result.state.parts)
         on_tensors = replace(
             result.state.problem,
             parts=[self.tensor(part) for part in result.state.problem.parts],

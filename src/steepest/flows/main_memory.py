@@ -31,9 +31,9 @@ def tensors_as_arrays(march: March) -> March:
         if options.get("hooks") is not None:
             options["hooks"] = _hooks(options["hooks"], xp.from_numpy)
         energy = replace(energy, weights=detached(energy.weights))
-        record = march(energy, _state(state, detached), *args, **options)
+        record = march(energy, state.mapped(detached), *args, **options)
         room = xp.from_numpy(record.room)
-        return replace(record, room=room, state=_state(record.state, xp.from_numpy))
+        return replace(record, room=room, state=record.state.mapped(xp.from_numpy))
 
     return cast(March, marched)
 
@@ -41,13 +41,6 @@ def tensors_as_arrays(march: March) -> March:
 def in_main_memory(array: Any) -> bool:
     """Return True for a torch tensor on the CPU."""
     return is_torch(array) and array.device.type == "cpu"
-
-
-def _state(state: Any, convert: Callable[[Any], Any]) -> Any:
-    """Convert the arrays of a `PartState`."""
-    flux = None if state.flux is None else convert(state.flux)
-    warm = None if state.warm is None else tuple(map(convert, state.warm))
-    return replace(state, image=convert(state.image), flux=flux, warm=warm)
 
 
 def _hooks(hooks: Any, tensor: Callable[[Any], Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -196,8 +196,7 @@ def _standing(dual: Dual, bound: Bound, momentum: Momentum) -> PartState:
 
 def in_double(state: PartState) -> PartState:
     """Convert a state to float64."""
-    warm = None if state.warm is None else tuple(to_float64(array) for array in state.warm)
-    return replace(state, image=to_float64(state.image), warm=warm)
+    return state.mapped(to_float64)
 
 
 def contrast_energy(image: Array) -> float:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..convex.certificate import StepTerms, psnr_bound
 from ..convex.solve import Goal
-from ..core.errors import NotConverged
 from ..core.namespace import Array, cast, namespace
 from ..core.numbers import check_count, check_number
-from ..core.progress import Callback, asks_to_stop, check_callback
+from ..core.progress import Callback, Reporter
 from ..core.status import Status
 from ..core.threads import resolve_num_threads
 from .march import Hooks, distance, fresh_state, march
@@ -30,39 +28,26 @@ class Plan:
 
     goal: Goal
     num_threads: int
-    watcher: Watcher | None
+    reporter: Reporter
 
-    @property
-    def stopped(self) -> bool:
-        """Whether the callback has asked to stop."""
-        return self.watcher is not None and self.watcher.stopped
+    def watch(self, strength: float, scale: float) -> Callable[[StepTerms, int], bool] | None:
+        """The function that reports the measurements of a solve to the user as `Step`."""
+        if not self.reporter.listens:
+            return None
 
+        def report(terms: StepTerms, iterations: int) -> bool:
+            gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
+            bound = terms.distance / scale
+            return self.reporter(Step(0, 0, strength, gap, iterations, bound, lambda: None))
 
-class Watcher:
-    """Passes the measurements of the solver to the user as `Step`, and records a stop request."""
-
-    def __init__(self, on_step: Callback, problem: Problem) -> None:
-        self._on_step, self._scale, self._seen = on_step, problem.scale, 0
-        self.stopped = False
-
-    def __call__(self, strength: float, terms: StepTerms, iterations: int) -> bool:
-        """Report one measurement. Returns True if the callback asks to stop."""
-        self._seen += 1
-        bound = terms.distance / self._scale
-        gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
-        step = Step(self._seen, 0, strength, gap, iterations, bound, lambda: None)
-        self.stopped = asks_to_stop(self._on_step, step)
-        return self.stopped
+        return report
 
 
-def make_plan(
-    problem: Problem, tol: Any, max_num_iter: Any, num_threads: Any, on_step: Callback | None
-) -> Plan:
+def make_plan(tol: Any, max_num_iter: Any, num_threads: Any, on_step: Callback | None) -> Plan:
     """Check the options of the solver, and return them as a `Plan`."""
-    check_callback(on_step)
+    reporter = Reporter(on_step)
     goal = Goal(check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter"))
-    watcher = None if on_step is None else Watcher(on_step, problem)
-    return Plan(goal, resolve_num_threads(num_threads), watcher)
+    return Plan(goal, resolve_num_threads(num_threads), reporter)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,58 +65,32 @@ class Solved:
     status: Status
 
 
-def solve_parts(
-    problem: Problem,
-    strengths: Sequence[float],
-    plan: Plan,
-    starts: Sequence[Array] | None = None,
-) -> list[Solved]:
-    """Solve every part with its strength, starting from the given fluxes or from coarser grids."""
-    return [
-        solve_part(problem, index, strength, plan, None if starts is None else starts[index])
-        for index, strength in enumerate(strengths)
-    ]
-
-
 def solve_part(
     problem: Problem, index: int, strength: float, plan: Plan, start: Array | None
 ) -> Solved:
-    """Solve one part. If the callback has asked to stop, run a single iteration."""
-    if plan.stopped:
-        hurried = Plan(replace(plan.goal, max_num_iter=1), plan.num_threads, None)
-        found = _solve_part(problem, index, strength, hurried, start)
-        return replace(found, status=Status.STOPPED)
-    return _solve_part(problem, index, strength, plan, start)
+    """Solve one part by a march of one step, without a previous step.
 
-
-def _solve_part(
-    problem: Problem, index: int, strength: float, plan: Plan, start: Array | None
-) -> Solved:
-    """Solve one part by a march of one step, without a previous step."""
+    If the callback has asked to stop before, it is a single iteration.
+    """
     f, energy = problem.parts[index], problem.energy
     if strength == 0:
         zero = namespace(f).stack([f * 0] * energy.num_components(f.ndim - 1))
         nothing = StepTerms(0, 0, 0, 0, 0, 0, 0, 0)
         return Solved(f * 1, zero, nothing, 0.0, 0, Status.CONVERGED)
     guess = None if start is None else (lambda step, begin, end: start)
-    watch = None if plan.watcher is None else partial(plan.watcher, strength)
+    stopped = plan.reporter.stopped
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
-        np.array([False]), plan.goal, num_threads=plan.num_threads, cold=True,
-        hooks=Hooks(guess=guess, watch=watch),
+        np.array([False]), replace(plan.goal, max_num_iter=1) if stopped else plan.goal,
+        num_threads=plan.num_threads, cold=True,
+        hooks=Hooks(guess=guess, watch=plan.watch(strength, problem.scale)),
     )  # fmt: skip
     assert record.last is not None
     assert record.state is not None
     image, flux = cast(record.state.image, f.dtype), cast(record.state.flux, f.dtype)
     rounding = distance(image, record.state.image)
-    return Solved(image, flux, record.last, rounding, record.iterations, record.statuses[-1])
-
-
-def checked(result: DenoiseResult, raise_on_failure: bool) -> DenoiseResult:
-    """Return the result, or raise `NotConverged` if it failed and ``raise_on_failure`` is True."""
-    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
-        raise NotConverged(str(result.status), result)
-    return result
+    status = Status.STOPPED if stopped else record.statuses[-1]
+    return Solved(image, flux, record.last, rounding, record.iterations, status)
 
 
 def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseResult:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..convex.energy import Energy, check_energy
+from ..convex.total_variation import TotalVariation
 from ..core.arrays import (
     Layout,
     batch_items,
@@ -130,14 +131,18 @@ class Problem:
 
 def make_problem(
     image: Any,
-    energy: Energy,
+    energy: Energy | None,
     *,
     channel_axis: int | None = None,
     batch_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
     data_range: float | None = None,
 ) -> Problem:
-    """Check an image, the options that describe it and the energy; return the problem."""
+    """Check an image, the options that describe it and the energy; return the problem.
+
+    The default energy is `TotalVariation`.
+    """
+    energy = check_energy(TotalVariation() if energy is None else energy)
     channel_axis = own_channel_axis(image, channel_axis)
     if is_torch(image) and image.device.type == "mps":
         raise InputError(
@@ -148,9 +153,9 @@ def make_problem(
     prepared = [prepare_image(item, channel_axis) for item in items]
     arrays, layout = [array for array, _ in prepared], prepared[0][1]
     if spacing is None:
-        spacing = getattr(check_energy(energy), "spacing", None)
+        spacing = getattr(energy, "spacing", None)
     steps = check_spacing(spacing, arrays[0].ndim - 1)
-    on_grid = check_energy(energy).on(arrays[0], steps)
+    on_grid = energy.on(arrays[0], steps)
     largest = max(float(abs(array).max()) for array in arrays)
     scale = scale_of(largest)
     parts = [rescaled(array, scale) for array in arrays]

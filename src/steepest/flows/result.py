@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,12 @@ class PartState:
     warm: Warm | None
     bound: Bound
     momentum: Momentum
+
+    def mapped(self, convert: Callable[[Array], Array]) -> PartState:
+        """Return the same state with every array converted."""
+        flux = None if self.flux is None else convert(self.flux)
+        warm = None if self.warm is None else tuple(map(convert, self.warm))
+        return replace(self, image=convert(self.image), flux=flux, warm=warm)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,11 @@ import numpy as np
 
 from ..convex.certificate import Bound, psnr_bound
 from ..convex.solve import Goal
-from ..core.errors import InputError, NotConverged
+from ..core.errors import InputError
 from ..core.namespace import Array, namespace
 from ..core.numbers import check_count, check_number, check_numbers
 from ..core.progress import Callback, asks_to_stop, check_callback
-from ..core.status import Status
+from ..core.status import Status, finished
 from ..core.threads import resolve_num_threads
 from .adaptive import DEFAULT_MAX_STEPS, FLOWING, march_to_accuracy
 from .flux_guess import part_guess
@@ -90,9 +90,7 @@ def run(
     if tape is not None:
         kind = grid if target is None else None
         result = tape.flowed(problem, result, wanted, kind, None if target is not None else tol)
-    if raise_on_failure and not (result.status.ok or result.status is Status.STOPPED):
-        raise NotConverged(str(result.status), result)
-    return result
+    return finished(result, raise_on_failure)
 
 
 def _run_all(

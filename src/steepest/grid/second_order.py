@@ -97,18 +97,13 @@ def hessian_adjoint(
     return divergence(symmetrised_divergence(q, spacing, boundary), spacing, boundary)
 
 
-def symmetrised_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
-    """Upper bound of ``||E||^2`` for both boundaries, equal to that of the gradient.
-
-    As ``(x + y)^2 / 2 <= x^2 + y^2``, the squared norm of ``E w`` is at most the sum of the squared
-    norms of all ``d_b w_a``. Periodic checkerboards with even sizes attain the bound.
-    """
-    return gradient_norm_squared(spacing, shape)
-
-
 def hessian_norm_squared(spacing: Sequence[float], shape: Sequence[int]) -> float:
-    """Upper bound of ``||hessian||^2`` for both boundaries: the square of the gradient's bound."""
-    return symmetrised_norm_squared(spacing, shape) * gradient_norm_squared(spacing, shape)
+    """Upper bound of ``||hessian||^2`` for both boundaries: the square of the gradient's bound.
+
+    That also bounds ``||E||^2``, as ``(x + y)^2 / 2 <= x^2 + y^2``: the squared norm of ``E w`` is
+    at most the sum of the squared norms of all ``d_b w_a``.
+    """
+    return gradient_norm_squared(spacing, shape) ** 2
 
 
 def _pairs(ndim: int) -> list[tuple[int, int]]:

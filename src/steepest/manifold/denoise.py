@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,12 @@ from ..core.numbers import check_count, check_flag, check_number
 from ..core.progress import Callback, Reporter
 from ..core.status import Status
 from ..core.threads import resolve_num_threads
-from .certificate import certify
+from .embedded import denoise_embedded
 from .geometry import as_manifold
+from .minimise import minimised
 from .neighbours import nearest_known
-from .problem import Linear, Problem, linearise
-from .result import ManifoldResult, ManifoldStep
-from .solve import solve
+from .problem import Problem, linearise
+from .result import ManifoldResult
 
 
 def denoise_tv(
@@ -115,39 +116,13 @@ def denoise_tv(
     reporter = Reporter(on_step)
     tol = check_number(tol, "tol", positive=True)
     max_num_iter = check_count(max_num_iter, "max_num_iter")
-    problem, start, shaped = prepare(
+    problem, shaped = prepare(
         image, strength, manifold, second_order, isotropic, known, weights, spacing, num_threads,
         huber,
     )  # fmt: skip
     if check_flag(embedded, "embedded"):
-        return _embedded(problem, start, tol, max_num_iter, reporter, shaped)
+        return _embedded(problem, tol, max_num_iter, reporter, shaped)
     return minimised(problem, start_of(problem), tol, max_num_iter, reporter, shaped)
-
-
-def minimised(
-    problem: Problem, start: Any, tol: float, max_num_iter: int, reporter: Reporter, shaped: Any
-) -> ManifoldResult:
-    """Minimise the energy from a state, and return the points with what is certain about them."""
-
-    def watch(linear: Linear, gap: float, iterations: int) -> bool:
-        report = ManifoldStep(
-            0, 0, linear.energy, gap, iterations, lambda: shaped(problem.points(linear.x))
-        )
-        return reporter(report)
-
-    solution = solve(problem, start, tol, max_num_iter, watch if reporter.listens else None)
-    proof = certify(problem, solution, tol)
-    energy = proof.linear.energy
-    return ManifoldResult(
-        image=shaped(problem.points(proof.linear.x)),
-        energy=energy,
-        gap=proof.gap,
-        error_bound=proof.error_bound,
-        model_gap=solution.model_gap / energy if energy > 0 else 0.0,
-        largest_step=solution.largest_step,
-        iterations=solution.num_iter,
-        status=proof.status,
-    )
 
 
 def start_of(problem: Problem) -> np.ndarray:
@@ -160,15 +135,8 @@ def start_of(problem: Problem) -> np.ndarray:
     if manifold.point_shape != () or problem.first == problem.second == 0:
         return data
     if problem.second > 0 and problem.known is None:
-        from .embedded import denoise_embedded
-
-        weights = None if problem.weights is None else problem.weights.reshape(space)
-        image = data.reshape(space)
-        points, _ = denoise_embedded(
-            image, problem.first / 2, problem.second / 2, manifold, isotropic=problem.isotropic,
-            weights=weights, spacing=problem.spacing, tol=1e-2, num_threads=problem.num_threads,
-        )  # fmt: skip
-        return np.ascontiguousarray(points.ravel())
+        half = replace(problem, first=problem.first / 2, second=problem.second / 2, huber=0.0)
+        return denoise_embedded(half, tol=1e-2, max_num_iter=20000)[0]
     ambient = manifold.embed(data).reshape(*space, -1)
     for axis in range(len(space)):
         wide = np.moveaxis(ambient, axis, 0)
@@ -180,21 +148,10 @@ def start_of(problem: Problem) -> np.ndarray:
 
 
 def _embedded(
-    problem: Problem, start: np.ndarray, tol: float, max_num_iter: int, reporter: Reporter,
-    shaped: Any,
-) -> ManifoldResult:  # fmt: skip
-    from .embedded import denoise_embedded
-
-    known = None if problem.known is None else problem.known.reshape(problem.space)
-    weights = problem.weights
-    points, found = denoise_embedded(
-        start.reshape(*problem.space, *problem.manifold.point_shape), problem.first, problem.second,
-        problem.manifold, known=known, isotropic=problem.isotropic, huber=problem.huber,
-        weights=None if weights is None else weights.reshape(problem.space),
-        spacing=problem.spacing, tol=tol, max_num_iter=max_num_iter,
-        num_threads=problem.num_threads, on_step=reporter.stage,
-    )  # fmt: skip
-    linear = linearise(problem, points.reshape(start.shape))
+    problem: Problem, tol: float, max_num_iter: int, reporter: Reporter, shaped: Any
+) -> ManifoldResult:
+    points, found = denoise_embedded(problem, tol, max_num_iter, reporter.stage)
+    linear = linearise(problem, points)
     status = Status.EMBEDDED if found.status.ok else found.status
     gap = found.model_gap if isinstance(found, ManifoldResult) else found.gap
     return ManifoldResult(
@@ -208,11 +165,11 @@ def prepare(
     image: Any, strength: Any, manifold: Any, second_order: Any = 0.0, isotropic: Any = True,
     known: Any = None, weights: Any = None, spacing: Any = None, num_threads: int | None = None,
     huber: Any = 0.0,
-) -> tuple[Problem, np.ndarray, Callable[[np.ndarray], Any]]:  # fmt: skip
-    """Check the arguments of `denoise_tv`; return the problem and the start.
+) -> tuple[Problem, Callable[[np.ndarray], Any]]:  # fmt: skip
+    """Check the arguments of `denoise_tv`; return the problem.
 
-    The third is a function that returns points as an array like ``image``. Pixels without data
-    start from the nearest pixel with data.
+    The second is a function that returns points as an array like ``image``. Pixels without data
+    take the point of the nearest pixel with data, to start from.
     """
     given = as_array(image, "image")
     if dtype_name(given) not in ("float16", "float32", "float64"):
@@ -255,7 +212,7 @@ def prepare(
             namespace(given).as_tensor(points, device=given.device) if is_torch(given) else points
         )
 
-    return problem, data, shaped
+    return problem, shaped
 
 
 def _mask(known: Any, space: tuple[int, ...]) -> np.ndarray | None:

@@ -14,45 +14,27 @@ distance between points.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
+from ..core.progress import Callback, Reporter
 from ..flows.denoise import denoise_tv as denoise_vectors
 from ..flows.result import DenoiseResult
 from .euclidean import Euclidean
+from .minimise import minimised
+from .problem import Problem
 from .result import ManifoldResult
 
 
 def denoise_embedded(
-    image: np.ndarray,
-    strength: float,
-    second_order: float,
-    manifold: Any,
-    *,
-    known: Any = None,
-    **options: Any,
+    problem: Problem, tol: float, max_num_iter: int, on_step: Callback | None = None
 ) -> tuple[np.ndarray, DenoiseResult | ManifoldResult]:
-    """Denoise in the embedding and project the result to the manifold.
-
-    Parameters
-    ----------
-    image : array (\\*space, \\*point_shape)
-        Points in float64 as `Manifold.check` returns them, with one to three axes of space.
-    strength, second_order : float
-        Weights of total variation and of second-order total variation, see
-        `steepest.manifold.denoise_tv`.
-    manifold : Manifold
-        Gives the embedding and the projection.
-    known : Boolean array (\\*space), optional
-        False where the image has no data; there it must hold points to start from.
-    **options
-        isotropic, huber, weights, spacing, tol, max_num_iter, num_threads and on_step of
-        `steepest.manifold.denoise_tv`.
+    """Solve a problem in the embedding, from its data, and project the result.
 
     Returns
     -------
-    points : array like ``image``
+    points : array (n, \\*point_shape)
     embedded : DenoiseResult or ManifoldResult
         The vector-valued image before the projection, (\\*space, components), with its gap and
         error bound. They say nothing about the distance of ``points`` from a minimiser on the
@@ -61,21 +43,23 @@ def denoise_embedded(
     Raises
     ------
     InputError
-        If the manifold has no embedding (`Rotations` with a symmetry), or an option is not valid.
+        If the manifold has no embedding (`Rotations` with a symmetry).
     """
-    shape = manifold.point_shape
-    space = image.shape[: image.ndim - len(shape)]
-    ambient = manifold.embed(np.ascontiguousarray(image).reshape(-1, *shape))
-    ambient = ambient.reshape(*space, -1)
+    manifold, space = problem.manifold, problem.space
+    ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))
     found: DenoiseResult | ManifoldResult
-    if second_order == 0 and known is None:  # the fastest solver of this case
-        found = denoise_vectors(ambient, strength, channel_axis=-1, **options)
+    if problem.second == 0 and problem.known is None:  # the fastest solver of this case
+        weights = problem.weights
+        found = denoise_vectors(
+            ambient.reshape(*space, -1), problem.first, isotropic=problem.isotropic,
+            huber=problem.huber, weights=None if weights is None else weights.reshape(space),
+            spacing=problem.spacing, channel_axis=-1, tol=tol, max_num_iter=max_num_iter,
+            num_threads=problem.num_threads, on_step=on_step,
+        )  # fmt: skip
     else:
-        from .denoise import denoise_tv
-
-        flat = Euclidean(ambient.shape[-1])
-        found = denoise_tv(
-            ambient, strength, second_order=second_order, manifold=flat, known=known, **options
+        flat = replace(problem, manifold=Euclidean(ambient.shape[1]), data=ambient)
+        found = minimised(
+            flat, ambient, tol, max_num_iter, Reporter(on_step), lambda x: x.reshape(*space, -1)
         )
     vectors = np.ascontiguousarray(found.image).reshape(-1, *manifold.embedding_shape)
-    return np.asarray(manifold.project(vectors)).reshape(image.shape), found
+    return np.asarray(manifold.project(vectors)), found

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .problem import BEND, SLOPE, Problem, Term
+from .problem import Problem
+from .terms import BEND, SLOPE, Term
 
 _LARGEST = 3.0  # lengths near the cut locus, where derivatives have no bound, count as this one
 

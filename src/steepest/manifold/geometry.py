@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -28,37 +28,30 @@ class Manifold(Protocol):
     @property
     def dimension(self) -> int:
         """Dimension d of the manifold."""
-        ...
 
     @property
     def point_shape(self) -> tuple[int, ...]:
         """Shape of the array that represents one point."""
-        ...
 
     @property
     def embedding_shape(self) -> tuple[int, ...]:
         """Shape of one embedded point."""
-        ...
 
     @property
     def curvature(self) -> Curvature:
         """Sign of the sectional curvatures, which decides what can be certified."""
-        ...
 
     def check(self, points: Any, name: str) -> np.ndarray:
         """Return points of a caller, (n, *point_shape), as exact points in float64.
 
         Raises `InputError`, which names the argument ``name``, if they are no points.
         """
-        ...
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         """Return the points in a Euclidean space, (n, *embedding_shape)."""
-        ...
 
     def project(self, ambient: np.ndarray) -> np.ndarray:
         """Return the points whose embeddings are nearest to ``ambient`` (n, *embedding_shape)."""
-        ...
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the geodesic distances (n,)."""
@@ -70,18 +63,15 @@ class Manifold(Protocol):
 
         Where there are several, one is chosen; the result is always finite.
         """
-        ...
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
         """Return where geodesics from ``x`` with initial velocities ``xi`` (n, d) are at time 1."""
-        ...
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return orthogonal matrices (n, d, d) that carry coordinates at ``y`` to those at ``x``.
 
         It is parallel transport along the geodesic of ``log(x, y)``.
         """
-        ...
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Return the derivative of the midpoint of ``x`` and ``z`` by ``x``, in the frame at ``x``.
@@ -90,7 +80,6 @@ class Manifold(Protocol):
         l = distance * sqrt(curvature), sinh for negative curvature, along the eigenvectors of the
         curvature along the geodesic. Transport to the midpoint completes it.
         """
-        ...
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the matrices (n, d, d) of ``w -> R(u, w) v``, of tangent vectors at one point.
@@ -170,6 +159,13 @@ def unit(points: Any, name: str, size: int, kind: str) -> np.ndarray:
             "(divide each by its length)"
         )
     return array / norm
+
+
+def filled(kernel: Callable[..., None], shape: Any, *arrays: np.ndarray) -> np.ndarray:
+    """Return the new array (float64) that a kernel fills, its last argument."""
+    out = np.empty(shape)
+    kernel(*arrays, out)
+    return out
 
 
 def constant_curvature(u: np.ndarray, v: np.ndarray, curvature: float) -> np.ndarray:

@@ -82,7 +82,8 @@ def denoise_nl_bayes(
     real numbers, Lebrun, Buades & Morel, SIAM J. Imaging Sci. 6 (2013) 1665-1688.
     """
     tell = Reporter(on_step)
-    problem, noisy, shaped = prepare(image, 0.0, manifold, num_threads=num_threads)
+    problem, shaped = prepare(image, 0.0, manifold, num_threads=num_threads)
+    noisy = problem.data
     sigma = check_number(sigma, "sigma", positive=True)
     patch_size = check_count(patch_size, "patch_size")
     patch_distance = check_count(patch_distance, "patch_distance")

@@ -20,35 +20,10 @@ from typing import Any
 import numpy as np
 
 from ..core.threads import run_all
+from .second_order import curved_difference
+from .terms import EDGE, LINE, SQUARE, Term, is_first
 
 _SHARE = 8192  # coordinates for which a thread is worth starting; phases are too quick for it
-
-EDGE, LINE, SQUARE = "edge", "line", "square"
-SLOPE, BEND = "slope", "bend"  # of total generalised variation
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """One difference per pixel, divided by ``spacing``.
-
-    ``kind`` is EDGE for ``x_j - x_i``, LINE for ``x_(i-1) - 2 x_i + x_(i+1)`` and SQUARE for
-    ``x_00 + x_11 - x_01 - x_10``; ``corners`` (K, n) are the pixels it takes, those of its own
-    pixel i alone where it would reach beyond the image, which ``valid`` tells. ``offsets`` are
-    the corners minus i. ``numbers`` are the coefficients on a flat manifold. ``slots`` say which
-    of the unknown vectors of a corner is meant: 0 for the step of the point.
-    """
-
-    kind: str
-    offsets: tuple[int, ...]
-    numbers: tuple[float, ...]
-    corners: np.ndarray
-    valid: np.ndarray
-    slots: tuple[int, ...]
-
-
-def is_first(term: Term) -> bool:
-    """Whether a term is of first order."""
-    return term.kind in (EDGE, SLOPE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +159,21 @@ class Problem:
     def difference(
         self, term: Term, x: Any, blocks: bool = False
     ) -> tuple[np.ndarray, Sequence[Any]]:
-        """`_difference`."""
-        return _difference(self, term, x, blocks)
+        """The residual of a term (n, d) and, if wanted, its blocks: numbers, or pairs of an array
+        and a bound of its norm.
+        """
+        if self.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
+            return _flat_difference(self, term, x), term.numbers
+        if term.kind != EDGE:
+            vector, parts = curved_difference(self, term, x, blocks)
+            return vector * term.valid[:, None], parts
+        scale = term.numbers[1]
+        ahead = x.take(term.corners[1], 0)
+        vector = scale * self.spread(self.manifold.log, x, ahead) * term.valid[:, None]
+        if not blocks:
+            return vector, []
+        turned = self.spread(self.manifold.transport, x, ahead)
+        return vector, [term.numbers[0], (scale * turned, scale)]
 
     def energy(self, x: Any) -> float:
         """``F(x)``."""
@@ -269,28 +257,8 @@ def linearise(problem: Problem, x: Any) -> Linear:
     return Linear(x, data, G, offsets, numbers, which, slots, stacked, norms, energy)
 
 
-def _difference(
-    problem: Problem, term: Term, x: np.ndarray, blocks: bool = False
-) -> tuple[np.ndarray, list[Any]]:
-    """The residual of a term (n, d) and, if wanted, its blocks: numbers, or arrays with norms."""
-    if problem.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
-        return _flat_difference(problem, term, x), list(term.numbers)
-    if term.kind != EDGE:
-        from .second_order import curved_difference
-
-        vector, parts = curved_difference(problem, term, x, blocks)
-        return vector * term.valid[:, None], parts
-    scale = term.numbers[1]
-    ahead = x.take(term.corners[1], 0)
-    vector = scale * problem.spread(problem.manifold.log, x, ahead) * term.valid[:, None]
-    if not blocks:
-        return vector, []
-    turned = problem.spread(problem.manifold.transport, x, ahead)
-    return vector, [term.numbers[0], (scale * turned, scale)]
-
-
 def _flat_difference(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
-    """The same on a flat manifold, where differences of logarithms are wrapped once more.
+    """The residual of a term on a flat manifold: differences of logarithms are wrapped once more.
 
     On the circle this is the absolute second difference modulo 2 pi, as in Bergmann, Laus, Steidl &
     Weinmann, SIAM J. Imaging Sci. 7 (2014) 2916-2953.

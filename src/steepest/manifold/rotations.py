@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from .compiled import rotations as compiled
-from .geometry import Curvature, Manifold, constant_curvature, unit
+from .geometry import Curvature, Manifold, constant_curvature, filled, unit
 from .symmetry import operators
 
 
@@ -90,33 +90,23 @@ class Rotations(Manifold):
         return np.ascontiguousarray(np.where(points[:, 3:] < 0, -points, points))
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        out = np.empty((len(x), 3))
-        compiled.log(x, y, self.operators, out)
-        return out
+        return filled(compiled.log, (len(x), 3), x, y, self.operators)
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
-        out = np.empty_like(x)
-        compiled.exp(x, xi, out)
-        return out
+        return filled(compiled.exp, x.shape, x, xi)
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        out = np.empty((len(x), 3, 3))
-        compiled.transport(x, y, self.operators, out)
-        return out
+        return filled(compiled.transport, (len(x), 3, 3), x, y, self.operators)
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        out = np.empty((len(x), 3, 3))
-        compiled.halving(x, z, self.operators, out)
-        return out
+        return filled(compiled.halving, (len(x), 3, 3), x, z, self.operators)
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return constant_curvature(u, v, 0.25)
 
     def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return ``y * s`` or ``-y * s``, whichever is nearest to ``x``."""
-        out = np.empty_like(x)
-        compiled.representative(x, y, self.operators, out)
-        return out
+        return filled(compiled.representative, x.shape, x, y, self.operators)
 
     def _check_embedding(self) -> None:
         if len(self.operators) > 1:

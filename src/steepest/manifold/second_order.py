@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .problem import LINE, Problem, Term
+from .terms import LINE, Term
 
 
 def curved_difference(
-    problem: Problem, term: Term, x: np.ndarray, blocks: bool
+    problem: Any, term: Term, x: np.ndarray, blocks: bool
 ) -> tuple[np.ndarray, list[Any]]:
     """The residual (n, d) of a term of second order and, if wanted, its blocks and their norms."""
     manifold, points = problem.manifold, [x[corner] for corner in term.corners]

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count
 from .compiled import spd as compiled
-from .geometry import Curvature, Manifold, checked, identities
+from .geometry import Curvature, Manifold, checked, filled, identities
 
 _AFFINE, _LOG = "affine-invariant", "log-euclidean"
 _WORST = 1e-12  # the smallest ratio of two eigenvalues of a matrix
@@ -86,42 +86,30 @@ class SPD(Manifold):
         return array
 
     def embed(self, points: np.ndarray) -> np.ndarray:
-        out = np.empty((len(points), self.dimension))
-        compiled.matrix_log(points, out)
-        return out
+        return filled(compiled.matrix_log, (len(points), self.dimension), points)
 
     def project(self, ambient: np.ndarray) -> np.ndarray:
-        out = np.empty((len(ambient), self.size, self.size))
-        compiled.matrix_exp(ambient, out)
-        return out
+        return filled(compiled.matrix_exp, (len(ambient), self.size, self.size), ambient)
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
             return self.embed(y) - self.embed(x)
-        out = np.empty((len(x), self.dimension))
-        compiled.log(x, y, out)
-        return out
+        return filled(compiled.log, (len(x), self.dimension), x, y)
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
             return self.project(self.embed(x) + xi)
-        out = np.empty_like(x)
-        compiled.exp(x, xi, out)
-        return out
+        return filled(compiled.exp, x.shape, x, xi)
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
             return identities(len(x), self.dimension)
-        out = np.empty((len(x), self.dimension, self.dimension))
-        compiled.transport(x, y, out)
-        return out
+        return filled(compiled.transport, (len(x), self.dimension, self.dimension), x, y)
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:
             return identities(len(x), self.dimension, 0.5)
-        out = np.empty((len(x), self.dimension, self.dimension))
-        compiled.halving(x, z, out)
-        return out
+        return filled(compiled.halving, (len(x), self.dimension, self.dimension), x, z)
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         if self.metric == _LOG:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.numbers import check_count
 from .compiled import sphere as compiled
-from .geometry import Curvature, Manifold, constant_curvature, unit
+from .geometry import Curvature, Manifold, constant_curvature, filled, unit
 
 
 @dataclass(frozen=True)
@@ -46,29 +46,19 @@ class Sphere(Manifold):
         return np.where(norm > 0, ambient / np.where(norm > 0, norm, 1), axis)
 
     def distance(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        out = np.empty(len(x))
-        compiled.distance(x, y, out)
-        return out
+        return filled(compiled.distance, len(x), x, y)
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        out = np.empty((len(x), self.dimension))
-        compiled.log(x, y, out)
-        return out
+        return filled(compiled.log, (len(x), self.dimension), x, y)
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
-        out = np.empty_like(x)
-        compiled.exp(x, xi, out)
-        return out
+        return filled(compiled.exp, x.shape, x, xi)
 
     def transport(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        out = np.empty((len(x), self.dimension, self.dimension))
-        compiled.transport(x, y, out)
-        return out
+        return filled(compiled.transport, (len(x), self.dimension, self.dimension), x, y)
 
     def halving(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        out = np.empty((len(x), self.dimension, self.dimension))
-        compiled.halving(x, z, out)
-        return out
+        return filled(compiled.halving, (len(x), self.dimension, self.dimension), x, z)
 
     def curvature_operator(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         return constant_curvature(u, v, 1.0)

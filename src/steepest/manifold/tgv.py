@@ -9,8 +9,9 @@ import numpy as np
 
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
-from .denoise import minimised, prepare, start_of
+from .denoise import prepare, start_of
 from .generalised import GeneralisedProblem, State
+from .minimise import minimised
 from .result import ManifoldResult
 
 
@@ -77,7 +78,7 @@ def denoise_tgv(
     first = check_number(alpha1, "alpha1", least=1e-6, most=1e6)
     second = check_number(alpha0, "alpha0", least=1e-6, most=1e6)
     strength = check_number(strength, "strength")
-    plain, _, shaped = prepare(
+    plain, shaped = prepare(
         image, strength, manifold, known=known, weights=weights, spacing=spacing,
         num_threads=num_threads,
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,8 @@ from ...core.compiled import helper, kernel
 from ...core.namespace import sum64
 from ..certificate import StepTerms, assemble
 from ..crofton import CroftonTotalVariation
-from .dual import StripDual
 from .flags import begin, finish
+from .strip_dual import StripDual
 from .strips import Strip
 from .team import run_together
 from .vectors import LANES, fill, load, maximum, minimum, store
@@ -25,7 +24,6 @@ class CroftonDual(StripDual):
     """`ReferenceDual` compiled, without Huber smoothing."""
 
     energy: CroftonTotalVariation
-    correction_cost = math.inf
 
     def __init__(
         self, f: np.ndarray, energy: CroftonTotalVariation, num_threads: int | None = None
@@ -42,7 +40,6 @@ class CroftonDual(StripDual):
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
-        """Set the step length ``tau`` and the dual step size, relaxation / (tau ||A||^2)."""
         self._finish()
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
@@ -67,28 +64,11 @@ class CroftonDual(StripDual):
     def _places(self) -> Sequence[int]:
         return range(len(self._offsets))
 
-    @property
-    def image(self) -> np.ndarray:
-        """``f + tau div p`` as of the last `measure`, (1, H, W)."""
-        return self._image
-
-    def write_image(self, out: np.ndarray) -> None:
-        """Write this image into an array of any dtype."""
-        out[:] = self._image
-
     def advance(self) -> None:
-        """Make the measured image the data of the next step; keep flux and momentum."""
         self._f = self._image
         for strip in self._strips:
             strip.image[:, strip.own_rows, : self._rows[1]] = self._f[:, strip.image_rows]
         self._exchange_images()
-
-    def coarse_flux(self) -> None:
-        """None: this solver has no coarser grids."""
-
-    def correct(self, energy: float) -> bool:
-        """False: this solver has no coarse-grid correction."""
-        return False
 
     def measure(self) -> StepTerms:
         """Gap, energies and certificate terms at the current flux, in float64."""

@@ -1,4 +1,4 @@
-"""The accelerated dual iteration compiled with numba, with the interface of `reference`."""
+"""The compiled solver of total variation, for NumPy arrays: `reference.ReferenceDual` on strips."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core.threads import resolve_num_threads
 from ..certificate import StepTerms
-from ..dual import Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels import NUM_ORDERS, work_on
 from .kernels_measure import MOST_COMPONENTS, NUM_SUMS, WIDEST, measure
-from .kernels_sweep import copy_rows
 from .multilevel import coarse_flux, correction
-from .strips import Strip, exchange_halos, make_strips
+from .strip_dual import AT_ONCE, StripDual, shares
 from .team import run_together
 from .terms import exact_terms, single_terms
 from .vectors import LANES
@@ -29,158 +26,8 @@ _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
 _MOST = 12  # iterations of a small image in one call, before halos are exchanged
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
 _SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
-_AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
-_COPIED_ALONE = 2**18  # values; fewer are not worth a second thread
 _KEYS = count(1)
 _EPS = float(np.finfo(np.float64).eps)
-
-
-class StripDual:
-    """A flux on strips, one per thread, and how to iterate on it."""
-
-    patience = 400
-    chunk = 2
-    target: np.ndarray | None = None
-
-    def __init__(
-        self,
-        f: np.ndarray,
-        energy: Any,
-        axes: int,
-        sweeps: int,
-        num_threads: int | None,
-        most: int | None = None,
-    ) -> None:
-        self.energy = energy
-        self._num_threads = num_threads
-        self._shape = f.shape
-        self._axes, self._channels, self._sweeps = axes, f.shape[0], sweeps
-        self._most = sweeps if most is None else most  # iterations between exchanges
-        space = f.shape[1:]
-        self._rows = (int(np.prod(space[:-1])), space[-1])
-        self._dtype = f.dtype.type
-        self._unit = space[1] if len(space) == 3 else 1  # rows of a plane
-        weights = energy.weights
-        self._strips = make_strips(
-            f.reshape(self._channels, *self._rows),
-            axes,
-            unit=self._unit,
-            sweeps=sweeps,
-            most=self._most,
-            weights=None if weights is None else weights.reshape(self._rows),
-            num_threads=resolve_num_threads(num_threads),
-        )
-        self._images = [strip.image for strip in self._strips]
-        self._stored = [strip.stored for strip in self._strips]
-        self._halos_are_old = False
-        self._waiting = np.zeros(0, self._dtype)
-
-    def _slots(self, kind: int) -> slice:
-        """Slots of y (kind 0) or p (kind 1)."""
-        size = self._axes * self._channels
-        return slice(kind * size, (kind + 1) * size)
-
-    def set_flux(self, p: np.ndarray) -> None:
-        """Start from a given flux, without momentum."""
-        self.warm = (p, p)
-
-    @property
-    def warm(self) -> Warm:
-        """The flux and the extrapolated flux, (components, channels, \\*space) each."""
-        return (self._gather(1), self._gather(0))
-
-    @warm.setter
-    def warm(self, arrays: Warm) -> None:
-        self._finish()
-        for kind, flux in zip((1, 0), arrays, strict=True):
-            rows = self._to_slots(flux).reshape(-1, *self._rows)
-            for strip in self._strips:
-                stop = strip.start + strip.stored.shape[1] - 1
-                own = strip.state[self._slots(kind), 1:, : self._rows[1]]
-                own[:] = rows[:, strip.start : stop]
-
-    def shrink_flux(self, factor: float) -> None:
-        """Multiply the flux by a number in [0, 1] and reset the momentum."""
-        self._finish()
-        for strip in self._strips:
-            strip.state[self._slots(1)] *= self._dtype(factor)
-        self.restart()
-
-    def restart(self) -> None:
-        """Reset the momentum."""
-        self._finish()
-        for strip in self._strips:
-            strip.state[self._slots(0)] = strip.state[self._slots(1)]
-
-    def iterate(self, betas: Sequence[float]) -> None:
-        """Do one iteration for each momentum factor. The last ones may wait until `measure`."""
-        factors = np.asarray(betas, self._dtype)
-        for begin in range(0, len(factors), self._most):
-            self._finish()
-            self._waiting = factors[begin : begin + self._most]
-
-    def _finish(self) -> None:
-        """Do the iterations that wait."""
-        part, self._waiting = self._waiting, self._waiting[:0]
-        if part.size > 0:
-            self._exchange_fluxes()
-            # a stretch is of one wavefront
-            most = self._rows[0] if part.size <= self._sweeps else 1
-            for share in _shares(part.size * self._strips[0].stored.size, most):
-                self._sweep(part, share)
-            self._halos_are_old = True
-
-    def _exchange_fluxes(self) -> None:
-        if self._halos_are_old:
-            exchange_halos(self._strips, [strip.state for strip in self._strips])
-            self._halos_are_old = False
-
-    def _exchange_images(self) -> None:
-        exchange_halos(self._strips, self._images)
-
-    def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
-        """Do at most ``sweeps`` iterations on every strip, or a stretch of them."""
-        raise NotImplementedError
-
-    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
-        """The components of a flux in the order of the slots; zero where there is no face."""
-        raise NotImplementedError
-
-    @property
-    def _places(self) -> Sequence[int]:
-        """Among the slots of a flux, the place of each component."""
-        raise NotImplementedError
-
-    def _gather(self, kind: int) -> np.ndarray:
-        """Collect y (kind 0) or p (kind 1)."""
-        self._finish()
-        order, channels = self._places, self._channels
-        out = np.empty((len(order), *self._shape), self._dtype)
-        for slot, component in zip(order, out, strict=True):
-            begin = self._slots(kind).start + slot * channels
-            slots = slice(begin, begin + channels)
-            self._collect(component, [strip.state[slots] for strip in self._strips])
-        return out
-
-    def _collect(self, out: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
-        """Copy the strips' own rows of an array each into (channels, \\*space)."""
-        rows, width = out.reshape(self._channels, *self._rows), self._rows[1]
-        if out.size < _COPIED_ALONE or len(arrays) == 1:  # needs no kernel, and no compiler
-            for strip, source in zip(self._strips, arrays, strict=True):
-                rows[:, strip.image_rows] = source[:, strip.own_rows, :width]
-            return
-
-        def work(item: tuple[Strip, np.ndarray], *team: Any) -> None:
-            strip, source = item
-            count, start = strip.last - strip.first, strip.start + strip.first
-            copy_rows(source, strip.first + 1, rows, start, count, width, *team)
-
-        run_together(work, list(zip(self._strips, arrays, strict=True)))
-
-    @property
-    def flux(self) -> np.ndarray:
-        """The current flux, (components, channels, \\*space)."""
-        return self._gather(1)
 
 
 class CompiledDual(StripDual):
@@ -192,7 +39,7 @@ class CompiledDual(StripDual):
         channels, space = f.shape[0], f.shape[1:]
         axes = max(len(space), 2)
         sweeps = _SWEEPS if axes == 2 else _VOLUME_SWEEPS
-        small = axes == 2 and (_MOST + 4) * f.size <= _AT_ONCE
+        small = axes == 2 and (_MOST + 4) * f.size <= AT_ONCE
         super().__init__(f, energy, axes, sweeps, num_threads, _MOST if small else sweeps)
         # None keeps what is not needed from being compiled: half of the wait at the first use
         self._kind = (
@@ -223,7 +70,6 @@ class CompiledDual(StripDual):
         self.set_step(1.0)
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
-        """Set the step length ``tau`` and the dual step size, relaxation / (tau ||grad||^2)."""
         self._finish()
         self.tau = tau
         self.step_size = relaxation / (tau * self._norm)
@@ -281,7 +127,6 @@ class CompiledDual(StripDual):
 
     @property
     def image(self) -> np.ndarray:
-        """``f + tau div p`` as of the last `measure`, (channels, \\*space)."""
         out = np.empty(self._shape, self._dtype)
         self.write_image(out)
         return out
@@ -292,7 +137,6 @@ class CompiledDual(StripDual):
             self._collect(out, self._measured)
 
     def measure(self) -> StepTerms:
-        """Gap, energies and certificate terms at the current flux."""
         if self._single_is_enough:
             terms = self._measured_in_single()
             if terms is not None:
@@ -346,7 +190,7 @@ class CompiledDual(StripDual):
         units = self._rows[0] // self._unit // len(self._strips)
         # each stretch evaluates a row or plane more than it sums
         size, usual = self._strips[0].stored.size, exact is self._usual and not self._windowed
-        stretches = _shares((4 + self._waiting.size) * size, max(units // 4, 1))
+        stretches = shares((4 + self._waiting.size) * size, max(units // 4, 1))
         if not usual or len(stretches) > 1:
             self._finish()
         self._exchange_fluxes()
@@ -369,7 +213,6 @@ class CompiledDual(StripDual):
         return out is not None and out.dtype == self._dtype and out.flags.c_contiguous
 
     def advance(self) -> None:
-        """Make the measured image the data of the next step; keep flux and momentum."""
         self._images, self._stored = self._stored, self._images
         self._order[3] = 1 - self._order[3]
         self._exchange_images()
@@ -414,12 +257,6 @@ def _work(arguments: tuple[Any, ...], *team: Any) -> None:
 
 def _measure(arguments: tuple[Any, ...], *team: Any) -> None:
     measure(*arguments, *team)
-
-
-def _shares(work: int, most: int) -> list[tuple[float, float]]:
-    """Equal stretches from 0 to 1: at most so many, of `_AT_ONCE` if that is enough."""
-    count = min(-(-work // _AT_ONCE), most)
-    return [(i / count, (i + 1) / count) for i in range(count)]
 
 
 def _closed(flux: np.ndarray) -> np.ndarray:

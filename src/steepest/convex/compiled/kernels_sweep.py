@@ -12,8 +12,7 @@ loaded once and stays in cache for all iterations. All arithmetic is in the dtyp
 
 from __future__ import annotations
 
-from ...core.compiled import helper, kernel
-from .flags import begin, stay
+from ...core.compiled import helper
 from .vectors import LANES, convert, fill, inverse_root, load, maximum, minimum, store, where_less
 
 _TINY = 1e-30  # the least square of a norm or a radius that is divided by
@@ -207,14 +206,3 @@ def sweep(
                         (q + 1) * stride + j, here + j, below + j, new + j, wide,
                         shrink, s_x * load(edge, j), s_y, s_z, one, tiny, beta,
                     )  # fmt: skip
-
-
-@kernel
-def copy_rows(source, first, target, start, count, width, flags, member, ticket):
-    """``target[c, start + r, :width] = source[c, first + r, :width]`` for r < count and every c."""
-    begin(flags, member, ticket)
-    for c in range(source.shape[0]):
-        for r in range(count):
-            for j in range(width):
-                target[c, start + r, j] = source[c, first + r, j]
-    stay(flags, member, ticket, 0)

@@ -83,7 +83,7 @@ class TensorDual(ReferenceDual):
 
     energy: Any
 
-    def __init__(self, f: Array, energy: Any, num_threads: int | None = None):
+    def __init__(self, f: Array, energy: Any) -> None:
         together = energy if isinstance(energy, Together) else Together(energy, (0.0,))
         super().__init__(f, together.each)
         self._references = together.references
@@ -99,10 +99,6 @@ class TensorDual(ReferenceDual):
         plain = self.energy.weights is None
         self._kind = (type(self.energy), repr(self.energy), plain, self._inner, f.dtype, f.device)
 
-    def set_flux(self, p: Array) -> None:
-        """Start from a given flux, without momentum."""
-        self.warm = (p, p)
-
     @property
     def warm(self) -> Warm:
         """The flux and the extrapolated flux."""
@@ -113,25 +109,10 @@ class TensorDual(ReferenceDual):
         self.p, self.y = (array.reshape(-1, *self._inner) for array in arrays)
 
     @property
-    def flux(self) -> Array:
-        """The current flux, (components, channels, \\*space)."""
-        return self.warm[0]
-
-    @property
     def image(self) -> Array:
-        """``f - tau A* p`` as of the last `measure`, (channels, \\*space)."""
         return self._image.reshape(self._outer)
 
-    def write_image(self, out: Array) -> None:
-        """Write this image into an array of any dtype."""
-        out.copy_(self.image)
-
-    def shrink_flux(self, factor: float) -> None:
-        """Multiply the flux by a number in [0, 1] and reset the momentum."""
-        self.p = self.y = self.p * factor
-
     def iterate(self, betas: Sequence[float]) -> None:
-        """Do one iteration for each momentum factor."""
         numbers = (self.tau, self.step_size)
         for beta in betas:
             self.p, self.y = _fusion(
@@ -139,7 +120,6 @@ class TensorDual(ReferenceDual):
             )
 
     def measure(self) -> StepTerms:
-        """Gap, energies and certificate terms at the current flux."""
         self._image = self.f - self.tau * self.energy.adjoint(self.p)
         shape = (self._inner[0], *self._inner[2:])
         rows = step_sums(self.energy, self.f, self._image, self.p, self.tau).tolist()

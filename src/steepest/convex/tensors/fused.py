@@ -27,8 +27,8 @@ class FusedDual(TensorDual):
     ``f`` is float32 or float64.
     """
 
-    def __init__(self, f: Array, energy: Any, num_threads: int | None = None):
-        super().__init__(f, energy, num_threads)
+    def __init__(self, f: Array, energy: Any) -> None:
+        super().__init__(f, energy)
         self.f = self.f.clone(memory_format=torch.contiguous_format)
         self.p, self.y = (
             torch.zeros_like(self.p, memory_format=torch.contiguous_format) for _ in range(2)
@@ -50,26 +50,17 @@ class FusedDual(TensorDual):
         for own, array in zip((self.p, self.y), arrays, strict=True):
             own.copy_(array.reshape(own.shape))
 
-    @property
-    def flux(self) -> Array:
-        """A copy of the current flux."""
-        return self.p.clone().reshape(-1, *self._outer)
-
     def shrink_flux(self, factor: float) -> None:
-        """Multiply the flux by a number in [0, 1] and reset the momentum."""
         self.p *= factor
         self.restart()
 
     def restart(self) -> None:
-        """Reset the momentum."""
         self.y.copy_(self.p)
 
     def advance(self) -> None:
-        """Make the measured image the data of the next step; keep flux and momentum."""
         self.f.copy_(self._image)
 
     def iterate(self, betas: Sequence[float]) -> None:
-        """Do one iteration for each momentum factor."""
         h_y, h_x = self.energy.steps
         shrink = 1 / (1 + self.step_size * self.energy.huber)
         fixed = [self.tau / h_y, self.tau / h_x, self.step_size / h_y, self.step_size / h_x, shrink]

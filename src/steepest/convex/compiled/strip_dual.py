@@ -1,0 +1,148 @@
+"""A flux on strips of an image: what the compiled solvers of different energies have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.threads import resolve_num_threads
+from ..dual import Dual, Warm
+from .strips import exchange_halos, make_strips
+
+AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
+
+
+class StripDual(Dual):
+    """A flux on strips, one per thread, and how to iterate on it."""
+
+    def __init__(
+        self,
+        f: np.ndarray,
+        energy: Any,
+        axes: int,
+        sweeps: int,
+        num_threads: int | None,
+        most: int | None = None,
+    ) -> None:
+        self.energy = energy
+        self._num_threads = num_threads
+        self._shape = f.shape
+        self._axes, self._channels, self._sweeps = axes, f.shape[0], sweeps
+        self._most = sweeps if most is None else most  # iterations between exchanges
+        space = f.shape[1:]
+        self._rows = (int(np.prod(space[:-1])), space[-1])
+        self._dtype = f.dtype.type
+        self._unit = space[1] if len(space) == 3 else 1  # rows of a plane
+        weights = energy.weights
+        self._strips = make_strips(
+            f.reshape(self._channels, *self._rows),
+            axes,
+            unit=self._unit,
+            sweeps=sweeps,
+            most=self._most,
+            weights=None if weights is None else weights.reshape(self._rows),
+            num_threads=resolve_num_threads(num_threads),
+        )
+        self._images = [strip.image for strip in self._strips]
+        self._stored = [strip.stored for strip in self._strips]
+        self._halos_are_old = False
+        self._waiting = np.zeros(0, self._dtype)
+
+    def _slots(self, kind: int) -> slice:
+        """Slots of y (kind 0) or p (kind 1)."""
+        size = self._axes * self._channels
+        return slice(kind * size, (kind + 1) * size)
+
+    @property
+    def warm(self) -> Warm:
+        """The flux and the extrapolated flux, (components, channels, \\*space) each."""
+        return (self._gather(1), self._gather(0))
+
+    @warm.setter
+    def warm(self, arrays: Warm) -> None:
+        self._finish()
+        for kind, flux in zip((1, 0), arrays, strict=True):
+            rows = self._to_slots(flux).reshape(-1, *self._rows)
+            for strip in self._strips:
+                stop = strip.start + strip.stored.shape[1] - 1
+                own = strip.state[self._slots(kind), 1:, : self._rows[1]]
+                own[:] = rows[:, strip.start : stop]
+
+    def shrink_flux(self, factor: float) -> None:
+        self._finish()
+        for strip in self._strips:
+            strip.state[self._slots(1)] *= self._dtype(factor)
+        self.restart()
+
+    def restart(self) -> None:
+        self._finish()
+        for strip in self._strips:
+            strip.state[self._slots(0)] = strip.state[self._slots(1)]
+
+    def iterate(self, betas: Sequence[float]) -> None:
+        """Do one iteration for each momentum factor. The last ones may wait until `measure`."""
+        factors = np.asarray(betas, self._dtype)
+        for begin in range(0, len(factors), self._most):
+            self._finish()
+            self._waiting = factors[begin : begin + self._most]
+
+    def _finish(self) -> None:
+        """Do the iterations that wait."""
+        part, self._waiting = self._waiting, self._waiting[:0]
+        if part.size > 0:
+            self._exchange_fluxes()
+            # a stretch is of one wavefront
+            most = self._rows[0] if part.size <= self._sweeps else 1
+            for share in shares(part.size * self._strips[0].stored.size, most):
+                self._sweep(part, share)
+            self._halos_are_old = True
+
+    def _exchange_fluxes(self) -> None:
+        if self._halos_are_old:
+            exchange_halos(self._strips, [strip.state for strip in self._strips])
+            self._halos_are_old = False
+
+    def _exchange_images(self) -> None:
+        exchange_halos(self._strips, self._images)
+
+    def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
+        """Do at most ``sweeps`` iterations on every strip, or a stretch of them."""
+        raise NotImplementedError
+
+    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
+        """The components of a flux in the order of the slots; zero where there is no face."""
+        raise NotImplementedError
+
+    @property
+    def _places(self) -> Sequence[int]:
+        """Among the slots of a flux, the place of each component."""
+        raise NotImplementedError
+
+    def _gather(self, kind: int) -> np.ndarray:
+        """Collect y (kind 0) or p (kind 1)."""
+        self._finish()
+        order, channels = self._places, self._channels
+        out = np.empty((len(order), *self._shape), self._dtype)
+        for slot, component in zip(order, out, strict=True):
+            begin = self._slots(kind).start + slot * channels
+            slots = slice(begin, begin + channels)
+            self._collect(component, [strip.state[slots] for strip in self._strips])
+        return out
+
+    def _collect(self, out: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
+        """Copy the strips' own rows of an array each into (channels, \\*space)."""
+        rows, width = out.reshape(self._channels, *self._rows), self._rows[1]
+        for strip, source in zip(self._strips, arrays, strict=True):
+            rows[:, strip.image_rows] = source[:, strip.own_rows, :width]
+
+    @property
+    def flux(self) -> np.ndarray:
+        return self._gather(1)
+
+
+def shares(work: int, most: int) -> list[tuple[float, float]]:
+    """Equal stretches from 0 to 1: at most so many, of `AT_ONCE` if that is enough."""
+    count = min(-(-work // AT_ONCE), most)
+    return [(i / count, (i + 1) / count) for i in range(count)]

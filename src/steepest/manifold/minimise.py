@@ -1,0 +1,37 @@
+"""Minimise the energy, and say what is certain about the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.progress import Reporter
+from .certificate import certify
+from .problem import Linear, Problem
+from .result import ManifoldResult, ManifoldStep
+from .solve import solve
+
+
+def minimised(
+    problem: Problem, start: Any, tol: float, max_num_iter: int, reporter: Reporter, shaped: Any
+) -> ManifoldResult:
+    """Minimise the energy from a state, and return the points with what is certain about them."""
+
+    def watch(linear: Linear, gap: float, iterations: int) -> bool:
+        report = ManifoldStep(
+            0, 0, linear.energy, gap, iterations, lambda: shaped(problem.points(linear.x))
+        )
+        return reporter(report)
+
+    solution = solve(problem, start, tol, max_num_iter, watch if reporter.listens else None)
+    proof = certify(problem, solution, tol)
+    energy = proof.linear.energy
+    return ManifoldResult(
+        image=shaped(problem.points(proof.linear.x)),
+        energy=energy,
+        gap=proof.gap,
+        error_bound=proof.error_bound,
+        model_gap=solution.model_gap / energy if energy > 0 else 0.0,
+        largest_step=solution.largest_step,
+        iterations=solution.num_iter,
+        status=proof.status,
+    )
