@@ -300,6 +300,21 @@ def test_large_tiff_becomes_a_store(tmp_path):
     assert np.abs(open_store(tmp_path / "o.zarr").array[:].astype(int) - one.image).max() <= 4
 
 
+def test_info_says_what_a_store_holds(tmp_path, capsys):
+    stored(tmp_path / "a.zarr", picture((2, 600, 700)), "cyx", "0.4")
+    assert run("denoise", tmp_path / "a.zarr", "--strength", 0.1, "-o", tmp_path / "b.zarr") == 0
+    assert main(["info", str(tmp_path / "b.zarr")]) == 0
+    told = capsys.readouterr().out
+    for words in ("600 x 700, uint8, 2 channels, OME-Zarr 0.4", "0.5 x 0.5 micrometer",
+                  "2 x 600 x 700, 2 x 300 x 350", "1 x 512 x 512",
+                  "steepest denoise", "psnr_bound"):  # fmt: skip
+        assert words in told
+    assert main(["info", str(tmp_path / "b.zarr"), "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["results"]
+    assert record["steepest"] == attributes(tmp_path / "b.zarr")["steepest"]
+    assert record["levels"] == [[2, 600, 700], [2, 300, 350]]
+
+
 def test_other_readers_agree(tmp_path):
     """Scale and unit, as ngff-zarr and ome-zarr-py read them."""
     ngff = pytest.importorskip("ngff_zarr", reason="ngff-zarr is not installed")

@@ -31,7 +31,7 @@ class Certificate:
     @property
     def effort(self) -> str:
         """The computational effort in one line."""
-        return f"{self.iterations} iterations, {duration(self.seconds)}"
+        return effort(self.iterations, self.seconds)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for JSON; non-finite numbers become null."""
@@ -57,8 +57,7 @@ class Proof:
     @property
     def effort(self) -> str:
         """The computational effort in one line."""
-        total = sum(result.iterations for result in self.results)
-        return f"{total} iterations, {duration(self.seconds)}"
+        return effort(sum(result.iterations for result in self.results), self.seconds)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -75,6 +74,11 @@ def promise(psnr_bound: float, error_bound: float) -> str:
     """Format the guaranteed PSNR and L2 distance to the exact result."""
     psnr = "exact" if math.isinf(psnr_bound) else f"PSNR >= {psnr_bound:.1f} dB"
     return f"{psnr}, L2 error <= {error_bound:.2g}"
+
+
+def effort(count: int, seconds: float, one: str = "iteration", many: str = "iterations") -> str:
+    """Format the number of iterations and the time that they took."""
+    return f"{count} {one if count == 1 else many}, {duration(seconds)}"
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,7 +20,7 @@ from steepest.io import Image, check_target, read_image, read_labels, write_imag
 from steepest.io.stores import is_store, open_windows
 
 from .batch import Record, run_batch
-from .certificates import duration
+from .certificates import effort
 from .inputs import read, targets_of
 from .options import add_inputs, add_outputs, count, method_name, positive, spacing_of
 from .progress import progress
@@ -71,11 +72,19 @@ class Solved:
     @property
     def effort(self) -> str:
         """The computational effort in one line."""
-        return f"{self.iterations} iterations, {duration(self.seconds)}"
+        return effort(self.iterations, self.seconds)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return asdict(self)
+
+
+class _ByTiles(Solved):
+    """The same by tiles, where an iteration is a pass over all of them."""
+
+    @property
+    def effort(self) -> str:
+        return effort(self.iterations, self.seconds, "pass", "passes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -182,7 +191,10 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
             record.lines.append(("method", arguments.method))
             record.values["method"] = arguments.method
 
-        return run_tiled(arguments, ["inpainted"], solve, report, certify=_worst, proves="residual")
+        certify = partial(_worst, kind=_ByTiles)
+        return run_tiled(
+            arguments, ["inpainted"], solve, report, certify=certify, proves="residual"
+        )
 
 
 def _operator(method: str) -> Callable[..., Any]:
@@ -250,10 +262,10 @@ def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.
     return numbers != 0
 
 
-def _worst(results: list[Any], seconds: float) -> Solved:
+def _worst(results: list[Any], seconds: float, kind: type[Solved] = Solved) -> Solved:
     failed = [result for result in results if not result.converged]
     status = (failed or results)[0].status
-    return Solved(
+    return kind(
         residual=max(float(result.residual) for result in results),
         iterations=sum(int(result.iterations) for result in results),
         status=str(getattr(status, "value", status)),

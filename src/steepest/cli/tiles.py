@@ -122,7 +122,7 @@ def run_tiled(
             image = stack.enter_context(open_windows(source))
             if arguments.scheduler is not None and not is_store(source):
                 raise InputError("--scheduler: only for Zarr stores, not for TIFF files")
-            _describe(record, image)
+            describe_store(record, image)
             keywords = _keywords(arguments, image)
             keywords.update(stack.enter_context(_crew(arguments)))
             new = new_stores(record.outputs, image, tags, kind, overwrite=arguments.overwrite)
@@ -145,7 +145,8 @@ def run_tiled(
     return run_batch(arguments, list(targets), work)
 
 
-def _describe(record: Record, image: StoredImage) -> None:
+def describe_store(record: Record, image: StoredImage) -> None:
+    """Add shape, dtype and axes of an image that is read by windows."""
     sizes = dict(zip(image.axes, image.array.shape, strict=True))
     words = [" x ".join(str(sizes[axis]) for axis in image.space), str(image.array.dtype)]
     words += [f"{sizes['c']} channels"] if sizes.get("c", 1) > 1 else []
