@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
 from ..core.namespace import Array
 from .certificate import StepTerms
+
+NO_PAUSE = 1 << 62
+_PAUSE = 1 << 22  # pixels times iterations that array code does in less than a second
 
 Warm = tuple[Array, ...]  # the state from which another dual solver can continue
 
@@ -17,12 +21,14 @@ class Iterative(Protocol):
     ``iterate`` lowers the dual energy. ``measure`` evaluates gap and certificate. If the gap is
     near its rounding floor and does not decrease for ``patience`` iterations, the solver stops
     because of rounding. ``chunk`` is the smallest number of iterations that is worth another
-    measurement. ``correct`` takes about as long as ``correction_cost`` iterations (infinity: there
-    are no corrections).
+    measurement. A caller who watches is asked after ``pause`` iterations whether to go on, if there
+    is no measurement before. ``correct`` takes about as long as ``correction_cost`` iterations
+    (infinity: there are no corrections).
     """
 
     patience: int
     chunk: int
+    pause: int
     correction_cost: float
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None: ...
@@ -30,6 +36,11 @@ class Iterative(Protocol):
     def iterate(self, betas: Sequence[float]) -> None: ...
     def measure(self) -> StepTerms: ...
     def correct(self, energy: float) -> bool: ...
+
+
+def pause_of(f: Array) -> int:
+    """The ``pause`` of a solver in array code."""
+    return max(1, _PAUSE // math.prod(f.shape))
 
 
 class Dual(Iterative, Protocol):

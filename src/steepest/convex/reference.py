@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ..core.namespace import Array, namespace
 from .certificate import StepTerms, step_terms
-from .dual import Warm
+from .dual import Warm, pause_of
 from .energy import ProximalEnergy
 
 
@@ -33,6 +33,7 @@ class ReferenceDual:
         del num_threads  # NumPy and torch choose their own
         self.energy = energy
         self.f = self._image = f
+        self.pause = pause_of(f)
         xp = namespace(f)
         self.p = xp.stack([xp.zeros_like(f)] * energy.num_components(f.ndim - 1))
         self.y = self.p

@@ -18,7 +18,7 @@ from ..core.namespace import Array, cast, namespace, to_float64
 from ..grid.differences import divergence, gradient_norm_squared
 from ..grid.second_order import symmetrised_norm_squared
 from .certificate import StepTerms, step_terms
-from .dual import Warm
+from .dual import Warm, pause_of
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude, shorten
 
 _MULTIPLIER_STEP = 0.1  # times the image's mean slope; measured: 0.02 and 0.5 take twice as long
@@ -37,6 +37,7 @@ class SaddleDual:
         del num_threads  # NumPy and torch choose their own
         self.energy = energy
         self.f = self._image = f
+        self.pause = pause_of(f)
         xp, ndim, space = namespace(f), f.ndim - 1, tuple(f.shape[1:])
         self.q = xp.stack([f * 0] * energy.num_components(ndim))
         self.p = xp.stack([f * 0] * ndim)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.threads import resolve_num_threads
 from ..certificate import StepTerms
-from ..dual import Warm
+from ..dual import NO_PAUSE, Warm
 from ..solve import Momentum
 from ..total_variation import TotalVariation
 from .kernels import NUM_ORDERS, work_on
@@ -39,6 +39,7 @@ class StripDual:
     """A flux on strips, one per thread, and how to iterate on it."""
 
     patience = 400
+    pause = NO_PAUSE
     chunk = 2
     target: np.ndarray | None = None
 
