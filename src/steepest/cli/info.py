@@ -151,8 +151,10 @@ def _stored(source: str) -> Record:
     noise = _noise(parts, len(image.space), None)
     _report_noise(record, noise, image.array.dtype)
     if made:
-        record.lines.append(("made by", f"steepest {made.get('command', '')}".rstrip()))
-        said = (f"{key} {_few(value)}" for key, value in made.items() if key != "command")
+        what = f"steepest {made.get('command', '')}, {made.get('result', '')}"
+        record.lines.append(("made by", what.strip(", ")))
+        rest = {key: value for key, value in made.items() if key not in ("command", "result")}
+        said = (f"{key.replace('_', ' ')} {_few(value)}" for key, value in rest.items())
         record.lines.append(("certificate", ", ".join(said)))
     record.values.update(
         version=image.version, pixel_size=sizes, scale=image.scale, translation=image.translation,

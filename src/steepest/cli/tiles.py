@@ -131,9 +131,12 @@ def run_tiled(
                 TemporaryDirectory(prefix="steepest-work-", dir=record.outputs[0].absolute().parent)
             )
             results, begin = [], perf_counter()
-            for number, fixed in enumerate(_items(image, _separate(arguments))):
+            items = list(_items(image, _separate(arguments)))
+            for number, fixed in enumerate(items):
                 keywords["work"] = Path(folder) / f"{stem(source)}-{number}"
-                with progress(label, enabled=not arguments.quiet) as keywords["on_step"]:
+                which = f" ({number + 1} of {len(items)})" if len(items) > 1 else ""
+                show = progress(label + which, enabled=not arguments.quiet)
+                with show as keywords["on_step"]:
                     results.append(solve(Part(image.array, fixed), stores.at(fixed), keywords))
             more = {"command": arguments.command, **(report(record, results) or {})}
             proof = (certify or _bounds)(results, perf_counter() - begin)
