@@ -293,11 +293,15 @@ def test_errors_are_said_in_one_line(tmp_path, monkeypatch, capsys, arguments, m
 
 
 def test_large_tiff_becomes_a_store(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", picture((200, 210)))
+    resolution = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(tmp_path / "a.tif", picture((200, 210)), **resolution)
     assert run("denoise", tmp_path / "a.tif", "--strength", 0.1, "--memory", "100MB",
                "-o", tmp_path / "o.zarr") == 0  # fmt: skip
     one = steepest.denoise_tv(picture((200, 210)), 0.1, tol=1e-3)
-    assert np.abs(open_store(tmp_path / "o.zarr").array[:].astype(int) - one.image).max() <= 4
+    out = open_store(tmp_path / "o.zarr")
+    assert np.abs(out.array[:].astype(int) - one.image).max() <= 4
+    assert out.units == (UM, UM)
+    assert out.pixel_size == pytest.approx((0.5, 0.5))
 
 
 def test_info_says_what_a_store_holds(tmp_path, capsys):

@@ -279,6 +279,9 @@ def _with_sizes(image: StoredImage, metadata: Metadata) -> StoredImage:
     if sizes is None or unit is None:
         return image
     known = {axis: size for axis, size in zip("zyx", sizes, strict=True) if size}
+    if unit == "centimeter" and max(known.values(), default=1) < 0.01:
+        # the smallest unit that plain TIFF files know
+        unit, known = "micrometer", {axis: 1e4 * size for axis, size in known.items()}
     return replace(
         image,
         scale=tuple(known.get(axis, 1.0) for axis in image.axes),
