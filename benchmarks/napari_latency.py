@@ -18,6 +18,8 @@ from steepest.io import sample
 
 CASES = [
     ("Denoise", {}),
+    ("Denoise", {"energy": "total generalised variation"}),
+    ("Flow", {}),
     ("Decompose", {}),
     ("Objects", {}),
     ("Inpaint", {}),

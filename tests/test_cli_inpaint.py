@@ -195,7 +195,7 @@ def test_what_has_not_converged_is_said(photo, capsys, monkeypatch):
     monkeypatch.setattr(inpainting, "inpaint", hasty, raising=False)
     assert main(["inpaint", "photo.png", "--known", "mask.png", "--strict"]) == 1
     out, err = capsys.readouterr()
-    assert "1 iterations" in out
+    assert "1 iteration, " in out
     assert err.startswith("steepest: error: photo.png: ")
 
 

@@ -504,3 +504,17 @@ def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(callback: str) -
         assert np.array_equal(one, other)
     with pytest.raises(InputError, match="on_epoch=3"):
         train(PAPER, "other", on_epoch=3)
+
+
+@pytest.mark.parametrize("energy", ["TotalGeneralisedVariation", "SecondOrderTotalVariation"])
+def test_slow_iterations_are_told_of_between_measurements(monkeypatch, energy) -> None:
+    image = sample("camera")[:60, :60]
+    monkeypatch.setattr("steepest.convex.dual._PAUSE", 5 * image.size)
+    seen: list[Any] = []
+    options = {"energy": getattr(steepest, energy)(), "tol": 1e-2}
+    told = steepest.denoise(image, 0.1, on_step=lambda step: seen.append(step), **options)
+    assert np.array_equal(told.image, steepest.denoise(image, 0.1, **options).image)
+    assert max(np.diff([0, *(step.iterations for step in seen)])) <= 5
+    assert seen[0].gap == np.inf
+    stopped = steepest.denoise(image, 0.1, on_step=lambda _: True, **options)
+    assert (stopped.status, stopped.iterations) == (Status.STOPPED, 5)

@@ -293,11 +293,30 @@ def test_errors_are_said_in_one_line(tmp_path, monkeypatch, capsys, arguments, m
 
 
 def test_large_tiff_becomes_a_store(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", picture((200, 210)))
+    resolution = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(tmp_path / "a.tif", picture((200, 210)), **resolution)
     assert run("denoise", tmp_path / "a.tif", "--strength", 0.1, "--memory", "100MB",
                "-o", tmp_path / "o.zarr") == 0  # fmt: skip
     one = steepest.denoise_tv(picture((200, 210)), 0.1, tol=1e-3)
-    assert np.abs(open_store(tmp_path / "o.zarr").array[:].astype(int) - one.image).max() <= 4
+    out = open_store(tmp_path / "o.zarr")
+    assert np.abs(out.array[:].astype(int) - one.image).max() <= 4
+    assert out.units == (UM, UM)
+    assert out.pixel_size == pytest.approx((0.5, 0.5))
+
+
+def test_info_says_what_a_store_holds(tmp_path, capsys):
+    stored(tmp_path / "a.zarr", picture((2, 600, 700)), "cyx", "0.4")
+    assert run("denoise", tmp_path / "a.zarr", "--strength", 0.1, "-o", tmp_path / "b.zarr") == 0
+    assert main(["info", str(tmp_path / "b.zarr")]) == 0
+    told = capsys.readouterr().out
+    for words in ("600 x 700, uint8, 2 channels, OME-Zarr 0.4", "0.5 x 0.5 micrometer",
+                  "2 x 600 x 700, 2 x 300 x 350", "1 x 512 x 512",
+                  "steepest denoise, denoised", "psnr bound"):  # fmt: skip
+        assert words in told
+    assert main(["info", str(tmp_path / "b.zarr"), "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["results"]
+    assert record["steepest"] == attributes(tmp_path / "b.zarr")["steepest"]
+    assert record["levels"] == [[2, 600, 700], [2, 300, 350]]
 
 
 def test_other_readers_agree(tmp_path):

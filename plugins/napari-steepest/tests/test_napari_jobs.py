@@ -97,6 +97,26 @@ def test_denoise_carries_place_and_certificate():
     assert out[:, :3].std() < 0.7 * data[:, :3].std()
 
 
+def test_flow_has_its_times_as_the_first_axis():
+    data = image(3, 14, 16)
+    place = {"scale": (2, 0.5, 0.5), "units": ("second", "um", "um")}
+    source = Source.of(layer(data, **place))
+    [(out, look, _)], words = _jobs.flow(source, times="0.02, 0.1", on_step=Watch())
+    assert out.shape == (2, 3, 14, 16)
+    for frame, whole in zip(np.moveaxis(out, 1, 0), data, strict=True):
+        np.testing.assert_array_equal(frame, steepest.tv_flow(whole, [0.02, 0.1]).images)
+    assert look["scale"] == (1, 2, 0.5, 0.5)
+    assert look["translate"] == (0, 10, 10, 10)
+    assert look["units"] == ("pixel", *place["units"])
+    notes = look["metadata"]["steepest"]
+    assert notes["times"] == [0.02, 0.1]
+    assert min(notes["psnr_bound"]) > 30
+    assert "times 0.02, 0.1" in words
+    for wrong in ("soon", "", "0.1, 0.05", "-1"):
+        with pytest.raises(InputError, match=r"[Tt]imes"):
+            _jobs.flow(source, times=wrong, on_step=Watch())
+
+
 def test_one_slice_stays_in_its_place():
     data = image(5, 14, 16)
     one = Source.of(layer(data, scale=(3, 1, 1)), every=False, point=(10 + 3 * 2, 0, 0))
@@ -243,7 +263,7 @@ def test_errors_are_one_line():
 
 
 @pytest.mark.parametrize(
-    "job", [_jobs.denoise, _jobs.decompose, _jobs.objects, _jobs.segment, _jobs.phases]
+    "job", [_jobs.denoise, _jobs.flow, _jobs.decompose, _jobs.objects, _jobs.segment, _jobs.phases]
 )
 def test_cancelling_stops_after_one_step(job):
     steps = []

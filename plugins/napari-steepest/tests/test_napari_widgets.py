@@ -52,7 +52,7 @@ def test_manifest():
 
     manifest = PluginManifest.from_distribution(PLUGIN)
     manifest.validate_imports()
-    assert len(manifest.contributions.widgets) == 7
+    assert len(manifest.contributions.widgets) == 8
 
 
 def test_menus_and_samples(viewer):
@@ -137,6 +137,52 @@ def test_a_large_image_is_saved_and_shown_from_disk(viewer, qtbot, tmp_path, mon
     widget.source.value = source
     widget.run.native.click()
     assert "exists already" in widget.status.value
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+@pytest.mark.parametrize("name", ["Flow", "Inpaint", "Segment"])
+def test_other_large_images_equal_those_in_memory(viewer, qtbot, tmp_path, monkeypatch, name, rgb):
+    pixels = np.rint(255 * image(2, 96, 104, *[3] * rgb).clip(0, 1)).astype(np.uint8)
+    pixels[:, 20:50, 30:60] //= 4
+    place = {"scale": (1, 0.5, 0.5), "units": ("second", "um", "um"), "rgb": rgb}
+    viewer.add_image([da.from_array(pixels, chunks=64)] * 2, name="lazy", **place, multiscale=True)
+    viewer.add_image(pixels, name="array", **place)
+    viewer.add_labels((np.random.default_rng(1).random((96, 104)) < 0.1).astype(np.uint8))
+    monkeypatch.setattr("napari_steepest._source._LARGE", 1000)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "o.zarr"), ""))
+    widget = panel(viewer, name)
+    widget.extent.value = "Every slice (2-D)"
+    found = []
+    for source in ("array", "lazy"):
+        widget.source.value, before = viewer.layers[source], list(viewer.layers)
+        widget.run.native.click()
+        finish(widget, qtbot)
+        found.append(next(layer for layer in viewer.layers if layer not in before))
+    one, tiled = found
+    assert str(tmp_path / "o.zarr") in widget.status.value
+    np.testing.assert_array_equal(one.scale, tiled.scale)
+    assert one.units == tiled.units
+    assert isinstance(tiled.data, da.Array)
+    whole = np.asarray(tiled.data)
+    assert whole.shape == one.data.shape
+    assert whole.dtype == one.data.dtype
+    wrong = np.abs(whole.astype(int) - one.data)
+    assert (wrong.max() <= 2) if name != "Segment" else (wrong.mean() < 1e-3)
+
+
+def test_flow_adds_a_slider_over_time(viewer, qtbot):
+    source = viewer.add_image(
+        image(3, 16, 18), rotate=(20, 30, 10), shear=(0.1, 0.2, 0.3), affine=np.diag([2, 1, 3, 1])
+    )
+    widget = panel(viewer, "Flow", times="0.01, 0.1")
+    widget.extent.value = "Every slice (2-D)"
+    widget.run.native.click()
+    finish(widget, qtbot)
+    result = viewer.layers[1]
+    assert result.data.shape == (2, 3, 16, 18)
+    assert viewer.dims.ndim == 4
+    place = result.data_to_world((1, 2, 4, 5))
+    np.testing.assert_allclose(place, (1, *source.data_to_world((2, 4, 5))))
 
 
 def test_cancelling_a_large_image_leaves_no_file(viewer, qtbot, tmp_path, monkeypatch):

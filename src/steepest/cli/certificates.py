@@ -19,7 +19,7 @@ class Reached:
 
     results: Sequence[Any]
     seconds: float
-    steps: ClassVar[str] = "iterations"
+    step: ClassVar[tuple[str, str]] = ("iteration", "iterations")  # one, and several
 
     @property
     def status(self) -> str:
@@ -37,7 +37,7 @@ class Reached:
     @property
     def effort(self) -> str:
         """The computational effort in one line."""
-        return f"{self.iterations} {self.steps}, {duration(self.seconds)}"
+        return f"{self.iterations} {self.step[self.iterations != 1]}, {duration(self.seconds)}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the values for JSON."""

@@ -7,16 +7,20 @@ import platform
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.views import Part
 from steepest.io import Image, notes
+from steepest.io.stores import is_store, open_store, store_contents
 
 from .batch import Record, describe, run_batch
-from .inputs import given_images, read
+from .inputs import expand, read
 from .options import add_inputs, add_reporting
+from .tiles import describe_store
 
 HELP = "show shape, dtype, pixel size, metadata and noise of images, or the versions"
 USAGE = "[IMAGE ...] [options]"
@@ -29,6 +33,7 @@ examples:
   steepest info                    versions and number of threads
   steepest info photo.jpg          one file
   steepest info 'scans/*.tif'      many
+  steepest info slide.zarr         levels, chunks and certificate of a Zarr store
   steepest info stack.npy --json   for programs
 """
 
@@ -44,8 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Describe every image, or only the installation if no images are given."""
     arguments.strict = False
-    sources = given_images(arguments)
-    code = run_batch(arguments, sources, lambda name, _: _describe(name, arguments), versions())
+    sources = [
+        name
+        for given in arguments.images
+        for name in ([given] if is_store(given) else expand([given], recursive=arguments.recursive))
+    ]
+
+    def work(source: str, label: str) -> Record:
+        return _stored(source) if is_store(source) else _describe(source, arguments)
+
+    code = run_batch(arguments, list(dict.fromkeys(sources)), work, versions())
     if not arguments.json and not arguments.quiet:
         print(", ".join(f"{name} {value}" for name, value in versions().items()))
     return code
@@ -89,10 +102,8 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
     ]
     said = notes(image.metadata)
     record.lines += said.items()
-    noise = None if bad else _noise(image)
-    if noise is not None:
-        scale = "" if array.dtype.kind == "f" else " of the full range"
-        record.lines.append(("noise", f"standard deviation about {noise:.3g}{scale}"))
+    noise = None if bad else _noise(image.parts, len(image.space), image.channel_axis)
+    _report_noise(record, noise, array.dtype)
     record.values = {
         "shape": list(array.shape),
         "dtype": array.dtype.name,
@@ -107,6 +118,66 @@ def _describe(source: str, arguments: argparse.Namespace) -> Record:
         "noise": noise,
     }
     return record
+
+
+def _stored(source: str) -> Record:
+    """Describe a Zarr store, of which only the middle is read, for the noise."""
+    record, image = Record(source), open_store(source)
+    levels, made = store_contents(source)
+    describe_store(record, image)
+    sizes, units = image.pixel_size, [image.units[image.axes.index(a)] for a in image.space]
+    words = "not stated"
+    if sizes is not None:
+        alike = f" {units[0] or '(no unit)'}" if len(set(units)) == 1 else ""
+        each = (f"{n:.4g}" + ("" if alike else f" {u}") for n, u in zip(sizes, units, strict=True))
+        words = " x ".join(each) + alike
+    record.lines += [("axes", ", ".join(image.axes)), ("pixel size", words)]
+    if "t" in image.axes and image.units[0]:
+        record.lines.append(("time step", f"{image.scale[0]:.4g} {image.units[0]}"))
+    record.lines += [
+        ("levels", ", ".join(_times(level.shape) for level in levels)),
+        ("chunks", _times(image.array.chunks) + _shards(image.array)),
+    ]
+    firsts = (
+        range(n if axis == "c" else 1)
+        for axis, n in zip(image.axes, image.array.shape, strict=True)
+    )
+    parts = []
+    for place in product(*firsts):
+        fixed = (
+            None if axis in image.space else k for axis, k in zip(image.axes, place, strict=True)
+        )
+        parts.append(Part(image.array, tuple(fixed)))
+    noise = _noise(parts, len(image.space), None)
+    _report_noise(record, noise, image.array.dtype)
+    if made:
+        what = f"steepest {made.get('command', '')}, {made.get('result', '')}"
+        record.lines.append(("made by", what.strip(", ")))
+        rest = {key: value for key, value in made.items() if key not in ("command", "result")}
+        said = (f"{key.replace('_', ' ')} {_few(value)}" for key, value in rest.items())
+        record.lines.append(("certificate", ", ".join(said)))
+    record.values.update(
+        version=image.version, pixel_size=sizes, scale=image.scale, translation=image.translation,
+        units=image.units, levels=[level.shape for level in levels],
+        chunks=image.array.chunks, noise=noise, steepest=made,
+    )  # fmt: skip
+    return record
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _shards(array: Any) -> str:
+    shards = getattr(array, "shards", None)
+    return f", in shards of {_times(shards)}" if shards else ""
+
+
+def _few(value: Any) -> str:
+    """A value of an attribute in few words."""
+    if isinstance(value, list):
+        return " ".join(map(_few, value[:6])) + (" ..." if len(value) > 6 else "")
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _range(array: np.ndarray, low: Any, high: Any) -> str:
@@ -133,19 +204,28 @@ def _pixel_size(image: Image) -> str:
     return f"{words} {image.metadata.unit or '(no unit)'}{note}"
 
 
-def _noise(image: Image) -> float | None:
-    """Estimate the noise from the middle of each page and average; None for tiny images."""
+def _report_noise(record: Record, noise: float | None, dtype: np.dtype) -> None:
+    if noise is not None:
+        scale = "" if dtype.kind == "f" else " of the full range"
+        record.lines.append(("noise", f"standard deviation about {noise:.3g}{scale}"))
+
+
+def _noise(parts: Sequence[Any], ndim: int, channel_axis: int | None) -> float | None:
+    """Estimate the noise from the middle of each part and average; None for tiny images."""
     import steepest
 
-    side = round(_ENOUGH ** (1 / len(image.space)))
-    middle = tuple(
-        slice(max(0, (size - side) // 2), (size + side + 1) // 2)
-        for size in image.parts[0].shape[: len(image.space)]
-    )
+    side = round(_ENOUGH ** (1 / ndim))
     estimates: Sequence[float] = []
     with suppress(InputError):
         estimates = [
-            float(steepest.estimate_noise(part[middle], channel_axis=image.channel_axis))
-            for part in image.parts
+            float(steepest.estimate_noise(_middle(part, side, ndim), channel_axis=channel_axis))
+            for part in parts
         ]
     return float(np.mean(estimates)) if estimates else None
+
+
+def _middle(part: Any, side: int, ndim: int) -> np.ndarray:
+    sizes = part.shape[:ndim]
+    return np.asarray(
+        part[tuple(slice(max(0, (n - side) // 2), (n + side + 1) // 2) for n in sizes)]
+    )

@@ -67,6 +67,12 @@ class _Solved(Reached):
         return {"residual": self.residual, **super().as_json()}
 
 
+class _ByTiles(_Solved):
+    """The same by tiles, where an iteration is a pass over all of them."""
+
+    step = ("pass", "passes")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``steepest inpaint``."""
     add_inputs(parser)
@@ -162,7 +168,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
             record.tell("method", arguments.method, method=arguments.method)
 
         return run_tiled(
-            arguments, ["inpainted"], solve, report, certify=_Solved, proves="residual"
+            arguments, ["inpainted"], solve, report, certify=_ByTiles, proves="residual"
         )
 
 

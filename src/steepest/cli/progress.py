@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import threading
@@ -27,7 +28,8 @@ def _words(step: Any) -> str:
         return f"discrepancy {step.quality:.3f} x ideal"
     told = ((name, getattr(step, name, None)) for name in ("gap", "residual"))
     number = "" if getattr(step, "num_steps", 0) else f"step {step.step}, "
-    return number + ", ".join(f"{name} {value:.1e}" for name, value in told if value is not None)
+    known = ((name, value) for name, value in told if value is not None and value < math.inf)
+    return number + ", ".join(f"{name} {value:.1e}" for name, value in known)
 
 
 @contextmanager

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import math
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,16 +11,16 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.grey import LUMA
-from steepest.io import Image, OutputSet, check_kind, check_target, write_image
+from steepest.io import Image, OutputSet, check_kind, check_target
 
 from .batch import Record, run_batch
-from .certificates import Proof
-from .figures import need_figures, write_figure
+from .figures import need_figures
 from .inputs import check_targets, given_images, one_target, placed, read, without_copies
 from .lengths import Lengths, add_pixel_size, lengths_of
 from .options import add_inputs, add_outputs, count, from_zero, numbers, positive
 from .pages import page_named
 from .progress import progress
+from .segment_results import Found, LabelProof, label_image, report_classes
 from .tiles import EPILOG as LARGE
 from .tiles import add_tiles, is_tiled, run_tiled
 from .values import Values, add_range, values_of
@@ -65,7 +60,6 @@ images and with --range. Objects of contrast c and radius r are lost at a streng
     + LARGE
 )
 _STRENGTH = 0.1  # default, relative to the range of the image
-_SIZES = {1: "length", 2: "area", 3: "volume"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,12 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
     sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: _targets(name, arguments, several) for name in sources}
-    for option, kind in (
-        ("labels", "mask"),
-        ("overlay", "figure"),
-        ("doubt", "mask"),
-        ("areas", "table"),
-    ):
+    kinds = {"labels": "mask", "overlay": "figure", "doubt": "mask", "areas": "table"}
+    for option, kind in kinds.items():
         paths = [each[option] for each in targets.values() if option in each]
         check_targets(paths, arguments.overwrite, kind)
 
@@ -144,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
         lengths = lengths_of(arguments, image)
         blank = [np.zeros(part.shape[: len(image.space)], np.uint8) for part in image.parts]
         for option in {"labels", "doubt"} & set(paths):
-            check_target(paths[option], _label_image(image, blank))
+            check_target(paths[option], label_image(image, blank))
         record = Record(source, outputs=list(paths.values()))
         record.describe(image)
         values.report(record)
@@ -155,11 +145,11 @@ def run(arguments: argparse.Namespace) -> int:
                 with page_named(image, index):
                     pages.append(_segmented(arguments, image, part, values, lengths, on_step))
         seconds = perf_counter() - start
-        found = _Found(image, lengths, pages, arguments.background)
+        found = Found(image, lengths, pages, arguments.background)
         with OutputSet(overwrite=arguments.overwrite) as outputs:
-            found.write(paths, arguments, outputs)
-        found.report(record, values)
-        record.certify(_Proof(pages, seconds))
+            found.write(paths, outputs, objects=arguments.objects)
+        found.report(record)
+        record.certify(LabelProof(pages, seconds))
         return record
 
     return run_batch(arguments, sources, work)
@@ -174,11 +164,9 @@ def _check(arguments: argparse.Namespace) -> None:
             raise InputError(f"{', '.join(given)}: cannot be combined with --mu")
     if arguments.thresholds is not None and arguments.classes is not None:
         raise InputError("--classes: follows from --thresholds; give only one of them")
-    classes = len(arguments.thresholds or ()) + 1 if arguments.thresholds else arguments.classes
-    if arguments.background >= (classes or 2):
-        raise InputError(
-            f"--background {arguments.background}: the classes are 0 to {(classes or 2) - 1}"
-        )
+    last = len(arguments.thresholds or ()) or (arguments.classes or 2) - 1
+    if arguments.background > last:
+        raise InputError(f"--background {arguments.background}: the classes are 0 to {last}")
     if arguments.overlay is not None:
         need_figures()
 
@@ -190,9 +178,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
     if arguments.strength is None and arguments.mu is None:
         raise InputError("--strength: a positive number is needed for images computed by tiles")
     if arguments.connectivity != 1:
-        raise InputError(
-            "--connectivity 2: not available for images that are computed tile by tile"
-        )
+        raise InputError("--connectivity 2: not available for images computed by tiles")
 
     def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
         if part.dtype.kind == "u":
@@ -208,31 +194,24 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
     def report(record: Record, results: list[Any]) -> None:
         for number, result in enumerate(results, 1):
             where = f" (image {number})" if len(results) > 1 else ""
-            levels = ", ".join(f"{level:.4g}" for level in result.thresholds)
-            record.lines.append(("thresholds", levels + where))
-            for k, (value, (own, least, most)) in enumerate(
-                zip(result.values, result.areas.tolist(), strict=True)
-            ):
-                between = "" if least == most else f", between {least} and {most}"
-                text = f"value {value:.4g}, {own} pixels{between}{where}"
-                record.lines.append((f"class {k}", text))
+            report_classes(record, result, result.areas.tolist(), "{} pixels", where)
         record.values.update(
             thresholds=[r.thresholds for r in results], values=[r.values for r in results],
             areas=[r.areas for r in results],
         )  # fmt: skip
 
     tags = ["labels", "doubt"] if arguments.doubt else ["labels"]
-    return run_tiled(arguments, tags, solve, report, kind="labels", certify=_Proof)
+    return run_tiled(arguments, tags, solve, report, kind="labels", certify=LabelProof)
 
 
 def _check_thresholds(arguments: argparse.Namespace) -> None:
     """Refuse thresholds that no grey value between 0 and 1 can reach."""
-    outside = [level for level in arguments.thresholds or () if not 0 <= level <= 1]
-    if outside:
-        raise InputError(
-            f"--thresholds {outside[0]:g}: grey values lie between 0 and 1 here; to give "
-            "thresholds on another scale, see --range"
-        )
+    for level in arguments.thresholds or ():
+        if not 0 <= level <= 1:
+            raise InputError(
+                f"--thresholds {level:g}: grey values lie between 0 and 1 here; to give thresholds "
+                "on another scale, see --range"
+            )
 
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[str, Path]:
@@ -249,15 +228,6 @@ def _targets(name: str, arguments: argparse.Namespace, several: bool) -> dict[st
         raise InputError(f"{name}: two results would have the same name; give different paths")
     check_kind(paths["labels"], "mask")
     return paths
-
-
-def _label_image(image: Image, parts: Sequence[np.ndarray]) -> Image:
-    """An image of labels with the pixel size of the image."""
-    axes = image.axes.removesuffix("C")
-    stored = image.stored_axes.replace("C", "")
-    array = np.stack(parts) if axes.startswith("T") else parts[0]
-    metadata = image.metadata.without_display()
-    return replace(image, array=array, axes=axes, stored_axes=stored, alpha=None, metadata=metadata)
 
 
 def _segmented(
@@ -295,116 +265,3 @@ def _segmented(
     return threshold_rof(
         page, strength, arguments.classes or 2, thresholds=arguments.thresholds, **options
     )
-
-
-class _Proof(Proof):
-    """How much of the labels is proven."""
-
-    @property
-    def promise(self) -> str:
-        total = sum(math.prod(page.labels.shape) for page in self.results)
-        doubtful, wrong = self._doubtful, self._wrong
-        if not doubtful:
-            return "all labels are proven"
-        share = 100 * (total - doubtful) / total
-        return f"{share:.4g} % of the labels are proven; of the rest, at most {wrong} are wrong"
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "doubtful": self._doubtful,
-            "doubtful_bound": self._wrong,
-            "gap": max(page.gap for page in self.results),
-            **super().as_json(),
-        }
-
-    @property
-    def _doubtful(self) -> int:
-        return sum(page.num_doubtful for page in self.results)
-
-    @property
-    def _wrong(self) -> int:
-        return sum(page.doubtful_bound for page in self.results)
-
-
-class _Found:
-    """The segmentations of all pages of an image."""
-
-    def __init__(
-        self, image: Image, lengths: Lengths, pages: Sequence[Any], background: int
-    ) -> None:
-        from steepest.segmentation import regions
-
-        self.image, self.lengths, self.pages = image, lengths, pages
-        size = lengths.pixel_size
-        self.regions = [regions(page, pixel_size=size, background=background) for page in pages]
-
-    def write(
-        self, paths: dict[str, Path], arguments: argparse.Namespace, outputs: OutputSet
-    ) -> None:
-        """Write all files."""
-        parts = [page.labels for page in self.pages]
-        if arguments.objects:
-            most = max(int(each.labels.max()) for each in self.regions)
-            if most > np.iinfo(np.uint16).max:
-                raise InputError(f"{self.image.name}: {most} objects; files hold up to 65535")
-            parts = [each.labels.astype(np.uint16) for each in self.regions]
-        write_image(paths["labels"], _label_image(self.image, parts), outputs=outputs)
-        if "doubt" in paths:
-            doubt = [(~page.certain).astype(np.uint8) * np.uint8(255) for page in self.pages]
-            write_image(paths["doubt"], _label_image(self.image, doubt), outputs=outputs)
-        if "areas" in paths:
-            with outputs.open(paths["areas"]) as file:
-                file.write(self._table().encode())
-        if "overlay" in paths:
-            from steepest import plot
-
-            first, middle = self.pages[0], len(self.pages) > 1
-            figure = plot.label_overlay(
-                self.image.parts[0], first.labels, first.certain,
-                channel_axis=self.image.channel_axis, note="page 1" if middle else "",
-            )  # fmt: skip
-            write_figure(paths["overlay"], figure, outputs)
-
-    def _table(self) -> str:
-        """The objects of all pages as CSV."""
-        size, space = _SIZES[len(self.image.space)], self.image.space.lower()
-        sizes = [size, f"{size}_certain", f"{size}_possible"]
-        columns = ["page", "object", "class", *sizes, "border", *space, "unit"]
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(columns)
-        for page, found in enumerate(self.regions):
-            for row in found.table:
-                areas = [f"{row[name]:.6g}" for name in ("area", "area_certain", "area_possible")]
-                place = [f"{at:.3f}" for at in row["centroid"]]
-                unit = self.lengths.unit.replace("\u00b5", "u")
-                head = [page + 1, row["label"], row["class"]]
-                table.writerow([*head, *areas, int(row["border"]), *place, unit])
-        return text.getvalue()
-
-    def report(self, record: Record, values: Values) -> None:
-        """Report the values and the areas of the classes, and the number of objects."""
-        page, several = self.pages[0], len(self.pages) > 1
-        where = " (page 1)" if several else ""
-        power = {1: "", 2: "\u00b2", 3: "\u00b3"}[len(self.image.space)]
-        unit = self.lengths.unit + power
-        pixel = math.prod(h * self.lengths.pixel_size for h in page.spacing)
-        if page.thresholds.size and page.values.ndim == 1:
-            levels = ", ".join(f"{level:.4g}" for level in page.thresholds)
-            record.lines.append(("thresholds", levels + where))
-        areas = []
-        for k in range(page.thresholds.size + 1):
-            own = np.count_nonzero(page.labels == k) * pixel
-            least = np.count_nonzero((page.labels == k) & page.certain) * pixel
-            most = np.count_nonzero((page.lowest <= k) & (k <= page.highest)) * pixel
-            value = ", ".join(f"{each:.4g}" for each in np.atleast_1d(page.values[k]))
-            between = "" if least == most else f", between {least:.6g} and {most:.6g}"
-            size = _SIZES[len(self.image.space)]
-            record.lines.append((f"class {k}", f"value {value}, {size} {own:.6g} {unit}{between}"))
-            areas.append([own, least, most])
-        objects = [len(each.table) for each in self.regions]
-        record.lines.append(("objects", ", ".join(map(str, objects[:12]))))
-        record.values.update(
-            thresholds=[p.thresholds for p in self.pages], values=[p.values for p in self.pages],
-            areas=areas, objects=objects,
-        )  # fmt: skip

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from itertools import groupby, product
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
-from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.views import Part
-from steepest.io.stores import (
-    StoredImage,
-    check_new_store,
-    create_store,
-    is_store,
-    open_windows,
-)
+from steepest.io.stores import StoredImage, is_store, open_windows
 
 from .batch import Outcome, Record, run_batch
 from .certificates import certificate, finite, together
 from .extras import need
-from .inputs import SAMPLE, own_folder, stem
+from .inputs import SAMPLE, stem
 from .options import count, spacing_of
 from .progress import progress
+from .tile_stores import Kind, new_stores, store_targets
 
 EPILOG = """
 Images larger than memory: a Zarr store, or a TIFF file together with --memory, is computed tile by
@@ -107,7 +101,7 @@ def run_tiled(
     solve: Solve,
     report: Report,
     *,
-    kind: Literal["image", "bands", "labels"] = "image",
+    kind: Kind = "image",
     certify: Certify | None = None,
     proves: str = "certificate",
 ) -> int:
@@ -120,13 +114,7 @@ def run_tiled(
     must not be averaged). ``certify(results, seconds)`` is for results without ``psnr_bound``, and
     ``proves`` names what it returns.
     """
-    sources, several = list(dict.fromkeys(arguments.images)), len(set(arguments.images)) > 1
-    targets = {name: _targets(name, arguments, tags, several, kind) for name in sources}
-    every = [target for group in targets.values() for target in group]
-    if len(set(every)) < len(every):
-        raise InputError("two results would have the same name; process them separately")
-    for target in every:
-        check_new_store(target, arguments.overwrite)
+    targets = store_targets(arguments, tags, kind)
 
     def work(source: str, label: str) -> Record:
         record = Record(source, outputs=targets[source])
@@ -134,128 +122,34 @@ def run_tiled(
             image = stack.enter_context(open_windows(source))
             if arguments.scheduler is not None and not is_store(source):
                 raise InputError("--scheduler: only for Zarr stores, not for TIFF files")
-            _describe(record, image)
+            describe_store(record, image)
             keywords = _keywords(arguments, image)
             keywords.update(stack.enter_context(_crew(arguments)))
-            together_in = len(tags) if len(targets[source]) < len(tags) else 0
-            like = _for_bands(image, tags, together_in) if kind == "bands" else image
-            outputs = [
-                stack.enter_context(
-                    create_store(path, like, overwrite=arguments.overwrite, labels=kind == "labels")
-                )
-                for path in targets[source]
-            ]
-            folder = arguments.work
-            if folder is None:
-                folder = stack.enter_context(
-                    tempfile.TemporaryDirectory(
-                        prefix="steepest-work-", dir=targets[source][0].absolute().parent
-                    )
-                )
+            new = new_stores(record.outputs, image, tags, kind, overwrite=arguments.overwrite)
+            stores = stack.enter_context(new)
+            folder = arguments.work or stack.enter_context(
+                TemporaryDirectory(prefix="steepest-work-", dir=record.outputs[0].absolute().parent)
+            )
             results, begin = [], perf_counter()
-            for number, fixed in enumerate(_items(image, _separate(arguments))):
-                name = f"{stem(source)}-{number}"
-                frames = _Frames(
-                    [
-                        Part(outputs[0].array, _at_channel(k, fixed, image, like))
-                        for k in range(together_in)
-                    ]
-                    or [Part(output.array, fixed) for output in outputs]
-                )
-                with progress(label, enabled=not arguments.quiet) as on_step:
-                    keywords.update(on_step=on_step, work=Path(folder) / name)
-                    results.append(solve(Part(image.array, fixed), frames, keywords))
-            attributes = report(record, results) or {}
+            items = list(_items(image, _separate(arguments)))
+            for number, fixed in enumerate(items):
+                keywords["work"] = Path(folder) / f"{stem(source)}-{number}"
+                which = f" ({number + 1} of {len(items)})" if len(items) > 1 else ""
+                show = progress(label + which, enabled=not arguments.quiet)
+                with show as keywords["on_step"]:
+                    results.append(solve(Part(image.array, fixed), stores.at(fixed), keywords))
+            more = {"command": arguments.command, **(report(record, results) or {})}
             proof = (certify or _bounds)(results, perf_counter() - begin)
             record.certify(proof, proves)
-            for k, output in enumerate(outputs):
-                output.extra["steepest"] = {
-                    "command": arguments.command,
-                    "result": "bands" if together_in else tags[k],
-                    **(_attribute(results, k) if certify is None else finite(proof.as_json())),
-                    **attributes,
-                }
+            own = finite(proof.as_json())
+            stores.note(lambda k: {**more, **(own if certify else _attribute(results, k))})
         return record
 
-    return run_batch(arguments, sources, work)
+    return run_batch(arguments, list(targets), work)
 
 
-def _targets(
-    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool, kind: str
-) -> list[Path]:
-    """One store for each tag: -o or the option of this name, or in such a folder, or in this one.
-
-    Bands go into one store -o, or in stores of their own in a folder for each image.
-    """
-    if kind == "bands":
-        output = _store_or_folder(arguments.output, several)
-        if output.suffix == ".zarr":
-            return [output]
-        folder = own_folder(name, arguments, "bands", several)
-        return [folder / f"{tag}.zarr" for tag in tags]
-    targets = []
-    for given, group in groupby(tags, lambda tag: getattr(arguments, tag, arguments.output)):
-        same = list(group)
-        output = _store_or_folder(given, several or len(same) > 1)
-        for tag in same:
-            own = output / f"{stem(str(Path(name)))}_{tag}.zarr"
-            targets.append(output if output.suffix == ".zarr" else own)
-    return targets
-
-
-def _store_or_folder(given: str | None, several: bool) -> Path:
-    output = Path(given or ".")
-    if output.suffix == ".zarr" and several:
-        raise InputError(f"{output}: a folder is needed for several results, not a store")
-    if output.suffix.lower() in (".tif", ".tiff", ".png", ".npy", ".jpg"):
-        raise InputError(f"{output}: results of tiles are Zarr stores; give a name in .zarr")
-    return output
-
-
-def _for_bands(image: StoredImage, tags: Sequence[str], channels: int) -> StoredImage:
-    """What stores of bands are like: floats, with a channel for each band if ``channels``."""
-    dtype, axes = image.array.dtype, image.axes
-    like: dict[str, Any] = {"extra": {}}
-    shape, chunks = list(image.array.shape), list(getattr(image.array, "chunks", ()))
-    if channels:
-        if dict(zip(axes, shape, strict=True)).get("c", 1) > 1:
-            raise InputError(
-                "-o: the bands of an image with several channels are several stores; give a folder"
-            )
-        at = axes.index("c") if "c" in axes else int(axes.startswith("t"))
-        stop = at + ("c" in axes)
-
-        def with_channel(values: Sequence[Any], value: Any) -> tuple[Any, ...]:
-            return (*values[:at], value, *values[stop:])
-
-        like["axes"] = "".join(with_channel(axes, "c"))
-        for name, value in (("scale", 1.0), ("translation", 0.0), ("units", None)):
-            like[name] = with_channel(getattr(image, name), value)
-        shape, chunks = list(with_channel(shape, channels)), list(chunks)
-        chunks = list(with_channel(chunks, 1)) if chunks else chunks
-        window = {"min": -1.0, "max": 1.0, "start": -0.2, "end": 0.2}
-        like["extra"] = {
-            "omero": {
-                "channels": [
-                    {"label": tag, "color": "FFFFFF", "window": window, "active": True}
-                    for tag in tags
-                ]
-            }
-        }
-    kind = np.dtype("float64" if dtype.name == "float64" else "float32")
-    array = SimpleNamespace(shape=tuple(shape), dtype=kind, chunks=tuple(chunks) or None)
-    return replace(image, array=array, **like)
-
-
-def _at_channel(
-    k: int, fixed: tuple[int | None, ...], image: StoredImage, like: StoredImage
-) -> tuple[int | None, ...]:
-    """Where channel k of an item is in the store of all bands."""
-    places = {**dict(zip(image.axes, fixed, strict=True)), "c": k}
-    return tuple(places[axis] for axis in like.axes)
-
-
-def _describe(record: Record, image: StoredImage) -> None:
+def describe_store(record: Record, image: StoredImage) -> None:
+    """Add shape, dtype and axes of an image that is read by windows."""
     sizes = dict(zip(image.axes, image.array.shape, strict=True))
     words = [" x ".join(str(sizes[axis]) for axis in image.space), str(image.array.dtype)]
     words += [f"{sizes['c']} channels"] if sizes.get("c", 1) > 1 else []
@@ -329,31 +223,6 @@ def at_the_end(flow: Any) -> Any:
 def _bounds(results: Sequence[Any], seconds: float) -> Outcome:
     """The certificate of several images together."""
     return together([certificate(result, seconds / len(results)) for result in results])
-
-
-@dataclass(frozen=True)
-class _Frames:
-    """Several arrays of the same shape as one."""
-
-    parts: list[Part]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (len(self.parts), *self.parts[0].shape)
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        return (1, *self.parts[0].chunks)
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.parts[0].dtype
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.parts[index]
-
-    def __setitem__(self, index: tuple[Any, ...], values: np.ndarray) -> None:
-        self.parts[index[0]][index[1:]] = values
 
 
 def _separate(arguments: argparse.Namespace) -> bool:

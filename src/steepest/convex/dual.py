@@ -10,6 +10,9 @@ from typing import Protocol
 from ..core.namespace import Array
 from .certificate import StepTerms
 
+NO_PAUSE = 1 << 62
+_PAUSE = 1 << 22  # pixels times iterations that array code does in less than a second
+
 Warm = tuple[Array, ...]  # the state from which another dual solver can continue
 
 
@@ -19,12 +22,14 @@ class Iterative(Protocol):
     ``iterate`` lowers the dual energy. ``measure`` evaluates gap and certificate. If the gap is
     near its rounding floor and does not decrease for ``patience`` iterations, the solver stops
     because of rounding. ``chunk`` is the smallest number of iterations that is worth another
-    measurement. ``correct`` takes about as long as ``correction_cost`` iterations (infinity: there
-    are no corrections).
+    measurement. A caller who watches is asked after ``pause`` iterations whether to go on, if there
+    is no measurement before. ``correct`` takes about as long as ``correction_cost`` iterations
+    (infinity: there are no corrections).
     """
 
     patience: int
     chunk: int
+    pause: int
     correction_cost: float
 
     @abstractmethod
@@ -48,6 +53,11 @@ class Iterative(Protocol):
         """Correct the flux on coarser grids if that lowers its dual ``energy``; whether it did."""
 
 
+def pause_of(f: Array) -> int:
+    """The ``pause`` of a solver in array code."""
+    return max(1, _PAUSE // math.prod(f.shape))
+
+
 class Dual(Iterative):
     """The dual problem of one implicit Euler step, with an iteration that solves it.
 
@@ -60,6 +70,7 @@ class Dual(Iterative):
 
     patience = 400
     chunk = 2
+    pause = NO_PAUSE
     correction_cost = math.inf
     target: Array | None = None
     tau: float

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..core.namespace import Array, namespace
 from .certificate import StepTerms, step_terms
-from .dual import Dual, Warm
+from .dual import Dual, Warm, pause_of
 from .energy import ProximalEnergy
 
 
@@ -26,6 +26,7 @@ class ReferenceDual(Dual):
     def __init__(self, f: Array, energy: ProximalEnergy) -> None:
         self.energy = energy
         self.f = self._image = f
+        self.pause = pause_of(f)
         xp = namespace(f)
         self.p = xp.stack([xp.zeros_like(f)] * energy.num_components(f.ndim - 1))
         self.y = self.p

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from ..core.namespace import Array, cast, namespace, to_float64
 from ..grid.differences import divergence, gradient_norm_squared
 from .certificate import StepTerms, step_terms
-from .dual import Dual, Warm
+from .dual import Dual, Warm, pause_of
 from .total_generalised_variation import TotalGeneralisedVariation, magnitude, shorten
 
 _MULTIPLIER_STEP = 0.1  # times the image's mean slope; measured: 0.02 and 0.5 take twice as long
@@ -31,6 +31,7 @@ class SaddleDual(Dual):
     def __init__(self, f: Array, energy: TotalGeneralisedVariation) -> None:
         self.energy = energy
         self.f = self._image = f
+        self.pause = pause_of(f)
         xp, ndim, space = namespace(f), f.ndim - 1, tuple(f.shape[1:])
         self.q = xp.stack([f * 0] * energy.num_components(ndim))
         self.p = xp.stack([f * 0] * ndim)

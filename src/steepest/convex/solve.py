@@ -37,6 +37,9 @@ _WIDE = 1e15  # limit for scalars in float32, whose squares must stay below 1e38
 _MOST_EXPECTED = 100  # iterations before the gap is first measured, at most
 
 
+_UNKNOWN = StepTerms(math.inf, *[1.0] * 7)  # before the first measurement
+
+
 @dataclass(frozen=True)
 class Momentum:
     """Nesterov's sequence ``t``, and the number of iterations to expect from recent steps."""
@@ -153,8 +156,8 @@ def solve(
     iterations is measured before the first; it may be solved already. If it is expected to take
     more than 0.4 times the cost of a correction, it is also corrected. Iterations within a
     correction are not counted.
-    ``watch(terms, iterations)`` is called at every measurement and stops the solver by returning
-    True.
+    ``watch(terms, iterations)`` is called at every measurement, and with the last terms after every
+    ``dual.pause`` iterations. It stops the solver by returning True.
 
     The gap falls about like 1/k^2. This predicts when to measure next, and how many iterations the
     next step will need.
@@ -165,10 +168,16 @@ def solve(
     done, chunk, rises, energy, gap = 0, 0 if long else momentum.expected, 0, math.inf, math.inf
     at_once = momentum.expected > max(_LONG_STEP, _WORTHWHILE * dual.correction_cost)
     next_correction, best, best_at = 0.0 if at_once else dual.correction_cost, math.inf, 0
+    terms, stopped = _UNKNOWN, False
     while True:
         betas, t = momentum.factors(min(chunk, goal.max_num_iter - done))
-        dual.iterate(betas)
-        done += len(betas)
+        for start in range(0, len(betas), dual.pause):
+            dual.iterate(betas[start : start + dual.pause])
+            done += len(betas[start : start + dual.pause])
+            if watch is not None and start + dual.pause < len(betas):
+                stopped = watch(terms, done) is True
+                if stopped:
+                    break
         momentum = Momentum(t, momentum.expected, relaxation)  # `replace` takes 4 microseconds
         terms = dual.measure()
         status, excess = goal.reached(terms, done), goal.excess(terms)
@@ -177,7 +186,7 @@ def solve(
         stalled = done - best_at >= dual.patience and terms.gap <= _NEAR_FLOOR * goal.floor
         if stalled and status is not Status.CONVERGED:
             status = Status.ROUNDING
-        if watch is not None and watch(terms, done) is True:
+        if stopped or (watch is not None and watch(terms, done) is True):
             status = status or Status.STOPPED
         if status is not None:
             wanted = done * min(max(math.sqrt(excess / 0.7), 0.6), 1.5)

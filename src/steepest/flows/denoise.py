@@ -66,7 +66,8 @@ def denoise(
     max_num_iter : int
         Largest number of iterations.
     on_step : callable, optional
-        Called with a `Step` whenever the gap is measured. ``step`` is the number of measurements so
+        Called with a `Step` whenever the gap is measured and, for energies without compiled code,
+        in between with the last gap (infinity if there is none). ``step`` is the number of calls so
         far, ``iterations`` is the number of iterations, and ``image`` is None. Return True to stop
         the solver.
     flux : array (components, \\*image.shape), optional

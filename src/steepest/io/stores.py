@@ -109,6 +109,21 @@ def open_store(path: str | os.PathLike[str]) -> StoredImage:
     return found
 
 
+def store_contents(path: str | os.PathLike[str]) -> tuple[list[Any], dict[str, Any]]:
+    """The arrays of all levels of an image, largest first, and what steepest noted about it.
+
+    Raises `InputError` if the metadata are damaged; call `open_store` first.
+    """
+    node = _zarr().open(check_path(path), mode="r")
+    try:
+        attributes = dict(node.attrs)
+        scales = attributes.get("ome", attributes).get("multiscales")
+        paths = [str(each["path"]) for each in scales[0]["datasets"]] if scales else []
+        return [node[each] for each in paths] or [node], dict(attributes.get("steepest", {}))
+    except Exception as error:  # as in open_store
+        raise InputError(f"{path}: damaged Zarr metadata ({error})") from None
+
+
 def _zarr() -> Any:
     try:
         import zarr
@@ -264,6 +279,9 @@ def _with_sizes(image: StoredImage, metadata: Metadata) -> StoredImage:
     if sizes is None or unit is None:
         return image
     known = {axis: size for axis, size in zip("zyx", sizes, strict=True) if size}
+    if unit == "centimeter" and max(known.values(), default=1) < 0.01:
+        # the smallest unit that plain TIFF files know
+        unit, known = "micrometer", {axis: 1e4 * size for axis, size in known.items()}
     return replace(
         image,
         scale=tuple(known.get(axis, 1.0) for axis in image.axes),

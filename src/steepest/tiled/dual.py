@@ -16,6 +16,7 @@ import numpy as np
 from ..convex.certificate import StepTerms
 from ..convex.compiled.kernels_measure import MOST_COMPONENTS, WIDEST
 from ..convex.compiled.terms import exact_terms, single_terms
+from ..convex.dual import NO_PAUSE
 from .passes import Passes
 from .task import Piece, halo_of
 
@@ -32,6 +33,7 @@ class TiledDual:
     """
 
     patience = 400
+    pause = NO_PAUSE
     correction_cost = math.inf
     chunk = 24
 

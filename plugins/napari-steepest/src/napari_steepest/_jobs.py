@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from ._large import by_tiles
 from ._source import LayerData, Source, luminance
 
 Outcome = tuple[list[LayerData], str]
-_MEMORY = "1GB"  # for tiles: small ones, because cancelling waits for one
+_LARGE = "{} is so large that it is processed tile by tile."
 OnStep = Callable[[Any], object]
 ENERGIES = {
     "total variation": steepest.TotalVariation,
@@ -41,12 +40,15 @@ def denoise(
     """Remove noise. ``strength`` 0 finds the strength from the noise.
 
     With ``target``, the image is processed tile by tile, and the layer is read from this new
-    OME-Zarr store.
+    OME-Zarr store, here and in other jobs.
     """
     if target is not None:
         check_tiles(source, strength=strength, energy=energy)
-        solve = partial(steepest.tiled.denoise_tv, strength=strength, memory=_MEMORY)
-        results, levels = by_tiles(source, target, solve, on_step)
+
+        def solve(frame: Any, _: Any, **options: Any) -> Any:
+            return steepest.tiled.denoise_tv(frame, strength, **options)
+
+        results, data = by_tiles(source, target, solve, on_step)
     else:
         results = [
             steepest.denoise(
@@ -55,27 +57,56 @@ def denoise(
             )
             for frame in source.frames()
         ]  # fmt: skip
+        data = source.stack([result.image for result in results])
     strengths = [float(result.strength) for result in results]
     bound = min(float(result.psnr_bound) for result in results)
     notes = _notes(results, energy=energy, strength=strengths, psnr_bound=bound)
-    look = {**source.look, "metadata": notes}
+    layer = source.layer(data, "denoised", **source.look, metadata=notes)
     words = f"strength {_range(strengths)}, certified PSNR ≥ {bound:.1f} dB"
-    if target is None:
-        layer = source.layer([result.image for result in results], "denoised", **look)
-    else:
-        look |= {"name": f"{source.name} denoised", "rgb": source.rgb, "multiscale": True}
-        layer = levels, {**source.place, **look}, "image"
-        words += f", saved in {target}"
-    return [layer], _sentence(words, results)
+    return [layer], _sentence(words, results, target)
 
 
 def check_tiles(source: Source, *, strength: float, energy: str) -> None:
     """Check the parameters for `denoise` tile by tile."""
-    size = f"{source.name} is so large that it is processed tile by tile."
+    size = _LARGE.format(source.name)
     if not strength:
         raise InputError(f"{size} Give a strength; a small crop can show which one is good.")
     if energy != "total variation":
         raise InputError(f"{size} Choose the energy total variation.")
+
+
+def flow(
+    source: Source, *, times: str = "0.1", target: Path | None = None, on_step: OnStep
+) -> Outcome:
+    """The total variation flow at ``times``, numbers separated by commas.
+
+    The layer has the times as its first axis.
+    """
+    try:
+        wanted = [float(word) for word in times.replace(",", " ").split()]
+    except ValueError:
+        raise InputError(f"Times: {times} are not numbers separated by commas.") from None
+    if target is not None:
+
+        def solve(frame: Any, _: Any, **options: Any) -> Any:
+            return steepest.tiled.tv_flow(frame, wanted, **options)
+
+        results, data = by_tiles(source, target, solve, on_step, num_times=len(wanted))
+    else:
+        results = [
+            steepest.tv_flow(
+                frame, wanted, spacing=source.spacing, channel_axis=source.channel_axis,
+                on_step=on_step,
+            )
+            for frame in source.frames()
+        ]  # fmt: skip
+        data = source.stack([result.images for result in results], first=True)
+    bounds = np.min([result.psnr_bound for result in results], axis=0)
+    notes = _notes(results, times=wanted, psnr_bound=bounds.tolist())
+    name = f"flow, t {_range(wanted)}"
+    layer = source.layer(data, name, first="flow time", **source.look, metadata=notes)
+    words = f"times {', '.join(f'{t:g}' for t in wanted)}, certified PSNR ≥ {bounds.min():.1f} dB"
+    return [layer], _sentence(words, results, target)
 
 
 def decompose(
@@ -98,17 +129,14 @@ def decompose(
     rest = np.stack([part[1] for part in parts])
     notes = _notes(flows, edges=edges.tolist(), psnr_bound=bound)
     kept = {**notes["steepest"], "of": source.name, "bands": bands, "residual": rest}
-    layers = [source.layer(list(rest), "residual", visible=False, metadata={"steepest": kept})]
+    look: dict[str, Any] = {"visible": False, "metadata": {"steepest": kept}}
+    layers = [source.layer(source.stack(rest), "residual", **look)]
     for k in reversed(range(len(bands))):
         shown = luminance(bands[k]) if source.rgb else bands[k]
         top = float(np.percentile(np.abs(shown), 99.5)) or 1.0
-        look: dict[str, Any] = {
-            "visible": k == 0,
-            "colormap": "PiYG",
-            "contrast_limits": (-top, top),
-        }
+        look = {"visible": k == 0, "colormap": "PiYG", "contrast_limits": (-top, top)}
         name = f"band {k + 1}, {interval(edges, k)}"
-        layers.append(source.layer(list(shown), name, **look, metadata=notes))
+        layers.append(source.layer(source.stack(shown), name, rgb=False, **look, metadata=notes))
     words = f"{len(bands)} bands and a residual, certified PSNR ≥ {bound:.1f} dB"
     return layers, _sentence(words, flows)
 
@@ -178,76 +206,97 @@ def equalise(kept: dict[str, Any], gains: Sequence[float] | np.ndarray) -> np.nd
 
 
 def inpaint(
-    source: Source, labels: Any, *, method: str = "diffusion (smooth)", on_step: OnStep
-) -> Outcome:
+    source: Source, labels: Any, *, method: str = "diffusion (smooth)",
+    target: Path | None = None, on_step: OnStep,
+) -> Outcome:  # fmt: skip
     """Fill in the pixels that have a label, or are NaN.
 
     The labels have the axes of a frame or those of the layer.
     """
+    whole = source.array.shape[: source.array.ndim - source.rgb]
     if labels is None:
         raise InputError("There is no Labels layer. Add one and paint over the pixels to fill in.")
-    frame_shape = source.array.shape[: source.array.ndim - source.rgb][-source.num_space :]
-    whole = source.array.shape[: source.array.ndim - source.rgb]
-    if labels.shape not in (frame_shape, whole):
+    if labels.shape not in (source.space, whole):
         raise InputError(
-            f"The Labels layer has shape {labels.shape}; allowed are {frame_shape} and {whole}."
+            f"The Labels layer has shape {labels.shape}; allowed are {source.space} and {whole}."
         )
     fill = getattr(steepest.inpainting, FILLS[method])
-    more = {"spacing": source.spacing} if source.spacing and method.startswith("diff") else {}
+    diffusion = method.startswith("diff")
+    more: dict[str, Any] = {"spacing": source.spacing} if source.spacing and diffusion else {}
     if source.spacing and not more:
-        raise InputError("The scale of the layer can be used with the method diffusion only.")
-    indices = np.ndindex(source.lead) if source.index is None else iter((source.index,))
-    results, count = [], 0
-    for frame, index in zip(source.frames(), indices, strict=True):
-        unknown = np.asarray(labels[index] if labels.shape == whole else labels) != 0
-        missing = np.isnan(frame) if frame.dtype.kind == "f" else np.zeros(frame.shape, bool)
-        unknown = unknown | (missing.any(-1) if source.rgb else missing)
+        raise InputError("The units of the layer can be used with the method diffusion only.")
+    count = 0
+
+    def solve(frame: Any, index: tuple[int, ...], **options: Any) -> Any:
+        nonlocal count
+        unknown = (labels[index] if labels.shape == whole else labels) != 0
+        if target is None:
+            missing = np.isnan(frame) if frame.dtype.kind == "f" else np.zeros(frame.shape, bool)
+            unknown = np.asarray(unknown) | (missing.any(-1) if source.rgb else missing)
         count += int(unknown.sum())
-        results.append(
-            fill(frame, unknown=unknown, channel_axis=source.channel_axis, on_step=on_step, **more)
-        )
+        compute = fill if target is None else steepest.tiled.inpaint
+        return compute(frame, unknown=unknown, **options)
+
+    if target is not None:
+        check_inpaint(source, labels=labels, method=method)
+        results, data = by_tiles(source, target, solve, on_step)
+    else:
+        indices = np.ndindex(source.lead) if source.index is None else iter((source.index,))
+        more |= {"channel_axis": source.channel_axis, "on_step": on_step}
+        frames = zip(source.frames(), indices, strict=True)
+        results = [solve(frame, index, **more) for frame, index in frames]
+        data = source.stack([result.image for result in results])
     if not count:
         raise InputError("No pixel has a label. Paint over the pixels to fill in.")
     worst = max(float(result.residual) for result in results)
     notes = _notes(results, method=method, pixels=count, residual=worst)
-    layer = source.layer(
-        [result.image for result in results], "inpainted", **source.look, metadata=notes
-    )
-    return [layer], _sentence(f"{count:,} pixels filled in, residual {worst:.1e}", results)
+    layer = source.layer(data, "inpainted", **source.look, metadata=notes)
+    return [layer], _sentence(f"{count:,} pixels filled in, residual {worst:.1e}", results, target)
+
+
+def check_inpaint(source: Source, *, labels: Any, method: str) -> None:
+    """Check the parameters for `inpaint` tile by tile."""
+    if not method.startswith("diff"):
+        raise InputError(f"{_LARGE.format(source.name)} Choose the method diffusion.")
 
 
 def segment(
-    source: Source, *, num_classes: int = 2, smoothness: float = 0.1, on_step: OnStep
-) -> Outcome:
+    source: Source, *, num_classes: int = 2, smoothness: float = 0.1,
+    target: Path | None = None, on_step: OnStep,
+) -> Outcome:  # fmt: skip
     """Divide into classes by brightness, and mark the labels that are not proven.
 
     ``smoothness`` is the weight of the contours relative to the range of the image. Class 0, the
-    darkest, is the background and transparent. Colours are segmented by their luminance.
+    darkest, is the background and transparent. Colours are segmented by their luminance. Tile by
+    tile, the labels that are not proven are counted, but not marked.
     """
-    results = []
-    for frame in source.grey_frames():
-        span = float(np.ptp(frame)) if frame.size and np.isfinite(frame).all() else 0.0
+
+    def solve(frame: Any, _: Any, **options: Any) -> Any:
+        span = float(frame.max() - frame.min()) if frame.size else 0.0
         if frame.dtype.kind == "u":
             span /= np.iinfo(frame.dtype).max
-        results.append(
-            steepest.segmentation.threshold_rof(
-                frame, smoothness * span, num_classes, spacing=source.spacing, on_step=on_step
-            )
-        )
-    certain = 100 * float(np.mean([result.certain.mean() for result in results]))
+        strength = smoothness * span if np.isfinite(span) else 1.0  # NaN is refused below
+        compute = (steepest.segmentation if target is None else steepest.tiled).threshold_rof
+        return compute(frame, strength, num_classes, **options)
+
+    if target is not None:
+        results, data = by_tiles(source, target, solve, on_step, labels=True)
+        doubtful = [result.num_doubtful / np.prod(source.space) for result in results]
+    else:
+        frames = source.grey_frames()
+        results = [solve(frame, None, spacing=source.spacing, on_step=on_step) for frame in frames]
+        data = source.stack([result.labels for result in results])
+        doubtful = [1 - result.certain.mean() for result in results]
+    certain = 100 * (1 - float(np.mean(doubtful)))
     notes = _notes(
         results, certain_percent=certain, doubtful_bound=[r.doubtful_bound for r in results],
         thresholds=[result.thresholds.tolist() for result in results],
     )  # fmt: skip
-    layers = [
-        source.layer([r.labels for r in results], "classes", "labels", metadata=notes),
-        source.layer(
-            [(~r.certain).astype(np.uint8) for r in results], "doubtful", "labels", metadata=notes
-        ),
-    ]
-    if certain == 100:
-        layers.pop()
-    return layers, _sentence(f"{certain:.4g} % of the labels are proven", results)
+    layers = [source.layer(data, "classes", "labels", metadata=notes)]
+    if certain < 100 and target is None:
+        doubt = source.stack([(~result.certain).astype(np.uint8) for result in results])
+        layers.append(source.layer(doubt, "doubtful", "labels", metadata=notes))
+    return layers, _sentence(f"{certain:.4g} % of the labels are proven", results, target)
 
 
 def phases(
@@ -283,7 +332,11 @@ def phases(
     gaps = [result.gap for result in results if result.gap is not None]
     notes = _notes(results, strength=strength, second_order=second_order, gap=gaps)
     layer = source.layer(
-        images, "denoised", colormap="hsv", contrast_limits=(start, start + period), metadata=notes
+        source.stack(images),
+        "denoised",
+        colormap="hsv",
+        contrast_limits=(start, start + period),
+        metadata=notes,
     )
     words = f"relative gap {max(gaps):.1e} for these wraps" if gaps else "nothing certified"
     return [layer], _sentence(words, results)
@@ -295,9 +348,10 @@ def _notes(results: Sequence[Any], **values: Any) -> dict[str, Any]:
     return {"steepest": {**values, "status": str(status), "version": steepest.__version__}}
 
 
-def _sentence(words: str, results: Sequence[Any]) -> str:
+def _sentence(words: str, results: Sequence[Any], target: Path | None = None) -> str:
     """What the panel says: the words, and the status if it is not good."""
     status = steepest.Status.worst([result.status for result in results])
+    words += "" if target is None else f", saved in {target}"
     words = f"Done: {words}." if status.ok else f"{status}; {words}."
     return words[0].upper() + words[1:]
 

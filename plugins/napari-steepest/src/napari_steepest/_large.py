@@ -14,63 +14,72 @@ from steepest.core.progress import Progress
 from steepest.core.views import Part
 from steepest.io.stores import StoredImage, create_store
 
-from ._source import Source
+from ._source import Source, grey, with_axis
+
+_MEMORY = "1GB"  # small tiles, because cancelling waits for one
 
 
 def by_tiles(
-    source: Source, target: Path, solve: Callable[..., Any], on_step: Callable[[Any], object]
-) -> tuple[list[Any], list[Any]]:
-    """Call ``solve``, a function of `steepest.tiled`, for all frames.
+    source: Source, target: Path, solve: Callable[..., Any], on_step: Callable[[Any], object], *,
+    num_times: int = 0, labels: bool = False,
+) -> tuple[list[Any], Any]:  # fmt: skip
+    """Call ``solve(frame, index, out=..., ...)``, which calls `steepest.tiled`, for all frames.
 
-    Returns the results, and the levels of the new store ``target`` as Dask arrays. The store gets
-    its name when it is complete; intermediate results are kept beside it until then.
+    With ``num_times``, results have a leading axis of this length. ``labels`` are of uint8, and
+    those of colours are of their luminance. Returns the results, and the levels of the new store
+    ``target`` as Dask arrays. The store gets its name when it is complete; intermediate results are
+    kept beside it until then.
     """
     from dask import array as lazy  # napari depends on it
 
     channel = -1 - source.num_space  # where OME-Zarr has the axis
-    image = lazy.asarray(source.array)
-    if source.rgb:
+    image, rgb = lazy.asarray(source.array), source.rgb and not labels
+    if rgb:
         image = lazy.moveaxis(image[..., :3], -1, channel)
-    results = []
+    elif source.rgb:
+        image = image[..., :3].map_blocks(grey, dtype=np.float32, drop_axis=image.ndim - 1)
+    results, first = [], (num_times,) * bool(num_times)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix="steepest-work-", dir=target.parent) as folder,
-        create_store(target, _like(source, image)) as store,
+        create_store(target, _like(source, image, first, rgb), labels=labels) as store,
     ):
         for number, index in enumerate(np.ndindex(source.lead)):
-            free = (None,) * (image.ndim - len(index))
-            frame = image[index if source.index is None else source.index]
+            fixed = (*(None for _ in first), *index, *(None for _ in image.shape[len(index) :]))
+            place = index if source.index is None else source.index
+            more = {"channel_axis": 0} if rgb else {}
             results.append(
                 solve(
-                    frame, out=Part(store.array, index + free), work=Path(folder) / str(number),
-                    channel_axis=0 if source.rgb else None, spacing=source.spacing, on_step=on_step,
+                    image[place], place, out=Part(store.array, fixed),
+                    work=Path(folder) / str(number), spacing=source.spacing, memory=_MEMORY,
+                    on_step=on_step, **more,
                 )
             )  # fmt: skip
         on_step(Progress(0, stage="writing smaller copies"))  # the last chance to cancel
     count = sum(each.name.isdigit() for each in target.iterdir())
     levels = [lazy.from_zarr(str(target), str(k)) for k in range(count)]
-    if source.rgb:
+    if rgb:
         levels = [lazy.moveaxis(level, channel, -1) for level in levels]
     return results, levels
 
 
-def _like(source: Source, image: Any) -> StoredImage:
-    """Shape, type and place of the result."""
+def _like(source: Source, image: Any, first: tuple[int, ...], rgb: bool) -> StoredImage:
+    """Shape, type and place of the result; ``first`` is the length of a leading axis."""
     space = "zyx"[-source.num_space :]
-    used = space + "c" * source.rgb
-    free = [axis for axis in "tzc" if axis not in used]
-    if len(source.lead) > len(free):
+    used = space + "c" * rgb
+    lead = (*first, *source.lead)
+    free = [axis for axis in "tcz" if axis not in used]
+    if len(lead) > len(free):
         raise InputError(f"{source.name} has {source.array.ndim} axes, too many for OME-Zarr.")
-    lead = sorted(free[: len(source.lead)], key="tcz".index)
-    shape = source.lead + image.shape[len(source.lead) :]
-    units = [None if str(unit) == "pixel" else str(unit) for unit in source.place["units"]]
-    scale, shift = list(source.place["scale"]), list(source.place["translate"])
-    if source.rgb:
+    place = with_axis(source.place, "") if first else source.place
+    units = [None if str(unit) == "pixel" else str(unit) for unit in place["units"]]
+    scale, shift = list(place["scale"]), list(place["translate"])
+    if rgb:
         units.insert(len(lead), None)
         scale.insert(len(lead), 1.0)
         shift.insert(len(lead), 0.0)
-    array = np.broadcast_to(np.zeros((), image.dtype), shape)
+    array = np.broadcast_to(np.zeros((), image.dtype), lead + image.shape[len(source.lead) :])
     return StoredImage(
-        array, "".join(lead) + "c" * source.rgb + space, tuple(map(float, scale)),
+        array, "".join(free[: len(lead)]) + "c" * rgb + space, tuple(map(float, scale)),
         tuple(map(float, shift)), tuple(units), source.name,
     )  # fmt: skip

@@ -141,26 +141,53 @@ class Source:
 
     def grey_frames(self) -> Iterator[np.ndarray]:
         """The same, with the luminance of colours."""
-        for frame in self.frames():
-            if self.rgb:
-                top = np.iinfo(frame.dtype).max if frame.dtype.kind == "u" else 1
-                frame = (luminance(frame) / top).astype(np.float32)
-            yield frame
+        return map(grey, self.frames()) if self.rgb else self.frames()
+
+    def stack(self, frames: Any, *, first: bool = False) -> Any:
+        """The results of all frames as one array; ``first``: their first axis comes first."""
+        data = np.stack(frames).reshape(self.lead + frames[0].shape) if self.lead else frames[0]
+        return np.moveaxis(data, len(self.lead), 0) if first else data
 
     def layer(
-        self, frames: list[np.ndarray], name: str, kind: str = "image", **options: Any
+        self, data: Any, name: str, kind: str = "image", *, first: str = "", **options: Any
     ) -> LayerData:
-        """A layer for the results of all frames, in the same place as the source."""
-        shape = self.lead + frames[0].shape
-        data = np.stack(frames).reshape(shape) if self.lead else frames[0]
+        """A layer in the same place as the source, with ``first`` as a further axis before.
+
+        ``data`` is an array for all frames, or a list of them: the levels of a pyramid.
+        """
+        place = with_axis(self.place, first) if first else self.place
+        if isinstance(data, list):
+            options["multiscale"] = len(data) > 1
+            data = data if len(data) > 1 else data[0]
         if kind == "image":
-            options.setdefault("rgb", frames[0].ndim > self.num_space)
-        return data, {"name": f"{self.name} {name}", **self.place, **options}, kind
+            options.setdefault("rgb", self.rgb)
+        return data, {"name": f"{self.name} {name}", **place, **options}, kind
+
+
+def with_axis(place: dict[str, Any], label: str) -> dict[str, Any]:
+    """The place of a layer with one more axis before the others."""
+    ndim = len(place["scale"])
+    before = {"scale": 1.0, "translate": 0.0, "units": "pixel", "axis_labels": label}
+    out: dict[str, Any] = {name: (before[name], *place[name]) for name in before if name in place}
+    for name in ("rotate", "affine"):
+        if name in place:
+            matrix = np.eye(len(np.asarray(place[name])) + 1)
+            matrix[1:, 1:] = place[name]
+            out[name] = matrix
+    if "shear" in place:  # above the diagonal, row by row
+        out["shear"] = np.concatenate([np.zeros(ndim), place["shear"]])
+    return out
 
 
 def _units(place: dict[str, Any], num_space: int) -> set[str]:
     """The different units along the axes of space."""
     return {str(unit) for unit in place.get("units", ("pixel",))[-num_space:]}
+
+
+def grey(frame: np.ndarray) -> np.ndarray:
+    """The luminance of colours, from 0 to 1 for integers."""
+    top = np.iinfo(frame.dtype).max if frame.dtype.kind == "u" else 1
+    return (luminance(frame) / top).astype(np.float32)
 
 
 def luminance(colours: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -59,7 +60,7 @@ class Watch:
         parts.append(f"step {step} of {total}" if total else f"step {step}")
         for name in ("gap", "residual"):
             value = getattr(self.report, name, None)
-            if value is not None:
+            if value is not None and value < math.inf:  # infinite: not measured yet
                 parts.append(f"{name} {value:.1e}")
         words = ", ".join(parts)
         return words[0].upper() + words[1:]

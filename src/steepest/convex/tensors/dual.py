@@ -14,7 +14,7 @@ import torch
 
 from ...core.namespace import Array
 from ..certificate import StepTerms, assemble
-from ..dual import Warm
+from ..dual import NO_PAUSE, Warm
 from ..reference import ReferenceDual
 from ..solve import rounding_floor
 from .together import Together, joint_terms
@@ -86,6 +86,7 @@ class TensorDual(ReferenceDual):
     def __init__(self, f: Array, energy: Any) -> None:
         together = energy if isinstance(energy, Together) else Together(energy, (0.0,))
         super().__init__(f, together.each)
+        self.pause = NO_PAUSE
         self._references = together.references
         count = len(self._references)
         self._outer = tuple(f.shape)

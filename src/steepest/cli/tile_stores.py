@@ -1,0 +1,161 @@
+"""The Zarr stores of results that are computed tile by tile."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+
+from steepest.core.errors import InputError
+from steepest.core.views import Part
+from steepest.io.stores import StoredImage, check_new_store, create_store
+
+from .inputs import own_folder, stem
+
+Kind = Literal["image", "bands", "labels"]
+
+
+def store_targets(
+    arguments: argparse.Namespace, tags: Sequence[str], kind: Kind
+) -> dict[str, list[Path]]:
+    """The new stores of the results of each image, after checking them.
+
+    There is one for each tag, or a single one for all bands.
+    """
+    names = dict.fromkeys(arguments.images)
+    targets = {name: _targets(name, arguments, tags, len(names) > 1, kind) for name in names}
+    every = [target for group in targets.values() for target in group]
+    if len(set(every)) < len(every):
+        raise InputError("two results would have the same name; process them separately")
+    for target in every:
+        check_new_store(target, arguments.overwrite)
+    return targets
+
+
+def _targets(
+    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool, kind: Kind
+) -> list[Path]:
+    """The stores of one image: those of -o or of options named like the tags, or in such folders.
+
+    Stores of bands are in a folder of their own for each image.
+    """
+    targets: list[Path] = []
+    for given, group in groupby(tags, lambda tag: getattr(arguments, tag, arguments.output)):
+        files = [tag if kind == "bands" else f"{stem(name)}_{tag}" for tag in group]
+        output = _store_or_folder(given, several or (len(files) > 1 and kind != "bands"))
+        if output.suffix == ".zarr":
+            targets.append(output)
+            continue
+        folder = own_folder(name, arguments, "bands", several) if kind == "bands" else output
+        targets += [folder / f"{file}.zarr" for file in files]
+    return targets
+
+
+def _store_or_folder(given: str | None, several: bool) -> Path:
+    output = Path(given or ".")
+    if output.suffix == ".zarr" and several:
+        raise InputError(f"{output}: a folder is needed for several results, not a store")
+    if output.suffix.lower() in (".tif", ".tiff", ".png", ".npy", ".jpg"):
+        raise InputError(f"{output}: results of tiles are Zarr stores; give a name in .zarr")
+    return output
+
+
+@contextmanager
+def new_stores(
+    paths: Sequence[Path], image: StoredImage, tags: Sequence[str], kind: Kind, *, overwrite: bool
+) -> Iterator[Results]:
+    """The stores of the results of one image, which get their names at the end of the block."""
+    together = len(paths) < len(tags)
+    like = _bands_like(image, tags, together) if kind == "bands" else image
+    with ExitStack() as stack:
+        stores = [
+            stack.enter_context(
+                create_store(path, like, overwrite=overwrite, labels=kind == "labels")
+            )
+            for path in paths
+        ]
+        yield Results(tags, image.axes, stores, together)
+
+
+@dataclass(frozen=True)
+class Results:
+    """One store for each tag or, if they are ``together``, a store with a channel for each."""
+
+    tags: Sequence[str]
+    axes: str
+    stores: list[StoredImage]
+    together: bool
+
+    def at(self, fixed: tuple[int | None, ...]) -> Part | _Frames:
+        """Where the results of one of the images that are computed one by one belong."""
+        if self.together:
+            return Part(self.stores[0].array, _with_channel(self.axes, fixed, None))
+        return _Frames([Part(store.array, fixed) for store in self.stores])
+
+    def note(self, attributes: Callable[[int], dict[str, Any]]) -> None:
+        """Put ``attributes(k)`` into store k."""
+        for k, store in enumerate(self.stores):
+            result = "bands" if self.together else self.tags[k]
+            store.extra["steepest"] = {"result": result, **attributes(k)}
+
+
+def _bands_like(image: StoredImage, tags: Sequence[str], together: bool) -> StoredImage:
+    """What stores of bands are like: floats and, if ``together``, with a channel for each band."""
+    shape, chunks = image.array.shape, getattr(image.array, "chunks", None)
+    more: dict[str, Any] = {"extra": {}}
+    if together:
+        if dict(zip(image.axes, shape, strict=True)).get("c", 1) > 1:
+            raise InputError(
+                "-o: the bands of an image with several channels are several stores; give a folder"
+            )
+        shape = _with_channel(image.axes, shape, len(tags))
+        chunks = _with_channel(image.axes, chunks, 1) if chunks else None
+        window = {"min": -1.0, "max": 1.0, "start": -0.2, "end": 0.2}
+        look = {"color": "FFFFFF", "window": window, "active": True}
+        more = {
+            "axes": "".join(_with_channel(image.axes, image.axes, "c")),
+            "scale": _with_channel(image.axes, image.scale, 1.0),
+            "translation": _with_channel(image.axes, image.translation, 0.0),
+            "units": _with_channel(image.axes, image.units, None),
+            "extra": {"omero": {"channels": [{"label": tag, **look} for tag in tags]}},
+        }
+    dtype = np.dtype("float64" if image.array.dtype.name == "float64" else "float32")
+    return replace(image, array=SimpleNamespace(shape=shape, dtype=dtype, chunks=chunks), **more)
+
+
+def _with_channel(axes: str, values: Sequence[Any], value: Any) -> tuple[Any, ...]:
+    """One value for each of ``axes``, with ``value`` as that of channels, which follow time."""
+    at = axes.index("c") if "c" in axes else int(axes.startswith("t"))
+    return (*values[:at], value, *values[at + ("c" in axes) :])
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Several arrays of the same shape as one."""
+
+    parts: list[Part]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.parts), *self.parts[0].shape)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return (1, *self.parts[0].chunks)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.parts[0].dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.parts[index]
+
+    def __setitem__(self, index: tuple[Any, ...], values: np.ndarray) -> None:
+        self.parts[index[0]][index[1:]] = values
