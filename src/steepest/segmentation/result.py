@@ -103,12 +103,11 @@ def assembled(
     lowest, highest, labels = (np.zeros(shape, kind) for _ in range(3))
     bound = 0
     for level in levels:
-        doubtful, wrong = level.doubtful()
-        inside = level.inside
+        inside, doubtful = level.inside, level.doubtful
         labels += inside.reshape(shape)
         lowest += (inside & ~doubtful).reshape(shape)
         highest += (inside | doubtful).reshape(shape)
-        bound += wrong
+        bound += level.doubt[1]
     certain = lowest == highest
     status = inputs.status(found, proven)
     if status.ok and np.unique(labels).size < wanted:
