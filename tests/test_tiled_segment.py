@@ -100,12 +100,16 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
         assert found.gap == pytest.approx(one.gap, rel=1e-12)
         assert found.energy == pytest.approx(one.energy, rel=1e-9)
         assert found.gap == 0 or not complete
-        proven.append(one)
+        proven.append((one, State.of(volume(image), faces, faces.flow(p)).prove(level)))
         return _Found(state, [found], status, np.zeros(2), 0.0, found.gap, False)
 
     result = work.done(run, 2)
-    (one,) = proven
+    ((one, exact),) = proven
     assert np.array_equal(result.labels, one.inside.reshape(shape))
+    wrong = result.labels != exact.inside.reshape(shape)
+    assert exact.gap == 0
+    assert not wrong[doubt == 0].any()
+    assert wrong.sum() <= result.doubtful_bound
     # paths that link pixels do not leave the surroundings of a tile
     assert not np.any(one.doubtful.reshape(shape) & (doubt == 0))
     assert result.num_doubtful == np.count_nonzero(doubt)

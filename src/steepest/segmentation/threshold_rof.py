@@ -192,7 +192,7 @@ class Search:
             self._examine()
             means = self._means()
             moved = np.abs(means - self.means).max(initial=0.0)
-            exact = self.total("gap") <= _PROVEN * self.total("length")
+            exact = self.total("excess") <= _PROVEN * self.total("length")
             if moved <= _SAME * self.state.span or not exact:
                 return
             self.means, self._thresholds = means, between(means)

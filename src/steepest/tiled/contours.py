@@ -23,6 +23,7 @@ from .windows import Tile, Tiling, Window
 from .workspace import Workspace, read
 
 _BAND = 1 << 19  # pixels of a band, about
+_AROUND = 64  # pixels around a tile that it may change, at most
 _RIM = 2  # pixels around a window whose u and faces are not all known
 
 
@@ -133,11 +134,10 @@ class Look:
 
     @property
     def around(self) -> Window:
-        """The tile with the pixels around it that it may change: no further than half a tile."""
-        most = [
-            m // 2 - _RIM for m, n in zip(self.tiling.size, self.tiling.space, strict=True) if m < n
-        ]
-        return margin_of(self.tile.core, min(most, default=0), self.tiling.space)
+        """The tile with the pixels around it that it may change: less than half a tile."""
+        pairs = zip(self.tiling.size, self.tiling.space, strict=True)
+        margin = min([_AROUND, *(m // 2 - _RIM for m, n in pairs if m < n)])
+        return margin_of(self.tile.core, margin, self.tiling.space)
 
 
 def margin_of(box: Window, margin: int, space: tuple[int, ...]) -> Window:
@@ -157,7 +157,7 @@ def changes(
     whether the pixel is in the set.
     """
     tiling, rows = job.tiling, [np.zeros((0, 3))]
-    near = margin_of(window, max(tiling.size) // 2, tiling.space)
+    near = margin_of(window, _AROUND, tiling.space)
     grid = [range(w.start // m, -(-w.stop // m)) for w, m in zip(near, tiling.size, strict=True)]
     for name in names:
         found = (job.store.get(name, tiling.number(place)) for place in product(*grid))
