@@ -27,9 +27,9 @@ class Segmentation:
     values : float64 array (K,), or (K, channels)
         The value of each class.
     thresholds : float64 array (K - 1,)
-        ``labels`` is the number of thresholds that are below ``image``.
+        ``labels`` is the number of thresholds that are below the exact ``image``.
     image : float64 array (\\*space)
-        The denoised image that is compared with the thresholds.
+        The denoised image that is compared with the thresholds. It is less exact than the labels.
     energy : float
         The energy of the labels. Each function says which.
     gap : float

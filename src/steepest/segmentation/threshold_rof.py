@@ -52,9 +52,9 @@ def threshold_rof(
 
     By default the thresholds are half-way between the centres m of the best k-means clustering of
     u. The labelled image q, with the value ``m_k`` in class k, then minimises
-    ``strength * TV(q) + 1/2||q - f||^2`` among all images with these values, and no other K values
-    allow less. In this model, the contour between two classes costs in proportion to the difference
-    of their values.
+    ``strength * TV(q) + 1/2||q - f||^2`` among all images with these values, and the values are
+    nearly the best (docs/certificate). In this model, the contour between two classes costs in
+    proportion to the difference of their values.
 
     Parameters
     ----------
@@ -73,7 +73,8 @@ def threshold_rof(
         "image", the thresholds are half-way between these means, found by the iteration T-ROF.
     tol : float
         Largest ``gap``, relative to the length of all contours. With the default, the solver runs
-        until all labels are proven (except for ties), or up to ``max_num_iter``.
+        until all labels are proven (except for ties) and free values rest, or up to
+        ``max_num_iter``.
     connectivity : 1 or 2
         How the length of contours is measured. 1: along the axes, so that a diagonal counts as its
         two sides. 2: also along diagonals (2-D only), which is nearly the Euclidean length, without
