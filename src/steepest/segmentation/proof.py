@@ -156,6 +156,8 @@ class Level:
         The length of its contour, times the strength.
     lack, excess : float
         What the contour could still let through; this, and what ties may change.
+    known : tuple or None
+        `doubt`, where it has been found with the completed flow, which is not kept.
     """
 
     state: State
