@@ -68,8 +68,9 @@ def test_two_means_are_those_of_one_piece(dtype):
 @pytest.mark.parametrize(
     ("shape", "spacing"), [((230, 250), (1.0, 2.0)), ((40, 50, 200), None), ((200_000,), None)]
 )
-def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing):
-    """Every number of the proof, from the same flux, long before the labels are proven."""
+@pytest.mark.parametrize("complete", [False, True])
+def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
+    """Every number of the proof, from the same flux, long before its contours are saturated."""
     image, level, strength = blobs(shape), 0.45, 0.5
     doubt = doubt_of(shape)
     memory, workers = {1: ("200MB", 12), 2: ("200MB", 30), 3: ("1GB", 14)}[len(shape)]
@@ -93,35 +94,42 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing):
         p = read(store, state._flux, tiling, whole, (2, len(shape), 1), np.float32)[0]
         energy = inputs_of(image, spacing=spacing).energy
         faces = Faces.of(energy, shape, strength)
-        proven.append(State.of(volume(image), faces, faces.flow(p)).prove(level))
-        found = state.prove(level)
-        assert found.length == pytest.approx(proven[0].length, rel=1e-12)
-        assert found.gap == pytest.approx(proven[0].gap, rel=1e-12)
-        assert found.energy == pytest.approx(proven[0].energy, rel=1e-9)
+        one = State.of(volume(image), faces, faces.flow(p)).prove(level, complete)
+        found = state.prove(level, complete)
+        assert found.length == pytest.approx(one.length, rel=1e-12)
+        assert found.gap == pytest.approx(one.gap, rel=1e-12)
+        assert found.energy == pytest.approx(one.energy, rel=1e-9)
+        assert found.gap == 0 or not complete
+        proven.append((one, State.of(volume(image), faces, faces.flow(p)).prove(level)))
         return _Found(state, [found], status, np.zeros(2), 0.0, found.gap, False)
 
     result = work.done(run, 2)
-    (one,) = proven
-    doubtful, wrong = one.doubtful()
+    ((one, exact),) = proven
     assert np.array_equal(result.labels, one.inside.reshape(shape))
-    assert np.array_equal(doubt > 0, doubtful.reshape(shape))
-    assert result.doubtful_bound == wrong
-    assert result.num_doubtful == np.count_nonzero(doubtful) < image.size
+    wrong = result.labels != exact.inside.reshape(shape)
+    assert exact.gap == 0
+    assert not wrong[doubt == 0].any()
+    assert wrong.sum() <= result.doubtful_bound
+    # paths that link pixels do not leave the surroundings of a tile
+    assert not np.any(one.doubtful.reshape(shape) & (doubt == 0))
+    assert result.num_doubtful == np.count_nonzero(doubt)
+    assert one.doubt[1] <= result.doubtful_bound <= result.num_doubtful
     assert result.status is Status.MAX_ITERATIONS
 
 
-def test_certain_labels_are_right_though_memory_holds_few_doubtful_pixels():
+def test_labels_are_exact_however_few_iterations():
     image = blobs((200, 210), noise=0.3)
     exact = threshold_rof(image, 0.4, thresholds=[0.5])
-    doubt = doubt_of(image.shape)
-    options = dict(halo=24, num_workers=1, max_num_iter=22, thresholds=[0.5])
-    rough = tiled.threshold_rof(image, 0.4, doubt=doubt, memory="9MB", **options)
     assert exact.certain.all()
-    assert rough.status is Status.MAX_ITERATIONS
-    wrong = rough.labels != exact.labels
-    assert not wrong[doubt == 0].any()
-    assert np.count_nonzero(wrong) <= rough.doubtful_bound <= rough.num_doubtful
-    with pytest.raises(NotConverged):
+    doubt = doubt_of(image.shape)
+    options = dict(halo=24, num_workers=1, max_num_iter=5, thresholds=[0.5])
+    early = tiled.threshold_rof(image, 0.4, doubt=doubt, memory="9MB", **options)
+    assert early.iterations <= 22
+    assert early.converged
+    assert not doubt.any()
+    assert np.array_equal(early.labels, exact.labels)
+    options.pop("thresholds")
+    with pytest.raises(NotConverged):  # the image is too rough for classes
         tiled.threshold_rof(image, 0.4, memory="9MB", raise_on_failure=True, **options)
 
 

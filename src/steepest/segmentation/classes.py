@@ -107,21 +107,6 @@ def between(values: np.ndarray) -> np.ndarray:
     return (values[:-1] + values[1:]) / 2
 
 
-def class_means(f: np.ndarray, u: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Means of f on the classes ``t_i < u <= t_(i+1)``.
-
-    The mean of an empty class is half-way between its thresholds, or its only threshold.
-    """
-    labels = np.zeros(u.shape, np.uint8)
-    for threshold in thresholds:
-        labels += u > threshold
-    labels = labels.ravel()
-    counts = np.bincount(labels, minlength=thresholds.size + 1)
-    edges = np.concatenate([thresholds[:1], thresholds, thresholds[-1:]])
-    means = np.bincount(labels, f.ravel(), thresholds.size + 1) / np.maximum(counts, 1)
-    return np.where(counts > 0, means, (edges[:-1] + edges[1:]) / 2)
-
-
 def rest(f: np.ndarray, u: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means of f and thresholds between them where the iteration of T-ROF comes to rest.
 

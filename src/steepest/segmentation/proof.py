@@ -10,22 +10,21 @@ less energy than ``-sum (u - level)+``. ``{u > level}`` exceeds this by its lack
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from ..convex.energy import Energy
 from ..core.namespace import Array, to_float64
-from .classes import class_means, kmeans, rest
-from .kernels import clusters, deficits, flow_of, numbered, potential, reach, ties
+from .classes import kmeans, rest
+from .kernels import close, contour, flow_of, potential
+from .repair import repair, unsure
 
 _EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
-NEAR = 1e-6  # relative to the range of the image: pixels that are almost at a level
-_MORE = 1 + 1e-9  # for the rounding of sums
-_MOST_ROUNDS = 100  # of the refinement of the doubtful pixels; each of them is a valid end
+MORE = 1 + 1e-9  # for the rounding of sums
+THOROUGH = 50.0  # visits of a pixel to complete a flow, on average, if it is the last one
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +57,11 @@ class Faces:
         size = largest + abs(level) + self.largest
         return (2 * len(self.capacity) + 4) * _EPS * size
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights, capacities and offsets."""
+        return self.weights, self.capacity, self.offsets
+
     def flow(self, flux: Array) -> np.ndarray:
         """The flow (A, z, y, x) of a flux (A, 1, \\*space)."""
         p = np.ascontiguousarray(flux).reshape(len(flux), *volume(flux[0, 0]).shape)
@@ -73,12 +77,16 @@ def volume(array: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """An image f, its faces, a flow q, and the potential ``u = f + div q``; all (z, y, x)."""
+    """An image f, its faces, a flow q, and the potential ``u = f + div q``; all (z, y, x).
+
+    ``effort`` is how often `prove` may visit a pixel on average to complete the flow.
+    """
 
     f: np.ndarray
     faces: Faces
     q: np.ndarray
     u: np.ndarray
+    effort: float = THOROUGH
 
     @cached_property
     def largest(self) -> float:
@@ -91,11 +99,16 @@ class State:
         return float(self.f.max() - self.f.min())
 
     @staticmethod
-    def of(f: np.ndarray, faces: Faces, q: np.ndarray) -> State:
+    def of(f: np.ndarray, faces: Faces, q: np.ndarray, effort: float = THOROUGH) -> State:
         """The state of a flow; u is evaluated anew."""
         u = np.empty_like(f)
         potential(f, q, faces.offsets, u)
-        return State(f, faces, q, u)
+        return State(f, faces, q, u, effort)
+
+    @property
+    def total(self) -> tuple[int, float]:
+        """The number of pixels, and the sum of f."""
+        return self.f.size, float(self.f.sum())
 
     @property
     def constant(self) -> bool:
@@ -106,213 +119,112 @@ class State:
         """The centres of the classes of u."""
         return kmeans(self.u, num_classes, exact)
 
-    def class_means(self, thresholds: np.ndarray, of_image: bool) -> np.ndarray:
-        """The means of f or u on the classes of u."""
-        return class_means(self.f if of_image else self.u, self.u, thresholds)
-
     def rest(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The means of f, and the thresholds, where the iteration of T-ROF comes to rest."""
         return rest(self.f, self.u, thresholds)
 
-    def prove(self, level: float) -> Level:
-        """What the flux proves about ``{u > level}``.
+    def prove(self, level: float, complete: bool = True) -> Level:
+        """The best set for a level, or ``{u > level}``, and what the flow proves about it.
 
-        Pixels that are almost at the level may all be counted to one side of it.
+        If ``complete``, the flow is completed where it does not saturate the contour, and the set
+        is changed where no flow can do this (`repair`).
         """
-        plain = self._contour(level, 0.0)
-        near = NEAR * self.span
-        if not (np.abs(self.u.ravel()[plain.ends] - level) <= near).any():
-            return plain
-        others = (self._contour(level, near), self._contour(level, -near))
-        return min(plain, *others, key=lambda each: each.gap)
-
-    def _contour(self, level: float, shift: float) -> Level:
-        """The contour of ``{u > level + shift}``, what it lacks, and the pixels in between."""
-        length, ends, amounts, _ = deficits(
-            self.u, self.q, self.faces.weights, self.faces.capacity, self.faces.offsets,
-            level + shift, self.u.shape,
-        )  # fmt: skip
-        rounding = self.faces.rounding(self.largest, level)
-        near = abs(shift) + rounding
-        count, total = ties(self.u, level, near)
-        slack = slack_of(count, total, rounding)
-        return Level(self, level, shift, length, ends, amounts, near, rounding, slack)
+        inside = self.u > level
+        lack = contour(inside, self.q, *self.faces.arrays, inside.shape)[2].sum()
+        if lack > 0 and complete:
+            u, q, better = self.u.copy(), self.q.copy(), inside.copy()
+            every = np.array([(0, n) for n in u.shape])
+            work = int(self.effort * u.size)
+            repair(u, q, better, *self.faces.arrays, level, every, every, work)
+            found = Level.of(State.of(self.f, self.faces, q), level, better)
+            if found.gap < lack:
+                return replace(found, state=self, known=found.doubt)
+        return Level.of(self, level, inside)
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """The set ``{u > level}`` of a state, and what may be wrong about it.
+    """A set of pixels for a level, and what a flow proves about it.
 
     Attributes
     ----------
-    shift : float
-        The set is ``{u > level + shift}``, with a tiny shift.
+    state : State
+        The state that was looked at.
+    inside : Boolean array (z, y, x)
+        The set.
     length : float
         The length of its contour, times the strength.
-    ends, amounts : arrays (n, 2), (n,)
-        The pixels on both sides of each contour face that lacks flow, and what it lacks.
-    near, rounding : float
-        Pixels this near to the level count as ties; the rounding error of u is below ``rounding``.
-    slack : float
-        Bound on the change of the energy by ties.
+    lack, excess : float
+        What the contour could still let through; this, and what ties may change.
+    known : tuple or None
+        `doubt`, where it has been found with the completed flow, which is not kept.
     """
 
     state: State
     level: float
-    shift: float
+    inside: np.ndarray
     length: float
-    ends: np.ndarray
-    amounts: np.ndarray
-    near: float
-    rounding: float
-    slack: float
+    lack: float
+    excess: float
+    known: tuple[np.ndarray, int] | None = None
+
+    @staticmethod
+    def of(state: State, level: float, inside: np.ndarray) -> Level:
+        """What the flow of a state proves about a set (docs/certificate)."""
+        length, _, amounts, _ = contour(inside, state.q, *state.faces.arrays, inside.shape)
+        lack, rounding = float(amounts.sum()), state.faces.rounding(state.largest, level)
+        near = close(state.u, inside, level, rounding)
+        excess = lack + float((rounding - margins(state.u, inside, level, near)).sum())
+        return Level(state, level, inside, length, lack, excess * MORE)
+
+    @cached_property
+    def doubt(self) -> tuple[np.ndarray, int]:
+        """The pixels (flat) where a set of least energy may differ, and in how many at once."""
+        if self.known is not None:
+            return self.known
+        if self.excess == 0:
+            return np.zeros(0, np.int64), 0
+        state, inside = self.state, self.inside
+        rounding = state.faces.rounding(state.largest, self.level)
+        near = close(state.u, inside, self.level, self.excess + rounding)
+        near = unsure(state.q, inside, *state.faces.arrays, near, self.excess)
+        return near, most_within(margins(state.u, inside, self.level, near) - rounding, self.excess)
 
     @property
     def gap(self) -> float:
         """The most by which the energy of the set may exceed the least one."""
-        return total_gap(float(self.amounts.sum()), self.slack)
+        return self.excess if self.lack > 0 or self.doubt[0].size else 0.0
 
     @property
     def energy(self) -> float:
         """``length + sum over the set of (level - f)``."""
-        return self.length + float((self.level - self.state.f)[self.inside].sum())
+        return self.length + self.level * self.count - self.mass
 
     @property
-    def inside(self) -> np.ndarray:
-        """The set, (z, y, x)."""
-        return self.state.u > self.level + self.shift
+    def count(self) -> int:
+        """The number of pixels of the set."""
+        return int(np.count_nonzero(self.inside))
 
-    def doubtful(self) -> tuple[np.ndarray, int]:
-        """The pixels where an exact minimiser may differ, and how many can do so at once.
+    @cached_property
+    def mass(self) -> float:
+        """The sum of f over the set."""
+        return float(self.state.f[self.inside].sum())
 
-        See `doubtful`.
-        """
-        reached = np.zeros(self.state.u.shape, bool)
-        if self.gap == 0:
-            return reached, 0
-        margin = margins(self.state.u, self.level, self.near, self.rounding).ravel()
-
-        def pick(most: float) -> tuple[np.ndarray, np.ndarray]:
-            near = margin <= most
-            near[self.ends] = True
-            nodes = np.flatnonzero(near)
-            return nodes, margin[nodes]
-
-        links = Links(self.ends, self.amounts)
-        offsets = self.state.faces.offsets
-        nodes, wrong = doubtful(pick, self.state.u.shape, offsets, links, self.gap)
-        reached.ravel()[nodes] = True
-        return reached, wrong
+    @property
+    def doubtful(self) -> np.ndarray:
+        """Where a set of least energy may differ, (z, y, x)."""
+        mask = np.zeros(self.inside.shape, bool)
+        mask.ravel()[self.doubt[0]] = True
+        return mask
 
 
-def total_gap(lack: float, slack: float) -> float:
-    """The most by which the energy of a set may exceed the least one."""
-    return lack * _MORE + slack
+def margins(u: np.ndarray, inside: np.ndarray, level: float, pixels: np.ndarray) -> np.ndarray:
+    """How far pixels (flat indices) are beyond the level, on their side of it."""
+    beyond = u.ravel()[pixels] - level
+    return np.where(inside.ravel()[pixels], beyond, -beyond)
 
 
-def slack_of(count: int, total: float, rounding: float) -> float:
-    """Bound on the change of the energy by ties, from their number and sum of distances."""
-    return 2 * (total + rounding * count)
-
-
-def margins(u: np.ndarray, level: float, near: float, rounding: float) -> np.ndarray:
-    """How far each pixel is from the level, at least; negative where it may gain by a change."""
-    margin = np.abs(u - level)
-    return np.where(margin <= near, -2 * (margin + rounding), margin - rounding)
-
-
-@dataclass(frozen=True, eq=False)
-class Links:
-    """The contour faces that lack flow: pixels (n, 2), and what they lack (n,)."""
-
-    ends: np.ndarray
-    amounts: np.ndarray
-
-    def lacks(self, part: np.ndarray, count: int) -> np.ndarray:
-        """What the faces that touch each part lack. ``part`` has a 0 at its end, for no pixel."""
-        first, second = part[self.ends[:, 0]], part[self.ends[:, 1]]
-        second = np.where(second == first, 0, second)
-        total = np.bincount(first, self.amounts, count + 1)
-        return (total + np.bincount(second, self.amounts, count + 1))[1:]
-
-
-def doubtful(
-    pick: Callable[[float], tuple[np.ndarray, np.ndarray]],
-    shape: tuple[int, ...],
-    offsets: np.ndarray,
-    links: Links,
-    gap: float,
-) -> tuple[np.ndarray, int]:
-    """Which pixels are doubtful (flat indices), and how many can be wrong at once.
-
-    ``pick(most)`` returns the flat indices, increasing, and margins of all pixels whose margin is
-    at most ``most``, and of all ends of ``links``.
-
-    A pixel *gains* what its faces lack less its margin. Where the set and a minimiser differ on a
-    connected part C, the gains in C add up to zero at least. So C lies in one of the `clusters`
-    that grow from the pixels with a positive gain. Also, the margins in C add up to at most what
-    the faces that touch C lack, each counted once. This makes the clusters smaller. The proof is in
-    docs/certificate.
-    """
-    most = 0.0
-    while True:
-        nodes, margin = pick(most)
-        around = _neighbours(nodes, shape, offsets)
-        ends = _places(nodes, links.ends)
-        lack = np.bincount(ends.ravel(), np.repeat(links.amounts, 2), nodes.size)
-        reached, largest = clusters(lack * _MORE - margin, around)
-        widest = len(around) * largest  # clusters that meet at a pixel pay no more for it
-        if min(widest, gap) <= most:
-            break
-        most = min(1.5 * widest, gap)
-    return _refined(nodes, margin, around, Links(ends, links.amounts), reached)
-
-
-def _refined(
-    nodes: np.ndarray, margin: np.ndarray, around: np.ndarray, links: Links, reached: np.ndarray
-) -> tuple[np.ndarray, int]:
-    """The reached pixels that remain if each part has what its own faces lack."""
-    cost, ties = np.maximum(margin, 0.0), np.maximum(-margin, 0.0)
-    seeds = np.concatenate([links.ends.ravel(), np.flatnonzero(cost == 0)])
-    before, part, radius = -1, np.zeros(nodes.size, np.int32), np.zeros(0)
-    for _ in range(_MOST_ROUNDS):
-        now = int(np.count_nonzero(reached))
-        if now in (0, before):
-            break
-        part, count = numbered(reached, around)
-        radius = links.lacks(np.append(part, 0), count) + np.bincount(part, ties, count + 1)[1:]
-        radius, before = radius * _MORE, now
-        reached = reach(cost, around, seeds, part, radius)
-    if not reached.any():
-        return nodes[:0], 0
-    return nodes[reached], _most_within(cost[reached], part[reached], radius)
-
-
-def _places(nodes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The places of pixels among ``nodes``, or -1."""
-    if not nodes.size:
-        return np.full(wanted.shape, -1)
-    place = np.minimum(np.searchsorted(nodes, wanted), nodes.size - 1)
-    return np.where(nodes[place] == wanted, place, -1)
-
-
-def _neighbours(nodes: np.ndarray, shape: tuple[int, ...], offsets: np.ndarray) -> np.ndarray:
-    """The places (2 * offsets, nodes) of the neighbours among ``nodes``, or -1."""
-    at = np.unravel_index(nodes, shape)
-    strides = np.array([shape[1] * shape[2], shape[2], 1])
-    around = np.empty((2 * len(offsets), nodes.size), np.int64)
-    for k, offset in enumerate(np.concatenate([-offsets, offsets])):
-        around[k] = _places(nodes, nodes + int(offset @ strides))
-        for place, step, n in zip(at, offset.tolist(), shape, strict=True):
-            around[k][(place + step < 0) | (place + step >= n)] = -1
-    return around
-
-
-def _most_within(margin: np.ndarray, part: np.ndarray, radius: np.ndarray) -> int:
-    """The largest number of pixels whose margins add up to at most the radius of their part."""
-    order = np.lexsort((margin, part))
-    sums, parts = np.cumsum(margin[order]), part[order]
-    start = np.searchsorted(parts, parts)  # the first pixel of the own part
-    before = np.where(start > 0, sums[start - 1], 0.0)
-    fits = sums - before - 1e-9 * sums <= radius[parts - 1]  # 1e-9: the rounding of the sums
-    return int(np.count_nonzero(fits))
+def most_within(margins: np.ndarray, excess: float) -> int:
+    """The largest number of pixels whose margins add up to at most the excess."""
+    sums = np.cumsum(np.sort(np.maximum(margins, 0.0)))
+    return int(np.count_nonzero(sums <= excess * MORE))

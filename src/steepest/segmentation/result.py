@@ -27,9 +27,9 @@ class Segmentation:
     values : float64 array (K,), or (K, channels)
         The value of each class.
     thresholds : float64 array (K - 1,)
-        ``labels`` is the number of thresholds that are below ``image``.
+        ``labels`` is the number of thresholds that are below the exact ``image``.
     image : float64 array (\\*space)
-        The denoised image that is compared with the thresholds.
+        The denoised image that is compared with the thresholds. It is less exact than the labels.
     energy : float
         The energy of the labels. Each function says which.
     gap : float
@@ -103,12 +103,11 @@ def assembled(
     lowest, highest, labels = (np.zeros(shape, kind) for _ in range(3))
     bound = 0
     for level in levels:
-        doubtful, wrong = level.doubtful()
-        inside = level.inside
+        inside, doubtful = level.inside, level.doubtful
         labels += inside.reshape(shape)
         lowest += (inside & ~doubtful).reshape(shape)
         highest += (inside | doubtful).reshape(shape)
-        bound += wrong
+        bound += level.doubt[1]
     certain = lowest == highest
     status = inputs.status(found, proven)
     if status.ok and np.unique(labels).size < wanted:

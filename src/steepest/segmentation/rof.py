@@ -15,10 +15,11 @@ from ..convex.step import solve_step
 from ..core.errors import InputError
 from ..core.status import Status
 from .constant import flow_to_mean
-from .proof import Faces, State, volume
+from .proof import THOROUGH, Faces, State, volume
 
 _FIRST_LOOK = 40  # iterations before the first look
 _SPARSE = 1.2  # ratio of the iterations at two looks, at least
+_EFFORT = 1 / 125  # visits of a pixel for each iteration before; about a quarter of their time
 FINEST = 1e-13  # relative gap at which even float64 has nothing left to solve
 _LEAST, _MOST = 1e-30, 1e30  # strength relative to half of the range of the image
 
@@ -98,8 +99,8 @@ class Rof:
             dual.set_flux(self._flux.astype(f.dtype))
         goal = Goal(FINEST, self._left, floor=rounding_floor(f, energy, tau, 1.0))
 
-        def seen(gap: float) -> bool:
-            return look(State.of(self._f, faces, faces.flow(dual.flux)), gap)
+        def seen(gap: float, effort: float) -> bool:
+            return look(State.of(self._f, faces, faces.flow(dual.flux), effort), gap)
 
         def run(watch: Callable[[StepTerms, int], bool]) -> Outcome:
             momentum = Momentum(expected=_FIRST_LOOK)
@@ -137,11 +138,11 @@ def step_of(strength: float, scale: float) -> float:
 def watched(
     run: Callable[[Callable[[StepTerms, int], bool]], Outcome],
     goal: Goal,
-    seen: Callable[[float], bool],
+    seen: Callable[[float, float], bool],
 ) -> tuple[Status, int]:
     """Run a solver, and look at its state less and less often; the status and the iterations.
 
-    ``seen(gap)`` looks, and returns True where it has seen enough.
+    ``seen(gap, effort)`` looks, and returns True where it has seen enough.
     """
     looked, proven = 0, False
 
@@ -151,10 +152,10 @@ def watched(
         if iterations < _SPARSE * looked and not last:
             return False
         looked = iterations
-        proven = seen(goal.relative_gap(terms))
+        proven = seen(goal.relative_gap(terms), THOROUGH if last else _EFFORT * iterations)
         return proven
 
     outcome = run(watch)
     if not proven and looked != outcome.iterations:
-        proven = seen(outcome.relative_gap)
+        proven = seen(outcome.relative_gap, THOROUGH)
     return Status.CONVERGED if proven else outcome.status, outcome.iterations

@@ -9,19 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from ..convex.energy import Energy
 from ..segmentation.classes import binned, in_bins, moments
-from ..segmentation.kernels import deficits, potential, ties
-from ..segmentation.proof import NEAR, Faces, margins, volume
-from .windows import Tile, Tiling, grown
+from ..segmentation.kernels import close, contour, potential
+from ..segmentation.proof import Faces, margins, most_within, volume
+from ..segmentation.repair import repair, unsure
+from .windows import Tile, Tiling, Window
 from .workspace import Workspace, read
 
 _BAND = 1 << 19  # pixels of a band, about
-_FIELDS = 6  # of a contour: length, lack, number and distances of ties, pixels inside, their sum
+_AROUND = 64  # pixels around a tile that it may change, at most
+_RIM = 2  # pixels around a window whose u and faces are not all known
 
 
 @dataclass(frozen=True)
@@ -44,39 +47,45 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class Band:
-    """A part of a tile: f of its pixels; u and flow q also of the next pixel along each axis.
+class Part:
+    """A window of the image and, within it, the box of the pixels of interest.
 
-    Arrays are (z, y, x), and ``corner`` is the first pixel in an image of ``shape``.
+    Arrays are (z, y, x); u and the flow q are right in the box and at the next pixels. ``box`` and
+    ``corner`` have three axes, and ``shape`` is that of the image.
     """
 
     f: np.ndarray
     u: np.ndarray
     q: np.ndarray
+    inside: np.ndarray
     faces: Faces
+    box: Window
     corner: tuple[int, ...]
     shape: tuple[int, ...]
 
     @property
     def own(self) -> np.ndarray:
-        """u of the band's own pixels."""
-        return self.u[tuple(slice(0, n) for n in self.f.shape)]
+        """u in the box."""
+        return self.u[self.box]
 
-    def flat(self, places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """The flat indices in the image of flat indices in an array of this shape."""
-        at = np.unravel_index(places, shape)
-        return np.asarray(
-            np.ravel_multi_index(
-                tuple(a + c for a, c in zip(at, self.corner, strict=True)), self.shape
-            )
-        )
+    @property
+    def limits(self) -> np.ndarray:
+        """The first pixel and the last + 1 along each axis."""
+        return np.array([(b.start, b.stop) for b in self.box])
+
+    def flat(self, places: np.ndarray) -> np.ndarray:
+        """The flat indices in the image of flat indices in the window."""
+        at = np.unravel_index(places, self.u.shape)
+        moved = tuple(a + c for a, c in zip(at, self.corner, strict=True))
+        return np.asarray(np.ravel_multi_index(moved, self.shape))
 
 
 @dataclass(frozen=True)
 class Look:
-    """``task(bands)`` of one tile; the array that it returns is put under the name ``journal``.
+    """``task(job)`` of one tile; the array that it returns is put under the name ``journal``.
 
-    ``flux`` is the name of the flux in the workspace, or None for zero.
+    ``flux`` is the name of the flux in the workspace, or None for zero. For a ``level``, the set
+    ``{u > level}`` is looked at, with what is ``changed`` by repairs: names, the latest last.
     """
 
     tile: Tile
@@ -86,47 +95,92 @@ class Look:
     strength: float
     store: Workspace
     flux: str | None
-    task: Callable[[Look, Iterator[Band]], np.ndarray]
+    task: Callable[[Look], np.ndarray]
     journal: str
+    level: float = np.inf
+    changed: tuple[str, ...] = ()
+
+    def part(self, box: Window) -> Part:
+        """The part of the image around a box."""
+        space = self.tiling.space
+        window, lead = margin_of(box, _RIM, space), 3 - len(space)
+        f, faces = volume(self.image[window]), Faces.of(self.energy, space, self.strength)
+        q = np.zeros((len(space), *f.shape))
+        if self.flux is not None:
+            p = read(self.store, self.flux, self.tiling, window, (2, len(space), 1), np.float64)
+            q = faces.flow(p[0])
+        axes, places, values = changes(self, self.changed, window)
+        faced = axes >= 0
+        q.reshape(len(q), -1)[axes[faced], places[faced]] = values[faced]
+        u = np.empty_like(f)
+        potential(f, q, faces.offsets, u)
+        inside = u > self.level
+        inside.ravel()[places[~faced]] = values[~faced] > 0
+        inner = (
+            slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, window, strict=True)
+        )
+        whole, corner = (1,) * lead, (0,) * lead
+        return Part(
+            f, u, q, inside, faces, (*(slice(0, 1),) * lead, *inner),
+            (*corner, *(w.start for w in window)), (*whole, *space),
+        )  # fmt: skip
+
+    def bands(self) -> Iterator[Part]:
+        """The tile, band by band."""
+        core = self.tile.core
+        rows = max(_BAND // math.prod(c.stop - c.start for c in core[1:]), 1)
+        for start in range(core[0].start, core[0].stop, rows):
+            yield self.part((slice(start, min(start + rows, core[0].stop)), *core[1:]))
+
+    @property
+    def around(self) -> Window:
+        """The tile with the pixels around it that it may change: less than half a tile."""
+        pairs = zip(self.tiling.size, self.tiling.space, strict=True)
+        margin = min([_AROUND, *(m // 2 - _RIM for m, n in pairs if m < n)])
+        return margin_of(self.tile.core, margin, self.tiling.space)
+
+
+def margin_of(box: Window, margin: int, space: tuple[int, ...]) -> Window:
+    """A box with more pixels on every side, within the image."""
+    return tuple(
+        slice(max(b.start - margin, 0), min(b.stop + margin, n))
+        for b, n in zip(box, space, strict=True)
+    )
+
+
+def changes(
+    job: Look, names: tuple[str, ...], window: Window
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What repairs have changed in a window, the latest last: axes, places in it, and values.
+
+    The axis is that of a face, and the value its flow; or the axis is -1, and the value tells
+    whether the pixel is in the set.
+    """
+    tiling, rows = job.tiling, [np.zeros((0, 3))]
+    near = margin_of(window, _AROUND, tiling.space)
+    grid = [range(w.start // m, -(-w.stop // m)) for w, m in zip(near, tiling.size, strict=True)]
+    for name in names:
+        found = (job.store.get(name, tiling.number(place)) for place in product(*grid))
+        rows += [each for each in found if each is not None]
+    every = np.concatenate(rows)
+    at = np.array(np.unravel_index(every[:, 1].astype(np.int64), tiling.space))
+    at = at - np.array([[w.start] for w in window])
+    shape = [w.stop - w.start for w in window]
+    kept = ((at >= 0) & (at < np.array(shape)[:, None])).all(0)
+    places = np.ravel_multi_index(tuple(at[:, kept]), shape)
+    return every[kept, 0].astype(np.int64), np.asarray(places), every[kept, 2]
 
 
 def run_look(job: Look) -> np.ndarray:
     """Look at one tile."""
-    found = job.task(job, _bands(job))
+    found = job.task(job)
     job.store.put(job.journal, job.tile.number, found)
     return found
 
 
-def _bands(job: Look) -> Iterator[Band]:
-    space, core = job.tiling.space, job.tile.core
-    faces = Faces.of(job.energy, space, job.strength)
-    whole = volume(np.broadcast_to(np.int8(0), space)).shape
-    rows = max(_BAND // math.prod(c.stop - c.start for c in core[1:]), 1)
-    for start in range(core[0].start, core[0].stop, rows):
-        band = (slice(start, min(start + rows, core[0].stop)), *core[1:])
-        window = grown(band, 2, space)
-        f = volume(job.image[window])
-        q = np.zeros((len(space), *f.shape))
-        if job.flux is not None:
-            p = read(job.store, job.flux, job.tiling, window, (2, len(space), 1), np.float64)[0]
-            q = faces.flow(p)
-        u = np.empty_like(f)
-        potential(f, q, faces.offsets, u)
-        lead = (slice(0, 1),) * (3 - len(space))
-        first = [b.start - w.start for b, w in zip(band, window, strict=True)]
-        sizes = [b.stop - b.start for b in band]
-        own = (*lead, *(slice(a, a + n) for a, n in zip(first, sizes, strict=True)))
-        more = (*lead, *(slice(a, a + n + 1) for a, n in zip(first, sizes, strict=True)))
-        corner = (*(0 for _ in lead), *(b.start for b in band))
-        yield Band(
-            np.ascontiguousarray(f[own]), np.ascontiguousarray(u[more]),
-            np.ascontiguousarray(q[(slice(None), *more)]), faces, corner, whole,
-        )  # fmt: skip
-
-
-def extremes(job: Look, bands: Iterator[Band]) -> np.ndarray:
+def extremes(job: Look) -> np.ndarray:
     """The smallest and the largest u."""
-    found = np.array([(band.own.min(), band.own.max()) for band in bands])
+    found = np.array([(band.own.min(), band.own.max()) for band in job.bands()])
     return np.array([found[:, 0].min(), found[:, 1].max()])
 
 
@@ -137,9 +191,10 @@ class Moments:
     low: float
     high: float
 
-    def __call__(self, job: Look, bands: Iterator[Band]) -> np.ndarray:
+    def __call__(self, job: Look) -> np.ndarray:
         return sum(
-            (moments(binned(band.own, self.low, self.high)) for band in bands), np.zeros((3, 1))
+            (moments(binned(band.own, self.low, self.high)) for band in job.bands()),
+            np.zeros((3, 1)),
         )
 
 
@@ -151,146 +206,146 @@ class Chosen:
     high: float
     split: np.ndarray
 
-    def __call__(self, job: Look, bands: Iterator[Band]) -> np.ndarray:
-        parts = [in_bins(binned(band.own, self.low, self.high), self.split) for band in bands]
+    def __call__(self, job: Look) -> np.ndarray:
+        parts = [in_bins(binned(band.own, self.low, self.high), self.split) for band in job.bands()]
         return np.array(np.unique(np.concatenate(parts), return_counts=True), np.float64)
 
 
 @dataclass(frozen=True)
-class ClassSums:
-    """The number of pixels in each class of u, and the sum of u there (2, classes)."""
-
-    thresholds: np.ndarray
-
-    def __call__(self, job: Look, bands: Iterator[Band]) -> np.ndarray:
-        total, count = np.zeros((2, self.thresholds.size + 1)), self.thresholds.size + 1
-        for band in bands:
-            u = band.own.ravel()
-            labels = np.searchsorted(self.thresholds, u)
-            total += [np.bincount(labels, None, count), np.bincount(labels, u, count)]
-        return total
-
-
-@dataclass(frozen=True)
 class Squares:
-    """The sum of the squared distances of f to the values of the classes of u."""
+    """The sum of the squared distances of f to one value outside of the set, and one inside."""
 
-    thresholds: np.ndarray
     values: np.ndarray
 
-    def __call__(self, job: Look, bands: Iterator[Band]) -> np.ndarray:
+    def __call__(self, job: Look) -> np.ndarray:
         total = 0.0
-        for band in bands:
-            labels = np.searchsorted(self.thresholds, band.own)
-            total += float(((band.f - self.values[labels]) ** 2).sum())
+        for band in job.bands():
+            means = self.values[band.inside[band.box].astype(int)]
+            total += float(((band.f[band.box] - means) ** 2).sum())
         return np.array(total)
 
 
 @dataclass(frozen=True)
-class Contours:
-    """Sums over the sets ``{u > level + shift}`` for shifts of 0, up and down.
+class Contour:
+    """Sums over the set: length, lack, ties, worst tie, number of pixels, and sum of f.
 
-    Returns (levels, 3, `_FIELDS` + 1); the last entry is 1 if a face that lacks flow ends at a
-    pixel that is almost at the level.
+    Ties are pixels that are beyond the level by less than ``rounding``; what they lack is summed.
     """
 
-    levels: tuple[float, ...]
-    largest: float
-    span: float
-
-    def __call__(self, job: Look, bands: Iterator[Band]) -> np.ndarray:
-        near, total = NEAR * self.span, np.zeros((len(self.levels), 3, _FIELDS + 1))
-        for band in bands:
-            for k, level in enumerate(self.levels):
-                plain, ends = self._sums(band, level, 0.0)
-                values = np.abs(band.u.ravel()[ends] - level)
-                total[k, :, -1] = np.maximum(total[k, :, -1], (values <= near).any())
-                total[k, 0, :-1] += plain
-                for i, shift in ((1, near), (2, -near)):
-                    total[k, i, :-1] += self._sums(band, level, shift)[0]
-        return total
-
-    def _sums(self, band: Band, level: float, shift: float) -> tuple[list[float], np.ndarray]:
-        length, ends, amounts, _ = deficits(
-            band.u, band.q, band.faces.weights, band.faces.capacity, band.faces.offsets,
-            level + shift, band.f.shape,
-        )  # fmt: skip
-        rounding = band.faces.rounding(self.largest, level)
-        count, distance = ties(np.ascontiguousarray(band.own), level, abs(shift) + rounding)
-        inside = band.own > level + shift
-        sums = [float(np.count_nonzero(inside)), float(band.f[inside].sum())]
-        return [length, float(amounts.sum()), count, distance, *sums], ends
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """A level, the shift of its set, its gap, and how near and how exact u is (see `Level`)."""
-
-    level: float
-    shift: float
-    gap: float
-    near: float
     rounding: float
 
+    def __call__(self, job: Look) -> np.ndarray:
+        total, worst = np.zeros(5), 0.0
+        for band in job.bands():
+            more = tuple(slice(b.start, b.stop + 1) for b in band.box)
+            inside = np.ascontiguousarray(band.inside[more])
+            q = np.ascontiguousarray(band.q[(slice(None), *more)])
+            own = tuple(b.stop - b.start for b in band.box)
+            length, _, amounts, _ = contour(inside, q, *band.faces.arrays, own)
+            u, side = (np.ascontiguousarray(each[band.box]) for each in (band.u, band.inside))
+            near = close(u, side, job.level, self.rounding)
+            missing = self.rounding - margins(u, side, job.level, near)
+            worst = max(worst, missing.max(initial=0.0))
+            count, mass = np.count_nonzero(side), band.f[band.box][side].sum()
+            total += [length, amounts.sum(), missing.sum(), count, mass]
+        return np.insert(total, 3, worst)
+
 
 @dataclass(frozen=True)
-class Suspects:
-    """Faces that lack flow, (axis, pixel, pixel, amount), their ends, and pixels near the level.
+class Repair:
+    """Complete the flow from the pixels of some tiles, and put what changes under a name."""
 
-    The ends, and the pixels with a margin up to ``near``, are (-1, pixel, margin, 0). If there are
-    more than ``most`` rows, one row is returned: (-2, their number, 0, 0).
+    tiles: frozenset[int]
+    name: str
+    effort: float
+
+    def __call__(self, job: Look) -> np.ndarray:
+        if job.tile.number not in self.tiles:
+            return np.zeros(0)
+        part, core = job.part(job.around), job.tile.core
+        start = np.array(part.corner)
+        own = np.array([(0, 1)] * (3 - len(core)) + [(c.start, c.stop) for c in core])
+        u, q, inside = part.u.copy(), part.q.copy(), part.inside.copy()
+        work = int(self.effort * math.prod(c.stop - c.start for c in core))
+        repair(
+            u, q, inside, *part.faces.arrays, job.level, own - start[:, None], part.limits, work
+        )  # fmt: skip
+        touched, rows = inside != part.inside, []
+        for axis, offset in enumerate(part.faces.offsets):
+            places = np.flatnonzero(q[axis] != part.q[axis])
+            step = int(np.ravel_multi_index(tuple(offset), u.shape))
+            touched.ravel()[places] = touched.ravel()[places + step] = True
+            rows.append((np.full(places.size, axis), places, q[axis].ravel()[places]))
+        places = np.flatnonzero(touched)
+        rows.append((np.full(places.size, -1), places, inside.ravel()[places]))
+        axes, places, values = (np.concatenate(each) for each in zip(*rows, strict=True))
+        job.store.put(self.name, job.tile.number, np.array([axes, part.flat(places), values]).T)
+        return np.array([places.size])
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Put the doubtful pixels of the tile (flat indices) under a name, for an excess of energy.
+
+    Returns their number, and how many of them can be wrong at once.
     """
 
-    of: Tolerances
-    near: float
-    most: int
+    excess: float
+    rounding: float
+    name: str
 
-    def __call__(self, job: Look, bands: Iterator[Band]) -> np.ndarray:
-        rows, of = [np.zeros((0, 4))], self.of
-        for band in bands:
-            faces = band.faces
-            _, ends, amounts, kinds = deficits(
-                band.u, band.q, faces.weights, faces.capacity, faces.offsets, of.level + of.shift,
-                band.f.shape,
-            )  # fmt: skip
-            rows.append(np.column_stack([kinds, band.flat(ends, band.u.shape), amounts]))
-            margin = margins(band.u, of.level, of.near, of.rounding)
-            wanted = margin <= self.near
-            wanted.ravel()[ends] = True
-            found = np.flatnonzero(wanted)
-            zero = np.zeros(found.size)
-            places = band.flat(found, band.u.shape)
-            rows.append(np.column_stack([zero - 1, places, margin.ravel()[found], zero]))
-        count = sum(map(len, rows))
-        if count > self.most:
-            return np.array([[-2.0, count, 0, 0]])
-        return np.concatenate(rows)
+    def __call__(self, job: Look) -> np.ndarray:
+        part = job.part(job.around)
+        near = close(part.u, part.inside, job.level, self.excess + self.rounding)
+        unknown = np.ones(part.u.shape, bool)
+        unknown[part.box] = False
+        unknown.ravel()[near] = True
+        found = unsure(
+            part.q, part.inside, *part.faces.arrays, np.flatnonzero(unknown), self.excess
+        )
+        at = np.array(np.unravel_index(found, part.u.shape)) + np.array(part.corner)[:, None]
+        core = np.array([(c.start, c.stop) for c in job.tile.core])
+        at = at[3 - len(core) :]
+        found = found[((at >= core[:, :1]) & (at < core[:, 1:])).all(0)]
+        distances = margins(part.u, part.inside, job.level, found) - self.rounding
+        job.store.put(self.name, job.tile.number, part.flat(found))
+        return np.array([found.size, most_within(distances, self.excess)])
 
 
 @dataclass(frozen=True)
 class Paint:
     """Put the labels, and 255 where they are doubtful, under two names.
 
-    ``levels`` are the thresholds in increasing order. ``names`` are those of their doubtful pixels
-    in the workspace (flat indices, increasing), or None: then all pixels are doubtful whose margin
-    is at most the gap. Returns the number of certain labels and, for each class, of its labels,
-    its certain labels, and the pixels that may have this label.
+    ``levels`` are the thresholds in increasing order, ``changed`` what repairs have changed for
+    each, and ``doubts`` the names of the doubtful pixels, or None. Returns for each class the
+    number of its labels, its certain labels, and the pixels that may have this label.
     """
 
-    levels: tuple[Tolerances, ...]
-    names: tuple[str | None, ...]
+    levels: tuple[float, ...]
+    changed: tuple[tuple[str, ...], ...]
+    doubts: tuple[str | None, ...]
     labels: str
     doubt: str
 
-    def __call__(self, job: Look, bands: Iterator[Band]) -> np.ndarray:
+    def __call__(self, job: Look) -> np.ndarray:
         counts = np.zeros((len(self.levels) + 1, 3))
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         ndim = len(job.tiling.space)
-        for band in bands:
-            labels, lowest, highest = (np.zeros(band.f.shape, np.uint8) for _ in range(3))
-            for of, name in zip(self.levels, self.names, strict=True):
-                inside = band.own > of.level + of.shift
-                doubtful = self._doubtful(job, band, of, name)
+        for band in job.bands():
+            u = band.own
+            labels, lowest, highest = (np.zeros(u.shape, np.uint8) for _ in range(3))
+            corner = [c + b.start for c, b in zip(band.corner, band.box, strict=True)]
+            window = tuple(slice(a, a + n) for a, n in zip(corner, u.shape, strict=True))[-ndim:]
+            for level, names, name in zip(self.levels, self.changed, self.doubts, strict=True):
+                inside, doubtful = u > level, np.zeros(u.shape, bool)
+                axes, places, values = changes(job, names, window)
+                inside.ravel()[places[axes < 0]] = values[axes < 0] > 0
+                if name is not None:
+                    at = np.array(
+                        np.unravel_index(job.store.map(name, job.tile.number), band.shape)
+                    )
+                    at -= np.array(corner)[:, None]
+                    doubtful[tuple(at[:, (at[-ndim] >= 0) & (at[-ndim] < u.shape[-ndim])])] = True
                 labels += inside
                 lowest += inside & ~doubtful
                 highest += inside | doubtful
@@ -305,17 +360,3 @@ class Paint:
             whole = np.concatenate(each, 1).astype(np.uint8)
             job.store.put(name, job.tile.number, whole)
         return counts
-
-    def _doubtful(self, job: Look, band: Band, of: Tolerances, name: str | None) -> np.ndarray:
-        if of.gap == 0:
-            return np.zeros(band.f.shape, bool)
-        if name is None:
-            return np.asarray(margins(band.own, of.level, of.near, of.rounding) <= of.gap)
-        found, marked = job.store.map(name, 0), np.zeros(band.f.shape, bool)
-        corner, size = np.array(band.corner), np.array(band.f.shape)
-        begin, end = np.ravel_multi_index(tuple(zip(corner, corner + size - 1)), band.shape)  # noqa: B905
-        part = np.asarray(found[np.searchsorted(found, begin) : np.searchsorted(found, end + 1)])
-        at = np.array(np.unravel_index(part, band.shape)) - corner[:, None]
-        at = at[:, ((at >= 0) & (at < size[:, None])).all(0)]
-        marked[tuple(at)] = True
-        return marked

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,57 +14,81 @@ from ..convex.certificate import StepTerms
 from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, solve
 from ..core.status import Status
 from ..segmentation.classes import centres
-from ..segmentation.proof import CONSTANT, NEAR, Faces, slack_of, total_gap
+from ..segmentation.proof import CONSTANT, MORE, THOROUGH, Faces
 from ..segmentation.rof import FINEST, centre, step_of, watched
-from .contours import (
-    Affine,
-    Chosen,
-    ClassSums,
-    Contours,
-    Look,
-    Moments,
-    Tolerances,
-    extremes,
-    run_look,
-)
+from .contours import Affine, Chosen, Contour, Doubts, Look, Moments, Repair, extremes, run_look
 from .dual import TiledDual
 from .passes import Passes, journaled
 from .setup import USUAL, Facts, Setup
 
-ROW = 256  # bytes of main memory for a pixel that is held one by one
+_ROW = 256  # bytes of main memory for a pixel that is held one by one
+_ROUNDS = 3  # of all tiles
+_DEEP = 8  # times the rounding error: a pixel beyond the level by so much is no tie
 
 
 @dataclass(frozen=True)
 class TiledLevel:
-    """The set ``{u > level + shift}``: sums over all tiles."""
+    """A set of pixels for a level: sums over all tiles (see `segmentation.proof.Level`).
 
-    of: Tolerances
+    ``changed`` are the names of what repairs have changed.
+    """
+
+    state: TiledState
+    level: float
+    changed: tuple[str, ...]
     length: float
-    slack: float
+    lack: float
+    excess: float
     count: float
     mass: float  # sum of f over the set
+
+    @cached_property
+    def doubt(self) -> tuple[str | None, int, int]:
+        """The name of the doubtful pixels, their number, and how many can be wrong at once."""
+        if self.excess == 0:
+            return None, 0, 0
+        state = self.state
+        name = state.new_name("doubts")
+        task = Doubts(self.excess, state.rounding(self.level), name)
+        count, wrong = np.sum(state.look(task, self.level, self.changed), 0).astype(int).tolist()
+        return name, count, wrong
 
     @property
     def gap(self) -> float:
         """The most by which the energy of the set may exceed the least one."""
-        return self.of.gap
+        return self.excess if self.lack > 0 or self.doubt[1] else 0.0
 
     @property
     def energy(self) -> float:
         """``length + sum over the set of (level - f)``."""
-        return self.length + self.of.level * self.count - self.mass
+        return self.length + self.level * self.count - self.mass
 
 
 class TiledState:
     """The flux that a pass has left, with what `segmentation.proof.State` has for searches."""
 
-    def __init__(self, rof: TiledRof, strength: float, flux: str | None) -> None:
-        self._rof, self._strength, self._flux = rof, strength, flux
+    def __init__(
+        self, rof: TiledRof, strength: float, flux: str | None, effort: float = THOROUGH
+    ) -> None:
+        self._rof, self._strength, self._flux, self._effort = rof, strength, flux, effort
         self._range: tuple[float, float] | None = None
+        self.span, size = rof.span, math.prod(rof.space)
+        self.total = size, rof.mean * size
 
-    def look(self, task: Any) -> list[np.ndarray]:
+    def look(
+        self, task: Any, level: float = np.inf, changed: tuple[str, ...] = ()
+    ) -> list[np.ndarray]:
         """What ``task`` finds in each tile."""
-        return self._rof.look(self._strength, self._flux, task)
+        return self._rof.look(self._strength, self._flux, task, level, changed)
+
+    def new_name(self, of: str) -> str:
+        """A name in the workspace."""
+        return f"{of}-{self._rof.looks}"
+
+    def rounding(self, level: float) -> float:
+        """Bound on the rounding error of ``u - level``."""
+        rof = self._rof
+        return Faces.of(rof.energy, rof.space, self._strength).rounding(rof.largest, level)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -89,7 +115,7 @@ class TiledState:
         moments = np.sum(self.look(Moments(low, high)), 0)
 
         def chosen(split: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-            if moments[0, split].sum() * ROW > self._rof.budget:
+            if moments[0, split].sum() * _ROW > self._rof.budget:
                 return None
             found = np.concatenate(self.look(Chosen(low, high, split)), 1)
             values, places = np.unique(found[0], return_inverse=True)
@@ -97,28 +123,33 @@ class TiledState:
 
         return centres(moments, low, high, num_classes, chosen if exact else None)
 
-    def class_means(self, thresholds: np.ndarray, of_image: bool) -> np.ndarray:
-        """The means of u on its classes (see `segmentation.classes.class_means`)."""
-        del of_image  # False
-        counts, sums = np.sum(self.look(ClassSums(thresholds)), 0)
-        edges = np.concatenate([thresholds[:1], thresholds, thresholds[-1:]])
-        return np.where(counts > 0, sums / np.maximum(counts, 1), (edges[:-1] + edges[1:]) / 2)
+    def prove(self, level: float, complete: bool = True) -> TiledLevel:
+        """What the flux proves (see `segmentation.proof.State.prove`).
 
-    def prove(self, level: float) -> TiledLevel:
-        """What the flux proves about ``{u > level}``."""
-        rof = self._rof
-        found = np.array(self.look(Contours((level,), rof.largest, rof.span)))[:, 0]
-        near, total = bool(found[:, 0, -1].any()), found.sum(0)
-        faces = Faces.of(rof.energy, rof.space, self._strength)
-        rounding, levels = faces.rounding(rof.largest, level), []
-        shifts = (0.0, NEAR * rof.span, -NEAR * rof.span)
-        for shift, (length, lack, count, distance, pixels, mass, _) in zip(
-            shifts, total.tolist(), strict=True
-        ):
-            slack = slack_of(count, distance, rounding)
-            of = Tolerances(level, shift, total_gap(lack, slack), abs(shift) + rounding, rounding)
-            levels.append(TiledLevel(of, length, slack, pixels, mass))
-        return min(levels, key=lambda each: each.gap) if near else levels[0]
+        Tiles complete the flow of their own faces, and may change what is around them. So tiles
+        that do this at the same time are not neighbours. What is not complete then is at a border
+        of tiles, and tried again.
+        """
+        rounding = self.rounding(level)
+        names: list[str] = []
+        rows = plain = np.array(self.look(Contour(rounding), level))
+        for _ in range(_ROUNDS if complete else 0):
+            todo = np.flatnonzero((rows[:, 1] > 0) | (rows[:, 3] > _DEEP * rounding))
+            if not todo.size:
+                break
+            colours = self._rof.colours[todo]
+            for colour in np.unique(colours):
+                name = self.new_name("changed")
+                task = Repair(frozenset(todo[colours == colour].tolist()), name, self._effort)
+                self.look(task, level, tuple(names))
+                names.append(name)
+            rows = np.array(self.look(Contour(rounding), level, tuple(names)))
+        found = self._level(level, tuple(names), rows)
+        return found if found.excess < plain[:, 1].sum() else self._level(level, (), plain)
+
+    def _level(self, level: float, names: tuple[str, ...], rows: np.ndarray) -> TiledLevel:
+        length, lack, ties, _, count, mass = rows.sum(0).tolist()
+        return TiledLevel(self, level, names, length, lack, (lack + ties) * MORE, count, mass)
 
 
 class TiledRof:
@@ -142,7 +173,10 @@ class TiledRof:
         self.largest, self.span = max(high, -low), high - low
         self.mean = (facts.mean - shift) / divisor
         self.energy, self.space, self.budget = setup.energy, setup.tiling.space, setup.budget / 4
-        self.iterations, self._left, self._looks = 0, max_num_iter, 0
+        self.iterations, self._left, self.looks = 0, max_num_iter, 0
+        size = setup.tiling.size
+        grid = np.indices([-(-n // m) for n, m in zip(self.space, size, strict=True)])
+        self.colours = np.ravel_multi_index(tuple(grid % 2), (2,) * len(size)).ravel()
         self._setup, self._levels = setup, levels
         self.image = Affine(_Floats(setup.picture), shift, divisor, wide)
         middle, self._scale = centre(low, high)
@@ -151,15 +185,17 @@ class TiledRof:
         self._double = False
         self._passes: Passes | None = None
 
-    def look(self, strength: float, flux: str | None, task: Any) -> list[np.ndarray]:
+    def look(
+        self, strength: float, flux: str | None, task: Any, level: float, changed: tuple[str, ...]
+    ) -> list[np.ndarray]:
         """What ``task`` finds in each tile at this flux."""
         setup = self._setup
-        self._looks += 1
-        journal, tiling = f"look-{self._looks}", setup.tiling
+        self.looks += 1
+        journal, tiling = f"look-{self.looks}", setup.tiling
         jobs = (
             Look(
                 tile, tiling, self.image, self.energy, strength, setup.workspace, flux, task,
-                journal,
+                journal, level, changed,
             )
             for tile in tiling.tiles(0)
         )  # fmt: skip
@@ -176,6 +212,9 @@ class TiledRof:
         tau = step_of(strength, self._scale)
         if tau == 0:
             look(TiledState(self, strength, None), 0.0)
+            return Status.CONVERGED
+        known = self._passes  # a pass takes longer than to complete the flux of another strength
+        if known is not None and look(TiledState(self, strength, known.flux), np.inf):
             return Status.CONVERGED
         while True:
             status = self._solve(strength, tau, look)
@@ -206,8 +245,8 @@ class TiledRof:
         floor = rounding_floor(like, self.energy, tau, 1.0)
         goal = Goal(FINEST, self._left, floor=floor)
 
-        def seen(gap: float) -> bool:
-            return look(TiledState(self, strength, passes.flux), gap)
+        def seen(gap: float, effort: float) -> bool:
+            return look(TiledState(self, strength, passes.flux, effort), gap)
 
         def run(watch: Callable[[StepTerms, int], bool]) -> Outcome:
             return solve(dual, tau, goal, Momentum(expected=USUAL), watch)

@@ -16,11 +16,10 @@ from ..flows.options import takes_options_of
 from ..segmentation.chan_vese import COARSE
 from ..segmentation.chan_vese import Search as TwoClasses
 from ..segmentation.inputs import Inputs, inputs_of
-from ..segmentation.proof import Faces, Links, doubtful, volume
 from ..segmentation.threshold_rof import MOST_CLASSES, Search, increasing
-from .contours import Paint, Squares, Suspects
+from .contours import Paint, Squares
 from .picture import Picture, check_array, deliver, stored
-from .rof import ROW, TiledLevel, TiledRof, TiledState
+from .rof import TiledLevel, TiledRof, TiledState
 from .setup import Like, Setup
 
 
@@ -123,8 +122,7 @@ def threshold_rof(
     Notes
     -----
     If a threshold lies where so many pixels have nearly the same value that these do not fit in
-    ``memory``, classes consist of whole bins, of 4096. If too many labels are doubtful, those near
-    a threshold all count as doubtful. Both are valid.
+    ``memory``, classes consist of whole bins, of 4096.
     """
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
@@ -136,14 +134,13 @@ def threshold_rof(
     def run(rof: TiledRof) -> _Found:
         search: Any = Search(work.inputs, num_classes, fixed, "denoised")
         status = rof.solve(strength, search.look)
-        if fixed is not None or not search.done:
+        if search.rough:
             search.finish()
         energy, state = search.total("energy"), search.state
         if fixed is None:
-            plain = Squares(np.zeros(0), search.means[:1])
-            energy += 0.5 * float(np.sum(state.look(plain)))
+            energy += 0.5 * float(np.sum(state.look(Squares(search.means[:1]))))
         return _Found(
-            state, search.levels, status, search.means, energy, search.total("gap"), search.done
+            state, search.levels, status, search.means, energy, search.total("gap"), search.proven
         )
 
     return work.done(run, wanted)
@@ -191,8 +188,8 @@ def chan_vese(
     def run(rof: TiledRof) -> _Found:
         search = _Search(work.inputs, rof, mu)
         status, level = search.run(), search.level
-        squares = Squares(np.array([level.of.level + level.of.shift]), search.means[:, 0])
-        energy = 2 * search.distance * level.length + float(np.sum(search.state.look(squares)))
+        squares = search.state.look(Squares(search.means[:, 0]), level.level, level.changed)
+        energy = 2 * search.distance * level.length + float(np.sum(squares))
         gap = 2 * search.distance * level.gap
         return _Found(search.state, [level], status, search.means[:, 0], energy, gap, search.proven)
 
@@ -286,7 +283,7 @@ class _Work:
             status = self.inputs.status(found.status, found.proven)
             if status.ok and np.count_nonzero(areas[:, 0]) < wanted:
                 status = Status.EMPTY_CLASS
-            thresholds = np.array([level.of.level for level in found.levels])
+            thresholds = np.array([level.level for level in found.levels])
             result = TiledSegmentation(
                 self._out, self._doubt, found.values * divisor + shift,
                 thresholds * divisor + shift, found.energy, found.gap, number, wrong, areas,
@@ -305,55 +302,16 @@ class _Work:
 
     def _painted(self, found: _Found) -> tuple[np.ndarray, int, int]:
         """Write the labels; the areas, the number of doubtful labels, and how many may be wrong."""
-        setup, names, wrong = self.setup, [], 0
-        store = setup.workspace
-        for k, level in enumerate(found.levels):
-            name, most = self._suspects(found.state, level, f"doubtful-{k}")
-            names.append(name)
-            wrong += most
-        tolerances = tuple(level.of for level in found.levels)
-        parts = found.state.look(Paint(tolerances, tuple(names), "labels", "doubt"))
-        areas = np.sum(parts, 0).astype(int)
+        setup, levels = self.setup, found.levels
+        store, doubts = setup.workspace, [level.doubt for level in levels]
+        task = Paint(
+            tuple(level.level for level in levels), tuple(level.changed for level in levels),
+            tuple(name for name, _, _ in doubts), "labels", "doubt",
+        )  # fmt: skip
+        areas = np.sum(found.state.look(task), 0).astype(int)
         number = setup.picture.size - int(areas[:, 1].sum())
         like = Picture(Like(setup.tiling.space, np.dtype(np.uint8)), None)
         for target, own in ((self._out, "labels"), (self._doubt, "doubt")):
             if target is not None:
                 deliver(target, (), like, stored(store, own, setup.tiling, like))
-        return areas, number, min(wrong, number)
-
-    def _suspects(self, state: TiledState, level: TiledLevel, name: str) -> tuple[str | None, int]:
-        """Put the doubtful pixels into the workspace; the name, and how many may be wrong."""
-        if level.gap == 0:
-            return None, 0
-        setup = self.setup
-        most = int(setup.budget / 4 / ROW / len(setup.tiling))
-
-        def pick(near: float) -> tuple[np.ndarray, np.ndarray]:
-            pixels = _rows(state, Suspects(level.of, near, most))[1]
-            nodes, places = np.unique(pixels[:, 1].astype(np.int64), return_index=True)
-            return nodes, pixels[places, 2]
-
-        shape = volume(np.broadcast_to(np.int8(0), setup.tiling.space)).shape
-        offsets = Faces.of(setup.energy, setup.tiling.space, 1.0).offsets
-        try:
-            faces = _rows(state, Suspects(level.of, 0.0, most))[0]
-            faces = faces[np.lexsort((faces[:, 1], faces[:, 0]))]
-            links = Links(faces[:, 1:3].astype(np.int64), np.ascontiguousarray(faces[:, 3]))
-            nodes, wrong = doubtful(pick, shape, offsets, links, level.gap)
-        except _TooMany:
-            return None, setup.picture.size
-        setup.workspace.put(name, 0, nodes)
-        return name, wrong
-
-
-class _TooMany(Exception):
-    """More suspects than fit in memory."""
-
-
-def _rows(state: TiledState, task: Suspects) -> tuple[np.ndarray, np.ndarray]:
-    """The faces and the pixels that were found."""
-    rows = state.look(task)
-    if any(len(each) and each[0, 0] == -2 for each in rows):
-        raise _TooMany
-    every = np.concatenate(rows)
-    return every[every[:, 0] >= 0], every[every[:, 0] == -1]
+        return areas, number, min(sum(wrong for _, _, wrong in doubts), number)
