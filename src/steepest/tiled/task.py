@@ -14,6 +14,7 @@ import numpy as np
 
 from ..convex.compiled.dual import CompiledDual
 from ..convex.compiled.kernels_measure import NUM_SUMS
+from ..convex.compiled.multilevel import blocks
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
@@ -28,7 +29,8 @@ class Piece:
 
     ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the
     certificate, ``keep`` is the number of the frame in which the image is stored, and ``advance``
-    makes the image the data of the next step.
+    makes the image the data of the next step. ``levels`` stores what a correction needs to know, on
+    a grid halved so often.
     """
 
     tau: float
@@ -38,6 +40,7 @@ class Piece:
     measure: bool = False
     keep: int | None = None
     advance: bool = False
+    levels: int = 0
 
     @property
     def reach(self) -> int:
@@ -89,19 +92,22 @@ class Coarse:
 class State:
     """The names under which data and flux are kept in the workspace.
 
-    Without ``data`` it is the picture. Without ``flux`` that is ``coarse``, or zero.
+    Without ``data`` it is the picture. Without ``flux`` that is zero. ``share`` times ``coarse`` is
+    added, and then there is no momentum.
     """
 
     data: str | None = None
     flux: str | None = None
     coarse: Coarse | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
 class Job:
     """One tile of one pass.
 
-    The sums are put under the name ``journal``, and stored images under the names ``frames``.
+    The sums are put under the name ``journal``, stored images under the names ``frames``, and what
+    a correction needs to know under the name ``blocks``.
     """
 
     tile: Tile
@@ -115,6 +121,7 @@ class Job:
     target: State
     journal: str
     frames: dict[int, str]
+    blocks: str
     feasible: float | None
     num_threads: int
 
@@ -132,18 +139,22 @@ def run_job(job: Job) -> np.ndarray:
         if piece.restart:
             dual.restart()
         dual.iterate(piece.betas)
-        if piece.measure or piece.advance or piece.keep is not None:
+        if piece.measure or piece.advance or piece.levels or piece.keep is not None:
             found = dual.sums_within(within, job.feasible)
             if piece.measure:
                 sums.append(found)
         if piece.keep is not None:
             frame = picture.restored(dual.image[cut])
             job.store.put(job.frames[piece.keep], number, frame)
+        if piece.levels:
+            arrays = blocks(dual.image[cut], dual.flux[cut], dual.energy, piece.levels)
+            flat = [a.reshape(-1, *a.shape[-len(inner) :]) for a in arrays]
+            job.store.put(job.blocks, number, np.concatenate(flat))
         if piece.advance:
             dual.advance()
             if i == last and job.target.data is not None:  # a later piece may measure again
                 job.store.put(job.target.data, number, dual.image[cut])
-    if job.target.flux is not None:
+    if job.target.flux not in (None, job.source.flux):
         job.store.put(job.target.flux, number, np.stack([a[cut] for a in dual.warm]))
     total = np.array(sums).reshape(-1, NUM_SUMS)
     job.store.put(job.journal, number, total)
@@ -165,10 +176,15 @@ def _resumed(job: Job, window: Window) -> CompiledDual:
     if source.flux is not None:
         lead = (2, len(window), channels)
         p, y = read(job.store, source.flux, job.tiling, window, lead, dtype)
+    if source.coarse is not None:
+        change = source.coarse.read(job.store, window, job.tiling.space, dtype)
+        if source.flux is None:
+            p = change if job.weights is None else energy.project(change)
+        else:
+            p += dtype.type(source.share) * change
+        dual.set_flux(p)
+    elif source.flux is not None:
         dual.warm = (p, y)
-    elif source.coarse is not None:
-        flux = source.coarse.read(job.store, window, job.tiling.space, dtype)
-        dual.set_flux(flux if job.weights is None else energy.project(flux))
     return dual
 
 

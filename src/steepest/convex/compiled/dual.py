@@ -28,7 +28,7 @@ _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough t
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
 _MOST = 12  # iterations of a small image in one call, before halos are exchanged
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
-_SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
+SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _AT_ONCE = 2**24  # values times iterations of a compiled call: about 20 ms, for which Ctrl-C waits
 _COPIED_ALONE = 2**18  # values; fewer are not worth a second thread
 _KEYS = count(1)
@@ -401,7 +401,7 @@ class CompiledDual(StripDual):
             return False
         for share in (1.0, 0.5):
             self.set_flux(flux + self._dtype(share) * change)
-            self.iterate(Momentum().factors(_SMOOTHING)[0])  # the first one projects to the ball
+            self.iterate(Momentum().factors(SMOOTHING)[0])  # the first one projects to the ball
             if self.measure().dual_energy < energy:
                 return True
         self.warm = (flux, standing)

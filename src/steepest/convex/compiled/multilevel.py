@@ -60,21 +60,45 @@ def correction(
     """
     if max(u.shape[1:]) < _SMALLEST or energy.huber > 0:
         return None
-    spacing, centre = _doubled(energy, u), restrict(p)
+    coarse = replace(energy, spacing=_doubled(energy, u))
+    return prolong(coarse_change(*blocks(u, p, energy), coarse, tau, solver), u.shape)
+
+
+def blocks(
+    u: np.ndarray, p: np.ndarray, energy: TotalVariation, levels: int = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a correction needs to know of the image u and its flux p, on a grid halved so often.
+
+    The means of both, and the smallest room that p leaves in the ball, (k, \\*coarse): k is 1, or
+    for an anisotropic norm the number of axes.
+    """
     room = (1.0 if energy.weights is None else energy.weights) - energy.magnitude(p)
-    radius = energy.magnitude(centre) + np.maximum(smallest(room, u.ndim - 1), 0)
-    if not energy.isotropic:
-        radius = radius.max(0)
-    coarse = replace(energy, spacing=spacing, weights=np.ascontiguousarray(radius, np.float32))
-    mean = average(u)
+    room = room.reshape(-1, *u.shape[1:])
+    for _ in range(levels):
+        u, p, room = average(u), restrict(p), smallest(room, u.ndim - 1)
+    return u, p, room
+
+
+def coarse_change(
+    mean: np.ndarray,
+    centre: np.ndarray,
+    room: np.ndarray,
+    energy: TotalVariation,
+    tau: float,
+    solver: Solver,
+) -> np.ndarray:
+    """``Q - c`` from the `blocks` of an image, with the energy of their grid."""
+    radius = (energy.magnitude(centre) + np.maximum(room, 0)).max(0)
+    coarse = replace(energy, weights=np.ascontiguousarray(radius, np.float32))
     data = mean + tau * coarse.adjoint(centre)
-    data -= data.mean(tuple(range(1, u.ndim)), keepdims=True)  # float32 then holds its contrast
+    # float32 then holds its contrast
+    data -= data.mean(tuple(range(1, mean.ndim)), keepdims=True)
     dual = solver(data.astype(np.float32), coarse)
     change = correction(mean, centre, coarse, tau, solver)
     dual.set_flux(centre if change is None else centre + change)
     dual.set_step(tau, RELAXATION)
     dual.iterate(Momentum().factors(_CORRECTION_SWEEPS)[0])
-    return prolong(dual.flux - centre, u.shape)
+    return dual.flux - centre
 
 
 def _doubled(energy: TotalVariation, u: np.ndarray) -> tuple[float, ...]:
