@@ -23,6 +23,8 @@ from .task import Piece, halo_of
 Terms = list[StepTerms]
 Accepts = Callable[[Terms], bool]
 _SAFE = {"float32": 1 - 1e-6, "float64": 1 - 1e-15}  # a projected flux times this is feasible
+_AFTER = 52  # pixels that the iterations after a correction reach
+_FEWEST, _ENOUGH = 8, 30  # iterations on each grid; measured: more do not pay off
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -50,7 +52,6 @@ class TiledDual:
         self._pending: list[Piece] = []
         self._restart = False
         self._uncorrected: float | None = None  # dual energy before a correction, to be improved
-        self._levels = 0 if passes.coarser is None else passes.coarser.levels
         self._known = False  # whether the last pass has stored what a correction needs
         self.tau = self._relaxation = 1.0
 
@@ -84,13 +85,14 @@ class TiledDual:
         The next pass does that; it also finds out whether the dual ``energy`` falls, and otherwise
         is done again with half of the correction, and without.
         """
-        if not self._levels:
+        if self._passes.coarser is None:
             return False
         if not self._known:
-            self._do([(Piece(self.tau, self._relaxation, levels=self._levels),)])
+            self._do([(Piece(self.tau, self._relaxation, blocks=True),)])
         self._passes.correct(self.tau)
         self._uncorrected = energy
-        self._collect(tuple(Momentum().factors(SMOOTHING)[0]), measure=True)
+        refining = refining_of(self._passes.coarser.levels, self._halo)
+        self._collect(tuple(Momentum().factors(SMOOTHING)[0]), measure=True, refining=refining)
         return True
 
     def measure(self) -> StepTerms:
@@ -100,7 +102,9 @@ class TiledDual:
         if last.advance or last.measure:  # what is measured is the next step
             before, last = [*before, last], nothing
         self._pending, look = before, not last.betas
-        last = replace(last, measure=True, keep=self._keep, levels=self._levels if look else 0)
+        last = replace(
+            last, measure=True, keep=self._keep, blocks=look and self._passes.coarser is not None
+        )
         found = self.measured((last,))[0]
         self._known = look
         return found
@@ -173,6 +177,18 @@ class TiledDual:
             if group:
                 self._measured(group)
                 self._commit()
+
+
+def refining_of(levels: int, halo: int) -> tuple[int, ...]:
+    """How often tiles iterate on the grids between that of a correction and the image.
+
+    On as many as possible, and such that the halo suffices for the iterations after the correction.
+    """
+    for count in range(levels - 1, 0, -1):
+        most = (halo - _AFTER) // (2 ** (count + 1) - 2) - 2
+        if most >= _FEWEST:
+            return (min(most, _ENOUGH),) * count
+    return ()
 
 
 def packed(pieces: Sequence[Piece], halo: int) -> list[tuple[Piece, ...]]:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..convex.compiled.dual import CompiledDual
-from ..convex.compiled.multilevel import coarse_change
+from ..convex.compiled.multilevel import coarse_change, halved
 from ..convex.total_variation import TotalVariation
 from ..core.progress import Progress, Reporter, asks_to_stop
 from .picture import Picture
-from .task import Coarse, Job, Piece, State, halo_of, run_job
+from .task import Coarse, Job, Piece, State, halo_of, read_blocks, run_job
 from .windows import Tiling
-from .workspace import Workspace, read
+from .workspace import Workspace
 
 
 class Stopped(Exception):
@@ -131,9 +131,11 @@ class Passes:
         The state is the same as before until `commit` is called.
         """
         self._drop(self._next, self._state)
-        self._store.drop(self._blocks)
+        if self._blocks != self._state.blocks:
+            self._store.drop(self._blocks)
         self.num_passes += 1
         journal, halo = f"sums-{self.num_passes}", halo_of(pieces)
+        block = 2 ** len(pieces[0].refining)  # windows of coarser grids begin where blocks do
         # names are never used again: a worker that was given up for dead may still write
         advance = any(piece.advance for piece in pieces)
         data = f"data-{self.num_passes}" if advance else self._state.data
@@ -151,7 +153,7 @@ class Passes:
                 self._state, self._next, journal, frames, self._blocks, feasible,
                 self._crew.num_threads,
             )
-            for tile in self.tiling.tiles(halo)
+            for tile in self.tiling.tiles(-(-halo // block) * block)
         )  # fmt: skip
         rows = journaled(
             self._crew, self._store, journal, run_job, jobs, len(self.tiling),
@@ -171,25 +173,36 @@ class Passes:
         levels, name = self.coarser.levels, f"change-{self.num_passes}"
         if self._store.get(name, 0) is None:
             self._store.put(name, 0, self._change(self.coarser, tau))
-        self._state = replace(self._state, coarse=Coarse(name, levels), share=1.0)
+        self._state = replace(
+            self._state, coarse=Coarse(name, levels), share=1.0, blocks=self._blocks
+        )
 
     def share_correction(self, share: float) -> None:
         """Let the next pass begin with this share of the correction."""
         self._state = replace(self._state, share=share)
 
     def _change(self, coarser: Coarser, tau: float) -> np.ndarray:
-        tiling, channels = self.tiling.halved(coarser.levels), self.picture.channels
-        space, axes = tiling.space, len(tiling.space)
-        fields = channels * (1 + axes) + (1 if self.energy.isotropic else axes)
-        whole = tuple(slice(0, n) for n in space)
-        found = read(self._store, self._blocks, tiling, whole, (fields,), self.picture.dtype)
-        mean, flux, room = np.split(found, (channels, channels * (1 + axes)))
-        centre = flux.reshape(axes, channels, *space)
+        levels, picture, space = (
+            coarser.levels,
+            self.picture,
+            self.tiling.halved(coarser.levels).space,
+        )
+        axes = 1 if self.energy.isotropic else len(space)
+        leads = ((picture.channels,), (len(space), picture.channels), (axes,))
+        parts = tuple(np.empty((*lead, *space), picture.dtype) for lead in leads)
+        for tile in self.tiling.tiles(0):
+            own = tuple(slice(c.start // 2, -(-c.stop // 2)) for c in tile.core)
+            found = read_blocks(self._store, self._blocks, self.tiling, own, picture, axes)
+            for _ in range(levels - 1):
+                found = halved(*found)
+            cells = tuple(slice(c.start >> levels, -(-c.stop >> levels)) for c in tile.core)
+            for whole, part in zip(parts, found, strict=True):
+                whole[(..., *cells)] = part
 
         def solver(f: np.ndarray, energy: TotalVariation) -> CompiledDual:
             return CompiledDual(f, energy, coarser.num_threads)
 
-        return coarse_change(mean, centre, room, coarser.energy, tau, solver)
+        return coarse_change(parts, coarser.energy, tau, solver)
 
     @property
     def _blocks(self) -> str:
@@ -206,6 +219,7 @@ class Passes:
         change = self._state.coarse
         if change is not None and self._state.flux is not None:
             self._store.put(change.name, 0, np.zeros(0))  # done: not to be found again
+            self._store.drop(self._state.blocks)
         self._state = self._next
 
     def _drop(self, old: State, kept: State) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..convex.compiled.dual import CompiledDual
 from ..convex.compiled.kernels_measure import NUM_SUMS
-from ..convex.compiled.multilevel import blocks
+from ..convex.compiled.multilevel import Blocks, doubled, halved, refined, room_in
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
@@ -29,8 +29,9 @@ class Piece:
 
     ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the
     certificate, ``keep`` is the number of the frame in which the image is stored, and ``advance``
-    makes the image the data of the next step. ``levels`` stores what a correction needs to know, on
-    a grid halved so often.
+    makes the image the data of the next step. ``blocks`` stores what a correction needs to know.
+    Before the first piece of a pass, tiles refine a correction by ``refining`` iterations on each
+    grid between that of the correction and the image, the finest first.
     """
 
     tau: float
@@ -40,12 +41,14 @@ class Piece:
     measure: bool = False
     keep: int | None = None
     advance: bool = False
-    levels: int = 0
+    blocks: bool = False
+    refining: tuple[int, ...] = ()
 
     @property
     def reach(self) -> int:
         """How many pixels further this piece reaches."""
-        return len(self.betas) + self.advance
+        own = sum(2**level * (count + 2) for level, count in enumerate(self.refining, 1))
+        return len(self.betas) + self.advance + own
 
 
 def halo_of(pieces: tuple[Piece, ...]) -> int:
@@ -93,13 +96,14 @@ class State:
     """The names under which data and flux are kept in the workspace.
 
     Without ``data`` it is the picture. Without ``flux`` that is zero. ``share`` times ``coarse`` is
-    added, and then there is no momentum.
+    added, and then there is no momentum. Tiles may refine it, from what is kept as ``blocks``.
     """
 
     data: str | None = None
     flux: str | None = None
     coarse: Coarse | None = None
     share: float = 1.0
+    blocks: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,16 +143,17 @@ def run_job(job: Job) -> np.ndarray:
         if piece.restart:
             dual.restart()
         dual.iterate(piece.betas)
-        if piece.measure or piece.advance or piece.levels or piece.keep is not None:
+        if piece.measure or piece.advance or piece.blocks or piece.keep is not None:
             found = dual.sums_within(within, job.feasible)
             if piece.measure:
                 sums.append(found)
         if piece.keep is not None:
             frame = picture.restored(dual.image[cut])
             job.store.put(job.frames[piece.keep], number, frame)
-        if piece.levels:
-            arrays = blocks(dual.image[cut], dual.flux[cut], dual.energy, piece.levels)
-            flat = [a.reshape(-1, *a.shape[-len(inner) :]) for a in arrays]
+        if piece.blocks:
+            flux = dual.flux[cut]
+            parts = halved(dual.image[cut], flux, room_in(dual.energy, flux))
+            flat = [a.reshape(-1, *a.shape[-len(inner) :]) for a in parts]
             job.store.put(job.blocks, number, np.concatenate(flat))
         if piece.advance:
             dual.advance()
@@ -176,16 +181,55 @@ def _resumed(job: Job, window: Window) -> CompiledDual:
     if source.flux is not None:
         lead = (2, len(window), channels)
         p, y = read(job.store, source.flux, job.tiling, window, lead, dtype)
-    if source.coarse is not None:
-        change = source.coarse.read(job.store, window, job.tiling.space, dtype)
-        if source.flux is None:
-            p = change if job.weights is None else energy.project(change)
-        else:
-            p += dtype.type(source.share) * change
-        dual.set_flux(p)
+    if source.flux is not None and source.coarse is not None:
+        dual.set_flux(p + dtype.type(source.share) * _correction(job, source.coarse, window))
+    elif source.coarse is not None:
+        flux = source.coarse.read(job.store, window, job.tiling.space, dtype)
+        dual.set_flux(flux if job.weights is None else energy.project(flux))
     elif source.flux is not None:
         dual.warm = (p, y)
     return dual
+
+
+def _correction(job: Job, coarse: Coarse, window: Window) -> np.ndarray:
+    """The correction in a window, refined by iterations on the grids between it and the image."""
+    tiling, dtype, counts = job.tiling, job.picture.dtype, job.pieces[0].refining
+    levels = len(counts)
+    windows, spaces, grids = [window], [tiling.space], [job.energy]
+    for _ in range(levels):
+        grids.append(replace(grids[-1], spacing=doubled(grids[-1], spaces[-1])))
+        windows.append(tuple(slice(w.start // 2, -(-w.stop // 2)) for w in windows[-1]))
+        spaces.append(tuple(-(-n // 2) for n in spaces[-1]))
+    left = replace(coarse, levels=coarse.levels - levels)
+    change = left.read(job.store, windows[-1], spaces[-1], dtype)
+    below = []
+    if levels:
+        axes = 1 if job.energy.isotropic else len(window)
+        parts = read_blocks(job.store, job.source.blocks, tiling, windows[1], job.picture, axes)
+        below.append(parts)
+        for _ in range(levels - 1):
+            below.append(halved(*below[-1]))
+
+    def solver(f: np.ndarray, energy: TotalVariation) -> CompiledDual:
+        return CompiledDual(f, energy, job.num_threads)
+
+    for level in range(levels, 0, -1):
+        parts = below[level - 1]
+        change = refined(parts, grids[level], job.pieces[0].tau, solver, change, counts[level - 1])
+        shape = (w.stop - w.start for w in windows[level - 1])
+        change = prolong(change, (job.picture.channels, *shape))
+    return change
+
+
+def read_blocks(
+    store: Workspace, name: str, tiling: Tiling, window: Window, picture: Picture, axes: int
+) -> Blocks:
+    """What tiles have kept for a correction, in a window of the grid that is halved once."""
+    channels, ndim = picture.channels, len(window)
+    lead = (channels * (1 + ndim) + axes,)
+    found = read(store, name, tiling.halved(1), window, lead, picture.dtype)
+    mean, flux, room = np.split(found, (channels, channels * (1 + ndim)))
+    return mean, flux.reshape(ndim, channels, *mean.shape[1:]), room
 
 
 def read_weights(weights: Picture, window: Window) -> np.ndarray:
