@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -182,10 +183,11 @@ class TiledDual:
 def refining_of(levels: int, halo: int) -> tuple[int, ...]:
     """How often tiles iterate on the grids between that of a correction and the image.
 
-    On as many as possible, and such that the halo suffices for the iterations after the correction.
+    On as many as possible, and if possible so that the halo suffices for the iterations of a step
+    after the correction, and not only for those that smooth it.
     """
-    for count in range(levels - 1, 0, -1):
-        most = (halo - _AFTER) // (2 ** (count + 1) - 2) - 2
+    for count, after in product(range(levels - 1, 0, -1), (_AFTER, SMOOTHING + 2)):
+        most = (halo - after) // (2 ** (count + 1) - 2) - 2
         if most >= _FEWEST:
             return (min(most, _ENOUGH),) * count
     return ()

@@ -160,7 +160,10 @@ def run_job(job: Job) -> np.ndarray:
             if i == last and job.target.data is not None:  # a later piece may measure again
                 job.store.put(job.target.data, number, dual.image[cut])
     if job.target.flux not in (None, job.source.flux):
-        job.store.put(job.target.flux, number, np.stack([a[cut] for a in dual.warm]))
+        core = (c.stop - c.start for c in inner)
+        shape = (2, len(inner), picture.channels, *core)
+        parts = dual.warm_parts(cut)
+        job.store.put_parts(job.target.flux, number, shape, picture.dtype, parts)
     total = np.array(sums).reshape(-1, NUM_SUMS)
     job.store.put(job.journal, number, total)
     return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -154,13 +154,26 @@ class StripDual:
     def _gather(self, kind: int) -> np.ndarray:
         """Collect y (kind 0) or p (kind 1)."""
         self._finish()
-        order, channels = self._places, self._channels
-        out = np.empty((len(order), *self._shape), self._dtype)
-        for slot, component in zip(order, out, strict=True):
-            begin = self._slots(kind).start + slot * channels
-            slots = slice(begin, begin + channels)
-            self._collect(component, [strip.state[slots] for strip in self._strips])
+        out = np.empty((len(self._places), *self._shape), self._dtype)
+        for slot, component in zip(self._places, out, strict=True):
+            self._gather_slot(component, kind, slot)
         return out
+
+    def _gather_slot(self, out: np.ndarray, kind: int, slot: int) -> None:
+        begin = self._slots(kind).start + slot * self._channels
+        slots = slice(begin, begin + self._channels)
+        self._collect(out, [strip.state[slots] for strip in self._strips])
+
+    def warm_parts(self, cut: Any) -> Iterator[np.ndarray]:
+        """The components of `warm`, one after the other and cut, in the same memory each time."""
+        self._finish()
+        whole = np.empty(self._shape, self._dtype)
+        part = whole[cut].copy()
+        for kind in (1, 0):
+            for slot in self._places:
+                self._gather_slot(whole, kind, slot)
+                np.copyto(part, whole[cut])
+                yield part
 
     def _collect(self, out: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
         """Copy the strips' own rows of an array each into (channels, \\*space)."""
@@ -271,8 +284,11 @@ class CompiledDual(StripDual):
         run_together(_measure, items)
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
-        slots = np.zeros((self._axes, *self._shape), self._dtype)
-        slots[: flux.shape[0]] = _closed(flux)[::-1]
+        slots = np.empty((self._axes, *self._shape), self._dtype)
+        last = flux.shape[0] - 1
+        slots[: last + 1], slots[last + 1 :] = flux[::-1], 0
+        for axis in range(last + 1):  # the kernels require zeros at the last face
+            np.moveaxis(slots[last - axis], axis + 1, 0)[-1] = 0
         return slots
 
     @property
@@ -420,11 +436,3 @@ def _shares(work: int, most: int) -> list[tuple[float, float]]:
     """Equal stretches from 0 to 1: at most so many, of `_AT_ONCE` if that is enough."""
     count = min(-(-work // _AT_ONCE), most)
     return [(i / count, (i + 1) / count) for i in range(count)]
-
-
-def _closed(flux: np.ndarray) -> np.ndarray:
-    """The flux with zeros at the last face of each axis, which the kernels require."""
-    flux = flux.copy()
-    for a in range(flux.shape[0]):
-        np.moveaxis(flux[a], a + 1, 0)[-1] = 0
-    return flux
