@@ -188,16 +188,16 @@ class Passes:
             self.tiling.halved(coarser.levels).space,
         )
         axes = 1 if self.energy.isotropic else len(space)
-        leads = ((picture.channels,), (len(space), picture.channels), (axes,))
-        parts = tuple(np.empty((*lead, *space), picture.dtype) for lead in leads)
+        mean, room = (np.empty((n, *space), picture.dtype) for n in (picture.channels, axes))
+        parts = mean, np.empty((len(space), *mean.shape), picture.dtype), room
         for tile in self.tiling.tiles(0):
             own = tuple(slice(c.start // 2, -(-c.stop // 2)) for c in tile.core)
             found = read_blocks(self._store, self._blocks, self.tiling, own, picture, axes)
             for _ in range(levels - 1):
                 found = halved(*found)
-            cells = tuple(slice(c.start >> levels, -(-c.stop >> levels)) for c in tile.core)
+            at: Any = (..., *(slice(c.start >> levels, -(-c.stop >> levels)) for c in tile.core))
             for whole, part in zip(parts, found, strict=True):
-                whole[(..., *cells)] = part
+                whole[at] = part
 
         def solver(f: np.ndarray, energy: TotalVariation) -> CompiledDual:
             return CompiledDual(f, energy, coarser.num_threads)

@@ -151,8 +151,8 @@ def run_job(job: Job) -> np.ndarray:
             frame = picture.restored(dual.image[cut])
             job.store.put(job.frames[piece.keep], number, frame)
         if piece.blocks:
-            flux = dual.flux[cut]
-            parts = halved(dual.image[cut], flux, room_in(dual.energy, flux))
+            p = dual.flux[cut]
+            parts = halved(dual.image[cut], p, room_in(dual.energy, p))
             flat = [a.reshape(-1, *a.shape[-len(inner) :]) for a in parts]
             job.store.put(job.blocks, number, np.concatenate(flat))
         if piece.advance:
@@ -160,10 +160,10 @@ def run_job(job: Job) -> np.ndarray:
             if i == last and job.target.data is not None:  # a later piece may measure again
                 job.store.put(job.target.data, number, dual.image[cut])
     if job.target.flux not in (None, job.source.flux):
-        core = (c.stop - c.start for c in inner)
+        core = [c.stop - c.start for c in inner]
         shape = (2, len(inner), picture.channels, *core)
-        parts = dual.warm_parts(cut)
-        job.store.put_parts(job.target.flux, number, shape, picture.dtype, parts)
+        flux = dual.warm_parts(cut)
+        job.store.put_parts(job.target.flux, number, shape, picture.dtype, flux)
     total = np.array(sums).reshape(-1, NUM_SUMS)
     job.store.put(job.journal, number, total)
     return total
