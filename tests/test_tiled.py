@@ -3,6 +3,7 @@
 import math
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from steepest.convex.solve import Momentum
 from steepest.core.progress import Reporter
 from steepest.grid.coarsening import prolong
 from steepest.tiled.dual import TiledDual
-from steepest.tiled.passes import Passes, crew
+from steepest.tiled.passes import Coarser, Passes, crew
 from steepest.tiled.picture import check_picture
 from steepest.tiled.setup import check_memory
 from steepest.tiled.task import Coarse, Piece
@@ -86,6 +87,103 @@ def test_tiles_equal_one_piece_to_the_last_bit(shape, dtype, norm, channels, cou
     for total in totals:
         np.testing.assert_allclose(total, totals[-1], rtol=3e-6 if dtype == np.float32 else 1e-11)
     np.testing.assert_allclose(totals[-1][1], whole, rtol=1e-6)
+
+
+def corrected(folder, image, energy, size, levels, halo=100):
+    """Dual energies before and after a correction on tiles of this size, and the flux."""
+    tiling, whole = (
+        Tiling(image.shape, (size,) * image.ndim),
+        tuple(slice(0, n) for n in image.shape),
+    )
+    coarser = replace(energy, spacing=tuple(h * 2**levels for h in energy.steps))
+    folder.mkdir()
+    with crew(None, 2, 1, Reporter(None)) as team:
+        store, picture = Workspace(folder), check_picture(image, None)
+        passes = Passes(picture, energy, tiling, store, team, coarser=Coarser(levels, coarser, 1))
+        dual = TiledDual(passes, halo)
+        dual.set_step(2.0, 4 / 3)
+        dual.iterate(Momentum().factors(20)[0])
+        before = dual.measure().dual_energy
+        assert dual.correct(before)
+        after = dual.measure().dual_energy
+        lead = (2, image.ndim, 1)
+        flux = read(store, passes.flux, tiling, whole, lead, image.dtype)[0]
+    return before, after, flux
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("shape", "norm", "levels"),
+    [
+        ((150, 201), "isotropic", 1),
+        ((150, 201), "isotropic", 2),
+        ((201, 330), "anisotropic", 3),
+        ((70, 80, 90), "isotropic", 2),
+        ((700,), "isotropic", 3),
+    ],
+)
+def test_corrections_on_tiles_equal_those_in_one_piece(tmp_path, shape, norm, levels, dtype):
+    image = noisy(shape, dtype)
+    energy = TotalVariation(norm=norm).on(image[None], (1.0,) * len(shape))
+    one = CompiledDual(image[None].copy(), energy, 1)
+    one.set_step(2.0, 4 / 3)
+    one.iterate(Momentum().factors(20)[0])
+    start = one.measure().dual_energy
+    one.iterate(Momentum().factors(8)[0])
+    plain = one.measure().dual_energy
+    whole = corrected(tmp_path / "whole", image, energy, 1024, levels)
+    many = corrected(tmp_path / "many", image, energy, 64, levels)
+    assert np.array_equal(many[2], whole[2])
+    assert whole[0] == pytest.approx(start)
+    assert whole[1] < plain  # that of the iterations without a correction
+    if levels == 1:  # then all grids are those of the solver in memory
+        one = CompiledDual(image[None].copy(), energy, 1)
+        one.set_step(2.0, 4 / 3)
+        one.iterate(Momentum().factors(20)[0])
+        assert one.correct(one.measure().dual_energy)
+        assert np.array_equal(one.flux, whole[2])
+
+
+def test_correction_that_does_not_help_is_left_out(tmp_path, monkeypatch):
+    image = noisy((130, 140))
+    energy = TotalVariation().on(image[None], (1.0, 1.0))
+    one = CompiledDual(image[None].copy(), energy, 1)
+    one.set_step(2.0, 4 / 3)
+    one.iterate(Momentum().factors(20)[0])
+    one.restart()
+    one.iterate(Momentum().factors(8)[0])
+    rng = np.random.default_rng(0)
+
+    def nonsense(parts, *more):
+        return rng.normal(size=parts[1].shape).astype(np.float32)
+
+    monkeypatch.setattr("steepest.tiled.passes.coarse_change", nonsense)
+    _, _, flux = corrected(tmp_path / "many", image, energy, 64, 1)
+    assert np.array_equal(flux, one.flux)
+
+
+def test_late_times_are_certified_and_take_few_iterations(tmp_path):
+    image = noisy((300, 310), np.float32)
+    one = steepest.tv_flow(image, [0.5, 3.0])
+    options = dict(memory="30MB", halo=64, num_workers=1)
+    many = tiled.tv_flow(image, [0.5, 3.0], **options)
+    assert many.converged
+    assert many.iterations < 1.5 * one.iterations
+    distance = np.linalg.norm((many.images - one.images).reshape(2, -1), axis=1)
+    assert np.all(distance <= many.error_bound + one.error_bound)
+    late = []
+
+    def stop(step):  # amid looks, corrections and the passes that apply them
+        late.append(step.stage)
+        return len(set(late)) > 8 and len(late) % 7 == 0
+
+    for _ in range(3):
+        late.clear()
+        stopped = tiled.tv_flow(image, [0.5, 3.0], work=tmp_path / "w", on_step=stop, **options)
+        assert stopped.status is Status.STOPPED
+    rest = tiled.tv_flow(image, [0.5, 3.0], work=tmp_path / "w", **options)
+    assert np.array_equal(rest.images, many.images)
+    assert rest.gap.tolist() == many.gap.tolist()
 
 
 def test_certificate_on_tiles_equals_that_in_one_piece(tmp_path):

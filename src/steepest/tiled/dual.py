@@ -6,23 +6,27 @@ momentum, and when the gap is measured.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from ..convex.certificate import StepTerms
+from ..convex.compiled.dual import SMOOTHING
 from ..convex.compiled.kernels_measure import MOST_COMPONENTS, WIDEST
 from ..convex.compiled.terms import exact_terms, single_terms
 from ..convex.dual import NO_PAUSE
+from ..convex.solve import Momentum
 from .passes import Passes
 from .task import Piece, halo_of
 
 Terms = list[StepTerms]
 Accepts = Callable[[Terms], bool]
 _SAFE = {"float32": 1 - 1e-6, "float64": 1 - 1e-15}  # a projected flux times this is feasible
+_AFTER = 52  # pixels that the iterations after a correction reach
+_FEWEST, _ENOUGH = 8, 30  # iterations on each grid; measured: more do not pay off
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -34,7 +38,7 @@ class TiledDual:
 
     patience = 400
     pause = NO_PAUSE
-    correction_cost = math.inf
+    correction_cost = 100.0
     chunk = 24
 
     def __init__(
@@ -50,6 +54,8 @@ class TiledDual:
         self._safe = _SAFE[picture.dtype.name]
         self._pending: list[Piece] = []
         self._restart = False
+        self._uncorrected: float | None = None  # dual energy before a correction, to be improved
+        self._known = False  # whether the last pass has stored what a correction needs
         self.tau = self._relaxation = 1.0
 
     def set_step(self, tau: float, relaxation: float = 1.0) -> None:
@@ -77,18 +83,34 @@ class TiledDual:
         self._restart = False
 
     def correct(self, energy: float) -> bool:
-        """There are no corrections."""
-        del energy
-        return False
+        """Correct the flux, just measured, on coarser grids, and reset the momentum.
+
+        The next pass does that; it also finds out whether the dual ``energy`` falls, and otherwise
+        is done again with half of the correction, and without.
+        """
+        if self._passes.coarser is None:
+            return False
+        if not self._known:
+            self._do([(Piece(self.tau, self._relaxation, blocks=True),)])
+        self._passes.correct(self.tau)
+        self._uncorrected = energy
+        refining = refining_of(self._passes.coarser.levels, self._halo)
+        self._collect(tuple(Momentum().factors(SMOOTHING)[0]), measure=True, refining=refining)
+        return True
 
     def measure(self) -> StepTerms:
         """Do what was collected, and evaluate gap and certificate."""
         nothing = Piece(self.tau, self._relaxation)
         *before, last = self._pending or [nothing]
-        if last.advance:  # what is measured is the next step
+        if last.advance or last.measure:  # what is measured is the next step
             before, last = [*before, last], nothing
-        self._pending = before
-        return self.measured((replace(last, measure=True, keep=self._keep),))[0]
+        self._pending, look = before, not last.betas
+        last = replace(
+            last, measure=True, keep=self._keep, blocks=look and self._passes.coarser is not None
+        )
+        found = self.measured((last,))[0]
+        self._known = look
+        return found
 
     def measured(self, pieces: tuple[Piece, ...], accepts: Accepts | None = None) -> Terms:
         """Do what was collected and then ``pieces``; return the terms of every measurement.
@@ -103,17 +125,36 @@ class TiledDual:
         self._pending = list(last)
         found = self._measured((*last, *pieces))
         if accepts is None or accepts(found):
-            self._passes.commit()
+            self._commit()
             self._pending = []
         return found
+
+    def _commit(self) -> None:
+        self._passes.commit()
+        self._uncorrected, self._known = None, False
 
     @property
     def _feasible(self) -> float | None:
         return None if self._single else self._safe
 
     def _measured(self, pieces: tuple[Piece, ...]) -> Terms:
+        """Do a pass. If it begins with a correction, its first measurement is of that."""
+        found = self._evaluated(pieces)
+        if self._uncorrected is None:
+            return found
+        for share in (0.5, 0.0):
+            if found[0].dual_energy < self._uncorrected:
+                break
+            self._passes.share_correction(share)
+            found = self._evaluated(pieces)
+        return found[1:]
+
+    def _evaluated(self, pieces: tuple[Piece, ...]) -> Terms:
         energy, shape = self._passes.energy, self._shape
         steps = [piece.tau for piece in pieces if piece.measure]
+        if not steps:
+            self._passes.run(pieces, self._feasible)
+            return []
         if self._single:
             total = self._passes.run(pieces, None)
             found = [
@@ -137,8 +178,21 @@ class TiledDual:
     def _do(self, groups: Sequence[tuple[Piece, ...]]) -> None:
         for group in groups:
             if group:
-                self._passes.run(group, self._feasible)
-                self._passes.commit()
+                self._measured(group)
+                self._commit()
+
+
+def refining_of(levels: int, halo: int) -> tuple[int, ...]:
+    """How often tiles iterate on the grids between that of a correction and the image.
+
+    On as many as possible, and if possible so that the halo suffices for the iterations of a step
+    after the correction, and not only for those that smooth it.
+    """
+    for count, after in product(range(levels - 1, 0, -1), (_AFTER, SMOOTHING + 2)):
+        most = (halo - after) // (2 ** (count + 1) - 2) - 2
+        if most >= _FEWEST:
+            return (min(most, _ENOUGH),) * count
+    return ()
 
 
 def packed(pieces: Sequence[Piece], halo: int) -> list[tuple[Piece, ...]]:

@@ -26,6 +26,8 @@ from .plan import count_iterations, pieces_of
 from .setup import PER_STEP, Facts, Setup
 from .task import Piece, halo_of
 
+_LONG = 40  # iterations; longer steps begin with a correction
+
 
 @takes_options_of(Setup)
 def tv_flow(
@@ -195,9 +197,15 @@ class March:
         momentum, first = Momentum(), 0
         while first < len(taus):
             last = first + 1
-            while last < len(taus) and _reach(counts[first : last + 1]) <= halo:
+            short_enough = counts[first] <= _LONG
+            while (
+                short_enough
+                and last < len(taus)
+                and counts[last] <= _LONG
+                and _reach(counts[first : last + 1]) <= halo
+            ):
                 last += 1
-            if _reach(counts[first:last]) > halo:
+            if not short_enough or _reach(counts[first:last]) > halo:
                 momentum = self._long_step(dual, taus[first], goals[first], momentum, counts[first])
                 dual.advance(keep[first])
                 first += 1
@@ -230,8 +238,9 @@ class March:
     def _long_step(
         self, dual: TiledDual, tau: float, goal: Goal, momentum: Momentum, count: int
     ) -> Momentum:
-        """A step that needs several passes."""
-        start = Momentum(min(momentum.t, float(count)), count, momentum.relaxation)
+        """A step that needs corrections, or several passes."""
+        expected = max(count, 4 * dual.chunk + 1)  # which is measured before it begins
+        start = Momentum(min(momentum.t, float(count)), expected, momentum.relaxation)
         outcome = solve(dual, tau, goal, start)
         self._add(goal, outcome.terms, outcome.iterations)
         return outcome.momentum

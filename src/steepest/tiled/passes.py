@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ..convex.compiled.dual import CompiledDual
+from ..convex.compiled.multilevel import coarse_change, halved
 from ..convex.total_variation import TotalVariation
 from ..core.progress import Progress, Reporter, asks_to_stop
 from .picture import Picture
-from .task import Coarse, Job, Piece, State, halo_of, run_job
+from .task import Coarse, Job, Piece, State, halo_of, read_blocks, run_job
 from .windows import Tiling
 from .workspace import Workspace
 
@@ -88,6 +90,15 @@ def journaled(
     return [rows[number] for number in range(total)]
 
 
+@dataclass(frozen=True)
+class Coarser:
+    """The grid of corrections: halved ``levels`` times, with the energy of the image there."""
+
+    levels: int
+    energy: TotalVariation
+    num_threads: int | None = None
+
+
 class Passes:
     """The state of an image on tiles, and passes over it.
 
@@ -104,8 +115,10 @@ class Passes:
         team: Crew,
         coarse: Coarse | None = None,
         weights: Picture | None = None,
+        coarser: Coarser | None = None,
     ) -> None:
         self.picture, self.energy, self.tiling = picture, energy, tiling
+        self.coarser = coarser
         self.weights = weights
         self.num_passes = 0
         self.frames: dict[int, str] = {}  # the names under which images were stored last
@@ -118,12 +131,17 @@ class Passes:
         The state is the same as before until `commit` is called.
         """
         self._drop(self._next, self._state)
+        if self._blocks != self._state.blocks:
+            self._store.drop(self._blocks)
         self.num_passes += 1
         journal, halo = f"sums-{self.num_passes}", halo_of(pieces)
+        block = 2 ** len(pieces[0].refining)  # windows of coarser grids begin where blocks do
         # names are never used again: a worker that was given up for dead may still write
         advance = any(piece.advance for piece in pieces)
         data = f"data-{self.num_passes}" if advance else self._state.data
-        self._next = State(data, f"flux-{self.num_passes}")
+        moves = any(piece.betas or piece.restart for piece in pieces)
+        same = self._state.flux is not None and self._state.coarse is None and not moves
+        self._next = State(data, self._state.flux if same else f"flux-{self.num_passes}")
         frames = {
             piece.keep: f"frame-{piece.keep}-{self.num_passes}"
             for piece in pieces
@@ -132,9 +150,10 @@ class Passes:
         jobs = (
             Job(
                 tile, self.tiling, self.picture, self.weights, self.energy, pieces, self._store,
-                self._state, self._next, journal, frames, feasible, self._crew.num_threads,
+                self._state, self._next, journal, frames, self._blocks, feasible,
+                self._crew.num_threads,
             )
-            for tile in self.tiling.tiles(halo)
+            for tile in self.tiling.tiles(-(-halo // block) * block)
         )  # fmt: skip
         rows = journaled(
             self._crew, self._store, journal, run_job, jobs, len(self.tiling),
@@ -148,6 +167,47 @@ class Passes:
         total[:, :1] = every[:, :, :1].max(0)
         return total
 
+    def correct(self, tau: float) -> None:
+        """Let the next pass begin with a correction. The last one has stored what it needs."""
+        assert self.coarser is not None
+        levels, name = self.coarser.levels, f"change-{self.num_passes}"
+        if self._store.get(name, 0) is None:
+            self._store.put(name, 0, self._change(self.coarser, tau))
+        self._state = replace(
+            self._state, coarse=Coarse(name, levels), share=1.0, blocks=self._blocks
+        )
+
+    def share_correction(self, share: float) -> None:
+        """Let the next pass begin with this share of the correction."""
+        self._state = replace(self._state, share=share)
+
+    def _change(self, coarser: Coarser, tau: float) -> np.ndarray:
+        levels, picture, space = (
+            coarser.levels,
+            self.picture,
+            self.tiling.halved(coarser.levels).space,
+        )
+        axes = 1 if self.energy.isotropic else len(space)
+        mean, room = (np.empty((n, *space), picture.dtype) for n in (picture.channels, axes))
+        parts = mean, np.empty((len(space), *mean.shape), picture.dtype), room
+        for tile in self.tiling.tiles(0):
+            own = tuple(slice(c.start // 2, -(-c.stop // 2)) for c in tile.core)
+            found = read_blocks(self._store, self._blocks, self.tiling, own, picture, axes)
+            for _ in range(levels - 1):
+                found = halved(*found)
+            at: Any = (..., *(slice(c.start >> levels, -(-c.stop >> levels)) for c in tile.core))
+            for whole, part in zip(parts, found, strict=True):
+                whole[at] = part
+
+        def solver(f: np.ndarray, energy: TotalVariation) -> CompiledDual:
+            return CompiledDual(f, energy, coarser.num_threads)
+
+        return coarse_change(parts, coarser.energy, tau, solver)
+
+    @property
+    def _blocks(self) -> str:
+        return f"blocks-{self.num_passes}"
+
     @property
     def flux(self) -> str | None:
         """The name under which the last pass has put the flux."""
@@ -156,6 +216,10 @@ class Passes:
     def commit(self) -> None:
         """Make the result of the last pass the state."""
         self._drop(self._state, self._next)
+        change = self._state.coarse
+        if change is not None and self._state.flux is not None:
+            self._store.put(change.name, 0, np.zeros(0))  # done: not to be found again
+            self._store.drop(self._state.blocks)
         self._state = self._next
 
     def _drop(self, old: State, kept: State) -> None:

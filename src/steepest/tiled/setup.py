@@ -24,7 +24,7 @@ from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
 from ..core.threads import resolve_num_threads
 from ..flows.problem import scale_of
-from .passes import Passes, Stopped, crew
+from .passes import Coarser, Passes, Stopped, crew
 from .picture import Kept, Picture, check_picture, deliver, folder_of, stored
 from .task import Coarse, Survey, run_survey
 from .windows import (
@@ -210,9 +210,14 @@ class Setup:
 
     def passes(self, coarse: Coarse | None = None) -> Passes:
         """Passes over the image."""
+        coarser = None
+        if self.weights is None and self.energy.huber == 0 and max(self.tiling.space) >= 64:
+            levels = self.coarse_levels("correction", 2)
+            coarser = Coarser(levels, self.coarse_energy(levels), self._solvers)
         return Passes(
-            self.picture, self.energy, self.tiling, self.workspace, self.crew, coarse, self.weights
-        )
+            self.picture, self.energy, self.tiling, self.workspace, self.crew, coarse,
+            self.weights, coarser,
+        )  # fmt: skip
 
     def deliver(self, out: Any, passes: Passes) -> None:
         """Write the frames into ``out``: the frame of number k into ``out[k]``, or the only one."""
@@ -289,17 +294,20 @@ class Setup:
             )
         return facts, means, scale
 
-    def coarse_levels(self) -> int:
-        """How often the grid is halved until there is memory to solve on it."""
+    def coarse_levels(self, name: str = "levels", fields: int = 1) -> int:
+        """How often the grid is halved until there is memory to solve on it.
+
+        ``fields`` is the memory that is needed, relative to that of the solver.
+        """
         levels, shape = 1, self.tiling.space
         most = share_of(self.budget) / bytes_per_value(len(shape), self.picture.dtype.itemsize)
         while 2**levels < align_of(shape):
             shape = tuple(-(-n // 2) for n in shape)
-            pixels = math.prod(shape) * self.picture.channels
+            pixels = math.prod(shape) * self.picture.channels * fields
             if pixels <= most or max(shape) == 1:
                 break
             levels += 1
-        return int(self.workspace.once("levels", np.array(levels)))
+        return int(self.workspace.once(name, np.array(levels)))
 
     def coarse_energy(self, levels: int) -> TotalVariation:
         """The energy of the image averaged over blocks of ``2**levels`` pixels."""

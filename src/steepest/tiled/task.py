@@ -14,6 +14,7 @@ import numpy as np
 
 from ..convex.compiled.dual import CompiledDual
 from ..convex.compiled.kernels_measure import NUM_SUMS
+from ..convex.compiled.multilevel import Blocks, doubled, halved, refined, room_in
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
@@ -28,7 +29,9 @@ class Piece:
 
     ``restart`` resets the momentum before them. After them, ``measure`` evaluates the sums of the
     certificate, ``keep`` is the number of the frame in which the image is stored, and ``advance``
-    makes the image the data of the next step.
+    makes the image the data of the next step. ``blocks`` stores what a correction needs to know.
+    Before the first piece of a pass, tiles refine a correction by ``refining`` iterations on each
+    grid between that of the correction and the image, the finest first.
     """
 
     tau: float
@@ -38,11 +41,14 @@ class Piece:
     measure: bool = False
     keep: int | None = None
     advance: bool = False
+    blocks: bool = False
+    refining: tuple[int, ...] = ()
 
     @property
     def reach(self) -> int:
         """How many pixels further this piece reaches."""
-        return len(self.betas) + self.advance
+        own = sum(2**level * (count + 2) for level, count in enumerate(self.refining, 1))
+        return len(self.betas) + self.advance + own
 
 
 def halo_of(pieces: tuple[Piece, ...]) -> int:
@@ -89,19 +95,23 @@ class Coarse:
 class State:
     """The names under which data and flux are kept in the workspace.
 
-    Without ``data`` it is the picture. Without ``flux`` that is ``coarse``, or zero.
+    Without ``data`` it is the picture. Without ``flux`` that is zero. ``share`` times ``coarse`` is
+    added, and then there is no momentum. Tiles may refine it, from what is kept as ``blocks``.
     """
 
     data: str | None = None
     flux: str | None = None
     coarse: Coarse | None = None
+    share: float = 1.0
+    blocks: str = ""
 
 
 @dataclass(frozen=True)
 class Job:
     """One tile of one pass.
 
-    The sums are put under the name ``journal``, and stored images under the names ``frames``.
+    The sums are put under the name ``journal``, stored images under the names ``frames``, and what
+    a correction needs to know under the name ``blocks``.
     """
 
     tile: Tile
@@ -115,6 +125,7 @@ class Job:
     target: State
     journal: str
     frames: dict[int, str]
+    blocks: str
     feasible: float | None
     num_threads: int
 
@@ -132,19 +143,27 @@ def run_job(job: Job) -> np.ndarray:
         if piece.restart:
             dual.restart()
         dual.iterate(piece.betas)
-        if piece.measure or piece.advance or piece.keep is not None:
+        if piece.measure or piece.advance or piece.blocks or piece.keep is not None:
             found = dual.sums_within(within, job.feasible)
             if piece.measure:
                 sums.append(found)
         if piece.keep is not None:
             frame = picture.restored(dual.image[cut])
             job.store.put(job.frames[piece.keep], number, frame)
+        if piece.blocks:
+            p = dual.flux[cut]
+            parts = halved(dual.image[cut], p, room_in(dual.energy, p))
+            flat = [a.reshape(-1, *a.shape[-len(inner) :]) for a in parts]
+            job.store.put(job.blocks, number, np.concatenate(flat))
         if piece.advance:
             dual.advance()
             if i == last and job.target.data is not None:  # a later piece may measure again
                 job.store.put(job.target.data, number, dual.image[cut])
-    if job.target.flux is not None:
-        job.store.put(job.target.flux, number, np.stack([a[cut] for a in dual.warm]))
+    if job.target.flux not in (None, job.source.flux):
+        core = [c.stop - c.start for c in inner]
+        shape = (2, len(inner), picture.channels, *core)
+        flux = dual.warm_parts(cut)
+        job.store.put_parts(job.target.flux, number, shape, picture.dtype, flux)
     total = np.array(sums).reshape(-1, NUM_SUMS)
     job.store.put(job.journal, number, total)
     return total
@@ -165,11 +184,55 @@ def _resumed(job: Job, window: Window) -> CompiledDual:
     if source.flux is not None:
         lead = (2, len(window), channels)
         p, y = read(job.store, source.flux, job.tiling, window, lead, dtype)
-        dual.warm = (p, y)
+    if source.flux is not None and source.coarse is not None:
+        dual.set_flux(p + dtype.type(source.share) * _correction(job, source.coarse, window))
     elif source.coarse is not None:
         flux = source.coarse.read(job.store, window, job.tiling.space, dtype)
         dual.set_flux(flux if job.weights is None else energy.project(flux))
+    elif source.flux is not None:
+        dual.warm = (p, y)
     return dual
+
+
+def _correction(job: Job, coarse: Coarse, window: Window) -> np.ndarray:
+    """The correction in a window, refined by iterations on the grids between it and the image."""
+    tiling, dtype, counts = job.tiling, job.picture.dtype, job.pieces[0].refining
+    levels = len(counts)
+    windows, spaces, grids = [window], [tiling.space], [job.energy]
+    for _ in range(levels):
+        grids.append(replace(grids[-1], spacing=doubled(grids[-1], spaces[-1])))
+        windows.append(tuple(slice(w.start // 2, -(-w.stop // 2)) for w in windows[-1]))
+        spaces.append(tuple(-(-n // 2) for n in spaces[-1]))
+    left = replace(coarse, levels=coarse.levels - levels)
+    change = left.read(job.store, windows[-1], spaces[-1], dtype)
+    below = []
+    if levels:
+        axes = 1 if job.energy.isotropic else len(window)
+        parts = read_blocks(job.store, job.source.blocks, tiling, windows[1], job.picture, axes)
+        below.append(parts)
+        for _ in range(levels - 1):
+            below.append(halved(*below[-1]))
+
+    def solver(f: np.ndarray, energy: TotalVariation) -> CompiledDual:
+        return CompiledDual(f, energy, job.num_threads)
+
+    for level in range(levels, 0, -1):
+        parts = below[level - 1]
+        change = refined(parts, grids[level], job.pieces[0].tau, solver, change, counts[level - 1])
+        shape = (w.stop - w.start for w in windows[level - 1])
+        change = prolong(change, (job.picture.channels, *shape))
+    return change
+
+
+def read_blocks(
+    store: Workspace, name: str, tiling: Tiling, window: Window, picture: Picture, axes: int
+) -> Blocks:
+    """What tiles have kept for a correction, in a window of the grid that is halved once."""
+    channels, ndim = picture.channels, len(window)
+    lead = (channels * (1 + ndim) + axes,)
+    found = read(store, name, tiling.halved(1), window, lead, picture.dtype)
+    mean, flux, room = np.split(found, (channels, channels * (1 + ndim)))
+    return mean, flux.reshape(ndim, channels, *mean.shape[1:]), room
 
 
 def read_weights(weights: Picture, window: Window) -> np.ndarray:

@@ -42,6 +42,13 @@ class Tiling:
     def __len__(self) -> int:
         return math.prod(-(-n // m) for n, m in zip(self.space, self.size, strict=True))
 
+    def halved(self, levels: int) -> Tiling:
+        """The same tiles of a grid that is halved so often."""
+        block = 2**levels
+        return Tiling(
+            tuple(-(-n // block) for n in self.space), tuple(m // block for m in self.size)
+        )
+
     def number(self, place: Sequence[int]) -> int:
         """The number of the tile at this place in the grid of tiles."""
         number = 0

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import product
@@ -40,12 +40,21 @@ class Workspace:
 
     def put(self, name: str, number: int, array: np.ndarray) -> None:
         """Write an array, then give it its name."""
+        self.put_parts(name, number, array.shape, array.dtype, [array])
+
+    def put_parts(
+        self, name: str, number: int, shape: Sequence[int], dtype: Any, parts: Iterable[np.ndarray]
+    ) -> None:
+        """Write an array of which parts come one after the other, then give it its name."""
         path = self._path(name, number)
         path.parent.mkdir(exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.save(file, array, allow_pickle=False)
+                header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (*shape,)}
+                np.lib.format.write_array_header_1_0(file, header)
+                for part in parts:
+                    file.write(np.ascontiguousarray(part).data)
             os.replace(temporary, path)
         except BaseException:  # such as a full disk
             with suppress(OSError):

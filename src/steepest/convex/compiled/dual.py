@@ -25,7 +25,7 @@ _SWEEPS = 6  # iterations per wavefront: enough to amortise a load, few enough t
 _VOLUME_SWEEPS = 2  # the same for volumes, whose planes are large
 _MOST = 12  # iterations of a small image in one call, before halos are exchanged
 _MANAGED = 12_000  # values at which managing a correction takes as long as its iterations
-_SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
+SMOOTHING = 8  # iterations after a correction, which mend what it broke locally
 _KEYS = count(1)
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -117,8 +117,11 @@ class CompiledDual(StripDual):
         run_together(_measure, items)
 
     def _to_slots(self, flux: np.ndarray) -> np.ndarray:
-        slots = np.zeros((self._axes, *self._shape), self._dtype)
-        slots[: flux.shape[0]] = _closed(flux)[::-1]
+        slots = np.empty((self._axes, *self._shape), self._dtype)
+        last = flux.shape[0] - 1
+        slots[: last + 1], slots[last + 1 :] = flux[::-1], 0
+        for axis in range(last + 1):  # the kernels require zeros at the last face
+            np.moveaxis(slots[last - axis], axis + 1, 0)[-1] = 0
         return slots
 
     @property
@@ -244,7 +247,7 @@ class CompiledDual(StripDual):
             return False
         for share in (1.0, 0.5):
             self.set_flux(flux + self._dtype(share) * change)
-            self.iterate(Momentum().factors(_SMOOTHING)[0])  # the first one projects to the ball
+            self.iterate(Momentum().factors(SMOOTHING)[0])  # the first one projects to the ball
             if self.measure().dual_energy < energy:
                 return True
         self.warm = (flux, standing)
@@ -257,11 +260,3 @@ def _work(arguments: tuple[Any, ...], *team: Any) -> None:
 
 def _measure(arguments: tuple[Any, ...], *team: Any) -> None:
     measure(*arguments, *team)
-
-
-def _closed(flux: np.ndarray) -> np.ndarray:
-    """The flux with zeros at the last face of each axis, which the kernels require."""
-    flux = flux.copy()
-    for a in range(flux.shape[0]):
-        np.moveaxis(flux[a], a + 1, 0)[-1] = 0
-    return flux

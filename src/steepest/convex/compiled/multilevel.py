@@ -11,7 +11,7 @@ weights are ``|c| + min(w - |p|)``. Corrections matter at late times, when large
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +25,7 @@ _SMALLEST = 16  # pixels along the longest axis of the coarsest grid
 _SWEEPS = 80  # iterations on each coarse level; measured: more do not pay off
 _CORRECTION_SWEEPS = 100
 
+Blocks = tuple[np.ndarray, np.ndarray, np.ndarray]  # mean image, mean flux, smallest room
 Solver = Callable[[np.ndarray, TotalVariation], Dual]  # how to solve on a coarser grid
 
 
@@ -40,7 +41,7 @@ def coarse_flux(
     coarse, weights = average(f), energy.weights
     if weights is not None:
         weights = average(weights[None])[0]
-    coarse_energy = replace(energy, spacing=_doubled(energy, f), weights=weights)
+    coarse_energy = replace(energy, spacing=doubled(energy, f.shape[1:]), weights=weights)
     dual = solver(coarse, coarse_energy)
     start = coarse_flux(coarse, coarse_energy, strength, solver)
     if start is not None:
@@ -60,24 +61,58 @@ def correction(
     """
     if max(u.shape[1:]) < _SMALLEST or energy.huber > 0:
         return None
-    spacing, centre = _doubled(energy, u), restrict(p)
+    coarse = replace(energy, spacing=doubled(energy, u.shape[1:]))
+    return prolong(coarse_change(halved(u, p, room_in(energy, p)), coarse, tau, solver), u.shape)
+
+
+def room_in(energy: TotalVariation, p: np.ndarray) -> np.ndarray:
+    """How much p may grow within the ball, (1 or axes, \\*space)."""
     room = (1.0 if energy.weights is None else energy.weights) - energy.magnitude(p)
-    radius = energy.magnitude(centre) + np.maximum(smallest(room, u.ndim - 1), 0)
-    if not energy.isotropic:
-        radius = radius.max(0)
-    coarse = replace(energy, spacing=spacing, weights=np.ascontiguousarray(radius, np.float32))
-    mean = average(u)
-    data = mean + tau * coarse.adjoint(centre)
-    data -= data.mean(tuple(range(1, u.ndim)), keepdims=True)  # float32 then holds its contrast
-    dual = solver(data.astype(np.float32), coarse)
-    change = correction(mean, centre, coarse, tau, solver)
+    return np.reshape(room, (-1, *p.shape[2:]))
+
+
+def halved(mean: np.ndarray, flux: np.ndarray, room: np.ndarray) -> Blocks:
+    """Mean image, mean flux and smallest room on the next coarser grid."""
+    return average(mean), restrict(flux), smallest(room, mean.ndim - 1)
+
+
+def coarse_change(parts: Blocks, energy: TotalVariation, tau: float, solver: Solver) -> np.ndarray:
+    """``Q - c`` on the grid of ``parts``, found on this grid and all coarser ones, in float32."""
+    mean, centre, room = parts
+    mean = mean - mean.mean(tuple(range(1, mean.ndim)), keepdims=True)
+    mean, centre, room = (np.asarray(a, np.float32) for a in (mean, centre, room))
+    change = None
+    if max(mean.shape[1:]) >= _SMALLEST:
+        coarse = replace(energy, spacing=doubled(energy, mean.shape[1:]))
+        below = halved(mean, centre, _radius(centre, room, energy) - energy.magnitude(centre))
+        change = prolong(coarse_change(below, coarse, tau, solver), mean.shape)
+    return refined((mean, centre, room), energy, tau, solver, change, _CORRECTION_SWEEPS)
+
+
+def refined(
+    parts: Blocks,
+    energy: TotalVariation,
+    tau: float,
+    solver: Solver,
+    change: np.ndarray | None,
+    sweeps: int,
+) -> np.ndarray:
+    """``Q - c`` after so many iterations, which begin with the ``change`` of the coarser grid."""
+    mean, centre, room = parts
+    weights = _radius(centre, room, energy)[0]
+    coarse = replace(energy, weights=np.ascontiguousarray(weights, mean.dtype))
+    dual = solver(mean + mean.dtype.type(tau) * coarse.adjoint(centre), coarse)
     dual.set_flux(centre if change is None else centre + change)
     dual.set_step(tau, RELAXATION)
-    dual.iterate(Momentum().factors(_CORRECTION_SWEEPS)[0])
-    return prolong(dual.flux - centre, u.shape)
+    dual.iterate(Momentum().factors(sweeps)[0])
+    return dual.flux - centre
 
 
-def _doubled(energy: TotalVariation, u: np.ndarray) -> tuple[float, ...]:
+def _radius(centre: np.ndarray, room: np.ndarray, energy: TotalVariation) -> np.ndarray:
+    """The radius (1, \\*space) of the ball of Q."""
+    return (energy.magnitude(centre) + np.maximum(room, 0)).max(0, keepdims=True)
+
+
+def doubled(energy: TotalVariation, space: Sequence[int]) -> tuple[float, ...]:
     """The spacing of the next coarser grid."""
-    pairs = zip(energy.steps, u.shape[1:], strict=True)
-    return tuple(h * (2 if n > 1 else 1) for h, n in pairs)
+    return tuple(h * (2 if n > 1 else 1) for h, n in zip(energy.steps, space, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,13 +123,26 @@ class StripDual(Dual):
     def _gather(self, kind: int) -> np.ndarray:
         """Collect y (kind 0) or p (kind 1)."""
         self._finish()
-        order, channels = self._places, self._channels
-        out = np.empty((len(order), *self._shape), self._dtype)
-        for slot, component in zip(order, out, strict=True):
-            begin = self._slots(kind).start + slot * channels
-            slots = slice(begin, begin + channels)
-            self._collect(component, [strip.state[slots] for strip in self._strips])
+        out = np.empty((len(self._places), *self._shape), self._dtype)
+        for slot, component in zip(self._places, out, strict=True):
+            self._gather_slot(component, kind, slot)
         return out
+
+    def _gather_slot(self, out: np.ndarray, kind: int, slot: int) -> None:
+        begin = self._slots(kind).start + slot * self._channels
+        slots = slice(begin, begin + self._channels)
+        self._collect(out, [strip.state[slots] for strip in self._strips])
+
+    def warm_parts(self, cut: Any) -> Iterator[np.ndarray]:
+        """The components of `warm`, one after the other and cut, in the same memory each time."""
+        self._finish()
+        whole = np.empty(self._shape, self._dtype)
+        part = whole[cut].copy()
+        for kind in (1, 0):
+            for slot in self._places:
+                self._gather_slot(whole, kind, slot)
+                np.copyto(part, whole[cut])
+                yield part
 
     def _collect(self, out: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
         """Copy the strips' own rows of an array each into (channels, \\*space)."""
