@@ -45,8 +45,9 @@ _REFUSED = (
     *("format", "float", "volume", "pages", "range", "accuracy", "max_steps", "strip", "sigma"),
     *("noise", "gain", "read_noise", "offset", "method", "network", "channel_axis", "recursive"),
     *("objects", "overlay", "areas", "background", "pixel_size", "threshold"),
+    *("cycles", "tonal", "reconstruction"),
 )
-_DEFAULTS = (None, False, "solve", "gaussian", "auto", "diffusion")
+_DEFAULTS = (None, False, "solve", "gaussian", "auto", "diffusion", "echo")
 _OWN = ("memory", "work", "workers", "scheduler")
 
 
@@ -107,7 +108,7 @@ def run_tiled(
     solve: Solve,
     report: Report,
     *,
-    kind: Literal["image", "bands", "labels"] = "image",
+    kind: Literal["image", "bands", "labels", "mask"] = "image",
     certify: Certify | None = None,
     proves: str = "certificate",
 ) -> int:
@@ -116,9 +117,10 @@ def run_tiled(
     ``solve(part, out, keywords)`` writes a result for each tag into ``out``, of shape
     (tags, \\*part.shape), and returns the object with the certificate. ``report`` adds lines, and
     may return further attributes for the stores. ``kind`` says what the results are: images like
-    the input, bands (floats, which can be the channels of one store), or labels (uint8 numbers that
-    must not be averaged). ``certify(results, seconds)`` is for results without ``psnr_bound``, and
-    ``proves`` names what it returns.
+    the input, bands (floats, which can be the channels of one store), labels (uint8 numbers that
+    must not be averaged), or masks (labels that all channels share).
+    ``certify(results, seconds)`` is for results without ``psnr_bound``, and ``proves`` names what
+    it returns.
     """
     sources, several = list(dict.fromkeys(arguments.images)), len(set(arguments.images)) > 1
     targets = {name: _targets(name, arguments, tags, several, kind) for name in sources}
@@ -139,9 +141,11 @@ def run_tiled(
             keywords.update(stack.enter_context(_crew(arguments)))
             together_in = len(tags) if len(targets[source]) < len(tags) else 0
             like = _for_bands(image, tags, together_in) if kind == "bands" else image
+            like = _without_channels(image) if kind == "mask" else like
+            plain = kind in ("labels", "mask")
             outputs = [
                 stack.enter_context(
-                    create_store(path, like, overwrite=arguments.overwrite, labels=kind == "labels")
+                    create_store(path, like, overwrite=arguments.overwrite, labels=plain)
                 )
                 for path in targets[source]
             ]
@@ -160,7 +164,7 @@ def run_tiled(
                         Part(outputs[0].array, _at_channel(k, fixed, image, like))
                         for k in range(together_in)
                     ]
-                    or [Part(output.array, fixed) for output in outputs]
+                    or [Part(output.array, _within(fixed, image, like)) for output in outputs]
                 )
                 with progress(label, enabled=not arguments.quiet) as on_step:
                     keywords.update(on_step=on_step, work=Path(folder) / name)
@@ -253,6 +257,31 @@ def _at_channel(
     """Where channel k of an item is in the store of all bands."""
     places = {**dict(zip(image.axes, fixed, strict=True)), "c": k}
     return tuple(places[axis] for axis in like.axes)
+
+
+def _within(
+    fixed: tuple[int | None, ...], image: StoredImage, like: StoredImage
+) -> tuple[int | None, ...]:
+    """Where an item is in a store with some of the axes of the image."""
+    places = dict(zip(image.axes, fixed, strict=True))
+    return tuple(places.get(axis) for axis in like.axes)
+
+
+def _without_channels(image: StoredImage) -> StoredImage:
+    """What stores of masks are like: the image without its axis of channels."""
+    kept = [k for k, axis in enumerate(image.axes) if axis != "c"]
+
+    def of(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(values[k] for k in kept)
+
+    chunks = getattr(image.array, "chunks", None)
+    array = SimpleNamespace(
+        shape=of(image.array.shape), dtype=np.dtype(np.uint8), chunks=chunks and of(chunks)
+    )
+    return replace(
+        image, array=array, axes="".join(of(image.axes)), scale=of(image.scale),
+        translation=of(image.translation), units=of(image.units), extra={},
+    )  # fmt: skip
 
 
 def _describe(record: Record, image: StoredImage) -> None:

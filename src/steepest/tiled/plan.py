@@ -21,7 +21,10 @@ _PATCH = {1: 8192, 2: 320, 3: 64}  # pixels along each axis of a patch
 
 
 def sample(
-    space: tuple[int, ...], read: Callable[[Window], np.ndarray], most: int = 8192
+    space: tuple[int, ...],
+    read: Callable[[Window], np.ndarray],
+    most: int = 8192,
+    patches: int = _PATCHES,
 ) -> np.ndarray:
     """A mosaic of patches, of at most ``most`` pixels per axis, from all over the grid.
 
@@ -29,7 +32,7 @@ def sample(
     """
     side, ndim = max(min(_PATCH[len(space)], most), 1), len(space)
     starts = [
-        sorted({int(x) for x in np.linspace(0, max(n - side, 0), _PATCHES if n > side else 1)})
+        sorted({int(x) for x in np.linspace(0, max(n - side, 0), patches if n > side else 1)})
         for n in space
     ]
 
