@@ -30,11 +30,13 @@ def one_by_one(
     batch_axis: int | None,
     channel_axis: int | None = None,
     work: str | Path | None = None,
+    floats: bool = False,
     **options: Any,
 ) -> Any:
     """``compute(item, out, ...)`` for each image of a batch and each separate channel.
 
-    Returns one result with the certificates together, as `steepest.flow` does for a batch.
+    A new ``out`` is floating point if ``floats``. Returns one result with the certificates
+    together, as `steepest.flow` does for a batch.
     """
     check_flag(coupled, "coupled")
     shape = tuple(getattr(image, "shape", ()))
@@ -60,7 +62,8 @@ def one_by_one(
             fixed[channel] = k
         part = _view(image, tuple(fixed))
         if out is None:
-            out = np.zeros((*lead, *shape), check_picture(part, own_axis).result_dtype)
+            picture = replace(check_picture(part, own_axis), floats=floats)
+            out = np.zeros((*lead, *shape), picture.result_dtype)
         if tuple(getattr(out, "shape", ())) != (*lead, *shape):
             raise InputError(f"out must have the shape {(*lead, *shape)}")
         own = None if work is None else Path(work) / f"item-{item}-{k}"

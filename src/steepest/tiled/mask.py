@@ -24,7 +24,7 @@ from .thinning import Scaled, put_mask, thinned
 from .windows import Window
 from .workspace import read
 
-_HALO = 64
+_HALO = 32
 _BYTES = 220, 60  # memory per pixel, and more per value
 _SHARED = ("memory", "executor", "num_workers", "num_threads")
 
@@ -97,7 +97,7 @@ def echo(
     reconstruction : array-like, optional
         Where the inpainted image is written, with shape and dtype of ``image``.
     **options
-        As in `denoise_tv` of this module, without ``weights`` and ``spacing``. ``halo`` is 64 by
+        As in `denoise_tv` of this module, without ``weights`` and ``spacing``. ``halo`` is 32 by
         default. ``data_range`` is the range that the PSNR refers to.
 
     Returns

@@ -17,8 +17,8 @@ from .windows import Tile, Tiling, Window
 from .workspace import Workspace, read
 
 _FIRST = 1.2  # pixels that the first pass is meant to leave, as a multiple of those wanted
-_SHARE = 0.3  # largest share of the pixels that a later pass is meant to remove
-_BEYOND = 1.1  # the last pass is meant to remove more than enough
+_BELOW = 0.85  # share of the excess pixels that begin below the next limit; more will get there
+_MOST = 0.3  # largest share of all pixels that do
 _NEAR = 1.002  # so near to the number wanted, pixels are dropped without another pass
 _PATCHES, _SIDE = 4, 160  # of the sample: patches along each axis, and their size
 
@@ -119,7 +119,7 @@ def thinned(setup: Setup, image: Scaled, count: int, seed: int, absolute: bool) 
         left = int(np.sum(rows))
         if left <= _NEAR * count:
             return name, passes
-        number = size - left + int(min(_SHARE * left, _BEYOND * (left - count)))
+        number = size - left + int(min(_MOST * left, _BELOW * (left - count)))
         source, floor, find = name, limit, partial(ranked, setup, name, number)
 
 
