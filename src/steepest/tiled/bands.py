@@ -41,6 +41,7 @@ from .task import read_weights
 from .windows import Window
 
 _WHOLE = np.array([0.0, np.inf])
+_PATCHES = 4  # of the sample, along each axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,12 +326,12 @@ def _edges(setup: Setup, nodes: np.ndarray, count: int, tol: float) -> np.ndarra
     """The edges of ``count`` bands, chosen from the spectrum of a sample of the image."""
     picture, weights = setup.picture, setup.weights
     held = 8 * picture.channels * (nodes.size + 4)  # bytes per pixel
-    side = int((setup.budget / 4 / held) ** (1 / len(picture.space)) / 2)
+    side = int((setup.budget / 4 / held) ** (1 / len(picture.space)) / _PATCHES)
     shares = None
     if weights is not None:
-        shares = sample(picture.space, lambda window: read_weights(weights, window), side)
+        shares = sample(picture.space, lambda window: read_weights(weights, window), side, _PATCHES)
     page = decompose_in_memory(
-        sample(picture.space, picture.read, side), num_bands=count, tol=tol, channel_axis=0,
+        sample(picture.space, picture.read, side, _PATCHES), num_bands=count, tol=tol, channel_axis=0,
         grid=TimeGrid(tuple(nodes[1:])), isotropic=setup.energy.isotropic, weights=shares,
         spacing=setup.steps, num_threads=setup.workers,
     )  # fmt: skip

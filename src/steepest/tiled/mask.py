@@ -46,7 +46,8 @@ class TiledMask:
     iterations : int
         The number of passes over the image that chose the mask.
     status : Status
-        How the inpainting ended. If it was stopped, the errors are infinite.
+        How the inpainting ended. If it was stopped, the errors are infinite, and the mask may be
+        unfinished.
     """
 
     mask: Any

@@ -20,7 +20,7 @@ _FIRST = 1.2  # pixels that the first pass is meant to leave, as a multiple of t
 _BELOW = 0.85  # share of the excess pixels that begin below the next limit; more will get there
 _MOST = 0.3  # largest share of all pixels that do
 _NEAR = 1.002  # so near to the number wanted, pixels are dropped without another pass
-_PATCHES, _SIDE = 4, 160  # of the sample: patches along each axis, and their size
+_PATCHES = 4  # of the sample, along each axis
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _first_limit(
     setup: Setup, image: Scaled, density: float, seed: int, absolute: bool
 ) -> np.ndarray:
     """The limit at which a sample of the image has a few pixels more than wanted."""
-    part = sample(image.picture.space, image.read, _SIDE, _PATCHES)
+    part = sample(image.picture.space, image.read, patches=_PATCHES)
     options = (absolute, setup.crew.num_threads)
     wanted = max(round(min(_FIRST * density, 1) * part[0].size), 1)
     echoes = begin(part, jitter(part, np.random.default_rng(seed)), *options)
