@@ -331,9 +331,9 @@ def _edges(setup: Setup, nodes: np.ndarray, count: int, tol: float) -> np.ndarra
     if weights is not None:
         shares = sample(picture.space, lambda window: read_weights(weights, window), side, _PATCHES)
     page = decompose_in_memory(
-        sample(picture.space, picture.read, side, _PATCHES), num_bands=count, tol=tol, channel_axis=0,
-        grid=TimeGrid(tuple(nodes[1:])), isotropic=setup.energy.isotropic, weights=shares,
-        spacing=setup.steps, num_threads=setup.workers,
+        sample(picture.space, picture.read, side, _PATCHES), num_bands=count, tol=tol,
+        channel_axis=0, grid=TimeGrid(tuple(nodes[1:])), isotropic=setup.energy.isotropic,
+        weights=shares, spacing=setup.steps, num_threads=setup.workers,
     )  # fmt: skip
     missing = count + 1 - page.edges.size
     return np.concatenate([page.edges, np.full(missing, np.inf)])

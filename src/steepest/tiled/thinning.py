@@ -16,7 +16,7 @@ from .setup import Setup
 from .windows import Tile, Tiling, Window
 from .workspace import Workspace, read
 
-_FIRST = 1.2  # pixels that the first pass is meant to leave, as a multiple of those wanted
+_FIRST = 1.4  # pixels that the first pass is meant to leave, as a multiple of those wanted
 _BELOW = 0.85  # share of the excess pixels that begin below the next limit; more will get there
 _MOST = 0.3  # largest share of all pixels that do
 _NEAR = 1.002  # so near to the number wanted, pixels are dropped without another pass
@@ -103,16 +103,16 @@ def thinned(setup: Setup, image: Scaled, count: int, seed: int, absolute: bool) 
     while True:
         passes += 1
         limit = float(store.made_once(f"limit-{passes}", find)[0])
-        name = f"values-{passes}"
+        name, journal = f"values-{passes}", f"thinning-{passes}"
         jobs = (
             Thinning(
                 tile, tiling, image, store, seed, absolute, source, floor, limit, name,
-                f"left-{passes}", setup.crew.num_threads,
+                journal, setup.crew.num_threads,
             )
             for tile in tiling.tiles(setup.halo)
         )  # fmt: skip
         rows = journaled(
-            setup.crew, store, f"left-{passes}", run_thinning, jobs, len(tiling), f"pass {passes}"
+            setup.crew, store, journal, run_thinning, jobs, len(tiling), f"thinning {passes}"
         )
         if source is not None:
             store.drop(source)
