@@ -25,7 +25,7 @@ from .windows import Window
 from .workspace import read
 
 _HALO = 32
-_BYTES = 220, 60  # memory per pixel, and more per value
+_BYTES = 300, 120  # memory per pixel, and more per value (measured)
 _SHARED = ("memory", "executor", "num_workers", "num_threads")
 
 
@@ -115,7 +115,7 @@ def echo(
     -----
     The mask depends on the tiles, and therefore on ``memory`` and, with an ``executor``, on
     ``num_workers``; otherwise not on the number of workers or threads. An image of one tile gets
-    the mask of `steepest.inpainting.masks.echo`. Tiles take about 300 bytes per pixel, one at a
+    the mask of `steepest.inpainting.masks.echo`. Tiles take about 400 bytes per pixel, one at a
     time, which all threads share.
     """
     for key in ("weights", "spacing"):
