@@ -82,7 +82,7 @@ def warm(mask: bool) -> None:
 
     if mask:
         image = (255 * np.random.default_rng(0).random((160, 160))).astype(np.uint8)
-        steepest.tiled.echo(image, 0.3, memory="15MB")
+        steepest.tiled.echo(image, 0.3, memory="30MB")
         return
     for shape in [(700, 700)]:
         image = (255 * np.random.default_rng(0).random(shape)).astype(np.uint8)

@@ -13,7 +13,7 @@ from steepest.inpainting import masks, reconstruct
 from steepest.io.stores import StoredImage, create_store, open_store
 from steepest.tiled import thinning
 
-SMALL = dict(memory="40MB", halo=32, rng=0)  # tiles of 128 x 128 pixels at most
+SMALL = dict(memory="50MB", halo=32, rng=0)  # tiles of 128 x 128 pixels at most
 
 
 @pytest.fixture(scope="module")
