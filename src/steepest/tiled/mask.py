@@ -25,7 +25,7 @@ from .windows import Window
 from .workspace import read
 
 _HALO = 32
-_BYTES = 310, 120  # memory per pixel, and more per value (measured)
+_BYTES = 330, 120  # memory per pixel, and more per value (measured)
 _SHARED = ("memory", "executor", "num_workers", "num_threads")
 
 
