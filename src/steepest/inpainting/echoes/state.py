@@ -108,12 +108,10 @@ def full(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
     return echoes
 
 
-def empty(
-    image: np.ndarray, jitter: np.ndarray, reach: int, floats: int = _FLOATS_PER_PIXEL
-) -> Echoes:
+def empty(image: np.ndarray, jitter: np.ndarray, reach: int, floats: int | None = None) -> Echoes:
     """Return the state in which no pixel is known: there is no echo, and the error is zero.
 
-    The regions have ``floats`` per pixel; memory is taken only as they are filled.
+    The regions have ``floats`` per pixel (default 26); memory is taken only as they are filled.
     """
     height, width = image.shape[1:]
     number = height * width
@@ -123,7 +121,7 @@ def empty(
     start = _tiles(height, width)
     tiles = len(start) - 1
     least = _LEAST_WINDOWS * (2 * reach + 1) ** 2
-    region = _starts(np.maximum(floats * np.diff(start), least))
+    region = _starts(np.maximum((floats or _FLOATS_PER_PIXEL) * np.diff(start), least))
     return Echoes(
         image=image,
         error=np.zeros_like(image),
