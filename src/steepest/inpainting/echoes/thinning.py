@@ -11,7 +11,7 @@ from .heap import gather
 from .inserting import exchange, place_tile
 from .removing import thin
 from .score import score
-from .state import MORE_FLOATS, Echoes, empty, full, grow, work_for
+from .state import PLACED, Echoes, empty, full, grow, work_for
 from .tiles import Kernel, counts, for_all, phases
 
 _SHARE = 0.2  # share of the known pixels that a round removes
@@ -50,7 +50,7 @@ def begin_from(
     num_threads: int = 1,
 ) -> Echoes:
     """Compute the echoes of a mask (H, W) one by one, ordered by the effect of removal."""
-    echoes = empty(image, ties, REACH, MORE_FLOATS)
+    echoes = empty(image, ties, REACH, PLACED)
     echoes.known[:] = mask
     gather(echoes)
     _for_tiles(echoes, lambda state, work, tile: place_tile(state, work, tile, LIMITS), num_threads)
