@@ -2,7 +2,8 @@
 
     python -m benchmarks.tiled --size 8192 --memory 2GB --workers 2 --folder /tmp/tiled
 
-The image is a mosaic of photographs with noise, uint8, in an OME-Zarr store that is made once.
+The image is a mosaic of photographs with noise (for masks: without), uint8, in an OME-Zarr store
+that is made once.
 Prints one line of JSON for each run.
 """
 
@@ -36,7 +37,7 @@ def tiles_of_photographs() -> list[np.ndarray]:
     return found
 
 
-def make_image(path: Path, size: int) -> None:
+def make_image(path: Path, size: int, noise: float) -> None:
     """A mosaic of ``size`` x ``size`` pixels; no two tiles are the same."""
     from steepest.io.stores import StoredImage, create_store
 
@@ -47,7 +48,7 @@ def make_image(path: Path, size: int) -> None:
         for y in range(0, size, CHUNK):
             for x in range(0, size, CHUNK):
                 photo = np.rot90(photos[rng.integers(len(photos))], rng.integers(4))
-                noisy = photo * rng.uniform(0.6, 1) + rng.normal(0, 0.1, photo.shape)
+                noisy = photo * rng.uniform(0.6, 1) + rng.normal(0, noise, photo.shape)
                 image.array[y : y + CHUNK, x : x + CHUNK] = np.rint(255 * np.clip(noisy, 0, 1))
 
 
@@ -75,10 +76,14 @@ class Peak:
         return {"rss_mb": rss / 1e3, "anonymous_mb": self.anonymous / 1e3}
 
 
-def warm() -> None:
+def warm(mask: bool) -> None:
     """Compile."""
     import steepest
 
+    if mask:
+        image = (255 * np.random.default_rng(0).random((160, 160))).astype(np.uint8)
+        steepest.tiled.echo(image, 0.3, memory="30MB")
+        return
     for shape in [(700, 700)]:
         image = (255 * np.random.default_rng(0).random(shape)).astype(np.uint8)
         steepest.tiled.denoise_tv(image, 0.1, memory="30MB")
@@ -87,17 +92,19 @@ def warm() -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
-    """One run: denoising or flow, tiled or in memory."""
+    """One run: denoising, flow, segmentation or mask, tiled or in memory."""
     import steepest
+    from steepest.inpainting import masks, reconstruct
     from steepest.io.stores import create_store, open_store
 
     folder = Path(arguments.folder)
-    source = folder / f"mosaic-{arguments.size}.zarr"
+    kind, noise = ("photos", 0.0) if arguments.mask else ("mosaic", 0.1)
+    source = folder / f"{kind}-{arguments.size}.zarr"
     if not source.exists():
-        make_image(source, arguments.size)
+        make_image(source, arguments.size, noise)
     if arguments.make:
         return {}
-    warm()
+    warm(bool(arguments.mask))
     image, peak = open_store(source), Peak()
     start, cpu = perf_counter(), os.times()
     stages: list[str] = []
@@ -110,15 +117,24 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     if arguments.in_memory:
         pixels = image.array[:]
         options = dict(num_threads=arguments.workers)
-        if arguments.flow:
+        if arguments.mask:
+            mask = masks.echo(pixels, arguments.mask, rng=0, **options)
+            result = reconstruct(pixels, mask)
+        elif arguments.flow:
             steps = arguments.flow
             result = steepest.tv_flow(pixels, 0.1, num_steps=steps, **options)
         else:
             result = steepest.denoise_tv(pixels, 0.1, tol=1e-3, **options)
     else:
-        with create_store(folder / "out.zarr", image, overwrite=True) as out:
+        labels = bool(arguments.mask or arguments.segment)
+        store = create_store(folder / "out.zarr", image, overwrite=True, labels=labels)
+        with store as out:
             options = dict(memory=arguments.memory, num_workers=arguments.workers, on_step=note)
-            if arguments.flow:
+            if arguments.mask:
+                result = steepest.tiled.echo(
+                    image.array, arguments.mask, out.array, rng=0, **options
+                )
+            elif arguments.flow:
                 target = _First(out.array)
                 result = steepest.tiled.tv_flow(
                     image.array, 0.1, target, num_steps=arguments.flow, **options
@@ -133,13 +149,25 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     wall, used = perf_counter() - start, os.times()
     seconds = used.user + used.system - cpu.user - cpu.system
     pixels = arguments.size**2
-    if arguments.segment:
+    if arguments.mask:
+        known = round(result.density * pixels)
+        proof = {"known": known, "psnr": round(result.psnr, 3), "mae": round(result.mae, 5)}
+    elif arguments.segment:
         proof = {"num_doubtful": result.num_doubtful, "doubtful_bound": result.doubtful_bound}
     else:
         proof = {"psnr_bound": round(float(np.min(result.psnr_bound)), 2)}
     flow, segment = f"flow, {arguments.flow} steps", f"segment, {arguments.segment} classes"
+    if not arguments.mask:
+        proof.update(gap=float(np.max(result.gap)), iterations=int(result.iterations))
+    mask = f"mask, {arguments.mask}"
     return {
-        "what": flow if arguments.flow else segment if arguments.segment else "denoise",
+        "what": mask
+        if arguments.mask
+        else flow
+        if arguments.flow
+        else segment
+        if arguments.segment
+        else "denoise",
         "size": arguments.size,
         "how": "in memory" if arguments.in_memory else f"tiles, {arguments.memory}",
         "workers": arguments.workers,
@@ -147,9 +175,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         "cpu_s": round(seconds, 1),
         "wall_ns_per_pixel": round(1e9 * wall / pixels, 1),
         "cpu_ns_per_pixel": round(1e9 * seconds / pixels, 1),
-        "gap": float(np.max(result.gap)),
         **proof,
-        "iterations": int(result.iterations),
         "stages": stages,
         **{key: round(value) for key, value in peak.stop().items()},
     }
@@ -177,6 +203,7 @@ def main() -> None:
     parser.add_argument("--memory", default="2GB")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--flow", type=int, default=0, metavar="STEPS")
+    parser.add_argument("--mask", type=float, default=0, metavar="DENSITY")
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--segment", type=int, default=0, metavar="CLASSES", help="by tiles only")
     either.add_argument("--in-memory", action="store_true")

@@ -21,10 +21,14 @@ from steepest.inpainting.steady_state import fill
 HEIGHT, WIDTH = 300, 270  # three blocks by three
 
 
+def ties(image: np.ndarray, seed: int = 0) -> np.ndarray:
+    return thinning.jitter(image, np.random.default_rng(seed))
+
+
 def thinned(target: int, num_threads: int) -> tuple[Echoes, np.ndarray]:
     """Echoes of a mask of ``target`` pixels, and the ranks of the others."""
     image = picture(HEIGHT, WIDTH, seed=2)
-    echoes = thinning.begin(image, True, np.random.default_rng(0), num_threads)
+    echoes = thinning.begin(image, ties(image), True, num_threads)
     rank = np.zeros(image[0].size, np.int32)
     thinning.thin_to(echoes, target, True, num_threads, rank=rank)
     return echoes, rank
@@ -165,7 +169,7 @@ def test_exchanges_are_the_same() -> None:
 @pytest.mark.parametrize("most", [1, 7, 5000])
 def test_a_round_removes_no_more_than_it_may(most: int) -> None:
     image = picture(HEIGHT, WIDTH, seed=2)
-    echoes = thinning.begin(image, True, np.random.default_rng(0))
+    echoes = thinning.begin(image, ties(image), True)
     thinning._round(echoes, most, np.float32(1e30), True, 2)
     assert echoes.known.sum() == echoes.tile_size.sum() == HEIGHT * WIDTH - most
 

@@ -28,10 +28,16 @@ def uncut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thinning, "LIMITS", UNCUT)
 
 
+def ties(image: np.ndarray, seed: int = 0) -> np.ndarray:
+    return thinning.jitter(image, np.random.default_rng(seed))
+
+
 def thinned(image: np.ndarray, target: int, exponent: int = 1, seed: int = 0) -> tuple[Echoes, Any]:
     """Echoes of a mask of ``target`` pixels, and the pixels in the order of their removal."""
     rank = np.zeros(image[0].size, np.int32)
-    echoes = thinning.begin(image, exponent == 1, np.random.default_rng(seed))
+    echoes = thinning.begin(
+        image, thinning.jitter(image, np.random.default_rng(seed)), exponent == 1
+    )
     thinning.thin_to(echoes, target, exponent == 1, rank=rank)
     assert int(echoes.tile_size.sum()) == int(echoes.known.sum()) == target
     return echoes, np.argsort(-rank, kind="stable")[: rank.size - target]
@@ -145,7 +151,7 @@ def test_insertion_gives_the_larger_mask() -> None:
 def test_echoes_of_a_given_mask() -> None:
     image = picture(20, 22)
     known = np.random.default_rng(0).random((20, 22)) < 0.15
-    echoes = thinning.begin_from(image, known, True, np.random.default_rng(0))
+    echoes = thinning.begin_from(image, known, ties(image), True)
     assert np.array_equal(echoes.known > 0, known)
     np.testing.assert_allclose(windows(echoes), dense_grids.echoes(known), atol=0.06)
     exact = dense_grids.inpainted(image.astype(float), known) - image
@@ -245,7 +251,7 @@ def test_tiles_cost_little() -> None:
     tiled, _ = thinned(image, 600)
     check_heaps(tiled)
     check_blocks(tiled)
-    whole = thinning.begin(image, True, np.random.default_rng(0))
+    whole = thinning.begin(image, ties(image), True)
     anywhere, progress, any_key = np.array([-1]), np.array([9000 - 600, 0]), np.float32(np.inf)
     work = work_for(whole, 24)
     while not thin(whole, work, anywhere, progress, any_key, thinning.LIMITS, True):

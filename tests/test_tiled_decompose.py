@@ -62,6 +62,30 @@ def test_filters_are_combinations_of_the_bands():
     assert np.linalg.norm(curve.out / 1e9 - other) < 0.01 * np.linalg.norm(other)
 
 
+@pytest.mark.parametrize("options", [dict(batch_axis=0), dict(channel_axis=0, coupled=False)])
+def test_batches_and_separate_channels_are_decomposed_one_by_one(options):
+    images = np.stack([picture((90, 100), seed=seed) for seed in range(2)])
+    fixed = dict(edges=EDGES, t_max=0.2, num_steps=8)
+    both = tiled.decompose(images, **fixed, **options)
+    assert both.out.shape == (4, 2, 90, 100)
+    assert both.out.dtype == np.float32
+    singles = [tiled.decompose(image, **fixed) for image in images]
+    for k, single in enumerate(singles):
+        assert np.array_equal(both.out[:, k], single.out)
+    errors = np.array([single.flow.error_bound for single in singles])
+    together = errors.T if "batch_axis" in options else np.hypot(*errors)
+    np.testing.assert_allclose(both.flow.error_bound, together)
+    low = tiled.apply_filter(
+        images, lambda d: spectral.low_pass(d, 0.05), t_max=0.2, num_steps=8, **options
+    )
+    alone = tiled.apply_filter(
+        images[1], lambda d: spectral.low_pass(d, 0.05), t_max=0.2, num_steps=8
+    )
+    assert np.array_equal(low.out[1], alone.out)
+    with pytest.raises(InputError, match="t_max and edges: needed"):
+        tiled.decompose(images, num_bands=2, t_max=0.2, **options)
+
+
 def test_bands_and_last_time_are_found_where_not_given():
     image = np.zeros((64, 64), np.float32)
     image[20:40, 20:40] = 1

@@ -54,6 +54,26 @@ def test_labels_and_proofs_are_those_of_one_piece(dtype, options):
         assert most == np.count_nonzero((one.lowest <= k) & (k <= one.highest))
 
 
+@pytest.mark.parametrize("function", [tiled.threshold_rof, tiled.chan_vese])
+def test_batches_are_segmented_one_by_one(function, tmp_path):
+    images = np.stack([blobs((90, 100), np.uint8, seed) for seed in range(2)], 1)
+    doubt, work = doubt_of(images.shape), tmp_path / "work"
+    both = function(images, 0.2, doubt=doubt, batch_axis=1, work=work)
+    assert not work.exists()
+    for k in range(2):
+        own = doubt_of((90, 100))
+        single = function(images[:, k], 0.2, doubt=own)
+        assert np.array_equal(both.labels[:, k], single.labels)
+        assert np.array_equal(doubt[:, k], own)
+        for name in ("thresholds", "values", "areas", "gap", "num_doubtful"):
+            assert np.array_equal(getattr(both, name)[k], getattr(single, name))
+    stopped = function(images, 0.2, batch_axis=1, on_step=lambda step: True)
+    assert stopped.status is Status.STOPPED
+    assert stopped.labels.shape == images.shape
+    with pytest.raises(InputError, match="batch_axis=3 is out of range"):
+        function(images, 0.2, batch_axis=3)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.uint8])
 def test_two_means_are_those_of_one_piece(dtype):
     image = blobs((200, 230), dtype)

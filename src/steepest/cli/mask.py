@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
@@ -18,6 +19,8 @@ from .certificates import duration
 from .inputs import check_targets, given_images, one_target, placed, read, suffix, to_kind
 from .options import add_inputs, add_reporting, density, from_zero, method_name
 from .progress import progress
+from .tiles import EPILOG as LARGE
+from .tiles import add_tiles, is_tiled, run_tiled
 
 HELP = "choose a few pixels from which the rest can be inpainted well"
 USAGE = "IMAGE [IMAGE ...] [options]"
@@ -25,7 +28,8 @@ DESCRIPTION = """\
 Choose which pixels of an image to keep, so that homogeneous diffusion restores the others as well
 as possible. The mask is an 8-bit image: 255 for pixels to keep, 0 for the others.
 """
-EPILOG = """\
+EPILOG = (
+    """\
 examples:
   steepest mask photo.jpg                                    5 % of the pixels -> photo_mask.png
   steepest mask photo.jpg --density 0.1 -o mask.png          10 %
@@ -33,10 +37,13 @@ examples:
   steepest mask photo.jpg --tonal --reconstruction best.png  with optimised pixel values
   steepest mask photo.jpg --method laplacian-dither          faster, but lower quality
   steepest mask photos/ -o masks --cycles 2                  slower, but better
+  steepest mask big.zarr -o mask.zarr --memory 2GB           larger than memory, tile by tile
 
 "steepest inpaint photo.jpg --known photo_mask.png" fills in the other pixels.
 "steepest compress photo.jpg" does both and writes one small file.
 """
+    + LARGE
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,11 +88,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--overwrite", action="store_true", help="replace existing files")
     add_reporting(group)
-    parser.set_defaults(format=None, float=False)
+    add_tiles(parser)
+    parser.set_defaults(format=None, float=False, spacing=None, threads=None)
+    parser.set_defaults(separate_channels=False)  # they share a mask
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Choose the pixels to keep in every image."""
+    if is_tiled(arguments):
+        return _run_tiled(arguments)
     sources = given_images(arguments)
     several = len(sources) > 1
     targets = {name: _targets(name, arguments, several) for name in sources}
@@ -121,6 +132,56 @@ class _Found:
     mask: np.ndarray
     plain: Any
     best: Any
+
+
+def _run_tiled(arguments: argparse.Namespace) -> int:
+    """Choose the pixels to keep in images that do not fit in memory."""
+    from steepest import tiled
+
+    def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
+        return tiled.echo(part, arguments.density, out[0], rng=arguments.seed, **options)
+
+    def report(record: Record, results: list[Any]) -> None:
+        kept, density = sum(each.known for each in results), results[0].density
+        text = f"{kept} pixels, {100 * density:.2f} %, {arguments.method}, by tiles"
+        record.lines.append(("mask", text))
+        record.values.update(method=arguments.method, known=kept, density=density)
+
+    def quality(results: list[Any], seconds: float) -> _Quality:
+        status = Status.worst([each.status for each in results])
+        passes = max(each.iterations for each in results)
+        mae = float(np.mean([each.mae for each in results]))
+        return _Quality(_psnr(results), mae, passes, str(status), status.ok, seconds)
+
+    return run_tiled(
+        arguments, ["mask"], solve, report, kind="mask", certify=quality, proves="inpainting"
+    )
+
+
+@dataclass(frozen=True)
+class _Quality:
+    """The errors of the images inpainted from the masks, over all pixels."""
+
+    psnr: float
+    mae: float
+    passes: int
+    status: str
+    converged: bool
+    seconds: float
+
+    @property
+    def promise(self) -> str:
+        """The errors in one line."""
+        return f"PSNR {self.psnr:.2f} dB, mean absolute error {self.mae:.4g}"
+
+    @property
+    def effort(self) -> str:
+        """The computational effort in one line."""
+        return f"{self.passes} passes, {duration(self.seconds)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
 
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path]:

@@ -19,7 +19,7 @@ from steepest.io.stores import StoredImage, check_new_store, create_store
 
 from .inputs import own_folder, stem
 
-Kind = Literal["image", "bands", "labels"]
+Kind = Literal["image", "bands", "labels", "mask"]
 
 
 def store_targets(
@@ -73,12 +73,14 @@ def new_stores(
 ) -> Iterator[Results]:
     """The stores of the results of one image, which get their names at the end of the block."""
     together = len(paths) < len(tags)
-    like = _bands_like(image, tags, together) if kind == "bands" else image
+    like, plain = image, kind in ("labels", "mask")
+    if kind == "bands":
+        like = _bands_like(image, tags, together)
+    elif kind == "mask":
+        like = _without_channels(image)
     with ExitStack() as stack:
         stores = [
-            stack.enter_context(
-                create_store(path, like, overwrite=overwrite, labels=kind == "labels")
-            )
+            stack.enter_context(create_store(path, like, overwrite=overwrite, labels=plain))
             for path in paths
         ]
         yield Results(tags, image.axes, stores, together)
@@ -97,7 +99,8 @@ class Results:
         """Where the results of one of the images that are computed one by one belong."""
         if self.together:
             return Part(self.stores[0].array, _with_channel(self.axes, fixed, None))
-        return _Frames([Part(store.array, fixed) for store in self.stores])
+        at = dict(zip(self.axes, fixed, strict=True))
+        return _Frames([Part(s.array, tuple(at[axis] for axis in s.axes)) for s in self.stores])
 
     def note(self, attributes: Callable[[int], dict[str, Any]]) -> None:
         """Put ``attributes(k)`` into store k."""
@@ -128,6 +131,22 @@ def _bands_like(image: StoredImage, tags: Sequence[str], together: bool) -> Stor
         }
     dtype = np.dtype("float64" if image.array.dtype.name == "float64" else "float32")
     return replace(image, array=SimpleNamespace(shape=shape, dtype=dtype, chunks=chunks), **more)
+
+
+def _without_channels(image: StoredImage) -> StoredImage:
+    """What stores of masks are like: the image without its axis of channels."""
+    chunks = getattr(image.array, "chunks", None)
+
+    def kept(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(v for v, axis in zip(values, image.axes, strict=True) if axis != "c")
+
+    array = SimpleNamespace(
+        shape=kept(image.array.shape), dtype=np.dtype("uint8"), chunks=chunks and kept(chunks)
+    )
+    return replace(
+        image, array=array, axes=image.axes.replace("c", ""), scale=kept(image.scale),
+        translation=kept(image.translation), units=kept(image.units), extra={},
+    )  # fmt: skip
 
 
 def _with_channel(axes: str, values: Sequence[Any], value: Any) -> tuple[Any, ...]:

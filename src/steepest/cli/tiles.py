@@ -39,8 +39,9 @@ _REFUSED = (
     *("format", "float", "volume", "pages", "range", "accuracy", "max_steps", "strip", "sigma"),
     *("noise", "gain", "read_noise", "offset", "method", "network", "channel_axis", "recursive"),
     *("objects", "overlay", "areas", "background", "pixel_size", "threshold"),
+    *("cycles", "tonal", "reconstruction"),
 )
-_DEFAULTS = (None, False, "solve", "gaussian", "auto", "diffusion")
+_DEFAULTS = (None, False, "solve", "gaussian", "auto", "diffusion", "echo")
 _OWN = ("memory", "work", "workers", "scheduler")
 
 
@@ -110,9 +111,10 @@ def run_tiled(
     ``solve(part, out, keywords)`` writes a result for each tag into ``out``, of shape
     (tags, \\*part.shape), and returns the object with the certificate. ``report`` adds lines, and
     may return further attributes for the stores. ``kind`` says what the results are: images like
-    the input, bands (floats, which can be the channels of one store), or labels (uint8 numbers that
-    must not be averaged). ``certify(results, seconds)`` is for results without ``psnr_bound``, and
-    ``proves`` names what it returns.
+    the input, bands (floats, which can be the channels of one store), labels (uint8 numbers that
+    must not be averaged), or masks (labels that all channels share).
+    ``certify(results, seconds)`` is for results without ``psnr_bound``, and ``proves`` names what
+    it returns.
     """
     targets = store_targets(arguments, tags, kind)
 

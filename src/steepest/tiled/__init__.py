@@ -4,11 +4,13 @@ from ..core.lazy import lazily
 
 _WHERE = {
     "TiledDecomposition": "bands",
+    "TiledMask": "mask",
     "TiledSegmentation": "segment",
     "apply_filter": "bands",
     "chan_vese": "segment",
     "decompose": "bands",
     "denoise_tv": "denoise",
+    "echo": "mask",
     "inpaint": "diffusion",
     "threshold_rof": "segment",
     "tv_flow": "flow",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from ..spectral.decomposition import (
 from ..spectral.decomposition import decompose as decompose_in_memory
 from ..spectral.edges import DEFAULT_NUM_BANDS
 from .flow import March
+from .items import one_by_one
 from .passes import Stopped
 from .picture import check_out, deliver, stored
 from .plan import sample
@@ -40,6 +41,7 @@ from .task import read_weights
 from .windows import Window
 
 _WHOLE = np.array([0.0, np.inf])
+_PATCHES = 4  # of the sample, along each axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +81,35 @@ def _combined(
     tol: float = 1e-2,
     isotropic: bool = True,
     max_num_iter: int = 5000,
+    coupled: bool = True,
+    batch_axis: int | None = None,
     raise_on_failure: bool = False,
     **options: Any,
 ) -> TiledDecomposition:
     """Write linear combinations of the frames of the flow, whose coefficients ``parts`` finds."""
+    if batch_axis is not None or not coupled:
+        if t_max is None or given is None:
+            raise InputError(
+                "t_max and edges: needed with batch_axis or coupled=False, so that the bands mean "
+                "the same in all images"
+            )
+        found: list[TiledDecomposition] = []
+
+        def one(part: Any, own: Any, **more: Any) -> FlowResult:
+            found.append(
+                _combined(
+                    part, own, parts, lead, name, count, given, t_max=t_max, num_steps=num_steps,
+                    grid=grid, tol=tol, isotropic=isotropic, max_num_iter=max_num_iter,
+                    raise_on_failure=raise_on_failure, **more,
+                )
+            )  # fmt: skip
+            return found[-1].flow
+
+        flow = one_by_one(
+            one, image, out, lead, coupled=coupled, batch_axis=batch_axis, floats=True, **options
+        )
+        out = flow.images
+        return replace(found[0], out=out, flow=replace(flow, images=None))
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     end = None if t_max is None else check_number(t_max, "t_max", positive=True)
     energy = TotalVariation(norm=norm_of(isotropic))
@@ -165,6 +192,9 @@ def decompose(
         Relative duality gap of each step (default 1e-2).
     weights, spacing, channel_axis, data_range, halo, memory, work, executor, num_workers, on_step
         As in `denoise_tv` of this module.
+    coupled, batch_axis
+        As in `denoise_tv` of this module; ``edges`` and ``t_max`` are then needed, so that the
+        bands mean the same in all images.
     max_num_iter, num_threads, raise_on_failure
         As in `tv_flow` of this module. The folder ``work`` needs two further floats per pixel for
         each band.
@@ -214,6 +244,9 @@ def apply_filter(
         with a gain curve need.
     t_max, num_steps, grid, tol, isotropic, weights, spacing, channel_axis, data_range, halo, memory
         As in `decompose` of this module.
+    coupled, batch_axis
+        As in `denoise_tv` of this module; ``t_max`` is then needed, and ``edges`` if there are
+        several bands.
     work, executor, num_workers, on_step, max_num_iter, num_threads, raise_on_failure
         As in `decompose` of this module. Gain curves that are not constant over long intervals
         need all frames in the folder ``work``.
@@ -287,14 +320,14 @@ def _edges(setup: Setup, nodes: np.ndarray, count: int, tol: float) -> np.ndarra
     """The edges of ``count`` bands, chosen from the spectrum of a sample of the image."""
     picture, weights = setup.picture, setup.weights
     held = 8 * picture.channels * (nodes.size + 4)  # bytes per pixel
-    side = int((setup.budget / 4 / held) ** (1 / len(picture.space)) / 2)
+    side = int((setup.budget / 4 / held) ** (1 / len(picture.space)) / _PATCHES)
     shares = None
     if weights is not None:
-        shares = sample(picture.space, lambda window: read_weights(weights, window), side)
+        shares = sample(picture.space, lambda window: read_weights(weights, window), side, _PATCHES)
     page = decompose_in_memory(
-        sample(picture.space, picture.read, side), num_bands=count, tol=tol, channel_axis=0,
-        grid=TimeGrid(tuple(nodes[1:])), isotropic=setup.energy.isotropic, weights=shares,
-        spacing=setup.steps, num_threads=setup.workers,
+        sample(picture.space, picture.read, side, _PATCHES), num_bands=count, tol=tol,
+        channel_axis=0, grid=TimeGrid(tuple(nodes[1:])), isotropic=setup.energy.isotropic,
+        weights=shares, spacing=setup.steps, num_threads=setup.workers,
     )  # fmt: skip
     missing = count + 1 - page.edges.size
     return np.concatenate([page.edges, np.full(missing, np.inf)])

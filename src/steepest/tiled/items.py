@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -30,11 +30,13 @@ def one_by_one(
     batch_axis: int | None,
     channel_axis: int | None = None,
     work: str | Path | None = None,
+    floats: bool = False,
     **options: Any,
 ) -> Any:
     """``compute(item, out, ...)`` for each image of a batch and each separate channel.
 
-    Returns one result with the certificates together, as `steepest.flow` does for a batch.
+    A new ``out`` is floating point if ``floats``. Returns one result with the certificates
+    together, as `steepest.flow` does for a batch.
     """
     check_flag(coupled, "coupled")
     shape = tuple(getattr(image, "shape", ()))
@@ -60,7 +62,8 @@ def one_by_one(
             fixed[channel] = k
         part = _view(image, tuple(fixed))
         if out is None:
-            out = np.zeros((*lead, *shape), check_picture(part, own_axis).result_dtype)
+            picture = replace(check_picture(part, own_axis), floats=floats)
+            out = np.zeros((*lead, *shape), picture.result_dtype)
         if tuple(getattr(out, "shape", ())) != (*lead, *shape):
             raise InputError(f"out must have the shape {(*lead, *shape)}")
         own = None if work is None else Path(work) / f"item-{item}-{k}"
@@ -74,6 +77,35 @@ def one_by_one(
     left = math.prod(counts) - len(results)
     every = results + results[-1:] * left  # after a stop, those that are left are not bounded
     return _together(every, counts[0], batch is not None, math.prod(shape) // counts[0], out)
+
+
+def image_by_image(
+    compute: Callable[..., Any],
+    image: Any,
+    outputs: Sequence[Any],
+    batch_axis: int,
+    work: str | Path | None = None,
+    **options: Any,
+) -> list[Any]:
+    """``compute(item, *outputs of the item, ...)`` for each image of a batch, until one stops.
+
+    Each of ``outputs`` has the shape of ``image``, or is None.
+    """
+    shape = tuple(getattr(image, "shape", ()))
+    axis = normalize_axis(batch_axis, len(shape), "batch_axis")
+    if not all(shape):
+        raise InputError(f"image of shape {shape} has no pixels")
+    results: list[Any] = []
+    for item in range(shape[axis or 0]):
+        fixed = tuple(item if k == axis else None for k in range(len(shape)))
+        views = [None if array is None else _view(array, fixed) for array in outputs]
+        own = None if work is None else Path(work) / f"item-{item}"
+        results.append(compute(_view(image, fixed), *views, work=own, **options))
+        if results[-1].status is Status.STOPPED:
+            return results
+    if work is not None:
+        Path(work).rmdir()
+    return results
 
 
 def _view(array: Any, fixed: tuple[int | None, ...]) -> Any:

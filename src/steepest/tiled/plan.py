@@ -21,15 +21,19 @@ _PATCH = {1: 8192, 2: 320, 3: 64}  # pixels along each axis of a patch
 
 
 def sample(
-    space: tuple[int, ...], read: Callable[[Window], np.ndarray], most: int = 8192
+    space: tuple[int, ...],
+    read: Callable[[Window], np.ndarray],
+    most: int = 8192,
+    patches: int = _PATCHES,
 ) -> np.ndarray:
     """A mosaic of patches, of at most ``most`` pixels per axis, from all over the grid.
 
-    The shape is (\\*lead, \\*mosaic).
+    The more ``patches`` along each axis, the smaller they are. The shape is (\\*lead, \\*mosaic).
     """
-    side, ndim = max(min(_PATCH[len(space)], most), 1), len(space)
+    ndim = len(space)
+    side = max(min(_PATCH[ndim] * _PATCHES // patches, most), 1)
     starts = [
-        sorted({int(x) for x in np.linspace(0, max(n - side, 0), _PATCHES if n > side else 1)})
+        sorted({int(x) for x in np.linspace(0, max(n - side, 0), min(patches, -(-n // side)))})
         for n in space
     ]
 

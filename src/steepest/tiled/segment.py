@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..segmentation.chan_vese import Search as TwoClasses
 from ..segmentation.inputs import Inputs, inputs_of
 from ..segmentation.threshold_rof import MOST_CLASSES, Search, increasing
 from .contours import Paint, Squares
+from .items import image_by_image
 from .picture import Picture, check_array, deliver, stored
 from .rof import TiledLevel, TiledRof, TiledState
 from .setup import Like, Setup
@@ -84,6 +85,7 @@ def threshold_rof(
     thresholds: Sequence[float] | None = None,
     tol: float = 1e-9,
     max_num_iter: int = 5000,
+    batch_axis: int | None = None,
     raise_on_failure: bool = False,
     **options: Any,
 ) -> TiledSegmentation:
@@ -105,6 +107,10 @@ def threshold_rof(
         NumPy array.
     doubt : array-like of uint8, optional
         Where 255 is written for each label that is not certain, and 0 for the others.
+    batch_axis : int, optional
+        Axis of the images of a time series or stack, which are segmented one by one. All numbers
+        and arrays of the result, except ``iterations``, then have a first axis for the images. If
+        the work is stopped, they are those of the image where it was stopped.
     **options
         As in `denoise_tv` of this module, without ``weights``, ``channel_axis`` and ``data_range``.
 
@@ -124,6 +130,15 @@ def threshold_rof(
     If a threshold lies where so many pixels have nearly the same value that these do not fit in
     ``memory``, classes consist of whole bins, of 4096.
     """
+    if batch_axis is not None:
+
+        def one(part: Any, to: Any, doubts: Any, **more: Any) -> TiledSegmentation:
+            return threshold_rof(
+                part, strength, num_classes, to, doubt=doubts, thresholds=thresholds, tol=tol,
+                max_num_iter=max_num_iter, raise_on_failure=raise_on_failure, **more,
+            )  # fmt: skip
+
+        return _batch(one, image, out, doubt, batch_axis, options)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
     fixed = None if thresholds is None else increasing(thresholds)
@@ -155,6 +170,7 @@ def chan_vese(
     doubt: Any = None,
     tol: float = 1e-9,
     max_num_iter: int = 5000,
+    batch_axis: int | None = None,
     raise_on_failure: bool = False,
     **options: Any,
 ) -> TiledSegmentation:
@@ -166,7 +182,7 @@ def chan_vese(
 
     Parameters
     ----------
-    image, out, doubt, options
+    image, out, doubt, batch_axis, options
         As in `threshold_rof` of this module.
     mu, tol, max_num_iter, raise_on_failure
         As in `steepest.segmentation.chan_vese`.
@@ -182,6 +198,15 @@ def chan_vese(
     NotConverged
         If the tolerance is not met or a class is empty, and ``raise_on_failure=True``.
     """
+    if batch_axis is not None:
+
+        def one(part: Any, to: Any, doubts: Any, **more: Any) -> TiledSegmentation:
+            return chan_vese(
+                part, mu, to, doubt=doubts, tol=tol, max_num_iter=max_num_iter,
+                raise_on_failure=raise_on_failure, **more,
+            )  # fmt: skip
+
+        return _batch(one, image, out, doubt, batch_axis, options)
     mu = check_number(mu, "mu")
     work = _Work(image, out, doubt, f"chan_vese {mu}", tol, max_num_iter, raise_on_failure, options)
 
@@ -194,6 +219,31 @@ def chan_vese(
         return _Found(search.state, [level], status, search.means[:, 0], energy, gap, search.proven)
 
     return work.done(run, 2, scaled=True)
+
+
+def _batch(
+    one: Callable[..., TiledSegmentation],
+    image: Any,
+    out: Any,
+    doubt: Any,
+    batch_axis: int,
+    options: dict[str, Any],
+) -> TiledSegmentation:
+    """The images of a batch, one by one; the result of the last one if it was stopped."""
+    shape, kind = tuple(getattr(image, "shape", ())), np.dtype(np.uint8)
+    out = check_array(out, shape, kind, "out")
+    doubt = None if doubt is None else check_array(doubt, shape, kind, "doubt")
+    results = image_by_image(one, image, (out, doubt), batch_axis, **options)
+    together = replace(results[-1], labels=out, doubt=doubt)
+    if together.status is Status.STOPPED:
+        return together
+    names = ("values", "thresholds", "energy", "gap", "num_doubtful", "doubtful_bound", "areas")
+    return replace(
+        together,
+        iterations=sum(result.iterations for result in results),
+        status=Status.worst([result.status for result in results]),
+        **{name: np.array([getattr(result, name) for result in results]) for name in names},
+    )
 
 
 class _Search(TwoClasses):

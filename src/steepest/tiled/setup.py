@@ -83,6 +83,8 @@ class Setup:
         iterations: int = USUAL,
         results: int = 1,
         fields: int | None = None,
+        itemsize: float | None = None,
+        alone: bool = False,
         *,
         weights: Any = None,
         spacing: float | Sequence[float] | None = None,
@@ -120,7 +122,11 @@ class Setup:
         self._executor, self._threads, self._solvers = executor, threads, self.workers
         self._iterations = iterations  # that the whole work is expected to take
         self._unused = PER_STEP if iterations > USUAL else 0  # a pass takes whole steps only
-        self._choose([self.workers] if executor else range(1, self.workers + 1))
+        # bytes per value as if of the solver of flows; if ``alone``, one tile fits in memory, so
+        # that a result that depends on the tiles does not depend on the number of workers
+        self._itemsize = itemsize
+        counts = range(1, 2 if alone else self.workers + 1)
+        self._choose([self.workers] if executor else counts)
         described = (picture.shape, str(picture.array.dtype), channel_axis, self.steps)
         self.signature = f"{signature} {described} {halo}"
         self._work, self._beside = work, folder_of(beside, image)
@@ -158,7 +164,7 @@ class Setup:
         halos = _HALOS if self._given_halo is None else [self._given_halo]
         for halo, workers in product(halos, reversed(counts)):
             try:
-                item = picture.dtype.itemsize
+                item = self._itemsize or picture.dtype.itemsize
                 tiling = make_tiling(picture.space, picture.channels, item, halo, share, workers)
             except InputError as refused:
                 error = refused
@@ -180,7 +186,8 @@ class Setup:
         name = f"tiles-{self.picture.dtype.name}"
         halo, *size = map(int, self.workspace.once(name, np.array([self.halo, *self.tiling.size])))
         self.halo, self.tiling = halo, Tiling(self.tiling.space, tuple(size))
-        needed = bytes_of(self.tiling, self.picture.channels, self.picture.dtype.itemsize, halo)
+        item = self._itemsize or self.picture.dtype.itemsize
+        needed = bytes_of(self.tiling, self.picture.channels, item, halo)
         fitting = int(share_of(self.budget) // needed)
         if not fitting:
             raise InputError(

@@ -80,7 +80,7 @@ def grown(core: Window, halo: int, space: Sequence[int]) -> Window:
 
 
 def make_tiling(
-    space: tuple[int, ...], channels: int, itemsize: int, halo: int, memory: int, workers: int
+    space: tuple[int, ...], channels: int, itemsize: float, halo: int, memory: int, workers: int
 ) -> Tiling:
     """The largest tiles with which ``workers`` stay within ``memory`` bytes.
 
@@ -109,14 +109,14 @@ def make_tiling(
     return tiling(size)
 
 
-def bytes_of(tiling: Tiling, channels: int, itemsize: int, halo: int) -> float:
+def bytes_of(tiling: Tiling, channels: int, itemsize: float, halo: int) -> float:
     """The memory that a worker needs for one tile."""
     pairs = zip(tiling.space, tiling.size, strict=True)
     pixels = math.prod(min(n, m + 2 * halo) for n, m in pairs)
     return pixels * bytes_per_value(len(tiling.space), itemsize) * channels
 
 
-def bytes_per_value(ndim: int, itemsize: int) -> int:
+def bytes_per_value(ndim: int, itemsize: float) -> float:
     """The memory of a solver, per value of the image: fluxes three times, and images (measured)."""
     return (6 * max(ndim, 2) + 6) * itemsize
 

@@ -17,6 +17,7 @@ TILE = 64  # side in pixels; the windows of a tile fit into a second-level cache
 MOST_NEIGHBOURS = 1024  # largest number of neighbours whose echoes a change reaches
 _FIRST_ROOM = 4  # initial room of a window in floats
 _FLOATS_PER_PIXEL = 26  # size of a region; most tiles of photographs need less
+PLACED = 3  # times as large if echoes are placed one by one, in larger windows
 _SPARE = 5  # quarters of the regions in the arena; the end, at first untouched, is for growth
 _LEAST_WINDOWS = 16  # every region has room for this many windows of the largest size
 
@@ -107,8 +108,11 @@ def full(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
     return echoes
 
 
-def empty(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
-    """Return the state in which no pixel is known: there is no echo, and the error is zero."""
+def empty(image: np.ndarray, jitter: np.ndarray, reach: int, times: int = 1) -> Echoes:
+    """Return the state in which no pixel is known: there is no echo, and the error is zero.
+
+    Regions are ``times`` as large as usual; memory is taken only as they are filled.
+    """
     height, width = image.shape[1:]
     number = height * width
     index = np.arange(number, dtype=np.int32)
@@ -117,7 +121,7 @@ def empty(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
     start = _tiles(height, width)
     tiles = len(start) - 1
     least = _LEAST_WINDOWS * (2 * reach + 1) ** 2
-    region = _starts(np.maximum(_FLOATS_PER_PIXEL * np.diff(start), least))
+    region = _starts(np.maximum(times * _FLOATS_PER_PIXEL * np.diff(start), least))
     return Echoes(
         image=image,
         error=np.zeros_like(image),

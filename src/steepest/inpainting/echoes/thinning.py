@@ -11,7 +11,7 @@ from .heap import gather
 from .inserting import exchange, place_tile
 from .removing import thin
 from .score import score
-from .state import Echoes, empty, full, grow, work_for
+from .state import PLACED, Echoes, empty, full, grow, work_for
 from .tiles import Kernel, counts, for_all, phases
 
 _SHARE = 0.2  # share of the known pixels that a round removes
@@ -20,21 +20,23 @@ _LAST = 0.01  # up to this share of the known pixels is removed one by one, not 
 TOLERANCE, SHARE, REACH = 0.005, 0.002, 24
 """Thresholds at which echoes (TOLERANCE), flows into neighbours (SHARE, relative to their sum) and
 windows (REACH, in pixels from their centre) are truncated."""
+JITTER = 1e-6  # largest jitter, relative to the range of the image
 _EXACT = 1e-5  # relative residual of the exact inpainting
 Limits = tuple[np.float32, np.float32, int]
 LIMITS: Limits = (np.float32(TOLERANCE), np.float32(SHARE), REACH)
 
 
-def _jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return random numbers that break ties between removals, far below what is visible."""
-    return rng.random(image[0].size, np.float32) * np.float32(1e-6 * max(np.ptp(image), 1e-30))
+def jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return random numbers (N,) that break ties between removals, far below what is visible."""
+    return rng.random(image[0].size, np.float32) * np.float32(JITTER * max(np.ptp(image), 1e-30))
 
 
-def begin(
-    image: np.ndarray, absolute: bool, rng: np.random.Generator, num_threads: int = 1
-) -> Echoes:
-    """Return the state of (C, H, W) float32 with all pixels known, ordered by effect of removal."""
-    echoes = full(image, _jitter(image, rng), REACH)
+def begin(image: np.ndarray, ties: np.ndarray, absolute: bool, num_threads: int = 1) -> Echoes:
+    """Return the state of (C, H, W) float32 with all pixels known, ordered by effect of removal.
+
+    ``ties`` are as from `jitter`.
+    """
+    echoes = full(image, ties, REACH)
     gather(echoes)
     _score(echoes, absolute, num_threads)
     return echoes
@@ -43,12 +45,12 @@ def begin(
 def begin_from(
     image: np.ndarray,
     mask: np.ndarray,
+    ties: np.ndarray,
     absolute: bool,
-    rng: np.random.Generator,
     num_threads: int = 1,
 ) -> Echoes:
     """Compute the echoes of a mask (H, W) one by one, ordered by the effect of removal."""
-    echoes = empty(image, _jitter(image, rng), REACH)
+    echoes = empty(image, ties, REACH, PLACED)
     echoes.known[:] = mask
     gather(echoes)
     _for_tiles(echoes, lambda state, work, tile: place_tile(state, work, tile, LIMITS), num_threads)
@@ -112,6 +114,29 @@ def thin_to(
     return False
 
 
+def thin_below(
+    echoes: Echoes, limit: float, absolute: bool, num_threads: int = 1, *, enough: int = 0
+) -> np.ndarray:
+    """Remove, in rounds, all pixels whose keys are below ``limit``; return a value for every pixel.
+
+    The values (N,) order all masks down to this limit. For a pixel that is left, it is the key,
+    which is at least ``limit``; for one that has been removed, the largest key below ``limit`` that
+    its tile had reached; for one that was not known, minus infinity. No round begins when
+    ``enough`` pixels or fewer are left.
+    """
+    before = echoes.known.ravel() > 0
+    value, reached = np.full(before.size, -np.inf, np.float32), np.float32(-np.inf)
+    while (size := int(before.sum())) > enough and echoes.key[before].min() < limit:
+        threshold = min(_lowest(echoes, int(_SHARE * size)), np.float32(limit))
+        _round(echoes, size, threshold, absolute, num_threads)
+        after = echoes.known.ravel() > 0
+        gone = before & ~after
+        value[gone] = np.maximum(echoes.key[gone], reached)
+        before, reached = after, max(reached, threshold)
+    value[before] = echoes.key[before]
+    return value
+
+
 def drop_to(echoes: Echoes, target: int, rank: np.ndarray | None = None) -> None:
     """Keep the ``target`` known pixels with the largest keys.
 
@@ -132,7 +157,11 @@ def _threshold(echoes: Echoes, size: int, target: int) -> np.float32:
     """
     if len(echoes.tile_size) == 1 or size - target <= _LAST * size:
         return np.float32(np.inf)
-    number = int(min(_SHARE * size, _TOWARDS * (size - target)))
+    return _lowest(echoes, int(min(_SHARE * size, _TOWARDS * (size - target))))
+
+
+def _lowest(echoes: Echoes, number: int) -> np.float32:
+    """Return a key above the lowest ``number`` keys, and above at least one."""
     keys = echoes.key[echoes.known.ravel() > 0]
     threshold = np.partition(keys, number)[number]
     return threshold if threshold > keys.min() else np.nextafter(threshold, np.float32(np.inf))

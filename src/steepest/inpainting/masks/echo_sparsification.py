@@ -13,7 +13,7 @@ from ...core.progress import Callback, Reporter
 from ...core.rng import Rng, generator
 from ...core.threads import resolve_num_threads
 from ..echoes.state import Echoes
-from ..echoes.thinning import begin, begin_from, drop_to, exchange_groups, refresh, thin_to
+from ..echoes.thinning import begin, begin_from, drop_to, exchange_groups, jitter, refresh, thin_to
 from ..problem import prepare_numpy
 from .checks import MaskStep, check_mask, count_of, exponent
 
@@ -191,7 +191,7 @@ def echo_exchange(
     values, scale = _planar(image, channel_axis)
     known = check_mask(mask, values.shape[1:])
     threads = resolve_num_threads(num_threads)
-    echoes = begin_from(values, known, absolute, random, threads)
+    echoes = begin_from(values, known, jitter(values, random), absolute, threads)
     size = int(known.sum())
     num_steps = cycles * -(-size // _part(size)) if size < known.size else 0
     after = _teller(tell, size, scale, num_steps)
@@ -244,7 +244,7 @@ def _thinned(
     rank: np.ndarray | None = None,
 ) -> Echoes:
     """Thin from all pixels to ``target``; if ``after`` stops it, drop the excess pixels at once."""
-    echoes = begin(values, absolute, random, num_threads)
+    echoes = begin(values, jitter(values, random), absolute, num_threads)
     if after(echoes) or thin_to(echoes, target, absolute, num_threads, rank=rank, after=after):
         drop_to(echoes, target, rank)
     return echoes
