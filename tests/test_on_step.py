@@ -176,6 +176,10 @@ CASES = {
         lambda **given: steepest.tiled.inpaint(COLOUR[..., 0], KNOWN, memory="20MB", **given),
         finite=False,
     ),
+    "steepest.tiled.echo": Case(
+        lambda **given: steepest.tiled.echo(LARGE, 0.1, rng=0, memory="20MB", **given),
+        finite=False,
+    ),
     "steepest.tiled.threshold_rof": Case(
         lambda **given: steepest.tiled.threshold_rof(LARGE / 255, 0.1, memory="20MB", **given),
         finite=False,
