@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,9 +12,6 @@ from torch import Tensor
 from ..core.errors import InputError
 from ..core.numbers import check_count
 from .forward_mode import jvp
-
-if TYPE_CHECKING:
-    from .base import InverseLayer
 
 DEFAULT_LIMIT = 1e4
 """Default gain above which a layer warns: float32 then leaves two or three correct digits."""
@@ -110,8 +107,8 @@ def longest_step(gain: float, limit: float, steps: int, dt: float) -> float:
     return math.expm1(math.log(limit) / steps) / rate
 
 
-def advice(layer: InverseLayer, gain: float, limit: float, spatial_ndim: int, skip: str) -> str:
-    """A message that says how much the layer amplifies and what to set instead.
+def advice(layer: Any, gain: float, limit: float, spatial_ndim: int, skip: str) -> str:
+    """A message that says how much an inverse layer amplifies and what to set instead.
 
     ``skip`` says how to accept the gain; it is left out if the gain can be capped.
     """
@@ -134,8 +131,8 @@ def advice(layer: InverseLayer, gain: float, limit: float, spatial_ndim: int, sk
     )
 
 
-def overflow(layer: InverseLayer, u: Tensor, result: Tensor) -> str:
-    """A message that says that the layer made finite values infinite, and what to set instead."""
+def overflow(layer: Any, u: Tensor, result: Tensor) -> str:
+    """A message that says that an inverse layer made finite values infinite, and what to set instead."""
     remedies = [layer.cap] if layer.cap else []
     remedies += ["a smaller dt or fewer steps", "scale its inputs down"]
     return (
