@@ -132,7 +132,7 @@ def advice(layer: Any, gain: float, limit: float, spatial_ndim: int, skip: str) 
 
 
 def overflow(layer: Any, u: Tensor, result: Tensor) -> str:
-    """A message that says that an inverse layer made finite values infinite, and what to set instead."""
+    """A message that an inverse layer made finite values infinite, and what to set instead."""
     remedies = [layer.cap] if layer.cap else []
     remedies += ["a smaller dt or fewer steps", "scale its inputs down"]
     return (
