@@ -311,7 +311,7 @@ def test_info_says_what_a_store_holds(tmp_path, capsys):
     told = capsys.readouterr().out
     for words in ("600 x 700, uint8, 2 channels, OME-Zarr 0.4", "0.5 x 0.5 micrometer",
                   "2 x 600 x 700, 2 x 300 x 350", "1 x 512 x 512",
-                  "steepest denoise, denoised", "psnr bound"):  # fmt: skip
+                  "steepest denoise (denoised)", "psnr bound"):  # fmt: skip
         assert words in told
     assert main(["info", str(tmp_path / "b.zarr"), "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)["results"]

@@ -151,8 +151,9 @@ def _stored(source: str) -> Record:
     noise = _noise(parts, len(image.space), None)
     _report_noise(record, noise, image.array.dtype)
     if made:
-        what = f"steepest {made.get('command', '')}, {made.get('result', '')}"
-        record.lines.append(("made by", what.strip(", ")))
+        command, result = made.get("command", ""), made.get("result")
+        which = f" ({result})" if result and result != command else ""
+        record.lines.append(("made by", f"steepest {command}{which}"))
         rest = {key: value for key, value in made.items() if key not in ("command", "result")}
         said = (f"{key.replace('_', ' ')} {_few(value)}" for key, value in rest.items())
         record.lines.append(("certificate", ", ".join(said)))

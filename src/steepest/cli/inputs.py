@@ -67,7 +67,7 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
         elif is_store(path):
             raise InputError(
                 f"{name}: is a Zarr store; those are taken by denoise, flow, decompose, filter, "
-                "segment, inpaint and info"
+                "segment, mask, inpaint and info"
             )
         elif path.is_dir():
             found += map(str, image_files(path, recursive=recursive))

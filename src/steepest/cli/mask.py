@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from steepest.core.status import Status
 from steepest.io import Image, OutputSet, check_kind, check_target, write_image
 
 from .batch import Record, run_batch
-from .certificates import duration
+from .certificates import Reached, duration
 from .inputs import check_targets, given_images, one_target, placed, read, suffix, to_kind
 from .options import add_inputs, add_reporting, density, from_zero, method_name
 from .progress import progress
@@ -144,44 +144,24 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
     def report(record: Record, results: list[Any]) -> None:
         kept, density = sum(each.known for each in results), results[0].density
         text = f"{kept} pixels, {100 * density:.2f} %, {arguments.method}, by tiles"
-        record.lines.append(("mask", text))
-        record.values.update(method=arguments.method, known=kept, density=density)
-
-    def quality(results: list[Any], seconds: float) -> _Quality:
-        status = Status.worst([each.status for each in results])
-        passes = max(each.iterations for each in results)
-        mae = float(np.mean([each.mae for each in results]))
-        return _Quality(_psnr(results), mae, passes, str(status), status.ok, seconds)
+        record.tell("mask", text, method=arguments.method, known=kept, density=density)
 
     return run_tiled(
-        arguments, ["mask"], solve, report, kind="mask", certify=quality, proves="inpainting"
+        arguments, ["mask"], solve, report, kind="mask", certify=_ByTiles, proves="inpainting"
     )
 
 
-@dataclass(frozen=True)
-class _Quality:
+class _ByTiles(Reached):
     """The errors of the images inpainted from the masks, over all pixels."""
 
-    psnr: float
-    mae: float
-    passes: int
-    status: str
-    converged: bool
-    seconds: float
+    step = ("pass", "passes")
 
     @property
     def promise(self) -> str:
-        """The errors in one line."""
-        return f"PSNR {self.psnr:.2f} dB, mean absolute error {self.mae:.4g}"
-
-    @property
-    def effort(self) -> str:
-        """The computational effort in one line."""
-        return f"{self.passes} passes, {duration(self.seconds)}"
+        return _errors(self.results)
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        return {"psnr": _psnr(self.results), "mae": _mae(self.results), **super().as_json()}
 
 
 def _targets(name: str, arguments: argparse.Namespace, several: bool) -> list[Path]:
@@ -233,13 +213,13 @@ def _report(
     kept = sum(int(each.mask.sum()) for each in found)
     size = sum(each.mask.size for each in found)
     method = arguments.method + (f", {arguments.cycles} cycles" if arguments.cycles else "")
-    before, after = (_psnr(each) for each in ([e.plain for e in found], [e.best for e in found]))
-    mae = float(np.mean([each.best.mae for each in found]))
+    best = [each.best for each in found]
+    before, after = _psnr([each.plain for each in found]), _psnr(best)
     told = arguments.tonal and math.isfinite(before)
     gain = f" ({after - before:+.2f} dB by tonal optimisation)" if told else ""
     record.lines += [
         ("mask", f"{kept} of {size} pixels, {100 * kept / size:.2f} %, {method}"),
-        ("inpainting", f"PSNR {after:.2f} dB, mean absolute error {mae:.4g}{gain}"),
+        ("inpainting", _errors(best) + gain),
         ("time", duration(seconds)),
     ]
     record.values.update(
@@ -249,12 +229,20 @@ def _report(
         known=kept,
         density=kept / size,
         psnr=after,
-        mae=mae,
+        mae=_mae(best),
         seconds=seconds,
     )
 
 
-def _psnr(results: list[Any]) -> float:
+def _errors(results: Sequence[Any]) -> str:
+    return f"PSNR {_psnr(results):.2f} dB, mean absolute error {_mae(results):.4g}"
+
+
+def _mae(results: Sequence[Any]) -> float:
+    return float(np.mean([each.mae for each in results]))
+
+
+def _psnr(results: Sequence[Any]) -> float:
     """Return the PSNR in dB; for several pages, from the mean of their relative squared errors."""
     error = float(np.mean([10 ** (-each.psnr / 10) for each in results]))
     return -10 * math.log10(error) if error > 0 else math.inf

@@ -19,6 +19,7 @@ from steepest.io import Image, OutputSet, write_image
 from .batch import Record
 from .certificates import Proof
 from .figures import write_figure
+from .inputs import stem
 from .lengths import Lengths
 
 _SIZES = ("", "length", "area", "volume")
@@ -117,6 +118,7 @@ class Found:
             figure = plot.label_overlay(
                 self.image.parts[0], first.labels, first.certain,
                 channel_axis=self.image.channel_axis, note=note,
+                title=f"{stem(self.image.name)}: classes by brightness",
             )  # fmt: skip
             write_figure(paths["overlay"], figure, outputs)
 

@@ -172,12 +172,20 @@ class PanelSheet:
     All sizes are in inches.
     """
 
-    def __init__(self, count: int, aspect: float, *, title: str = "", columns: int | None = None):
+    def __init__(
+        self,
+        count: int,
+        aspect: float,
+        *,
+        title: str = "",
+        columns: int | None = None,
+        area: float | None = None,
+    ):
         title = plain(title, "title")
         self.rows, self.columns = panel_grid(count, aspect)
         if columns is not None:
             self.rows, self.columns = math.ceil(count / columns), columns
-        area = 5.2 if count > 2 else 9.0  # square inches per panel
+        area = area or (5.2 if count > 2 else 9.0)  # square inches per panel
         wide = min(math.sqrt(area * aspect), 13.0 / self.columns)
         self.panel = (max(wide, 1.6), max(wide, 1.6) / aspect)
         self.caption, self.gap = 0.30, 0.16

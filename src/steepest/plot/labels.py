@@ -16,7 +16,7 @@ from .canvas import PanelSheet, band_colours, panel_aspect, picture_of, show
 from .checks import plain
 
 _DOUBT = "#ffd400"
-_LARGER = 2.0  # than other pictures: contours are fine
+_AREA = 36.0  # square inches, four times that of other pictures: contours are fine
 
 
 def label_overlay(
@@ -58,7 +58,7 @@ def label_overlay(
     sure = np.ones(numbers.shape, bool)
     if certain is not None:
         sure = _plane(certain, "certain", tuple(shape)).astype(bool)
-    sheet = PanelSheet(1, panel_aspect(picture), title=title)
+    sheet = PanelSheet(1, panel_aspect(picture), title=title, area=_AREA)
     axes = sheet.axes(0)
     show(axes, picture, float(picture.min()), float(picture.max()))
     rows, columns = numbers.shape
@@ -66,8 +66,8 @@ def label_overlay(
     classes = int(numbers.max(initial=0))
     colours = [*band_colours(max(classes, 2))[::-1]]
     for k in range(1, classes + 1):
-        for certain, colour, width in ((True, colours[k - 1], 1.0), (False, _DOUBT, 0.7)):
-            lines = _edges(numbers, sure, k, certain)
+        for sides, colour, width in ((True, colours[k - 1], 1.0), (False, _DOUBT, 0.7)):
+            lines = _edges(numbers, sure, k, sides)
             axes.add_collection(LineCollection(lines, colors=[colour], linewidths=width))
     if not sure.all():
         doubt = np.pad(~sure, 1).astype(float)
@@ -75,7 +75,6 @@ def label_overlay(
         area = axes.contourf(x, y, doubt, levels=[0.5, 1.5], colors="none", hatches=["//////"])
         area.set_edgecolor(_DOUBT)
         area.set_linewidth(0)
-    sheet.figure.set_size_inches(_LARGER * sheet.size[0], _LARGER * sheet.size[1])
     axes.set(xlim=(0, columns), ylim=(rows, 0))
     heading = "contours" if sure.all() else "contours; hatched: not certain"
     sheet.label(axes, heading, plain(note, "note"))
