@@ -153,6 +153,20 @@ def test_labels_are_exact_however_few_iterations():
         tiled.threshold_rof(image, 0.4, memory="9MB", raise_on_failure=True, **options)
 
 
+def test_tiles_complete_a_flow_that_crosses_several_of_them(monkeypatch):
+    image = blobs((200, 210))
+    options = dict(thresholds=[0.5], max_num_iter=5, memory="9MB", halo=24, num_workers=1)
+    exact = threshold_rof(image, 4.0, thresholds=[0.5])
+    many = tiled.threshold_rof(image, 4.0, **options)
+    assert many.gap == 0
+    assert many.num_doubtful == 0
+    assert np.array_equal(many.labels, exact.labels)
+    monkeypatch.setattr("steepest.tiled.rof._ROUNDS", 1)
+    once = tiled.threshold_rof(image, 4.0, **options)
+    assert once.gap > 0  # what has to go further than one tile is left
+    assert exact.energy == pytest.approx(once.energy, abs=once.gap)
+
+
 @pytest.mark.parametrize("stage", ["survey", "pass 2", "labels"])
 def test_interrupted_segmentation_resumes(tmp_path, stage):
     image, options = blobs((200, 220), np.float32), dict(memory="6MB", halo=24, num_workers=1)

@@ -43,7 +43,16 @@ class Affine:
 
     def __getitem__(self, window: Any) -> np.ndarray:
         values = np.asarray(self.array[window], np.float64)
-        return ((values - self.shift) / self.divisor).astype(self.dtype)
+        if self.shift != 0 or self.divisor != 1:
+            values = (values - self.shift) / self.divisor
+        return values.astype(self.dtype, copy=False)
+
+
+class _First(Workspace):
+    """The first of two fields: the flux without the momentum."""
+
+    def map(self, name: str, number: int) -> np.ndarray:
+        return super().map(name, number)[0]
 
 
 @dataclass(frozen=True)
@@ -107,8 +116,9 @@ class Look:
         f, faces = volume(self.image[window]), Faces.of(self.energy, space, self.strength)
         q = np.zeros((len(space), *f.shape))
         if self.flux is not None:
-            p = read(self.store, self.flux, self.tiling, window, (2, len(space), 1), np.float64)
-            q = faces.flow(p[0])
+            store = _First(self.store.folder)
+            kind = store.map(self.flux, self.tile.number).dtype
+            q = faces.flow(read(store, self.flux, self.tiling, window, (len(space), 1), kind))
         axes, places, values = changes(self, self.changed, window)
         faced = axes >= 0
         q.reshape(len(q), -1)[axes[faced], places[faced]] = values[faced]
