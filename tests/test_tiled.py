@@ -24,7 +24,7 @@ from steepest.tiled.passes import Coarser, Passes, crew
 from steepest.tiled.picture import check_picture
 from steepest.tiled.setup import check_memory
 from steepest.tiled.task import Coarse, Piece
-from steepest.tiled.windows import Tiling, make_tiling
+from steepest.tiled.windows import Tiling, halo_share, make_tiling, slabs
 from steepest.tiled.workspace import Workspace, read
 
 FEASIBLE = {np.float32: None, np.float64: 1 - 1e-15}
@@ -520,6 +520,30 @@ def test_no_tile_needs_more_than_its_share_of_the_memory():
             assert math.prod(w.stop - w.start for w in tile.window) * 12 * 4 <= 2e8
         cores = sum(math.prod(c.stop - c.start for c in tile.core) for tile in tiling.tiles(32))
         assert cores == math.prod(space)
+
+
+@pytest.mark.parametrize(
+    ("space", "size", "count"),
+    [
+        ((2048, 2048), (2048, 2048), 2),
+        ((2000, 100), (2048, 128), 3),
+        ((1000, 1000), (512, 512), 6),
+        ((96, 50, 70), (96, 64, 96), 2),
+    ],
+)
+def test_slabs_cover_the_image_and_are_enough(space, size, count):
+    tiles = list(slabs(Tiling(space, size), count).tiles(0))
+    covered = np.zeros(space, int)
+    for tile in tiles:
+        covered[tile.core] += 1
+    assert len(tiles) >= count
+    assert np.all(covered == 1)
+
+
+def test_halo_share_counts_the_pixels_that_are_read():
+    tiling = Tiling((3072, 2048), (1024, 1024))
+    read = sum(math.prod(w.stop - w.start for w in tile.window) for tile in tiling.tiles(144))
+    assert halo_share(tiling, 144) == pytest.approx(read / math.prod(tiling.space))
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def decompose(
         Times that separate the bands, instead of ``num_bands``.
     t_max : float, optional
         Last time of the flow. The default is an estimate of the extinction time, from the image
-        averaged over blocks. On large images, times above one take very many passes.
+        averaged over blocks. Steps at times above three take several passes each.
     num_steps, grid, isotropic
         As in `steepest.spectral.decompose`.
     tol : float

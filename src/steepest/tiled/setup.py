@@ -36,6 +36,7 @@ from .windows import (
     make_tiling,
     mb_for,
     share_of,
+    slabs,
 )
 from .workspace import open_workspace
 
@@ -108,6 +109,7 @@ class Setup:
                 f"weights of shape {self.weights.space} must have the spatial shape {picture.space}"
             )
         # numbers per value that are kept between two passes: data and a flux with its momentum
+        self._flux = fields is None
         self._fields = 2 * len(picture.space) + 1 if fields is None else fields
         self._results = results
         self._given_halo = None if halo is None else check_count(halo, "halo", least=8, most=4096)
@@ -157,7 +159,8 @@ class Setup:
         """Choose halo, tiles and one of these numbers of workers: the fastest that fit in memory.
 
         Instead of several small tiles at a time, with wide halos, there may be fewer large ones,
-        on each of which several threads iterate.
+        on each of which several threads iterate. Where all workers could have a tile of their own,
+        but the image has too few, tiles of a flux may also be cut into slabs.
         """
         picture, found, share = self.picture, [], share_of(self.budget)
         error: InputError | None = None
@@ -170,9 +173,12 @@ class Setup:
                 error = refused
                 continue
             passes = math.ceil(self._iterations / max(halo - 2 - self._unused, 1))
-            solvers = workers * (self._solvers // workers)
-            work = self._iterations / solvers + _PASS * passes / workers
-            found.append((halo_share(tiling, halo) * work, halo, -workers, tiling))
+            few = self._flux and len(tiling) < workers
+            for tiles in (tiling, slabs(tiling, workers)) if few else (tiling,):
+                busy = min(workers, len(tiles))
+                solvers = busy * (self._solvers // busy)
+                work = self._iterations / solvers + _PASS * passes / busy
+                found.append((halo_share(tiles, halo) * work, halo, -busy, tiles))
         if not found:
             assert error is not None
             raise error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -181,16 +182,19 @@ def _resumed(job: Job, window: Window) -> CompiledDual:
     if job.weights is not None:
         energy = replace(energy, weights=read_weights(job.weights, window)).on(f, energy.steps)
     dual = CompiledDual(f, energy, job.num_threads)
-    if source.flux is not None:
-        lead = (2, len(window), channels)
-        p, y = read(job.store, source.flux, job.tiling, window, lead, dtype)
+    lead = (2, len(window), channels)
     if source.flux is not None and source.coarse is not None:
+        p = read(job.store, source.flux, job.tiling, window, lead, dtype, (0,))
         dual.set_flux(p + dtype.type(source.share) * _correction(job, source.coarse, window))
     elif source.coarse is not None:
         flux = source.coarse.read(job.store, window, job.tiling.space, dtype)
         dual.set_flux(flux if job.weights is None else energy.project(flux))
     elif source.flux is not None:
-        dual.warm = (p, y)
+        name, part = source.flux, np.empty_like(f)  # one for all: fresh memory is slow
+        places = product(range(2), range(len(window)))
+        dual.set_warm_parts(
+            read(job.store, name, job.tiling, window, lead, dtype, place, part) for place in places
+        )
     return dual
 
 

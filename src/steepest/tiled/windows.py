@@ -133,10 +133,18 @@ def mb_for(needed: float) -> int:
     return math.ceil(min((needed + 125e6) / 0.75, 3 * needed) / 1e6)
 
 
+def slabs(tiling: Tiling, count: int) -> Tiling:
+    """At least ``count`` tiles, if possible: the tiles are cut across the first axis."""
+    first, *others = tiling.size
+    rows = -(-count * -(-tiling.space[0] // first) // len(tiling))
+    most = -(-tiling.space[0] // rows)
+    return Tiling(tiling.space, (_even(tiling.space[0], most, align_of(tiling.space)), *others))
+
+
 def halo_share(tiling: Tiling, halo: int) -> float:
     """How much more is computed than the image: windows divided by cores."""
-    pairs = list(zip(tiling.space, tiling.size, strict=True))
-    return math.prod(min(n, m + 2 * halo) / min(n, m) for n, m in pairs)
+    pairs = [(n, -(-n // m)) for n, m in zip(tiling.space, tiling.size, strict=True)]
+    return math.prod(min(k, 1 + 2 * halo * (k - 1) / n) for n, k in pairs)
 
 
 def _even(length: int, most: int, align: int) -> int:

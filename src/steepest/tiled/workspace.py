@@ -176,10 +176,21 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def read(
-    store: Workspace, name: str, tiling: Tiling, window: Window, lead: Sequence[int], dtype: Any
+    store: Workspace,
+    name: str,
+    tiling: Tiling,
+    window: Window,
+    lead: Sequence[int],
+    dtype: Any,
+    part: tuple[int, ...] = (),
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The window (\\*lead, \\*window) of a field of which every tile has put its core."""
-    out = np.empty((*lead, *(w.stop - w.start for w in window)), dtype)
+    """The window (\\*lead, \\*window) of a field of which every tile has put its core.
+
+    Of the first leading axes, only the index ``part`` is read, into ``out`` if that is given.
+    """
+    if out is None:
+        out = np.empty((*lead[len(part) :], *(w.stop - w.start for w in window)), dtype)
     ranges = [
         range(w.start // m, -(-w.stop // m)) for w, m in zip(window, tiling.size, strict=True)
     ]
@@ -194,5 +205,5 @@ def read(
         to = tuple(slice(a - w.start, b - w.start) for (a, b), w in zip(ends, window, strict=True))
         at: Any = tuple(slice(a - c, b - c) for (a, b), c in zip(ends, corner, strict=True))
         target: Any = (..., *to)
-        out[target] = core[(Ellipsis, *at)]
+        out[target] = core[(*part, Ellipsis, *at)]
     return out

@@ -55,10 +55,10 @@ class CroftonDual(StripDual):
 
         run_together(work, self._strips)
 
-    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
-        slots = (flux * self._edges[:, None, None, : self._shape[-1]]).astype(self._dtype)
-        slots[1:, :, -1] = 0
-        return slots
+    def _close(self, component: np.ndarray, k: int) -> None:
+        component *= self._edges[k, : self._shape[-1]]
+        if k > 0:
+            component[:, -1] = 0
 
     @property
     def _places(self) -> Sequence[int]:

@@ -116,13 +116,8 @@ class CompiledDual(StripDual):
             )  # fmt: skip
         run_together(_measure, items)
 
-    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
-        slots = np.empty((self._axes, *self._shape), self._dtype)
-        last = flux.shape[0] - 1
-        slots[: last + 1], slots[last + 1 :] = flux[::-1], 0
-        for axis in range(last + 1):  # the kernels require zeros at the last face
-            np.moveaxis(slots[last - axis], axis + 1, 0)[-1] = 0
-        return slots
+    def _close(self, component: np.ndarray, k: int) -> None:
+        np.moveaxis(component, k + 1, 0)[-1] = 0  # the kernels require it
 
     @property
     def _places(self) -> Sequence[int]:

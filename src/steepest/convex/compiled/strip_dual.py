@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,11 @@ class StripDual(Dual):
         size = self._axes * self._channels
         return slice(kind * size, (kind + 1) * size)
 
+    def _component(self, kind: int, slot: int) -> slice:
+        """Slots of a component: its channels."""
+        begin = self._slots(kind).start + slot * self._channels
+        return slice(begin, begin + self._channels)
+
     @property
     def warm(self) -> Warm:
         """The flux and the extrapolated flux, (components, channels, \\*space) each."""
@@ -62,12 +67,18 @@ class StripDual(Dual):
 
     @warm.setter
     def warm(self, arrays: Warm) -> None:
+        self.set_warm_parts(np.array(part, self._dtype) for flux in arrays for part in flux)
+
+    def set_warm_parts(self, parts: Iterable[np.ndarray]) -> None:
+        """Set `warm` from its components, one after the other, which are set to 0 off the faces."""
         self._finish()
-        for kind, flux in zip((1, 0), arrays, strict=True):
-            rows = self._to_slots(flux).reshape(-1, *self._rows)
+        places = [(kind, k, slot) for kind in (1, 0) for k, slot in enumerate(self._places)]
+        for (kind, k, slot), part in zip(places, parts, strict=True):
+            self._close(part, k)
+            rows = part.reshape(-1, *self._rows)
             for strip in self._strips:
                 stop = strip.start + strip.stored.shape[1] - 1
-                own = strip.state[self._slots(kind), 1:, : self._rows[1]]
+                own = strip.state[self._component(kind, slot), 1:, : self._rows[1]]
                 own[:] = rows[:, strip.start : stop]
 
     def shrink_flux(self, factor: float) -> None:
@@ -111,8 +122,8 @@ class StripDual(Dual):
         """Do at most ``sweeps`` iterations on every strip, or a stretch of them."""
         raise NotImplementedError
 
-    def _to_slots(self, flux: np.ndarray) -> np.ndarray:
-        """The components of a flux in the order of the slots; zero where there is no face."""
+    def _close(self, component: np.ndarray, k: int) -> None:
+        """Set component k of a flux to zero where there is no face, in place."""
         raise NotImplementedError
 
     @property
@@ -129,8 +140,7 @@ class StripDual(Dual):
         return out
 
     def _gather_slot(self, out: np.ndarray, kind: int, slot: int) -> None:
-        begin = self._slots(kind).start + slot * self._channels
-        slots = slice(begin, begin + self._channels)
+        slots = self._component(kind, slot)
         self._collect(out, [strip.state[slots] for strip in self._strips])
 
     def warm_parts(self, cut: Any) -> Iterator[np.ndarray]:
