@@ -1,5 +1,7 @@
 """The panels in napari: ``xvfb-run python -m pytest -m napari plugins``."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 import dask.array as da
 from qtpy.QtWidgets import QFileDialog
 
-from steepest import denoise_tv, inpaint
+from steepest import denoise_tv, inpaint, tiled
 from steepest.io.stores import open_store
 
 pytestmark = [
@@ -159,13 +161,13 @@ def test_other_large_images_equal_those_in_memory(viewer, qtbot, tmp_path, monke
         finish(widget, qtbot)
         found.append([layer for layer in viewer.layers if layer not in before])
     assert str(tmp_path / "o.zarr") in widget.status.value
-    for one, tiled in zip(*found, strict=True):
-        one_name, tiled_name = (each.name.split(", t")[0] for each in (one, tiled))
-        assert tiled_name == one_name.replace("array", "lazy")
-        np.testing.assert_array_equal(one.scale, tiled.scale)
-        assert one.units == tiled.units
-        assert isinstance(tiled.data, da.Array)
-        whole = np.asarray(tiled.data)
+    for one, lazy in zip(*found, strict=True):
+        one_name, lazy_name = (each.name.split(", t")[0] for each in (one, lazy))
+        assert lazy_name == one_name.replace("array", "lazy")
+        np.testing.assert_array_equal(one.scale, lazy.scale)
+        assert one.units == lazy.units
+        assert isinstance(lazy.data, da.Array)
+        whole = np.asarray(lazy.data)
         assert whole.shape == one.data.shape
         assert whole.dtype == one.data.dtype
         wrong = np.abs(whole.astype(float) - one.data)
@@ -176,7 +178,7 @@ def test_other_large_images_equal_those_in_memory(viewer, qtbot, tmp_path, monke
         else:
             assert wrong.max() <= 2
     if name == "Decompose" and not rgb:
-        total = sum(np.asarray(tiled.data) for tiled in found[1])
+        total = sum(np.asarray(lazy.data) for lazy in found[1])
         np.testing.assert_allclose(255 * total, pixels, atol=1e-3)
 
 
@@ -192,6 +194,21 @@ def test_a_large_image_is_filled_in_where_it_is_nan(viewer, qtbot, tmp_path, mon
     filled = np.asarray(viewer.layers["lazy inpainted"].data)
     np.testing.assert_allclose(filled, inpaint(pixels).image, atol=1e-4)
     assert "100 pixels" in widget.status.value
+
+
+def test_doubtful_labels_of_a_large_image(viewer, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiled, "threshold_rof", partial(tiled.threshold_rof, thresholds=[0.5]))
+    square = np.zeros((32, 32))
+    square[8:24, 8:24] = 1  # a tie, as in test_napari_jobs.py
+    viewer.add_image(da.from_array(square, chunks=16), name="lazy")
+    monkeypatch.setattr("napari_steepest._source._LARGE", 1000)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "o.zarr"), ""))
+    widget = panel(viewer, "Segment", smoothness=2.0)
+    widget.run.native.click()
+    finish(widget, qtbot)
+    np.testing.assert_array_equal(np.asarray(viewer.layers["lazy doubtful"].data), square)
+    assert np.asarray(open_store(tmp_path / "o.zarr").array[1]).max() == 255
+    assert open_store(tmp_path / "o.zarr").axes == "cyx"
 
 
 def test_flow_adds_a_slider_over_time(viewer, qtbot):
