@@ -124,6 +124,8 @@ def decompose(
     """
     bands: list[Any]
     rest: Any
+    if target is not None:
+        t_max = t_max or (source.pixel_size[0] if source.spacing else 1.0)
     if target is None:
         parts = []
         flows: list[Any] = []
@@ -134,8 +136,7 @@ def decompose(
         bands = [source.stack([part[0][k] for part in parts]) for k in range(edges.size - 1)]
         rest = source.stack([part[1] for part in parts])
     else:
-        how: dict[str, Any] = {"num_bands": num_bands, "num_steps": num_steps}
-        how["t_max"] = t_max or (source.pixel_size[0] if source.spacing else 1.0)
+        how: dict[str, Any] = {"num_bands": num_bands, "num_steps": num_steps, "t_max": t_max}
 
         def solve(frame: Any, _: Any, **options: Any) -> Any:
             split = steepest.tiled.decompose(frame, **how, **options)
@@ -151,6 +152,7 @@ def decompose(
         )  # fmt: skip
         flows, edges = [split.flow for split in splits], splits[0].edges
         *bands, rest = ([level[k] for level in levels] for k in range(num_bands + 1))
+    edges = np.minimum(edges, t_max or np.inf)  # what vanishes later is in the residual
     bound = min(float(np.min(flow.psnr_bound)) for flow in flows)
     notes = _notes(flows, edges=edges.tolist(), psnr_bound=bound)
     kept = {**notes["steepest"], "of": source.name}
@@ -166,7 +168,8 @@ def decompose(
         look = {"visible": k == 0, "colormap": "PiYG", "contrast_limits": (-top, top)}
         name = f"band {k + 1}, {interval(edges, k)}"
         layers.append(source.layer(shown, name, rgb=False, **look, metadata=notes))
-    words = f"{len(bands)} bands and a residual, certified PSNR ≥ {bound:.1f} dB"
+    until = f" up to t {t_max:.3g}" * bool(t_max)
+    words = f"{len(bands)} bands{until} and a residual, certified PSNR ≥ {bound:.1f} dB"
     return layers, _sentence(words, flows, target)
 
 
