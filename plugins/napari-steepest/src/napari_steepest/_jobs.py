@@ -161,7 +161,7 @@ def decompose(
     look: dict[str, Any] = {"visible": False, "metadata": {"steepest": kept}}
     layers = [source.layer(rest, "residual", **look)]
     for k in reversed(range(len(bands))):
-        shown = bands[k]
+        shown: Any = bands[k]
         if source.rgb:
             shown = luminance(shown) if target is None else [luminance(x) for x in shown]
         top = _typical(shown)
