@@ -39,7 +39,7 @@ def by_tiles(
     elif source.rgb:
         image = image[..., :3].map_blocks(grey, dtype=np.float32, drop_axis=image.ndim - 1)
     like = _like(
-        source, image.shape, dtype or image.dtype, times or parts, "tcz" if times else "ctz", rgb
+        source, image.shape, dtype or image.dtype, times or parts, "ctz" if parts else "tcz", rgb
     )
     results, first = [], (None,) * bool(times or parts)
     target.parent.mkdir(parents=True, exist_ok=True)
