@@ -15,11 +15,13 @@ import numpy as np
 
 import steepest
 from steepest import InputError
+from steepest.core.views import Part
 
 from ._large import by_tiles
 from ._source import LayerData, Source, luminance
 
 Outcome = tuple[list[LayerData], str]
+_LOOK = 2**22  # pixels from which the contrast of a band is found
 _LARGE = "{} is so large that it is processed tile by tile."
 OnStep = Callable[[Any], object]
 ENERGIES = {
@@ -91,7 +93,7 @@ def flow(
         def solve(frame: Any, _: Any, **options: Any) -> Any:
             return steepest.tiled.tv_flow(frame, wanted, **options)
 
-        results, data = by_tiles(source, target, solve, on_step, num_times=len(wanted))
+        results, data = by_tiles(source, target, solve, on_step, times=len(wanted))
     else:
         results = [
             steepest.tv_flow(
@@ -110,35 +112,72 @@ def flow(
 
 
 def decompose(
-    source: Source, *, num_bands: int = 5, num_steps: int = 60, on_step: OnStep
-) -> Outcome:
+    source: Source, *, num_bands: int = 5, num_steps: int = 60, t_max: float = 0.0,
+    target: Path | None = None, on_step: OnStep,
+) -> Outcome:  # fmt: skip
     """Split into bands, from fine and faint to large and strong, and a residual.
 
     All frames share the band edges of the first. The residual comes first, the finest band last,
     on top. Its layer keeps the bands for `equalise`, because napari shows those of colours as
-    luminance.
+    luminance. ``t_max`` 0 is the time at which the image is flat; tile by tile, it is 1 for pixels
+    of length 1. Tile by tile, nothing is kept for `equalise`.
     """
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
-    flows: list[Any] = []
-    for split in _splits(source, num_bands, num_steps, on_step):
-        parts.append((split.bands, split.residual))
-        flows.append(split.flow)
-        edges = split.edges
+    bands: list[Any]
+    rest: Any
+    if target is not None:
+        t_max = t_max or (source.pixel_size[0] if source.spacing else 1.0)
+    if target is None:
+        parts = []
+        flows: list[Any] = []
+        for split in _splits(source, num_bands, num_steps, on_step, t_max=t_max or None):
+            parts.append((split.bands, split.residual))
+            flows.append(split.flow)
+            edges = split.edges
+        bands = [source.stack([part[0][k] for part in parts]) for k in range(edges.size - 1)]
+        rest = source.stack([part[1] for part in parts])
+    else:
+        how: dict[str, Any] = {"num_bands": num_bands, "num_steps": num_steps, "t_max": t_max}
+
+        def solve(frame: Any, _: Any, **options: Any) -> Any:
+            split = steepest.tiled.decompose(frame, **how, **options)
+            inner = split.edges[1:-1].copy()
+            unused = np.isinf(inner)  # the sample has fewer structures than bands
+            inner[unused] = split.nodes[-1] * (1 + np.arange(1, unused.sum() + 1))
+            how.update(num_bands=None, edges=inner)
+            return split
+
+        dtype = np.float64 if source.array.dtype == np.float64 else np.float32
+        splits, levels = by_tiles(
+            source, target, solve, on_step, parts=num_bands + 1, dtype=dtype
+        )  # fmt: skip
+        flows, edges = [split.flow for split in splits], splits[0].edges
+        *bands, rest = ([level[k] for level in levels] for k in range(num_bands + 1))
+    edges = np.minimum(edges, t_max or np.inf)  # what vanishes later is in the residual
     bound = min(float(np.min(flow.psnr_bound)) for flow in flows)
-    bands = [np.stack([part[0][k] for part in parts]) for k in range(edges.size - 1)]
-    rest = np.stack([part[1] for part in parts])
     notes = _notes(flows, edges=edges.tolist(), psnr_bound=bound)
-    kept = {**notes["steepest"], "of": source.name, "bands": bands, "residual": rest}
+    kept = {**notes["steepest"], "of": source.name}
+    if target is None:
+        kept |= {"bands": bands, "residual": rest}
     look: dict[str, Any] = {"visible": False, "metadata": {"steepest": kept}}
-    layers = [source.layer(source.stack(rest), "residual", **look)]
+    layers = [source.layer(rest, "residual", **look)]
     for k in reversed(range(len(bands))):
-        shown = luminance(bands[k]) if source.rgb else bands[k]
-        top = float(np.percentile(np.abs(shown), 99.5)) or 1.0
+        shown: Any = bands[k]
+        if source.rgb:
+            shown = luminance(shown) if target is None else [luminance(x) for x in shown]
+        top = _typical(shown)
         look = {"visible": k == 0, "colormap": "PiYG", "contrast_limits": (-top, top)}
         name = f"band {k + 1}, {interval(edges, k)}"
-        layers.append(source.layer(source.stack(shown), name, rgb=False, **look, metadata=notes))
-    words = f"{len(bands)} bands and a residual, certified PSNR ≥ {bound:.1f} dB"
-    return layers, _sentence(words, flows)
+        layers.append(source.layer(shown, name, rgb=False, **look, metadata=notes))
+    until = f" up to t {t_max:.3g}" * bool(t_max)
+    words = f"{len(bands)} bands{until} and a residual, certified PSNR ≥ {bound:.1f} dB"
+    return layers, _sentence(words, flows, target)
+
+
+def _typical(shown: Any) -> float:
+    """A magnitude that few pixels of an array or pyramid exceed, and not 0."""
+    fine = shown[0] if isinstance(shown, list) else shown
+    step = math.ceil(math.sqrt(fine.size / _LOOK))
+    return float(np.percentile(np.abs(np.asarray(fine[..., ::step, ::step])), 99.5)) or 1.0
 
 
 def objects(
@@ -177,13 +216,14 @@ def objects(
 
 
 def _splits(
-    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *, grey: bool = False
-) -> Iterator[Any]:
+    source: Source, num_bands: int, num_steps: int, on_step: OnStep, *,
+    grey: bool = False, t_max: float | None = None,
+) -> Iterator[Any]:  # fmt: skip
     """The decompositions of all frames, with the band edges of the first."""
     how: dict[str, Any] = {"num_bands": num_bands}
     for frame in source.grey_frames() if grey else source.frames():
         split = steepest.spectral.decompose(
-            frame, num_steps=num_steps, spacing=source.spacing,
+            frame, num_steps=num_steps, t_max=t_max, spacing=source.spacing,
             channel_axis=None if grey else source.channel_axis, on_step=on_step, **how,
         )  # fmt: skip
         edges = split.edges
@@ -211,12 +251,12 @@ def inpaint(
 ) -> Outcome:  # fmt: skip
     """Fill in the pixels that have a label, or are NaN.
 
-    The labels have the axes of a frame or those of the layer.
+    The labels have the axes of a frame or those of the layer; None marks no pixel.
     """
     whole = source.array.shape[: source.array.ndim - source.rgb]
-    if labels is None:
+    if labels is None and source.array.dtype.kind != "f":
         raise InputError("There is no Labels layer. Add one and paint over the pixels to fill in.")
-    if labels.shape not in (source.space, whole):
+    if labels is not None and labels.shape not in (source.space, whole):
         raise InputError(
             f"The Labels layer has shape {labels.shape}; allowed are {source.space} and {whole}."
         )
@@ -225,15 +265,20 @@ def inpaint(
     more: dict[str, Any] = {"spacing": source.spacing} if source.spacing and diffusion else {}
     if source.spacing and not more:
         raise InputError("The units of the layer can be used with the method diffusion only.")
-    count = 0
+    count, last = 0, source.index or tuple(n - 1 for n in source.lead)
 
     def solve(frame: Any, index: tuple[int, ...], **options: Any) -> Any:
         nonlocal count
-        unknown = (labels[index] if labels.shape == whole else labels) != 0
-        if target is None:
-            missing = np.isnan(frame) if frame.dtype.kind == "f" else np.zeros(frame.shape, bool)
-            unknown = np.asarray(unknown) | (missing.any(-1) if source.rgb else missing)
+        unknown: Any = False
+        if labels is not None:
+            marks = labels[index] if labels.shape == whole else labels
+            unknown = (np.asarray(marks) if target is None else marks) != 0
+        if frame.dtype.kind == "f":
+            channels, missing = options.get("channel_axis"), np.isnan(frame)
+            unknown = unknown | (missing if channels is None else missing.any(channels))
         count += int(unknown.sum())
+        if not count and index == last:
+            raise InputError("No pixel has a label or is NaN. Paint over the pixels to fill in.")
         compute = fill if target is None else steepest.tiled.inpaint
         return compute(frame, unknown=unknown, **options)
 
@@ -246,8 +291,6 @@ def inpaint(
         frames = zip(source.frames(), indices, strict=True)
         results = [solve(frame, index, **more) for frame, index in frames]
         data = source.stack([result.image for result in results])
-    if not count:
-        raise InputError("No pixel has a label. Paint over the pixels to fill in.")
     worst = max(float(result.residual) for result in results)
     notes = _notes(results, method=method, pixels=count, residual=worst)
     layer = source.layer(data, "inpainted", **source.look, metadata=notes)
@@ -267,8 +310,7 @@ def segment(
     """Divide into classes by brightness, and mark the labels that are not proven.
 
     ``smoothness`` is the weight of the contours relative to the range of the image. Class 0, the
-    darkest, is the background and transparent. Colours are segmented by their luminance. Tile by
-    tile, the labels that are not proven are counted, but not marked.
+    darkest, is the background and transparent. Colours are segmented by their luminance.
     """
 
     def solve(frame: Any, _: Any, **options: Any) -> Any:
@@ -276,25 +318,32 @@ def segment(
         if frame.dtype.kind == "u":
             span /= np.iinfo(frame.dtype).max
         strength = smoothness * span if np.isfinite(span) else 1.0  # NaN is refused below
-        compute = (steepest.segmentation if target is None else steepest.tiled).threshold_rof
-        return compute(frame, strength, num_classes, **options)
+        if target is None:
+            return steepest.segmentation.threshold_rof(frame, strength, num_classes, **options)
+        free = (None,) * source.num_space
+        out, doubt = (Part(options["out"], (k, *free)) for k in range(2))
+        options |= {"out": out, "doubt": doubt}
+        return steepest.tiled.threshold_rof(frame, strength, num_classes, **options)
 
+    data: Any
+    doubt: Any
     if target is not None:
-        results, data = by_tiles(source, target, solve, on_step, labels=True)
+        results, levels = by_tiles(source, target, solve, on_step, parts=2, labels=True)
         doubtful = [result.num_doubtful / np.prod(source.space) for result in results]
+        data, doubt = [level[0] for level in levels], [level[1] // 255 for level in levels]
     else:
         frames = source.grey_frames()
         results = [solve(frame, None, spacing=source.spacing, on_step=on_step) for frame in frames]
-        data = source.stack([result.labels for result in results])
         doubtful = [1 - result.certain.mean() for result in results]
+        data = source.stack([result.labels for result in results])
+        doubt = source.stack([(~result.certain).astype(np.uint8) for result in results])
     certain = 100 * (1 - float(np.mean(doubtful)))
     notes = _notes(
         results, certain_percent=certain, doubtful_bound=[r.doubtful_bound for r in results],
         thresholds=[result.thresholds.tolist() for result in results],
     )  # fmt: skip
     layers = [source.layer(data, "classes", "labels", metadata=notes)]
-    if certain < 100 and target is None:
-        doubt = source.stack([(~result.certain).astype(np.uint8) for result in results])
+    if certain < 100:
         layers.append(source.layer(doubt, "doubtful", "labels", metadata=notes))
     return layers, _sentence(f"{certain:.4g} % of the labels are proven", results, target)
 

@@ -21,14 +21,14 @@ _MEMORY = "1GB"  # small tiles, because cancelling waits for one
 
 def by_tiles(
     source: Source, target: Path, solve: Callable[..., Any], on_step: Callable[[Any], object], *,
-    num_times: int = 0, labels: bool = False,
+    times: int = 0, parts: int = 0, labels: bool = False, dtype: Any = None,
 ) -> tuple[list[Any], Any]:  # fmt: skip
     """Call ``solve(frame, index, out=..., ...)``, which calls `steepest.tiled`, for all frames.
 
-    With ``num_times``, results have a leading axis of this length. ``labels`` are of uint8, and
-    those of colours are of their luminance. Returns the results, and the levels of the new store
-    ``target`` as Dask arrays. The store gets its name when it is complete; intermediate results are
-    kept beside it until then.
+    With ``times`` or ``parts``, results have a leading axis of this length. ``labels`` are of
+    uint8, and those of colours are of their luminance. The dtype of others is that of the image by
+    default. Returns the results, and the levels of the new store ``target`` as Dask arrays. The
+    store gets its name when it is complete; intermediate results are kept beside it until then.
     """
     from dask import array as lazy  # napari depends on it
 
@@ -38,14 +38,17 @@ def by_tiles(
         image = lazy.moveaxis(image[..., :3], -1, channel)
     elif source.rgb:
         image = image[..., :3].map_blocks(grey, dtype=np.float32, drop_axis=image.ndim - 1)
-    results, first = [], (num_times,) * bool(num_times)
+    like = _like(
+        source, image.shape, dtype or image.dtype, times or parts, "ctz" if parts else "tcz", rgb
+    )
+    results, first = [], (None,) * bool(times or parts)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix="steepest-work-", dir=target.parent) as folder,
-        create_store(target, _like(source, image, first, rgb), labels=labels) as store,
+        create_store(target, like, labels=labels) as store,
     ):
         for number, index in enumerate(np.ndindex(source.lead)):
-            fixed = (*(None for _ in first), *index, *(None for _ in image.shape[len(index) :]))
+            fixed = (*first, *index, *(None for _ in image.shape[len(index) :]))
             place = index if source.index is None else source.index
             more = {"channel_axis": 0} if rgb else {}
             results.append(
@@ -63,12 +66,14 @@ def by_tiles(
     return results, levels
 
 
-def _like(source: Source, image: Any, first: tuple[int, ...], rgb: bool) -> StoredImage:
-    """Shape, type and place of the result; ``first`` is the length of a leading axis."""
+def _like(
+    source: Source, shape: tuple[int, ...], dtype: Any, first: int, preferred: str, rgb: bool
+) -> StoredImage:
+    """Shape, type and place of the result; ``first`` is the length of a leading axis, or 0."""
     space = "zyx"[-source.num_space :]
     used = space + "c" * rgb
-    lead = (*first, *source.lead)
-    free = [axis for axis in "tcz" if axis not in used]
+    lead = (*[first] * bool(first), *source.lead)
+    free = [axis for axis in preferred if axis not in used][: len(lead)]
     if len(lead) > len(free):
         raise InputError(f"{source.name} has {source.array.ndim} axes, too many for OME-Zarr.")
     place = with_axis(source.place, "") if first else source.place
@@ -78,8 +83,8 @@ def _like(source: Source, image: Any, first: tuple[int, ...], rgb: bool) -> Stor
         units.insert(len(lead), None)
         scale.insert(len(lead), 1.0)
         shift.insert(len(lead), 0.0)
-    array = np.broadcast_to(np.zeros((), image.dtype), lead + image.shape[len(source.lead) :])
+    array = np.broadcast_to(np.zeros((), dtype), lead + shape[len(source.lead) :])
+    axes = "".join(sorted(free, key="tcz".index)) + "c" * rgb + space
     return StoredImage(
-        array, "".join(free[: len(lead)]) + "c" * rgb + space, tuple(map(float, scale)),
-        tuple(map(float, shift)), tuple(units), source.name,
-    )  # fmt: skip
+        array, axes, tuple(map(float, scale)), tuple(map(float, shift)), tuple(units), source.name
+    )

@@ -80,14 +80,21 @@ class Decompose(Panel):
 
     about = "Split an image into bands of structures, from fine and faint to large and strong."
     job = staticmethod(_jobs.decompose)
+    takes_large = True
 
     def parameters(self) -> dict[str, Widget]:
-        """The numbers of bands and of time steps."""
+        """The numbers of bands and of time steps, and the last time."""
         num_steps = SpinBox(
             value=60, min=3, max=1000, label="Time steps",
             tooltip="More steps separate bands more sharply and take longer.",
         )  # fmt: skip
-        return {"num_bands": _bands(), "num_steps": num_steps}
+        t_max = _number(
+            "Last time", 0, 0.1,
+            f"Structures that vanish later stay in the residual; in {_GREY}. Automatic (0): when "
+            "all have vanished; for large images, which are processed tile by tile, 1 pixel.",
+        )  # fmt: skip
+        t_max.native.setSpecialValueText("automatic")
+        return {"num_bands": _bands(), "num_steps": num_steps, "t_max": t_max}
 
 
 class Objects(Panel):
@@ -128,11 +135,13 @@ class Inpaint(Panel):
 
     def arguments(self, source: Source) -> dict[str, Any]:
         """The labels as they are now: the user may paint on while the job runs."""
+        from dask import array as lazy
+
         values = super().arguments(source)
         layer = values["labels"]
         if layer is not None:
             data = layer.data[0] if layer.multiscale else layer.data
-            values["labels"] = data.copy() if isinstance(data, np.ndarray) else data
+            values["labels"] = data.copy() if isinstance(data, np.ndarray) else lazy.asarray(data)
         return values
 
 
@@ -249,7 +258,7 @@ class Equaliser(Container):
         notes = layer.metadata["steepest"]
         gains = [slider.value for slider in self.gains]
         name = f"{notes['of']} equalised"
-        data = _jobs.equalise(notes, gains).reshape(layer.data.shape)
+        data = _jobs.equalise(notes, gains)
         if name in self._viewer.layers:
             self._viewer.layers[name].data = data
         else:
