@@ -43,8 +43,9 @@ def echo(
 
     Echoes are truncated where they are below 0.005 and where they are more than 24 pixels away.
     Pixels whose echo has changed are scored again at once, all others when their turn comes. Images
-    larger than 64 x 64 are thinned in rounds, tile by tile. docs/inpainting gives the cost of each
-    of these approximations.
+    larger than 64 x 64 are thinned in rounds, tile by tile. Before the last removals, their echoes
+    are relaxed, which corrects what truncation has added up to. docs/inpainting_results gives the
+    cost of each of these approximations.
 
     Parameters
     ----------
