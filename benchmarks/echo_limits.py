@@ -2,7 +2,8 @@
 
 MAE (range 0 to 255) and CPU time of echo sparsification to 5 % on centre crops of 128 x 128, with
 limits that differ from the library's: where echoes are truncated, which flows are dropped, how
-large windows may be, how many pixels a round removes; and the effect of cycles of exchanges.
+large windows may be, how many pixels a round removes, whether echoes are relaxed; and the effect of
+cycles of exchanges.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ CASES: dict[str, dict[str, Any]] = {
     **{f"flows dropped below {x:g}": {"share": x} for x in (0.01, 0.0005)},
     **{f"windows to {x} pixels": {"reach": x} for x in (12, 40)},
     **{f"rounds of {x:.0%}": {"round": x} for x in (0.4, 0.03, 0.01)},
+    "echoes never relaxed": {"drifted": 0},
     **{f"{x} cycles of exchange": {"cycles": x} for x in (1, 2, 5, 10)},
 }
 
@@ -45,6 +47,8 @@ def limits(
     }
     if "round" in others:
         found["_SHARE"] = others["round"]
+    if "drifted" in others:
+        found["_DRIFTED"] = others["drifted"]
     return found
 
 

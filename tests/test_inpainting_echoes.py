@@ -12,10 +12,11 @@ from cases.echo_states import check_blocks, check_heaps, picture, windows
 from steepest.core.errors import InputError
 from steepest.inpainting import masks, reconstruct
 from steepest.inpainting.echoes import state, thinning, tiles
-from steepest.inpainting.echoes.inserting import insert
+from steepest.inpainting.echoes.inserting import insert, relax_tile
 from steepest.inpainting.echoes.removing import neighbours, remove, thin
 from steepest.inpainting.echoes.score import removal, score
 from steepest.inpainting.echoes.state import Echoes, grow, work_for
+from steepest.io import read_image
 
 HEIGHT, WIDTH = 12, 10
 UNCUT = (np.float32(1e-9), np.float32(1e-9), 24)  # windows hold all of a small image
@@ -146,6 +147,23 @@ def test_insertion_gives_the_larger_mask() -> None:
     filled = dense_grids.inpainted(image.astype(float), echoes.known > 0)
     np.testing.assert_allclose(echoes.error, filled - image, atol=0.04)
     np.testing.assert_allclose(windows(echoes), dense_grids.echoes(echoes.known > 0), atol=0.06)
+
+
+def test_relaxed_echoes_are_closer_to_the_exact_ones() -> None:
+    echoes, _ = thinned(picture(20, 22), 40)
+    exact, before = dense_grids.echoes(echoes.known > 0), windows(echoes)
+    assert relax_tile(echoes, work_for(echoes, 24), 0, thinning.LIMITS)
+    assert np.abs(windows(echoes) - exact).mean() < 0.7 * np.abs(before - exact).mean()
+
+
+def test_relaxation_improves_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = read_image("sample:camera").array[60:316, 100:420]
+    relaxed = masks.echo(image, 0.03, rng=0)
+    ranking = masks.echo_ranking(image, rng=0) < relaxed.sum()
+    monkeypatch.setattr(thinning, "_DRIFTED", 0)
+    plain = masks.echo(image, 0.03, rng=0)
+    psnr = [reconstruct(image, mask).psnr for mask in (relaxed, ranking, plain)]
+    assert min(psnr[:2]) > psnr[2] + 0.03
 
 
 def test_echoes_of_a_given_mask() -> None:

@@ -1,4 +1,4 @@
-"""Insertion of known pixels, and exchange with others."""
+"""Insertion of known pixels, exchange with others, and relaxation of echoes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .windows import at, reshape, set_window, window_of
 _RADII = 2.6  # radius of a window, in units of the local distance between known pixels
 _OMEGA = np.float32(1.5)  # over-relaxation factor
 _MOST_SWEEPS = 60
-_FINER = np.float32(0.1)  # the relaxation stops at this fraction of the truncation tolerance
+_FINER = np.float32(0.1)  # a new echo is relaxed to this fraction of the truncation tolerance
+_AGAIN = np.float32(0.4)  # and one that has drifted, to this one
 
 
 @lean_helper
@@ -50,13 +51,20 @@ def place(echoes, pixel, limits, work):
     set_window(echoes.window, pixel, y, x, 0, 0)
     if not reshape(echoes, pixel, y0, x0, rows, columns, work):
         return False
-    start = echoes.offset[pixel]
-    b = echoes.arena[start : start + rows * columns].reshape(rows, columns)
-    b[y - y0, x - x0] = np.float32(1)
-    for _ in range(_MOST_SWEEPS):
-        if _relax(b, echoes.known, y0, x0, y - y0, x - x0) < _FINER * limits[0]:
-            break
+    echoes.arena[echoes.offset[pixel] + (y - y0) * columns + x - x0] = np.float32(1)
+    _settle(echoes, pixel, _FINER * limits[0])
     return True
+
+
+@lean_helper
+def _settle(echoes, pixel, tolerance):
+    """Run sweeps over the window of a pixel until none of its values changes by the tolerance."""
+    y0, x0, rows, columns = window_of(echoes.window, pixel)
+    start, width = echoes.offset[pixel], echoes.known.shape[1]
+    b = echoes.arena[start : start + rows * columns].reshape(rows, columns)
+    for _ in range(_MOST_SWEEPS):
+        if _relax(b, echoes.known, y0, x0, pixel // width - y0, pixel % width - x0) < tolerance:
+            break
 
 
 @lean_helper
@@ -187,4 +195,13 @@ def place_tile(echoes, work, tile, limits):
         pixel = np.int64(echoes.heap[k])
         if echoes.room[pixel] == 0 and not place(echoes, pixel, limits, work):
             return False
+    return True
+
+
+@kernel
+def relax_tile(echoes, work, tile, limits):
+    """Make the echoes of a tile harmonic again inside their windows, which stay as they are."""
+    base = echoes.tile_start[tile]
+    for k in range(base, base + echoes.tile_size[tile]):
+        _settle(echoes, np.int64(echoes.heap[k]), _AGAIN * limits[0])
     return True

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..steady_state import fill
 from .heap import gather
-from .inserting import exchange, place_tile
+from .inserting import exchange, place_tile, relax_tile
 from .removing import thin
 from .score import score
 from .state import PLACED, Echoes, empty, full, grow, work_for
@@ -16,6 +16,8 @@ from .tiles import Kernel, counts, for_all, phases
 
 _SHARE = 0.2  # share of the known pixels that a round removes
 _TOWARDS = 0.9  # largest share of the pixels still to be removed that a round removes
+_DRIFTED = 0.25  # largest share of the image's pixels with which echoes are relaxed
+_BEFORE = 1.5  # largest multiple of the target with which they are
 _LAST = 0.01  # up to this share of the known pixels is removed one by one, not in a round
 TOLERANCE, SHARE, REACH = 0.005, 0.002, 24
 """Thresholds at which echoes (TOLERANCE), flows into neighbours (SHARE, relative to their sum) and
@@ -53,7 +55,7 @@ def begin_from(
     echoes = empty(image, ties, REACH, PLACED)
     echoes.known[:] = mask
     gather(echoes)
-    _for_tiles(echoes, lambda state, work, tile: place_tile(state, work, tile, LIMITS), num_threads)
+    _for_tiles(echoes, lambda *job: place_tile(*job, LIMITS), num_threads)
     refresh(echoes, absolute, num_threads)
     return echoes
 
@@ -89,10 +91,16 @@ def thin_to(
 
     An image of several tiles is thinned in rounds. A round removes, tile by tile, the pixels whose
     keys are below the 20th percentile of all keys. The last pixels are chosen among all tiles.
+    Truncation lets the echoes drift: after a round that leaves less than 1.5 times the target, they
+    are relaxed. With ``rank``, for which every size is a target, they are relaxed at each halving.
+
     ``rank`` (N,), initially zero, is set to the number of pixels left after each removal. Threads
     share the tiles; the result does not depend on their number.
     """
     anywhere, any_key = np.array([-1]), np.float32(np.inf)
+    due = _DRIFTED * echoes.known.size
+    if rank is None:
+        due = min(due, _BEFORE * target)
     while (size := int(echoes.tile_size.sum())) > target:
         threshold = _threshold(echoes, size, target)
         if np.isfinite(threshold):
@@ -109,6 +117,10 @@ def thin_to(
             )
         if rank is not None:
             _note(echoes, size, rank)
+        if target < (left := int(echoes.tile_size.sum())) <= due:
+            _for_tiles(echoes, lambda *job: relax_tile(*job, LIMITS), num_threads)
+            _score(echoes, absolute, num_threads)
+            due = left / 2
         if after is not None and after(echoes):
             return True
     return False
