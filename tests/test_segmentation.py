@@ -211,6 +211,13 @@ def test_ties_are_uncertain():
     assert np.array_equal(result.highest, f)
 
 
+def test_labels_without_any_cost_are_uncertain():
+    zero = np.zeros((8, 9))
+    assert not threshold_rof(zero, 0.0, thresholds=[0.0]).certain.any()
+    tiles = steepest.tiled.threshold_rof(zero, 0.0, thresholds=[0.0])
+    assert tiles.num_doubtful == zero.size
+
+
 def test_chan_vese_is_the_best_labeling_for_its_means_and_they_are_its_means():
     images = np.array(list(product([0, 1], repeat=12))).reshape(-1, 3, 4)
     for seed in range(5):

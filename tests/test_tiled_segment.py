@@ -54,6 +54,14 @@ def test_labels_and_proofs_are_those_of_one_piece(dtype, options):
         assert most == np.count_nonzero((one.lowest <= k) & (k <= one.highest))
 
 
+@pytest.mark.parametrize("shape", [(1, 200, 230), (200, 1, 230), (20_000, 1), (1, 1, 20_000)])
+def test_axes_may_have_one_pixel(shape):
+    image = blobs(tuple(n for n in shape if n > 1)).reshape(shape)
+    many = tiled.threshold_rof(image, 0.2, doubt=doubt_of(shape), **SMALL)
+    assert many.num_doubtful == 0
+    assert np.array_equal(many.labels, threshold_rof(image, 0.2).labels)
+
+
 @pytest.mark.parametrize("function", [tiled.threshold_rof, tiled.chan_vese])
 def test_batches_are_segmented_one_by_one(function, tmp_path):
     images = np.stack([blobs((90, 100), np.uint8, seed) for seed in range(2)], 1)

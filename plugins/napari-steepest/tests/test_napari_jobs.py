@@ -308,3 +308,20 @@ def test_samples():
             assert kind in ("image", "labels")
             assert np.isfinite(data).all()
             assert options["name"]
+
+
+def test_stores_of_time_series_name_their_axes(tmp_path):
+    """Time stays "t"; the times of the flow are channels after it."""
+    zarr, _ = pytest.importorskip("zarr"), pytest.importorskip("dask")
+    source = Source.of(layer(image(2, 40, 50), scale=(5, 2, 2)))
+    here, _ = _jobs.flow(source, times="0.1, 0.2, 0.4", on_step=Watch())
+    target = tmp_path / "flow.zarr"
+    tiles, _ = _jobs.flow(source, times="0.1, 0.2, 0.4", on_step=Watch(), target=target)
+    levels = tiles[0][0]
+    shown = np.asarray(levels[0] if isinstance(levels, list) else levels)
+    assert shown.shape == here[0][0].shape == (3, 2, 40, 50)
+    np.testing.assert_allclose(shown, here[0][0], atol=1e-3)
+    notes = zarr.open_group(target).attrs["ome"]["multiscales"][0]
+    assert [axis["name"] for axis in notes["axes"]] == ["t", "c", "y", "x"]
+    assert notes["datasets"][0]["coordinateTransformations"][0]["scale"] == [5, 1, 2, 2]
+    assert zarr.open_array(target / "0").shape == (2, 3, 40, 50)

@@ -182,10 +182,10 @@ class Level:
         """The pixels (flat) where a set of least energy may differ, and in how many at once."""
         if self.known is not None:
             return self.known
-        if self.excess == 0:
-            return np.zeros(0, np.int64), 0
         state, inside = self.state, self.inside
         rounding = state.faces.rounding(state.largest, self.level)
+        if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
+            return np.zeros(0, np.int64), 0
         near = close(state.u, inside, self.level, self.excess + rounding)
         near = unsure(state.q, inside, *state.faces.arrays, near, self.excess)
         return near, most_within(margins(state.u, inside, self.level, near) - rounding, self.excess)

@@ -283,7 +283,7 @@ class Repair:
         touched, rows = inside != part.inside, []
         for axis, offset in enumerate(part.faces.offsets):
             places = np.flatnonzero(q[axis] != part.q[axis])
-            step = int(np.ravel_multi_index(tuple(offset), u.shape))
+            step = int(offset @ np.array(u.strides)) // u.itemsize  # axes may have length 1
             touched.ravel()[places] = touched.ravel()[places + step] = True
             rows.append((np.full(places.size, axis), places, q[axis].ravel()[places]))
         places = np.flatnonzero(touched)

@@ -45,11 +45,11 @@ class TiledLevel:
     @cached_property
     def doubt(self) -> tuple[str | None, int, int]:
         """The name of the doubtful pixels, their number, and how many can be wrong at once."""
-        if self.excess == 0:
+        state, rounding = self.state, self.state.rounding(self.level)
+        if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
             return None, 0, 0
-        state = self.state
         name = state.new_name("doubts")
-        task = Doubts(self.excess, state.rounding(self.level), name)
+        task = Doubts(self.excess, rounding, name)
         count, wrong = np.sum(state.look(task, self.level, self.changed), 0).astype(int).tolist()
         return name, count, wrong
 

@@ -14,7 +14,7 @@ from steepest.core.progress import Progress
 from steepest.core.views import Part
 from steepest.io.stores import StoredImage, create_store
 
-from ._source import Source, grey, with_axis
+from ._source import Source, grey
 
 _MEMORY = "1GB"  # small tiles, because cancelling waits for one
 
@@ -41,14 +41,14 @@ def by_tiles(
     like = _like(
         source, image.shape, dtype or image.dtype, times or parts, "ctz" if parts else "tcz", rgb
     )
-    results, first = [], (None,) * bool(times or parts)
+    results, own, at = [], (None,) * bool(times or parts), _place_of_first(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix="steepest-work-", dir=target.parent) as folder,
         create_store(target, like, labels=labels) as store,
     ):
         for number, index in enumerate(np.ndindex(source.lead)):
-            fixed = (*first, *index, *(None for _ in image.shape[len(index) :]))
+            fixed = (*index[:at], *own, *index[at:], *(None for _ in image.shape[len(index) :]))
             place = index if source.index is None else source.index
             more = {"channel_axis": 0} if rgb else {}
             results.append(
@@ -61,9 +61,16 @@ def by_tiles(
         on_step(Progress(0, stage="writing smaller copies"))  # the last chance to cancel
     count = sum(each.name.isdigit() for each in target.iterdir())
     levels = [lazy.from_zarr(str(target), str(k)) for k in range(count)]
+    if own:
+        levels = [lazy.moveaxis(level, at, 0) for level in levels]
     if rgb:
         levels = [lazy.moveaxis(level, channel, -1) for level in levels]
     return results, levels
+
+
+def _place_of_first(source: Source) -> int:
+    """Where the store has the axis of times or parts: after time, as OME-Zarr has channels."""
+    return min(1, len(source.lead))
 
 
 def _like(
@@ -72,18 +79,23 @@ def _like(
     """Shape, type and place of the result; ``first`` is the length of a leading axis, or 0."""
     space = "zyx"[-source.num_space :]
     used = space + "c" * rgb
-    lead = (*[first] * bool(first), *source.lead)
+    lead, at = list(source.lead), _place_of_first(source)
+    if first:
+        lead.insert(at, first)
     free = [axis for axis in preferred if axis not in used][: len(lead)]
     if len(lead) > len(free):
         raise InputError(f"{source.name} has {source.array.ndim} axes, too many for OME-Zarr.")
-    place = with_axis(source.place, "") if first else source.place
-    units = [None if str(unit) == "pixel" else str(unit) for unit in place["units"]]
-    scale, shift = list(place["scale"]), list(place["translate"])
+    units = [None if str(unit) == "pixel" else str(unit) for unit in source.place["units"]]
+    scale, shift = list(source.place["scale"]), list(source.place["translate"])
+    if first:
+        units.insert(at, None)
+        scale.insert(at, 1.0)
+        shift.insert(at, 0.0)
     if rgb:
         units.insert(len(lead), None)
         scale.insert(len(lead), 1.0)
         shift.insert(len(lead), 0.0)
-    array = np.broadcast_to(np.zeros((), dtype), lead + shape[len(source.lead) :])
+    array = np.broadcast_to(np.zeros((), dtype), (*lead, *shape[len(source.lead) :]))
     axes = "".join(sorted(free, key="tcz".index)) + "c" * rgb + space
     return StoredImage(
         array, axes, tuple(map(float, scale)), tuple(map(float, shift)), tuple(units), source.name
