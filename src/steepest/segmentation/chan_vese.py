@@ -90,8 +90,9 @@ class Search:
 
     def __init__(self, inputs: Inputs, f: np.ndarray, mu: float) -> None:
         self.inputs, self.f, self.mu = inputs, f, mu
-        self._total = f.reshape(len(f), -1).sum(1)
-        self.means = self._means_of(_brighter(f), np.zeros((2, len(f))))
+        self._size, self._total = f[0].size, f.reshape(len(f), -1).sum(1)
+        self.means = np.zeros((2, len(f)))
+        self.means = self._means_of(*self._sums_in(_brighter(f)))
         self.rof = inputs.rof(f[0])
         self._coarse = COARSE
 
@@ -142,16 +143,19 @@ class Search:
 
     def _next(self) -> np.ndarray:
         """The means of the labels."""
-        return self._means_of(self.level.inside.reshape(self.f.shape[1:]), self.means)
+        return self._means_of(*self._sums_in(self.level.inside))
 
-    def _means_of(self, inside: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """The means (2, channels) of f outside and inside; an empty class keeps its mean."""
+    def _sums_in(self, inside: np.ndarray) -> tuple[int, np.ndarray]:
+        """The number of pixels of a set, and the sums (channels,) of f there."""
         pixels = self.f.reshape(len(self.f), -1)
         # einsum, because matrix products start threads of their own
-        count, above = np.count_nonzero(inside), np.einsum("ci,i->c", pixels, inside.ravel())
-        outside = inside.size - count
-        low = (self._total - above) / outside if outside else before[0]
-        return np.array([low, above / count if count else before[1]])
+        return int(np.count_nonzero(inside)), np.einsum("ci,i->c", pixels, inside.ravel())
+
+    def _means_of(self, count: float, above: np.ndarray) -> np.ndarray:
+        """The means (2, channels) of f outside and inside; an empty class keeps its mean."""
+        outside = self._size - count
+        low = (self._total - above) / outside if outside else self.means[0]
+        return np.array([low, above / count if count else self.means[1]])
 
 
 def _brighter(f: np.ndarray) -> np.ndarray:

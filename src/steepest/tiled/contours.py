@@ -19,7 +19,7 @@ from ..segmentation.classes import binned, in_bins, moments
 from ..segmentation.kernels import close, contour, potential
 from ..segmentation.proof import Faces, margins, most_within, volume
 from ..segmentation.repair import repair, unsure
-from .windows import Tile, Tiling, Window
+from .windows import Tile, Tiling, Window, grown
 from .workspace import Workspace, read
 
 _BAND = 1 << 19  # pixels of a band, about
@@ -112,7 +112,7 @@ class Look:
     def part(self, box: Window) -> Part:
         """The part of the image around a box."""
         space = self.tiling.space
-        window, lead = margin_of(box, _RIM, space), 3 - len(space)
+        window, lead = grown(box, _RIM, space, align=1), 3 - len(space)
         f, faces = volume(self.image[window]), Faces.of(self.energy, space, self.strength)
         q = np.zeros((len(space), *f.shape))
         if self.flux is not None:
@@ -147,15 +147,7 @@ class Look:
         """The tile with the pixels around it that it may change: less than half a tile."""
         pairs = zip(self.tiling.size, self.tiling.space, strict=True)
         margin = min([_AROUND, *(m // 2 - _RIM for m, n in pairs if m < n)])
-        return margin_of(self.tile.core, margin, self.tiling.space)
-
-
-def margin_of(box: Window, margin: int, space: tuple[int, ...]) -> Window:
-    """A box with more pixels on every side, within the image."""
-    return tuple(
-        slice(max(b.start - margin, 0), min(b.stop + margin, n))
-        for b, n in zip(box, space, strict=True)
-    )
+        return grown(self.tile.core, margin, self.tiling.space, align=1)
 
 
 def changes(
@@ -167,7 +159,7 @@ def changes(
     whether the pixel is in the set.
     """
     tiling, rows = job.tiling, [np.zeros((0, 3))]
-    near = margin_of(window, _AROUND, tiling.space)
+    near = grown(window, _AROUND, tiling.space, align=1)
     grid = [range(w.start // m, -(-w.stop // m)) for w, m in zip(near, tiling.size, strict=True)]
     for name in names:
         found = (job.store.get(name, tiling.number(place)) for place in product(*grid))

@@ -18,7 +18,7 @@ from ..inpainting.masks.checks import count_of, exponent
 from ..inpainting.problem import check_largest
 from .diffusion import inpaint
 from .passes import Stopped
-from .picture import Picture, check_array, check_out, check_picture, deliver
+from .picture import Floats, Picture, check_array, check_out, check_picture, deliver
 from .setup import Setup
 from .thinning import Scaled, put_mask, thinned
 from .windows import Window
@@ -159,7 +159,7 @@ def echo(
         deliver(out, (), Picture(out, None), values)
         shared = {k: options[k] for k in _SHARED if k in options}
         filled = inpaint(
-            _Floats(setup.picture), out, found, channel_axis=0, on_step=setup.report.stage,
+            Floats(setup.picture), out, found, channel_axis=0, on_step=setup.report.stage,
             work=setup.workspace.folder / "inpainting", **shared,
         )  # fmt: skip
         if filled.status is Status.STOPPED:
@@ -196,29 +196,11 @@ def _choose(
     return passes
 
 
-@dataclass(frozen=True)
-class _Floats:
-    """The values (C, \\*space) of an image, as floats."""
-
-    picture: Picture
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (self.picture.channels, *self.picture.space)
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self.picture.dtype
-
-    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
-        return self.picture.read(index[1:])
-
-
 class _Comparison:
     """Compares what is written into it, (C, \\*space), with an image, and passes it on."""
 
     def __init__(self, picture: Picture, to: Any) -> None:
-        floats = _Floats(picture)
+        floats = Floats(picture)
         self.shape, self.dtype = floats.shape, floats.dtype
         self._picture, self._to = picture, to
         self._absolute = self._square = 0.0

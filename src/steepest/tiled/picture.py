@@ -111,6 +111,26 @@ class Kept:
         return self.store.map(self.name, 0)[index]
 
 
+@dataclass(frozen=True)
+class Floats:
+    """The values (C, \\*space) of a picture as an array of floats, read by windows."""
+
+    picture: Picture
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of channels, and the shape without them."""
+        return (self.picture.channels, *self.picture.space)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type that is computed with."""
+        return self.picture.dtype
+
+    def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
+        return self.picture.read(index[1:])[index[0]]
+
+
 def check_picture(image: Any, channel_axis: int | None, name: str = "image") -> Picture:
     """Check shape and dtype, without reading a pixel; return the picture.
 

@@ -13,12 +13,14 @@ import numpy as np
 from ..convex.certificate import StepTerms
 from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor, solve
 from ..core.status import Status
+from ..core.views import Part
 from ..segmentation.classes import centres
 from ..segmentation.proof import CONSTANT, MORE, THOROUGH, Faces
 from ..segmentation.rof import FINEST, centre, step_of, watched
 from .contours import Affine, Chosen, Contour, Doubts, Look, Moments, Repair, extremes, run_look
 from .dual import TiledDual
 from .passes import Passes, journaled
+from .picture import Floats
 from .setup import USUAL, Facts, Setup
 
 _ROW = 256  # bytes of main memory for a pixel that is held one by one
@@ -178,7 +180,8 @@ class TiledRof:
         grid = np.indices([-(-n // m) for n, m in zip(self.space, size, strict=True)])
         self.colours = np.ravel_multi_index(tuple(grid % 2), (2,) * len(size)).ravel()
         self._setup, self._levels = setup, levels
-        self.image = Affine(_Floats(setup.picture), shift, divisor, wide)
+        only = Part(Floats(setup.picture), (0, *(None for _ in self.space)))  # channel
+        self.image = Affine(only, shift, divisor, wide)
         middle, self._scale = centre(low, high)
         self._middle = middle
         self._means = ((means - shift) / divisor - middle) * self._scale
@@ -262,17 +265,3 @@ def _like(setup: Setup, dtype: Any) -> Any:
     like = setup.like
     like.dtype = np.dtype(dtype)
     return like
-
-
-@dataclass(frozen=True)
-class _Floats:
-    """The floats of a picture with one channel."""
-
-    picture: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.picture.space)
-
-    def __getitem__(self, window: Any) -> np.ndarray:
-        return np.asarray(self.picture.read(window)[0])

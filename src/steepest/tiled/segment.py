@@ -93,8 +93,8 @@ def threshold_rof(
 
     The labels are those of `steepest.segmentation.threshold_rof` with ``values="denoised"`` and
     ``connectivity=1``, and are proven like them: the flux is computed by tiles as in `denoise_tv`
-    of this module, thresholds are found from sums and histograms of all tiles, and the gap is a sum
-    over all tiles. Pixels near a contour that is not yet proven are examined together.
+    of this module, and completed tile by tile where it does not saturate a contour. Thresholds are
+    found from sums and histograms of all tiles, and the gap is a sum over all tiles.
 
     Parameters
     ----------
@@ -253,10 +253,9 @@ class _Search(TwoClasses):
 
     def __init__(self, inputs: Inputs, rof: TiledRof, mu: float) -> None:
         self.inputs, self.rof, self.mu = inputs, rof, mu  # type: ignore[assignment]
-        self._coarse, self._all = COARSE, float(np.prod(rof.space))
-        self.state, self.means = rof.at_start(), np.zeros((2, 1))
+        self._coarse, self.state, self.means = COARSE, rof.at_start(), np.zeros((2, 1))
+        self._size, self._total = self.state.total
         self.level = self.state.prove(rof.mean)
-        self._total = rof.mean * self._all
         self.means = self._next()
 
     def _turn(self) -> None:
@@ -267,10 +266,7 @@ class _Search(TwoClasses):
         return super()._look(state, gap)
 
     def _next(self) -> np.ndarray:
-        count, above, before = self.level.count, self.level.mass, self.means[:, 0]
-        outside = self._all - count
-        low = (self._total - above) / outside if outside else before[0]
-        return np.array([[low], [above / count if count else before[1]]])
+        return self._means_of(self.level.count, np.array([self.level.mass]))
 
 
 @dataclass(frozen=True)

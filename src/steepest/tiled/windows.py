@@ -70,9 +70,12 @@ class Tiling:
             yield Tile(number, core, grown(core, halo, self.space))
 
 
-def grown(core: Window, halo: int, space: Sequence[int]) -> Window:
-    """The window with ``halo`` more pixels on every side, within the grid."""
-    around = [halo] * (len(space) - 1) + [-(-halo // 16) * 16]
+def grown(core: Window, halo: int, space: Sequence[int], align: int = 16) -> Window:
+    """The window with ``halo`` more pixels on every side, within the grid.
+
+    Along the last axis, the halo is rounded up to a multiple of ``align``.
+    """
+    around = [halo] * (len(space) - 1) + [-(-halo // align) * align]
     return tuple(
         slice(max(c.start - h, 0), min(c.stop + h, n))
         for c, h, n in zip(core, around, space, strict=True)

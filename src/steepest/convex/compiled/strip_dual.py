@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -118,18 +119,18 @@ class StripDual(Dual):
     def _exchange_images(self) -> None:
         exchange_halos(self._strips, self._images)
 
+    @abstractmethod
     def _sweep(self, betas: np.ndarray, share: tuple[float, float]) -> None:
         """Do at most ``sweeps`` iterations on every strip, or a stretch of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _close(self, component: np.ndarray, k: int) -> None:
         """Set component k of a flux to zero where there is no face, in place."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def _places(self) -> Sequence[int]:
         """Among the slots of a flux, the place of each component."""
-        raise NotImplementedError
 
     def _gather(self, kind: int) -> np.ndarray:
         """Collect y (kind 0) or p (kind 1)."""
