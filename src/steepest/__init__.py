@@ -40,6 +40,7 @@ _WHERE = {
     "InpaintResult": "inpainting.result",
     "gradient": "grid.checked",
     "divergence": "grid.checked",
+    "Solver": "core.solver",
     "Status": "core.status",
     "InputError": "core.errors",
     "TooManySteps": "core.errors",
