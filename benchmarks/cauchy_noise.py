@@ -40,7 +40,9 @@ def methods() -> dict[str, list[Method]]:
         return lambda f, g: median_filter(f, size)
 
     def variation(strength: float) -> Method:
-        return lambda f, g: steepest.denoise_tv(f, strength, num_threads=1, tol=1e-3).image
+        return lambda f, g: (
+            steepest.denoise_tv(f, strength, solver=steepest.Solver(tol=1e-3, num_threads=1)).image
+        )
 
     def clipped(strength: float) -> Method:
         return lambda f, g: variation(strength)(f.clip(0, 1), g)

@@ -58,7 +58,7 @@ def accuracy_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
             "seconds": times[f"{name}|{label}"].as_dict(),
             "iterations": int(result.iterations),
             "steps": len(steps),
-            "certified_db": float(result.psnr_bound[-1]),
+            "certified_db": float(result.psnr_bound()[-1]),
             "true_db": float(-10 * np.log10(error)),
             "status": str(result.status.value),
         }

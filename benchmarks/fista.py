@@ -126,7 +126,7 @@ def cases() -> dict[str, tuple[Callable[[], Any], Callable[[], tuple[np.ndarray,
     colour = (io.sample("coffee")[:256, :256] / np.float32(255)).astype(np.float32)
     channels = np.ascontiguousarray(np.moveaxis(colour, -1, 0))[:, None]
     volume = np.stack([crop[k : k + 64, k : k + 64] for k in range(64)])
-    nodes = steepest.spectral.decompose(crop, num_threads=1).nodes
+    nodes = steepest.spectral.decompose(crop, solver=steepest.Solver(num_threads=1)).nodes
     steps = [float(x) for x in np.diff(nodes)]
     one = {"num_threads": 1, "tol": TOL}
     return {
@@ -139,7 +139,7 @@ def cases() -> dict[str, tuple[Callable[[], Any], Callable[[], tuple[np.ndarray,
             lambda: plain(volume[None], [0.1], TOL),
         ),
         "decompose, 256 x 256 (gap 1e-2)": (
-            lambda: steepest.spectral.decompose(crop, num_threads=1),
+            lambda: steepest.spectral.decompose(crop, solver=steepest.Solver(num_threads=1)),
             lambda: plain(crop[None, None], steps, 1e-2),
         ),
     }

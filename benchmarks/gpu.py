@@ -70,7 +70,9 @@ def worst_psnr(frames: torch.Tensor, exact: np.ndarray) -> float:
 def rows() -> Iterator[tuple[str, list[float], str]]:
     """Name, times and accuracy of every way."""
     one, many = images(1)[0], images(_BATCH)
-    exact = steepest.tv_flow(one.double().cpu().numpy(), _TIMES, num_steps=_STEPS, tol=1e-8).images
+    exact = steepest.tv_flow(
+        one.double().cpu().numpy(), _TIMES, steps=_STEPS, solver=steepest.Solver(tol=1e-8)
+    ).images
     options: dict[str, Any] = {"num_steps": _STEPS}
     batch = {**options, "batch_axis": 0}
     result = steepest.tv_flow(one, _TIMES, **options)

@@ -38,10 +38,8 @@ def _fixed_iterations(contender: Contender, image: Array, count: int) -> int:
     result = steepest.tv_flow(
         image,
         [STRENGTH],
-        num_steps=1,
-        tol=1e-14,
-        max_num_iter=count,
-        num_threads=contender.threads,
+        steps=1,
+        solver=steepest.Solver(tol=1e-14, max_num_iter=count, num_threads=contender.threads),
     )
     return int(result.iterations)
 
@@ -192,6 +190,6 @@ def import_seconds() -> float:
     import steepest
 
     image = np.zeros((16, 16), np.float32)
-    steepest.denoise_tv(image, STRENGTH, num_threads=1)
-    steepest.tv_flow(image, [STRENGTH], num_steps=1, num_threads=1)
+    steepest.denoise_tv(image, STRENGTH, solver=steepest.Solver(num_threads=1))
+    steepest.tv_flow(image, [STRENGTH], steps=1, solver=steepest.Solver(num_threads=1))
     return time.perf_counter() - began

@@ -90,16 +90,24 @@ def whole_calls() -> dict[str, Callable[[int], Any]]:
 
     return {
         "arithmetic": plain,
-        "flow, 256 x 256, 50 steps": lambda n: steepest.tv_flow(crop, times, num_threads=n),
-        "flow, 512 x 512, 50 steps": lambda n: steepest.tv_flow(camera, times, num_threads=n),
+        "flow, 256 x 256, 50 steps": lambda n: steepest.tv_flow(
+            crop, times, solver=steepest.Solver(num_threads=n)
+        ),
+        "flow, 512 x 512, 50 steps": lambda n: steepest.tv_flow(
+            camera, times, solver=steepest.Solver(num_threads=n)
+        ),
         "flow, 2048 x 2048, to 0.02 in 5 steps": lambda n: steepest.tv_flow(
-            np.tile(camera, (4, 4)), 0.02, num_steps=5, num_threads=n
+            np.tile(camera, (4, 4)), 0.02, steps=5, solver=steepest.Solver(num_threads=n)
         ),
-        "ROF, 512 x 512": lambda n: steepest.denoise_tv(camera, 0.1, num_threads=n),
+        "ROF, 512 x 512": lambda n: steepest.denoise_tv(
+            camera, 0.1, solver=steepest.Solver(num_threads=n)
+        ),
         "flow, 256 x 256 RGB, to 0.1": lambda n: steepest.tv_flow(
-            colour, 0.1, channel_axis=-1, num_threads=n
+            colour, 0.1, channel_axis=-1, solver=steepest.Solver(num_threads=n)
         ),
-        "flow, 64 x 64 x 64, to 0.1": lambda n: steepest.tv_flow(volume, 0.1, num_threads=n),
+        "flow, 64 x 64 x 64, to 0.1": lambda n: steepest.tv_flow(
+            volume, 0.1, solver=steepest.Solver(num_threads=n)
+        ),
     }
 
 

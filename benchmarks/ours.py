@@ -26,9 +26,9 @@ def steepest(threads: int, dtype: DTypeLike = np.float32) -> Contender:
         result = package.denoise_tv(
             image.astype(dtype, copy=False),
             strength,
-            tol=tolerance(effort),
-            max_num_iter=MAX_NUM_ITER,
-            num_threads=threads,
+            solver=steepest.Solver(
+                tol=tolerance(effort), max_num_iter=MAX_NUM_ITER, num_threads=threads
+            ),
         )
         return np.asarray(result.image)
 
@@ -39,10 +39,10 @@ def steepest(threads: int, dtype: DTypeLike = np.float32) -> Contender:
         return package.tv_flow(
             image.astype(dtype, copy=False),
             tau * np.arange(1, num_steps + 1),
-            num_steps=num_steps,
-            tol=tolerance(effort),
-            max_num_iter=MAX_NUM_ITER,
-            num_threads=threads,
+            steps=num_steps,
+            solver=steepest.Solver(
+                tol=tolerance(effort), max_num_iter=MAX_NUM_ITER, num_threads=threads
+            ),
         )
 
     plural = "thread" if threads == 1 else "threads"
@@ -73,4 +73,4 @@ def iterations(contender: Contender, task: str, arguments: tuple[Any, ...], effo
         return int(package.denoise_tv(image, arguments[1], **options).iterations)
     tau, num_steps = arguments[1:]
     times = tau * np.arange(1, num_steps + 1)
-    return int(package.tv_flow(image, times, num_steps=num_steps, **options).iterations)
+    return int(package.tv_flow(image, times, steps=num_steps, **options).iterations)

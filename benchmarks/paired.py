@@ -37,10 +37,12 @@ def tasks() -> dict[str, Callable[[], Any]]:
     volume = np.stack([crop[k : k + 64, k : k + 64] for k in range(64)])
     known = np.random.default_rng(0).random(camera.shape) < 0.05
     times = 0.004 * np.arange(1, 51)
-    one = {"num_threads": 1}
+    one, threads = {"solver": steepest.Solver(num_threads=1)}, {"num_threads": 1}
+    noisy = crop + 0.05 * np.random.default_rng(1).standard_normal(crop.shape).astype(crop.dtype)
+    exact = steepest.Solver(tol=1e-6, num_threads=1)
     return {
         "ROF, 256 x 256, strength 0.1": lambda: steepest.denoise_tv(crop, 0.1, **one),
-        "ROF, 256 x 256, tol 1e-6": lambda: steepest.denoise_tv(crop, 0.1, tol=1e-6, **one),
+        "ROF, 256 x 256, tol 1e-6": lambda: steepest.denoise_tv(crop, 0.1, solver=exact),
         "ROF, 256 x 256 colour": lambda: steepest.denoise_tv(colour, 0.1, channel_axis=-1, **one),
         "flow, 256 x 256, 50 steps to 0.2": lambda: steepest.tv_flow(crop, times, **one),
         "flow, 512 x 512, to 0.1": lambda: steepest.tv_flow(camera, 0.1, **one),
@@ -49,15 +51,16 @@ def tasks() -> dict[str, Callable[[], Any]]:
             colour, 0.1, channel_axis=-1, **one
         ),
         "flow, 64 x 64 x 64, to 0.1": lambda: steepest.tv_flow(volume, 0.1, **one),
-        "flow certified to 50 dB": lambda: steepest.tv_flow(crop, 0.2, accuracy=50, **one),
+        "flow certified to 50 dB": lambda: steepest.tv_flow(
+            crop, 0.2, steps=steepest.Accuracy(db=50), **one
+        ),
         "decompose, 128 x 128": lambda: steepest.spectral.decompose(crop[:128, :128], **one),
         "decompose, 256 x 256": lambda: steepest.spectral.decompose(crop, **one),
-        "discrepancy_strength, 256 x 256": lambda: steepest.discrepancy_strength(
-            crop + 0.05 * np.random.default_rng(1).standard_normal(crop.shape).astype(crop.dtype),
-            0.05, **one,
+        "discrepancy, 256 x 256": lambda: steepest.denoise_discrepancy(noisy, 0.05, **one),
+        "echo mask, 128 x 128, 5 %": lambda: masks.echo(
+            camera[:128, :128], 0.05, rng=0, **threads
         ),
-        "echo mask, 128 x 128, 5 %": lambda: masks.echo(camera[:128, :128], 0.05, rng=0, **one),
-        "inpaint, 512 x 512, 5 %": lambda: steepest.inpaint(camera, known, **one),
+        "inpaint, 512 x 512, 5 %": lambda: steepest.inpaint(camera, known, **threads),
     }  # fmt: skip
 
 

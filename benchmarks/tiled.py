@@ -87,8 +87,8 @@ def warm(mask: bool) -> None:
     for shape in [(700, 700)]:
         image = (255 * np.random.default_rng(0).random(shape)).astype(np.uint8)
         steepest.tiled.denoise_tv(image, 0.1, memory="30MB")
-        steepest.tiled.tv_flow(image, 0.05, num_steps=4, memory="30MB")
-        steepest.denoise_tv(image, 0.1, tol=1e-3)
+        steepest.tiled.tv_flow(image, 0.05, steps=4, memory="30MB")
+        steepest.denoise_tv(image, 0.1, solver=steepest.Solver(tol=1e-3))
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
@@ -122,9 +122,9 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             result = reconstruct(pixels, mask)
         elif arguments.flow:
             steps = arguments.flow
-            result = steepest.tv_flow(pixels, 0.1, num_steps=steps, **options)
+            result = steepest.tv_flow(pixels, 0.1, steps=steps, **options)
         else:
-            result = steepest.denoise_tv(pixels, 0.1, tol=1e-3, **options)
+            result = steepest.denoise_tv(pixels, 0.1, solver=steepest.Solver(tol=1e-3), **options)
     else:
         labels = bool(arguments.mask or arguments.segment)
         store = create_store(folder / "out.zarr", image, overwrite=True, labels=labels)
@@ -137,7 +137,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             elif arguments.flow:
                 target = _First(out.array)
                 result = steepest.tiled.tv_flow(
-                    image.array, 0.1, target, num_steps=arguments.flow, **options
+                    image.array, 0.1, target, steps=arguments.flow, **options
                 )
             elif arguments.segment:
                 result = steepest.tiled.threshold_rof(
@@ -155,7 +155,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     elif arguments.segment:
         proof = {"num_doubtful": result.num_doubtful, "doubtful_bound": result.doubtful_bound}
     else:
-        proof = {"psnr_bound": round(float(np.min(result.psnr_bound)), 2)}
+        proof = {"psnr_bound": round(float(np.min(result.psnr_bound())), 2)}
     flow, segment = f"flow, {arguments.flow} steps", f"segment, {arguments.segment} classes"
     if not arguments.mask:
         proof.update(gap=float(np.max(result.gap)), iterations=int(result.iterations))

@@ -60,7 +60,7 @@ def main() -> None:
         "wall_s": round(wall),
         "ns_per_pixel": round(1e9 * wall / np.prod(shape)),
         "gap": result.gap,
-        "psnr_bound": round(float(result.psnr_bound), 1),
+        "psnr_bound": round(float(result.psnr_bound()), 1),
         "iterations": result.iterations,
         "passes": len(passes) - 1,
         **{key: round(value) for key, value in peak.stop().items()},

@@ -23,6 +23,7 @@ import steepest
 from benchmarks.reference import cached
 from benchmarks.tables import line, write
 from steepest.core.grey import to_grey
+from steepest.flows.time_grid import GRADING, geometric
 from steepest.io import read_image
 
 RESULTS = Path(__file__).parent / "results"
@@ -47,20 +48,23 @@ def images(names: tuple[str, ...], files: list[Path], colour: bool) -> list[np.n
     return [np.ascontiguousarray(crop, np.float32) for crop in crops]
 
 
-def flow(image: np.ndarray, times: Any, **options: Any) -> Any:
+def power(last: float, count: int, exponent: float) -> steepest.TimeGrid:
+    """The nodes ``last * (k / count)**exponent``."""
+    return steepest.TimeGrid(tuple(last * (np.arange(1, count + 1) / count) ** exponent))
+
+
+def flow(image: np.ndarray, times: Any, grid: steepest.TimeGrid, tol: float) -> Any:
     """The flow on one thread."""
-    axis = -1 if image.ndim == 3 else None
-    return steepest.tv_flow(
-        image, times, channel_axis=axis, data_range=1.0, num_threads=1, **options
-    )
+    axis, solver = -1 if image.ndim == 3 else None, steepest.Solver(tol=tol, num_threads=1)
+    return steepest.tv_flow(image, times, steps=grid, channel_axis=axis, solver=solver)
 
 
 def references(chosen: list[np.ndarray]) -> list[Any]:
     """The flows at `TIMES`, float64 (cached)."""
-    fine = steepest.TimeGrid.graded(TIMES[-1], 3000)
+    fine = power(TIMES[-1], 3000, GRADING)
 
     def compute(image: Any) -> Any:
-        return flow(image, TIMES, grid=fine, tol=3e-6).images
+        return flow(image, TIMES, fine, 3e-6).images
 
     doubles = [image.astype(np.float64) for image in chosen]
     return [cached("time-grids", image, partial(compute, image)) for image in doubles]
@@ -69,17 +73,17 @@ def references(chosen: list[np.ndarray]) -> list[Any]:
 def measure(image: np.ndarray, exact: np.ndarray, last: float, grid: Any) -> tuple[float, ...]:
     """Certified and true PSNR, iterations and CPU milliseconds."""
     begin = time.thread_time()
-    result = flow(image, last, grid=grid, tol=TOL)
+    result = flow(image, last, grid, TOL)
     seconds = time.thread_time() - begin
     error = float(np.mean((result.images[-1] - exact) ** 2))
-    return result.psnr_bound[-1], -10 * math.log10(error), result.iterations, 1e3 * seconds
+    return result.psnr_bound(1.0)[-1], -10 * math.log10(error), result.iterations, 1e3 * seconds
 
 
 def row(chosen: list[np.ndarray], exact: list[Any], index: int, count: int) -> list[str]:
     """The uniform grid in full, and how much other grids differ from it."""
     last = TIMES[index]
-    grids = [steepest.TimeGrid.graded(last, count, exponent=q) for q in EXPONENTS]
-    grids.append(steepest.TimeGrid.logarithmic(last, count, last / 100))
+    grids = [power(last, count, q) for q in EXPONENTS]
+    grids.append(steepest.TimeGrid(tuple(geometric(last, count, last / 100))))
     found = np.array(
         [
             [measure(f, e[index], last, grid) for f, e in zip(chosen, exact, strict=True)]

@@ -225,16 +225,20 @@ def certificate(size: int) -> None:
     import steepest
 
     f, last = camera_crop(size), TAU * NUM_STEPS
-    graded = steepest.TimeGrid.graded(last, NUM_STEPS)
-    by_grading = steepest.tv_flow(f, graded.nodes, grid=graded, tol=1e-8).images
+    graded = steepest.TimeGrid.graded(NUM_STEPS).through([last])
+    by_grading = steepest.tv_flow(
+        f, graded, steps=steepest.TimeGrid(tuple(graded)), solver=steepest.Solver(tol=1e-8)
+    ).images
     even = TAU * np.arange(NUM_STEPS + 1)
     _chords("uniform", f, even, flow_reference(f, TAU, NUM_STEPS))
-    _chords("graded", f, np.array([0.0, *graded.nodes]), by_grading)
+    _chords("graded", f, np.array([0.0, *graded]), by_grading)
     print()
     row("share of E^2 from the length of the steps, library", "time_error", "order q", header=True)
     before = math.nan
     for steps in (6, 12, 25, 50, 100, 200):
-        result = steepest.tv_flow(f, last, num_steps=steps, grid="uniform", tol=1e-4)
+        result = steepest.tv_flow(
+            f, last, steps=steepest.TimeGrid.uniform(steps), solver=steepest.Solver(tol=1e-4)
+        )
         share = float(result.time_error[-1])
         row(f"{steps} steps", f"{share:.4g}", f"{1 + math.log2(before / share):.2f}")
         before = share

@@ -246,14 +246,16 @@ def test_batch_flows_are_certified_flows(accelerator: str) -> None:
     assert batch.images.shape == (3, *images.shape)
     assert batch.converged
     assert np.all(batch.gap <= 1e-2)
-    further = batch.continue_to(0.03, num_steps=1)
+    further = batch.continue_to(0.03, steps=1)
     assert np.all(further.error_bound >= batch.error_bound[-1])
     for b, single in enumerate(images):
-        fine = steepest.tv_flow(single, [0, 0.01, 0.02, 0.03], num_steps=200, tol=1e-6)
+        fine = steepest.tv_flow(
+            single, [0, 0.01, 0.02, 0.03], steps=200, solver=steepest.Solver(tol=1e-6)
+        )
         ours = torch.cat([batch.images[:, b], further.images[:, b]]).cpu().numpy()
         bounds = np.concatenate([batch.error_bound[:, b], further.error_bound[:, b]])
         assert np.all(distances(fine.images, ours) <= bounds + fine.error_bound)
-        alone = steepest.tv_flow(single, [0, 0.01, 0.02], num_steps=2, tol=1e-2)
+        alone = steepest.tv_flow(single, [0, 0.01, 0.02], steps=2, solver=steepest.Solver(tol=1e-2))
         assert np.all(batch.error_bound[:, b] <= 1.2 * alone.error_bound)
 
 
@@ -271,7 +273,11 @@ def test_separate_channels_and_float32(accelerator: str) -> None:
 def test_long_steps_go_on_in_double_precision(accelerator: str) -> None:
     array = 100 * values(2, 5, 6).astype("float32")
     two = steepest.tv_flow(
-        torch.from_numpy(array).to(DEVICE), [1e4], batch_axis=0, num_steps=1, max_num_iter=12
+        torch.from_numpy(array).to(DEVICE),
+        [1e4],
+        batch_axis=0,
+        steps=1,
+        solver=steepest.Solver(max_num_iter=12),
     )
     assert two.images.dtype == torch.float32
     assert two.state.parts[0].image.dtype == torch.float64
@@ -289,7 +295,7 @@ def test_a_batch_reports_every_image_and_stops(accelerator: str) -> None:
 
     images = image(2, 4, 5)
     result = steepest.tv_flow(
-        images, 0.1, num_steps=5, grid="uniform", batch_axis=0, on_step=on_step
+        images, 0.1, steps=steepest.TimeGrid.uniform(5), batch_axis=0, on_step=on_step
     )
     assert [(step, total) for step, total, *_ in seen] == [(k, 10) for k in (1, 2, 3, 4)]
     assert not result.converged

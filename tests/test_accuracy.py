@@ -19,41 +19,41 @@ CHOOSING, FLOWING = "choosing the time steps", "flow"
 @pytest.mark.parametrize("accuracy", [50, 65, 80])
 def test_the_estimate_is_within_a_factor_of_two(accuracy: float) -> None:
     with pytest.raises(steepest.TooManySteps) as caught:
-        steepest.tv_flow(IMAGE, [0.05, 0.2], accuracy=accuracy, max_num_steps=5)
-    result = steepest.tv_flow(IMAGE, [0.05, 0.2], accuracy=accuracy)
+        steepest.tv_flow(IMAGE, [0.05, 0.2], steps=steepest.Accuracy(db=accuracy, max_num_steps=5))
+    result = steepest.tv_flow(IMAGE, [0.05, 0.2], steps=steepest.Accuracy(db=accuracy))
     assert result.converged
     assert result.num_steps / 2 <= caught.value.num_steps <= 2 * result.num_steps
 
 
 def test_the_accuracy_that_is_offered_instead_can_be_had() -> None:
     with pytest.raises(steepest.TooManySteps) as caught:
-        steepest.tv_flow(IMAGE, 0.2, accuracy=90, max_num_steps=100)
+        steepest.tv_flow(IMAGE, 0.2, steps=steepest.Accuracy(db=90, max_num_steps=100))
     offered = np.floor(90 - caught.value.loss)
-    result = steepest.tv_flow(IMAGE, 0.2, accuracy=offered, max_num_steps=100)
+    result = steepest.tv_flow(IMAGE, 0.2, steps=steepest.Accuracy(db=offered, max_num_steps=100))
     assert result.num_steps <= 100
-    assert result.psnr_bound[0] >= offered > 40
+    assert result.psnr_bound()[0] >= offered > 40
 
 
 def test_too_many_steps_are_refused_after_the_pilot() -> None:
     steps: list[Any] = []
     with pytest.raises(steepest.InputError, match="max_num_steps=20000"):
-        steepest.tv_flow(IMAGE, 0.2, accuracy=200, on_step=steps.append)
+        steepest.tv_flow(IMAGE, 0.2, steps=steepest.Accuracy(db=200), on_step=steps.append)
     assert {step.stage for step in steps} == {CHOOSING}
     assert len(steps) < 50
 
 
 def test_float32_is_computed_in_float64_where_it_has_to_be() -> None:
     image = np.float32(IMAGE / 255)
-    result = steepest.tv_flow(image, 0.1, accuracy=85, data_range=1.0)
+    result = steepest.tv_flow(image, 0.1, steps=steepest.Accuracy(db=85, data_range=1.0))
     assert result.converged
-    assert result.psnr_bound[0] >= 85
+    assert result.psnr_bound()[0] >= 85
     assert result.images.dtype == np.float32
 
 
 def test_the_pilot_is_told_of_and_can_be_stopped() -> None:
     steps: list[Any] = []
     times = [0.001, 0.2]
-    steepest.tv_flow(IMAGE, times, accuracy=50, on_step=steps.append)
+    steepest.tv_flow(IMAGE, times, steps=steepest.Accuracy(db=50), on_step=steps.append)
     stages = [step.stage for step in steps]
     pilot = stages.index(FLOWING)
     assert set(stages[:pilot]) == {CHOOSING}
@@ -61,7 +61,9 @@ def test_the_pilot_is_told_of_and_can_be_stopped() -> None:
     assert {step.num_steps for step in steps[:pilot]} == {pilot}
     assert {step.num_steps for step in steps[pilot:]} == {len(steps)}
     for last in (1, pilot - 1, pilot):
-        stopped = steepest.tv_flow(IMAGE, times, accuracy=50, on_step=lambda s, n=last: s.step == n)
+        stopped = steepest.tv_flow(
+            IMAGE, times, steps=steepest.Accuracy(db=50), on_step=lambda s, n=last: s.step == n
+        )
         assert stopped.status is steepest.Status.STOPPED
         assert stopped.times[-1] == pytest.approx(steps[last - 1].time)
         assert (0.001 in stopped.times) == (stopped.times[-1] >= 0.001)

@@ -46,7 +46,7 @@ def layers(session, times):
 
 def test_low_pass_images_weighted_by_gains_are_the_recomposed_image():
     image = np.random.default_rng(0).random((17, 21, 3))
-    found = spectral.decompose(image, channel_axis=-1, num_steps=12, t_max=0.4)
+    found = spectral.decompose(image, channel_axis=-1, steps=12, t_max=0.4)
     edges = [0.01, 0.05, 0.2]
     gains = np.array([0.5, 2.0, -1.0, 1.5])
     rest = 0.7

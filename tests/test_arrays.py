@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import steepest
+from cases.arguments import arguments
 from steepest import io
 
 RNG = np.random.default_rng(4)
@@ -17,7 +18,7 @@ STRENGTH = 0.1
 
 
 def denoised(image: Any, **options: Any) -> np.ndarray:
-    return np.asarray(steepest.denoise_tv(image, STRENGTH, tol=1e-6, **options).image)
+    return np.asarray(steepest.denoise(image, STRENGTH, **arguments(tol=1e-6, **options)).image)
 
 
 def test_byte_order_memory_order_and_read_only_memory_do_not_matter() -> None:
@@ -130,7 +131,7 @@ def test_results_of_tensors_are_arrays_for_numpy() -> None:
 def test_a_strength_left_out_is_found() -> None:
     noisy = 0.1 * RNG.standard_normal((20, 20)) + np.pad(np.ones((10, 10)), 5)
     result = steepest.denoise_tv(noisy)
-    assert result.strength == steepest.discrepancy_strength(noisy)
+    assert result.strength == steepest.denoise_discrepancy(noisy).strength
     removed = float(np.sqrt(np.mean((result.image - noisy) ** 2)))
     assert removed == pytest.approx(steepest.estimate_noise(noisy), rel=0.011)
     with pytest.raises(steepest.InputError, match="strength"):

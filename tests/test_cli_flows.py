@@ -30,7 +30,7 @@ def test_flow_writes_every_time_with_its_certificate(photo, capsys):
     for time_, frame in zip(("0.05", "0.2"), result.images, strict=True):
         assert np.array_equal(read_image(f"photo_flow/photo_t{time_}.png").array, frame)
     out = capsys.readouterr().out
-    for psnr in result.psnr_bound:
+    for psnr in result.psnr_bound():
         assert f"PSNR >= {psnr:.1f} dB" in out
 
 
@@ -203,7 +203,7 @@ def test_a_range_holds_for_flows_and_their_strips(scan, monkeypatch):
 def test_a_range_holds_for_bands_and_filters(scan, capsys):
     between = ["--range", "0", "4095"]
     assert main(["decompose", "scan.tif", "-o", "out", "--edges", "0.1", *between]) == 0
-    decomposition = steepest.spectral.decompose(scan, edges=[0.1])
+    decomposition = steepest.spectral.decompose(scan, bands=[0.1])
     assert np.array_equal(tifffile.imread("out/band_01.tif"), decomposition.bands[0])
     assert main(["filter", "scan.tif", "--edges", "0.1", "--gains", "1,1", *between]) == 0
     assert np.array_equal(tifffile.imread("scan_filtered.tif"), tifffile.imread("scan.tif"))
@@ -239,7 +239,7 @@ def test_every_page_of_a_series_is_decomposed_into_the_same_bands(capsys):
     image = read_image("out/band_02.tif")
     assert image.axes == "TYX"
     assert image.metadata.extra["finterval"] == 2.0
-    series = steepest.spectral.decompose_series(film, num_bands=3)
+    series = steepest.spectral.decompose_series(film, bands=3)
     for i, decomposition in enumerate(series):
         assert np.array_equal(decomposition.edges, series.edges)
         for part, band in zip(parts, [*decomposition.bands, decomposition.residual], strict=True):
@@ -260,7 +260,7 @@ def test_pages_are_a_series_where_that_is_asked_for(capsys):
     assert "edge_pages" not in record
     fine = tifffile.imread("out/band_01.tif")
     for page, band in zip(film, fine, strict=True):
-        alone = steepest.spectral.decompose(page, edges=[0.1])
+        alone = steepest.spectral.decompose(page, bands=[0.1])
         assert np.sqrt(np.mean((alone.bands[0] - band) ** 2)) < 0.01
 
 

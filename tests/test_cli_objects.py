@@ -41,7 +41,7 @@ def test_objects_are_a_table_in_micrometres(capsys):
     record = json.loads(capsys.readouterr().out)["results"][0]
     rows = rows_of("cells_objects.csv")
     expected = spectral.objects(
-        spectral.decompose((image / 4095).astype(np.float32), data_range=1.0), pixel_size=0.25
+        spectral.decompose((image / 4095).astype(np.float32)), pixel_size=0.25
     )
     assert len(rows) == len(expected) == sum(record["objects"]) == 3
     assert record["unit"] == "\u00b5m"

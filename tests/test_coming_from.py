@@ -31,8 +31,14 @@ def is_least(
     """Of all strengths, the one claimed has the least loss; nor does any small change lower it."""
 
     def solved(factor: float) -> torch.Tensor:
-        return steepest.denoise_tv(
-            Y, factor * strength, batch_axis=0, channel_axis=1, coupled=False, tol=1e-9, **options
+        return steepest.denoise(
+            Y,
+            factor * strength,
+            batch_axis=0,
+            channel_axis=1,
+            energy=steepest.TotalVariation(coupled=False),
+            solver=steepest.Solver(tol=1e-9),
+            **options,
         ).image
 
     best = solved(1.0)

@@ -157,12 +157,16 @@ def test_two_callers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A team serves one caller; the other works alone, with the same result."""
     monkeypatch.setattr(strips, "_PIXELS_PER_THREAD", 1)
     image = np.random.default_rng(2).random((80, 70))
-    expected = steepest.tv_flow(image, [0.2], num_steps=20, tol=1e-6, num_threads=1).images
+    expected = steepest.tv_flow(
+        image, [0.2], steps=20, solver=steepest.Solver(tol=1e-6, num_threads=1)
+    ).images
     found: list[np.ndarray] = []
 
     def call() -> None:
         for _ in range(5):
-            result = steepest.tv_flow(image, [0.2], num_steps=20, tol=1e-6, num_threads=2)
+            result = steepest.tv_flow(
+                image, [0.2], steps=20, solver=steepest.Solver(tol=1e-6, num_threads=2)
+            )
             found.append(result.images)
 
     callers = [threading.Thread(target=call) for _ in range(3)]
@@ -185,7 +189,9 @@ def test_frames_are_the_same_to_the_last_bit(
     axis = -1 if len(shape) == 3 else None
     times, found = np.linspace(0.05, 0.5, 7), []
     for count in (1, 2, 3):
-        result = steepest.tv_flow(image, times, tol=1e-4, channel_axis=axis, num_threads=count)
+        result = steepest.tv_flow(
+            image, times, solver=steepest.Solver(tol=1e-4, num_threads=count), channel_axis=axis
+        )
         assert result.state is not None
         last = np.squeeze(np.moveaxis(result.state.parts[0].image, 0, -1))
         np.testing.assert_array_equal(result.images[-1], last)

@@ -67,8 +67,10 @@ def test_the_compiled_solver_is_the_reference():
 
 def test_denoising_is_certified():
     f = RANDOM.random((40, 50)).astype(np.float32)
-    rough = steepest.denoise(f, 0.2, CroftonTotalVariation(), tol=1e-3)
-    fine = steepest.denoise(f.astype(float), 0.2, CroftonTotalVariation(), tol=1e-10)
+    rough = steepest.denoise(f, 0.2, CroftonTotalVariation(), solver=steepest.Solver(tol=1e-3))
+    fine = steepest.denoise(
+        f.astype(float), 0.2, CroftonTotalVariation(), solver=steepest.Solver(tol=1e-10)
+    )
     assert rough.converged
     assert np.linalg.norm(rough.image - fine.image) <= rough.error_bound + fine.error_bound
     assert fine.error_bound < 1e-3

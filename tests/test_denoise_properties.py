@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 import steepest
 from cases import Problem, distance, random_problems
+from cases.arguments import arguments
 
 UNIT = st.floats(-1, 1, width=32)
 PLANES = arrays(np.float64, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=UNIT)
@@ -26,8 +27,8 @@ def slack(result: Any, other: Any) -> float:
 def test_non_expansive(image: np.ndarray, strength: float, isotropic: bool) -> None:
     other = image[::-1, ::-1] * 0.5 + 0.1
     keywords = {"tol": TOL, "isotropic": isotropic}
-    one = steepest.denoise_tv(image, strength, **keywords)
-    two = steepest.denoise_tv(other, strength, **keywords)
+    one = steepest.denoise(image, strength, **arguments(**keywords))
+    two = steepest.denoise(other, strength, **arguments(**keywords))
     assert distance(one.image, two.image) <= distance(image, other) + slack(one, two)
 
 
@@ -35,8 +36,8 @@ def test_non_expansive(image: np.ndarray, strength: float, isotropic: bool) -> N
 def test_firmly_non_expansive(image: np.ndarray, strength: float) -> None:
     """A prox: <Pf - Pg, f - g> >= |Pf - Pg|^2, and so for f - Pf as well."""
     other = np.roll(image, 1) * 0.7
-    one = steepest.denoise_tv(image, strength, tol=TOL)
-    two = steepest.denoise_tv(other, strength, tol=TOL)
+    one = steepest.denoise_tv(image, strength, solver=steepest.Solver(tol=TOL))
+    two = steepest.denoise_tv(other, strength, solver=steepest.Solver(tol=TOL))
     change, moved = np.asarray(one.image - two.image), image - other
     allowed = slack(one, two) * (np.linalg.norm(moved) + 2 * np.linalg.norm(change) + 1e-9)
     assert np.sum(change * moved) >= np.sum(change**2) - allowed
@@ -46,8 +47,8 @@ def test_firmly_non_expansive(image: np.ndarray, strength: float) -> None:
 def test_scaling_image_and_strength_scales_the_result(
     image: np.ndarray, factor: float, strength: float
 ) -> None:
-    one = steepest.denoise_tv(image, strength, tol=TOL)
-    two = steepest.denoise_tv(factor * image, factor * strength, tol=TOL)
+    one = steepest.denoise_tv(image, strength, solver=steepest.Solver(tol=TOL))
+    two = steepest.denoise_tv(factor * image, factor * strength, solver=steepest.Solver(tol=TOL))
     allowed = factor * float(one.error_bound) + float(two.error_bound) + 1e-12 * factor
     assert distance(factor * one.image, two.image) <= allowed
 
@@ -56,7 +57,7 @@ def test_scaling_image_and_strength_scales_the_result(
 def test_mean_is_kept_and_stronger_is_flatter(problem: Problem) -> None:
     values, fidelity = [], []
     for strength in (0.01, 0.1, 1.0):
-        result = steepest.denoise_tv(problem.image, strength, tol=1e-7, **problem.options)
+        result = steepest.denoise(problem.image, strength, **arguments(tol=1e-7, **problem.options))
         axis = problem.options.get("channel_axis")
         axes = tuple(
             k for k in range(problem.image.ndim) if axis is None or k != axis % problem.image.ndim
@@ -75,8 +76,10 @@ def test_discrepancy_strength_leaves_the_noise_asked_for(sigma: float) -> None:
     rng = np.random.default_rng(4)
     clean = np.kron(np.array([[0.2, 0.8], [0.6, 0.4]]), np.ones((16, 16)))
     noisy = clean + sigma * rng.standard_normal(clean.shape)
-    strength = steepest.discrepancy_strength(noisy, sigma)
-    removed = distance(steepest.denoise_tv(noisy, strength, tol=1e-6).image, noisy)
+    strength = steepest.denoise_discrepancy(noisy, sigma).strength
+    removed = distance(
+        steepest.denoise_tv(noisy, strength, solver=steepest.Solver(tol=1e-6)).image, noisy
+    )
     assert removed == pytest.approx(sigma * np.sqrt(noisy.size), rel=0.02)
 
 
@@ -114,17 +117,25 @@ def test_separate_channels_lose_the_noise_that_each_has() -> None:
 
 def test_separate_channels_are_estimated_each_on_its_own() -> None:
     image, _ = two_channels()
-    strengths = steepest.discrepancy_strength(image, coupled=False, channel_axis=-1)
-    alone = [steepest.discrepancy_strength(image[..., channel]) for channel in range(2)]
+    strengths = steepest.denoise_discrepancy(
+        image, energy=steepest.TotalVariation(coupled=False), channel_axis=-1
+    ).strength
+    alone = [steepest.denoise_discrepancy(image[..., channel]).strength for channel in range(2)]
     assert strengths.tolist() == alone
-    coupled = steepest.discrepancy_strength(image, channel_axis=-1)
+    coupled = steepest.denoise_discrepancy(image, channel_axis=-1).strength
     assert isinstance(coupled, float)
 
 
 def test_a_strength_for_each_channel_is_that_of_the_channel() -> None:
     image, _ = two_channels()
     both = np.stack([image, 2 * image])
-    result = steepest.denoise_tv(both, [0.02, 0.2], coupled=False, channel_axis=-1, batch_axis=0)
+    result = steepest.denoise(
+        both,
+        [0.02, 0.2],
+        energy=steepest.TotalVariation(coupled=False),
+        channel_axis=-1,
+        batch_axis=0,
+    )
     for item in range(2):
         for channel, strength in enumerate((0.02, 0.2)):
             alone = steepest.denoise_tv(both[item, ..., channel], strength)
@@ -142,4 +153,4 @@ def test_a_strength_for_each_channel_is_that_of_the_channel() -> None:
 def test_strengths_that_do_not_fit_the_channels_are_refused(options, words) -> None:
     image, _ = two_channels()
     with pytest.raises(steepest.InputError, match=words):
-        steepest.denoise_tv(image, channel_axis=-1, **options)
+        steepest.denoise(image, **arguments(channel_axis=-1, **options))

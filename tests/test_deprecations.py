@@ -14,7 +14,7 @@ pytest.importorskip("safetensors")
 USES = {
     "layer": "estimate_gain(InverseHeat(2, 0.1), u0, 2)",
     "network": "load('mean-flux')(u0, t)[0].sum().backward(); learned_flow(u0[0, 0].numpy(), 0.1)",
-    "decomposition": "learned_decomposition(u0[0, 0].numpy(), num_steps=4)",
+    "decomposition": "learned_decomposition(u0[0, 0].numpy(), steps=4)",
     "training": "train(replace(PRESETS['smoke'], crop=12, images=2, epochs=1), 'run')",
 }
 

@@ -21,6 +21,7 @@ from cases import (
     one_dimensional_cases,
     step,
 )
+from cases.arguments import arguments
 from steepest.convex.total_variation import TotalVariation
 from steepest.flows.extinction import extinction_estimate
 from steepest.flows.problem import make_problem
@@ -38,7 +39,7 @@ def assert_brackets(found: float, exact: float, case: object = "") -> None:
 @pytest.mark.parametrize("tol", [2e-2, 1e-4])
 def test_brackets_closed_forms(case: Case, tol: float) -> None:
     assert case.extinction is not None
-    found = steepest.extinction_time(case.image, tol=tol, **case.options)
+    found = steepest.extinction_time(case.image, **arguments(tol=tol, **case.options))
     assert_brackets(found, case.extinction, case)
 
 
@@ -47,7 +48,9 @@ def test_brackets_steps_and_boxes_of_all_sizes() -> None:
     cases += [box((20, 20), (7, 7), (1 + k, 1 + (3 * k) % 7)) for k in range(7)]
     for case in cases:
         assert case.extinction is not None
-        assert_brackets(steepest.extinction_time(case.image, **case.options), case.extinction, case)
+        assert_brackets(
+            steepest.extinction_time(case.image, **arguments(**case.options)), case.extinction, case
+        )
 
 
 @settings(max_examples=15, phases=[p for p in Phase if p is not Phase.shrink])
@@ -64,9 +67,11 @@ def test_brackets_random_signals(signal: np.ndarray) -> None:
 def test_flow_is_constant_from_then_on(shape: tuple[int, ...], dtype: Any) -> None:
     image = np.random.default_rng(1).random(shape).astype(dtype)
     end = steepest.extinction_time(image)
-    later = steepest.tv_flow(image, [end, 2 * end], num_steps=40, tol=1e-4).images
+    later = steepest.tv_flow(
+        image, [end, 2 * end], steps=40, solver=steepest.Solver(tol=1e-4)
+    ).images
     assert np.ptp(later) <= 2e-3 * np.ptp(image)
-    halfway = steepest.tv_flow(image, [end / 4], num_steps=40, tol=1e-4).images
+    halfway = steepest.tv_flow(image, [end / 4], steps=40, solver=steepest.Solver(tol=1e-4)).images
     assert np.ptp(halfway) > 1e-3 * np.ptp(image)
 
 
@@ -89,14 +94,18 @@ def test_uniform_spacing_and_weights_only_change_the_clock(power: int) -> None:
     plain = steepest.extinction_time(image)
     stretched = steepest.extinction_time(image, spacing=factor)
     assert stretched == pytest.approx(factor * plain, rel=1e-9)
-    weighted = steepest.extinction_time(image, weights=np.full(image.shape, factor))
+    weighted = steepest.extinction_time(
+        image, energy=steepest.TotalVariation(weights=np.full(image.shape, factor))
+    )
     assert weighted == pytest.approx(plain / factor, rel=1e-9)
 
 
 def test_separate_channels_last_as_long_as_the_longest() -> None:
     image = np.random.default_rng(4).random((7, 8, 3)) * [1.0, 0.2, 3.0]
     alone = [steepest.extinction_time(image[..., c]) for c in range(3)]
-    found = steepest.extinction_time(image, channel_axis=-1, coupled=False)
+    found = steepest.extinction_time(
+        image, channel_axis=-1, energy=steepest.TotalVariation(coupled=False)
+    )
     assert found == pytest.approx(max(alone), rel=1e-9)
 
 
@@ -128,13 +137,13 @@ BAD = [
 @pytest.mark.parametrize(("options", "named"), BAD, ids=lambda value: str(value)[:30])
 def test_bad_options_are_named(options: dict[str, Any], named: str) -> None:
     with pytest.raises(steepest.InputError, match=named):
-        steepest.extinction_time(np.eye(6), **options)
+        steepest.extinction_time(np.eye(6), **arguments(**options))
 
 
 def test_huber_is_refused_since_its_flow_never_ends() -> None:
     wave = heat_wave((6, 6), (1, 1), 0.3)
     with pytest.raises(steepest.InputError, match="huber"):
-        steepest.extinction_time(wave.image, **wave.options)
+        steepest.extinction_time(wave.image, **arguments(**wave.options))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -165,6 +174,6 @@ def test_a_decomposition_goes_on_until_the_image_is_constant(
     """Even where the estimate is far too small."""
     case = box((20, 20), (7, 7), (5, 6))
     monkeypatch.setattr("steepest.spectral.decomposition.extinction_estimate", lambda *a: 0.1)
-    result = steepest.spectral.decompose(case.image, tol=1e-6, **case.options)
+    result = steepest.spectral.decompose(case.image, **arguments(tol=1e-6, **case.options))
     assert result.nodes[-1] > (case.extinction or 0) > 1
     np.testing.assert_allclose(result.residual, case.image.mean(), atol=2e-3 * np.ptp(case.image))

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 import steepest
 from cases import Problem, distance, distances, random_problems, solve_flow, solver_distance
+from cases.arguments import arguments
 
 TOL = 1e-9
 TIMES = (0.05, 0.1, 0.3)
@@ -22,8 +23,7 @@ HOMOGENEOUS = [p for p in random_problems() if not p.options.get("huber")]
 
 
 def flow(image: np.ndarray, times: Any = TIMES, **options: Any) -> Any:
-    keywords = {"num_steps": NUM_STEPS, "tol": TOL, **options}
-    return steepest.tv_flow(image, times, **keywords)
+    return steepest.flow(image, times, **arguments(**{"steps": NUM_STEPS, "tol": TOL, **options}))
 
 
 def allowed(image: np.ndarray, **options: Any) -> float:
@@ -81,7 +81,7 @@ def test_rotation_anisotropic(image: np.ndarray) -> None:
 def test_flips_are_no_symmetry_of_isotropic_forward_differences() -> None:
     """Not an artefact of the solver: the difference is far larger than both certified errors."""
     image = np.random.default_rng(3).random((12, 12))
-    one, two = flow(image, [0.1], num_steps=40), flow(image[::-1], [0.1], num_steps=40)
+    one, two = flow(image, [0.1], steps=40), flow(image[::-1], [0.1], steps=40)
     apart = distance(one.images[0], two.images[0][::-1])
     assert apart > 0.05 * np.linalg.norm(image - image.mean())
     assert apart > float(one.error_bound[0]) + float(two.error_bound[0])
@@ -111,9 +111,9 @@ def test_huber_is_not_one_homogeneous() -> None:
 def test_semigroup_on_aligned_steps(problem: Problem) -> None:
     """Flowing to 0.1 and then by 0.2 is flowing to 0.3, with the same implicit steps."""
     options = {"grid": "uniform", **problem.options}
-    through = flow(problem.image, [0.1, 0.3], num_steps=6, **options).images
-    half = flow(problem.image, [0.1], num_steps=2, **options).images[0]
-    rest = flow(half, [0.2], num_steps=4, **options).images[0]
+    through = flow(problem.image, [0.1, 0.3], steps=6, **options).images
+    half = flow(problem.image, [0.1], steps=2, **options).images[0]
+    rest = flow(half, [0.2], steps=4, **options).images[0]
     room = allowed(problem.image, **problem.options)
     assert distance(through[0], half) <= room
     assert distance(through[1], rest) <= 2 * room
@@ -152,7 +152,7 @@ def test_many_steps_approach_the_true_flow(problem: Problem) -> None:
     reference = solve_flow(problem.image, [0.1], num_steps=60, rel_gap=1e-9, **problem.options)
     errors = [
         distance(
-            flow(problem.image, [0.1], num_steps=n, tol=1e-7, **problem.options).images[0],
+            flow(problem.image, [0.1], steps=n, tol=1e-7, **problem.options).images[0],
             reference.images[0],
         )
         for n in (1, 30)
@@ -162,12 +162,12 @@ def test_many_steps_approach_the_true_flow(problem: Problem) -> None:
     assert errors[1] <= 5e-3 * spread
 
 
-@pytest.mark.parametrize("grid", ["graded", "uniform", "log"])
+@pytest.mark.parametrize("grid", ["graded", "uniform", "logarithmic"])
 def test_grids_meet_the_times_asked_for(grid: str) -> None:
     image = np.random.default_rng(5).random((6, 7))
     times = [0.013, 0.1, 0.37]
     reference = solve_flow(image, times, num_steps=80, rel_gap=1e-9)
-    result = steepest.tv_flow(image, times, num_steps=20, grid=grid, tol=1e-6)
+    result = steepest.flow(image, times, **arguments(grid=grid, steps=20, tol=1e-6))
     np.testing.assert_allclose(result.times, times)
     errors = distances(result.images, reference.images)
     assert np.all(errors <= np.asarray(result.error_bound) + reference.bound)
@@ -177,32 +177,33 @@ def test_grids_meet_the_times_asked_for(grid: str) -> None:
 def test_a_time_grid_of_ones_own() -> None:
     image = np.random.default_rng(5).random((6, 7))
     own = steepest.TimeGrid((0.1, 0.2, 0.3))
-    by_grid = steepest.tv_flow(image, [0.3], grid=own, tol=TOL).images[-1]
-    by_count = steepest.tv_flow(image, [0.3], num_steps=3, grid="uniform", tol=TOL).images[-1]
+    by_grid = steepest.tv_flow(image, [0.3], steps=own, solver=steepest.Solver(tol=TOL)).images[-1]
+    by_count = steepest.tv_flow(
+        image, [0.3], steps=steepest.TimeGrid.uniform(3), solver=steepest.Solver(tol=TOL)
+    ).images[-1]
     assert distance(by_grid, by_count) <= allowed(image)
 
 
 def times_of_steps(times: Any, **options: Any) -> np.ndarray:
     seen: list[float] = []
-    steepest.tv_flow(
-        np.eye(4), times, on_step=lambda step: seen.append(step.time), **{"tol": 1e-2, **options}
-    )
+    tell = lambda step: seen.append(step.time)  # noqa: E731
+    steepest.tv_flow(np.eye(4), times, on_step=tell, solver=steepest.Solver(tol=1e-2), **options)
     return np.array(seen)
 
 
 def test_the_default_steps_grow_like_a_power_of_their_number() -> None:
     steps = np.arange(1, 9) / 8
-    np.testing.assert_allclose(times_of_steps(0.3, num_steps=8), 0.3 * steps**1.5, rtol=1e-12)
-    own = steepest.TimeGrid.graded(0.3, 8, exponent=2)
-    np.testing.assert_allclose(times_of_steps(0.3, grid=own), 0.3 * steps**2, rtol=1e-12)
-    even = steepest.TimeGrid.graded(0.3, 8, exponent=1)
-    np.testing.assert_allclose(even.nodes, steepest.TimeGrid.uniform(0.3, 8).nodes, rtol=1e-12)
+    np.testing.assert_allclose(times_of_steps(0.3, steps=8), 0.3 * steps**1.5, rtol=1e-12)
+    own = steepest.TimeGrid(tuple(0.3 * steps**2))
+    np.testing.assert_allclose(times_of_steps(0.3, steps=own), 0.3 * steps**2, rtol=1e-12)
+    even = steepest.TimeGrid.uniform(8)
+    np.testing.assert_allclose(times_of_steps(0.3, steps=even), 0.3 * steps, rtol=1e-12)
 
 
 def test_default_steps_between_requested_times() -> None:
     """Every time is met exactly, no step is wasted, and none is longer than the longest needed."""
     wanted = [0.01, 0.05, 0.2]
-    found = times_of_steps(wanted, num_steps=20)
+    found = times_of_steps(wanted, steps=20)
     assert len(found) == 20
     assert set(wanted) <= set(found)
     assert np.all(np.diff(found) > 0)
@@ -210,23 +211,25 @@ def test_default_steps_between_requested_times() -> None:
     fewest = np.diff(np.concatenate([[0], wanted]) ** (1 / 1.5)) / lengths.max()
     assert sum(np.ceil(fewest * (1 - 1e-9))) <= 20 < sum(np.ceil(fewest * 1.1)) + 2
     assert len(times_of_steps(0.004 * np.arange(1, 51))) == 50  # the times alone
-    assert len(times_of_steps(0.004 * np.arange(1, 51), num_steps=5)) == 50
+    assert len(times_of_steps(0.004 * np.arange(1, 51), steps=5)) == 50
 
 
 def test_stopping_and_continuing_keeps_the_default_steps() -> None:
     image = np.random.default_rng(5).random((6, 7))
-    whole = steepest.tv_flow(image, 0.3, num_steps=7, tol=TOL)
-    first = steepest.tv_flow(image, 0.3, num_steps=7, tol=TOL, on_step=lambda step: step.step == 3)
-    rest = first.continue_to(0.3, num_steps=4, tol=TOL)
+    whole = steepest.tv_flow(image, 0.3, steps=7, solver=steepest.Solver(tol=TOL))
+    first = steepest.tv_flow(
+        image, 0.3, steps=7, solver=steepest.Solver(tol=TOL), on_step=lambda step: step.step == 3
+    )
+    rest = first.continue_to(0.3, steps=4, solver=steepest.Solver(tol=TOL))
     assert distance(rest.images[-1], whole.images[-1]) <= allowed(image)
     np.testing.assert_allclose(rest.error_bound, whole.error_bound, rtol=0.02)
 
 
 def test_a_single_time_may_be_a_number() -> None:
     image = np.random.default_rng(6).random((5, 5))
-    result = steepest.tv_flow(image, 0.2, num_steps=4)
+    result = steepest.tv_flow(image, 0.2, steps=4)
     assert result.images.shape == (1, 5, 5)
-    np.testing.assert_array_equal(result.images, steepest.tv_flow(image, [0.2], num_steps=4).images)
+    np.testing.assert_array_equal(result.images, steepest.tv_flow(image, [0.2], steps=4).images)
 
 
 def test_separate_channels_are_separate_flows() -> None:
@@ -255,7 +258,9 @@ def test_a_batch_is_many_images() -> None:
     for k in range(3):
         alone = flow(batch[k])
         assert np.all(distances(result.images[:, k], alone.images) <= allowed(batch[k]))
-    last = steepest.denoise_tv(np.moveaxis(batch, 0, -1), 0.1, batch_axis=-1, tol=TOL)
+    last = steepest.denoise_tv(
+        np.moveaxis(batch, 0, -1), 0.1, batch_axis=-1, solver=steepest.Solver(tol=TOL)
+    )
     for k in range(3):
-        alone = steepest.denoise_tv(batch[k], 0.1, tol=TOL)
+        alone = steepest.denoise_tv(batch[k], 0.1, solver=steepest.Solver(tol=TOL))
         assert distance(last.image[..., k], alone.image) <= allowed(batch[k])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.flows.time_grid import make_nodes, node_rates
+from cases.arguments import arguments
+from steepest import TimeGrid
 
 torch = pytest.importorskip("torch")
 
@@ -27,7 +28,7 @@ def scalar(value: float, dtype: Any = DOUBLE) -> Any:
 
 
 def denoised(image: Any, strength: Any, **options: Any) -> Any:
-    return steepest.denoise_tv(image, strength, **{**EXACT, **options}).image
+    return steepest.denoise(image, strength, **arguments(**{**EXACT, **options})).image
 
 
 def check(function: Any, *inputs: Any) -> None:
@@ -55,12 +56,20 @@ def test_denoising_passes_gradcheck(shape: tuple[int, ...], options: dict[str, A
     check(lambda f, s: denoised(f, s, **options), leaf(*shape), scalar(0.13))
 
 
-@pytest.mark.parametrize("grid", ["graded", "uniform", "log", steepest.TimeGrid((0.02, 0.04, 0.1))])
+@pytest.mark.parametrize(
+    "grid",
+    [
+        TimeGrid.graded(4),
+        TimeGrid.uniform(4),
+        TimeGrid.logarithmic(4),
+        TimeGrid((0.02, 0.04, 0.1)),
+    ],
+)
 def test_flow_passes_gradcheck_in_image_and_times(grid: Any) -> None:
     times = torch.tensor([0.05, 0.13], dtype=DOUBLE, requires_grad=True)
 
     def flow(f: Any, t: Any) -> Any:
-        return steepest.tv_flow(f, t, num_steps=4, grid=grid, batch_axis=0, **EXACT).images
+        return steepest.flow(f, t, **arguments(**{**EXACT, "steps": grid, "batch_axis": 0})).images
 
     check(flow, leaf(2, 2, 4), times)
 
@@ -72,7 +81,9 @@ def test_agreement_with_finite_differences_along_a_direction(options: dict[str, 
     image, direction, weights = rng.random((12, 12)), rng.standard_normal((12, 12)), rng.random(144)
 
     def loss(step: float) -> float:
-        moved = steepest.denoise_tv(image + step * direction, 0.15, **EXACT, **options).image
+        moved = steepest.denoise(
+            image + step * direction, 0.15, **arguments(**EXACT, **options)
+        ).image
         return float(weights @ np.ravel(moved))
 
     f = torch.tensor(image, requires_grad=True)
@@ -105,7 +116,7 @@ def test_after_extinction_the_derivative_is_the_mean() -> None:
 @pytest.mark.parametrize("options", [{}, {"isotropic": False}, {"huber": 0.1}])
 def test_the_mean_is_kept_so_its_gradient_is_one(dtype: Any, options: dict[str, Any]) -> None:
     f, strength = leaf(11, 14, dtype=dtype), scalar(0.2, dtype)
-    steepest.denoise_tv(f, strength, tol=1e-5, **options).image.sum().backward()
+    steepest.denoise(f, strength, **arguments(tol=1e-5, **options)).image.sum().backward()
     assert f.grad.dtype == dtype
     np.testing.assert_allclose(f.grad, np.ones((11, 14)), atol=1e-6)
     assert float(strength.grad) == pytest.approx(0, abs=1e-5)
@@ -137,7 +148,7 @@ def test_values_far_from_one_have_the_same_gradient() -> None:
 def test_one_step_of_the_flow_is_denoising() -> None:
     f, t, strength = leaf(6, 7), scalar(0.1), scalar(0.1)
     weights = torch.from_numpy(np.random.default_rng(6).standard_normal((6, 7)))
-    flowed = (weights * steepest.tv_flow(f, t, num_steps=1, **EXACT).images[0]).sum()
+    flowed = (weights * steepest.flow(f, t, **arguments(steps=1, **EXACT)).images[0]).sum()
     plain = (weights * denoised(f, strength)).sum()
     for one, two in zip(
         torch.autograd.grad(flowed, (f, t)), torch.autograd.grad(plain, (f, strength)), strict=True
@@ -155,7 +166,7 @@ def test_a_flow_is_the_chain_of_its_steps() -> None:
     weights = torch.from_numpy(np.random.default_rng(7).standard_normal((4, 5, 6)))
     expected = torch.autograd.grad((weights * torch.stack(frames)).sum(), (f, lengths))
     times = torch.cat([torch.zeros(1, dtype=DOUBLE), lengths.cumsum(0)])
-    result = steepest.tv_flow(f, times, num_steps=1, **EXACT)
+    result = steepest.flow(f, times, **arguments(steps=1, **EXACT))
     found = torch.autograd.grad((weights * result.images).sum(), (f, lengths))
     for one, two in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, two, atol=1e-6)
@@ -164,9 +175,13 @@ def test_a_flow_is_the_chain_of_its_steps() -> None:
 def test_batches_have_the_gradients_of_their_items() -> None:
     batch, strength = leaf(3, 6, 5), scalar(0.12)
     weights = torch.from_numpy(np.random.default_rng(8).standard_normal((3, 6, 5)))
-    options = {"accuracy": 30.0, "data_range": 1.0}  # the items choose different steps
+    options = {
+        "steps": steepest.Accuracy(db=30.0, data_range=1.0)
+    }  # the items choose different steps
     total = (weights * denoised(batch, strength, batch_axis=0)).sum()
-    flow = (weights * steepest.tv_flow(batch, 0.2, batch_axis=0, **options).images[0]).sum()
+    flow = (
+        weights * steepest.flow(batch, 0.2, **arguments(batch_axis=0, **options)).images[0]
+    ).sum()
     found, along = torch.autograd.grad(total, (batch, strength))
     flowed = torch.autograd.grad(flow, batch)[0]
     sum_along = 0.0
@@ -175,7 +190,7 @@ def test_batches_have_the_gradients_of_their_items() -> None:
         one = torch.autograd.grad((weights[k] * denoised(f, s)).sum(), (f, s))
         np.testing.assert_allclose(found[k], one[0], atol=1e-8)
         sum_along += float(one[1])
-        alone = (weights[k] * steepest.tv_flow(f, 0.2, **options).images[0]).sum()
+        alone = (weights[k] * steepest.flow(f, 0.2, **arguments(**options)).images[0]).sum()
         np.testing.assert_allclose(flowed[k], torch.autograd.grad(alone, f)[0], atol=0.02)
     assert float(along) == pytest.approx(sum_along, abs=1e-7)
 
@@ -184,7 +199,7 @@ def test_float32_and_loose_tolerances_come_near() -> None:
     exact, rough = leaf(24, 24), leaf(24, 24, dtype=torch.float32)
     target = leaf(24, 24, seed=1).detach()
     ((denoised(exact, 0.2) - target) ** 2).sum().backward()
-    found = steepest.denoise_tv(rough, 0.2, tol=1e-6).image
+    found = steepest.denoise_tv(rough, 0.2, solver=steepest.Solver(tol=1e-6)).image
     assert found.dtype == torch.float32
     ((found - target.float()) ** 2).sum().backward()
     error = torch.linalg.norm(rough.grad.double() - exact.grad) / torch.linalg.norm(exact.grad)
@@ -211,7 +226,7 @@ def test_numpy_and_torch_linearize_alike() -> None:
 
     rng = np.random.default_rng(9)
     image = rng.random((1, 1, 5, 4))
-    result = steepest.denoise_tv(image[0, 0], 0.1, **EXACT)
+    result = steepest.denoise(image[0, 0], 0.1, **arguments(**EXACT))
     v, p = result.image[None, None], result.flux[:, None, None]
     functional = TotalVariation(spacing=(1.0, 1.0))
     data = rng.standard_normal(v.shape)
@@ -229,43 +244,51 @@ def test_numpy_and_torch_linearize_alike() -> None:
     np.testing.assert_allclose(other.image, found.image, atol=1e-9)
 
 
-@pytest.mark.parametrize("grid", ["graded", "uniform", "log", steepest.TimeGrid((0.02, 0.7, 0.9))])
+@pytest.mark.parametrize(
+    "grid",
+    [
+        TimeGrid.graded(7),
+        TimeGrid.uniform(7),
+        TimeGrid.logarithmic(7),
+        TimeGrid((0.02, 0.7, 0.9)),
+    ],
+)
 def test_rates_of_the_nodes_are_their_derivatives(grid: Any) -> None:
     times = np.array([0.3, 0.8, 1.1])
-    rates = node_rates(make_nodes(grid, times, 7), times, grid)
+    rates = grid.rates(grid.through(times), times)
     for j, unit in enumerate(np.eye(3)):
-        ahead, behind = (make_nodes(grid, times + h * unit, 7) for h in (1e-7, -1e-7))
+        ahead, behind = (grid.through(times + h * unit) for h in (1e-7, -1e-7))
         np.testing.assert_allclose(rates[:, j], (ahead - behind) / 2e-7, atol=1e-6)
 
 
 def test_results_are_those_without_gradients() -> None:
     f = leaf(9, 8)
-    plain = steepest.tv_flow(f.detach().numpy(), [0, 0.1, 0.2], num_steps=4)
-    tracked = steepest.tv_flow(f, [0, 0.1, 0.2], num_steps=4)
+    plain = steepest.tv_flow(f.detach().numpy(), [0, 0.1, 0.2], steps=4)
+    tracked = steepest.tv_flow(f, [0, 0.1, 0.2], steps=4)
     np.testing.assert_array_equal(tracked.images.detach(), plain.images)
     np.testing.assert_array_equal(tracked.error_bound, plain.error_bound)
     assert not tracked.flux.requires_grad
     assert isinstance(tracked.error_bound, np.ndarray)
     seen: list[Any] = []
-    steepest.tv_flow(f, 0.1, num_steps=2, on_step=lambda step: seen.append(step.image))
+    steepest.tv_flow(f, 0.1, steps=2, on_step=lambda step: seen.append(step.image))
     assert all(torch.is_tensor(image) for image in seen)
     with torch.no_grad():
         assert not steepest.denoise_tv(f, scalar(0.1)).image.requires_grad
-    continued = steepest.tv_flow(f.detach(), 0.3, state=tracked.state)
+    continued = steepest.tv_flow(f.detach(), 0.3, start=tracked.state)
     assert torch.is_tensor(continued.images)
 
 
 def test_a_stopped_flow_has_gradients_up_to_there() -> None:
     f = leaf(2, 6, 5)
     t = torch.tensor([0.1, 0.2], dtype=DOUBLE, requires_grad=True)
-    result = steepest.tv_flow(
-        f, t, num_steps=4, grid="uniform", batch_axis=0,
-        on_step=lambda step: step.time >= 0.15, **EXACT,
-    )  # fmt: skip
+    cut = arguments(steps=TimeGrid.uniform(4), batch_axis=0, **EXACT)
+    result = steepest.flow(f, t, **cut, on_step=lambda step: step.time >= 0.15)
     np.testing.assert_allclose(result.times, [0.1, 0.15])
     again = leaf(2, 6, 5)
     to = torch.tensor([0.1, 0.15], dtype=DOUBLE, requires_grad=True)
-    whole = steepest.tv_flow(again, to, num_steps=3, grid="uniform", batch_axis=0, **EXACT)
+    whole = steepest.flow(
+        again, to, **arguments(steps=steepest.TimeGrid.uniform(3), batch_axis=0, **EXACT)
+    )
     weights = torch.from_numpy(np.random.default_rng(2).standard_normal((2, 2, 6, 5)))
     (weights * result.images).sum().backward()
     (weights * whole.images).sum().backward()
@@ -289,10 +312,10 @@ def test_what_cannot_be_differentiated_is_refused() -> None:
     with pytest.raises(steepest.InputError, match="stack"):
         steepest.tv_flow(f, [scalar(0.1), scalar(0.2)])
     with pytest.raises(steepest.InputError, match="weights requires grad"):
-        steepest.denoise_tv(f, 0.1, weights=leaf(4, 4))
+        steepest.denoise(f, 0.1, energy=steepest.TotalVariation(weights=leaf(4, 4)))
     state = steepest.tv_flow(f.detach(), 0.1).state
     with pytest.raises(steepest.InputError, match="state"):
-        steepest.tv_flow(f, 0.2, state=state)
+        steepest.tv_flow(f, 0.2, start=state)
     loss = denoised(f, 0.1).square().sum()
     (gradient,) = torch.autograd.grad(loss, f, create_graph=True)
     with pytest.raises(RuntimeError, match="differentiate twice"):
@@ -309,8 +332,21 @@ def test_solving_on_tensors_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(implicit, "_plain", plain)
         monkeypatch.setattr(main_memory, "in_main_memory", lambda array: False)
         f, t = leaf(2, 6, 5), scalar(0.1)
-        flow = steepest.tv_flow(f, t, num_steps=2, batch_axis=0, weights=weights, tol=1e-14)
-        strong = steepest.denoise_tv(f, t, batch_axis=0, weights=weights, tol=1e-14)
+        flow = steepest.flow(
+            f,
+            t,
+            steps=2,
+            batch_axis=0,
+            energy=steepest.TotalVariation(weights=weights),
+            solver=steepest.Solver(tol=1e-14),
+        )
+        strong = steepest.denoise(
+            f,
+            t,
+            batch_axis=0,
+            energy=steepest.TotalVariation(weights=weights),
+            solver=steepest.Solver(tol=1e-14),
+        )
         assert torch.is_tensor(flow.state.parts[0].image)
         assert torch.is_tensor(strong.flux)
         loss = flow.images.square().sum() + strong.image.square().sum()
@@ -325,7 +361,7 @@ def test_cuda_agrees_with_the_cpu() -> None:
     for device in ("cpu", "cuda"):
         f = leaf(2, 9, 8).detach().to(device).requires_grad_()
         t = torch.tensor([0.05, 0.1], dtype=DOUBLE, device=device, requires_grad=True)
-        images = steepest.tv_flow(f, t, num_steps=3, batch_axis=0, **EXACT).images
+        images = steepest.flow(f, t, **arguments(steps=3, batch_axis=0, **EXACT)).images
         assert images.device.type == device
         images.square().sum().backward()
         gradients.append((f.grad.cpu(), t.grad.cpu()))

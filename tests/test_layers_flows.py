@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import steepest  # noqa: E402
+from cases.arguments import arguments  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.grid.differences import laplacian  # noqa: E402
 from steepest.layers import (  # noqa: E402
@@ -61,7 +62,7 @@ def test_total_variation_inverts_the_engine_s_step(
 
     def step(u: torch.Tensor) -> steepest.DenoiseResult:
         options: dict[str, Any] = {"huber": eps, "batch_axis": 0, "max_num_iter": 100_000}
-        return steepest.denoise_tv(u[:, 0].numpy(), dt, tol=1e-14, **options)
+        return steepest.denoise(u[:, 0].numpy(), dt, **arguments(tol=1e-14, **options))
 
     back = step(layer(v))
     assert float(np.abs(back.image - v[:, 0].numpy()).max()) <= float(back.error_bound.max())

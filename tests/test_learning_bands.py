@@ -67,24 +67,21 @@ def test_decomposition_adds_up_and_is_certified(network):
     rng = np.random.default_rng(0)
     image = rng.random((14, 18, 3)).astype(np.float32)
     found = learning.learned_decomposition(
-        image, network=network, edges=[0.02, 0.1], num_steps=6, channel_axis=-1
+        image, network=network, bands=[0.02, 0.1], steps=6, channel_axis=-1
     )
     total = found.bands.sum(0, dtype=np.float64) + found.residual
     assert np.abs(total - image).max() < 1e-6
     assert found.edges.tolist() == [0, 0.02, 0.1, np.inf]
-    assert found.flow.psnr_bound.shape == found.flow.times.shape
-    assert (
-        learning.learned_decomposition(image[..., 0], network=network, num_bands=2).num_bands == 2
-    )
+    assert found.flow.psnr_bound().shape == found.flow.times.shape
+    assert learning.learned_decomposition(image[..., 0], network=network, bands=2).num_bands == 2
 
 
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"num_bands": 2, "edges": [0.1]}, "not both"),
         ({"edges": [0.1, 0.3]}, "t_max"),
         ({"t_max": 0}, "t_max"),
-        ({"num_steps": 0}, "num_steps"),
+        ({"steps": 0}, "steps"),
     ],
 )
 def test_bad_options(network, options, match):

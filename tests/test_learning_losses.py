@@ -35,7 +35,7 @@ def test_the_exact_step_is_the_engine_s() -> None:
     """The closed form above agrees with the certified solver."""
     image, times = step_image()[0, 0].numpy(), TIMES[1:].numpy()
     u, _ = ExactStep().propose(step_image(), TIMES[1:])
-    certified = steepest.tv_flow(image, times, tol=1e-12)
+    certified = steepest.tv_flow(image, times, solver=steepest.Solver(tol=1e-12))
     np.testing.assert_allclose(u[:, 0].numpy(), certified.images, rtol=0, atol=1e-6)
 
 

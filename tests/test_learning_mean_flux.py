@@ -185,7 +185,7 @@ def test_certificate_is_never_below_the_error(seed):
     network = random_network(seed) if seed else MeanFluxNet((6, 7, 8), 1).double()
     u0 = torch.from_numpy(image)[None, None]
     result = certified(network, u0, times(t))
-    truth = steepest.tv_flow(image, t, accuracy=70, data_range=1.0)
+    truth = steepest.tv_flow(image, t, steps=steepest.Accuracy(db=70, data_range=1.0))
     error = float(np.linalg.norm(result.image[0, 0].numpy() - truth.images[0]))
     assert error <= float(result.error_bound) + float(truth.error_bound[0])
     assert float(result.error_bound) > 0
@@ -204,7 +204,7 @@ def test_certificate_of_a_network_without_mean_flux():
 
     image = np.random.default_rng(0).random((12, 12))
     result = certified(Explicit(), torch.from_numpy(image)[None, None], times(0.1))
-    truth = steepest.tv_flow(image, 0.1, accuracy=70, data_range=1.0).images[0]
+    truth = steepest.tv_flow(image, 0.1, steps=steepest.Accuracy(db=70, data_range=1.0)).images[0]
     error = float(np.linalg.norm(result.image[0, 0].numpy() - truth))
     assert error <= float(result.error_bound)
     assert float(result.distance) > 0
@@ -239,9 +239,11 @@ def test_what_is_not_finite_is_never_certified():
 
     image = np.random.default_rng(0).random((8, 8))
     assert float(certify(Broken(), torch.from_numpy(image)[None, None], times(0.1))) == np.inf
-    result = learned_flow(image, 0.1, network=Broken(), accuracy=40, data_range=1.0)
+    result = learned_flow(
+        image, 0.1, network=Broken(), steps=steepest.Accuracy(db=40, data_range=1.0)
+    )
     assert result.iterations > 0
-    assert float(result.psnr_bound[0]) >= 40
+    assert float(result.psnr_bound()[0]) >= 40
 
 
 def test_arrays_of_another_precision_than_the_network():
@@ -295,8 +297,12 @@ def test_learned_flow_of_arrays():
     assert result.flux.shape == (2, 12, 15, 3)
     alone = learned_flow(image[..., 1], [0.05, 0.1], network=network)
     assert np.array_equal(alone.images, result.images[..., 1])
-    truth = steepest.tv_flow(
-        image / 255.0, [0.05, 0.1], accuracy=60, channel_axis=-1, coupled=False, data_range=1.0
+    truth = steepest.flow(
+        image / 255.0,
+        [0.05, 0.1],
+        steps=steepest.Accuracy(db=60, data_range=1.0),
+        channel_axis=-1,
+        energy=steepest.TotalVariation(coupled=False),
     )
     exact = learned_flow(image / 255.0, [0.05, 0.1], network=network.double(), channel_axis=-1)
     error = np.sqrt(((exact.images - truth.images) ** 2).sum((1, 2, 3)))
@@ -313,10 +319,12 @@ def test_learned_flow_of_arrays():
 def test_learned_flow_asks_the_solver_where_the_certificate_misses():
     image = np.random.default_rng(0).random((16, 16)).astype(np.float32)
     network = random_network(dtype="float32")
-    result = learned_flow(image, 0.1, network=network, accuracy=45, data_range=1.0)
+    result = learned_flow(
+        image, 0.1, network=network, steps=steepest.Accuracy(db=45, data_range=1.0)
+    )
     assert result.iterations > 0
-    assert float(result.psnr_bound[0]) >= 45
-    easy = learned_flow(image, 0.1, network=network, accuracy=1, data_range=1.0)
+    assert float(result.psnr_bound()[0]) >= 45
+    easy = learned_flow(image, 0.1, network=network, steps=steepest.Accuracy(db=1, data_range=1.0))
     assert easy.iterations == 0
 
 

@@ -78,7 +78,9 @@ def test_weights_and_both_orders_of_a_signal_agree_with_the_house():
         manifold=manifold.Euclidean(1),
     )  # fmt: skip
     energy = CombinedTotalVariation(alpha=0.2, beta=0.7, weights=weights)
-    house = steepest.denoise(values, 1.0, energy, spacing=0.8, tol=1e-9, max_num_iter=200000)
+    house = steepest.denoise(
+        values, 1.0, energy, spacing=0.8, solver=steepest.Solver(tol=1e-9, max_num_iter=200000)
+    )
     distance = np.linalg.norm(ours.image[:, 0] - house.image)
     assert distance <= ours.error_bound + house.error_bound
     assert ours.error_bound < 1e-3

@@ -40,7 +40,7 @@ def test_vectors_are_denoised_as_by_the_energies_of_images(
     points, found = denoise_embedded(u, 0.2, second, Euclidean(2), isotropic=isotropic, tol=1e-9)
     norm = "isotropic" if isotropic else "anisotropic"
     energy = steepest.CombinedTotalVariation(alpha=0.2, beta=second, norm=norm)
-    wanted = steepest.denoise(u, 1.0, energy, tol=1e-9, channel_axis=-1)
+    wanted = steepest.denoise(u, 1.0, energy, solver=steepest.Solver(tol=1e-9), channel_axis=-1)
     np.testing.assert_array_equal(points, found.image)
     assert found.error_bound is not None
     assert np.linalg.norm(points - wanted.image) <= found.error_bound + wanted.error_bound <= 1e-3

@@ -36,7 +36,7 @@ def test_real_numbers_are_denoised_as_by_the_energy_of_the_house(shape):
     options = dict(spacing=spacing, max_num_iter=20000)
     ours = manifold.denoise_tgv(image, 0.4, manifold=line, alpha0=1.5, tol=1e-7, **options)
     energy = steepest.TotalGeneralisedVariation(alpha1=1.0, alpha0=1.5)
-    house = steepest.denoise(values, 0.4, energy, tol=1e-4, **options)
+    house = steepest.denoise(values, 0.4, energy, solver=steepest.Solver(tol=1e-4), **options)
     distance = np.linalg.norm(ours.image[..., 0] - house.image)
     assert distance <= ours.error_bound + house.error_bound
     assert distance < 0.01 * np.linalg.norm(values - house.image)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import steepest
+from cases.arguments import arguments
 
 Array = np.ndarray
 KINDS = {
@@ -82,11 +83,15 @@ def check(seed: int) -> None:
     contrast = float(np.ptp(image)) or 1.0
     strength = contrast * 10 ** rng.uniform(-3, 1.5)
     tol = 10 ** rng.uniform(-6, -1)
-    result = steepest.denoise_tv(
-        image, strength, tol=tol, spacing=spacing, isotropic=isotropic, weights=weights,
-        channel_axis=0 if channels else None, num_threads=int(rng.integers(1, 3)),
-        max_num_iter=20_000,
-    )  # fmt: skip
+    result = steepest.denoise(
+        image,
+        strength,
+        spacing=spacing,
+        channel_axis=0 if channels else None,
+        **arguments(
+            isotropic=isotropic, weights=weights, tol=tol, num_threads=int(rng.integers(1, 3))
+        ),
+    )
     f = image.astype(np.float64).reshape(channels or 1, *space)
     radius = 1.0 if weights is None else weights.astype(dtype).astype(np.float64)
     reference, gap = solved(f, strength, spacing, radius, isotropic)

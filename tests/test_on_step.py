@@ -135,13 +135,17 @@ CASES = {
     ),
     "steepest.compression.pack": compression("pack"),
     "steepest.compression.compress": compression("compress"),
-    "steepest.learning.learned_flow": learned("learned_flow", times=[0.02, 0.1], num_nodes=6),
-    "steepest.learning.learned_decomposition": learned("learned_decomposition", num_steps=6),
+    "steepest.learning.learned_flow": learned("learned_flow", times=[0.02, 0.1], steps=6),
+    "steepest.learning.learned_decomposition": learned("learned_decomposition", steps=6),
     "steepest.learning.flows.training.train": training("flows.training"),
     "steepest.learning.training.run_training": training("training"),
     "steepest.tv_flow": Case(
-        lambda **given: steepest.tv_flow(
-            COLOUR, [0.1, 0.2], channel_axis=-1, coupled=False, **given
+        lambda **given: steepest.flow(
+            COLOUR,
+            [0.1, 0.2],
+            channel_axis=-1,
+            energy=steepest.TotalVariation(coupled=False),
+            **given,
         )
     ),
     "steepest.flow": Case(
@@ -151,25 +155,31 @@ CASES = {
     ),
     "steepest.denoise": Case(
         lambda **given: steepest.denoise(
-            SIGNAL, 3, steepest.TotalVariation(boundary="periodic"), tol=1e-9, **given
+            SIGNAL,
+            3,
+            steepest.TotalVariation(boundary="periodic"),
+            solver=steepest.Solver(tol=1e-9),
+            **given,
         )
     ),
-    "steepest.denoise_tv": Case(lambda **given: steepest.denoise_tv(SIGNAL, 3, tol=1e-9, **given)),
+    "steepest.denoise_tv": Case(
+        lambda **given: steepest.denoise_tv(SIGNAL, 3, solver=steepest.Solver(tol=1e-9), **given)
+    ),
     "steepest.tiled.denoise_tv": Case(
         lambda **given: steepest.tiled.denoise_tv(LARGE, 0.1, memory="20MB", **given), finite=False
     ),
     "steepest.tiled.tv_flow": Case(
-        lambda **given: steepest.tiled.tv_flow(LARGE, 0.1, num_steps=3, memory="20MB", **given),
+        lambda **given: steepest.tiled.tv_flow(LARGE, 0.1, steps=3, memory="20MB", **given),
         finite=False,
     ),
     "steepest.tiled.apply_filter": Case(
         lambda **given: steepest.tiled.apply_filter(
-            LARGE, low_pass, t_max=0.2, num_steps=3, memory="20MB", **given
+            LARGE, low_pass, t_max=0.2, steps=3, memory="20MB", **given
         ),
     ),
     "steepest.tiled.decompose": Case(
         lambda **given: steepest.tiled.decompose(
-            LARGE, edges=[0.05], t_max=0.2, num_steps=3, memory="20MB", **given
+            LARGE, bands=[0.05], t_max=0.2, steps=3, memory="20MB", **given
         ),
     ),
     "steepest.tiled.inpaint": Case(
@@ -191,20 +201,17 @@ CASES = {
     "steepest.denoise_discrepancy": Case(
         lambda **given: steepest.denoise_discrepancy(SIGNAL, 0.5, **given)
     ),
-    "steepest.discrepancy_strength": Case(
-        lambda **given: steepest.discrepancy_strength(SIGNAL, 0.5, **given)
-    ),
     "steepest.extinction_time": Case(
         lambda **given: steepest.extinction_time(np.stack([SIGNAL, 2 * SIGNAL]), **given)
     ),
     "steepest.spectral.decompose": Case(
-        lambda **given: steepest.spectral.decompose(SIGNAL, num_steps=10, **given)
+        lambda **given: steepest.spectral.decompose(SIGNAL, steps=10, **given)
     ),
     "steepest.spectral.decompose_series": Case(
-        lambda **given: decomposed(np.stack([SIGNAL, 2 * SIGNAL]), num_steps=10, **given)
+        lambda **given: decomposed(np.stack([SIGNAL, 2 * SIGNAL]), steps=10, **given)
     ),
     "steepest.spectral.separate_texture": Case(
-        lambda **given: steepest.spectral.separate_texture(SIGNAL, 2.0, num_steps=10, **given)
+        lambda **given: steepest.spectral.separate_texture(SIGNAL, 2.0, steps=10, **given)
     ),
     "steepest.segmentation.threshold_rof": Case(
         lambda **given: segmentation.threshold_rof(LARGE, 1.0, 6, **given)
@@ -235,7 +242,7 @@ CASES = {
         lambda **given: particles.transfer_colours(COLOUR, COLOUR[::2], num_iter=4, **given)
     ),
     "steepest.spectral.fuse": Case(
-        lambda **given: steepest.spectral.fuse(SIGNAL, SIGNAL[::-1], 2.0, num_steps=10, **given)
+        lambda **given: steepest.spectral.fuse(SIGNAL, SIGNAL[::-1], 2.0, steps=10, **given)
     ),
 }
 
@@ -479,7 +486,7 @@ def test_stopped_levels_are_levels() -> None:
 
 def test_the_search_for_the_last_time_is_told_of_and_can_be_stopped() -> None:
     steps: list[Any] = []
-    steepest.spectral.decompose(IMAGE, num_steps=10, on_step=steps.append)
+    steepest.spectral.decompose(IMAGE, steps=10, on_step=steps.append)
     search = [step.stage for step in steps].index("flow")
     assert search > 2
     assert {step.stage for step in steps[:search]} == {"finding the last time"}
@@ -487,7 +494,7 @@ def test_the_search_for_the_last_time_is_told_of_and_can_be_stopped() -> None:
     assert {step.num_steps for step in steps[search:]} == {len(steps)} == {search + 10}
     for last in (1, search):
         stop = lambda step, k=last: step.step == k  # noqa: E731
-        found = steepest.spectral.decompose(IMAGE, num_steps=10, on_step=stop)
+        found = steepest.spectral.decompose(IMAGE, steps=10, on_step=stop)
         assert found.flow.status is Status.STOPPED
         assert found.flow.num_steps == 1
         total = found.bands.sum(0) + found.residual

@@ -18,6 +18,7 @@ from cases import (
     signals,
     step,
 )
+from cases.arguments import arguments
 from cases.spectra import VARIANTS, noise, quality, two_structures
 from steepest import spectral
 
@@ -40,12 +41,12 @@ def mean_of(case: Case) -> Any:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("grid", ["uniform", "log"])
+@pytest.mark.parametrize("grid", ["uniform", "logarithmic"])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_bands_and_residual_are_the_image(name: str, grid: str, dtype: Any) -> None:
     shape, options = VARIANTS[name]
     image = noise(*shape).astype(dtype)
-    result = spectral.decompose(image, grid=grid, num_steps=25, **options)
+    result = spectral.decompose(image, **arguments(grid=grid, steps=25, **options))
     assert result.bands.dtype == result.residual.dtype == dtype
     assert result.bands.shape == (result.num_bands, *shape)
     assert result.residual.shape == shape
@@ -60,13 +61,13 @@ def test_bands_and_residual_are_the_image(name: str, grid: str, dtype: Any) -> N
 @given(
     arrays(np.float64, st.tuples(st.integers(2, 6), st.integers(1, 6)), elements=st.floats(0, 2)),
     st.sampled_from([np.float32, np.float64]),
-    st.sampled_from(["uniform", "log"]),
+    st.sampled_from(["uniform", "logarithmic"]),
     st.integers(2, 12),
 )
 def test_any_image_is_reproduced(image: np.ndarray, dtype: Any, grid: str, steps: int) -> None:
     image = image.astype(dtype)
     image.flat[0], image.flat[-1] = 0, 2  # so that the data range is not next to nothing
-    result = spectral.decompose(image, grid=grid, num_steps=steps)
+    result = spectral.decompose(image, **arguments(grid=grid, steps=steps))
     assert quality(result.bands.sum(0) + result.residual, image) >= DECIBEL[dtype]
 
 
@@ -74,7 +75,9 @@ def test_any_image_is_reproduced(image: np.ndarray, dtype: Any, grid: str, steps
 @pytest.mark.parametrize("tol", [0.5, 1e-6])
 def test_inversion_needs_neither_accuracy_nor_the_end(t_max: float, tol: float) -> None:
     image = noise(11, 10)
-    result = spectral.decompose(image, t_max=t_max, tol=tol, grid="uniform", num_steps=20)
+    result = spectral.decompose(
+        image, t_max=t_max, solver=steepest.Solver(tol=tol), steps=steepest.TimeGrid.uniform(20)
+    )
     assert quality(result.bands.sum(0) + result.residual, image) >= 250
 
 
@@ -83,7 +86,7 @@ def test_inversion_needs_neither_accuracy_nor_the_end(t_max: float, tol: float) 
 )
 def test_bands_are_the_whole_image_whatever_the_edges(edges: list[float]) -> None:
     image = noise(11, 10)
-    result = spectral.decompose(image, edges=edges)
+    result = spectral.decompose(image, bands=edges)
     assert result.edges[0] == 0
     assert set(edges) <= set(result.edges)
     assert quality(result.bands.sum(0) + result.residual, image) >= 250
@@ -98,19 +101,19 @@ def test_residual_is_the_paper_s(name: str) -> None:
     shape, options = VARIANTS[name]
     image, last = noise(*shape), 0.15
     result = spectral.decompose(
-        image, t_max=last, grid="uniform", num_steps=10, tol=1e-8, **options
+        image, **arguments(t_max=last, steps=steepest.TimeGrid.uniform(10), tol=1e-8, **options)
     )
     times = last * np.arange(1, 11) / 10
     assert result.nodes == pytest.approx([0, *times])
-    frames = steepest.tv_flow(image, times, num_steps=10, tol=1e-8, **options).images
+    frames = steepest.flow(image, times, **arguments(steps=10, tol=1e-8, **options)).images
     expected = frames[-1] - last * (frames[-1] - frames[-2]) / (times[-1] - times[-2])
     assert result.residual == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(("name", "signal"), list(signals()))
-@pytest.mark.parametrize("grid", ["uniform", "log"])
+@pytest.mark.parametrize("grid", ["uniform", "logarithmic"])
 def test_signals_against_the_exact_flow(name: str, signal: np.ndarray, grid: str) -> None:
-    result = spectral.decompose(signal, grid=grid, num_steps=20, tol=1e-13, num_bands=3)
+    result = spectral.decompose(signal, **arguments(grid=grid, steps=20, tol=1e-13, bands=3))
     t = result.nodes
     frames = np.array([signal, *flow_by_merging(signal, t[1:])])
     velocity = np.diff(frames, axis=0) / np.diff(t)[:, None]
@@ -132,7 +135,7 @@ def test_residual_of_everything_is_the_mean(width: int) -> None:
 
 @pytest.mark.parametrize("case", EIGEN, ids=str)
 def test_residual_of_an_eigenfunction_is_the_mean(case: Case) -> None:
-    result = spectral.decompose(case.image, **case.options)
+    result = spectral.decompose(case.image, **arguments(**case.options))
     assert np.abs(result.residual - mean_of(case)).max() <= 5e-3 * np.ptp(case.image)
 
 
@@ -140,12 +143,13 @@ def test_residual_of_an_eigenfunction_is_the_mean(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", EIGEN, ids=str)
-@pytest.mark.parametrize("grid", ["uniform", "log"])
+@pytest.mark.parametrize("grid", ["uniform", "logarithmic"])
 def test_eigenfunction_lands_in_its_band_alone(case: Case, grid: str) -> None:
-    end, tol = case.extinction or 0.0, {"log": 1e-2, "uniform": 1e-3}[grid]  # default 1e-2
+    end, tol = case.extinction or 0.0, {"logarithmic": 1e-2, "uniform": 1e-3}[grid]  # default 1e-2
     edges = [0.0, 0.2 * end, 0.5 * end, 2 * end, 3 * end, np.inf]
     result = spectral.decompose(
-        case.image, edges=edges, t_max=4 * end, grid=grid, tol=tol, **case.options
+        case.image,
+        **arguments(bands=edges, t_max=4 * end, grid=grid, steps=60, tol=tol, **case.options),
     )
     energy = energies(result)
     assert np.argmax(energy) == 2
@@ -156,7 +160,7 @@ def test_eigenfunction_lands_in_its_band_alone(case: Case, grid: str) -> None:
 @pytest.mark.parametrize("factor", [None, 1.6, 2.0, 3.1])
 def test_eigenfunction_lands_in_one_automatic_band(case: Case, factor: float | None) -> None:
     t_max = None if factor is None else factor * (case.extinction or 0.0)
-    energy = energies(spectral.decompose(case.image, t_max=t_max, **case.options))
+    energy = energies(spectral.decompose(case.image, **arguments(t_max=t_max, **case.options)))
     assert energy.sum() - energy.max() <= 1e-4 * energy.max()
 
 
@@ -164,7 +168,8 @@ def test_eigenfunction_lands_in_one_automatic_band(case: Case, factor: float | N
 def test_band_of_an_eigenfunction_is_the_eigenfunction(case: Case) -> None:
     end = case.extinction or 0.0
     result = spectral.decompose(
-        case.image, edges=[0, end / 2, 2 * end], t_max=3 * end, tol=1e-9, **case.options
+        case.image,
+        **arguments(bands=[0, end / 2, 2 * end], t_max=3 * end, tol=1e-9, **case.options),
     )
     assert np.abs(result.bands[1] - (case.image - mean_of(case))).max() <= 1e-3
 
@@ -172,7 +177,7 @@ def test_band_of_an_eigenfunction_is_the_eigenfunction(case: Case) -> None:
 @pytest.mark.parametrize("case", EIGEN, ids=str)
 def test_total_mass_of_an_eigenfunction(case: Case) -> None:
     t_max = 2.5 * (case.extinction or 0.0)
-    result = spectral.decompose(case.image, t_max=t_max, tol=1e-6, **case.options)
+    result = spectral.decompose(case.image, **arguments(t_max=t_max, tol=1e-6, **case.options))
     expected = np.abs(case.image - mean_of(case)).sum()
     assert float((result.spectrum * result.durations).sum()) == pytest.approx(expected, rel=2e-3)
 
@@ -180,7 +185,7 @@ def test_total_mass_of_an_eigenfunction(case: Case) -> None:
 @pytest.mark.parametrize("case", EIGEN, ids=str)
 def test_scale_map_of_an_eigenfunction_is_its_time(case: Case) -> None:
     end = case.extinction or 0.0
-    result = spectral.decompose(case.image, t_max=2.5 * end, tol=1e-6, **case.options)
+    result = spectral.decompose(case.image, **arguments(t_max=2.5 * end, tol=1e-6, **case.options))
     after = int(np.searchsorted(result.nodes, end))
     scales = spectral.scale_map(result)
     space = case.image.shape[:-1] if "channel_axis" in case.options else case.image.shape
@@ -190,10 +195,10 @@ def test_scale_map_of_an_eigenfunction_is_its_time(case: Case) -> None:
     assert np.all(scales <= result.nodes[after] * room)
 
 
-@pytest.mark.parametrize("options", [{"edges": [0, 1.0, np.inf]}, {"num_bands": 2}, {}])
+@pytest.mark.parametrize("options", [{"bands": [0, 1.0, np.inf]}, {"bands": 2}, {}])
 def test_two_structures_land_in_two_bands(options: dict[str, Any]) -> None:
     image, weak, strong = two_structures()
-    result = spectral.decompose(image, isotropic=False, tol=1e-6, **options)
+    result = spectral.decompose(image, **arguments(isotropic=False, tol=1e-6, **options))
     early = result.bands[result.edges[1:] < 4.0].sum(0)  # the times are 0.3 and 4
     late = result.bands[result.edges[:-1] > 0.3].sum(0)
     assert np.abs(early - weak).max() <= 1e-3
@@ -209,8 +214,8 @@ def test_impulse_on_a_step_against_the_exact_flow() -> None:
     split = 2.0  # the impulse is gone by 0.2, the step at 11 or 12
     before, after = flow_by_merging(signal, np.array([split, 1.5 * split]))
     coarse = before - split * (after - before) / (0.5 * split)
-    for options in ({"edges": [0, split, np.inf]}, {"num_bands": 2}):
-        result = spectral.decompose(signal, tol=1e-10, **options)
+    for options in ({"bands": [0, split, np.inf]}, {"bands": 2}):
+        result = spectral.decompose(signal, **arguments(tol=1e-10, **options))
         assert np.abs(result.bands[0] - (signal - coarse)).max() <= 1e-3
         assert np.abs(result.bands[1] - (coarse - signal.mean())).max() <= 1e-3
 
@@ -218,9 +223,9 @@ def test_impulse_on_a_step_against_the_exact_flow() -> None:
 # --- spectrum -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("grid", ["uniform", "log"])
+@pytest.mark.parametrize("grid", ["uniform", "logarithmic"])
 def test_spectrum_is_the_l1_norm_of_the_density(grid: str) -> None:
-    result = spectral.decompose(noise(9, 8), grid=grid, num_steps=20)
+    result = spectral.decompose(noise(9, 8), **arguments(grid=grid, steps=20))
     t, u = result.nodes, result.frames
     velocity = np.diff(u, axis=0) / np.diff(t)[:, None, None]
     masses = t[1:-1, None, None] * np.diff(velocity, axis=0)
@@ -236,7 +241,7 @@ def test_spectrum_is_the_l1_norm_of_the_density(grid: str) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 20])
 def test_as_many_bands_as_asked_for(count: int) -> None:
     for image in (noise(9, 8), step((12,), 6).image, np.full((4, 4), 0.5)):
-        result = spectral.decompose(image, num_bands=count)
+        result = spectral.decompose(image, bands=count)
         assert result.num_bands == len(result.bands) == count
         assert result.edges[0] == 0
         assert np.all(np.diff(result.edges) > 0)
@@ -253,7 +258,7 @@ def test_default_bands_all_hold_something() -> None:
 
 
 def test_given_edges_are_kept() -> None:
-    result = spectral.decompose(noise(9, 8), edges=[0, 0.02, 0.1, np.inf])
+    result = spectral.decompose(noise(9, 8), bands=[0, 0.02, 0.1, np.inf])
     assert result.edges.tolist() == [0, 0.02, 0.1, np.inf]
     direct = [((result.times >= a) & (result.times < b)) for a, b in zip(result.edges[:-1],
               result.edges[1:], strict=True)]  # fmt: skip
@@ -278,7 +283,10 @@ def test_contrast_scales_times_and_bands(factor: float) -> None:
 
 def test_negative_of_an_image() -> None:
     image = noise(12, 10)
-    plain, turned = spectral.decompose(image, tol=1e-9), spectral.decompose(-image, tol=1e-9)
+    plain, turned = (
+        spectral.decompose(image, solver=steepest.Solver(tol=1e-9)),
+        spectral.decompose(-image, solver=steepest.Solver(tol=1e-9)),
+    )
     assert turned.nodes == pytest.approx(plain.nodes)
     assert turned.bands == pytest.approx(-plain.bands, abs=1e-5)
 
@@ -286,9 +294,9 @@ def test_negative_of_an_image() -> None:
 @pytest.mark.parametrize("shift", [0.5, -3.0, 1e3])
 def test_grey_shift_moves_the_residual_alone(shift: float) -> None:
     image = noise(12, 10)
-    options: dict[str, Any] = {"tol": 1e-10, "t_max": 1.0, "edges": [0, 0.05, 0.2, np.inf]}
-    plain = spectral.decompose(image, **options)
-    moved = spectral.decompose(image + shift, **options)
+    options: dict[str, Any] = {"tol": 1e-10, "t_max": 1.0, "bands": [0, 0.05, 0.2, np.inf]}
+    plain = spectral.decompose(image, **arguments(**options))
+    moved = spectral.decompose(image + shift, **arguments(**options))
     assert moved.bands == pytest.approx(plain.bands, abs=1e-4)
     assert moved.residual == pytest.approx(plain.residual + shift, abs=1e-4)
 
@@ -304,7 +312,9 @@ def test_spacing_and_weights_only_change_the_clock(power: int) -> None:
     image, factor = noise(12, 10), 2.0**power
     plain = spectral.decompose(image)
     stretched = spectral.decompose(image, spacing=factor)
-    weighted = spectral.decompose(image, weights=np.full(image.shape, 1 / factor))
+    weighted = spectral.decompose(
+        image, energy=steepest.TotalVariation(weights=np.full(image.shape, 1 / factor))
+    )
     for other in (stretched, weighted):
         assert other.nodes == pytest.approx(factor * plain.nodes, rel=1e-6)
         assert other.bands.shape == plain.bands.shape
@@ -313,10 +323,17 @@ def test_spacing_and_weights_only_change_the_clock(power: int) -> None:
 
 def test_equal_channels_are_decomposed_alike() -> None:
     image = noise(9, 8)
-    plain = spectral.decompose(image, tol=1e-8, edges=[0, 0.1, np.inf], t_max=1.0)
+    plain = spectral.decompose(
+        image, solver=steepest.Solver(tol=1e-8), bands=[0, 0.1, np.inf], t_max=1.0
+    )
     stacked = np.stack([image, image], -1)
     apart = spectral.decompose(
-        stacked, tol=1e-8, edges=[0, 0.1, np.inf], t_max=1.0, channel_axis=-1, coupled=False
+        stacked,
+        solver=steepest.Solver(tol=1e-8),
+        bands=[0, 0.1, np.inf],
+        t_max=1.0,
+        channel_axis=-1,
+        energy=steepest.TotalVariation(coupled=False),
     )
     for channel in (0, 1):
         assert apart.bands[..., channel] == pytest.approx(plain.bands, abs=1e-6)
@@ -326,8 +343,8 @@ def test_equal_channels_are_decomposed_alike() -> None:
 def test_integers_count_on_the_unit_scale(kind: Any) -> None:
     top = np.iinfo(kind).max
     image = (noise(10, 9) * 0.9 * top).astype(kind)
-    result = spectral.decompose(image, tol=1e-6)
-    unit = spectral.decompose((image / top).astype(np.float32), tol=1e-6)
+    result = spectral.decompose(image, solver=steepest.Solver(tol=1e-6))
+    unit = spectral.decompose((image / top).astype(np.float32), solver=steepest.Solver(tol=1e-6))
     assert result.image.dtype == result.bands.dtype == np.float32
     assert result.image == pytest.approx(unit.image, abs=1e-6)
     assert result.nodes == pytest.approx(unit.nodes, rel=1e-4)
@@ -338,9 +355,9 @@ def test_integers_count_on_the_unit_scale(kind: Any) -> None:
 def test_edges_do_not_change_the_time_grid() -> None:
     """Where bands end and how finely time is resolved are different things."""
     image = np.random.default_rng(6).random((12, 13))
-    free = spectral.decompose(image, num_steps=20)
+    free = spectral.decompose(image, steps=20)
     for edges in ([1e-6], [free.nodes[1] / 10, 0.3], [free.nodes[-1] * 2]):
-        split = spectral.decompose(image, num_steps=20, edges=edges)
+        split = spectral.decompose(image, steps=20, bands=edges)
         np.testing.assert_array_equal(split.nodes, free.nodes)
         np.testing.assert_allclose(split.bands.sum(0) + split.residual, image, atol=1e-12)
 
@@ -391,7 +408,7 @@ def test_a_series_of_one_page_is_its_decomposition() -> None:
             {},
             r"page 2 of 2 \(pages\[1\]\): image holds 16 NaN",
         ),
-        ([np.eye(4)], {"num_bands": 2, "edges": [1.0]}, "not both"),
+        ([np.eye(4)], {"bands": [2.0, 1.0]}, "bands"),
         ([np.eye(4)], {"on_step": 3}, "on_step"),
     ],
 )

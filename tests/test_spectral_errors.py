@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import steepest
+from cases.arguments import arguments
 from cases.spectra import noise, quality
 from steepest import spectral
 
 
 @pytest.fixture(scope="module")
 def textured() -> spectral.Decomposition:
-    return spectral.decompose(noise(14, 16), num_bands=4)
+    return spectral.decompose(noise(14, 16), bands=4)
 
 
 # --- degenerate images ----------------------------------------------------------------------------
@@ -37,9 +38,9 @@ def test_constant_images_are_all_residual(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1, 9), (1, 3, 3)])
 def test_thin_images_are_those_of_fewer_axes(shape: tuple[int, ...]) -> None:
     image = noise(*shape)
-    options: dict[str, Any] = {"edges": [0, 0.1, np.inf], "t_max": 2.0, "tol": 1e-10}
-    thin = spectral.decompose(image, **options)
-    flat = spectral.decompose(np.squeeze(image), **options)
+    options: dict[str, Any] = {"bands": [0, 0.1, np.inf], "t_max": 2.0, "tol": 1e-10}
+    thin = spectral.decompose(image, **arguments(**options))
+    flat = spectral.decompose(np.squeeze(image), **arguments(**options))
     assert thin.bands.reshape(flat.bands.shape) == pytest.approx(flat.bands, abs=1e-5)
 
 
@@ -63,7 +64,7 @@ def test_on_step_reports_and_stops() -> None:
         seen.append((report.step, report.num_steps, report.time))
         return report.step == 7
 
-    result = spectral.decompose(image, num_steps=20, t_max=1.0, on_step=watch)
+    result = spectral.decompose(image, steps=20, t_max=1.0, on_step=watch)
     assert [number for number, _, _ in seen] == list(range(1, 8))
     assert all(total == 20 for _, total, _ in seen)
     assert result.nodes.size == 8
@@ -79,29 +80,27 @@ def test_on_step_reports_and_stops() -> None:
 def test_failure_is_a_status_or_an_error() -> None:
     image = noise(12, 12)
     options: dict[str, Any] = {"tol": 1e-10, "max_num_iter": 2, "t_max": 1.0}
-    assert not spectral.decompose(image, **options).flow.converged
+    assert not spectral.decompose(image, **arguments(**options)).flow.converged
     with pytest.raises(steepest.NotConverged):
-        spectral.decompose(image, raise_on_failure=True, **options)
+        spectral.decompose(image, **arguments(raise_on_failure=True, **options))
 
 
 BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
-    ({"num_bands": 3, "edges": [0, 1]}, "num_bands"),
-    ({"num_bands": 0}, "num_bands"),
-    ({"num_bands": 2.5}, "num_bands"),
-    ({"edges": [0, 1, 0.5]}, "edges"),
-    ({"edges": [0, 1, 1]}, "edges"),
-    ({"edges": [-1, 1]}, "edges"),
-    ({"edges": [0, np.nan]}, "edges"),
-    ({"edges": [0, np.inf, np.inf]}, "edges"),
-    ({"edges": 1.0}, "edges"),
-    ({"edges": [[0, 1]]}, "edges"),
-    ({"edges": ["a", "b"]}, "edges"),
+    ({"bands": 0}, "bands"),
+    ({"bands": 2.5}, "bands"),
+    ({"bands": [0, 1, 0.5]}, "bands"),
+    ({"bands": [0, 1, 1]}, "bands"),
+    ({"bands": [-1, 1]}, "bands"),
+    ({"bands": [0, np.nan]}, "bands"),
+    ({"bands": [0, np.inf, np.inf]}, "bands"),
+    ({"bands": [[0, 1]]}, "bands"),
+    ({"bands": ["a", "b"]}, "bands"),
     ({"t_max": 0.0}, "t_max"),
     ({"t_max": -1.0}, "t_max"),
     ({"t_max": np.inf}, "t_max"),
-    ({"num_steps": 1}, "two steps"),
-    ({"num_steps": 0}, "num_steps"),
-    ({"grid": "cubic"}, "grid"),
+    ({"steps": 1}, "two steps"),
+    ({"steps": 0}, "steps"),
+    ({"steps": "cubic"}, "steps"),
     ({"tol": -1.0}, "tol"),
     ({"weights": np.zeros((6, 6))}, "weights"),
     ({"spacing": (1.0, 2.0, 3.0)}, "spacing"),
@@ -113,7 +112,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("options", "named"), BAD_OPTIONS, ids=lambda value: str(value)[:40])
 def test_bad_options_are_named(options: dict[str, Any], named: str) -> None:
     with pytest.raises(steepest.InputError, match=named):
-        spectral.decompose(noise(6, 6), **options)
+        spectral.decompose(noise(6, 6), **arguments(**options))
 
 
 def test_bad_images_are_refused() -> None:
@@ -139,7 +138,7 @@ def test_torch_tensors_are_refused() -> None:
 
 def test_there_is_no_huber_transform() -> None:
     with pytest.raises((steepest.InputError, TypeError), match="huber"):
-        spectral.decompose(noise(6, 6), huber=0.1)  # type: ignore[call-arg]
+        spectral.decompose(noise(6, 6), energy=steepest.TotalVariation(huber=0.1))
 
 
 BAD_GAINS: list[Any] = [

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import steepest
+from cases.arguments import arguments
 from cases.spectra import VARIANTS, noise, quality, two_structures
 from steepest import spectral
 
 
 @pytest.fixture(scope="module")
 def textured() -> spectral.Decomposition:
-    return spectral.decompose(noise(14, 16), num_bands=4)
+    return spectral.decompose(noise(14, 16), bands=4)
 
 
 # --- recompose and filters ------------------------------------------------------------------------
@@ -80,10 +81,14 @@ def test_band_pass_between_edges_is_the_band(textured: spectral.Decomposition, k
 def test_structure_and_texture(name: str) -> None:
     shape, options = VARIANTS[name]
     image, time = noise(*shape), 0.12
-    structure, texture = spectral.separate_texture(image, time, num_steps=12, tol=1e-8, **options)
+    structure, texture = spectral.separate_texture(
+        image, time, steps=12, solver=steepest.Solver(tol=1e-8), **options
+    )
     assert structure + texture == pytest.approx(image, abs=1e-14)
-    frames = steepest.tv_flow(
-        image, [time * 11 / 12, time], num_steps=12, grid="uniform", tol=1e-8, **options
+    frames = steepest.flow(
+        image,
+        [time * 11 / 12, time],
+        **arguments(steps=steepest.TimeGrid.uniform(12), tol=1e-8, **options),
     ).images
     expected = frames[1] - time * (frames[1] - frames[0]) / (time / 12)
     assert structure == pytest.approx(expected, abs=1e-6)
@@ -91,7 +96,12 @@ def test_structure_and_texture(name: str) -> None:
 
 def test_structure_of_two_structures() -> None:
     image, weak, strong = two_structures()
-    structure, texture = spectral.separate_texture(image, 1.0, isotropic=False, tol=1e-8)
+    structure, texture = spectral.separate_texture(
+        image,
+        1.0,
+        energy=steepest.TotalVariation(norm="anisotropic"),
+        solver=steepest.Solver(tol=1e-8),
+    )
     assert np.abs(texture - weak).max() <= 1e-4
     assert np.abs(structure - strong - image.mean()).max() <= 1e-4
 
@@ -113,7 +123,7 @@ def test_scale_map_tells_two_structures_apart() -> None:
     image = np.zeros((24, 24))
     image[8:16, 10:18] = 1.0  # anisotropic square: 4/8 a unit of time, gone by about 1.8
     image[2, 2] = 0.2  # impulse: gone by 0.05
-    result = spectral.decompose(image, isotropic=False)
+    result = spectral.decompose(image, energy=steepest.TotalVariation(norm="anisotropic"))
     scales = spectral.scale_map(result)
     assert 0.03 < scales[2, 2] < 0.08
     assert 1.0 < scales[9:15, 11:17].min() <= scales[9:15, 11:17].max() < 3.0

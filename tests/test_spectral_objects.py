@@ -111,7 +111,9 @@ def test_channels_have_objects_of_their_own(coupled: bool) -> None:
     """Their size does not depend on whether channels vanish together."""
     first, second = (20, 24, 6, 0.5), (44, 40, 9, 0.3)
     channels = [draw([first], (64, 64), 0.03), draw([second], (64, 64), 0.02)]
-    result = spectral.decompose(np.stack(channels), channel_axis=0, coupled=coupled)
+    result = spectral.decompose(
+        np.stack(channels), channel_axis=0, energy=steepest.TotalVariation(coupled=coupled)
+    )
     objects = spectral.objects(result)
     for channel, disc in enumerate((first, second)):
         (found,) = matched(objects[objects["channel"] == channel], [disc])
@@ -122,7 +124,9 @@ def test_channels_have_objects_of_their_own(coupled: bool) -> None:
 @pytest.mark.parametrize("coupled", [True, False])
 def test_copies_of_a_channel_change_no_size(coupled: bool) -> None:
     image = draw(DISCS[:1], (60, 60))
-    result = spectral.decompose(np.stack([image] * 3, -1), channel_axis=-1, coupled=coupled)
+    result = spectral.decompose(
+        np.stack([image] * 3, -1), channel_axis=-1, energy=steepest.TotalVariation(coupled=coupled)
+    )
     objects = spectral.objects(result)
     assert objects["channel"].tolist() == [0, 1, 2]
     assert objects["scale"] == pytest.approx([8] * 3, rel=0.15)

@@ -210,7 +210,9 @@ def test_commands_write_certified_stores(tmp_path, capsys):
     certificate = dict(zarr.open_group(tmp_path / "o.zarr", mode="r").attrs)["steepest"]
     assert certificate["converged"] == [True, True]
     for t in range(2):
-        exact = steepest.denoise_tv(pixels[t, :, 0] / 255, 0.1, channel_axis=0, tol=1e-6)
+        exact = steepest.denoise_tv(
+            pixels[t, :, 0] / 255, 0.1, channel_axis=0, solver=steepest.Solver(tol=1e-6)
+        )
         distance = np.linalg.norm(out.array[t, :, 0] / 255 - exact.image)
         rounding = np.sqrt(pixels[t].size) / 255 / 2
         assert distance <= certificate["error_bound"][t] + exact.error_bound + rounding
@@ -297,7 +299,7 @@ def test_large_tiff_becomes_a_store(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", picture((200, 210)), **resolution)
     assert run("denoise", tmp_path / "a.tif", "--strength", 0.1, "--memory", "100MB",
                "-o", tmp_path / "o.zarr") == 0  # fmt: skip
-    one = steepest.denoise_tv(picture((200, 210)), 0.1, tol=1e-3)
+    one = steepest.denoise_tv(picture((200, 210)), 0.1, solver=steepest.Solver(tol=1e-3))
     out = open_store(tmp_path / "o.zarr")
     assert np.abs(out.array[:].astype(int) - one.image).max() <= 4
     assert out.units == (UM, UM)

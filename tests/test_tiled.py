@@ -14,6 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import steepest
+from cases.arguments import arguments
 from steepest import InputError, Status, TotalVariation, tiled
 from steepest.convex.compiled.dual import CompiledDual
 from steepest.convex.solve import Momentum
@@ -235,7 +236,7 @@ def test_denoising_is_certified(dtype, shape):
     image = (np.clip(image, 0, 1) * 255).astype(dtype) if dtype == np.uint8 else image.astype(dtype)
     memory = "20MB" if shape != (100, 40, 50) else "120MB"
     result = tiled.denoise_tv(image, 0.1, memory=memory, halo=24, channel_axis=axis)
-    exact = steepest.denoise_tv(image, 0.1, tol=1e-5, channel_axis=axis)
+    exact = steepest.denoise_tv(image, 0.1, solver=steepest.Solver(tol=1e-5), channel_axis=axis)
     assert result.converged
     assert result.gap <= 1e-3
     scale = 255 if dtype == np.uint8 else 1
@@ -243,14 +244,14 @@ def test_denoising_is_certified(dtype, shape):
     difference = np.linalg.norm((result.image.astype(float) - exact.image) / scale)
     assert difference <= result.error_bound + exact.error_bound + rounding
     assert result.image.dtype == image.dtype
-    assert result.psnr_bound > 40
+    assert result.psnr_bound() > 40
 
 
 def test_flow_is_certified_and_does_not_depend_on_tiles():
     image = noisy((260, 300), np.float32)
     small = tiled.tv_flow(image, [0.02, 0.1], memory="25MB", halo=40, num_threads=1)
     large = tiled.tv_flow(image, [0.02, 0.1], memory="1GB", halo=40, num_threads=2)
-    fine = steepest.tv_flow(image, [0.02, 0.1], accuracy=70.0)
+    fine = steepest.tv_flow(image, [0.02, 0.1], steps=steepest.Accuracy(db=70.0))
     assert small.converged
     assert np.array_equal(small.images, large.images)
     np.testing.assert_allclose(small.error_bound, large.error_bound, rtol=1e-6)
@@ -258,13 +259,15 @@ def test_flow_is_certified_and_does_not_depend_on_tiles():
         distance = np.linalg.norm(small.images[k].astype(float) - fine.images[k])
         assert distance <= small.error_bound[k] + fine.error_bound[k]
     one = steepest.tv_flow(image, [0.02, 0.1])
-    assert small.psnr_bound[-1] > one.psnr_bound[-1] - 1.5
+    assert small.psnr_bound()[-1] > one.psnr_bound()[-1] - 1.5
 
 
 def test_long_steps_take_several_passes():
     image, grid = noisy((120, 130), np.float32), steepest.TimeGrid((0.05, 0.1, 0.2))
-    few = tiled.tv_flow(image, grid.nodes, grid=grid, halo=10, memory="30MB", tol=1e-4)
-    one = steepest.tv_flow(image.astype(float), grid.nodes, grid=grid, tol=1e-7)
+    few = tiled.tv_flow(image, grid.nodes, steps=grid, halo=10, memory="30MB", tol=1e-4)
+    one = steepest.tv_flow(
+        image.astype(float), grid.nodes, steps=grid, solver=steepest.Solver(tol=1e-7)
+    )
     assert few.converged
     assert np.all(few.gap <= 1e-4)
     for ours, exact in zip(few.images, one.images, strict=True):
@@ -275,7 +278,7 @@ def test_huber_anisotropic_spacing_and_extreme_values():
     image = noisy((150, 170))
     options = dict(huber=0.05, isotropic=False, spacing=(1.0, 2.0))
     scaled = tiled.denoise_tv(image * 1e9, 0.1e9, **{**options, "huber": 0.05e9}, tol=1e-5)
-    exact = steepest.denoise_tv(image, 0.1, **options, tol=1e-9)
+    exact = steepest.denoise(image, 0.1, **arguments(**options, tol=1e-9))
     assert np.linalg.norm(scaled.image / 1e9 - exact.image) <= 1.01 * scaled.error_bound / 1e9
 
 
@@ -400,12 +403,17 @@ def test_weights_are_those_of_the_whole_image():
     weights = np.linspace(0.2, 2, 170) * np.ones((150, 1))
     weights[40:60, 30:50] = 0
     result = tiled.denoise_tv(image, 0.1, weights=weights, memory="12MB", halo=24)
-    exact = steepest.denoise_tv(image, 0.1, weights=weights, tol=1e-6)
+    exact = steepest.denoise(
+        image,
+        0.1,
+        energy=steepest.TotalVariation(weights=weights),
+        solver=steepest.Solver(tol=1e-6),
+    )
     distance = np.linalg.norm(result.image.astype(float) - exact.image)
     assert result.converged
     assert distance <= result.error_bound + exact.error_bound
-    flow = tiled.tv_flow(image, 0.1, weights=weights, num_steps=8, memory="12MB", halo=32)
-    one = steepest.tv_flow(image, 0.1, weights=weights)
+    flow = tiled.tv_flow(image, 0.1, weights=weights, steps=8, memory="12MB", halo=32)
+    one = steepest.flow(image, 0.1, energy=steepest.TotalVariation(weights=weights))
     assert flow.converged
     distance = np.linalg.norm(flow.images[0].astype(float) - one.images[0])
     assert distance <= flow.error_bound[0] + one.error_bound[0]
@@ -426,7 +434,7 @@ def test_weights_are_those_of_the_whole_image():
 )
 def test_batches_and_separate_channels_are_those_in_memory(shape, options):
     image = noisy(shape, np.float32)
-    one = steepest.denoise_tv(image.astype(float), 0.1, tol=1e-6, **options)
+    one = steepest.denoise(image.astype(float), 0.1, **arguments(tol=1e-6, **options))
     result = tiled.denoise_tv(image, 0.1, **options)
     assert np.shape(result.error_bound) == np.shape(one.error_bound)
     axis = options.get("batch_axis")
@@ -435,10 +443,10 @@ def test_batches_and_separate_channels_are_those_in_memory(shape, options):
     distance = np.sqrt(difference.sum(others))
     assert np.all(distance <= result.error_bound + one.error_bound)
     assert np.all(result.error_bound < 1.5 * np.sqrt(1e-3 * (one.image**2).sum(others)))
-    flow = tiled.tv_flow(image, [0.02, 0.05], num_steps=4, **options)
-    memory = steepest.tv_flow(image, [0.02, 0.05], num_steps=4, **options)
+    flow = tiled.tv_flow(image, [0.02, 0.05], steps=4, **options)
+    memory = steepest.flow(image, [0.02, 0.05], **arguments(steps=4, **options))
     assert flow.images.shape == memory.images.shape
-    assert flow.psnr_bound.shape == memory.psnr_bound.shape
+    assert flow.psnr_bound().shape == memory.psnr_bound().shape
     np.testing.assert_allclose(flow.images, memory.images, atol=0.05)
     np.testing.assert_allclose(flow.time_error, memory.time_error, rtol=0.1)
 
@@ -474,7 +482,9 @@ def test_batch_in_a_store_resumes(tmp_path):
 
 def test_passes_are_not_split_within_measurements():
     image = noisy((128, 128), np.float32)
-    few = tiled.tv_flow(image, 0.3, num_steps=6, grid="log", halo=30, memory="30MB", tol=3e-4)
+    few = tiled.tv_flow(
+        image, 0.3, steps=steepest.TimeGrid.logarithmic(6), halo=30, memory="30MB", tol=3e-4
+    )
     assert few.converged
 
 

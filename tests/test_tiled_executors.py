@@ -10,10 +10,10 @@ import pytest
 
 from steepest import spectral, tiled
 
-FLOW = dict(t_max=0.1, num_steps=4)
+FLOW = dict(t_max=0.1, steps=4)
 FUNCTIONS = {
-    "tv_flow": lambda u, **o: tiled.tv_flow(u, [0.02, 0.1], num_steps=4, **o).images,
-    "decompose": lambda u, **o: tiled.decompose(u, edges=[0.02], **FLOW, **o).out,
+    "tv_flow": lambda u, **o: tiled.tv_flow(u, [0.02, 0.1], steps=4, **o).images,
+    "decompose": lambda u, **o: tiled.decompose(u, bands=[0.02], **FLOW, **o).out,
     "apply_filter": lambda u, **o: (
         tiled.apply_filter(u, lambda d: spectral.low_pass(d, 0.05), **FLOW, **o).out
     ),

@@ -102,7 +102,11 @@ def test_distillation_is_the_distance_to_the_solver():
     class Teacher(torch.nn.Module):
         def solve(self, u0, t):
             flows = [
-                steepest.tv_flow(u[0].double().numpy(), float(time), accuracy=70, data_range=1.0)
+                steepest.tv_flow(
+                    u[0].double().numpy(),
+                    float(time),
+                    steps=steepest.Accuracy(db=70, data_range=1.0),
+                )
                 for u, time in zip(u0, t, strict=True)
             ]
             return torch.from_numpy(np.stack([flow.images for flow in flows])).to(u0)
@@ -284,9 +288,7 @@ def test_scores_against_the_solver_and_the_certificate():
             exact = [
                 u0[j, 0].double().numpy()
                 if t[j] == 0
-                else steepest.tv_flow(
-                    u0[j, 0].double().numpy(), [float(t[j])], num_steps=300
-                ).images[0]
+                else steepest.tv_flow(u0[j, 0].double().numpy(), [float(t[j])], steps=300).images[0]
                 for j in range(i, i + 3)
             ]
             error = np.mean((u0[i : i + 3, 0].double().numpy() - np.stack(exact)) ** 2)

@@ -26,6 +26,7 @@ from cases import (
     solve_flow,
     solve_rof,
 )
+from cases.arguments import arguments
 from steepest import io
 
 DTYPES = st.sampled_from([np.float32, np.float64])
@@ -61,7 +62,9 @@ def test_bound_holds_in_1d(
 ) -> None:
     given_signal = signal.astype(dtype)
     times = np.array([0.05, 0.4, 1.5])
-    result = steepest.tv_flow(given_signal, times, num_steps=num_steps, tol=tol, max_num_iter=limit)
+    result = steepest.tv_flow(
+        given_signal, times, steps=num_steps, solver=steepest.Solver(tol=tol, max_num_iter=limit)
+    )
     check_distances(result, flow_by_merging(given_signal, times))
 
 
@@ -74,17 +77,18 @@ def test_bound_holds_for_steps_of_any_length(
     given_signal, times = signal.astype(dtype), np.array([0.05, 0.4, 1.5])
     steps = 10 ** np.random.default_rng(seed).uniform(-7, 0, 12)
     own = steepest.TimeGrid(tuple(1.5 * np.cumsum(steps) / steps.sum()))
-    result = steepest.tv_flow(given_signal, times, grid=own, tol=tol)
+    result = steepest.tv_flow(given_signal, times, steps=own, solver=steepest.Solver(tol=tol))
     check_distances(result, flow_by_merging(given_signal, times))
 
 
 def test_default_steps_certify_more_than_equal_ones() -> None:
     image = io.sample("camera")[128:224, 128:224]
     graded, even = (
-        steepest.tv_flow(image, 0.2, num_steps=20, grid=grid) for grid in ("graded", "uniform")
+        steepest.tv_flow(image, 0.2, steps=grid)
+        for grid in (steepest.TimeGrid.graded(20), steepest.TimeGrid.uniform(20))
     )
     assert graded.num_steps == even.num_steps == 20
-    assert float(graded.psnr_bound[0]) > float(even.psnr_bound[0]) + 2
+    assert float(graded.psnr_bound()[0]) > float(even.psnr_bound()[0]) + 2
 
 
 @settings(max_examples=20, phases=[Phase.explicit, Phase.generate])  # too slow to shrink
@@ -93,8 +97,10 @@ def test_bound_holds_in_2d(
     image: np.ndarray, dtype: type, num_steps: int, tol: float, limit: int, options: dict[str, Any]
 ) -> None:
     times = np.array([0.03, 0.2, 0.6])
-    result = steepest.tv_flow(
-        image.astype(dtype), times, num_steps=num_steps, tol=tol, max_num_iter=limit, **options
+    result = steepest.flow(
+        image.astype(dtype),
+        times,
+        **arguments(steps=num_steps, tol=tol, max_num_iter=limit, **options),
     )
     flow = solve_flow(image, times, num_steps=45, rel_gap=1e-9, **options)
     check_distances(result, flow.images, flow.bound)
@@ -107,8 +113,10 @@ def test_bound_holds_for_every_functional(problem: Problem, dtype: type) -> None
     image = problem.image.astype(dtype)
     flow = solve_flow(image, times, num_steps=20, rel_gap=1e-9, **problem.options)
     for num_steps, tol, limit in ((1, 0.3, 2), (4, 1e-2, 10_000), (12, 1e-4, 10_000)):
-        result = steepest.tv_flow(
-            image, times, num_steps=num_steps, tol=tol, max_num_iter=limit, **problem.options
+        result = steepest.flow(
+            image,
+            times,
+            **arguments(steps=num_steps, tol=tol, max_num_iter=limit, **problem.options),
         )
         check_distances(result, flow.images, flow.bound)
 
@@ -119,11 +127,11 @@ def test_accuracy_asked_for_is_certified_and_true(
     signal: np.ndarray, accuracy: float, dtype: type
 ) -> None:
     image, times = signal.astype(dtype), np.array([0.1, 0.7])
-    result = steepest.tv_flow(image, times, accuracy=accuracy, data_range=1.0)
+    result = steepest.tv_flow(image, times, steps=steepest.Accuracy(db=accuracy, data_range=1.0))
     exact = flow_by_merging(image, times)
     check_distances(result, exact)
     assert result.converged, result.status
-    assert np.all(np.asarray(result.psnr_bound) >= accuracy)
+    assert np.all(result.psnr_bound() >= accuracy)
     rms = distances(result.images, exact) / np.sqrt(image.size)
     assert np.all(rms <= 10 ** (-accuracy / 20) * (1 + 1e-9))
 
@@ -131,7 +139,9 @@ def test_accuracy_asked_for_is_certified_and_true(
 def test_more_accuracy_costs_more_and_less_costs_less() -> None:
     image = np.random.default_rng(5).random((24, 24))
     work = [
-        steepest.tv_flow(image, [0.2], accuracy=wanted, data_range=1.0).iterations
+        steepest.tv_flow(
+            image, [0.2], steps=steepest.Accuracy(db=wanted, data_range=1.0)
+        ).iterations
         for wanted in (25.0, 35.0, 45.0)
     ]
     assert work[0] < work[1] < work[2]
@@ -141,7 +151,7 @@ def test_more_accuracy_costs_more_and_less_costs_less() -> None:
 def test_one_step_costs_no_more_than_the_stated_inequality(problem: Problem) -> None:
     """E^2 <= 2 gap + tau (J(u0) - J(u1)) - |u1 - u0|^2, with everything recomputed here."""
     tau = 0.2
-    result = steepest.tv_flow(problem.image, [tau], num_steps=1, tol=1e-5, **problem.options)
+    result = steepest.flow(problem.image, [tau], **arguments(steps=1, tol=1e-5, **problem.options))
     tv = functional(problem.image.shape, **problem.options)
     axis = problem.options.get("channel_axis")
 
@@ -161,7 +171,7 @@ def test_one_step_costs_no_more_than_the_stated_inequality(problem: Problem) -> 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_shares_and_psnr_add_up(dtype: type) -> None:
     image = np.random.default_rng(6).random((9, 8)).astype(dtype)
-    result = steepest.tv_flow(image, [0.02, 0.1, 0.3], num_steps=9, tol=1e-2, data_range=2.0)
+    result = steepest.tv_flow(image, [0.02, 0.1, 0.3], steps=9, solver=steepest.Solver(tol=1e-2))
     squared = np.asarray(result.error_bound) ** 2
     np.testing.assert_allclose(
         np.asarray(result.time_error) + np.asarray(result.solver_error), squared, rtol=1e-9
@@ -169,7 +179,7 @@ def test_shares_and_psnr_add_up(dtype: type) -> None:
     assert np.all(np.asarray(result.time_error) >= 0)
     assert np.all(np.asarray(result.solver_error) >= 0)
     np.testing.assert_allclose(
-        result.psnr_bound, 10 * np.log10(2.0**2 * image.size / squared), rtol=1e-9
+        result.psnr_bound(2.0), 10 * np.log10(2.0**2 * image.size / squared), rtol=1e-9
     )
 
 
@@ -178,7 +188,7 @@ def test_effort_goes_where_the_shares_say() -> None:
     image = np.random.default_rng(8).random((12, 12))
 
     def shares(num_steps: int, tol: float) -> tuple[float, float]:
-        result = steepest.tv_flow(image, [0.2], num_steps=num_steps, tol=tol)
+        result = steepest.tv_flow(image, [0.2], steps=num_steps, solver=steepest.Solver(tol=tol))
         return float(result.time_error[0]), float(result.solver_error[0])
 
     coarse, fine, tight = shares(5, 1e-3), shares(40, 1e-3), shares(5, 1e-6)
@@ -190,7 +200,9 @@ def test_time_share_falls_as_the_square_of_the_step() -> None:
     """error_bound is of first order in the step (if the gap is negligible)."""
     image = np.random.default_rng(9).random((8, 8))
     bounds = [
-        float(steepest.tv_flow(image, [0.3], num_steps=n, tol=1e-9).error_bound[0])
+        float(
+            steepest.tv_flow(image, [0.3], steps=n, solver=steepest.Solver(tol=1e-9)).error_bound[0]
+        )
         for n in (10, 40, 160)
     ]
     assert bounds[1] < 0.5 * bounds[0]
@@ -202,7 +214,9 @@ def test_time_share_falls_as_the_square_of_the_step() -> None:
 def test_bound_of_one_denoising_holds(signal: np.ndarray, dtype: type, limit: int) -> None:
     image = signal.astype(dtype)
     for strength in (0.05, 0.6):
-        result = steepest.denoise_tv(image, strength, tol=1e-6, max_num_iter=limit)
+        result = steepest.denoise_tv(
+            image, strength, solver=steepest.Solver(tol=1e-6, max_num_iter=limit)
+        )
         exact = flow_by_merging(image, [strength])[0]
         assert distance(result.image, exact) <= float(result.error_bound) + float64_slack(image)
 
@@ -216,8 +230,12 @@ def test_bound_holds_at_the_limit_of_the_floating_point_type(
     image = signal.astype(dtype)
     for time in (0.05, 0.6):
         exact = flow_by_merging(image, [time])[0]
-        flowed = steepest.tv_flow(image, time, num_steps=1, tol=0.0, max_num_iter=2000)
-        denoised = steepest.denoise_tv(image, time, tol=0.0, max_num_iter=2000)
+        flowed = steepest.tv_flow(
+            image, time, steps=1, solver=steepest.Solver(tol=0.0, max_num_iter=2000)
+        )
+        denoised = steepest.denoise_tv(
+            image, time, solver=steepest.Solver(tol=0.0, max_num_iter=2000)
+        )
         assert distance(flowed.images[0], exact) <= flowed.error_bound[0] + float64_slack(image)
         assert distance(denoised.image, exact) <= denoised.error_bound + float64_slack(image)
 
@@ -230,7 +248,7 @@ def test_rounding_of_the_stored_images_is_certified(offset: float) -> None:
     """
     signal = np.array([0.0, 0.0, 50.0, 50.0], dtype=np.float32) + np.float32(offset)
     times = np.array([0.0037, 0.0113])
-    result = steepest.tv_flow(signal, times, num_steps=90, tol=1e-6)
+    result = steepest.tv_flow(signal, times, steps=90, solver=steepest.Solver(tol=1e-6))
     errors = distances(result.images, flow_by_merging(signal, times))
     assert np.all(errors <= np.asarray(result.error_bound))
     assert np.all(result.error_bound <= 90 * 4 * 1.2e-7 * (offset + 50) + 1e-4)

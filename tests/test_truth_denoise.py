@@ -21,6 +21,7 @@ from cases import (
     signals,
     solve_rof,
 )
+from cases.arguments import arguments
 
 PROBLEMS = random_problems()
 STRENGTHS = [0.01, 0.2, 5.0]
@@ -41,7 +42,7 @@ def test_denoising_is_as_good_as_it_says(problem: Problem, strength: float) -> N
     answer = solve_rof(problem.image, strength, **problem.options)
     best = energy(problem, answer.image, strength)
     for tol in (1e-2, 1e-4, 1e-7):
-        result = steepest.denoise_tv(problem.image, strength, tol=tol, **problem.options)
+        result = steepest.denoise(problem.image, strength, **arguments(tol=tol, **problem.options))
         assert result.converged, result.status
         assert result.gap <= tol
         reached = energy(problem, result.image, strength)
@@ -57,7 +58,9 @@ def test_denoising_in_single_precision(problem: Problem, strength: float) -> Non
     image = problem.image.astype(np.float32)
     answer = solve_rof(image, strength, **problem.options)
     for tol in (1e-3, 1e-9):  # the second is beyond single precision: a word, no lie
-        result = steepest.denoise_tv(image, strength, tol=tol, max_num_iter=3000, **problem.options)
+        result = steepest.denoise(
+            image, strength, **arguments(tol=tol, max_num_iter=3000, **problem.options)
+        )
         assert result.image.dtype == np.float32
         assert distance(result.image, answer.image) <= result.error_bound + answer.bound
     assert distance(result.image, answer.image) <= 2e-3 * np.linalg.norm(image)
@@ -66,7 +69,7 @@ def test_denoising_in_single_precision(problem: Problem, strength: float) -> Non
 @pytest.mark.parametrize("signal", [s for _, s in signals()], ids=[n for n, _ in signals()])
 def test_denoising_a_signal_is_the_taut_string(signal: np.ndarray) -> None:
     for strength in (0.03, 0.4, 3.0):
-        result = steepest.denoise_tv(signal, strength, tol=1e-9)
+        result = steepest.denoise_tv(signal, strength, solver=steepest.Solver(tol=1e-9))
         exact = rof_by_taut_string(signal, strength)
         assert distance(result.image, exact) <= result.error_bound + float64_slack(signal)
         assert distance(result.image, exact) <= 1e-3 * np.linalg.norm(signal)
@@ -77,7 +80,7 @@ def test_huber_denoising_damps_a_small_wave(case: Case) -> None:
     """Below the Huber width the problem is linear: v = f / (1 + strength * rate)."""
     rate = -np.log(np.linalg.norm(case.exact[1]) / np.linalg.norm(case.image)) / case.times[1]
     for strength in (0.05, 1.0):
-        result = steepest.denoise_tv(case.image, strength, tol=1e-9, **case.options)
+        result = steepest.denoise(case.image, strength, **arguments(tol=1e-9, **case.options))
         expected = case.image / (1 + strength * rate)
         assert distance(result.image, expected) <= result.error_bound + 1e-12
         assert distance(result.image, expected) <= 1e-3 * np.linalg.norm(case.image)
@@ -87,7 +90,7 @@ def test_huber_denoising_damps_a_small_wave(case: Case) -> None:
 def test_image_minus_result_is_strength_times_divergence_of_the_flux(problem: Problem) -> None:
     """The primal image is computed from the dual, and the returned flux is feasible."""
     strength = 0.15
-    result = steepest.denoise_tv(problem.image, strength, tol=1e-6, **problem.options)
+    result = steepest.denoise(problem.image, strength, **arguments(tol=1e-6, **problem.options))
     axis = problem.options.get("channel_axis")
     flux, image, denoised = np.asarray(result.flux), problem.image, result.image
     num_space = image.ndim - (axis is not None)
@@ -118,7 +121,12 @@ def test_image_minus_result_is_strength_times_divergence_of_the_flux(problem: Pr
 )
 def test_any_small_image(image: np.ndarray, strength: float, isotropic: bool) -> None:
     answer = solve_rof(image, strength, isotropic=isotropic)
-    result = steepest.denoise_tv(image, strength, tol=1e-8, isotropic=isotropic)
+    result = steepest.denoise(
+        image,
+        strength,
+        solver=steepest.Solver(tol=1e-8),
+        energy=steepest.TotalVariation(norm="isotropic" if isotropic else "anisotropic"),
+    )
     error = distance(result.image, answer.image)
     assert error <= result.error_bound + answer.bound + float64_slack(image)
     assert error <= 1e-3 * (np.linalg.norm(image) + 1e-9) + answer.bound

@@ -18,6 +18,7 @@ from cases import (
     one_dimensional_cases,
     solver_distance,
 )
+from cases.arguments import arguments
 
 EXACT = all_cases()
 EIGEN = list(eigen_cases())
@@ -31,7 +32,7 @@ def in_single_precision(case: Case) -> np.ndarray:
 
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_flow_is_within_its_certificate(case: Case) -> None:
-    result = steepest.tv_flow(case.image, case.times, num_steps=20, tol=1e-4, **case.options)
+    result = steepest.flow(case.image, case.times, **arguments(steps=20, tol=1e-4, **case.options))
     assert result.images.shape == case.exact.shape
     assert result.images.dtype == np.float64
     np.testing.assert_allclose(result.times, case.times)
@@ -41,7 +42,7 @@ def test_flow_is_within_its_certificate(case: Case) -> None:
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_tolerance_is_met_at_every_time_and_the_gap_says_so(case: Case) -> None:
     """Also after extinction, when there is no energy left to which the gap could be relative."""
-    result = steepest.tv_flow(case.image, case.times, num_steps=20, tol=1e-4, **case.options)
+    result = steepest.flow(case.image, case.times, **arguments(steps=20, tol=1e-4, **case.options))
     assert result.converged, result.status
     assert np.all(result.gap >= 0)
     assert np.all(result.gap <= 1e-4)
@@ -51,7 +52,7 @@ def test_tolerance_is_met_at_every_time_and_the_gap_says_so(case: Case) -> None:
 def test_flow_in_single_precision_is_within_its_certificate(case: Case) -> None:
     """Rounding the image moves the exact flow by at most the rounding (non-expansiveness)."""
     single = in_single_precision(case)
-    result = steepest.tv_flow(single, case.times, num_steps=20, tol=1e-3, **case.options)
+    result = steepest.flow(single, case.times, **arguments(steps=20, tol=1e-3, **case.options))
     assert result.images.dtype == np.float32
     rounded = float(np.linalg.norm(np.ravel(single.astype(float) - case.image)))
     errors = distances(result.images, case.exact)
@@ -65,8 +66,8 @@ def test_where_implicit_steps_are_exact_only_the_solver_errs(case: Case) -> None
     So the true error falls with ``tol`` at a fixed number of steps, below what the time share
     of the certificate has to allow for.
     """
-    result = steepest.tv_flow(
-        case.image, case.times, num_steps=4, tol=1e-8, max_num_iter=100_000, **case.options
+    result = steepest.flow(
+        case.image, case.times, **arguments(steps=4, tol=1e-8, max_num_iter=100_000, **case.options)
     )
     assert result.converged, result.status
     errors = distances(result.images, case.exact)
@@ -79,7 +80,7 @@ def test_where_implicit_steps_are_exact_only_the_solver_errs(case: Case) -> None
 def test_eigenfunctions_cost_no_time_error(case: Case) -> None:
     """Up to extinction the flow is a straight line, and the certificate must reflect this."""
     before = case.times[case.times < case.extinction]
-    result = steepest.tv_flow(case.image, before, num_steps=3, tol=1e-7, **case.options)
+    result = steepest.flow(case.image, before, **arguments(steps=3, tol=1e-7, **case.options))
     contrast = np.linalg.norm(case.image - case.image.mean())
     assert np.all(np.asarray(result.error_bound) <= 5e-3 * contrast)
     errors = distances(result.images, case.exact[: len(before)])
@@ -89,8 +90,8 @@ def test_eigenfunctions_cost_no_time_error(case: Case) -> None:
 @pytest.mark.parametrize("case", EXTINCT, ids=str)
 def test_after_extinction_the_flow_is_the_mean(case: Case) -> None:
     end = float(case.extinction)
-    result = steepest.tv_flow(
-        case.image, [1.02 * end, 1.5 * end], num_steps=12, tol=1e-6, **case.options
+    result = steepest.flow(
+        case.image, [1.02 * end, 1.5 * end], **arguments(steps=12, tol=1e-6, **case.options)
     )
     axis = case.options.get("channel_axis")
     space = tuple(a for a in range(case.image.ndim) if axis is None or a != axis % case.image.ndim)
@@ -103,13 +104,13 @@ def test_after_extinction_the_flow_is_the_mean(case: Case) -> None:
 @pytest.mark.parametrize("case", [c for c in EXTINCT if c.image.ndim == 1], ids=str)
 def test_just_before_extinction_the_flow_is_not_the_mean(case: Case) -> None:
     end = float(case.extinction)
-    result = steepest.tv_flow(case.image, [0.9 * end], num_steps=9, tol=1e-7)
+    result = steepest.tv_flow(case.image, [0.9 * end], steps=9, solver=steepest.Solver(tol=1e-7))
     assert np.ptp(result.images[0]) > 0.02 * np.ptp(case.image) * min(1.0, 4 / case.image.size)
 
 
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_mean_is_kept_per_channel(case: Case) -> None:
-    result = steepest.tv_flow(case.image, case.times, num_steps=5, tol=1e-2, **case.options)
+    result = steepest.flow(case.image, case.times, **arguments(steps=5, tol=1e-2, **case.options))
     axis = case.options.get("channel_axis")
     space = tuple(a for a in range(case.image.ndim) if axis is None or a != axis % case.image.ndim)
     for image in result.images:
@@ -123,7 +124,7 @@ def test_mean_is_kept_per_channel(case: Case) -> None:
 
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_maximum_principle_up_to_the_certified_error(case: Case) -> None:
-    result = steepest.tv_flow(case.image, case.times, num_steps=5, tol=1e-3, **case.options)
+    result = steepest.flow(case.image, case.times, **arguments(steps=5, tol=1e-3, **case.options))
     for image, bound in zip(result.images, result.error_bound, strict=True):
         assert image.min() >= case.image.min() - bound
         assert image.max() <= case.image.max() + bound
@@ -132,7 +133,9 @@ def test_maximum_principle_up_to_the_certified_error(case: Case) -> None:
 @pytest.mark.parametrize("case", EXACT, ids=str)
 def test_flux_is_feasible_and_drives_the_last_step(case: Case) -> None:
     """|phi| <= w in every pixel, and phi is the subgradient: <u, div phi> = -J(u) up to the gap."""
-    result = steepest.tv_flow(case.image, case.times[:2], num_steps=6, tol=1e-7, **case.options)
+    result = steepest.flow(
+        case.image, case.times[:2], **arguments(steps=6, tol=1e-7, **case.options)
+    )
     flux, image = np.asarray(result.flux), result.images[-1]
     weights = case.options.get("weights", 1.0)
     axes = (0,) if case.options.get("isotropic", True) else ()
@@ -155,7 +158,9 @@ def test_which_corner_an_impulse_sits_on_matters() -> None:
     first, last = impulse((6, 6), (0, 0)), impulse((6, 6), (5, 5))
     assert first.extinction == pytest.approx(np.sqrt(2) * last.extinction)
     for case, rate in ((first, np.sqrt(2)), (last, 2.0)):
-        image = steepest.tv_flow(case.image, [EIGHTH], num_steps=1, tol=1e-9).images[0]
+        image = steepest.tv_flow(
+            case.image, [EIGHTH], steps=1, solver=steepest.Solver(tol=1e-9)
+        ).images[0]
         corner = tuple(np.argwhere(case.image == case.image.max())[0])
         assert case.image[corner] - image[corner] == pytest.approx(rate * EIGHTH, rel=1e-3)
 
@@ -165,7 +170,9 @@ def test_disc_under_refinement() -> None:
     errors = []
     for size in (16, 32, 64):
         case = disc(size)
-        result = steepest.tv_flow(case.image, case.times, num_steps=10, tol=1e-4, **case.options)
+        result = steepest.flow(
+            case.image, case.times, **arguments(steps=10, tol=1e-4, **case.options)
+        )
         errors.append(np.abs(result.images - case.exact).mean(axis=(1, 2)))
     assert np.all(errors[1] < 0.8 * errors[0])
     assert np.all(errors[2] < 0.8 * errors[1])

@@ -9,6 +9,7 @@ import pytest
 
 import steepest
 from cases import distance, distances, flow_by_merging
+from cases.arguments import arguments
 
 IMAGE = np.random.default_rng(0).random((6, 7))
 TIMES = [0.1, 0.3]
@@ -47,13 +48,10 @@ BAD_OPTIONS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 BAD_FLOW_OPTIONS: list[tuple[str, dict[str, Any]]] = [
-    ("num_steps", {"num_steps": 0}),
-    ("num_steps", {"num_steps": 1.5}),
-    ("grid", {"grid": "cubic"}),
-    ("accuracy", {"accuracy": np.nan}),
-    ("data_range", {"data_range": 0.0}),
-    ("data_range", {"data_range": -1.0}),
-    ("state", {"state": "before"}),
+    ("steps", {"steps": 0}),
+    ("steps", {"steps": 1.5}),
+    ("steps", {"steps": "uniform"}),
+    ("start", {"start": "before"}),
     ("on_step", {"on_step": 3}),
 ]
 
@@ -73,15 +71,15 @@ def test_bad_images(name: str) -> None:
 @pytest.mark.parametrize(("name", "options"), BAD_OPTIONS, ids=str)
 def test_bad_options(name: str, options: dict[str, Any]) -> None:
     with pytest.raises(steepest.InputError, match=name):
-        steepest.tv_flow(IMAGE, TIMES, **options)
+        steepest.flow(IMAGE, TIMES, **arguments(**options))
     with pytest.raises(steepest.InputError, match=name):
-        steepest.denoise_tv(IMAGE, 0.1, **options)
+        steepest.denoise(IMAGE, 0.1, **arguments(**options))
 
 
 @pytest.mark.parametrize(("name", "options"), BAD_FLOW_OPTIONS, ids=str)
 def test_bad_flow_options(name: str, options: dict[str, Any]) -> None:
     with pytest.raises(steepest.InputError, match=name):
-        steepest.tv_flow(IMAGE, TIMES, **options)
+        steepest.flow(IMAGE, TIMES, **arguments(**options))
 
 
 @pytest.mark.parametrize("times", BAD_TIMES, ids=str)
@@ -102,10 +100,10 @@ def test_an_input_error_is_a_value_error() -> None:
 
 
 def test_time_zero_is_the_image() -> None:
-    result = steepest.tv_flow(IMAGE, [0.0, 0.2], num_steps=5)
+    result = steepest.tv_flow(IMAGE, [0.0, 0.2], steps=5)
     np.testing.assert_array_equal(result.images[0], IMAGE)
     assert result.error_bound[0] == 0
-    later = steepest.tv_flow(IMAGE, [0.2], num_steps=5)
+    later = steepest.tv_flow(IMAGE, [0.2], steps=5)
     np.testing.assert_allclose(result.images[1], later.images[0], atol=1e-12)
 
 
@@ -114,14 +112,16 @@ def test_time_zero_is_the_image() -> None:
 def test_thin_images_are_signals(shape: tuple[int, ...], dtype: type) -> None:
     signal = np.random.default_rng(1).random(max(shape)).astype(dtype)
     exact = flow_by_merging(signal, TIMES).reshape(2, *shape)
-    result = steepest.tv_flow(signal.reshape(shape), TIMES, num_steps=4, tol=1e-5)
+    result = steepest.tv_flow(
+        signal.reshape(shape), TIMES, steps=4, solver=steepest.Solver(tol=1e-5)
+    )
     assert result.images.shape == (2, *shape)
     assert result.images.dtype == dtype
     assert result.converged
     errors = distances(result.images, exact)
     assert np.all(errors <= np.asarray(result.error_bound) + 1e-14)
     assert np.all(errors <= 2e-2)
-    one = steepest.denoise_tv(signal.reshape(shape), 0.1, tol=1e-5)
+    one = steepest.denoise_tv(signal.reshape(shape), 0.1, solver=steepest.Solver(tol=1e-5))
     assert distance(one.image, exact[0]) <= min(float(one.error_bound) + 1e-14, 2e-2)
 
 
@@ -135,7 +135,7 @@ def test_a_constant_image_stays(value: float, dtype: type) -> None:
     assert np.all(np.asarray(result.gap) >= 0)
     assert np.all(np.isfinite(result.gap))
     assert np.all(np.asarray(result.error_bound) <= 1e-5 * (abs(value) + 1))
-    assert not np.any(np.isnan(result.psnr_bound))
+    assert not np.any(np.isnan(result.psnr_bound()))
     np.testing.assert_array_equal(steepest.denoise_tv(image, 2.0).image, image)
 
 
@@ -144,8 +144,10 @@ def test_a_constant_image_stays(value: float, dtype: type) -> None:
 def test_huge_and_tiny_contrasts(contrast: float, dtype: type) -> None:
     """One-homogeneity, with the same relative accuracy and effort."""
     image = (contrast * IMAGE).astype(dtype)
-    plain = steepest.tv_flow(IMAGE.astype(dtype), TIMES, num_steps=5, tol=1e-5)
-    result = steepest.tv_flow(image, np.multiply(contrast, TIMES), num_steps=5, tol=1e-5)
+    plain = steepest.tv_flow(IMAGE.astype(dtype), TIMES, steps=5, solver=steepest.Solver(tol=1e-5))
+    result = steepest.tv_flow(
+        image, np.multiply(contrast, TIMES), steps=5, solver=steepest.Solver(tol=1e-5)
+    )
     assert result.converged, result.status
     assert result.images.dtype == dtype
     room = 2 * np.sqrt(2e-5 * 7 * TIMES[-1] * np.abs(np.diff(IMAGE)).sum() * 2)
@@ -153,15 +155,15 @@ def test_huge_and_tiny_contrasts(contrast: float, dtype: type) -> None:
     assert np.all(distances(scaled, plain.images) <= room)
     bounds = np.asarray(result.error_bound) / contrast
     np.testing.assert_allclose(bounds, plain.error_bound, rtol=0.1)
-    one = steepest.denoise_tv(image, contrast * 0.2, tol=1e-5)
-    other = steepest.denoise_tv(IMAGE.astype(dtype), 0.2, tol=1e-5)
+    one = steepest.denoise_tv(image, contrast * 0.2, solver=steepest.Solver(tol=1e-5))
+    other = steepest.denoise_tv(IMAGE.astype(dtype), 0.2, solver=steepest.Solver(tol=1e-5))
     assert distance(np.asarray(one.image, dtype=np.float64) / contrast, other.image) <= room
 
 
 def test_small_contrast_on_a_large_offset() -> None:
     signal = 1e6 + np.array([0.0, 1e-3, 0.0, 0.0, 5e-4])
     times = [1e-4, 3e-4]
-    result = steepest.tv_flow(signal, times, num_steps=3, tol=1e-6)
+    result = steepest.tv_flow(signal, times, steps=3, solver=steepest.Solver(tol=1e-6))
     errors = distances(result.images, flow_by_merging(signal, times))
     assert np.all(errors <= np.asarray(result.error_bound) + 1e-9)
     assert np.all(errors <= 1e-5)
@@ -172,14 +174,14 @@ def test_integers_are_scaled_to_one_and_written_back_in_kind(dtype: type, larges
     rng = np.random.default_rng(2)
     image = rng.integers(0, largest, (8, 9), endpoint=True).astype(dtype)
     floating = image.astype(np.float32) / np.float32(largest)
-    result = steepest.tv_flow(image, TIMES, num_steps=8)
-    plain = steepest.tv_flow(floating, TIMES, num_steps=8, data_range=1.0)
+    result = steepest.tv_flow(image, TIMES, steps=8)
+    plain = steepest.tv_flow(floating, TIMES, steps=8)
     assert result.images.dtype == dtype
     np.testing.assert_array_equal(
         result.images, np.rint(np.clip(plain.images, 0, 1) * largest).astype(dtype)
     )
     np.testing.assert_allclose(result.error_bound, plain.error_bound, rtol=1e-6)
-    np.testing.assert_allclose(result.psnr_bound, plain.psnr_bound, rtol=1e-6)
+    np.testing.assert_allclose(result.psnr_bound(), plain.psnr_bound(), rtol=1e-6)
     one, other = steepest.denoise_tv(image, 0.1), steepest.denoise_tv(floating, 0.1)
     assert one.image.dtype == dtype
     np.testing.assert_array_equal(one.image, np.rint(np.clip(other.image, 0, 1) * largest))
@@ -189,22 +191,22 @@ def test_the_callers_arrays_are_not_written_to() -> None:
     image, weights, times = IMAGE.copy(), np.ones_like(IMAGE), np.array(TIMES)
     for array in (image, weights, times):
         array.setflags(write=False)
-    steepest.tv_flow(image, times, weights=weights, num_steps=3)
-    steepest.denoise_tv(image, 0.1, weights=weights)
+    steepest.flow(image, times, energy=steepest.TotalVariation(weights=weights), steps=3)
+    steepest.denoise(image, 0.1, energy=steepest.TotalVariation(weights=weights))
     np.testing.assert_array_equal(image, IMAGE)
 
 
 def test_memory_order_and_strides_do_not_matter() -> None:
     big = np.random.default_rng(3).random((12, 14))
     view = big[::2, ::-2]
-    straight = steepest.tv_flow(np.ascontiguousarray(view), TIMES, num_steps=4)
+    straight = steepest.tv_flow(np.ascontiguousarray(view), TIMES, steps=4)
     for image in (view, np.asfortranarray(view)):
         np.testing.assert_array_equal(
-            steepest.tv_flow(image, TIMES, num_steps=4).images, straight.images
+            steepest.tv_flow(image, TIMES, steps=4).images, straight.images
         )
     swapped = view.astype(view.dtype.newbyteorder())
     try:
-        result = steepest.tv_flow(swapped, TIMES, num_steps=4)
+        result = steepest.tv_flow(swapped, TIMES, steps=4)
     except steepest.InputError as error:
         assert "dtype" in str(error)
     else:
@@ -212,5 +214,5 @@ def test_memory_order_and_strides_do_not_matter() -> None:
 
 
 def test_a_list_of_numbers_is_an_image() -> None:
-    result = steepest.tv_flow([0.0, 1.0, 0.0], [0.1], num_steps=1, tol=1e-9)
+    result = steepest.tv_flow([0.0, 1.0, 0.0], [0.1], steps=1, solver=steepest.Solver(tol=1e-9))
     np.testing.assert_allclose(result.images[0], [0.1, 0.8, 0.1], atol=1e-4)

@@ -12,7 +12,7 @@ def test_lagged_diffusivity_approaches_the_flow() -> None:
     rng = np.random.default_rng(12)
     image = np.pad(np.ones((4, 4)), 3) + 0.3 * rng.random((10, 10))
     time = 0.2
-    result = steepest.tv_flow(image, time, num_steps=100, tol=1e-7)
+    result = steepest.tv_flow(image, time, steps=100, solver=steepest.Solver(tol=1e-7))
     errors = []
     for epsilon in (1e-1, 1e-2, 1e-3, 1e-4):
         smoothed = lagged_diffusivity(image, time, epsilon=epsilon, num_steps=300)
@@ -27,7 +27,7 @@ def test_lagged_diffusivity_approaches_the_flow() -> None:
 def test_lagged_diffusivity_is_not_the_flow_itself() -> None:
     """With a large epsilon it blurs edges that the flow keeps, so the comparison is sensitive."""
     image = np.repeat(np.repeat([0.0, 1.0], 5)[None], 6, axis=0)
-    flowed = steepest.tv_flow(image, 0.2, num_steps=4, tol=1e-8).images[0]
+    flowed = steepest.tv_flow(image, 0.2, steps=4, solver=steepest.Solver(tol=1e-8)).images[0]
     smeared = lagged_diffusivity(image, 0.2, epsilon=1.0, num_steps=50)
     assert np.ptp(np.diff(flowed[0])[:4]) < 1e-3
     assert np.ptp(np.diff(smeared[0])[:4]) > 0.05

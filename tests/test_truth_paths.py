@@ -9,6 +9,7 @@ import pytest
 
 import steepest
 from cases import Problem, distance, distances, random_problems, solver_distance
+from cases.arguments import arguments
 
 TIMES = (0.05, 0.2)
 PROBLEMS = random_problems()
@@ -75,8 +76,8 @@ def test_torch_tensors_give_the_same(
     options = dict(problem.options)
     if "weights" in options:
         options["weights"] = torch.from_numpy(np.asarray(options["weights"]))
-    one = steepest.tv_flow(array, TIMES, num_steps=4, tol=tol, **problem.options)
-    two = steepest.tv_flow(tensor, TIMES, num_steps=4, tol=tol, **options)
+    one = steepest.flow(array, TIMES, **arguments(steps=4, tol=tol, **problem.options))
+    two = steepest.flow(tensor, TIMES, **arguments(steps=4, tol=tol, **options))
     assert isinstance(two.images, torch.Tensor)
     assert two.images.dtype == tensor.dtype
     assert isinstance(two.flux, torch.Tensor)
@@ -84,9 +85,9 @@ def test_torch_tensors_give_the_same(
     room = same_steps(problem.image, TIMES[-1], tol, 6, **problem.options)
     assert np.all(distances(one.images, two.images.numpy()) <= room + 1e-5 * (dtype == "float32"))
     np.testing.assert_array_equal(tensor.numpy(), array)
-    denoised = steepest.denoise_tv(tensor, 0.2, tol=tol, **options)
+    denoised = steepest.denoise(tensor, 0.2, **arguments(tol=tol, **options))
     assert isinstance(denoised.image, torch.Tensor)
-    expected = steepest.denoise_tv(array, 0.2, tol=tol, **problem.options)
+    expected = steepest.denoise(array, 0.2, **arguments(tol=tol, **problem.options))
     assert distance(denoised.image.numpy(), expected.image) <= (
         float(denoised.error_bound) + float(expected.error_bound)
     )
@@ -97,20 +98,24 @@ def test_tensors_in_main_memory_give_the_same_bits(problem: Problem) -> None:
     torch = pytest.importorskip("torch")
     array = problem.image.astype("float32")
     tensor, seen = torch.from_numpy(array.copy()), []
-    options = dict(problem.options, num_steps=4)
-    one = steepest.tv_flow(array, TIMES, **options)
-    two = steepest.tv_flow(tensor, TIMES, on_step=lambda step: seen.append(step.image), **options)
+    options = dict(problem.options, steps=4)
+    one = steepest.flow(array, TIMES, **arguments(**options))
+    two = steepest.flow(
+        tensor, TIMES, **arguments(on_step=lambda step: seen.append(step.image), **options)
+    )
     assert isinstance(two.images, torch.Tensor)
     assert all(isinstance(image, torch.Tensor) for image in seen)
     np.testing.assert_array_equal(two.images, one.images)
     np.testing.assert_array_equal(two.flux, one.flux)
     np.testing.assert_array_equal(two.error_bound, one.error_bound)
     np.testing.assert_array_equal(
-        two.continue_to(0.9, num_steps=2).images, one.continue_to(0.9, num_steps=2).images
+        two.continue_to(0.9, steps=2).images, one.continue_to(0.9, steps=2).images
     )
-    start = steepest.denoise_tv(array, 0.2, **problem.options).flux
-    again = steepest.denoise_tv(array, 0.2, flux=start, **problem.options)
-    tensors = steepest.denoise_tv(tensor, 0.2, flux=torch.from_numpy(start), **problem.options)
+    start = steepest.denoise(array, 0.2, **arguments(**problem.options)).flux
+    again = steepest.denoise(array, 0.2, **arguments(start=start, **problem.options))
+    tensors = steepest.denoise(
+        tensor, 0.2, **arguments(start=torch.from_numpy(start), **problem.options)
+    )
     np.testing.assert_array_equal(tensors.image, again.image)
     np.testing.assert_array_equal(tensor, array)
 
@@ -148,21 +153,24 @@ def test_number_of_threads_does_not_change_the_result(
     monkeypatch.setattr(strips, "_PIXELS_PER_THREAD", 1)  # or these images would have one strip
     image = np.random.default_rng(4).random(shape).astype(dtype)
     results = [
-        steepest.tv_flow(image, TIMES, num_steps=4, num_threads=n, **options) for n in (1, 2, 3)
+        steepest.flow(image, TIMES, **arguments(steps=4, num_threads=n, **options))
+        for n in (1, 2, 3)
     ]
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     for other in results[1:]:
         np.testing.assert_allclose(other.images, results[0].images, atol=tolerance)
         np.testing.assert_allclose(other.error_bound, results[0].error_bound, rtol=1e-3)
-    single, double = (steepest.denoise_tv(image, 0.1, num_threads=n, **options) for n in (1, 2))
+    single, double = (
+        steepest.denoise(image, 0.1, **arguments(num_threads=n, **options)) for n in (1, 2)
+    )
     np.testing.assert_allclose(double.image, single.image, atol=tolerance)
 
 
 def test_default_number_of_threads_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = steepest.tv_flow(PLANE, TIMES, num_steps=4, num_threads=1).images
+    expected = steepest.tv_flow(PLANE, TIMES, steps=4, solver=steepest.Solver(num_threads=1)).images
     for value in ("1", "2", "many"):
         monkeypatch.setenv("STEEPEST_NUM_THREADS", value)
-        found = steepest.tv_flow(PLANE, TIMES, num_steps=4).images
+        found = steepest.tv_flow(PLANE, TIMES, steps=4).images
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
@@ -174,7 +182,7 @@ def test_on_step_sees_every_step() -> None:
         seen.append(step)
         images.append(np.array(step.image))
 
-    result = steepest.tv_flow(PLANE, [0.1, 0.2], num_steps=10, grid="uniform", on_step=look)
+    result = steepest.tv_flow(PLANE, [0.1, 0.2], steps=steepest.TimeGrid.uniform(10), on_step=look)
     assert [s.step for s in seen] == list(range(1, 11))
     assert all(s.num_steps == 10 for s in seen)
     np.testing.assert_allclose([s.time for s in seen], np.linspace(0.02, 0.2, 10))
@@ -188,16 +196,17 @@ def test_on_step_sees_every_step() -> None:
 def test_stopped_and_continued_is_uninterrupted(problem: Problem) -> None:
     tol, times = 1e-8, [0.1, 0.2, 0.3]
     options = {"grid": "uniform", **problem.options}
-    whole = steepest.tv_flow(problem.image, times, num_steps=6, tol=tol, **options)
-    first = steepest.tv_flow(
-        problem.image, times, num_steps=6, tol=tol, **options,
-        on_step=lambda step: step.time > 0.149,
-    )  # fmt: skip
+    whole = steepest.flow(problem.image, times, **arguments(steps=6, tol=tol, **options))
+    first = steepest.flow(
+        problem.image,
+        times,
+        **arguments(steps=6, tol=tol, on_step=lambda step: step.time > 0.149, **options),
+    )
     assert first.status is steepest.Status.STOPPED
     assert not first.converged
     np.testing.assert_allclose(first.times, [0.1, 0.15])
-    rest = steepest.tv_flow(
-        problem.image, [0.2, 0.3], num_steps=3, tol=tol, state=first.state, **options
+    rest = steepest.flow(
+        problem.image, [0.2, 0.3], **arguments(steps=3, tol=tol, start=first.state, **options)
     )
     room = same_steps(problem.image, 0.3, tol, 8, **problem.options)
     assert distance(first.images[0], whole.images[0]) <= room
@@ -208,11 +217,15 @@ def test_stopped_and_continued_is_uninterrupted(problem: Problem) -> None:
 
 def test_continuing_does_not_silently_depend_on_the_image_given_along() -> None:
     """The flow continues from the state: another image is refused or makes no difference."""
-    first = steepest.tv_flow(PLANE, [0.5], num_steps=5, tol=1e-8)
-    expected = steepest.tv_flow(PLANE, [0.8], num_steps=3, tol=1e-8, state=first.state)
+    first = steepest.tv_flow(PLANE, [0.5], steps=5, solver=steepest.Solver(tol=1e-8))
+    expected = steepest.tv_flow(
+        PLANE, [0.8], steps=3, solver=steepest.Solver(tol=1e-8), start=first.state
+    )
     for given in (first.images[-1], 0.2 * first.images[-1], PLANE[::-1], np.zeros_like(PLANE)):
         try:
-            result = steepest.tv_flow(given, [0.8], num_steps=3, tol=1e-8, state=first.state)
+            result = steepest.tv_flow(
+                given, [0.8], steps=3, solver=steepest.Solver(tol=1e-8), start=first.state
+            )
         except steepest.InputError as error:
             assert "state" in str(error)
             continue
@@ -231,56 +244,67 @@ def test_stopping_once_stops_all_parts_at_one_time(options: dict[str, Any]) -> N
         calls.append(step.time)
         return len(calls) == 3
 
-    stopped = steepest.tv_flow(image, [0.1, 0.2], num_steps=10, tol=1e-8, on_step=once, **options)
-    whole = steepest.tv_flow(image, [0.2], num_steps=10, tol=1e-8, **options)
+    stopped = steepest.flow(
+        image, [0.1, 0.2], **arguments(steps=10, tol=1e-8, on_step=once, **options)
+    )
+    whole = steepest.flow(image, [0.2], **arguments(steps=10, tol=1e-8, **options))
     assert stopped.status is steepest.Status.STOPPED
     end = float(stopped.times[-1]) if len(stopped.times) else 0.0
     assert stopped.state.time == pytest.approx(end)
     assert end < 0.2
     left = round((0.2 - end) / 0.02)
-    rest = steepest.tv_flow(image, [0.2], num_steps=left, tol=1e-8, state=stopped.state, **options)
+    rest = steepest.flow(
+        image, [0.2], **arguments(steps=left, tol=1e-8, start=stopped.state, **options)
+    )
     separate = {"channel_axis": 0, "coupled": False}
     assert distance(rest.images, whole.images) <= same_steps(image, 0.2, 1e-8, 12, **separate)
 
 
 def test_a_state_of_another_problem_is_refused() -> None:
-    state = steepest.tv_flow(PLANE, [0.1], num_steps=2).state
+    state = steepest.tv_flow(PLANE, [0.1], steps=2).state
     with pytest.raises(steepest.InputError, match="state"):
-        steepest.tv_flow(PLANE[1:], [0.2], state=state)
+        steepest.tv_flow(PLANE[1:], [0.2], start=state)
     with pytest.raises(steepest.InputError, match="times"):
-        steepest.tv_flow(PLANE, [0.05], state=state)
+        steepest.tv_flow(PLANE, [0.05], start=state)
 
 
 def test_not_converging_is_a_status() -> None:
-    result = steepest.tv_flow(PLANE, [0.3], num_steps=1, tol=1e-12, max_num_iter=3)
+    result = steepest.tv_flow(
+        PLANE, [0.3], steps=1, solver=steepest.Solver(tol=1e-12, max_num_iter=3)
+    )
     assert not result.converged
     assert result.status is steepest.Status.MAX_ITERATIONS
     assert "not converged" in str(result.status)
     assert result.gap[0] > 1e-12
     with pytest.raises(steepest.NotConverged, match="not converged") as caught:
         steepest.tv_flow(
-            PLANE, [0.3], num_steps=1, tol=1e-12, max_num_iter=3, raise_on_failure=True
+            PLANE,
+            [0.3],
+            steps=1,
+            solver=steepest.Solver(tol=1e-12, max_num_iter=3, raise_on_failure=True),
         )
     np.testing.assert_array_equal(caught.value.result.images, result.images)
 
 
 def test_not_converging_is_a_status_of_denoising_too() -> None:
-    result = steepest.denoise_tv(PLANE, 0.3, tol=1e-12, max_num_iter=3)
+    result = steepest.denoise_tv(PLANE, 0.3, solver=steepest.Solver(tol=1e-12, max_num_iter=3))
     assert not result.converged
     assert "not converged" in str(result.status)
     assert result.gap > 1e-12
     assert result.iterations <= 3
     with pytest.raises(steepest.NotConverged, match="not converged"):
-        steepest.denoise_tv(PLANE, 0.3, tol=1e-12, max_num_iter=3, raise_on_failure=True)
-    fine = steepest.denoise_tv(PLANE, 0.3, tol=1e-4, raise_on_failure=True)
+        steepest.denoise_tv(
+            PLANE, 0.3, solver=steepest.Solver(tol=1e-12, max_num_iter=3, raise_on_failure=True)
+        )
+    fine = steepest.denoise_tv(PLANE, 0.3, solver=steepest.Solver(tol=1e-4, raise_on_failure=True))
     assert fine.converged
     assert fine.status.ok
 
 
 def test_runs_repeat_exactly() -> None:
-    one = steepest.tv_flow(PLANE, TIMES, num_steps=5, num_threads=2)
+    one = steepest.tv_flow(PLANE, TIMES, steps=5, solver=steepest.Solver(num_threads=2))
     other = steepest.denoise_tv(PLANE * 3, 0.4)
-    two = steepest.tv_flow(PLANE, TIMES, num_steps=5, num_threads=2)
+    two = steepest.tv_flow(PLANE, TIMES, steps=5, solver=steepest.Solver(num_threads=2))
     np.testing.assert_array_equal(one.images, two.images)
     np.testing.assert_array_equal(one.error_bound, two.error_bound)
     np.testing.assert_array_equal(steepest.denoise_tv(PLANE * 3, 0.4).image, other.image)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import steepest
 from cases import distance
+from cases.arguments import arguments
 
 RNG = np.random.default_rng(11)
 IMAGE = RNG.random((20, 24)) + np.pad(np.ones((10, 12)), ((4, 6), (5, 7)))
@@ -21,8 +22,8 @@ def converged_fluxes(image: Any, **options: Any) -> list[np.ndarray]:
     """The flux of each of STEPS equal steps to STOP, found by continuing from state to state."""
     state, fluxes = None, []
     for k in range(1, STEPS + 1):
-        result = steepest.tv_flow(
-            image, STOP * k / STEPS, num_steps=1, tol=1e-9, state=state, **options
+        result = steepest.flow(
+            image, STOP * k / STEPS, **arguments(steps=1, tol=1e-9, start=state, **options)
         )
         state = result.state
         fluxes.append(np.asarray(result.flux))
@@ -30,7 +31,9 @@ def converged_fluxes(image: Any, **options: Any) -> list[np.ndarray]:
 
 
 def flow(image: Any, tol: float = 1e-5, **options: Any) -> Any:
-    return steepest.tv_flow(image, STOP, num_steps=STEPS, grid="uniform", tol=tol, **options)
+    return steepest.flow(
+        image, STOP, **arguments(steps=steepest.TimeGrid.uniform(STEPS), tol=tol, **options)
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,12 +53,12 @@ def flow(image: Any, tol: float = 1e-5, **options: Any) -> Any:
 )
 def test_the_converged_flux_needs_no_iteration(image: Any, options: dict[str, Any]) -> None:
     if image.max() > 1e6:  # times scale with the values
-        found = steepest.denoise_tv(image, 1e8, tol=1e-9)
-        warm = steepest.denoise_tv(image, 1e8, tol=1e-5, flux=found.flux)
+        found = steepest.denoise_tv(image, 1e8, solver=steepest.Solver(tol=1e-9))
+        warm = steepest.denoise_tv(image, 1e8, solver=steepest.Solver(tol=1e-5), start=found.flux)
         assert warm.iterations == 0
         return
     fluxes = converged_fluxes(image, **options)
-    cold, warm = flow(image, **options), flow(image, flux_guess=np.stack(fluxes), **options)
+    cold, warm = flow(image, **options), flow(image, start=np.stack(fluxes), **options)
     assert warm.iterations == 0 < cold.iterations
     assert warm.converged
     bound = np.linalg.norm(warm.error_bound[-1]) + np.linalg.norm(cold.error_bound[-1])
@@ -66,7 +69,7 @@ def test_the_converged_flux_needs_no_iteration(image: Any, options: dict[str, An
         asked.append((begin, end))
         return fluxes[round(end * STEPS / STOP) - 1]
 
-    again = flow(image, flux_guess=suggest, **options)
+    again = flow(image, start=suggest, **options)
     np.testing.assert_array_equal(again.images, warm.images)
     nodes = STOP * np.arange(STEPS + 1) / STEPS
     np.testing.assert_allclose(asked[:STEPS], np.stack([nodes[:-1], nodes[1:]], 1), rtol=1e-12)
@@ -75,9 +78,9 @@ def test_the_converged_flux_needs_no_iteration(image: Any, options: dict[str, An
 @pytest.mark.parametrize("size", [0.0, 0.3, 100.0])
 def test_a_bad_guess_leaves_the_certificate_valid(size: float) -> None:
     guess = size * RNG.standard_normal((STEPS, 2, *IMAGE.shape))
-    cold, warm = flow(IMAGE), flow(IMAGE, flux_guess=guess)
+    cold, warm = flow(IMAGE), flow(IMAGE, start=guess)
     assert warm.converged
-    exact = flow(IMAGE, tol=1e-11).images
+    exact = flow(IMAGE, solver=steepest.Solver(tol=1e-11)).images
     assert distance(warm.images, exact) <= float(warm.error_bound[-1])
     assert warm.iterations <= 1.5 * cold.iterations + 20
 
@@ -87,8 +90,8 @@ def test_denoising_from_any_flux_meets_its_tolerance(seed: int, size: float) -> 
     rng = np.random.default_rng(seed)
     f = rng.random((6, 7))
     guess = size * rng.standard_normal((2, 6, 7))
-    exact = steepest.denoise_tv(f, 0.1, tol=1e-12)
-    warm = steepest.denoise_tv(f, 0.1, tol=1e-6, flux=guess)
+    exact = steepest.denoise_tv(f, 0.1, solver=steepest.Solver(tol=1e-12))
+    warm = steepest.denoise_tv(f, 0.1, solver=steepest.Solver(tol=1e-6), start=guess)
     assert warm.converged
     assert distance(warm.image, exact.image) <= warm.error_bound + exact.error_bound
     assert np.all(np.sqrt((warm.flux**2).sum(0)) <= 1 + 1e-12)
@@ -103,7 +106,7 @@ def test_the_better_of_two_fluxes_is_kept() -> None:
 
     f = IMAGE[None]
     functional = TotalVariation(spacing=(1.0, 1.0))
-    good = steepest.denoise_tv(IMAGE, 0.1, tol=1e-8).flux[:, None]
+    good = steepest.denoise_tv(IMAGE, 0.1, solver=steepest.Solver(tol=1e-8)).flux[:, None]
     for standing, candidate in ((0 * good, good), (good, 0 * good), (0.9 * good, good)):
         dual = make_dual(f, functional)
         dual.set_flux(standing)
@@ -129,13 +132,13 @@ def test_certified_accuracy_with_a_function() -> None:
     def suggest(begin: float, end: float) -> np.ndarray:
         return (integral(end) - integral(begin)) / (end - begin)
 
-    cold = steepest.tv_flow(IMAGE, STOP, accuracy=40)
-    warm = steepest.tv_flow(IMAGE, STOP, accuracy=40, flux_guess=suggest)
+    cold = steepest.tv_flow(IMAGE, STOP, steps=steepest.Accuracy(db=40))
+    warm = steepest.tv_flow(IMAGE, STOP, steps=steepest.Accuracy(db=40), start=suggest)
     assert warm.converged
-    assert float(warm.psnr_bound[-1]) >= 40
+    assert float(warm.psnr_bound()[-1]) >= 40
     assert warm.iterations < cold.iterations
     with pytest.raises(steepest.InputError, match="known beforehand"):
-        steepest.tv_flow(IMAGE, STOP, accuracy=40, flux_guess=fluxes)
+        steepest.tv_flow(IMAGE, STOP, steps=steepest.Accuracy(db=40), start=fluxes)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +155,12 @@ def test_certified_accuracy_with_a_function() -> None:
 )
 def test_bad_guesses_are_refused(guess: Any, message: str) -> None:
     with pytest.raises(steepest.InputError, match=message):
-        flow(IMAGE, flux_guess=guess)
+        flow(IMAGE, start=guess)
 
 
 def test_bad_start_of_denoising_is_refused() -> None:
     with pytest.raises(steepest.InputError, match="flux of shape"):
-        steepest.denoise_tv(IMAGE, 0.1, flux=np.zeros(IMAGE.shape))
+        steepest.denoise_tv(IMAGE, 0.1, start=np.zeros(IMAGE.shape))
 
 
 def test_tensors_suggest_and_are_suggested_to() -> None:
@@ -166,9 +169,9 @@ def test_tensors_suggest_and_are_suggested_to() -> None:
     tensor = torch.from_numpy(IMAGE)
     for image in (IMAGE, tensor, tensor.clone().requires_grad_()):
         for guess in (fluxes, torch.from_numpy(fluxes), torch.from_numpy(fluxes).float()):
-            assert flow(image, tol=1e-4, flux_guess=guess).iterations == 0
+            assert flow(image, solver=steepest.Solver(tol=1e-4), start=guess).iterations == 0
     before = fluxes.copy()
-    flow(tensor, flux_guess=fluxes)
+    flow(tensor, start=fluxes)
     np.testing.assert_array_equal(fluxes, before)
 
 
@@ -177,7 +180,9 @@ def test_a_suggestion_where_a_single_column_has_no_weight() -> None:
     image = np.random.default_rng(0).random((64, 64))
     weights = np.ones(image.shape)
     weights[:, 31] = 0
-    expected = steepest.denoise_tv(image, 0.3, weights=weights)
-    found = steepest.denoise_tv(image, 0.3, weights=weights, flux=np.zeros((2, 64, 64)))
+    expected = steepest.denoise(image, 0.3, energy=steepest.TotalVariation(weights=weights))
+    found = steepest.denoise(
+        image, 0.3, energy=steepest.TotalVariation(weights=weights), start=np.zeros((2, 64, 64))
+    )
     assert found.converged
     assert distance(found.image, expected.image) <= found.error_bound + expected.error_bound

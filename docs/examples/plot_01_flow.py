@@ -22,7 +22,7 @@ figure = plot.flow_strip([image, *result.images], [0, *result.times])
 # The certificate of each image is a distance (the root of the sum of squares over all pixels), and
 # the PSNR that follows from it. The exact flow is never farther away than this.
 
-for time, error, psnr in zip(result.times, result.error_bound, result.psnr_bound):
+for time, error, psnr in zip(result.times, result.error_bound, result.psnr_bound()):
     print(f"t = {time:4}:  L2 error <= {error:.2f}   PSNR >= {psnr:.1f} dB")
 
 # %%
@@ -35,5 +35,5 @@ print(f"time steps: {result.time_error[-1]:.2f}, solver: {result.solver_error[-1
 # %%
 # If you ask for an accuracy instead, steps and tolerances are chosen for you.
 
-result = steepest.tv_flow(image, times=[0.02, 0.1, 0.5], accuracy=45)
+result = steepest.tv_flow(image, times=[0.02, 0.1, 0.5], steps=steepest.Accuracy(db=45))
 print(result)

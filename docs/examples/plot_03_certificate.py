@@ -14,7 +14,7 @@ from steepest import io
 
 image = io.sample("camera")[96:160, 232:296] / 255.0  # float64
 times = np.geomspace(0.002, 0.2, 13)
-exact = steepest.tv_flow(image, times, num_steps=2000, tol=1e-6)
+exact = steepest.tv_flow(image, times, steps=2000, solver=steepest.Solver(tol=1e-6))
 print("the stand-in for the exact flow is itself certified:", exact)
 
 
@@ -30,12 +30,16 @@ def true_psnr(images):
 # square root of their number. Logarithmic steps begin very short and end long.
 
 figure, axes = plt.subplots(figsize=(8, 4.5))
-colours = {"uniform": "tab:blue", "graded": "tab:green", "log": "tab:orange"}
-for grid, colour in colours.items():
-    result = steepest.tv_flow(image, times, num_steps=50, grid=grid, tol=1e-4)
-    axes.plot(times, true_psnr(result.images), color=colour, label=f"{grid}: true")
-    axes.plot(times, result.psnr_bound, "--", color=colour, label=f"{grid}: certified")
-    assert np.all(true_psnr(result.images) > result.psnr_bound)
+grids = {
+    "uniform": (steepest.TimeGrid.uniform(50), "tab:blue"),
+    "graded": (steepest.TimeGrid.graded(50), "tab:green"),
+    "logarithmic": (steepest.TimeGrid.logarithmic(50), "tab:orange"),
+}
+for name, (grid, colour) in grids.items():
+    result = steepest.tv_flow(image, times, steps=grid, solver=steepest.Solver(tol=1e-4))
+    axes.plot(times, true_psnr(result.images), color=colour, label=f"{name}: true")
+    axes.plot(times, result.psnr_bound(), "--", color=colour, label=f"{name}: certified")
+    assert np.all(true_psnr(result.images) > result.psnr_bound())
 axes.set(xscale="log", xlabel="time", ylabel="PSNR [dB]")
 axes.legend()
 figure.tight_layout()
@@ -44,7 +48,7 @@ figure.tight_layout()
 # With ``accuracy=``, steps are placed where they gain most: each adds the same amount to the bound.
 
 for decibel in (40, 50, 60):
-    result = steepest.tv_flow(image, times[-1], accuracy=decibel)
+    result = steepest.tv_flow(image, times[-1], steps=steepest.Accuracy(db=decibel))
     print(
         f"asked {decibel} dB: certified {result.psnr_bound[0]:.1f}, "
         f"true {true_psnr(result.images)[-1]:.1f}, {result.num_steps} steps, "

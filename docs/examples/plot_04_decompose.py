@@ -34,5 +34,5 @@ print(f"reconstruction: {-10 * np.log10(np.mean((total - dec.image) ** 2)):.0f} 
 # %%
 # You can also choose the edges yourself.
 
-dec = steepest.spectral.decompose(image, edges=[0, 0.02, 0.2, 2], t_max=2.0)
+dec = steepest.spectral.decompose(image, bands=[0, 0.02, 0.2, 2], t_max=2.0)
 figure = plot.band_montage(dec.bands, dec.residual, dec.edges, image=dec.image)

@@ -16,7 +16,7 @@ clean = io.sample("camera")[80:336, 120:376] / 255.0
 noisy = clean + 0.08 * np.random.default_rng(0).standard_normal(clean.shape)
 
 sigma = steepest.estimate_noise(noisy)
-strength = steepest.discrepancy_strength(noisy, sigma)
+strength = steepest.denoise_discrepancy(noisy, sigma).strength
 result = steepest.denoise_tv(noisy, strength)
 print(f"estimated sigma {sigma:.4f}, strength {strength:.4f}")
 print(result)

@@ -26,7 +26,7 @@ energies = {
 # Each gets the strength that removes just the noise (the discrepancy principle), in one call.
 
 results = {
-    name: steepest.denoise_discrepancy(noisy, 0.08, energy, tol=1e-3)
+    name: steepest.denoise_discrepancy(noisy, 0.08, energy, solver=steepest.Solver(tol=1e-3))
     for name, energy in energies.items()
 }
 

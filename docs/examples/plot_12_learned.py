@@ -22,14 +22,14 @@ print(learned)
 # %%
 # The solver is the referee: it computes the same flow to a certified 60 dB.
 
-solved = steepest.tv_flow(image, times, accuracy=60)
+solved = steepest.tv_flow(image, times, steps=steepest.Accuracy(db=60))
 
 figure, panels = plt.subplots(2, 3, figsize=(9, 6.6))
 for k, (top, bottom) in enumerate(panels.T):
     error = learned.images[k] - solved.images[k]
     psnr = 20 * np.log10(np.ptp(image)) - 10 * np.log10(np.mean(error**2))
     top.imshow(learned.images[k], cmap="gray", vmin=0, vmax=1)
-    top.set_title(f"t = {times[k]}, certified {learned.psnr_bound[k]:.1f} dB")
+    top.set_title(f"t = {times[k]}, certified {learned.psnr_bound()[k]:.1f} dB")
     bottom.imshow(error, cmap="gray", vmin=-0.05, vmax=0.05)
     bottom.set_title(f"error: {psnr:.1f} dB")
 for axes in panels.flat:

@@ -46,7 +46,9 @@ figure.tight_layout()
 # %%
 # A layer is the exact inverse of a step of its flow. That of total variation undoes a denoising.
 
-denoised = steepest.denoise_tv(rough, 0.1, huber=0.05, tol=1e-10).image
+denoised = steepest.denoise(
+    rough, 0.1, energy=steepest.TotalVariation(huber=0.05), solver=steepest.Solver(tol=1e-10)
+).image
 undone = through(InverseTotalVariation(1, 0.1, 0.05), denoised)
 print(f"largest difference to the rough image: {np.abs(undone - rough).max():.1e}")
 

@@ -11,6 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
+from steepest import Accuracy, Solver
 from steepest.core.errors import InputError
 from steepest.flows.flow import tv_flow
 
@@ -50,11 +51,11 @@ def solver_runners(num_threads: int | None = None) -> dict[str, Runner]:
     """Our solver with the paper's 50 steps and certified, and scikit-image's with 50 steps."""
 
     def steps(image: np.ndarray) -> object:
-        return tv_flow(image, TIMES, num_steps=len(TIMES) - 1, num_threads=num_threads)
+        return tv_flow(image, TIMES, steps=len(TIMES) - 1, solver=Solver(num_threads=num_threads))
 
     def certified(image: np.ndarray, accuracy: float) -> object:
         options = {"data_range": 1.0, "num_threads": num_threads}
-        return tv_flow(image, TIMES, accuracy=accuracy, **options)  # type: ignore[arg-type]
+        return tv_flow(image, TIMES, steps=Accuracy(db=accuracy), **options)  # type: ignore[arg-type]
 
     return {
         "steepest, 50 steps": Runner(steps),

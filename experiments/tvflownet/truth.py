@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest import Solver
 from steepest.core.errors import InputError
 from steepest.flows.flow import tv_flow
 from steepest.learning.flows.units import CONTRAST
@@ -82,7 +83,7 @@ class TruthSource:
         options: dict[str, Any] = {"accuracy": self.accuracy}
         if self.method == "euler":
             options = {"num_steps": max(len(times) - 1, 1), "tol": 1e-6}
-        result = tv_flow(image, times, data_range=1.0, num_threads=self.num_threads, **options)
+        result = tv_flow(image, times, solver=Solver(num_threads=self.num_threads), **options)
         frames = np.asarray(result.images, np.float32)
         return Truth(frames, times, np.asarray(result.error_bound, np.float64))
 

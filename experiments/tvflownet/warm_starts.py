@@ -48,7 +48,7 @@ def gradients() -> str:
     def derivatives(strength: float, tol: float) -> tuple[torch.Tensor, float]:
         f = (clean + 0.05 * noise).requires_grad_()
         s = torch.tensor(strength, dtype=torch.float64, requires_grad=True)
-        v = steepest.denoise_tv(f, s, tol=tol, max_num_iter=30000).image
+        v = steepest.denoise_tv(f, s, solver=steepest.Solver(tol=tol, max_num_iter=30000)).image
         by_f, by_s = torch.autograd.grad(((v - clean) ** 2).sum(), (f, s))
         return by_f, float(by_s)
 
@@ -67,7 +67,9 @@ def converged_fluxes(image: np.ndarray) -> np.ndarray:
     """The flux of each step, solved to 1e-7."""
     fluxes, state = [], None
     for t in np.linspace(0, END, STEPS + 1)[1:]:
-        result = steepest.tv_flow(image, t, num_steps=1, tol=1e-7, state=state, max_num_iter=20000)
+        result = steepest.tv_flow(
+            image, t, steps=1, solver=steepest.Solver(tol=1e-7, max_num_iter=20000), start=state
+        )
         fluxes.append(np.asarray(result.flux))
         state = result.state
     return np.stack(fluxes)
@@ -95,13 +97,21 @@ def warm_denoising() -> str:
     image, rng = camera_crop(256).astype(np.float64), np.random.default_rng(0)
     rows = []
     for strength in (0.1, 0.5):
-        exact = steepest.denoise_tv(image, strength, tol=1e-8, max_num_iter=100000).flux
+        exact = steepest.denoise_tv(
+            image, strength, solver=steepest.Solver(tol=1e-8, max_num_iter=100000)
+        ).flux
         for tol in (1e-4, 1e-6):
             row = [f"{strength:g}", f"{tol:g}"]
-            row.append(str(steepest.denoise_tv(image, strength, tol=tol).iterations))
+            row.append(
+                str(
+                    steepest.denoise_tv(image, strength, solver=steepest.Solver(tol=tol)).iterations
+                )
+            )
             for noise in (0.0, 0.01, 0.05):
                 guess = exact + noise * rng.standard_normal(exact.shape)
-                found = steepest.denoise_tv(image, strength, tol=tol, flux=guess)
+                found = steepest.denoise_tv(
+                    image, strength, solver=steepest.Solver(tol=tol), start=guess
+                )
                 row.append(str(found.iterations))
             rows.append(row)
     head = ["strength", "tol", "no flux", "exact", "noise 0.01", "noise 0.05"]
@@ -118,7 +128,7 @@ def learned() -> str:
     network = learning.load("mean-flux")
     image = camera_crop(256).astype(np.float32)
     u0, t = torch.from_numpy(image)[None, None], torch.tensor([END])
-    truth = steepest.tv_flow(image, END, accuracy=60, data_range=1.0).images[0]
+    truth = steepest.tv_flow(image, END, steps=steepest.Accuracy(db=60, data_range=1.0)).images[0]
 
     def psnr(found: np.ndarray) -> str:
         return f"{-10 * np.log10(np.mean((found.astype(np.float64) - truth) ** 2)):.1f}"
@@ -134,14 +144,14 @@ def learned() -> str:
         found, ms = best_of(lambda: network.solve(u0, t))
         rows.append(["network, one time", "0", psnr(found[0, 0].numpy()), "none", f"{ms:.0f}"])
         sure, ms = best_of(lambda: learning.certified(network, u0, t))
-        bound = f"{float(sure.psnr_bound[0]):.1f}"
+        bound = f"{float(sure.psnr_bound()[0]):.1f}"
         rows.append(["network, certified", "0", psnr(sure.image[0, 0].numpy()), bound, f"{ms:.0f}"])
         for accuracy in (30, 35, 40, 45):
             for name, extra in (("", {}), (", network's flux", {"flux_guess": guess})):
                 options = {"accuracy": accuracy, "data_range": 1.0, **extra}
                 flow, ms = best_of(partial(steepest.tv_flow, image, END, **options))
                 label = f"solver to {accuracy} dB{name}"
-                bound = f"{float(flow.psnr_bound[0]):.1f}"
+                bound = f"{float(flow.psnr_bound()[0]):.1f}"
                 values = [str(flow.iterations), psnr(flow.images[0]), bound, f"{ms:.0f}"]
                 rows.append([label, *values])
     head = ["256 x 256 camera at 0.2", "iterations", "true dB", "certified dB", "ms"]

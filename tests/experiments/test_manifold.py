@@ -101,7 +101,10 @@ def test_phases_in_half_a_turn_are_numbers(alpha: float, beta: float) -> None:
     f = points(Circle(), (16,), 0.2)
     x = cyclic_points(Circle(), f, (16,), alpha, beta, sweeps=20000)
     wanted = steepest.denoise(
-        f, 1.0, steepest.CombinedTotalVariation(alpha=alpha, beta=beta), tol=1e-9
+        f,
+        1.0,
+        steepest.CombinedTotalVariation(alpha=alpha, beta=beta),
+        solver=steepest.Solver(tol=1e-9),
     )
     np.testing.assert_allclose(x, wanted.image, atol=2e-3)
 

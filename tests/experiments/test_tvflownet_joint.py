@@ -32,7 +32,9 @@ def texture(side: int = 16) -> np.ndarray:
 def test_joint_optimisation_approaches_the_certified_flow() -> None:
     image = texture()
     result = joint_optimisation(image, GRID, num_iter=300)
-    truth = np.concatenate([image[None], steepest.tv_flow(image, GRID[1:], accuracy=55).images])
+    truth = np.concatenate(
+        [image[None], steepest.tv_flow(image, GRID[1:], steps=steepest.Accuracy(db=55)).images]
+    )
     assert np.mean((result.images - truth) ** 2) < 0.5 * np.mean((image - truth) ** 2)
     assert result.loss[-1] < 0.05 * result.loss[0]
     assert result.loss.shape == (300,)

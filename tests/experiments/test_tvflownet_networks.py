@@ -33,7 +33,9 @@ def exact_network() -> Any:
         """The solver behind the interface of a network, for batches of one image."""
 
         def solve(self, u0: Any, t: Any) -> Any:
-            flow = steepest.tv_flow(u0[0, 0].numpy(), t.numpy(), accuracy=66, data_range=1.0)
+            flow = steepest.tv_flow(
+                u0[0, 0].numpy(), t.numpy(), steps=steepest.Accuracy(db=66, data_range=1.0)
+            )
             return torch.tensor(flow.images)[:, None]
 
     return Exact()

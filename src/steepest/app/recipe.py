@@ -91,7 +91,7 @@ class Recipe:
         words += [f"--gains={_listed(self.gains)}", f"--residual-gain={self.residual_gain!r}"]
         if "t_max" in flow:
             words.append(f"--t-max={flow['t_max']!r}")
-        words += [f"--steps={flow['num_steps']}", "-o", f"./{target(source.image)}"]
+        words += [f"--steps={flow['steps']}", "-o", f"./{target(source.image)}"]
         return source.command("filter", *words)
 
 

@@ -206,7 +206,7 @@ class Session:
         everything = args.get("all", "t_max" not in work.options)
         if not isinstance(everything, bool):
             raise InputError(f"all={everything!r:.40}; allowed are true and false")
-        options = {"num_steps": _ALL_STEPS} if everything else default_options(work.limits)
+        options = {"steps": _ALL_STEPS} if everything else default_options(work.limits)
         self._start(
             Work(work.source, work.values, work.limits, options, work.faintest, work.factor)
         )
@@ -222,7 +222,7 @@ class Session:
         name = target(image)
         if work.factor == 1:
             return {"name": name}, [encode_image(recipe.apply(_finished(work), image), name)]
-        _check_memory(image, work.options["num_steps"])
+        _check_memory(image, work.options["steps"])
 
         def at_full_size(on_step: Callable[[Any], bool]) -> Answer:
             found = decompose(
@@ -440,11 +440,11 @@ def _told(recipe: Recipe) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _check_memory(image: Image, num_steps: int) -> None:
+def _check_memory(image: Image, steps: int) -> None:
     """Refuse a flow whose frames do not fit into the memory of this machine."""
     if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
         return
-    needed = image.array.size * _BYTES * (num_steps + _OTHERS)
+    needed = image.array.size * _BYTES * (steps + _OTHERS)
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > _SHARE * there:
         raise InputError(

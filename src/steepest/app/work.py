@@ -95,9 +95,9 @@ def _compute_preview(work: Work) -> None:
         return  # the flow itself is as fast
     small = decompose(
         shrink(work.values, factor), channel_axis=-1, spacing=factor * work.factor,
-        num_bands=_NUM_BANDS,
+        bands=_NUM_BANDS,
         on_step=lambda step: work.stop.is_set(),
-        **{**default_options(work.limits), "num_steps": _NUM_STEPS // 2},
+        **{**default_options(work.limits), "steps": _NUM_STEPS // 2},
     )  # fmt: skip
     if not work.stop.is_set():
         _describe(work, small, factor**2)
@@ -117,12 +117,12 @@ def _compute_flow(work: Work) -> None:
                 del full.nodes[1:], frames[1:]
             frames.append(np.asarray(step.image, dtype=work.values.dtype))
             full.nodes.append(float(step.time))
-            work.fraction = min((len(frames) - 1) / work.options["num_steps"], 1.0)
+            work.fraction = min((len(frames) - 1) / work.options["steps"], 1.0)
         return work.stop.is_set()
 
     # with an axis for the single channel of grey images, the flow is the same
     found = decompose(
-        work.values, channel_axis=-1, spacing=work.factor, num_bands=_NUM_BANDS,
+        work.values, channel_axis=-1, spacing=work.factor, bands=_NUM_BANDS,
         on_step=on_step, **work.options,
     )  # fmt: skip
     if work.stop.is_set():
@@ -167,7 +167,7 @@ def best_low_pass(work: Work, time: float) -> tuple[np.ndarray, int, str]:
 
 def default_options(limits: tuple[float, float]) -> dict[str, Any]:
     """Return the options of `decompose`; the last time is proportional to the range."""
-    return {"t_max": float(f"{_T_MAX * (limits[1] - limits[0]):.3g}"), "num_steps": _NUM_STEPS}
+    return {"t_max": float(f"{_T_MAX * (limits[1] - limits[0]):.3g}"), "steps": _NUM_STEPS}
 
 
 def _limits(values: np.ndarray, dtype: np.dtype) -> tuple[float, float]:

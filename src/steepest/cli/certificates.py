@@ -50,7 +50,7 @@ class Certificate(Reached):
 
     @property
     def psnr_bound(self) -> float:
-        return min(float(np.min(result.psnr_bound)) for result in self.results)
+        return min(float(np.min(result.psnr_bound())) for result in self.results)
 
     @property
     def error_bound(self) -> float:

@@ -120,13 +120,11 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
     """Decompose images that do not fit in memory."""
     from steepest import tiled
 
-    keywords, found = {"num_bands": _USUAL, **band_keywords(arguments)}, list[Any]()
-    if "edges" in keywords:
-        del keywords["num_bands"]
-    count = len(arguments.edges) + 1 if arguments.edges else keywords["num_bands"]
+    keywords, found = {"bands": _USUAL, **band_keywords(arguments)}, list[Any]()
+    count = len(arguments.edges) + 1 if arguments.edges else keywords["bands"]
 
     def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
-        if found and "edges" not in keywords:
+        if found and not isinstance(keywords["bands"], list):
             raise InputError(SEVERAL)
         found.append(tiled.decompose(part, out, **keywords, **options))
         return at_the_end(found[-1].flow)

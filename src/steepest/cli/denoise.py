@@ -14,7 +14,15 @@ from steepest.io import Image
 from .batch import Record
 from .certificates import certificate, together
 from .inputs import run_single
-from .options import add_inputs, add_model, add_outputs, model_keywords, number, positive
+from .options import (
+    add_inputs,
+    add_model,
+    add_outputs,
+    in_range,
+    model_keywords,
+    number,
+    positive,
+)
 from .pages import page_named
 from .progress import progress
 from .tiles import EPILOG as LARGE
@@ -142,19 +150,14 @@ def _denoise(
 
     part = values.compute(page)
     if arguments.strength != "auto":
-        return steepest.denoise_tv(part, float(arguments.strength), **keywords), None
-    isotropic, coupled = keywords.pop("isotropic"), keywords.pop("coupled")
+        found = steepest.denoise(part, float(arguments.strength), **keywords)
+        return in_range(arguments, found), None
     axis, sigma = keywords["channel_axis"], arguments.sigma
-    if sigma is None and (coupled or axis is None):
+    if sigma is None and (keywords["energy"].coupled or axis is None):
         sigma = values.noise(page, axis)
     elif sigma is None:
         sigma = [values.noise(channel, None) for channel in np.moveaxis(page, axis, 0)]
-    energy = steepest.TotalVariation(
-        norm="isotropic" if isotropic else "anisotropic",
-        coupled=coupled,
-        huber=keywords.pop("huber", 0.0),
-    )
-    return steepest.denoise_discrepancy(part, sigma, energy, **keywords), sigma
+    return in_range(arguments, steepest.denoise_discrepancy(part, sigma, **keywords)), sigma
 
 
 def _report(

@@ -130,7 +130,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
         return filtered
 
     def solve(part: Any, out: Any, options: dict[str, Any]) -> Any:
-        if written and "num_bands" in keywords:
+        if written and isinstance(keywords.get("bands"), int):
             raise InputError(SEVERAL)
         written.append(_Written(out, 0.5 if _drops_mean(arguments) else 0.0))
         return at_the_end(tiled.apply_filter(part, linear, written[-1], **keywords, **options).flow)

@@ -22,6 +22,7 @@ from .options import (
     add_outputs,
     check_method,
     count,
+    in_range,
     increasing,
     learned_keywords,
     model_keywords,
@@ -177,14 +178,13 @@ def _flow(part: Any, image: Image, label: str, arguments: argparse.Namespace) ->
     learned = arguments.method == "learned"
     if learned:
         keywords = learned_keywords(arguments, image, "steps", "grid", "max_steps")
-        keywords["accuracy"] = arguments.accuracy
-        keywords["data_range"] = 1.0 if arguments.range else None
     else:
-        keywords = {**model_keywords(arguments, image), **_flow_keywords(arguments)}
-    flow = steepest.learning.learned_flow if learned else steepest.tv_flow
+        keywords = model_keywords(arguments, image)
+    keywords.update(_flow_keywords(arguments))
+    flow = steepest.learning.learned_flow if learned else steepest.flow
     try:
         with progress(label, enabled=not arguments.quiet) as on_step:
-            return flow(part, arguments.times, on_step=on_step, **keywords)
+            return in_range(arguments, flow(part, arguments.times, on_step=on_step, **keywords))
     except steepest.TooManySteps as error:
         raise InputError(_too_many(arguments.accuracy, error)) from None
 
@@ -203,19 +203,22 @@ def _too_many(accuracy: float, error: Any) -> str:
 
 
 def _flow_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
-    wanted = {
-        "accuracy": arguments.accuracy,
-        "max_num_steps": arguments.max_steps,
-        "num_steps": arguments.steps,
-        "grid": arguments.grid,
-    }
-    return {key: value for key, value in wanted.items() if value is not None}
+    from steepest.flows.time_grid import DEFAULT_MAX_STEPS, DEFAULT_NUM_STEPS, Accuracy, TimeGrid
+
+    if arguments.accuracy:
+        span, most = 1.0 if arguments.range else None, arguments.max_steps or DEFAULT_MAX_STEPS
+        return {"steps": Accuracy(db=arguments.accuracy, data_range=span, max_num_steps=most)}
+    count = arguments.steps or DEFAULT_NUM_STEPS
+    rules = {"uniform": TimeGrid.uniform, "log": TimeGrid.logarithmic}
+    if arguments.grid in rules:
+        return {"steps": rules[arguments.grid](count)}
+    return {} if arguments.steps is None else {"steps": count}
 
 
 def _strip(part: Any, image: Image, result: Any, arguments: argparse.Namespace) -> Any:
     from steepest import plot
 
-    notes = [""] + [f"PSNR \u2265 {psnr:.1f} dB" for psnr in result.psnr_bound]
+    notes = [""] + [f"PSNR \u2265 {psnr:.1f} dB" for psnr in result.psnr_bound()]
     return plot.flow_strip(
         [part, *result.images],
         [0.0, *result.times],
@@ -230,7 +233,7 @@ def _report_times(record: Record, times: Sequence[float], results: Sequence[Any]
     """Report the certificate at each time, as the worst over all pages."""
     rows = []
     for i, time in enumerate(times):
-        psnr = min(float(result.psnr_bound[i]) for result in results)
+        psnr = min(float(result.psnr_bound()[i]) for result in results)
         error = max(float(result.error_bound[i]) for result in results)
         gap = max(float(result.gap[i]) for result in results)
         rows.append({"time": time, "psnr_bound": psnr, "error_bound": error, "gap": gap})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
+from steepest.core.solver import Solver
 from steepest.io import Image
 from steepest.io.stores import StoredImage
 
@@ -277,19 +279,28 @@ def model_keywords(arguments: argparse.Namespace, image: Image) -> dict[str, Any
     """Return the keywords of the numerical functions for these options and this image."""
     keywords: dict[str, Any] = {
         "channel_axis": image.channel_axis,
-        "isotropic": not arguments.anisotropic,
-        "coupled": not arguments.separate_channels,
+        "energy": energy_of(arguments),
         "spacing": spacing_of(arguments.spacing, image),
     }
-    if getattr(arguments, "huber", None):
-        keywords["huber"] = arguments.huber
-    if getattr(arguments, "range", None):
-        keywords["data_range"] = 1.0
-    if arguments.tol is not None:
-        keywords["tol"] = arguments.tol
-    if arguments.threads is not None:
-        keywords["num_threads"] = arguments.threads
+    if arguments.tol is not None or arguments.threads is not None:
+        keywords["solver"] = Solver(tol=arguments.tol, num_threads=arguments.threads)
     return keywords
+
+
+def energy_of(arguments: argparse.Namespace) -> Any:
+    """Return the total variation that the options describe."""
+    from steepest.convex.total_variation import TotalVariation
+
+    return TotalVariation(
+        norm="anisotropic" if arguments.anisotropic else "isotropic",
+        coupled=not arguments.separate_channels,
+        huber=getattr(arguments, "huber", None) or 0.0,
+    )
+
+
+def in_range(arguments: argparse.Namespace, result: Any) -> Any:
+    """Return a result whose PSNR refers to --range, if that is given."""
+    return replace(result, data_range=1.0) if getattr(arguments, "range", None) else result
 
 
 def band_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -301,10 +312,9 @@ def band_keywords(arguments: argparse.Namespace) -> dict[str, Any]:
     if inner is not None and arguments.bands is not None:
         raise InputError("--edges says how many bands there are: leave --bands out")
     wanted = {
-        "num_bands": arguments.bands,
-        "edges": None if inner is None else [0.0, *inner, math.inf],
+        "bands": arguments.bands if inner is None else [0.0, *inner, math.inf],
         "t_max": arguments.t_max,
-        "num_steps": arguments.steps,
+        "steps": arguments.steps,
     }
     return {key: value for key, value in wanted.items() if value is not None}
 

@@ -218,7 +218,7 @@ def _crew(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def at_the_end(flow: Any) -> Any:
     """A flow with its certificate at the last time only, which bounds all earlier errors."""
-    last = {name: getattr(flow, name)[-1:] for name in ("times", "error_bound", "psnr_bound")}
+    last = {name: getattr(flow, name)[-1:] for name in ("times", "error_bound")}
     return replace(flow, gap=np.max(flow.gap, keepdims=True), **last)
 
 
@@ -235,8 +235,12 @@ def _separate(arguments: argparse.Namespace) -> bool:
 def _attribute(results: Sequence[Any], k: int) -> dict[str, Any]:
     """The certificate of one store, for its attributes: one number for each image in it."""
     pairs = {}
-    for name in ("psnr_bound", "error_bound", "gap"):
-        every = [np.ravel(getattr(result, name)) for result in results]
+    found = {
+        "psnr_bound": [np.ravel(result.psnr_bound()) for result in results],
+        "error_bound": [np.ravel(result.error_bound) for result in results],
+        "gap": [np.ravel(result.gap) for result in results],
+    }
+    for name, every in found.items():
         pairs[name] = finite([each[min(k, len(each) - 1)] for each in every])
     return {
         **pairs,

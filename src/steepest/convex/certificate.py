@@ -100,11 +100,15 @@ class Bound:
         return Bound(total, self.solver_share + total**2 - self.distance**2, self.time_share)
 
 
-def psnr_bound(distance: float, num_values: int, data_range: float) -> float:
-    """Guaranteed PSNR in dB, ``10 log10(data_range^2 N / distance^2)``; inf for distance 0."""
-    if distance == 0:
-        return math.inf
-    return 20 * math.log10(data_range) + 10 * math.log10(num_values) - 20 * math.log10(distance)
+def psnr_bound(distance: Any, num_values: int, data_range: float) -> Any:
+    """Guaranteed PSNR in dB, ``10 log10(data_range^2 N / distance^2)``; inf for distance 0.
+
+    A number for a number, an array for an array.
+    """
+    with np.errstate(divide="ignore"):
+        loss = 20 * np.log10(np.asarray(distance, float))
+    psnr = 20 * math.log10(data_range) + 10 * math.log10(num_values) - loss
+    return float(psnr) if np.ndim(distance) == 0 else psnr
 
 
 def step_terms(

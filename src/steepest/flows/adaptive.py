@@ -26,7 +26,6 @@ from .march import Hooks, Record, in_double, march
 from .result import PartState
 
 CHOOSING, FLOWING = "choosing the time steps", "flow"  # names of the stages, shown to the user
-DEFAULT_MAX_STEPS = 20000
 _ORDER = 2.4  # q; chosen by measurement: 2.8 and 3.2 miss the target more often
 # Share of the budget for the gaps: short warm-started steps cost few iterations, small gaps many.
 _SOLVER_SHARE = 0.85
@@ -44,7 +43,7 @@ def march_to_accuracy(
     wanted: np.ndarray,
     target: float,
     max_num_iter: int,
-    max_num_steps: int = DEFAULT_MAX_STEPS,
+    max_num_steps: int,
     *,
     dtype: Any = None,
     num_threads: int | None = None,

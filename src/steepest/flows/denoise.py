@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..convex.energy import Energy
-from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.progress import Callback
+from ..core.solver import Solver, limits
 from ..core.status import finished
 from .channels import each_channel, of_parts
-from .discrepancy import denoise_discrepancy
+from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL, denoise_discrepancy
 from .flux_guess import feasible_part
 from .options import takes_options_of
 from .parts import collect, make_plan, solve_part
@@ -28,18 +28,14 @@ def denoise(
     strength: Any = None,
     energy: Energy | None = None,
     *,
-    tol: float = 1e-4,
-    data_range: float | None = None,
-    spacing: float | Sequence[float] | None = None,
     channel_axis: int | None = None,
     batch_axis: int | None = None,
-    max_num_iter: int = 20000,
+    spacing: float | Sequence[float] | None = None,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    flux: Any = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
+    start: Any = None,
 ) -> DenoiseResult:
-    """Denoise an image with a convex energy: ``argmin_v 1/2||v - image||^2 + strength * J(v)``.
+    r"""Denoise an image with a convex energy: ``argmin_v 1/2||v - image||^2 + strength * J(v)``.
 
     This is one implicit Euler step of `flow` of length ``strength``. With total variation, the
     solver starts from the solution on coarser grids.
@@ -58,23 +54,19 @@ def denoise(
         single NumPy image.
     energy : Energy, optional
         As in `flow`. The default is `TotalVariation`.
-    tol : float
-        Relative duality gap at which the solver stops. It bounds the relative suboptimality of the
-        energy.
-    data_range, spacing, channel_axis, batch_axis, num_threads
+    channel_axis, batch_axis, spacing
         As in `flow`.
-    max_num_iter : int
-        Largest number of iterations.
+    solver : Solver, optional
+        ``tol`` is the relative duality gap at which the solver stops (default 1e-4). It bounds the
+        relative suboptimality of the energy. The default of ``max_num_iter`` is 20000.
     on_step : callable, optional
         Called with a `Step` whenever the gap is measured and, for energies without compiled code,
         in between with the last gap (infinity if there is none). ``step`` is the number of calls so
         far, ``iterations`` is the number of iterations, and ``image`` is None. Return True to stop
         the solver.
-    flux : array (components, \\*image.shape), optional
-        Initial dual field, such as the ``flux`` of an earlier result for similar data. It is made
+    start : DenoiseResult or array (components, \*image.shape), optional
+        An earlier result for similar data, or its ``flux``, as the initial dual field. It is made
         feasible, and it is used only if its dual energy is smaller than that of the default start.
-    raise_on_failure : bool
-        Whether to raise `NotConverged` if the tolerance is not met.
 
     Returns
     -------
@@ -85,7 +77,7 @@ def denoise(
     InputError
         Bad image, strength, energy or options.
     NotConverged
-        If the tolerance is not met and ``raise_on_failure=True``.
+        If the tolerance is not met and the solver has ``raise_on_failure=True``.
 
     Notes
     -----
@@ -95,13 +87,13 @@ def denoise(
     a photograph. The flux and the certificate are treated as constants.
     """
     if strength is None:
-        if batch_axis is not None or flux is not None:
-            raise InputError("strength=None: with batch_axis or flux it must be given")
+        if batch_axis is not None or start is not None:
+            raise InputError("strength=None: with batch_axis or start it must be given")
         return denoise_discrepancy(
-            image, None, energy, tol=tol, data_range=data_range, spacing=spacing,
-            channel_axis=channel_axis, max_num_iter=max_num_iter, on_step=on_step,
-            num_threads=num_threads, raise_on_failure=raise_on_failure,
+            image, None, energy,
+            channel_axis=channel_axis, spacing=spacing, solver=solver, on_step=on_step,
         )  # fmt: skip
+    own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     tape = gradient_tape(image, strength, "strength")
     problem = make_problem(
         image if tape is None else tape.image,
@@ -109,7 +101,6 @@ def denoise(
         channel_axis=channel_axis,
         batch_axis=batch_axis,
         spacing=spacing,
-        data_range=data_range,
     )
     if tape is not None:
         tape.check(problem)
@@ -117,60 +108,30 @@ def denoise(
     if tape is not None and np.ndim(weight):
         raise InputError("strength: where a gradient is asked for, one number is allowed")
     problem.check_times(np.atleast_1d(weight), "strength")
-    plan = make_plan(tol, max_num_iter, num_threads, on_step)
+    plan = make_plan(own, on_step)
+    flux = start.flux if isinstance(start, DenoiseResult) else start
     starts = [
-        None if flux is None else feasible_part(flux, problem, i, "flux")
+        None if flux is None else feasible_part(flux, problem, i, "start")
         for i in range(len(problem.parts))
     ]
     pairs = zip(of_parts(weight, problem), starts, strict=True)
     solved = [solve_part(problem, i, own, plan, start) for i, (own, start) in enumerate(pairs)]
     result = collect(problem, solved, weight)
     if tape is not None:
-        result = tape.denoised(problem, result, solved, tol)
-    return finished(result, raise_on_failure)
+        result = tape.denoised(problem, result, solved, own.tol)
+    return finished(result, own.raise_on_failure)
 
 
 @takes_options_of(denoise)
-def denoise_tv(
-    image: Any,
-    strength: Any = None,
-    *,
-    isotropic: bool = True,
-    huber: float = 0.0,
-    weights: Any = None,
-    coupled: bool = True,
-    **options: Any,
-) -> DenoiseResult:
+def denoise_tv(image: Any, strength: Any = None, **options: Any) -> DenoiseResult:
     """Denoise an image by total variation: ``argmin_v 1/2||v - image||^2 + strength * TV(v)``.
 
-    This is `denoise` with the energy `TotalVariation`; the result is certified. The function
-    ``denoise_tv_chambolle`` of scikit-image solves the same problem, with ``weight`` as the
-    strength.
-
-    Parameters
-    ----------
-    image, strength
-        As in `denoise`.
-    isotropic, huber, weights, coupled
-        As in `tv_flow`.
-    **options
-        tol, data_range, spacing, channel_axis, batch_axis, max_num_iter, on_step, flux,
-        num_threads and raise_on_failure of `denoise`.
-
-    Returns
-    -------
-    DenoiseResult
-
-    Raises
-    ------
-    InputError
-        Bad image, strength or options.
-    NotConverged
-        If the tolerance is not met and ``raise_on_failure=True``.
+    This is `denoise` with its default energy, isotropic total variation. See there for the options,
+    the result and the exceptions. The function ``denoise_tv_chambolle`` of scikit-image solves the
+    same problem, with ``weight`` as the strength.
 
     References
     ----------
     Rudin, Osher & Fatemi, Physica D 60 (1992) 259-268.
     """
-    energy = TotalVariation(norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled)
-    return denoise(image, strength, energy, **options)
+    return denoise(image, strength, **options)

@@ -9,22 +9,21 @@ from typing import Any
 import numpy as np
 
 from ..convex.energy import Energy
-from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
 from ..core.namespace import is_torch
 from ..core.numbers import check_number
 from ..core.progress import Callback
+from ..core.solver import Solver, limits
 from ..core.status import Status, finished
 from .channels import each_channel, of_parts
 from .march import contrast_energy, distance
 from .noise import noise_of
-from .options import takes_options_of
 from .parts import Plan, Solved, collect, make_plan, solve_part
 from .problem import Problem, make_problem
 from .result import DenoiseResult
 
 _MOST_TRIALS = 40
-_TRIAL_TOLERANCE = 1e-4
+DEFAULT_TOL, DEFAULT_MAX_ITER = 1e-4, 20000
 
 
 def denoise_discrepancy(
@@ -33,14 +32,10 @@ def denoise_discrepancy(
     energy: Energy | None = None,
     *,
     rtol: float = 0.01,
-    tol: float = _TRIAL_TOLERANCE,
-    data_range: float | None = None,
-    spacing: Any = None,
     channel_axis: int | None = None,
-    max_num_iter: int = 20000,
+    spacing: Any = None,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
 ) -> DenoiseResult:
     """Denoise an image with the strength that removes just the noise (Morozov's principle).
 
@@ -63,7 +58,7 @@ def denoise_discrepancy(
         As in `denoise`.
     rtol : float
         Relative accuracy of the distance.
-    tol, data_range, spacing, channel_axis, max_num_iter, on_step, num_threads, raise_on_failure
+    channel_axis, spacing, solver, on_step
         As in `denoise`. ``on_step`` is called in all trials. If it stops the search, the result is
         the current trial with its strength.
 
@@ -79,7 +74,8 @@ def denoise_discrepancy(
     InputError
         If ``sigma`` is not below the standard deviation of the image, or for bad options.
     NotConverged
-        If the search or its last trial does not converge and ``raise_on_failure=True``.
+        If the search or its last trial does not converge and the solver has
+        ``raise_on_failure=True``.
     """
     rtol = check_number(rtol, "rtol", positive=True)
     problem = make_problem(
@@ -87,9 +83,9 @@ def denoise_discrepancy(
         energy,
         channel_axis=channel_axis,
         spacing=spacing,
-        data_range=data_range,
     )
-    plan = make_plan(tol, max_num_iter, num_threads, on_step)
+    own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+    plan = make_plan(own, on_step)
     if sigma is None:
         sigmas = [noise_of(part) / problem.scale for part in problem.parts]
     else:
@@ -99,49 +95,7 @@ def denoise_discrepancy(
     separate = problem.layout.channel_axis is not None and not problem.energy.coupled
     strength = np.array(strengths) if separate else strengths[0]
     result = collect(problem, [solved for solved, _ in found], strength)
-    return finished(result, raise_on_failure)
-
-
-@takes_options_of(denoise_discrepancy)
-def discrepancy_strength(
-    image: Any,
-    sigma: float | None = None,
-    *,
-    isotropic: bool = True,
-    huber: float = 0.0,
-    weights: Any = None,
-    coupled: bool = True,
-    **options: Any,
-) -> float | np.ndarray:
-    """Find the strength for which `denoise_tv` removes just the noise (Morozov's principle).
-
-    This is ``denoise_discrepancy(...).strength`` for total variation. Use `denoise_discrepancy` if
-    you also need the denoised image.
-
-    Parameters
-    ----------
-    image, sigma
-        As in `denoise_discrepancy`.
-    isotropic, huber, weights, coupled
-        As in `tv_flow`.
-    **options
-        rtol, tol, data_range, spacing, channel_axis, max_num_iter, on_step, num_threads and
-        raise_on_failure of `denoise_discrepancy`.
-
-    Returns
-    -------
-    float, or array (channels,) for ``coupled=False`` with a channel axis
-        The strength. It is 0 for ``sigma == 0``.
-
-    Raises
-    ------
-    InputError
-        If ``sigma`` is not below the standard deviation of the image, or for bad options.
-    NotConverged
-        If the search or its last trial does not converge and ``raise_on_failure=True``.
-    """
-    energy = TotalVariation(norm=norm_of(isotropic), huber=huber, weights=weights, coupled=coupled)
-    return denoise_discrepancy(image, sigma, energy, **options).strength
+    return finished(result, own.raise_on_failure)
 
 
 def _match_distance(

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..convex.certificate import Bound
+from ..convex.energy import Energy
 from ..convex.solve import Goal
-from ..convex.total_variation import TotalVariation, norm_of
+from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError, NotConverged
 from ..core.namespace import epsilon
-from ..core.numbers import check_number
 from ..core.progress import Callback, Progress, Reporter, check_callback
-from ..core.threads import resolve_num_threads
+from ..core.solver import Limits, Solver, limits
 from ..grid.coarsening import average
 from .march import NEGLIGIBLE, Hooks, contrast_energy, fresh_state, march
 from .problem import Problem, make_problem
@@ -33,17 +33,13 @@ DEFAULT_TOL = 3e-3
 
 def extinction_time(
     image: Any,
+    energy: Energy | None = None,
     *,
-    tol: float = DEFAULT_TOL,
-    isotropic: bool = True,
-    huber: float = 0.0,
-    weights: Any = None,
-    coupled: bool = True,
-    spacing: float | Sequence[float] | None = None,
     channel_axis: int | None = None,
     batch_axis: int | None = None,
+    spacing: float | Sequence[float] | None = None,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    num_threads: int | None = None,
 ) -> float:
     """Find a time after which the TV flow of ``image`` is constant.
 
@@ -52,14 +48,13 @@ def extinction_time(
 
     Parameters
     ----------
-    image : array
-        As in `tv_flow`.
-    tol : float
-        Relative duality gap of the steps.
-    isotropic, weights, coupled, spacing, channel_axis, batch_axis, num_threads
-        As in `tv_flow`. All weights must be positive.
-    huber : float
-        Must be 0, because the flow of Huber-TV never becomes constant.
+    image, channel_axis, batch_axis, spacing
+        As in `flow`.
+    energy : TotalVariation, optional
+        With positive weights and ``huber=0``, because the flow of Huber-TV never becomes constant.
+    solver : Solver, optional
+        ``tol`` is the relative duality gap of the steps (default 3e-3), ``max_num_iter`` the limit
+        for each (default 1000).
     on_step : callable, optional
         Called with a `steepest.core.progress.Progress` after each step. Its ``residual`` is the
         remaining contrast. Return True to stop the search; the result is then the time reached, at
@@ -73,31 +68,48 @@ def extinction_time(
     Raises
     ------
     InputError
-        If ``huber`` is not 0, if a weight is not positive, or for bad images or options.
+        If ``energy`` is not a `TotalVariation` with ``huber=0`` and positive weights, or for bad
+        images or options.
     NotConverged
         If the flow is not constant after 60 doublings of the time, because the weights are very
         unequal.
     """
-    if check_number(huber, "huber"):
-        raise InputError("huber must be 0 here: the Huber-TV flow never becomes constant")
-    check_number(tol, "tol", positive=True)
-    energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
+    own = limits(solver, tol=DEFAULT_TOL, max_num_iter=_MOST_ITERATIONS, positive=True)
     problem = make_problem(
-        image, energy, channel_axis=channel_axis, batch_axis=batch_axis, spacing=spacing
+        image,
+        check_homogeneous(energy),
+        channel_axis=channel_axis,
+        batch_axis=batch_axis,
+        spacing=spacing,
     )
     check_callback(on_step)
-    return extinction_of(problem, tol, resolve_num_threads(num_threads), on_step)
+    return extinction_of(problem, own, on_step)
 
 
-def extinction_of(
-    problem: Problem, tol: float, num_threads: int, on_step: Callback | None = None
-) -> float:
+def check_homogeneous(energy: Energy | None) -> TotalVariation:
+    """A total variation that becomes extinct: without a quadratic zone.
+
+    Raises `InputError` for another energy.
+    """
+    if energy is None:
+        return TotalVariation()
+    if not isinstance(energy, TotalVariation):
+        raise InputError(f"energy={energy!r}; allowed here is TotalVariation")
+    if energy.huber:
+        raise InputError(
+            f"huber={energy.huber:g} of the energy must be 0 here: the Huber-TV flow never becomes "
+            "constant"
+        )
+    return energy
+
+
+def extinction_of(problem: Problem, solver: Limits, on_step: Callback | None = None) -> float:
     """Compute `extinction_time` for a prepared total variation problem.
 
     Returns the time reached if the callback stops the search.
     """
     _check_weights(problem)
-    find = partial(_extinction, problem.scale, tol, num_threads, Reporter(on_step))
+    find = partial(_extinction, problem.scale, solver, Reporter(on_step))
     return max(find(problem.energy, part) for part in problem.parts) / problem.scale
 
 
@@ -119,7 +131,8 @@ def extinction_estimate(
     """
     _check_weights(problem)
     reporter, times = Reporter(on_step), [0.0]
-    find = partial(_extinction, problem.scale, DEFAULT_TOL, num_threads, reporter)
+    solver = limits(Solver(num_threads=num_threads), tol=DEFAULT_TOL, max_num_iter=_MOST_ITERATIONS)
+    find = partial(_extinction, problem.scale, solver, reporter)
     for part in problem.parts:
         if reporter.stopped:
             break
@@ -169,9 +182,7 @@ def _shortest(energy: Any, part: Any) -> float:
     return _FIRST * contrast(part) / steepest if steepest > 0 else 0.0
 
 
-def _extinction(
-    scale: float, tol: float, num_threads: int, reporter: Reporter, energy: Any, part: Any
-) -> float:
+def _extinction(scale: float, solver: Limits, reporter: Reporter, energy: Any, part: Any) -> float:
     """Return the extinction time of one part, or the time reached if the callback has stopped."""
     start, reached, left = contrast(part), 0.0, 0.0
     if start == 0 or reporter.stopped:
@@ -189,8 +200,8 @@ def _extinction(
         0.0,
         nodes,
         np.zeros(nodes.size, bool),
-        Goal(tol, _MOST_ITERATIONS, reference=NEGLIGIBLE * contrast_energy(part)),
-        num_threads=num_threads,
+        Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part)),
+        num_threads=solver.threads,
         hooks=Hooks(after_step=watch),
     )
     if not reporter.stopped and left > FLAT * start:

@@ -28,7 +28,7 @@ from ..core.errors import InputError
 from ..core.namespace import Array, is_torch
 from .problem import Problem
 from .result import FlowResult, FlowState
-from .time_grid import TimeGrid, node_rates
+from .time_grid import TimeGrid
 
 _LOOSEST, _TIGHTEST = 1e-2, 1e-11  # relative accuracy of the linear systems
 # Tolerance of the linear systems, relative to sqrt(tol). The error that an inexact solution causes
@@ -122,7 +122,7 @@ class Tape:
         problem: Problem,
         result: FlowResult,
         wanted: np.ndarray,
-        grid: str | TimeGrid | None,
+        grid: TimeGrid | None,
         tol: float | None,
     ) -> FlowResult:
         """Return a `FlowResult` whose images are differentiable.
@@ -186,7 +186,7 @@ class _Chain:
         steps: list[list[_Solved]],
         times: np.ndarray,
         wanted: np.ndarray,
-        grid: str | TimeGrid | None,
+        grid: TimeGrid | None,
         tol: float | None,
     ) -> None:
         self._energy = _on_tensors(problem.energy)
@@ -230,8 +230,8 @@ class _Chain:
             gradient, lengths[k] = self._step([part[k] for part in steps], gradient)
         if len(self._times) and self._times[0] == 0:
             gradient = gradient + frames[0]
-        moved = node_rates(nodes, self._wanted, self._grid)
-        return gradient, (lengths[:-1] - lengths[1:]) @ moved
+        grid = self._grid or TimeGrid(tuple(nodes))
+        return gradient, (lengths[:-1] - lengths[1:]) @ grid.rates(nodes, self._wanted)
 
     def _step(self, parts: list[_Solved], gradient: Tensor) -> tuple[Tensor, float]:
         """Go backwards through one step: return ``S r`` and ``-<S r, A* p>``."""

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import StepTerms, psnr_bound
+from ..convex.certificate import StepTerms
 from ..convex.solve import Goal
 from ..core.namespace import Array, cast, namespace
-from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
+from ..core.solver import Limits
 from ..core.status import Status
-from ..core.threads import resolve_num_threads
 from .march import Hooks, distance, fresh_state, march
 from .problem import Problem, rescaled
 from .result import DenoiseResult, Step
@@ -43,11 +42,9 @@ class Plan:
         return report
 
 
-def make_plan(tol: Any, max_num_iter: Any, num_threads: Any, on_step: Callback | None) -> Plan:
-    """Check the options of the solver, and return them as a `Plan`."""
-    reporter = Reporter(on_step)
-    goal = Goal(check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter"))
-    return Plan(goal, resolve_num_threads(num_threads), reporter)
+def make_plan(solver: Limits, on_step: Callback | None) -> Plan:
+    """The goal, threads and callback of a solve."""
+    return Plan(Goal(solver.tol, solver.max_num_iter), solver.threads, Reporter(on_step))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +97,6 @@ def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseRes
     bounds = np.array([[s.terms.distance + s.rounding] for s in solved])
     error = problem.certificate(bounds / problem.scale)
     total = np.maximum(problem.certificate(primal, "sum"), np.finfo(float).tiny)
-    psnr = [psnr_bound(e, problem.size, problem.data_range) for e in np.ravel(error)]
     relative = problem.certificate(gaps, "sum") / total
     status = Status.worst([s.status for s in solved])
     return DenoiseResult(
@@ -108,7 +104,6 @@ def collect(problem: Problem, solved: list[Solved], strength: Any) -> DenoiseRes
         flux=problem.assemble([s.flux for s in solved], leading=1, integers=False),
         gap=_scalar(relative, problem.batch_axis),
         error_bound=_scalar(error, problem.batch_axis),
-        psnr_bound=_scalar(np.array(psnr), problem.batch_axis),
         iterations=sum(s.iterations for s in solved),
         status=status,
         strength=strength,

@@ -136,7 +136,6 @@ def make_problem(
     channel_axis: int | None = None,
     batch_axis: int | None = None,
     spacing: float | Sequence[float] | None = None,
-    data_range: float | None = None,
 ) -> Problem:
     """Check an image, the options that describe it and the energy; return the problem.
 
@@ -168,7 +167,7 @@ def make_problem(
         batch_axis=batch,
         num_items=len(items),
         scale=scale,
-        data_range=check_data_range(data_range, arrays, layout),
+        data_range=check_data_range(None, arrays, layout),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import Bound
+from ..convex.certificate import Bound, psnr_bound
 from ..convex.dual import Warm
 from ..convex.solve import Momentum
 from ..core.errors import InputError
 from ..core.image_like import ImageLike
 from ..core.namespace import Array
+from ..core.numbers import check_number
 from ..core.status import Status
 from .problem import Problem
 
@@ -100,8 +102,6 @@ class FlowResult:
         Guaranteed upper bound on the L2 distance (root of the sum of squares over all pixels and
         channels) to the flow that is exact in time, on this pixel grid. For integer images, it
         refers to the floating-point image before rounding.
-    psnr_bound : array (T,)
-        The same bound as a guaranteed PSNR, in dB, relative to ``data_range``.
     solver_error : array (T,)
         The part of ``error_bound**2`` caused by rounding and the inexact solution of the steps.
     time_error : array (T,)
@@ -112,7 +112,8 @@ class FlowResult:
         Describes in a sentence how the computation ended. ``converged`` tells whether every
         tolerance was met.
     data_range : float
-        The range of grey values that ``psnr_bound`` refers to.
+        The range of grey values that `psnr_bound` refers to: 1 for integer images, otherwise the
+        maximum minus the minimum of the image.
     state : FlowState or None
         State of the flow at its last time, from which `continue_to` continues. None if a network
         computed the flow.
@@ -123,7 +124,6 @@ class FlowResult:
     flux: Array
     gap: np.ndarray
     error_bound: np.ndarray
-    psnr_bound: np.ndarray
     solver_error: np.ndarray
     time_error: np.ndarray
     iterations: int
@@ -137,6 +137,10 @@ class FlowResult:
         """Whether every requested tolerance was met."""
         return self.status.ok
 
+    def psnr_bound(self, data_range: float | None = None) -> np.ndarray:
+        """``error_bound`` as a guaranteed PSNR, in dB, relative to ``data_range``."""
+        return _psnr(self, self.images.shape[1:], np.shape(self.error_bound)[1:], data_range)
+
     def continue_to(self, times: Any, **options: Any) -> FlowResult:
         """Continue the flow of the same image and energy to later times.
 
@@ -145,9 +149,7 @@ class FlowResult:
         times : float or increasing sequence of floats
             New times. All must be later than the time at which this result ends.
         **options
-            ``tol``, ``num_steps``, ``grid``, ``accuracy``, ``max_error``,
-            ``max_num_steps``, ``max_num_iter``, ``on_step``, ``flux_guess``, ``num_threads`` and
-            ``raise_on_failure`` of `steepest.flow`, with the same defaults.
+            ``steps``, ``solver`` and ``on_step`` of `steepest.flow`.
 
         Returns
         -------
@@ -158,10 +160,8 @@ class FlowResult:
         ------
         InputError
             Bad times or options, or if a network computed this result, which then has no state.
-        TooManySteps
-            If ``accuracy`` or ``max_error`` requires more than ``max_num_steps`` steps.
-        NotConverged
-            If a tolerance is not met and ``raise_on_failure=True``.
+        TooManySteps, NotConverged
+            As in `steepest.flow`.
         """
         if self.state is None:
             raise InputError(
@@ -170,7 +170,8 @@ class FlowResult:
         return self.state.go_on(self.state, times, **options)
 
     def __repr__(self) -> str:
-        worst = float(np.min(self.psnr_bound)) if self.psnr_bound.size else float("nan")
+        psnr = self.psnr_bound()
+        worst = float(np.min(psnr)) if psnr.size else float("nan")
         last = float(self.times[-1]) if self.state is None else self.state.time
         return (
             f"<FlowResult: {len(self.times)} times to {last:g}, {self.num_steps} steps, "
@@ -195,8 +196,6 @@ class DenoiseResult(ImageLike):
         Guaranteed upper bound on the L2 distance to the exact minimiser. It is the square root of
         the absolute duality gap plus a bound on rounding errors, and follows from the strong
         convexity of the primal and dual energies (docs/certificate).
-    psnr_bound : float
-        The same bound as a guaranteed PSNR, in dB, relative to ``data_range``.
     iterations : int
         Total number of dual iterations.
     status : Status
@@ -205,14 +204,14 @@ class DenoiseResult(ImageLike):
         The strength used. It is an array if each channel was denoised separately with its own
         strength.
     data_range : float
-        The range of grey values that ``psnr_bound`` refers to.
+        The range of grey values that `psnr_bound` refers to: 1 for integer images, otherwise the
+        maximum minus the minimum of the image.
     """
 
     image: Array
     flux: Array
     gap: Any
     error_bound: Any
-    psnr_bound: Any
     iterations: int
     status: Status
     strength: float | np.ndarray
@@ -223,10 +222,27 @@ class DenoiseResult(ImageLike):
         """Whether the tolerance was met."""
         return self.status.ok
 
+    def psnr_bound(self, data_range: float | None = None) -> Any:
+        """``error_bound`` as a guaranteed PSNR, in dB, relative to ``data_range``."""
+        return _psnr(self, self.image.shape, np.shape(self.error_bound), data_range)
+
     def __repr__(self) -> str:
-        worst = float(np.min(self.psnr_bound))
+        worst = float(np.min(self.psnr_bound()))
         strengths = ", ".join(f"{each:g}" for each in np.atleast_1d(self.strength))
         return (
             f"<DenoiseResult: strength {strengths}, {self.iterations} iterations, "
             f"PSNR >= {worst:.1f} dB, {self.status}>"
         )
+
+
+def _psnr(
+    result: FlowResult | DenoiseResult,
+    shape: tuple[int, ...],
+    items: tuple[int, ...],
+    data_range: float | None,
+) -> Any:
+    """The bound of a result as PSNR; ``items`` is the shape (1 or none) of a batch."""
+    span = result.data_range
+    if data_range is not None:
+        span = check_number(data_range, "data_range", positive=True)
+    return psnr_bound(result.error_bound, math.prod(shape) // math.prod(items), span)

@@ -8,77 +8,78 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import Bound, psnr_bound
+from ..convex.certificate import Bound
 from ..convex.solve import Goal
 from ..core.errors import InputError
 from ..core.namespace import Array, namespace
-from ..core.numbers import check_count, check_number, check_numbers
+from ..core.numbers import check_numbers
 from ..core.progress import Callback, asks_to_stop, check_callback
+from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
-from ..core.threads import resolve_num_threads
-from .adaptive import DEFAULT_MAX_STEPS, FLOWING, march_to_accuracy
+from .adaptive import FLOWING, march_to_accuracy
 from .flux_guess import part_guess
 from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, march
 from .problem import Problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
-from .time_grid import DEFAULT_GRID, MOST_STEPS, TimeGrid, check_times, make_nodes
+from .time_grid import (
+    DEFAULT_NUM_STEPS,
+    MOST_STEPS,
+    Accuracy,
+    TimeGrid,
+    check_times,
+    grid_of,
+)
 from .together import can_march_together, march_together
 
-_BEST = 300.0  # largest accuracy in dB, about the precision of float64
+DEFAULT_TOL, DEFAULT_MAX_ITER = 1e-3, 5000
+Steps = int | TimeGrid | Accuracy | None
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Checked options that apply to the march of every part."""
+    """What applies to the march of every part. ``target`` is an L2 distance (scaled), or None."""
 
     begin: float
-    tol: float
+    solver: Limits
     target: float | None
-    max_num_iter: int
     max_num_steps: int
-    num_threads: int
 
 
 def run(
     problem: Problem,
     times: Any,
-    state: FlowState | None = None,
+    start: FlowState | None = None,
     *,
     tape: Any = None,
-    tol: float = 1e-3,
-    num_steps: int | None = None,
-    grid: str | TimeGrid = DEFAULT_GRID,
-    accuracy: float | None = None,
-    max_error: float | None = None,
-    max_num_steps: int = DEFAULT_MAX_STEPS,
-    max_num_iter: int = 5000,
+    steps: Steps = None,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    flux_guess: Any = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
+    guess: Any = None,
 ) -> FlowResult:
     """Compute `flow` for a prepared problem."""
-    begin = 0.0 if state is None else state.time
+    begin = 0.0 if start is None else start.time
     wanted, starts_at_zero = _check_wanted_times(times, begin)
     problem.check_times(wanted, "times")
     check_callback(on_step)
-    target = _target(accuracy, max_error, problem)
-    plan = _Plan(
-        begin,
-        check_number(tol, "tol"),
-        target,
-        check_count(max_num_iter, "max_num_iter"),
-        check_count(max_num_steps, "max_num_steps", most=MOST_STEPS),
-        resolve_num_threads(num_threads),
-    )
-    nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted
-    problem.check_times(nodes, "grid")
-    starts = state.parts if state else tuple(fresh_state(part) for part in problem.parts)
-    fixed_steps = len(nodes) if target is None else None
+    own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+    accuracy = steps if isinstance(steps, Accuracy) else None
+    grid = grid_of(None if accuracy else steps, TimeGrid.graded, DEFAULT_NUM_STEPS)
+    if accuracy is None:
+        plan = _Plan(begin, own, None, MOST_STEPS)
+    else:
+        if solver is not None and solver.tol is not None:
+            raise InputError(f"tol={solver.tol:g}: an accuracy chooses the gaps; give only one")
+        problem = replace(problem, data_range=accuracy.data_range or problem.data_range)
+        target = accuracy.distance(problem.size, problem.data_range) * problem.scale
+        plan = _Plan(begin, own, target, accuracy.max_num_steps)
+    nodes = grid.through(wanted, begin) if wanted.size else wanted
+    problem.check_times(nodes, "steps")
+    starts = start.parts if start else tuple(fresh_state(part) for part in problem.parts)
+    fixed_steps = len(nodes) if accuracy is None else None
     reports = None if on_step is None else _Reports(on_step, problem, fixed_steps, tape)
     hooks = [
         Hooks(
-            guess=part_guess(flux_guess, problem, index, fixed_steps),
+            guess=part_guess(guess, problem, index, fixed_steps),
             trace=None if tape is None else tape.trace(index),
             after_step=None if reports is None else reports.after_step,
             stage=None if reports is None else reports.begin,
@@ -88,9 +89,11 @@ def run(
     records = _run_all(problem, starts, plan, wanted, nodes, hooks)
     result = _collect(problem, records, starts, begin, starts_at_zero)
     if tape is not None:
-        kind = grid if target is None else None
-        result = tape.flowed(problem, result, wanted, kind, None if target is not None else tol)
-    return finished(result, raise_on_failure)
+        fixed = accuracy is None
+        result = tape.flowed(
+            problem, result, wanted, grid if fixed else None, own.tol if fixed else None
+        )
+    return finished(result, own.raise_on_failure)
 
 
 def _run_all(
@@ -136,14 +139,15 @@ def _run(
     part, energy, scale = problem.parts[index], problem.energy, problem.scale
     common: dict[str, Any] = {
         "dtype": part.dtype,
-        "num_threads": plan.num_threads,
+        "num_threads": plan.solver.threads,
         "hooks": hooks,
     }
     begin = plan.begin * scale
     if plan.target is not None and wanted.size:
         share = plan.target / math.sqrt(problem.parts_per_item)
         return march_to_accuracy(
-            energy, start, begin, wanted * scale, share, plan.max_num_iter, plan.max_num_steps,
+            energy, start, begin, wanted * scale, share,
+            plan.solver.max_num_iter, plan.max_num_steps,
             **common,
         )  # fmt: skip
     keep = np.isin(nodes, wanted)
@@ -151,7 +155,8 @@ def _run(
 
 
 def _goal(plan: _Plan, part: Array) -> Goal:
-    return Goal(plan.tol, plan.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
+    solver = plan.solver
+    return Goal(solver.tol, solver.max_num_iter, reference=NEGLIGIBLE * contrast_energy(part))
 
 
 def go_on(state: FlowState, times: Any, **options: Any) -> FlowResult:
@@ -166,19 +171,6 @@ def _check_wanted_times(times: Any, begin: float) -> tuple[np.ndarray, bool]:
         rest = np.ravel(array)[1:]
         return (check_times(rest) if rest.size else np.zeros(0)), True
     return check_times(array, "times", begin), False
-
-
-def _target(accuracy: float | None, max_error: float | None, problem: Problem) -> float | None:
-    """Return the L2 distance (scaled) allowed for each batch item, or None."""
-    if accuracy is not None and max_error is not None:
-        raise InputError("give accuracy= (dB) or max_error= (L2 distance), not both")
-    if max_error is not None:
-        return check_number(max_error, "max_error", positive=True) * problem.scale
-    if accuracy is None:
-        return None
-    decibel = check_number(accuracy, "accuracy", positive=True, most=_BEST)
-    distance = problem.data_range * math.sqrt(problem.size) * 10 ** (-decibel / 20)
-    return distance * problem.scale
 
 
 class _Reports:
@@ -235,7 +227,6 @@ def _collect(
     solver = np.array([zero + [b.solver_share / scale / scale for b in part] for part in bounds])
     in_time = np.array([zero + [b.time_share / scale / scale for b in part] for part in bounds])
     error = problem.certificate(distance)
-    psnr = [psnr_bound(value, problem.size, problem.data_range) for value in np.ravel(error)]
     states = tuple(
         record.state if record.state and record.num_steps else replace(start, image=start.image * 1)
         for start, record in zip(starts, records, strict=True)
@@ -248,7 +239,6 @@ def _collect(
         flux=_flux(problem, states),
         gap=problem.certificate(np.array([zero + r.gaps[:kept_times] for r in records]), "max"),
         error_bound=error,
-        psnr_bound=np.reshape(psnr, np.shape(error)),
         solver_error=problem.certificate(solver, "sum"),
         time_error=problem.certificate(in_time, "sum"),
         iterations=sum(record.iterations for record in records),

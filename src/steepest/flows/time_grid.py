@@ -1,9 +1,10 @@
-"""Time grids: the end points of the implicit Euler steps of a flow."""
+"""How time is cut: a number of implicit Euler steps, their end points, or an accuracy to reach."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from heapq import heapreplace
 from typing import Any
 
@@ -13,80 +14,182 @@ from ..core.errors import InputError
 from ..core.numbers import check_count, check_number, check_numbers
 
 DEFAULT_NUM_STEPS = 50
-DEFAULT_GRID = "graded"
 GRADING = 1.5  # exponent of a graded grid; chosen by measurement (docs/solver)
 MOST_STEPS = 1_000_000
-_SHORTEST = 1e-120  # smallest end of a grid, so that its first steps do not underflow
-_STEEPEST = 10.0  # largest exponent of a graded grid
+DEFAULT_MAX_STEPS = 20000  # of a flow that is certified to an accuracy
+_BEST = 300.0  # largest accuracy in dB, about the precision of float64
 _DECADES = 3.0  # a logarithmic grid starts at 10**-3 of its end
 
 
 @dataclass(frozen=True)
 class TimeGrid:
-    """Increasing positive times at which implicit Euler steps end. The start time 0 is implied.
+    """The end points of the implicit Euler steps of a flow. The start time 0 is implied.
 
-    Create a grid by `TimeGrid.graded`, `TimeGrid.uniform`, `TimeGrid.logarithmic` or
-    ``TimeGrid(nodes)``. A flow adds its requested times to the grid, so that it reaches each of
-    them exactly.
+    ``TimeGrid(nodes)`` has these times. `graded`, `uniform` and `logarithmic` are rules that make
+    a grid of a number of steps for the times a flow is asked for. A flow adds its requested times
+    to any grid, so that it reaches each of them exactly.
+
+    Parameters
+    ----------
+    nodes : increasing sequence of positive floats
+
+    Raises
+    ------
+    InputError
+        If the nodes are not positive, finite and increasing.
     """
 
     nodes: tuple[float, ...]
+    num_steps: int = field(default=0, init=False)
+    rule: str = field(default="nodes", init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", tuple(check_times(self.nodes, "nodes").tolist()))
+        object.__setattr__(self, "num_steps", len(self.nodes))
 
     @classmethod
-    def uniform(cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS) -> TimeGrid:
-        """Create a grid of ``num_steps`` equal steps from 0 to ``stop``."""
-        count = check_count(num_steps, "num_steps", most=MOST_STEPS)
-        stop = check_number(stop, "stop", positive=True, least=_SHORTEST)
-        return cls(tuple(stop * k / count for k in range(1, count + 1)))
+    def graded(cls, num_steps: int = DEFAULT_NUM_STEPS) -> TimeGrid:
+        """Short steps first: ``t_k = T (k / num_steps)**1.5`` up to a single time T.
 
-    @classmethod
-    def graded(
-        cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS, exponent: float = GRADING
-    ) -> TimeGrid:
-        """Create a grid of ``num_steps`` nodes ``stop * (k / num_steps)**exponent``.
-
-        The steps grow from the first to the last if ``exponent`` is greater than 1, and are equal
-        if it is 1.
+        With several times, the same number of steps is shared out between them, or one step for
+        each time if that is more. The steps are equal in ``t**(1 / 1.5)`` between these times, and
+        shared out so that the longest step is as short as possible in this variable.
         """
-        count = check_count(num_steps, "num_steps", most=MOST_STEPS)
-        stop = check_number(stop, "stop", positive=True, least=_SHORTEST)
-        exponent = check_number(exponent, "exponent", least=1.0, most=_STEEPEST)
-        return cls(tuple(stop * (k / count) ** exponent for k in range(1, count + 1)))
+        return cls._of("graded", num_steps)
 
     @classmethod
-    def logarithmic(
-        cls, stop: float, num_steps: int = DEFAULT_NUM_STEPS, start: float | None = None
-    ) -> TimeGrid:
-        """Create a grid of ``num_steps`` nodes in geometric progression.
+    def uniform(cls, num_steps: int = DEFAULT_NUM_STEPS) -> TimeGrid:
+        """Equal steps.
 
-        The nodes range from ``start`` (default ``stop / 1000``) to ``stop``.
+        Each interval between requested times is divided into the fewest equal steps that are no
+        longer than ``T / num_steps``, T the last time.
         """
+        return cls._of("uniform", num_steps)
+
+    @classmethod
+    def logarithmic(cls, num_steps: int = DEFAULT_NUM_STEPS) -> TimeGrid:
+        """``num_steps`` nodes in geometric progression, from ``T / 1000`` to the last time T."""
+        return cls._of("logarithmic", num_steps)
+
+    @classmethod
+    def _of(cls, rule: str, num_steps: int) -> TimeGrid:
+        grid = object.__new__(cls)
         count = check_count(num_steps, "num_steps", most=MOST_STEPS)
-        stop = check_number(stop, "stop", positive=True, least=_SHORTEST)
-        first = (
-            stop * 10**-_DECADES if start is None else check_number(start, "start", positive=True)
-        )
-        if first >= stop and count > 1:
-            raise InputError(f"start={start!r} must be smaller than stop={stop!r}")
-        nodes = np.geomspace(first, stop, count) if count > 1 else np.array([stop])
-        return cls(tuple(nodes.tolist()))
+        for name, value in (("nodes", ()), ("num_steps", count), ("rule", rule)):
+            object.__setattr__(grid, name, value)
+        return grid
 
     def through(self, times: Sequence[float] | np.ndarray, begin: float = 0.0) -> np.ndarray:
-        """Return the nodes between ``begin`` and the last of ``times``, with all ``times`` added.
+        """The nodes after ``begin`` up to the last of ``times``, with all ``times`` among them.
 
-        A node closer to a requested time than a hundredth of the local step is dropped.
+        Of given and of logarithmic nodes, one that is closer to a requested time than a hundredth
+        of the local step is dropped.
         """
         begin = check_number(begin, "begin")
-        last = check_times(times, "times", begin)
-        nodes = np.asarray(self.nodes)
-        nodes = nodes[(nodes > begin) & (nodes < last[-1])]
-        steps = np.diff(np.concatenate([[begin], nodes]))
-        fixed = np.concatenate([[begin], last])
-        distance = np.abs(nodes[:, None] - fixed[None]).min(1) if nodes.size else nodes
-        return np.union1d(nodes[distance > 0.01 * steps], last)
+        wanted = check_times(times, "times", begin)
+        if self.rule == "graded":
+            return _graded(begin, wanted, self.num_steps)
+        if self.rule == "uniform":
+            longest = (wanted[-1] - begin) / self.num_steps
+            return np.array(list(_divide([begin, *wanted], longest)))
+        if self.rule == "logarithmic":
+            return _joined(geometric(wanted[-1], self.num_steps), wanted, begin)
+        return _joined(np.asarray(self.nodes), wanted, begin)
+
+    def rates(self, nodes: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Derivatives (nodes, times) of the ``nodes`` of `through` with respect to the times.
+
+        A node at a requested time moves with that time. Between requested times, uniform steps keep
+        their proportions, graded steps keep theirs in ``t**(1 / 1.5)``, and the nodes of a
+        logarithmic grid scale with the last time. Given nodes are fixed. ``nodes`` may end before
+        the last time.
+        """
+        rates = np.zeros((len(nodes), len(times)))
+        if self.rule in ("graded", "uniform"):
+            power = 1 / GRADING if self.rule == "graded" else 1.0
+            edges = np.concatenate([[0.0], times]) ** power
+            for j, unit in enumerate(np.eye(len(edges))[1:]):
+                share = np.interp(nodes**power, edges, unit)
+                rates[:, j] = share * (nodes / times[j]) ** (1 - power)
+        elif self.rule == "logarithmic":
+            rates[:, -1] = nodes / times[-1]
+        node, time = np.nonzero(nodes[:, None] == times[None])
+        rates[node] = np.eye(len(times))[time]
+        return rates
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A certified accuracy that a flow has to reach, given as ``steps=`` instead of their number.
+
+    Steps and gaps are chosen adaptively. Their number grows about fivefold with every 10 dB. Above
+    about 75 dB, the flow is computed in float64, whatever the dtype of the image.
+
+    Parameters
+    ----------
+    db : float, optional
+        Required certified PSNR at every time, in dB, relative to ``data_range``.
+    error : float, optional
+        Required certified L2 distance at every time, instead of ``db``.
+    data_range : float, optional
+        Range of grey values that ``db`` refers to. The default is 1 for integer images, otherwise
+        the maximum minus the minimum of the image.
+    max_num_steps : int
+        Largest number of steps allowed. A short pilot run estimates the number required. If it is
+        larger, `TooManySteps` is raised, and its message gives the number of steps and the time
+        that they would take.
+
+    Raises
+    ------
+    InputError
+        If not exactly one of ``db`` and ``error`` is given, or a number is not positive.
+    """
+
+    db: float | None = None
+    error: float | None = None
+    data_range: float | None = None
+    max_num_steps: int = DEFAULT_MAX_STEPS
+
+    def __post_init__(self) -> None:
+        if (self.db is None) == (self.error is None):
+            raise InputError(
+                f"db={self.db!r}, error={self.error!r}: give one of them, decibels or L2 distance"
+            )
+        if self.db is not None:
+            check_number(self.db, "db", positive=True, most=_BEST)
+        if self.error is not None:
+            check_number(self.error, "error", positive=True)
+        if self.data_range is not None:
+            check_number(self.data_range, "data_range", positive=True)
+        check_count(self.max_num_steps, "max_num_steps", most=MOST_STEPS)
+
+    def distance(self, num_values: int, data_range: float) -> float:
+        """The L2 distance allowed for an image of so many values, whose own range is given."""
+        if self.db is None:
+            return float(self.error or 0.0)
+        span = self.data_range or data_range
+        return float(span * math.sqrt(num_values) * 10 ** (-self.db / 20))
+
+
+def grid_of(steps: Any, rule: Callable[[int], TimeGrid], default: int) -> TimeGrid:
+    """The grid that ``steps`` stands for: a number of steps by ``rule``, or a `TimeGrid`.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if isinstance(steps, TimeGrid):
+        return steps
+    if isinstance(steps, (str, Accuracy)):
+        raise InputError(f"steps={steps!r} must be a number of steps or a TimeGrid")
+    return rule(default if steps is None else check_count(steps, "steps", most=MOST_STEPS))
+
+
+def geometric(stop: float, num_steps: int, start: float | None = None) -> np.ndarray:
+    """``num_steps`` times in geometric progression from ``start`` (``stop / 1000``) to ``stop``."""
+    first = stop * 10**-_DECADES if start is None else start
+    return np.geomspace(first, stop, num_steps) if num_steps > 1 else np.array([stop])
 
 
 def check_times(times: Any, name: str = "times", begin: float = 0.0) -> np.ndarray:
@@ -103,55 +206,12 @@ def check_times(times: Any, name: str = "times", begin: float = 0.0) -> np.ndarr
     return array
 
 
-def make_nodes(
-    grid: str | TimeGrid, times: np.ndarray, num_steps: int | None, begin: float = 0.0
-) -> np.ndarray:
-    """Return the nodes for a ``grid`` argument: a `TimeGrid`, "graded", "uniform" or "log".
-
-    A graded grid has ``num_steps`` steps, or one for each requested time if that is more. They are
-    equal in ``t**(1 / GRADING)`` between requested times, and shared out so that the longest step
-    is as short as possible in this variable.
-
-    A uniform grid divides every interval between requested times into the fewest equal steps that
-    are no longer than ``(times[-1] - begin) / num_steps``. It has exactly ``num_steps`` steps if
-    the requested times lie on the uniform grid.
-    """
-    if isinstance(grid, TimeGrid):
-        return grid.through(times, begin)
-    count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
-    count = check_count(count, "num_steps", most=MOST_STEPS)
-    if not isinstance(grid, str) or grid not in ("graded", "uniform", "log"):
-        raise InputError(f"grid={grid!r} must be 'graded', 'uniform', 'log' or a TimeGrid")
-    if grid == "graded":
-        return _graded(begin, times, count)
-    if grid == "uniform":
-        longest = (times[-1] - begin) / count
-        return np.array(list(_divide([begin, *times], longest)))
-    return TimeGrid.logarithmic(times[-1], count).through(times, begin)
-
-
-def node_rates(
-    nodes: np.ndarray, times: np.ndarray, grid: str | TimeGrid | None, begin: float = 0.0
-) -> np.ndarray:
-    """Derivatives (nodes, times) of the nodes of `make_nodes` with respect to the times.
-
-    A node at a requested time moves with that time. Between requested times, uniform steps keep
-    their proportions, graded steps keep theirs in ``t**(1 / GRADING)``, and the nodes of a
-    logarithmic grid scale with the last time. The nodes of a `TimeGrid` and adaptively chosen nodes
-    (``grid=None``) are fixed. ``nodes`` may end before the last time.
-    """
-    rates = np.zeros((len(nodes), len(times)))
-    if isinstance(grid, str) and grid in ("graded", "uniform"):
-        power = 1 / GRADING if grid == "graded" else 1.0
-        edges = np.concatenate([[begin], times]) ** power
-        for j, unit in enumerate(np.eye(len(edges))[1:]):
-            share = np.interp(nodes**power, edges, unit)
-            rates[:, j] = share * (nodes / times[j]) ** (1 - power)
-    elif isinstance(grid, str):
-        rates[:, -1] = nodes / times[-1]
-    node, time = np.nonzero(nodes[:, None] == times[None])
-    rates[node] = np.eye(len(times))[time]
-    return rates
+def _joined(nodes: np.ndarray, wanted: np.ndarray, begin: float) -> np.ndarray:
+    nodes = nodes[(nodes > begin) & (nodes < wanted[-1])]
+    steps = np.diff(np.concatenate([[begin], nodes]))
+    fixed = np.concatenate([[begin], wanted])
+    distance = np.abs(nodes[:, None] - fixed[None]).min(1) if nodes.size else nodes
+    return np.union1d(nodes[distance > 0.01 * steps], wanted)
 
 
 def _graded(begin: float, times: np.ndarray, count: int) -> np.ndarray:

@@ -20,23 +20,29 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.total_variation import TotalVariation, norm_of
+from ..convex.energy import Energy
 from ..core.arrays import as_array, check_spacing
 from ..core.errors import InputError
 from ..core.namespace import detached, is_torch
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
-from ..core.threads import resolve_num_threads
-from ..flows.extinction import FLAT, contrast, extinction_estimate, shortest_of
+from ..core.solver import Limits, Solver, limits
+from ..flows.extinction import (
+    FLAT,
+    check_homogeneous,
+    contrast,
+    extinction_estimate,
+    shortest_of,
+)
 from ..flows.problem import Problem, make_problem
 from ..flows.result import FlowResult
-from ..flows.run import run
-from ..flows.time_grid import MOST_STEPS, TimeGrid, check_times, make_nodes
+from ..flows.run import DEFAULT_MAX_ITER, run
+from ..flows.time_grid import TimeGrid, check_times, geometric, grid_of
 from .edges import automatic_edges
 
-DEFAULT_NUM_STEPS = 60
+DEFAULT_NUM_STEPS, DEFAULT_TOL = 60, 1e-2
 _MOST = 1e100  # largest gain
-_PER_TIME = ("images", "times", "gap", "error_bound", "psnr_bound", "solver_error", "time_error")
+_PER_TIME = ("images", "times", "gap", "error_bound", "solver_error", "time_error")
 _BEYOND = 1.5  # factor beyond the extinction time, so that nothing moves in the last step
 
 Gains = float | Sequence[float] | np.ndarray | Callable[[np.ndarray], np.ndarray]
@@ -221,52 +227,43 @@ class Decomposition:
 
 def decompose(
     image: Any,
+    energy: Energy | None = None,
     *,
-    num_bands: int | None = None,
-    edges: Sequence[float] | None = None,
+    bands: int | Sequence[float] | None = None,
     t_max: float | None = None,
-    num_steps: int | None = None,
-    grid: str | TimeGrid = "log",
-    tol: float = 1e-2,
-    isotropic: bool = True,
-    weights: Any = None,
-    spacing: float | Sequence[float] | None = None,
+    steps: int | TimeGrid | None = None,
     channel_axis: int | None = None,
-    coupled: bool = True,
-    data_range: float | None = None,
-    max_num_iter: int = 5000,
+    spacing: float | Sequence[float] | None = None,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
 ) -> Decomposition:
     """Compute the spectral TV decomposition of an image.
 
-    The decomposition sorts structures by contrast x size. There is no option ``huber``, because the
-    transform requires a one-homogeneous functional.
+    The decomposition sorts structures by contrast x size.
 
     Parameters
     ----------
     image : array, 1-D to 3-D plus an optional channel axis
         Floating-point images are used as they are. uint8 and uint16 images are scaled to [0, 1] and
         processed in float32.
-    num_bands : int, optional
-        Number of bands. Their edges are chosen from the spectrum (see `steepest.spectral.edges`).
-        By default, there are at most 6 bands, and bands with almost no content are merged.
-    edges : increasing sequence of times, optional
-        Times that separate the bands, instead of ``num_bands``. 0 and infinity are added at the
-        ends, so that the bands and the residual always add up to the image.
+    energy : TotalVariation, optional
+        With ``huber=0``, because the transform requires a one-homogeneous functional.
+    bands : int or increasing sequence of times, optional
+        Number of bands, whose edges are then chosen from the spectrum (see
+        `steepest.spectral.edges`); or the times that separate the bands. 0 and infinity are added
+        at the ends, so that the bands and the residual always add up to the image. By default,
+        there are at most 6 bands, and bands with almost no content are merged.
     t_max : float, optional
         Last time of the flow. The default is the extinction time, so that the residual is the mean.
-    num_steps : int, optional
-        Number of steps of the flow (default 60). Times are resolved to about one step.
-    grid : "log" (default), "graded", "uniform" or TimeGrid
-        End points of the steps.
-    tol, isotropic, weights, spacing, channel_axis, coupled, data_range
-        As in `steepest.tv_flow`.
-    max_num_iter, num_threads, raise_on_failure
-        As in `steepest.tv_flow`.
+    steps : int or TimeGrid, optional
+        Number of steps of the flow (default 60), in geometric progression from the time before
+        which nothing vanishes; or a `TimeGrid`. Times are resolved to about one step.
+    channel_axis, spacing
+        As in `steepest.flow`.
+    solver : Solver, optional
+        As in `steepest.flow`; the default of ``tol`` is 1e-2.
     on_step : callable, optional
-        As in `steepest.tv_flow`, with the ``stage`` "flow". Without ``t_max``, the search for the
+        As in `steepest.flow`, with the ``stage`` "flow". Without ``t_max``, the search for the
         extinction time comes first and passes a `Progress` with the ``stage`` "finding the last
         time". If the callback stops the search, the flow takes a single step.
 
@@ -277,10 +274,9 @@ def decompose(
     Raises
     ------
     InputError
-        For bad arguments, if ``num_bands`` and ``edges`` are both given, or if ``num_steps`` and
-        ``grid`` give fewer than two steps up to the last time.
+        For bad arguments, or if ``steps`` gives fewer than two steps up to the last time.
     NotConverged
-        If a tolerance is not met and ``raise_on_failure=True``.
+        If a tolerance is not met and the solver has ``raise_on_failure=True``.
 
     References
     ----------
@@ -289,28 +285,26 @@ def decompose(
     """
     if is_torch(image):
         raise InputError("image is a torch tensor; decompose works on NumPy arrays (image.numpy())")
-    given_edges = check_bands(num_bands, edges)
-    problem = problem_of(
-        image, isotropic=isotropic, weights=weights, coupled=coupled, channel_axis=channel_axis,
-        spacing=spacing, data_range=data_range,
-    ).in_floats()  # fmt: skip
+    edges = check_bands(bands)
+    own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
+    problem = problem_of(image, energy, channel_axis=channel_axis, spacing=spacing).in_floats()
     values = problem.image()
     values = values.copy() if np.may_share_memory(values, np.asarray(image)) else values
     tell, found, last = Reporter(on_step), False, t_max
     while not found:
-        nodes = nodes_of([problem], last, num_steps, grid, num_threads, tell.stage)
+        nodes = nodes_of([problem], last, steps, own, tell.stage)
         flow = run(
-            problem, nodes, tol=tol, grid=TimeGrid(tuple(nodes[1:])), max_num_iter=max_num_iter,
-            on_step=(lambda _: True) if tell.stopped else tell.stage, num_threads=num_threads,
-            raise_on_failure=raise_on_failure,
+            problem, nodes, steps=TimeGrid(tuple(nodes[1:])), solver=own,
+            on_step=(lambda _: True) if tell.stopped else tell.stage,
         )  # fmt: skip
-        given = t_max is not None or isinstance(grid, TimeGrid)
+        given = t_max is not None or (isinstance(steps, TimeGrid) and bool(steps.nodes))
         left, start = (contrast(planes_of(u, channel_axis)) for u in (flow.images[-1], values))
         found = given or tell.stopped or left <= FLAT * start
         last = 2 * float(nodes[-1])
     return from_flow(
-        values, flow, edges=given_edges, num_bands=num_bands, channel_axis=channel_axis,
-        spacing=check_spacing(spacing, problem.parts[0].ndim - 1), coupled=problem.energy.coupled,
+        values, flow, edges=edges, num_bands=bands if edges is None else None,
+        channel_axis=channel_axis, spacing=check_spacing(spacing, problem.parts[0].ndim - 1),
+        coupled=problem.energy.coupled,
     )  # fmt: skip
 
 
@@ -319,7 +313,7 @@ def from_flow(
     flow: FlowResult,
     *,
     edges: np.ndarray | None = None,
-    num_bands: int | None = None,
+    num_bands: Any = None,
     channel_axis: int | None = None,
     spacing: tuple[float, ...] | None = None,
     coupled: bool = True,
@@ -350,29 +344,16 @@ def from_flow(
     return replace(bare, edges=edges)
 
 
-def problem_of(
-    image: Any,
-    *,
-    isotropic: bool = True,
-    weights: Any = None,
-    coupled: bool = True,
-    channel_axis: int | None = None,
-    spacing: float | Sequence[float] | None = None,
-    data_range: float | None = None,
-) -> Problem:
+def problem_of(image: Any, energy: Energy | None, **described: Any) -> Problem:
     """Check an image and its options; return the problem of its total variation flow."""
-    energy = TotalVariation(norm=norm_of(isotropic), weights=weights, coupled=coupled)
-    return make_problem(
-        image, energy, channel_axis=channel_axis, spacing=spacing, data_range=data_range
-    )
+    return make_problem(image, check_homogeneous(energy), **described)
 
 
 def nodes_of(
     problems: Iterable[Problem],
     t_max: float | None,
-    num_steps: int | None,
-    grid: str | TimeGrid,
-    num_threads: int | None,
+    steps: int | TimeGrid | None,
+    solver: Limits,
     on_step: Callback | None = None,
 ) -> np.ndarray:
     """Choose the frame times for one or several images, starting with 0, with at least two steps.
@@ -380,28 +361,24 @@ def nodes_of(
     Without ``t_max``, the last time is one at which all images have probably become constant. A
     logarithmic grid begins at the smallest `shortest_of` of the images.
     """
-    threads = resolve_num_threads(num_threads)
+    grid = grid_of(steps, TimeGrid.logarithmic, DEFAULT_NUM_STEPS)
     end = check_number(t_max, "t_max", positive=True) if t_max is not None else None
-    if end is None and isinstance(grid, TimeGrid):
+    if end is None and grid.nodes:
         end = grid.nodes[-1]
     ends, starts = [], []
     for problem in problems:
         ends.append(
-            _BEYOND * extinction_estimate(problem, threads, on_step) if end is None else end
+            _BEYOND * extinction_estimate(problem, solver.threads, on_step) if end is None else end
         )
         problem.check_times(np.array([ends[-1] or 1.0]), "t_max")
         starts.append(shortest_of(problem))
     last = max(ends) or 1.0
-    count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
-    count = check_count(count, "num_steps", most=MOST_STEPS)
-    if isinstance(grid, str) and grid == "log" and count > 1:
+    if grid.rule == "logarithmic" and grid.num_steps > 1:
         start = min((start for start in starts if start), default=last / 1000)
-        grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
-    nodes = make_nodes(grid, np.array([last]), count)
+        grid = TimeGrid(tuple(geometric(last, grid.num_steps, min(start, last / 10))))
+    nodes = grid.through([last])
     if nodes.size < 2:
-        raise InputError(
-            "num_steps and grid give one step; a second derivative needs at least two steps"
-        )
+        raise InputError("steps gives one step; a second derivative needs at least two steps")
     return np.concatenate([[0.0], nodes])
 
 
@@ -419,25 +396,25 @@ def _numbers(values: Any, name: str) -> np.ndarray:
         return np.asarray(array, dtype=float)
 
 
-def check_bands(num_bands: int | None, edges: Sequence[float] | None) -> np.ndarray | None:
-    """Check the number of bands or the times between them; return the latter by `check_edges`."""
-    if num_bands is not None and edges is not None:
-        raise InputError("give num_bands= or edges=, not both")
-    if num_bands is not None:
-        check_count(num_bands, "num_bands")
-    return None if edges is None else check_edges(edges)
+def check_bands(bands: Any) -> np.ndarray | None:
+    """The edges of ``bands`` by `check_edges`, or None if it is a number of bands or None."""
+    if bands is None or np.ndim(bands) == 0:
+        if bands is not None:
+            check_count(bands, "bands")
+        return None
+    return check_edges(bands)
 
 
 def check_edges(edges: Sequence[float]) -> np.ndarray:
     """Check the times between bands; return them with 0 and infinity added at the ends."""
-    array = _numbers(edges, "edges")
+    array = _numbers(edges, "bands")
     if array.ndim != 1:
-        raise InputError(f"edges must be a list of times, not of shape {array.shape}")
+        raise InputError("bands must be a number or a list of times, not of shape {array.shape}")
     inner = array[(array != 0) & ~np.isposinf(array)]
     whole = np.array([0.0, *inner, np.inf])
     given = [e for e in whole if e in array]
     if given != array.tolist():
-        raise InputError(f"edges must increase strictly from 0 or later; given: {array.tolist()}")
+        raise InputError(f"bands must increase strictly from 0 or later; given: {array.tolist()}")
     if inner.size:
-        check_times(inner, "edges")
+        check_times(inner, "bands")
     return whole

@@ -6,17 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..core.errors import InputError
 from ..core.progress import Callback, asks_to_stop, check_callback
+from ..core.solver import limits
 from ..core.status import Status
 from ..flows.options import takes_options_of
 from ..flows.result import Step
+from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.time_grid import TimeGrid
 from .decomposition import (
+    DEFAULT_TOL,
     Decomposition,
     check_bands,
     check_edges,
@@ -26,7 +29,7 @@ from .decomposition import (
 )
 from .edges import automatic_edges
 
-_PROBLEM = ("isotropic", "weights", "coupled", "spacing", "channel_axis", "data_range")
+_PROBLEM = ("energy", "spacing", "channel_axis")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,35 +78,34 @@ class DecompositionSeries:
             options["on_step"] = partial(_tell, on_step, before, every)
         grid = TimeGrid(tuple(self.nodes[1:]))
         with _named(index, len(self.pages)):
-            return decompose(self.pages[index], edges=edges.tolist(), grid=grid, **options)
+            return decompose(self.pages[index], bands=edges.tolist(), steps=grid, **options)
 
 
 @takes_options_of(decompose)
 def decompose_series(
     pages: Any,
     *,
-    num_bands: int | None = None,
-    edges: Sequence[float] | None = None,
+    bands: int | Sequence[float] | None = None,
     t_max: float | None = None,
-    num_steps: int | None = None,
-    grid: str | TimeGrid = "log",
+    steps: int | TimeGrid | None = None,
     **options: Any,
 ) -> DecompositionSeries:
     """Compute the spectral TV decomposition of every page of a series, with the same bands.
 
     All pages are decomposed at the same times: the flow of each page runs until all pages have
-    become constant. Unless ``edges`` is given, the edges are chosen once, from the sum of the
-    spectra of the first, the middle and the last page. These pages are therefore computed twice.
+    become constant. Unless ``bands`` is a list of times, the edges are chosen once, from the sum of
+    the spectra of the first, the middle and the last page. These pages are therefore computed
+    twice.
 
     Parameters
     ----------
     pages : array (T, \\*page), or sequence of arrays
         The images. Each page is like ``image`` in `decompose`.
-    num_bands, edges, t_max, num_steps, grid
+    bands, t_max, steps
         As in `decompose`.
     **options
-        tol, isotropic, weights, spacing, channel_axis (an axis of one page), coupled, data_range,
-        max_num_iter, on_step, num_threads and raise_on_failure of `decompose`. ``on_step`` receives
+        energy, channel_axis and spacing (of one page), solver and on_step of `decompose`.
+        ``on_step`` receives
         the steps of all pages, numbered consecutively. If it stops the flows from which the edges
         are chosen, there is a single band.
 
@@ -120,7 +122,7 @@ def decompose_series(
 
     Examples
     --------
-    >>> series = steepest.spectral.decompose_series(film, num_bands=4)      # doctest: +SKIP
+    >>> series = steepest.spectral.decompose_series(film, bands=4)      # doctest: +SKIP
     >>> coarse = [decomposition.bands[-1] for decomposition in series]      # doctest: +SKIP
     """
     try:
@@ -131,8 +133,9 @@ def decompose_series(
         ) from None
     if total == 0:
         raise InputError("pages is empty; at least one image is needed")
-    chosen = check_bands(num_bands, edges)
-    described = {name: options[name] for name in _PROBLEM if name in options}
+    chosen = check_bands(bands)
+    described = {name: options.get(name) for name in _PROBLEM}
+    own = limits(options.get("solver"), tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
 
     def problems() -> Iterator[Any]:
         for index in range(total):
@@ -140,7 +143,7 @@ def decompose_series(
                 yield problem_of(pages[index], **described)
 
     check_callback(options.get("on_step"))
-    nodes = nodes_of(problems(), t_max, num_steps, grid, options.get("num_threads"))
+    nodes = nodes_of(problems(), t_max, steps, own)
     if chosen is not None:
         return DecompositionSeries(pages, nodes, chosen, (), options)
     whole, sample = check_edges([]), tuple(sorted({0, total // 2, total - 1}))
@@ -151,7 +154,7 @@ def decompose_series(
         if page.flow.status is Status.STOPPED:
             return replace(series, options={**options, "on_step": lambda step: True})
         masses += page.spectrum * page.durations
-    found = automatic_edges(nodes, masses, num_bands)
+    found = automatic_edges(nodes, masses, cast(int | None, bands))
     return replace(series, edges=found)
 
 

@@ -12,12 +12,13 @@ from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..core.progress import Reporter
 from ..flows.result import Step
+from ..flows.time_grid import TimeGrid, grid_of
 from .decomposition import decompose
 from .filters import low_pass
 
 
 def separate_texture(
-    image: Any, time: float, *, num_steps: int = 30, grid: Any = "uniform", **options: Any
+    image: Any, time: float, *, steps: int | TimeGrid = 30, **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split an image into structure and texture.
 
@@ -31,7 +32,9 @@ def separate_texture(
         As in `decompose`.
     time : float
         The time that separates structure from texture, in grey value x pixel.
-    num_steps, grid, **options
+    steps : int or TimeGrid
+        As in `steepest.flow`; a number means equal steps.
+    **options
         As in `decompose`. If ``on_step`` stops the flow, the image is split at the time reached.
 
     Returns
@@ -46,7 +49,11 @@ def separate_texture(
     time = check_number(time, "time", positive=True)
     try:
         decomposition = decompose(
-            image, edges=[0.0, np.inf], t_max=time, num_steps=num_steps, grid=grid, **options
+            image,
+            bands=[0.0, np.inf],
+            t_max=time,
+            steps=grid_of(steps, TimeGrid.uniform, 30),
+            **options,
         )
     except InputError as error:
         raise InputError(str(error).replace("t_max", "time")) from None

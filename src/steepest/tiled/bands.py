@@ -18,12 +18,14 @@ import numpy as np
 from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError, NotConverged
 from ..core.numbers import check_count, check_number
+from ..core.solver import Solver, limits
 from ..core.status import Status
 from ..flows.options import takes_options_of
 from ..flows.result import FlowResult
-from ..flows.time_grid import TimeGrid
+from ..flows.time_grid import TimeGrid, grid_of
 from ..spectral.decomposition import (
     DEFAULT_NUM_STEPS,
+    DEFAULT_TOL,
     Decomposition,
     check_bands,
     nodes_of,
@@ -76,8 +78,7 @@ def _combined(
     given: np.ndarray | None,
     *,
     t_max: float | None = None,
-    num_steps: int | None = None,
-    grid: str | TimeGrid = "log",
+    steps: int | TimeGrid | None = None,
     tol: float = 1e-2,
     isotropic: bool = True,
     max_num_iter: int = 5000,
@@ -90,16 +91,16 @@ def _combined(
     if batch_axis is not None or not coupled:
         if t_max is None or given is None:
             raise InputError(
-                "t_max and edges: needed with batch_axis or coupled=False, so that the bands mean "
-                "the same in all images"
+                "t_max and the times of bands: needed with batch_axis or coupled=False, so that "
+                "the bands mean the same in all images"
             )
         found: list[TiledDecomposition] = []
 
         def one(part: Any, own: Any, **more: Any) -> FlowResult:
             found.append(
                 _combined(
-                    part, own, parts, lead, name, count, given, t_max=t_max, num_steps=num_steps,
-                    grid=grid, tol=tol, isotropic=isotropic, max_num_iter=max_num_iter,
+                    part, own, parts, lead, name, count, given, t_max=t_max, steps=steps, tol=tol,
+                    isotropic=isotropic, max_num_iter=max_num_iter,
                     raise_on_failure=raise_on_failure, **more,
                 )
             )  # fmt: skip
@@ -114,17 +115,17 @@ def _combined(
     end = None if t_max is None else check_number(t_max, "t_max", positive=True)
     energy = TotalVariation(norm=norm_of(isotropic))
     chosen = None if given is None else given.tolist()
-    described = f"{name} {chosen} {count} {end} {num_steps} {grid} {tol} {energy} {most}"
-    steps = DEFAULT_NUM_STEPS if num_steps is None else check_count(num_steps, "num_steps")
+    described = f"{name} {chosen} {count} {end} {steps} {tol} {energy} {most}"
+    grid = grid_of(steps, TimeGrid.logarithmic, DEFAULT_NUM_STEPS)
     setup = Setup(
-        image, out, energy, described, floats=True, iterations=PER_STEP * steps, **options
+        image, out, energy, described, floats=True, iterations=PER_STEP * grid.num_steps, **options
     )
     out = check_out(out, setup.picture, lead)
     march, nodes, edges = March(), np.zeros(2), _WHOLE
     with setup:
         store, levels = setup.workspace, setup.coarse_levels()
         facts, means = setup.survey(levels)
-        times = partial(_nodes, setup, facts, means, levels, end, num_steps, grid)
+        times = partial(_nodes, setup, facts, means, levels, end, grid)
         nodes = store.made_once("nodes", times)
         if given is None:
             edges = store.made_once("edges", partial(_edges, setup, nodes, count, tol))
@@ -164,8 +165,7 @@ def decompose(
     image: Any,
     out: Any = None,
     *,
-    num_bands: int | None = None,
-    edges: Sequence[float] | None = None,
+    bands: int | Sequence[float] | None = None,
     **options: Any,
 ) -> TiledDecomposition:
     """Split an array that does not fit in memory into bands of structures and a residual.
@@ -186,7 +186,7 @@ def decompose(
     t_max : float, optional
         Last time of the flow. The default is an estimate of the extinction time, from the image
         averaged over blocks. Steps at times above three take several passes each.
-    num_steps, grid, isotropic
+    steps, isotropic
         As in `steepest.spectral.decompose`.
     tol : float
         Relative duality gap of each step (default 1e-2).
@@ -210,7 +210,7 @@ def decompose(
     NotConverged
         If a tolerance is not met and ``raise_on_failure=True``.
     """
-    given, count = check_bands(num_bands, edges), num_bands or DEFAULT_NUM_BANDS
+    given, count = check_bands(bands), bands if isinstance(bands, int) else DEFAULT_NUM_BANDS
     parts = 1 + (count if given is None else given.size - 1)
 
     def all_parts(unit: Decomposition) -> np.ndarray:
@@ -225,8 +225,7 @@ def apply_filter(
     linear: Callable[[Decomposition], np.ndarray],
     out: Any = None,
     *,
-    num_bands: int | None = None,
-    edges: Sequence[float] | None = None,
+    bands: int | Sequence[float] | None = None,
     **options: Any,
 ) -> TiledDecomposition:
     """Filter an array that does not fit in memory by its structures, like an equaliser.
@@ -242,7 +241,7 @@ def apply_filter(
     num_bands, edges : optional
         As in `decompose` of this module. The default is a single band, which is all that filters
         with a gain curve need.
-    t_max, num_steps, grid, tol, isotropic, weights, spacing, channel_axis, data_range, halo, memory
+    t_max, steps, tol, isotropic, weights, spacing, channel_axis, data_range, halo, memory
         As in `decompose` of this module.
     coupled, batch_axis
         As in `denoise_tv` of this module; ``t_max`` is then needed, and ``edges`` if there are
@@ -261,7 +260,7 @@ def apply_filter(
     InputError, NotConverged
         As `decompose` of this module.
     """
-    given, count = check_bands(num_bands, edges), num_bands or 1
+    given, count = check_bands(bands), bands if isinstance(bands, int) else 1
     if given is None and count == 1:
         given = _WHOLE
 
@@ -293,18 +292,15 @@ def _nodes(
     means: np.ndarray,
     levels: int,
     end: float | None,
-    num_steps: int | None,
-    grid: str | TimeGrid,
+    grid: TimeGrid,
 ) -> np.ndarray:
     """The times of the frames, as `steepest.spectral.decompose` chooses them."""
     energy = setup.coarse_energy(levels)
-    if end is None and not isinstance(grid, TimeGrid):
-        coarse = problem_of(
-            means, isotropic=energy.isotropic, weights=energy.weights, channel_axis=0,
-            spacing=energy.spacing,
-        )  # fmt: skip
+    solver = limits(Solver(num_threads=setup.workers), tol=DEFAULT_TOL, max_num_iter=1)
+    if end is None and not grid.nodes:
+        coarse = problem_of(means, energy, channel_axis=0, spacing=energy.spacing)
         report = setup.report
-        last = nodes_of([coarse], None, None, "uniform", setup.workers, report.stage)[-1]
+        last = nodes_of([coarse], None, TimeGrid.uniform(2), solver, report.stage)[-1]
         if report.stopped:
             raise Stopped
         # details of blocks with sides h, 2 h, .. vanish soon (see `extinction_estimate`)
@@ -312,8 +308,8 @@ def _nodes(
     heaviest = 1.0 if energy.weights is None else float(energy.weights.max()) or 1.0
     # two pixels, of which nothing vanishes sooner than of the image
     pair = np.array([-facts.deviation, facts.deviation])
-    like = problem_of(pair, spacing=min(setup.steps) / heaviest)
-    return nodes_of([like], end, num_steps, grid, setup.workers)
+    like = problem_of(pair, None, spacing=min(setup.steps) / heaviest)
+    return nodes_of([like], end, grid, solver)
 
 
 def _edges(setup: Setup, nodes: np.ndarray, count: int, tol: float) -> np.ndarray:
@@ -325,9 +321,13 @@ def _edges(setup: Setup, nodes: np.ndarray, count: int, tol: float) -> np.ndarra
     if weights is not None:
         shares = sample(picture.space, lambda window: read_weights(weights, window), side, _PATCHES)
     page = decompose_in_memory(
-        sample(picture.space, picture.read, side, _PATCHES), num_bands=count, tol=tol,
-        channel_axis=0, grid=TimeGrid(tuple(nodes[1:])), isotropic=setup.energy.isotropic,
-        weights=shares, spacing=setup.steps, num_threads=setup.workers,
-    )  # fmt: skip
+        sample(picture.space, picture.read, side, _PATCHES),
+        TotalVariation(norm=setup.energy.norm, weights=shares),
+        bands=count,
+        steps=TimeGrid(tuple(nodes[1:])),
+        channel_axis=0,
+        spacing=setup.steps,
+        solver=Solver(tol=tol, num_threads=setup.workers),
+    )
     missing = count + 1 - page.edges.size
     return np.concatenate([page.edges, np.full(missing, np.inf)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..convex.certificate import psnr_bound
 from ..convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
 from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import NotConverged
@@ -145,7 +144,6 @@ def denoise_tv(
         flux=None,
         gap=gap,
         error_bound=error,
-        psnr_bound=psnr_bound(error, setup.picture.size, setup.data_range),
         iterations=0 if outcome is None else outcome.iterations,
         status=Status.STOPPED if outcome is None else outcome.status,
         strength=strength,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import Bound, StepTerms, psnr_bound
+from ..convex.certificate import Bound, StepTerms
 from ..convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
 from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import NotConverged
@@ -17,7 +17,7 @@ from ..core.status import Status
 from ..flows.march import NEGLIGIBLE
 from ..flows.options import takes_options_of
 from ..flows.result import FlowResult
-from ..flows.time_grid import DEFAULT_GRID, TimeGrid, check_times, make_nodes
+from ..flows.time_grid import DEFAULT_NUM_STEPS, TimeGrid, check_times, grid_of
 from .dual import TiledDual
 from .items import one_by_one
 from .passes import Passes
@@ -36,8 +36,7 @@ def tv_flow(
     out: Any = None,
     *,
     tol: float = 1e-3,
-    num_steps: int | None = None,
-    grid: str | TimeGrid = DEFAULT_GRID,
+    steps: int | TimeGrid | None = None,
     isotropic: bool = True,
     huber: float = 0.0,
     max_num_iter: int = 5000,
@@ -57,7 +56,7 @@ def tv_flow(
     ----------
     image, options
         As in `denoise_tv` of this module.
-    times, tol, num_steps, grid, isotropic, huber, max_num_iter, raise_on_failure
+    times, steps, tol, isotropic, huber, max_num_iter, raise_on_failure
         As in `steepest.tv_flow`.
     coupled, batch_axis
         As in `denoise_tv` of this module.
@@ -80,7 +79,7 @@ def tv_flow(
 
         def one(part: Any, own: Any, **more: Any) -> Any:
             return tv_flow(
-                part, times, own, tol=tol, num_steps=num_steps, grid=grid, isotropic=isotropic,
+                part, times, own, tol=tol, steps=steps, isotropic=isotropic,
                 huber=huber, max_num_iter=max_num_iter, raise_on_failure=raise_on_failure, **more,
             )  # fmt: skip
 
@@ -94,7 +93,7 @@ def tv_flow(
             **options,
         )
     wanted = check_times(times)
-    nodes = make_nodes(grid, wanted, num_steps)
+    nodes = grid_of(steps, TimeGrid.graded, DEFAULT_NUM_STEPS).through(wanted)
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     energy = TotalVariation(norm=norm_of(isotropic), huber=huber)
     name = f"tv_flow {nodes.tolist()} {tol} {energy} {most}"
@@ -166,7 +165,7 @@ class March:
             self.scale = 1.0
         scale, bounds = self.scale, [self.bounds[i] for i in ends]
         error = np.array([bound.distance for bound in bounds]) / scale + self.rounding
-        size, span = setup.picture.size, setup.data_range
+        span = setup.data_range
         starts = [0, *(i + 1 for i in ends[:-1])]
         return FlowResult(
             images=out,
@@ -174,7 +173,6 @@ class March:
             flux=None,
             gap=np.array([max(self.gaps[a : b + 1]) for a, b in zip(starts, ends, strict=True)]),
             error_bound=error,
-            psnr_bound=np.array([psnr_bound(e, size, span) for e in error]),
             solver_error=np.array([bound.solver_share for bound in bounds]) / scale**2,
             time_error=np.array([bound.time_share for bound in bounds]) / scale**2,
             iterations=self.iterations,

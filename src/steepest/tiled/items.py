@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.certificate import psnr_bound
 from ..core.arrays import normalize_axis
 from ..core.errors import InputError
 from ..core.numbers import check_flag
@@ -76,7 +75,7 @@ def one_by_one(
         Path(work).rmdir()
     left = math.prod(counts) - len(results)
     every = results + results[-1:] * left  # after a stop, those that are left are not bounded
-    return _together(every, counts[0], batch is not None, math.prod(shape) // counts[0], out)
+    return _together(every, counts[0], batch is not None, out)
 
 
 def image_by_image(
@@ -114,8 +113,8 @@ def _view(array: Any, fixed: tuple[int | None, ...]) -> Any:
     return Part(array, fixed)
 
 
-def _together(results: list[Any], num_items: int, batched: bool, size: int, out: Any) -> Any:
-    """One result for all, with one certificate for each of ``num_items`` images of ``size``."""
+def _together(results: list[Any], num_items: int, batched: bool, out: Any) -> Any:
+    """One result for all, with one certificate for each of ``num_items`` images."""
 
     def merged(name: str, how: Callable[..., np.ndarray]) -> Any:
         each = np.array([getattr(result, name) for result in results])
@@ -127,7 +126,6 @@ def _together(results: list[Any], num_items: int, batched: bool, size: int, out:
 
     span = max(result.data_range for result in results)
     error = merged("error_bound", norm)
-    psnr = np.reshape([psnr_bound(e, size, span) for e in np.ravel(error)], np.shape(error))
     more = {
         name: merged(name, np.sum)
         for name in ("solver_error", "time_error")
@@ -137,7 +135,6 @@ def _together(results: list[Any], num_items: int, batched: bool, size: int, out:
         results[0],
         **{"images" if more else "image": out},
         error_bound=error,
-        psnr_bound=psnr,
         gap=merged("gap", np.max),
         iterations=sum(result.iterations for result in results),
         status=Status.worst([result.status for result in results]),

@@ -61,7 +61,7 @@ def denoise(
         ]  # fmt: skip
         data = source.stack([result.image for result in results])
     strengths = [float(result.strength) for result in results]
-    bound = min(float(result.psnr_bound) for result in results)
+    bound = min(float(result.psnr_bound()) for result in results)
     notes = _notes(results, energy=energy, strength=strengths, psnr_bound=bound)
     layer = source.layer(data, "denoised", **source.look, metadata=notes)
     words = f"strength {_range(strengths)}, certified PSNR ≥ {bound:.1f} dB"
@@ -103,7 +103,7 @@ def flow(
             for frame in source.frames()
         ]  # fmt: skip
         data = source.stack([result.images for result in results], first=True)
-    bounds = np.min([result.psnr_bound for result in results], axis=0)
+    bounds = np.min([result.psnr_bound() for result in results], axis=0)
     notes = _notes(results, times=wanted, psnr_bound=bounds.tolist())
     name = f"flow, t {_range(wanted)}"
     layer = source.layer(data, name, first="flow time", **source.look, metadata=notes)
@@ -136,14 +136,14 @@ def decompose(
         bands = [source.stack([part[0][k] for part in parts]) for k in range(edges.size - 1)]
         rest = source.stack([part[1] for part in parts])
     else:
-        how: dict[str, Any] = {"num_bands": num_bands, "num_steps": num_steps, "t_max": t_max}
+        how: dict[str, Any] = {"bands": num_bands, "steps": num_steps, "t_max": t_max}
 
         def solve(frame: Any, _: Any, **options: Any) -> Any:
             split = steepest.tiled.decompose(frame, **how, **options)
             inner = split.edges[1:-1].copy()
             unused = np.isinf(inner)  # the sample has fewer structures than bands
             inner[unused] = split.nodes[-1] * (1 + np.arange(1, unused.sum() + 1))
-            how.update(num_bands=None, edges=inner)
+            how.update(bands=inner)
             return split
 
         dtype = np.float64 if source.array.dtype == np.float64 else np.float32
@@ -153,7 +153,7 @@ def decompose(
         flows, edges = [split.flow for split in splits], splits[0].edges
         *bands, rest = ([level[k] for level in levels] for k in range(num_bands + 1))
     edges = np.minimum(edges, t_max or np.inf)  # what vanishes later is in the residual
-    bound = min(float(np.min(flow.psnr_bound)) for flow in flows)
+    bound = min(float(np.min(flow.psnr_bound())) for flow in flows)
     notes = _notes(flows, edges=edges.tolist(), psnr_bound=bound)
     kept = {**notes["steepest"], "of": source.name}
     if target is None:
@@ -220,14 +220,14 @@ def _splits(
     grey: bool = False, t_max: float | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """The decompositions of all frames, with the band edges of the first."""
-    how: dict[str, Any] = {"num_bands": num_bands}
+    how: dict[str, Any] = {"bands": num_bands}
     for frame in source.grey_frames() if grey else source.frames():
         split = steepest.spectral.decompose(
-            frame, num_steps=num_steps, t_max=t_max, spacing=source.spacing,
+            frame, steps=num_steps, t_max=t_max, spacing=source.spacing,
             channel_axis=None if grey else source.channel_axis, on_step=on_step, **how,
         )  # fmt: skip
         edges = split.edges
-        how = {"edges": edges[(edges > 0) & np.isfinite(edges)]}
+        how = {"bands": edges[(edges > 0) & np.isfinite(edges)]}
         yield split
 
 

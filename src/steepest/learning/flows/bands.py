@@ -22,9 +22,9 @@ from ...core.numbers import check_count, check_number
 from ...core.progress import Callback
 from ...flows.extinction import shortest_of
 from ...flows.problem import make_problem
-from ...flows.time_grid import TimeGrid, check_times
+from ...flows.time_grid import check_times, geometric
 from ...layers.forward_mode import jvp
-from ...spectral.decomposition import Decomposition, from_flow
+from ...spectral.decomposition import Decomposition, check_bands, from_flow
 from .fields import check_inputs
 from .predict import learned_flow
 
@@ -77,10 +77,9 @@ def learned_decomposition(
     image: Any,
     *,
     network: str | nn.Module = "mean-flux",
-    num_bands: int | None = None,
-    edges: Sequence[float] | None = None,
+    bands: int | Sequence[float] | None = None,
     t_max: float | None = None,
-    num_steps: int = DEFAULT_NUM_STEPS,
+    steps: int = DEFAULT_NUM_STEPS,
     channel_axis: int | None = None,
     device: str | None = None,
     on_step: Callback | None = None,
@@ -96,12 +95,12 @@ def learned_decomposition(
     image : array (H, W), or with a channel axis
     network, channel_axis, device, on_step
         See `learned_flow`.
-    num_bands, edges
-        See `steepest.spectral.decompose`; give one of them. Finite edges must lie below ``t_max``.
+    bands
+        As in `steepest.spectral.decompose`. Finite times must lie below ``t_max``.
     t_max : float, optional
         Last time of the flow. Default: 0.25, the last time of the networks' training, times the
         image's maximum minus minimum; 0.25 for integer images.
-    num_steps : int
+    steps : int
         Number of times of the flow (at least 2 are used), spaced logarithmically.
 
     Returns
@@ -112,12 +111,11 @@ def learned_decomposition(
     Raises
     ------
     InputError
-        If an argument is not valid, both ``num_bands`` and ``edges`` are given, the image is
+        If an argument is not valid, the image is
         constant (it then has no structures), or ``on_step`` stopped the flow before its second
         time.
     """
-    if num_bands is not None and edges is not None:
-        raise InputError("give num_bands= or edges=, not both")
+    edges = check_bands(bands)
     array, layout = prepare_image(image, channel_axis)
     values = layout.restore_axes(array)
     span = float(values.max() - values.min())
@@ -126,27 +124,19 @@ def learned_decomposition(
     if t_max is None:
         t_max = TRAINED_UNTIL * (1.0 if layout.integer_maximum is not None else span)
     last = check_number(t_max, "t_max", positive=True)
-    inner = np.array([])
-    if edges is not None:
-        given = [e for e in edges if 0 < e < np.inf]
-        inner = check_times(given, "edges") if given else inner
-        if inner.size and inner[-1] >= last:
-            raise InputError(f"edges end at {inner[-1]:g}; they must lie below t_max={last:g}")
+    if edges is not None and edges.size > 2 and edges[-2] >= last:
+        raise InputError(f"bands end at {edges[-2]:g}; they must lie below t_max={last:g}")
     problem = make_problem(image, TotalVariation(), channel_axis=channel_axis)
     first = min(shortest_of(problem) or last / 1000, last / 10)
-    steps = max(check_count(num_steps, "num_steps"), 2)
-    nodes = TimeGrid.logarithmic(last, steps, first).through([last])
+    nodes = geometric(last, max(check_count(steps, "steps"), 2), first)
     flow = learned_flow(
-        values, nodes, network=network, channel_axis=channel_axis, device=device, on_step=on_step,
-        data_range=1.0 if layout.integer_maximum is not None else None,
-    )  # fmt: skip
-    if num_bands is not None:
-        check_count(num_bands, "num_bands")
+        values, nodes, network=network, channel_axis=channel_axis, device=device, on_step=on_step
+    )
     return from_flow(
         np.array(values),
         flow,
-        edges=None if edges is None else np.array([0.0, *inner, np.inf]),
-        num_bands=num_bands,
+        edges=edges,
+        num_bands=bands if edges is None else None,
         channel_axis=channel_axis,
         coupled=False,
     )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ...flows.flow import tv_flow
+from ...flows.time_grid import Accuracy
 
 _ACCURACY = 55.0  # guaranteed PSNR of the teacher in dB; its true error is far smaller
 
@@ -32,4 +33,4 @@ def distillation_loss(network: torch.nn.Module, u0: Tensor, t: Tensor) -> dict[s
 def _flow(image: np.ndarray, t: float) -> np.ndarray:
     if t == 0:
         return image
-    return np.asarray(tv_flow(image, t, accuracy=_ACCURACY, data_range=1.0).images[0])
+    return np.asarray(tv_flow(image, t, steps=Accuracy(db=_ACCURACY, data_range=1.0)).images[0])

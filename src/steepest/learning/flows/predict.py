@@ -13,16 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...convex.certificate import Bound, psnr_bound
+from ...convex.certificate import Bound
+from ...convex.total_variation import TotalVariation
 from ...core.arrays import Layout, check_data_range, prepare_image
 from ...core.errors import InputError
 from ...core.namespace import is_torch
-from ...core.numbers import check_count, check_number
+from ...core.numbers import check_count
 from ...core.progress import Callback, Reporter
 from ...core.status import Status
-from ...flows.flow import tv_flow
+from ...flows.flow import flow
 from ...flows.result import FlowResult, Step
-from ...flows.time_grid import check_times
+from ...flows.time_grid import Accuracy, check_times
 from .certificate import (
     DEFAULT_NUM_NODES,
     chords,
@@ -45,9 +46,7 @@ def learned_flow(
     times: float | Sequence[float] | np.ndarray,
     *,
     network: str | nn.Module = "mean-flux",
-    accuracy: float | None = None,
-    num_nodes: int = DEFAULT_NUM_NODES,
-    data_range: float | None = None,
+    steps: int | Accuracy = DEFAULT_NUM_NODES,
     channel_axis: int | None = None,
     device: str | None = None,
     on_step: Callback | None = None,
@@ -55,8 +54,8 @@ def learned_flow(
     """Total variation flow predicted by a network, certified, and corrected on request.
 
     Each requested time takes one evaluation of the network (two for the paper's networks), and the
-    certificate (see `steepest.learning.certify`) takes ``num_nodes`` more. If you ask for an
-    ``accuracy`` and the certificate misses it at any time, `steepest.tv_flow` solves for the flow
+    certificate (see `steepest.learning.certify`) takes as many more as it has segments. If you ask
+    for an `Accuracy` and the certificate misses it at any time, `steepest.flow` solves for the flow
     instead, starting every step from the network's flux.
 
     Parameters
@@ -69,14 +68,9 @@ def learned_flow(
         [0, 1].
     network : str or nn.Module
         A name or path for `steepest.learning.load`, or a network already loaded.
-    accuracy : float, optional
-        Certified PSNR in dB to reach at every time.
-    num_nodes : int
-        Number of segments of the certified curve. More segments give a smaller bound and take
-        longer.
-    data_range : float, optional
-        Data range for the PSNR. Default: 1 for integer images, else the image's maximum minus
-        minimum.
+    steps : int or Accuracy
+        Number of segments of the certified curve (default 8): more segments give a smaller bound
+        and take longer. Or the certified accuracy to reach at every time.
     channel_axis : int, optional
         Axis of the channels; None for a greyscale image.
     device : str, optional
@@ -91,7 +85,8 @@ def learned_flow(
     FlowResult
         ``flux`` is feasible: the mean flux over the last hundredth of the time. ``gap`` is the
         certified gap of the curve divided by its duration and the image's total variation.
-        ``status`` is LEARNED without ``accuracy``. ``iterations`` is 0 and ``state`` is None unless
+        ``status`` is LEARNED without an `Accuracy`.
+        ``iterations`` is 0 and ``state`` is None unless
         the solver ran.
 
     Raises
@@ -106,22 +101,22 @@ def learned_flow(
     if channels.ndim != 3:
         raise InputError(f"image has {channels.ndim - 1} spatial axes; networks need 2")
     wanted = check_times(times)
-    num_nodes = check_count(num_nodes, "num_nodes")
+    accuracy = steps if isinstance(steps, Accuracy) else None
+    num_nodes = DEFAULT_NUM_NODES if isinstance(steps, Accuracy) else check_count(steps, "steps")
     module = load(network) if isinstance(network, str) else network
     module = module if device is None else module.to(device)
-    data_range = check_data_range(data_range, [channels], layout)
-    if accuracy is not None:
-        accuracy = check_number(accuracy, "accuracy")
+    given = None if accuracy is None else accuracy.data_range
+    data_range = check_data_range(given, [channels], layout)
     tell = Reporter(on_step)
     found, flux = _predict(module, channels, layout, wanted, num_nodes, tell)
     shares = np.array([[(b.solver_share, b.time_share) for b in at.bounds] for at in found])
     shares = shares.sum(1)
     error = np.array([_together(at.bounds) for at in found])
-    psnr = np.array([psnr_bound(float(e), channels.size, data_range) for e in error])
-    if accuracy is not None and not tell.stopped and not psnr.min() >= accuracy:
-        return tv_flow(
-            image, wanted, accuracy=accuracy, data_range=data_range, channel_axis=channel_axis,
-            coupled=False, flux_guess=_guess(module, channels, layout), on_step=tell.stage,
+    missed = accuracy and not error.max() <= accuracy.distance(channels.size, data_range)
+    if missed and not tell.stopped:
+        return flow(
+            image, wanted, TotalVariation(coupled=False), steps=accuracy, channel_axis=channel_axis,
+            start=_guess(module, channels, layout), on_step=tell.stage,
         )  # fmt: skip
     status = Status.LEARNED if accuracy is None else Status.CONVERGED
     return FlowResult(
@@ -130,7 +125,6 @@ def learned_flow(
         flux=layout.restore_axes(flux, 1),
         gap=np.array([at.gap for at in found]),
         error_bound=error,
-        psnr_bound=psnr,
         solver_error=shares[:, 0],
         time_error=shares[:, 1],
         iterations=0,
@@ -246,9 +240,9 @@ def _solved(module: nn.Module, u0: Tensor, time: float) -> Tensor:
 def _guess(
     module: nn.Module, channels: np.ndarray, layout: Layout
 ) -> Callable[[float, float], np.ndarray]:
-    """A ``flux_guess`` for `tv_flow`: the chord of the mean flux over a step ``(start, stop)``.
+    """A ``start`` for `flow`: the chord of the mean flux over a step ``(start, stop)``.
 
-    `tv_flow` solves one channel after the other but asks for all channels each time, so results
+    `flow` solves one channel after the other but asks for all channels each time, so results
     are cached, up to 256 MiB.
     """
     images = torch.from_numpy(channels)[:, None, None]

@@ -89,6 +89,7 @@ def _psnr(images: Tensor, truth: Tensor, times: int) -> Tensor:
 def _truth(u0: Tensor, t: Tensor, times: int) -> Tensor:
     """The flow of every sample to 60 dB, by the solver; samples of one image are adjacent."""
     from steepest.flows.flow import tv_flow
+    from steepest.flows.time_grid import Accuracy
 
     images, instants = u0.double().cpu().numpy(), t.double().cpu().numpy()
     found = np.empty_like(images)
@@ -96,7 +97,7 @@ def _truth(u0: Tensor, t: Tensor, times: int) -> Tensor:
         own = slice(start, start + times)
         later = np.unique(instants[own][instants[own] > 0])
         flows = tv_flow(
-            images[start, 0], later, accuracy=_TRUTH_PSNR, data_range=_DATA_RANGE
+            images[start, 0], later, steps=Accuracy(db=_TRUTH_PSNR, data_range=_DATA_RANGE)
         ).images
         for index in range(start, start + times):
             now = instants[index]
