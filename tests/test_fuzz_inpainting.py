@@ -218,9 +218,8 @@ def test_functions_on_layers(one: Any, other: Any) -> None:
         lambda: layers.check_gain(one),
         lambda: layers.attach(one, heat),
         lambda: layers.attach(heat, one),
-        lambda: layers.TrainingOnly(one),
-        lambda: layers.with_inverse_evolution(heat, one),
-        lambda: layers.with_inverse_evolution(one, heat),
+        lambda: layers.attach(heat, one),
+        lambda: layers.attach(one, heat),
         lambda: layers.estimate_gain(heat, one),
         lambda: layers.estimate_gain(one if not callable(one) else 3, u),
     ]

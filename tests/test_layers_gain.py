@@ -18,7 +18,6 @@ from steepest.layers import (  # noqa: E402
     InverseHeat,
     InverseTotalVariation,
     StabilityWarning,
-    TrainingOnly,
     attach,
     check_gain,
     estimate_gain,
@@ -128,7 +127,7 @@ def test_check_gain_finds_every_layer() -> None:
     assert check_gain(network) == 1
     with attach(network[0], strong()), pytest.raises(InputError, match="InverseTotalVariation"):
         check_gain(network, torch.zeros(1, 2, 8, 8))
-    nested = nn.Sequential(network, TrainingOnly(InverseHeat(35, 0.1, max_gain=None)))
+    nested = nn.Sequential(network, InverseHeat(35, 0.1, max_gain=None))
     with pytest.raises(InputError, match="3-D"):
         check_gain(nested, torch.zeros(1, 2, 4, 4, 4))
     assert check_gain(nested, 2, limit=None) == pytest.approx(8.6e8, rel=1e-3)
@@ -168,7 +167,7 @@ def test_linear_ramp() -> None:
 def test_set_scale() -> None:
     """It applies to all layers, including attached ones, and equals a smaller dt."""
     u = noise(1, 2, 6, 6)
-    network = nn.Sequential(nn.Identity(), TrainingOnly(InverseHeat(3, 0.2)))
+    network = nn.Sequential(nn.Identity(), InverseHeat(3, 0.2))
     attach(network[0], InverseTotalVariation(2, 0.1))
     assert set_scale(network, 0.5) == 2
     expected = InverseHeat(3, 0.1)(InverseTotalVariation(2, 0.05)(u))

@@ -20,10 +20,9 @@ from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import (  # noqa: E402
     InverseEvolution,
     InverseHeat,
-    TrainingOnly,
     attach,
-    with_inverse_evolution,
 )
+from steepest.layers.hooks import TrainingOnly  # noqa: E402
 
 LAYER = InverseHeat(5, 0.1)
 Pair = namedtuple("Pair", ["mask", "label"])
@@ -184,9 +183,7 @@ def test_outputs_that_cannot_be_used(output: Any, keys: Any, word: str) -> None:
     [
         (lambda: TrainingOnly(torch.relu), "nn.Module"),  # type: ignore[arg-type]
         (lambda: TrainingOnly(LAYER, keys=[]), "keys"),
-        (lambda: with_inverse_evolution(torch.relu, LAYER), "network"),  # type: ignore[arg-type]
-        (lambda: with_inverse_evolution(Segmenter(), torch.relu), "nn.Module"),  # type: ignore
-        (lambda: with_inverse_evolution(Segmenter(), nn.Conv2d(3, 3, 1)), "weight"),
+        (lambda: attach(Segmenter(), torch.relu), "nn.Module"),  # type: ignore[arg-type]
         (lambda: attach(torch.relu, LAYER), "module"),  # type: ignore[arg-type]
     ],
 )
@@ -195,115 +192,47 @@ def test_bad_arguments(make: Any, word: str) -> None:
         make()
 
 
-def test_wrapped_network() -> None:
+def test_attached_network() -> None:
     network, x = Segmenter().eval(), noise(2, 1, 12, 13)
-    wrapped = with_inverse_evolution(network, LAYER)
-    assert wrapped.training is False
-    assert torch.equal(wrapped(x), network(x))
-    assert torch.equal(wrapped(x, as_dict=True)["out"], network(x))
-    wrapped.train()
-    assert network.training
-    expected = LAYER(network(x))  # batch statistics of x, in both
-    assert torch.equal(wrapped(x), expected)
-    assert torch.equal(wrapped(x=x, as_dict=True)["out"], expected)
-    assert wrapped.config is network.config
-    assert torch.equal(wrapped.encode(x), network.encode(x))
-    with pytest.raises(AttributeError, match="nothing_like_it"):
-        wrapped.nothing_like_it  # noqa: B018
-
-
-def test_wrapping_leaves_frozen_parts_frozen() -> None:
-    network = Segmenter()
     network.body[1].eval()
-    assert with_inverse_evolution(network, LAYER).training
-    assert not network.body[1].training
+    plain, keys = network(x), list(network.state_dict())
+    mine = list(network.parameters())
+    attach(network, LAYER)
+    assert torch.equal(network(x), plain)
+    assert list(network.state_dict()) == keys
+    assert all(a is b for a, b in zip(mine, network.parameters(), strict=True))
+    other = copy.deepcopy(network).train()
+    handle = attach(network.train(), nn.Identity())
+    handle.remove()
+    found = network(x)
+    expected = LAYER(Segmenter.forward(other, x))  # batch statistics of x, in both
+    assert torch.equal(found, expected)
+    assert torch.equal(network(x=x, as_dict=True)["out"], found)
 
 
-def test_no_parameters_added() -> None:
-    network = Segmenter()
-    wrapped = with_inverse_evolution(network, LAYER)
-    mine, its = list(wrapped.parameters()), list(network.parameters())
-    assert len(mine) == len(its)
-    assert all(a is b for a, b in zip(mine, its, strict=True))
-    assert not list(LAYER.parameters())
-    assert not LAYER.state_dict()
-
-
-def wrappings(network: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """A container with the wrapped network, and one with the plain network."""
-    wrapped = with_inverse_evolution(network, LAYER)
-    return nn.ModuleDict({"module": wrapped, "head": nn.Conv2d(3, 1, 1)}), nn.ModuleDict(
-        {"module": copy.deepcopy(network), "head": nn.Conv2d(3, 1, 1)}
-    )
-
-
-def test_state_dict_is_the_network_s() -> None:
-    network, other = Segmenter(), Segmenter()
-    wrapped = with_inverse_evolution(network, LAYER)
-    assert list(wrapped.state_dict()) == list(network.state_dict())
-    for parameter in other.parameters():
-        nn.init.normal_(parameter)
-    wrapped.load_state_dict(other.state_dict())  # strict, from bare to wrapped
-    other_way = Segmenter()
-    other_way.load_state_dict(wrapped.state_dict())  # and back
-    for a, b in zip(other_way.state_dict().values(), other.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
-
-
-def test_state_dict_inside_a_larger_module() -> None:
-    """Like DistributedDataParallel: the network under a name, next to other parts."""
-    outer, bare = wrappings(Segmenter())
-    assert list(outer.state_dict()) == list(bare.state_dict())
-    for parameter in bare.parameters():
-        nn.init.normal_(parameter)
-    outer.load_state_dict(bare.state_dict())
-    for a, b in zip(outer.state_dict().values(), bare.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
-    bare.load_state_dict(outer.state_dict())
-    before = {key: value.clone() for key, value in outer.state_dict().items()}
-    state = outer.state_dict()
-    outer.load_state_dict(state)
-    assert list(state) == list(before)  # the user's dictionary is left alone
-
-
-@pytest.mark.parametrize("nested", [False, True])
-def test_wrong_keys_are_reported_by_the_network_s_names(nested: bool) -> None:
-    outer, _ = wrappings(Segmenter())
-    target, prefix = (outer, "module.") if nested else (outer["module"], "")
-    state = target.state_dict()
-    del state[prefix + "body.0.weight"]
-    state[prefix + "body.9.weight"] = torch.zeros(1)
-    result = target.load_state_dict(state, strict=False)
-    assert result.missing_keys == [prefix + "body.0.weight"]
-    assert result.unexpected_keys == [prefix + "body.9.weight"]
-    with pytest.raises(RuntimeError, match=r"body\.9\.weight"):
-        target.load_state_dict(state)
-
-
-def test_wrapped_twice() -> None:
+def test_attached_twice() -> None:
     network, x = small_network(), noise(2, 1, 9, 9)
-    twice = with_inverse_evolution(with_inverse_evolution(network, LAYER), LAYER)
-    assert torch.equal(twice(x), LAYER(LAYER(network(x))))
-    assert list(twice.state_dict()) == list(network.state_dict())
-    nn.Sequential(twice).load_state_dict(nn.Sequential(network).state_dict())
+    plain = network(x)
+    attach(network, LAYER)
+    attach(network, LAYER)
+    assert torch.equal(network(x), LAYER(LAYER(plain)))
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
 def test_copies(copied: Any) -> None:
-    wrapped, x = with_inverse_evolution(Segmenter(), LAYER), noise(2, 1, 12, 13)
-    twin = copied(wrapped)
-    assert torch.equal(twin(x), wrapped(x))
-    nn.init.zeros_(twin.network.body[2].weight)
-    assert not torch.equal(twin(x), wrapped(x))
-    nn.Sequential(twin).load_state_dict(nn.Sequential(wrapped).state_dict())
-    assert torch.equal(twin.eval()(x), wrapped.eval()(x))
+    network, x = Segmenter(), noise(2, 1, 12, 13)
+    attach(network, LAYER)
+    twin = copied(network)
+    assert torch.equal(twin(x), network(x))
+    nn.init.zeros_(twin.body[2].weight)
+    assert not torch.equal(twin(x), network(x))
 
 
 def test_training_through_the_layer() -> None:
     """The layer is part of the graph: gradients are those of the loss of its output."""
     network, x = small_network(), noise(2, 1, 9, 10)
-    wrapped = with_inverse_evolution(network, LAYER)
-    wrapped(x).square().sum().backward()
+    with attach(network, LAYER):
+        network(x).square().sum().backward()
     gradient = network[2].weight.grad.clone()
     network.zero_grad()
     LAYER(network(x)).square().sum().backward()

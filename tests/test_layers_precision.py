@@ -19,8 +19,8 @@ from steepest.layers import (  # noqa: E402
     InverseHeat,
     InversePorousMedium,
     InverseTotalVariation,
+    attach,
     set_scale,
-    with_inverse_evolution,
 )
 
 LAYERS: dict[str, Callable[[], nn.Module]] = {
@@ -101,7 +101,8 @@ def test_exported_for_any_size(name: str) -> None:
 
 def test_schedule_needs_no_new_compilation() -> None:
     """A compiled wrapped network has one graph for all strengths and equals the uncompiled one."""
-    network = with_inverse_evolution(nn.Conv2d(1, 2, 3), InverseHeat(5, 0.1))
+    network = nn.Conv2d(1, 2, 3)
+    attach(network, InverseHeat(5, 0.1))
     counter = CompileCounterWithBackend("aot_eager")
     compiled, u = torch.compile(network, backend=counter, fullgraph=True), noise(2, 1, 8, 9)
     for scale in (0.0, 0.3, 1.0):
@@ -109,7 +110,7 @@ def test_schedule_needs_no_new_compilation() -> None:
         torch.testing.assert_close(compiled(u), network(u))
     assert counter.frame_count == 1
     compiled.eval()
-    torch.testing.assert_close(compiled(u), network.network(u))
+    torch.testing.assert_close(compiled(u), network.eval()(u))
 
 
 def test_channels_last() -> None:

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 import steepest
-from steepest.layers import InverseHeat, InverseTotalVariation, with_inverse_evolution
+from steepest.layers import InverseHeat, InverseTotalVariation, attach
 
 rows, columns = np.indices((64, 64)) - 32.0
 disc = (np.hypot(rows, columns) < 18).astype(float)
@@ -57,7 +57,8 @@ print(f"largest difference to the rough image: {np.abs(undone - rough).max():.1e
 # evaluation mode.
 
 network = torch.nn.Conv2d(1, 3, 3, padding=1)
-guided = with_inverse_evolution(network, layer)
 images = torch.rand(2, 1, 64, 64)
-print("unchanged in training:", torch.allclose(guided.train()(images), network(images)))
-print("unchanged in evaluation:", torch.allclose(guided.eval()(images), network(images)))
+plain = network(images)
+attach(network, layer)
+print("unchanged in training:", torch.allclose(network.train()(images), plain))
+print("unchanged in evaluation:", torch.allclose(network.eval()(images), plain))

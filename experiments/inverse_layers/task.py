@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from steepest.core.errors import InputError
-from steepest.layers import check_gain, linear_ramp, set_scale, with_inverse_evolution
+from steepest.layers import attach, check_gain, linear_ramp, set_scale
 from steepest.learning.training.distributed import Team
 from steepest.learning.training.task import Task
 
@@ -47,9 +47,11 @@ class SegmentationTask(Task):
     function: Loss
 
     def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
-        """The network with its inverse layer, which is not part of weight files."""
+        """Attach the inverse layer to the network; it is not part of weight files."""
         layer = make_layer(self.config.layer)
-        return network if layer is None else with_inverse_evolution(network, layer)
+        if layer is not None:
+            attach(network, layer)
+        return network
 
     def build(self) -> nn.Module:
         """The network without a layer."""

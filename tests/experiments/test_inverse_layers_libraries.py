@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from cases.libraries import real  # noqa: E402
-from steepest.layers import InverseHeat, with_inverse_evolution  # noqa: E402
+from steepest.layers import InverseHeat, attach  # noqa: E402
 
 
 class Plain(torch.nn.Module):
@@ -87,20 +87,21 @@ def test_networks_of_other_libraries(make: Any) -> None:
     torch.manual_seed(0)
     network = make().eval()
     layer = InverseHeat(5, 0.025)
-    wrapped = with_inverse_evolution(network, layer)
     images = torch.rand(2, 3, 64, 64)
-    plain, same = network(images), wrapped(images)
+    plain, keys = network(images), network.state_dict().keys()
+    attach(network, layer)
+    same = network(images)
     assert type(same) is type(plain)
     for one, other in zip(logits_in(plain), logits_in(same), strict=True):
         assert torch.equal(one, other)
-    wrapped.inverse_evolution.train()  # the network's dropout and batch normalisation stay as is
-    changed = wrapped(images)
+    network.training = True  # its dropout and batch normalisation stay as they are
+    changed = network(images)
     assert type(changed) is type(plain)
     for one, other in zip(logits_in(plain), logits_in(changed), strict=True):
         torch.testing.assert_close(other, layer(one))
         assert not torch.equal(other, one)
     if isinstance(plain, dict) and "aux" in plain:
         assert torch.equal(changed["aux"], plain["aux"])
-    assert wrapped.state_dict().keys() == network.state_dict().keys()
-    sum(z.square().mean() for z in logits_in(wrapped.train()(images))).backward()
+    assert network.state_dict().keys() == keys
+    sum(z.square().mean() for z in logits_in(network.train()(images))).backward()
     assert any(p.grad is not None and bool(p.grad.abs().max() > 0) for p in network.parameters())

@@ -2,8 +2,8 @@
 
 They need the ``torch`` extra.
 
->>> from steepest.layers import InverseHeat, with_inverse_evolution
->>> network = with_inverse_evolution(network, InverseHeat(20, 0.025))      # doctest: +SKIP
+>>> from steepest.layers import InverseHeat, attach
+>>> attach(network, InverseHeat(20, 0.025))                                # doctest: +SKIP
 >>> loss = cross_entropy(network(images), labels)                          # doctest: +SKIP
 
 Everything is imported on first use.
@@ -25,9 +25,6 @@ _WHERE = {
     "ManifoldDiffusion": "manifold_diffusion",
     "pixel_edges": "manifold_diffusion",
     "TangentMLP": "tangent_mlp",
-    "TrainingOnly": "training_only",
-    "with_inverse_evolution": "network",
-    "InverseEvolutionNetwork": "network",
     "attach": "hooks",
     "inverse_layers": "hooks",
     "linear_ramp": "schedule",

@@ -83,7 +83,7 @@ class InverseLayer(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         """Apply the layer; shape, device and dtype are those of ``u`` (float32 for half precision
-        under autocast). It acts in evaluation mode too: wrap it in `TrainingOnly` to disable it
+        under autocast). It acts in evaluation mode too; use `attach` to disable it
         there.
         """
         check_field(u, self.spatial_ndim)

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..core.numbers import check_count
 from .base import check_field, check_gain_limit, finite_or_inf
-from .hooks import inverse_layers
+from .hooks import check_module, inverse_layers
 from .stability import DEFAULT_LIMIT, advice
-from .training_only import check_module
 
 _EXAMPLE_SIZE = 32
 

@@ -1,4 +1,4 @@
-"""Attach inverse layers to the output of any module inside a network."""
+"""Attach inverse layers to the output of a network, or of any module inside it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,38 @@ from typing import Any
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from ..core.errors import InputError
 from .base import InverseLayer
-from .outputs import Keys
-from .training_only import TrainingOnly, check_module
+from .outputs import Keys, check_keys, transform_output
+
+
+def check_module(value: Any, name: str) -> nn.Module:
+    """``value``, if it is an nn.Module."""
+    if not isinstance(value, nn.Module):
+        raise InputError(f"{name}={type(value).__name__}; allowed is an nn.Module")
+    return value
+
+
+class TrainingOnly(nn.Module):
+    """``layer`` in ``train()`` mode; ``eval()`` mode returns the input object itself.
+
+    ``keys`` and the errors are those of `attach`.
+    """
+
+    def __init__(self, layer: nn.Module, keys: Keys = None) -> None:
+        super().__init__()
+        self.layer = check_module(layer, "layer")
+        self.keys = check_keys(keys)
+
+    def forward(self, output: Any) -> Any:
+        """``output``; in training mode the layer is applied to its logits."""
+        if not self.training:
+            return output
+        return transform_output(self.layer, output, self.keys)
+
+    def extra_repr(self) -> str:
+        """The keys, if given."""
+        return "" if self.keys is None else f"keys={self.keys}"
 
 
 class _OutputHook:
@@ -24,22 +53,33 @@ class _OutputHook:
 
 
 def attach(module: nn.Module, layer: nn.Module, keys: Keys = None) -> RemovableHandle:
-    """Apply ``layer`` to the output of ``module``, in place inside its network.
+    """Apply ``layer`` to the output of ``module`` in training mode, but not in evaluation mode.
 
+    >>> attach(network, InverseHeat(20, 0.025))                              # doctest: +SKIP
+    >>> loss = cross_entropy(network(images), labels)                        # doctest: +SKIP
     >>> with attach(network.decoder.blocks[-1], InverseHeat(10, 0.025)):     # doctest: +SKIP
     ...     train(network)
 
-    A forward hook sends the module's output through the layer in training mode and leaves it alone
-    in evaluation mode. It registers no submodule, so the state_dict and ``named_modules`` do not
-    change. `set_scale` and `check_gain` still find the layer.
+    A forward hook does this, in place. It registers no submodule, so ``state_dict``, ``parameters``
+    and ``named_modules`` do not change, and weights can be exchanged with the plain network.
+    Methods of the network that do not call it (``predict``, ``encode``) bypass the layer.
+    `set_scale` and `check_gain` find the layer.
 
     Parameters
     ----------
     module : nn.Module
-        A module that outputs a tensor ``(N, C, *space)``, or a collection of such tensors (see
-        `TrainingOnly`).
-    layer, keys
-        See `TrainingOnly`.
+        A network that returns logits (torchvision, segmentation_models_pytorch, MONAI, Hugging
+        Face), or a module inside one. Its output is a tensor ``(N, C, *space)``, or a collection of
+        such tensors.
+    layer : nn.Module
+        `InverseHeat`, any `InverseEvolution`, or another module that maps a tensor to a tensor.
+        Parameters of its own are not parameters of the network.
+    keys : key, sequence of keys or None
+        Which entries to transform of an output that is not a tensor. By default: "out" or "logits"
+        of a mapping (torchvision, Hugging Face), the first entry of a tuple, every tensor of a
+        list (deep supervision). Auxiliary outputs of a mapping are left alone unless named. If a
+        network stacks several outputs into one tensor (MONAI's DynUNet), attach the layer to the
+        module before: the additional axis would be taken for a spatial axis.
 
     Returns
     -------
@@ -49,7 +89,16 @@ def attach(module: nn.Module, layer: nn.Module, keys: Keys = None) -> RemovableH
     Raises
     ------
     InputError
-        If ``module`` or ``layer`` is not a module, or ``keys`` is empty.
+        If ``module`` or ``layer`` is not a module, or ``keys`` is empty. When the network is called
+        in training mode: if the output has another type, a key is missing, or the output contains a
+        ``loss`` (a Hugging Face network called with labels computes its loss without the layer).
+
+    Notes
+    -----
+    *Hugging Face.* The Trainer passes labels to the network: subclass it with a ``compute_loss``
+    that removes ``labels`` from the inputs and computes the loss from ``outputs.logits``, and set
+    ``remove_unused_columns=False``. If the logits have a quarter of the image's resolution
+    (SegFormer), ``dt`` refers to the pixels of the logits.
     """
     return check_module(module, "module").register_forward_hook(_OutputHook(layer, keys))
 

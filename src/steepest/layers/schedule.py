@@ -7,8 +7,7 @@ from torch import nn
 
 from ..core.errors import InputError
 from ..core.numbers import check_number, check_real
-from .hooks import inverse_layers
-from .training_only import check_module
+from .hooks import check_module, inverse_layers
 
 
 def linear_ramp(step: float, begin: float, end: float) -> float:
