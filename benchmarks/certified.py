@@ -29,19 +29,22 @@ def accuracy_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
     time = settings.accuracy_time
     exact = reference.final_frame_reference(image, time, settings.accuracy_reference_steps)
     options: dict[str, dict[str, Any]] = {
-        "50 steps, tol 1e-3": {"num_steps": 50, "tol": 1e-3},
-        "50 steps, tol 1e-2": {"num_steps": 50, "tol": 1e-2},
+        "50 steps, tol 1e-3": {"steps": 50, "tol": 1e-3},
+        "50 steps, tol 1e-2": {"steps": 50, "tol": 1e-2},
     }
     for decibels in settings.accuracy_decibels:
-        options[f"accuracy={decibels:g}"] = {"accuracy": decibels}
+        options[f"accuracy={decibels:g}"] = {
+            "steps": steepest.Accuracy(db=decibels, data_range=1.0),
+            "tol": None,
+        }
     own = [c for c in contenders if c.package == "steepest" and c.dtype == np.float32]
     calls: dict[tuple[str, str], Callable[..., Any]] = {}
     for contender in own:
         typed = image.astype(contender.dtype)
-        common: dict[str, Any] = {"data_range": 1.0, "num_threads": contender.threads}
         for label, chosen in options.items():
+            solver = steepest.Solver(tol=chosen["tol"], num_threads=contender.threads)
             calls[contender.name, label] = partial(
-                steepest.tv_flow, typed, [time], **chosen, **common
+                steepest.tv_flow, typed, [time], steps=chosen["steps"], solver=solver
             )
     keyed = {"|".join(key): call for key, call in calls.items()}
     times = interleave(keyed, repeats=settings.repeats, budget_s=settings.timing_budget)
@@ -58,7 +61,7 @@ def accuracy_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
             "seconds": times[f"{name}|{label}"].as_dict(),
             "iterations": int(result.iterations),
             "steps": len(steps),
-            "certified_db": float(result.psnr_bound()[-1]),
+            "certified_db": float(result.psnr_bound(1.0)[-1]),
             "true_db": float(-10 * np.log10(error)),
             "status": str(result.status.value),
         }

@@ -128,7 +128,7 @@ def cases() -> dict[str, tuple[Callable[[], Any], Callable[[], tuple[np.ndarray,
     volume = np.stack([crop[k : k + 64, k : k + 64] for k in range(64)])
     nodes = steepest.spectral.decompose(crop, solver=steepest.Solver(num_threads=1)).nodes
     steps = [float(x) for x in np.diff(nodes)]
-    one = {"num_threads": 1, "tol": TOL}
+    one = {"solver": steepest.Solver(tol=TOL, num_threads=1)}
     return {
         "ROF, 256 x 256 RGB, strength 0.1": (
             lambda: steepest.denoise_tv(colour, 0.1, channel_axis=-1, **one),

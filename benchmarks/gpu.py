@@ -73,7 +73,7 @@ def rows() -> Iterator[tuple[str, list[float], str]]:
     exact = steepest.tv_flow(
         one.double().cpu().numpy(), _TIMES, steps=_STEPS, solver=steepest.Solver(tol=1e-8)
     ).images
-    options: dict[str, Any] = {"num_steps": _STEPS}
+    options: dict[str, Any] = {"steps": _STEPS}
     batch = {**options, "batch_axis": 0}
     result = steepest.tv_flow(one, _TIMES, **options)
     accuracy = f"{worst_psnr(result.images, exact):.1f}"

@@ -109,8 +109,7 @@ def large_rows(contenders: list[Contender], settings: Settings) -> list[Row]:
                 steepest.denoise_tv,
                 image.astype(contender.dtype),
                 STRENGTH,
-                tol=tol,
-                num_threads=contender.threads,
+                solver=steepest.Solver(tol=tol, num_threads=contender.threads),
             )
         times = interleave(calls, repeats=3, budget_s=settings.timing_budget, least=2)
         for contender in chosen:

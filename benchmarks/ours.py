@@ -26,7 +26,7 @@ def steepest(threads: int, dtype: DTypeLike = np.float32) -> Contender:
         result = package.denoise_tv(
             image.astype(dtype, copy=False),
             strength,
-            solver=steepest.Solver(
+            solver=package.Solver(
                 tol=tolerance(effort), max_num_iter=MAX_NUM_ITER, num_threads=threads
             ),
         )
@@ -40,7 +40,7 @@ def steepest(threads: int, dtype: DTypeLike = np.float32) -> Contender:
             image.astype(dtype, copy=False),
             tau * np.arange(1, num_steps + 1),
             steps=num_steps,
-            solver=steepest.Solver(
+            solver=package.Solver(
                 tol=tolerance(effort), max_num_iter=MAX_NUM_ITER, num_threads=threads
             ),
         )
@@ -63,14 +63,12 @@ def iterations(contender: Contender, task: str, arguments: tuple[Any, ...], effo
     """The number of iterations that steepest reports for one solve (untimed)."""
     import steepest as package
 
-    options: dict[str, Any] = {
-        "tol": tolerance(effort),
-        "max_num_iter": MAX_NUM_ITER,
-        "num_threads": contender.threads,
-    }
+    solver = package.Solver(
+        tol=tolerance(effort), max_num_iter=MAX_NUM_ITER, num_threads=contender.threads
+    )
     image = arguments[0].astype(contender.dtype, copy=False)
     if task == "rof":
-        return int(package.denoise_tv(image, arguments[1], **options).iterations)
+        return int(package.denoise_tv(image, arguments[1], solver=solver).iterations)
     tau, num_steps = arguments[1:]
     times = tau * np.arange(1, num_steps + 1)
-    return int(package.tv_flow(image, times, steps=num_steps, **options).iterations)
+    return int(package.tv_flow(image, times, steps=num_steps, solver=solver).iterations)

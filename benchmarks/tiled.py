@@ -122,9 +122,10 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
             result = reconstruct(pixels, mask)
         elif arguments.flow:
             steps = arguments.flow
-            result = steepest.tv_flow(pixels, 0.1, steps=steps, **options)
+            solver = steepest.Solver(num_threads=arguments.workers)
+            result = steepest.tv_flow(pixels, 0.1, steps=steps, solver=solver)
         else:
-            result = steepest.denoise_tv(pixels, 0.1, solver=steepest.Solver(tol=1e-3), **options)
+            result = steepest.denoise_tv(pixels, 0.1, solver=steepest.Solver(tol=1e-3, **options))
     else:
         labels = bool(arguments.mask or arguments.segment)
         store = create_store(folder / "out.zarr", image, overwrite=True, labels=labels)

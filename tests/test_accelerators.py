@@ -16,6 +16,7 @@ import pytest
 
 import steepest
 from cases import Problem, distances, random_problems
+from cases.arguments import arguments
 from steepest.convex import registry
 from steepest.convex.reference import ReferenceDual
 from steepest.convex.second_order import SecondOrderTotalVariation
@@ -241,7 +242,11 @@ def accelerator(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_batch_flows_are_certified_flows(accelerator: str) -> None:
     images = np.stack([values(4, 5), 0.3 * values(4, 5, seed=1)])
-    options: dict[str, Any] = {"num_steps": 2, "batch_axis": 0, "tol": 1e-2}
+    options: dict[str, Any] = {
+        "steps": 2,
+        "batch_axis": 0,
+        "solver": steepest.Solver(tol=1e-2),
+    }
     batch = steepest.tv_flow(torch.tensor(images, device=DEVICE), [0, 0.01, 0.02], **options)
     assert batch.images.shape == (3, *images.shape)
     assert batch.converged
@@ -261,9 +266,9 @@ def test_batch_flows_are_certified_flows(accelerator: str) -> None:
 
 def test_separate_channels_and_float32(accelerator: str) -> None:
     array = values(6, 5, 2).astype("float32")
-    options: dict[str, Any] = {"channel_axis": -1, "coupled": False, "num_steps": 3}
-    one = steepest.tv_flow(array, [0.05, 0.1], **options)
-    two = steepest.tv_flow(torch.from_numpy(array).to(DEVICE), [0.05, 0.1], **options)
+    options: dict[str, Any] = arguments(channel_axis=-1, coupled=False, steps=3)
+    one = steepest.flow(array, [0.05, 0.1], **options)
+    two = steepest.flow(torch.from_numpy(array).to(DEVICE), [0.05, 0.1], **options)
     assert two.images.dtype == torch.float32
     difference = distances(one.images, two.images.cpu().numpy())
     assert np.all(difference <= one.error_bound + two.error_bound)
@@ -309,7 +314,11 @@ def test_gradients_of_a_batch(accelerator: str, monkeypatch: pytest.MonkeyPatch)
     from steepest.flows import implicit
 
     f = image(2, 4, 5, dtype=torch.float64)
-    exact: dict[str, Any] = {"batch_axis": 0, "num_steps": 2, "tol": 1e-7}
+    exact: dict[str, Any] = {
+        "batch_axis": 0,
+        "steps": 2,
+        "solver": steepest.Solver(tol=1e-7),
+    }
 
     def gradient() -> Any:
         leaf = f.clone().requires_grad_()

@@ -72,8 +72,14 @@ def test_the_pilot_is_told_of_and_can_be_stopped() -> None:
 
 def test_channels_stopped_in_the_pilot_of_one_all_end_there() -> None:
     colour = sample("coffee")[100:132, 180:212]
-    options = {"channel_axis": -1, "coupled": False, "accuracy": 70}
-    result = steepest.tv_flow(colour, 0.2, **options, on_step=lambda step: step.step == 3)
+    result = steepest.flow(
+        colour,
+        0.2,
+        steepest.TotalVariation(coupled=False),
+        steps=steepest.Accuracy(db=70),
+        channel_axis=-1,
+        on_step=lambda step: step.step == 3,
+    )
     assert result.status is steepest.Status.STOPPED
     assert result.images.shape == (1, *colour.shape)
     assert result.num_steps < 60

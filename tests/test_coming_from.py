@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import steepest
+from cases.arguments import arguments
 
 torch = pytest.importorskip("torch")
 
@@ -36,9 +37,7 @@ def is_least(
             factor * strength,
             batch_axis=0,
             channel_axis=1,
-            energy=steepest.TotalVariation(coupled=False),
-            solver=steepest.Solver(tol=1e-9),
-            **options,
+            **arguments(coupled=False, tol=1e-9, **options),
         ).image
 
     best = solved(1.0)

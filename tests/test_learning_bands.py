@@ -79,7 +79,7 @@ def test_decomposition_adds_up_and_is_certified(network):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"edges": [0.1, 0.3]}, "t_max"),
+        ({"bands": [0.1, 0.3]}, "t_max"),
         ({"t_max": 0}, "t_max"),
         ({"steps": 0}, "steps"),
     ],

@@ -82,7 +82,7 @@ def test_structure_and_texture(name: str) -> None:
     shape, options = VARIANTS[name]
     image, time = noise(*shape), 0.12
     structure, texture = spectral.separate_texture(
-        image, time, steps=12, solver=steepest.Solver(tol=1e-8), **options
+        image, time, **arguments(steps=12, tol=1e-8, **options)
     )
     assert structure + texture == pytest.approx(image, abs=1e-14)
     frames = steepest.flow(

@@ -227,7 +227,7 @@ def test_continuing_does_not_silently_depend_on_the_image_given_along() -> None:
                 given, [0.8], steps=3, solver=steepest.Solver(tol=1e-8), start=first.state
             )
         except steepest.InputError as error:
-            assert "state" in str(error)
+            assert "start" in str(error)
             continue
         assert distance(result.images[0], expected.images[0]) <= 1e-6
         np.testing.assert_allclose(result.error_bound, expected.error_bound, rtol=1e-3)

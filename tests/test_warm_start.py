@@ -144,11 +144,11 @@ def test_certified_accuracy_with_a_function() -> None:
 @pytest.mark.parametrize(
     ("guess", "message"),
     [
-        (np.zeros((STEPS, 2, 20, 23)), r"flux_guess\[0\] of shape"),
+        (np.zeros((STEPS, 2, 20, 23)), r"start\[0\] of shape"),
         (np.zeros((STEPS - 1, 2, 20, 24)), "one flux for each of the 6 steps"),
         (np.zeros((STEPS, 2, 20, 24), int), "dtype int64"),
         (np.full((STEPS, 2, 20, 24), np.nan), "NaN or infinite"),
-        (lambda begin, end: np.zeros((1, 20, 24)), r"flux_guess\(0, 0.05\) of shape"),
+        (lambda begin, end: np.zeros((1, 20, 24)), r"start\(0, 0.05\) of shape"),
         (0.5, "one flux for each"),
         ("flux", "one flux for each"),
     ],
@@ -159,7 +159,7 @@ def test_bad_guesses_are_refused(guess: Any, message: str) -> None:
 
 
 def test_bad_start_of_denoising_is_refused() -> None:
-    with pytest.raises(steepest.InputError, match="flux of shape"):
+    with pytest.raises(steepest.InputError, match="start of shape"):
         steepest.denoise_tv(IMAGE, 0.1, start=np.zeros(IMAGE.shape))
 
 

@@ -54,8 +54,8 @@ def solver_runners(num_threads: int | None = None) -> dict[str, Runner]:
         return tv_flow(image, TIMES, steps=len(TIMES) - 1, solver=Solver(num_threads=num_threads))
 
     def certified(image: np.ndarray, accuracy: float) -> object:
-        options = {"data_range": 1.0, "num_threads": num_threads}
-        return tv_flow(image, TIMES, steps=Accuracy(db=accuracy), **options)  # type: ignore[arg-type]
+        steps, solver = Accuracy(db=accuracy, data_range=1.0), Solver(num_threads=num_threads)
+        return tv_flow(image, TIMES, steps=steps, solver=solver)
 
     return {
         "steepest, 50 steps": Runner(steps),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest import Solver
+from steepest import Accuracy, Solver
 from steepest.core.errors import InputError
 from steepest.flows.flow import tv_flow
 from steepest.learning.flows.units import CONTRAST
@@ -80,10 +80,13 @@ class TruthSource:
         return known
 
     def _solve(self, image: np.ndarray, times: np.ndarray) -> Truth:
-        options: dict[str, Any] = {"accuracy": self.accuracy}
         if self.method == "euler":
-            options = {"num_steps": max(len(times) - 1, 1), "tol": 1e-6}
-        result = tv_flow(image, times, solver=Solver(num_threads=self.num_threads), **options)
+            steps: Any = max(len(times) - 1, 1)
+            solver = Solver(tol=1e-6, num_threads=self.num_threads)
+        else:
+            steps = Accuracy(db=self.accuracy, data_range=1.0)
+            solver = Solver(num_threads=self.num_threads)
+        result = tv_flow(image, times, steps=steps, solver=solver)
         frames = np.asarray(result.images, np.float32)
         return Truth(frames, times, np.asarray(result.error_bound, np.float64))
 

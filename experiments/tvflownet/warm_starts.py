@@ -81,11 +81,11 @@ def warm_flow() -> str:
     exact, flow = converged_fluxes(image), partial(steepest.tv_flow, image, END)
     rows = []
     for tol in (1e-3, 1e-5):
-        cold, ms = best_of(partial(flow, tol=tol))
+        cold, ms = best_of(partial(flow, solver=steepest.Solver(tol=tol)))
         row = [f"{tol:g}", f"{cold.iterations} ({ms:.0f} ms)"]
         for noise in NOISES:
             guess = exact + noise * rng.standard_normal(exact.shape).astype(np.float32)
-            warm, ms = best_of(partial(flow, tol=tol, flux_guess=guess))
+            warm, ms = best_of(partial(flow, solver=steepest.Solver(tol=tol), start=guess))
             row.append(f"{warm.iterations} ({ms:.0f} ms)")
         rows.append(row)
     head = ["tol", "no guess", "exact", *(f"noise {noise:g}" for noise in NOISES[1:])]
@@ -144,14 +144,14 @@ def learned() -> str:
         found, ms = best_of(lambda: network.solve(u0, t))
         rows.append(["network, one time", "0", psnr(found[0, 0].numpy()), "none", f"{ms:.0f}"])
         sure, ms = best_of(lambda: learning.certified(network, u0, t))
-        bound = f"{float(sure.psnr_bound()[0]):.1f}"
+        bound = f"{float(sure.psnr_bound[0]):.1f}"
         rows.append(["network, certified", "0", psnr(sure.image[0, 0].numpy()), bound, f"{ms:.0f}"])
         for accuracy in (30, 35, 40, 45):
-            for name, extra in (("", {}), (", network's flux", {"flux_guess": guess})):
-                options = {"accuracy": accuracy, "data_range": 1.0, **extra}
-                flow, ms = best_of(partial(steepest.tv_flow, image, END, **options))
+            for name, extra in (("", {}), (", network's flux", {"start": guess})):
+                steps = steepest.Accuracy(db=accuracy, data_range=1.0)
+                flow, ms = best_of(partial(steepest.tv_flow, image, END, steps=steps, **extra))
                 label = f"solver to {accuracy} dB{name}"
-                bound = f"{float(flow.psnr_bound()[0]):.1f}"
+                bound = f"{float(flow.psnr_bound(1.0)[0]):.1f}"
                 values = [str(flow.iterations), psnr(flow.images[0]), bound, f"{ms:.0f}"]
                 rows.append([label, *values])
     head = ["256 x 256 camera at 0.2", "iterations", "true dB", "certified dB", "ms"]

@@ -18,7 +18,7 @@ Guess = Callable[[int, float, float], Array]  # step, its start and end (scaled)
 def part_guess(
     suggestion: Any, problem: Problem, index: int, num_steps: int | None
 ) -> Guess | None:
-    """Return the user's ``flux_guess`` as a function that gives the flux of one part for each step.
+    """The fluxes given as ``start``, as a function that gives that of one part for each step.
 
     ``num_steps`` is None if the steps are not known beforehand.
     """
@@ -28,23 +28,23 @@ def part_guess(
 
         def asked(step: int, begin: float, end: float) -> Array:
             begin, end = begin / problem.scale, end / problem.scale
-            name = f"flux_guess({begin:g}, {end:g})"
+            name = f"start({begin:g}, {end:g})"
             return feasible_part(suggestion(begin, end), problem, index, name)
 
         return asked
     if num_steps is None:
         raise InputError(
-            "flux_guess as an array needs steps known beforehand; with accuracy= or max_error= "
-            "give a function (t_start, t_stop) -> flux"
+            "start as an array of fluxes needs steps known beforehand; with an Accuracy, give a "
+            "function (t_start, t_stop) -> flux"
         )
-    suggestion = as_array(suggestion, "flux_guess")
+    suggestion = as_array(suggestion, "start")
     if suggestion.ndim == 0 or suggestion.shape[0] != num_steps:
         raise InputError(
-            f"flux_guess of shape {tuple(suggestion.shape)} must have one flux for each of the "
+            f"start of shape {tuple(suggestion.shape)} must have one flux for each of the "
             f"{num_steps} steps, {(num_steps, *_wanted_shape(problem))}, or be a function"
         )
     return lambda step, begin, end: feasible_part(
-        suggestion[step], problem, index, f"flux_guess[{step}]"
+        suggestion[step], problem, index, f"start[{step}]"
     )
 
 

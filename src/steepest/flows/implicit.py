@@ -230,7 +230,7 @@ class _Chain:
             gradient, lengths[k] = self._step([part[k] for part in steps], gradient)
         if len(self._times) and self._times[0] == 0:
             gradient = gradient + frames[0]
-        grid = self._grid or TimeGrid(tuple(nodes))
+        grid = self._grid or TimeGrid((1.0,))  # given nodes do not move
         return gradient, (lengths[:-1] - lengths[1:]) @ grid.rates(nodes, self._wanted)
 
     def _step(self, parts: list[_Solved], gradient: Tensor) -> tuple[Tensor, float]:
