@@ -165,7 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
 class _Even(Reached):
     """How evenly the dots are spread."""
 
-    step = ("step", "steps")
+    step = "step"
 
     @property
     def promise(self) -> str:

@@ -15,6 +15,7 @@ from ..convex.solve import Momentum
 from ..core.errors import InputError
 from ..core.image_like import ImageLike
 from ..core.namespace import Array
+from ..core.numbers import counted
 from ..core.status import Status
 from .problem import Problem
 
@@ -173,8 +174,9 @@ class FlowResult:
         worst = float(np.min(self.psnr_bound)) if self.psnr_bound.size else float("nan")
         last = float(self.times[-1]) if self.state is None else self.state.time
         return (
-            f"<FlowResult: {len(self.times)} times to {last:g}, {self.num_steps} steps, "
-            f"{self.iterations} iterations, PSNR >= {worst:.1f} dB, {self.status}>"
+            f"<FlowResult: {counted(len(self.times), 'time')} to {last:g}, "
+            f"{counted(self.num_steps, 'step')}, {counted(self.iterations, 'iteration')}, "
+            f"PSNR >= {worst:.1f} dB, {self.status}>"
         )
 
 
@@ -227,6 +229,6 @@ class DenoiseResult(ImageLike):
         worst = float(np.min(self.psnr_bound))
         strengths = ", ".join(f"{each:g}" for each in np.atleast_1d(self.strength))
         return (
-            f"<DenoiseResult: strength {strengths}, {self.iterations} iterations, "
+            f"<DenoiseResult: strength {strengths}, {counted(self.iterations, 'iteration')}, "
             f"PSNR >= {worst:.1f} dB, {self.status}>"
         )
