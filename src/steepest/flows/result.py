@@ -205,9 +205,15 @@ class DenoiseResult(ImageLike):
         Describes in a sentence how the computation ended.
     strength : float, or array (channels,)
         The strength used. It is an array if each channel was denoised separately with its own
-        strength.
+        strength. If it is 0, the image is unchanged, and ``status`` is ``Status.NOTHING_REMOVED``.
     data_range : float
         The range of grey values that ``psnr_bound`` refers to.
+    sigma : float, array (channels,) or None
+        Standard deviation of the noise that the strength was chosen for. None if the strength was
+        given.
+    noise_share : float, array (channels,) or None
+        Share of the image from which ``sigma`` was estimated. The rest is flat or saturated. It is
+        0 if no noise was found, and None if the strength or ``sigma`` was given.
     """
 
     image: Array
@@ -219,6 +225,8 @@ class DenoiseResult(ImageLike):
     status: Status
     strength: float | np.ndarray
     data_range: float
+    sigma: float | np.ndarray | None = None
+    noise_share: float | np.ndarray | None = None
 
     @property
     def converged(self) -> bool:
