@@ -100,6 +100,31 @@ def test_photon_images_gain_by_the_transform(peak: int) -> None:
     assert found > psnr(counts) + 5
 
 
+def test_a_few_negative_counts_are_clipped() -> None:
+    counts = np.arange(100.0)
+    counts[:5] = -9
+    expected = steepest.anscombe(counts.clip(0))
+    assert np.array_equal(steepest.anscombe(counts), expected)
+    assert steepest.anscombe(counts, 1.0, 2.0).min() == steepest.anscombe([-6.0], 1.0, 2.0)[0]
+    counts[5] = -9
+    with pytest.raises(steepest.InputError, match="6 of 100"):
+        steepest.anscombe(counts)
+
+
+def test_the_dark_image_of_a_camera_is_not_refused() -> None:
+    dark = np.random.default_rng(0).normal(100, 4, (50, 50))
+    for offset in (100, 102):
+        assert np.isfinite(steepest.anscombe(dark, 2.0, 4.0, offset)).all()
+
+
+def test_flat_blocks_have_no_photon_noise() -> None:
+    counts = np.random.default_rng(0).poisson(40, (64, 64))
+    padded = np.pad(counts, ((0, 64), (0, 0)), constant_values=255)
+    whole, half = steepest.anscombe_noise(counts), steepest.anscombe_noise(padded)
+    assert half == pytest.approx(whole / np.sqrt(2))
+    assert steepest.anscombe_noise(padded[64:]) == 0
+
+
 def test_tensors_are_taken() -> None:
     torch = pytest.importorskip("torch")
     counts = np.arange(50, dtype=np.float32)
@@ -114,11 +139,14 @@ def test_tensors_are_taken() -> None:
 @pytest.mark.parametrize(
     ("function", "arguments", "words"),
     [
-        ("anscombe", ([1.0, np.nan],), "x holds NaN"),
-        ("anscombe", (["a"],), "x has dtype"),
-        ("anscombe", ([True],), "x has dtype bool"),
+        ("anscombe", ([1.0, np.nan],), "image holds NaN"),
+        ("anscombe", (["a"],), "image has dtype"),
+        ("anscombe", ([True],), "image has dtype bool"),
         ("anscombe", ([1.0], 0), "gain=0"),
         ("anscombe", ([1.0], 1, -1), "read_noise=-1"),
+        ("anscombe", (np.linspace(-1, 0, 50),), "49 of 50 values below 0, .* one in 20"),
+        ("anscombe", (np.linspace(60, 99, 50), 2.0, 1.0, 100.0), "values below 97, .* offset"),
+        ("anscombe_noise", (np.linspace(-1, 0, 50),), "49 of 50"),
         ("anscombe", ([1.0], 1, 0, np.inf), "offset=inf"),
         ("inverse_anscombe", ([1, 2],), "y has dtype int64"),
         ("inverse_anscombe", ([1.0], -2), "gain=-2"),

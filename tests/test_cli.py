@@ -83,6 +83,44 @@ def test_every_separate_channel_has_a_strength_of_its_own(capsys):
         assert f"strength {channel + 1}   {words} (automatic" in out
 
 
+def test_nothing_removed_is_said_in_words(capsys):
+    noise = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
+    np.save("clean.npy", np.zeros((64, 64)))
+    np.save("half.npy", np.vstack([noise, 0 * noise]))
+    tifffile.imwrite("film.tif", np.stack([0 * noise, noise]), metadata={"axes": "TYX"})
+    assert main(["denoise", "clean.npy"]) == 0
+    out = capsys.readouterr().out
+    assert "automatic: no noise was found, so nothing was removed" in out
+    assert "status       nothing was removed" in out
+    assert main(["denoise", "half.npy", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["results"][0]
+    assert record["noise_share"] == 0.5
+    assert main(["denoise", "half.npy", "--overwrite"]) == 0
+    assert "estimated from 50 % of the image; the rest is flat" in capsys.readouterr().out
+    assert main(["denoise", "film.tif"]) == 0
+    out = capsys.readouterr().out
+    assert "nothing was removed from 1 of 2 pages" in out
+    assert "status       converged" in out
+    assert main(["info", "clean.npy"]) == 0
+    assert "none found" in capsys.readouterr().out
+
+
+def test_negative_counts_are_refused_or_counted(capsys):
+    light = np.full((40, 50), 5) + 20 * (np.arange(50) > 25)
+    counts = np.random.default_rng(0).poisson(light).astype(np.float32)
+    np.save("negative.npy", counts / 100 - 1)
+    assert main(["denoise", "negative.npy", "--noise", "poisson"]) == 2
+    one_error(capsys, "negative.npy: image has 2000 of 2000 values below 0", "one in 20")
+    assert not os.path.exists("negative_denoised.npy")
+    counts[0, :6] = -3
+    np.save("few.npy", counts)
+    assert main(["denoise", "few.npy", "--noise", "poisson"]) == 0
+    assert "6 values (0.3 %), too far below the offset for counts" in capsys.readouterr().out
+    np.save("nan.npy", np.where(counts < 0, np.nan, counts))
+    assert main(["denoise", "nan.npy", "--noise", "poisson"]) == 2
+    one_error(capsys, "nan.npy: image holds NaN")
+
+
 def test_photon_counts_are_made_gaussian_and_brought_back(photo, capsys):
     """In the grey values of the camera, as integers and as floats."""
     camera = dict(gain=2.0, read_noise=3.0, offset=100.0)
@@ -297,6 +335,16 @@ def test_nothing_is_half_written(photo, capsys, monkeypatch):
         (["denoise", "sample:camera", "--spacing", "1,2,3"], ["2 positive numbers"]),
         (["denoise", "sample:camera", "--spacing", "file"], ["no pixel size"]),
         (["denoise", "sample:camera", "--format", "gif"], ["invalid choice"]),
+        *[
+            ([*command.split(), "-o", "a.jpg", "--format", "png"], ["--format png", "a.jpg"])
+            for command in (
+                "denoise sample:camera",
+                "flow sample:camera --times 0.1",
+                "filter sample:camera --low-pass 0.1",
+                "inpaint sample:camera --known mask.png",
+            )
+        ],
+        (["stipple", "sample:camera", "-o", "a.pdf", "--format", "svg"], ["--format svg", "a.pdf"]),
         (["denoise", "sample:camera", "-o", "a.bmp/b.png", "--sigma", "9"], ["sigma"]),
         (["flow", "sample:camera"], ["--times"]),
         (["flow", "sample:camera", "--times", "0.2,0.1"], ["increase"]),

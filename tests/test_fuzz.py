@@ -141,9 +141,9 @@ PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
 MEASURES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (decomposed, {"pages": images()}, SPECTRAL),
     (measured, {"image": images(), "min_snr": STRENGTH, "pixel_size": STRENGTH}, {}),
-    (steepest.anscombe, {"x": images()}, CAMERA),
+    (steepest.anscombe, {"image": images()}, CAMERA),
     (steepest.inverse_anscombe, {"y": images()}, CAMERA),
-    (steepest.anscombe_noise, {"x": images()}, {**CAMERA, "channel_axis": AXIS}),
+    (steepest.anscombe_noise, {"image": images()}, {**CAMERA, "channel_axis": AXIS}),
 ]  # fmt: skip
 
 

@@ -97,6 +97,16 @@ def test_denoise_carries_place_and_certificate():
     assert out[:, :3].std() < 0.7 * data[:, :3].std()
 
 
+def test_denoise_says_that_it_found_no_noise():
+    blank = np.zeros((14, 16), np.float32)
+    [(out, look, _)], words = _jobs.denoise(Source.of(layer(blank)), on_step=Watch())
+    np.testing.assert_array_equal(out, blank)
+    assert words == "Done: no noise was found, so nothing was removed."
+    assert "nothing was removed" in look["metadata"]["steepest"]["status"]
+    _, words = _jobs.denoise(Source.of(layer(np.stack([blank, image(14, 16)]))), on_step=Watch())
+    assert "nothing removed from 1 of 2 images" in words
+
+
 def test_flow_has_its_times_as_the_first_axis():
     data = image(3, 14, 16)
     place = {"scale": (2, 0.5, 0.5), "units": ("second", "um", "um")}

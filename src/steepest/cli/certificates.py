@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from steepest.core.numbers import counted
 from steepest.core.status import Status
 
 
@@ -19,12 +20,12 @@ class Reached:
 
     results: Sequence[Any]
     seconds: float
-    step: ClassVar[tuple[str, str]] = ("iteration", "iterations")  # one, and several
+    step: ClassVar[str] = "iteration"
 
     @property
     def status(self) -> str:
-        """The status of the first result that did not converge; without one, of the first."""
-        return str(next((r for r in self.results if not r.converged), self.results[0]).status)
+        """The worst status of all results."""
+        return str(Status.worst([result.status for result in self.results]))
 
     @property
     def converged(self) -> bool:
@@ -37,7 +38,7 @@ class Reached:
     @property
     def effort(self) -> str:
         """The computational effort in one line."""
-        return f"{self.iterations} {self.step[self.iterations != 1]}, {duration(self.seconds)}"
+        return f"{counted(self.iterations, self.step)}, {duration(self.seconds)}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the values for JSON."""

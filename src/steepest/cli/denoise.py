@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.numbers import counted
 from steepest.io import Image
 
 from .batch import Record
@@ -35,9 +37,10 @@ DESCRIPTION = """\
 Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * TV(v), certified.
 
 By default the noise is estimated from the image, and the strength is chosen so that exactly this
-much is removed (discrepancy principle). Each page of a time series has its own strength, and with
---separate-channels so has each channel. Results have the format and the type of the image: 16-bit
-stays 16-bit, and metadata is kept.
+much is removed (discrepancy principle). Flat and saturated regions are left out of the estimate. If
+no noise is found, the image stays as it is, and the report says so. Each page of a time series has
+its own strength, and with --separate-channels so has each channel. Results have the format and the
+type of the image: 16-bit stays 16-bit, and metadata is kept.
 """
 EPILOG = (
     """\
@@ -102,19 +105,22 @@ def run(arguments: argparse.Namespace) -> int:
         return _run_tiled(arguments)
 
     def compute(image: Image, record: Record, label: str) -> Image:
-        parts, certificates, strengths, sigmas = [], [], [], []
+        parts, certificates, results = [], [], []
         for index, page in enumerate(image.parts):
             start = perf_counter()
             keywords = model_keywords(arguments, image)
             show = progress(label, enabled=not arguments.quiet)
             with show as on_step, page_named(image, index):
                 keywords["on_step"] = on_step
-                result, sigma = _denoise(arguments, page, values, keywords)
+                result = _denoise(arguments, page, values, keywords)
             certificates.append(certificate(result, perf_counter() - start))
             parts.append(values.back(result.image, image.array.dtype))
-            strengths.append(result.strength)
-            sigmas.append(sigma)
-        _report(record, strengths, sigmas, values, image.array.dtype)
+            results.append(replace(result, image=None, flux=None))
+        _report(record, results, values, image.array.dtype)
+        if clipped := sum(values.clipped(page) for page in image.parts):
+            share = f"{100 * clipped / image.array.size:.2g} %"
+            words = f"{counted(clipped, 'value')} ({share}), too far below the offset for counts"
+            record.tell("clipped", words, clipped=clipped)
         record.certify(together(certificates))
         return image.with_parts(parts)
 
@@ -140,48 +146,58 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
 
 def _denoise(
     arguments: argparse.Namespace, page: np.ndarray, values: Values, keywords: dict[str, Any]
-) -> tuple[Any, Any]:
-    """Denoise one page.
-
-    Return the result and the standard deviation of the noise used to choose the strength, or None
-    if the strength was given.
-    """
+) -> Any:
+    """Denoise one page, and return the result."""
     import steepest
 
     part = values.compute(page)
     if arguments.strength != "auto":
-        found = steepest.denoise(part, float(arguments.strength), **keywords)
-        return in_range(arguments, found), None
-    axis, sigma = keywords["channel_axis"], arguments.sigma
-    if sigma is None and (keywords["energy"].coupled or axis is None):
-        sigma = values.noise(page, axis)
-    elif sigma is None:
-        sigma = [values.noise(channel, None) for channel in np.moveaxis(page, axis, 0)]
-    return in_range(arguments, steepest.denoise_discrepancy(part, sigma, **keywords)), sigma
+        return in_range(arguments, steepest.denoise(part, float(arguments.strength), **keywords))
+    axis, separate = keywords["channel_axis"], not keywords["energy"].coupled
+    sigma = arguments.sigma or values.noise(page, axis, separate=separate)
+    return in_range(arguments, steepest.denoise_discrepancy(part, sigma, **keywords))
 
 
-def _report(
-    record: Record, strengths: list[Any], sigmas: list[Any], values: Values, dtype: np.dtype
-) -> None:
-    """Report the strengths and the noise levels used to choose them.
+def _report(record: Record, results: list[Any], values: Values, dtype: np.dtype) -> None:
+    """Report the strengths, the noise levels used to choose them, and where these were estimated.
 
-    Both have one entry per page, which is a number or one number per channel.
+    There is one result per page, with numbers or with one number per channel.
     """
-    table = np.atleast_2d(np.array(strengths, float).T).T
-    for channel in range(table.shape[1]):
-        text = _few(table[:, channel], 4)
-        if sigmas[0] is not None:
-            noise = np.array(sigmas, float).reshape(len(sigmas), -1)
-            noise = np.broadcast_to(noise, table.shape)[:, channel]
-            text += f" (automatic, for noise of standard deviation {_few(noise, 3)}"
-            in_file = values.in_file(noise, dtype)
-            text += ")" if in_file is None else f"; {_few(in_file, 3)} in the file)"
-        several = f" {channel + 1}" if table.shape[1] > 1 else ""
+
+    def table(name: str) -> np.ndarray:
+        """The numbers (channels, pages) of this name."""
+        return np.atleast_2d(np.array([getattr(result, name) for result in results], float).T)
+
+    automatic = results[0].sigma is not None
+    for channel, strengths in enumerate(table("strength")):
+        several = f" {channel + 1}" if np.ndim(results[0].strength) else ""
+        text = _few(strengths, 4)
+        if automatic:
+            text += f" ({_noise(strengths, table('sigma')[channel], values, dtype)})"
         record.tell(f"strength{several}", text)
-    single = len(strengths) == 1
-    record.values.update(
-        strength=strengths[0] if single else strengths, sigma=sigmas[0] if single else sigmas
-    )
+    names = ["strength", "sigma"]
+    if results[0].noise_share is not None:
+        names.append("noise_share")
+        shares = table("noise_share")
+        if (partly := shares[(shares > 0) & (shares < 1)]).size:
+            share = _few(100 * partly, 3)
+            record.tell(
+                "noise", f"estimated from {share} % of the image; the rest is flat or saturated"
+            )
+    for name in names:
+        found = [getattr(result, name) for result in results]
+        record.values[name] = found if len(found) > 1 else found[0]
+
+
+def _noise(strengths: np.ndarray, sigmas: np.ndarray, values: Values, dtype: np.dtype) -> str:
+    """Say for which noise the strengths of all pages were chosen, and where nothing was removed."""
+    nothing, pages = np.count_nonzero(strengths == 0), strengths.size
+    if nothing == pages:
+        return "automatic: no noise was found, so nothing was removed"
+    text = f"automatic, for noise of standard deviation {_few(sigmas, 3)}"
+    in_file = values.in_file(sigmas, dtype)
+    text += "" if in_file is None else f"; {_few(in_file, 3)} in the file"
+    return text + (f"; nothing was removed from {nothing} of {pages} pages" if nothing else "")
 
 
 def _few(values: np.ndarray, digits: int) -> str:

@@ -206,7 +206,9 @@ def _pixel_size(image: Image) -> str:
 
 
 def _report_noise(record: Record, noise: float | None, dtype: np.dtype) -> None:
-    if noise is not None:
+    if noise == 0:
+        record.lines.append(("noise", "none found"))
+    elif noise is not None:
         scale = "" if dtype.kind == "f" else " of the full range"
         record.lines.append(("noise", f"standard deviation about {noise:.3g}{scale}"))
 

@@ -70,7 +70,7 @@ class _Solved(Reached):
 class _ByTiles(_Solved):
     """The same by tiles, where an iteration is a pass over all of them."""
 
-    step = ("pass", "passes")
+    step = "pass"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

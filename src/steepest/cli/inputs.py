@@ -241,9 +241,17 @@ def placed(
     """Return ``output`` if it names a file, or else a file in it with the name of the image.
 
     Results of images in subfolders are placed in subfolders of the same name.
+
+    Raises `InputError` if ``ending`` is that of --format, and the file is of another format.
     """
     path = Path(output)
     if names_a_file(path):
+        own, chosen = path.suffix.lower(), getattr(arguments, "format", None)
+        if ending == f".{chosen}" and SUFFIXES.get(own, own) != SUFFIXES.get(ending, ending):
+            raise InputError(
+                f"--format {chosen}: does not fit {path}; leave --format out, or give a name "
+                f"ending in {ending}"
+            )
         if several:
             raise InputError(f"{path}: a folder is needed for several images, not a file")
         return path

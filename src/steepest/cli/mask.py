@@ -154,7 +154,7 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
 class _ByTiles(Reached):
     """The errors of the images inpainted from the masks, over all pixels."""
 
-    step = ("pass", "passes")
+    step = "pass"
 
     @property
     def promise(self) -> str:

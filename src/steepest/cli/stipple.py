@@ -98,7 +98,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--format",
         choices=("svg", "pdf", "png", "csv", "npy"),
-        default="svg",
         help="format of the files in a folder (default svg)",
     )
     add_outputs(
@@ -111,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Turn every image into dots."""
-    targets = targets_of(arguments, "dots", f".{arguments.format}", "dots")
+    targets = targets_of(arguments, "dots", f".{arguments.format or 'svg'}", "dots")
     if arguments.width and not {path.suffix for path in targets.values()} & {".svg", ".pdf"}:
         raise InputError("--width: only for SVG and PDF files; --scale sets the size of PNG files")
 
@@ -165,7 +164,7 @@ def run(arguments: argparse.Namespace) -> int:
 class _Even(Reached):
     """How evenly the dots are spread."""
 
-    step = ("step", "steps")
+    step = "step"
 
     @property
     def promise(self) -> str:

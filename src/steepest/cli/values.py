@@ -89,11 +89,16 @@ class Values:
         dtype = np.dtype(dtype)
         return np.asarray(sigma) * np.iinfo(dtype).max if dtype.kind == "u" else None
 
-    def noise(self, page: np.ndarray, channel_axis: int | None) -> float:
-        """Estimate the standard deviation of the noise of a page, in units of ``compute``."""
-        from steepest import estimate_noise
+    def noise(self, page: np.ndarray, channel_axis: int | None, *, separate: bool) -> Any:
+        """Return the standard deviation of the noise of a page, in units of ``compute``.
 
-        return estimate_noise(self.compute(page), channel_axis=channel_axis)
+        Return one for each channel if they are ``separate``, and None if it is to be estimated.
+        """
+        return None
+
+    def clipped(self, page: np.ndarray) -> int:
+        """Return the number of values of a page that ``compute`` clips."""
+        return 0
 
     def report(self, record: Record) -> None:
         """Report the interpretation of the grey values, unless it is the default."""
@@ -139,11 +144,19 @@ class PhotonCounts(Values):
 
         return np.asarray(inverse_anscombe(array, self.gain, self.read_noise, self.offset))
 
-    def noise(self, page: np.ndarray, channel_axis: int | None) -> float:
+    def noise(self, page: np.ndarray, channel_axis: int | None, *, separate: bool) -> Any:
         from steepest import anscombe_noise
 
         camera = self.gain, self.read_noise, self.offset
+        if separate and channel_axis is not None:
+            channels = np.moveaxis(page, channel_axis, 0)
+            return [anscombe_noise(channel, *camera) for channel in channels]
         return anscombe_noise(page, *camera, channel_axis=channel_axis)
+
+    def clipped(self, page: np.ndarray) -> int:
+        from steepest.flows.anscombe import count_clipped
+
+        return count_clipped(page, self.gain, self.read_noise, self.offset)
 
     def in_file(self, sigma: Any, dtype: Any) -> Any:
         return None

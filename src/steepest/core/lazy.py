@@ -1,4 +1,4 @@
-"""Packages that import their public names on first use."""
+"""Packages that show their public names only, and that import them on first use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from typing import Any
 _EXTRA = ("torch", "safetensors")
 
 
+def public(names: Sequence[str]) -> Callable[[], list[str]]:
+    """Return ``__dir__`` of a package: its public names, without its submodules."""
+    return lambda: list(names)
+
+
 def lazily(
     package: str, where: Mapping[str, str], modules: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -19,7 +24,7 @@ def lazily(
     as attributes. Imported names are kept. If an optional dependency is missing, the error names
     it.
     """
-    names = sorted([*where, *modules])
+    names = [*where, *modules]
 
     def get(name: str) -> Any:
         if name not in names:
@@ -35,4 +40,4 @@ def lazily(
         setattr(sys.modules[package], name, value)
         return value
 
-    return get, lambda: names
+    return get, public(names)

@@ -108,6 +108,12 @@ def check_choice(value: Any, name: str, allowed: Sequence[str]) -> str:
     return value
 
 
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun: "1 step", "2 steps", "2 passes"."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
 def _as_float(value: Any) -> float | None:
     """Convert any real number to a float, infinite if it is too large; None for anything else."""
     if isinstance(value, (Real, Decimal)) and not isinstance(value, (bool, np.timedelta64)):

@@ -17,6 +17,7 @@ class Status(str, Enum):
     in order, from good to bad.
     """
 
+    NOTHING_REMOVED = "nothing was removed: the strength is 0"
     CONVERGED = "converged: the tolerance was met"
     ROUNDING = "converged: as accurate as the floating-point type allows"
     LEARNED = "predicted by a network: the certificate says how well"

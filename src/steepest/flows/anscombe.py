@@ -17,25 +17,28 @@ _ROOT = math.sqrt(3 / 2)
 _MOST = 1e12  # largest gain, noise, offset and transformed count
 _BLOCK = 8  # pixels along each axis of the blocks whose mean estimates the number of photons
 _POINTS = 40  # quadrature points for the integral over the Gaussian noise
+_DARKEST = 3  # standard deviations of the read noise below which no count can be
+_MOST_CLIPPED = 1 / 20  # largest share of values that may lie there, and are clipped
 _LIGHTS = np.concatenate([[0.0], np.geomspace(0.01, 50, 60)])
 
 
-def anscombe(x: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float = 0.0) -> Array:
+def anscombe(image: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float = 0.0) -> Array:
     """Transform photon counts to values with Gaussian noise of standard deviation 1.
 
-    This is the generalised Anscombe transform. For
+    This is the generalised Anscombe transform. For values
     ``x = gain * Poisson(photons) + Normal(offset, read_noise**2)``, it computes
 
     ``2 / gain * sqrt(gain * (x - offset) + 3/8 * gain**2 + read_noise**2)``
 
-    and 0 where the argument of the root is negative. The result has a variance near 1, whatever the
+    and 0 where the argument of the root is negative. Values below ``offset - 3 * read_noise``,
+    where counts cannot be, are first clipped to it. The result has a variance near 1, whatever the
     number of photons, if there are about 4 or more photons per pixel. With fewer photons, the
     variance is smaller (see `anscombe_noise`). Denoise the result by any method for Gaussian noise,
     then transform it back by `inverse_anscombe`.
 
     Parameters
     ----------
-    x : array of any shape, or torch tensor
+    image : array of any shape, or torch tensor
         Counts or grey values. Integers, including uint16, are used as they are; they are *not*
         scaled to [0, 1].
     gain : float
@@ -53,8 +56,8 @@ def anscombe(x: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float =
     Raises
     ------
     InputError
-        If ``x`` contains values that are not real and finite, ``gain`` is not positive, or
-        ``read_noise`` is negative.
+        If ``image`` contains values that are not real and finite, ``gain`` is not positive,
+        ``read_noise`` is negative, or more than one value in 20 would be clipped.
 
     References
     ----------
@@ -68,8 +71,8 @@ def anscombe(x: Any, gain: float = 1.0, read_noise: float = 0.0, offset: float =
     >>> photons = steepest.inverse_anscombe(denoised)                               # doctest: +SKIP
     """
     gain, variance, offset = _camera(gain, read_noise, offset)
-    values = _floats(x)
-    photons = (to_float64(values) - offset) / gain + (3 / 8 + variance)
+    values = _floats(image)
+    photons = _photons(values, gain, variance, offset)[0] + (3 / 8 + variance)
     return cast(2 * namespace(values).sqrt(photons.clip(0)), values.dtype)
 
 
@@ -122,25 +125,26 @@ def inverse_anscombe(
 
 
 def anscombe_noise(
-    x: Any,
+    image: Any,
     gain: float = 1.0,
     read_noise: float = 0.0,
     offset: float = 0.0,
     *,
     channel_axis: int | None = None,
 ) -> float:
-    """Estimate the standard deviation of the noise of ``anscombe(x)``.
+    """Estimate the standard deviation of the noise of ``anscombe(image)``.
 
-    It is 1, or less for images with dark parts. Use it as ``sigma`` in
+    It is 1, or less for images with dark or flat parts. Use it as ``sigma`` in
     `steepest.denoise_discrepancy`; a value of 1 would smooth images with dark parts too much.
 
     The estimate is the square root of the mean of ``Var[anscombe(count)]`` over all pixels. This
     variance is 1 for about 4 photons or more and falls to 0 without light. The number of photons of
-    each pixel is estimated by the mean of a block of 8 pixels along each axis.
+    each pixel is estimated by the mean of a block of about 8 pixels along each axis. Blocks of a
+    single value, as in padded and saturated regions, have no noise.
 
     Parameters
     ----------
-    x : array, 1-D to 3-D plus optional channel axis
+    image : array, 1-D to 3-D plus optional channel axis
         Counts or grey values, as for `anscombe`.
     gain, read_noise, offset
         As in `anscombe`.
@@ -154,28 +158,58 @@ def anscombe_noise(
     Raises
     ------
     InputError
-        As for `anscombe`, or if ``channel_axis`` is not an axis of ``x``, or ``x`` does not have
-        1 to 3 spatial axes.
+        As for `anscombe`, or if ``channel_axis`` is not an axis of ``image``, or ``image`` does
+        not have 1 to 3 spatial axes.
     """
     gain, variance, offset = _camera(gain, read_noise, offset)
-    values = np.asarray(detached(_floats(x)), dtype=np.float64)
+    values = np.asarray(detached(_floats(image)), dtype=np.float64)
     channels = normalize_axis(channel_axis, values.ndim, "channel_axis")
     if not 1 <= values.ndim - (channels is not None) <= 3 or values.size == 0:
-        raise InputError(f"x of shape {values.shape}; allowed are images with 1 to 3 spatial axes")
-    weights = np.ones(())
-    for axis, size in enumerate(values.shape):
-        if axis == channels:
-            continue
-        starts = np.arange(0, size, _BLOCK)
-        lengths = np.diff(np.append(starts, size))
-        values = np.add.reduceat(values, starts, axis)
-        weights = np.multiply.outer(weights, lengths)
-    if channels is not None:
-        weights = np.expand_dims(weights, channels)
-    photons = ((values / weights - offset) / gain).clip(0)
-    weights = np.broadcast_to(weights, photons.shape)
+        raise InputError(
+            f"image of shape {values.shape}; allowed are images with 1 to 3 spatial axes"
+        )
+    photons, _ = _photons(values, gain, variance, offset)
+
+    def blocks(array: np.ndarray, join: np.ufunc) -> np.ndarray:
+        for axis, size in enumerate(array.shape):
+            if axis != channels:
+                number = max(1, size // _BLOCK)
+                array = join.reduceat(array, np.arange(number) * size // number, axis)
+        return array
+
+    weights = blocks(np.ones_like(photons), np.add)
+    light = (blocks(photons, np.add) / weights).clip(0)
+    noisy = blocks(values, np.minimum) < blocks(values, np.maximum)
     table = np.array([_variance(light, math.sqrt(variance)) for light in _LIGHTS])
-    return math.sqrt(float(np.average(np.interp(photons, _LIGHTS, table), weights=weights)))
+    variances = noisy * np.interp(light, _LIGHTS, table)
+    return math.sqrt(float(np.average(variances, weights=weights)))
+
+
+def count_clipped(image: Any, gain: float, read_noise: float, offset: float) -> int:
+    """Count the values that `anscombe` clips because counts cannot be as small."""
+    return _photons(_floats(image), *_camera(gain, read_noise, offset))[1]
+
+
+def _photons(values: Array, gain: float, variance: float, offset: float) -> tuple[Array, int]:
+    """Return the photons as measured, in float64, and how many of them were clipped.
+
+    Raises `InputError` if they are more than a few.
+    """
+    photons = (to_float64(values) - offset) / gain
+    size = math.prod(photons.shape)
+    if not size:
+        return photons, 0
+    least = -_DARKEST * math.sqrt(variance)
+    rounding = 1e-6 * float(abs(photons).max())
+    clipped = int((photons < least - rounding).sum())
+    if clipped > _MOST_CLIPPED * size:
+        raise InputError(
+            f"image has {clipped} of {size} values below {offset + gain * least:g}, which is the "
+            f"offset less {_DARKEST} times the read noise; allowed is one in "
+            f"{round(1 / _MOST_CLIPPED)}, because photon counts are not negative. Give the offset "
+            "and the read noise of the camera, or treat the noise as Gaussian"
+        )
+    return photons.clip(least), clipped
 
 
 def _variance(photons: float, noise: float) -> float:
@@ -201,16 +235,18 @@ def _camera(gain: float, read_noise: float, offset: float) -> tuple[float, float
     return gain, noise * noise, offset
 
 
-def _floats(x: Any) -> Array:
+def _floats(image: Any) -> Array:
     """Check that the values are real and finite, and return them as floats."""
-    array = as_array(x, "x")
+    array = as_array(image, "image")
     kind = dtype_name(array)
     if not is_torch(array) and array.dtype.kind in "iuf" and array.dtype.itemsize <= 8:
         array = array.astype("float32" if kind in ("float16", "uint8", "uint16") else kind)
         array = array.astype("float64") if array.dtype.kind in "iu" else array
     elif not kind.startswith("float"):
-        raise InputError(f"x has dtype {kind}; allowed are integers and floats (tensors: floats)")
-    array = check_field(array, "x")
+        raise InputError(
+            f"image has dtype {kind}; allowed are integers and floats (tensors: floats)"
+        )
+    array = check_field(array, "image")
     if math.prod(array.shape):
-        check_magnitude(array, "x")
+        check_magnitude(array, "image")
     return array

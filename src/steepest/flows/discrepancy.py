@@ -51,9 +51,9 @@ def denoise_discrepancy(
         As in `denoise`, but without batches and gradients.
     sigma : float, or array (channels,), optional
         Standard deviation of the Gaussian noise, on the [0, 1] scale for uint8 and uint16 images.
-        The default is the result of `estimate_noise`. If channels are separate, a single number
-        applies to every channel, an array gives one value per channel, and the default is estimated
-        for each channel.
+        If channels are separate, a single number applies to every channel, and an array gives one
+        value per channel. By default it is estimated as by `estimate_noise`, for each channel if
+        they are separate, and only the regions with noise count in N.
     energy : Energy, optional
         As in `denoise`.
     rtol : float
@@ -65,9 +65,11 @@ def denoise_discrepancy(
     Returns
     -------
     DenoiseResult
-        ``strength`` is the strength found: a float, or an array (channels,) if channels are
-        separate. It is 0 for ``sigma == 0``. If no strength removes this amount of noise,
-        ``converged`` is False.
+        ``strength`` is the strength found, and ``sigma`` the noise it was found for: floats, or
+        arrays (channels,) if channels are separate. ``noise_share`` is the share of the image that
+        the noise was estimated from. For ``sigma == 0``, and if no noise is found, the strength is
+        0, and the status is ``Status.NOTHING_REMOVED``. If no strength removes this amount of
+        noise, ``converged`` is False.
 
     Raises
     ------
@@ -85,17 +87,31 @@ def denoise_discrepancy(
         spacing=spacing,
     )
     own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
-    plan = make_plan(own, on_step)
+    plan, shares = make_plan(own, on_step), None
     if sigma is None:
-        sigmas = [noise_of(part) / problem.scale for part in problem.parts]
+        noise = [noise_of(part) for part in problem.parts]
+        sigmas, shares = [each.sigma / problem.scale for each in noise], [n.share for n in noise]
+        # The estimate for an image of noise alone may exceed its standard deviation.
+        most = [_deviation(problem, i) / (1 + rtol) for i in range(len(noise))]
+        totals = [min(n.total / problem.scale, own) for n, own in zip(noise, most, strict=True)]
     else:
-        sigmas = of_parts(each_channel(sigma, "sigma", problem), problem)
-    found = [_match_distance(problem, i, each, rtol, plan) for i, each in enumerate(sigmas)]
-    strengths = [strength for _, strength in found]
+        sigmas = totals = of_parts(each_channel(sigma, "sigma", problem), problem)
+    found = [_match_distance(problem, i, each, rtol, plan) for i, each in enumerate(totals)]
     separate = problem.layout.channel_axis is not None and not problem.energy.coupled
-    strength = np.array(strengths) if separate else strengths[0]
-    result = collect(problem, [solved for solved, _ in found], strength)
+
+    def combined(values: list[float]) -> float | np.ndarray:
+        return np.array(values) if separate else values[0]
+
+    result = collect(problem, [solved for solved, _ in found], combined([s for _, s in found]))
+    share = None if shares is None else combined(shares)
+    result = replace(result, sigma=combined(sigmas), noise_share=share)
     return finished(result, own.raise_on_failure)
+
+
+def _deviation(problem: Problem, index: int) -> float:
+    """Standard deviation of a part around the means of its channels."""
+    part = problem.parts[index]
+    return math.sqrt(2 * contrast_energy(part) / math.prod(part.shape)) / problem.scale
 
 
 def _match_distance(
@@ -110,12 +126,11 @@ def _match_distance(
     wanted = sigma * math.sqrt(size)
     if wanted == 0:
         return solve_part(problem, index, 0.0, plan, None), 0.0
-    farthest = math.sqrt(2 * contrast_energy(part)) / problem.scale
-    if wanted >= farthest:
+    if sigma >= (deviation := _deviation(problem, index)):
         whose = f"that of channel {index + 1}" if len(problem.parts) > 1 else "the image's own"
         raise InputError(
-            f"sigma={sigma:g} is not smaller than {whose} standard deviation "
-            f"{farthest / math.sqrt(size):g}; nothing but its mean would remain"
+            f"sigma={sigma:g} is not smaller than {whose} standard deviation {deviation:g}; "
+            "nothing but its mean would remain"
         )
     low, high, strength = 0.0, math.inf, sigma
     previous: tuple[float, float] | None = None

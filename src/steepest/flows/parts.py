@@ -73,7 +73,7 @@ def solve_part(
     if strength == 0:
         zero = namespace(f).stack([f * 0] * energy.num_components(f.ndim - 1))
         nothing = StepTerms(0, 0, 0, 0, 0, 0, 0, 0)
-        return Solved(f * 1, zero, nothing, 0.0, 0, Status.CONVERGED)
+        return Solved(f * 1, zero, nothing, 0.0, 0, Status.NOTHING_REMOVED)
     guess = None if start is None else (lambda step, begin, end: start)
     stopped = plan.reporter.stopped
     record = march(

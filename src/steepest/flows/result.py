@@ -16,7 +16,7 @@ from ..convex.solve import Momentum
 from ..core.errors import InputError
 from ..core.image_like import ImageLike
 from ..core.namespace import Array
-from ..core.numbers import check_number
+from ..core.numbers import check_number, counted
 from ..core.status import Status
 from .problem import Problem
 
@@ -174,8 +174,9 @@ class FlowResult:
         worst = float(np.min(psnr)) if psnr.size else float("nan")
         last = float(self.times[-1]) if self.state is None else self.state.time
         return (
-            f"<FlowResult: {len(self.times)} times to {last:g}, {self.num_steps} steps, "
-            f"{self.iterations} iterations, PSNR >= {worst:.1f} dB, {self.status}>"
+            f"<FlowResult: {counted(len(self.times), 'time')} to {last:g}, "
+            f"{counted(self.num_steps, 'step')}, {counted(self.iterations, 'iteration')}, "
+            f"PSNR >= {worst:.1f} dB, {self.status}>"
         )
 
 
@@ -202,10 +203,16 @@ class DenoiseResult(ImageLike):
         Describes in a sentence how the computation ended.
     strength : float, or array (channels,)
         The strength used. It is an array if each channel was denoised separately with its own
-        strength.
+        strength. If it is 0, the image is unchanged, and ``status`` is ``Status.NOTHING_REMOVED``.
     data_range : float
         The range of grey values that `psnr_bound` refers to: 1 for integer images, otherwise the
         maximum minus the minimum of the image.
+    sigma : float, array (channels,) or None
+        Standard deviation of the noise that the strength was chosen for. None if the strength was
+        given.
+    noise_share : float, array (channels,) or None
+        Share of the image from which ``sigma`` was estimated. The rest is flat or saturated. It is
+        0 if no noise was found, and None if the strength or ``sigma`` was given.
     """
 
     image: Array
@@ -216,6 +223,8 @@ class DenoiseResult(ImageLike):
     status: Status
     strength: float | np.ndarray
     data_range: float
+    sigma: float | np.ndarray | None = None
+    noise_share: float | np.ndarray | None = None
 
     @property
     def converged(self) -> bool:
@@ -230,7 +239,7 @@ class DenoiseResult(ImageLike):
         worst = float(np.min(self.psnr_bound()))
         strengths = ", ".join(f"{each:g}" for each in np.atleast_1d(self.strength))
         return (
-            f"<DenoiseResult: strength {strengths}, {self.iterations} iterations, "
+            f"<DenoiseResult: strength {strengths}, {counted(self.iterations, 'iteration')}, "
             f"PSNR >= {worst:.1f} dB, {self.status}>"
         )
 

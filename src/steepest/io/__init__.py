@@ -8,6 +8,8 @@ of electron backscatter diffraction.
 >>> write_image("copy.png", photo)
 """
 
+from steepest.core.lazy import public
+
 from .dots import write_dots
 from .files import check_target, decode_image, encode_image, read_image, write_image
 from .image import Image, from_float
@@ -58,3 +60,5 @@ __all__ = [
     "write_image",
     "write_orientations",
 ]
+
+__dir__ = public(__all__)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..core.image_like import ImageLike
+from ..core.numbers import counted
 from ..core.status import Status
 
 
@@ -90,4 +91,5 @@ class ManifoldResult(ImageLike):
             parts.append(f"gap {self.gap:.1e}")
         if self.error_bound is not None:
             parts.append(f"error <= {self.error_bound:.2g}")
-        return f"<ManifoldResult: {', '.join(parts)}, {self.iterations} iterations, {self.status}>"
+        parts += [counted(self.iterations, "iteration"), str(self.status)]
+        return f"<ManifoldResult: {', '.join(parts)}>"

@@ -10,6 +10,8 @@ functions do not use pyplot or its global state.
 >>> figure.savefig("bands.png")
 """
 
+from steepest.core.lazy import public
+
 from .canvas import figure_png
 from .colours import direction_colours, orientation_colours, phase_colours
 from .fields import (
@@ -40,3 +42,5 @@ __all__ = [
     "spectrum_map",
     "tensor_figure",
 ]
+
+__dir__ = public(__all__)

@@ -1,5 +1,6 @@
 """Segmentation with proof: the labels of a result are global minimisers, or it says where not."""
 
+from ..core.lazy import public
 from .bias import BiasCorrection, bias_corrected
 from .chan_vese import chan_vese
 from .cut import cut
@@ -17,3 +18,5 @@ __all__ = [
     "regions",
     "threshold_rof",
 ]
+
+__dir__ = public(__all__)

@@ -1,5 +1,6 @@
 """Spectral TV: decompose an image into structures by scale, filter them and recompose them."""
 
+from ..core.lazy import public
 from ..flows.extinction import extinction_time
 from .decomposition import Decomposition, decompose
 from .filters import apply_gain, band_pass, band_stop, high_pass, low_pass
@@ -24,3 +25,5 @@ __all__ = [
     "scale_map",
     "separate_texture",
 ]
+
+__dir__ = public(__all__)

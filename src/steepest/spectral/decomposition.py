@@ -24,7 +24,7 @@ from ..convex.energy import Energy
 from ..core.arrays import as_array, check_spacing
 from ..core.errors import InputError
 from ..core.namespace import detached, is_torch
-from ..core.numbers import check_count, check_number
+from ..core.numbers import check_count, check_number, counted
 from ..core.progress import Callback, Reporter
 from ..core.solver import Limits, Solver, limits
 from ..flows.extinction import (
@@ -220,8 +220,8 @@ class Decomposition:
 
     def __repr__(self) -> str:
         return (
-            f"<Decomposition: {self.num_bands} bands of {self.times.size} times up to "
-            f"{self.nodes[-1]:g}; {self.flow!r}>"
+            f"<Decomposition: {counted(self.num_bands, 'band')} of "
+            f"{counted(self.times.size, 'time')} up to {self.nodes[-1]:g}; {self.flow!r}>"
         )
 
 

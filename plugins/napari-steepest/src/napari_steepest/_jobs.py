@@ -65,6 +65,10 @@ def denoise(
     notes = _notes(results, energy=energy, strength=strengths, psnr_bound=bound)
     layer = source.layer(data, "denoised", **source.look, metadata=notes)
     words = f"strength {_range(strengths)}, certified PSNR ≥ {bound:.1f} dB"
+    if not any(strengths):
+        words = "no noise was found, so nothing was removed"
+    elif nothing := strengths.count(0.0):
+        words += f", nothing removed from {nothing} of {len(strengths)} images"
     return [layer], _sentence(words, results, target)
 
 
