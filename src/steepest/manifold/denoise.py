@@ -132,7 +132,7 @@ def start_of(problem: Problem) -> np.ndarray:
     of half the strength; the energies found are lower than from the data (measured).
     """
     manifold, data, space = problem.manifold, problem.data, problem.space
-    if manifold.point_shape != () or problem.first == problem.second == 0:
+    if manifold.point_shape != () or not problem.terms:
         return data
     if problem.second > 0 and problem.known is None:
         half = replace(problem, first=problem.first / 2, second=problem.second / 2, huber=0.0)

@@ -59,14 +59,22 @@ class Problem:
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """All differences: those of first order, one per axis, before those of second order."""
+        """The differences that count somewhere, those of first order before those of second.
+
+        Along an axis of one pixel there are none, and weights may be 0.
+        """
+        heavy = True if self.weights is None else self.weights > 0
+        return tuple(term for term in self.differences() if (term.valid & heavy).any())
+
+    def differences(self) -> list[Term]:
+        """All differences along all axes; some may fit nowhere into the image."""
         axes, h = range(len(self.space)), self.spacing
         made: list[Term] = []
         if self.first > 0:
             made += [self.term(EDGE, [{}, {a: 1}], [-1 / h[a], 1 / h[a]]) for a in axes]
         if self.second > 0:
             made += self.second_differences(axes)
-        return tuple(made)
+        return made
 
     def second_differences(self, axes: Sequence[int]) -> list[Term]:
         """The terms of second order along these axes."""
