@@ -22,6 +22,9 @@ from .neighbours import nearest_known
 from .problem import Problem, linearise
 from .result import ManifoldResult
 
+_STRONGEST = 1e12  # largest strength at spacing 1, and one over the smallest
+_LONGEST = 1e6  # largest spacing, relative to the smallest
+
 
 def denoise_tv(
     image: Any,
@@ -196,13 +199,24 @@ def prepare(
         points = points[nearest_known(mask.reshape(space))]
     data = np.ascontiguousarray(space_of.check(points, "image"))
     weight = check_weights(weights, space, np.zeros(1))
+    lengths = [h if n > 1 else None for h, n in zip(check_spacing(spacing, num_space), space)]
+    unit = min((h for h in lengths if h), default=1.0)
+    relative = tuple((h or unit) / unit for h in lengths)
+    if max(relative) > _LONGEST:
+        raise InputError(
+            f"spacing={spacing!r}; allowed are spacings that differ at most by a factor of "
+            f"{_LONGEST:g}"
+        )
+    first = in_units(strength, "strength", unit)
+    second = in_units(second_order, "second_order", unit**2)
+    for order, used in ((1, first), (2, second)):
+        if used:
+            in_units(huber, "huber", unit**-order)
     problem = Problem(
-        manifold=space_of, data=data, space=space, spacing=check_spacing(spacing, num_space),
-        first=check_number(strength, "strength"),
-        second=check_number(second_order, "second_order"),
+        manifold=space_of, data=data, space=space, spacing=relative, first=first, second=second,
         isotropic=check_flag(isotropic, "isotropic"), known=mask,
         weights=None if weight is None else weight.ravel(),
-        num_threads=resolve_num_threads(num_threads), huber=check_number(huber, "huber"),
+        num_threads=resolve_num_threads(num_threads), huber=check_number(huber, "huber"), unit=unit,
     )  # fmt: skip
 
     def shaped(x: np.ndarray) -> Any:
@@ -213,6 +227,17 @@ def prepare(
         )
 
     return problem, shaped
+
+
+def in_units(strength: Any, name: str, unit: float) -> float:
+    """A number divided by its unit, if this is 0 or of a size that single precision can take."""
+    number = check_number(strength, name) / unit
+    if number and not 1 / _STRONGEST <= number <= _STRONGEST:
+        raise InputError(
+            f"{name}={strength!r}; allowed with this spacing are 0 and numbers from "
+            f"{unit / _STRONGEST:g} to {unit * _STRONGEST:g}"
+        )
+    return number
 
 
 def _mask(known: Any, space: tuple[int, ...]) -> np.ndarray | None:

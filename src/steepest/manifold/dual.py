@@ -190,7 +190,7 @@ def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
     for g, radius in enumerate(problem.radius):
         part = slice(problem.groups[g], problem.groups[g + 1])
         norm = np.sqrt(np.sum(flux[part] ** 2, axis=(0, 1)))
-        flux[part] *= np.minimum(1, radius / np.maximum(norm, 1e-300))
+        flux[part] *= radius / np.maximum(norm, np.maximum(radius, 1e-300))
     return flux
 
 

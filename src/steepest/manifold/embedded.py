@@ -52,7 +52,7 @@ def denoise_embedded(
         weights = problem.weights
         found = denoise_vectors(
             ambient.reshape(*space, -1), problem.first, isotropic=problem.isotropic,
-            huber=problem.huber, weights=None if weights is None else weights.reshape(space),
+            huber=problem.huber * problem.unit, weights=None if weights is None else weights.reshape(space),
             spacing=problem.spacing, channel_axis=-1, tol=tol, max_num_iter=max_num_iter,
             num_threads=problem.num_threads, on_step=on_step,
         )  # fmt: skip

@@ -53,6 +53,8 @@ class GeneralisedProblem(Problem):
 
     def differences(self) -> list[Term]:
         """Differences minus slopes, then differences of slopes (on and below the diagonal)."""
+        if self.first == 0:
+            return []
         index = np.arange(self.num_pixels).reshape(self.space)
         places = np.indices(self.space).reshape(len(self.space), -1)
         own = index.ravel()

@@ -28,7 +28,11 @@ _SHARE = 8192  # coordinates for which a thread is worth starting; phases are to
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Checked input. Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None."""
+    """Checked input. Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None.
+
+    ``spacing``, ``first`` and ``second`` refer to a length ``unit``, the smallest spacing, so that
+    the numbers in the solver do not depend on the caller's unit of length; ``huber`` does not.
+    """
 
     manifold: Any
     data: np.ndarray
@@ -41,6 +45,7 @@ class Problem:
     weights: np.ndarray | None
     num_threads: int
     huber: float = 0.0
+    unit: float = 1.0
 
     @property
     def num_slots(self) -> int:
@@ -119,8 +124,11 @@ class Problem:
     @cached_property
     def strengths(self) -> np.ndarray:
         """(groups,): the weight of the order that each group belongs to."""
-        orders = [is_first(self.terms[start]) for start in self.groups[:-1]]
-        return np.array([self.first if first else self.second for first in orders])
+        return np.where(self._orders == 1, self.first, self.second)
+
+    @property
+    def _orders(self) -> np.ndarray:
+        return np.array([1 if is_first(self.terms[k]) else 2 for k in self.groups[:-1]], int)
 
     @cached_property
     def radius(self) -> np.ndarray:
@@ -135,7 +143,7 @@ class Problem:
     @cached_property
     def quadratic(self) -> np.ndarray:
         """(groups,): the dual of each group has the term ``quadratic / 2 |phi|^2``."""
-        return self.huber / self.strengths
+        return self.huber * self.unit**self._orders / self.strengths
 
     @cached_property
     def steps(self) -> dict[Any, np.ndarray]:

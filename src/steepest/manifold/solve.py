@@ -58,7 +58,8 @@ def solve(
     momentum, relaxation = Momentum(), RELAXATION
     damping, done, rises, before = np.zeros(problem.num_pixels), 0, 0, -np.inf
     least = 24 if problem.is_flat else 8  # iterations between measurements: steps cost as much
-    floor = _ROUNDING * float(np.sum(problem.radius))  # differences of the size of rounding
+    # what differences and distances of the size of rounding add up to
+    floor = _ROUNDING * float(np.sum(problem.radius)) + _ROUNDING**2 * problem.num_pixels
     dual.load(linear, damping, relaxation)
     measured = dual.measure()
     while True:
@@ -101,7 +102,8 @@ def solve(
                 if rounding or not (damping[where] < _LARGEST_DAMPING).any():
                     status = Status.ROUNDING if rounding else Status.NO_DESCENT
                     return Solution(linear, dual.phi, gap, measured.largest, done, status)
-                damping = np.where(where, np.maximum(4 * damping, _FIRST_DAMPING), damping)
+                more = np.clip(4 * damping, _FIRST_DAMPING, _LARGEST_DAMPING)
+                damping = np.where(where, more, damping)
             dual.load(linear, damping, relaxation)
             before, measured = -np.inf, dual.measure()
             if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:
