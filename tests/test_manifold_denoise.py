@@ -340,37 +340,6 @@ def test_strength_zero_changes_nothing(kind):
     assert result.converged
 
 
-@pytest.mark.parametrize("kind", MANIFOLDS)
-def test_weights_of_zero_change_nothing(kind):
-    image = near_points(MANIFOLDS[kind], (5, 6))
-    options = dict(second_order=0.2, weights=np.zeros((5, 6)), manifold=MANIFOLDS[kind])
-    result = manifold.denoise_tv(image, 0.3, **options)
-    np.testing.assert_allclose(result.image, image, rtol=1e-14, atol=1e-15)
-    assert result.converged
-    assert manifold.denoise_tv(image, 0.3, **options, embedded=kind != "cubic").converged
-
-
-@pytest.mark.parametrize("kind", MANIFOLDS)
-@pytest.mark.parametrize("shape", [(1,), (2,), (5,), (2, 3)])
-def test_an_axis_of_one_pixel_changes_nothing(kind, shape):
-    image = near_points(MANIFOLDS[kind], shape)
-    own = image.shape[len(shape) :]
-    options = dict(manifold=MANIFOLDS[kind], max_num_iter=300)
-    for function, more in (
-        (manifold.denoise_tv, {}),
-        (manifold.denoise_tv, dict(second_order=0.2)),
-        (manifold.denoise_tv, dict(second_order=0.2, isotropic=False, huber=0.1)),
-        (manifold.denoise_tv, dict(second_order=0.2, embedded=kind != "cubic")),
-        (manifold.denoise_tgv, {}),
-    ):
-        expected = function(image, 0.1, **options, **more)
-        for axis in range(len(shape) + 1):
-            thin = image.reshape(*shape[:axis], 1, *shape[axis:], *own)
-            found = function(thin, 0.1, **options, **more)
-            np.testing.assert_array_equal(found.image.reshape(image.shape), expected.image)
-            assert (found.status, found.energy) == (expected.status, expected.energy)
-
-
 def test_tensors_come_back_as_tensors_on_their_device():
     torch = pytest.importorskip("torch")
     phases = torch.linspace(-3, 3, 20).reshape(4, 5)

@@ -62,12 +62,14 @@ def denoise_tv(
         no axes of their own, directions are unit vectors (..., 3), rotations are unit quaternions
         (..., 4) with the scalar last as in SciPy, tensors are (..., 3, 3).
     strength : float
-        Weight of total variation, not negative. Its unit is that of the distance (radians) x pixel.
+        Weight of total variation, 0 or from 1e-12 to 1e12 times the smallest spacing. Its unit is
+        that of the distance (radians) x pixel.
     manifold : str or Manifold
         "circle", "sphere", "rotations", "spd" (symmetric positive definite matrices with the
         affine-invariant metric), or an object such as ``Rotations(symmetry="m-3m")``.
     second_order : float
-        Weight of second-order total variation, which keeps slopes; 0 (default) for none.
+        Weight of second-order total variation, which keeps slopes; 0 (default) for none. Its unit
+        is that of the distance x pixel^2, with the same limits.
     isotropic : bool
         True (default): the Euclidean norm over all differences at a pixel; False: their sum.
     huber : float
@@ -79,7 +81,7 @@ def denoise_tv(
         Weight of both total variations per pixel, finite and not negative; default 1.
     spacing : float or sequence of floats, optional
         Pixel spacing, one number or one per axis of space; default 1. Differences are divided by
-        it.
+        it. Spacings may differ by a factor of 1e6.
     embedded : bool
         True: denoise in a Euclidean embedding and project back (see Notes). Default False.
     tol : float
@@ -199,9 +201,9 @@ def prepare(
         points = points[nearest_known(mask.reshape(space))]
     data = np.ascontiguousarray(space_of.check(points, "image"))
     weight = check_weights(weights, space, np.zeros(1))
-    lengths = [h if n > 1 else None for h, n in zip(check_spacing(spacing, num_space), space)]
-    unit = min((h for h in lengths if h), default=1.0)
-    relative = tuple((h or unit) / unit for h in lengths)
+    lengths = check_spacing(spacing, num_space)
+    unit = min((h for h, n in zip(lengths, space, strict=True) if n > 1), default=1.0)
+    relative = tuple(h / unit if n > 1 else 1.0 for h, n in zip(lengths, space, strict=True))
     if max(relative) > _LONGEST:
         raise InputError(
             f"spacing={spacing!r}; allowed are spacings that differ at most by a factor of "
@@ -209,8 +211,8 @@ def prepare(
         )
     first = in_units(strength, "strength", unit)
     second = in_units(second_order, "second_order", unit**2)
-    for order, used in ((1, first), (2, second)):
-        if used:
+    for order, wanted in ((1, first), (2, second)):
+        if wanted:
             in_units(huber, "huber", unit**-order)
     problem = Problem(
         manifold=space_of, data=data, space=space, spacing=relative, first=first, second=second,

@@ -55,6 +55,12 @@ class Dual:
         self._inverse: Any = None
         self._room: list[tuple[np.ndarray, ...]] = []
 
+    def in_double(self) -> Dual:
+        """The same flux in float64; `load` comes next."""
+        other = Dual(self.problem, np.float64)
+        other.phi[:] = other.y[:] = feasible(self.problem, self.phi.astype(np.float64))
+        return other
+
     def load(self, linear: Linear, damping: np.ndarray | None, relaxation: float) -> None:
         """Take the model at a point, with ``sum damping |xi|^2 / 2`` added (n,); None: 0."""
         problem, logs = self.problem, linear.data

@@ -51,8 +51,8 @@ def denoise_nl_bayes(
     image : array (\\*space, \\*point_shape), float32 or float64
         As for `denoise_tv`. Each axis of space must be at least as long as a patch.
     sigma : float
-        Standard deviation of the noise in each direction of the tangent space, positive: if the
-        noise moves points by the distance r on average, r / sqrt(dimension) is close to it.
+        Standard deviation of the noise in each direction of the tangent space, from 1e-12 to 1e12:
+        if the noise moves points by the distance r on average, r / sqrt(dimension) is close to it.
     manifold : str or Manifold
         As for `denoise_tv`.
     patch_size : int
@@ -74,7 +74,7 @@ def denoise_nl_bayes(
     Raises
     ------
     InputError
-        Bad image or options, or an image smaller than a patch.
+        Bad image or options, or an image with fewer than two patches.
 
     Notes
     -----

@@ -25,6 +25,7 @@ _FEW = 0.02  # part of the pixels that may be damped at the end
 _MOST = 0.9  # part of what a model missed that is attributed to the worst pixels
 _SINGLE = 1e-5  # relative tolerance above which the flux is in float32,
 _MARGIN = 0.9  # and the part of it that is then asked for: the certificate is in float64
+_SINGLE_ROUNDING = 1e-6  # as `_ROUNDING`, for a flux in float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,8 @@ def solve(
     damping, done, rises, before = np.zeros(problem.num_pixels), 0, 0, -np.inf
     least = 24 if problem.is_flat else 8  # iterations between measurements: steps cost as much
     # what differences and distances of the size of rounding add up to
-    floor = _ROUNDING * float(np.sum(problem.radius)) + _ROUNDING**2 * problem.num_pixels
+    weight = float(np.sum(problem.radius))
+    floor = _ROUNDING * weight + _ROUNDING**2 * problem.num_pixels
     dual.load(linear, damping, relaxation)
     measured = dual.measure()
     while True:
@@ -71,6 +73,11 @@ def solve(
             status = Status.ROUNDING
         elif done >= max_num_iter:
             status = Status.MAX_ITERATIONS
+        elif dual.dtype == np.float32 and gap <= _SINGLE_ROUNDING * weight:
+            dual = dual.in_double()
+            dual.load(linear, damping, relaxation)
+            before, measured = -np.inf, dual.measure()
+            continue
         promised = linear.energy - measured.model
         wanted = max(_PART * promised, _SAFE * tol * linear.energy)
         ready = promised > 0 and measured.gap <= wanted

@@ -49,8 +49,8 @@ def denoise_tgv(
     strength : float
         Weight of total generalised variation, not negative, in radians x pixel.
     alpha1, alpha0 : float
-        Weights of the first and the second order, positive; ``alpha0 / alpha1`` is a length in
-        pixels (at spacing 1).
+        Weights of the first and the second order, positive; ``alpha0 / alpha1`` is a length, in the
+        unit of ``spacing``.
     tol : float
         The solver stops when the energy, linearised at the current image and slopes and with a
         small weight on the steps of the slopes, can fall at most by this part.
