@@ -130,7 +130,7 @@ def test_eigenvectors_of_symmetric_matrices(size):
         ({"sigma": 0}, "sigma"),
         ({"sigma": -1}, "sigma"),
         ({"patch_size": 0}, "patch_size"),
-        ({"patch_size": 11}, "smaller than a patch"),
+        ({"patch_size": 11}, "two patches"),
         ({"patch_distance": 0}, "patch_distance"),
         ({"num_similar": 1}, "num_similar"),
         ({"manifold": "torus"}, "manifold"),

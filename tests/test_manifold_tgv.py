@@ -144,6 +144,18 @@ def test_unknown_pixels_continue_slopes():
     assert manifold.Sphere().distance(*flat).max() < 0.02
 
 
+def test_weights_of_zero_cut_the_image():
+    phases, weights = near_points("circle", (6, 9), 0.3), np.ones((6, 9))
+    weights[:, :4] = 0
+    options = dict(manifold="circle", tol=1e-7)
+    found = manifold.denoise_tgv(phases, 0.1, weights=weights, **options)
+    alone = manifold.denoise_tgv(phases[:, 4:], 0.1, **options)
+    np.testing.assert_allclose(found.image[:, :4], phases[:, :4], atol=1e-12)
+    np.testing.assert_allclose(found.image[:, 4:], alone.image, atol=1e-3)
+    assert found.energy == pytest.approx(alone.energy, rel=1e-6)
+    assert alone.gap <= found.gap  # a poor bound, but one
+
+
 def test_the_number_of_threads_does_not_matter():
     image = near_points(manifold.Sphere(), (70, 80), 0.3)
     one, two = (

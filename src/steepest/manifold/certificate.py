@@ -47,7 +47,7 @@ def certify(problem: Problem, solution: Solution, tol: float) -> Proof:
         return Proof(linear, None, None, _stationary(status))
     if problem.is_flat:
         gap, bound = _flat(problem, solution)
-        if status is Status.CONVERGED and problem.num_slots > 1 and gap > tol * linear.energy:
+        if status is Status.CONVERGED and gap > tol * linear.energy:
             status = Status.WIDER_GAP
         elif status is Status.CONVERGED and _has_wraps(problem.manifold):
             status = Status.THESE_WRAPS

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import InputError
 from .geometry import Curvature, Manifold, checked, identities
 
 _TURN = 2 * np.pi
@@ -36,13 +35,7 @@ class Circle(Manifold):
     curvature: ClassVar[Curvature] = "flat"
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        angles = checked(points, name, (), "angles in radians")
-        if (np.abs(angles) > _LARGEST).any():
-            raise InputError(
-                f"{name} holds {angles[np.abs(angles).argmax()]:g}; allowed are angles of at most "
-                f"{_LARGEST:g} radians (mark pixels without data by known=)"
-            )
-        return wrapped(angles)
+        return wrapped(checked(points, name, (), "angles in radians", _LARGEST))
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         return np.stack([np.cos(points), np.sin(points)], -1)

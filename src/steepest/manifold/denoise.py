@@ -22,6 +22,9 @@ from .neighbours import nearest_known
 from .problem import Problem, linearise
 from .result import ManifoldResult
 
+_STRONGEST = 1e12  # largest strength at spacing 1, and one over the smallest
+_LONGEST = 1e6  # largest spacing, relative to the smallest
+
 
 def denoise_tv(
     image: Any,
@@ -59,12 +62,14 @@ def denoise_tv(
         no axes of their own, directions are unit vectors (..., 3), rotations are unit quaternions
         (..., 4) with the scalar last as in SciPy, tensors are (..., 3, 3).
     strength : float
-        Weight of total variation, not negative. Its unit is that of the distance (radians) x pixel.
+        Weight of total variation, 0 or from 1e-12 to 1e12 times the smallest spacing. Its unit is
+        that of the distance (radians) x pixel.
     manifold : str or Manifold
         "circle", "sphere", "rotations", "spd" (symmetric positive definite matrices with the
         affine-invariant metric), or an object such as ``Rotations(symmetry="m-3m")``.
     second_order : float
-        Weight of second-order total variation, which keeps slopes; 0 (default) for none.
+        Weight of second-order total variation, which keeps slopes; 0 (default) for none. Its unit
+        is that of the distance x pixel^2, with the same limits.
     isotropic : bool
         True (default): the Euclidean norm over all differences at a pixel; False: their sum.
     huber : float
@@ -76,7 +81,7 @@ def denoise_tv(
         Weight of both total variations per pixel, finite and not negative; default 1.
     spacing : float or sequence of floats, optional
         Pixel spacing, one number or one per axis of space; default 1. Differences are divided by
-        it.
+        it. Spacings may differ by a factor of 1e6.
     embedded : bool
         True: denoise in a Euclidean embedding and project back (see Notes). Default False.
     tol : float
@@ -132,7 +137,7 @@ def start_of(problem: Problem) -> np.ndarray:
     of half the strength; the energies found are lower than from the data (measured).
     """
     manifold, data, space = problem.manifold, problem.data, problem.space
-    if manifold.point_shape != () or problem.first == problem.second == 0:
+    if manifold.point_shape != () or not problem.terms:
         return data
     if problem.second > 0 and problem.known is None:
         half = replace(problem, first=problem.first / 2, second=problem.second / 2, huber=0.0)
@@ -196,13 +201,24 @@ def prepare(
         points = points[nearest_known(mask.reshape(space))]
     data = np.ascontiguousarray(space_of.check(points, "image"))
     weight = check_weights(weights, space, np.zeros(1))
+    lengths = check_spacing(spacing, num_space)
+    unit = min((h for h, n in zip(lengths, space, strict=True) if n > 1), default=1.0)
+    relative = tuple(h / unit if n > 1 else 1.0 for h, n in zip(lengths, space, strict=True))
+    if max(relative) > _LONGEST:
+        raise InputError(
+            f"spacing={spacing!r}; allowed are spacings that differ at most by a factor of "
+            f"{_LONGEST:g}"
+        )
+    first = in_units(strength, "strength", unit)
+    second = in_units(second_order, "second_order", unit**2)
+    for order, wanted in ((1, first), (2, second)):
+        if wanted:
+            in_units(huber, "huber", unit**-order)
     problem = Problem(
-        manifold=space_of, data=data, space=space, spacing=check_spacing(spacing, num_space),
-        first=check_number(strength, "strength"),
-        second=check_number(second_order, "second_order"),
+        manifold=space_of, data=data, space=space, spacing=relative, first=first, second=second,
         isotropic=check_flag(isotropic, "isotropic"), known=mask,
         weights=None if weight is None else weight.ravel(),
-        num_threads=resolve_num_threads(num_threads), huber=check_number(huber, "huber"),
+        num_threads=resolve_num_threads(num_threads), huber=check_number(huber, "huber"), unit=unit,
     )  # fmt: skip
 
     def shaped(x: np.ndarray) -> Any:
@@ -213,6 +229,17 @@ def prepare(
         )
 
     return problem, shaped
+
+
+def in_units(strength: Any, name: str, unit: float) -> float:
+    """A number divided by its unit, if this is 0 or of a size that single precision can take."""
+    number = check_number(strength, name) / unit
+    if number and not 1 / _STRONGEST <= number <= _STRONGEST:
+        raise InputError(
+            f"{name}={strength!r}; allowed with this spacing are 0 and numbers from "
+            f"{unit / _STRONGEST:g} to {unit * _STRONGEST:g}"
+        )
+    return number
 
 
 def _mask(known: Any, space: tuple[int, ...]) -> np.ndarray | None:

@@ -55,6 +55,12 @@ class Dual:
         self._inverse: Any = None
         self._room: list[tuple[np.ndarray, ...]] = []
 
+    def in_double(self) -> Dual:
+        """The same flux in float64; `load` comes next."""
+        other = Dual(self.problem, np.float64)
+        other.phi[:] = other.y[:] = feasible(self.problem, self.phi.astype(np.float64))
+        return other
+
     def load(self, linear: Linear, damping: np.ndarray | None, relaxation: float) -> None:
         """Take the model at a point, with ``sum damping |xi|^2 / 2`` added (n,); None: 0."""
         problem, logs = self.problem, linear.data
@@ -190,7 +196,7 @@ def feasible(problem: Problem, flux: np.ndarray) -> np.ndarray:
     for g, radius in enumerate(problem.radius):
         part = slice(problem.groups[g], problem.groups[g + 1])
         norm = np.sqrt(np.sum(flux[part] ** 2, axis=(0, 1)))
-        flux[part] *= np.minimum(1, radius / np.maximum(norm, 1e-300))
+        flux[part] *= radius / np.maximum(norm, np.maximum(radius, 1e-300))
     return flux
 
 
@@ -207,8 +213,9 @@ def balance(dual: Dual) -> None:
             dual.phi[t] -= dual.xi[own] / dual._fixed[1][term.slots[2]]
     fields = zip(problem.groups[:-1], problem.groups[1:], problem.radius, strict=True)
     norms = [(np.sqrt(np.sum(dual.phi[i:j] ** 2, axis=(0, 1))), radius) for i, j, radius in fields]
-    parts = [(norm[norm > radius] / radius[norm > radius]).max(initial=1) for norm, radius in norms]
-    dual.phi /= max(parts)
+    with np.errstate(divide="ignore"):  # a weight of 0 leaves no flux: the bound is then a poor one
+        parts = [(norm[norm > ball] / ball[norm > ball]).max(initial=1) for norm, ball in norms]
+    dual.phi /= max(parts, default=1.0)
 
 
 def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:

@@ -49,12 +49,12 @@ def denoise_embedded(
     ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))
     found: DenoiseResult | ManifoldResult
     if problem.second == 0 and problem.known is None:  # the fastest solver of this case
-        weights = problem.weights
+        weights = None if problem.weights is None else problem.weights.reshape(space)
         found = denoise_vectors(
             ambient.reshape(*space, -1), problem.first, isotropic=problem.isotropic,
-            huber=problem.huber, weights=None if weights is None else weights.reshape(space),
-            spacing=problem.spacing, channel_axis=-1, tol=tol, max_num_iter=max_num_iter,
-            num_threads=problem.num_threads, on_step=on_step,
+            huber=problem.huber * problem.unit, weights=weights, spacing=problem.spacing,
+            channel_axis=-1, tol=tol, max_num_iter=max_num_iter, num_threads=problem.num_threads,
+            on_step=on_step,
         )  # fmt: skip
     else:
         flat = replace(problem, manifold=Euclidean(ambient.shape[1]), data=ambient)

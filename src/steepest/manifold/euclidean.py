@@ -10,6 +10,8 @@ import numpy as np
 from ..core.numbers import check_count
 from .geometry import Curvature, Manifold, checked, identities
 
+_LARGEST = 1e12  # its square in single precision leaves room
+
 
 @dataclass(frozen=True)
 class Euclidean(Manifold):
@@ -28,7 +30,7 @@ class Euclidean(Manifold):
     embedding_shape = point_shape
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        return checked(points, name, self.point_shape, "vectors")
+        return checked(points, name, self.point_shape, "vectors with numbers", _LARGEST)
 
     def embed(self, points: np.ndarray) -> np.ndarray:
         return points

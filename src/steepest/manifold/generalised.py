@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
@@ -52,9 +51,10 @@ class GeneralisedProblem(Problem):
             slopes = np.einsum("npq,anq->anp", turn, slopes)
         return State(points, slopes)
 
-    @cached_property
-    def terms(self) -> tuple[Term, ...]:
+    def differences(self) -> list[Term]:
         """Differences minus slopes, then differences of slopes (on and below the diagonal)."""
+        if self.first == 0:
+            return []
         index = np.arange(self.num_pixels).reshape(self.space)
         places = np.indices(self.space).reshape(len(self.space), -1)
         own = index.ravel()
@@ -91,7 +91,7 @@ class GeneralisedProblem(Problem):
                 points.append((0, -stride[q], inside, 0.0))
                 slopes += [(1 + p, 0, True, scale), (1 + p, -stride[q], inside, -scale)]
             add(BEND, valid, (a, b), points + slopes)
-        return tuple(made)
+        return made
 
     def difference(
         self, term: Term, x: Any, blocks: bool = False

@@ -134,7 +134,9 @@ def _allowed() -> str:
     return f"{names} and manifolds such as steepest.manifold.Rotations(symmetry='m-3m')"
 
 
-def checked(points: Any, name: str, point_shape: tuple[int, ...], kind: str) -> np.ndarray:
+def checked(
+    points: Any, name: str, point_shape: tuple[int, ...], kind: str, most: float = np.inf
+) -> np.ndarray:
     """Return finite numbers (n, *point_shape) in float64; ``kind`` says what they represent."""
     array = as_array(points, name)
     if array.dtype.kind not in "fiu" or array.shape[1:] != point_shape or not array.ndim:
@@ -145,6 +147,11 @@ def checked(points: Any, name: str, point_shape: tuple[int, ...], kind: str) -> 
     array = np.require(array, np.float64, ["C", "W"])
     if not np.isfinite(array).all():
         raise InputError(f"{name} holds NaN or infinite values; every value must be finite")
+    if (np.abs(array) > most).any():
+        raise InputError(
+            f"{name} holds {array.flat[np.abs(array).argmax()]:g}; allowed are {kind} of at most "
+            f"{most:g} (mark pixels without data by known=)"
+        )
     return array
 
 

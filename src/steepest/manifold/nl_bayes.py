@@ -51,8 +51,8 @@ def denoise_nl_bayes(
     image : array (\\*space, \\*point_shape), float32 or float64
         As for `denoise_tv`. Each axis of space must be at least as long as a patch.
     sigma : float
-        Standard deviation of the noise in each direction of the tangent space, positive: if the
-        noise moves points by the distance r on average, r / sqrt(dimension) is close to it.
+        Standard deviation of the noise in each direction of the tangent space, from 1e-12 to 1e12:
+        if the noise moves points by the distance r on average, r / sqrt(dimension) is close to it.
     manifold : str or Manifold
         As for `denoise_tv`.
     patch_size : int
@@ -74,7 +74,7 @@ def denoise_nl_bayes(
     Raises
     ------
     InputError
-        Bad image or options, or an image smaller than a patch.
+        Bad image or options, or an image with fewer than two patches.
 
     Notes
     -----
@@ -84,13 +84,14 @@ def denoise_nl_bayes(
     tell = Reporter(on_step)
     problem, shaped = prepare(image, 0.0, manifold, num_threads=num_threads)
     noisy = problem.data
-    sigma = check_number(sigma, "sigma", positive=True)
+    sigma = check_number(sigma, "sigma", least=1e-12, most=1e12)
     patch_size = check_count(patch_size, "patch_size")
     patch_distance = check_count(patch_distance, "patch_distance")
     num_similar = check_count(num_similar, "num_similar", least=2)
-    if min(problem.space) < patch_size:
+    if min(problem.space) < patch_size or max(problem.space) == patch_size:
         raise InputError(
-            f"image of shape {np.shape(image)} is smaller than a patch (patch_size={patch_size})"
+            f"image of shape {np.shape(image)} must hold at least two patches "
+            f"(patch_size={patch_size})"
         )
     patches = _Patches(problem.space, patch_size, patch_distance, num_similar)
     first = _filtered(problem, patches, noisy, None, sigma, tell)

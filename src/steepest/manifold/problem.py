@@ -28,7 +28,11 @@ _SHARE = 8192  # coordinates for which a thread is worth starting; phases are to
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Checked input. Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None."""
+    """Checked input. Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None.
+
+    ``spacing``, ``first`` and ``second`` refer to a length ``unit``, the smallest spacing, so that
+    the numbers in the solver do not depend on the caller's unit of length; ``huber`` does not.
+    """
 
     manifold: Any
     data: np.ndarray
@@ -41,6 +45,7 @@ class Problem:
     weights: np.ndarray | None
     num_threads: int
     huber: float = 0.0
+    unit: float = 1.0
 
     @property
     def num_slots(self) -> int:
@@ -59,14 +64,22 @@ class Problem:
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """All differences: those of first order, one per axis, before those of second order."""
+        """The differences that count somewhere, those of first order before those of second.
+
+        Along an axis of one pixel there are none, and weights may be 0.
+        """
+        heavy = True if self.weights is None else self.weights > 0
+        return tuple(term for term in self.differences() if (term.valid & heavy).any())
+
+    def differences(self) -> list[Term]:
+        """All differences along all axes; some may fit nowhere into the image."""
         axes, h = range(len(self.space)), self.spacing
         made: list[Term] = []
         if self.first > 0:
             made += [self.term(EDGE, [{}, {a: 1}], [-1 / h[a], 1 / h[a]]) for a in axes]
         if self.second > 0:
             made += self.second_differences(axes)
-        return tuple(made)
+        return made
 
     def second_differences(self, axes: Sequence[int]) -> list[Term]:
         """The terms of second order along these axes."""
@@ -111,8 +124,11 @@ class Problem:
     @cached_property
     def strengths(self) -> np.ndarray:
         """(groups,): the weight of the order that each group belongs to."""
-        orders = [is_first(self.terms[start]) for start in self.groups[:-1]]
-        return np.array([self.first if first else self.second for first in orders])
+        return np.where(self._orders == 1, self.first, self.second)
+
+    @property
+    def _orders(self) -> np.ndarray:
+        return np.array([1 if is_first(self.terms[k]) else 2 for k in self.groups[:-1]], int)
 
     @cached_property
     def radius(self) -> np.ndarray:
@@ -127,7 +143,7 @@ class Problem:
     @cached_property
     def quadratic(self) -> np.ndarray:
         """(groups,): the dual of each group has the term ``quadratic / 2 |phi|^2``."""
-        return self.huber / self.strengths
+        return self.huber * self.unit**self._orders / self.strengths
 
     @cached_property
     def steps(self) -> dict[Any, np.ndarray]:

@@ -117,4 +117,4 @@ def _split(points: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray
 
 
 def _flat(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=-1)
+    return np.concatenate([p.reshape(len(p), prod(p.shape[1:])) for p in parts], axis=-1)

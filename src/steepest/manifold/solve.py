@@ -25,6 +25,7 @@ _FEW = 0.02  # part of the pixels that may be damped at the end
 _MOST = 0.9  # part of what a model missed that is attributed to the worst pixels
 _SINGLE = 1e-5  # relative tolerance above which the flux is in float32,
 _MARGIN = 0.9  # and the part of it that is then asked for: the certificate is in float64
+_SINGLE_ROUNDING = 1e-6  # as `_ROUNDING`, for a flux in float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,9 @@ def solve(
     momentum, relaxation = Momentum(), RELAXATION
     damping, done, rises, before = np.zeros(problem.num_pixels), 0, 0, -np.inf
     least = 24 if problem.is_flat else 8  # iterations between measurements: steps cost as much
-    floor = _ROUNDING * float(np.sum(problem.radius))  # differences of the size of rounding
+    # what differences and distances of the size of rounding add up to
+    weight = float(np.sum(problem.radius))
+    floor = _ROUNDING * weight + _ROUNDING**2 * problem.num_pixels
     dual.load(linear, damping, relaxation)
     measured = dual.measure()
     while True:
@@ -70,6 +73,11 @@ def solve(
             status = Status.ROUNDING
         elif done >= max_num_iter:
             status = Status.MAX_ITERATIONS
+        elif dual.dtype == np.float32 and gap <= _SINGLE_ROUNDING * weight:
+            dual = dual.in_double()
+            dual.load(linear, damping, relaxation)
+            before, measured = -np.inf, dual.measure()
+            continue
         promised = linear.energy - measured.model
         wanted = max(_PART * promised, _SAFE * tol * linear.energy)
         ready = promised > 0 and measured.gap <= wanted
@@ -101,7 +109,8 @@ def solve(
                 if rounding or not (damping[where] < _LARGEST_DAMPING).any():
                     status = Status.ROUNDING if rounding else Status.NO_DESCENT
                     return Solution(linear, dual.phi, gap, measured.largest, done, status)
-                damping = np.where(where, np.maximum(4 * damping, _FIRST_DAMPING), damping)
+                more = np.clip(4 * damping, _FIRST_DAMPING, _LARGEST_DAMPING)
+                damping = np.where(where, more, damping)
             dual.load(linear, damping, relaxation)
             before, measured = -np.inf, dual.measure()
             if linear is ahead and linear.energy - measured.dual <= tol * linear.energy:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Reporter
-from .denoise import prepare, start_of
+from .denoise import in_units, prepare, start_of
 from .generalised import GeneralisedProblem, State
 from .minimise import minimised
 from .result import ManifoldResult
@@ -49,8 +49,8 @@ def denoise_tgv(
     strength : float
         Weight of total generalised variation, not negative, in radians x pixel.
     alpha1, alpha0 : float
-        Weights of the first and the second order, positive; ``alpha0 / alpha1`` is a length in
-        pixels (at spacing 1).
+        Weights of the first and the second order, positive; ``alpha0 / alpha1`` is a length, in the
+        unit of ``spacing``.
     tol : float
         The solver stops when the energy, linearised at the current image and slopes and with a
         small weight on the steps of the slopes, can fall at most by this part.
@@ -75,16 +75,18 @@ def denoise_tgv(
     reporter = Reporter(on_step)
     tol = check_number(tol, "tol", positive=True)
     max_num_iter = check_count(max_num_iter, "max_num_iter")
-    first = check_number(alpha1, "alpha1", least=1e-6, most=1e6)
-    second = check_number(alpha0, "alpha0", least=1e-6, most=1e6)
+    alpha1 = check_number(alpha1, "alpha1", positive=True)
+    alpha0 = check_number(alpha0, "alpha0", positive=True)
     strength = check_number(strength, "strength")
     plain, shaped = prepare(
         image, strength, manifold, known=known, weights=weights, spacing=spacing,
         num_threads=num_threads,
     )  # fmt: skip
     problem = GeneralisedProblem(
-        plain.manifold, plain.data, plain.space, plain.spacing, strength * first,
-        strength * second, True, plain.known, plain.weights, plain.num_threads,
+        plain.manifold, plain.data, plain.space, plain.spacing,
+        in_units(strength * alpha1, "strength * alpha1", plain.unit),
+        in_units(strength * alpha0, "strength * alpha0", plain.unit**2), True, plain.known,
+        plain.weights, plain.num_threads,
     )  # fmt: skip
     slopes = np.zeros((len(problem.space), problem.num_pixels, problem.manifold.dimension))
     state = State(start_of(plain), slopes)

@@ -113,7 +113,7 @@ def _diagonal(v, d, e):
             for i in range(last - 1, first - 1, -1):
                 c3, c2, s2 = c2, c, s
                 g, h = c * e[i], c * p
-                r = np.sqrt(p * p + e[i] * e[i])
+                r = np.hypot(p, e[i])  # not zero where squares are
                 e[i + 1] = s * r
                 s, c = e[i] / r, p / r
                 p = c * d[i] - s * g
