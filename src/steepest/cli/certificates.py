@@ -23,12 +23,20 @@ class Reached:
 
     @property
     def status(self) -> str:
-        """The status of the first result that did not converge; without one, of the first."""
-        return str(next((r for r in self.results if not r.converged), self.results[0]).status)
+        """The worst status of all results."""
+        return str(self._worst)
 
     @property
     def converged(self) -> bool:
-        return all(result.converged for result in self.results)
+        return self._worst.converged
+
+    @property
+    def ok(self) -> bool:
+        return self._worst.ok
+
+    @property
+    def _worst(self) -> Status:
+        return Status.worst([result.status for result in self.results])
 
     @property
     def iterations(self) -> int:
@@ -109,7 +117,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
-_KEPT = "psnr_bound error_bound gap iterations status converged data_range"
+_KEPT = "psnr_bound error_bound gap iterations status data_range"
 
 
 def certificate(result: Any, seconds: float) -> Certificate:

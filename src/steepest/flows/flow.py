@@ -12,13 +12,12 @@ from ..convex.total_variation import TotalVariation, norm_of
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.progress import Callback
-from .adaptive import DEFAULT_MAX_STEPS
 from .options import takes_options_of
 from .problem import Problem, make_problem
 from .result import FlowResult, FlowState
 from .run import run
 from .tape import gradient_tape
-from .time_grid import DEFAULT_GRID, TimeGrid
+from .time_grid import TimeGrid
 
 
 def flow(
@@ -26,16 +25,16 @@ def flow(
     times: float | Sequence[float] | np.ndarray,
     energy: Energy | None = None,
     *,
-    tol: float = 1e-3,
+    tol: float | None = None,
     num_steps: int | None = None,
-    grid: str | TimeGrid = DEFAULT_GRID,
+    grid: str | TimeGrid | None = None,
     accuracy: float | None = None,
     max_error: float | None = None,
     data_range: float | None = None,
     spacing: float | Sequence[float] | None = None,
     channel_axis: int | None = None,
     batch_axis: int | None = None,
-    max_num_steps: int = DEFAULT_MAX_STEPS,
+    max_num_steps: int | None = None,
     max_num_iter: int = 5000,
     on_step: Callback | None = None,
     state: FlowState | None = None,
@@ -62,15 +61,15 @@ def flow(
     energy : Energy, optional
         `TotalVariation` (default), `SecondOrderTotalVariation`, `TotalGeneralisedVariation`, or any
         other object with the methods of `steepest.convex.energy.Energy`.
-    tol : float
-        Relative duality gap at which a step counts as solved. The gap is divided by the energy of
-        the step, ``1/2||u_n - u_{n-1}||^2 + tau J(u_n)``, or by 1e-4 times
+    tol : float, optional
+        Relative duality gap at which a step counts as solved (default 1e-3). The gap is divided by
+        the energy of the step, ``1/2||u_n - u_{n-1}||^2 + tau J(u_n)``, or by 1e-4 times
         ``1/2||image - mean||^2`` if that is larger. The latter saves iterations once the image is
         almost constant.
     num_steps : int, optional
         Number of steps up to the last time (default 50). At least one step is taken to each
-        requested time.
-    grid : "graded", "uniform", "log" or TimeGrid
+        requested time. Not allowed with a `TimeGrid`.
+    grid : "graded", "uniform", "log" or TimeGrid, optional
         End points of the steps. The requested times are always among them. "graded" (default):
         short steps first, ``t_k = T (k / num_steps)**1.5`` for a single time T. With several times,
         the same number of steps is shared out between them. "uniform": each interval between
@@ -78,9 +77,9 @@ def flow(
         "log": geometric progression from ``T / 1000`` to T.
     accuracy : float, optional
         Required certified PSNR at every time, in dB, relative to ``data_range``. Steps and gaps
-        are then chosen adaptively, and ``num_steps``, ``grid`` and ``tol`` are not used. The number
-        of steps grows about fivefold with every 10 dB. Above about 75 dB, the flow is computed in
-        float64, whatever the dtype of the image.
+        are then chosen adaptively, so ``num_steps``, ``grid`` and ``tol`` are not allowed. The
+        number of steps grows about fivefold with every 10 dB. Above about 75 dB, the flow is
+        computed in float64, whatever the dtype of the image.
     max_error : float, optional
         Like ``accuracy``, but given as a certified L2 distance.
     data_range : float, optional
@@ -93,10 +92,10 @@ def flow(
     batch_axis : int, optional
         Axis of independent images. The arrays of the certificate then have a second axis, with one
         entry per image.
-    max_num_steps : int
-        Largest number of steps allowed with ``accuracy`` or ``max_error``. A short pilot run
-        estimates the number required. If it is larger, `TooManySteps` is raised, and its message
-        gives the number of steps and the time that they would take.
+    max_num_steps : int, optional
+        Largest number of steps with ``accuracy`` or ``max_error`` (default 20000). A short pilot
+        run estimates the number required. If it is larger, `TooManySteps` is raised, and its
+        message gives the number of steps and the time that they would take.
     max_num_iter : int
         Largest number of iterations in one step.
     on_step : callable, optional
@@ -124,7 +123,8 @@ def flow(
     Raises
     ------
     InputError
-        Bad image, times, energy or options. The message names the argument.
+        Bad image, times, energy or options, or options that exclude each other. The message names
+        the argument.
     TooManySteps
         If ``accuracy`` or ``max_error`` requires more than ``max_num_steps`` steps. This is a
         subclass of `InputError`.

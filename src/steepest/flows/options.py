@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from reprlib import repr as shortened
 from typing import Any
+
+from ..core.errors import InputError
 
 
 def takes_options_of(*functions: Callable[..., Any]) -> Callable[[Any], Any]:
@@ -36,3 +39,16 @@ def takes_options_of(*functions: Callable[..., Any]) -> Callable[[Any], Any]:
         return bound
 
     return decorate
+
+
+def refuse(why: str, **options: Any) -> None:
+    """Refuse options that are given (not None) and would have no effect.
+
+    Raises
+    ------
+    InputError
+        If one is given. ``why`` completes "it has no effect ...".
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{name}={shortened(value)} has no effect {why}; leave it out")

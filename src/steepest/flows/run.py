@@ -19,11 +19,13 @@ from ..core.threads import resolve_num_threads
 from .adaptive import DEFAULT_MAX_STEPS, FLOWING, march_to_accuracy
 from .flux_guess import part_guess
 from .march import NEGLIGIBLE, Hooks, Record, contrast_energy, fresh_state, march
+from .options import refuse
 from .problem import Problem, rescaled
 from .result import FlowResult, FlowState, PartState, Step
 from .time_grid import DEFAULT_GRID, MOST_STEPS, TimeGrid, check_times, make_nodes
 from .together import can_march_together, march_together
 
+_TOL = 1e-3  # default
 _BEST = 300.0  # largest accuracy in dB, about the precision of float64
 
 
@@ -45,12 +47,12 @@ def run(
     state: FlowState | None = None,
     *,
     tape: Any = None,
-    tol: float = 1e-3,
+    tol: float | None = None,
     num_steps: int | None = None,
-    grid: str | TimeGrid = DEFAULT_GRID,
+    grid: str | TimeGrid | None = None,
     accuracy: float | None = None,
     max_error: float | None = None,
-    max_num_steps: int = DEFAULT_MAX_STEPS,
+    max_num_steps: int | None = None,
     max_num_iter: int = 5000,
     on_step: Callback | None = None,
     flux_guess: Any = None,
@@ -63,12 +65,21 @@ def run(
     problem.check_times(wanted, "times")
     check_callback(on_step)
     target = _target(accuracy, max_error, problem)
+    if target is not None:
+        asked = "max_error" if accuracy is None else "accuracy"
+        refuse(
+            f"with {asked}=, which chooses steps and gaps", tol=tol, num_steps=num_steps, grid=grid
+        )
+    else:
+        refuse("without accuracy= or max_error=", max_num_steps=max_num_steps)
+    tol, grid = _TOL if tol is None else tol, DEFAULT_GRID if grid is None else grid
+    most_steps = DEFAULT_MAX_STEPS if max_num_steps is None else max_num_steps
     plan = _Plan(
         begin,
         check_number(tol, "tol"),
         target,
         check_count(max_num_iter, "max_num_iter"),
-        check_count(max_num_steps, "max_num_steps", most=MOST_STEPS),
+        check_count(most_steps, "max_num_steps", most=MOST_STEPS),
         resolve_num_threads(num_threads),
     )
     nodes = make_nodes(grid, wanted, num_steps, begin) if wanted.size else wanted

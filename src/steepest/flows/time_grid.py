@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number, check_numbers
+from .options import refuse
 
 DEFAULT_NUM_STEPS = 50
 DEFAULT_GRID = "graded"
@@ -117,6 +118,7 @@ def make_nodes(
     the requested times lie on the uniform grid.
     """
     if isinstance(grid, TimeGrid):
+        refuse("with grid=TimeGrid(...), which gives the steps", num_steps=num_steps)
         return grid.through(times, begin)
     count = DEFAULT_NUM_STEPS if num_steps is None else num_steps
     count = check_count(count, "num_steps", most=MOST_STEPS)

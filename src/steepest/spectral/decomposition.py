@@ -396,8 +396,9 @@ def nodes_of(
     count = check_count(count, "num_steps", most=MOST_STEPS)
     if isinstance(grid, str) and grid == "log" and count > 1:
         start = min((start for start in starts if start), default=last / 1000)
-        grid = TimeGrid.logarithmic(last, count, min(start, last / 10))
-    nodes = make_nodes(grid, np.array([last]), count)
+        grid, num_steps = TimeGrid.logarithmic(last, count, min(start, last / 10)), None
+    steps = num_steps if isinstance(grid, TimeGrid) else count
+    nodes = make_nodes(grid, np.array([last]), steps)
     if nodes.size < 2:
         raise InputError(
             "num_steps and grid give one step; a second derivative needs at least two steps"
