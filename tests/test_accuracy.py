@@ -98,3 +98,39 @@ def test_the_command_says_what_it_would_take(capsys: pytest.CaptureFixture[str],
     assert "0 to 300" in capsys.readouterr().err
     assert main(["flow", "sample:camera", "--times", "0.2", "--max-steps", "5"]) == 2
     assert "--accuracy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("goal", [{"accuracy": 40}, {"max_error": 1.0}], ids=str)
+@pytest.mark.parametrize(
+    "other", [{"tol": 1e-3}, {"num_steps": 50}, {"grid": "graded"}, {"grid": "log"}], ids=str
+)
+def test_options_without_effect_are_refused_by_name(
+    goal: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """Even where their values are the defaults: whoever gives them expects an effect."""
+    (name, value), (asked, _) = *other.items(), *goal.items()
+    message = re.escape(f"{name}={value!r} has no effect with {asked}=")
+    begun = steepest.tv_flow(IMAGE, 0.1, steps=2)
+    for run in (
+        lambda **options: steepest.tv_flow(IMAGE, 0.1, **options),
+        lambda **options: steepest.flow(IMAGE, 0.1, **options),
+        lambda **options: begun.continue_to(0.2, **options),
+    ):
+        with pytest.raises(steepest.InputError, match=message):
+            run(**goal, **other)
+
+
+def test_steps_are_counted_once() -> None:
+    grid = steepest.TimeGrid.uniform(0.2, 5)
+    for run in (steepest.tv_flow, steepest.spectral.decompose, steepest.tiled.tv_flow):
+        times = () if run is steepest.spectral.decompose else ([0.2],)
+        with pytest.raises(steepest.InputError, match="num_steps=7 has no effect with grid"):
+            run(IMAGE, *times, grid=grid, num_steps=7)  # type: ignore[operator]
+    with pytest.raises(steepest.InputError, match="max_num_steps=9 has no effect without accuracy"):
+        steepest.tv_flow(IMAGE, 0.2)
+
+
+def test_the_command_refuses_them_too(photo: np.ndarray, capsys: Any) -> None:
+    for option in (["--steps", "9"], ["--grid", "log"], ["--tol", "1e-3"]):
+        assert main(["flow", "photo.png", "--times", "0.1", "--accuracy", "40", *option]) == 2
+        assert option[0] in capsys.readouterr().err

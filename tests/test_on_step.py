@@ -362,6 +362,47 @@ def test_bad_callbacks_are_named_and_errors_reach_the_caller(name: str) -> None:
 
 # ------------------------------------------------------------------------------- what comes back
 
+
+@pytest.mark.parametrize("kind", ["compiled", "array code", "manifold"])
+def test_image_of_a_step_is_read_inside_the_callback(kind: str) -> None:
+    """It is then a copy, which may be kept and changed; later it would be another step's image."""
+    calls: dict[str, Callable[..., Any]] = {
+        "compiled": CASES["steepest.tv_flow"].call,
+        "array code": CASES["steepest.flow"].call,
+        "manifold": CASES["steepest.manifold.denoise_tv"].call,
+    }
+    silent, read, unread, copies = calls[kind](), [], [], []
+
+    def look(step: Any) -> None:
+        if step.step % 2:
+            unread.append(step)
+        else:
+            read.append(step)
+            copies.append(step.image.copy())
+
+    told = calls[kind](on_step=look)
+    assert len(read) >= 2
+    assert all(np.array_equal(step.image, copy) for step, copy in zip(read, copies, strict=True))
+    assert not np.array_equal(copies[0], copies[-1])
+    for step in unread:
+        with pytest.raises(InputError, match=r"step\.image inside on_step"):
+            _ = step.image
+
+    def change(step: Any) -> None:
+        step.image[:] = -7
+
+    changed = calls[kind](on_step=change)
+    for result in (told, changed):
+        pairs = zip(numbers(result), numbers(silent), strict=True)
+        assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_a_step_without_an_image_has_none_at_any_time() -> None:
+    steps: list[Any] = []
+    CASES["steepest.denoise"].call(on_step=steps.append)
+    assert {step.image for step in steps} == {None}
+
+
 OPERATORS = [
     "inpaint",
     "biharmonic",

@@ -36,6 +36,7 @@ _WHERE = {
     "CombinedTotalVariation": "convex.combined",
     "TotalGeneralisedVariation": "convex.total_generalised_variation",
     "total_variation": "convex.total_variation",
+    "check_energy": "convex.check",
     "inpaint": "inpainting.diffusion",
     "InpaintResult": "inpainting.result",
     "gradient": "grid.checked",

@@ -23,7 +23,7 @@ class Outcome(Protocol):
     @property
     def status(self) -> str: ...
     @property
-    def converged(self) -> bool: ...
+    def ok(self) -> bool: ...
     @property
     def promise(self) -> str: ...
     @property
@@ -119,7 +119,7 @@ def run_batch(
         record.report_losses()
         records.append(record)
         outcome = record.outcome
-        if outcome is not None and not outcome.converged:
+        if outcome is not None and not outcome.ok:
             strict_failure |= arguments.strict
             kind = "error" if arguments.strict else "warning"
             print(f"steepest: {kind}: {source}: {outcome.status}", file=sys.stderr)

@@ -25,11 +25,19 @@ class Reached:
     @property
     def status(self) -> str:
         """The worst status of all results."""
-        return str(Status.worst([result.status for result in self.results]))
+        return str(self._worst)
 
     @property
     def converged(self) -> bool:
-        return all(result.converged for result in self.results)
+        return self._worst.converged
+
+    @property
+    def ok(self) -> bool:
+        return self._worst.ok
+
+    @property
+    def _worst(self) -> Status:
+        return Status.worst([result.status for result in self.results])
 
     @property
     def iterations(self) -> int:
@@ -110,7 +118,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
-_KEPT = "psnr_bound error_bound gap iterations status converged data_range"
+_KEPT = "psnr_bound error_bound gap iterations status data_range"
 
 
 def certificate(result: Any, seconds: float) -> Certificate:

@@ -100,8 +100,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute the flow of every image."""
-    if arguments.accuracy and (arguments.steps or arguments.grid):
-        raise InputError("--accuracy chooses the time steps itself: leave --steps and --grid out")
+    if arguments.accuracy and (arguments.steps or arguments.grid or arguments.tol is not None):
+        raise InputError("--accuracy chooses steps and gaps: leave --steps, --grid and --tol out")
     if arguments.max_steps and not arguments.accuracy:
         raise InputError("--max-steps: also give --accuracy")
     check_method(arguments)

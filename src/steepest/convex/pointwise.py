@@ -124,7 +124,7 @@ class PointwiseEnergy(ProximalEnergy):
         """The density of J at each pixel: ``w|v|``, with Huber's ``|v|^2/(2 eps)`` near zero."""
         xp = namespace(v)
         size = self.magnitude(v)
-        w = 1.0 if self.weights is None else self.weights
+        w = 1.0 if self.weights is None else cast(self.weights, v.dtype)
         if self.huber == 0.0:
             return w * size
         eps = self.huber

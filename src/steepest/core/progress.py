@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,40 @@ class Progress:
     stage: str = ""
 
 
+class Pictured:
+    """A report with an image, which is computed by ``gather`` when the callback first reads it.
+
+    ``gather`` is None if there is no image.
+    """
+
+    gather: Callable[[], Any] | None
+
+    @cached_property
+    def image(self) -> Any:
+        """The current image; None if there is none. Read it first inside the callback.
+
+        It is a copy, which the caller may keep and change.
+
+        Raises
+        ------
+        InputError
+            If it is read for the first time after the callback has returned.
+        """
+        return None if self.gather is None else 1 * self.gather()
+
+    def close(self) -> None:
+        """Refuse to compute the image from now on, as it would be that of a later step."""
+        if self.gather is not None:
+            object.__setattr__(self, "gather", _too_late)
+
+
+def _too_late() -> None:
+    raise InputError(
+        "image of a step: read after its callback had returned, when it was another image; read "
+        "step.image inside on_step (such as on_step=lambda step: images.append(step.image))"
+    )
+
+
 def check_callback(on_step: Callback | None, name: str = "on_step") -> None:
     """Check that ``on_step`` is callable or None."""
     if on_step is not None and not callable(on_step):
@@ -44,6 +79,8 @@ def asks_to_stop(on_step: Callback | None, report: Any) -> bool:
     if on_step is None:
         return False
     answer = on_step(report)
+    if isinstance(report, Pictured):
+        report.close()
     return isinstance(answer, (bool, np.bool_)) and bool(answer)
 
 

@@ -110,7 +110,7 @@ def march_to_accuracy(
     failed = [s for s in record.statuses if not s.ok]
     if record.bounds[-1].distance > target and Status.STOPPED not in failed:
         failed.append(Status.ACCURACY_NOT_MET)
-    record.statuses = failed or [Status.CONVERGED]
+    record.statuses = failed or [Status.ACCURACY_MET]
     return record
 
 

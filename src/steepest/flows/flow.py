@@ -85,7 +85,8 @@ def flow(
     Raises
     ------
     InputError
-        Bad image, times, energy or options. The message names the argument.
+        Bad image, times, energy or options, or options that exclude each other. The message names
+        the argument.
     TooManySteps
         If an `Accuracy` requires more than its ``max_num_steps``. This is a subclass of
         `InputError`.

@@ -35,9 +35,8 @@ class Plan:
             return None
 
         def report(terms: StepTerms, iterations: int) -> bool:
-            gap = terms.gap / terms.primal if terms.primal > 0 else 0.0
-            bound = terms.distance / scale
-            return self.reporter(Step(0, 0, strength, gap, iterations, bound, lambda: None))
+            gap, bound = self.goal.relative_gap(terms), terms.distance / scale
+            return self.reporter(Step(0, 0, strength, gap, iterations, bound, None))
 
         return report
 

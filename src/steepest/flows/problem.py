@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..convex.energy import Energy, check_energy
+from ..convex.check import as_energy, assure
+from ..convex.energy import Energy
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import (
     Layout,
@@ -139,9 +140,10 @@ def make_problem(
 ) -> Problem:
     """Check an image, the options that describe it and the energy; return the problem.
 
-    The default energy is `TotalVariation`.
+    The default energy is `TotalVariation`. An energy that is not one of the package is tested (see
+    `steepest.check_energy`).
     """
-    energy = check_energy(TotalVariation() if energy is None else energy)
+    energy = as_energy(TotalVariation() if energy is None else energy)
     channel_axis = own_channel_axis(image, channel_axis)
     if is_torch(image) and image.device.type == "mps":
         raise InputError(
@@ -154,15 +156,16 @@ def make_problem(
     if spacing is None:
         spacing = getattr(energy, "spacing", None)
     steps = check_spacing(spacing, arrays[0].ndim - 1)
-    on_grid = energy.on(arrays[0], steps)
     largest = max(float(abs(array).max()) for array in arrays)
     scale = scale_of(largest)
+    energy = energy.on(arrays[0], steps).scaled(scale)
     parts = [rescaled(array, scale) for array in arrays]
     if not energy.coupled:
         parts = [part[c : c + 1] for part in parts for c in range(part.shape[0])]
+    assure(energy, parts[0])
     return Problem(
         parts=parts,
-        energy=on_grid.scaled(scale),
+        energy=energy,
         layout=layout,
         batch_axis=batch,
         num_items=len(items),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from ..core.errors import InputError
 from ..core.image_like import ImageLike
 from ..core.namespace import Array
 from ..core.numbers import check_number, counted
+from ..core.progress import Pictured
 from ..core.status import Status
 from .problem import Problem
 
@@ -52,14 +52,14 @@ class FlowState:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class Step(Pictured):
     """One finished implicit Euler step, as passed to `on_step`.
 
     ``gap`` is the relative duality gap. ``error_bound`` is the certified L2 distance to the exact
     flow at the current time. ``image`` is the current image in the axes of the input, in floating
-    point, and is computed on first access. For a batch or separate channels, it is the item or
-    channel being processed. ``stage`` tells what the step belongs to: "flow", or the search that
-    precedes the flow.
+    point, and is computed when the callback reads it. For a batch or separate channels, it is the
+    item or channel being processed. ``stage`` tells what the step belongs to: "flow", or
+    the search that precedes the flow.
     """
 
     step: int
@@ -68,16 +68,8 @@ class Step:
     gap: float
     iterations: int
     error_bound: float
-    gather: Callable[[], Array] = field(repr=False)
+    gather: Callable[[], Array] | None = field(repr=False)
     stage: str = ""
-
-    @cached_property
-    def image(self) -> Array:
-        """The image after this step.
-
-        Access it first inside the callback. Later, it would be the image of a later step.
-        """
-        return self.gather()
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +127,7 @@ class FlowResult:
     @property
     def converged(self) -> bool:
         """Whether every requested tolerance was met."""
-        return self.status.ok
+        return self.status.converged
 
     def psnr_bound(self, data_range: float | None = None) -> np.ndarray:
         """``error_bound`` as a guaranteed PSNR, in dB, relative to ``data_range``."""
@@ -229,7 +221,7 @@ class DenoiseResult(ImageLike):
     @property
     def converged(self) -> bool:
         """Whether the tolerance was met."""
-        return self.status.ok
+        return self.status.converged
 
     def psnr_bound(self, data_range: float | None = None) -> Any:
         """``error_bound`` as a guaranteed PSNR, in dB, relative to ``data_range``."""

@@ -9,10 +9,11 @@ from ..core.arrays import as_array, batch_items, own_channel_axis
 from ..core.errors import InputError
 from ..core.namespace import cast, follows, is_torch
 from ..core.progress import Callback
+from ..core.status import finished
 from ..elliptic.watching import Watch
 from .checks import Run, check_iteration
 from .problem import Problem, prepare
-from .result import InpaintResult, finished, stacked
+from .result import InpaintResult, stacked
 from .steady_state import fill, outcome
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.namespace import is_torch
-from ..core.status import Status
+from ..core.status import Status, finished
 from .checks import Run
 from .problem import Problem, grid_of, prepare
-from .result import InpaintResult, finished
+from .result import InpaintResult
 from .steady_state import fill
 
 _FIRST_GUESS = 1e-3  # relative residual of homogeneous diffusion as a first guess

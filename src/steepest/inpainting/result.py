@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.errors import NotConverged
 from ..core.image_like import ImageLike
 from ..core.namespace import Array, namespace
 from ..core.status import Status
@@ -42,7 +41,7 @@ class InpaintResult(ImageLike):
     @property
     def converged(self) -> bool:
         """True if the tolerance was met."""
-        return self.status.ok
+        return self.status.converged
 
 
 def stacked(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
@@ -56,10 +55,3 @@ def stacked(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
         status=Status.worst(list(statuses)),
         statuses=statuses,
     )
-
-
-def finished(result: InpaintResult, raise_on_failure: bool) -> InpaintResult:
-    """Return the result, or raise `NotConverged` if requested and the tolerance was not met."""
-    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
-        raise NotConverged(str(result.status), result)
-    return result

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from ..core.image_like import ImageLike
 from ..core.numbers import counted
+from ..core.progress import Pictured
 from ..core.status import Status
 
 
 @dataclass(frozen=True, eq=False)
-class ManifoldStep:
+class ManifoldStep(Pictured):
     """The state before an outer step, as passed to ``on_step``.
 
     ``residual`` is the relative gap that `denoise_tv` compares with ``tol``. ``num_steps`` is 0:
@@ -27,11 +27,6 @@ class ManifoldStep:
     residual: float
     iterations: int
     gather: Callable[[], np.ndarray] = field(repr=False)
-
-    @cached_property
-    def image(self) -> np.ndarray:
-        """The current image; access it first inside the callback."""
-        return self.gather()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +78,7 @@ class ManifoldResult(ImageLike):
     @property
     def converged(self) -> bool:
         """Whether the tolerance was met."""
-        return self.status.ok
+        return self.status.converged
 
     def __repr__(self) -> str:
         parts = [f"energy {self.energy:.6g}"]

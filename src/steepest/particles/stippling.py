@@ -73,7 +73,7 @@ class Dots:
     @property
     def converged(self) -> bool:
         """True if the tolerance was met or the points came to rest."""
-        return self.status.ok
+        return self.status.converged
 
 
 def _dots(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.numbers import check_flag, check_number
-from ..core.status import Status
+from ..core.status import Status, finished
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
@@ -17,7 +17,7 @@ from ..flows.options import takes_options_of
 from .cut import least_set
 from .inputs import Inputs, grey, inputs_of
 from .proof import Level
-from .result import Segmentation, assembled, finished
+from .result import Segmentation, assembled
 from .rof import Rof
 from .threshold_rof import threshold_rof
 

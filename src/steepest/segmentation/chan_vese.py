@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..core.numbers import check_flag, check_number
-from ..core.status import Status
+from ..core.status import Status, finished
 from ..flows.options import takes_options_of
 from .inputs import Inputs, inputs_of
 from .proof import State
-from .result import Segmentation, assembled, finished
+from .result import Segmentation, assembled
 from .threshold_rof import threshold_rof
 
 COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..core.numbers import check_flag, check_number
 from ..core.progress import Callback
-from ..core.status import Status
+from ..core.status import Status, finished
 from .inputs import Inputs, grey, inputs_of
 from .proof import Faces, Level, State
-from .result import Segmentation, assembled, finished
+from .result import Segmentation, assembled
 from .rof import Rof
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.errors import NotConverged
 from ..core.status import Status
 from .inputs import Inputs
 from .proof import Level
@@ -71,7 +70,7 @@ class Segmentation:
     @property
     def converged(self) -> bool:
         """True if the tolerance was met and no class is empty."""
-        return self.status.ok
+        return self.status.converged
 
     def __repr__(self) -> str:
         share = f"{100 * float(self.certain.mean()):.4g} % of the labels certain"
@@ -128,10 +127,3 @@ def assembled(
         status=status,
         spacing=inputs.energy.spacing,
     )
-
-
-def finished(result: Segmentation, raise_on_failure: bool) -> Segmentation:
-    """Return the result, or raise `NotConverged` if requested and the tolerance was not met."""
-    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
-        raise NotConverged(str(result.status), result)
-    return result

@@ -10,10 +10,11 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_flag, check_number, check_numbers
 from ..core.progress import Callback
+from ..core.status import finished
 from .classes import between
 from .inputs import Inputs, grey, inputs_of
 from .proof import Level, State
-from .result import Segmentation, assembled, finished
+from .result import Segmentation, assembled
 
 _RENEW = 0.25  # of the relative gap: when the classes are computed again
 _ACCURATE = 5e-4  # relative gap of an image whose k-means clustering is that of the exact one

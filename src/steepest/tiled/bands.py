@@ -16,10 +16,10 @@ from typing import Any, cast
 import numpy as np
 
 from ..convex.total_variation import TotalVariation, norm_of
-from ..core.errors import InputError, NotConverged
+from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.solver import Solver, limits
-from ..core.status import Status
+from ..core.status import finished
 from ..flows.options import takes_options_of
 from ..flows.result import FlowResult
 from ..flows.time_grid import TimeGrid, grid_of
@@ -152,9 +152,7 @@ def _combined(
             deliver(out, (k,) if lead else (), setup.picture, _sum_of(row, frames))
         march.finished = True
     flow = march.result(setup, nodes[1:], range(nodes.size - 1), None)
-    if raise_on_failure and not (flow.converged or flow.status is Status.STOPPED):
-        raise NotConverged(str(flow.status), flow)
-    return TiledDecomposition(out, nodes, edges, flow)
+    return TiledDecomposition(out, nodes, edges, finished(flow, raise_on_failure))
 
 
 _with_options = takes_options_of(_combined, Setup)

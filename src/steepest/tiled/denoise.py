@@ -7,9 +7,8 @@ from typing import Any
 
 from ..convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
 from ..convex.total_variation import TotalVariation, norm_of
-from ..core.errors import NotConverged
 from ..core.numbers import check_count, check_number
-from ..core.status import Status
+from ..core.status import Status, finished
 from ..flows.options import takes_options_of
 from ..flows.result import DenoiseResult
 from .dual import TiledDual
@@ -149,6 +148,4 @@ def denoise_tv(
         strength=strength,
         data_range=setup.data_range,
     )
-    if raise_on_failure and not (result.converged or outcome is None):
-        raise NotConverged(str(result.status), result)
-    return result
+    return finished(result, raise_on_failure)

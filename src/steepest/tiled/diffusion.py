@@ -12,13 +12,13 @@ import numpy as np
 from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_flag, check_number
-from ..core.status import Status
+from ..core.status import Status, finished
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution, solve
 from ..flows.options import takes_options_of
 from ..inpainting.problem import check_largest, grid_of, unit_of
-from ..inpainting.result import InpaintResult, finished
+from ..inpainting.result import InpaintResult
 from ..inpainting.steady_state import outcome
 from .harmonic import (
     Holes,

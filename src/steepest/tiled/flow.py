@@ -11,9 +11,8 @@ import numpy as np
 from ..convex.certificate import Bound, StepTerms
 from ..convex.solve import Goal, Momentum, needs_double, rounding_floor, solve
 from ..convex.total_variation import TotalVariation, norm_of
-from ..core.errors import NotConverged
 from ..core.numbers import check_count, check_number
-from ..core.status import Status
+from ..core.status import Status, finished
 from ..flows.march import NEGLIGIBLE
 from ..flows.options import takes_options_of
 from ..flows.result import FlowResult
@@ -111,9 +110,7 @@ def tv_flow(
         march.finished = True
     ends = [i for i, frame in enumerate(keep) if frame is not None]
     result = march.result(setup, nodes, ends, out)
-    if raise_on_failure and not (result.converged or result.status is Status.STOPPED):
-        raise NotConverged(str(result.status), result)
-    return result
+    return finished(result, raise_on_failure)
 
 
 class March:

@@ -62,7 +62,7 @@ class TiledMask:
     @property
     def converged(self) -> bool:
         """True if the errors are those of a solved equation."""
-        return self.status.ok
+        return self.status.converged
 
 
 @takes_options_of(Setup)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..convex.total_variation import TotalVariation
-from ..core.errors import InputError, NotConverged
+from ..core.errors import InputError
 from ..core.numbers import check_count, check_flag, check_number
-from ..core.status import Status
+from ..core.status import Status, finished
 from ..flows.options import takes_options_of
 from ..segmentation.chan_vese import COARSE
 from ..segmentation.chan_vese import Search as TwoClasses
@@ -71,7 +71,7 @@ class TiledSegmentation:
     @property
     def converged(self) -> bool:
         """True if the tolerance was met and no class is empty."""
-        return self.status.ok
+        return self.status.converged
 
 
 @takes_options_of(Setup)
@@ -342,9 +342,7 @@ class _Work:
                 self._out, self._doubt, nothing, nothing, np.inf, np.inf, size, size,
                 np.zeros((0, 3), int), 0, Status.STOPPED, setup.steps,
             )  # fmt: skip
-        elif self._raises and not result.converged:
-            raise NotConverged(str(result.status), result)  # type: ignore[arg-type]
-        return result
+        return finished(result, self._raises)
 
     def _painted(self, found: _Found) -> tuple[np.ndarray, int, int]:
         """Write the labels; the areas, the number of doubtful labels, and how many may be wrong."""

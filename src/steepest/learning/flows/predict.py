@@ -118,7 +118,7 @@ def learned_flow(
             image, wanted, TotalVariation(coupled=False), steps=accuracy, channel_axis=channel_axis,
             start=_guess(module, channels, layout), on_step=tell.stage,
         )  # fmt: skip
-    status = Status.LEARNED if accuracy is None else Status.CONVERGED
+    status = Status.LEARNED if accuracy is None else Status.ACCURACY_MET
     return FlowResult(
         images=layout.restore(np.stack([at.images for at in found]), 1),
         times=np.array([at.time for at in found]),
