@@ -100,34 +100,23 @@ def test_the_command_says_what_it_would_take(capsys: pytest.CaptureFixture[str],
     assert "--accuracy" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("goal", [{"accuracy": 40}, {"max_error": 1.0}], ids=str)
-@pytest.mark.parametrize(
-    "other", [{"tol": 1e-3}, {"num_steps": 50}, {"grid": "graded"}, {"grid": "log"}], ids=str
-)
-def test_options_without_effect_are_refused_by_name(
-    goal: dict[str, Any], other: dict[str, Any]
-) -> None:
-    """Even where their values are the defaults: whoever gives them expects an effect."""
-    (name, value), (asked, _) = *other.items(), *goal.items()
-    message = re.escape(f"{name}={value!r} has no effect with {asked}=")
+def test_a_tolerance_beside_an_accuracy_is_refused_by_name() -> None:
+    """Even where it is the default: whoever gives it expects an effect."""
+    solver = steepest.Solver(tol=1e-3)
     begun = steepest.tv_flow(IMAGE, 0.1, steps=2)
-    for run in (
-        lambda **options: steepest.tv_flow(IMAGE, 0.1, **options),
-        lambda **options: steepest.flow(IMAGE, 0.1, **options),
-        lambda **options: begun.continue_to(0.2, **options),
-    ):
-        with pytest.raises(steepest.InputError, match=message):
-            run(**goal, **other)
+    for goal in (steepest.Accuracy(db=40), steepest.Accuracy(error=1.0)):
+        for run in (
+            lambda goal: steepest.flow(IMAGE, 0.1, steps=goal, solver=solver),
+            lambda goal: begun.continue_to(0.2, steps=goal, solver=solver),
+        ):
+            with pytest.raises(steepest.InputError, match=r"tol=0\.001"):
+                run(goal)
 
 
-def test_steps_are_counted_once() -> None:
-    grid = steepest.TimeGrid.uniform(0.2, 5)
-    for run in (steepest.tv_flow, steepest.spectral.decompose, steepest.tiled.tv_flow):
-        times = () if run is steepest.spectral.decompose else ([0.2],)
-        with pytest.raises(steepest.InputError, match="num_steps=7 has no effect with grid"):
-            run(IMAGE, *times, grid=grid, num_steps=7)  # type: ignore[operator]
-    with pytest.raises(steepest.InputError, match="max_num_steps=9 has no effect without accuracy"):
-        steepest.tv_flow(IMAGE, 0.2)
+def test_an_accuracy_is_one_number() -> None:
+    for wrong in ({}, {"db": 40, "error": 1.0}, {"db": -1}, {"db": 500}, {"error": 0.0}):
+        with pytest.raises(steepest.InputError, match=r"db|error"):
+            steepest.Accuracy(**wrong)
 
 
 def test_the_command_refuses_them_too(photo: np.ndarray, capsys: Any) -> None:
