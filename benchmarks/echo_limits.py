@@ -27,7 +27,7 @@ CASES: dict[str, dict[str, Any]] = {
     "as shipped (0.005, 0.002, 24, 20 %)": {},
     **{f"cut off below {x:g}": {"tolerance": x} for x in (0.02, 0.01, 0.002)},
     **{f"flows dropped below {x:g}": {"share": x} for x in (0.01, 0.0005)},
-    **{f"windows to {x} pixels": {"reach": x} for x in (12, 40)},
+    **{f"windows to {x} pixels": {"radius": x} for x in (12, 40)},
     **{f"rounds of {x:.0%}": {"round": x} for x in (0.4, 0.03, 0.01)},
     "echoes never relaxed": {"drifted": 0},
     **{f"{x} cycles of exchange": {"cycles": x} for x in (1, 2, 5, 10)},
@@ -37,13 +37,13 @@ CASES: dict[str, dict[str, Any]] = {
 def limits(
     tolerance: float = thinning.TOLERANCE,
     share: float = thinning.SHARE,
-    reach: int = thinning.REACH,
+    radius: int = thinning.RADIUS,
     **others: float,
 ) -> dict[str, Any]:
     """The constants to replace in `thinning`."""
     found: dict[str, Any] = {
-        "LIMITS": (np.float32(tolerance), np.float32(share), reach),
-        "REACH": reach,
+        "LIMITS": (np.float32(tolerance), np.float32(share), radius),
+        "RADIUS": radius,
     }
     if "round" in others:
         found["_SHARE"] = others["round"]

@@ -36,7 +36,7 @@ _WHERE = {
     "CombinedTotalVariation": "convex.combined",
     "TotalGeneralisedVariation": "convex.total_generalised_variation",
     "total_variation": "convex.total_variation",
-    "inpaint": "inpainting.diffusion",
+    "inpaint": "inpainting.solve",
     "InpaintResult": "inpainting.result",
     "gradient": "grid.checked",
     "divergence": "grid.checked",
