@@ -57,7 +57,7 @@ def tasks() -> dict[str, Callable[[], Any]]:
             0.05, **one,
         ),
         "echo mask, 128 x 128, 5 %": lambda: masks.echo(camera[:128, :128], 0.05, rng=0, **one),
-        "inpaint, 512 x 512, 5 %": lambda: steepest.inpaint(camera, known, **one),
+        "inpaint, 512 x 512, 5 %": lambda: steepest.inpaint(camera, known),
     }  # fmt: skip
 
 
@@ -77,6 +77,7 @@ def start(checkout: Path) -> subprocess.Popen[str]:
     """Start a worker that imports the library of a checkout, and these tasks."""
     here = Path(__file__).resolve().parent.parent
     environment = {**os.environ, "PYTHONPATH": f"{checkout / 'src'}:{here}"}
+    environment["STEEPEST_NUM_THREADS"] = "1"
     command = [sys.executable, "-m", "benchmarks.paired", "--worker"]
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
