@@ -27,7 +27,7 @@ CASES: dict[str, dict[str, Any]] = {
     "as shipped (0.005, 0.002, 24, 20 %)": {},
     **{f"cut off below {x:g}": {"tolerance": x} for x in (0.02, 0.01, 0.002)},
     **{f"flows dropped below {x:g}": {"share": x} for x in (0.01, 0.0005)},
-    **{f"windows to {x} pixels": {"reach": x} for x in (12, 40)},
+    **{f"windows to {x} pixels": {"radius": x} for x in (12, 40)},
     **{f"rounds of {x:.0%}": {"round": x} for x in (0.4, 0.03, 0.01)},
     "echoes never relaxed": {"drifted": 0},
     **{f"{x} cycles of exchange": {"cycles": x} for x in (1, 2, 5, 10)},
@@ -37,13 +37,13 @@ CASES: dict[str, dict[str, Any]] = {
 def limits(
     tolerance: float = thinning.TOLERANCE,
     share: float = thinning.SHARE,
-    reach: int = thinning.REACH,
+    radius: int = thinning.RADIUS,
     **others: float,
 ) -> dict[str, Any]:
     """The constants to replace in `thinning`."""
     found: dict[str, Any] = {
-        "LIMITS": (np.float32(tolerance), np.float32(share), reach),
-        "REACH": reach,
+        "LIMITS": (np.float32(tolerance), np.float32(share), radius),
+        "RADIUS": radius,
     }
     if "round" in others:
         found["_SHARE"] = others["round"]
@@ -58,8 +58,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=10)
     arguments = parser.parse_args()
+    options: Any = {"channel_axis": -1, "rng": 0, "num_threads": 1}
     chosen = [image for _, image in crops(arguments.folder, arguments.count)]
-    masks.echo(chosen[0][:70, :70], 0.2, channel_axis=-1, rng=0, cycles=1)  # compile
+    warm = chosen[0][:70, :70]  # compile
+    masks.echo_exchange(warm, masks.echo(warm, 0.2, **options), cycles=1, **options)
     rows = []
     for name, changed in CASES.items():
         cycles = changed.get("cycles", 0)
@@ -67,7 +69,9 @@ def main() -> None:
         with mock.patch.multiple(thinning, **limits(**changed)):
             for image in chosen:
                 begin = time.thread_time()
-                mask = masks.echo(image, 0.05, channel_axis=-1, rng=0, cycles=cycles, num_threads=1)
+                mask = masks.echo(image, 0.05, **options)
+                if cycles:
+                    mask = masks.echo_exchange(image, mask, cycles=cycles, **options)
                 times.append(time.thread_time() - begin)
                 errors.append(measure(image, diffuse(image, mask))["mae"])
         rows.append((name, f"{mean(errors):.3f}", f"{mean(times):.3f}"))

@@ -1,4 +1,4 @@
-"""Infinity-harmonic inpainting: error for Aronsson's function by reach, and time.
+"""Infinity-harmonic inpainting: error for Aronsson's function by radius, and time.
 
 ``python -m benchmarks.infinity_harmonic`` writes ``results/inpainting/infinity_harmonic.md``. Times
 are processor time of one thread, the least of three runs, for 512 x 512 pixels of the disparity map
@@ -13,10 +13,11 @@ from time import thread_time
 import numpy as np
 
 from benchmarks.inpainting_depth import disparity
-from steepest.inpainting import infinity_harmonic
+from steepest import Solver, inpaint
+from steepest.inpainting import InfinityHarmonic
 
 OUTPUT = Path(__file__).parent / "results" / "inpainting" / "infinity_harmonic.md"
-REACHES = (1, 2, 3, 4, 5)
+RADII = (1, 2, 3, 4, 5)
 
 
 def aronsson(n: int) -> np.ndarray:
@@ -27,13 +28,14 @@ def aronsson(n: int) -> np.ndarray:
 
 def errors() -> list[str]:
     """Return the table of largest errors."""
-    lines = [f"| pixels | {' | '.join(f'reach {r}' for r in REACHES)} |", "|---" * 6 + "|"]
+    lines = [f"| pixels | {' | '.join(f'radius {r}' for r in RADII)} |", "|---" * 6 + "|"]
     for n in (33, 65, 129):
         exact, known = aronsson(n), np.ones((n, n), bool)
         known[1:-1, 1:-1] = False
         cells = []
-        for reach in REACHES:
-            filled = infinity_harmonic(exact, known, reach=reach, tol=1e-8).image
+        for radius in RADII:
+            method = InfinityHarmonic(radius)
+            filled = inpaint(exact, known, method, solver=Solver(tol=1e-8)).image
             cells.append(f"{np.abs(filled - exact).max():.4f}")
         lines.append(f"| {n} x {n} | {' | '.join(cells)} |")
     return lines
@@ -50,7 +52,7 @@ def times() -> list[str]:
         best = np.inf
         for _ in range(3):
             begin = thread_time()
-            result = infinity_harmonic(depth, known)
+            result = inpaint(depth, known, InfinityHarmonic())
             best = min(best, thread_time() - begin)
         lines.append(f"| {100 * density:.0f} % | {result.iterations} | {best:.1f} s |")
     return lines

@@ -7,24 +7,22 @@ thread).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from time import thread_time
 from typing import Any
 
 import numpy as np
 
-from steepest import inpaint, inpainting
+from steepest import Solver, inpaint, inpainting
 
 OUTPUT = Path(__file__).parent / "results" / "inpainting" / "depth.md"
-METHODS: dict[str, Callable[..., Any]] = {
-    "homogeneous diffusion": inpaint,
-    "biharmonic": inpainting.biharmonic,
-    "edge-enhancing": inpainting.edge_enhancing,
-    "total variation": partial(inpainting.total_variation, tol=1e-2),
-    "infinity-harmonic, reach 1": partial(inpainting.infinity_harmonic, reach=1),
-    "infinity-harmonic, reach 2": inpainting.infinity_harmonic,
+METHODS: dict[str, tuple[Any, float | None]] = {  # and their tolerances
+    "homogeneous diffusion": (inpainting.Diffusion(), None),
+    "biharmonic": (inpainting.Biharmonic(), None),
+    "edge-enhancing": (inpainting.EdgeEnhancing(), None),
+    "total variation": (inpainting.MinimalTotalVariation(), 1e-2),
+    "infinity-harmonic, radius 1": (inpainting.InfinityHarmonic(radius=1), None),
+    "infinity-harmonic, radius 2": (inpainting.InfinityHarmonic(), None),
 }
 
 
@@ -53,8 +51,8 @@ def main() -> None:
         masks = [
             there & (np.random.default_rng(seed).random(truth.shape) < density) for seed in range(3)
         ]
-        for name, fill in METHODS.items():
-            rows = [measured(fill, truth, there, known) for known in masks]
+        for name, (method, tol) in METHODS.items():
+            rows = [measured(method, tol, truth, there, known) for known in masks]
             psnr = -10 * np.log10(np.mean([row[0] for row in rows]) / peak**2)
             mean, median, over = (np.mean([row[k] for row in rows]) for k in (1, 2, 3))
             seconds = min(row[4] for row in rows)
@@ -67,12 +65,13 @@ def main() -> None:
 
 
 def measured(
-    fill: Callable[..., Any], truth: np.ndarray, there: np.ndarray, known: np.ndarray
+    method: Any, tol: float | None, truth: np.ndarray, there: np.ndarray, known: np.ndarray
 ) -> tuple[float, ...]:
     """Mean square, mean and median error, overshoot beyond the known values, seconds."""
-    fill(truth[:40, :40], np.isfinite(truth[:40, :40]), num_threads=1)  # compile
+    solver, small = Solver(tol, num_threads=1), truth[:40, :40]
+    inpaint(small, np.isfinite(small), method, solver=solver)  # compile
     begin = thread_time()
-    image = np.asarray(fill(truth, known, num_threads=1))
+    image = np.asarray(inpaint(truth, known, method, solver=solver))
     seconds = thread_time() - begin
     error = np.abs(image - truth)[there]
     over = max(image.max() - truth[known].max(), truth[known].min() - image.min(), 0.0)

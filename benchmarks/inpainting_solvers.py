@@ -22,7 +22,7 @@ from skimage import color, data
 
 from benchmarks.conjugate_gradients import conjugate_gradients
 from benchmarks.startup import describe
-from steepest import inpaint
+from steepest import Solver, inpaint
 from steepest.inpainting.masks import laplacian_dither
 
 RESULTS = Path("benchmarks/results/inpainting")
@@ -96,7 +96,8 @@ def _direct(system: Any, right: np.ndarray) -> np.ndarray:
 def _ours(dtype: type) -> Filler:
     def fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:
         image = values.astype(dtype)
-        return np.asarray(inpaint(image, known, tol=TOLERANCE, num_threads=1).image, np.float64)
+        solver = Solver(tol=TOLERANCE, num_threads=1)
+        return np.asarray(inpaint(image, known, solver=solver).image, np.float64)
 
     return fill
 
@@ -170,7 +171,8 @@ def large(threads: int) -> dict[str, Any]:
     values = np.stack([grey, grey**1.5, np.sqrt(grey)], -1).astype(np.float32)
     known = np.random.default_rng(0).random(grey.shape) < 0.05
     begin = time.perf_counter()
-    result = inpaint(values, known, channel_axis=-1, tol=TOLERANCE, num_threads=threads)
+    solver = Solver(tol=TOLERANCE, num_threads=threads)
+    result = inpaint(values, known, channel_axis=-1, solver=solver)
     seconds = time.perf_counter() - begin
     row = {"threads": threads, "seconds": seconds, "residual": result.residual}
     print(row, flush=True)

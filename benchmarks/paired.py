@@ -60,7 +60,7 @@ def tasks() -> dict[str, Callable[[], Any]]:
         "echo mask, 128 x 128, 5 %": lambda: masks.echo(
             camera[:128, :128], 0.05, rng=0, **threads
         ),
-        "inpaint, 512 x 512, 5 %": lambda: steepest.inpaint(camera, known, **threads),
+        "inpaint, 512 x 512, 5 %": lambda: steepest.inpaint(camera, known, **one),
     }  # fmt: skip
 
 
@@ -80,6 +80,7 @@ def start(checkout: Path) -> subprocess.Popen[str]:
     """Start a worker that imports the library of a checkout, and these tasks."""
     here = Path(__file__).resolve().parent.parent
     environment = {**os.environ, "PYTHONPATH": f"{checkout / 'src'}:{here}"}
+    environment["STEEPEST_NUM_THREADS"] = "1"
     command = [sys.executable, "-m", "benchmarks.paired", "--worker"]
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

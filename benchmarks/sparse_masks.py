@@ -23,19 +23,26 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.classical_masks import nonlocal_pixel_exchange, probabilistic_sparsification
 from benchmarks.conjugate_gradients import cold_conjugate_gradients
 from benchmarks.crops import Fill, Method, crops, diffuse, measure
 from benchmarks.sparse_masks_report import DENSITIES, write
+from steepest import Solver
 from steepest.inpainting import masks, tonal
 
 
 def _sparsified(image: np.ndarray, density: float, **options: Any) -> np.ndarray:
-    return masks.probabilistic_sparsification(image, density, channel_axis=-1, rng=0, **options)
+    return probabilistic_sparsification(image, density, channel_axis=-1, rng=0, **options)
 
 
 def _exchanged(image: np.ndarray, density: float, **options: Any) -> np.ndarray:
     mask = _sparsified(image, density, **options)
-    return masks.nonlocal_pixel_exchange(image, mask, channel_axis=-1, rng=0, **options)
+    return nonlocal_pixel_exchange(image, mask, channel_axis=-1, rng=0, **options)
+
+
+def _echo_exchanged(image: np.ndarray, density: float) -> np.ndarray:
+    options: dict[str, Any] = {"channel_axis": -1, "rng": 0, "num_threads": 1}
+    return masks.echo_exchange(image, masks.echo(image, density, **options), **options)
 
 
 def _named(name: str, **options: Any) -> Method:
@@ -53,7 +60,7 @@ FAST: dict[str, Method] = {
     "densification": _named("densify"),
     "PS": _sparsified,
     "echo": _named("echo", num_threads=1),
-    "echo, 5 cycles of exchange": _named("echo", cycles=5, num_threads=1),
+    "echo, 5 cycles of exchange": _echo_exchanged,
 }
 
 
@@ -94,7 +101,7 @@ def run(
     if fill is not None:
         record["own"] = measure(image, fill(image, mask, density))
     else:
-        best = tonal(image, mask, channel_axis=-1, num_threads=1)
+        best = tonal(image, mask, channel_axis=-1, solver=Solver(num_threads=1))
         record["tonal_seconds"] = time.thread_time() - middle
         record["own"] = measure(image, diffuse(image, mask))
         record["tonal"] = measure(image, diffuse(image, mask, best))

@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         options = dict(num_threads=arguments.workers)
         if arguments.mask:
             mask = masks.echo(pixels, arguments.mask, rng=0, **options)
-            result = reconstruct(pixels, mask)
+            result = reconstruct(pixels, mask, solver=steepest.Solver(**options))
         elif arguments.flow:
             steps = arguments.flow
             solver = steepest.Solver(num_threads=arguments.workers)

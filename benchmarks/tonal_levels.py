@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.crops import crops
 from benchmarks.inpainting_solvers import RESULTS
 from benchmarks.tables import line, write
+from steepest import Solver
 from steepest.inpainting import masks, reconstruct, tonal
 
 LEVELS = (256, 64, 32, 16, 8)
@@ -35,7 +36,7 @@ def psnrs(image: np.ndarray, mask: np.ndarray, levels: int | None) -> tuple[floa
 
     own, best = image / 255, tonal(image, mask, channel_axis=-1)
     begin = time.thread_time()
-    found = tonal(image, mask, channel_axis=-1, levels=levels, num_threads=1)
+    found = tonal(image, mask, channel_axis=-1, levels=levels, solver=Solver(num_threads=1))
     seconds = time.thread_time() - begin
     if levels is not None:
         own, best = rounded(own, levels), rounded(best, levels)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import steepest
-from steepest.inpainting import edge_enhancing
+from steepest.inpainting import EdgeEnhancing
 from steepest.io import sample
 from steepest.plot.canvas import PanelSheet, show
 from steepest.spectral import decompose, separate_texture
@@ -37,7 +37,7 @@ def effects() -> Figure:
     clean = steepest.denoise_tv(noisy).image
     hit = scratches(coffee.shape[:2])
     scratched = np.where(hit[..., None], 1.0, coffee)
-    repaired = edge_enhancing(scratched, ~hit, channel_axis=-1).image
+    repaired = steepest.inpaint(scratched, ~hit, EdgeEnhancing(), channel_axis=-1).image
     structure, texture = separate_texture(meadow, 0.1)
     detailed = decompose(coffee, channel_axis=-1, t_max=1.0).recompose(
         lambda t: 1 + 2 * (t > 0.004) * (t < 0.3)

@@ -109,7 +109,7 @@ def echoes_of_an_image() -> tuple[Figure, float]:
         mask = ranking < round(density * image.size)
         unit = np.zeros(image.shape)
         unit[centre] = 1
-        echo = steepest.inpaint(unit, mask, tol=1e-9).image
+        echo = steepest.inpaint(unit, mask, solver=steepest.Solver(tol=1e-9)).image
         axes = panels.axes(2 * index)
         picture = np.where(mask, image / 255.0, 1.0)
         show(axes, picture[part], 0, 1)
@@ -167,17 +167,17 @@ def _frame(
 
 
 def six_equations() -> tuple[Figure, float]:
-    """What each operator makes of the same random pixels."""
+    """What each method makes of the same random pixels."""
     image = np.ascontiguousarray(sample("camera")[100:220, 210:330])
     mask = masks.random(image, 0.1, rng=0)
-    names = ("inpaint", "biharmonic", "edge_enhancing", "curvature_driven", "mumford_shah")
+    names = [name for name in inpainting.METHODS if name != "infinity_harmonic"]
     panels = sheet(8, 4, 1.0)
     pictures = [("image", image / 255.0, ""), ("known", np.where(mask, image / 255.0, 1.0), "10 %")]
-    for name in (*names, "total_variation"):
-        filled = getattr(inpainting, name)(image / 255.0, mask).image
+    for name in names:
+        method = getattr(inpainting, inpainting.METHODS[name])()
+        filled = steepest.inpaint(image / 255.0, mask, method).image
         psnr = -10 * np.log10(np.mean((filled - image / 255.0) ** 2))
-        title = "diffusion" if name == "inpaint" else name
-        pictures.append((title, filled, f"{psnr:.1f} dB"))
+        pictures.append((name.replace("_", " "), filled, f"{psnr:.1f} dB"))
     for index, (name, picture, note) in enumerate(pictures):
         axes = panels.axes(index)
         show(axes, picture, 0, 1)

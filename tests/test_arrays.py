@@ -99,8 +99,9 @@ def test_labelled_arrays_are_taken_as_their_values() -> None:
     np.testing.assert_array_equal(steepest.inpaint(image, known=~hole.values).image, filled)
     missing = Labelled(np.where(hole.values, np.nan, IMAGE), ("y", "x"))
     np.testing.assert_array_equal(steepest.inpaint(missing).image, filled)
-    np.testing.assert_array_equal(steepest.inpainting.biharmonic(missing).image,
-                                  steepest.inpainting.biharmonic(missing.values).image)  # fmt: skip
+    smooth = {"method": steepest.inpainting.Biharmonic()}
+    np.testing.assert_array_equal(steepest.inpaint(missing, **smooth).image,
+                                  steepest.inpaint(missing.values, **smooth).image)  # fmt: skip
     stack = Labelled(np.stack([IMAGE, IMAGE[::-1]]), ("t", "y", "x"))
     np.testing.assert_array_equal(denoised(stack, batch_axis=0)[0], denoised(IMAGE))
     both = steepest.inpaint(stack, unknown=hole, batch_axis=0).image

@@ -154,7 +154,8 @@ def test_volumes_pages_and_spacing():
     tifffile.imwrite("known.tif", known.astype(np.uint8), photometric="minisblack")
     options = ["--known", "known.tif", "--spacing", "3,1,1", "--tol", "1e-9", "-q"]
     assert main(["inpaint", "stack.tif", *options]) == 0
-    expected = steepest.inpaint(stack, known, spacing=(3, 1, 1), tol=1e-9).image
+    solver = steepest.Solver(tol=1e-9)
+    expected = steepest.inpaint(stack, known, spacing=(3, 1, 1), solver=solver).image
     assert np.array_equal(tifffile.imread("stack_inpainted.tif"), expected)
     write_image("one.png", known[0].astype(np.uint8))
     options = ["--pages", "--known", "one.png", "-o", "pages.tif", "-q"]
@@ -171,15 +172,16 @@ def test_methods_are_those_of_the_package(photo, capsys):
         one_error(capsys, f"--method {name}")
 
 
-@pytest.mark.parametrize("name", ["biharmonic", "total-variation"])
-def test_other_methods(photo, name, capsys):
-    from steepest import inpainting
-
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("biharmonic", "Biharmonic"), ("minimal-total-variation", "MinimalTotalVariation")],
+)
+def test_other_methods(photo, name, kind, capsys):
     array, known = photo
     options = ["--known", "mask.png", "--method", name, "--tol", "1e-3"]
     assert main(["inpaint", "photo.png", *options]) == 0
-    method = getattr(inpainting, name.replace("-", "_"))
-    expected = method(array, known, channel_axis=-1, tol=1e-3)
+    method, solver = getattr(steepest.inpainting, kind)(), steepest.Solver(tol=1e-3)
+    expected = steepest.inpaint(array, known, method, channel_axis=-1, solver=solver)
     assert np.array_equal(read_image("photo_inpainted.png").array, expected.image)
     assert f"{expected.residual:.1e}, relative" in capsys.readouterr().out
     assert main(["inpaint", "photo.png", *options, "--spacing", "2,1", "-o", "b.png"]) == 2
@@ -187,12 +189,7 @@ def test_other_methods(photo, name, capsys):
 
 
 def test_what_has_not_converged_is_said(photo, capsys, monkeypatch):
-    from functools import partial
-
-    from steepest import inpainting
-
-    hasty = partial(steepest.inpaint, max_num_iter=1)
-    monkeypatch.setattr(inpainting, "inpaint", hasty, raising=False)
+    monkeypatch.setattr(steepest.inpainting.Diffusion, "max_num_iter", 1)
     assert main(["inpaint", "photo.png", "--known", "mask.png", "--strict"]) == 1
     out, err = capsys.readouterr()
     assert "1 iteration, " in out

@@ -15,7 +15,7 @@ from steepest.inpainting import masks
 from steepest.inpainting.echoes import state, thinning, tiles
 from steepest.inpainting.echoes.removing import remove
 from steepest.inpainting.echoes.score import removal
-from steepest.inpainting.echoes.state import TILE, Echoes, work_for
+from steepest.inpainting.echoes.state import TILE, Echoes, buffers_for
 from steepest.inpainting.steady_state import fill
 
 HEIGHT, WIDTH = 300, 270  # three blocks by three
@@ -28,7 +28,7 @@ def ties(image: np.ndarray, seed: int = 0) -> np.ndarray:
 def thinned(target: int, num_threads: int) -> tuple[Echoes, np.ndarray]:
     """Echoes of a mask of ``target`` pixels, and the ranks of the others."""
     image = picture(HEIGHT, WIDTH, seed=2)
-    echoes = thinning.begin(image, ties(image), True, num_threads)
+    echoes = thinning.echoes_of_all(image, ties(image), True, num_threads)
     rank = np.zeros(image[0].size, np.int32)
     thinning.thin_to(echoes, target, True, num_threads, rank=rank)
     return echoes, rank
@@ -61,8 +61,8 @@ def test_blocks_at_once_cannot_touch_each_other(height: int, width: int) -> None
                 writers[tile] += apart <= 1
         assert writers.max(initial=0) <= 1
     assert sorted(seen) == list(range(-(-height // TILE) * across))
-    assert thinning.REACH + 1 <= TILE
-    assert 3 * thinning.REACH + 1 <= 2 * TILE
+    assert thinning.RADIUS + 1 <= TILE
+    assert 3 * thinning.RADIUS + 1 <= 2 * TILE
 
 
 def test_counts_of_blocks() -> None:
@@ -78,18 +78,18 @@ def test_counts_of_blocks() -> None:
 
 def test_a_removal_changes_nothing_far_away() -> None:
     echoes, _ = thinned(2000, 1)
-    work = work_for(echoes, thinning.REACH)
+    buffers = buffers_for(echoes, thinning.RADIUS)
     pixel = int(np.flatnonzero(echoes.known)[1000])
     before = Echoes(*(array.copy() for array in echoes))
-    removal(echoes, pixel, work.t, True)
-    assert remove(echoes, pixel, thinning.LIMITS, True, work)
+    removal(echoes, pixel, buffers.t, True)
+    assert remove(echoes, pixel, thinning.LIMITS, True, buffers)
     y, x = np.indices((HEIGHT, WIDTH))
     distance = np.maximum(abs(y - pixel // WIDTH), abs(x - pixel % WIDTH))
     changed = (echoes.error != before.error).any(0)
-    assert 0 < distance[changed].max() <= thinning.REACH
+    assert 0 < distance[changed].max() <= thinning.RADIUS
     changed = (echoes.key != before.key).reshape(changed.shape)
     changed |= (echoes.window != before.window).any(1).reshape(changed.shape)
-    assert 0 < distance[changed].max() <= thinning.REACH + 1
+    assert 0 < distance[changed].max() <= thinning.RADIUS + 1
 
 
 def test_same_echoes_for_any_number_of_threads() -> None:
@@ -169,8 +169,8 @@ def test_exchanges_are_the_same() -> None:
 @pytest.mark.parametrize("most", [1, 7, 5000])
 def test_a_round_removes_no_more_than_it_may(most: int) -> None:
     image = picture(HEIGHT, WIDTH, seed=2)
-    echoes = thinning.begin(image, ties(image), True)
-    thinning._round(echoes, most, np.float32(1e30), True, 2)
+    echoes = thinning.echoes_of_all(image, ties(image), True)
+    thinning._thin_round(echoes, most, np.float32(1e30), True, 2)
     assert echoes.known.sum() == echoes.tile_size.sum() == HEIGHT * WIDTH - most
 
 

@@ -15,7 +15,7 @@ from steepest.inpainting.echoes import state, thinning, tiles
 from steepest.inpainting.echoes.inserting import insert, relax_tile
 from steepest.inpainting.echoes.removing import neighbours, remove, thin
 from steepest.inpainting.echoes.score import removal, score
-from steepest.inpainting.echoes.state import Echoes, grow, work_for
+from steepest.inpainting.echoes.state import Echoes, buffers_for, grow
 from steepest.io import read_image
 
 HEIGHT, WIDTH = 12, 10
@@ -36,7 +36,7 @@ def ties(image: np.ndarray, seed: int = 0) -> np.ndarray:
 def thinned(image: np.ndarray, target: int, exponent: int = 1, seed: int = 0) -> tuple[Echoes, Any]:
     """Echoes of a mask of ``target`` pixels, and the pixels in the order of their removal."""
     rank = np.zeros(image[0].size, np.int32)
-    echoes = thinning.begin(
+    echoes = thinning.echoes_of_all(
         image, thinning.jitter(image, np.random.default_rng(seed)), exponent == 1
     )
     thinning.thin_to(echoes, target, exponent == 1, rank=rank)
@@ -72,13 +72,13 @@ def test_everything_kept_is_what_dense_solves_give(uncut: None, exponent: int, t
     filled = dense_grids.inpainted(image.astype(float), known)
     np.testing.assert_allclose(echoes.error, filled - image, atol=2e-5)
     flows = -(dense_grids.minus_laplacian(known.shape) @ columns)
-    work, pixels = work_for(echoes, 24), np.flatnonzero(known)
+    buffers, pixels = buffers_for(echoes, 24), np.flatnonzero(known)
     for k, pixel in enumerate(pixels):
-        key = removal(echoes, pixel, work.t, exponent == 1)
-        np.testing.assert_allclose(work.t, t_exact[:, k], atol=1e-4)
+        key = removal(echoes, pixel, buffers.t, exponent == 1)
+        np.testing.assert_allclose(buffers.t, t_exact[:, k], atol=1e-4)
         assert key - echoes.jitter[pixel] == pytest.approx(change[k], rel=1e-3, abs=2e-4)
-        count = neighbours(echoes, pixel, np.float32(1e-6), work)
-        found, shares = work.found, work.shares
+        count = neighbours(echoes, pixel, np.float32(1e-6), buffers)
+        found, shares = buffers.found, buffers.shares
         assert shares[:count].sum() == pytest.approx(1, abs=1e-5)
         exact = np.zeros(known.size)
         exact[pixels] = flows[pixels, k] / -flows[pixel, k]
@@ -119,15 +119,15 @@ def test_cutting_off_costs_little(exponent: int, monkeypatch: pytest.MonkeyPatch
 def test_insertion_is_the_inverse_of_removal() -> None:
     image = picture(20, 22)
     echoes, _ = thinned(image, 80)
-    work = work_for(echoes, 24)
-    score(echoes, work, 0, True)
+    buffers = buffers_for(echoes, 24)
+    score(echoes, buffers, 0, True)
     for pixel in np.flatnonzero(echoes.known)[::7]:
         changed = Echoes(*(array.copy() for array in echoes))
-        removal(changed, pixel, work.t, True)
-        assert remove(changed, pixel, thinning.LIMITS, True, work)
+        removal(changed, pixel, buffers.t, True)
+        assert remove(changed, pixel, thinning.LIMITS, True, buffers)
         check_heaps(changed)
         assert np.abs(changed.error - echoes.error).max() > 0
-        assert insert(changed, pixel, thinning.LIMITS, True, work)
+        assert insert(changed, pixel, thinning.LIMITS, True, buffers)
         check_heaps(changed)
         assert changed.tile_size.sum() == 80
         assert not changed.error[:, pixel // 22, pixel % 22].any()
@@ -138,9 +138,9 @@ def test_insertion_is_the_inverse_of_removal() -> None:
 def test_insertion_gives_the_larger_mask() -> None:
     image = picture(20, 22)
     echoes, _ = thinned(image, 60)
-    work = work_for(echoes, 24)
+    buffers = buffers_for(echoes, 24)
     for pixel in np.flatnonzero(echoes.known == 0)[::40]:
-        assert insert(echoes, pixel, thinning.LIMITS, True, work)
+        assert insert(echoes, pixel, thinning.LIMITS, True, buffers)
     assert echoes.tile_size.sum() == echoes.known.sum() == 70
     check_heaps(echoes)
     check_blocks(echoes)
@@ -152,7 +152,7 @@ def test_insertion_gives_the_larger_mask() -> None:
 def test_relaxed_echoes_are_closer_to_the_exact_ones() -> None:
     echoes, _ = thinned(picture(20, 22), 40)
     exact, before = dense_grids.echoes(echoes.known > 0), windows(echoes)
-    assert relax_tile(echoes, work_for(echoes, 24), 0, thinning.LIMITS)
+    assert relax_tile(echoes, buffers_for(echoes, 24), 0, thinning.LIMITS)
     assert np.abs(windows(echoes) - exact).mean() < 0.7 * np.abs(before - exact).mean()
 
 
@@ -169,7 +169,7 @@ def test_relaxation_improves_masks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_echoes_of_a_given_mask() -> None:
     image = picture(20, 22)
     known = np.random.default_rng(0).random((20, 22)) < 0.15
-    echoes = thinning.begin_from(image, known, ties(image), True)
+    echoes = thinning.echoes_of_mask(image, known, ties(image), True)
     assert np.array_equal(echoes.known > 0, known)
     np.testing.assert_allclose(windows(echoes), dense_grids.echoes(known), atol=0.06)
     exact = dense_grids.inpainted(image.astype(float), known) - image
@@ -212,7 +212,7 @@ def test_exchange_lowers_the_true_error(norm: str, density: float) -> None:
 def test_exchange_after_thinning_does_not_harm() -> None:
     image = picture(40, 35, seed=4)
     plain = masks.echo(image, 0.06, channel_axis=0, rng=1)
-    better = masks.echo(image, 0.06, channel_axis=0, rng=1, cycles=2)
+    better = masks.echo_exchange(image, plain, channel_axis=0, rng=1, cycles=2)
     assert better.sum() == plain.sum() == round(0.06 * 1400)
     assert mean_error(image, better) < 1.01 * mean_error(image, plain)
 
@@ -233,7 +233,7 @@ def test_ranking_holds_the_masks_of_all_densities() -> None:
 def test_exact_counts_on_the_thinnest_images(space: tuple[int, int]) -> None:
     image = np.random.default_rng(0).random(space)
     for density in (1e-9, 0.1, 0.5, 0.93, 1):
-        mask = masks.echo(image, density, rng=0, cycles=1)
+        mask = masks.echo_exchange(image, masks.echo(image, density, rng=0), rng=0, cycles=1)
         assert mask.shape == space
         assert mask.dtype == bool
         assert mask.sum() == max(1, round(density * image.size))
@@ -247,7 +247,7 @@ def test_kinks_of_a_piecewise_linear_line_are_kept() -> None:
 
 
 def test_constant_images_take_any_mask() -> None:
-    first, second = (masks.echo(np.full((30, 20), 0.3), 0.1, rng=seed, cycles=1) for seed in (0, 1))
+    first, second = (masks.echo(np.full((30, 20), 0.3), 0.1, rng=seed) for seed in (0, 1))
     assert first.sum() == second.sum() == 60
     assert not np.array_equal(first, second)
 
@@ -269,12 +269,12 @@ def test_tiles_cost_little() -> None:
     tiled, _ = thinned(image, 600)
     check_heaps(tiled)
     check_blocks(tiled)
-    whole = thinning.begin(image, ties(image), True)
+    whole = thinning.echoes_of_all(image, ties(image), True)
     anywhere, progress, any_key = np.array([-1]), np.array([9000 - 600, 0]), np.float32(np.inf)
-    work = work_for(whole, 24)
-    while not thin(whole, work, anywhere, progress, any_key, thinning.LIMITS, True):
+    buffers = buffers_for(whole, 24)
+    while not thin(whole, buffers, anywhere, progress, any_key, thinning.LIMITS, True):
         grow(whole)
-        work = work_for(whole, 24)
+        buffers = buffers_for(whole, 24)
     errors = [reconstruct(image, echoes.known > 0, channel_axis=0).mae for echoes in (tiled, whole)]
     assert errors[0] < 1.03 * errors[1]
 
@@ -351,8 +351,6 @@ def test_progress_tells_the_error_on_the_scale_of_the_image() -> None:
         ({"density": 0}, "density"),
         ({"density": 1.01}, "density"),
         ({"norm": "l3"}, "norm"),
-        ({"cycles": -1}, "cycles"),
-        ({"cycles": 1.5}, "cycles"),
         ({"rng": "a"}, "rng"),
         ({"on_step": 3}, "on_step"),
     ],
@@ -371,3 +369,6 @@ def test_bad_masks_are_named() -> None:
     for message, mask in {**bad, "mask=float64": np.ones((4, 5))}.items():
         with pytest.raises(InputError, match=message):
             masks.echo_exchange(np.zeros((4, 5)), mask)
+    for cycles in (-1, 1.5):
+        with pytest.raises(InputError, match="cycles"):
+            masks.echo_exchange(np.zeros((4, 5)), np.eye(4, 5, dtype=bool), cycles=cycles)

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from cases import dense_diffusion  # noqa: E402
-from steepest import inpaint  # noqa: E402
+from steepest import Solver, inpaint  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 
 SPACES = [(9,), (5, 6), (1, 7), (3, 4, 2)]
@@ -29,7 +29,7 @@ def test_gradcheck_in_image_and_confidence(space: tuple[int, ...]) -> None:
     confidence = tensor(*space, seed=1, low=0.05, high=0.95).requires_grad_()
 
     def filled(f: Any, c: Any) -> Any:
-        return inpaint(f, c, channel_axis=0, spacing=1.5, tol=1e-13).image
+        return inpaint(f, c, channel_axis=0, spacing=1.5, solver=Solver(tol=1e-13)).image
 
     assert torch.autograd.gradcheck(filled, (image, confidence))
 
@@ -40,7 +40,7 @@ def test_gradcheck_in_the_image_for_a_mask(space: tuple[int, ...]) -> None:
     mask.view(-1)[0] = True
 
     def filled(f: Any) -> Any:
-        return inpaint(f, mask, channel_axis=-1, tol=1e-13).image
+        return inpaint(f, mask, channel_axis=-1, solver=Solver(tol=1e-13)).image
 
     assert torch.autograd.gradcheck(filled, (image,))
 
@@ -54,7 +54,8 @@ def test_gradient_holds_up_to_the_ends_of_the_interval(values: tuple[float, ...]
     chosen = (tensor(*shape, seed=3) * len(values)).long()
     image, upstream = tensor(2, *shape), tensor(2, *shape, seed=4, low=-1)
     gradients = []
-    for method, options in ((inpaint, {"tol": 1e-13}), (dense_diffusion.inpaint, {})):
+    exact = {"solver": Solver(tol=1e-13)}
+    for method, options in ((inpaint, exact), (dense_diffusion.inpaint, {})):
         f = image.clone().requires_grad_()
         c = torch.tensor(values, dtype=torch.float64)[chosen].requires_grad_()
         (method(f, c, channel_axis=0, **options).image * upstream).sum().backward()
@@ -93,7 +94,7 @@ def test_gradients_have_the_types_of_their_tensors() -> None:
     for types in ((torch.float32, torch.float64), (torch.float64, torch.float64)):
         image = tensor(11, 12).to(types[0]).requires_grad_()
         confidence = tensor(11, 12, seed=1).to(types[1]).requires_grad_()
-        inpaint(image, confidence, tol=1e-9).image.square().sum().backward()
+        inpaint(image, confidence, solver=Solver(tol=1e-09)).image.square().sum().backward()
         assert (image.grad.dtype, confidence.grad.dtype) == types
         gradients[types] = image.grad.double(), confidence.grad.double()
     for single, double in zip(*gradients.values(), strict=True):
@@ -114,7 +115,7 @@ def test_only_what_requires_grad_gets_one() -> None:
 def test_gradient_of_a_sum_is_that_of_a_shift() -> None:
     # Adding a constant to the image adds it to the result: columns of weights sum to one.
     image, confidence = tensor(6, 7).requires_grad_(), tensor(6, 7, seed=1)
-    inpaint(image, confidence, tol=1e-12).image.sum().backward()
+    inpaint(image, confidence, solver=Solver(tol=1e-12)).image.sum().backward()
     assert float(image.grad.sum()) == pytest.approx(42, abs=1e-8)
 
 
@@ -122,7 +123,7 @@ def test_unknown_pixels_marked_by_nan_have_no_gradient() -> None:
     image = tensor(6, 7)
     hole = tensor(6, 7, seed=5) < 0.4
     marked = torch.where(hole, torch.nan, image).requires_grad_()
-    found = inpaint(marked, tol=1e-12).image
+    found = inpaint(marked, solver=Solver(tol=1e-12)).image
     assert bool(torch.isfinite(found).all())
     found.sum().backward()
     assert not bool(marked.grad[hole].any())
@@ -135,14 +136,14 @@ def test_a_gradient_that_misses_the_tolerance_warns(dense: bool) -> None:
     if dense:
         confidence = torch.where(confidence, 1.0, 1e-4)
     upstream = tensor(40, 41, seed=4, low=-1)
-    found = inpaint(image, confidence, tol=1e-9, max_num_iter=2)
+    found = inpaint(image, confidence, solver=Solver(tol=1e-09, max_num_iter=2))
     assert not found.converged
     with pytest.warns(RuntimeWarning, match="gradient was not converged after 2 iterations"):
         (found.image * upstream).sum().backward()
     image.grad = None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (inpaint(image, confidence, tol=1e-9).image * upstream).sum().backward()
+        (inpaint(image, confidence, solver=Solver(tol=1e-09)).image * upstream).sum().backward()
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
@@ -152,7 +153,7 @@ def test_the_gradient_is_linear_in_that_of_the_loss(scale: float) -> None:
     found = []
     for factor in (1.0, scale):
         f = image.clone().requires_grad_()
-        (inpaint(f, known, tol=1e-10).image * (factor * upstream)).sum().backward()
+        (inpaint(f, known, solver=Solver(tol=1e-10)).image * (factor * upstream)).sum().backward()
         found.append(f.grad.numpy() / factor)
     np.testing.assert_allclose(found[1], found[0], atol=1e-8)
 
@@ -165,7 +166,7 @@ def test_a_loss_without_a_gradient_gives_none(value: float) -> None:
     upstream = torch.ones(2, 20, 21, dtype=torch.float64)
     y, x = np.argwhere(~known.numpy())[0]
     upstream[0, y, x] = value
-    inpaint(image, known, channel_axis=0, tol=1e-10).image.backward(upstream)
+    inpaint(image, known, channel_axis=0, solver=Solver(tol=1e-10)).image.backward(upstream)
     assert torch.isnan(image.grad[0, known]).all()
     assert float(image.grad[1].sum()) == pytest.approx(420, abs=1e-6)
 

@@ -12,20 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import maximum_filter
 
-from steepest import inpaint, inpainting
+from steepest import Solver, inpaint, inpainting
 from steepest.core.status import Status
 from steepest.elliptic import arrays
 from steepest.inpainting import holes, steady_state
-from steepest.inpainting.normalised import Masked
+from steepest.inpainting.methods.normalised import Normalised
 
 SEEDS = st.integers(0, 10**6)
-NAMES = ("inpaint", "biharmonic", "edge_enhancing")
-TIGHT = {"inpaint": 1e-11, "biharmonic": 1e-11, "edge_enhancing": 1e-8}
+METHODS = (inpainting.Diffusion(), inpainting.Biharmonic(), inpainting.EdgeEnhancing())
 
 
 def always() -> AbstractContextManager[Any]:
     """Cut even where it saves nothing, as in tests on small images."""
-    return patch.multiple(holes, _SHARE=100, _EACH_PIECE=0, _EACH_BOX=0)
+    return patch.multiple(holes, _SHARE=100, _EACH_GROUP=0, _EACH_BOX=0)
 
 
 def never() -> AbstractContextManager[Any]:
@@ -46,15 +45,15 @@ def few_holes(space: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
 @given(
     space=st.sampled_from([(30, 41), (1, 50), (9, 1), (8, 12, 15), (1, 20, 20)]),
-    reach=st.integers(1, 6),
+    radius=st.integers(1, 6),
     seed=SEEDS,
 )
 def test_pieces_hold_every_hole_once_with_known_pixels_around(
-    space: tuple[int, ...], reach: int, seed: int
+    space: tuple[int, ...], radius: int, seed: int
 ) -> None:
     unknown = few_holes(space, np.random.default_rng(seed))
     with always():
-        pieces = holes.cut(unknown, reach)
+        pieces = holes.group_holes(unknown, radius)
     numbers = np.arange(unknown.size, dtype=float).reshape(space)
     copied, times = np.full(space, -1.0), np.zeros(space, int)
     for piece in pieces:
@@ -62,11 +61,11 @@ def test_pieces_hold_every_hole_once_with_known_pixels_around(
         masks = np.split(piece.own, len(piece.boxes))
         for box, own in zip(piece.boxes, masks, strict=True):
             times[box] += own
-            near = maximum_filter(own, 2 * reach + 1, mode="constant")
+            near = maximum_filter(own, 2 * radius + 1, mode="constant")
             assert not (near & unknown[box] & ~own).any()  # what its equations read is known
             mine = np.zeros(space, bool)
             mine[box] = own
-            grown = maximum_filter(mine, 2 * reach + 1, mode="constant")
+            grown = maximum_filter(mine, 2 * radius + 1, mode="constant")
             assert grown.sum() == grown[box].sum()  # and is in the box
         piece.put(copied, piece.take(numbers))
     np.testing.assert_array_equal(times, unknown)
@@ -88,10 +87,10 @@ def test_diffusion_is_that_of_one_piece(space: tuple[int, ...], seed: int, soft:
     image = 5 + rng.normal(size=(2, *space))
     options: Any = {"spacing": rng.choice([1.0, 5.0, 0.7], len(space)), "channel_axis": 0}
     with always():
-        found = inpaint(image, known, tol=1e-11, **options)
-        rough = inpaint(image, known, tol=1e-3, **options)
+        found = inpaint(image, known, **options, solver=Solver(tol=1e-11))
+        rough = inpaint(image, known, **options, solver=Solver(tol=0.001))
     with never():
-        expected = inpaint(image, known, tol=1e-11, **options)
+        expected = inpaint(image, known, **options, solver=Solver(tol=1e-11))
         confidence = known.astype(float) if soft else known
         again = steady_state.fill(
             image, confidence, options["spacing"], start=rough.image, max_num_iter=0
@@ -103,27 +102,29 @@ def test_diffusion_is_that_of_one_piece(space: tuple[int, ...], seed: int, soft:
 
 @settings(max_examples=12)
 @given(seed=SEEDS)
-@pytest.mark.parametrize("name", NAMES[1:])
-def test_operators_give_what_they_give_in_one_piece(name: str, seed: int) -> None:
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_methods_give_what_they_give_in_one_piece(method: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
     unknown = few_holes((44, 57), rng)
     image = rng.random((44, 57, 2)).cumsum(0).cumsum(1).cumsum(0)
-    fill_in = getattr(inpainting, name)
-    options = {"unknown": unknown, "channel_axis": -1, "max_num_iter": 100}
+
+    def filled(tol: float) -> Any:
+        solver = Solver(tol, max_num_iter=100)
+        return inpaint(image, None, method, unknown=unknown, channel_axis=-1, solver=solver)
+
     with always():
-        found = fill_in(image, tol=TIGHT[name], **options)
-        rough = fill_in(image, tol=1e-3, **options)
+        found, rough = filled(1e-5 * method.tol), filled(1e-3)
     with never():
-        expected = fill_in(image, tol=TIGHT[name], **options)
+        expected = filled(1e-5 * method.tol)
     assert found.status is expected.status
     if found.converged:  # which is not proven for edge-enhancing diffusion
         np.testing.assert_allclose(found.image, expected.image, atol=5e-5 * np.ptp(image))
 
-    def guess(problem: Masked) -> np.ndarray:
+    def guess(problem: Normalised, num_threads: int) -> np.ndarray:
         return (np.moveaxis(rough.image, -1, 0) - problem.middle) / problem.span
 
-    with never(), patch.object(Masked, "first_guess", guess):
-        measured = fill_in(image, tol=1e9, **options)  # no step is taken
+    with never(), patch.object(Normalised, "first_guess", guess):
+        measured = filled(1e9)  # no step is taken
     np.testing.assert_allclose(measured.image, rough.image)
     assert rough.residual == pytest.approx(measured.residual, rel=1e-4, abs=1e-12)
 
@@ -135,9 +136,9 @@ def test_tensors_on_a_device_are_solved_in_one_piece_and_alike() -> None:
     image = torch.tensor(rng.random((30, 41)))
     elsewhere = patch.object(steady_state, "on_processor", return_value=False)
     with elsewhere, patch.object(arrays, "on_processor", return_value=False):
-        found = inpaint(image, unknown=unknown, tol=1e-11)
+        found = inpaint(image, unknown=unknown, solver=Solver(tol=1e-11))
     with always():
-        expected = inpaint(image, unknown=unknown, tol=1e-11)
+        expected = inpaint(image, unknown=unknown, solver=Solver(tol=1e-11))
     assert found.converged
     np.testing.assert_allclose(found.image, expected.image, atol=1e-8)
 
@@ -146,12 +147,12 @@ def test_volumes_are_cut_too() -> None:
     rng = np.random.default_rng(0)
     unknown = few_holes((14, 20, 22), rng)
     image = rng.random((14, 20, 22)).cumsum(0)
-    for name in ("inpaint", "biharmonic"):
-        fill_in = getattr(inpainting, name)
+    for method in METHODS[:2]:
+        options: Any = {"method": method, "unknown": unknown, "solver": Solver(tol=1e-11)}
         with always():
-            found = fill_in(image, unknown=unknown, tol=1e-11)
+            found = inpaint(image, **options)
         with never():
-            expected = fill_in(image, unknown=unknown, tol=1e-11)
+            expected = inpaint(image, **options)
         np.testing.assert_allclose(found.image, expected.image, atol=1e-7)
 
 
@@ -174,10 +175,10 @@ def test_crossing_boxes_do_not_add_up() -> None:
     unknown[np.arange(20, 120), np.arange(20, 120)] = True  # in the box of each, one of the other
     unknown[30:34, 100:104] = unknown[90:93, 40:44] = True
     with patch.object(steady_state, "build", wraps=steady_state.build) as build:
-        found = inpaint(image, unknown=unknown, tol=1e-11)
+        found = inpaint(image, unknown=unknown, solver=Solver(tol=1e-11))
     assert sum(call.args[0].excess.size for call in build.call_args_list) == 102**2 + 36 + 30
     with never():
-        expected = inpaint(image, unknown=unknown, tol=1e-11)
+        expected = inpaint(image, unknown=unknown, solver=Solver(tol=1e-11))
     np.testing.assert_allclose(found.image, expected.image, atol=1e-9)
 
 
@@ -197,12 +198,12 @@ def test_thousands_of_dead_pixels_are_one_equation() -> None:
 def test_a_sparse_mask_is_solved_in_one_piece() -> None:
     rng = np.random.default_rng(3)
     for density in (0.05, 0.5, 0.9):
-        assert len(holes.cut(rng.random((200, 200)) > density, 1)) == 1
-    assert holes.cut(np.zeros((20, 20), bool), 1)[0].own.shape == (20, 20)
+        assert len(holes.group_holes(rng.random((200, 200)) > density, 1)) == 1
+    assert holes.group_holes(np.zeros((20, 20), bool), 1)[0].own.shape == (20, 20)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_stopped_early_all_pixels_are_finite_and_known_ones_exact(name: str) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_stopped_early_all_pixels_are_finite_and_known_ones_exact(method: Any) -> None:
     rng = np.random.default_rng(4)
     image, unknown = rng.random((60, 70)), np.zeros((60, 70), bool)
     unknown[10:14, 8:30], unknown[40:, 50:55], unknown[30, 3] = True, True, True
@@ -213,7 +214,9 @@ def test_stopped_early_all_pixels_are_finite_and_known_ones_exact(name: str) -> 
         return len(residuals) == 2
 
     with always():
-        found = getattr(inpainting, name)(image, unknown=unknown, tol=1e-12, on_step=stop)
+        found = inpaint(
+            image, None, method, unknown=unknown, solver=Solver(tol=1e-12), on_step=stop
+        )
     assert found.status is Status.STOPPED
     assert len(residuals) == 2
     assert np.isfinite(found.image).all()

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from steepest.grid.dithering import dither, scale_to
 from steepest.inpainting.masks.cells import worst_pixels
 from steepest.inpainting.masks.lattice import lattice
-from steepest.inpainting.masks.smoothing import gaussian
+from steepest.inpainting.smoothing import gaussian
 
 SPACES = st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple)
 SEEDS = st.integers(0, 2**31)

@@ -9,7 +9,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cases import dense_grids
-from steepest.core.errors import InputError
+from steepest import Solver
+from steepest.core.errors import InputError, NotConverged
 from steepest.inpainting import masks, reconstruct, tonal
 
 
@@ -24,7 +25,7 @@ def problem(space: tuple[int, ...], seed: int, channels: int = 2) -> tuple[np.nd
 @pytest.mark.parametrize("space", [(40,), (13, 17), (1, 30), (5, 6, 7)])
 def test_normal_equations_hold(space: tuple[int, ...]) -> None:
     image, mask = problem(space, 1)
-    found = tonal(image, mask, channel_axis=0, tol=1e-7).reshape(2, -1)
+    found = tonal(image, mask, channel_axis=0, solver=Solver(tol=1e-07)).reshape(2, -1)
     echoes = dense_grids.echoes(mask)
     values = image.reshape(2, -1)
     gradient = (found - values) @ echoes
@@ -46,16 +47,16 @@ def test_error_is_least_and_the_default_near_it(seed: int) -> None:
     least = float((exact**2).mean())
     assert least * (1 - 1e-6) <= best.mse < 10**0.002 * least  # 0.02 dB
     assert best.mse < own.mse
-    few = tonal(image, mask, channel_axis=0, max_num_iter=1)
+    few = tonal(image, mask, channel_axis=0, solver=Solver(max_num_iter=1))
     assert least < reconstruct(image, mask, channel_axis=0, values=few).mse < own.mse
 
 
 def test_result_is_the_inpainting_from_its_own_values() -> None:
     image, mask = problem((21, 18), 5)
-    found = tonal(image, mask, channel_axis=0, tol=1e-3)
+    found = tonal(image, mask, channel_axis=0, solver=Solver(tol=0.001))
     again = dense_grids.inpainted(found, mask)
     np.testing.assert_allclose(found, again, atol=1e-3 * np.ptp(image))
-    precise = tonal(image, mask, channel_axis=0, tol=1e-8)
+    precise = tonal(image, mask, channel_axis=0, solver=Solver(tol=1e-08))
     np.testing.assert_allclose(precise, dense_grids.inpainted(precise, mask), atol=1e-7)
 
 
@@ -65,11 +66,11 @@ def test_dtypes_and_axes(dtype: str) -> None:
     top = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
     image = (image - image.min()) / np.ptp(image) * top
     image = np.moveaxis(image if top == 1 else np.rint(image), 0, -1).astype(dtype)
-    found = tonal(image, mask, channel_axis=-1, tol=1e-6)
+    found = tonal(image, mask, channel_axis=-1, solver=Solver(tol=1e-06))
     assert found.shape == image.shape
     assert found.dtype == (np.float64 if dtype == "float64" else np.float32)
     for channel in range(3):
-        alone = tonal(image[..., channel].astype(np.float64) / top, mask, tol=1e-6)
+        alone = tonal(image[..., channel].astype(np.float64) / top, mask, solver=Solver(tol=1e-06))
         np.testing.assert_allclose(found[..., channel], alone, atol=1e-5)
 
 
@@ -92,7 +93,9 @@ def test_one_pixel_takes_the_mean() -> None:
     image, _ = problem((12, 13), 8, channels=1)
     mask = np.zeros((12, 13), bool)
     mask[3, 4] = True
-    np.testing.assert_allclose(tonal(image[0], mask, tol=1e-6), image.mean(), atol=1e-7)
+    np.testing.assert_allclose(
+        tonal(image[0], mask, solver=Solver(tol=1e-06)), image.mean(), atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("exponent", [-1000, -600, 600, 1020])
@@ -104,7 +107,7 @@ def test_scaling_by_powers_of_two_is_exact(exponent: int) -> None:
 
 def test_threads_do_not_change_a_bit() -> None:
     image, mask = problem((30, 31), 10, channels=5)
-    one, two = (tonal(image, mask, channel_axis=0, num_threads=n) for n in (1, 2))
+    one, two = (tonal(image, mask, channel_axis=0, solver=Solver(num_threads=n)) for n in (1, 2))
     assert np.array_equal(one, two)
 
 
@@ -115,11 +118,24 @@ def test_threads_do_not_change_a_bit() -> None:
         ({"mask": np.ones((5, 4), bool)}, "mask="),
         ({"mask": np.ones((4, 5))}, "mask="),
         ({"image": np.full((4, 5), np.inf)}, "infinite"),
-        ({"tol": -1}, "tol"),
-        ({"max_num_iter": 0}, "max_num_iter"),
-        ({"num_threads": 1.5}, "num_threads"),
+        ({"solver": Solver(tol=0)}, "tol"),
+        ({"solver": 1e-3}, "solver"),
     ],
 )
 def test_bad_input_is_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         tonal(**({"image": np.zeros((4, 5)), "mask": np.ones((4, 5), bool)} | arguments))
+
+
+def test_a_tolerance_that_is_not_met_is_told_if_asked() -> None:
+    image, mask = problem((21, 18), 3)
+    few = Solver(max_num_iter=1, raise_on_failure=True)
+    with pytest.raises(NotConverged, match="iteration limit") as caught:
+        tonal(image, mask, channel_axis=0, solver=few)
+    again = tonal(image, mask, channel_axis=0, solver=Solver(max_num_iter=1))
+    assert np.array_equal(caught.value.result, again)
+    assert np.isfinite(tonal(image, mask, solver=few, channel_axis=0, on_step=lambda _: True)).all()
+    enough = Solver(raise_on_failure=True)
+    assert np.isfinite(tonal(image, mask, channel_axis=0, solver=enough)).all()
+    with pytest.raises(NotConverged):
+        reconstruct(image, mask, channel_axis=0, solver=few)

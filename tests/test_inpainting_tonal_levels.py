@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from cases import dense_grids
+from steepest import Solver
 from steepest.core.errors import InputError
 from steepest.core.progress import Reporter
 from steepest.inpainting import masks, tonal
@@ -63,7 +64,7 @@ def test_most_of_what_coordinate_descent_gains(levels: int) -> None:
         echoes, f = dense_grids.echoes(mask), image.ravel()
         rounded = on_levels(np.linalg.lstsq(echoes, f, rcond=None)[0], levels)
         descended = dense_descent(echoes, f, rounded, levels)
-        found = tonal(image, mask, levels=levels, tol=1e-4)[mask]
+        found = tonal(image, mask, levels=levels, solver=Solver(tol=0.0001))[mask]
         gains.append([np.log(np.mean((echoes @ g - f) ** 2)) for g in (rounded, found, descended)])
     plain, own, other = np.mean(gains, axis=0)
     assert plain - own > 0.5 * (plain - other)
@@ -142,7 +143,9 @@ def test_clipped_values_are_made_up_for() -> None:
 def test_threads_do_not_change_a_bit_and_scaling_is_exact() -> None:
     image, mask = problem((20, 31), 6)
     three = np.stack([image, image[::-1], image[:, ::-1]])
-    one, two = (tonal(three, mask, channel_axis=0, levels=7, num_threads=n) for n in (1, 2))
+    one, two = (
+        tonal(three, mask, channel_axis=0, levels=7, solver=Solver(num_threads=n)) for n in (1, 2)
+    )
     assert np.array_equal(one, two)
     for exponent in (-1000, 600):
         scaled = tonal(np.ldexp(image, exponent), mask, levels=7)
@@ -162,5 +165,5 @@ def test_round_values_reads_nothing_off_the_mask() -> None:
 
 @pytest.mark.parametrize("levels", [1, 65537, 2.0, True, "many"])
 def test_bad_levels_are_named(levels: Any) -> None:
-    with pytest.raises(InputError, match=r"levels=.*; allowed are 2 to 65536"):
+    with pytest.raises(InputError, match=r"levels=.* must be an integer of at"):
         tonal(np.zeros((4, 5)), np.ones((4, 5), bool), levels=levels)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import steepest
-from steepest import InputError, NotConverged, Status, tiled
+from steepest import InputError, NotConverged, Solver, Status, tiled
 from steepest.cli.main import main
 from steepest.elliptic.operator import Operator
 from steepest.io.stores import StoredImage, create_store, open_store
@@ -69,7 +69,7 @@ def residual_of(u, image, known, spacing):
 )
 def test_solution_is_that_of_one_piece_and_the_residual_is_true(shape, mask, spacing):
     image, known = smooth(shape), mask(shape)
-    exact = steepest.inpaint(image, known, spacing=spacing, tol=1e-12).image
+    exact = steepest.inpaint(image, known, spacing=spacing, solver=Solver(tol=1e-12)).image
     for tol in (1e-3, 1e-8):
         options = SMALL if len(shape) < 3 else {**SMALL, "memory": "140MB"}
         many = tiled.inpaint(image, known, spacing=spacing, tol=tol, **options)
@@ -83,7 +83,7 @@ def test_solution_is_that_of_one_piece_and_the_residual_is_true(shape, mask, spa
 
 def test_small_holes_are_exact_after_one_pass():
     image, known = smooth((300, 410)), scratches((300, 410))
-    one = steepest.inpaint(image, known, tol=1e-13)
+    one = steepest.inpaint(image, known, solver=Solver(tol=1e-13))
     many = tiled.inpaint(image, unknown=255 * (~known).astype(np.uint8), tol=1e-12, **SMALL)
     assert many.iterations == 1
     np.testing.assert_allclose(many.image, one.image, rtol=0, atol=1e-12)
@@ -94,7 +94,7 @@ def test_types_and_channels(dtype):
     image = np.stack([smooth((200, 260), seed) for seed in range(2)], -1) + 2
     image = (image * (60 if np.dtype(dtype).kind == "u" else 1)).astype(dtype)
     known = sparse((200, 260))
-    one = steepest.inpaint(image, known, channel_axis=-1, tol=1e-9)
+    one = steepest.inpaint(image, known, channel_axis=-1, solver=Solver(tol=1e-09))
     many = tiled.inpaint(image, known, channel_axis=-1, tol=1e-9, **SMALL)
     assert many.image.dtype == dtype
     assert np.abs(many.image.astype(float) - one.image).max() <= (

@@ -33,7 +33,8 @@ print(diffused.status)
 # Diffusion is fast and has no parameters, but an edge ends at the scratch. Edge-enhancing diffusion
 # carries it across.
 
-joined = inpainting.edge_enhancing(damaged, unknown=scratch, channel_axis=-1)
+method = inpainting.EdgeEnhancing()
+joined = steepest.inpaint(damaged, method=method, unknown=scratch, channel_axis=-1)
 
 
 def psnr(image):

@@ -4,7 +4,7 @@ Height from scattered points
 
 A laser scanner, a survey or a stereo pair measures height at scattered points only. Which surface
 goes through them? `steepest.inpaint` (homogeneous diffusion) leaves a spike at every isolated
-point; `steepest.inpainting.infinity_harmonic` makes it the tip of a cone, with the smallest slopes
+point; `steepest.inpainting.InfinityHarmonic` makes it the tip of a cone, with the smallest slopes
 that the points allow.
 """
 
@@ -26,7 +26,7 @@ known = np.zeros(hills.shape, bool)
 known.flat[np.random.default_rng(4).choice(hills.size, 60, replace=False)] = True
 
 diffused = steepest.inpaint(hills, known)
-least = inpainting.infinity_harmonic(hills, known, reach=3)
+least = steepest.inpaint(hills, known, inpainting.InfinityHarmonic(radius=3))
 print(least.status, f"(residual {least.residual:.1e})")
 
 # %%
@@ -64,8 +64,8 @@ figure, panels = plt.subplots(1, 4, figsize=(13, 3.6))
 shown = {
     "true": depth,
     "diffusion": steepest.inpaint(depth, known).image,
-    "infinity-harmonic": inpainting.infinity_harmonic(depth, known).image,
-    "edge-enhancing": inpainting.edge_enhancing(depth, known).image,
+    "infinity-harmonic": steepest.inpaint(depth, known, inpainting.InfinityHarmonic()).image,
+    "edge-enhancing": steepest.inpaint(depth, known, inpainting.EdgeEnhancing()).image,
 }
 for axes, (name, surface) in zip(panels, shown.items()):
     axes.imshow(np.where(there, surface, np.nan), cmap="viridis", vmin=8, vmax=58)

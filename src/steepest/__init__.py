@@ -37,7 +37,7 @@ _WHERE = {
     "TotalGeneralisedVariation": "convex.total_generalised_variation",
     "total_variation": "convex.total_variation",
     "check_energy": "convex.check",
-    "inpaint": "inpainting.diffusion",
+    "inpaint": "inpainting.solve",
     "InpaintResult": "inpainting.result",
     "gradient": "grid.checked",
     "divergence": "grid.checked",

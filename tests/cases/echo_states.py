@@ -23,7 +23,7 @@ def windows(echoes: Echoes) -> np.ndarray:
     for pixel in np.flatnonzero(echoes.known):
         y, x, rows, columns_ = echoes.window[pixel]
         start = echoes.offset[pixel]
-        assert rows * columns_ <= echoes.room[pixel]
+        assert rows * columns_ <= echoes.capacity[pixel]
         column = np.zeros(echoes.known.shape)
         column[y : y + rows, x : x + columns_] = echoes.arena[
             start : start + rows * columns_
@@ -43,7 +43,7 @@ def check_blocks(echoes: Echoes) -> None:
     for tile, pixels in enumerate(heaps(echoes)):
         pixels = pixels[np.argsort(echoes.offset[pixels])]
         starts = echoes.offset[pixels]
-        ends = starts + echoes.room[pixels]
+        ends = starts + echoes.capacity[pixels]
         low, high = echoes.region[tile]
         assert (starts >= np.concatenate([[low], ends])[:-1]).all()
         assert ends.max(initial=low) <= echoes.top[tile] <= high
@@ -57,6 +57,6 @@ def check_heaps(echoes: Echoes) -> None:
     members = heaps(echoes)
     assert np.array_equal(np.sort(np.concatenate(members)), np.flatnonzero(echoes.known))
     for pixels in members:
-        assert np.array_equal(echoes.place[pixels], np.arange(len(pixels)))
+        assert np.array_equal(echoes.position[pixels], np.arange(len(pixels)))
         keys = echoes.key[pixels]
         assert (keys[(np.arange(1, len(keys)) - 1) // 2] <= keys[1:]).all()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
@@ -49,7 +47,6 @@ A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one 
     + LARGE
 )
 _PLAIN = "diffusion"
-_OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # not operators
 
 
 class _Solved(Reached):
@@ -87,13 +84,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="treat values of N or more as nonzero (for masks with more than two values)",
     )
+    from steepest.inpainting import METHODS
+
     group = parser.add_argument_group("method")
     group.add_argument(
         "--method",
         type=method_name,
         default=_PLAIN,
         metavar="NAME",
-        help=", ".join([f"{_PLAIN} (default)", *operators()]),
+        help=", ".join(METHODS).replace(_PLAIN, f"{_PLAIN} (default)"),
     )
     group.add_argument(
         "--spacing",
@@ -107,13 +106,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(separate_channels=False)
 
 
-def operators() -> list[str]:
-    """Return the names of the inpainting operators other than homogeneous diffusion."""
-    from steepest import inpainting
-
-    return [name for name in inpainting.__all__ if name.islower() and name not in _OTHERS]
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Inpaint every image."""
     if arguments.mask is not None:
@@ -125,15 +117,24 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--threshold: also give --known or --unknown")
     if is_tiled(arguments):
         return _run_tiled(arguments)
-    fill = _operator(arguments.method)
+    from steepest import Solver, inpaint
+
+    method = _method(arguments.method)
+    solver = Solver(tol=arguments.tol, num_threads=arguments.threads)
 
     def compute(image: Image, record: Record, label: str) -> Image:
         known = _known(arguments, image)
-        keywords = _keywords(arguments, image, fill)
-        results, start = [], perf_counter()
+        spacing = spacing_of(arguments.spacing, image)
+        if spacing is not None and "spacing" not in method.takes:
+            raise InputError(f"--spacing: cannot be combined with --method {arguments.method}")
+        results: list[Any] = []
+        start = perf_counter()
         with progress(label, enabled=not arguments.quiet) as on_step:
-            for part in image.parts:
-                results.append(fill(part, known, on_step=on_step, **keywords))
+            options: Any = {
+                "channel_axis": image.channel_axis, "spacing": spacing, "solver": solver,
+                "on_step": on_step,
+            }  # fmt: skip
+            results += [inpaint(part, known, method, **options) for part in image.parts]
         seconds = perf_counter() - start
         _report(record, arguments.method, image, known)
         record.certify(_Solved(results, seconds), "residual")
@@ -172,32 +173,12 @@ def _run_tiled(arguments: argparse.Namespace) -> int:
         )
 
 
-def _operator(method: str) -> Callable[..., Any]:
+def _method(name: str) -> Any:
     from steepest import inpainting
 
-    names = [_PLAIN, *operators()]
-    if method not in names:
-        raise InputError(f"--method {method}: allowed are {', '.join(names)}")
-    function: Callable[..., Any] = getattr(inpainting, "inpaint" if method == _PLAIN else method)
-    return function
-
-
-def _keywords(
-    arguments: argparse.Namespace, image: Image, fill: Callable[..., Any]
-) -> dict[str, Any]:
-    """Return the given options as keywords; reject those that the method does not support."""
-    wanted = {
-        "spacing": spacing_of(arguments.spacing, image),
-        "tol": arguments.tol,
-        "num_threads": arguments.threads,
-    }
-    given = {name: value for name, value in wanted.items() if value is not None}
-    allowed = inspect.signature(fill).parameters
-    for name in given:
-        if name not in allowed:
-            option = name.removeprefix("num_")
-            raise InputError(f"--{option}: cannot be combined with --method {arguments.method}")
-    return {"channel_axis": image.channel_axis, **given}
+    if name not in inpainting.METHODS:
+        raise InputError(f"--method {name}: allowed are {', '.join(inpainting.METHODS)}")
+    return getattr(inpainting, inpainting.METHODS[name])()
 
 
 def _known(arguments: argparse.Namespace, image: Image) -> np.ndarray | None:

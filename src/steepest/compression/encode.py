@@ -11,11 +11,10 @@ import numpy as np
 from ..core.arrays import dtype_name
 from ..core.errors import InputError
 from ..core.namespace import detached
-from ..core.numbers import check_flag, check_fraction, check_number
+from ..core.numbers import check_count, check_flag, check_fraction, check_number
 from ..core.progress import Callback, Reporter
 from ..inpainting.masks.checks import check_mask
 from ..inpainting.problem import prepare_numpy
-from ..inpainting.tonal_levels import check_levels
 from . import streams
 from .container import Header, write
 from .decode import reconstruct
@@ -130,7 +129,9 @@ def pack(
         ``on_step`` stopped the search before it was reached.
     """
     tell = Reporter(on_step)
-    count = None if levels is None else check_levels(levels, streams.MOST_LEVELS)
+    count = levels
+    if levels is not None:
+        count = check_count(levels, "levels", least=2, most=streams.MOST_LEVELS)
     planes, layout = prepare_numpy(image, channel_axis, any_size=True)
     kind, space = dtype_name(layout), planes.shape[1:]
     dtype = "float32" if kind == "float16" else kind

@@ -11,6 +11,7 @@ import numpy as np
 from .. import inpainting
 from ..core.numbers import check_choice, check_fraction
 from ..core.progress import Reporter
+from ..core.solver import Solver
 from ..core.threads import default_num_threads
 from ..inpainting import masks
 from ..inpainting.echo_matrix import echo_matrix
@@ -68,7 +69,7 @@ def choose_values(image: np.ndarray, mask: np.ndarray, tonal: bool, tell: Report
     """
     if not tonal or tell.stopped:
         return image
-    best = inpainting.tonal(image, mask, channel_axis=0, tol=_TONAL, on_step=tell.stage)
+    best = inpainting.tonal(image, mask, channel_axis=0, solver=Solver(_TONAL), on_step=tell.stage)
     return np.clip(best, 0, 1)
 
 
@@ -100,7 +101,6 @@ def fill(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
         lines, at = values.reshape(len(values), -1), np.flatnonzero(mask)
         filled = [np.interp(np.arange(mask.size), at, line[at]) for line in lines]
         return np.reshape(filled, values.shape)
-    result = inpainting.inpaint(
-        values.astype(np.float64), mask, channel_axis=0, tol=TOLERANCE, max_num_iter=_ITERATIONS
-    )
+    solver = Solver(TOLERANCE, _ITERATIONS)
+    result = inpainting.inpaint(values.astype(np.float64), mask, channel_axis=0, solver=solver)
     return np.asarray(result.image)

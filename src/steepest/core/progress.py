@@ -133,5 +133,8 @@ class Reporter:
 
     @property
     def watch(self) -> Callable[[float], bool] | None:
-        """The function that an iteration calls with its residual; None if no reports are wanted."""
-        return self.residual if self.listens else None
+        """The function that an iteration calls with its residual; None if there is no callback.
+
+        After a stop, it returns True at once, so that what is left takes one iteration.
+        """
+        return None if self._on_step is None else self.residual

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 from ..core.lazy import lazily
 
+METHODS = {
+    "diffusion": "Diffusion",
+    "biharmonic": "Biharmonic",
+    "edge_enhancing": "EdgeEnhancing",
+    "curvature_driven": "CurvatureDriven",
+    "mumford_shah": "MumfordShah",
+    "infinity_harmonic": "InfinityHarmonic",
+    "minimal_total_variation": "MinimalTotalVariation",
+}
+"""The methods of `inpaint`: the name of each (of its module, and in commands) and its class."""
+
 _WHERE = {
-    "inpaint": "diffusion",
+    "inpaint": "solve",
     "InpaintResult": "result",
     "reconstruct": "reconstruction",
     "Reconstruction": "reconstruction",
     "tonal": "tonal_optimisation",
-    "biharmonic": "biharmonic_inpainting",
-    "edge_enhancing": "edge_enhancing_inpainting",
-    "curvature_driven": "curvature_driven_inpainting",
-    "mumford_shah": "mumford_shah_inpainting",
-    "infinity_harmonic": "infinity_harmonic_inpainting",
-    "total_variation": "total_variation_inpainting",
+    **{kind: f"methods.{name}" for name, kind in METHODS.items()},
 }
 _MODULES = ("masks",)
 
-__all__ = [*_WHERE, *_MODULES]
+__all__ = [*_WHERE, *_MODULES, "METHODS"]
 
 __getattr__, __dir__ = lazily(__name__, _WHERE, _MODULES)

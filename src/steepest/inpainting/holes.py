@@ -1,8 +1,8 @@
 """Small holes, which are solved in their bounding boxes only.
 
-Known pixels separate holes: if the equation of a pixel reads only pixels up to ``reach`` away,
+Known pixels separate holes: if the equation of a pixel reads only pixels up to ``radius`` away,
 then holes that are farther apart are independent. Each hole is therefore solved in its bounding
-box, extended by ``reach`` pixels. Pixels of other holes in this box count as known, because no
+box, extended by ``radius`` pixels. Pixels of other holes in this box count as known, because no
 equation reads them. Where the box ends inside the image, its outer pixels are known, and the
 pixels beyond them do not matter. Where the box ends at the image border, the equation ends there,
 too.
@@ -19,14 +19,14 @@ from ..grid.components import connected
 
 Box = tuple[Any, ...]  # slices
 
-_SHARE = 0.5  # if the boxes hold more than this share of the image, it is solved in one piece
-_EACH_PIECE = 2000  # overhead of a piece, as the number of pixels solved in the same time
+_SHARE = 0.5  # if the boxes hold more than this share of the image, it is solved as a whole
+_EACH_GROUP = 2000  # overhead of a group, as the number of pixels solved in the same time
 _EACH_BOX = 30  # the same for a box
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
-    """Boxes of one shape, joined along the first axis: an image with its own equation.
+class HoleGroup:
+    """Holes in boxes of one shape, joined along the first axis: an image with its own equation.
 
     ``own`` is True at the unknown pixels to solve for.
     """
@@ -47,66 +47,66 @@ class Piece:
             np.copyto(array[(..., *box)], values, where=own)
 
 
-def whole(unknown: np.ndarray) -> list[Piece]:
-    """Return the image as one piece."""
-    return [Piece((tuple(slice(0, n) for n in unknown.shape),), unknown)]
+def one_group(unknown: np.ndarray) -> list[HoleGroup]:
+    """Return the whole image as one group."""
+    return [HoleGroup((tuple(slice(0, n) for n in unknown.shape),), unknown)]
 
 
-def cut(unknown: np.ndarray, reach: int) -> list[Piece]:
-    """Return pieces that hold all unknown pixels, or the whole image if they would save little.
+def group_holes(unknown: np.ndarray, radius: int) -> list[HoleGroup]:
+    """Return groups that hold all unknown pixels, or the whole image if they would save little.
 
     Parameters
     ----------
     unknown
         (\\*grid) Boolean, two or three axes.
-    reach
+    radius
         Distance, along every axis, up to which the equation of a pixel reads other pixels.
     """
     most = _SHARE * unknown.size
     if not 0 < np.count_nonzero(unknown) <= most:
-        return whole(unknown)
-    labels, boxes = _components(unknown, reach)
+        return one_group(unknown)
+    labels, boxes = _components(unknown, radius)
     sides = boxes[:, 1] - boxes[:, 0]
     effort = sides.prod(1).sum() + _EACH_BOX * len(boxes)
     if effort > most:
-        return whole(unknown)
+        return one_group(unknown)
     # A box at the image border reflects there: it has no known pixels to join it to another box.
     inside = np.all((boxes[:, 0] > 0) & (boxes[:, 1] < unknown.shape), axis=1)
     groups: dict[Any, list[int]] = {}
     for k, size in enumerate(sides.tolist()):
         groups.setdefault(tuple(size) if inside[k] else k, []).append(k)
-    if effort + _EACH_PIECE * len(groups) > most:
-        return whole(unknown)
-    pieces = []
+    if effort + _EACH_GROUP * len(groups) > most:
+        return one_group(unknown)
+    found = []
     for group in groups.values():
         ends = boxes[group].tolist()
         own = [tuple(slice(a, b) for a, b in zip(*end, strict=True)) for end in ends]
         masks = [labels[box] == k + 1 for k, box in zip(group, own, strict=True)]
-        pieces.append(Piece(tuple(own), np.concatenate(masks)))
-    return pieces
+        found.append(HoleGroup(tuple(own), np.concatenate(masks)))
+    return found
 
 
-def _components(unknown: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    """Label the holes from 1 in (\\*grid), and return their boxes extended by ``reach`` pixels.
+def _components(unknown: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """Label the holes from 1 in (\\*grid), and return their boxes extended by ``radius`` pixels.
 
     Boxes are (K, 2, axes): the first pixel and the one after the last.
     """
     places = np.unravel_index(np.flatnonzero(unknown), unknown.shape)  # faster than np.nonzero
     window = tuple(slice(place.min(), place.max() + 1) for place in places)
-    grown = unknown[window].copy()  # each unknown pixel becomes a cube of reach + 1 pixels a side
+    grown = unknown[window].copy()  # each unknown pixel becomes a cube of radius + 1 pixels a side
     for axis in range(unknown.ndim):
         lines, width = np.moveaxis(grown, axis, 0), 1
-        while width <= reach:
-            step = min(width, reach + 1 - width)
+        while width <= radius:
+            step = min(width, radius + 1 - width)
             lines[step:] |= lines[:-step]
             width += step
-    numbers, count = connected(grown)  # also joins some at a distance of reach + 1
+    numbers, count = connected(grown)  # also joins some at a distance of radius + 1
     labels = np.zeros(unknown.shape, np.int32)
     np.multiply(numbers, unknown[window], out=labels[window])
     own = labels[places]
     boxes = np.zeros((count + 1, 2, unknown.ndim), np.int64)
     for axis, (place, size) in enumerate(zip(places, unknown.shape, strict=True)):
         boxes[:, 0, axis] = size
-        np.minimum.at(boxes[:, 0, axis], own, np.maximum(place - reach, 0))
-        np.maximum.at(boxes[:, 1, axis], own, np.minimum(place + reach + 1, size))
+        np.minimum.at(boxes[:, 0, axis], own, np.maximum(place - radius, 0))
+        np.maximum.at(boxes[:, 1, axis], own, np.minimum(place + radius + 1, size))
     return labels, boxes[1:]

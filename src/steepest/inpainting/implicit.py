@@ -29,12 +29,12 @@ from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
 from ..elliptic.watching import Watch
 from .problem import Problem, grid_of, unit_of
-from .steady_state import equation, fill, outcome
+from .result import outcome
+from .steady_state import equation, fill
 
 
 def diffuse(
     problem: Problem,
-    confidence: Tensor | None,
     tol: float,
     max_num_iter: int,
     num_threads: int,
@@ -42,19 +42,19 @@ def diffuse(
 ) -> tuple[Tensor, Solution]:
     """Fill (C, \\*space) and keep what its gradient needs.
 
-    ``confidence`` is given if it requires a gradient. The adjoint equation is solved completely
-    even if ``watch`` has stopped the forward solve.
+    The adjoint equation is solved completely even if ``watch`` has stopped the forward solve.
 
-    Raises `InputError` if ``confidence`` requires grad and the image is not finite everywhere.
+    Raises `InputError` if known requires grad and the image is not finite everywhere.
     """
-    if confidence is not None and problem.missing is not None and problem.missing.any():
+    tracked = problem.tracked
+    if tracked is not None and problem.missing is not None and problem.missing.any():
         raise InputError(
             "known requires grad, so the image must be finite everywhere: its values at unknown "
             "pixels enter the gradient"
         )
     options = {"tol": tol, "max_num_iter": max_num_iter, "num_threads": num_threads}
     found: list[Solution] = []
-    filled = _Diffuse.apply(problem.values, confidence, problem, options, found, watch)
+    filled = _Diffuse.apply(problem.values, tracked, problem, options, found, watch)
     return filled, found[0]
 
 
@@ -121,9 +121,10 @@ def _solved(
     """
     unit = unit_of(right)
     solution = solve_near(near, operator, np.zeros_like(right), right / unit, **options)
-    if not outcome(solution, options["tol"], options["max_num_iter"]).ok:
+    residual, count = float(solution.residual.max()), int(solution.iterations.max())
+    if not outcome(residual, count, options["tol"], options["max_num_iter"]).ok:
         warnings.warn(
-            f"steepest: a gradient was not converged after {solution.iterations.max()} iterations",
+            f"steepest: a gradient was not converged after {count} iterations",
             RuntimeWarning,
             stacklevel=2,
         )

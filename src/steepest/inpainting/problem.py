@@ -18,7 +18,7 @@ from ..core.arrays import (
     prepare_image,
 )
 from ..core.errors import InputError
-from ..core.namespace import Array, detached, is_torch, namespace
+from ..core.namespace import Array, detached, follows, is_torch, namespace
 
 _LARGEST = 1e150  # squares of larger values would overflow
 
@@ -31,7 +31,7 @@ class Problem:
     was missing. ``confidence`` (\\*space) is Boolean, or float64 in [0, 1]. ``layout`` is how the
     image was given. ``spacing`` has one number per spatial axis. ``missing`` (\\*space) is True
     where the image was masked or NaN, or infinite if a mask was given; None for plain integer
-    images.
+    images. ``tracked`` are the confidences as given, if autograd follows them.
     """
 
     values: Array
@@ -39,6 +39,7 @@ class Problem:
     layout: Layout
     spacing: tuple[float, ...]
     missing: np.ndarray | None
+    tracked: Array | None = None
 
     @property
     def known(self) -> np.ndarray:
@@ -71,6 +72,9 @@ def prepare(
     """
     if known is not None and unknown is not None:
         raise InputError("known and unknown are both given; allowed is one of them")
+    tracked = known if follows(known) else None
+    if tracked is not None and not is_torch(image):
+        raise InputError("known requires grad, so image must be a torch tensor, too")
     given = known is not None or unknown is not None
     channel_axis = own_channel_axis(image, channel_axis)
     hidden = None
@@ -114,7 +118,7 @@ def prepare(
                 "known=, and to be filled in unknown=)"
             )
         check_largest(float(np.abs(detached(values)).max(initial=0, where=confidence > 0)))
-    return Problem(values, confidence, layout, steps, missing)
+    return Problem(values, confidence, layout, steps, missing, tracked)
 
 
 def check_largest(largest: float) -> None:

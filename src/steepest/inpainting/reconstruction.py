@@ -12,11 +12,13 @@ from ..core.arrays import check_data_range
 from ..core.errors import InputError
 from ..core.image_like import ImageLike
 from ..core.progress import Callback, Reporter
+from ..core.solver import Solver, limits
+from ..core.status import Status, finished
 from .masks.checks import check_mask
+from .methods.diffusion import Diffusion
 from .problem import prepare_numpy, unit_of
+from .result import outcome
 from .steady_state import fill
-
-_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,8 @@ class Reconstruction(ImageLike):
         is zero.
     density : float
         Number of known pixels divided by the number of all pixels.
+    status : Status
+        Outcome of the inpainting.
     """
 
     image: np.ndarray
@@ -42,6 +46,7 @@ class Reconstruction(ImageLike):
     mse: float
     psnr: float
     density: float
+    status: Status
 
 
 def reconstruct(
@@ -51,6 +56,7 @@ def reconstruct(
     channel_axis: int | None = None,
     values: Any = None,
     data_range: float | None = None,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
 ) -> Reconstruction:
     """Inpaint an image from a mask by homogeneous diffusion and compare it with the original.
@@ -69,6 +75,8 @@ def reconstruct(
     data_range : float, optional
         Range that the PSNR refers to. The default is 1 for integer images and otherwise the
         difference between the largest and smallest value of the image.
+    solver : Solver, optional
+        As for `Diffusion`.
     on_step : callable, optional
         As in `inpaint`. If it stops the iteration, the current inpainting is compared.
 
@@ -81,8 +89,11 @@ def reconstruct(
     ------
     InputError
         If the image, the mask or the values are invalid.
+    NotConverged
+        If the tolerance is not met and the solver has ``raise_on_failure=True``.
     """
-    tell = Reporter(on_step)
+    given = limits(solver, Diffusion.tol, Diffusion.max_num_iter, positive=True)
+    reporter = Reporter(on_step)
     array, layout = prepare_numpy(image, channel_axis)
     known = check_mask(mask, array.shape[1:])
     span = check_data_range(data_range, [array], layout)
@@ -91,15 +102,20 @@ def reconstruct(
         kept, other = prepare_numpy(values, channel_axis, "values")
         if other.shape != layout.shape:
             raise InputError(f"values of shape {other.shape} must have the image's {layout.shape}")
-    spacing = (1.0,) * known.ndim
-    filled = fill(kept, known, spacing, _TOLERANCE, watch=tell.watch).image
-    error = filled - array
+    solution = fill(
+        kept, known, (1.0,) * known.ndim, given.tol, max_num_iter=given.max_num_iter,
+        num_threads=given.threads, watch=reporter.watch,
+    )  # fmt: skip
+    residual, iterations = float(solution.residual.max()), int(solution.iterations.max())
+    error = solution.image - array
     unit = unit_of(array)
     square = float(np.mean((error / unit) ** 2))
-    return Reconstruction(
-        image=layout.restore_axes(filled.astype(array.dtype)),
+    result = Reconstruction(
+        image=layout.restore_axes(solution.image.astype(array.dtype)),
         mae=float(np.abs(error).mean()),
         mse=unit**2 * square,
         psnr=20 * math.log10(span / unit) - 10 * math.log10(square) if square > 0 else math.inf,
         density=float(known.mean()),
+        status=outcome(residual, iterations, given.tol, given.max_num_iter, reporter.stopped),
     )
+    return finished(result, given.raise_on_failure)

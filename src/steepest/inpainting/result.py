@@ -1,4 +1,4 @@
-"""The result that every inpainting function returns."""
+"""The result of `inpaint`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from ..core.image_like import ImageLike
 from ..core.namespace import Array, namespace
 from ..core.status import Status
 
+_ROUNDING = 1e-3  # largest relative residual that is attributed to rounding
+
 
 @dataclass(frozen=True, eq=False)
 class InpaintResult(ImageLike):
@@ -22,7 +24,7 @@ class InpaintResult(ImageLike):
         The filled image, with the shape and dtype of the input and the input's known pixels.
     residual : float, or array (N,) for a batch
         Relative residual of the equation, the largest over all channels. It is recomputed from
-        ``image`` before ``image`` is rounded to its dtype. Each function documents what the
+        ``image`` before ``image`` is rounded to its dtype. Each method documents what the
         residual is relative to.
     iterations : int, or array (N,) for a batch
         Number of iterations, the largest over all channels.
@@ -44,7 +46,7 @@ class InpaintResult(ImageLike):
         return self.status.converged
 
 
-def stacked(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
+def stack(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
     """Combine the results of the images of a batch into one."""
     images = [result.image for result in results]
     statuses = tuple(result.status for result in results)
@@ -55,3 +57,16 @@ def stacked(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
         status=Status.worst(list(statuses)),
         statuses=statuses,
     )
+
+
+def outcome(
+    residual: float, iterations: int, tol: float, max_num_iter: int, stopped: bool = False
+) -> Status:
+    """Return whether the tolerance was met and, if not, the reason."""
+    if stopped:
+        return Status.STOPPED
+    if residual <= tol:
+        return Status.CONVERGED
+    if iterations >= max_num_iter:
+        return Status.MAX_ITERATIONS
+    return Status.ROUNDING if residual <= _ROUNDING else Status.ACCURACY_NOT_MET

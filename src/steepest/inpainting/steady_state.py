@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.status import Status
 from ..elliptic.arrays import on_processor, solve_near
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Equation, Solution, solve_each, together
 from ..elliptic.watching import Watch
-from .holes import Piece, cut, whole
+from .holes import HoleGroup, group_holes, one_group
 from .problem import grid_of, unit_of
-
-_ROUNDING = 1e-3  # largest relative residual that is attributed to rounding
 
 
 def equation(
@@ -67,39 +64,30 @@ def fill(
     mean = _mean(values, confidence)
     guess = None if start is None else np.reshape(start, values.shape) / unit - mean
 
-    def posed(piece: Piece) -> tuple[Operator, np.ndarray, np.ndarray | None, np.ndarray | None]:
-        given = piece.take(confidence)
-        alone = ~piece.own if given.dtype == bool else np.where(piece.own, given, 1.0)
+    def arguments(
+        group: HoleGroup,
+    ) -> tuple[Operator, np.ndarray, np.ndarray | None, np.ndarray | None]:
+        given = group.take(confidence)
+        alone = ~group.own if given.dtype == bool else np.where(group.own, given, 1.0)
         operator, excess, scale = equation(alone, spacing)
-        rest = np.where(given > 0, piece.take(values) - mean, 0)
-        first = np.where(operator.active, 0.0 if guess is None else piece.take(guess), rest)
+        rest = np.where(given > 0, group.take(values) - mean, 0)
+        first = np.where(operator.active, 0.0 if guess is None else group.take(guess), rest)
         return operator, first, None if excess is None else excess * rest, scale
 
     options: Any = {
         "tol": tol, "max_num_iter": max_num_iter, "num_threads": num_threads, "watch": watch
     }  # fmt: skip
     here = on_processor(near)
-    pieces = cut(confidence < 1, 1) if here else whole(confidence < 1)
-    problems = [posed(piece) for piece in pieces]
+    groups = group_holes(confidence < 1, 1) if here else one_group(confidence < 1)
+    equations = [arguments(group) for group in groups]
     if here:
-        solved = solve_each([Equation(build(a), b, c, d) for a, b, c, d in problems], **options)
+        solutions = solve_each([Equation(build(a), b, c, d) for a, b, c, d in equations], **options)
     else:
-        solved = [solve_near(near, *problems[0], **options)]
+        solutions = [solve_near(near, *equations[0], **options)]
     filled = values.copy()
-    for piece, part in zip(pieces, solved, strict=True):
-        piece.put(filled, part.image + mean)
-    return together((unit * filled).reshape(-1, *space), solved)
-
-
-def outcome(solution: Solution, tol: float, max_num_iter: int, stopped: bool = False) -> Status:
-    """Return whether all right-hand sides met the tolerance and, if not, the reason."""
-    if stopped:
-        return Status.STOPPED
-    if solution.residual.max() <= tol:
-        return Status.CONVERGED
-    if solution.iterations.max() >= max_num_iter:
-        return Status.MAX_ITERATIONS
-    return Status.ROUNDING if solution.residual.max() <= _ROUNDING else Status.ACCURACY_NOT_MET
+    for group, part in zip(groups, solutions, strict=True):
+        group.put(filled, part.image + mean)
+    return together((unit * filled).reshape(-1, *space), solutions)
 
 
 def _mean(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..core.errors import InputError
 from ..core.progress import Reporter
 from ..core.threads import share_out
 from ..elliptic.watching import Iteration, iterate_all
@@ -36,24 +34,13 @@ class Levels:
         return (1 - share) * self.low + share * self.high
 
 
-def check_levels(levels: Any, most: int) -> int:
-    """Check a number of levels, which must be from 2 to ``most``.
-
-    Raises `InputError` if ``levels`` is not an integer or is out of this range.
-    """
-    whole = isinstance(levels, (int, np.integer)) and not isinstance(levels, bool)
-    if not whole or not 2 <= levels <= most:
-        raise InputError(f"levels={levels!r}; allowed are 2 to {most}")
-    return int(levels)
-
-
 def round_values(
     matrix: EchoMatrix,
     image: np.ndarray,
     values: np.ndarray,
     levels: Levels,
     num_threads: int,
-    tell: Reporter,
+    reporter: Reporter,
 ) -> np.ndarray:
     """Find values on the levels whose inpainting is close to the image.
 
@@ -65,17 +52,17 @@ def round_values(
     blocks, the closer the method is to coordinate descent.
 
     ``image``, f, and the starting ``values``, which are read at the mask only, are float64
-    (C, \\*grid). ``num_threads`` threads share the channels and the blocks. If ``tell`` asks to
+    (C, \\*grid). ``num_threads`` threads share the channels and the blocks. If ``reporter`` asks to
     stop, the values after the steps so far are returned, in any case rounded. Returns float64
     (C, \\*grid): levels at the mask, zero elsewhere.
 
     The blocks take 16 solves, shared by all channels. Each channel takes another 17.
     """
-    blocks = [] if tell.stopped else _blocks(matrix, num_threads)
-    if tell.residual(None):
+    blocks = [] if reporter.stopped else _blocks(matrix, num_threads)
+    if reporter.residual(None):
         blocks = []
 
-    def improved(pair: tuple[np.ndarray, np.ndarray]) -> Iteration:
+    def descent(pair: tuple[np.ndarray, np.ndarray]) -> Iteration:
         f, start = pair
         g = np.where(matrix.held, levels.nearest(start), 0)
         r = f - matrix.apply(g, _FIRST) if blocks else f
@@ -89,8 +76,8 @@ def round_values(
         return g
 
     pairs = list(zip(image, values, strict=True))
-    watch = (lambda _: tell.residual(None)) if tell.listens else None
-    return np.stack(iterate_all(lambda: improved, pairs, num_threads, watch))
+    watch = (lambda _: reporter.residual(None)) if reporter.listens else None
+    return np.stack(iterate_all(lambda: descent, pairs, num_threads, watch))
 
 
 def _blocks(matrix: EchoMatrix, num_threads: int) -> list[Block]:

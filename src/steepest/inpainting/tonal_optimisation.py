@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ..core.progress import Callback
+from ..core.errors import NotConverged
+from ..core.numbers import check_count
+from ..core.progress import Callback, Reporter
+from ..core.solver import Solver, limits
+from ..core.status import Status
 from ..core.threads import share_out
 from ..elliptic.watching import Iteration, iterate_all
-from .checks import check_iteration
 from .echo_matrix import EchoMatrix, echo_matrix
 from .masks.checks import check_mask
 from .problem import prepare_numpy, unit_of
-from .tonal_levels import Levels, check_levels, round_values
+from .tonal_levels import Levels, round_values
 
+_TOLERANCE = 0.02
 _ROUGH = 1e-2  # tolerance of the preconditioner's solve
 _INNER = 0.05  # tolerance of the solves, relative to that of the iteration
 _FIRST = 0.001  # relative tolerance of the first solve, to which the others only add
@@ -29,11 +33,9 @@ def tonal(
     mask: Any,
     *,
     channel_axis: int | None = None,
-    tol: float = 0.02,
-    max_num_iter: int = 100,
     levels: int | None = None,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    num_threads: int | None = None,
 ) -> np.ndarray:
     """Optimise the values at the pixels of a mask for homogeneous diffusion inpainting.
 
@@ -52,21 +54,19 @@ def tonal(
         True at the pixels whose values are optimised.
     channel_axis : int, optional
         Axis that holds the channels.
-    tol : float
-        Tolerance for ``|B^T (B g - image)|``, in the norm of the preconditioner and relative to its
-        initial value. At the default, the PSNR is within 0.02 dB of the optimum (docs/inpainting).
-    max_num_iter : int
-        Maximum number of iterations.
     levels : int, optional
         Number of values that g may take, from 2 to 65536. They are equally spaced, from 0 to 1 for
         integer images and from the minimum to the maximum of the image over all channels for
         floating-point images.
+    solver : Solver, optional
+        ``tol`` (default 0.02) is for ``|B^T (B g - image)|``, in the norm of the preconditioner and
+        relative to its initial value. At the default, the PSNR is within 0.02 dB of the optimum
+        (docs/inpainting). ``max_num_iter`` is 100 by default. Threads share the channels and, with
+        ``levels``, the blocks.
     on_step : callable, optional
         Called with a `Progress` after each iteration of all channels; its residual is the quantity
         compared with ``tol``. With ``levels``, it is also called after the blocks are set up and
         after each of the eight steps. If it returns True, the best values so far are used.
-    num_threads : int, optional
-        Number of threads that share the channels and, with ``levels``, the blocks.
 
     Returns
     -------
@@ -78,6 +78,9 @@ def tonal(
     ------
     InputError
         If the image, the mask or an option is invalid.
+    NotConverged
+        If the tolerance is not met and the solver has ``raise_on_failure=True``; its ``result`` is
+        the array.
 
     Notes
     -----
@@ -93,28 +96,35 @@ def tonal(
     ----------
     Mainberger et al., SSVM 2011, Section 4 (with Gauss-Seidel on all echoes).
     """
-    run = check_iteration(tol, max_num_iter, on_step, num_threads)
-    count = None if levels is None else check_levels(levels, _MOST_LEVELS)
+    given, reporter = limits(solver, _TOLERANCE, 100, positive=True), Reporter(on_step)
+    count = None if levels is None else check_count(levels, "levels", least=2, most=_MOST_LEVELS)
     array, layout = prepare_numpy(image, channel_axis, any_size=True)
     known = check_mask(mask, array.shape[1:])
     unit = unit_of(array)
     matrix = echo_matrix(known)
     f = array.astype(np.float64).reshape(-1, *matrix.held.shape) / unit
 
-    def optimised(channel: np.ndarray) -> Iteration:
-        return _optimise(matrix, channel, run.tol, run.max_num_iter)
+    def iteration(channel: np.ndarray) -> Iteration:
+        return _optimise(matrix, channel, given.tol, given.max_num_iter)
 
-    best = np.stack(iterate_all(lambda: optimised, f, run.num_threads, run.tell.watch))
+    found = iterate_all(lambda: iteration, f, given.threads, reporter.watch)
+    best = np.stack([u for u, _ in found])
     if count is not None:
         floating = layout.integer_maximum is None
         low, high = (float(f.min()), float(f.max())) if floating else (0.0, 1.0)
-        kept = round_values(matrix, f, best, Levels(low, high, count), run.num_threads, run.tell)
-        best = np.stack(share_out(lambda: lambda g: matrix.apply(g, _LAST), kept, run.num_threads))
-    return layout.restore_axes((unit * best).reshape(array.shape).astype(array.dtype))
+        kept = round_values(matrix, f, best, Levels(low, high, count), given.threads, reporter)
+        best = np.stack(share_out(lambda: lambda g: matrix.apply(g, _LAST), kept, given.threads))
+    result = layout.restore_axes((unit * best).reshape(array.shape).astype(array.dtype))
+    if given.raise_on_failure and not reporter.stopped and not all(met for _, met in found):
+        raise NotConverged(str(Status.MAX_ITERATIONS), result)
+    return result
 
 
 def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) -> Iteration:
-    """Solve the least-squares problem by conjugate gradients, and update the inpainting ``u``."""
+    """Solve the least-squares problem by conjugate gradients, and update the inpainting ``u``.
+
+    Returns u, and whether the tolerance was met.
+    """
     inner = max(_INNER * tol, 1e-12)
     u = matrix.apply(f, max(_FIRST * tol, 1e-12))
     r = f - u
@@ -122,8 +132,9 @@ def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) 
     residual = matrix.adjoint(r, inner)
     direction = residual / mass
     before = first = float(np.vdot(residual, direction))
+    least = max(tol, _ROUNDING) ** 2 * first
     for _ in range(max_num_iter):
-        if before <= max(tol, _ROUNDING) ** 2 * first:
+        if before <= least:
             break
         step = matrix.apply(direction, inner)
         length = before / float(np.vdot(step, step))
@@ -134,4 +145,4 @@ def _optimise(matrix: EchoMatrix, f: np.ndarray, tol: float, max_num_iter: int) 
         direction, before = z + now / before * direction, now
         if (yield math.sqrt(now / first)):
             break
-    return u
+    return u, before <= least

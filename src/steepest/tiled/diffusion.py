@@ -18,8 +18,7 @@ from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution, solve
 from ..flows.options import takes_options_of
 from ..inpainting.problem import check_largest, grid_of, unit_of
-from ..inpainting.result import InpaintResult
-from ..inpainting.steady_state import outcome
+from ..inpainting.result import InpaintResult, outcome
 from .harmonic import (
     Holes,
     Iterate,
@@ -129,7 +128,8 @@ def inpaint(
         **options,
     )
     marks = _marks(known, unknown, setup.picture)
-    out, status, solution = check_out(out, setup.picture, ()), Status.STOPPED, None
+    out, status = check_out(out, setup.picture, ()), Status.STOPPED
+    residual, count = math.inf, 0
     with setup:
         work = _Work(setup, marks, unknown is not None)
         found, last = work.solve(tol, most)
@@ -141,10 +141,8 @@ def inpaint(
                 read(setup.workspace, last, setup.tiling, window, lead, np.float64)
             ),
         )  # fmt: skip
-        status, solution = outcome(found, tol, most), found
-    residual, count = math.inf, 0
-    if solution is not None:
-        residual, count = float(solution.residual.max()), int(solution.iterations.max())
+        residual, count = float(found.residual.max()), int(found.iterations.max())
+        status = outcome(residual, count, tol, most)
     return finished(InpaintResult(out, residual, count, status), raises)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ..inpainting.echoes.thinning import JITTER, begin, begin_from, jitter, thin_below
+from ..inpainting.echoes.thinning import JITTER, echoes_of_all, echoes_of_mask, jitter, thin_below
 from .passes import journaled
 from .picture import Picture
 from .plan import sample
@@ -66,11 +66,11 @@ def run_thinning(job: Thinning) -> np.ndarray:
     value = np.full(ties.size, -np.inf, np.float32)
     options = (job.absolute, job.num_threads)
     if job.source is None:
-        value = thin_below(begin(image, ties, *options), job.limit, *options)
+        value = thin_below(echoes_of_all(image, ties, *options), job.limit, *options)
     else:
         known = read(job.store, job.source, job.tiling, window, (), np.float32) >= job.floor
         if known.any():
-            value = thin_below(begin_from(image, known, ties, *options), job.limit, *options)
+            value = thin_below(echoes_of_mask(image, known, ties, *options), job.limit, *options)
     core = value.reshape(image.shape[1:])[job.tile.inner]
     job.store.put(job.target, job.tile.number, core)
     left = np.array([np.count_nonzero(core >= job.limit)])
@@ -130,7 +130,7 @@ def _first_limit(
     part = sample(image.picture.space, image.read, patches=_PATCHES)
     options = (absolute, setup.crew.num_threads)
     wanted = max(round(min(_FIRST * density, 1) * part[0].size), 1)
-    echoes = begin(part, jitter(part, np.random.default_rng(seed)), *options)
+    echoes = echoes_of_all(part, jitter(part, np.random.default_rng(seed)), *options)
     value = thin_below(echoes, np.inf, *options, enough=wanted)
     return np.partition(value, -wanted)[-wanted:][:1]
 

@@ -29,9 +29,9 @@ ENERGIES = {
     "total generalised variation": steepest.TotalGeneralisedVariation,
 }
 FILLS = {
-    "diffusion (smooth)": "inpaint",
-    "total variation": "total_variation",
-    "edge-enhancing diffusion": "edge_enhancing",
+    "diffusion (smooth)": steepest.inpainting.Diffusion,
+    "total variation": steepest.inpainting.MinimalTotalVariation,
+    "edge-enhancing diffusion": steepest.inpainting.EdgeEnhancing,
 }
 
 
@@ -264,11 +264,10 @@ def inpaint(
         raise InputError(
             f"The Labels layer has shape {labels.shape}; allowed are {source.space} and {whole}."
         )
-    fill = getattr(steepest.inpainting, FILLS[method])
-    diffusion = method.startswith("diff")
-    more: dict[str, Any] = {"spacing": source.spacing} if source.spacing and diffusion else {}
-    if source.spacing and not more:
+    equation = FILLS[method]()
+    if source.spacing and "spacing" not in equation.takes:
         raise InputError("The units of the layer can be used with the method diffusion only.")
+    more: dict[str, Any] = {"spacing": source.spacing, "method": equation}
     count, last = 0, source.index or tuple(n - 1 for n in source.lead)
 
     def solve(frame: Any, index: tuple[int, ...], **options: Any) -> Any:
@@ -283,7 +282,7 @@ def inpaint(
         count += int(unknown.sum())
         if not count and index == last:
             raise InputError("No pixel has a label or is NaN. Paint over the pixels to fill in.")
-        compute = fill if target is None else steepest.tiled.inpaint
+        compute = steepest.inpaint if target is None else steepest.tiled.inpaint
         return compute(frame, unknown=unknown, **options)
 
     if target is not None:

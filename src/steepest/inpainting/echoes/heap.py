@@ -1,4 +1,4 @@
-"""Binary heaps of pixels ordered by key, one per tile, with the place of every pixel."""
+"""Binary heaps of pixels ordered by key, one per tile, with the position of every pixel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tile_of(echoes, pixel):
 
 
 @lean_helper
-def _rise(heap, place, key, base, k):
+def _rise(heap, position, key, base, k):
     pixel = heap[base + k]
     value = key[pixel]
     while k > 0:
@@ -25,14 +25,14 @@ def _rise(heap, place, key, base, k):
         if key[other] <= value:
             break
         heap[base + k] = other
-        place[other] = k
+        position[other] = k
         k = parent
     heap[base + k] = pixel
-    place[pixel] = k
+    position[pixel] = k
 
 
 @lean_helper
-def _sink(heap, place, key, base, size, k):
+def _sink(heap, position, key, base, size, k):
     pixel = heap[base + k]
     value = key[pixel]
     while True:
@@ -45,49 +45,49 @@ def _sink(heap, place, key, base, size, k):
         if key[other] >= value:
             break
         heap[base + k] = other
-        place[other] = k
+        position[other] = k
         k = child
     heap[base + k] = pixel
-    place[pixel] = k
+    position[pixel] = k
 
 
 @lean_helper
 def set_key(echoes, pixel, value):
     """Change the key of a known pixel."""
-    heap, place, key = echoes.heap, echoes.place, echoes.key
+    heap, position, key = echoes.heap, echoes.position, echoes.key
     tile = tile_of(echoes, pixel)
     base = echoes.tile_start[tile]
     before = key[pixel]
     key[pixel] = value
     if value < before:
-        _rise(heap, place, key, base, place[pixel])
+        _rise(heap, position, key, base, position[pixel])
     else:
-        _sink(heap, place, key, base, echoes.tile_size[tile], place[pixel])
+        _sink(heap, position, key, base, echoes.tile_size[tile], position[pixel])
 
 
 @lean_helper
 def push(echoes, pixel, value):
     """Add a pixel."""
-    heap, place, key = echoes.heap, echoes.place, echoes.key
+    heap, position, key = echoes.heap, echoes.position, echoes.key
     tile = tile_of(echoes, pixel)
     base, k = echoes.tile_start[tile], echoes.tile_size[tile]
     echoes.tile_size[tile] = k + 1
     key[pixel], heap[base + k] = value, pixel
-    _rise(heap, place, key, base, k)
+    _rise(heap, position, key, base, k)
 
 
 @lean_helper
 def drop(echoes, pixel):
     """Remove a pixel."""
-    heap, place, key = echoes.heap, echoes.place, echoes.key
+    heap, position, key = echoes.heap, echoes.position, echoes.key
     tile = tile_of(echoes, pixel)
     base, size = echoes.tile_start[tile], echoes.tile_size[tile] - 1
     echoes.tile_size[tile] = size
-    k, last = place[pixel], heap[base + size]
+    k, last = position[pixel], heap[base + size]
     if k != size:
-        heap[base + k], place[last] = last, k
-        _sink(heap, place, key, base, size, k)
-        _rise(heap, place, key, base, place[last])
+        heap[base + k], position[last] = last, k
+        _sink(heap, position, key, base, size, k)
+        _rise(heap, position, key, base, position[last])
 
 
 @lean_helper
@@ -119,7 +119,7 @@ def gather(echoes):
                 pixel = y * width + x
                 tile = tile_of(echoes, pixel)
                 k = echoes.tile_size[tile]
-                echoes.heap[echoes.tile_start[tile] + k], echoes.place[pixel] = pixel, k
+                echoes.heap[echoes.tile_start[tile] + k], echoes.position[pixel] = pixel, k
                 echoes.tile_size[tile] = k + 1
 
 
@@ -128,4 +128,4 @@ def arrange(echoes, tile):
     """Order the pixels of a tile by their keys."""
     base, size = echoes.tile_start[tile], echoes.tile_size[tile]
     for k in range(size // 2 - 1, -1, -1):
-        _sink(echoes.heap, echoes.place, echoes.key, base, size, k)
+        _sink(echoes.heap, echoes.position, echoes.key, base, size, k)

@@ -20,36 +20,36 @@ _AGAIN = np.float32(0.4)  # and one that has drifted, to this one
 
 
 @lean_helper
-def _radius(echoes, y, x, reach):
+def _window_radius(echoes, y, x, largest):
     """Return half the side of the window for a new echo, from the local density of known pixels."""
     height, width = echoes.known.shape
     radius = 4
-    while radius < reach:
+    while radius < largest:
         count = 0
         for yy in range(max(y - radius, 0), min(y + radius + 1, height)):
             for xx in range(max(x - radius, 0), min(x + radius + 1, width)):
                 count += echoes.known[yy, xx]
         if count >= 8:
             side = (2 * radius + 1) / math.sqrt(count)
-            return min(max(math.ceil(_RADII * side), 2), reach)
+            return min(max(math.ceil(_RADII * side), 2), largest)
         radius *= 2
-    return reach
+    return largest
 
 
 @lean_helper
-def place(echoes, pixel, limits, work):
+def new_echo(echoes, pixel, limits, buffers):
     """Compute the echo that a pixel would have if it were known, by over-relaxation in its window.
 
-    The echo is zero at other known pixels and outside the window. Returns False if there is no
-    room.
+    The echo is zero at other known pixels and outside the window. Returns False if there is
+    no space left.
     """
     height, width = echoes.known.shape
     y, x = pixel // width, pixel % width
-    radius = _radius(echoes, y, x, limits[2])
+    radius = _window_radius(echoes, y, x, limits[2])
     y0, x0 = max(y - radius, 0), max(x - radius, 0)
     rows, columns = min(y + radius + 1, height) - y0, min(x + radius + 1, width) - x0
     set_window(echoes.window, pixel, y, x, 0, 0)
-    if not reshape(echoes, pixel, y0, x0, rows, columns, work):
+    if not reshape(echoes, pixel, y0, x0, rows, columns, buffers):
         return False
     echoes.arena[echoes.offset[pixel] + (y - y0) * columns + x - x0] = np.float32(1)
     _settle(echoes, pixel, _FINER * limits[0])
@@ -115,21 +115,21 @@ def _subtract(echoes, pixel, other, factor):
 
 
 @lean_helper
-def insert(echoes, pixel, limits, absolute, work):
+def insert(echoes, pixel, limits, absolute, buffers):
     """Add an unknown pixel to the mask, so that its error becomes zero.
 
-    Returns False if there is no room.
+    Returns False if there is no space left.
     """
-    if not place(echoes, pixel, limits, work):
+    if not new_echo(echoes, pixel, limits, buffers):
         return False
-    t, found = work.t, work.found
+    t, found = buffers.t, buffers.found
     width = echoes.image.shape[2]
     y, x = pixel // width, pixel % width
     for c in range(t.shape[0]):
         t[c] = -echoes.error[c, y, x]
     add_to_error(echoes, pixel, t)
     echoes.known[y, x] = 1
-    count = neighbours(echoes, pixel, np.float32(0), work)
+    count = neighbours(echoes, pixel, np.float32(0), buffers)
     for k in range(count):
         y0, x0, rows, columns = window_of(echoes.window, found[k])
         start = echoes.offset[found[k]]
@@ -160,13 +160,13 @@ def _worst(echoes, candidates):
 
 
 @kernel
-def exchange(echoes, work, candidates, size, limits, absolute):
+def exchange(echoes, buffers, candidates, size, limits, absolute):
     """Exchange one pixel for each group of candidates (rows).
 
     Inserts the candidate with the largest error and then removes the least harmful of the
     ``size + 1`` known pixels, possibly the same one. Returns the number of groups done, which is
-    less than all if there is no room. If it is called again with the remaining groups and more
-    room, it continues where it stopped.
+    less than all if there is no space left. If it is called again with the remaining groups and
+    more space, it continues where it stopped.
     """
     count = echoes.tile_size.sum()
     anywhere, progress = np.full(1, -1), np.zeros(2, np.int64)
@@ -175,31 +175,31 @@ def exchange(echoes, work, candidates, size, limits, absolute):
             best = _worst(echoes, candidates[group])
             if best < 0:
                 continue
-            if not insert(echoes, best, limits, absolute, work):
+            if not insert(echoes, best, limits, absolute, buffers):
                 return group
         progress[0] = 1
-        if not thin(echoes, work, anywhere, progress, np.float32(0), limits, absolute):
+        if not thin(echoes, buffers, anywhere, progress, np.float32(0), limits, absolute):
             return group
         count = size
     return candidates.shape[0]
 
 
 @kernel
-def place_tile(echoes, work, tile, limits):
+def new_echoes(echoes, buffers, tile, limits):
     """Compute the echoes of those known pixels of a tile that have none.
 
-    Returns False if there is no room; call it again with more room.
+    Returns False if there is no space left; call it again with more space.
     """
     base = echoes.tile_start[tile]
     for k in range(base, base + echoes.tile_size[tile]):
         pixel = np.int64(echoes.heap[k])
-        if echoes.room[pixel] == 0 and not place(echoes, pixel, limits, work):
+        if echoes.capacity[pixel] == 0 and not new_echo(echoes, pixel, limits, buffers):
             return False
     return True
 
 
 @kernel
-def relax_tile(echoes, work, tile, limits):
+def relax_tile(echoes, buffers, tile, limits):
     """Make the echoes of a tile harmonic again inside their windows, which stay as they are."""
     base = echoes.tile_start[tile]
     for k in range(base, base + echoes.tile_size[tile]):

@@ -31,14 +31,14 @@ def _flows(known, arena, start, window, pixel, found, flows):
 
 
 @lean_helper
-def neighbours(echoes, pixel, delta, work):
+def neighbours(echoes, pixel, delta, buffers):
     """Find the known pixels next to the support of an echo, and the shares of the flow into them.
 
     Shares below ``delta`` are dropped, and the others scaled to sum to 1. Returns the number of
     pixels found.
     """
-    found, shares, place = work.found, work.shares, window_of(echoes.window, pixel)
-    count = _flows(echoes.known, echoes.arena, echoes.offset[pixel], place, pixel, found, shares)
+    found, shares, window = buffers.found, buffers.shares, window_of(echoes.window, pixel)
+    count = _flows(echoes.known, echoes.arena, echoes.offset[pixel], window, pixel, found, shares)
     total = np.float32(0)
     for k in range(count):
         total += shares[k]
@@ -66,42 +66,42 @@ def add_to_error(echoes, pixel, t):
 
 
 @lean_helper
-def remove(echoes, pixel, limits, absolute, work):
+def remove(echoes, pixel, limits, absolute, buffers):
     """Remove a known pixel i from the mask: b_j += s_j b_i for its neighbours j (a star-mesh step).
 
-    ``work.t`` must be as set by `removal`. Returns False if there is no room; windows may then be
-    larger, but the echoes are unchanged.
+    ``buffers.t`` must be as set by `removal`. Returns False if there is no space left; windows may
+    then be larger, but the echoes are unchanged.
     """
-    found, shares = work.found, work.shares
+    found, shares = buffers.found, buffers.shares
     width = echoes.image.shape[2]
-    count = neighbours(echoes, pixel, limits[1], work)
-    measure(echoes, pixel, work.extent)
+    count = neighbours(echoes, pixel, limits[1], buffers)
+    measure(echoes, pixel, buffers.extent)
     for k in range(count):
-        if not widen(echoes, k, pixel, limits, work):
+        if not widen(echoes, k, pixel, limits, buffers):
             return False
-    add_to_error(echoes, pixel, work.t)
+    add_to_error(echoes, pixel, buffers.t)
     drop(echoes, pixel)
     echoes.known[pixel // width, pixel % width] = 0
     for k in range(count):
         if shares[k] > np.float32(0):
             add_window(echoes, found[k], pixel, shares[k])
-    echoes.room[pixel] = 0
+    echoes.capacity[pixel] = 0
     for k in range(count):
-        set_key(echoes, found[k], removal(echoes, found[k], work.t, absolute))
+        set_key(echoes, found[k], removal(echoes, found[k], buffers.t, absolute))
     return True
 
 
 @kernel
-def thin(echoes, work, tiles, progress, threshold, limits, absolute):
+def thin(echoes, buffers, tiles, progress, threshold, limits, absolute):
     """Remove the pixels of some tiles whose keys are below a threshold, at most ``progress[0]``.
 
     The tiles are processed in turn, each starting with its least harmful pixel. If the only tile is
     -1, the least harmful pixel of all is removed each time, whatever its key. ``progress[0]``
     counts down the pixels that may still be removed, and ``progress[1]`` counts the finished tiles.
-    Returns False if there is no room; call it again with more room. Each key is recomputed before
-    its pixel is removed. If another one is now smaller, the pixel is put back.
+    Returns False if there is no space left; call it again with more space. Each key is recomputed
+    before its pixel is removed. If another one is now smaller, the pixel is put back.
     """
-    key, place, level, size = echoes.key, echoes.place, echoes.level, echoes.tile_size
+    key, position, level, size = echoes.key, echoes.position, echoes.level, echoes.tile_size
     while progress[0] > 0 and progress[1] < tiles.shape[0]:
         tile = tiles[progress[1]]
         anywhere = tile < 0
@@ -111,7 +111,7 @@ def thin(echoes, work, tiles, progress, threshold, limits, absolute):
         if not anywhere and (size[tile] == 0 or key[pixel] >= threshold):
             progress[1] += 1
             continue
-        fresh = removal(echoes, pixel, work.t, absolute)
+        fresh = removal(echoes, pixel, buffers.t, absolute)
         worse = fresh > key[pixel]
         set_key(echoes, pixel, fresh)
         if worse:
@@ -119,12 +119,12 @@ def thin(echoes, work, tiles, progress, threshold, limits, absolute):
                 tile = best_tile(echoes)
             if first(echoes, tile) != pixel or (not anywhere and fresh >= threshold):
                 continue
-        if not remove(echoes, pixel, limits, absolute, work):
+        if not remove(echoes, pixel, limits, absolute, buffers):
             return False
         progress[0] -= 1
         if anywhere:
-            key[pixel], place[pixel] = np.float32(0), progress[0]
+            key[pixel], position[pixel] = np.float32(0), progress[0]
         else:
             level[tile] = max(level[tile], fresh)
-            key[pixel], place[pixel] = level[tile], size[tile]
+            key[pixel], position[pixel] = level[tile], size[tile]
     return True

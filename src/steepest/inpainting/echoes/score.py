@@ -78,19 +78,19 @@ def removal(echoes, pixel, t, absolute):
     jitter. It is infinite if the pixel cannot be removed. Also sets ``t`` to the change of each
     channel at the pixel, ``t = -(L u)_i / (L b_i)_i``, which makes u + t b_i harmonic at i, too.
     """
-    place = window_of(echoes.window, pixel)
+    window = window_of(echoes.window, pixel)
     image, error, arena, start = echoes.image, echoes.error, echoes.arena, echoes.offset[pixel]
-    if not _steps(image, error, arena, start, place, pixel, t):
+    if not _steps(image, error, arena, start, window, pixel, t):
         return np.float32(np.inf)
-    return _change(error, arena, start, place, t, absolute) + echoes.jitter[pixel]
+    return _change(error, arena, start, window, t, absolute) + echoes.jitter[pixel]
 
 
 @kernel
-def score(echoes, work, tile, absolute):
+def score(echoes, buffers, tile, absolute):
     """Recompute the keys of all pixels of a tile, and order the tile by them."""
     base = echoes.tile_start[tile]
     for k in range(base, base + echoes.tile_size[tile]):
         pixel = np.int64(echoes.heap[k])
-        echoes.key[pixel] = removal(echoes, pixel, work.t, absolute)
+        echoes.key[pixel] = removal(echoes, pixel, buffers.t, absolute)
     arrange(echoes, tile)
     return True

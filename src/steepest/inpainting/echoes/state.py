@@ -3,7 +3,7 @@
 The echo b_i of a known pixel i is the inpainting of the image that is 1 at i and 0 at all other
 known pixels. The inpainting of f is ``sum_i f_i b_i``. Echoes are stored in windows: rectangles
 outside which they are below a tolerance. All windows lie in one arena. Those of a tile lie in the
-tile's own region, each in a block with some room to grow. When the region runs out, the blocks in
+tile's own region, each in a block with some space to grow. When the region runs out, the blocks in
 use are moved down over the abandoned ones.
 """
 
@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 TILE = 64  # side in pixels; the windows of a tile fit into a second-level cache
-MOST_NEIGHBOURS = 1024  # largest number of neighbours whose echoes a change reaches
-_FIRST_ROOM = 4  # initial room of a window in floats
+MOST_NEIGHBOURS = 1024  # largest number of neighbours whose echoes a change affects
+_FIRST_CAPACITY = 4  # initial capacity of a window in floats
 _FLOATS_PER_PIXEL = 26  # size of a region; most tiles of photographs need less
-PLACED = 3  # times as large if echoes are placed one by one, in larger windows
+LARGER = 3  # times as large if echoes are placed one by one, in larger windows
 _SPARE = 5  # quarters of the regions in the arena; the end, at first untouched, is for growth
-_LEAST_WINDOWS = 16  # every region has room for this many windows of the largest size
+_LEAST_WINDOWS = 16  # every region has space for this many windows of the largest size
 
 
 class Echoes(NamedTuple):
@@ -27,19 +27,19 @@ class Echoes(NamedTuple):
 
     ``image`` and ``error`` (inpainting minus image) are (C, H, W) float32; ``known`` is (H, W)
     uint8. ``window`` (N, 4) holds first row, first column, height and width of each window.
-    ``offset`` (N,) is its position in ``arena``, and ``room`` (N,) the number of floats in its
-    block (0: no block). ``key`` (N,) is the change of the error if the pixel is removed, plus
+    ``offset`` (N,) is its position in ``arena``, and ``capacity`` (N,) the number of floats in
+    its block (0: no block). ``key`` (N,) is the change of the error if the pixel is removed, plus
     ``jitter``, which breaks ties. The known pixels of each tile of `TILE` x `TILE` pixels form one
     heap, ordered by key, so that accesses stay local in memory. The heap of a tile is ``tile_size``
-    entries of ``heap`` from ``tile_start`` on, and ``place`` (N,) counts from there.
+    entries of ``heap`` from ``tile_start`` on, and ``position`` (N,) counts from there.
 
     The blocks of a tile lie in its ``region`` (T, 2), given by its first position and its end, up
     to ``top[tile]``. They are compacted when they would exceed ``limit[tile]``. If ``limit[tile]``
-    is beyond the region, the tile needs more room.
+    is beyond the region, the tile needs more space.
 
     For removed pixels, ``key`` is the ``level`` (T,) that their tile had reached (the largest key
-    of all pixels removed from it in this round), and ``place`` is the number of pixels left in the
-    tile.
+    of all pixels removed from it in this round), and ``position`` is the number of pixels left in
+    the tile.
     """
 
     image: np.ndarray
@@ -47,12 +47,12 @@ class Echoes(NamedTuple):
     known: np.ndarray
     window: np.ndarray
     offset: np.ndarray
-    room: np.ndarray
+    capacity: np.ndarray
     arena: np.ndarray
     key: np.ndarray
     jitter: np.ndarray
     heap: np.ndarray
-    place: np.ndarray
+    position: np.ndarray
     tile_start: np.ndarray
     tile_size: np.ndarray
     region: np.ndarray
@@ -77,9 +77,9 @@ class Work(NamedTuple):
     t: np.ndarray
 
 
-def work_for(echoes: Echoes, reach: int) -> Work:
+def buffers_for(echoes: Echoes, radius: int) -> Work:
     """Allocate the buffers of one thread."""
-    side = 2 * reach + 1
+    side = 2 * radius + 1
     return Work(
         window=np.zeros(side * side, np.float32),
         extent=np.zeros((2, side), np.float32),
@@ -90,25 +90,27 @@ def work_for(echoes: Echoes, reach: int) -> Work:
     )
 
 
-def full(image: np.ndarray, jitter: np.ndarray, reach: int) -> Echoes:
+def full(image: np.ndarray, jitter: np.ndarray, radius: int) -> Echoes:
     """Return the state in which every pixel is known.
 
     Each echo is one pixel and the error is zero. The heaps are not built yet.
     """
-    echoes = empty(image, jitter, reach)
+    echoes = empty(image, jitter, radius)
     height, width = echoes.known.shape
     y, x = np.arange(height)[:, None], np.arange(width)
     inside = y % TILE * np.minimum(width - x // TILE * TILE, TILE) + x % TILE
     echoes.known[:] = 1
     echoes.window[:, 2:] = 1
-    echoes.offset[:] = (echoes.region[_tile_map((height, width)), 0] + _FIRST_ROOM * inside).ravel()
-    echoes.room[:] = _FIRST_ROOM
+    echoes.offset[:] = (
+        echoes.region[_tile_map((height, width)), 0] + _FIRST_CAPACITY * inside
+    ).ravel()
+    echoes.capacity[:] = _FIRST_CAPACITY
     echoes.arena[echoes.offset] = 1
-    echoes.top[:] += _FIRST_ROOM * np.diff(echoes.tile_start)
+    echoes.top[:] += _FIRST_CAPACITY * np.diff(echoes.tile_start)
     return echoes
 
 
-def empty(image: np.ndarray, jitter: np.ndarray, reach: int, times: int = 1) -> Echoes:
+def empty(image: np.ndarray, jitter: np.ndarray, radius: int, times: int = 1) -> Echoes:
     """Return the state in which no pixel is known: there is no echo, and the error is zero.
 
     Regions are ``times`` as large as usual; memory is taken only as they are filled.
@@ -120,7 +122,7 @@ def empty(image: np.ndarray, jitter: np.ndarray, reach: int, times: int = 1) -> 
     window[:, 0], window[:, 1] = index // width, index % width
     start = _tiles(height, width)
     tiles = len(start) - 1
-    least = _LEAST_WINDOWS * (2 * reach + 1) ** 2
+    least = _LEAST_WINDOWS * (2 * radius + 1) ** 2
     region = _starts(np.maximum(times * _FLOATS_PER_PIXEL * np.diff(start), least))
     return Echoes(
         image=image,
@@ -128,12 +130,12 @@ def empty(image: np.ndarray, jitter: np.ndarray, reach: int, times: int = 1) -> 
         known=np.zeros((height, width), np.uint8),
         window=window,
         offset=np.zeros(number, np.int64),
-        room=np.zeros(number, np.int32),
+        capacity=np.zeros(number, np.int32),
         arena=np.zeros(region[-1] * _SPARE // 4, np.float32),
         key=np.zeros(number, np.float32),
         jitter=jitter,
         heap=np.zeros(number, np.int32),
-        place=np.zeros(number, np.int32),
+        position=np.zeros(number, np.int32),
         tile_start=start,
         tile_size=np.zeros(tiles, np.int64),
         region=np.stack([region[:-1], region[1:]], 1),
@@ -157,7 +159,7 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
 
 
 def grow(echoes: Echoes) -> None:
-    """Give each tile that needs more room a new region, 1.5 times as large as requested.
+    """Give each tile that needs more space a new region, 1.5 times as large as requested.
 
     The new regions lie behind the others. The arena is enlarged in place if necessary, so no other
     array may refer to its memory.

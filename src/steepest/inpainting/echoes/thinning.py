@@ -8,10 +8,10 @@ import numpy as np
 
 from ..steady_state import fill
 from .heap import gather
-from .inserting import exchange, place_tile, relax_tile
+from .inserting import exchange, new_echoes, relax_tile
 from .removing import thin
 from .score import score
-from .state import PLACED, Echoes, empty, full, grow, work_for
+from .state import LARGER, Echoes, buffers_for, empty, full, grow
 from .tiles import Kernel, counts, for_all, phases
 
 _SHARE = 0.2  # share of the known pixels that a round removes
@@ -19,13 +19,13 @@ _TOWARDS = 0.9  # largest share of the pixels still to be removed that a round r
 _DRIFTED = 0.25  # largest share of the image's pixels with which echoes are relaxed
 _BEFORE = 1.5  # largest multiple of the target with which they are
 _LAST = 0.01  # up to this share of the known pixels is removed one by one, not in a round
-TOLERANCE, SHARE, REACH = 0.005, 0.002, 24
+TOLERANCE, SHARE, RADIUS = 0.005, 0.002, 24
 """Thresholds at which echoes (TOLERANCE), flows into neighbours (SHARE, relative to their sum) and
-windows (REACH, in pixels from their centre) are truncated."""
+windows (RADIUS, in pixels from their centre) are truncated."""
 JITTER = 1e-6  # largest jitter, relative to the range of the image
 _EXACT = 1e-5  # relative residual of the exact inpainting
 Limits = tuple[np.float32, np.float32, int]
-LIMITS: Limits = (np.float32(TOLERANCE), np.float32(SHARE), REACH)
+LIMITS: Limits = (np.float32(TOLERANCE), np.float32(SHARE), RADIUS)
 
 
 def jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -33,18 +33,20 @@ def jitter(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rng.random(image[0].size, np.float32) * np.float32(JITTER * max(np.ptp(image), 1e-30))
 
 
-def begin(image: np.ndarray, ties: np.ndarray, absolute: bool, num_threads: int = 1) -> Echoes:
+def echoes_of_all(
+    image: np.ndarray, ties: np.ndarray, absolute: bool, num_threads: int = 1
+) -> Echoes:
     """Return the state of (C, H, W) float32 with all pixels known, ordered by effect of removal.
 
     ``ties`` are as from `jitter`.
     """
-    echoes = full(image, ties, REACH)
+    echoes = full(image, ties, RADIUS)
     gather(echoes)
     _score(echoes, absolute, num_threads)
     return echoes
 
 
-def begin_from(
+def echoes_of_mask(
     image: np.ndarray,
     mask: np.ndarray,
     ties: np.ndarray,
@@ -52,10 +54,10 @@ def begin_from(
     num_threads: int = 1,
 ) -> Echoes:
     """Compute the echoes of a mask (H, W) one by one, ordered by the effect of removal."""
-    echoes = empty(image, ties, REACH, PLACED)
+    echoes = empty(image, ties, RADIUS, LARGER)
     echoes.known[:] = mask
     gather(echoes)
-    _for_tiles(echoes, lambda *job: place_tile(*job, LIMITS), num_threads)
+    _for_tiles(echoes, lambda *job: new_echoes(*job, LIMITS), num_threads)
     refresh(echoes, absolute, num_threads)
     return echoes
 
@@ -70,12 +72,14 @@ def refresh(echoes: Echoes, absolute: bool, num_threads: int = 1) -> None:
 
 def _score(echoes: Echoes, absolute: bool, num_threads: int) -> None:
     """Recompute all keys."""
-    _for_tiles(echoes, lambda state, work, tile: score(state, work, tile, absolute), num_threads)
+    _for_tiles(
+        echoes, lambda state, buffers, tile: score(state, buffers, tile, absolute), num_threads
+    )
 
 
 def _for_tiles(echoes: Echoes, kernel: Kernel, num_threads: int) -> None:
     """Run a kernel that writes only into its own tile on all tiles in parallel."""
-    for_all(echoes, kernel, range(len(echoes.tile_size)), REACH, num_threads)
+    for_all(echoes, kernel, range(len(echoes.tile_size)), RADIUS, num_threads)
 
 
 def thin_to(
@@ -104,19 +108,19 @@ def thin_to(
     while (size := int(echoes.tile_size.sum())) > target:
         threshold = _threshold(echoes, size, target)
         if np.isfinite(threshold):
-            _round(echoes, size - target, threshold, absolute, num_threads)
+            _thin_round(echoes, size - target, threshold, absolute, num_threads)
         else:
             for_all(
                 echoes,
-                lambda state, work, progress: thin(
-                    state, work, anywhere, progress, any_key, LIMITS, absolute
+                lambda state, buffers, progress: thin(
+                    state, buffers, anywhere, progress, any_key, LIMITS, absolute
                 ),
                 [np.array([size - target, 0])],
-                REACH,
+                RADIUS,
                 1,
             )
         if rank is not None:
-            _note(echoes, size, rank)
+            _set_ranks(echoes, size, rank)
         if target < (left := int(echoes.tile_size.sum())) <= due:
             _for_tiles(echoes, lambda *job: relax_tile(*job, LIMITS), num_threads)
             _score(echoes, absolute, num_threads)
@@ -140,7 +144,7 @@ def thin_below(
     value, reached = np.full(before.size, -np.inf, np.float32), np.float32(-np.inf)
     while (size := int(before.sum())) > enough and echoes.key[before].min() < limit:
         threshold = min(_lowest(echoes, int(_SHARE * size)), np.float32(limit))
-        _round(echoes, size, threshold, absolute, num_threads)
+        _thin_round(echoes, size, threshold, absolute, num_threads)
         after = echoes.known.ravel() > 0
         gone = before & ~after
         value[gone] = np.maximum(echoes.key[gone], reached)
@@ -179,7 +183,7 @@ def _lowest(echoes: Echoes, number: int) -> np.float32:
     return threshold if threshold > keys.min() else np.nextafter(threshold, np.float32(np.inf))
 
 
-def _round(
+def _thin_round(
     echoes: Echoes, most: int, threshold: np.float32, absolute: bool, num_threads: int
 ) -> None:
     """Remove at most ``most`` pixels whose key is below the threshold.
@@ -195,30 +199,30 @@ def _round(
     for blocks in phases(shape):
         for_all(
             echoes,
-            lambda state, work, block: thin(
-                state, work, block[1], progress[block[0]], threshold, LIMITS, absolute
+            lambda state, buffers, block: thin(
+                state, buffers, block[1], progress[block[0]], threshold, LIMITS, absolute
             ),
             blocks,
-            REACH,
+            RADIUS,
             num_threads,
         )
 
 
-def _note(echoes: Echoes, size: int, rank: np.ndarray) -> None:
+def _set_ranks(echoes: Echoes, size: int, rank: np.ndarray) -> None:
     """Set the ranks of those of ``size`` known pixels that have been removed.
 
     Tiles are merged by the level that they had reached.
     """
     gone = np.flatnonzero((echoes.known.ravel() == 0) & (rank == 0))
-    order = np.lexsort((-echoes.place[gone], echoes.key[gone]))
+    order = np.lexsort((-echoes.position[gone], echoes.key[gone]))
     rank[gone[order]] = size - 1 - np.arange(len(gone))
 
 
 def exchange_groups(echoes: Echoes, candidates: np.ndarray, size: int, absolute: bool) -> None:
-    """Run `exchange` for all rows of candidates, and provide more room when needed."""
+    """Run `exchange` for all rows of candidates, and provide more space when needed."""
     done = 0
     while done < len(candidates):
-        work = work_for(echoes, REACH)
-        done += exchange(echoes, work, candidates[done:], size, LIMITS, absolute)
+        buffers = buffers_for(echoes, RADIUS)
+        done += exchange(echoes, buffers, candidates[done:], size, LIMITS, absolute)
         if done < len(candidates):
             grow(echoes)

@@ -1,10 +1,10 @@
 """Tiles that several threads can process in parallel, with the same result as one thread.
 
-A removal changes the error, and the windows and keys of known pixels, at most ``reach + 1`` pixels
-away. It depends on pixels at most ``2 reach + 1`` away. Tiles are therefore grouped into blocks of
+A removal changes the error, and the windows and keys of known pixels, at most ``radius + 1`` pixels
+away. It depends on pixels at most ``2 radius + 1`` away. Tiles are therefore grouped into blocks of
 two by two, and blocks that have another block between them are processed in parallel. No block
-reads what another writes if ``3 reach + 1`` is at most two tiles, and no two blocks write into the
-same tile if ``reach + 1`` is at most one tile.
+reads what another writes if ``3 radius + 1`` is at most two tiles, and no two blocks write into the
+same tile if ``radius + 1`` is at most one tile.
 """
 
 from __future__ import annotations
@@ -15,38 +15,32 @@ from typing import Any
 import numpy as np
 
 from ...core.threads import run_all
-from .state import TILE, Echoes, Work, grow, work_for
+from .state import TILE, Echoes, Work, buffers_for, grow
 
 _SIDE = 2  # side of a block in tiles
 Kernel = Callable[[Echoes, Work, Any], bool]
 
 
 def for_all(
-    echoes: Echoes, kernel: Kernel, items: Sequence[Any], reach: int, num_threads: int
+    echoes: Echoes, kernel: Kernel, items: Sequence[Any], radius: int, num_threads: int
 ) -> None:
-    """Call ``kernel(echoes, work, item)`` for all items; no two may write into the same tile.
+    """Call ``kernel(echoes, buffers, item)`` for all items; no two may write into the same tile.
 
-    Each idle thread takes the next item. If the kernel returns False, a tile needs more room; the
+    Each idle thread takes the next item. If the kernel returns False, a tile needs more space; the
     tile gets it, and the kernel is called again.
     """
     while items:
-        items = _run(echoes, kernel, items, reach, num_threads)
+        queue = iter(items)
+
+        def drain(_: int) -> list[Any]:
+            """Return the items of one thread for which the kernel returned False."""
+            buffers = buffers_for(echoes, radius)
+            return [item for item in queue if not kernel(echoes, buffers, item)]  # noqa: B023
+
+        parts = run_all(drain, range(min(num_threads, len(items))))
+        items = [item for part in parts for item in part]
         if items:
             grow(echoes)
-
-
-def _run(
-    echoes: Echoes, kernel: Kernel, items: Sequence[Any], reach: int, num_threads: int
-) -> list[Any]:
-    """Return the items for which the kernel returned False."""
-    queue = iter(items)
-
-    def drain(_: int) -> list[Any]:
-        work = work_for(echoes, reach)
-        return [item for item in queue if not kernel(echoes, work, item)]
-
-    parts = run_all(drain, range(min(num_threads, len(items))))
-    return [item for part in parts for item in part]
 
 
 def counts(chosen: np.ndarray) -> np.ndarray:

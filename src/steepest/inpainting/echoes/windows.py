@@ -45,7 +45,7 @@ def _compact(echoes, tile, blocks):
         for k in range(echoes.window[pixel, 2] * echoes.window[pixel, 3]):
             blocks[count + k] = arena[start + k]
         echoes.offset[pixel] = begin + count
-        count += echoes.room[pixel]
+        count += echoes.capacity[pixel]
     for k in range(count):
         arena[begin + k] = blocks[k]
     echoes.top[tile] = begin + count
@@ -55,38 +55,38 @@ def _compact(echoes, tile, blocks):
 def _allocate(echoes, pixel, size, blocks):
     """Allocate a new block for a pixel, a quarter larger than requested.
 
-    Returns False if the tile needs more room than it has; ``limit`` then says how much.
+    Returns False if the tile needs more space than it has; ``limit`` then says how much.
     """
     tile = tile_of(echoes, pixel)
-    room = (size * 5 // 4 + 3) // 4 * 4
-    if echoes.top[tile] + room > echoes.limit[tile]:
+    capacity = (size * 5 // 4 + 3) // 4 * 4
+    if echoes.top[tile] + capacity > echoes.limit[tile]:
         _compact(echoes, tile, blocks)
         begin, end, top = echoes.region[tile, 0], echoes.region[tile, 1], echoes.top[tile]
-        echoes.limit[tile] = top + room + (top - begin) // 2
-        if top + room + (top - begin) // 8 > end:
+        echoes.limit[tile] = top + capacity + (top - begin) // 2
+        if top + capacity + (top - begin) // 8 > end:
             return False
         echoes.limit[tile] = min(echoes.limit[tile], end)
-    echoes.offset[pixel], echoes.room[pixel] = echoes.top[tile], room
-    echoes.top[tile] += room
+    echoes.offset[pixel], echoes.capacity[pixel] = echoes.top[tile], capacity
+    echoes.top[tile] += capacity
     return True
 
 
 @lean_helper
-def reshape(echoes, pixel, y0, x0, height, width, work):
+def reshape(echoes, pixel, y0, x0, height, width, buffers):
     """Change the rectangle of a window; values outside it are lost, and new values are zero.
 
-    Returns False and leaves the window unchanged if there is no room.
+    Returns False and leaves the window unchanged if there is no space left.
     """
     window = echoes.window
     before_y, before_x, rows, columns = window_of(window, pixel)
     if y0 == before_y and x0 == before_x and height == rows and width == columns:
         return True
-    arena, scratch, start = echoes.arena, work.window, echoes.offset[pixel]
+    arena, scratch, start = echoes.arena, buffers.window, echoes.offset[pixel]
     for k in range(rows * columns):
         scratch[k] = arena[start + k]
     size = height * width
-    if size > echoes.room[pixel]:
-        if not _allocate(echoes, pixel, size, work.blocks):
+    if size > echoes.capacity[pixel]:
+        if not _allocate(echoes, pixel, size, buffers.blocks):
             return False
         start = echoes.offset[pixel]
     for k in range(size):
@@ -101,31 +101,31 @@ def reshape(echoes, pixel, y0, x0, height, width, work):
 
 
 @lean_helper
-def widen(echoes, k, other, limits, work):
+def widen(echoes, k, other, limits, buffers):
     """Widen the window of neighbour ``k`` to hold ``s_k b_other``.
 
-    The window covers the pixels within reach where ``s_k b_other`` is at least the tolerance. If
-    there are none, ``s_k`` is set to zero. ``work.extent`` holds the largest value of each row and
-    column of the other window. Returns False if there is no room.
+    The window covers the pixels within radius where ``s_k b_other`` is at least the tolerance. If
+    there are none, ``s_k`` is set to zero. ``buffers.extent`` holds the largest value of each row
+    and column of the other window. Returns False if there is no space left.
     """
-    tolerance, _, reach = limits
-    pixel = work.found[k]
+    tolerance, _, radius = limits
+    pixel = buffers.found[k]
     y0, x0, rows, columns = window_of(echoes.window, other)
-    threshold = tolerance / work.shares[k]
-    top, bottom = _inside(work.extent, 0, rows, threshold)
-    left, right = _inside(work.extent, 1, columns, threshold)
+    threshold = tolerance / buffers.shares[k]
+    top, bottom = _inside(buffers.extent, 0, rows, threshold)
+    left, right = _inside(buffers.extent, 1, columns, threshold)
     if bottom < top or right < left:
-        work.shares[k] = np.float32(0)
+        buffers.shares[k] = np.float32(0)
         return True
     own_y, own_x, own_rows, own_columns = window_of(echoes.window, pixel)
     width = echoes.image.shape[2]
     y, x = pixel // width, pixel % width
-    first_y = max(min(own_y, y0 + top), y - reach)
-    first_x = max(min(own_x, x0 + left), x - reach)
-    last_y = min(max(own_y + own_rows - 1, y0 + bottom), y + reach)
-    last_x = min(max(own_x + own_columns - 1, x0 + right), x + reach)
+    first_y = max(min(own_y, y0 + top), y - radius)
+    first_x = max(min(own_x, x0 + left), x - radius)
+    last_y = min(max(own_y + own_rows - 1, y0 + bottom), y + radius)
+    last_x = min(max(own_x + own_columns - 1, x0 + right), x + radius)
     height, width = last_y - first_y + 1, last_x - first_x + 1
-    return reshape(echoes, pixel, first_y, first_x, height, width, work)
+    return reshape(echoes, pixel, first_y, first_x, height, width, buffers)
 
 
 @lean_helper

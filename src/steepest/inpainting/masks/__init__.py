@@ -12,20 +12,23 @@ from __future__ import annotations
 
 from ...core.lazy import lazily
 
-_WHERE = {
-    "random": "lattice",
-    "regular": "lattice",
+_METHODS = {  # that need no initial mask, and their modules
+    "echo": "echo_sparsification",
     "laplacian_dither": "laplacian",
     "densify": "densification",
-    "probabilistic_sparsification": "sparsify",
-    "nonlocal_pixel_exchange": "exchange",
-    "echo": "echo_sparsification",
+    "random": "lattice",
+    "regular": "lattice",
+}
+METHODS = tuple(_METHODS)
+"""The methods that the commands and `compress` offer; the first is their default."""
+
+_WHERE = {
+    **_METHODS,
     "echo_ranking": "echo_sparsification",
     "echo_exchange": "echo_sparsification",
     "MaskStep": "checks",
-    "METHODS": "names",
 }
 
-__all__ = [*_WHERE]
+__all__ = [*_WHERE, "METHODS"]
 
 __getattr__, __dir__ = lazily(__name__, _WHERE)

@@ -11,6 +11,8 @@ from ...core.arrays import as_array, dtype_name
 from ...core.errors import InputError
 from ...core.namespace import detached
 from ...core.numbers import check_choice, check_fraction
+from ...core.progress import Callback, Reporter
+from ...core.rng import Rng, generator
 from ..problem import prepare_numpy
 
 
@@ -40,13 +42,40 @@ class MaskStep:
     error: float | None = None
 
 
-def prepare(image: Any, density: Any, channel_axis: int | None) -> tuple[np.ndarray, int]:
-    """Return the image as ``(channels, *space)`` in float64, and the number of pixels to keep."""
-    values = double(image, channel_axis)
-    return values, count_of(density, int(np.prod(values.shape[1:])))
+@dataclass(frozen=True, eq=False)
+class Request:
+    """The checked arguments of a mask method.
+
+    ``values`` are the image as ``(channels, *space)`` in float64, and ``count`` is the number of
+    pixels to keep.
+    """
+
+    values: np.ndarray
+    count: int
+    random: np.random.Generator
+    reporter: Reporter
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """The shape of the mask."""
+        return self.values.shape[1:]
+
+    def done(self, mask: np.ndarray) -> np.ndarray:
+        """Report the mask of a method that takes one step, and return it."""
+        self.reporter(MaskStep(1, 1, self.count, self.count))
+        return mask
 
 
-def double(image: Any, channel_axis: int | None) -> np.ndarray:
+def check_request(
+    image: Any, density: Any, channel_axis: int | None, rng: Rng, on_step: Callback | None
+) -> Request:
+    """Check the arguments that all mask methods share."""
+    reporter, random = Reporter(on_step), generator(rng)
+    values = double_precision(image, channel_axis)
+    return Request(values, count_of(density, values[0].size), random, reporter)
+
+
+def double_precision(image: Any, channel_axis: int | None) -> np.ndarray:
     """Return the image as ``(channels, *space)`` in float64, integers divided by their maximum."""
     return np.ascontiguousarray(prepare_numpy(image, channel_axis)[0], np.float64)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,15 @@ from ...core.progress import Callback, Reporter
 from ...core.rng import Rng, generator
 from ...core.threads import resolve_num_threads
 from ..echoes.state import Echoes
-from ..echoes.thinning import begin, begin_from, drop_to, exchange_groups, jitter, refresh, thin_to
+from ..echoes.thinning import (
+    drop_to,
+    echoes_of_all,
+    echoes_of_mask,
+    exchange_groups,
+    jitter,
+    refresh,
+    thin_to,
+)
 from ..problem import prepare_numpy
 from .checks import MaskStep, check_mask, count_of, exponent
 
@@ -30,7 +39,6 @@ def echo(
     rng: Rng = None,
     on_step: Callback | None = None,
     norm: str = "l1",
-    cycles: int = 0,
     num_threads: int | None = None,
 ) -> np.ndarray:
     """Choose a mask by removing pixels one by one, always the one that does the least harm.
@@ -52,15 +60,13 @@ def echo(
     image : array
         Image with two spatial axes and an optional channel axis.
     density, channel_axis, rng
-        As in `random`; ``rng`` breaks ties and draws the candidates of exchanges.
+        As in `random`; ``rng`` breaks ties.
     on_step : callable, optional
         Called with a `MaskStep` before the first round and after each round; its error is estimated
         from the echoes. If it returns True, the excess pixels that seem to harm least are removed
-        at once, and no exchanges follow.
+        at once.
     norm : {"l1", "l2"}
         Error to minimise: the sum of its magnitudes or squares over pixels and channels.
-    cycles : int
-        Number of cycles of `echo_exchange` to run afterwards.
     num_threads : int, optional
         Number of threads that share the tiles of an image (default: all processors). Up to
         256 x 256 pixels, one thread does all removals. The mask does not depend on the number of
@@ -74,24 +80,15 @@ def echo(
     Raises
     ------
     InputError
-        If the image, the density or an option is invalid.
+        If an argument is invalid.
 
     Notes
     -----
     At 5 %, the run time is about 10 microseconds per pixel of a colour image on one core. The
     method takes about 200 bytes of memory per pixel. Computations are in float32.
     """
-    tell = Reporter(on_step)
-    absolute, random, cycles = _options(norm, rng, cycles)
-    values, scale = _planar(image, channel_axis)
-    target = count_of(density, values[0].size)
-    threads = resolve_num_threads(num_threads)
-    after = _teller(tell, target, scale)
-    echoes = _thinned(values, target, absolute, random, threads, after)
-    cycles = 0 if tell.stopped else cycles
-    if cycles:
-        refresh(echoes, absolute, threads)
-    return _exchanged(echoes, cycles, absolute, random, after, threads)
+    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
+    return setup.thin(count_of(density, setup.jitter.size)).known > 0
 
 
 def echo_ranking(
@@ -130,14 +127,10 @@ def echo_ranking(
     InputError
         As in `echo`.
     """
-    tell = Reporter(on_step)
-    absolute, random, _ = _options(norm, rng, 0)
-    values, scale = _planar(image, channel_axis)
-    target = count_of(density, values[0].size)
-    rank = np.zeros(values[0].size, np.int32)
-    threads = resolve_num_threads(num_threads)
-    _thinned(values, target, absolute, random, threads, _teller(tell, target, scale), rank)
-    return rank.reshape(values.shape[1:])
+    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
+    rank = np.zeros(setup.jitter.size, np.int32)
+    setup.thin(count_of(density, rank.size), rank)
+    return rank.reshape(setup.values.shape[1:])
 
 
 def echo_exchange(
@@ -188,91 +181,83 @@ def echo_exchange(
     -----
     The run time is about 0.1 ms per exchange on one core for colour images at 5 %.
     """
-    tell = Reporter(on_step)
-    absolute, random, cycles = _options(norm, rng, cycles)
-    values, scale = _planar(image, channel_axis)
-    known = check_mask(mask, values.shape[1:])
-    threads = resolve_num_threads(num_threads)
-    echoes = begin_from(values, known, jitter(values, random), absolute, threads)
-    size = int(known.sum())
-    num_steps = cycles * -(-size // _part(size)) if size < known.size else 0
-    after = _teller(tell, size, scale, num_steps)
-    return _exchanged(echoes, cycles, absolute, random, after, threads)
+    setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
+    cycles = check_count(cycles, "cycles", least=0)
+    known = check_mask(mask, setup.values.shape[1:])
+    size, number = int(known.sum()), known.size
+    if size == number:
+        return known
+    options = setup.absolute, setup.num_threads
+    echoes = echoes_of_mask(setup.values, known, setup.jitter, *options)
+    part = max(-(-size // _PARTS), _LEAST)
+    for _ in range(cycles):
+        candidates = setup.random.integers(0, number, (size, min(_CANDIDATES, number)), np.int64)
+        for first in range(0, size, part):
+            exchange_groups(echoes, candidates[first : first + part], size, setup.absolute)
+            if setup.report(echoes, size, cycles * -(-size // part)):
+                return echoes.known > 0
+        refresh(echoes, *options)
+    return echoes.known > 0
 
 
-def _options(norm: str, rng: Rng, cycles: Any) -> tuple[bool, np.random.Generator, int]:
-    return exponent(norm) == 1, generator(rng), check_count(cycles, "cycles", least=0)
+@dataclass(frozen=True, eq=False)
+class _Setup:
+    """The checked arguments of the methods with echoes.
+
+    ``values`` are the image as (C, H, W) float32 from -1 to 1, in units of ``scale``; ``jitter``
+    (N,) breaks ties.
+    """
+
+    values: np.ndarray
+    scale: float
+    jitter: np.ndarray
+    random: np.random.Generator
+    absolute: bool
+    num_threads: int
+    reporter: Reporter
+
+    def report(self, echoes: Echoes, target: int, num_steps: int = 0) -> bool:
+        """Report the present mask; return True if the method must stop."""
+        if not self.reporter.listens:
+            return self.reporter.stopped
+        error = self.scale * float(np.abs(echoes.error).mean(dtype=np.float64))
+        known = int(echoes.tile_size.sum())
+        return self.reporter(MaskStep(0, num_steps, known, target, error))
+
+    def thin(self, target: int, rank: np.ndarray | None = None) -> Echoes:
+        """Thin from all pixels to ``target``; if stopped, drop the excess pixels at once."""
+        options = self.absolute, self.num_threads
+        echoes = echoes_of_all(self.values, self.jitter, *options)
+        stop = partial(self.report, target=target)
+        if stop(echoes) or thin_to(echoes, target, *options, rank=rank, after=stop):
+            drop_to(echoes, target, rank)
+        return echoes
 
 
-def _planar(image: Any, channel_axis: int | None) -> tuple[np.ndarray, float]:
-    """Return the image as (C, H, W) float32 with values from -1 to 1, and the unit of these values.
+def _prepare(
+    image: Any,
+    channel_axis: int | None,
+    rng: Rng,
+    on_step: Callback | None,
+    norm: str,
+    num_threads: int | None,
+) -> _Setup:
+    """Check the arguments.
 
     A constant, on which no mask depends, is subtracted from each channel so that float32 represents
     the rest more accurately.
     """
-    values, layout = prepare_numpy(image, channel_axis, any_size=True)
-    if values.ndim != 3:
+    reporter, absolute, random = Reporter(on_step), exponent(norm) == 1, generator(rng)
+    image, layout = prepare_numpy(image, channel_axis, any_size=True)
+    if image.ndim != 3:
         raise InputError(
-            f"image of shape {layout.shape} has {values.ndim - 1} spatial axes; echoes need 2 "
+            f"image of shape {layout.shape} has {image.ndim - 1} spatial axes; echoes need 2 "
             "(for a colour image give channel_axis=-1; volumes: laplacian_dither, densify)"
         )
-    ends = [(float(channel.min()), float(channel.max())) for channel in values]
+    ends = [(float(channel.min()), float(channel.max())) for channel in image]
     scale = max(high / 2 - low / 2 for low, high in ends) or 1.0
-    out = np.empty(values.shape, np.float32)
-    for channel, (low, high), to in zip(values, ends, out, strict=True):
+    values = np.empty(image.shape, np.float32)
+    for channel, (low, high), to in zip(image, ends, values, strict=True):
         to[:] = (channel.astype(np.float64) - (low / 2 + high / 2)) / scale
-    return out, scale
-
-
-def _teller(
-    tell: Reporter, target: int, scale: float, num_steps: int = 0
-) -> Callable[[Echoes], bool]:
-    def after(echoes: Echoes) -> bool:
-        if not tell.listens:
-            return tell.stopped
-        error = scale * float(np.abs(echoes.error).mean(dtype=np.float64))
-        return tell(MaskStep(0, num_steps, int(echoes.tile_size.sum()), target, error))
-
-    return after
-
-
-def _thinned(
-    values: np.ndarray,
-    target: int,
-    absolute: bool,
-    random: np.random.Generator,
-    num_threads: int,
-    after: Callable[[Echoes], bool],
-    rank: np.ndarray | None = None,
-) -> Echoes:
-    """Thin from all pixels to ``target``; if ``after`` stops it, drop the excess pixels at once."""
-    echoes = begin(values, jitter(values, random), absolute, num_threads)
-    if after(echoes) or thin_to(echoes, target, absolute, num_threads, rank=rank, after=after):
-        drop_to(echoes, target, rank)
-    return echoes
-
-
-def _exchanged(
-    echoes: Echoes,
-    cycles: int,
-    absolute: bool,
-    random: np.random.Generator,
-    after: Callable[[Echoes], bool],
-    num_threads: int,
-) -> np.ndarray:
-    size, number = int(echoes.tile_size.sum()), echoes.known.size
-    for _ in range(cycles if size < number else 0):
-        candidates = random.integers(0, number, (size, min(_CANDIDATES, number)), np.int64)
-        step = _part(size)
-        for first in range(0, size, step):
-            part = candidates[first : first + step]
-            exchange_groups(echoes, part, size, absolute)
-            if after(echoes):
-                return echoes.known > 0
-        refresh(echoes, absolute, num_threads)
-    return echoes.known > 0
-
-
-def _part(size: int) -> int:
-    """Return the number of exchanges between two reports."""
-    return max(-(-size // _PARTS), _LEAST)
+    threads = resolve_num_threads(num_threads)
+    return _Setup(values, scale, jitter(values, random), random, absolute, threads, reporter)

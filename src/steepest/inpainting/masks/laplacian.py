@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...core.numbers import check_fraction, check_number
-from ...core.progress import Callback, Reporter
-from ...core.rng import Rng, generator
+from ...core.progress import Callback
+from ...core.rng import Rng
 from ...grid.differences import divergence, gradient
 from ...grid.dithering import dither
-from .checks import MaskStep, prepare
-from .smoothing import WIDEST, gaussian
+from ..smoothing import WIDEST, gaussian
+from .checks import check_request
 
 
 def laplacian_dither(
@@ -35,10 +35,8 @@ def laplacian_dither(
 
     Parameters
     ----------
-    image, density, channel_axis, on_step
-        As in `random`.
-    rng
-        Checked but not used; all mask methods share this argument.
+    image, density, channel_axis, rng, on_step
+        As in `random`; ``rng`` is not used.
     sigma : float, optional
         Standard deviation in pixels, at most 1000, of the Gaussian that smooths the image first,
         with reflecting boundary; 0 disables smoothing. The default is ``min(0.14 / density, 8)``,
@@ -54,24 +52,18 @@ def laplacian_dither(
     Raises
     ------
     InputError
-        If the image, the density, ``rng``, ``on_step`` or ``sigma`` is invalid.
+        If an argument is invalid.
 
     References
     ----------
     Belhachmi, Bucur, Burgeth & Weickert, How to choose interpolation data in images, SIAM J. Appl.
     Math. 70 (2009) 333-352.
     """
-    tell = Reporter(on_step)
-    generator(rng)
-    share = check_fraction(density, "density")
-    values, count = prepare(image, share, channel_axis)
+    request = check_request(image, density, channel_axis, rng, on_step)
     if sigma is None:
-        sigma = min(0.14 / share, 8.0)
+        sigma = min(0.14 / check_fraction(density, "density"), 8.0)
     sigma = check_number(sigma, "sigma", most=WIDEST)
-    magnitude = np.zeros(values.shape[1:])
-    for channel in values:
-        smooth = gaussian(channel, sigma)
-        magnitude += np.abs(divergence(gradient(smooth)))
-    mask = dither(magnitude, count)
-    tell(MaskStep(1, 1, count, count))
-    return mask
+    magnitude = np.zeros(request.space)
+    for channel in request.values:
+        magnitude += np.abs(divergence(gradient(gaussian(channel, sigma))))
+    return request.done(dither(magnitude, request.count))

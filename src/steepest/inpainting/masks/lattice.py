@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.progress import Callback, Reporter
-from ...core.rng import Rng, generator
-from .checks import MaskStep, prepare
+from ...core.progress import Callback
+from ...core.rng import Rng
+from .checks import check_request
 
 
 def random(
@@ -48,12 +48,10 @@ def random(
     InputError
         If the image, the density, ``rng`` or ``on_step`` is invalid.
     """
-    tell = Reporter(on_step)
-    values, count = prepare(image, density, channel_axis)
-    mask = np.zeros(values.shape[1:], dtype=bool)
-    mask.reshape(-1)[generator(rng).permutation(mask.size)[:count]] = True
-    tell(MaskStep(1, 1, count, count))
-    return mask
+    request = check_request(image, density, channel_axis, rng, on_step)
+    mask = np.zeros(request.space, dtype=bool)
+    mask.reshape(-1)[request.random.permutation(mask.size)[: request.count]] = True
+    return request.done(mask)
 
 
 def regular(
@@ -70,31 +68,11 @@ def regular(
     (rounded) along the first axis, at the centres of as many equal intervals. The n pixels are
     distributed over the slices, with counts that differ by at most one, and each slice is a lattice
     by the same rule. If n is a power that divides the shape, this is the usual square lattice with
-    spacing ``(N / n)^(1/d)``. Only the shape of the image is used. The cost is O(N).
-
-    Parameters
-    ----------
-    image, density, channel_axis, on_step
-        As in `random`.
-    rng
-        Checked but not used; all mask methods share this argument.
-
-    Returns
-    -------
-    Boolean array of the spatial shape
-        True at the pixels to keep.
-
-    Raises
-    ------
-    InputError
-        If the image, the density, ``rng`` or ``on_step`` is invalid.
+    spacing ``(N / n)^(1/d)``. Only the shape of the image is used. The cost is O(N). Arguments,
+    result and errors are those of `random`; ``rng`` is not used.
     """
-    tell = Reporter(on_step)
-    generator(rng)
-    values, count = prepare(image, density, channel_axis)
-    mask = lattice(values.shape[1:], count)
-    tell(MaskStep(1, 1, count, count))
-    return mask
+    request = check_request(image, density, channel_axis, rng, on_step)
+    return request.done(lattice(request.space, request.count))
 
 
 def lattice(space: tuple[int, ...], count: int) -> np.ndarray:

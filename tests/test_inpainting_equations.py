@@ -1,6 +1,8 @@
-"""Each inpainting operator against its own equation, computed independently."""
+"""Each method of inpainting against its own equation, computed independently."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,15 +12,15 @@ from numpy.linalg import eigvalsh, norm, solve
 from scipy.ndimage import gaussian_filter
 
 import steepest
-from steepest import inpainting
+from steepest import Solver, inpaint, inpainting
 from steepest.convex.total_variation import TotalVariation
 from steepest.elliptic.nine_point import couplings
-from steepest.inpainting import mumford_shah_inpainting as at
-from steepest.inpainting.checks import check_iteration
-from steepest.inpainting.curvature_driven_inpainting import diffusivity
-from steepest.inpainting.edge_enhancing_inpainting import cell_differences, diffusion_tensor
-from steepest.inpainting.normalised import masked
-from steepest.inpainting.total_variation_inpainting import Best
+from steepest.inpainting.methods import mumford_shah as at
+from steepest.inpainting.methods.curvature_driven import diffusivity
+from steepest.inpainting.methods.edge_enhancing import cell_differences, diffusion_tensor
+from steepest.inpainting.methods.minimal_total_variation import Bracket
+from steepest.inpainting.methods.normalised import normalise
+from steepest.inpainting.problem import prepare
 
 
 def smooth(*shape: int, seed: int = 0) -> np.ndarray:
@@ -76,7 +78,7 @@ def test_biharmonic_is_the_dense_solution(space: tuple[int, ...]) -> None:
     image, known = smooth(*space), mask(*space)
     laplacian = minus_laplacian(space)
     wanted = fill_densely(laplacian @ laplacian, image, known)
-    result = inpainting.biharmonic(image, known, tol=1e-11)
+    result = inpaint(image, known, inpainting.Biharmonic(), solver=Solver(tol=1e-11))
     assert np.abs(result.image - wanted).max() < 1e-8
     # The residual is relative to what the known values contribute.
     middle = (image[known].max() + image[known].min()) / 2
@@ -91,17 +93,23 @@ def test_biharmonic_is_scikit_images_before_it_clips() -> None:
     image = np.stack([smooth(30, 26, seed=s) for s in (0, 1)], axis=-1)
     known = mask(30, 26, density=0.15)
     theirs = restoration.inpaint_biharmonic(image, ~known, channel_axis=-1)
-    ours = inpainting.biharmonic(image, known, channel_axis=-1, tol=1e-11).image
+    ours = inpaint(
+        image, known, inpainting.Biharmonic(), channel_axis=-1, solver=Solver(tol=1e-11)
+    ).image
     low, high = image[known].min(0), image[known].max(0)
     assert ((ours < low) | (ours > high)).any()
     assert np.abs(np.clip(ours, low, high) - theirs).max() < 1e-7
+    # Its mask marks what is to be filled, and so does unknown=.
+    unknown = (~known).astype(np.uint8)
+    again = inpaint(image, None, inpainting.Biharmonic(), unknown=unknown, channel_axis=-1)
+    assert np.abs(again.image - ours).max() < 1e-4
 
 
 @pytest.mark.parametrize("space", [(20, 17), (9, 8, 10)])
 def test_biharmonic_reproduces_cubic_polynomials(space: tuple[int, ...]) -> None:
     x, y, *rest = np.meshgrid(*(np.linspace(-1, 1, n) for n in space), indexing="ij")
     image = 1 + x - 2 * y + x * x * y - y**3 + x * y + (rest[0] ** 3 * 2 if rest else 0)
-    result = inpainting.biharmonic(image, framed(*space), tol=1e-12)
+    result = inpaint(image, framed(*space), inpainting.Biharmonic(), solver=Solver(tol=1e-12))
     assert np.abs(result.image - image).max() < 1e-8
 
 
@@ -150,7 +158,12 @@ def test_tensor_is_the_diffusivity_of_the_matrix_of_gradients() -> None:
 
 def test_edge_enhancing_solves_its_equation() -> None:
     image, known = smooth(13, 12), mask(13, 12)
-    result = inpainting.edge_enhancing(image, known, contrast=0.05, tol=1e-8, max_num_iter=1000)
+    result = inpaint(
+        image,
+        known,
+        inpainting.EdgeEnhancing(contrast=0.05),
+        solver=Solver(tol=1e-08, max_num_iter=1000),
+    )
     span = np.ptp(image[known])
     u = (result.image - (image[known].max() + image[known].min()) / 2) / span
     weights = couplings(*diffusion_tensor(u[None], 0.05, 1.0))
@@ -165,17 +178,18 @@ def test_edge_enhancing_solves_its_equation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
+    "method",
     [
-        ("edge_enhancing", {"contrast": 1e5}),
-        ("curvature_driven", {"slope": 1e7}),
-        ("mumford_shah", {"contrast": 1e5}),
+        inpainting.EdgeEnhancing(contrast=1e5),
+        inpainting.CurvatureDriven(slope=1e7),
+        inpainting.MumfordShah(contrast=1e5),
     ],
 )
-def test_limit_without_edges_is_homogeneous_diffusion(name: str, options: dict[str, float]) -> None:
+def test_limit_without_edges_is_homogeneous_diffusion(method: Any) -> None:
     image, known = smooth(14, 11), mask(14, 11)
-    result = getattr(inpainting, name)(image, known, tol=1e-9, **options)
-    assert np.abs(result.image - steepest.inpaint(image, known, tol=1e-11).image).max() < 1e-6
+    result = inpaint(image, known, method, solver=Solver(tol=1e-9))
+    expected = inpaint(image, known, solver=Solver(tol=1e-11))
+    assert np.abs(result.image - expected.image).max() < 1e-6
 
 
 def test_edge_enhancing_goes_on_with_an_edge() -> None:
@@ -184,13 +198,15 @@ def test_edge_enhancing_goes_on_with_an_edge() -> None:
     image = np.clip(0.5 + (x - 20 - 0.4 * (y - 20)) / 2, 0, 1)
     known = np.ones(image.shape, bool)
     known[13:27, 8:32] = False
-    blurred = norm(steepest.inpaint(image, known).image - image)
-    assert norm(inpainting.edge_enhancing(image, known).image - image) < 0.5 * blurred
+    blurred = norm(inpaint(image, known).image - image)
+    assert norm(inpaint(image, known, inpainting.EdgeEnhancing()).image - image) < 0.5 * blurred
 
 
 def test_curvature_driven_solves_its_equation() -> None:
     image, known = smooth(12, 10), mask(12, 10)
-    result = inpainting.curvature_driven(image, known, tol=1e-8, max_num_iter=2000)
+    result = inpaint(
+        image, known, inpainting.CurvatureDriven(), solver=Solver(tol=1e-08, max_num_iter=2000)
+    )
     assert result.converged
     u = result.image / np.ptp(image[known])
     down, across = slow_diffusivity(u, 0.03, 0.3)
@@ -241,7 +257,13 @@ def test_curvature_driven_reproduces_affine_images() -> None:
     y, x = np.mgrid[:15, :13]
     image = 2.0 + 0.1 * x - 0.03 * y
     known = framed(*image.shape)
-    assert np.abs(inpainting.curvature_driven(image, known, tol=1e-8).image - image).max() < 1e-6
+    assert (
+        np.abs(
+            inpaint(image, known, inpainting.CurvatureDriven(), solver=Solver(tol=1e-08)).image
+            - image
+        ).max()
+        < 1e-6
+    )
 
 
 def densely_alternating(
@@ -281,8 +303,11 @@ def test_mumford_shah_is_the_dense_alternation() -> None:
     image, known = smooth(10, 9), mask(10, 9)
     image = (image - image[known].min()) / np.ptp(image[known])
     wanted, energies = densely_alternating(image, known, 0.1, 1.5, 0.02, 400)
-    result = inpainting.mumford_shah(
-        image, known, contrast=0.1, width=1.5, floor=0.02, tol=1e-9, max_num_iter=2000
+    result = inpaint(
+        image,
+        known,
+        inpainting.MumfordShah(contrast=0.1, width=1.5, floor=0.02),
+        solver=Solver(tol=1e-09, max_num_iter=2000),
     )
     assert result.converged
     assert np.abs(result.image - wanted).max() < 1e-6
@@ -300,8 +325,12 @@ def test_energy_of_mumford_shah_never_rises(seed: int, density: float, floor: fl
     span = np.ptp(image[known])
     energies = []
     for steps in (1, 2, 3, 5, 8, 13):
-        result = inpainting.mumford_shah(
-            image, known, channel_axis=-1, floor=floor, tol=1e-12, max_num_iter=steps
+        result = inpaint(
+            image,
+            known,
+            inpainting.MumfordShah(floor=floor),
+            channel_axis=-1,
+            solver=Solver(tol=1e-12, max_num_iter=steps),
         )
         u = np.moveaxis(result.image, -1, 0) / span
         edges = at.edge_map(u, np.ones((14, 12)), 0.05, 2.0)
@@ -315,11 +344,11 @@ def test_energy_of_mumford_shah_never_rises(seed: int, density: float, floor: fl
 def test_bound_is_below_every_total_variation(seed: int, density: float, size: float) -> None:
     rng = np.random.default_rng(seed)
     image, known = rng.random((8, 7, 2)), mask(8, 7, density=density, seed=seed)
-    problem = masked(image, known, None, -1, check_iteration(1e-3, 10, None, 1))
+    problem = normalise(prepare(image, known, None, -1))
     functional = TotalVariation(spacing=(1.0, 1.0))
-    best = Best(problem, functional, problem.values)
+    best = Bracket(problem, functional, problem.values)
     p = functional.project(size * rng.normal(size=(2, 2, 8, 7)))
-    candidates = [problem.first_guess(), np.where(known, problem.values, 0)]
+    candidates = [problem.first_guess(1), np.where(known, problem.values, 0)]
     candidates += [np.where(known, problem.values, rng.uniform(best.low, best.high, (2, 8, 7)))]
     assert all(best.lower_bound(p) <= functional.value(u) + 1e-9 for u in candidates)
 
@@ -330,7 +359,13 @@ def test_total_variation_of_a_line_is_that_of_its_known_values(channels: int) ->
     rng = np.random.default_rng(1)
     image, known = rng.random((60, channels)), mask(60, density=0.25)
     known[:4] = False
-    result = inpainting.total_variation(image, known, channel_axis=-1, tol=1e-5, max_num_iter=20000)
+    result = inpaint(
+        image,
+        known,
+        inpainting.MinimalTotalVariation(),
+        channel_axis=-1,
+        solver=Solver(tol=1e-05, max_num_iter=20000),
+    )
     least = norm(np.diff(image[known], axis=0), axis=1).sum()
     value = steepest.total_variation(result.image, channel_axis=-1)
     assert result.converged
@@ -344,7 +379,12 @@ def test_total_variation_of_a_step_is_its_length() -> None:
     image[:, -1] = 1
     known = np.zeros(image.shape, bool)
     known[:, [0, -1]] = True
-    result = inpainting.total_variation(image, known, tol=1e-5, max_num_iter=20000)
+    result = inpaint(
+        image,
+        known,
+        inpainting.MinimalTotalVariation(),
+        solver=Solver(tol=1e-05, max_num_iter=20000),
+    )
     assert result.converged
     assert 12 * (1 - 1e-12) <= steepest.total_variation(result.image) <= 12 * (1 + 1.1e-5)
 
@@ -353,13 +393,23 @@ def test_gap_of_total_variation_is_true() -> None:
     """A tight solution is between bound and value of rough ones, transposed images agree."""
     image, known = smooth(16, 13), mask(16, 13, density=0.15)
     best = steepest.total_variation(
-        inpainting.total_variation(image, known, tol=1e-6, max_num_iter=50000).image
+        inpaint(
+            image,
+            known,
+            inpainting.MinimalTotalVariation(),
+            solver=Solver(tol=1e-06, max_num_iter=50000),
+        ).image
     )
     for tol in (0.1, 1e-2, 1e-3):
-        rough = inpainting.total_variation(image, known, tol=tol)
+        rough = inpaint(image, known, inpainting.MinimalTotalVariation(), solver=Solver(tol=tol))
         value = steepest.total_variation(rough.image)
         assert rough.residual <= tol
         assert value * (1 - rough.residual) <= best * (1 + 1e-6)
         assert best * (1 - 1e-6) <= value
-    turned = inpainting.total_variation(image.T, known.T, tol=1e-4, max_num_iter=10000).image
+    turned = inpaint(
+        image.T,
+        known.T,
+        inpainting.MinimalTotalVariation(),
+        solver=Solver(tol=0.0001, max_num_iter=10000),
+    ).image
     assert abs(steepest.total_variation(turned) / best - 1) < 1e-4

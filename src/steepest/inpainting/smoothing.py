@@ -10,7 +10,7 @@ WIDEST = 1000.0
 """The largest sigma in pixels, limited because the cost increases with sigma."""
 
 
-def radius(sigma: float) -> int:
+def kernel_radius(sigma: float) -> int:
     """Return the radius of the kernel of `gaussian` in pixels."""
     return 0 if sigma < 0.1 else ceil(4 * sigma)
 
@@ -22,7 +22,7 @@ def gaussian(array: np.ndarray, sigma: float) -> np.ndarray:
     the boundary is reflecting. ``sigma`` is in pixels. If it is below 0.1, where the neighbours'
     weights are below rounding, the array itself is returned. The cost is O(sigma) per pixel.
     """
-    cut = radius(sigma)
+    cut = kernel_radius(sigma)
     if cut == 0:
         return array
     weights = np.exp(-0.5 * (np.arange(-cut, cut + 1) / sigma) ** 2)

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.progress import Callback
-from ..elliptic.hierarchy import build
-from ..elliptic.operator import Operator
-from ..elliptic.solve import Solution, solve
-from .checks import check_iteration, check_scale
-from .holes import whole
-from .lagged import Linearised, iterate
-from .normalised import masked
-from .result import InpaintResult
+from ...elliptic.hierarchy import build
+from ...elliptic.operator import Operator
+from ...elliptic.solve import Solution, solve
+from ..method import check_scale
+from .lagged import LaggedMethod, Linear, Linearisation
 
 _DAMPING = 0.6  # exponent of the newest coefficients; with 1, the iteration stalls at 2e-3
 
 
-def curvature_driven(
-    image: Any,
-    known: Any = None,
-    *,
-    unknown: Any = None,
-    channel_axis: int | None = None,
-    slope: float = 0.03,
-    floor: float = 0.3,
-    tol: float = 1e-3,
-    max_num_iter: int = 200,
-    on_step: Callback | None = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
-) -> InpaintResult:
-    """Fill in the unknown pixels by curvature-driven diffusion.
+@dataclass(frozen=True)
+class CurvatureDriven(LaggedMethod):
+    """Curvature-driven diffusion in the plane, as ``method=`` of `inpaint`.
 
     Solves ``div(d grad u) = 0`` at unknown pixels with ``u = image`` at known pixels, where::
 
@@ -47,9 +29,6 @@ def curvature_driven(
 
     Parameters
     ----------
-    image, known, unknown, channel_axis
-        As in `inpaint`, but only NumPy arrays with two spatial axes, and no confidences.
-        Known pixels are kept exactly.
     slope : float
         Gradient magnitude below which the diffusivity is bounded, as a fraction of the range of the
         known values per pixel. On 10 % random pixels of a photograph, 0.03 was 0.1 to 0.2 dB better
@@ -58,37 +37,17 @@ def curvature_driven(
         Diffusivity in 1 / pixel that remains where level lines are straight. It must be positive;
         otherwise the problem would be singular. Values of 0.3 to 1 were best, 0.2 dB better than
         0.01. Smaller values converge more slowly.
-    tol : float
-        Relative residual at which the iteration stops.
-    max_num_iter : int
-        Maximum number of linear problems; 20 to 40 are usual.
-    on_step : callable, optional
-        Called with a `Progress` after each linear problem. If it returns True, the iteration stops
-        and the image with the smallest residual so far is returned.
-    num_threads, raise_on_failure
-        As in `inpaint`.
-
-    Returns
-    -------
-    InpaintResult
-        ``residual`` is ``|div(d(u) grad u)| / |b|`` over the unknown pixels, with d computed from
-        the result itself. It is the largest over all channels; b is ``div(d grad)`` of the known
-        values alone. ``iterations`` is the number of linear problems. Each linear problem obeys the
-        maximum principle, and so does the result, up to the tolerance.
-
-    Raises
-    ------
-    InputError
-        If the image, the mask or an option is invalid, the image is a torch tensor, or the number
-        of spatial axes is not two.
-    NotConverged
-        If the tolerance is not met and ``raise_on_failure`` is True.
 
     Notes
     -----
+    The residual is ``|div(d(u) grad u)| / |b|`` over the unknown pixels, with d computed from the
+    result itself, where b is ``div(d grad)`` of the known values alone. ``tol`` is 1e-3 by default.
+    Iterations are linear problems, at most 200 by default; 20 to 40 are usual. Each linear problem
+    obeys the maximum principle, and so does the result, up to the tolerance.
+
     The discretisation takes differences between neighbours, and half-sums of these for the other
-    component of the gradient. For given d, this is a five-point equation, which is solved as in
-    `inpaint` at O(pixels) per iteration. The coefficients of each linear problem are a geometric
+    component of the gradient. For given d, this is a five-point equation, which is solved as for
+    `Diffusion` at O(pixels) per iteration. The coefficients of each linear problem are a geometric
     mean of the previous coefficients and those of the latest image. The equation is not the
     gradient of an energy and may have several solutions; the iteration finds one near homogeneous
     diffusion. There is no convergence proof; check the residual (with two known pixels in an image
@@ -99,34 +58,40 @@ def curvature_driven(
     Chan & Shen, *Nontexture inpainting by curvature-driven diffusions*, J. Visual Communication and
     Image Representation 12 (2001).
     """
-    slope, floor = check_scale(slope, "slope"), check_scale(floor, "floor")
-    run = check_iteration(tol, max_num_iter, on_step, num_threads, raise_on_failure)
-    problem = masked(image, known, unknown, channel_axis, run, dimensions=(2,))
 
-    def pose(known: np.ndarray) -> Callable[[np.ndarray], Linearised]:
+    slope: float = 0.03
+    floor: float = 0.3
+
+    tol, max_num_iter = 1e-3, 200
+    dimensions = (2,)
+
+    def __post_init__(self) -> None:
+        self._set(slope=check_scale(self.slope, "slope"), floor=check_scale(self.floor, "floor"))
+
+    # All holes are one group: the equation has several solutions, and groups might find another.
+
+    def linearisation(self, known: np.ndarray, num_threads: int) -> Linearisation:
+        """Return the function that computes the diffusivity of an image."""
         excess = np.where(known, np.inf, 0.0)
         logarithms: list[np.ndarray] = []
 
-        def linearise(u: np.ndarray) -> Linearised:
-            own = diffusivity(u, slope, floor)
+        def linearise(u: np.ndarray) -> Linear:
+            own = diffusivity(u, self.slope, self.floor)
             newest = [np.log(w) for w in own]
             last = logarithms or newest
             logarithms[:] = [a + _DAMPING * (b - a) for a, b in zip(last, newest, strict=True)]
 
-            def solved(tol: float, most: int) -> Solution:
+            def linear(tol: float, most: int) -> Solution:
                 weights = [np.exp(w) for w in logarithms] if most else own
                 # The weights are scaled for float32. The norms refer to the equation before.
                 top = max((float(w.max()) for w in weights if w.size), default=1.0)
                 hierarchy = build(Operator(excess, _padded([w / top for w in weights])))
-                found = solve(hierarchy, u, tol=tol, max_num_iter=most, num_threads=run.num_threads)
+                found = solve(hierarchy, u, tol=tol, max_num_iter=most, num_threads=num_threads)
                 return replace(found, left=top * found.left, reference=top * found.reference)
 
-            return solved
+            return linear
 
         return linearise
-
-    # One piece: the equation has several solutions, and pieces might find another one.
-    return iterate(problem, whole(~problem.known), pose)
 
 
 def diffusivity(u: np.ndarray, slope: float, floor: float) -> list[np.ndarray]:

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.numbers import check_number
-from ..core.progress import Callback
-from ..elliptic.nine_point import system
-from ..elliptic.preconditioned import solve_all
-from .checks import check_iteration, check_scale
-from .holes import cut
-from .lagged import Linearised, iterate
-from .masks.smoothing import WIDEST, gaussian, radius
-from .normalised import masked
-from .result import InpaintResult
+from ...core.numbers import check_number
+from ...elliptic.nine_point import system
+from ...elliptic.preconditioned import solve_all
+from ..holes import HoleGroup, group_holes
+from ..method import check_scale
+from ..smoothing import WIDEST, gaussian, kernel_radius
+from .lagged import LaggedMethod, Linear, Linearisation
 
 
-def edge_enhancing(
-    image: Any,
-    known: Any = None,
-    *,
-    unknown: Any = None,
-    channel_axis: int | None = None,
-    contrast: float = 0.01,
-    sigma: float = 1.0,
-    tol: float = 1e-3,
-    max_num_iter: int = 100,
-    on_step: Callback | None = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
-) -> InpaintResult:
-    """Fill in the unknown pixels by edge-enhancing diffusion.
+@dataclass(frozen=True)
+class EdgeEnhancing(LaggedMethod):
+    """Edge-enhancing diffusion in the plane, as ``method=`` of `inpaint`.
 
     Solves ``div(D grad u) = 0`` at unknown pixels with ``u = image`` at known pixels. The diffusion
     tensor is ``D = g(J)``, the function ``g(m) = 1 / sqrt(1 + m / contrast^2)`` (Charbonnier) of
@@ -44,9 +28,6 @@ def edge_enhancing(
 
     Parameters
     ----------
-    image, known, unknown, channel_axis
-        As in `inpaint`, but only NumPy arrays with two spatial axes, and no confidences.
-        Known pixels are kept exactly.
     contrast : float
         Gradient magnitude above which a gradient counts as an edge, as a fraction of the range of
         the known values per pixel. On 5 to 20 % random pixels of three photographs, 0.005 to 0.01
@@ -54,34 +35,14 @@ def edge_enhancing(
     sigma : float
         Standard deviation of the Gaussian in pixels, from 0 (no smoothing) to 1000. Values of 0.8
         to 1.4 were best, within 0.15 dB.
-    tol : float
-        Relative residual at which the iteration stops. At the default, the PSNR is final to
-        0.02 dB.
-    max_num_iter : int
-        Maximum number of linear problems. 5 to 30 are usual; a smaller contrast needs more.
-    on_step : callable, optional
-        Called with a `Progress` after each linear problem. If it returns True, the iteration stops
-        and the image with the smallest residual so far is returned.
-    num_threads, raise_on_failure
-        As in `inpaint`.
-
-    Returns
-    -------
-    InpaintResult
-        ``residual`` is ``|div(D(u) grad u)| / |b|`` over the unknown pixels, with the tensor
-        computed from the result itself. It is the largest over all channels; b is ``div(D grad)``
-        of the known values alone. ``iterations`` is the number of linear problems.
-
-    Raises
-    ------
-    InputError
-        If the image, the mask or an option is invalid, the image is a torch tensor, or the number
-        of spatial axes is not two.
-    NotConverged
-        If the tolerance is not met and ``raise_on_failure`` is True.
 
     Notes
     -----
+    The residual is ``|div(D(u) grad u)| / |b|`` over the unknown pixels, with the tensor computed
+    from the result itself, where b is ``div(D grad)`` of the known values alone. ``tol`` is 1e-3 by
+    default, at which the PSNR is final to 0.02 dB. Iterations are linear problems, at most 100 by
+    default; 5 to 30 are usual, and a smaller contrast needs more.
+
     The method is lagged diffusivity: it alternates between computing the tensor from the latest
     image and solving the linear problem with that tensor. The linear problems have 3x3 stencils
     (`nine_point`). They are solved by conjugate gradients, preconditioned by a multigrid cycle for
@@ -93,20 +54,31 @@ def edge_enhancing(
     Weickert, *Anisotropic Diffusion in Image Processing*, 1998; Weickert & Welk, 2006; Schmaltz et
     al., Int. J. Computer Vision 108 (2014).
     """
-    contrast = check_scale(contrast, "contrast")
-    sigma = check_number(sigma, "sigma", most=WIDEST)
-    run = check_iteration(tol, max_num_iter, on_step, num_threads, raise_on_failure)
-    problem = masked(image, known, unknown, channel_axis, run, dimensions=(2,))
 
-    def pose(known: np.ndarray) -> Callable[[np.ndarray], Linearised]:
-        def linearise(u: np.ndarray) -> Linearised:
-            equation = system(*diffusion_tensor(u, contrast, sigma), known)
-            return lambda tol, most: solve_all([equation], [u], tol, most, run.num_threads)[0]
+    contrast: float = 0.01
+    sigma: float = 1.0
+
+    tol, max_num_iter = 1e-3, 100
+    dimensions = (2,)
+
+    def __post_init__(self) -> None:
+        self._set(
+            contrast=check_scale(self.contrast, "contrast"),
+            sigma=check_number(self.sigma, "sigma", most=WIDEST),
+        )
+
+    def groups(self, unknown: np.ndarray) -> list[HoleGroup]:
+        """Return the holes that no equation of another one reads."""
+        return group_holes(unknown, 2 + kernel_radius(self.sigma))  # that of a pixel's tensors
+
+    def linearisation(self, known: np.ndarray, num_threads: int) -> Linearisation:
+        """Return the function that computes the diffusion tensor of an image."""
+
+        def linearise(u: np.ndarray) -> Linear:
+            linear = system(*diffusion_tensor(u, self.contrast, self.sigma), known)
+            return lambda tol, most: solve_all([linear], [u], tol, most, num_threads)[0]
 
         return linearise
-
-    reach = 2 + radius(sigma)  # of the tensor on the cells around a pixel
-    return iterate(problem, cut(~problem.known, reach), pose)
 
 
 def diffusion_tensor(

@@ -1,0 +1,1 @@
+"""The equations that fill in unknown pixels, one in each module."""

@@ -1,0 +1,144 @@
+"""`inpaint`: fill in the unknown pixels of images by any method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.arrays import as_array, batch_items, own_channel_axis
+from ..core.errors import InputError
+from ..core.namespace import is_torch
+from ..core.progress import Callback, Reporter
+from ..core.solver import Solver, limits
+from ..core.status import finished
+from .method import Method
+from .methods.diffusion import Diffusion
+from .problem import Problem, prepare
+from .result import InpaintResult, outcome, stack
+
+
+def inpaint(
+    image: Any,
+    known: Any = None,
+    method: Method | None = None,
+    *,
+    unknown: Any = None,
+    channel_axis: int | None = None,
+    batch_axis: int | None = None,
+    spacing: float | Sequence[float] | None = None,
+    solver: Solver | None = None,
+    on_step: Callback | None = None,
+) -> InpaintResult:
+    """Fill in the unknown pixels of an image.
+
+    Parameters
+    ----------
+    image : array
+        Image with one to three spatial axes and an optional channel axis: a NumPy array (plain or
+        masked) of dtype float32, float64, uint8 or uint16, or a torch tensor of dtype float32 or
+        float64. Unknown pixels may hold any value.
+    known : array of the spatial shape, optional
+        Boolean array that is True at known pixels, which keep their values exactly. By default, the
+        pixels that are neither NaN nor masked in any channel are known. `Diffusion` also takes
+        floating-point confidences in [0, 1].
+    method : Diffusion, Biharmonic, EdgeEnhancing, ..., optional
+        The equation that unknown pixels satisfy: one of the classes of `steepest.inpainting` named
+        in its ``METHODS``. The default is ``Diffusion()``.
+    unknown : array of the spatial shape, optional
+        The inverse of ``known``, given in its place: True at the pixels to fill, as in scikit-image
+        and OpenCV. A non-Boolean array may hold 0 and one other number, which marks the pixels to
+        fill.
+    channel_axis : int, optional
+        Axis that holds the channels, which share one mask.
+    batch_axis : int, optional
+        Axis that holds independent images. Each image is filled separately. Pass one mask of the
+        spatial shape for all images, or one mask per image in an array of shape
+        ``(images, *space)``.
+    spacing : float or sequence, optional
+        Pixel spacing (default 1), for `Diffusion` and `InfinityHarmonic`; the other methods have
+        none.
+    solver : Solver, optional
+        ``tol`` is for the residual. What that measures, and the defaults, depend on the method.
+    on_step : callable, optional
+        Called with a `Progress` after each iteration; its residual is the largest over all channels
+        and holes. If it returns True, the image with the smallest residual so far is returned.
+
+    Returns
+    -------
+    InpaintResult
+        ``image`` has the shape and dtype of the input. With ``batch_axis``, there is one
+        ``residual``, one number of ``iterations`` and one status per image.
+
+    Raises
+    ------
+    InputError
+        If the image is invalid, if a mask has the wrong shape or type or no known pixel, if both
+        ``known`` and ``unknown`` are given, or if the method does not take spacing, confidences,
+        tensors, or this number of spatial axes.
+    NotConverged
+        If the tolerance is not met and the solver has ``raise_on_failure=True``.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest
+    >>> steepest.inpaint(np.array([1.0, np.nan, np.nan, 4.0])).image.round(6)
+    array([1., 2., 3., 4.])
+    """
+    method = Diffusion() if method is None else method
+    if not isinstance(method, Method):
+        raise InputError(f"method={method!r}; allowed are objects such as Diffusion()")
+    given = limits(solver, method.tol, method.max_num_iter, positive=True)
+    reporter = Reporter(on_step)
+    _check_takes(method, "spacing", None if spacing is None else f"spacing={spacing!r}")
+    items, axis, channel_axis = batch_items(
+        image, batch_axis, own_channel_axis(image, channel_axis)
+    )
+
+    def fill(item: Any, known: Any, unknown: Any) -> InpaintResult:
+        tensor = any(map(is_torch, (item, known, unknown)))
+        _check_takes(method, "tensors", "a tensor as image or mask" if tensor else None)
+        problem = prepare(item, known, unknown, channel_axis, spacing)
+        _check_problem(method, problem)
+        values, residual, iterations = method.fill(problem, given, reporter)
+        status = outcome(residual, iterations, given.tol, given.max_num_iter, reporter.stopped)
+        return InpaintResult(problem.layout.restore(values), residual, iterations, status)
+
+    if axis is None:
+        return finished(fill(image, known, unknown), given.raise_on_failure)
+    shape = len(items), items[0].ndim - (channel_axis is not None)
+    masks = _masks(known, "known", *shape), _masks(unknown, "unknown", *shape)
+    results = [fill(*each) for each in zip(items, *masks, strict=True)]
+    return finished(stack(results, axis), given.raise_on_failure)
+
+
+def _masks(mask: Any, name: str, count: int, num_space: int) -> list[Any]:
+    """Return one mask for each of ``count`` images, from a shared mask or (images, \\*space)."""
+    if mask is None:
+        return [None] * count
+    array = as_array(mask, name)
+    return list(array) if array.ndim == num_space + 1 and len(array) == count else [array] * count
+
+
+def _check_problem(method: Method, problem: Problem) -> None:
+    """Raise `InputError` if the method cannot solve such a problem."""
+    _check_takes(method, "confidences", None if problem.is_mask else "known with confidences")
+    ndim = problem.confidence.ndim
+    if ndim not in method.dimensions:
+        allowed = " or ".join(map(str, method.dimensions))
+        raise InputError(f"image has {ndim} spatial axes; {method} allows {allowed}")
+
+
+def _check_takes(method: Method, what: str, given: str | None) -> None:
+    """Raise `InputError` if something is ``given`` that the method does not take."""
+    if given is not None and what not in method.takes:
+        raise InputError(
+            f"{given} is not available with method={method}; allowed with {_takers(what)}"
+        )
+
+
+def _takers(what: str) -> str:
+    """Return the names of the methods that take something."""
+    from .. import inpainting
+
+    kinds = [getattr(inpainting, name) for name in inpainting.METHODS.values()]
+    return ", ".join(kind.__name__ for kind in kinds if what in kind.takes)
