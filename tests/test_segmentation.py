@@ -1,16 +1,16 @@
-"""The labels of steepest.segmentation against brute force, maximum flows and closed forms."""
+"""The labels of steepest.segmentation against brute force and closed forms."""
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import combinations, product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 import steepest
+from cases.cuts import Cut, pairs
 from steepest import InputError, NotConverged, Status
 from steepest.grid.components import connected
 from steepest.segmentation import chan_vese, cut, regions, threshold_rof
@@ -20,107 +20,8 @@ from steepest.segmentation.inputs import inputs_of
 from steepest.segmentation.proof import THOROUGH, Faces, State
 from steepest.segmentation.rof import Rof
 
-ANISOTROPIC = dict(isotropic=False)
 
-
-def pairs(shape):
-    """Neighbouring pixels along the axes (first, second) and the axis of each pair."""
-    index = np.arange(np.prod(shape)).reshape(shape)
-    for axis in range(len(shape)):
-        first = np.take(index, range(shape[axis] - 1), axis).ravel()
-        yield axis, first, np.take(index, range(1, shape[axis]), axis).ravel()
-
-
-def smallest_and_largest(unary, length, weights=None, steps=None):
-    """The smallest and the largest minimiser of a cut with integer costs, by maximum flow."""
-    n = unary.size
-    steps = steps or (1,) * unary.ndim
-    w = np.ones(n, int) if weights is None else weights.ravel()
-    rows, columns, sizes = [], [], []
-
-    def add(i, j, c):
-        rows.append(i), columns.append(j), sizes.append(c)
-
-    for axis, i, j in pairs(unary.shape):
-        c = length * w[i] // steps[axis]
-        add(i, j, c), add(j, i, c)
-    cost, pixels = unary.ravel(), np.arange(n)
-    add(np.full(n, n), pixels, np.maximum(-cost, 0))
-    add(pixels, np.full(n, n + 1), np.maximum(cost, 0))
-    entries = (np.concatenate(rows), np.concatenate(columns))
-    graph = coo_array((np.concatenate(sizes).astype(np.int32), entries), (n + 2, n + 2)).tocsr()
-    rest = graph - maximum_flow(graph, n, n + 1).flow
-    rest.data = (rest.data > 0).astype(np.int32)
-    rest.eliminate_zeros()
-    small, large = np.zeros(n + 2, bool), np.ones(n + 2, bool)
-    small[breadth_first_order(rest, n, return_predecessors=False)] = True
-    large[breadth_first_order(rest.T.tocsr(), n + 1, return_predecessors=False)] = False
-    return small[:n].reshape(unary.shape), large[:n].reshape(unary.shape)
-
-
-def energy(labels, unary, length, **options):
-    options = {**ANISOTROPIC, **options}
-    contour = steepest.total_variation(labels.astype(float), **options)
-    return length * contour + unary[labels > 0].sum()
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    shape=st.sampled_from([(40,), (9, 11), (3, 30), (4, 5, 6)]),
-    largest=st.sampled_from([2, 5, 20]),
-    length=st.integers(1, 6),
-    weighted=st.booleans(),
-    limit=st.sampled_from([1, 3, 10, 30, 100, 5000]),
-    tol=st.sampled_from([0.0, 1e-6, 1e-3, 1e-1]),
-)
-def test_no_certain_label_is_wrong(seed, shape, largest, length, weighted, limit, tol):
-    random = np.random.default_rng(seed)
-    unary = random.integers(-largest, largest + 1, shape)
-    weights = random.integers(0, 4, shape) if weighted else None
-    result = cut(
-        unary.astype(float), length, weights=weights, max_num_iter=limit, tol=tol, num_threads=1
-    )
-    small, large = smallest_and_largest(unary, length, weights)
-    assert not np.any(result.certain & (result.labels != small))
-    assert not np.any(result.certain & (result.labels != large))
-    least = energy(small, unary, length, weights=weights)
-    ours = energy(result.labels, unary, length, weights=weights)
-    assert result.energy == pytest.approx(ours, abs=1e-9)
-    assert result.gap >= 0
-    assert ours - least <= result.gap + 1e-9
-    # no set that is a minimiser differs in more pixels than the bound says
-    assert max(np.sum(result.labels != small), np.sum(result.labels != large)) <= max(
-        result.doubtful_bound, 0
-    )
-    if result.gap == 0:
-        assert ours == pytest.approx(least, abs=1e-9)
-
-
-def test_spacing_and_large_costs_against_maximum_flow():
-    random = np.random.default_rng(3)
-    unary = random.integers(-9, 10, (12, 15))
-    unary[:3, :3], unary[-3:, -3:] = -(10**6), 10**6  # seeds
-    small, large = smallest_and_largest(unary, 4, steps=(2, 1))
-    result = cut(unary.astype(float), 4, spacing=(2, 1))
-    assert np.array_equal(result.certain, small == large) or result.certain.mean() > 0.9
-    assert not np.any(result.certain & (result.labels != small))
-    assert result.energy == pytest.approx(energy(small, unary, 4, spacing=(2, 1)), rel=1e-12)
-
-
-def test_all_labelings_of_a_tiny_image():
-    images = np.array(list(product([0, 1], repeat=12))).reshape(-1, 3, 4)
-    for seed in range(5):
-        f = np.random.default_rng(seed).random((3, 4))
-        result = threshold_rof(f, 0.1, thresholds=[0.4])
-        unary = 0.4 - f
-        least = min(energy(labels, unary, 0.1) for labels in images)
-        assert result.gap == 0
-        assert result.energy == pytest.approx(least, abs=1e-12)
-        assert energy(result.labels, unary, 0.1) == pytest.approx(least, abs=1e-12)
-
-
-def early_state(image, strength, limit, connectivity=1, effort=THOROUGH):
+def early_state(image, strength, limit, connectivity=1):
     """The flux after ``limit`` iterations."""
     states = []
 
@@ -130,17 +31,16 @@ def early_state(image, strength, limit, connectivity=1, effort=THOROUGH):
 
     energy = inputs_of(image, connectivity=connectivity).energy
     Rof(image, energy, max_num_iter=limit, num_threads=1).solve(strength, look)
-    return replace(states[0], effort=effort)
+    return replace(states[0], effort=THOROUGH)
 
 
 @pytest.mark.parametrize("connectivity", [1, 2])
-@pytest.mark.parametrize("effort", [0.0, 0.5, THOROUGH])
-def test_minimisers_of_tiny_images_differ_only_where_labels_are_doubtful(connectivity, effort):
+def test_labels_are_doubtful_only_where_minimisers_differ(connectivity):
     random = np.random.default_rng(connectivity)
     sets, doubted = np.array(list(product([False, True], repeat=12))).reshape(-1, 3, 4), 0
     for _ in range(60):
         f = random.integers(-4, 5, (3, 4)).astype(float)
-        state = early_state(f, float(random.integers(1, 4)), 2, connectivity, effort)
+        state = early_state(f, float(random.integers(1, 4)), 2, connectivity)
         found = state.prove(0.0)
         faces, energies = found.state.faces, -(sets * f).sum((1, 2))
         for (_, dy, dx), capacity in zip(faces.offsets, faces.capacity, strict=True):
@@ -148,14 +48,10 @@ def test_minimisers_of_tiny_images_differ_only_where_labels_are_doubtful(connect
                 if 0 <= y + dy < 3 and 0 <= x + dx < 4:
                     energies = energies + capacity * (sets[:, y, x] != sets[:, y + dy, x + dx])
         wrong = sets[energies <= energies.min() + 1e-9] != found.inside
-        assert not np.any(wrong & ~found.doubtful)
-        assert wrong.sum((1, 2)).max() <= found.doubt[1]
-        if effort == THOROUGH:  # then doubt is as small as it can be
-            assert found.gap < 1e-12
-            assert np.array_equal(wrong.any(0), found.doubtful[0])
+        assert found.gap < 1e-12
+        assert np.array_equal(wrong.any(0), found.doubtful[0])
         doubted += found.doubtful.sum()
-    assert doubted < 60 * 12
-    assert effort == THOROUGH or doubted > 0
+    assert (doubted > 0) == (connectivity == 1)  # diagonals have irrational lengths
 
 
 @pytest.mark.parametrize("limit", [1, 5, 20])
@@ -172,21 +68,6 @@ def test_completed_flow_gives_the_same_exact_set_however_few_iterations(limit, c
     assert not found.doubtful.any()
     assert np.array_equal(found.inside, exact.inside)
     assert found.energy == pytest.approx(exact.energy, rel=1e-12)
-
-
-@pytest.mark.parametrize("values", ["denoised", "image"])
-def test_all_images_with_three_values(values):
-    indices = np.array(list(product(range(3), repeat=9))).reshape(-1, 3, 3)
-    f = np.random.default_rng(1).random((3, 3))
-    result = threshold_rof(f, 0.05, 3, values=values)
-    images = result.values[indices]
-    length = np.abs(np.diff(images, axis=1)).sum((1, 2)) + np.abs(np.diff(images)).sum((1, 2))
-    energies = 0.05 * length + 0.5 * ((images - f) ** 2).sum((1, 2))
-    assert result.gap == 0
-    assert result.energy == pytest.approx(energies.min(), abs=1e-12)
-    if values == "image":
-        means = [f[result.labels == k].mean() for k in range(3)]
-        assert result.values == pytest.approx(means, abs=1e-12)
 
 
 @pytest.mark.parametrize(("strength", "inside"), [(1.9, 256), (2.1, 0)])
@@ -216,21 +97,6 @@ def test_labels_without_any_cost_are_uncertain():
     assert not threshold_rof(zero, 0.0, thresholds=[0.0]).certain.any()
     tiles = steepest.tiled.threshold_rof(zero, 0.0, thresholds=[0.0])
     assert tiles.num_doubtful == zero.size
-
-
-def test_chan_vese_is_the_best_labeling_for_its_means_and_they_are_its_means():
-    images = np.array(list(product([0, 1], repeat=12))).reshape(-1, 3, 4)
-    for seed in range(5):
-        f = np.random.default_rng(seed).random((3, 4, 2))
-        f = (f - f.min()) / np.ptp(f)
-        result = chan_vese(f, 0.1, channel_axis=-1)
-        below, above = result.values
-        unary = ((f - above) ** 2 - (f - below) ** 2).sum(-1)
-        least = min(energy(labels, unary, 0.1) for labels in images)
-        assert energy(result.labels, unary, 0.1) == pytest.approx(least, abs=1e-12)
-        assert result.energy == pytest.approx(least + ((f - below) ** 2).sum(), abs=1e-12)
-        for k in range(2):
-            assert result.values[k] == pytest.approx(f[result.labels == k].mean(0), abs=1e-12)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("coins", 2388.8999), ("camera", 4298.8790)])
@@ -281,11 +147,41 @@ def test_threads_do_not_change_the_labels():
 def test_integer_images_are_scaled_to_one():
     f = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
     result = threshold_rof(f, 0.1)
-    same = threshold_rof(f.astype(np.float32) / np.float32(255), 0.1)
+    same = threshold_rof(f / 255, 0.1)
     assert np.array_equal(result.labels, same.labels)
     assert np.array_equal(result.values, same.values)
     assert result.labels.dtype == np.uint8
     assert np.array_equal(chan_vese(f).labels, chan_vese(f.astype(float)).labels)
+
+
+@pytest.mark.parametrize("function", [threshold_rof, steepest.tiled.threshold_rof])
+@pytest.mark.parametrize(
+    ("level", "threshold", "label"),
+    [(100, 100 / 255, None), (20000, 20000 / 65535, None), (20000, 19999.9999 / 65535, 1)],
+)
+def test_integers_are_compared_with_thresholds_exactly(function, level, threshold, label):
+    f = np.full((3, 4), level, np.uint8 if level < 256 else np.uint16)
+    result = function(f, 0.0, thresholds=[threshold])
+    assert result.num_doubtful == (f.size if label is None else 0)
+    assert label is None or (result.labels == label).all()
+
+
+def test_the_means_of_chan_vese_keep_their_order():
+    """Also where the first sets are inexact, as for these pixels, which hardly differ in a row."""
+    f = np.array([[0, 0, 0, 1, 1, 1], [0, 1, 0, 0, 0, 0], [0, 1, 0, 1, 0, 0]], float)
+    for function in (chan_vese, steepest.tiled.chan_vese):
+        result = function(f, spacing=(100, 0.01))
+        assert result.values[0] < result.thresholds[0] < result.values[1]
+    for seed in range(40):
+        f = np.random.default_rng(seed).integers(0, 4, (3, 4, 5)).astype(float)
+        values = chan_vese(f, 0.5, channel_axis=0).values
+        assert values[0].sum() <= values[1].sum()
+
+
+def test_one_colour_has_one_value():
+    result = chan_vese(np.stack([np.full((4, 5), 2.0), np.full((4, 5), 7.0)]), channel_axis=0)
+    assert result.values.tolist() == [[2, 7], [2, 7]]
+    assert result.status is Status.EMPTY_CLASS
 
 
 @pytest.mark.parametrize("function", [lambda f: threshold_rof(f, 0.1), chan_vese])
@@ -396,8 +292,10 @@ def test_the_area_of_every_object_lies_between_its_bounds(seed, limit):
     assert np.all(table["area_certain"] <= table["area"])
     assert np.all(table["area"] <= table["area_possible"])
     assert table["area"].sum() == 0.25 * result.labels.sum()
-    for exact in smallest_and_largest(unary, 2):
-        parts, _ = connected(exact)
+    costs = [Fraction(int(cost)) for cost in unary.flat]
+    faces = [(i, j, Fraction(2)) for offset in ((1, 0), (0, 1)) for i, j in pairs((12, 14), offset)]
+    for exact in Cut(costs, faces).solution[1:]:
+        parts, _ = connected(exact.reshape(unary.shape))
         for row in table[table["area_certain"] > 0]:
             core, _ = connected((found.labels == row["label"]) & result.certain)
             inside = np.unique(parts[core == 1 + np.argmax(np.bincount(core.ravel())[1:])])

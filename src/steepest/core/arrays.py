@@ -2,10 +2,10 @@
 
 Internally, every image is a C-contiguous float array of shape ``(channels, *space)`` with one to
 three spatial axes. The dtypes follow these rules: float32 and float64 are used and returned
-unchanged. uint8 and uint16 are divided by 255 and 65535, computed in float32, and converted back
-(clipped and rounded). float16 is computed in float32 and converted back. Booleans become 0 and 1
-in float32. Byte order, memory order and read-only memory do not matter. Any other dtype is
-rejected with advice on how to convert it.
+unchanged. uint8 and uint16 are divided by 255 and 65535, computed in float32 (for labels in
+float64), and converted back (clipped and rounded). float16 is computed in float32 and converted
+back. Booleans become 0 and 1 in float32. Byte order, memory order and read-only memory do not
+matter. Any other dtype is rejected with advice on how to convert it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
-from .namespace import Array, detached, follows, is_torch, namespace
+from .namespace import Array, detached, follows, is_torch, namespace, to_float64
 from .numbers import check_number, check_numbers
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
@@ -69,9 +69,14 @@ def _name(dtype: Any) -> str:
 
 
 def prepare_image(
-    image: Any, channel_axis: int | None = None, name: str = "image", *, any_size: bool = False
+    image: Any,
+    channel_axis: int | None = None,
+    name: str = "image",
+    *,
+    any_size: bool = False,
+    double: bool = False,
 ) -> tuple[Array, Layout]:
-    """Check an image and convert it to ``(channels, *space)`` floats.
+    """Check an image and convert it to ``(channels, *space)`` floats, float64 if ``double``.
 
     If ``any_size`` is True, the magnitude of the values is not checked; the caller must do so.
 
@@ -99,10 +104,12 @@ def prepare_image(
     if not is_torch(array):
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
     layout = Layout(np.dtype("float32") if kind == "bool" else array.dtype, axis, shape)
-    if kind in _INTEGER_MAXIMUM:
-        array = array.astype(np.float32) / np.float32(_INTEGER_MAXIMUM[kind])
-    elif kind in _WIDENED:
+    if double:
+        array = to_float64(array)
+    elif kind in (*_INTEGER_MAXIMUM, *_WIDENED):
         array = array.astype(np.float32)
+    if kind in _INTEGER_MAXIMUM:
+        array /= array.dtype.type(_INTEGER_MAXIMUM[kind])
     xp = namespace(array)
     if not bool(xp.isfinite(array).all()):
         bad = int((~xp.isfinite(array)).sum())

@@ -25,6 +25,7 @@ _STARTS = (0.05, 0.2)  # widths of the first bias, relative to the longest side
 _REST = 1e-7  # relative decrease of the energy at which the rounds end
 _MOST_ROUNDS = 200
 _ACCURATE = 1e-9  # relative residual of the bias
+_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,17 +143,24 @@ class _Search:
     def _run(self) -> Status:
         """Alternate until the energy rests; the status of the last cut."""
         f = self._f
-        for _ in range(_MOST_ROUNDS):
-            low, high = ((f - self.bias * value) ** 2 for value in self.values)
-            costs = high - low
-            self._rof, self.level, found = least_set(self._inputs, costs, self._length, self._rof)
+        for count in range(_MOST_ROUNDS):
+            if count:
+                self._find_bias()
+                self._find_values()
+            step, total = (
+                self.bias * (self.values[0] - self.values[1]),
+                self.bias * self.values.sum(),
+            )
+            costs = step * (2 * f - total)  # |f - b m1|^2 - |f - b m0|^2
+            error = 4 * _EPS * float((np.abs(step) * (2 * np.abs(f) + np.abs(total))).max())
+            self._rof, self.level, found = least_set(
+                self._inputs, costs, self._length, self._rof, error
+            )
             self._inside = self.level.inside.reshape(f.shape)
             before, self.energy = self.energy, self._energy()
             rests = before - self.energy <= _REST * abs(self.energy)
             if rests or not found.ok or self._inputs.tell.stopped:
                 return found
-            self._find_bias()
-            self._find_values()
         return Status.MAX_ITERATIONS
 
     def _means(self) -> np.ndarray:

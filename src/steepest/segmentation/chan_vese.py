@@ -48,9 +48,10 @@ def chan_vese(
     Returns
     -------
     Segmentation
-        Class 1 is the brighter one. ``energy`` and ``gap`` refer to the scaled image; ``values``,
-        ``thresholds`` and ``image`` are on the scale of the image. With channels, ``image`` is the
-        brightness along the line through both values.
+        Class 1 is the brighter one; with channels, the one with the larger sum of its values.
+        ``energy`` and ``gap`` refer to the scaled image; ``values``, ``thresholds`` and ``image``
+        are on the scale of the image. With channels, ``image`` is the brightness along the line
+        through both values.
 
     Raises
     ------
@@ -91,7 +92,7 @@ class Search:
     def __init__(self, inputs: Inputs, f: np.ndarray, mu: float) -> None:
         self.inputs, self.f, self.mu = inputs, f, mu
         self._size, self._total = f[0].size, f.reshape(len(f), -1).sum(1)
-        self.means = np.zeros((2, len(f)))
+        self.means = np.array([self._total / self._size] * 2)
         self.means = self._means_of(*self._sums_in(_brighter(f)))
         self.rof = inputs.rof(f[0])
         self._coarse = COARSE
@@ -110,35 +111,43 @@ class Search:
     @property
     def proven(self) -> bool:
         """Whether the labels meet the tolerance for the means, and the means are theirs."""
-        rests = np.array_equal(self._next(), self.means) or self.distance == 0
-        return rests and self.inputs.done(self.level.gap, self.level.length)
+        rests = np.array_equal(self._next(), self.means)
+        done = self.inputs.done(self.level.gap, self.level.length)
+        return self.distance == 0 or (rests and done)
 
     def run(self) -> Status:
         """Alternate; returns the status of the last solution."""
+        means = self.means
         for _ in range(_MOST_ROUNDS):
+            self.means = means if means[0].sum() <= means[1].sum() else means[::-1]
             self._turn()
             self._threshold = float(self.direction @ (self.means[0] + self.means[1])) / 2
             found = self.rof.solve(
                 self.mu / (2 * self.distance) if self.distance else 0.0, self._look
             )
             self._coarse /= 4
-            if self.proven or self.inputs.tell.stopped or not found.ok:
-                break
             means = self._next()
-            if np.array_equal(means[0], means[1]):
+            stopped = self.inputs.tell.stopped or not found.ok
+            if self.proven or stopped or not self._in_order(means):
                 break
-            self.means = means
         return found
+
+    def _in_order(self, means: np.ndarray) -> bool:
+        """Whether the mean of class 1 is still beyond that of class 0; always for exact sets."""
+        return float(self.direction @ (means[1] - means[0])) > 0
 
     def _turn(self) -> None:
         """Use the image along the line through both means."""
         if len(self.f) > 1:
             self.rof.data = np.tensordot(self.direction, self.f, 1)
+            self.rof.error = 4 * len(self.f) ** 1.5 * float(np.finfo(float).eps)  # of sums
 
     def _look(self, state: State, gap: float) -> bool:
         self.level = state.prove(self._threshold)
         stop = self.inputs.report(self.level.gap, self.level.length)
-        early = gap < self._coarse and not np.array_equal(self._next(), self.means)
+        means = self._next()
+        moved = self._in_order(means) and not np.array_equal(means, self.means)
+        early = gap < self._coarse and moved
         return stop or early or self.inputs.done(self.level.gap, self.level.length)
 
     def _next(self) -> np.ndarray:
@@ -165,5 +174,4 @@ def _brighter(f: np.ndarray) -> np.ndarray:
         return centred[0] > 0
     pixels = centred.reshape(len(f), -1)
     line = np.linalg.eigh(pixels @ pixels.T)[1][:, -1]
-    line = line if line[np.argmax(np.abs(line))] > 0 else -line
-    return np.tensordot(line, centred, 1) > 0
+    return np.tensordot(line if line.sum() > 0 else -line, centred, 1) > 0

@@ -20,16 +20,18 @@ def flow_to_mean(f: np.ndarray, faces: Faces) -> np.ndarray | None:
     """
     level = excess = f - f.mean()
     weights = faces.weights if faces.weights.size else np.ones((1, 1, 1))
-    along = {  # the place and the capacity of the faces across each axis
-        int(np.flatnonzero(offset)[0]): (place, capacity)
-        for place, (offset, capacity) in enumerate(zip(faces.offsets, faces.capacity, strict=True))
-        if np.abs(offset).sum() == 1
-    }
+    along: dict[int, tuple[int, float]] = {}  # place and capacity of the faces across each axis
+    for place, (offset, capacity) in enumerate(zip(faces.offsets, faces.capacity, strict=True)):
+        axis, *others = np.flatnonzero(offset).tolist()
+        if not others and f.shape[axis] > 1:
+            if capacity == 0:
+                return None
+            along[axis] = place, float(capacity)
     total, largest = np.zeros((1, 1, 1)), float(weights.max())
     for axis, (_, capacity) in along.items():
         n = f.shape[axis]
-        others = tuple(other for other in range(3) if other != axis)
-        through = np.abs(level.sum(others).cumsum()).max()  # all that must cross each plane
+        plane = tuple(other for other in range(3) if other != axis)
+        through = np.abs(level.sum(plane).cumsum()).max()  # all that must cross each plane
         if through > capacity * largest * (f.size // n) + 1e-9 * np.abs(level).sum():
             return None
         excess = np.concatenate([excess, np.flip(excess, axis)], axis)

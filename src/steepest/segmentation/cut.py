@@ -77,19 +77,28 @@ def cut(
 
 
 def least_set(
-    inputs: Inputs, costs: np.ndarray, length: float, rof: Rof | None = None
+    inputs: Inputs,
+    costs: np.ndarray,
+    length: float,
+    rof: Rof | None = None,
+    error: float = 0.0,
 ) -> tuple[Rof, Level, Status]:
     """Solve the problem of `cut`, from the flux of ``rof`` if there is one.
 
+    ``error`` bounds the error of the costs.
     A pixel whose cost exceeds what can flow to it decides on its own, however much it costs.
     """
     faces = Faces.of(inputs.energy, inputs.space, length)
     enough = 2 * faces.largest
-    f = np.clip(-costs, -enough, enough) if enough > 0 else np.sign(-costs)
+    if enough > 0:
+        f = np.clip(-costs, -enough, enough)
+    else:
+        f = np.where(np.abs(costs) > error, np.sign(-costs), 0.0)
     if rof is None:
         rof = inputs.rof(f)
     else:
         rof.data = f
+    rof.error = error
     last: list[Level] = []
 
     def look(state: State, gap: float) -> bool:

@@ -12,7 +12,7 @@ from ..convex.crofton import CroftonTotalVariation
 from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_spacing, own_channel_axis, prepare_image
 from ..core.errors import InputError
-from ..core.namespace import detached, to_float64
+from ..core.namespace import detached
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Progress, Reporter
 from ..core.status import Status
@@ -72,8 +72,7 @@ def inputs_of(
 ) -> Inputs:
     """Check the arguments; the names are those of the functions that users call."""
     axis = own_channel_axis(image, channel_axis)
-    array, _ = prepare_image(detached(image), axis, name)
-    array = to_float64(array)
+    array, _ = prepare_image(detached(image), axis, name, double=True)
     if check_count(connectivity, "connectivity", most=2) == 1:
         energy: Any = TotalVariation(norm="anisotropic", weights=weights)
     elif array.ndim == 3:

@@ -79,7 +79,8 @@ def volume(array: np.ndarray) -> np.ndarray:
 class State:
     """An image f, its faces, a flow q, and the potential ``u = f + div q``; all (z, y, x).
 
-    ``effort`` is how often `prove` may visit a pixel on average to complete the flow.
+    ``effort`` is how often `prove` may visit a pixel on average to complete the flow. ``error``
+    bounds how far f, or a level, may be from what it stands for.
     """
 
     f: np.ndarray
@@ -87,6 +88,7 @@ class State:
     q: np.ndarray
     u: np.ndarray
     effort: float = THOROUGH
+    error: float = 0.0
 
     @cached_property
     def largest(self) -> float:
@@ -99,11 +101,17 @@ class State:
         return float(self.f.max() - self.f.min())
 
     @staticmethod
-    def of(f: np.ndarray, faces: Faces, q: np.ndarray, effort: float = THOROUGH) -> State:
+    def of(
+        f: np.ndarray, faces: Faces, q: np.ndarray, effort: float = THOROUGH, error: float = 0.0
+    ) -> State:
         """The state of a flow; u is evaluated anew."""
         u = np.empty_like(f)
         potential(f, q, faces.offsets, u)
-        return State(f, faces, q, u, effort)
+        return State(f, faces, q, u, effort, error)
+
+    def rounding(self, level: float) -> float:
+        """Bound on the error of ``u - level``."""
+        return self.faces.rounding(self.largest, level) + self.error
 
     @property
     def total(self) -> tuple[int, float]:
@@ -123,23 +131,24 @@ class State:
         """The means of f, and the thresholds, where the iteration of T-ROF comes to rest."""
         return rest(self.f, self.u, thresholds)
 
-    def prove(self, level: float, complete: bool = True) -> Level:
+    def prove(self, level: float, complete: bool = True, within: Level | None = None) -> Level:
         """The best set for a level, or ``{u > level}``, and what the flow proves about it.
 
         If ``complete``, the flow is completed where it does not saturate the contour, and the set
-        is changed where no flow can do this (`repair`).
+        is changed where no flow can do this (`repair`). All is ``within`` another set.
         """
-        inside = self.u > level
-        lack = contour(inside, self.q, *self.faces.arrays, inside.shape)[2].sum()
-        if lack > 0 and complete:
-            u, q, better = self.u.copy(), self.q.copy(), inside.copy()
+        room = True if within is None else within.inside
+        plain = Level.of(self, level, (self.u > level) & room)
+        if plain.lack > 0 and complete:
+            u, q, better = self.u.copy(), self.q.copy(), plain.inside.copy()
             every = np.array([(0, n) for n in u.shape])
             work = int(self.effort * u.size)
             repair(u, q, better, *self.faces.arrays, level, every, every, work)
-            found = Level.of(State.of(self.f, self.faces, q), level, better)
-            if found.gap < lack:
+            state = State.of(self.f, self.faces, q, error=self.error)
+            found = Level.of(state, level, better & room)
+            if found.excess < plain.excess:
                 return replace(found, state=self, known=found.doubt)
-        return Level.of(self, level, inside)
+        return plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +181,7 @@ class Level:
     def of(state: State, level: float, inside: np.ndarray) -> Level:
         """What the flow of a state proves about a set (docs/certificate)."""
         length, _, amounts, _ = contour(inside, state.q, *state.faces.arrays, inside.shape)
-        lack, rounding = float(amounts.sum()), state.faces.rounding(state.largest, level)
+        lack, rounding = float(amounts.sum()), state.rounding(level)
         near = close(state.u, inside, level, rounding)
         excess = lack + float((rounding - margins(state.u, inside, level, near)).sum())
         return Level(state, level, inside, length, lack, excess * MORE)
@@ -183,7 +192,7 @@ class Level:
         if self.known is not None:
             return self.known
         state, inside = self.state, self.inside
-        rounding = state.faces.rounding(state.largest, self.level)
+        rounding = state.rounding(self.level)
         if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
             return np.zeros(0, np.int64), 0
         near = close(state.u, inside, self.level, self.excess + rounding)

@@ -46,12 +46,12 @@ class Rof:
         self._energy, self._num_threads, self._left = energy, num_threads, max_num_iter
         self._flux: np.ndarray | None = None
         self._double = False
-        self.iterations = 0
+        self.iterations, self.error = 0, 0.0
         self.data = f
 
     @property
     def data(self) -> np.ndarray:
-        """The image f; a new one is solved from the flux of the last one."""
+        """The image f, known up to ``error``; a new one is solved from the flux of the last one."""
         return self._data
 
     @data.setter
@@ -76,11 +76,11 @@ class Rof:
         tau = step_of(strength, self._scale)
         if tau == 0:
             nothing = np.zeros((len(faces.offsets), *self._f.shape))
-            look(State.of(self._f, faces, nothing), 0.0)
+            look(State.of(self._f, faces, nothing, error=self.error), 0.0)
             return Status.CONVERGED
         constant = flow_to_mean(self._f, faces)
         if constant is not None:
-            look(State.of(self._f, faces, constant), 0.0)
+            look(State.of(self._f, faces, constant, error=self.error), 0.0)
             return Status.CONVERGED
         while True:
             status = self._solve(tau, faces, look)
@@ -100,7 +100,7 @@ class Rof:
         goal = Goal(FINEST, self._left, floor=rounding_floor(f, energy, tau, 1.0))
 
         def seen(gap: float, effort: float) -> bool:
-            return look(State.of(self._f, faces, faces.flow(dual.flux), effort), gap)
+            return look(State.of(self._f, faces, faces.flow(dual.flux), effort, self.error), gap)
 
         def run(watch: Callable[[StepTerms, int], bool]) -> Outcome:
             momentum = Momentum(expected=_FIRST_LOOK)

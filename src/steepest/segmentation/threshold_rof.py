@@ -220,7 +220,19 @@ class Search:
         return np.sort(np.where(sizes > 0, -np.diff(sums) / np.maximum(sizes, 1), middles))
 
     def _examine(self, complete: bool = True) -> None:
-        self.levels = [self.state.prove(float(level), complete) for level in self._thresholds]
+        """Find the sets, each inside the one before it, as sets of least energy are.
+
+        Two sets have pixels in the wrong order only if their excess allows for the difference of
+        the thresholds at one of these.
+        """
+        self.levels = []
+        for threshold in map(float, self._thresholds):
+            found = self.state.prove(threshold, complete)
+            if complete and self.levels:
+                last = self.levels[-1]
+                if found.excess + last.excess >= threshold - last.level:
+                    found = self.state.prove(threshold, complete, last)
+            self.levels.append(found)
 
     @property
     def done(self) -> bool:

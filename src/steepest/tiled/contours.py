@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -283,6 +283,26 @@ class Repair:
         axes, places, values = (np.concatenate(each) for each in zip(*rows, strict=True))
         job.store.put(self.name, job.tile.number, np.array([axes, part.flat(places), values]).T)
         return np.array([places.size])
+
+
+@dataclass(frozen=True)
+class Within:
+    """Take what is not in the set of another level out of the set, and put this under a name."""
+
+    level: float
+    changed: tuple[str, ...]
+    name: str
+
+    def __call__(self, job: Look) -> np.ndarray:
+        other, found = replace(job, level=self.level, changed=self.changed), [np.zeros((0, 3))]
+        for band, wide in zip(job.bands(), other.bands(), strict=True):
+            out = np.zeros(band.u.shape, bool)
+            out[band.box] = band.inside[band.box] & ~wide.inside[band.box]
+            places = band.flat(np.flatnonzero(out))
+            found.append(np.array([(-1, place, 0) for place in places.tolist()]).reshape(-1, 3))
+        rows = np.concatenate(found)
+        job.store.put(self.name, job.tile.number, rows)
+        return np.array([len(rows)])
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Picture:
     def read(self, window: Window) -> np.ndarray:
         """The window as floats (channels, \\*window), contiguous."""
         part = np.asarray(self.array[self.index(window)])
-        floats, _ = prepare_image(part, self.channel_axis, any_size=True)
+        floats, _ = prepare_image(part, self.channel_axis, any_size=True, double=self.double)
         if self.scale != 1.0:
             floats = to_float64(floats) * self.scale
         return np.ascontiguousarray(floats, self.dtype)

@@ -17,7 +17,18 @@ from ..core.views import Part
 from ..segmentation.classes import centres
 from ..segmentation.proof import CONSTANT, MORE, THOROUGH, Faces
 from ..segmentation.rof import FINEST, centre, step_of, watched
-from .contours import Affine, Chosen, Contour, Doubts, Look, Moments, Repair, extremes, run_look
+from .contours import (
+    Affine,
+    Chosen,
+    Contour,
+    Doubts,
+    Look,
+    Moments,
+    Repair,
+    Within,
+    extremes,
+    run_look,
+)
 from .dual import TiledDual
 from .passes import Passes, journaled
 from .picture import Floats
@@ -125,7 +136,9 @@ class TiledState:
 
         return centres(moments, low, high, num_classes, chosen if exact else None)
 
-    def prove(self, level: float, complete: bool = True) -> TiledLevel:
+    def prove(
+        self, level: float, complete: bool = True, within: TiledLevel | None = None
+    ) -> TiledLevel:
         """What the flux proves (see `segmentation.proof.State.prove`).
 
         Tiles complete the flow of their own faces, and may change what is around them. So tiles
@@ -133,8 +146,8 @@ class TiledState:
         of tiles, and tried again.
         """
         rounding = self.rounding(level)
-        names: list[str] = []
-        rows = plain = np.array(self.look(Contour(rounding), level))
+        first = names = self._cut(level, [], within)
+        rows = plain = np.array(self.look(Contour(rounding), level, tuple(names)))
         for _ in range(_ROUNDS if complete else 0):
             todo = np.flatnonzero((rows[:, 1] > 0) | (rows[:, 3] > _DEEP * rounding))
             if not todo.size:
@@ -144,14 +157,25 @@ class TiledState:
                 name = self.new_name("changed")
                 task = Repair(frozenset(todo[colours == colour].tolist()), name, self._effort)
                 self.look(task, level, tuple(names))
-                names.append(name)
+                names = [*names, name]
+            names = self._cut(level, names, within)
             rows = np.array(self.look(Contour(rounding), level, tuple(names)))
-        found = self._level(level, tuple(names), rows)
-        return found if found.excess < plain[:, 1].sum() else self._level(level, (), plain)
+        found, plainly = (self._level(level, *each) for each in ((names, rows), (first, plain)))
+        return found if found.excess < plainly.excess else plainly
 
-    def _level(self, level: float, names: tuple[str, ...], rows: np.ndarray) -> TiledLevel:
+    def _cut(self, level: float, names: list[str], within: TiledLevel | None) -> list[str]:
+        """The names of changes, and of those that bring a set ``within`` another one."""
+        if within is None:
+            return names
+        name = self.new_name("within")
+        self.look(Within(within.level, within.changed, name), level, tuple(names))
+        return [*names, name]
+
+    def _level(self, level: float, names: list[str], rows: np.ndarray) -> TiledLevel:
         length, lack, ties, _, count, mass = rows.sum(0).tolist()
-        return TiledLevel(self, level, names, length, lack, (lack + ties) * MORE, count, mass)
+        return TiledLevel(
+            self, level, tuple(names), length, lack, (lack + ties) * MORE, count, mass
+        )
 
 
 class TiledRof:
