@@ -76,9 +76,17 @@ def two_classes() -> list[str]:
     for name in ("coins", "camera", "brick"):
         f = getattr(data, name)().astype(float)
         f = (f - f.min()) / np.ptp(f)
-        ours, result = least(lambda f=f: chan_vese(f, _MU, num_threads=1))
+        ours, result = least(lambda f=f: chan_vese(f, _MU, solver=steepest.Solver(num_threads=1)))
         flow, cuts = least(lambda f=f: alternate(f, _MU), 2)
-        eight, smooth = least(lambda f=f: chan_vese(f, _MU, connectivity=2, num_threads=1), 2)
+        eight, smooth = least(
+            lambda f=f: chan_vese(
+                f,
+                _MU,
+                energy=steepest.CroftonTotalVariation(),
+                solver=steepest.Solver(num_threads=1),
+            ),
+            2,
+        )
         early, first = least(lambda f=f: segmentation.chan_vese(f, mu=_MU), 1)
         peer, contour = least(lambda f=f: segmentation.chan_vese(f, mu=_MU, tol=0), 1)
         labels = result.labels > 0
@@ -129,14 +137,17 @@ def several_classes() -> list[str]:
     cases.append(("balls 128^3", volume(), 0.3, 2, 1))
     for name, f, strength, classes, runs in cases:
         ours, result = least(
-            lambda f=f, s=strength, k=classes: threshold_rof(f, s, k, num_threads=1), runs + 1
+            lambda f=f, s=strength, k=classes: threshold_rof(
+                f, s, k, solver=steepest.Solver(num_threads=1)
+            ),
+            runs + 1,
         )
         flow, sets = least(
             lambda f=f, s=strength, r=result: [cut(t - f, s) for t in r.thresholds], runs
         )
         known, _ = least(
             lambda f=f, s=strength, r=result: threshold_rof(
-                f, s, thresholds=r.thresholds, num_threads=1
+                f, s, thresholds=r.thresholds, solver=steepest.Solver(num_threads=1)
             ),
             runs,
         )
@@ -175,7 +186,9 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 def uneven_light() -> list[str]:
     """The table of the phantom under uneven light."""
     f, inside = phantom()
-    seconds, corrected = least(lambda: bias_corrected(f, 0.05, 300.0, num_threads=1), 2)
+    seconds, corrected = least(
+        lambda: bias_corrected(f, 0.05, 300.0, solver=steepest.Solver(num_threads=1)), 2
+    )
     contour = segmentation.chan_vese(f, mu=_MU)
     if f[contour].mean() < f[~contour].mean():
         contour = ~contour
@@ -194,7 +207,7 @@ def main() -> None:
     """Measure, print and store as Markdown."""
     machine = describe_machine()
     chan_vese(np.random.default_rng(0).random((64, 64)))  # compiles
-    chan_vese(np.random.default_rng(0).random((64, 64)), connectivity=2)
+    chan_vese(np.random.default_rng(0).random((64, 64)), energy=steepest.CroftonTotalVariation())
     threshold_rof(np.random.default_rng(0).random((20, 20, 20)), 0.1)
     text = "\n".join(
         [

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image as Pillow
 
 from cases.terminal import one_error
+from steepest import CroftonTotalVariation
 from steepest.cli.main import main
 from steepest.io import read_image, read_labels
 from steepest.segmentation import chan_vese, regions, threshold_rof
@@ -58,7 +59,9 @@ def test_chan_vese_of_colours_and_numbered_objects(capsys):
     assert main(["segment", "c.png", "--mu", "0.1", "--objects", "--connectivity", "2"]) == 0
     assert "all labels are proven" in capsys.readouterr().out
     expected = regions(
-        chan_vese(np.asarray(Pillow.open("c.png")), 0.1, channel_axis=-1, connectivity=2)
+        chan_vese(
+            np.asarray(Pillow.open("c.png")), 0.1, channel_axis=-1, energy=CroftonTotalVariation()
+        )
     )
     assert np.array_equal(read_image("c_labels.png").array, expected.labels)
 

@@ -88,7 +88,13 @@ def test_all_labelings_of_a_tiny_image():
         energies = 1.5 * lengths[spacing] + (images * unary).sum((1, 2))
         best = images[energies <= energies.min() + 1e-9]
         for limit in (2, 10, 5000):
-            result = cut(unary, 1.5, connectivity=2, spacing=spacing, max_num_iter=limit)
+            result = cut(
+                unary,
+                1.5,
+                energy=steepest.CroftonTotalVariation(),
+                spacing=spacing,
+                solver=steepest.Solver(max_num_iter=limit),
+            )
             assert not np.any(result.certain & (best != result.labels))
             assert result.energy - energies.min() <= result.gap + 1e-9
             wrong = (best != result.labels).sum((1, 2)).max()
@@ -101,21 +107,21 @@ def test_a_disc_keeps_its_shape():
     disc = np.hypot(y, x) < 20
     f = disc + 0.3 * np.random.default_rng(0).standard_normal(disc.shape)
     errors = []
-    for connectivity in (1, 2):
-        result = threshold_rof(f, 2.0, thresholds=[0.5], connectivity=connectivity)
+    for energy in (None, CroftonTotalVariation()):
+        result = threshold_rof(f, 2.0, thresholds=[0.5], energy=energy)
         assert result.certain.all()
         errors.append(np.count_nonzero(result.labels != disc))
     assert errors[1] < errors[0] / 2
-    assert len(regions(chan_vese(f, connectivity=2)).table) >= 1
+    assert len(regions(chan_vese(f, energy=steepest.CroftonTotalVariation())).table) >= 1
 
 
 def test_bad_input():
     with pytest.raises(InputError, match="norm"):
         CroftonTotalVariation(norm="isotropic")
-    with pytest.raises(InputError, match="connectivity"):
-        threshold_rof(np.ones((3, 4, 5)), 0.1, connectivity=2)
-    with pytest.raises(InputError, match="connectivity"):
-        threshold_rof(np.ones((3, 4)), 0.1, connectivity=3)
+    with pytest.raises(InputError, match="spatial axes"):
+        threshold_rof(np.ones((3, 4, 5)), 0.1, energy=steepest.CroftonTotalVariation())
+    with pytest.raises(InputError, match="does not measure contours exactly"):
+        threshold_rof(np.ones((3, 4)), 0.1, energy=steepest.TotalVariation())
     with pytest.raises(InputError, match="spatial axes"):
         steepest.denoise(np.ones((3, 4, 5)), 0.1, CroftonTotalVariation())
 

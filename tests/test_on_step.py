@@ -211,7 +211,9 @@ CASES = {
         lambda **given: segmentation.chan_vese(COLOUR, 0.25, channel_axis=-1, **given)
     ),
     "steepest.segmentation.cut": Case(
-        lambda **given: segmentation.cut(0.5 - LARGE / 255, 1.0, connectivity=2, **given)
+        lambda **given: segmentation.cut(
+            0.5 - LARGE / 255, 1.0, energy=steepest.CroftonTotalVariation(), **given
+        )
     ),
     "steepest.segmentation.bias_corrected": Case(
         lambda **given: segmentation.bias_corrected(IMAGE, 0.05, 30.0, **given)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import steepest
 from cases.cuts import Cut, pairs
-from steepest import InputError, NotConverged, Status
+from steepest import CroftonTotalVariation, InputError, NotConverged, Status, TotalVariation
 from steepest.grid.components import connected
 from steepest.segmentation import chan_vese, cut, regions, threshold_rof
 from steepest.segmentation.classes import kmeans
@@ -20,8 +20,10 @@ from steepest.segmentation.inputs import inputs_of
 from steepest.segmentation.proof import THOROUGH, Faces, State
 from steepest.segmentation.rof import Rof
 
+LENGTHS = [TotalVariation(norm="anisotropic"), CroftonTotalVariation()]
 
-def early_state(image, strength, limit, connectivity=1):
+
+def early_state(image, strength, limit, energy=None):
     """The flux after ``limit`` iterations."""
     states = []
 
@@ -29,18 +31,18 @@ def early_state(image, strength, limit, connectivity=1):
         states[:] = [state]
         return False
 
-    energy = inputs_of(image, connectivity=connectivity).energy
+    energy = inputs_of(image, energy).energy
     Rof(image, energy, max_num_iter=limit, num_threads=1).solve(strength, look)
     return replace(states[0], effort=THOROUGH)
 
 
-@pytest.mark.parametrize("connectivity", [1, 2])
-def test_labels_are_doubtful_only_where_minimisers_differ(connectivity):
-    random = np.random.default_rng(connectivity)
+@pytest.mark.parametrize("energy", LENGTHS, ids=["axes", "diagonals"])
+def test_labels_are_doubtful_only_where_minimisers_differ(energy):
+    random = np.random.default_rng(1 + LENGTHS.index(energy))
     sets, doubted = np.array(list(product([False, True], repeat=12))).reshape(-1, 3, 4), 0
     for _ in range(60):
         f = random.integers(-4, 5, (3, 4)).astype(float)
-        state = early_state(f, float(random.integers(1, 4)), 2, connectivity)
+        state = early_state(f, float(random.integers(1, 4)), 2, energy)
         found = state.prove(0.0)
         faces, energies = found.state.faces, -(sets * f).sum((1, 2))
         for (_, dy, dx), capacity in zip(faces.offsets, faces.capacity, strict=True):
@@ -51,17 +53,17 @@ def test_labels_are_doubtful_only_where_minimisers_differ(connectivity):
         assert found.gap < 1e-12
         assert np.array_equal(wrong.any(0), found.doubtful[0])
         doubted += found.doubtful.sum()
-    assert (doubted > 0) == (connectivity == 1)  # diagonals have irrational lengths
+    assert (doubted > 0) == (energy is LENGTHS[0])  # diagonals have irrational lengths
 
 
 @pytest.mark.parametrize("limit", [1, 5, 20])
-@pytest.mark.parametrize("connectivity", [1, 2])
-def test_completed_flow_gives_the_same_exact_set_however_few_iterations(limit, connectivity):
+@pytest.mark.parametrize("energy", LENGTHS, ids=["axes", "diagonals"])
+def test_completed_flow_gives_the_same_exact_set_however_few_iterations(limit, energy):
     image = np.random.default_rng(3).normal(0.5, 0.2, (48, 60))
     image[10:30, 20:40] += 0.2
-    exact = early_state(image, 0.1, 2000, connectivity).prove(0.52)
-    plain = early_state(image, 0.1, limit, connectivity).prove(0.52, False)
-    found = early_state(image, 0.1, limit, connectivity).prove(0.52)
+    exact = early_state(image, 0.1, 2000, energy).prove(0.52)
+    plain = early_state(image, 0.1, limit, energy).prove(0.52, False)
+    found = early_state(image, 0.1, limit, energy).prove(0.52)
     assert plain.gap > 0
     assert not np.array_equal(plain.inside, exact.inside)
     assert found.gap == 0
@@ -138,8 +140,8 @@ def test_the_scale_of_the_image_does_not_matter(shape):
 
 def test_threads_do_not_change_the_labels():
     f = np.random.default_rng(0).random((200, 300))
-    one = threshold_rof(f, 0.3, 3, num_threads=1)
-    two = threshold_rof(f, 0.3, 3, num_threads=2)
+    one = threshold_rof(f, 0.3, 3, solver=steepest.Solver(num_threads=1))
+    two = threshold_rof(f, 0.3, 3, solver=steepest.Solver(num_threads=2))
     assert one.certain.all()
     assert np.array_equal(one.labels, two.labels)
 
@@ -200,12 +202,10 @@ def test_a_strength_that_leaves_one_grey_value():
     assert result.certain.all()
 
 
-@pytest.mark.parametrize("connectivity", [1, 2])
-def test_strengths_far_beyond_extinction_are_proven_without_iterations(connectivity):
+@pytest.mark.parametrize("energy", LENGTHS, ids=["axes", "diagonals"])
+def test_strengths_far_beyond_extinction_are_proven_without_iterations(energy):
     image = np.random.default_rng(3).random((23, 40)) + np.linspace(0, 1, 40)
-    found = threshold_rof(
-        image, 1000.0, thresholds=[0.9, 1.2], connectivity=connectivity, raise_on_failure=False
-    )
+    found = threshold_rof(image, 1000.0, thresholds=[0.9, 1.2], energy=energy)
     assert found.iterations == 0
     assert (found.labels == np.digitize(image.mean(), [0.9, 1.2])).all()
     assert found.gap == 0
@@ -243,13 +243,13 @@ def test_stopping_and_failing():
     assert stopped.status is Status.STOPPED
     assert len(seen) == 1
     assert seen[0].residual > 0
-    result = threshold_rof(f, 0.5, 4, max_num_iter=1)
+    result = threshold_rof(f, 0.5, 4, solver=steepest.Solver(max_num_iter=1))
     assert result.status is Status.MAX_ITERATIONS
     assert not result.certain.all()
     assert result.doubtful_bound > 0
     with pytest.raises(NotConverged):
-        chan_vese(f, max_num_iter=1, raise_on_failure=True)
-    loose = threshold_rof(f, 0.5, 4, tol=1.0)
+        chan_vese(f, solver=steepest.Solver(max_num_iter=1, raise_on_failure=True))
+    loose = threshold_rof(f, 0.5, 4, solver=steepest.Solver(tol=1.0))
     assert loose.status is Status.CONVERGED
 
 
@@ -263,10 +263,15 @@ def test_stopping_and_failing():
         (lambda f: threshold_rof(f, 0.1, thresholds=[]), "thresholds"),
         (lambda f: threshold_rof(f, 0.1, thresholds=[np.nan]), "thresholds"),
         (lambda f: threshold_rof(f, 0.1, values="median"), "values"),
-        (lambda f: threshold_rof(f, 0.1, weights=np.ones((2, 2))), "weights"),
+        (
+            lambda f: threshold_rof(
+                f, 0.1, energy=steepest.TotalVariation(norm="anisotropic", weights=np.ones((2, 2)))
+            ),
+            "weights",
+        ),
         (lambda f: threshold_rof(f, 0.1, spacing=(1, 2, 3)), "spacing"),
-        (lambda f: threshold_rof(f, 0.1, tol=-1), "tol"),
-        (lambda f: threshold_rof(f, 0.1, max_num_iter=0), "max_num_iter"),
+        (lambda f: threshold_rof(f, 0.1, solver=steepest.Solver(tol=-1)), "tol"),
+        (lambda f: threshold_rof(f, 0.1, solver=steepest.Solver(max_num_iter=0)), "max_num_iter"),
         (lambda f: threshold_rof(f, 1e120), "strength"),
         (lambda f: threshold_rof(f * np.nan, 0.1), "image"),
         (lambda f: chan_vese(f, mu=np.inf), "mu"),
@@ -286,7 +291,7 @@ def test_bad_input(call, words):
 @given(seed=st.integers(0, 2**32 - 1), limit=st.sampled_from([3, 10, 30, 100]))
 def test_the_area_of_every_object_lies_between_its_bounds(seed, limit):
     unary = np.random.default_rng(seed).integers(-9, 10, (12, 14))
-    result = cut(unary.astype(float), 2, max_num_iter=limit, spacing=(1, 1))
+    result = cut(unary.astype(float), 2, solver=steepest.Solver(max_num_iter=limit), spacing=(1, 1))
     found = regions(result, pixel_size=0.5)
     table = found.table
     assert np.all(table["area_certain"] <= table["area"])

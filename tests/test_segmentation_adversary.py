@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from cases.cuts import Cut, pairs
-from steepest import CroftonTotalVariation, tiled
+from steepest import CroftonTotalVariation, Solver, TotalVariation, tiled
 from steepest.segmentation import bias_corrected, chan_vese, cut, threshold_rof
 from steepest.tiled.windows import Tiling, align_of
 
@@ -33,6 +33,9 @@ INTEGERS = {"u1": 255, "u2": 65535}
 def exactly(values: np.ndarray) -> list[Fraction]:
     """The fractions that numbers are."""
     return [Fraction(x) for x in values.ravel().tolist()]
+
+
+EFFORT = ("max_num_iter", "tol", "num_threads")
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,12 @@ class Grid:
         if not by_tiles and random.random() < 0.4:
             few = random.integers(0, 4, shape)
             wide = few * 10.0 ** random.integers(-9, 10, shape)
-            options["weights"] = weights = (few, wide, random.random(shape))[random.integers(3)]
+            weights = (few, wide, random.random(shape))[random.integers(3)]
+            options["energy"] = TotalVariation(norm="anisotropic", weights=weights)
         if not by_tiles and len(shape) == 2 and random.random() < 0.25:
-            options["connectivity"] = 2
+            options["energy"] = CroftonTotalVariation(
+                weights=None if "energy" not in options else weights
+            )
             offsets, lengths = CroftonTotalVariation(spacing=tuple(steps.tolist())).faces(2)
             offsets, shares = offsets[:, 1:], [Fraction(s) for s in lengths.tolist()]
         heavy = exactly(weights)
@@ -187,7 +193,8 @@ def run(case: Case, function: Any, *arguments: Any, **options: Any) -> tuple[Any
     image, options = arguments[0], {**case.options, **options}
     with patch("steepest.segmentation.rof.THOROUGH", case.effort):
         if function.__module__.startswith("steepest.segmentation"):
-            result = function(*arguments, **options)
+            solver = Solver(**{name: options.pop(name) for name in EFFORT})
+            result = function(*arguments, solver=solver, **options)
             return result, result.certain
 
         def smallest(space: tuple[int, ...], *_: Any) -> Tiling:

@@ -79,7 +79,7 @@ def test_bad_input():
     with pytest.raises(InputError, match="length"):
         bias_corrected(image, -0.1, 1)
     with pytest.raises(NotConverged):  # all costs are zero
-        bias_corrected(np.ones((20, 20)), 0.1, 1, raise_on_failure=True)
+        bias_corrected(np.ones((20, 20)), 0.1, 1, solver=steepest.Solver(raise_on_failure=True))
     constant = bias_corrected(np.ones((20, 20)), 0.1, 1)
     assert constant.status is Status.EMPTY_CLASS
     assert np.isfinite(constant.values).all()

@@ -239,13 +239,14 @@ def _segmented(
     on_step: Any,
 ) -> Any:
     """Segment one page."""
+    from steepest import CroftonTotalVariation, Solver
     from steepest.segmentation import chan_vese, threshold_rof
 
     page = values.compute(part)
     options = {
-        "connectivity": arguments.connectivity,
+        "energy": CroftonTotalVariation() if arguments.connectivity == 2 else None,
         "spacing": lengths.spacing,
-        "num_threads": arguments.threads,
+        "solver": Solver(num_threads=arguments.threads),
         "on_step": on_step,
     }
     if arguments.mu is not None:

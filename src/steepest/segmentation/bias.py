@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.numbers import check_flag, check_number
+from ..core.numbers import check_number
+from ..core.progress import Callback
+from ..core.solver import Solver
 from ..core.status import Status, finished
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
-from ..flows.options import takes_options_of
 from .cut import least_set
 from .inputs import Inputs, grey, inputs_of
 from .proof import Level
 from .result import Segmentation, assembled
 from .rof import Rof
-from .threshold_rof import threshold_rof
 
 _STARTS = (0.05, 0.2)  # widths of the first bias, relative to the longest side
 _REST = 1e-7  # relative decrease of the energy at which the rounds end
@@ -44,9 +45,15 @@ class BiasCorrection(Segmentation):
     corrected: np.ndarray
 
 
-@takes_options_of(threshold_rof)
 def bias_corrected(
-    image: Any, length: float, bias_strength: float, **options: Any
+    image: Any,
+    length: float,
+    bias_strength: float,
+    energy: Any = None,
+    *,
+    spacing: float | Sequence[float] | None = None,
+    solver: Solver | None = None,
+    on_step: Callback | None = None,
 ) -> BiasCorrection:
     """Segment an unevenly lit image into two classes, and find the illumination.
 
@@ -70,9 +77,8 @@ def bias_corrected(
     bias_strength : float
         Positive weight of the smoothness of the bias, in squared grey values x pixel^2. If it is
         too small, the bias follows the objects.
-    **options
-        tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads and
-        raise_on_failure of `threshold_rof`.
+    energy, spacing, solver, on_step
+        As in `threshold_rof`.
 
     Returns
     -------
@@ -85,15 +91,15 @@ def bias_corrected(
     InputError
         Bad image or options.
     NotConverged
-        If the tolerance is not met or a class is empty, and ``raise_on_failure=True``.
+        If the tolerance is not met or a class is empty, and the solver has
+        ``raise_on_failure=True``.
 
     References
     ----------
     The energy is that of variational bias correction with total variation, minimised there by PALM;
     Bolte, Sabach & Teboulle, Math. Program. 146 (2014) 459-494.
     """
-    raise_on_failure = check_flag(options.pop("raise_on_failure", False), "raise_on_failure")
-    inputs = inputs_of(image, **options)
+    inputs = inputs_of(image, energy, spacing=spacing, solver=solver, on_step=on_step)
     length = check_number(length, "length")
     strength = check_number(bias_strength, "bias_strength", positive=True)
     f = grey(inputs, "image", "correct them one by one")
@@ -110,7 +116,7 @@ def bias_corrected(
     tiny = np.finfo(float).tiny
     corrected = f / np.where(np.abs(b) > tiny, b, 1.0)
     with_bias = BiasCorrection(**vars(result), bias=b, corrected=corrected)
-    finished(with_bias, raise_on_failure)
+    finished(with_bias, inputs.raise_on_failure)
     return with_bias
 
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.numbers import check_flag, check_number
+from ..core.numbers import check_number
+from ..core.progress import Callback
+from ..core.solver import Solver
 from ..core.status import Status, finished
-from ..flows.options import takes_options_of
 from .inputs import Inputs, inputs_of
 from .proof import State
 from .result import Segmentation, assembled
-from .threshold_rof import threshold_rof
 
 COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
 _MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
 
 
-@takes_options_of(threshold_rof)
 def chan_vese(
-    image: Any, mu: float = 0.25, *, channel_axis: int | None = None, **options: Any
+    image: Any,
+    mu: float = 0.25,
+    energy: Any = None,
+    *,
+    channel_axis: int | None = None,
+    spacing: float | Sequence[float] | None = None,
+    solver: Solver | None = None,
+    on_step: Callback | None = None,
 ) -> Segmentation:
     """Segment an image into two classes, each about as bright as its mean.
 
@@ -41,9 +48,8 @@ def chan_vese(
         Weight of the length of the contour.
     channel_axis : int, optional
         Axis of the channels.
-    **options
-        tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads and
-        raise_on_failure of `threshold_rof`.
+    energy, spacing, solver, on_step
+        As in `threshold_rof`.
 
     Returns
     -------
@@ -58,32 +64,32 @@ def chan_vese(
     InputError
         Bad image or options.
     NotConverged
-        If the tolerance is not met or a class is empty, and ``raise_on_failure=True``.
+        If the tolerance is not met or a class is empty, and the solver has
+        ``raise_on_failure=True``.
 
     References
     ----------
     Chan & Vese, IEEE Trans. Image Process. 10 (2001) 266-277.
     """
-    raise_on_failure = check_flag(options.pop("raise_on_failure", False), "raise_on_failure")
     mu = check_number(mu, "mu")
-    inputs = inputs_of(image, channel_axis, **options)
+    inputs = inputs_of(image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step)
     low = float(inputs.image.min())
     width = (float(inputs.image.max()) - low) or 1.0
     search = Search(inputs, (inputs.image - low) / width, mu)
     found = search.run()
     level, step, f = search.level, search.distance, search.f
     inside = level.inside.reshape(inputs.space)
-    energy = 2 * step * level.length
+    total = 2 * step * level.length
     for part, mean in zip((~inside, inside), search.means, strict=True):
-        energy += float(((f[:, part] - mean[:, None]) ** 2).sum())
+        total += float(((f[:, part] - mean[:, None]) ** 2).sum())
     values = search.means * width + low
     result = assembled(
         [level], inputs, found, search.rof.iterations,
         values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
-        energy=energy, gap=2 * step * level.gap, proven=search.proven,
+        energy=total, gap=2 * step * level.gap, proven=search.proven,
         offset=low * float(search.direction.sum()), factor=width,
     )  # fmt: skip
-    return finished(result, raise_on_failure)
+    return finished(result, inputs.raise_on_failure)
 
 
 class Search:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.numbers import check_flag, check_number
+from ..core.numbers import check_number
 from ..core.progress import Callback
+from ..core.solver import Solver
 from ..core.status import Status, finished
 from .inputs import Inputs, grey, inputs_of
 from .proof import Faces, Level, State
@@ -19,15 +20,11 @@ from .rof import Rof
 def cut(
     unary: Any,
     length: float,
+    energy: Any = None,
     *,
-    tol: float = 1e-9,
-    connectivity: int = 1,
     spacing: float | Sequence[float] | None = None,
-    weights: Any = None,
-    max_num_iter: int = 5000,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
 ) -> Segmentation:
     """Find the set E with the least ``length * (length of its contour) + sum over E of unary``.
 
@@ -44,9 +41,9 @@ def cut(
         The cost of each pixel. The size of numbers that decide on their own does not matter.
     length : float
         Weight of the length of the contour.
-    tol, connectivity, spacing, weights, max_num_iter, on_step, num_threads, raise_on_failure
-        As in `threshold_rof`. ``weights`` make the contour cheap where they are small, such as at
-        edges.
+    energy, spacing, solver, on_step
+        As in `threshold_rof`. Weights of the energy make the contour cheap where they are small,
+        such as at edges.
 
     Returns
     -------
@@ -58,13 +55,10 @@ def cut(
     InputError
         Bad costs, length or options.
     NotConverged
-        If the tolerance is not met or a class is empty, and ``raise_on_failure=True``.
+        If the tolerance is not met or a class is empty, and the solver has
+        ``raise_on_failure=True``.
     """
-    raise_on_failure = check_flag(raise_on_failure, "raise_on_failure")
-    inputs = inputs_of(
-        unary, name="unary", tol=tol, connectivity=connectivity, spacing=spacing, weights=weights,
-        max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
-    )  # fmt: skip
+    inputs = inputs_of(unary, energy, name="unary", spacing=spacing, solver=solver, on_step=on_step)
     length = check_number(length, "length")
     costs = grey(inputs, "unary", "add the costs of the channels")
     rof, level, found = least_set(inputs, costs, length)
@@ -73,7 +67,7 @@ def cut(
         energy=level.length + float(costs[level.inside.reshape(inputs.space)].sum()),
         gap=level.gap, proven=inputs.done(level.gap, level.length),
     )  # fmt: skip
-    return finished(result, raise_on_failure)
+    return finished(result, inputs.raise_on_failure)
 
 
 def least_set(

@@ -13,11 +13,12 @@ from ..convex.total_variation import TotalVariation
 from ..core.arrays import check_spacing, own_channel_axis, prepare_image
 from ..core.errors import InputError
 from ..core.namespace import detached
-from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Progress, Reporter
+from ..core.solver import Solver, limits
 from ..core.status import Status
-from ..core.threads import resolve_num_threads
 from .rof import Rof
+
+DEFAULT_TOL, DEFAULT_MAX_ITER = 1e-9, 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class Inputs:
     max_num_iter: int
     num_threads: int
     tell: Reporter
+    raise_on_failure: bool = False
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -59,36 +61,52 @@ class Inputs:
 
 def inputs_of(
     image: Any,
+    energy: Any = None,
     channel_axis: int | None = None,
     *,
     name: str = "image",
-    tol: Any = 1e-9,
-    connectivity: Any = 1,
     spacing: float | Sequence[float] | None = None,
-    weights: Any = None,
-    max_num_iter: Any = 5000,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    num_threads: Any = None,
 ) -> Inputs:
-    """Check the arguments; the names are those of the functions that users call."""
+    """Check the arguments that all functions of this room share."""
     axis = own_channel_axis(image, channel_axis)
     array, _ = prepare_image(detached(image), axis, name, double=True)
-    if check_count(connectivity, "connectivity", most=2) == 1:
-        energy: Any = TotalVariation(norm="anisotropic", weights=weights)
-    elif array.ndim == 3:
-        energy = CroftonTotalVariation(weights=weights)
-    else:
-        raise InputError(
-            f"connectivity=2 with {array.ndim - 1} spatial axes of {name}; allowed for 2-D images"
-        )
+    measured = contour_length(energy, array.ndim - 1)
+    own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
     return Inputs(
         image=array,
-        energy=energy.on(array, check_spacing(spacing, array.ndim - 1)),
-        tol=check_number(tol, "tol"),
-        max_num_iter=check_count(max_num_iter, "max_num_iter"),
-        num_threads=resolve_num_threads(num_threads),
+        energy=measured.on(array, check_spacing(spacing, array.ndim - 1)),
+        tol=own.tol,
+        max_num_iter=own.max_num_iter,
+        num_threads=own.threads,
         tell=Reporter(on_step),
+        raise_on_failure=own.raise_on_failure,
     )
+
+
+def contour_length(energy: Any, ndim: int) -> Any:
+    """The energy of a set's indicator that measures the length of its contour exactly.
+
+    Raises `InputError` for an energy without a coarea formula on the pixel grid.
+    """
+    if energy is None:
+        return TotalVariation(norm="anisotropic")
+    along_axes = (
+        isinstance(energy, TotalVariation)
+        and not energy.isotropic
+        and energy.huber == 0
+        and energy.boundary == "neumann"
+    )
+    diagonal = isinstance(energy, CroftonTotalVariation) and not energy.huber
+    if not (along_axes or diagonal):
+        raise InputError(
+            f"energy={energy!r} does not measure contours exactly; allowed are "
+            'TotalVariation(norm="anisotropic") and, in 2-D, CroftonTotalVariation()'
+        )
+    if diagonal and ndim != 2:
+        raise InputError(f"energy=CroftonTotalVariation() with {ndim} spatial axes; allowed are 2")
+    return energy
 
 
 def grey(inputs: Inputs, name: str, instead: str) -> np.ndarray:

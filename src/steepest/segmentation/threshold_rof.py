@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.numbers import check_choice, check_count, check_flag, check_number, check_numbers
+from ..core.numbers import check_choice, check_count, check_number, check_numbers
 from ..core.progress import Callback
+from ..core.solver import Solver
 from ..core.status import finished
 from .classes import between
 from .inputs import Inputs, grey, inputs_of
@@ -29,17 +30,13 @@ def threshold_rof(
     image: Any,
     strength: float,
     num_classes: int = 2,
+    energy: Any = None,
     *,
     thresholds: Sequence[float] | None = None,
     values: str = "denoised",
-    tol: float = 1e-9,
-    connectivity: int = 1,
     spacing: float | Sequence[float] | None = None,
-    weights: Any = None,
-    max_num_iter: int = 5000,
+    solver: Solver | None = None,
     on_step: Callback | None = None,
-    num_threads: int | None = None,
-    raise_on_failure: bool = False,
 ) -> Segmentation:
     """Segment an image by its grey values, with smooth contours.
 
@@ -73,25 +70,20 @@ def threshold_rof(
     values : "denoised" or "image"
         The values of the classes: means of the denoised image, or of the image itself. With
         "image", the thresholds are half-way between these means, found by the iteration T-ROF.
-    tol : float
-        Largest ``gap``, relative to the length of all contours. With the default, the solver runs
-        until all labels are proven (except for ties) and free values rest, or up to
-        ``max_num_iter``.
-    connectivity : 1 or 2
-        How the length of contours is measured. 1: along the axes, so that a diagonal counts as its
-        two sides. 2: also along diagonals (2-D only), which is nearly the Euclidean length, without
-        staircases; slower. See `steepest.CroftonTotalVariation`.
-    spacing, weights
-        As in `steepest.denoise_tv`.
-    max_num_iter : int
-        Largest number of iterations.
+    energy : TotalVariation or CroftonTotalVariation, optional
+        How the length of contours is measured, with weights if it has them.
+        ``TotalVariation(norm="anisotropic")`` (default): along the axes, so that a diagonal counts
+        as its two sides. ``CroftonTotalVariation()``: also along diagonals (2-D only), which is
+        nearly the Euclidean length, without staircases; slower.
+    spacing
+        As in `steepest.denoise`.
+    solver : Solver, optional
+        ``tol`` is the largest ``gap``, relative to the length of all contours. With the default,
+        1e-9, the solver runs until all labels are proven (except for ties) and free values rest, or
+        up to ``max_num_iter`` (5000).
     on_step : callable, optional
         Called with a `steepest.core.progress.Progress` when the labels are examined; ``residual``
         is the gap relative to the length. Return True to stop.
-    num_threads : int, optional
-        Number of threads; default all processors.
-    raise_on_failure : bool
-        Whether to raise `NotConverged` if the tolerance is not met or a class is empty.
 
     Returns
     -------
@@ -106,7 +98,8 @@ def threshold_rof(
     InputError
         Bad image, strength, thresholds or options.
     NotConverged
-        See ``raise_on_failure``.
+        If the tolerance is not met or a class is empty, and the solver has
+        ``raise_on_failure=True``.
 
     References
     ----------
@@ -117,11 +110,7 @@ def threshold_rof(
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
     values = check_choice(values, "values", VALUES)
-    raise_on_failure = check_flag(raise_on_failure, "raise_on_failure")
-    inputs = inputs_of(
-        image, tol=tol, connectivity=connectivity, spacing=spacing, weights=weights,
-        max_num_iter=max_num_iter, on_step=on_step, num_threads=num_threads,
-    )  # fmt: skip
+    inputs = inputs_of(image, energy, spacing=spacing, solver=solver, on_step=on_step)
     f = grey(inputs, "image", "segment them one by one, or together with chan_vese")
     fixed = None if thresholds is None else increasing(thresholds)
     search = Search(inputs, num_classes, fixed, values)
@@ -129,16 +118,16 @@ def threshold_rof(
     found = rof.solve(strength, search.look)
     if search.rough:
         search.finish()
-    energy, wanted = search.total("energy"), num_classes
+    total, wanted = search.total("energy"), num_classes
     if fixed is None:
-        energy += 0.5 * float(((f - search.means[0]) ** 2).sum())
+        total += 0.5 * float(((f - search.means[0]) ** 2).sum())
     else:
         wanted = fixed.size + 1
     result = assembled(
-        search.levels, inputs, found, rof.iterations, values=search.means, energy=energy,
+        search.levels, inputs, found, rof.iterations, values=search.means, energy=total,
         gap=search.total("gap"), proven=search.proven, wanted=wanted,
     )  # fmt: skip
-    return finished(result, raise_on_failure)
+    return finished(result, inputs.raise_on_failure)
 
 
 def increasing(thresholds: Any) -> np.ndarray:

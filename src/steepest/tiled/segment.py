@@ -11,6 +11,7 @@ import numpy as np
 from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_flag, check_number
+from ..core.solver import Solver
 from ..core.status import Status, finished
 from ..flows.options import takes_options_of
 from ..segmentation.chan_vese import COARSE
@@ -92,7 +93,7 @@ def threshold_rof(
     """Segment an array that does not fit in memory by its grey values, with smooth contours.
 
     The labels are those of `steepest.segmentation.threshold_rof` with ``values="denoised"`` and
-    ``connectivity=1``, and are proven like them: the flux is computed by tiles as in `denoise_tv`
+    its default energy, and are proven like them: the flux is computed by tiles as in `denoise_tv`
     of this module, and completed tile by tile where it does not saturate a contour. Thresholds are
     found from sums and histograms of all tiles, and the gap is a sum over all tiles.
 
@@ -177,7 +178,7 @@ def chan_vese(
     """Segment an array that does not fit in memory into two classes, each about as bright as its
     mean.
 
-    The labels are those of `steepest.segmentation.chan_vese` with ``connectivity=1``, and are
+    The labels are those of `steepest.segmentation.chan_vese` with its default energy, and are
     proven like them. The means are sums over all tiles.
 
     Parameters
@@ -305,9 +306,10 @@ class _Work:
         self.setup = Setup(image, out, energy, name, double=True, results=2, **options)
         space = self.setup.tiling.space
         self.inputs = inputs_of(
-            np.zeros((1,) * len(space)), tol=tol, max_num_iter=max_num_iter,
+            np.zeros((1,) * len(space)),
             spacing=self.setup.steps,
-        )  # fmt: skip
+            solver=Solver(tol=tol, max_num_iter=max_num_iter),
+        )
         kind = np.dtype(np.uint8)
         self._out = check_array(out, space, kind, "out")
         self._doubt = None if doubt is None else check_array(doubt, space, kind, "doubt")
