@@ -24,7 +24,7 @@ from experiments.inverse_layers import (  # noqa: E402
 )
 from experiments.inverse_layers.weights import REGISTRY  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
-from steepest.learning.training import weight_files  # noqa: E402
+from steepest.learning import weight_files  # noqa: E402
 
 
 def small(in_channels: int = 1, num_classes: int = 3, **options: Any) -> SegmentationUNet:
@@ -142,7 +142,7 @@ def test_files_that_are_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     description = json.loads(Path("a.json").read_text())
     for change, words in (
         ({"network": "os:system"}, "allowed is one of segmentation-unet"),
-        ({"config": {**description["config"], "base": 8}}, "has shape"),
+        ({"config": {**description["config"], "base": 8}}, "size mismatch"),
         ({"config": {**description["config"], "base": 10**6}}, "at most 4096"),
     ):
         Path("a.json").write_text(json.dumps({**description, **change}))

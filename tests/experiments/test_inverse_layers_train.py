@@ -58,7 +58,7 @@ def test_defaults_for_a_beginner() -> None:
     write_cells(".", 21)
     assert main([*TRAIN, "--epochs", "1", "-q"]) == 0
     config = recipe()
-    assert (config.num_validation, config.images) == (2, 19)
+    assert (config.num_validation, config.recipe.images) == (2, 19)
     assert config.mirror
     assert config.layer == {}
     assert config.network_config == {"base": 2, "depth": 2}
@@ -173,7 +173,7 @@ def test_ctrl_c_says_how_to_go_on(
     assert main([*TRAIN, "-o", "my run"]) == 130
     assert "--resume" not in capsys.readouterr().err
     Path("my run").mkdir()
-    Path("my run/checkpoint.json").touch()
+    Path("my run/checkpoint.safetensors").touch()
     assert main([*TRAIN, "-o", "my run"]) == 130
     assert (
         "go on with: python -m experiments.inverse_layers train -o 'my run' --resume"

@@ -28,7 +28,6 @@ _WHERE = {
     "learned_bands": "flows.bands",
     "learned_decomposition": "flows.bands",
     "paper_loss": "flows.losses",
-    "report_loss": "flows.losses",
 }
 _MODULES = ("flows", "training")
 
