@@ -126,7 +126,7 @@ def pull(monkeypatch):
 def new_learner(config):
     network = weights.REGISTRY.build(config.network, dict(config.network_config))
     objective = objectives.find_objective(config.objective)
-    return Learner(config.recipe, FlowTask(config, CPU, objective, one_image()[0], ()), network)
+    return Learner(config, FlowTask(config, CPU, objective, one_image()[0], ()), network)
 
 
 def values(network):

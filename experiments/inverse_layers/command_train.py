@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from experiments.inverse_layers.geometry import FITS
@@ -229,8 +230,9 @@ def _config(arguments: argparse.Namespace) -> Any:
     from experiments.inverse_layers import SegmentationConfig
 
     if arguments.resume:
-        otherwise = "without --resume one is begun"
-        base = training.stored(arguments.output, SegmentationConfig, otherwise)
+        from steepest.learning.training.files import stored_config
+
+        base = stored_config(Path(arguments.output), SegmentationConfig)
     else:
         base = _beginning(arguments)
     network_config = arguments.network_config or base.network_config

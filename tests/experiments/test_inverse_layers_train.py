@@ -224,7 +224,7 @@ def spoil(how: str) -> None:
         ("", ["--size", "1,2,3"], "must be a side, or HEIGHT,WIDTH"),
         ("", ["--max-gain", "-1"], "must be positive"),
         ("", ["--device", "abacus"], "device='abacus' cannot be used"),
-        ("", ["--resume"], "run: holds no training; without --resume one is begun"),
+        ("", ["--resume"], "run: holds no training to resume"),
     ],
 )
 def test_mistakes_in_one_line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from steepest.learning.flows.training.config import TrainingConfig
@@ -109,8 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace) -> TrainingConfig:
     """Return the preset, or the configuration to resume, updated with the given options."""
     if arguments.resume and not arguments.preset:
-        begun = "with --preset one is begun"
-        base = training.stored(arguments.output, TrainingConfig, begun)
+        from steepest.learning.training.files import stored_config
+
+        base = stored_config(Path(arguments.output), TrainingConfig)
     else:
         default = "gap" if arguments.network == "mean-flux" else "paper"
         base = PRESETS[arguments.preset or default]

@@ -10,7 +10,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from steepest.core.errors import InputError
 from steepest.io import check_writable
 from steepest.learning.training.settings import Settings
 
@@ -69,20 +68,6 @@ def with_options(config: S, arguments: argparse.Namespace, **more: Any) -> S:
     return config.replace(**{**given(arguments, *names), **more})
 
 
-def stored(folder: str, kind: type[S], otherwise: str) -> S:
-    """The settings of the training in this folder.
-
-    ``otherwise`` ends the error message and tells the user how to begin a training.
-
-    Raises `InputError` if the folder holds no training, or a training of another kind.
-    """
-    from steepest.learning.training.files import has_checkpoint, stored_config
-
-    if not has_checkpoint(Path(folder)):
-        raise InputError(f"{folder}: holds no training; {otherwise}")
-    return stored_config(Path(folder), kind)
-
-
 def run(
     train: Callable[..., Any],
     config: Any,
@@ -131,40 +116,36 @@ def run(
         return INTERRUPTED
     row = next((r for r in result.history if r["epoch"] == result.best_epoch), None)
     if arguments.json:
-        values = {**_values(result), **(summary(result) if row else {})}
-        document = {"command": arguments.command, **finite(values)}
-        print(json.dumps(document, indent=2, allow_nan=False))
+        values = {
+            "command": arguments.command,
+            "network": result.config.network,
+            "weights": str(result.path) if row else None,
+            "log": str(result.path.with_name("log.csv")),
+            "stopped": result.stopped,
+            "steps": result.step,
+            "num_steps": result.config.recipe.num_steps,
+            "seconds": result.seconds,
+            "criterion": getattr(result.config, "criterion", "loss"),
+            "best_score": result.best_score,
+            "best_epoch": result.best_epoch,
+            **(summary(result) if row else {}),
+        }
+        print(json.dumps(finite(values), indent=2, allow_nan=False))
     elif not arguments.quiet:
         rest = ", time is up: go on with --resume" if result.stopped == "time" else ""
         steps = f"{result.step} of {result.config.recipe.num_steps} steps"
         print(f"{steps} in {result.seconds:.0f} s{rest}")
+        told = [
+            ("best", "none yet: stopped before the first validation, no weights written"),
+            ("checkpoint", result.path.parent),
+        ]
         if row:
-            print(f"  best         epoch {result.best_epoch}, {best(row)}")
-            print(f"  written      {result.path}")
-            if advice(result):
-                print(f"  {advice(result)}")
-        else:
-            print(
-                "  best         none yet: stopped before the first validation, no weights written"
-            )
-            print(f"  checkpoint   {result.path.parent}")
+            told = [("best", f"epoch {result.best_epoch}, {best(row)}"), ("written", result.path)]
+        for word, value in told:
+            print(f"  {word:12} {value}")
+        if row and advice(result):
+            print(f"  {advice(result)}")
     return OK
-
-
-def _values(result: Any) -> dict[str, Any]:
-    """The report as JSON."""
-    return {
-        "network": result.config.network,
-        "weights": str(result.path) if result.best_epoch else None,
-        "log": str(result.path.with_name("log.csv")),
-        "stopped": result.stopped,
-        "steps": result.step,
-        "num_steps": result.config.recipe.num_steps,
-        "seconds": result.seconds,
-        "criterion": getattr(result.config, "criterion", "loss"),
-        "best_score": result.best_score,
-        "best_epoch": result.best_epoch,
-    }
 
 
 def _how_to_go_on(command: str, output: str) -> str:

@@ -1,4 +1,4 @@
-"""What a training writes: a log, and a checkpoint in one safetensors file.
+"""What a training writes: a log, weights, and a checkpoint in one safetensors file.
 
 The header of the checkpoint has the settings and counters as JSON. The file is replaced atomically,
 so a complete one is there whenever the program is stopped.
@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
+from ... import __version__
 from ...core.errors import InputError
 from ...io.outputs import OutputSet
 from .learner import Learner
@@ -23,7 +25,8 @@ from .settings import Settings
 
 S = TypeVar("S", bound=Settings)
 
-_CHECKPOINT, LOG = "checkpoint.safetensors", "log.csv"
+_CHECKPOINT, _LOG, _WEIGHTS = "checkpoint.safetensors", "log.csv", "weights.*"
+_BROKEN = (OSError, SafetensorError, RuntimeError, AttributeError, KeyError, TypeError, ValueError)
 
 
 def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -33,14 +36,38 @@ def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
     table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    _write(folder / LOG, text.getvalue().encode())
+    _write(folder / _LOG, text.getvalue().encode())
 
 
-def save_checkpoint(folder: Path, learner: Learner, config: Settings) -> None:
-    """Store everything that the next step depends on."""
-    header = {"config": config.as_json(), "numbers": learner.numbers()}
+def store(folder: Path, learner: Learner) -> None:
+    """Save a checkpoint, with everything that the next step depends on, and the best weights.
+
+    Raises `NotConverged` if the loss or the weights are not finite.
+    """
+    learner.check_finite()
+    header = {"config": learner.config.as_json(), "numbers": learner.numbers()}
     text = {name: json.dumps(value) for name, value in header.items()}
     _write(folder / _CHECKPOINT, save(learner.tensors(), text))
+    save_weights(folder, learner)
+
+
+def save_weights(folder: Path, learner: Learner) -> None:
+    """Save the best network with the facts of its training, if anything was validated."""
+    if not learner.best:
+        return
+    device = learner.device
+    facts = {
+        "steepest": __version__,
+        "torch": torch.__version__,
+        "training": learner.config.as_json(),
+        "steps": learner.step,
+        "seconds": round(learner.seconds, 1),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "best_epoch": learner.best_epoch,
+        "best_score": learner.best_score,
+    }
+    learner.task.save(learner.best_network(), folder / "weights", facts)
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -51,8 +78,10 @@ def has_checkpoint(folder: Path) -> bool:
 def stored_config(folder: Path, kind: type[S]) -> S:
     """The settings of the training in this folder, of the class ``kind``.
 
-    Raises `InputError` if the checkpoint is damaged, or belongs to another kind of training.
+    Raises `InputError` if there is none, it is damaged, or it is another kind of training.
     """
+    if not has_checkpoint(folder):
+        raise InputError(f"{folder}: holds no training to resume")
     return kind.from_json(_header(folder)["config"])
 
 
@@ -61,38 +90,40 @@ def restore(folder: Path, learner: Learner) -> None:
 
     Raises `InputError` if the checkpoint is damaged, or belongs to another network.
     """
+    numbers = _header(folder)["numbers"]
     try:
         content = (folder / _CHECKPOINT).read_bytes()  # mapped memory would lock the file
-        learner.restore(load(content), _header(folder)["numbers"])
-    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        learner.restore(load(content), numbers)
+    except _BROKEN as error:
         raise _damaged(folder, error) from None
 
 
 def check_folder(folder: Path, config: Settings, resume: bool) -> bool:
     """Whether there is a checkpoint to continue from; False to start a new training.
 
-    Raises `InputError` if the checkpoint is damaged or has other settings, there is a checkpoint
-    but ``resume`` is False, ``folder`` contains weights (without ``resume``, also a log) but no
+    Raises `InputError` if the checkpoint is damaged or has other settings, there is one but
+    ``resume`` is False, ``folder`` contains weights (without ``resume``, also a log) but no
     checkpoint, or ``folder`` is a file.
     """
-    if folder.exists() and not folder.is_dir():
+    if folder.is_file():
         raise InputError(f"{folder}: is a file, a folder is needed")
-    if has_checkpoint(folder):
-        if not resume:
-            raise InputError(
-                f"{folder} already contains a training; resume it, or choose another folder"
-            )
+    found = has_checkpoint(folder)
+    if found and resume:
         differences = config.differences(stored_config(folder, type(config)))
         if differences:
             raise InputError(
                 f"{folder}: the training there has other settings ({'; '.join(differences)})"
             )
         return True
-    remains = [*folder.glob("weights.*"), *([] if resume else folder.glob(LOG))]
-    if remains:
+    if found:
         raise InputError(
-            f"{folder} contains {', '.join(sorted(path.name for path in remains))} of a training, "
-            "but no checkpoint to continue from; choose another folder, or remove them"
+            f"{folder} already contains a training; resume it, or choose another folder"
+        )
+    remains = [*folder.glob(_WEIGHTS), *([] if resume else folder.glob(_LOG))]
+    if remains:
+        names = ", ".join(sorted(path.name for path in remains))
+        raise InputError(
+            f"{folder} contains {names} of a training, but no checkpoint; choose another folder"
         )
     return False
 
@@ -102,13 +133,13 @@ def _header(folder: Path) -> dict[str, Any]:
         with safe_open(folder / _CHECKPOINT, framework="pt") as file:
             header = file.metadata()
         return {name: json.loads(header[name]) for name in ("config", "numbers")}
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+    except _BROKEN as error:
         raise _damaged(folder, error) from None
 
 
 def _damaged(folder: Path, error: Exception) -> InputError:
-    reason = str(error).splitlines()[0]
-    return InputError(f"{folder / _CHECKPOINT}: damaged, or belongs to another network ({reason})")
+    path, reason = folder / _CHECKPOINT, str(error).splitlines()[0]
+    return InputError(f"{path}: damaged, or belongs to another network ({reason})")
 
 
 def _write(path: Path, content: bytes) -> None:

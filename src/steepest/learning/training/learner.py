@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import NotConverged
-from .settings import Recipe
+from .settings import Recipe, Settings
 from .streams import global_stream
 from .task import Task
 
@@ -21,8 +21,9 @@ _NUMBERS = ("step", "seconds", "best_score", "best_epoch", "history")
 class Learner:
     """A network in training, its optimiser, its averaged weights, and its best weights so far."""
 
-    def __init__(self, recipe: Recipe, task: Task, network: nn.Module) -> None:
-        self.recipe, self.task, self.network = recipe, task, network
+    def __init__(self, config: Settings, task: Task, network: nn.Module) -> None:
+        recipe = config.recipe
+        self.config, self.recipe, self.task, self.network = config, recipe, task, network
         self.optimizer = torch.optim.Adam(
             network.parameters(), recipe.learning_rate, betas=recipe.betas, foreach=True
         )
@@ -42,6 +43,16 @@ class Learner:
     def device(self) -> torch.device:
         """The device of the network."""
         return next(self.network.parameters()).device
+
+    def best_network(self) -> nn.Module:
+        """A copy of the best network so far (before the first validation, of the present one).
+
+        It is on the CPU and in evaluation mode.
+        """
+        with torch.random.fork_rng(devices=[]):
+            network = self.task.build()
+        network.load_state_dict(self.best or self.candidate.state_dict())
+        return network.eval()
 
     def take_step(self) -> None:
         """Take one step of Adam on the next batch."""

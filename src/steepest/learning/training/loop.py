@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from ...core.errors import NotConverged
 from ...core.numbers import check_number
 from ...core.progress import Callback, asks_to_stop, check_callback
 from ..device import find_device
-from .files import check_folder, restore, save_checkpoint, write_log
+from .files import check_folder, restore, save_weights, store, write_log
 from .learner import Learner
 from .settings import Settings
 from .task import Task
@@ -30,10 +30,9 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass(frozen=True)
 class Moment:
-    """The progress of a training.
+    """The progress of a training: ``step`` of ``num_steps`` and ``epoch``, both from 1.
 
-    ``step`` counts from 1 to ``num_steps`` and ``epoch`` from 1. ``row`` is the epoch's row of the
-    log; it is empty unless the step ends an epoch.
+    ``row`` is the epoch's row of the log; it is empty unless the step ends an epoch.
     """
 
     step: int
@@ -49,8 +48,8 @@ class TrainingResult(Generic[S]):
     Attributes
     ----------
     network : nn.Module
-        The network with the best weights (before the first validation, with the present ones), on
-        the CPU and in evaluation mode.
+        The network with the best weights, on the CPU and in evaluation mode. Before the first
+        validation, its present weights.
     config : Settings
         The settings.
     path : Path
@@ -62,7 +61,7 @@ class TrainingResult(Generic[S]):
         Number of steps and duration, including earlier runs.
     best_score, best_epoch
         The smallest score and its epoch; infinity and 0 before the first validation.
-    history : tuple of mappings
+    history : sequence of mappings
         The rows of ``log.csv``, without empty cells.
     """
 
@@ -74,7 +73,7 @@ class TrainingResult(Generic[S]):
     seconds: float
     best_score: float
     best_epoch: int
-    history: tuple[Mapping[str, float], ...]
+    history: Sequence[Mapping[str, float]]
 
 
 def run_training(
@@ -101,9 +100,9 @@ def run_training(
     config : Settings
         What to train and how.
     folder : path
-        Created if it does not exist.
+        Created if it does not exist. Weights without a checkpoint are never replaced.
     make_task : callable
-        ``make_task(config, device)`` returns the `Task`: it opens the data.
+        ``make_task(config, device)`` opens the data and returns the `Task`.
     device : str
         A torch device; "auto" is CUDA if it is available, else the CPU.
     max_minutes : float, optional
@@ -114,8 +113,7 @@ def run_training(
         Called with a `Moment` after every step. If it returns True, the training writes its
         checkpoint and stops, as after ``max_minutes``.
     resume : bool
-        True: continue the training in ``folder``, if there is one. False: ``folder`` must not
-        contain a checkpoint, weights or a log. Weights without a checkpoint are never replaced.
+        True: continue the training in ``folder``, if there is one. False: refuse to.
 
     Returns
     -------
@@ -124,14 +122,12 @@ def run_training(
     Raises
     ------
     InputError
-        If a setting is wrong, or ``folder`` contains a training that is damaged or has other
-        settings.
+        If a setting is wrong, or ``folder`` contains a training that is damaged or has others.
     NotConverged
         If the loss or the weights are no longer finite. The last checkpoint and the best weights so
         far are kept.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, once the checkpoint is written. A second Ctrl-C interrupts
-        immediately.
+        After Ctrl-C or SIGTERM, once the checkpoint is written; after a second Ctrl-C, at once.
     """
     check_callback(on_step)
     often = 60 * check_number(checkpoint_minutes, "checkpoint_minutes")
@@ -141,26 +137,16 @@ def run_training(
     folder, place = Path(folder), find_device(device)
     resumed = check_folder(folder, config, resume)
     task = make_task(config, place)
-    network = make_network(task, config, place, begin=not resumed)
-    training = _Training(config, folder, task, Learner(config.recipe, task, network))
+    learner = Learner(config, task, make_network(task, config, place, begin=not resumed))
     if resumed:
-        restore(folder, training.learner)
+        restore(folder, learner)
     with _interrupts() as signals:
-        stopped = training.run(signals, limit, often, on_step)
+        stopped = _run(learner, folder, signals, limit, often, on_step)
     if stopped == "interrupted":
         raise KeyboardInterrupt
-    learner = training.learner
-    return TrainingResult(
-        network=training.best_network(),
-        config=config,
-        path=folder / "weights.safetensors",
-        stopped=stopped,
-        step=learner.step,
-        seconds=learner.seconds,
-        best_score=learner.best_score,
-        best_epoch=learner.best_epoch,
-        history=tuple(learner.history),
-    )
+    numbers = {name: value for name, value in learner.numbers().items() if name != "sums"}
+    weights = folder / "weights.safetensors"
+    return TrainingResult(learner.best_network(), config, weights, stopped, **numbers)
 
 
 def make_network(task: Task, config: Settings, device: torch.device, *, begin: bool) -> nn.Module:
@@ -195,82 +181,41 @@ def _interrupts() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-@dataclass(frozen=True, eq=False)
-class _Training:
-    """A training in progress."""
+def _run(
+    learner: Learner,
+    folder: Path,
+    signals: list[int],
+    limit: float,
+    often: float,
+    on_step: Callback | None,
+) -> str:
+    """Take steps until the end or a request to stop; return why it ended.
 
-    config: Settings
-    folder: Path
-    task: Task
-    learner: Learner
-
-    def run(self, signals: list[int], limit: float, often: float, on_step: Callback | None) -> str:
-        """Take steps until the end or a request to stop; return why it ended.
-
-        ``signals`` fills up with requests; ``limit`` and ``often`` are seconds. The last checkpoint
-        and the best weights are kept if the loss or the weights are no longer finite.
-        """
-        recipe, learner = self.config.recipe, self.learner
-        begun = stored = time.monotonic()
-        before, stopped = learner.seconds, ""
-        learner.network.train()
-        try:
-            while learner.step < recipe.num_steps and not stopped:
-                learner.take_step()
-                learner.seconds = before + time.monotonic() - begun
-                epoch, rest = divmod(learner.step, recipe.steps_per_epoch)
-                row = {} if rest else learner.end_epoch()
-                if row:
-                    write_log(self.folder, learner.history)
-                moment = Moment(learner.step, recipe.num_steps, epoch + bool(rest), row)
-                told, now = asks_to_stop(on_step, moment), time.monotonic()
-                if now - stored >= often:
-                    self.store()
-                    stored = now
-                late = now - begun >= limit
-                reasons = {"interrupted": bool(signals), "callback": told, "time": late}
-                stopped = next((reason for reason, wish in reasons.items() if wish), "")
-            self.store()
-        except NotConverged:
-            self.save_best()
-            raise
-        return stopped if learner.step < recipe.num_steps else "finished"
-
-    def store(self) -> None:
-        """Save a checkpoint and the best network so far.
-
-        Raises `NotConverged` if the loss or the weights are not finite.
-        """
-        self.learner.check_finite()
-        save_checkpoint(self.folder, self.learner, self.config)
-        self.save_best()
-
-    def best_network(self) -> nn.Module:
-        """A copy of the best network so far (before the first validation, of the present one).
-
-        It is on the CPU and in evaluation mode.
-        """
-        with torch.random.fork_rng(devices=[]):
-            network = self.task.build()
-        network.load_state_dict(self.learner.best or self.learner.candidate.state_dict())
-        return network.eval()
-
-    def save_best(self) -> None:
-        """Save the best network with the facts of its training, if anything was validated."""
-        if not self.learner.best:
-            return
-        import steepest
-
-        device, learner = self.learner.device, self.learner
-        facts = {
-            "steepest": steepest.__version__,
-            "torch": torch.__version__,
-            "training": self.config.as_json(),
-            "steps": learner.step,
-            "seconds": round(learner.seconds, 1),
-            "threads": torch.get_num_threads(),
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-            "best_epoch": learner.best_epoch,
-            "best_score": learner.best_score,
-        }
-        self.task.save(self.best_network(), self.folder / "weights", facts)
+    ``signals`` fills up with requests; ``limit`` and ``often`` are seconds. If the loss or the
+    weights are no longer finite, the last checkpoint and the best weights are kept.
+    """
+    recipe = learner.config.recipe
+    begun = stored = time.monotonic()
+    before, stopped = learner.seconds, ""
+    learner.network.train()
+    try:
+        while learner.step < recipe.num_steps and not stopped:
+            learner.take_step()
+            learner.seconds = before + time.monotonic() - begun
+            epoch, rest = divmod(learner.step, recipe.steps_per_epoch)
+            row = {} if rest else learner.end_epoch()
+            if row:
+                write_log(folder, learner.history)
+            moment = Moment(learner.step, recipe.num_steps, epoch + bool(rest), row)
+            told, now = asks_to_stop(on_step, moment), time.monotonic()
+            if now - stored >= often:
+                store(folder, learner)
+                stored = now
+            late = now - begun >= limit
+            reasons = {"interrupted": bool(signals), "callback": told, "time": late}
+            stopped = next((reason for reason, wish in reasons.items() if wish), "")
+        store(folder, learner)
+    except NotConverged:
+        save_weights(folder, learner)
+        raise
+    return stopped if learner.step < recipe.num_steps else "finished"

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from ....core.errors import InputError
-from ....core.progress import Callback
 from ...images import Source
 from ...training.loop import TrainingResult, run_training
 from ...training.streams import torch_stream
@@ -106,14 +105,7 @@ def make_task(config: TrainingConfig, device: torch.device) -> FlowTask:
 
 
 def train(
-    config: TrainingConfig,
-    folder: str | os.PathLike[str],
-    *,
-    device: str = "auto",
-    max_minutes: float | None = None,
-    checkpoint_minutes: float = 2.0,
-    on_step: Callback | None = None,
-    resume: bool = True,
+    config: TrainingConfig, folder: str | os.PathLike[str], **options: Any
 ) -> TrainingResult[TrainingConfig]:
     """Train a network without ground truth.
 
@@ -128,25 +120,14 @@ def train(
     ----------
     config : TrainingConfig
         The settings; :data:`.presets.PRESETS` has some.
-    folder, device, max_minutes, checkpoint_minutes, on_step, resume
-        See `steepest.learning.training.run_training`, also on interrupted trainings.
+    folder : path
+        Created if it does not exist.
+    **options
+        ``device``, ``max_minutes``, ``checkpoint_minutes``, ``on_step`` and ``resume``, as in
+        `steepest.learning.training.run_training`, which also says what is raised.
 
     Returns
     -------
     TrainingResult
-
-    Raises
-    ------
-    InputError, NotConverged, KeyboardInterrupt
-        As `steepest.learning.training.run_training`.
     """
-    return run_training(
-        config,
-        folder,
-        make_task,
-        device=device,
-        max_minutes=max_minutes,
-        checkpoint_minutes=checkpoint_minutes,
-        on_step=on_step,
-        resume=resume,
-    )
+    return run_training(config, folder, make_task, **options)
