@@ -21,7 +21,7 @@ from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.learning.flows.training import TrainingConfig, train  # noqa: E402
 from steepest.learning.training import Recipe, Settings, Task, run_training  # noqa: E402
 from steepest.learning.training.files import check_folder, stored_config, write_log  # noqa: E402
-from steepest.learning.training.loop import make_network  # noqa: E402
+from steepest.learning.training.learner import Learner  # noqa: E402
 from steepest.learning.training.streams import torch_stream  # noqa: E402
 
 
@@ -198,13 +198,13 @@ def test_trainings_of_another_kind_are_not_resumed():
         with pytest.raises(InputError, match="unknown training settings: place, slope"):
             attempt()
     with pytest.raises(InputError, match=r"has other settings \(slope: 3\.0, not 2\.0"):
-        check_folder(Path("run"), RECIPE.replace(slope=3.0), True)
+        check_folder(Path("run"), RECIPE.replace(slope=3.0))
 
 
 def test_a_seed_is_a_network_and_leaves_the_random_state_alone():
     before = torch.random.get_rng_state()
     one, same, other = (
-        make_network(make(config, CPU), config, CPU, begin=True)
+        Learner(config, make(config, CPU), CPU, begin=True).network
         for config in (RECIPE, RECIPE, RECIPE.replace(seed=1))
     )
     assert torch.equal(torch.random.get_rng_state(), before)

@@ -159,8 +159,6 @@ def test_validation_every_second_epoch():
 
 def test_what_cannot_be_resumed():
     train(PAPER.replace(epochs=1), "run")
-    with pytest.raises(InputError, match="run already contains a training"):
-        train(PAPER, "run", resume=False)
     with pytest.raises(InputError, match="seed: 3, not 0"):
         train(PAPER.replace(seed=3), "run")
     Path("file").write_text("")

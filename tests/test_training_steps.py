@@ -124,9 +124,9 @@ def pull(monkeypatch):
 
 
 def new_learner(config):
-    network = weights.REGISTRY.build(config.network, dict(config.network_config))
     objective = objectives.find_objective(config.objective)
-    return Learner(config, FlowTask(config, CPU, objective, one_image()[0], ()), network)
+    task = FlowTask(config, CPU, objective, one_image()[0], ())
+    return Learner(config, task, CPU, begin=True)
 
 
 def values(network):

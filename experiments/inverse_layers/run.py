@@ -25,7 +25,6 @@ def train(
     folder: str | os.PathLike[str],
     *,
     on_pairs: Callable[[Pairs, Pairs], None] | None = None,
-    resume: bool = True,
     **options: Any,
 ) -> TrainingResult[SegmentationConfig]:
     """Train a network on images and masks, with or without an inverse layer after it.
@@ -40,7 +39,7 @@ def train(
         The settings.
     on_pairs : callable, optional
         Called with the training pairs and the held-out pairs once they are known.
-    folder, resume, options
+    folder, options
         See `steepest.learning.training.run_training`.
 
     Raises
@@ -57,8 +56,7 @@ def train(
     """
     pairs = open_split(config)
     config = config.replace(images=len(pairs[0]), pairs=digest(*pairs))
-    if resume:
-        check_same_pairs(Path(folder), config, *pairs)
+    check_same_pairs(Path(folder), config, *pairs)
     if on_pairs is not None:
         on_pairs(*pairs)
 
@@ -66,7 +64,7 @@ def train(
         return make_task(config, device, pairs)
 
     try:
-        return run_training(config, folder, make, resume=resume, **options)
+        return run_training(config, folder, make, **options)
     except NotConverged as error:
         raise NotConverged(f"{error}{_amplified(config)}") from None
 

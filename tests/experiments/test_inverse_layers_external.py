@@ -34,7 +34,7 @@ from experiments.inverse_layers.task import make_task, open_split  # noqa: E402
 from experiments.inverse_layers.weights import REGISTRY  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import InverseHeat  # noqa: E402
-from steepest.learning.training.loop import make_network  # noqa: E402
+from steepest.learning.training.learner import Learner  # noqa: E402
 
 CPU = torch.device("cpu")
 DEEPLAB = ("deeplabv3+", {"encoder": "mobilenet_v2", "decoder_channels": 8})
@@ -82,7 +82,7 @@ def test_one_training_step(
     options = {**options, "dropout": 0.0} if name == "deeplabv3+" else options
     config = configuration(streets, name, options)
     task = make_task(config, CPU, open_split(config))
-    network = make_network(task, config, CPU, begin=True).train()
+    network = Learner(config, task, CPU, begin=True).network.train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     images, labels = draw(task.training, config, task.noise, 0, range(config.recipe.batch))
     assert bool((labels == IGNORE).any())

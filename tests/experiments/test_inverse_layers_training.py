@@ -35,7 +35,7 @@ from experiments.inverse_layers.presets import PRESETS  # noqa: E402
 from experiments.inverse_layers.task import SegmentationTask, make_task, open_split  # noqa: E402
 from steepest.core.errors import InputError, NotConverged  # noqa: E402
 from steepest.layers import InverseHeat, StabilityWarning, inverse_layers  # noqa: E402
-from steepest.learning.training.loop import make_network  # noqa: E402
+from steepest.learning.training.learner import Learner  # noqa: E402
 
 CELLS = SegmentationConfig(
     data="images",
@@ -64,7 +64,7 @@ def task_of(**settings: Any) -> SegmentationTask:
 
 
 def trained(task: SegmentationTask) -> Any:
-    return make_network(task, task.config, CPU, begin=True)
+    return Learner(task.config, task, CPU, begin=True).network
 
 
 # ----------------------------------------------------------------------------- whole trainings

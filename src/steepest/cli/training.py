@@ -104,13 +104,8 @@ def run(
                     text = "  ".join([*words, f"{row['seconds']:.0f} s"])
                     print(text, flush=True) if line is None else line.say(text)
 
-            result = train(
-                config,
-                arguments.output,
-                on_step=on_step,
-                resume=arguments.resume,
-                **given(arguments, "device", "max_minutes", "checkpoint_minutes"),
-            )
+            machine = given(arguments, "device", "max_minutes", "checkpoint_minutes")
+            result = train(config, arguments.output, on_step=on_step, **machine)
     except KeyboardInterrupt:
         say_interrupted(_how_to_go_on(command, arguments.output))
         return INTERRUPTED

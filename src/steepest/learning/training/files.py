@@ -25,8 +25,8 @@ from .settings import Settings
 
 S = TypeVar("S", bound=Settings)
 
-_CHECKPOINT, _LOG, _WEIGHTS = "checkpoint.safetensors", "log.csv", "weights.*"
-_BROKEN = (OSError, SafetensorError, RuntimeError, AttributeError, KeyError, TypeError, ValueError)
+_CHECKPOINT = "checkpoint.safetensors"
+_BROKEN = (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError)
 
 
 def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -36,7 +36,7 @@ def write_log(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
     table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    _write(folder / _LOG, text.getvalue().encode())
+    _write(folder / "log.csv", text.getvalue().encode())
 
 
 def store(folder: Path, learner: Learner) -> None:
@@ -85,61 +85,52 @@ def stored_config(folder: Path, kind: type[S]) -> S:
     return kind.from_json(_header(folder)["config"])
 
 
+def check_folder(folder: Path, config: Settings) -> bool:
+    """Whether there is a checkpoint to continue from; False to start a new training.
+
+    Raises `InputError` if the checkpoint is damaged or has other settings, there are weights but no
+    checkpoint, or ``folder`` is a file.
+    """
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file, a folder is needed")
+    if not has_checkpoint(folder):
+        remains = ", ".join(sorted(path.name for path in folder.glob("weights.*")))
+        if remains:
+            raise InputError(
+                f"{folder} contains {remains} but no checkpoint to continue from; choose another "
+                "folder, or remove them"
+            )
+        return False
+    differences = config.differences(stored_config(folder, type(config)))
+    if differences:
+        raise InputError(
+            f"{folder}: the training there has other settings ({'; '.join(differences)}); change "
+            "them, or choose another folder"
+        )
+    return True
+
+
 def restore(folder: Path, learner: Learner) -> None:
     """Restore the stored state of a learner, bit for bit.
 
     Raises `InputError` if the checkpoint is damaged, or belongs to another network.
     """
-    numbers = _header(folder)["numbers"]
+    path = folder / _CHECKPOINT
     try:
-        content = (folder / _CHECKPOINT).read_bytes()  # mapped memory would lock the file
-        learner.restore(load(content), numbers)
+        content = path.read_bytes()  # to map the file would lock it
+        learner.restore(load(content), _header(folder)["numbers"])
     except _BROKEN as error:
-        raise _damaged(folder, error) from None
-
-
-def check_folder(folder: Path, config: Settings, resume: bool) -> bool:
-    """Whether there is a checkpoint to continue from; False to start a new training.
-
-    Raises `InputError` if the checkpoint is damaged or has other settings, there is one but
-    ``resume`` is False, ``folder`` contains weights (without ``resume``, also a log) but no
-    checkpoint, or ``folder`` is a file.
-    """
-    if folder.is_file():
-        raise InputError(f"{folder}: is a file, a folder is needed")
-    found = has_checkpoint(folder)
-    if found and resume:
-        differences = config.differences(stored_config(folder, type(config)))
-        if differences:
-            raise InputError(
-                f"{folder}: the training there has other settings ({'; '.join(differences)})"
-            )
-        return True
-    if found:
-        raise InputError(
-            f"{folder} already contains a training; resume it, or choose another folder"
-        )
-    remains = [*folder.glob(_WEIGHTS), *([] if resume else folder.glob(_LOG))]
-    if remains:
-        names = ", ".join(sorted(path.name for path in remains))
-        raise InputError(
-            f"{folder} contains {names} of a training, but no checkpoint; choose another folder"
-        )
-    return False
+        raise InputError(f"{path}: damaged, or belongs to another network ({error})") from None
 
 
 def _header(folder: Path) -> dict[str, Any]:
+    path = folder / _CHECKPOINT
     try:
-        with safe_open(folder / _CHECKPOINT, framework="pt") as file:
+        with safe_open(path, framework="pt") as file:
             header = file.metadata()
         return {name: json.loads(header[name]) for name in ("config", "numbers")}
     except _BROKEN as error:
-        raise _damaged(folder, error) from None
-
-
-def _damaged(folder: Path, error: Exception) -> InputError:
-    path, reason = folder / _CHECKPOINT, str(error).splitlines()[0]
-    return InputError(f"{path}: damaged, or belongs to another network ({reason})")
+        raise InputError(f"{path}: damaged ({error})") from None
 
 
 def _write(path: Path, content: bytes) -> None:

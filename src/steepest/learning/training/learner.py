@@ -21,9 +21,17 @@ _NUMBERS = ("step", "seconds", "best_score", "best_epoch", "history")
 class Learner:
     """A network in training, its optimiser, its averaged weights, and its best weights so far."""
 
-    def __init__(self, config: Settings, task: Task, network: nn.Module) -> None:
+    def __init__(self, config: Settings, task: Task, device: torch.device, *, begin: bool) -> None:
+        """Build the network on ``device``; ``begin`` is as in `Task.prepare`."""
+        self.config, self.recipe, self.task, self.device = config, config.recipe, task, device
         recipe = config.recipe
-        self.config, self.recipe, self.task, self.network = config, recipe, task, network
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            network = task.build()
+        network = task.prepare(network, begin=begin).to(device)
+        if recipe.precision == "bfloat16":
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network
         self.optimizer = torch.optim.Adam(
             network.parameters(), recipe.learning_rate, betas=recipe.betas, foreach=True
         )
@@ -38,11 +46,6 @@ class Learner:
     def candidate(self) -> nn.Module:
         """The network that is validated and kept: the average if there is one."""
         return self.network if self.average is None else self.average
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the network."""
-        return next(self.network.parameters()).device
 
     def best_network(self) -> nn.Module:
         """A copy of the best network so far (before the first validation, of the present one).
@@ -110,19 +113,14 @@ class Learner:
     def check_finite(self) -> None:
         """Raise `NotConverged` if the loss of this epoch or the weights are not finite."""
         total = float(self.sums.get("total", 0.0))
-        if not math.isfinite(total):
-            what = f"loss is {total}"
-        elif not all(bool(torch.isfinite(p).all()) for p in self.network.parameters()):
-            what = "weights are not finite"
-        else:
+        if math.isfinite(total) and all(p.isfinite().all() for p in self.network.parameters()):
             return
+        what = "weights are not finite" if math.isfinite(total) else f"loss is {total}"
         epoch = -(-self.step // self.recipe.steps_per_epoch)
+        rate = f"try a smaller learning rate than {self.recipe.learning_rate:g}"
         kept = f"the best weights so far, from epoch {self.best_epoch}, are kept"
-        raise NotConverged(
-            f"the {what} in epoch {epoch}: try a smaller learning rate than "
-            f"{self.recipe.learning_rate:g}; "
-            + (kept if self.best else "no weights had been validated before")
-        )
+        kept = kept if self.best else "no weights had been validated before"
+        raise NotConverged(f"the {what} in epoch {epoch}: {rate}; {kept}")
 
     def tensors(self) -> dict[str, Tensor]:
         """Copies of all weights and moments, contiguous, on the CPU."""

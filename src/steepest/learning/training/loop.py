@@ -85,7 +85,6 @@ def run_training(
     max_minutes: float | None = None,
     checkpoint_minutes: float = 2.0,
     on_step: Callback | None = None,
-    resume: bool = True,
 ) -> TrainingResult[S]:
     """Train the network of a task. The ``train`` function of each subject calls this.
 
@@ -100,7 +99,8 @@ def run_training(
     config : Settings
         What to train and how.
     folder : path
-        Created if it does not exist. Weights without a checkpoint are never replaced.
+        Created if it does not exist. If it contains a training with these settings, that is
+        continued. Weights without a checkpoint are never replaced.
     make_task : callable
         ``make_task(config, device)`` opens the data and returns the `Task`.
     device : str
@@ -112,8 +112,6 @@ def run_training(
     on_step : callable, optional
         Called with a `Moment` after every step. If it returns True, the training writes its
         checkpoint and stops, as after ``max_minutes``.
-    resume : bool
-        True: continue the training in ``folder``, if there is one. False: refuse to.
 
     Returns
     -------
@@ -135,9 +133,8 @@ def run_training(
     if max_minutes is not None:
         limit = 60 * check_number(max_minutes, "max_minutes", positive=True)
     folder, place = Path(folder), find_device(device)
-    resumed = check_folder(folder, config, resume)
-    task = make_task(config, place)
-    learner = Learner(config, task, make_network(task, config, place, begin=not resumed))
+    resumed = check_folder(folder, config)
+    learner = Learner(config, make_task(config, place), place, begin=not resumed)
     if resumed:
         restore(folder, learner)
     with _interrupts() as signals:
@@ -147,17 +144,6 @@ def run_training(
     numbers = {name: value for name, value in learner.numbers().items() if name != "sums"}
     weights = folder / "weights.safetensors"
     return TrainingResult(learner.best_network(), config, weights, stopped, **numbers)
-
-
-def make_network(task: Task, config: Settings, device: torch.device, *, begin: bool) -> nn.Module:
-    """The task's network on ``device``; the global random state is not changed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.recipe.seed)
-        network = task.build()
-    network = task.prepare(network, begin=begin)
-    if config.recipe.precision == "bfloat16":
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.to(device)
 
 
 @contextmanager

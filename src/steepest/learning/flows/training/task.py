@@ -121,9 +121,9 @@ def train(
     config : TrainingConfig
         The settings; :data:`.presets.PRESETS` has some.
     folder : path
-        Created if it does not exist.
+        Created if it does not exist; a training with the same settings there is continued.
     **options
-        ``device``, ``max_minutes``, ``checkpoint_minutes``, ``on_step`` and ``resume``, as in
+        ``device``, ``max_minutes``, ``checkpoint_minutes`` and ``on_step``, as in
         `steepest.learning.training.run_training`, which also says what is raised.
 
     Returns
