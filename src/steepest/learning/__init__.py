@@ -21,7 +21,6 @@ _WHERE = {
     "save": "flows.weights",
     "NETWORKS": "flows.weights",
     "certify": "flows.certificate",
-    "certified": "flows.certificate",
     "Certificate": "flows.certificate",
     "learned_flow": "flows.predict",
     "export_onnx": "flows.export",
