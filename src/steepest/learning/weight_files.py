@@ -84,23 +84,19 @@ class Registry:
         network: nn.Module,
         path: str | os.PathLike[str],
         metadata: Any = None,
-        *,
-        dtype: torch.dtype | None = None,
     ) -> None:
         """Save a network as ``path.safetensors`` and ``path.json``: both complete, or neither.
 
         Parameters
         ----------
         network : nn.Module
-            A network of one of the registry's classes. Its weights must be finite and have the same
-            floating-point dtype; integer buffers (counters) are allowed as well.
+            A network of one of the registry's classes. Its weights must be finite and all bfloat16,
+            float32 or float64; integer buffers (counters) are allowed as well. A file in bfloat16
+            (``network.bfloat16()``) has half the size; `load` returns it in float32.
         path : path
             With or without the suffix ``.safetensors``. Existing files are replaced.
         metadata : dictionary, optional
             Any values that JSON can store.
-        dtype : torch.dtype, optional
-            Round the weights to this dtype: bfloat16, float32 or float64. ``torch.bfloat16``
-            halves the size of float32 files; `load` still returns float32.
 
         Raises
         ------
@@ -123,8 +119,7 @@ class Registry:
         if not isinstance(document["metadata"], dict):
             raise InputError(f"metadata must be a dictionary, not {type(metadata).__name__}")
         tensors = {
-            key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
-            for key, value in network.state_dict().items()
+            key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()
         }
         _check_values(tensors, tensors, "network")
         with OutputSet(overwrite=True) as outputs:
