@@ -44,14 +44,6 @@ def test_without_torch(
     assert f"needs {module}, which is not installed: pip install 'steepest[torch]'" in err
 
 
-def test_learn_needs_a_time_besides_zero_to_compare(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("safetensors")
-    command = ["learn", "-o", "new", "--preset", "smoke", "--times", "1", "--criterion", "psnr"]
-    err = refusal(main, command, capsys)
-    assert "times=1; allowed is 2 or more with zero_time: criterion='psnr' needs" in err
-
-
 def test_network_without_the_method(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["flow", "a.png", "b.png", "--times", "0.1", "--network", "unet"]
     assert "--network: also give --method learned" in refusal(main, command, capsys)

@@ -15,14 +15,13 @@ USES = {
     "layer": "estimate_gain(InverseHeat(2, 0.1), u0, 2)",
     "network": "load('mean-flux')(u0, t)[0].sum().backward(); learned_flow(u0[0, 0].numpy(), 0.1)",
     "decomposition": "learned_decomposition(u0[0, 0].numpy(), steps=4)",
-    "training": "train(replace(PRESETS['smoke'], crop=12, images=2, epochs=1), 'run')",
+    "training": "train(PRESETS['smoke'].replace(crop=12, images=2, epochs=1), 'run')",
 }
 
 
 @pytest.mark.parametrize("use", USES)
 def test_no_deprecation_is_shown(use: str, tmp_path: Path) -> None:
     program = f"""
-from dataclasses import replace
 import torch
 from steepest.layers import InverseHeat, estimate_gain
 from steepest.learning import learned_decomposition, learned_flow, load

@@ -136,9 +136,12 @@ def change_tensors(saved: Path, change: Any) -> str:
 def test_bad_tensors(saved: Path) -> None:
     original = part(saved, "safetensors").read_bytes()
     cases = [
-        (lambda tensors, key: tensors.pop(key), "is missing"),
-        (lambda tensors, key: tensors.update(more=torch.ones(1)), "more is not in this network"),
-        (lambda tensors, key: tensors.update({key: torch.ones(9, 7)}), "shape (9, 7)"),
+        (lambda tensors, key: tensors.pop(key), "Missing key"),
+        (
+            lambda tensors, key: tensors.update(more=torch.ones(1)),
+            'Unexpected key(s) in state_dict: "more"',
+        ),
+        (lambda tensors, key: tensors.update({key: torch.ones(9, 7)}), "shape torch.Size([9, 7])"),
         (lambda tensors, key: tensors[key].view(-1)[0].fill_(torch.nan), "NaN"),
         (lambda tensors, key: tensors.update({key: tensors[key].half()}), "float16"),
         (lambda tensors, key: tensors.update({k: v.int() for k, v in tensors.items()}), "int32"),
@@ -203,13 +206,14 @@ def test_nothing_is_allocated_for_a_description_that_does_not_fit(
     register = torch.nn.Module.register_parameter
 
     def watch(module: torch.nn.Module, key: str, parameter: Any) -> None:
-        if parameter is not None and parameter.device.type != "meta":
+        large = parameter is not None and parameter.numel() > 10_000  # than all in the file
+        if large and parameter.device.type != "meta":
             made.append(parameter.numel())
             raise MemoryError
         register(module, key, parameter)
 
     monkeypatch.setattr(torch.nn.Module, "register_parameter", watch)
-    with pytest.raises(InputError, match=r"has shape .* as configured needs|missing|is not in"):
+    with pytest.raises(InputError, match=r"as configured: (size|Missing|Unexpected)"):
         learning.load(saved)
     assert made == []
 

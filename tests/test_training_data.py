@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
-from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +13,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from cases.trainings import ALONE, ELSEWHERE, GAP, PAPER, few_generated_images, here, one_image  # noqa: E402, F401
+from cases.trainings import GAP, PAPER, few_generated_images, here, one_image  # noqa: E402, F401
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.io import write_image  # noqa: E402
 from steepest.learning.flows.training import (  # noqa: E402
@@ -25,7 +22,7 @@ from steepest.learning.flows.training import (  # noqa: E402
 )
 from steepest.learning.flows.training.generate import generate_image, power_law_noise  # noqa: E402
 from steepest.learning.flows.training.sampling import TRAINING, VALIDATION, crop_size, draw_batch  # noqa: E402
-from steepest.learning.training.sources import Collection, Mixture, reduce  # noqa: E402
+from steepest.learning.images import Collection, Mixture, reduce  # noqa: E402
 from steepest.learning.training.streams import stream  # noqa: E402
 
 # ----------------------------------------------------------------------------- images
@@ -117,35 +114,14 @@ def test_images_smaller_than_the_crops_are_passed_over():
         ("nowhere", "data='nowhere': no such folder; allowed are"),
         ("empty", "empty: no PNG"),
         ("volume", "allowed are greyscale or RGB images"),
-        ("food101:here", "torchvision"),
     ],
 )
-def test_data_that_cannot_be_used(name, message, monkeypatch):
+def test_data_that_cannot_be_used(name, message):
     os.makedirs("empty")
     os.makedirs("volume")
     np.save("volume/a.npy", np.zeros((6, 6, 6), np.float32))
-    monkeypatch.setitem(sys.modules, "torchvision", None)
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
     with pytest.raises(InputError, match=message):
         open_data(name, held_out=False, largest_crop=4).pick(np.random.default_rng(0), 4)
-
-
-def test_torchvision_is_asked_for_what_is_downloaded(monkeypatch):
-    from PIL import Image
-
-    def food(root, split, download):
-        assert not download
-        if root == "elsewhere":
-            raise RuntimeError("Dataset not found")
-        return [(Image.new("RGB", (9, 8), (255, 0, 0) if split == "train" else (0, 0, 0)), 0)]
-
-    fake = SimpleNamespace(Food101=food)
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", fake)
-    pick = open_data("food101:here", held_out=False, largest_crop=8).pick
-    assert pick(np.random.default_rng(0), 8) == pytest.approx(0.299, abs=1e-6)
-    assert all_values(open_data("food101:here", held_out=True, largest_crop=8), 3) == {0}
-    with pytest.raises(InputError, match="not found in elsewhere; download it"):
-        open_data("food101:elsewhere", held_out=False, largest_crop=8)
 
 
 def test_the_photographs_and_their_licences():
@@ -173,7 +149,8 @@ def test_shares_of_a_mixture():
 @given(st.integers(0, 2**63), st.integers(0, 2**30), st.integers(1, 6), st.booleans())
 def test_a_crop_depends_on_its_counters_alone(seed, step, count, zero):
     source, _ = one_image()
-    config = replace(PAPER, crop=(5, 9), zero_time=zero, t_min=0.01, t_max=0.2)
+    objective = "paper" if zero else "gap"
+    config = PAPER.replace(crop=(5, 9), objective=objective, t_min=0.01, t_max=0.2)
     u0, t = draw_batch(source, config, seed, TRAINING, step, range(count))
     assert u0.shape[0] == t.shape[0] == 3 * count
     for index in range(count):
@@ -201,7 +178,7 @@ def test_other_counters_other_crops():
 
 def test_crops_are_windows_up_to_symmetry():
     source, image = one_image()
-    config, seen = replace(PAPER, crop=4, times=1), Counter()
+    config, seen = PAPER.replace(crop=4, times=1), Counter()
     for step in range(200):
         crop = draw_batch(source, config, 0, TRAINING, step, [0])[0][0, 0].numpy()
         inverted = bool(crop.mean() > 0.5)
@@ -228,8 +205,8 @@ def moved(window, transposed, up, left):
 
 
 def test_sizes_are_uniform_in_the_range():
-    config = replace(PAPER, crop=(32, 35))
+    config = PAPER.replace(crop=(32, 35))
     sizes = Counter(crop_size(config, 0, TRAINING, step) for step in range(2000))
     assert set(sizes) == {32, 33, 34, 35}
     assert min(sizes.values()) > 420
-    assert crop_size(replace(PAPER, crop=7), 5, VALIDATION, 3) == 7
+    assert crop_size(PAPER.replace(crop=7), 5, VALIDATION, 3) == 7

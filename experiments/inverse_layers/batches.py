@@ -57,14 +57,12 @@ def draw(
     last batch is filled up from the start of this order). Noise belongs to the image: it is added
     before crops are cut.
     """
-    epoch, place = divmod(step, config.steps_per_epoch)
-    order = stream(config.seed, _ORDER, epoch).permutation(len(samples))
-    chosen = [int(order[(place * config.batch + i) % len(samples)]) for i in images]
+    epoch, place = divmod(step, config.recipe.steps_per_epoch)
+    order = stream(config.recipe.seed, _ORDER, epoch).permutation(len(samples))
+    chosen = [int(order[(place * config.recipe.batch + i) % len(samples)]) for i in images]
     pairs = [one_pair(samples, config, noise, epoch, index) for index in chosen]
     batch = torch.from_numpy(np.stack([image for image, _ in pairs]))
     labels = torch.from_numpy(np.stack([labels for _, labels in pairs]).astype(np.int64))
-    if config.channels_last:
-        batch = batch.to(memory_format=torch.channels_last)
     return batch, labels
 
 
@@ -73,7 +71,7 @@ def one_pair(
 ) -> Pair:
     """The image and the noisy labels of one index, as seen in an epoch."""
     image, labels = samples.read(index)
-    rng = stream(config.seed, _PLACE, epoch, index)
+    rng = stream(config.recipe.seed, _PLACE, epoch, index)
     labels = noise(labels, samples.pairs.num_classes, index, epoch)
     if samples.size is None:
         image, labels = fit_size(image, labels, config.size, config.fit, rng)

@@ -71,7 +71,7 @@ def given_layer(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[
     InputError
         If a layer is given both by name and by its evolution.
     """
-    settings = training.given(arguments, {name: name for name in _OWN})
+    settings = training.given(arguments, *_OWN)
     own = {**settings.pop("layer_options", {}), **settings}
     if arguments.layer is not None and own:
         raise InputError(

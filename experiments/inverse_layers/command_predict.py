@@ -77,7 +77,6 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from experiments.inverse_layers.trained import open_trained
-    from steepest.learning.training.distributed import automatic
 
     if arguments.scale is not None and not arguments.overlay:
         raise InputError("--scale enlarges overlays: also give --overlay")
@@ -87,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = {name: _targets(name, arguments) for name in sources}
     _check(targets, arguments.overwrite)
     check_writable(arguments.output)
-    trained = open_trained(arguments.weights, automatic(arguments.device))
+    trained = open_trained(arguments.weights, arguments.device)
     numbers = _numbers(trained, arguments)
 
     def work(source: str, label: str) -> Record:

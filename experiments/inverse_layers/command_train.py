@@ -7,8 +7,9 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,8 @@ examples:
   {_PROGRAM} train images/ masks/ -o runs/tv --evolution total-variation --steps 5 --dt 0.1
   {_PROGRAM} train images/ masks/ -o runs/noisy --noise independent --noise-area 0.1
 
-  continue a training; train on two GPUs:
+  continue a training:
   {_PROGRAM} train -o runs/cells --resume
-  torchrun --nproc_per_node=2 -m experiments.inverse_layers train images/ masks/ -o runs/cells
 
 Use the weights with "{_PROGRAM} predict", or with experiments.inverse_layers.load in Python.
 """
@@ -62,33 +62,11 @@ DEFAULT_NETWORK, DEFAULT_BASE, DEFAULT_RATE = NETWORKS[0], 16, 1e-3
 _SHARE = 10  # one pair in ten is held out
 _FEW = 6  # more numbers than this in masks are rarely classes
 
-_SETTINGS = {  # option: setting of SegmentationConfig
-    **training.SETTINGS,
-    "images": "data",
-    "masks": "masks",
-    "values": "values",
-    "instances": "instances",
-    "threshold": "threshold",
-    "ignore": "ignore",
-    "channels": "channels",
-    "ending": "ending",
-    "validation": "num_validation",
-    "split_seed": "split_seed",
-    "training": "num_training",
-    "size": "size",
-    "fit": "fit",
-    "mirror": "mirror",
-    "network": "network",
-    "loss": "loss",
-    "loss_options": "loss_options",
-    "ramp": "ramp",
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``train``."""
     add = parser.add_argument
-    add("images", nargs="?", metavar="IMAGES", help="folder of images")
+    add("data", nargs="?", metavar="IMAGES", help="folder of images")
     add("masks", nargs="?", metavar="MASKS", help="folder of masks (default: the same)")
     add("-o", "--output", required=True, metavar="FOLDER", help="folder for the results")
     add("--resume", action="store_true", help="continue the training in that folder")
@@ -143,11 +121,18 @@ def _add_examples(group: Any) -> None:
     add = group.add_argument
     add(
         "--validation",
+        dest="num_validation",
         type=count,
         metavar="N",
         help="number of pairs held out to measure dice and IoU (default: a tenth)",
     )
-    add("--training", type=count, metavar="N", help="train on N of the others (default all)")
+    add(
+        "--training",
+        dest="num_training",
+        type=count,
+        metavar="N",
+        help="train on N of the others (default all)",
+    )
     add("--split-seed", type=from_zero, metavar="N", help="seed that selects them (default 0)")
     add("--size", type=_size, metavar="N", help="side in training, or HEIGHT,WIDTH (default 128)")
     add(
@@ -206,17 +191,38 @@ def run(arguments: argparse.Namespace) -> int:
     need("training", ("torch", "safetensors"), "experiments")
     from experiments.inverse_layers import train
 
-    subject = training.Subject(
-        command=f"{_PROGRAM} train",
-        train=partial(train, on_pairs=partial(_understood, arguments)),
-        measures=_in_words,
-        summary=_measures,
-        best=_best,
-        advice=lambda result: (
-            f"try it with: {_PROGRAM} predict {shlex.quote(str(result.path))} IMAGES -o PLACE"
-        ),
-    )
-    return training.run(subject, _config(arguments), arguments)
+    config = _config(arguments)
+    noisy = config.noise.get("kind", NONE) != NONE
+    with _short_warnings():
+        return training.run(
+            partial(train, on_pairs=partial(_understood, arguments)),
+            config,
+            arguments,
+            command=f"{_PROGRAM} train",
+            measures=partial(_in_words, noisy),
+            best=lambda row: ", ".join(_in_words(noisy, row)),
+            summary=_measures,
+            advice=lambda result: (
+                f"try it with: {_PROGRAM} predict {shlex.quote(str(result.path))} IMAGES -o PLACE"
+            ),
+        )
+
+
+@contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Print warnings of the library in the style of the command, and leave others unchanged."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def brief(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if category.__module__.startswith("steepest."):
+                text = " ".join(str(message).split())
+                print(f"steepest: warning: {text}", file=sys.stderr)
+            else:
+                show(message, category, *rest, **more)
+
+        warnings.showwarning = brief  # type: ignore[assignment]
+        yield
 
 
 def _config(arguments: argparse.Namespace) -> Any:
@@ -224,53 +230,54 @@ def _config(arguments: argparse.Namespace) -> Any:
     from experiments.inverse_layers import SegmentationConfig
 
     if arguments.resume:
-        otherwise = "without --resume one is begun"
-        base = training.stored(Path(arguments.output), SegmentationConfig, otherwise)
+        from steepest.learning.training.files import stored_config
+
+        base = stored_config(Path(arguments.output), SegmentationConfig)
     else:
         base = _beginning(arguments)
-    settings = training.given(arguments, _SETTINGS)
-    settings["network_config"] = {
-        **(arguments.network_config or base.network_config),
-        **training.given(arguments, {"base": "base", "depth": "depth"}),
-    }
-    settings["layer"] = given_layer(arguments, base.layer)
-    settings["gain_limit"] = given_gain_limit(arguments, base.gain_limit)
-    settings["noise"] = _noise(arguments, base.noise)
-    return replace(base, **settings)
+    network_config = arguments.network_config or base.network_config
+    return training.with_options(
+        base,
+        arguments,
+        network_config={**network_config, **training.given(arguments, "base", "depth")},
+        layer=given_layer(arguments, base.layer),
+        gain_limit=given_gain_limit(arguments, base.gain_limit),
+        noise=_noise(arguments, base.noise),
+    )
 
 
 def _beginning(arguments: argparse.Namespace) -> Any:
     """The defaults of a new training."""
     from experiments.inverse_layers import SegmentationConfig
 
-    if arguments.images is None:
+    if arguments.data is None:
         raise InputError("a folder of images is needed (or --resume, to continue a training)")
     own = arguments.network in (None, DEFAULT_NETWORK) and arguments.network_config is None
     return SegmentationConfig(
-        data=arguments.images,
-        num_validation=arguments.validation or _tenth(arguments),
+        data=arguments.data,
+        num_validation=arguments.num_validation or _tenth(arguments),
         mirror=True,
         network_config={"base": DEFAULT_BASE} if own else {},
-        learning_rate=DEFAULT_RATE,
-    )
+    ).replace(learning_rate=DEFAULT_RATE)
 
 
 def _tenth(arguments: argparse.Namespace) -> int:
     """A tenth of the pairs, at least one."""
     from experiments.inverse_layers.matching import match
 
-    total = len(match(arguments.images, arguments.masks, arguments.ending or ""))
+    total = len(match(arguments.data, arguments.masks, arguments.ending or ""))
     if total < 2:
         raise InputError(
-            f"{arguments.images}: only one pair; at least two are needed, one of them to validate"
+            f"{arguments.data}: only one pair; at least two are needed, one of them to validate"
         )
     return max(1, round(total / _SHARE))
 
 
 def _noise(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of the label noise."""
-    options = {"noise": "kind", "noise_area": "area", "noise_window": "window"}
-    noise = {**base, **training.given(arguments, options)}
+    options = {"kind": "noise", "area": "noise_area", "window": "noise_window"}
+    values = {name: getattr(arguments, option) for name, option in options.items()}
+    noise = {**base, **{name: value for name, value in values.items() if value is not None}}
     if noise and "kind" not in noise:
         raise InputError(f"--noise-area, --noise-window: also give --noise ({', '.join(NOISES)})")
     return noise
@@ -278,8 +285,6 @@ def _noise(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, 
 
 def _understood(arguments: argparse.Namespace, fitted: Any, held_out: Any) -> None:
     """Print how the masks were read, and warn if their numbers do not look like classes."""
-    if not training.leads():
-        return
     classes, total = fitted.classes, len(fitted) + len(held_out)
     values = ", ".join(map(str, classes.values))
     words = f"classes {values} in {total} masks"
@@ -298,30 +303,22 @@ def _understood(arguments: argparse.Namespace, fitted: Any, held_out: Any) -> No
         print(f"{words}; {len(fitted)} to train on, {len(held_out)} held out", flush=True)
 
 
-def _in_words(row: Mapping[str, float], config: Any) -> list[str]:
+def _in_words(noisy: bool, row: Mapping[str, float]) -> list[str]:
     """Dice and mean IoU on the validation pairs, in words."""
     shown = {"dice": "dice", "noisy dice": "noisy_dice", "mean IoU": "mean_iou"}
-    if config.noise.get("kind", NONE) == NONE:
+    if not noisy:
         del shown["noisy dice"]
     return [f"{word} {row.get(f'validation_{name}', math.nan):.3f}" for word, name in shown.items()]
 
 
-def _best_row(result: Any) -> Mapping[str, float]:
-    rows = [row for row in result.history if row["epoch"] == result.best_epoch]
-    return rows[0] if rows else {}
-
-
 def _measures(result: Any) -> dict[str, Any]:
     """Dice and mean IoU of the best epoch, and the numbers of pairs."""
-    row, config = _best_row(result), result.config
-    names = ("dice", "mean_iou")
-    measures = {name: row.get(f"validation_{name}") for name in names}
-    return {**measures, "images": config.images, "validation_images": config.num_validation}
-
-
-def _best(result: Any) -> str:
-    row = _best_row(result)
-    return ", ".join(_in_words(row, result.config)) if row else "nothing was validated yet"
+    row = next(row for row in result.history if row["epoch"] == result.best_epoch)
+    return {
+        **{name: row.get(f"validation_{name}") for name in ("dice", "mean_iou")},
+        "images": result.config.recipe.images,
+        "validation_images": result.config.num_validation,
+    }
 
 
 def _integer(text: str) -> int:

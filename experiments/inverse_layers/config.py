@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from steepest.learning.training.recipe import Recipe, check_counts, is_count, refuse
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_choice, check_count, check_number
+from steepest.learning.training.settings import Recipe, Settings
 
 from .geometry import FITS
 
+_RECIPE = Recipe(images=1, epochs=20, batch=4, learning_rate=1e-4)
+
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentationConfig(Recipe):
+class SegmentationConfig(Settings):
     """All settings of a training; the same configuration gives the same weights.
-
-    The other parameters are those of `steepest.learning.training.Recipe`. The criteria to be
-    minimised are "dice" (one minus dice), "noisy-dice" (one minus dice against labels with the same
-    kind of noise), "mean-iou" (one minus mean IoU) and "loss".
 
     Parameters
     ----------
@@ -49,8 +48,11 @@ class SegmentationConfig(Recipe):
         A layer that amplifies more is refused before the training starts (None: never).
     noise : mapping
         Arguments of `LabelNoise` for the training labels.
-    images : int
-        Set by `train`: the number of training images.
+    criterion : str
+        Which weights are kept: those with the best "dice", "noisy-dice" (dice against labels with
+        the same kind of noise), "mean-iou" or "loss" on the pairs held out.
+    recipe : Recipe
+        `steepest.learning.training.Recipe`; `train` sets its ``images`` to the number of pairs.
     pairs : str
         Set by `train`: a digest of the classes and of the names of training and held-out pairs. A
         resumed training compares it, so the same pairs may be in other folders.
@@ -62,7 +64,7 @@ class SegmentationConfig(Recipe):
     """
 
     CRITERIA: ClassVar[tuple[str, ...]] = ("dice", "noisy-dice", "mean-iou", "loss")
-    FREE: ClassVar[tuple[str, ...]] = (*Recipe.FREE, "data", "masks", "pairs")
+    FREE: ClassVar[tuple[str, ...]] = ("data", "masks", "pairs")
 
     data: str
     masks: str | None = None
@@ -86,22 +88,21 @@ class SegmentationConfig(Recipe):
     ramp: float = 0.0
     gain_limit: float | None = 1e4
     noise: Mapping[str, Any] = field(default_factory=dict)
-    images: int = 1
-    pairs: str = ""
-    epochs: int = 20
-    batch: int = 4
-    learning_rate: float = 1e-4
     criterion: str = "dice"
+    pairs: str = ""
+    recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        check_counts(self, ("num_validation",), 1)
-        check_counts(self, ("split_seed",), 0)
-        few = self.num_training is not None and not is_count(self.num_training, 1)
-        refuse(few, self, "num_training", "None (all) or a whole number from 1")
-        refuse(self.fit not in FITS, self, "fit", "one of " + ", ".join(FITS))
-        sizes = len(self.size) == 2 and all(is_count(n, 1) for n in self.size)
-        refuse(not sizes, self, "size", "(height, width), whole numbers from 1")
-        refuse(not 0 <= self.ramp < math.inf, self, "ramp", "a number of epochs from 0")
-        limit = self.gain_limit
-        refuse(limit is not None and not limit >= 1, self, "gain_limit", "None or at least 1")
+        check_choice(self.criterion, "criterion", self.CRITERIA)
+        check_choice(self.fit, "fit", FITS)
+        check_count(self.num_validation, "num_validation")
+        check_count(self.split_seed, "split_seed", least=0)
+        if self.num_training is not None:
+            check_count(self.num_training, "num_training")
+        if len(self.size) != 2:
+            raise InputError(f"size={self.size!r}; allowed is (height, width)")
+        for side in self.size:
+            check_count(side, "size")
+        check_number(self.ramp, "ramp")
+        if self.gain_limit is not None:
+            check_number(self.gain_limit, "gain_limit", least=1)

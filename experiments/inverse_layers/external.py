@@ -136,8 +136,8 @@ class DeepLabV3Plus(nn.Module):
         check_images(images, self.in_channels)
         if self.training and images.shape[0] < 2:
             raise InputError(
-                "deeplabv3+ got 1 image in training mode; allowed are at least 2 at a time "
-                "(batch divided by parts), as one pooled vector cannot be batch-normalised"
+                "deeplabv3+ got 1 image in training mode; allowed are at least 2 at a time, "
+                "as one pooled vector cannot be batch-normalised"
             )
         height, width = images.shape[2:]
         multiple = int(self._arguments["output_stride"])

@@ -13,8 +13,8 @@ and labels).
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,12 @@ from experiments.inverse_layers import SegmentationConfig, train
 from experiments.inverse_layers.noise import KINDS
 from experiments.inverse_layers.noisy_labels_report import write
 from steepest.core.errors import NotConverged
-from steepest.learning.training.log import read_log
 
 PAIRS_OF = {
     "wbc": lambda folder: {"data": folder},
     "dsb": lambda folder: {"data": f"{folder}/images", "masks": f"{folder}/labels"},
 }
-COMMON = {"precision": "bfloat16", "device": "auto", "checkpoint_minutes": 1}
+COMMON = {"precision": "bfloat16", "batch": 2}
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     # Paper, section 3.2.1: 270 and 30 images, 20 epochs, 2x2 windows on a tenth of the area.
     "wbc": {"pairs": "wbc", "window": 2, "layers": 20, "fit": "pad", "size": (120, 120)},
@@ -46,7 +45,6 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 NOISES = ("none", "independent", "shared")
-SET_BY_TRAIN = ("images", "pairs")
 AREAS = {"flip": 0.4, "sparse": 0.99}
 WINDOWS = {"coarse": 12}
 
@@ -97,9 +95,9 @@ def configure(name: str, folder: str, base: int, epochs: int | None) -> Segmenta
     for key in ("window", "layers"):
         chosen.pop(key, None)
     pairs = PAIRS_OF[chosen.pop("pairs")](folder)
-    config = SegmentationConfig(**{**COMMON, "batch": 2, **pairs, **chosen})
-    config = replace(config, network_config={"base": base})
-    return config if epochs is None else replace(config, epochs=epochs)
+    config = SegmentationConfig(**pairs).replace(**{**COMMON, **chosen})
+    config = config.replace(network_config={"base": base})
+    return config if epochs is None else config.replace(epochs=epochs)
 
 
 def run_one(config: SegmentationConfig, folder: Path) -> dict[str, Any]:
@@ -108,7 +106,7 @@ def run_one(config: SegmentationConfig, folder: Path) -> dict[str, Any]:
     if summary.is_file():
         known = dict(json.loads(summary.read_text()))
         before = SegmentationConfig.from_json(known["config"])
-        asked = replace(config, **{name: getattr(before, name) for name in SET_BY_TRAIN})
+        asked = config.replace(images=before.recipe.images, pairs=before.pairs)
         if differences := asked.differences(before):
             raise SystemExit(
                 f"{folder}: the training there has other settings ({'; '.join(differences)})"
@@ -116,13 +114,20 @@ def run_one(config: SegmentationConfig, folder: Path) -> dict[str, Any]:
         return known
     diverged = 0
     try:
-        train(config, folder)
+        train(config, folder, checkpoint_minutes=1)
     except NotConverged as error:
         print(f"  {error}")
-        diverged = len(read_log(folder)) + 1
-    result = {"diverged": diverged, "log": read_log(folder), "config": config.as_json()}
+        diverged = len(_read_log(folder)) + 1
+    result = {"diverged": diverged, "log": _read_log(folder), "config": config.as_json()}
     summary.write_text(json.dumps(result))
     return result
+
+
+def _read_log(folder: Path) -> list[dict[str, float]]:
+    """The rows of ``log.csv`` without empty cells; none if the first epoch diverged."""
+    path = folder / "log.csv"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(lines)]
 
 
 def main() -> None:
@@ -151,7 +156,7 @@ def main() -> None:
                 window = WINDOWS.get(kind, EXPERIMENTS[name]["window"])
                 area = AREAS.get(kind, 0.1)
                 noise = {"kind": kind, "area": area, "window": window, "seed": seed}
-                changed = replace(config, seed=seed, noise=noise, **all_methods[method])
+                changed = config.replace(seed=seed, noise=noise, **all_methods[method])
                 run = place / f"{kind}/{method.replace(' ', '-')}/{seed}"
                 log = run_one(changed, run)["log"]
                 dice = f"{log[-1]['validation_dice']:.4f}" if log else "diverged"

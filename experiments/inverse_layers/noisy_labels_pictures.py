@@ -58,7 +58,7 @@ def pictures(place: Path, kind: str, methods: list[str], count: int = 4) -> byte
 def _last(run: Path) -> object:
     """The network after the last epoch, from the checkpoint (not the best one)."""
     network = load(run / "weights")
-    tensors = load_file(run / json.loads((run / "checkpoint.json").read_text())["tensors"])
+    tensors = load_file(run / "checkpoint.safetensors")
     state = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     network.load_state_dict(state)
     return network

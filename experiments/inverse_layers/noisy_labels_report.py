@@ -100,7 +100,7 @@ def write(name: str, place: Path, methods: list[str]) -> None:
 def _recipe(runs: Runs) -> str:
     """The settings that all runs share, in words."""
     run = next(iter(runs.values()))[0]
-    config = run["config"]
+    config = {**run["config"], **run["config"].get("recipe", {})}
     steps = run["log"][-1]["step"] / config["epochs"]
     return (
         f"U-Net of base {config['network_config']['base']}, {config['epochs']} epochs of "

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from steepest.learning.training.distributed import Team
-from steepest.learning.training.loop import Moment, TrainingResult, run_training
+import torch
+
+from steepest.core.errors import InputError, NotConverged
+from steepest.layers import check_gain
+from steepest.learning.training.loop import TrainingResult, run_training
 
 from .config import SegmentationConfig
 from .data import Pairs
+from .inverse import make_layer
 from .same_pairs import check_same_pairs, digest
 from .task import SegmentationTask, make_task, open_split
 
@@ -20,10 +24,8 @@ def train(
     config: SegmentationConfig,
     folder: str | os.PathLike[str],
     *,
-    on_epoch: Callable[[Moment], None] | None = None,
-    on_step: Callable[[Moment], None] | None = None,
     on_pairs: Callable[[Pairs, Pairs], None] | None = None,
-    resume: bool = True,
+    **options: Any,
 ) -> TrainingResult[SegmentationConfig]:
     """Train a network on images and masks, with or without an inverse layer after it.
 
@@ -37,7 +39,7 @@ def train(
         The settings.
     on_pairs : callable, optional
         Called with the training pairs and the held-out pairs once they are known.
-    folder, on_epoch, on_step, resume
+    folder, options
         See `steepest.learning.training.run_training`.
 
     Raises
@@ -53,13 +55,26 @@ def train(
         After Ctrl-C or SIGTERM, once the checkpoint is written.
     """
     pairs = open_split(config)
-    config = replace(config, images=len(pairs[0]), pairs=digest(*pairs))
-    if resume:
-        check_same_pairs(Path(folder), config, *pairs)
+    config = config.replace(images=len(pairs[0]), pairs=digest(*pairs))
+    check_same_pairs(Path(folder), config, *pairs)
     if on_pairs is not None:
         on_pairs(*pairs)
 
-    def make(recipe: SegmentationConfig, team: Team) -> SegmentationTask:
-        return make_task(recipe, team, pairs)
+    def make(config: SegmentationConfig, device: torch.device) -> SegmentationTask:
+        return make_task(config, device, pairs)
 
-    return run_training(config, folder, make, on_epoch=on_epoch, on_step=on_step, resume=resume)
+    try:
+        return run_training(config, folder, make, **options)
+    except NotConverged as error:
+        raise NotConverged(f"{error}{_amplified(config)}") from None
+
+
+def _amplified(config: SegmentationConfig) -> str:
+    """How much the layer amplifies, if it is too much."""
+    layer = make_layer(config.layer)
+    try:
+        if layer is not None:
+            check_gain(layer, 2)
+    except InputError as error:
+        return f"; {error}"
+    return ""

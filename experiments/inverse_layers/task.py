@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from steepest.core.errors import InputError
-from steepest.layers import attach, check_gain, linear_ramp, set_scale
-from steepest.learning.training.distributed import Team
+from steepest.layers import check_gain, linear_ramp, set_scale
 from steepest.learning.training.task import Task
 
 from . import weights
@@ -46,13 +45,6 @@ class SegmentationTask(Task):
     noise: LabelNoise
     function: Loss
 
-    def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
-        """Attach the inverse layer to the network; it is not part of weight files."""
-        layer = make_layer(self.config.layer)
-        if layer is not None:
-            attach(network, layer)
-        return network
-
     def build(self) -> nn.Module:
         """The network without a layer."""
         pairs = self.training.pairs
@@ -61,8 +53,8 @@ class SegmentationTask(Task):
             self.config.network, {**dict(self.config.network_config), **given}
         )
 
-    def rehearse(self, network: nn.Module) -> None:
-        """Refuse layers that amplify too much, and settings that do not fit all images.
+    def prepare(self, network: nn.Module, *, begin: bool) -> nn.Module:
+        """Attach the inverse layer to the network; it is not part of weight files.
 
         Raises
         ------
@@ -71,6 +63,9 @@ class SegmentationTask(Task):
             larger than an image, an image is too large for "pad", or the validation images have no
             foreground to measure dice on.
         """
+        layer = make_layer(self.config.layer)
+        if layer is not None:
+            attach(network, layer)
         if self.config.gain_limit is not None:
             try:
                 check_gain(network, _SPATIAL_NDIM, self.config.gain_limit)
@@ -85,19 +80,20 @@ class SegmentationTask(Task):
                 f"num_validation={len(names)}: only background in {shortened(names)}, so dice is "
                 "undefined; hold out more pairs, or others by split_seed"
             )
+        return network
 
     def _try_network(self, network: nn.Module) -> None:
-        """Run one part of a batch through a copy, so that batch normalisation is not affected."""
-        images = range(self.config.batch // self.config.parts)
+        """Run a batch through a copy, so that batch normalisation is not affected."""
+        images = range(self.config.recipe.batch)
         batch, _ = draw(self.training, self.config, self.noise, 0, images)
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the training itself will warn
-                logits_of(copy.deepcopy(network).train()(batch.to(self.device)))
+                logits_of(copy.deepcopy(network).to(self.device).train()(batch.to(self.device)))
         except InputError:
             raise
         except (ValueError, RuntimeError) as error:
-            what = f"batch={self.config.batch}, parts={self.config.parts}, size={self.config.size}"
+            what = f"batch={self.config.recipe.batch}, size={self.config.size}"
             raise InputError(f"{what}: the network does not accept these images: {error}") from None
 
     def _try_all_images(self) -> None:
@@ -112,19 +108,20 @@ class SegmentationTask(Task):
         held_out = (self.held_out.read(index)[1] for index in range(len(self.held_out)))
         return any(bool(((labels > 0) & (labels != IGNORE)).any()) for labels in held_out)
 
-    def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
+    def loss(self, network: nn.Module, step: int) -> Mapping[str, Tensor]:
         """The loss after the layer, against noisy labels."""
         config = self.config
         if config.layer and config.ramp:
-            epoch = (step + 1) / config.steps_per_epoch
+            epoch = (step + 1) / config.recipe.steps_per_epoch
             set_scale(network, linear_ramp(epoch, 0.0, config.ramp))
+        images = range(config.recipe.batch)
         batch, labels = draw(self.training, config, self.noise, step, images)
         logits = self._logits(network, batch)
         return {"total": self.function(logits, labels.to(self.device))}
 
     def _logits(self, network: nn.Module, batch: Tensor) -> Tensor:
         """The logits in float32; the network runs in the precision of the settings."""
-        low = self.config.precision == "bfloat16"
+        low = self.config.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, low):
             return logits_of(network(batch.to(self.device))).float()
 
@@ -149,10 +146,6 @@ class SegmentationTask(Task):
         criteria |= {"noisy-dice": 1 - found["noisy_dice"], "mean-iou": 1 - found["mean_iou"]}
         return {**found, "score": criteria[self.config.criterion]}
 
-    def validation_names(self, terms: Sequence[str]) -> list[str]:
-        """Loss, measures and ``"score"``."""
-        return ["total", "dice", "mean_iou", "noisy_dice", "score"]
-
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write the network for `experiments.inverse_layers.load`.
 
@@ -162,17 +155,9 @@ class SegmentationTask(Task):
         notes = describe(self.training.pairs, self.held_out.pairs)
         weights.save(network, path, {**metadata, **notes})
 
-    def hint(self, network: nn.Module) -> str:
-        """How much the layers amplify, if it is too much."""
-        try:
-            check_gain(network, _SPATIAL_NDIM)
-        except InputError as error:
-            return str(error)
-        return ""
-
 
 def make_task(
-    config: SegmentationConfig, team: Team, pairs: tuple[Pairs, Pairs]
+    config: SegmentationConfig, device: torch.device, pairs: tuple[Pairs, Pairs]
 ) -> SegmentationTask:
     """The task for the pairs from `open_split`.
 
@@ -182,11 +167,11 @@ def make_task(
         If the settings of the loss or the noise are not valid.
     """
     training, held_out = pairs
-    noise = LabelNoise(**{"kind": "none", "seed": config.seed, **dict(config.noise)})
+    noise = LabelNoise(**{"kind": "none", "seed": config.recipe.seed, **dict(config.noise)})
     function = make_loss(config.loss, **dict(config.loss_options))
     size = config.size if config.fit == "resize" else None
     return SegmentationTask(
-        config, team.device, Samples(training, size), Samples(held_out, size), noise, function
+        config, device, Samples(training, size), Samples(held_out, size), noise, function
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.learning.training.weight_files import Registry
+from steepest.learning.weight_files import Registry
 
 from .external import DeepLabV3Plus, HRNet
 from .unet import SegmentationUNet

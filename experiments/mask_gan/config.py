@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steepest.learning.training.recipe import Recipe, check_counts, is_count, refuse
+from steepest.core.errors import InputError
+from steepest.core.numbers import check_choice, check_count, check_number
+from steepest.learning.training.settings import Recipe, Settings
 
 from .binarisation import BINARISATIONS
 from .gan import MODES
@@ -13,14 +15,14 @@ from .losses import ALPHA, BETA
 _CHANNELS = (1, 3)
 
 
+_PAPER = Recipe(images=100_000, epochs=1000, batch=32, learning_rate=5e-5, clip=0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
-class MaskTrainingConfig(Recipe):
+class MaskTrainingConfig(Settings):
     """All settings of a training; the same configuration gives the same weights.
 
-    The other parameters are those of `steepest.learning.training.Recipe`, with the paper's defaults
-    here: batches of 32, Adam at a rate of 5e-5, epochs of 100,000 images. The criterion is the
-    value of Eq. (4) on held-out images. With ``precision="bfloat16"`` the critic is still computed
-    in float32.
+    The weights that are kept have the smallest value of Eq. (4) on held-out images.
 
     Parameters
     ----------
@@ -34,13 +36,17 @@ class MaskTrainingConfig(Recipe):
     alpha, beta : float
         Weight of the critic in Eq. (3) and of the error in Eq. (4), zero or positive.
     data, validation_data : str
-        A folder of images, "skimage", "food101:FOLDER" or "stl10:FOLDER". If ``validation_data``
-        is None, part of ``data`` is held out.
+        A folder of images, or "skimage". If ``validation_data`` is None, part of ``data`` is held
+        out.
     crop : int
         Side length of the square crops in pixels. Crops are at random places; the paper crops the
         centre.
     validation_batches : int
-        Number of fixed batches of ``batch`` crops to validate on.
+        Number of fixed batches to validate on.
+    recipe : Recipe
+        `steepest.learning.training.Recipe`, by default the paper's: batches of 32, Adam at a rate
+        of 5e-5, epochs of 100,000 images. With ``precision="bfloat16"`` the critic is still
+        computed in float32.
 
     Raises
     ------
@@ -59,21 +65,18 @@ class MaskTrainingConfig(Recipe):
     validation_data: str | None = None
     crop: int = 128
     validation_batches: int = 8
-    images: int = 100_000
-    epochs: int = 1000
-    batch: int = 32
-    learning_rate: float = 5e-5
-    clip: float = 0.0
+    recipe: Recipe = _PAPER
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        choices = {"mode": MODES, "binarisation": BINARISATIONS}
-        for name, allowed in choices.items():
-            refuse(getattr(self, name) not in allowed, self, name, "one of " + ", ".join(allowed))
-        refuse(self.channels not in _CHANNELS, self, "channels", "1 (grey) or 3 (colour)")
-        width = is_count(self.base_channels, 4) and self.base_channels % 4 == 0
-        refuse(not width, self, "base_channels", "a positive multiple of 4")
-        check_counts(self, ("crop", "validation_batches"), 1)
-        refuse(not 0 < self.density < 1, self, "density", "above 0 and below 1")
-        refuse(not 0 <= self.alpha < float("inf"), self, "alpha", "0 or above, finite")
-        refuse(not 0 <= self.beta < float("inf"), self, "beta", "0 or above, finite")
+        check_choice(self.mode, "mode", tuple(MODES))
+        check_choice(self.binarisation, "binarisation", tuple(BINARISATIONS))
+        if self.channels not in _CHANNELS:
+            raise InputError(f"channels={self.channels!r}; allowed are 1 (grey) and 3 (colour)")
+        if check_count(self.base_channels, "base_channels") % 4:
+            raise InputError(f"base_channels={self.base_channels}; allowed are multiples of 4")
+        check_count(self.crop, "crop")
+        check_count(self.validation_batches, "validation_batches")
+        if not 0 < check_number(self.density, "density") < 1:
+            raise InputError(f"density={self.density}; allowed are numbers above 0 and below 1")
+        check_number(self.alpha, "alpha")
+        check_number(self.beta, "beta")

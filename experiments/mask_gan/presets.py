@@ -1,8 +1,6 @@
-"""Trainings by name; to set a density: ``replace(PRESETS["paper-128"], density=0.1)``."""
+"""Trainings by name; to set a density: ``PRESETS["paper-128"].replace(density=0.1)``."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from .config import MaskTrainingConfig
 
@@ -10,11 +8,10 @@ _PAPER = MaskTrainingConfig()
 
 PRESETS = {
     "paper-128": _PAPER,
-    "paper-64": replace(_PAPER, crop=64, batch=128, validation_batches=2),
-    "inpainting": replace(_PAPER, mode="inpainting"),
-    "diffusion": replace(_PAPER, mode="diffusion"),
-    "small": replace(
-        _PAPER,
+    "paper-64": _PAPER.replace(crop=64, batch=128, validation_batches=2),
+    "inpainting": _PAPER.replace(mode="inpainting"),
+    "diffusion": _PAPER.replace(mode="diffusion"),
+    "small": _PAPER.replace(
         base_channels=16,
         crop=64,
         batch=8,

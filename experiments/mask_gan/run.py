@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from steepest.core.progress import Callback
 from steepest.learning.training.loop import TrainingResult, run_training
 
 from .config import MaskTrainingConfig
@@ -14,10 +14,7 @@ from .task import make_task
 def train(
     config: MaskTrainingConfig,
     folder: str | os.PathLike[str],
-    *,
-    on_epoch: Callback | None = None,
-    on_step: Callback | None = None,
-    resume: bool = True,
+    **options: Any,
 ) -> TrainingResult[MaskTrainingConfig]:
     """Train the three networks jointly, or those that belong to ``config.mode``.
 
@@ -33,7 +30,7 @@ def train(
     ----------
     config : MaskTrainingConfig
         The settings.
-    folder, on_epoch, on_step, resume
+    folder, options
         See `steepest.learning.training.run_training`.
 
     Returns
@@ -45,6 +42,4 @@ def train(
     InputError, NotConverged, KeyboardInterrupt
         As `steepest.learning.training.run_training`.
     """
-    return run_training(
-        config, folder, make_task, on_epoch=on_epoch, on_step=on_step, resume=resume
-    )
+    return run_training(config, folder, make_task, **options)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.learning.training.sources import Source, random_crop
+from steepest.learning.images import Source, random_crop
 from steepest.learning.training.streams import stream
 
 TRAINING, VALIDATION, NOISE = range(3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steepest.learning.training.distributed import Team
-from steepest.learning.training.photographs import open_photographs
-from steepest.learning.training.sources import Source
+from steepest.learning.images import Source, open_photographs
 from steepest.learning.training.streams import torch_stream
 from steepest.learning.training.task import Task
 
-from . import diffusion, weights
+from . import weights
 from .config import MaskTrainingConfig
 from .gan import MaskGAN
 from .sampling import NOISE, TRAINING, draw_crops
 from .terms import TERMS
-from .validation import NAMES, Validation, make_validation
+from .validation import Validation, make_validation
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,36 +36,24 @@ class MaskTask(Task):
         c = self.config
         return MaskGAN(c.mode, c.channels, c.base_channels, c.binarisation)
 
-    def rehearse(self, network: nn.Module) -> None:
-        """Draw a crop to train on and, in mode "diffusion", import the solver.
-
-        Raises `InputError` if no image is as large as the crops.
-        """
-        draw_crops(self.source, self.config.crop, self.config.seed, TRAINING, 0, [0])
-        if self.config.mode == "diffusion":
-            diffusion.solver()
-
-    def loss(self, network: Any, step: int, part: int, images: range) -> Mapping[str, Tensor]:
+    def loss(self, network: Any, step: int) -> Mapping[str, Tensor]:
         """The losses of the mode on random crops."""
-        config = self.config
-        batch = draw_crops(self.source, config.crop, config.seed, TRAINING, step, images)
-        random = torch_stream(self.device, config.seed, NOISE, TRAINING, step, part)
+        config, recipe = self.config, self.config.recipe
+        images = range(recipe.batch)
+        batch = draw_crops(self.source, config.crop, recipe.seed, TRAINING, step, images)
+        random = torch_stream(self.device, recipe.seed, NOISE, TRAINING, step)
         return TERMS[config.mode](network, batch.to(self.device), config, random)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Eq. (4), error, density and PSNR on fixed crops."""
         return self.validation(network)
 
-    def validation_names(self, terms: Sequence[str]) -> tuple[str, ...]:
-        """The keys that `validate` returns."""
-        return NAMES
-
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
         """Write the networks for `experiments.mask_gan.load`, with the licences of the images."""
         weights.save(network, path, {**metadata, "data": dict(self.source.licences)})
 
 
-def make_task(config: MaskTrainingConfig, team: Team) -> MaskTask:
+def make_task(config: MaskTrainingConfig, device: torch.device) -> MaskTask:
     """Open the images and draw the validation batches.
 
     Raises `InputError` if the images do not exist, or none is as large as the crops.
@@ -78,5 +64,5 @@ def make_task(config: MaskTrainingConfig, team: Team) -> MaskTask:
         held_out=config.validation_data is None,
         channels=config.channels,
     )
-    validation = make_validation(other, config, team.device)
-    return MaskTask(config, team.device, source, validation)
+    validation = make_validation(other, config, device)
+    return MaskTask(config, device, source, validation)

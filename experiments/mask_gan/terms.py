@@ -28,7 +28,7 @@ def propose(
 ) -> Tensor:
     """The masks (N, 1, H, W) of the mask generator."""
     network: Any = gan.mask
-    return evaluate(network, config.precision, draw_seed(images, random), images, random)
+    return evaluate(network, config.recipe.precision, draw_seed(images, random), images, random)
 
 
 def joint_terms(
@@ -44,7 +44,7 @@ def joint_terms(
     seed = draw_seed(images, random)
     terms = _adversarial_terms(gan, images, mask.detach(), seed, config)
     with frozen(generator):
-        inpainted = evaluate(generator, config.precision, seed, mask, mask * images)
+        inpainted = evaluate(generator, config.recipe.precision, seed, mask, mask * images)
     own = mask_loss(mask, inpainted, images, config.density, config.beta)
     return {**terms, "total": terms["total"] + own, "mask": own, "density": mask.mean()}
 
@@ -79,7 +79,7 @@ def _adversarial_terms(
     """Eqs. (2) and (3) for a given mask."""
     generator: Any = gan.generator
     critic: Any = gan.critic  # in float32: bfloat16 does not resolve the small difference Eq. (2)
-    inpainted = evaluate(generator, config.precision, seed, mask, mask * images)
+    inpainted = evaluate(generator, config.recipe.precision, seed, mask, mask * images)
     of_critic = critic_loss(critic(inpainted.detach(), mask), critic(images, mask))
     with frozen(critic):
         opinion = critic(inpainted, mask)

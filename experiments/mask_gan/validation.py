@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steepest.learning.training.sources import Source
+from steepest.learning.images import Source
 from steepest.learning.training.streams import torch_stream
 
 from . import diffusion
@@ -59,8 +59,9 @@ class Validation:
 
 def make_validation(source: Source, config: MaskTrainingConfig, device: torch.device) -> Validation:
     """Draw the validation batches."""
+    images = range(config.recipe.batch)
     batches = [
-        draw_crops(source, config.crop, _SEED, VALIDATION, index, range(config.batch)).to(device)
+        draw_crops(source, config.crop, _SEED, VALIDATION, index, images).to(device)
         for index in range(config.validation_batches)
     ]
     return Validation(config, batches)
@@ -78,4 +79,4 @@ def reconstruct(
     if gan.generator is None:
         return mask, diffusion.diffuse(images, mask)
     seed = draw_seed(images, random)
-    return mask, evaluate(gan.generator, config.precision, seed, mask, mask * images)
+    return mask, evaluate(gan.generator, config.recipe.precision, seed, mask, mask * images)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.learning.training.weight_files import Registry
+from steepest.learning.weight_files import Registry
 
 from .gan import MaskGAN
 

@@ -11,7 +11,6 @@ scores are stored in a folder and resumed from there.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.startup import describe
@@ -20,14 +19,14 @@ from steepest.learning.flows.training import PRESETS, train
 
 EPOCHS = 10
 COUNTS = (100, 32, 6)
-SEMI = replace(PRESETS["paper-short"], network="semi-resnet", data="mixed", epochs=EPOCHS)
+SEMI = PRESETS["paper-short"].replace(network="semi-resnet", data="mixed", epochs=EPOCHS)
 VARIANTS = {
     "ReLU first, then softplus (the paper's)": SEMI,
-    "softplus only": replace(SEMI, network_config={"activations": "softplus"}),
-    "ReLU only": replace(SEMI, network_config={"activations": "relu"}),
-    "TV term: mean squared, alpha1 = 1e-4": replace(SEMI, objective_options={"tv_term": "mean"}),
-    "TV term: mean squared, alpha1 = 1": replace(
-        SEMI, objective_options={"tv_term": "mean", "alpha1": 1.0}
+    "softplus only": SEMI.replace(network_config={"activations": "softplus"}),
+    "ReLU only": SEMI.replace(network_config={"activations": "relu"}),
+    "TV term: mean squared, alpha1 = 1e-4": SEMI.replace(objective_options={"tv_term": "mean"}),
+    "TV term: mean squared, alpha1 = 1": SEMI.replace(
+        objective_options={"tv_term": "mean", "alpha1": 1.0}
     ),
 }
 

@@ -143,7 +143,7 @@ def learned() -> str:
     with torch.no_grad():
         found, ms = best_of(lambda: network.solve(u0, t))
         rows.append(["network, one time", "0", psnr(found[0, 0].numpy()), "none", f"{ms:.0f}"])
-        sure, ms = best_of(lambda: learning.certified(network, u0, t))
+        sure, ms = best_of(lambda: learning.certify(network, u0, t))
         bound = f"{float(sure.psnr_bound[0]):.1f}"
         rows.append(["network, certified", "0", psnr(sure.image[0, 0].numpy()), bound, f"{ms:.0f}"])
         for accuracy in (30, 35, 40, 45):

@@ -33,11 +33,11 @@ def load_method(spec: str, device: str = "cpu") -> Learned:
         If the name is unknown, the file is missing or damaged, or the device is not available.
     """
     from steepest.learning import load
+    from steepest.learning.device import find_device
     from steepest.learning.flows.weights import REGISTRY
-    from steepest.learning.training.distributed import usable_device
 
     name, given = split_spec(spec)
-    module = load(name, map_location=usable_device(device))
+    module = load(name, map_location=find_device(device))
     metadata = dict(REGISTRY.read_description(name)["metadata"])
     stem = file_label(name)
     training = given or training_size(metadata, stem)
@@ -104,7 +104,8 @@ def training_times(metadata: dict[str, Any]) -> dict[str, float]:
         found["training (min)"] = seconds / 60 + before
         steps = metadata.get("steps")
         if isinstance(training, dict) and isinstance(steps, int) and steps > 0:
-            per_epoch = math.ceil(training.get("images", 1) / max(1, training.get("batch", 1)))
+            recipe = training.get("recipe", training)  # older files have the settings in one list
+            per_epoch = math.ceil(recipe.get("images", 1) / max(1, recipe.get("batch", 1)))
             found["epoch (s)"] = seconds * per_epoch / steps
     return found
 

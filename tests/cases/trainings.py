@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,15 @@ import torch
 
 import steepest
 from steepest.learning.flows.training import PRESETS, TrainingConfig, data
-from steepest.learning.training import Team
-from steepest.learning.training.sources import Collection
+from steepest.learning.images import Collection
 
 ELSEWHERE = {  # other processes find the same package
     **os.environ,
     "OMP_NUM_THREADS": "1",
     "PYTHONPATH": str(Path(steepest.__file__).parents[1]),
 }
-ALONE = Team(0, 1, torch.device("cpu"))
-PAPER = replace(
-    PRESETS["smoke"],
+CPU = torch.device("cpu")
+PAPER = PRESETS["smoke"].replace(
     network_config={"channels": 4, "depth": 3},
     crop=12,
     images=6,
@@ -37,19 +35,17 @@ GAP = TrainingConfig(
     objective="gap",
     data="generated",
     crop=16,
+    times=1,
+    t_min=0.002,
+).replace(
     images=6,
     batch=2,
     epochs=4,
-    times=1,
-    zero_time=False,
-    t_min=0.002,
     learning_rate=2e-3,
     schedule="cosine",
     warmup=3,
     ema=0.9,
     precision="bfloat16",
-    channels_last=True,
-    validation_batches=2,
 )
 
 
@@ -71,3 +67,14 @@ def one_image(shape=(20, 30)):
     """A source of one image, all of whose values are different and in (0, 1/2)."""
     image = (np.arange(math.prod(shape), dtype=np.float32).reshape(shape) + 1) / 2048
     return Collection("one", 1, lambda index: image, (1.0,)), image
+
+
+def read_log(folder):
+    """The rows of ``log.csv`` without empty cells."""
+    with (Path(folder) / "log.csv").open(newline="") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def timeless(folder):
+    """The log without the entries that differ between runs."""
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in read_log(folder)]

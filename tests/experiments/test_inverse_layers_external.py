@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +34,9 @@ from experiments.inverse_layers.task import make_task, open_split  # noqa: E402
 from experiments.inverse_layers.weights import REGISTRY  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.layers import InverseHeat  # noqa: E402
-from steepest.learning.training import Team  # noqa: E402
-from steepest.learning.training.loop import make_network  # noqa: E402
+from steepest.learning.training.learner import Learner  # noqa: E402
 
-ALONE = Team(0, 1, torch.device("cpu"))
+CPU = torch.device("cpu")
 DEEPLAB = ("deeplabv3+", {"encoder": "mobilenet_v2", "decoder_channels": 8})
 HRNET = ("hrnet", {"encoder": "hrnet_w18_small"})
 BOTH = pytest.mark.parametrize(("name", "options"), [DEEPLAB, HRNET])
@@ -66,14 +64,10 @@ def configuration(streets: dict[str, Any], name: str, options: dict[str, Any]) -
         network=name,
         network_config=options,
         num_validation=2,
-        images=4,
-        batch=4,
-        epochs=1,
         size=(32, 64),
         layer=LAYER,
         noise={"kind": "independent", "area": 0.1, "window": 5},
-        device="cpu",
-    )
+    ).replace(images=4, batch=4, epochs=1)
 
 
 # ------------------------------------------------------------------------- training
@@ -87,10 +81,10 @@ def test_one_training_step(
     """The logged loss is that of the heat-sharpened logits against the noisy labels."""
     options = {**options, "dropout": 0.0} if name == "deeplabv3+" else options
     config = configuration(streets, name, options)
-    task = make_task(config, ALONE, open_split(config))
-    network = make_network(task, config, ALONE.device, begin=True).train()
+    task = make_task(config, CPU, open_split(config))
+    network = Learner(config, task, CPU, begin=True).network.train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    images, labels = draw(task.training, config, task.noise, 0, range(config.batch))
+    images, labels = draw(task.training, config, task.noise, 0, range(config.recipe.batch))
     assert bool((labels == IGNORE).any())
     sharpened = InverseHeat(5, 0.025)(network.network(images)).detach()
     expected = float(cross_entropy(sharpened, labels, ignore_index=IGNORE))
@@ -119,9 +113,9 @@ def test_resumed_bit_for_bit(
     streets: dict[str, Any], tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     """With running means of batch normalisation and, in DeepLabV3+, dropout."""
-    config = replace(configuration(streets, name, options), epochs=2)
+    config = configuration(streets, name, options).replace(epochs=2)
     whole = train(config, tmp_path / "whole").history
-    first = train(replace(config, max_minutes=1e-9), tmp_path / "parts")
+    first = train(config, tmp_path / "parts", max_minutes=1e-9)
     assert first.stopped == "time"
     parts = train(config, tmp_path / "parts").history
     one, other = (tmp_path / run / "weights.safetensors" for run in ("whole", "parts"))

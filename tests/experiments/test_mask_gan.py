@@ -21,8 +21,10 @@ from steepest.io import sample, write_image
 
 def test_the_presets_are_the_papers() -> None:
     large, small = PRESETS["paper-128"], PRESETS["paper-64"]
-    assert (large.batch, small.batch, small.crop, large.learning_rate) == (32, 128, 64, 5e-5)
-    assert (large.alpha, large.beta, large.base_channels, large.clip) == (0.005, 1, 128, 0)
+    recipe = large.recipe
+    assert (recipe.batch, small.recipe.batch, small.crop) == (32, 128, 64)
+    assert (recipe.learning_rate, recipe.clip) == (5e-5, 0)
+    assert (large.alpha, large.beta, large.base_channels) == (0.005, 1, 128)
     assert PRESETS["inpainting"].mode == "inpainting"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,8 @@ from experiments.mask_gan.terms import TERMS  # noqa: E402
 from experiments.mask_gan.trunk import draw_seed  # noqa: E402
 
 CONFIG = MaskTrainingConfig(
-    channels=1, base_channels=4, crop=16, batch=2, density=0.2, alpha=0.3, beta=0.7
-)
+    channels=1, base_channels=4, crop=16, density=0.2, alpha=0.3, beta=0.7
+).replace(batch=2)
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -167,7 +166,7 @@ def gradients(network: torch.nn.Module, value: torch.Tensor) -> dict[str, torch.
 def step(mode: str, **settings: Any) -> tuple[MaskGAN, torch.Tensor, dict[str, torch.Tensor]]:
     torch.manual_seed(1)
     gan = MaskGAN(mode, 1, 4).double()
-    config = replace(CONFIG, mode=mode, **settings)
+    config = CONFIG.replace(mode=mode, **settings)
     images = random(2, 1, 16, 16, seed=5)
     return gan, images, TERMS[mode](gan, images, config, generator())
 
@@ -229,14 +228,14 @@ def test_every_binarisation_gives_a_gradient(method: str) -> None:
     torch.manual_seed(0)
     gan = MaskGAN("joint", 1, 4, binarisation=method)
     images = random(2, 1, 16, 16).float()
-    terms = TERMS["joint"](gan, images, replace(CONFIG, binarisation=method), generator())
+    terms = TERMS["joint"](gan, images, CONFIG.replace(binarisation=method), generator())
     terms["total"].backward()
     assert all(float(p.grad.abs().sum()) > 0 for p in gan.mask.parameters())
 
 
 def test_in_bfloat16_known_pixels_stay_exact() -> None:
     gan = MaskGAN("joint", 1, 4)
-    config = replace(CONFIG, precision="bfloat16")
+    config = CONFIG.replace(precision="bfloat16")
     images = random(1, 1, 16, 16).float()
     mask = random_masks(images, 0.2, generator())
     seed = draw_seed(images, generator())

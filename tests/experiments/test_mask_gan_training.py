@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+
+from cases.trainings import timeless  # noqa: E402
 from experiments.mask_gan import (  # noqa: E402
     MaskGAN,
     MaskTrainingConfig,
@@ -25,22 +26,12 @@ from experiments.mask_gan.sampling import TRAINING, draw_crops  # noqa: E402
 from experiments.mask_gan.validation import reconstruct  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.io import write_image  # noqa: E402
-from steepest.learning.training.log import read_log  # noqa: E402
-from steepest.learning.training.photographs import open_photographs  # noqa: E402
+from steepest.learning.images import open_photographs  # noqa: E402
 from steepest.learning.training.streams import torch_stream  # noqa: E402
 
 TINY = MaskTrainingConfig(
-    data="photos",
-    base_channels=4,
-    crop=16,
-    images=4,
-    batch=2,
-    epochs=2,
-    density=0.2,
-    learning_rate=1e-3,
-    validation_batches=2,
-    device="cpu",
-)
+    data="photos", base_channels=4, crop=16, density=0.2, validation_batches=2
+).replace(images=4, batch=2, epochs=2, learning_rate=1e-3)
 
 
 @pytest.fixture(autouse=True)
@@ -55,14 +46,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_image(f"photos/{index:02}.png", np.moveaxis(np.uint8(255 * planes), 0, -1))
 
 
-def history(folder: str) -> list[dict[str, float]]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in read_log(Path(folder))]
-
-
 # ------------------------------------------------------------------------------------- training
 
 
-RICH = {"ema": 0.5, "binarisation": "stochastic", "parts": 2, "clip": 1.0}
+RICH = {"ema": 0.5, "binarisation": "stochastic", "clip": 1.0}
 GREY = {"mode": "inpainting", "channels": 1, "precision": "bfloat16"}
 
 
@@ -70,20 +57,20 @@ GREY = {"mode": "inpainting", "channels": 1, "precision": "bfloat16"}
     "settings", [{}, RICH, GREY, {"mode": "diffusion"}], ids=["joint", "rich", "grey", "diffusion"]
 )
 def test_resumed_after_every_step_is_the_same_bit_for_bit(settings: dict[str, Any]) -> None:
-    config = replace(TINY, **settings)
+    config = TINY.replace(**settings)
     whole = train(config, "whole")
     stops = 0
-    while train(replace(config, max_minutes=1e-9), "parts").stopped == "time":
+    while train(config, "parts", max_minutes=1e-9).stopped == "time":
         stops += 1
     assert stops == whole.step - 1 == 3
-    assert history("parts") == history("whole")
+    assert timeless("parts") == timeless("whole")
     assert Path("whole/weights.safetensors").read_bytes() == (
         Path("parts/weights.safetensors").read_bytes()
     )
 
 
 def test_the_weights_kept_are_those_of_the_smallest_eq_4() -> None:
-    result = train(replace(TINY, epochs=4, learning_rate=0.01), "run")
+    result = train(TINY.replace(epochs=4, learning_rate=0.01), "run")
     rows = result.history
     assert result.best_score == min(row["validation_score"] for row in rows)
     names = {"total", "critic", "generator", "mask", "error", "density", "gradient"}
@@ -106,13 +93,13 @@ def test_the_weights_kept_are_those_of_the_smallest_eq_4() -> None:
 
 def test_an_inpainting_network_learns() -> None:
     recipe = {"epochs": 25, "images": 16, "batch": 4, "learning_rate": 0.01, "validate_every": 25}
-    result = train(replace(TINY, mode="inpainting", channels=1, alpha=0.0, **recipe), "run")
+    result = train(TINY.replace(mode="inpainting", channels=1, alpha=0.0, **recipe), "run")
     assert result.history[-1]["error"] < 0.8 * result.history[0]["error"]
 
 
 def test_masks_for_diffusion_learn_their_density() -> None:
     recipe = {"epochs": 8, "images": 16, "batch": 4, "learning_rate": 3e-3, "validate_every": 8}
-    result = train(replace(TINY, mode="diffusion", channels=1, **recipe), "run")
+    result = train(TINY.replace(mode="diffusion", channels=1, **recipe), "run")
     first, last = result.history[0], result.history[-1]
     assert abs(last["density"] - 0.2) < 0.5 * abs(first["density"] - 0.2)
     assert last["total"] < first["total"]
@@ -155,14 +142,14 @@ def test_colour_and_grey_come_from_the_same_images() -> None:
 )
 def test_settings_that_are_not_allowed(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"^{name}="):
-        replace(TINY, **{name: value})
+        TINY.replace(**{name: value})
 
 
 def test_data_that_cannot_be_used() -> None:
     with pytest.raises(InputError, match="no image in photos that is as large as the crops, 64x64"):
-        train(replace(TINY, crop=64), "run")
+        train(TINY.replace(crop=64), "run")
     with pytest.raises(InputError, match="data='generated': no such folder; allowed are"):
-        train(replace(TINY, data="generated"), "run")
+        train(TINY.replace(data="generated"), "run")
     assert not Path("run").exists()
 
 

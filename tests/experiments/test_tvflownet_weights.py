@@ -103,8 +103,8 @@ def test_weights_in_a_folder_with_a_sign(tmp_path: Path) -> None:
 def test_seconds_of_an_epoch_are_those_of_its_steps(images: int, batch: int) -> None:
     from steepest.learning.flows.training import TrainingConfig
 
-    config = TrainingConfig(images=images, batch=batch, epochs=7)
-    metadata = {"training": config.as_json(), "seconds": 84.0, "steps": config.num_steps}
+    config = TrainingConfig().replace(images=images, batch=batch, epochs=7)
+    metadata = {"training": config.as_json(), "seconds": 84.0, "steps": config.recipe.num_steps}
     assert training_times(metadata)["epoch (s)"] == pytest.approx(84 / 7)
 
 

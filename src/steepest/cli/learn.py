@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,7 @@ far (weights.safetensors, weights.json). After Ctrl-C or --max-minutes, --resume
 training as if it had never been stopped.
 
 DATA is a folder of images, or one of: skimage (freely licensed photographs that come with
-scikit-image), generated (generated shapes and textures), mixed (both; what the presets use),
-food101:FOLDER, stl10:FOLDER (downloaded by torchvision).
+scikit-image), generated (generated shapes and textures), mixed (both; what the presets use).
 """
 EPILOG = """\
 presets:
@@ -41,26 +39,11 @@ examples:
   steepest learn -o runs/flux --network mean-flux --seed 1 --max-minutes 60
   steepest learn -o runs/flux --resume                   continue this training
   steepest learn -o runs/mixed --size 32,256 --batch 4 --precision bfloat16 --device cuda
-  torchrun --nproc_per_node=2 -m steepest.cli learn -o runs/unet --batch 2     on two GPUs
 
 Use the weights with steepest.learning.load("runs/unet/weights.safetensors").
 """
-OBJECTIVES = ("paper", "report", "gap", "distillation")
+OBJECTIVES = ("paper", "gap")
 NETWORKS = ("semi-resnet", "unet", "lgd", "mean-flux")
-
-_SETTINGS = {  # option: setting of TrainingConfig
-    **training.SETTINGS,
-    "data": "data",
-    "validation_data": "validation_data",
-    "network": "network",
-    "network_config": "network_config",
-    "initial": "initial",
-    "objective": "objective",
-    "objective_options": "objective_options",
-    "size": "crop",
-    "images": "images",
-    "times": "times",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +77,7 @@ def _add_recipe(group: Any) -> None:
     add = group.add_argument
     add(
         "--size",
+        dest="crop",
         type=_crop,
         metavar="N",
         help="side of the crops; LOW,HIGH: a random one in each step",
@@ -101,12 +85,6 @@ def _add_recipe(group: Any) -> None:
     add("--images", type=count, metavar="N", help="random crops per epoch")
     add("--times", type=count, metavar="N", help="times at which each crop is shown per step")
     training.add_recipe(group)
-    add(
-        "--criterion",
-        choices=("loss", "certificate", "psnr"),
-        help="what decides which network is best: the loss (default), the guaranteed error, or the "
-        "distance to the solver (which is not unsupervised)",
-    )
     add(
         "--validation-data",
         metavar="DATA",
@@ -119,26 +97,26 @@ def run(arguments: argparse.Namespace) -> int:
     need_torch("learning")
     from steepest.learning.flows.training import train
 
-    subject = training.Subject(
+    return training.run(
+        train,
+        _config(arguments),
+        arguments,
         command="steepest learn",
-        train=train,
-        measures=lambda row, config: [
-            f"{config.criterion} of validation {row['validation_score']:.4g}"
-        ],
-        best=lambda result: f"{result.config.criterion} {result.best_score:.4g}",
+        measures=lambda row: [f"loss of validation {row['validation_score']:.4g}"],
+        best=lambda row: f"loss {row['validation_score']:.4g}",
     )
-    return training.run(subject, _config(arguments), arguments)
 
 
 def _config(arguments: argparse.Namespace) -> TrainingConfig:
     """Return the preset, or the configuration to resume, updated with the given options."""
     if arguments.resume and not arguments.preset:
-        begun = "with --preset one is begun"
-        base = training.stored(Path(arguments.output), TrainingConfig, begun)
+        from steepest.learning.training.files import stored_config
+
+        base = stored_config(Path(arguments.output), TrainingConfig)
     else:
         default = "gap" if arguments.network == "mean-flux" else "paper"
         base = PRESETS[arguments.preset or default]
-    return replace(base, **training.given(arguments, _SETTINGS))
+    return training.with_options(base, arguments)
 
 
 def _crop(text: str) -> int | tuple[int, int]:

@@ -21,14 +21,12 @@ _WHERE = {
     "save": "flows.weights",
     "NETWORKS": "flows.weights",
     "certify": "flows.certificate",
-    "certified": "flows.certificate",
     "Certificate": "flows.certificate",
     "learned_flow": "flows.predict",
     "export_onnx": "flows.export",
     "learned_bands": "flows.bands",
     "learned_decomposition": "flows.bands",
     "paper_loss": "flows.losses",
-    "report_loss": "flows.losses",
 }
 _MODULES = ("flows", "training")
 

@@ -51,9 +51,6 @@ class Certificate:
         exact flow.
     psnr_bound : Tensor (N,), float64
         The same bound as a guaranteed PSNR in dB for data range 1.
-    gap_share, time_share : Tensor (N,), float64
-        The two parts of ``error_bound**2``: the gap of the flux together with ``distance``, and the
-        length of the segments.
     distance : Tensor (N,), float64
         ``||u - v||`` between the prediction and the certified curve.
     """
@@ -61,17 +58,16 @@ class Certificate:
     image: Tensor
     error_bound: Tensor
     psnr_bound: Tensor
-    gap_share: Tensor
-    time_share: Tensor
     distance: Tensor
 
 
+@torch.no_grad()
 def certify(
     module: nn.Module, u0: Tensor, t: Tensor, *, num_nodes: int = DEFAULT_NUM_NODES
-) -> Tensor:
-    """Guaranteed L2 error bound of a network's prediction, for each image.
+) -> Certificate:
+    """Predict with a network, and bound the L2 error of the prediction, for each image.
 
-    ``||module.solve(u0, t) - u*(t)|| <= certify(module, u0, t)`` where ``u*`` is the exact total
+    ``||certificate.image - u*(t)|| <= certificate.error_bound`` where ``u*`` is the exact total
     variation flow on the pixel grid. The bound refers to ``u0`` as given, although the network
     sees it in the network's own dtype. Do not use it under autocast, where `forward` may differ
     from the certified prediction.
@@ -90,22 +86,14 @@ def certify(
 
     Returns
     -------
-    Tensor (N,), float64
-        Infinite where the prediction is not finite.
+    Certificate
+        Bounds are infinite where the prediction is not finite.
 
     Raises
     ------
     InputError
         If the images, the times or the number of nodes are not valid.
     """
-    return certified(module, u0, t, num_nodes=num_nodes).error_bound
-
-
-@torch.no_grad()
-def certified(
-    module: nn.Module, u0: Tensor, t: Tensor, *, num_nodes: int = DEFAULT_NUM_NODES
-) -> Certificate:
-    """The bound of :func:`certify` together with the prediction and the bound's parts."""
     check_inputs(u0, t)
     num_nodes = check_count(num_nodes, "num_nodes")
     own, own_t = for_network(module, u0), for_network(module, t)
@@ -124,8 +112,6 @@ def certified(
         image=predicted,
         error_bound=column(distances),
         psnr_bound=column([psnr_bound(d, size, 1.0) for d in distances]),
-        gap_share=column([bound.solver_share for bound, _ in rows]),
-        time_share=column([bound.time_share for bound, _ in rows]),
         distance=column([away for _, away in rows]),
     )
 

@@ -137,6 +137,8 @@ def paper_loss(
 ) -> dict[str, Tensor]:
     """The paper's loss, Eq. (12), of a network on a batch.
 
+    With ``alpha1=1, alpha2=0, eps=0`` it is the preliminary report's, Eq. (9).
+
     ``mean (u_t - div phi)^2 + alpha1 mean_N (<v, div phi> + TV_eps(v))^2 + mean (|phi|^2 - 1)_+
     + mean (v0 - v(0))^2 + alpha2 mean (div phi)^2`` with ``v = 5 u``.
 
@@ -186,24 +188,3 @@ def paper_loss(
         v, u_t, phi, phi, initial_term(CONTRAST * u0, v, t),
         alpha1=alpha1, alpha2=alpha2, eps=eps, tv_term=tv_term, penalty=penalty,
     )  # fmt: skip
-
-
-def report_loss(
-    network: Proposer,
-    u0: Tensor,
-    t: Tensor,
-    *,
-    alpha1: float = 1.0,
-    alpha2: float = 0.0,
-    eps: float = 0.0,
-    tv_term: str = "sum",
-    penalty: str = "squared",
-) -> dict[str, Tensor]:
-    """The preliminary report's loss, Eq. (9): ``alpha1 = 1``, ``alpha2 = 0``, unsmoothed TV.
-
-    Otherwise the same as `paper_loss`, with the same arguments. The report trains with it for 55
-    epochs at a learning rate of 5e-4.
-    """
-    return paper_loss(
-        network, u0, t, alpha1=alpha1, alpha2=alpha2, eps=eps, tv_term=tv_term, penalty=penalty
-    )

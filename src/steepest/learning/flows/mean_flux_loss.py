@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
+from ...core.numbers import check_number
 from .fields import divergence, gradient, norm, project
 
 _ROUNDING = 1e-9  # keeps the derivative of the root finite; about float32's rounding of the gap
@@ -68,6 +69,7 @@ def gap_loss(
     dict
         "total", and "gap" and "excess": the means of ``t * gap`` and ``t * excess`` (detached).
     """
+    check_number(excess_weight, "excess_weight")
     low, high = _RATIOS
     draw = torch.rand(t.shape, generator=generator, dtype=t.dtype, device=t.device)
     s = t * (low + (high - low) * draw)

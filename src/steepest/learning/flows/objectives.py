@@ -17,29 +17,22 @@ from torch import Generator, Tensor, nn
 
 from ...core.errors import InputError
 from ...core.numbers import check_choice
-from .distillation import distillation_loss
-from .losses import paper_loss, report_loss
+from .losses import paper_loss
 from .mean_flux_loss import gap_loss
 
 Objective = Callable[[nn.Module, Tensor, Tensor, Generator], Mapping[str, Tensor]]
 
-OBJECTIVES: dict[str, Callable[..., Mapping[str, Tensor]]] = {
-    "paper": paper_loss,
-    "report": report_loss,
-    "gap": gap_loss,
-    "distillation": distillation_loss,
-}
+OBJECTIVES: dict[str, Callable[..., Mapping[str, Tensor]]] = {"paper": paper_loss, "gap": gap_loss}
 """Functions ``(network, u0, t, [generator], **options)``; add your own here."""
 
-_NEEDS = {"paper": "propose", "report": "propose", "gap": "mean_flux", "distillation": "solve"}
+_NEEDS = {"paper": "propose", "gap": "mean_flux"}
 
 
 def find_objective(name: str, options: Mapping[str, Any] | None = None) -> Objective:
     """The objective of the given name, with options.
 
-    ``name`` is "paper" (Eq. 12 of the paper), "report" (Eq. 9 of the preliminary report), "gap"
-    (for mean-flux networks) or "distillation" (supervised by the solver). ``options`` are keyword
-    arguments of the function, whose values are checked when it is called.
+    ``name`` is "paper" (Eq. 12 of the paper) or "gap" (for mean-flux networks). ``options`` are
+    keyword arguments of the function, whose values are checked when it is called.
 
     Raises `InputError` if the name is unknown, or the objective does not have one of the options.
     """
@@ -65,8 +58,7 @@ def find_objective(name: str, options: Mapping[str, Any] | None = None) -> Objec
 def check_objective(name: str, network: object) -> None:
     """Refuse an objective that calls a method this network does not have.
 
-    Raises `InputError` if the method is missing: ``propose`` for "paper" and "report",
-    ``mean_flux`` for "gap", ``solve`` for "distillation".
+    Raises `InputError` if the method is missing: ``propose`` for "paper", ``mean_flux`` for "gap".
     """
     method = _NEEDS.get(name)
     if method is not None and not hasattr(network, method):

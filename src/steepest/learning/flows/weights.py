@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..training.weight_files import Registry
+from ..weight_files import Registry
 from .lgd import LGD
 from .mean_flux import MeanFluxNet
 from .semi_resnet import SemiResNet

@@ -1,11 +1,10 @@
 """The training loop of all networks (needs the ``torch`` extra).
 
-A training consists of a :class:`Recipe` (duration, learning rate, seed) and a :class:`Task`
-(network, loss, validation, weight files). :func:`run_training` combines them and adds the
-optimiser, averaging of the weights, checkpoints, the log, bit-for-bit resuming and several
-processes.
+A training has `Settings` (those of its task, and a `Recipe`: duration, learning rate, seed) and a
+`Task` (network, loss, validation, weight files). `run_training` combines them: it adds the
+optimiser, averaged weights, checkpoints, the log and bit-for-bit resuming.
 
-Everything is imported on first use, so reading weights does not load the training loop.
+Everything is imported on first use.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from ...core.lazy import lazily
 
 _WHERE = {
     "Moment": "loop",
-    "Recipe": "recipe",
+    "Recipe": "settings",
+    "Settings": "settings",
     "Task": "task",
-    "Team": "distributed",
     "TrainingResult": "loop",
     "run_training": "loop",
 }

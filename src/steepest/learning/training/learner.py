@@ -1,63 +1,165 @@
-"""The state of a training, and one step of it."""
+"""The state of a training, and its steps."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .distributed import Team
-from .recipe import Recipe
+from ...core.errors import NotConverged
+from .settings import Recipe, Settings
 from .streams import global_stream
 from .task import Task
 
+_NUMBERS = ("step", "seconds", "best_score", "best_epoch", "history")
 
-@dataclass
+
 class Learner:
-    """Network, optimiser, averaged weights (None without averaging), and progress."""
+    """A network in training, its optimiser, its averaged weights, and its best weights so far."""
 
-    network: nn.Module
-    optimizer: torch.optim.Adam
-    average: nn.Module | None
-    step: int = 0
-    seconds: float = 0.0
-    sums: dict[str, Tensor] = field(default_factory=dict)  # float64, of the steps of this epoch
-    best: dict[str, Tensor] = field(default_factory=dict)  # weights, on the CPU
-    best_score: float = math.inf
-    best_epoch: int = 0
+    def __init__(self, config: Settings, task: Task, device: torch.device, *, begin: bool) -> None:
+        """Build the network on ``device``; ``begin`` is as in `Task.prepare`."""
+        self.config, self.recipe, self.task, self.device = config, config.recipe, task, device
+        recipe = config.recipe
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            network = task.build()
+        network = task.prepare(network, begin=begin).to(device)
+        if recipe.precision == "bfloat16":
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network
+        self.optimizer = torch.optim.Adam(
+            network.parameters(), recipe.learning_rate, betas=recipe.betas, foreach=True
+        )
+        self.average = copy.deepcopy(network).requires_grad_(False) if recipe.ema else None
+        self.step, self.seconds = 0, 0.0
+        self.sums: dict[str, Tensor] = {}  # float64, over the steps of this epoch
+        self.best: dict[str, Tensor] = {}  # weights, on the CPU
+        self.best_score, self.best_epoch = math.inf, 0
+        self.history: list[dict[str, float]] = []  # a row of the log for every epoch
 
     @property
     def candidate(self) -> nn.Module:
         """The network that is validated and kept: the average if there is one."""
         return self.network if self.average is None else self.average
 
-    def keep_best(self, score: float, epoch: int) -> None:
-        """Remember the candidate if its score is the smallest so far."""
-        if score < self.best_score:
-            self.best_score, self.best_epoch = score, epoch
-            self.best = snapshot(self.candidate)
+    def best_network(self) -> nn.Module:
+        """A copy of the best network so far (before the first validation, of the present one).
 
+        It is on the CPU and in evaluation mode.
+        """
+        with torch.random.fork_rng(devices=[]):
+            network = self.task.build()
+        network.load_state_dict(self.best or self.candidate.state_dict())
+        return network.eval()
 
-def make_learner(network: nn.Module, recipe: Recipe) -> Learner:
-    """A learner at step 0."""
-    optimizer = torch.optim.Adam(
-        network.parameters(), recipe.learning_rate, betas=recipe.betas, foreach=True
-    )
-    average = copy.deepcopy(network).requires_grad_(False) if recipe.ema else None
-    return Learner(network, optimizer, average)
+    def take_step(self) -> None:
+        """Take one step of Adam on the next batch."""
+        recipe = self.recipe
+        with global_stream(self.device, recipe.seed, self.step):
+            terms = dict(self.task.loss(self.network, self.step))
+        terms["total"].backward()
+        parameters = self.network.parameters()
+        terms["gradient"] = nn.utils.clip_grad_norm_(parameters, recipe.clip or math.inf)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, self.step)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._follow()
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach().double()
+        self.step += 1
 
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average towards the weights, with a smaller decay in the first steps."""
+        if self.average is None:
+            return
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        values = self.network.state_dict()
+        for name, mean in self.average.state_dict().items():
+            if mean.is_floating_point():
+                mean.lerp_(values[name], 1 - decay)
+            else:
+                mean.copy_(values[name])
 
-def snapshot(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights, contiguous, on the CPU."""
-    return {
-        name: value.detach().to("cpu", copy=True).contiguous()
-        for name, value in network.state_dict().items()
-    }
+    def end_epoch(self) -> dict[str, float]:
+        """The row of the log: means over the epoch and, if it is due, the validation.
+
+        Raises `NotConverged` if the loss or the weights are NaN or infinite.
+        """
+        self.check_finite()
+        recipe = self.recipe
+        epoch = self.step // recipe.steps_per_epoch
+        rate = learning_rate(recipe, self.step - 1)
+        row: dict[str, float] = {"seconds": self.seconds, "learning_rate": rate}
+        row |= {k: float(v) / recipe.steps_per_epoch for k, v in self.sums.items()}
+        self.sums = {}
+        if epoch % recipe.validate_every == 0 or self.step == recipe.num_steps:
+            found = self.task.validate(self.candidate.eval())
+            self.network.train()
+            row |= {f"validation_{name}": float(value) for name, value in found.items()}
+            if found["score"] < self.best_score:
+                self.best_score, self.best_epoch = float(found["score"]), epoch
+                self.best = {k: _stored(v) for k, v in self.candidate.state_dict().items()}
+        known = {name: value for name, value in row.items() if not math.isnan(value)}
+        self.history.append({"epoch": epoch, "step": self.step, **known})
+        return self.history[-1]
+
+    def check_finite(self) -> None:
+        """Raise `NotConverged` if the loss of this epoch or the weights are not finite."""
+        total = float(self.sums.get("total", 0.0))
+        if math.isfinite(total) and all(p.isfinite().all() for p in self.network.parameters()):
+            return
+        what = "weights are not finite" if math.isfinite(total) else f"loss is {total}"
+        epoch = -(-self.step // self.recipe.steps_per_epoch)
+        rate = f"try a smaller learning rate than {self.recipe.learning_rate:g}"
+        kept = f"the best weights so far, from epoch {self.best_epoch}, are kept"
+        kept = kept if self.best else "no weights had been validated before"
+        raise NotConverged(f"the {what} in epoch {epoch}: {rate}; {kept}")
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of all weights and moments, contiguous, on the CPU."""
+        found = self.network.state_dict(prefix="network.")
+        if self.average is not None:
+            found |= self.average.state_dict(prefix="average.")
+        found |= {f"best.{name}": value for name, value in self.best.items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            found |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        return {name: _stored(value) for name, value in found.items()}
+
+    def numbers(self) -> dict[str, Any]:
+        """Everything else that the next step depends on, and the log, for JSON."""
+        sums = {name: float(value) for name, value in self.sums.items()}
+        return {"sums": sums, **{name: getattr(self, name) for name in _NUMBERS}}
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """The inverse of `tensors` and `numbers`, bit for bit.
+
+        Raises `RuntimeError`, `KeyError`, `ValueError` or `TypeError` if they do not fit.
+        """
+        self.network.load_state_dict(_part(tensors, "network."))
+        if self.average is not None:
+            self.average.load_state_dict(_part(tensors, "average."))
+        self.best = _part(tensors, "best.")
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in _part(tensors, "adam.").items():
+            index, _, name = key.partition(".")
+            if value.ndim:  # keep the strides of the parameter, which decide how sums are rounded
+                value = torch.empty_like(parameters[int(index)]).detach().copy_(value)
+            moments.setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.sums = {
+            name: torch.tensor(value, dtype=torch.float64, device=self.device)
+            for name, value in numbers["sums"].items()
+        }
+        for name in _NUMBERS:
+            setattr(self, name, numbers[name])
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -68,74 +170,9 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return rate
 
 
-def take_step(learner: Learner, task: Task, recipe: Recipe, team: Team) -> None:
-    """Take one step of Adam on the next batch.
-
-    The batch is divided into ``recipe.parts`` parts, or the next multiple of it that the processes
-    can share. Each part has its own random numbers. Gradients are averaged over parts and
-    processes, so it does not matter which process computes which part. Running statistics of batch
-    normalisation are averaged over the processes, whereas a single process updates them part by
-    part.
-    """
-    num_parts = count_parts(recipe, team)
-    each = recipe.batch // num_parts
-    terms: dict[str, Tensor] = {}
-    for part in team.share(num_parts):
-        images = range(part * each, (part + 1) * each)
-        with global_stream(team.device, recipe.seed, learner.step, part):
-            values = task.loss(learner.network, learner.step, part, images)
-        (values["total"] / num_parts).backward()
-        _add(terms, values, 1 / num_parts)
-    parameters = [p for p in learner.network.parameters() if p.requires_grad]
-    for parameter in parameters:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    team.add_up([*(p.grad for p in parameters if p.grad is not None), *terms.values()])
-    norm = nn.utils.clip_grad_norm_(parameters, recipe.clip or math.inf)
-    _add(terms, {"gradient": norm})
-    for group in learner.optimizer.param_groups:
-        group["lr"] = learning_rate(recipe, learner.step)
-    learner.optimizer.step()
-    learner.optimizer.zero_grad(set_to_none=True)
-    share_buffers(learner.network, team)
-    _follow(learner, recipe.ema)
-    _add(learner.sums, terms)
-    learner.step += 1
+def _stored(value: Tensor) -> Tensor:
+    return value.detach().to("cpu", copy=True).contiguous()
 
 
-@torch.no_grad()
-def share_buffers(network: nn.Module, team: Team) -> None:
-    """Average the network's floating-point buffers over the processes, in place."""
-    if team.size == 1:
-        return
-    kept = network.state_dict(keep_vars=True).values()
-    buffers = [b for b in kept if b.is_floating_point() and not isinstance(b, nn.Parameter)]
-    if buffers:
-        team.add_up(buffers)
-        for buffer in buffers:
-            buffer /= team.size
-
-
-def count_parts(recipe: Recipe, team: Team) -> int:
-    """The number of parts of a batch: a multiple of ``recipe.parts`` and of the team's size."""
-    return recipe.parts * team.size // math.gcd(recipe.parts, team.size)
-
-
-def _add(sums: dict[str, Tensor], values: Mapping[str, Any], weight: float = 1.0) -> None:
-    for name, value in values.items():
-        term = torch.as_tensor(value).detach().double() * weight
-        sums[name] = sums[name] + term if name in sums else term
-
-
-@torch.no_grad()
-def _follow(learner: Learner, decay: float) -> None:
-    """Move the average towards the weights, with a smaller decay in the first steps."""
-    if learner.average is None:
-        return
-    decay = min(decay, (1 + learner.step) / (10 + learner.step))
-    averages, values = learner.average.state_dict(), learner.network.state_dict()
-    for name, value in values.items():
-        if value.is_floating_point():
-            averages[name].lerp_(value, 1 - decay)
-        else:
-            averages[name].copy_(value)
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

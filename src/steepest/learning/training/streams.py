@@ -1,8 +1,8 @@
 """Random numbers as a function of counters alone.
 
 Every draw has its own random generator, made from the seed and from counters of its purpose (the
-step, the image within the step, ...). No random state needs to be stored to resume a training, and
-processes that share a batch take different images without communication.
+step, the image within the step, ...), so that no random state needs to be stored to resume a
+training.
 """
 
 from __future__ import annotations

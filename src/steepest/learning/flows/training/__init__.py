@@ -1,4 +1,4 @@
-"""Train flow networks: one function, recipes, data, checkpoints.
+"""Train flow networks: one function, settings, images.
 
 >>> from steepest.learning.flows.training import PRESETS, train
 >>> result = train(PRESETS["smoke"], "runs/smoke")                     # doctest: +SKIP
@@ -12,11 +12,9 @@ from __future__ import annotations
 from ....core.lazy import lazily
 
 _WHERE = {
-    "Moment": "..training.loop",
-    "PHOTOGRAPHS": "data",
+    "PHOTOGRAPHS": "..images",
     "PRESETS": "presets",
     "TrainingConfig": "config",
-    "TrainingResult": "..training.loop",
     "generate_image": "generate",
     "open_data": "data",
     "train": "task",

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...training.photographs import PHOTOGRAPHS, open_photographs
-from ...training.sources import Collection, Mixture, Source
+from ...images import Collection, Mixture, Source, open_photographs
 from ...training.streams import stream
 from .generate import generate_image
 from .sampling import GENERATED
-
-__all__ = ["PHOTOGRAPHS", "open_data"]
 
 _NUM_GENERATED = 512
 _SMALLEST_GENERATED = 160
@@ -24,13 +21,12 @@ def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) ->
     ----------
     name : str
         "generated": images of :func:`.generate.generate_image`. "mixed": three quarters "skimage",
-        one quarter "generated". Otherwise a folder, "skimage", "food101:FOLDER" or
-        "stl10:FOLDER", converted to greyscale
-        (:func:`~steepest.learning.training.photographs.open_photographs`).
+        one quarter "generated". Otherwise a folder or "skimage", converted to greyscale
+        (`steepest.learning.images.open_photographs`).
     held_out : bool
         True: the images for validation, namely the photograph of Chelsea, every tenth image of a
-        folder, images generated from other random numbers, or the test images of a data set.
-        False: all others. The only image of a folder is in both.
+        folder, or images generated from other random numbers. False: all others. The only image of
+        a folder is in both.
     largest_crop : int
         Generated images have sides a quarter longer than this, and at least 160 pixels.
     seed : int
@@ -39,7 +35,7 @@ def open_data(name: str, *, held_out: bool, largest_crop: int, seed: int = 0) ->
     Raises
     ------
     InputError
-        If there is no such folder or data set, or it contains no readable image.
+        If there is no such folder, or it contains no readable image.
     """
     if name == "generated":
         return _generated(held_out, largest_crop, seed)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...training.sources import Source, random_crop
+from ...images import Source, random_crop
 from ...training.streams import stream
 from .config import TrainingConfig
 
@@ -22,9 +22,12 @@ def crop_size(config: TrainingConfig, seed: int, kind: int, step: int) -> int:
 
 
 def random_times(config: TrainingConfig, rng: np.random.Generator) -> np.ndarray:
-    """The times of one image, float32, uniform in [t_min, t_max]; with zero_time the first is 0."""
+    """The times of one image, float32, uniform in [t_min, t_max].
+
+    The objective "paper" tests the initial condition, so its first time is 0.
+    """
     times = rng.uniform(config.t_min, config.t_max, config.times).astype(np.float32)
-    if config.zero_time:
+    if config.objective == "paper":
         times[0] = 0
     return times
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,32 @@ import torch
 from torch import Tensor, nn
 
 from ....core.errors import InputError
-from ....core.progress import Callback
-from ...training.distributed import Team
+from ...images import Source
 from ...training.loop import TrainingResult, run_training
-from ...training.sources import Source
 from ...training.streams import torch_stream
 from ...training.task import Task
 from ..objectives import Objective, check_objective, find_objective
 from ..weights import REGISTRY
 from .config import TrainingConfig
 from .data import open_data
-from .sampling import OBJECTIVE, TRAINING, draw_batch
-from .validation import Validation, make_validation
+from .sampling import OBJECTIVE, TRAINING, VALIDATION, draw_batch
+
+_VALIDATION_SEED = 0  # independent of the training's seed, so that scores can be compared
+_MOST_BATCHES = 32  # to validate on; not more than an epoch has
 
 
 @dataclass(frozen=True, eq=False)
 class FlowTask(Task):
-    """The task of flow networks: a network, an objective and images."""
+    """The task of flow networks: an objective, images, and fixed batches ``(u0, t)``.
+
+    The batches are for validation, and from images that are not used for training.
+    """
 
     config: TrainingConfig
     device: torch.device
     objective: Objective
     source: Source
-    validation: Validation
+    batches: Sequence[tuple[Tensor, Tensor]]
 
     def build(self) -> nn.Module:
         """The configured network."""
@@ -57,43 +59,31 @@ class FlowTask(Task):
             network.load_state_dict(first.state_dict())
         return network
 
-    def rehearse(self, network: nn.Module) -> None:
-        """Try the options of the objective on two samples."""
-        options = self.config.objective_options
-        if not options:
-            return
-        u0, t = (tensor[:2] for tensor in self.validation.batches[0])
-        try:
-            with torch.no_grad():
-                self.objective(network, u0, t, torch.Generator(u0.device))
-        except InputError:
-            raise
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"objective_options={dict(options)!r}: {error}") from None
-
-    def loss(self, network: nn.Module, step: int, part: int, images: range) -> Mapping[str, Tensor]:
+    def loss(self, network: nn.Module, step: int) -> Mapping[str, Tensor]:
         """The objective on random crops at random times."""
-        config = self.config
-        batch = draw_batch(self.source, config, config.seed, TRAINING, step, images)
+        config, recipe = self.config, self.config.recipe
+        batch = draw_batch(self.source, config, recipe.seed, TRAINING, step, range(recipe.batch))
         u0, t = (tensor.to(self.device) for tensor in batch)
-        generator = torch_stream(self.device, config.seed, OBJECTIVE, step, part)
-        with torch.autocast(self.device.type, torch.bfloat16, config.precision == "bfloat16"):
+        generator = torch_stream(self.device, recipe.seed, OBJECTIVE, step)
+        with torch.autocast(self.device.type, torch.bfloat16, recipe.precision == "bfloat16"):
             return self.objective(network, u0, t, generator)
 
+    @torch.no_grad()
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        """The objective and the criterion on fixed crops at fixed times."""
-        return self.validation(network)
-
-    def validation_names(self, terms: Sequence[str]) -> list[str]:
-        """The terms of the objective and ``"score"``."""
-        return [*terms, "score"]
+        """The objective on the fixed batches; its total is the score."""
+        sums: dict[str, float] = {}
+        for index, (u0, t) in enumerate(self.batches):
+            generator = torch_stream(u0.device, _VALIDATION_SEED, OBJECTIVE, VALIDATION, index)
+            for name, value in self.objective(network, u0, t, generator).items():
+                sums[name] = sums.get(name, 0.0) + float(value) / len(self.batches)
+        return {**sums, "score": sums["total"]}
 
     def save(self, network: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Write the network for :func:`steepest.learning.load`, with the licences of the images."""
+        """Write the network for `steepest.learning.load`, with the licences of the images."""
         REGISTRY.save(network, path, {**metadata, "data": dict(self.source.licences)})
 
 
-def make_task(config: TrainingConfig, team: Team) -> FlowTask:
+def make_task(config: TrainingConfig, device: torch.device) -> FlowTask:
     """Open the images and draw the validation batches.
 
     Raises `InputError` if the network, the objective, an option or the data are unknown, or the
@@ -103,48 +93,41 @@ def make_task(config: TrainingConfig, team: Team) -> FlowTask:
         network = REGISTRY.build(config.network, dict(config.network_config))
     check_objective(config.objective, network)
     objective = find_objective(config.objective, config.objective_options)
-    images = partial(open_data, largest_crop=config.crop_range[1])
-    source = images(config.data, held_out=False, seed=config.seed)
-    held_out = config.validation_data is None
-    other = images(config.validation_data or config.data, held_out=held_out)
-    validation = make_validation(other, config, objective, team.device)
-    return FlowTask(config, team.device, objective, source, validation)
+    seed, largest = config.recipe.seed, config.crop_range[1]
+    source = open_data(config.data, held_out=False, largest_crop=largest, seed=seed)
+    name, held_out = config.validation_data or config.data, config.validation_data is None
+    other = open_data(name, held_out=held_out, largest_crop=largest)
+    batches, images = [], range(config.recipe.batch)
+    for index in range(min(_MOST_BATCHES, config.recipe.steps_per_epoch)):
+        batch = draw_batch(other, config, _VALIDATION_SEED, VALIDATION, index, images)
+        batches.append((batch[0].to(device), batch[1].to(device)))
+    return FlowTask(config, device, objective, source, batches)
 
 
 def train(
-    config: TrainingConfig,
-    folder: str | os.PathLike[str],
-    *,
-    on_epoch: Callback | None = None,
-    on_step: Callback | None = None,
-    resume: bool = True,
+    config: TrainingConfig, folder: str | os.PathLike[str], **options: Any
 ) -> TrainingResult[TrainingConfig]:
     """Train a network without ground truth.
 
     Writes into ``folder``:
 
     - ``log.csv``, with one row per epoch;
-    - ``checkpoint.json`` and a safetensors file, from which an interrupted training resumes;
+    - ``checkpoint.safetensors``, from which an interrupted training resumes;
     - ``weights.safetensors`` and ``weights.json``, the best network so far, for
       :func:`steepest.learning.load`.
 
     Parameters
     ----------
     config : TrainingConfig
-        The recipe; :data:`.presets.PRESETS` has some.
-    folder, on_epoch, on_step, resume
-        See `steepest.learning.training.run_training`, also on interrupted trainings and on several
-        processes.
+        The settings; :data:`.presets.PRESETS` has some.
+    folder : path
+        Created if it does not exist; a training with the same settings there is continued.
+    **options
+        ``device``, ``max_minutes``, ``checkpoint_minutes`` and ``on_step``, as in
+        `steepest.learning.training.run_training`, which also says what is raised.
 
     Returns
     -------
     TrainingResult
-
-    Raises
-    ------
-    InputError, NotConverged, KeyboardInterrupt
-        As `steepest.learning.training.run_training`.
     """
-    return run_training(
-        config, folder, make_task, on_epoch=on_epoch, on_step=on_step, resume=resume
-    )
+    return run_training(config, folder, make_task, **options)

@@ -20,14 +20,13 @@ from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as serialise_tensors
 from torch import Tensor, nn
 
-from ...core.errors import InputError
-from ...core.numbers import check_choice
-from .distributed import usable_device
+from ..core.errors import InputError
+from ..core.numbers import check_choice
+from .device import find_device
 
 _LARGEST = 4096
 """The largest number of layers or channels allowed in a file."""
 
-_KEYS = {"network", "config", "metadata"}
 _DTYPES = (torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -85,23 +84,19 @@ class Registry:
         network: nn.Module,
         path: str | os.PathLike[str],
         metadata: Any = None,
-        *,
-        dtype: torch.dtype | None = None,
     ) -> None:
         """Save a network as ``path.safetensors`` and ``path.json``: both complete, or neither.
 
         Parameters
         ----------
         network : nn.Module
-            A network of one of the registry's classes. Its weights must be finite and have the same
-            floating-point dtype; integer buffers (counters) are allowed as well.
+            A network of one of the registry's classes. Its weights must be finite and all bfloat16,
+            float32 or float64; integer buffers (counters) are allowed as well. A file in bfloat16
+            (``network.bfloat16()``) has half the size; `load` returns it in float32.
         path : path
             With or without the suffix ``.safetensors``. Existing files are replaced.
         metadata : dictionary, optional
             Any values that JSON can store.
-        dtype : torch.dtype, optional
-            Round the weights to this dtype: bfloat16, float32 or float64. ``torch.bfloat16``
-            halves the size of float32 files; `load` still returns float32.
 
         Raises
         ------
@@ -109,7 +104,7 @@ class Registry:
             If the network's class is not in the registry, the weights are NaN, infinite or of mixed
             or other dtypes, or JSON cannot store the metadata.
         """
-        from ...io.outputs import OutputSet  # only saving needs it
+        from ..io.outputs import OutputSet  # only saving needs it
 
         tensors_path, json_path = _files(path)
         name = self.network_name(network)
@@ -124,17 +119,14 @@ class Registry:
         if not isinstance(document["metadata"], dict):
             raise InputError(f"metadata must be a dictionary, not {type(metadata).__name__}")
         tensors = {
-            key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
-            for key, value in network.state_dict().items()
+            key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()
         }
         _check_values(tensors, tensors, "network")
         with OutputSet(overwrite=True) as outputs:
-            for target, content in (
-                (tensors_path, serialise_tensors(tensors)),
-                (json_path, f"{text}\n".encode()),
-            ):
-                with outputs.open(target) as file:
-                    file.write(content)
+            with outputs.open(tensors_path) as file:
+                file.write(serialise_tensors(tensors))
+            with outputs.open(json_path) as file:
+                file.write(f"{text}\n".encode())
 
     def load(
         self, name_or_path: str | os.PathLike[str], map_location: str | torch.device = "cpu"
@@ -163,27 +155,31 @@ class Registry:
 
         Notes
         -----
-        The network is first built without memory. Memory is allocated only after the tensors in the
-        file are known to have the shapes that the description requires.
+        The network is first built without memory, and gets the tensors of the file only if they
+        have the shapes that the description requires.
         """
-        device = usable_device(map_location, "map_location")
+        device = find_device(map_location, "map_location")
         tensors_path, json_path = self._find(name_or_path)
         document = self.read_description(name_or_path)
-        _check_sizes(document["config"], json_path)
+        name, config = document["network"], document["config"]
+        _check_sizes(config, json_path)
         with torch.device("meta"):
-            network = self.build(document["network"], document["config"], str(json_path))
+            network = self.build(name, config, str(json_path))
         content = self._read(tensors_path)
         try:
             tensors = parse_tensors(content)
         except (SafetensorError, KeyError, ValueError) as error:
             raise InputError(f"{tensors_path}: not a complete safetensors file ({error})") from None
-        _check_shapes(tensors, network.state_dict(), tensors_path, document["network"])
         _check_values(tensors, network.state_dict(), str(tensors_path))
-        if torch.float64 in {value.dtype for value in tensors.values()}:
-            network.double()
-        network = network.to_empty(device=device)
-        network.load_state_dict(tensors)
-        return network.eval()
+        try:
+            network.load_state_dict(tensors, assign=True)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[1].strip()  # the first is a heading
+            raise InputError(
+                f"{tensors_path}: not the weights of {name} as configured: {reason}"
+            ) from None
+        double = torch.float64 in {value.dtype for value in tensors.values()}
+        return network.to(device, torch.float64 if double else torch.float32).eval()
 
     def read_description(self, name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
         """Read and check the JSON file of saved weights: network, config, metadata.
@@ -199,9 +195,9 @@ class Registry:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:  # invalid UTF-8 or JSON
             raise InputError(f"{path}: not a JSON file ({error})") from None
-        if not isinstance(document, dict) or not set(document) >= _KEYS - {"metadata"}:
+        if not isinstance(document, dict) or not {"network", "config"} <= set(document):
             raise InputError(f"{path}: must contain the entries 'network' and 'config'")
-        unknown = sorted(set(document) - _KEYS)
+        unknown = sorted(set(document) - {"network", "config", "metadata"})
         if unknown:
             raise InputError(f"{path}: unknown entries {', '.join(unknown)}")
         return {"metadata": {}, **document}
@@ -238,33 +234,21 @@ def _check_sizes(config: Any, path: Path) -> None:
             raise InputError(f"{path}: {key} in the configuration must be at most {_LARGEST}")
 
 
-def _check_shapes(
-    given: dict[str, Tensor], expected: dict[str, Tensor], path: Path, name: str
-) -> None:
-    missing, unknown = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
-    if missing or unknown:
-        what = f"{missing[0]} is missing" if missing else f"{unknown[0]} is not in this network"
-        raise InputError(f"{path}: not the weights of {name} as configured: {what}")
-    for key, tensor in expected.items():
-        if given[key].shape != tensor.shape:
-            raise InputError(
-                f"{path}: {key} has shape {tuple(given[key].shape)}, {name} as configured needs "
-                f"{tuple(tensor.shape)}"
-            )
-
-
 def _check_values(tensors: dict[str, Tensor], expected: dict[str, Tensor], where: str) -> None:
-    """Check that values are finite and dtypes fit: integers as expected, one dtype for the rest."""
+    """Check that values are finite, counters are integers, and all other dtypes are the same."""
+    floats = {}
     for key, tensor in tensors.items():
-        if not expected[key].is_floating_point() and tensor.dtype != expected[key].dtype:
-            raise InputError(f"{where}: {key} is {tensor.dtype}, not {expected[key].dtype}")
-    floats = {key for key, tensor in expected.items() if tensor.is_floating_point()}
-    dtypes = {tensors[key].dtype for key in floats}
+        wanted = expected.get(key, tensor)
+        if wanted.is_floating_point():
+            floats[key] = tensor
+        elif tensor.dtype != wanted.dtype:
+            raise InputError(f"{where}: {key} is {tensor.dtype}, not {wanted.dtype}")
+    dtypes = {tensor.dtype for tensor in floats.values()}
     if len(dtypes) > 1 or not dtypes <= set(_DTYPES):
         names = ", ".join(sorted(map(str, dtypes)))
         raise InputError(
             f"{where}: weights must all have one dtype, bfloat16, float32 or float64, not {names}"
         )
-    for key in sorted(floats):
-        if not bool(torch.isfinite(tensors[key]).all()):
+    for key, tensor in floats.items():
+        if not bool(torch.isfinite(tensor).all()):
             raise InputError(f"{where}: {key} contains NaN or infinity")
