@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from steepest.core.errors import InputError
-from steepest.layers import check_gain, linear_ramp, set_scale
+from steepest.layers import attach, check_gain, linear_ramp, set_scale
 from steepest.learning.training.task import Task
 
 from . import weights
