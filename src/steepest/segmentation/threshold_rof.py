@@ -71,7 +71,8 @@ def threshold_rof(
         Fixed thresholds, on the scale of ``strength``. ``num_classes`` is then not used.
     values : "denoised" or "image"
         The values of the classes: means of the denoised image, or of the image itself. With
-        "image", the thresholds are half-way between these means, found by the iteration T-ROF.
+        "image", the thresholds are half-way between these means, found by the iteration T-ROF. If
+        this iteration does not come to rest, the values are the means of the labels before.
     tol : float
         Largest ``gap``, relative to the length of all contours. With the default, the solver runs
         until all labels are proven (except for ties) and free values rest, or up to
