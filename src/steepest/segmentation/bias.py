@@ -14,12 +14,11 @@ from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
 from ..flows.options import takes_options_of
-from .cut import least_set
+from .cut import cut, least_set
 from .inputs import Inputs, grey, inputs_of
 from .proof import Level
 from .result import Segmentation, assembled, finished
 from .rof import Rof
-from .threshold_rof import threshold_rof
 
 _STARTS = (0.05, 0.2)  # widths of the first bias, relative to the longest side
 _REST = 1e-7  # relative decrease of the energy at which the rounds end
@@ -44,7 +43,7 @@ class BiasCorrection(Segmentation):
     corrected: np.ndarray
 
 
-@takes_options_of(threshold_rof)
+@takes_options_of(cut)
 def bias_corrected(
     image: Any, length: float, bias_strength: float, **options: Any
 ) -> BiasCorrection:

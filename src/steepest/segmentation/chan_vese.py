@@ -9,16 +9,16 @@ import numpy as np
 from ..core.numbers import check_flag, check_number
 from ..core.status import Status
 from ..flows.options import takes_options_of
+from .cut import cut
 from .inputs import Inputs, inputs_of
 from .proof import State
 from .result import Segmentation, assembled, finished
-from .threshold_rof import threshold_rof
 
 COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
 _MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
 
 
-@takes_options_of(threshold_rof)
+@takes_options_of(cut)
 def chan_vese(
     image: Any, mu: float = 0.25, *, channel_axis: int | None = None, **options: Any
 ) -> Segmentation:
