@@ -241,7 +241,7 @@ def _segmented(
     """Segment one page."""
     from steepest.segmentation import chan_vese, threshold_rof
 
-    page = values.compute(part)
+    page = part if arguments.range is None else values.compute(part.astype(np.float64))
     options = {
         "connectivity": arguments.connectivity,
         "spacing": lengths.spacing,
