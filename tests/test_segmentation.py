@@ -180,6 +180,14 @@ def test_the_means_of_chan_vese_keep_their_order():
         assert values[0].sum() <= values[1].sum()
 
 
+def test_values_of_the_image_are_its_means():
+    for seed in range(10):
+        f = np.random.default_rng(seed).random((5, 6))
+        result = threshold_rof(f, 0.05, 3, values="image")
+        means = [f[result.labels == k].mean() for k in range(len(result.values))]
+        assert result.values == pytest.approx(means, abs=1e-12)
+
+
 def test_one_colour_has_one_value():
     result = chan_vese(np.stack([np.full((4, 5), 2.0), np.full((4, 5), 7.0)]), channel_axis=0)
     assert result.values.tolist() == [[2, 7], [2, 7]]

@@ -124,7 +124,6 @@ def test_where_results_are_written(photo, chosen, tmp_path):
         (dict(density=0), "density"),
         (dict(norm="l3"), "norm"),
         (dict(rng=-1), "rng"),
-        (dict(spacing=2.0), "spacing: not available"),
         (dict(out=np.zeros((5, 5), bool)), "out of type"),
         (dict(reconstruction=np.zeros((5, 5), bool)), "out of type"),
     ],

@@ -206,7 +206,6 @@ def test_restriction_is_the_transpose_of_interpolation(shape, levels, seed):
         ({"known": np.ones((150, 199), bool)}, "must have the spatial shape"),
         ({"known": np.arange(30000, dtype=np.uint16).reshape(150, 200)}, "more than two values"),
         ({"known": np.ones((150, 200), bool), "unknown": 0}, "both given"),
-        ({"known": np.ones((150, 200), bool), "weights": 1}, "not available for inpainting"),
         ({"known": np.ones((150, 200), bool), "tol": 0}, "tol"),
     ],
 )

@@ -211,10 +211,6 @@ def test_constant_and_thresholded_images():
 
 def test_bad_input():
     image = blobs((70, 80))
-    with pytest.raises(InputError, match="channel_axis: not available"):
-        tiled.threshold_rof(np.zeros((70, 80, 3)), 0.1, channel_axis=-1)
-    with pytest.raises(InputError, match="weights: not available"):
-        tiled.threshold_rof(image, 0.1, weights=np.ones((70, 80)))
     with pytest.raises(InputError, match="doubt of type"):
         tiled.threshold_rof(image, 0.1, doubt=np.zeros((70, 80)))
     with pytest.raises(InputError, match="out of type"):

@@ -242,7 +242,7 @@ def _segmented(
     from steepest import CroftonTotalVariation, Solver
     from steepest.segmentation import chan_vese, threshold_rof
 
-    page = values.compute(part)
+    page = part if arguments.range is None else values.compute(part.astype(np.float64))
     options = {
         "energy": CroftonTotalVariation() if arguments.connectivity == 2 else None,
         "spacing": lengths.spacing,

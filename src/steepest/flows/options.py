@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
 
-def takes_options_of(*functions: Callable[..., Any]) -> Callable[[Any], Any]:
+def takes_options_of(
+    *functions: Callable[..., Any], without: Collection[str] = ()
+) -> Callable[[Any], Any]:
     """Show the keyword-only parameters of ``functions`` in place of ``**options``.
 
-    Use this decorator for a function that passes ``**options`` on to ``functions``.
+    Use this decorator for a function that passes ``**options`` on to ``functions``, all but those
+    ``without`` a meaning for it.
     `inspect.signature`, editors and ``help`` then list the allowed options, and the list is written
     only once.
     """
@@ -21,7 +24,7 @@ def takes_options_of(*functions: Callable[..., Any]) -> Callable[[Any], Any]:
         kept = {n: p for n, p in own.parameters.items() if p.kind is not p.VAR_KEYWORD}
         for other in functions:
             for name, parameter in inspect.signature(other).parameters.items():
-                if parameter.kind is parameter.KEYWORD_ONLY:
+                if parameter.kind is parameter.KEYWORD_ONLY and name not in without:
                     kept.setdefault(name, parameter)
 
         @wraps(function)

@@ -69,7 +69,8 @@ def threshold_rof(
         Fixed thresholds, on the scale of ``strength``. ``num_classes`` is then not used.
     values : "denoised" or "image"
         The values of the classes: means of the denoised image, or of the image itself. With
-        "image", the thresholds are half-way between these means, found by the iteration T-ROF.
+        "image", the thresholds are half-way between these means, found by the iteration T-ROF. If
+        this iteration does not come to rest, the values are the means of the labels before.
     energy : TotalVariation or CroftonTotalVariation, optional
         How the length of contours is measured, with weights if it has them.
         ``TotalVariation(norm="anisotropic")`` (default): along the axes, so that a diagonal counts

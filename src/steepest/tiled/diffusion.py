@@ -43,7 +43,7 @@ _COARSE = 1e-4  # relative residual on the coarse grid
 _PATIENCE = 3  # passes without a smaller residual
 
 
-@takes_options_of(Setup)
+@takes_options_of(Setup, without=("weights", "data_range"))
 def inpaint(
     image: Any,
     known: Any = None,
@@ -110,9 +110,6 @@ def inpaint(
     ----------
     Cai and Sarkis, SIAM J. Sci. Comput. 21, 1999 (overlapping tiles).
     """
-    for key in ("weights", "data_range"):
-        if options.get(key) is not None:
-            raise InputError(f"{key}: not available for inpainting")
     if known is not None and unknown is not None:
         raise InputError("known and unknown are both given; allowed is one of them")
     tol, most = check_number(tol, "tol", positive=True), check_count(max_num_iter, "max_num_iter")

@@ -65,7 +65,7 @@ class TiledMask:
         return self.status.converged
 
 
-@takes_options_of(Setup)
+@takes_options_of(Setup, without=("weights", "spacing"))
 def echo(
     image: Any,
     density: float,
@@ -118,9 +118,6 @@ def echo(
     the mask of `steepest.inpainting.masks.echo`. Tiles take about 400 bytes per pixel, one at a
     time, which all threads share.
     """
-    for key in ("weights", "spacing"):
-        if options.get(key) is not None:
-            raise InputError(f"{key}: not available for masks")
     exponent(norm)
     random, channels = generator(rng), check_picture(image, options.get("channel_axis")).channels
     if options.get("halo") is None:

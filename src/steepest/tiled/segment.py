@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..convex.total_variation import TotalVariation
-from ..core.errors import InputError
 from ..core.numbers import check_count, check_flag, check_number
 from ..core.solver import Solver
 from ..core.status import Status, finished
@@ -23,6 +22,8 @@ from .items import image_by_image
 from .picture import Picture, check_array, deliver, stored
 from .rof import TiledLevel, TiledRof, TiledState
 from .setup import Like, Setup
+
+_WITHOUT = ("weights", "channel_axis", "data_range")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class TiledSegmentation:
         return self.status.converged
 
 
-@takes_options_of(Setup)
+@takes_options_of(Setup, without=_WITHOUT)
 def threshold_rof(
     image: Any,
     strength: float,
@@ -162,7 +163,7 @@ def threshold_rof(
     return work.done(run, wanted)
 
 
-@takes_options_of(Setup)
+@takes_options_of(Setup, without=_WITHOUT)
 def chan_vese(
     image: Any,
     mu: float = 0.25,
@@ -297,9 +298,6 @@ class _Work:
         raise_on_failure: bool,
         options: dict[str, Any],
     ) -> None:
-        for key in ("weights", "channel_axis", "data_range"):
-            if options.get(key) is not None:
-                raise InputError(f"{key}: not available for segmentation by tiles")
         self._raises = check_flag(raise_on_failure, "raise_on_failure")
         energy = TotalVariation(norm="anisotropic")
         name = f"{name} {tol} {max_num_iter}"

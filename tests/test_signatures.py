@@ -1,0 +1,60 @@
+"""The signature that a decorated function shows is the one that it takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import steepest
+
+IMAGE = np.random.default_rng(0).random((9, 10))
+POSITIONAL: dict[str, tuple[Any, ...]] = {
+    "tv_flow": (IMAGE, 0.01),
+    "denoise_tv": (IMAGE, 0.01),
+    "discrepancy_strength": (IMAGE, 0.1),
+    "spectral.decompose_series": ([IMAGE],),
+    "tiled.apply_filter": (IMAGE, lambda parts: parts.residual),
+    "tiled.chan_vese": (IMAGE,),
+    "tiled.decompose": (IMAGE,),
+    "tiled.denoise_tv": (IMAGE, 0.01),
+    "tiled.echo": (IMAGE, 0.3),
+    "tiled.inpaint": (IMAGE, IMAGE > 0.5),
+    "tiled.threshold_rof": (IMAGE, 0.01),
+    "tiled.tv_flow": (IMAGE, 0.01),
+    "segmentation.bias_corrected": (IMAGE, 0.01, 1.0),
+    "segmentation.chan_vese": (IMAGE,),
+    "particles.stipple": (IMAGE, 5),
+    "particles.sample": (IMAGE, 5),
+}
+
+
+def decorated(package: Any = steepest, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All public functions that do not show their own signature."""
+    for name in package.__all__:
+        try:
+            value = getattr(package, name)
+        except ModuleNotFoundError:  # an optional dependency
+            continue
+        if inspect.ismodule(value):
+            yield from decorated(value, f"{prefix}{name}.") if hasattr(value, "__all__") else ()
+        elif inspect.isfunction(value) and hasattr(value, "__wrapped__"):
+            yield prefix + name, value
+
+
+def test_all_options_that_are_shown_are_taken() -> None:
+    called = []
+    for name, function in decorated():
+        shown = inspect.signature(function)
+        assert all(option.kind is not option.VAR_KEYWORD for option in shown.parameters.values())
+        if shown != inspect.signature(function.__wrapped__):
+            options = {
+                option.name: option.default
+                for option in shown.parameters.values()
+                if option.kind is option.KEYWORD_ONLY
+            }
+            function(*POSITIONAL[name], **options)
+            called.append(name)
+    assert sorted(called) == sorted(POSITIONAL)
