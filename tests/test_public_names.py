@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from enum import Enum
 from importlib import import_module
 from pkgutil import walk_packages
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,4 +28,36 @@ def test_results_count_in_words() -> None:
     assert [counted(n, "time") for n in (0, 1, 2)] == ["0 times", "1 time", "2 times"]
     assert [counted(n, "pass") for n in (1, 2)] == ["1 pass", "2 passes"]
     image = np.indices((6, 6)).sum(0) / 10
-    assert "1 time to 0.1, 1 step, " in repr(steepest.tv_flow(image, [0.1], num_steps=1))
+    assert "1 time to 0.1, 1 step, " in repr(steepest.tv_flow(image, [0.1], steps=1))
+
+
+MOST_PARAMETERS = 12
+# what users read rather than write
+RESULTS = (steepest.FlowResult, steepest.segmentation.Segmentation)
+UNDER_WORK = "steepest.tiled"  # these functions join those in memory, and then take their options
+
+
+def parameters(function: Any) -> int:
+    """The number of named parameters."""
+    kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
+    return len(kinds) - kinds.count(inspect.Parameter.VAR_KEYWORD)
+
+
+def test_no_public_function_has_more_parameters_than_can_be_remembered() -> None:
+    seen = {}
+    for name in ["steepest", *PACKAGES]:
+        package = import_module(name)
+        for each in getattr(package, "__all__", ()):
+            value = getattr(package, each)
+            ours = callable(value) and value.__module__.startswith("steepest")
+            given = inspect.isfunction(value) or (
+                inspect.isclass(value)
+                and "__init__" in vars(value)
+                and not issubclass(value, (Exception, Enum))
+                and not issubclass(value, RESULTS)
+            )
+            if ours and given:
+                seen[f"{value.__module__}.{each}"] = parameters(value)
+    many = {name: n for name, n in seen.items() if n > MOST_PARAMETERS}
+    assert len(seen) > 100
+    assert not [name for name in many if not name.startswith(UNDER_WORK)], many

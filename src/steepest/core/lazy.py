@@ -40,4 +40,7 @@ def lazily(
         setattr(sys.modules[package], name, value)
         return value
 
-    return get, public(names)
+    def show() -> list[str]:
+        return [name for name in sys.modules[package].__all__ if not name.startswith("_")]
+
+    return get, show
