@@ -27,9 +27,11 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
+from benchmarks import classical_masks
 from steepest.compression import known_pixels, pack
 from steepest.compression.coder import encode_bits
 from steepest.compression.streams import model
+from steepest.inpainting import masks
 from steepest.io import image_files, read_image
 
 
@@ -101,14 +103,15 @@ def main() -> None:
     parser.add_argument("--mask", default="echo", help="mask method (default echo)")
     parser.add_argument("--density", type=float, default=0.05)
     arguments = parser.parse_args()
+    source = classical_masks if hasattr(classical_masks, arguments.mask) else masks
+    choose: Callable[..., np.ndarray] = getattr(source, arguments.mask)
     sizes: Counter[str] = Counter()
     pixels = known = 0
     for path in image_files(arguments.folder)[: arguments.images]:
         image = read_image(path)
-        packed = pack(
-            image.array, arguments.density, channel_axis=image.channel_axis,
-            mask_method=arguments.mask, rng=0,
-        )  # fmt: skip
+        axis, density = image.channel_axis, arguments.density
+        chosen = choose(image.array, density, channel_axis=axis, rng=0)
+        packed = pack(image.array, mask=chosen, channel_axis=axis)
         for name, coder in coders().items():
             sizes[name] += coder(packed.mask)
         header, mask, values = known_pixels(packed.data)

@@ -11,14 +11,12 @@ import numpy as np
 from ..core.arrays import check_data_range
 from ..core.errors import InputError
 from ..core.image_like import ImageLike
-from ..core.progress import Callback, Reporter
-from ..core.solver import Solver, limits
-from ..core.status import Status, finished
+from ..core.progress import Callback
+from ..core.solver import Solver
+from ..core.status import Status
 from .masks.checks import check_mask
-from .methods.diffusion import Diffusion
 from .problem import prepare_numpy, unit_of
-from .result import outcome
-from .steady_state import fill
+from .solve import inpaint
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +90,6 @@ def reconstruct(
     NotConverged
         If the tolerance is not met and the solver has ``raise_on_failure=True``.
     """
-    given = limits(solver, Diffusion.tol, Diffusion.max_num_iter, positive=True)
-    reporter = Reporter(on_step)
     array, layout = prepare_numpy(image, channel_axis)
     known = check_mask(mask, array.shape[1:])
     span = check_data_range(data_range, [array], layout)
@@ -102,20 +98,15 @@ def reconstruct(
         kept, other = prepare_numpy(values, channel_axis, "values")
         if other.shape != layout.shape:
             raise InputError(f"values of shape {other.shape} must have the image's {layout.shape}")
-    solution = fill(
-        kept, known, (1.0,) * known.ndim, given.tol, max_num_iter=given.max_num_iter,
-        num_threads=given.threads, watch=reporter.watch,
-    )  # fmt: skip
-    residual, iterations = float(solution.residual.max()), int(solution.iterations.max())
-    error = solution.image - array
+    filled = inpaint(kept.astype(np.float64), known, channel_axis=0, solver=solver, on_step=on_step)
+    error = filled.image - array
     unit = unit_of(array)
     square = float(np.mean((error / unit) ** 2))
-    result = Reconstruction(
-        image=layout.restore_axes(solution.image.astype(array.dtype)),
+    return Reconstruction(
+        image=layout.restore_axes(filled.image.astype(array.dtype)),
         mae=float(np.abs(error).mean()),
         mse=unit**2 * square,
         psnr=20 * math.log10(span / unit) - 10 * math.log10(square) if square > 0 else math.inf,
         density=float(known.mean()),
-        status=outcome(residual, iterations, given.tol, given.max_num_iter, reporter.stopped),
+        status=filled.status,
     )
-    return finished(result, given.raise_on_failure)

@@ -61,7 +61,7 @@ def inpaint(
         ``tol`` is for the residual. What that measures, and the defaults, depend on the method.
     on_step : callable, optional
         Called with a `Progress` after each iteration; its residual is the largest over all channels
-        and holes. If it returns True, the image with the smallest residual so far is returned.
+        and holes. If it returns True, the best image so far is returned.
 
     Returns
     -------

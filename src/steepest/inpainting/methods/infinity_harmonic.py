@@ -65,11 +65,9 @@ class InfinityHarmonic(Method):
     differ; closer to the image border than ``radius``, a smaller radius is used, so that the
     neighbours stay symmetric. Linear images are therefore reproduced if the border is known.
 
-    The error has two parts: the angle between the directions, which shrinks as ``radius`` grows,
-    and the distance to the neighbours, which grows with ``radius * spacing``. For Aronsson's
-    function ``|x|^(4/3) - |y|^(4/3)`` on ``[-1, 1]^2``, known at the border, the largest error was
-    0.0062 with radius 2 and 0.0021 with radius 3 on 65 x 65 pixels, and 0.0017 with radius 4 on
-    129 x 129. Between pixels of sparse data a few pixels apart, radius 1 or 2 is enough.
+    The error shrinks with more directions and grows with ``radius * spacing``, so the best radius
+    grows with the size of the holes: 1 or 2 between pixels of sparse data a few pixels apart, 3 or
+    4 for holes of a hundred pixels (docs/inpainting_methods has the errors for an exact solution).
 
     References
     ----------
