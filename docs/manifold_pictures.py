@@ -6,32 +6,33 @@ from typing import Any
 
 import numpy as np
 
-from steepest import io, manifold, plot
+from steepest import CombinedTotalVariation, io, manifold, plot
 
+BOTH_ORDERS = CombinedTotalVariation(alpha=0.3, beta=1.0)
 CUBIC = manifold.Rotations(symmetry="m-3m")
 
 
 def phases() -> Any:
     """A radar interferogram with both orders."""
     phase = io.sample("interferogram")
-    first = manifold.denoise_tv(phase, 0.8, manifold="circle").image
-    second = manifold.denoise_tv(phase, 0.3, second_order=1.0, manifold="circle").image
+    first = manifold.denoise(phase, 0.8, "circle").image
+    second = manifold.denoise(phase, 1.0, "circle", BOTH_ORDERS).image
     return plot.phase_figure(
-        {"measured": phase, "strength 0.8": first, "strength 0.3, second_order 1": second}
+        {"measured": phase, "strength 0.8": first, "alpha 0.3, beta 1": second}
     )
 
 
 def orientations() -> Any:
     """The grains of the nickel superalloy."""
     given = io.read_orientations("sample:nickel").quaternions
-    clean = manifold.denoise_tv(given, np.radians(0.5), manifold=CUBIC).image
+    clean = manifold.denoise(given, np.radians(0.5), CUBIC).image
     return plot.orientation_figure({"measured": given, "denoised": clean}, "m-3m")
 
 
 def misorientations() -> Any:
     """Mean misorientation to the neighbours in the grain."""
     given = io.read_orientations("sample:nickel").quaternions
-    clean = manifold.denoise_tv(given, np.radians(0.5), manifold=CUBIC).image
+    clean = manifold.denoise(given, np.radians(0.5), CUBIC).image
     before = np.degrees(local(given))
     return plot.misorientation_figure({"measured": before, "denoised": np.degrees(local(clean))})
 
@@ -54,7 +55,7 @@ def local(quaternions: np.ndarray) -> np.ndarray:
 def tensors() -> Any:
     """A phantom of tensors: a ring of fibres in nearly round tissue."""
     noisy = noisy_tensors()
-    clean = manifold.denoise_tv(noisy, 0.35, manifold="spd").image
+    clean = manifold.denoise(noisy, 0.35, "spd").image
     return plot.tensor_figure({"noisy": noisy, "denoised": clean})
 
 

@@ -14,10 +14,11 @@ from PIL import Image as Pillow
 from scipy.spatial.transform import Rotation
 
 from cases.terminal import one_error
+from steepest import CombinedTotalVariation, TotalVariation
 from steepest.cli.main import main
 from steepest.core.errors import InputError
 from steepest.io import read_image, read_orientations, write_orientations
-from steepest.manifold import Rotations, denoise_tv, neighbour_distances
+from steepest.manifold import Rotations, denoise, neighbour_distances
 
 pytestmark = pytest.mark.usefixtures("here")
 TURN = 2 * np.pi
@@ -43,7 +44,7 @@ def test_phases_in_radians(capsys):
     tifffile.imwrite("f.tif", image, imagej=True, resolution=(4, 4), metadata={"unit": "um"})
     assert main(["phase", "f.tif", "--strength", "0.3", "--picture", "p.png", "--json"]) == 0
     record, got = result_of(capsys), read_image("f_denoised.tif")
-    expected = denoise_tv(image.astype(float), 0.3, manifold="circle")
+    expected = denoise(image.astype(float), 0.3, "circle")
     assert np.abs(wrapped(got.array - expected.image)).max() < 1e-5
     assert got.array.dtype == np.float32
     assert got.array.min() >= -np.float32(np.pi)
@@ -59,12 +60,12 @@ def test_huber_is_in_radians_for_phases_and_in_degrees_for_orientations():
     image = fringes()
     np.save("f.npy", image)
     assert main(["phase", "f.npy", "--strength", "0.3", "--huber", "0.2"]) == 0
-    expected = denoise_tv(image, 0.3, huber=0.2, manifold="circle")
+    expected = denoise(image, 0.3, "circle", TotalVariation(huber=0.2))
     assert np.abs(wrapped(np.load("f_denoised.npy") - expected.image)).max() < 1e-5
     quaternions, cubic = bicrystal(), Rotations(symmetry="m-3m")
     options = ["--strength", "1", "--huber", "0.5", "-o", "q.npy"]
     assert main(["orientations", "map.ctf", *options]) == 0
-    expected = denoise_tv(quaternions, np.radians(1), huber=np.radians(0.5), manifold=cubic)
+    expected = denoise(quaternions, np.radians(1), cubic, TotalVariation(huber=np.radians(0.5)))
     flat = (each.reshape(-1, 4) for each in (np.load("q.npy"), expected.image))
     assert np.degrees(cubic.distance(*flat)).max() < 1e-3
 
@@ -84,7 +85,7 @@ def test_integer_phases_have_a_period(dtype, period, capsys):
     assert main(["phase", "f.tif", *options]) == 0
     assert f"{period} stands for a full turn" in capsys.readouterr().out
     got = read_image("f_denoised.tif").array
-    expected = denoise_tv(image * (TURN / period), 0.3, manifold="circle").image
+    expected = denoise(image * (TURN / period), 0.3, "circle").image
     assert got.dtype == dtype
     assert got.max() < period
     assert np.abs(wrapped(got * (TURN / period) - expected)).max() < 0.51 * TURN / period
@@ -121,7 +122,8 @@ def test_pages_are_denoised_one_by_one():
     options = ["--strength", "0.2", "--second-order", "0.3", "-q"]
     assert main(["phase", "film.tif", "--pages", *options]) == 0
     for page, got in zip(film, read_image("film_denoised.tif", stack="pages").array, strict=True):
-        expected = denoise_tv(page.astype(float), 0.2, second_order=0.3, manifold="circle").image
+        both = CombinedTotalVariation(beta=0.3 / 0.2)
+        expected = denoise(page.astype(float), 0.2, "circle", both).image
         assert np.abs(wrapped(got - expected)).max() < 1e-5
 
 
@@ -129,7 +131,7 @@ def test_embedded_results_are_not_called_certified(capsys):
     np.save("f.npy", fringes())
     assert main(["phase", "f.npy", "--strength", "0.3", "--embedded"]) == 0
     assert "none on the circle" in capsys.readouterr().out
-    expected = denoise_tv(fringes(), 0.3, manifold="circle", embedded=True).image
+    expected = denoise(fringes(), 0.3, "circle", embedded=True).image
     assert np.abs(wrapped(read_image("f_denoised.npy").array - expected)).max() < 1e-6
 
 
@@ -182,7 +184,7 @@ def test_grains_are_smoothed_and_boundaries_kept(capsys):
     assert main(["orientations", "map.ctf", "--strength", "1", *files]) == 0
     record, got = result_of(capsys), read_orientations("map_denoised.ctf")
     cubic = Rotations(symmetry="m-3m")
-    expected = denoise_tv(quaternions, np.radians(1), manifold=cubic)
+    expected = denoise(quaternions, np.radians(1), cubic)
     flat = (each.reshape(-1, 4) for each in (got.quaternions, expected.image))
     assert np.degrees(cubic.distance(*flat)).max() < 1e-3
     assert record["boundaries"] == {"before": 12, "kept": 12, "new": 0}

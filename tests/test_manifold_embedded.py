@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import steepest
+from steepest import CombinedTotalVariation, Solver
+from steepest.core.solver import Limits
 from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, embedded
-from steepest.manifold.denoise import prepare
+from steepest.manifold.arguments import prepare
 from tests.manifold_points import near_points
 
 RNG = np.random.default_rng(5)
@@ -17,30 +19,30 @@ RNG = np.random.default_rng(5)
 
 def denoise_embedded(
     image: np.ndarray,
-    strength: float,
+    first: float,
     second: float,
     manifold: Any,
     tol: float = 1e-4,
     **options: Any,
 ) -> tuple[np.ndarray, Any]:
-    problem, shaped = prepare(image, strength, manifold, second, **options)
-    points, found = embedded.denoise_embedded(problem, tol, 20000)
+    energy = CombinedTotalVariation(alpha=first, beta=second, **options)
+    problem, shaped = prepare(image, 1.0, manifold, energy)
+    points, found = embedded.denoise_embedded(problem, Limits(tol, 20000), None)
     return shaped(points), found
 
 
 @pytest.mark.parametrize(
     ("shape", "second"), [((9,), 0.0), ((6, 7), 0.0), ((4, 3, 5), 0.0), ((9,), 0.1)], ids=str
 )
-@pytest.mark.parametrize("isotropic", [True, False])
+@pytest.mark.parametrize("norm", ["isotropic", "anisotropic"])
 def test_vectors_are_denoised_as_by_the_energies_of_images(
-    shape: tuple[int, ...], second: float, isotropic: bool
+    shape: tuple[int, ...], second: float, norm: str
 ) -> None:
     """In a Euclidean space, nothing is lost: it is the vectorial problem with its certificate."""
     u = RNG.standard_normal((*shape, 2))
-    points, found = denoise_embedded(u, 0.2, second, Euclidean(2), isotropic=isotropic, tol=1e-9)
-    norm = "isotropic" if isotropic else "anisotropic"
-    energy = steepest.CombinedTotalVariation(alpha=0.2, beta=second, norm=norm)
-    wanted = steepest.denoise(u, 1.0, energy, solver=steepest.Solver(tol=1e-9), channel_axis=-1)
+    points, found = denoise_embedded(u, 0.2, second, Euclidean(2), norm=norm, tol=1e-9)
+    energy = CombinedTotalVariation(alpha=0.2, beta=second, norm=norm)
+    wanted = steepest.denoise(u, 1.0, energy, solver=Solver(tol=1e-9), channel_axis=-1)
     np.testing.assert_array_equal(points, found.image)
     assert found.error_bound is not None
     assert np.linalg.norm(points - wanted.image) <= found.error_bound + wanted.error_bound <= 1e-3
@@ -50,9 +52,10 @@ def test_vectors_are_denoised_as_by_the_energies_of_images(
 def test_unknown_pixels_are_filled_in(second: float) -> None:
     clean = np.zeros((8, 9)) + 0.3 * np.arange(9)
     known = RNG.random(clean.shape) < 0.7
-    result = steepest.manifold.denoise_tv(
-        np.where(known, clean, 2.0), 0.01, second_order=second, manifold="circle", known=known,
-        embedded=True, tol=1e-6,
+    energy, solver = CombinedTotalVariation(alpha=0.01, beta=second), Solver(tol=1e-6)
+    result = steepest.manifold.denoise(
+        np.where(known, clean, 2.0), 1.0, "circle", energy, known=known, embedded=True,
+        solver=solver,
     )  # fmt: skip
     assert np.abs(result.image - clean).max() < (0.31 if second == 0 else 0.1)
     assert result.status is steepest.Status.EMBEDDED
@@ -110,7 +113,7 @@ def test_diagonal_tensors_are_denoised_as_vectors_of_logarithms() -> None:
     logs = RNG.standard_normal((6, 7, 3))
     tensors = np.exp(logs)[..., None] * np.eye(3)
     found, _ = denoise_embedded(tensors, 0.3, 0.0, SPD(), tol=1e-9)
-    wanted = steepest.denoise_tv(logs, 0.3, tol=1e-9, channel_axis=-1)
+    wanted = steepest.denoise_tv(logs, 0.3, solver=Solver(tol=1e-9), channel_axis=-1)
     np.testing.assert_allclose(np.log(found[..., range(3), range(3)]), wanted.image, atol=1e-3)
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest import InputError, Status, manifold
-from steepest.manifold.denoise import prepare
+from steepest import Solver, Status, TotalGeneralisedVariation, manifold
+from steepest.manifold.arguments import prepare
 from steepest.manifold.generalised import GeneralisedProblem, State
 from steepest.manifold.problem import linearise
 from tests.manifold_points import MANIFOLDS, near_points, random_points
+
+TGV = TotalGeneralisedVariation()
 
 
 def straight(space, shape, speeds, seed=0):
@@ -33,10 +35,9 @@ def test_real_numbers_are_denoised_as_by_the_energy_of_the_house(shape):
     values = np.random.default_rng(0).standard_normal(shape).cumsum(axis=-1)
     spacing = np.linspace(0.8, 1.3, len(shape))
     image, line = of_numbers(values)
-    options = dict(spacing=spacing, max_num_iter=20000)
-    ours = manifold.denoise_tgv(image, 0.4, manifold=line, alpha0=1.5, tol=1e-7, **options)
-    energy = steepest.TotalGeneralisedVariation(alpha1=1.0, alpha0=1.5)
-    house = steepest.denoise(values, 0.4, energy, solver=steepest.Solver(tol=1e-4), **options)
+    energy = TotalGeneralisedVariation(alpha1=1.0, alpha0=1.5)
+    ours = manifold.denoise(image, 0.4, line, energy, spacing=spacing, solver=Solver(tol=1e-7))
+    house = steepest.denoise(values, 0.4, energy, spacing=spacing, solver=Solver(tol=1e-4))
     distance = np.linalg.norm(ours.image[..., 0] - house.image)
     assert distance <= ours.error_bound + house.error_bound
     assert distance < 0.01 * np.linalg.norm(values - house.image)
@@ -46,17 +47,17 @@ def test_real_numbers_are_denoised_as_by_the_energy_of_the_house(shape):
 def test_phases_within_a_half_circle_are_denoised_as_numbers():
     phases = np.random.default_rng(1).uniform(-1.5, 1.5, (12, 15))
     image, line = of_numbers(phases)
-    ours = manifold.denoise_tgv(phases, 0.3, manifold="circle", tol=1e-7)
-    numbers = manifold.denoise_tgv(image, 0.3, manifold=line, tol=1e-7)
+    ours = manifold.denoise(phases, 0.3, "circle", TGV, solver=Solver(tol=1e-7))
+    numbers = manifold.denoise(image, 0.3, line, TGV, solver=Solver(tol=1e-7))
     bound = ours.error_bound + numbers.error_bound
     assert np.linalg.norm(ours.image - numbers.image[..., 0]) <= bound < 0.1
 
 
 def test_the_gap_bounds_what_a_long_run_still_gains():
     phases = np.random.default_rng(2).uniform(-1.5, 1.5, (16, 16))
-    best = manifold.denoise_tgv(phases, 0.4, manifold="circle", tol=1e-8)
+    best = manifold.denoise(phases, 0.4, "circle", TGV, solver=Solver(tol=1e-8))
     for tol in (1e-1, 1e-2, 1e-4):
-        rough = manifold.denoise_tgv(phases, 0.4, manifold="circle", tol=tol)
+        rough = manifold.denoise(phases, 0.4, "circle", TGV, solver=Solver(tol=tol))
         assert rough.status is (Status.WIDER_GAP if rough.gap > tol else Status.THESE_WRAPS)
         assert rough.energy - best.energy <= rough.gap * rough.energy
         assert np.linalg.norm(rough.image - best.image) <= rough.error_bound + best.error_bound
@@ -65,11 +66,11 @@ def test_the_gap_bounds_what_a_long_run_still_gains():
 @pytest.mark.parametrize("space", MANIFOLDS, ids=repr)
 def test_geodesics_at_constant_speed_cost_nothing(space):
     image = straight(space, (6, 8), (0.05, 0.025))
-    result = manifold.denoise_tgv(image, 0.5, manifold=space, tol=1e-8)
+    result = manifold.denoise(image, 0.5, space, TGV, solver=Solver(tol=1e-8))
     flat = (points.reshape(48, *space.point_shape) for points in (image, result.image))
     assert result.energy == pytest.approx(0, abs=1e-4)
     assert space.distance(*flat) == pytest.approx(0, abs=2e-3)
-    plain = manifold.denoise_tv(image, 0.5, manifold=space)  # this one flattens them
+    plain = manifold.denoise(image, 0.5, space)  # this one flattens them
     assert plain.energy > 0.1
 
 
@@ -113,8 +114,8 @@ def test_the_model_has_the_slope_of_the_energy(space):
 def test_the_energy_falls_at_every_step(space):
     image = near_points(space, (12, 13), 0.15)
     energies = []
-    result = manifold.denoise_tgv(
-        image, 0.1, manifold=space, on_step=lambda step: energies.append(step.energy)
+    result = manifold.denoise(
+        image, 0.1, space, TGV, on_step=lambda step: energies.append(step.energy)
     )
     assert result.converged
     assert len(energies) > 1
@@ -125,8 +126,8 @@ def test_the_energy_falls_at_every_step(space):
 def test_tensors_in_other_coordinates_give_the_same_image():
     image = near_points(manifold.SPD(), (8, 9), 0.4)
     a = np.random.default_rng(3).standard_normal((3, 3)) + 2 * np.eye(3)
-    plain = manifold.denoise_tgv(image, 0.2, manifold="spd", tol=1e-6)
-    turned = manifold.denoise_tgv(a @ image @ a.T, 0.2, manifold="spd", tol=1e-6)
+    plain = manifold.denoise(image, 0.2, "spd", TGV, solver=Solver(tol=1e-6))
+    turned = manifold.denoise(a @ image @ a.T, 0.2, "spd", TGV, solver=Solver(tol=1e-6))
     assert plain.energy == pytest.approx(turned.energy, rel=1e-9)
     apart = manifold.SPD().distance(
         (a @ plain.image @ a.T).reshape(-1, 3, 3), turned.image.reshape(-1, 3, 3)
@@ -139,35 +140,15 @@ def test_unknown_pixels_continue_slopes():
     known = np.ones((8, 12), bool)
     known[2:6, 4:8] = False
     holes = np.where(known[..., None], image, np.nan)
-    result = manifold.denoise_tgv(holes, 0.1, manifold="sphere", known=known, tol=1e-7)
+    result = manifold.denoise(holes, 0.1, "sphere", TGV, known=known, solver=Solver(tol=1e-7))
     flat = (points.reshape(-1, 3) for points in (image, result.image))
     assert manifold.Sphere().distance(*flat).max() < 0.02
-
-
-def test_weights_of_zero_cut_the_image():
-    phases, weights = near_points("circle", (6, 9), 0.3), np.ones((6, 9))
-    weights[:, :4] = 0
-    options = dict(manifold="circle", tol=1e-7)
-    found = manifold.denoise_tgv(phases, 0.1, weights=weights, **options)
-    alone = manifold.denoise_tgv(phases[:, 4:], 0.1, **options)
-    np.testing.assert_allclose(found.image[:, :4], phases[:, :4], atol=1e-12)
-    np.testing.assert_allclose(found.image[:, 4:], alone.image, atol=1e-3)
-    assert found.energy == pytest.approx(alone.energy, rel=1e-6)
-    assert alone.gap <= found.gap  # a poor bound, but one
 
 
 def test_the_number_of_threads_does_not_matter():
     image = near_points(manifold.Sphere(), (70, 80), 0.3)
     one, two = (
-        manifold.denoise_tgv(image, 0.2, manifold="sphere", tol=1e-2, num_threads=count)
+        manifold.denoise(image, 0.2, "sphere", TGV, solver=Solver(tol=1e-2, num_threads=count))
         for count in (1, 2)
     )
     assert np.array_equal(one.image, two.image)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"), [({"alpha1": 0.0}, "alpha1=0.0"), ({"alpha0": -1}, "alpha0=-1")]
-)
-def test_bad_weights_are_named(options, message):
-    with pytest.raises(InputError, match=message):
-        manifold.denoise_tgv(np.zeros((3, 3)), 0.1, manifold="circle", **options)

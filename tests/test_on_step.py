@@ -218,11 +218,20 @@ CASES = {
     "steepest.segmentation.bias_corrected": Case(
         lambda **given: segmentation.bias_corrected(IMAGE, 0.05, 30.0, **given)
     ),
-    "steepest.manifold.denoise_tv": Case(
-        lambda **given: manifold.denoise_tv(PHASES, 0.3, manifold="circle", tol=1e-6, **given)
+    "steepest.manifold.denoise": Case(
+        lambda **given: manifold.denoise(
+            PHASES, 0.3, "circle", solver=steepest.Solver(tol=1e-6), **given
+        )
     ),
-    "steepest.manifold.denoise_tgv": Case(
-        lambda **given: manifold.denoise_tgv(PHASES, 0.3, manifold="circle", tol=1e-6, **given)
+    "steepest.manifold.denoise, slopes": Case(
+        lambda **given: manifold.denoise(
+            PHASES,
+            0.3,
+            "circle",
+            steepest.TotalGeneralisedVariation(),
+            solver=steepest.Solver(tol=1e-6),
+            **given,
+        )
     ),
     "steepest.manifold.denoise_nl_bayes": Case(
         lambda **given: manifold.denoise_nl_bayes(PHASES, 0.2, manifold="circle", **given)
@@ -366,7 +375,7 @@ def test_image_of_a_step_is_read_inside_the_callback(kind: str) -> None:
     calls: dict[str, Callable[..., Any]] = {
         "compiled": CASES["steepest.tv_flow"].call,
         "array code": CASES["steepest.flow"].call,
-        "manifold": CASES["steepest.manifold.denoise_tv"].call,
+        "manifold": CASES["steepest.manifold.denoise"].call,
     }
     silent, read, unread, copies = calls[kind](), [], [], []
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.integrate import quad
 from scipy.special import gamma
 
-from steepest import InputError, NotConverged, Status, io, particles
+from steepest import InputError, NotConverged, Solver, Status, io, particles
 from steepest.particles.attraction import HEXAGONAL, attract
 from steepest.particles.clouds import Sums
 from steepest.particles.curve import along_curve
@@ -53,7 +53,10 @@ def test_clustered_points_are_summed_as_well() -> None:
 
 def test_threads_do_not_change_the_result() -> None:
     image = io.sample("camera")[::4, ::4]
-    runs = [particles.stipple(image, 500, max_num_iter=9, num_threads=n).points for n in (1, 2, 5)]
+    runs = [
+        particles.stipple(image, 500, solver=Solver(max_num_iter=9, num_threads=n)).points
+        for n in (1, 2, 5)
+    ]
     np.testing.assert_array_equal(runs[0], runs[1])
     np.testing.assert_array_equal(runs[0], runs[2])
 
@@ -114,7 +117,7 @@ def test_lattices_have_their_epstein_zeta() -> None:
 
 
 def test_a_uniform_density_gets_a_nearly_hexagonal_pattern() -> None:
-    result = particles.sample(np.ones((64, 64)), 1024, tol=0, max_num_iter=300)
+    result = particles.sample(np.ones((64, 64)), 1024, solver=Solver(tol=0, max_num_iter=300))
     assert 1 < result.quality < 1.02
     assert result.discrepancy == pytest.approx(
         result.quality * HEXAGONAL * 64 / 1024**1.5, rel=1e-9
@@ -168,14 +171,14 @@ def test_white_stays_white_at_every_share() -> None:
 def test_dots_of_a_single_dark_pixel_share_its_area(share: float) -> None:
     image = np.ones((60, 60))
     image[3, 3] = 0
-    result = particles.stipple(image, 50, size_by_tone=share, max_num_iter=5)
+    result = particles.stipple(image, 50, size_by_tone=share, solver=Solver(max_num_iter=5))
     np.testing.assert_allclose(np.pi * result.radii**2, 1 / 50)
 
 
 def test_inverting_is_the_negative() -> None:
     image = io.sample("camera")[::4, ::4]
-    negative = particles.stipple(255 - image, 300, max_num_iter=5)
-    inverted = particles.stipple(image, 300, max_num_iter=5, invert=True)
+    negative = particles.stipple(255 - image, 300, solver=Solver(max_num_iter=5))
+    inverted = particles.stipple(image, 300, invert=True, solver=Solver(max_num_iter=5))
     np.testing.assert_allclose(inverted.points, negative.points, atol=1e-3)
 
 
@@ -212,7 +215,8 @@ def test_points_fill_a_volume_evenly() -> None:
     _, y, x = np.mgrid[:20, :24, :30]
     density = np.where(y < 12, 3.0, 1.0) * (x > 4)
     runs = [
-        particles.sample(density, 800, max_num_iter=100, num_threads=threads) for threads in (1, 2)
+        particles.sample(density, 800, solver=Solver(max_num_iter=100, num_threads=threads))
+        for threads in (1, 2)
     ]
     np.testing.assert_array_equal(runs[0].points, runs[1].points)
     result = runs[0]
@@ -257,9 +261,11 @@ def test_constants_of_the_best_lattices(basis: list, constant: float) -> None:
 
 
 def test_one_point_and_many_voxels_of_a_volume() -> None:
-    one = particles.sample(np.ones((9, 9, 9)), 1, max_num_iter=60)
+    one = particles.sample(np.ones((9, 9, 9)), 1, solver=Solver(max_num_iter=60))
     np.testing.assert_allclose(one.points, [[4, 4, 4]], atol=0.3)
-    blocks = particles.sample(np.ones((50, 40, 30)), 8, max_num_iter=60)  # averaged over blocks
+    blocks = particles.sample(
+        np.ones((50, 40, 30)), 8, solver=Solver(max_num_iter=60)
+    )  # averaged over blocks
     np.testing.assert_allclose(blocks.points.mean(axis=0), [24.5, 19.5, 14.5], atol=0.5)
 
 
@@ -277,7 +283,7 @@ def test_callback_and_failure() -> None:
     assert result.status is Status.STOPPED
     assert seen[-1].discrepancy == pytest.approx(result.discrepancy)
     with pytest.raises(NotConverged) as error:
-        particles.stipple(image, 200, max_num_iter=2, raise_on_failure=True)
+        particles.stipple(image, 200, solver=Solver(max_num_iter=2, raise_on_failure=True))
     assert error.value.result.status is Status.MAX_ITERATIONS
 
 
@@ -304,9 +310,8 @@ def test_bad_images(image: object, words: str) -> None:
         {"num_points": 0},
         {"gamma": 0},
         {"size_by_tone": 2},
-        {"tol": -1},
+        {"solver": {"tol": 0.1}},
         {"rng": -1},
-        {"max_num_iter": 0},
     ],
 )
 def test_bad_numbers_are_named(options: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.special import j1
 
+from steepest.core.solver import Limits
 from steepest.particles.descent import descend
 
 GOAL = np.array([1.0, -2])
@@ -52,7 +53,7 @@ def run(time: float, steps: int, entropy: bool) -> tuple[np.ndarray, np.ndarray,
     """Return mean and map of the particles at a time, and what of them is not affine."""
     start = gaussian()
     energy = Energy((time / steps) ** 2, entropy)
-    end, *_ = descend(energy, start, max_num_iter=steps + 1, tol=0)
+    end, *_ = descend(energy, start, Limits(0.0, steps + 1))
     middle = start - start.mean(0)
     matrix, *_ = np.linalg.lstsq(middle, end - end.mean(0), rcond=None)
     return end.mean(0), matrix.T, end - end.mean(0) - middle @ matrix

@@ -92,8 +92,9 @@ def test_a_certified_accuracy_is_what_has_converged() -> None:
 def test_phases(tol: float) -> None:
     for shape in ((1, 1), (3, 3), (12, 12)):
         phases = RNG.normal(size=shape)
-        for denoise in (manifold.denoise_tv, manifold.denoise_tgv):
-            result = denoise(phases, 0.3, manifold="circle", solver=steepest.Solver(tol=tol))
+        for energy in (steepest.TotalVariation(), steepest.TotalGeneralisedVariation()):
+            solver = steepest.Solver(tol=tol)
+            result = manifold.denoise(phases, 0.3, "circle", energy, solver=solver)
             assert agrees(result.status, result.gap <= tol), (result, result.gap)
 
 

@@ -8,12 +8,13 @@ a turn, or crystal orientations, which look the same from 24 sides.
 
 import numpy as np
 
-from steepest import io, manifold, plot
+from steepest import CombinedTotalVariation, io, manifold, plot
 
 # A part of a Sentinel-1 interferogram. Jumps from pi to -pi are no edges.
 phase = io.sample("interferogram")
-flat = manifold.denoise_tv(phase, 0.8, manifold="circle")
-smooth = manifold.denoise_tv(phase, 0.3, second_order=1.0, manifold="circle")
+flat = manifold.denoise(phase, 0.8, "circle")
+both_orders = CombinedTotalVariation(alpha=0.3, beta=1.0)
+smooth = manifold.denoise(phase, 1.0, "circle", both_orders)
 print(flat)
 print(smooth)
 
@@ -25,7 +26,8 @@ interferogram = plot.phase_figure(
 # An MRI phase image. A little second order removes the noise and keeps the slope.
 
 head = io.sample("head")
-clean = manifold.denoise_tv(head, 0.02, second_order=0.05, manifold="circle")
+both_orders = CombinedTotalVariation(alpha=0.02, beta=0.05)
+clean = manifold.denoise(head, 1.0, "circle", both_orders)
 mri = plot.phase_figure({"measured": head, "denoised": clean.image})
 
 # %%
@@ -34,7 +36,7 @@ mri = plot.phase_figure({"measured": head, "denoised": clean.image})
 
 ebsd = io.read_orientations("sample:nickel")
 cubic = manifold.Rotations(symmetry=ebsd.phases[0].symmetry)
-grains = manifold.denoise_tv(ebsd.quaternions, np.radians(0.5), manifold=cubic)
+grains = manifold.denoise(ebsd.quaternions, np.radians(0.5), cubic)
 print(grains)
 
 orientations = plot.orientation_figure(

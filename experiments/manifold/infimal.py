@@ -23,7 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.manifold.denoise import prepare, start_of
+from steepest import CombinedTotalVariation
+from steepest.manifold.arguments import prepare
+from steepest.manifold.denoising import start_of
 from steepest.manifold.problem import Linear, Problem
 from steepest.manifold.solve import Solution, solve
 from steepest.manifold.terms import Term
@@ -62,18 +64,20 @@ def infimal_convolution(
     beta: float,
     manifold: Any,
     *,
-    isotropic: bool = True,
+    norm: str = "isotropic",
     tol: float = 1e-3,
     max_num_iter: int = 3000,
     watch: Callable[[Linear, float, int], bool] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Solution]:
     """x, w and how the solver ended, for positive weights and one thread."""
-    plain, _ = prepare(image, alpha, manifold, beta, isotropic, num_threads=1)
+    plain, _ = prepare(
+        image, 1.0, manifold, CombinedTotalVariation(alpha=alpha, beta=beta, norm=norm)
+    )
     start, count = start_of(plain), plain.num_pixels
     stack = np.concatenate([plain.data, plain.data])
     problem = LayeredProblem(
-        plain.manifold, stack, (2, *plain.space), (1.0, *plain.spacing), alpha, beta, isotropic,
-        np.arange(2 * count) < count, None, 1,
+        plain.manifold, stack, (2, *plain.space), (1.0, *plain.spacing), alpha, beta,
+        plain.isotropic, np.arange(2 * count) < count, None, 1,
     )  # fmt: skip
     found = solve(problem, np.concatenate([start, start]), tol, max_num_iter, watch)
     x, w = found.linear.x[:count], found.linear.x[count:]

@@ -1,4 +1,4 @@
-"""Cyclic proximal points and `denoise_tv` on MVIRT's own data, beside MVIRT's logs.
+"""Cyclic proximal points and `denoise` on MVIRT's own data, beside MVIRT's logs.
 
 MVIRT (https://github.com/kellertuer/MVIRT) is GPL-licensed; its files are read, never copied here.
 Its logs are those in the folders of its examples.
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.io import loadmat
 
-from steepest import manifold
+from steepest import Solver, TotalVariation, manifold
 
 from .cyclic import cyclic_points
 from .model import energy, groups
@@ -50,7 +50,7 @@ def compare(folder: Path) -> list[str]:
     """A Markdown table; ``folder`` is a checkout of MVIRT."""
     lines = [
         "| MVIRT's data | strength | sweeps | F in its log | F, ours by cyclic proximal points | "
-        "F of `denoise_tv` | certificate | their error | ours | CPU time of ours |",
+        "F of `denoise` | certificate | their error | ours | CPU time of ours |",
         "|---" * 10 + "|",
     ]
     for example in EXAMPLES:
@@ -69,12 +69,12 @@ def _row(example: Example, noisy: np.ndarray, true: np.ndarray) -> str:
     f, wanted = (kind.check(x.reshape(-1, *kind.point_shape), "image") for x in (noisy, true))
     x = cyclic_points(kind, f, space, example.alpha, sweeps=example.sweeps, first=example.first)
     theirs = energy(kind, x, f, groups(space, example.alpha))
-    options: dict[str, Any] = {
-        "manifold": kind, "isotropic": False, "tol": 1e-8, "num_threads": 1,
-        "spacing": [example.alpha[0] / each for each in example.alpha],
-    }  # fmt: skip
     begin = time.process_time()
-    result = manifold.denoise_tv(noisy, example.alpha[0], **options)
+    result = manifold.denoise(
+        noisy, example.alpha[0], kind, TotalVariation(norm="anisotropic"),
+        spacing=[example.alpha[0] / each for each in example.alpha],
+        solver=Solver(tol=1e-8, num_threads=1),
+    )  # fmt: skip
     taken = time.process_time() - begin
     ours = result.image.reshape(f.shape)
     proved = "stationary"

@@ -11,7 +11,8 @@ from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 from skimage.restoration import denoise_tv_chambolle, unwrap_phase
 
-from steepest.manifold import Rotations, denoise_tv
+from steepest import CombinedTotalVariation, Solver
+from steepest.manifold import Rotations, denoise
 
 from .cases import Case
 from .model import groups
@@ -91,13 +92,11 @@ def local_mean(case: Case, size: int, radius: float) -> np.ndarray:
     return np.asarray(manifold.exp(x, total / count))
 
 
-def embedded(case: Case, first: float, second: float, **options: Any) -> np.ndarray:
-    """`denoise_tv` of `chosen` in the embedding."""
+def embedded(case: Case, first: float, second: float, norm: str, solver: Solver) -> np.ndarray:
+    """`denoise` of `chosen` in the embedding."""
     image, manifold = chosen(case)
-    result = denoise_tv(
-        image, first, manifold=manifold, second_order=second, embedded=True, **options
-    )
-    return result.image
+    energy = CombinedTotalVariation(alpha=first, beta=second, norm=norm)
+    return denoise(image, 1.0, manifold, energy, embedded=True, solver=solver).image
 
 
 def chosen(case: Case) -> tuple[np.ndarray, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest import manifold
+from steepest import CombinedTotalVariation, Solver, TotalGeneralisedVariation, manifold
 from steepest.manifold import Euclidean
 
 from .cases import Case
@@ -26,13 +26,15 @@ def measure(case: Case) -> dict[str, Row]:
     """The best error of every method."""
     tries: list[tuple[str, list[tuple[str, Method]]]] = []
     for order, pairs in (("TV", tuple((s, 0.0) for s in case.first)), ("second order", case.both)):
-        for isotropic in (True, False):
-            options: dict[str, Any] = {"isotropic": isotropic, "tol": _TOL, "num_threads": 1}
-            how = f"{order}, {'isotropic' if isotropic else 'anisotropic'}"
-            for name, solve in (("intrinsic", _intrinsic), ("embedded", embedded)):
-                calls = [partial(solve, case, a, b, **options) for a, b in pairs]
+        for norm in ("isotropic", "anisotropic"):
+            for name, solve, limit in (
+                ("intrinsic", _intrinsic, _MOST),
+                ("embedded", embedded, None),
+            ):
+                solver = Solver(_TOL, limit, num_threads=1)
+                calls = [partial(solve, case, a, b, norm, solver) for a, b in pairs]
                 labels = [f"{a:g}, {b:g}" for a, b in pairs]
-                tries.append((f"{name} {how}", list(zip(labels, calls, strict=True))))
+                tries.append((f"{name} {order}, {norm}", list(zip(labels, calls, strict=True))))
     slopes = [(s, ratio) for s in case.first for ratio in (1.0, 2.0, 4.0)]
     tries.append(
         ("intrinsic TGV", [(f"{s:g}, {r:g}", partial(_generalised, case, s, r)) for s, r in slopes])
@@ -45,7 +47,7 @@ def measure(case: Case) -> dict[str, Row]:
         ]
         tries.append((f"{name} infimal convolution", list(both)))
     for name in solvers(case, 0.0):
-        if "denoise_tv" not in name:
+        if "manifold.denoise" not in name:
             runs = [(f"{a:g}, 0", partial(_for_a_second, case, name, a)) for a in case.first]
             tries.append((f"{name}, TV, anisotropic", list(runs)))
     tries += [(name, [("", method) for method in methods]) for name, methods in peers(case)]
@@ -94,22 +96,15 @@ def _for_a_second(case: Case, name: str, first: float) -> np.ndarray:
     return clock.points
 
 
-def _intrinsic(case: Case, first: float, second: float, **options: Any) -> np.ndarray:
-    return manifold.denoise_tv(
-        case.noisy,
-        first,
-        manifold=case.manifold,
-        second_order=second,
-        max_num_iter=_MOST,
-        **options,
-    ).image
+def _intrinsic(case: Case, first: float, second: float, norm: str, solver: Solver) -> np.ndarray:
+    energy = CombinedTotalVariation(alpha=first, beta=second, norm=norm)
+    return manifold.denoise(case.noisy, 1.0, case.manifold, energy, solver=solver).image
 
 
 def _generalised(case: Case, strength: float, alpha0: float) -> np.ndarray:
-    return manifold.denoise_tgv(
-        case.noisy, strength, alpha0=alpha0, manifold=case.manifold, tol=_TOL,
-        max_num_iter=3 * _MOST, num_threads=1,
-    ).image  # fmt: skip
+    energy = TotalGeneralisedVariation(alpha0=alpha0)
+    solver = Solver(_TOL, 3 * _MOST, num_threads=1)
+    return manifold.denoise(case.noisy, strength, case.manifold, energy, solver=solver).image
 
 
 def _infimal(case: Case, first: float, second: float, embedded: bool) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest import manifold
+from steepest import CombinedTotalVariation, Solver, manifold
 
 from .cases import Case
 from .cyclic import cyclic_points
@@ -59,9 +59,9 @@ def solvers(case: Case, second: float) -> dict[str, Callable[[Clock, float, floa
     data, kind, space = case.flat(case.noisy), case.manifold, case.space
 
     def engine(clock: Clock, first: float, second: float, tol: float = 1e-4) -> Any:
-        result = manifold.denoise_tv(
-            case.noisy, first, manifold=kind, second_order=second, isotropic=False,
-            tol=tol, max_num_iter=_FOREVER, num_threads=1,
+        both = CombinedTotalVariation(alpha=first, beta=second, norm="anisotropic")
+        result = manifold.denoise(
+            case.noisy, 1.0, kind, both, solver=Solver(tol, _FOREVER, num_threads=1),
             on_step=lambda step: clock(case.flat(step.image)),
         )  # fmt: skip
         clock.note(case.flat(result.image))
@@ -76,8 +76,8 @@ def solvers(case: Case, second: float) -> dict[str, Callable[[Clock, float, floa
     def reweighted(clock: Clock, first: float, second: float) -> Any:
         half_quadratic(kind, data, space, first, eps=1e-3, sweeps=_FOREVER, watch=clock)
 
-    both: dict[str, Callable[..., Any]] = {"`manifold.denoise_tv`": engine}
-    both["`manifold.denoise_tv`, `tol=1e-9`"] = partial(engine, tol=1e-9)
+    both: dict[str, Callable[..., Any]] = {"`manifold.denoise`": engine}
+    both["`manifold.denoise`, `tol=1e-9`"] = partial(engine, tol=1e-9)
     both["cyclic proximal points"] = cyclic
     if second:
         return both
@@ -131,10 +131,10 @@ def _cell(clock: Clock, mark: float, best: float) -> str:
 
 def _embedded(case: Case, first: float, second: float, best: float) -> str:
     """The embedded problem has another energy; its result is measured with this one."""
-    options: dict[str, Any] = {"isotropic": False, "num_threads": 1, "tol": 1e-3}
-    embedded(case, first, second, **options)
+    solver = Solver(tol=1e-3, num_threads=1)
+    embedded(case, first, second, "anisotropic", solver)
     begin = time.process_time()
-    image = embedded(case, first, second, **options)
+    image = embedded(case, first, second, "anisotropic", solver)
     taken = time.process_time() - begin
     value = energy(
         case.manifold, case.flat(image), case.flat(case.noisy), groups(case.space, first, second)

@@ -15,7 +15,7 @@ from experiments.manifold.douglas_rachford import douglas_rachford
 from experiments.manifold.half_quadratic import half_quadratic
 from experiments.manifold.infimal import infimal_convolution
 from experiments.manifold.model import energy, groups
-from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, denoise_tv
+from steepest.manifold import SPD, Circle, Euclidean, Rotations, Sphere, denoise
 from tests.manifold_points import near_points
 
 Solver = Callable[..., np.ndarray]
@@ -75,9 +75,10 @@ def test_the_library_finds_the_energy_of_cyclic_proximal_points(
     f = points(manifold, space, 0.2)
     terms = groups(space, alpha, beta)
     slow = cyclic_points(manifold, f, space, alpha, beta, sweeps=sweeps)
-    result = steepest.manifold.denoise_tv(
-        f.reshape(*space, *manifold.point_shape), alpha, second_order=beta, manifold=manifold,
-        isotropic=False, tol=1e-8,
+    both = steepest.CombinedTotalVariation(alpha=alpha, beta=beta, norm="anisotropic")
+    result = steepest.manifold.denoise(
+        f.reshape(*space, *manifold.point_shape), 1.0, manifold, both,
+        solver=steepest.Solver(tol=1e-8),
     )  # fmt: skip
     found = energy(manifold, result.image.reshape(f.shape), f, terms)
     assert result.energy == pytest.approx(found, rel=1e-9)  # the same energy
@@ -87,11 +88,12 @@ def test_the_library_finds_the_energy_of_cyclic_proximal_points(
 def test_opposite_directions_in_whirls_are_named_and_the_rest_converges() -> None:
     """Around the centres of a few whirls, the midpoint of neighbours jumps, and so does F."""
     image = phantoms.noisy(Sphere(2), phantoms.whirls(64), 4 * np.pi / 45)
-    options: dict[str, Any] = {"manifold": "sphere", "second_order": 0.05}
-    rough = steepest.manifold.denoise_tv(image, 0.2, **options)
+    both = steepest.CombinedTotalVariation(alpha=0.2, beta=0.05)
+    rough = steepest.manifold.denoise(image, 1.0, "sphere", both)
     assert rough.status is steepest.Status.AROUND_JUMPS
     assert rough.model_gap <= 1e-4
-    fine = steepest.manifold.denoise_tv(image, 0.2, tol=1e-6, **options)
+    solver = steepest.Solver(tol=1e-6)
+    fine = steepest.manifold.denoise(image, 1.0, "sphere", both, solver=solver)
     assert fine.energy > rough.energy * (1 - 1e-3)
 
 
@@ -166,7 +168,13 @@ def test_infimal_convolution_of_real_numbers(space: tuple[int, ...]) -> None:
         flux, z = np.clip(flux + step * both @ (2 * ahead - z), -1, 1), ahead
     wanted = ((z[: f.size] - f) ** 2).sum() / 2 + np.abs(both @ z).sum()
     x, _, found = infimal_convolution(
-        f.reshape(*space, 1), 0.4, 0.7, Euclidean(1), isotropic=False, tol=1e-7, max_num_iter=50000
+        f.reshape(*space, 1),
+        0.4,
+        0.7,
+        Euclidean(1),
+        norm="anisotropic",
+        tol=1e-7,
+        max_num_iter=50000,
     )
     assert found.linear.energy == pytest.approx(wanted, rel=1e-5)
     assert x.ravel() == pytest.approx(z[: f.size], abs=0.01)
@@ -182,7 +190,7 @@ def test_infimal_convolution_falls_to_less_than_the_second_order(manifold: Any) 
     assert found.status.ok
     assert len(energies) > 1
     assert np.all(np.diff(energies) <= 0)
-    second = denoise_tv(f, 0.0, second_order=0.05, manifold=manifold)
+    second = denoise(f, 0.05, manifold, steepest.SecondOrderTotalVariation())
     assert found.linear.energy <= second.energy * 1.001
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.solver import Solver
 from steepest.io import (
     OrientationMap,
     OutputSet,
@@ -177,10 +178,10 @@ def _denoised(
     arguments: argparse.Namespace, given: OrientationMap, on_step: Any
 ) -> tuple[np.ndarray, list[Any]]:
     """Denoise each crystal phase; return all quaternions and the results."""
-    from steepest.manifold import Rotations, denoise_tv
+    from steepest.convex.total_variation import TotalVariation
+    from steepest.manifold import Rotations, denoise
 
     values, results = given.quaternions.copy(), []
-    keywords = {} if arguments.tol is None else {"tol": arguments.tol}
     y, x = given.spacing
     for number, phase in enumerate(given.phases, 1):
         own = given.phase == number
@@ -188,18 +189,20 @@ def _denoised(
             continue
         # Points of other phases carry no total variation; those not indexed are bridged.
         others = given.indexed & ~own
-        result = denoise_tv(
+        energy = TotalVariation(
+            norm="anisotropic" if arguments.anisotropic else "isotropic",
+            huber=math.radians(arguments.huber or 0.0),
+            weights=(~others).astype(float) if others.any() else None,
+        )
+        result = denoise(
             given.quaternions,
             math.radians(arguments.strength),
-            manifold=Rotations(symmetry=phase.symmetry),
-            isotropic=not arguments.anisotropic,
-            huber=math.radians(arguments.huber or 0.0),
+            Rotations(symmetry=phase.symmetry),
+            energy,
             known=None if own.all() else own,
-            weights=(~others).astype(float) if others.any() else None,
             spacing=None if y == x else (y / x, 1.0),
-            num_threads=arguments.threads,
+            solver=Solver(tol=arguments.tol, num_threads=arguments.threads),
             on_step=on_step,
-            **keywords,
         )
         values[own] = result.image[own]
         results.append(result)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.solver import Solver
 from steepest.io import Image, OutputSet, check_target, write_image
 
 from .batch import Record, run_batch
@@ -182,25 +183,27 @@ def _denoised(
     arguments: argparse.Namespace, image: Image, page: np.ndarray, turn: _Turn, on_step: Any
 ) -> tuple[Any, np.ndarray]:
     """Denoise one page; return the result and the phases of the file in radians."""
-    from steepest.manifold import denoise_tv
+    from steepest.convex.combined import CombinedTotalVariation
+    from steepest.convex.total_variation import TotalVariation
+    from steepest.manifold import denoise
 
     phase = turn.radians(page)
     known = ~np.isnan(phase)
-    keywords: dict[str, Any] = {} if known.all() else {"known": known}
-    if arguments.tol is not None:
-        keywords["tol"] = arguments.tol
-    result = denoise_tv(
+    norm, huber = "anisotropic" if arguments.anisotropic else "isotropic", arguments.huber or 0.0
+    energy: Any = TotalVariation(norm=norm, huber=huber)
+    if arguments.second_order:
+        beta = arguments.second_order / arguments.strength
+        energy = CombinedTotalVariation(beta=beta, norm=norm, huber=huber)
+    result = denoise(
         np.where(known, phase, 0.0),
         arguments.strength,
-        manifold="circle",
-        second_order=arguments.second_order,
-        isotropic=not arguments.anisotropic,
-        huber=arguments.huber or 0.0,
+        "circle",
+        energy,
+        known=None if known.all() else known,
         embedded=arguments.embedded,
         spacing=spacing_of(arguments.spacing, image),
-        num_threads=arguments.threads,
+        solver=Solver(tol=arguments.tol, num_threads=arguments.threads),
         on_step=on_step,
-        **keywords,
     )
     return result, phase
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError
+from steepest.core.solver import Solver
 from steepest.io import OutputSet, write_dots
 
 from .batch import Record, run_batch
@@ -128,10 +129,8 @@ def run(arguments: argparse.Namespace) -> int:
                 invert=arguments.invert,
                 gamma=arguments.gamma,
                 size_by_tone=arguments.size_by_tone,
-                max_num_iter=arguments.max_steps,
-                tol=arguments.tol,
                 rng=arguments.seed,
-                num_threads=arguments.threads,
+                solver=Solver(arguments.tol, arguments.max_steps, arguments.threads),
                 on_step=on_step,
             )
         seconds = perf_counter() - start

@@ -13,9 +13,8 @@ _WHERE = {
     "Rotations": "rotations",
     "Sphere": "sphere",
     "SPD": "spd",
+    "denoise": "denoising",
     "denoise_nl_bayes": "nl_bayes",
-    "denoise_tgv": "tgv",
-    "denoise_tv": "denoise",
     "neighbour_distances": "neighbours",
 }
 

@@ -94,7 +94,7 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     ball where all differences are exactly 0. With ``huber``, the gradient is the only one.
     """
     original = solution.linear
-    if problem.huber:
+    if any(problem.huber):
         gradient = float(np.sqrt(np.sum(_pulled(problem, original)[0].xi ** 2)))
         size = problem.num_pixels**0.5 * (1 + 1 / problem.quadratic.min())  # of what is added up
         return original, gradient + _ROUNDING * float(size)

@@ -213,8 +213,7 @@ def balance(dual: Dual) -> None:
             dual.phi[t] -= dual.xi[own] / dual._fixed[1][term.slots[2]]
     fields = zip(problem.groups[:-1], problem.groups[1:], problem.radius, strict=True)
     norms = [(np.sqrt(np.sum(dual.phi[i:j] ** 2, axis=(0, 1))), radius) for i, j, radius in fields]
-    with np.errstate(divide="ignore"):  # a weight of 0 leaves no flux: the bound is then a poor one
-        parts = [(norm[norm > ball] / ball[norm > ball]).max(initial=1) for norm, ball in norms]
+    parts = [(norm[norm > ball] / ball[norm > ball]).max(initial=1) for norm, ball in norms]
     dual.phi /= max(parts, default=1.0)
 
 

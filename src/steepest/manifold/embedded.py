@@ -4,7 +4,7 @@ The points are embedded (phases as cosine and sine, unit vectors as they are, ro
 over the root of 2, tensors as matrix logarithms), denoised as one vector-valued image with channels
 that share their edges, and replaced by the nearest points of the manifold:
 
-    P(y),    y = argmin 1/2 sum |y_i - E(f_i)|^2 + strength TV(y) + second_order TV2(y).
+    P(y),    y = argmin 1/2 sum |y_i - E(f_i)|^2 + strength J(y).
 
 It is fast and convex, and on the usual phantoms as good as denoising on the manifold itself. It
 measures chords instead of arcs, so jumps near half a turn count for less than they are, and pixels
@@ -18,8 +18,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..convex.total_variation import TotalVariation
 from ..core.progress import Callback, Reporter
-from ..flows.denoise import denoise_tv as denoise_vectors
+from ..core.solver import Limits
+from ..flows.denoise import denoise
 from ..flows.result import DenoiseResult
 from .euclidean import Euclidean
 from .minimise import minimised
@@ -28,7 +30,7 @@ from .result import ManifoldResult
 
 
 def denoise_embedded(
-    problem: Problem, tol: float, max_num_iter: int, on_step: Callback | None = None
+    problem: Problem, own: Limits, on_step: Callback | None
 ) -> tuple[np.ndarray, DenoiseResult | ManifoldResult]:
     """Solve a problem in the embedding, from its data, and project the result.
 
@@ -49,17 +51,18 @@ def denoise_embedded(
     ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))
     found: DenoiseResult | ManifoldResult
     if problem.second == 0 and problem.known is None:  # the fastest solver of this case
-        weights = None if problem.weights is None else problem.weights.reshape(space)
-        found = denoise_vectors(
-            ambient.reshape(*space, -1), problem.first, isotropic=problem.isotropic,
-            huber=problem.huber * problem.unit, weights=weights, spacing=problem.spacing,
-            channel_axis=-1, tol=tol, max_num_iter=max_num_iter, num_threads=problem.num_threads,
-            on_step=on_step,
+        energy = TotalVariation(
+            norm="isotropic" if problem.isotropic else "anisotropic",
+            huber=problem.huber[0],
+            weights=None if problem.weights is None else problem.weights.reshape(space),
+        )
+        found = denoise(
+            ambient.reshape(*space, -1), problem.first, energy, channel_axis=-1,
+            spacing=problem.spacing, solver=replace(own, raise_on_failure=False), on_step=on_step,
         )  # fmt: skip
     else:
         flat = replace(problem, manifold=Euclidean(ambient.shape[1]), data=ambient)
-        found = minimised(
-            flat, ambient, tol, max_num_iter, Reporter(on_step), lambda x: x.reshape(*space, -1)
-        )
+        shape = (*space, -1)
+        found = minimised(flat, ambient, own, Reporter(on_step), lambda x: x.reshape(shape))
     vectors = np.ascontiguousarray(found.image).reshape(-1, *manifold.embedding_shape)
     return np.asarray(manifold.project(vectors)), found

@@ -38,6 +38,9 @@ class GeneralisedProblem(Problem):
     def num_slots(self) -> int:
         return 1 + len(self.space)
 
+    def state(self, points: np.ndarray) -> State:
+        return State(points, np.zeros((len(self.space), len(points), self.manifold.dimension)))
+
     def points(self, x: Any) -> np.ndarray:
         return np.asarray(x.points)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.progress import Reporter
+from ..core.solver import Limits
 from .certificate import certify
 from .problem import Linear, Problem
 from .result import ManifoldResult, ManifoldStep
@@ -12,7 +13,7 @@ from .solve import solve
 
 
 def minimised(
-    problem: Problem, start: Any, tol: float, max_num_iter: int, reporter: Reporter, shaped: Any
+    problem: Problem, start: Any, own: Limits, reporter: Reporter, shaped: Any
 ) -> ManifoldResult:
     """Minimise the energy from a state, and return the points with what is certain about them."""
 
@@ -22,8 +23,9 @@ def minimised(
         )
         return reporter(report)
 
-    solution = solve(problem, start, tol, max_num_iter, watch if reporter.listens else None)
-    proof = certify(problem, solution, tol)
+    listener = watch if reporter.listens else None
+    solution = solve(problem, start, own.tol, own.max_num_iter, listener)
+    proof = certify(problem, solution, own.tol)
     energy = proof.linear.energy
     return ManifoldResult(
         image=shaped(problem.points(proof.linear.x)),

@@ -22,7 +22,7 @@ def neighbour_distances(image: Any, manifold: Any) -> tuple[np.ndarray, ...]:
     Parameters
     ----------
     image, manifold
-        As in `denoise_tv`.
+        As in `denoise`.
 
     Raises
     ------

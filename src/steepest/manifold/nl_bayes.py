@@ -11,9 +11,9 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_number
 from ..core.progress import Callback, Progress, Reporter
-from ..core.threads import run_all
+from ..core.threads import resolve_num_threads, run_all
+from .arguments import prepare
 from .compiled.symmetric import eigenvectors
-from .denoise import prepare
 from .problem import Problem
 
 _AT_ONCE = 200_000  # points of all patches of the groups that are computed together
@@ -23,8 +23,8 @@ _MEAN_ITERATIONS = 10
 def denoise_nl_bayes(
     image: Any,
     sigma: float,
-    *,
     manifold: Any,
+    *,
     patch_size: int = 4,
     patch_distance: int = 9,
     num_similar: int = 40,
@@ -49,12 +49,12 @@ def denoise_nl_bayes(
     Parameters
     ----------
     image : array (\\*space, \\*point_shape), float32 or float64
-        As for `denoise_tv`. Each axis of space must be at least as long as a patch.
+        As for `denoise`. Each axis of space must be at least as long as a patch.
     sigma : float
         Standard deviation of the noise in each direction of the tangent space, from 1e-12 to 1e12:
         if the noise moves points by the distance r on average, r / sqrt(dimension) is close to it.
     manifold : str or Manifold
-        As for `denoise_tv`.
+        As for `denoise`.
     patch_size : int
         Pixels along each axis of a patch.
     patch_distance : int
@@ -82,7 +82,7 @@ def denoise_nl_bayes(
     real numbers, Lebrun, Buades & Morel, SIAM J. Imaging Sci. 6 (2013) 1665-1688.
     """
     tell = Reporter(on_step)
-    problem, shaped = prepare(image, 0.0, manifold, num_threads=num_threads)
+    problem, shaped = prepare(image, 0.0, manifold, num_threads=resolve_num_threads(num_threads))
     noisy = problem.data
     sigma = check_number(sigma, "sigma", least=1e-12, most=1e12)
     patch_size = check_count(patch_size, "patch_size")

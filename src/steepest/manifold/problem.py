@@ -4,8 +4,8 @@
            + beta sum_i w_i |second differences|
 
 with m = 1 at known pixels and 0 elsewhere. ``|.|`` is the Euclidean norm over the differences of a
-pixel (isotropic) or their sum. With ``huber`` = e, ``w |.|`` becomes ``|.|^2 / (2 e)`` up to e w
-and ``w |.| - e w^2 / 2`` beyond, as in `steepest.TotalVariation`.
+pixel (isotropic) or their sum. With ``huber`` = e > 0 for an order, ``w |.|`` becomes
+``|.|^2 / (2 e)`` up to e w and ``w |.| - e w^2 / 2`` beyond, as in `steepest.TotalVariation`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _SHARE = 8192  # coordinates for which a thread is worth starting; phases are to
 class Problem:
     """Checked input. Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None.
 
-    ``spacing``, ``first`` and ``second`` refer to a length ``unit``, the smallest spacing, so that
-    the numbers in the solver do not depend on the caller's unit of length; ``huber`` does not.
+    The unit of length of all numbers is the smallest spacing, so that they do not depend on the
+    caller's unit. ``huber`` holds the half-widths of the quadratic zones of both orders.
     """
 
     manifold: Any
@@ -44,8 +44,7 @@ class Problem:
     known: np.ndarray | None
     weights: np.ndarray | None
     num_threads: int
-    huber: float = 0.0
-    unit: float = 1.0
+    huber: tuple[float, float] = (0.0, 0.0)
 
     @property
     def num_slots(self) -> int:
@@ -143,7 +142,7 @@ class Problem:
     @cached_property
     def quadratic(self) -> np.ndarray:
         """(groups,): the dual of each group has the term ``quadratic / 2 |phi|^2``."""
-        return self.huber * self.unit**self._orders / self.strengths
+        return np.where(self._orders == 1, *self.huber) / self.strengths
 
     @cached_property
     def steps(self) -> dict[Any, np.ndarray]:
@@ -164,8 +163,12 @@ class Problem:
             return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
         return np.concatenate(parts)
 
+    def state(self, points: np.ndarray) -> Any:
+        """The state of the solver at points: these, and slopes if the energy has them."""
+        return points
+
     def points(self, x: Any) -> np.ndarray:
-        """The points of a state of the solver, which is the same here."""
+        """The points of a state of the solver."""
         return np.asarray(x)
 
     def advance(self, x: Any, step: np.ndarray) -> Any:

@@ -17,7 +17,7 @@ from ..core.status import Status
 class ManifoldStep(Pictured):
     """The state before an outer step, as passed to ``on_step``.
 
-    ``residual`` is the relative gap that `denoise_tv` compares with ``tol``. ``num_steps`` is 0:
+    ``residual`` is the relative gap that `denoise` compares with ``tol``. ``num_steps`` is 0:
     the number of steps is not known beforehand.
     """
 
@@ -37,7 +37,7 @@ class ManifoldResult(ImageLike):
     ----------
     image : array, shape and floating-point dtype of the input
     energy : float
-        ``F(image)``, see `denoise_tv`.
+        ``F(image)``, see `denoise`.
     gap : float or None
         On flat manifolds: a guaranteed bound of ``energy`` minus the minimum over all images with
         these wraps (divided by ``energy``). On the circle, "these wraps" means that each phase and

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.progress import Callback, Reporter
+from ..core.solver import Limits
 from ..core.status import Status
 from .attraction import SPLINE_MARGIN, Attraction
 from .kernels import interpolate
@@ -76,9 +77,7 @@ class Functional:
 def descend(
     functional: Functional,
     points: np.ndarray,
-    *,
-    max_num_iter: int,
-    tol: float,
+    own: Limits,
     scale: float = 1.0,
     on_step: Callback | None = None,
 ) -> tuple[np.ndarray, float, int, Status]:
@@ -86,18 +85,18 @@ def descend(
     report, ideal = Reporter(on_step), functional.attraction.hexagonal(len(points))
     history: list[float] = []
     last, t = points, 1.0
-    for step in range(1, max_num_iter + 1):
+    for step in range(1, own.max_num_iter + 1):
         energy, gradient = functional(points)
         history.append(energy)
         quality = energy / ideal
-        stop = report(DotStep(step, max_num_iter, energy / scale, quality))
-        if quality <= 1 + tol:
+        stop = report(DotStep(step, own.max_num_iter, energy / scale, quality))
+        if quality <= 1 + own.tol:
             return points, energy, step, Status.CONVERGED
         if len(history) > _WINDOW and history[-1 - _WINDOW] - energy < _REST * abs(energy):
             return points, energy, step, Status.STATIONARY
         if stop:
             return points, energy, step, Status.STOPPED
-        if step == max_num_iter:
+        if step == own.max_num_iter:
             break
         new = functional.step(points, gradient)
         if float((gradient * (new - last)).sum()) > 0:
@@ -105,4 +104,4 @@ def descend(
         following = (1 + math.sqrt(1 + 4 * t * t)) / 2
         points, last = functional.inside(new + (t - 1) / following * (new - last)), new
         t = following
-    return points, energy, max_num_iter, Status.MAX_ITERATIONS
+    return points, energy, own.max_num_iter, Status.MAX_ITERATIONS

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import as_array, dtype_name
-from ..core.errors import InputError, NotConverged
+from ..core.errors import InputError
 from ..core.grey import to_grey
 from ..core.namespace import detached
 from ..core.numbers import check_count, check_flag, check_number
 from ..core.progress import Callback, check_callback
 from ..core.rng import Rng, generator
-from ..core.status import Status
-from ..core.threads import resolve_num_threads
-from ..flows.options import takes_options_of
+from ..core.solver import Limits, Solver, limits
+from ..core.status import Status, finished
 from ..grid.dithering import dither
 from .attraction import attract
 from .curve import along_curve
@@ -27,6 +26,7 @@ from .volumes import block_sums, fill
 
 _FINEST, _COARSEST = 1 / 2, 1 / 32  # dots per pixel where they are densest
 _MOST_PIXELS = 1 << 26
+_TOL, _MAX_NUM_ITER = 0.05, 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,41 +77,27 @@ class Dots:
 
 
 def _dots(
-    ink: np.ndarray,
-    tone: np.ndarray,
-    num_points: int,
-    *,
-    max_num_iter: int = 500,
-    tol: float = 0.05,
-    rng: Rng = 0,
-    num_threads: int | None = None,
-    on_step: Callback | None = None,
-    raise_on_failure: bool = False,
-) -> Dots:
+    ink: np.ndarray, tone: np.ndarray, num_points: int, rng: Rng, own: Limits,
+    on_step: Callback | None,
+) -> Dots:  # fmt: skip
     """Minimise F for a density (H, W) or (D, H, W).
 
     The areas of the dots (volumes of balls) give ``tone``, of the same shape, where 1 is black.
     """
     count = check_count(num_points, "num_points", most=_MOST_PIXELS // 16)
-    limit = check_count(max_num_iter, "max_num_iter")
-    tolerance = check_number(tol, "tol")
-    threads, random = resolve_num_threads(num_threads), generator(rng)
+    random = generator(rng)
     check_callback(on_step)
-    check_flag(raise_on_failure, "raise_on_failure")
     scale = 1.0
-    options: dict[str, Any] = {"max_num_iter": limit, "tol": tolerance, "on_step": on_step}
     if ink.ndim == 3:
-        points, energy, quality, steps, status = fill(
-            ink, count, random=random, num_threads=threads, **options
-        )
+        points, energy, quality, steps, status = fill(ink, count, own, random, on_step)
         radius = (3 * float(tone.sum()) / (4 * math.pi * count)) ** (1 / 3)
     else:
         density, scale = _resampled(ink / ink.max(), count)
         density /= density.sum()
-        functional = Functional(attract(density), count, threads)
+        functional = Functional(attract(density), count, own.threads)
         points = _start(density, count, random)
         points = points[along_curve(points)]
-        points, energy, steps, status = descend(functional, points, scale=scale, **options)
+        points, energy, steps, status = descend(functional, points, own, scale, on_step)
         quality = energy / functional.attraction.hexagonal(count)
         points = np.clip((points + 0.5) / scale - 0.5, -0.5, np.subtract(ink.shape, 0.5))
         points = points[along_curve(points)]
@@ -119,12 +105,9 @@ def _dots(
     areas = np.ones(count) if tone is ink else _areas(points, ink, tone)
     radii = radius * np.sqrt(areas)
     result = Dots(points, ink.shape, energy / scale, quality, radius, radii, steps, status)
-    if raise_on_failure and status is Status.MAX_ITERATIONS:
-        raise NotConverged(str(status), result)
-    return result
+    return finished(result, own.raise_on_failure)
 
 
-@takes_options_of(_dots)
 def stipple(
     image: Any,
     num_points: int,
@@ -132,7 +115,9 @@ def stipple(
     invert: bool = False,
     gamma: float = 1.0,
     size_by_tone: float = 0.0,
-    **options: Any,
+    rng: Rng = 0,
+    solver: Solver | None = None,
+    on_step: Callback | None = None,
 ) -> Dots:
     """Turn an image into dots that are dense where it is dark (electrostatic halftoning).
 
@@ -160,18 +145,13 @@ def stipple(
         proportional to ``darkness**(1 - size_by_tone)``, which replaces the darkness in F, and
         their area to ``darkness**size_by_tone``. With 0 all dots have one size. With 1 they are
         evenly spaced, as in a halftone screen, wherever the image is not white.
-    max_num_iter : int
-        Largest number of steps.
-    tol : float
-        Stop when F is at most ``1 + tol`` times that of a locally hexagonal pattern.
     rng : int, numpy.random.Generator or None
         Moves the dots of the start within their pixels.
-    num_threads : int, optional
-        Number of threads (default: all processors). It does not change the result.
+    solver : Solver, optional
+        The iteration stops when F is at most ``1 + tol`` times that of a locally hexagonal pattern
+        (default 0.05). The default of ``max_num_iter`` is 500.
     on_step : callable, optional
-        Called with a `DotStep` after each step; if it returns True, the function stops.
-    raise_on_failure : bool
-        Raise `NotConverged` if the iteration limit was reached.
+        Called with a `DotStep` after each step. Return True to stop.
 
     Returns
     -------
@@ -181,6 +161,8 @@ def stipple(
     ------
     InputError
         If an argument is out of range, or the image is white (with ``invert``: black) everywhere.
+    NotConverged
+        If the limit was reached and the solver has ``raise_on_failure=True``.
 
     Notes
     -----
@@ -193,6 +175,7 @@ def stipple(
     (2010) 2313-2327. Teuber, Steidl, Gwosdek, Schmaltz & Weickert, *Dithering by differences of
     convex functions*, SIAM J. Imaging Sciences 4 (2011) 79-108.
     """
+    own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
     array = _plain(image, "image")
     if array.dtype.kind not in "uf" or (array.dtype.kind == "u" and array.dtype.itemsize > 2):
         raise InputError(
@@ -207,11 +190,17 @@ def stipple(
         raise InputError(f"image is {tone} everywhere; dots are put where it is {place}")
     share = check_number(size_by_tone, "size_by_tone", most=1)
     density = np.where(ink > 0, ink ** (1 - share), 0.0) if share else ink
-    return _dots(density, ink, num_points, **options)
+    return _dots(density, ink, num_points, rng, own, on_step)
 
 
-@takes_options_of(_dots)
-def sample(density: Any, num_points: int, **options: Any) -> Dots:
+def sample(
+    density: Any,
+    num_points: int,
+    *,
+    rng: Rng = 0,
+    solver: Solver | None = None,
+    on_step: Callback | None = None,
+) -> Dots:
     """Distribute points evenly with a given density, such as the points of a scan.
 
     As `stipple`, for any density. In 1-D, the points are the quantiles ``(i - 1/2) / N`` of the
@@ -224,7 +213,7 @@ def sample(density: Any, num_points: int, **options: Any) -> Dots:
     density : array (n,), (H, W) or (D, H, W)
         Real numbers that are not negative and not all zero, constant on each pixel. Only their
         ratios matter.
-    num_points, max_num_iter, tol, rng, num_threads, on_step, raise_on_failure
+    num_points, rng, solver, on_step
         As in `stipple`.
 
     Returns
@@ -235,7 +224,10 @@ def sample(density: Any, num_points: int, **options: Any) -> Dots:
     ------
     InputError
         If an argument is out of range.
+    NotConverged
+        As in `stipple`.
     """
+    own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
     array = _plain(density, "density")
     if array.ndim not in (1, 2, 3) or array.size == 0:
         raise InputError(f"density has shape {array.shape}; allowed are (n,), (H, W) and (D, H, W)")
@@ -249,7 +241,7 @@ def sample(density: Any, num_points: int, **options: Any) -> Dots:
     peak = float(values.max())
     if values.ndim > 1:
         tone = values / peak
-        return _dots(tone, tone, num_points, **options)
+        return _dots(tone, tone, num_points, rng, own, on_step)
     return _quantiles(values, check_count(num_points, "num_points", most=_MOST_PIXELS))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.progress import Callback, Reporter
+from ..core.solver import Limits
 from ..core.status import Status
 from ..core.threads import share_out
 from .descent import DotStep
@@ -27,11 +28,8 @@ _LONG = 0.2  # the share of steps after which they shrink
 def fill(
     density: np.ndarray,
     count: int,
-    *,
-    max_num_iter: int,
-    tol: float,
+    own: Limits,
     random: np.random.Generator,
-    num_threads: int,
     on_step: Callback | None,
 ) -> tuple[np.ndarray, float, float, int, Status]:
     """Return points (N, 3), F, its ratio to the best lattice, the steps taken and the status."""
@@ -41,29 +39,29 @@ def fill(
     block = max(int((voxels / _FINEST) ** (1 / 3)), 1)
     small = block_sums(density, block)
     axes = directions(3, _POOL, random)
-    lines = _marginals(small, block, axes, num_threads)
+    lines = _marginals(small, block, axes, own.threads)
     curvature, cell = _curvature(density)
     points, charges = _start(small, block, count, high, random), np.full(count, -1 / count)
     report = Reporter(on_step)
 
     def energy(chosen: np.ndarray) -> tuple[float, np.ndarray]:
-        return sliced(points, charges, axes[chosen], 0.0, num_threads, lambda k: lines[chosen[k]])
+        return sliced(points, charges, axes[chosen], 0.0, own.threads, lambda k: lines[chosen[k]])
 
     status, pull = Status.MAX_ITERATIONS, np.zeros(points.shape)
-    for step in range(1, max_num_iter + 1):
+    for step in range(1, own.max_num_iter + 1):
         bases = random.choice(_POOL // 3, _EACH // 3, replace=False)
         now, slope = energy((3 * bases[:, None] + np.arange(3)).ravel())
         where = np.minimum((points + 0.5) // cell, np.subtract(curvature.shape, 1)).astype(np.int64)
-        length = min(1.0, _LONG * max_num_iter / step) / curvature[tuple(where.T)]
+        length = min(1.0, _LONG * own.max_num_iter / step) / curvature[tuple(where.T)]
         pull = _MOMENTUM * pull + slope
         points = np.clip(points - length[:, None] * pull, -0.5, high)
-        if report(DotStep(step, max_num_iter, now, now / ideal)):
+        if report(DotStep(step, own.max_num_iter, now, now / ideal)):
             status = Status.STOPPED
             break
     axes = directions(3, _POOL, random)  # others: the points have adapted to the first ones
-    lines = _marginals(small, block, axes, num_threads)
+    lines = _marginals(small, block, axes, own.threads)
     total, _ = energy(np.arange(_POOL))
-    if total <= (1 + tol) * ideal:
+    if total <= (1 + own.tol) * ideal:
         status = Status.CONVERGED
     return points, total, total / ideal, step, status
 

@@ -359,6 +359,9 @@ def phases(
     if source.rgb:
         raise InputError("Phases have one number per pixel, but this is a colour image.")
     results, images, turn = [], [], period / (2 * math.pi)
+    weight, energy = strength, None
+    if second_order:
+        weight, energy = 1.0, steepest.CombinedTotalVariation(alpha=strength, beta=second_order)
     start: float | None = None
     for frame in source.frames():
         values = frame.astype(np.float64)
@@ -369,10 +372,9 @@ def phases(
                 f"{source.name} has values from {low:g} to {high:g}; phases must lie within one "
                 f"period of {period:.5g}."
             )
-        result = steepest.manifold.denoise_tv(
-            np.where(known, values, 0.0) / turn, strength, manifold="circle",
-            second_order=second_order, known=None if known.all() else known,
-            spacing=source.spacing, on_step=on_step,
+        result = steepest.manifold.denoise(
+            np.where(known, values, 0.0) / turn, weight, "circle", energy,
+            known=None if known.all() else known, spacing=source.spacing, on_step=on_step,
         )  # fmt: skip
         if start is None:
             start = -period / 2 if low < 0 else 0.0
