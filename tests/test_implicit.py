@@ -58,9 +58,10 @@ def test_denoising_passes_gradcheck(shape: tuple[int, ...], options: dict[str, A
 @pytest.mark.parametrize("grid", ["graded", "uniform", "log", steepest.TimeGrid((0.02, 0.04, 0.1))])
 def test_flow_passes_gradcheck_in_image_and_times(grid: Any) -> None:
     times = torch.tensor([0.05, 0.13], dtype=DOUBLE, requires_grad=True)
+    count = 4 if isinstance(grid, str) else None
 
     def flow(f: Any, t: Any) -> Any:
-        return steepest.tv_flow(f, t, num_steps=4, grid=grid, batch_axis=0, **EXACT).images
+        return steepest.tv_flow(f, t, num_steps=count, grid=grid, batch_axis=0, **EXACT).images
 
     check(flow, leaf(2, 2, 4), times)
 
@@ -232,9 +233,10 @@ def test_numpy_and_torch_linearize_alike() -> None:
 @pytest.mark.parametrize("grid", ["graded", "uniform", "log", steepest.TimeGrid((0.02, 0.7, 0.9))])
 def test_rates_of_the_nodes_are_their_derivatives(grid: Any) -> None:
     times = np.array([0.3, 0.8, 1.1])
-    rates = node_rates(make_nodes(grid, times, 7), times, grid)
+    count = 7 if isinstance(grid, str) else None
+    rates = node_rates(make_nodes(grid, times, count), times, grid)
     for j, unit in enumerate(np.eye(3)):
-        ahead, behind = (make_nodes(grid, times + h * unit, 7) for h in (1e-7, -1e-7))
+        ahead, behind = (make_nodes(grid, times + h * unit, count) for h in (1e-7, -1e-7))
         np.testing.assert_allclose(rates[:, j], (ahead - behind) / 2e-7, atol=1e-6)
 
 

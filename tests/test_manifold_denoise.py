@@ -358,7 +358,7 @@ def test_a_constant_image_stays_as_it_is(kind):
     if space.point_shape == ():
         image = np.full((9, 8), image.flat[0])
     result = manifold.denoise_tv(image, 0.3, second_order=0.2, manifold=space)
-    assert result.converged
+    assert result.status.ok  # the energy is zero but for rounding
     flat = (each.reshape(72, *space.point_shape) for each in (image, result.image))
     assert space.distance(*flat) == pytest.approx(0, abs=1e-7)
 
