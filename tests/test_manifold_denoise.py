@@ -381,8 +381,13 @@ def test_a_constant_image_stays_as_it_is(kind):
     image = np.tile(near_points(space, (1,)), (9, 8, *(1 for _ in space.point_shape)))
     if space.point_shape == ():
         image = np.full((9, 8), image.flat[0])
+<<<<<<< HEAD
     result = manifold.denoise(image, 1.0, space, CombinedTotalVariation(alpha=0.3, beta=0.2))
     assert result.converged
+=======
+    result = manifold.denoise_tv(image, 0.3, second_order=0.2, manifold=space)
+    assert result.status.ok  # the energy is zero but for rounding
+>>>>>>> energies
     flat = (each.reshape(72, *space.point_shape) for each in (image, result.image))
     assert space.distance(*flat) == pytest.approx(0, abs=1e-7)
 

@@ -186,7 +186,7 @@ class _Trial:
         if not abs(left - right) <= _TOLERANCE * size + self.rounding(u, p):
             self.refuse(
                 "adjoint is not the adjoint of operator. For random u and p, "
-                f"<A u, p> = {left:.6g} and <u, A* p> = {right:.6g}"
+                f"<A u, p> = {left:.10g} and <u, A* p> = {right:.10g}"
             )
 
     def rounding(self, u: Array, p: Array) -> float:
@@ -204,8 +204,8 @@ class _Trial:
             largest, u = max(largest, sum64(v * v)), self.energy.adjoint(v)
         if not (0 < bound < math.inf and largest <= bound * (1 + _TOLERANCE)):
             self.refuse(
-                f"norm_squared = {bound:.6g}, but there is a u with ||A u||^2 / ||u||^2 = "
-                f"{largest:.6g}. It must be at least that, positive (1 if A is zero) and finite"
+                f"norm_squared = {bound:.10g}, but there is a u with ||A u||^2 / ||u||^2 = "
+                f"{largest:.10g}. It must be at least that, positive (1 if A is zero) and finite"
             )
 
     def slack(self, u: Array, p: Array) -> None:
@@ -225,13 +225,13 @@ class _Trial:
             if not value >= most - error:
                 self.refuse(
                     "feasible returns a field outside of K, or slack too small a J(u). For a "
-                    f"random u, slack returns J(u) = {value:.6g}, but <A u, p> - R(p) = {most:.6g} "
-                    "for a p of feasible"
+                    f"random u, slack returns J(u) = {value:.10g}, but there is a p of feasible "
+                    f"with <A u, p> - R(p) = {most:.10g}"
                 )
             if not slack >= most - least - error:
                 self.refuse(
                     "slack is too small. For a random u and a p of feasible, it returns "
-                    f"J(u) + R(p) - <A u, p> = {slack:.6g}, which is at least {most - least:.6g}"
+                    f"J(u) + R(p) - <A u, p> = {slack:.10g}, which is at least {most - least:.10g}"
                 )
 
     def scaled(self, u: Array, p: Array) -> None:
@@ -239,6 +239,6 @@ class _Trial:
         one, two = self.energy.slack(u, q)[0], self.energy.scaled(2.0).slack(2 * u, q)[0]
         if not abs(two - 2 * one) <= _TOLERANCE * abs(two):
             self.refuse(
-                f"for J_2 = scaled(2) and a random u, J_2(2 u) = {two:.6g} and "
-                f"2 J(u) = {2 * one:.6g}, which must be the same"
+                f"for J_2 = scaled(2) and a random u, J_2(2 u) = {two:.10g} and "
+                f"2 J(u) = {2 * one:.10g}, which must be the same"
             )
