@@ -93,13 +93,13 @@ def test_the_model_has_the_slope_of_the_energy(space):
         squares = []
         for k, term in enumerate(problem.terms):
             r = linear.vectors[k].T.copy()
-            for m, corner in enumerate(term.corners):
-                own = t * step[corner][:, term.slots[m] * d : (term.slots[m] + 1) * d]
-                block = linear.which[k, m]
+            for m, pixel in enumerate(term.pixels):
+                own = t * step[pixel][:, term.tangents[m] * d : (term.tangents[m] + 1) * d]
+                block = linear.block_index[k, m]
                 if block >= 0:
                     r += np.einsum("pqn,nq->np", linear.blocks[block], own)
                 else:
-                    r += linear.numbers[k, m] * own
+                    r += linear.coefficients[k, m] * own
             squares.append(np.sum(r**2, axis=1) * term.valid)
         fit = 0.5 * np.sum((t * step[:, :d] - linear.data[:d].T) ** 2)
         return fit + problem.regulariser(squares)

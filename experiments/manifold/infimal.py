@@ -26,14 +26,14 @@ import numpy as np
 from steepest import CombinedTotalVariation
 from steepest.manifold.arguments import prepare
 from steepest.manifold.denoising import start_of
-from steepest.manifold.problem import Linear, Problem
+from steepest.manifold.problem import Linearisation, Problem
 from steepest.manifold.solve import Solution, solve
 from steepest.manifold.terms import Term
 
 
 @dataclass(frozen=True, eq=False)
 class LayeredProblem(Problem):
-    """A stack (2, \\*space) of x and w; ``first`` and ``second`` are alpha and beta."""
+    """A stack (2, \\*space) of x and w."""
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -43,8 +43,8 @@ class LayeredProblem(Problem):
         lower = np.arange(self.num_pixels) >= self.num_pixels // 2
         second = []
         for term in self.second_differences(axes):
-            corners = np.where(lower, term.corners, np.arange(self.num_pixels))
-            second.append(replace(term, valid=term.valid & lower, corners=corners))
+            pixels = np.where(lower, term.pixels, np.arange(self.num_pixels))
+            second.append(replace(term, valid=term.valid & lower, pixels=pixels))
         return (*first, *second)
 
     @cached_property
@@ -55,7 +55,7 @@ class LayeredProblem(Problem):
     @cached_property
     def strengths(self) -> np.ndarray:
         axes = len(self.space) - 1
-        return np.where(self.groups[:-1] < axes, self.first, self.second).astype(float)
+        return np.where(self.groups[:-1] < axes, self.alpha, self.beta).astype(float)
 
 
 def infimal_convolution(
@@ -67,7 +67,7 @@ def infimal_convolution(
     norm: str = "isotropic",
     tol: float = 1e-3,
     max_num_iter: int = 3000,
-    watch: Callable[[Linear, float, int], bool] | None = None,
+    watch: Callable[[Linearisation, float, int], bool] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Solution]:
     """x, w and how the solver ended, for positive weights and one thread."""
     plain, _ = prepare(

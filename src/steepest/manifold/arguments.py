@@ -74,10 +74,10 @@ def prepare(
             f"spacing={spacing!r}; allowed are spacings that differ at most by a factor of "
             f"{_LONGEST:g}"
         )
-    (first, first_zone), (second, second_zone) = _orders(energy, strength, unit)
+    (alpha, first_zone), (beta, second_zone) = _orders(energy, strength, unit)
     kind = GeneralisedProblem if isinstance(energy, TotalGeneralisedVariation) else Problem
     problem = kind(
-        manifold=space_of, data=data, space=space, spacing=relative, first=first, second=second,
+        manifold=space_of, data=data, space=space, spacing=relative, alpha=alpha, beta=beta,
         isotropic=getattr(energy, "isotropic", True), known=mask,
         weights=None if weights is None else weights.ravel(), num_threads=num_threads,
         huber=(first_zone, second_zone),

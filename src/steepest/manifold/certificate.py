@@ -10,7 +10,7 @@ import numpy as np
 from ..core.status import Status
 from .circle import Circle
 from .dual import Dual, balance, feasible
-from .problem import Linear, Problem, linearise
+from .problem import Linearisation, Problem, linearise
 from .solve import Solution
 
 _ROUNDING = 1e-13  # of sums, relative
@@ -23,7 +23,7 @@ _WORTHWHILE = 0.95  # a look that does not improve the bound by this factor is t
 class Proof:
     """The final point, with its gap and error bound where there are any."""
 
-    linear: Linear
+    linear: Linearisation
     gap: float | None
     error_bound: float | None
     status: Status
@@ -42,7 +42,7 @@ def certify(problem: Problem, solution: Solution, tol: float) -> Proof:
     nothing.
     """
     linear, status = solution.linear, solution.status
-    curved_slopes = not problem.is_flat and (problem.second > 0 or problem.num_slots > 1)
+    curved_slopes = not problem.is_flat and (problem.beta > 0 or problem.num_tangents > 1)
     if problem.known is not None or curved_slopes:
         return Proof(linear, None, None, _stationary(status))
     if problem.is_flat:
@@ -77,7 +77,7 @@ def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
     exact.phi[:] = feasible(problem, solution.flux.astype(np.float64))
     exact.load(linear, None, 1.0)
     measured = exact.measure()
-    if problem.num_slots > 1:
+    if problem.num_tangents > 1:
         balance(exact)
         measured = exact.measure()
     size = linear.energy + abs(measured.dual) + measured.model
@@ -87,7 +87,7 @@ def _flat(problem: Problem, solution: Solution) -> tuple[float, float]:
     return gap, min(half + max(gap - half**2, 0.0) ** 0.5, (2 * gap) ** 0.5)
 
 
-def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
+def _hadamard(problem: Problem, solution: Solution) -> tuple[Linearisation, float]:
     """Join pixels between which the flux is inside its ball, and find the shortest subgradient.
 
     ``v = -log f + B^T phi``, where phi is radius r/|r| at groups that jump and anything in the
@@ -96,7 +96,7 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     original = solution.linear
     if any(problem.huber):
         gradient = float(np.sqrt(np.sum(_pulled(problem, original)[0].xi ** 2)))
-        size = problem.num_pixels**0.5 * (1 + 1 / problem.quadratic.min())  # of what is added up
+        size = problem.num_pixels**0.5 * (1 + 1 / problem.smoothing.min())  # of what is added up
         return original, gradient + _ROUNDING * float(size)
     # a likely error of the points; smaller differences are no jumps
     least = solution.largest_step + (2 * solution.model_gap / problem.num_pixels) ** 0.5
@@ -104,7 +104,7 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     x = _joined(problem, original.x, labels)
     linear = linearise(problem, x)
     for t, term in enumerate(problem.terms):
-        linear.vectors[t][:, labels[term.corners[0]] == labels[term.corners[1]]] = 0
+        linear.vectors[t][:, labels[term.pixels[0]] == labels[term.pixels[1]]] = 0
     exact = Dual(problem, np.float64)
     exact.load(original, None, 1.0)
     exact.phi[:] = solution.flux
@@ -132,15 +132,15 @@ def _hadamard(problem: Problem, solution: Solution) -> tuple[Linear, float]:
     return original, bound + away
 
 
-def _pulled(problem: Problem, linear: Linear) -> tuple[Dual, np.ndarray]:
+def _pulled(problem: Problem, linear: Linearisation) -> tuple[Dual, np.ndarray]:
     """The dual with the derivatives of the costs of all jumps, and where (groups, n) these are."""
     dual = Dual(problem, np.float64)
     jumps = np.zeros(problem.radius.shape, bool)
-    for g, (radius, quadratic) in enumerate(zip(problem.radius, problem.quadratic, strict=True)):
+    for g, (radius, smoothing) in enumerate(zip(problem.radius, problem.smoothing, strict=True)):
         part = slice(problem.groups[g], problem.groups[g + 1])
         norm = np.sqrt(np.sum(linear.vectors[part] ** 2, axis=(0, 1)))
         jumps[g] = norm > 0
-        least = np.where(jumps[g], np.maximum(norm, quadratic * radius), np.inf)
+        least = np.where(jumps[g], np.maximum(norm, smoothing * radius), np.inf)
         dual.phi[part] = linear.vectors[part] * (radius / least)
     dual.load(linear, None, 1.0)
     dual.measure()
@@ -158,7 +158,7 @@ def _parts(problem: Problem, solution: Solution, least: float) -> np.ndarray:
         inside = norm < (1 - _INSIDE) * radius
         inside |= np.sqrt(np.sum(vectors[part.start : part.stop] ** 2, axis=(0, 1))) < least
         for t in part:
-            pairs.append(problem.terms[t].corners[:2, inside & problem.terms[t].valid])
+            pairs.append(problem.terms[t].pixels[:2, inside & problem.terms[t].valid])
     i, j = np.concatenate(pairs, axis=1)
     while True:  # labels fall until neighbours agree; pointers are halved in between
         before = labels.copy()
@@ -176,9 +176,9 @@ def _joined(problem: Problem, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     manifold, size = problem.manifold, np.bincount(labels, minlength=len(labels))[labels]
     centre = np.ascontiguousarray(x[labels])
     for _ in range(2):
-        logs = problem.spread(manifold.log, centre, x)
+        logs = problem.pointwise(manifold.log, centre, x)
         mean = np.stack([np.bincount(labels, c, len(labels)) for c in logs.T], axis=1)
         mean = mean[labels] / size[:, None]
-        centre = problem.spread(manifold.exp, centre, mean)
+        centre = problem.pointwise(manifold.exp, centre, mean)
         centre = np.ascontiguousarray(centre[labels])
     return np.where((size == 1).reshape(-1, *(1,) * (x.ndim - 1)), x, centre)

@@ -121,7 +121,7 @@ def denoise(
         image, strength, manifold, energy, known=known, spacing=spacing, num_threads=own.threads
     )
     if check_flag(embedded, "embedded"):
-        if problem.num_slots > 1:
+        if problem.num_tangents > 1:
             raise InputError(f"embedded=True; allowed is False with energy={energy!r}")
         result = _embedded(problem, own, reporter, shaped)
     else:
@@ -139,10 +139,8 @@ def start_of(problem: Problem) -> np.ndarray:
     manifold, data, space = problem.manifold, problem.data, problem.space
     if manifold.point_shape != () or not problem.terms:
         return data
-    if problem.second > 0 and problem.num_slots == 1 and problem.known is None:
-        half = replace(
-            problem, first=problem.first / 2, second=problem.second / 2, huber=(0.0, 0.0)
-        )
+    if problem.beta > 0 and problem.num_tangents == 1 and problem.known is None:
+        half = replace(problem, alpha=problem.alpha / 2, beta=problem.beta / 2, huber=(0.0, 0.0))
         return denoise_embedded(half, Limits(1e-2, 20000, problem.num_threads), None)[0]
     ambient = manifold.embed(data).reshape(*space, -1)
     for axis in range(len(space)):

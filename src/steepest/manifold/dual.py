@@ -10,7 +10,7 @@ import numpy as np
 
 from ..convex.compiled.team import run_together
 from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
-from .problem import Linear, Problem, frames
+from .problem import Linearisation, Problem, frames
 from .terms import SLOPE
 
 UNKNOWN = 0.05  # weight on the step of pixels without data, which makes the model convex there
@@ -43,9 +43,9 @@ class Dual:
         self.phi, self.y, self._phi, self._y = (
             np.zeros((terms, d, n), self.dtype) for _ in range(4)
         )
-        self.xi = np.zeros((problem.num_slots * d, n), self.dtype)
+        self.xi = np.zeros((problem.num_tangents * d, n), self.dtype)
         self.radius = problem.radius.astype(self.dtype)
-        self._huber = problem.quadratic.astype(self.dtype)
+        self._huber = problem.smoothing.astype(self.dtype)
         self._sums = np.zeros((-(-n // CHUNK), 6))
         strips = max(1, min(problem.num_threads, n * d * terms // _STRIP, n // CHUNK))
         chunks = -(-n // CHUNK)
@@ -61,14 +61,14 @@ class Dual:
         other.phi[:] = other.y[:] = feasible(self.problem, self.phi.astype(np.float64))
         return other
 
-    def load(self, linear: Linear, damping: np.ndarray | None, relaxation: float) -> None:
+    def load(self, linear: Linearisation, damping: np.ndarray | None, relaxation: float) -> None:
         """Take the model at a point, with ``sum damping |xi|^2 / 2`` added (n,); None: 0."""
         problem, logs = self.problem, linear.data
         damping = np.zeros(0) if damping is None or not damping.any() else damping
         if self._inverse is None or not np.array_equal(damping, self._damping):
-            mass = np.zeros((problem.num_slots, problem.num_pixels))  # no data for slopes
+            mass = np.zeros((problem.num_tangents, problem.num_pixels))  # no data for slopes
             mass[0] = 1 if problem.known is None else problem.known
-            weight = np.full((problem.num_slots, 1), SLOPES)
+            weight = np.full((problem.num_tangents, 1), SLOPES)
             weight[0] = UNKNOWN
             inverse = 1 / (mass + (damping if damping.size else 0) + weight * (1 - mass))
             factor = np.repeat(mass * inverse, problem.manifold.dimension, axis=0)
@@ -83,9 +83,9 @@ class Dual:
             self._kept_inverse,
             linear.vectors.astype(kept),
             linear.offsets,
-            linear.numbers.astype(kept),
-            linear.which,
-            linear.slots,
+            linear.coefficients.astype(kept),
+            linear.block_index,
+            linear.tangents,
             linear.blocks.astype(kept),
             self.radius,
             self.radius * (1 + self._huber[:, None] * largest),
@@ -94,7 +94,7 @@ class Dual:
             problem.groups,
         )
 
-    def _steps(self, linear: Linear, inverse: np.ndarray, relaxation: float) -> np.ndarray:
+    def _steps(self, linear: Linearisation, inverse: np.ndarray, relaxation: float) -> np.ndarray:
         """`_steps`, computed once if neither norms of blocks nor damping depend on the point."""
         key = relaxation, self.dtype, self._damping.size
         if key in self.problem.steps and not self._damping.size:
@@ -182,7 +182,7 @@ class Dual:
             old = frames(problem, term, problem.points(self.linear.x))
             new = frames(problem, term, problem.points(x))
             if last is None or term.kind == "square":
-                turn = problem.spread(problem.manifold.transport, new, old)
+                turn = problem.pointwise(problem.manifold.transport, new, old)
                 last = turn if term.kind != "square" else None
             else:
                 turn = last
@@ -209,31 +209,31 @@ def balance(dual: Dual) -> None:
     d = problem.manifold.dimension
     for t, term in enumerate(terms):
         if term.kind == SLOPE:  # -1 is the coefficient of the slope; xi = -v B^T phi
-            own = slice(term.slots[2] * d, (term.slots[2] + 1) * d)
-            dual.phi[t] -= dual.xi[own] / dual._fixed[1][term.slots[2]]
+            own = slice(term.tangents[2] * d, (term.tangents[2] + 1) * d)
+            dual.phi[t] -= dual.xi[own] / dual._fixed[1][term.tangents[2]]
     fields = zip(problem.groups[:-1], problem.groups[1:], problem.radius, strict=True)
     norms = [(np.sqrt(np.sum(dual.phi[i:j] ** 2, axis=(0, 1))), radius) for i, j, radius in fields]
     parts = [(norm[norm > ball] / ball[norm > ball]).max(initial=1) for norm, ball in norms]
     dual.phi /= max(parts, default=1.0)
 
 
-def _steps(problem: Problem, linear: Linear, inverse: np.ndarray) -> np.ndarray:
+def _steps(problem: Problem, linear: Linearisation, inverse: np.ndarray) -> np.ndarray:
     """(T, n): dual steps with ``|S^1/2 B V^1/2| <= 1``, equal within a ball; 0 at invalid rows.
 
     ``1 / sum_k |B_k| v_k C_k`` with the column sums ``C = sum |B|``, by the inequality of Cauchy
     and Schwarz.
     """
     n = problem.num_pixels
-    columns = np.zeros((problem.num_slots, n))
+    columns = np.zeros((problem.num_tangents, n))
     for term, norms in zip(problem.terms, linear.norms, strict=True):
-        for offset, slot, norm in zip(term.offsets, term.slots, norms, strict=True):
+        for offset, slot, norm in zip(term.offsets, term.tangents, norms, strict=True):
             rows, pixels = _shifted(n, offset)
             columns[slot, pixels] += (term.valid * norm)[rows]
     weighted = columns * inverse
     steps = []
     for term, norms in zip(problem.terms, linear.norms, strict=True):
         total = np.zeros(n)
-        for offset, slot, norm in zip(term.offsets, term.slots, norms, strict=True):
+        for offset, slot, norm in zip(term.offsets, term.tangents, norms, strict=True):
             rows, pixels = _shifted(n, offset)
             total[rows] += (norm * np.ones(n))[rows] * weighted[slot, pixels]
         steps.append(np.where(term.valid & (total > 0), 1 / np.where(total > 0, total, 1), np.inf))

@@ -50,14 +50,14 @@ def denoise_embedded(
     manifold, space = problem.manifold, problem.space
     ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))
     found: DenoiseResult | ManifoldResult
-    if problem.second == 0 and problem.known is None:  # the fastest solver of this case
+    if problem.beta == 0 and problem.known is None:  # the fastest solver of this case
         energy = TotalVariation(
             norm="isotropic" if problem.isotropic else "anisotropic",
             huber=problem.huber[0],
             weights=None if problem.weights is None else problem.weights.reshape(space),
         )
         found = denoise(
-            ambient.reshape(*space, -1), problem.first, energy, channel_axis=-1,
+            ambient.reshape(*space, -1), problem.alpha, energy, channel_axis=-1,
             spacing=problem.spacing, solver=replace(own, raise_on_failure=False), on_step=on_step,
         )  # fmt: skip
     else:

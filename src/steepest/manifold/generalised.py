@@ -32,10 +32,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GeneralisedProblem(Problem):
-    """The problem with ``first`` = alpha1 and ``second`` = alpha0."""
+    """The problem with ``alpha`` = alpha1 and ``beta`` = alpha0."""
 
     @property
-    def num_slots(self) -> int:
+    def num_tangents(self) -> int:
         return 1 + len(self.space)
 
     def state(self, points: np.ndarray) -> State:
@@ -47,16 +47,16 @@ class GeneralisedProblem(Problem):
     def advance(self, x: Any, step: np.ndarray) -> State:
         d = self.manifold.dimension
         move = np.ascontiguousarray(step[:, :d])
-        points = self.spread(self.manifold.exp, x.points, move)
+        points = self.pointwise(self.manifold.exp, x.points, move)
         slopes = x.slopes + np.moveaxis(step[:, d:].reshape(len(step), -1, d), 1, 0)
         if not self.is_flat:
-            turn = self.spread(self.manifold.transport, points, x.points)
+            turn = self.pointwise(self.manifold.transport, points, x.points)
             slopes = np.einsum("npq,anq->anp", turn, slopes)
         return State(points, slopes)
 
     def differences(self) -> list[Term]:
         """Differences minus slopes, then differences of slopes (on and below the diagonal)."""
-        if self.first == 0:
+        if self.alpha == 0:
             return []
         index = np.arange(self.num_pixels).reshape(self.space)
         places = np.indices(self.space).reshape(len(self.space), -1)
@@ -65,24 +65,22 @@ class GeneralisedProblem(Problem):
         inner = [place < size - 1 for place, size in zip(places, self.space, strict=True)]
         made: list[Term] = []
 
-        def add(
-            kind: str, valid: np.ndarray, axes: tuple[int, ...], corners: Sequence[Any]
-        ) -> None:
-            """``corners`` are slots, offsets, where they are inside, and numbers."""
-            slots, offsets, inside, numbers = zip(*corners, strict=True)
+        def add(kind: str, valid: np.ndarray, axes: tuple[int, ...], parts: Sequence[Any]) -> None:
+            """``parts`` are tangents, offsets, where they are inside, and coefficients."""
+            tangents, offsets, inside, coefficients = zip(*parts, strict=True)
             where = np.stack(
                 [np.where(i, own + o, own) for i, o in zip(inside, offsets, strict=True)]
             )
-            term = GeneralisedTerm(kind, offsets, numbers, where, valid, slots, axes)
+            term = GeneralisedTerm(kind, offsets, coefficients, where, valid, tangents, axes)
             made.append(term)
 
         for a, h in enumerate(self.spacing):
-            corners = [
+            parts = [
                 (0, 0, True, -1 / h),
                 (0, stride[a], inner[a], 1 / h),
                 (1 + a, 0, True, -1.0),
             ]
-            add(SLOPE, inner[a], (a,), corners)
+            add(SLOPE, inner[a], (a,), parts)
         for a, b in combinations_with_replacement(range(index.ndim), 2):
             pairs = [(a, a)] if a == b else [(a, b), (b, a)]  # D_q v_p
             valid = np.zeros(len(own), bool)
@@ -103,16 +101,16 @@ class GeneralisedProblem(Problem):
         return (self._slope if term.kind == SLOPE else self._bend)(term, x, blocks)
 
     def _slope(self, term: GeneralisedTerm, x: State, blocks: bool) -> tuple[np.ndarray, Any]:
-        manifold, (back, ahead, own) = self.manifold, term.numbers
-        to = x.points.take(term.corners[1], 0)
-        log = self.spread(manifold.log, x.points, to)
+        manifold, (back, ahead, own) = self.manifold, term.coefficients
+        to = x.points.take(term.pixels[1], 0)
+        log = self.pointwise(manifold.log, x.points, to)
         vector = (ahead * log - x.slopes[term.axes[0]]) * term.valid[:, None]
         if self.is_flat or not blocks:
             return vector, [back, ahead, own]
         function = jacobi(manifold, log)
         near, bound = function(lambda s: s / np.tan(s), lambda s: s / np.tanh(s), 1.0)
         far, far_bound = function(lambda s: s / np.sin(s), lambda s: s / np.sinh(s), 1.0)
-        turn = self.spread(manifold.transport, x.points, to)
+        turn = self.pointwise(manifold.transport, x.points, to)
         return vector, [
             (back * near, ahead * bound),
             (ahead * (far @ turn), ahead * far_bound),
@@ -121,7 +119,7 @@ class GeneralisedProblem(Problem):
 
     def _bend(self, term: GeneralisedTerm, x: State, blocks: bool) -> tuple[np.ndarray, Any]:
         """Differences of slopes, which also turn by curvature where points move."""
-        manifold, count = self.manifold, len(term.corners) // 3
+        manifold, count = self.manifold, len(term.pixels) // 3
         n, d = self.num_pixels, manifold.dimension
         eye = np.eye(d)
         vector = np.zeros((n, d))
@@ -130,14 +128,14 @@ class GeneralisedProblem(Problem):
         points: list[Any] = []
         slopes: list[Any] = []
         for k in range(count):
-            p = term.slots[1 + count + 2 * k] - 1
-            corner, scale = term.corners[1 + k], term.numbers[1 + count + 2 * k]
+            p = term.tangents[1 + count + 2 * k] - 1
+            pixel, scale = term.pixels[1 + k], term.coefficients[1 + count + 2 * k]
             # rows that are valid as a whole, where the other half of a mixed one is not
-            inside = scale * (corner != term.corners[0])
-            there = x.points.take(corner, 0)
-            turned = before = x.slopes[p].take(corner, 0)
+            inside = scale * (pixel != term.pixels[0])
+            there = x.points.take(pixel, 0)
+            turned = before = x.slopes[p].take(pixel, 0)
             if not self.is_flat:
-                turn = self.spread(manifold.transport, x.points, there)
+                turn = self.pointwise(manifold.transport, x.points, there)
                 turned = np.einsum("npq,nq->np", turn, before)
             vector += inside[:, None] * (x.slopes[p] - turned)
             if not blocks:
@@ -150,7 +148,7 @@ class GeneralisedProblem(Problem):
                     block = inside[:, None, None] * eye
                     slopes += [(block, inside), (-block, inside)]
                 continue
-            log = self.spread(manifold.log, x.points, there)
+            log = self.pointwise(manifold.log, x.points, there)
             weight, _ = jacobi(manifold, log)(_half_tan, _half_tanh, 0.5)
             pull = inside[:, None, None] * (manifold.curvature_operator(log, turned) @ weight)
             bound = np.sqrt(np.sum(pull**2, axis=(1, 2)))

@@ -7,7 +7,7 @@ from typing import Any
 from ..core.progress import Reporter
 from ..core.solver import Limits
 from .certificate import certify
-from .problem import Linear, Problem
+from .problem import Linearisation, Problem
 from .result import ManifoldResult, ManifoldStep
 from .solve import solve
 
@@ -17,7 +17,7 @@ def minimised(
 ) -> ManifoldResult:
     """Minimise the energy from a state, and return the points with what is certain about them."""
 
-    def watch(linear: Linear, gap: float, iterations: int) -> bool:
+    def watch(linear: Linearisation, gap: float, iterations: int) -> bool:
         report = ManifoldStep(
             0, 0, linear.energy, gap, iterations, lambda: shaped(problem.points(linear.x))
         )

@@ -185,8 +185,8 @@ def _filtered(
     total = np.zeros((manifold.dimension + 1, len(base)))
     for block, mean in zip(blocks, means, strict=True):
         centre, members = np.repeat(mean, block.shape[2], axis=0), block.ravel()
-        y = problem.spread(manifold.log, centre, noisy[members])
-        clean = y if guide is None else problem.spread(manifold.log, centre, guide[members])
+        y = problem.pointwise(manifold.log, centre, noisy[members])
+        clean = y if guide is None else problem.pointwise(manifold.log, centre, guide[members])
         y, clean = _rows(y / sigma, block.shape), _rows(clean / sigma, block.shape)
         cuts = [len(y) * k // problem.num_threads for k in range(problem.num_threads + 1)]
 
@@ -197,7 +197,9 @@ def _filtered(
         y = sigma * np.concatenate(run_all(shrunk, range(problem.num_threads)))
         y = y.reshape(len(y), block.shape[2], block.shape[1], -1).transpose(0, 2, 1, 3)
         y = np.ascontiguousarray(y).reshape(-1, manifold.dimension)
-        moves = problem.spread(manifold.log, base[members], problem.spread(manifold.exp, centre, y))
+        moves = problem.pointwise(
+            manifold.log, base[members], problem.pointwise(manifold.exp, centre, y)
+        )
         columns = [np.bincount(members, move, len(base)) for move in moves.T]
         total += [*columns, np.bincount(members, minlength=len(base))]
         if tell(Progress(0, 2 * len(blocks))):
@@ -216,7 +218,7 @@ def _means(problem: Problem, points: np.ndarray, pixels: np.ndarray, sigma: floa
     count = pixels.shape[2]
     members, mean = points[pixels.ravel()], points[pixels[:, :, 0].ravel()]
     for _ in range(_MEAN_ITERATIONS):
-        y = problem.spread(problem.manifold.log, np.repeat(mean, count, axis=0), members)
+        y = problem.pointwise(problem.manifold.log, np.repeat(mean, count, axis=0), members)
         move = y.reshape(len(mean), count, -1).mean(1)
         mean = problem.manifold.exp(mean, move)
         if np.abs(move).max() < 1e-3 * sigma:

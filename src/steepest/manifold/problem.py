@@ -30,6 +30,8 @@ _SHARE = 8192  # coordinates for which a thread is worth starting; phases are to
 class Problem:
     """Checked input. Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None.
 
+    ``alpha`` and ``beta`` are the weights of the first and the second order.
+
     The unit of length of all numbers is the smallest spacing, so that they do not depend on the
     caller's unit. ``huber`` holds the half-widths of the quadratic zones of both orders.
     """
@@ -38,8 +40,8 @@ class Problem:
     data: np.ndarray
     space: tuple[int, ...]
     spacing: tuple[float, ...]
-    first: float
-    second: float
+    alpha: float
+    beta: float
     isotropic: bool
     known: np.ndarray | None
     weights: np.ndarray | None
@@ -47,8 +49,8 @@ class Problem:
     huber: tuple[float, float] = (0.0, 0.0)
 
     @property
-    def num_slots(self) -> int:
-        """The number of unknown vectors per pixel."""
+    def num_tangents(self) -> int:
+        """The number of unknown tangent vectors per pixel: the step, and any slopes."""
         return 1
 
     @property
@@ -74,9 +76,9 @@ class Problem:
         """All differences along all axes; some may fit nowhere into the image."""
         axes, h = range(len(self.space)), self.spacing
         made: list[Term] = []
-        if self.first > 0:
+        if self.alpha > 0:
             made += [self.term(EDGE, [{}, {a: 1}], [-1 / h[a], 1 / h[a]]) for a in axes]
-        if self.second > 0:
+        if self.beta > 0:
             made += self.second_differences(axes)
         return made
 
@@ -96,7 +98,9 @@ class Problem:
         steps = [{}, {a: 1}, {b: 1}, {a: 1, b: 1}]
         return self.term(SQUARE, steps, [scale, -scale, -scale, scale])
 
-    def term(self, kind: str, steps: Sequence[dict[int, int]], numbers: Sequence[float]) -> Term:
+    def term(
+        self, kind: str, steps: Sequence[dict[int, int]], coefficients: Sequence[float]
+    ) -> Term:
         """The term that takes the pixels so many ``steps`` away along each axis."""
         shape, index = self.space, np.arange(self.num_pixels)
         inside = np.ones(shape, bool)
@@ -108,8 +112,8 @@ class Problem:
         strides = [prod(shape[a + 1 :]) for a in range(len(shape))]
         offsets = [sum(strides[a] * by for a, by in step.items()) for step in steps]
         valid = inside.ravel()
-        corners = np.stack([np.where(valid, index + offset, index) for offset in offsets])
-        return Term(kind, tuple(offsets), tuple(numbers), corners, valid, (0,) * len(steps))
+        pixels = np.stack([np.where(valid, index + offset, index) for offset in offsets])
+        return Term(kind, tuple(offsets), tuple(coefficients), pixels, valid, (0,) * len(steps))
 
     @cached_property
     def groups(self) -> np.ndarray:
@@ -123,7 +127,7 @@ class Problem:
     @cached_property
     def strengths(self) -> np.ndarray:
         """(groups,): the weight of the order that each group belongs to."""
-        return np.where(self._orders == 1, self.first, self.second)
+        return np.where(self._orders == 1, self.alpha, self.beta)
 
     @property
     def _orders(self) -> np.ndarray:
@@ -140,8 +144,8 @@ class Problem:
         return np.array(radii).reshape(len(radii), self.num_pixels)
 
     @cached_property
-    def quadratic(self) -> np.ndarray:
-        """(groups,): the dual of each group has the term ``quadratic / 2 |phi|^2``."""
+    def smoothing(self) -> np.ndarray:
+        """(groups,): the dual of each group has Huber's term ``smoothing / 2 |phi|^2``."""
         return np.where(self._orders == 1, *self.huber) / self.strengths
 
     @cached_property
@@ -149,7 +153,7 @@ class Problem:
         """Dual steps by damping, relaxation and dtype, where `Dual` can use them again."""
         return {}
 
-    def spread(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
+    def pointwise(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
         """``function(*arrays)`` of arrays with one entry per point, on several threads."""
         size = len(arrays[0])
         count = max(1, min(self.num_threads, size * (self.manifold.dimension - 1) // _SHARE))
@@ -172,8 +176,8 @@ class Problem:
         return np.asarray(x)
 
     def advance(self, x: Any, step: np.ndarray) -> Any:
-        """The state after a step (n, slots * d)."""
-        return self.spread(self.manifold.exp, x, step)
+        """The state after a step (n, tangents * d)."""
+        return self.pointwise(self.manifold.exp, x, step)
 
     def difference(
         self, term: Term, x: Any, blocks: bool = False
@@ -182,21 +186,21 @@ class Problem:
         and a bound of its norm.
         """
         if self.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
-            return _flat_difference(self, term, x), term.numbers
+            return _flat_difference(self, term, x), term.coefficients
         if term.kind != EDGE:
             vector, parts = curved_difference(self, term, x, blocks)
             return vector * term.valid[:, None], parts
-        scale = term.numbers[1]
-        ahead = x.take(term.corners[1], 0)
-        vector = scale * self.spread(self.manifold.log, x, ahead) * term.valid[:, None]
+        scale = term.coefficients[1]
+        ahead = x.take(term.pixels[1], 0)
+        vector = scale * self.pointwise(self.manifold.log, x, ahead) * term.valid[:, None]
         if not blocks:
             return vector, []
-        turned = self.spread(self.manifold.transport, x, ahead)
-        return vector, [term.numbers[0], (scale * turned, scale)]
+        turned = self.pointwise(self.manifold.transport, x, ahead)
+        return vector, [term.coefficients[0], (scale * turned, scale)]
 
     def energy(self, x: Any) -> float:
         """``F(x)``."""
-        moved = self.spread(self.manifold.distance, self.points(x), self.data) ** 2
+        moved = self.pointwise(self.manifold.distance, self.points(x), self.data) ** 2
         total = float(np.sum(moved if self.known is None else moved[self.known])) / 2
         squares = [np.sum(self.difference(t, x)[0] ** 2, axis=1) for t in self.terms]
         return total + self.regulariser(squares)
@@ -212,43 +216,44 @@ class Problem:
     def cost(self, group: int, norm: np.ndarray) -> np.ndarray:
         """What norms (n,) of a group cost: radius times norm, but for ``huber``."""
         radius = self.radius[group]
-        zone = self.quadratic[group] * radius
+        zone = self.smoothing[group] * radius
         near = np.minimum(norm, zone)
         return np.asarray(radius * (norm - near + near**2 / (2 * np.maximum(zone, 1e-300))))
 
 
 @dataclass(frozen=True, eq=False)
-class Linear:
+class Linearisation:
     """The linearisation at x, in the arrays that `compiled.tangent` takes, float64.
 
-    ``data`` (slots d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n) are
-    the residuals at x; ``blocks`` (B, d, d, n). ``norms`` are bounds of the norms of the blocks,
-    (n,) arrays or numbers, per term and corner.
+    ``data`` (tangents d, n) is the logarithm of the data, 0 where unknown; ``vectors`` (T, d, n)
+    are the residuals at x. A term takes its K pixels by ``coefficients`` (T, K) or, where
+    ``block_index`` (T, K) is not -1, by these of the ``blocks`` (B, d, d, n). ``norms`` are bounds
+    of the norms of both, (n,) arrays or numbers, per term and pixel.
     """
 
     x: Any
     data: np.ndarray
     vectors: np.ndarray
     offsets: np.ndarray
-    numbers: np.ndarray
-    which: np.ndarray
-    slots: np.ndarray
+    coefficients: np.ndarray
+    block_index: np.ndarray
+    tangents: np.ndarray
     blocks: np.ndarray
     norms: list[list[Any]]
     energy: float
 
 
-def linearise(problem: Problem, x: Any) -> Linear:
+def linearise(problem: Problem, x: Any) -> Linearisation:
     """The model ``1/2 sum m |xi - L|^2 + sum radius |G + B xi|`` of F around x."""
     manifold, terms = problem.manifold, problem.terms
-    logs = problem.spread(manifold.log, problem.points(x), problem.data)
+    logs = problem.pointwise(manifold.log, problem.points(x), problem.data)
     if problem.known is not None:
         logs = logs * problem.known[:, None]
     width = max((len(term.offsets) for term in terms), default=1)
     offsets = np.zeros((len(terms), width), np.int64)
-    numbers = np.zeros((len(terms), width))
-    which = np.full((len(terms), width), -1)
-    slots = np.zeros((len(terms), width), np.int64)
+    coefficients = np.zeros((len(terms), width))
+    block_index = np.full((len(terms), width), -1)
+    tangents = np.zeros((len(terms), width), np.int64)
     vectors: list[np.ndarray] = []
     blocks: list[np.ndarray] = []
     norms: list[list[Any]] = []
@@ -257,13 +262,13 @@ def linearise(problem: Problem, x: Any) -> Linear:
         vectors.append(vector.T)
         norms.append([])
         for k, part in enumerate(parts):
-            offsets[t, k], slots[t, k] = term.offsets[k], term.slots[k]
+            offsets[t, k], tangents[t, k] = term.offsets[k], term.tangents[k]
             if isinstance(part, float):
-                numbers[t, k] = part
+                coefficients[t, k] = part
                 norms[t].append(abs(part))
             else:
                 block, bound = part
-                which[t, k] = len(blocks)
+                block_index[t, k] = len(blocks)
                 blocks.append(np.moveaxis(block, 0, -1))
                 norms[t].append(bound)
     d, n = manifold.dimension, problem.num_pixels
@@ -271,9 +276,11 @@ def linearise(problem: Problem, x: Any) -> Linear:
     energy = float(np.sum(logs**2)) / 2
     energy += problem.regulariser([np.einsum("pn,pn->n", v, v) for v in vectors])
     G = np.ascontiguousarray(vectors).reshape(len(terms), d, n)
-    data = np.zeros((problem.num_slots * d, n))
+    data = np.zeros((problem.num_tangents * d, n))
     data[:d] = logs.T
-    return Linear(x, data, G, offsets, numbers, which, slots, stacked, norms, energy)
+    return Linearisation(
+        x, data, G, offsets, coefficients, block_index, tangents, stacked, norms, energy
+    )
 
 
 def _flat_difference(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
@@ -282,26 +289,26 @@ def _flat_difference(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
     On the circle this is the absolute second difference modulo 2 pi, as in Bergmann, Laus, Steidl &
     Weinmann, SIAM J. Imaging Sci. 7 (2014) 2916-2953.
     """
-    manifold, corners = problem.manifold, term.corners
+    manifold, pixels = problem.manifold, term.pixels
     if term.kind == EDGE:
-        return term.numbers[1] * problem.spread(manifold.log, x, x.take(corners[1], 0))
+        return term.coefficients[1] * problem.pointwise(manifold.log, x, x.take(pixels[1], 0))
     if term.kind == LINE:
         centre = x
-        total = problem.spread(manifold.log, x, x.take(corners[0], 0))
-        total += problem.spread(manifold.log, x, x.take(corners[2], 0))
+        total = problem.pointwise(manifold.log, x, x.take(pixels[0], 0))
+        total += problem.pointwise(manifold.log, x, x.take(pixels[2], 0))
     else:
-        centre = x.take(corners[1], 0)
-        total = problem.spread(manifold.log, centre, x.take(corners[0], 0))
-        total += problem.spread(manifold.log, x.take(corners[2], 0), x.take(corners[3], 0))
-    ahead = problem.spread(manifold.exp, centre, total)
-    return term.numbers[0] * problem.spread(manifold.log, centre, ahead)
+        centre = x.take(pixels[1], 0)
+        total = problem.pointwise(manifold.log, centre, x.take(pixels[0], 0))
+        total += problem.pointwise(manifold.log, x.take(pixels[2], 0), x.take(pixels[3], 0))
+    ahead = problem.pointwise(manifold.exp, centre, total)
+    return term.coefficients[0] * problem.pointwise(manifold.log, centre, ahead)
 
 
 def frames(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
     """The points in whose tangent spaces the residuals and the flux of a term live."""
     if term.kind != SQUARE:
         return x
-    corners = term.corners
+    pixels = term.pixels
     return np.asarray(
-        problem.spread(problem.manifold.midpoint, x.take(corners[1], 0), x.take(corners[2], 0))
+        problem.pointwise(problem.manifold.midpoint, x.take(pixels[1], 0), x.take(pixels[2], 0))
     )

@@ -18,22 +18,22 @@ def curved_difference(
     problem: Any, term: Term, x: np.ndarray, blocks: bool
 ) -> tuple[np.ndarray, list[Any]]:
     """The residual (n, d) of a term of second order and, if wanted, its blocks and their norms."""
-    manifold, points = problem.manifold, [x[corner] for corner in term.corners]
+    manifold, points = problem.manifold, [x[pixel] for pixel in term.pixels]
     outer = points[0], points[-1]
-    tip = problem.spread(manifold.midpoint, *outer)
+    tip = problem.pointwise(manifold.midpoint, *outer)
     foot = x
     if term.kind != LINE:
-        foot = problem.spread(manifold.midpoint, points[1], points[2])
-    scale = 2 * abs(term.numbers[0])
-    vector = scale * problem.spread(manifold.log, foot, tip)
+        foot = problem.pointwise(manifold.midpoint, points[1], points[2])
+    scale = 2 * abs(term.coefficients[0])
+    vector = scale * problem.pointwise(manifold.log, foot, tip)
     if not blocks:
         return vector, []
-    turn = scale * problem.spread(manifold.transport, foot, tip)
-    ends = problem.spread(manifold.midpoint_differential, *outer)
+    turn = scale * problem.pointwise(manifold.transport, foot, tip)
+    ends = problem.pointwise(manifold.midpoint_differential, *outer)
     first, last = (_with_norm(turn @ end, end, scale) for end in ends)
     if term.kind == LINE:
         return vector, [first, -scale, last]
-    inner = problem.spread(manifold.midpoint_differential, points[1], points[2])
+    inner = problem.pointwise(manifold.midpoint_differential, points[1], points[2])
     second, third = (_with_norm(-scale * end, end, scale) for end in inner)
     return vector, [first, second, third, last]
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..convex.solve import RELAXATION, Momentum
 from ..core.status import Status
 from .dual import Dual
-from .problem import Linear, Problem, linearise
+from .problem import Linearisation, Problem, linearise
 
 _PART = 0.25  # a model is solved to this part of the progress that it promises,
 _PART_FLAT = 0.5  # or to this one where it is exact but for the wraps
@@ -32,7 +32,7 @@ _SINGLE_ROUNDING = 1e-6  # as `_ROUNDING`, for a flux in float32
 class Solution:
     """The last point, its model and flux, and how the solver ended."""
 
-    linear: Linear
+    linear: Linearisation
     flux: np.ndarray
     model_gap: float
     largest_step: float
@@ -45,7 +45,7 @@ def solve(
     x: Any,
     tol: float,
     max_num_iter: int,
-    watch: Callable[[Linear, float, int], bool] | None = None,
+    watch: Callable[[Linearisation, float, int], bool] | None = None,
 ) -> Solution:
     """Minimise the energy from x until ``F(x) - dual <= tol F(x)``, the dual of the model at x.
 
@@ -135,7 +135,9 @@ def solve(
         before = measured.merit
 
 
-def _culprits(problem: Problem, linear: Linear, ahead: Linear, step: np.ndarray) -> np.ndarray:
+def _culprits(
+    problem: Problem, linear: Linearisation, ahead: Linearisation, step: np.ndarray
+) -> np.ndarray:
     """The pixels (n,) of the rows in which the energy exceeds the model by most."""
     d, where = problem.manifold.dimension, np.zeros(problem.num_pixels, bool)
     excess = []
@@ -144,10 +146,10 @@ def _culprits(problem: Problem, linear: Linear, ahead: Linear, step: np.ndarray)
         square = np.zeros(problem.num_pixels)
         for t in range(start, stop):
             term, r = problem.terms[t], linear.vectors[t].T.copy()
-            for k, (corner, slot) in enumerate(zip(term.corners, term.slots, strict=True)):
-                moved, block = step[corner, slot * d : (slot + 1) * d], linear.which[t, k]
+            for k, (pixel, own) in enumerate(zip(term.pixels, term.tangents, strict=True)):
+                moved, block = step[pixel, own * d : (own + 1) * d], linear.block_index[t, k]
                 if block < 0:
-                    r += linear.numbers[t, k] * moved
+                    r += linear.coefficients[t, k] * moved
                 else:
                     r += np.einsum("pqn,nq->np", linear.blocks[block], moved)
             square += np.sum(r**2, axis=1) * term.valid
@@ -159,6 +161,6 @@ def _culprits(problem: Problem, linear: Linear, ahead: Linear, step: np.ndarray)
     least = ranked[np.searchsorted(total, _MOST * total[-1])] if total[-1] > 0 else 0.0
     for g, rows in enumerate(excess):
         for t in range(problem.groups[g], problem.groups[g + 1]):
-            for corner in problem.terms[t].corners:
-                where[corner[(rows >= least) & problem.terms[t].valid]] = True
+            for pixel in problem.terms[t].pixels:
+                where[pixel[(rows >= least) & problem.terms[t].valid]] = True
     return where

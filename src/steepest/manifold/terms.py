@@ -15,18 +15,18 @@ class Term:
     """One difference per pixel, divided by ``spacing``.
 
     ``kind`` is EDGE for ``x_j - x_i``, LINE for ``x_(i-1) - 2 x_i + x_(i+1)`` and SQUARE for
-    ``x_00 + x_11 - x_01 - x_10``; ``corners`` (K, n) are the pixels it takes, those of its own
-    pixel i alone where it would reach beyond the image, which ``valid`` tells. ``offsets`` are
-    the corners minus i. ``numbers`` are the coefficients on a flat manifold. ``slots`` say which
-    of the unknown vectors of a corner is meant: 0 for the step of the point.
+    ``x_00 + x_11 - x_01 - x_10``; ``pixels`` (K, n) are those it takes, its own pixel i
+    alone where it would reach beyond the image, which ``valid`` tells. ``offsets`` are the pixels
+    minus i, and ``coefficients`` those on a flat manifold. ``tangents`` say which of the unknown
+    tangent vectors of a pixel is meant: 0 for the step of the point, then its slopes.
     """
 
     kind: str
     offsets: tuple[int, ...]
-    numbers: tuple[float, ...]
-    corners: np.ndarray
+    coefficients: tuple[float, ...]
+    pixels: np.ndarray
     valid: np.ndarray
-    slots: tuple[int, ...]
+    tangents: tuple[int, ...]
 
 
 def is_first(term: Term) -> bool:
