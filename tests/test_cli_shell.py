@@ -274,7 +274,7 @@ def test_commands_that_take_long_show_progress(photo, monkeypatch, words):
 
 
 def test_noise_of_large_images_is_that_of_their_middle(here, monkeypatch, capsys):
-    from steepest.cli import info
+    from steepest.cli.commands import info
 
     noise = np.random.default_rng(0).standard_normal((64, 90)).astype(np.float32)
     noise[:16] = noise[48:] = noise[:, :29] = noise[:, 61:] = 0

@@ -161,6 +161,11 @@ def _fill(parser: argparse.ArgumentParser, module: Any) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a ``steepest`` command and return the exit code."""
+    from . import program
+
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in program.COMMANDS:
+        return program.main(words)
     return run(make_parser(), argv)
 
 

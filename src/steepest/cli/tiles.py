@@ -150,7 +150,7 @@ def run_tiled(
     return run_batch(arguments, list(targets), work)
 
 
-def describe_store(record: Record, image: StoredImage) -> None:
+def describe_store(record: Any, image: StoredImage) -> None:
     """Add shape, dtype and axes of an image that is read by windows."""
     sizes = dict(zip(image.axes, image.array.shape, strict=True))
     words = [" x ".join(str(sizes[axis]) for axis in image.space), str(image.array.dtype)]

@@ -1,0 +1,68 @@
+"""The ``steepest`` program: its commands and its help."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from cyclopts import App
+
+from .parser import make_program, run
+
+COMMANDS = ("spectrum", "stipple", "info")
+DESCRIPTION = """\
+Certified total variation flow.
+
+Denoise images, split them into structures by contrast and size, and recombine these. Every result
+comes with a guaranteed bound on its distance to the exact result. Sparse inpainting: fill in
+unknown pixels, or choose a small set of pixels to keep.
+
+Examples
+--------
+steepest info sample:camera                    show what a file contains
+steepest denoise photo.jpg                     remove noise; the strength is found automatically
+steepest decompose sample:camera -o bands      split a bundled photograph into its structures
+steepest filter photo.png --high-pass 0.05     keep only small or faint structures
+steepest flow photo.png --times 0.02,0.1,0.5   the flow at three times
+steepest spectrum scan.tif                     how much structure there is at each scale
+steepest objects cells.tif --pixel-size 0.25   sizes and contrasts of all objects, as a table
+steepest segment cells.tif --classes 3         classes by brightness, each label proven
+steepest phase scan.tif --strength 0.35        wrapped phases, such as radar interferograms
+steepest orientations map.ctf --strength 0.5   crystal orientations (EBSD maps: .ctf, .ang)
+steepest inpaint photo.png --unknown hole.png  fill the pixels that are white in hole.png
+steepest mask sample:coffee                    choose 5 % of the pixels to keep
+steepest stipple photo.jpg -o dots.svg         the photograph in 10,000 dots
+steepest compress sample:coffee                store these pixels in coffee.stp
+steepest app photo.jpg                         all bands under sliders, in the browser
+
+Notes
+-----
+Images: PNG, JPEG, BMP, TIFF (8-bit, 16-bit, float; several pages are a volume) and NPY files,
+folders of them, quoted globs ('scans/*.tif'), and the bundled sample:camera and sample:coffee.
+
+Exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 bad usage or input;
+130 interrupted (Ctrl-C).
+
+"steepest COMMAND --help" explains each command with examples.
+"""
+
+
+def make_parser(names: Sequence[str] = COMMANDS) -> App:
+    """Make the program with these commands."""
+    import steepest
+
+    functions = {}
+    for name in names:
+        word = name.replace("-", "_")
+        functions[name] = getattr(import_module(f".commands.{word}", __package__), word)
+    return make_program(
+        "steepest", functions, DESCRIPTION, version=f"steepest {steepest.__version__}"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a ``steepest`` command and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    known = words[:1] if words and words[0] in COMMANDS else COMMANDS
+    return run(make_parser(known), words)
