@@ -10,7 +10,10 @@ from cyclopts import App
 
 from .parser import make_program, run
 
-COMMANDS = ("spectrum", "stipple", "info")
+COMMANDS = (
+    *("spectrum", "objects", "scale-map", "phase", "orientations"),
+    *("stipple", "compress", "decompress", "app", "info"),
+)
 DESCRIPTION = """\
 Certified total variation flow.
 

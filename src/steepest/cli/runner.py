@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +14,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from steepest.core.errors import InputError
-from steepest.io import Image, OutputSet, check_kind, check_target, not_kept, write_image
+from steepest.io import Image, OutputSet, check_target, not_kept, write_image
 
 from .certificates import finite
 from .choices import FileReading, Reporting
@@ -51,7 +53,7 @@ class Item:
         self.outcome: Outcome | None = None
         self.written: list[Path] = outputs.paths
         self.seconds = 0.0
-        self._outputs = outputs
+        self.outputs = outputs
         self._image: Image | None = None
 
     def read(
@@ -74,12 +76,16 @@ class Item:
         for name, content in like(image).items():
             if name in self.files:
                 check_target(self.files[name], content)
-        self._image = image if kept else None
-        shape, dtype = image.array.shape, image.array.dtype.name
-        self.tell("image", describe(image), shape=shape, dtype=dtype, axes=image.axes)
+        self.describe(image, kept=kept)
         if values is not None:
             values.report(self)
         return image
+
+    def describe(self, image: Image, *, kept: bool = True) -> None:
+        """Add the shape and dtype of an image, and if ``kept``, what the first file cannot hold."""
+        self._image = image if kept else None
+        shape, dtype = image.array.shape, image.array.dtype.name
+        self.tell("image", describe(image), shape=shape, dtype=dtype, axes=image.axes)
 
     @contextmanager
     def page(self, image: Image, index: int) -> Iterator[Any]:
@@ -113,22 +119,20 @@ class Item:
         self.tell("status", outcome.status)
 
     def write(self, path: Path, content: Any) -> None:
-        """Write an image, a table (text), bytes, or a figure of matplotlib."""
+        """Write an image, the rows of a table, bytes, or a figure of matplotlib."""
         if isinstance(content, Image):
-            write_image(path, content, outputs=self._outputs)
+            write_image(path, content, outputs=self.outputs)
             return
-        if not isinstance(content, str | bytes):
+        if isinstance(content, list):
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(content)
+            content = text.getvalue().encode()
+        elif not isinstance(content, bytes):
             from steepest import plot
 
-            check_kind(path, "figure")
             content = plot.figure_png(content)
-        with self._outputs.open(path) as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-
-    @property
-    def outputs(self) -> OutputSet:
-        """Where functions of `steepest.io` write files of other kinds."""
-        return self._outputs
+        with self.outputs.open(path) as file:
+            file.write(content)
 
     def report_losses(self) -> None:
         """Add the names of the metadata that the first output file cannot hold."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from enum import Enum
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -97,11 +98,9 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def one_of(names: Sequence[str]) -> Parameter:
-    """A choice of names of functions, which are shown with hyphens for underscores."""
-    shown = tuple(name.replace("_", "-") for name in names)
-    return Parameter.combine(
-        word(lambda text: text.replace("-", "_"), "NAME"), Parameter(choices=shown)
-    )
+    """A choice of names of functions, which may be written with hyphens for underscores."""
+    choices = Parameter(choices=Enum("Choices", list(names)))
+    return Parameter.combine(word(lambda text: text.replace("-", "_"), "NAME"), choices)
 
 
 Number = Annotated[float, word(number, "X")]

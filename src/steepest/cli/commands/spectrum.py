@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -88,16 +86,13 @@ def spectrum(
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 
 
-def _table(spectra: list[Any], series: bool) -> str:
+def _table(spectra: list[Any], series: bool) -> list[list[str]]:
     rows = [
         [str(page + 1), repr(float(t)), repr(float(s))]
         for page, (times, spectrum) in enumerate(spectra)
         for t, s in zip(times, spectrum, strict=True)
     ]
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerows(row[not series :] for row in [["page", "t", "S"], *rows])
-    return text.getvalue()
+    return [row[not series :] for row in [["page", "t", "S"], *rows]]
 
 
 def _report(item: Item, spectra: list[Any], pages: Decompositions) -> None:
