@@ -45,7 +45,7 @@ _GREY, _METHOD, _ENERGY, _SOLVER, _BANDS, _TILES, _READING, _WRITING = (
 )
 
 
-def given(*choices: Any, besides: Sequence[str] = (), **options: Any) -> list[str]:
+def given(*choices: Any, besides: Any = (), **options: Any) -> list[str]:
     """The options of these dataclasses, and those named, that are not as by default."""
     for choice in choices:
         for each in fields(choice):

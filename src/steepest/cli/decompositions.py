@@ -13,7 +13,7 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .certificates import Certificate, certificate, together
+from .certificates import Certificate, without_pixels
 from .choices import FlowTimes, MethodChoice, keywords_of
 from .grey import Computed, Values
 from .runner import Item
@@ -40,7 +40,8 @@ class Decompositions:
         self.series = image.axes.startswith("T")
         self.edges: list[float] = []  # known after the first page
         self.edge_pages: list[int] = []  # counted from 1, as in image viewers
-        self._certificates: list[Certificate] = []
+        self._flows: list[Any] = []
+        self._seconds = 0.0
 
     def __iter__(self) -> Iterator[Any]:
         hint = "taking long? --t-max T ends the flow at T, and is faster"
@@ -48,8 +49,8 @@ class Decompositions:
         with self.item.progress(then="bands", hint=hint) as on_step:
             start = perf_counter()
             for decomposition in self._decompositions(on_step):
-                seconds = perf_counter() - start
-                self._certificates.append(certificate(decomposition.flow, seconds))
+                self._seconds += perf_counter() - start
+                self._flows.append(without_pixels(decomposition.flow))
                 self.edges = [float(edge) for edge in decomposition.edges]
                 yield decomposition
                 start = perf_counter()
@@ -98,7 +99,7 @@ class Decompositions:
 
     def certify(self) -> None:
         """Report the combined certificate of all pages."""
-        self.item.certify(together(self._certificates))
+        self.item.certify(Certificate(self._flows, self._seconds))
 
     def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
         """Draw the spectra (times, S) of all pages."""

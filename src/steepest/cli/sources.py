@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from steepest.io.outputs import refuse_existing
 from steepest.io.stores import is_store
 
 SAMPLE = "sample:"
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # we report errors ourselves
 _MANY = "a folder is needed for the results of several images: give -o FOLDER"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -11,24 +10,68 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
 
 from steepest.core.errors import InputError
 from steepest.io import check_writable
-from steepest.learning.training.recipe import Recipe
 
 from .certificates import finite
-from .options import count, from_zero, number, positive
+from .choices import Reporting
 from .outcome import INTERRUPTED, OK, say_interrupted
 from .progress import progress
+from .types import Count, FromZero, Number, Positive
 
 Callback = Callable[[Any], None]
+RECIPE = Group("Recipe", sort_key=1)
+FOLDER = Parameter(name=["--output", "-o"], metavar="FOLDER", required=True)
 
-_FIXED = ("images", "betas", "channels_last")  # settings without an option
-SETTINGS = {each.name: each.name for each in fields(Recipe) if each.name not in _FIXED}
-"""The setting of a Recipe that each option sets."""
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class RecipeChoice:
+    """How a network is trained; options that are not given are those of the recipe."""
+
+    epochs: Count | None = None
+    """number of epochs"""
+    batch: Count | None = None
+    """images per step"""
+    learning_rate: Positive | None = None
+    """learning rate of Adam"""
+    schedule: Literal["constant", "cosine"] | None = None
+    """schedule of the learning rate"""
+    warmup: FromZero | None = None
+    """steps in which the learning rate rises first"""
+    clip: Number | None = None
+    """clip gradients to this norm; 0: do not"""
+    ema: Number | None = None
+    """average the weights with this decay; 0: do not"""
+    seed: FromZero | None = None
+    """seed of all random numbers"""
+    validate_every: Count | None = None
+    """epochs between validations"""
+
+
+@Parameter(name="*", group=Group("Running", sort_key=2))
+@dataclass(frozen=True)
+class MachineChoice:
+    """Where and for how long a network is trained."""
+
+    device: Annotated[str | None, Parameter(metavar="NAME")] = None
+    """cpu, cuda, cuda:1, or auto (default)"""
+    precision: Literal["float32", "bfloat16"] | None = None
+    """precision of the convolutions"""
+    parts: Count | None = None
+    """compute each batch in N parts, which needs less memory"""
+    max_minutes: Positive | None = None
+    """stop after so many minutes; --resume continues"""
+    checkpoint_minutes: Number | None = None
+    """minutes between checkpoints; 0: one after every epoch"""
+    tensorboard: bool | None = None
+    """also write a log for TensorBoard"""
 
 
 @dataclass(frozen=True)
@@ -49,67 +92,10 @@ class Subject:
     advice: Callable[[Any], str] = lambda result: ""
 
 
-def add_recipe(group: Any) -> None:
-    """Add the options for how a network is trained."""
-    add = group.add_argument
-    add("--epochs", type=count, metavar="N", help="number of epochs")
-    add("--batch", type=count, metavar="N", help="images per step")
-    add("--learning-rate", type=positive, metavar="X", help="learning rate of Adam")
-    add("--schedule", choices=("constant", "cosine"), help="schedule of the learning rate")
-    add(
-        "--warmup", type=from_zero, metavar="N", help="steps in which the learning rate rises first"
-    )
-    add("--clip", type=number, metavar="X", help="clip gradients to this norm; 0: do not")
-    add("--ema", type=number, metavar="X", help="average the weights with this decay; 0: do not")
-    add("--seed", type=from_zero, metavar="N", help="seed of all random numbers")
-    add("--validate-every", type=count, metavar="N", help="epochs between validations")
-
-
-def add_machine(group: Any) -> None:
-    """Add the options for where and for how long a network is trained."""
-    add = group.add_argument
-    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
-    add("--precision", choices=("float32", "bfloat16"), help="precision of the convolutions")
-    add(
-        "--parts",
-        type=count,
-        metavar="N",
-        help="compute each batch in N parts, which needs less memory",
-    )
-    add("--threads", type=count, metavar="N", help="processors to use (default all)")
-    add(
-        "--max-minutes",
-        type=positive,
-        metavar="X",
-        help="stop after so many minutes; --resume continues",
-    )
-    add(
-        "--checkpoint-minutes",
-        type=number,
-        metavar="X",
-        help="minutes between checkpoints; 0: one after every epoch",
-    )
-    add("--tensorboard", action="store_true", default=None, help="also write a log for TensorBoard")
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """Parse a JSON object."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
-    return value
-
-
-def given(arguments: argparse.Namespace, settings: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings given on the command line; ``settings`` maps options to settings."""
-    return {
-        setting: getattr(arguments, option)
-        for option, setting in settings.items()
-        if getattr(arguments, option) is not None
-    }
+def settings_of(*choices: Any, **options: Any) -> dict[str, Any]:
+    """The settings given by options that have their names."""
+    every = {key: value for choice in choices for key, value in vars(choice).items()} | options
+    return {key: value for key, value in every.items() if value is not None}
 
 
 def stored(folder: Path, kind: type, otherwise: str) -> Any:
@@ -126,31 +112,35 @@ def stored(folder: Path, kind: type, otherwise: str) -> Any:
     return stored_recipe(folder, kind)
 
 
-def run(subject: Subject, config: Any, arguments: argparse.Namespace) -> int:
+def run(
+    subject: Subject,
+    config: Any,
+    output: str,
+    reporting: Reporting,
+    *,
+    resume: bool,
+    threads: int | None,
+) -> int:
     """Train the network, report the result and return the exit code."""
     import torch
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    if threads:
+        torch.set_num_threads(threads)
     lead = leads()
-    quiet = arguments.quiet or arguments.json or not lead
+    quiet = reporting.quiet or reporting.json or not lead
     if lead:
-        check_writable(arguments.output)
+        check_writable(output)
     try:
         with _warnings_in_one_line(), _display(subject, config, quiet) as (on_epoch, on_step):
             result = subject.train(
-                config,
-                arguments.output,
-                on_epoch=on_epoch,
-                on_step=on_step,
-                resume=arguments.resume,
+                config, output, on_epoch=on_epoch, on_step=on_step, resume=resume
             )
     except KeyboardInterrupt:
         if lead:
-            say_interrupted(_how_to_go_on(subject, arguments))
+            say_interrupted(_how_to_go_on(subject.command, output))
         return INTERRUPTED
     if lead:
-        _report(subject, result, arguments)
+        _report(subject, result, reporting)
     return OK
 
 
@@ -159,14 +149,14 @@ def leads() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _how_to_go_on(subject: Subject, arguments: argparse.Namespace) -> str:
+def _how_to_go_on(command: str, output: str) -> str:
     """Describe how to continue, if a checkpoint was written before the interruption."""
     from steepest.learning.training.checkpoint import has_checkpoint
 
-    if not has_checkpoint(Path(arguments.output)):
+    if not has_checkpoint(Path(output)):
         return " before the first checkpoint: nothing to go on with"
-    again = f"{subject.command} -o {shlex.quote(arguments.output)} --resume"
-    validated = any(Path(arguments.output).glob("weights.*"))
+    again = f"{command} -o {shlex.quote(output)} --resume"
+    validated = any(Path(output).glob("weights.*"))
     none_yet = "" if validated else " before the first validation, so there are no weights yet"
     return f"{none_yet}; go on with: {again}"
 
@@ -209,7 +199,7 @@ def _warnings_in_one_line() -> Iterator[None]:
         yield
 
 
-def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> None:
+def _report(subject: Subject, result: Any, reporting: Reporting) -> None:
     validated = result.best_epoch > 0
     values = {
         "network": result.config.network,
@@ -224,10 +214,10 @@ def _report(subject: Subject, result: Any, arguments: argparse.Namespace) -> Non
         "best_epoch": result.best_epoch,
         **(subject.summary(result) if validated else {}),
     }
-    if arguments.json:
-        document = {"command": arguments.command, **finite(values)}
+    if reporting.json:
+        document = {"command": subject.command.split()[-1], **finite(values)}
         print(json.dumps(document, indent=2, allow_nan=False))
-    elif not arguments.quiet:
+    elif not reporting.quiet:
         rest = ", time is up: go on with --resume" if result.stopped == "time" else ""
         print(f"{values['steps']} of {values['num_steps']} steps in {result.seconds:.0f} s{rest}")
         if not validated:

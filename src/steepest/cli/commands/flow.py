@@ -1,0 +1,208 @@
+"""``steepest flow``: compute the total variation flow at given times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from steepest.core.errors import InputError
+
+from ..certificates import Certificate, promise
+from ..choices import (
+    HuberChoice,
+    MethodChoice,
+    PixelChoice,
+    RangeChoice,
+    Reading,
+    SolverChoice,
+    StrictReporting,
+    TilesChoice,
+    Writing,
+    keywords_of,
+    refuse,
+)
+from ..extras import need_figures
+from ..grey import Computed, values_of
+from ..runner import Batch, Item
+from ..sources import Source
+from ..tiles import Tiling
+from ..types import Count, Images, Positive, Times
+
+
+def flow(
+    *images: Images,
+    times: Annotated[Times, Parameter(alias="--time")],
+    accuracy: Annotated[Positive | None, Parameter(metavar="DB")] = None,
+    max_steps: Count | None = None,
+    steps: Count | None = None,
+    grid: Literal["graded", "uniform", "log"] | None = None,
+    strip: bool = False,
+    grey: RangeChoice = RangeChoice(),
+    method: MethodChoice = MethodChoice(),
+    energy: HuberChoice = HuberChoice(),
+    solver: SolverChoice = SolverChoice(),
+    tiles: TilesChoice = TilesChoice(),
+    reading: Reading = Reading(),
+    writing: Writing = Writing(),
+    pixels: PixelChoice = PixelChoice(),
+    reporting: StrictReporting = StrictReporting(),
+) -> Batch:
+    """Compute the total variation flow of an image at given times.
+
+    Total variation flow du/dt in -dTV(u), u(0) = image: structures vanish in the order of contrast
+    times size, and edges stay sharp. The image is written at every requested time, with a
+    guaranteed bound on its distance to the exact flow.
+
+    Parameters
+    ----------
+    times
+        times at which the image is written
+    accuracy
+        PSNR to guarantee at every time
+    max_steps
+        maximum number of time steps for --accuracy (default 20000)
+    steps
+        time steps (default 50)
+    grid
+        spacing of the time steps (default graded: short steps first)
+    strip
+        also write a figure of all times (PNG)
+    writing.output
+        folder (or file for one image at one time; default: NAME_flow here)
+
+    Examples
+    --------
+    steepest flow photo.png --times 0.1               writes photo_t0.1.png
+    steepest flow photo.png --times 0.02,0.1,0.5      writes a folder, photo_flow
+    steepest flow photo.png --times 0.02,0.1 --strip  also a figure of all times
+    steepest flow photo.png --times 0.2 --accuracy 60  at least 60 dB, with as few steps as possible
+    steepest flow scan.tif --times 0.2 --steps 200    a fixed number of time steps
+    steepest flow cells.tif --times 0.2 --range 0 4095        12-bit data in a 16-bit file
+    steepest flow photo.png --times 0.1 --method learned      by a network, with a guaranteed error
+    steepest flow scans/ --times 0.1 -o flowed        every image of a folder
+    steepest flow big.zarr --times 0.1 -o out.zarr    larger than memory, tile by tile
+
+    Notes
+    -----
+    Times refer to values in [0, 1] for 8- and 16-bit images; with --range, 0 and 1 are the grey
+    values LOW and HIGH, and --strip shows them as black and white. A disc of radius r pixels and
+    contrast c vanishes at about t = c * r / 2.
+    """
+    if accuracy:
+        refuse("leave it out, because --accuracy chooses the time steps", steps=steps, grid=grid)
+    elif max_steps:
+        raise InputError("--max-steps: also give --accuracy")
+    method.check(energy, solver, steps=steps, grid=grid, max_steps=max_steps)
+    wanted = {"num_steps": steps, "grid": grid, "accuracy": accuracy, "max_num_steps": max_steps}
+    cut = {key: value for key, value in wanted.items() if value is not None}
+    whole = dict(accuracy=accuracy, max_steps=max_steps, strip=strip)
+    if tiles.wanted(images, reading, grey, method, pixels, **whole):
+        return _tiled(times, cut, energy, solver).batch(images, tiles, writing, "flow")
+    if strip:
+        need_figures()
+    values = values_of(grey, floats=pixels.float)
+
+    def files(source: Source) -> dict[str, Path]:
+        found, names = {}, [f"t{time:g}" for time in times]
+        ending = pixels.suffix(source.name)
+        if len(times) == 1:
+            found[names[0]] = source.file(writing.output, names[0], ending)
+        elif len(set(names)) < len(names):
+            raise InputError("--times: two times are too close to be told apart in file names")
+        else:
+            folder = source.folder(writing.output, "flow", own=False)
+            found = {name: folder / f"{source.stem}_{name}{ending}" for name in names}
+        if strip:
+            found["strip"] = found[names[0]].with_name(f"{source.stem}_flow.png")
+        return found
+
+    def work(item: Item) -> None:
+        import steepest
+
+        every = [name for name in item.files if name != "strip"]
+        image = item.read(reading, values, like=lambda image: dict.fromkeys(every, image))
+        parts, results = Computed(image, values), []
+        if method.learned:
+            compute: Any = steepest.learning.learned_flow
+            keywords = {**cut, **keywords_of(image, grey, method)}
+        else:
+            compute = steepest.tv_flow
+            keywords = {**cut, **keywords_of(image, grey, energy, solver)}
+            keywords["channel_axis"] = image.channel_axis
+        for index, part in enumerate(parts):
+            with item.page(image, index) as on_step, _advice(accuracy):
+                results.append(compute(part, times, on_step=on_step, **keywords))
+        for i, name in enumerate(every):
+            pages = [values.back(result.images[i], image.array.dtype) for result in results]
+            item.write(item.files[name], image.with_parts(pages))
+        if "strip" in item.files:
+            limits = (0, 1) if grey.range else None
+            figure = _strip(parts[0], image.channel_axis, results[0], limits, item.source.stem)
+            item.write(item.files["strip"], figure)
+        _report(item, times, results)
+        item.certify(Certificate(results, item.seconds))
+
+    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
+
+
+def _tiled(
+    times: Sequence[float], cut: dict[str, Any], energy: HuberChoice, solver: SolverChoice
+) -> Tiling:
+    from steepest import tiled
+
+    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
+        return tiled.tv_flow(part, times, out, **cut, **keywords)
+
+    def report(item: Item, results: list[Any]) -> None:
+        _report(item, times, results)
+
+    tags = [f"t{time:g}" for time in times]
+    return Tiling(tags, solve, report, [energy, solver], energy.separate_channels)
+
+
+@contextmanager
+def _advice(accuracy: float | None) -> Iterator[None]:
+    """Say what to do if the accuracy needs too many steps."""
+    from steepest.core.errors import TooManySteps
+    from steepest.flows.time_grid import MOST_STEPS
+
+    try:
+        yield
+    except TooManySteps as error:
+        lower = (accuracy or 0.0) - error.loss
+        ways = [f"try --accuracy {lower:.0f}"] if lower >= 1 else []
+        ways += ["allow more with --max-steps"] if error.num_steps <= MOST_STEPS else []
+        raise InputError(
+            f"--accuracy {accuracy:g} {error.effort}, more than --max-steps {error.limit}; "
+            f"{', or '.join(ways)}"
+        ) from None
+
+
+def _strip(part: Any, channel_axis: int | None, result: Any, limits: Any, name: str) -> Any:
+    from steepest import plot
+
+    return plot.flow_strip(
+        [part, *result.images],
+        [0.0, *result.times],
+        channel_axis=channel_axis,
+        limits=limits,
+        title=f"{name}: total variation flow",
+        notes=["", *(f"PSNR \u2265 {psnr:.1f} dB" for psnr in result.psnr_bound)],
+    )
+
+
+def _report(item: Item, times: Sequence[float], results: Sequence[Any]) -> None:
+    """Report the certificate at each time, as the worst over all pages."""
+    rows = []
+    for i, time in enumerate(times):
+        psnr = min(float(result.psnr_bound[i]) for result in results)
+        error = max(float(result.error_bound[i]) for result in results)
+        gap = max(float(result.gap[i]) for result in results)
+        rows.append({"time": time, "psnr_bound": psnr, "error_bound": error, "gap": gap})
+        if len(times) > 1:
+            item.tell(f"t = {time:g}", f"{promise(psnr, error)}, relative gap {gap:.1e}")
+    item.values["times"] = rows

@@ -1,0 +1,135 @@
+"""``steepest learn``: train a network on the total variation flow, without ground truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from steepest.learning.flows.training.presets import PRESETS
+
+from .. import training
+from ..choices import Reporting, Threads
+from ..extras import need_torch
+from ..training import FOLDER, RECIPE, MachineChoice, RecipeChoice
+from ..types import Count, JSONObject, count, word
+
+_DATA, _RECIPE = Parameter(metavar="DATA"), Parameter(group=RECIPE)
+
+
+def _crop(text: str) -> int | tuple[int, int]:
+    """Parse a crop size, "32", or a range of sizes, "32,256"."""
+    sizes = [count(part) for part in text.split(",")]
+    if len(sizes) > 2 or min(sizes) < 2:
+        raise ValueError(f"{text!r} must be a size from 2, or LOW,HIGH")
+    return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
+
+
+def learn(
+    data: Annotated[str | None, Parameter(name="DATA")] = None,
+    /,
+    *,
+    output: Annotated[str, FOLDER],
+    resume: bool = False,
+    preset: Annotated[str | None, Parameter(choices=tuple(PRESETS))] = None,
+    network: Literal["semi-resnet", "unet", "lgd", "mean-flux"] | None = None,
+    network_config: JSONObject | None = None,
+    initial: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    objective: Literal["paper", "report", "gap", "distillation"] | None = None,
+    objective_options: JSONObject | None = None,
+    size: Annotated[Any, word(_crop, "N"), _RECIPE] = None,
+    images: Annotated[Count | None, _RECIPE] = None,
+    times: Annotated[Count | None, _RECIPE] = None,
+    recipe: RecipeChoice = RecipeChoice(),
+    criterion: Annotated[Literal["loss", "certificate", "psnr"] | None, _RECIPE] = None,
+    validation_data: Annotated[str | None, _DATA, _RECIPE] = None,
+    machine: MachineChoice = MachineChoice(),
+    threads: Threads = Threads(),
+    reporting: Reporting = Reporting(),
+) -> int:
+    """Train a network on the flow, without ground truth.
+
+    Train a network to compute the total variation flow. It learns from images alone, without ground
+    truth: the loss measures how far its output is from solving the equation. The folder receives a
+    checkpoint, a log (log.csv) and, from the first validation on, the weights of the best network
+    so far (weights.safetensors, weights.json). After Ctrl-C or --max-minutes, --resume continues
+    the training as if it had never been stopped.
+
+    Parameters
+    ----------
+    data
+        a folder of images, or one of: skimage (freely licensed photographs that come with
+        scikit-image), generated (generated shapes and textures), mixed (both; the default),
+        food101:FOLDER, stl10:FOLDER (downloaded by torchvision)
+    output
+        where everything is written
+    resume
+        continue the training in that folder
+    preset
+        what the other options start from (default paper)
+    network
+        what is trained (default unet)
+    network_config
+        arguments of its constructor: '{"stages": 3}'
+    initial
+        shipped or own weights to begin with (default: random)
+    objective
+        what is minimised
+    objective_options
+        its weights and forms: '{"tv_term": "mean", "alpha1": 0.1}'
+    size
+        side of the crops; LOW,HIGH: a random one in each step
+    images
+        random crops per epoch
+    times
+        times at which each crop is shown per step
+    criterion
+        what decides which network is best: the loss (default), the guaranteed error, or the
+        distance to the solver (which is not unsupervised)
+    validation_data
+        images to validate on (default: a held-out part of DATA)
+
+    Examples
+    --------
+    steepest learn -o runs/unet --preset paper-short       the U-Net, on the bundled photographs
+    steepest learn photos/ -o runs/lgd --network lgd --size 96 --epochs 100
+    steepest learn -o runs/flux --network mean-flux --seed 1 --max-minutes 60
+    steepest learn -o runs/flux --resume                   continue this training
+    steepest learn -o runs/mixed --size 32,256 --batch 4 --precision bfloat16 --device cuda
+    torchrun --nproc_per_node=2 -m steepest.cli learn -o runs/unet --batch 2     on two GPUs
+
+    presets:
+      paper        the TVflowNET paper's: 625 images, 750 epochs, 1 image at 50 times per step
+      paper-short  the same objective in hours on a CPU
+      report       the preliminary report's loss: 55 epochs
+      gap          the certificate itself, for the mean-flux network (its default)
+      smoke        seconds, to see that it works
+
+    Notes
+    -----
+    Use the weights with steepest.learning.load("runs/unet/weights.safetensors").
+    """
+    need_torch("learning")
+    from steepest.learning.flows.training import TrainingConfig, train
+
+    if resume and not preset:
+        base = training.stored(Path(output), TrainingConfig, "with --preset one is begun")
+    else:
+        base = PRESETS[preset or ("gap" if network == "mean-flux" else "paper")]
+    settings = training.settings_of(
+        recipe, machine, data=data, network=network, network_config=network_config, initial=initial,
+        objective=objective, objective_options=objective_options, crop=size, images=images,
+        times=times, criterion=criterion, validation_data=validation_data,
+    )  # fmt: skip
+    subject = training.Subject(
+        command="steepest learn",
+        train=train,
+        measures=lambda row, config: [
+            f"{config.criterion} of validation {row['validation_score']:.4g}"
+        ],
+        best=lambda result: f"{result.config.criterion} {result.best_score:.4g}",
+    )
+    config = replace(base, **settings)
+    return training.run(subject, config, output, reporting, resume=resume, threads=threads.threads)
