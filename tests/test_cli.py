@@ -249,7 +249,7 @@ def test_existing_files_stop_it_before_it_computes(photo, capsys, monkeypatch):
     os.mkdir("clean")
     with open("clean/c.tif", "w") as file:
         file.write("precious")
-    monkeypatch.setattr(steepest, "denoise_tv", None, raising=False)  # must not be called
+    monkeypatch.setattr(steepest, "denoise", None, raising=False)  # must not be called
     assert main(["denoise", "scans", "-o", "clean", "--strength", "0.1"]) == 2
     one_error(capsys, "clean/c.tif", "exists already", "--overwrite")
     monkeypatch.undo()
@@ -377,7 +377,7 @@ def test_not_converged_is_said_and_strict_fails(photo, capsys, monkeypatch):
     from functools import partial
 
     monkeypatch.setattr(
-        steepest, "denoise_tv", partial(steepest.denoise_tv, max_num_iter=1), raising=False
+        steepest, "denoise", partial(steepest.denoise, max_num_iter=1), raising=False
     )
     command = ["denoise", "photo.png", "--strength", "0.3", "--tol", "1e-6"]
     assert main([*command, "--json"]) == 0
@@ -392,7 +392,7 @@ def test_unexpected_errors_are_one_line(photo, capsys, monkeypatch):
     def fail(*args, **keywords):
         raise RuntimeError("first\nsecond")
 
-    monkeypatch.setattr(steepest, "denoise_tv", fail, raising=False)
+    monkeypatch.setattr(steepest, "denoise", fail, raising=False)
     assert main(["denoise", "photo.png", "--strength", "0.1"]) == 1
     one_error(capsys, "unexpected RuntimeError: first second", "--traceback")
     with pytest.raises(RuntimeError):
@@ -403,7 +403,7 @@ def test_interruption(photo, capsys, monkeypatch):
     def interrupt(*args, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(steepest, "denoise_tv", interrupt, raising=False)
+    monkeypatch.setattr(steepest, "denoise", interrupt, raising=False)
     assert main(["denoise", "photo.png", "--strength", "0.1"]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert os.listdir() == ["photo.png"]

@@ -6,77 +6,75 @@ A command takes the dataclasses that apply to it, and the parser shows their fie
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, dataclass_transform
 
 from cyclopts import Group, Parameter
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.core.limits import MAX_PIXELS
 from steepest.io import SUFFIXES, read_image
 from steepest.io.stores import is_store
 
 from .extras import need_torch
-from .sources import SAMPLE, Source, expand, is_result
+from .sources import SAMPLE, Source, find_sources
 from .types import Count, Limits, Number, Positive, Times, axis, word
 
-_GREY, _METHOD, _ENERGY, _SOLVER, _BANDS, _TILES, _READING, _WRITING = (
-    partial(Parameter, name="*", group=Group(title, sort_key=order, help=text))
-    for order, (title, text) in enumerate(
-        {
-            "Grey values": "",
-            "Method": "",
-            "Total variation": "",
-            "Solver": "",
-            "Bands": "",
-            "Images larger than memory": (
-                "A Zarr store, or a TIFF file together with --memory, is computed tile by tile and "
-                "written as OME-Zarr, with the same certificate. Options that need the whole image "
-                "at once are refused."
-            ),
-            "Reading": "",
-            "Writing and reporting": "",
-        }.items(),
-        start=1,
-    )
-)
+LARGE = """\
+A Zarr store, or a TIFF file together with --memory, is computed tile by tile and written as
+OME-Zarr, with the same certificate. Options that need the whole image at once are refused."""
 
 
-def given(*choices: Any, besides: Any = (), **options: Any) -> list[str]:
-    """The options of these dataclasses, and those named, that are not as by default."""
+@cache
+def group(title: str, text: str = "") -> Group:
+    """The group of options of this title in the help; groups are shown as they are defined."""
+    return Group.create_ordered(title, help=" ".join(text.split()))
+
+
+@dataclass_transform(frozen_default=True)
+def options(title: str, text: str = "") -> Callable[[type], Any]:
+    """Make a class a frozen dataclass whose fields are options, in the group of this title."""
+    shown = Parameter(name="*", group=group(title, text))
+    return lambda kind: shown(dataclass(frozen=True)(kind))
+
+
+def given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[str]:
+    """The options of these dataclasses, and those with these values, that are not as by default."""
     for choice in choices:
         for each in fields(choice):
-            if each.name not in besides and getattr(choice, each.name) != each.default:
-                options[each.name] = True
+            values[each.name] = (
+                each.name not in besides and getattr(choice, each.name) != each.default
+            )
     return [
         f"--{name.replace('_', '-')}"
-        for name, value in options.items()
-        if value is not None and value is not False
+        for name, value in values.items()
+        if value not in (None, False)
     ]
 
 
-def refuse(why: str, *choices: Any, besides: Sequence[str] = (), **options: Any) -> None:
-    """Raise `InputError` if one of these options was given, see `given`."""
-    if names := given(*choices, besides=besides, **options):
+def refuse(why: str, *choices: Any, besides: Collection[str] = (), **values: Any) -> None:
+    """Raise `InputError` if one of these options was given."""
+    if names := given(*choices, besides=besides, **values):
         raise InputError(f"{', '.join(names)}: {why}")
 
 
-def only_one(**options: Any) -> None:
+def only_one(**values: Any) -> None:
     """Raise `InputError` if several of these options were given."""
-    if len(names := given(**options)) > 1:
+    if len(names := given(**values)) > 1:
         raise InputError(f"{names[0]}: cannot be combined with {names[1]}")
 
 
 def keywords_of(image: Any, *choices: Any) -> dict[str, Any]:
     """The keywords of the library for these options and an image in memory or in a store."""
-    return {key: value for choice in choices for key, value in choice.keywords(image).items()}
+    every = {key: value for choice in choices for key, value in choice.keywords(image).items()}
+    return {key: value for key, value in every.items() if value is not None}
 
 
-@_GREY()
-@dataclass(frozen=True)
+@options("Grey values")
 class RangeChoice:
     """What the grey values of a file mean."""
 
@@ -89,11 +87,10 @@ class RangeChoice:
             raise InputError(f"--range: {self.range[0]:g} is not below {self.range[1]:g}")
 
     def keywords(self, image: Any) -> dict[str, Any]:
-        return {} if self.range is None else {"data_range": 1.0}
+        return {"data_range": 1.0 if self.range else None}
 
 
-@_GREY()
-@dataclass(frozen=True)
+@options("Grey values")
 class NoiseChoice:
     """What the noise of an image is like."""
 
@@ -112,8 +109,7 @@ class NoiseChoice:
             refuse("also give --noise poisson", self)
 
 
-@_METHOD()
-@dataclass(frozen=True)
+@options("Method")
 class MethodChoice:
     """Whether the flow is solved or predicted."""
 
@@ -123,22 +119,16 @@ class MethodChoice:
     network: str | None = None
     """mean-flux (default), unet, lgd, semi-resnet, or the path of your own weights"""
 
-    @property
-    def learned(self) -> bool:
-        return self.method == "learned"
+    learned = property(lambda self: self.method == "learned")
 
-    def check(self, *choices: Any, **options: Any) -> None:
-        """Check, before any image is read, that the method can be used.
-
-        Raises `InputError` if ``--network`` is given without ``--method learned``, or if a network
-        is asked for, and torch is not installed or an option of the solver is given.
-        """
-        if not self.learned:
-            return refuse("also give --method learned", network=self.network)
-        need_torch("--method learned")
-        besides = ("separate_channels",)
-        refuse("cannot be combined with --method learned", *choices, besides=besides, **options)
-        return None
+    def check(self, *choices: Any, **values: Any) -> None:
+        """Check that the method can be used; networks do not take these options."""
+        if self.learned:
+            need_torch("--method learned")
+            why, besides = "cannot be combined with --method learned", ["separate_channels"]
+            refuse(why, *choices, besides=besides, **values)
+        else:
+            refuse("also give --method learned", network=self.network)
 
     def keywords(self, image: Any) -> dict[str, Any]:
         if "Z" in image.axes:
@@ -146,8 +136,7 @@ class MethodChoice:
         return {"network": self.network or "mean-flux", "channel_axis": image.channel_axis}
 
 
-@_ENERGY()
-@dataclass(frozen=True)
+@options("Total variation")
 class Spacing:
     """How far apart pixels are."""
 
@@ -168,9 +157,9 @@ class Spacing:
             return None
         if text == "file":
             sizes = image.pixel_size
-            if sizes is None or any(size is None for size in sizes):
+            if sizes is None or None in sizes:
                 raise InputError(f"{image.name}: holds no pixel size; give --spacing as numbers")
-            return tuple(float(size or 0) / float(sizes[-1] or 1) for size in sizes)
+            return tuple(float(size) / float(sizes[-1]) for size in sizes)
         try:
             values = tuple(float(part) for part in text.split(","))
         except ValueError:
@@ -183,8 +172,7 @@ class Spacing:
         return values if len(values) > 1 else values * len(space)
 
 
-@_ENERGY()
-@dataclass(frozen=True)
+@options("Total variation")
 class EnergyChoice(Spacing):
     """What is minimised."""
 
@@ -193,13 +181,19 @@ class EnergyChoice(Spacing):
     separate_channels: bool = False
     """treat each channel on its own"""
 
+    @property
+    def energy(self) -> Any:
+        """The energy of the library."""
+        norm: Any = "anisotropic" if self.anisotropic else "isotropic"
+        huber = getattr(self, "huber", None) or 0.0
+        return steepest.TotalVariation(norm=norm, coupled=not self.separate_channels, huber=huber)
+
     def keywords(self, image: Any) -> dict[str, Any]:
         norm = {"isotropic": not self.anisotropic, "coupled": not self.separate_channels}
         return super().keywords(image) | norm
 
 
-@_ENERGY()
-@dataclass(frozen=True)
+@options("Total variation")
 class HuberChoice(EnergyChoice):
     """What is minimised, for commands whose energy need not be one-homogeneous."""
 
@@ -207,11 +201,10 @@ class HuberChoice(EnergyChoice):
     """Huber-TV: quadratic below this slope"""
 
     def keywords(self, image: Any) -> dict[str, Any]:
-        return super().keywords(image) | ({"huber": self.huber} if self.huber else {})
+        return super().keywords(image) | {"huber": self.huber}
 
 
-@_SOLVER()
-@dataclass(frozen=True)
+@options("Solver")
 class Threads:
     """How many threads compute."""
 
@@ -219,11 +212,10 @@ class Threads:
     """number of threads (default: all processors)"""
 
     def keywords(self, image: Any) -> dict[str, Any]:
-        return {} if self.threads is None else {"num_threads": self.threads}
+        return {"num_threads": self.threads}
 
 
-@_SOLVER()
-@dataclass(frozen=True)
+@options("Solver")
 class SolverChoice(Threads):
     """How hard to try."""
 
@@ -231,11 +223,10 @@ class SolverChoice(Threads):
     """relative duality gap to reach"""
 
     def keywords(self, image: Any) -> dict[str, Any]:
-        return super().keywords(image) | ({} if self.tol is None else {"tol": self.tol})
+        return super().keywords(image) | {"tol": self.tol}
 
 
-@_BANDS()
-@dataclass(frozen=True)
+@options("Bands")
 class FlowTimes:
     """Up to which time the flow runs, and in how many steps."""
 
@@ -245,12 +236,10 @@ class FlowTimes:
     """number of time steps"""
 
     def keywords(self, image: Any) -> dict[str, Any]:
-        wanted = {"t_max": self.t_max, "num_steps": self.steps}
-        return {key: value for key, value in wanted.items() if value is not None}
+        return {"t_max": self.t_max, "num_steps": self.steps}
 
 
-@_BANDS()
-@dataclass(frozen=True)
+@options("Bands")
 class Bands(FlowTimes):
     """The bands into which an image is split; they cover all times, from 0 to infinity."""
 
@@ -264,14 +253,48 @@ class Bands(FlowTimes):
             refuse("leave it out, because --edges says how many there are", bands=self.bands)
 
     def keywords(self, image: Any) -> dict[str, Any]:
-        found = super().keywords(image)
-        if self.edges is not None:
-            return {**found, "edges": [0.0, *self.edges, math.inf]}
-        return found if self.bands is None else {**found, "num_bands": self.bands}
+        edges = None if self.edges is None else [0.0, *self.edges, math.inf]
+        return super().keywords(image) | {"num_bands": self.bands, "edges": edges}
 
 
-@_READING()
-@dataclass(frozen=True)
+@options("Images larger than memory", LARGE)
+class TilesChoice:
+    """How images larger than memory are computed."""
+
+    memory: Annotated[str | None, Parameter(metavar="SIZE")] = None
+    """main memory to use, such as 500MB (default 2GB)"""
+    work: Annotated[str | None, Parameter(metavar="DIR")] = None
+    """folder for intermediate results, about 40 bytes per pixel. If the command is interrupted, the
+    same command continues there (default: a temporary folder beside the output)"""
+    workers: Count | None = None
+    """tiles in work at the same time"""
+    scheduler: Annotated[str | None, Parameter(metavar="ADDRESS")] = None
+    """address of a Dask scheduler whose workers compute the tiles, such as tcp://host:8786; all of
+    them need access to input and --work"""
+
+    def wanted(self, images: Sequence[str], *choices: Any, **values: Any) -> bool:
+        """Whether the images are larger than memory; these options then need the whole image.
+
+        Raises `InputError` if one of those is given, if these are given for other images, or if
+        only some of the images are Zarr stores.
+        """
+        stores = [is_store(name) for name in images]
+        if not any(stores) and self.memory is None:
+            refuse("only for Zarr stores, and for TIFF files with --memory", self)
+            return False
+        if samples := [name for name in images if name.startswith(SAMPLE)]:
+            raise InputError(f"{samples[0]}: samples are not computed by tiles; leave out --memory")
+        if any(stores) and not all(stores):
+            raise InputError("give Zarr stores and other images in separate commands")
+        why = "not available for images that are computed tile by tile"
+        refuse(why, *choices, besides=["max_pixels"], **values)
+        return True
+
+    def keywords(self, image: Any) -> dict[str, Any]:
+        return {"memory": self.memory}
+
+
+@options("Reading")
 class FileReading:
     """How one image file is read."""
 
@@ -286,13 +309,11 @@ class FileReading:
 
     def read(self, name: str) -> Any:
         """Read an image."""
-        return read_image(
-            name, stack=self.stack, channel_axis=self.channel_axis, max_pixels=self.max_pixels
-        )
+        axis, most = self.channel_axis, self.max_pixels
+        return read_image(name, stack=self.stack, channel_axis=axis, max_pixels=most)
 
 
-@_READING()
-@dataclass(frozen=True)
+@options("Reading")
 class Reading(FileReading):
     """Which images are read, and how."""
 
@@ -307,20 +328,11 @@ class Reading(FileReading):
         only_one(volume=self.volume, pages=self.pages)
 
     def sources(self, images: Sequence[str], *outputs: str | None) -> list[Source]:
-        """The files that ``images`` name, without earlier results in the ``outputs``.
-
-        Raises `InputError` if a file or folder does not exist, if a glob matches nothing, if a
-        folder contains no image, or if all images are in the output folders.
-        """
-        found = expand(images, recursive=self.recursive)
-        names = [name for name in found if not is_result(name, images, outputs)]
-        if found and not names:
-            raise InputError(f"{', '.join(images)}: no image besides those in the output")
-        return [Source(name, tuple(images), len(names) > 1) for name in names]
+        """The files that ``images`` name, without earlier results in the ``outputs``."""
+        return find_sources(images, outputs, recursive=self.recursive)
 
 
-@_WRITING()
-@dataclass(frozen=True)
+@options("Writing and reporting")
 class Writing:
     """Where results are written."""
 
@@ -330,8 +342,7 @@ class Writing:
     """replace existing files"""
 
 
-@_WRITING()
-@dataclass(frozen=True)
+@options("Writing and reporting")
 class PixelChoice:
     """The format of images that are written."""
 
@@ -352,65 +363,15 @@ class PixelChoice:
         return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
 
 
-@_WRITING()
-@dataclass(frozen=True)
+@options("Writing and reporting")
 class Reporting:
-    """What is printed."""
+    """What is printed, and what counts as an error."""
 
     json: bool = False
     """print the results as JSON"""
     quiet: Annotated[bool, Parameter(alias="-q")] = False
     """print errors only"""
-    traceback: bool = False
-    """show where an error arose (for bug reports)"""
-
-
-@_WRITING()
-@dataclass(frozen=True)
-class StrictReporting(Reporting):
-    """What is printed, and what counts as an error."""
-
     strict: bool = False
     """exit with code 1 if an image did not converge"""
-
-
-@_TILES()
-@dataclass(frozen=True)
-class TilesChoice:
-    """How images larger than memory are computed."""
-
-    memory: Annotated[str | None, Parameter(metavar="SIZE")] = None
-    """main memory to use, such as 500MB (default 2GB)"""
-    work: Annotated[str | None, Parameter(metavar="DIR")] = None
-    """folder for intermediate results, about 40 bytes per pixel. If the command is interrupted, the
-    same command continues there (default: a temporary folder beside the output)"""
-    workers: Count | None = None
-    """tiles in work at the same time"""
-    scheduler: Annotated[str | None, Parameter(metavar="ADDRESS")] = None
-    """address of a Dask scheduler whose workers compute the tiles, such as tcp://host:8786; all of
-    them need access to input and --work"""
-
-    def wanted(self, images: Sequence[str], *choices: Any, **options: Any) -> bool:
-        """Whether the command is about images larger than memory.
-
-        Raises `InputError` if only some of the images are Zarr stores, if these options are given
-        for other images, or if one of ``choices`` and ``options``, which need the whole image, is
-        given for images computed by tiles.
-        """
-        stores = [is_store(name) for name in images]
-        if not any(stores) and self.memory is None:
-            refuse("only for Zarr stores, and for TIFF files with --memory", self)
-            return False
-        if samples := [name for name in images if name.startswith(SAMPLE)]:
-            raise InputError(f"{samples[0]}: samples are not computed by tiles; leave out --memory")
-        if any(stores) and not all(stores):
-            raise InputError("give Zarr stores and other images in separate commands")
-        besides = ("max_pixels",)
-        refuse(
-            "not available for images that are computed tile by tile",
-            *choices, besides=besides, **options,
-        )  # fmt: skip
-        return True
-
-    def keywords(self, image: Any) -> dict[str, Any]:
-        return {} if self.memory is None else {"memory": self.memory}
+    traceback: bool = False
+    """show where an error arose (for bug reports)"""

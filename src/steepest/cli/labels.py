@@ -63,6 +63,15 @@ def report_classes(
         item.lines.append((f"class {k}", f"value {value}, {unit.format(own)}{between}{where}"))
 
 
+def report_tiles(item: Item, results: Sequence[Any]) -> None:
+    """Report the classes of images computed by tiles."""
+    for number, result in enumerate(results, 1):
+        where = f" (image {number})" if len(results) > 1 else ""
+        report_classes(item, result, result.areas.tolist(), "{} pixels", where)
+    for name in ("thresholds", "values", "areas"):
+        item.values[name] = [getattr(result, name) for result in results]
+
+
 @dataclass(frozen=True)
 class Labels:
     """The segmentations of all pages of an image, and their objects."""

@@ -17,7 +17,7 @@ from steepest.core.errors import InputError
 from steepest.io import Image, OutputSet, check_target, not_kept, write_image
 
 from .certificates import finite
-from .choices import FileReading, Reporting
+from .choices import FileReading, PixelChoice, Reading, Reporting, Writing
 from .outcome import FAILED, OK, USAGE, one_line
 from .progress import progress
 from .sources import Source, check_targets
@@ -173,6 +173,28 @@ class Batch:
     extra: dict[str, Any] = field(default_factory=dict)
     footer: Sequence[str] = ()
 
+    @classmethod
+    def of_images(
+        cls,
+        images: Sequence[str],
+        compute: Callable[[Item, Image], Sequence[Any]],
+        tag: str,
+        values: Any,
+        reading: Reading,
+        writing: Writing,
+        pixels: PixelChoice,
+    ) -> Batch:
+        """Compute one image of each: ``compute(item, image)`` returns its pages."""
+
+        def work(item: Item) -> None:
+            image = item.read(reading, values)
+            item.write(item.files["image"], image.with_parts(compute(item, image)))
+
+        def files(source: Source) -> Files:
+            return {"image": source.file(writing.output, tag, pixels.suffix(source.name))}
+
+        return cls(reading.sources(images, writing.output), work, files, writing.overwrite)
+
 
 def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
     """Process all images, print the reports and return the exit code.
@@ -184,7 +206,7 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
     check_targets([path for each in files.values() for path in each.values()], batch.overwrite)
     done: list[Item] = []
     failures: list[tuple[str, BaseException]] = []
-    strict, strict_failure = getattr(reporting, "strict", False), False
+    strict_failure = False
     for index, (source, own) in enumerate(files.items()):
         label = f"[{index + 1}/{len(files)}] {source.name}" if len(files) > 1 else source.name
         try:
@@ -202,8 +224,10 @@ def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
         item.report_losses()
         done.append(item)
         if item.outcome is not None and not item.outcome.converged:
-            strict_failure |= strict
-            _say("error" if strict else "warning", f"{source.name}: {item.outcome.status}")
+            strict_failure |= reporting.strict
+            _say(
+                "error" if reporting.strict else "warning", f"{source.name}: {item.outcome.status}"
+            )
         if not reporting.json and not reporting.quiet:
             _print(item)
     if reporting.json:

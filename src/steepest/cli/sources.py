@@ -96,6 +96,27 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def find_sources(
+    given: Sequence[str], outputs: Iterable[str | None] = (), *, recursive: bool = False
+) -> list[Source]:
+    """The files that words name, without those in subfolders that are folders of results.
+
+    Raises `InputError` if a file or folder does not exist, if a glob matches nothing, if a folder
+    contains no image, or if all images are in the output folders.
+    """
+    found = expand(given, recursive=recursive)
+    results = {Path(each).resolve() for each in outputs if each}
+
+    def is_result(name: str) -> bool:
+        depth = len(_subfolder(name, given).parts)
+        return depth > 0 and not results.isdisjoint(Path(name).resolve().parents[:depth])
+
+    names = [name for name in found if not is_result(name)]
+    if found and not names:
+        raise InputError(f"{', '.join(given)}: no image besides those in the output")
+    return [Source(name, tuple(given), len(names) > 1) for name in names]
+
+
 def expand(names: Sequence[str], *, recursive: bool = False) -> list[str]:
     """Expand folders and globs to a list of files without duplicates.
 
@@ -144,13 +165,6 @@ def _images_below(folder: Path) -> list[Path]:
     with suppress(InputError):
         return image_files(folder, recursive=True)
     return []
-
-
-def is_result(name: str, given: Sequence[str], outputs: Iterable[str | None]) -> bool:
-    """Whether a file found in a subfolder is in a folder of results, perhaps of an earlier run."""
-    results = {Path(each).resolve() for each in outputs if each}
-    depth = len(_subfolder(name, given).parts)
-    return depth > 0 and not results.isdisjoint(Path(name).resolve().parents[:depth])
 
 
 def _subfolder(name: str, given: Sequence[str]) -> Path:

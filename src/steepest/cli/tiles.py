@@ -38,8 +38,8 @@ class Tiling:
     lines, and may return further attributes for the stores. ``kind`` says what the results are:
     images like the input, bands (floats, which can be the channels of one store), labels (uint8
     numbers that must not be averaged), or masks (labels that all channels share). ``choices`` are
-    the options of energy, spacing and solver, and ``separate`` whether each channel is computed on
-    its own. ``places`` are other options than -o that say where the results of a tag go.
+    the options of energy, spacing and solver; each channel is computed on its own if they, or
+    ``separate``, say so. ``places`` are other options than -o for the results of a tag.
     ``certify(results, seconds)`` is for results without ``psnr_bound``, and ``proves`` names what
     it returns.
     """
@@ -48,17 +48,19 @@ class Tiling:
     solve: Callable[[Any, Any, dict[str, Any]], Any]
     report: Callable[[Item, list[Any]], dict[str, Any] | None]
     choices: Sequence[Any] = ()
-    separate: bool = False
     kind: Kind = "image"
     places: Mapping[str, str | None] = field(default_factory=dict)
     certify: Callable[[list[Any], float], Outcome] | None = None
     proves: str = "certificate"
+    separate: bool = False
 
     def batch(
         self, images: Sequence[str], tiles: TilesChoice, writing: Writing, command: str
     ) -> Batch:
         """Compute all images tile by tile."""
         names = list(dict.fromkeys(images))
+        flags = [getattr(each, "separate_channels", False) for each in self.choices]
+        separate = self.separate or any(flags)
         sources = [Source(name, tuple(names), len(names) > 1) for name in names]
         targets = store_targets(sources, writing, self.tags, self.kind, self.places)
 
@@ -71,7 +73,7 @@ class Tiling:
                 describe_store(item, image)
                 keywords = keywords_of(image, *self.choices, tiles)
                 sizes = dict(zip(image.axes, image.array.shape, strict=True))
-                coupled = sizes.get("c", 1) > 1 and not self.separate
+                coupled = sizes.get("c", 1) > 1 and not separate
                 keywords["channel_axis"] = 0 if coupled else None
                 keywords.update(stack.enter_context(_workers(tiles)))
                 new = new_stores(
@@ -83,7 +85,7 @@ class Tiling:
                     TemporaryDirectory(prefix="steepest-work-", dir=beside)
                 )
                 results: list[Any] = []
-                items = list(_items(image, self.separate))
+                items = list(_items(image, separate))
                 for number, fixed in enumerate(items):
                     keywords["work"] = Path(folder) / f"{item.source.stem}-{number}"
                     which = f" ({number + 1} of {len(items)})" if len(items) > 1 else ""

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from steepest.core.limits import MAX_PIXELS
 from steepest.io import read_image
 
-from ..choices import Reporting
+from .. import choices
 from ..extras import need
 from ..types import Count, FromZero
 
@@ -22,7 +22,7 @@ def app(
     port: FromZero = 0,
     no_browser: bool = False,
     max_pixels: Count = MAX_PIXELS,
-    reporting: Reporting = Reporting(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> None:
     """Equaliser in the browser: one slider for each size of structure.
 

@@ -12,7 +12,7 @@ from steepest.core.errors import InputError
 from steepest.inpainting.masks import METHODS
 from steepest.io import Image, check_kind
 
-from ..choices import FileReading, Reporting, only_one
+from .. import choices
 from ..extras import need_coder
 from ..runner import Batch, Item
 from ..sources import Source, expand
@@ -34,8 +34,8 @@ def compress(
     no_tonal: bool = False,
     seed: FromZero = 0,
     overwrite: bool = False,
-    reading: FileReading = FileReading(),
-    reporting: Reporting = Reporting(),
+    reading: choices.FileReading = choices.FileReading(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Compress an image by storing a few of its pixels (sparse inpainting).
 
@@ -77,7 +77,7 @@ def compress(
     steepest compress photo.png photo.stp --psnr 30          smallest file with 30 dB
     steepest compress sample:camera --mask laplacian-dither  choose pixels faster -> camera.stp
     """
-    only_one(density=density, size=size, psnr=psnr)
+    choices.only_one(density=density, size=size, psnr=psnr)
     need_coder("steepest compress")
     if expand([image]) != [image]:
         raise InputError(f"{image}: one image is compressed at a time")

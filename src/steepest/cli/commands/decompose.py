@@ -9,20 +9,11 @@ from typing import Any
 
 import numpy as np
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from ..choices import (
-    Bands,
-    EnergyChoice,
-    MethodChoice,
-    RangeChoice,
-    Reading,
-    SolverChoice,
-    StrictReporting,
-    TilesChoice,
-    Writing,
-)
+from .. import choices
 from ..decompositions import Decompositions, Stack, bands_in_words
 from ..extras import need_figures
 from ..grey import values_of
@@ -37,15 +28,15 @@ _OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
 def decompose(
     *images: Images,
     no_figures: bool = False,
-    grey: RangeChoice = RangeChoice(),
-    bands: Bands = Bands(),
-    method: MethodChoice = MethodChoice(),
-    energy: EnergyChoice = EnergyChoice(),
-    solver: SolverChoice = SolverChoice(),
-    tiles: TilesChoice = TilesChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    reporting: StrictReporting = StrictReporting(),
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    bands: choices.Bands = choices.Bands(),
+    method: choices.MethodChoice = choices.MethodChoice(),
+    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Split an image into its structures by contrast and size.
 
@@ -87,7 +78,7 @@ def decompose(
     """
     method.check(energy, solver)
     if tiles.wanted(images, reading, grey, method):
-        return _tiled(bands, energy, solver).batch(images, tiles, writing, "decompose")
+        return _tiled(bands, [energy, solver]).batch(images, tiles, writing, "decompose")
     if not no_figures:
         need_figures()
     values, sources = values_of(grey), reading.sources(images, writing.output)
@@ -97,19 +88,33 @@ def decompose(
     for folder in folders.values():
         _check_folder(folder, writing.overwrite)
 
-    def plain(image: Image) -> Image:
-        return replace(image, metadata=image.metadata.without_display())
-
     def work(item: Item) -> None:
-        image = item.read(reading, values, prepare=plain)
+        image = item.read(reading, values, prepare=_without_display)
         pages = Decompositions(item, image, values, bands, grey, energy, solver, method=method)
-        decibel = _write(
-            item, folders[item.source], pages, not no_figures, (0, 1) if grey.range else None
-        )
+        spectra, montages, decibels, stacks = [], [], [], list[Stack]()
+        folder, plain = folders[item.source], replace(image, alpha=None)
+        for i, decomposition in enumerate(pages):
+            parts = [*decomposition.bands, decomposition.residual]
+            stacks = stacks or [Stack(plain, part.dtype, folder) for part in parts]
+            for stack, part in zip(stacks, parts, strict=True):
+                stack.add(part)
+            decibels.append(_exactness(decomposition))
+            spectra.append((decomposition.times, decomposition.spectrum))
+            if not no_figures and i == len(image.parts) // 2:
+                page = f", page {i + 1} of {len(image.parts)}" if pages.series else ""
+                limits = (0, 1) if grey.range else None
+                montages.append(_montage(decomposition, image, item.source.stem + page, limits))
+        ending = "npy" if image.axes == "X" else "tif"
+        names = [*(f"band_{i + 1:02d}" for i in range(len(stacks) - 1)), "residual"]
+        for name, stack in zip(names, stacks, strict=True):
+            item.write(folder / f"{name}.{ending}", replace(plain, array=stack.array))
+        if not no_figures:
+            item.write(folder / "bands.png", montages[0])
+            item.write(folder / "spectrum.png", pages.spectrum_figure(spectra))
         pages.report()
-        text = "exact" if np.isinf(decibel) else f"{decibel:.0f} dB"
+        text = "exact" if np.isinf(min(decibels)) else f"{min(decibels):.0f} dB"
         text = f"bands + residual reproduce the image: {text}"
-        item.tell("sum", text, reconstruction_psnr=decibel)
+        item.tell("sum", text, reconstruction_psnr=min(decibels))
         pages.certify()
 
     def remove_older(item: Item) -> None:
@@ -121,9 +126,7 @@ def decompose(
     return Batch(sources, work, overwrite=writing.overwrite, after=remove_older)
 
 
-def _tiled(bands: Bands, energy: EnergyChoice, solver: SolverChoice) -> Tiling:
-    from steepest import tiled
-
+def _tiled(bands: choices.Bands, taken: list[Any]) -> Tiling:
     count, found = bands.bands or _USUAL, list[Any]()
     if bands.edges is not None:
         count = len(bands.edges) + 1
@@ -133,7 +136,7 @@ def _tiled(bands: Bands, energy: EnergyChoice, solver: SolverChoice) -> Tiling:
     def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
         if found and bands.edges is None:
             raise InputError(SEVERAL)
-        found.append(tiled.decompose(part, out, **keywords))
+        found.append(steepest.tiled.decompose(part, out, **keywords))
         return at_the_end(found[-1].flow)
 
     def report(item: Item, results: list[Any]) -> dict[str, Any]:
@@ -143,8 +146,11 @@ def _tiled(bands: Bands, energy: EnergyChoice, solver: SolverChoice) -> Tiling:
         return {"edges": edges}
 
     tags = [*(f"band_{k:02d}" for k in range(1, count + 1)), "residual"]
-    choices = [bands, energy, solver]
-    return Tiling(tags, solve, report, choices, energy.separate_channels, kind="bands")
+    return Tiling(tags, solve, report, [bands, *taken], kind="bands")
+
+
+def _without_display(image: Image) -> Image:
+    return replace(image, metadata=image.metadata.without_display())
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
@@ -155,48 +161,13 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
         raise InputError(f"{folder}: exists and is not empty (write into it with --overwrite)")
 
 
-def _write(item: Item, folder: Path, pages: Decompositions, figures: bool, limits: Any) -> float:
-    """Write all files of one image.
-
-    Return the PSNR (in dB) of the sum of bands and residual with respect to the image.
-    """
-    image, count = replace(pages.image, alpha=None), len(pages.image.parts)
-    stacks: list[Stack] = []
-    spectra, decibels = [], []
-    for i, decomposition in enumerate(pages):
-        parts = [*decomposition.bands, decomposition.residual]
-        stacks = stacks or [Stack(image, part.dtype, folder) for part in parts]
-        for stack, part in zip(stacks, parts, strict=True):
-            stack.add(part)
-        decibels.append(_exactness(decomposition))
-        if figures:
-            spectra.append((decomposition.times, decomposition.spectrum))
-            if i == count // 2:
-                page = f", page {i + 1} of {count}" if pages.series else ""
-                montage = _montage(decomposition, image, item.source.stem + page, limits)
-    ending = "npy" if image.axes == "X" else "tif"
-    names = [*(f"band_{i + 1:02d}" for i in range(len(stacks) - 1)), "residual"]
-    for name, stack in zip(names, stacks, strict=True):
-        item.write(folder / f"{name}.{ending}", replace(image, array=stack.array))
-    if figures:
-        item.write(folder / "bands.png", montage)
-        item.write(folder / "spectrum.png", pages.spectrum_figure(spectra))
-    return min(decibels)
-
-
 def _montage(decomposition: Any, image: Image, title: str, limits: Any) -> Any:
     """Create the figure of the bands of one page."""
-    from steepest import plot
-
-    return plot.band_montage(
-        decomposition.bands,
-        decomposition.residual,
-        decomposition.edges,
-        image=decomposition.image,
-        channel_axis=image.channel_axis,
-        limits=limits,
+    return steepest.plot.band_montage(
+        decomposition.bands, decomposition.residual, decomposition.edges, image=decomposition.image,
+        channel_axis=image.channel_axis, limits=limits,
         title=f"{title}: structures by contrast \u00d7 size",
-    )
+    )  # fmt: skip
 
 
 def _exactness(decomposition: Any) -> float:

@@ -12,7 +12,7 @@ from steepest.compression import MAX_PIXELS
 from steepest.core.errors import InputError
 from steepest.io import Image, base_name, check_kind, check_target
 
-from ..choices import Reporting
+from .. import choices
 from ..runner import Batch, Item
 from ..sources import Source, check_targets
 from ..types import Count
@@ -28,7 +28,7 @@ def decompress(
     *,
     max_pixels: Count = MAX_PIXELS,
     overwrite: bool = False,
-    reporting: Reporting = Reporting(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Restore the image from a file written by compress.
 

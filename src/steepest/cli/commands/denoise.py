@@ -5,24 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from cyclopts import Parameter
 
+import steepest
 from steepest.core.errors import InputError
+from steepest.io import Image
 
+from .. import choices
 from ..certificates import Certificate, without_pixels
-from ..choices import (
-    HuberChoice,
-    NoiseChoice,
-    PixelChoice,
-    RangeChoice,
-    Reading,
-    SolverChoice,
-    StrictReporting,
-    TilesChoice,
-    Writing,
-    keywords_of,
-    refuse,
-)
 from ..grey import Values, values_of
 from ..runner import Batch, Item
 from ..tiles import Tiling
@@ -30,10 +19,8 @@ from ..types import Images, Positive, number, word
 
 
 def _strength(text: str) -> float | str:
-    if text == "auto":
-        return text
-    value = number(text)
-    if value < 0:
+    value = text if text == "auto" else number(text)
+    if isinstance(value, float) and value < 0:
         raise ValueError(f"{text} is negative; allowed are auto and numbers from 0")
     return value
 
@@ -41,16 +28,16 @@ def _strength(text: str) -> float | str:
 def denoise(
     *images: Images,
     strength: Annotated[float | Literal["auto"], word(_strength, "S")] = "auto",
-    sigma: Annotated[Positive | None, Parameter(metavar="S")] = None,
-    grey: RangeChoice = RangeChoice(),
-    noise: NoiseChoice = NoiseChoice(),
-    energy: HuberChoice = HuberChoice(),
-    solver: SolverChoice = SolverChoice(),
-    tiles: TilesChoice = TilesChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    pixels: PixelChoice = PixelChoice(),
-    reporting: StrictReporting = StrictReporting(),
+    sigma: Positive | None = None,
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    noise: choices.NoiseChoice = choices.NoiseChoice(),
+    energy: choices.HuberChoice = choices.HuberChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    pixels: choices.PixelChoice = choices.PixelChoice(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Remove noise; the strength is found automatically.
 
@@ -96,78 +83,47 @@ def denoise(
     values = values_of(grey, noise, floats=pixels.float)
     if noise.noise == "poisson":
         why = "cannot be combined with --noise poisson, whose noise follows from the image; see "
-        refuse(f"{why}--gain and --read-noise", sigma=sigma)
+        choices.refuse(f"{why}--gain and --read-noise", sigma=sigma)
+    weight: Any = None if strength == "auto" else strength
     if tiles.wanted(images, reading, grey, noise, pixels, sigma=sigma):
-        return _tiled(strength, energy, solver).batch(images, tiles, writing, "denoise")
+        if not weight:
+            raise InputError("--strength: a positive number is needed for images computed by tiles")
+        return Tiling(
+            ["denoised"],
+            lambda part, out, keywords: steepest.tiled.denoise_tv(part, weight, out[0], **keywords),
+            lambda item, results: item.tell("strength", f"{weight:g}", strength=weight),
+            [energy, solver],
+        ).batch(images, tiles, writing, "denoise")
 
-    def work(item: Item) -> None:
-        import steepest
-
-        image = item.read(reading, values)
-        options = keywords_of(image, grey, energy, solver) | {"channel_axis": image.channel_axis}
+    def compute(item: Item, image: Image) -> list[np.ndarray]:
+        keywords = choices.keywords_of(image, grey, solver)
+        keywords.update(channel_axis=image.channel_axis, spacing=energy.along(image))
         parts, results, sigmas = [], [], []
         for index, page in enumerate(image.parts):
-            with item.page(image, index) as on_step:
-                keywords = {**options, "on_step": on_step}
-                if strength == "auto":
-                    result, own = _automatic(page, values, sigma, keywords)
+            with item.page(image, index) as keywords["on_step"]:
+                part, own = values.compute(page), None
+                if weight is None:
+                    own = sigma or _noise(page, values, image.channel_axis, energy)
+                    result = steepest.denoise_discrepancy(part, own, energy.energy, **keywords)
                 else:
-                    part = values.compute(page)
-                    result, own = steepest.denoise_tv(part, float(strength), **keywords), None
+                    result = steepest.denoise(part, weight, energy.energy, **keywords)
             parts.append(values.back(result.image, image.array.dtype))
             results.append(without_pixels(result))
             sigmas.append(own)
-        item.write(item.files["image"], image.with_parts(parts))
-        strengths = [result.strength for result in results]
-        _report(item, strengths, sigmas, values, image.array.dtype)
+        _report(item, [result.strength for result in results], sigmas, values, image.array.dtype)
         item.certify(Certificate(results, item.seconds))
+        return parts
 
-    return Batch(
-        reading.sources(images, writing.output), work,
-        lambda s: {"image": s.file(writing.output, "denoised", pixels.suffix(s.name))},
-        writing.overwrite,
-    )  # fmt: skip
+    return Batch.of_images(images, compute, "denoised", values, reading, writing, pixels)
 
 
-def _tiled(strength: float | str, energy: HuberChoice, solver: SolverChoice) -> Tiling:
-    from steepest import tiled
-
-    if strength == "auto" or not strength:
-        raise InputError("--strength: a positive number is needed for images computed by tiles")
-    weight = float(strength)
-
-    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-        return tiled.denoise_tv(part, weight, out[0], **keywords)
-
-    def report(item: Item, results: list[Any]) -> None:
-        item.tell("strength", f"{weight:g}", strength=weight)
-
-    return Tiling(["denoised"], solve, report, [energy, solver], energy.separate_channels)
-
-
-def _automatic(
-    page: np.ndarray, values: Values, sigma: float | None, keywords: dict[str, Any]
-) -> tuple[Any, Any]:
-    """Denoise a page by a strength that is found.
-
-    Return the result and the standard deviation of the noise that was used, which is one number for
-    each channel if these are separate.
-    """
-    import steepest
-
-    isotropic, coupled = keywords.pop("isotropic"), keywords.pop("coupled")
-    axis, deviation = keywords["channel_axis"], sigma  # type: Any, Any
-    if sigma is None and (coupled or axis is None):
-        deviation = values.noise(page, axis)
-    elif sigma is None:
-        deviation = [values.noise(channel, None) for channel in np.moveaxis(page, axis, 0)]
-    energy = steepest.TotalVariation(
-        norm="isotropic" if isotropic else "anisotropic",
-        coupled=coupled,
-        huber=keywords.pop("huber", 0.0),
-    )
-    part = values.compute(page)
-    return steepest.denoise_discrepancy(part, deviation, energy, **keywords), deviation
+def _noise(
+    page: np.ndarray, values: Values, channel_axis: int | None, energy: choices.EnergyChoice
+) -> Any:
+    """Estimate the standard deviation of the noise, of each channel if these are separate."""
+    if channel_axis is None or not energy.separate_channels:
+        return values.noise(page, channel_axis)
+    return [values.noise(channel, None) for channel in np.moveaxis(page, channel_axis, 0)]
 
 
 def _report(

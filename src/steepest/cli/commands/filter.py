@@ -9,21 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
+import steepest
 from steepest.core.errors import InputError
+from steepest.io import Image
 
-from ..choices import (
-    Bands,
-    EnergyChoice,
-    PixelChoice,
-    RangeChoice,
-    Reading,
-    SolverChoice,
-    StrictReporting,
-    TilesChoice,
-    Writing,
-    given,
-    only_one,
-)
+from .. import choices
 from ..decompositions import Decompositions, bands_in_words
 from ..grey import Values, values_of
 from ..runner import Batch, Item
@@ -48,15 +38,15 @@ def filter(
     band_stop: Annotated[Pair | None, _FILTER] = None,
     gains: Annotated[Numbers | None, _FILTER, Parameter(metavar="G1,G2,..")] = None,
     residual_gain: Number | None = None,
-    grey: RangeChoice = RangeChoice(),
-    bands: Bands = Bands(),
-    energy: EnergyChoice = EnergyChoice(),
-    solver: SolverChoice = SolverChoice(),
-    tiles: TilesChoice = TilesChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    pixels: PixelChoice = PixelChoice(),
-    reporting: StrictReporting = StrictReporting(),
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    bands: choices.Bands = choices.Bands(),
+    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    pixels: choices.PixelChoice = choices.PixelChoice(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Keep, remove or amplify structures by their contrast and size.
 
@@ -99,56 +89,48 @@ def filter(
     16-bit results. Find times worth filtering with "steepest spectrum".
     """
     kinds = dict(low_pass=low_pass, high_pass=high_pass, band_pass=band_pass, band_stop=band_stop)
-    only_one(**kinds, gains=gains)
-    if gains is not None:
-        bands, apply = _with_gains(gains, residual_gain, bands)
-    elif residual_gain is not None:
+    choices.only_one(**kinds, gains=gains)
+    chosen = {kind: value for kind, value in kinds.items() if value}
+    if residual_gain is not None and gains is None:
         raise InputError("--residual-gain: also give --gains; the other filters have their own")
-    elif not any(kinds.values()):
-        raise InputError(
-            "one of --low-pass, --high-pass, --band-pass, --band-stop and --gains is needed"
-        )
+    if not chosen and gains is None:
+        raise InputError("--low-pass, --high-pass, --band-pass, --band-stop or --gains is needed")
+    if gains is None:
+        bands, apply = _of_times(*chosen.popitem(), bands)
     else:
-        bands, apply = _of_times(kinds, bands)
+        bands, apply = _with_gains(gains, residual_gain, bands)
     centred = bool(high_pass or band_pass or residual_gain == 0)
     values = values_of(grey, floats=pixels.float)
     if tiles.wanted(images, reading, grey, pixels):
-        tiling = _tiled(apply, centred, bands, energy, solver)
+        tiling = _tiled(apply, centred, [bands, energy, solver])
         return tiling.batch(images, tiles, writing, "filter")
 
-    def work(item: Item) -> None:
-        image = item.read(reading, values)
+    def compute(item: Item, image: Image) -> list[np.ndarray]:
         dtype, outside, results = image.array.dtype, 0, []
         pages = Decompositions(item, image, values, bands, grey, energy, solver)
         for decomposition in pages:
             array, words = apply(decomposition)
             if centred and dtype.kind == "u":
-                array = array + array.dtype.type(0.5)
-                words += "; zero is mid-grey"
+                array, words = array + array.dtype.type(0.5), f"{words}; zero is mid-grey"
             outside += values.outside(array, dtype)
             results.append(values.back(array, dtype))
-        item.write(item.files["image"], image.with_parts(results))
         item.tell("filter", words, filter=words)
         if gains is not None:
             pages.report_edges()
         _report_clipping(item, outside / image.array.size, dtype)
         pages.certify()
+        return results
 
-    return Batch(
-        reading.sources(images, writing.output), work,
-        lambda s: {"image": s.file(writing.output, "filtered", pixels.suffix(s.name))},
-        writing.overwrite,
-    )  # fmt: skip
+    return Batch.of_images(images, compute, "filtered", values, reading, writing, pixels)
 
 
 def _with_gains(
-    gains: tuple[float, ...], residual_gain: float | None, bands: Bands
-) -> tuple[Bands, _Apply]:
+    gains: tuple[float, ...], residual_gain: float | None, bands: choices.Bands
+) -> tuple[choices.Bands, _Apply]:
     """The bands that have these gains, and the filter."""
     known = len(bands.edges) + 1 if bands.edges else bands.bands
     if known and known != len(gains):
         raise InputError(f"--gains: {len(gains)} factors for {known} bands")
-    said = ", ".join(f"{gain:g}" for gain in gains)
     rest = 1.0 if residual_gain is None else residual_gain
 
     def apply(decomposition: Any) -> tuple[np.ndarray, str]:
@@ -158,37 +140,31 @@ def _with_gains(
                 f"--gains: {len(gains)} factors, but {found} bands were found; give the times that "
                 "separate the bands: --edges T1,T2,.."
             )
-        words = f"gains {said} for the bands: {bands_in_words(decomposition.edges)}"
+        words = f"gains {', '.join(f'{gain:g}' for gain in gains)} for the bands: "
+        words += bands_in_words(decomposition.edges)
         words += "" if residual_gain is None else f"; gain {rest:g} for the residual"
         return decomposition.recompose(np.asarray(gains), rest), words
 
     return bands if known else replace(bands, bands=len(gains)), apply
 
 
-def _of_times(kinds: dict[str, Any], bands: Bands) -> tuple[Bands, _Apply]:
+def _of_times(kind: str, value: Any, bands: choices.Bands) -> tuple[choices.Bands, _Apply]:
     """The one band and the last time that a filter by times needs, and the filter."""
-    ((kind, value),) = ((kind, value) for kind, value in kinds.items() if value)
-    times, (option,) = np.atleast_1d(value).tolist(), given(**{kind: True})
+    times, option = np.atleast_1d(value).tolist(), kind.replace("_", "-")
     if len(times) == 2 and times[0] >= times[1]:
-        raise InputError(f"{option}: {times[0]:g} is not below {times[1]:g}")
+        raise InputError(f"--{option}: {times[0]:g} is not below {times[1]:g}")
     last = times[-1]  # later times are not needed
     if bands.t_max is not None and bands.t_max < last:
         raise InputError(f"--t-max {bands.t_max:g} is below the time {last:g} of the filter")
 
     def apply(decomposition: Any) -> tuple[np.ndarray, str]:
-        from steepest import spectral
-
-        words = f"{option.lstrip('-')}, {_KINDS[kind].format(*times)}"
-        return getattr(spectral, kind)(decomposition, *times), words
+        words = f"{option}, {_KINDS[kind].format(*times)}"
+        return getattr(steepest.spectral, kind)(decomposition, *times), words
 
     return replace(bands, bands=None, edges=(), t_max=bands.t_max or last), apply
 
 
-def _tiled(
-    apply: _Apply, centred: bool, bands: Bands, energy: EnergyChoice, solver: SolverChoice
-) -> Tiling:
-    from steepest import tiled
-
+def _tiled(apply: _Apply, centred: bool, taken: list[Any]) -> Tiling:
     written, words = list[_Written](), [""]
 
     def linear(decomposition: Any) -> np.ndarray:
@@ -196,10 +172,10 @@ def _tiled(
         return filtered
 
     def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-        if written and bands.bands is not None:
+        if written and "num_bands" in keywords:
             raise InputError(SEVERAL)
         written.append(_Written(out, 0.5 if centred else 0.0))
-        return at_the_end(tiled.apply_filter(part, linear, written[-1], **keywords).flow)
+        return at_the_end(steepest.tiled.apply_filter(part, linear, written[-1], **keywords).flow)
 
     def report(item: Item, results: list[Any]) -> dict[str, Any]:
         dtype = written[0].kind
@@ -210,8 +186,7 @@ def _tiled(
         written.clear()
         return {"filter": said}
 
-    choices = [bands, energy, solver]
-    return Tiling(["filtered"], solve, report, choices, energy.separate_channels)
+    return Tiling(["filtered"], solve, report, taken)
 
 
 class _Written:

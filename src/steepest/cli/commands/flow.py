@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from steepest.core.errors import InputError
+import steepest
+from steepest.core.errors import InputError, TooManySteps
+from steepest.flows.time_grid import MOST_STEPS
+from steepest.io import Image
 
+from .. import choices
 from ..certificates import Certificate, promise
-from ..choices import (
-    HuberChoice,
-    MethodChoice,
-    PixelChoice,
-    RangeChoice,
-    Reading,
-    SolverChoice,
-    StrictReporting,
-    TilesChoice,
-    Writing,
-    keywords_of,
-    refuse,
-)
 from ..extras import need_figures
 from ..grey import Computed, values_of
 from ..runner import Batch, Item
@@ -39,17 +30,16 @@ def flow(
     accuracy: Annotated[Positive | None, Parameter(metavar="DB")] = None,
     max_steps: Count | None = None,
     steps: Count | None = None,
-    grid: Literal["graded", "uniform", "log"] | None = None,
     strip: bool = False,
-    grey: RangeChoice = RangeChoice(),
-    method: MethodChoice = MethodChoice(),
-    energy: HuberChoice = HuberChoice(),
-    solver: SolverChoice = SolverChoice(),
-    tiles: TilesChoice = TilesChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    pixels: PixelChoice = PixelChoice(),
-    reporting: StrictReporting = StrictReporting(),
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    method: choices.MethodChoice = choices.MethodChoice(),
+    energy: choices.HuberChoice = choices.HuberChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    pixels: choices.PixelChoice = choices.PixelChoice(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Compute the total variation flow of an image at given times.
 
@@ -67,8 +57,6 @@ def flow(
         maximum number of time steps for --accuracy (default 20000)
     steps
         time steps (default 50)
-    grid
-        spacing of the time steps (default graded: short steps first)
     strip
         also write a figure of all times (PNG)
     writing.output
@@ -93,24 +81,31 @@ def flow(
     contrast c vanishes at about t = c * r / 2.
     """
     if accuracy:
-        refuse("leave it out, because --accuracy chooses the time steps", steps=steps, grid=grid)
+        why = "leave it out, because --accuracy chooses the time steps"
+        choices.refuse(why, steps=steps)
     elif max_steps:
         raise InputError("--max-steps: also give --accuracy")
-    method.check(energy, solver, steps=steps, grid=grid, max_steps=max_steps)
-    wanted = {"num_steps": steps, "grid": grid, "accuracy": accuracy, "max_num_steps": max_steps}
+    method.check(energy, solver, steps=steps, max_steps=max_steps)
+    wanted = {"num_steps": steps, "accuracy": accuracy, "max_num_steps": max_steps}
     cut = {key: value for key, value in wanted.items() if value is not None}
-    whole = dict(accuracy=accuracy, max_steps=max_steps, strip=strip)
-    if tiles.wanted(images, reading, grey, method, pixels, **whole):
-        return _tiled(times, cut, energy, solver).batch(images, tiles, writing, "flow")
+    names = [f"t{time:g}" for time in times]
+    if tiles.wanted(
+        images, reading, grey, method, pixels, accuracy=accuracy, max_steps=max_steps, strip=strip
+    ):
+        return Tiling(
+            names,
+            lambda part, out, keywords: steepest.tiled.tv_flow(part, times, out, **cut, **keywords),
+            lambda item, results: _report(item, times, results),
+            [energy, solver],
+        ).batch(images, tiles, writing, "flow")
     if strip:
         need_figures()
     values = values_of(grey, floats=pixels.float)
 
     def files(source: Source) -> dict[str, Path]:
-        found, names = {}, [f"t{time:g}" for time in times]
         ending = pixels.suffix(source.name)
-        if len(times) == 1:
-            found[names[0]] = source.file(writing.output, names[0], ending)
+        if len(names) == 1:
+            found = {names[0]: source.file(writing.output, names[0], ending)}
         elif len(set(names)) < len(names):
             raise InputError("--times: two times are too close to be told apart in file names")
         else:
@@ -121,55 +116,35 @@ def flow(
         return found
 
     def work(item: Item) -> None:
-        import steepest
-
-        every = [name for name in item.files if name != "strip"]
-        image = item.read(reading, values, like=lambda image: dict.fromkeys(every, image))
-        parts, results = Computed(image, values), []
-        if method.learned:
-            compute: Any = steepest.learning.learned_flow
-            keywords = {**cut, **keywords_of(image, grey, method)}
-        else:
-            compute = steepest.tv_flow
-            keywords = {**cut, **keywords_of(image, grey, energy, solver)}
-            keywords["channel_axis"] = image.channel_axis
-        for index, part in enumerate(parts):
+        image = item.read(reading, values, like=lambda image: dict.fromkeys(names, image))
+        pages, results = Computed(image, values), []
+        for index in range(len(pages)):
             with item.page(image, index) as on_step, _advice(accuracy):
-                results.append(compute(part, times, on_step=on_step, **keywords))
-        for i, name in enumerate(every):
-            pages = [values.back(result.images[i], image.array.dtype) for result in results]
-            item.write(item.files[name], image.with_parts(pages))
-        if "strip" in item.files:
+                results.append(solve(pages[index], image, on_step))
+        for i, name in enumerate(names):
+            parts = [values.back(result.images[i], image.array.dtype) for result in results]
+            item.write(item.files[name], image.with_parts(parts))
+        if strip:
             limits = (0, 1) if grey.range else None
-            figure = _strip(parts[0], image.channel_axis, results[0], limits, item.source.stem)
+            figure = _strip(pages[0], image.channel_axis, results[0], limits, item.source.stem)
             item.write(item.files["strip"], figure)
         _report(item, times, results)
         item.certify(Certificate(results, item.seconds))
 
+    def solve(page: Any, image: Image, on_step: Any) -> Any:
+        if method.learned:
+            keywords = choices.keywords_of(image, grey, method)
+            return steepest.learning.learned_flow(page, times, on_step=on_step, **cut, **keywords)
+        keywords = choices.keywords_of(image, grey, solver)
+        keywords.update(channel_axis=image.channel_axis, spacing=energy.along(image))
+        return steepest.flow(page, times, energy.energy, on_step=on_step, **cut, **keywords)
+
     return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
-
-
-def _tiled(
-    times: Sequence[float], cut: dict[str, Any], energy: HuberChoice, solver: SolverChoice
-) -> Tiling:
-    from steepest import tiled
-
-    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-        return tiled.tv_flow(part, times, out, **cut, **keywords)
-
-    def report(item: Item, results: list[Any]) -> None:
-        _report(item, times, results)
-
-    tags = [f"t{time:g}" for time in times]
-    return Tiling(tags, solve, report, [energy, solver], energy.separate_channels)
 
 
 @contextmanager
 def _advice(accuracy: float | None) -> Iterator[None]:
     """Say what to do if the accuracy needs too many steps."""
-    from steepest.core.errors import TooManySteps
-    from steepest.flows.time_grid import MOST_STEPS
-
     try:
         yield
     except TooManySteps as error:

@@ -16,7 +16,7 @@ from steepest.core.views import Part
 from steepest.io import Image, notes
 from steepest.io.stores import is_store, open_store, store_contents
 
-from ..choices import Reading, Reporting
+from .. import choices
 from ..runner import Batch, Item, describe
 from ..sources import Source
 from ..tiles import describe_store
@@ -26,7 +26,9 @@ _ENOUGH = 1 << 24  # pixels used to estimate the noise
 
 
 def info(
-    *images: OptionalImages, reading: Reading = Reading(), reporting: Reporting = Reporting()
+    *images: OptionalImages,
+    reading: choices.Reading = choices.Reading(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Show shape, dtype, pixel size, metadata and noise of images, or the versions.
 

@@ -11,25 +11,15 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
+import steepest
 from steepest import inpainting
 from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io import Image, read_image, read_labels
 from steepest.io.stores import is_store, open_windows
 
+from .. import choices
 from ..certificates import Reached
-from ..choices import (
-    PixelChoice,
-    RangeChoice,
-    Reading,
-    SolverChoice,
-    Spacing,
-    StrictReporting,
-    TilesChoice,
-    Writing,
-    keywords_of,
-    only_one,
-)
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..tiles import Tiling
@@ -48,13 +38,13 @@ def inpaint(
     mask: Annotated[str | None, Parameter(show=False)] = None,
     threshold: Annotated[Count | None, _KNOWN, Parameter(metavar="N")] = None,
     method: Annotated[str, one_of(_METHODS)] = _PLAIN,
-    spacing: Spacing = Spacing(),
-    solver: SolverChoice = SolverChoice(),
-    tiles: TilesChoice = TilesChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    pixels: PixelChoice = PixelChoice(),
-    reporting: StrictReporting = StrictReporting(),
+    spacing: choices.Spacing = choices.Spacing(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    pixels: choices.PixelChoice = choices.PixelChoice(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Fill in unknown pixels: scratches, holes, text, or most of the image.
 
@@ -96,33 +86,41 @@ def inpaint(
             f"--mask {mask}: say what its nonzero pixels are: --known {mask}, or --unknown {mask} "
             "(to be filled)"
         )
-    only_one(known=known, unknown=unknown)
+    choices.only_one(known=known, unknown=unknown)
     name = known or unknown
     if threshold and not name:
         raise InputError("--threshold: also give --known or --unknown")
     other = None if method == _PLAIN else method
     if tiles.wanted(images, reading, pixels, threshold=threshold, method=other):
-        tiling = _tiled(name, known is not None, tiles, reading, [spacing, solver])
-        return tiling.batch(images, tiles, writing, "inpaint")
 
-    def work(item: Item) -> None:
-        image = item.read(reading, values_of(RangeChoice(), floats=pixels.float))
-        marked = _known(image, name, threshold, reading.max_pixels)
+        def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
+            with _by_windows(name, tiles, reading) as mask:
+                keywords |= {"known": mask} if known else {"unknown": mask}
+                return steepest.tiled.inpaint(part, out=out[0], **keywords)
+
+        return Tiling(
+            ["inpainted"], solve, lambda item, results: item.tell("method", method, method=method),
+            [spacing, solver], certify=_ByTiles, proves="residual",
+        ).batch(images, tiles, writing, "inpaint")  # fmt: skip
+    fill = getattr(inpainting, other or "inpaint")
+
+    def compute(item: Item, image: Image) -> list[np.ndarray]:
+        marked = _marked_in(image, name, threshold, reading.max_pixels)
         marked = marked if known or marked is None else ~marked
-        options, results = _keywords(image, method, spacing, solver), []
-        fill = getattr(inpainting, "inpaint" if method == _PLAIN else method)
+        keywords = choices.keywords_of(image, spacing, solver)
+        allowed, results = inspect.signature(fill).parameters, []
+        if refused := [key.removeprefix("num_") for key in keywords if key not in allowed]:
+            raise InputError(f"--{refused[0]}: cannot be combined with --method {method}")
+        keywords["channel_axis"] = image.channel_axis
         for index, part in enumerate(image.parts):
-            with item.page(image, index) as on_step:
-                results.append(fill(part, marked, on_step=on_step, **options))
-        item.write(item.files["image"], image.with_parts([result.image for result in results]))
+            with item.page(image, index) as keywords["on_step"]:
+                results.append(fill(part, marked, **keywords))
         _report(item, method, image, marked)
         item.certify(_Solved(results, item.seconds), "residual")
+        return [result.image for result in results]
 
-    return Batch(
-        reading.sources(images, writing.output), work,
-        lambda s: {"image": s.file(writing.output, "inpainted", pixels.suffix(s.name))},
-        writing.overwrite,
-    )  # fmt: skip
+    values = values_of(choices.RangeChoice(), floats=pixels.float)
+    return Batch.of_images(images, compute, "inpainted", values, reading, writing, pixels)
 
 
 class _Solved(Reached):
@@ -146,25 +144,10 @@ class _ByTiles(_Solved):
     step = ("pass", "passes")
 
 
-def _tiled(
-    name: str | None, known: bool, tiles: TilesChoice, reading: Reading, choices: list[Any]
-) -> Tiling:
-    from steepest import tiled
-
-    option = "known" if known else "unknown"
-
-    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-        with _by_windows(name, tiles, reading) as mask:
-            return tiled.inpaint(part, out=out[0], **{option: mask}, **keywords)
-
-    def report(item: Item, results: list[Any]) -> None:
-        item.tell("method", _PLAIN, method=_PLAIN)
-
-    return Tiling(["inpainted"], solve, report, choices, certify=_ByTiles, proves="residual")
-
-
 @contextmanager
-def _by_windows(name: str | None, tiles: TilesChoice, reading: Reading) -> Iterator[Any]:
+def _by_windows(
+    name: str | None, tiles: choices.TilesChoice, reading: choices.Reading
+) -> Iterator[Any]:
     """A mask that is read by windows if its file can be."""
     if name is None:
         yield None
@@ -181,20 +164,7 @@ def _by_windows(name: str | None, tiles: TilesChoice, reading: Reading) -> Itera
         yield Part(image.array, tuple(None if a in image.space else 0 for a in image.axes))
 
 
-def _keywords(image: Image, method: str, spacing: Spacing, solver: SolverChoice) -> dict[str, Any]:
-    """Return the given options as keywords; reject those that the method does not support."""
-    wanted = {key: v for key, v in keywords_of(image, spacing, solver).items() if v is not None}
-    allowed = inspect.signature(
-        getattr(inpainting, "inpaint" if method == _PLAIN else method)
-    ).parameters
-    for name in wanted:
-        if name not in allowed:
-            option = name.removeprefix("num_")
-            raise InputError(f"--{option}: cannot be combined with --method {method}")
-    return {"channel_axis": image.channel_axis, **wanted}
-
-
-def _known(
+def _marked_in(
     image: Image, name: str | None, threshold: int | None, max_pixels: int
 ) -> np.ndarray | None:
     """Return where the mask of an image is nonzero; None if NaN marks unknown pixels."""

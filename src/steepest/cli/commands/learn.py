@@ -10,8 +10,7 @@ from cyclopts import Parameter
 
 from steepest.learning.flows.training.presets import PRESETS
 
-from .. import training
-from ..choices import Reporting, Threads
+from .. import choices, training
 from ..extras import need_torch
 from ..training import FOLDER, RECIPE, MachineChoice, RecipeChoice
 from ..types import Count, JSONObject, count, word
@@ -46,8 +45,8 @@ def learn(
     criterion: Annotated[Literal["loss", "certificate", "psnr"] | None, _RECIPE] = None,
     validation_data: Annotated[str | None, _DATA, _RECIPE] = None,
     machine: MachineChoice = MachineChoice(),
-    threads: Threads = Threads(),
-    reporting: Reporting = Reporting(),
+    threads: choices.Threads = choices.Threads(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> int:
     """Train a network on the flow, without ground truth.
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from cyclopts import Parameter
 
+import steepest
 from steepest.inpainting.masks import METHODS
-from steepest.io import Image
+from steepest.io import Image, Metadata
 
+from .. import choices
 from ..certificates import Reached, duration
-from ..choices import PixelChoice, Reading, Reporting, TilesChoice, Writing
-from ..images import to_kind
+from ..images import to_kind, without_channels
 from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import Tiling
@@ -31,10 +32,10 @@ def mask(
     seed: FromZero = 0,
     tonal: bool = False,
     reconstruction: Annotated[str | None, Parameter(metavar="PATH")] = None,
-    tiles: TilesChoice = TilesChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    reporting: Reporting = Reporting(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Choose a few pixels from which the rest can be inpainted well.
 
@@ -76,39 +77,46 @@ def mask(
     whole = {"cycles": cycles or None, "tonal": tonal, "reconstruction": reconstruction}
     other = None if method == METHODS[0] else method
     if tiles.wanted(images, reading, method=other, **whole):
-        return _tiled(density, method, seed).batch(images, tiles, writing, "mask")
+
+        def report(item: Item, results: list[Any]) -> None:
+            kept, share = sum(each.known for each in results), results[0].density
+            text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
+            item.tell("mask", text, method=method, known=kept, density=share)
+
+        return Tiling(
+            ["mask"],
+            lambda part, out, keywords: steepest.tiled.echo(
+                part, density, out[0], rng=seed, **keywords
+            ),
+            report, kind="mask", certify=_ByTiles, proves="inpainting",
+        ).batch(images, tiles, writing, "mask")  # fmt: skip
 
     def files(source: Source) -> dict[str, Path]:
         own = Path(source.name).suffix
         ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
         found = {"mask": source.file(writing.output, "mask", ending, "mask")}
         if reconstruction is not None:
-            ending = PixelChoice().suffix(source.name)
+            ending = choices.PixelChoice().suffix(source.name)
             found["reconstruction"] = source.placed(reconstruction, ending)
         return found
 
-    def like(image: Image) -> dict[str, Image]:
-        space = image.parts[0].shape[: len(image.space)]
-        blank = [np.zeros(space, bool) for _ in image.parts]
-        return {"mask": _mask_image(image, blank), "reconstruction": image}
-
     def work(item: Item) -> None:
-        image = item.read(reading, like=like, kept=False)
-        options = {"channel_axis": image.channel_axis, "rng": seed}
-        found = []
+        image = item.read(
+            reading, like=lambda i: {"mask": _blank(i), "reconstruction": i}, kept=False
+        )
+        keywords, found = {"channel_axis": image.channel_axis, "rng": seed}, list[_Found]()
         for index, part in enumerate(image.parts):
-            with item.page(image, index) as on_step:
-                keywords = {**options, "on_step": on_step}
+            with item.page(image, index) as keywords["on_step"]:
                 found.append(_choose(part, density, method, cycles, tonal, keywords))
-        item.write(item.files["mask"], _mask_image(image, [each.mask for each in found]))
-        if "reconstruction" in item.files:
+        white = [np.where(each.mask, 255, 0).astype(np.uint8) for each in found]
+        item.write(item.files["mask"], _blank(image, white))
+        if reconstruction is not None:
             content = to_kind(image, [each.best.image for each in found])
             item.write(item.files["reconstruction"], content)
         _report(item, found, method, cycles, tonal)
 
-    return Batch(
-        reading.sources(images, writing.output, reconstruction), work, files, writing.overwrite
-    )
+    sources = reading.sources(images, writing.output, reconstruction)
+    return Batch(sources, work, files, writing.overwrite)
 
 
 @dataclass(frozen=True)
@@ -118,20 +126,6 @@ class _Found:
     mask: np.ndarray
     plain: Any
     best: Any
-
-
-def _tiled(density: float, method: str, seed: int) -> Tiling:
-    from steepest import tiled
-
-    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-        return tiled.echo(part, density, out[0], rng=seed, **keywords)
-
-    def report(item: Item, results: list[Any]) -> None:
-        kept, share = sum(each.known for each in results), results[0].density
-        text = f"{kept} pixels, {100 * share:.2f} %, {method}, by tiles"
-        item.tell("mask", text, method=method, known=kept, density=share)
-
-    return Tiling(["mask"], solve, report, kind="mask", certify=_ByTiles, proves="inpainting")
 
 
 class _ByTiles(Reached):
@@ -147,11 +141,9 @@ class _ByTiles(Reached):
         return {"psnr": _psnr(self.results), "mae": _mae(self.results), **super().as_json()}
 
 
-def _mask_image(image: Image, masks: list[np.ndarray]) -> Image:
-    """Convert the masks to an image without channels and metadata."""
-    white = [mask.astype(np.uint8) * np.uint8(255) for mask in masks]
-    axes = image.axes.removesuffix("C")
-    return Image(np.stack(white) if axes.startswith("T") else white[0], axes, name=image.name)
+def _blank(image: Image, parts: list[np.ndarray] | None = None) -> Image:
+    """A mask of the size of an image, without metadata."""
+    return replace(without_channels(image, parts), metadata=Metadata())
 
 
 def _choose(

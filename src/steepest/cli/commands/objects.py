@@ -7,15 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..choices import (
-    Bands,
-    EnergyChoice,
-    RangeChoice,
-    Reading,
-    SolverChoice,
-    StrictReporting,
-    Writing,
-)
+from .. import choices
 from ..decompositions import Decompositions
 from ..grey import values_of
 from ..images import without_copies
@@ -28,13 +20,13 @@ def objects(
     *images: Images,
     pixel_size: PixelSize = None,
     min_snr: Number = 8.0,
-    grey: RangeChoice = RangeChoice(),
-    bands: Bands = Bands(),
-    energy: EnergyChoice = EnergyChoice(),
-    solver: SolverChoice = SolverChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    reporting: StrictReporting = StrictReporting(),
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    bands: choices.Bands = choices.Bands(),
+    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """A table of all objects: size, contrast and position (CSV).
 

@@ -20,8 +20,8 @@ from steepest.io import (
 )
 from steepest.io.orientations import MAX_POINTS
 
+from .. import choices
 from ..certificates import ManifoldProof
-from ..choices import SolverChoice, StrictReporting, Writing
 from ..extras import need_figures
 from ..runner import Batch, Item
 from ..sources import Source, expand
@@ -47,9 +47,9 @@ def orientations(
     direction: Annotated[Literal["x", "y", "z"], _PNG] = "z",
     misorientation: Annotated[str | None, _PNG] = None,
     max_pixels: Count = MAX_POINTS,
-    solver: SolverChoice = SolverChoice(),
-    writing: Writing = Writing(),
-    reporting: StrictReporting = StrictReporting(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Remove noise from maps of crystal orientations (EBSD).
 

@@ -13,8 +13,8 @@ from cyclopts import Parameter
 from steepest.core.errors import InputError
 from steepest.io import Image
 
+from .. import choices
 from ..certificates import ManifoldProof
-from ..choices import Reading, SolverChoice, Spacing, StrictReporting, Writing, keywords_of
 from ..extras import need_figures
 from ..images import without_copies
 from ..runner import Batch, Item
@@ -31,11 +31,11 @@ def phase(
     huber: Annotated[Positive | None, Parameter(metavar="EPS")] = None,
     embedded: bool = False,
     picture: Annotated[str | None, Parameter(metavar="PATH")] = None,
-    spacing: Spacing = Spacing(),
-    solver: SolverChoice = SolverChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    reporting: StrictReporting = StrictReporting(),
+    spacing: choices.Spacing = choices.Spacing(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Remove noise from phases (InSAR, MRI, holography).
 
@@ -98,7 +98,7 @@ def phase(
 
         image = item.read(reading, prepare=without_copies)
         turn = _turn_of(image, period)
-        options = keywords_of(image, spacing, solver)
+        options = choices.keywords_of(image, spacing, solver)
         results, pages = [], []
         for index, page in enumerate(image.parts):
             before = turn.radians(page)

@@ -8,15 +8,7 @@ import numpy as np
 
 from steepest.io import Image
 
-from ..choices import (
-    EnergyChoice,
-    FlowTimes,
-    RangeChoice,
-    Reading,
-    SolverChoice,
-    StrictReporting,
-    Writing,
-)
+from .. import choices
 from ..decompositions import Decompositions, Stack
 from ..grey import values_of
 from ..images import without_channels, without_copies
@@ -28,13 +20,13 @@ from ..types import Images
 def scale_map(
     *images: Images,
     pixel_size: PixelSize = None,
-    grey: RangeChoice = RangeChoice(),
-    times: FlowTimes = FlowTimes(),
-    energy: EnergyChoice = EnergyChoice(),
-    solver: SolverChoice = SolverChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    reporting: StrictReporting = StrictReporting(),
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    times: choices.FlowTimes = choices.FlowTimes(),
+    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """The size of the structure at each pixel.
 

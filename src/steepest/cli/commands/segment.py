@@ -9,25 +9,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from cyclopts import Parameter
 
+import steepest
 from steepest.core.errors import InputError
 from steepest.core.grey import LUMA
 from steepest.io import Image
 
-from ..choices import (
-    RangeChoice,
-    Reading,
-    Spacing,
-    StrictReporting,
-    Threads,
-    TilesChoice,
-    Writing,
-    keywords_of,
-    refuse,
-)
+from .. import choices
 from ..extras import need_figures
 from ..grey import values_of
 from ..images import without_channels, without_copies
-from ..labels import LabelProof, Labels, report_classes
+from ..labels import LabelProof, Labels, report_tiles
 from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
 from ..sources import Source
@@ -52,14 +43,14 @@ def segment(
     doubt: _Path = None,
     areas: _Path = None,
     background: Annotated[FromZero, _MORE] = 0,
-    grey: RangeChoice = RangeChoice(),
+    grey: choices.RangeChoice = choices.RangeChoice(),
     pixel_size: PixelSize = None,
-    spacing: Spacing = Spacing(),
-    threads: Threads = Threads(),
-    tiles: TilesChoice = TilesChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    reporting: StrictReporting = StrictReporting(),
+    spacing: choices.Spacing = choices.Spacing(),
+    threads: choices.Threads = choices.Threads(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Classes by brightness, with a proof for each label.
 
@@ -123,23 +114,38 @@ def segment(
     """
     if mu is not None:
         why = "cannot be combined with --mu"
-        refuse(why, classes=classes, strength=strength, thresholds=thresholds)
+        choices.refuse(why, classes=classes, strength=strength, thresholds=thresholds)
     if thresholds is not None:
-        refuse("follows from --thresholds; give only one of them", classes=classes)
+        choices.refuse("follows from --thresholds; give only one of them", classes=classes)
     last = len(thresholds or ()) or (classes or 2) - 1
     if background > last:
         raise InputError(f"--background {background}: the classes are 0 to {last}")
     if overlay is not None:
         need_figures()
     values = values_of(grey)
-    whole = dict(objects=objects, overlay=overlay, areas=areas, background=background or None)
-    if tiles.wanted(images, reading, grey, pixel_size=pixel_size, **whole):
+    if tiles.wanted(
+        images, reading, grey, objects=objects, overlay=overlay, areas=areas,
+        background=background or None, pixel_size=pixel_size,
+    ):  # fmt: skip
         if strength is None and mu is None:
             raise InputError("--strength: a positive number is needed for images computed by tiles")
         if connectivity != 1:
             raise InputError("--connectivity 2: not available for images computed by tiles")
-        tiling = _tiled(mu, strength, classes or 2, thresholds, doubt, [spacing, threads])
-        return tiling.batch(images, tiles, writing, "segment")
+
+        def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
+            if part.dtype.kind == "u":
+                _check_thresholds(thresholds)
+            keywords = {**keywords, "doubt": out[1] if doubt else None}
+            if mu is not None:
+                return steepest.tiled.chan_vese(part, mu, out[0], **keywords)
+            return steepest.tiled.threshold_rof(
+                part, strength, classes or 2, out[0], thresholds=thresholds, **keywords
+            )
+
+        return Tiling(
+            ["labels", "doubt"] if doubt else ["labels"], solve, report_tiles, [spacing, threads],
+            kind="labels", places={"doubt": doubt}, certify=LabelProof, separate=True,
+        ).batch(images, tiles, writing, "segment")  # fmt: skip
 
     def files(source: Source) -> dict[str, Path]:
         own = Path(source.name).suffix
@@ -152,61 +158,42 @@ def segment(
                 found[name] = source.placed(output, tag + suffix, _KINDS[name])
         return found
 
+    def like(image: Image) -> dict[str, Image]:
+        return dict.fromkeys(("labels", "doubt"), without_channels(image))
+
     def work(item: Item) -> None:
-        image = item.read(
-            reading, values, prepare=without_copies,
-            like=lambda image: dict.fromkeys(("labels", "doubt"), without_channels(image)),
-        )  # fmt: skip
+        image = item.read(reading, values, prepare=without_copies, like=like)
         lengths = lengths_of(item, image, pixel_size, spacing)
-        options = keywords_of(image, lengths, threads) | {"connectivity": connectivity}
+        keywords = choices.keywords_of(image, lengths, threads) | {"connectivity": connectivity}
         pages = []
         for index, part in enumerate(image.parts):
-            with item.page(image, index) as on_step:
-                options["on_step"] = on_step
-                page = values.compute(part)
-                pages.append(
-                    _segmented(image, page, mu, strength, classes or 2, thresholds, options)
-                )
+            with item.page(image, index) as keywords["on_step"]:
+                pages.append(solved(image, values.compute(part), keywords))
         found = Labels(image, lengths, pages, background)
         found.write(item, objects=objects)
         found.report(item)
         item.certify(LabelProof(pages, item.seconds))
 
-    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
-
-
-def _tiled(
-    mu: float | None,
-    strength: float | None,
-    classes: int,
-    thresholds: Sequence[float] | None,
-    doubt: str | None,
-    choices: Sequence[Any],
-) -> Tiling:
-    """Each channel is segmented on its own."""
-    from steepest import tiled
-
-    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
-        if part.dtype.kind == "u":
+    def solved(image: Image, page: np.ndarray, keywords: dict[str, Any]) -> Any:
+        axis = image.channel_axis
+        if mu is not None:
+            return steepest.segmentation.chan_vese(page, mu, channel_axis=axis, **keywords)
+        if page.dtype.kind == "u":
+            page = page / np.iinfo(page.dtype).max
             _check_thresholds(thresholds)
-        keywords = {**keywords, "doubt": out[1] if doubt else None}
-        if strength is None:
-            return tiled.chan_vese(part, mu, out[0], **keywords)
-        return tiled.threshold_rof(
-            part, strength, classes, out[0], thresholds=thresholds, **keywords
+        page = page.astype(np.float64, copy=False)
+        if axis is not None:
+            if page.shape[-1] != 3:
+                channels = f"{image.name}: {page.shape[-1]} channels"
+                raise InputError(f"{channels}; give --mu M to segment them together")
+            page = page @ np.array(LUMA)
+        finite = page[np.isfinite(page)]  # threshold_rof tells of the others
+        weight = strength or _STRENGTH * float(np.ptp(finite) if finite.size else 0)
+        return steepest.segmentation.threshold_rof(
+            page, weight, classes or 2, thresholds=thresholds, **keywords
         )
 
-    def report(item: Item, results: list[Any]) -> None:
-        for number, result in enumerate(results, 1):
-            where = f" (image {number})" if len(results) > 1 else ""
-            report_classes(item, result, result.areas.tolist(), "{} pixels", where)
-        names = ("thresholds", "values", "areas")
-        item.values.update({name: [getattr(r, name) for r in results] for name in names})
-
-    return Tiling(
-        ["labels", "doubt"] if doubt else ["labels"], solve, report, choices, separate=True,
-        kind="labels", places={"doubt": doubt}, certify=LabelProof,
-    )  # fmt: skip
+    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
 
 
 def _check_thresholds(thresholds: Sequence[float] | None) -> None:
@@ -217,32 +204,3 @@ def _check_thresholds(thresholds: Sequence[float] | None) -> None:
                 f"--thresholds {level:g}: grey values lie between 0 and 1 here; to give thresholds "
                 "on another scale, see --range"
             )
-
-
-def _segmented(
-    image: Image,
-    page: np.ndarray,
-    mu: float | None,
-    strength: float | None,
-    classes: int,
-    thresholds: Sequence[float] | None,
-    options: dict[str, Any],
-) -> Any:
-    """Segment one page."""
-    from steepest import segmentation
-
-    if mu is not None:
-        return segmentation.chan_vese(page, mu, channel_axis=image.channel_axis, **options)
-    if page.dtype.kind == "u":
-        page = page / np.iinfo(page.dtype).max
-        _check_thresholds(thresholds)
-    page = page.astype(np.float64, copy=False)
-    if image.channel_axis is not None:
-        if page.shape[-1] != 3:
-            raise InputError(
-                f"{image.name}: {page.shape[-1]} channels; give --mu M to segment them together"
-            )
-        page = page @ np.array(LUMA)
-    finite = page[np.isfinite(page)]  # threshold_rof tells of the others
-    weight = strength or _STRENGTH * float(np.ptp(finite) if finite.size else 0)
-    return segmentation.threshold_rof(page, weight, classes, thresholds=thresholds, **options)

@@ -7,15 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..choices import (
-    Bands,
-    EnergyChoice,
-    RangeChoice,
-    Reading,
-    SolverChoice,
-    StrictReporting,
-    Writing,
-)
+from .. import choices
 from ..decompositions import Decompositions
 from ..extras import need_figures
 from ..grey import values_of
@@ -28,13 +20,13 @@ def spectrum(
     *images: Images,
     csv: bool = False,
     no_figures: bool = False,
-    grey: RangeChoice = RangeChoice(),
-    bands: Bands = Bands(),
-    energy: EnergyChoice = EnergyChoice(),
-    solver: SolverChoice = SolverChoice(),
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    reporting: StrictReporting = StrictReporting(),
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    bands: choices.Bands = choices.Bands(),
+    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Show how much structure an image has at each scale, as a figure and a table.
 

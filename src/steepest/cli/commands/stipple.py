@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from steepest.core.errors import InputError
 from steepest.io import write_dots
 
+from .. import choices
 from ..certificates import Reached
-from ..choices import Reading, StrictReporting, Threads, Writing
 from ..runner import Batch, Item
 from ..types import Count, FromZero, Images, Number, Positive
 
@@ -27,14 +27,14 @@ def stipple(
     tol: Positive = 0.05,
     max_steps: Count = 500,
     seed: FromZero = 0,
-    threads: Threads = Threads(),
+    threads: choices.Threads = choices.Threads(),
     radius: Annotated[Positive | None, _DRAWING] = None,
     width: Annotated[Positive | None, _DRAWING, Parameter(metavar="MM")] = None,
     scale: Annotated[Positive, _DRAWING] = 4.0,
     format: Annotated[Literal["svg", "pdf", "png", "csv", "npy"], _DRAWING] = "svg",
-    reading: Reading = Reading(),
-    writing: Writing = Writing(),
-    reporting: StrictReporting = StrictReporting(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
 ) -> Batch:
     """Turn a photograph into dots, for print, plotters and engravers.
 
