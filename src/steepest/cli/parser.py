@@ -66,7 +66,7 @@ def _app(name: str, docstring: str, **options: Any) -> App:
         help_format="plaintext",
         group_arguments=Group("Arguments", sort_key=-2),
         group_parameters=Group("Options", sort_key=-1),
-        default_parameter=Parameter(negative=(), show_default=_shown),
+        default_parameter=Parameter(negative=(), show_default=_shown, allow_repeating=True),
         **options,
     )
 
