@@ -108,45 +108,47 @@ def run(
     path.write_text(json.dumps(record))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: images, folder for measurements, numbers of crops."""
+def compare(
+    folder: Path,
+    output: Path,
+    *,
+    count: int = 100,
+    slow: int = 10,
+    old: int = 2,
+    report_only: bool = False,
+    more: Mapping[str, tuple[Method, Fill | None]] | None = None,
+) -> None:
+    """Do the missing measurements and write the tables.
+
+    ``more``: further methods by name, each with its own inpainting (None: diffusion).
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    chosen = crops(folder, count)
+    warm = chosen[0][1][:32, :32]
+    others = more or {}
+    fast = {**FAST, **{name: method for name, (method, _) in others.items()}}
+    groups = ((fast, count), (SLOW, slow), (OLD, old))
+    for methods, number in () if report_only else groups:
+        for name, method in methods.items():
+            method(warm, 0.2)  # compile
+            _, fill = others.get(name, (method, None))
+            for density in DENSITIES:
+                for crop in chosen[:number]:
+                    run(output, name, method, crop, density, fill)
+                print(f"{name}, {density:.0%}: {min(number, len(chosen))} crops", flush=True)
+    write(output, [name for name, _ in chosen])
+
+
+def main() -> None:
+    """Compare the methods of the library."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--count", type=int, default=100, help="number of crops for fast methods")
     parser.add_argument("--slow", type=int, default=10, help="number of crops for PS + NLPE")
     parser.add_argument("--old", type=int, default=2, help="number of crops for the paper's solver")
     parser.add_argument("--report-only", action="store_true")
-
-
-def compare(
-    arguments: argparse.Namespace, more: Mapping[str, tuple[Method, Fill | None]] | None = None
-) -> None:
-    """Do the missing measurements and write the tables.
-
-    ``more``: further methods by name, each with its own inpainting (None: diffusion).
-    """
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    chosen = crops(arguments.folder, arguments.count)
-    warm = chosen[0][1][:32, :32]
-    others = more or {}
-    fast = {**FAST, **{name: method for name, (method, _) in others.items()}}
-    groups = ((fast, arguments.count), (SLOW, arguments.slow), (OLD, arguments.old))
-    for methods, number in () if arguments.report_only else groups:
-        for name, method in methods.items():
-            method(warm, 0.2)  # compile
-            _, fill = others.get(name, (method, None))
-            for density in DENSITIES:
-                for crop in chosen[:number]:
-                    run(arguments.output, name, method, crop, density, fill)
-                print(f"{name}, {density:.0%}: {min(number, len(chosen))} crops", flush=True)
-    write(arguments.output, [name for name, _ in chosen])
-
-
-def main() -> None:
-    """Compare the methods of the library."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser)
-    compare(parser.parse_args())
+    compare(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

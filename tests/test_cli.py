@@ -289,7 +289,7 @@ def test_existing_files_stop_it_before_it_computes(photo, capsys, monkeypatch):
     os.mkdir("clean")
     with open("clean/c.tif", "w") as file:
         file.write("precious")
-    monkeypatch.setattr(steepest, "denoise_tv", None, raising=False)  # must not be called
+    monkeypatch.setattr(steepest, "denoise", None, raising=False)  # must not be called
     assert main(["denoise", "scans", "-o", "clean", "--strength", "0.1"]) == 2
     one_error(capsys, "clean/c.tif", "exists already", "--overwrite")
     monkeypatch.undo()
@@ -334,14 +334,13 @@ def test_nothing_is_half_written(photo, capsys, monkeypatch):
         (["denoise", "x.png", "--tol", "0"], ["must be positive"]),
         (["denoise", "sample:camera", "--spacing", "1,2,3"], ["2 positive numbers"]),
         (["denoise", "sample:camera", "--spacing", "file"], ["no pixel size"]),
-        (["denoise", "sample:camera", "--format", "gif"], ["invalid choice"]),
+        (["denoise", "sample:camera", "--format", "gif"], ['"gif" for --format', "npy"]),
         *[
             ([*command.split(), "-o", "a.jpg", "--format", "png"], ["--format png", "a.jpg"])
             for command in (
                 "denoise sample:camera",
                 "flow sample:camera --times 0.1",
                 "filter sample:camera --low-pass 0.1",
-                "inpaint sample:camera --known mask.png",
             )
         ],
         (["stipple", "sample:camera", "-o", "a.pdf", "--format", "svg"], ["--format svg", "a.pdf"]),
@@ -392,7 +391,7 @@ def test_every_command_limits_what_it_reads(command, photo, capsys):
     assert main([name, "photo.png", *options, "--max-pixels", "2000"]) == 2
     one_error(capsys, "photo.png: holds 2880 pixels", "allowed are max_pixels=2000")
     assert main([name, "--help"]) == 0
-    assert "(default 134,217,728)" in capsys.readouterr().out
+    assert "[default: 134,217,728]" in capsys.readouterr().out
     assert sorted(os.listdir()) == ["one.png", "photo.png"]
 
 
@@ -427,7 +426,7 @@ def test_not_converged_is_said_and_strict_fails(photo, capsys, monkeypatch):
     from functools import partial
 
     monkeypatch.setattr(
-        steepest, "denoise_tv", partial(steepest.denoise_tv, max_num_iter=1), raising=False
+        steepest, "denoise", partial(steepest.denoise, max_num_iter=1), raising=False
     )
     command = ["denoise", "photo.png", "--strength", "0.3", "--tol", "1e-6"]
     assert main([*command, "--json"]) == 0
@@ -442,7 +441,7 @@ def test_unexpected_errors_are_one_line(photo, capsys, monkeypatch):
     def fail(*args, **keywords):
         raise RuntimeError("first\nsecond")
 
-    monkeypatch.setattr(steepest, "denoise_tv", fail, raising=False)
+    monkeypatch.setattr(steepest, "denoise", fail, raising=False)
     assert main(["denoise", "photo.png", "--strength", "0.1"]) == 1
     one_error(capsys, "unexpected RuntimeError: first second", "--traceback")
     with pytest.raises(RuntimeError):
@@ -453,7 +452,7 @@ def test_interruption(photo, capsys, monkeypatch):
     def interrupt(*args, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(steepest, "denoise_tv", interrupt, raising=False)
+    monkeypatch.setattr(steepest, "denoise", interrupt, raising=False)
     assert main(["denoise", "photo.png", "--strength", "0.1"]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert os.listdir() == ["photo.png"]

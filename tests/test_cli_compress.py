@@ -13,7 +13,6 @@ import pytest
 pytest.importorskip("constriction")
 
 from cases.terminal import one_error
-from steepest.cli import compress as command
 from steepest.cli.main import main
 from steepest.compression import compress, decompress
 from steepest.io import read_image, sample, write_image
@@ -55,7 +54,7 @@ def test_the_choice_of_pixels_reports_progress(photo, monkeypatch):
         assert enabled
         yield steps.append
 
-    monkeypatch.setattr(command, "progress", recorded)
+    monkeypatch.setattr("steepest.cli.runner.progress", recorded)
     assert main(["compress", "grey.png", "--density", "0.1", "--mask", "densify"]) == 0
     chosen = [step for step in steps if hasattr(step, "known")]
     assert len(chosen) > 5
@@ -132,7 +131,7 @@ def test_bad_usage(photo, capsys):
     assert main(["compress", "grey.png", "--density", "1.5"]) == 2
     one_error(capsys, "1.5 is above 1")
     assert main(["compress", "grey.png", "--density", "0.1", "--size", "300"]) == 2
-    one_error(capsys, "not allowed with")
+    one_error(capsys, "--density: cannot be combined with --size")
     assert main(["compress", "grey.png", "--mask", "magic"]) == 2
     one_error(capsys, "magic")
     assert main(["compress", "grey.png", "--size", "10", *FAST]) == 2

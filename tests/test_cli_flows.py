@@ -299,7 +299,7 @@ def test_the_spectrum_of_a_series_has_a_column_for_the_page(capsys):
 
 def test_the_pages_of_a_result_are_not_held_in_memory(monkeypatch):
     """Results of a series lie in scratch files, of which nothing is left."""
-    from steepest.cli import decompose
+    from steepest.cli.commands import decompose
 
     make_film()
     kept = []

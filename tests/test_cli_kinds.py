@@ -57,7 +57,7 @@ def test_a_wrong_suffix_is_an_error_and_nothing_is_touched(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("steepest.cli.batch.describe", None)  # no image is looked at
+    monkeypatch.setattr("steepest.cli.runner.describe", None)  # no image is looked at
     assert main(line.split()) == 2
     said = capsys.readouterr().err
     assert words in said

@@ -31,7 +31,7 @@ from cases.trainings import (  # noqa: E402
     timeless,
 )
 from steepest import learning  # noqa: E402
-from steepest.cli.main import main  # noqa: E402
+from steepest.cli.main import main, make_parser  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.learning.flows import weights  # noqa: E402
 from steepest.learning.flows.fields import squared_norm  # noqa: E402
@@ -235,7 +235,7 @@ def test_learn_resumes_with_the_stored_recipe(capsys):
         (["-o", "new", "--objective", "gap"], "mean_flux, which UNet"),
         (["-o", "new", "--device", "abacus"], "device='abacus' cannot be used"),
         (["-o", "file", "--preset", "smoke"], "file: is a file"),
-        ([], "required: -o"),
+        ([], "--output"),
     ],
 )
 def test_learn_refuses_in_one_line(options, words, capsys):
@@ -306,11 +306,12 @@ def test_learn_says_that_nothing_was_validated_yet(capsys):
     assert Path("run/weights.safetensors").exists()
 
 
-def test_names_on_the_command_line():
-    from steepest.cli import learn
-
-    assert set(learn.NETWORKS) == set(weights.NETWORKS)
-    assert all(f"\n  {name} " in learn.EPILOG for name in PRESETS)
+def test_names_on_the_command_line(capsys):
+    app = make_parser(["learn"])["learn"].assemble_argument_collection()
+    assert set(app["--network"].get_choices()) == set(weights.NETWORKS)
+    assert main(["learn", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n    {name} " in out for name in PRESETS)
 
 
 def test_commands_start_without_torch():

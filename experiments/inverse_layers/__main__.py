@@ -5,29 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from steepest.cli.main import Parser, add_commands, run
+from cyclopts import App
 
-from . import command_predict, command_train
+from steepest.cli.parser import Command, make_program, run
 
-DESCRIPTION = "Train a segmentation network on images with masks, and use it."
-EPILOG = """\
-examples:
-  python -m experiments.inverse_layers train images/ masks/ -o runs/cells
-  python -m experiments.inverse_layers predict runs/cells/weights.safetensors photos/ -o results
+from .command_predict import predict
+from .command_train import train
 
-"python -m experiments.inverse_layers COMMAND --help" explains each command with examples.
+DESCRIPTION = """\
+Train a segmentation network on images with masks, and use it.
+
+Examples
+--------
+python -m experiments.inverse_layers train images/ masks/ -o runs/cells
+python -m experiments.inverse_layers predict runs/cells/weights.safetensors photos/ -o results
 """
 
 
-def make_parser() -> Parser:
+def make_parser() -> App:
     """The parser of ``train`` and ``predict``."""
-    name = "python -m experiments.inverse_layers"
-    parser = Parser(
-        prog=name, usage=f"{name} train|predict ...", description=DESCRIPTION, epilog=EPILOG
-    )
-    modules = {"train": command_train, "predict": command_predict}
-    add_commands(parser, modules, metavar="train|predict", required=True)
-    return parser
+    commands: dict[str, Command] = {"train": train, "predict": predict}
+    return make_program("python -m experiments.inverse_layers", commands, DESCRIPTION)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

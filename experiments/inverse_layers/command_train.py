@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
 import shlex
@@ -10,51 +9,24 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
 
 from experiments.inverse_layers.geometry import FITS
 from experiments.inverse_layers.noise import KINDS as NOISES
 from steepest.cli import training
+from steepest.cli.choices import Reporting
 from steepest.cli.extras import need
-from steepest.cli.options import add_reporting, count, from_zero, number
+from steepest.cli.types import Count, FromZero, JSONObject, Number, count, word
 from steepest.core.errors import InputError
 
-from .command_layers import NONE, add_layer, given_gain_limit, given_layer
+from .command_layers import NONE, LayerChoice
 
-HELP = "train a segmentation network on images with masks"
-USAGE = "IMAGES [MASKS] -o FOLDER [options]"
-DESCRIPTION = """\
-Train a segmentation network on images with masks. This writes the weights of the best epoch
-(weights.safetensors, weights.json), a log (log.csv) and a checkpoint into a folder. A training that
-was stopped by Ctrl-C or --max-minutes continues exactly where it was with --resume.
-
-IMAGES and MASKS are folders. A mask has the same name as its image: images/cell7.jpg,
-masks/cell7.png. They may also share one folder: cell7.jpg and cell7.png or, with --ending _mask,
-cell7.png and cell7_mask.png. Masks are PNG or TIFF files with one number per pixel. Each number is
-a class; the smallest is the background.
-"""
 _PROGRAM = "python -m experiments.inverse_layers"
-EPILOG = f"""\
-examples:
-  {_PROGRAM} train images/ masks/ -o runs/cells
-
-  masks with numbered objects; with the values 0, 128 and 255; with smooth edges:
-  {_PROGRAM} train images/ labels/ -o runs/nuclei --instances
-  {_PROGRAM} train cells/ -o runs/cells --values 0,128,255 --epochs 50
-  {_PROGRAM} train images/ masks/ -o runs/drawn --threshold 128
-
-  layers between network and loss; noisy labels:
-  {_PROGRAM} train images/ masks/ -o runs/smooth --layer default
-  {_PROGRAM} train images/ masks/ -o runs/tv --evolution total-variation --steps 5 --dt 0.1
-  {_PROGRAM} train images/ masks/ -o runs/noisy --noise independent --noise-area 0.1
-
-  continue a training:
-  {_PROGRAM} train -o runs/cells --resume
-
-Use the weights with "{_PROGRAM} predict", or with experiments.inverse_layers.load in Python.
-"""
 NETWORKS = ("segmentation-unet", "deeplabv3+", "hrnet")
 LOSSES = ("cross-entropy", "label-smoothing", "generalised-cross-entropy", "gradient-penalty")
 CRITERIA = ("dice", "noisy-dice", "mean-iou", "loss")
@@ -63,141 +35,208 @@ _SHARE = 10  # one pair in ten is held out
 _FEW = 6  # more numbers than this in masks are rarely classes
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``train``."""
-    add = parser.add_argument
-    add("data", nargs="?", metavar="IMAGES", help="folder of images")
-    add("masks", nargs="?", metavar="MASKS", help="folder of masks (default: the same)")
-    add("-o", "--output", required=True, metavar="FOLDER", help="folder for the results")
-    add("--resume", action="store_true", help="continue the training in that folder")
-    _add_masks(parser.add_argument_group("reading masks and images"))
-    _add_examples(parser.add_argument_group("training images"))
-    _add_network(parser.add_argument_group("network and loss"))
-    add_layer(parser.add_argument_group("inverse evolution layer (between network and loss)"))
-    _add_noise(parser.add_argument_group("label noise (for experiments)"))
-    group = parser.add_argument_group("recipe (default: 20 epochs, 4 images per step, rate 0.001)")
-    training.add_recipe(group)
-    group.add_argument(
-        "--criterion",
-        choices=CRITERIA,
-        help="how the best weights are chosen: by dice on the validation pairs (default), dice "
-        "against noisy labels, mean IoU, or loss",
-    )
-    training.add_machine(parser.add_argument_group("running"))
-    add_reporting(parser.add_argument_group("reporting"))
+def _integer(text: str) -> int:
+    if not re.fullmatch(r"-?\d+", text.strip()):
+        raise ValueError(f"{text!r} must be a whole number")
+    return int(text)
 
 
-def _add_masks(group: Any) -> None:
-    add = group.add_argument
-    add(
-        "--instances",
-        action="store_true",
-        default=None,
-        help="masks have numbered objects: every number above 0 is class 1",
-    )
-    add(
-        "--values",
-        type=_integers,
-        metavar="A,B,..",
-        help="numbers of the classes 0, 1, .. in masks (default: those found, at most 32)",
-    )
-    add(
-        "--threshold",
-        type=_integer,
-        metavar="N",
-        help="masks have smooth edges: numbers from N on are class 1",
-    )
-    add("--ignore", type=_integer, metavar="N", help="ignore pixels with this number")
-    add("--ending", metavar="TEXT", help="ending that masks add to the image's name, as _mask")
-    add(
-        "--channels",
-        type=int,
-        choices=(1, 3),
-        help="convert all images to greyscale (1) or colour (3); default: as they are",
-    )
+def _integers(text: str) -> tuple[int, ...]:
+    """Parse "0,128,255"."""
+    return tuple(_integer(part) for part in text.split(","))
 
 
-def _add_examples(group: Any) -> None:
-    add = group.add_argument
-    add(
-        "--validation",
-        dest="num_validation",
-        type=count,
-        metavar="N",
-        help="number of pairs held out to measure dice and IoU (default: a tenth)",
-    )
-    add(
-        "--training",
-        dest="num_training",
-        type=count,
-        metavar="N",
-        help="train on N of the others (default all)",
-    )
-    add("--split-seed", type=from_zero, metavar="N", help="seed that selects them (default 0)")
-    add("--size", type=_size, metavar="N", help="side in training, or HEIGHT,WIDTH (default 128)")
-    add(
-        "--fit",
-        choices=FITS,
-        help="how images get this size: by a new window in every epoch (crop, default), by "
-        "stretching or by padding",
-    )
-    add(
-        "--mirror",
-        action=argparse.BooleanOptionalAction,
-        help="mirror at random along both axes (default)",
-    )
+def _size(text: str) -> tuple[int, int]:
+    """Parse "128", "96,128" or "96x128"."""
+    sides = [count(part) for part in re.split("[,x]", text)]
+    if len(sides) > 2:
+        raise ValueError(f"{text!r} must be a side, or HEIGHT,WIDTH")
+    return sides[0], sides[-1]
 
 
-def _add_network(group: Any) -> None:
-    add = group.add_argument
-    add("--network", choices=NETWORKS, help=f"default {DEFAULT_NETWORK}; others need more packages")
-    add(
-        "--network-config",
-        type=training.json_object,
-        metavar="JSON",
-        help="arguments of the network's constructor: '{\"depth\": 4}'",
-    )
-    add(
-        "--base",
-        type=count,
-        metavar="N",
-        help=f"channels of the finest level (default {DEFAULT_BASE}; the paper's U-Net has 64)",
-    )
-    add("--depth", type=count, metavar="N", help="number of levels (default 5)")
-    add("--loss", choices=LOSSES, help="default cross-entropy")
-    add(
-        "--loss-options",
-        type=training.json_object,
-        metavar="JSON",
-        help="options of the loss: '{\"smoothing\": 0.1}', '{\"q\": 0.7}', '{\"weight\": 0.1}'",
-    )
+_Integer = Annotated[int, word(_integer, "N")]
 
 
-def _add_noise(group: Any) -> None:
-    add = group.add_argument
-    add(
-        "--noise",
-        choices=NOISES,
-        help="corrupt the training labels: in windows drawn once per image (independent), in every "
-        "epoch (redrawn), or the same for all images (shared); in single pixels, changed (flip) or "
-        "removed (sparse); by squares with the label of their centre (coarse)",
-    )
-    add("--noise-area", type=number, metavar="X", help="fraction of the pixels (default 0.1)")
-    add("--noise-window", type=count, metavar="N", help="side of windows or squares (default 2)")
+def _one_of(names: tuple[str, ...]) -> Parameter:
+    return Parameter(choices=names)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Train and report the result."""
+@Parameter(name="*", group=Group("Reading masks and images"))
+@dataclass(frozen=True)
+class MaskChoice:
+    """How masks and images are read."""
+
+    instances: bool = False
+    """masks have numbered objects: every number above 0 is class 1"""
+    values: Annotated[tuple[int, ...] | None, word(_integers, "A,B,..")] = None
+    """numbers of the classes 0, 1, .. in masks (default: those found, at most 32)"""
+    threshold: _Integer | None = None
+    """masks have smooth edges: numbers from N on are class 1"""
+    ignore: _Integer | None = None
+    """ignore pixels with this number"""
+    ending: Annotated[str | None, Parameter(metavar="TEXT")] = None
+    """ending that masks add to the image's name, as _mask"""
+    channels: Literal[1, 3] | None = None
+    """convert all images to greyscale (1) or colour (3); default: as they are"""
+
+    def settings(self, base: Any) -> dict[str, Any]:
+        return {**training.settings_of(self), "instances": self.instances or base.instances}
+
+
+@Parameter(name="*", group=Group("Training images"))
+@dataclass(frozen=True)
+class ExampleChoice:
+    """Which images the network is trained on."""
+
+    validation: Count | None = None
+    """number of pairs held out to measure dice and IoU (default: a tenth)"""
+    training: Count | None = None
+    """train on N of the others (default all)"""
+    split_seed: FromZero | None = None
+    """seed that selects them (default 0)"""
+    size: Annotated[tuple[int, int] | None, word(_size, "N")] = None
+    """side in training, or HEIGHT,WIDTH (default 128)"""
+    fit: Annotated[str | None, _one_of(FITS)] = None
+    """how images get this size: by a new window in every epoch (crop, default), by stretching or by
+    padding"""
+    mirror: Annotated[bool | None, Parameter(negative="--no-mirror")] = None
+    """mirror at random along both axes (default)"""
+
+    def settings(self, base: Any) -> dict[str, Any]:
+        return training.settings_of(
+            num_validation=self.validation, num_training=self.training, size=self.size,
+            split_seed=self.split_seed, fit=self.fit, mirror=self.mirror,
+        )  # fmt: skip
+
+
+@Parameter(name="*", group=Group("Network and loss"))
+@dataclass(frozen=True)
+class NetworkChoice:
+    """What is trained, and what is minimised."""
+
+    network: Annotated[str | None, _one_of(NETWORKS)] = None
+    """default segmentation-unet; others need more packages"""
+    network_config: JSONObject | None = None
+    """arguments of the network's constructor: '{"depth": 4}'"""
+    base: Count | None = None
+    """channels of the finest level (default 16; the paper's U-Net has 64)"""
+    depth: Count | None = None
+    """number of levels (default 5)"""
+    loss: Annotated[str | None, _one_of(LOSSES)] = None
+    """default cross-entropy"""
+    loss_options: JSONObject | None = None
+    """options of the loss: '{"smoothing": 0.1}', '{"q": 0.7}', '{"weight": 0.1}'"""
+
+    def settings(self, base: Any) -> dict[str, Any]:
+        own = training.settings_of(base=self.base, depth=self.depth)
+        config = {**(self.network_config or base.network_config), **own}
+        rest = {"loss": self.loss, "loss_options": self.loss_options, "network": self.network}
+        return training.settings_of(network_config=config, **rest)
+
+
+@Parameter(name="*", group=Group("Label noise (for experiments)"))
+@dataclass(frozen=True)
+class LabelNoise:
+    """How training labels are corrupted."""
+
+    noise: Annotated[str | None, _one_of(NOISES)] = None
+    """corrupt the training labels: in windows drawn once per image (independent), in every epoch
+    (redrawn), or the same for all images (shared); in single pixels, changed (flip) or removed
+    (sparse); by squares with the label of their centre (coarse)"""
+    noise_area: Number | None = None
+    """fraction of the pixels (default 0.1)"""
+    noise_window: Count | None = None
+    """side of windows or squares (default 2)"""
+
+    def settings(self, base: Any) -> dict[str, Any]:
+        own = {"kind": self.noise, "area": self.noise_area, "window": self.noise_window}
+        noise = {**base.noise, **training.settings_of(**own)}
+        if noise and "kind" not in noise:
+            names = ", ".join(NOISES)
+            raise InputError(f"--noise-area, --noise-window: also give --noise ({names})")
+        return {"noise": noise}
+
+
+def train(
+    images: Annotated[str | None, Parameter(name="IMAGES")] = None,
+    masks: Annotated[str | None, Parameter(name="MASKS")] = None,
+    /,
+    *,
+    output: Annotated[str, training.FOLDER],
+    resume: bool = False,
+    files: MaskChoice = MaskChoice(),
+    examples: ExampleChoice = ExampleChoice(),
+    network: NetworkChoice = NetworkChoice(),
+    layer: LayerChoice = LayerChoice(),
+    noise: LabelNoise = LabelNoise(),
+    recipe: training.RecipeChoice = training.RecipeChoice(),
+    criterion: Annotated[str | None, _one_of(CRITERIA), Parameter(group=training.RECIPE)] = None,
+    machine: training.MachineChoice = training.MachineChoice(),
+    reporting: Reporting = Reporting(),
+) -> int:
+    """Train a segmentation network on images with masks.
+
+    This writes the weights of the best epoch (weights.safetensors, weights.json), a log (log.csv)
+    and a checkpoint into a folder. A training that was stopped by Ctrl-C or --max-minutes continues
+    exactly where it was with --resume. The default recipe: 20 epochs, 4 images per step, rate
+    0.001.
+
+    IMAGES and MASKS are folders. A mask has the same name as its image: images/cell7.jpg,
+    masks/cell7.png. They may also share one folder: cell7.jpg and cell7.png or, with --ending
+    _mask, cell7.png and cell7_mask.png. Masks are PNG or TIFF files with one number per pixel. Each
+    number is a class; the smallest is the background.
+
+    Parameters
+    ----------
+    images
+        folder of images
+    masks
+        folder of masks (default: the same)
+    output
+        folder for the results
+    resume
+        continue the training in that folder
+    criterion
+        how the best weights are chosen: by dice on the validation pairs (default), dice against
+        noisy labels, mean IoU, or loss
+
+    Examples
+    --------
+    python -m experiments.inverse_layers train images/ masks/ -o runs/cells
+
+    masks with numbered objects; with the values 0, 128 and 255; with smooth edges:
+    python -m experiments.inverse_layers train images/ labels/ -o runs/nuclei --instances
+    python -m experiments.inverse_layers train cells/ -o runs/cells --values 0,128,255 --epochs 50
+    python -m experiments.inverse_layers train images/ masks/ -o runs/drawn --threshold 128
+
+    layers between network and loss; noisy labels:
+    python -m experiments.inverse_layers train images/ masks/ -o runs/smooth --layer default
+    python -m experiments.inverse_layers train photos/ -o tv --evolution heat --steps 5 --dt 0.1
+    python -m experiments.inverse_layers train photos/ -o runs/noisy --noise flip --noise-area 0.1
+
+    continue a training:
+    python -m experiments.inverse_layers train -o runs/cells --resume
+
+    Notes
+    -----
+    Use the weights with "python -m experiments.inverse_layers predict", or with
+    experiments.inverse_layers.load in Python.
+    """
     need("training", ("torch", "safetensors"), "experiments")
     from experiments.inverse_layers import train
 
-    config = _config(arguments)
+    silent = reporting.quiet or reporting.json
+    taken = (files, examples, network, layer, noise)
+    settings = training.settings_of(recipe, data=images, masks=masks, criterion=criterion)
+    config = config_of(output if resume else None, settings, *taken)
     noisy = config.noise.get("kind", NONE) != NONE
     with _short_warnings():
         return training.run(
-            partial(train, on_pairs=partial(_understood, arguments)),
+            partial(train, on_pairs=partial(_understood, files.values, silent)),
             config,
-            arguments,
+            output,
+            machine,
+            reporting,
             command=f"{_PROGRAM} train",
             measures=partial(_in_words, noisy),
             best=lambda row: ", ".join(_in_words(noisy, row)),
@@ -225,81 +264,66 @@ def _short_warnings() -> Iterator[None]:
         yield
 
 
-def _config(arguments: argparse.Namespace) -> Any:
+def config_of(resumed: str | None, settings: dict[str, Any], *choices: Any) -> Any:
     """The defaults, or the settings of the training to resume, with the given options."""
     from experiments.inverse_layers import SegmentationConfig
+    from steepest.learning.training.files import stored_config
 
-    if arguments.resume:
-        from steepest.learning.training.files import stored_config
-
-        base = stored_config(Path(arguments.output), SegmentationConfig)
+    if resumed is not None:
+        base = stored_config(Path(resumed), SegmentationConfig)
     else:
-        base = _beginning(arguments)
-    network_config = arguments.network_config or base.network_config
-    return training.with_options(
-        base,
-        arguments,
-        network_config={**network_config, **training.given(arguments, "base", "depth")},
-        layer=given_layer(arguments, base.layer),
-        gain_limit=given_gain_limit(arguments, base.gain_limit),
-        noise=_noise(arguments, base.noise),
-    )
+        base = _beginning(settings, *choices[:3])
+    every = {key: value for each in choices for key, value in each.settings(base).items()}
+    return base.replace(**settings, **every)
 
 
-def _beginning(arguments: argparse.Namespace) -> Any:
+def _beginning(
+    settings: dict[str, Any], files: MaskChoice, examples: ExampleChoice, network: NetworkChoice
+) -> Any:
     """The defaults of a new training."""
     from experiments.inverse_layers import SegmentationConfig
 
-    if arguments.data is None:
+    if "data" not in settings:
         raise InputError("a folder of images is needed (or --resume, to continue a training)")
-    own = arguments.network in (None, DEFAULT_NETWORK) and arguments.network_config is None
+    own = network.network in (None, DEFAULT_NETWORK) and network.network_config is None
+    tenth = partial(_tenth, settings["data"], settings.get("masks"), files.ending or "")
     return SegmentationConfig(
-        data=arguments.data,
-        num_validation=arguments.num_validation or _tenth(arguments),
+        data=settings["data"],
+        num_validation=examples.validation or tenth(),
         mirror=True,
         network_config={"base": DEFAULT_BASE} if own else {},
     ).replace(learning_rate=DEFAULT_RATE)
 
 
-def _tenth(arguments: argparse.Namespace) -> int:
+def _tenth(images: str, masks: str | None, ending: str) -> int:
     """A tenth of the pairs, at least one."""
     from experiments.inverse_layers.matching import match
 
-    total = len(match(arguments.data, arguments.masks, arguments.ending or ""))
+    total = len(match(images, masks, ending))
     if total < 2:
         raise InputError(
-            f"{arguments.data}: only one pair; at least two are needed, one of them to validate"
+            f"{images}: only one pair; at least two are needed, one of them to validate"
         )
     return max(1, round(total / _SHARE))
 
 
-def _noise(arguments: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of the label noise."""
-    options = {"kind": "noise", "area": "noise_area", "window": "noise_window"}
-    values = {name: getattr(arguments, option) for name, option in options.items()}
-    noise = {**base, **{name: value for name, value in values.items() if value is not None}}
-    if noise and "kind" not in noise:
-        raise InputError(f"--noise-area, --noise-window: also give --noise ({', '.join(NOISES)})")
-    return noise
-
-
-def _understood(arguments: argparse.Namespace, fitted: Any, held_out: Any) -> None:
+def _understood(values: Any, quiet: bool, fitted: Any, held_out: Any) -> None:
     """Print how the masks were read, and warn if their numbers do not look like classes."""
     classes, total = fitted.classes, len(fitted) + len(held_out)
-    values = ", ".join(map(str, classes.values))
-    words = f"classes {values} in {total} masks"
+    found = ", ".join(map(str, classes.values))
+    words = f"classes {found} in {total} masks"
     if classes.instances:
         words = f"objects (above 0) in {total} masks"
     elif classes.threshold is not None:
         words = f"objects (from {classes.threshold} on) in {total} masks"
-    elif len(classes.values) > _FEW and arguments.values is None:
+    elif len(classes.values) > _FEW and values is None:
         print(
             f"steepest: warning: the masks contain {len(classes.values)} different numbers, each "
             "of which is taken as a class. For numbered objects use --instances; for smooth edges "
-            f"--threshold 128 (say); if they are classes, --values {values.replace(' ', '')}",
+            f"--threshold 128 (say); if they are classes, --values {found.replace(' ', '')}",
             file=sys.stderr,
         )
-    if not (arguments.quiet or arguments.json):
+    if not quiet:
         print(f"{words}; {len(fitted)} to train on, {len(held_out)} held out", flush=True)
 
 
@@ -319,22 +343,3 @@ def _measures(result: Any) -> dict[str, Any]:
         "images": result.config.recipe.images,
         "validation_images": result.config.num_validation,
     }
-
-
-def _integer(text: str) -> int:
-    if not re.fullmatch(r"-?\d+", text.strip()):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number")
-    return int(text)
-
-
-def _integers(text: str) -> tuple[int, ...]:
-    """Parse "0,128,255"."""
-    return tuple(_integer(part) for part in text.split(","))
-
-
-def _size(text: str) -> tuple[int, int]:
-    """Parse "128", "96,128" or "96x128"."""
-    sides = [count(part) for part in re.split("[,x]", text)]
-    if len(sides) > 2:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a side, or HEIGHT,WIDTH")
-    return sides[0], sides[-1]

@@ -5,9 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from steepest.cli.main import Parser, add_commands, run
+from cyclopts import App
 
-from . import echo_densities, masks, operators, sizes
+from steepest.cli.parser import make_program, run
+
+from .echo_densities import densities
+from .masks import masks
+from .operators import operators
+from .sizes import sizes
 
 DESCRIPTION = """\
 Reproduce the tables of Peter, "A Wasserstein GAN for joint learning of inpainting and spatial
@@ -15,18 +20,10 @@ optimisation" (2022).
 """
 
 
-def make_parser() -> Parser:
+def make_parser() -> App:
     """The parser of all commands."""
-    name = "python -m experiments.mask_gan"
-    parser = Parser(prog=name, usage=f"{name} COMMAND ...", description=DESCRIPTION)
-    modules = {
-        "operators": operators,
-        "masks": masks,
-        "sizes": sizes,
-        "densities": echo_densities,
-    }
-    add_commands(parser, modules, metavar="COMMAND", required=True)
-    return parser
+    commands = {each.__name__: each for each in (operators, masks, sizes, densities)}
+    return make_program("python -m experiments.mask_gan", commands, DESCRIPTION)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +10,12 @@ from scipy.ndimage import gaussian_filter
 from benchmarks.crops import crops
 from benchmarks.sparse_masks_report import DENSITIES
 from benchmarks.tables import line, write
-from steepest.cli.outcome import OK
+from steepest.cli.types import Count
 from steepest.grid.dithering import dither
 from steepest.inpainting import masks, reconstruct
 
-HELP = "measure whether echo masks are determined by their local density"
-USAGE = "FOLDER [--count N]"
-DESCRIPTION = """\
-Smooth echo masks by Gaussians and dither them again to the same number of pixels. The table has the
-MAE (range 0 to 255) of diffusion on centre crops of 128 x 128. It bounds the quality of a network
-that predicts the density of echo masks.
-"""
-EPILOG = ""
+from .options import Folder
+
 RESULTS = Path(__file__).with_name("results")
 WIDTHS = (0.7, 1.0, 1.5, 2.0, 3.0)
 
@@ -36,15 +29,19 @@ def errors(image: np.ndarray, density: float) -> list[float]:
     return [255 * reconstruct(image, one, channel_axis=-1).mae for one in found]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: images and number of crops."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="photographs to crop")
-    parser.add_argument("--count", type=int, default=20, metavar="N", help="crops (default 20)")
+def densities(folder: Folder, /, *, count: Count = 20) -> None:
+    """Measure whether echo masks are determined by their local density.
 
+    Smooth echo masks by Gaussians and dither them again to the same number of pixels. The table has
+    the MAE (range 0 to 255) of diffusion on centre crops of 128 x 128. It bounds the quality of a
+    network that predicts the density of echo masks.
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure and write the table."""
-    images = [image for _, image in crops(arguments.folder, arguments.count)]
+    Parameters
+    ----------
+    count
+        crops
+    """
+    images = [image for _, image in crops(folder, count)]
     names = ["echo", *(f"{width:g} pixels" for width in WIDTHS), "dithered Laplacian"]
     rows = []
     for density in DENSITIES:
@@ -53,4 +50,3 @@ def run(arguments: argparse.Namespace) -> int:
         print(line(rows[-1]), flush=True)
     note = f"Means over {len(images)} crops."
     write(RESULTS / "echo_densities.md", ("density", *names), rows, note)
-    return OK

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from statistics import mean
+from typing import Annotated
 
 import numpy as np
+from cyclopts import Parameter
 
 from benchmarks.crops import Method, crops, measure
 from benchmarks.sparse_masks_report import DENSITIES
 from benchmarks.tables import write
 from steepest import inpainting
-from steepest.cli.outcome import OK
+from steepest.cli.types import Count
 from steepest.inpainting import masks
 
-HELP = "Table 2: inpainting operators on random and on optimised masks"
-USAGE = "FOLDER [--count N] [--networks WEIGHTS ...]"
-DESCRIPTION = """\
-Measure the PSNR on images of 64 x 64 at 5, 10 and 20 %, for random and for optimised masks. The
-paper's images and the masks of its competitor are not public; this command uses centre crops of the
-images in FOLDER, and echo masks. All operators use their default parameters. With --networks the
-table includes inpainting networks of these densities on random masks, and joint networks on their
-own masks.
-"""
-EPILOG = ""
+from .options import Folder
+
 RESULTS = Path(__file__).with_name("results")
 
 SIDE = 64
@@ -105,23 +98,35 @@ def _cell(row: dict[str, list[float]], kind: str) -> str:
     return " / ".join(f"{mean(value):.2f}" for value in values if value)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: images and networks."""
-    add = parser.add_argument
-    add("folder", type=Path, metavar="FOLDER", help="photographs to crop")
-    add("--count", type=int, default=100, metavar="N", help="crops (default 100)")
-    add("--networks", type=Path, nargs="*", default=[], metavar="WEIGHTS", help="one per density")
+def operators(
+    folder: Folder,
+    /,
+    *,
+    count: Count = 100,
+    networks: Annotated[list[Path], Parameter(consume_multiple=True)] | None = None,
+) -> None:
+    """Table 2: inpainting operators on random and on optimised masks.
 
+    Measure the PSNR on images of 64 x 64 at 5, 10 and 20 %, for random and for optimised masks. The
+    paper's images and the masks of its competitor are not public; this command uses centre crops of
+    the images in FOLDER, and echo masks. All operators use their default parameters. With
+    --networks the table includes inpainting networks of these densities on random masks, and joint
+    networks on their own masks.
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure and write the table."""
-    images = [image for _, image in crops(arguments.folder, arguments.count, SIDE)]
+    Parameters
+    ----------
+    count
+        crops
+    networks
+        weights, one network per density
+    """
+    images = [image for _, image in crops(folder, count, SIDE)]
     scores: Scores = defaultdict(lambda: defaultdict(list))
     for number, image in enumerate(images):
         classical(image, scores)
         print(f"{number + 1} of {len(images)}", flush=True)
-    if arguments.networks:
-        learned(arguments.networks, images, scores)
+    if networks:
+        learned(networks, images, scores)
     for name, random, own in PAPER:
         for kind, values in (("random", random), ("own", own)):
             for density, value in zip(DENSITIES, values or (), strict=False):
@@ -134,4 +139,3 @@ def run(arguments: argparse.Namespace) -> int:
         "and for its mask GAN its own."
     )
     write(RESULTS / "operators.md", ("PSNR", *columns), rows, note)
-    return OK

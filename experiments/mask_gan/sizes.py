@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from cyclopts import Parameter
 
 from benchmarks.crops import crops
 from benchmarks.tables import line, write
-from steepest.cli.outcome import OK
+from steepest.cli.types import Count
 from steepest.inpainting import masks, reconstruct
 
 from . import fill, load, propose_mask
+from .options import Folder, Weights
 
-HELP = "networks at several sizes, and kinds of binarisation (Table 1)"
-USAGE = "FOLDER WEIGHTS [WEIGHTS ...] [--count N] [--sides N ...] [-o FILE]"
-DESCRIPTION = """\
-Measure the MAE (range 0 to 255) on centre crops of several sizes, for:
-
-- the network's masks, binarised as in its training (additive noise: rounded), whatever their
-  density, inpainted by its own generator;
-- its most confident pixels at exactly the density it was trained for ("ranked"), inpainted by its
-  generator, if it has one, and by diffusion;
-- diffusion from random, dithered and echo masks of that density.
-"""
-EPILOG = ""
-SIDES = (32, 64, 128)
+SIDES = [32, 64, 128]
+TABLE = Path(__file__).with_name("results") / "sizes.md"
 HEAD = ("network", "crops", "density", "as binarised", "ranked", "ranked, diffused", "random",
         "dithered", "echo")  # fmt: skip
 
@@ -69,28 +59,41 @@ def name_of(path: Path) -> tuple[str, float]:
     return words, training["density"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments: images, networks, sizes."""
-    default = Path(__file__).with_name("results") / "sizes.md"
-    add = parser.add_argument
-    add("folder", type=Path, metavar="FOLDER", help="photographs to crop")
-    add("weights", type=Path, nargs="+", metavar="WEIGHTS", help="weights of trained networks")
-    add("--count", type=int, default=50, metavar="N", help="crops (default 50)")
-    add("--sides", type=int, nargs="+", default=SIDES, metavar="N", help="default 32 64 128")
-    add("-o", "--output", type=Path, default=default, metavar="FILE", help="the table (Markdown)")
+def sizes(
+    folder: Folder,
+    /,
+    *weights: Weights,
+    count: Count = 50,
+    sides: Annotated[list[int], Parameter(consume_multiple=True)] = SIDES,
+    output: Annotated[Path, Parameter(alias="-o")] = TABLE,
+) -> None:
+    """Networks at several sizes, and kinds of binarisation (Table 1).
 
+    Measure the MAE (range 0 to 255) on centre crops of several sizes, for
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure and write the table."""
+      - the network's masks, binarised as in its training (additive noise: rounded), whatever their
+        density, inpainted by its own generator;
+      - its most confident pixels at exactly the density it was trained for ("ranked"), inpainted by
+        its generator, if it has one, and by diffusion;
+      - diffusion from random, dithered and echo masks of that density.
+
+    Parameters
+    ----------
+    count
+        crops
+    sides
+        sides of the crops
+    output
+        the table (Markdown)
+    """
     rows = []
-    for path in arguments.weights:
+    for path in weights:
         network, (name, density) = load(path), name_of(path)
-        for side in arguments.sides:
-            images = [image for _, image in crops(arguments.folder, arguments.count, side)]
+        for side in sides:
+            images = [image for _, image in crops(folder, count, side)]
             rounded, *errors = row(network, images, density)
             cells = ["" if np.isnan(error) else f"{error:.2f}" for error in errors]
             rows.append((name, str(side), f"{rounded:.1%}", *cells))
             print(line(rows[-1]), flush=True)
-    note = f"MAE (range 0 to 255), means over {arguments.count} crops; crops: side in pixels."
-    write(arguments.output, HEAD, rows, note)
-    return OK
+    note = f"MAE (range 0 to 255), means over {count} crops; crops: side in pixels."
+    write(output, HEAD, rows, note)

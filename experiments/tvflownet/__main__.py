@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from steepest.cli.main import make_program, run
+from steepest.cli.parser import make_program, run
 
-from . import command
+from .command import PROGRAM, tvflownet
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the evaluation and return the exit code."""
-    return run(make_program(command.PROGRAM, command), argv)
+    return run(make_program(PROGRAM, tvflownet), argv)
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def test_existing_files_are_kept(trained: Any, capsys: pytest.CaptureFixture[str
     err = refused([*PREDICT[:-1], "photos", "--overwrite"], capsys)
     assert "photos/c0.png is an input image" in err
     twice = ["predict", WEIGHTS, "photos", "images/c0.png", "-o", "new"]
-    assert "new/c0.png: two results would have this name" in refused(twice, capsys)
+    assert "new/c0.png: two results would have the same name" in refused(twice, capsys)
 
 
 def test_all_files_of_an_image_or_none(

@@ -23,10 +23,10 @@ from experiments import inverse_layers  # noqa: E402
 from experiments.inverse_layers import (  # noqa: E402
     SegmentationConfig,
     command_layers,
-    command_predict,
     command_train,
 )
 from experiments.inverse_layers.__main__ import main  # noqa: E402
+from steepest.cli import training  # noqa: E402
 
 
 def recipe() -> SegmentationConfig:
@@ -62,15 +62,26 @@ def test_defaults_for_a_beginner() -> None:
     assert config.mirror
     assert config.layer == {}
     assert config.network_config == {"base": 2, "depth": 2}
-    default = command_train._config(arguments("images", "masks"))
+    default = config_of("images", "masks")
     assert default.network_config == {"base": 16}
     assert (default.size, default.fit, default.loss) == ((128, 128), "crop", "cross-entropy")
 
 
-def arguments(*words: str) -> Any:
+def parsed(words: list[str]) -> Any:
+    """The command and the arguments for words of the command line."""
     from experiments.inverse_layers.__main__ import make_parser
 
-    return make_parser().parse_args(["train", "-o", "run", *words])
+    return make_parser().parse_args(words, exit_on_error=False, print_error=False)[:2]
+
+
+def config_of(*words: str) -> SegmentationConfig:
+    """The settings of a training for words of the command line."""
+    found: list[SegmentationConfig] = []
+    command, bound = parsed(["train", "-o", "run", *words])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "run", lambda subject, config, *_, **__: found.append(config))
+        command(*bound.args, **bound.kwargs)
+    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +122,7 @@ def test_options_become_settings(words: str, expected: dict[str, Any]) -> None:
     if "--ending" in words:
         for path in Path("masks").iterdir():
             path.rename(path.with_stem(path.stem + "_m"))
-    config = command_train._config(arguments("images", "masks", *words.split(" ")))
+    config = config_of("images", "masks", *words.split(" "))
     assert {name: getattr(config, name) for name in expected} == expected
 
 
@@ -237,12 +248,11 @@ def test_mistakes_in_one_line(
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ([], "required: train|predict"),
         (["train", "-o", "run"], "a folder of images is needed (or --resume"),
-        (["train", "images"], "required: -o"),
+        (["train", "images"], "--output"),
         (["train", "nowhere", "-o", "run"], "nowhere: no such folder"),
         (["train", "images", "-o", "run"], "images and masks cannot be told apart"),
-        (["predict", "x", "-o", "y"], "required: IMAGE"),
+        (["predict", "x", "-o", "y"], "parameter IMAGE requires"),
         (["predict", "x", "images", "-o", "y"], "x.json: cannot be read"),
     ],
 )
@@ -266,25 +276,22 @@ def test_names_on_the_command_line() -> None:
     assert set(command_train.NETWORKS) == set(weights.NETWORKS)
 
 
-@pytest.mark.parametrize("module", [command_train, command_predict])
-def test_examples_in_the_help_can_be_parsed(module: Any) -> None:
-    from experiments.inverse_layers.__main__ import make_parser
-
-    lines = [
-        line
-        for line in module.EPILOG.splitlines()
-        if line.startswith("  python -m experiments.inverse_layers")
-    ]
+@pytest.mark.parametrize("name", ["train", "predict"])
+def test_examples_in_the_help_can_be_parsed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    start = "  python -m experiments.inverse_layers"
+    lines = [x for x in capsys.readouterr().out.splitlines() if x.startswith(start)]
     assert lines
     for line in lines:
         words = line.replace("'", "").split()[3:]
-        assert make_parser().parse_args(words).command == words[0]
+        assert parsed(words)[0].__name__ == words[0] == name
 
 
 def test_the_command_starts_without_torch() -> None:
     code = (
         "import sys, experiments.inverse_layers.__main__ as m; "
-        "m.make_parser().parse_args(['train', 'a', '-o', 'b']); sys.exit('torch' in sys.modules)"
+        "m.make_parser().parse_args(['train', 'a', '-o', 'b'], exit_on_error=False, "
+        "print_error=False); sys.exit('torch' in sys.modules)"
     )
     places = [Path(inverse_layers.__file__).parents[2], Path(steepest.__file__).parents[1]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}

@@ -118,19 +118,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
-_KEPT = "psnr_bound error_bound gap iterations status data_range"
+_NUMBERS = "error_bound gap iterations status data_range strength sigma noise_share"
 
 
-def certificate(result: Any, seconds: float) -> Certificate:
-    """Return the certificate of a denoised image, or of a flow at its worst time."""
-    kept = SimpleNamespace(**{name: getattr(result, name) for name in _KEPT.split()})
-    return Certificate([kept], seconds)
-
-
-def together(parts: Sequence[Certificate]) -> Certificate:
-    """Combine the certificates of several pages: the worst accuracy and the total effort."""
-    results = [result for part in parts for result in part.results]
-    return Certificate(results, sum(part.seconds for part in parts))
+def without_pixels(result: Any) -> Any:
+    """Return the numbers of a denoised image, or of a flow, that its certificate needs."""
+    kept = {name: getattr(result, name, None) for name in _NUMBERS.split()}
+    psnr = result.psnr_bound()
+    return SimpleNamespace(**kept, psnr_bound=lambda: psnr)
 
 
 def finite(value: Any) -> Any:

@@ -34,3 +34,8 @@ def need_torch(what: str) -> None:
 def need_coder(what: str) -> None:
     """Check for the entropy coder, which is needed to read and write compressed images."""
     need(what, ("constriction",), "compression")
+
+
+def need_figures() -> None:
+    """Check for matplotlib, which draws the figures."""
+    need("drawing figures", ("matplotlib",), "plot")

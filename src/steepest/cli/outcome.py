@@ -17,7 +17,7 @@ def say_interrupted(rest: str = "") -> None:
 
 def one_line(error: BaseException) -> str:
     """Format an exception as a one-line message for users."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).replace("overwrite=True", "--overwrite")
     if isinstance(error, (InputError, NotConverged)):
         return text
     if isinstance(error, MemoryError):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -17,45 +16,46 @@ from steepest.core.errors import InputError
 from steepest.core.views import Part
 from steepest.io.stores import StoredImage, check_new_store, create_store
 
-from .inputs import own_folder, stem
+from .choices import Writing
+from .sources import Source
 
 Kind = Literal["image", "bands", "labels", "mask"]
 
 
 def store_targets(
-    arguments: argparse.Namespace, tags: Sequence[str], kind: Kind
-) -> dict[str, list[Path]]:
+    sources: Sequence[Source],
+    writing: Writing,
+    tags: Sequence[str],
+    kind: Kind,
+    places: Mapping[str, str | None],
+) -> dict[Source, list[Path]]:
     """The new stores of the results of each image, after checking them.
 
-    There is one for each tag, or a single one for all bands.
+    There is one for each tag, or a single one for all bands. ``places`` are the options that say
+    where the results of a tag go, in place of -o.
     """
-    names = dict.fromkeys(arguments.images)
-    targets = {name: _targets(name, arguments, tags, len(names) > 1, kind) for name in names}
-    every = [target for group in targets.values() for target in group]
+
+    def named(source: Source) -> list[Path]:
+        targets: list[Path] = []
+        for given, group in groupby(tags, lambda tag: places.get(tag, writing.output)):
+            files = [tag if kind == "bands" else f"{source.stem}_{tag}" for tag in group]
+            several = source.several or (len(files) > 1 and kind != "bands")
+            folder = _store_or_folder(given, several)
+            if folder.suffix == ".zarr":
+                targets.append(folder)
+                continue
+            if kind == "bands":  # a folder of their own for each image
+                folder = source.folder(writing.output, "bands", own=True)
+            targets += [folder / f"{file}.zarr" for file in files]
+        return targets
+
+    found = {source: named(source) for source in sources}
+    every = [target for group in found.values() for target in group]
     if len(set(every)) < len(every):
         raise InputError("two results would have the same name; process them separately")
     for target in every:
-        check_new_store(target, arguments.overwrite)
-    return targets
-
-
-def _targets(
-    name: str, arguments: argparse.Namespace, tags: Sequence[str], several: bool, kind: Kind
-) -> list[Path]:
-    """The stores of one image: those of -o or of options named like the tags, or in such folders.
-
-    Stores of bands are in a folder of their own for each image.
-    """
-    targets: list[Path] = []
-    for given, group in groupby(tags, lambda tag: getattr(arguments, tag, arguments.output)):
-        files = [tag if kind == "bands" else f"{stem(name)}_{tag}" for tag in group]
-        output = _store_or_folder(given, several or (len(files) > 1 and kind != "bands"))
-        if output.suffix == ".zarr":
-            targets.append(output)
-            continue
-        folder = own_folder(name, arguments, "bands", several) if kind == "bands" else output
-        targets += [folder / f"{file}.zarr" for file in files]
-    return targets
+        check_new_store(target, writing.overwrite)
+    return found
 
 
 def _store_or_folder(given: str | None, several: bool) -> Path:

@@ -2,76 +2,81 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
 
 from steepest.io import check_writable
-from steepest.learning.training.settings import Settings
 
 from .certificates import finite
-from .options import count, from_zero, number, positive
+from .choices import Reporting
 from .outcome import INTERRUPTED, OK, say_interrupted
 from .progress import progress
+from .types import Count, FromZero, Number, Positive
 
-S = TypeVar("S", bound=Settings)
-
-
-def add_recipe(group: Any) -> None:
-    """Add the options for how a network is trained."""
-    add = group.add_argument
-    add("--epochs", type=count, metavar="N", help="number of epochs")
-    add("--batch", type=count, metavar="N", help="images per step")
-    add("--learning-rate", type=positive, metavar="X", help="learning rate of Adam")
-    add("--schedule", choices=("constant", "cosine"), help="schedule of the learning rate")
-    add("--warmup", type=from_zero, metavar="N", help="steps in which the rate rises first")
-    add("--clip", type=number, metavar="X", help="clip gradients to this norm; 0: do not")
-    add("--ema", type=number, metavar="X", help="average the weights with this decay; 0: do not")
-    add("--seed", type=from_zero, metavar="N", help="seed of all random numbers")
-    add("--precision", choices=("float32", "bfloat16"), help="precision of the convolutions")
-    add("--validate-every", type=count, metavar="N", help="epochs between validations")
+RECIPE = Group("Recipe", sort_key=1)
+FOLDER = Parameter(name=["--output", "-o"], metavar="FOLDER", required=True)
 
 
-def add_machine(group: Any) -> None:
-    """Add the options for where and for how long a network is trained."""
-    add = group.add_argument
-    add("--device", metavar="NAME", help="cpu, cuda, cuda:1, or auto (default)")
-    add("--threads", type=count, metavar="N", help="processors to use (default all)")
-    add("--max-minutes", type=positive, metavar="X", help="stop after X minutes; see --resume")
-    add("--checkpoint-minutes", type=number, metavar="X", help="between checkpoints (default 2)")
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class RecipeChoice:
+    """How a network is trained; options that are not given are those of the recipe."""
+
+    epochs: Count | None = None
+    """number of epochs"""
+    batch: Count | None = None
+    """images per step"""
+    learning_rate: Positive | None = None
+    """learning rate of Adam"""
+    schedule: Literal["constant", "cosine"] | None = None
+    """schedule of the learning rate"""
+    warmup: FromZero | None = None
+    """steps in which the learning rate rises first"""
+    clip: Number | None = None
+    """clip gradients to this norm; 0: do not"""
+    ema: Number | None = None
+    """average the weights with this decay; 0: do not"""
+    seed: FromZero | None = None
+    """seed of all random numbers"""
+    precision: Literal["float32", "bfloat16"] | None = None
+    """precision of the convolutions"""
+    validate_every: Count | None = None
+    """epochs between validations"""
 
 
-def json_object(text: str) -> dict[str, Any]:
-    """Parse a JSON object."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
-    return value
+@Parameter(name="*", group=Group("Running", sort_key=2))
+@dataclass(frozen=True)
+class MachineChoice:
+    """Where and for how long a network is trained."""
+
+    device: Annotated[str | None, Parameter(metavar="NAME")] = None
+    """cpu, cuda, cuda:1, or auto (default)"""
+    threads: Count | None = None
+    """processors to use (default all)"""
+    max_minutes: Positive | None = None
+    """stop after so many minutes; --resume continues"""
+    checkpoint_minutes: Number | None = None
+    """minutes between checkpoints (default 2)"""
 
 
-def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
-    """The options of these names that were given on the command line."""
-    values = {name: getattr(arguments, name, None) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def with_options(config: S, arguments: argparse.Namespace, **more: Any) -> S:
-    """The settings with those given on the command line, under the same name, and ``more``."""
-    names = [each.name for each in (*fields(config), *fields(config.recipe))]
-    return config.replace(**{**given(arguments, *names), **more})
+def settings_of(*choices: Any, **options: Any) -> dict[str, Any]:
+    """The settings given by options that have their names."""
+    every = {key: value for choice in choices for key, value in vars(choice).items()} | options
+    return {key: value for key, value in every.items() if value is not None}
 
 
 def run(
     train: Callable[..., Any],
     config: Any,
-    arguments: argparse.Namespace,
+    output: str,
+    machine: MachineChoice,
+    reporting: Reporting,
     *,
     command: str,
     measures: Callable[[Mapping[str, float]], Sequence[str]],
@@ -87,10 +92,10 @@ def run(
     """
     import torch
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    quiet = arguments.quiet or arguments.json
-    check_writable(arguments.output)
+    if machine.threads:
+        torch.set_num_threads(machine.threads)
+    quiet = reporting.quiet or reporting.json
+    check_writable(output)
     try:
         with progress("training", enabled=not quiet) as line:
 
@@ -104,15 +109,15 @@ def run(
                     text = "  ".join([*words, f"{row['seconds']:.0f} s"])
                     print(text, flush=True) if line is None else line.say(text)
 
-            machine = given(arguments, "device", "max_minutes", "checkpoint_minutes")
-            result = train(config, arguments.output, on_step=on_step, **machine)
+            own = {name: n for name, n in vars(machine).items() if name != "threads"}
+            result = train(config, output, on_step=on_step, **settings_of(**own))
     except KeyboardInterrupt:
-        say_interrupted(_how_to_go_on(command, arguments.output))
+        say_interrupted(_how_to_go_on(command, output))
         return INTERRUPTED
     row = next((r for r in result.history if r["epoch"] == result.best_epoch), None)
-    if arguments.json:
+    if reporting.json:
         values = {
-            "command": arguments.command,
+            "command": command.split()[-1],
             "network": result.config.network,
             "weights": str(result.path) if row else None,
             "log": str(result.path.with_name("log.csv")),
@@ -126,7 +131,7 @@ def run(
             **(summary(result) if row else {}),
         }
         print(json.dumps(finite(values), indent=2, allow_nan=False))
-    elif not arguments.quiet:
+    elif not reporting.quiet:
         rest = ", time is up: go on with --resume" if result.stopped == "time" else ""
         steps = f"{result.step} of {result.config.recipe.num_steps} steps"
         print(f"{steps} in {result.seconds:.0f} s{rest}")

@@ -1,60 +1,28 @@
-"""The meaning of the numbers in a file, set by --range and --noise poisson."""
+"""What the numbers in a file mean, as --range, --noise poisson and --float say."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .batch import Record
-from .options import number, positive
+from .choices import NoiseChoice, RangeChoice, refuse
 
-
-def add_range(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the grey values that represent 0 and 1."""
-    parser.add_argument(
-        "--range",
-        nargs=2,
-        type=number,
-        metavar=("LOW", "HIGH"),
-        help="grey values of the file that stand for 0 and 1, such as 0 4095 for 12-bit data "
-        "(default: the full range of 8 or 16 bits; floats unchanged). Values outside are kept",
-    )
-
-
-def add_noise(parser: argparse.ArgumentParser) -> None:
-    """Add the options for Gaussian or photon noise."""
-    group = parser.add_argument_group("noise")
-    group.add_argument(
-        "--noise",
-        choices=("gaussian", "poisson"),
-        default="gaussian",
-        help="poisson: photon counts, made Gaussian by the Anscombe transform and brought back "
-        "without bias (default: gaussian)",
-    )
-    group.add_argument(
-        "--gain", type=positive, metavar="G", help="poisson: grey values per photon (default 1)"
-    )
-    group.add_argument(
-        "--read-noise",
-        type=positive,
-        metavar="S",
-        help="poisson: standard deviation of the camera's own noise, in grey values (default 0)",
-    )
-    group.add_argument(
-        "--offset", type=number, metavar="V", help="poisson: grey value without light (default 0)"
-    )
+if TYPE_CHECKING:
+    from .runner import Item
 
 
 @dataclass(frozen=True)
 class Values:
     """Grey values as stored in the file; the library scales integers itself."""
+
+    def opened(self, image: Image) -> Image:
+        """Return the image that is processed in place of the one in the file."""
+        return image
 
     def compute(self, part: np.ndarray) -> np.ndarray:
         """Convert a page of the file to the values used in computations."""
@@ -100,7 +68,7 @@ class Values:
         """Return the number of values of a page that ``compute`` clips."""
         return 0
 
-    def report(self, record: Record) -> None:
+    def report(self, item: Item) -> None:
         """Report the interpretation of the grey values, unless it is the default."""
 
 
@@ -121,9 +89,26 @@ class GreyRange(Values):
     def in_file(self, sigma: Any, dtype: Any) -> Any:
         return np.asarray(sigma) * (self.high - self.low)
 
-    def report(self, record: Record) -> None:
+    def report(self, item: Item) -> None:
         text = f"{self.low:g} to {self.high:g} stand for 0 to 1"
-        record.tell("range", text, range=[self.low, self.high])
+        item.tell("range", text, range=[self.low, self.high])
+
+
+@dataclass(frozen=True)
+class Floats(Values):
+    """Grey values in floating point, from 0 to 1 if the file holds integers or has a scale."""
+
+    scale: GreyRange | None
+
+    def opened(self, image: Image) -> Image:
+        array = image.array
+        if self.scale is not None:
+            array = self.scale.compute(array)
+        elif array.dtype.kind == "u":
+            array = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
+        else:
+            return image
+        return replace(image, array=array, metadata=image.metadata.without_display())
 
 
 @dataclass(frozen=True)
@@ -133,25 +118,33 @@ class PhotonCounts(Values):
     gain: float
     read_noise: float
     offset: float
+    floats: bool
+
+    @property
+    def camera(self) -> tuple[float, float, float]:
+        return self.gain, self.read_noise, self.offset
+
+    def opened(self, image: Image) -> Image:
+        convert = self.floats and image.array.dtype.kind == "u"
+        return replace(image, array=image.array.astype(np.float32)) if convert else image
 
     def compute(self, part: np.ndarray) -> np.ndarray:
         from steepest import anscombe
 
-        return np.asarray(anscombe(part, self.gain, self.read_noise, self.offset))
+        return np.asarray(anscombe(part, *self.camera))
 
     def restore(self, array: np.ndarray, dtype: Any) -> np.ndarray:
         from steepest import inverse_anscombe
 
-        return np.asarray(inverse_anscombe(array, self.gain, self.read_noise, self.offset))
+        return np.asarray(inverse_anscombe(array, *self.camera))
 
     def noise(self, page: np.ndarray, channel_axis: int | None, *, separate: bool) -> Any:
         from steepest import anscombe_noise
 
-        camera = self.gain, self.read_noise, self.offset
         if separate and channel_axis is not None:
             channels = np.moveaxis(page, channel_axis, 0)
-            return [anscombe_noise(channel, *camera) for channel in channels]
-        return anscombe_noise(page, *camera, channel_axis=channel_axis)
+            return [anscombe_noise(channel, *self.camera) for channel in channels]
+        return anscombe_noise(page, *self.camera, channel_axis=channel_axis)
 
     def clipped(self, page: np.ndarray) -> int:
         from steepest.flows.anscombe import count_clipped
@@ -161,10 +154,10 @@ class PhotonCounts(Values):
     def in_file(self, sigma: Any, dtype: Any) -> Any:
         return None
 
-    def report(self, record: Record) -> None:
-        known = vars(self)
+    def report(self, item: Item) -> None:
+        known = dict(zip(("gain", "read_noise", "offset"), self.camera, strict=True))
         words = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in known.items())
-        record.tell("noise", f"poisson, {words}", noise={"model": "poisson", **known})
+        item.tell("noise", f"poisson, {words}", noise={"model": "poisson", **known})
 
 
 class Computed(Sequence[np.ndarray]):
@@ -180,31 +173,19 @@ class Computed(Sequence[np.ndarray]):
         return self.values.compute(self._parts[index])
 
 
-def values_of(arguments: argparse.Namespace) -> Values:
+def values_of(
+    grey: RangeChoice,
+    noise: NoiseChoice = NoiseChoice(),
+    *,
+    floats: bool = False,
+) -> Values:
     """Return the meaning of the grey values as specified by the options.
 
-    With --float, ``inputs.read`` has already scaled the image to [0, 1] or applied --range.
-
-    Raises `InputError` if LOW of --range is not below HIGH, or if options cannot be combined.
+    Raises `InputError` if the options cannot be combined.
     """
-    between: list[float] | None = getattr(arguments, "range", None)
-    if between is not None and between[0] >= between[1]:
-        raise InputError(f"--range: {between[0]:g} is not below {between[1]:g}")
-    camera = {name: getattr(arguments, name, None) for name in ("gain", "read_noise", "offset")}
-    if getattr(arguments, "noise", "gaussian") == "poisson":
-        if between:
-            raise InputError(
-                "--range: cannot be combined with --noise poisson; see --offset, --gain"
-            )
-        if arguments.sigma is not None:
-            raise InputError(
-                "--sigma: cannot be combined with --noise poisson, whose noise follows from the "
-                "image; see --gain and --read-noise"
-            )
-        return PhotonCounts(
-            camera["gain"] or 1.0, camera["read_noise"] or 0.0, camera["offset"] or 0.0
-        )
-    for name, value in camera.items():
-        if value is not None:
-            raise InputError(f"--{name.replace('_', '-')}: also give --noise poisson")
-    return GreyRange(*between) if between and not getattr(arguments, "float", False) else Values()
+    if noise.noise == "poisson":
+        refuse("cannot be combined with --noise poisson; see --offset, --gain", grey)
+        camera = noise.gain or 1.0, noise.read_noise or 0.0, noise.offset or 0.0
+        return PhotonCounts(*camera, floats)
+    scale = GreyRange(*grey.range) if grey.range else None
+    return Floats(scale) if floats else scale or Values()

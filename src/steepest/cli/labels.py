@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from steepest.core.errors import InputError
-from steepest.io import Image, OutputSet, write_image
+from steepest.io import Image
 
-from .batch import Record
 from .certificates import Proof
-from .figures import write_figure
-from .inputs import stem
-from .lengths import Lengths
+from .images import without_channels
+from .runner import Item
+from .sizes import Lengths
 
 _SIZES = ("", "length", "area", "volume")
 _POWERS = ("", "", "\u00b2", "\u00b3")
@@ -40,12 +36,9 @@ class LabelProof(Proof):
         )
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "doubtful": self._doubtful,
-            "doubtful_bound": self._wrong,
-            "gap": max(page.gap for page in self.results),
-            **super().as_json(),
-        }
+        gap = max(page.gap for page in self.results)
+        counts = {"doubtful": self._doubtful, "doubtful_bound": self._wrong, "gap": gap}
+        return {**counts, **super().as_json()}
 
     @property
     def _doubtful(self) -> int:
@@ -57,30 +50,30 @@ class LabelProof(Proof):
 
 
 def report_classes(
-    record: Record, page: Any, areas: Sequence[Sequence[float]], unit: str, where: str = ""
+    item: Item, page: Any, areas: Sequence[Sequence[float]], unit: str, where: str = ""
 ) -> None:
     """Report the thresholds, the values, and the areas with the range of the exact ones."""
     if page.thresholds.size and page.values.ndim == 1:
         levels = ", ".join(f"{level:.4g}" for level in page.thresholds)
-        record.lines.append(("thresholds", levels + where))
+        item.lines.append(("thresholds", levels + where))
     for k, row in enumerate(areas):
         own, least, most = (f"{n:.6g}" if isinstance(n, float) else str(n) for n in row)
         value = ", ".join(f"{each:.4g}" for each in np.atleast_1d(page.values[k]))
         between = "" if least == most else f", between {least} and {most}"
-        record.lines.append((f"class {k}", f"value {value}, {unit.format(own)}{between}{where}"))
+        item.lines.append((f"class {k}", f"value {value}, {unit.format(own)}{between}{where}"))
 
 
-def label_image(image: Image, parts: Sequence[np.ndarray]) -> Image:
-    """An image of labels with the pixel size of the image."""
-    axes = image.axes.removesuffix("C")
-    stored = image.stored_axes.replace("C", "")
-    array = np.stack(parts) if axes.startswith("T") else parts[0]
-    metadata = image.metadata.without_display()
-    return replace(image, array=array, axes=axes, stored_axes=stored, alpha=None, metadata=metadata)
+def report_tiles(item: Item, results: Sequence[Any]) -> None:
+    """Report the classes of images computed by tiles."""
+    for number, result in enumerate(results, 1):
+        where = f" (image {number})" if len(results) > 1 else ""
+        report_classes(item, result, result.areas.tolist(), "{} pixels", where)
+    for name in ("thresholds", "values", "areas"):
+        item.values[name] = [getattr(result, name) for result in results]
 
 
 @dataclass(frozen=True)
-class Found:
+class Labels:
     """The segmentations of all pages of an image, and their objects."""
 
     image: Image
@@ -96,7 +89,7 @@ class Found:
         size = self.lengths.pixel_size
         return [regions(page, pixel_size=size, background=self.background) for page in self.pages]
 
-    def write(self, paths: dict[str, Path], outputs: OutputSet, *, objects: bool) -> None:
+    def write(self, item: Item, *, objects: bool) -> None:
         """Write all files; ``objects``: number the objects instead of the classes."""
         parts = [page.labels for page in self.pages]
         if objects:
@@ -104,45 +97,37 @@ class Found:
             if most > np.iinfo(np.uint16).max:
                 raise InputError(f"{self.image.name}: {most} objects; files hold up to 65535")
             parts = [each.labels.astype(np.uint16) for each in self.regions]
-        write_image(paths["labels"], label_image(self.image, parts), outputs=outputs)
-        if "doubt" in paths:
+        item.write(item.files["labels"], without_channels(self.image, parts))
+        if "doubt" in item.files:
             doubt = [np.where(page.certain, 0, 255).astype(np.uint8) for page in self.pages]
-            write_image(paths["doubt"], label_image(self.image, doubt), outputs=outputs)
-        if "areas" in paths:
-            with outputs.open(paths["areas"]) as file:
-                file.write(self._table().encode())
-        if "overlay" in paths:
+            item.write(item.files["doubt"], without_channels(self.image, doubt))
+        if "areas" in item.files:
+            item.write(item.files["areas"], self._table())
+        if "overlay" in item.files:
             from steepest import plot
 
             first, note = self.pages[0], "page 1" if len(self.pages) > 1 else ""
             figure = plot.label_overlay(
                 self.image.parts[0], first.labels, first.certain,
                 channel_axis=self.image.channel_axis, note=note,
-                title=f"{stem(self.image.name)}: classes by brightness",
+                title=f"{item.source.stem}: classes by brightness",
             )  # fmt: skip
-            write_figure(paths["overlay"], figure, outputs)
+            item.write(item.files["overlay"], figure)
 
-    def _table(self) -> str:
-        """The objects of all pages as CSV."""
-        size, text = _SIZES[len(self.image.space)], io.StringIO()
-        table, unit = (
-            csv.writer(text, lineterminator="\n"),
-            self.lengths.unit.replace("\u00b5", "u"),
-        )
-        table.writerow(
-            ["page", "object", "class", size, f"{size}_certain", f"{size}_possible", "border",
-             *self.image.space.lower(), "unit"]
-        )  # fmt: skip
+    def _table(self) -> list[list[Any]]:
+        """The objects of all pages as rows."""
+        size, unit = _SIZES[len(self.image.space)], self.lengths.unit.replace("\u00b5", "u")
+        sizes, place = [size, f"{size}_certain", f"{size}_possible"], self.image.space.lower()
+        rows: list[list[Any]] = [["page", "object", "class", *sizes, "border", *place, "unit"]]
         for page, found in enumerate(self.regions, 1):
             for row in found.table:
                 areas = [f"{row[name]:.6g}" for name in ("area", "area_certain", "area_possible")]
-                place = [f"{at:.3f}" for at in row["centroid"]]
-                table.writerow(
-                    [page, row["label"], row["class"], *areas, int(row["border"]), *place, unit]
-                )
-        return text.getvalue()
+                centre = [f"{at:.3f}" for at in row["centroid"]]
+                own = [page, row["label"], row["class"], *areas, int(row["border"])]
+                rows.append([*own, *centre, unit])
+        return rows
 
-    def report(self, record: Record) -> None:
+    def report(self, item: Item) -> None:
         """Report the values and the areas of the classes, and the number of objects."""
         page, ndim = self.pages[0], len(self.image.space)
         pixel = math.prod(h * self.lengths.pixel_size for h in page.spacing)
@@ -152,10 +137,10 @@ class Found:
             counts = [np.count_nonzero(each) for each in (own, own & page.certain, possible)]
             areas.append([pixel * count for count in counts])
         unit = f"{_SIZES[ndim]} {{}} {self.lengths.unit}{_POWERS[ndim]}"
-        report_classes(record, page, areas, unit, " (page 1)" if len(self.pages) > 1 else "")
+        report_classes(item, page, areas, unit, " (page 1)" if len(self.pages) > 1 else "")
         objects = [len(each.table) for each in self.regions]
-        record.lines.append(("objects", ", ".join(map(str, objects[:12]))))
-        record.values.update(
+        item.lines.append(("objects", ", ".join(map(str, objects[:12]))))
+        item.values.update(
             thresholds=[p.thresholds for p in self.pages], values=[p.values for p in self.pages],
             areas=areas, objects=objects,
         )  # fmt: skip

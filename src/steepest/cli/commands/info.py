@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,51 +16,45 @@ from steepest.core.views import Part
 from steepest.io import Image, notes
 from steepest.io.stores import is_store, open_store, store_contents
 
-from .batch import Record, describe, run_batch
-from .inputs import expand, read
-from .options import add_inputs, add_reporting
-from .tiles import describe_store
-
-HELP = "show shape, dtype, pixel size, metadata and noise of images, or the versions"
-USAGE = "[IMAGE ...] [options]"
-DESCRIPTION = """\
-Show what a file holds: shape, dtype, channels, pixel size, metadata and estimated noise. Without a
-file: the versions of steepest and of the packages it uses.
-"""
-EPILOG = """\
-examples:
-  steepest info                    versions and number of threads
-  steepest info photo.jpg          one file
-  steepest info 'scans/*.tif'      many
-  steepest info slide.zarr         levels, chunks and certificate of a Zarr store
-  steepest info stack.npy --json   for programs
-"""
+from .. import choices
+from ..runner import Batch, Item, describe
+from ..sources import Source
+from ..tiles import describe_store
+from ..types import OptionalImages
 
 _ENOUGH = 1 << 24  # pixels used to estimate the noise
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``steepest info``."""
-    add_inputs(parser, needed=False)
-    add_reporting(parser.add_argument_group("reporting"))
+def info(
+    *images: OptionalImages,
+    reading: choices.Reading = choices.Reading(),
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Show shape, dtype, pixel size, metadata and noise of images, or the versions.
 
+    Show what a file holds: shape, dtype, channels, pixel size, metadata and estimated noise.
+    Without a file: the versions of steepest and of the packages it uses.
 
-def run(arguments: argparse.Namespace) -> int:
-    """Describe every image, or only the installation if no images are given."""
-    arguments.strict = False
-    sources = [
-        name
-        for given in arguments.images
-        for name in ([given] if is_store(given) else expand([given], recursive=arguments.recursive))
-    ]
+    Examples
+    --------
+    steepest info                    versions and number of threads
+    steepest info photo.jpg          one file
+    steepest info 'scans/*.tif'      many
+    steepest info slide.zarr         levels, chunks and certificate of a Zarr store
+    steepest info stack.npy --json   for programs
+    """
+    found: dict[str, Source] = {}
+    for name in images:
+        files = [Source(name)] if is_store(name) else reading.sources([name])
+        found |= {source.name: source for source in files}
 
-    def work(source: str, label: str) -> Record:
-        return _stored(source) if is_store(source) else _describe(source, arguments)
+    def work(item: Item) -> None:
+        name = item.source.name
+        _stored(item, name) if is_store(name) else _describe(item, reading.read(name))
 
-    code = run_batch(arguments, list(dict.fromkeys(sources)), work, versions())
-    if not arguments.json and not arguments.quiet:
-        print(", ".join(f"{name} {value}" for name, value in versions().items()))
-    return code
+    own = versions()
+    footer = [", ".join(f"{name} {value}" for name, value in own.items())]
+    return Batch(list(found.values()), work, extra=own, footer=footer)
 
 
 def version(package: str) -> str:
@@ -84,57 +77,45 @@ def versions() -> dict[str, Any]:
     return {**found, "python": platform.python_version(), "threads": default_num_threads()}
 
 
-def _describe(source: str, arguments: argparse.Namespace) -> Record:
-    image = read(source, arguments)
-    record = Record(source)
+def _describe(item: Item, image: Image) -> None:
     array = image.array
     bad = int(array.size - np.isfinite(array).sum())
     low, high = (float(array.min()), float(array.max())) if not bad else (None, None)
-    record.lines += [
+    flavour = image.metadata.flavour
+    item.lines += [
         ("image", describe(image)),
-        (
-            "format",
-            image.format + (f" ({image.metadata.flavour})" if image.metadata.flavour else ""),
-        ),
+        ("format", image.format + (f" ({flavour})" if flavour else "")),
         ("axes", _axes(image)),
         ("range", f"{bad} NaN or infinite values" if bad else _range(array, low, high)),
         ("pixel size", _pixel_size(image)),
     ]
     said = notes(image.metadata)
-    record.lines += said.items()
+    item.lines += said.items()
     noise = None if bad else _noise(image.parts, len(image.space), image.channel_axis)
-    _report_noise(record, noise, array.dtype)
-    record.values = {
-        "shape": list(array.shape),
-        "dtype": array.dtype.name,
-        "axes": image.axes,
-        "channel_axis": image.channel_axis,
-        "transparency": image.alpha is not None,
-        "format": image.format,
-        "range": [low, high],
-        "pixel_size": image.pixel_size,
-        "pixel_unit": image.metadata.unit or None,
-        "metadata": said,
-        "noise": noise,
-    }
-    return record
+    _report_noise(item, noise, array.dtype)
+    item.values.update(
+        shape=array.shape, dtype=array.dtype.name, axes=image.axes,
+        channel_axis=image.channel_axis, transparency=image.alpha is not None,
+        format=image.format, range=[low, high], pixel_size=image.pixel_size,
+        pixel_unit=image.metadata.unit or None, metadata=said, noise=noise,
+    )  # fmt: skip
 
 
-def _stored(source: str) -> Record:
+def _stored(item: Item, source: str) -> None:
     """Describe a Zarr store, of which only the middle is read, for the noise."""
-    record, image = Record(source), open_store(source)
+    image = open_store(source)
     levels, made = store_contents(source)
-    describe_store(record, image)
+    describe_store(item, image)
     sizes, units = image.pixel_size, [image.units[image.axes.index(a)] for a in image.space]
     words = "not stated"
     if sizes is not None:
         alike = f" {units[0] or '(no unit)'}" if len(set(units)) == 1 else ""
         each = (f"{n:.4g}" + ("" if alike else f" {u}") for n, u in zip(sizes, units, strict=True))
         words = " x ".join(each) + alike
-    record.lines += [("axes", ", ".join(image.axes)), ("pixel size", words)]
+    item.lines += [("axes", ", ".join(image.axes)), ("pixel size", words)]
     if "t" in image.axes and image.units[0]:
-        record.lines.append(("time step", f"{image.scale[0]:.4g} {image.units[0]}"))
-    record.lines += [
+        item.lines.append(("time step", f"{image.scale[0]:.4g} {image.units[0]}"))
+    item.lines += [
         ("levels", ", ".join(_times(level.shape) for level in levels)),
         ("chunks", _times(image.array.chunks) + _shards(image.array)),
     ]
@@ -149,20 +130,19 @@ def _stored(source: str) -> Record:
         )
         parts.append(Part(image.array, tuple(fixed)))
     noise = _noise(parts, len(image.space), None)
-    _report_noise(record, noise, image.array.dtype)
+    _report_noise(item, noise, image.array.dtype)
     if made:
         command, result = made.get("command", ""), made.get("result")
         which = f" ({result})" if result and result != command else ""
-        record.lines.append(("made by", f"steepest {command}{which}"))
+        item.lines.append(("made by", f"steepest {command}{which}"))
         rest = {key: value for key, value in made.items() if key not in ("command", "result")}
         said = (f"{key.replace('_', ' ')} {_few(value)}" for key, value in rest.items())
-        record.lines.append(("certificate", ", ".join(said)))
-    record.values.update(
+        item.lines.append(("certificate", ", ".join(said)))
+    item.values.update(
         version=image.version, pixel_size=sizes, scale=image.scale, translation=image.translation,
         units=image.units, levels=[level.shape for level in levels],
         chunks=image.array.chunks, noise=noise, steepest=made,
     )  # fmt: skip
-    return record
 
 
 def _times(shape: Sequence[int]) -> str:
@@ -205,12 +185,12 @@ def _pixel_size(image: Image) -> str:
     return f"{words} {image.metadata.unit or '(no unit)'}{note}"
 
 
-def _report_noise(record: Record, noise: float | None, dtype: np.dtype) -> None:
+def _report_noise(item: Item, noise: float | None, dtype: np.dtype) -> None:
     if noise == 0:
-        record.lines.append(("noise", "none found"))
+        item.lines.append(("noise", "none found"))
     elif noise is not None:
         scale = "" if dtype.kind == "f" else " of the full range"
-        record.lines.append(("noise", f"standard deviation about {noise:.3g}{scale}"))
+        item.lines.append(("noise", f"standard deviation about {noise:.3g}{scale}"))
 
 
 def _noise(parts: Sequence[Any], ndim: int, channel_axis: int | None) -> float | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,46 +13,46 @@ import numpy as np
 from steepest.core.errors import InputError
 from steepest.io import Image
 
-from .batch import Record
-from .certificates import Certificate, certificate, together
-from .options import band_keywords, learned_keywords, model_keywords
-from .progress import progress
-from .values import Computed, values_of
+from .certificates import Certificate, without_pixels
+from .choices import FlowTimes, MethodChoice, keywords_of
+from .grey import Computed, Values
+from .runner import Item
 
 
-class Pages:
+class Decompositions:
     """An iterable over the decompositions of the pages of an image; iterate over it only once.
 
     Only the decomposition of one page is in memory at a time. An image that is not a series has one
-    page. ``spacing``, if given, replaces the spacing of the options.
+    page. ``choices`` are the options of the grey values, the energy, the solver and the spacing.
     """
 
     def __init__(
         self,
+        item: Item,
         image: Image,
-        arguments: argparse.Namespace,
-        label: str,
-        spacing: tuple[float, ...] | None = None,
+        values: Values,
+        bands: FlowTimes,
+        *choices: Any,
+        method: MethodChoice = MethodChoice(),
     ) -> None:
-        self.image, self.arguments, self.label, self.spacing = image, arguments, label, spacing
-        self.parts = Computed(image, values_of(arguments))
+        self.item, self.image, self.parts = item, image, Computed(image, values)
+        self._grey, *self._choices = choices
+        self._bands, self._method = bands, method
         self.series = image.axes.startswith("T")
         self.edges: list[float] = []  # known after the first page
         self.edge_pages: list[int] = []  # counted from 1, as in image viewers
-        self.certificates: list[Certificate] = []
+        self._flows: list[Any] = []
+        self._seconds = 0.0
 
     def __iter__(self) -> Iterator[Any]:
-        slow = (
-            ""
-            if self.arguments.t_max
-            else "taking long? --t-max T ends the flow at T, and is faster"
-        )
-        quiet = self.arguments.quiet
-        with progress(self.label, enabled=not quiet, then="bands", hint=slow) as on_step:
+        hint = "taking long? --t-max T ends the flow at T, and is faster"
+        hint = "" if self._bands.t_max else hint
+        with self.item.progress(then="bands", hint=hint) as on_step:
             start = perf_counter()
             for decomposition in self._decompositions(on_step):
-                seconds = perf_counter() - start
-                self.certificates.append(certificate(decomposition.flow, seconds))
+                self._seconds += perf_counter() - start
+                flow = self._grey.measured(decomposition.flow)
+                self._flows.append(without_pixels(flow))
                 self.edges = [float(edge) for edge in decomposition.edges]
                 yield decomposition
                 start = perf_counter()
@@ -62,16 +60,16 @@ class Pages:
     def _decompositions(self, on_step: Any) -> Iterator[Any]:
         from steepest import spectral
 
-        arguments, image = self.arguments, self.image
-        if getattr(arguments, "method", "solve") == "learned":
+        if self._method.learned:
             yield from self._learned(on_step)
             return
-        keywords = {**model_keywords(arguments, image), **band_keywords(arguments)}
-        keywords["spacing"] = self.spacing or keywords["spacing"]
+        image = self.image
+        keywords = keywords_of(image, *self._choices, self._bands)
+        keywords.update(channel_axis=image.channel_axis, on_step=on_step)
         if not self.series:
-            yield spectral.decompose(self.parts[0], on_step=on_step, **keywords)
+            yield spectral.decompose(self.parts[0], **keywords)
             return
-        series = spectral.decompose_series(self.parts, on_step=on_step, **keywords)
+        series = spectral.decompose_series(self.parts, **keywords)
         self.edge_pages = [page + 1 for page in series.edge_pages]
         yield from series
 
@@ -79,48 +77,49 @@ class Pages:
         """Decompose the pages with a network."""
         from steepest import learning
 
-        arguments, image = self.arguments, self.image
-        if self.series and (arguments.edges is None or arguments.t_max is None):
+        bands = self._bands
+        if self.series and (getattr(bands, "edges", None) is None or bands.t_max is None):
             raise InputError(
-                f"{image.name}: is a series; with --method learned also give --edges and --t-max, "
-                "so that the bands mean the same on every page"
+                f"{self.image.name}: is a series; with --method learned also give --edges and "
+                "--t-max, so that the bands mean the same on every page"
             )
-        keywords = {**learned_keywords(arguments, image), **band_keywords(arguments)}
+        keywords = keywords_of(self.image, bands, self._method)
         for part in self.parts:
             yield learning.learned_decomposition(part, on_step=on_step, **keywords)
 
-    def report(self, record: Record) -> None:
+    def report(self) -> None:
         """Report the bands of all pages."""
-        record.tell("bands", bands_in_words(self.edges), edges=self.edges)
-        self.report_edges(record)
+        self.item.tell("bands", bands_in_words(self.edges), edges=self.edges)
+        self.report_edges()
 
-    def report_edges(self, record: Record) -> None:
+    def report_edges(self) -> None:
         """Report which pages of a series determined the edges of the bands."""
         if self.edge_pages:
             pages = ", ".join(map(str, self.edge_pages))
             words = f"chosen from the spectra of pages {pages}, the same on all pages"
-            record.tell("edges", words, edge_pages=self.edge_pages)
+            self.item.tell("edges", words, edge_pages=self.edge_pages)
 
-    def certify(self, record: Record) -> None:
+    def certify(self) -> None:
         """Report the combined certificate of all pages."""
-        record.certify(together(self.certificates))
+        self.item.certify(Certificate(self._flows, self._seconds))
+
+    def spectrum_figure(self, spectra: Sequence[tuple[Any, Any]]) -> Any:
+        """Draw the spectra (times, S) of all pages."""
+        from steepest import plot
+
+        (times, values), name = spectra[0], self.item.source.stem
+        if not self.series:
+            title = f"{name}: spectrum of the total variation flow"
+            return plot.spectrum_figure(times, values, self.edges, title=title)
+        rows = [np.interp(times, own, values) for own, values in spectra]  # networks use other ones
+        title = f"{name}: spectra of the total variation flow"
+        return plot.spectrum_map(times, rows, self.edges, title=title)
 
 
 def bands_in_words(edges: Sequence[float]) -> str:
     """Describe the number of bands and the times that separate them."""
     inner = ", ".join(f"{edge:.3g}" for edge in edges[1:-1])
     return f"{len(edges) - 1}, separated at t = {inner}" if inner else "1"
-
-
-@contextmanager
-def page_named(image: Image, index: int) -> Iterator[None]:
-    """Add the page number, counted from 1, to errors about one page of a series."""
-    try:
-        yield
-    except InputError as error:
-        if len(image.parts) == 1:
-            raise
-        raise InputError(f"page {index + 1} of {len(image.parts)}: {error}") from None
 
 
 class Stack:

@@ -1,0 +1,371 @@
+"""The options that several commands share, and the keywords of the library that they become.
+
+A command takes the dataclasses that apply to it, and the parser shows their fields as options.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, dataclass_transform
+
+from cyclopts import Group, Parameter
+
+import steepest
+from steepest.core.errors import InputError
+from steepest.core.limits import MAX_PIXELS
+from steepest.io import SUFFIXES, read_image
+from steepest.io.stores import is_store
+
+from .extras import need_torch
+from .sources import SAMPLE, Source, find_sources
+from .types import Count, Limits, Number, Positive, Times, axis, word
+
+LARGE = """\
+A Zarr store, or a TIFF file together with --memory, is computed tile by tile and written as
+OME-Zarr, with the same certificate. Options that need the whole image at once are refused."""
+
+
+@cache
+def group(title: str, text: str = "") -> Group:
+    """The group of options of this title in the help; groups are shown as they are defined."""
+    return Group.create_ordered(title, help=" ".join(text.split()))
+
+
+@dataclass_transform(frozen_default=True)
+def options(title: str, text: str = "") -> Callable[[type], Any]:
+    """Make a class a frozen dataclass whose fields are options, in the group of this title."""
+    shown = Parameter(name="*", group=group(title, text))
+    return lambda kind: shown(dataclass(frozen=True)(kind))
+
+
+def given(*choices: Any, besides: Collection[str] = (), **values: Any) -> list[str]:
+    """The options of these dataclasses, and those with these values, that are not as by default."""
+    for choice in choices:
+        for each in fields(choice):
+            values[each.name] = (
+                each.name not in besides and getattr(choice, each.name) != each.default
+            )
+    return [
+        f"--{name.replace('_', '-')}"
+        for name, value in values.items()
+        if value not in (None, False)
+    ]
+
+
+def refuse(why: str, *choices: Any, besides: Collection[str] = (), **values: Any) -> None:
+    """Raise `InputError` if one of these options was given."""
+    if names := given(*choices, besides=besides, **values):
+        raise InputError(f"{', '.join(names)}: {why}")
+
+
+def only_one(**values: Any) -> None:
+    """Raise `InputError` if several of these options were given."""
+    if len(names := given(**values)) > 1:
+        raise InputError(f"{names[0]}: cannot be combined with {names[1]}")
+
+
+def keywords_of(image: Any, *choices: Any) -> dict[str, Any]:
+    """The keywords of the library for these options and an image in memory or in a store."""
+    every = {key: value for choice in choices for key, value in choice.keywords(image).items()}
+    return {key: value for key, value in every.items() if value is not None}
+
+
+@options("Grey values")
+class RangeChoice:
+    """What the grey values of a file mean."""
+
+    range: Limits | None = None
+    """grey values of the file that stand for 0 and 1, such as 0 4095 for 12-bit data (default: the
+    full range of 8 or 16 bits; floats unchanged). Values outside are kept"""
+
+    def __post_init__(self) -> None:
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise InputError(f"--range: {self.range[0]:g} is not below {self.range[1]:g}")
+
+    def measured(self, result: Any) -> Any:
+        """A result whose PSNR refers to this range, if it is given."""
+        return replace(result, data_range=1.0) if self.range else result
+
+
+@options("Grey values")
+class NoiseChoice:
+    """What the noise of an image is like."""
+
+    noise: Literal["gaussian", "poisson"] = "gaussian"
+    """poisson: photon counts, made Gaussian by the Anscombe transform and brought back without
+    bias"""
+    gain: Positive | None = None
+    """poisson: grey values per photon (default 1)"""
+    read_noise: Positive | None = None
+    """poisson: standard deviation of the camera's own noise, in grey values (default 0)"""
+    offset: Number | None = None
+    """poisson: grey value without light (default 0)"""
+
+    def __post_init__(self) -> None:
+        if self.noise != "poisson":
+            refuse("also give --noise poisson", self)
+
+
+@options("Method")
+class MethodChoice:
+    """Whether the flow is solved or predicted."""
+
+    method: Literal["solve", "learned"] = "solve"
+    """solve the flow, or let a network predict it and bound its error (needs torch; treats channels
+    separately)"""
+    network: str | None = None
+    """mean-flux (default), unet, lgd, semi-resnet, or the path of your own weights"""
+
+    learned = property(lambda self: self.method == "learned")
+
+    def check(self, *choices: Any, **values: Any) -> None:
+        """Check that the method can be used; networks do not take these options."""
+        if self.learned:
+            need_torch("--method learned")
+            why, besides = "cannot be combined with --method learned", ["separate_channels"]
+            refuse(why, *choices, besides=besides, **values)
+        else:
+            refuse("also give --method learned", network=self.network)
+
+    def keywords(self, image: Any) -> dict[str, Any]:
+        if "Z" in image.axes:
+            raise InputError(f"{image.name}: is a volume; networks take images (try --pages)")
+        return {"network": self.network or "mean-flux", "channel_axis": image.channel_axis}
+
+
+@options("Total variation")
+class Spacing:
+    """How far apart pixels are."""
+
+    spacing: Annotated[str | None, Parameter(metavar="A,B,..")] = None
+    """pixel spacing along each axis, or 'file' for the ratios of the file's pixel sizes"""
+
+    def keywords(self, image: Any) -> dict[str, Any]:
+        return {"spacing": self.along(image)}
+
+    def along(self, image: Any) -> tuple[float, ...] | None:
+        """Return the spacing along each spatial axis of an image in memory or in a store.
+
+        Raises `InputError` if the numbers are invalid, if their count does not match the axes, or
+        if the file does not store the pixel size along every axis.
+        """
+        text, space = self.spacing, image.space
+        if text is None:
+            return None
+        if text == "file":
+            sizes = image.pixel_size
+            if sizes is None or None in sizes:
+                raise InputError(f"{image.name}: holds no pixel size; give --spacing as numbers")
+            return tuple(float(size) / float(sizes[-1]) for size in sizes)
+        try:
+            values = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise InputError(f"--spacing {text}: allowed are numbers, or 'file'") from None
+        if len(values) not in (1, len(space)) or min(values) <= 0 or not math.isfinite(sum(values)):
+            raise InputError(
+                f"{image.name}: --spacing {text}: {len(space)} positive numbers are needed "
+                f"(axes {', '.join(space)})"
+            )
+        return values if len(values) > 1 else values * len(space)
+
+
+@options("Total variation")
+class EnergyChoice(Spacing):
+    """What is minimised."""
+
+    anisotropic: bool = False
+    """sum the differences along each axis"""
+    separate_channels: bool = False
+    """treat each channel on its own"""
+
+    @property
+    def energy(self) -> Any:
+        """The energy of the library."""
+        norm: Any = "anisotropic" if self.anisotropic else "isotropic"
+        huber = getattr(self, "huber", None) or 0.0
+        return steepest.TotalVariation(norm=norm, coupled=not self.separate_channels, huber=huber)
+
+    def keywords(self, image: Any) -> dict[str, Any]:
+        return super().keywords(image) | {"energy": self.energy}
+
+
+@options("Total variation")
+class HuberChoice(EnergyChoice):
+    """What is minimised, for commands whose energy need not be one-homogeneous."""
+
+    huber: Annotated[Positive | None, Parameter(metavar="EPS")] = None
+    """Huber-TV: quadratic below this slope"""
+
+
+@options("Solver")
+class Threads:
+    """How many threads compute."""
+
+    threads: Count | None = None
+    """number of threads (default: all processors)"""
+
+    def keywords(self, image: Any) -> dict[str, Any]:
+        return {"solver": steepest.Solver(getattr(self, "tol", None), num_threads=self.threads)}
+
+
+@options("Solver")
+class SolverChoice(Threads):
+    """How hard to try."""
+
+    tol: Annotated[Positive | None, Parameter(metavar="GAP")] = None
+    """relative duality gap to reach"""
+
+
+@options("Bands")
+class FlowTimes:
+    """Up to which time the flow runs, and in how many steps."""
+
+    t_max: Annotated[Positive | None, Parameter(metavar="T")] = None
+    """last time (default: until the image is constant)"""
+    steps: Count | None = None
+    """number of time steps"""
+
+    def keywords(self, image: Any) -> dict[str, Any]:
+        return {"t_max": self.t_max, "steps": self.steps}
+
+
+@options("Bands")
+class Bands(FlowTimes):
+    """The bands into which an image is split; they cover all times, from 0 to infinity."""
+
+    bands: Count | None = None
+    """largest number of bands (default 6)"""
+    edges: Times | None = None
+    """times that separate the bands: 0.01,0.1 gives three (default: automatic)"""
+
+    def __post_init__(self) -> None:
+        if self.edges is not None:
+            refuse("leave it out, because --edges says how many there are", bands=self.bands)
+
+    def keywords(self, image: Any) -> dict[str, Any]:
+        edges = None if self.edges is None else [0.0, *self.edges, math.inf]
+        return super().keywords(image) | {"bands": edges or self.bands}
+
+
+@options("Images larger than memory", LARGE)
+class TilesChoice:
+    """How images larger than memory are computed."""
+
+    memory: Annotated[str | None, Parameter(metavar="SIZE")] = None
+    """main memory to use, such as 500MB (default 2GB)"""
+    work: Annotated[str | None, Parameter(metavar="DIR")] = None
+    """folder for intermediate results, about 40 bytes per pixel. If the command is interrupted, the
+    same command continues there (default: a temporary folder beside the output)"""
+    workers: Count | None = None
+    """tiles in work at the same time"""
+    scheduler: Annotated[str | None, Parameter(metavar="ADDRESS")] = None
+    """address of a Dask scheduler whose workers compute the tiles, such as tcp://host:8786; all of
+    them need access to input and --work"""
+
+    def wanted(self, images: Sequence[str], *choices: Any, **values: Any) -> bool:
+        """Whether the images are larger than memory; these options then need the whole image.
+
+        Raises `InputError` if one of those is given, if these are given for other images, or if
+        only some of the images are Zarr stores.
+        """
+        stores = [is_store(name) for name in images]
+        if not any(stores) and self.memory is None:
+            refuse("only for Zarr stores, and for TIFF files with --memory", self)
+            return False
+        if samples := [name for name in images if name.startswith(SAMPLE)]:
+            raise InputError(f"{samples[0]}: samples are not computed by tiles; leave out --memory")
+        if any(stores) and not all(stores):
+            raise InputError("give Zarr stores and other images in separate commands")
+        why = "not available for images that are computed tile by tile"
+        refuse(why, *choices, besides=["max_pixels"], **values)
+        return True
+
+    def keywords(self, image: Any) -> dict[str, Any]:
+        return {"memory": self.memory}
+
+
+@options("Reading")
+class FileReading:
+    """How one image file is read."""
+
+    volume: bool = False
+    """treat pages (or a 3-D array) as one volume (the default)"""
+    channel_axis: Annotated[Any, word(axis, "N")] = "auto"
+    """axis of a TIFF or NPY array that holds the channels; none, or auto"""
+    max_pixels: Count = MAX_PIXELS
+    """largest file to read, in pixels times channels"""
+
+    stack = property(lambda self: "volume" if self.volume else "auto")
+
+    def read(self, name: str) -> Any:
+        """Read an image."""
+        axis, most = self.channel_axis, self.max_pixels
+        return read_image(name, stack=self.stack, channel_axis=axis, max_pixels=most)
+
+
+@options("Reading")
+class Reading(FileReading):
+    """Which images are read, and how."""
+
+    recursive: bool = False
+    """also search the subfolders of a folder; results go into the same subfolders"""
+    pages: bool = False
+    """treat pages one by one, as a time series"""
+
+    stack = property(lambda self: "volume" if self.volume else "pages" if self.pages else "auto")
+
+    def __post_init__(self) -> None:
+        only_one(volume=self.volume, pages=self.pages)
+
+    def sources(self, images: Sequence[str], *outputs: str | None) -> list[Source]:
+        """The files that ``images`` name, without earlier results in the ``outputs``."""
+        return find_sources(images, outputs, recursive=self.recursive)
+
+
+@options("Writing and reporting")
+class Writing:
+    """Where results are written."""
+
+    output: Annotated[str | None, Parameter(alias="-o", metavar="PATH")] = None
+    """file, or folder for several images"""
+    overwrite: bool = False
+    """replace existing files"""
+
+
+@options("Writing and reporting")
+class PixelChoice:
+    """The format of images that are written."""
+
+    format: Literal["png", "jpg", "tif", "npy"] | None = None
+    """format of the results (default: as the image)"""
+    float: bool = False
+    """compute and write 32-bit floats (TIFF or NPY), neither rounded nor clipped"""
+
+    def suffix(self, name: str) -> str:
+        """Return the suffix of results: that of --format, or by default that of the image.
+
+        With --float, results of PNG and JPEG images get the suffix .tif.
+        """
+        if self.format:
+            return f".{self.format}"
+        own = Path(name).suffix if Path(name).suffix.lower() in SUFFIXES else ""
+        own = own or (".png" if name.startswith(SAMPLE) else ".tif")
+        return ".tif" if self.float and SUFFIXES[own.lower()] in ("png", "jpeg") else own
+
+
+@options("Writing and reporting")
+class Reporting:
+    """What is printed, and what counts as an error."""
+
+    json: bool = False
+    """print the results as JSON"""
+    quiet: Annotated[bool, Parameter(alias="-q")] = False
+    """print errors only"""
+    strict: bool = False
+    """exit with code 1 if an image did not converge"""
+    traceback: bool = False
+    """show where an error arose (for bug reports)"""

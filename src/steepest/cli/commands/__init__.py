@@ -1,0 +1,1 @@
+"""The commands, one in each file: a typed function whose docstring is its help."""

@@ -1,0 +1,63 @@
+"""``steepest app``: an equaliser for images in the browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from steepest.core.limits import MAX_PIXELS
+from steepest.io import read_image
+
+from .. import choices
+from ..extras import need
+from ..types import Count, FromZero
+
+
+def app(
+    image: Annotated[str | None, Parameter(name="IMAGE")] = None,
+    /,
+    *,
+    host: Annotated[str, Parameter(metavar="ADDRESS")] = "127.0.0.1",
+    port: FromZero = 0,
+    no_browser: bool = False,
+    max_pixels: Count = MAX_PIXELS,
+    reporting: choices.Reporting = choices.Reporting(),
+) -> None:
+    """Equaliser in the browser: one slider for each size of structure.
+
+    The image is split into bands of structures by contrast and size; each has a slider, and the
+    result is shown at once. Images can also be dropped onto the page. The export is computed at
+    full depth, and the page shows the Python code and the command that compute the same image.
+    Everything stays on this machine.
+
+    Parameters
+    ----------
+    image
+        file, or sample:coffee
+    host
+        address to listen on (only this machine). The connection is not encrypted; over a network,
+        rather use an SSH tunnel
+    port
+        port; 0 is any free one
+    no_browser
+        do not open the browser
+    max_pixels
+        largest file to read, in pixels times channels
+
+    Examples
+    --------
+    steepest app photo.jpg              open a photograph
+    steepest app                        open the page, then choose an image there
+    steepest app scan.tif --no-browser  print the address only
+    steepest app --port 8123            with a fixed port, for an SSH tunnel
+
+    Notes
+    -----
+    Needs: pip install 'steepest[app]'
+    """
+    need("steepest app", ("starlette", "uvicorn"), "app")
+    from steepest.app import serve
+
+    opened = read_image(image, max_pixels=max_pixels) if image else None
+    serve(opened, host=host, port=port, browse=not no_browser, max_pixels=max_pixels)

@@ -1,0 +1,121 @@
+"""``steepest compress``: compress an image by storing a few of its pixels."""
+
+from __future__ import annotations
+
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from steepest.core.errors import InputError
+from steepest.inpainting.masks import METHODS
+from steepest.io import Image, check_kind
+
+from .. import choices
+from ..extras import need_coder
+from ..runner import Batch, Item
+from ..sources import Source, expand
+from ..types import Count, Density, FromZero, Positive, one_of
+
+_DENSITY = 0.05
+
+
+def compress(
+    image: Annotated[str, Parameter(name="IMAGE")],
+    output: Annotated[str | None, Parameter(name="FILE")] = None,
+    /,
+    *,
+    density: Density | None = None,
+    size: Annotated[Count | None, Parameter(metavar="BYTES")] = None,
+    psnr: Annotated[Positive | None, Parameter(metavar="DB")] = None,
+    levels: Count | None = None,
+    mask: Annotated[str, one_of(METHODS)] = METHODS[0],
+    no_tonal: bool = False,
+    seed: FromZero = 0,
+    overwrite: bool = False,
+    reading: choices.FileReading = choices.FileReading(),
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Compress an image by storing a few of its pixels (sparse inpainting).
+
+    Store a few well-chosen pixels; "steepest decompress" fills in the others by diffusion. The
+    reported size is that of the whole file: positions and values of the pixels, header and
+    checksum.
+
+    One image is compressed at a time, into a file ending in .stp. Transparency and metadata are not
+    kept.
+
+    Parameters
+    ----------
+    image
+        image file, or sample:camera
+    output
+        file to write, ending in .stp (default: NAME.stp here)
+    density
+        share of the pixels to keep (default 0.05)
+    size
+        largest size of the file
+    psnr
+        lowest PSNR
+    levels
+        values per channel, 2 to 256 (default: chosen from the error of the inpainting)
+    mask
+        how to choose the pixels
+    no_tonal
+        store the original pixel values instead of optimised ones
+    seed
+        random seed
+    overwrite
+        replace an existing file
+
+    Examples
+    --------
+    steepest compress photo.png photo.stp                    keep 5 % of the pixels
+    steepest compress photo.png photo.stp --density 0.02     keep 2 %
+    steepest compress photo.png photo.stp --size 20000       best quality within 20,000 bytes
+    steepest compress photo.png photo.stp --psnr 30          smallest file with 30 dB
+    steepest compress sample:camera --mask laplacian-dither  choose pixels faster -> camera.stp
+    """
+    choices.only_one(density=density, size=size, psnr=psnr)
+    need_coder("steepest compress")
+    if expand([image]) != [image]:
+        raise InputError(f"{image}: one image is compressed at a time")
+    source = Source(image)
+    target = Path(output or f"{source.stem}.stp")
+    check_kind(target, "compressed image")
+
+    def work(item: Item) -> None:
+        from steepest.compression import pack
+
+        content = item.read(reading, kept=False)
+        if content.axes.startswith("T"):
+            raise InputError(f"{image}: has several pages; one image is compressed at a time")
+        with item.progress() as on_step:
+            packed = pack(
+                content.array, density or (None if size or psnr else _DENSITY), max_bytes=size,
+                psnr=psnr, levels=levels, mask_method=mask, tonal=not no_tonal, rng=seed,
+                channel_axis=content.channel_axis, on_step=on_step,
+            )  # fmt: skip
+        item.write(target, packed.data)
+        _report(item, packed, content)
+
+    return Batch([source], work, lambda source: {"compressed": target}, overwrite)
+
+
+def _report(item: Item, packed: Any, image: Image) -> None:
+    size, header = len(packed.data), packed.header
+    ratio = image.array.nbytes / size
+    item.lines += [
+        ("size", f"{size} bytes, {packed.bits_per_pixel:.3f} bits/pixel, 1 : {ratio:.1f}"),
+        ("pixels", f"{header.count} kept, {100 * packed.density:.2f} %, {header.levels} levels"),
+        ("quality", f"PSNR {packed.psnr:.2f} dB"),
+        ("time", f"{item.seconds:.2f} s"),
+    ]
+    if image.alpha is not None:
+        item.lines.append(("note", "transparency is not kept"))
+    item.values.update(
+        bytes=size, bits_per_pixel=packed.bits_per_pixel, density=packed.density,
+        known=header.count, levels=header.levels, seconds=item.seconds,
+        psnr=packed.psnr if isfinite(packed.psnr) else None,
+    )  # fmt: skip

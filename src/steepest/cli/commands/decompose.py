@@ -1,0 +1,178 @@
+"""``steepest decompose``: split images into bands of structures."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import steepest
+from steepest.core.errors import InputError
+from steepest.io import Image
+
+from .. import choices
+from ..decompositions import Decompositions, Stack, bands_in_words
+from ..extras import need_figures
+from ..grey import values_of
+from ..runner import Batch, Item
+from ..tiles import SEVERAL, Tiling, at_the_end
+from ..types import Images
+
+_USUAL = 6  # bands
+_OWN_FILES = re.compile(r"band_\d{2,}\.(tif|npy)|residual\.(tif|npy)")
+
+
+def decompose(
+    *images: Images,
+    no_figures: bool = False,
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    bands: choices.Bands = choices.Bands(),
+    method: choices.MethodChoice = choices.MethodChoice(),
+    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Split an image into its structures by contrast and size.
+
+    Spectral total variation decomposition: the image becomes a sum of bands and a residual. Each
+    band holds the structures that vanish from the total variation flow within one interval of time
+    (time is contrast times size). The written files add up to the image, up to the rounding of
+    floats. The pages of a time series are decomposed one by one, into the same bands.
+
+    Parameters
+    ----------
+    no_figures
+        write no PNG figures
+    writing.output
+        folder (default: NAME_bands here)
+
+    Examples
+    --------
+    steepest decompose sample:camera -o bands              a bundled photograph
+    steepest decompose photo.jpg --bands 4                 at most four bands
+    steepest decompose photo.jpg --edges 0.01,0.05,0.3     four bands, separated by these times
+    steepest decompose scan.tif --t-max 0.5 --no-figures   no figures, up to time 0.5
+    steepest decompose scans/ -o split                     one folder in split/ for each image
+    steepest decompose film.tif --pages                    a time series, page by page
+    steepest decompose photo.jpg --method learned          use a network, up to time 0.25
+    steepest decompose big.zarr --edges 0.01,0.1 --t-max 0.5 -o bands.zarr    larger than memory
+
+    written into the folder (floating-point TIFF, exact; NPY for 1-D signals):
+      band_01.tif, band_02.tif, ...   the bands, fine to coarse, values around zero
+      residual.tif                    what is left after the last time
+      bands.png, spectrum.png         figures (not with --no-figures)
+
+    Notes
+    -----
+    For a series, each file has as many pages as the series, bands.png shows the middle page, and
+    spectrum.png the spectra of all pages.
+
+    No figures are drawn of images computed tile by tile. -o NAME.zarr is one store with a channel
+    for each band; -o FOLDER gets one store for each band.
+    """
+    method.check(energy, solver)
+    if tiles.wanted(images, reading, grey, method):
+        return _tiled(bands, [energy, solver]).batch(images, tiles, writing, "decompose")
+    if not no_figures:
+        need_figures()
+    values, sources = values_of(grey), reading.sources(images, writing.output)
+    folders = {source: source.folder(writing.output, "bands", own=True) for source in sources}
+    if len(set(folders.values())) < len(folders):
+        raise InputError("two images have the same name; decompose them separately")
+    for folder in folders.values():
+        _check_folder(folder, writing.overwrite)
+
+    def work(item: Item) -> None:
+        image = item.read(reading, values, prepare=_without_display)
+        pages = Decompositions(item, image, values, bands, grey, energy, solver, method=method)
+        spectra, montages, decibels, stacks = [], [], [], list[Stack]()
+        folder, plain = folders[item.source], replace(image, alpha=None)
+        for i, decomposition in enumerate(pages):
+            parts = [*decomposition.bands, decomposition.residual]
+            stacks = stacks or [Stack(plain, part.dtype, folder) for part in parts]
+            for stack, part in zip(stacks, parts, strict=True):
+                stack.add(part)
+            decibels.append(_exactness(decomposition))
+            spectra.append((decomposition.times, decomposition.spectrum))
+            if not no_figures and i == len(image.parts) // 2:
+                page = f", page {i + 1} of {len(image.parts)}" if pages.series else ""
+                limits = (0, 1) if grey.range else None
+                montages.append(_montage(decomposition, image, item.source.stem + page, limits))
+        ending = "npy" if image.axes == "X" else "tif"
+        names = [*(f"band_{i + 1:02d}" for i in range(len(stacks) - 1)), "residual"]
+        for name, stack in zip(names, stacks, strict=True):
+            item.write(folder / f"{name}.{ending}", replace(plain, array=stack.array))
+        if not no_figures:
+            item.write(folder / "bands.png", montages[0])
+            item.write(folder / "spectrum.png", pages.spectrum_figure(spectra))
+        pages.report()
+        text = "exact" if np.isinf(min(decibels)) else f"{min(decibels):.0f} dB"
+        text = f"bands + residual reproduce the image: {text}"
+        item.tell("sum", text, reconstruction_psnr=min(decibels))
+        pages.certify()
+
+    def remove_older(item: Item) -> None:
+        """Remove bands of an earlier run, with which the folder would not add up to the image."""
+        for path in folders[item.source].iterdir():
+            if path not in item.written and _OWN_FILES.fullmatch(path.name):
+                path.unlink()
+
+    return Batch(sources, work, overwrite=writing.overwrite, after=remove_older)
+
+
+def _tiled(bands: choices.Bands, taken: list[Any]) -> Tiling:
+    count, found = bands.bands or _USUAL, list[Any]()
+    if bands.edges is not None:
+        count = len(bands.edges) + 1
+    else:
+        bands = replace(bands, bands=count)
+
+    def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
+        if found and bands.edges is None:
+            raise InputError(SEVERAL)
+        found.append(steepest.tiled.decompose(part, out, **keywords))
+        return at_the_end(found[-1].flow)
+
+    def report(item: Item, results: list[Any]) -> dict[str, Any]:
+        edges = [float(edge) for edge in found[-1].edges if np.isfinite(edge)]
+        item.tell("bands", bands_in_words(found[-1].edges), edges=edges)
+        found.clear()
+        return {"edges": edges}
+
+    tags = [*(f"band_{k:02d}" for k in range(1, count + 1)), "residual"]
+    return Tiling(tags, solve, report, [bands, *taken], kind="bands")
+
+
+def _without_display(image: Image) -> Image:
+    return replace(image, metadata=image.metadata.without_display())
+
+
+def _check_folder(folder: Path, overwrite: bool) -> None:
+    """Check that an output folder is new or empty, unless --overwrite is given."""
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; a folder is needed")
+    if not overwrite and folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder}: exists and is not empty (write into it with --overwrite)")
+
+
+def _montage(decomposition: Any, image: Image, title: str, limits: Any) -> Any:
+    """Create the figure of the bands of one page."""
+    return steepest.plot.band_montage(
+        decomposition.bands, decomposition.residual, decomposition.edges, image=decomposition.image,
+        channel_axis=image.channel_axis, limits=limits,
+        title=f"{title}: structures by contrast \u00d7 size",
+    )  # fmt: skip
+
+
+def _exactness(decomposition: Any) -> float:
+    """Return the PSNR in dB of the sum of bands and residual with respect to the image."""
+    image = np.asarray(decomposition.image, dtype=np.float64)
+    total = np.sum(decomposition.bands, axis=0, dtype=np.float64) + decomposition.residual
+    distance = float(np.sqrt(np.mean((total - image) ** 2)))
+    return float(20 * np.log10((np.ptp(image) or 1.0) / distance)) if distance else float("inf")

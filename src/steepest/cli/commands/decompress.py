@@ -1,0 +1,101 @@
+"""``steepest decompress``: restore the image from a compressed file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+from steepest.compression import MAX_PIXELS
+from steepest.core.errors import InputError
+from steepest.io import Image, base_name, check_kind, check_target
+
+from .. import choices
+from ..runner import Batch, Item
+from ..sources import Source, check_targets
+from ..types import Count
+
+_AXES = {1: "X", 2: "YX", 3: "ZYX"}
+_SPARE = 1 << 20  # bytes in addition to 32 per pixel: more than any image needs
+
+
+def decompress(
+    file: Annotated[str, Parameter(name="FILE")],
+    output: Annotated[str | None, Parameter(name="IMAGE")] = None,
+    /,
+    *,
+    max_pixels: Count = MAX_PIXELS,
+    overwrite: bool = False,
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Restore the image from a file written by compress.
+
+    The stored pixels are put back, and diffusion fills in the others. The image has the shape and
+    dtype of the original.
+
+    Parameters
+    ----------
+    file
+        file written by compress, ending in .stp
+    output
+        image file (default: NAME.png, or NAME.tif)
+    max_pixels
+        largest file to read, in pixels times channels
+    overwrite
+        replace an existing file
+
+    Examples
+    --------
+    steepest decompress photo.stp back.png
+    steepest decompress photo.stp                            -> photo.png, or photo.tif for floats
+    steepest decompress large.stp --max-pixels 200000000     allow larger images
+
+    Notes
+    -----
+    Truncated, altered or too large files are refused.
+    """
+    if output is not None:
+        check_kind(output, "image")
+
+    def work(item: Item) -> None:
+        from steepest.compression import decompress, read_header
+
+        data = _read(Path(file), 32 * max_pixels + _SPARE)
+        header = read_header(data, max_pixels=max_pixels)
+        target = Path(output or _default(file, header))
+        check_targets([target], overwrite)
+        blank = np.broadcast_to(np.zeros((), header.dtype), header.shape)
+        check_target(target, _image(blank, header, file))
+        with item.progress():
+            image = _image(decompress(data, max_pixels=max_pixels), header, file)
+        item.write(target, image)
+        item.describe(image)
+        share = f"{header.count} known, {100 * header.density:.2f} %"
+        item.tell("pixels", share, bytes=len(data), density=header.density)
+        item.tell("time", f"{item.seconds:.2f} s", seconds=item.seconds)
+
+    return Batch([Source(file)], work, overwrite=overwrite)
+
+
+def _read(path: Path, most: int) -> bytes:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    size = path.stat().st_size
+    if size > most:
+        raise InputError(f"{path}: {size} bytes, too many for a compressed image")
+    return path.read_bytes()
+
+
+def _default(file: str, header: Any) -> str:
+    """The name of an image that needs none of its own: PNG if that can hold it."""
+    plain = header.dtype in ("uint8", "uint16") and header.channels in (1, 3)
+    return base_name(file) + (".png" if plain and len(header.space) == 2 else ".tif")
+
+
+def _image(array: np.ndarray, header: Any, name: str) -> Image:
+    axes = _AXES[len(header.space)]
+    if header.channel_axis is None:
+        return Image(array, axes, name=name)
+    return Image(np.moveaxis(array, header.channel_axis, -1), axes + "C", name=name)

@@ -1,0 +1,173 @@
+"""``steepest denoise``: remove noise by total variation denoising."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+import steepest
+from steepest.core.errors import InputError
+from steepest.core.numbers import counted
+from steepest.io import Image
+
+from .. import choices
+from ..certificates import Certificate, without_pixels
+from ..grey import Values, values_of
+from ..runner import Batch, Item
+from ..tiles import Tiling
+from ..types import Images, Positive, number, word
+
+
+def _strength(text: str) -> float | str:
+    value = text if text == "auto" else number(text)
+    if isinstance(value, float) and value < 0:
+        raise ValueError(f"{text} is negative; allowed are auto and numbers from 0")
+    return value
+
+
+def denoise(
+    *images: Images,
+    strength: Annotated[float | Literal["auto"], word(_strength, "S")] = "auto",
+    sigma: Positive | None = None,
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    noise: choices.NoiseChoice = choices.NoiseChoice(),
+    energy: choices.HuberChoice = choices.HuberChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    pixels: choices.PixelChoice = choices.PixelChoice(),
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Remove noise; the strength is found automatically.
+
+    Denoise images: the minimiser v of 1/2 ||v - image||^2 + strength * TV(v), certified.
+
+    By default the noise is estimated from the image, and the strength is chosen so that exactly
+    this much is removed (discrepancy principle). Each page of a time series has its own strength,
+    and with --separate-channels so has each channel. Results have the format and the type of the
+    image: 16-bit stays 16-bit, and metadata is kept.
+
+    Parameters
+    ----------
+    strength
+        weight of the total variation, or auto
+    sigma
+        standard deviation of the noise (default: estimated)
+    writing.output
+        file, or folder for several images (default: NAME_denoised here)
+
+    Examples
+    --------
+    steepest denoise photo.jpg                       writes photo_denoised.jpg
+    steepest denoise photo.jpg --strength 0.05       this strength, for grey values in [0, 1]
+    steepest denoise scan.tif --sigma 0.02           noise of this standard deviation
+    steepest denoise scans/ -o clean                 every image of a folder
+    steepest denoise 'scans/*.tif' -o clean --json   a glob; results as JSON
+    steepest denoise stack.tif --spacing file        a volume, with the slice spacing in the file
+    steepest denoise cells.tif --range 0 4095        12-bit data in a 16-bit file
+    steepest denoise counts.tif --noise poisson      photon counts
+    steepest denoise big.zarr --strength 0.1 -o out.zarr    larger than memory, tile by tile
+    steepest denoise camera.tif --noise poisson --gain 2.2 --read-noise 3.5 --offset 100
+
+    Notes
+    -----
+    The strength and sigma refer to values in [0, 1] for 8- and 16-bit images, and to the values in
+    the file for floats. With --range, 0 and 1 are the grey values LOW and HIGH. The larger a
+    structure is, the larger the strength that it survives.
+
+    With --noise poisson, the strength and the certificate refer to the transformed image, whose
+    noise has a standard deviation of 1 (less where there are few photons). Results are grey values
+    as in the file, also with --float.
+    """
+    values = values_of(grey, noise, floats=pixels.float)
+    if noise.noise == "poisson":
+        why = "cannot be combined with --noise poisson, whose noise follows from the image; see "
+        choices.refuse(f"{why}--gain and --read-noise", sigma=sigma)
+    weight: Any = None if strength == "auto" else strength
+    if tiles.wanted(images, reading, grey, noise, pixels, sigma=sigma):
+        if not weight:
+            raise InputError("--strength: a positive number is needed for images computed by tiles")
+        return Tiling(
+            ["denoised"],
+            lambda part, out, keywords: steepest.tiled.denoise_tv(part, weight, out[0], **keywords),
+            lambda item, results: item.tell("strength", f"{weight:g}", strength=weight),
+            [energy, solver],
+        ).batch(images, tiles, writing, "denoise")
+
+    def compute(item: Item, image: Image) -> list[np.ndarray]:
+        keywords = choices.keywords_of(image, energy, solver)
+        axis = keywords["channel_axis"] = image.channel_axis
+        parts, results = [], []
+        for index, page in enumerate(image.parts):
+            with item.page(image, index) as keywords["on_step"]:
+                part = values.compute(page)
+                if weight is None:
+                    own = sigma or values.noise(page, axis, separate=energy.separate_channels)
+                    result = steepest.denoise_discrepancy(part, own, **keywords)
+                else:
+                    result = steepest.denoise(part, weight, **keywords)
+            parts.append(values.back(result.image, image.array.dtype))
+            results.append(without_pixels(grey.measured(result)))
+        _report(item, results, values, image.array.dtype)
+        if clipped := sum(values.clipped(page) for page in image.parts):
+            share = f"{100 * clipped / image.array.size:.2g} %"
+            words = f"{counted(clipped, 'value')} ({share}), too far below the offset for counts"
+            item.tell("clipped", words, clipped=clipped)
+        item.certify(Certificate(results, item.seconds))
+        return parts
+
+    return Batch.of_images(images, compute, "denoised", values, reading, writing, pixels)
+
+
+def _report(item: Item, results: list[Any], values: Values, dtype: np.dtype) -> None:
+    """Report the strengths, the noise levels used to choose them, and where these were estimated.
+
+    There is one result per page, with numbers or with one number per channel.
+    """
+
+    def table(name: str) -> np.ndarray:
+        """The numbers (channels, pages) of this name."""
+        return np.atleast_2d(np.array([getattr(result, name) for result in results], float).T)
+
+    automatic = results[0].sigma is not None
+    for channel, strengths in enumerate(table("strength")):
+        several = f" {channel + 1}" if np.ndim(results[0].strength) else ""
+        text = _few(strengths, 4)
+        if automatic:
+            text += f" ({_noise(strengths, table('sigma')[channel], values, dtype)})"
+        item.tell(f"strength{several}", text)
+    names = ["strength", "sigma"]
+    if results[0].noise_share is not None:
+        names.append("noise_share")
+        shares = table("noise_share")
+        if (partly := shares[(shares > 0) & (shares < 1)]).size:
+            share = _few(100 * partly, 3)
+            item.tell(
+                "noise", f"estimated from {share} % of the image; the rest is flat or saturated"
+            )
+    for name in names:
+        found = [getattr(result, name) for result in results]
+        item.values[name] = found if len(found) > 1 else found[0]
+
+
+def _noise(strengths: np.ndarray, sigmas: np.ndarray, values: Values, dtype: np.dtype) -> str:
+    """Say for which noise the strengths of all pages were chosen, and where nothing was removed."""
+    nothing, pages = np.count_nonzero(strengths == 0), strengths.size
+    if nothing == pages:
+        return "automatic: no noise was found, so nothing was removed"
+    text = f"automatic, for noise of standard deviation {_few(sigmas, 3)}"
+    in_file = values.in_file(sigmas, dtype)
+    text += "" if in_file is None else f"; {_few(in_file, 3)} in the file"
+    return text + (f"; nothing was removed from {nothing} of {pages} pages" if nothing else "")
+
+
+def _few(values: np.ndarray, digits: int) -> str:
+    """Format the numbers of all pages; for more than six pages, the smallest and the largest."""
+    words = [f"{value:.{digits}g}" for value in values]
+    if len(set(words)) == 1:
+        return words[0]
+    if len(words) <= 6:
+        return ", ".join(words)
+    return f"{values.min():.{digits}g} to {values.max():.{digits}g}"

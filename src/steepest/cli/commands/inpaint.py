@@ -1,0 +1,214 @@
+"""``steepest inpaint``: fill in the unknown pixels of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+import steepest
+from steepest import inpainting
+from steepest.core.errors import InputError
+from steepest.core.views import Part
+from steepest.io import Image, read_image, read_labels
+from steepest.io.stores import is_store, open_windows
+
+from .. import choices
+from ..certificates import Reached
+from ..grey import values_of
+from ..runner import Batch, Item
+from ..tiles import Tiling
+from ..types import Count, Images, one_of
+
+_PLAIN = "diffusion"
+_OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # not operators
+_METHODS = [_PLAIN, *(n for n in inpainting.__all__ if n.islower() and n not in _OTHERS)]
+_KNOWN = Parameter(group="What is known", metavar="MASK")
+
+
+def inpaint(
+    *images: Images,
+    known: Annotated[str | None, _KNOWN] = None,
+    unknown: Annotated[str | None, _KNOWN] = None,
+    mask: Annotated[str | None, Parameter(show=False)] = None,
+    threshold: Annotated[Count | None, _KNOWN, Parameter(metavar="N")] = None,
+    method: Annotated[str, one_of(_METHODS)] = _PLAIN,
+    spacing: choices.Spacing = choices.Spacing(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    pixels: choices.PixelChoice = choices.PixelChoice(),
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Fill in unknown pixels: scratches, holes, text, or most of the image.
+
+    Known pixels stay as they are. Masks follow two conventions: in OpenCV and scikit-image, nonzero
+    pixels are to be filled; in masks written by "steepest mask", they are known. Use --unknown MASK
+    or --known MASK accordingly. Without either, the NaN pixels of a floating-point image are
+    filled.
+
+    Parameters
+    ----------
+    known
+        nonzero pixels of this file are known
+    unknown
+        nonzero pixels of this file are filled
+    threshold
+        treat values of N or more as nonzero (for masks with more than two values)
+    method
+        the equation that is solved; --spacing is for diffusion
+    solver.tol
+        relative residual to stop at
+    writing.output
+        file, or folder for several images (default: NAME_inpainted here)
+
+    Examples
+    --------
+    steepest inpaint damaged.png --unknown scratches.png           white pixels are filled
+    steepest inpaint photo.png --known mask.png -o filled.png      black pixels are filled
+    steepest inpaint depth.tif                                     NaN pixels are filled
+    steepest inpaint frames/ --unknown logo.png -o clean           one mask for many images
+    steepest inpaint photo.jpg --unknown soft.png --threshold 128  a mask with smooth edges
+
+    Notes
+    -----
+    A mask is a PNG, TIFF or NPY file of the size of the image that holds 0 and one other number.
+    With --threshold it may hold any numbers, and be a JPEG file.
+    """
+    if mask is not None:
+        raise InputError(
+            f"--mask {mask}: say what its nonzero pixels are: --known {mask}, or --unknown {mask} "
+            "(to be filled)"
+        )
+    choices.only_one(known=known, unknown=unknown)
+    name = known or unknown
+    if threshold and not name:
+        raise InputError("--threshold: also give --known or --unknown")
+    other = None if method == _PLAIN else method
+    if tiles.wanted(images, reading, pixels, threshold=threshold, method=other):
+
+        def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
+            with _by_windows(name, tiles, reading) as mask:
+                keywords |= {"known": mask} if known else {"unknown": mask}
+                return steepest.tiled.inpaint(part, out=out[0], **keywords)
+
+        return Tiling(
+            ["inpainted"], solve, lambda item, results: item.tell("method", method, method=method),
+            [spacing, solver], certify=_ByTiles, proves="residual",
+        ).batch(images, tiles, writing, "inpaint")  # fmt: skip
+    equation = getattr(inpainting, inpainting.METHODS[method])()
+
+    def compute(item: Item, image: Image) -> list[np.ndarray]:
+        marked = _marked_in(image, name, threshold, reading.max_pixels)
+        marked = marked if known or marked is None else ~marked
+        keywords = choices.keywords_of(image, spacing, solver)
+        if "spacing" in keywords and "spacing" not in equation.takes:
+            raise InputError(f"--spacing: cannot be combined with --method {method}")
+        results = []
+        keywords["channel_axis"] = image.channel_axis
+        for index, part in enumerate(image.parts):
+            with item.page(image, index) as keywords["on_step"]:
+                results.append(steepest.inpaint(part, marked, equation, **keywords))
+        _report(item, method, image, marked)
+        item.certify(_Solved(results, item.seconds), "residual")
+        return [result.image for result in results]
+
+    values = values_of(choices.RangeChoice(), floats=pixels.float)
+    return Batch.of_images(images, compute, "inpainted", values, reading, writing, pixels)
+
+
+class _Solved(Reached):
+    """The accuracy with which the equation is solved (the worst over several pages)."""
+
+    @property
+    def residual(self) -> float:
+        return max(float(result.residual) for result in self.results)
+
+    @property
+    def promise(self) -> str:
+        return f"{self.residual:.1e}, relative"
+
+    def as_json(self) -> dict[str, Any]:
+        return {"residual": self.residual, **super().as_json()}
+
+
+class _ByTiles(_Solved):
+    """The same by tiles, where an iteration is a pass over all of them."""
+
+    step = "pass"
+
+
+@contextmanager
+def _by_windows(
+    name: str | None, tiles: choices.TilesChoice, reading: choices.Reading
+) -> Iterator[Any]:
+    """A mask that is read by windows if its file can be."""
+    if name is None:
+        yield None
+        return
+    if not is_store(name) and Path(name).suffix.lower() not in (".tif", ".tiff"):
+        yield _marked(name, 2, None, reading.max_pixels)
+        return
+    if tiles.scheduler is not None and not is_store(name):
+        raise InputError(f"{name}: with --scheduler, the mask must be a Zarr store")
+    with open_windows(name) as image:
+        lengths = zip(image.axes, image.array.shape, strict=True)
+        if any(n > 1 for axis, n in lengths if axis in "tc"):
+            raise InputError(f"{name}: a mask has neither channels nor time points")
+        yield Part(image.array, tuple(None if a in image.space else 0 for a in image.axes))
+
+
+def _marked_in(
+    image: Image, name: str | None, threshold: int | None, max_pixels: int
+) -> np.ndarray | None:
+    """Return where the mask of an image is nonzero; None if NaN marks unknown pixels."""
+    if name is None:
+        if image.array.dtype.kind != "f":
+            raise InputError(
+                f"{image.name}: which pixels are known? Give --known MASK or --unknown MASK "
+                "(only floating-point images can mark unknown pixels with NaN)"
+            )
+        return None
+    space = image.parts[0].shape[: len(image.space)]
+    marked = _marked(name, len(space), threshold, max_pixels)
+    if marked.shape != space:
+        sizes = [" x ".join(map(str, shape)) for shape in (marked.shape, space)]
+        raise InputError(f"{name}: {sizes[0]} pixels do not fit {image.name} with {sizes[1]}")
+    return marked
+
+
+def _marked(name: str, ndim: int, threshold: int | None, max_pixels: int) -> np.ndarray:
+    """Return where a mask file is nonzero or, with ``threshold``, at least the threshold."""
+    if ndim == 2:
+        numbers = read_labels(name, lossy=threshold is not None, max_pixels=max_pixels)
+    else:
+        mask = read_image(name, stack="volume", channel_axis=None, max_pixels=max_pixels)
+        numbers = mask.array
+    if threshold is not None:
+        return numbers >= threshold
+    values = np.unique(numbers)
+    if len(values[values != 0]) > 1:
+        shown = ", ".join(f"{v:g}" for v in values[:4]) + (", .." if len(values) > 4 else "")
+        raise InputError(
+            f"{name}: holds {len(values)} values ({shown}); allowed are 0 and one other "
+            "(or say from which on with --threshold N)"
+        )
+    return numbers != 0
+
+
+def _report(item: Item, method: str, image: Image, known: np.ndarray | None) -> None:
+    if known is None:
+        unknown = np.isnan(image.array)
+        if image.channel_axis is not None:
+            unknown = unknown.any(axis=image.channel_axis)
+    else:
+        unknown = ~known
+    number, share = int(unknown.sum()), float(unknown.mean())
+    text = f"{number} of {unknown.size} pixels, {100 * share:.2f} %"
+    item.tell("filled", text, unknown=number, share=share)
+    item.tell("method", method, method=method)

@@ -1,0 +1,208 @@
+"""``steepest segment``: classes by brightness, with a proof for each label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from cyclopts import Parameter
+
+import steepest
+from steepest.core.errors import InputError
+from steepest.core.grey import LUMA
+from steepest.io import Image
+
+from .. import choices
+from ..extras import need_figures
+from ..grey import values_of
+from ..images import without_channels, without_copies
+from ..labels import LabelProof, Labels, report_tiles
+from ..runner import Batch, Item
+from ..sizes import PixelSize, lengths_of
+from ..sources import Source
+from ..tiles import Tiling
+from ..types import Count, FromZero, Images, Numbers, Positive
+
+_STRENGTH = 0.1  # default, relative to the range of the image
+_MORE = Parameter(group="More results (files, or folders for several images)")
+_Path = Annotated[str | None, _MORE, Parameter(metavar="PATH")]
+_KINDS = {"labels": "mask", "overlay": "figure", "doubt": "mask", "areas": "table"}
+
+
+def segment(
+    *images: Images,
+    classes: Count | None = None,
+    strength: Positive | None = None,
+    thresholds: Annotated[Numbers | None, Parameter(metavar="T1,T2,..")] = None,
+    mu: Annotated[Positive | None, Parameter(metavar="MU")] = None,
+    connectivity: Literal[1, 2] = 1,
+    objects: Annotated[bool, _MORE] = False,
+    overlay: _Path = None,
+    doubt: _Path = None,
+    areas: _Path = None,
+    background: Annotated[FromZero, _MORE] = 0,
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    pixel_size: PixelSize = None,
+    spacing: choices.Spacing = choices.Spacing(),
+    threads: choices.Threads = choices.Threads(),
+    tiles: choices.TilesChoice = choices.TilesChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Classes by brightness, with a proof for each label.
+
+    Divide an image into classes by brightness, with smooth contours, and say which labels are
+    certain. The image is denoised by total variation and compared with thresholds; these are found
+    from the image unless --thresholds gives them. Class 0 is the darkest. The labels minimise
+
+      strength * length of the contours + half of the squared distance of the image to the values
+
+    among all labelings, and the program proves it: a label is called certain if no better or
+    equally good labeling has another one there. Areas are printed with the range in which those of
+    the exact solution lie.
+
+    With --mu, there are two classes, as in scikit-image's chan_vese with the same mu. All channels
+    are then used together; otherwise colours are converted to brightness.
+
+    Parameters
+    ----------
+    classes
+        number of classes (default 2)
+    strength
+        weight of the length of the contours (default: a tenth of the range of the image)
+    thresholds
+        fixed thresholds between classes
+    mu
+        two classes, as scikit-image's chan_vese
+    connectivity
+        length of contours: 1 along the axes, 2 along diagonals as well, which avoids staircases
+        (2-D only)
+    objects
+        label each connected object, not its class
+    overlay
+        picture (PNG): contours; labels not certain are hatched
+    doubt
+        image, white where the label is uncertain
+    areas
+        table of all objects (CSV)
+    background
+        class that holds no objects (0 is the darkest); 1 for dark objects on a bright background
+        with two classes
+    writing.output
+        labels: file, or folder for several images (default: NAME_labels here)
+
+    Examples
+    --------
+    steepest segment cells.tif                           writes cells_labels.tif: 0 and 1
+    steepest segment photo.tif --classes 3 --strength 0.3
+    steepest segment photo.png --mu 0.25                 two classes, as scikit-image's chan_vese
+    steepest segment nuclei.png --objects --areas nuclei.csv      a number for each object
+    steepest segment stained.png --objects --background 1         dark nuclei on a bright slide
+    steepest segment cells.tif --overlay cells.png --doubt doubt.png
+    steepest segment scan.tif --range 0 4095 --thresholds 0.2,0.6
+    steepest segment scans/ -o labels --overlay pics     one result for each image of a folder
+    steepest segment big.zarr --strength 0.1 -o labels.zarr     larger than memory, tile by tile
+
+    Notes
+    -----
+    The strength is in grey value x pixel, where grey values are between 0 and 1 for 8- and 16-bit
+    images and with --range. Objects of contrast c and radius r are lost at a strength of about c r
+    / 4.
+    """
+    if mu is not None:
+        why = "cannot be combined with --mu"
+        choices.refuse(why, classes=classes, strength=strength, thresholds=thresholds)
+    if thresholds is not None:
+        choices.refuse("follows from --thresholds; give only one of them", classes=classes)
+    last = len(thresholds or ()) or (classes or 2) - 1
+    if background > last:
+        raise InputError(f"--background {background}: the classes are 0 to {last}")
+    if overlay is not None:
+        need_figures()
+    values = values_of(grey)
+    if tiles.wanted(
+        images, reading, grey, objects=objects, overlay=overlay, areas=areas,
+        background=background or None, pixel_size=pixel_size,
+    ):  # fmt: skip
+        if strength is None and mu is None:
+            raise InputError("--strength: a positive number is needed for images computed by tiles")
+        if connectivity != 1:
+            raise InputError("--connectivity 2: not available for images computed by tiles")
+
+        def solve(part: Any, out: Any, keywords: dict[str, Any]) -> Any:
+            if part.dtype.kind == "u":
+                _check_thresholds(thresholds)
+            keywords = {**keywords, "doubt": out[1] if doubt else None}
+            if mu is not None:
+                return steepest.tiled.chan_vese(part, mu, out[0], **keywords)
+            return steepest.tiled.threshold_rof(
+                part, strength, classes or 2, out[0], thresholds=thresholds, **keywords
+            )
+
+        return Tiling(
+            ["labels", "doubt"] if doubt else ["labels"], solve, report_tiles, [spacing, threads],
+            kind="labels", places={"doubt": doubt}, certify=LabelProof, separate=True,
+        ).batch(images, tiles, writing, "segment")  # fmt: skip
+
+    def files(source: Source) -> dict[str, Path]:
+        own = Path(source.name).suffix
+        ending = own if own.lower() in (".tif", ".tiff", ".npy") else ".png"
+        found = {"labels": source.file(writing.output, "labels", ending, "mask")}
+        more = {"overlay": (overlay, ".png"), "doubt": (doubt, ending), "areas": (areas, ".csv")}
+        for name, (output, suffix) in more.items():
+            if output is not None:
+                tag = "" if source.several else f"_{name}"
+                found[name] = source.placed(output, tag + suffix, _KINDS[name])
+        return found
+
+    def like(image: Image) -> dict[str, Image]:
+        return dict.fromkeys(("labels", "doubt"), without_channels(image))
+
+    def work(item: Item) -> None:
+        image = item.read(reading, values, prepare=without_copies, like=like)
+        lengths = lengths_of(item, image, pixel_size, spacing)
+        keywords = choices.keywords_of(image, lengths, threads)
+        if connectivity == 2:
+            keywords["energy"] = steepest.CroftonTotalVariation()
+        pages = []
+        for index, part in enumerate(image.parts):
+            with item.page(image, index) as keywords["on_step"]:
+                pages.append(solved(image, values.compute(part), keywords))
+        found = Labels(image, lengths, pages, background)
+        found.write(item, objects=objects)
+        found.report(item)
+        item.certify(LabelProof(pages, item.seconds))
+
+    def solved(image: Image, page: np.ndarray, keywords: dict[str, Any]) -> Any:
+        axis = image.channel_axis
+        if mu is not None:
+            return steepest.segmentation.chan_vese(page, mu, channel_axis=axis, **keywords)
+        if page.dtype.kind == "u":
+            page = page / np.iinfo(page.dtype).max
+            _check_thresholds(thresholds)
+        page = page.astype(np.float64, copy=False)
+        if axis is not None:
+            if page.shape[-1] != 3:
+                channels = f"{image.name}: {page.shape[-1]} channels"
+                raise InputError(f"{channels}; give --mu M to segment them together")
+            page = page @ np.array(LUMA)
+        finite = page[np.isfinite(page)]  # threshold_rof tells of the others
+        weight = strength or _STRENGTH * float(np.ptp(finite) if finite.size else 0)
+        return steepest.segmentation.threshold_rof(
+            page, weight, classes or 2, thresholds=thresholds, **keywords
+        )
+
+    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
+
+
+def _check_thresholds(thresholds: Sequence[float] | None) -> None:
+    """Refuse thresholds that no grey value between 0 and 1 can reach."""
+    for level in thresholds or ():
+        if not 0 <= level <= 1:
+            raise InputError(
+                f"--thresholds {level:g}: grey values lie between 0 and 1 here; to give thresholds "
+                "on another scale, see --range"
+            )

@@ -1,0 +1,108 @@
+"""``steepest spectrum``: compute the amount of structure of an image at each scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import choices
+from ..decompositions import Decompositions
+from ..extras import need_figures
+from ..grey import values_of
+from ..runner import Batch, Item
+from ..sources import Source
+from ..types import Images
+
+
+def spectrum(
+    *images: Images,
+    csv: bool = False,
+    no_figures: bool = False,
+    grey: choices.RangeChoice = choices.RangeChoice(),
+    bands: choices.Bands = choices.Bands(),
+    energy: choices.EnergyChoice = choices.EnergyChoice(),
+    solver: choices.SolverChoice = choices.SolverChoice(),
+    reading: choices.Reading = choices.Reading(),
+    writing: choices.Writing = choices.Writing(),
+    reporting: choices.Reporting = choices.Reporting(),
+) -> Batch:
+    """Show how much structure an image has at each scale, as a figure and a table.
+
+    The total variation spectrum S(t): how much of the image vanishes at time t of the flow. A peak
+    indicates structures of the same contrast times size; the valleys between peaks are good edges
+    for bands. For a time series, the figure has one row per page and the table a column for the
+    page.
+
+    Parameters
+    ----------
+    csv
+        also a table with columns t, S (of a series: page, t, S)
+    no_figures
+        write no PNG figure
+    writing.output
+        folder, or .png file for one image (default: here)
+
+    Examples
+    --------
+    steepest spectrum photo.png                  writes photo_spectrum.png
+    steepest spectrum photo.png --csv            also the numbers, photo_spectrum.csv
+    steepest spectrum photo.png --bands 5        with five bands shaded
+    steepest spectrum scans/ -o spectra          every image of a folder
+    steepest spectrum film.tif --pages --csv     a time series: one spectrum per page
+    steepest spectrum photo.png --json           print the numbers
+    """
+    if not no_figures:
+        need_figures()
+    values = values_of(grey)
+
+    def files(source: Source) -> dict[str, Path]:
+        kind = "table" if no_figures else "figure"
+        ending = "_spectrum.csv" if no_figures else "_spectrum.png"
+        first = source.placed(writing.output or ".", ending, kind)
+        found = {} if no_figures else {"figure": first}
+        return found | ({"table": first.with_suffix(".csv")} if csv else {})
+
+    def work(item: Item) -> None:
+        image = item.read(reading, values, kept=False)
+        pages = Decompositions(item, image, values, bands, grey, energy, solver)
+        spectra = [(each.times, each.spectrum) for each in pages]
+        if "figure" in item.files:
+            item.write(item.files["figure"], pages.spectrum_figure(spectra))
+        if "table" in item.files:
+            item.write(item.files["table"], _table(spectra, pages.series))
+        _report(item, spectra, pages)
+        pages.certify()
+
+    return Batch(reading.sources(images, writing.output), work, files, writing.overwrite)
+
+
+def _table(spectra: list[Any], series: bool) -> list[list[str]]:
+    rows = [
+        [str(page + 1), repr(float(t)), repr(float(s))]
+        for page, (times, spectrum) in enumerate(spectra)
+        for t, s in zip(times, spectrum, strict=True)
+    ]
+    return [row[not series :] for row in [["page", "t", "S"], *rows]]
+
+
+def _report(item: Item, spectra: list[Any], pages: Decompositions) -> None:
+    """Report the peaks and bands in words, and all values in JSON.
+
+    The peaks of a series are those of its mean spectrum.
+    """
+    times = [float(t) for t in spectra[0][0]]
+    values = np.array([spectrum for _, spectrum in spectra], dtype=float)
+    mean = values.mean(axis=0)
+    peaks = [
+        times[i]
+        for i in range(1, len(mean) - 1)
+        if mean[i - 1] < mean[i] >= mean[i + 1] and mean[i] > 0.05 * max(mean)
+    ]
+    if peaks:
+        where = " (mean over the pages)" if pages.series else ""
+        item.tell("peaks", "t = " + ", ".join(f"{t:.3g}" for t in peaks) + where)
+    pages.report()
+    spectrum = (values if pages.series else values[0]).tolist()
+    item.values.update(times=times, spectrum=spectrum, peaks=peaks)

@@ -1,0 +1,269 @@
+"""Process the images of a command in turn, and report on them in words or as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+from steepest.core.errors import InputError
+from steepest.io import Image, OutputSet, check_target, not_kept, write_image
+
+from .certificates import finite
+from .choices import FileReading, PixelChoice, Reading, Reporting, Writing
+from .outcome import FAILED, OK, USAGE, one_line
+from .progress import progress
+from .sources import Source, check_format, check_targets
+
+Files = Mapping[str, Path]
+
+
+class Outcome(Protocol):
+    """The accuracy of a result (a certificate or a residual) in words and numbers."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def promise(self) -> str: ...
+    @property
+    def effort(self) -> str: ...
+    def as_json(self) -> dict[str, Any]: ...
+
+
+class Item:
+    """One image of a batch, its results, and the report on them.
+
+    ``files`` are the files to be written, by the names that the command gives them. They appear
+    together when the command is done with the image. ``seconds`` is the time spent computing.
+    """
+
+    def __init__(self, source: Source, label: str, files: Files, outputs: OutputSet, quiet: bool):
+        self.source, self.label, self.files, self.quiet = source, label, files, quiet
+        self.lines: list[tuple[str, str]] = []
+        self.values: dict[str, Any] = {}
+        self.outcome: Outcome | None = None
+        self.written: list[Path] = outputs.paths
+        self.seconds = 0.0
+        self.outputs = outputs
+        self._image: Image | None = None
+
+    def read(
+        self,
+        reading: FileReading,
+        values: Any = None,
+        *,
+        prepare: Callable[[Image], Image] = lambda image: image,
+        like: Callable[[Image], Mapping[str, Image]] = lambda image: {"image": image},
+        kept: bool = True,
+    ) -> Image:
+        """Read the image and report what it is.
+
+        ``values`` is the meaning of its grey values, and ``prepare`` changes it. ``like`` returns
+        what the results will be like, by name, so that files that cannot hold them are refused
+        now. If ``kept`` is True, metadata that the first file cannot hold will be reported.
+        """
+        image = prepare(reading.read(self.source.name))
+        image = image if values is None else values.opened(image)
+        for name, content in like(image).items():
+            if name in self.files:
+                check_target(self.files[name], content)
+        self.describe(image, kept=kept)
+        if values is not None:
+            values.report(self)
+        return image
+
+    def describe(self, image: Image, *, kept: bool = True) -> None:
+        """Add the shape and dtype of an image, and if ``kept``, what the first file cannot hold."""
+        self._image = image if kept else None
+        shape, dtype = image.array.shape, image.array.dtype.name
+        self.tell("image", describe(image), shape=shape, dtype=dtype, axes=image.axes)
+
+    @contextmanager
+    def page(self, image: Image, index: int) -> Iterator[Any]:
+        """Compute a page: provide ``on_step``, and name the page in errors, counted from 1."""
+        try:
+            with self.progress() as on_step:
+                yield on_step
+        except InputError as error:
+            if len(image.parts) == 1:
+                raise
+            raise InputError(f"page {index + 1} of {len(image.parts)}: {error}") from None
+
+    @contextmanager
+    def progress(self, which: str = "", **options: str) -> Iterator[Any]:
+        """Show progress; provide ``on_step``, which is None where nothing is shown."""
+        start = perf_counter()
+        with progress(self.label + which, enabled=not self.quiet, **options) as on_step:
+            yield on_step
+        self.seconds += perf_counter() - start
+
+    def tell(self, key: str, text: str, /, **values: Any) -> None:
+        """Add a line to print, and values for JSON."""
+        self.lines.append((key, text))
+        self.values.update(values)
+
+    def certify(self, outcome: Outcome, name: str = "certificate") -> None:
+        """Add the guaranteed accuracy, the effort and the status."""
+        self.outcome = outcome
+        self.tell(name, outcome.promise, **{name: outcome.as_json()})
+        self.tell("effort", outcome.effort)
+        self.tell("status", outcome.status)
+
+    def write(self, path: Path, content: Any) -> None:
+        """Write an image, the rows of a table, bytes, or a figure of matplotlib."""
+        if isinstance(content, Image):
+            write_image(path, content, outputs=self.outputs)
+            return
+        if isinstance(content, list):
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(content)
+            content = text.getvalue().encode()
+        elif not isinstance(content, bytes):
+            from steepest import plot
+
+            content = plot.figure_png(content)
+        with self.outputs.open(path) as file:
+            file.write(content)
+
+    def report_losses(self) -> None:
+        """Add the names of the metadata that the first output file cannot hold."""
+        if self._image is None or not self.written:
+            return
+        self.values["not_kept"] = names = not_kept(self._image, self.written[0])
+        if names:
+            self.tell("not kept", ", ".join(names))
+
+
+def describe(image: Image) -> str:
+    """Describe shape, dtype and axes in words, for example "512 x 512, uint8"."""
+    shape = image.array.shape
+    space = [str(n) for n, letter in zip(shape, image.axes, strict=True) if letter not in "TC"]
+    words = [" x ".join(space), image.array.dtype.name]
+    if image.channel_axis is not None:
+        words.append(f"{shape[-1]} channels")
+    if image.alpha is not None:
+        words.append("transparency kept")
+    if image.axes.startswith("T"):
+        words.append(f"{shape[0]} pages")
+    return ", ".join(words)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a command does: ``work(item)`` for each of its sources.
+
+    ``files(source)`` names the files that are going to be written, and ``after(item)`` is called
+    once they are. ``extra`` is added to the JSON document, and ``footer`` printed at the end.
+    """
+
+    sources: Sequence[Source]
+    work: Callable[[Item], None]
+    files: Callable[[Source], Files] = lambda source: {}
+    overwrite: bool = False
+    after: Callable[[Item], None] = lambda item: None
+    extra: dict[str, Any] = field(default_factory=dict)
+    footer: Sequence[str] = ()
+
+    @classmethod
+    def of_images(
+        cls,
+        images: Sequence[str],
+        compute: Callable[[Item, Image], Sequence[Any]],
+        tag: str,
+        values: Any,
+        reading: Reading,
+        writing: Writing,
+        pixels: PixelChoice,
+    ) -> Batch:
+        """Compute one image of each: ``compute(item, image)`` returns its pages."""
+
+        def work(item: Item) -> None:
+            image = item.read(reading, values)
+            item.write(item.files["image"], image.with_parts(compute(item, image)))
+
+        def files(source: Source) -> Files:
+            return {"image": source.file(writing.output, tag, pixels.suffix(source.name))}
+
+        check_format(writing.output, pixels.format)
+        return cls(reading.sources(images, writing.output), work, files, writing.overwrite)
+
+
+def run_batch(batch: Batch, reporting: Reporting, command: str) -> int:
+    """Process all images, print the reports and return the exit code.
+
+    An error in one image does not stop the others. The exit code is 0 if all images were processed,
+    1 if an image failed or, with --strict, did not converge, and 2 if no image could be used.
+    """
+    files = {source: batch.files(source) for source in batch.sources}
+    check_targets([path for each in files.values() for path in each.values()], batch.overwrite)
+    done: list[Item] = []
+    failures: list[tuple[str, BaseException]] = []
+    strict_failure = False
+    for index, (source, own) in enumerate(files.items()):
+        label = f"[{index + 1}/{len(files)}] {source.name}" if len(files) > 1 else source.name
+        try:
+            with OutputSet(overwrite=batch.overwrite) as outputs:
+                item = Item(source, label, own, outputs, reporting.quiet)
+                batch.work(item)
+            batch.after(item)
+        except Exception as error:
+            if reporting.traceback:
+                raise
+            failures.append((source.name, error))
+            text = one_line(error)
+            _say("error", text if source.name in text else f"{source.name}: {text}")
+            continue
+        item.report_losses()
+        done.append(item)
+        if item.outcome is not None and not item.outcome.ok:
+            strict_failure |= reporting.strict
+            _say(
+                "error" if reporting.strict else "warning", f"{source.name}: {item.outcome.status}"
+            )
+        if not reporting.json and not reporting.quiet:
+            _print(item)
+    if reporting.json:
+        _print_json({"command": command, **batch.extra}, done, failures)
+    elif not reporting.quiet:
+        counts = [f"{len(done)} of {len(files)} images done"] if len(files) > 1 else []
+        for line in [*counts, *batch.footer]:
+            print(line)
+    if not failures:
+        return FAILED if strict_failure else OK
+    nothing = not done and all(isinstance(error, InputError) for _, error in failures)
+    return USAGE if nothing else FAILED
+
+
+def _say(kind: str, text: str) -> None:
+    print(f"steepest: {kind}: {text}", file=sys.stderr)
+
+
+def _print(item: Item) -> None:
+    print(item.source.name)
+    width = max(12, *(len(key) for key, _ in item.lines), 0)
+    for key, text in item.lines:
+        print(f"  {key:<{width}} {text}")
+    for i, path in enumerate(item.written):
+        print(f"  {'written' if i == 0 else '':<{width}} {path}")
+    sys.stdout.flush()
+
+
+def _print_json(
+    head: dict[str, Any], done: Sequence[Item], failures: Sequence[tuple[str, BaseException]]
+) -> None:
+    results = [
+        {"input": item.source.name, "outputs": list(map(str, item.written)), **finite(item.values)}
+        for item in done
+    ]
+    errors = [{"input": name, "message": one_line(error)} for name, error in failures]
+    document = {**head, "results": results, "errors": errors}
+    print(json.dumps(document, indent=2, allow_nan=False))
