@@ -117,7 +117,7 @@ def test_the_energy_falls_at_every_step(space):
     result = manifold.denoise(
         image, 0.1, space, TGV, on_step=lambda step: energies.append(step.energy)
     )
-    assert result.converged
+    assert result.status.ok
     assert len(energies) > 1
     assert np.all(np.diff(energies) <= 0)
     assert result.energy <= energies[-1] < energies[0]
