@@ -223,16 +223,6 @@ CASES = {
             PHASES, 0.3, "circle", solver=steepest.Solver(tol=1e-6), **given
         )
     ),
-    "steepest.manifold.denoise, slopes": Case(
-        lambda **given: manifold.denoise(
-            PHASES,
-            0.3,
-            "circle",
-            steepest.TotalGeneralisedVariation(),
-            solver=steepest.Solver(tol=1e-6),
-            **given,
-        )
-    ),
     "steepest.manifold.denoise_nl_bayes": Case(
         lambda **given: manifold.denoise_nl_bayes(PHASES, 0.2, manifold="circle", **given)
     ),
