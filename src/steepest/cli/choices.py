@@ -22,7 +22,7 @@ from steepest.io.stores import is_store
 
 from .extras import need_torch
 from .sources import SAMPLE, Source, find_sources
-from .types import Count, Limits, Number, Positive, Times, axis, word
+from .types import Count, FileName, Limits, Number, Positive, Times, axis, word
 
 LARGE = """\
 A Zarr store, or a TIFF file together with --memory, is computed tile by tile and written as
@@ -257,7 +257,7 @@ class TilesChoice:
 
     memory: Annotated[str | None, Parameter(metavar="SIZE")] = None
     """main memory to use, such as 500MB (default 2GB)"""
-    work: Annotated[str | None, Parameter(metavar="DIR")] = None
+    work: Annotated[FileName | None, Parameter(metavar="DIR")] = None
     """folder for intermediate results, about 40 bytes per pixel. If the command is interrupted, the
     same command continues there (default: a temporary folder beside the output)"""
     workers: Count | None = None
@@ -330,7 +330,7 @@ class Reading(FileReading):
 class Writing:
     """Where results are written."""
 
-    output: Annotated[str | None, Parameter(alias="-o", metavar="PATH")] = None
+    output: Annotated[FileName | None, Parameter(alias="-o")] = None
     """file, or folder for several images"""
     overwrite: bool = False
     """replace existing files"""

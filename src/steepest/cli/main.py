@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from cyclopts import App
 
-from .parser import make_program, run
+import steepest
+
+from .parser import Command, make_program, run
 
 COMMANDS = (
     *("decompose", "denoise", "filter", "flow", "spectrum", "objects", "scale-map", "segment"),
@@ -53,20 +57,31 @@ Exit codes: 0 all done; 1 an image failed, or did not converge with --strict; 2 
 
 
 def make_parser(names: Sequence[str] = COMMANDS) -> App:
-    """Make the program with these commands."""
-    import steepest
+    """Make the program; of commands that are not named, it knows the first line of the help."""
+    commands = {name: _command(name) if name in names else _summary(name) for name in COMMANDS}
+    version = f"steepest {steepest.__version__}"
+    options = {"version": version, "version_flags": ["--version"]}
+    app = make_program("steepest", commands, DESCRIPTION, **options)
+    app.register_install_completion_command(help="Complete options and files with the Tab key.")
+    return app
 
-    functions = {}
-    for name in names:
-        word = name.replace("-", "_")
-        functions[name] = getattr(import_module(f".commands.{word}", __package__), word)
-    return make_program(
-        "steepest", functions, DESCRIPTION, version=f"steepest {steepest.__version__}"
-    )
+
+def _command(name: str) -> Command:
+    word = name.replace("-", "_")
+    command: Command = getattr(import_module(f".commands.{word}", __package__), word)
+    return command
+
+
+def _summary(name: str) -> str:
+    """The first line of the docstring of a command, which is not imported."""
+    word = name.replace("-", "_")
+    text = Path(__file__).with_name("commands").joinpath(f"{word}.py").read_text(encoding="utf-8")
+    found = re.search(rf'^def {word}\(.*?"""(.*?)$', text, re.DOTALL | re.MULTILINE)
+    return found[1] if found else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a ``steepest`` command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    known = words[:1] if words and words[0] in COMMANDS else COMMANDS
-    return run(make_parser(known), words)
+    names = COMMANDS if words[:1] == ["--install-completion"] else words[:1]
+    return run(make_parser(names), words)

@@ -16,9 +16,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from steepest.core.errors import InputError
 
-from .choices import Reporting
 from .outcome import FAILED, INTERRUPTED, OK, USAGE, one_line, say_interrupted
-from .runner import Batch, run_batch
 
 Command = Callable[..., Any]
 _WIDEST = 98  # characters in a line of help
@@ -32,14 +30,14 @@ def _shown(default: Any) -> str | None:
 
 
 def make_program(
-    name: str, commands: Command | Mapping[str, Command], text: str = "", **options: Any
+    name: str, commands: Command | Mapping[str, Command | str], text: str = "", **options: Any
 ) -> App:
     """Make a program of one command, or of several with their names.
 
     A command is a function whose docstring is the help, and whose keywords are the options: their
     types say how they are parsed, and dataclasses are groups of options. It returns a `Batch` to
     process, an exit code, or None. ``text`` describes a program of several commands, in the form
-    of a docstring.
+    of a docstring. Where only the list of commands is needed, they may be their first lines.
     """
     if callable(commands):
         app = _app(name, commands.__doc__ or "", **options)
@@ -47,8 +45,10 @@ def make_program(
         return app
     program = _app(name, text, **options)
     for order, (word, command) in enumerate(commands.items()):
-        app = _app(word, command.__doc__ or "", version_flags=(), sort_key=order)
-        app.default(command)
+        docstring = command if isinstance(command, str) else command.__doc__ or ""
+        app = _app(word, docstring, sort_key=order)
+        if callable(command):
+            app.default(command)
         program.command(app)
     return program
 
@@ -67,7 +67,7 @@ def _app(name: str, docstring: str, **options: Any) -> App:
         group_arguments=Group("Arguments", sort_key=-2),
         group_parameters=Group("Options", sort_key=-1),
         default_parameter=Parameter(negative=(), show_default=_shown, allow_repeating=True),
-        **options,
+        **{"version_flags": [], **options},
     )
 
 
@@ -100,10 +100,7 @@ def run(app: App, argv: Sequence[str] | None = None) -> int:
     if command == app.help_print:
         _print_help(app, bound.arguments["tokens"], sys.stdout)
         return OK
-    bound.apply_defaults()
-    every = bound.arguments.values()
-    reporting = next((each for each in every if isinstance(each, Reporting)), Reporting())
-    return _guarded(lambda: command(*bound.args, **bound.kwargs), reporting, name.split()[-1])
+    return _execute(command, bound, name.split()[-1])
 
 
 def _print_help(app: App, words: Sequence[str], file: Any) -> None:
@@ -133,10 +130,16 @@ def _in_words(error: Exception) -> str:
     return f"Invalid value for {argument.name}: {text}"
 
 
-def _guarded(command: Callable[[], Any], reporting: Reporting, name: str) -> int:
+def _execute(command: Command, bound: inspect.BoundArguments, name: str) -> int:
     """Run a command, and return the exit code."""
+    from .choices import Reporting
+    from .runner import Batch, run_batch
+
+    bound.apply_defaults()
+    every = bound.arguments.values()
+    reporting = next((each for each in every if isinstance(each, Reporting)), Reporting())
     try:
-        result = command()
+        result = command(*bound.args, **bound.kwargs)
         code = run_batch(result, reporting, name) if isinstance(result, Batch) else result or OK
         sys.stdout.flush()
         return int(code)

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import pairwise
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
@@ -19,7 +20,7 @@ def word(parse: Callable[[str], Any], metavar: str, *, count: int = 1) -> Parame
         values = tuple(parse(token.value) for token in tokens)
         return values[0] if count == 1 else values
 
-    return Parameter(converter=convert, n_tokens=count, metavar=metavar, allow_leading_hyphen=True)
+    return Parameter(converter=convert, n_tokens=count, metavar=metavar)
 
 
 def number(text: str) -> float:
@@ -108,13 +109,20 @@ Positive = Annotated[float, word(positive, "X")]
 Density = Annotated[float, word(density, "D")]
 Count = Annotated[int, word(count, "N")]
 FromZero = Annotated[int, word(from_zero, "N")]
-Numbers = Annotated[tuple[float, ...], word(numbers, "A,B,..")]
+Numbers = Annotated[
+    tuple[float, ...], word(numbers, "A,B,.."), Parameter(allow_leading_hyphen=True)
+]
 Times = Annotated[tuple[float, ...], word(increasing, "T1,T2,..")]
 Pair = Annotated[tuple[float, float], word(positive, "T0 T1", count=2)]
 Limits = Annotated[tuple[float, float], word(number, "LOW HIGH", count=2)]
 JSONObject = Annotated[dict[str, Any], word(json_object, "JSON")]
-_IMAGE = Parameter(
-    name="IMAGE", help="file, folder, quoted glob ('scans/**/*.tif'), or sample:camera"
-)
-Images = Annotated[str, _IMAGE, Parameter(required=True)]  # of *images
-OptionalImages = Annotated[str, _IMAGE]
+
+if TYPE_CHECKING:
+    FileName: TypeAlias = str
+    Images: TypeAlias = str
+    OptionalImages: TypeAlias = str
+else:  # strings, which shells complete as they do with files
+    FileName = Annotated[Path, word(str, "PATH")]
+    _help = "file, folder, quoted glob ('scans/**/*.tif'), or sample:camera"
+    OptionalImages = Annotated[FileName, Parameter(name="IMAGE", help=_help)]  # of *images
+    Images = Annotated[OptionalImages, Parameter(required=True)]

@@ -11,11 +11,11 @@ from steepest.io import read_image
 
 from .. import choices
 from ..extras import need
-from ..types import Count, FromZero
+from ..types import Count, FileName, FromZero
 
 
 def app(
-    image: Annotated[str | None, Parameter(name="IMAGE")] = None,
+    image: Annotated[FileName | None, Parameter(name="IMAGE")] = None,
     /,
     *,
     host: Annotated[str, Parameter(metavar="ADDRESS")] = "127.0.0.1",

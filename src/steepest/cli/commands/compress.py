@@ -16,14 +16,14 @@ from .. import choices
 from ..extras import need_coder
 from ..runner import Batch, Item
 from ..sources import Source, expand
-from ..types import Count, Density, FromZero, Positive, one_of
+from ..types import Count, Density, FileName, FromZero, Positive, one_of
 
 _DENSITY = 0.05
 
 
 def compress(
-    image: Annotated[str, Parameter(name="IMAGE")],
-    output: Annotated[str | None, Parameter(name="FILE")] = None,
+    image: Annotated[FileName, Parameter(name="IMAGE")],
+    output: Annotated[FileName | None, Parameter(name="FILE")] = None,
     /,
     *,
     density: Density | None = None,

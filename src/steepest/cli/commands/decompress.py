@@ -15,15 +15,15 @@ from steepest.io import Image, base_name, check_kind, check_target
 from .. import choices
 from ..runner import Batch, Item
 from ..sources import Source, check_targets
-from ..types import Count
+from ..types import Count, FileName
 
 _AXES = {1: "X", 2: "YX", 3: "ZYX"}
 _SPARE = 1 << 20  # bytes in addition to 32 per pixel: more than any image needs
 
 
 def decompress(
-    file: Annotated[str, Parameter(name="FILE")],
-    output: Annotated[str | None, Parameter(name="IMAGE")] = None,
+    file: Annotated[FileName, Parameter(name="FILE")],
+    output: Annotated[FileName | None, Parameter(name="IMAGE")] = None,
     /,
     *,
     max_pixels: Count = MAX_PIXELS,

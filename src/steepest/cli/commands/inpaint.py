@@ -22,7 +22,7 @@ from ..certificates import Reached
 from ..grey import values_of
 from ..runner import Batch, Item
 from ..tiles import Tiling
-from ..types import Count, Images, one_of
+from ..types import Count, FileName, Images, one_of
 
 _PLAIN = "diffusion"
 _OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # not operators
@@ -32,8 +32,8 @@ _KNOWN = Parameter(group="What is known", metavar="MASK")
 
 def inpaint(
     *images: Images,
-    known: Annotated[str | None, _KNOWN] = None,
-    unknown: Annotated[str | None, _KNOWN] = None,
+    known: Annotated[FileName | None, _KNOWN] = None,
+    unknown: Annotated[FileName | None, _KNOWN] = None,
     mask: Annotated[str | None, Parameter(show=False)] = None,
     threshold: Annotated[Count | None, _KNOWN, Parameter(metavar="N")] = None,
     method: Annotated[str, one_of(_METHODS)] = _PLAIN,

@@ -12,7 +12,7 @@ from steepest.learning.flows.training.presets import PRESETS
 from .. import choices, training
 from ..extras import need_torch
 from ..training import FOLDER, RECIPE, MachineChoice, RecipeChoice
-from ..types import Count, JSONObject, count, word
+from ..types import Count, FileName, JSONObject, count, word
 
 _DATA, _RECIPE = Parameter(metavar="DATA"), Parameter(group=RECIPE)
 
@@ -26,10 +26,10 @@ def _crop(text: str) -> int | tuple[int, int]:
 
 
 def learn(
-    data: Annotated[str | None, Parameter(name="DATA")] = None,
+    data: Annotated[FileName | None, Parameter(name="DATA")] = None,
     /,
     *,
-    output: Annotated[str, FOLDER],
+    output: Annotated[FileName, FOLDER],
     resume: bool = False,
     preset: Annotated[str | None, Parameter(choices=tuple(PRESETS))] = None,
     network: Literal["semi-resnet", "unet", "lgd", "mean-flux"] | None = None,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from cyclopts import Parameter
 
 import steepest
 from steepest.inpainting.masks import METHODS
@@ -21,7 +20,7 @@ from ..images import to_kind, without_channels
 from ..runner import Batch, Item
 from ..sources import Source
 from ..tiles import Tiling
-from ..types import Density, FromZero, Images, one_of
+from ..types import Density, FileName, FromZero, Images, one_of
 
 
 def mask(
@@ -31,7 +30,7 @@ def mask(
     cycles: FromZero = 0,
     seed: FromZero = 0,
     tonal: bool = False,
-    reconstruction: Annotated[str | None, Parameter(metavar="PATH")] = None,
+    reconstruction: FileName | None = None,
     tiles: choices.TilesChoice = choices.TilesChoice(),
     reading: choices.Reading = choices.Reading(),
     writing: choices.Writing = choices.Writing(),

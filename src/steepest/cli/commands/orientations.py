@@ -26,27 +26,23 @@ from ..certificates import ManifoldProof
 from ..extras import need_figures
 from ..runner import Batch, Item
 from ..sources import Source, expand
-from ..types import Count, Positive
+from ..types import Count, FileName, Positive
 
 _Angles = Sequence[tuple[np.ndarray, ...]]  # misorientations of neighbours, before and after
+_MAP = Parameter(name="MAP", help=".ctf or .ang file, quoted glob, or sample:nickel", required=True)
 _PNG = Parameter(group="More results (PNG files, or folders for several maps)", metavar="PATH")
 
 
 def orientations(
-    *maps: Annotated[
-        str,
-        Parameter(
-            name="MAP", help=".ctf or .ang file, quoted glob, or sample:nickel", required=True
-        ),
-    ],
+    *maps: Annotated[FileName, _MAP],
     strength: Positive,
     boundary: Annotated[Positive, Parameter(metavar="DEG")] = 5.0,
     anisotropic: bool = False,
     huber: Annotated[Positive | None, Parameter(metavar="EPS")] = None,
     fill: bool = False,
-    picture: Annotated[str | None, _PNG] = None,
+    picture: Annotated[FileName | None, _PNG] = None,
     direction: Annotated[Literal["x", "y", "z"], _PNG] = "z",
-    misorientation: Annotated[str | None, _PNG] = None,
+    misorientation: Annotated[FileName | None, _PNG] = None,
     max_pixels: Count = MAX_POINTS,
     solver: choices.SolverChoice = choices.SolverChoice(),
     writing: choices.Writing = choices.Writing(),

@@ -20,7 +20,7 @@ from ..extras import need_figures
 from ..images import without_copies
 from ..runner import Batch, Item
 from ..sources import SAMPLE, Source
-from ..types import Images, Positive
+from ..types import FileName, Images, Positive
 
 
 def phase(
@@ -31,7 +31,7 @@ def phase(
     anisotropic: bool = False,
     huber: Annotated[Positive | None, Parameter(metavar="EPS")] = None,
     embedded: bool = False,
-    picture: Annotated[str | None, Parameter(metavar="PATH")] = None,
+    picture: FileName | None = None,
     spacing: choices.Spacing = choices.Spacing(),
     solver: choices.SolverChoice = choices.SolverChoice(),
     reading: choices.Reading = choices.Reading(),

@@ -23,11 +23,11 @@ from ..runner import Batch, Item
 from ..sizes import PixelSize, lengths_of
 from ..sources import Source
 from ..tiles import Tiling
-from ..types import Count, FromZero, Images, Numbers, Positive
+from ..types import Count, FileName, FromZero, Images, Numbers, Positive
 
 _STRENGTH = 0.1  # default, relative to the range of the image
 _MORE = Parameter(group="More results (files, or folders for several images)")
-_Path = Annotated[str | None, _MORE, Parameter(metavar="PATH")]
+_Path = Annotated[FileName | None, _MORE]
 _KINDS = {"labels": "mask", "overlay": "figure", "doubt": "mask", "areas": "table"}
 
 
