@@ -231,12 +231,12 @@ def prepare(
     return problem, shaped
 
 
-def in_units(strength: Any, name: str, unit: float) -> float:
-    """A number divided by its unit, if this is 0 or of a size that single precision can take."""
-    number = check_number(strength, name) / unit
+def in_units(value: Any, name: str, unit: float) -> float:
+    """A number divided by its unit: 0, or of a size that single precision can take."""
+    number = check_number(value, name) / unit
     if number and not 1 / _STRONGEST <= number <= _STRONGEST:
         raise InputError(
-            f"{name}={strength!r}; allowed with this spacing are 0 and numbers from "
+            f"{name}={value!r}; allowed with this spacing are 0 and numbers from "
             f"{unit / _STRONGEST:g} to {unit * _STRONGEST:g}"
         )
     return number

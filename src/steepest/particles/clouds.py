@@ -38,6 +38,7 @@ class PointFlow:
     Attributes
     ----------
     times : float64 array (T,)
+        The times asked for; if ``on_step`` has ended the flow, the last one is when.
     points : float64 array (T, N) or (T, N, d)
         On a line in increasing order, otherwise in the order in which they were given.
     discrepancy : float64 array (T,)
