@@ -21,9 +21,10 @@ def to_grey(array: np.ndarray, name: str = "image") -> np.ndarray:
     """
     values = np.asarray(array)
     scale = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
-    values = values.astype(np.float32) / np.float32(scale)
-    if values.ndim == 3 and values.shape[2] == 3:
-        values = values @ np.asarray(LUMA, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite, and then refused
+        values = values.astype(np.float32) / np.float32(scale)
+        if values.ndim == 3 and values.shape[2] == 3:
+            values = values @ np.asarray(LUMA, np.float32)
     if values.ndim != 2:
         raise InputError(f"{name}: shape {np.shape(array)}; allowed are (H, W) and (H, W, 3)")
     if values.size and not (values.min() >= 0 and values.max() <= 1 + _SLACK):

@@ -14,17 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import as_array
+from ..core.arrays import as_array, check_field, check_magnitude
 from ..core.errors import InputError
 from ..core.namespace import detached
 from ..core.numbers import check_count, check_number, check_numbers
+from ..core.progress import Callback, Reporter
 from ..core.rng import Rng, generator
 from ..core.threads import resolve_num_threads, share_out
 from .kernels import direct
-from .line import flow_on_line
+from .line import equal_steps, flow_on_line, movement
 from .slices import directions, sliced, slicing_constant
 
 _STEPS = 100  # between successive times, unless the caller says otherwise
+_MOST_STEPS = 1_000_000  # that smoothing may ask for
+_LAST = 1e100  # the largest time, as of coordinates
 _BATCH = 512  # points summed together
 
 
@@ -35,6 +38,7 @@ class PointFlow:
     Attributes
     ----------
     times : float64 array (T,)
+        The times asked for; if ``on_step`` has ended the flow, the last one is when.
     points : float64 array (T, N) or (T, N, d)
         On a line in increasing order, otherwise in the order in which they were given.
     discrepancy : float64 array (T,)
@@ -61,6 +65,7 @@ def flow(
     num_directions: int | None = None,
     rng: Rng = 0,
     num_threads: int | None = None,
+    on_step: Callback | None = None,
 ) -> PointFlow:
     """Move points along the gradient flow of the energy distance to a target.
 
@@ -79,7 +84,7 @@ def flow(
     target : array (M,) or (M, d)
         Points of the target.
     times : float or increasing array (T,)
-        Times, positive or 0.
+        Times from 0 to 1e100.
     smoothing : float
         Width e > 0 within which the distance is smoothed. F then has a Lipschitz gradient. On a
         line ``|s|`` becomes ``s^2 / (2 e) + e / 2`` for ``|s| < e``. Above, ``|x|`` becomes the
@@ -96,13 +101,17 @@ def flow(
     num_directions : int, optional
         Sum the distances above one dimension by slicing, along this number of random directions, in
         O((N + M) log (N + M)) for each. F is that of these directions. It cannot grow if
-        ``smoothing`` is positive (steps longer than about ``smoothing`` are then divided);
-        otherwise points at rest jitter by the length of a step. By default all pairs are summed,
-        which above three dimensions is possible only without smoothing.
+        ``smoothing`` is positive (steps longer than about ``smoothing`` are then divided, also on a
+        line); otherwise points at rest jitter by the length of a step. By default all pairs are
+        summed, which above three dimensions is possible only without smoothing.
     rng : int, numpy.random.Generator or None
         Draws the directions.
     num_threads : int, optional
         Number of threads (default: all processors). It does not change the result.
+    on_step : callable, optional
+        Called with a `Progress` after each step; its residual is the root of the mean squared
+        movement of the points. If it returns True, the flow ends with the points at that time. The
+        exact flow on a line takes no steps.
 
     Returns
     -------
@@ -111,7 +120,8 @@ def flow(
     Raises
     ------
     InputError
-        If an argument is not finite, of the wrong shape or out of range.
+        If an argument is not finite, of the wrong shape or out of range, or if ``smoothing`` is so
+        small that the flow would take more than a million steps.
 
     References
     ----------
@@ -124,8 +134,9 @@ def flow(
     if start.shape[1:] != place.shape[1:]:
         raise InputError(f"target has shape {place.shape}; points have shape {start.shape}")
     moments = np.atleast_1d(check_numbers(times, "times"))
-    if moments.ndim != 1 or moments.size == 0 or moments[0] < 0 or (np.diff(moments) <= 0).any():
-        raise InputError(f"times={times!r}; allowed are increasing numbers from 0")
+    ordered = moments.ndim == 1 and moments.size > 0 and (np.diff(moments) > 0).all()
+    if not ordered or not 0 <= moments[0] <= moments[-1] <= _LAST:
+        raise InputError(f"times={times!r}; allowed are increasing numbers from 0 to {_LAST:g}")
     steps = None if num_steps is None else check_count(num_steps, "num_steps")
     width = check_number(smoothing, "smoothing")
     mass = np.ones(len(place)) if weights is None else check_numbers(weights, "weights")
@@ -134,12 +145,12 @@ def flow(
             f"weights of shape {mass.shape}; allowed are {len(place)} numbers from 0, not all 0"
         )
     count = None if num_directions is None else check_count(num_directions, "num_directions")
-    random, threads = generator(rng), resolve_num_threads(num_threads)
+    random, threads, report = generator(rng), resolve_num_threads(num_threads), Reporter(on_step)
     if start.ndim == 1:
         start, order = np.sort(start), np.argsort(place, kind="stable")
         if width == 0:
-            flown = flow_on_line(start, place[order], mass[order], moments, steps)
-            return PointFlow(moments, *flown)
+            atoms = place[order], mass[order]
+            return PointFlow(*flow_on_line(start, *atoms, moments, steps, report))
     cloud, goals = (each.reshape(len(each), -1) for each in (start, place))
     dimension = cloud.shape[1]
     axes = None
@@ -152,24 +163,40 @@ def flow(
             f"num_directions is needed for smoothing={smoothing!r} in {dimension} dimensions"
         )
     sums = Sums(goals, mass / mass.sum(), width, axes, threads)
-    states, energies, now = [], [], 0.0
-    for moment in moments:
-        for i in range(steps or _STEPS):
-            tau = (moment - now) / ((steps or _STEPS) - i)
-            if tau > 0:
-                cloud, now = sums.step(cloud, tau), now + tau
+    if moments[-1] * sums.bend > _MOST_STEPS:
+        raise InputError(
+            f"smoothing={smoothing!r} takes about {moments[-1] * sums.bend:.1g} steps for times up "
+            f"to {moments[-1]:g}; allowed are {_MOST_STEPS:,} (smooth more, or end earlier)"
+        )
+    gaps, steps = np.diff(moments, prepend=0.0), steps or _STEPS
+    counts = [steps * max(math.ceil(gap / steps * sums.bend), 1) if gap else 0 for gap in gaps]
+    states, energies, reached, now = [], [], [], 0.0
+    for moment, number in zip(moments, counts, strict=True):
+        for tau in equal_steps(now, moment, number):
+            before, cloud = cloud, sums.step(cloud, tau)
+            now += tau
+            if report.listens and report.residual(movement(before, cloud), sum(counts)):
+                break
+        now = now if report.stopped else moment
         states.append(cloud.reshape(start.shape))
         energies.append(sums(cloud)[0])
-    result = np.array(states)
+        reached.append(now)
+        if report.stopped:
+            break
+    result, ends = np.array(states), np.array(reached)
     if start.ndim == 1:
         result.sort(axis=1)
-    return PointFlow(moments, result, np.array(energies), np.where(moments > 0, np.inf, 0.0))
+    return PointFlow(ends, result, np.array(energies), np.where(ends > 0, np.inf, 0.0))
 
 
 def _points(values: Any, name: str) -> np.ndarray:
-    array = check_numbers(detached(as_array(values, name)), name)
+    array = np.asarray(detached(as_array(values, name)))
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+        raise InputError(f"{name} has dtype {array.dtype}; allowed are integers and floats")
     if array.ndim not in (1, 2) or array.size == 0:
         raise InputError(f"{name} has shape {array.shape}; allowed are (n,) and (n, d)")
+    array = check_field(array.astype(np.float64), name)
+    check_magnitude(array, name)
     return array
 
 
@@ -186,12 +213,12 @@ class Sums:
     ) -> None:
         self._target, self._mass, self._smoothing = target, mass, smoothing
         self._axes, self._num_threads = axes, num_threads
-        self._bend = self._constant = 0.0
+        self.bend = self._constant = 0.0
         if axes is None:
             self._constant = 0.5 * float(mass @ self._pairs(target)[0])
-        elif smoothing > 0:  # a bound on the second derivatives, so on the useful steps
+        elif smoothing > 0:  # a bound on the second derivatives: steps up to 1 / bend lower F
             spread = np.linalg.norm(axes.T @ axes, 2) / len(axes)
-            self._bend = slicing_constant(target.shape[1]) * float(spread) / smoothing
+            self.bend = slicing_constant(target.shape[1]) * float(spread) / smoothing
 
     def __call__(self, points: np.ndarray) -> tuple[float, np.ndarray, Any, Any]:
         """Return F, N times its gradient (N, d), the curvature H and the masses at the points."""
@@ -206,14 +233,10 @@ class Sums:
 
     def step(self, points: np.ndarray, tau: float) -> np.ndarray:
         """Return the points after a step of length tau."""
-        parts = max(math.ceil(tau * self._bend), 1)
-        tau /= parts
-        for _ in range(parts):
-            _, slope, bend, tied = self(points)
-            size = np.linalg.norm(slope, axis=1)
-            free = np.maximum(size - tied, 0) / np.maximum(size, 1e-300)
-            points = points - (tau * free / (1 + tau * bend))[:, None] * slope
-        return points
+        _, slope, bend, tied = self(points)
+        size = np.linalg.norm(slope, axis=1)
+        free = np.maximum(size - tied, 0) / np.maximum(size, 1e-300)
+        return points - (tau * free / (1 + tau * bend))[:, None] * slope
 
     def _pairs(self, points: np.ndarray) -> tuple[np.ndarray, ...]:
         n = len(points)

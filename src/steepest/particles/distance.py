@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import check_field
+from ..core.arrays import check_field, check_magnitude
 from ..core.errors import InputError
 from ..core.namespace import Array, detached, is_torch, namespace, to_float64
 from ..core.numbers import check_count
@@ -52,7 +52,8 @@ def energy_distance(
     Raises
     ------
     InputError
-        If the arrays are not finite, of other types or of different dimensions.
+        If the arrays are not finite, of other types or of different dimensions, or if the largest
+        number of one is neither 0 nor from 1e-100 to 1e100.
     """
     a, b = check_field(x, "x"), check_field(y, "y")
     for name, each in (("x", a), ("y", b)):
@@ -64,6 +65,8 @@ def energy_distance(
             f"shape {tuple(a.shape)}; both must be of one type and dimension"
         )
     a, b = (to_float64(each).reshape(len(each), -1) for each in (a, b))
+    for name, each in (("x", a), ("y", b)):
+        check_magnitude(detached(each), name)
     threads, random = resolve_num_threads(num_threads), generator(rng)
     if num_directions is not None:
         axes = directions(a.shape[1], check_count(num_directions, "num_directions"), random)

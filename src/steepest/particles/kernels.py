@@ -174,20 +174,22 @@ def interpolate(points, margin, coefficients, begin, end, value, gradient):
 def smoothed(r, smoothing, dimension):
     """Return the smoothed distance at r > 0 in 1, 2 or 3 dimensions, and its derivative over r.
 
-    It is the mean of Huber's function over all directions, times the slicing constant.
+    It is the mean of Huber's function over all directions, times the slicing constant, minus its
+    value at 0, which would hide the rest if the smoothing is wide.
     """
     e = smoothing
     if r <= e:
         slope = CONSTANT[dimension] / dimension / e
-        return r * r / 2 * slope + CONSTANT[dimension] * e / 2, slope
+        return r * r / 2 * slope, slope
+    least = CONSTANT[dimension] * e / 2
     if dimension == 1:
-        return r, 1 / r
+        return r - least, 1 / r
     if dimension == 3:
-        return r + e * e / (3 * r), (1 - e * e / (3 * r * r)) / r
+        return r + e * (e / r) / 3 - least, (1 - (e / r) * (e / r) / 3) / r
     rest = np.arcsin(e / r)
-    s = np.sqrt((r - e) * (r + e)) / r
-    inner = rest - s * e / r
-    return s * r + r * r / (4 * e) * inner + e / 2 * rest, s / r + inner / (2 * e)
+    s = np.sqrt((r - e) / r) * np.sqrt((r + e) / r)
+    inner = rest - s * (e / r)
+    return s * r + r * (r / e) / 4 * inner + e / 2 * rest - least, s / r + inner / (2 * e)
 
 
 @helper
@@ -245,25 +247,38 @@ def direct(points, target, weights, smoothing, begin, end, near, far, slope, ben
 def line_sums(places, charges, smoothing, value, slope):
     """Sum Huber's function of the distances on a line, and its derivative, for sorted places.
 
-    Without smoothing it is the distance; equal places do not push each other.
+    The function is less its value at 0. Without smoothing it is the distance; equal places do not
+    push each other.
     """
     n = len(places)
-    sums = np.zeros((n + 1, 3))
+    sums = np.zeros((n + 1, 2))
     for i in range(n):
         sums[i + 1, 0] = sums[i, 0] + charges[i]
         sums[i + 1, 1] = sums[i, 1] + charges[i] * places[i]
-        sums[i + 1, 2] = sums[i, 2] + charges[i] * places[i] * places[i]
     a = b = 0  # the places within ``smoothing`` are a to b
-    half = 0.5 / smoothing if smoothing > 0 else 0.0
+    x = first = second = 0.0  # moments of their charges around x, in units of ``smoothing``
+    width = smoothing if smoothing > 0 else 1.0  # then all moments are 0
     for i in range(n):
-        x = places[i]
+        before, x = x, places[i]
         while places[a] < x - smoothing:
+            if a < b:
+                away = (before - places[a]) / width
+                first -= charges[a] * away
+                second -= charges[a] * away * away
             a += 1
+        if a < b:
+            q, move = sums[b, 0] - sums[a, 0], (x - before) / width
+            second += move * (2 * first + move * q)
+            first += move * q
+        else:
+            b, first, second = a, 0.0, 0.0
         while b < n and places[b] <= x + smoothing:
+            away = (x - places[b]) / width
+            first += charges[b] * away
+            second += charges[b] * away * away
             b += 1
-        q, m = sums[b, 0] - sums[a, 0], sums[b, 1] - sums[a, 1]
-        square = sums[b, 2] - sums[a, 2]
+        q = sums[n, 0] - (sums[b, 0] - sums[a, 0])
         outer = sums[a, 0] - (sums[n, 0] - sums[b, 0])
         value[i] = x * outer - sums[a, 1] + sums[n, 1] - sums[b, 1]
-        value[i] += half * (q * x * x - 2 * x * m + square) + smoothing / 2 * q
-        slope[i] = outer + 2 * half * (q * x - m)
+        value[i] += smoothing / 2 * (second - q)
+        slope[i] = outer + first

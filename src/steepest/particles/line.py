@@ -9,20 +9,43 @@ The distance in L2 is the Wasserstein distance W2.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..convex.certificate import Bound, StepTerms
 from ..core.compiled import exact_kernel
+from ..core.progress import Reporter
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
-def flow_on_line(
-    start: np.ndarray, atoms: np.ndarray, mass: np.ndarray, times: np.ndarray, steps: int | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the points (T, N), their discrepancies and error bounds, for sorted start and atoms.
+def equal_steps(start: float, stop: float, count: int) -> Iterator[float]:
+    """Yield ``count`` equal lengths that add up to the way from ``start`` to ``stop``."""
+    for left in range(count, 0, -1):
+        length = (stop - start) / left
+        if length > 0:
+            start += length
+            yield length
 
-    Without ``steps`` the flow is exact; otherwise it takes so many Euler steps between the times.
+
+def movement(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the root of the mean squared movement of points (N,) or (N, d)."""
+    return float(np.sqrt(((after - before) ** 2).sum() / len(after)))
+
+
+def flow_on_line(
+    start: np.ndarray,
+    atoms: np.ndarray,
+    mass: np.ndarray,
+    times: np.ndarray,
+    steps: int | None,
+    report: Reporter,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the times, the points (T, N), their discrepancies and bounds, for sorted points.
+
+    Without ``steps`` the flow is exact; otherwise it takes so many Euler steps between the times,
+    and ends earlier if it is asked to stop.
     """
     share = np.concatenate([[0.0], np.cumsum(mass)])
     share /= share[-1]
@@ -33,16 +56,20 @@ def flow_on_line(
         size = np.abs(np.concatenate([start, atoms])).max() + 2 * times
         bounds[:] = 4 * _EPS * (len(atoms) + 4) * size  # rounding of each event
     else:
-        state, bound, now = start, Bound(), 0.0
+        state, bound, now, total = start, Bound(), 0.0, steps * int((times > 0).sum())
         for k, moment in enumerate(times):
-            for i in range(steps):
-                tau = (moment - now) / (steps - i)
-                if tau > 0:
-                    new = euler_step(state, levels, atoms, share, tau)
-                    bound = bound.after(_terms(state, new, levels, atoms, share, tau))
-                    state, now = new, now + tau
+            for tau in equal_steps(now, moment, steps):
+                before, state = state, euler_step(state, levels, atoms, share, tau)
+                bound = bound.after(_terms(before, state, levels, atoms, share, tau))
+                now += tau
+                if report.listens and report.residual(movement(before, state), total):
+                    break
             result[k], bounds[k] = state, bound.distance
-    return result, np.array([_discrepancy(each, atoms, share) for each in result]), bounds
+            if report.stopped:
+                times, result, bounds = np.append(times[:k], now), result[: k + 1], bounds[: k + 1]
+                break
+            now = moment
+    return times, result, np.array([_discrepancy(x, atoms, share) for x in result]), bounds
 
 
 def euler_step(

@@ -264,7 +264,8 @@ def _areas(points: np.ndarray, density: np.ndarray, tone: np.ndarray) -> np.ndar
         middle = (less + half) / 2
         enough = _in_squares(sums[0], points, middle) >= 1
         less, half = np.where(enough, less, middle), np.where(enough, middle, half)
-    areas = _in_squares(sums[1], points, half) / _in_squares(sums[0], points, half)
+    inside = np.maximum(_in_squares(sums[1], points, half), 0)  # not below by rounding
+    areas = inside / _in_squares(sums[0], points, half)
     return np.asarray(areas / areas.mean())
 
 
