@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
+from .arrays import load
 from .windows import Tiling, Window
 
 _MARK = "steepest-work.json"
@@ -63,16 +64,14 @@ class Workspace:
 
     def map(self, name: str, number: int) -> np.ndarray:
         """The array that was put, as a memory map."""
-        found: np.ndarray = np.load(self._path(name, number), mmap_mode="r", allow_pickle=False)
-        return found
+        return load(self._path(name, number), mapped=True)
 
     def get(self, name: str, number: int) -> np.ndarray | None:
         """The array that was put, in memory, or None."""
         try:
-            found: np.ndarray = np.load(self._path(name, number), allow_pickle=False)
+            return load(self._path(name, number))
         except FileNotFoundError:
             return None
-        return found
 
     def once(self, name: str, array: np.ndarray) -> np.ndarray:
         """The array that was put first under this name: this one, or that of interrupted work."""
