@@ -41,7 +41,10 @@ _REFUSED = (
     *("objects", "overlay", "areas", "background", "pixel_size", "threshold"),
     *("cycles", "tonal", "reconstruction"),
 )
-_DEFAULTS = (None, False, "solve", "gaussian", "auto", "diffusion", "echo")
+_DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "method": ("solve", "diffusion", "echo"), "noise": ("gaussian",), "channel_axis": ("auto",),
+    "background": (0,), "cycles": (0,),
+}  # fmt: skip
 _OWN = ("memory", "work", "workers", "scheduler")
 
 
@@ -84,11 +87,18 @@ def is_tiled(arguments: argparse.Namespace) -> bool:
         raise InputError(f"{samples[0]}: samples are not computed by tiles; leave out --memory")
     if any(stores) and not all(stores):
         raise InputError("give Zarr stores and other images in separate commands")
-    given = [name for name in _REFUSED if getattr(arguments, name, None) not in _DEFAULTS]
+    given = [name for name in _REFUSED if _is_given(arguments, name)]
     if given:
         option = f"--{given[0].replace('_', '-')}"
         raise InputError(f"{option}: not available for images that are computed tile by tile")
     return True
+
+
+def _is_given(arguments: argparse.Namespace, name: str) -> bool:
+    """Whether an option of the command has another value than its default."""
+    value, defaults = getattr(arguments, name, None), _DEFAULTS.get(name, (None, False))
+    # by type, too: 0 == False
+    return name in arguments and (type(value), value) not in [(type(d), d) for d in defaults]
 
 
 Solve = Callable[[Any, Any, dict[str, Any]], Any]

@@ -52,7 +52,8 @@ class TiledLevel:
             return None, 0, 0
         name = state.new_name("doubts")
         task = Doubts(self.excess, rounding, name)
-        count, wrong = np.sum(state.look(task, self.level, self.changed), 0).astype(int).tolist()
+        found = state.look(task, self.level, self.changed, (name,))
+        count, wrong = np.sum(found, 0).astype(int).tolist()
         return name, count, wrong
 
     @property
@@ -78,10 +79,14 @@ class TiledState:
         self.total = size, rof.mean * size
 
     def look(
-        self, task: Any, level: float = np.inf, changed: tuple[str, ...] = ()
+        self,
+        task: Any,
+        level: float = np.inf,
+        changed: tuple[str, ...] = (),
+        writes: tuple[str, ...] = (),
     ) -> list[np.ndarray]:
-        """What ``task`` finds in each tile."""
-        return self._rof.look(self._strength, self._flux, task, level, changed)
+        """What ``task`` finds in each tile, where it puts arrays under the names ``writes``."""
+        return self._rof.look(self._strength, self._flux, task, level, changed, writes)
 
     def new_name(self, of: str) -> str:
         """A name in the workspace."""
@@ -143,7 +148,7 @@ class TiledState:
             for colour in np.unique(colours):
                 name = self.new_name("changed")
                 task = Repair(frozenset(todo[colours == colour].tolist()), name, self._effort)
-                self.look(task, level, tuple(names))
+                self.look(task, level, tuple(names), (name,))
                 names.append(name)
             rows = np.array(self.look(Contour(rounding), level, tuple(names)))
         found = self._level(level, tuple(names), rows)
@@ -189,9 +194,15 @@ class TiledRof:
         self._passes: Passes | None = None
 
     def look(
-        self, strength: float, flux: str | None, task: Any, level: float, changed: tuple[str, ...]
+        self,
+        strength: float,
+        flux: str | None,
+        task: Any,
+        level: float,
+        changed: tuple[str, ...],
+        writes: tuple[str, ...],
     ) -> list[np.ndarray]:
-        """What ``task`` finds in each tile at this flux."""
+        """What ``task`` finds in each tile at this flux (see `TiledState.look`)."""
         setup = self._setup
         self.looks += 1
         journal, tiling = f"look-{self.looks}", setup.tiling
@@ -203,7 +214,7 @@ class TiledRof:
             for tile in tiling.tiles(0)
         )  # fmt: skip
         return journaled(
-            setup.crew, setup.workspace, journal, run_look, jobs, len(tiling), "labels"
+            setup.crew, setup.workspace, journal, run_look, jobs, len(tiling), "labels", writes
         )
 
     def at_start(self) -> TiledState:
