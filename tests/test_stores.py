@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
 import steepest
+from cases.tiled_work import Killed, killed
 from steepest import InputError, tiled
 from steepest.cli.main import main
 from steepest.core.views import Part
@@ -18,6 +20,7 @@ zarr = pytest.importorskip("zarr", reason="zarr is not installed (pip install 's
 
 from steepest.io.stores import (  # noqa: E402
     StoredImage,
+    check_new_store,
     create_store,
     is_store,
     open_store,
@@ -102,6 +105,59 @@ def test_failures_leave_nothing_and_keep_what_was_there(tmp_path):
         create_store(tmp_path / "c.zarr", image, overwrite=True),
     ):
         pass  # pragma: no cover
+
+
+def test_a_store_that_is_being_replaced_is_never_lost(tmp_path):
+    """Killed at any operation of the disk, the old or the new store is there, and is complete."""
+    old, new = picture((80, 90)), picture((80, 90), seed=1)
+
+    def replaced(folder, moment=np.inf):
+        image = stored(folder / "a.zarr", old, "yx")
+        target = folder / "a.zarr"
+        with killed(moment) as done, create_store(target, image, overwrite=True) as store:
+            store.array[...] = new
+        return len(done)
+
+    for moment in range(replaced(tmp_path / "whole")):
+        folder = tmp_path / str(moment)
+        with pytest.raises(Killed):
+            replaced(folder, moment)
+        target = check_new_store(folder / "a.zarr", overwrite=True)  # as every command does
+        image = open_store(target)
+        assert any(np.array_equal(image.array[:], pixels) for pixels in (old, new))
+        with create_store(target, image, overwrite=True) as store:
+            store.array[...] = new
+        assert np.array_equal(open_store(target).array[:], new)
+        assert list(folder.iterdir()) == [target]
+
+
+def test_a_store_gets_its_name_back_if_another_one_cannot_have_it(tmp_path, monkeypatch):
+    old, target = picture((80, 90)), tmp_path / "a.zarr"
+    image, replace = stored(target, old, "yx"), os.replace
+
+    def fails(source, to):
+        if str(source).endswith(".part") and Path(to) == target:
+            raise OSError(28, "No space left on device")
+        replace(source, to)
+
+    monkeypatch.setattr(os, "replace", fails)
+    with (
+        pytest.raises(OSError, match=r"No space left on device: .*a\.zarr"),
+        create_store(target, image, overwrite=True),
+    ):
+        pass
+    assert np.array_equal(open_store(target).array[:], old)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_to_a_store_stays_a_link(tmp_path):
+    image = stored(tmp_path / "a.zarr", picture((80, 90)), "yx")
+    (tmp_path / "b.zarr").symlink_to(tmp_path / "a.zarr")
+    with create_store(tmp_path / "b.zarr", image, overwrite=True) as store:
+        store.array[...] = 7
+    assert (tmp_path / "b.zarr").is_symlink()
+    assert np.all(open_store(tmp_path / "a.zarr").array[:] == 7)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_codecs_that_could_execute_code_are_refused(tmp_path):
@@ -281,6 +337,10 @@ def test_filters_write_the_type_of_the_file(tmp_path):
         (["denoise", "a.zarr", "--strength", "0.1", "-o", "a.zarr"], "exists already"),
         (["decompose", "a.zarr", "--range", "0", "9"], "--range: not available"),
         (["filter", "a.zarr", "--low-pass", "0.1", "-o", "b.png"], "are Zarr stores"),
+        (["flow", "a.zarr", "--times", "0.1", "--channel-axis", "0"], "--channel-axis: not"),
+        (["flow", "a.zarr", "--times", "0.1", "--channel-axis", "none"], "--channel-axis: not"),
+        (["segment", "a.zarr", "--strength", "1", "--background", "1"], "--background: not"),
+        (["mask", "a.zarr", "--cycles", "1"], "--cycles: not available"),
         (["denoise", "a.zarr", "--strength", "0.1", "--spacing", "1,2,3"], "2 positive numbers"),
     ],
 )

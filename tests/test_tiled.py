@@ -1,6 +1,8 @@
 """Tiles: the same numbers as in one piece, certified, resumable, with any executor."""
 
+import io
 import math
+import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -317,7 +319,7 @@ def test_work_goes_on_with_other_memory_and_workers_but_not_with_another_image(t
     )  # fmt: skip
     other = image.copy()
     other[0, 0] += 1
-    with pytest.raises(InputError, match="image has changed"):
+    with pytest.raises(InputError, match="image: other values"):
         tiled.denoise_tv(other, 0.1, memory="1GB", halo=24, work=tmp_path / "w")
     with pytest.raises(InputError, match="tiles that need"):
         tiled.denoise_tv(image, 0.1, memory="4MB", halo=24, num_workers=1, work=tmp_path / "w")
@@ -363,16 +365,56 @@ def test_one_process_at_a_time_uses_a_folder(tmp_path):
         tiled.denoise_tv(image, 0.1, work=tmp_path / "w", on_step=again)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="something else"):
+    with pytest.raises(InputError, match="is not empty, and holds no earlier work"):
         tiled.denoise_tv(image, 0.1, work=tmp_path / "other")
     assert (tmp_path / "other" / "thesis.txt").exists()
 
 
 def test_full_disk_is_noticed_before_the_work(tmp_path, monkeypatch):
-    small = type(shutil.disk_usage(tmp_path))(10**9, 10**9, 10**6)
+    small = type(shutil.disk_usage(tmp_path))(10**9, 10**9, 9_900_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: small)
-    with pytest.raises(InputError, match=r"0\.0 GB of free space"):
-        tiled.denoise_tv(noisy((300, 300)), 0.1, work=tmp_path / "w")
+    with pytest.raises(InputError, match=r"9 MB of free space; about 10 MB are needed"):
+        tiled.denoise_tv(noisy((322, 322)), 0.1, work=tmp_path / "w")
+
+
+@pytest.mark.parametrize("place", ["out.zarr", "work"])
+def test_disk_that_fills_up_is_named(tmp_path, monkeypatch, place):
+    zarr = pytest.importorskip("zarr")
+    image, part = noisy((128, 140), np.float32), tmp_path / place
+    out = zarr.create_array(
+        tmp_path / "out.zarr", shape=image.shape, chunks=image.shape, dtype="f4"
+    )
+
+    class Full(io.FileIO):
+        def write(self, *values):
+            raise OSError(28, "No space left on device")
+
+    if place == "work":
+        monkeypatch.setattr(os, "fdopen", Full)
+    else:
+        monkeypatch.setattr(type(out), "__setitem__", Full.write)
+    with pytest.raises(OSError, match=rf"No space left on device: '{part}") as caught:
+        tiled.denoise_tv(image, 0.1, out, work=tmp_path / "work")
+    assert caught.value.errno == 28
+
+
+def test_arrays_that_cannot_be_written_are_refused_before_the_work(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    image, reports = noisy((60, 70), np.float32), []
+    frozen = np.zeros_like(image)
+    frozen.flags.writeable = False
+    np.save(tmp_path / "out.npy", frozen)
+    zarr.create_array(tmp_path / "out.zarr", shape=image.shape, chunks=(60, 70), dtype="f4")
+    for out in (
+        frozen,
+        np.load(tmp_path / "out.npy", mmap_mode="r"),
+        zarr.open_array(tmp_path / "out.zarr", mode="r"),
+    ):
+        with pytest.raises(InputError, match=r"out of type .* is read-only"):
+            tiled.denoise_tv(image, 0.1, out, on_step=reports.append)
+    with pytest.raises(InputError, match=r"out of type .* is read-only"):
+        tiled.denoise_tv(image, 0.1, frozen, batch_axis=0, on_step=reports.append)
+    assert reports == []
 
 
 def test_work_is_kept_beside_the_file(tmp_path):
@@ -469,7 +511,7 @@ def test_batch_in_a_store_resumes(tmp_path):
     stopped = tiled.denoise_tv(source, 0.1, out, on_step=stop, **options)
     assert stopped.status is Status.STOPPED
     assert np.isinf(stopped.error_bound[1])
-    assert [path.name for path in (tmp_path / "w").iterdir()] == ["item-1-0"]
+    assert [path.name for path in (tmp_path / "w").glob("item-*")] == ["item-1-0"]
     tiled.denoise_tv(source, 0.1, out, **options)
     assert not (tmp_path / "w").exists()
     for k in range(2):
@@ -557,13 +599,28 @@ def test_halo_share_counts_the_pixels_that_are_read():
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("2GB", 2e9), ("500 MB", 5e8), (10**7, 1e7), ("1.5 GiB", 1.5e9)]
+    ("text", "value"),
+    [
+        ("2GB", 2e9),
+        ("2g", 2e9),
+        ("500 MB", 5e8),
+        (10**7, 1e7),
+        ("2e9", 2e9),
+        (" 7000000 b", 7e6),
+        ("2GiB", 2 * 1024**3),
+        ("1.5 gib", 1.5 * 1024**3),
+        ("512 Mi", 512 * 1024**2),
+        ("4000KiB", 4000 * 1024),
+        (".5TiB", 2**39),
+    ],
 )
 def test_memory_in_words(text, value):
     assert check_memory(text) == value
 
 
-@pytest.mark.parametrize("memory", ["lots", "-1GB", 0, "nan", 5, None])
+@pytest.mark.parametrize(
+    "memory", ["lots", "-1GB", 0, "nan", 5, None, "2iB", "2GG", "1.2.3GB", "1e99GB", ""]
+)
 def test_bad_memory(memory):
     with pytest.raises(InputError, match="memory"):
         tiled.denoise_tv(np.zeros((8, 8)), 0.1, memory=memory)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.core.errors import InputError
+from steepest.core.errors import InputError, naming
 
 from . import tiff
 from .image import DTYPES
@@ -311,7 +311,8 @@ def create_store(
     """
     target, zarr = check_new_store(path, overwrite), _zarr()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
+    aside = _aside(target)
+    _discard(aside, temporary)
     old = like.version.startswith("0.4")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -320,17 +321,40 @@ def create_store(
         levels = [_create(group, 0, like, like.array.shape, dtype)]
         attributes: dict[str, Any] = {}
         yield replace(like, array=levels[0], extra=attributes)
-        while max(levels[-1].shape[-2:]) > _SMALLEST and len(like.axes) > 1:
-            *lead, y, x = levels[-1].shape
-            half = (*lead, -(-y // 2), -(-x // 2))
-            levels.append(_create(group, len(levels), like, half, dtype))
-            _halve(levels[-2], levels[-1], labels)
-        group.attrs.update({**_multiscales(like, len(levels), old, labels), **attributes})
-        if overwrite and target.exists():
-            shutil.rmtree(target)
-        os.replace(temporary, target)
+        with naming(target):
+            while max(levels[-1].shape[-2:]) > _SMALLEST and len(like.axes) > 1:
+                *lead, y, x = levels[-1].shape
+                half = (*lead, -(-y // 2), -(-x // 2))
+                levels.append(_create(group, len(levels), like, half, dtype))
+                _halve(levels[-2], levels[-1], labels)
+            group.attrs.update({**_multiscales(like, len(levels), old, labels), **attributes})
+            if overwrite and target.exists():
+                os.replace(target, aside)
+            os.replace(temporary, target)
+        _discard(aside, temporary)
     finally:
+        _put_back(target)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _aside(target: Path) -> Path:
+    """Where a store is for the moment at which another one gets its name."""
+    return target.with_name(f".{target.name}.old")
+
+
+def _discard(aside: Path, temporary: Path) -> None:
+    """Delete a store that was set aside, under another name: half of it must not be put back."""
+    shutil.rmtree(temporary, ignore_errors=True)
+    if aside.exists():
+        os.replace(aside, temporary)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_back(target: Path) -> None:
+    """Give a store its name back if its replacement was interrupted at that moment."""
+    aside = _aside(target)
+    if aside.exists() and not target.exists():
+        os.replace(aside, target)
 
 
 def check_new_store(path: str | os.PathLike[str], overwrite: bool) -> Path:
@@ -338,6 +362,9 @@ def check_new_store(path: str | os.PathLike[str], overwrite: bool) -> Path:
     target = Path(check_path(path))
     if target.suffix != ".zarr":
         raise InputError(f"{target}: allowed are names ending in .zarr")
+    if target.is_symlink():
+        target = target.resolve()
+    _put_back(target)
     if target.exists():
         if not overwrite:
             raise InputError(f"{target}: exists already (replace it with --overwrite)")

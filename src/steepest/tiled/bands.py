@@ -41,6 +41,7 @@ from .plan import sample
 from .setup import PER_STEP, Facts, Setup
 from .task import read_weights
 from .windows import Window
+from .workspace import digest
 
 _WHOLE = np.array([0.0, np.inf])
 _PATCHES = 4  # of the sample, along each axis
@@ -126,9 +127,11 @@ def _combined(
         store, levels = setup.workspace, setup.coarse_levels()
         facts, means = setup.survey(levels)
         times = partial(_nodes, setup, facts, means, levels, end, grid)
-        nodes = store.made_once("nodes", times)
+        nodes = np.array(store.decided("nodes", lambda: times().tolist()))
         if given is None:
-            edges = store.made_once("edges", partial(_edges, setup, nodes, count, tol))
+            edges = np.array(
+                store.decided("edges", lambda: _edges(setup, nodes, count, tol).tolist())
+            )
         else:
             edges = given
         size, no_flow = nodes.size, cast(FlowResult, None)
@@ -136,8 +139,7 @@ def _combined(
         rows = parts(unit)
         if rows.shape != (math.prod(lead), size):
             raise InputError(f"linear: returned shape {rows.shape[1:]}, not that of the image")
-        if not np.array_equal(store.once("rows", rows), rows):
-            raise InputError("work: the filter has changed since this work was interrupted")
+        store.check_same("linear", [digest(rows.astype(float))])
         used = np.any(rows[:, 1:] != 0, axis=0)
         keep = [n if needed else None for n, needed in enumerate(used, 1)]
         setup.check_space(int(used.sum()))

@@ -65,15 +65,15 @@ def denoise_tv(
         Pixels around each tile, and about the number of iterations of one pass over the image. The
         default is chosen from 16 to 144 such that the least is computed twice.
     memory : int or str
-        Main memory to use, in bytes or as "2GB", for all threads together. From 300 MB on, Python
-        and its libraries, which need 180 MB, are included.
+        Main memory to use, in bytes or as "2GB" (2e9 bytes) or "2GiB", for all threads together.
+        From 300 MB on, Python and its libraries, which need 180 MB, are included.
     work : path, optional
         An empty or new folder for arrays between two passes, on a disk that all workers share. For
         a 2-D image in float32, they take about 40 bytes for each value. If the work is interrupted,
         call the function again with the same image, options and folder: finished tiles are not
-        computed again (``memory``, ``executor`` and the numbers of workers may change). The folder
-        is deleted at the end. The default is a temporary folder beside the file of ``out`` or
-        ``image``, or the system's one for arrays in memory.
+        computed again (``memory``, ``executor`` and the numbers of workers may change), and damaged
+        files are noticed. The folder is deleted at the end. The default is a temporary folder
+        beside the file of ``out`` or ``image``, or the system's one for arrays in memory.
     executor : concurrent.futures.Executor, optional
         Who works on the tiles, such as a process pool or
         ``dask.distributed.Client(...).get_executor()``. The workers must then be able to read the
@@ -95,7 +95,8 @@ def denoise_tv(
     Raises
     ------
     InputError
-        Bad image, strength or options, or a folder that belongs to other work.
+        Bad image, strength or options, a folder that belongs to other work or to another image, or
+        damaged files in it that cannot be computed again.
     NotConverged
         If the tolerance is not met and ``raise_on_failure=True``.
 

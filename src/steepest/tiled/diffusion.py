@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -207,16 +207,15 @@ class _Work:
         small = tuple(-(-n // 2**self._levels) for n in self._space)
         sums = np.zeros((1 + self._channels, *small))
         rows = np.zeros((len(setup.tiling), 4 + self._channels))
+        digests = [["", ""]] * len(rows)
         plain = Iterate(None, None, self._levels)
         jobs = (
             Part(tile, setup.tiling, self._holes, self._store, plain, "")
             for tile in setup.tiling.tiles(0)
         )
-        for job, (facts, part) in setup.crew.run(run_survey, jobs, len(rows), "survey"):
-            rows[job.tile.number] = facts
+        for job, (facts, part, found) in setup.crew.run(run_survey, jobs, len(rows), "survey"):
+            rows[job.tile.number], digests[job.tile.number] = facts, found
             sums[(slice(None), *cells_of(job.tile.core, self._levels))] = part
-        if not np.array_equal(self._store.once("survey", rows), rows):
-            raise InputError("work: the image or mask has changed since this work was interrupted")
         if rows[:, 2].min() < rows[:, 3].max():
             raise InputError(
                 f"{self._name} holds more than two values; allowed are Booleans, or 0 and one "
@@ -226,13 +225,17 @@ class _Work:
         if not count:
             raise InputError(f"{self._name} leaves no known pixel; at least one is needed")
         check_largest(largest)
+        masks, images = zip(*digests, strict=True)
+        if self._holes.marks is not None:
+            self._store.check_same(self._name, masks)
+        self._store.check_same("image", images)
         self._unit = unit_of(np.array([[largest]]))
         self._mean = rows[:, 4:].sum(0) / count
         return sums[0], sums[1:]
 
     def _run(
         self, function: Callable[[Part], np.ndarray], iterate: Iterate, halo: int, stage: str,
-        **more: Any,
+        writes: Sequence[str] = (), **more: Any,
     ) -> list[np.ndarray]:  # fmt: skip
         """What ``function`` finds in each tile."""
         setup, journal = self._setup, stage.replace(" ", "-")
@@ -245,18 +248,18 @@ class _Work:
             for tile in setup.tiling.tiles(halo)
         )  # fmt: skip
         total = len(setup.tiling)
-        return journaled(setup.crew, self._store, journal, function, jobs, total, stage)
+        return journaled(setup.crew, self._store, journal, function, jobs, total, stage, writes)
 
     def solve(self, tol: float, most: int) -> tuple[Solution, str]:
         """Passes until the residual is small; how small, and the name of the last image."""
         iterate = Iterate(None, "start", self._levels)
-        self._store.made_once("start", lambda: self._start)
+        self._store.ensure("start", lambda: self._start)
         best, best_pass, count = math.inf, 0, 0
         while True:
             count += 1
             last = f"filled-{count}"
             self._run(
-                run_sweep, iterate, self._setup.halo, f"pass {count}", target=last,
+                run_sweep, iterate, self._setup.halo, f"pass {count}", [last], target=last,
                 tol=max(_FINER * tol, 1e-15),
             )  # fmt: skip
             if iterate.image is not None:
@@ -289,7 +292,7 @@ class _Work:
         step = np.divide(along, curvature, out=np.zeros_like(along), where=curvature > 0)
         name = f"coarse-{count}"
         step = (self._unit * step).reshape(-1, *(1,) * len(self._space))
-        self._store.made_once(name, lambda: step * found)
+        self._store.ensure(name, lambda: step * found)
         return name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -141,16 +142,17 @@ class March:
         if needs_double(setup.like, setup.energy, max(taus), facts.largest):
             setup.use_double()
         goal = Goal(tol, most, reference=NEGLIGIBLE * facts.contrast)
-        expected = count_iterations(
-            setup.picture, setup.weights, setup.energy, ends, goal, setup.workers
-        )
-        counts = setup.workspace.once("counts", np.array(expected))
+        count = partial(
+            count_iterations,
+            setup.picture, setup.weights, setup.energy, ends, goal, setup.workers,
+        )  # fmt: skip
+        counts = setup.workspace.decided("counts", count)
         floors = [rounding_floor(setup.like, setup.energy, t, facts.largest) for t in taus]
         goals = [Goal(tol, most, floor=floor, reference=goal.reference) for floor in floors]
         passes = setup.passes()
         # short steps have small gaps, which sums in float32 would hide: each pass would run twice
         dual = TiledDual(passes, setup.halo, exact=True)
-        self._march(dual, setup.halo, taus, goals, counts.tolist(), keep)
+        self._march(dual, setup.halo, taus, goals, counts, keep)
         self.rounding = setup.rounding
         return passes
 

@@ -14,7 +14,7 @@ from ..inpainting.problem import prepare
 from ..inpainting.steady_state import fill
 from .picture import Picture
 from .windows import Tile, Tiling, Window
-from .workspace import Workspace, read
+from .workspace import Workspace, digest, read
 
 _MOST = 200  # iterations on a tile, as in `steepest.inpaint`
 
@@ -112,8 +112,11 @@ class Part:
         return self.inner(r * unknown), self.inner(b * unknown)
 
 
-def run_survey(job: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Facts of a core, and sums over its blocks (1 + C, \\*cells): known pixels and their values.
+def run_survey(job: Part) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Facts of a core, sums over its blocks (1 + C, \\*cells), and digests.
+
+    The sums are those of the known pixels and of their values. The digests tell which pixels are
+    known, and the values of these.
 
     The facts are the number of known pixels, the largest magnitude of one, the smallest and largest
     nonzero value of the mask, and the sum of the known values of each channel.
@@ -126,7 +129,8 @@ def run_survey(job: Part) -> tuple[np.ndarray, np.ndarray]:
         low, high = float(marks.min(initial=math.inf)), float(marks.max(initial=-math.inf))
     facts = [known.sum(), np.abs(u).max(), low, high, *u.sum(tuple(range(1, u.ndim)))]
     both = np.concatenate([known[None].astype(np.float64), u])
-    return np.array(facts, np.float64), block_sums(both, 2**job.iterate.levels)
+    digests = [digest(known), digest(known, u)]
+    return np.array(facts, np.float64), block_sums(both, 2**job.iterate.levels), digests
 
 
 def run_sweep(job: Part) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -16,7 +17,9 @@ from ..core.errors import InputError
 from ..core.numbers import check_flag
 from ..core.status import Status
 from ..core.views import Part
+from .passes import Stopped
 from .picture import check_picture
+from .workspace import open_workspace
 
 
 def one_by_one(
@@ -53,26 +56,25 @@ def one_by_one(
     if coupled and channel is not None:
         own_axis = channel - (batch is not None and channel > batch)
     results: list[Any] = []
-    for item, k in product(*map(range, counts)):
-        fixed: list[int | None] = [None] * len(shape)
-        if batch is not None:
-            fixed[batch] = item
-        if not coupled and channel is not None:
-            fixed[channel] = k
-        part = _view(image, tuple(fixed))
-        if out is None:
-            picture = replace(check_picture(part, own_axis), floats=floats)
-            out = np.zeros((*lead, *shape), picture.result_dtype)
-        if tuple(getattr(out, "shape", ())) != (*lead, *shape):
-            raise InputError(f"out must have the shape {(*lead, *shape)}")
-        own = None if work is None else Path(work) / f"item-{item}-{k}"
-        target = _view(out, (*(None for _ in lead), *fixed))
-        result = compute(part, target, channel_axis=own_axis, work=own, **options)
-        results.append(result)
-        if result.status is Status.STOPPED:
-            break
-    if work is not None and results[-1].status is not Status.STOPPED:
-        Path(work).rmdir()
+    with _folders(work, f"items {shape} {batch} {channel} {coupled}") as folder_of:
+        for item, k in product(*map(range, counts)):
+            fixed: list[int | None] = [None] * len(shape)
+            if batch is not None:
+                fixed[batch] = item
+            if not coupled and channel is not None:
+                fixed[channel] = k
+            part = _view(image, tuple(fixed))
+            if out is None:
+                picture = replace(check_picture(part, own_axis), floats=floats)
+                out = np.zeros((*lead, *shape), picture.result_dtype)
+            if tuple(getattr(out, "shape", ())) != (*lead, *shape):
+                raise InputError(f"out must have the shape {(*lead, *shape)}")
+            own = folder_of(f"item-{item}-{k}")
+            target = _view(out, (*(None for _ in lead), *fixed))
+            result = compute(part, target, channel_axis=own_axis, work=own, **options)
+            results.append(result)
+            if result.status is Status.STOPPED:
+                raise Stopped
     left = math.prod(counts) - len(results)
     every = results + results[-1:] * left  # after a stop, those that are left are not bounded
     return _together(every, counts[0], batch is not None, out)
@@ -95,16 +97,25 @@ def image_by_image(
     if not all(shape):
         raise InputError(f"image of shape {shape} has no pixels")
     results: list[Any] = []
-    for item in range(shape[axis or 0]):
-        fixed = tuple(item if k == axis else None for k in range(len(shape)))
-        views = [None if array is None else _view(array, fixed) for array in outputs]
-        own = None if work is None else Path(work) / f"item-{item}"
-        results.append(compute(_view(image, fixed), *views, work=own, **options))
-        if results[-1].status is Status.STOPPED:
-            return results
-    if work is not None:
-        Path(work).rmdir()
+    with _folders(work, f"items {shape} {axis}") as folder_of:
+        for item in range(shape[axis or 0]):
+            fixed = tuple(item if k == axis else None for k in range(len(shape)))
+            views = [None if array is None else _view(array, fixed) for array in outputs]
+            own = folder_of(f"item-{item}")
+            results.append(compute(_view(image, fixed), *views, work=own, **options))
+            if results[-1].status is Status.STOPPED:
+                raise Stopped
     return results
+
+
+@contextmanager
+def _folders(work: str | Path | None, signature: str) -> Iterator[Callable[[str], Path | None]]:
+    """The folder of each item in the folder ``work``, which is kept if `Stopped` is raised."""
+    with suppress(Stopped), ExitStack() as stack:
+        parent = None
+        if work is not None:
+            parent = stack.enter_context(open_workspace(work, None, signature)).folder
+        yield lambda name: None if parent is None else parent / name
 
 
 def _view(array: Any, fixed: tuple[int | None, ...]) -> Any:

@@ -186,9 +186,9 @@ def _choose(
 
         setup.workspace.made_once("mask", in_memory)
         return 1
-    seed = setup.workspace.once("seed", random.integers(1 << 62, size=1))
+    seed = setup.workspace.once("seed", int(random.integers(1 << 62)))
     scaled = Scaled(picture, facts.low / 2 + facts.high / 2, facts.high / 2 - facts.low / 2 or 1.0)
-    name, passes = thinned(setup, scaled, count, int(seed[0]), exponent(norm) == 1)
+    name, passes = thinned(setup, scaled, count, seed, exponent(norm) == 1)
     put_mask(setup, name, count)
     return passes
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..core.progress import Progress, Reporter, asks_to_stop
 from .picture import Picture
 from .task import Coarse, Job, Piece, State, halo_of, read_blocks, run_job
 from .windows import Tiling
-from .workspace import Workspace
+from .workspace import Gone, Workspace
 
 
 class Stopped(Exception):
@@ -78,15 +79,23 @@ def journaled(
     jobs: Iterable[Any],
     total: int,
     stage: str,
+    writes: Iterable[str] = (),
 ) -> list[np.ndarray]:
     """What ``function`` returns, and puts under the name ``journal``, for each tile, in order.
 
-    What is there from interrupted work is not computed again.
+    What is there from interrupted work is not computed again, unless arrays are missing that the
+    jobs put under the names ``writes``.
     """
-    rows = {n: found for n in range(total) if (found := store.get(journal, n)) is not None}
+    lacking = store.lacking(writes, total)
+    done = [n for n in range(total) if n not in lacking]
+    rows = {n: found for n in done if (found := store.get(journal, n)) is not None}
     left = (job for job in jobs if job.tile.number not in rows)
-    for job, found in team.run(function, left, total - len(rows), stage):
-        rows[job.tile.number] = found
+    try:
+        for job, found in team.run(function, left, total - len(rows), stage):
+            rows[job.tile.number] = found
+    except Gone:  # a tile was done, and then others have used it
+        first = min(set(range(total)) - rows.keys())
+        raise store.lost(lacking.get(first, store.path(journal, first))) from None
     return [rows[number] for number in range(total)]
 
 
@@ -155,9 +164,12 @@ class Passes:
             )
             for tile in self.tiling.tiles(-(-halo // block) * block)
         )  # fmt: skip
+        changed = {self._next.data, self._next.flux} - {self._state.data, self._state.flux}
+        writes = [*map(str, changed), *frames.values()]
+        writes += [self._blocks] if any(piece.blocks for piece in pieces) else []
         rows = journaled(
             self._crew, self._store, journal, run_job, jobs, len(self.tiling),
-            f"pass {self.num_passes}",
+            f"pass {self.num_passes}", writes,
         )  # fmt: skip
         for keep in frames.keys() & self.frames.keys():
             self._store.drop(self.frames[keep])
@@ -171,8 +183,7 @@ class Passes:
         """Let the next pass begin with a correction. The last one has stored what it needs."""
         assert self.coarser is not None
         levels, name = self.coarser.levels, f"change-{self.num_passes}"
-        if self._store.get(name, 0) is None:
-            self._store.put(name, 0, self._change(self.coarser, tau))
+        self._store.ensure(name, partial(self._change, self.coarser, tau))
         self._state = replace(
             self._state, coarse=Coarse(name, levels), share=1.0, blocks=self._blocks
         )
@@ -218,7 +229,7 @@ class Passes:
         self._drop(self._state, self._next)
         change = self._state.coarse
         if change is not None and self._state.flux is not None:
-            self._store.put(change.name, 0, np.zeros(0))  # done: not to be found again
+            self._store.drop(change.name)
             self._store.drop(self._state.blocks)
         self._state = self._next
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Layout, as_array, normalize_axis, prepare_image
-from ..core.errors import InputError
+from ..core.errors import InputError, naming
 from ..core.namespace import to_float64
 from ..core.views import Part
 from .windows import Tiling, Window
@@ -187,7 +187,19 @@ def check_array(out: Any, shape: tuple[int, ...], dtype: np.dtype, name: str) ->
             f"{name} of type {type(out).__name__} with shape {given[0]} and dtype {given[1]}; "
             f"needed are shape {shape}, dtype {dtype} and assignment by slices"
         )
+    if _is_read_only(out):
+        raise InputError(f"{name} of type {type(out).__name__} is read-only; open it for writing")
     return out
+
+
+def _is_read_only(array: Any) -> bool:
+    """Whether an array of NumPy, zarr or h5py is known not to take values."""
+    while isinstance(array, Part):
+        array = array.array
+    if isinstance(array, np.ndarray):
+        return not array.flags.writeable
+    mode = getattr(getattr(array, "file", None), "mode", None)
+    return getattr(array, "read_only", False) is True or mode == "r"
 
 
 def stored(store: Workspace, name: str, tiling: Tiling, picture: Picture) -> Values:
@@ -202,11 +214,13 @@ def deliver(out: Any, lead: tuple[int, ...], picture: Picture, values: Values) -
     chunks, axis = [int(n) for n in chunks[len(lead) :]], picture.axis
     if axis is not None:
         del chunks[axis]
+    file = file_of(out) or "out"
     for window in _blocks(picture.space, chunks):
         part = values(window)
-        out[(*lead, *picture.index(window))] = (
-            part[0] if axis is None else np.moveaxis(part, 0, axis)
-        )
+        with naming(file):
+            out[(*lead, *picture.index(window))] = (
+                part[0] if axis is None else np.moveaxis(part, 0, axis)
+            )
 
 
 def _blocks(space: tuple[int, ...], chunks: list[int]) -> Iterator[Window]:
@@ -218,15 +232,19 @@ def _blocks(space: tuple[int, ...], chunks: list[int]) -> Iterator[Window]:
         yield tuple(slice(a, min(a + m, n)) for a, m, n in zip(corner, steps, space, strict=True))
 
 
-def folder_of(*arrays: Any) -> Path | None:
-    """The folder of the first of these arrays that is known to be in a file: NumPy, zarr, h5py."""
-    for array in arrays:
-        while isinstance(array, Part):
-            array = array.array
-        file = getattr(array, "filename", None)
-        root = getattr(getattr(array, "store", None), "root", None)
-        owner = getattr(getattr(array, "file", None), "filename", None)
-        for place in (file, root, owner):
-            if isinstance(place, (str, Path)) and Path(place).exists():
-                return Path(place).absolute().parent
+def file_of(array: Any) -> Path | None:
+    """The file or store that holds an array of NumPy, zarr or h5py, if that is known."""
+    while isinstance(array, Part):
+        array = array.array
+    file = getattr(array, "filename", None)
+    root = getattr(getattr(array, "store", None), "root", None)
+    owner = getattr(getattr(array, "file", None), "filename", None)
+    for place in (file, root, owner):
+        if isinstance(place, (str, Path)) and Path(place).exists():
+            return Path(place).absolute()
     return None
+
+
+def folder_of(*arrays: Any) -> Path | None:
+    """The folder of the first of these arrays that is known to be in a file."""
+    return next((file.parent for file in map(file_of, arrays) if file is not None), None)

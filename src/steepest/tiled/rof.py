@@ -63,7 +63,8 @@ class TiledLevel:
             return None, 0, 0
         name = state.new_name("doubts")
         task = Doubts(self.excess, rounding, name)
-        count, wrong = np.sum(state.look(task, self.level, self.changed), 0).astype(int).tolist()
+        found = state.look(task, self.level, self.changed, (name,))
+        count, wrong = np.sum(found, 0).astype(int).tolist()
         return name, count, wrong
 
     @property
@@ -89,10 +90,14 @@ class TiledState:
         self.total = size, rof.mean * size
 
     def look(
-        self, task: Any, level: float = np.inf, changed: tuple[str, ...] = ()
+        self,
+        task: Any,
+        level: float = np.inf,
+        changed: tuple[str, ...] = (),
+        writes: tuple[str, ...] = (),
     ) -> list[np.ndarray]:
-        """What ``task`` finds in each tile."""
-        return self._rof.look(self._strength, self._flux, task, level, changed)
+        """What ``task`` finds in each tile, where it puts arrays under the names ``writes``."""
+        return self._rof.look(self._strength, self._flux, task, level, changed, writes)
 
     def new_name(self, of: str) -> str:
         """A name in the workspace."""
@@ -156,7 +161,7 @@ class TiledState:
             for colour in np.unique(colours):
                 name = self.new_name("changed")
                 task = Repair(frozenset(todo[colours == colour].tolist()), name, self._effort)
-                self.look(task, level, tuple(names))
+                self.look(task, level, tuple(names), (name,))
                 names = [*names, name]
             names = self._cut(level, names, within)
             rows = np.array(self.look(Contour(rounding), level, tuple(names)))
@@ -168,7 +173,7 @@ class TiledState:
         if within is None:
             return names
         name = self.new_name("within")
-        self.look(Within(within.level, within.changed, name), level, tuple(names))
+        self.look(Within(within.level, within.changed, name), level, tuple(names), (name,))
         return [*names, name]
 
     def _level(self, level: float, names: list[str], rows: np.ndarray) -> TiledLevel:
@@ -213,9 +218,15 @@ class TiledRof:
         self._passes: Passes | None = None
 
     def look(
-        self, strength: float, flux: str | None, task: Any, level: float, changed: tuple[str, ...]
+        self,
+        strength: float,
+        flux: str | None,
+        task: Any,
+        level: float,
+        changed: tuple[str, ...],
+        writes: tuple[str, ...],
     ) -> list[np.ndarray]:
-        """What ``task`` finds in each tile at this flux."""
+        """What ``task`` finds in each tile at this flux (see `TiledState.look`)."""
         setup = self._setup
         self.looks += 1
         journal, tiling = f"look-{self.looks}", setup.tiling
@@ -227,7 +238,7 @@ class TiledRof:
             for tile in tiling.tiles(0)
         )  # fmt: skip
         return journaled(
-            setup.crew, setup.workspace, journal, run_look, jobs, len(tiling), "labels"
+            setup.crew, setup.workspace, journal, run_look, jobs, len(tiling), "labels", writes
         )
 
     def at_start(self) -> TiledState:

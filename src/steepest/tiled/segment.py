@@ -352,7 +352,7 @@ class _Work:
             tuple(level.level for level in levels), tuple(level.changed for level in levels),
             tuple(name for name, _, _ in doubts), "labels", "doubt",
         )  # fmt: skip
-        areas = np.sum(found.state.look(task), 0).astype(int)
+        areas = np.sum(found.state.look(task, writes=("labels", "doubt")), 0).astype(int)
         number = setup.picture.size - int(areas[:, 1].sum())
         like = Picture(Like(setup.tiling.space, np.dtype(np.uint8)), None)
         for target, own in ((self._out, "labels"), (self._doubt, "doubt")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from .. import __version__
 from ..convex.registry import make_dual
 from ..convex.solve import Goal, Momentum
 from ..convex.step import solve_step
@@ -44,7 +46,7 @@ _HALOS = (144, 96, 80, 64, 48, 32, 24, 16)
 USUAL = 72  # iterations that many images need
 PER_STEP = 12  # iterations that a step of a flow needs
 _PASS = 60  # reading and writing of a pass takes about as long as so many iterations (measured)
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_MEMORY = re.compile(r"(\d*\.?\d+(?:e\d+)?) *(?:([kmgt])(i?))?b?")
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Setup:
         counts = range(1, 2 if alone else self.workers + 1)
         self._choose([self.workers] if executor else counts)
         described = (picture.shape, str(picture.array.dtype), channel_axis, self.steps)
-        self.signature = f"{signature} {described} {halo}"
+        self.signature = f"steepest {__version__} {signature} {described} {halo}"
         self._work, self._beside = work, folder_of(beside, image)
         self.report = Reporter(on_step)
         self._stack, self._largest, self._mean_weights = ExitStack(), 0.0, None
@@ -190,10 +192,10 @@ class Setup:
     def _resume_tiling(self) -> None:
         """Go on with the tiles of interrupted work, with as many workers as memory allows."""
         name = f"tiles-{self.picture.dtype.name}"
-        halo, *size = map(int, self.workspace.once(name, np.array([self.halo, *self.tiling.size])))
-        self.halo, self.tiling = halo, Tiling(self.tiling.space, tuple(size))
+        self.halo, *size = self.workspace.once(name, [self.halo, *self.tiling.size])
+        self.tiling = Tiling(self.tiling.space, tuple(size))
         item = self._itemsize or self.picture.dtype.itemsize
-        needed = bytes_of(self.tiling, self.picture.channels, item, halo)
+        needed = bytes_of(self.tiling, self.picture.channels, item, self.halo)
         fitting = int(share_of(self.budget) // needed)
         if not fitting:
             raise InputError(
@@ -257,7 +259,7 @@ class Setup:
         Raises
         ------
         InputError
-            If the image is not the one of interrupted work.
+            If the image or the weights are not those of interrupted work.
         """
         picture, space = self.picture, self.tiling.space
         block = 2**levels
@@ -265,15 +267,17 @@ class Setup:
         means = np.zeros((picture.channels, *small), picture.dtype)
         weights = None if self.weights is None else np.zeros((1, *small), picture.dtype)
         rows = np.zeros((len(self.tiling), 4, picture.channels))
+        digests = [["", ""]] * len(rows)
         jobs = (Survey(picture, self.weights, tile, levels) for tile in self.tiling.tiles(0))
-        for job, (facts, part, own) in self.crew.run(run_survey, jobs, len(rows), "survey"):
-            rows[job.tile.number] = facts
+        survey = self.crew.run(run_survey, jobs, len(rows), "survey")
+        for job, (facts, part, own, found) in survey:
+            rows[job.tile.number], digests[job.tile.number] = facts, found
             cells = tuple(slice(c.start // block, -(-c.stop // block)) for c in job.tile.core)
             means[(slice(None), *cells)] = part
             if weights is not None:
                 weights[(slice(None), *cells)] = own
-        if not np.array_equal(self.workspace.once("survey", rows), rows):
-            raise InputError("work: the image has changed since this work was interrupted")
+        for name, every in zip(("image", "weights"), zip(*digests, strict=True), strict=True):
+            self.workspace.check_same(name, every)
         self._mean_weights = None if weights is None else weights[0]
         low, high = rows[:, 0].min(), rows[:, 1].max()
         count = math.prod(space)
@@ -320,7 +324,7 @@ class Setup:
             if pixels <= most or max(shape) == 1:
                 break
             levels += 1
-        return int(self.workspace.once(name, np.array(levels)))
+        return int(self.workspace.once(name, levels))
 
     def coarse_energy(self, levels: int) -> TotalVariation:
         """The energy of the image averaged over blocks of ``2**levels`` pixels."""
@@ -335,16 +339,19 @@ class Setup:
         if max(self.tiling.space) < 64:
             return None
         coarse = Coarse(f"coarse-{means.dtype}", levels)
-        if self.workspace.get(coarse.name, 0) is None:
+
+        def solved() -> np.ndarray:
             energy = self.coarse_energy(levels)
             dual = make_dual(means, energy.on(means, energy.steps), self._solvers)
             solve_step(dual, tau, Goal(tol, 500), Momentum(), cold=True)
-            self.workspace.put(coarse.name, 0, dual.flux)
+            return dual.flux
+
+        self.workspace.ensure(coarse.name, solved)
         return coarse
 
 
 def check_memory(memory: Any) -> int:
-    """The number of bytes of 2000000000, "2GB" or "500 MB".
+    """The number of bytes of 2000000000, "2GB" = 2e9, "500 MB", or "2GiB" = 2 * 1024**3.
 
     Raises
     ------
@@ -352,16 +359,15 @@ def check_memory(memory: Any) -> int:
         For anything else.
     """
     if isinstance(memory, str):
-        text = memory.strip().lower().removesuffix("b").removesuffix("i").strip()
-        number, unit = text.rstrip("kmgt").strip(), text[-1:] if text[-1:] in "kmgt" else ""
-        try:
-            value = float(number) * _UNITS[unit]
-        except ValueError:
-            value = math.nan
+        found, value = _MEMORY.fullmatch(memory.strip().lower()), math.nan
+        if found:
+            number, unit, binary = found.groups()
+            value = float(number) * (1024 if binary else 1000) ** " kmgt".index(unit or " ")
     else:
         value = float(check_count(memory, "memory"))
     if not 1e6 <= value < 1e15:
         raise InputError(
-            f"memory={memory!r}; allowed are a number of bytes or text like '2GB', of at least 1 MB"
+            f"memory={memory!r}; allowed are a number of bytes or text like '2GB' or '2GiB', of at "
+            "least 1 MB"
         )
     return int(value)

@@ -21,7 +21,7 @@ from ..core.arrays import check_weights
 from ..grid.coarsening import average, prolong
 from .picture import Picture
 from .windows import Tile, Tiling, Window
-from .workspace import Workspace, read
+from .workspace import Workspace, digest, read
 
 
 @dataclass(frozen=True)
@@ -254,21 +254,22 @@ class Survey:
     levels: int
 
 
-def run_survey(job: Survey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Smallest and largest value, sums and sums of squares (4, channels), and block means.
+def run_survey(job: Survey) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[str]]:
+    """Smallest and largest value, sums and sums of squares (4, channels), means and digests.
 
-    The means are those of the image and of the weights.
+    The means over blocks, and the digests, are those of the image and of the weights.
     """
     u = job.picture.read(job.tile.core)
     space = tuple(range(1, u.ndim))
     wide = u.astype(np.float64)
     facts = np.array([u.min(space), u.max(space), wide.sum(space), (wide * wide).sum(space)])
     del wide
-    w = None
+    w, digests = None, [digest(u), ""]
     if job.weights is not None:
-        checked = check_weights(read_weights(job.weights, job.tile.core), u.shape[1:], u)
-        w = np.asarray(checked, u.dtype)[None]
+        given = read_weights(job.weights, job.tile.core)
+        digests[1] = digest(np.asarray(given, np.float64))
+        w = np.asarray(check_weights(given, u.shape[1:], u), u.dtype)[None]
     for _ in range(job.levels):
         u = average(u)
         w = None if w is None else average(w)
-    return facts, u, w
+    return facts, u, w, digests

@@ -97,12 +97,10 @@ def thinned(setup: Setup, image: Scaled, count: int, seed: int, absolute: bool) 
     store, tiling = setup.workspace, setup.tiling
     size = image.picture.space[0] * image.picture.space[1]
     source, floor, passes = None, -np.inf, 0
-    find: Callable[[], np.ndarray] = partial(
-        _first_limit, setup, image, count / size, seed, absolute
-    )
+    find: Callable[[], float] = partial(_first_limit, setup, image, count / size, seed, absolute)
     while True:
         passes += 1
-        limit = float(store.made_once(f"limit-{passes}", find)[0])
+        limit = float(store.decided(f"limit-{passes}", find))
         name, journal = f"values-{passes}", f"thinning-{passes}"
         jobs = (
             Thinning(
@@ -112,8 +110,9 @@ def thinned(setup: Setup, image: Scaled, count: int, seed: int, absolute: bool) 
             for tile in tiling.tiles(setup.halo)
         )  # fmt: skip
         rows = journaled(
-            setup.crew, store, journal, run_thinning, jobs, len(tiling), f"thinning {passes}"
-        )
+            setup.crew, store, journal, run_thinning, jobs, len(tiling), f"thinning {passes}",
+            [name],
+        )  # fmt: skip
         if source is not None:
             store.drop(source)
         left = int(np.sum(rows))
@@ -123,20 +122,18 @@ def thinned(setup: Setup, image: Scaled, count: int, seed: int, absolute: bool) 
         source, floor, find = name, limit, partial(ranked, setup, name, number)
 
 
-def _first_limit(
-    setup: Setup, image: Scaled, density: float, seed: int, absolute: bool
-) -> np.ndarray:
+def _first_limit(setup: Setup, image: Scaled, density: float, seed: int, absolute: bool) -> float:
     """The limit at which a sample of the image has a few pixels more than wanted."""
     part = sample(image.picture.space, image.read, patches=_PATCHES)
     options = (absolute, setup.crew.num_threads)
     wanted = max(round(min(_FIRST * density, 1) * part[0].size), 1)
     echoes = echoes_of_all(part, jitter(part, np.random.default_rng(seed)), *options)
     value = thin_below(echoes, np.inf, *options, enough=wanted)
-    return np.partition(value, -wanted)[-wanted:][:1]
+    return float(np.partition(value, -wanted)[-wanted])
 
 
-def ranked(setup: Setup, name: str, rank: int) -> np.ndarray:
-    """The float32 value of this rank, from 0, among the values of all tiles; shape (1,).
+def ranked(setup: Setup, name: str, rank: int) -> float:
+    """The float32 value of this rank, from 0, among the values of all tiles.
 
     The upper half of its bits is found first, then the lower half.
     """
@@ -152,7 +149,7 @@ def ranked(setup: Setup, name: str, rank: int) -> np.ndarray:
         rank -= int(below[half] - counts[half])
         found = found << 16 | half
     bits = found ^ 0x80000000 if found >> 31 else found ^ 0xFFFFFFFF
-    return np.array([bits], np.uint32).view(np.float32)
+    return float(np.array(bits, np.uint32).view(np.float32))
 
 
 def _fields(setup: Setup, name: str) -> Iterator[np.ndarray]:
@@ -168,7 +165,7 @@ def _code(values: np.ndarray) -> np.ndarray:
 def put_mask(setup: Setup, name: str, count: int) -> None:
     """Put the pixels with the ``count`` largest values under the name "mask"; ties by number."""
     size = setup.tiling.space[0] * setup.tiling.space[1]
-    cut = ranked(setup, name, size - count)[0]
+    cut = np.float32(ranked(setup, name, size - count))
     spare = count - sum(np.count_nonzero(field > cut) for field in _fields(setup, name))
     for number, field in enumerate(_fields(setup, name)):
         mask = field > cut

@@ -5,15 +5,15 @@ A pass reads one set of files and writes another, so that a tile can be done aga
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from itertools import product
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from io import BytesIO
+from itertools import chain, product
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,21 @@ import numpy as np
 
 from ..core.errors import InputError
 from .arrays import load
+from .claim import Mark, claimed
+from .sealed import UNFINISHED, is_sound, write_file
 from .windows import Tiling, Window
 
-_MARK = "steepest-work.json"
-_LOCK = "steepest-work.lock"  # not the mark: on Windows, nobody can read a locked file
+
+def digest(*arrays: np.ndarray) -> str:
+    """A number by which the values of arrays are told apart, as text."""
+    found = blake2b(digest_size=8)
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+class Gone(InputError):
+    """An array that is needed to compute something again has been dropped."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,8 @@ class Workspace:
 
     folder: Path
 
-    def _path(self, name: str, number: int) -> Path:
+    def path(self, name: str, number: int) -> Path:
+        """Where an array is kept."""
         return self.folder / name / f"{number}.npy"
 
     def put(self, name: str, number: int, array: np.ndarray) -> None:
@@ -47,56 +59,104 @@ class Workspace:
         self, name: str, number: int, shape: Sequence[int], dtype: Any, parts: Iterable[np.ndarray]
     ) -> None:
         """Write an array of which parts come one after the other, then give it its name."""
-        path = self._path(name, number)
+        path, head = self.path(name, number), BytesIO()
         path.parent.mkdir(exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (*shape,)}
-                np.lib.format.write_array_header_1_0(file, header)
-                for part in parts:
-                    file.write(np.ascontiguousarray(part).data)
-            os.replace(temporary, path)
-        except BaseException:  # such as a full disk
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (*shape,)}
+        np.lib.format.write_array_header_1_0(head, header)
+        buffers = (np.ascontiguousarray(part).data for part in parts)
+        write_file(path, chain([head.getbuffer()], buffers))
 
     def map(self, name: str, number: int) -> np.ndarray:
-        """The array that was put, as a memory map."""
-        return load(self._path(name, number), mapped=True)
+        """The array that was put, as a memory map.
+
+        Raises `Gone` if it was dropped, and `InputError` if it is missing for another reason.
+        """
+        path = self.path(name, number)
+        try:
+            return load(path, mapped=True)
+        except FileNotFoundError:
+            dropped = name in Mark.read(self.folder).dropped
+            raise self.lost(path, Gone if dropped else InputError) from None
 
     def get(self, name: str, number: int) -> np.ndarray | None:
         """The array that was put, in memory, or None."""
         try:
-            return load(self._path(name, number))
+            return load(self.path(name, number))
         except FileNotFoundError:
             return None
 
-    def once(self, name: str, array: np.ndarray) -> np.ndarray:
-        """The array that was put first under this name: this one, or that of interrupted work."""
-        return self.made_once(name, lambda: array)
+    def lost(self, path: Path, kind: type[InputError] = InputError) -> InputError:
+        """What to raise if a file cannot be computed again."""
+        return kind(
+            f"work: {path} is missing or damaged, and what it was computed from is not kept; "
+            f"delete {self.folder} to begin anew"
+        )
+
+    def lacking(self, names: Iterable[str], count: int) -> dict[int, Path]:
+        """Files of these names that are not there, and were not dropped, of ``count`` tiles."""
+        kept = set(names) - set(Mark.read(self.folder).dropped)
+        paths = ((n, self.path(name, n)) for name in kept for n in range(count))
+        return {n: path for n, path in paths if not path.exists()}
+
+    def once(self, name: str, value: Any) -> Any:
+        """The value that was given first for this fact: this one, or that of interrupted work."""
+        return self.decided(name, lambda: value)
+
+    def decided(self, name: str, decide: Callable[[], Any]) -> Any:
+        """The fact of this name: numbers, text or lists of them. It is decided only once."""
+        if name not in Mark.read(self.folder).facts:
+            value = decide()
+            mark = Mark.read(self.folder)
+            replace(mark, facts={**mark.facts, name: value}).write(self.folder)
+        return Mark.read(self.folder).facts[name]
+
+    def check_same(self, name: str, digests: Iterable[str]) -> None:
+        """Raise `InputError` if the input of this name is not that of interrupted work.
+
+        ``digests`` are those of its tiles.
+        """
+        found = digest(np.array([*digests]))
+        if self.once(f"digest of {name}", found) != found:
+            raise InputError(
+                f"{name}: other values than when the work in {self.folder} began; give the same, "
+                "or another folder"
+            )
+
+    def ensure(self, name: str, make: Callable[[], np.ndarray]) -> None:
+        """Put the array that is made, unless one of this name is there or was dropped."""
+        if self.lacking([name], 1):
+            self.put(name, 0, make())
 
     def made_once(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
         """The array that was put under this name, or else the one that is made and put now."""
-        found = self.get(name, 0)
-        if found is None:
-            found = make()
-            self.put(name, 0, found)
-        return found
+        self.ensure(name, make)
+        return np.array(self.map(name, 0))
 
     def drop(self, name: str) -> None:
-        """Delete all arrays of this name."""
+        """Delete all arrays of this name, which are no longer needed."""
+        mark = Mark.read(self.folder)
+        if name not in mark.dropped and (self.folder / name).exists():
+            replace(mark, dropped=[*mark.dropped, name]).write(self.folder)
         shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def clean(self) -> None:
+        """Delete what an interruption has left unfinished, and damaged files."""
+        for name in Mark.read(self.folder).dropped:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for path in [*self.folder.glob("*"), *self.folder.glob("*/*")]:
+            bad = path.suffix == ".npy" and not is_sound(path)
+            if bad or path.name.startswith(UNFINISHED):
+                path.unlink()
 
     def check_space(self, needed: float) -> None:
         """Raise `InputError` if the disk has no room for ``needed`` bytes in this folder."""
         held = sum(path.stat().st_size for path in self.folder.rglob("*.npy"))
         free = shutil.disk_usage(self.folder).free + held
         if needed > free:
+            size, unit = (1e9, "GB") if needed >= 1e10 else (1e6, "MB")
             raise InputError(
-                f"work: {self.folder} has {free / 1e9:.1f} GB of free space; about "
-                f"{needed / 1e9:.1f} GB are needed (give a folder on another disk)"
+                f"work: {self.folder} has {floor(free / size):,} {unit} of free space; about "
+                f"{ceil(needed / size):,} {unit} are needed (give a folder on another disk)"
             )
 
 
@@ -110,14 +170,13 @@ def open_workspace(
     folder is kept.
     """
     folder = _new_folder(beside) if work is None else Path(work).absolute()
-    _claim(folder, signature)
-    done = work is None
     try:
-        with _locked(folder):
-            yield Workspace(folder)
-        done = True
+        with claimed(folder, signature):
+            store = Workspace(folder)
+            store.clean()
+            yield store
     finally:
-        if done:
+        if work is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -126,52 +185,6 @@ def _new_folder(beside: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="steepest-work-", dir=beside)).absolute()
     except OSError:
         return Path(tempfile.mkdtemp(prefix="steepest-work-"))
-
-
-def _claim(folder: Path, signature: str) -> None:
-    """Write the signature into a new folder, or compare it with the one that is there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        empty = not any(folder.iterdir())
-        if empty:
-            with suppress(FileExistsError), (folder / _MARK).open("x") as file:
-                json.dump({"of": signature}, file)
-    except OSError as error:
-        raise InputError(f"work={str(folder)!r} cannot be used ({error.strerror})") from None
-    try:
-        found = json.loads((folder / _MARK).read_text())["of"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"work={str(folder)!r} holds something else than earlier work; give a new folder"
-        ) from None
-    if found != signature:
-        raise InputError(
-            f"work={str(folder)!r} belongs to other work; give another folder, or delete this one"
-        )
-
-
-def _lock(file: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out. The lock ends with the process, however that ends."""
-    with (folder / _LOCK).open("a") as file:
-        try:
-            _lock(file.fileno())
-        except (BlockingIOError, PermissionError):
-            raise InputError(f"work={str(folder)!r} is in use by another process") from None
-        except OSError:  # a file system without locks
-            pass
-        yield
 
 
 def read(
