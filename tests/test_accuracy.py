@@ -1,4 +1,4 @@
-"""``accuracy=``: what it takes is known beforehand, refused where it is too much, and told of."""
+"""`Accuracy`: what it takes is known beforehand, refused where it is too much, and told of."""
 
 from __future__ import annotations
 
