@@ -574,7 +574,7 @@ def test_what_a_caller_changes_later_changes_no_state() -> None:
             steepest.flow(
                 image, [0.2], energy=steepest.TotalVariation(weights=given), start=result.state
             )
-        with pytest.raises(steepest.InputError, match="state"):
+        with pytest.raises(steepest.InputError, match="start"):
             steepest.flow(
                 begun, [0.2], energy=steepest.TotalVariation(weights=weights), start=result.state
             )

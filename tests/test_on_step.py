@@ -555,7 +555,7 @@ def test_slow_iterations_are_told_of_between_measurements(monkeypatch, energy) -
     image = sample("camera")[:60, :60]
     monkeypatch.setattr("steepest.convex.dual._PAUSE", 5 * image.size)
     seen: list[Any] = []
-    options = {"energy": getattr(steepest, energy)(), "tol": 1e-2}
+    options = {"energy": getattr(steepest, energy)(), "solver": Solver(tol=1e-2)}
     told = steepest.denoise(image, 0.1, on_step=lambda step: seen.append(step), **options)
     assert np.array_equal(told.image, steepest.denoise(image, 0.1, **options).image)
     assert max(np.diff([0, *(step.iterations for step in seen)])) <= 5

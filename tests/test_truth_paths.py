@@ -262,7 +262,7 @@ def test_stopping_once_stops_all_parts_at_one_time(options: dict[str, Any]) -> N
 
 def test_a_state_of_another_problem_is_refused() -> None:
     state = steepest.tv_flow(PLANE, [0.1], steps=2).state
-    with pytest.raises(steepest.InputError, match="state"):
+    with pytest.raises(steepest.InputError, match="start"):
         steepest.tv_flow(PLANE[1:], [0.2], start=state)
     with pytest.raises(steepest.InputError, match="times"):
         steepest.tv_flow(PLANE, [0.05], start=state)

@@ -299,7 +299,8 @@ def test_an_energy_is_tested_once_for_each_shape(trials: list[Any]) -> None:
         {"image": RNG.random((5, 6, 2)), "channel_axis": -1},
     ]
     for count, change in enumerate(changes, 2):
-        given = {"image": image, "energy": energy, "strength": 0.1, "max_num_iter": 1, **change}
+        solver = steepest.Solver(max_num_iter=1)
+        given = {"image": image, "energy": energy, "strength": 0.1, "solver": solver, **change}
         steepest.denoise(**given)
         assert len(trials) == count
 
