@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -423,11 +424,8 @@ def test_nan_is_refused(value, capsys):
 
 
 def test_not_converged_is_said_and_strict_fails(photo, capsys, monkeypatch):
-    from functools import partial
-
-    monkeypatch.setattr(
-        steepest, "denoise", partial(steepest.denoise, max_num_iter=1), raising=False
-    )
+    few = partial(steepest.Solver, max_num_iter=1)
+    monkeypatch.setattr(steepest, "Solver", few, raising=False)
     command = ["denoise", "photo.png", "--strength", "0.3", "--tol", "1e-6"]
     assert main([*command, "--json"]) == 0
     out, err = capsys.readouterr()

@@ -45,7 +45,8 @@ axes.legend()
 figure.tight_layout()
 
 # %%
-# With an ``Accuracy``, steps are placed where they gain most: each adds the same amount to the bound.
+# With an ``Accuracy``, steps are placed where they gain most: each adds the same amount to the
+# bound.
 
 for decibel in (40, 50, 60):
     result = steepest.tv_flow(image, times[-1], steps=steepest.Accuracy(db=decibel))

@@ -86,7 +86,7 @@ def test_one_training_step(
     before = {key: value.clone() for key, value in network.state_dict().items()}
     images, labels = draw(task.training, config, task.noise, 0, range(config.recipe.batch))
     assert bool((labels == IGNORE).any())
-    sharpened = InverseHeat(5, 0.025)(network.network(images)).detach()
+    sharpened = InverseHeat(5, 0.025)(network.forward(images)).detach()
     expected = float(cross_entropy(sharpened, labels, ignore_index=IGNORE))
 
     result = train(config, tmp_path / "run")

@@ -154,7 +154,7 @@ def test_loss_sees_the_layer_and_weights_do_not() -> None:
     network = trained(task).train()
     images, labels = draw(task.training, task.config, task.noise, 0, range(2))
     found = task.loss(network, 0)["total"].detach()
-    logits = network.network(images).detach()
+    logits = network.forward(images).detach()
     assert torch.equal(found, cross_entropy(InverseHeat(20, 0.025)(logits), labels))
     assert abs(float(found - cross_entropy(logits, labels))) > 1e-4
     assert torch.equal(network.eval()(images), logits)
@@ -245,7 +245,7 @@ def test_ramp(ramp: float) -> None:
         scale = 1.0 if ramp == 0 else min(1.0, (step + 1) / recipe.steps_per_epoch / ramp)
         assert float(layer.scale) == pytest.approx(scale)
         images, labels = draw(task.training, task.config, task.noise, step, range(2))
-        logits = network.network(images).detach()
+        logits = network.forward(images).detach()
         expected = cross_entropy(InverseHeat(20, 0.025 * scale)(logits), labels)
         assert float(found) == pytest.approx(float(expected), rel=1e-5)
 

@@ -74,7 +74,8 @@ class Tiling:
                 keywords = keywords_of(image, *self.choices, tiles)
                 sizes = dict(zip(image.axes, image.array.shape, strict=True))
                 coupled = sizes.get("c", 1) > 1 and not separate
-                keywords["channel_axis"] = 0 if coupled else None
+                if coupled:
+                    keywords["channel_axis"] = 0
                 keywords.update(stack.enter_context(_workers(tiles)))
                 new = new_stores(
                     item.written, image, self.tags, self.kind, overwrite=writing.overwrite

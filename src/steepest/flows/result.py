@@ -109,6 +109,8 @@ class FlowResult:
     state : FlowState or None
         State of the flow at its last time, from which `continue_to` continues. None if a network
         computed the flow.
+    num_values : int
+        Number of values of an image that the result does not hold, otherwise 0.
     """
 
     images: Array
@@ -123,6 +125,7 @@ class FlowResult:
     status: Status
     data_range: float
     state: FlowState | None
+    num_values: int = 0
 
     @property
     def converged(self) -> bool:
@@ -131,7 +134,8 @@ class FlowResult:
 
     def psnr_bound(self, data_range: float | None = None) -> np.ndarray:
         """``error_bound`` as a guaranteed PSNR, in dB, relative to ``data_range``."""
-        return _psnr(self, self.images.shape[1:], np.shape(self.error_bound)[1:], data_range)
+        shape = self.images.shape[1:] if self.images is not None else (self.num_values,)
+        return _psnr(self, shape, np.shape(self.error_bound)[1:], data_range)
 
     def continue_to(self, times: Any, **options: Any) -> FlowResult:
         """Continue the flow of the same image and energy to later times.

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..convex.energy import Energy
 from ..core.errors import InputError
 from ..core.progress import Callback, asks_to_stop, check_callback
 from ..core.solver import limits
@@ -84,6 +85,7 @@ class DecompositionSeries:
 @takes_options_of(decompose)
 def decompose_series(
     pages: Any,
+    energy: Energy | None = None,
     *,
     bands: int | Sequence[float] | None = None,
     t_max: float | None = None,
@@ -101,10 +103,10 @@ def decompose_series(
     ----------
     pages : array (T, \\*page), or sequence of arrays
         The images. Each page is like ``image`` in `decompose`.
-    bands, t_max, steps
+    energy, bands, t_max, steps
         As in `decompose`.
     **options
-        energy, channel_axis and spacing (of one page), solver and on_step of `decompose`.
+        channel_axis and spacing (of one page), solver and on_step of `decompose`.
         ``on_step`` receives
         the steps of all pages, numbered consecutively. If it stops the flows from which the edges
         are chosen, there is a single band.
@@ -133,7 +135,7 @@ def decompose_series(
         ) from None
     if total == 0:
         raise InputError("pages is empty; at least one image is needed")
-    chosen = check_bands(bands)
+    chosen, options = check_bands(bands), {"energy": energy, **options}
     described = {name: options.get(name) for name in _PROBLEM}
     own = limits(options.get("solver"), tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
 

@@ -111,7 +111,9 @@ def _combined(
             one, image, out, lead, coupled=coupled, batch_axis=batch_axis, floats=True, **options
         )
         out = flow.images
-        return replace(found[0], out=out, flow=replace(flow, images=None))
+        return replace(
+            found[0], out=out, flow=replace(flow, images=None, num_values=math.prod(image.shape))
+        )
     tol, most = check_number(tol, "tol"), check_count(max_num_iter, "max_num_iter")
     end = None if t_max is None else check_number(t_max, "t_max", positive=True)
     energy = TotalVariation(norm=norm_of(isotropic))

@@ -179,6 +179,7 @@ class March:
             status=Status.worst(self.statuses),
             data_range=span,
             state=None,
+            num_values=setup.picture.size,
         )
 
     def _march(

@@ -25,8 +25,8 @@ from ..tiles import Tiling
 from ..types import Count, FileName, Images, one_of
 
 _PLAIN = "diffusion"
-_OTHERS = ("inpaint", "masks", "reconstruct", "tonal")  # not operators
-_METHODS = [_PLAIN, *(n for n in inpainting.__all__ if n.islower() and n not in _OTHERS)]
+
+_METHODS = list(inpainting.METHODS)
 _KNOWN = Parameter(group="What is known", metavar="MASK")
 
 
