@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported
+os.environ["COLUMNS"] = "120"  # the width of help pages
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # and torch: its threads wait for each other busily
 sys.path.insert(0, str(Path(__file__).parent))
 if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/kfd")):

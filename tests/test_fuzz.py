@@ -126,7 +126,7 @@ PUBLIC: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (steepest.divergence, {"p": images()}, {"spacing": SPACING}),
     (steepest.TimeGrid, {"nodes": TIMES}, {}),
     (steepest.TimeGrid.uniform, {"num_steps": STEPS}, {}),
-    (steepest.Accuracy, {}, {"db": STRENGTH, "error": STRENGTH, "data_range": STRENGTH}),
+    (steepest.Accuracy, {"db": STRENGTH}, {"error": STRENGTH, "data_range": STRENGTH}),
     (steepest.TimeGrid((0.1, 0.3)).through, {"times": TIMES}, {"begin": STRENGTH}),
     (split, {"image": images()}, SPECTRAL),
     (textured, {"image": images(), "time": STRENGTH},

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.nasty import NUMBERS, images, numbers, one_of
-from steepest import InputError, particles
+from steepest import InputError, Solver, particles
 from steepest.particles.kernels import line_sums
 from tests.test_fuzz import BOOLEANS, COMMON, ITERATIONS, THREADS, TOL, calls, check
 
@@ -109,6 +109,19 @@ def distance(x: Any, y: Any, **options: Any) -> float:
     return float(found)
 
 
+def stippled(image: Any, num_points: Any, **options: Any) -> Any:
+    return particles.stipple(image, num_points, **solving(options))
+
+
+def sampled(density: Any, num_points: Any, **options: Any) -> Any:
+    return particles.sample(density, num_points, **solving(options))
+
+
+def solving(options: dict[str, Any]) -> dict[str, Any]:
+    own = {name: options.pop(name) for name in list(DOTS) if name in options}
+    return {**options, "solver": Solver(**own)}
+
+
 COUNT = numbers([1, 2, 10, 50])
 DOTS = {"max_num_iter": ITERATIONS, "tol": TOL, "num_threads": THREADS}
 TIMES = numbers([0.3, 1, [0, 1e-3, 5.0], [1.0, 1e12], 1e99])
@@ -118,9 +131,9 @@ TABLE: list[Any] = [
        {"smoothing": WIDTH, "num_steps": numbers([None, 1, 3]), "num_threads": THREADS,
         "num_directions": LINES}) for d in range(5)),
     *((distance, {"x": clouds(d), "y": clouds(d)}, {"num_directions": LINES}) for d in range(5)),
-    (particles.stipple, {"image": images(2), "num_points": COUNT},
+    (stippled, {"image": images(2), "num_points": COUNT},
      {**DOTS, "invert": BOOLEANS, "gamma": WIDTH, "size_by_tone": numbers([0, 0.5, 1])}),
-    (particles.sample, {"density": images(), "num_points": COUNT}, DOTS),
+    (sampled, {"density": images(), "num_points": COUNT}, DOTS),
     (particles.transfer_colours, {"image": images(), "reference": images()},
      {"num_iter": numbers([1, 3]), "channel_axis": numbers([-1, 0, None])}),
 ]  # fmt: skip

@@ -14,7 +14,6 @@ IMAGE = np.random.default_rng(0).random((9, 10))
 POSITIONAL: dict[str, tuple[Any, ...]] = {
     "tv_flow": (IMAGE, 0.01),
     "denoise_tv": (IMAGE, 0.01),
-    "discrepancy_strength": (IMAGE, 0.1),
     "spectral.decompose_series": ([IMAGE],),
     "tiled.apply_filter": (IMAGE, lambda parts: parts.residual),
     "tiled.chan_vese": (IMAGE,),
@@ -24,10 +23,6 @@ POSITIONAL: dict[str, tuple[Any, ...]] = {
     "tiled.inpaint": (IMAGE, IMAGE > 0.5),
     "tiled.threshold_rof": (IMAGE, 0.01),
     "tiled.tv_flow": (IMAGE, 0.01),
-    "segmentation.bias_corrected": (IMAGE, 0.01, 1.0),
-    "segmentation.chan_vese": (IMAGE,),
-    "particles.stipple": (IMAGE, 5),
-    "particles.sample": (IMAGE, 5),
 }
 
 

@@ -24,8 +24,8 @@ class Solver:
 
     def frames(self, image: np.ndarray, times: np.ndarray) -> np.ndarray:
         scale = float(image.max()) or 1.0
-        options = {"accuracy": 66.0, "data_range": scale}
-        return np.asarray(steepest.tv_flow(image, times, **options).images)
+        steps = steepest.Accuracy(db=66, data_range=scale)
+        return np.asarray(steepest.tv_flow(image, times, steps=steps).images)
 
     def divergences(self, image: np.ndarray, times: np.ndarray) -> np.ndarray:
         wanted = np.append(times, times[-1] + STEP)

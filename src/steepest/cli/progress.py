@@ -91,7 +91,11 @@ class Line:
     def tell(self) -> None:
         """Update the words, and print the hint if it takes long."""
         (task,) = self._bar.tasks
-        self._bar.update(self._task, words=COMPILING if self.compiling else self._words)
+        words = COMPILING if self.compiling else self._words
+        began = words == COMPILING != task.fields["words"]
+        self._bar.update(self._task, words=words)
+        if began and self._bar.live.is_started:
+            self._bar.refresh()  # at once: compiling holds up the thread that draws
         left = task.time_remaining
         patient = monotonic() - self._begun < _PATIENCE or (left is not None and left < _PATIENCE)
         if self._hint and not patient and not self.compiling:

@@ -262,7 +262,7 @@ def check_weights(weights: Any, space: tuple[int, ...], like: Array) -> Array | 
         raise InputError(
             f"weights of shape {tuple(weights.shape)} must have the spatial shape {space}"
         )
-    if not bool(((weights >= 0) & (weights <= _HEAVIEST)).all()):
+    if not bool(((weights >= 0) & (weights <= np.float64(_HEAVIEST))).all()):
         raise InputError(f"weights must be finite, not negative and at most {_HEAVIEST:g}")
     if is_torch(like):
         return namespace(like).as_tensor(weights, dtype=like.dtype, device=like.device)

@@ -81,8 +81,8 @@ def flow(
     contrast c vanishes at about t = c * r / 2.
     """
     if accuracy:
-        why = "leave it out, because --accuracy chooses the time steps"
-        choices.refuse(why, steps=steps)
+        why = "leave it out, because --accuracy chooses the time steps and gaps"
+        choices.refuse(why, steps=steps, tol=solver.tol)
     elif max_steps:
         raise InputError("--max-steps: also give --accuracy")
     method.check(energy, solver, steps=steps, max_steps=max_steps)

@@ -170,7 +170,8 @@ def segment(
         pages = []
         for index, part in enumerate(image.parts):
             with item.page(image, index) as keywords["on_step"]:
-                pages.append(solved(image, values.compute(part), keywords))
+                page = values.compute(part.astype(np.float64)) if grey.range else part
+                pages.append(solved(image, page, keywords))
         found = Labels(image, lengths, pages, background)
         found.write(item, objects=objects)
         found.report(item)
