@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 
 # What Python has loaded when the signal is sent (-X importtime tells), and so many seconds later.
 MOMENTS = {
-    "loading the command": ("steepest.cli.outcome", 0.0),
+    "loading the command": ("steepest.cli.parser", 0.0),
     "loading numba": ("numba.core.errors", 0.0),
     "beginning to compile": ("steepest.convex.compiled.strips", 0.3),
     "compiling": ("steepest.convex.compiled.strips", 1.5),
