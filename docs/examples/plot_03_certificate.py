@@ -51,7 +51,7 @@ figure.tight_layout()
 for decibel in (40, 50, 60):
     result = steepest.tv_flow(image, times[-1], steps=steepest.Accuracy(db=decibel))
     print(
-        f"asked {decibel} dB: certified {result.psnr_bound[0]:.1f}, "
+        f"asked {decibel} dB: certified {result.psnr_bound()[0]:.1f}, "
         f"true {true_psnr(result.images)[-1]:.1f}, {result.num_steps} steps, "
         f"{result.iterations} iterations"
     )
