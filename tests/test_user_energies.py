@@ -307,7 +307,9 @@ def test_an_energy_is_tested_once_for_each_shape(trials: list[Any]) -> None:
 
 def test_an_energy_that_has_changed_is_tested_again(trials: list[Any]) -> None:
     class Fickle(Laplacian):
-        sign = 1
+        def __init__(self) -> None:
+            super().__init__()
+            object.__setattr__(self, "sign", np.ones(1))
 
         def on(self, image: Any, spacing: Any) -> Any:
             object.__setattr__(self, "spacing", spacing)
@@ -317,8 +319,10 @@ def test_an_energy_that_has_changed_is_tested_again(trials: list[Any]) -> None:
             return self.sign * super().adjoint(p)
 
     energy, image = Fickle(), RNG.random((5, 6))
-    steepest.denoise(image, 0.1, energy, solver=steepest.Solver(max_num_iter=1))
-    object.__setattr__(energy, "sign", -1)
+    for _ in range(2):
+        steepest.denoise(image, 0.1, energy, solver=steepest.Solver(max_num_iter=1))
+    assert len(trials) == 1
+    energy.sign[:] = -1
     with pytest.raises(InputError, match=ADJOINT):
         steepest.denoise(image, 0.1, energy)
 

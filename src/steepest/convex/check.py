@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from copy import copy
+from copy import deepcopy
 from dataclasses import dataclass
 from inspect import getattr_static
 from typing import Any, NoReturn
@@ -42,7 +42,7 @@ BUILT_IN = (
     TotalGeneralisedVariation,
 )  # which the tests of the package check
 _EPS = float(np.finfo(np.float64).eps)
-_TOLERANCE = 1e-9  # relative to the terms that are compared: above rounding, below any mistake
+_TOLERANCE = 1e-9  # relative to the terms that are compared; far above rounding
 _POWER_STEPS = 8
 _SATURATING = 1e6  # multiple of A u, relative to its mean and to the radius of K
 _passed: deque[tuple[Any, object]] = deque(maxlen=4)  # energies with the grids they were tested on
@@ -136,7 +136,7 @@ def assure(energy: Any, image: Array) -> None:
     grid = (tuple(image.shape), namespace(image))
     if not any(grid == on and same_energy(energy, known) for known, on in tuple(_passed)):
         _Trial(energy, image, generator(0)).run()
-        _passed.append((copy(energy), grid))
+        _passed.append((deepcopy(energy), grid))
 
 
 @dataclass(frozen=True)

@@ -137,8 +137,7 @@ def same_energy(a: Any, b: Any) -> bool:
     if first is None or second is None:
         return bool(a == b)
     return first.keys() == second.keys() and all(
-        value is second[name] or _equal(detached(value), detached(second[name]))
-        for name, value in first.items()
+        _equal(detached(value), detached(second[name])) for name, value in first.items()
     )
 
 
