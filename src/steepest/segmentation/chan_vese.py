@@ -78,7 +78,7 @@ def chan_vese(
         energy += float(((f[:, part] - mean[:, None]) ** 2).sum())
     values = search.means * width + low
     result = assembled(
-        [level], inputs, found, search.rof.iterations,
+        [level], level.state, inputs, found, search.rof.iterations,
         values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
         energy=energy, gap=2 * step * level.gap, proven=search.proven,
         offset=low * float(search.direction.sum()), factor=width,
