@@ -208,6 +208,7 @@ def test_a_strength_that_leaves_one_grey_value():
     assert result.status is Status.EMPTY_CLASS
     assert result.values.shape == (1,)
     assert result.certain.all()
+    assert result.image == pytest.approx(result.values[0])
 
 
 @pytest.mark.parametrize("energy", LENGTHS, ids=["axes", "diagonals"])

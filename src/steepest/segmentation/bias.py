@@ -110,8 +110,9 @@ def bias_corrected(
     level, b, found = search.level, search.bias, search.found
     ended = found.ok and not inputs.tell.stopped
     result = assembled(
-        [level], inputs, found, search.iterations, values=search.values, energy=search.energy,
-        gap=level.gap, proven=ended and inputs.done(level.gap, level.length),
+        [level], level.state, inputs, found, search.iterations, values=search.values,
+        energy=search.energy, gap=level.gap,
+        proven=ended and inputs.done(level.gap, level.length),
     )  # fmt: skip
     tiny = np.finfo(float).tiny
     corrected = f / np.where(np.abs(b) > tiny, b, 1.0)

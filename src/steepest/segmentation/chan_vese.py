@@ -84,7 +84,7 @@ def chan_vese(
         total += float(((f[:, part] - mean[:, None]) ** 2).sum())
     values = search.means * width + low
     result = assembled(
-        [level], inputs, found, search.rof.iterations,
+        [level], level.state, inputs, found, search.rof.iterations,
         values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
         energy=total, gap=2 * step * level.gap, proven=search.proven,
         offset=low * float(search.direction.sum()), factor=width,

@@ -63,7 +63,7 @@ def cut(
     costs = grey(inputs, "unary", "add the costs of the channels")
     rof, level, found = least_set(inputs, costs, length)
     result = assembled(
-        [level], inputs, found, rof.iterations, values=_means(-costs, level),
+        [level], level.state, inputs, found, rof.iterations, values=_means(-costs, level),
         energy=level.length + float(costs[level.inside.reshape(inputs.space)].sum()),
         gap=level.gap, proven=inputs.done(level.gap, level.length),
     )  # fmt: skip
@@ -79,20 +79,18 @@ def least_set(
 ) -> tuple[Rof, Level, Status]:
     """Solve the problem of `cut`, from the flux of ``rof`` if there is one.
 
-    ``error`` bounds the error of the costs.
+    ``error`` bounds the error of the costs; those that are no larger count as zero.
     A pixel whose cost exceeds what can flow to it decides on its own, however much it costs.
     """
     faces = Faces.of(inputs.energy, inputs.space, length)
-    enough = 2 * faces.largest
-    if enough > 0:
-        f = np.clip(-costs, -enough, enough)
-    else:
-        f = np.where(np.abs(costs) > error, np.sign(-costs), 0.0)
+    enough = 2 * faces.largest + 8 * error
+    known = np.where(np.abs(costs) > error, -costs, 0.0)
+    f = np.clip(known, -enough, enough) if enough > 0 else np.sign(known)
     if rof is None:
         rof = inputs.rof(f)
     else:
         rof.data = f
-    rof.error = error
+    rof.error = 2 * error
     last: list[Level] = []
 
     def look(state: State, gap: float) -> bool:

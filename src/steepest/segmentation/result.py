@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.status import Status
 from .inputs import Inputs
-from .proof import Level
+from .proof import Level, State
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,7 @@ class Segmentation:
 
 def assembled(
     levels: Sequence[Level],
+    state: State,
     inputs: Inputs,
     found: Status,
     iterations: int,
@@ -92,12 +93,12 @@ def assembled(
     offset: float = 0.0,
     factor: float = 1.0,
 ) -> Segmentation:
-    """The result of proven sets, each inside the one before it.
+    """The result of proven sets of a state, each inside the one before it.
 
     ``factor`` and ``offset`` bring the potential to the scale of the image. ``wanted`` is the
     number of classes asked for.
     """
-    shape, state = inputs.space, levels[0].state if levels else None
+    shape = inputs.space
     kind = np.uint8
     lowest, highest, labels = (np.zeros(shape, kind) for _ in range(3))
     bound = 0
@@ -111,12 +112,11 @@ def assembled(
     status = inputs.status(found, proven)
     if status.ok and np.unique(labels).size < wanted:
         status = Status.EMPTY_CLASS
-    u = inputs.image[0] if state is None else state.u.reshape(shape)
     return Segmentation(
         labels=labels,
         values=values,
         thresholds=np.array([level.level for level in levels]) * factor + offset,
-        image=u * factor + offset,
+        image=state.u.reshape(shape) * factor + offset,
         energy=energy,
         gap=gap,
         certain=certain,

@@ -125,8 +125,8 @@ def threshold_rof(
     else:
         wanted = fixed.size + 1
     result = assembled(
-        search.levels, inputs, found, rof.iterations, values=search.means, energy=total,
-        gap=search.total("gap"), proven=search.proven, wanted=wanted,
+        search.levels, search.state, inputs, found, rof.iterations, values=search.means,
+        energy=total, gap=search.total("gap"), proven=search.proven, wanted=wanted,
     )  # fmt: skip
     return finished(result, inputs.raise_on_failure)
 
