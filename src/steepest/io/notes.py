@@ -11,8 +11,7 @@ from . import ome
 from .image import Image
 from .kinds import SUFFIXES, check_kind
 from .metadata import Metadata
-from .tiff_layout import holds_imagej, layout
-from .tiff_notes import TAG_NAMES
+from .tiff_notes import TAG_NAMES, holds_imagej, layout
 
 _LONGEST = 120  # maximum number of characters of a note
 _SILENT = {"unit", "spacing", "loop"}  # shown as the pixel size, or not worth showing

@@ -14,10 +14,8 @@ from steepest.core.limits import check_size
 
 from .image import Image, arrange, check_pixels, label_axes
 from .pictures import open_picture
-from .tiff_claims import check_pages, check_promise, check_segments, cut_short, ome_claim
-from .tiff_layout import is_colour, layout
-from .tiff_notes import add_notes, is_look_up_table, read_metadata
-from .tiff_tags import check_tags
+from .tiff_checks import check_page_count, check_segments, check_tables
+from .tiff_notes import add_notes, is_colour, is_look_up_table, layout, read_metadata
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first four bytes of TIFF and BigTIFF files."""
@@ -29,14 +27,10 @@ _PALETTE, _WHITE_IS_ZERO, _GREY, _RGB, _YCBCR = 3, 0, 1, 2, 6
 @contextmanager
 def opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[tifffile.TiffFile]:
     """Open a TIFF file after checking the sizes it declares. No other file is opened."""
-    claim = check_tags(file, name, max_pixels)
-    if not claim.pages:
-        raise cut_short(name, 0, 0)
+    declared = check_tables(file, name, max_pixels)
     file.seek(0)
     with tifffile.TiffFile(file, _multifile=False, **_IGNORED) as tif:
-        check_promise(tif, claim, name)
-        if tif.is_ome and ome_claim(tif.ome_metadata or "") > claim.pixels:
-            tif.is_ome = False  # planes that are missing or in other files would be read as zeros
+        check_page_count(tif, declared, name)
         yield tif
 
 
@@ -109,8 +103,7 @@ def _pixels(
 ) -> tuple[np.ndarray, str]:
     """Read the pixels and axes of a series, using Pillow where tifffile lacks a decoder."""
     check_size(series.shape, max_pixels, f"{name}:")
-    check_pages(series, tif, name)
-    check_segments(series, file, name)
+    check_segments(series, tif, file, name)
     try:
         return series.asarray(), series.axes
     except (KeyError, ValueError) as error:
