@@ -201,9 +201,7 @@ def _cut_short(name: str, held: int, described: int = 0) -> InputError:
     """The error of a file that ends too early; ``described`` is 0 if unknown."""
     found = f"{counted(held, 'whole page')}, and more should follow"
     found = f"{held} of {described} pages" if described > held else found
-    return InputError(
-        f"{name}: holds {found if held else 'no whole page'}; the file was cut short"
-    )
+    return InputError(f"{name}: holds {found if held else 'no whole page'}; the file was cut short")
 
 
 def check_segments(series: Any, tif: Any, file: BinaryIO, name: str) -> None:
