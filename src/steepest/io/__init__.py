@@ -13,9 +13,7 @@ from steepest.core.lazy import public
 from .dots import write_dots
 from .files import check_target, decode_image, encode_image, read_image, write_image
 from .image import Image, from_float
-from .kinds import READ_ONLY, SUFFIXES, check_kind
 from .labels import read_labels
-from .listing import base_name, image_files
 from .metadata import Metadata
 from .notes import not_kept, notes
 from .orientations import (
@@ -25,6 +23,7 @@ from .orientations import (
     write_orientations,
 )
 from .outputs import OutputSet, check_writable
+from .paths import READ_ONLY, SUFFIXES, base_name, check_kind, image_files
 from .samples import SAMPLES, sample
 from .scan_table import Phase
 from .stores import StoredImage, create_store, open_store

@@ -22,9 +22,8 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import npy, raster, tiff
 from .image import Image, check_dtype, check_pixels
-from .kinds import SUFFIXES, check_kind
 from .outputs import OutputSet, opened
-from .paths import check_path
+from .paths import SUFFIXES, check_kind, check_path
 from .samples import sample_bytes
 
 _ALLOWED = "PNG, JPEG, BMP, TIFF and NPY files"

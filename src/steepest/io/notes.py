@@ -9,8 +9,8 @@ import numpy as np
 
 from . import ome
 from .image import Image
-from .kinds import SUFFIXES, check_kind
 from .metadata import Metadata
+from .paths import SUFFIXES, check_kind
 from .tiff_notes import TAG_NAMES, holds_imagej, layout
 
 _LONGEST = 120  # maximum number of characters of a note

@@ -15,9 +15,8 @@ from steepest.core.numbers import check_choice, check_count, check_flag
 
 from . import ang, ctf
 from .files import decoding
-from .kinds import check_kind
 from .outputs import OutputSet, opened
-from .paths import check_path
+from .paths import check_kind, check_path
 from .samples import MAPS, sample_bytes
 from .scan_table import Phase, Table, replaced
 

@@ -1,4 +1,4 @@
-"""Read and write PNG files with 16 bits per sample; Pillow supports only grey ones without alpha."""
+"""PNG files with 16 bits per sample, of which Pillow supports only grey ones without alpha."""
 
 from __future__ import annotations
 
