@@ -16,7 +16,7 @@ from PIL import PngImagePlugin
 from steepest.core.errors import InputError
 
 from . import png16
-from .image import Image
+from .image import Image, assemble
 from .metadata import Metadata
 from .pictures import open_picture
 
@@ -37,19 +37,10 @@ def read(
         )
     picture = open_picture(file, name, max_pixels)
     samples = _samples(picture, file, name)
-    kind = _KINDS.get(str(picture.format), "jpeg")
-    grey = samples.shape[2] < 3
-    colours = samples[..., 0] if grey else samples[..., :3]
-    alpha = samples[..., 1:] if grey else samples[..., 3:]
-    return Image(
-        np.ascontiguousarray(colours),
-        "YX" if grey else "YXC",
-        alpha=np.ascontiguousarray(alpha) if alpha.shape[2] else None,
-        metadata=_metadata(picture),
-        format=kind,
-        stored_axes="YX" if grey else "YXC",
-        name=name,
-    )
+    kind, count = _KINDS.get(str(picture.format), "jpeg"), samples.shape[2]
+    stored = samples[..., 0] if count == 1 else samples
+    axes = "YX" if count == 1 else "YXC"
+    return assemble(stored, axes, name, kind, int(count in (2, 4)), metadata=_metadata(picture))
 
 
 def _samples(picture: Pillow.Image, file: BinaryIO, name: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,7 +13,7 @@ import tifffile
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
 
-from .image import Image, arrange, check_pixels, label_axes
+from .image import Image, assemble, label_axes
 from .pictures import open_picture
 from .tiff_checks import check_page_count, check_segments, check_tables
 from .tiff_notes import add_notes, is_colour, is_look_up_table, layout, read_metadata
@@ -57,28 +58,15 @@ def read(
             array = np.invert(array)
     if array.dtype == bool:
         array = array.astype(np.uint8) * np.uint8(255)
-    array = check_pixels(array, name)
     if channel_axis != "auto":
         stored, extra = label_axes(array.shape, stack, channel_axis, name), 0
     else:
         stored = _label(stored, stack, name)
-    array, axes = arrange(array, stored)
-    alpha = None
-    if extra and axes.endswith("C") and array.shape[-1] > extra:
-        array, alpha = array[..., :-extra], np.ascontiguousarray(array[..., -extra:])
-        if array.shape[-1] == 1:
-            array, axes, stored = array[..., 0], axes[:-1], stored.replace("C", "")
-    if photometric in (_RGB, _YCBCR) and axes.endswith("C"):
-        stored = stored.replace("C", "") + "C"  # planar RGB is written as contiguous RGB
-    return Image(
-        np.ascontiguousarray(array),
-        axes,
-        alpha=alpha,
-        metadata=metadata,
-        format="tiff",
-        stored_axes=stored,
-        name=name,
-    )
+    image = assemble(array, stored, name, "tiff", extra, metadata=metadata)
+    if photometric in (_RGB, _YCBCR) and image.channel_axis is not None:
+        # planar RGB is written as contiguous RGB
+        return replace(image, stored_axes=image.stored_axes.replace("C", "") + "C")
+    return image
 
 
 def _grey_alpha(page: Any) -> bool:
