@@ -60,9 +60,9 @@ def read_table(
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """Return columns of a table as float64 (H, W, k), and the steps along rows and columns.
 
-    The first five columns hold the places x and y and the Euler angles. ``stated`` is the header with
-    names in lower case, in which ``keys`` are the numbers of rows and columns and the steps in y
-    and x.
+    The first five columns hold the places x and y and the Euler angles. ``stated`` is the header,
+    with names in lower case; ``keys`` are those of the numbers of rows and columns and of the steps
+    in y and x.
 
     Raises `InputError`, before anything is allocated, if the header states a shape or steps that
     cannot be, or more than ``limit`` points; if lines are missing or in excess, if a line has too
