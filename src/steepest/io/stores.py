@@ -20,6 +20,7 @@ import numpy as np
 from steepest.core.errors import InputError, naming
 
 from . import tiff
+from .files import decoding
 from .image import DTYPES
 from .metadata import Metadata
 from .paths import check_path
@@ -94,19 +95,9 @@ def open_store(path: str | os.PathLike[str]) -> StoredImage:
     name, zarr = check_path(path), _zarr()
     if not is_store(path):
         raise InputError(f"{name}: is not a Zarr store")
-    try:
-        node = zarr.open(str(Path(name)), mode="r")
-        if isinstance(node, zarr.Group):
-            found = _image(node, name)
-            _check_array(found.array, name)
-        else:
-            _check_array(node, name)
-            found = _plain(node, name)
-    except InputError:
-        raise
-    except Exception as error:  # zarr and JSON raise almost anything for damaged metadata
-        raise InputError(f"{name}: damaged Zarr metadata ({error})") from None
-    return found
+    with decoding(name):
+        node = zarr.open(name, mode="r")
+        return _image(node, name) if isinstance(node, zarr.Group) else _plain(node, name)
 
 
 def store_contents(path: str | os.PathLike[str]) -> tuple[list[Any], dict[str, Any]]:
@@ -114,14 +105,13 @@ def store_contents(path: str | os.PathLike[str]) -> tuple[list[Any], dict[str, A
 
     Raises `InputError` if the metadata are damaged; call `open_store` first.
     """
-    node = _zarr().open(check_path(path), mode="r")
-    try:
+    name = check_path(path)
+    with decoding(name):
+        node = _zarr().open(name, mode="r")
         attributes = dict(node.attrs)
         scales = attributes.get("ome", attributes).get("multiscales")
         paths = [str(each["path"]) for each in scales[0]["datasets"]] if scales else []
         return [node[each] for each in paths] or [node], dict(attributes.get("steepest", {}))
-    except Exception as error:  # as in open_store
-        raise InputError(f"{path}: damaged Zarr metadata ({error})") from None
 
 
 def _zarr() -> Any:
@@ -142,6 +132,7 @@ def _plain(array: Any, name: str) -> StoredImage:
         axes = "tczyx"[-ndim:] if ndim in (1, 2, 5) else {3: "zyx", 4: "czyx"}.get(ndim, "")
     if not axes:
         raise InputError(f"{name}: shape {array.shape} has {ndim} axes; allowed are 1 to 5")
+    _check_array(array, name)
     return _without_units(array, axes, name)
 
 
@@ -169,6 +160,7 @@ def _image(group: Any, name: str) -> StoredImage:
     if ".." in Path(path).parts or Path(path).is_absolute():
         raise InputError(f"{name}: the path {path!r} of the image leads out of the store")
     array = group[path]
+    _check_array(array, name)
     given = [each if isinstance(each, dict) else {"name": each} for each in scales["axes"]]
     axes = "".join(str(each["name"]).lower() for each in given)
     ndim = len(array.shape)
@@ -212,10 +204,11 @@ def _check_array(array: Any, name: str) -> None:
         raise InputError(f"{name}: holds {dtype} values; allowed are {', '.join(DTYPES)}")
     if 0 in array.shape:
         raise InputError(f"{name}: shape {array.shape} has no pixels")
-    piece = math.prod(array.chunks) * dtype.itemsize
-    if piece > _LARGEST_CHUNK:
-        raise InputError(f"{name}: chunks of {piece} bytes; allowed are {_LARGEST_CHUNK}")
-    unknown = sorted(set(_codecs(array.metadata.to_dict())) - _SAFE)
+    size = math.prod(getattr(array, "chunks", ())) * dtype.itemsize
+    if size > _LARGEST_CHUNK:
+        raise InputError(f"{name}: chunks of {size} bytes; allowed are {_LARGEST_CHUNK}")
+    metadata = array.metadata.to_dict() if hasattr(array, "metadata") else {}
+    unknown = sorted(set(_codecs(metadata)) - _SAFE)
     if unknown:
         raise InputError(f"{name}: codec {unknown[0]!r}; allowed are {', '.join(sorted(_SAFE))}")
 
@@ -244,12 +237,11 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
         yield open_store(path)
         return
     zarr, name = _zarr(), check_path(path)
-    if not Path(name).is_file():
-        raise InputError(f"{name}: no such file")
-    with open(name, "rb") as file, ExitStack() as stack:
-        if file.read(4) not in tiff.MAGIC:
-            raise InputError(f"{name}: only Zarr stores and TIFF files are computed by tiles")
-        try:
+    with ExitStack() as stack:
+        with decoding(name):
+            file = stack.enter_context(open(name, "rb"))
+            if file.read(4) not in tiff.MAGIC:
+                raise InputError(f"{name}: only Zarr stores and TIFF files are computed by tiles")
             tif = stack.enter_context(tiff.opened(file, name, _MOST_PIXELS))
             series, metadata = tif.series[0], read_metadata(tif, tif.pages[0])
             if series.dataoffset is not None:
@@ -257,19 +249,10 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
                 array: Any = np.memmap(file, dtype, "r", series.dataoffset, series.shape)
             else:
                 array = zarr.open(series.aszarr(level=0), mode="r")
-        except InputError:
-            raise
-        except Exception as error:  # tifffile raises almost anything for damaged files
-            raise InputError(f"{name}: cannot be read as TIFF ({error})") from None
-        chunks = getattr(array, "chunks", ())
-        piece = math.prod(chunks) * np.dtype(array.dtype).itemsize
-        if piece > _LARGEST_CHUNK:
-            raise InputError(f"{name}: strips of {piece} bytes; allowed are {_LARGEST_CHUNK}")
+            _check_array(array, name)
         axes = series.axes.translate(str.maketrans("SIQTCZYX", "czztczyx"))
         if len(set(axes)) < len(axes) or not set(axes) <= set(_TYPES):
             raise InputError(f"{name}: axes {series.axes}; allowed are T, C, Z, Y, X and S")
-        if np.dtype(array.dtype).name not in DTYPES:
-            raise InputError(f"{name}: holds {array.dtype} values; allowed are {', '.join(DTYPES)}")
         yield _with_sizes(_without_units(array, axes, name), metadata)
 
 
