@@ -217,6 +217,18 @@ def test_only_tiff_files_are_read_by_windows(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (64, 64)}])
+def test_tiff_files_that_were_cut_short_are_refused_when_opened(tmp_path, options):
+    """And not by an error in the middle of a computation."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, picture((6, 300, 300)), photometric="minisblack", **options)
+    data = path.read_bytes()
+    for part in range(5, 100, 5):
+        path.write_bytes(data[: len(data) * part // 100])
+        with pytest.raises(InputError, match=r"holds .* pages?\b.*cut short"):
+            open_windows(path).__enter__()
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (64, 64)}])
 def test_tiff_files_are_read_by_windows(tmp_path, options):
     pixels = picture((3, 150, 170)).transpose(1, 2, 0)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", **options)

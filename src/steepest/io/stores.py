@@ -24,6 +24,7 @@ from .files import decoding
 from .image import DTYPES
 from .metadata import Metadata
 from .paths import check_path
+from .tiff_checks import check_pages
 from .tiff_notes import read_metadata
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
@@ -244,6 +245,7 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
                 raise InputError(f"{name}: only Zarr stores and TIFF files are computed by tiles")
             tif = stack.enter_context(tiff.opened(file, name, _MOST_PIXELS))
             series, metadata = tif.series[0], read_metadata(tif, tif.pages[0])
+            check_pages(series, tif, name)
             if series.dataoffset is not None:
                 dtype = np.dtype(series.dtype).newbyteorder(tif.byteorder)
                 array: Any = np.memmap(file, dtype, "r", series.dataoffset, series.shape)

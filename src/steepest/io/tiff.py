@@ -15,7 +15,7 @@ from steepest.core.limits import check_size
 
 from .image import Image, assemble, label_axes
 from .pictures import open_picture
-from .tiff_checks import check_page_count, check_segments, check_tables
+from .tiff_checks import check_page_count, check_pages, check_segments, check_tables
 from .tiff_notes import add_notes, is_colour, is_look_up_table, layout, read_metadata
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -91,7 +91,8 @@ def _pixels(
 ) -> tuple[np.ndarray, str]:
     """Read the pixels and axes of a series, using Pillow where tifffile lacks a decoder."""
     check_size(series.shape, max_pixels, f"{name}:")
-    check_segments(series, tif, file, name)
+    check_pages(series, tif, name)
+    check_segments(series, file, name)
     try:
         return series.asarray(), series.axes
     except (KeyError, ValueError) as error:

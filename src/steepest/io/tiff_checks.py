@@ -204,11 +204,10 @@ def _cut_short(name: str, held: int, described: int = 0) -> InputError:
     return InputError(f"{name}: holds {found if held else 'no whole page'}; the file was cut short")
 
 
-def check_segments(series: Any, tif: Any, file: BinaryIO, name: str) -> None:
-    """Check the strips and tiles of all pages before they are decoded.
+def check_pages(series: Any, tif: Any, name: str) -> None:
+    """Check that the strips and tiles of all pages are in the file.
 
-    Raises `InputError` if one lies beyond the end of the file, is missing, or decompresses to more
-    than 64 KiB and twice the size of its pixels.
+    Raises `InputError` if one is missing or lies beyond the end of the file.
     """
     page, size, needed = series.keyframe, tif.filehandle.size, len(series.pages)
     if needed == 1 and page.is_contiguous:
@@ -217,14 +216,23 @@ def check_segments(series: Any, tif: Any, file: BinaryIO, name: str) -> None:
         whole = sum(each is not None and _end(each) <= size for each in series.pages)
     if whole < needed:
         raise _cut_short(name, whole, needed)
-    if page.is_contiguous:  # read as a single block
-        return
-    most = 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
     for each in series.pages:
         if min(len(each.dataoffsets), len(each.databytecounts)) < prod(page.chunked):
             raise InputError(
                 f"{name}: damaged: strips or tiles of page {each.index + 1} are missing"
             )
+
+
+def check_segments(series: Any, file: BinaryIO, name: str) -> None:
+    """Check what the strips and tiles of all pages decompress to.
+
+    Raises `InputError` if one takes more than 64 KiB and twice the size of its pixels.
+    """
+    page = series.keyframe
+    if page.is_contiguous:  # read as a single block
+        return
+    most = 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
+    for each in series.pages:
         for at, count in zip(each.dataoffsets, each.databytecounts, strict=False):
             if _unpacked(page.compression, file, at, count, most) > most:
                 raise InputError(
