@@ -10,12 +10,12 @@ of electron backscatter diffraction.
 
 from steepest.core.lazy import public
 
+from .describe import describe_metadata, not_kept
 from .dots import write_dots
 from .files import check_target, decode_image, encode_image, read_image, write_image
 from .image import Image, from_float
 from .labels import read_labels
 from .metadata import Metadata
-from .notes import not_kept, notes
 from .orientations import (
     OrientationMap,
     check_orientation_target,
@@ -45,11 +45,11 @@ __all__ = [
     "check_writable",
     "create_store",
     "decode_image",
+    "describe_metadata",
     "encode_image",
     "from_float",
     "image_files",
     "not_kept",
-    "notes",
     "open_store",
     "read_image",
     "read_labels",

@@ -97,7 +97,7 @@ def _sizes(attributes: Any) -> dict[str, tuple[float, str]]:
     return found
 
 
-def notes(xml: str) -> dict[str, str]:
+def describe(xml: str) -> dict[str, str]:
     """Describe the contents of the XML in words, except for the pixel size."""
     root = parsed(xml)
     if root is None:

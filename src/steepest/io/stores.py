@@ -25,7 +25,7 @@ from .image import DTYPES
 from .metadata import Metadata
 from .paths import check_path
 from .tiff_checks import check_pages
-from .tiff_notes import read_metadata
+from .tiff_metadata import read_metadata
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _UNITS = {

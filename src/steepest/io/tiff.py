@@ -16,7 +16,7 @@ from steepest.core.limits import check_size
 from .image import Image, assemble, label_axes
 from .pictures import open_picture
 from .tiff_checks import check_page_count, check_pages, check_segments, check_tables
-from .tiff_notes import add_notes, is_colour, is_look_up_table, layout, read_metadata
+from .tiff_metadata import add_metadata, is_colour, is_look_up_table, layout, read_metadata
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first four bytes of TIFF and BigTIFF files."""
@@ -179,5 +179,5 @@ def write(file: BinaryIO, image: Image) -> None:
         options["planarconfig"] = "contig"
         count = 0 if image.alpha is None else image.alpha.shape[-1]
         options["extrasamples"] = ["unassalpha"] * min(count, 1) + [0] * max(count - 1, 0)
-    add_notes(options, image, array, axes)
+    add_metadata(options, image, array, axes)
     tifffile.imwrite(file, np.ascontiguousarray(array), **options)

@@ -13,7 +13,7 @@ import numpy as np
 
 from steepest.core.errors import InputError
 from steepest.core.views import Part
-from steepest.io import Image, notes
+from steepest.io import Image, describe_metadata
 from steepest.io.stores import is_store, open_store, store_contents
 
 from .. import choices
@@ -89,7 +89,7 @@ def _describe(item: Item, image: Image) -> None:
         ("range", f"{bad} NaN or infinite values" if bad else _range(array, low, high)),
         ("pixel size", _pixel_size(image)),
     ]
-    said = notes(image.metadata)
+    said = describe_metadata(image.metadata)
     item.lines += said.items()
     noise = None if bad else _noise(image.parts, len(image.space), image.channel_axis)
     _report_noise(item, noise, array.dtype)

@@ -140,7 +140,7 @@ def is_look_up_table(colormap: Any) -> bool:
     return float(np.abs(np.diff(table, axis=1)).mean()) < _ROUGH
 
 
-def add_notes(options: dict[str, Any], image: Image, array: np.ndarray, axes: str) -> None:
+def add_metadata(options: dict[str, Any], image: Image, array: np.ndarray, axes: str) -> None:
     """Add the metadata of an image to the options of ``tifffile.imwrite`` for this array."""
     metadata = image.metadata
     options["extratags"] = [(*tag, True) for tag in metadata.tags]
