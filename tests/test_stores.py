@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +240,15 @@ def test_tiff_files_are_read_by_windows(tmp_path, options):
         assert np.array_equal(
             Part(image.array, (1, None, None))[window[1:]], pixels[20:90, 100:, 1]
         )
+
+
+def test_parts_of_arrays_are_those_of_numpy():
+    array = np.arange(120).reshape(2, 3, 4, 5)
+    for order in permutations(range(3)):
+        part, expected = Part(array, (None, 1, None, None), order), array[:, 1].transpose(order)
+        assert part.shape == expected.shape
+        for index in product((slice(0, 2), 1), repeat=3):
+            assert np.array_equal(part[index], expected[index])
 
 
 @pytest.mark.parametrize(

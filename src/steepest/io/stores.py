@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import InputError, naming
+from steepest.core.views import Part
 
 from . import tiff
 from .files import decoding
@@ -141,7 +142,8 @@ def _without_units(array: Any, axes: str, name: str) -> StoredImage:
     """An array of which only the axes are known; they are brought into the order of OME-Zarr."""
     order = tuple(sorted(range(len(axes)), key=lambda k: "tczyx".index(axes[k])))
     if order != tuple(range(len(axes))):
-        array, axes = Transposed(array, order), "".join(axes[k] for k in order)
+        array = Part(array, (None,) * len(axes), order)
+        axes = "".join(axes[k] for k in order)
     ndim = len(axes)
     return StoredImage(array, axes, (1.0,) * ndim, (0.0,) * ndim, (None,) * ndim, Path(name).stem)
 
@@ -414,29 +416,3 @@ def _multiscales(like: StoredImage, levels: int, old: bool, labels: bool) -> dic
     if old:
         return {"multiscales": [{"version": "0.4", **image}], **like.extra}
     return {"ome": {"version": "0.5", "multiscales": [image], **like.extra}}
-
-
-@dataclass(frozen=True)
-class Transposed:
-    """An array with its axes in another order: axis i is axis ``order[i]`` of ``array``."""
-
-    array: Any
-    order: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape in the new order."""
-        return tuple(int(self.array.shape[k]) for k in self.order)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The type of the values."""
-        return np.dtype(self.array.dtype)
-
-    def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
-        placed: list[Any] = [slice(None)] * len(self.order)
-        for place, part in zip(self.order, index, strict=True):
-            placed[place] = part
-        left = [k for k, part in enumerate(placed) if isinstance(part, slice)]
-        kept = [left.index(k) for k in self.order if k in left]
-        return np.transpose(np.asarray(self.array[tuple(placed)]), kept)
