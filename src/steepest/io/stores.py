@@ -50,7 +50,8 @@ class StoredImage:
 
     ``axes`` are letters of "tczyx", one for each axis of ``array``. ``scale`` and ``translation``
     are the size of a pixel and the place of the first one, in ``units``. ``version`` is that of
-    OME-Zarr, or "" for a plain array. ``extra`` is other metadata of the image.
+    OME-Zarr, or "" for a plain array. ``extra`` is other metadata of the image, ``levels`` are the
+    arrays of all levels, largest first, and ``made`` is what steepest noted about its own result.
     """
 
     array: Any
@@ -61,6 +62,8 @@ class StoredImage:
     name: str = "image"
     version: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    levels: tuple[Any, ...] = ()
+    made: dict[str, Any] = field(default_factory=dict)
 
     @property
     def space(self) -> str:
@@ -102,20 +105,6 @@ def open_store(path: str | os.PathLike[str]) -> StoredImage:
         return _image(node, name) if isinstance(node, zarr.Group) else _plain(node, name)
 
 
-def store_contents(path: str | os.PathLike[str]) -> tuple[list[Any], dict[str, Any]]:
-    """The arrays of all levels of an image, largest first, and what steepest noted about it.
-
-    Raises `InputError` if the metadata are damaged; call `open_store` first.
-    """
-    name = check_path(path)
-    with decoding(name):
-        node = _zarr().open(name, mode="r")
-        attributes = dict(node.attrs)
-        scales = attributes.get("ome", attributes).get("multiscales")
-        paths = [str(each["path"]) for each in scales[0]["datasets"]] if scales else []
-        return [node[each] for each in paths] or [node], dict(attributes.get("steepest", {}))
-
-
 def _zarr() -> Any:
     try:
         import zarr
@@ -135,7 +124,7 @@ def _plain(array: Any, name: str) -> StoredImage:
     if not axes:
         raise InputError(f"{name}: shape {array.shape} has {ndim} axes; allowed are 1 to 5")
     _check_array(array, name)
-    return _without_units(array, axes, name)
+    return replace(_without_units(array, axes, name), levels=(array,))
 
 
 def _without_units(array: Any, axes: str, name: str) -> StoredImage:
@@ -158,11 +147,11 @@ def _image(group: Any, name: str) -> StoredImage:
         raise InputError(f"{name}: holds no OME-Zarr image; give the path of an image{hint}")
     scales = ome["multiscales"][0]
     version = str(ome.get("version") or scales.get("version") or "0.4")
-    dataset = scales["datasets"][0]
-    path = str(dataset["path"])
-    if ".." in Path(path).parts or Path(path).is_absolute():
-        raise InputError(f"{name}: the path {path!r} of the image leads out of the store")
-    array = group[path]
+    paths = [str(each["path"]) for each in scales["datasets"]]
+    for path in paths:
+        if ".." in Path(path).parts or Path(path).is_absolute():
+            raise InputError(f"{name}: the path {path!r} of the image leads out of the store")
+    dataset, array = scales["datasets"][0], group[paths[0]]
     _check_array(array, name)
     given = [each if isinstance(each, dict) else {"name": each} for each in scales["axes"]]
     axes = "".join(str(each["name"]).lower() for each in given)
@@ -183,6 +172,8 @@ def _image(group: Any, name: str) -> StoredImage:
         str(scales.get("name") or Path(name).stem),
         version,
         kept,
+        (array, *(group[path] for path in paths[1:] if path in group)),
+        dict(attributes.get("steepest", {})),
     )
 
 
