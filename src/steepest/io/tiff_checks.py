@@ -216,7 +216,7 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
         whole = sum(each is not None and _end(each) <= size for each in series.pages)
     if whole < needed:
         raise _cut_short(name, whole, needed)
-    for each in series.pages:
+    for each in series.pages if not page.is_contiguous else ():
         if min(len(each.dataoffsets), len(each.databytecounts)) < prod(page.chunked):
             raise InputError(
                 f"{name}: damaged: strips or tiles of page {each.index + 1} are missing"
