@@ -94,7 +94,8 @@ def _pixels(
     check_pages(series, tif, name)
     check_segments(series, file, name)
     try:
-        return series.asarray(), series.axes
+        # zeros, because pixels that a damaged file leaves out would be those of other memory
+        return series.asarray(out=np.zeros(series.shape, series.dtype)), series.axes
     except (KeyError, ValueError) as error:
         if "imagecodecs" not in str(error):
             raise
