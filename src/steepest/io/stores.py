@@ -23,16 +23,12 @@ from steepest.core.views import Part
 from . import tiff
 from .files import decoding
 from .image import DTYPES
-from .metadata import Metadata
+from .metadata import UNITS, Metadata
 from .paths import check_path
 from .tiff_checks import check_pages
 from .tiff_metadata import read_metadata
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
-_UNITS = {
-    "inch": "inch", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "pm": "picometer",
-    **dict.fromkeys(("micron", "microns", "um", "\u00b5m", "\u03bcm", "\\u00B5m"), "micrometer"),
-}  # fmt: skip
 _SAFE = {
     *("bytes", "endian", "transpose", "sharding_indexed", "crc32c", "gzip", "zstd", "blosc"),
     *("zlib", "bz2", "lzma", "lz4", "shuffle", "delta", "bitround", "fletcher32", "adler32"),
@@ -253,9 +249,10 @@ def open_windows(path: str | os.PathLike[str]) -> Iterator[StoredImage]:
 
 def _with_sizes(image: StoredImage, metadata: Metadata) -> StoredImage:
     """The image with the pixel sizes of its TIFF file, if they have a unit of OME-Zarr."""
-    sizes, unit = metadata.pixel_size("ZYX"), _UNITS.get(metadata.unit)
-    if sizes is None or unit is None:
+    sizes = metadata.pixel_size("ZYX")
+    if sizes is None or metadata.unit not in UNITS:
         return image
+    unit = UNITS[metadata.unit][1]
     known = {axis: size for axis, size in zip("zyx", sizes, strict=True) if size}
     if unit == "centimeter" and max(known.values(), default=1) < 0.01:
         # the smallest unit that plain TIFF files know
