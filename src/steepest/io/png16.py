@@ -65,5 +65,5 @@ def write16(file: BinaryIO, samples: np.ndarray, options: dict[str, Any]) -> Non
     file.write(other[:8])
     PngImagePlugin.putchunk(file, b"IHDR", header)
     file.write(other[_AFTER_HEADER : other.rindex(b"IDAT") - 4])
-    PngImagePlugin.putchunk(file, b"IDAT", zlib.compress(rows, 6))
+    PngImagePlugin.putchunk(file, b"IDAT", zlib.compress(rows.tobytes(), 6))
     PngImagePlugin.putchunk(file, b"IEND")

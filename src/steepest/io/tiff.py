@@ -15,7 +15,7 @@ from steepest.core.limits import check_size
 
 from .image import Image, assemble, label_axes
 from .pictures import open_picture
-from .tiff_checks import check_page_count, check_pages, check_segments, check_tables
+from .tiff_checks import JPEG, check_page_count, check_pages, check_segments, check_tables
 from .tiff_metadata import add_metadata, is_colour, is_look_up_table, layout, read_metadata
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -93,19 +93,19 @@ def _pixels(
     check_size(series.shape, max_pixels, f"{name}:")
     check_pages(series, tif, name)
     check_segments(series, file, name)
-    try:
-        # zeros, because pixels that a damaged file leaves out would be those of other memory
-        return series.asarray(out=np.zeros(series.shape, series.dtype)), series.axes
-    except (KeyError, ValueError) as error:
-        if "imagecodecs" not in str(error):
-            raise
+    jpeg = series.keyframe.compression in JPEG
+    if not jpeg:  # imagecodecs would believe the headers within the file
+        try:
+            # zeros, because pixels that a damaged file leaves out would be those of other memory
+            return series.asarray(out=np.zeros(series.shape, series.dtype)), series.axes
+        except (KeyError, ValueError) as error:
+            if "imagecodecs" not in str(error):
+                raise
     pages = _pages_by_pillow(file, series, name, max_pixels)
     if int(np.prod(series.shape)) != sum(page.size for page in pages):
+        hint = "" if jpeg else "; more kinds are after pip install imagecodecs"
         compression = series.keyframe.compression.name
-        raise InputError(
-            f"{name}: {compression}-compressed TIFF of this kind needs a decoder that is not "
-            "installed: pip install imagecodecs"
-        )
+        raise InputError(f"{name}: {compression}-compressed TIFF of this kind is not read{hint}")
     axes, shape = series.axes, list(series.shape)
     if series.keyframe.planarconfig == 2 and "S" in axes:  # Pillow puts the samples last
         shape.append(shape.pop(axes.index("S")))

@@ -11,11 +11,15 @@ import json
 import lzma
 import os
 import struct
+import sys
 import zlib
 from contextlib import suppress
 from importlib import import_module
+from io import BytesIO
 from math import prod
 from typing import Any, BinaryIO, NamedTuple
+
+from PIL import Jpeg2KImagePlugin, PngImagePlugin
 
 from steepest.core.errors import InputError
 from steepest.core.limits import check_size
@@ -32,7 +36,14 @@ _PRIVATE = 32768  # first of the program-specific tags; of these, pixels depend 
 _IMAGEJ = (50838, 50839)
 _MOST_PIXELS = 1 << 16  # per byte of the file: more than any compression achieves
 _MOST_TAGS = 8  # bytes of tags per byte of the file; pages may share values
-_PACKBITS, _DEFLATE, _LZMA, _ZSTD = 32773, (8, 32946, 50013), 34925, 50000
+JPEG = (6, 7)
+"""Compressions that libtiff decodes, which compares the sizes of strips and tiles."""
+_BOUNDED = (1, 2, 3, 4, 5, *JPEG)  # CCITT, LZW: decoders stop at the size of the pixels
+_DEFLATE, _PACKBITS, _LZMA, _ZSTD = (8, 32946, 50013), 32773, 34925, 50000
+_PICTURES: dict[int, Any] = {
+    **dict.fromkeys((33003, 33005, 34712), Jpeg2KImagePlugin.Jpeg2KImageFile),
+    34933: PngImagePlugin.PngImageFile,
+}  # files within a file, with headers of their own
 _SPARE = 1 << 16  # bytes that a strip or tile may hold in addition to its pixels
 
 
@@ -226,43 +237,41 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
 def check_segments(series: Any, file: BinaryIO, name: str) -> None:
     """Check what the strips and tiles of all pages decompress to.
 
-    Raises `InputError` if one takes more than 64 KiB and twice the size of its pixels.
+    Raises `InputError` if one takes more than 64 KiB and twice the size of its pixels, or if the
+    compression of the file is one for which that is not known.
     """
     page = series.keyframe
-    if page.is_contiguous:  # read as a single block
+    if page.compression in _BOUNDED:
         return
     most = 2 * prod(page.chunks) * series.dtype.itemsize + _SPARE
     for each in series.pages:
         for at, count in zip(each.dataoffsets, each.databytecounts, strict=False):
-            if _unpacked(page.compression, file, at, count, most) > most:
+            file.seek(at)
+            if count > most or _unpacked(page, file.read(count), most, name) > most:
                 raise InputError(
                     f"{name}: damaged: a strip or tile decompresses to more than {most} bytes, "
                     "twice what its pixels take"
                 )
 
 
-def _unpacked(compression: int, file: BinaryIO, at: int, count: int, most: int) -> int:
-    """Return the decompressed length of a strip or tile, or more than ``most`` if it is longer.
-
-    It is 0 for other compressions, whose decoders stop at the size of the pixels.
-    """
-    unpacker: Any = None
-    if compression in _DEFLATE:
-        unpacker = zlib.decompressobj()
-    elif compression == _LZMA:
-        unpacker = lzma.LZMADecompressor()
-    elif compression == _ZSTD:
-        with suppress(ModuleNotFoundError):  # before Python 3.14
-            unpacker = import_module("compression.zstd").ZstdDecompressor()
-    if unpacker is None and compression != _PACKBITS:
-        return 0
-    if count > most:
-        return count
-    file.seek(at)
-    data, place, length = file.read(count), 0, 0
-    if unpacker is not None:
-        return len(unpacker.decompress(data, most + 1))
-    while place < len(data) and length <= most:
+def _unpacked(page: Any, data: bytes, most: int, name: str) -> int:
+    """Return the decompressed length of a strip or tile, or more than ``most`` if it is longer."""
+    kind, length, place = page.compression, 0, 0
+    if kind in _DEFLATE:
+        return len(zlib.decompressobj().decompress(data, most + 1))
+    if kind == _LZMA:
+        return len(lzma.LZMADecompressor().decompress(data, most + 1))
+    if kind == _ZSTD and sys.version_info >= (3, 14):
+        return len(import_module("compression.zstd").ZstdDecompressor().decompress(data, most + 1))
+    if kind in _PICTURES:
+        width, height = _PICTURES[kind](BytesIO(data)).size
+        return int(width * height * page.samplesperpixel * page.dtype.itemsize)
+    if kind not in (_PACKBITS, _ZSTD):
+        raise InputError(
+            f"{name}: compressed by {getattr(kind, 'name', kind)}; allowed in TIFF files are LZW, "
+            "deflate, PackBits, LZMA, ZSTD, CCITT, JPEG, JPEG 2000 and PNG"
+        )
+    while kind == _PACKBITS and place < len(data) and length <= most:
         head = data[place]
         length += head + 1 if head < 128 else 257 - head if head > 128 else 0
         place += head + 2 if head < 128 else 2 if head > 128 else 1
