@@ -33,14 +33,14 @@ T = TypeVar("T", bound=Measured)
 
 
 def search_density(
-    attempt: Callable[[float], T], goal: str, value: float, fewest: float, tell: Reporter
+    attempt: Callable[[float], T], goal: str, value: float, fewest: float, reporter: Reporter
 ) -> T:
     """Return the best trial that meets a goal.
 
     That is the trial of the highest density found with at most ``value`` bytes (``goal``
     "max_bytes"), or of the lowest density found with a PSNR of at least ``value`` ("psnr").
     ``attempt`` maps a density in (0, 1] to a trial; ``fewest`` is the lowest density to try.
-    ``tell`` ends the search if it was asked to stop.
+    ``reporter`` ends the search if it was asked to stop.
 
     Raises `InputError` if no density meets the goal, or the search was stopped before one did.
     """
@@ -60,7 +60,7 @@ def search_density(
         found = excess(trial)
         if found * sign >= 0 and abs(found) <= smallest:
             best, smallest = trial, abs(found)
-        if smallest <= close or tell.stopped:
+        if smallest <= close or reporter.stopped:
             break
         if found > 0:
             above = at, found
@@ -82,7 +82,7 @@ def search_density(
             at = min(high, at + 1.0)
     if best is not None:
         return best
-    if tell.stopped:
+    if reporter.stopped:
         raise InputError(f"on_step stopped the search before any density met {goal}={value:g}")
     limit = attempt(fewest if by_size else 1.0)
     allowed = f"at least {len(limit.data)}" if by_size else f"at most {limit.psnr:.2f}"
