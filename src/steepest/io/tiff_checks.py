@@ -218,7 +218,8 @@ def _cut_short(name: str, held: int, described: int = 0) -> InputError:
 def check_pages(series: Any, tif: Any, name: str) -> None:
     """Check that the strips and tiles of all pages are in the file.
 
-    Raises `InputError` if one is missing or lies beyond the end of the file.
+    Raises `InputError` if one is missing or lies beyond the end of the file, or if it is not known
+    which samples they hold.
     """
     page, size, needed = series.keyframe, tif.filehandle.size, len(series.pages)
     if needed == 1 and page.is_contiguous:
@@ -227,6 +228,8 @@ def check_pages(series: Any, tif: Any, name: str) -> None:
         whole = sum(each is not None and _end(each) <= size for each in series.pages)
     if whole < needed:
         raise _cut_short(name, whole, needed)
+    if page.samplesperpixel > 1 and page.planarconfig not in (1, 2):  # read as if it were empty
+        raise InputError(f"{name}: damaged: its planar configuration is {page.planarconfig}")
     for each in series.pages if not page.is_contiguous else ():
         if min(len(each.dataoffsets), len(each.databytecounts)) < prod(page.chunked):
             raise InputError(
