@@ -29,7 +29,7 @@ from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution
 from ..elliptic.watching import Watch
 from .problem import Problem, grid_of, unit_of
-from .result import outcome
+from .result import status_of
 from .steady_state import equation, fill
 
 
@@ -122,7 +122,7 @@ def _solved(
     unit = unit_of(right)
     solution = solve_near(near, operator, np.zeros_like(right), right / unit, **options)
     residual, count = float(solution.residual.max()), int(solution.iterations.max())
-    if not outcome(residual, count, options["tol"], options["max_num_iter"]).ok:
+    if not status_of(residual, count, options["tol"], options["max_num_iter"]).ok:
         warnings.warn(
             f"steepest: a gradient was not converged after {count} iterations",
             RuntimeWarning,

@@ -59,7 +59,7 @@ def stack(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
     )
 
 
-def outcome(
+def status_of(
     residual: float, iterations: int, tol: float, max_num_iter: int, stopped: bool = False
 ) -> Status:
     """Return whether the tolerance was met and, if not, the reason."""

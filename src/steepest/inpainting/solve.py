@@ -14,7 +14,7 @@ from ..core.status import finished
 from .method import Method
 from .methods.diffusion import Diffusion
 from .problem import Problem, prepare
-from .result import InpaintResult, outcome, stack
+from .result import InpaintResult, stack, status_of
 
 
 def inpaint(
@@ -100,7 +100,7 @@ def inpaint(
         problem = prepare(item, known, unknown, channel_axis, spacing)
         _check_problem(method, problem)
         values, residual, iterations = method.fill(problem, given, reporter)
-        status = outcome(residual, iterations, given.tol, given.max_num_iter, reporter.stopped)
+        status = status_of(residual, iterations, given.tol, given.max_num_iter, reporter.stopped)
         return InpaintResult(problem.layout.restore(values), residual, iterations, status)
 
     if axis is None:

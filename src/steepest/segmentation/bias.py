@@ -17,9 +17,9 @@ from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
 from .cut import least_set
-from .inputs import Inputs, grey, inputs_of
+from .inputs import Inputs, check_inputs, grey
 from .proof import Level
-from .result import Segmentation, assembled
+from .result import Segmentation, make_segmentation
 from .rof import Rof
 
 _STARTS = (0.05, 0.2)  # widths of the first bias, relative to the longest side
@@ -99,17 +99,17 @@ def bias_corrected(
     The energy is that of variational bias correction with total variation, minimised there by PALM;
     Bolte, Sabach & Teboulle, Math. Program. 146 (2014) 459-494.
     """
-    inputs = inputs_of(image, energy, spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(image, energy, spacing=spacing, solver=solver, on_step=on_step)
     length = check_number(length, "length")
     strength = check_number(bias_strength, "bias_strength", positive=True)
     f = grey(inputs, "image", "correct them one by one")
     if not f.mean() > 0:
         raise InputError(f"image has the mean {f.mean():g}; its grey values must be positive")
-    searches = [_Search(inputs, f, length, strength, start) for start in _STARTS]
+    searches = [_BiasSearch(inputs, f, length, strength, start) for start in _STARTS]
     search = min(searches, key=lambda each: each.energy)
     level, b, found = search.level, search.bias, search.found
-    ended = found.ok and not inputs.tell.stopped
-    result = assembled(
+    ended = found.ok and not inputs.reporter.stopped
+    result = make_segmentation(
         [level], level.state, inputs, found, search.iterations, values=search.values,
         energy=search.energy, gap=level.gap,
         proven=ended and inputs.done(level.gap, level.length),
@@ -121,7 +121,7 @@ def bias_corrected(
     return with_bias
 
 
-class _Search:
+class _BiasSearch:
     """Updates bias, values and labels in turn."""
 
     level: Level
@@ -166,7 +166,7 @@ class _Search:
             self._inside = self.level.inside.reshape(f.shape)
             before, self.energy = self.energy, self._energy()
             rests = before - self.energy <= _REST * abs(self.energy)
-            if rests or not found.ok or self._inputs.tell.stopped:
+            if rests or not found.ok or self._inputs.reporter.stopped:
                 return found
         return Status.MAX_ITERATIONS
 

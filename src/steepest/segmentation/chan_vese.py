@@ -11,9 +11,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
 from ..core.status import Status, finished
-from .inputs import Inputs, inputs_of
+from .inputs import Inputs, check_inputs
 from .proof import State
-from .result import Segmentation, assembled
+from .result import Segmentation, make_segmentation
 
 COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
 _MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
@@ -72,10 +72,12 @@ def chan_vese(
     Chan & Vese, IEEE Trans. Image Process. 10 (2001) 266-277.
     """
     mu = check_number(mu, "mu")
-    inputs = inputs_of(image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(
+        image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step
+    )
     low = float(inputs.image.min())
     width = (float(inputs.image.max()) - low) or 1.0
-    search = Search(inputs, (inputs.image - low) / width, mu)
+    search = MeansSearch(inputs, (inputs.image - low) / width, mu)
     found = search.run()
     level, step, f = search.level, search.distance, search.f
     inside = level.inside.reshape(inputs.space)
@@ -83,7 +85,7 @@ def chan_vese(
     for part, mean in zip((~inside, inside), search.means, strict=True):
         total += float(((f[:, part] - mean[:, None]) ** 2).sum())
     values = search.means * width + low
-    result = assembled(
+    result = make_segmentation(
         [level], level.state, inputs, found, search.rof.iterations,
         values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
         energy=total, gap=2 * step * level.gap, proven=search.proven,
@@ -92,7 +94,7 @@ def chan_vese(
     return finished(result, inputs.raise_on_failure)
 
 
-class Search:
+class MeansSearch:
     """Updates labels and means in turn until both rest."""
 
     def __init__(self, inputs: Inputs, f: np.ndarray, mu: float) -> None:
@@ -133,7 +135,7 @@ class Search:
             )
             self._coarse /= 4
             means = self._next()
-            stopped = self.inputs.tell.stopped or not found.ok
+            stopped = self.inputs.reporter.stopped or not found.ok
             if self.proven or stopped or not self._in_order(means):
                 break
         return found

@@ -11,9 +11,9 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
 from ..core.status import Status, finished
-from .inputs import Inputs, grey, inputs_of
+from .inputs import Inputs, check_inputs, grey
 from .proof import Faces, Level, State
-from .result import Segmentation, assembled
+from .result import Segmentation, make_segmentation
 from .rof import Rof
 
 
@@ -58,11 +58,13 @@ def cut(
         If the tolerance is not met or a class is empty, and the solver has
         ``raise_on_failure=True``.
     """
-    inputs = inputs_of(unary, energy, name="unary", spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(
+        unary, energy, name="unary", spacing=spacing, solver=solver, on_step=on_step
+    )
     length = check_number(length, "length")
     costs = grey(inputs, "unary", "add the costs of the channels")
     rof, level, found = least_set(inputs, costs, length)
-    result = assembled(
+    result = make_segmentation(
         [level], level.state, inputs, found, rof.iterations, values=_means(-costs, level),
         energy=level.length + float(costs[level.inside.reshape(inputs.space)].sum()),
         gap=level.gap, proven=inputs.done(level.gap, level.length),

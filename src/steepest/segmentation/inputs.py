@@ -30,7 +30,7 @@ class Inputs:
     tol: float
     max_num_iter: int
     num_threads: int
-    tell: Reporter
+    reporter: Reporter
     raise_on_failure: bool = False
 
     @property
@@ -44,7 +44,7 @@ class Inputs:
 
     def report(self, gap: float, length: float) -> bool:
         """Tell ``on_step`` the gap relative to the length; True where it asks to stop."""
-        return self.tell(Progress(0, 0, gap / length if length > 0 else 0.0))
+        return self.reporter(Progress(0, 0, gap / length if length > 0 else 0.0))
 
     def done(self, gap: float, length: float) -> bool:
         """Whether a gap meets the tolerance."""
@@ -54,12 +54,12 @@ class Inputs:
         """The status of a result from that of the solver."""
         if proven:
             return Status.CONVERGED
-        if self.tell.stopped:
+        if self.reporter.stopped:
             return Status.STOPPED
         return Status.ACCURACY_NOT_MET if found.ok else found
 
 
-def inputs_of(
+def check_inputs(
     image: Any,
     energy: Any = None,
     channel_axis: int | None = None,
@@ -80,7 +80,7 @@ def inputs_of(
         tol=own.tol,
         max_num_iter=own.max_num_iter,
         num_threads=own.threads,
-        tell=Reporter(on_step),
+        reporter=Reporter(on_step),
         raise_on_failure=own.raise_on_failure,
     )
 

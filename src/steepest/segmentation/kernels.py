@@ -173,7 +173,7 @@ def _count_near(u, inside, level, near):
 
 
 @exact_kernel
-def close(u, inside, level, near):
+def near_level(u, inside, level, near):
     """The pixels (flat indices) that are beyond the level by at most ``near``.
 
     Inside, this is ``u - level <= near``, and outside ``level - u <= near``.

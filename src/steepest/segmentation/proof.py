@@ -17,9 +17,9 @@ import numpy as np
 
 from ..convex.energy import Energy
 from ..core.namespace import Array, to_float64
-from .classes import kmeans, rest
-from .kernels import close, contour, flow_of, potential
-from .repair import repair, unsure
+from .classes import iterate_means, kmeans
+from .kernels import contour, flow_of, near_level, potential
+from .repair import repair, undecided
 
 _EPS = float(np.finfo(np.float64).eps)
 CONSTANT = 1e-9  # range of a constant image, relative to that of the image before denoising
@@ -127,9 +127,9 @@ class State:
         """The centres of the classes of u."""
         return kmeans(self.u, num_classes, exact)
 
-    def rest(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def iterate_means(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The means of f, and the thresholds, where the iteration of T-ROF comes to rest."""
-        return rest(self.f, self.u, thresholds)
+        return iterate_means(self.f, self.u, thresholds)
 
     def prove(self, level: float, complete: bool = True, within: Level | None = None) -> Level:
         """The best set for a level, or ``{u > level}``, and what the flow proves about it.
@@ -182,7 +182,7 @@ class Level:
         """What the flow of a state proves about a set (docs/certificate)."""
         length, _, amounts, _ = contour(inside, state.q, *state.faces.arrays, inside.shape)
         lack, rounding = float(amounts.sum()), state.rounding(level)
-        near = close(state.u, inside, level, rounding)
+        near = near_level(state.u, inside, level, rounding)
         excess = lack + float((rounding - margins(state.u, inside, level, near)).sum())
         return Level(state, level, inside, length, lack, excess * MORE)
 
@@ -195,8 +195,8 @@ class Level:
         rounding = state.rounding(self.level)
         if self.excess == 0 < rounding:  # no rounding: all is zero, and every pixel is a tie
             return np.zeros(0, np.int64), 0
-        near = close(state.u, inside, self.level, self.excess + rounding)
-        near = unsure(state.q, inside, *state.faces.arrays, near, self.excess)
+        near = near_level(state.u, inside, self.level, self.excess + rounding)
+        near = undecided(state.q, inside, *state.faces.arrays, near, self.excess)
         return near, most_within(margins(state.u, inside, self.level, near) - rounding, self.excess)
 
     @property

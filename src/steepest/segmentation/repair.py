@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.compiled import exact_helper, exact_kernel
-from .kernels import _inside, close, contour
+from .kernels import _inside, contour, near_level
 
 
 @exact_helper
@@ -195,13 +195,13 @@ def repair(u, q, inside, weights, capacity, offsets, level, own, free, work):
         values[i] -= amount
         values[j] += amount
     for way in (1, -1):
-        near = close(u, inside, level, 0.0)
+        near = near_level(u, inside, level, 0.0)
         roots = near[np.array([_within(_place(i, shape), free) for i in near], np.bool_)]
         work = _spread(values, mask, faces, shape, level, way, roots, free, work)
 
 
 @exact_kernel
-def unsure(q, inside, weights, capacity, offsets, pixels, near):
+def undecided(q, inside, weights, capacity, offsets, pixels, near):
     """Which of ``pixels`` no flow above ``near`` links with the other pixels of their side."""
     mask, shape, n = inside.reshape(inside.size), inside.shape, inside.size
     faces = (q.reshape(q.shape[0], n), weights.reshape(weights.size), capacity, offsets)

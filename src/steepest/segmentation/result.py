@@ -78,7 +78,7 @@ class Segmentation:
         return f"<{type(self).__name__}: {classes}, {share}, {self.status}>"
 
 
-def assembled(
+def make_segmentation(
     levels: Sequence[Level],
     state: State,
     inputs: Inputs,

@@ -57,7 +57,7 @@ class Rof:
     @data.setter
     def data(self, f: np.ndarray) -> None:
         self._data, self._f = f, volume(f)
-        middle, self._scale = centre(float(f.min()), float(f.max()))
+        middle, self._scale = centre_and_scale(float(f.min()), float(f.max()))
         self._centred = ((f - middle) * self._scale)[None]
 
     def solve(self, strength: float, look: Callable[[State, float], bool]) -> Status:
@@ -73,7 +73,7 @@ class Rof:
             If the strength is too small or too large for the values of the image.
         """
         faces = Faces.of(self._energy, self._data.shape, strength)
-        tau = step_of(strength, self._scale)
+        tau = scaled_strength(strength, self._scale)
         if tau == 0:
             nothing = np.zeros((len(faces.offsets), *self._f.shape))
             look(State.of(self._f, faces, nothing, error=self.error), 0.0)
@@ -106,19 +106,19 @@ class Rof:
             momentum = Momentum(expected=_FIRST_LOOK)
             return solve_step(dual, tau, goal, momentum, cold=cold, watch=watch)
 
-        status, iterations = watched(run, goal, seen)
+        status, iterations = solve_and_look(run, goal, seen)
         self.iterations += iterations
         self._left = max(self._left - iterations, 1)
         self._flux = dual.flux
         return status
 
 
-def centre(low: float, high: float) -> tuple[float, float]:
+def centre_and_scale(low: float, high: float) -> tuple[float, float]:
     """The middle of a range, and the power of two that brings half of its length near one."""
     return low / 2 + high / 2, 2.0 ** -math.frexp((high - low) / 2)[1] if high > low else 0.0
 
 
-def step_of(strength: float, scale: float) -> float:
+def scaled_strength(strength: float, scale: float) -> float:
     """The strength for the scaled image.
 
     Raises
@@ -135,7 +135,7 @@ def step_of(strength: float, scale: float) -> float:
     return tau
 
 
-def watched(
+def solve_and_look(
     run: Callable[[Callable[[StepTerms, int], bool]], Outcome],
     goal: Goal,
     seen: Callable[[float, float], bool],

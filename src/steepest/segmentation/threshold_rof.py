@@ -13,9 +13,9 @@ from ..core.progress import Callback
 from ..core.solver import Solver
 from ..core.status import finished
 from .classes import between
-from .inputs import Inputs, grey, inputs_of
+from .inputs import Inputs, check_inputs, grey
 from .proof import Level, State
-from .result import Segmentation, assembled
+from .result import Segmentation, make_segmentation
 
 _RENEW = 0.25  # of the relative gap: when the classes are computed again
 _ACCURATE = 5e-4  # relative gap of an image whose k-means clustering is that of the exact one
@@ -111,10 +111,10 @@ def threshold_rof(
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
     values = check_choice(values, "values", VALUES)
-    inputs = inputs_of(image, energy, spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(image, energy, spacing=spacing, solver=solver, on_step=on_step)
     f = grey(inputs, "image", "segment them one by one, or together with chan_vese")
-    fixed = None if thresholds is None else increasing(thresholds)
-    search = Search(inputs, num_classes, fixed, values)
+    fixed = None if thresholds is None else check_thresholds(thresholds)
+    search = ThresholdSearch(inputs, num_classes, fixed, values)
     rof = inputs.rof(f)
     found = rof.solve(strength, search.look)
     if search.rough:
@@ -124,14 +124,14 @@ def threshold_rof(
         total += 0.5 * float(((f - search.means[0]) ** 2).sum())
     else:
         wanted = fixed.size + 1
-    result = assembled(
+    result = make_segmentation(
         search.levels, search.state, inputs, found, rof.iterations, values=search.means,
         energy=total, gap=search.total("gap"), proven=search.proven, wanted=wanted,
     )  # fmt: skip
     return finished(result, inputs.raise_on_failure)
 
 
-def increasing(thresholds: Any) -> np.ndarray:
+def check_thresholds(thresholds: Any) -> np.ndarray:
     """Check thresholds."""
     levels = np.atleast_1d(check_numbers(thresholds, "thresholds"))
     if levels.ndim != 1 or not 1 <= levels.size < MOST_CLASSES or not (np.diff(levels) > 0).all():
@@ -141,7 +141,7 @@ def increasing(thresholds: Any) -> np.ndarray:
     return levels
 
 
-class Search:
+class ThresholdSearch:
     """Looks at the fluxes of a solver until the sets at the thresholds are proven."""
 
     def __init__(
@@ -196,7 +196,7 @@ class Search:
         self.means = state.kmeans(1 if state.constant else self._num_classes, exact)
         self._thresholds = between(self.means)
         if self._values == "image" and self._thresholds.size:
-            self.means, self._thresholds = state.rest(self._thresholds)
+            self.means, self._thresholds = state.iterate_means(self._thresholds)
 
     def _means(self) -> np.ndarray:
         """The means of the classes; of an empty class, the middle between its thresholds."""

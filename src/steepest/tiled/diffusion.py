@@ -18,7 +18,7 @@ from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution, solve
 from ..flows.options import takes_options_of
 from ..inpainting.problem import check_largest, grid_of, unit_of
-from ..inpainting.result import InpaintResult, outcome
+from ..inpainting.result import InpaintResult, status_of
 from .harmonic import (
     Holes,
     Iterate,
@@ -139,7 +139,7 @@ def inpaint(
             ),
         )  # fmt: skip
         residual, count = float(found.residual.max()), int(found.iterations.max())
-        status = outcome(residual, count, tol, most)
+        status = status_of(residual, count, tol, most)
     return finished(InpaintResult(out, residual, count, status), raises)
 
 
