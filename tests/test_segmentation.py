@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import steepest
 from cases.cuts import Cut, pairs
 from steepest import CroftonTotalVariation, InputError, NotConverged, Status, TotalVariation
+from steepest.core.solver import Limits
 from steepest.grid.components import connected
 from steepest.segmentation import chan_vese, cut, regions, threshold_rof
 from steepest.segmentation.classes import kmeans
@@ -32,7 +33,7 @@ def early_state(image, strength, limit, energy=None):
         return False
 
     energy = check_inputs(image, energy).energy
-    Rof(image, energy, max_num_iter=limit, num_threads=1).solve(strength, look)
+    Rof(image, energy, Limits(1e-9, limit, 1)).solve(strength, look)
     return replace(states[0], effort=THOROUGH)
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.image_like import ImageLike
 from ..core.namespace import Array, namespace
+from ..core.result import ImageResult
 from ..core.status import Status
 
 _ROUNDING = 1e-3  # largest relative residual that is attributed to rounding
 
 
 @dataclass(frozen=True, eq=False)
-class InpaintResult(ImageLike):
+class InpaintResult(ImageResult):
     """A filled image and how well its equation is solved.
 
     Attributes
@@ -39,11 +39,6 @@ class InpaintResult(ImageLike):
     iterations: int | np.ndarray
     status: Status
     statuses: tuple[Status, ...] = ()
-
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met."""
-        return self.status.converged
 
 
 def stack(results: Sequence[InpaintResult], axis: int) -> InpaintResult:

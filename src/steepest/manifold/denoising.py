@@ -16,7 +16,7 @@ from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
 from .arguments import prepare
 from .embedded import denoise_embedded
-from .minimise import minimised
+from .minimise import minimise
 from .problem import Problem, linearise
 from .result import ManifoldResult
 
@@ -117,16 +117,16 @@ def denoise(
     """
     reporter = Reporter(on_step)
     own = limits(solver, tol=1e-4, max_num_iter=20000, positive=True)
-    problem, shaped = prepare(
+    problem, to_image = prepare(
         image, strength, manifold, energy, known=known, spacing=spacing, num_threads=own.threads
     )
     if check_flag(embedded, "embedded"):
         if problem.num_tangents > 1:
             raise InputError(f"embedded=True; allowed is False with energy={energy!r}")
-        result = _embedded(problem, own, reporter, shaped)
+        result = _embedded(problem, own, reporter, to_image)
     else:
         state = problem.state(start_of(problem))
-        result = minimised(problem, state, own, reporter, shaped)
+        result = minimise(problem, state, own, reporter, to_image)
     return finished(result, own.raise_on_failure)
 
 
@@ -152,13 +152,13 @@ def start_of(problem: Problem) -> np.ndarray:
     return np.asarray(manifold.project(np.ascontiguousarray(ambient).reshape(len(data), -1)))
 
 
-def _embedded(problem: Problem, own: Limits, reporter: Reporter, shaped: Any) -> ManifoldResult:
+def _embedded(problem: Problem, own: Limits, reporter: Reporter, to_image: Any) -> ManifoldResult:
     points, found = denoise_embedded(problem, own, reporter.stage)
     linear = linearise(problem, points)
     status = Status.EMBEDDED if found.status.ok else found.status
     gap = found.model_gap if isinstance(found, ManifoldResult) else found.gap
     return ManifoldResult(
-        image=shaped(linear.x), energy=linear.energy, gap=None, error_bound=None,
+        image=to_image(linear.x), energy=linear.energy, gap=None, error_bound=None,
         model_gap=float(gap), largest_step=float("nan"), iterations=found.iterations,
         status=status,
     )  # fmt: skip

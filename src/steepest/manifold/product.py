@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
-from .geometry import Curvature, Manifold, checked
+from .geometry import Curvature, Manifold, check_points
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Product(Manifold):
         return "nonpositive" if "nonpositive" in kinds else "flat"
 
     def check(self, points: Any, name: str) -> np.ndarray:
-        array = checked(points, name, self.point_shape, "points of a product of manifolds")
-        return self._joined(lambda factor, part: factor.check(part, name), array)
+        array = check_points(points, name, self.point_shape, "points of a product of manifolds")
+        return self._join(lambda factor, part: factor.check(part, name), array)
 
     def embed(self, points: np.ndarray) -> np.ndarray:
-        return self._joined(lambda factor, part: factor.embed(part), points)
+        return self._join(lambda factor, part: factor.embed(part), points)
 
     def project(self, ambient: np.ndarray) -> np.ndarray:
         shapes = [factor.embedding_shape for factor in self.factors]
@@ -67,7 +67,7 @@ class Product(Manifold):
         return _flat([factor.project(part) for factor, part in pairs])
 
     def log(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._joined(lambda factor, a, b: factor.log(a, b), x, y)
+        return self._join(lambda factor, a, b: factor.log(a, b), x, y)
 
     def exp(self, x: np.ndarray, xi: np.ndarray) -> np.ndarray:
         tangents = _split(xi, [(factor.dimension,) for factor in self.factors])
@@ -90,14 +90,14 @@ class Product(Manifold):
         return out
 
     def representative(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._joined(lambda factor, a, b: factor.representative(a, b), x, y)
+        return self._join(lambda factor, a, b: factor.representative(a, b), x, y)
 
     def _parts(self, *points: np.ndarray) -> Iterator[Any]:
         """Return each factor with its parts of the points."""
         shapes = [factor.point_shape for factor in self.factors]
         return zip(self.factors, *(_split(each, shapes) for each in points), strict=True)
 
-    def _joined(self, method: Callable[..., np.ndarray], *points: np.ndarray) -> np.ndarray:
+    def _join(self, method: Callable[..., np.ndarray], *points: np.ndarray) -> np.ndarray:
         return _flat([method(*parts) for parts in self._parts(*points)])
 
     def _blocks(self, method: Callable[..., np.ndarray], *points: np.ndarray) -> np.ndarray:

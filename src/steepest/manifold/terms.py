@@ -1,4 +1,4 @@
-"""The differences that the energies are made of."""
+"""The differences of neighbouring points whose norms add up to the energies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SLOPE, BEND = "slope", "bend"  # of total generalised variation
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """One difference per pixel, divided by ``spacing``.
+    """One difference of K points per pixel i, divided by powers of the spacing.
 
     ``kind`` is EDGE for ``x_j - x_i``, LINE for ``x_(i-1) - 2 x_i + x_(i+1)`` and SQUARE for
-    ``x_00 + x_11 - x_01 - x_10``; ``pixels`` (K, n) are those it takes, its own pixel i
-    alone where it would reach beyond the image, which ``valid`` tells. ``offsets`` are the pixels
-    minus i, and ``coefficients`` those on a flat manifold. ``tangents`` say which of the unknown
-    tangent vectors of a pixel is meant: 0 for the step of the point, then its slopes.
+    ``x_00 + x_11 - x_01 - x_10``. ``pixels`` (K, n) are the pixels of these points; where one would
+    lie beyond the image, ``valid`` (n,) is False and all are i. ``offsets`` are the pixels minus i,
+    and ``coefficients`` the factors of the points on a flat manifold. ``tangents`` say which of
+    the unknown tangent vectors of a pixel is meant: 0 for the step of the point, then its slopes.
     """
 
     kind: str

@@ -15,6 +15,7 @@ from ..core.grey import to_grey
 from ..core.namespace import detached
 from ..core.numbers import check_count, check_flag, check_number
 from ..core.progress import Callback, check_callback
+from ..core.result import Result
 from ..core.rng import Rng, generator
 from ..core.solver import Limits, Solver, limits
 from ..core.status import Status, finished
@@ -30,7 +31,7 @@ _TOL, _MAX_NUM_ITER = 0.05, 500
 
 
 @dataclass(frozen=True, eq=False)
-class Dots:
+class Dots(Result):
     """Points with the density of an image.
 
     Attributes
@@ -69,11 +70,6 @@ class Dots:
     radii: np.ndarray
     iterations: int
     status: Status
-
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met or the points came to rest."""
-        return self.status.converged
 
 
 def _dots(

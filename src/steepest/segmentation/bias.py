@@ -20,7 +20,6 @@ from .cut import least_set
 from .inputs import Inputs, check_inputs, grey
 from .proof import Level
 from .result import Segmentation, make_segmentation
-from .rof import Rof
 
 _STARTS = (0.05, 0.2)  # widths of the first bias, relative to the longest side
 _REST = 1e-7  # relative decrease of the energy at which the rounds end
@@ -88,11 +87,8 @@ def bias_corrected(
 
     Raises
     ------
-    InputError
-        Bad image or options.
-    NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `threshold_rof`.
 
     References
     ----------
@@ -110,15 +106,14 @@ def bias_corrected(
     level, b, found = search.level, search.bias, search.found
     ended = found.ok and not inputs.reporter.stopped
     result = make_segmentation(
-        [level], level.state, inputs, found, search.iterations, values=search.values,
+        [level], level.state, inputs, found, search.rof.iterations, values=search.values,
         energy=search.energy, gap=level.gap,
         proven=ended and inputs.done(level.gap, level.length),
     )  # fmt: skip
     tiny = np.finfo(float).tiny
     corrected = f / np.where(np.abs(b) > tiny, b, 1.0)
     with_bias = BiasCorrection(**vars(result), bias=b, corrected=corrected)
-    finished(with_bias, inputs.raise_on_failure)
-    return with_bias
+    return finished(with_bias, inputs.limits.raise_on_failure)
 
 
 class _BiasSearch:
@@ -130,7 +125,7 @@ class _BiasSearch:
         self, inputs: Inputs, f: np.ndarray, length: float, strength: float, start: float
     ) -> None:
         self._inputs, self._f, self._length, self._strength = inputs, f, length, strength
-        self._rof: Rof | None = None
+        self.rof = inputs.rof(f)
         width = (start * max(n * h for n, h in zip(f.shape, inputs.energy.steps, strict=True))) ** 2
         self.bias = np.full(f.shape, 1.0)
         self.bias = self._smooth(np.ones(f.shape), f, width)
@@ -142,11 +137,6 @@ class _BiasSearch:
         self.energy = np.inf
         self.found = self._run()
 
-    @property
-    def iterations(self) -> int:
-        """The number of iterations of the solver."""
-        return 0 if self._rof is None else self._rof.iterations
-
     def _run(self) -> Status:
         """Alternate until the energy rests; the status of the last cut."""
         f = self._f
@@ -154,14 +144,12 @@ class _BiasSearch:
             if count:
                 self._find_bias()
                 self._find_values()
-            step, total = (
-                self.bias * (self.values[0] - self.values[1]),
-                self.bias * self.values.sum(),
-            )
+            step = self.bias * (self.values[0] - self.values[1])
+            total = self.bias * self.values.sum()
             costs = step * (2 * f - total)  # |f - b m1|^2 - |f - b m0|^2
             error = 4 * _EPS * float((np.abs(step) * (2 * np.abs(f) + np.abs(total))).max())
-            self._rof, self.level, found = least_set(
-                self._inputs, costs, self._length, self._rof, error
+            self.rof, self.level, found = least_set(
+                self._inputs, costs, self._length, self.rof, error
             )
             self._inside = self.level.inside.reshape(f.shape)
             before, self.energy = self.energy, self._energy()
@@ -177,9 +165,8 @@ class _BiasSearch:
     def _energy(self) -> float:
         energy = self.level.length + float(((self._f - self.bias * self._means()) ** 2).sum())
         for axis, h in enumerate(self._inputs.energy.steps):
-            energy += (
-                0.5 * self._strength * float((np.diff(self.bias, axis=axis) ** 2).sum()) / h**2
-            )
+            squares = float((np.diff(self.bias, axis=axis) ** 2).sum())
+            energy += 0.5 * self._strength * squares / h**2
         return energy
 
     def _find_values(self) -> None:

@@ -61,11 +61,8 @@ def chan_vese(
 
     Raises
     ------
-    InputError
-        Bad image or options.
-    NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `threshold_rof`.
 
     References
     ----------
@@ -91,7 +88,7 @@ def chan_vese(
         energy=total, gap=2 * step * level.gap, proven=search.proven,
         offset=low * float(search.direction.sum()), factor=width,
     )  # fmt: skip
-    return finished(result, inputs.raise_on_failure)
+    return finished(result, inputs.limits.raise_on_failure)
 
 
 class MeansSearch:
@@ -128,11 +125,10 @@ class MeansSearch:
         means = self.means
         for _ in range(_MOST_ROUNDS):
             self.means = means if means[0].sum() <= means[1].sum() else means[::-1]
-            self._turn()
+            self._project()
             self._threshold = float(self.direction @ (self.means[0] + self.means[1])) / 2
-            found = self.rof.solve(
-                self.mu / (2 * self.distance) if self.distance else 0.0, self._look
-            )
+            strength = self.mu / (2 * self.distance) if self.distance else 0.0
+            found = self.rof.solve(strength, self._look)
             self._coarse /= 4
             means = self._next()
             stopped = self.inputs.reporter.stopped or not found.ok
@@ -144,8 +140,8 @@ class MeansSearch:
         """Whether the mean of class 1 is still beyond that of class 0; always for exact sets."""
         return float(self.direction @ (means[1] - means[0])) > 0
 
-    def _turn(self) -> None:
-        """Use the image along the line through both means."""
+    def _project(self) -> None:
+        """Project the channels onto the line through both means."""
         if len(self.f) > 1:
             self.rof.data = np.tensordot(self.direction, self.f, 1)
             self.rof.error = 4 * len(self.f) ** 1.5 * float(np.finfo(float).eps)  # of sums

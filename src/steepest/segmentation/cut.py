@@ -52,11 +52,8 @@ def cut(
 
     Raises
     ------
-    InputError
-        Bad costs, length or options.
-    NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `threshold_rof`.
     """
     inputs = check_inputs(
         unary, energy, name="unary", spacing=spacing, solver=solver, on_step=on_step
@@ -69,7 +66,7 @@ def cut(
         energy=level.length + float(costs[level.inside.reshape(inputs.space)].sum()),
         gap=level.gap, proven=inputs.done(level.gap, level.length),
     )  # fmt: skip
-    return finished(result, inputs.raise_on_failure)
+    return finished(result, inputs.limits.raise_on_failure)
 
 
 def least_set(

@@ -26,11 +26,11 @@ def _range(size, step):
     return max(0, -step), size - max(0, step)
 
 
-@exact_kernel
-def _limit(capacity, weights, a, z, y, x):
-    """What can flow through a face; always computed alike, so that saturation is exact."""
+@exact_helper
+def limit_of(capacity, weights, a, i):
+    """What can flow through a face of pixel i (flat); computed alike: saturation is exact."""
     if weights.size > 0:
-        return capacity[a] * np.float64(weights[z, y, x])
+        return capacity[a] * np.float64(weights[i])
     return capacity[a]
 
 
@@ -129,7 +129,7 @@ def contour(inside, q, weights, capacity, offsets, own):
     faces of the first ``own`` pixels along each axis count.
     """
     shape = inside.shape
-    plane, row = shape[1] * shape[2], shape[2]
+    plane, row, flat = shape[1] * shape[2], shape[2], weights.reshape(weights.size)
     pairs, lacks, kinds, length = [(0, 0)], [0.0], [0], 0.0
     for a in range(q.shape[0]):
         dz, dy, dx = offsets[a, 0], offsets[a, 1], offsets[a, 2]
@@ -149,12 +149,12 @@ def contour(inside, q, weights, capacity, offsets, own):
                     for x in range(first, last):
                         if here[x - first] == ahead[x - first]:
                             continue
-                        limit = _limit(capacity, weights, a, z, y, x)
+                        i = z * plane + y * row + x
+                        limit = limit_of(capacity, flat, a, i)
                         length += limit
                         flow = q[a, z, y, x]
                         lack = limit + flow if here[x - first] else limit - flow
                         if lack > 0:
-                            i = z * plane + y * row + x
                             pairs.append((i, i + step))
                             lacks.append(lack)
                             kinds.append(a)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.result import Result
 from ..core.status import Status
 from .inputs import Inputs
 from .proof import Level, State
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
+class Segmentation(Result):
     """Labels with a proof.
 
     Grey values (``values``, ``thresholds``, ``image``) are on the scale from 0 to 1 for uint8 and
@@ -66,11 +67,6 @@ class Segmentation:
     def num_doubtful(self) -> int:
         """The number of labels that are not certain."""
         return int(np.count_nonzero(~self.certain))
-
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met and no class is empty."""
-        return self.status.converged
 
     def __repr__(self) -> str:
         share = f"{100 * float(self.certain.mean()):.4g} % of the labels certain"

@@ -1,4 +1,4 @@
-"""Solve the ROF problem of one image, and look at every flux on the way for what it proves."""
+"""Solve the ROF problem of one image, and hand the fluxes on the way to a certificate."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..convex.registry import make_dual
 from ..convex.solve import Goal, Momentum, Outcome, needs_double, rounding_floor
 from ..convex.step import solve_step
 from ..core.errors import InputError
+from ..core.solver import Limits
 from ..core.status import Status
 from .constant import flow_to_mean
 from .proof import THOROUGH, Faces, State, volume
@@ -36,14 +37,12 @@ class Rof:
     f : float64 array (\\*space)
     energy : Energy
         With coarea formula, ``on`` the image.
-    max_num_iter : int
-        Limit for the iterations of all strengths together.
+    limits : Limits
+        ``max_num_iter`` is for the iterations of all strengths together.
     """
 
-    def __init__(
-        self, f: np.ndarray, energy: Energy, *, max_num_iter: int, num_threads: int | None
-    ) -> None:
-        self._energy, self._num_threads, self._left = energy, num_threads, max_num_iter
+    def __init__(self, f: np.ndarray, energy: Energy, limits: Limits) -> None:
+        self._energy, self._num_threads, self._left = energy, limits.threads, limits.max_num_iter
         self._flux: np.ndarray | None = None
         self._double = False
         self.iterations, self.error = 0, 0.0
@@ -66,11 +65,6 @@ class Rof:
         Where a flow to the mean proves that the solution is constant, nothing is solved.
         ``gap`` is the relative duality gap. The last look is always at the flux where the
         iteration ended. Returns CONVERGED if it was ended by ``look`` or by a gap of zero.
-
-        Raises
-        ------
-        InputError
-            If the strength is too small or too large for the values of the image.
         """
         faces = Faces.of(self._energy, self._data.shape, strength)
         tau = scaled_strength(strength, self._scale)
@@ -119,13 +113,7 @@ def centre_and_scale(low: float, high: float) -> tuple[float, float]:
 
 
 def scaled_strength(strength: float, scale: float) -> float:
-    """The strength for the scaled image.
-
-    Raises
-    ------
-    InputError
-        If it is too small or too large for the values of the image.
-    """
+    """The strength for the scaled image; `InputError` if it is too small or large for that."""
     tau = strength * scale
     if tau != 0 and not _LEAST <= tau <= _MOST:
         raise InputError(
@@ -140,9 +128,10 @@ def solve_and_look(
     goal: Goal,
     seen: Callable[[float, float], bool],
 ) -> tuple[Status, int]:
-    """Run a solver, and look at its state less and less often; the status and the iterations.
+    """Run a solver and call ``seen(gap, effort)`` less and less often; status and iterations.
 
-    ``seen(gap, effort)`` looks, and returns True where it has seen enough.
+    The solver ends when ``seen`` returns True. ``effort`` is how often the certificate may visit a
+    pixel, in proportion to the iterations so far.
     """
     looked, proven = 0, False
 

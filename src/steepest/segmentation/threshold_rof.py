@@ -17,7 +17,7 @@ from .inputs import Inputs, check_inputs, grey
 from .proof import Level, State
 from .result import Segmentation, make_segmentation
 
-_RENEW = 0.25  # of the relative gap: when the classes are computed again
+_RENEW = 0.25  # fall of the relative gap at which the classes are computed again
 _ACCURATE = 5e-4  # relative gap of an image whose k-means clustering is that of the exact one
 _MOST_ROUNDS = 50  # of means and sets; measured: 1 to 4
 _PROVEN = 1e-9  # relative gap of sets that are exact but for rounding
@@ -128,7 +128,7 @@ def threshold_rof(
         search.levels, search.state, inputs, found, rof.iterations, values=search.means,
         energy=total, gap=search.total("gap"), proven=search.proven, wanted=wanted,
     )  # fmt: skip
-    return finished(result, inputs.raise_on_failure)
+    return finished(result, inputs.limits.raise_on_failure)
 
 
 def check_thresholds(thresholds: Any) -> np.ndarray:
@@ -142,7 +142,7 @@ def check_thresholds(thresholds: Any) -> np.ndarray:
 
 
 class ThresholdSearch:
-    """Looks at the fluxes of a solver until the sets at the thresholds are proven."""
+    """Updates the classes and their sets with each flux of a solver until they are proven."""
 
     def __init__(
         self, inputs: Inputs, num_classes: int, fixed: np.ndarray | None, values: str
@@ -154,10 +154,10 @@ class ThresholdSearch:
         self.levels: list[Level] = []
 
     def look(self, state: State, gap: float) -> bool:
-        """Whether the tolerance is met, and the classes are exact.
+        """Return True if the tolerance is met and the classes are exact.
 
-        As long as the image is too rough for the classes, they are found roughly, where the
-        relative gap has become much smaller, and the sets are not improved.
+        As long as the image is too rough for that, classes are found by k-means with bins, and
+        again where the relative gap has become much smaller; sets are not completed.
         """
         self.state, self.rough = state, self._fixed is None and gap > _ACCURATE
         if not self.rough:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..convex.total_variation import TotalVariation
 from ..core.numbers import check_count, check_flag, check_number
+from ..core.result import Result
 from ..core.solver import Solver
 from ..core.status import Status, finished
 from ..flows.options import takes_options_of
@@ -26,7 +27,7 @@ _WITHOUT = ("weights", "channel_axis", "data_range")
 
 
 @dataclass(frozen=True, eq=False)
-class TiledSegmentation:
+class TiledSegmentation(Result):
     """Labels with a proof, for images on disk.
 
     Attributes
@@ -68,11 +69,6 @@ class TiledSegmentation:
     iterations: int
     status: Status
     spacing: tuple[float, ...]
-
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met and no class is empty."""
-        return self.status.converged
 
 
 @takes_options_of(Setup, without=_WITHOUT)
@@ -259,7 +255,7 @@ class _TiledMeansSearch(MeansSearch):
         self.level = self.state.prove(rof.mean)
         self.means = self._next()
 
-    def _turn(self) -> None:
+    def _project(self) -> None:
         """There is one channel."""
 
     def _look(self, state: Any, gap: float) -> bool:
@@ -321,7 +317,7 @@ class _Work:
             facts, means = setup.survey(levels)
             shift = facts.low if scaled else 0.0
             divisor = (facts.high - facts.low or 1.0) if scaled else 1.0
-            most = self.inputs.max_num_iter
+            most = self.inputs.limits.max_num_iter
             rof = TiledRof(setup, facts, means, levels, most, shift, divisor)
             found = run(rof)
             areas, number, wrong = self._painted(found)

@@ -46,7 +46,7 @@ def random(
     Raises
     ------
     InputError
-        If the image, the density, ``rng`` or ``on_step`` is invalid.
+        If an argument is invalid.
     """
     request = check_request(image, density, channel_axis, rng, on_step)
     mask = np.zeros(request.space, dtype=bool)

@@ -13,9 +13,8 @@ from ...elliptic.operator import Operator
 from ...elliptic.preconditioned import Map, System, compiled_operator, one_cycle, solve_all
 from ...elliptic.solve import together
 from ..holes import group_holes
-from ..method import Filled, Method
+from ..method import Filled, Method, normalise
 from ..problem import Problem
-from .normalised import normalise
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from ...core.progress import Reporter
 from ...core.solver import Limits
 from ...elliptic.watching import Iteration, iterate_all
 from ...grid.coarsening import average
-from ..method import Filled, Method
+from ..method import Filled, Method, normalise
 from ..problem import Problem
 from .midrange import sweep
-from .normalised import normalise
 
 _RELAXATION = 1.6  # 1 took 2 to 4 times as many sweeps
 _WIDE, _CAREFUL = 4, 1.3  # from this radius on, 1.6 is too much: with radius 5, it went in circles
@@ -48,7 +47,8 @@ class InfinityHarmonic(Method):
     radius : int
         How many pixels away along each axis the neighbours are, from 1 to 8: 8, 16, 32, 48 and 80
         neighbours in a plane for 1 to 5. More neighbours resolve more directions and cost more
-        time. With a fixed radius, the error does not vanish on finer and finer grids; see Notes.
+        time. Best are 1 or 2 between pixels of sparse data a few pixels apart, 3 or 4 for holes of
+        a hundred pixels (docs/inpainting_methods has the errors for an exact solution).
 
     Notes
     -----
@@ -64,10 +64,6 @@ class InfinityHarmonic(Method):
     The first guess comes from coarser grids. Neighbours are the pixels in all directions that
     differ; closer to the image border than ``radius``, a smaller radius is used, so that the
     neighbours stay symmetric. Linear images are therefore reproduced if the border is known.
-
-    The error shrinks with more directions and grows with ``radius * spacing``, so the best radius
-    grows with the size of the holes: 1 or 2 between pixels of sparse data a few pixels apart, 3 or
-    4 for holes of a hundred pixels (docs/inpainting_methods has the errors for an exact solution).
 
     References
     ----------

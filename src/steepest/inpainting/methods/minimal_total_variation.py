@@ -14,9 +14,8 @@ from ...elliptic.hierarchy import build
 from ...elliptic.operator import Operator
 from ...elliptic.solve import solve
 from ...grid.differences import divergence
-from ..method import Filled, Method
+from ..method import Filled, Method, Normalised, normalise
 from ..problem import Problem
-from .normalised import Normalised, normalise
 
 _PENALTY = 10.0  # for values of range 1; best or nearly best of 3, 10, 30 on all masks tried
 _FIRST_FLUX = 0.05  # the first flux is a unit vector where the gradient is at least this
