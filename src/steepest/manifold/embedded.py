@@ -34,9 +34,9 @@ def denoise_embedded(
 ) -> tuple[np.ndarray, DenoiseResult | ManifoldResult]:
     """Solve a problem in the embedding, from its data: the projected points, and the result.
 
-    Gap and error bound of the result, of shape (\\*space, components), say nothing about the distance
-    of the points from a minimiser on the manifold. Raises `InputError` if the manifold has no
-    embedding (`Rotations` with a symmetry).
+    Gap and error bound of the result (\\*space, components) say nothing about the distance of the
+    points from a minimiser on the manifold. Raises `InputError` if the manifold has no embedding
+    (`Rotations` with a symmetry).
     """
     manifold, space = problem.manifold, problem.space
     ambient = np.ascontiguousarray(manifold.embed(problem.data).reshape(problem.num_pixels, -1))

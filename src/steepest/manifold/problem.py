@@ -30,8 +30,8 @@ _SHARE = 8192  # coordinates for which a thread is worth starting; phases are to
 class Problem:
     """The energy F of images (\\*space) of n points, given by the noisy points ``data``.
 
-    Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None. ``alpha`` and ``beta`` are
-    the weights of the first and the second order, ``huber`` the half-widths of their quadratic
+    Points are (n, \\*point_shape); ``known`` and ``weights`` (n,) or None. ``alpha`` and ``beta``
+    are the weights of the first and the second order, ``huber`` the half-widths of their quadratic
     zones. Lengths are in units of the smallest spacing, so that nothing depends on the caller's
     unit.
     """
@@ -114,7 +114,7 @@ class Problem:
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """The first term of each group, whose terms share a norm; at the end the number of terms."""
+        """The first term of each group, whose terms share a norm; last, the number of terms."""
         count = len(self.terms)
         if not self.isotropic:
             return np.arange(count + 1)
@@ -132,7 +132,7 @@ class Problem:
 
     @cached_property
     def radius(self) -> np.ndarray:
-        """(groups, n): the weight of each norm at each pixel, which is the radius of its dual ball."""
+        """(groups, n): the weight of each norm at each pixel: the radius of its dual ball."""
         radii = []
         bounds = zip(self.groups[:-1], self.groups[1:], self.strengths, strict=True)
         for start, stop, strength in bounds:
