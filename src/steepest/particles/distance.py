@@ -41,7 +41,7 @@ def energy_distance(
     rng : int, numpy.random.Generator or None
         Draws the directions.
     num_threads : int, optional
-        Number of threads for directions (default: all processors). It does not change the result.
+        As in `steepest.Solver`, for directions.
 
     Returns
     -------

@@ -118,8 +118,13 @@ def _pairs(v, h, ys, xs, reach, c):
 
 
 @kernel
-def near(ys, xs, order, first, columns, low, reach, size, c, begin, end, value, gradient):
-    """Sum the rest of the distances within ``reach`` of the sorted points begin to end."""
+def near(ys, xs, order, first, cells, begin, end, value, gradient):
+    """Sum the rest of the distances of the sorted points begin to end.
+
+    ``cells`` are the number of columns, the lower corner, the reach of the rest, the width of a
+    cell, and the coefficients of the smooth part.
+    """
+    columns, low, reach, size, c = cells
     rows = (len(first) - 1) // columns
     span = int(np.ceil(reach / size))
     for k in range(begin, end):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..core.threads import run_all
+from ..core.threads import share_out
 from .fourier import QUINTIC, padded, transfer
 from .kernels import gather, near, sort_into_cells, spread
 
@@ -86,23 +86,19 @@ class Mesh:
         rows, columns = self._cells
         order, first = sort_into_cells(points, self._low, self._cell, rows, columns)
         ys, xs = points[order, 0], points[order, 1]
-        grid = self._low, self._reach, self._cell, self._terms
+        cells = columns, self._low, self._reach, self._cell, self._terms
 
         def work(part: tuple[int, int] | None) -> None:
-            if part is None:
+            if part is None:  # the smooth part
                 self._far(points, far, far_slope)
             else:
-                near(ys, xs, order, first, columns, *grid, *part, rest, rest_slope)
+                near(ys, xs, order, first, cells, *part, rest, rest_slope)
                 also(*part)
 
         count = max(num_threads - 1, 1)
         bounds = [n * k // count for k in range(count + 1)]
         parts = [None, *zip(bounds[:-1], bounds[1:], strict=True)]
-        if num_threads == 1:
-            for part in parts:
-                work(part)
-        else:
-            run_all(work, parts)
+        share_out(lambda: work, parts, num_threads)
         return far + rest, far_slope + rest_slope
 
     def _far(self, points: np.ndarray, value: np.ndarray, gradient: np.ndarray) -> None:

@@ -149,10 +149,6 @@ def stipple(
     on_step : callable, optional
         Called with a `DotStep` after each step. Return True to stop.
 
-    Returns
-    -------
-    Dots
-
     Raises
     ------
     InputError
@@ -210,18 +206,7 @@ def sample(
         Real numbers that are not negative and not all zero, constant on each pixel. Only their
         ratios matter.
     num_points, rng, solver, on_step
-        As in `stipple`.
-
-    Returns
-    -------
-    Dots
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
-    NotConverged
-        As in `stipple`.
+        As in `stipple`, as are the errors.
     """
     own = limits(solver, tol=_TOL, max_num_iter=_MAX_NUM_ITER)
     array = _plain(density, "density")
