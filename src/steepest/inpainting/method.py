@@ -104,7 +104,7 @@ class Normalised:
         spacing = (1.0,) * self.known.ndim
         return fill(self.values, self.known, spacing, _FIRST_GUESS, num_threads=num_threads).image
 
-    def filled(self, u: np.ndarray, residual: float, iterations: int) -> Filled:
+    def restore(self, u: np.ndarray, residual: float, iterations: int) -> Filled:
         """Convert (C, \\*grid) to the scale of the image, with known pixels exactly as given."""
         given = self.problem.values
         image = (self.middle + self.span * u).reshape(given.shape).astype(given.dtype)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.namespace import Array, namespace
 from ..core.result import ImageResult
+from ..core.solver import Limits
 from ..core.status import Status
 
 _ROUNDING = 1e-3  # largest relative residual that is attributed to rounding
@@ -54,14 +55,12 @@ def stack(results: Sequence[InpaintResult], axis: int) -> InpaintResult:
     )
 
 
-def status_of(
-    residual: float, iterations: int, tol: float, max_num_iter: int, stopped: bool = False
-) -> Status:
+def status_of(residual: float, iterations: int, limits: Limits, stopped: bool = False) -> Status:
     """Return whether the tolerance was met and, if not, the reason."""
     if stopped:
         return Status.STOPPED
-    if residual <= tol:
+    if residual <= limits.tol:
         return Status.CONVERGED
-    if iterations >= max_num_iter:
+    if iterations >= limits.max_num_iter:
         return Status.MAX_ITERATIONS
     return Status.ROUNDING if residual <= _ROUNDING else Status.ACCURACY_NOT_MET

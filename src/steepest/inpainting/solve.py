@@ -100,7 +100,7 @@ def inpaint(
         problem = prepare(item, known, unknown, channel_axis, spacing)
         _check_problem(method, problem)
         values, residual, iterations = method.fill(problem, own, reporter)
-        status = status_of(residual, iterations, own.tol, own.max_num_iter, reporter.stopped)
+        status = status_of(residual, iterations, own, reporter.stopped)
         return InpaintResult(problem.layout.restore(values), residual, iterations, status)
 
     if axis is None:

@@ -75,18 +75,17 @@ def tonal(
     InputError
         If the image, the mask or an option is invalid.
     NotConverged
-        If the tolerance is not met and the solver has ``raise_on_failure=True``; its ``result`` is
-        the array.
+        As in `inpaint`; its ``result`` is the array.
 
     Notes
     -----
     Each iteration takes two solves of O(pixels), and about 5 iterations are usual.
 
-    With ``levels``, the optimised values are rounded first. Eight steps then reduce the error
-    further. Each step changes one eighth of the values to the levels that minimise a bound of the
-    error (`tonal_levels.round_values`). This takes another 16 solves, plus 18 per channel. The
-    result is close to that of coordinate descent but not the global optimum. It is better than
-    rounding by 0.02 dB with 256 levels, 0.07 dB with 16 and 0.2 dB with 8 (docs/inpainting).
+    With ``levels``, the optimised values are rounded first. Each of eight steps then changes one
+    eighth of the values to the levels that minimise a bound of the error
+    (`tonal_levels.round_values`): another 16 solves, plus 18 per channel. The result is close to
+    that of coordinate descent, and better than rounding by 0.02 dB with 256 levels, 0.07 dB with 16
+    and 0.2 dB with 8 (docs/inpainting).
 
     References
     ----------

@@ -67,9 +67,8 @@ def denoise(
         "circle", "sphere", "rotations", "spd" (symmetric positive definite matrices with the
         affine-invariant metric), or an object such as ``Rotations(symmetry="m-3m")``.
     energy : Energy, optional
-        One of the energies above, with its norm, ``huber`` and ``weights``; ``coupled=False`` and
-        ``boundary="periodic"`` are not defined here. ``huber`` is a distance per pixel (second
-        order: per pixel^2).
+        One of the energies above, with its norm, ``huber`` (a distance per pixel; second order: per
+        pixel^2) and ``weights``, but neither ``coupled=False`` nor ``boundary="periodic"``.
     known : Boolean array (\*space), optional
         False where the image has no data. These pixels are filled in; their values are not used.
     embedded : bool
@@ -79,9 +78,8 @@ def denoise(
         As in `steepest.flow`. Spacings may differ by a factor of 1e6.
     solver : Solver, optional
         ``tol`` is the part by which the energy, linearised at the current image, can still fall
-        (default 1e-4). On flat manifolds this bounds the relative gap. For
-        `TotalGeneralisedVariation` the slopes are linearised too, with a small weight on their
-        steps. The default of ``max_num_iter`` is 20000.
+        (default 1e-4). On flat manifolds this bounds the relative gap. The default of
+        ``max_num_iter`` is 20000.
     on_step : callable, optional
         Called with a `ManifoldStep` before every outer step. Return True to stop.
 
@@ -93,10 +91,8 @@ def denoise(
 
     Raises
     ------
-    InputError
-        Bad image, energy or options.
-    NotConverged
-        If the tolerance is not met and the solver has ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `steepest.denoise`.
 
     Notes
     -----
@@ -109,11 +105,10 @@ def denoise(
     and measures chords in place of distances. ``energy`` is still F of the result; nothing is
     certified about it.
 
-    Linearised steps: the method is described in docs/manifold. The problem for phases: Weinmann,
-    Demaret & Storath, SIAM J. Imaging Sci. 7 (2014) 2226-2257; the second order: Bacak, Bergmann,
-    Steidl & Weinmann, SIAM J. Sci. Comput. 38 (2016) A567-A597; total generalised variation:
-    Bergmann, Fitschen, Persch & Steidl, J. Math. Imaging Vis. 60 (2018) 1459-1481, and Bredies,
-    Holler, Storath & Weinmann, SIAM J. Imaging Sci. 11 (2018) 1785-1848.
+    The method is described in docs/manifold. The problem for phases: Weinmann, Demaret & Storath,
+    SIAM J. Imaging Sci. 7 (2014) 2226-2257; the second order: Bacak, Bergmann, Steidl & Weinmann,
+    SIAM J. Sci. Comput. 38 (2016) A567-A597; total generalised variation: Bredies, Holler, Storath
+    & Weinmann, SIAM J. Imaging Sci. 11 (2018) 1785-1848.
     """
     reporter = Reporter(on_step)
     own = limits(solver, tol=1e-4, max_num_iter=20000, positive=True)

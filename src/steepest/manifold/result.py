@@ -58,7 +58,7 @@ class ManifoldResult(ImageResult):
     iterations : int
         Number of dual iterations.
     status : Status
-        A sentence on how the computation ended, and on what it proves.
+        How the computation ended, and what it proves.
     """
 
     image: np.ndarray

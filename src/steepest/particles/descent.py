@@ -23,17 +23,7 @@ _WINDOW, _REST = 20, 1e-4  # at rest: F falls by less than this share in so many
 
 @dataclass(frozen=True)
 class DotStep:
-    """Progress of `stipple` and `sample`.
-
-    Attributes
-    ----------
-    step, num_steps : int
-        Number of this step, starting from 1, and the largest number of steps.
-    discrepancy : float
-        Current discrepancy F, in pixels.
-    quality : float
-        F divided by that of a locally hexagonal pattern.
-    """
+    """Progress of `stipple` and `sample`, with F (in pixels) and the quality as in `Dots`."""
 
     step: int
     num_steps: int

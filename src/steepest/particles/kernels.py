@@ -240,12 +240,12 @@ def direct(points, target, weights, smoothing, begin, end, near, far, slope, ben
     """
     n = points.shape[1]
     equal = np.full(n, 1 / n)
-    room, other_room = np.empty(target.shape[1]), np.empty(n)
+    squares, own_squares = np.empty(target.shape[1]), np.empty(n)
     for i in range(begin, end):
         place, own = points[:, i].copy(), slope[i]
         own[:] = 0.0
-        near[i], bend[i], tied[i] = _field(place, target, weights, smoothing, room, own, 1.0)
-        far[i], _, _ = _field(place, points, equal, smoothing, other_room, own, -1.0)
+        near[i], bend[i], tied[i] = _field(place, target, weights, smoothing, squares, own, 1.0)
+        far[i], _, _ = _field(place, points, equal, smoothing, own_squares, own, -1.0)
 
 
 @exact_kernel

@@ -46,9 +46,8 @@ class Dots(Result):
         measures.
     quality : float
         F divided by that of a locally hexagonal pattern of as many points (to leading order in N);
-        in 3-D, of a body-centred cubic one.
-        It measures how even the points are. It is not a bound: a few points, or an image with
-        details finer than the distances of the points, may stay above 1 whatever one does. In 1-D
+        in 3-D, of a body-centred cubic one. It measures how even the points are. A few points, or
+        an image with details finer than their distances, may stay above 1 whatever one does. In 1-D
         the points are optimal, and the quality is 1.
     radius : float
         Radius of dots of one size, in pixels, whose areas sum to the total darkness of the image
@@ -133,9 +132,8 @@ def stipple(
         Put the dots where the image is light, for light ink on dark paper.
     gamma : float
         The darkness is ``1 - grey**gamma`` (with ``invert``: the lightness is ``grey**gamma``).
-        With 1, tones are linear in grey values. With 2.2, they are linear in the light that a
-        screen gives for these grey values, so that dots printed without dot gain look as the image
-        does on the screen.
+        With 1, tones are linear in grey values; with 2.2, in the light of a screen, so that dots
+        printed without dot gain look as the image does there.
     size_by_tone : float
         How much of the tone is in the sizes of the dots, from 0 to 1. Their density is
         proportional to ``darkness**(1 - size_by_tone)``, which replaces the darkness in F, and

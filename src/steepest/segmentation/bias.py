@@ -17,7 +17,7 @@ from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
 from .cut import least_set
-from .inputs import Inputs, check_inputs, grey
+from .inputs import Inputs, check_inputs, only_channel
 from .proof import Level
 from .result import Segmentation, make_segmentation
 
@@ -98,7 +98,7 @@ def bias_corrected(
     inputs = check_inputs(image, energy, spacing=spacing, solver=solver, on_step=on_step)
     length = check_number(length, "length")
     strength = check_number(bias_strength, "bias_strength", positive=True)
-    f = grey(inputs, "image", "correct them one by one")
+    f = only_channel(inputs, "image", "correct them one by one")
     if not f.mean() > 0:
         raise InputError(f"image has the mean {f.mean():g}; its grey values must be positive")
     searches = [_BiasSearch(inputs, f, length, strength, start) for start in _STARTS]

@@ -46,8 +46,8 @@ def chan_vese(
         The image. Several channels are segmented together; they share one scale.
     mu : float
         Weight of the length of the contour.
-    channel_axis : int, optional
-        Axis of the channels.
+    channel_axis
+        As in `steepest.denoise`.
     energy, spacing, solver, on_step
         As in `threshold_rof`.
 

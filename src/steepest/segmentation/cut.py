@@ -11,7 +11,7 @@ from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
 from ..core.status import Status, finished
-from .inputs import Inputs, check_inputs, grey
+from .inputs import Inputs, check_inputs, only_channel
 from .proof import Faces, Level, State
 from .result import Segmentation, make_segmentation
 from .rof import Rof
@@ -59,7 +59,7 @@ def cut(
         unary, energy, name="unary", spacing=spacing, solver=solver, on_step=on_step
     )
     length = check_number(length, "length")
-    costs = grey(inputs, "unary", "add the costs of the channels")
+    costs = only_channel(inputs, "unary", "add the costs of the channels")
     rof, level, found = least_set(inputs, costs, length)
     result = make_segmentation(
         [level], level.state, inputs, found, rof.iterations, values=_means(-costs, level),

@@ -96,7 +96,7 @@ def contour_length(energy: Any, ndim: int) -> Any:
     return energy
 
 
-def grey(inputs: Inputs, name: str, instead: str) -> np.ndarray:
+def only_channel(inputs: Inputs, name: str, instead: str) -> np.ndarray:
     """The only channel of an image; raises `InputError`, which says what to do ``instead``."""
     if len(inputs.image) > 1:
         raise InputError(f"{name} has {len(inputs.image)} channels; one is allowed ({instead})")

@@ -73,7 +73,7 @@ def regions(result: Segmentation, *, pixel_size: float = 1.0, background: int = 
     Raises
     ------
     InputError
-        Bad ``result``, ``pixel_size`` or ``background``.
+        If an argument is invalid.
     """
     if not isinstance(result, Segmentation):
         raise InputError(

@@ -44,9 +44,7 @@ class Segmentation(Result):
     iterations : int
         Number of iterations of the solver.
     status : Status
-        How the computation ended.
     spacing : tuple of floats
-        The pixel spacing.
     """
 
     labels: np.ndarray
@@ -94,10 +92,8 @@ def make_segmentation(
     ``factor`` and ``offset`` bring the potential to the scale of the image. ``wanted`` is the
     number of classes asked for.
     """
-    shape = inputs.space
-    kind = np.uint8
-    lowest, highest, labels = (np.zeros(shape, kind) for _ in range(3))
-    bound = 0
+    shape, bound = inputs.space, 0
+    lowest, highest, labels = (np.zeros(shape, np.uint8) for _ in range(3))
     for level in levels:
         inside, doubtful = level.inside, level.doubtful
         labels += inside.reshape(shape)

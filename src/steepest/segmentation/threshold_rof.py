@@ -13,7 +13,7 @@ from ..core.progress import Callback
 from ..core.solver import Solver
 from ..core.status import finished
 from .classes import between
-from .inputs import Inputs, check_inputs, grey
+from .inputs import Inputs, check_inputs, only_channel
 from .proof import Level, State
 from .result import Segmentation, make_segmentation
 
@@ -51,15 +51,14 @@ def threshold_rof(
     By default the thresholds are half-way between the values m of the classes. The labelled image
     q, with the value ``m_k`` in class k, then minimises ``strength * TV(q) + 1/2||q - f||^2`` among
     all images with these values. The values come from a k-means clustering of a nearly exact u,
-    and are updated together with the labels until both agree. They are nearly the best: in tests,
-    the energy was within 1e-8 of the best one (docs/certificate). In this model, the contour
-    between two classes costs in proportion to the difference of their values.
+    and are updated together with the labels until both agree. They are nearly the best
+    (docs/certificate). The contour between two classes costs in proportion to the difference of
+    their values.
 
     Parameters
     ----------
     image : array, 1-D to 3-D
-        The image. Floating-point images are used without scaling; uint8 and uint16 images are
-        scaled to [0, 1].
+        The image; uint8 and uint16 images are scaled to [0, 1].
     strength : float
         Weight of the length of the contours, in grey value x pixel. Objects of contrast c and
         radius r lose their label at about ``c * r / 4`` if the threshold is half-way.
@@ -99,8 +98,7 @@ def threshold_rof(
     InputError
         Bad image, strength, thresholds or options.
     NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+        With ``raise_on_failure=True``, if the tolerance is not met or a class is empty.
 
     References
     ----------
@@ -112,7 +110,7 @@ def threshold_rof(
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
     values = check_choice(values, "values", VALUES)
     inputs = check_inputs(image, energy, spacing=spacing, solver=solver, on_step=on_step)
-    f = grey(inputs, "image", "segment them one by one, or together with chan_vese")
+    f = only_channel(inputs, "image", "segment them one by one, or together with chan_vese")
     fixed = None if thresholds is None else check_thresholds(thresholds)
     search = ThresholdSearch(inputs, num_classes, fixed, values)
     rof = inputs.rof(f)

@@ -12,6 +12,7 @@ import numpy as np
 from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_flag, check_number
+from ..core.solver import Limits
 from ..core.status import Status, finished
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
@@ -139,7 +140,7 @@ def inpaint(
             ),
         )  # fmt: skip
         residual, count = float(found.residual.max()), int(found.iterations.max())
-        status = status_of(residual, count, tol, most)
+        status = status_of(residual, count, Limits(tol, most))
     return finished(InpaintResult(out, residual, count, status), raises)
 
 

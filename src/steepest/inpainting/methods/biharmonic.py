@@ -35,9 +35,9 @@ class Biharmonic(Method):
     about 25 iterations; large holes need more.
 
     The solver is the conjugate gradient method. Its preconditioner solves ``-L z = r`` with the
-    same mask twice, each time approximately by two multigrid cycles. The cost is O(pixels) per
-    iteration. scikit-image's ``inpaint_biharmonic`` solves the same equations with a sparse direct
-    solver and then clips each channel to the range of its known values.
+    same mask twice, each time approximately by two multigrid cycles, at O(pixels) per iteration.
+    scikit-image's ``inpaint_biharmonic`` solves the same equations and then clips each channel to
+    the range of its known values.
 
     References
     ----------
@@ -60,7 +60,7 @@ class Biharmonic(Method):
         for group, part in zip(groups, solutions, strict=True):
             group.put(u, part.image)
         whole = Filled.by(together(u, solutions), u)
-        return normal.filled(*whole)
+        return normal.restore(*whole)
 
 
 def _system(known: np.ndarray) -> System:

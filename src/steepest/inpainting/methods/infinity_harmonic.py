@@ -59,11 +59,10 @@ class InfinityHarmonic(Method):
     The filled values lie in the range of the known values of their channel, whatever the residual.
 
     The scheme is Oberman's: the new value is ``(d_b u_a + d_a u_b) / (d_a + d_b)`` for the two
-    neighbours with the steepest slope ``|u_a - u_b| / (d_a + d_b)`` between them. The image is
-    swept with over-relaxation, back and forth, skipping the pixels around which nothing changes.
-    The first guess comes from coarser grids. Neighbours are the pixels in all directions that
-    differ; closer to the image border than ``radius``, a smaller radius is used, so that the
-    neighbours stay symmetric. Linear images are therefore reproduced if the border is known.
+    neighbours with the steepest slope ``|u_a - u_b| / (d_a + d_b)`` between them, by over-relaxed
+    sweeps from a guess on coarser grids (docs/inpainting_methods). Closer to the image border than
+    ``radius``, a smaller radius is used, so that neighbours stay symmetric and linear images are
+    reproduced if the border is known.
 
     References
     ----------
@@ -91,7 +90,7 @@ class InfinityHarmonic(Method):
 
         found = iterate_all(lambda: channel, normal.values, limits.threads, reporter.watch)
         images, residuals, sweeps = zip(*found, strict=True)
-        return normal.filled(np.stack(images), max(residuals), max(sweeps))
+        return normal.restore(np.stack(images), max(residuals), max(sweeps))
 
 
 def directions(radius: int, ndim: int) -> np.ndarray:

@@ -64,4 +64,4 @@ class LaggedMethod(Method):
             u = [solve(_INNER * residual, _MOST).image for solve in linear]
         for group, part in zip(groups, u, strict=True):
             group.put(image, part)
-        return normal.filled(image, residual, step)
+        return normal.restore(image, residual, step)
