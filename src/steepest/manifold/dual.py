@@ -11,8 +11,8 @@ import numpy as np
 
 from ..convex.compiled.team import run_together
 from .compiled.tangent import CHUNK, measure, measure_residuals, sweep
-from .problem import Linearisation, Problem, frames
-from .terms import SLOPE
+from .problem import Linearisation, Problem
+from .terms import SLOPE, frames
 
 UNKNOWN = 0.05  # weight on the step of pixels without data, which makes the model convex there
 SLOPES = 0.2  # the same for slopes; a larger one is solved faster, with more left to gain

@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..core.threads import run_all
-from .second_order import curved_difference
-from .terms import EDGE, LINE, SQUARE, Term, is_first
+from .terms import EDGE, LINE, SQUARE, Term, curved_difference, flat_difference, is_first
 
 _SHARE = 8192  # coordinates for which a thread is worth starting; phases are too quick for it
 
@@ -184,7 +183,7 @@ class Problem:
         A derivative is a number, or a pair of blocks (n, d, d) and a bound of their norms.
         """
         if self.is_flat:  # logarithms of equal points are exactly 0, so also at invalid rows
-            return _flat_difference(self, term, x), term.coefficients
+            return flat_difference(self, term, x), term.coefficients
         if term.kind != EDGE:
             vector, parts = curved_difference(self, term, x, blocks)
             return vector * term.valid[:, None], parts
@@ -278,35 +277,4 @@ def linearise(problem: Problem, x: Any) -> Linearisation:
     data[:d] = logs.T
     return Linearisation(
         x, data, G, offsets, coefficients, block_index, tangents, stacked, norms, energy
-    )
-
-
-def _flat_difference(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
-    """The residual of a term on a flat manifold: differences of logarithms are wrapped once more.
-
-    On the circle this is the absolute second difference modulo 2 pi, as in Bergmann, Laus, Steidl &
-    Weinmann, SIAM J. Imaging Sci. 7 (2014) 2916-2953.
-    """
-    manifold, pixels = problem.manifold, term.pixels
-    if term.kind == EDGE:
-        return term.coefficients[1] * problem.pointwise(manifold.log, x, x.take(pixels[1], 0))
-    if term.kind == LINE:
-        centre = x
-        total = problem.pointwise(manifold.log, x, x.take(pixels[0], 0))
-        total += problem.pointwise(manifold.log, x, x.take(pixels[2], 0))
-    else:
-        centre = x.take(pixels[1], 0)
-        total = problem.pointwise(manifold.log, centre, x.take(pixels[0], 0))
-        total += problem.pointwise(manifold.log, x.take(pixels[2], 0), x.take(pixels[3], 0))
-    ahead = problem.pointwise(manifold.exp, centre, total)
-    return term.coefficients[0] * problem.pointwise(manifold.log, centre, ahead)
-
-
-def frames(problem: Problem, term: Term, x: np.ndarray) -> np.ndarray:
-    """The points in whose tangent spaces the residuals and the flux of a term live."""
-    if term.kind != SQUARE:
-        return x
-    pixels = term.pixels
-    return np.asarray(
-        problem.pointwise(problem.manifold.midpoint, x.take(pixels[1], 0), x.take(pixels[2], 0))
     )
