@@ -75,11 +75,7 @@ class GeneralisedProblem(Problem):
             made.append(term)
 
         for a, h in enumerate(self.spacing):
-            parts = [
-                (0, 0, True, -1 / h),
-                (0, stride[a], inner[a], 1 / h),
-                (1 + a, 0, True, -1.0),
-            ]
+            parts = [(0, 0, True, -1 / h), (0, stride[a], inner[a], 1 / h), (1 + a, 0, True, -1.0)]
             add(SLOPE, inner[a], (a,), parts)
         for a, b in combinations_with_replacement(range(index.ndim), 2):
             pairs = [(a, a)] if a == b else [(a, b), (b, a)]  # D_q v_p

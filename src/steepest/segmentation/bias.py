@@ -12,14 +12,14 @@ from ..core.errors import InputError
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
-from ..core.status import Status, finished
+from ..core.status import Status
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import solve
 from .cut import least_set
 from .inputs import Inputs, check_inputs, only_channel
 from .proof import Level
-from .result import Segmentation, make_segmentation
+from .result import Segmentation, finish
 
 _STARTS = (0.05, 0.2)  # widths of the first bias, relative to the longest side
 _REST = 1e-7  # relative decrease of the energy at which the rounds end
@@ -105,15 +105,13 @@ def bias_corrected(
     search = min(searches, key=lambda each: each.energy)
     level, b, found = search.level, search.bias, search.found
     ended = found.ok and not inputs.reporter.stopped
-    result = make_segmentation(
+    corrected = f / np.where(np.abs(b) > np.finfo(float).tiny, b, 1.0)
+    return finish(
         [level], level.state, inputs, found, search.rof.iterations, values=search.values,
         energy=search.energy, gap=level.gap,
-        proven=ended and inputs.done(level.gap, level.length),
+        proven=ended and inputs.within_tol(level.gap, level.length),
+        kind=BiasCorrection, bias=b, corrected=corrected,
     )  # fmt: skip
-    tiny = np.finfo(float).tiny
-    corrected = f / np.where(np.abs(b) > tiny, b, 1.0)
-    with_bias = BiasCorrection(**vars(result), bias=b, corrected=corrected)
-    return finished(with_bias, inputs.limits.raise_on_failure)
 
 
 class _BiasSearch:

@@ -10,10 +10,10 @@ import numpy as np
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
-from ..core.status import Status, finished
+from ..core.status import Status
 from .inputs import Inputs, check_inputs
 from .proof import State
-from .result import Segmentation, make_segmentation
+from .result import Segmentation, finish
 
 COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
 _MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
@@ -82,13 +82,12 @@ def chan_vese(
     for part, mean in zip((~inside, inside), search.means, strict=True):
         total += float(((f[:, part] - mean[:, None]) ** 2).sum())
     values = search.means * width + low
-    result = make_segmentation(
+    return finish(
         [level], level.state, inputs, found, search.rof.iterations,
         values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
         energy=total, gap=2 * step * level.gap, proven=search.proven,
         offset=low * float(search.direction.sum()), factor=width,
     )  # fmt: skip
-    return finished(result, inputs.limits.raise_on_failure)
 
 
 class MeansSearch:
@@ -117,7 +116,7 @@ class MeansSearch:
     def proven(self) -> bool:
         """Whether the labels meet the tolerance for the means, and the means are theirs."""
         rests = np.array_equal(self._next(), self.means)
-        done = self.inputs.done(self.level.gap, self.level.length)
+        done = self.inputs.within_tol(self.level.gap, self.level.length)
         return self.distance == 0 or (rests and done)
 
     def run(self) -> Status:
@@ -152,7 +151,7 @@ class MeansSearch:
         means = self._next()
         moved = self._in_order(means) and not np.array_equal(means, self.means)
         early = gap < self._coarse and moved
-        return stop or early or self.inputs.done(self.level.gap, self.level.length)
+        return stop or early or self.inputs.within_tol(self.level.gap, self.level.length)
 
     def _next(self) -> np.ndarray:
         """The means of the labels."""

@@ -1,4 +1,4 @@
-"""Checks of the arguments that the functions of this room share."""
+"""The arguments that all functions of this room share, and their checks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Inputs:
         """Report the gap relative to the length; True if ``on_step`` asks to stop."""
         return self.reporter.residual(gap / length if length > 0 else 0.0)
 
-    def done(self, gap: float, length: float) -> bool:
+    def within_tol(self, gap: float, length: float) -> bool:
         """Whether a gap meets the tolerance."""
         return gap <= self.limits.tol * length
 

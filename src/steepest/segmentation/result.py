@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..core.result import Result
-from ..core.status import Status
+from ..core.status import Status, finished
 from .inputs import Inputs
 from .proof import Level, State
 
@@ -72,7 +73,7 @@ class Segmentation(Result):
         return f"<{type(self).__name__}: {classes}, {share}, {self.status}>"
 
 
-def make_segmentation(
+def finish(
     levels: Sequence[Level],
     state: State,
     inputs: Inputs,
@@ -83,14 +84,21 @@ def make_segmentation(
     energy: float,
     gap: float,
     proven: bool,
+    kind: type[Segmentation] = Segmentation,
     wanted: int = 2,
     offset: float = 0.0,
     factor: float = 1.0,
-) -> Segmentation:
-    """The result of proven sets of a state, each inside the one before it.
+    **more: np.ndarray,
+) -> Any:
+    """The result of the sets of a state, each inside the one before it.
 
     ``factor`` and ``offset`` bring the potential to the scale of the image. ``wanted`` is the
-    number of classes asked for.
+    number of classes asked for. ``more`` are the attributes that a ``kind`` of result adds.
+
+    Raises
+    ------
+    NotConverged
+        If the sets are not proven or a class is empty, and the solver asks for an exception.
     """
     shape, bound = inputs.space, 0
     lowest, highest, labels = (np.zeros(shape, np.uint8) for _ in range(3))
@@ -104,7 +112,7 @@ def make_segmentation(
     status = inputs.status(found, proven)
     if status.ok and np.unique(labels).size < wanted:
         status = Status.EMPTY_CLASS
-    return Segmentation(
+    result = kind(
         labels=labels,
         values=values,
         thresholds=np.array([level.level for level in levels]) * factor + offset,
@@ -118,4 +126,6 @@ def make_segmentation(
         iterations=iterations,
         status=status,
         spacing=inputs.energy.spacing,
+        **more,
     )
+    return finished(result, inputs.limits.raise_on_failure)

@@ -11,11 +11,10 @@ from ..core.errors import InputError
 from ..core.numbers import check_choice, check_count, check_number, check_numbers
 from ..core.progress import Callback
 from ..core.solver import Solver
-from ..core.status import finished
 from .classes import between
 from .inputs import Inputs, check_inputs, only_channel
 from .proof import Level, State
-from .result import Segmentation, make_segmentation
+from .result import Segmentation, finish
 
 _RENEW = 0.25  # fall of the relative gap at which the classes are computed again
 _ACCURATE = 5e-4  # relative gap of an image whose k-means clustering is that of the exact one
@@ -122,11 +121,10 @@ def threshold_rof(
         total += 0.5 * float(((f - search.means[0]) ** 2).sum())
     else:
         wanted = fixed.size + 1
-    result = make_segmentation(
+    return finish(
         search.levels, search.state, inputs, found, rof.iterations, values=search.means,
         energy=total, gap=search.total("gap"), proven=search.proven, wanted=wanted,
     )  # fmt: skip
-    return finished(result, inputs.limits.raise_on_failure)
 
 
 def check_thresholds(thresholds: Any) -> np.ndarray:
@@ -225,7 +223,7 @@ class ThresholdSearch:
     @property
     def done(self) -> bool:
         """Whether the sets meet the tolerance."""
-        return self._inputs.done(self.total("gap"), self.total("length"))
+        return self._inputs.within_tol(self.total("gap"), self.total("length"))
 
     def total(self, name: str) -> float:
         """The sum of gaps, lengths or energies, weighted by the steps between free values."""
