@@ -23,7 +23,7 @@ from ..grid.dithering import dither
 from .attraction import attract
 from .curve import along_curve
 from .descent import Functional, descend
-from .volumes import block_sums, fill
+from .volumes import block_sums, sample_volume
 
 _FINEST, _COARSEST = 1 / 2, 1 / 32  # dots per pixel where they are densest
 _MOST_PIXELS = 1 << 26
@@ -84,7 +84,7 @@ def _dots(
     check_callback(on_step)
     scale = 1.0
     if ink.ndim == 3:
-        points, energy, quality, steps, status = fill(ink, count, own, random, on_step)
+        points, energy, quality, steps, status = sample_volume(ink, count, own, random, on_step)
         radius = (3 * float(tone.sum()) / (4 * math.pi * count)) ** (1 / 3)
     else:
         density, scale = _resampled(ink / ink.max(), count)

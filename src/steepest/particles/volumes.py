@@ -25,7 +25,7 @@ _MOMENTUM = 0.9
 _LONG = 0.2  # the share of steps after which they shrink
 
 
-def fill(
+def sample_volume(
     density: np.ndarray,
     count: int,
     own: Limits,

@@ -54,7 +54,7 @@ class Request:
         """The shape of the mask."""
         return self.values.shape[1:]
 
-    def done(self, mask: np.ndarray) -> np.ndarray:
+    def finish(self, mask: np.ndarray) -> np.ndarray:
         """Report the mask of a method that takes one step, and return it."""
         self.reporter(MaskStep(1, 1, self.count, self.count))
         return mask

@@ -55,4 +55,4 @@ def laplacian_dither(
     magnitude = np.zeros(request.space)
     for channel in request.values:
         magnitude += np.abs(divergence(gradient(gaussian(channel, sigma))))
-    return request.done(dither(magnitude, request.count))
+    return request.finish(dither(magnitude, request.count))
