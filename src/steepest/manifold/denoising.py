@@ -118,7 +118,7 @@ def denoise(
     if check_flag(embedded, "embedded"):
         if problem.num_tangents > 1:
             raise InputError(f"embedded=True; allowed is False with energy={energy!r}")
-        result = _embedded(problem, own, reporter, to_image)
+        result = _by_embedding(problem, own, reporter, to_image)
     else:
         state = problem.state(start_of(problem))
         result = minimise(problem, state, own, reporter, to_image)
@@ -147,7 +147,9 @@ def start_of(problem: Problem) -> np.ndarray:
     return np.asarray(manifold.project(np.ascontiguousarray(ambient).reshape(len(data), -1)))
 
 
-def _embedded(problem: Problem, own: Limits, reporter: Reporter, to_image: Any) -> ManifoldResult:
+def _by_embedding(
+    problem: Problem, own: Limits, reporter: Reporter, to_image: Any
+) -> ManifoldResult:
     points, found = denoise_embedded(problem, own, reporter.stage)
     linear = linearise(problem, points)
     status = Status.EMBEDDED if found.status.ok else found.status

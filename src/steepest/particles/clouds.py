@@ -23,7 +23,7 @@ from ..core.rng import Rng, generator
 from ..core.threads import resolve_num_threads, share_out
 from .kernels import direct
 from .line import flow_on_line, march
-from .slices import directions, sliced, slicing_constant
+from .slices import directions, slice_sums, slicing_constant
 
 _STEPS = 100  # between successive times, unless the caller says otherwise
 _MOST_STEPS = 1_000_000  # that smoothing may ask for
@@ -219,7 +219,7 @@ class Sums:
             return float((near - far / 2 - self._constant).mean()), slope, bend, tied
         places = np.concatenate([points, self._target])
         charges = np.concatenate([np.full(n, -1 / n), self._mass])
-        energy, slope = sliced(places, charges, self._axes, self._smoothing, self._num_threads)
+        energy, slope = slice_sums(places, charges, self._axes, self._smoothing, self._num_threads)
         return energy, slope[:n], np.zeros(n), np.zeros(n)
 
     def step(self, points: np.ndarray, tau: float) -> np.ndarray:

@@ -45,10 +45,10 @@ class Functional:
         n, at = len(points), self.attraction
         value, slope = np.empty(n), np.empty((n, 2))
 
-        def attracted(begin: int, end: int) -> None:
+        def attract(begin: int, end: int) -> None:
             interpolate(points, SPLINE_MARGIN, at.coefficients, begin, end, value, slope)
 
-        pairs, repulsion = self._mesh.sums(points, self._num_threads, attracted)
+        pairs, repulsion = self._mesh.sums(points, self._num_threads, attract)
         # The terms cancel to 1e-7, so each point's difference is formed before the sum.
         energy = float((value - pairs / (2 * n) - at.constant).mean())
         return energy, slope - repulsion / n

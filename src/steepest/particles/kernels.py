@@ -176,7 +176,7 @@ def interpolate(points, margin, coefficients, begin, end, value, gradient):
 
 
 @helper
-def smoothed(r, smoothing, dimension):
+def smooth_distance(r, smoothing, dimension):
     """Return the smoothed distance at r > 0 in 1, 2 or 3 dimensions, and its derivative over r.
 
     It is the mean of Huber's function over all directions, times the slicing constant, minus its
@@ -211,7 +211,7 @@ def _field(place, others, weights, smoothing, square, slope, sign):
             square[j] += (place[k] - others[k, j]) ** 2
     if smoothing > 0:
         for j in range(n):
-            value, ratio = smoothed(np.sqrt(square[j]), smoothing, d)
+            value, ratio = smooth_distance(np.sqrt(square[j]), smoothing, d)
             total += weights[j] * value
             square[j] = weights[j] * ratio
             curvature += square[j]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..core.threads import share_out
-from .fourier import QUINTIC, padded, transfer
+from .fourier import QUINTIC, padded_length, transfer
 from .kernels import gather, near, sort_into_cells, spread
 
 _REACH = 7.0  # in grid cells; with 5, the largest error of a force was four times as large
@@ -57,7 +57,7 @@ class Mesh:
         spacing = min(spacing, float(extent.max()) / 8)
         self._low, self._spacing, self._reach = np.asarray(low, float), spacing, _REACH * spacing
         nodes = tuple(int(side / spacing) + 8 for side in extent)
-        self._shape = padded(nodes[0]), padded(nodes[1])
+        self._shape = padded_length(nodes[0]), padded_length(nodes[1])
         self._nodes = nodes
         self._cell = self._reach / 2
         self._cells = tuple(int(side / self._cell) + 1 for side in extent)

@@ -87,7 +87,7 @@ def _dots(
         points, energy, quality, steps, status = sample_volume(ink, count, own, random, on_step)
         radius = (3 * float(tone.sum()) / (4 * math.pi * count)) ** (1 / 3)
     else:
-        density, scale = _resampled(ink / ink.max(), count)
+        density, scale = _resample(ink / ink.max(), count)
         density /= density.sum()
         functional = Functional(attract(density), count, own.threads)
         points = _start(density, count, random)
@@ -264,7 +264,7 @@ def _in_squares(sums: np.ndarray, points: np.ndarray, half: np.ndarray) -> np.nd
     return total
 
 
-def _resampled(ink: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+def _resample(ink: np.ndarray, count: int) -> tuple[np.ndarray, float]:
     """Return the density with fewer or more pixels, and the number of new ones along one old."""
     densest = count / float(ink.sum())  # dots per pixel; the peak of the ink is 1
     if densest < _COARSEST:

@@ -35,7 +35,7 @@ def limit_of(capacity, weights, a, i):
 
 
 @exact_helper
-def _capped(flux, limit, flow):
+def _cap(flux, limit, flow):
     """The flow through the faces of a row, all with one limit."""
     for j in range(flow.size):
         share = np.float64(flux[j])
@@ -44,7 +44,7 @@ def _capped(flux, limit, flow):
 
 
 @exact_helper
-def _capped_by_weights(flux, weights, capacity, flow):
+def _cap_by_weights(flux, weights, capacity, flow):
     """The same where each face has its own limit."""
     for j in range(flow.size):
         w = np.float64(weights[j])
@@ -74,11 +74,11 @@ def flow_of(p, weights, capacity, offsets, q):
                 flow[:x0] = 0.0
                 flow[x1:] = 0.0
                 if weights.size > 0:
-                    _capped_by_weights(
+                    _cap_by_weights(
                         p[a, z, y, x0:x1], weights[z, y, x0:x1], capacity[a], flow[x0:x1]
                     )
                 else:
-                    _capped(p[a, z, y, x0:x1], capacity[a], flow[x0:x1])
+                    _cap(p[a, z, y, x0:x1], capacity[a], flow[x0:x1])
 
 
 @exact_helper

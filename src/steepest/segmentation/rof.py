@@ -93,14 +93,14 @@ class Rof:
             dual.set_flux(self._flux.astype(f.dtype))
         goal = Goal(FINEST, self._left, floor=rounding_floor(f, energy, tau, 1.0))
 
-        def seen(gap: float, effort: float) -> bool:
+        def look_at(gap: float, effort: float) -> bool:
             return look(State.of(self._f, faces, faces.flow(dual.flux), effort, self.error), gap)
 
         def run(watch: Callable[[StepTerms, int], bool]) -> Outcome:
             momentum = Momentum(expected=_FIRST_LOOK)
             return solve_step(dual, tau, goal, momentum, cold=cold, watch=watch)
 
-        status, iterations = solve_and_look(run, goal, seen)
+        status, iterations = solve_and_look(run, goal, look_at)
         self.iterations += iterations
         self._left = max(self._left - iterations, 1)
         self._flux = dual.flux
@@ -126,11 +126,11 @@ def scaled_strength(strength: float, scale: float) -> float:
 def solve_and_look(
     run: Callable[[Callable[[StepTerms, int], bool]], Outcome],
     goal: Goal,
-    seen: Callable[[float, float], bool],
+    look_at: Callable[[float, float], bool],
 ) -> tuple[Status, int]:
-    """Run a solver and call ``seen(gap, effort)`` less and less often; status and iterations.
+    """Run a solver and call ``look_at(gap, effort)`` less and less often; status and iterations.
 
-    The solver ends when ``seen`` returns True. ``effort`` is how often the certificate may visit a
+    The solver ends when this returns True. ``effort`` is how often the certificate may visit a
     pixel, in proportion to the iterations so far.
     """
     looked, proven = 0, False
@@ -141,10 +141,10 @@ def solve_and_look(
         if iterations < _SPARSE * looked and not last:
             return False
         looked = iterations
-        proven = seen(goal.relative_gap(terms), THOROUGH if last else _EFFORT * iterations)
+        proven = look_at(goal.relative_gap(terms), THOROUGH if last else _EFFORT * iterations)
         return proven
 
     outcome = run(watch)
     if not proven and looked != outcome.iterations:
-        proven = seen(outcome.relative_gap, THOROUGH)
+        proven = look_at(outcome.relative_gap, THOROUGH)
     return Status.CONVERGED if proven else outcome.status, outcome.iterations
