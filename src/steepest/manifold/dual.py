@@ -36,7 +36,10 @@ class Measured:
 
 
 class Dual:
-    """Flux and extrapolated flux (T, d, n) of one linearised problem after the other."""
+    """Accelerated projected ascent for the duals of successive linearised problems.
+
+    ``phi`` and ``y`` (T, d, n) are the flux and its extrapolation, ``xi`` the primal point.
+    """
 
     def __init__(self, problem: Problem, dtype: Any) -> None:
         self.problem, self.dtype = problem, np.dtype(dtype)
@@ -56,7 +59,7 @@ class Dual:
         self._inverse: Any = None
 
     def in_double(self) -> Dual:
-        """The same flux in float64; `load` comes next."""
+        """A dual with the same flux in float64; call `load` next."""
         other = Dual(self.problem, np.float64)
         other.phi[:] = other.y[:] = feasible(self.problem, self.phi.astype(np.float64))
         return other

@@ -1,4 +1,4 @@
-"""Compiled parts of the proof (docs/certificate): flow, potential, contour, and what may be wrong.
+"""Compiled loops of the certificate: feasible flow, potential, contour, pixels near a level.
 
 Arrays are (z, y, x). The flow ``q[a]`` runs through the faces between the pixels i and
 ``i + offsets[a]``; at most ``capacity[a] * weight[i]`` can flow, and the potential is

@@ -188,6 +188,7 @@ class ThresholdSearch:
         self._examine()
 
     def _renew(self, exact: bool) -> None:
+        """Find classes by k-means of u and, for ``values="image"``, by the iteration T-ROF."""
         state = self.state
         self.means = state.kmeans(1 if state.constant else self._num_classes, exact)
         self._thresholds = between(self.means)
