@@ -201,9 +201,9 @@ def _wraps(phase: np.ndarray, turn: _Turn) -> int:
 
 def _residues(phase: np.ndarray) -> int:
     """Count the 2 x 2 pixels around which the wrapped differences do not add up to zero."""
-    from steepest.manifold.circle import wrapped
+    from steepest.manifold.circle import wrap
 
-    down, right = (wrapped(np.diff(phase, axis=axis)) for axis in range(2))
+    down, right = (wrap(np.diff(phase, axis=axis)) for axis in range(2))
     around = right[:-1] + down[:, 1:] - right[1:] - down[:, :-1]
     return int(np.count_nonzero(np.abs(around) > 1))  # NaN does not count
 
