@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -22,10 +23,10 @@ _LARGEST_GAIN = 1e30
 _MOST_STEPS = 10**6
 
 
-class InverseLayer(nn.Module):
+class InverseLayer(nn.Module, ABC):
     """Base class: a layer without parameters on ``(N, C, *space)``, two or three spatial axes.
 
-    Subclasses define `advance` and `gain_at`.
+    `InverseHeat` and `InverseEvolution` derive from it. Subclasses define `advance` and `gain_at`.
 
     Inputs ``(N, C, length)`` with a single spatial axis are accepted only with
     ``spatial_ndim=1``, because a batch of label maps or images without a channel axis,
@@ -93,7 +94,7 @@ class InverseLayer(nn.Module):
             wide = u.float() if half else u
             # Tested first, so that a compiled graph does not depend on earlier calls.
             if not torch.compiler.is_compiling():
-                self._follow(u)
+                self._move_scale(u)
                 if self.training and not self._memory["checked"]:
                     result = self.evolve(wide).to(dtype)
                     self._check(wide, result)
@@ -104,15 +105,15 @@ class InverseLayer(nn.Module):
         """Apply the layer to a float32 or float64 tensor at its present ``scale``, unchecked."""
         return self.advance(u, self.step_length(u))
 
+    @abstractmethod
     def advance(self, u: Tensor, length: Tensor) -> Tensor:
         """Take all steps, each of ``length`` (0-dimensional, dtype and device of ``u``)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gain_at(self, u: Tensor) -> float:
         """The factor by which the layer at full strength (``scale`` 1) amplifies the worst small
         perturbation of ``u``, in the L2 norm.
         """
-        raise NotImplementedError
 
     @property
     def cap(self) -> str:
@@ -159,7 +160,7 @@ class InverseLayer(nn.Module):
             message = advice(self, gain, limit, u.ndim - 2, skip)
             warnings.warn(message, StabilityWarning, stacklevel=4)
 
-    def _follow(self, u: Tensor) -> None:
+    def _move_scale(self, u: Tensor) -> None:
         """Move ``scale`` to the inputs' device: ``network.to()`` misses an attached layer."""
         if self.scale.device == u.device or u.is_meta:
             return
@@ -252,7 +253,7 @@ def _largest_image(u: Tensor) -> Tensor:
 def _saves_by_hooks() -> bool:
     """Whether saved-tensor hooks are active (activation checkpointing); `torch.func` then fails."""
     try:
-        with torch.autograd.graph.disable_saved_tensors_hooks("is anyone here?"):
+        with torch.autograd.graph.disable_saved_tensors_hooks("not allowed here"):
             return False
     except RuntimeError:
         return True
