@@ -80,12 +80,7 @@ def direction_map(
 
     The colours are those of `direction_colours`. In the wheel, x points right and y up. In space,
     there is a wheel for each hemisphere: z > 0, with white in the middle, and z < 0. The other
-    parameters are those of `phase_map`.
-
-    Raises
-    ------
-    InputError
-        If the image cannot be shown.
+    parameters and the errors are those of `phase_map`.
     """
     wheel = _ring if np.shape(directions)[-1:] == (2,) else _wheels
     return _coloured(directions, direction_colours, 1, known, title, ax, wheel if key else None)
@@ -103,13 +98,8 @@ def orientation_map(
 ) -> Axes:
     """Show crystal orientations (H, W, 4) by inverse-pole-figure colours, with their triangle.
 
-    The colours and ``direction`` are described at `orientation_colours`; the other parameters are
-    those of `phase_map`.
-
-    Raises
-    ------
-    InputError
-        If the image cannot be shown or the symmetry is unknown.
+    The colours, ``symmetry`` and ``direction`` are described at `orientation_colours`; the other
+    parameters and the errors are those of `phase_map`.
     """
     group = key_of(symmetry)
 
@@ -136,12 +126,7 @@ def tensor_glyphs(
     step
         Draw every ``step``-th tensor along each axis. Default: as many as can be told apart.
     title, ax
-        See `phase_map`.
-
-    Raises
-    ------
-    InputError
-        If the array does not hold such tensors.
+        See `phase_map`, also for the errors.
     """
     image = _tensors(tensors)
     axes = _bare_axes(ax, image, title)
@@ -166,12 +151,7 @@ def misorientation_map(
     most
         Angle at the bright end of the scale. Default: the 98th percentile.
     title, key, ax
-        See `phase_map`.
-
-    Raises
-    ------
-    InputError
-        If the image cannot be shown.
+        See `phase_map`, also for the errors.
     """
     values = np.asarray(angles, np.float64)
     if values.ndim != 2 or values.size == 0 or np.isinf(values).any():
