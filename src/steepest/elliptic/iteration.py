@@ -48,13 +48,13 @@ def inner(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @helper
-def _turn_row(p, z, beta):
+def _update_direction_row(p, z, beta):
     for j in range(p.shape[0]):
         p[j] = z[j] + beta * p[j]
 
 
 @helper
-def _advance_row(x, r, p, q, right, step, unit):
+def _update_solution_row(x, r, p, q, right, step, unit):
     total = 0.0
     for j in range(x.shape[0]):
         x[j] += step * p[j]
@@ -101,7 +101,7 @@ def residual(r, x, right, diagonal, along, weights, plane):
 
 
 @kernel
-def _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
+def _step(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
     """One iteration after the cycle; returns False, and changes only p and q, if it cannot go on.
 
     ``state`` is what the residual of the cycle is multiplied by, ``<z, r>`` and ``|scale r|^2``.
@@ -111,7 +111,7 @@ def _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state
         now += _inner_row(z[k], r[k])
     beta = now / state[1] if state[1] != 0.0 else 0.0
     for k in range(x.shape[0]):
-        _turn_row(p[k], z[k], beta)
+        _update_direction_row(p[k], z[k], beta)
     state[1] = now
     curvature = apply(q, p, diagonal, along, weights, plane)
     if not curvature > 0.0:
@@ -119,7 +119,7 @@ def _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state
     step = now / curvature
     left = 0.0
     for k in range(x.shape[0]):
-        left += _advance_row(x[k], r[k], p[k], q[k], right[k], step, state[0])
+        left += _update_solution_row(x[k], r[k], p[k], q[k], right[k], step, state[0])
     if scale is not None:
         left = norm_squared(r, scale)
     state[2] = left
@@ -151,7 +151,7 @@ def conjugate_gradients(
     # The cycle is not part of a larger kernel, which would compile it twice
     for iteration in range(max_num_iter):
         cycle(coefficients, couplings, work, levels, along32, uniform, volume, total)
-        if not _advance(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
+        if not _step(x, r, p, q, z, right, diagonal, scale, along, weights, plane, state):
             return iteration
         if state[2] <= target:
             return iteration + 1

@@ -48,18 +48,18 @@ def figure_png(figure: Figure | Axes, dpi: float = 150) -> bytes:
         If ``figure`` is not a figure or axes of matplotlib, if ``dpi`` is below 20, or if the
         picture would have too many pixels.
     """
-    figure = figure.get_figure(root=True) if isinstance(figure, Axes) else figure
-    if not isinstance(figure, Figure):
+    whole = figure.get_figure(root=True) if isinstance(figure, Axes) else figure
+    if not isinstance(whole, Figure):
         raise InputError(f"figure of type {type(figure).__name__}; allowed are matplotlib's")
     dpi = check_number(dpi, "dpi", least=_COARSEST)
-    width, height = (math.ceil(inches * dpi) for inches in figure.get_size_inches())
+    width, height = (math.ceil(inches * dpi) for inches in whole.get_size_inches())
     if max(width, height) >= _LARGEST or width * height > MAX_PIXELS:
         raise InputError(
             f"dpi={dpi:g} makes {width} x {height} pixels; allowed are fewer than {_LARGEST} "
             f"a side and {MAX_PIXELS} in all"
         )
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "steepest"})
+    whole.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "steepest"})
     return buffer.getvalue()
 
 
@@ -127,8 +127,8 @@ def show(axes: Axes, picture: np.ndarray, low: float, high: float) -> None:
             axes.axhline(0, color=HAIR, linewidth=0.8)
         axes.plot(picture, color=INK, linewidth=0.8)
         axes.set_xlim(0, max(len(picture) - 1, 1))
-        room = 0.06 * (high - low)
-        axes.set_ylim(low - room, high + room)
+        margin = 0.06 * (high - low)
+        axes.set_ylim(low - margin, high + margin)
         return
     exact = _NARROWEST <= picture.shape[1] / picture.shape[0] <= _WIDEST
     aspect: Literal["auto", "equal"] = "auto" if exact else "equal"

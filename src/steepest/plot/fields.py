@@ -22,7 +22,7 @@ from .checks import escape
 from .colours import (
     CORNERS,
     direction_colours,
-    folded,
+    fold_to_triangle,
     key_colours,
     key_of,
     orientation_colours,
@@ -308,18 +308,18 @@ def _triangle(axes: Axes, key: str) -> None:
     y, x = np.mgrid[high[1] : low[1] : _FINE * 1j, low[0] : high[0] : _FINE * 1j]
     square = x * x + y * y
     vectors = np.stack([2 * x, 2 * y, 1 - square], -1) / (1 + square[..., None])
-    picture = np.clip(key_colours(folded(vectors, key), key), 0, 1)
+    picture = np.clip(key_colours(fold_to_triangle(vectors, key), key), 0, 1)
     shown = axes.imshow(picture, extent=(low[0], high[0], low[1], high[1]), aspect="equal",
                         interpolation="bilinear")  # fmt: skip
     border = PathPatch(Path(outline, closed=True), facecolor="none", edgecolor=INK, linewidth=0.8)
     axes.add_patch(border)
     shown.set_clip_path(border)
-    room = 0.2 * max(high - low)
-    axes.set(xlim=(low[0] - room, high[0] + room), ylim=(low[1] - room, high[1] + room))
+    margin = 0.2 * max(high - low)
+    axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
     middle = outline.mean(0)
     for corner, name in zip(_stereographic(corners), _NAMES[key], strict=True):
         away = (corner - middle) / np.hypot(*(corner - middle))
-        place = corner + away * 0.7 * room
+        place = corner + away * 0.7 * margin
         axes.text(place[0], place[1], name, color=INK, fontsize=7.5, ha="center", va="center")
 
 
