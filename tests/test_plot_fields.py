@@ -104,8 +104,12 @@ def test_one_image_or_several_side_by_side():
         assert plot.figure_png(figure, dpi=40).startswith(b"\x89PNG")
         own = Figure().subplots()
         assert draw(image, ax=own) is own
-    with pytest.raises(InputError, match="no images"):
-        plot.side_by_side(plot.phase_map, {})
+
+
+@pytest.mark.parametrize("images", [{}, np.zeros((2, 3)), {"a": 1.0}, {"a": np.zeros((0, 3))}])
+def test_images_that_cannot_stand_side_by_side(images):
+    with pytest.raises(InputError, match="images"):
+        plot.side_by_side(plot.phase_map, images, figure=Figure())
 
 
 def test_options_of_each_image():

@@ -205,9 +205,11 @@ def side_by_side(
     InputError
         If there is no image, or ``draw`` refuses one.
     """
-    if not images:
-        raise InputError("no images; at least one is needed")
+    if not isinstance(images, Mapping) or not images:
+        raise InputError(f"images={images!r:.99}; allowed are one or more images by their captions")
     first = np.asarray(next(iter(images.values())))
+    if first.ndim < 2 or first.size == 0:
+        raise InputError(f"images: one of shape {first.shape}; allowed are images (H, W, ...)")
     has_key = draw is not tensor_glyphs
     right = _ROOM if has_key else 0.0
     all_axes = panels(len(images), panel_aspect(first), figure=figure, title=title, right=right)
