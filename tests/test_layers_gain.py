@@ -151,7 +151,7 @@ def test_diverging_layer_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("example", "limit", "word"),
-    [(4, 1e4, "1, 2 or 3"), (torch.ones(3, 3), 1e4, "spatial axes"), (2, 0.5, "limit=0.5")],
+    [(4, 1e4, "example=4"), (torch.ones(3, 3), 1e4, "spatial axes"), (2, 0.5, "limit=0.5")],
 )
 def test_bad_checks(example: Any, limit: float, word: str) -> None:
     with pytest.raises(InputError, match=word):

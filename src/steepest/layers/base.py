@@ -78,7 +78,8 @@ class InverseLayer(nn.Module, ABC):
         self.steps = check_count(steps, "steps", most=_MOST_STEPS)
         self.dt = check_number(dt, "dt", positive=True, most=LARGEST)
         self.max_gain = check_gain_limit(max_gain)
-        self.spatial_ndim = check_spatial_ndim(spatial_ndim)
+        count = None if spatial_ndim is None else check_count(spatial_ndim, "spatial_ndim", most=3)
+        self.spatial_ndim = count
         self.register_buffer("scale", torch.ones(()), persistent=False)
         self._memory = {"checked": False}  # shared with the copies that DataParallel makes
 
@@ -187,25 +188,7 @@ class InverseLayer(nn.Module, ABC):
 
 def check_gain_limit(value: Any, name: str = "max_gain") -> float | None:
     """None, or a number of at least 1."""
-    if value is None:
-        return None
-    number = check_number(value, name)
-    if not 1 <= number <= _LARGEST_GAIN:
-        raise InputError(
-            f"{name}={value!r}; allowed is at least 1 (the layers amplify) and at most "
-            f"{_LARGEST_GAIN:g}, or None"
-        )
-    return number
-
-
-def check_spatial_ndim(value: int | None) -> int | None:
-    """None, 1, 2 or 3."""
-    if value is None:
-        return None
-    number = check_count(value, "spatial_ndim")
-    if number > 3:
-        raise InputError(f"spatial_ndim={value!r}; allowed is 1, 2, 3 or None (2 or 3)")
-    return number
+    return None if value is None else check_number(value, name, least=1, most=_LARGEST_GAIN)
 
 
 def check_field(u: Any, spatial_ndim: int | None = None) -> None:
