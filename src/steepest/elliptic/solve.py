@@ -85,7 +85,7 @@ def solve(
         Number of threads.
     watch : callable, optional
         Called after each iteration with the largest relative residual, as updated by the iteration.
-        If it returns True, all images stop. Without it, the compiled code runs to the end.
+        If it returns True, all images stop. Without it, images are solved one after the other.
 
     Returns
     -------
@@ -111,8 +111,7 @@ def solve_each(
     def work(place: tuple[int, int]) -> Iteration:
         own, channel = equations[place[0]], place[1]
         b = None if own.right is None else own.right[channel]
-        start, with_callback = own.start[channel], watch is not None
-        return _solve_one(own.hierarchy, start, b, own.scale, tol, max_num_iter, with_callback)
+        return _solve_one(own.hierarchy, own.start[channel], b, own.scale, tol, max_num_iter)
 
     places = [(k, c) for k, each in enumerate(equations) for c in range(len(each.start))]
     parts = iterate_all(lambda: work, places, num_threads, watch)
@@ -147,9 +146,8 @@ def _solve_one(
     scale: np.ndarray | None,
     tol: float,
     max_num_iter: int,
-    with_callback: bool,
 ) -> Iteration:
-    """Solve for one image; ``with_callback``: yield after every iteration.
+    """Solve for one image; yields its relative residual after every iteration.
 
     Returns the image, the norms of its residual and of the reference, and the number of iterations.
     """
@@ -175,18 +173,16 @@ def _solve_one(
     for _ in range(_RESTARTS):
         if now <= target or total >= max_num_iter or stop:
             break
-        state, going = np.zeros(3), True
-        while going and not stop:
-            most = 1 if with_callback else max_num_iter - total
-            count = conjugate_gradients(
-                x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
-                hierarchy.coefficients, hierarchy.couplings, buffers, levels,
-                single(hierarchy.along), summed, state, target, most,
-            )  # fmt: skip
-            total += count
-            going = count == most and state[2] > target and total < max_num_iter
-            if count and with_callback:
-                stop = bool((yield _relative(state[2], reference)))
+        squares = conjugate_gradients(
+            x, r, p, q, hierarchy.diagonal, weight, hierarchy.along, hierarchy.weights, volume,
+            hierarchy.coefficients, hierarchy.couplings, buffers, levels, single(hierarchy.along),
+            summed,
+        )  # fmt: skip
+        for square in squares:
+            total += 1
+            stop = bool((yield _relative(square, reference)))
+            if stop or square <= target or total >= max_num_iter:
+                break
         before = now
         residual(r, x, b, *equation)
         now = norm_squared(r, weight)
