@@ -80,7 +80,7 @@ def label_overlay(
         area = axes.contourf(x, y, doubt, levels=[0.5, 1.5], colors="none", hatches=["//////"])
         area.set_edgecolor(_DOUBT)
         area.set_linewidth(0)
-    axes.set(xlim=(0, columns), ylim=(rows, 0))
+    axes.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
     return axes
 
 
