@@ -210,6 +210,8 @@ def _residues(phase: np.ndarray) -> int:
 
 def _picture(before: np.ndarray, after: np.ndarray) -> Any:
     """Draw the first page, of a volume the middle slice, before and after."""
+    from matplotlib.figure import Figure
+
     from steepest import plot
 
     if before.ndim not in (2, 3):
@@ -218,4 +220,4 @@ def _picture(before: np.ndarray, after: np.ndarray) -> Any:
         before, after = before[len(before) // 2], after[len(after) // 2]
     known = ~np.isnan(before)
     images = {"measured": np.nan_to_num(before), "denoised": np.nan_to_num(after)}
-    return plot.phase_figure(images, known=known)
+    return plot.side_by_side(plot.phase_map, images, figure=Figure(), known=known)[0]
