@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases.layer_flows import NEW
 from steepest import inpainting
 from steepest.core.errors import InputError
 from steepest.inpainting import masks
@@ -156,6 +157,7 @@ def test_compression(data: st.DataObject) -> None:
 
 
 LAYERS = {
+    **{name: {} for name in NEW},
     "InverseHeat": {"max_gain": [None, 1.0, 1e30], "boundary": ["zero"]},
     "TotalVariationFlow": {"eps": [1e-15, 1e12, 1e-3], "max_gain": [None]},
     "CurvatureFlow": {"eps": [1e-15, 1e12, 1e-3], "boundary": ["periodic"]},

@@ -16,6 +16,7 @@ from torch import nn  # noqa: E402
 
 import steepest  # noqa: E402
 from cases.arguments import arguments  # noqa: E402
+from cases.layer_flows import NEW, new_layers  # noqa: E402
 from steepest.core.errors import InputError  # noqa: E402
 from steepest.grid.differences import laplacian  # noqa: E402
 from steepest.layers import (  # noqa: E402
@@ -36,6 +37,7 @@ LAYERS: dict[str, Callable[..., InverseEvolution]] = {
     "advection": lambda **k: InverseEvolution(
         AdvectionDiffusionReactionFlow((1.5, -0.7), 0.4, torch.sin), 2, 0.05, **k
     ),
+    **{name: lambda name=name, **k: new_layers(**k)[name] for name in NEW},
 }
 
 ALONG = AdvectionDiffusionReactionFlow((1,))

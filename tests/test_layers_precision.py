@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
 
+from cases.layer_flows import NEW, new_layers  # noqa: E402
 from steepest.layers import (  # noqa: E402
     AdvectionDiffusionReactionFlow,
     AllenCahnFlow,
@@ -33,6 +34,7 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "allen-cahn": lambda: InverseEvolution(AllenCahnFlow(), 2, 0.1),
     "porous medium": lambda: InverseEvolution(PorousMediumFlow(), 2, 0.05),
     "advection": lambda: InverseEvolution(AdvectionDiffusionReactionFlow((1.5, -0.7)), 2, 0.05),
+    **{name: lambda name=name: new_layers()[name] for name in NEW},
 }
 COMPILED = ["heat", "heat, zero", "total variation", "curvature", "porous medium", "advection"]
 

@@ -11,17 +11,9 @@ from cyclopts import Group, Parameter
 from steepest.cli.types import Count, JSONObject, Number, Positive, positive, word
 from steepest.core.errors import InputError
 
-from .presets import PRESETS
+from .presets import EVOLUTIONS, PRESETS
 
 NONE = "none"
-EVOLUTIONS = (
-    "heat",
-    "total-variation",
-    "curvature",
-    "allen-cahn",
-    "porous-medium",
-    "advection-diffusion-reaction",
-)
 _Limit = Annotated[
     float | Literal["none"] | None,
     word(lambda text: text if text == NONE else positive(text), "X"),
@@ -35,7 +27,7 @@ class LayerChoice:
 
     layer: Annotated[str | None, Parameter(choices=(NONE, *PRESETS), metavar="NAME")] = None
     """none (default), default (heat, gain capped), or a layer of the paper or its code"""
-    evolution: Annotated[str | None, Parameter(choices=EVOLUTIONS, metavar="NAME")] = None
+    evolution: Annotated[str | None, Parameter(choices=tuple(EVOLUTIONS), metavar="NAME")] = None
     """instead of --layer, with --steps and --dt"""
     steps: Count | None = None
     """number of steps"""

@@ -12,17 +12,7 @@ from steepest import layers
 from steepest.core.errors import InputError
 from steepest.core.numbers import check_choice
 
-from .presets import PRESETS
-
-EVOLUTIONS = {
-    "heat": "InverseHeat",
-    "total-variation": "TotalVariationFlow",
-    "curvature": "CurvatureFlow",
-    "allen-cahn": "AllenCahnFlow",
-    "porous-medium": "PorousMediumFlow",
-    "advection-diffusion-reaction": "AdvectionDiffusionReactionFlow",
-}
-"""Classes of `steepest.layers`, a layer or the operator of `InverseEvolution`, by name."""
+from .presets import EVOLUTIONS, PRESETS
 
 
 def make_layer(description: Mapping[str, Any]) -> nn.Module | None:

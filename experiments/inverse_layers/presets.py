@@ -9,7 +9,10 @@ times, and training with them diverges.
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from steepest import layers
 
 _LAYERS = {"wbc": 20, "dsb": 30, "deeplabv3+": 35, "hrnetv2-w48": 30}
 
@@ -22,3 +25,10 @@ PRESETS: dict[str, dict[str, Any]] = {"default": {"steps": 20, "dt": 0.025}} | {
 }  # fmt: skip
 """Arguments of `steepest.layers.InverseHeat` by name: "default", or "paper-" or "code-" followed by
 the network of Table 1."""
+
+EVOLUTIONS = {"heat": "InverseHeat"} | {
+    re.sub(r"\B(?=[A-Z])", "-", name.removesuffix("Flow")).lower(): name
+    for name in layers.__all__
+    if name.endswith("Flow")
+}
+"""Classes of `steepest.layers`, a layer or the operator of `InverseEvolution`, by name."""

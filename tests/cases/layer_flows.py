@@ -1,0 +1,20 @@
+"""Flows of `steepest.layers` that no test names: new ones are found by themselves."""
+
+from __future__ import annotations
+
+from steepest import layers
+
+NAMED = {
+    "TotalVariationFlow",
+    "CurvatureFlow",
+    "AllenCahnFlow",
+    "PorousMediumFlow",
+    "AdvectionDiffusionReactionFlow",
+}
+NEW = [name for name in layers.__all__ if name.endswith("Flow") and name not in NAMED]
+
+
+def new_layers(**options: object) -> dict[str, layers.InverseEvolution]:
+    """Two steps of each, by the name of the flow."""
+    make = layers.InverseEvolution
+    return {name: make(getattr(layers, name)(), 2, 0.01, **options) for name in NEW}
