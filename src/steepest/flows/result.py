@@ -18,6 +18,7 @@ from ..core.namespace import Array
 from ..core.numbers import check_number, counted
 from ..core.progress import Pictured
 from ..core.status import Status
+from .noise import NoiseModel
 from .problem import Problem
 
 
@@ -209,6 +210,8 @@ class DenoiseResult(ImageLike):
     noise_share : float, array (channels,) or None
         Share of the image from which ``sigma`` was estimated. The rest is flat or saturated. It is
         0 if no noise was found, and None if the strength or ``sigma`` was given.
+    noise : tuple of NoiseModel, or None
+        The noise of each channel that the strength was chosen for by `denoise_least_risk`.
     """
 
     image: Array
@@ -221,6 +224,7 @@ class DenoiseResult(ImageLike):
     data_range: float
     sigma: float | np.ndarray | None = None
     noise_share: float | np.ndarray | None = None
+    noise: tuple[NoiseModel, ...] | None = None
 
     @property
     def converged(self) -> bool:
