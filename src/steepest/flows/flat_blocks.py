@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from scipy.special import gammaincinv
 
 SIDE = {1: 32, 2: 8, 3: 4}  # pixels of a block along each axis
@@ -21,6 +21,7 @@ BLURS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5)  # widths for which noise
 _SHARES = 2.0 ** -np.arange(0, 7.6, 0.5)
 _LOW, _HIGH = 0.05, 0.6  # part of the distribution that is compared with that of noise
 _FEWEST = 8
+_EQUAL = 0.35  # largest share of equal neighbours along an axis; white noise in 8 bits has fewer
 _PARTS = (1.0, 0.1, 0.02)  # shares for which correlations are simulated
 _FIT = 1.04  # largest accepted ratio of two quantiles to that of noise
 
@@ -29,8 +30,8 @@ _FIT = 1.04  # largest accepted ratio of two quantiles to that of noise
 class Blocks:
     """Blocks in the order of their variances.
 
-    ``values`` are (blocks, pixels) without their planes. ``constant`` is the share of the image in
-    blocks without any variance, which are left out like those with saturated pixels.
+    ``values`` are (blocks, pixels) without their planes. ``constant`` is the share of the image
+    where it is constant. Blocks that are constant in part or saturated are left out.
     """
 
     ndim: int
@@ -81,26 +82,41 @@ def cut_blocks(array: np.ndarray) -> Blocks:
     ndim = array.ndim - 1
     side = min(SIDE[ndim], *array.shape[1:])
     plane = _planes(ndim)
-    parts, constant, total = [], 0, 0
-    for channel in array if side == SIDE[ndim] else ():
+    parts = []
+    changing = ~constant_in(array)
+    for channel, changes in zip(array, changing, strict=True) if side == SIDE[ndim] else ():
         low, high = float(channel.min()), float(channel.max())
-        windows = np.lib.stride_tricks.sliding_window_view(channel, (side,) * ndim)
-        windows = windows[(slice(None, None, side // 2),) * ndim]
-        values = windows.reshape(-1, side**ndim).astype(np.float64)
-        saturated = ((values <= low) | (values >= high)).mean(1) > 0.01
+        values = _windows(channel, side).astype(np.float64)
+        bad = ((values <= low) | (values >= high)).mean(1) > 0.01
+        bad |= _windows(~changes, side).mean(1) > 0.02
+        lines = values.reshape(-1, *(side,) * ndim)
+        for axis in range(1, ndim + 1):  # as where the border of an image was repeated
+            bad |= (np.diff(lines, axis=axis) == 0).mean(tuple(range(1, ndim + 1))) > _EQUAL
         mean = values.mean(1)
         values -= mean[:, None]
         values -= (values @ plane) @ plane.T
         variance = (values * values).mean(1)
-        empty = variance <= 1e-9 * (high - low) ** 2
-        constant, total = constant + int(empty.sum()), total + len(empty)
-        keep = ~(saturated | empty)
+        keep = ~bad & (variance > 1e-9 * (high - low) ** 2)
         parts.append((variance[keep], mean[keep], values[keep]))
+    constant = 1 - float(changing.mean())
     if not parts:
-        return Blocks(ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), 0.0)
+        return Blocks(ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), constant)
     variance, mean, values = (np.concatenate(each) for each in zip(*parts, strict=True))
     order = np.argsort(variance, kind="stable")
-    return Blocks(ndim, variance[order], mean[order], values[order], constant / total)
+    return Blocks(ndim, variance[order], mean[order], values[order], constant)
+
+
+def constant_in(array: np.ndarray) -> np.ndarray:
+    r"""Where an image (channels, \*space) is equal to all neighbours in a box of three pixels."""
+    size = (1, *(min(3, n) for n in array.shape[1:]))
+    return np.asarray(maximum_filter(array, size) == minimum_filter(array, size))
+
+
+def _windows(channel: np.ndarray, side: int) -> np.ndarray:
+    r"""The blocks of an array (\*space), as rows."""
+    windows = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
+    windows = windows[(slice(None, None, side // 2),) * channel.ndim]
+    return windows.reshape(-1, side**channel.ndim)
 
 
 def fit_variance(blocks: Blocks, blur: float) -> Fit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from .flat_blocks import (
     Blocks,
     Correlation,
     Fit,
+    constant_in,
     correlation,
     cut_blocks,
     expected,
@@ -137,18 +139,20 @@ def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
 
 def noise_of(array: Array) -> Noise:
     r"""The deviation, the share and the total of the noise of an array (channels, \*space)."""
-    channels = np.asarray(detached(array))
-    rows = []
-    for channel in channels:
-        model, haar = noise_of_channel(channel), haar_noise(channel)
-        sigma = math.sqrt(float((model.deviation(channel) ** 2).mean()))
-        total = sigma * min(haar.total / haar.sigma, 1.0) if haar.sigma else sigma
-        rows.append((sigma, model.share, total))
-    sigma, share, total = np.array(rows).T
-    if not sigma.any():
+    channels = np.asarray(detached(array), np.float64)
+    return level_of([noise_of_channel(each) for each in channels], channels)
+
+
+def level_of(models: Sequence[NoiseModel], channels: np.ndarray) -> Noise:
+    """The level of the noise of these models in an image; there is none where it is constant."""
+    noisy = ~constant_in(channels)
+    noisy &= np.array([m.share > 0 for m in models]).reshape(-1, *[1] * (channels.ndim - 1))
+    share = float(noisy.mean())
+    if share == 0:
         return Noise(0.0, 0.0, 0.0)
-    square, whole = float(np.mean(sigma**2)), float(np.mean(total**2))
-    return Noise(math.sqrt(square), float(share.mean()), math.sqrt(whole))
+    pairs = zip(models, channels, noisy, strict=True)
+    square = sum(float((m.deviation(c[own]) ** 2).sum()) for m, c, own in pairs) / channels.size
+    return Noise(math.sqrt(square / share), share, math.sqrt(square))
 
 
 def noise_of_channel(channel: np.ndarray) -> NoiseModel:
@@ -163,25 +167,23 @@ def noise_of_channel(channel: np.ndarray) -> NoiseModel:
 
 def _noise_in_blocks(array: np.ndarray) -> NoiseModel | None:
     r"""The noise of an array (channels, \*space); None if it has too few blocks."""
-    nothing = NoiseModel(0.0, share=0.0)
     space = tuple(n for n in array.shape[1:] if n > 1)
     blocks = cut_blocks(array.reshape(len(array), *space)) if space else None
     if blocks is None or len(blocks) < LEAST:
-        empty = blocks is not None and blocks.constant > 0.5
-        return nothing if empty else None
+        return None
     white = fit_variance(blocks, 0.0)
     found = correlation(blocks, white.count)
     usual = expected(blocks.ndim, white.share)
     error = _error(blocks, white)
     if not white.fits and blocks.constant > white.share:
-        return nothing  # a drawing: what is not constant are its edges
+        return None  # perhaps a drawing: what is not constant are its edges
     if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * error:
         blurred = _blurred(blocks, found, usual)
         if blurred is not None:
             return blurred
     variance = white.variance * (1 - _texture(blocks, white, found))
     if variance == 0:
-        return nothing
+        return NoiseModel(0.0, share=0.0)
     camera = _camera(blocks)
     return NoiseModel(variance, share=white.share) if camera is None else camera
 

@@ -16,7 +16,9 @@ from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status, finished
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
-from .noise import NoiseModel, noise_of_channel
+from .flat_blocks import constant_in
+from .haar_noise import Noise
+from .noise import NoiseModel, level_of, noise_of_channel
 from .parts import Plan, Solved, collect, make_plan, solve_part
 from .problem import Problem, make_problem
 from .result import DenoiseResult
@@ -106,11 +108,10 @@ def denoise_least_risk(
         problem, [each.solved for each in found], combined([e.strength for e in found])
     )
     models = tuple(m.scaled(1 / problem.scale) for each in found for m in each.noise)
-    shares = [float(np.mean([m.share for m in each.noise])) for each in found]
     result = replace(
         result,
-        sigma=combined([each.level / problem.scale for each in found]),
-        noise_share=combined(shares) if noise is None else None,
+        sigma=combined([each.level.sigma / problem.scale for each in found]),
+        noise_share=combined([each.level.share for each in found]) if noise is None else None,
         noise=models if noise is None else (noise,),
     )
     return finished(result, own.raise_on_failure)
@@ -123,7 +124,7 @@ class _Found:
     solved: Solved
     strength: float
     noise: list[NoiseModel]
-    level: float
+    level: Noise
 
 
 def _least_risk(problem: Problem, index: int, plan: Plan, given: NoiseModel | None) -> _Found:
@@ -136,9 +137,11 @@ def _least_risk(problem: Problem, index: int, plan: Plan, given: NoiseModel | No
     each_model = models if given is None else models * len(values)
     pairs = zip(each_model, values, strict=True)
     sample = np.stack([model.sample(each[None], rng)[0] for model, each in pairs])
-    level = math.sqrt(float((sample * sample).mean()))
-    if span == 0 or level <= 1e-6 * span:
-        return _Found(solve_part(problem, index, 0.0, plan, None), 0.0, models, 0.0)
+    sample[constant_in(values)] = 0
+    level = level_of(each_model, values)
+    if span == 0 or level.total <= 1e-6 * span:
+        nothing = solve_part(problem, index, 0.0, plan, None)
+        return _Found(nothing, 0.0, models, Noise(0.0, 0.0, 0.0))
     moved = list(problem.parts)
     moved[index] = part + _like(_PROBE * sample, part)
     other = replace(problem, parts=moved)
@@ -159,7 +162,7 @@ def _least_risk(problem: Problem, index: int, plan: Plan, given: NoiseModel | No
         change = np.asarray(detached(to_float64(shifted.image))) - image
         return float(((image - values) ** 2).mean() + 2 * (sample * change).mean() / _PROBE)
 
-    first = math.log(level) + math.log(_RATIO) * np.array(_FIRST)
+    first = math.log(level.sigma) + math.log(_RATIO) * np.array(_FIRST)
     limits_of = math.log(_SMALLEST * span), math.log(_LARGEST * span)
     best, _ = minimise(risk, first, *limits_of, _REFINEMENTS)
     near = min(found, key=lambda tried: abs(tried - best))
