@@ -26,7 +26,7 @@ from .result import DenoiseResult
 _RATIO = 2.83  # between the first strengths that are tried
 _FIRST = (0.7, -0.3, -1.3)  # their logarithms, relative to the deviation of the noise
 _REFINEMENTS = 3
-_PROBE = 0.3  # length of the step of the divergence, relative to the noise
+_PROBE = 0.1  # length of the step of the divergence, relative to the noise
 _SEED = 0x57E1  # none that a user would choose for the noise of a simulation
 _TRIAL_TOL = 1e-3  # of all solutions but the last; 1e-4 finds the same strengths
 _SMALLEST, _LARGEST = 2e-5, 3.0  # strengths, relative to the range of the image
