@@ -14,12 +14,13 @@ from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import finished
 from .channels import each_channel, of_parts
-from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL, denoise_discrepancy
+from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL
 from .flux_guess import feasible_part
 from .options import takes_options_of
 from .parts import collect, make_plan, solve_part
 from .problem import make_problem
 from .result import DenoiseResult
+from .strength import denoise_least_risk
 from .tape import gradient_tape
 
 
@@ -50,8 +51,8 @@ def denoise(
         Non-negative weight of the energy. The unit for total variation is grey value x pixel. A
         torch scalar may require grad; it must then be positive. If the energy treats channels
         separately (``coupled=False``), one number per channel is allowed. The default is the
-        strength that removes just the noise, see `denoise_discrepancy`; it is available for a
-        single NumPy image.
+        strength of the least estimated error, see `denoise_least_risk`; it is available for a
+        single image.
     energy : Energy, optional
         As in `flow`. The default is `TotalVariation`.
     channel_axis, batch_axis, spacing
@@ -89,7 +90,7 @@ def denoise(
     if strength is None:
         if batch_axis is not None or start is not None:
             raise InputError("strength=None: with batch_axis or start it must be given")
-        return denoise_discrepancy(
+        return denoise_least_risk(
             image, None, energy,
             channel_axis=channel_axis, spacing=spacing, solver=solver, on_step=on_step,
         )  # fmt: skip

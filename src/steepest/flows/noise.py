@@ -1,56 +1,125 @@
-"""Estimate Gaussian noise from a single image."""
+"""Estimate the noise of one image: its variance for each grey value, and its correlation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import prepare_image
-from ..core.namespace import Array, detached, to_float64
+from ..core.namespace import Array, detached
+from .flat_blocks import (
+    BLURS,
+    LEAST,
+    Blocks,
+    Correlation,
+    Fit,
+    constant_in,
+    correlation,
+    cut_blocks,
+    expected,
+    fit_variance,
+)
+from .haar_noise import Noise, haar_noise
 
-_MAD_TO_SIGMA = 0.6744897501960817  # third quartile of the standard normal distribution
-_CELL = 4  # details in a cell; if all of them are zero, it is flat
-_WINDOW = 64  # details in a window, which is used or left out
-_MOST_LOST = 1 / 4  # largest share of flat or saturated details where the noise is estimated
-_LEAST_USED = 1 / 20  # smallest share of the image in such windows; with less, all or none is used
+_BINS = 6  # of grey values, if there are enough blocks
+_SLOPES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])  # of the line of variances, at its mean
+_TEXTURE_MISSES = 0.06  # error of correlations in texture, beyond that allowed in blurred noise
+_ENOUGH = 0.08  # share of flat blocks that tells blurred noise from texture
+_TEXTURE = 0.35  # correlation of neighbours in texture, beyond that of the noise
 
 
 @dataclass(frozen=True)
-class Noise:
-    """Noise of an image: ``sigma`` in the regions that were used, and their share of the image.
+class NoiseModel:
+    """Additive noise: variance ``offset + gain * grey value``, correlated like white noise blurred.
 
-    ``total`` is the root mean square over the whole image: flat regions have no noise, and
-    saturated ones have less. Without noise, all three are 0.
+    Parameters
+    ----------
+    offset, gain : float
+        The variance of the noise where the image has a grey value: ``max(offset + gain * value,
+        0)``. A camera has the gain of its photons and the offset of its electronics. The gain is 0
+        for noise that is the same everywhere.
+    blur : float
+        Standard deviation, in pixels, of the Gaussian by which white noise would be blurred to have
+        this correlation. It is 0 for white noise.
+    share : float
+        Share of the image that is flat enough to show the noise. It is 0 if no noise was found.
     """
 
-    sigma: float
-    share: float
-    total: float
+    offset: float
+    gain: float = 0.0
+    blur: float = 0.0
+    share: float = 1.0
+
+    def scaled(self, factor: float) -> NoiseModel:
+        """The noise of the image multiplied by a positive factor."""
+        return replace(self, offset=self.offset * factor**2, gain=self.gain * factor)
+
+    def deviation(self, values: Any) -> np.ndarray:
+        """Standard deviation of the noise where the image has these grey values."""
+        return np.sqrt(np.maximum(self.offset + self.gain * np.asarray(values, np.float64), 0))
+
+    def sample(self, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Noise of this model for an image (channels, \\*space), in float64."""
+        from scipy.ndimage import gaussian_filter
+
+        noise = rng.standard_normal(values.shape)
+        if self.blur:
+            widths = (0, *(self.blur if n > 1 else 0 for n in values.shape[1:]))
+            noise = gaussian_filter(noise, widths, mode="wrap")
+            noise /= math.sqrt(float((noise * noise).mean()))
+        return noise * self.deviation(values)
 
 
-def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
-    """Estimate the standard deviation of additive white Gaussian noise.
+def estimate_noise_model(
+    image: Any, channel_axis: int | None = None
+) -> NoiseModel | tuple[NoiseModel, ...]:
+    """Estimate the noise of one image from its flattest blocks.
 
-    The estimate is ``sigma = median |d| / 0.6745``, where d are the finest Haar detail coefficients
-    that are differences along *every* axis (the diagonal details in 2-D). These coefficients
-    contain the least of the image itself (Donoho & Johnstone, Biometrika 81 (1994) 425-455).
-
-    Flat, padded and saturated regions are left out, because they do not show the noise. A
-    coefficient is flat if it lies in a cell of 4 (in a volume, 8) that are all zero, and saturated
-    if it comes from the smallest or the largest value of the image. Windows of 64 coefficients are
-    used if at most a quarter of these are flat or saturated. If less than 5 % of the image remains,
-    all of it is used, or, if more than a quarter is flat, no noise is found.
+    From blocks of 8 x 8 pixels (32 in 1-D, 4 x 4 x 4 in 3-D), the best plane is removed. Where the
+    picture is flat, the variances that are left are distributed as those of noise. The largest
+    share of blocks for which this holds gives the variance. Correlations between neighbours tell
+    whether the noise is white, blurred white noise, or partly texture, whose share is removed. If
+    the variances of bright and dark blocks lie on a line, the noise has a gain, as that of photons.
 
     Parameters
     ----------
     image : array, 1-D to 3-D plus optional channel axis
     channel_axis : int, optional
-        Axis of the channels. The result is the root mean square of the estimates of all channels,
-        weighted by the regions used in each.
+        Axis of the channels.
+
+    Returns
+    -------
+    NoiseModel, or a tuple of one for each channel
+        For grey values on the [0, 1] scale for uint8 and uint16 images. The ``share`` is 0 if no
+        noise is found, as in a drawing. Of images with fewer than 20 blocks, Haar details give a
+        model of white noise.
+
+    Raises
+    ------
+    InputError
+        Bad image.
+    """
+    array, _ = prepare_image(image, channel_axis)
+    unit = 2.0 ** math.frexp(float(abs(array).max()))[1]  # squares of large values would overflow
+    found = tuple(noise_of_channel(c).scaled(unit) for c in np.asarray(detached(array / unit)))
+    return found[0] if channel_axis is None else found
+
+
+def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
+    """Estimate the standard deviation of the noise of one image.
+
+    This is the root mean square, over the image, of the noise found by `estimate_noise_model` in
+    each channel. Flat, padded and saturated regions do not count in the estimate.
+
+    Parameters
+    ----------
+    image : array, 1-D to 3-D plus optional channel axis
+    channel_axis : int, optional
+        Axis of the channels.
 
     Returns
     -------
@@ -69,56 +138,133 @@ def estimate_noise(image: Any, channel_axis: int | None = None) -> float:
 
 
 def noise_of(array: Array) -> Noise:
-    """Measure the noise of an array ``(channels, *space)`` with values near one."""
-    channels = np.asarray(detached(array))
-    sigma, share, total = np.array([_noise_of_channel(channel) for channel in channels]).T
-    if not share.any():
+    r"""The deviation, the share and the total of the noise of an array (channels, \*space)."""
+    channels = np.asarray(detached(array), np.float64)
+    return level_of([noise_of_channel(each) for each in channels], channels)
+
+
+def level_of(models: Sequence[NoiseModel], channels: np.ndarray) -> Noise:
+    """The level of the noise of these models in an image; there is none where it is constant."""
+    noisy = ~constant_in(channels)
+    noisy &= np.array([m.share > 0 for m in models]).reshape(-1, *[1] * (channels.ndim - 1))
+    share = float(noisy.mean())
+    if share == 0:
         return Noise(0.0, 0.0, 0.0)
-    used = float(np.average(sigma**2, weights=share))
-    return Noise(math.sqrt(used), float(share.mean()), math.sqrt(float(np.mean(total**2))))
+    pairs = zip(models, channels, noisy, strict=True)
+    square = sum(float((m.deviation(c[own]) ** 2).sum()) for m, c, own in pairs) / channels.size
+    return Noise(math.sqrt(square / share), share, math.sqrt(square))
 
 
-def _noise_of_channel(channel: np.ndarray) -> tuple[float, float, float]:
-    """Return sigma, share and total of `Noise`."""
-    values = to_float64(channel)
-    if values.size == 1:
-        return 0.0, 0.0, 0.0
-    low, high = float(values.min()), float(values.max())
-    details = np.abs(_by_pairs(values, lambda even, odd: (even - odd) / math.sqrt(2)))
-    # What is as small as the rounding of float32 is not noise, whatever the type now is.
-    rounding = 2**-22 * (high - low) + 4 * float(np.finfo(channel.dtype).eps) * max(high, -low)
-    flat = _local_means(details <= rounding, _CELL) == 1
-    saturated = _by_pairs((values == low) | (values == high), np.logical_or)
-    used = _local_means(flat | saturated, _WINDOW) <= _MOST_LOST
-    if used.mean() < _LEAST_USED:
-        used[...] = flat.mean() <= _MOST_LOST
-    sigma = float(np.median(details[used])) / _MAD_TO_SIGMA if used.any() else 0.0
-    if sigma <= rounding:
-        return 0.0, 0.0, 0.0
-    share, other = float(used.mean()), ~used & ~flat
-    rest = float(np.median(details[other])) / _MAD_TO_SIGMA if other.any() else 0.0
-    total = share * sigma**2 + float(other.mean()) * min(rest, sigma) ** 2
-    return sigma, share, math.sqrt(total)
+def noise_of_channel(channel: np.ndarray) -> NoiseModel:
+    r"""The noise of an array (\*space) with values near one; if it is small, by Haar details."""
+    channel = np.asarray(channel)
+    found = _noise_in_blocks(channel[None])
+    if found is None:
+        haar = haar_noise(channel)
+        found = NoiseModel(haar.sigma**2, share=haar.share)
+    return found
 
 
-def _by_pairs(values: np.ndarray, join: Callable[..., np.ndarray]) -> np.ndarray:
-    """Join neighbours along each axis to one value; an odd last pixel is left out."""
-    for axis in range(values.ndim):
-        if n := values.shape[axis] // 2 * 2:
-            pairs = np.moveaxis(values, axis, 0)[:n]
-            values = np.moveaxis(join(pairs[::2], pairs[1::2]), 0, axis)
-    return values
+def _noise_in_blocks(array: np.ndarray) -> NoiseModel | None:
+    r"""The noise of an array (channels, \*space); None if it has too few blocks."""
+    space = tuple(n for n in array.shape[1:] if n > 1)
+    blocks = cut_blocks(array.reshape(len(array), *space)) if space else None
+    if blocks is None or len(blocks) < LEAST:
+        return None
+    white = fit_variance(blocks, 0.0)
+    found = correlation(blocks, white.count)
+    usual = expected(blocks.ndim, white.share)
+    error = _error(blocks, white)
+    if not white.fits and blocks.constant > white.share:
+        return None  # perhaps a drawing: what is not constant are its edges
+    if float(found.near.mean()) > usual[0, 0] + 0.1 + 2 * error:
+        blurred = _blurred(blocks, found, usual)
+        if blurred is not None:
+            return blurred
+    variance = white.variance * (1 - _texture(blocks, white, found))
+    if variance == 0:
+        return NoiseModel(0.0, share=0.0)
+    camera = _camera(blocks)
+    return NoiseModel(variance, share=white.share) if camera is None else camera
 
 
-def _local_means(mask: np.ndarray, count: int) -> np.ndarray:
-    """Return, at each entry, the mean of the box of about ``count`` entries that it lies in."""
-    means = to_float64(mask)
-    long = [axis for axis in range(mask.ndim) if mask.shape[axis] > 1]
-    for axis in long:
-        n = mask.shape[axis]
-        boxes = max(1, n // round(count ** (1 / len(long))))
-        starts = np.arange(boxes) * n // boxes
-        lengths = np.diff(starts, append=n)
-        sums = np.moveaxis(np.add.reduceat(means, starts, axis), axis, -1)
-        means = np.moveaxis(np.repeat(sums / lengths, lengths, -1), -1, axis)
-    return means
+def _error(blocks: Blocks, fit: Fit) -> float:
+    """Standard deviation of a correlation in white noise."""
+    return 1 / math.sqrt(0.875 * blocks.values.shape[1] * fit.count)
+
+
+def _texture(blocks: Blocks, fit: Fit, found: Correlation) -> float:
+    """The share of the variance that is texture, which is correlated where white noise is not."""
+    usual = expected(blocks.ndim, fit.share)[0, 0]
+    excess = float(found.near.max() - usual) - 1.5 * _error(blocks, fit)
+    return min(1.0, max(0.0, excess / _TEXTURE))
+
+
+def _blurred(blocks: Blocks, found: Correlation, usual: np.ndarray) -> NoiseModel | None:
+    """The model of blurred noise; None if correlations or variances are not those of such noise."""
+    width = float(np.interp(found.near.mean(), usual[:, 0], BLURS))
+    for _ in range(2):
+        fit = fit_variance(blocks, min(BLURS, key=lambda blur: abs(blur - width)))
+        found, usual = correlation(blocks, fit.count), expected(blocks.ndim, fit.share)
+        width = float(np.interp(found.near.mean(), usual[:, 0], BLURS))
+    allowed = 0.05 + 2 * _error(blocks, fit)
+    misses = [
+        abs(found.diagonal - float(np.interp(width, BLURS, usual[:, 1]))) - allowed,
+        abs(found.far - float(np.interp(width, BLURS, usual[:, 2]))) - allowed,
+        (float(np.ptp(found.near)) - 1.5 * allowed) / 1.5,
+    ]
+    noise = 1 - max(0.0, *misses) / _TEXTURE_MISSES  # what is not blurred noise is texture
+    noise *= min(1.0, fit.share / _ENOUGH)
+    if not fit.fits or noise <= 0:
+        return None
+    return NoiseModel(fit.variance * noise, blur=width, share=fit.share)
+
+
+def _camera(blocks: Blocks) -> NoiseModel | None:
+    """The model of noise that grows with the grey value, if that explains bright and dark blocks.
+
+    The variance is found in each of several bins of grey values. Texture makes some of them too
+    large, so the line through them is fitted by a median.
+    """
+    bins = min(_BINS, len(blocks) // 40)
+    if bins < 3:
+        return None
+    edges = np.quantile(blocks.mean, np.linspace(0, 1, bins + 1))
+    grey, variance, weight = [], [], []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        own = blocks.where((blocks.mean >= low) & (blocks.mean <= high))
+        if len(own) < LEAST:
+            continue
+        fit = fit_variance(own, 0.0)
+        texture = _texture(own, fit, correlation(own, fit.count))
+        if texture > 0.5:
+            continue
+        grey.append(float(own.mean[: fit.count].mean()))
+        variance.append(fit.variance * (1 - texture))
+        weight.append(fit.share * (1 - texture) * (1.0 if fit.fits else 0.25))
+    if len(grey) < 3 or min(grey) < 0:
+        return None
+    x, y, w = np.array(grey), np.array(variance), np.array(weight) / np.sum(weight)
+    middle = float((w * x).sum())
+    best: tuple[float, float, float] | None = None
+    flat = 0.0
+    for slope in _SLOPES:
+        shape = (1 - slope) + slope * x / middle
+        ratio = np.log(y / shape)
+        level = _weighted_median(ratio, w)
+        spread = float((w * abs(ratio - level)).sum())
+        flat = spread if slope == 0 else flat
+        if best is None or spread < best[0]:
+            best = spread, float(slope), math.exp(level)
+    assert best is not None
+    spread, slope, level = best
+    share = float(np.mean(weight))
+    if slope == 0 or spread > 0.15 or spread > 0.5 * flat or share < 2 * _ENOUGH:
+        return None
+    return NoiseModel(level * (1 - slope), level * slope / middle, share=share)
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    place = np.searchsorted(np.cumsum(weights[order]), 0.5 * weights.sum())
+    return float(values[order][min(place, len(values) - 1)])

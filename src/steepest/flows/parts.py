@@ -62,11 +62,18 @@ class Solved:
 
 
 def solve_part(
-    problem: Problem, index: int, strength: float, plan: Plan, start: Array | None
+    problem: Problem,
+    index: int,
+    strength: float,
+    plan: Plan,
+    start: Array | None,
+    *,
+    warm: bool = False,
 ) -> Solved:
     """Solve one part by a march of one step, without a previous step.
 
-    If the callback has asked to stop before, it is a single iteration.
+    With ``warm``, no coarser grids are solved first: ``start`` is good enough. If the callback has
+    asked to stop before, it is a single iteration.
     """
     f, energy = problem.parts[index], problem.energy
     if strength == 0:
@@ -78,7 +85,7 @@ def solve_part(
     record = march(
         energy, fresh_state(f, _FIRST_LOOK), 0.0, np.array([strength * problem.scale]),
         np.array([False]), replace(plan.goal, max_num_iter=1) if stopped else plan.goal,
-        num_threads=plan.num_threads, cold=True,
+        num_threads=plan.num_threads, cold=not warm,
         hooks=Hooks(guess=guess, watch=plan.watch(strength, problem.scale)),
     )  # fmt: skip
     assert record.last is not None

@@ -18,6 +18,7 @@ from ..core.numbers import check_number, counted
 from ..core.progress import Pictured
 from ..core.result import ImageResult, Result
 from ..core.status import Status
+from .noise import NoiseModel
 from .problem import Problem
 
 
@@ -204,6 +205,8 @@ class DenoiseResult(ImageResult):
     noise_share : float, array (channels,) or None
         Share of the image from which ``sigma`` was estimated. The rest is flat or saturated. It is
         0 if no noise was found, and None if the strength or ``sigma`` was given.
+    noise : tuple of NoiseModel, or None
+        The noise of each channel that the strength was chosen for by `denoise_least_risk`.
     """
 
     image: Array
@@ -216,6 +219,7 @@ class DenoiseResult(ImageResult):
     data_range: float
     sigma: float | np.ndarray | None = None
     noise_share: float | np.ndarray | None = None
+    noise: tuple[NoiseModel, ...] | None = None
 
     def psnr_bound(self, data_range: float | None = None) -> Any:
         """``error_bound`` as a guaranteed PSNR, in dB, relative to ``data_range``."""

@@ -1,0 +1,250 @@
+"""The flattest blocks of an image, which show its noise.
+
+An image is cut into small overlapping blocks. From each, the best plane is removed. The variance
+that remains is that of the noise, plus that of the picture. Where the picture is flat, only noise
+is left, and then the variances of the blocks follow a known distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+from scipy.special import gammaincinv
+
+SIDE = {1: 32, 2: 8, 3: 4}  # pixels of a block along each axis
+LEAST = 20  # blocks below which nothing can be said
+BLURS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.5)  # widths for which noise is simulated
+_SHARES = 2.0 ** -np.arange(0, 7.6, 0.5)
+_LOW, _HIGH = 0.05, 0.6  # part of the distribution that is compared with that of noise
+_FEWEST = 8
+_EQUAL = 0.35  # largest share of equal neighbours along an axis; white noise in 8 bits has fewer
+_PARTS = (1.0, 0.1, 0.02)  # shares for which correlations are simulated
+_FIT = 1.04  # largest accepted ratio of two quantiles to that of noise
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Blocks in the order of their variances.
+
+    ``values`` are (blocks, pixels) without their planes. ``constant`` is the share of the image
+    where it is constant. Blocks that are constant in part or saturated are left out.
+    """
+
+    ndim: int
+    variance: np.ndarray
+    mean: np.ndarray
+    values: np.ndarray
+    constant: float
+
+    def __len__(self) -> int:
+        return len(self.variance)
+
+    def where(self, chosen: np.ndarray) -> Blocks:
+        """Those of these numbers or for which a mask holds."""
+        return Blocks(
+            self.ndim, self.variance[chosen], self.mean[chosen], self.values[chosen], self.constant
+        )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The variance of noise that explains the flattest blocks.
+
+    ``share`` of all blocks are flat enough to show it, ``count`` of them were used, and ``fits``
+    says whether their variances are distributed as those of noise.
+    """
+
+    variance: float
+    share: float
+    count: int
+    fits: bool
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Correlations of the values in the flattest blocks with their neighbours.
+
+    ``near`` is (ndim,) for the next pixel along each axis; ``diagonal`` and ``far`` are means for
+    the diagonal neighbours and those two pixels away.
+    """
+
+    near: np.ndarray
+    diagonal: float
+    far: float
+
+
+def cut_blocks(array: np.ndarray) -> Blocks:
+    """Cut an image (channels, \\*space) into blocks that overlap by half of their sides."""
+    ndim = array.ndim - 1
+    side = min(SIDE[ndim], *array.shape[1:])
+    plane = _planes(ndim)
+    parts = []
+    changing = ~constant_in(array)
+    for channel, changes in zip(array, changing, strict=True) if side == SIDE[ndim] else ():
+        low, high = float(channel.min()), float(channel.max())
+        values = _windows(channel, side).astype(np.float64)
+        bad = ((values <= low) | (values >= high)).mean(1) > 0.01
+        bad |= _windows(~changes, side).mean(1) > 0.02
+        lines = values.reshape(-1, *(side,) * ndim)
+        for axis in range(1, ndim + 1):  # as where the border of an image was repeated
+            bad |= (np.diff(lines, axis=axis) == 0).mean(tuple(range(1, ndim + 1))) > _EQUAL
+        mean = values.mean(1)
+        values -= mean[:, None]
+        values -= (values @ plane) @ plane.T
+        variance = (values * values).mean(1)
+        keep = ~bad & (variance > 1e-9 * (high - low) ** 2)
+        parts.append((variance[keep], mean[keep], values[keep]))
+    constant = 1 - float(changing.mean())
+    if not parts:
+        return Blocks(ndim, np.zeros(0), np.zeros(0), np.zeros((0, 1)), constant)
+    variance, mean, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+    order = np.argsort(variance, kind="stable")
+    return Blocks(ndim, variance[order], mean[order], values[order], constant)
+
+
+def constant_in(array: np.ndarray) -> np.ndarray:
+    r"""Where an image (channels, \*space) is equal to all neighbours in a box of three pixels."""
+    size = (1, *(min(3, n) for n in array.shape[1:]))
+    return np.asarray(maximum_filter(array, size) == minimum_filter(array, size))
+
+
+def _windows(channel: np.ndarray, side: int) -> np.ndarray:
+    r"""The blocks of an array (\*space), as rows."""
+    windows = np.lib.stride_tricks.sliding_window_view(channel, (side,) * channel.ndim)
+    windows = windows[(slice(None, None, side // 2),) * channel.ndim]
+    return windows.reshape(-1, side**channel.ndim)
+
+
+def fit_variance(blocks: Blocks, blur: float) -> Fit:
+    """The variance of noise of this blur, from the largest share of blocks that noise explains.
+
+    If a share of all blocks is flat, their variances are the smallest, and their order statistics
+    are those of a gamma distribution. The largest share is taken for which the ratio of two
+    quantiles is that of this distribution. If there is none, the image has texture everywhere;
+    then the least variances are an upper bound of that of the noise.
+    """
+    variance, n = blocks.variance, len(blocks)
+    levels, quantiles = _quantiles(blocks.ndim, blur)
+    best: tuple[float, Fit] | None = None
+    for share in _SHARES:
+        first, last = math.ceil(_LOW * share * n), int(_HIGH * share * n)
+        if last < _FEWEST and best is not None:
+            break
+        some = np.arange(first, min(max(last, first + 2), n))
+        ratio = variance[some] / np.interp((some + 0.5) / (share * n), levels, quantiles)
+        spread = float(ratio[-1] / ratio[0])
+        fit = Fit(
+            float(np.exp(np.log(ratio).mean())), float(share), max(_FEWEST, last), spread <= _FIT
+        )
+        if fit.fits:
+            return fit
+        if best is None or spread < best[0]:
+            best = spread, fit
+    assert best is not None
+    least = variance[:3] / np.interp((np.arange(3) + 0.5) / n, levels, quantiles)
+    fit = best[1]
+    return Fit(min(fit.variance, float(least.mean())), fit.share, fit.count, fits=False)
+
+
+def correlation(blocks: Blocks, count: int) -> Correlation:
+    """The correlations in the first blocks, each of which counts the same."""
+    values = blocks.values[:count] / np.sqrt(blocks.variance[:count, None])
+    square = float((values * values).mean())
+
+    def of(pairs: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        return np.array([(values[:, a] * values[:, b]).mean() / square for a, b in pairs])
+
+    near, diagonal, far = _neighbours(blocks.ndim)
+    return Correlation(
+        of(near), float(of(diagonal).mean()) if diagonal else 0.0, float(of(far).mean())
+    )
+
+
+def expected(ndim: int, share: float) -> np.ndarray:
+    """``(blurs, 3)``: what `correlation` finds in blurred noise if this share of blocks is used."""
+    table = _simulated(ndim)  # (blurs, shares, 3)
+    at = float(
+        np.interp(math.log(max(share, _PARTS[-1])), np.log(_PARTS[::-1]), range(len(_PARTS))[::-1])
+    )
+    low = min(int(at), len(_PARTS) - 2)
+    return (1 - (at - low)) * table[:, low] + (at - low) * table[:, low + 1]
+
+
+_PARTS = (1.0, 0.1, 0.02)
+
+
+@cache
+def _simulated(ndim: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    shape = {1: (65536,), 2: (256, 256), 3: (40, 40, 40)}[ndim]
+    rows = []
+    for blur in BLURS:
+        noise = rng.standard_normal(shape)
+        blocks = cut_blocks(
+            gaussian_filter(noise, blur, mode="wrap")[None] if blur else noise[None]
+        )
+        row = []
+        for part in _PARTS:
+            found = correlation(blocks, int(_HIGH * part * len(blocks)))
+            row.append((found.near.mean(), found.diagonal, found.far))
+        rows.append(row)
+    return np.array(rows)
+
+
+@cache
+def _planes(ndim: int) -> np.ndarray:
+    """An orthonormal basis (pixels, ndim + 1) of the planes in a block."""
+    line = np.linspace(-1, 1, SIDE[ndim])
+    axes = np.meshgrid(*[line] * ndim, indexing="ij")
+    basis, _ = np.linalg.qr(np.stack([np.ones(axes[0].size), *(a.ravel() for a in axes)], -1))
+    return basis
+
+
+@cache
+def _neighbours(ndim: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], ...]:
+    """Pairs of pixels of a block that are next to each other, diagonal, and two apart."""
+    side, unit = SIDE[ndim], np.eye(ndim, dtype=int)
+    index = np.arange(side**ndim).reshape((side,) * ndim)
+
+    def pairs(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        first = tuple(slice(max(0, -s), side - max(0, s)) for s in step)
+        second = tuple(slice(max(0, s), side - max(0, -s)) for s in step)
+        return index[first].ravel(), index[second].ravel()
+
+    near = [pairs(unit[i]) for i in range(ndim)]
+    far = [pairs(2 * unit[i]) for i in range(ndim)]
+    diagonal = [
+        pairs(unit[i] + s * unit[j]) for i in range(ndim) for j in range(i) for s in (1, -1)
+    ]
+    return near, diagonal, far
+
+
+@cache
+def _quantiles(ndim: int, blur: float) -> tuple[np.ndarray, np.ndarray]:
+    """Levels, and the quantiles of the variances of blocks of unit noise with this blur.
+
+    The variance is a quadratic form of Gaussian values. Its distribution is taken for a gamma
+    distribution of the same mean and variance.
+    """
+    side, offsets = SIDE[ndim], np.arange(-12, 13)
+    line = np.zeros(side)
+    line[0] = 1.0
+    if blur:
+        kernel = np.exp(-0.5 * (offsets / blur) ** 2)
+        own = np.correlate(kernel, kernel, "full")[24:]
+        line[: min(side, 25)] = (own / own[0])[:side]
+    one = line[np.abs(np.subtract.outer(np.arange(side), np.arange(side)))]
+    covariance = one
+    for _ in range(ndim - 1):
+        covariance = np.kron(covariance, one)
+    plane = _planes(ndim)
+    rest = covariance - plane @ (plane.T @ covariance)
+    rest = rest - (rest @ plane) @ plane.T
+    mean, variance = np.trace(rest) / len(rest), 2 * (rest * rest).sum() / len(rest) ** 2
+    levels = np.concatenate([np.geomspace(1e-5, 0.02, 40)[:-1], np.linspace(0.02, 0.999, 200)])
+    shape = mean**2 / variance
+    return levels, gammaincinv(shape, levels) * mean / shape

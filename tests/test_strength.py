@@ -1,0 +1,224 @@
+"""The strength of least risk, and the model of the noise that it needs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import steepest
+from steepest import InputError, NoiseModel, Solver, Status
+from steepest.flows.flat_blocks import BLURS, correlation, cut_blocks, fit_variance
+from steepest.flows.strength import minimise
+from steepest.io.samples import sample
+
+
+def photograph() -> np.ndarray:
+    """The bundled photograph, 256 x 256, averaged over 2 x 2 pixels."""
+    camera = sample("camera") / 255.0
+    return camera.reshape(256, 2, 256, 2).mean((1, 3)) if camera.shape == (512, 512) else camera
+
+
+def blurred(rng: np.random.Generator, shape: tuple[int, ...], width: float) -> np.ndarray:
+    noise = gaussian_filter(rng.standard_normal(shape), width, mode="wrap")
+    return noise / noise.std()
+
+
+def psnr(image: np.ndarray, clean: np.ndarray) -> float:
+    return -10 * math.log10(float(((image - clean) ** 2).mean()))
+
+
+@pytest.mark.parametrize("shape", [(20000,), (200, 210), (40, 41, 42)])
+def test_variances_of_white_noise_are_those_of_the_distribution(shape: tuple[int, ...]) -> None:
+    """All blocks of noise alone show the noise, and the fit is unbiased."""
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(6):
+        blocks = cut_blocks(0.3 * rng.standard_normal((1, *shape)))
+        fit = fit_variance(blocks, 0.0)
+        assert fit.share >= 0.35
+        found.append(math.sqrt(fit.variance))
+    assert np.mean(found) == pytest.approx(0.3, rel=0.02)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.7])
+def test_a_flat_share_of_the_image_is_enough(share: float) -> None:
+    rng = np.random.default_rng(2)
+    texture = np.kron(rng.standard_normal((80, 80)), np.ones((3, 3))) * 0.2
+    flat = np.arange(240) < share * 240
+    image = 0.5 + texture * ~flat + 0.02 * rng.standard_normal((240, 240))
+    assert steepest.estimate_noise(image) == pytest.approx(0.02, rel=0.06)
+
+
+def test_a_plane_is_no_noise() -> None:
+    """Slopes change neither the variances nor the correlations of the blocks."""
+    noise = np.random.default_rng(3).standard_normal((1, 64, 64))
+    y, x = np.indices((64, 64))
+    plain, sloped = cut_blocks(noise), cut_blocks(noise + 3 * x - 2 * y)
+    keep = len(plain) // 2  # saturated blocks differ
+    assert np.median(plain.variance) == pytest.approx(np.median(sloped.variance), rel=0.05)
+    near = correlation(plain, keep).near, correlation(sloped, keep).near
+    np.testing.assert_allclose(*near, atol=0.02)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.05, 0.1])
+def test_white_noise_of_a_photograph(sigma: float) -> None:
+    image = photograph() + sigma * np.random.default_rng(4).standard_normal((256, 256))
+    model = steepest.estimate_noise_model(image)
+    assert model.gain == model.blur == 0
+    assert math.sqrt(model.offset) == pytest.approx(sigma, rel=0.1)
+
+
+@pytest.mark.parametrize("width", [0.5, 0.7, 1.0])
+def test_blurred_noise_of_a_photograph(width: float) -> None:
+    noise = 0.05 * blurred(np.random.default_rng(5), (256, 256), width)
+    model = steepest.estimate_noise_model(photograph() + noise)
+    assert model.blur == pytest.approx(width, abs=0.1)
+    assert math.sqrt(model.offset) == pytest.approx(0.05, rel=0.15)
+
+
+@pytest.mark.parametrize("photons", [30, 300])
+def test_the_gain_of_photons(photons: int) -> None:
+    clean = 0.1 + 0.8 * photograph()
+    image = np.random.default_rng(6).poisson(photons * clean) / photons
+    model = steepest.estimate_noise_model(image)
+    true, found = np.sqrt(clean / photons), model.deviation(clean)
+    assert np.sqrt((found**2).mean()) == pytest.approx(np.sqrt((true**2).mean()), rel=0.1)
+    assert model.gain > 0.5 / photons
+
+
+def test_the_model_scales_with_the_image() -> None:
+    image = photograph() + 0.05 * np.random.default_rng(7).standard_normal((256, 256))
+    one, large = (steepest.estimate_noise_model(c * image) for c in (1.0, 1e9))
+    assert large.offset == pytest.approx(1e18 * one.offset, rel=1e-9)
+    assert one.scaled(4.0).deviation(4.0) == pytest.approx(4 * one.deviation(1.0))
+    noise = NoiseModel(0.01, gain=0.5, blur=0.6).sample(
+        np.full((1, 500, 500), 0.3), np.random.default_rng(0)
+    )
+    assert noise.std() == pytest.approx(0.4, rel=0.01)
+
+
+def test_the_estimated_risk_is_the_error_up_to_a_constant() -> None:
+    """Stein's estimate, averaged over noise, against the true error of several strengths."""
+    rng, sigma, clean = np.random.default_rng(8), 0.1, photograph()[:128, :128]
+    strengths, step = [0.03, 0.08, 0.2], 0.1
+    risk, error = np.zeros(3), np.zeros(3)
+    for _ in range(12):
+        image = clean + sigma * rng.standard_normal(clean.shape)
+        probe = sigma * rng.standard_normal(clean.shape)
+        for k, strength in enumerate(strengths):
+            v, w = (steepest.denoise_tv(f, strength).image for f in (image, image + step * probe))
+            risk[k] += ((v - image) ** 2).mean() + 2 * (probe * (w - v)).mean() / step
+            risk[k] -= ((image - clean) ** 2).mean()
+            error[k] += ((v - clean) ** 2).mean()
+    np.testing.assert_allclose(risk, error, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("noise", "loss"),
+    [
+        ("white 0.01", 0.2),
+        ("white 0.05", 0.2),
+        ("white 0.2", 0.5),
+        ("blurred", 0.5),
+        ("photons", 0.4),
+    ],
+)
+def test_the_strength_is_nearly_the_best(noise: str, loss: float) -> None:
+    rng, clean = np.random.default_rng(9), photograph()
+    kind, *level = noise.split()
+    if kind == "white":
+        image = clean + float(level[0]) * rng.standard_normal(clean.shape)
+    elif kind == "blurred":
+        image = clean + 0.05 * blurred(rng, clean.shape, 0.7)
+    else:
+        image = rng.poisson(50 * clean) / 50
+    result = steepest.denoise_tv(image)
+    assert result.converged
+    around = result.strength * 1.25 ** np.arange(-6, 7)
+    best = max(psnr(steepest.denoise_tv(image, s).image, clean) for s in around)
+    assert psnr(result.image, clean) > best - loss
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [steepest.TotalVariation(norm="anisotropic"), steepest.CroftonTotalVariation()],
+    ids=lambda energy: type(energy).__name__,
+)
+def test_other_energies(energy: steepest.TotalVariation) -> None:
+    clean = photograph()[:96, :96]
+    image = clean + 0.1 * np.random.default_rng(10).standard_normal(clean.shape)
+    result = steepest.denoise(image, energy=energy)
+    assert psnr(result.image, clean) > psnr(image, clean) + 5
+
+
+def test_channels_have_their_own_noise() -> None:
+    rng, clean = np.random.default_rng(11), photograph()
+    sigmas = np.array([0.02, 0.05, 0.1])
+    image = clean + sigmas[:, None, None] * rng.standard_normal((3, 256, 256))
+    models = steepest.estimate_noise_model(image, channel_axis=0)
+    np.testing.assert_allclose([math.sqrt(m.offset) for m in models], sigmas, rtol=0.1)
+    energy = steepest.TotalVariation(coupled=False)
+    result = steepest.denoise(image, energy=energy, channel_axis=0)
+    assert (np.diff(result.strength) > 0).all()
+    for channel, strength in zip(image, result.strength, strict=True):
+        assert strength == pytest.approx(steepest.denoise_tv(channel).strength, rel=0.15)
+
+
+def test_results_scale_with_the_image() -> None:
+    image = photograph()[:64, :64] + 0.05 * np.random.default_rng(12).standard_normal((64, 64))
+    one, large = (steepest.denoise_tv(c * image) for c in (1.0, 1024.0))
+    assert large.strength == pytest.approx(1024 * one.strength, rel=0.05)
+    np.testing.assert_allclose(large.image / 1024, one.image, atol=0.01)
+
+
+def test_an_image_without_noise_is_left_alone() -> None:
+    image = np.kron(np.random.default_rng(13).random((6, 6)), np.ones((20, 20)))
+    result = steepest.denoise_tv(image)
+    assert result.status is Status.NOTHING_REMOVED
+    assert np.array_equal(result.image, image)
+
+
+def test_the_noise_can_be_given() -> None:
+    image = photograph()[:96, :96] + 0.1 * np.random.default_rng(14).standard_normal((96, 96))
+    weak = steepest.denoise_least_risk(image, 0.02)
+    right = steepest.denoise_least_risk(image, NoiseModel(0.01))
+    assert weak.strength < 0.5 * right.strength
+    assert right.noise == (NoiseModel(0.01),)
+    assert right.noise_share is None
+    with pytest.raises(InputError, match="noise"):
+        steepest.denoise_least_risk(image, -1.0)
+
+
+def test_a_stopped_search_returns_the_current_trial() -> None:
+    image = photograph()[:96, :96] + 0.1 * np.random.default_rng(15).standard_normal((96, 96))
+    result = steepest.denoise_least_risk(image, on_step=lambda step: True)
+    assert result.status is Status.STOPPED
+    assert result.strength > 0
+
+
+@pytest.mark.parametrize("start", [-3.0, 0.0, 4.0])
+def test_the_minimum_of_a_parabola_is_exact(start: float) -> None:
+    place, values = minimise(lambda x: (x - 0.7) ** 2, start - np.arange(3.0), -20, 20, 2)
+    assert place == pytest.approx(0.7, abs=1e-9)
+    assert len(values) < 14
+
+
+def test_a_minimum_at_a_limit() -> None:
+    place, _ = minimise(lambda x: x, [1.0, 0.0, -1.0], -2.5, 5, 2)
+    assert place == -2.5
+
+
+def test_simulated_noise_has_the_blur_that_is_found() -> None:
+    for width in BLURS[2:6]:
+        noise = 0.1 * blurred(np.random.default_rng(16), (200, 200), width)
+        assert steepest.estimate_noise_model(noise).blur == pytest.approx(width, abs=0.08)
+
+
+def test_solver_options_are_taken() -> None:
+    image = photograph()[:64, :64] + 0.1 * np.random.default_rng(17).standard_normal((64, 64))
+    one, two = (steepest.denoise_tv(image, solver=Solver(num_threads=n)) for n in (1, 2))
+    assert np.array_equal(one.image, two.image)
+    assert one.strength == two.strength
