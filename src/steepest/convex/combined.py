@@ -96,6 +96,13 @@ class CombinedTotalVariation(PointwiseEnergy):
         """The weighted sum of both."""
         return sum(weight * part.reach for weight, part in self.parts)
 
+    def groups(self, components: int) -> list[slice]:
+        """Those of the first order, then those of the second."""
+        if not self.isotropic:
+            return super().groups(components)
+        first = {2: 1, 5: 2, 9: 3}[components]
+        return [slice(0, first), slice(first, None)]
+
     def project(self, v: Array) -> Array:
         """The nearest field in both dual balls."""
         return self._each(v, lambda part, w: part.project(w))
