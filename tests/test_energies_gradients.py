@@ -11,7 +11,7 @@ import steepest
 from steepest import energy_named
 
 torch = pytest.importorskip("torch")
-SOLVER = steepest.Solver(tol=1e-13, max_num_iter=6000)
+SOLVER = steepest.Solver(tol=1e-11, max_num_iter=2500)
 
 CASES = [
     ("tv", (6, 7), {"norm": "anisotropic", "boundary": "periodic"}),
@@ -27,7 +27,7 @@ CASES = [
 ]
 
 
-def agree(function: Any, inputs: list[Any], seed: int, step: float = 1e-5) -> None:
+def agree(function: Any, inputs: list[Any], seed: int, step: float = 1e-4) -> None:
     """The derivative along a random direction is the central difference, for each input."""
     rng = np.random.default_rng(seed)
     leaves = [value.clone().requires_grad_() for value in inputs]
@@ -39,7 +39,7 @@ def agree(function: Any, inputs: list[Any], seed: int, step: float = 1e-5) -> No
             for s in (-step, step)
         ]
         numeric = float(ends[1] - ends[0]) / (2 * step)
-        assert float((leaf.grad * direction).sum()) == pytest.approx(numeric, rel=2e-4, abs=2e-5)
+        assert float((leaf.grad * direction).sum()) == pytest.approx(numeric, rel=1e-3, abs=1e-4)
 
 
 def pictures(shape: tuple[int, ...]) -> tuple[Any, Any]:

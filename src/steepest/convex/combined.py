@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..core.errors import InputError
 from ..core.namespace import Array, namespace
 from ..core.numbers import check_number
-from .capabilities import ARRAY_CODE, register
+from .capabilities import ARRAY_CODE, LATE, register
 from .pointwise import PointwiseEnergy
 from .second_order import SecondOrderTotalVariation
 from .total_variation import TotalVariation
@@ -17,7 +17,7 @@ from .total_variation import TotalVariation
 @register(
     "combined",
     "total variation of first and second order",
-    {"compiled": ARRAY_CODE, "accelerator": ARRAY_CODE},
+    {"compiled": ARRAY_CODE, "extinction": LATE, "accelerator": ARRAY_CODE},
 )
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CombinedTotalVariation(PointwiseEnergy):

@@ -18,7 +18,7 @@ from ..grid.second_order import (
     symmetrised_divergence,
     symmetrised_gradient,
 )
-from .capabilities import ARRAY_CODE, register
+from .capabilities import ARRAY_CODE, LATE, register
 from .energy import Energy, own_spacing, steps_of
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -31,6 +31,7 @@ _EPS = float(np.finfo(np.float64).eps)
         "weights": "total generalised variation has a weight for each order, none per pixel",
         "huber": "total generalised variation has no quadratic zone",
         "compiled": ARRAY_CODE,
+        "extinction": LATE,
         "accelerator": ARRAY_CODE,
     },
 )
