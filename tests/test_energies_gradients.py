@@ -14,16 +14,16 @@ torch = pytest.importorskip("torch")
 SOLVER = steepest.Solver(tol=1e-11, max_num_iter=2500)
 
 CASES = [
-    ("tv", (6, 7), {"norm": "anisotropic", "boundary": "periodic"}),
-    ("tv2", (6, 7), {}),
-    ("tv2", (5, 6), {"norm": "anisotropic", "huber": 0.05}),
-    ("tv2", (3, 4, 3), {"coupled": False}),
-    ("combined", (6, 7), {"alpha": 0.5, "beta": 0.3}),
-    ("combined", (5, 6), {"norm": "anisotropic", "weights": np.linspace(0.3, 1, 30).reshape(5, 6)}),
-    ("crofton", (6, 7), {}),
-    ("tgv", (6, 7), {}),
-    ("tgv", (11,), {"alpha0": 0.5}),
-    ("tgv", (5, 6), {"boundary": "periodic", "alpha1": 0.7}),
+    ("tv", (4, 5), {"norm": "anisotropic", "boundary": "periodic"}),
+    ("tv2", (4, 5), {}),
+    ("tv2", (4, 5), {"norm": "anisotropic", "huber": 0.05}),
+    ("tv2", (3, 3, 2), {"coupled": False}),
+    ("combined", (4, 5), {"alpha": 0.5, "beta": 0.3}),
+    ("combined", (4, 5), {"norm": "anisotropic", "weights": np.linspace(0.3, 1, 20).reshape(4, 5)}),
+    ("crofton", (4, 5), {}),
+    ("tgv", (4, 5), {}),
+    ("tgv", (9,), {"alpha0": 0.5}),
+    ("tgv", (4, 5), {"boundary": "periodic", "alpha1": 0.7}),
 ]
 
 
@@ -61,7 +61,7 @@ def test_denoising(name: str, shape: tuple[int, ...], options: dict[str, Any]) -
 
 @pytest.mark.parametrize("name", ["tv2", "combined", "crofton", "tgv"])
 def test_flows(name: str) -> None:
-    image, other = pictures((2, 5, 6))
+    image, other = pictures((2, 4, 5))
     energy = energy_named(name)
 
     def loss(f: Any, t: Any) -> Any:
@@ -74,7 +74,7 @@ def test_flows(name: str) -> None:
 @pytest.mark.parametrize("name", ["tv2", "combined", "crofton", "tgv"])
 def test_batches_have_the_gradients_of_their_items(name: str) -> None:
     energy = energy_named(name)
-    images = torch.from_numpy(np.random.default_rng(5).random((2, 5, 6)))
+    images = torch.from_numpy(np.random.default_rng(5).random((2, 4, 5)))
     together = images.clone().requires_grad_()
     solver = steepest.Solver(tol=1e-9)
     (

@@ -21,6 +21,7 @@ from .reference import ReferenceDual
 
 RELAXED = 1.9
 _STEP = 0.35  # of v, times slope / (tau ||A||^2), where slope is the mean of |A f|; measured
+_LEAST_SLOPE = 1e-3  # times contrast and ||A||, as A f of a resting image is only rounding
 
 
 class PrimalDual(ReferenceDual):
@@ -29,13 +30,13 @@ class PrimalDual(ReferenceDual):
     ``warm`` is then (p, v); the flux is p.
     """
 
-    patience = 10_000
-
     def __init__(self, f: Array, energy: ProximalEnergy) -> None:
         slopes = energy.operator(to_float64(f))
-        self._slope = math.sqrt(sum64(slopes * slopes) / math.prod(f.shape[1:])) or 1.0
+        mean = math.sqrt(sum64(slopes * slopes) / math.prod(f.shape[1:]))
         self.v = f
         super().__init__(f, energy)
+        contrast = float(abs(f - f.mean()).max()) * math.sqrt(self._norm)
+        self._slope = max(mean, _LEAST_SLOPE * contrast) or 1.0
         self._reached = (f, self.p)
 
     @property
