@@ -10,8 +10,8 @@ import numpy as np
 
 from ..core.arrays import check_data_range
 from ..core.errors import InputError
-from ..core.image_like import ImageLike
 from ..core.progress import Callback
+from ..core.result import ImageResult
 from ..core.solver import Solver
 from ..core.status import Status
 from .masks.checks import check_mask
@@ -20,7 +20,7 @@ from .solve import inpaint
 
 
 @dataclass(frozen=True, eq=False)
-class Reconstruction(ImageLike):
+class Reconstruction(ImageResult):
     """An image reconstructed from a few of its pixels.
 
     Attributes
@@ -65,30 +65,19 @@ def reconstruct(
         As in `inpaint`, but computations are in NumPy.
     mask : Boolean array of the spatial shape
         True at the pixels to inpaint from.
-    channel_axis : int, optional
-        Axis that holds the channels.
+    channel_axis, solver, on_step
+        As in `inpaint` with the method `Diffusion`.
     values : array of the shape of ``image``, optional
         Values to use at the mask instead of those of the image, for example the result of `tonal`;
         on the [0, 1] scale for integer images.
     data_range : float, optional
         Range that the PSNR refers to. The default is 1 for integer images and otherwise the
         difference between the largest and smallest value of the image.
-    solver : Solver, optional
-        As for `Diffusion`.
-    on_step : callable, optional
-        As in `inpaint`. If it stops the iteration, the current inpainting is compared.
-
-    Returns
-    -------
-    Reconstruction
-        The inpainting and its errors.
 
     Raises
     ------
-    InputError
-        If the image, the mask or the values are invalid.
-    NotConverged
-        If the tolerance is not met and the solver has ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `inpaint`, or if the mask or the values are invalid.
     """
     array, layout = prepare_numpy(image, channel_axis)
     known = check_mask(mask, array.shape[1:])

@@ -10,10 +10,10 @@ import numpy as np
 from ..core.numbers import check_number
 from ..core.progress import Callback
 from ..core.solver import Solver
-from ..core.status import Status, finished
-from .inputs import Inputs, inputs_of
+from ..core.status import Status
+from .inputs import Inputs, check_inputs
 from .proof import State
-from .result import Segmentation, assembled
+from .result import Segmentation, finish
 
 COARSE = 1e-2  # relative gap at which the means are first updated; a quarter after each round
 _MOST_ROUNDS = 200  # of labels and means; measured: 5 to 20
@@ -46,8 +46,8 @@ def chan_vese(
         The image. Several channels are segmented together; they share one scale.
     mu : float
         Weight of the length of the contour.
-    channel_axis : int, optional
-        Axis of the channels.
+    channel_axis
+        As in `steepest.denoise`.
     energy, spacing, solver, on_step
         As in `threshold_rof`.
 
@@ -61,21 +61,20 @@ def chan_vese(
 
     Raises
     ------
-    InputError
-        Bad image or options.
-    NotConverged
-        If the tolerance is not met or a class is empty, and the solver has
-        ``raise_on_failure=True``.
+    InputError, NotConverged
+        As in `threshold_rof`.
 
     References
     ----------
     Chan & Vese, IEEE Trans. Image Process. 10 (2001) 266-277.
     """
     mu = check_number(mu, "mu")
-    inputs = inputs_of(image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step)
+    inputs = check_inputs(
+        image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step
+    )
     low = float(inputs.image.min())
     width = (float(inputs.image.max()) - low) or 1.0
-    search = Search(inputs, (inputs.image - low) / width, mu)
+    search = MeansSearch(inputs, (inputs.image - low) / width, mu)
     found = search.run()
     level, step, f = search.level, search.distance, search.f
     inside = level.inside.reshape(inputs.space)
@@ -83,16 +82,15 @@ def chan_vese(
     for part, mean in zip((~inside, inside), search.means, strict=True):
         total += float(((f[:, part] - mean[:, None]) ** 2).sum())
     values = search.means * width + low
-    result = assembled(
+    return finish(
         [level], level.state, inputs, found, search.rof.iterations,
         values=values if channel_axis is not None or len(f) > 1 else values[:, 0],
         energy=total, gap=2 * step * level.gap, proven=search.proven,
         offset=low * float(search.direction.sum()), factor=width,
     )  # fmt: skip
-    return finished(result, inputs.raise_on_failure)
 
 
-class Search:
+class MeansSearch:
     """Updates labels and means in turn until both rest."""
 
     def __init__(self, inputs: Inputs, f: np.ndarray, mu: float) -> None:
@@ -118,7 +116,7 @@ class Search:
     def proven(self) -> bool:
         """Whether the labels meet the tolerance for the means, and the means are theirs."""
         rests = np.array_equal(self._next(), self.means)
-        done = self.inputs.done(self.level.gap, self.level.length)
+        done = self.inputs.within_tol(self.level.gap, self.level.length)
         return self.distance == 0 or (rests and done)
 
     def run(self) -> Status:
@@ -126,14 +124,13 @@ class Search:
         means = self.means
         for _ in range(_MOST_ROUNDS):
             self.means = means if means[0].sum() <= means[1].sum() else means[::-1]
-            self._turn()
+            self._project()
             self._threshold = float(self.direction @ (self.means[0] + self.means[1])) / 2
-            found = self.rof.solve(
-                self.mu / (2 * self.distance) if self.distance else 0.0, self._look
-            )
+            strength = self.mu / (2 * self.distance) if self.distance else 0.0
+            found = self.rof.solve(strength, self._look)
             self._coarse /= 4
             means = self._next()
-            stopped = self.inputs.tell.stopped or not found.ok
+            stopped = self.inputs.reporter.stopped or not found.ok
             if self.proven or stopped or not self._in_order(means):
                 break
         return found
@@ -142,8 +139,8 @@ class Search:
         """Whether the mean of class 1 is still beyond that of class 0; always for exact sets."""
         return float(self.direction @ (means[1] - means[0])) > 0
 
-    def _turn(self) -> None:
-        """Use the image along the line through both means."""
+    def _project(self) -> None:
+        """Project the channels onto the line through both means."""
         if len(self.f) > 1:
             self.rof.data = np.tensordot(self.direction, self.f, 1)
             self.rof.error = 4 * len(self.f) ** 1.5 * float(np.finfo(float).eps)  # of sums
@@ -154,7 +151,7 @@ class Search:
         means = self._next()
         moved = self._in_order(means) and not np.array_equal(means, self.means)
         early = gap < self._coarse and moved
-        return stop or early or self.inputs.done(self.level.gap, self.level.length)
+        return stop or early or self.inputs.within_tol(self.level.gap, self.level.length)
 
     def _next(self) -> np.ndarray:
         """The means of the labels."""

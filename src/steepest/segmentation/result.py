@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..core.status import Status
+from ..core.result import Result
+from ..core.status import Status, finished
 from .inputs import Inputs
 from .proof import Level, State
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
+class Segmentation(Result):
     """Labels with a proof.
 
     Grey values (``values``, ``thresholds``, ``image``) are on the scale from 0 to 1 for uint8 and
@@ -43,9 +45,7 @@ class Segmentation:
     iterations : int
         Number of iterations of the solver.
     status : Status
-        How the computation ended.
     spacing : tuple of floats
-        The pixel spacing.
     """
 
     labels: np.ndarray
@@ -67,18 +67,13 @@ class Segmentation:
         """The number of labels that are not certain."""
         return int(np.count_nonzero(~self.certain))
 
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met and no class is empty."""
-        return self.status.converged
-
     def __repr__(self) -> str:
         share = f"{100 * float(self.certain.mean()):.4g} % of the labels certain"
         classes = f"{self.thresholds.size + 1} class" + ("es" if self.thresholds.size else "")
         return f"<{type(self).__name__}: {classes}, {share}, {self.status}>"
 
 
-def assembled(
+def finish(
     levels: Sequence[Level],
     state: State,
     inputs: Inputs,
@@ -89,19 +84,24 @@ def assembled(
     energy: float,
     gap: float,
     proven: bool,
+    kind: type[Segmentation] = Segmentation,
     wanted: int = 2,
     offset: float = 0.0,
     factor: float = 1.0,
-) -> Segmentation:
-    """The result of proven sets of a state, each inside the one before it.
+    **more: np.ndarray,
+) -> Any:
+    """The result of the sets of a state, each inside the one before it.
 
     ``factor`` and ``offset`` bring the potential to the scale of the image. ``wanted`` is the
-    number of classes asked for.
+    number of classes asked for. ``more`` are the attributes that a ``kind`` of result adds.
+
+    Raises
+    ------
+    NotConverged
+        If the sets are not proven or a class is empty, and the solver asks for an exception.
     """
-    shape = inputs.space
-    kind = np.uint8
-    lowest, highest, labels = (np.zeros(shape, kind) for _ in range(3))
-    bound = 0
+    shape, bound = inputs.space, 0
+    lowest, highest, labels = (np.zeros(shape, np.uint8) for _ in range(3))
     for level in levels:
         inside, doubtful = level.inside, level.doubtful
         labels += inside.reshape(shape)
@@ -112,7 +112,7 @@ def assembled(
     status = inputs.status(found, proven)
     if status.ok and np.unique(labels).size < wanted:
         status = Status.EMPTY_CLASS
-    return Segmentation(
+    result = kind(
         labels=labels,
         values=values,
         thresholds=np.array([level.level for level in levels]) * factor + offset,
@@ -126,4 +126,6 @@ def assembled(
         iterations=iterations,
         status=status,
         spacing=inputs.energy.spacing,
+        **more,
     )
+    return finished(result, inputs.limits.raise_on_failure)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..convex.energy import Energy
-from ..segmentation.classes import binned, in_bins, moments
-from ..segmentation.kernels import close, contour, potential
+from ..segmentation.classes import bin_moments, to_bins, values_in_bins
+from ..segmentation.kernels import contour, near_level, potential
 from ..segmentation.proof import Faces, margins, most_within, volume
-from ..segmentation.repair import repair, unsure
+from ..segmentation.repair import repair, undecided
 from .windows import Tile, Tiling, Window, grown
 from .workspace import Workspace, read
 
@@ -194,21 +194,24 @@ class Moments:
 
     def __call__(self, job: Look) -> np.ndarray:
         return sum(
-            (moments(binned(band.own, self.low, self.high)) for band in job.bands()),
+            (bin_moments(to_bins(band.own, self.low, self.high)) for band in job.bands()),
             np.zeros((3, 1)),
         )
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The different values of u, binned, in the bins where ``split``, and their numbers (2, n)."""
+    """The different values of u in the bins where ``split``, and their numbers (2, n)."""
 
     low: float
     high: float
     split: np.ndarray
 
     def __call__(self, job: Look) -> np.ndarray:
-        parts = [in_bins(binned(band.own, self.low, self.high), self.split) for band in job.bands()]
+        parts = [
+            values_in_bins(to_bins(band.own, self.low, self.high), self.split)
+            for band in job.bands()
+        ]
         return np.array(np.unique(np.concatenate(parts), return_counts=True), np.float64)
 
 
@@ -244,7 +247,7 @@ class Contour:
             own = tuple(b.stop - b.start for b in band.box)
             length, _, amounts, _ = contour(inside, q, *band.faces.arrays, own)
             u, side = (np.ascontiguousarray(each[band.box]) for each in (band.u, band.inside))
-            near = close(u, side, job.level, self.rounding)
+            near = near_level(u, side, job.level, self.rounding)
             missing = self.rounding - margins(u, side, job.level, near)
             worst = max(worst, missing.max(initial=0.0))
             count, mass = np.count_nonzero(side), band.f[band.box][side].sum()
@@ -318,11 +321,11 @@ class Doubts:
 
     def __call__(self, job: Look) -> np.ndarray:
         part = job.part(job.around)
-        near = close(part.u, part.inside, job.level, self.excess + self.rounding)
+        near = near_level(part.u, part.inside, job.level, self.excess + self.rounding)
         unknown = np.ones(part.u.shape, bool)
         unknown[part.box] = False
         unknown.ravel()[near] = True
-        found = unsure(
+        found = undecided(
             part.q, part.inside, *part.faces.arrays, np.flatnonzero(unknown), self.excess
         )
         at = np.array(np.unravel_index(found, part.u.shape)) + np.array(part.corner)[:, None]

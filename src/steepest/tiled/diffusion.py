@@ -12,13 +12,14 @@ import numpy as np
 from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError
 from ..core.numbers import check_count, check_flag, check_number
+from ..core.solver import Limits
 from ..core.status import Status, finished
 from ..elliptic.hierarchy import build
 from ..elliptic.operator import Operator
 from ..elliptic.solve import Solution, solve
 from ..flows.options import takes_options_of
 from ..inpainting.problem import check_largest, grid_of, unit_of
-from ..inpainting.result import InpaintResult, outcome
+from ..inpainting.result import InpaintResult, status_of
 from .harmonic import (
     Holes,
     Iterate,
@@ -139,7 +140,7 @@ def inpaint(
             ),
         )  # fmt: skip
         residual, count = float(found.residual.max()), int(found.iterations.max())
-        status = outcome(residual, count, tol, most)
+        status = status_of(residual, count, Limits(tol, most))
     return finished(InpaintResult(out, residual, count, status), raises)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..convex.total_variation import TotalVariation
 from ..core.errors import InputError
+from ..core.result import Result
 from ..core.rng import Rng, generator
 from ..core.status import Status
 from ..flows.options import takes_options_of
@@ -30,7 +31,7 @@ _SHARED = ("memory", "executor", "num_workers", "num_threads")
 
 
 @dataclass(frozen=True, eq=False)
-class TiledMask:
+class TiledMask(Result):
     """A mask of an image on disk, and the errors of the image inpainted from it.
 
     Attributes
@@ -58,11 +59,6 @@ class TiledMask:
     psnr: float
     iterations: int
     status: Status
-
-    @property
-    def converged(self) -> bool:
-        """True if the errors are those of a solved equation."""
-        return self.status.converged
 
 
 @takes_options_of(Setup, without=("weights", "spacing"))

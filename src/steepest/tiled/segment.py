@@ -10,13 +10,13 @@ import numpy as np
 
 from ..convex.total_variation import TotalVariation
 from ..core.numbers import check_count, check_flag, check_number
+from ..core.result import Result
 from ..core.solver import Solver
 from ..core.status import Status, finished
 from ..flows.options import takes_options_of
-from ..segmentation.chan_vese import COARSE
-from ..segmentation.chan_vese import Search as TwoClasses
-from ..segmentation.inputs import Inputs, inputs_of
-from ..segmentation.threshold_rof import MOST_CLASSES, Search, increasing
+from ..segmentation.chan_vese import COARSE, MeansSearch
+from ..segmentation.inputs import Inputs, check_inputs
+from ..segmentation.threshold_rof import MOST_CLASSES, ThresholdSearch, check_thresholds
 from .contours import Paint, Squares
 from .items import image_by_image
 from .picture import Picture, check_array, deliver, stored
@@ -27,7 +27,7 @@ _WITHOUT = ("weights", "channel_axis", "data_range")
 
 
 @dataclass(frozen=True, eq=False)
-class TiledSegmentation:
+class TiledSegmentation(Result):
     """Labels with a proof, for images on disk.
 
     Attributes
@@ -69,11 +69,6 @@ class TiledSegmentation:
     iterations: int
     status: Status
     spacing: tuple[float, ...]
-
-    @property
-    def converged(self) -> bool:
-        """True if the tolerance was met and no class is empty."""
-        return self.status.converged
 
 
 @takes_options_of(Setup, without=_WITHOUT)
@@ -143,13 +138,13 @@ def threshold_rof(
         return _batch(one, image, out, doubt, batch_axis, options)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)
-    fixed = None if thresholds is None else increasing(thresholds)
+    fixed = None if thresholds is None else check_thresholds(thresholds)
     wanted = num_classes if fixed is None else fixed.size + 1
     name = f"threshold_rof {strength} {num_classes} {None if fixed is None else fixed.tolist()}"
     work = _Work(image, out, doubt, name, tol, max_num_iter, raise_on_failure, options)
 
     def run(rof: TiledRof) -> _Found:
-        search: Any = Search(work.inputs, num_classes, fixed, "denoised")
+        search: Any = ThresholdSearch(work.inputs, num_classes, fixed, "denoised")
         status = rof.solve(strength, search.look)
         if search.rough:
             search.finish()
@@ -213,7 +208,7 @@ def chan_vese(
     work = _Work(image, out, doubt, f"chan_vese {mu}", tol, max_num_iter, raise_on_failure, options)
 
     def run(rof: TiledRof) -> _Found:
-        search = _Search(work.inputs, rof, mu)
+        search = _TiledMeansSearch(work.inputs, rof, mu)
         status, level = search.run(), search.level
         squares = search.state.look(Squares(search.means[:, 0]), level.level, level.changed)
         energy = 2 * search.distance * level.length + float(np.sum(squares))
@@ -248,7 +243,7 @@ def _batch(
     )
 
 
-class _Search(TwoClasses):
+class _TiledMeansSearch(MeansSearch):
     """The search of `chan_vese` with means from sums over tiles."""
 
     level: Any
@@ -260,7 +255,7 @@ class _Search(TwoClasses):
         self.level = self.state.prove(rof.mean)
         self.means = self._next()
 
-    def _turn(self) -> None:
+    def _project(self) -> None:
         """There is one channel."""
 
     def _look(self, state: Any, gap: float) -> bool:
@@ -303,7 +298,7 @@ class _Work:
         name = f"{name} {tol} {max_num_iter}"
         self.setup = Setup(image, out, energy, name, double=True, results=2, **options)
         space = self.setup.tiling.space
-        self.inputs = inputs_of(
+        self.inputs = check_inputs(
             np.zeros((1,) * len(space)),
             spacing=self.setup.steps,
             solver=Solver(tol=tol, max_num_iter=max_num_iter),
@@ -322,7 +317,7 @@ class _Work:
             facts, means = setup.survey(levels)
             shift = facts.low if scaled else 0.0
             divisor = (facts.high - facts.low or 1.0) if scaled else 1.0
-            most = self.inputs.max_num_iter
+            most = self.inputs.limits.max_num_iter
             rof = TiledRof(setup, facts, means, levels, most, shift, divisor)
             found = run(rof)
             areas, number, wrong = self._painted(found)
