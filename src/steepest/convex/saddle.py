@@ -131,7 +131,8 @@ class SaddleDual(Dual):
             self._image = u
             terms = near_terms(self.energy, self.f, u, q, self.tau, w)
         else:
-            before = w if self._before is None else to_float64(self._before)
+            starts = [w] if self._before is None else [w, to_float64(self._before)]
+            before = min(starts, key=lambda one: self.energy.slack(self.f, q, one)[1])  # all hold
             exact = to_float64(self.f) - self.tau * self.energy.adjoint(q)
             self._image = cast(exact, self.f.dtype)
             witnesses = (before, (before + w) / 2, w)
