@@ -39,7 +39,7 @@ def denoise_by_tiles(
             if needs_double(tiled.like, tiled.energy, tau, facts.largest):
                 tiled.use_double()
             passes = tiled.passes(tiled.coarse_start(means, tau, own.tol / 3, levels))
-            dual = TiledDual(passes, tiled.halo, keep=0)
+            dual = TiledDual(passes, tiled.depth, keep=0)
             floor = rounding_floor(tiled.like, tiled.energy, tau, facts.largest)
             goal = Goal(own.tol, own.max_num_iter, floor=floor)
             solved = solve(dual, tau, goal, Momentum(expected=USUAL))

@@ -268,7 +268,7 @@ class TiledRof:
             self._passes = tiled.passes(start)
         passes = self._passes
         passes.picture = picture
-        dual = TiledDual(passes, tiled.halo)
+        dual = TiledDual(passes, tiled.depth)
         dual.chunk = tiled.halo - 2  # whole passes
         if not fresh:
             dual.restart()
