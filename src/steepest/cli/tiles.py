@@ -105,8 +105,8 @@ class Tiling:
                 item.certify(proof, self.proves)
                 own = finite(proof.as_json())
                 stores.note(lambda k: {**more, **(own if self.certify else _attribute(results, k))})
-            for folder in folders:  # the stores are complete, and have their names
-                remove_work(folder)
+            for own_folder in folders:  # the stores are complete, and have their names
+                remove_work(own_folder)
 
         return Batch(sources, work)
 
@@ -134,7 +134,7 @@ def _items(image: StoredImage, separate: bool) -> Iterator[tuple[int | None, ...
 @contextmanager
 def _workers(tiles: TilesChoice) -> Iterator[tuple[steepest.Tiles, int | None]]:
     """How to work on the tiles, and the threads of each worker, if they are not this process's."""
-    how = steepest.Tiles(tiles.memory or "2GB", num_workers=tiles.workers)
+    how = steepest.Tiles(tiles.memory or steepest.Tiles.memory, num_workers=tiles.workers)
     if tiles.scheduler is None:
         yield how, None
         return
