@@ -17,12 +17,11 @@ from ...core.views import Part
 from ...tiled.dual import TiledDual
 from ...tiled.image import USUAL, ShapeAndDtype, Statistics, TiledImage
 from ...tiled.passes import Passes
-from ...tiled.picture import Floats
+from ...tiled.picture import Affine, Floats
 from ..classes import centres
 from ..proof import CONSTANT, MORE, THOROUGH, Faces
 from ..rof import FINEST, centre, step_of, watched
 from .contours import (
-    Affine,
     Chosen,
     ContourJob,
     ContourSums,
