@@ -233,7 +233,6 @@ BY_TILES = {
     ),
     "echo by tiles": Case(
         lambda **given: tiled.echo(LARGE, 0.1, rng=0, memory="20MB", **given),
-        finite=False,
     ),
     "threshold_rof by tiles": Case(
         lambda **given: tiled.threshold_rof(LARGE / 255, 0.1, memory="20MB", **given),
@@ -293,7 +292,7 @@ def numbers(result: Any) -> list[np.ndarray]:
     names = (
         "image",
         "images",
-        "out",
+        "parts",
         "points",
         "frames",
         "bands",
