@@ -138,6 +138,7 @@ def segment(
             keywords = {**keywords, "out": (out[0], out[1]) if doubt else out[0]}
             if mu is not None:
                 return steepest.segmentation.chan_vese(part, mu, **keywords)
+            assert strength is not None
             return steepest.segmentation.threshold_rof(
                 part, strength, classes or 2, thresholds=thresholds, **keywords
             )

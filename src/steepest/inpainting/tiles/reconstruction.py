@@ -31,7 +31,9 @@ def reconstruct_by_tiles(request: Request, mask: Any, data_range: Any) -> Recons
     if filled.status is Status.STOPPED:
         mae, mse, psnr = math.inf, math.inf, -math.inf
     density = comparison.known * picture.channels / size
-    return Reconstruction(request.out, mae, mse, psnr, density, filled.status, filled.iterations)
+    return Reconstruction(
+        request.out, mae, mse, psnr, density, filled.status, int(filled.iterations)
+    )
 
 
 class _Comparison:
