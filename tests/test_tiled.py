@@ -657,8 +657,9 @@ def test_full_disk_at_the_end_loses_no_computation(tmp_path):
     again = tiled.denoise_tv(image, 0.1, on_step=lambda s: seen.append(s.stage), **options)
     assert np.array_equal(first.image, again.image)
     assert set(seen) == {"survey"}
-    remove_work(tmp_path / "w")
-    assert not (tmp_path / "w").exists()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    remove_work(tmp_path)  # only what is work
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_an_image_that_was_being_overwritten_is_named(tmp_path, monkeypatch):

@@ -190,13 +190,15 @@ def remove_work(folder: Path) -> None:
 
     If this is interrupted, what is left counts as a new folder.
     """
-    for path in folder.glob("*/"):
-        if (path / MARK).exists():
-            remove_work(path)
     with suppress(OSError):
         if (folder / MARK).exists():
             Mark().write(folder)
-        shutil.rmtree(folder)
+            shutil.rmtree(folder)
+            return
+        for path in folder.iterdir():
+            if (path / MARK).exists():
+                remove_work(path)
+        folder.rmdir()  # if nothing else is there
 
 
 def _new_folder(beside: Path | None) -> Path:
