@@ -104,7 +104,7 @@ def denoise(
 
         refuse_by_tiles(start=start)
         own = limits(solver, tol=_TOL_BY_TILES, max_num_iter=_MAX_ITER_BY_TILES)
-        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return denoise_by_tiles(request, strength, energy_by_tiles(energy), batch_axis)
     if strength is None:
         if batch_axis is not None or start is not None:

@@ -145,7 +145,7 @@ def flow(
         refuse_by_tiles(start=start, steps=steps if isinstance(steps, Accuracy) else None)
         own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
         grid = grid_of(steps, TimeGrid.graded, DEFAULT_NUM_STEPS)
-        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return flow_by_tiles(request, times, energy_by_tiles(energy), grid, batch_axis)
     tape = gradient_tape(image, times, "times")
     problem = make_problem(

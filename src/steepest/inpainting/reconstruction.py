@@ -109,7 +109,7 @@ def reconstruct(
 
         refuse_by_tiles(values=values)
         own = limits(solver, tol=TOL_BY_TILES, max_num_iter=PASSES_BY_TILES)
-        request = Request(image, out, own, tiles, channel_axis, None, on_step)
+        request = Request(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
         return reconstruct_by_tiles(request, mask, data_range)
     array, layout = prepare_numpy(image, channel_axis)
     known = check_mask(mask, array.shape[1:])

@@ -108,7 +108,7 @@ def inpaint(
 
         refuse_by_tiles(method=None if type(method) is Diffusion else method, batch_axis=batch_axis)
         own = limits(solver, TOL_BY_TILES, PASSES_BY_TILES, positive=True)
-        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return inpaint_by_tiles(request, known, unknown)
     given = limits(solver, method.tol, method.max_num_iter, positive=True)
     reporter = Reporter(on_step)

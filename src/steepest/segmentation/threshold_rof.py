@@ -122,7 +122,7 @@ def threshold_rof(
         from .tiles.segment import threshold_by_tiles
 
         own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
-        request = Request(image, out, own, tiles, None, spacing, on_step)
+        request = Request(image, out, own, tiles or Tiles(), None, spacing, on_step)
         return threshold_by_tiles(request, strength, num_classes, energy, thresholds, values)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)

@@ -353,7 +353,7 @@ def decompose(
     if works_by_tiles(image, out, tiles):
         from .tiles import decompose_by_tiles
 
-        request = Request(image, out, own, tiles, channel_axis, spacing, on_step)
+        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return decompose_by_tiles(request, energy, bands, t_max, steps)
     edges = check_bands(bands)
     problem = problem_of(image, energy, channel_axis=channel_axis, spacing=spacing).in_floats()

@@ -121,7 +121,7 @@ class TiledImage:
         itemsize: float | None = None,
         alone: bool = False,
     ) -> None:
-        how = request.how
+        how = request.tiles
         picture = check_picture(request.image, request.channel_axis)
         picture = replace(picture, floats=floats, double=double)
         weights, given = getattr(energy, "weights", None), request.spacing

@@ -53,7 +53,7 @@ def one_by_one(
     if coupled and channel is not None:
         own_axis = channel - (batch is not None and channel > batch)
     results: list[Any] = []
-    with _folders(request.how, f"items {shape} {batch} {channel} {coupled}") as folder_of:
+    with _folders(request.tiles, f"items {shape} {batch} {channel} {coupled}") as folder_of:
         for item, k in product(*map(range, counts)):
             fixed: list[int | None] = [None] * len(shape)
             if batch is not None:

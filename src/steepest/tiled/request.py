@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..convex.check import as_energy
@@ -26,26 +26,19 @@ class Request:
     image: Any
     out: Any
     own: Limits
-    tiles: Tiles | None = field(default=None)
+    tiles: Tiles
     channel_axis: int | None = None
     spacing: float | Sequence[float] | None = None
     on_step: Callback | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tiles", self.tiles or Tiles())
         axis = own_channel_axis(self.image, self.channel_axis)
         object.__setattr__(self, "channel_axis", axis)
 
     def at(self, image: Any, out: Any, work: Any, **changes: Any) -> Request:
         """The same request for another image, result and folder of work."""
-        tiles = replace(self.how, work=work, keep=self.how.keep and work is not None)
+        tiles = replace(self.tiles, work=work, keep=self.tiles.keep and work is not None)
         return replace(self, image=image, out=out, tiles=tiles, **changes)
-
-    @property
-    def how(self) -> Tiles:
-        """The options of tiles."""
-        assert self.tiles is not None
-        return self.tiles
 
 
 def energy_by_tiles(energy: Any) -> Any:

@@ -105,7 +105,7 @@ def echo(
         from ..tiles.echo import echo_by_tiles
 
         own = limits(Solver(num_threads=num_threads), tol=0.0, max_num_iter=1)
-        request = Request(image, out, own, tiles, channel_axis, None, on_step)
+        request = Request(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
         return echo_by_tiles(request, density, rng, norm)
     setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
     return setup.thin(count_of(density, setup.jitter.size)).known > 0

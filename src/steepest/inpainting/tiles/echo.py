@@ -42,7 +42,7 @@ def echo_by_tiles(request: Request, density: float, rng: Rng, norm: str) -> Any:
             f"image of shape {picture.shape} has {len(picture.space)} spatial axes; echoes need 2 "
             "(for a colour image give channel_axis=-1)"
         )
-    how, out = request.how, request.out
+    how, out = request.tiles, request.out
     request = replace(request, tiles=replace(how, halo=how.halo or _HALO))
     tiled = TiledImage(
         request, TotalVariation(), f"echo {density} {norm} {rng if isinstance(rng, int) else ''}",
