@@ -13,7 +13,7 @@ from steepest.segmentation import chan_vese, threshold_rof
 from steepest.segmentation.inputs import inputs_of
 from steepest.segmentation.proof import Faces, State, volume
 from steepest.segmentation.tiles.segment import _Found, _Work
-from steepest.tiled.request import Request
+from steepest.tiled.request import TileRequest
 from steepest.tiled.workspace import read
 
 SMALL = dict(memory="12MB", halo=24, num_workers=2)  # many tiles
@@ -87,7 +87,7 @@ def test_proof_of_a_flux_is_that_of_one_piece(shape, spacing, complete):
     memory, workers = {1: ("200MB", 12), 2: ("200MB", 30), 3: ("1GB", 14)}[len(shape)]
     tiles = Tiles(memory=memory, halo=16, num_workers=workers)  # small tiles
     own = limits(None, tol=1e-9, max_num_iter=14)
-    work = _Work(Request(image, (None, doubt), own, tiles, None, spacing), None, "test")
+    work = _Work(TileRequest(image, (None, doubt), own, tiles, None, spacing), None, "test")
     proven = []
 
     def run(rof):

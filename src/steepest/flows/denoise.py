@@ -14,7 +14,7 @@ from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import finished
 from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
-from ..tiled.request import Request, energy_by_tiles
+from ..tiled.request import TileRequest, energy_by_tiles
 from .channels import each_channel, of_parts
 from .discrepancy import DEFAULT_MAX_ITER, DEFAULT_TOL, denoise_discrepancy
 from .flux_guess import feasible_part
@@ -104,7 +104,7 @@ def denoise(
 
         refuse_by_tiles(start=start)
         own = limits(solver, tol=_TOL_BY_TILES, max_num_iter=_MAX_ITER_BY_TILES)
-        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return denoise_by_tiles(request, strength, energy_by_tiles(energy), batch_axis)
     if strength is None:
         if batch_axis is not None or start is not None:

@@ -13,7 +13,7 @@ from ..core.namespace import detached
 from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
-from ..tiled.request import Request, energy_by_tiles
+from ..tiled.request import TileRequest, energy_by_tiles
 from .options import takes_options_of
 from .problem import Problem, make_problem
 from .result import FlowResult, FlowState
@@ -145,7 +145,7 @@ def flow(
         refuse_by_tiles(start=start, steps=steps if isinstance(steps, Accuracy) else None)
         own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
         grid = grid_of(steps, TimeGrid.graded, DEFAULT_NUM_STEPS)
-        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return flow_by_tiles(request, times, energy_by_tiles(energy), grid, batch_axis)
     tape = gradient_tape(image, times, "times")
     problem = make_problem(

@@ -15,7 +15,7 @@ from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status
 from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
-from ..tiled.request import Request
+from ..tiled.request import TileRequest
 from .masks.checks import check_mask
 from .problem import prepare_numpy, unit_of
 from .solve import PASSES_BY_TILES, TOL_BY_TILES, inpaint
@@ -109,7 +109,7 @@ def reconstruct(
 
         refuse_by_tiles(values=values)
         own = limits(solver, tol=TOL_BY_TILES, max_num_iter=PASSES_BY_TILES)
-        request = Request(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
         return reconstruct_by_tiles(request, mask, data_range)
     array, layout = prepare_numpy(image, channel_axis)
     known = check_mask(mask, array.shape[1:])

@@ -12,7 +12,7 @@ from ..core.progress import Callback, Reporter
 from ..core.solver import Solver, limits
 from ..core.status import finished
 from ..core.tiles import Tiles, refuse_by_tiles, works_by_tiles
-from ..tiled.request import Request
+from ..tiled.request import TileRequest
 from .method import Method
 from .methods.diffusion import Diffusion
 from .problem import Problem, prepare
@@ -108,7 +108,7 @@ def inpaint(
 
         refuse_by_tiles(method=None if type(method) is Diffusion else method, batch_axis=batch_axis)
         own = limits(solver, TOL_BY_TILES, PASSES_BY_TILES, positive=True)
-        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return inpaint_by_tiles(request, known, unknown)
     given = limits(solver, method.tol, method.max_num_iter, positive=True)
     reporter = Reporter(on_step)

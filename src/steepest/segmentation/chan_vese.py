@@ -12,7 +12,7 @@ from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import Status, finished
 from ..core.tiles import Tiles, works_by_tiles
-from ..tiled.request import Request
+from ..tiled.request import TileRequest
 from .inputs import DEFAULT_MAX_ITER, DEFAULT_TOL, Inputs, inputs_of
 from .proof import State
 from .result import Segmentation, assembled
@@ -79,7 +79,7 @@ def chan_vese(
         from .tiles.segment import chan_vese_by_tiles
 
         own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
-        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return chan_vese_by_tiles(request, mu, energy)
     mu = check_number(mu, "mu")
     inputs = inputs_of(image, energy, channel_axis, spacing=spacing, solver=solver, on_step=on_step)

@@ -13,7 +13,7 @@ from ..core.progress import Callback
 from ..core.solver import Solver, limits
 from ..core.status import finished
 from ..core.tiles import Tiles, works_by_tiles
-from ..tiled.request import Request
+from ..tiled.request import TileRequest
 from .classes import between
 from .inputs import DEFAULT_MAX_ITER, DEFAULT_TOL, Inputs, grey, inputs_of
 from .proof import Level, State
@@ -122,7 +122,7 @@ def threshold_rof(
         from .tiles.segment import threshold_by_tiles
 
         own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
-        request = Request(image, out, own, tiles or Tiles(), None, spacing, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), None, spacing, on_step)
         return threshold_by_tiles(request, strength, num_classes, energy, thresholds, values)
     strength = check_number(strength, "strength")
     num_classes = check_count(num_classes, "num_classes", least=2, most=MOST_CLASSES)

@@ -40,7 +40,7 @@ from ..flows.problem import Problem, make_problem
 from ..flows.result import FlowResult
 from ..flows.run import DEFAULT_MAX_ITER, run
 from ..flows.time_grid import TimeGrid, check_times, geometric, grid_of
-from ..tiled.request import Request
+from ..tiled.request import TileRequest
 from .edges import automatic_edges
 
 DEFAULT_NUM_STEPS, DEFAULT_TOL = 60, 1e-2
@@ -353,7 +353,7 @@ def decompose(
     if works_by_tiles(image, out, tiles):
         from .tiles import decompose_by_tiles
 
-        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return decompose_by_tiles(request, energy, bands, t_max, steps)
     edges = check_bands(bands)
     problem = problem_of(image, energy, channel_axis=channel_axis, spacing=spacing).in_floats()

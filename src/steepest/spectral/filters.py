@@ -22,7 +22,7 @@ from ..core.solver import Solver, limits
 from ..core.tiles import Tiles, works_by_tiles
 from ..flows.run import DEFAULT_MAX_ITER
 from ..flows.time_grid import TimeGrid
-from ..tiled.request import Request
+from ..tiled.request import TileRequest
 from .decomposition import DEFAULT_TOL, Decomposition, FilteredImage, decompose
 
 
@@ -109,7 +109,7 @@ def apply_filter(
         from .tiles import filter_by_tiles
 
         own = limits(solver, tol=DEFAULT_TOL, max_num_iter=DEFAULT_MAX_ITER)
-        request = Request(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, spacing, on_step)
         return filter_by_tiles(request, linear, energy, bands, t_max, steps)
     found = decompose(
         image, energy, bands=[] if bands is None else bands, t_max=t_max, steps=steps,

@@ -28,7 +28,7 @@ from ..tiled.items import one_by_one
 from ..tiled.jobs import Stopped
 from ..tiled.pass_job import read_weights
 from ..tiled.picture import check_out, frame_reader, write_result
-from ..tiled.request import Request, energy_by_tiles
+from ..tiled.request import TileRequest, energy_by_tiles
 from ..tiled.sample import sample
 from ..tiled.windows import Window
 from ..tiled.workspace import digest
@@ -65,7 +65,7 @@ class Combination:
 
 
 def decompose_by_tiles(
-    request: Request, energy: Any, bands: Any, t_max: Any, steps: Any
+    request: TileRequest, energy: Any, bands: Any, t_max: Any, steps: Any
 ) -> StoredDecomposition:
     """`steepest.spectral.decompose` tile by tile."""
     given, count = check_bands(bands), bands if isinstance(bands, int) else DEFAULT_NUM_BANDS
@@ -80,7 +80,7 @@ def decompose_by_tiles(
 
 
 def filter_by_tiles(
-    request: Request, linear: Callable[[Decomposition], np.ndarray], energy: Any, bands: Any,
+    request: TileRequest, linear: Callable[[Decomposition], np.ndarray], energy: Any, bands: Any,
     t_max: Any, steps: Any,
 ) -> FilteredImage:  # fmt: skip
     """`steepest.spectral.apply_filter` tile by tile."""
@@ -97,7 +97,7 @@ def filter_by_tiles(
 
 
 def combined(
-    request: Request, energy: Any, what: Combination, t_max: Any, steps: Any
+    request: TileRequest, energy: Any, what: Combination, t_max: Any, steps: Any
 ) -> StoredDecomposition:
     """Write linear combinations of the frames of the flow."""
     energy = energy_by_tiles(check_homogeneous(energy))
@@ -109,7 +109,7 @@ def combined(
             "same in all channels"
         )
 
-    def one(request: Request) -> FlowResult:
+    def one(request: TileRequest) -> FlowResult:
         found.append(_combined(request, energy, what, t_max, steps))
         return found[-1].flow
 
@@ -121,7 +121,7 @@ def combined(
 
 
 def _combined(
-    request: Request, energy: Any, what: Combination, t_max: Any, steps: Any
+    request: TileRequest, energy: Any, what: Combination, t_max: Any, steps: Any
 ) -> StoredDecomposition:
     """The linear combinations of one flow."""
     own, lead, given = request.own, what.lead, what.given

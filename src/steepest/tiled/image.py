@@ -35,7 +35,7 @@ from .picture import (
     frame_reader,
     write_result,
 )
-from .request import Request
+from .request import TileRequest
 from .windows import (
     Tiling,
     align_of,
@@ -86,7 +86,7 @@ class TiledImage:
 
     Parameters
     ----------
-    request : Request
+    request : TileRequest
     energy : Energy
         Its weights are read by windows like the image.
     signature : str
@@ -109,7 +109,7 @@ class TiledImage:
 
     def __init__(
         self,
-        request: Request,
+        request: TileRequest,
         energy: Any,
         signature: str,
         *,

@@ -19,13 +19,13 @@ from ..core.tiles import Tiles
 from ..core.views import Part
 from .jobs import Stopped
 from .picture import check_picture
-from .request import Request
+from .request import TileRequest
 from .workspace import open_workspace
 
 
 def one_by_one(
-    compute: Callable[[Request], Any],
-    request: Request,
+    compute: Callable[[TileRequest], Any],
+    request: TileRequest,
     lead: tuple[int, ...],
     *,
     coupled: bool,

@@ -17,7 +17,7 @@ from ..core.tiles import Tiles
 
 
 @dataclass(frozen=True, eq=False)
-class Request:
+class TileRequest:
     """What every function by tiles is given: an image, where the result goes, and how to work.
 
     ``own`` are the tolerance and limits of the call.
@@ -35,7 +35,7 @@ class Request:
         axis = own_channel_axis(self.image, self.channel_axis)
         object.__setattr__(self, "channel_axis", axis)
 
-    def at(self, image: Any, out: Any, work: Any, **changes: Any) -> Request:
+    def at(self, image: Any, out: Any, work: Any, **changes: Any) -> TileRequest:
         """The same request for another image, result and folder of work."""
         tiles = replace(self.tiles, work=work, keep=self.tiles.keep and work is not None)
         return replace(self, image=image, out=out, tiles=tiles, **changes)

@@ -13,12 +13,12 @@ from ...tiled.dual import TiledDual
 from ...tiled.image import USUAL, TiledImage
 from ...tiled.items import one_by_one
 from ...tiled.picture import check_out
-from ...tiled.request import Request
+from ...tiled.request import TileRequest
 from ..result import DenoiseResult
 
 
 def denoise_by_tiles(
-    request: Request, strength: Any, energy: Any, batch_axis: int | None
+    request: TileRequest, strength: Any, energy: Any, batch_axis: int | None
 ) -> DenoiseResult:
     """Compute `steepest.denoise` tile by tile.
 
@@ -31,7 +31,7 @@ def denoise_by_tiles(
     own = request.own
     name = f"denoise {strength} {own.tol} {energy} {own.max_num_iter}"
 
-    def one(request: Request) -> DenoiseResult:
+    def one(request: TileRequest) -> DenoiseResult:
         tiled = TiledImage(request, energy, name)
         out = check_out(request.out, tiled.picture, ())
         outcome, rounding = None, 0.0

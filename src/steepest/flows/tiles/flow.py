@@ -18,7 +18,7 @@ from ...tiled.items import one_by_one
 from ...tiled.pass_job import Iterations, halo_of
 from ...tiled.passes import Passes
 from ...tiled.picture import check_out
-from ...tiled.request import Request
+from ...tiled.request import TileRequest
 from ..march import NEGLIGIBLE
 from ..result import FlowResult
 from ..time_grid import TimeGrid, check_times
@@ -28,7 +28,7 @@ _LONG = 40  # iterations; longer steps begin with a correction
 
 
 def flow_by_tiles(
-    request: Request, times: Any, energy: Any, grid: TimeGrid, batch_axis: int | None
+    request: TileRequest, times: Any, energy: Any, grid: TimeGrid, batch_axis: int | None
 ) -> FlowResult:
     """Compute `steepest.flow` tile by tile.
 
@@ -39,7 +39,7 @@ def flow_by_tiles(
     nodes = grid.through(wanted)
     name = f"flow {nodes.tolist()} {own.tol} {energy} {own.max_num_iter}"
 
-    def one(request: Request) -> FlowResult:
+    def one(request: TileRequest) -> FlowResult:
         tiled = TiledImage(
             request, energy, name, iterations=PER_STEP * len(nodes), results=len(wanted)
         )

@@ -15,7 +15,7 @@ from ...core.rng import Rng, generator
 from ...core.solver import Solver, limits
 from ...core.threads import resolve_num_threads
 from ...core.tiles import Tiles, works_by_tiles
-from ...tiled.request import Request
+from ...tiled.request import TileRequest
 from ..echoes.state import Echoes
 from ..echoes.thinning import (
     drop_to,
@@ -105,7 +105,7 @@ def echo(
         from ..tiles.echo import echo_by_tiles
 
         own = limits(Solver(num_threads=num_threads), tol=0.0, max_num_iter=1)
-        request = Request(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
+        request = TileRequest(image, out, own, tiles or Tiles(), channel_axis, None, on_step)
         return echo_by_tiles(request, density, rng, norm)
     setup = _prepare(image, channel_axis, rng, on_step, norm, num_threads)
     return setup.thin(count_of(density, setup.jitter.size)).known > 0

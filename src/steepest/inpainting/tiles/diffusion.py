@@ -24,7 +24,7 @@ from ...elliptic.operator import Operator
 from ...elliptic.solve import Solution, solve
 from ...tiled.image import TiledImage
 from ...tiled.picture import Picture, check_out, check_picture, write_result
-from ...tiled.request import Request
+from ...tiled.request import TileRequest
 from ...tiled.windows import align_of
 from ...tiled.workspace import read
 from ..problem import check_largest, grid_of, unit_of
@@ -48,7 +48,7 @@ _COARSE = 1e-4  # relative residual on the coarse grid
 _PATIENCE = 3  # passes without a smaller residual
 
 
-def inpaint_by_tiles(request: Request, known: Any, unknown: Any) -> InpaintResult:
+def inpaint_by_tiles(request: TileRequest, known: Any, unknown: Any) -> InpaintResult:
     """`steepest.inpaint` by diffusion, tile by tile."""
     if known is not None and unknown is not None:
         raise InputError("known and unknown are both given; allowed is one of them")

@@ -21,7 +21,7 @@ from ...core.rng import Rng, generator
 from ...tiled.image import TiledImage
 from ...tiled.jobs import Stopped
 from ...tiled.picture import Affine, Floats, Picture, check_array, check_picture, write_result
-from ...tiled.request import Request
+from ...tiled.request import TileRequest
 from ...tiled.windows import Window
 from ...tiled.workspace import read
 from .. import masks
@@ -33,7 +33,7 @@ _HALO = 32
 _BYTES = 330, 120  # memory per pixel, and more per value (measured)
 
 
-def echo_by_tiles(request: Request, density: float, rng: Rng, norm: str) -> Any:
+def echo_by_tiles(request: TileRequest, density: float, rng: Rng, norm: str) -> Any:
     """`steepest.inpainting.masks.echo` tile by tile."""
     exponent(norm)
     random, picture = generator(rng), check_picture(request.image, request.channel_axis)

@@ -11,12 +11,12 @@ import numpy as np
 from ...core.numbers import check_number
 from ...core.status import Status
 from ...tiled.picture import Floats, Picture, check_out, check_picture, in_axes
-from ...tiled.request import Request
+from ...tiled.request import TileRequest
 from ..reconstruction import Reconstruction
 from .diffusion import inpaint_by_tiles
 
 
-def reconstruct_by_tiles(request: Request, mask: Any, data_range: Any) -> Reconstruction:
+def reconstruct_by_tiles(request: TileRequest, mask: Any, data_range: Any) -> Reconstruction:
     """`steepest.inpainting.reconstruct` tile by tile."""
     picture = replace(check_picture(request.image, request.channel_axis), floats=True)
     if request.out is not None:

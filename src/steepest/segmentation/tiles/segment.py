@@ -15,7 +15,7 @@ from ...core.status import Status, finished
 from ...core.tiles import refuse_by_tiles
 from ...tiled.image import ShapeAndDtype, TiledImage
 from ...tiled.picture import Picture, check_array, frame_reader, write_result
-from ...tiled.request import Request
+from ...tiled.request import TileRequest
 from ..chan_vese import COARSE
 from ..chan_vese import Search as TwoClasses
 from ..inputs import Inputs, contour_length, inputs_of
@@ -26,7 +26,12 @@ from .rof import TiledLevel, TiledRof, TiledState
 
 
 def threshold_by_tiles(
-    request: Request, strength: float, num_classes: int, energy: Any, thresholds: Any, values: str
+    request: TileRequest,
+    strength: float,
+    num_classes: int,
+    energy: Any,
+    thresholds: Any,
+    values: str,
 ) -> Segmentation:
     """`steepest.segmentation.threshold_rof` tile by tile.
 
@@ -58,7 +63,7 @@ def threshold_by_tiles(
     return work.segmented(run, wanted)
 
 
-def chan_vese_by_tiles(request: Request, mu: float, energy: Any) -> Segmentation:
+def chan_vese_by_tiles(request: TileRequest, mu: float, energy: Any) -> Segmentation:
     """`steepest.segmentation.chan_vese` tile by tile. The means are sums over all tiles."""
     mu = check_number(mu, "mu")
     refuse_by_tiles(channel_axis=request.channel_axis)
@@ -114,7 +119,7 @@ class _Found:
 class _Work:
     """The image with its tiles, and what is common to both functions before and after a search."""
 
-    def __init__(self, request: Request, energy: Any, name: str) -> None:
+    def __init__(self, request: TileRequest, energy: Any, name: str) -> None:
         own, out = request.own, request.out
         labels, doubt = out if isinstance(out, (tuple, list)) and len(out) == 2 else (out, None)
         request = replace(request, out=labels)
